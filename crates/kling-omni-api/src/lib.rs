@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+
+mod field;
+mod operation;
+mod tolerant;
+mod transport;
+mod unknown_value;
+
+#[allow(
+    dead_code,
+    unused_imports,
+    missing_docs,
+    rustdoc::all,
+    clippy::all
+)]
+#[rustfmt::skip]
+mod generated;
+
+#[cfg(feature = "spec")]
+pub use generated::SPEC_JSON;
+pub use generated::{Client, enums, limits, operations as builder, service, types};
+
+pub use field::{Field, Media, MediaKind, Scalar, Span};
+pub use operation::Operation;
+pub use transport::{Exchange, Inner, Transport};
+pub use unknown_value::UnknownValue;
+
+pub use progenitor_client::{Error, ResponseValue};

@@ -1,0 +1,43 @@
+use std::error::Error;
+use std::fmt;
+
+/// A text that is none of the values that the spec allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownValue {
+    given: String,
+    allowed: &'static [&'static str],
+}
+
+impl UnknownValue {
+    pub(crate) fn new(given: &str, allowed: &'static [&'static str]) -> Self {
+        Self {
+            given: given.to_owned(),
+            allowed,
+        }
+    }
+
+    /// The text that was given.
+    pub fn given(&self) -> &str {
+        &self.given
+    }
+
+    /// The values that would do, in the order of the spec.
+    pub fn allowed(&self) -> &'static [&'static str] {
+        self.allowed
+    }
+}
+
+impl fmt::Display for UnknownValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is none of ", self.given.escape_debug())?;
+        for (index, value) in self.allowed.iter().enumerate() {
+            if index > 0 {
+                f.write_str(", ")?;
+            }
+            f.write_str(value)?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for UnknownValue {}

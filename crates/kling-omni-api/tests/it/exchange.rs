@@ -1,0 +1,169 @@
+use kling_omni_api::enums::TaskStatus;
+use kling_omni_api::types::{ReferenceToVideoRequest, VideoReferenceRequest};
+use kling_omni_api::{Error, service};
+
+use crate::fake::{Fake, answer, client};
+
+const CREATED: &str = r#"{"data":{"task_id":"t","status":"CREATED","generated":[]}}"#;
+
+fn reference() -> ReferenceToVideoRequest {
+    ReferenceToVideoRequest::builder()
+        .video_url("https://example.com/dance.mp4".to_owned())
+        .try_into()
+        .expect("nothing is missing")
+}
+
+/// The generator would add a header of its own to each request; an operation is told by its own name.
+#[tokio::test]
+async fn each_operation_sends_its_request_and_nothing_of_the_generators() {
+    let page = r#"{"data":[]}"#;
+    let mut seen = Vec::new();
+    for operation in service::OPERATIONS {
+        let body = if operation.id.starts_with("list") {
+            page
+        } else {
+            CREATED
+        };
+        let fake = Fake::answering(&answer("200 OK", "", body)).await;
+        let (client, transport) = fake.client();
+        let failed = match operation.name {
+            "create_video_reference" => {
+                let body = VideoReferenceRequest::default();
+                client
+                    .create_video_reference()
+                    .body(body)
+                    .send()
+                    .await
+                    .err()
+            }
+            "create_reference_to_video_pro" => client
+                .create_reference_to_video_pro()
+                .body(reference())
+                .send()
+                .await
+                .err(),
+            "create_reference_to_video_std" => client
+                .create_reference_to_video_std()
+                .body(reference())
+                .send()
+                .await
+                .err(),
+            "list_reference_to_video_tasks" => client
+                .list_reference_to_video_tasks()
+                .page(2)
+                .send()
+                .await
+                .err(),
+            "get_reference_to_video_task" => client
+                .get_reference_to_video_task()
+                .task_id("a/b")
+                .send()
+                .await
+                .err(),
+            "get_video_task" => client.get_video_task().task_id("a b").send().await.err(),
+            other => panic!("an operation without a case: {other}"),
+        };
+        assert!(failed.is_none(), "{}: {failed:?}", operation.id);
+        assert_eq!(transport.told(), [operation.name]);
+        let asked = fake.asked().await;
+        assert!(!asked.to_lowercase().contains("api-version"), "{asked}");
+        assert!(!asked.to_lowercase().contains("api-key"), "{asked}");
+        let (head, body) = asked.split_once("\r\n\r\n").expect("a head");
+        let line = head.lines().next().unwrap_or_default();
+        assert!(line.starts_with(operation.method), "{line}");
+        let path = operation.path.split('{').next().unwrap_or_default();
+        assert!(line.contains(path), "{line}");
+        seen.push(format!(
+            "{} {body}",
+            line.rsplit('/').nth(1).unwrap_or_default()
+        ));
+    }
+    assert_eq!(
+        seen,
+        [
+            "video-reference HTTP {}",
+            r#"kling-v3-omni-pro HTTP {"video_url":"https://example.com/dance.mp4"}"#,
+            r#"kling-v3-omni-std HTTP {"video_url":"https://example.com/dance.mp4"}"#,
+            "kling-v3-omni?page=2 HTTP ",
+            "a%2Fb HTTP ",
+            "a%20b HTTP ",
+        ]
+    );
+}
+
+/// With the error responses of the spec, the generator would lose status and headers of all but the first.
+#[tokio::test]
+async fn every_other_status_arrives_whole() {
+    let json = "content-type: application/json\r\n";
+    let problem = "content-type: application/problem+json\r\n";
+    let html = "content-type: text/html\r\n";
+    let cases = [
+        ("400 Bad Request", json, r#"{"message":"no"}"#),
+        (
+            "400 Bad Request",
+            problem,
+            r#"{"problem":{"message":"no","invalid_params":[]}}"#,
+        ),
+        ("401 Unauthorized", json, r#"{"message":7}"#),
+        ("404 Not Found", json, "{broken"),
+        ("429 Too Many Requests", html, "<html>slow down</html>"),
+        ("503 Service Unavailable", "", ""),
+        ("204 No Content", "", ""),
+        ("302 Found", "", ""),
+    ];
+    for (status, kind, body) in cases {
+        let headers = format!("{kind}x-request-id: ak-1\r\nretry-after: 7\r\n");
+        let fake = Fake::answering(&answer(status, &headers, body)).await;
+        let (client, _) = fake.client();
+        let request = client
+            .create_video_reference()
+            .body(VideoReferenceRequest::default());
+        let Err(Error::UnexpectedResponse(response)) = request.send().await else {
+            panic!("{status} did not arrive whole");
+        };
+        assert_eq!(response.status().as_str(), &status[..3]);
+        assert_eq!(response.headers()["x-request-id"], "ak-1", "{status}");
+        assert_eq!(response.headers()["retry-after"], "7", "{status}");
+        assert_eq!(response.text().await.expect("a body"), body, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_success_brings_its_headers_and_what_it_says() {
+    let body = r#"{"data":{"task_id":"t","status":"PAUSED","generated":null,"has_nsfw":[false]},"more":1}"#;
+    let fake = Fake::answering(&answer("200 OK", "x-request-id: ak-1\r\n", body)).await;
+    let (client, _) = fake.client();
+    let response = client
+        .get_reference_to_video_task()
+        .task_id("t")
+        .send()
+        .await;
+    let response = response.expect("a task");
+    assert_eq!(response.headers()["x-request-id"], "ak-1");
+    let task = response.into_inner().data;
+    assert_eq!(task.status, TaskStatus::Unknown("PAUSED".to_owned()));
+    assert_eq!(task.generated, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_success_that_is_no_json_is_an_error() {
+    for body in ["<html></html>", "", r#"{"data":{}}"#] {
+        let fake = Fake::answering(&answer("200 OK", "", body)).await;
+        let (client, _) = fake.client();
+        let sent = client.get_video_task().task_id("t").send().await;
+        assert!(
+            matches!(sent, Err(Error::InvalidResponsePayload(..))),
+            "{body}: {sent:?}"
+        );
+    }
+}
+
+#[test]
+fn clients_and_their_futures_can_be_sent_between_threads() {
+    fn sent<T: Send>(_: &T) {}
+    fn shared<T: Send + Sync + Clone>(_: &T) {}
+    let (client, _) = client("http://localhost");
+    shared(&client);
+    sent(&client.get_video_task().send());
+    sent(&client.create_video_reference().send());
+}

@@ -1,0 +1,125 @@
+//! The spec as it was read, and the ways about in it.
+
+use anyhow::{Context as _, Result, bail};
+use sha2::{Digest as _, Sha256};
+
+use super::tree::{Node, join};
+
+/// The HTTP methods that a path item may have, in the order in which OpenAPI lists them.
+pub const METHODS: [&str; 8] = [
+    "get", "put", "post", "delete", "options", "head", "patch", "trace",
+];
+
+/// The spec as it was read.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// The whole document.
+    pub tree: Node,
+    /// SHA-256 of the file's bytes, in hexadecimal.
+    pub sha256: String,
+}
+
+/// One operation of the spec.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation<'a> {
+    /// The path template.
+    pub path: &'a str,
+    /// The method in lower case.
+    pub method: &'a str,
+    /// The operation object.
+    pub node: &'a Node,
+    /// The path item around it.
+    pub item: &'a Node,
+}
+
+impl Spec {
+    /// Reads the text of a spec. YAML with a repeated key is refused here.
+    pub fn parse(source: &str) -> Result<Self, serde_saphyr::Error> {
+        Ok(Self {
+            tree: serde_saphyr::from_str(source)?,
+            sha256: Sha256::digest(source)
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        })
+    }
+
+    /// Every operation in the order of the document; callbacks are none.
+    pub fn operations(&self) -> Vec<Operation<'_>> {
+        let paths = self.tree.get("paths").into_iter().flat_map(Node::entries);
+        paths
+            .flat_map(|(path, item)| {
+                let methods = item
+                    .entries()
+                    .filter(|(method, _)| METHODS.contains(method));
+                methods.map(move |(method, node)| Operation {
+                    path,
+                    method,
+                    node,
+                    item,
+                })
+            })
+            .collect()
+    }
+
+    /// The named component schemas in the order of the document.
+    pub fn schemas(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.tree
+            .at("/components/schemas")
+            .into_iter()
+            .flat_map(Node::entries)
+    }
+
+    /// Follows `$ref` until something else comes.
+    pub fn resolve<'a>(&'a self, node: &'a Node) -> Result<&'a Node> {
+        Ok(self.locate("", node)?.1)
+    }
+
+    /// Follows `$ref` from `pointer` until something else comes, and answers with its JSON pointer.
+    pub fn locate<'a>(&'a self, pointer: &str, node: &'a Node) -> Result<(String, &'a Node)> {
+        let mut here = (pointer.to_owned(), node);
+        let mut seen = Vec::new();
+        while let Some(reference) = here.1.text("$ref") {
+            if seen.contains(&reference) {
+                bail!("`{reference}` leads back to itself");
+            }
+            seen.push(reference);
+            here = reference
+                .strip_prefix('#')
+                .and_then(|pointer| Some((pointer.to_owned(), self.tree.at(pointer)?)))
+                .with_context(|| format!("`{reference}` leads nowhere"))?;
+        }
+        Ok(here)
+    }
+}
+
+impl<'a> Operation<'a> {
+    /// The operation's name in the spec.
+    pub fn id(&self) -> Option<&'a str> {
+        self.node.text("operationId")
+    }
+
+    /// Where the operation stands in the document.
+    pub fn pointer(&self) -> String {
+        join(&join("/paths", self.path), self.method)
+    }
+
+    /// The parameters of the path item and then those of the operation, each with its JSON pointer.
+    pub fn parameters(&self) -> Vec<(String, &'a Node)> {
+        let item = join("/paths", self.path);
+        [(item, self.item), (self.pointer(), self.node)]
+            .into_iter()
+            .flat_map(|(pointer, owner)| {
+                let list = owner.get("parameters").map_or(&[][..], Node::items);
+                list.iter()
+                    .enumerate()
+                    .map(move |(index, node)| (format!("{pointer}/parameters/{index}"), node))
+            })
+            .collect()
+    }
+}
+
+/// The last step of a `$ref` to a component schema.
+pub fn schema_name(reference: &str) -> Option<&str> {
+    reference.strip_prefix("#/components/schemas/")
+}

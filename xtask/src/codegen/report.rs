@@ -1,0 +1,71 @@
+//! What a person reads about a run.
+
+use std::fmt::Write as _;
+
+use super::finding::Finding;
+use super::write::{Change, diff};
+use super::{COMMAND, Outcome, SPEC};
+
+/// Lines of one file's diff that are shown before it is cut.
+const LINES_PER_FILE: usize = 40;
+
+/// Files whose diff is shown.
+const FILES: usize = 12;
+
+/// What a person reads about an outcome.
+pub fn report(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Fresh => "The generated code is up to date.\n".to_owned(),
+        Outcome::Written(paths) => {
+            let mut text = String::new();
+            for path in paths {
+                let _ = writeln!(text, "{path}");
+            }
+            let _ = writeln!(text, "{} files changed.", paths.len());
+            text
+        }
+        Outcome::Stale(changes) => stale(changes),
+        Outcome::Refused(findings) => refused(findings),
+    }
+}
+
+fn stale(changes: &[Change]) -> String {
+    let mut text = String::new();
+    for change in changes.iter().take(FILES) {
+        let diff = diff(change);
+        let lines: Vec<_> = diff.lines().collect();
+        for line in lines.iter().take(LINES_PER_FILE) {
+            let _ = writeln!(text, "{line}");
+        }
+        if lines.len() > LINES_PER_FILE {
+            let more = lines.len() - LINES_PER_FILE;
+            let _ = writeln!(text, "… {more} more lines");
+        }
+        text.push('\n');
+    }
+    if changes.len() > FILES {
+        let _ = writeln!(text, "… {} more files\n", changes.len() - FILES);
+    }
+    let files = match changes.len() {
+        1 => "1 generated file does".to_owned(),
+        count => format!("{count} generated files do"),
+    };
+    let _ = writeln!(text, "{files} not match {SPEC}; run `{COMMAND}`.");
+    text
+}
+
+fn refused(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let _ = writeln!(text, "{finding}\n");
+    }
+    let count = match findings.len() {
+        1 => "1 finding".to_owned(),
+        count => format!("{count} findings"),
+    };
+    let _ = writeln!(
+        text,
+        "{count} in {SPEC}, nothing was written; mend the spec and run `{COMMAND}`."
+    );
+    text
+}

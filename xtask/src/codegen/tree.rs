@@ -1,0 +1,177 @@
+//! YAML and JSON as a tree.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Number;
+
+/// A YAML or JSON value whose keys keep the order of the source.
+///
+/// `serde_json::Value` keeps it only with a feature that would then hold for every crate of the workspace.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Node {
+    /// Nothing.
+    Null,
+    /// A boolean.
+    Flag(bool),
+    /// A number.
+    Number(Number),
+    /// A string.
+    Text(String),
+    /// A list.
+    List(Vec<Node>),
+    /// A mapping in source order.
+    Map(IndexMap<String, Node>),
+}
+
+impl Node {
+    /// An empty mapping.
+    pub fn map() -> Self {
+        Self::Map(IndexMap::new())
+    }
+
+    /// The value of `key`, when this is a mapping that has it.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        self.as_map()?.get(key)
+    }
+
+    /// The value of `key`, to be changed.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
+        self.as_map_mut()?.get_mut(key)
+    }
+
+    /// Takes `key` out and closes the gap, so that the others keep their order.
+    pub fn remove(&mut self, key: &str) -> Option<Self> {
+        self.as_map_mut()?.shift_remove(key)
+    }
+
+    /// Sets `key`, which keeps its place when it was there already. Anything but a mapping is left alone.
+    pub fn set(&mut self, key: &str, value: Self) {
+        if let Some(map) = self.as_map_mut() {
+            map.insert(key.to_owned(), value);
+        }
+    }
+
+    /// The mapping, when this is one.
+    pub fn as_map(&self) -> Option<&IndexMap<String, Self>> {
+        match self {
+            Self::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// The mapping, to be changed.
+    pub fn as_map_mut(&mut self) -> Option<&mut IndexMap<String, Self>> {
+        match self {
+            Self::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// The text, when this is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The number, when this is one.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => number.as_f64(),
+            _ => None,
+        }
+    }
+
+    /// The whole non-negative number, when this is one.
+    pub fn as_u64(&self) -> Option<u64> {
+        match self {
+            Self::Number(number) => number.as_u64(),
+            _ => None,
+        }
+    }
+
+    /// The entries of the mapping; none when this is something else.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Self)> {
+        self.as_map()
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// The items of the list; none when this is something else.
+    pub fn items(&self) -> &[Self] {
+        match self {
+            Self::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The text under `key`.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.get(key)?.as_text()
+    }
+
+    /// Whether `key` is there and true.
+    pub fn is_set(&self, key: &str) -> bool {
+        self.get(key) == Some(&Self::Flag(true))
+    }
+
+    /// What the JSON pointer names.
+    pub fn at(&self, pointer: &str) -> Option<&Self> {
+        pointer_steps(pointer).try_fold(self, |node, step| match node {
+            Self::List(items) => items.get(step.parse::<usize>().ok()?),
+            _ => node.get(&step),
+        })
+    }
+
+    /// What the JSON pointer names, to be changed.
+    pub fn at_mut(&mut self, pointer: &str) -> Option<&mut Self> {
+        pointer_steps(pointer).try_fold(self, |node, step| match node {
+            Self::List(items) => items.get_mut(step.parse::<usize>().ok()?),
+            _ => node.get_mut(&step),
+        })
+    }
+
+    /// Calls `visit` with this value and every value below it, each with its JSON pointer.
+    pub fn walk<'a>(&'a self, pointer: &str, visit: &mut impl FnMut(&str, &'a Self)) {
+        visit(pointer, self);
+        match self {
+            Self::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    item.walk(&format!("{pointer}/{index}"), visit);
+                }
+            }
+            _ => {
+                for (key, value) in self.entries() {
+                    value.walk(&join(pointer, key), visit);
+                }
+            }
+        }
+    }
+}
+
+impl From<&str> for Node {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<bool> for Node {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+/// The JSON pointer of `key` below `pointer`.
+pub fn join(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+fn pointer_steps(pointer: &str) -> impl Iterator<Item = String> {
+    pointer
+        .split('/')
+        .skip(1)
+        .map(|step| step.replace("~1", "/").replace("~0", "~"))
+}

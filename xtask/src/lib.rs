@@ -1,0 +1,6 @@
+//! The chores of this workspace, as a library so that tests can call them.
+
+#![warn(missing_docs)]
+
+pub mod codegen;
+pub mod exit;

@@ -1,0 +1,25 @@
+use xtask::codegen::{self, Mode, Outcome, report};
+
+use crate::workspace::root;
+
+/// The same as `cargo xtask codegen --check`, so that plain `cargo test` sees stale code.
+#[test]
+fn the_generated_code_matches_the_spec() {
+    let outcome = codegen::run(&root(), Mode::Check).expect("code generation works");
+    assert_eq!(outcome, Outcome::Fresh, "\n{}", report::report(&outcome));
+}
+
+#[test]
+fn the_header_names_the_generator_that_the_workspace_pins() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).expect("the manifest");
+    let (name, version) = codegen::client::GENERATOR
+        .split_once(' ')
+        .expect("name and version");
+    for name in [name, "progenitor-client"] {
+        let line = manifest
+            .lines()
+            .find(|line| line.starts_with(&format!("{name} = ")));
+        let line = line.unwrap_or_else(|| panic!("{name} is no dependency of the workspace"));
+        assert!(line.contains(&format!("\"={version}\"")), "{line}");
+    }
+}

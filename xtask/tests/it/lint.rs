@@ -1,0 +1,163 @@
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+use xtask::codegen::accept;
+use xtask::codegen::finding::Finding;
+use xtask::codegen::lint::lint;
+use xtask::codegen::report;
+use xtask::codegen::tree::Node;
+use xtask::codegen::{self, Outcome};
+
+use crate::workspace::{edited, snapshot, source, spec, yaml};
+
+/// Shorthands for places of the real spec.
+const V1: &str = "/paths/~1v1~1ai~1video~1kling-v3-omni-pro~1video-reference/post";
+const LIST: &str = "/paths/~1v1~1ai~1reference-to-video~1kling-v3-omni/get";
+
+#[derive(Deserialize)]
+struct Case {
+    edit: IndexMap<String, Node>,
+    find: Vec<String>,
+}
+
+fn cases() -> Vec<Case> {
+    serde_saphyr::from_str(include_str!("lint-cases.yaml")).expect("the table of cases")
+}
+
+#[test]
+fn the_spec_itself_has_no_findings() {
+    assert_eq!(lint(&spec()), []);
+}
+
+#[test]
+fn each_edit_is_found() {
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let edits = case.edit.iter();
+        let spec = edited(edits.map(|(pointer, value)| (expand(pointer), value.clone())));
+        let found: BTreeSet<_> = lint(&spec)
+            .iter()
+            .map(|one| format!("{} {}", one.code, one.pointer))
+            .collect();
+        let wanted: BTreeSet<_> = case.find.iter().map(|one| expand(one)).collect();
+        if found != wanted {
+            let edit = &case.edit;
+            wrong.push(format!("{edit:?}\n  wanted {wanted:?}\n  found  {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_kind_of_finding_has_a_case() {
+    let source = include_str!("../../src/codegen/finding.rs");
+    let kinds = source.split("self.add(").skip(1);
+    let kinds: BTreeSet<_> = kinds
+        .filter_map(|rest| rest.split('"').nth(1))
+        .map(str::to_owned)
+        .collect();
+    let findings = cases().into_iter().flat_map(|case| case.find);
+    let mut covered: BTreeSet<_> = findings
+        .filter_map(|finding| Some(finding.split_once(' ')?.0.to_owned()))
+        .collect();
+    // It has tests of its own below, because no tree can hold what is wrong there.
+    covered.insert("unreadable".to_owned());
+    assert_eq!(kinds, covered);
+}
+
+#[test]
+fn a_repeated_key_is_refused() {
+    let text = source().replacen(
+        "    TaskStatus:\n",
+        "    TaskStatus:\n      type: string\n",
+        1,
+    );
+    let findings = accept(&text).expect_err("`type` is there twice");
+    assert_eq!(codes(&findings), ["unreadable"]);
+    assert!(findings[0].message.contains("type"), "{}", findings[0]);
+}
+
+#[test]
+fn a_text_that_is_no_yaml_is_refused() {
+    let findings = accept("openapi: [3.0.3").expect_err("the bracket is open");
+    assert_eq!(codes(&findings), ["unreadable"]);
+}
+
+#[test]
+fn a_document_without_anything_is_refused_and_not_crashed_upon() {
+    for text in [
+        "",
+        "null",
+        "[]",
+        "3.0.3",
+        "{}",
+        "openapi: 3.0.3\npaths: 7\ncomponents: []",
+    ] {
+        let findings = accept(text).expect_err(text);
+        assert!(!findings.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn all_findings_are_shown_at_once_with_their_places() {
+    let spec = edited(yaml(&[
+        ("/openapi", "3.1.0"),
+        ("/components/schemas/TaskStatus/x-open-enums", "true"),
+        ("/components/schemas/Prompt/default", "7"),
+    ]));
+    let text = report::report(&Outcome::Refused(lint(&spec)));
+    snapshot("lint.report", &text);
+}
+
+/// What lint lets through, the generator must cope with.
+#[test]
+fn harmless_edits_pass_lint_and_generate() {
+    let spec = edited(yaml(&[
+        // Nothing leads to it, so nothing is generated from it.
+        ("/components/schemas/Unused", "{type: object, allOf: []}"),
+        (
+            "/components/schemas/TaskDetail/additionalProperties",
+            "false",
+        ),
+        (
+            "/components/schemas/TaskDetail/properties/flags",
+            "{type: array, nullable: true, items: {type: boolean}}",
+        ),
+        ("/components/schemas/TaskStatus/x-open-enum", "false"),
+        ("/components/schemas/OutputDuration/x-open-enum", "true"),
+        (
+            "/components/schemas/Camera",
+            "{type: object, required: [zoom], properties: {zoom: {type: number}, type: {type: boolean, default: true}}}",
+        ),
+        (
+            "/components/schemas/VideoReferenceRequest/properties/camera",
+            "{$ref: '#/components/schemas/Camera'}",
+        ),
+        (
+            "/components/schemas/VideoReferenceRequest/properties/seed",
+            "{type: integer, format: int64, minimum: 0, nullable: true}",
+        ),
+    ]));
+    assert_eq!(lint(&spec), []);
+    let files = codegen::generate(&spec).expect("the generator copes");
+    assert!(files["limits/camera.rs"].contains("pub const ZOOM"));
+}
+
+fn codes(findings: &[Finding]) -> Vec<&'static str> {
+    findings.iter().map(|finding| finding.code).collect()
+}
+
+/// Writes the shorthands of the table out.
+fn expand(text: &str) -> String {
+    let (finding, pointer) = match text.split_once(' ') {
+        Some((finding, pointer)) => (format!("{finding} "), pointer),
+        None => (String::new(), text),
+    };
+    for (short, long) in [("V1", V1), ("LIST", LIST), ("S/", "/components/schemas/")] {
+        if let Some(rest) = pointer.strip_prefix(short) {
+            return format!("{finding}{long}{rest}");
+        }
+    }
+    format!("{finding}{pointer}")
+}

@@ -1,0 +1,12 @@
+//! The chores, tested on copies of this workspace's own spec.
+
+mod fresh;
+
+mod lint;
+mod output;
+mod prepare;
+
+mod exit;
+mod write;
+
+mod workspace;

@@ -1,0 +1,171 @@
+use std::fmt::Write as _;
+
+use xtask::codegen::prepare::{Prepared, prepare};
+
+use crate::workspace::{edited, snapshot, spec, yaml};
+
+fn prepared(edits: &[(&str, &str)]) -> Prepared {
+    prepare(&edited(yaml(edits))).expect("the spec can be prepared")
+}
+
+/// A change in these counts means that preparation took something new out, or missed something that it used to find.
+#[test]
+fn what_was_taken_out_is_counted() {
+    let prepared = prepare(&spec()).expect("the spec can be prepared");
+    let mut text = String::new();
+    for (what, times) in &prepared.counts {
+        let _ = writeln!(text, "{times:>3} {what}");
+    }
+    for (schema, property) in &prepared.tolerant {
+        let _ = writeln!(text, "tolerant: {schema}.{property}");
+    }
+    snapshot("prepare.counts", &text);
+}
+
+/// An edit of the spec, a place in the prepared document, and what must stand there; `null` for nothing.
+struct Case {
+    name: &'static str,
+    edits: &'static [(&'static str, &'static str)],
+    at: &'static str,
+    want: &'static str,
+}
+
+const V1: &str = "/paths/~1v1~1ai~1video~1kling-v3-omni-pro~1video-reference/post";
+
+const CASES: &[Case] = &[
+    Case {
+        name: "only the success response stays",
+        edits: &[(
+            "/components/responses/TaskCreated",
+            "{description: Made., headers: {}, content: {application/json: {example: {}, schema: {$ref: '#/components/schemas/TaskResponse'}}}}",
+        )],
+        at: "V1/responses",
+        want: "{'200': {description: Made., content: {application/json: {schema: {$ref: '#/components/schemas/TaskResponse'}}}}}",
+    },
+    Case {
+        name: "callbacks go",
+        edits: &[],
+        at: "V1/callbacks",
+        want: "null",
+    },
+    Case {
+        name: "a default goes, and the description keeps it",
+        edits: &[(
+            "/components/schemas/NegativePrompt",
+            "{type: string, default: blur, description: \"What to leave out.\\n\"}",
+        )],
+        at: "/components/schemas/ReferenceToVideoRequest/properties/negative_prompt",
+        want: r#"{type: string, description: "What to leave out.\n\nLeft out, the service takes `blur`."}"#,
+    },
+    Case {
+        name: "a default without a description makes one",
+        edits: &[(
+            "/components/schemas/Prompt",
+            "{type: string, default: hello}",
+        )],
+        at: "/components/schemas/ReferenceToVideoRequest/properties/prompt",
+        want: "{type: string, description: 'Left out, the service takes `hello`.'}",
+    },
+    Case {
+        name: "bounds go",
+        edits: &[(
+            "/components/schemas/VideoReferenceRequest/properties/cfg_scale",
+            "{type: number, minimum: 0, maximum: 2}",
+        )],
+        at: "/components/schemas/VideoReferenceRequest/properties/cfg_scale",
+        want: "{type: number}",
+    },
+    Case {
+        name: "bounds of parameters go",
+        edits: &[(
+            "/components/parameters/TaskId",
+            "{name: task-id, in: path, required: true, schema: {type: string, minLength: 1}, example: a}",
+        )],
+        at: "/paths/~1v1~1ai~1video~1kling-v3-omni~1{task-id}/get/parameters/0",
+        want: "{name: task-id, in: path, required: true, schema: {type: string}}",
+    },
+    Case {
+        name: "a closed object opens",
+        edits: &[(
+            "/components/schemas/TaskSummary/additionalProperties",
+            "false",
+        )],
+        at: "/components/schemas/TaskSummary/additionalProperties",
+        want: "null",
+    },
+    Case {
+        name: "a list in a response becomes optional",
+        edits: &[(
+            "/components/schemas/TaskDetail/required",
+            "[generated, status]",
+        )],
+        at: "/components/schemas/TaskDetail/required",
+        want: "[status]",
+    },
+    Case {
+        name: "a requirement without names goes",
+        edits: &[("/components/schemas/TaskListResponse/required", "[data]")],
+        at: "/components/schemas/TaskListResponse/required",
+        want: "null",
+    },
+    Case {
+        name: "a list in a request stays required",
+        edits: &[
+            (
+                "/components/schemas/VideoReferenceRequest/properties/prompts",
+                "{type: array, items: {$ref: '#/components/schemas/Prompt'}}",
+            ),
+            (
+                "/components/schemas/VideoReferenceRequest/required",
+                "[prompts]",
+            ),
+        ],
+        at: "/components/schemas/VideoReferenceRequest/required",
+        want: "[prompts]",
+    },
+    Case {
+        name: "a text that is a component is written in place, in lists too",
+        edits: &[
+            ("/components/schemas/Prompt", "{type: string, maxLength: 9}"),
+            (
+                "/components/schemas/VideoReferenceRequest/properties/prompts",
+                "{type: array, items: {$ref: '#/components/schemas/Prompt'}}",
+            ),
+        ],
+        at: "/components/schemas/VideoReferenceRequest/properties/prompts",
+        want: "{type: array, items: {type: string}}",
+    },
+    Case {
+        name: "an enum keeps its name",
+        edits: &[],
+        at: "/components/schemas/TaskDetail/properties/status",
+        want: "{$ref: '#/components/schemas/TaskStatus'}",
+    },
+    Case {
+        name: "schemas of errors go",
+        edits: &[],
+        at: "/components/schemas/ErrorMessage",
+        want: "null",
+    },
+    Case {
+        name: "extensions go",
+        edits: &[],
+        at: "/components/schemas/TaskStatus/x-open-enum",
+        want: "null",
+    },
+];
+
+#[test]
+fn each_part_is_made_fit() {
+    for case in CASES {
+        let prepared = prepared(case.edits);
+        let found = prepared.tree.at(&case.at.replace("V1", V1)).cloned();
+        let want = serde_saphyr::from_str(case.want).expect("YAML");
+        assert_eq!(
+            found.unwrap_or(xtask::codegen::tree::Node::Null),
+            want,
+            "{}",
+            case.name
+        );
+    }
+}
