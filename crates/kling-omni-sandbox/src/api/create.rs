@@ -1,0 +1,108 @@
+use std::sync::Arc;
+
+use axum::response::Response;
+use http::{HeaderMap, StatusCode, header};
+use serde_json::Value;
+
+use super::{Call, reply};
+use crate::options::StatusRoute;
+use crate::script::Script;
+use crate::service::Service;
+use crate::spec::{InvalidParam, Operation, Schema, VIDEO_REFERENCE};
+use crate::task::{NewTask, Order};
+use crate::webhook;
+
+/// Creates a task, which is what is paid for.
+pub(super) fn task(
+    service: &Arc<Service>,
+    operation: &Operation,
+    schema: &Schema,
+    call: &Call,
+) -> Response {
+    if !is_json(&call.parts.headers) {
+        let text = "The content type must be application/json";
+        return reply::message(StatusCode::BAD_REQUEST, text);
+    }
+    let request: Value = match serde_json::from_slice(call.body) {
+        Ok(request) => request,
+        Err(error) => {
+            let text = format!("The body is not JSON: {error}");
+            return reply::message(StatusCode::BAD_REQUEST, &text);
+        }
+    };
+    let invalid = schema.check(&request);
+    if !invalid.is_empty() {
+        return reply::problem(service.config.problem_form, invalid);
+    }
+    let order = match order(schema, &request) {
+        Ok(order) => order,
+        Err(invalid) => return reply::problem(service.config.problem_form, vec![invalid]),
+    };
+    let directed = match Script::from_prompt(&order.prompt) {
+        Ok(directed) => directed,
+        Err(error) => {
+            let invalid = InvalidParam {
+                name: "prompt".to_owned(),
+                reason: error.to_string(),
+            };
+            return reply::problem(service.config.problem_form, vec![invalid]);
+        }
+    };
+
+    let (id, lean) = service.random.task();
+    let factor = 1.0 + lean * service.config.jitter;
+    let new = NewTask {
+        id,
+        operation_id: operation.id.clone(),
+        family: family(service, operation),
+        request,
+        order,
+        created_at: service.clock.now(),
+        total: service.config.task_time.mul_f64(factor),
+    };
+    let task = service.tasks.create(new, directed);
+    webhook::follow(service, &task);
+    reply::data(service.view(&task, task.first_stage()))
+}
+
+fn family(service: &Service, operation: &Operation) -> String {
+    match service.config.video_reference_status {
+        StatusRoute::ReferenceToVideo if operation.id == VIDEO_REFERENCE => {
+            service.spec.default_family.clone()
+        }
+        _ => operation.family.clone(),
+    }
+}
+
+/// What the clip needs to know, with the spec's defaults.
+fn order(schema: &Schema, request: &Value) -> Result<Order, InvalidParam> {
+    let seconds = schema.text(request, "duration");
+    let seconds = seconds.and_then(|seconds| seconds.parse().ok());
+    let aspect_ratio = schema.text(request, "aspect_ratio").unwrap_or_default();
+    let shape = if aspect_ratio.contains(':') {
+        aspect_ratio.clone()
+    } else {
+        // `auto` would take the shape of an input, which the sandbox does not fetch.
+        schema
+            .text(&Value::Null, "aspect_ratio")
+            .unwrap_or_default()
+    };
+    Ok(Order {
+        prompt: schema.text(request, "prompt").unwrap_or_default(),
+        seconds: seconds.ok_or_else(|| InvalidParam {
+            name: "duration".to_owned(),
+            reason: "is no whole number of seconds".to_owned(),
+        })?,
+        aspect_ratio,
+        shape,
+        reference_video: schema.text(request, "video_url"),
+    })
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}

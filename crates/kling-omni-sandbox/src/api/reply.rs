@@ -1,0 +1,66 @@
+use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::options::ProblemForm;
+use crate::spec::InvalidParam;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+const INVALID: &str = "The request has parameters that are not valid";
+
+/// What every successful answer is wrapped in.
+#[derive(Serialize)]
+pub(super) struct Data<T> {
+    pub(super) data: T,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    message: &'a str,
+    invalid_params: Vec<InvalidParam>,
+}
+
+#[derive(Serialize)]
+struct Nested<'a> {
+    problem: Problem<'a>,
+}
+
+/// A 200 with `data`.
+pub(super) fn data(data: impl Serialize) -> Response {
+    json(StatusCode::OK, JSON, &Data { data })
+}
+
+/// An error in one sentence.
+pub(super) fn message(status: StatusCode, message: &str) -> Response {
+    json(status, JSON, &Message { message })
+}
+
+/// A 400 that names every broken rule, as far as `form` lets it.
+pub(super) fn problem(form: ProblemForm, invalid_params: Vec<InvalidParam>) -> Response {
+    let problem = Problem {
+        message: INVALID,
+        invalid_params,
+    };
+    match form {
+        ProblemForm::Flat => json(StatusCode::BAD_REQUEST, PROBLEM, &problem),
+        ProblemForm::Nested => json(StatusCode::BAD_REQUEST, PROBLEM, &Nested { problem }),
+        ProblemForm::Message => message(StatusCode::BAD_REQUEST, INVALID),
+    }
+}
+
+fn json(status: StatusCode, content_type: HeaderValue, value: &impl Serialize) -> Response {
+    let text = serde_json::to_vec(value).expect("texts and lists can always be written as JSON");
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
+    response
+}

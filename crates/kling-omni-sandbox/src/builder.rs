@@ -1,0 +1,319 @@
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, SystemClock};
+use crate::options::{ProblemForm, StatusRoute, VideoReferenceRoute};
+use crate::sandbox::{self, Sandbox};
+use crate::webhook::Secret;
+
+/// The key that a sandbox takes unless it is given another.
+pub const DEFAULT_API_KEY: &str = "sandbox-key";
+/// The secret that a sandbox signs webhooks with unless it is given another.
+pub const DEFAULT_WEBHOOK_SECRET: &str = "sandbox-webhook-secret";
+
+/// No span of time is longer, so that adding one to a time cannot overflow.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Settings of a [`Sandbox`], made by [`Sandbox::builder`].
+///
+/// ```
+/// use std::time::Duration;
+/// use kling_omni_sandbox::Sandbox;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), kling_omni_sandbox::StartError> {
+/// let sandbox = Sandbox::builder()
+///     .task_time(Duration::from_secs(30))
+///     .jitter(0.5)
+///     .seed(7)
+///     .start()
+///     .await?;
+/// assert!(sandbox.base_url().starts_with("http://127.0.0.1:"));
+/// sandbox.shutdown().await;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+#[must_use = "a builder does nothing until `start` is called"]
+pub struct SandboxBuilder {
+    pub(crate) config: Config,
+    clock: Option<Arc<dyn Clock>>,
+    seed: Option<u64>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) result_port: u16,
+    pub(crate) api_keys: Vec<String>,
+    pub(crate) task_time: Duration,
+    pub(crate) jitter: f64,
+    pub(crate) rate_limit: u32,
+    pub(crate) rate_window: Duration,
+    pub(crate) retry_after: bool,
+    pub(crate) problem_form: ProblemForm,
+    pub(crate) video_reference: VideoReferenceRoute,
+    pub(crate) video_reference_status: StatusRoute,
+    pub(crate) result_lifetime: Duration,
+    pub(crate) webhook_secret: String,
+    pub(crate) webhook_timeout: Duration,
+    pub(crate) remote_webhooks: bool,
+    pub(crate) record_limit: usize,
+}
+
+impl SandboxBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            config: Config {
+                address: Ipv4Addr::LOCALHOST.into(),
+                port: 0,
+                result_port: 0,
+                api_keys: vec![DEFAULT_API_KEY.to_owned()],
+                task_time: Duration::from_secs(4),
+                jitter: 0.25,
+                rate_limit: 300,
+                rate_window: Duration::from_secs(60),
+                retry_after: false,
+                problem_form: ProblemForm::default(),
+                video_reference: VideoReferenceRoute::default(),
+                video_reference_status: StatusRoute::default(),
+                result_lifetime: Duration::from_secs(3600),
+                webhook_secret: DEFAULT_WEBHOOK_SECRET.to_owned(),
+                webhook_timeout: Duration::from_secs(10),
+                remote_webhooks: false,
+                record_limit: 10_000,
+            },
+            clock: None,
+            seed: None,
+        }
+    }
+
+    /// The address that both servers listen on; 127.0.0.1 by default. Whoever reaches another one and knows the key
+    /// can make the sandbox send webhooks.
+    pub fn address(mut self, address: IpAddr) -> Self {
+        self.config.address = address;
+        self
+    }
+
+    /// The port of the API; 0, the default, takes a free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.config.port = port;
+        self
+    }
+
+    /// The port of the results; 0, the default, takes a free one.
+    pub fn result_port(mut self, port: u16) -> Self {
+        self.config.result_port = port;
+        self
+    }
+
+    /// The one key that is right, in place of [`DEFAULT_API_KEY`].
+    pub fn api_key(self, key: impl Into<String>) -> Self {
+        self.api_keys([key])
+    }
+
+    /// The keys that are right. All belong to one account, and each has a rate limit of its own.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), kling_omni_sandbox::StartError> {
+    /// let sandbox = kling_omni_sandbox::Sandbox::builder().api_keys(["blue", "green"]).start().await?;
+    /// assert_eq!(sandbox.api_key(), "blue");
+    /// # Ok(()) }
+    /// ```
+    pub fn api_keys(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.config.api_keys = keys.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The time from the creation of a task to its end, before jitter; 4 seconds by default. With zero, tasks are
+    /// answered as `CREATED` and have ended when they are read.
+    pub fn task_time(mut self, time: Duration) -> Self {
+        self.config.task_time = time;
+        self
+    }
+
+    /// How far the time of a task may be off, as a part of [`task_time`](Self::task_time): 0 to 1, a quarter by
+    /// default. Each task's time is evenly distributed within these bounds.
+    pub fn jitter(mut self, part: f64) -> Self {
+        self.config.jitter = part;
+        self
+    }
+
+    /// Makes task ids, task times, request ids and URL tokens repeatable, given the same requests in the same order.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Where the time comes from; [`SystemClock`] by default.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Requests that a key may send in a window; 300 by default. More are answered with 429, with zero all are.
+    pub fn rate_limit(mut self, requests: u32) -> Self {
+        self.config.rate_limit = requests;
+        self
+    }
+
+    /// The length of a rate limit window, which starts at a key's first request; 60 seconds by default.
+    pub fn rate_window(mut self, window: Duration) -> Self {
+        self.config.rate_window = window;
+        self
+    }
+
+    /// Whether a 429 has a `Retry-After`; the service has not been seen to send one, so that the default is no.
+    pub fn retry_after(mut self, yes: bool) -> Self {
+        self.config.retry_after = yes;
+        self
+    }
+
+    /// The form of a 400 answer to a request that breaks the schema.
+    pub fn problem_form(mut self, form: ProblemForm) -> Self {
+        self.config.problem_form = form;
+        self
+    }
+
+    /// Whether the older creating route is there.
+    ///
+    /// ```
+    /// use kling_omni_sandbox::{Sandbox, VideoReferenceRoute};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sandbox = Sandbox::builder().video_reference(VideoReferenceRoute::Gone).start().await?;
+    /// let url = format!("{}/v1/ai/video/kling-v3-omni-pro/video-reference", sandbox.base_url());
+    /// let answer = reqwest::Client::new().post(url).send().await?;
+    /// assert_eq!(answer.status().as_u16(), 410);
+    /// # Ok(()) }
+    /// ```
+    pub fn video_reference(mut self, route: VideoReferenceRoute) -> Self {
+        self.config.video_reference = route;
+        self
+    }
+
+    /// Where the tasks of the older creating route are read.
+    pub fn video_reference_status(mut self, route: StatusRoute) -> Self {
+        self.config.video_reference_status = route;
+        self
+    }
+
+    /// How long a result URL works, counted from the completion of its task; an hour by default.
+    pub fn result_lifetime(mut self, lifetime: Duration) -> Self {
+        self.config.result_lifetime = lifetime;
+        self
+    }
+
+    /// The secret that webhooks are signed with, in place of [`DEFAULT_WEBHOOK_SECRET`]: its UTF-8 bytes are the key,
+    /// or, after a `whsec_`, the bytes that the rest encodes in base64.
+    pub fn webhook_secret(mut self, secret: impl Into<String>) -> Self {
+        self.config.webhook_secret = secret.into();
+        self
+    }
+
+    /// How long a receiver may take for a delivery; 10 seconds by default. Measured in real time on any clock.
+    pub fn webhook_timeout(mut self, timeout: Duration) -> Self {
+        self.config.webhook_timeout = timeout;
+        self
+    }
+
+    /// Whether webhooks go to hosts other than this machine. By default such deliveries are recorded as skipped.
+    pub fn remote_webhooks(mut self, yes: bool) -> Self {
+        self.config.remote_webhooks = yes;
+        self
+    }
+
+    /// How many requests, and how many deliveries, are kept for reading; the oldest beyond that are forgotten. 10,000
+    /// by default.
+    pub fn record_limit(mut self, entries: usize) -> Self {
+        self.config.record_limit = entries;
+        self
+    }
+
+    /// Starts both servers within the current tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// A port cannot be listened on, a setting is out of its range, or the spec has a route that the sandbox cannot
+    /// serve.
+    pub async fn start(self) -> Result<Sandbox, StartError> {
+        let secret = self.config.check()?;
+        let clock = self
+            .clock
+            .unwrap_or_else(|| Arc::new(SystemClock::new()) as Arc<dyn Clock>);
+        let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
+        sandbox::start(self.config, secret, clock, seed).await
+    }
+}
+
+impl fmt::Debug for SandboxBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SandboxBuilder")
+            .field("address", &self.config.address)
+            .field("port", &self.config.port)
+            .field("result_port", &self.config.result_port)
+            .field("task_time", &self.config.task_time)
+            .field("jitter", &self.config.jitter)
+            .field("seed", &self.seed)
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    fn check(&self) -> Result<Secret, StartError> {
+        let wrong = |name, problem| Err(StartError::Setting { name, problem });
+        if self.api_keys.is_empty() || self.api_keys.iter().any(String::is_empty) {
+            return wrong(
+                "api_keys",
+                "there must be at least one, and none may be empty",
+            );
+        }
+        if !(0.0..=1.0).contains(&self.jitter) {
+            return wrong("jitter", "must be from 0 to 1");
+        }
+        for (name, span) in [
+            ("task_time", self.task_time),
+            ("rate_window", self.rate_window),
+            ("result_lifetime", self.result_lifetime),
+        ] {
+            if span > LONGEST {
+                return wrong(name, "must not be longer than a year");
+            }
+        }
+        if self.rate_window.is_zero() {
+            return wrong("rate_window", "must be longer than nothing");
+        }
+        Secret::parse(&self.webhook_secret).ok_or(StartError::Setting {
+            name: "webhook_secret",
+            problem: "what follows `whsec_` must be base64",
+        })
+    }
+}
+
+/// Why a sandbox did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A setting is out of its range.
+    #[error("the sandbox setting `{name}` cannot be used: {problem}")]
+    Setting {
+        /// The method of the builder.
+        name: &'static str,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// An address cannot be listened on.
+    #[error("the sandbox cannot listen on {address}; choose another port, or 0 for any free one")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The spec has something that the sandbox cannot serve.
+    #[error("the sandbox cannot serve the spec: {0}")]
+    Spec(String),
+}

@@ -1,0 +1,28 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+
+mod builder;
+mod sandbox;
+
+mod clock;
+mod options;
+mod record;
+mod script;
+
+mod api;
+mod clip;
+mod mask;
+mod random;
+mod rate;
+mod results;
+mod service;
+mod spec;
+mod task;
+mod webhook;
+
+pub use builder::{DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET, SandboxBuilder, StartError};
+pub use clock::{Clock, ManualClock, Sleep, SystemClock};
+pub use options::{ProblemForm, StatusRoute, VideoReferenceRoute};
+pub use record::{Delivery, DeliveryOutcome, Listener, ReceivedRequest, TaskRecord};
+pub use sandbox::Sandbox;
+pub use script::{Outcome, Script};

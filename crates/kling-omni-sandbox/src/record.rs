@@ -1,0 +1,335 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use kling_omni_api::enums::TaskStatus;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::mask;
+
+/// Which of the two servers got a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Listener {
+    /// The API.
+    Api,
+    /// The host of the results.
+    Results,
+}
+
+/// A request that the sandbox got, on either server, and how it was answered.
+///
+/// The accessors give everything as it came. `Debug` shows no key, no URL token and no body.
+#[derive(Clone)]
+pub struct ReceivedRequest {
+    pub(crate) listener: Listener,
+    pub(crate) received_at: SystemTime,
+    pub(crate) request_id: Option<String>,
+    pub(crate) operation_id: Option<String>,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) status: Option<StatusCode>,
+}
+
+impl ReceivedRequest {
+    /// The server that got it.
+    pub fn listener(&self) -> Listener {
+        self.listener
+    }
+
+    /// When it came, by the sandbox's clock.
+    pub fn received_at(&self) -> SystemTime {
+        self.received_at
+    }
+
+    /// The `x-request-id` of the answer; `None` at the host of the results, which has no such ids.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// The spec's `operationId` of the route; `None` where no operation of the spec was met.
+    pub fn operation_id(&self) -> Option<&str> {
+        self.operation_id.as_deref()
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The path, percent-encoded as it came.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The query without its `?`, as it came.
+    pub fn query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
+    /// All headers, keys included. Those that hold a key are marked as sensitive.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body; empty where it could not be read or was too long.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The body as JSON; `None` when it is none.
+    pub fn json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// The status of the answer; `None` as long as there is none.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.status
+    }
+}
+
+impl fmt::Debug for ReceivedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceivedRequest")
+            .field("listener", &self.listener)
+            .field("request_id", &self.request_id)
+            .field("operation_id", &self.operation_id)
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("query", &self.query.as_deref().map(mask::query))
+            .field("headers", &self.headers)
+            .field("body", &mask::Length(self.body.len()))
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A task that the sandbox created.
+///
+/// `Debug` names the fields of the request without their values, since URLs in it may hold tokens.
+#[derive(Clone)]
+pub struct TaskRecord {
+    pub(crate) id: String,
+    pub(crate) operation_id: String,
+    pub(crate) status: TaskStatus,
+    pub(crate) request: Value,
+    pub(crate) created_at: SystemTime,
+    pub(crate) ends_at: SystemTime,
+}
+
+impl TaskRecord {
+    /// The id of the task.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The spec's `operationId` of the route that created it.
+    pub fn operation_id(&self) -> &str {
+        &self.operation_id
+    }
+
+    /// The status when the record was taken.
+    pub fn status(&self) -> &TaskStatus {
+        &self.status
+    }
+
+    /// The body that the task was created with, as it came.
+    pub fn request(&self) -> &Value {
+        &self.request
+    }
+
+    /// When it was created, by the sandbox's clock.
+    pub fn created_at(&self) -> SystemTime {
+        self.created_at
+    }
+
+    /// When it ends or has ended, by the sandbox's clock.
+    pub fn ends_at(&self) -> SystemTime {
+        self.ends_at
+    }
+}
+
+impl fmt::Debug for TaskRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<_> = self
+            .request
+            .as_object()
+            .map(|fields| fields.keys().collect())
+            .unwrap_or_default();
+        f.debug_struct("TaskRecord")
+            .field("id", &self.id)
+            .field("operation_id", &self.operation_id)
+            .field("status", &self.status)
+            .field("request", &fields)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of a webhook delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeliveryOutcome {
+    /// The receiver answered 2xx.
+    Accepted(StatusCode),
+    /// The receiver answered something else; redirects are not followed.
+    Refused(StatusCode),
+    /// There was no answer; the text says why.
+    Failed(String),
+    /// Nothing was sent; the text says why.
+    Skipped(String),
+}
+
+/// A webhook delivery: one change of status of one task.
+///
+/// `Debug` shows neither the body nor the path and the query of the URL, since both may hold tokens.
+#[derive(Clone)]
+pub struct Delivery {
+    pub(crate) id: String,
+    pub(crate) task_id: String,
+    pub(crate) status: TaskStatus,
+    pub(crate) url: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) outcome: DeliveryOutcome,
+}
+
+impl Delivery {
+    /// The `webhook-id`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The id of the task.
+    pub fn task_id(&self) -> &str {
+        &self.task_id
+    }
+
+    /// The status that it told of.
+    pub fn status(&self) -> &TaskStatus {
+        &self.status
+    }
+
+    /// The `webhook_url` of the request.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The headers it was sent with, signature included.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body it was sent with.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// What became of it.
+    pub fn outcome(&self) -> &DeliveryOutcome {
+        &self.outcome
+    }
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("id", &self.id)
+            .field("task_id", &self.task_id)
+            .field("status", &self.status)
+            .field("url", &mask::origin(&self.url))
+            .field("body", &mask::Length(self.body.len()))
+            .field("outcome", &self.outcome)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A list of records that forgets its oldest entries at its limit.
+#[derive(Debug)]
+pub(crate) struct Log<T> {
+    limit: usize,
+    entries: Mutex<Entries<T>>,
+    total: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Entries<T> {
+    forgotten: u64,
+    kept: VecDeque<T>,
+}
+
+impl<T: Clone> Log<T> {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            entries: Mutex::new(Entries {
+                forgotten: 0,
+                kept: VecDeque::new(),
+            }),
+            total: watch::Sender::new(0),
+        }
+    }
+
+    /// Adds an entry and answers its number, for [`update`](Self::update).
+    pub(crate) fn push(&self, entry: T) -> u64 {
+        let mut entries = self.lock();
+        entries.kept.push_back(entry);
+        let number = entries.forgotten + entries.kept.len() as u64 - 1;
+        if entries.kept.len() > self.limit {
+            entries.kept.pop_front();
+            entries.forgotten += 1;
+        }
+        drop(entries);
+        self.total.send_modify(|total| *total += 1);
+        number
+    }
+
+    /// Changes an entry, unless it is forgotten already.
+    pub(crate) fn update(&self, number: u64, change: impl FnOnce(&mut T)) {
+        let mut entries = self.lock();
+        let entry = number
+            .checked_sub(entries.forgotten)
+            .and_then(|index| usize::try_from(index).ok())
+            .and_then(|index| entries.kept.get_mut(index));
+        if let Some(entry) = entry {
+            change(entry);
+        }
+    }
+
+    /// The entries that are kept, oldest first.
+    pub(crate) fn all(&self) -> Vec<T> {
+        self.lock().kept.iter().cloned().collect()
+    }
+
+    /// Waits until `total` entries have been added, forgotten ones included.
+    pub(crate) async fn reached(&self, total: u64) {
+        let mut seen = self.total.subscribe();
+        // The sender is borrowed for as long as this future lives, so that the wait cannot end in an error.
+        let _ = seen.wait_for(|seen| *seen >= total).await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries<T>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_forgets_its_oldest_entries() {
+        let log = Log::new(2);
+        let numbers: Vec<u64> = [10, 11, 12].map(|entry| log.push(entry)).to_vec();
+        for number in &numbers {
+            log.update(*number, |entry| *entry *= 2);
+        }
+        assert_eq!(numbers, [0, 1, 2]);
+        assert_eq!(log.all(), [22, 24]);
+    }
+}

@@ -1,0 +1,112 @@
+use std::fmt;
+use std::fmt::Write as _;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use url::form_urlencoded;
+
+/// Signs paths of results for a time, and tells its signatures from others.
+pub(super) struct Signer {
+    key: [u8; 32],
+}
+
+impl Signer {
+    pub(super) fn new(key: [u8; 32]) -> Self {
+        Self { key }
+    }
+
+    /// The token that opens `path` until the unix time `expires`.
+    pub(super) fn sign(&self, path: &str, expires: u64) -> String {
+        let signature = self.mac(path, expires).finalize().into_bytes();
+        let mut token = format!("exp={expires}~hmac=");
+        for byte in signature {
+            // Writing to a String cannot fail.
+            let _ = write!(token, "{byte:02x}");
+        }
+        token
+    }
+
+    /// Whether a query holds a token of this signer for `path` that has not expired at the unix time `now`.
+    pub(super) fn admits(&self, path: &str, query: Option<&str>, now: u64) -> bool {
+        let Some((expires, signature)) = query.and_then(token) else {
+            return false;
+        };
+        // The library compares in constant time.
+        let genuine = self.mac(path, expires).verify_slice(&signature).is_ok();
+        genuine && now < expires
+    }
+
+    fn mac(&self, path: &str, expires: u64) -> Hmac<Sha256> {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.key).expect("a key of any length will do");
+        mac.update(format!("exp={expires}~path={path}").as_bytes());
+        mac
+    }
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer").finish_non_exhaustive()
+    }
+}
+
+/// The parts of `token=exp=UNIX~hmac=HEX`.
+fn token(query: &str) -> Option<(u64, Vec<u8>)> {
+    let (_, token) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token")?;
+    let (expires, signature) = token.strip_prefix("exp=")?.split_once("~hmac=")?;
+    let digits = signature.as_bytes().chunks(2);
+    let signature = digits.map(|pair| {
+        let pair = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    Some((expires.parse().ok()?, signature.collect::<Option<_>>()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_its_own_tokens_open_a_path() {
+        let signer = Signer::new([7; 32]);
+        let token = signer.sign("/a.mp4", 1000);
+        let (_, hex) = token.split_once("~hmac=").unwrap();
+        assert_eq!(hex.len(), 64);
+        let cases = [
+            ("/a.mp4", format!("token={token}"), 999, true),
+            ("/a.mp4", format!("x=1&token={token}"), 0, true),
+            (
+                "/a.mp4",
+                token.replace('=', "%3D").replace("exp", "token=exp"),
+                0,
+                true,
+            ),
+            ("/a.mp4", format!("token={token}"), 1000, false),
+            ("/b.mp4", format!("token={token}"), 0, false),
+            ("/a.mp4", format!("token=exp=2000~hmac={hex}"), 0, false),
+            (
+                "/a.mp4",
+                format!("token={}", &token[..token.len() - 2]),
+                0,
+                false,
+            ),
+            (
+                "/a.mp4",
+                format!("token={}", Signer::new([8; 32]).sign("/a.mp4", 1000)),
+                0,
+                false,
+            ),
+            ("/a.mp4", "token=exp=1000~hmac=zz".to_owned(), 0, false),
+            ("/a.mp4", "token=".to_owned(), 0, false),
+            ("/a.mp4", String::new(), 0, false),
+        ];
+        for (path, query, now, expected) in cases {
+            assert_eq!(
+                signer.admits(path, Some(&query), now),
+                expected,
+                "{path} {query} {now}"
+            );
+        }
+        assert!(!signer.admits("/a.mp4", None, 0));
+    }
+}

@@ -1,0 +1,270 @@
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::api;
+use crate::builder::{Config, SandboxBuilder, StartError};
+use crate::clock::Clock;
+use crate::random::Random;
+use crate::rate::RateLimits;
+use crate::record::{Delivery, Log, ReceivedRequest, TaskRecord};
+use crate::results::{self, Results};
+use crate::script::Script;
+use crate::service::Service;
+use crate::spec::Spec;
+use crate::task::Tasks;
+use crate::webhook::{Secret, Webhooks};
+
+/// Connections that are still busy this long after a shutdown are left behind.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A running sandbox: the service and the host of its results, on two ports of this machine.
+///
+/// It runs within the tokio runtime that started it, until it is dropped or [shut down](Self::shutdown).
+pub struct Sandbox {
+    service: Arc<Service>,
+    base_url: String,
+    seed: u64,
+    stop: watch::Sender<bool>,
+    servers: Vec<JoinHandle<()>>,
+}
+
+impl Sandbox {
+    /// The settings of a new sandbox, all at their defaults.
+    pub fn builder() -> SandboxBuilder {
+        SandboxBuilder::new()
+    }
+
+    /// The base URL of the API, without a slash at its end.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The base URL of the results, without a slash at its end. No key belongs there.
+    pub fn result_base_url(&self) -> &str {
+        self.service.results.base_url()
+    }
+
+    /// A right key, the first one where there are several.
+    pub fn api_key(&self) -> &str {
+        &self.service.config.api_keys[0]
+    }
+
+    /// The secret that webhooks are signed with, as it was given.
+    pub fn webhook_secret(&self) -> &str {
+        &self.service.config.webhook_secret
+    }
+
+    /// The seed of everything random here; see [`SandboxBuilder::seed`].
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// How many tasks were created, each of which the service would have charged.
+    pub fn charges(&self) -> usize {
+        self.service.tasks.count()
+    }
+
+    /// Every task, oldest first, with its status now.
+    pub fn tasks(&self) -> Vec<TaskRecord> {
+        self.service.task_records()
+    }
+
+    /// The requests that either server got, in the order of their arrival, as far as they are
+    /// [kept](SandboxBuilder::record_limit).
+    ///
+    /// ```
+    /// use kling_omni_sandbox::Listener;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sandbox = kling_omni_sandbox::Sandbox::builder().start().await?;
+    /// reqwest::get(format!("{}/v1/ai/nothing?page=1", sandbox.base_url())).await?;
+    ///
+    /// let request = &sandbox.requests()[0];
+    /// assert_eq!(request.listener(), Listener::Api);
+    /// assert_eq!((request.path(), request.query()), ("/v1/ai/nothing", Some("page=1")));
+    /// assert_eq!(request.operation_id(), None);
+    /// assert_eq!(request.status().map(|status| status.as_u16()), Some(404));
+    /// # Ok(()) }
+    /// ```
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
+        self.service.requests.all()
+    }
+
+    /// The webhook deliveries whose outcome is known, skipped ones included, as far as they are
+    /// [kept](SandboxBuilder::record_limit).
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.service.webhooks.deliveries.all()
+    }
+
+    /// Waits until the outcome of `count` deliveries is known, counted from the start, and answers
+    /// [`deliveries`](Self::deliveries).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use kling_omni_sandbox::{DeliveryOutcome, Sandbox};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sandbox = Sandbox::builder().task_time(Duration::ZERO).start().await?;
+    /// let body = serde_json::json!({"prompt": "a cat", "webhook_url": "https://example.com/hook"});
+    /// reqwest::Client::new()
+    ///     .post(format!("{}/v1/ai/video/kling-v3-omni-pro/video-reference", sandbox.base_url()))
+    ///     .header("x-freepik-api-key", sandbox.api_key())
+    ///     .json(&body)
+    ///     .send()
+    ///     .await?;
+    ///
+    /// let deliveries = sandbox.wait_for_deliveries(2).await;
+    /// assert_eq!(deliveries[1].status().as_str(), "COMPLETED");
+    /// // The host is not this machine, so that nothing was sent.
+    /// assert!(matches!(deliveries[1].outcome(), DeliveryOutcome::Skipped(_)));
+    /// # Ok(()) }
+    /// ```
+    pub async fn wait_for_deliveries(&self, count: usize) -> Vec<Delivery> {
+        let deliveries = &self.service.webhooks.deliveries;
+        deliveries.reached(count as u64).await;
+        deliveries.all()
+    }
+
+    /// Lets the next `count` tasks end in `FAILED`. They are charged all the same.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), kling_omni_sandbox::StartError> {
+    /// let sandbox = kling_omni_sandbox::Sandbox::builder().start().await?;
+    /// sandbox.fail_next(1);
+    /// # Ok(()) }
+    /// ```
+    pub fn fail_next(&self, count: usize) {
+        for _ in 0..count {
+            self.script_next(Script::failed());
+        }
+    }
+
+    /// Sets what happens to the next task that has no script yet and whose prompt holds no directive.
+    ///
+    /// ```
+    /// use kling_omni_sandbox::{Outcome, Sandbox, Script};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), kling_omni_sandbox::StartError> {
+    /// let sandbox = Sandbox::builder().start().await?;
+    /// sandbox.script_next(Script::new(Outcome::CompletedEmpty));
+    /// sandbox.script_next(Script::default().via("QUEUED".into()));
+    /// # Ok(()) }
+    /// ```
+    pub fn script_next(&self, script: Script) {
+        self.service.tasks.script_next(script);
+    }
+
+    /// Stops listening, drops webhooks that are still to come, and lets requests that are being answered finish.
+    pub async fn shutdown(mut self) {
+        self.stop();
+        for mut server in std::mem::take(&mut self.servers) {
+            if tokio::time::timeout(GRACE, &mut server).await.is_err() {
+                server.abort();
+            }
+        }
+    }
+
+    fn stop(&self) {
+        self.stop.send_replace(true);
+        self.service.webhooks.stop();
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox")
+            .field("base_url", &self.base_url)
+            .field("result_base_url", &self.result_base_url())
+            .field("seed", &self.seed)
+            .field("charges", &self.charges())
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) async fn start(
+    config: Config,
+    secret: Secret,
+    clock: Arc<dyn Clock>,
+    seed: u64,
+) -> Result<Sandbox, StartError> {
+    let spec = Spec::load().map_err(|error| StartError::Spec(error.to_string()))?;
+    let (api_listener, base_url) = bind(config.address, config.port).await?;
+    let (result_listener, result_base_url) = bind(config.address, config.result_port).await?;
+
+    let (random, key) = Random::new(seed);
+    let service = Arc::new(Service {
+        rates: RateLimits::new(config.rate_limit, config.rate_window),
+        tasks: Tasks::default(),
+        results: Results::new(result_base_url, config.result_lifetime, key),
+        webhooks: Webhooks::new(
+            secret,
+            config.webhook_timeout,
+            config.remote_webhooks,
+            config.record_limit,
+        ),
+        requests: Log::new(config.record_limit),
+        clock,
+        spec,
+        random,
+        config,
+    });
+    let stop = watch::Sender::new(false);
+    let servers = vec![
+        serve(api_listener, api::router(&service), stop.subscribe()),
+        serve(result_listener, results::router(&service), stop.subscribe()),
+    ];
+    Ok(Sandbox {
+        service,
+        base_url,
+        seed,
+        stop,
+        servers,
+    })
+}
+
+async fn bind(address: IpAddr, port: u16) -> Result<(TcpListener, String), StartError> {
+    let address = SocketAddr::new(address, port);
+    let failed = |source| StartError::Bind { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    // Clients cannot connect to "any address".
+    let host = match bound.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    let base_url = format!("http://{}", SocketAddr::new(host, bound.port()));
+    Ok((listener, base_url))
+}
+
+fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
+    let listener = listener.tap_io(|io| {
+        if let Err(error) = io.set_nodelay(true) {
+            tracing::debug!(%error, "no TCP_NODELAY");
+        }
+    });
+    let stopped = async move {
+        // An error means that the sandbox is gone, which is a reason to stop as well.
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    tokio::spawn(async move {
+        let served = axum::serve(listener, router).with_graceful_shutdown(stopped);
+        if let Err(error) = served.await {
+            tracing::error!(%error, "the sandbox stopped serving");
+        }
+    })
+}

@@ -1,0 +1,130 @@
+use kling_omni_api::enums::TaskStatus;
+
+const OPEN: &str = "[sandbox:";
+const CLOSE: char = ']';
+const FAILURE: &str = "The sandbox was asked to fail this task";
+
+/// How one task ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// `COMPLETED` with one result URL.
+    Completed,
+    /// `COMPLETED` with an empty `generated`, as the service has been seen to answer.
+    CompletedEmpty,
+    /// `FAILED`, with this text in `error`.
+    Failed(String),
+}
+
+/// What happens to one task; decided when the task is created.
+///
+/// Give it ahead with [`Sandbox::script_next`](crate::Sandbox::script_next), or write a directive into the prompt of
+/// the request:
+///
+/// | directive | effect |
+/// |---|---|
+/// | `[sandbox:fail]` | ends in `FAILED` |
+/// | `[sandbox:fail=TEXT]` | the same, with TEXT as the `error` |
+/// | `[sandbox:empty]` | ends in `COMPLETED` without a result URL |
+/// | `[sandbox:status=NAME]` | shows the status NAME for a while before `IN_PROGRESS` |
+///
+/// A request with any other directive is refused with 400, so that a misspelt one does not pass for a success.
+///
+/// ```
+/// use kling_omni_api::enums::TaskStatus;
+/// use kling_omni_sandbox::{Outcome, Script};
+///
+/// let script = Script::new(Outcome::Failed("out of film".into())).via(TaskStatus::Unknown("QUEUED".into()));
+/// assert_ne!(script, Script::default());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    pub(crate) outcome: Outcome,
+    pub(crate) via: Option<TaskStatus>,
+}
+
+impl Script {
+    /// A life that ends in `outcome`.
+    pub fn new(outcome: Outcome) -> Self {
+        Self { outcome, via: None }
+    }
+
+    /// A life that ends in `FAILED`, with a fixed text in `error`.
+    pub fn failed() -> Self {
+        Self::new(Outcome::Failed(FAILURE.into()))
+    }
+
+    /// Shows `status` for a while between `CREATED` and `IN_PROGRESS`.
+    pub fn via(mut self, status: TaskStatus) -> Self {
+        self.via = Some(status);
+        self
+    }
+
+    /// Reads the directives of a prompt: `None` without any, an error that names one that does not exist.
+    pub(crate) fn from_prompt(prompt: &str) -> Result<Option<Self>, UnknownDirective> {
+        let mut script = None;
+        let mut rest = prompt;
+        while let Some((_, after)) = rest.split_once(OPEN) {
+            let (directive, after) = after.split_once(CLOSE).ok_or(UnknownDirective)?;
+            rest = after;
+            let script = script.get_or_insert_with(Self::default);
+            match directive.split_once('=').unwrap_or((directive, "")) {
+                ("fail", "") => script.outcome = Self::failed().outcome,
+                ("fail", error) => script.outcome = Outcome::Failed(error.into()),
+                ("empty", "") => script.outcome = Outcome::CompletedEmpty,
+                ("status", name) if !name.is_empty() => script.via = Some(TaskStatus::from(name)),
+                _ => return Err(UnknownDirective),
+            }
+        }
+        Ok(script)
+    }
+}
+
+impl Default for Script {
+    /// A life that ends in [`Outcome::Completed`].
+    fn default() -> Self {
+        Self::new(Outcome::Completed)
+    }
+}
+
+/// A prompt asks the sandbox for something that it does not know.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("holds a [sandbox:…] directive other than fail, fail=TEXT, empty and status=NAME")]
+pub(crate) struct UnknownDirective;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directives() {
+        let queued = || TaskStatus::Unknown("QUEUED".into());
+        let cases = [
+            ("a plain prompt [with brackets]", Ok(None)),
+            ("x [sandbox:fail]", Ok(Some(Script::failed()))),
+            (
+                "[sandbox:fail=no light] x",
+                Ok(Some(Script::new(Outcome::Failed("no light".into())))),
+            ),
+            (
+                "[sandbox:empty]",
+                Ok(Some(Script::new(Outcome::CompletedEmpty))),
+            ),
+            (
+                "[sandbox:status=QUEUED]",
+                Ok(Some(Script::default().via(queued()))),
+            ),
+            (
+                "[sandbox:status=QUEUED] and [sandbox:fail]",
+                Ok(Some(Script::failed().via(queued()))),
+            ),
+            ("[sandbox:fial]", Err(UnknownDirective)),
+            ("[sandbox:status=]", Err(UnknownDirective)),
+            ("[sandbox:empty=1]", Err(UnknownDirective)),
+            ("[sandbox:fail", Err(UnknownDirective)),
+        ];
+        for (prompt, expected) in cases {
+            assert_eq!(Script::from_prompt(prompt), expected, "{prompt}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Response, header};
+use serde::Serialize;
+
+use crate::builder::Config;
+use crate::clock::Clock;
+use crate::random::Random;
+use crate::rate::RateLimits;
+use crate::record::{Listener, Log, ReceivedRequest, TaskRecord};
+use crate::results::Results;
+use crate::spec::Spec;
+use crate::task::{Stage, Task, Tasks};
+use crate::webhook::Webhooks;
+
+/// All that the two servers and the webhooks of one sandbox share.
+pub(crate) struct Service {
+    pub(crate) config: Config,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) spec: Arc<Spec>,
+    pub(crate) random: Random,
+    pub(crate) rates: RateLimits,
+    pub(crate) tasks: Tasks,
+    pub(crate) results: Results,
+    pub(crate) webhooks: Webhooks,
+    pub(crate) requests: Log<ReceivedRequest>,
+}
+
+/// A task as it is shown: the body of a webhook, and `data` of an answer.
+#[derive(Debug, Serialize)]
+pub(crate) struct TaskView<'a> {
+    task_id: &'a str,
+    status: &'a str,
+    generated: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+}
+
+impl Service {
+    pub(crate) fn view<'a>(&self, task: &'a Task, stage: &'a Stage) -> TaskView<'a> {
+        let has_result = task.has_result(stage);
+        TaskView {
+            task_id: &task.id,
+            status: stage.status.as_str(),
+            generated: has_result
+                .then(|| self.results.url(task))
+                .into_iter()
+                .collect(),
+            error: task.error(stage),
+        }
+    }
+
+    pub(crate) fn task_records(&self) -> Vec<TaskRecord> {
+        let now = self.clock.now();
+        let tasks = self.tasks.all();
+        tasks
+            .iter()
+            .map(|task| TaskRecord {
+                id: task.id.clone(),
+                operation_id: task.operation_id.clone(),
+                status: task.stage(now).status.clone(),
+                request: task.request.clone(),
+                created_at: task.created_at,
+                ends_at: task.ends_at(),
+            })
+            .collect()
+    }
+
+    /// Records a request that has come and has no answer yet; answers its number in the record.
+    pub(crate) fn arrived(&self, listener: Listener, parts: &Parts) -> Arrival {
+        let entry = ReceivedRequest {
+            listener,
+            received_at: self.clock.now(),
+            request_id: None,
+            operation_id: None,
+            method: parts.method.clone(),
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().map(str::to_owned),
+            headers: self.mark_keys(parts.headers.clone()),
+            body: Bytes::new(),
+            status: None,
+        };
+        Arrival(self.requests.push(entry))
+    }
+
+    /// Adds to the record what is learnt of a request on the way.
+    pub(crate) fn learnt(&self, arrival: Arrival, change: impl FnOnce(&mut ReceivedRequest)) {
+        self.requests.update(arrival.0, change);
+    }
+
+    /// Finishes the record of a request, and dates the answer by the sandbox's clock.
+    pub(crate) fn answered<B>(&self, arrival: Arrival, parts: &Parts, response: &mut Response<B>) {
+        let date = httpdate::fmt_http_date(self.clock.now());
+        if let Ok(date) = HeaderValue::try_from(date) {
+            response.headers_mut().insert(header::DATE, date);
+        }
+        let status = response.status();
+        self.requests
+            .update(arrival.0, |entry| entry.status = Some(status));
+        tracing::debug!(method = %parts.method, path = parts.uri.path(), %status, "answered");
+    }
+
+    fn mark_keys(&self, mut headers: HeaderMap) -> HeaderMap {
+        let named = [header::AUTHORIZATION, header::COOKIE];
+        for (name, value) in &mut headers {
+            let text = value.to_str().unwrap_or_default();
+            let holds_key = self.config.api_keys.iter().any(|key| text.contains(key));
+            if holds_key || named.contains(name) || self.spec.key_headers.contains(name) {
+                value.set_sensitive(true);
+            }
+        }
+        headers
+    }
+}
+
+/// The place of a request in the record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival(u64);
+
+/// Whole seconds since 1970, rounded down.
+pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}

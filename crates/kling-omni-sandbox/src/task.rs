@@ -1,0 +1,210 @@
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use kling_omni_api::enums::TaskStatus;
+use serde_json::Value;
+
+use crate::script::{Outcome, Script};
+
+/// A task stays `CREATED` for this part of its time: one fifth.
+const CREATED_PART: u32 = 5;
+/// With a status between, `IN_PROGRESS` starts after this many fifths.
+const VIA_FIFTHS: u32 = 3;
+
+/// One paid task: what was asked, and its whole life, decided at creation.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) id: String,
+    pub(crate) operation_id: String,
+    /// The family of routes whose status route knows it.
+    pub(crate) family: String,
+    /// The body of the request, as it came.
+    pub(crate) request: Value,
+    pub(crate) order: Order,
+    pub(crate) created_at: SystemTime,
+    stages: Vec<Stage>,
+    outcome: Outcome,
+}
+
+/// What the result has to look like, defaults filled in.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) prompt: String,
+    pub(crate) seconds: u32,
+    pub(crate) aspect_ratio: String,
+    /// The sides of the picture, such as `16:9`, whatever `aspect_ratio` says.
+    pub(crate) shape: String,
+    pub(crate) reference_video: Option<String>,
+}
+
+/// A stretch of a task's life.
+#[derive(Clone, Debug)]
+pub(crate) struct Stage {
+    /// Time from the creation of the task to the start of the stage.
+    starts: Duration,
+    pub(crate) status: TaskStatus,
+    is_last: bool,
+}
+
+impl Task {
+    /// The stage at `now`: nothing but a function of time.
+    pub(crate) fn stage(&self, now: SystemTime) -> &Stage {
+        let age = now.duration_since(self.created_at).unwrap_or_default();
+        self.stages
+            .iter()
+            .rev()
+            .find(|stage| stage.starts <= age)
+            .unwrap_or(self.first_stage())
+    }
+
+    pub(crate) fn first_stage(&self) -> &Stage {
+        &self.stages[0]
+    }
+
+    /// The changes of status after the creation, each with its time.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = (SystemTime, &Stage)> {
+        self.stages[1..]
+            .iter()
+            .map(|stage| (self.created_at + stage.starts, stage))
+    }
+
+    /// When the last stage starts.
+    pub(crate) fn ends_at(&self) -> SystemTime {
+        self.created_at
+            + self
+                .stages
+                .last()
+                .map_or(Duration::ZERO, |stage| stage.starts)
+    }
+
+    /// Whether the result is there at `stage`.
+    pub(crate) fn has_result(&self, stage: &Stage) -> bool {
+        stage.is_last && self.outcome == Outcome::Completed
+    }
+
+    /// Why the task failed, once it has.
+    pub(crate) fn error(&self, stage: &Stage) -> Option<&str> {
+        match &self.outcome {
+            Outcome::Failed(error) if stage.is_last => Some(error),
+            _ => None,
+        }
+    }
+}
+
+fn stages(script: &Script, total: Duration) -> Vec<Stage> {
+    let fifth = total / CREATED_PART;
+    let mut starts = vec![(Duration::ZERO, TaskStatus::Created)];
+    let mut progress = fifth;
+    if let Some(status) = &script.via {
+        starts.push((fifth, status.clone()));
+        progress = fifth * VIA_FIFTHS;
+    }
+    starts.push((progress, TaskStatus::InProgress));
+    let end = match script.outcome {
+        Outcome::Completed | Outcome::CompletedEmpty => TaskStatus::Completed,
+        Outcome::Failed(_) => TaskStatus::Failed,
+    };
+    starts.push((total, end));
+    let last = starts.len() - 1;
+    starts
+        .into_iter()
+        .enumerate()
+        .map(|(n, (starts, status))| Stage {
+            starts,
+            status,
+            is_last: n == last,
+        })
+        .collect()
+}
+
+/// What a new task is made from, apart from its script.
+#[derive(Debug)]
+pub(crate) struct NewTask {
+    pub(crate) id: String,
+    pub(crate) operation_id: String,
+    pub(crate) family: String,
+    pub(crate) request: Value,
+    pub(crate) order: Order,
+    pub(crate) created_at: SystemTime,
+    pub(crate) total: Duration,
+}
+
+/// All tasks of the account, and the scripts that wait for the next ones.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks {
+    account: Mutex<Account>,
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    in_order: Vec<Arc<Task>>,
+    by_id: HashMap<String, Arc<Task>>,
+    scripts: VecDeque<Script>,
+}
+
+impl Tasks {
+    /// Creates a task: from `directed`, else from the next waiting script, else one that completes.
+    pub(crate) fn create(&self, new: NewTask, directed: Option<Script>) -> Arc<Task> {
+        let mut account = self.lock();
+        let script = directed
+            .or_else(|| account.scripts.pop_front())
+            .unwrap_or_default();
+        let task = Arc::new(Task {
+            stages: stages(&script, new.total),
+            outcome: script.outcome,
+            id: new.id,
+            operation_id: new.operation_id,
+            family: new.family,
+            request: new.request,
+            order: new.order,
+            created_at: new.created_at,
+        });
+        account.in_order.push(Arc::clone(&task));
+        account.by_id.insert(task.id.clone(), Arc::clone(&task));
+        task
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<Arc<Task>> {
+        self.lock().by_id.get(id).cloned()
+    }
+
+    /// Every task, oldest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Task>> {
+        self.lock().in_order.clone()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.lock().in_order.len()
+    }
+
+    pub(crate) fn script_next(&self, script: Script) {
+        self.lock().scripts.push_back(script);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_cover_the_whole_time_in_order() {
+        let via = Script::failed().via(TaskStatus::Unknown("QUEUED".into()));
+        let cases = [
+            (Script::default(), "0 CREATED, 2 IN_PROGRESS, 10 COMPLETED"),
+            (Script::failed(), "0 CREATED, 2 IN_PROGRESS, 10 FAILED"),
+            (via, "0 CREATED, 2 QUEUED, 6 IN_PROGRESS, 10 FAILED"),
+        ];
+        for (script, expected) in cases {
+            let shown: Vec<String> = stages(&script, Duration::from_secs(10))
+                .iter()
+                .map(|stage| format!("{} {}", stage.starts.as_secs(), stage.status.as_str()))
+                .collect();
+            assert_eq!(shown.join(", "), expected);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use kling_omni_api::enums::TaskStatus;
+use kling_omni_sandbox::{Outcome, Sandbox, Script};
+use serde_json::{Value, json};
+
+use crate::harness::{Bench, PRO, STATUS, TASK_TIME, VIDEO_REFERENCE, order, order_with, path_of};
+
+/// The statuses of a task from its creation on, each with the second at which it was first seen.
+async fn life(bench: &Bench, body: &Value) -> (Vec<(u64, String)>, Value) {
+    let id = bench.create(PRO, body).await;
+    let mut seen: Vec<(u64, String)> = vec![];
+    for second in 0..=TASK_TIME.as_secs() + 10 {
+        let answer = bench.get(&path_of(STATUS, &id)).await.data();
+        let status = answer["status"].as_str().unwrap();
+        if seen.last().is_none_or(|(_, last)| last != status) {
+            seen.push((second, status.to_owned()));
+        }
+        bench.clock.advance(Duration::from_secs(1));
+    }
+    (seen, bench.task(&id).await)
+}
+
+#[tokio::test]
+async fn lives() {
+    let queued = || TaskStatus::Unknown("QUEUED".to_owned());
+    let failure = json!("The sandbox was asked to fail this task");
+    type Case = (
+        &'static str,
+        Option<Script>,
+        &'static [(u64, &'static str)],
+        Option<usize>,
+        Option<Value>,
+    );
+    // prompt, script, life, number of results, error
+    let cases: [Case; 9] = [
+        (
+            "a cat",
+            None,
+            &[(0, "CREATED"), (20, "IN_PROGRESS"), (100, "COMPLETED")],
+            Some(1),
+            None,
+        ),
+        (
+            "[sandbox:fail]",
+            None,
+            &[(0, "CREATED"), (20, "IN_PROGRESS"), (100, "FAILED")],
+            Some(0),
+            Some(failure.clone()),
+        ),
+        (
+            "[sandbox:fail=no light] a cat",
+            None,
+            &[(0, "CREATED"), (20, "IN_PROGRESS"), (100, "FAILED")],
+            Some(0),
+            Some(json!("no light")),
+        ),
+        (
+            "[sandbox:empty]",
+            None,
+            &[(0, "CREATED"), (20, "IN_PROGRESS"), (100, "COMPLETED")],
+            Some(0),
+            None,
+        ),
+        (
+            "[sandbox:status=QUEUED]",
+            None,
+            &[
+                (0, "CREATED"),
+                (20, "QUEUED"),
+                (60, "IN_PROGRESS"),
+                (100, "COMPLETED"),
+            ],
+            Some(1),
+            None,
+        ),
+        (
+            "a cat",
+            Some(Script::failed()),
+            &[(0, "CREATED"), (20, "IN_PROGRESS"), (100, "FAILED")],
+            Some(0),
+            Some(failure),
+        ),
+        (
+            "a cat",
+            Some(Script::new(Outcome::CompletedEmpty)),
+            &[(0, "CREATED"), (20, "IN_PROGRESS"), (100, "COMPLETED")],
+            Some(0),
+            None,
+        ),
+        (
+            "a cat",
+            Some(Script::failed().via(queued())),
+            &[
+                (0, "CREATED"),
+                (20, "QUEUED"),
+                (60, "IN_PROGRESS"),
+                (100, "FAILED"),
+            ],
+            Some(0),
+            None,
+        ),
+        (
+            "a cat",
+            Some(Script::default().via(TaskStatus::Completed)),
+            &[
+                (0, "CREATED"),
+                (20, "COMPLETED"),
+                (60, "IN_PROGRESS"),
+                (100, "COMPLETED"),
+            ],
+            Some(1),
+            None,
+        ),
+    ];
+    let bench = Bench::with(|builder| builder.rate_limit(u32::MAX)).await;
+    for (n, (prompt, script, expected, results, error)) in cases.into_iter().enumerate() {
+        if let Some(script) = script {
+            bench.sandbox.script_next(script);
+        }
+        let (seen, last) = life(&bench, &order_with("prompt", prompt)).await;
+        let seen: Vec<_> = seen
+            .iter()
+            .map(|(second, status)| (*second, status.as_str()))
+            .collect();
+        assert_eq!(seen, expected, "case {n}");
+        let generated = last["generated"].as_array().unwrap();
+        assert_eq!(Some(generated.len()), results, "case {n}");
+        if let Some(error) = error {
+            assert_eq!(last["error"], error, "case {n}");
+        }
+        if last["status"] != "FAILED" {
+            assert!(last.get("error").is_none(), "case {n}");
+        }
+    }
+    assert_eq!(bench.sandbox.charges(), 9);
+}
+
+#[tokio::test]
+async fn a_result_is_shown_only_at_the_end() {
+    let bench = Bench::start().await;
+    let id = bench.create(VIDEO_REFERENCE, &order()).await;
+    bench.clock.advance(TASK_TIME - Duration::from_millis(1));
+    let expected = json!({"task_id": id, "status": "IN_PROGRESS", "generated": []});
+    assert_eq!(bench.task(&id).await, expected);
+    bench.clock.advance(Duration::from_millis(1));
+    let task = bench.task(&id).await;
+    assert_eq!(task["status"], "COMPLETED");
+    assert_eq!(task.as_object().unwrap().len(), 3);
+    assert_eq!(task["generated"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn fail_next_counts_tasks_and_leaves_directed_ones_out() {
+    let bench = Bench::start().await;
+    bench.sandbox.fail_next(2);
+    for prompt in ["a", "[sandbox:empty]", "b", "c"] {
+        bench.create(PRO, &order_with("prompt", prompt)).await;
+    }
+    bench.clock.advance(TASK_TIME);
+    let statuses: Vec<_> = bench
+        .sandbox
+        .tasks()
+        .iter()
+        .map(|task| task.status().to_string())
+        .collect();
+    assert_eq!(statuses, ["FAILED", "COMPLETED", "FAILED", "COMPLETED"]);
+    assert_eq!(bench.sandbox.charges(), 4);
+}
+
+#[tokio::test]
+async fn without_any_time_a_task_has_ended_when_it_is_read() {
+    let bench = Bench::with(|builder| builder.task_time(Duration::ZERO)).await;
+    let answer = bench.post(PRO, &order()).await.data();
+    assert_eq!(answer["status"], "CREATED");
+    let id = answer["task_id"].as_str().unwrap();
+    assert_eq!(bench.task(id).await["status"], "COMPLETED");
+}
+
+#[tokio::test]
+async fn jitter_stays_within_its_bounds_and_repeats_with_the_seed() {
+    let mut runs = vec![];
+    for seed in [7, 7, 8] {
+        let bench = Bench::with(|builder| builder.seed(seed).jitter(0.5)).await;
+        assert_eq!(bench.sandbox.seed(), seed);
+        for n in 0..40 {
+            bench.create(PRO, &order()).await;
+            // Reading draws no luck away from the tasks.
+            if seed == 7 && runs.is_empty() && n % 3 == 0 {
+                bench.get(&path_of(STATUS, "x")).await;
+            }
+        }
+        let run: Vec<_> = bench
+            .sandbox
+            .tasks()
+            .iter()
+            .map(|task| {
+                let time = task.ends_at().duration_since(task.created_at()).unwrap();
+                assert!((50..=150).contains(&time.as_secs()), "{time:?}");
+                (task.id().to_owned(), time)
+            })
+            .collect();
+        let times: BTreeSet<_> = run.iter().map(|(_, time)| *time).collect();
+        assert!(times.first().unwrap().as_secs() < 75 && times.last().unwrap().as_secs() > 125);
+        runs.push(run);
+    }
+    assert_eq!(runs[0], runs[1]);
+    assert_ne!(runs[0], runs[2]);
+
+    let (one, other) = (
+        Sandbox::builder().start().await.unwrap(),
+        Sandbox::builder().start().await.unwrap(),
+    );
+    assert_ne!(one.seed(), other.seed());
+}

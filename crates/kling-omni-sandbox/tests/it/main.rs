@@ -1,0 +1,15 @@
+//! The sandbox from outside: over HTTP with a plain client, by the accessors of its handle, on a clock that stands still.
+
+mod harness;
+
+mod creating;
+mod keys;
+mod life;
+mod listing;
+mod rates;
+mod records;
+mod results;
+mod routes;
+mod spec;
+mod starting;
+mod webhooks;

@@ -1,0 +1,103 @@
+use kling_omni_sandbox::{StatusRoute, VideoReferenceRoute};
+
+use crate::harness::{
+    Answer, Bench, KEY_HEADER, LIST, PRO, STANDARD, STATUS, VIDEO_REFERENCE, VIDEO_STATUS, order,
+    path_of,
+};
+
+#[tokio::test]
+async fn the_older_route_can_be_gone() {
+    let cases = [
+        (VideoReferenceRoute::Available, 200),
+        (VideoReferenceRoute::NotFound, 404),
+        (VideoReferenceRoute::MethodNotAllowed, 405),
+        (VideoReferenceRoute::Gone, 410),
+    ];
+    for (route, status) in cases {
+        let bench = Bench::with(|builder| builder.video_reference(route)).await;
+        let answer = bench.post(VIDEO_REFERENCE, &order()).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(bench.sandbox.charges(), usize::from(status == 200));
+        if status != 200 {
+            assert!(answer.json()["message"].is_string());
+            assert_eq!(answer.header("allow").is_some(), status == 405);
+            // A route that is not there asks for no key.
+            let url = format!("{}{VIDEO_REFERENCE}", bench.sandbox.base_url());
+            let request = bench.http.post(url).header(KEY_HEADER, "wrong");
+            assert_eq!(Answer::to(request).await.status, status);
+        }
+        bench.create(PRO, &order()).await;
+    }
+}
+
+#[tokio::test]
+async fn tasks_are_read_where_their_route_says() {
+    use StatusRoute::{ReferenceToVideo, Video};
+    // setting, creating route, status at the two status routes and of the list
+    let cases = [
+        (ReferenceToVideo, VIDEO_REFERENCE, 200, 404, 200),
+        (ReferenceToVideo, PRO, 200, 404, 200),
+        (ReferenceToVideo, STANDARD, 200, 404, 200),
+        (Video, VIDEO_REFERENCE, 404, 200, 404),
+        (Video, PRO, 200, 404, 200),
+        (Video, STANDARD, 200, 404, 200),
+    ];
+    for (setting, path, at_successor, at_sibling, listed) in cases {
+        let bench = Bench::with(|builder| builder.video_reference_status(setting)).await;
+        let id = bench.create(path, &order()).await;
+        for (path, status) in [
+            (path_of(STATUS, &id), at_successor),
+            (path_of(VIDEO_STATUS, &id), at_sibling),
+            (LIST.to_owned(), listed),
+        ] {
+            let answer = bench.get(&path).await;
+            assert_eq!(answer.status, status, "{setting:?} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_task_is_not_found() {
+    let bench = Bench::start().await;
+    bench.create(PRO, &order()).await;
+    for id in ["046b6c7f-0b8a-43b9-b35d-6489e6daee91", "x", "%FF", "a%2Fb"] {
+        for template in [STATUS, VIDEO_STATUS] {
+            let answer = bench.get(&path_of(template, id)).await;
+            assert_eq!(answer.status, 404, "{id}");
+            assert_eq!(answer.text(), r#"{"message":"Task not found"}"#);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_answer_of_the_api_has_a_request_id_and_the_date_of_the_clock() {
+    let bench = Bench::with(|builder| builder.rate_limit(2)).await;
+    let url = format!("{}{PRO}", bench.sandbox.base_url());
+    let answers = [
+        bench.get("/nowhere").await,
+        bench.get(PRO).await,
+        Answer::to(bench.http.post(url)).await,
+        bench.post(PRO, &order()).await,
+        bench.get(LIST).await,
+        bench.get(LIST).await,
+    ];
+    let statuses = answers.iter().map(|answer| answer.status);
+    assert_eq!(statuses.collect::<Vec<_>>(), [404, 405, 401, 200, 200, 429]);
+    let mut ids = vec![];
+    for (answer, request) in answers.iter().zip(bench.sandbox.requests()) {
+        let id = answer.header("x-request-id").unwrap();
+        let hex = id.strip_prefix("ak-").unwrap();
+        assert_eq!(hex.len(), 32);
+        assert!(
+            hex.bytes()
+                .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        );
+        assert_eq!(request.request_id(), Some(id));
+        assert_eq!(request.status().unwrap(), answer.status);
+        ids.push(id);
+        assert_eq!(answer.header("date"), Some("Fri, 15 Jan 2027 08:00:00 GMT"));
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), answers.len());
+}
