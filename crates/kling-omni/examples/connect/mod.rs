@@ -1,0 +1,29 @@
+//! The service, or with `--sandbox` a stand-in on this machine.
+
+use std::error::Error;
+use std::time::Duration;
+
+use kling_omni::{ApiKey, Client, ClientBuilder};
+use kling_omni_sandbox::Sandbox;
+
+/// Settings that reach the service with the key in the environment, or a sandbox that runs for as long as it is kept.
+pub async fn builder() -> Result<(ClientBuilder, Option<Sandbox>), Box<dyn Error>> {
+    if !std::env::args().any(|argument| argument == "--sandbox") {
+        return Ok((ClientBuilder::from_env()?, None));
+    }
+    let sandbox = Sandbox::builder()
+        .task_time(Duration::from_secs(4))
+        .start()
+        .await?;
+    let builder = Client::builder()
+        .api_key(ApiKey::new(sandbox.api_key())?)
+        .base_url(sandbox.base_url());
+    Ok((builder, Some(sandbox)))
+}
+
+/// A client with these settings.
+#[allow(dead_code, reason = "each example uses one of the two")]
+pub async fn client() -> Result<(Client, Option<Sandbox>), Box<dyn Error>> {
+    let (builder, sandbox) = builder().await?;
+    Ok((builder.build()?, sandbox))
+}

@@ -1,0 +1,296 @@
+use std::env;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use reqwest::redirect;
+use url::Url;
+
+use super::{ApiKey, Client, Host, Shared};
+use crate::clock::{Clock, TokioClock};
+use crate::error::{Error, ErrorKind, Result};
+use crate::route::Route;
+
+/// The environment variable for another server that speaks the same API.
+const BASE_URL_VARIABLE: &str = "KLING_OMNI_BASE_URL";
+
+/// Settings of a [`Client`]. Everything but the key has a default.
+///
+/// ```
+/// use std::time::Duration;
+/// use kling_omni::{ApiKey, Client, Host, Route};
+///
+/// let client = Client::builder()
+///     .api_key(ApiKey::new("FPSX-secret")?)
+///     .host(Host::Magnific)
+///     .route(Route::ReferenceToVideo)
+///     .attempt_timeout(Duration::from_secs(20))
+///     .build()?;
+/// # Ok::<(), kling_omni::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct ClientBuilder {
+    key: Option<ApiKey>,
+    host: Host,
+    base_url: Option<String>,
+    route: Route,
+    retries: u32,
+    connect_timeout: Duration,
+    attempt_timeout: Duration,
+    idle_timeout: Duration,
+    longest_retry_wait: Duration,
+    largest_body: usize,
+    user_agent: Option<String>,
+    http: Option<reqwest::Client>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Default for ClientBuilder {
+    fn default() -> Self {
+        Self {
+            key: None,
+            host: Host::default(),
+            base_url: None,
+            route: Route::default(),
+            retries: 3,
+            connect_timeout: Duration::from_secs(10),
+            attempt_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(30),
+            longest_retry_wait: Duration::from_secs(120),
+            largest_body: 1024 * 1024,
+            user_agent: None,
+            http: None,
+            clock: Arc::new(TokioClock),
+        }
+    }
+}
+
+impl ClientBuilder {
+    /// Takes key, host and base URL from the environment, as [`Client::from_env`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if no variable holds a usable key.
+    pub fn from_env() -> Result<Self> {
+        for host in Host::ALL {
+            let variable = host.key_variable();
+            let Some(key) = env::var_os(variable).filter(|key| !key.is_empty()) else {
+                continue;
+            };
+            let key = key
+                .into_string()
+                .map_err(|_| Error::new(ErrorKind::Configuration, "the API key is no text"))
+                .and_then(ApiKey::new)
+                .map_err(|error| {
+                    Error::new(
+                        ErrorKind::Configuration,
+                        format!("{variable}: {}", error.summary()),
+                    )
+                    .with_advice("set it to the key as the developer dashboard shows it")
+                })?;
+            let mut builder = Self::default().api_key(key).host(*host);
+            if let Ok(url) = env::var(BASE_URL_VARIABLE)
+                && !url.is_empty()
+            {
+                builder = builder.base_url(url);
+            }
+            return Ok(builder);
+        }
+        let variables = Host::ALL.iter().map(|host| host.key_variable());
+        Err(Error::new(
+            ErrorKind::Configuration,
+            "there is no API key in the environment",
+        )
+        .with_advice(format!(
+            "set {}",
+            variables.collect::<Vec<_>>().join(" or ")
+        )))
+    }
+
+    /// The API key. Required.
+    pub fn api_key(mut self, key: ApiKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// Which of the service's hosts to use, and with it the name of the header that carries the key. Default:
+    /// [`Host::Freepik`].
+    pub fn host(mut self, host: Host) -> Self {
+        self.host = host;
+        self
+    }
+
+    /// Another server that speaks the same API, such as a sandbox or a proxy. The key goes there, too.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Some(url.into());
+        self
+    }
+
+    /// Which family of routes creates and reads tasks. Default: [`Route::Auto`].
+    pub fn route(mut self, route: Route) -> Self {
+        self.route = route;
+        self
+    }
+
+    /// How often a request is tried again after its first attempt. Default: 3.
+    ///
+    /// Reads are tried again on lost connections, timeouts, 429 and 5xx; a create only where it certainly made no task.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// How long a connection may take to come about. Default: 10 s. Not used with [`http_client`](Self::http_client).
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long one attempt may take, from connecting to the last byte of the answer. Default: 60 s. Downloads are
+    /// not attempts: see [`idle_timeout`](Self::idle_timeout).
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.attempt_timeout = timeout;
+        self
+    }
+
+    /// How long a download may go without a byte. Default: 30 s.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// The longest wait that the service may ask for between attempts. Default: 120 s. If it asks for more, the call
+    /// ends with an error that says how long.
+    pub fn longest_retry_wait(mut self, wait: Duration) -> Self {
+        self.longest_retry_wait = wait;
+        self
+    }
+
+    /// The largest answer that is read, in bytes. Default: 1 MiB. Results are not answers and have no such limit.
+    pub fn largest_body(mut self, bytes: usize) -> Self {
+        self.largest_body = bytes;
+        self
+    }
+
+    /// The `user-agent` header. Default: `kling-omni/` and the version. Not used with
+    /// [`http_client`](Self::http_client).
+    pub fn user_agent(mut self, agent: impl Into<String>) -> Self {
+        self.user_agent = Some(agent.into());
+        self
+    }
+
+    /// A ready HTTP client to use for everything, with its own proxy, TLS and pool settings.
+    ///
+    /// Build it with `redirect(reqwest::redirect::Policy::none())`: a client that follows redirects takes the API key
+    /// along to wherever it is sent. Answers that came by a redirect are refused either way.
+    pub fn http_client(mut self, client: reqwest::Client) -> Self {
+        self.http = Some(client);
+        self
+    }
+
+    /// Where time is read and waited for. Default: the tokio runtime's.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Makes the client. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if there is no key, if the base URL is no absolute http or https URL, or if the HTTP
+    /// stack refuses the settings.
+    pub fn build(self) -> Result<Client> {
+        let key = self.key.clone().ok_or_else(|| {
+            Error::new(ErrorKind::Configuration, "the client has no API key")
+                .with_advice("give one to `api_key`, or use `Client::from_env`")
+        })?;
+        let base_url = match &self.base_url {
+            Some(url) => checked_base_url(url)?,
+            None => self.host.base_url().to_owned(),
+        };
+        if base_url.starts_with("http:") && !is_loopback(&base_url) {
+            tracing::warn!("the API key will cross the network unencrypted: the base URL is http");
+        }
+        let (http, downloads) = match &self.http {
+            Some(client) => (client.clone(), client.clone()),
+            None => (
+                self.stack(redirect::Policy::none())?,
+                self.stack(redirect::Policy::limited(5))?,
+            ),
+        };
+        Ok(Client {
+            shared: Arc::new(Shared {
+                base_url,
+                key_header: HeaderName::from_static(self.host.key_header()),
+                key_value: key.to_header()?,
+                key,
+                http,
+                downloads,
+                route: self.route,
+                retries: self.retries,
+                attempt_timeout: self.attempt_timeout,
+                idle_timeout: self.idle_timeout,
+                longest_retry_wait: self.longest_retry_wait,
+                largest_body: self.largest_body,
+                clock: self.clock,
+                successor_only: AtomicBool::new(false),
+            }),
+        })
+    }
+
+    fn stack(&self, redirects: redirect::Policy) -> Result<reqwest::Client> {
+        let agent = self
+            .user_agent
+            .clone()
+            .unwrap_or_else(|| format!("kling-omni/{}", env!("CARGO_PKG_VERSION")));
+        let agent = HeaderValue::from_str(&agent)
+            .map_err(|_| Error::new(ErrorKind::Configuration, "the user agent fits no header"))?;
+        reqwest::Client::builder()
+            .user_agent(agent)
+            .connect_timeout(self.connect_timeout)
+            .redirect(redirects)
+            .referer(false)
+            .build()
+            .map_err(|error| {
+                Error::new(
+                    ErrorKind::Configuration,
+                    "the HTTP client could not be set up",
+                )
+                .with_source(error.without_url())
+            })
+    }
+}
+
+fn is_loopback(url: &str) -> bool {
+    match Url::parse(url)
+        .ok()
+        .and_then(|url| url.host().map(|host| host.to_owned()))
+    {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn checked_base_url(text: &str) -> Result<String> {
+    let refuse = |why: &str| {
+        Error::new(ErrorKind::Configuration, format!("the base URL {why}"))
+            .with_advice("give an http or https URL such as http://127.0.0.1:8080")
+    };
+    let url =
+        Url::parse(text.trim()).map_err(|error| refuse(&format!("cannot be read: {error}")))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(refuse("is neither http nor https"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(refuse("carries a user name or a password"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(refuse("has a query or a fragment"));
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}

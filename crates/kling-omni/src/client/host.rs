@@ -1,0 +1,67 @@
+use std::fmt;
+use std::str::FromStr;
+
+use kling_omni_api::service;
+
+use crate::request::{UnknownValue, named};
+
+/// The two names under which the service can be reached. One key has been seen to work on both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Host {
+    /// `api.freepik.com`, keyed by `FREEPIK_API_KEY`.
+    #[default]
+    Freepik,
+    /// `api.magnific.com`, keyed by `MAGNIFIC_API_KEY`.
+    Magnific,
+}
+
+impl Host {
+    /// Both hosts.
+    pub const ALL: &[Self] = &[Self::Freepik, Self::Magnific];
+
+    /// The name on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Freepik => "freepik",
+            Self::Magnific => "magnific",
+        }
+    }
+
+    /// The environment variable that carries this host's key.
+    pub fn key_variable(self) -> &'static str {
+        match self {
+            Self::Freepik => "FREEPIK_API_KEY",
+            Self::Magnific => "MAGNIFIC_API_KEY",
+        }
+    }
+
+    /// The base URL, from the API's document.
+    pub fn base_url(self) -> &'static str {
+        match self {
+            Self::Freepik => service::API_FREEPIK_COM,
+            Self::Magnific => service::API_MAGNIFIC_COM,
+        }
+    }
+
+    pub(crate) fn key_header(self) -> &'static str {
+        match self {
+            Self::Freepik => service::FREEPIK_API_KEY_HEADER,
+            Self::Magnific => service::MAGNIFIC_API_KEY_HEADER,
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Host {
+    type Err = UnknownValue;
+
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
+        named(text, Self::ALL, Self::as_str)
+    }
+}

@@ -1,0 +1,135 @@
+//! Submission: the one call that costs money.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Result};
+use crate::request::{Tier, VideoReference};
+use crate::route::{CreateRoute, Route};
+use crate::task::Task;
+use crate::transport::Options;
+use crate::wire;
+
+/// A task about to be created. Await it to send the request.
+#[must_use = "nothing is sent until it is awaited"]
+pub struct Create {
+    client: Client,
+    payload: Payload,
+    route: Route,
+}
+
+enum Payload {
+    Checked(Box<VideoReference>),
+    Unchecked { tier: Tier, body: Value },
+}
+
+impl Create {
+    pub(crate) fn checked(client: Client, request: VideoReference) -> Self {
+        Self {
+            route: client.shared().route,
+            client,
+            payload: Payload::Checked(Box::new(request)),
+        }
+    }
+
+    pub(crate) fn unchecked(client: Client, tier: Tier, body: Value) -> Self {
+        Self {
+            route: client.shared().route,
+            client,
+            payload: Payload::Unchecked { tier, body },
+        }
+    }
+
+    /// Takes another route than the client's own setting, for this task alone.
+    pub fn route(mut self, route: Route) -> Self {
+        self.route = route;
+        self
+    }
+
+    async fn run(self) -> Result<Task> {
+        if let Payload::Checked(request) = &self.payload {
+            for warning in request.warnings() {
+                tracing::warn!(code = %warning.code(), "{warning}");
+            }
+        }
+        let plan = self
+            .route
+            .plan(self.payload.tier(), self.client.is_successor_only());
+        let mut routes = plan.iter().copied().peekable();
+        let mut gone = false;
+        while let Some(route) = routes.next() {
+            match self.send(route).await {
+                Ok(task) => {
+                    if gone {
+                        self.client.remember_successor_only();
+                    }
+                    return Ok(task);
+                }
+                // A route that does not exist has made no task, so the next one may be asked.
+                Err(error) if error.kind() == ErrorKind::NotFound && routes.peek().is_some() => {
+                    tracing::info!(%route, %error, "the route is gone, trying its successor");
+                    gone = true;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Configuration,
+            "there is no route to try",
+        ))
+    }
+
+    async fn send(&self, route: CreateRoute) -> Result<Task> {
+        let (body, replacement) = match &self.payload {
+            Payload::Checked(request) => {
+                request.check_for(route)?;
+                (wire::Body::of(request), None)
+            }
+            Payload::Unchecked { body, .. } => {
+                (wire::Body::default(), Some(Bytes::from(body.to_string())))
+            }
+        };
+        let exchange = self.client.exchange(Options {
+            body: replacement,
+            ..Options::default()
+        });
+        let state = wire::create(&exchange, route, body).await?;
+        Ok(Task::created(
+            self.client.clone(),
+            route,
+            state,
+            exchange.request_id(),
+        ))
+    }
+}
+
+impl Payload {
+    fn tier(&self) -> Tier {
+        match self {
+            Self::Checked(request) => request.tier(),
+            Self::Unchecked { tier, .. } => *tier,
+        }
+    }
+}
+
+impl IntoFuture for Create {
+    type Output = Result<Task>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<Task>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl fmt::Debug for Create {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Create")
+            .field("route", &self.route)
+            .finish_non_exhaustive()
+    }
+}

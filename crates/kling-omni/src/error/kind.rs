@@ -1,0 +1,68 @@
+use std::fmt;
+
+use serde::Serialize;
+
+/// The few cases that a caller may want to tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The client could not be set up: no key, a key with forbidden characters, a bad base URL.
+    Configuration,
+    /// The request breaks a rule and was not sent. [`Error::findings`](crate::Error::findings) lists every broken rule.
+    Validation,
+    /// The service refused the key (401).
+    Authentication,
+    /// The key is valid but may not do this, or the account is out of credits (402, 403).
+    Permission,
+    /// The rate limit or the free quota is used up (429).
+    RateLimited,
+    /// The service refused the request (400 and other 4xx).
+    /// [`Error::invalid_params`](crate::Error::invalid_params) lists what it named.
+    InvalidRequest,
+    /// No such task or route (404, 405, 410).
+    NotFound,
+    /// The service failed (5xx).
+    Server,
+    /// No connection, or it broke before the answer was complete.
+    Transport,
+    /// A deadline of yours passed. A task that was being waited for goes on.
+    Timeout,
+    /// The wait was cancelled by you. The task goes on.
+    Cancelled,
+    /// The task ended as `FAILED`.
+    TaskFailed,
+    /// The task ended as `COMPLETED` without a result.
+    EmptyResult,
+    /// The result URL no longer works; it did for an hour after the task was completed.
+    Expired,
+    /// The service answered something that this version cannot read.
+    UnexpectedResponse,
+    /// What was downloaded is not a whole MP4 file.
+    CorruptResult,
+    /// A local file could not be read or written, or already exists.
+    File,
+}
+
+/// Whether money was spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(clippy::exhaustive_enums)]
+pub enum Charged {
+    /// A paid task exists.
+    Yes,
+    /// No paid task was made.
+    No,
+    /// A paid task may or may not exist.
+    Unknown,
+}
+
+impl fmt::Display for Charged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Unknown => "unknown",
+        })
+    }
+}

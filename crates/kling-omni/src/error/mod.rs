@@ -1,0 +1,259 @@
+mod kind;
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::Serialize;
+
+pub use kind::{Charged, ErrorKind};
+
+use crate::request::{Finding, ValidationError};
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, to which task, what it means for your money and what to do.
+///
+/// Its `Display` is one sentence for people. For code, [`kind`](Error::kind) says which of a few cases it is, and the
+/// other methods carry the facts. Neither `Display` nor `Debug` ever shows an API key or the token of a result URL.
+///
+/// ```
+/// use kling_omni::{Charged, ErrorKind, VideoReference};
+///
+/// let error: kling_omni::Error = VideoReference::builder().duration(99).build().unwrap_err().into();
+/// assert_eq!(error.kind(), ErrorKind::Validation);
+/// assert_eq!(error.charged(), Charged::No);
+/// ```
+pub struct Error(Box<Facts>);
+
+#[derive(Debug)]
+struct Facts {
+    kind: ErrorKind,
+    summary: String,
+    advice: Option<String>,
+    charged: Charged,
+    retryable: bool,
+    task_id: Option<String>,
+    status: Option<StatusCode>,
+    request_id: Option<String>,
+    retry_after: Option<Duration>,
+    validation: Option<ValidationError>,
+    invalid_params: Vec<InvalidParam>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// A parameter that the service refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct InvalidParam {
+    /// Name of the parameter on the wire.
+    pub name: String,
+    /// The service's reason.
+    pub reason: String,
+}
+
+impl InvalidParam {
+    pub(crate) fn new(name: String, reason: String) -> Self {
+        Self { name, reason }
+    }
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, summary: impl Into<String>) -> Self {
+        Self(Box::new(Facts {
+            kind,
+            summary: summary.into(),
+            advice: None,
+            charged: Charged::No,
+            retryable: false,
+            task_id: None,
+            status: None,
+            request_id: None,
+            retry_after: None,
+            validation: None,
+            invalid_params: Vec::new(),
+            source: None,
+        }))
+    }
+
+    /// Which of a few cases this is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Whether the task that this error is about was charged.
+    ///
+    /// For an error of `create`: whether that call made a paid task. For an error about a known task: whether that task
+    /// was paid. For reads that concern no task: `No`, since reading is free.
+    pub fn charged(&self) -> Charged {
+        self.0.charged
+    }
+
+    /// Whether the same call may succeed later **and** is safe to repeat: it cannot pay for a second task.
+    pub fn is_retryable(&self) -> bool {
+        self.0.retryable
+    }
+
+    /// The task concerned, if there is one.
+    pub fn task_id(&self) -> Option<&str> {
+        self.0.task_id.as_deref()
+    }
+
+    /// The HTTP status that the service answered, if it answered.
+    pub fn status(&self) -> Option<u16> {
+        self.0.status.map(|status| status.as_u16())
+    }
+
+    /// The service's own id of the exchange (`x-request-id`), to be quoted to its support.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
+    /// How long the service asked to wait before the next attempt, from `Retry-After` or `x-ratelimit-reset`.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// The rules that the request breaks, for [`ErrorKind::Validation`]; warnings included.
+    pub fn findings(&self) -> &[Finding] {
+        self.0
+            .validation
+            .as_ref()
+            .map_or(&[], ValidationError::findings)
+    }
+
+    /// The parameters that the service named when it refused the request.
+    pub fn invalid_params(&self) -> &[InvalidParam] {
+        &self.0.invalid_params
+    }
+
+    /// What happened, without what it costs and what to do.
+    pub fn summary(&self) -> &str {
+        &self.0.summary
+    }
+
+    /// What to do about it, if there is something.
+    pub fn advice(&self) -> Option<&str> {
+        self.0.advice.as_deref()
+    }
+
+    pub(crate) fn with_advice(mut self, advice: impl Into<String>) -> Self {
+        self.0.advice = Some(advice.into());
+        self
+    }
+
+    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
+        self.0
+            .summary
+            .push_str(&format!(", after {attempts} attempts"));
+        self
+    }
+
+    pub(crate) fn with_charged(mut self, charged: Charged) -> Self {
+        self.0.charged = charged;
+        self
+    }
+
+    pub(crate) fn with_retryable(mut self, retryable: bool) -> Self {
+        self.0.retryable = retryable;
+        self
+    }
+
+    /// Ties the error to a task that is known to exist, and so to have been charged.
+    pub(crate) fn with_task(mut self, id: &str) -> Self {
+        self.0.task_id = Some(id.to_owned());
+        self.0.charged = Charged::Yes;
+        self
+    }
+
+    pub(crate) fn with_task_id(mut self, id: &str) -> Self {
+        self.0.task_id = Some(id.to_owned());
+        self
+    }
+
+    pub(crate) fn with_status(mut self, status: Option<StatusCode>) -> Self {
+        self.0.status = status;
+        self
+    }
+
+    pub(crate) fn with_request_id(mut self, request_id: Option<String>) -> Self {
+        self.0.request_id = request_id;
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.0.retry_after = retry_after;
+        self
+    }
+
+    pub(crate) fn with_invalid_params(mut self, invalid_params: Vec<InvalidParam>) -> Self {
+        self.0.invalid_params = invalid_params;
+        self
+    }
+
+    pub(crate) fn with_source(
+        mut self,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+}
+
+impl From<ValidationError> for Error {
+    fn from(validation: ValidationError) -> Self {
+        let mut error = Self::new(ErrorKind::Validation, validation.to_string());
+        error.0.validation = Some(validation);
+        error
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Facts {
+            summary,
+            advice,
+            charged,
+            request_id,
+            validation,
+            ..
+        } = &*self.0;
+        if let Some(validation) = validation {
+            return validation.fmt(f);
+        }
+        f.write_str(summary)?;
+        if let Some(id) = request_id {
+            write!(f, " (request {id})")?;
+        }
+        write!(f, "; charged: {charged}")?;
+        if let Some(advice) = advice {
+            write!(f, "; {advice}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("summary", &self.0.summary)
+            .field("advice", &self.0.advice)
+            .field("charged", &self.0.charged)
+            .field("task_id", &self.0.task_id)
+            .field("status", &self.0.status)
+            .field("request_id", &self.0.request_id)
+            .field("retry_after", &self.0.retry_after)
+            .field("invalid_params", &self.0.invalid_params)
+            .field("source", &self.0.source)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,121 @@
+//! The list of the account's tasks.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+
+use kling_omni_api::Field;
+use kling_omni_api::limits::list_reference_to_video_tasks::{PAGE, PAGE_SIZE};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Result};
+use crate::task::TaskStatus;
+use crate::transport::Options;
+use crate::wire;
+
+/// A task as the list shows it: without results.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct TaskSummary {
+    /// Id of the task.
+    pub id: String,
+    /// Where it stands.
+    pub status: TaskStatus,
+}
+
+impl TaskSummary {
+    pub(crate) fn new(id: String, status: TaskStatus) -> Self {
+        Self { id, status }
+    }
+}
+
+/// One page of the account's tasks, about to be read. Await it to send the request.
+///
+/// Tasks of both tiers are listed together. Whether tasks of the older creating route are among them is the service's
+/// decision.
+///
+/// ```no_run
+/// # async fn example(client: kling_omni::Client) -> kling_omni::Result<()> {
+/// for task in client.list().page_size(50).await? {
+///     println!("{} {}", task.id, task.status);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "nothing is sent until it is awaited"]
+pub struct List {
+    client: Client,
+    page: Option<u32>,
+    page_size: Option<u32>,
+}
+
+impl List {
+    pub(crate) fn new(client: Client) -> Self {
+        Self {
+            client,
+            page: None,
+            page_size: None,
+        }
+    }
+
+    /// Number of the page, from 1, which is also the default.
+    pub fn page(mut self, page: u32) -> Self {
+        self.page = Some(page);
+        self
+    }
+
+    /// Number of tasks on a page. The API's document gives the greatest size and the default.
+    pub fn page_size(mut self, size: u32) -> Self {
+        self.page_size = Some(size);
+        self
+    }
+
+    async fn run(self) -> Result<Vec<TaskSummary>> {
+        let page = checked(&PAGE, self.page)?;
+        let page_size = checked(&PAGE_SIZE, self.page_size)?;
+        let exchange = self.client.exchange(Options::default());
+        match wire::list(&exchange, page, page_size).await {
+            // An account without tasks is answered like this instead of with an empty list.
+            Err(error) if error.kind() == ErrorKind::NotFound && error.status() == Some(404) => {
+                Ok(Vec::new())
+            }
+            answer => answer,
+        }
+    }
+}
+
+fn checked(rules: &Field, value: Option<u32>) -> Result<Option<i32>> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    let given = f64::from(value);
+    let least = rules.minimum.unwrap_or(f64::MIN);
+    let most = rules.maximum.unwrap_or(f64::from(i32::MAX));
+    if given < least || given > most {
+        return Err(Error::new(
+            ErrorKind::Validation,
+            format!("{} is {value}, allowed is {least} to {most}", rules.name),
+        ));
+    }
+    Ok(i32::try_from(value).ok())
+}
+
+impl IntoFuture for List {
+    type Output = Result<Vec<TaskSummary>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl fmt::Debug for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("List")
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,116 @@
+use serde_json::Value;
+
+use super::finding::{Finding, ValidationError};
+use super::values::{AspectRatio, Tier};
+use super::{Fields, VideoReference, validate};
+
+/// Collects what a video should be. Nothing is sent, and nothing is refused before [`build`](Self::build).
+///
+/// The ranges come from the API's document and are checked at `build`, all of them together.
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct VideoReferenceBuilder {
+    fields: Fields,
+    deny_warnings: bool,
+}
+
+impl VideoReferenceBuilder {
+    /// What the video shows. Call the reference video `@Video1`.
+    pub fn prompt(mut self, prompt: impl Into<String>) -> Self {
+        self.fields.prompt = Some(prompt.into());
+        self
+    }
+
+    /// Public http(s) URL of the reference video that guides motion and style: an MP4 or MOV file.
+    pub fn reference_video(mut self, url: impl Into<String>) -> Self {
+        self.fields.video_url = Some(url.into());
+        self
+    }
+
+    /// Public http(s) URL of the image that the video starts with: a JPEG or PNG file.
+    pub fn start_frame(mut self, url: impl Into<String>) -> Self {
+        self.fields.image_url = Some(url.into());
+        self
+    }
+
+    /// Length of the video to make, in whole seconds.
+    pub fn duration(mut self, seconds: u32) -> Self {
+        self.fields.duration = Some(seconds);
+        self
+    }
+
+    /// Shape of the video to make.
+    pub fn aspect_ratio(mut self, ratio: AspectRatio) -> Self {
+        self.fields.aspect_ratio = Some(ratio);
+        self
+    }
+
+    /// How closely to follow the prompt; 0 is freest, and is sent as 0. Values above 1 are known to the older route
+    /// only.
+    pub fn cfg_scale(mut self, scale: f64) -> Self {
+        self.fields.cfg_scale = Some(scale);
+        self
+    }
+
+    /// What to keep out of the video.
+    pub fn negative_prompt(mut self, prompt: impl Into<String>) -> Self {
+        self.fields.negative_prompt = Some(prompt.into());
+        self
+    }
+
+    /// Public http(s) URL that gets a signed POST whenever the task changes its status.
+    pub fn webhook_url(mut self, url: impl Into<String>) -> Self {
+        self.fields.webhook_url = Some(url.into());
+        self
+    }
+
+    /// Quality tier that makes the video.
+    pub fn tier(mut self, tier: Tier) -> Self {
+        self.fields.tier = Some(tier);
+        self
+    }
+
+    /// Treats warnings as errors: `build` refuses what merely looks like a mistake, too.
+    pub fn deny_warnings(mut self, deny: bool) -> Self {
+        self.deny_warnings = deny;
+        self
+    }
+
+    /// Every finding about the request as it stands, errors first.
+    ///
+    /// ```
+    /// use kling_omni::{FindingCode, VideoReference};
+    ///
+    /// let findings = VideoReference::builder().prompt("A quiet lake").duration(2).findings();
+    /// assert_eq!(findings[0].code(), FindingCode::NotAllowed);
+    /// assert_eq!(findings[0].field(), "duration");
+    /// ```
+    pub fn findings(&self) -> Vec<Finding> {
+        validate::at_build(&self.fields)
+    }
+
+    /// Checks everything and makes the request.
+    ///
+    /// # Errors
+    ///
+    /// [`ValidationError`] with **every** rule that the request breaks. Rules that only one route has are checked when
+    /// the route is known, by [`Client::create`](crate::Client::create), still before anything is sent.
+    pub fn build(self) -> Result<VideoReference, ValidationError> {
+        let findings = self.findings();
+        if self.deny_warnings && !findings.is_empty() {
+            return Err(ValidationError::new(findings));
+        }
+        VideoReference::try_from(self.fields)
+    }
+
+    /// The request as the JSON body of the API, checked by nobody: for
+    /// [`Client::create_unchecked`](crate::Client::create_unchecked), on the day the service's rules move before ours.
+    pub fn to_unchecked_body(&self) -> Value {
+        let fields = Fields {
+            tier: None,
+            ..self.fields.clone()
+        };
+        // Strings, numbers and enums of our own: nothing in it can fail to serialise.
+        serde_json::to_value(fields).unwrap_or_default()
+    }
+}

@@ -1,0 +1,235 @@
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// One rule that a request breaks, or one thing about it that looks like a mistake.
+///
+/// As data it names the field, the rule, its limit and what was given; a long text is given by its length and a URL
+/// without its query. `Display` says the same in a sentence.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Finding {
+    severity: Severity,
+    code: FindingCode,
+    field: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<Limit>,
+    given: Given,
+    message: String,
+}
+
+impl Finding {
+    pub(super) fn new(
+        code: FindingCode,
+        field: &'static str,
+        limit: Option<Limit>,
+        given: Given,
+        message: String,
+    ) -> Self {
+        Self {
+            severity: code.severity(),
+            code,
+            field,
+            limit,
+            given,
+            message,
+        }
+    }
+
+    /// Whether the request cannot be sent, or merely looks wrong.
+    pub fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// Whether the request cannot be sent because of this.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
+    /// Stable name of the rule.
+    pub fn code(&self) -> FindingCode {
+        self.code
+    }
+
+    /// The field concerned, by its name on the wire.
+    pub fn field(&self) -> &'static str {
+        self.field
+    }
+
+    /// What the rule allows, where it is a limit.
+    pub fn limit(&self) -> Option<&Limit> {
+        self.limit.as_ref()
+    }
+
+    /// What the request has instead.
+    pub fn given(&self) -> &Given {
+        &self.given
+    }
+
+    /// The finding in words, without field and code.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} [{}]", label(self.field), self.message, self.code)
+    }
+}
+
+/// The wire name, with the builder's name before it where the two differ.
+fn label(field: &str) -> &str {
+    match field {
+        "video_url" => "reference video (video_url)",
+        "image_url" => "start frame (image_url)",
+        field => field,
+    }
+}
+
+/// How much a finding weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(clippy::exhaustive_enums)]
+pub enum Severity {
+    /// The request breaks a rule of the API and is not sent.
+    Error,
+    /// The request is legal but looks like a mistake.
+    Warning,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $severity:ident;)*) => {
+        /// Stable name of a rule, for code and for searching.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+        #[non_exhaustive]
+        pub enum FindingCode {
+            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+        }
+
+        impl FindingCode {
+            /// All codes.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The code as text, in kebab case.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// Whether findings of this code stop a request.
+            pub fn severity(self) -> Severity {
+                match self { $(Self::$name => Severity::$severity,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A field that the route requires is not set.
+    Missing = "missing", Error;
+    /// A text is shorter than allowed.
+    TooShort = "too-short", Error;
+    /// A text is longer than allowed, counted in Unicode code points.
+    TooLong = "too-long", Error;
+    /// A number is below the least allowed value.
+    BelowMinimum = "below-minimum", Error;
+    /// A number is above the greatest allowed value.
+    AboveMaximum = "above-maximum", Error;
+    /// A number is NaN or infinite, which JSON cannot carry.
+    NotFinite = "not-finite", Error;
+    /// A value is none of the allowed ones.
+    NotAllowed = "not-allowed", Error;
+    /// A URL is not an absolute http or https URL.
+    NotAbsoluteUrl = "not-absolute-url", Error;
+    /// The tier does not exist on the route that was chosen.
+    TierNotOnRoute = "tier-not-on-route", Error;
+    /// There is no prompt.
+    NoPrompt = "no-prompt", Warning;
+    /// There is a reference video, and the prompt never mentions it as `@Video1`.
+    ReferenceNotMentioned = "reference-not-mentioned", Warning;
+    /// The prompt mentions a reference that does not exist, such as `@Video2`, or `@Video1` without a reference video.
+    UnknownReference = "unknown-reference", Warning;
+    /// `cfg_scale` is above what the successor route takes, so the request cannot fall through to it.
+    AboveSuccessorMaximum = "above-successor-maximum", Warning;
+    /// A URL ends in a file extension that is none of the allowed formats.
+    UnlikelyFormat = "unlikely-format", Warning;
+    /// The shape is to follow the input, and there is no input to follow.
+    NothingToFollow = "nothing-to-follow", Warning;
+}
+
+impl fmt::Display for FindingCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a rule allows.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Limit {
+    /// At least this much.
+    AtLeast(f64),
+    /// At most this much.
+    AtMost(f64),
+    /// One of these values.
+    OneOf(Vec<&'static str>),
+}
+
+/// What the request has in place of what is allowed.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Given {
+    /// Nothing.
+    Nothing,
+    /// A text of so many Unicode code points.
+    Characters(usize),
+    /// A number; as text, since it may be NaN.
+    Number(String),
+    /// A short value.
+    Value(String),
+    /// A URL, without user info, query and fragment.
+    Url(String),
+}
+
+/// Every rule that a request breaks, with the warnings beside them.
+///
+/// `Display` lists one finding on a line, errors first.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct ValidationError {
+    findings: Vec<Finding>,
+}
+
+impl ValidationError {
+    pub(super) fn new(findings: Vec<Finding>) -> Self {
+        Self { findings }
+    }
+
+    /// All findings, errors first.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+}
+
+impl fmt::Display for ValidationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.findings.len();
+        let noun = if count == 1 { "finding" } else { "findings" };
+        write!(
+            f,
+            "the request was not sent and costs nothing, {count} {noun}:"
+        )?;
+        for finding in &self.findings {
+            let mark = match finding.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            };
+            write!(f, "\n  {mark}: {finding}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ValidationError {}

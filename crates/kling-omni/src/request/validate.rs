@@ -1,0 +1,283 @@
+use kling_omni_api::limits::reference_to_video_request;
+use kling_omni_api::{Field, limits::video_reference_request};
+use url::Url;
+
+use super::fields::{Fields, Value};
+use super::finding::{Finding, FindingCode, Given, Limit};
+use super::values::AspectRatio;
+use crate::redact::BareUrl;
+use crate::route::{CreateRoute, Route};
+
+/// How the prompt calls the reference video.
+const REFERENCE: &str = "@Video1";
+
+/// Holds a request against the route of its tier that it fits best, since the route is not chosen yet, and looks for
+/// likely mistakes. Errors come first.
+pub(super) fn at_build(fields: &Fields) -> Vec<Finding> {
+    let routes = Route::Auto.plan(fields.tier.unwrap_or_default(), false);
+    let best = routes
+        .iter()
+        .map(|route| (*route, against(fields, *route)))
+        .min_by_key(|(_, findings)| findings.len());
+    let Some((route, mut findings)) = best else {
+        return Vec::new();
+    };
+    findings.extend(likely_mistakes(fields, route));
+    findings
+}
+
+/// Holds a request against every rule that the spec has for one route.
+pub(super) fn against(fields: &Fields, route: CreateRoute) -> Vec<Finding> {
+    let mut findings: Vec<_> = route
+        .limits()
+        .iter()
+        .flat_map(|rules| check(rules, fields.value(rules.name)))
+        .collect();
+    let tier = fields.tier.unwrap_or_default();
+    if tier != route.tier() {
+        findings.push(Finding::new(
+            FindingCode::TierNotOnRoute,
+            "tier",
+            Some(Limit::OneOf(vec![route.tier().as_str()])),
+            Given::Value(tier.to_string()),
+            format!("the {tier} tier does not exist on the route {route}"),
+        ));
+    }
+    findings
+}
+
+fn check(rules: &Field, value: Option<Value<'_>>) -> Vec<Finding> {
+    match value {
+        None if rules.required => vec![Finding::new(
+            FindingCode::Missing,
+            rules.name,
+            None,
+            Given::Nothing,
+            "is required on this route and is not set".to_owned(),
+        )],
+        None => Vec::new(),
+        Some(Value::Text(text)) => check_text(rules, text),
+        Some(Value::Number(number)) => check_number(rules, number).into_iter().collect(),
+        Some(Value::Choice(choice)) => check_choice(rules, choice).into_iter().collect(),
+    }
+}
+
+fn check_text(rules: &Field, text: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let characters = text.chars().count();
+    if let Some(least) = rules.min_length.filter(|least| characters < *least) {
+        findings.push(Finding::new(
+            FindingCode::TooShort,
+            rules.name,
+            Some(Limit::AtLeast(least as f64)),
+            Given::Characters(characters),
+            format!("has {characters} characters, at least {least} are needed"),
+        ));
+    }
+    if let Some(most) = rules.max_length.filter(|most| characters > *most) {
+        findings.push(Finding::new(
+            FindingCode::TooLong,
+            rules.name,
+            Some(Limit::AtMost(most as f64)),
+            Given::Characters(characters),
+            format!("has {characters} characters, at most {most} are allowed"),
+        ));
+    }
+    if rules.format == Some("uri") && !is_absolute_http(text) {
+        findings.push(Finding::new(
+            FindingCode::NotAbsoluteUrl,
+            rules.name,
+            None,
+            Given::Url(BareUrl(text).to_string()),
+            format!(
+                "is no absolute http or https URL: {}; {}",
+                BareUrl(text),
+                if rules.media.is_some() {
+                    "the service fetches the file itself"
+                } else {
+                    "the service has to reach it"
+                }
+            ),
+        ));
+    }
+    findings
+}
+
+fn is_absolute_http(text: &str) -> bool {
+    // `Url::parse` forgives blanks around a URL; the service need not.
+    text == text.trim()
+        && Url::parse(text)
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some())
+}
+
+fn check_number(rules: &Field, number: f64) -> Option<Finding> {
+    let given = Given::Number(number.to_string());
+    let (code, limit, message) = if !number.is_finite() {
+        let message = format!("is {number}, which is no number that can be sent");
+        (FindingCode::NotFinite, None, message)
+    } else if let Some(least) = rules.minimum.filter(|least| number < *least) {
+        let message = format!("is {number}, at least {least} is needed");
+        (
+            FindingCode::BelowMinimum,
+            Some(Limit::AtLeast(least)),
+            message,
+        )
+    } else if let Some(most) = rules.maximum.filter(|most| number > *most) {
+        let message = format!("is {number}, at most {most} is allowed on this route");
+        (
+            FindingCode::AboveMaximum,
+            Some(Limit::AtMost(most)),
+            message,
+        )
+    } else {
+        return None;
+    };
+    Some(Finding::new(code, rules.name, limit, given, message))
+}
+
+fn check_choice(rules: &Field, choice: String) -> Option<Finding> {
+    if rules.values.is_empty() || rules.values.contains(&choice.as_str()) {
+        return None;
+    }
+    let allowed = allowed(rules.values);
+    Some(Finding::new(
+        FindingCode::NotAllowed,
+        rules.name,
+        Some(Limit::OneOf(rules.values.to_vec())),
+        Given::Value(choice.clone()),
+        format!("is {choice}, allowed are {allowed}"),
+    ))
+}
+
+/// The values in words; numbers in a row are named by their ends.
+fn allowed(values: &[&str]) -> String {
+    let numbers: Option<Vec<i64>> = values.iter().map(|value| value.parse().ok()).collect();
+    match numbers.as_deref() {
+        Some([first, .., last]) if *last - *first == values.len() as i64 - 1 => {
+            format!("{first} to {last}")
+        }
+        _ => values.join(", "),
+    }
+}
+
+fn likely_mistakes(fields: &Fields, route: CreateRoute) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    prompt_mistakes(fields, &mut findings);
+    findings.extend(
+        route
+            .limits()
+            .iter()
+            .filter_map(|rules| unlikely_format(rules, fields.value(rules.name)?)),
+    );
+    let successor = reference_to_video_request::CFG_SCALE.maximum;
+    let here = video_reference_request::CFG_SCALE.maximum;
+    if let (Some(scale), Some(successor), Some(here)) = (fields.cfg_scale, successor, here)
+        && scale > successor
+        && scale <= here
+        && route == CreateRoute::VideoReferencePro
+    {
+        findings.push(Finding::new(
+            FindingCode::AboveSuccessorMaximum,
+            "cfg_scale",
+            Some(Limit::AtMost(successor)),
+            Given::Number(scale.to_string()),
+            format!("is {scale}; the successor route refuses more than {successor}"),
+        ));
+    }
+    if fields.aspect_ratio == Some(AspectRatio::Auto)
+        && fields.video_url.is_none()
+        && fields.image_url.is_none()
+    {
+        findings.push(Finding::new(
+            FindingCode::NothingToFollow,
+            "aspect_ratio",
+            None,
+            Given::Value(AspectRatio::Auto.to_string()),
+            "is auto, and there is neither a reference video nor a start frame to follow"
+                .to_owned(),
+        ));
+    }
+    findings
+}
+
+fn prompt_mistakes(fields: &Fields, findings: &mut Vec<Finding>) {
+    let mut warn = |code, given, message: String| {
+        findings.push(Finding::new(code, "prompt", None, given, message));
+    };
+    let prompt = fields.prompt.as_deref().unwrap_or_default();
+    if prompt.trim().is_empty() {
+        warn(
+            FindingCode::NoPrompt,
+            Given::Nothing,
+            "is empty; the service is left to guess what the video shows".to_owned(),
+        );
+        return;
+    }
+    let mentions = mentions(prompt);
+    if fields.video_url.is_some() && !mentions.contains(&REFERENCE) {
+        warn(
+            FindingCode::ReferenceNotMentioned,
+            Given::Characters(prompt.chars().count()),
+            format!("never mentions the reference video as {REFERENCE}"),
+        );
+    }
+    let mut unknown: Vec<_> = mentions
+        .into_iter()
+        .filter(|mention| *mention != REFERENCE || fields.video_url.is_none())
+        .collect();
+    unknown.dedup();
+    for mention in unknown {
+        let message = if mention == REFERENCE {
+            format!("mentions {REFERENCE}, and there is no reference video")
+        } else {
+            format!("mentions {mention}; there is one reference video at most, {REFERENCE}")
+        };
+        warn(
+            FindingCode::UnknownReference,
+            Given::Value(mention.to_owned()),
+            message,
+        );
+    }
+}
+
+/// Everything in the prompt that looks like a mention of a reference video, whatever its case.
+fn mentions(prompt: &str) -> Vec<&str> {
+    const WORD: &str = "@video";
+    prompt
+        .match_indices('@')
+        .filter_map(|(at, _)| {
+            let rest = &prompt[at..];
+            let word = rest.get(..WORD.len())?;
+            if !word.eq_ignore_ascii_case(WORD) {
+                return None;
+            }
+            let digits = rest[WORD.len()..]
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(rest.len() - WORD.len());
+            Some(&rest[..WORD.len() + digits.min(9)])
+        })
+        .collect()
+}
+
+fn unlikely_format(rules: &Field, value: Value<'_>) -> Option<Finding> {
+    let (media, Value::Text(text)) = (rules.media?, value) else {
+        return None;
+    };
+    let url = Url::parse(text).ok()?;
+    let (_, extension) = url.path_segments()?.next_back()?.rsplit_once('.')?;
+    let extension = extension.to_ascii_lowercase();
+    // A version number or an id may follow a dot, too: only what looks like a file extension is judged.
+    let looks_like_one = (2..=4).contains(&extension.len())
+        && extension.starts_with(|c: char| c.is_ascii_alphabetic());
+    if !looks_like_one || media.formats.contains(&extension.as_str()) {
+        return None;
+    }
+    let allowed = media.formats.join(", ");
+    Some(Finding::new(
+        FindingCode::UnlikelyFormat,
+        rules.name,
+        Some(Limit::OneOf(media.formats.to_vec())),
+        Given::Value(extension.clone()),
+        format!("ends in .{extension}, the service takes {allowed}"),
+    ))
+}

@@ -1,0 +1,124 @@
+//! Which path a request takes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use kling_omni_api::{Field, limits};
+use serde::{Deserialize, Serialize};
+
+use crate::request::{Tier, UnknownValue, named};
+
+/// The family of routes that creates and reads tasks.
+///
+/// The vendor moved the creating route once; both paths are known to this client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Route {
+    /// The older route first; if the service answers that it does not exist (404, 405 or 410, which also means that
+    /// nothing was charged), the successor. The client remembers which one answered.
+    #[default]
+    Auto,
+    /// `POST /v1/ai/video/kling-v3-omni-pro/video-reference` and nothing else.
+    VideoReference,
+    /// `POST /v1/ai/reference-to-video/kling-v3-omni-pro`, or its sibling for [`Tier::Standard`], and nothing else.
+    ReferenceToVideo,
+}
+
+impl Route {
+    /// All choices.
+    pub const ALL: &[Self] = &[Self::Auto, Self::VideoReference, Self::ReferenceToVideo];
+
+    /// The name in files and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::VideoReference => "video-reference",
+            Self::ReferenceToVideo => "reference-to-video",
+        }
+    }
+
+    /// The routes to try, in order.
+    pub(crate) fn plan(self, tier: Tier, successor_only: bool) -> &'static [CreateRoute] {
+        use CreateRoute::{ReferenceToVideoPro, ReferenceToVideoStandard, VideoReferencePro};
+        match (self, tier) {
+            (Self::VideoReference, _) => &[VideoReferencePro],
+            (_, Tier::Standard) => &[ReferenceToVideoStandard],
+            (Self::ReferenceToVideo, Tier::Pro) => &[ReferenceToVideoPro],
+            (Self::Auto, Tier::Pro) if successor_only => &[ReferenceToVideoPro],
+            (Self::Auto, Tier::Pro) => &[VideoReferencePro, ReferenceToVideoPro],
+        }
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Route {
+    type Err = UnknownValue;
+
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
+        named(text, Self::ALL, Self::as_str)
+    }
+}
+
+/// One creating route of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CreateRoute {
+    VideoReferencePro,
+    ReferenceToVideoPro,
+    ReferenceToVideoStandard,
+}
+
+impl CreateRoute {
+    /// The spec's rules for the body of this route.
+    pub(crate) fn limits(self) -> &'static [Field] {
+        match self {
+            Self::VideoReferencePro => limits::video_reference_request::FIELDS,
+            Self::ReferenceToVideoPro | Self::ReferenceToVideoStandard => {
+                limits::reference_to_video_request::FIELDS
+            }
+        }
+    }
+
+    pub(crate) fn tier(self) -> Tier {
+        match self {
+            Self::VideoReferencePro | Self::ReferenceToVideoPro => Tier::Pro,
+            Self::ReferenceToVideoStandard => Tier::Standard,
+        }
+    }
+
+    /// The places where a task of this route may be read, most likely first.
+    pub(crate) fn status_routes(self) -> &'static [StatusRoute] {
+        match self {
+            Self::VideoReferencePro => StatusRoute::ALL,
+            Self::ReferenceToVideoPro | Self::ReferenceToVideoStandard => {
+                &[StatusRoute::ReferenceToVideo]
+            }
+        }
+    }
+}
+
+impl fmt::Display for CreateRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::VideoReferencePro => "video-reference",
+            Self::ReferenceToVideoPro => "reference-to-video (pro)",
+            Self::ReferenceToVideoStandard => "reference-to-video (standard)",
+        })
+    }
+}
+
+/// One status route of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StatusRoute {
+    ReferenceToVideo,
+    Video,
+}
+
+impl StatusRoute {
+    pub(crate) const ALL: &[Self] = &[Self::ReferenceToVideo, Self::Video];
+}

@@ -1,0 +1,220 @@
+mod poll;
+mod schedule;
+mod state;
+mod updates;
+mod wait;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use schedule::PollSchedule;
+pub use state::{TaskState, TaskStatus};
+pub use updates::{Update, Updates};
+pub use wait::Wait;
+
+use crate::client::Client;
+use crate::error::{Charged, Error, ErrorKind, Result};
+use crate::route::{CreateRoute, StatusRoute};
+use crate::transport::Options;
+use crate::video::Video;
+use crate::wire;
+
+/// A paid task: the same whether it was just created or taken up by its id.
+///
+/// Nothing happens to a task when this value is dropped; it goes on at the service, which knows no cancelling. Clones
+/// share what has been learnt about it.
+#[derive(Clone)]
+pub struct Task {
+    client: Client,
+    id: String,
+    request_id: Option<String>,
+    routes: &'static [StatusRoute],
+    known: Arc<Mutex<Known>>,
+}
+
+/// What has been learnt about a task so far.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    state: Option<TaskState>,
+    /// The status route that has answered for this task.
+    route: Option<StatusRoute>,
+}
+
+impl Task {
+    pub(crate) fn created(
+        client: Client,
+        route: CreateRoute,
+        state: TaskState,
+        request_id: Option<String>,
+    ) -> Self {
+        Self {
+            client,
+            id: state.id().to_owned(),
+            request_id,
+            routes: route.status_routes(),
+            known: Arc::new(Mutex::new(Known {
+                state: Some(state),
+                route: None,
+            })),
+        }
+    }
+
+    pub(crate) fn attach(client: Client, id: String) -> Self {
+        Self {
+            client,
+            id,
+            request_id: None,
+            routes: StatusRoute::ALL,
+            known: Arc::default(),
+        }
+    }
+
+    /// Id of the task. Keep it: with [`Client::task`] it is all that is needed to go on later.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The service's id of the exchange that created the task; `None` for a task taken up by its id.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// Where the task stood when it was last heard of; `None` for a task taken up by its id and not read since.
+    pub fn status(&self) -> Option<TaskStatus> {
+        self.known()
+            .state
+            .as_ref()
+            .map(|state| state.status().clone())
+    }
+
+    /// Everything that was last heard of the task.
+    pub fn state(&self) -> Option<TaskState> {
+        self.known().state.clone()
+    }
+
+    /// Asks the service where the task stands.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if no status route knows the task, [`ErrorKind::Authentication`] and the like for a
+    /// refused key, [`ErrorKind::Transport`] and [`ErrorKind::Server`] if the service cannot be asked now. None of them
+    /// says anything about the task itself.
+    pub async fn refresh(&self) -> Result<TaskState> {
+        self.read(Options::default()).await
+    }
+
+    /// Waits until the task ends. Await the answer, or set options on it first.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// # async fn example(client: kling_omni::Client) -> kling_omni::Result<()> {
+    /// let video = client
+    ///     .task("046b6c7f-0b8a-43b9-b35d-6489e6daee91")
+    ///     .wait()
+    ///     .timeout(Duration::from_secs(900))
+    ///     .on_status(|state| println!("{}", state.status()))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wait(&self) -> Wait {
+        Wait::new(self.clone())
+    }
+
+    /// Follows the task as a stream that ends with it.
+    pub fn updates(&self) -> Updates {
+        self.wait().updates()
+    }
+
+    /// The finished video, from what was last heard of the task.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TaskFailed`] or [`ErrorKind::EmptyResult`] if it ended otherwise, and
+    /// [`ErrorKind::UnexpectedResponse`] if it has not ended or its result is no URL.
+    pub fn video(&self) -> Result<Video> {
+        let state = self.known().state.clone();
+        match state {
+            Some(state) => Video::of(&self.client, &state),
+            None => Err(Error::new(
+                ErrorKind::UnexpectedResponse,
+                "the task has not been read yet",
+            )
+            .with_task_id(&self.id)
+            .with_advice("call `refresh` or `wait` first")),
+        }
+    }
+
+    /// Reads the task at the status route that knows it, and remembers both.
+    pub(crate) async fn read(&self, options: Options) -> Result<TaskState> {
+        self.check_id()?;
+        let known = self.known().clone();
+        let routes = match &known.route {
+            Some(route) => std::slice::from_ref(route),
+            None => self.routes,
+        };
+        let mut missing = None;
+        for route in routes {
+            let exchange = self.client.exchange(options.clone());
+            match wire::read(&exchange, *route, &self.id).await {
+                Ok(state) => {
+                    let mut now = self.known();
+                    now.state = Some(state.clone());
+                    now.route = Some(*route);
+                    return Ok(state);
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    missing.get_or_insert(error);
+                }
+                Err(error) => return Err(self.concerning(error, &known)),
+            }
+        }
+        let error = missing.unwrap_or_else(|| Error::new(ErrorKind::NotFound, "no status route"));
+        Err(self.concerning(error, &known).with_advice(
+            "check the id, and that the key belongs to the account that created the task",
+        ))
+    }
+
+    /// Ties a failed read to the task, which was paid for if it is known to exist.
+    fn concerning(&self, error: Error, known: &Known) -> Error {
+        if known.state.is_some() {
+            error.with_task(&self.id)
+        } else {
+            error.with_task_id(&self.id).with_charged(Charged::Unknown)
+        }
+    }
+
+    /// The status route would read an empty id as the list, and dots as another path.
+    fn check_id(&self) -> Result<()> {
+        let usable = !self.id.is_empty()
+            && self.id != "."
+            && self.id != ".."
+            && self.id.chars().all(|c| c.is_ascii_graphic() && c != '/');
+        if usable {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Validation,
+            format!(
+                "the task id, {} characters long, is none: ids are made of letters, digits and dashes",
+                self.id.chars().count()
+            ),
+        )
+        .with_advice("give the id as `create` answered it"))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task")
+            .field("id", &self.id)
+            .field("state", &self.known().state)
+            .field("request_id", &self.request_id)
+            .finish_non_exhaustive()
+    }
+}

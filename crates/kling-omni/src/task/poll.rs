@@ -1,0 +1,203 @@
+use std::time::{Duration, Instant};
+
+use super::{PollSchedule, Task, TaskState, TaskStatus, Update};
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::{Backoff, Options};
+
+/// How often in a row a task that is known to exist may be unknown to the service: fresh tasks can take a moment to
+/// become readable everywhere.
+const MISSES_ALLOWED: u32 = 3;
+
+/// The pause before a completed task without a result is read once more.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Follows one task: reads it when the schedule says so, until it ends or the deadline passes.
+pub(super) struct Polling {
+    task: Task,
+    schedule: PollSchedule,
+    timeout: Option<Duration>,
+    started: Instant,
+    stage: Stage,
+    polls: u32,
+    backoff: Option<Backoff>,
+    misses: u32,
+    graced: bool,
+    reported: Option<TaskStatus>,
+    /// The last poll's failure, unless a later one succeeded.
+    failure: Option<Error>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// What is known from the creation is still to be reported.
+    Opening,
+    /// To be read again after a pause.
+    Polling(Duration),
+    /// The deadline has passed; only that is still to be reported.
+    Expired,
+    Ended,
+}
+
+impl Polling {
+    pub(super) fn new(task: Task, schedule: PollSchedule, timeout: Option<Duration>) -> Self {
+        Self {
+            started: task.client.clock().now(),
+            task,
+            schedule,
+            timeout,
+            stage: Stage::Opening,
+            polls: 0,
+            backoff: None,
+            misses: 0,
+            graced: false,
+            reported: None,
+            failure: None,
+        }
+    }
+
+    pub(super) fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// The next thing worth knowing; `None` once the task has ended or an error has ended the wait.
+    pub(super) async fn next(&mut self) -> Option<Result<Update>> {
+        loop {
+            match self.stage {
+                Stage::Opening => {
+                    self.stage = Stage::Polling(Duration::ZERO);
+                    if let Some(state) = self.task.state()
+                        && let Some(update) = self.learn(state)
+                    {
+                        return Some(Ok(update));
+                    }
+                }
+                Stage::Polling(pause) => {
+                    let last = self.pause(pause).await;
+                    let answer = self.poll().await;
+                    if last && matches!(self.stage, Stage::Polling(_)) {
+                        self.stage = Stage::Expired;
+                    }
+                    if answer.is_some() {
+                        return answer;
+                    }
+                }
+                Stage::Expired => {
+                    self.stage = Stage::Ended;
+                    return Some(Err(self.timed_out()));
+                }
+                Stage::Ended => return None,
+            }
+        }
+    }
+
+    /// Waits, but not beyond the deadline; says whether the deadline is now.
+    async fn pause(&self, pause: Duration) -> bool {
+        let clock = self.task.client.clock();
+        let left = self
+            .timeout
+            .map(|timeout| timeout.saturating_sub(clock.now().duration_since(self.started)));
+        let (pause, last) = match left {
+            Some(left) if left <= pause => (left, true),
+            _ => (pause, false),
+        };
+        if !pause.is_zero() {
+            clock.sleep(pause).await;
+        }
+        last
+    }
+
+    async fn poll(&mut self) -> Option<Result<Update>> {
+        let options = Options {
+            // A failed poll is followed by the next poll, not by attempts of its own.
+            retries: Some(0),
+            ..Options::default()
+        };
+        match self.task.read(options).await {
+            Ok(state) => {
+                self.backoff = None;
+                self.misses = 0;
+                self.failure = None;
+                self.learn(state).map(Ok)
+            }
+            Err(error) if self.is_passing(&error) => {
+                let pause = self.backoff.get_or_insert_default().next_pause();
+                let asked = error.retry_after().unwrap_or_default();
+                self.stage = Stage::Polling(asked.max(pause).max(self.interval()));
+                tracing::debug!(task = self.task.id(), %error, "a poll failed");
+                let update = Update::PollFailed(error.summary().to_owned());
+                self.failure = Some(error);
+                Some(Ok(update))
+            }
+            Err(error) => {
+                self.stage = Stage::Ended;
+                Some(Err(error))
+            }
+        }
+    }
+
+    /// Takes in what the service said and plans the next step; answers an update if the status has changed.
+    fn learn(&mut self, state: TaskState) -> Option<Update> {
+        let status = state.status().clone();
+        self.stage = match &status {
+            TaskStatus::Completed if state.generated().is_empty() && !self.graced => {
+                self.graced = true;
+                self.stage = Stage::Polling(GRACE);
+                return None;
+            }
+            status if status.is_terminal() => Stage::Ended,
+            _ => Stage::Polling(self.interval()),
+        };
+        if self.reported.as_ref() == Some(&status) {
+            return None;
+        }
+        if let TaskStatus::Unknown(_) = status {
+            tracing::warn!(task = self.task.id(), %status, "a status that this version does not know; the wait goes on");
+        }
+        self.reported = Some(status);
+        Some(Update::Status(state))
+    }
+
+    fn interval(&mut self) -> Duration {
+        let interval = self.schedule.interval(self.polls, fastrand::f64());
+        self.polls = self.polls.saturating_add(1);
+        interval
+    }
+
+    /// Whether a failed poll says nothing about the next one.
+    fn is_passing(&mut self, error: &Error) -> bool {
+        if error.kind() == ErrorKind::NotFound && self.task.state().is_some() {
+            self.misses += 1;
+            return self.misses <= MISSES_ALLOWED;
+        }
+        error.is_retryable()
+    }
+
+    fn timed_out(&mut self) -> Error {
+        let id = self.task.id();
+        let waited = self.timeout.unwrap_or_default().as_secs();
+        let standing = match self.task.status() {
+            Some(status) => format!("is {status}"),
+            None => "has not been heard of".to_owned(),
+        };
+        let mut summary = format!("task {id} {standing} after {waited} s of waiting");
+        if let Some(failure) = &self.failure {
+            summary.push_str(&format!(", the last poll failed: {}", failure.summary()));
+        }
+        let error = Error::new(ErrorKind::Timeout, summary)
+        .with_retryable(true)
+        .with_advice(format!(
+            "the task goes on: wait again with `client.task(\"{id}\").wait()`, do not create it again"
+        ));
+        let error = if self.task.status().is_some() {
+            error.with_task(id)
+        } else {
+            error
+                .with_task_id(id)
+                .with_charged(crate::error::Charged::Unknown)
+        };
+        match self.failure.take() {
+            Some(failure) => error.with_source(failure),
+            None => error,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::redact::BareUrl;
+
+/// Where a task stands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "String", into = "String")]
+#[non_exhaustive]
+pub enum TaskStatus {
+    /// `CREATED`: taken on, not begun.
+    Created,
+    /// `IN_PROGRESS`: being worked on.
+    InProgress,
+    /// `COMPLETED`: ended with a result.
+    Completed,
+    /// `FAILED`: ended without a result.
+    Failed,
+    /// A value that this version does not know. The task is taken to be going on.
+    Unknown(String),
+}
+
+impl TaskStatus {
+    /// The value on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Created => "CREATED",
+            Self::InProgress => "IN_PROGRESS",
+            Self::Completed => "COMPLETED",
+            Self::Failed => "FAILED",
+            Self::Unknown(value) => value,
+        }
+    }
+
+    /// Whether the task has ended, and this status will not change again.
+    pub fn is_terminal(&self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
+    }
+}
+
+impl fmt::Display for TaskStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // An unknown value is the service's text, and goes to terminals and logs.
+        match self {
+            Self::Unknown(value) => f.write_str(&crate::redact::quote(value, "")),
+            known => f.write_str(known.as_str()),
+        }
+    }
+}
+
+impl From<String> for TaskStatus {
+    fn from(value: String) -> Self {
+        [
+            Self::Created,
+            Self::InProgress,
+            Self::Completed,
+            Self::Failed,
+        ]
+        .into_iter()
+        .find(|known| known.as_str() == value)
+        .unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl From<TaskStatus> for String {
+    fn from(status: TaskStatus) -> Self {
+        status.as_str().to_owned()
+    }
+}
+
+/// What the service said about a task at one moment.
+///
+/// Serialises as the service writes it. `Debug` leaves the tokens out of result URLs.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct TaskState {
+    #[serde(rename = "task_id")]
+    id: String,
+    status: TaskStatus,
+    #[serde(default)]
+    generated: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl TaskState {
+    pub(crate) fn new(
+        id: String,
+        status: TaskStatus,
+        generated: Vec<String>,
+        error: Option<String>,
+    ) -> Self {
+        Self {
+            id,
+            status,
+            generated,
+            error,
+        }
+    }
+
+    /// Id of the task.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Where it stood.
+    pub fn status(&self) -> &TaskStatus {
+        &self.status
+    }
+
+    /// URLs of the finished files: empty until the task is completed, and each good for an hour from then. They carry
+    /// a token that lets anyone read the file.
+    pub fn generated(&self) -> &[String] {
+        &self.generated
+    }
+
+    /// The service's own words on why the task failed, if it had any.
+    pub fn error(&self) -> Option<&str> {
+        self.error.as_deref()
+    }
+}
+
+impl fmt::Debug for TaskState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let generated: Vec<_> = self
+            .generated
+            .iter()
+            .map(|url| BareUrl(url).to_string())
+            .collect();
+        f.debug_struct("TaskState")
+            .field("id", &self.id)
+            .field("status", &self.status)
+            .field("generated", &generated)
+            .field("error", &self.error)
+            .finish()
+    }
+}

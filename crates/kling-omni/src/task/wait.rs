@@ -1,0 +1,143 @@
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::time::Duration;
+
+use super::poll::Polling;
+use super::{PollSchedule, Task, TaskState, Update, Updates};
+use crate::error::{Error, ErrorKind, Result};
+use crate::video::Video;
+
+type OnStatus = Box<dyn FnMut(&TaskState) + Send>;
+type Cancel = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A wait for a task's end. Await it to start; dropping it, at any time, leaves the task alone.
+///
+/// The wait ends in one of these ways:
+///
+/// * the task is completed: the [`Video`];
+/// * the task failed ([`ErrorKind::TaskFailed`]), or was completed without a result ([`ErrorKind::EmptyResult`], after
+///   one more look);
+/// * the timeout passed ([`ErrorKind::Timeout`]) or you cancelled ([`ErrorKind::Cancelled`]): the task goes on and can
+///   be waited for again;
+/// * the service could not be asked, and asking again will not help, such as with a refused key.
+///
+/// A poll that fails for a passing reason ends nothing, and neither does a status that this version does not know:
+/// both are polled on until the timeout.
+#[must_use = "nothing happens until it is awaited"]
+pub struct Wait {
+    task: Task,
+    timeout: Option<Duration>,
+    schedule: PollSchedule,
+    on_status: Option<OnStatus>,
+    cancel: Option<Cancel>,
+}
+
+impl Wait {
+    /// How long a wait takes at most, unless [`timeout`](Self::timeout) says otherwise. Most videos take one or two
+    /// minutes; more than seven have been seen.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+
+    pub(super) fn new(task: Task) -> Self {
+        Self {
+            task,
+            timeout: Some(Self::DEFAULT_TIMEOUT),
+            schedule: PollSchedule::default(),
+            on_status: None,
+            cancel: None,
+        }
+    }
+
+    /// How long to wait. The task is looked at one last time when the time is up.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Waits for as long as the task takes.
+    pub fn no_timeout(mut self) -> Self {
+        self.timeout = None;
+        self
+    }
+
+    /// When to ask the service.
+    pub fn schedule(mut self, schedule: PollSchedule) -> Self {
+        self.schedule = schedule;
+        self
+    }
+
+    /// Calls `callback` with the status found first and with every change, as soon as it is learnt.
+    pub fn on_status(mut self, callback: impl FnMut(&TaskState) + Send + 'static) -> Self {
+        self.on_status = Some(Box::new(callback));
+        self
+    }
+
+    /// Gives up waiting once `signal` completes, with an error that says how to go on. Dropping the wait does the same
+    /// without an error.
+    pub fn cancel_on(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.cancel = Some(Box::pin(signal));
+        self
+    }
+
+    /// The same wait as a stream of updates; `on_status` and `cancel_on` play no part in it.
+    pub fn updates(self) -> Updates {
+        Updates::new(Polling::new(self.task, self.schedule, self.timeout))
+    }
+
+    async fn run(self) -> Result<Video> {
+        let task = self.task.clone();
+        let cancel = self.cancel;
+        let waiting = follow(
+            Polling::new(self.task, self.schedule, self.timeout),
+            self.on_status,
+        );
+        let Some(cancel) = cancel else {
+            return waiting.await;
+        };
+        tokio::select! {
+            biased;
+            result = waiting => result,
+            () = cancel => Err(cancelled(&task)),
+        }
+    }
+}
+
+async fn follow(mut polling: Polling, mut on_status: Option<OnStatus>) -> Result<Video> {
+    while let Some(update) = polling.next().await {
+        if let (Update::Status(state), Some(callback)) = (update?, &mut on_status) {
+            callback(&state);
+        }
+    }
+    polling.task().video()
+}
+
+fn cancelled(task: &Task) -> Error {
+    let id = task.id();
+    Error::new(
+        ErrorKind::Cancelled,
+        format!("the wait for task {id} was cancelled"),
+    )
+    .with_task(id)
+    .with_advice(format!(
+        "the task goes on: wait again with `client.task(\"{id}\").wait()`"
+    ))
+}
+
+impl IntoFuture for Wait {
+    type Output = Result<Video>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<Video>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl fmt::Debug for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wait")
+            .field("task", &self.task)
+            .field("timeout", &self.timeout)
+            .field("schedule", &self.schedule)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,48 @@
+use bytes::{Bytes, BytesMut};
+
+use super::outcome::{Outcome, Reply};
+use crate::client::Shared;
+
+/// Sends a request once and reads the whole answer, as far as its size allows.
+pub(super) async fn send(shared: &Shared, mut request: reqwest::Request) -> Outcome {
+    // Covers everything from the connection to the end of the body, so a slow body cannot hang an attempt.
+    *request.timeout_mut() = Some(shared.attempt_timeout);
+    let asked = request.url().clone();
+    let response = match shared.http.execute(request).await {
+        Ok(response) => response,
+        Err(error) => return Outcome::NoReply(error),
+    };
+    let redirected = *response.url() != asked;
+    let status = response.status();
+    let headers = response.headers().clone();
+    match read_body(response, shared.largest_body).await {
+        Ok((body, complete)) => Outcome::Reply(Reply {
+            status,
+            headers,
+            body,
+            complete,
+            redirected,
+        }),
+        Err(error) => Outcome::BrokenReply {
+            status,
+            headers,
+            error,
+        },
+    }
+}
+
+async fn read_body(
+    mut response: reqwest::Response,
+    largest: usize,
+) -> reqwest::Result<(Bytes, bool)> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await? {
+        let room = largest - body.len();
+        if chunk.len() > room {
+            body.extend_from_slice(&chunk[..room]);
+            return Ok((body.freeze(), false));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok((body.freeze(), true))
+}

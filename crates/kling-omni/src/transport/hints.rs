@@ -1,0 +1,87 @@
+use std::time::{Duration, SystemTime};
+
+use http::header::{HeaderMap, RETRY_AFTER};
+
+/// A reset further away than this is read as something else than a span in seconds, such as an epoch.
+const LONGEST_RESET: u64 = 24 * 60 * 60;
+
+/// The service's own id of an exchange.
+pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
+    text(headers, "x-request-id")
+        .filter(|id| id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic()))
+        .map(str::to_owned)
+}
+
+/// How long the service asks to wait: `Retry-After` in seconds or as a date, else, where `limited`, the seconds until
+/// the rate window starts anew.
+pub(super) fn wait(headers: &HeaderMap, limited: bool, now: SystemTime) -> Option<Duration> {
+    text(headers, RETRY_AFTER.as_str())
+        .and_then(|value| retry_after(value, now))
+        .or_else(|| limited.then(|| rate_limit_reset(headers)).flatten())
+}
+
+fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+fn rate_limit_reset(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = text(headers, "x-ratelimit-reset")?.parse().ok()?;
+    (seconds <= LONGEST_RESET).then(|| Duration::from_secs(seconds))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Headers, whether the rate limit was hit, and the seconds to wait.
+    type Case = (&'static [(&'static str, &'static str)], bool, Option<u64>);
+
+    #[test]
+    fn waits_are_read_from_what_the_service_sends() {
+        let now = httpdate::parse_http_date("Sun, 22 Nov 2026 10:00:00 GMT").unwrap();
+        let cases: &[Case] = &[
+            (&[], true, None),
+            (&[("retry-after", "7")], false, Some(7)),
+            (
+                &[("retry-after", "7"), ("x-ratelimit-reset", "60")],
+                true,
+                Some(7),
+            ),
+            (
+                &[("retry-after", "Sun, 22 Nov 2026 10:00:30 GMT")],
+                false,
+                Some(30),
+            ),
+            (
+                &[("retry-after", "Sun, 22 Nov 2026 09:00:00 GMT")],
+                false,
+                Some(0),
+            ),
+            (
+                &[("retry-after", "soon"), ("x-ratelimit-reset", "60")],
+                true,
+                Some(60),
+            ),
+            (&[("retry-after", "-5")], true, None),
+            (&[("x-ratelimit-reset", "60")], true, Some(60)),
+            (&[("x-ratelimit-reset", "60")], false, None),
+            (&[("x-ratelimit-reset", "1761445403")], true, None),
+        ];
+        for (headers, limited, seconds) in cases {
+            let map = headers
+                .iter()
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                .collect();
+            let expected = seconds.map(Duration::from_secs);
+            assert_eq!(wait(&map, *limited, now), expected, "{headers:?} {limited}");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The one way out: every request to the service, whichever operation it belongs to, leaves through an [`Exchange`].
+
+mod attempt;
+mod backoff;
+mod hints;
+mod outcome;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::Method;
+use http::header::CONTENT_TYPE;
+use kling_omni_api::{Client as Api, Exchange as Exchanged, Inner, Transport};
+use tracing::Instrument;
+
+pub(crate) use backoff::Backoff;
+use outcome::Outcome;
+
+use crate::client::Shared;
+use crate::error::{Charged, Error, ErrorKind, Result};
+
+/// What a repetition of a request would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effect {
+    /// Nothing: it may be repeated at will.
+    Read,
+    /// Pay for a second task, unless the first attempt certainly made none.
+    Create,
+}
+
+impl Effect {
+    fn of(method: &Method) -> Self {
+        match *method {
+            Method::GET | Method::HEAD | Method::OPTIONS => Self::Read,
+            _ => Self::Create,
+        }
+    }
+}
+
+/// One call of one operation: at most a few attempts, of which the last one counts.
+pub(crate) struct Exchange {
+    shared: Arc<Shared>,
+    options: Options,
+    trace: Mutex<Trace>,
+}
+
+/// What sets one exchange apart from others.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    /// Attempts after the first; the client's own setting if `None`.
+    pub(crate) retries: Option<u32>,
+    /// No attempt starts and no wait ends after this.
+    pub(crate) deadline: Option<Instant>,
+    /// A body that takes the place of the typed one.
+    pub(crate) body: Option<Bytes>,
+}
+
+/// What the last attempt left behind, for the caller of the generated operation.
+#[derive(Debug, Default)]
+struct Trace {
+    effect: Option<Effect>,
+    status: Option<http::StatusCode>,
+    request_id: Option<String>,
+    failure: Option<Error>,
+}
+
+impl Exchange {
+    pub(crate) fn new(shared: Arc<Shared>, options: Options) -> Arc<Self> {
+        Arc::new(Self {
+            shared,
+            options,
+            trace: Mutex::default(),
+        })
+    }
+
+    /// The generated client with this exchange as its way out.
+    pub(crate) fn api(self: &Arc<Self>) -> Api {
+        Api::new_with_client(
+            &self.shared.base_url,
+            self.shared.http.clone(),
+            Inner::new(Arc::clone(self) as Arc<dyn Transport>),
+        )
+    }
+
+    /// The service's id of the last attempt.
+    pub(crate) fn request_id(&self) -> Option<String> {
+        self.trace().request_id.clone()
+    }
+
+    /// Turns the answer of a generated operation into ours. The generated error is used for what only it can know,
+    /// the reading of the body, and never shown: it prints whole bodies and headers.
+    pub(crate) fn finish<T, E>(
+        &self,
+        answer: std::result::Result<kling_omni_api::ResponseValue<T>, kling_omni_api::Error<E>>,
+    ) -> Result<T> {
+        let mut trace = self.trace();
+        // Asked first: an answer that was refused, such as one from another host, may well be readable.
+        if let Some(failure) = trace.failure.take() {
+            return Err(failure);
+        }
+        let problem = match answer {
+            Ok(value) => return Ok(value.into_inner()),
+            Err(problem) => problem,
+        };
+        let what = match problem {
+            kling_omni_api::Error::InvalidResponsePayload(_, why) => {
+                format!("the service answered JSON of another shape than documented: {why}")
+            }
+            _ => "the service's answer could not be read".to_owned(),
+        };
+        let error = Error::new(ErrorKind::UnexpectedResponse, what)
+            .with_status(trace.status)
+            .with_request_id(trace.request_id.clone());
+        Err(match trace.effect {
+            Some(Effect::Create) => error
+                .with_charged(Charged::Unknown)
+                .with_advice(outcome::BEFORE_CREATING_AGAIN),
+            _ => error,
+        })
+    }
+
+    fn trace(&self) -> std::sync::MutexGuard<'_, Trace> {
+        self.trace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn run(
+        &self,
+        mut request: reqwest::Request,
+        operation: &'static str,
+    ) -> reqwest::Result<reqwest::Response> {
+        let effect = Effect::of(request.method());
+        self.prepare(&mut request);
+        let retries = self.options.retries.unwrap_or(self.shared.retries);
+        let mut backoff = Backoff::default();
+        let mut attempt = 1;
+        loop {
+            // A body in memory can always be copied; a request that cannot is sent just once.
+            let spare = request.try_clone();
+            let span = tracing::debug_span!("attempt", operation, attempt);
+            let outcome = attempt::send(&self.shared, request).instrument(span).await;
+            self.note(effect, &outcome);
+            let wait = (attempt <= retries)
+                .then(|| outcome.wait_before_retry(effect, &mut backoff, &self.shared))
+                .flatten()
+                .filter(|wait| self.fits(*wait));
+            let (Some(wait), Some(again)) = (wait, spare) else {
+                self.conclude(effect, operation, attempt, &outcome);
+                return outcome.into_response();
+            };
+            tracing::debug!(operation, attempt, ?wait, %outcome, "trying again");
+            self.shared.clock.sleep(wait).await;
+            request = again;
+            attempt += 1;
+        }
+    }
+
+    fn prepare(&self, request: &mut reqwest::Request) {
+        let headers = request.headers_mut();
+        headers.insert(
+            self.shared.key_header.clone(),
+            self.shared.key_value.clone(),
+        );
+        if let Some(body) = &self.options.body {
+            headers.insert(
+                CONTENT_TYPE,
+                http::HeaderValue::from_static("application/json"),
+            );
+            *request.body_mut() = Some(body.clone().into());
+        }
+    }
+
+    fn fits(&self, wait: Duration) -> bool {
+        self.options
+            .deadline
+            .is_none_or(|deadline| self.shared.clock.now() + wait < deadline)
+    }
+
+    fn note(&self, effect: Effect, outcome: &Outcome) {
+        let mut trace = self.trace();
+        trace.effect = Some(effect);
+        trace.status = outcome.status();
+        trace.request_id = outcome.request_id();
+        trace.failure = None;
+    }
+
+    fn conclude(&self, effect: Effect, operation: &'static str, attempts: u32, outcome: &Outcome) {
+        let failure = outcome.to_error(effect, attempts, &self.shared);
+        if let Some(failure) = &failure {
+            tracing::debug!(operation, attempts, error = %failure, "gave up");
+        }
+        self.trace().failure = failure;
+    }
+}
+
+impl Transport for Exchange {
+    fn exchange<'a>(&'a self, request: reqwest::Request, operation: &'static str) -> Exchanged<'a> {
+        let span = tracing::info_span!("call", operation);
+        Box::pin(self.run(request, operation).instrument(span))
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("deadline", &self.options.deadline)
+            .finish_non_exhaustive()
+    }
+}

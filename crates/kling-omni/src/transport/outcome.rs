@@ -1,0 +1,352 @@
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+use super::{Backoff, Effect, hints};
+use crate::client::Shared;
+use crate::error::{Charged, Error, ErrorKind, InvalidParam};
+use crate::redact;
+
+/// What to do when a create may have made a task.
+pub(super) const BEFORE_CREATING_AGAIN: &str =
+    "look at the list of tasks before you create it again, or you may pay twice";
+
+/// How one attempt ended.
+pub(super) enum Outcome {
+    /// The service answered.
+    Reply(Reply),
+    /// The service began to answer and did not finish.
+    BrokenReply {
+        status: StatusCode,
+        headers: HeaderMap,
+        error: reqwest::Error,
+    },
+    /// There was no answer, perhaps not even a connection.
+    NoReply(reqwest::Error),
+}
+
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    /// Whether `body` is all of it, and not cut off for its size.
+    pub(super) complete: bool,
+    /// Whether the answer comes from another URL than the one that was asked.
+    pub(super) redirected: bool,
+}
+
+impl Reply {
+    fn is_json(&self) -> bool {
+        self.complete && serde_json::from_slice::<serde::de::IgnoredAny>(&self.body).is_ok()
+    }
+
+    fn is_good(&self) -> bool {
+        self.status.is_success() && self.is_json() && !self.redirected
+    }
+}
+
+impl Outcome {
+    pub(super) fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Reply(reply) => Some(reply.status),
+            Self::BrokenReply { status, .. } => Some(*status),
+            Self::NoReply(_) => None,
+        }
+    }
+
+    fn headers(&self) -> Option<&HeaderMap> {
+        match self {
+            Self::Reply(reply) => Some(&reply.headers),
+            Self::BrokenReply { headers, .. } => Some(headers),
+            Self::NoReply(_) => None,
+        }
+    }
+
+    pub(super) fn request_id(&self) -> Option<String> {
+        self.headers().and_then(hints::request_id)
+    }
+
+    /// How long the service asks to wait, if it does.
+    fn hint(&self, shared: &Shared) -> Option<Duration> {
+        let limited = self.status() == Some(StatusCode::TOO_MANY_REQUESTS);
+        hints::wait(self.headers()?, limited, shared.clock.system_time())
+    }
+
+    /// Whether the same request may succeed when sent again, whatever it does.
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Reply(reply) if reply.is_good() => false,
+            Self::Reply(reply) if reply.status.is_success() => true,
+            Self::Reply(Reply { status, .. }) | Self::BrokenReply { status, .. } => {
+                status.is_success() || is_transient_status(*status)
+            }
+            Self::NoReply(error) => !error.is_builder(),
+        }
+    }
+
+    /// Whether the request certainly made no task: it never left, or the service refused it.
+    fn is_without_effect(&self) -> bool {
+        match self {
+            Self::NoReply(error) => error.is_connect() || error.is_builder(),
+            Self::Reply(Reply { status, .. }) | Self::BrokenReply { status, .. } => {
+                status.is_client_error() && *status != StatusCode::REQUEST_TIMEOUT
+            }
+        }
+    }
+
+    fn may_repeat(&self, effect: Effect) -> bool {
+        self.is_transient() && (effect == Effect::Read || self.is_without_effect())
+    }
+
+    /// The pause before the next attempt; `None` if there should be none.
+    pub(super) fn wait_before_retry(
+        &self,
+        effect: Effect,
+        backoff: &mut Backoff,
+        shared: &Shared,
+    ) -> Option<Duration> {
+        if !self.may_repeat(effect) {
+            return None;
+        }
+        match self.hint(shared) {
+            Some(hint) if hint > shared.longest_retry_wait => None,
+            // The backoff on top keeps clients that were told the same moment from coming back at once.
+            Some(hint) => Some(hint + backoff.next_pause() / 4),
+            None => Some(backoff.next_pause()),
+        }
+    }
+
+    /// What the caller is told; `None` for a good answer.
+    pub(super) fn to_error(&self, effect: Effect, attempts: u32, shared: &Shared) -> Option<Error> {
+        let error = match self {
+            Self::Reply(reply) if reply.is_good() => return None,
+            Self::Reply(reply) => refused(reply, effect, shared),
+            Self::BrokenReply { error, .. } if error.is_timeout() => {
+                lost("the answer was not complete within the time limit")
+            }
+            Self::BrokenReply { .. } => {
+                lost("the connection was lost before the answer was complete")
+            }
+            Self::NoReply(error) if error.is_connect() => Error::new(
+                ErrorKind::Transport,
+                format!("no connection to {}", redact::BareUrl(&shared.base_url)),
+            )
+            .with_advice("check the network, the base URL and any proxy"),
+            Self::NoReply(error) if error.is_timeout() => {
+                lost("there was no answer within the time limit")
+            }
+            Self::NoReply(_) => lost("the connection was lost before there was an answer"),
+        };
+        let charged = match effect {
+            Effect::Create if !self.is_without_effect() => Charged::Unknown,
+            _ => Charged::No,
+        };
+        let hint = self.hint(shared);
+        let mut error = error
+            .with_status(self.status())
+            .with_request_id(self.request_id())
+            .with_retry_after(hint)
+            .with_charged(charged)
+            .with_retryable(self.may_repeat(effect));
+        if charged == Charged::Unknown {
+            error = error.with_advice(BEFORE_CREATING_AGAIN);
+        } else if let Some(hint) = hint {
+            error = error.with_advice(format!("try again in {} s", hint.as_secs()));
+        }
+        if attempts > 1 {
+            error = error.with_attempts(attempts);
+        }
+        match self {
+            Self::NoReply(source) | Self::BrokenReply { error: source, .. } => {
+                Some(error.with_source(Cause::of(source)))
+            }
+            Self::Reply(_) => Some(error),
+        }
+    }
+
+    /// The answer for the generated code to read; a failure without any answer stays one.
+    pub(super) fn into_response(self) -> reqwest::Result<reqwest::Response> {
+        match self {
+            Self::Reply(reply) => {
+                let mut response = http::Response::new(reply.body);
+                *response.status_mut() = reply.status;
+                *response.headers_mut() = reply.headers;
+                Ok(response.into())
+            }
+            Self::BrokenReply { error, .. } | Self::NoReply(error) => Err(error.without_url()),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reply(reply) => write!(f, "status {}", reply.status.as_u16()),
+            Self::BrokenReply { status, .. } => {
+                write!(f, "status {}, then a broken body", status.as_u16())
+            }
+            Self::NoReply(error) if error.is_connect() => f.write_str("no connection"),
+            Self::NoReply(error) if error.is_timeout() => f.write_str("no answer in time"),
+            Self::NoReply(_) => f.write_str("no answer"),
+        }
+    }
+}
+
+fn is_transient_status(status: StatusCode) -> bool {
+    status.is_server_error()
+        || matches!(
+            status,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
+        )
+}
+
+/// The chain of causes behind a transport failure, as text: the HTTP stack's own error prints URLs.
+#[derive(Debug)]
+struct Cause(String);
+
+impl Cause {
+    fn of(error: &reqwest::Error) -> Self {
+        let mut causes = Vec::new();
+        let mut next = std::error::Error::source(error);
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        causes.dedup();
+        if causes.is_empty() {
+            causes.push("no cause given".to_owned());
+        }
+        Self(redact::quote(&causes.join(": "), ""))
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Cause {}
+
+fn lost(what: &str) -> Error {
+    Error::new(ErrorKind::Transport, what)
+}
+
+/// The three documented forms of an error body, and the bare message.
+#[derive(Deserialize)]
+struct ErrorBody {
+    message: Option<String>,
+    #[serde(default)]
+    invalid_params: Vec<NamedReason>,
+    problem: Option<Box<ErrorBody>>,
+}
+
+#[derive(Deserialize)]
+struct NamedReason {
+    name: String,
+    #[serde(default)]
+    reason: String,
+}
+
+fn refused(reply: &Reply, effect: Effect, shared: &Shared) -> Error {
+    let status = reply.status;
+    let (kind, what, advice) = match status.as_u16() {
+        _ if reply.redirected || status.is_redirection() => (
+            ErrorKind::UnexpectedResponse,
+            "the service redirected to another URL, which is not followed",
+            Some("check the base URL"),
+        ),
+        200..=299 if !reply.complete => (
+            ErrorKind::UnexpectedResponse,
+            "the service answered a body larger than this client reads",
+            None,
+        ),
+        200..=299 => (
+            ErrorKind::UnexpectedResponse,
+            "the service answered something that is not JSON",
+            Some("check the base URL: a proxy or a web page may have answered"),
+        ),
+        401 => (
+            ErrorKind::Authentication,
+            "the service refused the API key",
+            Some("check that the key is complete and belongs to this host"),
+        ),
+        402 | 403 => (
+            ErrorKind::Permission,
+            "the service does not allow this to the API key",
+            Some("check the account's credits and the key's permissions"),
+        ),
+        404 | 405 | 410 => {
+            let what = match effect {
+                Effect::Create => "the service does not know this route",
+                Effect::Read => "the service does not know what was asked for",
+            };
+            (ErrorKind::NotFound, what, None)
+        }
+        429 => (
+            ErrorKind::RateLimited,
+            "the rate limit or the quota is used up",
+            None,
+        ),
+        408 | 500..=599 => (ErrorKind::Server, "the service failed", None),
+        400..=499 => (
+            ErrorKind::InvalidRequest,
+            "the service refused the request",
+            None,
+        ),
+        _ => (
+            ErrorKind::UnexpectedResponse,
+            "the service answered a status that it does not document",
+            None,
+        ),
+    };
+    let (said, invalid_params) = said(reply, shared.key.expose());
+    let mut summary = format!("{what} ({status}{})", unreadable(reply));
+    if !said.is_empty() {
+        summary.push_str(": ");
+        summary.push_str(&said);
+    }
+    for param in &invalid_params {
+        summary.push_str(&format!("; {}: {}", param.name, param.reason));
+    }
+    let error = Error::new(kind, summary).with_invalid_params(invalid_params);
+    match advice {
+        Some(advice) => error.with_advice(advice),
+        None => error,
+    }
+}
+
+/// What stands in place of the service's own words where the body has none.
+fn unreadable(reply: &Reply) -> String {
+    match reply.body.len() {
+        0 => ", empty body".to_owned(),
+        length if !reply.is_json() => format!(", {length} bytes that are no JSON"),
+        _ => String::new(),
+    }
+}
+
+/// The service's own words, as far as they are fit to be shown.
+fn said(reply: &Reply, key: &str) -> (String, Vec<InvalidParam>) {
+    let Ok(outer) = serde_json::from_slice::<ErrorBody>(&reply.body) else {
+        return (String::new(), Vec::new());
+    };
+    let inner = match outer.problem {
+        Some(problem) => *problem,
+        None => outer,
+    };
+    let params = inner
+        .invalid_params
+        .into_iter()
+        .map(|param| {
+            InvalidParam::new(
+                redact::quote(&param.name, key),
+                redact::quote(&param.reason, key),
+            )
+        })
+        .collect();
+    let said = inner.message.as_deref().unwrap_or_default();
+    (redact::quote(said, key), params)
+}

@@ -1,0 +1,38 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use url::Url;
+
+/// Reads when a result URL stops working: its query has `token=exp=<unix seconds>~hmac=<hex>`.
+pub(super) fn of(url: &Url) -> Option<SystemTime> {
+    let (_, token) = url.query_pairs().find(|(name, _)| name == "token")?;
+    let seconds = token
+        .split('~')
+        .find_map(|part| part.strip_prefix("exp="))?
+        .parse()
+        .ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_says_when_it_ends() {
+        for (query, seconds) in [
+            ("token=exp=1761445403~hmac=4f4e", Some(1_761_445_403)),
+            ("a=b&token=hmac=4f4e~exp=7", Some(7)),
+            ("token=exp%3D7~hmac%3D00", Some(7)),
+            ("token=exp=~hmac=4f4e", None),
+            ("token=exp=-1~hmac=4f4e", None),
+            ("token=exp=18446744073709551615~hmac=4f4e", None),
+            ("token=exp=99999999999999999999999~hmac=4f4e", None),
+            ("expires=7", None),
+            ("", None),
+        ] {
+            let url = Url::parse(&format!("https://h.example/x.mp4?{query}")).unwrap();
+            let expected = seconds.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
+            assert_eq!(of(&url), expected, "{query}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+mod download;
+mod expiry;
+mod save;
+
+use std::fmt;
+use std::time::SystemTime;
+
+use url::Url;
+
+pub use download::Download;
+pub use save::{Save, Saved};
+
+use crate::client::Client;
+use crate::error::{Charged, Error, ErrorKind, Result};
+use crate::redact::BareUrl;
+use crate::task::{TaskState, TaskStatus};
+
+/// A finished video: a URL that works for an hour after completion, and the means to fetch the file before that ends.
+#[derive(Clone)]
+pub struct Video {
+    client: Client,
+    task_id: String,
+    url: Url,
+    state: TaskState,
+}
+
+impl Video {
+    /// The video of a task that has ended well; for all others the error that says how it stands.
+    pub(crate) fn of(client: &Client, state: &TaskState) -> Result<Self> {
+        let id = state.id();
+        match state.status() {
+            TaskStatus::Completed => {}
+            TaskStatus::Failed => return Err(failed(client, state)),
+            status => {
+                return Err(Error::new(
+                    ErrorKind::UnexpectedResponse,
+                    format!("task {id} is {status} and has no result yet"),
+                )
+                .with_task(id)
+                .with_advice("wait for it"));
+            }
+        }
+        let Some(url) = state.generated().first() else {
+            return Err(Error::new(
+                ErrorKind::EmptyResult,
+                format!("task {id} is completed, and the service names no result"),
+            )
+            .with_task(id)
+            .with_advice("look at it again later, and ask the vendor's support if it stays so"));
+        };
+        let url = Url::parse(url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::UnexpectedResponse,
+                    format!("the result of task {id} is no http URL: {}", BareUrl(url)),
+                )
+                .with_task(id)
+            })?;
+        Ok(Self {
+            client: client.clone(),
+            task_id: id.to_owned(),
+            url,
+            state: state.clone(),
+        })
+    }
+
+    /// Id of the task that made it.
+    pub fn task_id(&self) -> &str {
+        &self.task_id
+    }
+
+    /// Where the file is. Its token lets anyone read the file: treat it as a secret.
+    pub fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
+    /// Everything that the service said about the finished task, further results included.
+    pub fn state(&self) -> &TaskState {
+        &self.state
+    }
+
+    /// When the URL stops working, read from its token; `None` if it has none that can be read.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        expiry::of(&self.url)
+    }
+
+    /// Downloads the file to `path`. Await the answer, or set options on it first.
+    ///
+    /// The file appears under its name whole or not at all: it is written to a temporary file beside the target,
+    /// checked for its length and for beginning like an MP4, and renamed. An existing file is left alone, unless
+    /// [`Save::overwrite`] says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Expired`] if the URL no longer works, [`ErrorKind::CorruptResult`] if what came is not a whole MP4,
+    /// [`ErrorKind::File`] if the file cannot be written or exists, [`ErrorKind::Transport`] if the connection broke.
+    pub fn save(&self, path: impl Into<std::path::PathBuf>) -> Save {
+        Save::new(self.clone(), path.into())
+    }
+
+    /// Opens the file for reading as a stream of bytes, in chunks as they arrive. The API key is not sent along.
+    ///
+    /// # Errors
+    ///
+    /// As [`save`](Self::save), without those about files.
+    pub async fn download(&self) -> Result<Download> {
+        Download::open(self).await
+    }
+
+    fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
+fn failed(client: &Client, state: &TaskState) -> Error {
+    let id = state.id();
+    let mut summary = format!("task {id} failed");
+    if let Some(why) = state.error() {
+        let why = crate::redact::quote(why, client.shared().key.expose());
+        summary.push_str(&format!(": {why}"));
+    }
+    Error::new(ErrorKind::TaskFailed, summary)
+        .with_task(id)
+        .with_charged(Charged::Unknown)
+        .with_advice("whether failed tasks are refunded is for the vendor to say; check the inputs before trying again")
+}
+
+impl fmt::Debug for Video {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Video")
+            .field("task_id", &self.task_id)
+            .field("url", &BareUrl(self.url.as_str()).to_string())
+            .field("expires_at", &self.expires_at())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,158 @@
+//! The mapping between our types and the generated ones, and the only caller of generated operations.
+
+use std::sync::Arc;
+
+use kling_omni_api::{enums, types};
+
+use crate::error::{Charged, Error, ErrorKind, Result};
+use crate::list::TaskSummary;
+use crate::request::{Fields, VideoReference};
+use crate::route::{CreateRoute, StatusRoute};
+use crate::task::{TaskState, TaskStatus};
+use crate::transport::Exchange;
+
+/// A request on its way to either of the two body schemas.
+#[derive(Default)]
+pub(crate) struct Body {
+    fields: Fields,
+    duration: Option<enums::OutputDuration>,
+}
+
+impl Body {
+    pub(crate) fn of(request: &VideoReference) -> Self {
+        let fields = request.fields().clone();
+        let duration = fields
+            .duration
+            .and_then(|seconds| seconds.to_string().parse().ok());
+        Self { fields, duration }
+    }
+
+    fn into_video_reference(self) -> types::VideoReferenceRequest {
+        types::VideoReferenceRequest {
+            aspect_ratio: self.fields.aspect_ratio.map(|ratio| ratio.to_wire()),
+            cfg_scale: self.fields.cfg_scale.map(|scale| scale as f32),
+            duration: self.duration,
+            image_url: self.fields.image_url,
+            negative_prompt: self.fields.negative_prompt,
+            prompt: self.fields.prompt,
+            video_url: self.fields.video_url,
+            webhook_url: self.fields.webhook_url,
+        }
+    }
+
+    fn into_reference_to_video(self) -> types::ReferenceToVideoRequest {
+        types::ReferenceToVideoRequest {
+            aspect_ratio: self.fields.aspect_ratio.map(|ratio| ratio.to_wire()),
+            cfg_scale: self.fields.cfg_scale.map(|scale| scale as f32),
+            duration: self.duration,
+            image_url: self.fields.image_url,
+            negative_prompt: self.fields.negative_prompt,
+            prompt: self.fields.prompt,
+            video_url: self.fields.video_url.unwrap_or_default(),
+            webhook_url: self.fields.webhook_url,
+        }
+    }
+}
+
+/// Creates a task on `route`.
+pub(crate) async fn create(
+    exchange: &Arc<Exchange>,
+    route: CreateRoute,
+    body: Body,
+) -> Result<TaskState> {
+    let api = exchange.api();
+    let answer = match route {
+        CreateRoute::VideoReferencePro => {
+            api.create_video_reference()
+                .body(body.into_video_reference())
+                .send()
+                .await
+        }
+        CreateRoute::ReferenceToVideoPro => {
+            api.create_reference_to_video_pro()
+                .body(body.into_reference_to_video())
+                .send()
+                .await
+        }
+        CreateRoute::ReferenceToVideoStandard => {
+            api.create_reference_to_video_std()
+                .body(body.into_reference_to_video())
+                .send()
+                .await
+        }
+    };
+    let state = state(exchange.finish(answer)?.data);
+    if state.id().is_empty() {
+        return Err(Error::new(
+            ErrorKind::UnexpectedResponse,
+            "the service created a task and did not say which",
+        )
+        .with_request_id(exchange.request_id())
+        .with_charged(Charged::Unknown)
+        .with_advice("look at the list of tasks before you create it again"));
+    }
+    Ok(state)
+}
+
+/// Reads the task `id` at `route`.
+pub(crate) async fn read(
+    exchange: &Arc<Exchange>,
+    route: StatusRoute,
+    id: &str,
+) -> Result<TaskState> {
+    let api = exchange.api();
+    let answer = match route {
+        StatusRoute::ReferenceToVideo => api.get_reference_to_video_task().task_id(id).send().await,
+        StatusRoute::Video => api.get_video_task().task_id(id).send().await,
+    };
+    let state = state(exchange.finish(answer)?.data);
+    if state.id() != id {
+        return Err(Error::new(
+            ErrorKind::UnexpectedResponse,
+            "the service answered with another task than the one asked for",
+        )
+        .with_request_id(exchange.request_id()));
+    }
+    Ok(state)
+}
+
+/// Reads one page of the list.
+pub(crate) async fn list(
+    exchange: &Arc<Exchange>,
+    page: Option<i32>,
+    page_size: Option<i32>,
+) -> Result<Vec<TaskSummary>> {
+    let api = exchange.api();
+    let mut call = api.list_reference_to_video_tasks();
+    if let Some(page) = page {
+        call = call.page(page);
+    }
+    if let Some(size) = page_size {
+        call = call.page_size(size);
+    }
+    let answer = call.send().await;
+    let tasks = exchange.finish(answer)?.data;
+    Ok(tasks
+        .into_iter()
+        .map(|task| TaskSummary::new(task.task_id, status(task.status)))
+        .collect())
+}
+
+fn state(task: types::TaskDetail) -> TaskState {
+    TaskState::new(
+        task.task_id,
+        status(task.status),
+        task.generated,
+        task.error,
+    )
+}
+
+fn status(status: enums::TaskStatus) -> TaskStatus {
+    match status {
+        enums::TaskStatus::Created => TaskStatus::Created,
+        enums::TaskStatus::InProgress => TaskStatus::InProgress,
+        enums::TaskStatus::Completed => TaskStatus::Completed,
+        enums::TaskStatus::Failed => TaskStatus::Failed,
+        other => TaskStatus::Unknown(other.as_str().to_owned()),
+    }
+}
