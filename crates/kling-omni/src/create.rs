@@ -3,22 +3,23 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
-use crate::request::{Tier, VideoReference};
-use crate::route::{CreateRoute, Route};
+use crate::request::VideoReference;
+use crate::route::{CreateRoute, Route, Tier};
+use crate::session::Session;
 use crate::task::Task;
-use crate::transport::Options;
+use crate::transport::{Exchange, Options};
 use crate::wire;
 
 /// A task about to be created. Await it to send the request.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Create {
-    client: Client,
+    session: Arc<Session>,
     payload: Payload,
     route: Route,
 }
@@ -29,18 +30,18 @@ enum Payload {
 }
 
 impl Create {
-    pub(crate) fn checked(client: Client, request: VideoReference) -> Self {
+    pub(crate) fn checked(session: Arc<Session>, request: VideoReference) -> Self {
         Self {
-            route: client.shared().route,
-            client,
+            route: session.route,
+            session,
             payload: Payload::Checked(Box::new(request)),
         }
     }
 
-    pub(crate) fn unchecked(client: Client, tier: Tier, body: Value) -> Self {
+    pub(crate) fn unchecked(session: Arc<Session>, tier: Tier, body: Value) -> Self {
         Self {
-            route: client.shared().route,
-            client,
+            route: session.route,
+            session,
             payload: Payload::Unchecked { tier, body },
         }
     }
@@ -59,14 +60,14 @@ impl Create {
         }
         let plan = self
             .route
-            .plan(self.payload.tier(), self.client.is_successor_only());
+            .plan(self.payload.tier(), self.session.is_successor_only());
         let mut routes = plan.iter().copied().peekable();
         let mut gone = false;
         while let Some(route) = routes.next() {
             match self.send(route).await {
                 Ok(task) => {
                     if gone {
-                        self.client.remember_successor_only();
+                        self.session.remember_successor_only();
                     }
                     return Ok(task);
                 }
@@ -94,13 +95,14 @@ impl Create {
                 (wire::Body::default(), Some(Bytes::from(body.to_string())))
             }
         };
-        let exchange = self.client.exchange(Options {
+        let options = Options {
             body: replacement,
             ..Options::default()
-        });
+        };
+        let exchange = Exchange::new(Arc::clone(&self.session), options);
         let state = wire::create(&exchange, route, body).await?;
         Ok(Task::created(
-            self.client.clone(),
+            Arc::clone(&self.session),
             route,
             state,
             exchange.request_id(),

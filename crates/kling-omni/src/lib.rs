@@ -2,29 +2,39 @@
 #![warn(missing_docs)]
 
 mod client;
-mod clock;
-mod create;
-mod error;
-mod list;
-mod redact;
+
 mod request;
-mod route;
+
+mod create;
+mod list;
 mod task;
-mod transport;
 mod video;
+
+mod session;
+mod transport;
 mod wire;
 
-pub use client::{ApiKey, Client, ClientBuilder, Host};
+mod clock;
+mod error;
+mod named;
+mod redact;
+mod route;
+mod state;
+
+pub use client::{Client, ClientBuilder};
 pub use clock::{Clock, TokioClock};
 pub use create::Create;
 pub use error::{Charged, Error, ErrorKind, InvalidParam, Result};
-pub use list::{List, TaskSummary};
+pub use list::List;
+pub use named::UnknownValue;
 pub use request::{
-    AspectRatio, Finding, FindingCode, Given, Limit, Severity, Tier, UnknownValue, ValidationError,
-    VideoReference, VideoReferenceBuilder,
+    AspectRatio, Finding, FindingCode, Given, Limit, Severity, ValidationError, VideoReference,
+    VideoReferenceBuilder,
 };
-pub use route::Route;
-pub use task::{PollSchedule, Task, TaskState, TaskStatus, Update, Updates, Wait};
+pub use route::{Route, Tier};
+pub use session::{ApiKey, Host};
+pub use state::{TaskState, TaskStatus, TaskSummary};
+pub use task::{PollSchedule, Task, Update, Updates, Wait};
 pub use video::{Download, Save, Saved, Video};
 
 /// The generated client and its types, for what the rest of this crate does not cover.

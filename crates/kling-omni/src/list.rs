@@ -3,33 +3,16 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::sync::Arc;
 
 use kling_omni_api::Field;
 use kling_omni_api::limits::list_reference_to_video_tasks::{PAGE, PAGE_SIZE};
-use schemars::JsonSchema;
-use serde::Serialize;
 
-use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
-use crate::task::TaskStatus;
-use crate::transport::Options;
+use crate::session::Session;
+use crate::state::TaskSummary;
+use crate::transport::{Exchange, Options};
 use crate::wire;
-
-/// A task as the list shows it: without results.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct TaskSummary {
-    /// Id of the task.
-    pub id: String,
-    /// Where it stands.
-    pub status: TaskStatus,
-}
-
-impl TaskSummary {
-    pub(crate) fn new(id: String, status: TaskStatus) -> Self {
-        Self { id, status }
-    }
-}
 
 /// One page of the account's tasks, about to be read. Await it to send the request.
 ///
@@ -46,15 +29,15 @@ impl TaskSummary {
 /// ```
 #[must_use = "nothing is sent until it is awaited"]
 pub struct List {
-    client: Client,
+    session: Arc<Session>,
     page: Option<u32>,
     page_size: Option<u32>,
 }
 
 impl List {
-    pub(crate) fn new(client: Client) -> Self {
+    pub(crate) fn new(session: Arc<Session>) -> Self {
         Self {
-            client,
+            session,
             page: None,
             page_size: None,
         }
@@ -75,7 +58,7 @@ impl List {
     async fn run(self) -> Result<Vec<TaskSummary>> {
         let page = checked(&PAGE, self.page)?;
         let page_size = checked(&PAGE_SIZE, self.page_size)?;
-        let exchange = self.client.exchange(Options::default());
+        let exchange = Exchange::new(self.session, Options::default());
         match wire::list(&exchange, page, page_size).await {
             // An account without tasks is answered like this instead of with an empty list.
             Err(error) if error.kind() == ErrorKind::NotFound && error.status() == Some(404) => {

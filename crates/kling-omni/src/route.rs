@@ -4,9 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use kling_omni_api::{Field, limits};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::request::{Tier, UnknownValue, named};
+use crate::named::{UnknownValue, named};
 
 /// The family of routes that creates and reads tasks.
 ///
@@ -58,6 +59,47 @@ impl fmt::Display for Route {
 }
 
 impl FromStr for Route {
+    type Err = UnknownValue;
+
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
+        named(text, Self::ALL, Self::as_str)
+    }
+}
+
+/// Quality tier that makes the video. It decides the route, and with it the price.
+///
+/// Prices are the vendor's and change; see its price list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Tier {
+    /// Kling 3 Omni Pro.
+    #[default]
+    Pro,
+    /// Kling 3 Omni Standard, which only the successor route offers.
+    Standard,
+}
+
+impl Tier {
+    /// Both tiers.
+    pub const ALL: &[Self] = &[Self::Pro, Self::Standard];
+
+    /// The name in files and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pro => "pro",
+            Self::Standard => "standard",
+        }
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Tier {
     type Err = UnknownValue;
 
     fn from_str(text: &str) -> Result<Self, UnknownValue> {

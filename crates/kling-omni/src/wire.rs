@@ -5,10 +5,9 @@ use std::sync::Arc;
 use kling_omni_api::{enums, types};
 
 use crate::error::{Charged, Error, ErrorKind, Result};
-use crate::list::TaskSummary;
 use crate::request::{Fields, VideoReference};
 use crate::route::{CreateRoute, StatusRoute};
-use crate::task::{TaskState, TaskStatus};
+use crate::state::{TaskState, TaskStatus, TaskSummary};
 use crate::transport::Exchange;
 
 /// A request on its way to either of the two body schemas.

@@ -22,17 +22,7 @@ pub struct Prepared {
 
 /// Schema keywords that the generator would act upon and must not: each would make a request impossible that the
 /// caller wants to send unchecked, or refuse a response for a reason that does not matter.
-const RULES: [&str; 9] = [
-    "default",
-    "minLength",
-    "maxLength",
-    "pattern",
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "multipleOf",
-];
+const RULES: [&str; 5] = ["default", "minLength", "maxLength", "minimum", "maximum"];
 
 /// Turns the spec into the document that the client generator gets right.
 pub fn prepare(spec: &Spec) -> Result<Prepared> {
@@ -116,11 +106,11 @@ impl Work<'_> {
         for parameter in parameters {
             *parameter = self.spec.resolve(parameter)?.clone();
             self.examples(parameter);
-            let left_out = parameter.get("schema").and_then(default_sentence);
             if let Some(schema) = parameter.get_mut("schema") {
+                let left_out = default_sentence(self.spec.resolve(schema)?);
                 self.schema(schema)?;
+                describe(parameter, left_out);
             }
-            describe(parameter, left_out);
         }
         Ok(())
     }
@@ -181,9 +171,6 @@ impl Work<'_> {
         }
         if let Some(items) = schema.get_mut("items") {
             self.schema(items)?;
-        }
-        if let Some(values) = schema.get_mut("additionalProperties") {
-            self.schema(values)?;
         }
         let properties = schema.get_mut("properties").and_then(Node::as_map_mut);
         for property in properties.into_iter().flat_map(IndexMap::values_mut) {

@@ -99,7 +99,7 @@ impl Client {
     /// Create a video from a reference video (Pro, successor route)
     ///
     /// Starts a paid task. The successor of `POST /v1/ai/video/kling-v3-omni-pro/video-reference`: here the reference
-    /// video is required and `cfg_scale` ends at 1.
+    /// video is required, and `cfg_scale` has a narrower range.
     ///
     /// Sends a `POST` request to `/v1/ai/reference-to-video/kling-v3-omni-pro`
     ///

@@ -7,10 +7,11 @@ use http::{HeaderName, HeaderValue};
 use reqwest::redirect;
 use url::Url;
 
-use super::{ApiKey, Client, Host, Shared};
+use super::Client;
 use crate::clock::{Clock, TokioClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::route::Route;
+use crate::session::{ApiKey, Host, Session};
 
 /// The environment variable for another server that speaks the same API.
 const BASE_URL_VARIABLE: &str = "KLING_OMNI_BASE_URL";
@@ -222,7 +223,7 @@ impl ClientBuilder {
             ),
         };
         Ok(Client {
-            shared: Arc::new(Shared {
+            session: Arc::new(Session {
                 base_url,
                 key_header: HeaderName::from_static(self.host.key_header()),
                 key_value: key.to_header()?,

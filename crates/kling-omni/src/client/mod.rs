@@ -1,25 +1,18 @@
 mod builder;
-mod host;
-mod key;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 
 pub use builder::ClientBuilder;
-pub use host::Host;
-pub use key::ApiKey;
 
-use crate::clock::Clock;
 use crate::create::Create;
 use crate::error::Result;
 use crate::list::List;
-use crate::request::{Tier, VideoReference};
-use crate::route::Route;
+use crate::request::VideoReference;
+use crate::route::Tier;
+use crate::session::Session;
 use crate::task::Task;
 use crate::transport::{Exchange, Options};
 
@@ -44,27 +37,7 @@ use crate::transport::{Exchange, Options};
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    shared: Arc<Shared>,
-}
-
-/// What all clones of a client have in common.
-pub(crate) struct Shared {
-    pub(crate) base_url: String,
-    pub(crate) key: ApiKey,
-    pub(crate) key_header: HeaderName,
-    pub(crate) key_value: HeaderValue,
-    pub(crate) http: reqwest::Client,
-    /// Fetches results, which live on other hosts: never carries the key, and follows redirects.
-    pub(crate) downloads: reqwest::Client,
-    pub(crate) route: Route,
-    pub(crate) retries: u32,
-    pub(crate) attempt_timeout: Duration,
-    pub(crate) idle_timeout: Duration,
-    pub(crate) longest_retry_wait: Duration,
-    pub(crate) largest_body: usize,
-    pub(crate) clock: Arc<dyn Clock>,
-    /// Set once the successor route has answered in place of the older one.
-    pub(crate) successor_only: AtomicBool,
+    session: Arc<Session>,
 }
 
 impl Client {
@@ -96,7 +69,7 @@ impl Client {
     /// [`Error::charged`](crate::Error::charged) says what an error means for your money: `No` when nothing was sent or
     /// the service refused, `Unknown` when the request went out and no readable answer came back.
     pub fn create(&self, request: VideoReference) -> Create {
-        Create::checked(self.clone(), request)
+        Create::checked(Arc::clone(&self.session), request)
     }
 
     /// Creates a paid task from a body that nobody checks: for the day the service's rules move before ours.
@@ -115,17 +88,17 @@ impl Client {
     /// # }
     /// ```
     pub fn create_unchecked(&self, tier: Tier, body: Value) -> Create {
-        Create::unchecked(self.clone(), tier, body)
+        Create::unchecked(Arc::clone(&self.session), tier, body)
     }
 
     /// Takes up a task by its id, to look at it or to go on waiting for it. Nothing is sent yet.
     pub fn task(&self, id: impl Into<String>) -> Task {
-        Task::attach(self.clone(), id.into())
+        Task::attach(Arc::clone(&self.session), id.into())
     }
 
     /// Lists the account's tasks, a page at a time.
     pub fn list(&self) -> List {
-        List::new(self.clone())
+        List::new(Arc::clone(&self.session))
     }
 
     /// The generated client underneath, with this client's key, timeouts and attempts.
@@ -140,27 +113,7 @@ impl Client {
     /// # }
     /// ```
     pub fn raw(&self) -> crate::raw::Client {
-        self.exchange(Options::default()).api()
-    }
-
-    pub(crate) fn exchange(&self, options: Options) -> Arc<Exchange> {
-        Exchange::new(Arc::clone(&self.shared), options)
-    }
-
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.shared
-    }
-
-    pub(crate) fn clock(&self) -> &dyn Clock {
-        &*self.shared.clock
-    }
-
-    pub(crate) fn is_successor_only(&self) -> bool {
-        self.shared.successor_only.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn remember_successor_only(&self) {
-        self.shared.successor_only.store(true, Ordering::Relaxed);
+        Exchange::new(Arc::clone(&self.session), Options::default()).api()
     }
 }
 
@@ -169,10 +122,10 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field(
                 "base_url",
-                &crate::redact::BareUrl(&self.shared.base_url).to_string(),
+                &crate::redact::BareUrl(&self.session.base_url).to_string(),
             )
-            .field("key", &self.shared.key)
-            .field("route", &self.shared.route)
+            .field("key", &self.session.key)
+            .field("route", &self.session.route)
             .finish_non_exhaustive()
     }
 }

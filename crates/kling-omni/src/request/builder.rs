@@ -1,8 +1,9 @@
 use serde_json::Value;
 
+use super::aspect_ratio::AspectRatio;
 use super::finding::{Finding, ValidationError};
-use super::values::{AspectRatio, Tier};
 use super::{Fields, VideoReference, validate};
+use crate::route::Tier;
 
 /// Collects what a video should be. Nothing is sent, and nothing is refused before [`build`](Self::build).
 ///

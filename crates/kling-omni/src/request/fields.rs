@@ -1,7 +1,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::values::{AspectRatio, Tier};
+use super::aspect_ratio::AspectRatio;
+use crate::route::Tier;
 
 /// What a person asked for, not yet held against any rule. Named as on the wire, so that a request in a file is the
 /// body that the API documents.

@@ -1,20 +1,19 @@
+mod aspect_ratio;
 mod builder;
 mod fields;
 mod finding;
 mod schema;
 mod validate;
-mod values;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use aspect_ratio::AspectRatio;
 pub use builder::VideoReferenceBuilder;
 pub(crate) use fields::Fields;
 pub use finding::{Finding, FindingCode, Given, Limit, Severity, ValidationError};
-pub(crate) use values::named;
-pub use values::{AspectRatio, Tier, UnknownValue};
 
-use crate::route::CreateRoute;
+use crate::route::{CreateRoute, Tier};
 
 /// A video to make from a prompt, a reference video and a start frame: a request that has passed validation.
 ///

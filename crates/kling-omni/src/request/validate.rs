@@ -2,9 +2,9 @@ use kling_omni_api::limits::reference_to_video_request;
 use kling_omni_api::{Field, limits::video_reference_request};
 use url::Url;
 
+use super::aspect_ratio::AspectRatio;
 use super::fields::{Fields, Value};
 use super::finding::{Finding, FindingCode, Given, Limit};
-use super::values::AspectRatio;
 use crate::redact::BareUrl;
 use crate::route::{CreateRoute, Route};
 

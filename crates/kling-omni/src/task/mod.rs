@@ -1,6 +1,5 @@
 mod poll;
 mod schedule;
-mod state;
 mod updates;
 mod wait;
 
@@ -8,14 +7,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use schedule::PollSchedule;
-pub use state::{TaskState, TaskStatus};
 pub use updates::{Update, Updates};
 pub use wait::Wait;
 
-use crate::client::Client;
 use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::route::{CreateRoute, StatusRoute};
-use crate::transport::Options;
+use crate::session::Session;
+use crate::state::{TaskState, TaskStatus};
+use crate::transport::{Exchange, Options};
 use crate::video::Video;
 use crate::wire;
 
@@ -25,7 +24,7 @@ use crate::wire;
 /// share what has been learnt about it.
 #[derive(Clone)]
 pub struct Task {
-    client: Client,
+    session: Arc<Session>,
     id: String,
     request_id: Option<String>,
     routes: &'static [StatusRoute],
@@ -42,13 +41,13 @@ struct Known {
 
 impl Task {
     pub(crate) fn created(
-        client: Client,
+        session: Arc<Session>,
         route: CreateRoute,
         state: TaskState,
         request_id: Option<String>,
     ) -> Self {
         Self {
-            client,
+            session,
             id: state.id().to_owned(),
             request_id,
             routes: route.status_routes(),
@@ -59,9 +58,9 @@ impl Task {
         }
     }
 
-    pub(crate) fn attach(client: Client, id: String) -> Self {
+    pub(crate) fn attach(session: Arc<Session>, id: String) -> Self {
         Self {
-            client,
+            session,
             id,
             request_id: None,
             routes: StatusRoute::ALL,
@@ -136,7 +135,7 @@ impl Task {
     pub fn video(&self) -> Result<Video> {
         let state = self.known().state.clone();
         match state {
-            Some(state) => Video::of(&self.client, &state),
+            Some(state) => Video::of(&self.session, &state),
             None => Err(Error::new(
                 ErrorKind::UnexpectedResponse,
                 "the task has not been read yet",
@@ -156,7 +155,7 @@ impl Task {
         };
         let mut missing = None;
         for route in routes {
-            let exchange = self.client.exchange(options.clone());
+            let exchange = Exchange::new(Arc::clone(&self.session), options.clone());
             match wire::read(&exchange, *route, &self.id).await {
                 Ok(state) => {
                     let mut now = self.known();

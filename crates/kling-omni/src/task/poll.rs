@@ -1,7 +1,8 @@
 use std::time::{Duration, Instant};
 
-use super::{PollSchedule, Task, TaskState, TaskStatus, Update};
+use super::{PollSchedule, Task, Update};
 use crate::error::{Error, ErrorKind, Result};
+use crate::state::{TaskState, TaskStatus};
 use crate::transport::{Backoff, Options};
 
 /// How often in a row a task that is known to exist may be unknown to the service: fresh tasks can take a moment to
@@ -41,7 +42,7 @@ enum Stage {
 impl Polling {
     pub(super) fn new(task: Task, schedule: PollSchedule, timeout: Option<Duration>) -> Self {
         Self {
-            started: task.client.clock().now(),
+            started: task.session.clock.now(),
             task,
             schedule,
             timeout,
@@ -92,7 +93,7 @@ impl Polling {
 
     /// Waits, but not beyond the deadline; says whether the deadline is now.
     async fn pause(&self, pause: Duration) -> bool {
-        let clock = self.task.client.clock();
+        let clock = &self.task.session.clock;
         let left = self
             .timeout
             .map(|timeout| timeout.saturating_sub(clock.now().duration_since(self.started)));

@@ -5,9 +5,9 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use futures_util::stream;
 
-use super::TaskState;
 use super::poll::Polling;
 use crate::error::Result;
+use crate::state::TaskState;
 
 /// Something learnt about a task, passed on as soon as it is learnt.
 #[derive(Clone, Debug, PartialEq, Eq)]

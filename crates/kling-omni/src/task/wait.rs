@@ -4,8 +4,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use super::poll::Polling;
-use super::{PollSchedule, Task, TaskState, Update, Updates};
+use super::{PollSchedule, Task, Update, Updates};
 use crate::error::{Error, ErrorKind, Result};
+use crate::state::TaskState;
 use crate::video::Video;
 
 type OnStatus = Box<dyn FnMut(&TaskState) + Send>;

@@ -1,21 +1,21 @@
 use bytes::{Bytes, BytesMut};
 
 use super::outcome::{Outcome, Reply};
-use crate::client::Shared;
+use crate::session::Session;
 
 /// Sends a request once and reads the whole answer, as far as its size allows.
-pub(super) async fn send(shared: &Shared, mut request: reqwest::Request) -> Outcome {
+pub(super) async fn send(session: &Session, mut request: reqwest::Request) -> Outcome {
     // Covers everything from the connection to the end of the body, so a slow body cannot hang an attempt.
-    *request.timeout_mut() = Some(shared.attempt_timeout);
+    *request.timeout_mut() = Some(session.attempt_timeout);
     let asked = request.url().clone();
-    let response = match shared.http.execute(request).await {
+    let response = match session.http.execute(request).await {
         Ok(response) => response,
         Err(error) => return Outcome::NoReply(error),
     };
     let redirected = *response.url() != asked;
     let status = response.status();
     let headers = response.headers().clone();
-    match read_body(response, shared.largest_body).await {
+    match read_body(response, session.largest_body).await {
         Ok((body, complete)) => Outcome::Reply(Reply {
             status,
             headers,

@@ -18,8 +18,8 @@ use tracing::Instrument;
 pub(crate) use backoff::Backoff;
 use outcome::Outcome;
 
-use crate::client::Shared;
 use crate::error::{Charged, Error, ErrorKind, Result};
+use crate::session::Session;
 
 /// What a repetition of a request would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Effect {
 
 /// One call of one operation: at most a few attempts, of which the last one counts.
 pub(crate) struct Exchange {
-    shared: Arc<Shared>,
+    session: Arc<Session>,
     options: Options,
     trace: Mutex<Trace>,
 }
@@ -67,9 +67,9 @@ struct Trace {
 }
 
 impl Exchange {
-    pub(crate) fn new(shared: Arc<Shared>, options: Options) -> Arc<Self> {
+    pub(crate) fn new(session: Arc<Session>, options: Options) -> Arc<Self> {
         Arc::new(Self {
-            shared,
+            session,
             options,
             trace: Mutex::default(),
         })
@@ -78,8 +78,8 @@ impl Exchange {
     /// The generated client with this exchange as its way out.
     pub(crate) fn api(self: &Arc<Self>) -> Api {
         Api::new_with_client(
-            &self.shared.base_url,
-            self.shared.http.clone(),
+            &self.session.base_url,
+            self.session.http.clone(),
             Inner::new(Arc::clone(self) as Arc<dyn Transport>),
         )
     }
@@ -132,17 +132,17 @@ impl Exchange {
     ) -> reqwest::Result<reqwest::Response> {
         let effect = Effect::of(request.method());
         self.prepare(&mut request);
-        let retries = self.options.retries.unwrap_or(self.shared.retries);
+        let retries = self.options.retries.unwrap_or(self.session.retries);
         let mut backoff = Backoff::default();
         let mut attempt = 1;
         loop {
             // A body in memory can always be copied; a request that cannot is sent just once.
             let spare = request.try_clone();
             let span = tracing::debug_span!("attempt", operation, attempt);
-            let outcome = attempt::send(&self.shared, request).instrument(span).await;
+            let outcome = attempt::send(&self.session, request).instrument(span).await;
             self.note(effect, &outcome);
             let wait = (attempt <= retries)
-                .then(|| outcome.wait_before_retry(effect, &mut backoff, &self.shared))
+                .then(|| outcome.wait_before_retry(effect, &mut backoff, &self.session))
                 .flatten()
                 .filter(|wait| self.fits(*wait));
             let (Some(wait), Some(again)) = (wait, spare) else {
@@ -150,7 +150,7 @@ impl Exchange {
                 return outcome.into_response();
             };
             tracing::debug!(operation, attempt, ?wait, %outcome, "trying again");
-            self.shared.clock.sleep(wait).await;
+            self.session.clock.sleep(wait).await;
             request = again;
             attempt += 1;
         }
@@ -159,8 +159,8 @@ impl Exchange {
     fn prepare(&self, request: &mut reqwest::Request) {
         let headers = request.headers_mut();
         headers.insert(
-            self.shared.key_header.clone(),
-            self.shared.key_value.clone(),
+            self.session.key_header.clone(),
+            self.session.key_value.clone(),
         );
         if let Some(body) = &self.options.body {
             headers.insert(
@@ -174,7 +174,7 @@ impl Exchange {
     fn fits(&self, wait: Duration) -> bool {
         self.options
             .deadline
-            .is_none_or(|deadline| self.shared.clock.now() + wait < deadline)
+            .is_none_or(|deadline| self.session.clock.now() + wait < deadline)
     }
 
     fn note(&self, effect: Effect, outcome: &Outcome) {
@@ -186,7 +186,7 @@ impl Exchange {
     }
 
     fn conclude(&self, effect: Effect, operation: &'static str, attempts: u32, outcome: &Outcome) {
-        let failure = outcome.to_error(effect, attempts, &self.shared);
+        let failure = outcome.to_error(effect, attempts, &self.session);
         if let Some(failure) = &failure {
             tracing::debug!(operation, attempts, error = %failure, "gave up");
         }

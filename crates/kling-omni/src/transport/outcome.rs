@@ -6,9 +6,9 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use super::{Backoff, Effect, hints};
-use crate::client::Shared;
 use crate::error::{Charged, Error, ErrorKind, InvalidParam};
 use crate::redact;
+use crate::session::Session;
 
 /// What to do when a create may have made a task.
 pub(super) const BEFORE_CREATING_AGAIN: &str =
@@ -70,9 +70,9 @@ impl Outcome {
     }
 
     /// How long the service asks to wait, if it does.
-    fn hint(&self, shared: &Shared) -> Option<Duration> {
+    fn hint(&self, session: &Session) -> Option<Duration> {
         let limited = self.status() == Some(StatusCode::TOO_MANY_REQUESTS);
-        hints::wait(self.headers()?, limited, shared.clock.system_time())
+        hints::wait(self.headers()?, limited, session.clock.system_time())
     }
 
     /// Whether the same request may succeed when sent again, whatever it does.
@@ -106,13 +106,13 @@ impl Outcome {
         &self,
         effect: Effect,
         backoff: &mut Backoff,
-        shared: &Shared,
+        session: &Session,
     ) -> Option<Duration> {
         if !self.may_repeat(effect) {
             return None;
         }
-        match self.hint(shared) {
-            Some(hint) if hint > shared.longest_retry_wait => None,
+        match self.hint(session) {
+            Some(hint) if hint > session.longest_retry_wait => None,
             // The backoff on top keeps clients that were told the same moment from coming back at once.
             Some(hint) => Some(hint + backoff.next_pause() / 4),
             None => Some(backoff.next_pause()),
@@ -120,10 +120,15 @@ impl Outcome {
     }
 
     /// What the caller is told; `None` for a good answer.
-    pub(super) fn to_error(&self, effect: Effect, attempts: u32, shared: &Shared) -> Option<Error> {
+    pub(super) fn to_error(
+        &self,
+        effect: Effect,
+        attempts: u32,
+        session: &Session,
+    ) -> Option<Error> {
         let error = match self {
             Self::Reply(reply) if reply.is_good() => return None,
-            Self::Reply(reply) => refused(reply, effect, shared),
+            Self::Reply(reply) => refused(reply, effect, session),
             Self::BrokenReply { error, .. } if error.is_timeout() => {
                 lost("the answer was not complete within the time limit")
             }
@@ -132,7 +137,7 @@ impl Outcome {
             }
             Self::NoReply(error) if error.is_connect() => Error::new(
                 ErrorKind::Transport,
-                format!("no connection to {}", redact::BareUrl(&shared.base_url)),
+                format!("no connection to {}", redact::BareUrl(&session.base_url)),
             )
             .with_advice("check the network, the base URL and any proxy"),
             Self::NoReply(error) if error.is_timeout() => {
@@ -144,7 +149,7 @@ impl Outcome {
             Effect::Create if !self.is_without_effect() => Charged::Unknown,
             _ => Charged::No,
         };
-        let hint = self.hint(shared);
+        let hint = self.hint(session);
         let mut error = error
             .with_status(self.status())
             .with_request_id(self.request_id())
@@ -251,7 +256,7 @@ struct NamedReason {
     reason: String,
 }
 
-fn refused(reply: &Reply, effect: Effect, shared: &Shared) -> Error {
+fn refused(reply: &Reply, effect: Effect, session: &Session) -> Error {
     let status = reply.status;
     let (kind, what, advice) = match status.as_u16() {
         _ if reply.redirected || status.is_redirection() => (
@@ -303,7 +308,7 @@ fn refused(reply: &Reply, effect: Effect, shared: &Shared) -> Error {
             None,
         ),
     };
-    let (said, invalid_params) = said(reply, shared.key.expose());
+    let (said, invalid_params) = said(reply, session.key.expose());
     let mut summary = format!("{what} ({status}{})", unreadable(reply));
     if !said.is_empty() {
         summary.push_str(": ");

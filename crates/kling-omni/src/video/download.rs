@@ -19,7 +19,7 @@ pub struct Download {
 
 impl Download {
     pub(super) async fn open(video: &Video) -> Result<Self> {
-        let shared = video.client().shared();
+        let shared = &video.session;
         let idle = shared.idle_timeout;
         // The key belongs to the API's host. This request goes elsewhere and has no header of ours but the agent.
         let sending = shared.downloads.get(video.url.clone()).send();
@@ -87,7 +87,7 @@ impl fmt::Debug for Download {
 }
 
 fn refused(video: &Video, status: http::StatusCode) -> Error {
-    let now = video.client().clock().system_time();
+    let now = video.session.clock.system_time();
     let expired = video.expires_at().is_some_and(|end| end <= now);
     let (kind, what, advice) = match status.as_u16() {
         403 | 404 | 410 if expired => (

@@ -3,6 +3,7 @@ mod expiry;
 mod save;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use url::Url;
@@ -10,15 +11,15 @@ use url::Url;
 pub use download::Download;
 pub use save::{Save, Saved};
 
-use crate::client::Client;
 use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::redact::BareUrl;
-use crate::task::{TaskState, TaskStatus};
+use crate::session::Session;
+use crate::state::{TaskState, TaskStatus};
 
 /// A finished video: a URL that works for an hour after completion, and the means to fetch the file before that ends.
 #[derive(Clone)]
 pub struct Video {
-    client: Client,
+    session: Arc<Session>,
     task_id: String,
     url: Url,
     state: TaskState,
@@ -26,11 +27,11 @@ pub struct Video {
 
 impl Video {
     /// The video of a task that has ended well; for all others the error that says how it stands.
-    pub(crate) fn of(client: &Client, state: &TaskState) -> Result<Self> {
+    pub(crate) fn of(session: &Arc<Session>, state: &TaskState) -> Result<Self> {
         let id = state.id();
         match state.status() {
             TaskStatus::Completed => {}
-            TaskStatus::Failed => return Err(failed(client, state)),
+            TaskStatus::Failed => return Err(failed(session, state)),
             status => {
                 return Err(Error::new(
                     ErrorKind::UnexpectedResponse,
@@ -59,7 +60,7 @@ impl Video {
                 .with_task(id)
             })?;
         Ok(Self {
-            client: client.clone(),
+            session: Arc::clone(session),
             task_id: id.to_owned(),
             url,
             state: state.clone(),
@@ -108,17 +109,13 @@ impl Video {
     pub async fn download(&self) -> Result<Download> {
         Download::open(self).await
     }
-
-    fn client(&self) -> &Client {
-        &self.client
-    }
 }
 
-fn failed(client: &Client, state: &TaskState) -> Error {
+fn failed(session: &Arc<Session>, state: &TaskState) -> Error {
     let id = state.id();
     let mut summary = format!("task {id} failed");
     if let Some(why) = state.error() {
-        let why = crate::redact::quote(why, client.shared().key.expose());
+        let why = crate::redact::quote(why, session.key.expose());
         summary.push_str(&format!(": {why}"));
     }
     Error::new(ErrorKind::TaskFailed, summary)

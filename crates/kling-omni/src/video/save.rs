@@ -168,11 +168,12 @@ fn not_written(id: &str, path: &Path, error: io::Error) -> Error {
     file_error(id, what, "the video can be downloaded again elsewhere").with_source(error)
 }
 
-/// The bare reason: errors about temporary files name a path that nobody knows.
+/// The bare reason: an error about a temporary file goes on to name a path that nobody knows.
 fn cause(error: &io::Error) -> String {
-    match error.get_ref().and_then(|inner| inner.source()) {
-        Some(cause) => cause.to_string(),
-        None => error.to_string(),
+    let text = error.to_string();
+    match text.split_once(" at path ") {
+        Some((reason, _)) => reason.to_owned(),
+        None => text,
     }
 }
 

@@ -10,7 +10,7 @@ pub const PROMPT: Field = Field {
     ..Field::named("prompt")
 };
 
-/// Public URL of the reference video, called `@Video1` in the prompt: MP4 or MOV, 3 to 10 seconds long, 720 to 2160 pixels, 24 to 60 frames per second, 200 MB at most.
+/// Public URL of the reference video, called `@Video1` in the prompt.
 pub const VIDEO_URL: Field = Field {
     required: true,
     format: Some("uri"),
@@ -37,7 +37,7 @@ pub const VIDEO_URL: Field = Field {
     ..Field::named("video_url")
 };
 
-/// Public URL of the image that the video starts with: JPG, JPEG or PNG, at least 300 pixels on each side, 10 MB at most.
+/// Public URL of the image that the video starts with.
 pub const IMAGE_URL: Field = Field {
     format: Some("uri"),
     media: Some(Media {
@@ -69,7 +69,7 @@ pub const ASPECT_RATIO: Field = Field {
     ..Field::named("aspect_ratio")
 };
 
-/// How closely to follow the prompt, from 0 (freest) to 1 (strictest).
+/// How closely to follow the prompt.
 pub const CFG_SCALE: Field = Field {
     format: Some("float"),
     minimum: Some(0.0),

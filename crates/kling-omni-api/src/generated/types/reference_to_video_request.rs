@@ -7,15 +7,14 @@ use super::*;
 pub struct ReferenceToVideoRequest {
     #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub aspect_ratio: ::std::option::Option<crate::enums::AspectRatio>,
-    /// How closely to follow the prompt, from 0 (freest) to 1 (strictest).
+    /// How closely to follow the prompt. The least value is the freest, the greatest the strictest.
     ///
     /// Left out, the service takes `0.5`.
     #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub cfg_scale: ::std::option::Option<f32>,
     #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub duration: ::std::option::Option<crate::enums::OutputDuration>,
-    /// Public URL of the image that the video starts with: JPG, JPEG or PNG, at least 300 pixels on each side,
-    /// 10 MB at most.
+    /// Public URL of the image that the video starts with.
     #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub image_url: ::std::option::Option<::std::string::String>,
     /// What to keep out of the video.
@@ -26,8 +25,7 @@ pub struct ReferenceToVideoRequest {
     /// What the video shows. Call the reference video `@Video1`.
     #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub prompt: ::std::option::Option<::std::string::String>,
-    /// Public URL of the reference video, called `@Video1` in the prompt: MP4 or MOV, 3 to 10 seconds long,
-    /// 720 to 2160 pixels, 24 to 60 frames per second, 200 MB at most.
+    /// Public URL of the reference video, called `@Video1` in the prompt.
     pub video_url: ::std::string::String,
     /// URL that gets a signed POST whenever the task changes its status.
     #[serde(skip_serializing_if = "::std::option::Option::is_none")]

@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use kling_omni_api::service;
 
-use crate::request::{UnknownValue, named};
+use crate::named::{UnknownValue, named};
 
 /// The two names under which the service can be reached. One key has been seen to work on both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

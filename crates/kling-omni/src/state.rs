@@ -1,3 +1,5 @@
+//! What the service says about a task.
+
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -135,5 +137,21 @@ impl fmt::Debug for TaskState {
             .field("generated", &generated)
             .field("error", &self.error)
             .finish()
+    }
+}
+
+/// A task as the list shows it: without results.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct TaskSummary {
+    /// Id of the task.
+    pub id: String,
+    /// Where it stands.
+    pub status: TaskStatus,
+}
+
+impl TaskSummary {
+    pub(crate) fn new(id: String, status: TaskStatus) -> Self {
+        Self { id, status }
     }
 }

@@ -1,0 +1,51 @@
+//! Values that go by a name in files and on the command line.
+
+use std::fmt;
+
+/// A text that names none of the allowed values. Its `Display` lists them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownValue {
+    given: String,
+    allowed: Vec<&'static str>,
+}
+
+impl UnknownValue {
+    /// The values that would have been accepted.
+    pub fn allowed(&self) -> &[&'static str] {
+        &self.allowed
+    }
+}
+
+impl fmt::Display for UnknownValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LONGEST: usize = 40;
+        let shown: String = self.given.chars().take(LONGEST).collect();
+        let more = if shown.len() < self.given.len() {
+            "…"
+        } else {
+            ""
+        };
+        write!(
+            f,
+            "{:?}{more} is not one of {}",
+            shown,
+            self.allowed.join(", ")
+        )
+    }
+}
+
+impl std::error::Error for UnknownValue {}
+
+pub(crate) fn named<T: Copy>(
+    text: &str,
+    all: &[T],
+    name: fn(T) -> &'static str,
+) -> Result<T, UnknownValue> {
+    all.iter()
+        .copied()
+        .find(|value| name(*value) == text)
+        .ok_or_else(|| UnknownValue {
+            given: text.to_owned(),
+            allowed: all.iter().copied().map(name).collect(),
+        })
+}

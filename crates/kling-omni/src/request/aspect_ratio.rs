@@ -1,0 +1,78 @@
+use std::fmt;
+use std::str::FromStr;
+
+use kling_omni_api::enums;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::named::{UnknownValue, named};
+
+/// Shape of the video to make.
+///
+/// ```
+/// use kling_omni::AspectRatio;
+///
+/// assert_eq!("9:16".parse::<AspectRatio>()?, AspectRatio::Portrait);
+/// assert_eq!(AspectRatio::Square.to_string(), "1:1");
+/// # Ok::<(), kling_omni::UnknownValue>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "&'static str")]
+#[non_exhaustive]
+pub enum AspectRatio {
+    /// `auto`: the shape of the reference video or the start frame.
+    Auto,
+    /// `16:9`; what the service takes when nothing is set.
+    Widescreen,
+    /// `9:16`.
+    Portrait,
+    /// `1:1`.
+    Square,
+}
+
+impl AspectRatio {
+    /// All shapes, in the order of the API's document.
+    pub const ALL: &[Self] = &[Self::Auto, Self::Widescreen, Self::Portrait, Self::Square];
+
+    /// The value on the wire.
+    pub fn as_str(self) -> &'static str {
+        self.to_wire().as_str()
+    }
+
+    pub(crate) fn to_wire(self) -> enums::AspectRatio {
+        match self {
+            Self::Auto => enums::AspectRatio::Auto,
+            Self::Widescreen => enums::AspectRatio::Widescreen,
+            Self::Portrait => enums::AspectRatio::Portrait,
+            Self::Square => enums::AspectRatio::Square,
+        }
+    }
+}
+
+impl fmt::Display for AspectRatio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for AspectRatio {
+    type Err = UnknownValue;
+
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
+        named(text, Self::ALL, Self::as_str)
+    }
+}
+
+impl TryFrom<String> for AspectRatio {
+    type Error = UnknownValue;
+
+    fn try_from(text: String) -> Result<Self, UnknownValue> {
+        text.parse()
+    }
+}
+
+impl From<AspectRatio> for &'static str {
+    fn from(ratio: AspectRatio) -> Self {
+        ratio.as_str()
+    }
+}

@@ -1,0 +1,46 @@
+//! What is settled once for a client, and what it learns on the way.
+
+mod host;
+mod key;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+
+pub use host::Host;
+pub use key::ApiKey;
+
+use crate::clock::Clock;
+use crate::route::Route;
+
+/// What all clones of a client, and all of its tasks, have in common.
+pub(crate) struct Session {
+    pub(crate) base_url: String,
+    pub(crate) key: ApiKey,
+    pub(crate) key_header: HeaderName,
+    pub(crate) key_value: HeaderValue,
+    pub(crate) http: reqwest::Client,
+    /// Fetches results, which live on other hosts: never carries the key, and follows redirects.
+    pub(crate) downloads: reqwest::Client,
+    pub(crate) route: Route,
+    pub(crate) retries: u32,
+    pub(crate) attempt_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) longest_retry_wait: Duration,
+    pub(crate) largest_body: usize,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Set once the successor route has answered in place of the older one.
+    pub(crate) successor_only: AtomicBool,
+}
+
+impl Session {
+    pub(crate) fn is_successor_only(&self) -> bool {
+        self.successor_only.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn remember_successor_only(&self) {
+        self.successor_only.store(true, Ordering::Relaxed);
+    }
+}
