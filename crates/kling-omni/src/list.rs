@@ -44,12 +44,16 @@ impl List {
     }
 
     /// Number of the page, from 1, which is also the default.
+    ///
+    /// Limits: [`PAGE`].
     pub fn page(mut self, page: u32) -> Self {
         self.page = Some(page);
         self
     }
 
-    /// Number of tasks on a page. The API's document gives the greatest size and the default.
+    /// Number of tasks on a page.
+    ///
+    /// Limits and default: [`PAGE_SIZE`].
     pub fn page_size(mut self, size: u32) -> Self {
         self.page_size = Some(size);
         self

@@ -7,7 +7,8 @@ use crate::route::Tier;
 
 /// Collects what a video should be. Nothing is sent, and nothing is refused before [`build`](Self::build).
 ///
-/// The ranges come from the API's document and are checked at `build`, all of them together.
+/// The limits come from the API's document, as constants that each method names: those of the older route, which are
+/// the wider ones. [`raw::limits`](crate::raw::limits) has them all. They are checked at `build`, all of them together.
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct VideoReferenceBuilder {
@@ -17,30 +18,40 @@ pub struct VideoReferenceBuilder {
 
 impl VideoReferenceBuilder {
     /// What the video shows. Call the reference video `@Video1`.
+    ///
+    /// Limits: [`PROMPT`](crate::raw::limits::video_reference_request::PROMPT).
     pub fn prompt(mut self, prompt: impl Into<String>) -> Self {
         self.fields.prompt = Some(prompt.into());
         self
     }
 
     /// Public http(s) URL of the reference video that guides motion and style: an MP4 or MOV file.
+    ///
+    /// Limits: [`VIDEO_URL`](crate::raw::limits::video_reference_request::VIDEO_URL).
     pub fn reference_video(mut self, url: impl Into<String>) -> Self {
         self.fields.video_url = Some(url.into());
         self
     }
 
     /// Public http(s) URL of the image that the video starts with: a JPEG or PNG file.
+    ///
+    /// Limits: [`IMAGE_URL`](crate::raw::limits::video_reference_request::IMAGE_URL).
     pub fn start_frame(mut self, url: impl Into<String>) -> Self {
         self.fields.image_url = Some(url.into());
         self
     }
 
     /// Length of the video to make, in whole seconds.
+    ///
+    /// Limits: [`DURATION`](crate::raw::limits::video_reference_request::DURATION).
     pub fn duration(mut self, seconds: u32) -> Self {
         self.fields.duration = Some(seconds);
         self
     }
 
     /// Shape of the video to make.
+    ///
+    /// Limits: [`ASPECT_RATIO`](crate::raw::limits::video_reference_request::ASPECT_RATIO).
     pub fn aspect_ratio(mut self, ratio: AspectRatio) -> Self {
         self.fields.aspect_ratio = Some(ratio);
         self
@@ -48,18 +59,24 @@ impl VideoReferenceBuilder {
 
     /// How closely to follow the prompt; 0 is freest, and is sent as 0. Values above 1 are known to the older route
     /// only.
+    ///
+    /// Limits: [`CFG_SCALE`](crate::raw::limits::video_reference_request::CFG_SCALE).
     pub fn cfg_scale(mut self, scale: f64) -> Self {
         self.fields.cfg_scale = Some(scale);
         self
     }
 
     /// What to keep out of the video.
+    ///
+    /// Limits: [`NEGATIVE_PROMPT`](crate::raw::limits::video_reference_request::NEGATIVE_PROMPT).
     pub fn negative_prompt(mut self, prompt: impl Into<String>) -> Self {
         self.fields.negative_prompt = Some(prompt.into());
         self
     }
 
     /// Public http(s) URL that gets a signed POST whenever the task changes its status.
+    ///
+    /// Limits: [`WEBHOOK_URL`](crate::raw::limits::video_reference_request::WEBHOOK_URL).
     pub fn webhook_url(mut self, url: impl Into<String>) -> Self {
         self.fields.webhook_url = Some(url.into());
         self

@@ -68,7 +68,7 @@ impl Task {
         }
     }
 
-    /// Id of the task. Keep it: with [`Client::task`] it is all that is needed to go on later.
+    /// Id of the task. Keep it: with [`Client::task`](crate::Client::task) it is all that is needed to go on later.
     pub fn id(&self) -> &str {
         &self.id
     }
