@@ -145,6 +145,7 @@ impl fmt::Debug for TaskState {
 #[non_exhaustive]
 pub struct TaskSummary {
     /// Id of the task.
+    #[serde(rename = "task_id")]
     pub id: String,
     /// Where it stands.
     pub status: TaskStatus,

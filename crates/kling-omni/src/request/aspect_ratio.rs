@@ -18,6 +18,7 @@ use crate::named::{UnknownValue, named};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "&'static str")]
+#[schemars(description = "Shape of the video to make.")]
 #[non_exhaustive]
 pub enum AspectRatio {
     /// `auto`: the shape of the reference video or the start frame.

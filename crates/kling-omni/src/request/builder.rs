@@ -57,8 +57,8 @@ impl VideoReferenceBuilder {
         self
     }
 
-    /// How closely to follow the prompt; 0 is freest, and is sent as 0. Values above 1 are known to the older route
-    /// only.
+    /// How closely to follow the prompt; 0 is freest, and is sent as 0. The older route takes greater values than its
+    /// successor.
     ///
     /// Limits: [`CFG_SCALE`](crate::raw::limits::video_reference_request::CFG_SCALE).
     pub fn cfg_scale(mut self, scale: f64) -> Self {

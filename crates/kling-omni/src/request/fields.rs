@@ -1,13 +1,17 @@
+use std::fmt;
+
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::aspect_ratio::AspectRatio;
 use crate::route::Tier;
 
 /// What a person asked for, not yet held against any rule. Named as on the wire, so that a request in a file is the
-/// body that the API documents.
+/// body that the API documents. Null is read as "not set"; the schema has no word of it, since nobody should write it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
 #[schemars(
     rename = "VideoReference",
     description = "A video to make from a prompt, a reference video and a start frame.",
@@ -16,36 +20,71 @@ use crate::route::Tier;
 pub(crate) struct Fields {
     /// What the video shows. Call the reference video `@Video1`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub(crate) prompt: Option<String>,
     /// Public http(s) URL of the reference video that guides motion and style.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub(crate) video_url: Option<String>,
     /// Public http(s) URL of the image that the video starts with.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub(crate) image_url: Option<String>,
-    /// Length of the video to make, in whole seconds, as a string; a number is read as well.
+    /// Length of the video to make, in whole seconds, as a string.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "seconds_as_text",
         deserialize_with = "seconds_from_text_or_number"
     )]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "String")]
     pub(crate) duration: Option<u32>,
     /// Shape of the video to make. `auto` follows the reference video or the start frame.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "AspectRatio")]
     pub(crate) aspect_ratio: Option<AspectRatio>,
-    /// How closely to follow the prompt; 0 is freest. Values above 1 are known to the older route only.
+    /// How closely to follow the prompt; 0 is freest. The older route takes greater values than its successor.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "f64")]
     pub(crate) cfg_scale: Option<f64>,
     /// What to keep out of the video.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub(crate) negative_prompt: Option<String>,
     /// Public http(s) URL that gets a signed POST whenever the task changes its status.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub(crate) webhook_url: Option<String>,
     /// Quality tier that makes the video. Not part of the body: it decides the route.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Tier")]
     pub(crate) tier: Option<Tier>,
+}
+
+impl Serialize for Fields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    /// Takes objects alone: the derived code would fill the fields from a list by their position, too.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with the fields of a request")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Fields, A::Error> {
+                Fields::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
 }
 
 /// One value as the rules see it.

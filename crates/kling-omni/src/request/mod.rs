@@ -37,6 +37,7 @@ use crate::route::{CreateRoute, Tier};
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Fields", into = "Fields")]
+#[schemars(description = "A video to make from a prompt, a reference video and a start frame.")]
 pub struct VideoReference {
     fields: Fields,
     warnings: Vec<Finding>,

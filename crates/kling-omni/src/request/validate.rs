@@ -83,31 +83,37 @@ fn check_text(rules: &Field, text: &str) -> Vec<Finding> {
             format!("has {characters} characters, at most {most} are allowed"),
         ));
     }
-    if rules.format == Some("uri") && !is_absolute_http(text) {
+    if rules.format == Some("uri")
+        && let Some(why) = url_problem(text)
+    {
+        let need = if rules.media.is_some() {
+            "the service fetches the file itself"
+        } else {
+            "the service has to reach it"
+        };
         findings.push(Finding::new(
             FindingCode::NotAbsoluteUrl,
             rules.name,
             None,
             Given::Url(BareUrl(text).to_string()),
-            format!(
-                "is no absolute http or https URL: {}; {}",
-                BareUrl(text),
-                if rules.media.is_some() {
-                    "the service fetches the file itself"
-                } else {
-                    "the service has to reach it"
-                }
-            ),
+            format!("{why}: {}; {need}", BareUrl(text)),
         ));
     }
     findings
 }
 
-fn is_absolute_http(text: &str) -> bool {
-    // `Url::parse` forgives blanks around a URL; the service need not.
-    text == text.trim()
-        && Url::parse(text)
-            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some())
+/// What keeps a text from being an absolute http(s) URL that can be sent as it stands.
+///
+/// The lenient parser mends blanks and umlauts on the way; the service need not, so the strict one has the last word.
+fn url_problem(text: &str) -> Option<&'static str> {
+    let lenient = Url::parse(text)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some());
+    if !lenient {
+        return Some("is no absolute http or https URL");
+    }
+    fluent_uri::Uri::parse(text)
+        .is_err()
+        .then_some("has characters that a URL has to escape")
 }
 
 fn check_number(rules: &Field, number: f64) -> Option<Finding> {
