@@ -1,0 +1,183 @@
+//! A server below HTTP: it says exactly the bytes it is told to, or nothing, and remembers what it was asked.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// What the fake does with one request.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// Writes these bytes and closes.
+    Bytes(Vec<u8>),
+    /// Writes these bytes and then nothing more, keeping the connection open.
+    Stall(Vec<u8>),
+    /// Closes without a word.
+    Drop,
+}
+
+impl Reply {
+    /// A whole response with a length that is right.
+    pub fn http(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Self {
+        let body = body.as_ref();
+        Self::Bytes(response(status, headers, body.len(), body))
+    }
+
+    /// A JSON response.
+    pub fn json(status: u16, body: &str) -> Self {
+        Self::http(status, &[("content-type", "application/json")], body)
+    }
+
+    /// A response that announces `length` bytes and brings only `body`.
+    pub fn cut(status: u16, length: usize, body: &[u8]) -> Self {
+        Self::Bytes(response(status, &[], length, body))
+    }
+
+    /// A response that announces `length` bytes, brings `body`, and stalls.
+    pub fn slow(status: u16, length: usize, body: &[u8]) -> Self {
+        Self::Stall(response(status, &[], length, body))
+    }
+
+    /// No response at all, on an open connection.
+    pub fn hang() -> Self {
+        Self::Stall(Vec::new())
+    }
+}
+
+fn response(status: u16, headers: &[(&str, &str)], length: usize, body: &[u8]) -> Vec<u8> {
+    let mut bytes = format!(
+        "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\nx-request-id: ak-fake\r\n"
+    );
+    for (name, value) in headers {
+        bytes.push_str(&format!("{name}: {value}\r\n"));
+    }
+    bytes.push_str("\r\n");
+    let mut bytes = bytes.into_bytes();
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+/// A request as it came in.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// `POST /path?query`.
+    pub line: String,
+    /// Names in lower case, in the order sent.
+    pub headers: Vec<(String, String)>,
+    /// The body's bytes, as text.
+    pub body: String,
+}
+
+impl Asked {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(header, _)| header == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// The running server. It stops when dropped.
+#[derive(Debug)]
+pub struct Fake {
+    address: std::net::SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    server: JoinHandle<()>,
+}
+
+impl Fake {
+    /// Answers the first request with the first reply and so on; the last reply serves for all that follow.
+    pub async fn start(replies: Vec<Reply>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        let server = tokio::spawn(async move {
+            let mut next = 0;
+            // Stalled connections stay open for as long as the server runs.
+            let mut stalled = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let Some(request) = read_request(&mut stream).await else {
+                    continue;
+                };
+                log.lock().unwrap().push(request);
+                let reply = &replies[next.min(replies.len() - 1)];
+                next += 1;
+                match reply {
+                    Reply::Bytes(bytes) => {
+                        let _ = stream.write_all(bytes).await;
+                        let _ = stream.shutdown().await;
+                    }
+                    Reply::Stall(bytes) => {
+                        let _ = stream.write_all(bytes).await;
+                        stalled.push(stream);
+                    }
+                    Reply::Drop => {}
+                }
+            }
+        });
+        Self {
+            address,
+            asked,
+            server,
+        }
+    }
+
+    /// Where it listens.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Everything it was asked so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// A port of this machine that nobody listens on.
+pub async fn closed_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+async fn read_request(stream: &mut TcpStream) -> Option<Asked> {
+    let mut bytes = Vec::new();
+    let end = loop {
+        if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            break at;
+        }
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let mut lines = head.lines();
+    let line = lines.next()?.trim_end_matches(" HTTP/1.1").to_owned();
+    let headers: Vec<_> = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
+    let length: usize = headers
+        .iter()
+        .find(|(name, _)| name == "content-length")
+        .map_or(0, |(_, value)| value.parse().unwrap());
+    while bytes.len() < end + 4 + length {
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+    let body = String::from_utf8_lossy(&bytes[end + 4..]).into_owned();
+    Some(Asked {
+        line,
+        headers,
+        body,
+    })
+}

@@ -1,0 +1,114 @@
+use std::collections::BTreeSet;
+
+use kling_omni::{AspectRatio, Host, TaskStatus};
+use kling_omni_api::{enums, service};
+use kling_omni_tests::sources;
+use kling_omni_tests::spec::{SPEC, entries, items};
+use syn::Item;
+
+const OURS: &str = "crates/kling-omni/src";
+const GENERATED: &str = "crates/kling-omni-api/src/generated";
+
+#[test]
+fn values_of_generated_enums_are_those_of_the_spec() {
+    for (name, values) in [
+        ("AspectRatio", enums::AspectRatio::VALUES),
+        ("OutputDuration", enums::OutputDuration::VALUES),
+        ("TaskStatus", enums::TaskStatus::VALUES),
+    ] {
+        let spec: Vec<_> = items(&SPEC.schema(name)["enum"])
+            .filter_map(|value| value.as_str())
+            .collect();
+        assert_eq!(values, spec, "{name}");
+    }
+}
+
+#[test]
+fn aspect_ratios_agree() {
+    let ours: Vec<_> = AspectRatio::ALL
+        .iter()
+        .map(|ratio| ratio.as_str())
+        .collect();
+    assert_eq!(ours, enums::AspectRatio::VALUES);
+    assert_eq!(
+        variants(OURS, "AspectRatio").len(),
+        AspectRatio::ALL.len(),
+        "a variant is missing in AspectRatio::ALL"
+    );
+}
+
+#[test]
+fn task_statuses_agree() {
+    for value in enums::TaskStatus::VALUES {
+        let status = TaskStatus::from((*value).to_owned());
+        assert!(!matches!(status, TaskStatus::Unknown(_)), "{value}");
+        assert_eq!(status.as_str(), *value);
+    }
+    assert_eq!(
+        variants(OURS, "TaskStatus"),
+        variants(GENERATED, "TaskStatus"),
+    );
+}
+
+#[test]
+fn hosts_are_the_servers_of_the_spec() {
+    let ours: Vec<_> = Host::ALL.iter().map(|host| host.base_url()).collect();
+    let spec: Vec<_> = items(&SPEC.document["servers"])
+        .filter_map(|server| server["url"].as_str())
+        .collect();
+    assert_eq!(ours, spec);
+    assert_eq!(service::SERVERS, spec);
+}
+
+#[test]
+fn operations_are_those_of_the_spec() {
+    let spec: BTreeSet<_> = SPEC
+        .operations()
+        .into_iter()
+        .filter(|operation| !operation.is_callback)
+        .map(|operation| (operation.id, operation.method, operation.path))
+        .collect();
+    let ours: BTreeSet<_> = service::OPERATIONS
+        .iter()
+        .map(|operation| (operation.id, operation.method.to_owned(), operation.path))
+        .collect();
+    assert_eq!(ours, spec);
+}
+
+#[test]
+fn key_headers_are_the_security_schemes_of_the_spec() {
+    let spec: BTreeSet<_> = entries(&SPEC.document["components"]["securitySchemes"])
+        .map(|(_, scheme)| scheme["name"].as_str().unwrap_or_default())
+        .collect();
+    let ours = BTreeSet::from([
+        service::FREEPIK_API_KEY_HEADER,
+        service::MAGNIFIC_API_KEY_HEADER,
+    ]);
+    assert_eq!(ours, spec);
+    assert_eq!(ours.len(), Host::ALL.len());
+}
+
+/// The names of an enum's variants, from its source: an enum that may grow cannot be matched exhaustively from here.
+fn variants(folder: &str, name: &str) -> Vec<String> {
+    let files = sources::files_below(folder);
+    let items = files
+        .iter()
+        .filter(|path| path.ends_with(".rs"))
+        .flat_map(|path| {
+            let file = syn::parse_file(&sources::read(path))
+                .unwrap_or_else(|error| panic!("{path}: {error}"));
+            file.items
+        });
+    let mut enums = items.filter_map(|item| match item {
+        Item::Enum(item) if item.ident == name => Some(item),
+        _ => None,
+    });
+    let (Some(found), None) = (enums.next(), enums.next()) else {
+        panic!("{folder} does not define exactly one enum {name}");
+    };
+    found
+        .variants
+        .iter()
+        .map(|variant| variant.ident.to_string())
+        .collect()
+}

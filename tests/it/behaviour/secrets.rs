@@ -1,0 +1,149 @@
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use kling_omni::{ApiKey, Client, ErrorKind};
+use kling_omni_tests::fake::{Fake, Reply};
+use kling_omni_tests::virtual_clock::VirtualClock;
+use tracing::instrument::WithSubscriber;
+
+use super::{KEY, client, puppet, sandbox};
+
+/// Everything that is logged, down to the finest level.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn neither_key_nor_token_is_ever_logged_or_printed() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let clock = VirtualClock::new();
+    let sandbox = sandbox(&clock).start().await.unwrap();
+    let client = client(sandbox.base_url(), &clock).build().unwrap();
+    let printed = async {
+        let task = client
+            .create(puppet().cfg_scale(1.5).build().unwrap())
+            .await
+            .unwrap();
+        let video = task.wait().await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let save = video.save(folder.path().join("clip.mp4"));
+        let printed = format!("{client:?} {task:?} {:?} {video:?} {save:?}", task.state());
+        save.await.unwrap();
+        client.task("unknown").refresh().await.unwrap_err();
+        printed
+    }
+    .with_subscriber(subscriber)
+    .await;
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("attempt"), "the log is empty: {log}");
+    assert!(
+        log.contains("above-successor-maximum"),
+        "the warning is not logged: {log}"
+    );
+    for (what, text) in [("log", log), ("debug output", printed)] {
+        for secret in [KEY, "hmac=", "token=exp"] {
+            assert!(!text.contains(secret), "{secret} in the {what}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_host_gets_its_own_header_and_nothing_more() {
+    for (host, header, other) in [
+        (
+            kling_omni::Host::Freepik,
+            "x-freepik-api-key",
+            "x-magnific-api-key",
+        ),
+        (
+            kling_omni::Host::Magnific,
+            "x-magnific-api-key",
+            "x-freepik-api-key",
+        ),
+    ] {
+        let fake = Fake::start(vec![Reply::json(200, r#"{"data":[]}"#)]).await;
+        let clock = VirtualClock::new();
+        client(fake.base_url(), &clock)
+            .host(host)
+            .build()
+            .unwrap()
+            .list()
+            .await
+            .unwrap();
+        let asked = &fake.asked()[0];
+        assert_eq!(asked.header(header), Some(KEY));
+        assert_eq!(asked.header(other), None);
+        assert_eq!(asked.header("api-version"), None);
+        assert!(
+            asked
+                .header("user-agent")
+                .unwrap()
+                .starts_with("kling-omni/")
+        );
+    }
+}
+
+#[test]
+fn keys_and_base_urls_that_cannot_work_are_refused_at_once() {
+    for key in ["", "  ", "a b", "a\nb", "clé", "a\u{7f}"] {
+        let error = ApiKey::new(key).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{key:?}");
+        assert!(
+            key.trim().is_empty() || !error.to_string().contains(key.trim()),
+            "{error}"
+        );
+    }
+    assert!(ApiKey::new(" FPSX-1\n").is_ok());
+    for url in [
+        "",
+        "example.com",
+        "ftp://example.com",
+        "http://",
+        "http://u:p@h.example",
+        "http://h.example?x=y",
+    ] {
+        let builder = Client::builder()
+            .api_key(ApiKey::new(KEY).unwrap())
+            .base_url(url);
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{url:?}");
+    }
+    assert_eq!(
+        Client::builder().build().unwrap_err().kind(),
+        ErrorKind::Configuration
+    );
+}
+
+#[tokio::test]
+async fn a_client_of_your_own_is_used_and_gets_no_redirect_followed() {
+    let elsewhere = Fake::start(vec![Reply::json(200, r#"{"data":[]}"#)]).await;
+    let location = format!("{}/stolen", elsewhere.base_url());
+    let fake = Fake::start(vec![Reply::http(307, &[("location", &location)], "")]).await;
+    let clock = VirtualClock::new();
+    let own = reqwest::Client::builder()
+        .user_agent("mine/1")
+        .build()
+        .unwrap();
+    let client = client(fake.base_url(), &clock)
+        .http_client(own)
+        .build()
+        .unwrap();
+    let error = client.list().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnexpectedResponse, "{error}");
+    assert_eq!(fake.asked()[0].header("user-agent"), Some("mine/1"));
+}

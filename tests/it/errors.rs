@@ -1,0 +1,257 @@
+//! The texts that a person reads when something goes wrong.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use kling_omni::{AspectRatio, Client, Error, Tier, VideoReference};
+use kling_omni_tests::fake::{Fake, Reply, closed_port};
+use kling_omni_tests::snapshots::{Kind, Snapshots};
+use kling_omni_tests::virtual_clock::VirtualClock;
+
+use crate::behaviour::{SHORT, client, puppet, task};
+
+/// One error: its kind, whether it may be tried again, and its text.
+fn entry(text: &mut String, case: &str, error: &Error) {
+    let kind = error.kind();
+    let again = if error.is_retryable() {
+        ", may be repeated"
+    } else {
+        ""
+    };
+    writeln!(text, "# {case} ({kind:?}{again})\n{error}\n").unwrap();
+}
+
+#[test]
+fn validation() {
+    let long = "x".repeat(5_000);
+    let cases = [
+        (
+            "everything wrong at once",
+            puppet()
+                .prompt(&long)
+                .reference_video("dance.mp4")
+                .start_frame("ftp://example.com/stage.png?token=secret")
+                .duration(60)
+                .cfg_scale(9.5)
+                .negative_prompt(&long)
+                .webhook_url("https://"),
+        ),
+        (
+            "URLs that need escaping",
+            puppet()
+                .reference_video("https://example.com/my dance.mp4?token=secret")
+                .start_frame("https://example.com/büh[ne.png"),
+        ),
+        (
+            "a field that only this tier requires",
+            VideoReference::builder()
+                .prompt("A river")
+                .tier(Tier::Standard),
+        ),
+        ("no number", puppet().cfg_scale(f64::NAN)),
+        (
+            "warnings alone, denied",
+            VideoReference::builder()
+                .prompt("Like @video1 and @Video2, then @Video2 again")
+                .reference_video("https://example.com/dance.webm")
+                .start_frame("https://example.com/stage.gif")
+                .cfg_scale(1.5)
+                .deny_warnings(true),
+        ),
+        (
+            "nothing to go by, denied",
+            VideoReference::builder()
+                .aspect_ratio(AspectRatio::Auto)
+                .deny_warnings(true),
+        ),
+    ];
+    let mut text = String::new();
+    for (case, builder) in cases {
+        entry(&mut text, case, &builder.build().expect_err(case).into());
+    }
+    let mut snapshots = Snapshots::of(Kind::Errors);
+    snapshots.check("validation", &text);
+    snapshots.finish();
+}
+
+#[test]
+fn request_files() {
+    let mut text = String::new();
+    for json in [
+        r#"{"prompt": "A river", "duration": "8", "prompt_typo": 1}"#,
+        r#"{"prompt": "A river", "duration": "eight"}"#,
+        r#"{"prompt": "A river", "duration": 8.5}"#,
+        r#"{"prompt": "A river", "aspect_ratio": "4:3"}"#,
+        r#"{"prompt": "A river", "duration": 99, "cfg_scale": -1}"#,
+        r#"["A river"]"#,
+    ] {
+        let error = serde_json::from_str::<VideoReference>(json).expect_err(json);
+        writeln!(text, "# {json}\n{error}\n").unwrap();
+    }
+    let mut snapshots = Snapshots::of(Kind::Errors);
+    snapshots.check("request-file", &text);
+    snapshots.finish();
+}
+
+#[tokio::test]
+async fn creating() {
+    let page = "<html><body>Sorry</body></html>";
+    let mut text = String::new();
+    for (case, reply) in [
+        (
+            "wrong key",
+            Reply::json(401, r#"{"message":"Invalid API key"}"#),
+        ),
+        (
+            "no credits",
+            Reply::json(403, r#"{"message":"Insufficient credits"}"#),
+        ),
+        (
+            "refused",
+            Reply::json(
+                400,
+                r#"{"message":"Your request did not validate","invalid_params":[{"name":"duration","reason":"is too long"},{"name":"prompt","reason":"is empty"}]}"#,
+            ),
+        ),
+        ("no route", Reply::json(404, r#"{"message":"Not found"}"#)),
+        (
+            "rate limit",
+            Reply::http(429, &[("retry-after", "3600")], ""),
+        ),
+        ("server", Reply::http(503, &[], page)),
+        ("no JSON", Reply::http(200, &[], page)),
+        ("another shape", Reply::json(200, r#"{"task":1}"#)),
+        ("lost", Reply::Drop),
+        ("slow", Reply::hang()),
+    ] {
+        let fake = Fake::start(vec![reply]).await;
+        let clock = VirtualClock::new();
+        let client = client(fake.base_url(), &clock)
+            .attempt_timeout(SHORT)
+            .build()
+            .unwrap();
+        let error = client
+            .create(puppet().build().unwrap())
+            .await
+            .expect_err(case);
+        entry(&mut text, case, &error);
+    }
+    let url = format!("http://127.0.0.1:{}", closed_port().await);
+    let unreachable = client(&url, &VirtualClock::new()).build().unwrap();
+    let error = unreachable
+        .create(puppet().build().unwrap())
+        .await
+        .unwrap_err();
+    entry(&mut text, "unreachable", &error);
+    let text = text.replace(&url, "http://[host]");
+    let mut snapshots = Snapshots::of(Kind::Errors);
+    snapshots.check("create", &text);
+    snapshots.finish();
+}
+
+#[tokio::test]
+async fn waiting() {
+    let mut text = String::new();
+    let state = |status| Reply::json(200, &task("046b6c7f", status, &[]));
+    for (case, reply) in [
+        (
+            "failed",
+            Reply::json(
+                200,
+                r#"{"data":{"task_id":"046b6c7f","status":"FAILED","generated":[],"error":"The reference video could not be read"}}"#,
+            ),
+        ),
+        ("no result", state("COMPLETED")),
+        ("time is up", state("IN_PROGRESS")),
+        ("unknown status", state("PAUSED")),
+        ("never heard of", Reply::Drop),
+        (
+            "not found",
+            Reply::json(404, r#"{"message":"Task not found"}"#),
+        ),
+    ] {
+        let fake = Fake::start(vec![reply]).await;
+        let clock = VirtualClock::new();
+        let client = client(fake.base_url(), &clock).build().unwrap();
+        let wait = client
+            .task("046b6c7f")
+            .wait()
+            .timeout(Duration::from_secs(900));
+        entry(&mut text, case, &wait.await.expect_err(case));
+    }
+    let mut snapshots = Snapshots::of(Kind::Errors);
+    snapshots.check("wait", &text);
+    snapshots.finish();
+}
+
+#[tokio::test]
+async fn downloading() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = folder.path().join("taken.mp4");
+    std::fs::write(&taken, "").unwrap();
+    let mut text = String::new();
+    for (case, reply, path) in [
+        ("expired", Reply::http(403, &[], ""), "clip.mp4"),
+        ("broken host", Reply::http(500, &[], ""), "clip.mp4"),
+        (
+            "no MP4",
+            Reply::http(200, &[], "<html>Sorry</html>"),
+            "clip.mp4",
+        ),
+        (
+            "cut short",
+            Reply::cut(200, 9_000, b"\0\0\0\x10ftypisom"),
+            "clip.mp4",
+        ),
+        (
+            "stalled",
+            Reply::slow(200, 9_000, b"\0\0\0\x10ftypisom"),
+            "clip.mp4",
+        ),
+        ("file exists", Reply::Drop, "taken.mp4"),
+        ("no folder", Reply::Drop, "missing/clip.mp4"),
+    ] {
+        let host = Fake::start(vec![reply]).await;
+        let url = format!(
+            "{}/kling_a.mp4?token=exp=1799999000~hmac=00",
+            host.base_url()
+        );
+        let api = Fake::start(vec![Reply::json(
+            200,
+            &task("046b6c7f", "COMPLETED", &[&url]),
+        )])
+        .await;
+        let clock = VirtualClock::new();
+        let client = client(api.base_url(), &clock)
+            .idle_timeout(SHORT)
+            .build()
+            .unwrap();
+        let video = client.task("046b6c7f").wait().await.unwrap();
+        let error = video.save(folder.path().join(path)).await.expect_err(case);
+        entry(&mut text, case, &error);
+    }
+    let text = text.replace(&*folder.path().to_string_lossy(), "[folder]");
+    let mut snapshots = Snapshots::of(Kind::Errors);
+    snapshots.check("download", &text);
+    snapshots.finish();
+}
+
+#[test]
+fn setting_up() {
+    let mut text = String::new();
+    for (case, url) in [
+        ("no URL", "example.com"),
+        ("no web address", "ftp://example.com"),
+        ("with a password", "https://me:secret@example.com"),
+    ] {
+        let builder = client(url, &VirtualClock::new());
+        entry(&mut text, case, &builder.build().expect_err(case));
+    }
+    entry(&mut text, "no key", &Client::builder().build().unwrap_err());
+    for (case, key) in [("empty key", " "), ("odd key", "abc def")] {
+        entry(&mut text, case, &kling_omni::ApiKey::new(key).unwrap_err());
+    }
+    let mut snapshots = Snapshots::of(Kind::Errors);
+    snapshots.check("set-up", &text);
+    snapshots.finish();
+}

@@ -1,0 +1,15 @@
+//! What the crates of this workspace promise each other, and the people who use them.
+
+mod behaviour;
+mod errors;
+mod wire;
+
+mod agreement;
+mod constraints;
+mod fixtures;
+mod hygiene;
+mod judges;
+mod limits;
+mod outline;
+mod schema;
+mod spec;

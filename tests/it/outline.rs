@@ -1,0 +1,86 @@
+//! The surface of the generated crate.
+
+use kling_omni_tests::outline::{outline, owned};
+use kling_omni_tests::snapshots::{Kind, Snapshots};
+use syn::{File, Item, parse_quote};
+
+#[test]
+fn generated_surface() {
+    let mut snapshots = Snapshots::all_of(Kind::Outline);
+    for (name, items) in owned() {
+        snapshots.check(&name, &outline(&items));
+    }
+    snapshots.finish();
+}
+
+#[test]
+fn an_outline_says_what_can_be_named_and_called() {
+    let text = outline(&task(
+        "if text.len() > 9 { None } else { Some(Self { text }) }",
+    ));
+    let (surface, fingerprint) = text.split_once("fingerprint: ").unwrap();
+    assert_eq!(
+        surface,
+        r#"/// A task.
+#[derive(Clone, Serialize)]
+pub struct Task {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<enums::Kind>,
+}
+impl Task {
+    pub fn parse<T>(text: T) -> Option<Self> where T: Into<String>;
+}
+traits: From<Task>
+"#
+    );
+    assert_eq!(fingerprint.trim_end().len(), 8);
+}
+
+/// A bound that stands in a body is on no surface.
+#[test]
+fn a_change_in_a_body_shows_in_the_fingerprint_alone() {
+    let before = outline(&task(
+        "if text.len() > 9 { None } else { Some(Self { text }) }",
+    ));
+    let after = outline(&task(
+        "if text.len() > 8 { None } else { Some(Self { text }) }",
+    ));
+    let split = |text: &str| {
+        let (surface, fingerprint) = text.split_once("fingerprint: ").unwrap();
+        (surface.to_owned(), fingerprint.to_owned())
+    };
+    let ((surface, fingerprint), after) = (split(&before), split(&after));
+    assert_eq!(surface, after.0);
+    assert_ne!(fingerprint, after.1);
+}
+
+fn task(body: &str) -> Vec<Item> {
+    let body: syn::Expr = syn::parse_str(body).unwrap();
+    let file: File = parse_quote! {
+        /// A task.
+        ///
+        /// And more about it.
+        #[derive(Clone, ::serde::Serialize)]
+        pub struct Task {
+            text: ::std::string::String,
+            #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+            pub of: ::std::option::Option<crate::enums::Kind>,
+        }
+        impl Task {
+            pub fn parse<T>(text: T) -> ::std::option::Option<Self>
+            where
+                T: std::convert::Into<::std::string::String>,
+            {
+                let text = text.into();
+                #body
+            }
+            fn hidden(&self) {}
+        }
+        impl std::convert::From<Task> for ::std::string::String {
+            fn from(task: Task) -> Self {
+                task.text
+            }
+        }
+    };
+    file.items
+}
