@@ -9,6 +9,11 @@ pub mod sources;
 pub mod spec;
 pub mod virtual_clock;
 
+/// The examples of the workspace's README, so that they are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
+
 /// Fails a test with a text for people, without the place and the backtrace that a panic adds: the text says it all.
 pub fn fail(text: &str) -> ! {
     eprintln!("\n{}\n", text.trim_end());
