@@ -1,0 +1,144 @@
+use std::env;
+use std::io::stderr;
+use std::process::ExitCode;
+
+use anstream::{AutoStream, ColorChoice};
+use clap::error::ErrorKind;
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
+use kling_omni::Charged;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::command::Command;
+use crate::connect::ConnectArgs;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::report::Style;
+
+/// Makes videos from a prompt and a reference video with Kling 3 Omni (Freepik / Magnific API)
+#[derive(Debug, Parser)]
+#[command(name = "kling-omni", version, max_term_width = 100, after_help = after_help())]
+pub(crate) struct Cli {
+    /// Log to stderr what is sent and what comes back, but never a key; twice for each attempt
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+
+    #[command(flatten)]
+    connect: ConnectArgs,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The commands that talk to no service, and so have no use for the options of the connection.
+const WITHOUT_CONNECTION: [&str; 3] = ["sandbox", "schema", "completions"];
+
+fn after_help() -> String {
+    format!(
+        "A video is a paid task of the service. It takes a minute or two, goes on without this program, and cannot be \
+         cancelled. Whatever waits for a task can be repeated at no cost.\n\n\
+         {}\n  FREEPIK_API_KEY      The API key, for api.freepik.com\n  \
+         MAGNIFIC_API_KEY     The API key, for api.magnific.com\n  \
+         KLING_OMNI_BASE_URL  Another server to use, as --base-url\n\n\
+         {}\n{}",
+        Style::Heading.paint("Environment:"),
+        Style::Heading.paint("Exit codes:"),
+        Exit::table().trim_end()
+    )
+}
+
+/// The whole command line, as help and completions show it.
+pub(crate) fn command() -> clap::Command {
+    let command = Cli::command();
+    let idle: Vec<_> = command
+        .get_arguments()
+        .filter(|arg| arg.is_global_set() && arg.get_id() != "verbose")
+        .map(|arg| arg.clone().hide(true))
+        .collect();
+    WITHOUT_CONNECTION
+        .into_iter()
+        .fold(command, |command, name| {
+            let idle = idle.clone();
+            command.mut_subcommand(name, |command| command.args(idle))
+        })
+}
+
+/// Does what the command line says.
+pub(crate) fn run() -> ExitCode {
+    let exit = match parse() {
+        Ok(cli) => cli.run(),
+        Err(exit) => exit,
+    };
+    exit.into()
+}
+
+impl Cli {
+    fn run(self) -> Exit {
+        log(self.verbose);
+        let json = self.command.json();
+        match self.command.run(&self.connect, self.verbose > 0) {
+            Ok(()) => Exit::Done,
+            Err(failure) => {
+                failure.print(json);
+                failure.exit()
+            }
+        }
+    }
+}
+
+fn parse() -> Result<Cli, Exit> {
+    let parsed = command()
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map_err(|error| {
+        // Help and version are answers, not errors.
+        if !error.use_stderr() {
+            let _ = error.print();
+            return Exit::Done;
+        }
+        let _ = error.print();
+        if error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+            && env::args_os().any(|arg| arg == "--json")
+        {
+            Failure::usage(first_line(&error.to_string()))
+                .with_charged(Charged::No)
+                .print_json();
+        }
+        Exit::Usage
+    })
+}
+
+fn first_line(text: &str) -> &str {
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line)
+}
+
+/// Shows the events of this project's crates, and of no other, since those do not know what is secret here.
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => LevelFilter::INFO,
+        2 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    let colours = AutoStream::choice(&stderr()) != ColorChoice::Never;
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(stderr)
+        .with_ansi(colours)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_timer(tracing_subscriber::fmt::time::uptime());
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(Targets::new().with_target("kling_omni", level))
+        .init();
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,17 @@
+use clap::Args;
+use clap_complete::Shell;
+
+use crate::failure::Failure;
+use crate::{cli, report};
+
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsArgs {
+    /// The shell that is to complete the commands and options of this program
+    shell: Shell,
+}
+
+pub(super) fn run(args: CompletionsArgs) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut cli::command(), "kling-omni", &mut script);
+    report::raw(&script)
+}

@@ -1,0 +1,55 @@
+use clap::Args;
+use kling_omni::Charged;
+
+use crate::connect::ConnectArgs;
+use crate::failure::Failure;
+use crate::fetch::Fetch;
+use crate::interrupt::Interrupts;
+use crate::output::OutputArgs;
+use crate::progress::Progress;
+
+#[derive(Args, Debug)]
+pub(crate) struct DownloadArgs {
+    /// Id of the task
+    id: String,
+
+    #[command(flatten)]
+    output: OutputArgs,
+
+    /// Print one JSON object on stdout, whether it goes well or not
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+pub(super) async fn run(
+    args: DownloadArgs,
+    connect: &ConnectArgs,
+    verbose: bool,
+) -> Result<(), Failure> {
+    let connection = connect.open_existing()?;
+    args.output.check(Some(&args.id))?;
+    let task = connection.client.task(args.id);
+    let progress = Progress::new(verbose);
+    progress.doing("asking for the status");
+    let explain = |error| connection.explain(error, args.output.given());
+    let state = task.refresh().await.map_err(explain)?;
+    if !state.status().is_terminal() {
+        let status = state.status();
+        let failure = Failure::unfinished(format!("the task is {status}, and has no video yet"))
+            .with_task_id(task.id())
+            .with_charged(Charged::Yes);
+        let wait = connection.resume("wait", task.id(), args.output.given());
+        return Err(match wait {
+            Some(wait) => failure.with_advice(format!("`{wait}` waits for it and saves the video")),
+            None => failure,
+        });
+    }
+    let video = task.video().map_err(explain)?;
+    let fetch = Fetch {
+        connection: &connection,
+        output: &args.output,
+        progress,
+        interrupts: Interrupts::listen(),
+    };
+    fetch.save(&task, &video, args.json).await
+}

@@ -1,0 +1,190 @@
+use std::pin::pin;
+
+use clap::Args;
+use kling_omni::{Charged, Create, Finding, Route, Task, Tier};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::choice::one_of;
+use crate::connect::ConnectArgs;
+use crate::failure::Failure;
+use crate::fetch::{Fetch, WaitArgs};
+use crate::interrupt::Interrupts;
+use crate::output::OutputArgs;
+use crate::progress::Progress;
+use crate::report;
+use crate::request::{Request, RequestArgs};
+
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct GenerateArgs {
+    #[command(flatten)]
+    request: RequestArgs,
+
+    /// Which of the service's routes creates the task: the older one and then its successor (auto), or just one
+    /// [default: auto]
+    #[arg(
+        long,
+        value_name = "ROUTE",
+        value_parser = one_of(Route::ALL, Route::as_str),
+        help_heading = "Request"
+    )]
+    route: Option<Route>,
+
+    /// Check everything that can be checked here, print the request as JSON, and send nothing
+    #[arg(long, help_heading = "Request")]
+    dry_run: bool,
+
+    #[command(flatten)]
+    output: OutputArgs,
+
+    /// Print one JSON object on stdout, whether it goes well or not
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    wait: WaitArgs,
+
+    /// Print the id of the new task and leave it alone
+    #[arg(long, help_heading = "Waiting", conflicts_with_all = ["timeout", "poll_interval", "output", "force"])]
+    no_wait: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Try it, without a key and at no cost:
+    kling-omni generate --sandbox -p 'A paper puppet dances' -d 5
+
+  A reference video that guides the motion:
+    kling-omni generate -p 'The dancer of @Video1 as a paper puppet' \\
+      --video https://example.com/dance.mp4 -d 8 -a 16:9 -o puppet.mp4
+
+  The same from a file, with another length:
+    kling-omni generate -r puppet.yaml -d 10";
+
+/// The parts of an answer to `--dry-run` for scripts.
+#[derive(Serialize)]
+struct DryRun<'a> {
+    request: Value,
+    tier: Tier,
+    route: Route,
+    findings: &'a [Finding],
+}
+
+/// A task that was left alone, for scripts.
+#[derive(Serialize)]
+struct Created<'a> {
+    task_id: &'a str,
+    status: Option<String>,
+    request_id: Option<&'a str>,
+}
+
+pub(super) async fn run(
+    args: GenerateArgs,
+    connect: &ConnectArgs,
+    verbose: bool,
+) -> Result<(), Failure> {
+    let GenerateArgs {
+        request,
+        route,
+        dry_run,
+        output,
+        json,
+        wait,
+        no_wait,
+    } = args;
+    let request = request.into_request().map_err(unpaid)?;
+    let warnings = match &request {
+        Request::Checked(request) => request.warnings(),
+        Request::Unchecked { .. } => &[],
+    };
+    warnings.iter().for_each(report::warn);
+    // A task that is paid for must not fail for want of a place to put its video.
+    if !no_wait {
+        output.check(None).map_err(unpaid)?;
+    }
+    if dry_run {
+        let body = request.body()?;
+        if !json {
+            return report::pretty_json(&body);
+        }
+        return report::json_line(&DryRun {
+            request: body,
+            tier: request.tier(),
+            route: route.unwrap_or_default(),
+            findings: warnings,
+        });
+    }
+    if no_wait && connect.sandbox {
+        return Err(unpaid(Failure::usage(
+            "--sandbox ends with this command, so that --no-wait would leave nothing to come back to",
+        )));
+    }
+
+    let connection = connect.open().await.map_err(unpaid)?;
+    let mut create = match request {
+        Request::Checked(request) => connection.client.create(*request),
+        Request::Unchecked { tier, body } => connection.client.create_unchecked(tier, body),
+    };
+    if let Some(route) = route {
+        create = create.route(route);
+    }
+    let mut fetch = Fetch {
+        connection: &connection,
+        output: &output,
+        progress: Progress::new(verbose),
+        interrupts: Interrupts::listen(),
+    };
+    let task = send(&mut fetch, create).await?;
+    // Said at once, so that the task can be found again whatever happens next.
+    if !no_wait {
+        fetch.progress.say(format_args!("task {}", task.id()));
+    }
+    if let Some(resume) = connection.resume("wait", task.id(), output.given()) {
+        fetch
+            .progress
+            .say(format_args!("to come back to it: {resume}"));
+    }
+    if no_wait {
+        drop(fetch);
+        return if json {
+            report::json_line(&Created {
+                task_id: task.id(),
+                status: task.status().map(String::from),
+                request_id: task.request_id(),
+            })
+        } else {
+            report::line(task.id())
+        };
+    }
+    let video = fetch.wait(&task, &wait).await?;
+    fetch.save(&task, &video, json).await
+}
+
+/// Says what everything means for money that happens before the request is sent.
+fn unpaid(failure: Failure) -> Failure {
+    failure.with_charged(Charged::No)
+}
+
+/// Creates the task. A first Ctrl-C waits for the answer, since without it nobody knows the id of a task that may be
+/// paid for; a second one gives up on that.
+async fn send(fetch: &mut Fetch<'_>, create: Create) -> Result<Task, Failure> {
+    fetch.progress.doing("sending the request");
+    let mut create = pin!(create.into_future());
+    tokio::select! {
+        task = &mut create => return task.map_err(|error| fetch.explain(error)),
+        () = fetch.interrupts.next() => fetch.progress.say(
+            "the request is under way: waiting for its answer, so that no paid task is lost; Ctrl-C again ends at once",
+        ),
+    }
+    tokio::select! {
+        task = &mut create => {
+            let task = task.map_err(|error| fetch.explain(error))?;
+            let what = format!("task {} was created", task.id());
+            Err(fetch.left_alone(&task, &what, "wait"))
+        }
+        () = fetch.interrupts.next() => Err(fetch.connection.unclear(Failure::interrupted(
+            "ended before the service answered; there may be a paid task or not",
+        ))),
+    }
+}

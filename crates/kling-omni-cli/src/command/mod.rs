@@ -1,0 +1,73 @@
+mod completions;
+mod download;
+mod generate;
+mod list;
+mod sandbox;
+mod schema;
+mod status;
+mod wait;
+
+use clap::Subcommand;
+
+use crate::connect::ConnectArgs;
+use crate::failure::Failure;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a video: create a task, wait for it, save the file
+    Generate(Box<generate::GenerateArgs>),
+    /// Say where a task stands
+    Status(status::StatusArgs),
+    /// Wait for a task that exists already, and save its video
+    Wait(wait::WaitForArgs),
+    /// Save the video of a finished task
+    Download(download::DownloadArgs),
+    /// List the tasks of the account
+    List(list::ListArgs),
+    /// Run the service on this machine, to try things out at no cost
+    Sandbox(sandbox::SandboxArgs),
+    /// Print the JSON Schema of a request file
+    Schema,
+    /// Print the completions for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+impl Command {
+    /// Whether stdout carries JSON, so that errors go there, too.
+    pub(crate) fn json(&self) -> bool {
+        match self {
+            Self::Generate(args) => args.json,
+            Self::Status(args) => args.json,
+            Self::Wait(args) => args.json,
+            Self::Download(args) => args.json,
+            Self::List(args) => args.json,
+            Self::Sandbox(args) => args.json,
+            Self::Schema | Self::Completions(_) => false,
+        }
+    }
+
+    pub(crate) fn run(self, connect: &ConnectArgs, verbose: bool) -> Result<(), Failure> {
+        match self {
+            Self::Generate(args) => block_on(generate::run(*args, connect, verbose)),
+            Self::Status(args) => block_on(status::run(args, connect)),
+            Self::Wait(args) => block_on(wait::run(args, connect, verbose)),
+            Self::Download(args) => block_on(download::run(args, connect, verbose)),
+            Self::List(args) => block_on(list::run(args, connect)),
+            Self::Sandbox(args) => block_on(sandbox::run(args)),
+            Self::Schema => schema::run(),
+            Self::Completions(args) => completions::run(args),
+        }
+    }
+}
+
+/// Runs a command that needs the network, on this thread.
+fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::unexpected("the program could not start").with_cause(error))?;
+    let result = runtime.block_on(command);
+    // A name lookup that hangs must not keep a command that has ended.
+    runtime.shutdown_background();
+    result
+}

@@ -1,0 +1,291 @@
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::hash::Hash;
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use kling_omni::Host;
+use kling_omni_sandbox::{
+    DEFAULT_WEBHOOK_SECRET, DeliveryOutcome, Sandbox, SandboxBuilder, StartError,
+};
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::interrupt::{Interrupts, Termination};
+use crate::{report, span};
+
+/// The time that `--rate-limit` counts in.
+const RATE_WINDOW: Duration = Duration::from_secs(60);
+/// How often the sandbox is asked what has happened since.
+const LOOK: Duration = Duration::from_millis(100);
+/// How many requests, and how many deliveries, it keeps between two looks.
+const KEPT: usize = 1000;
+
+#[derive(Args, Debug)]
+#[command(after_help = DIRECTIVES)]
+pub(crate) struct SandboxArgs {
+    /// Port of the API; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    port: u16,
+
+    /// Port of the results; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    result_port: u16,
+
+    /// About how long a task takes
+    #[arg(long, value_name = "TIME", value_parser = span::parse, default_value = "5s")]
+    task_time: Duration,
+
+    /// Requests a minute, beyond which the answer is 429
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    rate_limit: u32,
+
+    /// How long a result can be downloaded, from the end of its task
+    #[arg(long, value_name = "TIME", value_parser = span::parse, default_value = "1h")]
+    result_lifetime: Duration,
+
+    /// Secret that webhooks are signed with
+    #[arg(long, value_name = "TEXT", default_value = DEFAULT_WEBHOOK_SECRET)]
+    webhook_secret: String,
+
+    /// Deliver webhooks to other machines, too
+    #[arg(long)]
+    remote_webhooks: bool,
+
+    /// Make task ids and times repeatable
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// Print one JSON object for each event
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const DIRECTIVES: &str = "\
+A prompt can say how its task goes:
+  [sandbox:fail]         It fails
+  [sandbox:fail=TEXT]    It fails, for the reason TEXT
+  [sandbox:empty]        It is completed without a video
+  [sandbox:status=NAME]  It has the status NAME for a while";
+
+/// Something that happened, for scripts.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Event<'a> {
+    Started {
+        base_url: &'a str,
+        result_base_url: &'a str,
+        api_key: &'a str,
+        webhook_secret: &'a str,
+        seed: u64,
+    },
+    Request {
+        method: &'a str,
+        path: &'a str,
+        status: u16,
+    },
+    Delivery {
+        task_id: &'a str,
+        status: &'a str,
+        outcome: &'a str,
+    },
+}
+
+pub(super) async fn run(args: SandboxArgs) -> Result<(), Failure> {
+    let json = args.json;
+    // Before the first word, so that whoever has read it may end the sandbox.
+    let mut interrupts = Interrupts::listen();
+    let mut termination = Termination::listen();
+    let sandbox = args.into_builder().start().await.map_err(not_started)?;
+    started(&sandbox, json)?;
+    let mut feed = Feed::new(json);
+    let mut looks = tokio::time::interval(LOOK);
+    loop {
+        tokio::select! {
+            _ = looks.tick() => feed.look(&sandbox)?,
+            () = interrupts.next() => break,
+            () = termination.next() => break,
+        }
+    }
+    feed.look(&sandbox)?;
+    let tasks = sandbox.charges();
+    sandbox.shutdown().await;
+    report::say(format_args!(
+        "the sandbox has ended, and its tasks ({tasks}) with it"
+    ));
+    Ok(())
+}
+
+impl SandboxArgs {
+    fn into_builder(self) -> SandboxBuilder {
+        let builder = Sandbox::builder()
+            .port(self.port)
+            .result_port(self.result_port)
+            .task_time(self.task_time)
+            .rate_limit(self.rate_limit)
+            .rate_window(RATE_WINDOW)
+            .result_lifetime(self.result_lifetime)
+            .webhook_secret(self.webhook_secret)
+            .remote_webhooks(self.remote_webhooks)
+            .record_limit(KEPT);
+        match self.seed {
+            Some(seed) => builder.seed(seed),
+            None => builder,
+        }
+    }
+}
+
+fn not_started(error: StartError) -> Failure {
+    let failure = Failure::unexpected(error.to_string());
+    let failure = match &error {
+        StartError::Bind { source, .. } => failure.with_cause(source),
+        _ => failure,
+    };
+    match error {
+        StartError::Bind { .. } | StartError::Setting { .. } => failure.with_exit(Exit::Usage),
+        _ => failure,
+    }
+}
+
+fn started(sandbox: &Sandbox, json: bool) -> Result<(), Failure> {
+    if json {
+        return report::json_line(&Event::Started {
+            base_url: sandbox.base_url(),
+            result_base_url: sandbox.result_base_url(),
+            api_key: sandbox.api_key(),
+            webhook_secret: sandbox.webhook_secret(),
+            seed: sandbox.seed(),
+        });
+    }
+    let (url, key) = (sandbox.base_url(), sandbox.api_key());
+    report::line(format_args!(
+        "The sandbox listens until Ctrl-C.\n\n  \
+         base URL        {url}\n  \
+         API key         {key}\n  \
+         results         {}\n  \
+         webhook secret  {}\n\n\
+         In another terminal:\n\n  \
+         export KLING_OMNI_BASE_URL={url} {}={key}\n  \
+         kling-omni generate --prompt 'A paper puppet dances'\n",
+        sandbox.result_base_url(),
+        sandbox.webhook_secret(),
+        Host::default().key_variable(),
+    ))
+}
+
+/// What has been printed of the sandbox's records.
+struct Feed {
+    json: bool,
+    requests: Printed<SystemTime>,
+    deliveries: Printed<String>,
+}
+
+impl Feed {
+    fn new(json: bool) -> Self {
+        Self {
+            json,
+            requests: Printed::default(),
+            deliveries: Printed::default(),
+        }
+    }
+
+    /// Prints what is new.
+    fn look(&mut self, sandbox: &Sandbox) -> Result<(), Failure> {
+        let requests = sandbox.requests();
+        let answered = requests.iter().filter_map(|request| {
+            let status = request.status()?.as_u16();
+            Some((request, status))
+        });
+        // No two requests come at the same nanosecond, and those to the result host have no id.
+        for (request, status) in self
+            .requests
+            .news(answered, |(request, _)| request.received_at())
+        {
+            let (method, path) = (request.method().as_str(), request.path());
+            let event = Event::Request {
+                method,
+                path,
+                status,
+            };
+            self.print(&event, format_args!("{method} {path} {status}"))?;
+        }
+        let deliveries = sandbox.deliveries();
+        for delivery in self
+            .deliveries
+            .news(deliveries.iter(), |delivery| delivery.id().to_owned())
+        {
+            let (status, outcome) = (delivery.status().as_str(), outcome(delivery.outcome()));
+            let event = Event::Delivery {
+                task_id: delivery.task_id(),
+                status,
+                outcome: &outcome,
+            };
+            let text = format_args!(
+                "webhook for task {}, {status}: {outcome}",
+                delivery.task_id()
+            );
+            self.print(&event, text)?;
+        }
+        Ok(())
+    }
+
+    fn print(&self, event: &Event<'_>, text: impl Display) -> Result<(), Failure> {
+        if self.json {
+            report::json_line(event)
+        } else {
+            report::line(text)
+        }
+    }
+}
+
+fn outcome(outcome: &DeliveryOutcome) -> String {
+    match outcome {
+        DeliveryOutcome::Accepted(status) => format!("accepted with {}", status.as_u16()),
+        DeliveryOutcome::Refused(status) => format!("refused with {}", status.as_u16()),
+        DeliveryOutcome::Failed(why) => format!("not delivered, {why}"),
+        DeliveryOutcome::Skipped(why) => format!("not sent, {why}"),
+        _ => "of an outcome that this version does not know".to_owned(),
+    }
+}
+
+/// Tells the new entries of a record from those that were there at the last look.
+struct Printed<K>(HashSet<K>);
+
+impl<K: Eq + Hash> Printed<K> {
+    fn news<T>(&mut self, entries: impl Iterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<T> {
+        let before = std::mem::take(&mut self.0);
+        entries
+            .filter(|entry| {
+                let key = key(entry);
+                let new = !before.contains(&key);
+                self.0.insert(key);
+                new
+            })
+            .collect()
+    }
+}
+
+impl<K> Default for Printed<K> {
+    fn default() -> Self {
+        Self(HashSet::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_entry_is_news_once_even_if_it_is_finished_late() {
+        let mut printed = Printed::default();
+        for (entries, news) in [
+            (&[1, 3][..], &[1, 3][..]),
+            (&[1, 2, 3], &[2]),
+            (&[2, 3, 4], &[4]),
+            (&[2, 3, 4], &[]),
+        ] {
+            assert_eq!(printed.news(entries.iter().copied(), |entry| *entry), news);
+        }
+    }
+}

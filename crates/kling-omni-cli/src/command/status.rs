@@ -1,0 +1,85 @@
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use kling_omni::{Error, Task, TaskState};
+use serde::Serialize;
+
+use crate::connect::{ConnectArgs, Connection};
+use crate::failure::Failure;
+use crate::{fetch, report, span};
+
+#[derive(Args, Debug)]
+pub(crate) struct StatusArgs {
+    /// Id of the task
+    id: String,
+
+    /// Print one JSON object on stdout, whether it goes well or not
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where a task stands, for scripts. The URL of the result is not in it, since whoever has it can read the file.
+#[derive(Serialize)]
+struct Standing<'a> {
+    task_id: &'a str,
+    status: String,
+    error: Option<&'a str>,
+    results: usize,
+    url_expires_at: Option<String>,
+}
+
+pub(super) async fn run(args: StatusArgs, connect: &ConnectArgs) -> Result<(), Failure> {
+    let connection = connect.open_existing()?;
+    let task = connection.client.task(args.id);
+    let state = task
+        .refresh()
+        .await
+        .map_err(|error| connection.explain(error, None))?;
+    show(&connection, &task, &state, args.json)
+}
+
+/// Prints the status alone on stdout, and on stderr what can be done now.
+pub(super) fn show(
+    connection: &Connection,
+    task: &Task,
+    state: &TaskState,
+    json: bool,
+) -> Result<(), Failure> {
+    let ended = state.status().is_terminal().then(|| task.video());
+    if json {
+        let video = ended.as_ref().and_then(|end| end.as_ref().ok());
+        let error = ended.as_ref().and_then(|end| end.as_ref().err());
+        return report::json_line(&Standing {
+            task_id: state.id(),
+            status: state.status().to_string(),
+            error: error.map(Error::summary),
+            results: state.generated().len(),
+            url_expires_at: video.and_then(fetch::expiry),
+        });
+    }
+    report::line(state.status())?;
+    let next = |verb| connection.resume(verb, task.id(), None).unwrap_or_default();
+    match ended {
+        None => report::say(format_args!("to wait for the video: {}", next("wait"))),
+        Some(Err(error)) => report::say(error.summary()),
+        Some(Ok(video)) => match video.expires_at().map(left) {
+            None => report::say(format_args!("to save the video: {}", next("download"))),
+            Some(Ok(left)) => report::say(format_args!(
+                "to save the video, within {}: {}",
+                span::text(left),
+                next("download")
+            )),
+            Some(Err(past)) => report::say(format_args!(
+                "the URL of the video expired {} ago",
+                span::text(past)
+            )),
+        },
+    }
+    Ok(())
+}
+
+/// The time until `end`, or since then.
+fn left(end: SystemTime) -> Result<Duration, Duration> {
+    end.duration_since(SystemTime::now())
+        .map_err(|past| past.duration())
+}

@@ -1,0 +1,279 @@
+use std::env;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use kling_omni::{ApiKey, Charged, Client, ClientBuilder, Error, ErrorKind, Host};
+use kling_omni_sandbox::Sandbox;
+
+use crate::choice::one_of;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::{report, span};
+
+const BASE_URL_VARIABLE: &str = "KLING_OMNI_BASE_URL";
+
+/// How long a task takes in the sandbox that `--sandbox` starts.
+const SANDBOX_TASK_TIME: Duration = Duration::from_secs(3);
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct ConnectArgs {
+    /// Which of the service's hosts to use, keyed by FREEPIK_API_KEY or MAGNIFIC_API_KEY [default: the one whose key is
+    /// set, freepik first]
+    #[arg(long, global = true, value_name = "HOST", value_parser = one_of(Host::ALL, Host::as_str))]
+    pub(crate) host: Option<Host>,
+
+    /// Another server that speaks the same API; it gets the key [env: KLING_OMNI_BASE_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+
+    /// How often to try again what is safe to try again, when the service cannot be reached or fails
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) retries: Option<u32>,
+
+    /// Play the service in this process: no key, no network, no charge
+    #[arg(long, global = true)]
+    pub(crate) sandbox: bool,
+}
+
+/// A client, and how to get the same one again.
+pub(crate) struct Connection {
+    pub(crate) client: Client,
+    /// Keeps the sandbox alive for as long as its client.
+    sandbox: Option<Sandbox>,
+    /// The options that lead back to the same server, as typed.
+    options: String,
+}
+
+impl ConnectArgs {
+    /// Connects to the service, or to a sandbox of its own. Nothing is sent yet.
+    pub(crate) async fn open(&self) -> Result<Connection, Failure> {
+        if !self.sandbox {
+            return self.open_service().map_err(|failure| match failure.exit() {
+                Exit::Access => failure.adding_advice("or see with --sandbox how it works"),
+                _ => failure,
+            });
+        }
+        if self.host.is_some() || self.base_url.is_some() {
+            return Err(Failure::usage(
+                "--sandbox takes the place of the service, so it cannot go with --host or --base-url",
+            ));
+        }
+        Connection::to_sandbox().await
+    }
+
+    /// Connects to the service for a command about tasks that exist already.
+    pub(crate) fn open_existing(&self) -> Result<Connection, Failure> {
+        if self.sandbox {
+            return Err(Failure::usage(
+                "--sandbox starts a fresh sandbox, which has no tasks yet",
+            )
+            .with_advice(
+                "start one that stays with `kling-omni sandbox`, and name it with --base-url",
+            ));
+        }
+        self.open_service()
+    }
+
+    fn open_service(&self) -> Result<Connection, Failure> {
+        let mut builder = self.with_key()?.user_agent(user_agent());
+        let mut options = String::new();
+        if let Some(host) = self.host {
+            builder = builder.host(host);
+            options.push_str(&format!(" --host {host}"));
+        }
+        if let Some(retries) = self.retries {
+            builder = builder.retries(retries);
+        }
+        if let Some(url) = &self.base_url {
+            builder = builder.base_url(url);
+            options.push_str(&format!(" --base-url {}", quoted(url)));
+        } else if let Some(url) = variable(BASE_URL_VARIABLE) {
+            builder = builder.base_url(url);
+        }
+        Ok(Connection {
+            client: builder.build()?,
+            sandbox: None,
+            options,
+        })
+    }
+
+    /// Takes the key from the environment: that of the chosen host if it is set, else whichever is.
+    fn with_key(&self) -> Result<ClientBuilder, Failure> {
+        let own = self
+            .host
+            .and_then(|host| Some((host.key_variable(), variable(host.key_variable())?)));
+        let builder = match own {
+            None => ClientBuilder::from_env().map_err(Failure::from),
+            Some((name, key)) => match ApiKey::new(key) {
+                Ok(key) => Ok(Client::builder().api_key(key)),
+                Err(error) => {
+                    let message = format!("{name}: {}", error.summary());
+                    Err(Failure::from(error).with_message(message))
+                }
+            },
+        };
+        builder.map_err(|failure| failure.with_exit(Exit::Access))
+    }
+}
+
+/// An environment variable that is set, and to more than nothing.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+impl Connection {
+    async fn to_sandbox() -> Result<Self, Failure> {
+        let sandbox = Sandbox::builder()
+            .task_time(SANDBOX_TASK_TIME)
+            .start()
+            .await
+            .map_err(|error| Failure::unexpected("the sandbox did not start").with_cause(error))?;
+        // A proxy of this machine does not know the loopback of this process, and there is no TLS to verify here.
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(user_agent());
+        #[cfg(any(feature = "rustls", feature = "native-tls"))]
+        let http = http.tls_certs_only([]);
+        let http = http.build().map_err(|error| {
+            Failure::unexpected("the HTTP client could not be set up").with_cause(error)
+        })?;
+        let client = Client::builder()
+            .api_key(ApiKey::new(sandbox.api_key())?)
+            .base_url(sandbox.base_url())
+            .http_client(http)
+            .build()?;
+        report::say("sandbox: this process plays the service; no network, no charge");
+        Ok(Self {
+            client,
+            sandbox: Some(sandbox),
+            options: String::new(),
+        })
+    }
+
+    pub(crate) fn is_sandbox(&self) -> bool {
+        self.sandbox.is_some()
+    }
+
+    /// The command that takes the task up again; `None` if it ends with this process.
+    pub(crate) fn resume(&self, verb: &str, id: &str, output: Option<&Path>) -> Option<String> {
+        if self.is_sandbox() {
+            return None;
+        }
+        let output = output
+            .and_then(Path::to_str)
+            .map(|path| format!(" -o {}", quoted(path)))
+            .unwrap_or_default();
+        Some(format!(
+            "kling-omni {verb} {}{}{output}",
+            quoted(id),
+            self.options
+        ))
+    }
+
+    /// An error of the library in the words of this program, and with the commands that help.
+    pub(crate) fn explain(&self, error: Error, output: Option<&Path>) -> Failure {
+        let advice = self.advice(&error, output);
+        let failure = self.priced(Failure::from(error));
+        match advice {
+            Some(advice) => failure.with_advice(advice),
+            None => failure,
+        }
+    }
+
+    /// In a sandbox nothing is paid for, whatever a service would charge.
+    pub(crate) fn priced(&self, failure: Failure) -> Failure {
+        if self.is_sandbox() && failure.charged().is_some() {
+            failure.with_charged(Charged::No)
+        } else {
+            failure
+        }
+    }
+
+    /// A request went out, and nobody knows what became of it.
+    pub(crate) fn unclear(&self, failure: Failure) -> Failure {
+        let failure = failure.with_charged(Charged::Unknown);
+        if self.is_sandbox() {
+            self.priced(failure)
+        } else {
+            failure.with_advice(self.look_first())
+        }
+    }
+
+    fn look_first(&self) -> String {
+        format!(
+            "look for the task with `kling-omni list{}` before you create it again",
+            self.options
+        )
+    }
+
+    fn advice(&self, error: &Error, output: Option<&Path>) -> Option<String> {
+        let Some(id) = error.task_id() else {
+            return (error.charged() == Charged::Unknown).then(|| self.look_first());
+        };
+        let wait = self.resume("wait", id, output);
+        match error.kind() {
+            ErrorKind::Timeout => Some(match wait {
+                Some(wait) => format!("the task goes on; `{wait}` waits for it again, at no cost"),
+                None => {
+                    "the sandbox has ended, and the task with it; give it more --timeout".to_owned()
+                }
+            }),
+            ErrorKind::Transport
+            | ErrorKind::Server
+            | ErrorKind::RateLimited
+            | ErrorKind::CorruptResult => {
+                let when = error
+                    .retry_after()
+                    .map(|pause| format!("in {} ", span::text(pause)));
+                let when = when.unwrap_or_default();
+                Some(format!(
+                    "{when}`{}` takes the task up again, at no cost",
+                    wait?
+                ))
+            }
+            ErrorKind::File => {
+                let download = self.resume("download", id, None)?;
+                Some(format!(
+                    "`{download} -o OTHER` saves the video elsewhere, at no cost; --force overwrites"
+                ))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn user_agent() -> &'static str {
+    concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"))
+}
+
+/// A word as a POSIX shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,=[]".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        for (word, shown) in [
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("046b6c7f-0b8a", "046b6c7f-0b8a"),
+            ("my clip.mp4", "'my clip.mp4'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME;`x`", "'$HOME;`x`'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), shown);
+        }
+    }
+}

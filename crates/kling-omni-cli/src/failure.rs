@@ -1,0 +1,251 @@
+use std::error::Error as _;
+use std::fmt::Write as _;
+
+use kling_omni::{Charged, Error, ErrorKind, Finding, InvalidParam, ValidationError};
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::report::{self, Style};
+
+/// Why a command did not do what it was asked, for people and for scripts.
+#[derive(Debug)]
+pub(crate) struct Failure(Box<Facts>);
+
+/// Every field is there in every error, so that scripts need not look for them.
+#[derive(Debug, Serialize)]
+struct Facts {
+    kind: Kind,
+    message: String,
+    exit_code: Exit,
+    charged: Option<Charged>,
+    task_id: Option<String>,
+    status: Option<u16>,
+    request_id: Option<String>,
+    retry_after_seconds: Option<u64>,
+    findings: Vec<Finding>,
+    invalid_params: Vec<InvalidParam>,
+    cause: Option<String>,
+    advice: Option<String>,
+    #[serde(skip)]
+    silent: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Kind {
+    Library(ErrorKind),
+    Own(&'static str),
+}
+
+impl Failure {
+    fn new(kind: Kind, exit: Exit, message: impl Into<String>) -> Self {
+        Self(Box::new(Facts {
+            kind,
+            message: message.into(),
+            exit_code: exit,
+            charged: None,
+            task_id: None,
+            status: None,
+            request_id: None,
+            retry_after_seconds: None,
+            findings: Vec::new(),
+            invalid_params: Vec::new(),
+            cause: None,
+            advice: None,
+            silent: false,
+        }))
+    }
+
+    /// The command line, or a file that it names, cannot be understood.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Own("usage"), Exit::Usage, message)
+    }
+
+    /// A local file is in the way, or out of reach.
+    pub(crate) fn file(message: impl Into<String>) -> Self {
+        Self::new(Kind::Library(ErrorKind::File), Exit::File, message)
+    }
+
+    /// The task exists and has not ended.
+    pub(crate) fn unfinished(message: impl Into<String>) -> Self {
+        Self::new(Kind::Own("unfinished"), Exit::Unfinished, message)
+    }
+
+    /// The person pressed Ctrl-C.
+    pub(crate) fn interrupted(message: impl Into<String>) -> Self {
+        Self::new(Kind::Own("interrupted"), Exit::Interrupted, message)
+    }
+
+    pub(crate) fn unexpected(message: impl Into<String>) -> Self {
+        Self::new(Kind::Own("unexpected"), Exit::Unexpected, message)
+    }
+
+    /// Whoever reads the output has gone, which is nobody's mistake.
+    pub(crate) fn nobody_listens() -> Self {
+        let mut failure = Self::new(
+            Kind::Own("broken_pipe"),
+            Exit::Done,
+            "nobody reads the output",
+        );
+        failure.0.silent = true;
+        failure
+    }
+
+    pub(crate) fn with_exit(mut self, exit: Exit) -> Self {
+        self.0.exit_code = exit;
+        self
+    }
+
+    pub(crate) fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.0.message = message.into();
+        self
+    }
+
+    pub(crate) fn with_advice(mut self, advice: impl Into<String>) -> Self {
+        self.0.advice = Some(advice.into());
+        self
+    }
+
+    /// Adds another way out to the advice that there is.
+    pub(crate) fn adding_advice(mut self, advice: &str) -> Self {
+        let before = self.0.advice.take();
+        self.0.advice = Some(match before {
+            Some(before) => format!("{before}, {advice}"),
+            None => advice.to_owned(),
+        });
+        self
+    }
+
+    pub(crate) fn with_charged(mut self, charged: Charged) -> Self {
+        self.0.charged = Some(charged);
+        self
+    }
+
+    pub(crate) fn with_task_id(mut self, id: &str) -> Self {
+        self.0.task_id = Some(id.to_owned());
+        self
+    }
+
+    pub(crate) fn with_cause(mut self, cause: impl ToString) -> Self {
+        self.0.cause = Some(cause.to_string());
+        self
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        self.0.exit_code
+    }
+
+    pub(crate) fn charged(&self) -> Option<Charged> {
+        self.0.charged
+    }
+
+    /// Says it to the person, and in JSON mode to the script as well.
+    pub(crate) fn print(&self, json: bool) {
+        if self.0.silent {
+            return;
+        }
+        report::say(self.text().trim_end());
+        if json {
+            self.print_json();
+        }
+    }
+
+    /// Says it to the script alone.
+    pub(crate) fn print_json(&self) {
+        // There is no one left to tell if this fails.
+        let _ = report::json_line(&Envelope { error: &self.0 });
+    }
+
+    /// What happened on the first line, below it what is known besides, one fact on a line.
+    fn text(&self) -> String {
+        let facts = &*self.0;
+        let head = match facts.exit_code {
+            Exit::Interrupted => Style::Warning.paint("interrupted:"),
+            _ => Style::Error.paint("error:"),
+        };
+        let mut text = format!("{head} {}\n", facts.message);
+        for finding in &facts.findings {
+            let mark = if finding.is_error() { "" } else { "warning: " };
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "  {mark}{finding}");
+        }
+        let charged = facts.charged.map(|charged| charged.to_string());
+        for (label, value) in [
+            ("cause:", &facts.cause),
+            ("charged:", &charged),
+            ("task:", &facts.task_id),
+            ("request:", &facts.request_id),
+            ("next:", &facts.advice),
+        ] {
+            if let Some(value) = value {
+                let _ = writeln!(text, "  {label:<8} {value}");
+            }
+        }
+        text
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    error: &'a Facts,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let message = match rules_broken(error.findings()) {
+            Some(message) => message,
+            None => error.summary().to_owned(),
+        };
+        let facts = Facts {
+            kind: Kind::Library(error.kind()),
+            message,
+            exit_code: Exit::of(error.kind()),
+            charged: Some(error.charged()),
+            task_id: error.task_id().map(str::to_owned),
+            status: error.status(),
+            request_id: error.request_id().map(str::to_owned),
+            retry_after_seconds: error.retry_after().map(|wait| wait.as_secs()),
+            findings: error.findings().to_vec(),
+            invalid_params: error.invalid_params().to_vec(),
+            cause: cause(&error),
+            advice: error.advice().map(str::to_owned),
+            silent: false,
+        };
+        Self(Box::new(facts))
+    }
+}
+
+impl From<ValidationError> for Failure {
+    fn from(error: ValidationError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+/// The first line for a request that was refused before it was sent; the findings follow on lines of their own.
+fn rules_broken(findings: &[Finding]) -> Option<String> {
+    let errors = findings.iter().filter(|finding| finding.is_error()).count();
+    Some(match (findings.len(), errors) {
+        (0, _) => return None,
+        (_, 0) => "the request was not sent, since warnings are denied".to_owned(),
+        (_, 1) => "the request was not sent, since it breaks a rule".to_owned(),
+        (_, errors) => format!("the request was not sent, since it breaks {errors} rules"),
+    })
+}
+
+/// What lies behind an error, the nearest cause first.
+fn cause(error: &Error) -> Option<String> {
+    let mut causes: Vec<String> = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = match cause.downcast_ref::<Error>() {
+            Some(error) => error.summary().to_owned(),
+            None => cause.to_string(),
+        };
+        // Many errors repeat their cause in their own text.
+        if !causes.iter().any(|known| known.contains(&text)) {
+            causes.push(text);
+        }
+        next = cause.source();
+    }
+    (!causes.is_empty()).then(|| causes.join(": "))
+}

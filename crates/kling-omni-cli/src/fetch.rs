@@ -1,0 +1,177 @@
+//! From a task to a file: the wait and the download, which Ctrl-C may end without harm to the task.
+
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use futures_util::StreamExt;
+use kling_omni::{Charged, Error, PollSchedule, Task, Update, Video, Wait};
+use serde::Serialize;
+
+use crate::connect::Connection;
+use crate::failure::Failure;
+use crate::interrupt::Interrupts;
+use crate::output::OutputArgs;
+use crate::progress::Progress;
+use crate::{report, span};
+
+/// The interval between polls of a sandbox in this process, whose tasks take seconds.
+const SANDBOX_POLL_INTERVAL: Duration = Duration::from_millis(250);
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Waiting")]
+pub(crate) struct WaitArgs {
+    #[arg(long, value_name = "TIME", value_parser = span::parse, help = timeout_help())]
+    timeout: Option<Duration>,
+
+    #[arg(long, value_name = "TIME", value_parser = span::parse, help = poll_interval_help())]
+    poll_interval: Option<Duration>,
+}
+
+fn timeout_help() -> String {
+    format!(
+        "How long to wait for the task, such as 90s, 15m or 1h30m; it goes on when the time is up [default: {}]",
+        span::text(Wait::DEFAULT_TIMEOUT)
+    )
+}
+
+fn poll_interval_help() -> String {
+    format!(
+        "Ask for the status at this interval, {} at least, instead of at growing ones",
+        span::text(PollSchedule::SHORTEST)
+    )
+}
+
+/// A video on disk, as scripts get it.
+#[derive(Serialize)]
+struct Delivered<'a> {
+    task_id: &'a str,
+    status: &'a str,
+    path: String,
+    bytes: u64,
+    request_id: Option<&'a str>,
+    url_expires_at: Option<String>,
+}
+
+/// What a command needs to bring a task to its end: where the task is, where its video goes, and the person, who looks
+/// on and may press Ctrl-C.
+pub(crate) struct Fetch<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) output: &'a OutputArgs,
+    pub(crate) progress: Progress,
+    pub(crate) interrupts: Interrupts,
+}
+
+impl Fetch<'_> {
+    /// Waits until the task ends.
+    pub(crate) async fn wait(&mut self, task: &Task, args: &WaitArgs) -> Result<Video, Failure> {
+        let mut wait = task.wait();
+        if let Some(timeout) = args.timeout {
+            wait = wait.timeout(timeout);
+        }
+        let sandboxed = self
+            .connection
+            .is_sandbox()
+            .then_some(SANDBOX_POLL_INTERVAL);
+        if let Some(interval) = args.poll_interval.or(sandboxed) {
+            wait = wait.schedule(PollSchedule::fixed(interval));
+        }
+        let mut updates = wait.updates();
+        loop {
+            let update = tokio::select! {
+                update = updates.next() => update,
+                () = self.interrupts.next() => {
+                    return Err(self.left_alone(task, "stopped waiting for the task", "wait"));
+                }
+            };
+            match update {
+                Some(Ok(Update::Status(state))) => self.progress.status(&state),
+                Some(Ok(Update::PollFailed(why))) => self.progress.no_news(&why),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(self.explain(error)),
+                None => break,
+            }
+        }
+        task.video().map_err(|error| self.explain(error))
+    }
+
+    /// Downloads a finished video and prints its path.
+    pub(crate) async fn save(
+        mut self,
+        task: &Task,
+        video: &Video,
+        json: bool,
+    ) -> Result<(), Failure> {
+        let saving = video
+            .save(self.output.path(task.id()))
+            .overwrite(self.output.force)
+            .on_progress(self.progress.download());
+        let saved = tokio::select! {
+            saved = saving.into_future() => saved.map_err(|error| self.explain(error))?,
+            () = self.interrupts.next() => {
+                let what = "stopped the download, which left no file behind";
+                return Err(self.left_alone(task, what, "download"));
+            }
+        };
+        self.progress.saved(saved.bytes);
+        if json {
+            report::json_line(&Delivered {
+                task_id: task.id(),
+                status: video.state().status().as_str(),
+                path: saved.path.display().to_string(),
+                bytes: saved.bytes,
+                request_id: task.request_id(),
+                url_expires_at: expiry(video),
+            })
+        } else {
+            report::path_line(&saved.path)
+        }
+    }
+
+    /// What Ctrl-C means once there is a task.
+    pub(crate) fn left_alone(&self, task: &Task, what: &str, verb: &str) -> Failure {
+        let resume = self.connection.resume(verb, task.id(), self.output.given());
+        let advice = match resume {
+            Some(resume) => format!("the task goes on; `{resume}` takes it up again, at no cost"),
+            None => "the sandbox has ended, and the task with it".to_owned(),
+        };
+        let failure = Failure::interrupted(what)
+            .with_task_id(task.id())
+            .with_charged(Charged::Yes)
+            .with_advice(advice);
+        self.connection.priced(failure)
+    }
+
+    pub(crate) fn explain(&self, error: Error) -> Failure {
+        self.connection.explain(error, self.output.given())
+    }
+}
+
+/// When the URL of the result stops working, as RFC 3339 has it.
+pub(crate) fn expiry(video: &Video) -> Option<String> {
+    timestamp(video.expires_at()?)
+}
+
+fn timestamp(time: SystemTime) -> Option<String> {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    // Years that the format cannot express are an error, where `to_string` would panic.
+    write!(text, "{}", humantime::format_rfc3339_seconds(time)).ok()?;
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_are_written_where_they_can_be() {
+        for (seconds, text) in [
+            (1_761_445_403, Some("2025-10-26T02:23:23Z")),
+            (253_402_300_799, Some("9999-12-31T23:59:59Z")),
+            (253_402_300_800, None),
+        ] {
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            assert_eq!(timestamp(time).as_deref(), text);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The command `kling-omni`. Everything that can be done with the service is in the crate of that name; here is what a
+//! person at a terminal, or a script, sees of it.
+
+mod cli;
+mod command;
+
+mod connect;
+mod fetch;
+mod output;
+mod request;
+
+mod choice;
+mod interrupt;
+mod progress;
+mod span;
+
+mod exit;
+mod failure;
+mod report;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -1,0 +1,127 @@
+use std::fs;
+use std::io;
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+
+use clap::Args;
+
+use crate::failure::Failure;
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// File to save the video as, or a folder for it [default: the task's id and .mp4, in the current folder]
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+
+    /// Replace the file if it is there already
+    #[arg(short, long)]
+    pub(crate) force: bool,
+}
+
+impl OutputArgs {
+    /// Finds out whether a video could be saved there, before anything is paid for or fetched. Without `id`, the task
+    /// does not exist yet.
+    pub(crate) fn check(&self, id: Option<&str>) -> Result<(), Failure> {
+        if self.output.as_deref() == Some(Path::new("-")) {
+            return Err(Failure::usage(
+                "a video goes to a file, not to standard output",
+            ));
+        }
+        // The name of a task that does not exist yet is taken by nobody.
+        let path = self.path(id.unwrap_or("new task"));
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        check_folder(folder)?;
+        if !self.force && fs::symlink_metadata(&path).is_ok() {
+            return Err(
+                Failure::file(format!("{} is there already", path.display()))
+                    .with_advice("--force replaces it, -o names another file"),
+            );
+        }
+        Ok(())
+    }
+
+    /// Where the video of task `id` goes.
+    pub(crate) fn path(&self, id: &str) -> PathBuf {
+        let name = format!("{}.mp4", file_name(id));
+        match &self.output {
+            None => name.into(),
+            Some(path) if is_folder(path) => path.join(name),
+            Some(path) => path.clone(),
+        }
+    }
+
+    /// What the person gave, for commands that say how to go on.
+    pub(crate) fn given(&self) -> Option<&Path> {
+        self.output.as_deref()
+    }
+}
+
+fn is_folder(path: &Path) -> bool {
+    let text = path.as_os_str().as_encoded_bytes();
+    path.is_dir() || text.ends_with(b"/") || text.ends_with(MAIN_SEPARATOR.to_string().as_bytes())
+}
+
+/// The only sure test of a folder is to make a file in it.
+fn check_folder(folder: &Path) -> Result<(), Failure> {
+    let made = tempfile::Builder::new()
+        .prefix(".kling-omni-")
+        .suffix(".part")
+        .tempfile_in(folder);
+    let Err(error) = made else {
+        return Ok(());
+    };
+    let shown = folder.display();
+    let failure = match error.kind() {
+        io::ErrorKind::NotFound => Failure::file(format!("the folder {shown} does not exist"))
+            .with_advice("make it first, or give another path to -o"),
+        io::ErrorKind::NotADirectory => {
+            Failure::file(format!("{shown} is not a folder")).with_advice("give another path to -o")
+        }
+        kind => Failure::file(format!("nothing can be written to the folder {shown}"))
+            .with_cause(kind)
+            .with_advice("give another path to -o"),
+    };
+    Err(failure)
+}
+
+/// An id as a file name: it is the service's text, and must not lead elsewhere.
+fn file_name(id: &str) -> String {
+    id.chars()
+        .map(|c| match c {
+            c if c.is_ascii_alphanumeric() => c,
+            '-' | '_' => c,
+            _ => '_',
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn videos_go_where_they_were_asked_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let there = folder.path().to_owned();
+        for (output, id, path) in [
+            (None, "046b-6c7f", PathBuf::from("046b-6c7f.mp4")),
+            (None, "../../etc/x", PathBuf::from("______etc_x.mp4")),
+            (Some("clip.mp4".into()), "1", PathBuf::from("clip.mp4")),
+            (
+                Some("not/there/".into()),
+                "1",
+                PathBuf::from("not/there/1.mp4"),
+            ),
+            (Some(there.clone()), "1", there.join("1.mp4")),
+        ] {
+            let args = OutputArgs {
+                output,
+                force: false,
+            };
+            assert_eq!(args.path(id), path);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+use std::fmt::Display;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
+use kling_omni::TaskState;
+
+use crate::{report, span};
+
+/// Shows on stderr how a task is doing: a line that is alive on a terminal, a line for each change elsewhere.
+pub(crate) struct Progress {
+    started: Instant,
+    live: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// Starts the clock that is shown. With `plain`, even a terminal gets lines, such as between those of a log.
+    pub(crate) fn new(plain: bool) -> Self {
+        let dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+        let live = (!plain && !dumb && std::io::stderr().is_terminal()).then(spinner);
+        Self {
+            started: Instant::now(),
+            live,
+        }
+    }
+
+    /// Shows what is being done, until something else is.
+    pub(crate) fn doing(&self, what: &str) {
+        if let Some(bar) = &self.live {
+            bar.set_message(what.to_owned());
+        }
+    }
+
+    /// Adds a line that stays.
+    pub(crate) fn say(&self, text: impl Display) {
+        match &self.live {
+            Some(bar) => bar.suspend(|| report::say(text)),
+            None => report::say(text),
+        }
+    }
+
+    pub(crate) fn status(&self, state: &TaskState) {
+        match &self.live {
+            Some(bar) => bar.set_message(state.status().to_string()),
+            None => report::say(format_args!("{} after {}", state.status(), self.elapsed())),
+        }
+    }
+
+    /// A poll failed, which says nothing about the task.
+    pub(crate) fn no_news(&self, why: &str) {
+        self.say(format_args!("no news of the task, asking again: {why}"));
+    }
+
+    /// Takes the progress of a download.
+    pub(crate) fn download(&self) -> impl FnMut(u64, Option<u64>) + Send + 'static {
+        let bar = self.live.clone();
+        if let Some(bar) = &bar {
+            bar.reset();
+            bar.set_style(style("{spinner} downloading {decimal_bytes}"));
+        }
+        let mut known = false;
+        move |done, whole| {
+            let Some(bar) = &bar else { return };
+            if let (Some(whole), false) = (whole, known) {
+                known = true;
+                bar.set_length(whole);
+                bar.set_style(style(
+                    "{spinner} downloading [{bar:24}] {decimal_bytes} of {decimal_total_bytes}",
+                ));
+            }
+            bar.set_position(done);
+        }
+    }
+
+    /// Ends with a line that stays. The result on stdout comes after it, and may share the terminal.
+    pub(crate) fn saved(mut self, bytes: u64) {
+        self.clear();
+        report::say(format_args!(
+            "saved {} after {}",
+            DecimalBytes(bytes),
+            self.elapsed()
+        ));
+    }
+
+    fn clear(&mut self) {
+        if let Some(bar) = self.live.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn elapsed(&self) -> String {
+        let elapsed = self.started.elapsed();
+        match elapsed.as_secs() {
+            0..10 => format!("{:.1}s", elapsed.as_secs_f64()),
+            _ => span::text(elapsed),
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+fn spinner() -> ProgressBar {
+    let bar = ProgressBar::new_spinner().with_style(style("{spinner} {msg}, {elapsed}"));
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // The templates are in this file; a wrong one shows as the plain default.
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+        .progress_chars("=> ")
+}

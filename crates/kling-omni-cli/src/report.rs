@@ -1,0 +1,83 @@
+//! The two streams: results for scripts on stdout, everything for people on stderr.
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+use anstyle::{AnsiColor, Style as Ansi};
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// How a word is set off on a terminal; elsewhere it stays plain.
+#[derive(Clone, Copy)]
+pub(crate) enum Style {
+    Error,
+    Warning,
+    Heading,
+}
+
+impl Style {
+    pub(crate) fn paint(self, text: &str) -> String {
+        let style = match self {
+            Self::Error => Ansi::new().bold().fg_color(Some(AnsiColor::Red.into())),
+            Self::Warning => Ansi::new().bold().fg_color(Some(AnsiColor::Yellow.into())),
+            Self::Heading => Ansi::new().bold(),
+        };
+        format!("{style}{text}{style:#}")
+    }
+}
+
+/// Tells the person something, on stderr. If nobody listens there, the work goes on.
+pub(crate) fn say(text: impl Display) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// Tells the person about something that is legal and looks like a mistake.
+pub(crate) fn warn(text: impl Display) {
+    say(format_args!("{} {text}", Style::Warning.paint("warning:")));
+}
+
+/// Writes a line of the result to stdout.
+///
+/// # Errors
+///
+/// A silent failure when the reader has gone, such as `head`; a real one when stdout cannot be written.
+pub(crate) fn line(text: impl Display) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    written(writeln!(out, "{text}").and_then(|()| out.flush()))
+}
+
+/// Writes bytes to stdout as they are, for what need not be text.
+pub(crate) fn raw(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    written(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+/// Writes a path on a line of its own, whatever its encoding.
+pub(crate) fn path_line(path: &Path) -> Result<(), Failure> {
+    raw(&[path.as_os_str().as_encoded_bytes(), b"\n"].concat())
+}
+
+/// Writes one JSON object on one line of stdout.
+pub(crate) fn json_line(value: &impl Serialize) -> Result<(), Failure> {
+    let bytes = serde_json::to_vec(value).map_err(|error| {
+        Failure::unexpected("the result could not be written as JSON").with_cause(error)
+    })?;
+    raw(&[&bytes, &b"\n"[..]].concat())
+}
+
+/// Writes JSON to stdout over several lines, for people to read.
+pub(crate) fn pretty_json(value: &impl Serialize) -> Result<(), Failure> {
+    let bytes = serde_json::to_vec_pretty(value).map_err(|error| {
+        Failure::unexpected("the result could not be written as JSON").with_cause(error)
+    })?;
+    raw(&[&bytes, &b"\n"[..]].concat())
+}
+
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    result.map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Failure::nobody_listens(),
+        _ => Failure::file("standard output could not be written").with_cause(error),
+    })
+}

@@ -1,0 +1,262 @@
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::support::{Fake, Program, Service, redacted, response};
+
+#[test]
+fn mistakes_on_the_command_line_cost_nothing() {
+    let service = Service::quick();
+    let long = "x".repeat(3000);
+    for (name, line, words) in [
+        ("nothing-to-make", "generate", &[][..]),
+        ("unknown-option", "generate --prompts x", &[]),
+        ("unknown-ratio", "generate -p x -a 4:3", &[]),
+        ("unreadable-time", "generate -p x --timeout soon", &[]),
+        (
+            "no-wait-and-output",
+            "generate -p x --no-wait -o x.mp4",
+            &[],
+        ),
+        (
+            "sandbox-and-no-wait",
+            "generate -p x --no-wait --sandbox",
+            &[],
+        ),
+        (
+            "sandbox-and-base-url",
+            "generate -p x --sandbox --base-url http://127.0.0.1:1",
+            &[],
+        ),
+        (
+            "many-rules-broken",
+            "generate -d 2 --cfg-scale -1 --video dance.mp4 --image ftp://example.com/a?token=secret -p",
+            &[long.as_str()],
+        ),
+        ("page-too-long", "list --page-size 1000", &[]),
+        ("no-task-id", "status", &[]),
+        ("impossible-task-id", "status ..", &[]),
+        ("base-url-is-none", "list --base-url example.com", &[]),
+    ] {
+        let mut program = service.program(line);
+        for word in words {
+            program = program.arg(word);
+        }
+        let ended = program.run().expect(2);
+        let shown = ended.to_string().replace(&long, "xxx…");
+        redacted().bind(|| insta::assert_snapshot!(format!("usage-{name}"), shown));
+    }
+    assert_eq!(service.requests().len(), 0);
+}
+
+#[test]
+fn scripts_get_mistakes_as_json_too() {
+    let service = Service::quick();
+    for (name, line) in [
+        ("option", "generate --json --prompts x"),
+        ("rules", "generate --json -d 2 --cfg-scale 9 -p @Video2"),
+    ] {
+        let ended = service.program(line).run().expect(2);
+        assert_eq!(ended.json()["error"]["exit_code"], 2);
+        redacted().bind(|| insta::assert_snapshot!(format!("json-{name}"), ended));
+    }
+}
+
+#[test]
+fn files_that_are_no_request_are_refused_with_the_place() {
+    let service = Service::quick();
+    for (name, content) in [
+        ("broken-yaml", &b"prompt: [a\n"[..]),
+        ("unquoted", b"prompt: @Video1 dances\n"),
+        ("unknown-field", b"prompt: x\nprompts: y\n"),
+        ("twice", b"prompt: x\nprompt: y\n"),
+        ("wrong-type", b"prompt: x\nduration: long\n"),
+        (
+            "unknown-ratio",
+            b"{\"prompt\": \"x\", \"aspect_ratio\": \"4:3\"}",
+        ),
+        ("list", b"- prompt: x\n"),
+        ("empty", b""),
+        ("not-text", b"prompt: \xff\n"),
+    ] {
+        fs::write(service.folder().join("request.yaml"), content).unwrap();
+        let ended = service.program("generate -r request.yaml").run().expect(2);
+        redacted().bind(|| insta::assert_snapshot!(format!("file-{name}"), ended));
+    }
+    let ended = service
+        .program("generate -r elsewhere.yaml")
+        .run()
+        .expect(7);
+    redacted().bind(|| insta::assert_snapshot!("file-missing", ended));
+    assert_eq!(service.requests().len(), 0);
+}
+
+#[test]
+fn without_a_good_key_nothing_goes_out() {
+    let service = Service::quick();
+    let program =
+        |line| Program::new(service.folder(), line).env("KLING_OMNI_BASE_URL", service.base_url());
+    for (name, program) in [
+        ("none", program("generate -p x")),
+        ("none-for-list", program("list")),
+        ("empty", program("list").env("FREEPIK_API_KEY", "")),
+        (
+            "with-blanks",
+            program("list").env("FREEPIK_API_KEY", "two words"),
+        ),
+        (
+            "with-blanks-for-the-host",
+            program("list --host magnific").env("MAGNIFIC_API_KEY", "two words"),
+        ),
+    ] {
+        let ended = program.run().expect(3);
+        redacted().bind(|| insta::assert_snapshot!(format!("key-{name}"), ended));
+    }
+    assert_eq!(service.requests().len(), 0);
+
+    let ended = program("generate -p x")
+        .env("FREEPIK_API_KEY", "another-key")
+        .run()
+        .expect(3);
+    redacted().bind(|| insta::assert_snapshot!("key-refused", ended));
+}
+
+#[test]
+fn tasks_that_give_no_video_say_why() {
+    let quick = Service::quick();
+    let expired = Service::start(|builder| {
+        builder
+            .task_time(Duration::ZERO)
+            .result_lifetime(Duration::ZERO)
+    });
+    for (name, service, prompt) in [
+        ("failed", &quick, "[sandbox:fail=no light]"),
+        ("empty", &quick, "[sandbox:empty]"),
+        ("expired", &expired, "puppet"),
+    ] {
+        let ended = service
+            .program("generate --json --poll-interval 0.1 -p")
+            .arg(prompt)
+            .run()
+            .expect(4);
+        redacted().bind(|| insta::assert_snapshot!(format!("no-video-{name}"), ended));
+        assert_eq!(service.files(), [""; 0]);
+    }
+}
+
+#[test]
+fn answers_of_the_service_have_their_exit_codes() {
+    let problem =
+        r#"{"message":"Not valid","invalid_params":[{"name":"prompt","reason":"is rude"}]}"#;
+    for (name, line, status, headers, body, code) in [
+        (
+            "bad-request",
+            "generate -p x",
+            "400 Bad Request",
+            &[][..],
+            problem,
+            2,
+        ),
+        (
+            "no-credits",
+            "generate -p x",
+            "402 Payment Required",
+            &[],
+            "",
+            3,
+        ),
+        (
+            "forbidden",
+            "generate -p x",
+            "403 Forbidden",
+            &[],
+            r#"{"message":"No access"}"#,
+            3,
+        ),
+        (
+            "no-such-task",
+            "wait 1c1d8f0a",
+            "404 Not Found",
+            &[],
+            r#"{"message":"Task not found"}"#,
+            2,
+        ),
+        (
+            "limited",
+            "generate -p x",
+            "429 Too Many Requests",
+            &["x-ratelimit-reset: 3600"],
+            "",
+            6,
+        ),
+        (
+            "down",
+            "generate -p x",
+            "503 Service Unavailable",
+            &[],
+            "<html>down</html>",
+            6,
+        ),
+        (
+            "not-json",
+            "generate -p x",
+            "200 OK",
+            &[],
+            "<html>welcome</html>",
+            1,
+        ),
+        (
+            "moved",
+            "list",
+            "301 Moved Permanently",
+            &["location: http://example.com/"],
+            "",
+            1,
+        ),
+    ] {
+        let fake = Fake::always(status, headers, body);
+        let ended = fake.program(line).arg("--retries=0").run().expect(code);
+        redacted().bind(|| insta::assert_snapshot!(format!("answer-{name}"), ended));
+    }
+}
+
+#[test]
+fn a_service_that_is_not_there_is_a_network_error() {
+    // Bound and dropped again, so that nothing listens there.
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let ended = Program::new(
+        Path::new("."),
+        "generate --json --retries 1 -p x --base-url",
+    )
+    .arg(&format!("http://{address}"))
+    .key()
+    .run()
+    .expect(6);
+    assert_eq!(ended.json()["error"]["charged"], "no");
+    let shown = ended.to_string();
+    assert!(shown.contains("after 2 attempts"), "{shown}");
+}
+
+#[test]
+fn a_result_that_is_no_video_is_not_kept() {
+    let fake = Fake::new(|base_url, path| {
+        if path.ends_with(".mp4") {
+            return response("200 OK", &[], b"<html>sorry</html>");
+        }
+        let task = format!(
+            r#"{{"data":{{"task_id":"7","status":"COMPLETED","generated":["{base_url}/7.mp4"]}}}}"#
+        );
+        response(
+            "200 OK",
+            &["content-type: application/json"],
+            task.as_bytes(),
+        )
+    });
+    let ended = fake.program("generate -p x").run().expect(6);
+    redacted().bind(|| insta::assert_snapshot!("corrupt-result", ended));
+    assert_eq!(fake.folder().read_dir().unwrap().count(), 0);
+}

@@ -1,0 +1,212 @@
+use std::time::Duration;
+
+use kling_omni_sandbox::{Sandbox, VideoReferenceRoute};
+use serde_json::json;
+
+use crate::support::{Facts, Program, Service, facts, redacted};
+
+#[test]
+fn the_video_is_the_one_that_was_asked_for() {
+    let service = Service::quick();
+    for (options, seconds, width, height) in [
+        ("-d 3 -a 9:16", 3.0, 720, 1280),
+        ("-d 4 -a 1:1", 4.0, 960, 960),
+        ("", 5.0, 1280, 720),
+    ] {
+        let line = format!("generate -p puppet -o clip.mp4 --force --poll-interval 0.1 {options}");
+        let ended = service.program(&line).run().expect(0);
+        assert_eq!(ended.stdout, "clip.mp4\n");
+        let expected = Facts {
+            seconds,
+            width,
+            height,
+        };
+        assert_eq!(
+            facts(&service.folder().join("clip.mp4")),
+            expected,
+            "{options}"
+        );
+    }
+    assert_eq!(service.files(), ["clip.mp4"]);
+}
+
+#[test]
+fn a_run_tells_the_person_what_happens() {
+    let service = Service::quick();
+    let ended = service
+        .program("generate -d 3 --poll-interval 0.1 --prompt")
+        .arg("A dancer like @Video2")
+        .run()
+        .expect(0);
+    let id = service.tasks()[0].id().to_owned();
+    assert_eq!(ended.stdout, format!("{id}.mp4\n"));
+    assert_eq!(service.files(), [format!("{id}.mp4")]);
+    redacted().bind(|| insta::assert_snapshot!("generate", ended));
+}
+
+#[test]
+fn a_run_tells_the_script_one_object() {
+    let service = Service::quick();
+    let ended = service
+        .program("generate --json -d 3 --poll-interval 0.1 -p puppet -o clips/")
+        .run()
+        .expect(7);
+    assert_eq!(ended.json()["error"]["kind"], "file");
+
+    std::fs::create_dir(service.folder().join("clips")).unwrap();
+    let ended = service
+        .program("generate --json -d 3 --poll-interval 0.1 -p puppet -o clips/")
+        .run()
+        .expect(0);
+    let result = ended.json();
+    let id = service.tasks()[0].id().to_owned();
+    let path = format!("clips/{id}.mp4");
+    let bytes = std::fs::metadata(service.folder().join(&path))
+        .unwrap()
+        .len();
+    let requests = service.requests();
+    assert_eq!(
+        result,
+        json!({
+            "task_id": id,
+            "status": "COMPLETED",
+            "path": path,
+            "bytes": bytes,
+            "request_id": requests[0].request_id(),
+            "url_expires_at": result["url_expires_at"],
+        })
+    );
+    redacted().bind(|| insta::assert_snapshot!("generate-json", ended));
+}
+
+#[test]
+fn without_waiting_the_id_is_the_result() {
+    let service = Service::slow();
+    let ended = service
+        .program("generate -p puppet --no-wait")
+        .run()
+        .expect(0);
+    assert_eq!(ended.stdout.trim(), service.tasks()[0].id());
+    redacted().bind(|| insta::assert_snapshot!("generate-no-wait", ended));
+
+    let ended = service
+        .program("generate -p puppet --no-wait --json")
+        .run()
+        .expect(0);
+    let result = ended.json();
+    assert_eq!(result["task_id"], service.tasks()[1].id());
+    assert_eq!(result["status"], "CREATED");
+    assert_eq!(service.requests().len(), 2);
+}
+
+#[test]
+fn the_sandbox_inside_needs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = Program::new(
+        folder.path(),
+        "generate --sandbox -p puppet -d 3 -o clip.mp4",
+    )
+    // Neither a proxy nor the settings for the real service play a part.
+    .env("http_proxy", "http://127.0.0.1:1")
+    .env("KLING_OMNI_BASE_URL", "http://127.0.0.1:1")
+    .env("SSL_CERT_FILE", "/nonexistent")
+    .env("SSL_CERT_DIR", "/nonexistent")
+    .run()
+    .expect(0);
+    assert_eq!(ended.stdout, "clip.mp4\n");
+    assert_eq!(facts(&folder.path().join("clip.mp4")).seconds, 3.0);
+    redacted().bind(|| insta::assert_snapshot!("generate-sandbox", ended));
+}
+
+#[test]
+fn the_route_is_the_one_that_was_asked_for() {
+    let video = "--video https://example.com/dance.mp4";
+    for (options, gone, operations) in [
+        ("", false, &["createVideoReference"][..]),
+        (
+            "",
+            true,
+            &["createVideoReference", "createReferenceToVideoPro"],
+        ),
+        (
+            "--route reference-to-video",
+            false,
+            &["createReferenceToVideoPro"],
+        ),
+        ("--tier standard", false, &["createReferenceToVideoStd"]),
+    ] {
+        let service = Service::start(|builder| {
+            let route = match gone {
+                true => VideoReferenceRoute::Gone,
+                false => VideoReferenceRoute::Available,
+            };
+            builder
+                .task_time(Duration::from_secs(3600))
+                .video_reference(route)
+        });
+        let line = format!("generate -p @Video1 {video} --no-wait {options}");
+        service.program(&line).run().expect(0);
+        let requests = service.requests();
+        let asked: Vec<_> = requests
+            .iter()
+            .filter_map(|request| request.operation_id())
+            .collect();
+        assert_eq!(asked, operations, "{options}");
+    }
+}
+
+#[test]
+fn the_key_goes_to_the_host_that_was_chosen() {
+    const OTHER: &str = "MGNF-c0ffee-do-not-print";
+    for (options, keys, header, key) in [
+        ("", "both", "x-freepik-api-key", "first"),
+        ("", "magnific", "x-magnific-api-key", "second"),
+        ("--host magnific", "both", "x-magnific-api-key", "second"),
+        ("--host magnific", "freepik", "x-magnific-api-key", "first"),
+        ("--host freepik", "magnific", "x-freepik-api-key", "second"),
+    ] {
+        let service = Service::start(|builder: kling_omni_sandbox::SandboxBuilder| {
+            builder.api_keys([crate::support::KEY, OTHER])
+        });
+        let mut program = Program::new(service.folder(), &format!("list {options}"))
+            .arg("--base-url")
+            .arg(service.base_url());
+        if keys != "magnific" {
+            program = program.key();
+        }
+        if keys != "freepik" {
+            program = program.env("MAGNIFIC_API_KEY", OTHER);
+        }
+        program.run().expect(0);
+        let requests = service.requests();
+        let expected = if key == "first" {
+            crate::support::KEY
+        } else {
+            OTHER
+        };
+        assert_eq!(requests[0].headers()[header], expected, "{options} {keys}");
+    }
+}
+
+#[test]
+fn logs_name_the_calls_and_no_secret() {
+    let service = Service::quick();
+    let ended = service
+        .program("-vvv generate -d 3 --poll-interval 0.1 -p puppet --webhook-url http://127.0.0.1:9/x?token=hmac=00")
+        .run()
+        .expect(0);
+    assert!(ended.stderr.contains("create_video_reference"), "{ended}");
+    assert!(
+        ended.stderr.contains("get_reference_to_video_task"),
+        "{ended}"
+    );
+}
+
+#[test]
+fn the_sandbox_of_the_tests_counts_charges() {
+    // All tests that say that nothing was paid for stand on this.
+    let service = Service::quick();
+    assert_eq!(Sandbox::charges(&service), 0);
+    service.task("puppet");
+    assert_eq!(service.charges(), 1);
+}

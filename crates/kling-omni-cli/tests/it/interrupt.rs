@@ -1,0 +1,84 @@
+//! What Ctrl-C does. The signal is sent once the program has said what it is doing.
+#![cfg(unix)]
+
+use crate::support::{Fake, Service, redacted, response};
+
+const TASK: &str = "046b6c7f-0b8a-43b9-b35d-6489e6daee91";
+
+#[test]
+fn a_wait_leaves_the_task_alone() {
+    let service = Service::slow();
+    let mut running = service
+        .program("generate -p puppet --json -o clip.mp4")
+        .start();
+    running.until("CREATED after");
+    running.interrupt();
+    let ended = running.end().expect(130);
+    assert_eq!(ended.json()["error"]["task_id"], service.tasks()[0].id());
+    redacted().bind(|| insta::assert_snapshot!("interrupt-wait", ended));
+    assert_eq!(service.files(), [""; 0]);
+}
+
+#[test]
+fn a_request_under_way_is_given_up_on_the_second_time() {
+    let fake = Fake::new(|_, _| Vec::new());
+    let mut running = fake.program("generate -p puppet").start();
+    assert!(fake.arrival().starts_with("POST "));
+    running.interrupt();
+    running.until("waiting for its answer");
+    running.interrupt();
+    let ended = running.end().expect(130);
+    redacted().bind(|| insta::assert_snapshot!("interrupt-create-twice", ended));
+}
+
+#[test]
+fn a_request_under_way_is_awaited_the_first_time() {
+    let (answer, wanted) = std::sync::mpsc::channel::<()>();
+    let fake = Fake::new(move |_, _| {
+        wanted.recv().unwrap();
+        let task =
+            format!(r#"{{"data":{{"task_id":"{TASK}","status":"CREATED","generated":[]}}}}"#);
+        response(
+            "200 OK",
+            &["content-type: application/json"],
+            task.as_bytes(),
+        )
+    });
+    let mut running = fake.program("generate -p puppet").start();
+    fake.arrival();
+    running.interrupt();
+    running.until("waiting for its answer");
+    answer.send(()).unwrap();
+    let ended = running.end().expect(130);
+    assert!(ended.stderr.contains(TASK));
+    redacted().bind(|| insta::assert_snapshot!("interrupt-create", ended));
+}
+
+#[test]
+fn a_download_leaves_no_file_behind() {
+    let fake = Fake::new(|base_url, path| {
+        if path.ends_with(".mp4") {
+            let mut answer = response(
+                "200 OK",
+                &[],
+                &[b"\0\0\0\x18ftypisom".as_slice(), &[0; 1000]].concat(),
+            );
+            answer.truncate(answer.len() - 500);
+            return answer;
+        }
+        let task = format!(
+            r#"{{"data":{{"task_id":"{TASK}","status":"COMPLETED","generated":["{base_url}/7.mp4"]}}}}"#
+        );
+        response(
+            "200 OK",
+            &["content-type: application/json"],
+            task.as_bytes(),
+        )
+    });
+    let running = fake.program(&format!("download {TASK}")).start();
+    while !fake.arrival().ends_with(".mp4") {}
+    running.interrupt();
+    let ended = running.end().expect(130);
+    redacted().bind(|| insta::assert_snapshot!("interrupt-download", ended));
+    assert_eq!(fake.folder().read_dir().unwrap().count(), 0);
+}

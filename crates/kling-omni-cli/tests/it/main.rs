@@ -1,0 +1,12 @@
+//! The real binary, against a sandbox on loopback and against answers that no sandbox gives.
+
+mod support;
+
+mod errors;
+mod generate;
+mod help;
+mod interrupt;
+mod output;
+mod request;
+mod sandbox;
+mod tasks;

@@ -1,0 +1,173 @@
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::{Service, redacted};
+
+const YAML: &str = "\
+# what the puppet does
+prompt: The dancer of @Video1 as a paper puppet
+video_url: https://example.com/dance.mp4
+duration: 8
+aspect_ratio: 9:16
+cfg_scale: 0
+";
+
+const JSON: &str = r#"{
+	"prompt": "The dancer of @Video1 as a paper puppet",
+	"video_url": "https:\/\/example.com\/dance.mp4",
+	"duration": "8",
+	"aspect_ratio": "9:16",
+	"cfg_scale": 0
+}"#;
+
+fn body() -> Value {
+    json!({
+        "prompt": "The dancer of @Video1 as a paper puppet",
+        "video_url": "https://example.com/dance.mp4",
+        "duration": "8",
+        "aspect_ratio": "9:16",
+        "cfg_scale": 0.0,
+    })
+}
+
+#[test]
+fn a_request_comes_from_a_file_or_from_standard_input() {
+    let service = Service::slow();
+    for (number, text) in [YAML, JSON].into_iter().enumerate() {
+        fs::write(service.folder().join("request"), text).unwrap();
+        let run = "generate --no-wait --request";
+        service.program(run).arg("request").run().expect(0);
+        service.program(run).arg("-").stdin(text).run().expect(0);
+        assert_eq!(service.bodies()[2 * number..], [body(), body()]);
+    }
+}
+
+#[test]
+fn options_make_the_same_request_as_a_file() {
+    let service = Service::slow();
+    service
+        .program("generate --no-wait -d 8 -a 9:16 --cfg-scale 0 --video https://example.com/dance.mp4 -p")
+        .arg("The dancer of @Video1 as a paper puppet")
+        .run()
+        .expect(0);
+    assert_eq!(service.bodies(), [body()]);
+}
+
+#[test]
+fn every_option_has_its_field_and_overrides_the_file() {
+    let service = Service::slow();
+    let expected = json!({
+        "prompt": "Puppet of @Video1",
+        "video_url": "https://example.com/v.mov",
+        "image_url": "https://example.com/i.png",
+        "duration": "15",
+        "aspect_ratio": "auto",
+        "cfg_scale": 1.5,
+        "negative_prompt": "text",
+        "webhook_url": "https://example.com/hook",
+    });
+    let file: String = expected
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(|name| match name.as_str() {
+            "duration" => "duration: 3\n".to_owned(),
+            "cfg_scale" => "cfg_scale: 0.1\n".to_owned(),
+            "aspect_ratio" => "aspect_ratio: 1:1\n".to_owned(),
+            name if name.ends_with("_url") => format!("{name}: https://example.com/old\n"),
+            name => format!("{name}: old\n"),
+        })
+        .collect();
+    service
+        .program(
+            "generate --no-wait -r - --video https://example.com/v.mov --image https://example.com/i.png -d 15 \
+             -a auto --cfg-scale 1.5 --negative-prompt text --webhook-url https://example.com/hook -p",
+        )
+        .arg("Puppet of @Video1")
+        .stdin(file)
+        .run()
+        .expect(0);
+    assert_eq!(service.bodies(), [expected]);
+}
+
+#[test]
+fn what_is_not_set_is_not_sent() {
+    let service = Service::slow();
+    service
+        .program("generate --no-wait -p puppet")
+        .run()
+        .expect(0);
+    assert_eq!(service.bodies(), [json!({"prompt": "puppet"})]);
+}
+
+#[test]
+fn the_tier_of_a_file_counts() {
+    let service = Service::slow();
+    let ended = service
+        .program("generate --dry-run --json -r -")
+        .stdin(format!("{YAML}tier: standard"))
+        .run()
+        .expect(0);
+    assert_eq!(ended.json()["tier"], "standard");
+    assert_eq!(ended.json()["request"], body());
+}
+
+#[test]
+fn an_unchecked_request_goes_out_as_it_is() {
+    let service = Service::slow();
+    // The sandbox checks what it gets, too, so that the answer shows that the request got there.
+    let ended = service
+        .program("generate --no-wait --unchecked -r - -p puppet")
+        .stdin("duration: 20\nnew_field: [1]\nprompt: old\ntier: standard\n")
+        .run()
+        .expect(2);
+    redacted().bind(|| insta::assert_snapshot!("unchecked", ended));
+    let requests = service.requests();
+    assert_eq!(
+        requests[0].operation_id(),
+        Some("createReferenceToVideoStd")
+    );
+    assert_eq!(
+        requests[0].json(),
+        Some(json!({"duration": 20, "new_field": [1], "prompt": "puppet"}))
+    );
+}
+
+#[test]
+fn a_dry_run_shows_the_request_and_sends_nothing() {
+    let service = Service::quick();
+    let ended = service
+        .program("generate --dry-run -d 8 -p")
+        .arg("A puppet like @Video1")
+        .run()
+        .expect(0);
+    redacted().bind(|| insta::assert_snapshot!("dry-run", ended));
+    let ended = service
+        .program("generate --dry-run --json -d 8 --cfg-scale 0 -p")
+        .arg("A puppet like @Video1")
+        .run()
+        .expect(0);
+    redacted().bind(|| insta::assert_snapshot!("dry-run-json", ended));
+    assert_eq!(service.requests().len(), 0);
+    assert_eq!(service.files(), [""; 0]);
+}
+
+#[test]
+fn warnings_stop_a_request_only_when_they_are_denied() {
+    let service = Service::slow();
+    let run = "generate --no-wait --video https://example.com/dance.mp4 -p puppet";
+    let ended = service
+        .program(&format!("{run} --deny-warnings"))
+        .run()
+        .expect(2);
+    redacted().bind(|| insta::assert_snapshot!("deny-warnings", ended));
+    assert_eq!(service.charges(), 0);
+
+    let ended = service.program(run).run().expect(0);
+    assert!(
+        ended.stderr.contains("warning: prompt: never mentions"),
+        "{ended}"
+    );
+    assert_eq!(service.charges(), 1);
+}

@@ -1,0 +1,123 @@
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::ChildStdout;
+
+use serde_json::Value;
+
+use crate::support::{Program, Running, facts, redacted};
+
+/// A running `kling-omni sandbox`, whose stdout is read line by line.
+struct Server {
+    running: Running,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Server {
+    fn start(program: Program) -> Self {
+        let mut running = program.start();
+        let stdout = BufReader::new(running.child.stdout.take().unwrap());
+        Self { running, stdout }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert!(
+            self.stdout.read_line(&mut line).unwrap() > 0,
+            "the sandbox has ended"
+        );
+        line
+    }
+
+    fn event(&mut self) -> Value {
+        serde_json::from_str(&self.line()).unwrap()
+    }
+}
+
+#[test]
+fn it_serves_another_program_until_ctrl_c() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(Program::new(
+        folder.path(),
+        "sandbox --json --task-time 0 --seed 7 --webhook-secret s3",
+    ));
+    let started = server.event();
+    assert_eq!(started["event"], "started");
+    assert_eq!(started["webhook_secret"], "s3");
+    assert_eq!(started["seed"], 7);
+
+    let hook = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hook = format!("http://{}/hook?token=secret", hook.local_addr().unwrap());
+    let ended = Program::new(
+        folder.path(),
+        "generate -p puppet -d 3 --poll-interval 0.1 -o clip.mp4 --webhook-url",
+    )
+    .arg(&hook)
+    .env("KLING_OMNI_BASE_URL", started["base_url"].as_str().unwrap())
+    .env("FREEPIK_API_KEY", started["api_key"].as_str().unwrap())
+    .run()
+    .expect(0);
+    assert_eq!(ended.stdout, "clip.mp4\n");
+    assert_eq!(facts(&folder.path().join("clip.mp4")).seconds, 3.0);
+
+    let mut seen = Vec::new();
+    while !seen.iter().any(|event: &String| event.contains(".mp4")) {
+        let event = server.event();
+        seen.push(format!(
+            "{} {} {}",
+            event["method"], event["path"], event["status"]
+        ));
+    }
+    assert!(
+        seen[0].contains("POST") && seen[0].contains("200"),
+        "{seen:?}"
+    );
+    server.running.interrupt();
+    server.running.end().expect(0);
+}
+
+#[test]
+fn it_says_how_to_use_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(Program::new(folder.path(), "sandbox"));
+    let mut banner = String::new();
+    while !banner.contains("kling-omni generate") {
+        banner.push_str(&server.line());
+    }
+    server.running.interrupt();
+    let ended = server.running.end().expect(0);
+    redacted()
+        .bind(|| insta::assert_snapshot!("sandbox", format!("{banner}---\n{}", ended.stderr)));
+}
+
+#[test]
+fn it_ends_when_nobody_reads_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(Program::new(folder.path(), "sandbox --json"));
+    let started = server.event();
+    drop(server.stdout);
+    // The line about this request is what nobody reads.
+    Program::new(folder.path(), "list")
+        .env("KLING_OMNI_BASE_URL", started["base_url"].as_str().unwrap())
+        .env("FREEPIK_API_KEY", started["api_key"].as_str().unwrap())
+        .run()
+        .expect(0);
+    server.running.end().expect(0);
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_refused() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let folder = tempfile::tempdir().unwrap();
+    for (name, line) in [
+        ("port-taken", format!("sandbox --port {port}")),
+        ("bad-secret", "sandbox --webhook-secret whsec_*".to_owned()),
+        ("endless-task", "sandbox --task-time 9999999999".to_owned()),
+    ] {
+        let ended = Program::new(folder.path(), &line).run().expect(2);
+        let shown = ended.to_string().replace(&port.to_string(), "[port]");
+        redacted().bind(|| insta::assert_snapshot!(format!("sandbox-{name}"), shown));
+    }
+}

@@ -1,0 +1,12 @@
+mod fake;
+mod program;
+mod service;
+mod video;
+
+pub use fake::{Fake, response};
+pub use program::{Program, Running, redacted};
+pub use service::Service;
+pub use video::{Facts, facts};
+
+/// The key that every test uses. No output may ever hold it.
+pub const KEY: &str = "FPSX-c0ffee-do-not-print";

@@ -1,0 +1,208 @@
+use std::fmt;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use super::KEY;
+
+/// A run of the program that is about to start: in a folder of its own, with nothing from this process's environment.
+pub struct Program {
+    command: Command,
+    shown: String,
+    stdin: Vec<u8>,
+}
+
+impl Program {
+    /// `line` is split at blanks; what holds blanks is added with [`arg`](Self::arg).
+    pub fn new(folder: &Path, line: &str) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kling-omni"));
+        command.env_clear().current_dir(folder);
+        let mut program = Self {
+            command,
+            shown: "kling-omni".to_owned(),
+            stdin: Vec::new(),
+        };
+        for word in line.split_whitespace() {
+            program = program.arg(word);
+        }
+        program
+    }
+
+    pub fn arg(mut self, word: &str) -> Self {
+        let blank = word.contains(char::is_whitespace);
+        self.shown.push_str(&if blank {
+            format!(" '{word}'")
+        } else {
+            format!(" {word}")
+        });
+        self.command.arg(word);
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn key(self) -> Self {
+        self.env("FREEPIK_API_KEY", KEY)
+    }
+
+    pub fn stdin(mut self, text: impl Into<Vec<u8>>) -> Self {
+        self.stdin = text.into();
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn run(self) -> Ended {
+        let mut running = self.start();
+        let mut stdout = running.child.stdout.take().unwrap();
+        // Both pipes are read at once, so that neither can fill up and block the program.
+        let stdout = std::thread::spawn(move || {
+            let mut text = Vec::new();
+            stdout.read_to_end(&mut text).unwrap();
+            text
+        });
+        let mut ended = running.end();
+        ended.stdout = String::from_utf8(stdout.join().unwrap()).unwrap();
+        ended.check()
+    }
+
+    /// Starts it, for those who want to see it work.
+    pub fn start(mut self) -> Running {
+        let mut child = self
+            .command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A program that does not read its input closes it, which is no mistake.
+        let _ = child.stdin.take().unwrap().write_all(&self.stdin);
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Running {
+            child,
+            stderr,
+            said: String::new(),
+            shown: self.shown,
+        }
+    }
+}
+
+/// A run of the program.
+pub struct Running {
+    pub child: Child,
+    stderr: BufReader<ChildStderr>,
+    said: String,
+    shown: String,
+}
+
+impl Running {
+    /// Reads stderr until a line that holds `mark`.
+    #[track_caller]
+    pub fn until(&mut self, mark: &str) {
+        loop {
+            let mut line = String::new();
+            let length = self.stderr.read_line(&mut line).unwrap();
+            self.said.push_str(&line);
+            assert!(length > 0, "no line with {mark:?} in:\n{}", self.said);
+            if line.contains(mark) {
+                return;
+            }
+        }
+    }
+
+    /// What Ctrl-C does.
+    #[cfg(unix)]
+    pub fn interrupt(&self) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-INT", &id]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the end. What is on stdout is read if nobody has taken it.
+    pub fn end(mut self) -> Ended {
+        self.stderr.read_to_string(&mut self.said).unwrap();
+        let mut stdout = String::new();
+        if let Some(mut pipe) = self.child.stdout.take() {
+            pipe.read_to_string(&mut stdout).unwrap();
+        }
+        let status = self.child.wait().unwrap();
+        Ended {
+            shown: self.shown,
+            code: status.code(),
+            stdout,
+            stderr: self.said,
+        }
+        .check()
+    }
+}
+
+/// A run that is over.
+pub struct Ended {
+    shown: String,
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    /// What must hold for every run, whatever it was asked to do.
+    fn check(self) -> Self {
+        for text in [&self.stdout, &self.stderr] {
+            assert!(!text.contains(KEY), "the key was printed:\n{text}");
+            assert!(!text.contains("hmac="), "a token was printed:\n{text}");
+            assert!(!text.contains("panicked"), "{text}");
+        }
+        self
+    }
+
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        let lines: Vec<_> = self.stdout.lines().collect();
+        assert_eq!(lines.len(), 1, "{self}");
+        serde_json::from_str(lines[0]).unwrap()
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "$ {}", self.shown)?;
+        for (name, text) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            if !text.is_empty() {
+                writeln!(f, "--- {name}\n{}", text.trim_end())?;
+            }
+        }
+        match self.code {
+            Some(code) => write!(f, "--- exit {code}"),
+            None => write!(f, "--- ended by a signal"),
+        }
+    }
+}
+
+/// Settings for snapshots, without what is different in each run.
+pub fn redacted() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_omit_expression(true);
+    settings.set_prepend_module_to_snapshot(false);
+    for (pattern, shown) in [
+        (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[task]"),
+        (r"ak-[0-9a-f]{32}", "[request]"),
+        (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
+        (r"after [0-9.]+s", "after [span]"),
+        (r"within [0-9hms]+", "within [span]"),
+        (r"expired [0-9hms]+ ago", "expired [span] ago"),
+        (r"saved [0-9.]+ [kM]?B", "saved [size]"),
+        (r#""bytes":\d+"#, r#""bytes":[size]"#),
+    ] {
+        settings.add_filter(pattern, shown);
+    }
+    settings
+}

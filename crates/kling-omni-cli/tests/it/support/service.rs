@@ -1,0 +1,111 @@
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use kling_omni_sandbox::{Sandbox, SandboxBuilder};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use super::{KEY, Program};
+
+/// A sandbox on a thread of its own, and a folder to work in.
+pub struct Service {
+    sandbox: Arc<Sandbox>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    folder: TempDir,
+}
+
+impl Service {
+    /// Tasks end as soon as they are created.
+    pub fn quick() -> Self {
+        Self::start(|builder| builder.task_time(Duration::ZERO))
+    }
+
+    /// Tasks do not end while a test runs.
+    pub fn slow() -> Self {
+        Self::start(|builder| builder.task_time(Duration::from_secs(24 * 3600)))
+    }
+
+    pub fn start(settings: impl FnOnce(SandboxBuilder) -> SandboxBuilder) -> Self {
+        let builder = settings(Sandbox::builder().api_key(KEY).jitter(0.0));
+        let (stop, stopped) = oneshot::channel();
+        let (started, sandbox) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                started
+                    .send(Arc::new(builder.start().await.unwrap()))
+                    .unwrap();
+                let _ = stopped.await;
+            });
+        });
+        Self {
+            sandbox: sandbox.recv().unwrap(),
+            stop: Some(stop),
+            thread: Some(thread),
+            folder: TempDir::new().unwrap(),
+        }
+    }
+
+    /// A run of the program that has the key and talks to this sandbox.
+    pub fn program(&self, line: &str) -> Program {
+        Program::new(self.folder(), line)
+            .key()
+            .env("KLING_OMNI_BASE_URL", self.sandbox.base_url())
+    }
+
+    /// Creates a task and answers its id.
+    pub fn task(&self, prompt: &str) -> String {
+        let ended = self
+            .program("generate --no-wait --prompt")
+            .arg(prompt)
+            .run()
+            .expect(0);
+        ended.stdout.trim().to_owned()
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Names of the files in the folder.
+    pub fn files(&self) -> Vec<String> {
+        let mut names: Vec<_> = self
+            .folder()
+            .read_dir()
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// The bodies of the requests that made a task.
+    pub fn bodies(&self) -> Vec<serde_json::Value> {
+        let tasks = self.sandbox.tasks();
+        tasks.iter().map(|task| task.request().clone()).collect()
+    }
+}
+
+impl Deref for Service {
+    type Target = Sandbox;
+
+    fn deref(&self) -> &Sandbox {
+        &self.sandbox
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,199 @@
+use std::collections::HashSet;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{Fake, Program, Service, facts, redacted, response};
+
+#[test]
+fn the_status_is_told_at_every_stage() {
+    let slow = Service::slow();
+    let quick = Service::quick();
+    let expired = Service::start(|builder| {
+        builder
+            .task_time(Duration::ZERO)
+            .result_lifetime(Duration::ZERO)
+    });
+    for (name, service, prompt, status) in [
+        ("created", &slow, "puppet", "CREATED"),
+        ("completed", &quick, "puppet", "COMPLETED"),
+        ("expired", &expired, "puppet", "COMPLETED"),
+        ("empty", &quick, "[sandbox:empty]", "COMPLETED"),
+        ("failed", &quick, "[sandbox:fail=no light]", "FAILED"),
+    ] {
+        let id = service.task(prompt);
+        let ended = service.program("status").arg(&id).run().expect(0);
+        assert_eq!(ended.stdout.trim(), status);
+        redacted().bind(|| insta::assert_snapshot!(format!("status-{name}"), ended));
+        let ended = service.program("status --json").arg(&id).run().expect(0);
+        redacted().bind(|| insta::assert_snapshot!(format!("status-{name}-json"), ended));
+    }
+}
+
+#[test]
+fn a_task_that_was_left_alone_is_taken_up_again() {
+    let service = Service::quick();
+    let id = service.task("puppet");
+    let ended = service
+        .program("wait --poll-interval 100ms -o waited.mp4")
+        .arg(&id)
+        .run()
+        .expect(0);
+    assert_eq!(ended.stdout, "waited.mp4\n");
+    let ended = service.program("download").arg(&id).run().expect(0);
+    assert_eq!(ended.stdout, format!("{id}.mp4\n"));
+    for name in service.files() {
+        assert_eq!(facts(&service.folder().join(name)).seconds, 5.0);
+    }
+    assert_eq!(service.files().len(), 2);
+    assert_eq!(service.charges(), 1);
+
+    let ended = service
+        .program("wait --no-download --json")
+        .arg(&id)
+        .run()
+        .expect(0);
+    assert_eq!(ended.json()["status"], "COMPLETED");
+    assert_eq!(service.files().len(), 2);
+}
+
+#[test]
+fn a_wait_goes_on_until_the_task_ends() {
+    let service = Service::start(|builder| builder.task_time(Duration::from_millis(500)));
+    let ended = service
+        .program("generate -d 3 --poll-interval 0.1 -p")
+        .arg("puppet [sandbox:status=QUEUED]")
+        .run()
+        .expect(0);
+    let seen: Vec<_> = ["CREATED", "QUEUED", "IN_PROGRESS", "COMPLETED"]
+        .into_iter()
+        .filter(|status| ended.stderr.contains(&format!("{status} after ")))
+        .collect();
+    // Between two polls a status may come and go, but neither the first nor the last is missed.
+    assert_eq!(
+        (seen.first(), seen.last()),
+        (Some(&"CREATED"), Some(&"COMPLETED")),
+        "{ended}"
+    );
+}
+
+#[test]
+fn a_poll_that_fails_is_told_and_ends_nothing() {
+    let polls = std::cell::Cell::new(0);
+    let fake = Fake::new(move |base_url, path| {
+        if path.ends_with(".mp4") {
+            return response("200 OK", &[], b"\0\0\0\x18ftypisom");
+        }
+        let polled = path.ends_with("/7");
+        polls.set(polls.get() + i32::from(polled));
+        if polled && polls.get() == 1 {
+            return response("503 Service Unavailable", &[], b"<html>down</html>");
+        }
+        let status = if polled { "COMPLETED" } else { "CREATED" };
+        let task = format!(
+            r#"{{"data":{{"task_id":"7","status":"{status}","generated":["{base_url}/7.mp4"]}}}}"#
+        );
+        response(
+            "200 OK",
+            &["content-type: application/json"],
+            task.as_bytes(),
+        )
+    });
+    let ended = fake
+        .program("generate -p x --poll-interval 0.1")
+        .run()
+        .expect(0);
+    redacted().bind(|| insta::assert_snapshot!("failed-poll", ended));
+}
+
+#[test]
+fn a_wait_ends_with_its_time_and_the_task_does_not() {
+    let service = Service::slow();
+    let ended = service
+        .program("generate -p puppet --timeout 0.2 --poll-interval 100ms -o")
+        .arg("my clip.mp4")
+        .run()
+        .expect(5);
+    redacted().bind(|| insta::assert_snapshot!("timeout", ended));
+    let id = service.tasks()[0].id().to_owned();
+
+    let ended = service
+        .program("wait --timeout 0 --json")
+        .arg(&id)
+        .run()
+        .expect(5);
+    assert_eq!(ended.json()["error"]["kind"], "timeout");
+    assert_eq!(ended.json()["error"]["task_id"], id);
+    assert_eq!(ended.json()["error"]["charged"], "yes");
+
+    let ended = service.program("download").arg(&id).run().expect(5);
+    redacted().bind(|| insta::assert_snapshot!("download-too-early", ended));
+    assert_eq!(service.files(), [""; 0]);
+}
+
+#[test]
+fn the_way_back_leads_to_the_same_server() {
+    let service = Service::slow();
+    let ended = Program::new(
+        service.folder(),
+        "generate -p puppet --no-wait --host magnific --base-url",
+    )
+    .arg(service.base_url())
+    .key()
+    .run()
+    .expect(0);
+    let id = service.tasks()[0].id().to_owned();
+    let back = format!(
+        "kling-omni wait {id} --host magnific --base-url {}",
+        service.base_url()
+    );
+    assert!(ended.stderr.contains(&back), "{ended}");
+}
+
+#[test]
+fn the_list_has_pages() {
+    let service = Service::slow();
+    let ended = service.program("list").run().expect(0);
+    redacted().bind(|| insta::assert_snapshot!("list-empty", ended));
+
+    let ids: HashSet<_> = (0..5).map(|_| service.task("puppet")).collect();
+    let ended = service
+        .program("list --page-size 2 --page 3")
+        .run()
+        .expect(0);
+    redacted().bind(|| insta::assert_snapshot!("list-page", ended));
+    let ended = service
+        .program("list --page-size 2 --page 3 --json")
+        .run()
+        .expect(0);
+    redacted().bind(|| insta::assert_snapshot!("list-page-json", ended));
+
+    let ended = service
+        .program("list --all --page-size 2 --json")
+        .run()
+        .expect(0);
+    let listed: Vec<serde_json::Value> = ended
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(listed.len(), ids.len());
+    for id in ids {
+        assert!(listed.contains(&json!({"task_id": id, "status": "CREATED"})));
+    }
+}
+
+#[test]
+fn a_fresh_sandbox_has_no_tasks_to_look_at() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in ["status x", "wait x", "download x", "list"] {
+        let ended = Program::new(folder.path(), command)
+            .arg("--sandbox")
+            .run()
+            .expect(2);
+        assert!(
+            ended.stderr.contains("a fresh sandbox, which has no tasks"),
+            "{ended}"
+        );
+    }
+}
