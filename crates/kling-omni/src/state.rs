@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::redact::BareUrl;
 
+/// Whether a text can be the id of a task. The status route would read an empty one as the list, and dots as another
+/// path; and ids are shown on terminals.
+pub(crate) fn is_task_id(text: &str) -> bool {
+    !matches!(text, "" | "." | "..") && text.chars().all(|c| c.is_ascii_graphic() && c != '/')
+}
+
 /// Where a task stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "String", into = "String")]

@@ -7,7 +7,7 @@ use kling_omni_api::{enums, types};
 use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::request::{Fields, VideoReference};
 use crate::route::{CreateRoute, StatusRoute};
-use crate::state::{TaskState, TaskStatus, TaskSummary};
+use crate::state::{TaskState, TaskStatus, TaskSummary, is_task_id};
 use crate::transport::Exchange;
 
 /// A request on its way to either of the two body schemas.
@@ -81,10 +81,10 @@ pub(crate) async fn create(
         }
     };
     let state = state(exchange.finish(answer)?.data);
-    if state.id().is_empty() {
+    if !is_task_id(state.id()) {
         return Err(Error::new(
             ErrorKind::UnexpectedResponse,
-            "the service created a task and did not say which",
+            "the service created a task and gave it an id that is none",
         )
         .with_request_id(exchange.request_id())
         .with_charged(Charged::Unknown)
@@ -131,8 +131,10 @@ pub(crate) async fn list(
     }
     let answer = call.send().await;
     let tasks = exchange.finish(answer)?.data;
+    // What is no id cannot be read, and is not worth failing the whole page for.
     Ok(tasks
         .into_iter()
+        .filter(|task| is_task_id(&task.task_id))
         .map(|task| TaskSummary::new(task.task_id, status(task.status)))
         .collect())
 }

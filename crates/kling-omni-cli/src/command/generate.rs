@@ -104,6 +104,11 @@ pub(super) async fn run(
         output.check(None).map_err(unpaid)?;
     }
     if dry_run {
+        if let Request::Checked(request) = &request {
+            request
+                .check(route.unwrap_or_default())
+                .map_err(Failure::from)?;
+        }
         let body = request.body()?;
         if !json {
             return report::pretty_json(&body);

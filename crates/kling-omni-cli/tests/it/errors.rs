@@ -3,10 +3,11 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::{Fake, Program, Service, redacted, response};
+use crate::support::{Fake, Program, Service, Snapshots, response};
 
 #[test]
 fn mistakes_on_the_command_line_cost_nothing() {
+    let mut snapshots = Snapshots::default();
     let service = Service::quick();
     let long = "x".repeat(3000);
     for (name, line, words) in [
@@ -45,13 +46,14 @@ fn mistakes_on_the_command_line_cost_nothing() {
         }
         let ended = program.run().expect(2);
         let shown = ended.to_string().replace(&long, "xxx…");
-        redacted().bind(|| insta::assert_snapshot!(format!("usage-{name}"), shown));
+        snapshots.check(format!("usage-{name}"), &shown);
     }
     assert_eq!(service.requests().len(), 0);
 }
 
 #[test]
 fn scripts_get_mistakes_as_json_too() {
+    let mut snapshots = Snapshots::default();
     let service = Service::quick();
     for (name, line) in [
         ("option", "generate --json --prompts x"),
@@ -59,12 +61,13 @@ fn scripts_get_mistakes_as_json_too() {
     ] {
         let ended = service.program(line).run().expect(2);
         assert_eq!(ended.json()["error"]["exit_code"], 2);
-        redacted().bind(|| insta::assert_snapshot!(format!("json-{name}"), ended));
+        snapshots.check(format!("json-{name}"), &ended);
     }
 }
 
 #[test]
 fn files_that_are_no_request_are_refused_with_the_place() {
+    let mut snapshots = Snapshots::default();
     let service = Service::quick();
     for (name, content) in [
         ("broken-yaml", &b"prompt: [a\n"[..]),
@@ -82,18 +85,19 @@ fn files_that_are_no_request_are_refused_with_the_place() {
     ] {
         fs::write(service.folder().join("request.yaml"), content).unwrap();
         let ended = service.program("generate -r request.yaml").run().expect(2);
-        redacted().bind(|| insta::assert_snapshot!(format!("file-{name}"), ended));
+        snapshots.check(format!("file-{name}"), &ended);
     }
     let ended = service
         .program("generate -r elsewhere.yaml")
         .run()
         .expect(7);
-    redacted().bind(|| insta::assert_snapshot!("file-missing", ended));
+    snapshots.check("file-missing", &ended);
     assert_eq!(service.requests().len(), 0);
 }
 
 #[test]
 fn without_a_good_key_nothing_goes_out() {
+    let mut snapshots = Snapshots::default();
     let service = Service::quick();
     let program =
         |line| Program::new(service.folder(), line).env("KLING_OMNI_BASE_URL", service.base_url());
@@ -111,7 +115,7 @@ fn without_a_good_key_nothing_goes_out() {
         ),
     ] {
         let ended = program.run().expect(3);
-        redacted().bind(|| insta::assert_snapshot!(format!("key-{name}"), ended));
+        snapshots.check(format!("key-{name}"), &ended);
     }
     assert_eq!(service.requests().len(), 0);
 
@@ -119,11 +123,12 @@ fn without_a_good_key_nothing_goes_out() {
         .env("FREEPIK_API_KEY", "another-key")
         .run()
         .expect(3);
-    redacted().bind(|| insta::assert_snapshot!("key-refused", ended));
+    snapshots.check("key-refused", &ended);
 }
 
 #[test]
 fn tasks_that_give_no_video_say_why() {
+    let mut snapshots = Snapshots::default();
     let quick = Service::quick();
     let expired = Service::start(|builder| {
         builder
@@ -140,13 +145,14 @@ fn tasks_that_give_no_video_say_why() {
             .arg(prompt)
             .run()
             .expect(4);
-        redacted().bind(|| insta::assert_snapshot!(format!("no-video-{name}"), ended));
+        snapshots.check(format!("no-video-{name}"), &ended);
         assert_eq!(service.files(), [""; 0]);
     }
 }
 
 #[test]
 fn answers_of_the_service_have_their_exit_codes() {
+    let mut snapshots = Snapshots::default();
     let problem =
         r#"{"message":"Not valid","invalid_params":[{"name":"prompt","reason":"is rude"}]}"#;
     for (name, line, status, headers, body, code) in [
@@ -217,7 +223,7 @@ fn answers_of_the_service_have_their_exit_codes() {
     ] {
         let fake = Fake::always(status, headers, body);
         let ended = fake.program(line).arg("--retries=0").run().expect(code);
-        redacted().bind(|| insta::assert_snapshot!(format!("answer-{name}"), ended));
+        snapshots.check(format!("answer-{name}"), &ended);
     }
 }
 
@@ -243,6 +249,7 @@ fn a_service_that_is_not_there_is_a_network_error() {
 
 #[test]
 fn a_result_that_is_no_video_is_not_kept() {
+    let mut snapshots = Snapshots::default();
     let fake = Fake::new(|base_url, path| {
         if path.ends_with(".mp4") {
             return response("200 OK", &[], b"<html>sorry</html>");
@@ -257,6 +264,6 @@ fn a_result_that_is_no_video_is_not_kept() {
         )
     });
     let ended = fake.program("generate -p x").run().expect(6);
-    redacted().bind(|| insta::assert_snapshot!("corrupt-result", ended));
+    snapshots.check("corrupt-result", &ended);
     assert_eq!(fake.folder().read_dir().unwrap().count(), 0);
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use kling_omni_sandbox::{Sandbox, VideoReferenceRoute};
 use serde_json::json;
 
-use crate::support::{Facts, Program, Service, facts, redacted};
+use crate::support::{Facts, Program, Service, Snapshots, facts};
 
 #[test]
 fn the_video_is_the_one_that_was_asked_for() {
@@ -32,6 +32,7 @@ fn the_video_is_the_one_that_was_asked_for() {
 
 #[test]
 fn a_run_tells_the_person_what_happens() {
+    let mut snapshots = Snapshots::default();
     let service = Service::quick();
     let ended = service
         .program("generate -d 3 --poll-interval 0.1 --prompt")
@@ -41,11 +42,12 @@ fn a_run_tells_the_person_what_happens() {
     let id = service.tasks()[0].id().to_owned();
     assert_eq!(ended.stdout, format!("{id}.mp4\n"));
     assert_eq!(service.files(), [format!("{id}.mp4")]);
-    redacted().bind(|| insta::assert_snapshot!("generate", ended));
+    snapshots.check("generate", &ended);
 }
 
 #[test]
 fn a_run_tells_the_script_one_object() {
+    let mut snapshots = Snapshots::default();
     let service = Service::quick();
     let ended = service
         .program("generate --json -d 3 --poll-interval 0.1 -p puppet -o clips/")
@@ -76,18 +78,19 @@ fn a_run_tells_the_script_one_object() {
             "url_expires_at": result["url_expires_at"],
         })
     );
-    redacted().bind(|| insta::assert_snapshot!("generate-json", ended));
+    snapshots.check("generate-json", &ended);
 }
 
 #[test]
 fn without_waiting_the_id_is_the_result() {
+    let mut snapshots = Snapshots::default();
     let service = Service::slow();
     let ended = service
         .program("generate -p puppet --no-wait")
         .run()
         .expect(0);
     assert_eq!(ended.stdout.trim(), service.tasks()[0].id());
-    redacted().bind(|| insta::assert_snapshot!("generate-no-wait", ended));
+    snapshots.check("generate-no-wait", &ended);
 
     let ended = service
         .program("generate -p puppet --no-wait --json")
@@ -101,6 +104,7 @@ fn without_waiting_the_id_is_the_result() {
 
 #[test]
 fn the_sandbox_inside_needs_nothing() {
+    let mut snapshots = Snapshots::default();
     let folder = tempfile::tempdir().unwrap();
     let ended = Program::new(
         folder.path(),
@@ -115,7 +119,7 @@ fn the_sandbox_inside_needs_nothing() {
     .expect(0);
     assert_eq!(ended.stdout, "clip.mp4\n");
     assert_eq!(facts(&folder.path().join("clip.mp4")).seconds, 3.0);
-    redacted().bind(|| insta::assert_snapshot!("generate-sandbox", ended));
+    snapshots.check("generate-sandbox", &ended);
 }
 
 #[test]

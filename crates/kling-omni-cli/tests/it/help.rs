@@ -2,7 +2,7 @@ use std::path::Path;
 
 use kling_omni::raw::limits::video_reference_request::FIELDS;
 
-use crate::support::{Program, redacted};
+use crate::support::{Program, Snapshots};
 
 fn program(line: &str) -> Program {
     Program::new(Path::new("."), line)
@@ -10,6 +10,7 @@ fn program(line: &str) -> Program {
 
 #[test]
 fn every_command_explains_itself() {
+    let mut snapshots = Snapshots::default();
     for command in [
         "",
         "generate",
@@ -28,7 +29,7 @@ fn every_command_explains_itself() {
         } else {
             command
         };
-        redacted().bind(|| insta::assert_snapshot!(format!("help-{name}"), ended.stdout));
+        snapshots.check(format!("help-{name}"), &ended.stdout);
     }
 }
 

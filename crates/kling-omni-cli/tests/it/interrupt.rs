@@ -1,12 +1,13 @@
 //! What Ctrl-C does. The signal is sent once the program has said what it is doing.
 #![cfg(unix)]
 
-use crate::support::{Fake, Service, redacted, response};
+use crate::support::{Fake, Service, Snapshots, response};
 
 const TASK: &str = "046b6c7f-0b8a-43b9-b35d-6489e6daee91";
 
 #[test]
 fn a_wait_leaves_the_task_alone() {
+    let mut snapshots = Snapshots::default();
     let service = Service::slow();
     let mut running = service
         .program("generate -p puppet --json -o clip.mp4")
@@ -15,12 +16,13 @@ fn a_wait_leaves_the_task_alone() {
     running.interrupt();
     let ended = running.end().expect(130);
     assert_eq!(ended.json()["error"]["task_id"], service.tasks()[0].id());
-    redacted().bind(|| insta::assert_snapshot!("interrupt-wait", ended));
+    snapshots.check("interrupt-wait", &ended);
     assert_eq!(service.files(), [""; 0]);
 }
 
 #[test]
 fn a_request_under_way_is_given_up_on_the_second_time() {
+    let mut snapshots = Snapshots::default();
     let fake = Fake::new(|_, _| Vec::new());
     let mut running = fake.program("generate -p puppet").start();
     assert!(fake.arrival().starts_with("POST "));
@@ -28,11 +30,12 @@ fn a_request_under_way_is_given_up_on_the_second_time() {
     running.until("waiting for its answer");
     running.interrupt();
     let ended = running.end().expect(130);
-    redacted().bind(|| insta::assert_snapshot!("interrupt-create-twice", ended));
+    snapshots.check("interrupt-create-twice", &ended);
 }
 
 #[test]
 fn a_request_under_way_is_awaited_the_first_time() {
+    let mut snapshots = Snapshots::default();
     let (answer, wanted) = std::sync::mpsc::channel::<()>();
     let fake = Fake::new(move |_, _| {
         wanted.recv().unwrap();
@@ -51,11 +54,12 @@ fn a_request_under_way_is_awaited_the_first_time() {
     answer.send(()).unwrap();
     let ended = running.end().expect(130);
     assert!(ended.stderr.contains(TASK));
-    redacted().bind(|| insta::assert_snapshot!("interrupt-create", ended));
+    snapshots.check("interrupt-create", &ended);
 }
 
 #[test]
 fn a_download_leaves_no_file_behind() {
+    let mut snapshots = Snapshots::default();
     let fake = Fake::new(|base_url, path| {
         if path.ends_with(".mp4") {
             let mut answer = response(
@@ -79,6 +83,6 @@ fn a_download_leaves_no_file_behind() {
     while !fake.arrival().ends_with(".mp4") {}
     running.interrupt();
     let ended = running.end().expect(130);
-    redacted().bind(|| insta::assert_snapshot!("interrupt-download", ended));
+    snapshots.check("interrupt-download", &ended);
     assert_eq!(fake.folder().read_dir().unwrap().count(), 0);
 }

@@ -7,6 +7,7 @@ mod generate;
 mod help;
 mod interrupt;
 mod output;
+mod readme;
 mod request;
 mod sandbox;
 mod tasks;

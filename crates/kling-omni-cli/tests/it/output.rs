@@ -1,10 +1,11 @@
 use std::fs;
 use std::io::Read;
 
-use crate::support::{Service, redacted};
+use crate::support::{Service, Snapshots};
 
 #[test]
 fn a_video_that_could_not_be_saved_is_not_paid_for() {
+    let mut snapshots = Snapshots::default();
     let service = Service::quick();
     let there = service.folder();
     fs::write(there.join("there.mp4"), "mine").unwrap();
@@ -19,7 +20,7 @@ fn a_video_that_could_not_be_saved_is_not_paid_for() {
             .arg(path)
             .run()
             .expect(7);
-        redacted().bind(|| insta::assert_snapshot!(name, ended));
+        snapshots.check(name, &ended);
     }
     service.program("generate -p puppet -o -").run().expect(2);
     assert_eq!(service.requests().len(), 0);

@@ -2,7 +2,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{Service, redacted};
+use crate::support::{Service, Snapshots};
 
 const YAML: &str = "\
 # what the puppet does
@@ -115,6 +115,7 @@ fn the_tier_of_a_file_counts() {
 
 #[test]
 fn an_unchecked_request_goes_out_as_it_is() {
+    let mut snapshots = Snapshots::default();
     let service = Service::slow();
     // The sandbox checks what it gets, too, so that the answer shows that the request got there.
     let ended = service
@@ -122,7 +123,7 @@ fn an_unchecked_request_goes_out_as_it_is() {
         .stdin("duration: 20\nnew_field: [1]\nprompt: old\ntier: standard\n")
         .run()
         .expect(2);
-    redacted().bind(|| insta::assert_snapshot!("unchecked", ended));
+    snapshots.check("unchecked", &ended);
     let requests = service.requests();
     assert_eq!(
         requests[0].operation_id(),
@@ -136,32 +137,39 @@ fn an_unchecked_request_goes_out_as_it_is() {
 
 #[test]
 fn a_dry_run_shows_the_request_and_sends_nothing() {
+    let mut snapshots = Snapshots::default();
     let service = Service::quick();
     let ended = service
         .program("generate --dry-run -d 8 -p")
         .arg("A puppet like @Video1")
         .run()
         .expect(0);
-    redacted().bind(|| insta::assert_snapshot!("dry-run", ended));
+    snapshots.check("dry-run", &ended);
     let ended = service
         .program("generate --dry-run --json -d 8 --cfg-scale 0 -p")
         .arg("A puppet like @Video1")
         .run()
         .expect(0);
-    redacted().bind(|| insta::assert_snapshot!("dry-run-json", ended));
+    snapshots.check("dry-run-json", &ended);
+    let ended = service
+        .program("generate --dry-run --route reference-to-video -p river")
+        .run()
+        .expect(2);
+    snapshots.check("dry-run-route", &ended);
     assert_eq!(service.requests().len(), 0);
     assert_eq!(service.files(), [""; 0]);
 }
 
 #[test]
 fn warnings_stop_a_request_only_when_they_are_denied() {
+    let mut snapshots = Snapshots::default();
     let service = Service::slow();
     let run = "generate --no-wait --video https://example.com/dance.mp4 -p puppet";
     let ended = service
         .program(&format!("{run} --deny-warnings"))
         .run()
         .expect(2);
-    redacted().bind(|| insta::assert_snapshot!("deny-warnings", ended));
+    snapshots.check("deny-warnings", &ended);
     assert_eq!(service.charges(), 0);
 
     let ended = service.program(run).run().expect(0);

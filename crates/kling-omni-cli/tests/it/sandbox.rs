@@ -6,7 +6,7 @@ use std::process::ChildStdout;
 
 use serde_json::Value;
 
-use crate::support::{Program, Running, facts, redacted};
+use crate::support::{Program, Running, Snapshots, facts};
 
 /// A running `kling-omni sandbox`, whose stdout is read line by line.
 struct Server {
@@ -79,6 +79,7 @@ fn it_serves_another_program_until_ctrl_c() {
 
 #[test]
 fn it_says_how_to_use_it() {
+    let mut snapshots = Snapshots::default();
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::start(Program::new(folder.path(), "sandbox"));
     let mut banner = String::new();
@@ -87,8 +88,7 @@ fn it_says_how_to_use_it() {
     }
     server.running.interrupt();
     let ended = server.running.end().expect(0);
-    redacted()
-        .bind(|| insta::assert_snapshot!("sandbox", format!("{banner}---\n{}", ended.stderr)));
+    snapshots.check("sandbox", format!("{banner}---\n{}", ended.stderr));
 }
 
 #[test]
@@ -108,6 +108,7 @@ fn it_ends_when_nobody_reads_it() {
 
 #[test]
 fn settings_that_cannot_be_used_are_refused() {
+    let mut snapshots = Snapshots::default();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let folder = tempfile::tempdir().unwrap();
@@ -118,6 +119,6 @@ fn settings_that_cannot_be_used_are_refused() {
     ] {
         let ended = Program::new(folder.path(), &line).run().expect(2);
         let shown = ended.to_string().replace(&port.to_string(), "[port]");
-        redacted().bind(|| insta::assert_snapshot!(format!("sandbox-{name}"), shown));
+        snapshots.check(format!("sandbox-{name}"), &shown);
     }
 }

@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Fake, Program, Service, facts, redacted, response};
+use crate::support::{Fake, Program, Service, Snapshots, facts, response};
 
 #[test]
 fn the_status_is_told_at_every_stage() {
+    let mut snapshots = Snapshots::default();
     let slow = Service::slow();
     let quick = Service::quick();
     let expired = Service::start(|builder| {
@@ -24,9 +25,9 @@ fn the_status_is_told_at_every_stage() {
         let id = service.task(prompt);
         let ended = service.program("status").arg(&id).run().expect(0);
         assert_eq!(ended.stdout.trim(), status);
-        redacted().bind(|| insta::assert_snapshot!(format!("status-{name}"), ended));
+        snapshots.check(format!("status-{name}"), &ended);
         let ended = service.program("status --json").arg(&id).run().expect(0);
-        redacted().bind(|| insta::assert_snapshot!(format!("status-{name}-json"), ended));
+        snapshots.check(format!("status-{name}-json"), &ended);
     }
 }
 
@@ -79,6 +80,7 @@ fn a_wait_goes_on_until_the_task_ends() {
 
 #[test]
 fn a_poll_that_fails_is_told_and_ends_nothing() {
+    let mut snapshots = Snapshots::default();
     let polls = std::cell::Cell::new(0);
     let fake = Fake::new(move |base_url, path| {
         if path.ends_with(".mp4") {
@@ -103,18 +105,19 @@ fn a_poll_that_fails_is_told_and_ends_nothing() {
         .program("generate -p x --poll-interval 0.1")
         .run()
         .expect(0);
-    redacted().bind(|| insta::assert_snapshot!("failed-poll", ended));
+    snapshots.check("failed-poll", &ended);
 }
 
 #[test]
 fn a_wait_ends_with_its_time_and_the_task_does_not() {
+    let mut snapshots = Snapshots::default();
     let service = Service::slow();
     let ended = service
         .program("generate -p puppet --timeout 0.2 --poll-interval 100ms -o")
         .arg("my clip.mp4")
         .run()
         .expect(5);
-    redacted().bind(|| insta::assert_snapshot!("timeout", ended));
+    snapshots.check("timeout", &ended);
     let id = service.tasks()[0].id().to_owned();
 
     let ended = service
@@ -127,7 +130,7 @@ fn a_wait_ends_with_its_time_and_the_task_does_not() {
     assert_eq!(ended.json()["error"]["charged"], "yes");
 
     let ended = service.program("download").arg(&id).run().expect(5);
-    redacted().bind(|| insta::assert_snapshot!("download-too-early", ended));
+    snapshots.check("download-too-early", &ended);
     assert_eq!(service.files(), [""; 0]);
 }
 
@@ -152,21 +155,22 @@ fn the_way_back_leads_to_the_same_server() {
 
 #[test]
 fn the_list_has_pages() {
+    let mut snapshots = Snapshots::default();
     let service = Service::slow();
     let ended = service.program("list").run().expect(0);
-    redacted().bind(|| insta::assert_snapshot!("list-empty", ended));
+    snapshots.check("list-empty", &ended);
 
     let ids: HashSet<_> = (0..5).map(|_| service.task("puppet")).collect();
     let ended = service
         .program("list --page-size 2 --page 3")
         .run()
         .expect(0);
-    redacted().bind(|| insta::assert_snapshot!("list-page", ended));
+    snapshots.check("list-page", &ended);
     let ended = service
         .program("list --page-size 2 --page 3 --json")
         .run()
         .expect(0);
-    redacted().bind(|| insta::assert_snapshot!("list-page-json", ended));
+    snapshots.check("list-page-json", &ended);
 
     let ended = service
         .program("list --all --page-size 2 --json")

@@ -261,6 +261,7 @@ impl ClientBuilder {
                     "the HTTP client could not be set up",
                 )
                 .with_source(error.without_url())
+                .with_advice("a system without CA certificates is a common cause: install them")
             })
     }
 }

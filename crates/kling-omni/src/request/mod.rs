@@ -13,7 +13,7 @@ pub use builder::VideoReferenceBuilder;
 pub(crate) use fields::Fields;
 pub use finding::{Finding, FindingCode, Given, Limit, Severity, ValidationError};
 
-use crate::route::{CreateRoute, Tier};
+use crate::route::{CreateRoute, Route, Tier};
 
 /// A video to make from a prompt, a reference video and a start frame: a request that has passed validation.
 ///
@@ -104,7 +104,31 @@ impl VideoReference {
         &self.fields
     }
 
-    /// Holds the request against the rules of one route, which may be stricter than those it was built under.
+    /// Holds the request against the rules of a route, which may be stricter than those it was built under.
+    ///
+    /// [`Client::create`](crate::Client::create) does the same before it sends anything; with [`Route::Auto`] it starts
+    /// on the older route, and checks again before it falls through.
+    ///
+    /// # Errors
+    ///
+    /// [`ValidationError`] with every rule that the request breaks on that route.
+    ///
+    /// ```
+    /// use kling_omni::{FindingCode, Route, VideoReference};
+    ///
+    /// let request = VideoReference::builder().prompt("A slow river").build()?;
+    /// let error = request.check(Route::ReferenceToVideo).unwrap_err();
+    /// assert_eq!(error.findings()[0].code(), FindingCode::Missing);
+    /// # Ok::<(), kling_omni::ValidationError>(())
+    /// ```
+    pub fn check(&self, route: Route) -> Result<(), ValidationError> {
+        match route.plan(self.tier(), false).first() {
+            Some(first) => self.check_for(*first),
+            None => Ok(()),
+        }
+    }
+
+    /// Holds the request against the rules of one route of the service.
     pub(crate) fn check_for(&self, route: CreateRoute) -> Result<(), ValidationError> {
         let findings = validate::against(&self.fields, route);
         if findings.iter().any(Finding::is_error) {

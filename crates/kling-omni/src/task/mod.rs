@@ -13,7 +13,7 @@ pub use wait::Wait;
 use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::route::{CreateRoute, StatusRoute};
 use crate::session::Session;
-use crate::state::{TaskState, TaskStatus};
+use crate::state::{TaskState, TaskStatus, is_task_id};
 use crate::transport::{Exchange, Options};
 use crate::video::Video;
 use crate::wire;
@@ -184,13 +184,8 @@ impl Task {
         }
     }
 
-    /// The status route would read an empty id as the list, and dots as another path.
     fn check_id(&self) -> Result<()> {
-        let usable = !self.id.is_empty()
-            && self.id != "."
-            && self.id != ".."
-            && self.id.chars().all(|c| c.is_ascii_graphic() && c != '/');
-        if usable {
+        if is_task_id(&self.id) {
             return Ok(());
         }
         Err(Error::new(
@@ -200,7 +195,7 @@ impl Task {
                 self.id.chars().count()
             ),
         )
-        .with_advice("give the id as `create` answered it"))
+        .with_advice("give the id that the task got when it was created"))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -1,11 +1,13 @@
 mod fake;
 mod program;
 mod service;
+mod snapshots;
 mod video;
 
 pub use fake::{Fake, response};
-pub use program::{Program, Running, redacted};
+pub use program::{Program, Running};
 pub use service::Service;
+pub use snapshots::Snapshots;
 pub use video::{Facts, facts};
 
 /// The key that every test uses. No output may ever hold it.

@@ -185,24 +185,3 @@ impl fmt::Display for Ended {
         }
     }
 }
-
-/// Settings for snapshots, without what is different in each run.
-pub fn redacted() -> insta::Settings {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_omit_expression(true);
-    settings.set_prepend_module_to_snapshot(false);
-    for (pattern, shown) in [
-        (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[task]"),
-        (r"ak-[0-9a-f]{32}", "[request]"),
-        (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
-        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
-        (r"after [0-9.]+s", "after [span]"),
-        (r"within [0-9hms]+", "within [span]"),
-        (r"expired [0-9hms]+ ago", "expired [span] ago"),
-        (r"saved [0-9.]+ [kM]?B", "saved [size]"),
-        (r#""bytes":\d+"#, r#""bytes":[size]"#),
-    ] {
-        settings.add_filter(pattern, shown);
-    }
-    settings
-}
