@@ -2,8 +2,8 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{HeaderMap, RETRY_AFTER};
 
-/// A reset further away than this is read as something else than a span in seconds, such as an epoch.
-const LONGEST_RESET: u64 = 24 * 60 * 60;
+/// A wait beyond this is not meant as a span in seconds: an epoch, perhaps, or nonsense.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The service's own id of an exchange.
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
@@ -15,9 +15,12 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
 /// How long the service asks to wait: `Retry-After` in seconds or as a date, else, where `limited`, the seconds until
 /// the rate window starts anew.
 pub(super) fn wait(headers: &HeaderMap, limited: bool, now: SystemTime) -> Option<Duration> {
+    let plausible = |wait: &Duration| *wait <= LONGEST;
     text(headers, RETRY_AFTER.as_str())
         .and_then(|value| retry_after(value, now))
+        .filter(plausible)
         .or_else(|| limited.then(|| rate_limit_reset(headers)).flatten())
+        .filter(plausible)
 }
 
 fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
@@ -29,8 +32,8 @@ fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 }
 
 fn rate_limit_reset(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = text(headers, "x-ratelimit-reset")?.parse().ok()?;
-    (seconds <= LONGEST_RESET).then(|| Duration::from_secs(seconds))
+    let seconds = text(headers, "x-ratelimit-reset")?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -74,6 +77,7 @@ mod tests {
             (&[("x-ratelimit-reset", "60")], true, Some(60)),
             (&[("x-ratelimit-reset", "60")], false, None),
             (&[("x-ratelimit-reset", "1761445403")], true, None),
+            (&[("retry-after", "18446744073709551615")], true, None),
         ];
         for (headers, limited, seconds) in cases {
             let map = headers

@@ -7,7 +7,6 @@ mod outcome;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Method;
@@ -47,12 +46,10 @@ pub(crate) struct Exchange {
 }
 
 /// What sets one exchange apart from others.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Options {
     /// Attempts after the first; the client's own setting if `None`.
     pub(crate) retries: Option<u32>,
-    /// No attempt starts and no wait ends after this.
-    pub(crate) deadline: Option<Instant>,
     /// A body that takes the place of the typed one.
     pub(crate) body: Option<Bytes>,
 }
@@ -143,8 +140,7 @@ impl Exchange {
             self.note(effect, &outcome);
             let wait = (attempt <= retries)
                 .then(|| outcome.wait_before_retry(effect, &mut backoff, &self.session))
-                .flatten()
-                .filter(|wait| self.fits(*wait));
+                .flatten();
             let (Some(wait), Some(again)) = (wait, spare) else {
                 self.conclude(effect, operation, attempt, &outcome);
                 return outcome.into_response();
@@ -169,12 +165,6 @@ impl Exchange {
             );
             *request.body_mut() = Some(body.clone().into());
         }
-    }
-
-    fn fits(&self, wait: Duration) -> bool {
-        self.options
-            .deadline
-            .is_none_or(|deadline| self.session.clock.now() + wait < deadline)
     }
 
     fn note(&self, effect: Effect, outcome: &Outcome) {
@@ -204,7 +194,7 @@ impl Transport for Exchange {
 impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exchange")
-            .field("deadline", &self.options.deadline)
+            .field("retries", &self.options.retries)
             .finish_non_exhaustive()
     }
 }
