@@ -1,4 +1,3 @@
-use std::env;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,8 +9,6 @@ use crate::choice::one_of;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::{report, span};
-
-const BASE_URL_VARIABLE: &str = "KLING_OMNI_BASE_URL";
 
 /// How long a task takes in the sandbox that `--sandbox` starts.
 const SANDBOX_TASK_TIME: Duration = Duration::from_secs(3);
@@ -89,8 +86,6 @@ impl ConnectArgs {
         if let Some(url) = &self.base_url {
             builder = builder.base_url(url);
             options.push_str(&format!(" --base-url {}", quoted(url)));
-        } else if let Some(url) = variable(BASE_URL_VARIABLE) {
-            builder = builder.base_url(url);
         }
         Ok(Connection {
             client: builder.build()?,
@@ -101,26 +96,13 @@ impl ConnectArgs {
 
     /// Takes the key from the environment: that of the chosen host if it is set, else whichever is.
     fn with_key(&self) -> Result<ClientBuilder, Failure> {
-        let own = self
-            .host
-            .and_then(|host| Some((host.key_variable(), variable(host.key_variable())?)));
-        let builder = match own {
-            None => ClientBuilder::from_env().map_err(Failure::from),
-            Some((name, key)) => match ApiKey::new(key) {
-                Ok(key) => Ok(Client::builder().api_key(key)),
-                Err(error) => {
-                    let message = format!("{name}: {}", error.summary());
-                    Err(Failure::from(error).with_message(message))
-                }
-            },
+        let own = match self.host {
+            Some(host) => ClientBuilder::from_env_for(host).transpose(),
+            None => None,
         };
-        builder.map_err(|failure| failure.with_exit(Exit::Access))
+        let builder = own.unwrap_or_else(ClientBuilder::from_env);
+        builder.map_err(|error| Failure::from(error).with_exit(Exit::Access))
     }
-}
-
-/// An environment variable that is set, and to more than nothing.
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 impl Connection {

@@ -76,38 +76,46 @@ impl ClientBuilder {
     /// [`ErrorKind::Configuration`] if no variable holds a usable key.
     pub fn from_env() -> Result<Self> {
         for host in Host::ALL {
-            let variable = host.key_variable();
-            let Some(key) = env::var_os(variable).filter(|key| !key.is_empty()) else {
-                continue;
-            };
-            let key = key
-                .into_string()
-                .map_err(|_| Error::new(ErrorKind::Configuration, "the API key is no text"))
-                .and_then(ApiKey::new)
-                .map_err(|error| {
-                    Error::new(
-                        ErrorKind::Configuration,
-                        format!("{variable}: {}", error.summary()),
-                    )
-                    .with_advice("set it to the key as the developer dashboard shows it")
-                })?;
-            let mut builder = Self::default().api_key(key).host(*host);
-            if let Ok(url) = env::var(BASE_URL_VARIABLE)
-                && !url.is_empty()
-            {
-                builder = builder.base_url(url);
+            if let Some(builder) = Self::from_env_for(*host)? {
+                return Ok(builder);
             }
-            return Ok(builder);
         }
-        let variables = Host::ALL.iter().map(|host| host.key_variable());
+        let variables: Vec<_> = Host::ALL.iter().map(|host| host.key_variable()).collect();
         Err(Error::new(
             ErrorKind::Configuration,
             "there is no API key in the environment",
         )
-        .with_advice(format!(
-            "set {}",
-            variables.collect::<Vec<_>>().join(" or ")
-        )))
+        .with_advice(format!("set {}", variables.join(" or "))))
+    }
+
+    /// Takes the key of one host, and the base URL, from the environment; `None` if there is no such key.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if the variable holds something that is no key.
+    pub fn from_env_for(host: Host) -> Result<Option<Self>> {
+        let variable = host.key_variable();
+        let Some(key) = env::var_os(variable).filter(|key| !key.is_empty()) else {
+            return Ok(None);
+        };
+        let key = key
+            .into_string()
+            .map_err(|_| Error::new(ErrorKind::Configuration, "the API key is no text"))
+            .and_then(ApiKey::new)
+            .map_err(|error| {
+                let advice = error
+                    .advice()
+                    .unwrap_or("set it to the key as the developer dashboard shows it");
+                let summary = format!("{variable}: {}", error.summary());
+                Error::new(ErrorKind::Configuration, summary).with_advice(advice)
+            })?;
+        let mut builder = Self::default().api_key(key).host(host);
+        if let Ok(url) = env::var(BASE_URL_VARIABLE)
+            && !url.is_empty()
+        {
+            builder = builder.base_url(url);
+        }
+        Ok(Some(builder))
     }
 
     /// The API key. Required.

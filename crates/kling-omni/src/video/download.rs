@@ -92,10 +92,7 @@ fn refused(video: &Video, status: http::StatusCode) -> Error {
     let (kind, what, advice) = match status.as_u16() {
         403 | 404 | 410 if expired => (
             ErrorKind::Expired,
-            format!(
-                "the result URL has expired {}",
-                ago(video.expires_at(), now)
-            ),
+            format!("the result URL expired {}", ago(video.expires_at(), now)),
             "results are kept for an hour; read the task again for a fresh URL, if the service gives one",
         ),
         403 | 404 | 410 => (

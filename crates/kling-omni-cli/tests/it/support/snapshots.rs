@@ -42,7 +42,7 @@ fn redacted() -> insta::Settings {
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
         (r"after [0-9.]+s", "after [span]"),
         (r"within [0-9hms]+", "within [span]"),
-        (r"expired [0-9hms]+ ago", "expired [span] ago"),
+        (r"expired [0-9][0-9hms ]* ago", "expired [span] ago"),
         (r"saved [0-9.]+ [kM]?B", "saved [size]"),
         (r#""bytes":\d+"#, r#""bytes":[size]"#),
     ] {
