@@ -37,6 +37,13 @@ fn validation() {
                 .webhook_url("https://"),
         ),
         (
+            "URLs without a host",
+            puppet()
+                .reference_video("https:/example.com/dance.mp4")
+                .start_frame("http:example.com/stage.png")
+                .webhook_url("http:///hook"),
+        ),
+        (
             "URLs that need escaping",
             puppet()
                 .reference_video("https://example.com/my dance.mp4?token=secret")

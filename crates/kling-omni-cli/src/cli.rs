@@ -7,7 +7,6 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use kling_omni::Charged;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -21,7 +20,7 @@ use crate::report::Style;
 #[derive(Debug, Parser)]
 #[command(name = "kling-omni", version, max_term_width = 100, after_help = after_help())]
 pub(crate) struct Cli {
-    /// Log to stderr what is sent and what comes back, but never a key; twice for each attempt
+    /// Log to stderr what is sent and what comes back, but never a key; -vv adds each attempt
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
 
@@ -127,7 +126,6 @@ fn log(verbose: u8) {
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(stderr)
         .with_ansi(colours)
-        .with_span_events(FmtSpan::CLOSE)
         .with_timer(tracing_subscriber::fmt::time::uptime());
     tracing_subscriber::registry()
         .with(lines)

@@ -125,7 +125,8 @@ impl Connection {
         let client = Client::builder()
             .api_key(ApiKey::new(sandbox.api_key())?)
             .base_url(sandbox.base_url())
-            .http_client(http)
+            .http_client(http.clone())
+            .download_client(http)
             .build()?;
         report::say("sandbox: this process plays the service; no network, no charge");
         Ok(Self {

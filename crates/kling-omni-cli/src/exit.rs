@@ -40,7 +40,7 @@ impl Exit {
             | ErrorKind::NotFound => Self::Usage,
             ErrorKind::Authentication | ErrorKind::Permission => Self::Access,
             ErrorKind::TaskFailed | ErrorKind::EmptyResult | ErrorKind::Expired => Self::NoVideo,
-            ErrorKind::Timeout => Self::Unfinished,
+            ErrorKind::Timeout | ErrorKind::NotFinished => Self::Unfinished,
             ErrorKind::RateLimited
             | ErrorKind::Server
             | ErrorKind::Transport
@@ -122,6 +122,7 @@ mod tests {
             (ErrorKind::EmptyResult, 4),
             (ErrorKind::Expired, 4),
             (ErrorKind::Timeout, 5),
+            (ErrorKind::NotFinished, 5),
             (ErrorKind::RateLimited, 6),
             (ErrorKind::Server, 6),
             (ErrorKind::Transport, 6),

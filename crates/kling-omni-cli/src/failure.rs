@@ -188,6 +188,11 @@ struct Envelope<'a> {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let message = match rules_broken(error.findings()) {
+            // There was an answer, so something was sent: the older route is gone, and its successor is stricter.
+            Some(_) if error.status().is_some() => {
+                let first = error.summary().split('\n').next().unwrap_or_default();
+                first.trim_end_matches(':').to_owned()
+            }
             Some(message) => message,
             None => error.summary().to_owned(),
         };

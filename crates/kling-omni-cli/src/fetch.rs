@@ -85,7 +85,7 @@ impl Fetch<'_> {
             };
             match update {
                 Some(Ok(Update::Status(state))) => self.progress.status(&state),
-                Some(Ok(Update::PollFailed(why))) => self.progress.no_news(&why),
+                Some(Ok(Update::PollFailed { why, .. })) => self.progress.no_news(&why),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(self.explain(error)),
                 None => break,

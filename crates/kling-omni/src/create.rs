@@ -62,11 +62,11 @@ impl Create {
             .route
             .plan(self.payload.tier(), self.session.is_successor_only());
         let mut routes = plan.iter().copied().peekable();
-        let mut gone = false;
+        let mut gone: Option<Error> = None;
         while let Some(route) = routes.next() {
             match self.send(route).await {
                 Ok(task) => {
-                    if gone {
+                    if gone.is_some() {
                         self.session.remember_successor_only();
                     }
                     return Ok(task);
@@ -74,9 +74,9 @@ impl Create {
                 // A route that does not exist has made no task, so the next one may be asked.
                 Err(error) if error.kind() == ErrorKind::NotFound && routes.peek().is_some() => {
                     tracing::info!(%route, %error, "the route is gone, trying its successor");
-                    gone = true;
+                    gone = Some(error);
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(after(gone, error)),
             }
         }
         Err(Error::new(
@@ -89,7 +89,7 @@ impl Create {
         let (body, replacement) = match &self.payload {
             Payload::Checked(request) => {
                 request.check_for(route)?;
-                (wire::Body::of(request), None)
+                (wire::Body::of(request)?, None)
             }
             Payload::Unchecked { body, .. } => {
                 (wire::Body::default(), Some(Bytes::from(body.to_string())))
@@ -107,6 +107,16 @@ impl Create {
             state,
             exchange.request_id(),
         ))
+    }
+}
+
+/// An error of the successor that came about only because the older route is gone.
+fn after(gone: Option<Error>, error: Error) -> Error {
+    match gone {
+        Some(gone) if error.kind() == ErrorKind::Validation => error
+            .with_status_of(&gone)
+            .after("the older route does not exist any more, and the rules of its successor count"),
+        _ => error,
     }
 }
 

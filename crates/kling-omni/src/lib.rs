@@ -37,6 +37,9 @@ pub use state::{TaskState, TaskStatus, TaskSummary};
 pub use task::{PollSchedule, Task, Update, Updates, Wait};
 pub use video::{Download, Save, Saved, Video};
 
+/// The HTTP stack, in the version that [`ClientBuilder::http_client`] takes.
+pub use reqwest;
+
 /// The generated client and its types, for what the rest of this crate does not cover.
 ///
 /// They follow the API's document and change with it. [`Client::raw`] gives a client that is ready to use.

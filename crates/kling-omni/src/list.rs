@@ -19,6 +19,10 @@ use crate::wire;
 /// Tasks of both tiers are listed together. Whether tasks of the older creating route are among them is the service's
 /// decision.
 ///
+/// # Errors
+///
+/// [`ErrorKind::Validation`] for a page or a size out of range, and what can go wrong with any request.
+///
 /// ```no_run
 /// # async fn example(client: kling_omni::Client) -> kling_omni::Result<()> {
 /// for task in client.list().page_size(50).await? {
@@ -43,9 +47,9 @@ impl List {
         }
     }
 
-    /// Number of the page, from 1, which is also the default.
+    /// Number of the page.
     ///
-    /// Limits: [`PAGE`].
+    /// Limits and default: [`PAGE`].
     pub fn page(mut self, page: u32) -> Self {
         self.page = Some(page);
         self
@@ -64,10 +68,9 @@ impl List {
         let page_size = checked(&PAGE_SIZE, self.page_size)?;
         let exchange = Exchange::new(self.session, Options::default());
         match wire::list(&exchange, page, page_size).await {
-            // An account without tasks is answered like this instead of with an empty list.
-            Err(error) if error.kind() == ErrorKind::NotFound && error.status() == Some(404) => {
-                Ok(Vec::new())
-            }
+            // An account without tasks is answered like this instead of with an empty list. A 404 in other words may
+            // come from anyone on the way, and an empty list would invite a second payment.
+            Err(error) if error.status() == Some(404) && error.has_words() => Ok(Vec::new()),
             answer => answer,
         }
     }

@@ -33,7 +33,7 @@ fn bare_text(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     const LONGEST: usize = 60;
     let end = text.find(['?', '#']).unwrap_or(text.len());
     let start: String = text[..end].chars().take(LONGEST).collect();
-    if start.contains('@') {
+    if text.contains('@') {
         return write!(f, "a text of {} characters", text.chars().count());
     }
     write!(f, "{start:?}")?;
@@ -50,7 +50,7 @@ pub(crate) fn quote(text: &str, key: &str) -> String {
     } else {
         text.replace(key, "[key]")
     };
-    let text = without_tokens(&text);
+    let text = without_tokens(&without_queries(&text));
     let mut shown: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
@@ -60,6 +60,28 @@ pub(crate) fn quote(text: &str, key: &str) -> String {
         shown.push('…');
     }
     shown.trim().to_owned()
+}
+
+/// Where a URL in running text ends.
+fn ends_url(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | ')' | ',')
+}
+
+/// Cuts every URL in a text down to what may be shown of it.
+fn without_queries(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for piece in text.split_inclusive(ends_url) {
+        let word = piece.trim_end_matches(ends_url);
+        match word.find("http://").or_else(|| word.find("https://")) {
+            Some(start) => {
+                shown.push_str(&word[..start]);
+                shown.push_str(&BareUrl(&word[start..]).to_string());
+            }
+            None => shown.push_str(word),
+        }
+        shown.push_str(&piece[word.len()..]);
+    }
+    shown
 }
 
 fn without_tokens(text: &str) -> String {
@@ -73,7 +95,7 @@ fn without_tokens(text: &str) -> String {
     {
         let secret = &rest[at + mark.len()..];
         let end = secret
-            .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '&' | '<' | '>' | ')'))
+            .find(|c: char| ends_url(c) || c == '&')
             .unwrap_or(secret.len());
         shown.push_str(&rest[..at + mark.len()]);
         shown.push('…');
@@ -94,8 +116,13 @@ mod tests {
             ("bad key k-123 given", "bad key [key] given"),
             (
                 "see https://h/x.mp4?token=exp=1~hmac=ff end",
-                "see https://h/x.mp4?token=… end",
+                "see https://h/x.mp4?… end",
             ),
+            (
+                "invalid \"https://me:pw@b.example/k?X-Amz-Signature=ff&a=b\", sorry",
+                "invalid \"https://b.example/k?…\", sorry",
+            ),
+            ("token=ff and more", "token=… and more"),
             ("hmac=ff\"", "hmac=…\""),
             ("a\u{1b}[31m\r\nb", "a [31m  b"),
         ] {
@@ -115,6 +142,7 @@ mod tests {
             ("not a url", "\"not a url\""),
             ("h.example/x?token=y", "\"h.example/x\"…"),
             ("me:secret@h.example", "a text of 19 characters"),
+            ("https://me:sec?ret@h", "a text of 20 characters"),
         ] {
             assert_eq!(BareUrl(url).to_string(), shown);
         }

@@ -3,14 +3,17 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::redact::BareUrl;
+use crate::redact::{BareUrl, quote};
 
-/// Whether a text can be the id of a task. The status route would read an empty one as the list, and dots as another
-/// path; and ids are shown on terminals.
+/// Whether a text can be the id of a task. The status route would read an empty one as the list, and dots and slashes of
+/// either kind as another path; and ids are shown on terminals.
 pub(crate) fn is_task_id(text: &str) -> bool {
-    !matches!(text, "" | "." | "..") && text.chars().all(|c| c.is_ascii_graphic() && c != '/')
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
 }
 
 /// Where a task stands.
@@ -52,7 +55,7 @@ impl fmt::Display for TaskStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // An unknown value is the service's text, and goes to terminals and logs.
         match self {
-            Self::Unknown(value) => f.write_str(&crate::redact::quote(value, "")),
+            Self::Unknown(value) => f.write_str(&quote(value, "")),
             known => f.write_str(known.as_str()),
         }
     }
@@ -78,6 +81,11 @@ impl From<TaskStatus> for String {
     }
 }
 
+/// The service may send null for "nothing".
+fn list_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
 /// What the service said about a task at one moment.
 ///
 /// Serialises as the service writes it. `Debug` leaves the tokens out of result URLs.
@@ -87,7 +95,7 @@ pub struct TaskState {
     #[serde(rename = "task_id")]
     id: String,
     status: TaskStatus,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list_or_null")]
     generated: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -141,7 +149,10 @@ impl fmt::Debug for TaskState {
             .field("id", &self.id)
             .field("status", &self.status)
             .field("generated", &generated)
-            .field("error", &self.error)
+            .field(
+                "error",
+                &self.error.as_deref().map(|error| quote(error, "")),
+            )
             .finish()
     }
 }

@@ -18,18 +18,23 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    pub(crate) fn of(request: &VideoReference) -> Self {
+    /// # Errors
+    ///
+    /// A duration that the document does not have. Validation refuses it before; left out, it would be paid for as the
+    /// default.
+    pub(crate) fn of(request: &VideoReference) -> Result<Self> {
         let fields = request.fields().clone();
-        let duration = fields
-            .duration
-            .and_then(|seconds| seconds.to_string().parse().ok());
-        Self { fields, duration }
+        let duration = fields.duration.map(|seconds| seconds.to_string().parse());
+        let duration = duration
+            .transpose()
+            .map_err(|error| Error::new(ErrorKind::Validation, format!("duration: {error}")))?;
+        Ok(Self { fields, duration })
     }
 
     fn into_video_reference(self) -> types::VideoReferenceRequest {
         types::VideoReferenceRequest {
             aspect_ratio: self.fields.aspect_ratio.map(|ratio| ratio.to_wire()),
-            cfg_scale: self.fields.cfg_scale.map(|scale| scale as f32),
+            cfg_scale: self.fields.cfg_scale.map(wire_scale),
             duration: self.duration,
             image_url: self.fields.image_url,
             negative_prompt: self.fields.negative_prompt,
@@ -42,7 +47,7 @@ impl Body {
     fn into_reference_to_video(self) -> types::ReferenceToVideoRequest {
         types::ReferenceToVideoRequest {
             aspect_ratio: self.fields.aspect_ratio.map(|ratio| ratio.to_wire()),
-            cfg_scale: self.fields.cfg_scale.map(|scale| scale as f32),
+            cfg_scale: self.fields.cfg_scale.map(wire_scale),
             duration: self.duration,
             image_url: self.fields.image_url,
             negative_prompt: self.fields.negative_prompt,
@@ -51,6 +56,11 @@ impl Body {
             webhook_url: self.fields.webhook_url,
         }
     }
+}
+
+/// The document has the narrower type. Minus zero is zero, and reads better so.
+fn wire_scale(scale: f64) -> f32 {
+    scale as f32 + 0.0
 }
 
 /// Creates a task on `route`.
@@ -154,6 +164,6 @@ fn status(status: enums::TaskStatus) -> TaskStatus {
         enums::TaskStatus::InProgress => TaskStatus::InProgress,
         enums::TaskStatus::Completed => TaskStatus::Completed,
         enums::TaskStatus::Failed => TaskStatus::Failed,
-        other => TaskStatus::Unknown(other.as_str().to_owned()),
+        enums::TaskStatus::Unknown(value) => TaskStatus::Unknown(value),
     }
 }

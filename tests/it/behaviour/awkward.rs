@@ -425,7 +425,7 @@ async fn waits_follow_what_the_service_asks_for() {
 
 #[tokio::test]
 async fn a_task_without_an_id_is_never_taken_for_one() {
-    for id in ["", "..", "a/b", "a\u{1b}[31m"] {
+    for id in ["", "..", "a/b", "a\\b", "a\u{1b}[31m"] {
         let fake = Fake::start(vec![Reply::json(200, &task(id, "CREATED", &[]))]).await;
         let clock = VirtualClock::new();
         let client = client(fake.base_url(), &clock).build().unwrap();

@@ -227,3 +227,53 @@ async fn one_create_is_one_charge_and_the_task_says_what_is_known() {
         task.id()
     );
 }
+
+#[tokio::test]
+async fn an_id_in_an_odd_answer_is_not_lost() {
+    for (status, body, known) in [
+        (201, task("a", "CREATED", &[]), true),
+        (202, task("a", "CREATED", &[]), true),
+        (
+            200,
+            r#"{"data":{"task_id":"a","status":"CREATED","error":{"code":1}}}"#.to_owned(),
+            false,
+        ),
+        (200, r#"{"data":{"task_id":"a"}}"#.to_owned(), false),
+        (
+            200,
+            r#"{"task_id":"a","status":"CREATED"}"#.to_owned(),
+            false,
+        ),
+    ] {
+        let fake = Fake::start(vec![Reply::json(status, &body)]).await;
+        let clock = VirtualClock::new();
+        let client = client(fake.base_url(), &clock).build().unwrap();
+        match client.create(puppet().build().unwrap()).await {
+            Ok(task) => assert!(known && task.id() == "a", "{body}"),
+            Err(error) => {
+                assert!(!known, "{body}: {error}");
+                assert_eq!(error.task_id(), Some("a"), "{body}");
+                assert_eq!(error.charged(), Charged::Yes, "{body}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_the_successor_refuses_is_told_why() {
+    let fake = Fake::start(vec![Reply::http(410, &[], "")]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock).build().unwrap();
+    let request = kling_omni::VideoReference::builder().prompt("A slow river");
+    let request = request.build().unwrap();
+    assert_eq!(request.warnings()[0].code(), FindingCode::SuccessorRefuses);
+    let error = client.create(request).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Validation);
+    assert_eq!(error.status(), Some(410));
+    assert!(
+        error
+            .to_string()
+            .starts_with("the older route does not exist"),
+        "{error}"
+    );
+}

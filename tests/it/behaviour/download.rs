@@ -144,6 +144,11 @@ async fn a_bad_download_leaves_nothing_behind() {
         ),
         ("gone", Some(Reply::http(404, &[], "")), ErrorKind::Expired),
         (
+            "a part",
+            Some(Reply::http(206, &[], MP4)),
+            ErrorKind::UnexpectedResponse,
+        ),
+        (
             "broken host",
             Some(Reply::http(500, &[], "")),
             ErrorKind::Transport,
@@ -211,6 +216,10 @@ async fn an_existing_file_is_left_alone_unless_asked() {
         .await
         .unwrap_err();
     assert_eq!(nowhere.kind(), ErrorKind::File);
+    for odd in ["", "new/"] {
+        let error = video.save(odd).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::File, "{odd:?}");
+    }
     let a_folder = video.save(folder.path()).overwrite(true).await.unwrap_err();
     assert_eq!(a_folder.kind(), ErrorKind::File);
     assert_eq!(entries(folder.path()), ["clip.mp4"]);

@@ -1,4 +1,5 @@
 use kling_omni::{Charged, ErrorKind};
+use kling_omni_tests::fake::{Fake, Reply};
 use kling_omni_tests::virtual_clock::VirtualClock;
 
 use super::{client, puppet, sandbox};
@@ -50,4 +51,18 @@ async fn a_page_out_of_range_is_refused_before_it_is_asked_for() {
         assert_eq!(error.charged(), Charged::No);
     }
     assert!(sandbox.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_404_of_somebody_else_is_no_empty_list() {
+    for (reply, empty) in [
+        (Reply::json(404, r#"{"message":"Tasks not found"}"#), true),
+        (Reply::http(404, &[], "<html>nginx</html>"), false),
+        (Reply::http(404, &[], ""), false),
+    ] {
+        let fake = Fake::start(vec![reply]).await;
+        let clock = VirtualClock::new();
+        let client = client(fake.base_url(), &clock).build().unwrap();
+        assert_eq!(client.list().await.is_ok(), empty);
+    }
 }

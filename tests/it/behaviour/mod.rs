@@ -4,6 +4,7 @@ mod awkward;
 mod create;
 mod download;
 mod list;
+mod own_client;
 mod secrets;
 mod status;
 mod wait;

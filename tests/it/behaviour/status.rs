@@ -78,16 +78,20 @@ async fn ids_that_are_none_are_refused_without_asking() {
     let fake = Fake::start(vec![found()]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock).build().unwrap();
-    for id in ["", " ", ".", "..", "a/b", "a b", "ä", "a\n"] {
+    for id in [
+        "",
+        " ",
+        ".",
+        "..",
+        "a/b",
+        "..\\..\\admin",
+        "a b",
+        "ä",
+        "a\n",
+        "a?b=c#d%2f",
+    ] {
         let error = client.task(id).refresh().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Validation, "{id:?}");
     }
     assert!(fake.asked().is_empty());
-    let odd = client.task("a?b=c#d%2f").refresh().await.unwrap_err();
-    assert_eq!(
-        odd.kind(),
-        ErrorKind::UnexpectedResponse,
-        "the answer is about task a"
-    );
-    assert_eq!(fake.asked()[0].line, format!("{R4}%3Fb=c%23d%252f"));
 }

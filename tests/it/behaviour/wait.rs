@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use kling_omni::{Charged, ErrorKind, PollSchedule, TaskStatus, Update};
+use kling_omni::{Charged, ErrorKind, PollSchedule, TaskState, TaskStatus, Update};
 use kling_omni_tests::fake::{Fake, Reply};
 use kling_omni_tests::virtual_clock::VirtualClock;
 
@@ -87,7 +87,7 @@ async fn failed_polls_are_news_and_no_end() {
         .iter()
         .map(|update| match update {
             Ok(Update::Status(state)) => state.status().as_str().to_owned(),
-            Ok(Update::PollFailed(_)) => "failed".to_owned(),
+            Ok(Update::PollFailed { .. }) => "failed".to_owned(),
             other => format!("{other:?}"),
         })
         .collect();
@@ -254,4 +254,48 @@ async fn a_cancelled_wait_leaves_the_task_and_says_how_to_go_on() {
         error.to_string().contains("client.task(\"a\").wait()"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_task_that_has_ended_stays_so() {
+    let fake = Fake::start(vec![completed(), reply("IN_PROGRESS")]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock).build().unwrap();
+    let task = client.task("a");
+    task.refresh().await.unwrap();
+    task.refresh().await.unwrap();
+    assert_eq!(task.status(), Some(TaskStatus::Completed));
+    task.video().unwrap();
+}
+
+#[tokio::test]
+async fn an_empty_result_at_the_deadline_is_one() {
+    let fake = Fake::start(vec![reply("COMPLETED")]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock).build().unwrap();
+    let wait = client.task("a").wait().timeout(Duration::ZERO);
+    assert_eq!(wait.await.unwrap_err().kind(), ErrorKind::EmptyResult);
+}
+
+#[tokio::test]
+async fn one_odd_answer_is_passed_over_and_a_long_wait_is_cut() {
+    let fake = Fake::start(vec![
+        reply("IN_PROGRESS"),
+        Reply::json(200, "{}"),
+        Reply::http(429, &[("retry-after", "86400")], ""),
+        completed(),
+    ])
+    .await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock).build().unwrap();
+    client.task("a").wait().no_timeout().await.unwrap();
+    assert_eq!(*clock.sleeps().last().unwrap(), Duration::from_secs(120));
+}
+
+#[test]
+fn a_state_is_read_as_the_service_writes_it() {
+    let json = r#"{"task_id":"a","status":"QUEUED","generated":null,"has_nsfw":[false]}"#;
+    let state: TaskState = serde_json::from_str(json).unwrap();
+    assert_eq!(*state.status(), TaskStatus::Unknown("QUEUED".to_owned()));
+    assert!(state.generated().is_empty());
 }

@@ -53,7 +53,7 @@ pub(crate) struct GenerateArgs {
 const EXAMPLES: &str = "\
 Examples:
   Try it, without a key and at no cost:
-    kling-omni generate --sandbox -p 'A paper puppet dances' -d 5
+    kling-omni generate --sandbox -p 'The dancer of @Video1' --video https://example.com/dance.mp4
 
   A reference video that guides the motion:
     kling-omni generate -p 'The dancer of @Video1 as a paper puppet' \\

@@ -167,7 +167,7 @@ fn started(sandbox: &Sandbox, json: bool) -> Result<(), Failure> {
          webhook secret  {}\n\n\
          In another terminal:\n\n  \
          export KLING_OMNI_BASE_URL={url} {}={key}\n  \
-         kling-omni generate --prompt 'A paper puppet dances'\n",
+         kling-omni generate --prompt 'The dancer of @Video1' --video https://example.com/dance.mp4\n",
         sandbox.result_base_url(),
         sandbox.webhook_secret(),
         Host::default().key_variable(),

@@ -1,4 +1,5 @@
 use std::env;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use url::Url;
 use super::Client;
 use crate::clock::{Clock, TokioClock};
 use crate::error::{Error, ErrorKind, Result};
+use crate::redact::BareUrl;
 use crate::route::Route;
 use crate::session::{ApiKey, Host, Session};
 
@@ -30,7 +32,7 @@ const BASE_URL_VARIABLE: &str = "KLING_OMNI_BASE_URL";
 ///     .build()?;
 /// # Ok::<(), kling_omni::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct ClientBuilder {
     key: Option<ApiKey>,
@@ -45,6 +47,7 @@ pub struct ClientBuilder {
     largest_body: usize,
     user_agent: Option<String>,
     http: Option<reqwest::Client>,
+    downloads: Option<reqwest::Client>,
     clock: Arc<dyn Clock>,
 }
 
@@ -63,6 +66,7 @@ impl Default for ClientBuilder {
             largest_body: 1024 * 1024,
             user_agent: None,
             http: None,
+            downloads: None,
             clock: Arc::new(TokioClock),
         }
     }
@@ -109,13 +113,16 @@ impl ClientBuilder {
                 let summary = format!("{variable}: {}", error.summary());
                 Error::new(ErrorKind::Configuration, summary).with_advice(advice)
             })?;
-        let mut builder = Self::default().api_key(key).host(host);
-        if let Ok(url) = env::var(BASE_URL_VARIABLE)
-            && !url.is_empty()
-        {
-            builder = builder.base_url(url);
+        let builder = Self::default().api_key(key).host(host);
+        match env::var(BASE_URL_VARIABLE) {
+            Ok(url) if !url.is_empty() => Ok(Some(builder.base_url(url))),
+            // Passing over it would send a request meant for a sandbox to the service.
+            Err(env::VarError::NotUnicode(_)) => Err(Error::new(
+                ErrorKind::Configuration,
+                format!("{BASE_URL_VARIABLE} is no text"),
+            )),
+            _ => Ok(Some(builder)),
         }
-        Ok(Some(builder))
     }
 
     /// The API key. Required.
@@ -190,12 +197,22 @@ impl ClientBuilder {
         self
     }
 
-    /// A ready HTTP client to use for everything, with its own proxy, TLS and pool settings.
+    /// A ready HTTP client for requests to the service, with its own proxy, TLS and pool settings.
     ///
-    /// Build it with `redirect(reqwest::redirect::Policy::none())`: a client that follows redirects takes the API key
-    /// along to wherever it is sent. Answers that came by a redirect are refused either way.
+    /// Build it with `redirect(reqwest::redirect::Policy::none())` and `retry(reqwest::retry::never())`. A client that
+    /// follows redirects takes the API key along to wherever it is sent, and one that repeats requests by itself may pay
+    /// twice. Answers that came by a redirect are refused either way, and since nobody can tell what such a client has
+    /// sent before a connection failed, a create that ends so is never repeated and counts as
+    /// [`Charged::Unknown`](crate::Charged::Unknown).
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http = Some(client);
+        self
+    }
+
+    /// A ready HTTP client for fetching results, which live on other hosts. It must not have the API key among its
+    /// default headers. Default: one of our own, which follows a few redirects.
+    pub fn download_client(mut self, client: reqwest::Client) -> Self {
+        self.downloads = Some(client);
         self
     }
 
@@ -223,12 +240,14 @@ impl ClientBuilder {
         if base_url.starts_with("http:") && !is_loopback(&base_url) {
             tracing::warn!("the API key will cross the network unencrypted: the base URL is http");
         }
-        let (http, downloads) = match &self.http {
-            Some(client) => (client.clone(), client.clone()),
-            None => (
-                self.stack(redirect::Policy::none())?,
-                self.stack(redirect::Policy::limited(5))?,
-            ),
+        let http_is_ours = self.http.is_none();
+        let http = match &self.http {
+            Some(client) => client.clone(),
+            None => self.stack(redirect::Policy::none())?,
+        };
+        let downloads = match &self.downloads {
+            Some(client) => client.clone(),
+            None => self.stack(redirect::Policy::limited(5))?,
         };
         Ok(Client {
             session: Arc::new(Session {
@@ -237,6 +256,7 @@ impl ClientBuilder {
                 key_value: key.to_header()?,
                 key,
                 http,
+                http_is_ours,
                 downloads,
                 route: self.route,
                 retries: self.retries,
@@ -261,6 +281,8 @@ impl ClientBuilder {
             .user_agent(agent)
             .connect_timeout(self.connect_timeout)
             .redirect(redirects)
+            // Whether a request may be repeated is decided in one place, which sees each attempt.
+            .retry(reqwest::retry::never())
             .referer(false)
             .build()
             .map_err(|error| {
@@ -271,6 +293,19 @@ impl ClientBuilder {
                 .with_source(error.without_url())
                 .with_advice("a system without CA certificates is a common cause: install them")
             })
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let base_url = self.base_url.as_deref().map(|url| BareUrl(url).to_string());
+        f.debug_struct("ClientBuilder")
+            .field("key", &self.key)
+            .field("host", &self.host)
+            .field("base_url", &base_url)
+            .field("route", &self.route)
+            .field("retries", &self.retries)
+            .finish_non_exhaustive()
     }
 }
 

@@ -30,6 +30,8 @@ pub enum ErrorKind {
     Timeout,
     /// The wait was cancelled by you. The task goes on.
     Cancelled,
+    /// The task has not ended, as far as is known, so there is no result yet.
+    NotFinished,
     /// The task ended as `FAILED`.
     TaskFailed,
     /// The task ended as `COMPLETED` without a result.
@@ -47,7 +49,6 @@ pub enum ErrorKind {
 /// Whether money was spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(clippy::exhaustive_enums)]
 pub enum Charged {
     /// A paid task exists.
     Yes,

@@ -16,7 +16,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong, to which task, what it means for your money and what to do.
 ///
-/// Its `Display` is one sentence for people. For code, [`kind`](Error::kind) says which of a few cases it is, and the
+/// Its `Display` is for people; so is `Debug`, which a `main` that returns an error prints. For code, [`kind`](Error::kind) says which of a few cases it is, and the
 /// other methods carry the facts. Neither `Display` nor `Debug` ever shows an API key or the token of a result URL.
 ///
 /// ```
@@ -35,6 +35,8 @@ struct Facts {
     advice: Option<String>,
     charged: Charged,
     retryable: bool,
+    /// Whether the service said something in the form that its errors have.
+    has_words: bool,
     task_id: Option<String>,
     status: Option<StatusCode>,
     request_id: Option<String>,
@@ -68,6 +70,7 @@ impl Error {
             advice: None,
             charged: Charged::No,
             retryable: false,
+            has_words: false,
             task_id: None,
             status: None,
             request_id: None,
@@ -129,7 +132,7 @@ impl Error {
         &self.0.invalid_params
     }
 
-    /// What happened, without what it costs and what to do.
+    /// What happened; the advice stands beside it.
     pub fn summary(&self) -> &str {
         &self.0.summary
     }
@@ -144,6 +147,18 @@ impl Error {
         self
     }
 
+    /// Tells first what led to this.
+    pub(crate) fn after(mut self, what: &str) -> Self {
+        self.0.summary = format!("{what}; {}", self.0.summary);
+        self
+    }
+
+    pub(crate) fn with_status_of(mut self, other: &Self) -> Self {
+        self.0.status = other.0.status;
+        self.0.request_id = other.0.request_id.clone();
+        self
+    }
+
     pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
         self.0
             .summary
@@ -153,6 +168,16 @@ impl Error {
 
     pub(crate) fn with_charged(mut self, charged: Charged) -> Self {
         self.0.charged = charged;
+        self
+    }
+
+    /// Whether the error is in the service's own words, and not those of a proxy or a web server on the way.
+    pub(crate) fn has_words(&self) -> bool {
+        self.0.has_words
+    }
+
+    pub(crate) fn with_words(mut self, has_words: bool) -> Self {
+        self.0.has_words = has_words;
         self
     }
 
@@ -220,8 +245,9 @@ impl fmt::Display for Error {
             validation,
             ..
         } = &*self.0;
-        if let Some(validation) = validation {
-            return validation.fmt(f);
+        // The list of findings says what it costs.
+        if validation.is_some() {
+            return f.write_str(summary);
         }
         f.write_str(summary)?;
         if let Some(id) = request_id {
@@ -237,18 +263,16 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("summary", &self.0.summary)
-            .field("advice", &self.0.advice)
-            .field("charged", &self.0.charged)
-            .field("task_id", &self.0.task_id)
-            .field("status", &self.0.status)
-            .field("request_id", &self.0.request_id)
-            .field("retry_after", &self.0.retry_after)
-            .field("invalid_params", &self.0.invalid_params)
-            .field("source", &self.0.source)
-            .finish_non_exhaustive()
+        write!(f, "{:?}: {self}", self.0.kind)?;
+        if let Some(id) = self.task_id() {
+            write!(f, " (task {id})")?;
+        }
+        let mut cause = self.source();
+        while let Some(next) = cause {
+            write!(f, "; caused by: {next}")?;
+            cause = next.source();
+        }
+        Ok(())
     }
 }
 

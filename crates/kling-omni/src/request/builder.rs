@@ -128,7 +128,7 @@ impl VideoReferenceBuilder {
             tier: None,
             ..self.fields.clone()
         };
-        // Strings, numbers and enums of our own: nothing in it can fail to serialise.
+        // Strings, numbers and enums of our own: nothing in it can fail to serialise. JSON has no NaN, and null for it.
         serde_json::to_value(fields).unwrap_or_default()
     }
 }

@@ -6,11 +6,12 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::aspect_ratio::AspectRatio;
+use crate::redact::BareUrl;
 use crate::route::Tier;
 
 /// What a person asked for, not yet held against any rule. Named as on the wire, so that a request in a file is the
 /// body that the API documents. Null is read as "not set"; the schema has no word of it, since nobody should write it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
 #[schemars(
     rename = "VideoReference",
@@ -58,6 +59,24 @@ pub(crate) struct Fields {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Tier")]
     pub(crate) tier: Option<Tier>,
+}
+
+impl fmt::Debug for Fields {
+    /// URLs may carry tokens, and texts are long.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = |url: &Option<String>| url.as_deref().map(|url| BareUrl(url).to_string());
+        f.debug_struct("VideoReference")
+            .field("prompt", &self.prompt)
+            .field("video_url", &url(&self.video_url))
+            .field("image_url", &url(&self.image_url))
+            .field("duration", &self.duration)
+            .field("aspect_ratio", &self.aspect_ratio)
+            .field("cfg_scale", &self.cfg_scale)
+            .field("negative_prompt", &self.negative_prompt)
+            .field("webhook_url", &url(&self.webhook_url))
+            .field("tier", &self.tier)
+            .finish()
+    }
 }
 
 impl Serialize for Fields {
@@ -135,10 +154,13 @@ fn seconds_from_text_or_number<'de, D: Deserializer<'de>>(
     match Option::<Given>::deserialize(deserializer) {
         Ok(None) => Ok(None),
         Ok(Some(Given::Number(seconds))) => Ok(Some(seconds)),
-        Ok(Some(Given::Text(text))) => text
-            .parse()
-            .map(Some)
-            .map_err(|_| de::Error::custom("duration is not a whole number of seconds")),
+        // `+8` and `08` are numbers, and no duration that the service knows.
+        Ok(Some(Given::Text(text))) => match text.parse::<u32>() {
+            Ok(seconds) if seconds.to_string() == text => Ok(Some(seconds)),
+            _ => Err(de::Error::custom(
+                "duration is not a whole number of seconds",
+            )),
+        },
         Err(_) => Err(de::Error::custom(
             "duration is not a whole number of seconds",
         )),

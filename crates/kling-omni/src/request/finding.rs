@@ -91,7 +91,6 @@ fn label(field: &str) -> &str {
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[allow(clippy::exhaustive_enums)]
 pub enum Severity {
     /// The request breaks a rule of the API and is not sent.
     Error,
@@ -140,7 +139,7 @@ codes! {
     NotFinite = "not-finite", Error;
     /// A value is none of the allowed ones.
     NotAllowed = "not-allowed", Error;
-    /// A URL is not an absolute http or https URL.
+    /// A URL is not an absolute http or https URL, or has characters that a URL has to escape.
     NotAbsoluteUrl = "not-absolute-url", Error;
     /// The tier does not exist on the route that was chosen.
     TierNotOnRoute = "tier-not-on-route", Error;
@@ -150,8 +149,9 @@ codes! {
     ReferenceNotMentioned = "reference-not-mentioned", Warning;
     /// The prompt mentions a reference that does not exist, such as `@Video2`, or `@Video1` without a reference video.
     UnknownReference = "unknown-reference", Warning;
-    /// `cfg_scale` is above what the successor route takes, so the request cannot fall through to it.
-    AboveSuccessorMaximum = "above-successor-maximum", Warning;
+    /// The successor route refuses what the older one takes, so the request cannot fall through to it. The vendor's
+    /// newer documents leave the older route out.
+    SuccessorRefuses = "successor-refuses", Warning;
     /// A URL ends in a file extension that is none of the allowed formats.
     UnlikelyFormat = "unlikely-format", Warning;
     /// The shape is to follow the input, and there is no input to follow.
@@ -219,7 +219,7 @@ impl fmt::Display for ValidationError {
         let noun = if count == 1 { "finding" } else { "findings" };
         write!(
             f,
-            "the request was not sent and costs nothing, {count} {noun}:"
+            "the request was stopped before it could cost anything, {count} {noun}:"
         )?;
         for finding in &self.findings {
             let mark = match finding.severity {

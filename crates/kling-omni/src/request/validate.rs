@@ -1,5 +1,4 @@
-use kling_omni_api::limits::reference_to_video_request;
-use kling_omni_api::{Field, limits::video_reference_request};
+use kling_omni_api::Field;
 use url::Url;
 
 use super::aspect_ratio::AspectRatio;
@@ -53,7 +52,7 @@ fn check(rules: &Field, value: Option<Value<'_>>) -> Vec<Finding> {
             rules.name,
             None,
             Given::Nothing,
-            "is required on this route and is not set".to_owned(),
+            "is required and not set".to_owned(),
         )],
         None => Vec::new(),
         Some(Value::Text(text)) => check_text(rules, text),
@@ -111,9 +110,14 @@ fn url_problem(text: &str) -> Option<&'static str> {
     if !lenient {
         return Some("is no absolute http or https URL");
     }
-    fluent_uri::Uri::parse(text)
-        .is_err()
-        .then_some("has characters that a URL has to escape")
+    match fluent_uri::Uri::parse(text) {
+        Err(_) => Some("has characters that a URL has to escape"),
+        // The lenient parser reads a host into `https:/h` and `https:h`, too.
+        Ok(uri) if uri.authority().is_none_or(|host| host.host().is_empty()) => {
+            Some("has no // and host after its scheme")
+        }
+        Ok(_) => None,
+    }
 }
 
 fn check_number(rules: &Field, number: f64) -> Option<Finding> {
@@ -129,7 +133,7 @@ fn check_number(rules: &Field, number: f64) -> Option<Finding> {
             message,
         )
     } else if let Some(most) = rules.maximum.filter(|most| number > *most) {
-        let message = format!("is {number}, at most {most} is allowed on this route");
+        let message = format!("is {number}, at most {most} is allowed");
         (
             FindingCode::AboveMaximum,
             Some(Limit::AtMost(most)),
@@ -175,20 +179,8 @@ fn likely_mistakes(fields: &Fields, route: CreateRoute) -> Vec<Finding> {
             .iter()
             .filter_map(|rules| unlikely_format(rules, fields.value(rules.name)?)),
     );
-    let successor = reference_to_video_request::CFG_SCALE.maximum;
-    let here = video_reference_request::CFG_SCALE.maximum;
-    if let (Some(scale), Some(successor), Some(here)) = (fields.cfg_scale, successor, here)
-        && scale > successor
-        && scale <= here
-        && route == CreateRoute::VideoReferencePro
-    {
-        findings.push(Finding::new(
-            FindingCode::AboveSuccessorMaximum,
-            "cfg_scale",
-            Some(Limit::AtMost(successor)),
-            Given::Number(scale.to_string()),
-            format!("is {scale}; the successor route refuses more than {successor}"),
-        ));
+    if route == CreateRoute::VideoReferencePro {
+        findings.extend(refused_by_successor(fields));
     }
     if fields.aspect_ratio == Some(AspectRatio::Auto)
         && fields.video_url.is_none()
@@ -204,6 +196,26 @@ fn likely_mistakes(fields: &Fields, route: CreateRoute) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// What the older route takes and its successor does not.
+fn refused_by_successor(fields: &Fields) -> impl Iterator<Item = Finding> {
+    let here = against(fields, CreateRoute::VideoReferencePro);
+    against(fields, CreateRoute::ReferenceToVideoPro)
+        .into_iter()
+        .filter(move |finding| !here.iter().any(|known| known.field() == finding.field()))
+        .map(|finding| {
+            Finding::new(
+                FindingCode::SuccessorRefuses,
+                finding.field(),
+                finding.limit().cloned(),
+                finding.given().clone(),
+                format!(
+                    "would be refused by the older route's successor: {}",
+                    finding.message()
+                ),
+            )
+        })
 }
 
 fn prompt_mistakes(fields: &Fields, findings: &mut Vec<Finding>) {
@@ -231,6 +243,7 @@ fn prompt_mistakes(fields: &Fields, findings: &mut Vec<Finding>) {
         .into_iter()
         .filter(|mention| *mention != REFERENCE || fields.video_url.is_none())
         .collect();
+    unknown.sort_unstable();
     unknown.dedup();
     for mention in unknown {
         let message = if mention == REFERENCE {
@@ -246,21 +259,29 @@ fn prompt_mistakes(fields: &Fields, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Everything in the prompt that looks like a mention of a reference video, whatever its case.
+/// Everything in the prompt that looks like a mention of a reference video, whatever its case. A mention is a word of its
+/// own: `me@video.example` and `@Videography` are none.
 fn mentions(prompt: &str) -> Vec<&str> {
     const WORD: &str = "@video";
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let mut before = None;
     prompt
-        .match_indices('@')
-        .filter_map(|(at, _)| {
+        .char_indices()
+        .filter_map(|(at, c)| {
+            let alone = !before.replace(c).is_some_and(is_part);
             let rest = &prompt[at..];
             let word = rest.get(..WORD.len())?;
-            if !word.eq_ignore_ascii_case(WORD) {
+            if c != '@' || !alone || !word.eq_ignore_ascii_case(WORD) {
                 return None;
             }
-            let digits = rest[WORD.len()..]
-                .find(|c: char| !c.is_ascii_digit())
-                .unwrap_or(rest.len() - WORD.len());
-            Some(&rest[..WORD.len() + digits.min(9)])
+            let end = rest[1..]
+                .find(|c| !is_part(c))
+                .map_or(rest.len(), |end| end + 1);
+            let number = &rest[WORD.len()..end];
+            number
+                .chars()
+                .all(|c| c.is_ascii_digit())
+                .then(|| &rest[..end.min(WORD.len() + 9)])
         })
         .collect()
 }

@@ -22,6 +22,9 @@ pub(crate) struct Session {
     pub(crate) key_header: HeaderName,
     pub(crate) key_value: HeaderValue,
     pub(crate) http: reqwest::Client,
+    /// Whether `http` is of our making: follows no redirect and repeats nothing by itself, so that a failure to
+    /// connect means that nothing was sent.
+    pub(crate) http_is_ours: bool,
     /// Fetches results, which live on other hosts: never carries the key, and follows redirects.
     pub(crate) downloads: reqwest::Client,
     pub(crate) route: Route,

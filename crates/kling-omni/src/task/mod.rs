@@ -130,18 +130,18 @@ impl Task {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TaskFailed`] or [`ErrorKind::EmptyResult`] if it ended otherwise, and
-    /// [`ErrorKind::UnexpectedResponse`] if it has not ended or its result is no URL.
+    /// [`ErrorKind::TaskFailed`] or [`ErrorKind::EmptyResult`] if it ended otherwise, [`ErrorKind::NotFinished`] if it
+    /// has not ended as far as is known, and [`ErrorKind::UnexpectedResponse`] if its result is no URL.
     pub fn video(&self) -> Result<Video> {
         let state = self.known().state.clone();
         match state {
             Some(state) => Video::of(&self.session, &state),
-            None => Err(Error::new(
-                ErrorKind::UnexpectedResponse,
-                "the task has not been read yet",
-            )
-            .with_task_id(&self.id)
-            .with_advice("call `refresh` or `wait` first")),
+            None => Err(self
+                .concerning(Error::new(
+                    ErrorKind::NotFinished,
+                    format!("task {} has not been read yet", self.id),
+                ))
+                .with_advice("call `refresh` or `wait` first")),
         }
     }
 
@@ -158,26 +158,39 @@ impl Task {
             let exchange = Exchange::new(Arc::clone(&self.session), options.clone());
             match wire::read(&exchange, *route, &self.id).await {
                 Ok(state) => {
-                    let mut now = self.known();
-                    now.state = Some(state.clone());
-                    now.route = Some(*route);
+                    self.learn(&state, *route);
                     return Ok(state);
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     missing.get_or_insert(error);
                 }
-                Err(error) => return Err(self.concerning(error, &known)),
+                // A route that may not be asked does not have the task either.
+                Err(error) if error.kind() == ErrorKind::Permission && missing.is_some() => {}
+                Err(error) => return Err(self.concerning(error)),
             }
         }
         let error = missing.unwrap_or_else(|| Error::new(ErrorKind::NotFound, "no status route"));
-        Err(self.concerning(error, &known).with_advice(
+        Err(self.concerning(error).with_advice(
             "check the id, and that the key belongs to the account that created the task",
         ))
     }
 
-    /// Ties a failed read to the task, which was paid for if it is known to exist.
-    fn concerning(&self, error: Error, known: &Known) -> Error {
-        if known.state.is_some() {
+    /// Remembers what the service said. Answers may overtake each other, and a task that has ended stays so.
+    fn learn(&self, state: &TaskState, route: StatusRoute) {
+        let mut known = self.known();
+        known.route = Some(route);
+        let ended = known
+            .state
+            .as_ref()
+            .is_some_and(|known| known.status().is_terminal());
+        if !ended || state.status().is_terminal() {
+            known.state = Some(state.clone());
+        }
+    }
+
+    /// Ties an error to the task, which was paid for if it is known to exist.
+    fn concerning(&self, error: Error) -> Error {
+        if self.known().state.is_some() {
             error.with_task(&self.id)
         } else {
             error.with_task_id(&self.id).with_charged(Charged::Unknown)

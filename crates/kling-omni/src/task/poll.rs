@@ -5,9 +5,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::state::{TaskState, TaskStatus};
 use crate::transport::{Backoff, Options};
 
-/// How often in a row a task that is known to exist may be unknown to the service: fresh tasks can take a moment to
-/// become readable everywhere.
+/// How often in a row the service may answer what cannot be right: that it does not know a task that is known to
+/// exist, since fresh tasks can take a moment to become readable everywhere, or something that cannot be read.
 const MISSES_ALLOWED: u32 = 3;
+
+/// The least time for the look at the deadline, so that it has a chance.
+const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// The pause before a completed task without a result is read once more.
 const GRACE: Duration = Duration::from_secs(2);
@@ -78,6 +81,9 @@ impl Polling {
                     if last && matches!(self.stage, Stage::Polling(_)) {
                         self.stage = Stage::Expired;
                     }
+                    if last && self.has_ended() {
+                        self.stage = Stage::Ended;
+                    }
                     if answer.is_some() {
                         return answer;
                     }
@@ -94,10 +100,7 @@ impl Polling {
     /// Waits, but not beyond the deadline; says whether the deadline is now.
     async fn pause(&self, pause: Duration) -> bool {
         let clock = &self.task.session.clock;
-        let left = self
-            .timeout
-            .map(|timeout| timeout.saturating_sub(clock.now().duration_since(self.started)));
-        let (pause, last) = match left {
+        let (pause, last) = match self.left() {
             Some(left) if left <= pause => (left, true),
             _ => (pause, false),
         };
@@ -107,10 +110,26 @@ impl Polling {
         last
     }
 
+    /// The time until the deadline, if there is one.
+    fn left(&self) -> Option<Duration> {
+        let waited = self.task.session.clock.now().duration_since(self.started);
+        self.timeout.map(|timeout| timeout.saturating_sub(waited))
+    }
+
+    fn has_ended(&self) -> bool {
+        self.task
+            .status()
+            .is_some_and(|status| status.is_terminal())
+    }
+
     async fn poll(&mut self) -> Option<Result<Update>> {
+        let session = &self.task.session;
         let options = Options {
             // A failed poll is followed by the next poll, not by attempts of its own.
             retries: Some(0),
+            attempt_timeout: self
+                .left()
+                .map(|left| left.max(LAST_LOOK).min(session.attempt_timeout)),
             ..Options::default()
         };
         match self.task.read(options).await {
@@ -122,10 +141,15 @@ impl Polling {
             }
             Err(error) if self.is_passing(&error) => {
                 let pause = self.backoff.get_or_insert_default().next_pause();
+                // Results do not wait: a service that asks for hours is asked again before they expire.
                 let asked = error.retry_after().unwrap_or_default();
+                let asked = asked.min(self.task.session.longest_retry_wait);
                 self.stage = Stage::Polling(asked.max(pause).max(self.interval()));
                 tracing::debug!(task = self.task.id(), %error, "a poll failed");
-                let update = Update::PollFailed(error.summary().to_owned());
+                let update = Update::PollFailed {
+                    kind: error.kind(),
+                    why: error.summary().to_owned(),
+                };
                 self.failure = Some(error);
                 Some(Ok(update))
             }
@@ -139,14 +163,14 @@ impl Polling {
     /// Takes in what the service said and plans the next step; answers an update if the status has changed.
     fn learn(&mut self, state: TaskState) -> Option<Update> {
         let status = state.status().clone();
-        self.stage = match &status {
-            TaskStatus::Completed if state.generated().is_empty() && !self.graced => {
-                self.graced = true;
-                self.stage = Stage::Polling(GRACE);
-                return None;
-            }
-            status if status.is_terminal() => Stage::Ended,
-            _ => Stage::Polling(self.interval()),
+        let unfinished = status == TaskStatus::Completed && state.generated().is_empty();
+        self.stage = if unfinished && !self.graced {
+            self.graced = true;
+            Stage::Polling(GRACE)
+        } else if status.is_terminal() {
+            Stage::Ended
+        } else {
+            Stage::Polling(self.interval())
         };
         if self.reported.as_ref() == Some(&status) {
             return None;
@@ -166,7 +190,12 @@ impl Polling {
 
     /// Whether a failed poll says nothing about the next one.
     fn is_passing(&mut self, error: &Error) -> bool {
-        if error.kind() == ErrorKind::NotFound && self.task.state().is_some() {
+        let odd = match error.kind() {
+            ErrorKind::NotFound => self.task.state().is_some(),
+            ErrorKind::UnexpectedResponse => true,
+            _ => false,
+        };
+        if odd {
             self.misses += 1;
             return self.misses <= MISSES_ALLOWED;
         }
@@ -175,7 +204,7 @@ impl Polling {
 
     fn timed_out(&mut self) -> Error {
         let id = self.task.id();
-        let waited = self.timeout.unwrap_or_default().as_secs();
+        let waited = self.timeout.unwrap_or_default().as_secs_f64();
         let standing = match self.task.status() {
             Some(status) => format!("is {status}"),
             None => "has not been heard of".to_owned(),
@@ -184,18 +213,13 @@ impl Polling {
         if let Some(failure) = &self.failure {
             summary.push_str(&format!(", the last poll failed: {}", failure.summary()));
         }
-        let error = Error::new(ErrorKind::Timeout, summary)
-        .with_retryable(true)
-        .with_advice(format!(
-            "the task goes on: wait again with `client.task(\"{id}\").wait()`, do not create it again"
-        ));
-        let error = if self.task.status().is_some() {
-            error.with_task(id)
-        } else {
-            error
-                .with_task_id(id)
-                .with_charged(crate::error::Charged::Unknown)
-        };
+        let error = self
+            .task
+            .concerning(Error::new(ErrorKind::Timeout, summary))
+            .with_retryable(true)
+            .with_advice(format!(
+                "the task goes on: wait again with `client.task(\"{id}\").wait()`, do not create it again"
+            ));
         match self.failure.take() {
             Some(failure) => error.with_source(failure),
             None => error,

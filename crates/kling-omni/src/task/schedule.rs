@@ -47,7 +47,9 @@ impl PollSchedule {
         let steps = i32::try_from(poll).unwrap_or(i32::MAX);
         let seconds = self.first.as_secs_f64() * self.growth.powi(steps);
         let seconds = seconds.min(self.longest.as_secs_f64());
-        Duration::from_secs_f64(seconds * (0.9 + 0.2 * jitter))
+        Duration::try_from_secs_f64(seconds * (0.9 + 0.2 * jitter))
+            .unwrap_or(self.longest)
+            .max(Self::SHORTEST)
     }
 }
 
@@ -80,8 +82,11 @@ mod tests {
         for schedule in [
             PollSchedule::fixed(Duration::ZERO),
             PollSchedule::growing(Duration::ZERO, f64::NAN, Duration::ZERO),
+            PollSchedule::growing(Duration::MAX, f64::MAX, Duration::MAX),
         ] {
-            assert!(schedule.interval(7, 0.5) >= PollSchedule::SHORTEST);
+            for jitter in [0.0, 0.5, 1.0] {
+                assert!(schedule.interval(7, jitter) >= PollSchedule::SHORTEST);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use futures_core::Stream;
 use futures_util::stream;
 
 use super::poll::Polling;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::state::TaskState;
 
 /// Something learnt about a task, passed on as soon as it is learnt.
@@ -15,9 +15,14 @@ use crate::state::TaskState;
 pub enum Update {
     /// The status has changed; the first update carries the status found first.
     Status(TaskState),
-    /// The service could not be asked this time, for the reason given. Says nothing about the task, and polling goes
-    /// on.
-    PollFailed(String),
+    /// The service could not be asked this time. Says nothing about the task, and polling goes on.
+    #[non_exhaustive]
+    PollFailed {
+        /// What kind of failure it was.
+        kind: ErrorKind,
+        /// The failure in words.
+        why: String,
+    },
 }
 
 /// A task's updates, as a stream.
@@ -34,7 +39,7 @@ pub enum Update {
 /// while let Some(update) = updates.try_next().await? {
 ///     match update {
 ///         Update::Status(state) => println!("{}", state.status()),
-///         Update::PollFailed(why) => println!("no news: {why}"),
+///         Update::PollFailed { why, .. } => println!("no news: {why}"),
 ///         _ => {}
 ///     }
 /// }

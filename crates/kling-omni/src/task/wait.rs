@@ -24,7 +24,8 @@ type Cancel = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// * the service could not be asked, and asking again will not help, such as with a refused key.
 ///
 /// A poll that fails for a passing reason ends nothing, and neither does a status that this version does not know:
-/// both are polled on until the timeout.
+/// both are polled on until the timeout. An answer that cannot be right, such as "not found" for a task that was found
+/// before, ends the wait only when it comes four times in a row.
 #[must_use = "nothing happens until it is awaited"]
 pub struct Wait {
     task: Task,
@@ -49,7 +50,7 @@ impl Wait {
         }
     }
 
-    /// How long to wait. The task is looked at one last time when the time is up.
+    /// How long to wait. The task is looked at one last time when the time is up, which may take a few seconds more.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -109,16 +110,16 @@ async fn follow(mut polling: Polling, mut on_status: Option<OnStatus>) -> Result
             callback(&state);
         }
     }
+    // A terminal state is never unlearnt, so this is the one that ended the polling or a later one.
     polling.task().video()
 }
 
 fn cancelled(task: &Task) -> Error {
     let id = task.id();
-    Error::new(
+    task.concerning(Error::new(
         ErrorKind::Cancelled,
         format!("the wait for task {id} was cancelled"),
-    )
-    .with_task(id)
+    ))
     .with_advice(format!(
         "the task goes on: wait again with `client.task(\"{id}\").wait()`"
     ))

@@ -1,12 +1,18 @@
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 
 use super::outcome::{Outcome, Reply};
 use crate::session::Session;
 
 /// Sends a request once and reads the whole answer, as far as its size allows.
-pub(super) async fn send(session: &Session, mut request: reqwest::Request) -> Outcome {
+pub(super) async fn send(
+    session: &Session,
+    mut request: reqwest::Request,
+    timeout: Duration,
+) -> Outcome {
     // Covers everything from the connection to the end of the body, so a slow body cannot hang an attempt.
-    *request.timeout_mut() = Some(session.attempt_timeout);
+    *request.timeout_mut() = Some(timeout);
     let asked = request.url().clone();
     let response = match session.http.execute(request).await {
         Ok(response) => response,
@@ -26,6 +32,7 @@ pub(super) async fn send(session: &Session, mut request: reqwest::Request) -> Ou
         Err(error) => Outcome::BrokenReply {
             status,
             headers,
+            redirected,
             error,
         },
     }

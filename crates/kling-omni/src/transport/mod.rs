@@ -7,6 +7,7 @@ mod outcome;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
@@ -18,6 +19,7 @@ pub(crate) use backoff::Backoff;
 use outcome::Outcome;
 
 use crate::error::{Charged, Error, ErrorKind, Result};
+use crate::redact;
 use crate::session::Session;
 
 /// What a repetition of a request would do.
@@ -50,6 +52,8 @@ pub(crate) struct Exchange {
 pub(crate) struct Options {
     /// Attempts after the first; the client's own setting if `None`.
     pub(crate) retries: Option<u32>,
+    /// How long one attempt may take; the client's own setting if `None`.
+    pub(crate) attempt_timeout: Option<Duration>,
     /// A body that takes the place of the typed one.
     pub(crate) body: Option<Bytes>,
 }
@@ -60,6 +64,8 @@ struct Trace {
     effect: Option<Effect>,
     status: Option<http::StatusCode>,
     request_id: Option<String>,
+    /// The task that a create has certainly made, whatever else its answer says.
+    created: Option<String>,
     failure: Option<Error>,
 }
 
@@ -103,6 +109,7 @@ impl Exchange {
         };
         let what = match problem {
             kling_omni_api::Error::InvalidResponsePayload(_, why) => {
+                let why = redact::quote(&why.to_string(), self.session.key.expose());
                 format!("the service answered JSON of another shape than documented: {why}")
             }
             _ => "the service's answer could not be read".to_owned(),
@@ -110,8 +117,11 @@ impl Exchange {
         let error = Error::new(ErrorKind::UnexpectedResponse, what)
             .with_status(trace.status)
             .with_request_id(trace.request_id.clone());
-        Err(match trace.effect {
-            Some(Effect::Create) => error
+        Err(match (trace.effect, trace.created.take()) {
+            (Some(Effect::Create), Some(id)) => error.with_task(&id).with_advice(format!(
+                "the task exists: go on with `client.task(\"{id}\")`, do not create it again"
+            )),
+            (Some(Effect::Create), None) => error
                 .with_charged(Charged::Unknown)
                 .with_advice(outcome::BEFORE_CREATING_AGAIN),
             _ => error,
@@ -128,24 +138,30 @@ impl Exchange {
         operation: &'static str,
     ) -> reqwest::Result<reqwest::Response> {
         let effect = Effect::of(request.method());
+        let line = format!("{} {}", request.method(), request.url().path());
         self.prepare(&mut request);
         let retries = self.options.retries.unwrap_or(self.session.retries);
+        let timeout = self.options.attempt_timeout;
+        let timeout = timeout.unwrap_or(self.session.attempt_timeout);
         let mut backoff = Backoff::default();
         let mut attempt = 1;
         loop {
             // A body in memory can always be copied; a request that cannot is sent just once.
             let spare = request.try_clone();
             let span = tracing::debug_span!("attempt", operation, attempt);
-            let outcome = attempt::send(&self.session, request).instrument(span).await;
+            let sending = attempt::send(&self.session, request, timeout);
+            let outcome = sending.instrument(span).await;
             self.note(effect, &outcome);
             let wait = (attempt <= retries)
                 .then(|| outcome.wait_before_retry(effect, &mut backoff, &self.session))
                 .flatten();
             let (Some(wait), Some(again)) = (wait, spare) else {
+                let request_id = outcome.request_id().unwrap_or_default();
+                tracing::info!(attempts = attempt, %outcome, request_id, "{line}");
                 self.conclude(effect, operation, attempt, &outcome);
                 return outcome.into_response();
             };
-            tracing::debug!(operation, attempt, ?wait, %outcome, "trying again");
+            tracing::info!(operation, attempt, ?wait, %outcome, "trying again after a wait");
             self.session.clock.sleep(wait).await;
             request = again;
             attempt += 1;
@@ -172,6 +188,10 @@ impl Exchange {
         trace.effect = Some(effect);
         trace.status = outcome.status();
         trace.request_id = outcome.request_id();
+        trace.created = match effect {
+            Effect::Create => outcome.created_task(),
+            Effect::Read => None,
+        };
         trace.failure = None;
     }
 

@@ -3,12 +3,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Backoff, Effect, hints};
 use crate::error::{Charged, Error, ErrorKind, InvalidParam};
 use crate::redact;
 use crate::session::Session;
+use crate::state::is_task_id;
 
 /// What to do when a create may have made a task.
 pub(super) const BEFORE_CREATING_AGAIN: &str =
@@ -22,6 +23,7 @@ pub(super) enum Outcome {
     BrokenReply {
         status: StatusCode,
         headers: HeaderMap,
+        redirected: bool,
         error: reqwest::Error,
     },
     /// There was no answer, perhaps not even a connection.
@@ -88,17 +90,36 @@ impl Outcome {
     }
 
     /// Whether the request certainly made no task: it never left, or the service refused it.
-    fn is_without_effect(&self) -> bool {
+    fn is_without_effect(&self, session: &Session) -> bool {
         match self {
-            Self::NoReply(error) => error.is_connect() || error.is_builder(),
-            Self::Reply(Reply { status, .. }) | Self::BrokenReply { status, .. } => {
-                status.is_client_error() && *status != StatusCode::REQUEST_TIMEOUT
+            // A client that follows redirects fails to connect after the service has long had the request.
+            Self::NoReply(error) => {
+                session.http_is_ours && (error.is_connect() || error.is_builder())
             }
+            Self::Reply(Reply {
+                status, redirected, ..
+            })
+            | Self::BrokenReply {
+                status, redirected, ..
+            } => !redirected && status.is_client_error() && *status != StatusCode::REQUEST_TIMEOUT,
         }
     }
 
-    fn may_repeat(&self, effect: Effect) -> bool {
-        self.is_transient() && (effect == Effect::Read || self.is_without_effect())
+    fn may_repeat(&self, effect: Effect, session: &Session) -> bool {
+        self.is_transient() && (effect == Effect::Read || self.is_without_effect(session))
+    }
+
+    /// The id in an answer to a create, even if the rest of the answer is of no known shape.
+    pub(super) fn created_task(&self) -> Option<String> {
+        let Self::Reply(reply) = self else {
+            return None;
+        };
+        if !reply.status.is_success() || reply.redirected {
+            return None;
+        }
+        let body: Value = serde_json::from_slice(&reply.body).ok()?;
+        let id = body.get("data").unwrap_or(&body).get("task_id")?.as_str()?;
+        is_task_id(id).then(|| id.to_owned())
     }
 
     /// The pause before the next attempt; `None` if there should be none.
@@ -108,7 +129,7 @@ impl Outcome {
         backoff: &mut Backoff,
         session: &Session,
     ) -> Option<Duration> {
-        if !self.may_repeat(effect) {
+        if !self.may_repeat(effect, session) {
             return None;
         }
         match self.hint(session) {
@@ -146,7 +167,7 @@ impl Outcome {
             Self::NoReply(_) => lost("the connection was lost before there was an answer"),
         };
         let charged = match effect {
-            Effect::Create if !self.is_without_effect() => Charged::Unknown,
+            Effect::Create if !self.is_without_effect(session) => Charged::Unknown,
             _ => Charged::No,
         };
         let hint = self.hint(session);
@@ -155,7 +176,7 @@ impl Outcome {
             .with_request_id(self.request_id())
             .with_retry_after(hint)
             .with_charged(charged)
-            .with_retryable(self.may_repeat(effect));
+            .with_retryable(self.may_repeat(effect, session));
         if charged == Charged::Unknown {
             error = error.with_advice(BEFORE_CREATING_AGAIN);
         } else if let Some(hint) = hint {
@@ -176,8 +197,14 @@ impl Outcome {
     pub(super) fn into_response(self) -> reqwest::Result<reqwest::Response> {
         match self {
             Self::Reply(reply) => {
+                // The generated code takes the one status that the document has; any success will do.
+                let status = if reply.is_good() {
+                    StatusCode::OK
+                } else {
+                    reply.status
+                };
                 let mut response = http::Response::new(reply.body);
-                *response.status_mut() = reply.status;
+                *response.status_mut() = status;
                 *response.headers_mut() = reply.headers;
                 Ok(response.into())
             }
@@ -238,22 +265,6 @@ impl std::error::Error for Cause {}
 
 fn lost(what: &str) -> Error {
     Error::new(ErrorKind::Transport, what)
-}
-
-/// The three documented forms of an error body, and the bare message.
-#[derive(Deserialize)]
-struct ErrorBody {
-    message: Option<String>,
-    #[serde(default)]
-    invalid_params: Vec<NamedReason>,
-    problem: Option<Box<ErrorBody>>,
-}
-
-#[derive(Deserialize)]
-struct NamedReason {
-    name: String,
-    #[serde(default)]
-    reason: String,
 }
 
 fn refused(reply: &Reply, effect: Effect, session: &Session) -> Error {
@@ -317,7 +328,9 @@ fn refused(reply: &Reply, effect: Effect, session: &Session) -> Error {
     for param in &invalid_params {
         summary.push_str(&format!("; {}: {}", param.name, param.reason));
     }
-    let error = Error::new(kind, summary).with_invalid_params(invalid_params);
+    let error = Error::new(kind, summary)
+        .with_invalid_params(invalid_params)
+        .with_words(!said.is_empty());
     match advice {
         Some(advice) => error.with_advice(advice),
         None => error,
@@ -333,25 +346,23 @@ fn unreadable(reply: &Reply) -> String {
     }
 }
 
-/// The service's own words, as far as they are fit to be shown.
+/// The service's own words, as far as they are fit to be shown: a message, and the parameters that it names. The three
+/// documented forms are read, and whatever of them an odd body has.
 fn said(reply: &Reply, key: &str) -> (String, Vec<InvalidParam>) {
-    let Ok(outer) = serde_json::from_slice::<ErrorBody>(&reply.body) else {
+    let Ok(body) = serde_json::from_slice::<Value>(&reply.body) else {
         return (String::new(), Vec::new());
     };
-    let inner = match outer.problem {
-        Some(problem) => *problem,
-        None => outer,
+    let body = body.get("problem").unwrap_or(&body);
+    let text = |value: Option<&Value>| {
+        let text = value.and_then(Value::as_str).unwrap_or_default();
+        redact::quote(text, key)
     };
-    let params = inner
-        .invalid_params
+    let params = body.get("invalid_params").and_then(Value::as_array);
+    let params = params
         .into_iter()
-        .map(|param| {
-            InvalidParam::new(
-                redact::quote(&param.name, key),
-                redact::quote(&param.reason, key),
-            )
-        })
+        .flatten()
+        .filter(|param| param.get("name").is_some_and(Value::is_string))
+        .map(|param| InvalidParam::new(text(param.get("name")), text(param.get("reason"))))
         .collect();
-    let said = inner.message.as_deref().unwrap_or_default();
-    (redact::quote(said, key), params)
+    (text(body.get("message")), params)
 }

@@ -28,7 +28,8 @@ impl Download {
             Ok(Err(error)) => return Err(interrupted(&video.task_id, error)),
             Err(_) => return Err(idled(&video.task_id, idle)),
         };
-        if !response.status().is_success() {
+        // Nothing but the whole file was asked for: a part would pass for it.
+        if response.status() != http::StatusCode::OK {
             return Err(refused(video, response.status()));
         }
         let length = response.content_length();
@@ -98,12 +99,17 @@ fn refused(video: &Video, status: http::StatusCode) -> Error {
         403 | 404 | 410 => (
             ErrorKind::Expired,
             "the result host no longer gives the file".to_owned(),
-            "read the task again for a fresh URL, and check this machine's clock",
+            "results are kept for an hour; read the task again for a fresh URL, if the service gives one, and check this machine's clock",
         ),
-        _ => (
+        500..=599 | 408 | 429 => (
             ErrorKind::Transport,
             "the result host failed".to_owned(),
             "download again; the task is paid for and need not be created again",
+        ),
+        _ => (
+            ErrorKind::UnexpectedResponse,
+            "the result host answered something else than the file".to_owned(),
+            "read the task again for a fresh URL; it is paid for and need not be created again",
         ),
     };
     Error::new(kind, format!("{what} ({status})"))

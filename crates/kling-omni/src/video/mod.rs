@@ -34,7 +34,7 @@ impl Video {
             TaskStatus::Failed => return Err(failed(session, state)),
             status => {
                 return Err(Error::new(
-                    ErrorKind::UnexpectedResponse,
+                    ErrorKind::NotFinished,
                     format!("task {id} is {status} and has no result yet"),
                 )
                 .with_task(id)

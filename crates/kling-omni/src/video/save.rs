@@ -51,7 +51,7 @@ impl Save {
         }
     }
 
-    /// Replaces a file that is already there. Default: refuse.
+    /// Replaces a file that is already there; of a symbolic link, the link and not what it points to. Default: refuse.
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
         self
@@ -66,14 +66,17 @@ impl Save {
     async fn run(mut self) -> Result<Saved> {
         let id = self.video.task_id().to_owned();
         self.check_target()?;
+        // The folder that is current now counts, wherever the process goes during the download.
+        let target =
+            std::path::absolute(&self.path).map_err(|error| not_written(&id, &self.path, error))?;
         let temporary =
-            temporary_beside(&self.path).map_err(|error| not_written(&id, &self.path, error))?;
+            temporary_beside(&target).map_err(|error| not_written(&id, &self.path, error))?;
         let download = self.video.download().await?;
         let bytes = self.fill(&temporary, download).await?;
         let persisted = if self.overwrite {
-            temporary.persist(&self.path)
+            temporary.persist(&target)
         } else {
-            temporary.persist_noclobber(&self.path)
+            temporary.persist_noclobber(&target)
         };
         match persisted {
             Ok(_) => Ok(Saved {
@@ -90,7 +93,13 @@ impl Save {
     /// Finds out what can be found out before a byte is fetched.
     fn check_target(&self) -> Result<()> {
         let id = self.video.task_id();
-        if self.path.is_dir() {
+        let ends_in_name = self.path.file_name().is_some()
+            && !self
+                .path
+                .as_os_str()
+                .to_string_lossy()
+                .ends_with(['/', std::path::MAIN_SEPARATOR]);
+        if !ends_in_name || self.path.is_dir() {
             return Err(not_written(
                 id,
                 &self.path,
