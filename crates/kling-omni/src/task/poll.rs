@@ -192,7 +192,7 @@ impl Polling {
     fn is_passing(&mut self, error: &Error) -> bool {
         let odd = match error.kind() {
             ErrorKind::NotFound => self.task.state().is_some(),
-            ErrorKind::UnexpectedResponse => true,
+            ErrorKind::UnexpectedResponse => !error.is_retryable(),
             _ => false,
         };
         if odd {

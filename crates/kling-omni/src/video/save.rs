@@ -173,7 +173,11 @@ fn exists(id: &str, path: &Path) -> Error {
 }
 
 fn not_written(id: &str, path: &Path, error: io::Error) -> Error {
-    let what = format!("{} could not be written: {}", path.display(), cause(&error));
+    let name = match path.to_string_lossy() {
+        name if name.is_empty() => "a file without a name".into(),
+        name => name,
+    };
+    let what = format!("{name} could not be written: {}", cause(&error));
     file_error(id, what, "the video can be downloaded again elsewhere").with_source(error)
 }
 
