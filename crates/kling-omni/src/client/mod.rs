@@ -62,7 +62,7 @@ impl Client {
     ///
     /// Await the answer, or set options on it first. The request is held against the rules of the route before it is
     /// sent. It is sent again only when it certainly made no task: no connection came about, or the service refused it
-    /// with 429.
+    /// with 429. Dropping the future while it runs leaves open whether a task was made, and loses its id: let it finish.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use serde::Serialize;
 pub enum ErrorKind {
     /// The client could not be set up: no key, a key with forbidden characters, a bad base URL.
     Configuration,
-    /// The request breaks a rule and was not sent. [`Error::findings`](crate::Error::findings) lists every broken rule.
+    /// The request breaks a rule and was stopped before it could cost anything. [`Error::findings`](crate::Error::findings) lists every broken rule.
     Validation,
     /// The service refused the key (401).
     Authentication,

@@ -112,7 +112,7 @@ impl VideoReferenceBuilder {
     /// # Errors
     ///
     /// [`ValidationError`] with **every** rule that the request breaks. Rules that only one route has are checked when
-    /// the route is known, by [`Client::create`](crate::Client::create), still before anything is sent.
+    /// the route is known, by [`Client::create`](crate::Client::create), still before anything is paid for.
     pub fn build(self) -> Result<VideoReference, ValidationError> {
         let findings = self.findings();
         if self.deny_warnings && !findings.is_empty() {
