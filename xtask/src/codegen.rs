@@ -20,7 +20,6 @@ pub mod write;
 pub mod report;
 
 pub mod finding;
-pub mod tree;
 
 use std::collections::BTreeMap;
 use std::fs;

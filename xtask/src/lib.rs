@@ -3,4 +3,7 @@
 #![warn(missing_docs)]
 
 pub mod codegen;
+pub mod spec;
+
 pub mod exit;
+pub mod tree;

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
 
-use super::tree::{Node, join};
+use crate::tree::{Node, join};
 
 /// The HTTP methods that a path item may have, in the order in which OpenAPI lists them.
 pub const METHODS: [&str; 8] = [

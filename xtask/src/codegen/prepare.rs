@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use indexmap::IndexMap;
 
 use super::load::{METHODS, Operation, Spec, schema_name};
-use super::tree::Node;
+use crate::tree::Node;
 
 /// The document that the client generator sees, and what was taken out of it.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use xtask::codegen::accept;
 use xtask::codegen::finding::Finding;
 use xtask::codegen::lint::lint;
 use xtask::codegen::report;
-use xtask::codegen::tree::Node;
 use xtask::codegen::{self, Outcome};
+use xtask::tree::Node;
 
 use crate::workspace::{edited, snapshot, source, spec, yaml};
 

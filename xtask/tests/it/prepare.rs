@@ -162,7 +162,7 @@ fn each_part_is_made_fit() {
         let found = prepared.tree.at(&case.at.replace("V1", V1)).cloned();
         let want = serde_saphyr::from_str(case.want).expect("YAML");
         assert_eq!(
-            found.unwrap_or(xtask::codegen::tree::Node::Null),
+            found.unwrap_or(xtask::tree::Node::Null),
             want,
             "{}",
             case.name

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use insta::Settings;
 use tempfile::TempDir;
 use xtask::codegen::load::Spec;
-use xtask::codegen::tree::Node;
 use xtask::codegen::{self, GENERATED, Mode, Outcome, SPEC};
+use xtask::tree::Node;
 
 /// The root of the real workspace.
 pub fn root() -> PathBuf {

@@ -1,6 +1,6 @@
 use crate::codegen::finding::Findings;
 use crate::codegen::load::Spec;
-use crate::codegen::tree::{Node, join};
+use crate::tree::{Node, join};
 
 /// Every extension that something reads.
 const EXTENSIONS: [&str; 4] = ["x-enum-varnames", "x-media", "x-open-enum", "x-provenance"];

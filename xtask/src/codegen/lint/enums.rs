@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use crate::codegen::finding::Findings;
-use crate::codegen::tree::{Node, join};
+use crate::tree::{Node, join};
 
 use super::names::is_pascal_case;
 

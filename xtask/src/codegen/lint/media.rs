@@ -1,6 +1,6 @@
 use crate::codegen::finding::Findings;
 use crate::codegen::limits::SPANS;
-use crate::codegen::tree::{Node, join};
+use crate::tree::{Node, join};
 
 /// Spans that only a moving picture has.
 const VIDEO_ONLY: [&str; 2] = ["seconds", "framesPerSecond"];

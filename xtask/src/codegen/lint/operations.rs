@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use crate::codegen::finding::Findings;
 use crate::codegen::load::{METHODS, Operation, Spec};
-use crate::codegen::tree::{Node, join};
+use crate::tree::{Node, join};
 
 /// Keys of a path item that generation understands, besides the methods.
 const ITEM_KEYS: [&str; 3] = ["description", "parameters", "summary"];

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use crate::codegen::finding::Findings;
 use crate::codegen::load::{Spec, schema_name};
 use crate::codegen::prepare::generated_schemas;
-use crate::codegen::tree::{Node, join};
+use crate::tree::{Node, join};
 
 /// Keywords for every type.
 const ANY: [&str; 9] = [

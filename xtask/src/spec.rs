@@ -1,0 +1,4 @@
+//! Compares OpenAPI documents by meaning.
+
+pub mod finding;
+pub mod rule;
