@@ -1,4 +1,6 @@
 //! Compares OpenAPI documents by meaning.
 
+pub mod document;
+
 pub mod finding;
 pub mod rule;

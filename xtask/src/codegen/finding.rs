@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use super::SPEC;
+use super::load::Spec;
+use crate::spec::document::{Place, Unreadable};
+
 /// One thing in the spec that the generator would get wrong without a word.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
@@ -11,15 +15,21 @@ pub struct Finding {
     pub code: &'static str,
     /// What is wrong and what to do.
     pub message: String,
+    /// Where that stands in the file.
+    pub place: Option<Place>,
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = match self.pointer.as_str() {
-            "" => "the document",
-            pointer => pointer,
-        };
-        write!(f, "{} at {place}\n  {}", self.code, self.message)
+        f.write_str(SPEC)?;
+        if let Some(place) = self.place {
+            write!(f, ":{place}")?;
+        }
+        write!(f, ": {}", self.code)?;
+        if !self.pointer.is_empty() {
+            write!(f, " at {}", self.pointer)?;
+        }
+        write!(f, "\n  {}", self.message)
     }
 }
 
@@ -28,6 +38,13 @@ impl fmt::Display for Finding {
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
+    /// Says of each finding where its pointer leads to in the file.
+    pub fn locate(&mut self, spec: &Spec) {
+        for finding in &mut self.0 {
+            finding.place = Some(spec.lines.find(&spec.tree, &finding.pointer));
+        }
+    }
+
     /// All findings by pointer and code, each once.
     pub fn into_sorted(mut self) -> Vec<Finding> {
         self.0.sort();
@@ -40,12 +57,16 @@ impl Findings {
             pointer: pointer.to_owned(),
             code,
             message: message.into(),
+            place: None,
         });
     }
 
     /// The text is no YAML, or has a key twice.
-    pub fn add_unreadable(&mut self, error: &dyn fmt::Display) {
-        self.add("unreadable", "", error.to_string());
+    pub fn add_unreadable(&mut self, error: Unreadable) {
+        self.add("unreadable", "", error.message);
+        if let Some(finding) = self.0.last_mut() {
+            finding.place = error.place;
+        }
     }
 
     /// The document is of another edition of OpenAPI.
