@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::SPEC;
 use super::load::Spec;
-use crate::spec::document::{Place, Unreadable};
+use crate::spec::document::{Position, Unreadable};
 
 /// One thing in the spec that the generator would get wrong without a word.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,14 +16,14 @@ pub struct Finding {
     /// What is wrong and what to do.
     pub message: String,
     /// Where that stands in the file.
-    pub place: Option<Place>,
+    pub position: Option<Position>,
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(SPEC)?;
-        if let Some(place) = self.place {
-            write!(f, ":{place}")?;
+        if let Some(position) = self.position {
+            write!(f, ":{position}")?;
         }
         write!(f, ": {}", self.code)?;
         if !self.pointer.is_empty() {
@@ -41,7 +41,7 @@ impl Findings {
     /// Says of each finding where its pointer leads to in the file.
     pub fn locate(&mut self, spec: &Spec) {
         for finding in &mut self.0 {
-            finding.place = Some(spec.lines.find(&spec.tree, &finding.pointer));
+            finding.position = Some(spec.lines.find(&spec.tree, &finding.pointer));
         }
     }
 
@@ -57,7 +57,7 @@ impl Findings {
             pointer: pointer.to_owned(),
             code,
             message: message.into(),
-            place: None,
+            position: None,
         });
     }
 
@@ -65,7 +65,7 @@ impl Findings {
     pub fn add_unreadable(&mut self, error: Unreadable) {
         self.add("unreadable", "", error.message);
         if let Some(finding) = self.0.last_mut() {
-            finding.place = error.place;
+            finding.position = error.position;
         }
     }
 

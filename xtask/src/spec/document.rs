@@ -51,15 +51,15 @@ pub struct Document {
 pub struct Unreadable {
     /// What messages call the document.
     pub name: String,
-    /// The place in the text; `None` when the fault is in no one place.
-    pub place: Option<Place>,
+    /// Where in the text; `None` when the fault is in no one place.
+    pub position: Option<Position>,
     /// What is wrong, without a full stop.
     pub message: String,
 }
 
 /// A place in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct Position {
     /// The line, the first being 1.
     pub line: usize,
     /// The character in the line, the first being 1; `None` for what a pointer names.
@@ -90,9 +90,9 @@ impl Document {
     /// When the text is too large, is no UTF-8, is neither YAML nor JSON, has a key twice or a key that is no text, holds more than
     /// one document, nests too deep, or unfolds into too much.
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Self, Unreadable> {
-        let unreadable = |place, message: String| Unreadable {
+        let unreadable = |position, message: String| Unreadable {
             name: name.to_owned(),
-            place,
+            position,
             message,
         };
         if bytes.len() > MOST_BYTES {
@@ -100,17 +100,17 @@ impl Document {
             return Err(unreadable(None, message));
         }
         let text = std::str::from_utf8(bytes).map_err(|error| {
-            let place = Place::end_of(&bytes[..error.valid_up_to()]);
-            unreadable(Some(place), "it is not UTF-8 text".to_owned())
+            let position = Position::end_of(&bytes[..error.valid_up_to()]);
+            unreadable(Some(position), "it is not UTF-8 text".to_owned())
         })?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.trim_start().starts_with('{') {
             // As YAML, much would pass that is no JSON: `NaN` is a text, and so is a forgotten quote.
             serde_json::from_str::<IgnoredAny>(text)
-                .map_err(|error| unreadable(Some(Place::in_json(&error)), json_fault(&error)))?;
+                .map_err(|error| unreadable(Some(Position::in_json(&error)), json_fault(&error)))?;
         }
         let located: Located = serde_saphyr::from_str_with_options(text, options())
-            .map_err(|error| unreadable(Place::of(&error), explain(&error)))?;
+            .map_err(|error| unreadable(Position::of(&error), explain(&error)))?;
         Ok(Self {
             name: name.to_owned(),
             tree: located.node,
@@ -119,7 +119,7 @@ impl Document {
     }
 
     /// The line of what the JSON pointer names, or of the nearest thing around it that is there.
-    pub fn place(&self, pointer: &str) -> Place {
+    pub fn position(&self, pointer: &str) -> Position {
         self.lines.find(&self.tree, pointer)
     }
 }
@@ -209,7 +209,7 @@ fn innermost(error: &Error) -> &Error {
     }
 }
 
-impl Place {
+impl Position {
     fn of(error: &Error) -> Option<Self> {
         error
             .location()
@@ -238,7 +238,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.line)?;
         match self.column {
@@ -251,8 +251,8 @@ impl fmt::Display for Place {
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
-        if let Some(place) = self.place {
-            write!(f, ":{place}")?;
+        if let Some(position) = self.position {
+            write!(f, ":{position}")?;
         }
         write!(f, ": {}", self.message)
     }

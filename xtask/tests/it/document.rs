@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use xtask::spec::document::{Document, MOST_BYTES, Place, locate};
+use xtask::spec::document::{Document, MOST_BYTES, Position, locate};
 use xtask::tree::Node;
 
 fn read(text: impl AsRef<[u8]>) -> Result<Node, String> {
@@ -259,9 +259,9 @@ fn a_pointer_has_a_line_in_yaml_and_in_json() {
     let json = Document::parse("json", json.as_bytes()).expect("JSON");
     assert_eq!(yaml.tree, json.tree);
     for (pointer, in_yaml, in_json) in cases {
-        let line = |line| Place { line, column: None };
-        assert_eq!(yaml.place(pointer), line(in_yaml), "{pointer} in YAML");
-        assert_eq!(json.place(pointer), line(in_json), "{pointer} in JSON");
+        let line = |line| Position { line, column: None };
+        assert_eq!(yaml.position(pointer), line(in_yaml), "{pointer} in YAML");
+        assert_eq!(json.position(pointer), line(in_json), "{pointer} in JSON");
     }
 }
 

@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde_json::Number;
 use serde_saphyr::Spanned;
 
-use super::Place;
+use super::Position;
 use crate::tree::{Node, steps};
 
 /// The lines of a value and of everything below it, in the order of the tree that was read with them.
@@ -18,7 +18,7 @@ pub struct Lines {
 
 impl Lines {
     /// The line of what the JSON pointer names in `tree`, or of the nearest thing around it that is there.
-    pub fn find(&self, tree: &Node, pointer: &str) -> Place {
+    pub fn find(&self, tree: &Node, pointer: &str) -> Position {
         let mut here = (self, tree);
         for step in steps(pointer) {
             let index = match here.1 {
@@ -39,7 +39,7 @@ impl Lines {
                 None => break,
             }
         }
-        Place {
+        Position {
             line: here.0.line.max(1) as usize,
             column: None,
         }
