@@ -1,4 +1,8 @@
 //! Compares OpenAPI documents by meaning.
 
+pub mod compare;
+
+pub mod catalogue;
 pub mod finding;
+pub mod place;
 pub mod rule;
