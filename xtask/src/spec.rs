@@ -1,6 +1,7 @@
 //! Compares OpenAPI documents by meaning.
 
 pub mod compare;
+pub mod render;
 
 pub mod catalogue;
 pub mod finding;

@@ -74,7 +74,7 @@ impl<'a> Comparison<'a> {
             _ => {}
         }
         // Where there was or is nothing to choose from, the finding above says it all.
-        if (base.is_empty() && was_open != is_open) || (head.is_empty() && was_open != is_open) {
+        if was_open != is_open && (base.is_empty() || head.is_empty()) {
             return;
         }
         self.choices(base, head, at, rules);

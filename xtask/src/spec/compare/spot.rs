@@ -231,24 +231,29 @@ pub fn is_empty(node: &Node) -> bool {
     }
 }
 
-/// The pointer of a value that nests deeper than `most` levels, if there is one.
+/// The pointer of a value that nests deeper than `most` levels, if there is one. Takes no stack.
 pub fn deepest(root: &Node, most: usize) -> Option<String> {
-    let mut ahead = vec![(String::new(), root, 0)];
-    while let Some((pointer, node, depth)) = ahead.pop() {
-        if depth > most {
+    let mut level = vec![root];
+    for _ in 0..=most {
+        level = level.into_iter().flat_map(children).collect();
+    }
+    let deep = level.first()?;
+    // Pointers take long to write, and only this one is wanted.
+    let mut ahead = vec![(String::new(), root)];
+    while let Some((pointer, node)) = ahead.pop() {
+        if std::ptr::eq(node, *deep) {
             return Some(pointer);
         }
-        match node {
-            Node::List(items) => {
-                let items = items.iter().enumerate();
-                ahead.extend(items.map(|(i, item)| (format!("{pointer}/{i}"), item, depth + 1)));
-            }
-            Node::Map(map) => {
-                let entries = map.iter();
-                ahead.extend(entries.map(|(key, node)| (join(&pointer, key), node, depth + 1)));
-            }
-            _ => {}
-        }
+        let items = node.items().iter().enumerate();
+        ahead.extend(items.map(|(index, item)| (format!("{pointer}/{index}"), item)));
+        let entries = node.entries();
+        ahead.extend(entries.map(|(key, value)| (join(&pointer, key), value)));
     }
     None
+}
+
+fn children(node: &Node) -> impl Iterator<Item = &Node> {
+    node.items()
+        .iter()
+        .chain(node.entries().map(|(_, value)| value))
 }
