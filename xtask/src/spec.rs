@@ -2,5 +2,10 @@
 
 pub mod document;
 
+pub mod compare;
+pub mod render;
+
+pub mod catalogue;
 pub mod finding;
+pub mod place;
 pub mod rule;
