@@ -1,5 +1,7 @@
 //! Compares OpenAPI documents by meaning.
 
+pub mod upstream;
+
 pub mod document;
 
 pub mod compare;

@@ -25,6 +25,18 @@ pub enum Node {
 }
 
 impl Node {
+    /// What kind of value it is, in words that fit behind "it is".
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Flag(_) => "a boolean",
+            Self::Number(_) => "a number",
+            Self::Text(_) => "a text",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a mapping",
+        }
+    }
+
     /// An empty mapping.
     pub fn map() -> Self {
         Self::Map(IndexMap::new())

@@ -10,6 +10,7 @@ pub mod keywords;
 pub mod operation;
 pub mod properties;
 pub mod reference;
+pub mod upstream;
 
 use family::{Duo, Family};
 
@@ -28,7 +29,7 @@ pub struct Area {
 }
 
 /// Every area, in the order in which people read about them.
-pub static AREAS: [Area; 6] = [
+pub static AREAS: [Area; 7] = [
     Area::of_rules("The document", document::RULES),
     Area::of_rules("Paths, operations and security", operation::RULES),
     Area {
@@ -53,6 +54,7 @@ pub static AREAS: [Area; 6] = [
         "Components, references and what no rule knows",
         reference::RULES,
     ),
+    Area::of_rules("Our spec beside the vendor's document", upstream::RULES),
 ];
 
 impl Area {

@@ -2,6 +2,8 @@
 
 mod document;
 
+mod upstream;
+
 mod fresh;
 
 mod lint;

@@ -1,0 +1,5 @@
+mod accepted;
+mod compare;
+mod source;
+
+mod server;
