@@ -14,8 +14,12 @@ pub enum Exit {
     Crashed = 1,
     /// The command line was wrong. clap ends with this code on its own.
     Usage = 2,
+    /// There are findings that are as bad as `--fail-on` says, or worse.
+    Findings = 3,
     /// Files on disk are stale, and a command fixes them. Not 1, so that a script can tell it from a crash.
     Stale = 4,
+    /// The document to compare with cannot be had, or is no OpenAPI document; nothing was compared.
+    Unavailable = 5,
     /// A person has to decide: no command can.
     Person = 100,
 }

@@ -5,5 +5,9 @@
 pub mod codegen;
 pub mod spec;
 
+pub mod catalogue;
+pub mod explain;
+
 pub mod exit;
+pub mod format;
 pub mod tree;

@@ -8,11 +8,13 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use xtask::codegen::{self, Mode, report};
 use xtask::exit::Exit;
+use xtask::spec::command::Spec;
+use xtask::{catalogue, explain, spec};
 
 /// The chores of this workspace.
 ///
-/// Exit codes: 0 done, 1 the xtask failed, 2 wrong usage, 4 files are stale and a command fixes them, 100 a person has
-/// to decide.
+/// Exit codes: 0 done, 1 the xtask failed, 2 wrong usage, 3 a comparison has findings that are bad enough, 4 files are
+/// stale and a command fixes them, 5 the document to compare with cannot be had, 100 a person has to decide.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
@@ -31,6 +33,20 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Compare versions of the spec.
+    #[command(subcommand)]
+    Spec(Spec),
+    /// Tell what the id of a finding means.
+    Explain {
+        /// The id, as findings show it.
+        id: String,
+    },
+    /// Write the page about every rule.
+    Catalogue {
+        /// Write nothing; show what would change and end with 4 if anything would.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -42,16 +58,29 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Exit {
     let root = arguments.root.clone().unwrap_or_else(workspace);
-    let Chore::Codegen { check } = arguments.chore;
-    let mode = if check { Mode::Check } else { Mode::Write };
-    match codegen::run(&root, mode) {
-        Ok(outcome) => {
-            let exit = Exit::from(&outcome);
-            let text = report::report(&outcome);
-            match exit {
-                Exit::Person => eprint!("{text}"),
-                _ => print!("{text}"),
-            }
+    let done = match &arguments.chore {
+        Chore::Codegen { check } => codegen::run(&root, mode(*check))
+            .map(|outcome| (report::report(&outcome), Exit::from(&outcome))),
+        Chore::Spec(spec) => spec::command::run(&root, spec),
+        Chore::Explain { id } => Ok(match explain::explain(id) {
+            Ok(text) => (text, Exit::Done),
+            Err(error) => (format!("error: {error}\n"), Exit::Usage),
+        }),
+        Chore::Catalogue { check } => catalogue::run(&root, mode(*check)).map(|change| {
+            let exit = match change {
+                Some(_) if *check => Exit::Stale,
+                _ => Exit::Done,
+            };
+            (catalogue::report(change.as_ref(), mode(*check)), exit)
+        }),
+    };
+    match done {
+        Ok((text, exit @ (Exit::Person | Exit::Usage | Exit::Unavailable))) => {
+            eprint!("{text}");
+            exit
+        }
+        Ok((text, exit)) => {
+            print!("{text}");
             exit
         }
         Err(error) => {
@@ -59,6 +88,10 @@ fn run(arguments: &Arguments) -> Exit {
             Exit::Crashed
         }
     }
+}
+
+fn mode(check: bool) -> Mode {
+    if check { Mode::Check } else { Mode::Write }
 }
 
 /// The folder above this package: as cargo tells it now, or as it told when this was built.

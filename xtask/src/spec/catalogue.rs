@@ -1,4 +1,4 @@
-//! Every rule there is, by area. A comparison names its rules by the statics in here.
+//! Every rule there is, by area. Whoever finds something names its rule by a static in here.
 
 #[macro_use]
 mod define;
@@ -7,6 +7,7 @@ pub mod document;
 pub mod exchange;
 pub mod family;
 pub mod keywords;
+pub mod lint;
 pub mod operation;
 pub mod properties;
 pub mod reference;
@@ -15,6 +16,12 @@ pub mod upstream;
 use family::{Duo, Family};
 
 use super::rule::Rule;
+
+/// How many ids are offered in place of one that nobody knows.
+const OFFERED: usize = 3;
+
+/// How alike an id has to be to be offered, from 0 to 1.
+const ALIKE: f64 = 0.7;
 
 /// Rules that belong together.
 pub struct Area {
@@ -28,8 +35,8 @@ pub struct Area {
     pub families: &'static [&'static Family],
 }
 
-/// Every area, in the order in which people read about them.
-pub static AREAS: [Area; 7] = [
+/// The rules of a comparison, in the order in which people read about them.
+pub static COMPARISON: [Area; 7] = [
     Area::of_rules("The document", document::RULES),
     Area::of_rules("Paths, operations and security", operation::RULES),
     Area {
@@ -57,6 +64,9 @@ pub static AREAS: [Area; 7] = [
     Area::of_rules("Our spec beside the vendor's document", upstream::RULES),
 ];
 
+/// The rules of code generation.
+pub static LINT: Area = Area::of_rules("What code generation refuses", lint::RULES);
+
 impl Area {
     const fn of_rules(title: &'static str, rules: &'static [&'static Rule]) -> Self {
         Self {
@@ -75,9 +85,24 @@ impl Area {
     }
 }
 
+/// Every area.
+pub fn areas() -> impl Iterator<Item = &'static Area> {
+    COMPARISON.iter().chain([&LINT])
+}
+
 /// Every rule.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    AREAS.iter().flat_map(Area::all)
+    areas().flat_map(Area::all)
+}
+
+/// The ids of rules that are spelled most like `id`, the most alike first.
+pub fn alike(id: &str) -> Vec<&'static str> {
+    let mut alike: Vec<_> = rules()
+        .map(|rule| (strsim::jaro_winkler(id, rule.id), rule.id))
+        .filter(|(score, _)| *score >= ALIKE)
+        .collect();
+    alike.sort_by(|a, b| b.0.total_cmp(&a.0));
+    alike.into_iter().take(OFFERED).map(|(_, id)| id).collect()
 }
 
 /// The rule with this id.

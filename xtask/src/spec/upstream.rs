@@ -1,5 +1,6 @@
 //! Compares our spec with the vendor's whole document: ours is the older side, the vendor's the newer.
 
+pub mod command;
 pub mod source;
 
 mod flatten;

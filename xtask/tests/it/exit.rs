@@ -72,7 +72,9 @@ fn the_help_lists_every_code() {
         Exit::Done,
         Exit::Crashed,
         Exit::Usage,
+        Exit::Findings,
         Exit::Stale,
+        Exit::Unavailable,
         Exit::Person,
     ];
     for code in codes {

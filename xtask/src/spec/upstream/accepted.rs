@@ -130,9 +130,10 @@ impl Acceptance {
 
     /// A finding, unless each of the patterns has been used.
     fn unused(&self, used: &BTreeSet<&Pattern>) -> Option<Finding> {
-        let idle = self.patterns().filter(|pattern| !used.contains(pattern));
-        let idle: Vec<_> = idle
-            .map(|pattern| format!("`{}`", pattern.as_str()))
+        let idle: Vec<_> = self
+            .patterns()
+            .filter(|pattern| !used.contains(pattern))
+            .map(Pattern::as_str)
             .collect();
         if idle.is_empty() {
             return None;
@@ -141,13 +142,14 @@ impl Acceptance {
         let message = match used.is_empty() {
             true => format!("{place} accepts what is no longer found; take the entry out"),
             false => format!(
-                "{place}: nothing is found any more for {} in it; take that out",
+                "{place}: nothing is found any more for {}; take that out",
                 idle.join(", ")
             ),
         };
+        let ids: Vec<_> = self.ids.iter().map(Pattern::as_str).collect();
         Some(Finding {
             rule: &ACCEPTANCE_UNUSED,
-            subject: format!("accepted: {}", idle.join(", ")),
+            subject: format!("accepted {}", ids.join(", ")),
             message,
             base: None,
             head: None,

@@ -73,7 +73,7 @@ impl Operation<'_> {
         Finding {
             rule: &OPERATION_MISSING,
             subject: self.name(),
-            message: "our spec has the operation, and the vendor's document does not".to_owned(),
+            message: "only our spec has it".to_owned(),
             base: Some(self.pointer()),
             head: None,
             used_by: vec![self.name()],
@@ -81,20 +81,17 @@ impl Operation<'_> {
     }
 
     fn sibling(&self) -> Finding {
-        let called = match self.node.text("operationId") {
-            Some(id) => format!("the operation `{id}`"),
-            None => "the operation".to_owned(),
-        };
-        let aside = match self.node.is_set("deprecated") {
-            true => ", marks it as deprecated,",
-            false => "",
-        };
+        let mut message = "only the vendor's document has it".to_owned();
+        if self.node.is_set("deprecated") {
+            message += ", as deprecated";
+        }
+        if let Some(id) = self.node.text("operationId") {
+            message += &format!("; it is called {id} there");
+        }
         Finding {
             rule: &SIBLING_OPERATION,
             subject: self.name(),
-            message: format!(
-                "the vendor's document has {called} beside ours{aside} and our spec does not"
-            ),
+            message,
             base: None,
             head: Some(self.pointer()),
             used_by: Vec::new(),

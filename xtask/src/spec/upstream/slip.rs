@@ -90,8 +90,8 @@ fn finding(name: &str, slips: Vec<Slip>) -> Finding {
     Finding {
         rule: &EMPTY_SCHEMA,
         subject: format!("components/schemas/{name}"),
-        message: "the vendor's document refers to an empty schema where the response component of that name is \
-                  meant; that component was compared instead"
+        message: "an answer refers to this empty schema where the response component of that name is meant; that \
+                  component was compared"
             .to_owned(),
         base: None,
         head: Some(join("/components/schemas", name)),

@@ -32,7 +32,7 @@ fn every_part_of_an_entry_has_to_match() {
     let [unused] = &judged.open[..] else {
         panic!("{:?}", judged.open);
     };
-    let wanted = "openapi/accepted.yaml:2: nothing is found any more for `description-changed`, `/info/**` in it";
+    let wanted = "openapi/accepted.yaml:2: nothing is found any more for description-changed, /info/**; take that out";
     assert!(unused.message.starts_with(wanted), "{unused:?}");
 }
 
@@ -164,10 +164,7 @@ fn an_entry_without_a_match_is_a_finding_that_names_its_line() {
         unused.message.contains(&format!("{ACCEPTED}:4 ")),
         "{unused:?}"
     );
-    assert_eq!(
-        unused.subject,
-        "accepted: `summary-changed`, `/paths/~1a/get/summary`"
-    );
+    assert_eq!(unused.subject, "accepted summary-changed");
 }
 
 #[test]

@@ -7,9 +7,6 @@ use super::pattern::Pattern;
 
 const KEYS: [&str; 6] = ["id", "ours", "vendor", "fingerprint", "reason", "date"];
 
-/// Above this likeness (1 is the same) a wrong id is taken for a slip of the pen.
-const ALIKE: f64 = 0.8;
-
 /// Every entry of the file, or everything that is wrong with it, each with its line.
 pub(super) fn read(document: &Document) -> Result<Vec<Acceptance>, Vec<String>> {
     let mut reader = Reader {
@@ -144,7 +141,7 @@ impl Reader<'_> {
                 true => format!("no rule matches `{id}`"),
                 false => format!("there is no rule `{id}`"),
             };
-            if let Some(near) = nearest(id) {
+            if let Some(near) = catalogue::alike(id).first() {
                 message += &format!("; did you mean `{near}`?");
             }
             self.fault(pointer, &message);
@@ -194,12 +191,4 @@ impl Reader<'_> {
 
 fn is_day(text: &str) -> bool {
     text.len() == 10 && humantime::parse_rfc3339(&format!("{text}T00:00:00Z")).is_ok()
-}
-
-fn nearest(id: &str) -> Option<&'static str> {
-    catalogue::rules()
-        .map(|rule| (strsim::normalized_damerau_levenshtein(id, rule.id), rule.id))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|one, other| one.0.total_cmp(&other.0))
-        .map(|(_, id)| id)
 }
