@@ -178,7 +178,15 @@ impl From<bool> for Node {
 
 /// The JSON pointer of `key` below `pointer`.
 pub fn join(pointer: &str, key: &str) -> String {
-    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+    let mut joined = String::with_capacity(pointer.len() + 1 + key.len());
+    joined += pointer;
+    joined.push('/');
+    if key.contains(['~', '/']) {
+        joined += &key.replace('~', "~0").replace('/', "~1");
+    } else {
+        joined += key;
+    }
+    joined
 }
 
 /// The keys and indices that the JSON pointer leads through.

@@ -3,8 +3,10 @@
 pub mod command;
 pub mod source;
 
-mod flatten;
 mod reach;
+
+mod flatten;
+mod part;
 mod slip;
 
 pub mod accepted;
@@ -16,17 +18,15 @@ use reach::Reach;
 
 /// Every difference between our spec and the part of the vendor's document that concerns it, parted into accepted ones
 /// and others.
-///
-/// A known slip in the vendor's tree is mended on the way, and objects in parts become whole.
-pub fn compare(ours: &Document, vendor: &mut Document, accepted: &Accepted) -> Judged {
+pub fn compare(ours: &Document, vendor: &Document, accepted: &Accepted) -> Judged {
     let reach = Reach::new(&ours.tree, &vendor.tree);
-    let mut findings = slip::mend(&mut vendor.tree, &reach);
-    flatten::flatten(&mut vendor.tree);
-    findings.extend(compare::operations(
-        &ours.tree,
-        &vendor.tree,
-        |method, path| reach.has(method, path),
-    ));
+    let mut part = part::operations(&vendor.tree, &reach);
+    let mut findings = slip::mend(&mut part, &vendor.tree, &reach);
+    part::complete(&mut part, &vendor.tree);
+    flatten::flatten(&mut part);
+    findings.extend(compare::operations(&ours.tree, &part, |method, path| {
+        reach.has(method, path)
+    }));
     findings.extend(reach.missing);
     findings.extend(reach.siblings);
     accepted.judge(findings)

@@ -37,11 +37,11 @@ pub fn run(root: &Path, upstream: &Upstream) -> Result<(String, Exit)> {
         Ok(accepted) => accepted,
         Err(faults) => return Ok((malformed(&faults), Exit::Person)),
     };
-    let mut vendor = match source::read(&upstream.source) {
+    let vendor = match source::read(&upstream.source) {
         Ok(vendor) => vendor,
         Err(error) => return Ok((format!("error: {error:#}\n"), Exit::Unavailable)),
     };
-    let judged = compare(&ours, &mut vendor, &accepted);
+    let judged = compare(&ours, &vendor, &accepted);
     Ok(tell(&ours, &vendor, &judged, upstream.report))
 }
 

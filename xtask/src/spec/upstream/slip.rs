@@ -12,15 +12,15 @@ use crate::spec::catalogue::upstream::EMPTY_SCHEMA;
 /// What a schema may say and still be empty.
 const TEXTS: [&str; 3] = ["description", "title", "$comment"];
 
-/// Puts the response component in the place of each answer that refers to its empty namesake, in the operations that
-/// concern us, and says so.
-pub fn mend(tree: &mut Node, reach: &Reach) -> Vec<Finding> {
+/// Puts the response component in the place of each answer in `part` that refers to its empty namesake in `tree`, and
+/// says so.
+pub fn mend(part: &mut Node, tree: &Node, reach: &Reach) -> Vec<Finding> {
     let mut slips: IndexMap<String, Vec<Slip>> = IndexMap::new();
     for slip in find(tree, reach) {
         slips.entry(slip.name.clone()).or_default().push(slip);
     }
     for slip in slips.values().flatten() {
-        if let Some(response) = tree.at_mut(&slip.pointer) {
+        if let Some(response) = part.at_mut(&slip.pointer) {
             *response = Node::map();
             let target = join("#/components/responses", &slip.name);
             response.set("$ref", Node::Text(target));

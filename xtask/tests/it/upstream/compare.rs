@@ -14,7 +14,7 @@ fn document(text: &str) -> Document {
 
 fn judge(vendor: &str, accepted: &str) -> Judged {
     let accepted = Accepted::parse(accepted).unwrap_or_else(|faults| panic!("{faults:?}"));
-    compare(&document(OURS), &mut document(vendor), &accepted)
+    compare(&document(OURS), &document(vendor), &accepted)
 }
 
 fn findings(vendor: &str) -> Vec<Finding> {
@@ -202,11 +202,11 @@ fn what_is_accepted_is_told_apart() {
 fn a_document_agrees_with_itself() {
     let ours = document(OURS);
     let accepted = Accepted::default();
-    let judged = compare(&ours, &mut document(OURS), &accepted);
+    let judged = compare(&ours, &document(OURS), &accepted);
     assert_eq!(judged.open, []);
     let mut nothing = ours.clone();
     nothing.tree.set("paths", Node::map());
-    let judged = compare(&ours, &mut nothing, &accepted);
+    let judged = compare(&ours, &nothing, &accepted);
     let ids: Vec<_> = judged.open.iter().map(|one| one.rule.id).collect();
     assert_eq!(ids, ["upstream-operation-missing"; 3]);
 }
