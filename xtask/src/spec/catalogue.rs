@@ -36,7 +36,7 @@ pub struct Area {
 }
 
 /// The rules of a comparison, in the order in which people read about them.
-pub static COMPARISON: [Area; 7] = [
+pub static COMPARISON: [Area; 6] = [
     Area::of_rules("The document", document::RULES),
     Area::of_rules("Paths, operations and security", operation::RULES),
     Area {
@@ -61,8 +61,11 @@ pub static COMPARISON: [Area; 7] = [
         "Components, references and what no rule knows",
         reference::RULES,
     ),
-    Area::of_rules("Our spec beside the vendor's document", upstream::RULES),
 ];
+
+/// The rules that only the comparison with the vendor's document has.
+pub static UPSTREAM: Area =
+    Area::of_rules("Our spec beside the vendor's document", upstream::RULES);
 
 /// The rules of code generation.
 pub static LINT: Area = Area::of_rules("What code generation refuses", lint::RULES);
@@ -87,7 +90,7 @@ impl Area {
 
 /// Every area.
 pub fn areas() -> impl Iterator<Item = &'static Area> {
-    COMPARISON.iter().chain([&LINT])
+    COMPARISON.iter().chain([&UPSTREAM, &LINT])
 }
 
 /// Every rule.

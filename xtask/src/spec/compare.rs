@@ -75,14 +75,15 @@ fn run<'a>(
     walk: impl FnOnce(&mut Comparison<'a>),
 ) -> Vec<Finding> {
     let mut comparison = Comparison::new(base, head, whole);
-    let deep = |root| deepest(root, MOST_DEPTH);
-    match (deep(base), deep(head)) {
-        (None, None) => walk(&mut comparison),
-        (base, head) => {
-            let message = format!("more than {MOST_DEPTH} levels of lists and mappings");
-            let at = At::new("the document");
-            comparison.add(&NESTED_TOO_DEEPLY, &at, message, base, head);
-        }
+    let places = [base, head].map(|root| deepest(root, MOST_DEPTH));
+    if places.iter().all(Option::is_none) {
+        comparison.untouched = reference::untouched(base, head);
+        walk(&mut comparison);
+    } else {
+        let [base, head] = places;
+        let message = format!("more than {MOST_DEPTH} levels of lists and mappings");
+        let at = At::new("the document");
+        comparison.add(&NESTED_TOO_DEEPLY, &at, message, base, head);
     }
     comparison.finish()
 }
@@ -136,6 +137,8 @@ struct Comparison<'a> {
     met: HashSet<(String, String, Place)>,
     /// Pairs behind references that any operation reached.
     reached: HashSet<(String, String)>,
+    /// Targets of references in which, and behind which, nothing can differ.
+    untouched: HashSet<&'a str>,
     /// Schemas behind references that are still to be walked. Not on the stack, since chains of references have no end.
     ahead: Vec<(Both<'a>, At)>,
     /// Pointers of components that go by another name on the other side.
@@ -154,6 +157,7 @@ impl<'a> Comparison<'a> {
             unused: false,
             met: HashSet::new(),
             reached: HashSet::new(),
+            untouched: HashSet::new(),
             ahead: Vec::new(),
             renamed: HashSet::new(),
             found: IndexMap::new(),

@@ -1,5 +1,6 @@
 //! The chores, tested on copies of this workspace's own spec.
 
+mod diff;
 mod document;
 
 mod upstream;

@@ -50,7 +50,8 @@ pub fn edited(edits: impl IntoIterator<Item = (String, Node)>) -> Spec {
     spec
 }
 
-fn edit(tree: &mut Node, pointer: &str, value: Node) {
+/// Puts a value at a JSON pointer. Null takes out what is there, a last step `-` appends to a list.
+pub fn edit(tree: &mut Node, pointer: &str, value: Node) {
     let (parent, key) = pointer.rsplit_once('/').expect("a pointer has a step");
     let parent = tree
         .at_mut(parent)

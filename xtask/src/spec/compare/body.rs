@@ -59,7 +59,7 @@ impl<'a> Comparison<'a> {
                     Some(_) => (&MEDIA_TYPE_ADDED, "new"),
                     None => (&MEDIA_TYPE_REMOVED, "gone"),
                 };
-                let message = format!("media type {name} is {word}");
+                let message = format!("media type is {word}");
                 self.add_pair(rules.of(at.place.direction()), &at, message, &pair);
                 continue;
             };
@@ -108,7 +108,7 @@ impl<'a> Comparison<'a> {
                 }
                 None => {
                     let (rule, word) = lone_status(status, pair.head.is_some(), direction);
-                    self.add_pair(rule, &at, format!("response {status} is {word}"), &pair);
+                    self.add_pair(rule, &at, format!("response is {word}"), &pair);
                 }
             }
         }

@@ -75,7 +75,7 @@ impl<'a> Comparison<'a> {
         } else {
             (removed, "gone")
         };
-        let message = format!("{} is {word}", at.subject);
+        let message = format!("component is {word}");
         self.add_pair(rule, at, message, &Pair { base, head });
     }
 

@@ -1,5 +1,7 @@
 //! The whole document.
 
+use std::collections::HashSet;
+
 use super::spot::{Both, Pair, Spot, matched};
 use super::words::show;
 use super::{At, Comparison, Known};
@@ -59,19 +61,9 @@ impl<'a> Comparison<'a> {
     }
 
     fn tag_objects(&mut self, pair: &Pair<'a>) {
-        let named = |spots: Vec<Spot<'a>>| -> Option<Vec<_>> {
-            let named = spots
-                .into_iter()
-                .map(|spot| Some((spot.node.text("name")?, spot)));
-            named.collect()
+        let Some([base, head]) = self.named(&At::new("tags"), pair, "name") else {
+            return;
         };
-        let (base, head) = pair.items();
-        let (Some(base), Some(head)) = (named(base), named(head)) else {
-            return self.unclassified(&At::new("tags"), pair);
-        };
-        if !pair.each(|node| matches!(node, Node::List(_))) || twice(&base) || twice(&head) {
-            return self.unclassified(&At::new("tags"), pair);
-        }
         for (name, pair) in matched(base, head, |name| name) {
             let at = At::new(format!("tag {name}"));
             match pair.both() {
@@ -90,10 +82,35 @@ impl<'a> Comparison<'a> {
                         Some(_) => (&TAG_ADDED, "new"),
                         None => (&TAG_REMOVED, "gone"),
                     };
-                    self.add_pair(rule, &at, format!("tag {name} is {word}"), &pair);
+                    self.add_pair(rule, &at, format!("tag is {word}"), &pair);
                 }
             }
         }
+    }
+
+    /// The items of two lists whose items are told apart by the text under `key`; nothing when they are no such lists,
+    /// which is unclassified.
+    pub fn named(
+        &mut self,
+        at: &At,
+        pair: &Pair<'a>,
+        key: &str,
+    ) -> Option<[Vec<(&'a str, Spot<'a>)>; 2]> {
+        let named = |spots: Vec<Spot<'a>>| -> Option<Vec<_>> {
+            let named = spots
+                .into_iter()
+                .map(|spot| Some((spot.node.text(key)?, spot)));
+            let named: Vec<_> = named.collect::<Option<_>>()?;
+            let names: HashSet<_> = named.iter().map(|(name, _)| *name).collect();
+            (names.len() == named.len()).then_some(named)
+        };
+        let (base, head) = pair.items();
+        let lists = pair.each(|node| matches!(node, Node::List(_)));
+        let both = named(base).zip(named(head)).filter(|_| lists);
+        if both.is_none() {
+            self.unclassified(at, pair);
+        }
+        both.map(|(base, head)| [base, head])
     }
 
     /// Compares two lists of texts in which neither order nor repetition counts: what is new, and what is gone.
@@ -113,15 +130,6 @@ impl<'a> Comparison<'a> {
         };
         (without(&head, &base), without(&base, &head))
     }
-}
-
-/// Whether a name comes twice.
-pub fn twice<N: PartialEq>(named: &[(N, Spot<'_>)]) -> bool {
-    let names = named.iter().enumerate();
-    names.into_iter().any(|(index, (name, _))| {
-        let before = &named[..index];
-        before.iter().any(|(other, _)| other == name)
-    })
 }
 
 /// A text for messages; anything else as JSON.

@@ -41,11 +41,11 @@ impl<'a> Comparison<'a> {
         }
         for (name, pair) in pair.entries() {
             let at = at.step(&format!(" example {name}"));
-            self.named_example(&at, name, &pair);
+            self.named_example(&at, &pair);
         }
     }
 
-    fn named_example(&mut self, at: &At, name: &str, pair: &Pair<'a>) {
+    fn named_example(&mut self, at: &At, pair: &Pair<'a>) {
         match pair.both() {
             Some(both) => {
                 if let Some((both, at)) = self.follow(&both, at) {
@@ -57,7 +57,7 @@ impl<'a> Comparison<'a> {
                     Some(_) => (&EXAMPLE_ADDED, "new"),
                     None => (&EXAMPLE_REMOVED, "gone"),
                 };
-                self.add_pair(rule, at, format!("example {name} is {word}"), pair);
+                self.add_pair(rule, at, format!("example is {word}"), pair);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! References: where they lead, and whether they lead to the same.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::spot::{Both, Pair, Spot, is_empty, same};
 use super::{At, Comparison};
@@ -74,6 +74,10 @@ impl<'a> Comparison<'a> {
         };
         if base.followed || head.followed {
             let pointers = (found.base.pointer.clone(), found.head.pointer.clone());
+            if self.is_untouched(&found) {
+                self.reached.insert(pointers);
+                return None;
+            }
             let fresh = self
                 .met
                 .insert((pointers.0.clone(), pointers.1.clone(), at.place));
@@ -85,6 +89,14 @@ impl<'a> Comparison<'a> {
             }
         }
         Some((found, at))
+    }
+
+    /// Whether both documents have the same text here and behind every reference in it. Most components of two versions
+    /// are like that, and need no walk.
+    fn is_untouched(&self, both: &Both<'a>) -> bool {
+        let pointer = &both.base.pointer;
+        let simple = both.base.over.is_none() && both.head.over.is_none();
+        simple && *pointer == both.head.pointer && self.untouched.contains(pointer.as_str())
     }
 
     /// What findings about the two components are about. Two names for one thing are findings themselves.
@@ -219,6 +231,38 @@ impl<'a> Comparison<'a> {
     }
 }
 
+/// The targets of references that are the same text in both documents, with all that they refer to in turn.
+pub fn untouched<'a>(base: &'a Node, head: &Node) -> HashSet<&'a str> {
+    if takes_siblings(base) != takes_siblings(head) {
+        return HashSet::new();
+    }
+    let targets = |node: &'a Node| {
+        let mut found = Vec::new();
+        references(node, &mut found);
+        found
+            .into_iter()
+            .filter_map(|target| target.strip_prefix('#'))
+    };
+    let mut untouched: HashSet<&str> = targets(base).collect();
+    let mut referrers: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut touched = Vec::new();
+    for target in &untouched {
+        let node = base.at(target);
+        if node != head.at(target) {
+            touched.push(*target);
+        }
+        for further in node.into_iter().flat_map(targets) {
+            referrers.entry(further).or_default().push(target);
+        }
+    }
+    while let Some(target) = touched.pop() {
+        if untouched.remove(target) {
+            touched.extend(referrers.get(target).into_iter().flatten());
+        }
+    }
+    untouched
+}
+
 /// The rule about another name for the component at `pointer`.
 fn rename_rule(pointer: &str) -> &'static Rule {
     match pointer.split('/').nth(2) {
@@ -264,6 +308,17 @@ fn same_siblings(base: &Node, head: &Node) -> bool {
 /// The text of a `$ref`.
 fn reference(node: &Node) -> Option<&str> {
     node.text("$ref")
+}
+
+/// The texts of every `$ref` in a value.
+fn references<'n>(node: &'n Node, found: &mut Vec<&'n str>) {
+    found.extend(reference(node));
+    for item in node.items() {
+        references(item, found);
+    }
+    for (_, value) in node.entries() {
+        references(value, found);
+    }
 }
 
 /// Whether keys beside a `$ref` count in this document.

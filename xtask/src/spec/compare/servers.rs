@@ -1,13 +1,11 @@
 //! Base URLs.
 
-use super::document::twice;
 use super::spot::{Pair, Spot, matched};
 use super::{At, Comparison, Known};
 use crate::spec::catalogue::document::{
     DESCRIPTION_CHANGED, SERVER_ADDED, SERVER_ORDER_CHANGED, SERVER_REMOVED,
     SERVER_VARIABLES_CHANGED,
 };
-use crate::tree::Node;
 
 impl<'a> Comparison<'a> {
     /// Compares the servers of `owner`, an operation or a path; an empty text stands for the document.
@@ -18,19 +16,9 @@ impl<'a> Comparison<'a> {
             format!("{owner} ")
         };
         let all = At::new(format!("{owner}servers"));
-        let named = |spots: Vec<Spot<'a>>| -> Option<Vec<_>> {
-            let named = spots
-                .into_iter()
-                .map(|spot| Some((spot.node.text("url")?, spot)));
-            named.collect()
+        let Some([base, head]) = self.named(&all, pair, "url") else {
+            return;
         };
-        let (base, head) = pair.items();
-        let (Some(base), Some(head)) = (named(base), named(head)) else {
-            return self.unclassified(&all, pair);
-        };
-        if !pair.each(|node| matches!(node, Node::List(_))) || twice(&base) || twice(&head) {
-            return self.unclassified(&all, pair);
-        }
         let common = |spots: &[(&'a str, Spot<'a>)], others: &[(&'a str, Spot<'a>)]| -> Vec<_> {
             let urls = spots.iter().map(|(url, _)| *url);
             let there = |url: &&str| others.iter().any(|(other, _)| other == url);
@@ -58,7 +46,7 @@ impl<'a> Comparison<'a> {
                         Some(_) => (&SERVER_ADDED, "new"),
                         None => (&SERVER_REMOVED, "gone"),
                     };
-                    self.add_pair(rule, &at, format!("server {url} is {word}"), &pair);
+                    self.add_pair(rule, &at, format!("server is {word}"), &pair);
                 }
             }
         }

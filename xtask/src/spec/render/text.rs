@@ -18,19 +18,20 @@ fn one(text: &mut String, sides: &Sides<'_>, finding: &Finding) {
     let _ = writeln!(text, "{} {}", rule.severity, rule.id);
     let _ = writeln!(text, "  {}", visible(&finding.subject));
     let _ = writeln!(text, "  {}", visible(&cut(&finding.message)));
-    if !finding.used_by.is_empty() {
-        let _ = writeln!(text, "  used by {}", visible(&finding.used_by.join(", ")));
+    for (index, operation) in finding.used_by.iter().enumerate() {
+        let label = if index == 0 { "used by" } else { "" };
+        let _ = writeln!(text, "  {label:7} {}", visible(operation));
     }
     let before = sides.base.place(finding.base.as_ref());
     let now = sides.head.place(finding.head.as_ref());
     let place = match (before, now) {
-        (Some(before), Some(now)) => format!("{now}, before {before}"),
-        (Some(before), None) => format!("before {before}"),
-        (None, Some(now)) => now,
+        (Some(before), Some(now)) => format!("at {now}, was at {before}"),
+        (Some(before), None) => format!("was at {before}"),
+        (None, Some(now)) => format!("at {now}"),
         (None, None) => String::new(),
     };
     if !place.is_empty() {
-        let _ = writeln!(text, "  at {}", visible(&place));
+        let _ = writeln!(text, "  {}", visible(&place));
     }
     let _ = writeln!(text, "  felt in {}\n", effects(finding));
 }

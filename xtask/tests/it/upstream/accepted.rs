@@ -180,16 +180,16 @@ fn a_malformed_entry_is_said_with_its_line() {
         ),
         (instead("summary-changed", "7"), "`id` has to be a text"),
         (
-            instead("summary-changed", "sumary-changd"),
-            "there is no rule `sumary-changd`; did you mean `summary-changed`?",
+            instead("summary-changed", "summary-change"),
+            "there is no rule `summary-change`; did you mean `summary-changed`?",
         ),
         (
             instead("summary-changed", "nothing-like-it-at-all"),
             "there is no rule `nothing-like-it-at-all`",
         ),
         (
-            instead("summary-changed", "'*-chnged'"),
-            "no rule matches `*-chnged`",
+            instead("summary-changed", "'*-altered'"),
+            "no rule matches `*-altered`",
         ),
         (
             instead("summary-changed", "'*'"),
@@ -213,8 +213,8 @@ fn a_malformed_entry_is_said_with_its_line() {
         ),
         (instead("2026-02-28", "28.2.2026"), "`28.2.2026` is no day"),
         (
-            instead("reason", "raeson: x, reason"),
-            "`raeson` is unknown; an entry has id, ours, vendor, fingerprint, reason, date",
+            instead("reason", "cause: x, reason"),
+            "`cause` is unknown; an entry has id, ours, vendor, fingerprint, reason, date",
         ),
         (
             format!("{good}, fingerprint: abc"),

@@ -43,7 +43,7 @@ const MISSING: &str = "accepted:\n- {id: upstream-operation-missing, ours: /path
 
 #[test]
 fn each_end_has_its_code() {
-    let unclear = "accepted: [{id: upstream-operation-mising}]";
+    let unclear = "accepted: [{id: upstream-operations-missing}]";
     let cases: [(&str, &[&str], Exit); 11] = [
         ("", &["vendor.yaml"], Exit::Findings),
         ("", &["vendor.yaml", "--fail-on", "never"], Exit::Done),
@@ -116,13 +116,13 @@ fn a_url_gives_the_same_report_as_a_file() {
 #[test]
 fn a_malformed_entry_is_told_with_its_line_and_what_was_meant() {
     let output = Place::new(
-        "accepted:\n- {id: upstream-operation-mising, ours: /paths/**, reason: x, date: 2026-01-02}\n",
+        "accepted:\n- {id: upstream-operations-missing, ours: /paths/**, reason: x, date: 2026-01-02}\n",
     );
     let output = output.run(&["vendor.yaml"]);
     let text = String::from_utf8(output.stderr).expect("text");
     assert_eq!(
         text,
-        "error: openapi/accepted.yaml:2: there is no rule `upstream-operation-mising`; did you mean \
+        "error: openapi/accepted.yaml:2: there is no rule `upstream-operations-missing`; did you mean \
          `upstream-operation-missing`?\nNothing was compared; mend openapi/accepted.yaml.\n"
     );
 }

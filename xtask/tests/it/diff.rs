@@ -1,0 +1,7 @@
+//! The comparison of two versions of a document.
+
+mod cases;
+mod command;
+mod random;
+mod reach;
+mod reports;
