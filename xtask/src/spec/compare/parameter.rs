@@ -1,5 +1,7 @@
 //! Parameters and headers.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 
 use super::operation::{Item, Placeholders};
@@ -57,6 +59,17 @@ impl<'a> Comparison<'a> {
             .into_iter()
             .map(|(id, head)| (base.shift_remove(&id), Some(head)))
             .collect();
+        let added: HashSet<_> = pairs
+            .iter()
+            .filter(|(base, _)| base.is_none())
+            .filter_map(|(_, head)| Some(head.as_ref()?.end.pointer.clone()))
+            .collect();
+        for removed in base.values().map(|base| base.end.pointer.clone()) {
+            // One that became another is found here, and not once more among what nothing reaches.
+            if added.contains(&removed) {
+                self.reached.insert((removed.clone(), removed));
+            }
+        }
         pairs.extend(base.into_values().map(|base| (Some(base), None)));
         for (base, head) in pairs {
             let shared = [&base, &head].into_iter().flatten().all(|one| one.shared);
@@ -88,11 +101,6 @@ impl<'a> Comparison<'a> {
         head: Option<Parameter<'a>>,
         direction: Direction,
     ) {
-        for one in [&base, &head].into_iter().flatten() {
-            // It is found here, and not once more among what nothing reaches.
-            let pointer = one.end.pointer.clone();
-            self.reached.insert((pointer.clone(), pointer));
-        }
         let node = head.as_ref().or(base.as_ref()).map(|one| one.end.node);
         let in_path = node.and_then(|node| node.text("in")) == Some("path");
         let pair = Pair {

@@ -218,11 +218,13 @@ impl<'a> Comparison<'a> {
                 fresh.push((pointer.to_owned(), reference.to_owned()));
             }
         });
+        let told = self
+            .found
+            .keys()
+            .filter(|(id, ..)| *id == REFERENCE_BROKEN.id);
+        let told: HashSet<_> = told.filter_map(|(.., head)| head.clone()).collect();
         for (pointer, reference) in fresh {
-            let told = self.found.iter().any(|((id, _, _, _, head), _)| {
-                *id == REFERENCE_BROKEN.id && head.as_ref() == Some(&pointer)
-            });
-            if !told {
+            if !told.contains(&pointer) {
                 let message = format!("$ref leads nowhere: {reference}");
                 let at = At::new(format!("reference at {pointer}"));
                 self.add(&REFERENCE_BROKEN, &at, message, None, Some(pointer));
