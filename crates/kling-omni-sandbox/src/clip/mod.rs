@@ -44,6 +44,21 @@ impl FrameSize {
         mbs_high: 60,
     };
 
+    /// The largest size with these sides that has no more macroblocks than [`Self::WIDESCREEN`]; `None` for sides that
+    /// no whole macroblocks fit.
+    pub fn with_sides(wide: u16, high: u16) -> Option<Self> {
+        let most = u32::from(Self::WIDESCREEN.mbs_wide) * u32::from(Self::WIDESCREEN.mbs_high);
+        let factor = (1..=wide.min(high))
+            .rev()
+            .find(|factor| wide % factor == 0 && high % factor == 0)?;
+        let (wide, high) = (wide / factor, high / factor);
+        let times = (most / (u32::from(wide) * u32::from(high))).isqrt() as u16;
+        (times > 0).then(|| Self {
+            mbs_wide: wide * times,
+            mbs_high: high * times,
+        })
+    }
+
     /// Width in pixels.
     pub const fn width(self) -> u16 {
         self.mbs_wide * 16

@@ -1,4 +1,3 @@
-use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -109,16 +108,10 @@ fn slate(task: &Task) -> Slate {
 
 /// The picture size for sides such as `16:9`.
 fn frame(shape: &str) -> FrameSize {
-    let sides = shape.split_once(':').and_then(|(wide, high)| {
-        let wide: u32 = wide.parse().ok()?;
-        let high: u32 = high.parse().ok()?;
-        Some(wide.cmp(&high))
-    });
-    match sides {
-        Some(Ordering::Less) => FrameSize::PORTRAIT,
-        Some(Ordering::Equal) => FrameSize::SQUARE,
-        Some(Ordering::Greater) | None => FrameSize::WIDESCREEN,
-    }
+    let sides = shape
+        .split_once(':')
+        .and_then(|(wide, high)| FrameSize::with_sides(wide.parse().ok()?, high.parse().ok()?));
+    sides.unwrap_or(FrameSize::WIDESCREEN)
 }
 
 #[cfg(test)]
@@ -178,9 +171,15 @@ mod tests {
             ("16:9", FrameSize::WIDESCREEN),
             ("9:16", FrameSize::PORTRAIT),
             ("1:1", FrameSize::SQUARE),
+            ("960:540", FrameSize::WIDESCREEN),
+            ("0:1", FrameSize::WIDESCREEN),
+            ("60000:1", FrameSize::WIDESCREEN),
+            ("wide", FrameSize::WIDESCREEN),
         ];
         for (shape, expected) in cases {
             assert_eq!(frame(shape), expected, "{shape}");
         }
+        let cinema = frame("21:9");
+        assert_eq!((cinema.width(), cinema.height()), (1456, 624));
     }
 }
