@@ -2,8 +2,16 @@
 
 #![warn(missing_docs)]
 
+pub mod accept;
+pub mod drift;
+
 pub mod codegen;
+pub mod snapshots;
 pub mod spec;
+pub mod surface;
+
+pub mod held;
 
 pub mod exit;
+pub mod format;
 pub mod tree;

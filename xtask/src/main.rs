@@ -1,13 +1,17 @@
 //! `cargo xtask`: the chores of this workspace.
 
 use std::env;
+use std::io;
 use std::panic;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::codegen::{self, Mode, report};
 use xtask::exit::Exit;
+use xtask::format::Format;
+use xtask::{accept, drift, surface};
 
 /// The chores of this workspace.
 ///
@@ -25,8 +29,22 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Take a change of the spec in: generate, accept snapshots, list the surface, and check everything.
+    Accept,
+    /// Look at everything that has to agree with the spec and the code, and tell what does not.
+    Drift {
+        /// How to tell it.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
     /// Generate the low-level crate from the spec.
     Codegen {
+        /// Write nothing; show what would change and end with 4 if anything would.
+        #[arg(long)]
+        check: bool,
+    },
+    /// List what a person can name and call in the published libraries.
+    Surface {
         /// Write nothing; show what would change and end with 4 if anything would.
         #[arg(long)]
         check: bool,
@@ -34,31 +52,58 @@ enum Chore {
 }
 
 fn main() -> ExitCode {
+    if let Some(end) = surface::rustdoc::stand_in() {
+        return end;
+    }
     let arguments = Arguments::parse();
+    let root = arguments.root.unwrap_or_else(workspace);
     // A panic would end with 101, which nothing here documents; its message is printed either way.
-    let exit = panic::catch_unwind(|| run(&arguments)).unwrap_or(Exit::Crashed);
-    exit.into()
-}
-
-fn run(arguments: &Arguments) -> Exit {
-    let root = arguments.root.clone().unwrap_or_else(workspace);
-    let Chore::Codegen { check } = arguments.chore;
-    let mode = if check { Mode::Check } else { Mode::Write };
-    match codegen::run(&root, mode) {
-        Ok(outcome) => {
-            let exit = Exit::from(&outcome);
-            let text = report::report(&outcome);
-            match exit {
-                Exit::Person => eprint!("{text}"),
-                _ => print!("{text}"),
-            }
-            exit
-        }
-        Err(error) => {
+    let ended = panic::catch_unwind(|| run(&root, &arguments.chore));
+    let exit = match ended {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(error)) => {
             eprintln!("error: {error:#}");
             Exit::Crashed
         }
+        Err(_) => Exit::Crashed,
+    };
+    exit.into()
+}
+
+fn run(root: &Path, chore: &Chore) -> Result<Exit> {
+    let (exit, text) = match chore {
+        Chore::Accept => {
+            let outcome = accept::run(root, &mut io::stderr())?;
+            (Exit::from(&outcome), accept::render(&outcome))
+        }
+        Chore::Drift { format } => {
+            let all = drift::run(root);
+            print!("{}", drift::render::render(&all, *format));
+            return Ok(drift::exit(&all));
+        }
+        Chore::Codegen { check } => {
+            let outcome = codegen::run(root, mode(*check))?;
+            (Exit::from(&outcome), report::report(&outcome))
+        }
+        Chore::Surface { check } => {
+            let changes = surface::run(root, mode(*check))?;
+            let exit = if *check && !changes.is_empty() {
+                Exit::Stale
+            } else {
+                Exit::Done
+            };
+            (exit, surface::report(&changes, mode(*check)))
+        }
+    };
+    match exit {
+        Exit::Person => eprint!("{text}"),
+        _ => print!("{text}"),
     }
+    Ok(exit)
+}
+
+fn mode(check: bool) -> Mode {
+    if check { Mode::Check } else { Mode::Write }
 }
 
 /// The folder above this package: as cargo tells it now, or as it told when this was built.
