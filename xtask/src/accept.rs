@@ -27,12 +27,12 @@ pub enum Outcome {
     },
 }
 
-/// Takes a change in. `tell` hears what is about to be done.
+/// Takes a change in. `program` is this program, and `tell` hears what is about to be done.
 ///
 /// # Errors
 ///
 /// When a file cannot be read or written, or when cargo cannot be started.
-pub fn run(root: &Path, tell: &mut dyn io::Write) -> Result<Outcome> {
+pub fn run(root: &Path, program: &Path, tell: &mut dyn io::Write) -> Result<Outcome> {
     let before = held::on_disk(root)?;
     let stopped = |reason: String| -> Result<Outcome> {
         let moved = moved_since(root, &before)?;
@@ -58,7 +58,7 @@ pub fn run(root: &Path, tell: &mut dyn io::Write) -> Result<Outcome> {
     }
 
     writeln!(tell, "listing the public surface")?;
-    surface::run(root, Mode::Write)?;
+    surface::run(root, program, Mode::Write)?;
 
     writeln!(tell, "checking everything")?;
     if let Some(reason) = check(root)? {

@@ -36,8 +36,8 @@ pub struct Checked {
     pub findings: Vec<Finding>,
 }
 
-/// Looks at everything. No check ends the run: one that cannot be made is a finding itself.
-pub fn run(root: &Path) -> Vec<Checked> {
+/// Looks at everything; `program` is this program. No check ends the run: one that cannot be made is a finding itself.
+pub fn run(root: &Path, program: &Path) -> Vec<Checked> {
     let mut all = Vec::new();
     let mut add =
         |check: &'static str, findings: Vec<Finding>| all.push(Checked { check, findings });
@@ -50,7 +50,7 @@ pub fn run(root: &Path) -> Vec<Checked> {
     add(SNAPSHOTS, differing);
     add(ORPHANS, orphans);
     add(TESTS, failed);
-    add(SURFACE, public_surface(root));
+    add(SURFACE, public_surface(root, program));
     all
 }
 
@@ -167,8 +167,8 @@ fn held_by_tests(root: &Path) -> (Vec<Finding>, Vec<Finding>, Vec<Finding>) {
     )
 }
 
-fn public_surface(root: &Path) -> Vec<Finding> {
-    match surface::run(root, Mode::Check) {
+fn public_surface(root: &Path, program: &Path) -> Vec<Finding> {
+    match surface::run(root, program, Mode::Check) {
         Err(error) => impossible(SURFACE, surface::FOLDER, &error),
         Ok(changes) => changes
             .into_iter()

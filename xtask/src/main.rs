@@ -57,8 +57,10 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::parse();
     let root = arguments.root.unwrap_or_else(workspace);
+    // Found now: a chore may build this program anew, and the system then calls the one that runs deleted.
+    let program = env::current_exe().unwrap_or_default();
     // A panic would end with 101, which nothing here documents; its message is printed either way.
-    let ended = panic::catch_unwind(|| run(&root, &arguments.chore));
+    let ended = panic::catch_unwind(|| run(&root, &program, &arguments.chore));
     let exit = match ended {
         Ok(Ok(exit)) => exit,
         Ok(Err(error)) => {
@@ -70,14 +72,14 @@ fn main() -> ExitCode {
     exit.into()
 }
 
-fn run(root: &Path, chore: &Chore) -> Result<Exit> {
+fn run(root: &Path, program: &Path, chore: &Chore) -> Result<Exit> {
     let (exit, text) = match chore {
         Chore::Accept => {
-            let outcome = accept::run(root, &mut io::stderr())?;
+            let outcome = accept::run(root, program, &mut io::stderr())?;
             (Exit::from(&outcome), accept::render(&outcome))
         }
         Chore::Drift { format } => {
-            let all = drift::run(root);
+            let all = drift::run(root, program);
             print!("{}", drift::render::render(&all, *format));
             return Ok(drift::exit(&all));
         }
@@ -86,7 +88,7 @@ fn run(root: &Path, chore: &Chore) -> Result<Exit> {
             (Exit::from(&outcome), report::report(&outcome))
         }
         Chore::Surface { check } => {
-            let changes = surface::run(root, mode(*check))?;
+            let changes = surface::run(root, program, mode(*check))?;
             let exit = if *check && !changes.is_empty() {
                 Exit::Stale
             } else {

@@ -2,7 +2,6 @@
 
 pub mod rustdoc;
 
-use std::env;
 use std::fs;
 use std::path::Path;
 
@@ -36,16 +35,16 @@ const OUTLINED: [&str; 6] = [
     "Client",
 ];
 
-/// Lists the surfaces, and brings the files up to date or only compares.
+/// Lists the surfaces, and brings the files up to date or only compares. `program` is this program, as it was found when
+/// it started: a build may have replaced it since.
 ///
 /// # Errors
 ///
 /// When a crate does not compile, or when the toolchain's rustdoc writes JSON that cannot be read.
-pub fn run(root: &Path, mode: Mode) -> Result<Vec<Change>> {
-    let program = env::current_exe().context("this program does not know where it lies")?;
+pub fn run(root: &Path, program: &Path, mode: Mode) -> Result<Vec<Change>> {
     let mut files = Files::new();
     for package in PACKAGES {
-        let json = rustdoc::json(root, package, &program)?;
+        let json = rustdoc::json(root, package, program)?;
         files.insert(format!("{package}.txt"), listing(package, &json)?);
     }
     let folder = root.join(FOLDER);
