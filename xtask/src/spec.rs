@@ -1,4 +1,9 @@
 //! Compares OpenAPI documents by meaning.
 
+pub mod compare;
+pub mod render;
+
+pub mod catalogue;
 pub mod finding;
+pub mod place;
 pub mod rule;

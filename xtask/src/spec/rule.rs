@@ -73,6 +73,14 @@ impl Direction {
             Self::Response => "response",
         }
     }
+
+    /// The direction of the answer.
+    pub fn reverse(self) -> Self {
+        match self {
+            Self::Request => Self::Response,
+            Self::Response => Self::Request,
+        }
+    }
 }
 
 impl Effect {
