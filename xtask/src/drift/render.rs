@@ -8,8 +8,9 @@ use serde_json::json;
 use super::{Checked, Finding, exit};
 use crate::format::{Format, github_message, github_property};
 
-/// Lines of one message that are shown before it is cut.
-const LINES: usize = 30;
+/// Lines of one message, and characters of a line, that are shown before it is cut.
+const LINES: usize = 12;
+const CHARACTERS: usize = 200;
 
 /// What a run found.
 pub fn render(all: &[Checked], format: Format) -> String {
@@ -148,7 +149,14 @@ fn short(message: &str, indent: &str) -> String {
     let all: Vec<_> = message.lines().collect();
     for (number, line) in all.iter().take(LINES).enumerate() {
         let indent = if number == 0 { "" } else { indent };
-        let _ = writeln!(text, "{indent}{line}");
+        match line.char_indices().nth(CHARACTERS) {
+            Some((end, _)) => {
+                let _ = writeln!(text, "{indent}{}…", &line[..end]);
+            }
+            None => {
+                let _ = writeln!(text, "{indent}{line}");
+            }
+        }
     }
     if all.len() > LINES {
         let _ = writeln!(text, "{indent}… {} more lines", all.len() - LINES);
