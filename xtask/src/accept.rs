@@ -11,7 +11,7 @@ use crate::codegen::{self, Mode, report};
 use crate::exit::Exit;
 use crate::held::{self, Held, Moved};
 use crate::snapshots::outcome::Failure;
-use crate::{snapshots, surface};
+use crate::{catalogue, snapshots, surface};
 
 /// How a run ended.
 #[derive(Debug)]
@@ -59,6 +59,9 @@ pub fn run(root: &Path, program: &Path, tell: &mut dyn io::Write) -> Result<Outc
 
     writeln!(tell, "listing the public surface")?;
     surface::run(root, program, Mode::Write)?;
+
+    writeln!(tell, "writing the docs that come from the code")?;
+    catalogue::run(root, Mode::Write)?;
 
     writeln!(tell, "checking everything")?;
     if let Some(reason) = check(root)? {

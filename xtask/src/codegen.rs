@@ -99,7 +99,7 @@ pub fn run(root: &Path, mode: Mode) -> Result<Outcome> {
 pub fn accept(source: &str) -> Result<Spec, Vec<Finding>> {
     let spec = Spec::parse(source).map_err(|error| {
         let mut findings = Findings::default();
-        findings.add_unreadable(&error);
+        findings.add_unreadable(error);
         findings.into_sorted()
     })?;
     match lint::lint(&spec) {

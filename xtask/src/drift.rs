@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::codegen::{self, GENERATED, Mode, SPEC};
 use crate::exit::Exit;
-use crate::{snapshots, surface};
+use crate::{catalogue, snapshots, surface};
 
 /// The command that takes a change in.
 pub const ACCEPT: &str = "cargo xtask accept";
@@ -52,6 +52,7 @@ pub fn run(root: &Path, program: &Path) -> Vec<Checked> {
     add(ORPHANS, orphans);
     add(TESTS, failed);
     add(SURFACE, public_surface(root, program));
+    add(DOCS, docs(root));
     all
 }
 
@@ -72,6 +73,7 @@ const SNAPSHOTS: &str = "snapshots";
 const ORPHANS: &str = "orphaned snapshots";
 const TESTS: &str = "agreement and other tests";
 const SURFACE: &str = "public surface";
+const DOCS: &str = "generated docs";
 
 /// What a person has to mend because a check could not be made.
 fn impossible(check: &'static str, place: &str, error: &anyhow::Error) -> Vec<Finding> {
@@ -180,5 +182,18 @@ fn public_surface(root: &Path, program: &Path) -> Vec<Finding> {
                 fix: Some(ACCEPT),
             })
             .collect(),
+    }
+}
+
+fn docs(root: &Path) -> Vec<Finding> {
+    match catalogue::run(root, Mode::Check) {
+        Err(error) => impossible(DOCS, catalogue::PAGE, &error),
+        Ok(None) => Vec::new(),
+        Ok(Some(_)) => vec![Finding {
+            check: DOCS,
+            place: catalogue::PAGE.to_owned(),
+            message: "is not what the rules make".to_owned(),
+            fix: Some(ACCEPT),
+        }],
     }
 }

@@ -14,6 +14,8 @@ pub enum Exit {
     Crashed = 1,
     /// The command line was wrong. clap ends with this code on its own.
     Usage = 2,
+    /// There are findings that are as bad as `--fail-on` says, or worse.
+    Findings = 3,
     /// Files on disk are stale, and a command fixes them. Not 1, so that a script can tell it from a crash.
     Stale = 4,
     /// A person has to decide: no command can.

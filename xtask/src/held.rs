@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use similar::{ChangeTag, TextDiff};
 
 use crate::codegen::{GENERATED, write};
-use crate::surface;
+use crate::{catalogue, surface};
 
 /// What a file is about, in the order in which people read them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +40,7 @@ const FOLDERS: [(&str, Kind); 4] = [
 ];
 
 /// Pages that the code writes.
-const PAGES: [&str; 0] = [];
+const PAGES: [&str; 1] = [catalogue::PAGE];
 
 /// The held files by their path from the workspace's root.
 pub type Held = BTreeMap<String, String>;

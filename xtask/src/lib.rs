@@ -3,6 +3,7 @@
 #![warn(missing_docs)]
 
 pub mod accept;
+pub mod ci;
 pub mod drift;
 
 pub mod codegen;
@@ -11,6 +12,9 @@ pub mod spec;
 pub mod surface;
 
 pub mod held;
+
+pub mod catalogue;
+pub mod explain;
 
 pub mod exit;
 pub mod format;

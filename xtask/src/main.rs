@@ -7,16 +7,18 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+use xtask::ci::{self, Ci};
 use xtask::codegen::{self, Mode, report};
 use xtask::exit::Exit;
 use xtask::format::Format;
-use xtask::{accept, drift, surface};
+use xtask::spec::command::Spec;
+use xtask::{accept, catalogue, drift, explain, spec, surface};
 
 /// The chores of this workspace.
 ///
-/// Exit codes: 0 done, 1 the xtask failed, 2 wrong usage, 4 files are stale and a command fixes them, 100 a person has
-/// to decide.
+/// Exit codes: 0 done, 1 the xtask failed, 2 wrong usage, 3 findings as bad as asked for, 4 files are stale and a command
+/// fixes them, 100 a person has to decide.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
@@ -37,18 +39,51 @@ enum Chore {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Run what CI runs.
+    Ci {
+        /// Name the steps and run none.
+        #[arg(long)]
+        list: bool,
+        /// The steps to run, if not all.
+        #[arg(value_name = "STEP")]
+        steps: Vec<String>,
+    },
+    /// Compare versions of the spec.
+    #[command(subcommand)]
+    Spec(Spec),
+    /// Tell what the id of a finding means.
+    Explain {
+        /// The id, as findings show it.
+        id: String,
+    },
     /// Generate the low-level crate from the spec.
-    Codegen {
-        /// Write nothing; show what would change and end with 4 if anything would.
-        #[arg(long)]
-        check: bool,
-    },
+    Codegen(Writing),
     /// List what a person can name and call in the published libraries.
-    Surface {
-        /// Write nothing; show what would change and end with 4 if anything would.
-        #[arg(long)]
-        check: bool,
-    },
+    Surface(Writing),
+    /// Write the page about every rule.
+    Catalogue(Writing),
+}
+
+/// Whether to write.
+#[derive(Args, Clone, Copy)]
+struct Writing {
+    /// Write nothing; show what would change and end with 4 if anything would.
+    #[arg(long)]
+    check: bool,
+}
+
+impl Writing {
+    fn mode(self) -> Mode {
+        if self.check { Mode::Check } else { Mode::Write }
+    }
+
+    /// The end of a run that found something to write, or did not.
+    fn end(self, has_changes: bool) -> Exit {
+        match has_changes && self.check {
+            true => Exit::Stale,
+            false => Exit::Done,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -62,7 +97,15 @@ fn main() -> ExitCode {
     // A panic would end with 101, which nothing here documents; its message is printed either way.
     let ended = panic::catch_unwind(|| run(&root, &program, &arguments.chore));
     let exit = match ended {
-        Ok(Ok(exit)) => exit,
+        Ok(Ok((text, exit))) => {
+            match (exit, &arguments.chore) {
+                // What these find is what they are asked for.
+                (_, Chore::Drift { .. } | Chore::Ci { .. }) => print!("{text}"),
+                (Exit::Person | Exit::Usage, _) => eprint!("{text}"),
+                _ => print!("{text}"),
+            }
+            exit
+        }
         Ok(Err(error)) => {
             eprintln!("error: {error:#}");
             Exit::Crashed
@@ -72,40 +115,49 @@ fn main() -> ExitCode {
     exit.into()
 }
 
-fn run(root: &Path, program: &Path, chore: &Chore) -> Result<Exit> {
-    let (exit, text) = match chore {
+/// Does a chore, and answers with what it has to say.
+fn run(root: &Path, program: &Path, chore: &Chore) -> Result<(String, Exit)> {
+    Ok(match chore {
         Chore::Accept => {
             let outcome = accept::run(root, program, &mut io::stderr())?;
-            (Exit::from(&outcome), accept::render(&outcome))
+            (accept::render(&outcome), Exit::from(&outcome))
         }
         Chore::Drift { format } => {
             let all = drift::run(root, program);
-            print!("{}", drift::render::render(&all, *format));
-            return Ok(drift::exit(&all));
+            (drift::render::render(&all, *format), drift::exit(&all))
         }
-        Chore::Codegen { check } => {
-            let outcome = codegen::run(root, mode(*check))?;
-            (Exit::from(&outcome), report::report(&outcome))
+        Chore::Ci { list: true, .. } => (ci::list(), Exit::Done),
+        Chore::Ci { steps, .. } => match ci::choose(steps) {
+            Err(error) => (format!("error: {error}\n"), Exit::Usage),
+            Ok(steps) => {
+                let ci = Ci {
+                    root: root.to_owned(),
+                    program: program.to_owned(),
+                };
+                let all = ci.run(&steps);
+                (ci::report(&all), ci::exit(&all))
+            }
+        },
+        Chore::Spec(spec) => spec::command::run(root, spec)?,
+        Chore::Explain { id } => match explain::explain(id) {
+            Ok(text) => (text, Exit::Done),
+            Err(error) => (format!("error: {error}\n"), Exit::Usage),
+        },
+        Chore::Codegen(writing) => {
+            let outcome = codegen::run(root, writing.mode())?;
+            (report::report(&outcome), Exit::from(&outcome))
         }
-        Chore::Surface { check } => {
-            let changes = surface::run(root, program, mode(*check))?;
-            let exit = if *check && !changes.is_empty() {
-                Exit::Stale
-            } else {
-                Exit::Done
-            };
-            (exit, surface::report(&changes, mode(*check)))
+        Chore::Surface(writing) => {
+            let changes = surface::run(root, program, writing.mode())?;
+            let text = surface::report(&changes, writing.mode());
+            (text, writing.end(!changes.is_empty()))
         }
-    };
-    match exit {
-        Exit::Person => eprint!("{text}"),
-        _ => print!("{text}"),
-    }
-    Ok(exit)
-}
-
-fn mode(check: bool) -> Mode {
-    if check { Mode::Check } else { Mode::Write }
+        Chore::Catalogue(writing) => {
+            let change = catalogue::run(root, writing.mode())?;
+            let text = catalogue::report(change.as_ref(), writing.mode());
+            (text, writing.end(change.is_some()))
+        }
+    })
 }
 
 /// The folder above this package: as cargo tells it now, or as it told when this was built.

@@ -1,5 +1,10 @@
 //! Compares OpenAPI documents by meaning.
 
+pub mod command;
+pub mod source;
+
+pub mod document;
+
 pub mod compare;
 pub mod render;
 

@@ -120,7 +120,7 @@ impl Node {
 
     /// What the JSON pointer names.
     pub fn at(&self, pointer: &str) -> Option<&Self> {
-        pointer_steps(pointer).try_fold(self, |node, step| match node {
+        steps(pointer).try_fold(self, |node, step| match node {
             Self::List(items) => items.get(step.parse::<usize>().ok()?),
             _ => node.get(&step),
         })
@@ -128,7 +128,7 @@ impl Node {
 
     /// What the JSON pointer names, to be changed.
     pub fn at_mut(&mut self, pointer: &str) -> Option<&mut Self> {
-        pointer_steps(pointer).try_fold(self, |node, step| match node {
+        steps(pointer).try_fold(self, |node, step| match node {
             Self::List(items) => items.get_mut(step.parse::<usize>().ok()?),
             _ => node.get_mut(&step),
         })
@@ -169,7 +169,8 @@ pub fn join(pointer: &str, key: &str) -> String {
     format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
-fn pointer_steps(pointer: &str) -> impl Iterator<Item = String> {
+/// The keys and indices that the JSON pointer leads through.
+pub(crate) fn steps(pointer: &str) -> impl Iterator<Item = String> {
     pointer
         .split('/')
         .skip(1)

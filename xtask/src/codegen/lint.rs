@@ -17,5 +17,6 @@ pub fn lint(spec: &Spec) -> Vec<Finding> {
     operations::check(spec, &mut findings);
     schemas::check(spec, &mut findings);
     names::check(spec, &mut findings);
+    findings.locate(spec);
     findings.into_sorted()
 }

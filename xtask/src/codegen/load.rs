@@ -1,8 +1,10 @@
 //! The spec as it was read, and the ways about in it.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use sha2::{Digest as _, Sha256};
 
+use super::SPEC;
+use crate::spec::document::{self, Document, Lines, Unreadable};
 use crate::tree::{Node, join};
 
 /// The HTTP methods that a path item may have, in the order in which OpenAPI lists them.
@@ -15,6 +17,8 @@ pub const METHODS: [&str; 8] = [
 pub struct Spec {
     /// The whole document.
     pub tree: Node,
+    /// Where its parts stand in the file.
+    pub lines: Lines,
     /// SHA-256 of the file's bytes, in hexadecimal.
     pub sha256: String,
 }
@@ -33,10 +37,12 @@ pub struct Operation<'a> {
 }
 
 impl Spec {
-    /// Reads the text of a spec. YAML with a repeated key is refused here.
-    pub fn parse(source: &str) -> Result<Self, serde_saphyr::Error> {
+    /// Reads the text of a spec.
+    pub fn parse(source: &str) -> Result<Self, Unreadable> {
+        let Document { tree, lines, .. } = Document::parse(SPEC, source.as_bytes())?;
         Ok(Self {
-            tree: serde_saphyr::from_str(source)?,
+            tree,
+            lines,
             sha256: Sha256::digest(source)
                 .iter()
                 .map(|byte| format!("{byte:02x}"))
@@ -77,19 +83,7 @@ impl Spec {
 
     /// Follows `$ref` from `pointer` until something else comes, and answers with its JSON pointer.
     pub fn locate<'a>(&'a self, pointer: &str, node: &'a Node) -> Result<(String, &'a Node)> {
-        let mut here = (pointer.to_owned(), node);
-        let mut seen = Vec::new();
-        while let Some(reference) = here.1.text("$ref") {
-            if seen.contains(&reference) {
-                bail!("`{reference}` leads back to itself");
-            }
-            seen.push(reference);
-            here = reference
-                .strip_prefix('#')
-                .and_then(|pointer| Some((pointer.to_owned(), self.tree.at(pointer)?)))
-                .with_context(|| format!("`{reference}` leads nowhere"))?;
-        }
-        Ok(here)
+        document::locate(&self.tree, pointer, node)
     }
 }
 

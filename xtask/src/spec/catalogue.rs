@@ -1,4 +1,4 @@
-//! Every rule there is, by area. A comparison names its rules by the statics in here.
+//! Every rule there is, by area. Whoever finds something names its rule by a static in here.
 
 #[macro_use]
 mod define;
@@ -7,6 +7,7 @@ pub mod document;
 pub mod exchange;
 pub mod family;
 pub mod keywords;
+pub mod lint;
 pub mod operation;
 pub mod properties;
 pub mod reference;
@@ -27,8 +28,8 @@ pub struct Area {
     pub families: &'static [&'static Family],
 }
 
-/// Every area, in the order in which people read about them.
-pub static AREAS: [Area; 6] = [
+/// The rules of a comparison, in the order in which people read about them.
+pub static COMPARISON: [Area; 6] = [
     Area::of_rules("The document", document::RULES),
     Area::of_rules("Paths, operations and security", operation::RULES),
     Area {
@@ -55,6 +56,9 @@ pub static AREAS: [Area; 6] = [
     ),
 ];
 
+/// The rules of code generation.
+pub static LINT: Area = Area::of_rules("What code generation refuses", lint::RULES);
+
 impl Area {
     const fn of_rules(title: &'static str, rules: &'static [&'static Rule]) -> Self {
         Self {
@@ -73,9 +77,14 @@ impl Area {
     }
 }
 
+/// Every area.
+pub fn areas() -> impl Iterator<Item = &'static Area> {
+    COMPARISON.iter().chain([&LINT])
+}
+
 /// Every rule.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    AREAS.iter().flat_map(Area::all)
+    areas().flat_map(Area::all)
 }
 
 /// The rule with this id.

@@ -72,6 +72,7 @@ fn the_help_lists_every_code() {
         Exit::Done,
         Exit::Crashed,
         Exit::Usage,
+        Exit::Findings,
         Exit::Stale,
         Exit::Person,
     ];

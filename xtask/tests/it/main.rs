@@ -1,5 +1,7 @@
 //! The chores, tested on copies of this workspace's own spec.
 
+mod document;
+
 mod fresh;
 
 mod lint;

@@ -34,7 +34,10 @@ macro_rules! duos {
     ($($name:ident $request:literal $request_severity:ident $response:literal $response_severity:ident [$($effect:ident),*] $title:literal $text:literal)*) => {
         $(
             #[doc = concat!("`", $request, "`, `", $response, "`: ", $title, ".")]
-            pub static $name: $crate::spec::catalogue::family::Duo = $crate::spec::catalogue::family::Duo::new([
+            pub static $name: $crate::spec::catalogue::family::Duo = $crate::spec::catalogue::family::Duo {
+                title: $title,
+                text: $text,
+                rules: [
                 $crate::spec::rule::Rule {
                     id: $request,
                     severity: $crate::spec::rule::Severity::$request_severity,
@@ -51,7 +54,8 @@ macro_rules! duos {
                     title: concat!("response: ", $title),
                     explanation: concat!($text, " ", advice!(Response $response_severity)),
                 },
-            ]);
+                ],
+            };
         )*
 
         /// The rules that come twice.

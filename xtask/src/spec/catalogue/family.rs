@@ -4,7 +4,13 @@ use crate::spec::place::Place;
 use crate::spec::rule::{Direction, Rule};
 
 /// One rule for each direction.
-pub struct Duo([Rule; 2]);
+pub struct Duo {
+    /// What happened, in a few words.
+    pub title: &'static str,
+    /// What the explanations begin with.
+    pub text: &'static str,
+    pub(super) rules: [Rule; 2],
+}
 
 /// One rule for each place in an exchange.
 pub struct Family {
@@ -18,21 +24,17 @@ pub struct Family {
 }
 
 impl Duo {
-    pub(super) const fn new(rules: [Rule; 2]) -> Self {
-        Self(rules)
-    }
-
     /// The rule for `direction`.
     pub fn of(&'static self, direction: Direction) -> &'static Rule {
         match direction {
-            Direction::Request => &self.0[0],
-            Direction::Response => &self.0[1],
+            Direction::Request => &self.rules[0],
+            Direction::Response => &self.rules[1],
         }
     }
 
     /// Both rules.
-    pub fn rules(&'static self) -> &'static [Rule] {
-        &self.0
+    pub fn rules(&'static self) -> &'static [Rule; 2] {
+        &self.rules
     }
 }
 

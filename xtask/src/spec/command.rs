@@ -1,0 +1,107 @@
+//! `cargo xtask spec`.
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::compare::compare;
+use super::finding::Finding;
+use super::render::{self, Sides};
+use super::rule::Severity;
+use super::source::Source;
+use crate::exit::Exit;
+use crate::format::Format;
+
+/// What can be done with the spec as a document.
+#[derive(Debug, Subcommand)]
+pub enum Spec {
+    /// Tell what differs in meaning between two versions of the spec.
+    Diff(Diff),
+}
+
+/// Which versions to compare, and how to tell the result.
+#[derive(Args, Debug)]
+pub struct Diff {
+    /// The older version: a file or a git revision. Left out, it is where this branch left the main one.
+    pub base: Option<String>,
+    /// The newer version: a file or a git revision. Left out, it is the spec in the work tree.
+    pub head: Option<String>,
+    /// How to tell the findings.
+    #[command(flatten)]
+    pub report: Report,
+}
+
+/// How to tell findings, and when they are too many.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Report {
+    /// How to tell it.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// End with 3 when a finding is as bad as this, or worse.
+    #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]
+    pub fail_on: FailOn,
+}
+
+/// From which severity on findings are a failure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Programs break.
+    #[default]
+    Error,
+    /// Programs may break.
+    Warning,
+    /// Anything differs.
+    Info,
+    /// Nothing is a failure.
+    Never,
+}
+
+impl Report {
+    /// The findings in the form that is wanted, and the end that they call for.
+    pub fn tell(self, sides: &Sides<'_>, findings: &[Finding]) -> (String, Exit) {
+        let text = match self.format {
+            Format::Text => render::text(sides, findings),
+            Format::Markdown => render::markdown(sides, findings),
+            Format::Json => render::json(sides, findings),
+            Format::Github => render::github(sides, findings),
+        };
+        let limit = match self.fail_on {
+            FailOn::Error => Some(Severity::Error),
+            FailOn::Warning => Some(Severity::Warning),
+            FailOn::Info => Some(Severity::Info),
+            FailOn::Never => None,
+        };
+        let bad = |finding: &Finding| limit.is_some_and(|limit| finding.rule.severity >= limit);
+        let exit = match findings.iter().any(bad) {
+            true => Exit::Findings,
+            false => Exit::Done,
+        };
+        (text, exit)
+    }
+}
+
+/// Runs the command in the workspace at `root`, and answers with what it has to say.
+///
+/// # Errors
+///
+/// When a document cannot be found or read.
+pub fn run(root: &Path, spec: &Spec) -> Result<(String, Exit)> {
+    let Spec::Diff(diff) = spec;
+    let base = match &diff.base {
+        Some(base) => Source::read(root, base)?,
+        None => Source::merge_base(root)?,
+    };
+    let head = match &diff.head {
+        Some(head) => Source::read(root, head)?,
+        None => Source::work_tree(root)?,
+    };
+    let findings = compare(&base.document.tree, &head.document.tree);
+    let old_line = |pointer: &str| base.document.position(pointer).line;
+    let new_line = |pointer: &str| head.document.position(pointer).line;
+    let sides = Sides {
+        base: base.side(&old_line),
+        head: head.side(&new_line),
+    };
+    Ok(diff.report.tell(&sides, &findings))
+}
