@@ -116,7 +116,7 @@ fn generated(root: &Path) -> (Vec<Finding>, Vec<Finding>) {
 }
 
 /// The hash in the generated code is that of the spec's bytes.
-fn hash(root: &Path) -> Vec<Finding> {
+pub(crate) fn hash(root: &Path) -> Vec<Finding> {
     let file = format!("{GENERATED}/mod.rs");
     let read = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
     let digest = Sha256::digest(read(SPEC));

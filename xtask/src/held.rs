@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use similar::{ChangeTag, TextDiff};
 
 use crate::codegen::{GENERATED, write};
+use crate::spec::source::git;
 use crate::{catalogue, surface};
 
 /// What a file is about, in the order in which people read them.
@@ -129,6 +130,35 @@ pub fn on_disk(root: &Path) -> Result<Held> {
                 .with_context(|| format!("cannot read {}", place.display()))?;
             held.insert(path, text);
         }
+    }
+    Ok(held)
+}
+
+/// The held files as they were at a commit. Those that have not changed since are taken from `now`.
+pub fn at_commit(root: &Path, commit: &str, now: &Held) -> Result<Held> {
+    let list = |arguments: &[&str]| -> Result<BTreeSet<String>> {
+        let text =
+            git(root, arguments)?.with_context(|| format!("git cannot look into {commit}"))?;
+        let paths = text.split('\0').filter(|path| is_held(path));
+        Ok(paths.map(str::to_owned).collect())
+    };
+    let then = list(&["ls-tree", "-r", "-z", "--name-only", commit])?;
+    let changed = list(&[
+        "diff",
+        "-z",
+        "--name-only",
+        "--no-renames",
+        "--relative",
+        commit,
+    ])?;
+    let mut held = Held::new();
+    for path in then {
+        let text = match now.get(&path).filter(|_| !changed.contains(&path)) {
+            Some(text) => text.clone(),
+            None => git(root, &["show", &format!("{commit}:./{path}")])?
+                .with_context(|| format!("git cannot show {path} at {commit}"))?,
+        };
+        held.insert(path, text);
     }
     Ok(held)
 }

@@ -5,6 +5,7 @@
 pub mod accept;
 pub mod ci;
 pub mod drift;
+pub mod summary;
 
 pub mod codegen;
 pub mod snapshots;

@@ -13,6 +13,7 @@ use xtask::codegen::{self, Mode, report};
 use xtask::exit::Exit;
 use xtask::format::Format;
 use xtask::spec::command::Spec;
+use xtask::summary::{self, Summary};
 use xtask::{accept, catalogue, drift, explain, spec, surface};
 
 /// The chores of this workspace.
@@ -38,6 +39,11 @@ enum Chore {
         /// How to tell it.
         #[arg(long, value_enum, default_value_t)]
         format: Format,
+    },
+    /// Write the page that a reviewer reads: what a change of the spec means.
+    Summary {
+        /// The revision to compare the work tree with. Left out, it is where this branch left the main one.
+        base: Option<String>,
     },
     /// Run what CI runs.
     Ci {
@@ -125,6 +131,10 @@ fn run(root: &Path, program: &Path, chore: &Chore) -> Result<(String, Exit)> {
         Chore::Drift { format } => {
             let all = drift::run(root, program);
             (drift::render::render(&all, *format), drift::exit(&all))
+        }
+        Chore::Summary { base } => {
+            let summary = Summary::of(root, base.as_deref())?;
+            (summary::page::page(&summary), Exit::Done)
         }
         Chore::Ci { list: true, .. } => (ci::list(), Exit::Done),
         Chore::Ci { steps, .. } => match ci::choose(steps) {
