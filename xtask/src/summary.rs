@@ -9,12 +9,14 @@ pub mod limits;
 pub mod open;
 pub mod rust;
 
+use std::env;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::codegen::SPEC;
+use crate::drift;
 use crate::held::{self, Held, Moved};
 use crate::spec::compare::compare;
 use crate::spec::finding::Finding;
@@ -40,6 +42,8 @@ pub struct Summary {
     pub open: Vec<Open>,
     /// The version that the change calls for.
     pub bump: Option<Bump>,
+    /// Where the files can be looked at, when that is not the work tree.
+    pub blob: Option<String>,
     /// Whether the spec is newer than what was made from it.
     pub is_stale: bool,
 }
@@ -68,7 +72,8 @@ impl Summary {
         let findings = compare(&old.document.tree, &new.document.tree);
         let summary = Self::between(name, findings, &then, &now, &version(root)?);
         Ok(Self {
-            is_stale: !crate::drift::hash(root).is_empty(),
+            is_stale: !drift::hash(root).is_empty(),
+            blob: blob(),
             ..summary
         })
     }
@@ -90,9 +95,17 @@ impl Summary {
             open: open::list(then, now),
             surface,
             findings,
+            blob: None,
             is_stale: false,
         }
     }
+}
+
+/// Where GitHub shows the files of the commit that a workflow looks at.
+fn blob() -> Option<String> {
+    let of = |name: &str| env::var(name).ok();
+    let (server, repository) = (of("GITHUB_SERVER_URL")?, of("GITHUB_REPOSITORY")?);
+    Some(format!("{server}/{repository}/blob/{}/", of("GITHUB_SHA")?))
 }
 
 /// The version of the workspace's packages.

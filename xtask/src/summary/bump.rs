@@ -50,7 +50,7 @@ pub fn suggest(version: &str, findings: &[Finding], surface: &[Surface]) -> Opti
         (None, Some((package, item)), _) => (
             true,
             false,
-            format!("{package} does not have this any more: {item}"),
+            format!("{package} no longer has this as it was: {item}"),
         ),
         (None, None, Some(surface)) => (
             false,

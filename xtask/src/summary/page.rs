@@ -1,7 +1,6 @@
 //! The page as Markdown.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fmt::Write as _;
 
 use super::Summary;
@@ -69,14 +68,14 @@ pub fn page(summary: &Summary) -> String {
                 .iter()
                 .map(|open| format!("* {}\n", escape(&open.what)))
                 .collect();
-            let _ = writeln!(page, "{}", folded("since before", &old));
+            let _ = writeln!(page, "\n{}", folded("since before", &old));
         }
     }
     if !summary.moved.is_empty() {
         let _ = writeln!(
             page,
             "\n## Files that moved\n\n{}",
-            files(&summary.moved).trim_end()
+            files(&summary.moved, summary.blob.as_deref().unwrap_or_default()).trim_end()
         );
     }
     page
@@ -176,7 +175,7 @@ fn rust(surface: &Surface) -> String {
     }
 }
 
-fn files(moved: &[Moved]) -> String {
+fn files(moved: &[Moved], blob: &str) -> String {
     let mut kinds = BTreeMap::<&Kind, Vec<&Moved>>::new();
     for one in moved {
         kinds.entry(&one.kind).or_default().push(one);
@@ -202,7 +201,7 @@ fn files(moved: &[Moved]) -> String {
                 let _ = writeln!(
                     names,
                     "* {}: +{} −{}",
-                    link(&one.path),
+                    link(&one.path, blob),
                     one.added,
                     one.removed
                 );
@@ -215,21 +214,10 @@ fn files(moved: &[Moved]) -> String {
     text
 }
 
-/// A link to a file: on GitHub to the commit that is looked at, elsewhere to the place in the work tree.
-fn link(path: &str) -> String {
-    let of = |name: &str| env::var(name).ok();
+/// A link to a file.
+fn link(path: &str, blob: &str) -> String {
     let shown = path.rsplit('/').next().unwrap_or(path);
-    let shown = escape(shown);
-    match (
-        of("GITHUB_SERVER_URL"),
-        of("GITHUB_REPOSITORY"),
-        of("GITHUB_SHA"),
-    ) {
-        (Some(server), Some(repository), Some(commit)) => {
-            format!("[{shown}]({server}/{repository}/blob/{commit}/{path})")
-        }
-        _ => format!("[{shown}]({path})"),
-    }
+    format!("[{}]({blob}{path})", escape(shown))
 }
 
 fn folded(title: &str, text: &str) -> String {

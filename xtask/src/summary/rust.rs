@@ -50,7 +50,7 @@ impl Surface {
         )
     }
 
-    /// The first thing by which code that used it would not compile any more.
+    /// The first thing by which code that used it might not compile any more.
     pub fn breaks(&self) -> Option<&str> {
         let mut items = self.parts.iter().flat_map(|(_, items)| items);
         items.find_map(|item| match item {
