@@ -6,6 +6,7 @@
 mod owners;
 mod shorten;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::mem;
 
@@ -14,7 +15,8 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use sha2::{Digest, Sha256};
 use syn::{
-    Attribute, Fields, File, ImplItem, Item, ItemFn, ItemImpl, Type, Visibility, parse_quote,
+    Attribute, Fields, File, ImplItem, ImplItemFn, Item, ItemFn, ItemImpl, Type, Visibility,
+    parse_quote,
 };
 
 pub use owners::owned;
@@ -24,8 +26,9 @@ use shorten::shorten;
 pub fn outline(items: &[Item]) -> String {
     let mut text = String::new();
     let mut traits = Vec::new();
+    let fields = fields(items);
     for item in items {
-        show(item, "", &mut text, &mut traits);
+        show(item, "", &fields, &mut text, &mut traits);
     }
     if !traits.is_empty() {
         traits.sort();
@@ -36,9 +39,30 @@ pub fn outline(items: &[Item]) -> String {
     text
 }
 
-fn show(item: &Item, module: &str, text: &mut String, traits: &mut Vec<String>) {
+/// The public fields of the types among `items`, each with its type on one line.
+fn fields(items: &[Item]) -> BTreeMap<String, String> {
+    let structs = items.iter().filter_map(|item| match item {
+        Item::Struct(item) => Some(&item.fields),
+        _ => None,
+    });
+    let public = structs.flatten().filter(|field| is_public(&field.vis));
+    public
+        .filter_map(|field| {
+            let name = field.ident.as_ref()?.to_string();
+            Some((name, one_line(&field.ty.to_token_stream())))
+        })
+        .collect()
+}
+
+fn show(
+    item: &Item,
+    module: &str,
+    fields: &BTreeMap<String, String>,
+    text: &mut String,
+    traits: &mut Vec<String>,
+) {
     match item {
-        // The fields of a builder mirror those of its type, and its methods are shown.
+        // The fields of a builder mirror those of its type.
         Item::Struct(_) if !module.is_empty() => {}
         Item::Struct(definition) if is_public(&definition.vis) => {
             text.push_str(&definition_of(item));
@@ -50,12 +74,12 @@ fn show(item: &Item, module: &str, text: &mut String, traits: &mut Vec<String>) 
                 traits.push(one_line(&path.segments.last().to_token_stream()));
             }
             Some(_) => {}
-            None => text.push_str(&methods(block, module)),
+            None => text.push_str(&methods(block, module, fields)),
         },
         Item::Mod(inner) if is_public(&inner.vis) => {
             let module = format!("{module}{}::", inner.ident);
             for item in inner.content.iter().flat_map(|(_, items)| items) {
-                show(item, &module, text, traits);
+                show(item, &module, fields, text, traits);
             }
         }
         _ => {}
@@ -77,6 +101,7 @@ fn definition_of(item: &Item) -> String {
             }
             for field in &mut definition.fields {
                 first_line_of_docs(&mut field.attrs);
+                field.attrs.retain(|attribute| !is_usual(attribute));
             }
         }
         Item::Enum(definition) => {
@@ -91,37 +116,73 @@ fn definition_of(item: &Item) -> String {
     unparse(&file(item)).replace("\"::std::option::", "\"")
 }
 
-fn methods(block: &ItemImpl, module: &str) -> String {
-    let lines: String = block
-        .items
-        .iter()
-        .filter_map(|item| match item {
+/// The attribute that every optional field has.
+fn is_usual(attribute: &Attribute) -> bool {
+    let text = shorten(attribute.to_token_stream()).to_string();
+    text.contains("serde (skip_serializing_if = \"::std::option::Option::is_none\")")
+}
+
+/// The signatures of a block. Of a builder, the setters that mirror a field are one line: the field is shown.
+fn methods(block: &ItemImpl, module: &str, fields: &BTreeMap<String, String>) -> String {
+    let mut lines = String::new();
+    let mut mirrors = 0;
+    for item in &block.items {
+        match item {
             ImplItem::Fn(method) if is_public(&method.vis) => {
-                let signature = ItemFn {
-                    attrs: Vec::new(),
-                    vis: method.vis.clone(),
-                    sig: method.sig.clone(),
-                    block: parse_quote!({}),
-                    ..parse_quote!(
-                        fn f() {}
-                    )
-                };
-                let line = one_line(&signature.to_token_stream());
-                let line = line.trim_end_matches("{}").trim_end().trim_end_matches(',');
-                Some(format!("    {line};\n"))
+                let name = method.sig.ident.to_string();
+                let line = signature(method);
+                let is_mirror = !module.is_empty()
+                    && fields
+                        .get(&name)
+                        .is_some_and(|kind| line == setter(&name, kind));
+                if is_mirror {
+                    mirrors += 1;
+                } else {
+                    let _ = writeln!(lines, "    {line};");
+                }
             }
             ImplItem::Const(constant) if is_public(&constant.vis) => {
                 let kind = one_line(&constant.ty.to_token_stream());
-                Some(format!("    pub const {}: {kind};\n", constant.ident))
+                let _ = writeln!(lines, "    pub const {}: {kind};", constant.ident);
             }
-            _ => None,
-        })
-        .collect();
+            _ => {}
+        }
+    }
+    if mirrors > 0 && mirrors == fields.len() {
+        lines.push_str("    // a setter for each field\n");
+    } else if mirrors > 0 {
+        let _ = writeln!(
+            lines,
+            "    // setters for {mirrors} of the {} fields",
+            fields.len()
+        );
+    }
     if lines.is_empty() {
         return String::new();
     }
     let of = one_line(&block.self_ty.to_token_stream());
     format!("impl {module}{of} {{\n{lines}}}\n")
+}
+
+fn signature(method: &ImplItemFn) -> String {
+    let signature = ItemFn {
+        attrs: Vec::new(),
+        vis: method.vis.clone(),
+        sig: method.sig.clone(),
+        block: parse_quote!({}),
+        ..parse_quote!(
+            fn f() {}
+        )
+    };
+    let line = one_line(&signature.to_token_stream());
+    let line = line.trim_end_matches("{}").trim_end();
+    line.trim_end_matches(',').to_owned()
+}
+
+fn setter(name: &str, kind: &str) -> String {
+    format!(
+        "pub fn {name}<T>(mut self, value: T) -> Self where T: TryInto<{kind}>, T::Error: Display"
+    )
 }
 
 /// Code on one line, in the spacing of people.

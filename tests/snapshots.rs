@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
-use std::{fs, thread};
+use std::{env, fs, thread};
 
 use similar::{ChangeTag, TextDiff};
 
@@ -15,9 +15,7 @@ use crate::fail;
 /// A longer difference is cut in the message; version control shows it whole once it is accepted.
 const SHOWN_LINES: usize = 12;
 
-const HOW_TO_ACCEPT: &str = "\
-If that is what was meant, accept it: `cargo insta accept`, or one by one with `cargo insta review`,
-or without cargo-insta: `INSTA_UPDATE=always cargo test -p kling-omni-tests`";
+const HOW_TO_ACCEPT: &str = "If that is what was meant, accept it: `cargo xtask accept`";
 
 /// How insta's panic begins when a snapshot is not what it was.
 const DIFFERS: &str = "snapshot assertion";
@@ -134,12 +132,10 @@ impl Snapshots {
     ///
     /// With the lines that differ, of all snapshots, and the way to accept them.
     pub fn finish(mut self) {
-        if self.owns_folder {
+        // Whoever collects what was asked for finds the orphans of all packages.
+        if self.owns_folder && env::var_os("INSTA_SNAPSHOT_REFERENCES_FILE").is_none() {
             for orphan in self.orphans() {
-                self.differ(
-                    &orphan,
-                    "  is a snapshot of nothing any more: delete the file\n",
-                );
+                self.differ(&orphan, "  is a snapshot of nothing any more\n");
             }
         }
         if self.differences.is_empty() {

@@ -116,7 +116,7 @@ pub fn require_fresh_code() {
         serde_json::from_str(kling_omni_api::SPEC_JSON).expect("the embedded spec is JSON");
     if embedded != SPEC.document {
         crate::fail(
-            "the generated code is not that of openapi/kling-v3-omni.yaml: run `cargo xtask codegen`",
+            "the generated code is not that of openapi/kling-v3-omni.yaml; take the change in: `cargo xtask accept`",
         );
     }
 }

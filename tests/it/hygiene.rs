@@ -16,6 +16,9 @@ const LONG_SNAPSHOTS: &[&str] = &[
     "schema/VideoReference.snap",
 ];
 
+/// Listings that `cargo xtask surface` keeps: long ones, of which a change shows its own lines.
+const SURFACE: &str = "surface";
+
 const MOST_LINES_OF_SOURCE: usize = 500;
 
 /// Macros that people put into code which is not ready.
@@ -41,6 +44,9 @@ fn snapshots_are_short_and_in_their_folders() {
     for path in sources::files_below("tests/snapshots") {
         let name = path.trim_start_matches("tests/snapshots/");
         let folder = name.split('/').next().unwrap_or_default();
+        if folder == SURFACE {
+            continue;
+        }
         if !folders.contains(folder) {
             findings.push(format!(
                 "{path}: there is no kind of snapshots with this folder"

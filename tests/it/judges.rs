@@ -4,11 +4,13 @@
 mod request;
 mod runner;
 
+use std::sync::LazyLock;
+
 use kling_omni::{FindingCode, Tier, VideoReference};
 use kling_omni_api::{Field, limits};
 use kling_omni_tests::spec::{SPEC, complaints, require_fresh_code};
 use proptest::prelude::*;
-use schemars::schema_for;
+use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
 use request::Breach;
@@ -62,7 +64,12 @@ fn a_request_that_breaks_one_rule_is_refused_by_both() {
     require_fresh_code();
     for court in &COURTS {
         let judge = SPEC.judge(court.schema);
-        let breaches: Vec<_> = court.fields.iter().flat_map(Breach::of_field).collect();
+        let breaches: Vec<_> = court
+            .fields
+            .iter()
+            .filter(|field| can_be_said(field))
+            .flat_map(Breach::of_field)
+            .collect();
         for (field, breach) in &breaches {
             let name = format!("{}, {} {breach:?}", court.schema, field.name);
             let requests = request::broken(court.tier, court.fields, field, *breach);
@@ -152,6 +159,12 @@ fn urls_of_other_schemes_are_refused_by_the_builder_alone() {
             "{url}"
         );
     }
+}
+
+/// Whether the request has the field. What it lacks is listed where the types are held against the spec.
+fn can_be_said(field: &Field) -> bool {
+    static OURS: LazyLock<Schema> = LazyLock::new(|| schema_for!(VideoReference));
+    OURS.as_value()["properties"].get(field.name).is_some()
 }
 
 /// The body of a request. The tier chooses the path, and is no part of it.

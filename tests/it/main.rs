@@ -6,6 +6,7 @@ mod wire;
 
 mod agreement;
 mod constraints;
+mod examples;
 mod fixtures;
 mod hygiene;
 mod judges;

@@ -24,11 +24,16 @@ fn an_outline_says_what_can_be_named_and_called() {
         r#"/// A task.
 #[derive(Clone, Serialize)]
 pub struct Task {
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<enums::Kind>,
+    #[serde(default)]
+    pub many: Vec<String>,
 }
 impl Task {
     pub fn parse<T>(text: T) -> Option<Self> where T: Into<String>;
+}
+impl builder::Task {
+    pub fn many<T>(mut self, value: T) -> Self where T: TryInto<Option<Vec<String>>>, T::Error: Display;
+    // setters for 1 of the 2 fields
 }
 traits: From<Task>
 "#
@@ -65,6 +70,8 @@ fn task(body: &str) -> Vec<Item> {
             text: ::std::string::String,
             #[serde(skip_serializing_if = "::std::option::Option::is_none")]
             pub of: ::std::option::Option<crate::enums::Kind>,
+            #[serde(default)]
+            pub many: ::std::vec::Vec<::std::string::String>,
         }
         impl Task {
             pub fn parse<T>(text: T) -> ::std::option::Option<Self>
@@ -79,6 +86,27 @@ fn task(body: &str) -> Vec<Item> {
         impl std::convert::From<Task> for ::std::string::String {
             fn from(task: Task) -> Self {
                 task.text
+            }
+        }
+        pub mod builder {
+            impl Task {
+                pub fn of<T>(mut self, value: T) -> Self
+                where
+                    T: ::std::convert::TryInto<::std::option::Option<crate::enums::Kind>>,
+                    T::Error: ::std::fmt::Display,
+                {
+                    self.of = value.try_into().map_err(|e| e.to_string());
+                    self
+                }
+                pub fn many<T>(mut self, value: T) -> Self
+                where
+                    T: ::std::convert::TryInto<
+                        ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+                    >,
+                    T::Error: ::std::fmt::Display,
+                {
+                    self
+                }
             }
         }
     };

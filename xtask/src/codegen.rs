@@ -8,6 +8,7 @@ pub mod lint;
 pub mod prepare;
 
 pub mod client;
+pub mod construct;
 pub mod enums;
 pub mod limits;
 pub mod service;
@@ -120,7 +121,11 @@ fn emit(spec: &Spec) -> Result<Files> {
     let mut replacements = enums::names(spec);
     replacements.retain(|name| components.is_some_and(|all| all.get(name).is_some()));
 
-    let mut sources = split::split(client::generate(&prepared, &replacements)?)?;
+    let mut client = client::generate(&prepared, &replacements)?;
+    let requests = limits::request_schemas(spec)?;
+    let requests = requests.into_iter().map(|(name, _)| name).collect();
+    construct::add_constructors(&mut client, &requests);
+    let mut sources = split::split(client)?;
     sources.insert("enums.rs".to_owned(), enums::emit(spec)?);
     sources.extend(limits::emit(spec)?);
     sources.insert("service.rs".to_owned(), service::emit(spec)?);

@@ -2,8 +2,17 @@
 
 #![warn(missing_docs)]
 
+pub mod accept;
+pub mod ci;
+pub mod drift;
+pub mod summary;
+
 pub mod codegen;
+pub mod snapshots;
 pub mod spec;
+pub mod surface;
+
+pub mod held;
 
 pub mod catalogue;
 pub mod explain;

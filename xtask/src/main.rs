@@ -1,20 +1,25 @@
 //! `cargo xtask`: the chores of this workspace.
 
 use std::env;
+use std::io;
 use std::panic;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use xtask::ci::{self, Ci};
 use xtask::codegen::{self, Mode, report};
 use xtask::exit::Exit;
+use xtask::format::Format;
 use xtask::spec::command::Spec;
-use xtask::{catalogue, explain, spec};
+use xtask::summary::{self, Summary};
+use xtask::{accept, catalogue, drift, explain, spec, surface};
 
 /// The chores of this workspace.
 ///
-/// Exit codes: 0 done, 1 the xtask failed, 2 wrong usage, 3 a comparison has findings that are bad enough, 4 files are
-/// stale and a command fixes them, 5 the document to compare with cannot be had, 100 a person has to decide.
+/// Exit codes: 0 done, 1 the xtask failed, 2 wrong usage, 3 findings as bad as asked for, 4 files are stale and a command
+/// fixes them, 5 the document to compare with cannot be had, 100 a person has to decide.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
@@ -27,11 +32,27 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Generate the low-level crate from the spec.
-    Codegen {
-        /// Write nothing; show what would change and end with 4 if anything would.
+    /// Take a change of the spec in: generate, accept snapshots, list the surface, and check everything.
+    Accept,
+    /// Look at everything that has to agree with the spec and the code, and tell what does not.
+    Drift {
+        /// How to tell it.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Write the page that a reviewer reads: what a change of the spec means.
+    Summary {
+        /// The revision to compare the work tree with. Left out, it is where this branch left the main one.
+        base: Option<String>,
+    },
+    /// Run what CI runs.
+    Ci {
+        /// Name the steps and run none.
         #[arg(long)]
-        check: bool,
+        list: bool,
+        /// The steps to run, if not all.
+        #[arg(value_name = "STEP")]
+        steps: Vec<String>,
     },
     /// Compare versions of the spec.
     #[command(subcommand)]
@@ -41,57 +62,112 @@ enum Chore {
         /// The id, as findings show it.
         id: String,
     },
+    /// Generate the low-level crate from the spec.
+    Codegen(Writing),
+    /// List what a person can name and call in the published libraries.
+    Surface(Writing),
     /// Write the page about every rule.
-    Catalogue {
-        /// Write nothing; show what would change and end with 4 if anything would.
-        #[arg(long)]
-        check: bool,
-    },
+    Catalogue(Writing),
 }
 
-fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    // A panic would end with 101, which nothing here documents; its message is printed either way.
-    let exit = panic::catch_unwind(|| run(&arguments)).unwrap_or(Exit::Crashed);
-    exit.into()
+/// Whether to write.
+#[derive(Args, Clone, Copy)]
+struct Writing {
+    /// Write nothing; show what would change and end with 4 if anything would.
+    #[arg(long)]
+    check: bool,
 }
 
-fn run(arguments: &Arguments) -> Exit {
-    let root = arguments.root.clone().unwrap_or_else(workspace);
-    let done = match &arguments.chore {
-        Chore::Codegen { check } => codegen::run(&root, mode(*check))
-            .map(|outcome| (report::report(&outcome), Exit::from(&outcome))),
-        Chore::Spec(spec) => spec::command::run(&root, spec),
-        Chore::Explain { id } => Ok(match explain::explain(id) {
-            Ok(text) => (text, Exit::Done),
-            Err(error) => (format!("error: {error}\n"), Exit::Usage),
-        }),
-        Chore::Catalogue { check } => catalogue::run(&root, mode(*check)).map(|change| {
-            let exit = match change {
-                Some(_) if *check => Exit::Stale,
-                _ => Exit::Done,
-            };
-            (catalogue::report(change.as_ref(), mode(*check)), exit)
-        }),
-    };
-    match done {
-        Ok((text, exit @ (Exit::Person | Exit::Usage | Exit::Unavailable))) => {
-            eprint!("{text}");
-            exit
-        }
-        Ok((text, exit)) => {
-            print!("{text}");
-            exit
-        }
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            Exit::Crashed
+impl Writing {
+    fn mode(self) -> Mode {
+        if self.check { Mode::Check } else { Mode::Write }
+    }
+
+    /// The end of a run that found something to write, or did not.
+    fn end(self, has_changes: bool) -> Exit {
+        match has_changes && self.check {
+            true => Exit::Stale,
+            false => Exit::Done,
         }
     }
 }
 
-fn mode(check: bool) -> Mode {
-    if check { Mode::Check } else { Mode::Write }
+fn main() -> ExitCode {
+    if let Some(end) = surface::rustdoc::stand_in() {
+        return end;
+    }
+    let arguments = Arguments::parse();
+    let root = arguments.root.unwrap_or_else(workspace);
+    // Found now: a chore may build this program anew, and the system then calls the one that runs deleted.
+    let program = env::current_exe().unwrap_or_default();
+    // A panic would end with 101, which nothing here documents; its message is printed either way.
+    let ended = panic::catch_unwind(|| run(&root, &program, &arguments.chore));
+    let exit = match ended {
+        Ok(Ok((text, exit))) => {
+            match (exit, &arguments.chore) {
+                // What these find is what they are asked for.
+                (_, Chore::Drift { .. } | Chore::Ci { .. }) => print!("{text}"),
+                (Exit::Person | Exit::Usage | Exit::Unavailable, _) => eprint!("{text}"),
+                _ => print!("{text}"),
+            }
+            exit
+        }
+        Ok(Err(error)) => {
+            eprintln!("error: {error:#}");
+            Exit::Crashed
+        }
+        Err(_) => Exit::Crashed,
+    };
+    exit.into()
+}
+
+/// Does a chore, and answers with what it has to say.
+fn run(root: &Path, program: &Path, chore: &Chore) -> Result<(String, Exit)> {
+    Ok(match chore {
+        Chore::Accept => {
+            let outcome = accept::run(root, program, &mut io::stderr())?;
+            (accept::render(&outcome), Exit::from(&outcome))
+        }
+        Chore::Drift { format } => {
+            let all = drift::run(root, program);
+            (drift::render::render(&all, *format), drift::exit(&all))
+        }
+        Chore::Summary { base } => {
+            let summary = Summary::of(root, base.as_deref())?;
+            (summary::page::page(&summary), Exit::Done)
+        }
+        Chore::Ci { list: true, .. } => (ci::list(), Exit::Done),
+        Chore::Ci { steps, .. } => match ci::choose(steps) {
+            Err(error) => (format!("error: {error}\n"), Exit::Usage),
+            Ok(steps) => {
+                let ci = Ci {
+                    root: root.to_owned(),
+                    program: program.to_owned(),
+                };
+                let all = ci.run(&steps);
+                (ci::report(&all), ci::exit(&all))
+            }
+        },
+        Chore::Spec(spec) => spec::command::run(root, spec)?,
+        Chore::Explain { id } => match explain::explain(id) {
+            Ok(text) => (text, Exit::Done),
+            Err(error) => (format!("error: {error}\n"), Exit::Usage),
+        },
+        Chore::Codegen(writing) => {
+            let outcome = codegen::run(root, writing.mode())?;
+            (report::report(&outcome), Exit::from(&outcome))
+        }
+        Chore::Surface(writing) => {
+            let changes = surface::run(root, program, writing.mode())?;
+            let text = surface::report(&changes, writing.mode());
+            (text, writing.end(!changes.is_empty()))
+        }
+        Chore::Catalogue(writing) => {
+            let change = catalogue::run(root, writing.mode())?;
+            let text = catalogue::report(change.as_ref(), writing.mode());
+            (text, writing.end(change.is_some()))
+        }
+    })
 }
 
 /// The folder above this package: as cargo tells it now, or as it told when this was built.

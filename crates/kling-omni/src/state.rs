@@ -158,7 +158,7 @@ impl fmt::Debug for TaskState {
 }
 
 /// A task as the list shows it: without results.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct TaskSummary {
     /// Id of the task.

@@ -106,8 +106,8 @@ fn read(path: &Path) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The files below the folder, as paths with `/`.
-fn list(folder: &Path) -> Result<BTreeSet<String>> {
+/// The files below the folder, as paths with `/`; none when there is no such folder.
+pub fn list(folder: &Path) -> Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     let mut ahead = vec![(folder.to_owned(), String::new())];
     while let Some((here, prefix)) = ahead.pop() {

@@ -19,6 +19,8 @@ pub struct Source {
     pub document: Document,
     /// Its path, from the workspace's root if it is below that.
     pub file: Option<String>,
+    /// The commit that it was taken from, if it was.
+    pub commit: Option<String>,
 }
 
 impl Source {
@@ -46,6 +48,7 @@ impl Source {
             return Ok(Self {
                 document: Document::read(path, given)?,
                 file: Some(file.to_string_lossy().replace('\\', "/")),
+                commit: None,
             });
         }
         if path.is_dir() {
@@ -105,6 +108,7 @@ impl Source {
         Ok(Self {
             document: Document::read(&root.join(SPEC), SPEC)?,
             file: Some(SPEC.to_owned()),
+            commit: None,
         })
     }
 
@@ -118,6 +122,7 @@ impl Source {
         Ok(Self {
             document: Document::parse(&format!("{name}:{SPEC}"), text.as_bytes())?,
             file: None,
+            commit: Some(commit.to_owned()),
         })
     }
 }
@@ -141,7 +146,7 @@ fn commit(root: &Path, revision: &str) -> Result<Option<String>> {
 }
 
 /// What git prints; nothing when it says no.
-fn git(root: &Path, arguments: &[&str]) -> Result<Option<String>> {
+pub(crate) fn git(root: &Path, arguments: &[&str]) -> Result<Option<String>> {
     let root: PathBuf = match root.as_os_str().is_empty() {
         true => ".".into(),
         false => root.to_owned(),

@@ -11,7 +11,11 @@ mod lint;
 mod output;
 mod prepare;
 
+mod ci;
+mod drift;
 mod exit;
+mod snapshots;
+mod summary;
 mod write;
 
 mod workspace;

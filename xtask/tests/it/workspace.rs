@@ -152,7 +152,7 @@ fn copy_all(from: &Path, to: &Path) {
 /// Compares a text with its snapshot file.
 pub fn snapshot(name: &str, text: &str) {
     let mut settings = Settings::clone_current();
-    settings.set_snapshot_path("../snapshots");
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots"));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(name, text));

@@ -33,16 +33,20 @@ impl FrameSize {
         mbs_wide: 80,
         mbs_high: 45,
     };
-    /// 720×1280, for `9:16`.
-    pub const PORTRAIT: Self = Self {
-        mbs_wide: 45,
-        mbs_high: 80,
-    };
-    /// 960×960, for `1:1`.
-    pub const SQUARE: Self = Self {
-        mbs_wide: 60,
-        mbs_high: 60,
-    };
+    /// The largest size with these sides that has no more macroblocks than [`Self::WIDESCREEN`]; `None` for sides that
+    /// no whole macroblocks fit.
+    pub fn with_sides(wide: u16, high: u16) -> Option<Self> {
+        let most = u32::from(Self::WIDESCREEN.mbs_wide) * u32::from(Self::WIDESCREEN.mbs_high);
+        let factor = (1..=wide.min(high))
+            .rev()
+            .find(|factor| wide.is_multiple_of(*factor) && high.is_multiple_of(*factor))?;
+        let (wide, high) = (wide / factor, high / factor);
+        let times = (most / (u32::from(wide) * u32::from(high))).isqrt() as u16;
+        (times > 0).then(|| Self {
+            mbs_wide: wide * times,
+            mbs_high: high * times,
+        })
+    }
 
     /// Width in pixels.
     pub const fn width(self) -> u16 {

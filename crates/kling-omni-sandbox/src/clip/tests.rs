@@ -8,11 +8,18 @@ use super::{FRAME_RATE, FrameSize, MAX_SECONDS, Slate, h264, render};
 use decoder::{BitReader, Decoder};
 use mp4_atom::{Avc1, Codec, Decode, FourCC, Ftyp, Header, Moov, StszSamples};
 
-const SIZES: [FrameSize; 3] = [
-    FrameSize::WIDESCREEN,
-    FrameSize::PORTRAIT,
-    FrameSize::SQUARE,
-];
+fn sized(wide: u16, high: u16) -> FrameSize {
+    FrameSize::with_sides(wide, high).expect("sides that a picture can have")
+}
+
+fn sizes() -> [FrameSize; 4] {
+    [
+        FrameSize::WIDESCREEN,
+        sized(9, 16),
+        sized(1, 1),
+        sized(21, 9),
+    ]
+}
 
 fn slate(frame: FrameSize, seconds: u32, prompt: &str) -> Slate {
     Slate {
@@ -160,7 +167,7 @@ fn start_codes_are_escaped() {
 
 #[test]
 fn sps_states_profile_level_and_size() {
-    for size in SIZES {
+    for size in sizes() {
         let sps = h264::sps(size);
         assert_eq!(sps[..4], [0x67, 66, 0xC0, 41]);
         let mut r = BitReader::of_nal(&sps[3..]);
@@ -175,7 +182,7 @@ fn sps_states_profile_level_and_size() {
 
 #[test]
 fn boxes_describe_the_clip() {
-    for size in SIZES {
+    for size in sizes() {
         for (asked, seconds) in [(0, 1), (1, 1), (3, 3), (15, 15), (u32::MAX, MAX_SECONDS)] {
             let context = format!("{size:?} {asked} s");
             let Parsed { moov, samples } = parse(&render(&slate(size, asked, "a red fox")));
@@ -223,7 +230,7 @@ fn boxes_describe_the_clip() {
 
 #[test]
 fn decoded_pictures_are_the_ones_drawn() {
-    for size in SIZES {
+    for size in sizes() {
         let slate = slate(
             size,
             5,
@@ -244,7 +251,7 @@ fn decoded_pictures_are_the_ones_drawn() {
 
 #[test]
 fn any_picture_survives() {
-    let size = FrameSize::SQUARE;
+    let size = sized(1, 1);
     let mut picture = Picture::new(size, Colour::rgb(0x808080));
     let mut encoder = h264::Encoder::new(size);
     let mut decoder = Decoder::new(usize::from(size.mbs_wide), usize::from(size.mbs_high));
@@ -274,7 +281,7 @@ fn any_picture_survives() {
 
 #[test]
 fn the_clock_and_the_bar_keep_moving() {
-    let slate = slate(FrameSize::PORTRAIT, MAX_SECONDS, "");
+    let slate = slate(sized(9, 16), MAX_SECONDS, "");
     let mut scene = Scene::new(&slate, slate.seconds);
     let mut before = scene.frame(0).clone();
     // A tenth of a second is at most three frames.
@@ -293,7 +300,7 @@ fn any_prompt_renders_within_the_level() {
     // Level 4.1 holds a picture to half (its MinCR is 2) of the size of its samples.
     const LARGEST: usize = 384 * 3600 / 2;
     for prompt in hostile_prompts() {
-        for size in SIZES {
+        for size in sizes() {
             let mut slate = slate(size, 1, &prompt);
             slate.task_id.clone_from(&prompt);
             slate.details = vec![(prompt.clone(), prompt.clone()); 9];

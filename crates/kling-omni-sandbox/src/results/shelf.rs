@@ -1,4 +1,3 @@
-use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -109,16 +108,10 @@ fn slate(task: &Task) -> Slate {
 
 /// The picture size for sides such as `16:9`.
 fn frame(shape: &str) -> FrameSize {
-    let sides = shape.split_once(':').and_then(|(wide, high)| {
-        let wide: u32 = wide.parse().ok()?;
-        let high: u32 = high.parse().ok()?;
-        Some(wide.cmp(&high))
-    });
-    match sides {
-        Some(Ordering::Less) => FrameSize::PORTRAIT,
-        Some(Ordering::Equal) => FrameSize::SQUARE,
-        Some(Ordering::Greater) | None => FrameSize::WIDESCREEN,
-    }
+    let sides = shape
+        .split_once(':')
+        .and_then(|(wide, high)| FrameSize::with_sides(wide.parse().ok()?, high.parse().ok()?));
+    sides.unwrap_or(FrameSize::WIDESCREEN)
 }
 
 #[cfg(test)]
@@ -175,12 +168,18 @@ mod tests {
     #[test]
     fn frames() {
         let cases = [
-            ("16:9", FrameSize::WIDESCREEN),
-            ("9:16", FrameSize::PORTRAIT),
-            ("1:1", FrameSize::SQUARE),
+            ("16:9", (1280, 720)),
+            ("9:16", (720, 1280)),
+            ("1:1", (960, 960)),
+            ("21:9", (1456, 624)),
+            ("960:540", (1280, 720)),
+            ("0:1", (1280, 720)),
+            ("60000:1", (1280, 720)),
+            ("wide", (1280, 720)),
         ];
         for (shape, expected) in cases {
-            assert_eq!(frame(shape), expected, "{shape}");
+            let frame = frame(shape);
+            assert_eq!((frame.width(), frame.height()), expected, "{shape}");
         }
     }
 }

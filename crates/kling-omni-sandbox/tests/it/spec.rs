@@ -40,12 +40,15 @@ impl Spec {
             })
     }
 
-    /// A body with every field, each with the spec's example.
+    /// A body with every field that the spec has an example of.
     fn whole_body(&self, schema: &Value) -> Value {
         let fields = schema["properties"].as_object().unwrap();
         let examples: Map<String, Value> = fields
             .iter()
-            .map(|(name, field)| (name.clone(), self.resolve(field)["example"].clone()))
+            .filter_map(|(name, field)| {
+                let example = self.resolve(field).get("example")?;
+                Some((name.clone(), example.clone()))
+            })
             .collect();
         examples.into()
     }
@@ -67,8 +70,25 @@ fn values(field: &Value) -> (Vec<Value>, Vec<(Value, String)>) {
             bad.push((json!("0.5"), "must be a number".into()));
             bad.push((Value::Null, "must be a number".into()));
         }
+        "integer" => {
+            bad.push((json!("5"), "must be a whole number".into()));
+            bad.push((json!(0.5), "must be a whole number".into()));
+        }
+        "boolean" => {
+            good.extend([json!(true), json!(false)]);
+            bad.push((json!("true"), "must be a boolean".into()));
+        }
         other => panic!("no cases for the type {other}"),
     }
+    let step = if field["type"] == "integer" {
+        1.0
+    } else {
+        0.01
+    };
+    let number = |value: f64| match field["type"].as_str() {
+        Some("integer") => json!(value as i64),
+        _ => json!(value),
+    };
     if let Some(limit) = field["maxLength"].as_u64() {
         let text = |length| json!("ä".repeat(length as usize));
         good.extend([text(0), text(limit - 1), text(limit)]);
@@ -76,12 +96,12 @@ fn values(field: &Value) -> (Vec<Value>, Vec<(Value, String)>) {
         bad.push((text(limit + 1), reason));
     }
     if let Some(limit) = field["minimum"].as_f64() {
-        good.extend([json!(limit), json!(limit + 0.01)]);
-        bad.push((json!(limit - 0.01), format!("{limit} or more")));
+        good.extend([number(limit), number(limit + step)]);
+        bad.push((number(limit - step), format!("{limit} or more")));
     }
     if let Some(limit) = field["maximum"].as_f64() {
-        good.extend([json!(limit), json!(limit - 0.01)]);
-        bad.push((json!(limit + 0.01), format!("{limit} or less")));
+        good.extend([number(limit), number(limit - step)]);
+        bad.push((number(limit + step), format!("{limit} or less")));
     }
     if let Some(allowed) = field["enum"].as_array() {
         good.extend(allowed.iter().cloned());

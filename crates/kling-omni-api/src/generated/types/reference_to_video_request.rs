@@ -38,6 +38,22 @@ impl ReferenceToVideoRequest {
     }
 }
 
+impl ReferenceToVideoRequest {
+    /// A body with what [`ReferenceToVideoRequest`] requires, and nothing else.
+    pub fn new(video_url: ::std::string::String) -> Self {
+        Self {
+            video_url,
+            aspect_ratio: ::std::default::Default::default(),
+            cfg_scale: ::std::default::Default::default(),
+            duration: ::std::default::Default::default(),
+            image_url: ::std::default::Default::default(),
+            negative_prompt: ::std::default::Default::default(),
+            prompt: ::std::default::Default::default(),
+            webhook_url: ::std::default::Default::default(),
+        }
+    }
+}
+
 pub mod builder {
     #[derive(Clone, Debug)]
     pub struct ReferenceToVideoRequest {

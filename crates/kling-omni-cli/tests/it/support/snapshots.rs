@@ -23,7 +23,7 @@ impl Drop for Snapshots {
     fn drop(&mut self) {
         assert!(
             self.changed.is_empty() || thread::panicking(),
-            "changed: {}; if that is what was meant, accept it with `cargo insta accept`",
+            "changed: {}; if that is what was meant, accept it: `cargo xtask accept`",
             self.changed.join(", ")
         );
     }
@@ -33,7 +33,7 @@ impl Drop for Snapshots {
 fn redacted() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     settings.set_omit_expression(true);
-    settings.set_snapshot_path("../snapshots");
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/snapshots"));
     settings.set_prepend_module_to_snapshot(false);
     for (pattern, shown) in [
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[task]"),

@@ -1,0 +1,278 @@
+//! The steps of CI, in their order: what is quick to fail comes first.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::Ci;
+use crate::drift::{self, render};
+use crate::exit::Exit;
+use crate::format::Format;
+
+/// One step.
+#[derive(Debug)]
+pub struct Step {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// Its name for people.
+    pub title: &'static str,
+    /// What it does.
+    pub run: fn(&Ci) -> Result<()>,
+    /// Whether it runs a tool that the first step installs.
+    pub needs_tools: bool,
+    /// The command that mends what it finds.
+    pub fix: Option<&'static str>,
+}
+
+/// The name of the step that installs tools.
+pub const TOOLS: &str = "tools";
+
+const NO_STEP: Step = Step {
+    name: "",
+    title: "",
+    run: |_| Ok(()),
+    needs_tools: false,
+    fix: None,
+};
+
+/// Every step.
+pub const STEPS: &[Step] = &[
+    Step {
+        name: TOOLS,
+        title: "tools",
+        run: install_tools,
+        ..NO_STEP
+    },
+    Step {
+        name: "format",
+        title: "format",
+        run: |ci| cargo(ci, &["fmt", "--all", "--check"]),
+        fix: Some("cargo fmt --all"),
+        ..NO_STEP
+    },
+    Step {
+        name: "spelling",
+        title: "spelling",
+        run: |ci| ci.succeed(&mut ci.command("typos")),
+        needs_tools: true,
+        ..NO_STEP
+    },
+    Step {
+        name: "document",
+        title: "document",
+        run: |ci| {
+            let spec = crate::codegen::SPEC;
+            ci.succeed(ci.command("openapi-spec-validator").arg(spec))
+        },
+        needs_tools: true,
+        ..NO_STEP
+    },
+    Step {
+        name: "generated",
+        title: "generated code is fresh",
+        run: |ci| {
+            ci.succeed(
+                Command::new(&ci.program)
+                    .args(["codegen", "--check", "--root"])
+                    .arg(&ci.root),
+            )
+        },
+        fix: Some(drift::ACCEPT),
+        ..NO_STEP
+    },
+    Step {
+        name: "lints",
+        title: "lints",
+        run: |ci| {
+            cargo(
+                ci,
+                &[
+                    "clippy",
+                    "--workspace",
+                    "--all-targets",
+                    "--all-features",
+                    "--quiet",
+                    "--",
+                    "-D",
+                    "warnings",
+                ],
+            )
+        },
+        ..NO_STEP
+    },
+    Step {
+        name: "lints-native-tls",
+        title: "lints, with the other TLS",
+        run: |ci| {
+            let arguments = [
+                "clippy",
+                "--package",
+                "kling-omni",
+                "--no-default-features",
+                "--features",
+                "native-tls",
+                "--quiet",
+            ];
+            ci.succeed(
+                ci.command("cargo")
+                    .args(arguments)
+                    .args(["--", "-D", "warnings"]),
+            )
+        },
+        ..NO_STEP
+    },
+    Step {
+        name: "tests",
+        title: "tests",
+        run: |ci| of_readme(ci, "cargo test"),
+        ..NO_STEP
+    },
+    Step {
+        name: "drift",
+        title: "drift",
+        run: nothing_drifted,
+        ..NO_STEP
+    },
+    Step {
+        name: "docs",
+        title: "documentation",
+        run: |ci| {
+            let arguments = [
+                "doc",
+                "--workspace",
+                "--no-deps",
+                "--all-features",
+                "--quiet",
+            ];
+            ci.succeed(
+                ci.command("cargo")
+                    .args(arguments)
+                    .env("RUSTDOCFLAGS", "-D warnings"),
+            )
+        },
+        ..NO_STEP
+    },
+    Step {
+        name: "unused",
+        title: "unused dependencies",
+        run: |ci| ci.succeed(&mut ci.command("cargo-shear")),
+        needs_tools: true,
+        ..NO_STEP
+    },
+    Step {
+        name: "licences",
+        title: "licences, bans, sources",
+        run: |ci| {
+            let arguments = [
+                "--offline",
+                "check",
+                "--hide-inclusion-graph",
+                "licenses",
+                "bans",
+                "sources",
+            ];
+            ci.succeed(ci.command("cargo-deny").args(arguments))
+        },
+        needs_tools: true,
+        ..NO_STEP
+    },
+    Step {
+        name: "first-video",
+        title: "first video",
+        run: first_video,
+        ..NO_STEP
+    },
+    Step {
+        name: "packages",
+        title: "packages",
+        run: |ci| ci.succeed(&mut ci.command(".ci/check-packages")),
+        ..NO_STEP
+    },
+    Step {
+        name: "clean",
+        title: "nothing was written",
+        run: |ci| ci.succeed(ci.command("git").args(["diff", "--exit-code", "--stat"])),
+        ..NO_STEP
+    },
+];
+
+fn cargo(ci: &Ci, arguments: &[&str]) -> Result<()> {
+    ci.succeed(ci.command("cargo").args(arguments))
+}
+
+fn install_tools(ci: &Ci) -> Result<()> {
+    let tools = ci.tools();
+    ci.succeed(ci.command("python3").args(["-m", "venv"]).arg(&tools))?;
+    let arguments = [
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--requirement",
+        ".ci/requirements.txt",
+    ];
+    ci.succeed(ci.command("pip").args(arguments))?;
+    if can_run(ci, "ffprobe", "-version") || !is_root(ci) || !can_run(ci, "apt-get", "--version") {
+        return Ok(());
+    }
+    ci.succeed(ci.command("apt-get").args(["update", "-qq"]))?;
+    let arguments = ["install", "-y", "-qq", "--no-install-recommends", "ffmpeg"];
+    ci.succeed(ci.command("apt-get").args(arguments).stdout(Stdio::null()))
+}
+
+fn can_run(ci: &Ci, program: &str, argument: &str) -> bool {
+    let mut command = ci.command(program);
+    command
+        .arg(argument)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn is_root(ci: &Ci) -> bool {
+    let id = ci.command("id").arg("-u").output();
+    id.is_ok_and(|output| output.stdout == b"0\n")
+}
+
+/// A command of the README, so that it cannot stop being true.
+fn of_readme(ci: &Ci, begin: &str) -> Result<()> {
+    let readme = fs::read_to_string(ci.root.join("README.md")).context("cannot read README.md")?;
+    let line = readme
+        .lines()
+        .find(|line| line.starts_with(begin))
+        .with_context(|| format!("README.md has no line that begins with `{begin}`"))?;
+    ci.succeed(ci.command("bash").args(["-c", line]))
+}
+
+fn first_video(ci: &Ci) -> Result<()> {
+    let video = ci.root.join("first.mp4");
+    remove(&video)?;
+    of_readme(ci, "cargo run")?;
+    if can_run(ci, "ffprobe", "-version") {
+        ci.succeed(ci.command(".ci/check-video").arg("first.mp4"))?;
+    } else {
+        println!("ffprobe is not here, so the video was not looked at");
+    }
+    remove(&video)
+}
+
+fn remove(file: &Path) -> Result<()> {
+    match file.exists() {
+        true => fs::remove_file(file).with_context(|| format!("cannot remove {}", file.display())),
+        false => Ok(()),
+    }
+}
+
+fn nothing_drifted(ci: &Ci) -> Result<()> {
+    let all = drift::run(&ci.root, &ci.program);
+    print!("{}", render::render(&all, Format::Text));
+    if env::var_os("GITHUB_ACTIONS").is_some() {
+        print!("{}", render::render(&all, Format::Github));
+    }
+    match drift::exit(&all) {
+        Exit::Done => Ok(()),
+        _ => bail!("something drifted"),
+    }
+}

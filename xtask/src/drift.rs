@@ -1,0 +1,199 @@
+//! Everything that has to agree with the spec and the code, looked at in one go.
+
+pub mod render;
+
+use std::fs;
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::codegen::{self, GENERATED, Mode, SPEC};
+use crate::exit::Exit;
+use crate::{catalogue, snapshots, surface};
+
+/// The command that takes a change in.
+pub const ACCEPT: &str = "cargo xtask accept";
+
+/// Something that does not agree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The check that found it.
+    pub check: &'static str,
+    /// The file that it is about, from the workspace's root, or the test.
+    pub place: String,
+    /// What is wrong.
+    pub message: String,
+    /// The command that mends it; `None` when a person has to.
+    pub fix: Option<&'static str>,
+}
+
+/// One check, and what it found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// Its name.
+    pub check: &'static str,
+    /// What it found.
+    pub findings: Vec<Finding>,
+}
+
+/// Looks at everything; `program` is this program. No check ends the run: one that cannot be made is a finding itself.
+pub fn run(root: &Path, program: &Path) -> Vec<Checked> {
+    let mut all = Vec::new();
+    let mut add =
+        |check: &'static str, findings: Vec<Finding>| all.push(Checked { check, findings });
+
+    let (refused, stale) = generated(root);
+    add(RULES, refused);
+    add(HASH, hash(root));
+    let is_stale = !stale.is_empty();
+    add(CODE, stale);
+    let (differing, failed, orphans) = held_by_tests(root, is_stale);
+    add(SNAPSHOTS, differing);
+    add(ORPHANS, orphans);
+    add(TESTS, failed);
+    add(SURFACE, public_surface(root, program));
+    add(DOCS, docs(root));
+    all
+}
+
+/// How a run ends: the worst of all findings decides.
+pub fn exit(all: &[Checked]) -> Exit {
+    let findings: Vec<_> = all.iter().flat_map(|checked| &checked.findings).collect();
+    match findings.iter().all(|finding| finding.fix.is_some()) {
+        true if findings.is_empty() => Exit::Done,
+        true => Exit::Stale,
+        false => Exit::Person,
+    }
+}
+
+const RULES: &str = "rules of the spec";
+const HASH: &str = "hash of the spec";
+const CODE: &str = "generated code";
+const SNAPSHOTS: &str = "snapshots";
+const ORPHANS: &str = "orphaned snapshots";
+const TESTS: &str = "agreement and other tests";
+const SURFACE: &str = "public surface";
+const DOCS: &str = "generated docs";
+
+/// What a person has to mend because a check could not be made.
+fn impossible(check: &'static str, place: &str, error: &anyhow::Error) -> Vec<Finding> {
+    vec![Finding {
+        check,
+        place: place.to_owned(),
+        message: format!("{error:#}"),
+        fix: None,
+    }]
+}
+
+/// What the rules refuse in the spec, and the generated files that are not what it makes.
+fn generated(root: &Path) -> (Vec<Finding>, Vec<Finding>) {
+    match codegen::run(root, Mode::Check) {
+        Err(error) => (impossible(RULES, SPEC, &error), Vec::new()),
+        Ok(codegen::Outcome::Refused(found)) => {
+            let findings = found.into_iter().map(|finding| Finding {
+                check: RULES,
+                place: SPEC.to_owned(),
+                message: finding.to_string(),
+                fix: None,
+            });
+            (findings.collect(), Vec::new())
+        }
+        Ok(codegen::Outcome::Stale(changes)) => {
+            let findings = changes.into_iter().map(|change| Finding {
+                check: CODE,
+                place: format!("{GENERATED}/{}", change.path),
+                message: match (&change.old, &change.new) {
+                    (None, _) => "is missing".to_owned(),
+                    (_, None) => "is generated from nothing any more".to_owned(),
+                    _ => "is not what the spec makes".to_owned(),
+                },
+                fix: Some(ACCEPT),
+            });
+            (Vec::new(), findings.collect())
+        }
+        Ok(codegen::Outcome::Fresh | codegen::Outcome::Written(_)) => (Vec::new(), Vec::new()),
+    }
+}
+
+/// The hash in the generated code is that of the spec's bytes.
+pub(crate) fn hash(root: &Path) -> Vec<Finding> {
+    let file = format!("{GENERATED}/mod.rs");
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
+    let digest = Sha256::digest(read(SPEC));
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    if read(&file).contains(&format!("// Spec: sha256 {digest}\n")) {
+        return Vec::new();
+    }
+    vec![Finding {
+        check: HASH,
+        place: file,
+        message: format!("was generated from another edition of {SPEC}"),
+        fix: Some(ACCEPT),
+    }]
+}
+
+/// What only the tests can tell. Where they were built from stale code, that may be all that is wrong.
+fn held_by_tests(root: &Path, is_stale: bool) -> (Vec<Finding>, Vec<Finding>, Vec<Finding>) {
+    let outcome = match snapshots::run(root, Mode::Check) {
+        Ok(outcome) => outcome,
+        Err(error) => return (Vec::new(), impossible(TESTS, "tests", &error), Vec::new()),
+    };
+    let stale = |check, message: &str, paths: Vec<String>| -> Vec<Finding> {
+        let finding = |place| Finding {
+            check,
+            place,
+            message: message.to_owned(),
+            fix: Some(ACCEPT),
+        };
+        paths.into_iter().map(finding).collect()
+    };
+    let mut failed: Vec<_> = outcome
+        .failures
+        .into_iter()
+        .map(|failure| Finding {
+            check: TESTS,
+            place: failure.test,
+            fix: (is_stale || failure.message.contains(ACCEPT)).then_some(ACCEPT),
+            message: failure.message,
+        })
+        .collect();
+    failed.extend(outcome.unbuilt.map(|said| Finding {
+        check: TESTS,
+        place: "tests".to_owned(),
+        message: format!("cannot be built\n{}", said.trim()),
+        fix: None,
+    }));
+    (
+        stale(SNAPSHOTS, "is not what the tests make", outcome.differing),
+        failed,
+        stale(ORPHANS, "no test asks for it", outcome.orphans),
+    )
+}
+
+fn public_surface(root: &Path, program: &Path) -> Vec<Finding> {
+    match surface::run(root, program, Mode::Check) {
+        Err(error) => impossible(SURFACE, surface::FOLDER, &error),
+        Ok(changes) => changes
+            .into_iter()
+            .map(|change| Finding {
+                check: SURFACE,
+                place: format!("{}/{}", surface::FOLDER, change.path),
+                message: "is not the public surface".to_owned(),
+                fix: Some(ACCEPT),
+            })
+            .collect(),
+    }
+}
+
+fn docs(root: &Path) -> Vec<Finding> {
+    match catalogue::run(root, Mode::Check) {
+        Err(error) => impossible(DOCS, catalogue::PAGE, &error),
+        Ok(None) => Vec::new(),
+        Ok(Some(_)) => vec![Finding {
+            check: DOCS,
+            place: catalogue::PAGE.to_owned(),
+            message: "is not what the rules make".to_owned(),
+            fix: Some(ACCEPT),
+        }],
+    }
+}

@@ -1,0 +1,121 @@
+//! What a change of the spec means, for the person who reviews it.
+//!
+//! Everything comes from files that are checked in, at a commit and in the work tree, so nothing has to be built.
+
+pub mod page;
+
+pub mod bump;
+pub mod limits;
+pub mod open;
+pub mod rust;
+
+use std::env;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::codegen::SPEC;
+use crate::drift;
+use crate::held::{self, Held, Moved};
+use crate::spec::compare::compare;
+use crate::spec::finding::Finding;
+use crate::spec::source::Source;
+use bump::Bump;
+use limits::Limit;
+use open::Open;
+use rust::Surface;
+
+/// What a change means.
+pub struct Summary {
+    /// What the older side is called.
+    pub base: String,
+    /// Differences in meaning between the documents.
+    pub findings: Vec<Finding>,
+    /// The public surface of each package that moved.
+    pub surface: Vec<Surface>,
+    /// Limits that moved.
+    pub limits: Vec<Limit>,
+    /// Held files that moved.
+    pub moved: Vec<Moved>,
+    /// What the ergonomic crate does not offer yet.
+    pub open: Vec<Open>,
+    /// The version that the change calls for.
+    pub bump: Option<Bump>,
+    /// Where the files can be looked at, when that is not the work tree.
+    pub blob: Option<String>,
+    /// Whether the spec is newer than what was made from it.
+    pub is_stale: bool,
+}
+
+impl Summary {
+    /// Compares the work tree at `root` with the revision `base`, or with where its branch left the main one.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such revision, or when a file cannot be read.
+    pub fn of(root: &Path, base: Option<&str>) -> Result<Self> {
+        let old = match base {
+            Some(base) => Source::read(root, base)?,
+            None => Source::merge_base(root)?,
+        };
+        let new = Source::work_tree(root)?;
+        let Some(commit) = &old.commit else {
+            bail!(
+                "{} is a file; a summary needs a revision, which has the snapshots too",
+                old.document.name
+            );
+        };
+        let now = held::on_disk(root)?;
+        let then = held::at_commit(root, commit, &now)?;
+        let name = old.document.name.trim_end_matches(&format!(":{SPEC}"));
+        let findings = compare(&old.document.tree, &new.document.tree);
+        let summary = Self::between(name, findings, &then, &now, &version(root)?);
+        Ok(Self {
+            is_stale: !drift::hash(root).is_empty(),
+            blob: blob(),
+            ..summary
+        })
+    }
+
+    /// What moved between two sets of held files, with what was found in the documents.
+    pub fn between(
+        base: &str,
+        findings: Vec<Finding>,
+        then: &Held,
+        now: &Held,
+        version: &str,
+    ) -> Self {
+        let surface = rust::moved(then, now);
+        Self {
+            base: base.to_owned(),
+            bump: bump::suggest(version, &findings, &surface),
+            limits: limits::moved(then, now),
+            moved: held::moved(then, now),
+            open: open::list(then, now),
+            surface,
+            findings,
+            blob: None,
+            is_stale: false,
+        }
+    }
+}
+
+/// Where GitHub shows the files of the commit that a workflow looks at.
+fn blob() -> Option<String> {
+    let of = |name: &str| env::var(name).ok();
+    let (server, repository) = (of("GITHUB_SERVER_URL")?, of("GITHUB_REPOSITORY")?);
+    Some(format!("{server}/{repository}/blob/{}/", of("GITHUB_SHA")?))
+}
+
+/// The version of the workspace's packages.
+fn version(root: &Path) -> Result<String> {
+    let manifest = root.join("Cargo.toml");
+    let text = fs::read_to_string(&manifest)
+        .with_context(|| format!("cannot read {}", manifest.display()))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("version = "));
+    let version = line.context("Cargo.toml has no version")?;
+    Ok(version.trim_matches('"').to_owned())
+}

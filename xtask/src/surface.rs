@@ -1,0 +1,108 @@
+//! What a person can name and call in the crates that others depend on, held in files so that a change of it is seen.
+
+pub mod rustdoc;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use public_api::Builder;
+
+use crate::codegen::write::{self, Change};
+use crate::codegen::{Files, Mode};
+
+/// The packages whose surface is held.
+pub const PACKAGES: [&str; 3] = ["kling-omni-api", "kling-omni", "kling-omni-sandbox"];
+
+/// The folder of the listings, from the workspace's root. Nothing else lives in it.
+pub const FOLDER: &str = "tests/snapshots/surface";
+
+/// The command that makes the listings current.
+pub const COMMAND: &str = "cargo xtask surface";
+
+/// The versions of rustdoc's JSON that can be read, and the toolchains that write them.
+const FORMATS: std::ops::RangeInclusive<u32> = 57..=59;
+const TOOLCHAIN: &str = "Rust 1.93 or a little newer, such as 1.95";
+
+/// The package with the generated code, and the parts of it that outlines hold: they say the same in fewer lines.
+const GENERATED: &str = "kling-omni-api";
+const OUTLINED: [&str; 6] = [
+    "enums::",
+    "limits::",
+    "builder::",
+    "service::",
+    "types::",
+    "Client",
+];
+
+/// Lists the surfaces, and brings the files up to date or only compares. `program` is this program, as it was found when
+/// it started: a build may have replaced it since.
+///
+/// # Errors
+///
+/// When a crate does not compile, or when the toolchain's rustdoc writes JSON that cannot be read.
+pub fn run(root: &Path, program: &Path, mode: Mode) -> Result<Vec<Change>> {
+    let mut files = Files::new();
+    for package in PACKAGES {
+        let json = rustdoc::json(root, package, program)?;
+        files.insert(format!("{package}.txt"), listing(package, &json)?);
+    }
+    let folder = root.join(FOLDER);
+    let changes = write::compare(&folder, &files)?;
+    if mode == Mode::Write && !changes.is_empty() {
+        write::apply(&folder, &changes)?;
+    }
+    Ok(changes)
+}
+
+/// The surface of one package, from rustdoc's JSON, an item a line.
+fn listing(package: &str, json: &Path) -> Result<String> {
+    let text =
+        fs::read_to_string(json).with_context(|| format!("cannot read {}", json.display()))?;
+    let format = rustdoc::format(&text)?;
+    if !FORMATS.contains(&format) {
+        bail!(
+            "this toolchain's rustdoc writes its JSON in format {format}; the surface can be read from formats {} to {}. \
+             Use {TOOLCHAIN}, or a `public-api` that reads format {format}",
+            FORMATS.start(),
+            FORMATS.end()
+        );
+    }
+    let surface = Builder::from_rustdoc_json(json)
+        .omit_blanket_impls(true)
+        .omit_auto_trait_impls(true)
+        .omit_auto_derived_impls(true)
+        .build()
+        .with_context(|| format!("the surface of {package} cannot be read"))?;
+    let crate_name = package.replace('-', "_");
+    let outlined: Vec<_> = OUTLINED
+        .iter()
+        .map(|part| format!("{crate_name}::{part}"))
+        .collect();
+    let is_held =
+        |line: &&String| package != GENERATED || !outlined.iter().any(|part| line.contains(part));
+    let lines: Vec<_> = surface.items().map(|item| item.to_string()).collect();
+    Ok(lines
+        .iter()
+        .filter(is_held)
+        .map(|line| format!("{line}\n"))
+        .collect())
+}
+
+/// What a person reads about a run.
+pub fn report(changes: &[Change], mode: Mode) -> String {
+    if changes.is_empty() {
+        return "The listings of the public surface are up to date.\n".to_owned();
+    }
+    let mut text: String = changes
+        .iter()
+        .map(|change| write::diff(change) + "\n")
+        .collect();
+    match mode {
+        Mode::Write => text.push_str("Written. Read them as those who depend on us would.\n"),
+        Mode::Check => text.push_str(&format!(
+            "The public surface is another than what is held; run `{COMMAND}`.\n"
+        )),
+    }
+    text
+}
