@@ -2,14 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::spec::catalogue::{find, rules};
+use crate::spec::catalogue::{alike, find};
 use crate::spec::rule::{Effect, Rule};
-
-/// How many ids are offered in place of one that nobody knows.
-const OFFERED: usize = 3;
-
-/// How alike an id has to be to be offered, from 0 to 1.
-const ALIKE: f64 = 0.7;
 
 /// What the finding with this id means.
 ///
@@ -42,12 +36,7 @@ fn felt(effect: Effect) -> &'static str {
 }
 
 fn unknown(id: &str) -> String {
-    let mut alike: Vec<_> = rules()
-        .map(|rule| (strsim::jaro_winkler(id, rule.id), rule.id))
-        .filter(|(score, _)| *score >= ALIKE)
-        .collect();
-    alike.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let alike: Vec<_> = alike.into_iter().take(OFFERED).map(|(_, id)| id).collect();
+    let alike = alike(id);
     match alike.is_empty() {
         true => format!("there is no rule {id}; docs/spec-rules.md lists them all"),
         false => format!(

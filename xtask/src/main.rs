@@ -13,9 +13,8 @@ use xtask::{catalogue, explain, spec};
 
 /// The chores of this workspace.
 ///
-/// Exit codes: 0 done, 1 the xtask failed, 2 wrong usage, 3 a comparison has findings that are bad
-/// enough, 4 files are stale and a command fixes them, 100 a person has
-/// to decide.
+/// Exit codes: 0 done, 1 the xtask failed, 2 wrong usage, 3 a comparison has findings that are bad enough, 4 files are
+/// stale and a command fixes them, 5 the document to compare with cannot be had, 100 a person has to decide.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
@@ -76,7 +75,7 @@ fn run(arguments: &Arguments) -> Exit {
         }),
     };
     match done {
-        Ok((text, exit @ (Exit::Person | Exit::Usage))) => {
+        Ok((text, exit @ (Exit::Person | Exit::Usage | Exit::Unavailable))) => {
             eprint!("{text}");
             exit
         }

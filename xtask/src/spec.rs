@@ -1,9 +1,10 @@
 //! Compares OpenAPI documents by meaning.
 
 pub mod command;
-pub mod source;
+pub mod upstream;
 
 pub mod document;
+pub mod source;
 
 pub mod compare;
 pub mod render;

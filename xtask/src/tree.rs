@@ -25,6 +25,18 @@ pub enum Node {
 }
 
 impl Node {
+    /// What kind of value it is, in words that fit behind "it is".
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Flag(_) => "a boolean",
+            Self::Number(_) => "a number",
+            Self::Text(_) => "a text",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a mapping",
+        }
+    }
+
     /// An empty mapping.
     pub fn map() -> Self {
         Self::Map(IndexMap::new())
@@ -166,7 +178,15 @@ impl From<bool> for Node {
 
 /// The JSON pointer of `key` below `pointer`.
 pub fn join(pointer: &str, key: &str) -> String {
-    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+    let mut joined = String::with_capacity(pointer.len() + 1 + key.len());
+    joined += pointer;
+    joined.push('/');
+    if key.contains(['~', '/']) {
+        joined += &key.replace('~', "~0").replace('/', "~1");
+    } else {
+        joined += key;
+    }
+    joined
 }
 
 /// The keys and indices that the JSON pointer leads through.

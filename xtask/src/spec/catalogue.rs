@@ -11,10 +11,17 @@ pub mod lint;
 pub mod operation;
 pub mod properties;
 pub mod reference;
+pub mod upstream;
 
 use family::{Duo, Family};
 
 use super::rule::Rule;
+
+/// How many ids are offered in place of one that nobody knows.
+const OFFERED: usize = 3;
+
+/// How alike an id has to be to be offered, from 0 to 1.
+const ALIKE: f64 = 0.7;
 
 /// Rules that belong together.
 pub struct Area {
@@ -56,6 +63,10 @@ pub static COMPARISON: [Area; 6] = [
     ),
 ];
 
+/// The rules of the comparison with the vendor's document, which come on top.
+pub static UPSTREAM: Area =
+    Area::of_rules("Our spec beside the vendor's document", upstream::RULES);
+
 /// The rules of code generation.
 pub static LINT: Area = Area::of_rules("What code generation refuses", lint::RULES);
 
@@ -79,12 +90,22 @@ impl Area {
 
 /// Every area.
 pub fn areas() -> impl Iterator<Item = &'static Area> {
-    COMPARISON.iter().chain([&LINT])
+    COMPARISON.iter().chain([&UPSTREAM, &LINT])
 }
 
 /// Every rule.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     areas().flat_map(Area::all)
+}
+
+/// The ids of rules that are spelled most like `id`, the most alike first.
+pub fn alike(id: &str) -> Vec<&'static str> {
+    let mut alike: Vec<_> = rules()
+        .map(|rule| (strsim::jaro_winkler(id, rule.id), rule.id))
+        .filter(|(score, _)| *score >= ALIKE)
+        .collect();
+    alike.sort_by(|a, b| b.0.total_cmp(&a.0));
+    alike.into_iter().take(OFFERED).map(|(_, id)| id).collect()
 }
 
 /// The rule with this id.

@@ -10,6 +10,7 @@ use super::finding::Finding;
 use super::render::{self, Sides};
 use super::rule::Severity;
 use super::source::Source;
+use super::upstream::{self, command::Upstream};
 use crate::exit::Exit;
 use crate::format::Format;
 
@@ -18,6 +19,8 @@ use crate::format::Format;
 pub enum Spec {
     /// Tell what differs in meaning between two versions of the spec.
     Diff(Diff),
+    /// Tell what differs in meaning between our spec and the vendor's document.
+    Upstream(Upstream),
 }
 
 /// Which versions to compare, and how to tell the result.
@@ -87,7 +90,13 @@ impl Report {
 ///
 /// When a document cannot be found or read.
 pub fn run(root: &Path, spec: &Spec) -> Result<(String, Exit)> {
-    let Spec::Diff(diff) = spec;
+    match spec {
+        Spec::Diff(diff) => run_diff(root, diff),
+        Spec::Upstream(upstream) => upstream::command::run(root, upstream),
+    }
+}
+
+fn run_diff(root: &Path, diff: &Diff) -> Result<(String, Exit)> {
     let base = match &diff.base {
         Some(base) => Source::read(root, base)?,
         None => Source::merge_base(root)?,

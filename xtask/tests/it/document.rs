@@ -1,3 +1,5 @@
+mod damage;
+
 use std::fmt::Write as _;
 
 use xtask::spec::document::{Document, MOST_BYTES, Position, locate};

@@ -74,6 +74,7 @@ fn the_help_lists_every_code() {
         Exit::Usage,
         Exit::Findings,
         Exit::Stale,
+        Exit::Unavailable,
         Exit::Person,
     ];
     for code in codes {

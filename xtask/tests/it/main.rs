@@ -3,6 +3,8 @@
 mod diff;
 mod document;
 
+mod upstream;
+
 mod fresh;
 
 mod lint;

@@ -4,7 +4,8 @@ use super::{Sides, cut};
 use crate::spec::finding::Finding;
 use crate::spec::rule::Severity;
 
-/// The findings as workflow commands of GitHub Actions, which it shows beside the lines of the newer document.
+/// The findings as workflow commands of GitHub Actions, which it shows beside the lines of the newer document,
+/// or of the older one when only that is a file here.
 pub fn github(sides: &Sides<'_>, findings: &[Finding]) -> String {
     let mut text = String::new();
     for finding in findings {
@@ -14,11 +15,16 @@ pub fn github(sides: &Sides<'_>, findings: &[Finding]) -> String {
             Severity::Info => "notice",
         };
         let mut properties = String::new();
-        if let Some(file) = sides.head.file {
+        // What is gone has no line of its own, but something around it may still be there.
+        let now = finding.head.as_ref().or(finding.base.as_ref());
+        let before = finding.base.as_ref();
+        let shown = [(sides.head, now), (sides.base, before)];
+        let shown = shown
+            .into_iter()
+            .find_map(|(side, pointer)| Some((side.file?, side.line(pointer))));
+        if let Some((file, line)) = shown {
             let _ = write!(properties, "file={},", property(file));
-            // What is gone has no line of its own, but something around it may still be there.
-            let pointer = finding.head.as_ref().or(finding.base.as_ref());
-            if let Some(line) = sides.head.line(pointer) {
+            if let Some(line) = line {
                 let _ = write!(properties, "line={line},");
             }
         }

@@ -1,0 +1,142 @@
+//! Which operations of the vendor's document concern us.
+
+use std::collections::BTreeSet;
+
+use crate::codegen::load::METHODS;
+use crate::spec::finding::Finding;
+use crate::tree::{Node, join};
+
+use crate::spec::catalogue::upstream::{OPERATION_MISSING, SIBLING_OPERATION};
+
+/// The operations of two documents, side by side.
+pub struct Reach {
+    both: BTreeSet<Key>,
+    /// A finding for each operation of ours that the vendor's document does not have.
+    pub missing: Vec<Finding>,
+    /// A finding for each operation of the vendor's that stands beside ours and that we do not have.
+    pub siblings: Vec<Finding>,
+}
+
+/// The method, and the path with nameless placeholders.
+type Key = (String, String);
+
+struct Operation<'a> {
+    method: &'a str,
+    path: &'a str,
+    node: &'a Node,
+}
+
+impl Reach {
+    /// Finds out which operations both documents have, and what stands beside them.
+    pub fn new(ours: &Node, vendor: &Node) -> Self {
+        let prefixes = prefixes(operations(ours).iter().map(|one| one.path));
+        let keys = |tree| operations(tree).iter().map(Operation::key).collect();
+        let (our_keys, vendor_keys): (BTreeSet<_>, BTreeSet<_>) = (keys(ours), keys(vendor));
+        let missing = operations(ours)
+            .into_iter()
+            .filter(|one| !vendor_keys.contains(&one.key()))
+            .map(|one| one.missing())
+            .collect();
+        let siblings = operations(vendor)
+            .into_iter()
+            .filter(|one| !our_keys.contains(&one.key()))
+            .filter(|one| prefixes.iter().any(|prefix| begins(one.path, prefix)))
+            .map(|one| one.sibling())
+            .collect();
+        Self {
+            both: our_keys.intersection(&vendor_keys).cloned().collect(),
+            missing,
+            siblings,
+        }
+    }
+
+    /// Whether both documents have the operation.
+    pub fn has(&self, method: &str, path: &str) -> bool {
+        self.both.contains(&(method.to_owned(), nameless(path)))
+    }
+}
+
+impl Operation<'_> {
+    fn key(&self) -> Key {
+        (self.method.to_owned(), nameless(self.path))
+    }
+
+    fn name(&self) -> String {
+        format!("{} {}", self.method.to_uppercase(), self.path)
+    }
+
+    fn pointer(&self) -> String {
+        join(&join("/paths", self.path), self.method)
+    }
+
+    fn missing(&self) -> Finding {
+        Finding {
+            rule: &OPERATION_MISSING,
+            subject: self.name(),
+            message: "only our spec has it".to_owned(),
+            base: Some(self.pointer()),
+            head: None,
+            used_by: vec![self.name()],
+        }
+    }
+
+    fn sibling(&self) -> Finding {
+        let mut message = "only the vendor's document has it".to_owned();
+        if self.node.is_set("deprecated") {
+            message += ", as deprecated";
+        }
+        if let Some(id) = self.node.text("operationId") {
+            message += &format!("; it is called {id} there");
+        }
+        Finding {
+            rule: &SIBLING_OPERATION,
+            subject: self.name(),
+            message,
+            base: None,
+            head: Some(self.pointer()),
+            used_by: Vec::new(),
+        }
+    }
+}
+
+fn operations(tree: &Node) -> Vec<Operation<'_>> {
+    let paths = tree.get("paths").into_iter().flat_map(Node::entries);
+    paths
+        .flat_map(|(path, item)| {
+            let methods = item
+                .entries()
+                .filter(|(method, _)| METHODS.contains(method));
+            methods.map(move |(method, node)| Operation { method, path, node })
+        })
+        .collect()
+}
+
+/// The path with the names of its placeholders left out: they never go over the wire.
+fn nameless(path: &str) -> String {
+    let steps = path.split('/').map(|step| match step.starts_with('{') {
+        true => "{}",
+        false => step,
+    });
+    steps.collect::<Vec<_>>().join("/")
+}
+
+/// The paths without their placeholders, less those that another one begins.
+fn prefixes<'a>(paths: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+    let stems: BTreeSet<_> = paths.map(stem).filter(|stem| stem.len() > 1).collect();
+    let shortest = stems.iter().copied().filter(|stem| {
+        let mut others = stems.iter().filter(|other| *other != stem);
+        !others.any(|other| begins(stem, other))
+    });
+    shortest.collect()
+}
+
+fn stem(path: &str) -> &str {
+    let end = path.find("/{").unwrap_or(path.len());
+    &path[..end]
+}
+
+/// Whether `prefix` begins `path` and ends where a word of it ends: `/kling-v3` begins `/kling-v3-pro`, not `/kling-v30`.
+fn begins(path: &str, prefix: &str) -> bool {
+    let rest = path.strip_prefix(prefix);
+    rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_alphanumeric()))
+}

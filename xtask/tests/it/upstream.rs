@@ -1,0 +1,6 @@
+mod accepted;
+mod compare;
+mod program;
+mod source;
+
+mod server;
