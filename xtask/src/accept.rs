@@ -58,7 +58,9 @@ pub fn run(root: &Path, program: &Path, tell: &mut dyn io::Write) -> Result<Outc
     }
 
     writeln!(tell, "listing the public surface")?;
-    surface::run(root, program, Mode::Write)?;
+    if let Err(error) = surface::run(root, program, Mode::Write) {
+        return stopped(format!("{error:#}"));
+    }
 
     writeln!(tell, "writing the docs that come from the code")?;
     catalogue::run(root, Mode::Write)?;
