@@ -1,9 +1,11 @@
 //! `cargo xtask spec`.
 
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
+use url::Url;
 
 use super::compare::compare;
 use super::finding::Finding;
@@ -21,6 +23,11 @@ pub enum Spec {
     Diff(Diff),
     /// Tell what differs in meaning between our spec and the vendor's document.
     Upstream(Upstream),
+    /// Print what a URL names, such as the vendor's document.
+    Fetch {
+        /// An `http` or `https` URL.
+        url: Url,
+    },
 }
 
 /// Which versions to compare, and how to tell the result.
@@ -93,6 +100,13 @@ pub fn run(root: &Path, spec: &Spec) -> Result<(String, Exit)> {
     match spec {
         Spec::Diff(diff) => run_diff(root, diff),
         Spec::Upstream(upstream) => upstream::command::run(root, upstream),
+        Spec::Fetch { url } => match upstream::source::fetch(url.clone()) {
+            Ok(body) => {
+                io::stdout().write_all(&body)?;
+                Ok((String::new(), Exit::Done))
+            }
+            Err(error) => Ok((format!("error: {error:#}\n"), Exit::Unavailable)),
+        },
     }
 }
 

@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use super::{Sides, cut};
+use crate::format::{github_message, github_property};
 use crate::spec::finding::Finding;
 use crate::spec::rule::Severity;
 
@@ -23,23 +24,14 @@ pub fn github(sides: &Sides<'_>, findings: &[Finding]) -> String {
             .into_iter()
             .find_map(|(side, pointer)| Some((side.file?, side.line(pointer))));
         if let Some((file, line)) = shown {
-            let _ = write!(properties, "file={},", property(file));
+            let _ = write!(properties, "file={},", github_property(file));
             if let Some(line) = line {
                 let _ = write!(properties, "line={line},");
             }
         }
-        let title = property(finding.rule.id);
-        let message = data(&cut(&format!("{}: {}", finding.subject, finding.message)));
+        let title = github_property(finding.rule.id);
+        let message = github_message(&cut(&format!("{}: {}", finding.subject, finding.message)));
         let _ = writeln!(text, "::{level} {properties}title={title}::{message}");
     }
     text
-}
-
-fn data(text: &str) -> String {
-    let text = text.replace('%', "%25");
-    text.replace('\r', "%0D").replace('\n', "%0A")
-}
-
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
 }

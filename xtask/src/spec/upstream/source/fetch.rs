@@ -1,11 +1,12 @@
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, Response, StatusCode};
+use url::Url;
 
-use crate::spec::document::{Document, MOST_BYTES};
+use crate::spec::document::MOST_BYTES;
 
 const USER_AGENT: &str = concat!("kling-omni-xtask/", env!("CARGO_PKG_VERSION"));
 
@@ -16,27 +17,11 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
 const MOST_REDIRECTS: usize = 5;
 
-pub(super) fn fetch(url: &str) -> Result<Document> {
-    let url = Url::parse(url).with_context(|| format!("`{url}` is no URL"))?;
-    let name = shown(&url);
+pub(super) fn fetch(url: Url) -> Result<Vec<u8>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let body = runtime
-        .block_on(body(url))
-        .with_context(|| format!("cannot fetch {name}"))?;
-    Ok(Document::parse(&name, &body)?)
-}
-
-/// The URL without what may be secret in it.
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.set_fragment(None);
-    // Both fail only on URLs that cannot have them, and those have none.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.into()
+    runtime.block_on(body(url))
 }
 
 async fn body(url: Url) -> Result<Vec<u8>> {
