@@ -136,6 +136,24 @@ const CASES: &[Case] = &[
         want: "{type: array, items: {type: string}}",
     },
     Case {
+        name: "bounds of lists and of their items go",
+        edits: &[(
+            "/components/schemas/VideoReferenceRequest/properties/prompts",
+            "{type: array, minItems: 1, maxItems: 1, items: {type: string, maxLength: 9}}",
+        )],
+        at: "/components/schemas/VideoReferenceRequest/properties/prompts",
+        want: "{type: array, items: {type: string}}",
+    },
+    Case {
+        name: "the default of a flag goes, and the description keeps it",
+        edits: &[(
+            "/components/schemas/VideoReferenceRequest/properties/sound",
+            "{type: boolean, default: true, description: With sound.}",
+        )],
+        at: "/components/schemas/VideoReferenceRequest/properties/sound",
+        want: r#"{type: boolean, description: "With sound.\n\nLeft out, the service takes `true`."}"#,
+    },
+    Case {
         name: "an enum keeps its name",
         edits: &[],
         at: "/components/schemas/TaskDetail/properties/status",
