@@ -3,6 +3,8 @@
 use kling_omni::VideoReference;
 use kling_omni_tests::fail_on;
 use kling_omni_tests::spec::{SPEC, complaints, entries, items, require_fresh_code};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 #[test]
@@ -53,17 +55,26 @@ fn request_examples_survive_the_ergonomic_type() {
         if operation.is_callback {
             continue;
         }
+        let again = match SPEC.body_schema(&operation) {
+            Some("VideoReferenceRequest" | "ReferenceToVideoRequest") => again::<VideoReference>,
+            // A schema that no type of ours stands for is in the list of what is left to do.
+            _ => continue,
+        };
         let content = &operation.node["requestBody"]["content"]["application/json"];
         for (name, example) in entries(&content["examples"]) {
             let value = &SPEC.resolve(example)["value"];
-            let request: VideoReference = serde_json::from_value(value.clone())
-                .unwrap_or_else(|error| panic!("{}, {name}: {error}", operation.id));
-            let again = serde_json::to_value(&request).expect("a request is JSON");
+            let again =
+                again(value).unwrap_or_else(|error| panic!("{}, {name}: {error}", operation.id));
             assert_eq!(&again, value, "{}, {name}", operation.id);
             checked += 1;
         }
     }
     assert!(checked > 0, "the operations have no examples");
+}
+
+/// A value read as a request and written again.
+fn again<T: Serialize + DeserializeOwned>(value: &Value) -> serde_json::Result<Value> {
+    serde_json::to_value(serde_json::from_value::<T>(value.clone())?)
 }
 
 /// The values that a node says to be valid for a schema: of a media type or parameter beside its `schema`, or of a
