@@ -1,5 +1,7 @@
 use kling_omni_api::enums::TaskStatus;
-use kling_omni_api::types::{ReferenceToVideoRequest, VideoReferenceRequest};
+use kling_omni_api::types::{
+    Element, ReferenceToVideoRequest, VideoReferenceRequest, VideoRequest,
+};
 use kling_omni_api::{Error, service};
 
 use crate::fake::{Fake, answer, client};
@@ -48,6 +50,26 @@ async fn each_operation_sends_its_request_and_nothing_of_the_generators() {
             "get_reference_to_video_task" => {
                 let call = client.get_reference_to_video_task().task_id("a/b");
                 ("a%2Fb ", call.send().await.err())
+            }
+            "create_video_pro" => {
+                let element =
+                    Element::builder().frontal_image_url("https://example.com/p.png".to_owned());
+                let element = element.try_into().expect("nothing is missing");
+                let body = VideoRequest::builder()
+                    .multi_prompt(vec!["One".to_owned(), "Two".to_owned()])
+                    .elements(vec![element])
+                    .generate_audio(false);
+                let sent = r#"kling-v3-omni-pro {"elements":[{"frontal_image_url":"https://example.com/p.png"}],"generate_audio":false,"multi_prompt":["One","Two"]}"#;
+                let call = client.create_video_pro().body(body);
+                (sent, call.send().await.err())
+            }
+            "create_video_std" => {
+                let call = client.create_video_std().body(VideoRequest::default());
+                ("kling-v3-omni-std {}", call.send().await.err())
+            }
+            "list_video_tasks" => {
+                let call = client.list_video_tasks();
+                ("kling-v3-omni ", call.send().await.err())
             }
             "get_video_task" => {
                 let call = client.get_video_task().task_id("a b");
