@@ -89,11 +89,9 @@ impl Create {
         let (body, replacement) = match &self.payload {
             Payload::Checked(request) => {
                 request.check_for(route)?;
-                (wire::Body::of(request)?, None)
+                (Some(request.body()), None)
             }
-            Payload::Unchecked { body, .. } => {
-                (wire::Body::default(), Some(Bytes::from(body.to_string())))
-            }
+            Payload::Unchecked { body, .. } => (None, Some(Bytes::from(body.to_string()))),
         };
         let options = Options {
             body: replacement,

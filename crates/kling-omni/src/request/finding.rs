@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -12,7 +13,7 @@ use serde::Serialize;
 pub struct Finding {
     severity: Severity,
     code: FindingCode,
-    field: &'static str,
+    field: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<Limit>,
     given: Given,
@@ -22,7 +23,7 @@ pub struct Finding {
 impl Finding {
     pub(super) fn new(
         code: FindingCode,
-        field: &'static str,
+        field: impl Into<String>,
         limit: Option<Limit>,
         given: Given,
         message: String,
@@ -30,7 +31,7 @@ impl Finding {
         Self {
             severity: code.severity(),
             code,
-            field,
+            field: field.into(),
             limit,
             given,
             message,
@@ -52,9 +53,10 @@ impl Finding {
         self.code
     }
 
-    /// The field concerned, by its name on the wire.
-    pub fn field(&self) -> &'static str {
-        self.field
+    /// The field concerned, by its name on the wire. Within lists and objects it is a path, such as
+    /// `elements[0].frontal_image_url`.
+    pub fn field(&self) -> &str {
+        &self.field
     }
 
     /// What the rule allows, where it is a limit.
@@ -75,17 +77,24 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} [{}]", label(self.field), self.message, self.code)
+        write!(
+            f,
+            "{}: {} [{}]",
+            label(&self.field),
+            self.message,
+            self.code
+        )
     }
 }
 
 /// The wire name, with the builder's name before it where the two differ.
-fn label(field: &str) -> &str {
-    match field {
-        "video_url" => "reference video (video_url)",
-        "image_url" => "start frame (image_url)",
-        field => field,
-    }
+fn label(field: &str) -> Cow<'_, str> {
+    let named = match field.split(['[', '.']).next() {
+        Some("video_url") => "reference video",
+        Some("image_url") => "start frame",
+        _ => return field.into(),
+    };
+    format!("{named} ({field})").into()
 }
 
 /// How much a finding weighs.
@@ -139,6 +148,10 @@ codes! {
     NotFinite = "not-finite", Error;
     /// A value is none of the allowed ones.
     NotAllowed = "not-allowed", Error;
+    /// A list has fewer items than allowed.
+    TooFew = "too-few", Error;
+    /// A list has more items than allowed, or several lists have together.
+    TooMany = "too-many", Error;
     /// A URL is not an absolute http or https URL, or has characters that a URL has to escape.
     NotAbsoluteUrl = "not-absolute-url", Error;
     /// The tier does not exist on the route that was chosen.
@@ -186,6 +199,8 @@ pub enum Given {
     Nothing,
     /// A text of so many Unicode code points.
     Characters(usize),
+    /// A list of so many items.
+    Items(usize),
     /// A number; as text, since it may be NaN.
     Number(String),
     /// A short value.

@@ -1,18 +1,32 @@
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::aspect_ratio::AspectRatio;
-use super::finding::{Finding, ValidationError};
-use super::{Fields, VideoReference, validate};
+use super::{VideoReference, VideoReferenceFields};
+use crate::request::aspect_ratio::AspectRatio;
+use crate::request::checked::{Checked, Fields};
+use crate::request::finding::{Finding, ValidationError};
+use crate::request::validate;
 use crate::route::Tier;
 
 /// Collects what a video should be. Nothing is sent, and nothing is refused before [`build`](Self::build).
 ///
 /// The limits come from the API's document, as constants that each method names: those of the older route, which are
 /// the wider ones. [`raw::limits`](crate::raw::limits) has them all. They are checked at `build`, all of them together.
-#[derive(Clone, Debug, Default)]
+///
+/// It can be read from the same JSON as a [`VideoReference`], for a request in a file that is still to be changed:
+///
+/// ```
+/// use kling_omni::VideoReferenceBuilder;
+///
+/// let builder: VideoReferenceBuilder = serde_json::from_str(r#"{"prompt": "A quiet lake", "duration": "2"}"#)?;
+/// assert_eq!(builder.duration(8).build()?.duration(), Some(8));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(from = "VideoReferenceFields")]
 #[must_use = "a builder does nothing until `build`"]
 pub struct VideoReferenceBuilder {
-    fields: Fields,
+    fields: VideoReferenceFields,
     deny_warnings: bool,
 }
 
@@ -114,21 +128,22 @@ impl VideoReferenceBuilder {
     /// [`ValidationError`] with **every** rule that the request breaks. Rules that only one route has are checked when
     /// the route is known, by [`Client::create`](crate::Client::create), still before anything is paid for.
     pub fn build(self) -> Result<VideoReference, ValidationError> {
-        let findings = self.findings();
-        if self.deny_warnings && !findings.is_empty() {
-            return Err(ValidationError::new(findings));
-        }
-        VideoReference::try_from(self.fields)
+        let checked = Checked::new(self.fields, self.deny_warnings)?;
+        Ok(VideoReference { checked })
     }
 
     /// The request as the JSON body of the API, checked by nobody: for
     /// [`Client::create_unchecked`](crate::Client::create_unchecked), on the day the service's rules move before ours.
     pub fn to_unchecked_body(&self) -> Value {
-        let fields = Fields {
-            tier: None,
-            ..self.fields.clone()
-        };
-        // Strings, numbers and enums of our own: nothing in it can fail to serialise. JSON has no NaN, and null for it.
-        serde_json::to_value(fields).unwrap_or_default()
+        Value::Object(self.fields.body())
+    }
+}
+
+impl From<VideoReferenceFields> for VideoReferenceBuilder {
+    fn from(fields: VideoReferenceFields) -> Self {
+        Self {
+            fields,
+            deny_warnings: false,
+        }
     }
 }
