@@ -1,6 +1,6 @@
 //! The spec itself: its examples and defaults obey its rules, and the generated crate carries it unchanged.
 
-use kling_omni::VideoReference;
+use kling_omni::{TextToVideo, VideoReference};
 use kling_omni_tests::fail_on;
 use kling_omni_tests::spec::{SPEC, complaints, entries, items, require_fresh_code};
 use serde::Serialize;
@@ -57,6 +57,7 @@ fn request_examples_survive_the_ergonomic_type() {
         }
         let again = match SPEC.body_schema(&operation) {
             Some("VideoReferenceRequest" | "ReferenceToVideoRequest") => again::<VideoReference>,
+            Some("VideoRequest") => again::<TextToVideo>,
             // A schema that no type of ours stands for is in the list of what is left to do.
             _ => continue,
         };

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::{Charged, Error, ErrorKind, Result};
-use crate::route::{CreateRoute, StatusRoute};
+use crate::route::{CreateRoute, Mode, StatusRoute};
 use crate::state::{TaskState, TaskStatus, TaskSummary, is_task_id};
 use crate::transport::Exchange;
 
@@ -31,6 +31,14 @@ pub(crate) async fn create(
         CreateRoute::ReferenceToVideoStandard => {
             let body = typed(body, reference)?;
             api.create_reference_to_video_std().body(body).send().await
+        }
+        CreateRoute::VideoPro => {
+            let body = typed(body, types::VideoRequest::default)?;
+            api.create_video_pro().body(body).send().await
+        }
+        CreateRoute::VideoStandard => {
+            let body = typed(body, types::VideoRequest::default)?;
+            api.create_video_std().body(body).send().await
         }
     };
     let state = state(exchange.finish(answer)?.data);
@@ -89,21 +97,27 @@ pub(crate) async fn read(
     Ok(state)
 }
 
-/// Reads one page of the list.
+/// Reads one page of the tasks of a mode; those of [`Mode::Text`] have no pages.
 pub(crate) async fn list(
     exchange: &Arc<Exchange>,
+    mode: Mode,
     page: Option<i32>,
     page_size: Option<i32>,
 ) -> Result<Vec<TaskSummary>> {
     let api = exchange.api();
-    let mut call = api.list_reference_to_video_tasks();
-    if let Some(page) = page {
-        call = call.page(page);
-    }
-    if let Some(size) = page_size {
-        call = call.page_size(size);
-    }
-    let answer = call.send().await;
+    let answer = match mode {
+        Mode::Reference => {
+            let mut call = api.list_reference_to_video_tasks();
+            if let Some(page) = page {
+                call = call.page(page);
+            }
+            if let Some(size) = page_size {
+                call = call.page_size(size);
+            }
+            call.send().await
+        }
+        Mode::Text => api.list_video_tasks().send().await,
+    };
     let tasks = exchange.finish(answer)?.data;
     // What is no id cannot be read, and is not worth failing the whole page for.
     Ok(tasks

@@ -7,13 +7,15 @@ use serde_json::{Map, Value};
 use super::finding::{Finding, ValidationError};
 use super::validate;
 use crate::redact::BareUrl;
-use crate::route::{CreateRoute, Tier};
+use crate::route::{CreateRoute, Mode, Tier};
 
 /// What a person asked for, not yet held against any rule; one implementor for each type of request.
 ///
 /// It serialises as the body that the API documents, with the tier beside. The rules of the API's document are looked up
 /// by the names in there, so that only what ties fields together is left to say here.
 pub(crate) trait Fields: Clone + Default + Serialize {
+    /// What the video is made from.
+    const MODE: Mode;
     /// The rules that the type is described by; a route may have narrower ones.
     const RULES: &'static [Field];
 

@@ -92,6 +92,10 @@ fn label(field: &str) -> Cow<'_, str> {
     let named = match field.split(['[', '.']).next() {
         Some("video_url") => "reference video",
         Some("image_url") => "start frame",
+        Some("start_image_url") => "first frame",
+        Some("end_image_url") => "end frame",
+        Some("image_urls") => "reference images",
+        Some("multi_prompt") => "shots",
         _ => return field.into(),
     };
     format!("{named} ({field})").into()
@@ -156,11 +160,14 @@ codes! {
     NotAbsoluteUrl = "not-absolute-url", Error;
     /// The tier does not exist on the route that was chosen.
     TierNotOnRoute = "tier-not-on-route", Error;
-    /// There is no prompt.
+    /// A prompt and shots stand beside a start frame, which goes with one of the two.
+    PromptAndShots = "prompt-and-shots", Error;
+    /// There is no prompt, or an empty one.
     NoPrompt = "no-prompt", Warning;
-    /// There is a reference video, and the prompt never mentions it as `@Video1`.
+    /// There is a reference video, a reference image or an element, and no prompt mentions it, as `@Video1`, `@Image1` or
+    /// `@Element1`.
     ReferenceNotMentioned = "reference-not-mentioned", Warning;
-    /// The prompt mentions a reference that does not exist, such as `@Video2`, or `@Video1` without a reference video.
+    /// A prompt mentions a reference that does not exist, such as `@Video2`, or `@Video1` without a reference video.
     UnknownReference = "unknown-reference", Warning;
     /// The successor route refuses what the older one takes, so the request cannot fall through to it. The vendor's
     /// newer documents leave the older route out.
@@ -169,6 +176,16 @@ codes! {
     UnlikelyFormat = "unlikely-format", Warning;
     /// The shape is to follow the input, and there is no input to follow.
     NothingToFollow = "nothing-to-follow", Warning;
+    /// A prompt stands beside shots that have prompts of their own.
+    PromptBesideShots = "prompt-beside-shots", Warning;
+    /// It is said how shots are made into a video, and there are none.
+    ShotTypeWithoutShots = "shot-type-without-shots", Warning;
+    /// Two fields name the frame that the video starts with.
+    TwoStartFrames = "two-start-frames", Warning;
+    /// There is an end frame without a start frame.
+    EndWithoutStart = "end-without-start", Warning;
+    /// An element has no image.
+    EmptyElement = "empty-element", Warning;
 }
 
 impl fmt::Display for FindingCode {

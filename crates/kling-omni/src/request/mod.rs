@@ -1,9 +1,12 @@
 //! What a person asks for, and what is wrong with it.
 
+mod text_to_video;
 mod video_reference;
 
 mod aspect_ratio;
+mod element;
 mod finding;
+mod shot_type;
 
 mod checked;
 mod validate;
@@ -12,6 +15,94 @@ mod mentions;
 mod object;
 mod schema;
 
+use serde_json::{Map, Value};
+
 pub use aspect_ratio::AspectRatio;
+pub use element::Element;
 pub use finding::{Finding, FindingCode, Given, Limit, Severity, ValidationError};
+pub use shot_type::ShotType;
+pub use text_to_video::{TextToVideo, TextToVideoBuilder};
 pub use video_reference::{VideoReference, VideoReferenceBuilder};
+
+use crate::route::{CreateRoute, Mode, Route, Tier};
+
+/// A request of either type, ready to be sent by [`Client::create`](crate::Client::create).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Request {
+    /// From a reference video.
+    VideoReference(VideoReference),
+    /// From text, or from text and images.
+    TextToVideo(TextToVideo),
+}
+
+impl Request {
+    /// What the video is made from.
+    pub fn mode(&self) -> Mode {
+        match self {
+            Self::VideoReference(_) => Mode::Reference,
+            Self::TextToVideo(_) => Mode::Text,
+        }
+    }
+
+    /// Quality tier that makes the video.
+    pub fn tier(&self) -> Tier {
+        match self {
+            Self::VideoReference(request) => request.tier(),
+            Self::TextToVideo(request) => request.tier(),
+        }
+    }
+
+    /// Findings that are legal but look like mistakes.
+    pub fn warnings(&self) -> &[Finding] {
+        match self {
+            Self::VideoReference(request) => request.warnings(),
+            Self::TextToVideo(request) => request.warnings(),
+        }
+    }
+
+    /// The JSON body as it is sent. The tier chooses the path, and is no part of it.
+    pub fn to_body(&self) -> Value {
+        Value::Object(self.body())
+    }
+
+    /// Holds the request against the rules of a route, as [`VideoReference::check`] does. There is one route only for
+    /// [`TextToVideo`], whose rules it has passed already.
+    ///
+    /// # Errors
+    ///
+    /// [`ValidationError`] with every rule that the request breaks on that route.
+    pub fn check(&self, route: Route) -> Result<(), ValidationError> {
+        match route.plan(self.mode(), self.tier(), false).first() {
+            Some(first) => self.check_for(*first),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn body(&self) -> Map<String, Value> {
+        match self {
+            Self::VideoReference(request) => request.body(),
+            Self::TextToVideo(request) => request.body(),
+        }
+    }
+
+    /// Holds the request against the rules of one route of the service.
+    pub(crate) fn check_for(&self, route: CreateRoute) -> Result<(), ValidationError> {
+        match self {
+            Self::VideoReference(request) => request.check_for(route),
+            Self::TextToVideo(request) => request.check_for(route),
+        }
+    }
+}
+
+impl From<VideoReference> for Request {
+    fn from(request: VideoReference) -> Self {
+        Self::VideoReference(request)
+    }
+}
+
+impl From<TextToVideo> for Request {
+    fn from(request: TextToVideo) -> Self {
+        Self::TextToVideo(request)
+    }
+}

@@ -36,6 +36,13 @@ pub(super) fn object<'de, T: FromObject, D: Deserializer<'de>>(
     deserializer.deserialize_map(Object(PhantomData))
 }
 
+/// Null is read as "not set" everywhere.
+pub(super) fn list_or_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
 pub(super) fn seconds_as_text<S: Serializer>(
     seconds: &Option<u32>,
     serializer: S,

@@ -1,3 +1,4 @@
+use kling_omni_api::limits::element;
 use kling_omni_api::{Field, Scalar};
 use schemars::Schema;
 use serde_json::{Value, json};
@@ -9,8 +10,12 @@ pub(super) fn add_limits<F: Fields>(schema: &mut Schema) {
     of_object(schema, F::RULES);
 }
 
-/// The same for an object in a request.
-pub(super) fn of_object(schema: &mut Schema, fields: &[Field]) {
+/// The same for the objects in a request.
+pub(super) fn add_element_limits(schema: &mut Schema) {
+    of_object(schema, element::FIELDS);
+}
+
+fn of_object(schema: &mut Schema, fields: &[Field]) {
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
         return;
     };

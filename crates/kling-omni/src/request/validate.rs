@@ -11,8 +11,8 @@ use crate::route::{CreateRoute, Route};
 
 /// Holds a request against the route of its tier that it fits best, since the route is not chosen yet, and looks for
 /// likely mistakes. Errors come first.
-pub(super) fn at_build(fields: &impl Fields) -> Vec<Finding> {
-    let routes = Route::Auto.plan(fields.tier().unwrap_or_default(), false);
+pub(super) fn at_build<F: Fields>(fields: &F) -> Vec<Finding> {
+    let routes = Route::Auto.plan(F::MODE, fields.tier().unwrap_or_default(), false);
     let best = routes
         .iter()
         .map(|route| (*route, against(fields, *route)))
@@ -138,10 +138,10 @@ fn check_text(rules: &Field, at: &str, text: &str) -> Vec<Finding> {
     if rules.format == Some("uri")
         && let Some(why) = url_problem(text)
     {
-        let need = if rules.media.is_some() {
-            "the service fetches the file itself"
-        } else {
+        let need = if rules.name == "webhook_url" {
             "the service has to reach it"
+        } else {
+            "the service fetches the file itself"
         };
         findings.push(Finding::new(
             FindingCode::NotAbsoluteUrl,

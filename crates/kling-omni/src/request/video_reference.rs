@@ -12,7 +12,7 @@ use fields::VideoReferenceFields;
 use super::aspect_ratio::AspectRatio;
 use super::checked::{Checked, Fields as _};
 use super::finding::{Finding, ValidationError};
-use crate::route::{CreateRoute, Route, Tier};
+use crate::route::{CreateRoute, Mode, Route, Tier};
 
 /// A video to make from a prompt, a reference video and a start frame: a request that has passed validation.
 ///
@@ -120,7 +120,7 @@ impl VideoReference {
     /// # Ok::<(), kling_omni::ValidationError>(())
     /// ```
     pub fn check(&self, route: Route) -> Result<(), ValidationError> {
-        match route.plan(self.tier(), false).first() {
+        match route.plan(Mode::Reference, self.tier(), false).first() {
             Some(first) => self.check_for(*first),
             None => Ok(()),
         }

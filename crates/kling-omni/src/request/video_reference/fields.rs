@@ -11,7 +11,7 @@ use crate::request::checked::{self, Fields};
 use crate::request::finding::{Finding, FindingCode, Given};
 use crate::request::object::{FromObject, object, seconds_as_text, seconds_from_text_or_number};
 use crate::request::schema;
-use crate::route::{CreateRoute, Tier};
+use crate::route::{CreateRoute, Mode, Tier};
 
 /// What a person asked for, not yet held against any rule. Named as on the wire, so that a request in a file is the
 /// body that the API documents. Null is read as "not set"; the schema has no word of it, since nobody should write it.
@@ -69,6 +69,7 @@ pub(crate) struct VideoReferenceFields {
 }
 
 impl Fields for VideoReferenceFields {
+    const MODE: Mode = Mode::Reference;
     const RULES: &'static [Field] = FIELDS;
 
     fn tier(&self) -> Option<Tier> {
