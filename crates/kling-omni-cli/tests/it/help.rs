@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use kling_omni::raw::limits::video_reference_request::FIELDS;
+use kling_omni::raw::limits::{video_reference_request, video_request};
 
 use crate::support::{Program, Snapshots};
 
@@ -51,29 +51,54 @@ fn the_version_is_that_of_the_package() {
 
 #[test]
 fn the_schema_has_every_field_of_the_spec() {
-    let ended = program("schema").run().expect(0);
-    let schema: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
-    let properties = schema["properties"].as_object().unwrap();
-    for field in FIELDS {
-        assert!(
-            properties.contains_key(field.name),
-            "{} is missing",
-            field.name
-        );
+    let schema = |line: &str| {
+        let ended = program(line).run().expect(0);
+        serde_json::from_str::<serde_json::Value>(&ended.stdout).unwrap()
+    };
+    for (mode, name, fields) in [
+        (
+            "reference",
+            "VideoReference",
+            video_reference_request::FIELDS,
+        ),
+        ("text", "TextToVideo", video_request::FIELDS),
+    ] {
+        let own = schema(&format!("schema --mode {mode}"));
+        let either = schema("schema");
+        for schema in [&own, &either["$defs"][name]] {
+            let properties = schema["properties"].as_object().unwrap();
+            for field in fields {
+                assert!(
+                    properties.contains_key(field.name),
+                    "{} is missing",
+                    field.name
+                );
+            }
+            assert!(properties.contains_key("tier"));
+            assert_eq!(properties.len(), fields.len() + 1);
+        }
+        let choices = either["anyOf"].to_string();
+        assert!(choices.contains(&format!("#/$defs/{name}")), "{choices}");
     }
-    assert!(properties.contains_key("tier"));
-    assert_eq!(properties.len(), FIELDS.len() + 1);
 }
 
 #[test]
 fn the_help_of_a_field_has_its_limits() {
     let help = program("generate --help").run().expect(0).stdout;
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    for field in FIELDS {
+    for field in video_reference_request::FIELDS
+        .iter()
+        .chain(video_request::FIELDS)
+    {
+        // There is one way to make shots into a video, so that no option chooses among them.
+        if field.name == "shot_type" {
+            continue;
+        }
         for limit in [
             field
                 .max_length
                 .map(|most| format!("[at most {most} characters]")),
+            field.max_items.map(|most| format!("[at most {most}")),
             field.default.map(|default| format!("[default: {default}]")),
             field.minimum.map(|least| format!("[{least} to ")),
         ]
