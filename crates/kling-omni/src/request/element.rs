@@ -1,11 +1,8 @@
-use std::fmt;
-
 use kling_omni_api::limits::element::FIELDS;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use super::checked;
-use super::object::{FromObject, list_or_null, object};
+use super::object::{list_or_null, object};
 use super::schema;
 
 /// A character or an object that looks the same throughout a video, shown by images of it.
@@ -79,28 +76,4 @@ impl Element {
     }
 }
 
-impl fmt::Debug for Element {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        checked::debug("Element", self, FIELDS, f)
-    }
-}
-
-impl Serialize for Element {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Self::serialize(self, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Element {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        object(deserializer)
-    }
-}
-
-impl FromObject for Element {
-    const EXPECTED: &'static str = "an object with the images of an element";
-
-    fn derived<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::deserialize(deserializer)
-    }
-}
+object!(Element, "Element", FIELDS);

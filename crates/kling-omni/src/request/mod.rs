@@ -9,6 +9,7 @@ mod finding;
 mod shot_type;
 
 mod checked;
+mod typed;
 mod validate;
 
 mod mentions;

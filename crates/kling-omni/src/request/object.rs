@@ -7,16 +7,46 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serializer};
 
+/// Lets a type with `#[serde(remote = "Self")]` be written as derived, be read from an object alone, and be shown without
+/// what is secret in its URLs.
+macro_rules! object {
+    ($type:ty, $name:literal, $rules:expr) => {
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                $crate::request::checked::debug($name, self, $rules, f)
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                Self::serialize(self, serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::request::object::read(deserializer)
+            }
+        }
+
+        impl $crate::request::object::FromObject for $type {
+            fn derived<'de, D: serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Self, D::Error> {
+                Self::deserialize(deserializer)
+            }
+        }
+    };
+}
+pub(super) use object;
+
 /// Has the derived code at hand, which would fill fields from a list by their position, too.
 pub(super) trait FromObject: Sized {
-    /// What an error says was expected.
-    const EXPECTED: &'static str;
-
     fn derived<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
 }
 
 /// Reads an object, and nothing else.
-pub(super) fn object<'de, T: FromObject, D: Deserializer<'de>>(
+pub(super) fn read<'de, T: FromObject, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     struct Object<T>(PhantomData<T>);
@@ -25,7 +55,7 @@ pub(super) fn object<'de, T: FromObject, D: Deserializer<'de>>(
         type Value = T;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(T::EXPECTED)
+            f.write_str("an object with named fields")
         }
 
         fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {

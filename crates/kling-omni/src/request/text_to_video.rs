@@ -4,17 +4,15 @@ mod mistakes;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 pub use builder::TextToVideoBuilder;
 use fields::TextToVideoFields;
 
 use super::aspect_ratio::AspectRatio;
-use super::checked::{Checked, Fields as _};
+use super::checked::Checked;
 use super::element::Element;
-use super::finding::{Finding, ValidationError};
 use super::shot_type::ShotType;
-use crate::route::{CreateRoute, Tier};
+use super::typed::request;
 
 /// A video to make from text, or from text and images: a request that has passed validation.
 ///
@@ -48,17 +46,6 @@ pub struct TextToVideo {
 }
 
 impl TextToVideo {
-    /// Starts a request with nothing set.
-    pub fn builder() -> TextToVideoBuilder {
-        TextToVideoBuilder::default()
-    }
-
-    /// Findings that are legal but look like mistakes. They are logged when the request is sent, and stop nothing
-    /// unless [`TextToVideoBuilder::deny_warnings`] asked for that.
-    pub fn warnings(&self) -> &[Finding] {
-        &self.checked.warnings
-    }
-
     /// What the video shows.
     pub fn prompt(&self) -> Option<&str> {
         self.checked.fields.prompt.as_deref()
@@ -118,33 +105,6 @@ impl TextToVideo {
     pub fn webhook_url(&self) -> Option<&str> {
         self.checked.fields.webhook_url.as_deref()
     }
-
-    /// Quality tier that makes the video.
-    pub fn tier(&self) -> Tier {
-        self.checked.fields.tier.unwrap_or_default()
-    }
-
-    pub(crate) fn body(&self) -> Map<String, Value> {
-        self.checked.fields.body()
-    }
-
-    /// Holds the request against the rules of one route of the service.
-    pub(crate) fn check_for(&self, route: CreateRoute) -> Result<(), ValidationError> {
-        self.checked.check_for(route)
-    }
 }
 
-impl TryFrom<TextToVideoFields> for TextToVideo {
-    type Error = ValidationError;
-
-    fn try_from(fields: TextToVideoFields) -> Result<Self, ValidationError> {
-        let checked = Checked::new(fields, false)?;
-        Ok(Self { checked })
-    }
-}
-
-impl From<TextToVideo> for TextToVideoFields {
-    fn from(request: TextToVideo) -> Self {
-        request.checked.fields
-    }
-}
+request!(TextToVideo, TextToVideoBuilder, TextToVideoFields);

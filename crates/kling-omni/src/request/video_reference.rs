@@ -4,15 +4,15 @@ mod mistakes;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 pub use builder::VideoReferenceBuilder;
 use fields::VideoReferenceFields;
 
 use super::aspect_ratio::AspectRatio;
-use super::checked::{Checked, Fields as _};
-use super::finding::{Finding, ValidationError};
-use crate::route::{CreateRoute, Mode, Route, Tier};
+use super::checked::Checked;
+use super::finding::ValidationError;
+use super::typed::request;
+use crate::route::{Mode, Route};
 
 /// A video to make from a prompt, a reference video and a start frame: a request that has passed validation.
 ///
@@ -42,17 +42,6 @@ pub struct VideoReference {
 }
 
 impl VideoReference {
-    /// Starts a request with nothing set.
-    pub fn builder() -> VideoReferenceBuilder {
-        VideoReferenceBuilder::default()
-    }
-
-    /// Findings that are legal but look like mistakes. They are logged when the request is sent, and stop nothing
-    /// unless [`VideoReferenceBuilder::deny_warnings`] asked for that.
-    pub fn warnings(&self) -> &[Finding] {
-        &self.checked.warnings
-    }
-
     /// What the video shows.
     pub fn prompt(&self) -> Option<&str> {
         self.checked.fields.prompt.as_deref()
@@ -93,15 +82,6 @@ impl VideoReference {
         self.checked.fields.webhook_url.as_deref()
     }
 
-    /// Quality tier that makes the video.
-    pub fn tier(&self) -> Tier {
-        self.checked.fields.tier.unwrap_or_default()
-    }
-
-    pub(crate) fn body(&self) -> Map<String, Value> {
-        self.checked.fields.body()
-    }
-
     /// Holds the request against the rules of a route, which may be stricter than those it was built under.
     ///
     /// [`Client::create`](crate::Client::create) does the same before it sends anything; with [`Route::Auto`] it starts
@@ -125,24 +105,6 @@ impl VideoReference {
             None => Ok(()),
         }
     }
-
-    /// Holds the request against the rules of one route of the service.
-    pub(crate) fn check_for(&self, route: CreateRoute) -> Result<(), ValidationError> {
-        self.checked.check_for(route)
-    }
 }
 
-impl TryFrom<VideoReferenceFields> for VideoReference {
-    type Error = ValidationError;
-
-    fn try_from(fields: VideoReferenceFields) -> Result<Self, ValidationError> {
-        let checked = Checked::new(fields, false)?;
-        Ok(Self { checked })
-    }
-}
-
-impl From<VideoReference> for VideoReferenceFields {
-    fn from(request: VideoReference) -> Self {
-        request.checked.fields
-    }
-}
+request!(VideoReference, VideoReferenceBuilder, VideoReferenceFields);

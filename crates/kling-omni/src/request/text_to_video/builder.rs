@@ -1,14 +1,9 @@
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::{TextToVideo, TextToVideoFields};
+use super::TextToVideoFields;
 use crate::request::aspect_ratio::AspectRatio;
-use crate::request::checked::{Checked, Fields};
 use crate::request::element::Element;
-use crate::request::finding::{Finding, ValidationError};
 use crate::request::shot_type::ShotType;
-use crate::request::validate;
-use crate::route::Tier;
 
 /// Collects what a video should be. Nothing is sent, and nothing is refused before [`build`](Self::build).
 ///
@@ -19,13 +14,21 @@ use crate::route::Tier;
 /// * Elements and reference images are, together, no more than [`ELEMENTS`](crate::raw::limits::video_request::ELEMENTS)
 ///   allows by themselves. Frames and the images of an element do not count.
 ///
-/// It can be read from the same JSON as a [`TextToVideo`], for a request in a file that is still to be changed.
+/// ```
+/// use kling_omni::{FindingCode, TextToVideo};
+///
+/// let findings = TextToVideo::builder().prompt("It rains").reference_image("rain.png").findings();
+/// assert_eq!(findings[0].code(), FindingCode::NotAbsoluteUrl);
+/// assert_eq!(findings[0].field(), "image_urls[0]");
+/// ```
+///
+/// It can be read from the same JSON as a [`TextToVideo`](crate::TextToVideo), for a request in a file that is still to be changed.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(from = "TextToVideoFields")]
 #[must_use = "a builder does nothing until `build`"]
 pub struct TextToVideoBuilder {
-    fields: TextToVideoFields,
-    deny_warnings: bool,
+    pub(super) fields: TextToVideoFields,
+    pub(super) deny_warnings: bool,
 }
 
 impl TextToVideoBuilder {
@@ -126,55 +129,5 @@ impl TextToVideoBuilder {
     pub fn webhook_url(mut self, url: impl Into<String>) -> Self {
         self.fields.webhook_url = Some(url.into());
         self
-    }
-
-    /// Quality tier that makes the video.
-    pub fn tier(mut self, tier: Tier) -> Self {
-        self.fields.tier = Some(tier);
-        self
-    }
-
-    /// Treats warnings as errors: `build` refuses what merely looks like a mistake, too.
-    pub fn deny_warnings(mut self, deny: bool) -> Self {
-        self.deny_warnings = deny;
-        self
-    }
-
-    /// Every finding about the request as it stands, errors first.
-    ///
-    /// ```
-    /// use kling_omni::{FindingCode, TextToVideo};
-    ///
-    /// let findings = TextToVideo::builder().prompt("It rains").reference_image("rain.png").findings();
-    /// assert_eq!(findings[0].code(), FindingCode::NotAbsoluteUrl);
-    /// assert_eq!(findings[0].field(), "image_urls[0]");
-    /// ```
-    pub fn findings(&self) -> Vec<Finding> {
-        validate::at_build(&self.fields)
-    }
-
-    /// Checks everything and makes the request.
-    ///
-    /// # Errors
-    ///
-    /// [`ValidationError`] with **every** rule that the request breaks.
-    pub fn build(self) -> Result<TextToVideo, ValidationError> {
-        let checked = Checked::new(self.fields, self.deny_warnings)?;
-        Ok(TextToVideo { checked })
-    }
-
-    /// The request as the JSON body of the API, checked by nobody: for
-    /// [`Client::create_unchecked`](crate::Client::create_unchecked), on the day the service's rules move before ours.
-    pub fn to_unchecked_body(&self) -> Value {
-        Value::Object(self.fields.body())
-    }
-}
-
-impl From<TextToVideoFields> for TextToVideoBuilder {
-    fn from(fields: TextToVideoFields) -> Self {
-        Self {
-            fields,
-            deny_warnings: false,
-        }
     }
 }

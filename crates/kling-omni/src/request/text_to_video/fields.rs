@@ -1,18 +1,14 @@
-use std::fmt;
-
 use kling_omni_api::Field;
 use kling_omni_api::limits::video_request::{ELEMENTS, FIELDS};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::mistakes;
 use crate::request::aspect_ratio::AspectRatio;
-use crate::request::checked::{self, Fields};
+use crate::request::checked::Fields;
 use crate::request::element::Element;
 use crate::request::finding::{Finding, FindingCode, Given, Limit};
-use crate::request::object::{
-    FromObject, list_or_null, object, seconds_as_text, seconds_from_text_or_number,
-};
+use crate::request::object::{list_or_null, object, seconds_as_text, seconds_from_text_or_number};
 use crate::request::schema;
 use crate::request::shot_type::ShotType;
 use crate::route::{CreateRoute, Mode, Tier};
@@ -168,28 +164,4 @@ impl Fields for TextToVideoFields {
     }
 }
 
-impl fmt::Debug for TextToVideoFields {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        checked::debug("TextToVideo", self, FIELDS, f)
-    }
-}
-
-impl Serialize for TextToVideoFields {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Self::serialize(self, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for TextToVideoFields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        object(deserializer)
-    }
-}
-
-impl FromObject for TextToVideoFields {
-    const EXPECTED: &'static str = "an object with the fields of a request";
-
-    fn derived<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::deserialize(deserializer)
-    }
-}
+object!(TextToVideoFields, "TextToVideo", FIELDS);

@@ -1,15 +1,13 @@
-use std::fmt;
-
 use kling_omni_api::Field;
 use kling_omni_api::limits::video_reference_request::FIELDS;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::mistakes;
 use crate::request::aspect_ratio::AspectRatio;
-use crate::request::checked::{self, Fields};
+use crate::request::checked::Fields;
 use crate::request::finding::{Finding, FindingCode, Given};
-use crate::request::object::{FromObject, object, seconds_as_text, seconds_from_text_or_number};
+use crate::request::object::{object, seconds_as_text, seconds_from_text_or_number};
 use crate::request::schema;
 use crate::route::{CreateRoute, Mode, Tier};
 
@@ -95,31 +93,7 @@ impl Fields for VideoReferenceFields {
     }
 }
 
-impl fmt::Debug for VideoReferenceFields {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        checked::debug("VideoReference", self, FIELDS, f)
-    }
-}
-
-impl Serialize for VideoReferenceFields {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Self::serialize(self, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for VideoReferenceFields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        object(deserializer)
-    }
-}
-
-impl FromObject for VideoReferenceFields {
-    const EXPECTED: &'static str = "an object with the fields of a request";
-
-    fn derived<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::deserialize(deserializer)
-    }
-}
+object!(VideoReferenceFields, "VideoReference", FIELDS);
 
 /// Minus zero is zero, and reads better so.
 fn without_minus_zero<S: Serializer>(
