@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use kling_omni_api::{Field, MediaKind, Scalar, Span};
+use kling_omni_api::{Field, MediaKind, Scalar, Span, limits};
 use serde_json::Value;
 
 use crate::spec::{Spec, entries, items, schema_name};
@@ -22,7 +22,7 @@ pub struct Row {
 }
 
 /// Keywords that come first, in this order; all others follow by their names, and the default ends the line.
-const FIRST: [&str; 8] = [
+const FIRST: [&str; 10] = [
     "type",
     "nullable",
     "format",
@@ -30,6 +30,8 @@ const FIRST: [&str; 8] = [
     "maxLength",
     "minimum",
     "maximum",
+    "minItems",
+    "maxItems",
     "enum",
 ];
 /// Keywords that say nothing about which values are valid, or that other snapshots show.
@@ -135,7 +137,32 @@ fn of_media(media: &Value) -> Rules {
     entries(media).map(rule).collect()
 }
 
-/// The same from the generated constants. They have no types, and do not tell fields from parameters.
+/// The rows of generated fields, by the places where they stand.
+pub fn field_rows(fields: &[Field]) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for field in fields {
+        let mut place = format!(".{}", field.name);
+        rows.push(Row {
+            place: place.clone(),
+            required: Some(field.required),
+            rules: of_field(field),
+        });
+        let mut outer = field;
+        while let Some(item) = outer.items {
+            place.push_str("[]");
+            rows.push(Row {
+                place: place.clone(),
+                required: None,
+                rules: of_field(item),
+            });
+            outer = item;
+        }
+    }
+    rows
+}
+
+/// What the generated constants say of one value. They have no types but those of objects, and do not tell fields from
+/// parameters.
 pub fn of_field(field: &Field) -> Rules {
     let mut rules = Rules::new();
     let mut add = |keyword: &str, text: Option<String>| {
@@ -154,6 +181,9 @@ pub fn of_field(field: &Field) -> Rules {
     );
     add("minimum", field.minimum.map(number));
     add("maximum", field.maximum.map(number));
+    add("minItems", field.min_items.map(|count| count.to_string()));
+    add("maxItems", field.max_items.map(|count| count.to_string()));
+    add("type", object_name(field).map(str::to_owned));
     add(
         "enum",
         (!field.values.is_empty()).then(|| field.values.join("|")),
@@ -187,6 +217,18 @@ pub fn of_field(field: &Field) -> Rules {
         }
     }
     rules
+}
+
+/// The schema whose fields a generated field has.
+fn object_name(field: &Field) -> Option<&'static str> {
+    if field.fields.is_empty() {
+        return None;
+    }
+    let mut all = limits::ALL.iter();
+    let (name, _) = all
+        .find(|(_, fields)| *fields == field.fields)
+        .unwrap_or_else(|| panic!("{} has the fields of no schema", field.name));
+    Some(name)
 }
 
 /// A row as one line, and a second one for its media.

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use kling_omni::{AspectRatio, Client, Error, Tier, VideoReference};
+use kling_omni::{
+    AspectRatio, Client, Element, Error, ShotType, TextToVideo, Tier, VideoReference,
+};
 use kling_omni_tests::fake::{Fake, Reply, closed_port};
 use kling_omni_tests::snapshots::{Kind, Snapshots};
 use kling_omni_tests::virtual_clock::VirtualClock;
@@ -78,6 +80,74 @@ fn validation() {
     }
     let mut snapshots = Snapshots::of(Kind::Errors);
     snapshots.check("validation", &text);
+    snapshots.finish();
+}
+
+#[test]
+fn validation_of_text() {
+    let image = "https://example.com/one.png";
+    let six = (0..7).fold(TextToVideo::builder(), |all, n| {
+        all.shot(format!("Shot {n}"))
+    });
+    let cases = [
+        (
+            "everything wrong at once",
+            six.prompt("x".repeat(5_000))
+                .start_frame("stage.png")
+                .first_frame("https://example.com/my stage.png?token=secret")
+                .end_frame("ftp://example.com/curtain.png?token=secret")
+                .reference_image(image)
+                .reference_image("paper.png")
+                .element(
+                    Element::new()
+                        .frontal_image("puppet.png")
+                        .reference_image(image),
+                )
+                .element(
+                    Element::new()
+                        .reference_image(image)
+                        .reference_image("side.png"),
+                )
+                .duration(60)
+                .webhook_url("https://"),
+        ),
+        ("nothing to show", TextToVideo::builder().start_frame(image)),
+        (
+            "too many images and elements together",
+            (0..3).fold(TextToVideo::builder().prompt("A lake"), |all, _| {
+                let element = Element::new().frontal_image(image);
+                all.reference_image(image).element(element)
+            }),
+        ),
+        (
+            "warnings alone, denied",
+            TextToVideo::builder()
+                .prompt(" ")
+                .shot("@element1 and @Element2 like @Image")
+                .shot("")
+                .shot("@Video1")
+                .end_frame(image)
+                .element(Element::new())
+                .aspect_ratio(AspectRatio::Auto)
+                .deny_warnings(true),
+        ),
+        (
+            "frames and references that do not fit, denied",
+            TextToVideo::builder()
+                .prompt("A lake")
+                .shot_type(ShotType::Customize)
+                .start_frame("https://example.com/one.gif")
+                .first_frame(image)
+                .reference_image(image)
+                .deny_warnings(true),
+        ),
+    ];
+    let mut text = String::new();
+    for (case, builder) in cases {
+        entry(&mut text, case, &builder.build().expect_err(case).into());
+    }
+    let mut snapshots = Snapshots::of(Kind::Errors);
+    snapshots.check("validation-of-text", &text);
     snapshots.finish();
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kling_omni::{TaskState, TaskSummary, VideoReference};
+use kling_omni::{TaskState, TaskSummary, TextToVideo, VideoReference};
 use kling_omni_api::SPEC_JSON;
 use kling_omni_tests::fail_on;
 use kling_omni_tests::spec::{SPEC, entries, items, schema_name};
@@ -20,6 +20,7 @@ type Trip = fn(&str) -> serde_json::Result<String>;
 const THROUGH: &[(&str, Trip)] = &[
     ("VideoReferenceRequest", through::<VideoReference>),
     ("ReferenceToVideoRequest", through::<VideoReference>),
+    ("VideoRequest", through::<TextToVideo>),
     ("TaskDetail", through::<TaskState>),
     ("TaskResponse", through::<Wrapped<TaskState>>),
     ("TaskListResponse", through::<Wrapped<Vec<TaskSummary>>>),

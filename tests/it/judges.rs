@@ -4,98 +4,223 @@
 mod request;
 mod runner;
 
-use std::sync::LazyLock;
+use std::fmt;
 
-use kling_omni::{FindingCode, Tier, VideoReference};
+use kling_omni::{
+    FindingCode, TextToVideo, TextToVideoBuilder, Tier, ValidationError, VideoReference,
+    VideoReferenceBuilder,
+};
 use kling_omni_api::{Field, limits};
 use kling_omni_tests::spec::{SPEC, complaints, require_fresh_code};
 use proptest::prelude::*;
-use schemars::{Schema, schema_for};
-use serde_json::{Value, json};
+use schemars::{JsonSchema, schema_for};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
 
-use request::Breach;
+use request::{Broken, Ours};
 use runner::check;
 
+/// A type of request, by its builder.
+trait Builder: DeserializeOwned {
+    type Request: Serialize + DeserializeOwned + JsonSchema + PartialEq + fmt::Debug;
+
+    fn build(self) -> Result<Self::Request, ValidationError>;
+    fn unchecked(&self) -> Value;
+}
+
+macro_rules! builders {
+    ($($builder:ty => $request:ty;)*) => {
+        $(impl Builder for $builder {
+            type Request = $request;
+
+            fn build(self) -> Result<$request, ValidationError> {
+                self.build()
+            }
+
+            fn unchecked(&self) -> Value {
+                self.to_unchecked_body()
+            }
+        })*
+    };
+}
+
+builders! {
+    VideoReferenceBuilder => VideoReference;
+    TextToVideoBuilder => TextToVideo;
+}
+
 /// A tier, and what the spec says of the requests of the route that its builder checks against.
+#[derive(Clone, Copy)]
 struct Court {
     tier: Tier,
     schema: &'static str,
     fields: &'static [Field],
+    /// Makes the fields fit each other, and leaves the named one alone.
+    mend: fn(&mut Map<String, Value>, &str),
 }
 
-const COURTS: [Court; 2] = [
-    Court {
-        tier: Tier::Pro,
-        schema: "VideoReferenceRequest",
-        fields: limits::video_reference_request::FIELDS,
-    },
-    Court {
-        tier: Tier::Standard,
-        schema: "ReferenceToVideoRequest",
-        fields: limits::reference_to_video_request::FIELDS,
-    },
-];
+const OLDER: Court = Court {
+    tier: Tier::Pro,
+    schema: "VideoReferenceRequest",
+    fields: limits::video_reference_request::FIELDS,
+    mend: |_, _| {},
+};
+const SUCCESSOR: Court = Court {
+    tier: Tier::Standard,
+    schema: "ReferenceToVideoRequest",
+    fields: limits::reference_to_video_request::FIELDS,
+    mend: |_, _| {},
+};
+const TEXT: Court = Court {
+    tier: Tier::Standard,
+    schema: "VideoRequest",
+    fields: limits::video_request::FIELDS,
+    mend: request::mend,
+};
+const COURTS: usize = 3;
 
 #[test]
 fn a_valid_request_satisfies_the_spec() {
     require_fresh_code();
-    let ours = jsonschema::validator_for(schema_for!(VideoReference).as_value()).unwrap();
-    for court in &COURTS {
-        let judge = SPEC.judge(court.schema);
-        let requests = request::valid(court.tier, court.fields);
-        check(court.schema, COURTS.len(), &requests, |request| {
-            let built = request.builder().build();
-            let built = built.map_err(|error| TestCaseError::fail(error.to_string()))?;
-            let body = body(&built);
-            prop_assert_eq!(complaints(&judge, &body), [""; 0]);
-            prop_assert_eq!(
-                complaints(&ours, &serde_json::to_value(&built).unwrap()),
-                [""; 0]
-            );
-            prop_assert_eq!(&request.builder().to_unchecked_body(), &body);
-            prop_assert_eq!(again(&built)?, built);
-            Ok(())
-        });
-    }
+    valid_requests::<VideoReferenceBuilder>(OLDER);
+    valid_requests::<VideoReferenceBuilder>(SUCCESSOR);
+    valid_requests::<TextToVideoBuilder>(TEXT);
+}
+
+fn valid_requests<B: Builder>(court: Court) {
+    let ours = schema_for!(B::Request);
+    let our_judge = jsonschema::validator_for(ours.as_value()).unwrap();
+    let judge = SPEC.judge(court.schema);
+    let bodies = bodies(court, Ours::new(ours.as_value()));
+    check(court.schema, COURTS, &bodies, |mut body| {
+        (court.mend)(&mut body, "");
+        let builder = read::<B>(court, &body)?;
+        prop_assert_eq!(&builder.unchecked(), &Value::Object(body.clone()));
+        prop_assert_eq!(complaints(&judge, &builder.unchecked()), [""; 0]);
+        let built = builder.build();
+        let built = built.map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let written = serde_json::to_value(&built).unwrap();
+        prop_assert_eq!(&written, &Value::Object(with_tier(court, &body)));
+        prop_assert_eq!(complaints(&our_judge, &written), [""; 0]);
+        let again: B::Request = serde_json::from_value(written).unwrap();
+        prop_assert_eq!(again, built);
+        Ok(())
+    });
 }
 
 #[test]
 fn a_request_that_breaks_one_rule_is_refused_by_both() {
     require_fresh_code();
-    for court in &COURTS {
-        let judge = SPEC.judge(court.schema);
-        let breaches: Vec<_> = court
-            .fields
-            .iter()
-            .filter(|field| can_be_said(field))
-            .flat_map(Breach::of_field)
-            .collect();
-        for (field, breach) in &breaches {
-            let name = format!("{}, {} {breach:?}", court.schema, field.name);
-            let requests = request::broken(court.tier, court.fields, field, *breach);
-            check(&name, breaches.len(), &requests, |request| {
-                let error = request
-                    .builder()
-                    .build()
-                    .expect_err("a broken rule goes unnoticed");
-                let errors: Vec<_> = error
-                    .findings()
-                    .iter()
-                    .filter(|finding| finding.is_error())
-                    .map(|finding| (finding.field(), finding.code()))
-                    .collect();
-                prop_assert_eq!(errors, [(field.name, breach.code())]);
+    broken_requests::<VideoReferenceBuilder>(OLDER);
+    broken_requests::<VideoReferenceBuilder>(SUCCESSOR);
+    broken_requests::<TextToVideoBuilder>(TEXT);
+}
 
-                let found = complaints(&judge, &request.builder().to_unchecked_body());
-                let place = match breach {
-                    Breach::Missing => String::new(),
-                    _ => format!("/{}", field.name),
-                };
-                prop_assert_eq!(found.len(), 1, "{:?}", &found);
-                prop_assert!(found[0].starts_with(&format!("{place}: ")), "{:?}", &found);
-                Ok(())
-            });
-        }
+fn broken_requests<B: Builder>(court: Court) {
+    let ours = schema_for!(B::Request);
+    let ours = Ours::new(ours.as_value());
+    let judge = SPEC.judge(court.schema);
+    let known = court.fields.iter().filter(|field| ours.has(field.name));
+    let rules: Vec<_> = known
+        .flat_map(|field| {
+            request::broken(field)
+                .into_iter()
+                .map(|rule| (field.name, rule))
+        })
+        .collect();
+    for (name, rule) in &rules {
+        let Broken {
+            at,
+            pointer,
+            breach,
+            values,
+        } = rule;
+        let case = format!("{}, {name}{at} {breach:?}", court.schema);
+        let requests = (bodies(court, ours), values);
+        check(&case, rules.len(), &requests, |(mut body, value)| {
+            match value {
+                Some(value) => body.insert((*name).to_owned(), value),
+                None => body.remove(*name),
+            };
+            (court.mend)(&mut body, name);
+            let builder = read::<B>(court, &body)?;
+            let found = complaints(&judge, &builder.unchecked());
+            let error = builder.build().expect_err("a broken rule goes unnoticed");
+            let errors = error.findings().iter().filter(|finding| finding.is_error());
+            let errors: Vec<_> = errors
+                .map(|finding| (finding.field(), finding.code()))
+                .collect();
+            let field = format!("{name}{at}");
+            prop_assert_eq!(errors, [(field.as_str(), breach.code())]);
+
+            let place = match breach {
+                request::Breach::Missing => String::new(),
+                _ => format!("/{name}{pointer}"),
+            };
+            prop_assert_eq!(found.len(), 1, "{:?}", &found);
+            prop_assert!(found[0].starts_with(&format!("{place}: ")), "{:?}", &found);
+            Ok(())
+        });
+    }
+}
+
+fn bodies(court: Court, ours: Ours<'_>) -> BoxedStrategy<Map<String, Value>> {
+    let bodies = request::valid(SPEC.schema(court.schema), ours);
+    bodies
+        .prop_map(|body| body.as_object().cloned().expect("a request is an object"))
+        .boxed()
+}
+
+fn read<B: Builder>(court: Court, body: &Map<String, Value>) -> Result<B, TestCaseError> {
+    serde_json::from_value(Value::Object(with_tier(court, body)))
+        .map_err(|error| TestCaseError::fail(error.to_string()))
+}
+
+fn with_tier(court: Court, body: &Map<String, Value>) -> Map<String, Value> {
+    let mut body = body.clone();
+    body.insert("tier".to_owned(), court.tier.as_str().into());
+    body
+}
+
+/// What the documentation has in prose only: the spec's schema takes it, and the builder does not.
+#[test]
+fn rules_on_several_fields_are_the_builders_alone() {
+    let url = "https://example.com/one.png";
+    let cases = [
+        (json!({}), "prompt", FindingCode::Missing),
+        (json!({ "image_url": url }), "prompt", FindingCode::Missing),
+        (
+            json!({"prompt": "A river", "multi_prompt": ["A lake"], "image_url": url}),
+            "multi_prompt",
+            FindingCode::PromptAndShots,
+        ),
+        (
+            json!({"prompt": "A river", "multi_prompt": ["A lake"], "start_image_url": url}),
+            "multi_prompt",
+            FindingCode::PromptAndShots,
+        ),
+        (
+            json!({"prompt": "A river", "image_urls": [url, url], "elements": [{}, {}, {}]}),
+            "elements",
+            FindingCode::TooMany,
+        ),
+    ];
+    let judge = SPEC.judge("VideoRequest");
+    for (body, field, code) in cases {
+        assert_eq!(complaints(&judge, &body), [""; 0], "{body}");
+        let builder: TextToVideoBuilder = serde_json::from_value(body.clone()).unwrap();
+        let error = builder.build().expect_err("a broken rule goes unnoticed");
+        let finding = &error.findings()[0];
+        assert_eq!((finding.field(), finding.code()), (field, code), "{body}");
+    }
+    for body in [
+        json!({"prompt": "A river", "image_urls": [url, url], "elements": [{}, {}]}),
+        json!({"multi_prompt": ["A lake"], "image_url": url, "end_image_url": url}),
+        json!({"prompt": "A river", "multi_prompt": ["A lake"]}),
+    ] {
+        let built = serde_json::from_value::<TextToVideo>(body.clone());
+        assert!(built.is_ok(), "{body}: {built:?}");
     }
 }
 
@@ -113,17 +238,28 @@ fn a_request_file_with_a_wrong_value_is_refused_by_both() {
         json!({"video_url": ["https://example.com/dance.mp4"]}),
         json!("A slow river"),
     ];
-    let judge = SPEC.judge("VideoReferenceRequest");
     for case in cases {
-        assert!(
-            !complaints(&judge, &case).is_empty(),
-            "the spec takes {case}"
-        );
-        assert!(
-            serde_json::from_value::<VideoReference>(case.clone()).is_err(),
-            "we take {case}"
-        );
+        let judge = SPEC.judge("VideoReferenceRequest");
+        refused::<VideoReference>(&judge, &case);
     }
+    let cases = [
+        json!({"prompt": "A river", "shot_type": "automatic"}),
+        json!({"multi_prompt": "A river"}),
+        json!({"multi_prompt": [7]}),
+        json!({"prompt": "A river", "generate_audio": "yes"}),
+        json!({"prompt": "A river", "elements": [["https://example.com/one.png"]]}),
+        json!({"prompt": "A river", "elements": {"frontal_image_url": "https://example.com/one.png"}}),
+    ];
+    for case in cases {
+        let judge = SPEC.judge("VideoRequest");
+        refused::<TextToVideo>(&judge, &case);
+    }
+}
+
+fn refused<T: DeserializeOwned>(judge: &jsonschema::Validator, case: &Value) {
+    assert!(!complaints(judge, case).is_empty(), "the spec takes {case}");
+    let ours = serde_json::from_value::<T>(case.clone());
+    assert!(ours.is_err(), "we take {case}");
 }
 
 /// The builder sends a URL as it was given, so it has to be as picky as the spec is.
@@ -159,24 +295,4 @@ fn urls_of_other_schemes_are_refused_by_the_builder_alone() {
             "{url}"
         );
     }
-}
-
-/// Whether the request has the field. What it lacks is listed where the types are held against the spec.
-fn can_be_said(field: &Field) -> bool {
-    static OURS: LazyLock<Schema> = LazyLock::new(|| schema_for!(VideoReference));
-    OURS.as_value()["properties"].get(field.name).is_some()
-}
-
-/// The body of a request. The tier chooses the path, and is no part of it.
-fn body(request: &VideoReference) -> Value {
-    let mut body = serde_json::to_value(request).expect("a request is JSON");
-    if let Some(members) = body.as_object_mut() {
-        members.remove("tier");
-    }
-    body
-}
-
-fn again(request: &VideoReference) -> Result<VideoReference, TestCaseError> {
-    let text = serde_json::to_string(request).expect("a request is JSON");
-    serde_json::from_str(&text).map_err(|error| TestCaseError::fail(error.to_string()))
 }

@@ -2,57 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use heck::ToSnakeCase as _;
 use kling_omni_api::{Field, limits};
 use kling_omni_tests::fail_on;
 use kling_omni_tests::rules::{self, Row, Rules};
 use kling_omni_tests::snapshots::{Kind, Snapshots};
 use kling_omni_tests::sources;
-use kling_omni_tests::spec::{Operation, SPEC, require_fresh_code};
+use kling_omni_tests::spec::{Operation, SPEC, entries, items, require_fresh_code, schema_name};
+use serde_json::Value;
 use syn::{Item, Visibility};
 
 const FOLDER: &str = "crates/kling-omni-api/src/generated/limits";
 
-/// What one module of the generated limits is about.
-enum Subject {
-    Schema(&'static str),
-    Parameters(&'static str),
-}
-
-/// Every module of the generated limits.
-const MODULES: &[(&str, Subject, &[Field])] = &[
-    (
-        "video_reference_request",
-        Subject::Schema("VideoReferenceRequest"),
-        limits::video_reference_request::FIELDS,
-    ),
-    (
-        "reference_to_video_request",
-        Subject::Schema("ReferenceToVideoRequest"),
-        limits::reference_to_video_request::FIELDS,
-    ),
-    (
-        "list_reference_to_video_tasks",
-        Subject::Parameters("listReferenceToVideoTasks"),
-        limits::list_reference_to_video_tasks::FIELDS,
-    ),
-    (
-        "get_reference_to_video_task",
-        Subject::Parameters("getReferenceToVideoTask"),
-        limits::get_reference_to_video_task::FIELDS,
-    ),
-    (
-        "get_video_task",
-        Subject::Parameters("getVideoTask"),
-        limits::get_video_task::FIELDS,
-    ),
-];
-
 #[test]
 fn generated_limits() {
     let mut snapshots = Snapshots::all_of(Kind::Limits);
-    for (name, _, fields) in MODULES {
+    for (subject, fields) in limits::ALL {
         let lines: String = table(fields).values().map(rules::lines).collect();
-        snapshots.check(name, &lines);
+        snapshots.check(&subject.to_snake_case(), &lines);
     }
     snapshots.finish();
 }
@@ -61,14 +28,16 @@ fn generated_limits() {
 fn limits_say_what_the_spec_says() {
     require_fresh_code();
     let mut differences = Vec::new();
-    for (name, subject, fields) in MODULES {
-        let mut spec = match subject {
-            Subject::Schema(schema) => of_schema(schema),
-            Subject::Parameters(id) => of_parameters(operation(id)),
+    for (subject, fields) in limits::ALL {
+        let mut spec = match SPEC.schemas().get(subject) {
+            Some(schema) => of_schema(schema),
+            None => of_parameters(operation(subject)),
         };
-        // Types are the business of the generated types, which the outlines show.
+        // Types are the business of the generated types, which the outlines show; those of objects name their fields.
         for row in spec.values_mut() {
-            row.rules.remove("type");
+            row.rules.retain(|keyword, name| {
+                keyword != "type" || SPEC.schemas().contains_key(name.as_str())
+            });
         }
         let constants = table(fields);
         let places: BTreeSet<_> = spec.keys().chain(constants.keys()).collect();
@@ -80,7 +49,7 @@ fn limits_say_what_the_spec_says() {
             let (spec, constant) = (line(&spec), line(&constants));
             if spec != constant {
                 differences.push(format!(
-                    "limits::{name}\n  spec       {spec}  constants  {constant}"
+                    "limits of {subject}\n  spec       {spec}  constants  {constant}"
                 ));
             }
         }
@@ -90,36 +59,40 @@ fn limits_say_what_the_spec_says() {
 
 #[test]
 fn every_request_and_every_parameter_has_limits() {
-    let mut expected = BTreeMap::new();
+    let mut expected = BTreeSet::new();
     for operation in SPEC.operations() {
         if operation.is_callback {
             continue;
         }
         if !SPEC.parameters(&operation).is_empty() {
-            expected.insert(operation.id.to_owned(), "parameters");
+            expected.insert(operation.id);
         }
-        if let Some(schema) = SPEC.body_schema(&operation) {
-            expected.insert(schema.to_owned(), "body");
+        if let Some(body) = operation.node.get("requestBody") {
+            objects(body, &mut expected);
         }
     }
-    for (module, subject, _) in MODULES {
-        let (Subject::Schema(name) | Subject::Parameters(name)) = subject;
-        assert!(
-            expected.remove(*name).is_some(),
-            "limits::{module} is about {name}, which takes nothing"
-        );
+    let found: BTreeSet<_> = limits::ALL.iter().map(|(subject, _)| *subject).collect();
+    assert_eq!(found, expected);
+}
+
+/// Adds the object schemas that a node of the spec leads to.
+fn objects(node: &'static Value, names: &mut BTreeSet<&'static str>) {
+    if let Some(name) = schema_name(node) {
+        let schema = SPEC.schema(name);
+        if schema["type"] == "object" {
+            names.insert(name);
+        }
+        objects(schema, names);
     }
-    assert!(
-        expected.is_empty(),
-        "add these to the table above: {expected:?}"
-    );
+    entries(node).for_each(|(_, node)| objects(node, names));
+    items(node).for_each(|node| objects(node, names));
 }
 
 #[test]
 fn every_constant_is_among_the_fields() {
-    let mut modules: BTreeMap<_, _> = MODULES
+    let mut modules: BTreeMap<_, _> = limits::ALL
         .iter()
-        .map(|(name, _, fields)| (*name, fields))
+        .map(|(subject, fields)| (subject.to_snake_case(), fields))
         .collect();
     for path in sources::files_below(FOLDER) {
         let name = path
@@ -131,7 +104,7 @@ fn every_constant_is_among_the_fields() {
         }
         let fields = modules
             .remove(name)
-            .unwrap_or_else(|| panic!("add limits::{name} to the table above"));
+            .unwrap_or_else(|| panic!("limits::ALL lacks {name}"));
         let file = syn::parse_file(&sources::read(&path)).expect("generated code is Rust");
         let constants = file.items.iter().filter(|item| {
             matches!(item, Item::Const(item) if matches!(item.vis, Visibility::Public(_)) && item.ident != "FIELDS")
@@ -142,22 +115,14 @@ fn every_constant_is_among_the_fields() {
 }
 
 fn table(fields: &[Field]) -> BTreeMap<String, Row> {
-    let rows = fields.iter().map(|field| {
-        let place = format!(".{}", field.name);
-        let row = Row {
-            place: place.clone(),
-            required: Some(field.required),
-            rules: rules::of_field(field),
-        };
-        (place, row)
-    });
-    rows.collect()
+    let rows = rules::field_rows(fields).into_iter();
+    rows.map(|row| (row.place.clone(), row)).collect()
 }
 
-fn of_schema(name: &str) -> BTreeMap<String, Row> {
-    rules::rows(&SPEC, SPEC.schema(name))
+fn of_schema(schema: &Value) -> BTreeMap<String, Row> {
+    rules::rows(&SPEC, schema)
         .into_iter()
-        .filter(|row| row.required.is_some())
+        .filter(|row| row.place != ".")
         .map(|row| (row.place.clone(), row))
         .collect()
 }

@@ -1,6 +1,6 @@
 //! JSON Schemas of the ergonomic types, as editors and the command line get them.
 
-use kling_omni::{Finding, Saved, TaskState, TaskSummary, VideoReference};
+use kling_omni::{Finding, Saved, TaskState, TaskSummary, TextToVideo, VideoReference};
 use kling_omni_tests::snapshots::{Kind, Snapshots};
 use schemars::schema_for;
 use serde_json::Value;
@@ -15,6 +15,7 @@ fn schemas() {
         ("Saved", schema_for!(Saved)),
         ("TaskState", schema_for!(TaskState)),
         ("TaskSummary", schema_for!(TaskSummary)),
+        ("TextToVideo", schema_for!(TextToVideo)),
         ("VideoReference", schema_for!(VideoReference)),
     ];
     let mut snapshots = Snapshots::all_of(Kind::Schema);

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use kling_omni::{ApiKey, AspectRatio, Client, Route, Tier, VideoReference};
+use kling_omni::{
+    ApiKey, AspectRatio, Client, Element, Mode, Route, ShotType, TextToVideo, Tier, VideoReference,
+};
 use kling_omni_tests::fake::{Asked, Fake, Reply};
 use kling_omni_tests::snapshots::{Kind, Snapshots};
 
@@ -11,9 +13,11 @@ const KEY: &str = "FPSX-wire";
 #[derive(Clone, Copy)]
 enum Call {
     Create(Route, Tier, fn() -> VideoReference),
-    Unchecked,
+    FromText(Tier),
+    Unchecked(Mode),
     Status(usize),
     List(Option<(u32, u32)>),
+    ListText,
     Download,
 }
 
@@ -39,6 +43,37 @@ fn everything() -> VideoReference {
         .unwrap()
 }
 
+/// Everything that goes together, by tier.
+fn from_text(tier: Tier) -> TextToVideo {
+    let request = TextToVideo::builder()
+        .duration(12)
+        .aspect_ratio(AspectRatio::Auto)
+        .webhook_url("https://example.com/hook")
+        .tier(tier);
+    let request = match tier {
+        Tier::Pro => request
+            .shot("@Element1 wakes \"up\"")
+            .shot("@Element1 and @Element2 as in @Image1")
+            .shot_type(ShotType::Customize)
+            .start_frame("https://example.com/stage.png")
+            .reference_image("https://example.com/paper.png?sig=a%2Fb")
+            .element(
+                Element::new()
+                    .frontal_image("https://example.com/puppet.png")
+                    .reference_image("https://example.com/left.png")
+                    .reference_image("https://example.com/right.png"),
+            )
+            .element(Element::new().reference_image("https://example.com/moon.png"))
+            .generate_audio(true),
+        _ => request
+            .prompt("The curtain falls")
+            .first_frame("https://example.com/stage.png")
+            .end_frame("https://example.com/curtain.png")
+            .generate_audio(false),
+    };
+    request.deny_warnings(true).build().unwrap()
+}
+
 #[tokio::test]
 async fn every_operation_sends_what_its_snapshot_says() {
     let cases = [
@@ -58,10 +93,14 @@ async fn every_operation_sends_what_its_snapshot_says() {
             "create.reference-to-video.standard",
             Call::Create(Route::ReferenceToVideo, Tier::Standard, least),
         ),
-        ("create.unchecked", Call::Unchecked),
+        ("create.video.pro", Call::FromText(Tier::Pro)),
+        ("create.video.standard", Call::FromText(Tier::Standard)),
+        ("create.unchecked", Call::Unchecked(Mode::Reference)),
+        ("create.unchecked.text", Call::Unchecked(Mode::Text)),
         ("status.reference-to-video", Call::Status(0)),
         ("status.video", Call::Status(1)),
         ("list", Call::List(None)),
+        ("list.text", Call::ListText),
         ("list.page", Call::List(Some((2, 50)))),
         ("download", Call::Download),
     ];
@@ -78,7 +117,7 @@ async fn sent(call: Call) -> Asked {
     let missing = Reply::json(404, r#"{"message":"Task not found"}"#);
     let (replies, which) = match call {
         Call::Status(at) => (vec![missing, Reply::json(200, task)], at),
-        Call::List(_) => (vec![Reply::json(200, r#"{"data":[]}"#)], 0),
+        Call::List(_) | Call::ListText => (vec![Reply::json(200, r#"{"data":[]}"#)], 0),
         _ => (vec![Reply::json(200, task)], 0),
     };
     let fake = Fake::start(replies).await;
@@ -90,12 +129,15 @@ async fn sent(call: Call) -> Asked {
             let request: VideoReference = serde_json::from_value(request).unwrap();
             client.create(request).route(route).await.unwrap();
         }
-        Call::Unchecked => {
+        Call::FromText(tier) => drop(client.create(from_text(tier)).await.unwrap()),
+        Call::Unchecked(mode) => {
             let body = serde_json::json!({"prompt": "A slow river", "duration": "20"});
-            client.create_unchecked(Tier::Pro, body).await.unwrap();
+            let create = client.create_unchecked(Tier::Pro, body);
+            create.mode(mode).await.unwrap();
         }
         Call::Status(_) => drop(client.task("a").refresh().await.unwrap()),
         Call::List(None) => drop(client.list().await.unwrap()),
+        Call::ListText => drop(client.list().mode(Mode::Text).await.unwrap()),
         Call::List(Some((page, size))) => {
             drop(client.list().page(page).page_size(size).await.unwrap());
         }

@@ -1,6 +1,7 @@
 use std::fmt;
 
-/// Every rule that the spec states about one field of a request or one query parameter.
+/// Every rule that the spec states about one field of a request or one query parameter, or about the items
+/// of a list.
 ///
 /// The constants in [`crate::limits`] are generated from the spec. What the spec does not say is `None` or empty.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,6 +26,14 @@ pub struct Field {
     pub default: Option<Scalar>,
     /// Rules about the file that a URL points to.
     pub media: Option<Media>,
+    /// Least number of items of a list.
+    pub min_items: Option<usize>,
+    /// Greatest number of items of a list.
+    pub max_items: Option<usize>,
+    /// The rules of each item of a list, which bear the list's name.
+    pub items: Option<&'static Field>,
+    /// The fields of an object; empty when the value is none.
+    pub fields: &'static [Field],
 }
 
 impl Field {
@@ -41,6 +50,10 @@ impl Field {
             values: &[],
             default: None,
             media: None,
+            min_items: None,
+            max_items: None,
+            items: None,
+            fields: &[],
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::report::Style;
 
-/// Makes videos from a prompt and a reference video with Kling 3 Omni (Freepik / Magnific API)
+/// Makes videos from text, images or a reference video with Kling 3 Omni (Freepik / Magnific API)
 #[derive(Debug, Parser)]
 #[command(name = "kling-omni", version, max_term_width = 100, after_help = after_help())]
 pub(crate) struct Cli {

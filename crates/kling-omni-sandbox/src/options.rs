@@ -40,9 +40,9 @@ impl VideoReferenceRoute {
 /// Where the tasks of the older creating route are read; the service does not document it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StatusRoute {
-    /// At `getReferenceToVideoTask` and in the list, beside the tasks of the successor routes.
+    /// At `getReferenceToVideoTask` and in `listReferenceToVideoTasks`, beside the tasks of the successor routes.
     #[default]
     ReferenceToVideo,
-    /// At `getVideoTask` only.
+    /// At `getVideoTask` and in `listVideoTasks`, beside the tasks from text and images.
     Video,
 }

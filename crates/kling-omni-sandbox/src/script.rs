@@ -18,8 +18,8 @@ pub enum Outcome {
 
 /// What happens to one task; decided when the task is created.
 ///
-/// Give it ahead with [`Sandbox::script_next`](crate::Sandbox::script_next), or write a directive into the prompt of
-/// the request:
+/// Give it ahead with [`Sandbox::script_next`](crate::Sandbox::script_next), or write a directive into the prompt or a
+/// shot of the request:
 ///
 /// | directive | effect |
 /// |---|---|

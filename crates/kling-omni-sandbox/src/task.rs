@@ -30,12 +30,14 @@ pub(crate) struct Task {
 /// What the result has to look like, defaults filled in.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
+    /// What the video shows; of several shots, each in turn.
     pub(crate) prompt: String,
     pub(crate) seconds: u32,
     pub(crate) aspect_ratio: String,
     /// The sides of the picture, such as `16:9`, whatever `aspect_ratio` says.
     pub(crate) shape: String,
-    pub(crate) reference_video: Option<String>,
+    /// URLs that the video starts from, each with a word for it.
+    pub(crate) inputs: Vec<(&'static str, String)>,
 }
 
 /// A stretch of a task's life.

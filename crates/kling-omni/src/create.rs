@@ -9,8 +9,8 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::request::VideoReference;
-use crate::route::{CreateRoute, Route, Tier};
+use crate::request::Request;
+use crate::route::{CreateRoute, Mode, Route, Tier};
 use crate::session::Session;
 use crate::task::Task;
 use crate::transport::{Exchange, Options};
@@ -21,17 +21,19 @@ use crate::wire;
 pub struct Create {
     session: Arc<Session>,
     payload: Payload,
+    mode: Mode,
     route: Route,
 }
 
 enum Payload {
-    Checked(Box<VideoReference>),
+    Checked(Box<Request>),
     Unchecked { tier: Tier, body: Value },
 }
 
 impl Create {
-    pub(crate) fn checked(session: Arc<Session>, request: VideoReference) -> Self {
+    pub(crate) fn checked(session: Arc<Session>, request: Request) -> Self {
         Self {
+            mode: request.mode(),
             route: session.route,
             session,
             payload: Payload::Checked(Box::new(request)),
@@ -40,13 +42,22 @@ impl Create {
 
     pub(crate) fn unchecked(session: Arc<Session>, tier: Tier, body: Value) -> Self {
         Self {
+            mode: Mode::default(),
             route: session.route,
             session,
             payload: Payload::Unchecked { tier, body },
         }
     }
 
-    /// Takes another route than the client's own setting, for this task alone.
+    /// Sends a body that nobody has checked to the routes of another mode than [`Mode::Reference`]. A checked request
+    /// knows its own, and setting another is an error.
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Takes another route than the client's own setting, for this task alone. Of the modes, [`Mode::Reference`] alone
+    /// has a choice.
     pub fn route(mut self, route: Route) -> Self {
         self.route = route;
         self
@@ -54,13 +65,25 @@ impl Create {
 
     async fn run(self) -> Result<Task> {
         if let Payload::Checked(request) = &self.payload {
+            if request.mode() != self.mode {
+                return Err(Error::new(
+                    ErrorKind::Configuration,
+                    format!(
+                        "the request is of the mode {}, and cannot be sent in the mode {}",
+                        request.mode(),
+                        self.mode
+                    ),
+                ));
+            }
             for warning in request.warnings() {
                 tracing::warn!(code = %warning.code(), "{warning}");
             }
         }
-        let plan = self
-            .route
-            .plan(self.payload.tier(), self.session.is_successor_only());
+        let plan = self.route.plan(
+            self.mode,
+            self.payload.tier(),
+            self.session.is_successor_only(),
+        );
         let mut routes = plan.iter().copied().peekable();
         let mut gone: Option<Error> = None;
         while let Some(route) = routes.next() {
@@ -89,11 +112,9 @@ impl Create {
         let (body, replacement) = match &self.payload {
             Payload::Checked(request) => {
                 request.check_for(route)?;
-                (wire::Body::of(request)?, None)
+                (Some(request.body()), None)
             }
-            Payload::Unchecked { body, .. } => {
-                (wire::Body::default(), Some(Bytes::from(body.to_string())))
-            }
+            Payload::Unchecked { body, .. } => (None, Some(Bytes::from(body.to_string()))),
         };
         let options = Options {
             body: replacement,
@@ -141,6 +162,7 @@ impl IntoFuture for Create {
 impl fmt::Debug for Create {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Create")
+            .field("mode", &self.mode)
             .field("route", &self.route)
             .finish_non_exhaustive()
     }

@@ -28,10 +28,10 @@ pub use error::{Charged, Error, ErrorKind, InvalidParam, Result};
 pub use list::List;
 pub use named::UnknownValue;
 pub use request::{
-    AspectRatio, Finding, FindingCode, Given, Limit, Severity, ValidationError, VideoReference,
-    VideoReferenceBuilder,
+    AspectRatio, Element, Finding, FindingCode, Given, Limit, Request, Severity, ShotType,
+    TextToVideo, TextToVideoBuilder, ValidationError, VideoReference, VideoReferenceBuilder,
 };
-pub use route::{Route, Tier};
+pub use route::{Mode, Route, Tier};
 pub use session::{ApiKey, Host};
 pub use state::{TaskState, TaskStatus, TaskSummary};
 pub use task::{PollSchedule, Task, Update, Updates, Wait};

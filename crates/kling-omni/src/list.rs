@@ -9,6 +9,7 @@ use kling_omni_api::Field;
 use kling_omni_api::limits::list_reference_to_video_tasks::{PAGE, PAGE_SIZE};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::route::Mode;
 use crate::session::Session;
 use crate::state::TaskSummary;
 use crate::transport::{Exchange, Options};
@@ -16,12 +17,13 @@ use crate::wire;
 
 /// One page of the account's tasks, about to be read. Await it to send the request.
 ///
-/// Tasks of both tiers are listed together. Whether tasks of the older creating route are among them is the service's
-/// decision.
+/// Tasks of both tiers are listed together, and those of one [`Mode`] apart from those of the other. Whether tasks of the
+/// older creating route are among them is the service's decision.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Validation`] for a page or a size out of range, and what can go wrong with any request.
+/// [`ErrorKind::Validation`] for a page or a size out of range, or where there are no pages, and what can go wrong with
+/// any request.
 ///
 /// ```no_run
 /// # async fn example(client: kling_omni::Client) -> kling_omni::Result<()> {
@@ -34,6 +36,7 @@ use crate::wire;
 #[must_use = "nothing is sent until it is awaited"]
 pub struct List {
     session: Arc<Session>,
+    mode: Mode,
     page: Option<u32>,
     page_size: Option<u32>,
 }
@@ -42,9 +45,19 @@ impl List {
     pub(crate) fn new(session: Arc<Session>) -> Self {
         Self {
             session,
+            mode: Mode::default(),
             page: None,
             page_size: None,
         }
+    }
+
+    /// Which tasks to list, by what their videos are made from; [`Mode::Reference`] unless set.
+    ///
+    /// The service lists all tasks of [`Mode::Text`] at once, so that neither [`page`](Self::page) nor
+    /// [`page_size`](Self::page_size) can be set with it.
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
     }
 
     /// Number of the page.
@@ -64,10 +77,17 @@ impl List {
     }
 
     async fn run(self) -> Result<Vec<TaskSummary>> {
+        if self.mode == Mode::Text && self.page.or(self.page_size).is_some() {
+            return Err(Error::new(
+                ErrorKind::Validation,
+                "the list of tasks made from text has no pages",
+            )
+            .with_advice("leave page and page size out"));
+        }
         let page = checked(&PAGE, self.page)?;
         let page_size = checked(&PAGE_SIZE, self.page_size)?;
         let exchange = Exchange::new(self.session, Options::default());
-        match wire::list(&exchange, page, page_size).await {
+        match wire::list(&exchange, self.mode, page, page_size).await {
             // An account without tasks is answered like this instead of with an empty list. A 404 in other words may
             // come from anyone on the way, and an empty list would invite a second payment.
             Err(error) if error.status() == Some(404) && error.has_words() => Ok(Vec::new()),
@@ -104,6 +124,7 @@ impl IntoFuture for List {
 impl fmt::Debug for List {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("List")
+            .field("mode", &self.mode)
             .field("page", &self.page)
             .field("page_size", &self.page_size)
             .finish_non_exhaustive()

@@ -9,9 +9,49 @@ use serde::{Deserialize, Serialize};
 
 use crate::named::{UnknownValue, named};
 
-/// The family of routes that creates and reads tasks.
+/// What a video is made from. It decides the family of routes that creates, lists and reads the task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Mode {
+    /// A reference video: [`VideoReference`](crate::VideoReference).
+    #[default]
+    Reference,
+    /// Text, or text and images: [`TextToVideo`](crate::TextToVideo).
+    Text,
+}
+
+impl Mode {
+    /// Both modes.
+    pub const ALL: &[Self] = &[Self::Reference, Self::Text];
+
+    /// The name on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reference => "reference",
+            Self::Text => "text",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Mode {
+    type Err = UnknownValue;
+
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
+        named(text, Self::ALL, Self::as_str)
+    }
+}
+
+/// The route that creates a task from a reference video.
 ///
-/// The vendor moved the creating route once; both paths are known to this client.
+/// The vendor moved it once; both paths are known to this client. For [`Mode::Text`] there is only one, whatever is chosen
+/// here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -40,14 +80,24 @@ impl Route {
     }
 
     /// The routes to try, in order.
-    pub(crate) fn plan(self, tier: Tier, successor_only: bool) -> &'static [CreateRoute] {
-        use CreateRoute::{ReferenceToVideoPro, ReferenceToVideoStandard, VideoReferencePro};
-        match (self, tier) {
-            (Self::VideoReference, _) => &[VideoReferencePro],
-            (_, Tier::Standard) => &[ReferenceToVideoStandard],
-            (Self::ReferenceToVideo, Tier::Pro) => &[ReferenceToVideoPro],
-            (Self::Auto, Tier::Pro) if successor_only => &[ReferenceToVideoPro],
-            (Self::Auto, Tier::Pro) => &[VideoReferencePro, ReferenceToVideoPro],
+    pub(crate) fn plan(
+        self,
+        mode: Mode,
+        tier: Tier,
+        successor_only: bool,
+    ) -> &'static [CreateRoute] {
+        use CreateRoute::{
+            ReferenceToVideoPro, ReferenceToVideoStandard, VideoPro, VideoReferencePro,
+            VideoStandard,
+        };
+        match (mode, self, tier) {
+            (Mode::Text, _, Tier::Pro) => &[VideoPro],
+            (Mode::Text, _, Tier::Standard) => &[VideoStandard],
+            (Mode::Reference, Self::VideoReference, _) => &[VideoReferencePro],
+            (Mode::Reference, _, Tier::Standard) => &[ReferenceToVideoStandard],
+            (Mode::Reference, Self::ReferenceToVideo, Tier::Pro) => &[ReferenceToVideoPro],
+            (Mode::Reference, Self::Auto, Tier::Pro) if successor_only => &[ReferenceToVideoPro],
+            (Mode::Reference, Self::Auto, Tier::Pro) => &[VideoReferencePro, ReferenceToVideoPro],
         }
     }
 }
@@ -76,7 +126,7 @@ pub enum Tier {
     /// Kling 3 Omni Pro.
     #[default]
     Pro,
-    /// Kling 3 Omni Standard, which only the successor route offers.
+    /// Kling 3 Omni Standard. Of the routes for a reference video, only the successor offers it.
     Standard,
 }
 
@@ -113,6 +163,8 @@ pub(crate) enum CreateRoute {
     VideoReferencePro,
     ReferenceToVideoPro,
     ReferenceToVideoStandard,
+    VideoPro,
+    VideoStandard,
 }
 
 impl CreateRoute {
@@ -123,13 +175,14 @@ impl CreateRoute {
             Self::ReferenceToVideoPro | Self::ReferenceToVideoStandard => {
                 limits::reference_to_video_request::FIELDS
             }
+            Self::VideoPro | Self::VideoStandard => limits::video_request::FIELDS,
         }
     }
 
     pub(crate) fn tier(self) -> Tier {
         match self {
-            Self::VideoReferencePro | Self::ReferenceToVideoPro => Tier::Pro,
-            Self::ReferenceToVideoStandard => Tier::Standard,
+            Self::VideoReferencePro | Self::ReferenceToVideoPro | Self::VideoPro => Tier::Pro,
+            Self::ReferenceToVideoStandard | Self::VideoStandard => Tier::Standard,
         }
     }
 
@@ -140,6 +193,7 @@ impl CreateRoute {
             Self::ReferenceToVideoPro | Self::ReferenceToVideoStandard => {
                 &[StatusRoute::ReferenceToVideo]
             }
+            Self::VideoPro | Self::VideoStandard => &[StatusRoute::Video],
         }
     }
 }
@@ -150,6 +204,8 @@ impl fmt::Display for CreateRoute {
             Self::VideoReferencePro => "video-reference",
             Self::ReferenceToVideoPro => "reference-to-video (pro)",
             Self::ReferenceToVideoStandard => "reference-to-video (standard)",
+            Self::VideoPro => "video (pro)",
+            Self::VideoStandard => "video (standard)",
         })
     }
 }

@@ -3,96 +3,42 @@
 use std::sync::Arc;
 
 use kling_omni_api::{enums, types};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::error::{Charged, Error, ErrorKind, Result};
-use crate::request::{Fields, VideoReference};
-use crate::route::{CreateRoute, StatusRoute};
+use crate::route::{CreateRoute, Mode, StatusRoute};
 use crate::state::{TaskState, TaskStatus, TaskSummary, is_task_id};
 use crate::transport::Exchange;
 
-/// A request on its way to either of the two body schemas.
-#[derive(Default)]
-pub(crate) struct Body {
-    fields: Fields,
-    duration: Option<enums::OutputDuration>,
-}
-
-impl Body {
-    /// # Errors
-    ///
-    /// A duration that the document does not have. Validation refuses it before; left out, it would be paid for as the
-    /// default.
-    pub(crate) fn of(request: &VideoReference) -> Result<Self> {
-        let fields = request.fields().clone();
-        let duration = fields.duration.map(|seconds| seconds.to_string().parse());
-        let duration = duration
-            .transpose()
-            .map_err(|error| Error::new(ErrorKind::Validation, format!("duration: {error}")))?;
-        Ok(Self { fields, duration })
-    }
-
-    #[allow(
-        clippy::needless_update,
-        reason = "an optional field that the document gains is left out until it has a home here"
-    )]
-    fn into_video_reference(self) -> types::VideoReferenceRequest {
-        types::VideoReferenceRequest {
-            aspect_ratio: self.fields.aspect_ratio.map(|ratio| ratio.to_wire()),
-            cfg_scale: self.fields.cfg_scale.map(wire_scale),
-            duration: self.duration,
-            image_url: self.fields.image_url,
-            negative_prompt: self.fields.negative_prompt,
-            prompt: self.fields.prompt,
-            video_url: self.fields.video_url,
-            webhook_url: self.fields.webhook_url,
-            ..types::VideoReferenceRequest::default()
-        }
-    }
-
-    fn into_reference_to_video(self) -> types::ReferenceToVideoRequest {
-        types::ReferenceToVideoRequest {
-            aspect_ratio: self.fields.aspect_ratio.map(|ratio| ratio.to_wire()),
-            cfg_scale: self.fields.cfg_scale.map(wire_scale),
-            duration: self.duration,
-            image_url: self.fields.image_url,
-            negative_prompt: self.fields.negative_prompt,
-            prompt: self.fields.prompt,
-            webhook_url: self.fields.webhook_url,
-            ..types::ReferenceToVideoRequest::new(self.fields.video_url.unwrap_or_default())
-        }
-    }
-}
-
-/// The document has the narrower type. Minus zero is zero, and reads better so.
-fn wire_scale(scale: f64) -> f32 {
-    scale as f32 + 0.0
-}
-
-/// Creates a task on `route`.
+/// Creates a task on `route`. Without a body, the exchange has one to put in its place.
 pub(crate) async fn create(
     exchange: &Arc<Exchange>,
     route: CreateRoute,
-    body: Body,
+    body: Option<Map<String, Value>>,
 ) -> Result<TaskState> {
     let api = exchange.api();
+    let reference = || types::ReferenceToVideoRequest::new(String::new());
     let answer = match route {
         CreateRoute::VideoReferencePro => {
-            api.create_video_reference()
-                .body(body.into_video_reference())
-                .send()
-                .await
+            let body = typed(body, types::VideoReferenceRequest::default)?;
+            api.create_video_reference().body(body).send().await
         }
         CreateRoute::ReferenceToVideoPro => {
-            api.create_reference_to_video_pro()
-                .body(body.into_reference_to_video())
-                .send()
-                .await
+            let body = typed(body, reference)?;
+            api.create_reference_to_video_pro().body(body).send().await
         }
         CreateRoute::ReferenceToVideoStandard => {
-            api.create_reference_to_video_std()
-                .body(body.into_reference_to_video())
-                .send()
-                .await
+            let body = typed(body, reference)?;
+            api.create_reference_to_video_std().body(body).send().await
+        }
+        CreateRoute::VideoPro => {
+            let body = typed(body, types::VideoRequest::default)?;
+            api.create_video_pro().body(body).send().await
+        }
+        CreateRoute::VideoStandard => {
+            let body = typed(body, types::VideoRequest::default)?;
+            api.create_video_std().body(body).send().await
         }
     };
     let state = state(exchange.finish(answer)?.data);
@@ -106,6 +52,27 @@ pub(crate) async fn create(
         .with_advice("look at the list of tasks before you create it again"));
     }
     Ok(state)
+}
+
+/// The body in its generated type, which decides what goes out.
+///
+/// # Errors
+///
+/// A value that the type does not have, such as a duration that the document does not know. Validation refuses it before;
+/// left out, it would be paid for as the default.
+fn typed<T: DeserializeOwned>(
+    body: Option<Map<String, Value>>,
+    placeholder: impl FnOnce() -> T,
+) -> Result<T> {
+    let Some(body) = body else {
+        return Ok(placeholder());
+    };
+    serde_json::from_value(Value::Object(body)).map_err(|error| {
+        Error::new(
+            ErrorKind::Validation,
+            format!("the request does not fit the route: {error}"),
+        )
+    })
 }
 
 /// Reads the task `id` at `route`.
@@ -130,21 +97,27 @@ pub(crate) async fn read(
     Ok(state)
 }
 
-/// Reads one page of the list.
+/// Reads one page of the tasks of a mode; those of [`Mode::Text`] have no pages.
 pub(crate) async fn list(
     exchange: &Arc<Exchange>,
+    mode: Mode,
     page: Option<i32>,
     page_size: Option<i32>,
 ) -> Result<Vec<TaskSummary>> {
     let api = exchange.api();
-    let mut call = api.list_reference_to_video_tasks();
-    if let Some(page) = page {
-        call = call.page(page);
-    }
-    if let Some(size) = page_size {
-        call = call.page_size(size);
-    }
-    let answer = call.send().await;
+    let answer = match mode {
+        Mode::Reference => {
+            let mut call = api.list_reference_to_video_tasks();
+            if let Some(page) = page {
+                call = call.page(page);
+            }
+            if let Some(size) = page_size {
+                call = call.page_size(size);
+            }
+            call.send().await
+        }
+        Mode::Text => api.list_video_tasks().send().await,
+    };
     let tasks = exchange.finish(answer)?.data;
     // What is no id cannot be read, and is not worth failing the whole page for.
     Ok(tasks

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use kling_omni::{AspectRatio, Host, TaskStatus};
+use kling_omni::{AspectRatio, Host, ShotType, TaskStatus};
 use kling_omni_api::{enums, service};
 use kling_omni_tests::sources;
 use kling_omni_tests::spec::{SPEC, entries, items};
@@ -16,6 +16,7 @@ fn values_of_generated_enums_are_those_of_the_spec() {
     for (name, values) in [
         ("AspectRatio", enums::AspectRatio::VALUES),
         ("OutputDuration", enums::OutputDuration::VALUES),
+        ("ShotType", enums::ShotType::VALUES),
         ("TaskStatus", enums::TaskStatus::VALUES),
     ] {
         let spec: Vec<_> = items(&SPEC.schema(name)["enum"])
@@ -44,6 +45,12 @@ pub(super) fn agreement() -> Agreement {
             spec: enums::AspectRatio::VALUES,
             is_ours: |value| value.parse::<AspectRatio>().is_ok(),
             count: AspectRatio::ALL.len(),
+        },
+        Handwritten {
+            name: "ShotType",
+            spec: enums::ShotType::VALUES,
+            is_ours: |value| ShotType::ALL.iter().any(|kind| kind.as_str() == value),
+            count: ShotType::ALL.len(),
         },
         Handwritten {
             name: "TaskStatus",

@@ -7,6 +7,7 @@ mod list;
 mod own_client;
 mod secrets;
 mod status;
+mod text;
 mod wait;
 
 use std::time::Duration;

@@ -1,39 +1,144 @@
-use std::fmt;
 use std::ops::RangeInclusive;
 
-use kling_omni::{AspectRatio, FindingCode, Tier, VideoReference, VideoReferenceBuilder};
+use kling_omni::FindingCode;
 use kling_omni_api::Field;
-use kling_omni_tests::fail;
-use kling_omni_tests::spec::entries;
+use kling_omni_api::limits::video_request::ELEMENTS;
+use kling_omni_tests::spec::{SPEC, entries, items};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use serde_json::{Map, Value, json};
 
-/// A longer value is cut in the message of a failure.
-const SHOWN_CHARACTERS: usize = 60;
+/// Lengths and counts where the spec has no bound.
+const SOME: usize = 5000;
+const FEW: usize = 3;
 
-/// What a person might ask for, before anybody has looked at it.
-#[derive(Clone, Default)]
-pub(super) struct Request {
-    tier: Tier,
-    prompt: Option<String>,
-    video_url: Option<String>,
-    image_url: Option<String>,
-    duration: Option<u32>,
-    aspect_ratio: Option<AspectRatio>,
-    cfg_scale: Option<f64>,
-    negative_prompt: Option<String>,
-    webhook_url: Option<String>,
+/// Values that obey every rule of a schema of the spec, with such fields as `ours`, a schema of our own, has as well.
+pub(super) fn valid(schema: &Value, ours: Ours<'_>) -> BoxedStrategy<Value> {
+    let schema = SPEC.resolve(schema);
+    let size = |key: &str| schema[key].as_u64().map(|size| size as usize);
+    let number = |key: &str, otherwise| schema[key].as_f64().unwrap_or(otherwise);
+    if schema.get("enum").is_some() {
+        let values: Vec<_> = items(&schema["enum"]).cloned().collect();
+        return select(values).boxed();
+    }
+    match schema["type"].as_str() {
+        Some("string") if schema["format"] == "uri" => url().prop_map(Value::from).boxed(),
+        Some("string") => {
+            let most = size("maxLength").unwrap_or(SOME);
+            let texts = text(size("minLength").unwrap_or_default()..=most);
+            texts.prop_map(Value::from).boxed()
+        }
+        Some("number") => {
+            let (least, most) = (number("minimum", -9.0), number("maximum", 9.0));
+            prop_oneof![Just(least), least..=most, Just(most)]
+                .prop_map(Value::from)
+                .boxed()
+        }
+        Some("boolean") => any::<bool>().prop_map(Value::from).boxed(),
+        Some("array") => {
+            let least = size("minItems").unwrap_or(1);
+            let most = size("maxItems").unwrap_or(FEW);
+            let lists = vec(valid(&schema["items"], ours.items()), least..=most);
+            lists.prop_map(Value::from).boxed()
+        }
+        Some("object") => object(schema, ours),
+        other => panic!("teach this test to make a value of the type {other:?}"),
+    }
 }
 
-/// One value for the field that a request is about to break.
-#[derive(Clone, Debug)]
-enum Given {
-    Nothing,
-    Text(String),
-    Whole(u32),
-    Number(f64),
+fn object(schema: &Value, ours: Ours<'_>) -> BoxedStrategy<Value> {
+    let required: Vec<_> = items(&schema["required"]).collect();
+    let members: Vec<_> = entries(&schema["properties"])
+        .filter_map(|(name, property)| {
+            let values = valid(property, ours.property(name)?);
+            let name = name.to_owned();
+            let values = match required.iter().any(|one| **one == name) {
+                true => values.prop_map(Some).boxed(),
+                false => option::of(values).boxed(),
+            };
+            Some(values.prop_map(move |value| Some((name.clone(), value?))))
+        })
+        .collect();
+    members
+        .prop_map(|members| members.into_iter().flatten().collect())
+        .boxed()
+}
+
+/// A place in a schema that schemars made.
+#[derive(Clone, Copy)]
+pub(super) struct Ours<'a> {
+    root: &'a Value,
+    node: &'a Value,
+}
+
+impl<'a> Ours<'a> {
+    pub(super) fn new(root: &'a Value) -> Self {
+        Self { root, node: root }
+    }
+
+    fn at(self, node: &'a Value) -> Self {
+        let target = node["$ref"].as_str();
+        let target = target.and_then(|place| self.root.pointer(place.trim_start_matches('#')));
+        Self {
+            node: target.unwrap_or(node),
+            ..self
+        }
+    }
+
+    fn property(self, name: &str) -> Option<Self> {
+        Some(self.at(self.node["properties"].get(name)?))
+    }
+
+    fn items(self) -> Self {
+        self.at(&self.node["items"])
+    }
+
+    /// Whether the type has the field.
+    pub(super) fn has(self, field: &str) -> bool {
+        self.property(field).is_some()
+    }
+}
+
+/// Mends what a request from text has in conflict with the rules on several fields, and leaves the field `kept` as it is.
+pub(super) fn mend(body: &mut Map<String, Value>, kept: &str) {
+    let len = |body: &Map<String, Value>, list: &str| body[list].as_array().map_or(0, Vec::len);
+    let has = |body: &Map<String, Value>, name: &str| body.contains_key(name);
+    if !has(body, "prompt") && !has(body, "multi_prompt") {
+        body.insert("prompt".to_owned(), json!("A slow river"));
+    }
+    let has_start = has(body, "image_url") || has(body, "start_image_url");
+    if has_start && has(body, "prompt") && has(body, "multi_prompt") {
+        let other = if kept == "prompt" {
+            "multi_prompt"
+        } else {
+            "prompt"
+        };
+        body.remove(other);
+    }
+    if has(body, "elements")
+        && has(body, "image_urls")
+        && len(body, "elements") + len(body, "image_urls")
+            > ELEMENTS.max_items.unwrap_or(usize::MAX)
+    {
+        let other = if kept == "elements" {
+            "image_urls"
+        } else {
+            "elements"
+        };
+        body.remove(other);
+    }
+}
+
+/// One rule of the spec, and values of the field that break it.
+pub(super) struct Broken {
+    /// The field as a finding names it, and as a JSON pointer.
+    pub(super) at: String,
+    pub(super) pointer: String,
+    pub(super) breach: Breach,
+    /// The whole value of the outermost field; nothing when it is to be missing.
+    pub(super) values: BoxedStrategy<Option<Value>>,
 }
 
 /// A way to break one rule of a field.
@@ -41,109 +146,69 @@ enum Given {
 pub(super) enum Breach {
     Missing,
     TooLong,
+    TooFew,
+    TooMany,
     BelowMinimum,
     AboveMaximum,
     NotAllowed,
     NotAUrl,
 }
 
-impl Request {
-    pub(super) fn builder(&self) -> VideoReferenceBuilder {
-        let this = self.clone();
-        let mut builder = VideoReference::builder().tier(this.tier);
-        if let Some(prompt) = this.prompt {
-            builder = builder.prompt(prompt);
-        }
-        if let Some(url) = this.video_url {
-            builder = builder.reference_video(url);
-        }
-        if let Some(url) = this.image_url {
-            builder = builder.start_frame(url);
-        }
-        if let Some(seconds) = this.duration {
-            builder = builder.duration(seconds);
-        }
-        if let Some(ratio) = this.aspect_ratio {
-            builder = builder.aspect_ratio(ratio);
-        }
-        if let Some(scale) = this.cfg_scale {
-            builder = builder.cfg_scale(scale);
-        }
-        if let Some(prompt) = this.negative_prompt {
-            builder = builder.negative_prompt(prompt);
-        }
-        if let Some(url) = this.webhook_url {
-            builder = builder.webhook_url(url);
-        }
-        builder
-    }
-
-    fn set(&mut self, field: &str, given: Given) {
-        match (field, given) {
-            ("prompt", given) => self.prompt = given.text(),
-            ("video_url", given) => self.video_url = given.text(),
-            ("image_url", given) => self.image_url = given.text(),
-            ("negative_prompt", given) => self.negative_prompt = given.text(),
-            ("webhook_url", given) => self.webhook_url = given.text(),
-            ("duration", Given::Whole(seconds)) => self.duration = Some(seconds),
-            ("cfg_scale", Given::Number(scale)) => self.cfg_scale = Some(scale),
-            (field, _) => fail(&format!("{field} is new: add it to `Request` in this test")),
-        }
-    }
-}
-
-impl fmt::Debug for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let body = self.builder().to_unchecked_body();
-        write!(f, "{} tier", self.tier)?;
-        for (name, value) in entries(&body) {
-            let value = value.to_string();
-            let characters = value.chars().count();
-            if characters <= SHOWN_CHARACTERS {
-                write!(f, ", {name}: {value}")?;
-            } else {
-                let start: String = value.chars().take(SHOWN_CHARACTERS).collect();
-                write!(f, ", {name}: {start}… ({characters} characters)")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Given {
-    fn text(self) -> Option<String> {
-        match self {
-            Self::Nothing => None,
-            Self::Text(text) => Some(text),
-            given => panic!("{given:?} is no text"),
-        }
-    }
+/// Every rule that a field has, for itself, its items and their fields, and that a builder's call can break.
+pub(super) fn broken(field: &'static Field) -> Vec<Broken> {
+    assert_eq!(field.min_length, None, "teach this test to be too short");
+    // These are enums of ours, of which a builder gets no other; a request file that has one is in a test of its own.
+    let is_ours = ["aspect_ratio", "shot_type"].contains(&field.name);
+    let own = [
+        (field.required, Breach::Missing),
+        (field.max_length.is_some(), Breach::TooLong),
+        (field.min_items.is_some(), Breach::TooFew),
+        (field.max_items.is_some(), Breach::TooMany),
+        (field.minimum.is_some(), Breach::BelowMinimum),
+        (field.maximum.is_some(), Breach::AboveMaximum),
+        (!field.values.is_empty() && !is_ours, Breach::NotAllowed),
+        (field.format == Some("uri"), Breach::NotAUrl),
+    ];
+    let own = own.into_iter().filter(|(applies, _)| *applies);
+    let own = own.map(|(_, breach)| Broken {
+        at: String::new(),
+        pointer: String::new(),
+        breach,
+        values: breach.values(field),
+    });
+    let of_items = field
+        .items
+        .into_iter()
+        .flat_map(broken)
+        .map(|inner| Broken {
+            at: format!("[0]{}", inner.at),
+            pointer: format!("/0{}", inner.pointer),
+            values: inner.values.prop_map(|value| Some(json!([value?]))).boxed(),
+            ..inner
+        });
+    let of_members = field.fields.iter().flat_map(|member| {
+        assert!(!member.required, "teach this test to leave out a member");
+        let name = member.name;
+        broken(member).into_iter().map(move |inner| Broken {
+            at: format!(".{name}{}", inner.at),
+            pointer: format!("/{name}{}", inner.pointer),
+            values: inner
+                .values
+                .prop_map(move |value| Some(json!({ name: value? })))
+                .boxed(),
+            ..inner
+        })
+    });
+    own.chain(of_items).chain(of_members).collect()
 }
 
 impl Breach {
-    /// Every rule of a field that a builder's call can break.
-    pub(super) fn of_field(field: &Field) -> Vec<(&Field, Self)> {
-        assert_eq!(field.min_length, None, "teach this test to be too short");
-        // A shape is one of ours by its type; a request file that has another is in a test of its own.
-        let is_ours = field.name == "aspect_ratio";
-        let breaches = [
-            (field.required, Self::Missing),
-            (field.max_length.is_some(), Self::TooLong),
-            (field.minimum.is_some(), Self::BelowMinimum),
-            (field.maximum.is_some(), Self::AboveMaximum),
-            (!field.values.is_empty() && !is_ours, Self::NotAllowed),
-            (field.format == Some("uri"), Self::NotAUrl),
-        ];
-        breaches
-            .into_iter()
-            .filter_map(|(applies, breach)| applies.then_some((field, breach)))
-            .collect()
-    }
-
     pub(super) fn code(self) -> FindingCode {
         match self {
             Self::Missing => FindingCode::Missing,
             Self::TooLong => FindingCode::TooLong,
+            Self::TooFew => FindingCode::TooFew,
+            Self::TooMany => FindingCode::TooMany,
             Self::BelowMinimum => FindingCode::BelowMinimum,
             Self::AboveMaximum => FindingCode::AboveMaximum,
             Self::NotAllowed => FindingCode::NotAllowed,
@@ -151,19 +216,33 @@ impl Breach {
         }
     }
 
-    fn values(self, field: &Field) -> BoxedStrategy<Given> {
+    fn values(self, field: &'static Field) -> BoxedStrategy<Option<Value>> {
         let bound = |bound: Option<f64>| bound.unwrap_or_default();
-        match self {
-            Self::Missing => Just(Given::Nothing).boxed(),
+        let values = match self {
+            Self::Missing => return Just(None).boxed(),
             Self::TooLong => {
                 let most = field.max_length.unwrap_or_default();
-                text(most + 1..=most + 100).prop_map(Given::Text).boxed()
+                text(most + 1..=most + 100).prop_map(Value::from).boxed()
+            }
+            Self::TooFew => {
+                let least = field.min_items.unwrap_or_default();
+                assert!(least > 1, "an empty list is not sent: teach this test");
+                (1..least)
+                    .prop_map(move |count| some_items(field, count))
+                    .boxed()
+            }
+            Self::TooMany => {
+                let most = field.max_items.unwrap_or_default();
+                let counts = most + 1..=most + 9;
+                counts
+                    .prop_map(move |count| some_items(field, count))
+                    .boxed()
             }
             Self::BelowMinimum => {
                 let least = bound(field.minimum);
-                let below =
-                    prop_oneof![Just(least.next_down()), least - 10.0..least, Just(f64::MIN)];
-                below.prop_map(Given::Number).boxed()
+                prop_oneof![Just(least.next_down()), least - 10.0..least, Just(f64::MIN)]
+                    .prop_map(Value::from)
+                    .boxed()
             }
             Self::AboveMaximum => {
                 let most = bound(field.maximum);
@@ -172,90 +251,26 @@ impl Breach {
                     most.next_up()..most + 10.0,
                     Just(f64::MAX)
                 ];
-                above.prop_map(Given::Number).boxed()
+                above.prop_map(Value::from).boxed()
             }
-            Self::NotAllowed => {
-                let allowed = field.values;
-                prop_oneof![0..100_u32, any::<u32>()]
-                    .prop_filter("allowed", move |value| {
-                        !allowed.contains(&&*value.to_string())
-                    })
-                    .prop_map(Given::Whole)
-                    .boxed()
-            }
-            Self::NotAUrl => not_a_url().prop_map(Given::Text).boxed(),
-        }
+            Self::NotAllowed => prop_oneof![0..100_u32, any::<u32>()]
+                .prop_map(|value| value.to_string())
+                .prop_filter("allowed", |value| !field.values.contains(&value.as_str()))
+                .prop_map(Value::from)
+                .boxed(),
+            Self::NotAUrl => not_a_url().prop_map(Value::from).boxed(),
+        };
+        values.prop_map(Some).boxed()
     }
 }
 
-/// Requests that obey every rule.
-pub(super) fn valid(tier: Tier, fields: &'static [Field]) -> impl Strategy<Value = Request> {
-    let rules = move |name: &str| {
-        let mut fields = fields.iter();
-        fields
-            .find(|field| field.name == name)
-            .unwrap_or_else(|| panic!("the spec has no field {name}"))
+/// So many items that break no rule of their own.
+fn some_items(list: &Field, count: usize) -> Value {
+    let item = match list.items {
+        Some(item) if !item.fields.is_empty() => json!({}),
+        _ => json!("https://example.com/one.png"),
     };
-    let prompt = |name| option::of(text(0..=rules(name).max_length.unwrap_or(5000)));
-    let url = |name| match rules(name).required {
-        true => url().prop_map(Some).boxed(),
-        false => option::of(url()).boxed(),
-    };
-    let seconds: Vec<u32> = rules("duration")
-        .values
-        .iter()
-        .map(|value| value.parse().expect("a number"))
-        .collect();
-    let (least, most) = (rules("cfg_scale").minimum, rules("cfg_scale").maximum);
-    let (least, most) = (least.unwrap_or(-9.0), most.unwrap_or(9.0));
-    let scale = prop_oneof![Just(least), least..=most, Just(most)];
-    (
-        prompt("prompt"),
-        url("video_url"),
-        url("image_url"),
-        option::of(select(seconds)),
-        option::of(select(AspectRatio::ALL)),
-        option::of(scale),
-        prompt("negative_prompt"),
-        url("webhook_url"),
-    )
-        .prop_map(
-            move |(
-                prompt,
-                video_url,
-                image_url,
-                duration,
-                aspect_ratio,
-                cfg_scale,
-                negative_prompt,
-                webhook_url,
-            )| {
-                Request {
-                    tier,
-                    prompt,
-                    video_url,
-                    image_url,
-                    duration,
-                    aspect_ratio,
-                    cfg_scale,
-                    negative_prompt,
-                    webhook_url,
-                }
-            },
-        )
-}
-
-/// Requests that obey every rule but one.
-pub(super) fn broken(
-    tier: Tier,
-    fields: &'static [Field],
-    field: &'static Field,
-    breach: Breach,
-) -> impl Strategy<Value = Request> {
-    (valid(tier, fields), breach.values(field)).prop_map(|(mut request, given)| {
-        request.set(field.name, given);
-        request
-    })
+    Value::Array(vec![item; count])
 }
 
 /// Texts of so many characters of any kind, built of a few that repeat: as good as random ones, and quick to shrink.

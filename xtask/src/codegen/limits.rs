@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 use heck::{ToShoutySnakeCase as _, ToSnakeCase as _};
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 
 use super::load::{Spec, schema_name};
@@ -20,9 +20,17 @@ pub const SPANS: [(&str, &str); 4] = [
     ("megabytes", "megabytes"),
 ];
 
+/// The bounds of lengths and counts: the key in the spec and the field of `Field`.
+const SIZES: [(&str, &str); 4] = [
+    ("minLength", "min_length"),
+    ("maxLength", "max_length"),
+    ("minItems", "min_items"),
+    ("maxItems", "max_items"),
+];
+
 /// Emits a file of constants for each request schema and each operation with parameters.
 pub fn emit(spec: &Spec) -> Result<Sources> {
-    let mut modules: Vec<(String, TokenStream)> = Vec::new();
+    let mut modules: Vec<Module<'_>> = Vec::new();
     for (name, schema) in request_schemas(spec)? {
         let required = schema.get("required").map_or(&[][..], Node::items);
         let mut fields = Vec::new();
@@ -54,19 +62,48 @@ pub fn emit(spec: &Spec) -> Result<Sources> {
             modules.push(module(id, &format!("Parameters of `{id}`."), &fields)?);
         }
     }
-    let names = modules.iter().map(|(name, _)| format_ident!("{name}"));
+    let names: Vec<_> = modules.iter().map(Module::ident).collect();
+    let subjects = modules.iter().map(|module| module.subject);
     let root = quote! {
         //! Every bound, default and media rule of the spec, by request schema and by operation.
+        use crate::Field;
         #(pub mod #names;)*
+        /// The request schemas and the operations with parameters, by their names in the spec.
+        pub const ALL: &[(&str, &[Field])] = &[#((#subjects, #names::FIELDS)),*];
     };
     let mut sources = Sources::from([("limits/mod.rs".to_owned(), root)]);
     let files = modules.into_iter();
-    sources.extend(files.map(|(name, tokens)| (format!("limits/{name}.rs"), tokens)));
+    sources.extend(files.map(|module| (format!("limits/{}.rs", module.ident()), module.tokens)));
     Ok(sources)
+}
+
+/// The constants about one schema or one operation.
+struct Module<'a> {
+    subject: &'a str,
+    tokens: TokenStream,
+}
+
+impl Module<'_> {
+    fn ident(&self) -> Ident {
+        module_ident(self.subject)
+    }
+}
+
+fn module_ident(subject: &str) -> Ident {
+    format_ident!("{}", subject.to_snake_case())
 }
 
 /// The object schemas that request bodies lead to, in the order of the document.
 pub fn request_schemas(spec: &Spec) -> Result<Vec<(&str, &Node)>> {
+    let names = asked(spec)?;
+    let schemas = spec
+        .schemas()
+        .filter(|(name, schema)| names.contains(*name) && schema.text("type") == Some("object"));
+    Ok(schemas.collect())
+}
+
+/// The names of all component schemas that request bodies lead to.
+pub fn asked(spec: &Spec) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for operation in spec.operations() {
         if let Some(body) = operation.node.get("requestBody") {
@@ -74,14 +111,12 @@ pub fn request_schemas(spec: &Spec) -> Result<Vec<(&str, &Node)>> {
             reach(spec, body, &mut names);
         }
     }
-    let schemas = spec
-        .schemas()
-        .filter(|(name, schema)| names.contains(*name) && schema.text("type") == Some("object"));
-    Ok(schemas.collect())
+    Ok(names)
 }
 
 /// The rules of one field: what the spec says of it, ready to be written.
 struct Rules<'a> {
+    spec: &'a Spec,
     name: &'a str,
     required: bool,
     schema: &'a Node,
@@ -99,6 +134,7 @@ impl<'a> Rules<'a> {
     ) -> Result<Self> {
         let schema = spec.resolve(node)?;
         Ok(Self {
+            spec,
             name,
             required,
             schema,
@@ -110,6 +146,16 @@ impl<'a> Rules<'a> {
     }
 
     fn emit(&self) -> Result<TokenStream> {
+        let (constant, value) = (self.constant(), self.value()?);
+        let doc = format!(" {}", first_sentence(self.description, self.name));
+        Ok(quote! {
+            #[doc = #doc]
+            pub const #constant: Field = #value;
+        })
+    }
+
+    /// The field as an expression.
+    fn value(&self) -> Result<TokenStream> {
         let schema = self.schema;
         let mut rules = Vec::new();
         if self.required {
@@ -118,11 +164,11 @@ impl<'a> Rules<'a> {
         if let Some(format) = schema.text("format") {
             rules.push(quote!(format: Some(#format)));
         }
-        for (key, field) in [("minLength", "min_length"), ("maxLength", "max_length")] {
+        for (key, field) in SIZES {
             if let Some(bound) = schema.get(key) {
                 let bound = bound
                     .as_u64()
-                    .with_context(|| format!("`{key}` is no length"))?;
+                    .with_context(|| format!("`{key}` is no number of anything"))?;
                 let (field, bound) = (format_ident!("{field}"), Literal::u64_unsuffixed(bound));
                 rules.push(quote!(#field: Some(#bound)));
             }
@@ -151,25 +197,31 @@ impl<'a> Rules<'a> {
             let media = emit_media(media)?;
             rules.push(quote!(media: Some(#media)));
         }
-        let (constant, name) = (self.constant(), self.name);
-        let doc = format!(" {}", first_sentence(self.description, self.name));
-        let value = if rules.is_empty() {
+        if let Some(items) = schema.get("items") {
+            let items = Self::new(self.spec, self.name, false, items, None)?.value()?;
+            rules.push(quote!(items: Some(&#items)));
+        }
+        if schema.text("type") == Some("object") {
+            let name = self
+                .schema_name
+                .context("an object must be a named component")?;
+            let module = module_ident(name);
+            rules.push(quote!(fields: super::#module::FIELDS));
+        }
+        let name = self.name;
+        Ok(if rules.is_empty() {
             quote!(Field::named(#name))
         } else {
             quote!(Field { #(#rules,)* ..Field::named(#name) })
-        };
-        Ok(quote! {
-            #[doc = #doc]
-            pub const #constant: Field = #value;
         })
     }
 
-    fn constant(&self) -> proc_macro2::Ident {
+    fn constant(&self) -> Ident {
         format_ident!("{}", self.name.to_shouty_snake_case())
     }
 }
 
-fn module(name: &str, doc: &str, fields: &[Rules<'_>]) -> Result<(String, TokenStream)> {
+fn module<'a>(subject: &'a str, doc: &str, fields: &[Rules<'_>]) -> Result<Module<'a>> {
     let constants = fields.iter().map(Rules::constant);
     let emitted = fields.iter().map(Rules::emit).collect::<Result<Vec<_>>>()?;
     let doc = format!(" {doc}");
@@ -180,7 +232,7 @@ fn module(name: &str, doc: &str, fields: &[Rules<'_>]) -> Result<(String, TokenS
         /// All of them, in the order of the spec.
         pub const FIELDS: &[Field] = &[#(#constants),*];
     };
-    Ok((name.to_snake_case(), tokens))
+    Ok(Module { subject, tokens })
 }
 
 fn emit_media(media: &Node) -> Result<TokenStream> {

@@ -22,7 +22,15 @@ pub struct Prepared {
 
 /// Schema keywords that the generator would act upon and must not: each would make a request impossible that the
 /// caller wants to send unchecked, or refuse a response for a reason that does not matter.
-pub const RULES: [&str; 5] = ["default", "minLength", "maxLength", "minimum", "maximum"];
+pub const RULES: [&str; 7] = [
+    "default",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "minItems",
+    "maxItems",
+];
 
 /// Turns the spec into the document that the client generator gets right.
 pub fn prepare(spec: &Spec) -> Result<Prepared> {

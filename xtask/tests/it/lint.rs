@@ -152,10 +152,27 @@ fn harmless_edits_pass_lint_and_generate() {
             "/components/schemas/VideoReferenceRequest/properties/seed",
             "{type: integer, format: int64, minimum: 0, nullable: true}",
         ),
+        (
+            "/components/schemas/VideoReferenceRequest/properties/cameras",
+            "{type: array, minItems: 1, maxItems: 3, items: {$ref: '#/components/schemas/Camera'}}",
+        ),
+        (
+            "/components/schemas/VideoReferenceRequest/properties/frames",
+            "{type: array, items: {type: array, items: {$ref: '#/components/schemas/StartFrameUrl'}}}",
+        ),
     ]));
     assert_eq!(lint(&spec), []);
     let files = codegen::generate(&spec).expect("the generator copes");
     assert!(files["limits/camera.rs"].contains("pub const ZOOM"));
+    let limits = files["limits/video_reference_request.rs"].split_whitespace();
+    let limits = limits.collect::<Vec<_>>().join(" ");
+    for part in [
+        "min_items: Some(1), max_items: Some(3), items: Some( &Field { fields: super::camera::FIELDS,",
+        "fields: super::camera::FIELDS, ..Field::named(\"camera\")",
+        "items: Some( &Field { items: Some( &Field { format: Some(\"uri\"), media:",
+    ] {
+        assert!(limits.contains(part), "{part} is not in {limits}");
+    }
 }
 
 /// The first line of the real spec that has `text`.

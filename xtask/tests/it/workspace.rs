@@ -101,10 +101,8 @@ impl Workspace {
         let bound = bound
             .and_then(Node::as_u64)
             .expect("the prompt has a bound");
-        self.edit(
-            &format!("maxLength: {bound}\n"),
-            &format!("maxLength: {}\n", bound - 1),
-        );
+        let prompt = |bound| format!("    Prompt:\n      type: string\n      maxLength: {bound}\n");
+        self.edit(&prompt(bound), &prompt(bound - 1));
     }
 
     /// Misspells an extension.

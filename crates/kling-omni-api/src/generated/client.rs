@@ -4,10 +4,10 @@ use progenitor_client::{ClientHooks, ClientInfo};
 use super::operations as builder;
 
 #[derive(Clone, Debug)]
-/// Client for Kling 3 Omni, video with a reference video
+/// Client for Kling 3 Omni, video from text, images and reference videos
 ///
-/// The part of the Freepik / Magnific AI API that turns a prompt, a reference video and an optional start frame into
-/// a new video with the model Kling 3 Omni.
+/// The part of the Freepik / Magnific AI API that makes videos with the model Kling 3 Omni: from a prompt, a reference
+/// video and an optional start frame, or from text and images alone.
 ///
 /// Creating a video is asynchronous. A `POST` answers at once with a task, and from then on the task is paid work
 /// that nothing can cancel. Its progress is read by polling a status route, or pushed to `webhook_url`. A completed
@@ -174,6 +174,53 @@ impl Client {
     /// ```
     pub fn get_reference_to_video_task(&self) -> builder::GetReferenceToVideoTask<'_> {
         builder::GetReferenceToVideoTask::new(self)
+    }
+    /// Create a video from text or images (Pro)
+    ///
+    /// Starts a paid task. Text makes the video alone, or together with a start frame and an end frame. A video may be
+    /// told in several shots, and keep to given characters and objects. Needs no reference video, and takes none.
+    ///
+    /// Sends a `POST` request to `/v1/ai/video/kling-v3-omni-pro`
+    ///
+    /// ```text
+    /// let response = client.create_video_pro()
+    ///     .body(body)
+    ///     .send()
+    ///     .await;
+    /// ```
+    pub fn create_video_pro(&self) -> builder::CreateVideoPro<'_> {
+        builder::CreateVideoPro::new(self)
+    }
+    /// Create a video from text or images (Standard)
+    ///
+    /// Starts a paid task of the Standard tier. Takes the same body as the Pro route; its tasks are listed and read
+    /// beside those of the Pro tier.
+    ///
+    /// Sends a `POST` request to `/v1/ai/video/kling-v3-omni-std`
+    ///
+    /// ```text
+    /// let response = client.create_video_std()
+    ///     .body(body)
+    ///     .send()
+    ///     .await;
+    /// ```
+    pub fn create_video_std(&self) -> builder::CreateVideoStd<'_> {
+        builder::CreateVideoStd::new(self)
+    }
+    /// List tasks of the text-and-image-to-video family
+    ///
+    /// Answers the tasks of both tiers with their status, without result URLs. It takes no parameters, so there are no
+    /// pages to choose from.
+    ///
+    /// Sends a `GET` request to `/v1/ai/video/kling-v3-omni`
+    ///
+    /// ```text
+    /// let response = client.list_video_tasks()
+    ///     .send()
+    ///     .await;
+    /// ```
+    pub fn list_video_tasks(&self) -> builder::ListVideoTasks<'_> {
+        builder::ListVideoTasks::new(self)
     }
     /// Read a task of the text-and-image-to-video family
     ///

@@ -8,6 +8,71 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::UnknownValue;
 
+/// How a video of several shots is made. There is one way so far.
+///
+/// Left out, the service takes [`ShotType::Customize`] (`customize`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ShotType {
+    /// `customize`
+    Customize,
+}
+
+impl ShotType {
+    /// Every variant, in the order of the spec.
+    pub const ALL: &'static [Self] = &[Self::Customize];
+    /// Every value as it is written on the wire, in the order of [`Self::ALL`].
+    pub const VALUES: &'static [&'static str] = &["customize"];
+    /// The value as it is written on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Customize => "customize",
+        }
+    }
+}
+
+impl fmt::Display for ShotType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for ShotType {
+    type Err = UnknownValue;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "customize" => Ok(Self::Customize),
+            _ => Err(UnknownValue::new(text, Self::VALUES)),
+        }
+    }
+}
+
+impl TryFrom<&str> for ShotType {
+    type Error = UnknownValue;
+    fn try_from(text: &str) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for ShotType {
+    type Error = UnknownValue;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl Serialize for ShotType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ShotType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// Length of the video to make, in whole seconds, written as a string.
 ///
 /// Left out, the service takes [`OutputDuration::Seconds5`] (`5`).

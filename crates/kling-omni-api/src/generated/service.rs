@@ -56,6 +56,30 @@ pub const GET_REFERENCE_TO_VIDEO_TASK: Operation = Operation {
     path: "/v1/ai/reference-to-video/kling-v3-omni/{task-id}",
 };
 
+/// Create a video from text or images (Pro).
+pub const CREATE_VIDEO_PRO: Operation = Operation {
+    id: "createVideoPro",
+    name: "create_video_pro",
+    method: "POST",
+    path: "/v1/ai/video/kling-v3-omni-pro",
+};
+
+/// Create a video from text or images (Standard).
+pub const CREATE_VIDEO_STD: Operation = Operation {
+    id: "createVideoStd",
+    name: "create_video_std",
+    method: "POST",
+    path: "/v1/ai/video/kling-v3-omni-std",
+};
+
+/// List tasks of the text-and-image-to-video family.
+pub const LIST_VIDEO_TASKS: Operation = Operation {
+    id: "listVideoTasks",
+    name: "list_video_tasks",
+    method: "GET",
+    path: "/v1/ai/video/kling-v3-omni",
+};
+
 /// Read a task of the text-and-image-to-video family.
 pub const GET_VIDEO_TASK: Operation = Operation {
     id: "getVideoTask",
@@ -74,5 +98,8 @@ pub const OPERATIONS: &[Operation] = &[
     CREATE_REFERENCE_TO_VIDEO_STD,
     LIST_REFERENCE_TO_VIDEO_TASKS,
     GET_REFERENCE_TO_VIDEO_TASK,
+    CREATE_VIDEO_PRO,
+    CREATE_VIDEO_STD,
+    LIST_VIDEO_TASKS,
     GET_VIDEO_TASK,
 ];

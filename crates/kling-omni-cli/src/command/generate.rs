@@ -1,7 +1,7 @@
 use std::pin::pin;
 
 use clap::Args;
-use kling_omni::{Charged, Create, Finding, Route, Task, Tier};
+use kling_omni::{Charged, Create, Finding, Mode, Route, Task, Tier};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -27,7 +27,7 @@ pub(crate) struct GenerateArgs {
         long,
         value_name = "ROUTE",
         value_parser = one_of(Route::ALL, Route::as_str),
-        help_heading = "Request"
+        help_heading = "From a reference video"
     )]
     route: Option<Route>,
 
@@ -60,14 +60,21 @@ Examples:
       --video https://example.com/dance.mp4 -d 8 -a 16:9 -o puppet.mp4
 
   The same from a file, with another length:
-    kling-omni generate -r puppet.yaml -d 10";
+    kling-omni generate -r puppet.yaml -d 10
+
+  Two shots of one character, with sound:
+    kling-omni generate --shot '@Element1 wakes up' --shot '@Element1 climbs the stairs' \\
+      --element 'https://example.com/puppet.png https://example.com/puppet-left.png' --audio -d 10";
 
 /// The parts of an answer to `--dry-run` for scripts.
 #[derive(Serialize)]
 struct DryRun<'a> {
     request: Value,
+    mode: Mode,
     tier: Tier,
-    route: Route,
+    /// There is no choice but for a reference video.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<Route>,
     findings: &'a [Finding],
 }
 
@@ -93,7 +100,7 @@ pub(super) async fn run(
         wait,
         no_wait,
     } = args;
-    let request = request.into_request().map_err(unpaid)?;
+    let request = request.into_request(route.is_some()).map_err(unpaid)?;
     let warnings = match &request {
         Request::Checked(request) => request.warnings(),
         Request::Unchecked { .. } => &[],
@@ -109,14 +116,15 @@ pub(super) async fn run(
                 .check(route.unwrap_or_default())
                 .map_err(Failure::from)?;
         }
-        let body = request.body()?;
+        let body = request.body();
         if !json {
             return report::pretty_json(&body);
         }
         return report::json_line(&DryRun {
             request: body,
+            mode: request.mode(),
             tier: request.tier(),
-            route: route.unwrap_or_default(),
+            route: (request.mode() == Mode::Reference).then(|| route.unwrap_or_default()),
             findings: warnings,
         });
     }
@@ -129,7 +137,9 @@ pub(super) async fn run(
     let connection = connect.open().await.map_err(unpaid)?;
     let mut create = match request {
         Request::Checked(request) => connection.client.create(*request),
-        Request::Unchecked { tier, body } => connection.client.create_unchecked(tier, body),
+        Request::Unchecked { mode, tier, body } => {
+            connection.client.create_unchecked(tier, body).mode(mode)
+        }
     };
     if let Some(route) = route {
         create = create.route(route);

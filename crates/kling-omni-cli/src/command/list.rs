@@ -2,17 +2,22 @@ use std::collections::HashSet;
 use std::io::{self, IsTerminal};
 
 use clap::Args;
-use kling_omni::TaskSummary;
 use kling_omni::raw::Field;
 use kling_omni::raw::limits::list_reference_to_video_tasks::{PAGE, PAGE_SIZE};
+use kling_omni::{Mode, TaskSummary};
 use serde::Serialize;
 
-use crate::connect::ConnectArgs;
+use crate::choice::one_of;
+use crate::connect::{ConnectArgs, Connection};
 use crate::failure::Failure;
 use crate::report::{self, Style};
 
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {
+    /// Only tasks whose videos are made from this [default: both]
+    #[arg(long, value_name = "MODE", value_parser = one_of(Mode::ALL, Mode::as_str))]
+    mode: Option<Mode>,
+
     #[arg(long, value_name = "N", help = page_help())]
     page: Option<u32>,
 
@@ -29,7 +34,10 @@ pub(crate) struct ListArgs {
 }
 
 fn page_help() -> String {
-    format!("Number of the page, from 1{}", default(&PAGE))
+    format!(
+        "Number of the page, from 1, of the tasks from a reference video{}",
+        default(&PAGE)
+    )
 }
 
 fn page_size_help() -> String {
@@ -53,41 +61,76 @@ fn default(field: &Field) -> String {
 struct Row<'a> {
     task_id: &'a str,
     status: String,
+    mode: Mode,
 }
 
 pub(super) async fn run(args: ListArgs, connect: &ConnectArgs) -> Result<(), Failure> {
     let connection = connect.open_existing()?;
-    let mut page = args.page;
-    let mut seen: HashSet<String> = HashSet::new();
-    loop {
-        let mut list = connection.client.list();
-        if let Some(page) = page {
-            list = list.page(page);
-        }
-        if let Some(size) = args.page_size {
-            list = list.page_size(size);
-        }
-        let mut tasks = list
-            .await
-            .map_err(|error| connection.explain(error, None))?;
-        // A task that is created meanwhile pushes others to the next page, where they would be listed again.
-        tasks.retain(|task| seen.insert(task.id.clone()));
-        if seen.is_empty() {
-            match page {
-                None => report::say("the account has no tasks"),
-                Some(page) => report::say(format_args!("there are no tasks on page {page}")),
+    // Only tasks from a reference video are listed in pages, so that a page is one of theirs.
+    let modes = match args.mode {
+        Some(mode) => vec![mode],
+        None if args.page.is_some() => vec![Mode::Reference],
+        None => Mode::ALL.to_vec(),
+    };
+    let mut listing = Listing {
+        args: &args,
+        connection: &connection,
+        seen: HashSet::new(),
+    };
+    for mode in &modes {
+        listing.run(*mode).await?;
+    }
+    if listing.seen.is_empty() {
+        match (args.mode, args.page) {
+            (_, Some(page)) => report::say(format_args!("there are no tasks on page {page}")),
+            (Some(mode), None) => {
+                report::say(format_args!("the account has no tasks of the mode {mode}"));
             }
-        } else if seen.len() == tasks.len() && !args.json {
-            header(&tasks)?;
+            (None, None) => report::say("the account has no tasks"),
         }
-        for task in &tasks {
-            print(task, args.json)?;
+    }
+    Ok(())
+}
+
+/// What goes through the lists of the service and prints them as one.
+struct Listing<'a> {
+    args: &'a ListArgs,
+    connection: &'a Connection,
+    seen: HashSet<String>,
+}
+
+impl Listing<'_> {
+    async fn run(&mut self, mode: Mode) -> Result<(), Failure> {
+        let has_pages = mode == Mode::Reference;
+        let mut page = self.args.page;
+        loop {
+            let mut list = self.connection.client.list().mode(mode);
+            if let Some(page) = page {
+                list = list.page(page);
+            }
+            // Asked for both modes, a size is one for the pages that there are.
+            let size = self.args.page_size;
+            if let Some(size) = size.filter(|_| has_pages || self.args.mode.is_some()) {
+                list = list.page_size(size);
+            }
+            let mut tasks = list
+                .await
+                .map_err(|error| self.connection.explain(error, None))?;
+            let is_first = self.seen.is_empty();
+            // A task that is created meanwhile pushes others to the next page, where they would be listed again.
+            tasks.retain(|task| self.seen.insert(task.id.clone()));
+            if is_first && !tasks.is_empty() && !self.args.json {
+                header(&tasks)?;
+            }
+            for task in &tasks {
+                print(task, mode, self.args.json)?;
+            }
+            // The service says nowhere how many pages there are.
+            if !self.args.all || !has_pages || tasks.is_empty() {
+                return Ok(());
+            }
+            page = Some(page.unwrap_or(1).saturating_add(1));
         }
-        // The service says nowhere how many pages there are.
-        if !args.all || tasks.is_empty() {
-            return Ok(());
-        }
-        page = Some(page.unwrap_or(1).saturating_add(1));
     }
 }
 
@@ -97,17 +140,22 @@ fn header(tasks: &[TaskSummary]) -> Result<(), Failure> {
         return Ok(());
     }
     let width = tasks.iter().map(|task| task.id.len()).max().unwrap_or(0);
-    report::line(Style::Heading.paint(&format!("{:width$}  STATUS", "TASK")))
+    report::line(Style::Heading.paint(&format!("{:width$}  STATUS  MODE", "TASK")))
 }
 
-fn print(task: &TaskSummary, json: bool) -> Result<(), Failure> {
+fn print(task: &TaskSummary, mode: Mode, json: bool) -> Result<(), Failure> {
     if json {
         report::json_line(&Row {
             task_id: &task.id,
             status: task.status.to_string(),
+            mode,
         })
     } else {
-        report::line(format_args!("{}  {}", printable(&task.id), task.status))
+        report::line(format_args!(
+            "{}  {}  {mode}",
+            printable(&task.id),
+            task.status
+        ))
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) enum Command {
     /// Run the service on this machine, to try things out at no cost
     Sandbox(sandbox::SandboxArgs),
     /// Print the JSON Schema of a request file
-    Schema,
+    Schema(schema::SchemaArgs),
     /// Print the completions for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -42,7 +42,7 @@ impl Command {
             Self::Download(args) => args.json,
             Self::List(args) => args.json,
             Self::Sandbox(args) => args.json,
-            Self::Schema | Self::Completions(_) => false,
+            Self::Schema(_) | Self::Completions(_) => false,
         }
     }
 
@@ -54,7 +54,7 @@ impl Command {
             Self::Download(args) => block_on(download::run(args, connect, verbose)),
             Self::List(args) => block_on(list::run(args, connect)),
             Self::Sandbox(args) => block_on(sandbox::run(args)),
-            Self::Schema => schema::run(),
+            Self::Schema(args) => schema::run(&args),
             Self::Completions(args) => completions::run(args),
         }
     }

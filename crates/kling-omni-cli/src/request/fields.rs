@@ -1,25 +1,30 @@
+use std::str::FromStr;
+
 use clap::Args;
-use kling_omni::{AspectRatio, Tier, VideoReference, VideoReferenceBuilder};
-use serde::{Deserialize, Deserializer, de};
+use kling_omni::{AspectRatio, Element, Tier};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use super::help;
 use crate::choice::one_of;
 
-/// The fields of a request, as options of the command line and as fields of a file. A file names them as the API does.
-#[derive(Args, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+const REFERENCE: &str = "From a reference video";
+const TEXT: &str = "From text and images";
+
+/// The fields of a request as options of the command line, for both modes. They are named and written as the API does,
+/// so that they can be laid over those of a file.
+#[derive(Args, Debug, Serialize)]
 pub(super) struct RequestFields {
     #[arg(short, long, value_name = "TEXT", help = help::prompt())]
+    #[serde(skip_serializing_if = "Option::is_none")]
     prompt: Option<String>,
 
-    #[arg(long = "video", value_name = "URL", help = help::video())]
-    video_url: Option<String>,
-
     #[arg(long = "image", value_name = "URL", help = help::image())]
+    #[serde(skip_serializing_if = "Option::is_none")]
     image_url: Option<String>,
 
     #[arg(short, long, value_name = "SECONDS", allow_negative_numbers = true, help = help::duration())]
-    #[serde(deserialize_with = "text_or_number")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
     duration: Option<u32>,
 
     #[arg(
@@ -29,16 +34,12 @@ pub(super) struct RequestFields {
         value_parser = one_of(AspectRatio::ALL, AspectRatio::as_str),
         help = help::aspect_ratio()
     )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     aspect_ratio: Option<AspectRatio>,
-
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, help = help::cfg_scale())]
-    cfg_scale: Option<f64>,
-
-    #[arg(long, value_name = "TEXT", help = help::negative_prompt())]
-    negative_prompt: Option<String>,
 
     /// URL that gets a signed POST whenever the task changes its status
     #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     webhook_url: Option<String>,
 
     #[arg(
@@ -47,75 +48,105 @@ pub(super) struct RequestFields {
         value_parser = one_of(Tier::ALL, Tier::as_str),
         help = help::tier()
     )]
-    pub(super) tier: Option<Tier>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tier: Option<Tier>,
+
+    #[arg(long = "video", value_name = "URL", help = help::video(), help_heading = REFERENCE)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    video_url: Option<String>,
+
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        allow_negative_numbers = true,
+        value_parser = finite,
+        help = help::cfg_scale(),
+        help_heading = REFERENCE
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cfg_scale: Option<f64>,
+
+    #[arg(long, value_name = "TEXT", help = help::negative_prompt(), help_heading = REFERENCE)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    negative_prompt: Option<String>,
+
+    #[arg(long = "shot", value_name = "TEXT", help = help::shot(), help_heading = TEXT)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    multi_prompt: Vec<String>,
+
+    /// URL of the first frame, under the name that the API gives together with an end frame
+    #[arg(long = "start-image", value_name = "URL", help_heading = TEXT)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_image_url: Option<String>,
+
+    /// URL of the image that the video ends with; goes with --image
+    #[arg(long = "end-image", value_name = "URL", help_heading = TEXT)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_image_url: Option<String>,
+
+    #[arg(long = "reference-image", value_name = "URL", help = help::reference_image(), help_heading = TEXT)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    image_urls: Vec<String>,
+
+    #[arg(long = "element", value_name = "URLS", value_parser = element, help = help::element(), help_heading = TEXT)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    elements: Vec<Element>,
+
+    /// Ask for a sound track, or for none with --audio=false
+    #[arg(
+        long = "audio",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        help_heading = TEXT
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generate_audio: Option<bool>,
 }
 
 impl RequestFields {
-    /// Takes what is set here, and the rest from `below`.
-    pub(super) fn over(self, below: Self) -> Self {
-        Self {
-            prompt: self.prompt.or(below.prompt),
-            video_url: self.video_url.or(below.video_url),
-            image_url: self.image_url.or(below.image_url),
-            duration: self.duration.or(below.duration),
-            aspect_ratio: self.aspect_ratio.or(below.aspect_ratio),
-            cfg_scale: self.cfg_scale.or(below.cfg_scale),
-            negative_prompt: self.negative_prompt.or(below.negative_prompt),
-            webhook_url: self.webhook_url.or(below.webhook_url),
-            tier: self.tier.or(below.tier),
+    /// What is set, as in a file.
+    pub(super) fn into_body(self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(body)) => body,
+            // Texts, lists and finite numbers can always be written as JSON.
+            _ => Map::new(),
         }
     }
 
-    /// Whether there is nothing that a video could be made from.
-    pub(super) fn is_empty(&self) -> bool {
-        self.prompt.is_none() && self.video_url.is_none() && self.image_url.is_none()
-    }
-
-    pub(super) fn into_builder(self) -> VideoReferenceBuilder {
-        let mut builder = VideoReference::builder();
-        if let Some(prompt) = self.prompt {
-            builder = builder.prompt(prompt);
-        }
-        if let Some(url) = self.video_url {
-            builder = builder.reference_video(url);
-        }
-        if let Some(url) = self.image_url {
-            builder = builder.start_frame(url);
-        }
-        if let Some(seconds) = self.duration {
-            builder = builder.duration(seconds);
-        }
-        if let Some(ratio) = self.aspect_ratio {
-            builder = builder.aspect_ratio(ratio);
-        }
-        if let Some(scale) = self.cfg_scale {
-            builder = builder.cfg_scale(scale);
-        }
-        if let Some(prompt) = self.negative_prompt {
-            builder = builder.negative_prompt(prompt);
-        }
-        if let Some(url) = self.webhook_url {
-            builder = builder.webhook_url(url);
-        }
-        if let Some(tier) = self.tier {
-            builder = builder.tier(tier);
-        }
-        builder
+    /// The option that a field of the API has here.
+    pub(super) fn option(field: &str) -> String {
+        let command = Self::augment_args(clap::Command::new(""));
+        let mut options = command.get_arguments();
+        let option = options.find(|option| option.get_id() == field);
+        let long = option.and_then(|option| option.get_long());
+        format!("--{}", long.unwrap_or(field))
     }
 }
 
-/// The API has a string here; in a file, a number can only mean the same.
-fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Seconds {
-        Number(u32),
-        Text(String),
+/// The main image of an element, and further ones after blanks, which no URL has.
+fn element(urls: &str) -> Result<Element, String> {
+    let mut urls = urls.split_whitespace();
+    let frontal = urls.next().ok_or("an element needs an image")?;
+    Ok(urls.fold(
+        Element::new().frontal_image(frontal),
+        Element::reference_image,
+    ))
+}
+
+/// JSON has no other numbers.
+fn finite(text: &str) -> Result<f64, String> {
+    match f64::from_str(text) {
+        Ok(number) if number.is_finite() => Ok(number),
+        Ok(number) => Err(format!("{number} is no number that can be sent")),
+        Err(error) => Err(error.to_string()),
     }
-    let refuse = || de::Error::custom("duration is not a whole number of seconds");
-    match Option::<Seconds>::deserialize(deserializer).map_err(|_| refuse())? {
-        None => Ok(None),
-        Some(Seconds::Number(seconds)) => Ok(Some(seconds)),
-        Some(Seconds::Text(text)) => text.parse().map(Some).map_err(|_| refuse()),
-    }
+}
+
+/// The API has a string here.
+fn as_text<S: Serializer>(seconds: &Option<u32>, serializer: S) -> Result<S::Ok, S::Error> {
+    seconds
+        .map(|seconds| seconds.to_string())
+        .serialize(serializer)
 }

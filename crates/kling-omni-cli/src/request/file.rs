@@ -8,8 +8,21 @@ use serde_saphyr::{Error, SnippetMode, UserMessageFormatter, render_options};
 use crate::failure::Failure;
 use crate::report;
 
-/// Reads a request from a file, or from standard input for `-`. JSON is YAML, so that one parser reads both.
-pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
+/// The text of a request, and where it is from.
+pub(super) struct RequestFile {
+    name: String,
+    text: String,
+}
+
+impl RequestFile {
+    /// Reads the text as a request. JSON is YAML, so that one parser reads both.
+    pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_saphyr::from_str(&self.text).map_err(|error| broken(&self.name, &error))
+    }
+}
+
+/// Reads a file, or standard input for `-`.
+pub(super) fn read(path: &Path) -> Result<RequestFile, Failure> {
     let (name, bytes) = if path == Path::new("-") {
         ("standard input".to_owned(), from_stdin())
     } else {
@@ -19,7 +32,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
         .map_err(|error| Failure::file(format!("{name} could not be read")).with_cause(error))?;
     let text = String::from_utf8(bytes)
         .map_err(|_| Failure::usage(format!("{name} is not UTF-8 text")))?;
-    serde_saphyr::from_str(&text).map_err(|error| broken(&name, &error))
+    Ok(RequestFile { name, text })
 }
 
 fn from_stdin() -> io::Result<Vec<u8>> {

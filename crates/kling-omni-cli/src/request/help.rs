@@ -1,12 +1,46 @@
 //! Help texts of the request's options. Every number and value in them comes from the spec.
 
-use kling_omni::raw::limits::{reference_to_video_request, video_reference_request};
+use kling_omni::raw::limits::{reference_to_video_request, video_reference_request, video_request};
 use kling_omni::raw::{Field, Media, Span};
-use kling_omni::{AspectRatio, Tier};
+use kling_omni::{AspectRatio, Mode, Tier};
+
+pub(super) fn mode() -> String {
+    format!(
+        "What to make the video from [default: {} if there is --video or another of its options, else {}]",
+        Mode::Reference,
+        Mode::Text
+    )
+}
+
+pub(super) fn shot() -> String {
+    with_rules(
+        "What a shot shows, in place of --prompt; once for each shot, and --duration is that of all together",
+        &video_request::MULTI_PROMPT,
+    )
+}
+
+pub(super) fn reference_image() -> String {
+    with_rules(
+        "URL of an image that guides style and looks, @Image1 and so on in the prompt; once for each",
+        &video_request::IMAGE_URLS,
+    )
+}
+
+pub(super) fn element() -> String {
+    let mut text = "A character or an object, @Element1 and so on in the prompt: the URL of its main image, and of \
+                    others after blanks; once for each"
+        .to_owned();
+    if let Some(most) = video_request::ELEMENTS.max_items {
+        text.push_str(&format!(
+            " [at most {most}, together with --reference-image]"
+        ));
+    }
+    text
+}
 
 pub(super) fn prompt() -> String {
     with_rules(
-        "What the video shows; call the reference video @Video1",
+        "What the video shows; calls a reference video @Video1, other inputs as they say themselves",
         &video_reference_request::PROMPT,
     )
 }
@@ -75,6 +109,7 @@ fn with_rules(text: &str, rules: &Field) -> String {
             minimum: rules.minimum,
             maximum: rules.maximum,
         }),
+        rules.max_items.map(|most| format!("at most {most}")),
         rules.media.as_ref().map(media),
     ];
     let mut text = text.to_owned();

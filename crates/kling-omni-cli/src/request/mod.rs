@@ -1,24 +1,36 @@
 mod fields;
 mod file;
 mod help;
+mod mode;
 
 use std::path::PathBuf;
 
 use clap::Args;
-use kling_omni::{Tier, VideoReference};
+use kling_omni::{Mode, TextToVideoBuilder, Tier, VideoReferenceBuilder};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::choice::one_of;
 use crate::failure::Failure;
 use fields::RequestFields;
+use mode::Parts;
 
 /// What to make, from the command line and from a file.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Request")]
 pub(crate) struct RequestArgs {
+    #[arg(
+        long,
+        value_name = "MODE",
+        value_parser = one_of(Mode::ALL, Mode::as_str),
+        help = help::mode()
+    )]
+    mode: Option<Mode>,
+
     #[command(flatten)]
     fields: RequestFields,
 
-    /// Take the request from a JSON or YAML file, or from standard input for -; the options above override its fields
+    /// Take the request from a JSON or YAML file, or from standard input for -; the other options override its fields
     #[arg(short, long, value_name = "FILE")]
     request: Option<PathBuf>,
 
@@ -33,49 +45,89 @@ pub(crate) struct RequestArgs {
 
 /// A request that is ready to be sent.
 pub(crate) enum Request {
-    Checked(Box<VideoReference>),
-    Unchecked { tier: Tier, body: Value },
+    Checked(Box<kling_omni::Request>),
+    Unchecked { mode: Mode, tier: Tier, body: Value },
 }
 
 impl RequestArgs {
     /// Puts file and options together and holds them against the rules, unless told not to.
-    pub(crate) fn into_request(self) -> Result<Request, Failure> {
-        if self.unchecked {
-            return self.into_unchecked();
-        }
-        let fields = match &self.request {
-            Some(path) => self.fields.over(file::read(path)?),
-            None => self.fields,
-        };
-        if fields.is_empty() {
-            return Err(nothing_asked());
-        }
-        let builder = fields.into_builder().deny_warnings(self.deny_warnings);
-        Ok(Request::Checked(Box::new(builder.build()?)))
-    }
-
-    /// Keeps what the file has as it is, fields unknown to this version included.
-    fn into_unchecked(self) -> Result<Request, Failure> {
-        let mut body: Map<String, Value> = match &self.request {
-            Some(path) => file::read(path)?,
+    pub(crate) fn into_request(self, has_route: bool) -> Result<Request, Failure> {
+        let file = self.request.as_deref().map(file::read).transpose()?;
+        let in_file = match &file {
+            Some(file) => file.parse()?,
             None => Map::new(),
         };
-        let in_file = body.remove("tier").map(serde_json::from_value).transpose();
-        let in_file = in_file
-            .map_err(|error| Failure::usage("the tier in the file is none").with_cause(error))?;
-        let tier = self.fields.tier.or(in_file).unwrap_or_default();
-        if let Value::Object(options) = self.fields.into_builder().to_unchecked_body() {
-            body.extend(options);
+        let options = self.fields.into_body();
+        let parts = Parts {
+            mode: self.mode,
+            has_route,
+            options: &options,
+            file: &in_file,
+        };
+        let mode = match parts.mode() {
+            // Whoever sends what nobody checks, and says where to, is not to be stopped.
+            Err(_) if self.unchecked && self.mode.is_some() => self.mode.unwrap_or_default(),
+            mode => mode?,
+        };
+        if !self.unchecked
+            && let Some(file) = &file
+        {
+            // A second look, which knows the place of what it does not understand.
+            match mode {
+                Mode::Text => drop(file.parse::<TextToVideoBuilder>()?),
+                _ => drop(file.parse::<VideoReferenceBuilder>()?),
+            }
         }
-        if body.is_empty() {
+        let mut body = in_file;
+        body.extend(options);
+        if self.unchecked {
+            return unchecked(mode, body);
+        }
+        if body.keys().all(|name| name == "tier") {
             return Err(nothing_asked());
         }
-        let body = Value::Object(body);
-        Ok(Request::Unchecked { tier, body })
+        let request = match mode {
+            Mode::Text => {
+                let builder: TextToVideoBuilder = built(body)?;
+                builder.deny_warnings(self.deny_warnings).build()?.into()
+            }
+            _ => {
+                let builder: VideoReferenceBuilder = built(body)?;
+                builder.deny_warnings(self.deny_warnings).build()?.into()
+            }
+        };
+        Ok(Request::Checked(Box::new(request)))
     }
 }
 
+fn built<B: DeserializeOwned>(body: Map<String, Value>) -> Result<B, Failure> {
+    serde_json::from_value(Value::Object(body))
+        .map_err(|error| Failure::usage("the request cannot be understood").with_cause(error))
+}
+
+/// Keeps what there is as it is, fields unknown to this version included.
+fn unchecked(mode: Mode, mut body: Map<String, Value>) -> Result<Request, Failure> {
+    let tier = body.remove("tier").map(serde_json::from_value).transpose();
+    let tier =
+        tier.map_err(|error| Failure::usage("the tier in the file is none").with_cause(error))?;
+    if body.is_empty() {
+        return Err(nothing_asked());
+    }
+    Ok(Request::Unchecked {
+        mode,
+        tier: tier.unwrap_or_default(),
+        body: Value::Object(body),
+    })
+}
+
 impl Request {
+    pub(crate) fn mode(&self) -> Mode {
+        match self {
+            Self::Checked(request) => request.mode(),
+            Self::Unchecked { mode, .. } => *mode,
+        }
+    }
+
     pub(crate) fn tier(&self) -> Tier {
         match self {
             Self::Checked(request) => request.tier(),
@@ -84,26 +136,16 @@ impl Request {
     }
 
     /// The body as it is sent.
-    pub(crate) fn body(&self) -> Result<Value, Failure> {
+    pub(crate) fn body(&self) -> Value {
         match self {
-            Self::Unchecked { body, .. } => Ok(body.clone()),
-            Self::Checked(request) => {
-                let mut body = serde_json::to_value(request).map_err(|error| {
-                    Failure::unexpected("the request could not be written as JSON")
-                        .with_cause(error)
-                })?;
-                // The tier chooses the route, and is no part of the body.
-                if let Value::Object(fields) = &mut body {
-                    fields.remove("tier");
-                }
-                Ok(body)
-            }
+            Self::Checked(request) => request.to_body(),
+            Self::Unchecked { body, .. } => body.clone(),
         }
     }
 }
 
-/// The API requires nothing at all, so that an empty request would be taken, and paid for.
+/// Without a word of what is wanted there is nothing to check.
 fn nothing_asked() -> Failure {
     Failure::usage("there is nothing to make a video from")
-        .with_advice("give --prompt, --video or --image, or a file to --request")
+        .with_advice("give --prompt, --shot, --video or --image, or a file to --request")
 }

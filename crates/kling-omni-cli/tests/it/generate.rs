@@ -196,7 +196,7 @@ fn the_key_goes_to_the_host_that_was_chosen() {
 fn logs_name_the_calls_and_no_secret() {
     let service = Service::quick();
     let ended = service
-        .program("-vvv generate -d 3 --poll-interval 0.1 -p puppet --webhook-url http://127.0.0.1:9/x?token=hmac=00")
+        .program("-vvv generate --mode reference -d 3 --poll-interval 0.1 -p puppet --webhook-url http://127.0.0.1:9/x?token=hmac=00")
         .run()
         .expect(0);
     assert!(ended.stderr.contains("create_video_reference"), "{ended}");

@@ -1,6 +1,7 @@
 use std::path::Path;
 
-use kling_omni::raw::limits::video_reference_request::FIELDS;
+use kling_omni::raw::Field;
+use kling_omni::raw::limits::{video_reference_request, video_request};
 use serde_json::{Map, Value};
 
 use crate::support::{Program, Snapshots};
@@ -52,10 +53,16 @@ fn the_version_is_that_of_the_package() {
 
 #[test]
 fn the_schema_has_fields_of_the_spec() {
-    let properties = properties();
-    for name in properties.keys() {
-        let is_of_the_spec = FIELDS.iter().any(|field| field.name == name);
-        assert!(is_of_the_spec || name == "tier", "{name} is none");
+    for (mode, name, fields) in MODES {
+        let own = properties(&schema(&format!("schema --mode {mode}")));
+        let either = schema("schema");
+        assert_eq!(properties(&either["$defs"][name]), own, "{mode}");
+        for name in own.keys() {
+            let is_of_the_spec = fields.iter().any(|field| field.name == name);
+            assert!(is_of_the_spec || name == "tier", "{mode}: {name} is none");
+        }
+        let choices = either["anyOf"].to_string();
+        assert!(choices.contains(&format!("#/$defs/{name}")), "{choices}");
     }
 }
 
@@ -64,15 +71,22 @@ fn the_schema_has_fields_of_the_spec() {
 fn the_help_of_a_field_has_its_limits() {
     let help = program("generate --help").run().expect(0).stdout;
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    let properties = properties();
-    for field in FIELDS
-        .iter()
-        .filter(|field| properties.contains_key(field.name))
-    {
+    let offered = MODES.iter().flat_map(|(mode, _, fields)| {
+        let own = properties(&schema(&format!("schema --mode {mode}")));
+        fields
+            .iter()
+            .filter(move |field| own.contains_key(field.name))
+    });
+    for field in offered {
+        // There is one way to make shots into a video, so that no option chooses among them.
+        if field.name == "shot_type" {
+            continue;
+        }
         for limit in [
             field
                 .max_length
                 .map(|most| format!("[at most {most} characters]")),
+            field.max_items.map(|most| format!("[at most {most}")),
             field.default.map(|default| format!("[default: {default}]")),
             field.minimum.map(|least| format!("[{least} to ")),
         ]
@@ -84,10 +98,24 @@ fn the_help_of_a_field_has_its_limits() {
     }
 }
 
-/// What a request can say, from the schema that the program prints.
-fn properties() -> Map<String, Value> {
-    let ended = program("schema").run().expect(0);
-    let schema: Value = serde_json::from_str(&ended.stdout).expect("the schema is JSON");
+/// Each mode, with the type of its requests and the rules for their fields.
+const MODES: [(&str, &str, &[Field]); 2] = [
+    (
+        "reference",
+        "VideoReference",
+        video_reference_request::FIELDS,
+    ),
+    ("text", "TextToVideo", video_request::FIELDS),
+];
+
+/// The schema that the program prints.
+fn schema(line: &str) -> Value {
+    let ended = program(line).run().expect(0);
+    serde_json::from_str(&ended.stdout).expect("the schema is JSON")
+}
+
+/// What a request can say.
+fn properties(schema: &Value) -> Map<String, Value> {
     schema["properties"]
         .as_object()
         .expect("properties")

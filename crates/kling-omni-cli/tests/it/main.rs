@@ -6,6 +6,7 @@ mod errors;
 mod generate;
 mod help;
 mod interrupt;
+mod modes;
 mod output;
 mod readme;
 mod request;

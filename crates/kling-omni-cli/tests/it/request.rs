@@ -119,7 +119,7 @@ fn an_unchecked_request_goes_out_as_it_is() {
     let service = Service::slow();
     // The sandbox checks what it gets, too, so that the answer shows that the request got there.
     let ended = service
-        .program("generate --no-wait --unchecked -r - -p puppet")
+        .program("generate --no-wait --mode reference --unchecked -r - -p puppet")
         .stdin("duration: 20\nnew_field: [1]\nprompt: old\ntier: standard\n")
         .run()
         .expect(2);

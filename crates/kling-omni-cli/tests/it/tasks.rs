@@ -183,7 +183,7 @@ fn the_list_has_pages() {
         .collect();
     assert_eq!(listed.len(), ids.len());
     for id in ids {
-        assert!(listed.contains(&json!({"task_id": id, "status": "CREATED"})));
+        assert!(listed.contains(&json!({"task_id": id, "status": "CREATED", "mode": "reference"})));
     }
 }
 

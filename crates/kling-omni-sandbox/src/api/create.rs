@@ -12,6 +12,16 @@ use crate::spec::{InvalidParam, Operation, Schema, VIDEO_REFERENCE};
 use crate::task::{NewTask, Order};
 use crate::webhook;
 
+const PROMPT: &str = "prompt";
+const SHOTS: &str = "multi_prompt";
+/// The fields whose URLs a slate shows, and the word that it has for each.
+const INPUTS: [(&str, &str); 4] = [
+    ("video_url", "video"),
+    ("image_url", "start"),
+    ("start_image_url", "start"),
+    ("end_image_url", "end"),
+];
+
 /// Creates a task, which is what is paid for.
 pub(super) fn task(
     service: &Arc<Service>,
@@ -41,8 +51,9 @@ pub(super) fn task(
     let directed = match Script::from_prompt(&order.prompt) {
         Ok(directed) => directed,
         Err(error) => {
+            let in_shot = shots(&request).any(|shot| Script::from_prompt(shot).is_err());
             let invalid = InvalidParam {
-                name: "prompt".to_owned(),
+                name: if in_shot { SHOTS } else { PROMPT }.to_owned(),
                 reason: error.to_string(),
             };
             return reply::problem(service.config.problem_form, vec![invalid]);
@@ -74,6 +85,20 @@ fn family(service: &Service, operation: &Operation) -> String {
     }
 }
 
+/// The shots of a request, if it has any.
+fn shots(request: &Value) -> impl Iterator<Item = &str> {
+    let shots = request[SHOTS].as_array().into_iter().flatten();
+    shots.filter_map(Value::as_str)
+}
+
+/// The prompt of the whole video and those of its shots, numbered.
+fn prompt(schema: &Schema, request: &Value) -> String {
+    let whole = schema.text(request, PROMPT);
+    let shots = shots(request).zip(1..);
+    let shots = shots.map(|(shot, number)| format!("{number}: {shot}"));
+    whole.into_iter().chain(shots).collect::<Vec<_>>().join(" ")
+}
+
 /// What the clip needs to know, with the spec's defaults.
 fn order(schema: &Schema, request: &Value) -> Result<Order, InvalidParam> {
     let seconds = schema.text(request, "duration");
@@ -88,14 +113,17 @@ fn order(schema: &Schema, request: &Value) -> Result<Order, InvalidParam> {
             .unwrap_or_default()
     };
     Ok(Order {
-        prompt: schema.text(request, "prompt").unwrap_or_default(),
+        prompt: prompt(schema, request),
         seconds: seconds.ok_or_else(|| InvalidParam {
             name: "duration".to_owned(),
             reason: "is no whole number of seconds".to_owned(),
         })?,
         aspect_ratio,
         shape,
-        reference_video: schema.text(request, "video_url"),
+        inputs: INPUTS
+            .into_iter()
+            .filter_map(|(field, word)| Some((word, schema.text(request, field)?)))
+            .collect(),
     })
 }
 

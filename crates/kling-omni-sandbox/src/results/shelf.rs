@@ -94,9 +94,8 @@ fn slate(task: &Task) -> Slate {
         ("aspect".to_owned(), order.aspect_ratio.clone()),
         ("route".to_owned(), task.operation_id.clone()),
     ];
-    if let Some(url) = &order.reference_video {
-        details.push(("video".to_owned(), mask::without_query(url)));
-    }
+    let inputs = order.inputs.iter();
+    details.extend(inputs.map(|(word, url)| ((*word).to_owned(), mask::without_query(url))));
     Slate {
         task_id: task.id.clone(),
         prompt: order.prompt.clone(),
@@ -134,7 +133,7 @@ mod tests {
                 seconds: 1,
                 aspect_ratio: String::new(),
                 shape: String::new(),
-                reference_video: None,
+                inputs: Vec::new(),
             },
             created_at: SystemTime::UNIX_EPOCH,
             total: Duration::ZERO,

@@ -17,6 +17,9 @@ pub const PRO: &str = service::CREATE_REFERENCE_TO_VIDEO_PRO.path;
 pub const STANDARD: &str = service::CREATE_REFERENCE_TO_VIDEO_STD.path;
 pub const LIST: &str = service::LIST_REFERENCE_TO_VIDEO_TASKS.path;
 pub const STATUS: &str = service::GET_REFERENCE_TO_VIDEO_TASK.path;
+pub const VIDEO_PRO: &str = service::CREATE_VIDEO_PRO.path;
+pub const VIDEO_STANDARD: &str = service::CREATE_VIDEO_STD.path;
+pub const VIDEO_LIST: &str = service::LIST_VIDEO_TASKS.path;
 pub const VIDEO_STATUS: &str = service::GET_VIDEO_TASK.path;
 
 /// A sandbox, its clock, and a client without any opinion.

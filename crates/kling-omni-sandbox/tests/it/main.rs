@@ -12,4 +12,5 @@ mod results;
 mod routes;
 mod spec;
 mod starting;
+mod text;
 mod webhooks;

@@ -40,43 +40,134 @@ impl Spec {
             })
     }
 
-    /// A body with every field that the spec has an example of.
-    fn whole_body(&self, schema: &Value) -> Value {
-        let fields = schema["properties"].as_object().unwrap();
-        let examples: Map<String, Value> = fields
-            .iter()
-            .filter_map(|(name, field)| {
-                let example = self.resolve(field).get("example")?;
-                Some((name.clone(), example.clone()))
-            })
-            .collect();
-        examples.into()
+    /// A value with everything of its schema that the spec has an example of.
+    fn whole(&self, schema: &Value) -> Value {
+        self.example(schema).unwrap_or(Value::Null)
+    }
+
+    fn example(&self, schema: &Value) -> Option<Value> {
+        let schema = self.resolve(schema);
+        if let Some(example) = schema.get("example") {
+            return Some(example.clone());
+        }
+        if let Some(items) = schema.get("items") {
+            return Some(json!([self.example(items)?]));
+        }
+        let fields = schema["properties"].as_object()?.iter();
+        let fields = fields.filter_map(|(name, field)| Some((name.clone(), self.example(field)?)));
+        Some(Value::Object(fields.collect()))
+    }
+
+    /// Values that the rules of a schema allow, and others that they do not.
+    fn values(&self, schema: &Value) -> (Vec<Value>, Vec<Bad>) {
+        let schema = self.resolve(schema);
+        let (mut good, mut bad) = (vec![], vec![]);
+        match schema["type"].as_str().unwrap() {
+            "array" => self.lists(schema, &mut good, &mut bad),
+            "object" => self.objects(schema, &mut good, &mut bad),
+            _ => scalars(schema, &mut good, &mut bad),
+        }
+        (good, bad)
+    }
+
+    fn lists(&self, schema: &Value, good: &mut Vec<Value>, bad: &mut Vec<Bad>) {
+        bad.push(Bad::new(json!({}), "must be an array"));
+        let item = match schema["example"].get(0) {
+            Some(item) => item.clone(),
+            None => self.whole(&schema["items"]),
+        };
+        good.extend([json!([]), json!([item])]);
+        if let Some(limit) = schema["maxItems"].as_u64() {
+            let limit = limit as usize;
+            good.push(json!(vec![&item; limit]));
+            let reason = format!("must have {limit} items or fewer");
+            bad.push(Bad::new(json!(vec![&item; limit + 1]), reason));
+        }
+        if let Some(limit) = schema["minItems"].as_u64() {
+            good.retain(|list| list.as_array().map(Vec::len) >= Some(limit as usize));
+            let reason = format!("must have {limit} items or more");
+            bad.push(Bad::new(json!(vec![&item; limit as usize - 1]), reason));
+        }
+        let (allowed, refused) = self.values(&schema["items"]);
+        good.extend(allowed.into_iter().map(|value| json!([value])));
+        bad.extend(refused.into_iter().map(|one| Bad {
+            value: json!([one.value]),
+            ..one.below("0")
+        }));
+    }
+
+    fn objects(&self, schema: &Value, good: &mut Vec<Value>, bad: &mut Vec<Bad>) {
+        bad.push(Bad::new(json!([]), "must be an object"));
+        let whole = self.whole(schema);
+        for (name, field) in schema["properties"].as_object().unwrap() {
+            let with = |value: &Value| {
+                let mut object = whole.clone();
+                object[name] = value.clone();
+                object
+            };
+            let (allowed, refused) = self.values(field);
+            good.extend(allowed.iter().map(with));
+            bad.extend(refused.into_iter().map(|one| Bad {
+                value: with(&one.value),
+                ..one.below(name)
+            }));
+        }
     }
 }
 
-/// Values of a field that its rules allow, and others with a part of the reason that they are refused for.
-fn values(field: &Value) -> (Vec<Value>, Vec<(Value, String)>) {
-    let mut good = vec![];
-    let mut bad = vec![];
+/// A value that is refused.
+struct Bad {
+    value: Value,
+    /// Where in the value the fault is: `0.frontal_image_url`.
+    place: String,
+    /// A part of what is said about it.
+    reason: String,
+}
+
+impl Bad {
+    fn new(value: Value, reason: impl Into<String>) -> Self {
+        Self {
+            value,
+            place: String::new(),
+            reason: reason.into(),
+        }
+    }
+
+    fn below(&self, step: &str) -> Self {
+        let place = match self.place.as_str() {
+            "" => step.to_owned(),
+            place => format!("{step}.{place}"),
+        };
+        Self {
+            value: Value::Null,
+            place,
+            reason: self.reason.clone(),
+        }
+    }
+}
+
+fn scalars(field: &Value, good: &mut Vec<Value>, bad: &mut Vec<Bad>) {
     if let Some(default) = field.get("default") {
         good.push(default.clone());
     }
+    let mut refuse = |value: Value, reason: &str| bad.push(Bad::new(value, reason));
     match field["type"].as_str().unwrap() {
         "string" => {
-            bad.push((json!(5), "must be a string".into()));
-            bad.push((Value::Null, "must be a string".into()));
+            refuse(json!(5), "must be a string");
+            refuse(Value::Null, "must be a string");
         }
         "number" => {
-            bad.push((json!("0.5"), "must be a number".into()));
-            bad.push((Value::Null, "must be a number".into()));
-        }
-        "integer" => {
-            bad.push((json!("5"), "must be a whole number".into()));
-            bad.push((json!(0.5), "must be a whole number".into()));
+            refuse(json!("0.5"), "must be a number");
+            refuse(Value::Null, "must be a number");
         }
         "boolean" => {
             good.extend([json!(true), json!(false)]);
-            bad.push((json!("true"), "must be a boolean".into()));
+            refuse(json!("true"), "must be a boolean");
+            refuse(json!(1), "must be a boolean");
+        }
+        "integer" => {
+            refuse(json!("5"), "must be a whole number");
+            refuse(json!(0.5), "must be a whole number");
         }
         other => panic!("no cases for the type {other}"),
     }
@@ -93,28 +184,28 @@ fn values(field: &Value) -> (Vec<Value>, Vec<(Value, String)>) {
         let text = |length| json!("ä".repeat(length as usize));
         good.extend([text(0), text(limit - 1), text(limit)]);
         let reason = format!("{limit} characters or fewer, has {}", limit + 1);
-        bad.push((text(limit + 1), reason));
+        refuse(text(limit + 1), &reason);
     }
     if let Some(limit) = field["minimum"].as_f64() {
         good.extend([number(limit), number(limit + step)]);
-        bad.push((number(limit - step), format!("{limit} or more")));
+        refuse(number(limit - step), &format!("{limit} or more"));
     }
     if let Some(limit) = field["maximum"].as_f64() {
         good.extend([number(limit), number(limit - step)]);
-        bad.push((number(limit + step), format!("{limit} or less")));
+        refuse(number(limit + step), &format!("{limit} or less"));
     }
     if let Some(allowed) = field["enum"].as_array() {
         good.extend(allowed.iter().cloned());
         let first = allowed[0].as_str().unwrap();
-        bad.push((json!(format!("{first}0")), format!("one of {first}, ")));
-        bad.push((json!(""), format!("one of {first}, ")));
+        let reason = format!("one of {first}");
+        refuse(json!(format!("{first}0")), &reason);
+        refuse(json!(""), &reason);
     }
     if field["format"] == "uri" {
         good.extend([
             json!("http://127.0.0.1:9/v"),
             json!("https://e.org/v?a=b#c"),
         ]);
-        let reason = "must be an absolute URI";
         for text in [
             "",
             "dance.mp4",
@@ -122,10 +213,9 @@ fn values(field: &Value) -> (Vec<Value>, Vec<(Value, String)>) {
             "//e.org/v",
             "https://e.org/a b",
         ] {
-            bad.push((json!(text), reason.into()));
+            refuse(json!(text), "must be an absolute URI");
         }
     }
-    (good, bad)
 }
 
 #[tokio::test]
@@ -134,9 +224,9 @@ async fn every_field_is_held_to_its_rules_at_their_bounds() {
     let bench = Bench::with(|builder| builder.rate_limit(u32::MAX)).await;
     let mut created = 0;
     for (path, schema) in spec.creating() {
-        let whole = spec.whole_body(schema);
+        let whole = spec.whole(schema);
         for (name, field) in schema["properties"].as_object().unwrap() {
-            let (good, bad) = values(spec.resolve(field));
+            let (good, bad) = spec.values(field);
             for value in good {
                 let mut body = whole.clone();
                 body[name] = value;
@@ -144,7 +234,8 @@ async fn every_field_is_held_to_its_rules_at_their_bounds() {
                 assert_eq!(answer.status, 200, "{path} {name} {}", answer.text());
                 created += 1;
             }
-            for (value, reason) in bad {
+            for bad in bad {
+                let Bad { value, reason, .. } = &bad;
                 let mut body = whole.clone();
                 body[name] = value.clone();
                 let answer = bench.post(path, &body).await;
@@ -152,10 +243,10 @@ async fn every_field_is_held_to_its_rules_at_their_bounds() {
                 let problem = answer.json();
                 let params = problem["invalid_params"].as_array().unwrap();
                 assert_eq!(params.len(), 1, "{path} {name} {problem}");
-                assert_eq!(params[0]["name"], *name);
+                assert_eq!(params[0]["name"], bad.below(name).place);
                 let told = params[0]["reason"].as_str().unwrap();
                 assert!(
-                    told.contains(&reason),
+                    told.contains(reason),
                     "{path} {name}: {told:?}, not {reason:?}"
                 );
                 assert!(answer.body.len() < 500, "{path} {name} echoes its value");
@@ -171,7 +262,7 @@ async fn only_required_fields_are_required() {
     let bench = Bench::start().await;
     for (path, schema) in spec.creating() {
         let required = schema["required"].as_array().cloned().unwrap_or_default();
-        let whole = spec.whole_body(schema);
+        let whole = spec.whole(schema);
         for name in schema["properties"].as_object().unwrap().keys() {
             let mut body = whole.clone();
             body.as_object_mut().unwrap().remove(name);
@@ -214,8 +305,9 @@ async fn the_examples_of_the_spec_are_taken() {
 async fn every_query_parameter_is_held_to_its_rules() {
     let spec = Spec::read();
     let bench = Bench::with(|builder| builder.rate_limit(u32::MAX)).await;
-    let (create, schema) = spec.creating().last().unwrap();
-    bench.create(create, &spec.whole_body(schema)).await;
+    for (create, schema) in spec.creating() {
+        bench.create(create, &spec.whole(schema)).await;
+    }
     let mut checked = 0;
     for (path, _, operation) in spec.operations() {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {

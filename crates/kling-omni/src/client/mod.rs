@@ -10,7 +10,7 @@ pub use builder::ClientBuilder;
 use crate::create::Create;
 use crate::error::Result;
 use crate::list::List;
-use crate::request::VideoReference;
+use crate::request::Request;
 use crate::route::Tier;
 use crate::session::Session;
 use crate::task::Task;
@@ -58,7 +58,7 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// Creates a paid task.
+    /// Creates a paid task: from a [`VideoReference`](crate::VideoReference) or a [`TextToVideo`](crate::TextToVideo).
     ///
     /// Await the answer, or set options on it first. The request is held against the rules of the route before it is
     /// sent. It is sent again only when it certainly made no task: no connection came about, or the service refused it
@@ -68,14 +68,14 @@ impl Client {
     ///
     /// [`Error::charged`](crate::Error::charged) says what an error means for your money: `No` when nothing was sent or
     /// the service refused, `Unknown` when the request went out and no readable answer came back.
-    pub fn create(&self, request: VideoReference) -> Create {
-        Create::checked(Arc::clone(&self.session), request)
+    pub fn create(&self, request: impl Into<Request>) -> Create {
+        Create::checked(Arc::clone(&self.session), request.into())
     }
 
     /// Creates a paid task from a body that nobody checks: for the day the service's rules move before ours.
     ///
     /// The JSON goes out as it is. [`VideoReferenceBuilder::to_unchecked_body`](crate::VideoReferenceBuilder::to_unchecked_body)
-    /// makes one to start from.
+    /// makes one to start from. It goes to the routes for a reference video, unless [`Create::mode`] says otherwise.
     ///
     /// ```no_run
     /// use kling_omni::{Client, Tier, VideoReference};

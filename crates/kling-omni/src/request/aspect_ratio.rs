@@ -40,7 +40,7 @@ impl AspectRatio {
         self.to_wire().as_str()
     }
 
-    pub(crate) fn to_wire(self) -> enums::AspectRatio {
+    fn to_wire(self) -> enums::AspectRatio {
         match self {
             Self::Auto => enums::AspectRatio::Auto,
             Self::Widescreen => enums::AspectRatio::Widescreen,

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -12,7 +13,7 @@ use serde::Serialize;
 pub struct Finding {
     severity: Severity,
     code: FindingCode,
-    field: &'static str,
+    field: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<Limit>,
     given: Given,
@@ -22,7 +23,7 @@ pub struct Finding {
 impl Finding {
     pub(super) fn new(
         code: FindingCode,
-        field: &'static str,
+        field: impl Into<String>,
         limit: Option<Limit>,
         given: Given,
         message: String,
@@ -30,7 +31,7 @@ impl Finding {
         Self {
             severity: code.severity(),
             code,
-            field,
+            field: field.into(),
             limit,
             given,
             message,
@@ -52,9 +53,10 @@ impl Finding {
         self.code
     }
 
-    /// The field concerned, by its name on the wire.
-    pub fn field(&self) -> &'static str {
-        self.field
+    /// The field concerned, by its name on the wire. Within lists and objects it is a path, such as
+    /// `elements[0].frontal_image_url`.
+    pub fn field(&self) -> &str {
+        &self.field
     }
 
     /// What the rule allows, where it is a limit.
@@ -75,17 +77,28 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} [{}]", label(self.field), self.message, self.code)
+        write!(
+            f,
+            "{}: {} [{}]",
+            label(&self.field),
+            self.message,
+            self.code
+        )
     }
 }
 
 /// The wire name, with the builder's name before it where the two differ.
-fn label(field: &str) -> &str {
-    match field {
-        "video_url" => "reference video (video_url)",
-        "image_url" => "start frame (image_url)",
-        field => field,
-    }
+fn label(field: &str) -> Cow<'_, str> {
+    let named = match field.split(['[', '.']).next() {
+        Some("video_url") => "reference video",
+        Some("image_url") => "start frame",
+        Some("start_image_url") => "first frame",
+        Some("end_image_url") => "end frame",
+        Some("image_urls") => "reference images",
+        Some("multi_prompt") => "shots",
+        _ => return field.into(),
+    };
+    format!("{named} ({field})").into()
 }
 
 /// How much a finding weighs.
@@ -139,15 +152,22 @@ codes! {
     NotFinite = "not-finite", Error;
     /// A value is none of the allowed ones.
     NotAllowed = "not-allowed", Error;
+    /// A list has fewer items than allowed.
+    TooFew = "too-few", Error;
+    /// A list has more items than allowed, or several lists have together.
+    TooMany = "too-many", Error;
     /// A URL is not an absolute http or https URL, or has characters that a URL has to escape.
     NotAbsoluteUrl = "not-absolute-url", Error;
     /// The tier does not exist on the route that was chosen.
     TierNotOnRoute = "tier-not-on-route", Error;
-    /// There is no prompt.
+    /// A prompt and shots stand beside a start frame, which goes with one of the two.
+    PromptAndShots = "prompt-and-shots", Error;
+    /// There is no prompt, or an empty one.
     NoPrompt = "no-prompt", Warning;
-    /// There is a reference video, and the prompt never mentions it as `@Video1`.
+    /// There is a reference video, a reference image or an element, and no prompt mentions it, as `@Video1`, `@Image1` or
+    /// `@Element1`.
     ReferenceNotMentioned = "reference-not-mentioned", Warning;
-    /// The prompt mentions a reference that does not exist, such as `@Video2`, or `@Video1` without a reference video.
+    /// A prompt mentions a reference that does not exist, such as `@Video2`, or `@Video1` without a reference video.
     UnknownReference = "unknown-reference", Warning;
     /// The successor route refuses what the older one takes, so the request cannot fall through to it. The vendor's
     /// newer documents leave the older route out.
@@ -156,6 +176,16 @@ codes! {
     UnlikelyFormat = "unlikely-format", Warning;
     /// The shape is to follow the input, and there is no input to follow.
     NothingToFollow = "nothing-to-follow", Warning;
+    /// A prompt stands beside shots that have prompts of their own.
+    PromptBesideShots = "prompt-beside-shots", Warning;
+    /// It is said how shots are made into a video, and there are none.
+    ShotTypeWithoutShots = "shot-type-without-shots", Warning;
+    /// Two fields name the frame that the video starts with.
+    TwoStartFrames = "two-start-frames", Warning;
+    /// There is an end frame without a start frame.
+    EndWithoutStart = "end-without-start", Warning;
+    /// An element has no image.
+    EmptyElement = "empty-element", Warning;
 }
 
 impl fmt::Display for FindingCode {
@@ -186,6 +216,8 @@ pub enum Given {
     Nothing,
     /// A text of so many Unicode code points.
     Characters(usize),
+    /// A list of so many items.
+    Items(usize),
     /// A number; as text, since it may be NaN.
     Number(String),
     /// A short value.

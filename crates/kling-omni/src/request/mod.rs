@@ -1,160 +1,109 @@
+//! What a person asks for, and what is wrong with it.
+
+mod text_to_video;
+mod video_reference;
+
 mod aspect_ratio;
-mod builder;
-mod fields;
+mod element;
 mod finding;
-mod schema;
+mod shot_type;
+
+mod checked;
+mod typed;
 mod validate;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod mentions;
+mod object;
+mod schema;
+
+use serde_json::{Map, Value};
 
 pub use aspect_ratio::AspectRatio;
-pub use builder::VideoReferenceBuilder;
-pub(crate) use fields::Fields;
+pub use element::Element;
 pub use finding::{Finding, FindingCode, Given, Limit, Severity, ValidationError};
+pub use shot_type::ShotType;
+pub use text_to_video::{TextToVideo, TextToVideoBuilder};
+pub use video_reference::{VideoReference, VideoReferenceBuilder};
 
-use crate::route::{CreateRoute, Route, Tier};
+use crate::route::{CreateRoute, Mode, Route, Tier};
 
-/// A video to make from a prompt, a reference video and a start frame: a request that has passed validation.
-///
-/// Made by [`VideoReference::builder`], or read from JSON with the field names of the API
-/// (`{"prompt": …, "video_url": …, "duration": "8"}`), which validates as well. What was not set is not sent, so the
-/// service's own defaults apply.
-///
-/// ```
-/// use kling_omni::{AspectRatio, VideoReference};
-///
-/// let request = VideoReference::builder()
-///     .prompt("The dancer of @Video1 as a paper puppet on a moonlit stage")
-///     .reference_video("https://example.com/dance.mp4")
-///     .start_frame("https://example.com/stage.png")
-///     .duration(8)
-///     .aspect_ratio(AspectRatio::Widescreen)
-///     .build()?;
-/// assert!(request.warnings().is_empty());
-/// assert_eq!(request.duration(), Some(8));
-/// # Ok::<(), kling_omni::ValidationError>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "Fields", into = "Fields")]
-#[schemars(description = "A video to make from a prompt, a reference video and a start frame.")]
-pub struct VideoReference {
-    fields: Fields,
-    warnings: Vec<Finding>,
+/// A request of either type, ready to be sent by [`Client::create`](crate::Client::create).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Request {
+    /// From a reference video.
+    VideoReference(VideoReference),
+    /// From text, or from text and images.
+    TextToVideo(TextToVideo),
 }
 
-impl VideoReference {
-    /// Starts a request with nothing set.
-    pub fn builder() -> VideoReferenceBuilder {
-        VideoReferenceBuilder::default()
-    }
-
-    /// Findings that are legal but look like mistakes. They are logged when the request is sent, and stop nothing
-    /// unless [`VideoReferenceBuilder::deny_warnings`] asked for that.
-    pub fn warnings(&self) -> &[Finding] {
-        &self.warnings
-    }
-
-    /// What the video shows.
-    pub fn prompt(&self) -> Option<&str> {
-        self.fields.prompt.as_deref()
-    }
-
-    /// URL of the reference video, `@Video1` in the prompt.
-    pub fn reference_video(&self) -> Option<&str> {
-        self.fields.video_url.as_deref()
-    }
-
-    /// URL of the image that the video starts with.
-    pub fn start_frame(&self) -> Option<&str> {
-        self.fields.image_url.as_deref()
-    }
-
-    /// Length of the video to make, in seconds.
-    pub fn duration(&self) -> Option<u32> {
-        self.fields.duration
-    }
-
-    /// Shape of the video to make.
-    pub fn aspect_ratio(&self) -> Option<AspectRatio> {
-        self.fields.aspect_ratio
-    }
-
-    /// How closely the prompt is followed.
-    pub fn cfg_scale(&self) -> Option<f64> {
-        self.fields.cfg_scale
-    }
-
-    /// What is kept out of the video.
-    pub fn negative_prompt(&self) -> Option<&str> {
-        self.fields.negative_prompt.as_deref()
-    }
-
-    /// URL that is told about every change of status.
-    pub fn webhook_url(&self) -> Option<&str> {
-        self.fields.webhook_url.as_deref()
+impl Request {
+    /// What the video is made from.
+    pub fn mode(&self) -> Mode {
+        match self {
+            Self::VideoReference(_) => Mode::Reference,
+            Self::TextToVideo(_) => Mode::Text,
+        }
     }
 
     /// Quality tier that makes the video.
     pub fn tier(&self) -> Tier {
-        self.fields.tier.unwrap_or_default()
+        match self {
+            Self::VideoReference(request) => request.tier(),
+            Self::TextToVideo(request) => request.tier(),
+        }
     }
 
-    pub(crate) fn fields(&self) -> &Fields {
-        &self.fields
+    /// Findings that are legal but look like mistakes.
+    pub fn warnings(&self) -> &[Finding] {
+        match self {
+            Self::VideoReference(request) => request.warnings(),
+            Self::TextToVideo(request) => request.warnings(),
+        }
     }
 
-    /// Holds the request against the rules of a route, which may be stricter than those it was built under.
-    ///
-    /// [`Client::create`](crate::Client::create) does the same before it sends anything; with [`Route::Auto`] it starts
-    /// on the older route, and checks again before it falls through.
+    /// The JSON body as it is sent. The tier chooses the path, and is no part of it.
+    pub fn to_body(&self) -> Value {
+        Value::Object(self.body())
+    }
+
+    /// Holds the request against the rules of a route, as [`VideoReference::check`] does. There is one route only for
+    /// [`TextToVideo`], whose rules it has passed already.
     ///
     /// # Errors
     ///
     /// [`ValidationError`] with every rule that the request breaks on that route.
-    ///
-    /// ```
-    /// use kling_omni::{FindingCode, Route, VideoReference};
-    ///
-    /// let request = VideoReference::builder().prompt("A slow river").build()?;
-    /// let error = request.check(Route::ReferenceToVideo).unwrap_err();
-    /// assert_eq!(error.findings()[0].code(), FindingCode::Missing);
-    /// # Ok::<(), kling_omni::ValidationError>(())
-    /// ```
     pub fn check(&self, route: Route) -> Result<(), ValidationError> {
-        match route.plan(self.tier(), false).first() {
+        match route.plan(self.mode(), self.tier(), false).first() {
             Some(first) => self.check_for(*first),
             None => Ok(()),
         }
     }
 
+    pub(crate) fn body(&self) -> Map<String, Value> {
+        match self {
+            Self::VideoReference(request) => request.body(),
+            Self::TextToVideo(request) => request.body(),
+        }
+    }
+
     /// Holds the request against the rules of one route of the service.
     pub(crate) fn check_for(&self, route: CreateRoute) -> Result<(), ValidationError> {
-        let findings = validate::against(&self.fields, route);
-        if findings.iter().any(Finding::is_error) {
-            return Err(ValidationError::new(findings));
+        match self {
+            Self::VideoReference(request) => request.check_for(route),
+            Self::TextToVideo(request) => request.check_for(route),
         }
-        Ok(())
     }
 }
 
-impl TryFrom<Fields> for VideoReference {
-    type Error = ValidationError;
-
-    fn try_from(fields: Fields) -> Result<Self, ValidationError> {
-        let findings = validate::at_build(&fields);
-        if findings.iter().any(Finding::is_error) {
-            return Err(ValidationError::new(findings));
-        }
-        Ok(Self {
-            fields,
-            warnings: findings,
-        })
-    }
-}
-
-impl From<VideoReference> for Fields {
+impl From<VideoReference> for Request {
     fn from(request: VideoReference) -> Self {
-        request.fields
+        Self::VideoReference(request)
+    }
+}
+
+impl From<TextToVideo> for Request {
+    fn from(request: TextToVideo) -> Self {
+        Self::TextToVideo(request)
     }
 }

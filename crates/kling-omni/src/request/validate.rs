@@ -1,19 +1,18 @@
+//! The rules of the API's document, looked up field by field in the body of a request.
+
 use kling_omni_api::Field;
+use serde_json::{Map, Value};
 use url::Url;
 
-use super::aspect_ratio::AspectRatio;
-use super::fields::{Fields, Value};
+use super::checked::Fields;
 use super::finding::{Finding, FindingCode, Given, Limit};
 use crate::redact::BareUrl;
 use crate::route::{CreateRoute, Route};
 
-/// How the prompt calls the reference video.
-const REFERENCE: &str = "@Video1";
-
 /// Holds a request against the route of its tier that it fits best, since the route is not chosen yet, and looks for
 /// likely mistakes. Errors come first.
-pub(super) fn at_build(fields: &Fields) -> Vec<Finding> {
-    let routes = Route::Auto.plan(fields.tier.unwrap_or_default(), false);
+pub(super) fn at_build<F: Fields>(fields: &F) -> Vec<Finding> {
+    let routes = Route::Auto.plan(F::MODE, fields.tier().unwrap_or_default(), false);
     let best = routes
         .iter()
         .map(|route| (*route, against(fields, *route)))
@@ -21,18 +20,31 @@ pub(super) fn at_build(fields: &Fields) -> Vec<Finding> {
     let Some((route, mut findings)) = best else {
         return Vec::new();
     };
-    findings.extend(likely_mistakes(fields, route));
+    findings.extend(fields.mistakes(route));
+    each_field(
+        route.limits(),
+        &fields.body(),
+        "",
+        &mut |rules, at, value| {
+            findings.extend(value.and_then(|value| unlikely_format(rules, at, value)));
+        },
+    );
     findings
 }
 
-/// Holds a request against every rule that the spec has for one route.
-pub(super) fn against(fields: &Fields, route: CreateRoute) -> Vec<Finding> {
-    let mut findings: Vec<_> = route
-        .limits()
-        .iter()
-        .flat_map(|rules| check(rules, fields.value(rules.name)))
-        .collect();
-    let tier = fields.tier.unwrap_or_default();
+/// Holds a request against every rule of one route.
+pub(super) fn against(fields: &impl Fields, route: CreateRoute) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    each_field(
+        route.limits(),
+        &fields.body(),
+        "",
+        &mut |rules, at, value| {
+            findings.extend(check(rules, at, value));
+        },
+    );
+    findings.extend(fields.breaches());
+    let tier = fields.tier().unwrap_or_default();
     if tier != route.tier() {
         findings.push(Finding::new(
             FindingCode::TierNotOnRoute,
@@ -45,29 +57,70 @@ pub(super) fn against(fields: &Fields, route: CreateRoute) -> Vec<Finding> {
     findings
 }
 
-fn check(rules: &Field, value: Option<Value<'_>>) -> Vec<Finding> {
+/// Visits everything that there are rules for, in lists and in objects, too: with its place, and its value if it is set.
+fn each_field(
+    rules: &[Field],
+    object: &Map<String, Value>,
+    within: &str,
+    visit: &mut impl FnMut(&Field, &str, Option<&Value>),
+) {
+    for rules in rules {
+        let at = match within {
+            "" => rules.name.to_owned(),
+            within => format!("{within}.{}", rules.name),
+        };
+        each_value(rules, &at, object.get(rules.name), visit);
+    }
+}
+
+fn each_value(
+    rules: &Field,
+    at: &str,
+    value: Option<&Value>,
+    visit: &mut impl FnMut(&Field, &str, Option<&Value>),
+) {
+    visit(rules, at, value);
+    match (value, rules.items) {
+        (Some(Value::Array(items)), Some(rules)) => {
+            for (index, item) in items.iter().enumerate() {
+                each_value(rules, &format!("{at}[{index}]"), Some(item), visit);
+            }
+        }
+        (Some(Value::Object(object)), _) => each_field(rules.fields, object, at, visit),
+        _ => {}
+    }
+}
+
+fn check(rules: &Field, at: &str, value: Option<&Value>) -> Vec<Finding> {
     match value {
         None if rules.required => vec![Finding::new(
             FindingCode::Missing,
-            rules.name,
+            at,
             None,
             Given::Nothing,
             "is required and not set".to_owned(),
         )],
-        None => Vec::new(),
-        Some(Value::Text(text)) => check_text(rules, text),
-        Some(Value::Number(number)) => check_number(rules, number).into_iter().collect(),
-        Some(Value::Choice(choice)) => check_choice(rules, choice).into_iter().collect(),
+        Some(Value::String(choice)) if !rules.values.is_empty() => {
+            check_choice(rules, at, choice).into_iter().collect()
+        }
+        Some(Value::String(text)) => check_text(rules, at, text),
+        Some(Value::Number(number)) => number
+            .as_f64()
+            .and_then(|number| check_number(rules, at, number))
+            .into_iter()
+            .collect(),
+        Some(Value::Array(items)) => check_count(rules, at, items.len()).into_iter().collect(),
+        _ => Vec::new(),
     }
 }
 
-fn check_text(rules: &Field, text: &str) -> Vec<Finding> {
+fn check_text(rules: &Field, at: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     let characters = text.chars().count();
     if let Some(least) = rules.min_length.filter(|least| characters < *least) {
         findings.push(Finding::new(
             FindingCode::TooShort,
-            rules.name,
+            at,
             Some(Limit::AtLeast(least as f64)),
             Given::Characters(characters),
             format!("has {characters} characters, at least {least} are needed"),
@@ -76,7 +129,7 @@ fn check_text(rules: &Field, text: &str) -> Vec<Finding> {
     if let Some(most) = rules.max_length.filter(|most| characters > *most) {
         findings.push(Finding::new(
             FindingCode::TooLong,
-            rules.name,
+            at,
             Some(Limit::AtMost(most as f64)),
             Given::Characters(characters),
             format!("has {characters} characters, at most {most} are allowed"),
@@ -85,14 +138,14 @@ fn check_text(rules: &Field, text: &str) -> Vec<Finding> {
     if rules.format == Some("uri")
         && let Some(why) = url_problem(text)
     {
-        let need = if rules.media.is_some() {
-            "the service fetches the file itself"
-        } else {
+        let need = if rules.name == "webhook_url" {
             "the service has to reach it"
+        } else {
+            "the service fetches the file itself"
         };
         findings.push(Finding::new(
             FindingCode::NotAbsoluteUrl,
-            rules.name,
+            at,
             None,
             Given::Url(BareUrl(text).to_string()),
             format!("{why}: {}; {need}", BareUrl(text)),
@@ -120,41 +173,46 @@ fn url_problem(text: &str) -> Option<&'static str> {
     }
 }
 
-fn check_number(rules: &Field, number: f64) -> Option<Finding> {
-    let given = Given::Number(number.to_string());
-    let (code, limit, message) = if !number.is_finite() {
-        let message = format!("is {number}, which is no number that can be sent");
-        (FindingCode::NotFinite, None, message)
-    } else if let Some(least) = rules.minimum.filter(|least| number < *least) {
+fn check_number(rules: &Field, at: &str, number: f64) -> Option<Finding> {
+    let (code, limit, message) = if let Some(least) = rules.minimum.filter(|least| number < *least)
+    {
         let message = format!("is {number}, at least {least} is needed");
-        (
-            FindingCode::BelowMinimum,
-            Some(Limit::AtLeast(least)),
-            message,
-        )
+        (FindingCode::BelowMinimum, Limit::AtLeast(least), message)
     } else if let Some(most) = rules.maximum.filter(|most| number > *most) {
         let message = format!("is {number}, at most {most} is allowed");
-        (
-            FindingCode::AboveMaximum,
-            Some(Limit::AtMost(most)),
-            message,
-        )
+        (FindingCode::AboveMaximum, Limit::AtMost(most), message)
     } else {
         return None;
     };
-    Some(Finding::new(code, rules.name, limit, given, message))
+    let given = Given::Number(number.to_string());
+    Some(Finding::new(code, at, Some(limit), given, message))
 }
 
-fn check_choice(rules: &Field, choice: String) -> Option<Finding> {
-    if rules.values.is_empty() || rules.values.contains(&choice.as_str()) {
+fn check_count(rules: &Field, at: &str, items: usize) -> Option<Finding> {
+    let (code, limit, message) = if let Some(least) = rules.min_items.filter(|least| items < *least)
+    {
+        let message = format!("has {items} items, at least {least} are needed");
+        (FindingCode::TooFew, Limit::AtLeast(least as f64), message)
+    } else if let Some(most) = rules.max_items.filter(|most| items > *most) {
+        let message = format!("has {items} items, at most {most} are allowed");
+        (FindingCode::TooMany, Limit::AtMost(most as f64), message)
+    } else {
+        return None;
+    };
+    let given = Given::Items(items);
+    Some(Finding::new(code, at, Some(limit), given, message))
+}
+
+fn check_choice(rules: &Field, at: &str, choice: &str) -> Option<Finding> {
+    if rules.values.contains(&choice) {
         return None;
     }
     let allowed = allowed(rules.values);
     Some(Finding::new(
         FindingCode::NotAllowed,
-        rules.name,
+        at,
         Some(Limit::OneOf(rules.values.to_vec())),
-        Given::Value(choice.clone()),
+        Given::Value(choice.to_owned()),
         format!("is {choice}, allowed are {allowed}"),
     ))
 }
@@ -170,127 +228,9 @@ fn allowed(values: &[&str]) -> String {
     }
 }
 
-fn likely_mistakes(fields: &Fields, route: CreateRoute) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    prompt_mistakes(fields, &mut findings);
-    findings.extend(
-        route
-            .limits()
-            .iter()
-            .filter_map(|rules| unlikely_format(rules, fields.value(rules.name)?)),
-    );
-    if route == CreateRoute::VideoReferencePro {
-        findings.extend(refused_by_successor(fields));
-    }
-    if fields.aspect_ratio == Some(AspectRatio::Auto)
-        && fields.video_url.is_none()
-        && fields.image_url.is_none()
-    {
-        findings.push(Finding::new(
-            FindingCode::NothingToFollow,
-            "aspect_ratio",
-            None,
-            Given::Value(AspectRatio::Auto.to_string()),
-            "is auto, and there is neither a reference video nor a start frame to follow"
-                .to_owned(),
-        ));
-    }
-    findings
-}
-
-/// What the older route takes and its successor does not.
-fn refused_by_successor(fields: &Fields) -> impl Iterator<Item = Finding> {
-    let here = against(fields, CreateRoute::VideoReferencePro);
-    against(fields, CreateRoute::ReferenceToVideoPro)
-        .into_iter()
-        .filter(move |finding| !here.iter().any(|known| known.field() == finding.field()))
-        .map(|finding| {
-            Finding::new(
-                FindingCode::SuccessorRefuses,
-                finding.field(),
-                finding.limit().cloned(),
-                finding.given().clone(),
-                format!(
-                    "would be refused by the older route's successor: {}",
-                    finding.message()
-                ),
-            )
-        })
-}
-
-fn prompt_mistakes(fields: &Fields, findings: &mut Vec<Finding>) {
-    let mut warn = |code, given, message: String| {
-        findings.push(Finding::new(code, "prompt", None, given, message));
-    };
-    let prompt = fields.prompt.as_deref().unwrap_or_default();
-    if prompt.trim().is_empty() {
-        warn(
-            FindingCode::NoPrompt,
-            Given::Nothing,
-            "is empty; the service is left to guess what the video shows".to_owned(),
-        );
-        return;
-    }
-    let mentions = mentions(prompt);
-    if fields.video_url.is_some() && !mentions.contains(&REFERENCE) {
-        warn(
-            FindingCode::ReferenceNotMentioned,
-            Given::Characters(prompt.chars().count()),
-            format!("never mentions the reference video as {REFERENCE}"),
-        );
-    }
-    let mut unknown: Vec<_> = mentions
-        .into_iter()
-        .filter(|mention| *mention != REFERENCE || fields.video_url.is_none())
-        .collect();
-    unknown.sort_unstable();
-    unknown.dedup();
-    for mention in unknown {
-        let message = if mention == REFERENCE {
-            format!("mentions {REFERENCE}, and there is no reference video")
-        } else {
-            format!("mentions {mention}; there is one reference video at most, {REFERENCE}")
-        };
-        warn(
-            FindingCode::UnknownReference,
-            Given::Value(mention.to_owned()),
-            message,
-        );
-    }
-}
-
-/// Everything in the prompt that looks like a mention of a reference video, whatever its case. A mention is a word of its
-/// own: `me@video.example` and `@Videography` are none.
-fn mentions(prompt: &str) -> Vec<&str> {
-    const WORD: &str = "@video";
-    let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    let mut before = None;
-    prompt
-        .char_indices()
-        .filter_map(|(at, c)| {
-            let alone = !before.replace(c).is_some_and(is_part);
-            let rest = &prompt[at..];
-            let word = rest.get(..WORD.len())?;
-            if c != '@' || !alone || !word.eq_ignore_ascii_case(WORD) {
-                return None;
-            }
-            let end = rest[1..]
-                .find(|c| !is_part(c))
-                .map_or(rest.len(), |end| end + 1);
-            let number = &rest[WORD.len()..end];
-            number
-                .chars()
-                .all(|c| c.is_ascii_digit())
-                .then(|| &rest[..end.min(WORD.len() + 9)])
-        })
-        .collect()
-}
-
-fn unlikely_format(rules: &Field, value: Value<'_>) -> Option<Finding> {
-    let (media, Value::Text(text)) = (rules.media?, value) else {
-        return None;
-    };
-    let url = Url::parse(text).ok()?;
+fn unlikely_format(rules: &Field, at: &str, value: &Value) -> Option<Finding> {
+    let media = rules.media?;
+    let url = Url::parse(value.as_str()?).ok()?;
     let (_, extension) = url.path_segments()?.next_back()?.rsplit_once('.')?;
     let extension = extension.to_ascii_lowercase();
     // A version number or an id may follow a dot, too: only what looks like a file extension is judged.
@@ -302,7 +242,7 @@ fn unlikely_format(rules: &Field, value: Value<'_>) -> Option<Finding> {
     let allowed = media.formats.join(", ");
     Some(Finding::new(
         FindingCode::UnlikelyFormat,
-        rules.name,
+        at,
         Some(Limit::OneOf(media.formats.to_vec())),
         Given::Value(extension.clone()),
         format!("ends in .{extension}, the service takes {allowed}"),

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use crate::codegen::finding::Findings;
+use crate::codegen::limits::asked;
 use crate::codegen::load::{Spec, schema_name};
 use crate::codegen::prepare::generated_schemas;
 use crate::tree::{Node, join};
@@ -24,7 +25,7 @@ const TYPES: [(&str, &[&str], &[&str]); 6] = [
     ("integer", &["minimum", "maximum"], &["int32", "int64"]),
     ("number", &["minimum", "maximum"], &["float", "double"]),
     ("boolean", &[], &[]),
-    ("array", &["items"], &[]),
+    ("array", &["items", "minItems", "maxItems"], &[]),
     (
         "object",
         &["properties", "required", "additionalProperties"],
@@ -34,9 +35,14 @@ const TYPES: [(&str, &[&str], &[&str]); 6] = [
 
 const COMPOSITIONS: [&str; 5] = ["allOf", "anyOf", "discriminator", "not", "oneOf"];
 
+/// What only requests may have: the generated limits state it, and there are none for responses.
+const LIMITED: [&str; 2] = ["minItems", "maxItems"];
+
 /// Checks every schema that code is generated from. Those of error responses are not among them.
 pub fn check(spec: &Spec, findings: &mut Findings) {
     let generated = generated_schemas(spec);
+    // A body that cannot be followed is reported where references are.
+    let asked = asked(spec).unwrap_or_default();
     for (name, schema) in spec.schemas() {
         if generated.contains(name) {
             let pointer = join("/components/schemas", name);
@@ -44,6 +50,9 @@ pub fn check(spec: &Spec, findings: &mut Findings) {
                 super::enums::check(&pointer, schema, findings);
             }
             one(&pointer, schema, true, findings);
+            if !asked.contains(name) {
+                unlimited(&pointer, schema, findings);
+            }
         }
     }
     for operation in spec.operations() {
@@ -108,6 +117,17 @@ fn one(pointer: &str, schema: &Node, named: bool, findings: &mut Findings) {
     }
 }
 
+/// Reports the limits of lists in a schema that no request leads to.
+fn unlimited(pointer: &str, schema: &Node, findings: &mut Findings) {
+    schema.walk(pointer, &mut |pointer, node| {
+        if node.text("type") == Some("array") {
+            for key in LIMITED.iter().filter(|key| node.get(key).is_some()) {
+                findings.add_unsupported_keyword(&join(pointer, key), key);
+            }
+        }
+    });
+}
+
 fn object(pointer: &str, schema: &Node, findings: &mut Findings) {
     if !matches!(
         schema.get("additionalProperties"),
@@ -144,14 +164,18 @@ fn object(pointer: &str, schema: &Node, findings: &mut Findings) {
 }
 
 fn bounds(pointer: &str, schema: &Node, findings: &mut Findings) {
-    for (least, most) in [("minLength", "maxLength"), ("minimum", "maximum")] {
+    for (least, most) in [
+        ("minLength", "maxLength"),
+        ("minItems", "maxItems"),
+        ("minimum", "maximum"),
+    ] {
         for key in [least, most] {
             let Some(bound) = schema.get(key) else {
                 continue;
             };
-            let fit = match key.ends_with("Length") {
-                true => bound.as_u64().is_some(),
-                false => bound.as_f64().is_some(),
+            let fit = match key.ends_with("imum") {
+                true => bound.as_f64().is_some(),
+                false => bound.as_u64().is_some(),
             };
             if !fit {
                 findings.add_bound(&join(pointer, key), format!("`{key}` is no such number"));

@@ -2,8 +2,23 @@
 
 //! Every bound, default and media rule of the spec, by request schema and by operation.
 
+use crate::Field;
+
 pub mod video_reference_request;
 pub mod reference_to_video_request;
+pub mod video_request;
+pub mod element;
 pub mod list_reference_to_video_tasks;
 pub mod get_reference_to_video_task;
 pub mod get_video_task;
+
+/// The request schemas and the operations with parameters, by their names in the spec.
+pub const ALL: &[(&str, &[Field])] = &[
+    ("VideoReferenceRequest", video_reference_request::FIELDS),
+    ("ReferenceToVideoRequest", reference_to_video_request::FIELDS),
+    ("VideoRequest", video_request::FIELDS),
+    ("Element", element::FIELDS),
+    ("listReferenceToVideoTasks", list_reference_to_video_tasks::FIELDS),
+    ("getReferenceToVideoTask", get_reference_to_video_task::FIELDS),
+    ("getVideoTask", get_video_task::FIELDS),
+];

@@ -14,6 +14,9 @@ mod create_reference_to_video_pro;
 mod create_reference_to_video_std;
 mod list_reference_to_video_tasks;
 mod get_reference_to_video_task;
+mod create_video_pro;
+mod create_video_std;
+mod list_video_tasks;
 mod get_video_task;
 
 pub use create_video_reference::CreateVideoReference;
@@ -21,4 +24,7 @@ pub use create_reference_to_video_pro::CreateReferenceToVideoPro;
 pub use create_reference_to_video_std::CreateReferenceToVideoStd;
 pub use list_reference_to_video_tasks::ListReferenceToVideoTasks;
 pub use get_reference_to_video_task::GetReferenceToVideoTask;
+pub use create_video_pro::CreateVideoPro;
+pub use create_video_std::CreateVideoStd;
+pub use list_video_tasks::ListVideoTasks;
 pub use get_video_task::GetVideoTask;

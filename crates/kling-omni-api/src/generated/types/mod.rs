@@ -2,28 +2,34 @@
 
 //! The request and response bodies.
 
+mod element;
 mod reference_to_video_request;
 mod task_detail;
 mod task_list_response;
 mod task_response;
 mod task_summary;
 mod video_reference_request;
+mod video_request;
 
+pub use element::Element;
 pub use reference_to_video_request::ReferenceToVideoRequest;
 pub use task_detail::TaskDetail;
 pub use task_list_response::TaskListResponse;
 pub use task_response::TaskResponse;
 pub use task_summary::TaskSummary;
 pub use video_reference_request::VideoReferenceRequest;
+pub use video_request::VideoRequest;
 
 /// Builders of the types.
 pub mod builder {
+    pub use super::element::builder::Element;
     pub use super::reference_to_video_request::builder::ReferenceToVideoRequest;
     pub use super::task_detail::builder::TaskDetail;
     pub use super::task_list_response::builder::TaskListResponse;
     pub use super::task_response::builder::TaskResponse;
     pub use super::task_summary::builder::TaskSummary;
     pub use super::video_reference_request::builder::VideoReferenceRequest;
+    pub use super::video_request::builder::VideoRequest;
 }
 
 /// Error types.

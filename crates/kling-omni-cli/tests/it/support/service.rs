@@ -60,10 +60,10 @@ impl Service {
             .env("KLING_OMNI_BASE_URL", self.sandbox.base_url())
     }
 
-    /// Creates a task and answers its id.
+    /// Creates a task that the older route takes, and answers its id.
     pub fn task(&self, prompt: &str) -> String {
         let ended = self
-            .program("generate --no-wait --prompt")
+            .program("generate --no-wait --mode reference --prompt")
             .arg(prompt)
             .run()
             .expect(0);

@@ -1,19 +1,36 @@
-use serde_json::Value;
+use serde::Deserialize;
 
-use super::aspect_ratio::AspectRatio;
-use super::finding::{Finding, ValidationError};
-use super::{Fields, VideoReference, validate};
-use crate::route::Tier;
+use super::VideoReferenceFields;
+use crate::request::aspect_ratio::AspectRatio;
 
 /// Collects what a video should be. Nothing is sent, and nothing is refused before [`build`](Self::build).
 ///
 /// The limits come from the API's document, as constants that each method names: those of the older route, which are
 /// the wider ones. [`raw::limits`](crate::raw::limits) has them all. They are checked at `build`, all of them together.
-#[derive(Clone, Debug, Default)]
+///
+/// ```
+/// use kling_omni::{FindingCode, VideoReference};
+///
+/// let findings = VideoReference::builder().prompt("A quiet lake").duration(2).findings();
+/// assert_eq!(findings[0].code(), FindingCode::NotAllowed);
+/// assert_eq!(findings[0].field(), "duration");
+/// ```
+///
+/// It can be read from the same JSON as a [`VideoReference`](crate::VideoReference), for a request in a file that is still to be changed:
+///
+/// ```
+/// use kling_omni::VideoReferenceBuilder;
+///
+/// let builder: VideoReferenceBuilder = serde_json::from_str(r#"{"prompt": "A quiet lake", "duration": "2"}"#)?;
+/// assert_eq!(builder.duration(8).build()?.duration(), Some(8));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(from = "VideoReferenceFields")]
 #[must_use = "a builder does nothing until `build`"]
 pub struct VideoReferenceBuilder {
-    fields: Fields,
-    deny_warnings: bool,
+    pub(super) fields: VideoReferenceFields,
+    pub(super) deny_warnings: bool,
 }
 
 impl VideoReferenceBuilder {
@@ -80,55 +97,5 @@ impl VideoReferenceBuilder {
     pub fn webhook_url(mut self, url: impl Into<String>) -> Self {
         self.fields.webhook_url = Some(url.into());
         self
-    }
-
-    /// Quality tier that makes the video.
-    pub fn tier(mut self, tier: Tier) -> Self {
-        self.fields.tier = Some(tier);
-        self
-    }
-
-    /// Treats warnings as errors: `build` refuses what merely looks like a mistake, too.
-    pub fn deny_warnings(mut self, deny: bool) -> Self {
-        self.deny_warnings = deny;
-        self
-    }
-
-    /// Every finding about the request as it stands, errors first.
-    ///
-    /// ```
-    /// use kling_omni::{FindingCode, VideoReference};
-    ///
-    /// let findings = VideoReference::builder().prompt("A quiet lake").duration(2).findings();
-    /// assert_eq!(findings[0].code(), FindingCode::NotAllowed);
-    /// assert_eq!(findings[0].field(), "duration");
-    /// ```
-    pub fn findings(&self) -> Vec<Finding> {
-        validate::at_build(&self.fields)
-    }
-
-    /// Checks everything and makes the request.
-    ///
-    /// # Errors
-    ///
-    /// [`ValidationError`] with **every** rule that the request breaks. Rules that only one route has are checked when
-    /// the route is known, by [`Client::create`](crate::Client::create), still before anything is paid for.
-    pub fn build(self) -> Result<VideoReference, ValidationError> {
-        let findings = self.findings();
-        if self.deny_warnings && !findings.is_empty() {
-            return Err(ValidationError::new(findings));
-        }
-        VideoReference::try_from(self.fields)
-    }
-
-    /// The request as the JSON body of the API, checked by nobody: for
-    /// [`Client::create_unchecked`](crate::Client::create_unchecked), on the day the service's rules move before ours.
-    pub fn to_unchecked_body(&self) -> Value {
-        let fields = Fields {
-            tier: None,
-            ..self.fields.clone()
-        };
-        // Strings, numbers and enums of our own: nothing in it can fail to serialise. JSON has no NaN, and null for it.
-        serde_json::to_value(fields).unwrap_or_default()
     }
 }

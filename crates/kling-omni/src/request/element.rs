@@ -1,0 +1,79 @@
+use kling_omni_api::limits::element::FIELDS;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::object::{list_or_null, object};
+use super::schema;
+
+/// A character or an object that looks the same throughout a video, shown by images of it.
+///
+/// The prompt calls the elements `@Element1`, `@Element2` and so on. `Debug` leaves the queries out of URLs.
+///
+/// ```
+/// use kling_omni::Element;
+///
+/// let puppet = Element::new()
+///     .frontal_image("https://example.com/puppet.png")
+///     .reference_image("https://example.com/puppet-left.png")
+///     .reference_image("https://example.com/puppet-right.png");
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+#[schemars(
+    description = "A character or an object that looks the same throughout the video.",
+    transform = schema::add_element_limits
+)]
+pub struct Element {
+    /// Public http(s) URLs of images of it. Several angles make it more consistent.
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "list_or_null"
+    )]
+    reference_image_urls: Vec<String>,
+    /// Public http(s) URL of the main image of it, best one that shows face or front clearly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    frontal_image_url: Option<String>,
+}
+
+impl Element {
+    /// An element without images.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Public http(s) URL of the main image of it, best one that shows face or front clearly.
+    ///
+    /// Limits: [`FRONTAL_IMAGE_URL`](crate::raw::limits::element::FRONTAL_IMAGE_URL).
+    #[must_use]
+    pub fn frontal_image(mut self, url: impl Into<String>) -> Self {
+        self.frontal_image_url = Some(url.into());
+        self
+    }
+
+    /// Adds the public http(s) URL of another image of it. Several angles make it more consistent.
+    ///
+    /// Limits: [`REFERENCE_IMAGE_URLS`](crate::raw::limits::element::REFERENCE_IMAGE_URLS).
+    #[must_use]
+    pub fn reference_image(mut self, url: impl Into<String>) -> Self {
+        self.reference_image_urls.push(url.into());
+        self
+    }
+
+    /// URL of the main image.
+    pub fn frontal_image_url(&self) -> Option<&str> {
+        self.frontal_image_url.as_deref()
+    }
+
+    /// URLs of the other images.
+    pub fn reference_image_urls(&self) -> &[String] {
+        &self.reference_image_urls
+    }
+
+    /// Whether there is no image that would show it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.frontal_image_url.is_none() && self.reference_image_urls.is_empty()
+    }
+}
+
+object!(Element, "Element", FIELDS);

@@ -1,0 +1,110 @@
+//! How the parts of a request are read.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serializer};
+
+/// Lets a type with `#[serde(remote = "Self")]` be written as derived, be read from an object alone, and be shown without
+/// what is secret in its URLs.
+macro_rules! object {
+    ($type:ty, $name:literal, $rules:expr) => {
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                $crate::request::checked::debug($name, self, $rules, f)
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                Self::serialize(self, serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::request::object::read(deserializer)
+            }
+        }
+
+        impl $crate::request::object::FromObject for $type {
+            fn derived<'de, D: serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Self, D::Error> {
+                Self::deserialize(deserializer)
+            }
+        }
+    };
+}
+pub(super) use object;
+
+/// Has the derived code at hand, which would fill fields from a list by their position, too.
+pub(super) trait FromObject: Sized {
+    fn derived<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
+}
+
+/// Reads an object, and nothing else.
+pub(super) fn read<'de, T: FromObject, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    struct Object<T>(PhantomData<T>);
+
+    impl<'de, T: FromObject> Visitor<'de> for Object<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object with named fields")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::derived(MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_map(Object(PhantomData))
+}
+
+/// Null is read as "not set" everywhere.
+pub(super) fn list_or_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+pub(super) fn seconds_as_text<S: Serializer>(
+    seconds: &Option<u32>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match seconds {
+        Some(seconds) => serializer.collect_str(seconds),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// The wire has a string; people write numbers, and there is just one thing that they can mean.
+pub(super) fn seconds_from_text_or_number<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u32>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Number(u32),
+        Text(String),
+    }
+    match Option::<Given>::deserialize(deserializer) {
+        Ok(None) => Ok(None),
+        Ok(Some(Given::Number(seconds))) => Ok(Some(seconds)),
+        // `+8` and `08` are numbers, and no duration that the service knows.
+        Ok(Some(Given::Text(text))) => match text.parse::<u32>() {
+            Ok(seconds) if seconds.to_string() == text => Ok(Some(seconds)),
+            _ => Err(de::Error::custom(
+                "duration is not a whole number of seconds",
+            )),
+        },
+        Err(_) => Err(de::Error::custom(
+            "duration is not a whole number of seconds",
+        )),
+    }
+}

@@ -1,0 +1,110 @@
+mod builder;
+mod fields;
+mod mistakes;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use builder::TextToVideoBuilder;
+use fields::TextToVideoFields;
+
+use super::aspect_ratio::AspectRatio;
+use super::checked::Checked;
+use super::element::Element;
+use super::shot_type::ShotType;
+use super::typed::request;
+
+/// A video to make from text, or from text and images: a request that has passed validation.
+///
+/// A prompt makes the whole video, or each shot has a prompt of its own. A start frame, with or without an end frame, makes
+/// it image to video. Elements and reference images keep characters, objects and style to what they show. For a reference
+/// video there is [`VideoReference`](crate::VideoReference).
+///
+/// Made by [`TextToVideo::builder`], or read from JSON with the field names of the API
+/// (`{"prompt": …, "image_url": …, "duration": "8"}`), which validates as well. What was not set is not sent, so the
+/// service's own defaults apply.
+///
+/// ```
+/// use kling_omni::{Element, TextToVideo};
+///
+/// let request = TextToVideo::builder()
+///     .shot("@Element1 wakes up in a paper bed")
+///     .shot("@Element1 climbs a moonlit staircase")
+///     .element(Element::new().frontal_image("https://example.com/puppet.png"))
+///     .generate_audio(true)
+///     .duration(10)
+///     .build()?;
+/// assert!(request.warnings().is_empty());
+/// assert_eq!(request.shots().len(), 2);
+/// # Ok::<(), kling_omni::ValidationError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "TextToVideoFields", into = "TextToVideoFields")]
+#[schemars(description = "A video to make from text, or from text and images.")]
+pub struct TextToVideo {
+    checked: Checked<TextToVideoFields>,
+}
+
+impl TextToVideo {
+    /// What the video shows.
+    pub fn prompt(&self) -> Option<&str> {
+        self.checked.fields.prompt.as_deref()
+    }
+
+    /// What each shot shows, in order; empty for a video of one shot.
+    pub fn shots(&self) -> &[String] {
+        &self.checked.fields.multi_prompt
+    }
+
+    /// How the shots are made into a video.
+    pub fn shot_type(&self) -> Option<ShotType> {
+        self.checked.fields.shot_type
+    }
+
+    /// URL of the image that the video starts with.
+    pub fn start_frame(&self) -> Option<&str> {
+        self.checked.fields.image_url.as_deref()
+    }
+
+    /// URL of the first frame, under the name that goes with an end frame.
+    pub fn first_frame(&self) -> Option<&str> {
+        self.checked.fields.start_image_url.as_deref()
+    }
+
+    /// URL of the image that the video ends with.
+    pub fn end_frame(&self) -> Option<&str> {
+        self.checked.fields.end_image_url.as_deref()
+    }
+
+    /// URLs of the images that guide style and looks, `@Image1` and so on in the prompt.
+    pub fn reference_images(&self) -> &[String] {
+        &self.checked.fields.image_urls
+    }
+
+    /// Characters and objects, `@Element1` and so on in the prompt.
+    pub fn elements(&self) -> &[Element] {
+        &self.checked.fields.elements
+    }
+
+    /// Whether the video gets a sound track.
+    pub fn generate_audio(&self) -> Option<bool> {
+        self.checked.fields.generate_audio
+    }
+
+    /// Length of the video to make, in seconds.
+    pub fn duration(&self) -> Option<u32> {
+        self.checked.fields.duration
+    }
+
+    /// Shape of the video to make.
+    pub fn aspect_ratio(&self) -> Option<AspectRatio> {
+        self.checked.fields.aspect_ratio
+    }
+
+    /// URL that is told about every change of status.
+    pub fn webhook_url(&self) -> Option<&str> {
+        self.checked.fields.webhook_url.as_deref()
+    }
+}
+
+request!(TextToVideo, TextToVideoBuilder, TextToVideoFields);

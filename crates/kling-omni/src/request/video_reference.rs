@@ -1,0 +1,110 @@
+mod builder;
+mod fields;
+mod mistakes;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use builder::VideoReferenceBuilder;
+use fields::VideoReferenceFields;
+
+use super::aspect_ratio::AspectRatio;
+use super::checked::Checked;
+use super::finding::ValidationError;
+use super::typed::request;
+use crate::route::{Mode, Route};
+
+/// A video to make from a prompt, a reference video and a start frame: a request that has passed validation.
+///
+/// Made by [`VideoReference::builder`], or read from JSON with the field names of the API
+/// (`{"prompt": …, "video_url": …, "duration": "8"}`), which validates as well. What was not set is not sent, so the
+/// service's own defaults apply.
+///
+/// ```
+/// use kling_omni::{AspectRatio, VideoReference};
+///
+/// let request = VideoReference::builder()
+///     .prompt("The dancer of @Video1 as a paper puppet on a moonlit stage")
+///     .reference_video("https://example.com/dance.mp4")
+///     .start_frame("https://example.com/stage.png")
+///     .duration(8)
+///     .aspect_ratio(AspectRatio::Widescreen)
+///     .build()?;
+/// assert!(request.warnings().is_empty());
+/// assert_eq!(request.duration(), Some(8));
+/// # Ok::<(), kling_omni::ValidationError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "VideoReferenceFields", into = "VideoReferenceFields")]
+#[schemars(description = "A video to make from a prompt, a reference video and a start frame.")]
+pub struct VideoReference {
+    checked: Checked<VideoReferenceFields>,
+}
+
+impl VideoReference {
+    /// What the video shows.
+    pub fn prompt(&self) -> Option<&str> {
+        self.checked.fields.prompt.as_deref()
+    }
+
+    /// URL of the reference video, `@Video1` in the prompt.
+    pub fn reference_video(&self) -> Option<&str> {
+        self.checked.fields.video_url.as_deref()
+    }
+
+    /// URL of the image that the video starts with.
+    pub fn start_frame(&self) -> Option<&str> {
+        self.checked.fields.image_url.as_deref()
+    }
+
+    /// Length of the video to make, in seconds.
+    pub fn duration(&self) -> Option<u32> {
+        self.checked.fields.duration
+    }
+
+    /// Shape of the video to make.
+    pub fn aspect_ratio(&self) -> Option<AspectRatio> {
+        self.checked.fields.aspect_ratio
+    }
+
+    /// How closely the prompt is followed.
+    pub fn cfg_scale(&self) -> Option<f64> {
+        self.checked.fields.cfg_scale
+    }
+
+    /// What is kept out of the video.
+    pub fn negative_prompt(&self) -> Option<&str> {
+        self.checked.fields.negative_prompt.as_deref()
+    }
+
+    /// URL that is told about every change of status.
+    pub fn webhook_url(&self) -> Option<&str> {
+        self.checked.fields.webhook_url.as_deref()
+    }
+
+    /// Holds the request against the rules of a route, which may be stricter than those it was built under.
+    ///
+    /// [`Client::create`](crate::Client::create) does the same before it sends anything; with [`Route::Auto`] it starts
+    /// on the older route, and checks again before it falls through.
+    ///
+    /// # Errors
+    ///
+    /// [`ValidationError`] with every rule that the request breaks on that route.
+    ///
+    /// ```
+    /// use kling_omni::{FindingCode, Route, VideoReference};
+    ///
+    /// let request = VideoReference::builder().prompt("A slow river").build()?;
+    /// let error = request.check(Route::ReferenceToVideo).unwrap_err();
+    /// assert_eq!(error.findings()[0].code(), FindingCode::Missing);
+    /// # Ok::<(), kling_omni::ValidationError>(())
+    /// ```
+    pub fn check(&self, route: Route) -> Result<(), ValidationError> {
+        match route.plan(Mode::Reference, self.tier(), false).first() {
+            Some(first) => self.check_for(*first),
+            None => Ok(()),
+        }
+    }
+}
+
+request!(VideoReference, VideoReferenceBuilder, VideoReferenceFields);
