@@ -5,6 +5,7 @@ pub mod render;
 use std::fs;
 use std::path::Path;
 
+use anyhow::anyhow;
 use sha2::{Digest as _, Sha256};
 
 use crate::codegen::{self, GENERATED, Mode, SPEC};
@@ -47,10 +48,9 @@ pub fn run(root: &Path, program: &Path) -> Vec<Checked> {
     add(HASH, hash(root));
     let is_stale = !stale.is_empty();
     add(CODE, stale);
-    let (differing, failed, orphans) = held_by_tests(root, is_stale);
-    add(SNAPSHOTS, differing);
-    add(ORPHANS, orphans);
-    add(TESTS, failed);
+    for Checked { check, findings } in held_by_tests(root, is_stale) {
+        add(check, findings);
+    }
     add(SURFACE, public_surface(root, program));
     add(DOCS, docs(root));
     all
@@ -132,42 +132,43 @@ pub(crate) fn hash(root: &Path) -> Vec<Finding> {
     }]
 }
 
-/// What only the tests can tell. Where they were built from stale code, that may be all that is wrong.
-fn held_by_tests(root: &Path, is_stale: bool) -> (Vec<Finding>, Vec<Finding>, Vec<Finding>) {
+/// What only the tests can tell. Where they were built from stale code, that may be all that is wrong with those that
+/// fail. What a run that ended early cannot tell is left out.
+fn held_by_tests(root: &Path, is_stale: bool) -> Vec<Checked> {
+    let tests = |findings| Checked {
+        check: TESTS,
+        findings,
+    };
     let outcome = match snapshots::run(root, Mode::Check) {
         Ok(outcome) => outcome,
-        Err(error) => return (Vec::new(), impossible(TESTS, "tests", &error), Vec::new()),
+        Err(error) => return vec![tests(impossible(TESTS, "tests", &error))],
     };
-    let stale = |check, message: &str, paths: Vec<String>| -> Vec<Finding> {
+    if let Some(said) = outcome.unbuilt {
+        let error = anyhow!("cannot be built\n{}", said.trim());
+        return vec![tests(impossible(TESTS, "tests", &error))];
+    }
+    let stale = |check, message: &str, paths: Vec<String>| {
         let finding = |place| Finding {
             check,
             place,
             message: message.to_owned(),
             fix: Some(ACCEPT),
         };
-        paths.into_iter().map(finding).collect()
+        let findings = paths.into_iter().map(finding).collect();
+        Checked { check, findings }
     };
-    let mut failed: Vec<_> = outcome
-        .failures
-        .into_iter()
-        .map(|failure| Finding {
-            check: TESTS,
-            place: failure.test,
-            fix: (is_stale || failure.message.contains(ACCEPT)).then_some(ACCEPT),
-            message: failure.message,
-        })
-        .collect();
-    failed.extend(outcome.unbuilt.map(|said| Finding {
+    let differing = stale(SNAPSHOTS, "is not what the tests make", outcome.differing);
+    let orphans = stale(ORPHANS, "no test asks for it", outcome.orphans);
+    if outcome.failures.is_empty() {
+        return vec![differing, orphans, tests(Vec::new())];
+    }
+    let failed = outcome.failures.into_iter().map(|failure| Finding {
         check: TESTS,
-        place: "tests".to_owned(),
-        message: format!("cannot be built\n{}", said.trim()),
-        fix: None,
-    }));
-    (
-        stale(SNAPSHOTS, "is not what the tests make", outcome.differing),
-        failed,
-        stale(ORPHANS, "no test asks for it", outcome.orphans),
-    )
+        place: failure.test,
+        fix: (is_stale || failure.message.contains(ACCEPT)).then_some(ACCEPT),
+        message: failure.message,
+    });
+    vec![differing, tests(failed.collect())]
 }
 
 fn public_surface(root: &Path, program: &Path) -> Vec<Finding> {

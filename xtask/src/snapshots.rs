@@ -62,12 +62,14 @@ pub fn run(root: &Path, mode: Mode) -> Result<Outcome> {
         .env("RUST_BACKTRACE", "0")
         .env("CARGO_TERM_COLOR", "never");
     match mode {
-        Mode::Write => cargo.env("INSTA_UPDATE", "always"),
+        Mode::Write => cargo
+            .env("INSTA_UPDATE", "always")
+            .env_remove("INSTA_FORCE_PASS")
+            .env_remove("INSTA_PENDING_DIR"),
         // What differs goes into a folder of its own, and no test ends at it.
         Mode::Check => cargo
             .env("INSTA_UPDATE", "new")
             .env("INSTA_FORCE_PASS", "1")
-            .env("INSTA_WORKSPACE_ROOT", root)
             .env("INSTA_PENDING_DIR", &pending),
     };
     let output = cargo.output().context("cannot start cargo")?;
