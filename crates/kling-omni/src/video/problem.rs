@@ -129,12 +129,11 @@ pub(super) fn lost(video: &Video, url: &Url, refusal: &Error, besides: &str) -> 
         }
         _ => format!("it is lost at the service's side; {support}"),
     };
-    let status = refusal.status();
     Error::new(
         ErrorKind::Expired,
         format!("{}, {besides}", refusal.summary()),
     )
-    .with_status(status.and_then(|status| StatusCode::from_u16(status).ok()))
+    .with_status_of(refusal)
     .with_task(id)
     .with_advice(advice)
 }

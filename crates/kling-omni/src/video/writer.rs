@@ -7,44 +7,98 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// How many chunks may wait for the disk. A chunk is what one read from a socket gave, some 100 kB at the most.
+/// How many chunks may wait for the disk, or to be hashed. A chunk is what one read from a socket gave, some 100 kB at
+/// the most.
 const WAITING: usize = 16;
 
-/// Hashes and writes on a thread of its own, so that the network need not wait for it.
+/// Writes and hashes at the same time, each on a thread of its own: on the network's, or one after the other, either
+/// would slow a fast download down.
 pub(super) struct Writer {
-    orders: mpsc::Sender<Order>,
-    thread: JoinHandle<io::Result<Option<String>>>,
+    file: Lane<File>,
+    digest: Lane<Sha256>,
+}
+
+impl Writer {
+    pub(super) fn start(file: File) -> Self {
+        Self {
+            file: Lane::start(file),
+            digest: Lane::start(Sha256::new()),
+        }
+    }
+
+    pub(super) async fn append(&mut self, chunk: Bytes) -> io::Result<()> {
+        self.digest.order(Order::Append(chunk.clone())).await?;
+        self.file.order(Order::Append(chunk)).await
+    }
+
+    /// Forgets everything that was written.
+    pub(super) async fn restart(&mut self) -> io::Result<()> {
+        self.digest.order(Order::Restart).await?;
+        self.file.order(Order::Restart).await
+    }
+
+    /// Sees to it that everything is on disk, and answers its SHA-256 in hexadecimal digits.
+    pub(super) async fn finish(self) -> io::Result<String> {
+        let file = self.file.end().await?;
+        let synced = tokio::task::spawn_blocking(move || file.sync_all());
+        synced.await.map_err(io::Error::other)??;
+        Ok(hex(self.digest.end().await?))
+    }
+}
+
+/// What takes the bytes of a file in their order.
+trait Sink: Send + 'static {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    fn restart(&mut self) -> io::Result<()>;
+}
+
+impl Sink for File {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn restart(&mut self) -> io::Result<()> {
+        self.set_len(0)?;
+        self.rewind()
+    }
+}
+
+impl Sink for Sha256 {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.update(bytes);
+        Ok(())
+    }
+
+    fn restart(&mut self) -> io::Result<()> {
+        *self = Self::new();
+        Ok(())
+    }
 }
 
 enum Order {
     Append(Bytes),
     Restart,
-    Finish,
 }
 
-impl Writer {
-    pub(super) fn start(file: File) -> Self {
-        let (orders, inbox) = mpsc::channel(WAITING);
-        let thread = tokio::task::spawn_blocking(move || work(file, inbox));
+/// A sink on a thread of its own.
+struct Lane<S> {
+    orders: mpsc::Sender<Order>,
+    thread: JoinHandle<io::Result<S>>,
+}
+
+impl<S: Sink> Lane<S> {
+    fn start(mut sink: S) -> Self {
+        let (orders, mut inbox) = mpsc::channel(WAITING);
+        let thread = tokio::task::spawn_blocking(move || {
+            while let Some(order) = inbox.blocking_recv() {
+                match order {
+                    Order::Append(chunk) => sink.append(&chunk)?,
+                    Order::Restart => sink.restart()?,
+                }
+            }
+            Ok(sink)
+        });
         Self { orders, thread }
-    }
-
-    pub(super) async fn append(&mut self, chunk: Bytes) -> io::Result<()> {
-        self.order(Order::Append(chunk)).await
-    }
-
-    /// Forgets everything that was written.
-    pub(super) async fn restart(&mut self) -> io::Result<()> {
-        self.order(Order::Restart).await
-    }
-
-    /// Sees to it that everything is on disk, and answers its SHA-256 in hexadecimal digits.
-    pub(super) async fn finish(mut self) -> io::Result<String> {
-        self.order(Order::Finish).await?;
-        match join(&mut self.thread).await? {
-            Some(hash) => Ok(hash),
-            None => Err(io::Error::other("the writer ended early")),
-        }
     }
 
     async fn order(&mut self, order: Order) -> io::Result<()> {
@@ -52,36 +106,15 @@ impl Writer {
             return Ok(());
         }
         // The thread takes orders until something fails.
-        join(&mut self.thread).await?;
-        Err(io::Error::other("the writer ended early"))
+        (&mut self.thread).await.map_err(io::Error::other)??;
+        Err(io::Error::other("the thread ended early"))
     }
-}
 
-async fn join(thread: &mut JoinHandle<io::Result<Option<String>>>) -> io::Result<Option<String>> {
-    thread.await.map_err(io::Error::other)?
-}
-
-/// Follows the orders; answers a hash if the last one was to finish.
-fn work(mut file: File, mut inbox: mpsc::Receiver<Order>) -> io::Result<Option<String>> {
-    let mut digest = Sha256::new();
-    while let Some(order) = inbox.blocking_recv() {
-        match order {
-            Order::Append(chunk) => {
-                file.write_all(&chunk)?;
-                digest.update(&chunk);
-            }
-            Order::Restart => {
-                file.set_len(0)?;
-                file.rewind()?;
-                digest = Sha256::new();
-            }
-            Order::Finish => {
-                file.sync_all()?;
-                return Ok(Some(hex(digest)));
-            }
-        }
+    /// Waits until all orders are carried out.
+    async fn end(self) -> io::Result<S> {
+        drop(self.orders);
+        self.thread.await.map_err(io::Error::other)?
     }
-    Ok(None)
 }
 
 pub(super) fn hex(digest: Sha256) -> String {
