@@ -31,7 +31,27 @@ impl Reply {
 
     /// A response that announces `length` bytes and brings only `body`.
     pub fn cut(status: u16, length: usize, body: &[u8]) -> Self {
-        Self::Bytes(response(status, &[], length, body))
+        Self::cut_with(status, &[], length, body)
+    }
+
+    /// As [`cut`](Self::cut), with headers.
+    pub fn cut_with(status: u16, headers: &[(&str, &str)], length: usize, body: &[u8]) -> Self {
+        Self::Bytes(response(status, headers, length, body))
+    }
+
+    /// A response whose end is that of the connection.
+    pub fn unframed(headers: &[(&str, &str)], body: &[u8]) -> Self {
+        let mut bytes = head(200, headers).into_bytes();
+        bytes.extend_from_slice(body);
+        Self::Bytes(bytes)
+    }
+
+    /// The same bytes, after which the connection stays open.
+    pub fn stalling(self) -> Self {
+        match self {
+            Self::Bytes(bytes) | Self::Stall(bytes) => Self::Stall(bytes),
+            Self::Drop => Self::hang(),
+        }
     }
 
     /// A response that announces `length` bytes, brings `body`, and stalls.
@@ -46,16 +66,20 @@ impl Reply {
 }
 
 fn response(status: u16, headers: &[(&str, &str)], length: usize, body: &[u8]) -> Vec<u8> {
-    let mut bytes = format!(
-        "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\nx-request-id: ak-fake\r\n"
-    );
-    for (name, value) in headers {
-        bytes.push_str(&format!("{name}: {value}\r\n"));
-    }
-    bytes.push_str("\r\n");
-    let mut bytes = bytes.into_bytes();
+    let length = length.to_string();
+    let headers = [&[("content-length", length.as_str())], headers].concat();
+    let mut bytes = head(status, &headers).into_bytes();
     bytes.extend_from_slice(body);
     bytes
+}
+
+fn head(status: u16, headers: &[(&str, &str)]) -> String {
+    let mut head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\nx-request-id: ak-fake\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    head
 }
 
 /// A request as it came in.
@@ -128,6 +152,13 @@ impl Fake {
     /// Where it listens.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Lets it answer for as long as the runtime lives, and says where it listens.
+    pub fn detach(self) -> String {
+        let base_url = self.base_url();
+        std::mem::forget(self);
+        base_url
     }
 
     /// Everything it was asked so far.

@@ -1,5 +1,6 @@
 //! What the tests of this workspace share.
 
+pub mod clip;
 pub mod fake;
 pub mod fixture;
 pub mod outline;

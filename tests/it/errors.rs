@@ -6,6 +6,7 @@ use std::time::Duration;
 use kling_omni::{
     AspectRatio, Client, Element, Error, ShotType, TextToVideo, Tier, VideoReference,
 };
+use kling_omni_tests::clip::mp4;
 use kling_omni_tests::fake::{Fake, Reply, closed_port};
 use kling_omni_tests::snapshots::{Kind, Snapshots};
 use kling_omni_tests::virtual_clock::VirtualClock;
@@ -275,14 +276,21 @@ async fn downloading() {
             Reply::http(200, &[], "<html>Sorry</html>"),
             "clip.mp4",
         ),
+        ("cut short", Reply::cut(200, 9_000, &mp4(4_000)), "clip.mp4"),
+        ("stalled", Reply::slow(200, 9_000, &mp4(4_000)), "clip.mp4"),
         (
-            "cut short",
-            Reply::cut(200, 9_000, b"\0\0\0\x10ftypisom"),
+            "no video in it",
+            Reply::http(200, &[], &mp4(0)[..36]),
             "clip.mp4",
         ),
         (
-            "stalled",
-            Reply::slow(200, 9_000, b"\0\0\0\x10ftypisom"),
+            "an hour to wait",
+            Reply::http(503, &[("retry-after", "3600")], ""),
+            "clip.mp4",
+        ),
+        (
+            "led in circles",
+            Reply::http(302, &[("location", "/again")], ""),
             "clip.mp4",
         ),
         ("file exists", Reply::Drop, "taken.mp4"),

@@ -1,6 +1,6 @@
 //! JSON Schemas of the ergonomic types, as editors and the command line get them.
 
-use kling_omni::{Finding, Saved, TaskState, TaskSummary, TextToVideo, VideoReference};
+use kling_omni::{Finding, Saved, Sidecar, TaskState, TaskSummary, TextToVideo, VideoReference};
 use kling_omni_tests::snapshots::{Kind, Snapshots};
 use schemars::schema_for;
 use serde_json::Value;
@@ -13,6 +13,7 @@ fn schemas() {
     let schemas = [
         ("Finding", schema_for!(Finding)),
         ("Saved", schema_for!(Saved)),
+        ("Sidecar", schema_for!(Sidecar)),
         ("TaskState", schema_for!(TaskState)),
         ("TaskSummary", schema_for!(TaskSummary)),
         ("TextToVideo", schema_for!(TextToVideo)),

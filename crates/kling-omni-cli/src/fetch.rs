@@ -4,8 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use futures_util::StreamExt;
-use kling_omni::{Charged, Error, PollSchedule, Task, Update, Video, Wait};
+use kling_omni::{Charged, Error, ErrorKind, PollSchedule, Task, Update, Video, Wait};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::connect::Connection;
 use crate::failure::Failure;
@@ -48,6 +49,8 @@ struct Delivered<'a> {
     status: &'a str,
     path: String,
     bytes: u64,
+    sha256: &'a str,
+    sidecar: Option<String>,
     request_id: Option<&'a str>,
     url_expires_at: Option<String>,
 }
@@ -59,6 +62,8 @@ pub(crate) struct Fetch<'a> {
     pub(crate) output: &'a OutputArgs,
     pub(crate) progress: Progress,
     pub(crate) interrupts: Interrupts,
+    /// What the video was made from, where that is known.
+    pub(crate) request: Option<Value>,
 }
 
 impl Fetch<'_> {
@@ -101,12 +106,17 @@ impl Fetch<'_> {
         video: &Video,
         json: bool,
     ) -> Result<(), Failure> {
-        let saving = video
+        let mut saving = video
             .save(self.output.path(task.id()))
             .overwrite(self.output.force)
-            .on_progress(self.progress.download());
+            .sidecar(self.output.sidecar)
+            .on_progress(self.progress.download())
+            .on_setback(self.progress.setbacks());
+        if let Some(request) = self.request.take() {
+            saving = saving.request(request);
+        }
         let saved = tokio::select! {
-            saved = saving.into_future() => saved.map_err(|error| self.explain(error))?,
+            saved = saving.into_future() => saved.map_err(|error| self.undelivered(video, error))?,
             () = self.interrupts.next() => {
                 let what = "stopped the download, which left no file behind";
                 return Err(self.left_alone(task, what, "download"));
@@ -119,6 +129,8 @@ impl Fetch<'_> {
                 status: video.state().status().as_str(),
                 path: saved.path.display().to_string(),
                 bytes: saved.bytes,
+                sha256: &saved.sha256,
+                sidecar: saved.sidecar.map(|path| path.display().to_string()),
                 request_id: task.request_id(),
                 url_expires_at: expiry(video),
             })
@@ -139,6 +151,19 @@ impl Fetch<'_> {
             .with_charged(Charged::Yes)
             .with_advice(advice);
         self.connection.priced(failure)
+    }
+
+    /// A download that failed, with the time that there is for another one.
+    fn undelivered(&self, video: &Video, error: Error) -> Failure {
+        let ends = error.kind() == ErrorKind::Expired || self.connection.is_sandbox();
+        let left = video
+            .expires_at()
+            .filter(|end| !ends && *end > SystemTime::now());
+        let failure = self.explain(error);
+        match left.and_then(timestamp) {
+            Some(until) => failure.adding_advice(&format!("and the video is there until {until}")),
+            None => failure,
+        }
     }
 
     pub(crate) fn explain(&self, error: Error) -> Failure {

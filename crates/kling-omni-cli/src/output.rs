@@ -3,6 +3,7 @@ use std::io;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 use clap::Args;
+use kling_omni::Sidecar;
 
 use crate::failure::Failure;
 
@@ -14,8 +15,12 @@ pub(crate) struct OutputArgs {
     output: Option<PathBuf>,
 
     /// Replace the file if it is there already
-    #[arg(short, long)]
+    #[arg(short, long, visible_alias = "overwrite")]
     pub(crate) force: bool,
+
+    /// Write a JSON file beside the video, of its name and .json: task, request, hash, times
+    #[arg(long)]
+    pub(crate) sidecar: bool,
 }
 
 impl OutputArgs {
@@ -34,13 +39,16 @@ impl OutputArgs {
             _ => Path::new("."),
         };
         check_folder(folder)?;
-        if !self.force && fs::symlink_metadata(&path).is_ok() {
-            return Err(
-                Failure::file(format!("{} is there already", path.display()))
-                    .with_advice("--force replaces it, -o names another file"),
-            );
+        let sidecar = self.sidecar.then(|| Sidecar::beside(&path));
+        let taken = |path: &&PathBuf| fs::symlink_metadata(path).is_ok();
+        match [&path].into_iter().chain(&sidecar).find(taken) {
+            Some(path) if !self.force => Err(Failure::file(format!(
+                "{} is there already",
+                path.display()
+            ))
+            .with_advice("--force replaces it, -o names another file")),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Where the video of task `id` goes.
@@ -120,6 +128,7 @@ mod tests {
             let args = OutputArgs {
                 output,
                 force: false,
+                sidecar: false,
             };
             assert_eq!(args.path(id), path);
         }

@@ -3,7 +3,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
-use kling_omni::TaskState;
+use kling_omni::{Setback, TaskState};
 
 use crate::{report, span};
 
@@ -33,10 +33,7 @@ impl Progress {
 
     /// Adds a line that stays.
     pub(crate) fn say(&self, text: impl Display) {
-        match &self.live {
-            Some(bar) => bar.suspend(|| report::say(text)),
-            None => report::say(text),
-        }
+        say(self.live.as_ref(), text);
     }
 
     pub(crate) fn status(&self, state: &TaskState) {
@@ -58,11 +55,11 @@ impl Progress {
             bar.reset();
             bar.set_style(style("{spinner} downloading {decimal_bytes}"));
         }
-        let mut known = false;
+        let mut known = None;
         move |done, whole| {
             let Some(bar) = &bar else { return };
-            if let (Some(whole), false) = (whole, known) {
-                known = true;
+            if let Some(whole) = whole.filter(|whole| known != Some(*whole)) {
+                known = Some(whole);
                 bar.set_length(whole);
                 bar.set_style(style(
                     "{spinner} downloading [{bar:24}] {decimal_bytes} of {decimal_total_bytes}",
@@ -70,6 +67,12 @@ impl Progress {
             }
             bar.set_position(done);
         }
+    }
+
+    /// Takes what a download gets over.
+    pub(crate) fn setbacks(&self) -> impl FnMut(&Setback) + Send + 'static {
+        let bar = self.live.clone();
+        move |setback| say(bar.as_ref(), setback)
     }
 
     /// Ends with a line that stays. The result on stdout comes after it, and may share the terminal.
@@ -100,6 +103,13 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+fn say(live: Option<&ProgressBar>, text: impl Display) {
+    match live {
+        Some(bar) => bar.suspend(|| report::say(text)),
+        None => report::say(text),
     }
 }
 

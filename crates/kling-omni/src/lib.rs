@@ -35,7 +35,7 @@ pub use route::{Mode, Route, Tier};
 pub use session::{ApiKey, Host};
 pub use state::{TaskState, TaskStatus, TaskSummary};
 pub use task::{PollSchedule, Task, Update, Updates, Wait};
-pub use video::{Download, Save, Saved, Video};
+pub use video::{Download, Save, Saved, Setback, Sidecar, Video};
 
 /// The HTTP stack, in the version that [`ClientBuilder::http_client`] takes.
 pub use reqwest;

@@ -45,12 +45,7 @@ fn bare_text(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 /// Prepares a text that the service sent for being shown: without `key`, without URL tokens, on one line, not too long.
 pub(crate) fn quote(text: &str, key: &str) -> String {
-    let text = if key.is_empty() {
-        text.to_owned()
-    } else {
-        text.replace(key, "[key]")
-    };
-    let text = without_tokens(&without_queries(&text));
+    let text = clean(text, key);
     let mut shown: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
@@ -60,6 +55,16 @@ pub(crate) fn quote(text: &str, key: &str) -> String {
         shown.push('…');
     }
     shown.trim().to_owned()
+}
+
+/// A text without `key` and without what URLs in it carry besides their place.
+pub(crate) fn clean(text: &str, key: &str) -> String {
+    let text = if key.is_empty() {
+        text.to_owned()
+    } else {
+        text.replace(key, "[key]")
+    };
+    without_tokens(&without_queries(&text))
 }
 
 /// Where a URL in running text ends.

@@ -1,6 +1,7 @@
 //! A client that the caller brings may do more than we would: follow redirects, carry headers.
 
 use kling_omni::{Charged, ErrorKind};
+use kling_omni_tests::clip::mp4;
 use kling_omni_tests::fake::{Fake, Reply, closed_port};
 use kling_omni_tests::virtual_clock::VirtualClock;
 
@@ -54,8 +55,8 @@ async fn a_redirected_answer_is_refused() {
 
 #[tokio::test]
 async fn results_are_fetched_without_its_headers_and_through_redirects() {
-    let mp4 = b"\0\0\0\x10ftypisom\0\0\0\0";
-    let edge = Fake::start(vec![Reply::http(200, &[], mp4)]).await;
+    let mp4 = mp4(100);
+    let edge = Fake::start(vec![Reply::http(200, &[], &mp4)]).await;
     let host = Fake::start(vec![Reply::http(
         302,
         &[("location", &format!("{}/edge.mp4", edge.base_url()))],

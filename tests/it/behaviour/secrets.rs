@@ -2,11 +2,12 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use kling_omni::{ApiKey, Client, ErrorKind};
+use kling_omni_tests::clip::mp4;
 use kling_omni_tests::fake::{Fake, Reply};
 use kling_omni_tests::virtual_clock::VirtualClock;
 use tracing::instrument::WithSubscriber;
 
-use super::{KEY, client, puppet, sandbox};
+use super::{KEY, client, puppet, sandbox, task};
 
 /// Everything that is logged, down to the finest level.
 #[derive(Clone, Default)]
@@ -23,14 +24,23 @@ impl io::Write for Log {
     }
 }
 
+impl Log {
+    fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + 'static {
+        let writer = self.clone();
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || writer.clone())
+            .finish()
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
 #[tokio::test]
 async fn neither_key_nor_token_is_ever_logged_or_printed() {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
@@ -47,9 +57,9 @@ async fn neither_key_nor_token_is_ever_logged_or_printed() {
         client.task("unknown").refresh().await.unwrap_err();
         printed
     }
-    .with_subscriber(subscriber)
+    .with_subscriber(log.subscriber())
     .await;
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(log.contains("attempt"), "the log is empty: {log}");
     assert!(
         log.contains("successor-refuses"),
@@ -58,6 +68,46 @@ async fn neither_key_nor_token_is_ever_logged_or_printed() {
     for (what, text) in [("log", log), ("debug output", printed)] {
         for secret in [KEY, "hmac=", "token=exp"] {
             assert!(!text.contains(secret), "{secret} in the {what}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_download_gets_over_is_told_without_its_tokens() {
+    let file = mp4(2_000);
+    let log = Log::default();
+    let host = Fake::start(vec![
+        Reply::cut(200, file.len(), &file[..900]),
+        Reply::http(302, &[("location", "/b.mp4?token=exp=1~hmac=ff")], ""),
+        Reply::http(403, &[], ""),
+        Reply::http(403, &[], ""),
+    ])
+    .await;
+    let url = |token| format!("{}/a.mp4?token=exp={token}~hmac=ff", host.base_url());
+    let replies = [1, 2].map(|token| Reply::json(200, &task("a", "COMPLETED", &[&url(token)])));
+    let api = Fake::start(replies.to_vec()).await;
+    let clock = VirtualClock::new();
+    let client = client(api.base_url(), &clock).build().unwrap();
+    let printed = Arc::new(Mutex::new(String::new()));
+    let error = async {
+        let video = client.task("a").wait().await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let told = Arc::clone(&printed);
+        let save = video.save(folder.path().join("clip.mp4"));
+        let save = save.on_setback(move |setback| {
+            *told.lock().unwrap() += &format!("{setback} {setback:?}\n");
+        });
+        save.await.unwrap_err()
+    }
+    .with_subscriber(log.subscriber())
+    .await;
+    assert_eq!(error.kind(), ErrorKind::Expired);
+    let (log, told) = (log.text(), printed.lock().unwrap().clone());
+    assert!(log.contains("fresh URL"), "{log}");
+    assert!(told.contains("Refreshed"), "{told}");
+    for text in [log, told, format!("{error} {error:?}")] {
+        for secret in [KEY, "hmac=", "token=exp"] {
+            assert!(!text.contains(secret), "{secret}: {text}");
         }
     }
 }

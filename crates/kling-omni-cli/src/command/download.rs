@@ -50,6 +50,7 @@ pub(super) async fn run(
         output: &args.output,
         progress,
         interrupts: Interrupts::listen(),
+        request: None,
     };
     fetch.save(&task, &video, args.json).await
 }

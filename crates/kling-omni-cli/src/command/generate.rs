@@ -46,7 +46,7 @@ pub(crate) struct GenerateArgs {
     wait: WaitArgs,
 
     /// Print the id of the new task and leave it alone
-    #[arg(long, help_heading = "Waiting", conflicts_with_all = ["timeout", "poll_interval", "output", "force"])]
+    #[arg(long, help_heading = "Waiting", conflicts_with_all = ["timeout", "poll_interval", "output", "force", "sidecar"])]
     no_wait: bool,
 }
 
@@ -134,6 +134,8 @@ pub(super) async fn run(
         )));
     }
 
+    let body = output.sidecar.then(|| request.body()).transpose();
+    let body = body.map_err(unpaid)?;
     let connection = connect.open().await.map_err(unpaid)?;
     let mut create = match request {
         Request::Checked(request) => connection.client.create(*request),
@@ -149,6 +151,7 @@ pub(super) async fn run(
         output: &output,
         progress: Progress::new(verbose),
         interrupts: Interrupts::listen(),
+        request: body,
     };
     let task = send(&mut fetch, create).await?;
     // Said at once, so that the task can be found again whatever happens next.

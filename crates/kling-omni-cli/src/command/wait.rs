@@ -18,7 +18,7 @@ pub(crate) struct WaitForArgs {
     wait: WaitArgs,
 
     /// Leave the video where it is, and print the status
-    #[arg(long, conflicts_with_all = ["output", "force"], help_heading = "Waiting")]
+    #[arg(long, conflicts_with_all = ["output", "force", "sidecar"], help_heading = "Waiting")]
     no_download: bool,
 
     #[command(flatten)]
@@ -44,6 +44,7 @@ pub(super) async fn run(
         output: &args.output,
         progress: Progress::new(verbose),
         interrupts: Interrupts::listen(),
+        request: None,
     };
     fetch.progress.doing("asking for the status");
     let video = fetch.wait(&task, &args.wait).await?;

@@ -74,6 +74,8 @@ fn a_run_tells_the_script_one_object() {
             "status": "COMPLETED",
             "path": path,
             "bytes": bytes,
+            "sha256": result["sha256"],
+            "sidecar": null,
             "request_id": requests[0].request_id(),
             "url_expires_at": result["url_expires_at"],
         })

@@ -1,7 +1,7 @@
 //! What Ctrl-C does. The signal is sent once the program has said what it is doing.
 #![cfg(unix)]
 
-use crate::support::{Fake, Service, Snapshots, response};
+use crate::support::{Fake, SMALLEST, Service, Snapshots, response};
 
 const TASK: &str = "046b6c7f-0b8a-43b9-b35d-6489e6daee91";
 
@@ -62,11 +62,7 @@ fn a_download_leaves_no_file_behind() {
     let mut snapshots = Snapshots::default();
     let fake = Fake::new(|base_url, path| {
         if path.ends_with(".mp4") {
-            let mut answer = response(
-                "200 OK",
-                &[],
-                &[b"\0\0\0\x18ftypisom".as_slice(), &[0; 1000]].concat(),
-            );
+            let mut answer = response("200 OK", &[], &[SMALLEST, &[0; 1000]].concat());
             answer.truncate(answer.len() - 500);
             return answer;
         }

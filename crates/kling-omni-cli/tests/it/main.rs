@@ -2,6 +2,7 @@
 
 mod support;
 
+mod download;
 mod errors;
 mod generate;
 mod help;

@@ -153,6 +153,7 @@ impl ClientBuilder {
     /// How often a request is tried again after its first attempt. Default: 3.
     ///
     /// Reads are tried again on lost connections, timeouts, 429 and 5xx; a create only where it certainly made no task.
+    /// For a download, the count begins anew with each MiB of headway.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
@@ -171,7 +172,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a download may go without a byte. Default: 30 s.
+    /// How long a download may go without a byte before its connection counts as broken. Default: 30 s.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
         self
@@ -210,7 +211,7 @@ impl ClientBuilder {
     }
 
     /// A ready HTTP client for fetching results, which live on other hosts. It must not have the API key among its
-    /// default headers. Default: one of our own, which follows a few redirects.
+    /// default headers. Default: one of our own, which follows five redirects at the most, and none from https to http.
     pub fn download_client(mut self, client: reqwest::Client) -> Self {
         self.downloads = Some(client);
         self
@@ -247,7 +248,7 @@ impl ClientBuilder {
         };
         let downloads = match &self.downloads {
             Some(client) => client.clone(),
-            None => self.stack(redirect::Policy::limited(5))?,
+            None => self.stack(crate::video::redirect::policy())?,
         };
         Ok(Client {
             session: Arc::new(Session {

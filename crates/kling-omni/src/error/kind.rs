@@ -36,7 +36,7 @@ pub enum ErrorKind {
     TaskFailed,
     /// The task ended as `COMPLETED` without a result.
     EmptyResult,
-    /// The result URL no longer works; it did for an hour after the task was completed.
+    /// The result URL no longer works, and the service names no other: the video is lost at its side.
     Expired,
     /// The service answered something that this version cannot read.
     UnexpectedResponse,

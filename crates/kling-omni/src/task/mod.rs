@@ -4,6 +4,8 @@ mod updates;
 mod wait;
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use schedule::PollSchedule;
@@ -15,7 +17,7 @@ use crate::route::{CreateRoute, StatusRoute};
 use crate::session::Session;
 use crate::state::{TaskState, TaskStatus, is_task_id};
 use crate::transport::{Exchange, Options};
-use crate::video::Video;
+use crate::video::{Origin, Times, Video};
 use crate::wire;
 
 /// A paid task: the same whether it was just created or taken up by its id.
@@ -37,6 +39,7 @@ struct Known {
     state: Option<TaskState>,
     /// The status route that has answered for this task.
     route: Option<StatusRoute>,
+    times: Times,
 }
 
 impl Task {
@@ -46,6 +49,10 @@ impl Task {
         state: TaskState,
         request_id: Option<String>,
     ) -> Self {
+        let times = Times {
+            created: Some(session.clock.system_time()),
+            completed: None,
+        };
         Self {
             session,
             id: state.id().to_owned(),
@@ -54,6 +61,7 @@ impl Task {
             known: Arc::new(Mutex::new(Known {
                 state: Some(state),
                 route: None,
+                times,
             })),
         }
     }
@@ -135,7 +143,7 @@ impl Task {
     pub fn video(&self) -> Result<Video> {
         let state = self.known().state.clone();
         match state {
-            Some(state) => Video::of(&self.session, &state),
+            Some(state) => Video::of(&self.session, &state, Arc::new(self.clone())),
             None => Err(self
                 .concerning(Error::new(
                     ErrorKind::NotFinished,
@@ -182,8 +190,11 @@ impl Task {
         let ended = known
             .state
             .as_ref()
-            .is_some_and(|known| known.status().is_terminal());
-        if !ended || state.status().is_terminal() {
+            .map(|known| known.status().is_terminal());
+        if ended == Some(false) && *state.status() == TaskStatus::Completed {
+            known.times.completed = Some(self.session.clock.system_time());
+        }
+        if ended != Some(true) || state.status().is_terminal() {
             known.state = Some(state.clone());
         }
     }
@@ -213,6 +224,16 @@ impl Task {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Origin for Task {
+    fn read(&self) -> Pin<Box<dyn Future<Output = Result<TaskState>> + Send + '_>> {
+        Box::pin(self.refresh())
+    }
+
+    fn times(&self) -> Times {
+        self.known().times
     }
 }
 

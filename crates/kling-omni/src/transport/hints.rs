@@ -14,7 +14,7 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
 
 /// How long the service asks to wait: `Retry-After` in seconds or as a date, else, where `limited`, the seconds until
 /// the rate window starts anew.
-pub(super) fn wait(headers: &HeaderMap, limited: bool, now: SystemTime) -> Option<Duration> {
+pub(crate) fn wait(headers: &HeaderMap, limited: bool, now: SystemTime) -> Option<Duration> {
     let plausible = |wait: &Duration| *wait <= LONGEST;
     text(headers, RETRY_AFTER.as_str())
         .and_then(|value| retry_after(value, now))

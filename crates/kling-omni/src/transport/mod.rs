@@ -2,7 +2,7 @@
 
 mod attempt;
 mod backoff;
-mod hints;
+pub(crate) mod hints;
 mod outcome;
 
 use std::fmt;

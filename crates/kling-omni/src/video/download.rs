@@ -1,16 +1,22 @@
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::{StreamExt, stream};
+use sha2::{Digest, Sha256};
 
-use super::Video;
-use crate::error::{Error, ErrorKind, Result};
+use super::setback::Setback;
+use super::transfer::{Piece, Transfer};
+use super::{Video, problem};
+use crate::error::Result;
 
-/// The bytes of a finished video, as a stream of chunks. An idle connection ends it with an error.
+/// The bytes of a finished video, as a stream of chunks.
+///
+/// A connection that breaks or stalls is taken up again where it ended, as [`Save`](super::Save) does it; the stream
+/// goes on as if nothing had happened. Where the host cannot continue, the bytes that were given out already are
+/// fetched once more and compared. The stream ends with an error if they differ, and if what came is no whole MP4.
 #[must_use = "streams do nothing unless polled"]
 pub struct Download {
     length: Option<u64>,
@@ -19,24 +25,23 @@ pub struct Download {
 
 impl Download {
     pub(super) async fn open(video: &Video) -> Result<Self> {
-        let shared = &video.session;
-        let idle = shared.idle_timeout;
-        // The key belongs to the API's host. This request goes elsewhere and has no header of ours but the agent.
-        let sending = shared.downloads.get(video.url.clone()).send();
-        let response = match tokio::time::timeout(idle, sending).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(interrupted(&video.task_id, error)),
-            Err(_) => return Err(idled(&video.task_id, idle)),
+        let mut transfer = Transfer::new(video.clone());
+        transfer.open().await?;
+        let length = transfer.length();
+        let reader = Reader {
+            video: video.clone(),
+            transfer,
+            given: 0,
+            digest: Sha256::new(),
+            replay: None,
         };
-        // Nothing but the whole file was asked for: a part would pass for it.
-        if response.status() != http::StatusCode::OK {
-            return Err(refused(video, response.status()));
-        }
-        let length = response.content_length();
-        let chunks = chunks(response, video.task_id.clone(), idle, length);
+        let chunks = stream::try_unfold(reader, async |mut reader| {
+            let chunk = reader.next().await?;
+            Ok(chunk.map(|chunk| (chunk, reader)))
+        });
         Ok(Self {
             length,
-            chunks: Box::pin(chunks),
+            chunks: Box::pin(chunks.fuse()),
         })
     }
 
@@ -46,29 +51,65 @@ impl Download {
     }
 }
 
-/// Passes chunks on; ends with an error if they stop coming or stop short of `length`.
-fn chunks(
-    response: reqwest::Response,
-    task: String,
-    idle: Duration,
-    length: Option<u64>,
-) -> impl Stream<Item = Result<Bytes>> + Send {
-    let state = (response, task, 0_u64);
-    stream::try_unfold(state, move |(mut response, task, read)| async move {
-        match tokio::time::timeout(idle, response.chunk()).await {
-            Ok(Ok(Some(chunk))) => {
-                let read = read + chunk.len() as u64;
-                Ok(Some((chunk, (response, task, read))))
+/// Gives each byte once, whatever the transfer has to fetch again.
+struct Reader {
+    video: Video,
+    transfer: Transfer,
+    given: u64,
+    digest: Sha256,
+    replay: Option<Replay>,
+}
+
+/// Bytes that come again, and must be what they were.
+struct Replay {
+    left: u64,
+    digest: Sha256,
+}
+
+impl Reader {
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        while let Some(piece) = self.transfer.next().await? {
+            match piece {
+                Piece::Setback(Setback::Restarted { .. }) => {
+                    self.replay = Some(Replay {
+                        left: self.given,
+                        digest: Sha256::new(),
+                    });
+                }
+                Piece::Setback(_) => {}
+                Piece::Bytes(chunk) => {
+                    let fresh = self.after_replay(chunk)?;
+                    if !fresh.is_empty() {
+                        self.given += fresh.len() as u64;
+                        self.digest.update(&fresh);
+                        return Ok(Some(fresh));
+                    }
+                }
             }
-            Ok(Ok(None)) => match length {
-                Some(length) if length != read => Err(cut_short(&task, read, length)),
-                _ => Ok(None),
-            },
-            Ok(Err(error)) => Err(interrupted(&task, error)),
-            Err(_) => Err(idled(&task, idle)),
         }
-    })
-    .fuse()
+        match self.replay {
+            Some(_) => Err(problem::changed(&self.video)),
+            None => Ok(None),
+        }
+    }
+
+    /// Holds what comes again against what was given out; answers the rest.
+    fn after_replay(&mut self, mut chunk: Bytes) -> Result<Bytes> {
+        let Some(replay) = &mut self.replay else {
+            return Ok(chunk);
+        };
+        let left = usize::try_from(replay.left).unwrap_or(usize::MAX);
+        let again = chunk.split_to(left.min(chunk.len()));
+        replay.digest.update(&again);
+        replay.left -= again.len() as u64;
+        if replay.left == 0 {
+            if replay.digest.clone().finalize() != self.digest.clone().finalize() {
+                return Err(problem::changed(&self.video));
+            }
+            self.replay = None;
+        }
+        Ok(chunk)
+    }
 }
 
 impl Stream for Download {
@@ -85,67 +126,4 @@ impl fmt::Debug for Download {
             .field("length", &self.length)
             .finish_non_exhaustive()
     }
-}
-
-fn refused(video: &Video, status: http::StatusCode) -> Error {
-    let now = video.session.clock.system_time();
-    let expired = video.expires_at().is_some_and(|end| end <= now);
-    let (kind, what, advice) = match status.as_u16() {
-        403 | 404 | 410 if expired => (
-            ErrorKind::Expired,
-            format!("the result URL expired {}", ago(video.expires_at(), now)),
-            "results are kept for an hour; read the task again for a fresh URL, if the service gives one",
-        ),
-        403 | 404 | 410 => (
-            ErrorKind::Expired,
-            "the result host no longer gives the file".to_owned(),
-            "results are kept for an hour; read the task again for a fresh URL, if the service gives one, and check this machine's clock",
-        ),
-        500..=599 | 408 | 429 => (
-            ErrorKind::Transport,
-            "the result host failed".to_owned(),
-            "download again; the task is paid for and need not be created again",
-        ),
-        _ => (
-            ErrorKind::UnexpectedResponse,
-            "the result host answered something else than the file".to_owned(),
-            "read the task again for a fresh URL; it is paid for and need not be created again",
-        ),
-    };
-    Error::new(kind, format!("{what} ({status})"))
-        .with_status(Some(status))
-        .with_retryable(kind == ErrorKind::Transport)
-        .with_task(&video.task_id)
-        .with_advice(advice)
-}
-
-fn ago(end: Option<SystemTime>, now: SystemTime) -> String {
-    let past = end.and_then(|end| now.duration_since(end).ok());
-    format!("{} s ago", past.unwrap_or_default().as_secs())
-}
-
-fn again(error: Error, task: &str) -> Error {
-    error
-        .with_retryable(true)
-        .with_task(task)
-        .with_advice("download again; the task is paid for and need not be created again")
-}
-
-fn interrupted(task: &str, error: reqwest::Error) -> Error {
-    let what = if error.is_connect() {
-        "no connection to the result host"
-    } else {
-        "the connection to the result host was lost"
-    };
-    again(Error::new(ErrorKind::Transport, what), task).with_source(error.without_url())
-}
-
-fn idled(task: &str, idle: Duration) -> Error {
-    let what = format!("the result host sent nothing for {} s", idle.as_secs_f64());
-    again(Error::new(ErrorKind::Transport, what), task)
-}
-
-fn cut_short(task: &str, read: u64, length: u64) -> Error {
-    let what = format!("the result host stopped after {read} of {length} bytes");
-    again(Error::new(ErrorKind::CorruptResult, what), task)
 }

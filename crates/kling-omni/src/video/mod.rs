@@ -1,8 +1,22 @@
-mod download;
-mod expiry;
 mod save;
 
+mod draft;
+mod sidecar;
+mod writer;
+
+mod download;
+
+mod boxes;
+mod expiry;
+mod problem;
+pub(crate) mod redirect;
+mod setback;
+mod source;
+mod transfer;
+
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -10,16 +24,36 @@ use url::Url;
 
 pub use download::Download;
 pub use save::{Save, Saved};
+pub use setback::Setback;
+pub use sidecar::Sidecar;
 
 use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::redact::BareUrl;
 use crate::session::Session;
 use crate::state::{TaskState, TaskStatus};
 
+/// The task behind a video, as far as the video needs it.
+pub(crate) trait Origin: Send + Sync {
+    /// Asks the service where the task stands.
+    fn read(&self) -> Pin<Box<dyn Future<Output = Result<TaskState>> + Send + '_>>;
+
+    /// When what happened to it, as far as this client has seen it.
+    fn times(&self) -> Times;
+}
+
+/// Moments in the life of a task that this client has seen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Times {
+    pub(crate) created: Option<SystemTime>,
+    /// When the client learnt of the completion, of a task that it had seen unfinished.
+    pub(crate) completed: Option<SystemTime>,
+}
+
 /// A finished video: a URL that works for an hour after completion, and the means to fetch the file before that ends.
 #[derive(Clone)]
 pub struct Video {
     session: Arc<Session>,
+    origin: Arc<dyn Origin>,
     task_id: String,
     url: Url,
     state: TaskState,
@@ -27,7 +61,11 @@ pub struct Video {
 
 impl Video {
     /// The video of a task that has ended well; for all others the error that says how it stands.
-    pub(crate) fn of(session: &Arc<Session>, state: &TaskState) -> Result<Self> {
+    pub(crate) fn of(
+        session: &Arc<Session>,
+        state: &TaskState,
+        origin: Arc<dyn Origin>,
+    ) -> Result<Self> {
         let id = state.id();
         match state.status() {
             TaskStatus::Completed => {}
@@ -61,6 +99,7 @@ impl Video {
             })?;
         Ok(Self {
             session: Arc::clone(session),
+            origin,
             task_id: id.to_owned(),
             url,
             state: state.clone(),
@@ -90,18 +129,34 @@ impl Video {
     /// Downloads the file to `path`. Await the answer, or set options on it first.
     ///
     /// The file appears under its name whole or not at all: it is written to a temporary file beside the target,
-    /// checked for its length and for beginning like an MP4, and renamed. An existing file is left alone, unless
-    /// [`Save::overwrite`] says otherwise.
+    /// checked for its length and for being an MP4 from its first box to the end of its last one, brought to disk, and
+    /// renamed. An existing file is left alone, unless [`Save::overwrite`] says otherwise.
+    ///
+    /// ```no_run
+    /// # async fn example(video: kling_omni::Video) -> kling_omni::Result<()> {
+    /// let saved = video
+    ///     .save("puppet.mp4")
+    ///     .sidecar(true) // puppet.mp4.json
+    ///     .on_setback(|setback| eprintln!("{setback}"))
+    ///     .await?;
+    /// println!("{}  {}", saved.sha256, saved.path.display());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Expired`] if the URL no longer works, [`ErrorKind::CorruptResult`] if what came is not a whole MP4,
-    /// [`ErrorKind::File`] if the file cannot be written or exists, [`ErrorKind::Transport`] if the connection broke.
+    /// [`ErrorKind::Expired`] if the URL no longer works and the service names no other, [`ErrorKind::CorruptResult`] if
+    /// what came is not a whole MP4, [`ErrorKind::File`] if the file cannot be written or exists,
+    /// [`ErrorKind::Transport`] if connections broke more often than [`Save`] puts up with, and the errors of
+    /// [`Task::refresh`](crate::Task::refresh) if the service had to be asked for a fresh URL and did not answer.
     pub fn save(&self, path: impl Into<std::path::PathBuf>) -> Save {
         Save::new(self.clone(), path.into())
     }
 
     /// Opens the file for reading as a stream of bytes, in chunks as they arrive. The API key is not sent along.
+    ///
+    /// What [`save`](Self::save) does about lost connections and expired URLs happens here, too.
     ///
     /// # Errors
     ///

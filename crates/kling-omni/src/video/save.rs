@@ -1,34 +1,41 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{MAIN_SEPARATOR, PathBuf};
 use std::pin::Pin;
 
-use futures_util::TryStreamExt;
 use schemars::JsonSchema;
 use serde::Serialize;
-use tempfile::NamedTempFile;
-use tokio::fs::File;
-use tokio::io::AsyncWriteExt;
+use serde_json::Value;
 
-use super::{Download, Video};
-use crate::error::{Error, ErrorKind, Result};
-
-/// Where the name of the first box stands in an MP4 file, and what it is.
-const SIGNATURE_AT: std::ops::Range<usize> = 4..8;
-const SIGNATURE: &[u8] = b"ftyp";
+use super::draft::{Draft, is_taken};
+use super::setback::Setback;
+use super::sidecar::Sidecar;
+use super::transfer::{Piece, Transfer};
+use super::writer::Writer;
+use super::{Video, problem};
+use crate::error::Result;
 
 type OnProgress = Box<dyn FnMut(u64, Option<u64>) + Send>;
+type OnSetback = Box<dyn FnMut(&Setback) + Send>;
 
 /// A download to a file. Await it to start.
 ///
-/// Dropping it before its end leaves no file behind.
+/// A connection that breaks, or brings nothing for [`ClientBuilder::idle_timeout`](crate::ClientBuilder::idle_timeout),
+/// is taken up again where it ended: as often as [`ClientBuilder::retries`](crate::ClientBuilder::retries) says, and as
+/// often again after each MiB of headway. A host that gives no way to be sure that the rest belongs to the same file
+/// makes the download begin anew. When the URL does not work any more, the service is asked for a fresh one.
+///
+/// Dropping it leaves no part of a file behind: nothing is kept to go on from later.
 #[must_use = "nothing happens until it is awaited"]
 pub struct Save {
     video: Video,
     path: PathBuf,
     overwrite: bool,
+    sidecar: bool,
+    request: Option<Value>,
     on_progress: Option<OnProgress>,
+    on_setback: Option<OnSetback>,
 }
 
 /// A video on disk.
@@ -39,6 +46,10 @@ pub struct Saved {
     pub path: PathBuf,
     /// How long it is.
     pub bytes: u64,
+    /// The SHA-256 of its content, in 64 hexadecimal digits.
+    pub sha256: String,
+    /// Where the file that describes it is, if one was asked for.
+    pub sidecar: Option<PathBuf>,
 }
 
 impl Save {
@@ -47,156 +58,120 @@ impl Save {
             video,
             path,
             overwrite: false,
+            sidecar: false,
+            request: None,
             on_progress: None,
+            on_setback: None,
         }
     }
 
-    /// Replaces a file that is already there; of a symbolic link, the link and not what it points to. Default: refuse.
+    /// Replaces a file that is already there, and its sidecar; of a symbolic link, the link and not what it points to.
+    /// Default: refuse.
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
         self
     }
 
-    /// Calls `callback` after each chunk with the bytes so far and, if known, in all.
+    /// Writes a [`Sidecar`] once the video is saved: a JSON file of the video's name with `.json` behind it. Default: no.
+    pub fn sidecar(mut self, sidecar: bool) -> Self {
+        self.sidecar = sidecar;
+        self
+    }
+
+    /// What the video was made from, for the sidecar: any JSON, such as that of the request. Credentials in URLs are left
+    /// out of the file.
+    pub fn request(mut self, request: Value) -> Self {
+        self.request = Some(request);
+        self
+    }
+
+    /// Calls `callback` after each chunk with the bytes so far and, if known, in all. The bytes only grow, unless the
+    /// download has to begin anew, which [`on_setback`](Self::on_setback) tells first.
     pub fn on_progress(mut self, callback: impl FnMut(u64, Option<u64>) + Send + 'static) -> Self {
         self.on_progress = Some(Box::new(callback));
         self
     }
 
+    /// Calls `callback` with what the download gets over.
+    pub fn on_setback(mut self, callback: impl FnMut(&Setback) + Send + 'static) -> Self {
+        self.on_setback = Some(Box::new(callback));
+        self
+    }
+
     async fn run(mut self) -> Result<Saved> {
-        let id = self.video.task_id().to_owned();
         self.check_target()?;
-        // The folder that is current now counts, wherever the process goes during the download.
-        let target =
-            std::path::absolute(&self.path).map_err(|error| not_written(&id, &self.path, error))?;
-        let temporary =
-            temporary_beside(&target).map_err(|error| not_written(&id, &self.path, error))?;
-        let download = self.video.download().await?;
-        let bytes = self.fill(&temporary, download).await?;
-        let persisted = if self.overwrite {
-            temporary.persist(&target)
-        } else {
-            temporary.persist_noclobber(&target)
+        let draft = Draft::beside(&self.path)
+            .map_err(|error| problem::not_written(&self.video, &self.path, error))?;
+        let mut transfer = Transfer::new(self.video.clone());
+        let sha256 = self.fill(&draft, &mut transfer).await?;
+        let saved = Saved {
+            bytes: transfer.position(),
+            sha256,
+            sidecar: self.sidecar.then(|| Sidecar::beside(&self.path)),
+            path: self.path,
         };
-        match persisted {
-            Ok(_) => Ok(Saved {
-                path: self.path,
-                bytes,
-            }),
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-                Err(exists(&id, &self.path))
+        let (video, overwrite, request) = (self.video, self.overwrite, self.request);
+        let url = transfer.url().clone();
+        // Names are synced to disk as well, which takes its time.
+        let publishing = tokio::task::spawn_blocking(move || {
+            draft
+                .publish(overwrite)
+                .map_err(|error| problem::unwritten(&video, &saved.path, error))?;
+            if let Some(path) = &saved.sidecar {
+                Sidecar::of(&video, &saved, &url, request)
+                    .write(&video, path, overwrite)
+                    .map_err(|error| problem::undescribed(&video, &saved.path, &error))?;
             }
-            Err(error) => Err(not_written(&id, &self.path, error.error)),
-        }
+            Ok(saved)
+        });
+        publishing
+            .await
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
     /// Finds out what can be found out before a byte is fetched.
     fn check_target(&self) -> Result<()> {
-        let id = self.video.task_id();
-        let ends_in_name = self.path.file_name().is_some()
-            && !self
-                .path
-                .as_os_str()
-                .to_string_lossy()
-                .ends_with(['/', std::path::MAIN_SEPARATOR]);
-        if !ends_in_name || self.path.is_dir() {
-            return Err(not_written(
-                id,
-                &self.path,
-                io::Error::from(io::ErrorKind::IsADirectory),
-            ));
+        let path = &self.path;
+        let text = path.as_os_str().to_string_lossy();
+        if path.file_name().is_none() || text.ends_with(['/', MAIN_SEPARATOR]) || path.is_dir() {
+            let error = io::Error::from(io::ErrorKind::IsADirectory);
+            return Err(problem::not_written(&self.video, path, error));
         }
-        if !self.overwrite && self.path.symlink_metadata().is_ok() {
-            return Err(exists(id, &self.path));
+        let sidecar = self.sidecar.then(|| Sidecar::beside(path));
+        for path in sidecar.iter().chain([path]) {
+            if !self.overwrite && is_taken(path) {
+                return Err(problem::exists(&self.video, path));
+            }
         }
         Ok(())
     }
 
-    async fn fill(&mut self, temporary: &NamedTempFile, mut download: Download) -> Result<u64> {
-        let id = self.video.task_id().to_owned();
+    /// Brings the whole file to disk, and answers its hash.
+    async fn fill(&mut self, draft: &Draft, transfer: &mut Transfer) -> Result<String> {
+        let video = self.video.clone();
         let path = self.path.clone();
-        let file_error = |error| not_written(&id, &path, error);
-        let mut file = File::from_std(temporary.reopen().map_err(file_error)?);
-        let mut head: Vec<u8> = Vec::with_capacity(SIGNATURE_AT.end);
-        let mut bytes = 0;
-        while let Some(chunk) = download.try_next().await? {
-            if head.len() < SIGNATURE_AT.end {
-                head.extend(chunk.iter().take(SIGNATURE_AT.end - head.len()));
-                // Told apart as early as can be: an error page is not worth downloading.
-                if head.len() == SIGNATURE_AT.end && head[SIGNATURE_AT] != *SIGNATURE {
-                    return Err(not_mp4(&id));
+        let file_error = |error| problem::not_written(&video, &path, error);
+        let mut writer = Writer::start(draft.file().map_err(file_error)?);
+        while let Some(piece) = transfer.next().await? {
+            match piece {
+                Piece::Bytes(chunk) => {
+                    writer.append(chunk).await.map_err(file_error)?;
+                    if let Some(callback) = &mut self.on_progress {
+                        callback(transfer.position(), transfer.length());
+                    }
+                }
+                Piece::Setback(setback) => {
+                    if matches!(setback, Setback::Restarted { .. }) {
+                        writer.restart().await.map_err(file_error)?;
+                    }
+                    if let Some(callback) = &mut self.on_setback {
+                        callback(&setback);
+                    }
                 }
             }
-            file.write_all(&chunk).await.map_err(file_error)?;
-            bytes += chunk.len() as u64;
-            if let Some(callback) = &mut self.on_progress {
-                callback(bytes, download.length());
-            }
         }
-        if head.len() < SIGNATURE_AT.end {
-            return Err(not_mp4(&id));
-        }
-        file.flush().await.map_err(file_error)?;
-        file.sync_all().await.map_err(file_error)?;
-        Ok(bytes)
+        writer.finish().await.map_err(file_error)
     }
-}
-
-/// In the target's own folder, so that the rename at the end stays on one file system.
-fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".kling-omni-").suffix(".part");
-    #[cfg(unix)]
-    {
-        // Temporary files are private by default; the finished video follows the user's umask like any other file.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-        builder.tempfile_in(folder)
-    }
-    #[cfg(not(unix))]
-    builder.tempfile_in(folder)
-}
-
-fn file_error(id: &str, what: String, advice: &str) -> Error {
-    Error::new(ErrorKind::File, what)
-        .with_task(id)
-        .with_advice(advice)
-}
-
-fn exists(id: &str, path: &Path) -> Error {
-    let what = format!("{} exists already and was left alone", path.display());
-    file_error(id, what, "choose another name, or allow overwriting")
-}
-
-fn not_written(id: &str, path: &Path, error: io::Error) -> Error {
-    let name = match path.to_string_lossy() {
-        name if name.is_empty() => "a file without a name".into(),
-        name => name,
-    };
-    let what = format!("{name} could not be written: {}", cause(&error));
-    file_error(id, what, "the video can be downloaded again elsewhere").with_source(error)
-}
-
-/// The bare reason: an error about a temporary file goes on to name a path that nobody knows.
-fn cause(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" at path ") {
-        Some((reason, _)) => reason.to_owned(),
-        None => text,
-    }
-}
-
-fn not_mp4(id: &str) -> Error {
-    Error::new(
-        ErrorKind::CorruptResult,
-        "what the result host sent does not begin like an MP4 file",
-    )
-    .with_task(id)
-    .with_advice("download again; the task is paid for and need not be created again")
 }
 
 impl IntoFuture for Save {
@@ -213,6 +188,7 @@ impl fmt::Debug for Save {
         f.debug_struct("Save")
             .field("path", &self.path)
             .field("overwrite", &self.overwrite)
+            .field("sidecar", &self.sidecar)
             .finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ pub use fake::{Fake, response};
 pub use program::{Program, Running};
 pub use service::Service;
 pub use snapshots::Snapshots;
-pub use video::{Facts, facts};
+pub use video::{Facts, SMALLEST, facts};
 
 /// The key that every test uses. No output may ever hold it.
 pub const KEY: &str = "FPSX-c0ffee-do-not-print";

@@ -44,6 +44,25 @@ impl Program {
         self
     }
 
+    /// Lets no file grow beyond so many bytes. The shell sees to it that this is an error and not the program's end.
+    #[cfg(target_os = "linux")]
+    pub fn largest_file(mut self, bytes: u64) -> Self {
+        let mut limited = Command::new("/bin/sh");
+        let script = format!(
+            "trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"",
+            bytes / 512
+        );
+        limited
+            .args(["-c", &script])
+            .arg(self.command.get_program());
+        limited.args(self.command.get_args()).env_clear();
+        let given = self.command.get_envs();
+        limited.envs(given.filter_map(|(name, value)| Some((name, value?))));
+        limited.current_dir(self.command.get_current_dir().unwrap());
+        self.command = limited;
+        self
+    }
+
     pub fn key(self) -> Self {
         self.env("FREEPIK_API_KEY", KEY)
     }

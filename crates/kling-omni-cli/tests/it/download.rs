@@ -1,0 +1,85 @@
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{Fake, SMALLEST, Service, Snapshots, response};
+
+#[test]
+fn a_sidecar_tells_what_the_video_was_made_from() {
+    let service = Service::quick();
+    let line = "generate --json --sidecar -d 3 --poll-interval 0.1 -o clip.mp4 -p puppet \
+        --video https://example.com/dance.mp4?sig=secret";
+    let result = service.program(line).run().expect(0).json();
+    assert_eq!(service.files(), ["clip.mp4", "clip.mp4.json"]);
+    assert_eq!(result["sidecar"], "clip.mp4.json");
+    let text = fs::read_to_string(service.folder().join("clip.mp4.json")).unwrap();
+    for secret in ["secret", "hmac", "token"] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+    let sidecar: Value = serde_json::from_str(&text).unwrap();
+    for field in ["task_id", "bytes", "sha256"] {
+        assert_eq!(sidecar[field], result[field], "{field}");
+    }
+    assert_eq!(sidecar["request"]["prompt"], "puppet");
+    assert_eq!(sidecar["request"]["duration"], "3");
+
+    // What is there already is in the way of either file.
+    let id = result["task_id"].as_str().unwrap();
+    fs::remove_file(service.folder().join("clip.mp4")).unwrap();
+    let again = |options: &str| {
+        let line = format!("download --sidecar -o clip.mp4 {options} {id}");
+        service.program(&line).run()
+    };
+    let refused = again("").expect(7);
+    assert!(
+        refused.stderr.contains("clip.mp4.json is there already"),
+        "{refused}"
+    );
+    again("--overwrite").expect(0);
+    let text = fs::read_to_string(service.folder().join("clip.mp4.json")).unwrap();
+    let sidecar: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(sidecar["request"], Value::Null);
+    assert_eq!(sidecar["sha256"], result["sha256"]);
+}
+
+#[test]
+fn a_lost_connection_is_told_and_ends_nothing() {
+    let mut snapshots = Snapshots::default();
+    let asked = std::cell::Cell::new(0);
+    let fake = Fake::new(move |base_url, path| {
+        if !path.ends_with(".mp4") {
+            let task = format!(
+                r#"{{"data":{{"task_id":"7","status":"COMPLETED","generated":["{base_url}/7.mp4"]}}}}"#
+            );
+            return response(
+                "200 OK",
+                &["content-type: application/json"],
+                task.as_bytes(),
+            );
+        }
+        asked.set(asked.get() + 1);
+        match asked.get() {
+            1 => response("503 Service Unavailable", &[], b"<html>down</html>"),
+            _ => response("200 OK", &[], SMALLEST),
+        }
+    });
+    let ended = fake.program("download 7").run().expect(0);
+    snapshots.check("download-interrupted", &ended);
+}
+
+/// The limit on the size of files stands in for a disk that is full: the same call fails, for whoever runs the tests.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_takes_no_more_leaves_nothing_behind() {
+    let mut snapshots = Snapshots::default();
+    let service = Service::quick();
+    let id = service.task("puppet");
+    let ended = service
+        .program("download -o clip.mp4")
+        .arg(&id)
+        .largest_file(64 * 1024)
+        .run()
+        .expect(7);
+    snapshots.check("download-no-room", &ended);
+    assert_eq!(service.files(), [""; 0]);
+}

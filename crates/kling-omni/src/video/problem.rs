@@ -1,0 +1,190 @@
+//! The errors of a download. The video was paid for in all of them.
+
+use std::io;
+use std::path::Path;
+
+use http::StatusCode;
+use url::Url;
+
+use super::setback::After;
+use super::source::Broken;
+use super::{Video, expiry};
+use crate::error::{Error, ErrorKind};
+
+pub(super) fn has_expired(video: &Video, url: &Url) -> bool {
+    let now = video.session.clock.system_time();
+    expiry::of(url).is_some_and(|end| end <= now)
+}
+
+/// The connection broke once too often.
+pub(super) fn broke_off(
+    video: &Video,
+    url: &Url,
+    (position, length): (u64, Option<u64>),
+    broken: Broken,
+    attempts: u32,
+) -> Error {
+    let id = video.task_id();
+    let kind = match broken.cut {
+        true => ErrorKind::CorruptResult,
+        false => ErrorKind::Transport,
+    };
+    let at = After(position, length);
+    let error = Error::new(
+        kind,
+        format!("the download of task {id} broke off {at}: {}", broken.why),
+    );
+    let error = match attempts {
+        1 => error,
+        attempts => error.with_attempts(attempts),
+    };
+    let error = error
+        .with_task(id)
+        .with_status(broken.status)
+        .with_retry_after(broken.wait)
+        .with_retryable(true)
+        .with_advice(again(video, url));
+    match broken.source {
+        Some(source) => error.with_source(source),
+        None => error,
+    }
+}
+
+/// What to do about a video that is still there, and for how long it is.
+fn still(video: &Video, url: &Url, what: &str) -> String {
+    let now = video.session.clock.system_time();
+    let until = expiry::of(url).filter(|end| *end > now);
+    match until.and_then(expiry::shown) {
+        Some(until) => format!("{what}, at no further cost: its URL works until {until}"),
+        None => format!("{what}, at no further cost"),
+    }
+}
+
+fn again(video: &Video, url: &Url) -> String {
+    still(video, url, "download it again")
+}
+
+pub(super) fn corrupt(video: &Video, what: &str) -> Error {
+    let id = video.task_id();
+    Error::new(
+        ErrorKind::CorruptResult,
+        format!("what the result host sent for task {id} is no whole MP4 file: {what}"),
+    )
+    .with_task(id)
+    .with_advice(format!(
+        "{}; if it comes out the same, ask the vendor's support",
+        again(video, &video.url)
+    ))
+}
+
+pub(super) fn changed(video: &Video) -> Error {
+    let id = video.task_id();
+    Error::new(
+        ErrorKind::CorruptResult,
+        format!("the file of task {id} was replaced by another while it was read"),
+    )
+    .with_task(id)
+    .with_retryable(true)
+    .with_advice(again(video, &video.url))
+}
+
+pub(super) fn refused(video: &Video, why: String) -> Error {
+    let id = video.task_id();
+    Error::new(
+        ErrorKind::UnexpectedResponse,
+        format!("the video of task {id} did not come: {why}"),
+    )
+    .with_task(id)
+    .with_advice(again(video, &video.url))
+}
+
+/// The URL does not work, or not any more.
+pub(super) fn gone(video: &Video, url: &Url, status: StatusCode) -> Error {
+    let id = video.task_id();
+    let end = expiry::of(url);
+    let now = video.session.clock.system_time();
+    let what = match end.map(|end| (end, now.duration_since(end))) {
+        Some((_, Ok(past))) => format!("expired {} s ago", past.as_secs()),
+        Some((end, Err(_))) => match expiry::shown(end) {
+            Some(end) => format!("is refused before its end at {end}"),
+            None => "is refused before its end".to_owned(),
+        },
+        None => "no longer works".to_owned(),
+    };
+    Error::new(
+        ErrorKind::Expired,
+        format!("the result URL of task {id} {what} ({status})"),
+    )
+    .with_task(id)
+}
+
+/// The end of all ways to the file: `url` is refused, and `besides` says why there is no other.
+pub(super) fn lost(video: &Video, url: &Url, refusal: &Error, besides: &str) -> Error {
+    let id = video.task_id();
+    let now = video.session.clock.system_time();
+    let support = "the vendor's support may find the video: name the task to them before you pay for another one";
+    let advice = match expiry::of(url) {
+        Some(end) if end > now => {
+            format!("look again in a minute, and check this machine's clock; else {support}")
+        }
+        _ => format!("it is lost at the service's side; {support}"),
+    };
+    Error::new(
+        ErrorKind::Expired,
+        format!("{}, {besides}", refusal.summary()),
+    )
+    .with_status_of(refusal)
+    .with_task(id)
+    .with_advice(advice)
+}
+
+/// A file that did not get its name.
+pub(super) fn unwritten(video: &Video, path: &Path, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => exists(video, path),
+        _ => not_written(video, path, error),
+    }
+}
+
+pub(super) fn exists(video: &Video, path: &Path) -> Error {
+    let what = format!("{} exists already and was left alone", path.display());
+    file(video, what, "choose another name, or allow overwriting")
+}
+
+pub(super) fn not_written(video: &Video, path: &Path, error: io::Error) -> Error {
+    let name = match path.to_string_lossy() {
+        name if name.is_empty() => "a file without a name".into(),
+        name => name,
+    };
+    let what = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room, or save the video elsewhere"
+        }
+        _ => "save the video elsewhere",
+    };
+    let advice = still(video, &video.url, what);
+    let what = format!("{name} could not be written: {}", cause(&error));
+    file(video, what, &advice).with_source(error)
+}
+
+/// The video is in its place, and what describes it is not.
+pub(super) fn undescribed(video: &Video, path: &Path, error: &Error) -> Error {
+    let what = format!("the video is whole at {}", path.display());
+    let advice = "nothing needs to be downloaded again";
+    file(video, error.summary().to_owned(), advice).after(&what)
+}
+
+fn file(video: &Video, what: String, advice: &str) -> Error {
+    Error::new(ErrorKind::File, what)
+        .with_task(video.task_id())
+        .with_advice(advice)
+}
+
+/// The bare reason: an error about a temporary file goes on to name a path that nobody knows.
+fn cause(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" at path ") {
+        Some((reason, _)) => reason.to_owned(),
+        None => text,
+    }
+}

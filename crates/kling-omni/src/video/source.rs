@@ -1,0 +1,319 @@
+//! One request to the result host, and what its answer means for a file of which a part may be there already.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, DATE, ETAG, HeaderMap, HeaderValue, IF_RANGE,
+    LAST_MODIFIED, RANGE, TRANSFER_ENCODING,
+};
+use http::{StatusCode, Version};
+use reqwest::Response;
+use url::Url;
+
+use super::redirect;
+use crate::session::Session;
+use crate::transport::hints;
+
+/// What a host calls one state of a file, in a way that no other state of it is called.
+#[derive(Clone)]
+pub(super) struct Validator {
+    /// The URL without its query, where tokens are: the same name at another place says nothing.
+    place: String,
+    value: HeaderValue,
+}
+
+/// How the result host answered.
+pub(super) enum Answer {
+    /// The file from its first byte.
+    Whole {
+        body: Body,
+        length: Option<u64>,
+        validator: Option<Validator>,
+    },
+    /// The rest of the file that was begun, and how long all of it is.
+    Rest { body: Body, length: Option<u64> },
+    /// No part of the file that was begun.
+    Other(String),
+    /// Nothing; another attempt may fare better.
+    Nothing(Broken),
+    /// The URL does not lead to the file any more.
+    Gone(StatusCode),
+    /// Something that is no file, and will be none the next time.
+    Refused {
+        status: Option<StatusCode>,
+        why: String,
+    },
+}
+
+/// Why a connection brought nothing, or no more.
+pub(super) struct Broken {
+    pub(super) why: String,
+    pub(super) status: Option<StatusCode>,
+    /// How long the host asks to wait.
+    pub(super) wait: Option<Duration>,
+    pub(super) source: Option<reqwest::Error>,
+    /// Whether the answer had an end, and the file had none there.
+    pub(super) cut: bool,
+}
+
+impl Broken {
+    pub(super) fn new(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            status: None,
+            wait: None,
+            source: None,
+            cut: false,
+        }
+    }
+
+    fn lost(error: reqwest::Error) -> Self {
+        let why = if error.is_connect() {
+            "no connection to the result host"
+        } else {
+            "the connection to the result host was lost"
+        };
+        Self {
+            source: Some(error.without_url()),
+            ..Self::new(why)
+        }
+    }
+
+    fn stalled(idle: Duration) -> Self {
+        Self::new(format!(
+            "the result host sent nothing for {} s",
+            idle.as_secs_f64()
+        ))
+    }
+
+    pub(super) fn cut(why: impl Into<String>) -> Self {
+        Self {
+            cut: true,
+            ..Self::new(why)
+        }
+    }
+}
+
+/// The bytes of one answer.
+pub(super) struct Body {
+    response: Response,
+    idle: Duration,
+    /// Whether the protocol marks the last byte, so that a lost connection is not taken for the end.
+    pub(super) framed: bool,
+}
+
+impl Body {
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
+        match tokio::time::timeout(self.idle, self.response.chunk()).await {
+            Ok(Ok(chunk)) => Ok(chunk),
+            Ok(Err(error)) => Err(Broken::lost(error)),
+            Err(_) => Err(Broken::stalled(self.idle)),
+        }
+    }
+}
+
+/// Asks for the file, or for what of it stands behind `begun` bytes.
+pub(super) async fn ask(session: &Session, url: &Url, begun: Option<(u64, &Validator)>) -> Answer {
+    // The key belongs to the API's host. This request goes elsewhere and has no credentials of ours.
+    let mut request = session.downloads.get(url.clone());
+    request = request.header(ACCEPT_ENCODING, "identity");
+    if let Some((position, validator)) = begun {
+        request = request
+            .header(RANGE, format!("bytes={position}-"))
+            .header(IF_RANGE, validator.value.clone());
+    }
+    let response = match tokio::time::timeout(session.idle_timeout, request.send()).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) if error.is_redirect() => return misled(error),
+        Ok(Err(error)) => return Answer::Nothing(Broken::lost(error)),
+        Err(_) => return Answer::Nothing(Broken::stalled(session.idle_timeout)),
+    };
+    // A client that the caller brings may follow where ours does not.
+    if redirect::gives_up_encryption(url, response.url()) {
+        return Answer::Refused {
+            status: Some(response.status()),
+            why: "the result host led to an unencrypted address".to_owned(),
+        };
+    }
+    read(session, response, begun)
+}
+
+fn misled(error: reqwest::Error) -> Answer {
+    let reason = std::error::Error::source(&error).map(ToString::to_string);
+    let reason = reason.unwrap_or_else(|| "a redirect that cannot be followed".to_owned());
+    Answer::Refused {
+        status: None,
+        why: format!("the result host led elsewhere: {reason}"),
+    }
+}
+
+fn read(session: &Session, response: Response, begun: Option<(u64, &Validator)>) -> Answer {
+    let status = response.status();
+    match (status, begun) {
+        (StatusCode::OK, _) if is_encoded(response.headers()) => Answer::Refused {
+            status: Some(status),
+            why: "the result host compressed the file, though asked not to".to_owned(),
+        },
+        (StatusCode::OK, _) => Answer::Whole {
+            length: response.content_length(),
+            validator: validator(&response),
+            body: body(session, response),
+        },
+        (StatusCode::PARTIAL_CONTENT, Some((position, known))) => {
+            rest(session, response, position, known)
+        }
+        (StatusCode::RANGE_NOT_SATISFIABLE, Some(_)) => {
+            Answer::Other("the file is shorter than it was".to_owned())
+        }
+        (StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE, _) => {
+            Answer::Gone(status)
+        }
+        (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS, _) => {
+            failing(session, &response)
+        }
+        _ if status.is_server_error() => failing(session, &response),
+        _ => Answer::Refused {
+            status: Some(status),
+            why: format!("the result host answered something else than the file ({status})"),
+        },
+    }
+}
+
+fn failing(session: &Session, response: &Response) -> Answer {
+    let status = response.status();
+    let limited = status == StatusCode::TOO_MANY_REQUESTS;
+    let now = session.clock.system_time();
+    let wait = hints::wait(response.headers(), limited, now);
+    let mut why = format!("the result host failed ({status})");
+    if let Some(wait) = wait {
+        why.push_str(&format!(" and asks to wait {} s", wait.as_secs()));
+    }
+    Answer::Nothing(Broken {
+        status: Some(status),
+        wait,
+        ..Broken::new(why)
+    })
+}
+
+/// A part may be joined to what is there only if it begins right behind it and belongs to the same state of the file.
+fn rest(session: &Session, response: Response, position: u64, known: &Validator) -> Answer {
+    let other = |why: &str| Answer::Other(why.to_owned());
+    let headers = response.headers();
+    if is_encoded(headers) {
+        return other("the host compressed the rest");
+    }
+    let Some((first, length)) = headers.get(CONTENT_RANGE).and_then(content_range) else {
+        return other("the host does not say which part it sent");
+    };
+    if first != position {
+        return other("the host sent another part than asked for");
+    }
+    // A part need not repeat the validator, since the host has compared it; if it does, then truly.
+    let place = place(response.url());
+    let renamed = [ETAG, LAST_MODIFIED]
+        .iter()
+        .filter(|name| is_of_kind(&known.value, name))
+        .filter_map(|name| headers.get(name))
+        .any(|value| *value != known.value);
+    if place != known.place || renamed {
+        return other("the file has changed");
+    }
+    Answer::Rest {
+        length,
+        body: body(session, response),
+    }
+}
+
+/// Whether a validator came from the header `name`: entity tags are quoted, dates are not.
+fn is_of_kind(value: &HeaderValue, name: &http::HeaderName) -> bool {
+    value.as_bytes().starts_with(b"\"") == (name == ETAG)
+}
+
+fn body(session: &Session, response: Response) -> Body {
+    let framed = response.version() > Version::HTTP_11
+        || response.content_length().is_some()
+        || response.headers().contains_key(TRANSFER_ENCODING);
+    Body {
+        response,
+        idle: session.idle_timeout,
+        framed,
+    }
+}
+
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|encoding| encoding != "identity")
+}
+
+fn place(url: &Url) -> String {
+    url[..url::Position::AfterPath].to_owned()
+}
+
+/// The name of this state of the file: an entity tag that is not weak, or a date of change that lies so far back that
+/// no later change can have the same.
+fn validator(response: &Response) -> Option<Validator> {
+    let headers = response.headers();
+    let tag = headers.get(ETAG).filter(|tag| {
+        let tag = tag.as_bytes();
+        tag.len() >= 2 && tag.starts_with(b"\"") && tag.ends_with(b"\"")
+    });
+    let value = tag.or_else(|| {
+        let date = |name| httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok();
+        let settled = date(DATE)?.duration_since(date(LAST_MODIFIED)?).ok()?;
+        headers
+            .get(LAST_MODIFIED)
+            .filter(|_| settled >= Duration::from_secs(1))
+    })?;
+    Some(Validator {
+        place: place(response.url()),
+        value: value.clone(),
+    })
+}
+
+/// The first byte of `bytes first-last/length`, and the length if it is known.
+fn content_range(value: &HeaderValue) -> Option<(u64, Option<u64>)> {
+    let (range, length) = value
+        .to_str()
+        .ok()?
+        .strip_prefix("bytes ")?
+        .split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+    let length = match length {
+        "*" => None,
+        length => Some(length.parse().ok()?),
+    };
+    let fits = first <= last && length.is_none_or(|length| last < length);
+    fits.then_some((first, length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_ranges() {
+        for (text, expected) in [
+            ("bytes 5-9/10", Some((5, Some(10)))),
+            ("bytes 0-0/1", Some((0, Some(1)))),
+            ("bytes 5-9/*", Some((5, None))),
+            ("bytes 5-10/10", None),
+            ("bytes 9-5/10", None),
+            ("bytes */10", None),
+            ("bytes 5-/10", None),
+            ("bytes -5-9/10", None),
+            ("bytes=5-9/10", None),
+            ("items 5-9/10", None),
+            ("bytes 5-99999999999999999999/*", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                content_range(&HeaderValue::from_static(text)),
+                expected,
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,295 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use url::Url;
+
+use super::Video;
+use super::boxes::{Boxes, Defect};
+use super::problem;
+use super::setback::Setback;
+use super::source::{self, Answer, Body, Broken, Validator};
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::Backoff;
+
+/// So many bytes beyond all that came before make the failures before them forgotten. Without a least amount, a host
+/// that gives a byte with each connection would be asked for as long as there are bytes.
+const HEADWAY: u64 = 1024 * 1024;
+
+/// The bytes of a video from the first to the last, over as many connections and URLs as it takes.
+pub(super) struct Transfer {
+    video: Video,
+    url: Url,
+    body: Option<Body>,
+    length: Option<u64>,
+    validator: Option<Validator>,
+    position: u64,
+    boxes: Boxes,
+    /// Connections that broke since the download last made headway.
+    breaks: u32,
+    /// Whether the URL was read again since then.
+    refreshed: bool,
+    /// How far the download was when it last made headway.
+    mark: u64,
+    backoff: Backoff,
+    pause: Option<Duration>,
+}
+
+/// What comes next.
+pub(super) enum Piece {
+    Bytes(Bytes),
+    /// After [`Setback::Restarted`], the next byte is the file's first.
+    Setback(Setback),
+}
+
+impl Transfer {
+    pub(super) fn new(video: Video) -> Self {
+        Self {
+            url: video.url.clone(),
+            video,
+            body: None,
+            length: None,
+            validator: None,
+            position: 0,
+            boxes: Boxes::default(),
+            breaks: 0,
+            refreshed: false,
+            mark: 0,
+            backoff: Backoff::default(),
+            pause: None,
+        }
+    }
+
+    /// Comes as far as the first answer that has the file in it.
+    pub(super) async fn open(&mut self) -> Result<()> {
+        while self.body.is_none() {
+            // Nothing has been lost yet, so that there is nobody to tell.
+            self.connect().await?;
+        }
+        Ok(())
+    }
+
+    /// The length of the whole file, if the host has said it.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// How many bytes of the file have come.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Where the bytes come from: a fresh URL, if the first one ended.
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The next piece; `None` once the file is whole.
+    pub(super) async fn next(&mut self) -> Result<Option<Piece>> {
+        loop {
+            let Some(body) = &mut self.body else {
+                match self.connect().await? {
+                    Some(setback) => return Ok(Some(Piece::Setback(setback))),
+                    None => continue,
+                }
+            };
+            if self.length == Some(self.position) && self.position > 0 {
+                return self.judge(true).map(|()| None);
+            }
+            match body.next().await {
+                Ok(Some(chunk)) if chunk.is_empty() => {}
+                Ok(Some(chunk)) => return self.take(chunk).map(|chunk| Some(Piece::Bytes(chunk))),
+                Ok(None) => {
+                    let framed = body.framed;
+                    match self.end(framed)? {
+                        Some(setback) => return Ok(Some(Piece::Setback(setback))),
+                        None => return Ok(None),
+                    }
+                }
+                Err(broken) => return self.broken(broken).map(|told| Some(Piece::Setback(told))),
+            }
+        }
+    }
+
+    fn take(&mut self, chunk: Bytes) -> Result<Bytes> {
+        let position = self.position + chunk.len() as u64;
+        if let Some(length) = self.length.filter(|length| position > *length) {
+            let what = format!("it goes on after the {length} bytes that were announced");
+            return Err(problem::corrupt(&self.video, &what));
+        }
+        // Told as early as can be: an error page is not worth downloading.
+        self.boxes
+            .take(&chunk)
+            .map_err(|defect| self.defective(defect))?;
+        self.position = position;
+        if position >= self.mark.saturating_add(HEADWAY) {
+            self.mark = position;
+            self.breaks = 0;
+            self.refreshed = false;
+            self.backoff = Backoff::default();
+        }
+        Ok(chunk)
+    }
+
+    /// The answer has ended: the file as well, or the connection alone.
+    fn end(&mut self, framed: bool) -> Result<Option<Setback>> {
+        if self.length.is_some_and(|length| self.position < length) {
+            let cut = Broken::cut("the result host ended its answer early");
+            return self.broken(cut).map(Some);
+        }
+        match self.boxes.end(framed) {
+            Ok(()) => Ok(None),
+            // Nobody marked the end, so that a lost connection may look like this.
+            Err(defect) if !framed && self.position > 0 => {
+                let why = format!("what came is no whole MP4 file: {defect}");
+                self.broken(Broken::cut(why)).map(Some)
+            }
+            Err(defect) => Err(self.defective(defect)),
+        }
+    }
+
+    fn judge(&self, framed: bool) -> Result<()> {
+        self.boxes
+            .end(framed)
+            .map_err(|defect| self.defective(defect))
+    }
+
+    fn defective(&self, defect: Defect) -> Error {
+        problem::corrupt(&self.video, &defect.to_string())
+    }
+
+    /// Takes the next step towards an open answer, and says what it cost.
+    async fn connect(&mut self) -> Result<Option<Setback>> {
+        if let Some(pause) = self.pause.take() {
+            self.video.session.clock.sleep(pause).await;
+        }
+        if self.position > 0 && self.validator.is_none() {
+            // A part of one file and a part of another of the same length would pass for a whole one.
+            let why = "the host gives nothing to recognise the file by";
+            return Ok(Some(self.restart(why)));
+        }
+        let begun = self.validator.as_ref().filter(|_| self.position > 0);
+        let begun = begun.map(|validator| (self.position, validator));
+        match source::ask(&self.video.session, &self.url, begun).await {
+            Answer::Whole {
+                body,
+                length,
+                validator,
+            } => {
+                let restart = (self.position > 0)
+                    .then(|| self.restart("the host does not continue what it began"));
+                self.body = Some(body);
+                self.length = length;
+                self.validator = validator;
+                Ok(restart)
+            }
+            Answer::Rest { body, length } => match (self.length, length) {
+                (Some(known), Some(length)) if known != length => {
+                    Ok(Some(self.restart("the file has another length now")))
+                }
+                (known, length) => {
+                    self.body = Some(body);
+                    self.length = known.or(length);
+                    Ok(None)
+                }
+            },
+            Answer::Other(why) => Ok(Some(self.restart(&why))),
+            Answer::Nothing(broken) => self.broken(broken).map(Some),
+            Answer::Gone(status) => {
+                let why = problem::gone(&self.video, &self.url, status);
+                self.refresh(why.with_status(Some(status))).await.map(Some)
+            }
+            Answer::Refused { status, why } => {
+                let error = problem::refused(&self.video, why).with_status(status);
+                // Hosts differ in what they say of a URL whose time is over.
+                if problem::has_expired(&self.video, &self.url) {
+                    self.refresh(error).await.map(Some)
+                } else {
+                    Err(error)
+                }
+            }
+        }
+    }
+
+    fn restart(&mut self, why: &str) -> Setback {
+        let lost = std::mem::take(&mut self.position);
+        self.boxes = Boxes::default();
+        self.length = None;
+        self.validator = None;
+        tracing::warn!(
+            task = self.video.task_id(),
+            lost,
+            why,
+            "the download begins anew"
+        );
+        Setback::Restarted {
+            lost,
+            why: why.to_owned(),
+        }
+    }
+
+    /// Plans another attempt, if there may be one.
+    fn broken(&mut self, broken: Broken) -> Result<Setback> {
+        self.body = None;
+        let session = &self.video.session;
+        let asked = broken.wait.unwrap_or_default();
+        if self.breaks >= session.retries || asked > session.longest_retry_wait {
+            let attempts = self.breaks + 1;
+            return Err(problem::broke_off(
+                &self.video,
+                &self.url,
+                (self.position, self.length),
+                broken,
+                attempts,
+            ));
+        }
+        self.breaks += 1;
+        let pause = self.backoff.next_pause().max(asked);
+        self.pause = Some(pause);
+        let (task, at) = (self.video.task_id(), self.position);
+        tracing::info!(
+            task,
+            at,
+            ?pause,
+            why = broken.why,
+            "the download was interrupted"
+        );
+        Ok(Setback::Interrupted {
+            at,
+            length: self.length,
+            why: broken.why,
+            pause,
+        })
+    }
+
+    /// Asks the service for another URL. `refusal` is what the one at hand came to.
+    async fn refresh(&mut self, refusal: Error) -> Result<Setback> {
+        if self.refreshed {
+            return Err(self.lost(&refusal, "though the service has just named it"));
+        }
+        self.refreshed = true;
+        let state = match self.video.origin.read().await {
+            Ok(state) => state,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let besides = "and the service does not know the task any more";
+                return Err(self.lost(&refusal, besides));
+            }
+            Err(error) => return Err(error.after(refusal.summary())),
+        };
+        let video = Video::of(&self.video.session, &state, Arc::clone(&self.video.origin));
+        let url = video.map_err(|error| error.after(refusal.summary()))?.url;
+        if url == self.url {
+            return Err(self.lost(&refusal, "and the service names no other URL"));
+        }
+        self.url = url;
+        tracing::info!(
+            task = self.video.task_id(),
+            "the result has a fresh URL now"
+        );
+        Ok(Setback::Refreshed)
+    }
+
+    fn lost(&self, refusal: &Error, besides: &str) -> Error {
+        problem::lost(&self.video, &self.url, refusal, besides)
+    }
+}

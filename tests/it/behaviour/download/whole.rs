@@ -1,0 +1,133 @@
+use kling_omni::ErrorKind;
+use kling_omni_tests::clip::{boxed, mp4};
+use kling_omni_tests::fake::{Fake, Reply};
+use kling_omni_tests::virtual_clock::VirtualClock;
+
+use super::{entries, streamed, video_at};
+
+/// A body in pieces, as a host sends it that does not know the length.
+fn chunked(body: &[u8], ended: bool) -> Reply {
+    let mut bytes = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    for piece in body.chunks(700) {
+        bytes.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+        bytes.extend_from_slice(piece);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    if ended {
+        bytes.extend_from_slice(b"0\r\n\r\n");
+    }
+    Reply::Bytes(bytes)
+}
+
+#[tokio::test]
+async fn what_is_no_whole_mp4_is_never_kept() {
+    let file = mp4(2_000);
+    let cut = &file[..1_500];
+    let whole = |body: &[u8]| Reply::http(200, &[], body);
+    let parts = |parts: &[&[u8]]| whole(&parts.concat());
+    let (ftyp, moov) = (&file[..16], &file[16..36]);
+    for (case, reply, requests, kind) in [
+        (
+            "a cut file",
+            whole(cut),
+            1,
+            Some("ends inside its box `mdat`"),
+        ),
+        (
+            "a cut header",
+            whole(&file[..40]),
+            1,
+            Some("ends between two boxes"),
+        ),
+        (
+            "a page",
+            whole(b"<html>Sorry</html>"),
+            1,
+            Some("does not begin like one"),
+        ),
+        ("nothing", whole(b""), 1, Some("does not begin like one")),
+        (
+            "no movie",
+            parts(&[ftyp, &boxed(b"mdat", b"x")]),
+            1,
+            Some("has no box `moov`"),
+        ),
+        (
+            "no media",
+            parts(&[ftyp, moov]),
+            1,
+            Some("has no box `mdat`"),
+        ),
+        (
+            "odd box",
+            parts(&[ftyp, b"\0\0\0\x05\x1b[2Jwhat"]),
+            1,
+            Some(r"`\x1b[2J`"),
+        ),
+        (
+            "zeros behind it",
+            parts(&[&file, &[0; 5]]),
+            1,
+            Some("ends between two boxes"),
+        ),
+        ("known to be whole", chunked(&file, true), 1, None),
+        (
+            "known to be cut",
+            chunked(cut, true),
+            1,
+            Some("ends inside its box `mdat`"),
+        ),
+        ("whole by itself", Reply::unframed(&[], &file), 1, None),
+        (
+            "cut, or lost",
+            Reply::unframed(&[], cut),
+            4,
+            Some("ends inside its box `mdat`"),
+        ),
+    ] {
+        let host = Fake::start(vec![reply]).await;
+        let url = format!("{}/kling_a.mp4", host.base_url());
+        let video = video_at(&url, &VirtualClock::new()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let saved = video.save(folder.path().join("clip.mp4")).await;
+        assert_eq!(host.asked().len(), requests, "{case}");
+        let read = streamed(&video).await;
+        match kind {
+            None => {
+                saved.expect(case);
+                assert_eq!(read.expect(case), file, "{case}");
+            }
+            Some(part) => {
+                for error in [saved.unwrap_err(), read.unwrap_err()] {
+                    assert_eq!(error.kind(), ErrorKind::CorruptResult, "{case}: {error}");
+                    assert!(error.to_string().contains(part), "{case}: {error}");
+                }
+                assert_eq!(entries(folder.path()), [""; 0], "{case}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn pieces_without_an_end_are_a_lost_connection() {
+    let file = mp4(2_000);
+    let host = Fake::start(vec![chunked(&file[..1_400], false), chunked(&file, true)]).await;
+    let url = format!("{}/kling_a.mp4", host.base_url());
+    let video = video_at(&url, &VirtualClock::new()).await;
+    assert_eq!(streamed(&video).await.unwrap(), file);
+}
+
+#[tokio::test]
+async fn a_file_that_was_compressed_on_the_way_is_refused() {
+    let host = Fake::start(vec![Reply::http(
+        200,
+        &[("content-encoding", "gzip")],
+        mp4(9),
+    )])
+    .await;
+    let url = format!("{}/kling_a.mp4", host.base_url());
+    let error = streamed(&video_at(&url, &VirtualClock::new()).await).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnexpectedResponse, "{error}");
+    assert_eq!(host.asked()[0].header("accept-encoding"), Some("identity"));
+}
