@@ -10,7 +10,22 @@ use super::{KEY, client, puppet, sandbox};
 
 /// Everything that is logged, down to the finest level.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// What has to be set up so that it is written here.
+    pub fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
+        let writer = self.clone();
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || writer.clone())
+            .finish()
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -26,11 +41,6 @@ impl io::Write for Log {
 #[tokio::test]
 async fn neither_key_nor_token_is_ever_logged_or_printed() {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
@@ -47,9 +57,9 @@ async fn neither_key_nor_token_is_ever_logged_or_printed() {
         client.task("unknown").refresh().await.unwrap_err();
         printed
     }
-    .with_subscriber(subscriber)
+    .with_subscriber(log.subscriber())
     .await;
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(log.contains("attempt"), "the log is empty: {log}");
     assert!(
         log.contains("successor-refuses"),
