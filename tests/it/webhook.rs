@@ -5,6 +5,7 @@ mod endpoint;
 mod random;
 mod receiving;
 mod verifying;
+mod waiting;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

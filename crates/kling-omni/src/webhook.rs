@@ -1,10 +1,11 @@
-//! Receives the service's webhooks: checks that they are authentic and fresh, drops replays, and keeps the
-//! order.
+//! Receives the service's webhooks: checks that they are authentic and fresh, drops replays, keeps the order, and lets
+//! waits hear of them.
 //!
 //! A request with a `webhook_url` makes the service post the task's state there on every change. Deliveries are signed
 //! after the Standard Webhooks scheme; they may come late, twice, in any order, or not at all.
 //!
-//! * [`Inbox`] takes deliveries in. [`Inbox::deliveries`] is a stream of all that is new.
+//! * [`Inbox`] takes deliveries in. It is what a [`wait`](crate::Wait::webhook) listens to, and [`Inbox::deliveries`] is
+//!   a stream of all that is new.
 //! * [`Inbox::endpoint`] is a tower service with a body limit, ready to mount in axum or hyper. Anything else calls
 //!   [`Inbox::receive`] with the headers, the query and the raw body, and answers [`Refusal::status`].
 //! * [`Verifier`] is the check of the signature on its own.
@@ -13,11 +14,13 @@
 //! ```
 //! use kling_omni::webhook::{Inbox, Secret};
 //!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn example(task: kling_omni::Task) -> Result<(), Box<dyn std::error::Error>> {
 //! let inbox = Inbox::new(Secret::new("the secret of the account")?);
 //! let app = axum::Router::new().route_service("/hooks/kling", inbox.endpoint());
 //! let listener = tokio::net::TcpListener::bind("0.0.0.0:8080").await?;
 //! tokio::spawn(async move { axum::serve(listener, app).await });
+//! // The `webhook_url` that the task was created with leads there.
+//! let video = task.wait().webhook(&inbox).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -39,3 +42,5 @@ pub use inbox::{Deliveries, Inbox, InboxBuilder, Missed};
 pub use refusal::{Refusal, RefusalKind};
 pub use secret::Secret;
 pub use verifier::{Verified, Verifier};
+
+pub(crate) use inbox::Listening;

@@ -11,15 +11,19 @@ use axum::body::Body;
 use axum::http::{Method, Request, Response, header};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use kling_omni::webhook::{Endpoint, Inbox};
+use kling_omni::webhook::correlation::{self, Token};
+use kling_omni::webhook::{Endpoint, Inbox, Secret, Verifier};
+use kling_omni::{ApiKey, Client, PollSchedule};
+use kling_omni_sandbox::{DeliveryOutcome, Sandbox};
 use kling_omni_tests::virtual_clock::VirtualClock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tower_service::Service;
 use tracing::instrument::WithSubscriber;
 
-use super::{SECRET, START, URL, inbox, signed, task};
+use super::{SECRET, START, URL, inbox, secret, signed, task};
 use crate::behaviour::secrets::Log;
+use crate::behaviour::{puppet, sandbox};
 
 /// Asks the service as a server does.
 async fn ask(endpoint: &mut Endpoint, request: Request<Body>) -> Response<Body> {
@@ -163,4 +167,61 @@ async fn a_body_that_is_announced_as_too_large_is_not_waited_for() {
         .expect("it waits for the body")
         .unwrap();
     assert_eq!(&answer, b"HTTP/1.1 413");
+}
+
+/// A client whose polls never come, since its time is real and its schedule is not.
+fn patient_client(sandbox: &Sandbox) -> Client {
+    let client = Client::builder().api_key(ApiKey::new(sandbox.api_key()).unwrap());
+    client.base_url(sandbox.base_url()).build().unwrap()
+}
+
+#[tokio::test]
+async fn a_wait_ends_with_what_the_sandbox_delivers() {
+    let clock = VirtualClock::new();
+    let secrets = [
+        ("plain", secret("plain")),
+        ("whsec_czNjcmV0", Secret::from_bytes(*b"s3cret").unwrap()),
+    ];
+    for (text, secret) in secrets {
+        let sandbox = sandbox(&clock).webhook_secret(text).start().await.unwrap();
+        let verifier = Verifier::new(super::secret("the next one")).or(secret);
+        let inbox = Inbox::builder(verifier).clock(clock.clone()).build();
+        let mut deliveries = inbox.deliveries();
+        let token = Token::random().unwrap();
+        let url = correlation::attach(&serve(&inbox).await, &token).unwrap();
+        let request = puppet().webhook_url(url).build().unwrap();
+        let task = patient_client(&sandbox).create(request).await.unwrap();
+        let reads = sandbox.requests().len();
+        let day = Duration::from_secs(24 * 3600);
+        let wait = task
+            .wait()
+            .schedule(PollSchedule::fixed(day))
+            .timeout(Duration::from_secs(60))
+            .webhook(&inbox);
+        let (video, ()) = tokio::join!(wait, async { clock.advance(Duration::from_secs(100)) });
+        assert_eq!(video.unwrap().task_id(), task.id());
+        assert_eq!(sandbox.requests().len(), reads, "nothing was polled");
+        for status in ["IN_PROGRESS", "COMPLETED"] {
+            let delivery = deliveries.next().await.unwrap().unwrap();
+            assert_eq!(delivery.state().id(), task.id());
+            assert_eq!(delivery.state().status().as_str(), status);
+            assert_eq!(delivery.correlation(), Some(&token));
+        }
+        let sent = sandbox.wait_for_deliveries(2).await;
+        for delivery in &sent {
+            let outcome = delivery.outcome();
+            assert!(matches!(outcome, DeliveryOutcome::Accepted(status) if *status == 200));
+        }
+        // What the sandbox has sent, sent again by someone who listened in, in another order.
+        for delivery in sent.iter().rev() {
+            let again = inbox.receive(delivery.headers(), None, delivery.body());
+            assert_eq!(super::word(&again), "duplicate");
+        }
+        let elsewhere = super::inbox(&clock).build();
+        let forged = elsewhere.receive(sent[1].headers(), None, sent[1].body());
+        assert_eq!(super::word(&forged), "BadSignature");
+        clock.advance(Duration::from_secs(301));
+        let replayed = inbox.receive(sent[1].headers(), None, sent[1].body());
+        assert_eq!(super::word(&replayed), "TooOld");
+    }
 }

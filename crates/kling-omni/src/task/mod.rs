@@ -1,3 +1,4 @@
+mod hearing;
 mod poll;
 mod schedule;
 mod updates;
@@ -37,6 +38,21 @@ struct Known {
     state: Option<TaskState>,
     /// The status route that has answered for this task.
     route: Option<StatusRoute>,
+}
+
+impl Known {
+    /// Remembers what the service said, and says whether it did. Answers may overtake each other, and none takes the
+    /// task back.
+    fn learn(&mut self, state: &TaskState) -> bool {
+        let is_behind = self
+            .state
+            .as_ref()
+            .is_some_and(|known| state.progress() < known.progress());
+        if !is_behind {
+            self.state = Some(state.clone());
+        }
+        !is_behind
+    }
 }
 
 impl Task {
@@ -158,7 +174,9 @@ impl Task {
             let exchange = Exchange::new(Arc::clone(&self.session), options.clone());
             match wire::read(&exchange, *route, &self.id).await {
                 Ok(state) => {
-                    self.learn(&state, *route);
+                    let mut known = self.known();
+                    known.route = Some(*route);
+                    known.learn(&state);
                     return Ok(state);
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -175,17 +193,9 @@ impl Task {
         ))
     }
 
-    /// Remembers what the service said. Answers may overtake each other, and a task that has ended stays so.
-    fn learn(&self, state: &TaskState, route: StatusRoute) {
-        let mut known = self.known();
-        known.route = Some(route);
-        let ended = known
-            .state
-            .as_ref()
-            .is_some_and(|known| known.status().is_terminal());
-        if !ended || state.status().is_terminal() {
-            known.state = Some(state.clone());
-        }
+    /// Takes over what a delivery says of the task, unless it is known to be further; says whether it did.
+    fn hear(&self, state: &TaskState) -> bool {
+        self.known().learn(state)
     }
 
     /// Ties an error to the task, which was paid for if it is known to exist.

@@ -1,5 +1,6 @@
 mod builder;
 mod deliveries;
+mod listening;
 
 mod bounded;
 mod seen;
@@ -13,6 +14,7 @@ use tokio::sync::broadcast;
 
 pub use builder::InboxBuilder;
 pub use deliveries::{Deliveries, Missed};
+pub(crate) use listening::Listening;
 
 use super::delivery::{Delivery, Received};
 use super::endpoint::Endpoint;
@@ -20,10 +22,11 @@ use super::refusal::{Refusal, RefusalKind};
 use super::verifier::Verifier;
 use crate::clock::Clock;
 use crate::state::TaskState;
+use listening::Listeners;
 use seen::{Novelty, Seen};
 use standing::Standing;
 
-/// Takes deliveries in, and passes on what is new as [streams](Self::deliveries).
+/// Takes deliveries in, and passes on what is new: to [waits](crate::Wait::webhook) and to [streams](Self::deliveries).
 ///
 /// * **Replays and repetitions.** The ids of the latest deliveries are remembered, and none of them is passed on twice.
 ///   When there are more than [can be remembered](InboxBuilder::remembered_deliveries), the oldest id is forgotten, and
@@ -52,6 +55,7 @@ pub(super) struct Shared {
 struct Memory {
     seen: Seen,
     tasks: Standing,
+    listeners: Listeners,
 }
 
 impl Inbox {
@@ -101,6 +105,7 @@ impl Inbox {
         if !memory.tasks.advance(&delivery) {
             return Ok(Received::Late(delivery));
         }
+        memory.listeners.tell(delivery.state());
         // Fails when nobody listens.
         let _ = shared.news.send(delivery.clone());
         Ok(Received::New(delivery))
@@ -123,6 +128,11 @@ impl Inbox {
 
     pub(super) fn largest_body(&self) -> usize {
         self.0.largest_body
+    }
+
+    /// What is told of one task, beginning with what is known.
+    pub(crate) fn listen(&self, task_id: &str) -> Listening {
+        Listening::new(&self.0, task_id)
     }
 }
 

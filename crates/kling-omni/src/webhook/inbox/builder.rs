@@ -2,6 +2,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::broadcast;
 
+use super::listening::Listeners;
 use super::seen::Seen;
 use super::standing::Standing;
 use super::{Inbox, Memory, Shared};
@@ -77,6 +78,7 @@ impl InboxBuilder {
             memory: Mutex::new(Memory {
                 seen: Seen::new(self.remembered_deliveries),
                 tasks: Standing::new(self.remembered_tasks),
+                listeners: Listeners::default(),
             }),
             news,
         }))
