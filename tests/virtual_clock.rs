@@ -1,5 +1,6 @@
 //! A time that passes only when someone waits for it.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -14,6 +15,18 @@ pub struct VirtualClock {
     wall: ManualClock,
     origin: (Instant, SystemTime),
     sleeps: Arc<Mutex<Vec<Duration>>>,
+    events: Arc<Mutex<Vec<Event>>>,
+}
+
+struct Event {
+    at: SystemTime,
+    happen: Box<dyn FnOnce() + Send>,
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Event({:?})", self.at)
+    }
 }
 
 impl VirtualClock {
@@ -24,7 +37,33 @@ impl VirtualClock {
             wall: ManualClock::new(start),
             origin: (Instant::now(), start),
             sleeps: Arc::default(),
+            events: Arc::default(),
         }
+    }
+
+    /// Lets something happen so long after the beginning, in the middle of a wait: time stands still at that moment
+    /// until everyone who was woken by it has had a turn.
+    pub fn at(&self, since_start: Duration, happen: impl FnOnce() + Send + 'static) {
+        let at = self.origin.1 + since_start;
+        let happen = Box::new(happen);
+        self.events.lock().unwrap().push(Event { at, happen });
+    }
+
+    /// How much time has passed since the beginning.
+    pub fn elapsed(&self) -> Duration {
+        self.wall.now().duration_since(self.origin.1).unwrap()
+    }
+
+    fn advance_to(&self, moment: SystemTime) {
+        let span = moment.duration_since(self.wall.now());
+        self.wall.advance(span.unwrap_or_default());
+    }
+
+    /// The first event up to `until`, taken out.
+    fn next_event(&self, until: SystemTime) -> Option<Event> {
+        let mut events = self.events.lock().unwrap();
+        let (index, event) = (0..).zip(events.iter()).min_by_key(|(_, event)| event.at)?;
+        (event.at <= until).then(|| events.remove(index))
     }
 
     /// The same time for a sandbox.
@@ -66,7 +105,15 @@ impl Clock for VirtualClock {
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         self.sleeps.lock().unwrap().push(duration);
-        self.wall.advance(duration);
-        Box::pin(tokio::task::yield_now())
+        Box::pin(async move {
+            let until = self.wall.now() + duration;
+            while let Some(event) = self.next_event(until) {
+                self.advance_to(event.at);
+                (event.happen)();
+                tokio::task::yield_now().await;
+            }
+            self.advance_to(until);
+            tokio::task::yield_now().await;
+        })
     }
 }

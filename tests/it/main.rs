@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod errors;
+mod webhook;
 mod wire;
 
 mod agreement;

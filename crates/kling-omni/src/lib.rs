@@ -21,6 +21,9 @@ mod redact;
 mod route;
 mod state;
 
+#[cfg(feature = "webhook")]
+pub mod webhook;
+
 pub use client::{Client, ClientBuilder};
 pub use clock::{Clock, TokioClock};
 pub use create::Create;

@@ -136,6 +136,26 @@ impl TaskState {
     pub fn error(&self) -> Option<&str> {
         self.error.as_deref()
     }
+
+    /// How far the task has come. What is said of it may arrive in any order, and none of it takes the task back.
+    pub(crate) fn progress(&self) -> Progress {
+        match self.status {
+            TaskStatus::Created => Progress::Begun,
+            TaskStatus::InProgress | TaskStatus::Unknown(_) => Progress::Running,
+            TaskStatus::Completed if self.generated.is_empty() => Progress::Unproven,
+            TaskStatus::Completed | TaskStatus::Failed => Progress::Ended,
+        }
+    }
+}
+
+/// Stages of a task, each of which comes after those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Progress {
+    Begun,
+    Running,
+    /// Completed without a result, which may still come.
+    Unproven,
+    Ended,
 }
 
 impl fmt::Debug for TaskState {

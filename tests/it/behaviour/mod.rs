@@ -5,7 +5,7 @@ mod create;
 mod download;
 mod list;
 mod own_client;
-mod secrets;
+pub mod secrets;
 mod status;
 mod text;
 mod wait;

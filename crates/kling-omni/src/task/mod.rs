@@ -1,3 +1,4 @@
+mod hearing;
 mod poll;
 mod schedule;
 mod updates;
@@ -7,6 +8,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 pub use schedule::PollSchedule;
 pub use updates::{Update, Updates};
@@ -40,6 +42,23 @@ struct Known {
     /// The status route that has answered for this task.
     route: Option<StatusRoute>,
     times: Times,
+}
+
+impl Known {
+    /// Remembers what the service said at `now`, and says whether it did. Answers may overtake each other, and none
+    /// takes the task back.
+    fn learn(&mut self, state: &TaskState, now: SystemTime) -> bool {
+        if let Some(known) = &self.state {
+            if state.progress() < known.progress() {
+                return false;
+            }
+            if !known.status().is_terminal() && *state.status() == TaskStatus::Completed {
+                self.times.completed = Some(now);
+            }
+        }
+        self.state = Some(state.clone());
+        true
+    }
 }
 
 impl Task {
@@ -166,7 +185,9 @@ impl Task {
             let exchange = Exchange::new(Arc::clone(&self.session), options.clone());
             match wire::read(&exchange, *route, &self.id).await {
                 Ok(state) => {
-                    self.learn(&state, *route);
+                    let mut known = self.known();
+                    known.route = Some(*route);
+                    known.learn(&state, self.session.clock.system_time());
                     return Ok(state);
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -183,20 +204,10 @@ impl Task {
         ))
     }
 
-    /// Remembers what the service said. Answers may overtake each other, and a task that has ended stays so.
-    fn learn(&self, state: &TaskState, route: StatusRoute) {
-        let mut known = self.known();
-        known.route = Some(route);
-        let ended = known
-            .state
-            .as_ref()
-            .map(|known| known.status().is_terminal());
-        if ended == Some(false) && *state.status() == TaskStatus::Completed {
-            known.times.completed = Some(self.session.clock.system_time());
-        }
-        if ended != Some(true) || state.status().is_terminal() {
-            known.state = Some(state.clone());
-        }
+    /// Takes over what a delivery says of the task, unless it is known to be further; says whether it did.
+    fn hear(&self, state: &TaskState) -> bool {
+        let now = self.session.clock.system_time();
+        self.known().learn(state, now)
     }
 
     /// Ties an error to the task, which was paid for if it is known to exist.

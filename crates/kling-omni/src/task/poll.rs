@@ -1,8 +1,9 @@
 use std::time::{Duration, Instant};
 
+use super::hearing::Hearing;
 use super::{PollSchedule, Task, Update};
 use crate::error::{Error, ErrorKind, Result};
-use crate::state::{TaskState, TaskStatus};
+use crate::state::{Progress, TaskState, TaskStatus};
 use crate::transport::{Backoff, Options};
 
 /// How often in a row the service may answer what cannot be right: that it does not know a task that is known to
@@ -15,15 +16,22 @@ const LAST_LOOK: Duration = Duration::from_secs(5);
 /// The pause before a completed task without a result is read once more.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Follows one task: reads it when the schedule says so, until it ends or the deadline passes.
+/// No wait lasts so long, and every clock can tell the time after it.
+const LONGEST_PAUSE: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Follows one task: reads it when the schedule says so, and hears of it in between, until it ends or the deadline
+/// passes.
 pub(super) struct Polling {
     task: Task,
+    hearing: Hearing,
     schedule: PollSchedule,
     timeout: Option<Duration>,
     started: Instant,
     stage: Stage,
     polls: u32,
     backoff: Option<Backoff>,
+    /// The service asked not to be asked before.
+    held_until: Option<Instant>,
     misses: u32,
     graced: bool,
     reported: Option<TaskStatus>,
@@ -31,27 +39,42 @@ pub(super) struct Polling {
     failure: Option<Error>,
 }
 
+/// How a pause ended.
+enum Pause {
+    Over,
+    /// The time is up; one last look is left.
+    Deadline,
+    News(TaskState),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// What is known from the creation is still to be reported.
     Opening,
-    /// To be read again after a pause.
-    Polling(Duration),
+    /// To be read again at this time.
+    Polling(Instant),
     /// The deadline has passed; only that is still to be reported.
     Expired,
     Ended,
 }
 
 impl Polling {
-    pub(super) fn new(task: Task, schedule: PollSchedule, timeout: Option<Duration>) -> Self {
+    pub(super) fn new(
+        task: Task,
+        hearing: Hearing,
+        schedule: PollSchedule,
+        timeout: Option<Duration>,
+    ) -> Self {
         Self {
             started: task.session.clock.now(),
             task,
+            hearing,
             schedule,
             timeout,
             stage: Stage::Opening,
             polls: 0,
             backoff: None,
+            held_until: None,
             misses: 0,
             graced: false,
             reported: None,
@@ -68,22 +91,23 @@ impl Polling {
         loop {
             match self.stage {
                 Stage::Opening => {
-                    self.stage = Stage::Polling(Duration::ZERO);
+                    self.stage = Stage::Polling(self.now());
                     if let Some(state) = self.task.state()
                         && let Some(update) = self.learn(state)
                     {
                         return Some(Ok(update));
                     }
                 }
-                Stage::Polling(pause) => {
-                    let last = self.pause(pause).await;
-                    let answer = self.poll().await;
-                    if last && matches!(self.stage, Stage::Polling(_)) {
-                        self.stage = Stage::Expired;
-                    }
-                    if last && self.has_ended() {
-                        self.stage = Stage::Ended;
-                    }
+                Stage::Polling(due) => {
+                    let answer = match self.pause(due).await {
+                        Pause::News(state) => self.hear(state),
+                        Pause::Over => self.poll().await,
+                        Pause::Deadline => {
+                            let answer = self.poll().await;
+                            self.expire();
+                            answer
+                        }
+                    };
                     if answer.is_some() {
                         return answer;
                     }
@@ -97,22 +121,55 @@ impl Polling {
         }
     }
 
-    /// Waits, but not beyond the deadline; says whether the deadline is now.
-    async fn pause(&self, pause: Duration) -> bool {
+    /// Waits, but not beyond the deadline and not beyond news.
+    async fn pause(&mut self, due: Instant) -> Pause {
+        let left = self.left();
         let clock = &self.task.session.clock;
-        let (pause, last) = match self.left() {
-            Some(left) if left <= pause => (left, true),
-            _ => (pause, false),
+        let pause = due.saturating_duration_since(clock.now());
+        let (pause, over) = match left {
+            Some(left) if left <= pause => (left, Pause::Deadline),
+            _ => (pause, Pause::Over),
         };
-        if !pause.is_zero() {
-            clock.sleep(pause).await;
+        let passed = async {
+            if !pause.is_zero() {
+                clock.sleep(pause).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            state = self.hearing.next() => Pause::News(state),
+            () = passed => over,
         }
-        last
+    }
+
+    /// Takes in what was delivered, as if a poll had answered it.
+    fn hear(&mut self, state: TaskState) -> Option<Result<Update>> {
+        // That a completed task has no result is for a second look to say, and deliveries may repeat each other.
+        let is_repeated = self.graced && state.progress() == Progress::Unproven;
+        if is_repeated || !self.task.hear(&state) {
+            return None;
+        }
+        self.learn(state).map(Ok)
+    }
+
+    /// After the last look, nothing more is asked.
+    fn expire(&mut self) {
+        if matches!(self.stage, Stage::Polling(_)) {
+            self.stage = if self.has_ended() {
+                Stage::Ended
+            } else {
+                Stage::Expired
+            };
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.task.session.clock.now()
     }
 
     /// The time until the deadline, if there is one.
     fn left(&self) -> Option<Duration> {
-        let waited = self.task.session.clock.now().duration_since(self.started);
+        let waited = self.now().duration_since(self.started);
         self.timeout.map(|timeout| timeout.saturating_sub(waited))
     }
 
@@ -132,11 +189,23 @@ impl Polling {
                 .map(|left| left.max(LAST_LOOK).min(session.attempt_timeout)),
             ..Options::default()
         };
-        match self.task.read(options).await {
+        let answer = tokio::select! {
+            biased;
+            () = self.hearing.ended() => {
+                let state = self.hearing.next().await;
+                return self.hear(state);
+            }
+            answer = self.task.read(options) => answer,
+        };
+        match answer {
             Ok(state) => {
                 self.backoff = None;
                 self.misses = 0;
                 self.failure = None;
+                let is_news = |reported| reported != state.status();
+                if self.reported.as_ref().is_some_and(is_news) {
+                    self.hearing.has_missed_news();
+                }
                 self.learn(state).map(Ok)
             }
             Err(error) if self.is_passing(&error) => {
@@ -144,7 +213,9 @@ impl Polling {
                 // Results do not wait: a service that asks for hours is asked again before they expire.
                 let asked = error.retry_after().unwrap_or_default();
                 let asked = asked.min(self.task.session.longest_retry_wait);
-                self.stage = Stage::Polling(asked.max(pause).max(self.interval()));
+                self.held_until = Some(self.after(asked));
+                let pause = pause.max(self.interval());
+                self.stage = self.polling_after(pause);
                 tracing::debug!(task = self.task.id(), %error, "a poll failed");
                 let update = Update::PollFailed {
                     kind: error.kind(),
@@ -163,14 +234,14 @@ impl Polling {
     /// Takes in what the service said and plans the next step; answers an update if the status has changed.
     fn learn(&mut self, state: TaskState) -> Option<Update> {
         let status = state.status().clone();
-        let unfinished = status == TaskStatus::Completed && state.generated().is_empty();
-        self.stage = if unfinished && !self.graced {
+        self.stage = if state.progress() == Progress::Unproven && !self.graced {
             self.graced = true;
-            Stage::Polling(GRACE)
+            self.polling_after(GRACE)
         } else if status.is_terminal() {
             Stage::Ended
         } else {
-            Stage::Polling(self.interval())
+            let interval = self.interval();
+            self.polling_after(interval)
         };
         if self.reported.as_ref() == Some(&status) {
             return None;
@@ -185,7 +256,16 @@ impl Polling {
     fn interval(&mut self) -> Duration {
         let interval = self.schedule.interval(self.polls, fastrand::f64());
         self.polls = self.polls.saturating_add(1);
-        interval
+        self.hearing.stretch(interval)
+    }
+
+    fn polling_after(&self, pause: Duration) -> Stage {
+        let due = self.after(pause);
+        Stage::Polling(self.held_until.map_or(due, |held| held.max(due)))
+    }
+
+    fn after(&self, pause: Duration) -> Instant {
+        self.now() + pause.min(LONGEST_PAUSE)
     }
 
     /// Whether a failed poll says nothing about the next one.

@@ -3,11 +3,14 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::Duration;
 
+use super::hearing::Hearing;
 use super::poll::Polling;
 use super::{PollSchedule, Task, Update, Updates};
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::TaskState;
 use crate::video::Video;
+#[cfg(feature = "webhook")]
+use crate::webhook::Inbox;
 
 type OnStatus = Box<dyn FnMut(&TaskState) + Send>;
 type Cancel = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -33,6 +36,7 @@ pub struct Wait {
     schedule: PollSchedule,
     on_status: Option<OnStatus>,
     cancel: Option<Cancel>,
+    hearing: Hearing,
 }
 
 impl Wait {
@@ -47,6 +51,7 @@ impl Wait {
             schedule: PollSchedule::default(),
             on_status: None,
             cancel: None,
+            hearing: Hearing::nothing(),
         }
     }
 
@@ -81,16 +86,35 @@ impl Wait {
         self
     }
 
+    /// Listens to the deliveries of a webhook, too: whichever of delivery and poll tells first is taken, and the other
+    /// changes nothing. The task's `webhook_url` has to lead to `inbox`, and what that has taken in before counts.
+    ///
+    /// Deliveries may be lost, so that polling goes on, with pauses six times as long. A delivered state counts as a
+    /// poll: the next one is due a whole pause after it. A poll that finds a status which no delivery has told shows
+    /// that deliveries are late or lost; polls keep to the [schedule](Self::schedule) from then on, until the next
+    /// delivery comes. The look at the deadline stays, and a task that is known by its id alone is still read at once.
+    /// A completed task without a result gets its second look from a poll.
+    #[cfg(feature = "webhook")]
+    pub fn webhook(mut self, inbox: &Inbox) -> Self {
+        self.hearing = Hearing::of(inbox, self.task.id());
+        self
+    }
+
     /// The same wait as a stream of updates; `on_status` and `cancel_on` play no part in it.
     pub fn updates(self) -> Updates {
-        Updates::new(Polling::new(self.task, self.schedule, self.timeout))
+        Updates::new(Polling::new(
+            self.task,
+            self.hearing,
+            self.schedule,
+            self.timeout,
+        ))
     }
 
     async fn run(self) -> Result<Video> {
         let task = self.task.clone();
         let cancel = self.cancel;
         let waiting = follow(
-            Polling::new(self.task, self.schedule, self.timeout),
+            Polling::new(self.task, self.hearing, self.schedule, self.timeout),
             self.on_status,
         );
         let Some(cancel) = cancel else {

@@ -1,0 +1,135 @@
+//! Tells which create a delivery belongs to, even if the answer to the create was lost.
+//!
+//! A token of yours goes into the query of the `webhook_url`; the service posts to that URL as it stands, so that every
+//! delivery brings the token back, together with the id of the task.
+//!
+//! ```
+//! use kling_omni::webhook::correlation::{self, Token};
+//!
+//! let token = Token::random()?;
+//! // Keep the token with what you are about to create, then:
+//! let webhook_url = correlation::attach("https://example.com/hooks/kling", &token)?;
+//! assert!(webhook_url.contains(correlation::PARAMETER));
+//! # Ok::<(), kling_omni::Error>(())
+//! ```
+
+use std::fmt;
+
+use serde::Serialize;
+use url::{Url, form_urlencoded};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::redact::BareUrl;
+
+/// The name of the query parameter.
+pub const PARAMETER: &str = "kling-omni-correlation";
+
+/// A text that names one create.
+///
+/// It opens nothing and may be logged; but whoever knows it and one of your deliveries can send that delivery again with
+/// the token, since the signature does not cover the URL.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Token(String);
+
+impl Token {
+    /// The most characters that a token has.
+    pub const LONGEST: usize = 64;
+
+    /// A new token of 128 random bits from the operating system, so that no two are the same.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if the operating system has no random numbers to give.
+    pub fn random() -> Result<Self> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(|error| {
+            Error::new(
+                ErrorKind::Configuration,
+                "the operating system gives no random numbers",
+            )
+            .with_source(error)
+        })?;
+        Ok(Self(format!("{:032x}", u128::from_be_bytes(bytes))))
+    }
+
+    /// Takes a token that you have made or kept: 1 to [`LONGEST`](Self::LONGEST) ASCII letters, digits, `-` and `_`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Validation`] for any other text.
+    pub fn new(text: impl Into<String>) -> Result<Self> {
+        let text = text.into();
+        let is_token = (1..=Self::LONGEST).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        if is_token {
+            return Ok(Self(text));
+        }
+        Err(Error::new(
+            ErrorKind::Validation,
+            format!(
+                "the correlation token, {} characters long, is none: 1 to {} letters, digits, dashes and underscores \
+                 make one",
+                text.chars().count(),
+                Self::LONGEST
+            ),
+        ))
+    }
+
+    /// The token as text, to be kept.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Adds `token` to the query of a `webhook_url`, in place of one that is there. All other parameters stay as they are.
+///
+/// # Errors
+///
+/// [`ErrorKind::Validation`] if it is no http URL.
+pub fn attach(webhook_url: &str, token: &Token) -> Result<String> {
+    let mut url = Url::parse(webhook_url)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::Validation,
+                format!("the webhook URL is no http URL: {}", BareUrl(webhook_url)),
+            )
+            .with_advice("give the address that the service can reach your receiver at")
+        })?;
+    let ours = format!("{PARAMETER}={token}");
+    let query: Vec<_> = url
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|parameter| !parameter.is_empty() && value_of(parameter).is_none())
+        .chain([ours.as_str()])
+        .collect();
+    let query = query.join("&");
+    url.set_query(Some(&query));
+    Ok(url.into())
+}
+
+/// The token in a query. With two that differ there is no telling which is meant.
+pub(super) fn read(query: &str) -> Option<Token> {
+    let mut tokens = query.split('&').filter_map(value_of);
+    let first = tokens.next()?;
+    if tokens.any(|other| other != first) {
+        return None;
+    }
+    Token::new(first).ok()
+}
+
+/// The value of a parameter, if it is ours.
+fn value_of(parameter: &str) -> Option<String> {
+    let (name, value) = form_urlencoded::parse(parameter.as_bytes()).next()?;
+    (name == PARAMETER).then(|| value.into_owned())
+}

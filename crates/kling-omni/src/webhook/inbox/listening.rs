@@ -1,0 +1,99 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::Shared;
+use crate::state::{Progress, TaskState};
+
+type News = Option<TaskState>;
+
+/// Those who follow single tasks, by the ids of these.
+#[derive(Default)]
+pub(super) struct Listeners(HashMap<String, watch::Sender<News>>);
+
+impl Listeners {
+    pub(super) fn tell(&self, state: &TaskState) {
+        if let Some(listeners) = self.0.get(state.id()) {
+            listeners.send_replace(Some(state.clone()));
+        }
+    }
+}
+
+/// What is told of one task. Only the latest is kept, so that it never holds anyone up.
+pub(crate) struct Listening {
+    shared: Arc<Shared>,
+    task_id: String,
+    news: watch::Receiver<News>,
+}
+
+impl Listening {
+    pub(super) fn new(shared: &Arc<Shared>, task_id: &str) -> Self {
+        let mut memory = shared.memory();
+        let known = memory.tasks.state(task_id).cloned();
+        let listeners = memory.listeners.0.entry(task_id.to_owned());
+        let listeners = listeners.or_insert_with(|| watch::Sender::new(known));
+        let mut news = listeners.subscribe();
+        drop(memory);
+        // What came before is told first.
+        news.mark_changed();
+        Self {
+            shared: Arc::clone(shared),
+            task_id: task_id.to_owned(),
+            news,
+        }
+    }
+
+    /// The next state that was told. Dropping the future loses none.
+    pub(crate) async fn next(&mut self) -> TaskState {
+        loop {
+            if self.news.changed().await.is_err() {
+                // The sender is in the inbox for as long as this is.
+                return std::future::pending().await;
+            }
+            if let Some(state) = self.news.borrow_and_update().clone() {
+                return state;
+            }
+        }
+    }
+
+    /// Completes once a state has been told that ends the task, and leaves everything to `next`.
+    pub(crate) async fn ended(&self) {
+        let mut news = self.news.clone();
+        let is_end = |news: &News| {
+            let progress = news.as_ref().map(TaskState::progress);
+            progress == Some(Progress::Ended)
+        };
+        if news.wait_for(is_end).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let listeners = &mut self.shared.memory().listeners.0;
+        let is_last = |listeners: &watch::Sender<News>| listeners.receiver_count() <= 1;
+        if listeners.get(&self.task_id).is_some_and(is_last) {
+            listeners.remove(&self.task_id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::webhook::{Inbox, Secret};
+
+    #[test]
+    fn nothing_is_kept_for_those_who_are_gone() {
+        let inbox = Inbox::new(Secret::new("s3cret").unwrap());
+        let followed = || inbox.0.memory().listeners.0.len();
+        let (one, other) = (inbox.listen("a"), inbox.listen("a"));
+        let third = inbox.listen("b");
+        assert_eq!(followed(), 2);
+        drop((one, third));
+        assert_eq!(followed(), 1);
+        drop(other);
+        assert_eq!(followed(), 0);
+    }
+}

@@ -1,0 +1,110 @@
+use std::fmt;
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretSlice};
+use sha2::Sha256;
+
+use super::verifier::{self, VERSION};
+use crate::error::{Error, ErrorKind, Result};
+
+const BASE64_PREFIX: &str = "whsec_";
+
+/// A secret that deliveries are signed with. It is shown nowhere: `Debug` hides it, and there is no way to print it.
+///
+/// ```
+/// use kling_omni::webhook::Secret;
+///
+/// let secret = Secret::new("the secret of the account")?;
+/// assert_eq!(format!("{secret:?}"), "Secret(hidden)");
+/// # Ok::<(), kling_omni::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Secret(SecretSlice<u8>);
+
+impl Secret {
+    /// Takes a secret as the vendor shows it: its UTF-8 bytes are the key or, after a `whsec_`, the bytes that the rest
+    /// encodes in base64. Blanks and line ends around it, as files and variables tend to have, are dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if nothing is left, or if what follows `whsec_` is not base64.
+    pub fn new(text: impl AsRef<str>) -> Result<Self> {
+        let text = text.as_ref().trim();
+        match text.strip_prefix(BASE64_PREFIX) {
+            Some(encoded) => Self::from_base64(encoded),
+            None => Self::from_bytes(text.as_bytes()),
+        }
+    }
+
+    /// Takes a secret that is the base64 of the key, with or without `whsec_` before it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if it is empty or not base64 with its padding.
+    pub fn from_base64(text: impl AsRef<str>) -> Result<Self> {
+        let text = text.as_ref().trim();
+        let encoded = text.strip_prefix(BASE64_PREFIX).unwrap_or(text);
+        // The decoder's own error would quote a character of the secret.
+        let key = BASE64.decode(encoded).map_err(|_| {
+            Error::new(
+                ErrorKind::Configuration,
+                "the webhook secret is not valid base64",
+            )
+            .with_advice(
+                "copy it again; a secret that is no base64 goes in as plain text, without `whsec_`",
+            )
+        })?;
+        Self::from_bytes(key)
+    }
+
+    /// Takes the key itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if it is empty: anyone could sign with that.
+    pub fn from_bytes(key: impl Into<Vec<u8>>) -> Result<Self> {
+        let key = key.into();
+        if key.is_empty() {
+            return Err(
+                Error::new(ErrorKind::Configuration, "the webhook secret is empty")
+                    .with_advice("copy it from the webhook settings of the account"),
+            );
+        }
+        Ok(Self(key.into()))
+    }
+
+    /// Signs a delivery: the value of its `webhook-signature`, for passing deliveries on and for tests.
+    ///
+    /// ```
+    /// use std::time::{Duration, UNIX_EPOCH};
+    /// use kling_omni::webhook::Secret;
+    ///
+    /// let sent_at = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    /// let signature = Secret::new("s3cret")?.sign("msg_1", sent_at, b"{}");
+    /// assert!(signature.starts_with("v1,"));
+    /// # Ok::<(), kling_omni::Error>(())
+    /// ```
+    pub fn sign(&self, id: &str, sent_at: SystemTime, body: &[u8]) -> String {
+        let mac = self.mac(id, &verifier::unix_seconds(sent_at).to_string(), body);
+        format!("{VERSION},{}", BASE64.encode(mac.finalize().into_bytes()))
+    }
+
+    /// The code over the signed content, to be compared or written.
+    pub(super) fn mac(&self, id: &str, timestamp: &str, body: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose_secret())
+            .expect("a key of any length will do");
+        for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
+            mac.update(part);
+        }
+        mac
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(hidden)")
+    }
+}
