@@ -45,6 +45,10 @@ pub fn run(root: &Path, program: &Path, tell: &mut dyn io::Write) -> Result<Outc
         return stopped(report::report(&generated));
     }
 
+    // Before the tests, one of which looks at the page.
+    writeln!(tell, "writing the docs that come from the code")?;
+    catalogue::run(root, Mode::Write)?;
+
     writeln!(tell, "accepting snapshots")?;
     let tested = snapshots::run(root, Mode::Write)?;
     if let Some(said) = tested.unbuilt {
@@ -61,9 +65,6 @@ pub fn run(root: &Path, program: &Path, tell: &mut dyn io::Write) -> Result<Outc
     if let Err(error) = surface::run(root, program, Mode::Write) {
         return stopped(format!("{error:#}"));
     }
-
-    writeln!(tell, "writing the docs that come from the code")?;
-    catalogue::run(root, Mode::Write)?;
 
     writeln!(tell, "checking everything")?;
     if let Some(reason) = check(root)? {

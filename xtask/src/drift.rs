@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::codegen::{self, GENERATED, Mode, SPEC};
 use crate::exit::Exit;
+use crate::snapshots::outcome::Failure;
 use crate::{catalogue, snapshots, surface};
 
 /// The command that takes a change in.
@@ -133,7 +134,7 @@ pub(crate) fn hash(root: &Path) -> Vec<Finding> {
 }
 
 /// What only the tests can tell. Where they were built from stale code, that may be all that is wrong with those that
-/// fail. What a run that ended early cannot tell is left out.
+/// fail. What a run that ended early cannot tell is said to be unknown.
 fn held_by_tests(root: &Path, is_stale: bool) -> Vec<Checked> {
     let tests = |findings| Checked {
         check: TESTS,
@@ -162,13 +163,45 @@ fn held_by_tests(root: &Path, is_stale: bool) -> Vec<Checked> {
     if outcome.failures.is_empty() {
         return vec![differing, orphans, tests(Vec::new())];
     }
-    let failed = outcome.failures.into_iter().map(|failure| Finding {
+    let failed: Vec<_> = match is_stale {
+        true => vec![follow(&outcome.failures)],
+        false => outcome.failures.into_iter().map(failed).collect(),
+    };
+    let unknown = Checked {
+        check: ORPHANS,
+        findings: vec![Finding {
+            check: ORPHANS,
+            place: "tests".to_owned(),
+            message: "were not looked for: a test that fails does not say what it asks for"
+                .to_owned(),
+            fix: failed.iter().all(|one| one.fix.is_some()).then_some(ACCEPT),
+        }],
+    };
+    vec![differing, unknown, tests(failed)]
+}
+
+/// A test that fails, which may say itself that a command mends it.
+fn failed(failure: Failure) -> Finding {
+    Finding {
         check: TESTS,
         place: failure.test,
-        fix: (is_stale || failure.message.contains(ACCEPT)).then_some(ACCEPT),
+        fix: failure.message.contains(ACCEPT).then_some(ACCEPT),
         message: failure.message,
-    });
-    vec![differing, tests(failed.collect())]
+    }
+}
+
+/// Tests that fail beside stale code. Their messages would drown what is the matter.
+fn follow(failures: &[Failure]) -> Finding {
+    let names: Vec<_> = failures.iter().map(|one| one.test.as_str()).collect();
+    Finding {
+        check: TESTS,
+        place: "tests".to_owned(),
+        message: format!(
+            "these fail, perhaps for nothing but that: {}",
+            names.join(", ")
+        ),
+        fix: Some(ACCEPT),
+    }
 }
 
 fn public_surface(root: &Path, program: &Path) -> Vec<Finding> {

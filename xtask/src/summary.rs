@@ -10,7 +10,6 @@ pub mod open;
 pub mod rust;
 
 use std::env;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -20,7 +19,7 @@ use crate::drift;
 use crate::held::{self, Held, Moved};
 use crate::spec::compare::compare;
 use crate::spec::finding::Finding;
-use crate::spec::source::Source;
+use crate::spec::source::{Source, git};
 use bump::Bump;
 use limits::Limit;
 use open::Open;
@@ -70,7 +69,9 @@ impl Summary {
         let then = held::at_commit(root, commit, &now)?;
         let name = old.document.name.trim_end_matches(&format!(":{SPEC}"));
         let findings = compare(&old.document.tree, &new.document.tree);
-        let summary = Self::between(name, findings, &then, &now, &version(root)?);
+        let manifest = git(root, &["show", &format!("{commit}:./Cargo.toml")])?;
+        let version = version(&manifest.unwrap_or_default())?;
+        let summary = Self::between(name, findings, &then, &now, &version);
         Ok(Self {
             is_stale: !drift::hash(root).is_empty(),
             blob: blob(),
@@ -108,12 +109,9 @@ fn blob() -> Option<String> {
     Some(format!("{server}/{repository}/blob/{}/", of("GITHUB_SHA")?))
 }
 
-/// The version of the workspace's packages.
-fn version(root: &Path) -> Result<String> {
-    let manifest = root.join("Cargo.toml");
-    let text = fs::read_to_string(&manifest)
-        .with_context(|| format!("cannot read {}", manifest.display()))?;
-    let line = text
+/// The version of the workspace's packages, in its manifest.
+fn version(manifest: &str) -> Result<String> {
+    let line = manifest
         .lines()
         .find_map(|line| line.strip_prefix("version = "));
     let version = line.context("Cargo.toml has no version")?;

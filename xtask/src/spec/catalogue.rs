@@ -100,8 +100,15 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 
 /// The ids of rules that are spelled most like `id`, the most alike first.
 pub fn alike(id: &str) -> Vec<&'static str> {
+    let id = id.to_lowercase();
+    // The page names a family of rules by its end.
+    let end = id.trim_start_matches(['…', '.', '-']);
+    let likeness = |known: &str| match known.ends_with(end) && !end.is_empty() {
+        true => 1.0,
+        false => strsim::jaro_winkler(&id, known),
+    };
     let mut alike: Vec<_> = rules()
-        .map(|rule| (strsim::jaro_winkler(id, rule.id), rule.id))
+        .map(|rule| (likeness(rule.id), rule.id))
         .filter(|(score, _)| *score >= ALIKE)
         .collect();
     alike.sort_by(|a, b| b.0.total_cmp(&a.0));

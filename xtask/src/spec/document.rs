@@ -122,6 +122,34 @@ impl Document {
     pub fn position(&self, pointer: &str) -> Position {
         self.lines.find(&self.tree, pointer)
     }
+
+    /// Whether it is an OpenAPI document of an edition whose meaning is known.
+    ///
+    /// # Errors
+    ///
+    /// When it is not, with the place that says so.
+    pub fn require_openapi(&self) -> Result<()> {
+        let name = &self.name;
+        let Some(edition) = self.tree.get("openapi") else {
+            let kind = self.tree.kind();
+            bail!("{name} is no OpenAPI document: it is {kind} without `openapi`");
+        };
+        let known = edition
+            .as_text()
+            .is_some_and(|edition| edition.starts_with("3.0.") || edition.starts_with("3.1."));
+        if !known {
+            let line = self.position("/openapi");
+            bail!(
+                "{name}:{line}: `openapi` is not 3.0.x or 3.1.x, so nothing is known about its meaning"
+            );
+        }
+        let paths = self.tree.get("paths");
+        if paths.is_none_or(|paths| paths.entries().next().is_none()) {
+            let line = self.position("/paths");
+            bail!("{name}:{line}: `paths` is missing or empty");
+        }
+        Ok(())
+    }
 }
 
 /// Follows `$ref` in `tree` from `pointer` until something else comes, and answers with its JSON pointer.

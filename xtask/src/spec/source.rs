@@ -45,8 +45,10 @@ impl Source {
             let below = root.canonicalize().ok();
             let below = below.and_then(|root| whole.strip_prefix(root).ok().map(Path::to_owned));
             let file = below.unwrap_or_else(|| path.to_owned());
+            let document = Document::read(path, given)?;
+            document.require_openapi()?;
             return Ok(Self {
-                document: Document::read(path, given)?,
+                document,
                 file: Some(file.to_string_lossy().replace('\\', "/")),
                 commit: None,
             });

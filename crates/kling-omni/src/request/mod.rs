@@ -8,9 +8,12 @@ mod element;
 mod finding;
 mod shot_type;
 
-mod checked;
 mod typed;
+
+mod checked;
 mod validate;
+
+mod fields;
 
 mod mentions;
 mod object;

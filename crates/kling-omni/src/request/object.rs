@@ -13,7 +13,7 @@ macro_rules! object {
     ($type:ty, $name:literal, $rules:expr) => {
         impl std::fmt::Debug for $type {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                $crate::request::checked::debug($name, self, $rules, f)
+                $crate::request::fields::debug($name, self, $rules, f)
             }
         }
 

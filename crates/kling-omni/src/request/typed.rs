@@ -37,7 +37,7 @@ macro_rules! request {
             /// [`Client::create_unchecked`](crate::Client::create_unchecked), on the day the service's rules move
             /// before ours.
             pub fn to_unchecked_body(&self) -> serde_json::Value {
-                serde_json::Value::Object($crate::request::checked::Fields::body(&self.fields))
+                serde_json::Value::Object($crate::request::fields::Fields::body(&self.fields))
             }
         }
 
@@ -68,7 +68,7 @@ macro_rules! request {
             }
 
             pub(crate) fn body(&self) -> serde_json::Map<String, serde_json::Value> {
-                $crate::request::checked::Fields::body(&self.checked.fields)
+                $crate::request::fields::Fields::body(&self.checked.fields)
             }
 
             /// Holds the request against the rules of one route of the service.

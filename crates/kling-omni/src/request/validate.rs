@@ -4,7 +4,7 @@ use kling_omni_api::Field;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::checked::Fields;
+use super::fields::Fields;
 use super::finding::{Finding, FindingCode, Given, Limit};
 use crate::redact::BareUrl;
 use crate::route::{CreateRoute, Route};

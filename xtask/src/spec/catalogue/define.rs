@@ -144,10 +144,10 @@ macro_rules! advice {
     ($direction:ident Harmless) => { "What was good stays good." };
     (Request Other) => { "Requests that the older document allowed may now be refused, and others are allowed instead. Check that what kling-omni sends, and lets people send, still fits." };
     (Response Other) => { "Answers may come that the older document ruled out. Check that the generated types and kling-omni read them, and that the sandbox sends them." };
-    (Request Error) => { "Requests that the older document allowed may now be refused. Check that what kling-omni sends, and lets people send, still fits; call it a breaking change where people could use what is gone." };
+    (Request Error) => { "Requests that the older document allowed may now be refused. Check that what kling-omni sends, and lets people send, still fits; call it a breaking change where people could send what is refused now." };
     (Response Error) => { "Answers may come that the older document ruled out, and programs that relied on it break. Check that the generated types and kling-omni read them, and that the sandbox sends them." };
     (Request Info) => { "Every request that was good stays good. Regenerate; the ergonomic crate may offer what is new." };
-    (Response Info) => { "Every answer that may come now could be read before. Regenerate; nothing else has to be done." };
+    (Response Info) => { "Every answer that may come now could be read before. Regenerate, and see whether what is felt here lets something go, or wants to be offered." };
     (Request $any:ident) => { "The documents alone cannot tell whether requests that were good stay good. Look at how the service takes them before you release." };
     (Response $any:ident) => { "The documents alone cannot tell whether programs still read every answer. Look at what the service sends before you release." };
 }

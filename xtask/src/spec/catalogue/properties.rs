@@ -7,7 +7,7 @@ duos! {
 
     OPTIONAL_ADDED "new-optional-request-property" Info "response-optional-property-added" Info [GeneratedApi, Ergonomic]
         "optional property added"
-        "An object has a new property that may be left out. A new field of a request does not compile until the ergonomic request has a home for it."
+        "An object has a new property that may be left out. A new field of a request breaks nothing: it waits as not offered yet until the ergonomic request has a home for it."
 
     REQUIRED_REMOVED "request-required-property-removed" Warning "response-required-property-removed" Error [Wire, GeneratedApi, Ergonomic]
         "required property removed"

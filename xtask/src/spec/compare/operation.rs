@@ -45,7 +45,11 @@ impl<'a> Comparison<'a> {
                 "requestBody" => this.body(at, pair, asks),
                 "responses" => this.responses(at, pair, asks.reverse()),
                 "callbacks" => this.callbacks(at, pair, asks.reverse()),
-                "servers" => this.servers(pair, &at.subject),
+                "servers" => {
+                    let around = item.both.get("servers");
+                    let around = this.inherited(around);
+                    this.own_servers(pair, &around, at);
+                }
                 _ => return this.texts(at, key, pair),
             }
             Known::Yes

@@ -133,6 +133,9 @@ impl<'a> Comparison<'a> {
         if both.are_maps() {
             self.serialization(both, at, direction);
         }
+        let has = |node: &Node, key| node.get(key).is_some();
+        let is_new_or_gone = |key| has(both.base.node, key) != has(both.head.node, key);
+        let is_rewritten = is_new_or_gone("schema") && is_new_or_gone("content");
         self.keys(both, at, |this, key, pair| {
             match key {
                 "style" | "explode" | "allowReserved" | "allowEmptyValue" => {}
@@ -150,6 +153,8 @@ impl<'a> Comparison<'a> {
                     let rules = [&DEPRECATED, &REACTIVATED];
                     this.flag(at, pair, rules.map(|family| family.at(at.place)));
                 }
+                // One of both says how the value is written; going over to the other changes what is on the wire.
+                "schema" | "content" if is_rewritten => this.unclassified(at, pair),
                 "schema" => this.subschema(pair, at),
                 "content" => this.content(pair, at),
                 "example" => this.example(at, pair),

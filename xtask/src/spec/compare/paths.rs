@@ -90,7 +90,10 @@ impl<'a> Comparison<'a> {
             match key {
                 "parameters" | "$ref" => {}
                 key if METHODS.contains(&key) => {}
-                "servers" => this.servers(pair, &at.subject),
+                "servers" => {
+                    let around = this.inherited(Pair::default());
+                    this.own_servers(pair, &around, at);
+                }
                 _ => return this.texts(at, key, pair),
             }
             Known::Yes

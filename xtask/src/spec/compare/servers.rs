@@ -8,6 +8,28 @@ use crate::spec::catalogue::document::{
 };
 
 impl<'a> Comparison<'a> {
+    /// The servers that hold where `around` has none of its own: those of the document.
+    pub fn inherited(&self, around: Pair<'a>) -> Pair<'a> {
+        let whole = |root| Spot::new(root, "").get("servers");
+        Pair {
+            base: around.base.or_else(|| whole(self.base)),
+            head: around.head.or_else(|| whole(self.head)),
+        }
+    }
+
+    /// Compares the servers that a path or an operation names itself. They take the place of those `around` it, so a
+    /// side that names none is held against the other with these.
+    pub fn own_servers(&mut self, pair: &Pair<'a>, around: &Pair<'a>, at: &At) {
+        let either = |own: &Option<Spot<'a>>, around: &Option<Spot<'a>>| {
+            own.clone().or_else(|| around.clone())
+        };
+        let holding = Pair {
+            base: either(&pair.base, &around.base),
+            head: either(&pair.head, &around.head),
+        };
+        self.servers(&holding, &at.subject);
+    }
+
     /// Compares the servers of `owner`, an operation or a path; an empty text stands for the document.
     pub fn servers(&mut self, pair: &Pair<'a>, owner: &str) {
         let owner = if owner.is_empty() {

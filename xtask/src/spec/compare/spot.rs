@@ -17,7 +17,7 @@ pub struct Spot<'a> {
 }
 
 /// The same place in both documents, where at least one has something.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Pair<'a> {
     pub base: Option<Spot<'a>>,
     pub head: Option<Spot<'a>>,

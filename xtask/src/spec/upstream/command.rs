@@ -11,6 +11,7 @@ use super::{compare, source};
 use crate::codegen::SPEC;
 use crate::exit::Exit;
 use crate::format::Format;
+use crate::spec::catalogue::reference::REFERENCE_BROKEN;
 use crate::spec::command::Report;
 use crate::spec::document::Document;
 use crate::spec::render::{Side, Sides, escape};
@@ -42,6 +43,9 @@ pub fn run(root: &Path, upstream: &Upstream) -> Result<(String, Exit)> {
         Err(error) => return Ok((format!("error: {error:#}\n"), Exit::Unavailable)),
     };
     let judged = compare(&ours, &vendor, &accepted);
+    if let Some(broken) = cut_short(&vendor, &judged) {
+        return Ok((broken, Exit::Unavailable));
+    }
     Ok(tell(&ours, &vendor, &judged, upstream.report))
 }
 
@@ -52,6 +56,23 @@ fn malformed(faults: &[String]) -> String {
     }
     let _ = writeln!(text, "Nothing was compared; mend {ACCEPTED}.");
     text
+}
+
+/// What to say of a document that refers to what it does not have: most likely, its end is missing. Compared with that,
+/// everything behind those references would seem to be gone.
+fn cut_short(vendor: &Document, judged: &Judged) -> Option<String> {
+    let broken: Vec<_> = judged
+        .open
+        .iter()
+        .filter(|finding| finding.rule.id == REFERENCE_BROKEN.id)
+        .filter_map(|finding| finding.head.as_deref())
+        .collect();
+    let first = broken.first()?;
+    let (name, line) = (&vendor.name, vendor.position(first).line);
+    Some(format!(
+        "error: {name}:{line}: {} of its references lead nowhere, the first at {first}; the document may be cut short, and nothing was compared\n",
+        broken.len()
+    ))
 }
 
 fn tell(ours: &Document, vendor: &Document, judged: &Judged, report: Report) -> (String, Exit) {

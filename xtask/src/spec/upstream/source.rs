@@ -26,7 +26,7 @@ pub fn read(source: &str) -> Result<Document> {
         Some((scheme, _)) => bail!("cannot fetch {source}: `{scheme}` is neither http nor https"),
         None => Document::read(Path::new(source), source)?,
     };
-    check(&document)?;
+    document.require_openapi()?;
     Ok(document)
 }
 
@@ -72,27 +72,4 @@ fn shown(url: &Url) -> String {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.into()
-}
-
-fn check(document: &Document) -> Result<()> {
-    let name = &document.name;
-    let Some(edition) = document.tree.get("openapi") else {
-        let kind = document.tree.kind();
-        bail!("{name} is no OpenAPI document: it is {kind} without `openapi`");
-    };
-    let known = edition
-        .as_text()
-        .is_some_and(|edition| edition.starts_with("3.0.") || edition.starts_with("3.1."));
-    if !known {
-        let line = document.position("/openapi");
-        bail!(
-            "{name}:{line}: `openapi` is not 3.0.x or 3.1.x, so nothing is known about its meaning"
-        );
-    }
-    let paths = document.tree.get("paths");
-    if paths.is_none_or(|paths| paths.entries().next().is_none()) {
-        let line = document.position("/paths");
-        bail!("{name}:{line}: `paths` is missing or empty");
-    }
-    Ok(())
 }

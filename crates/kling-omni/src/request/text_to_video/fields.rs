@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::mistakes;
 use crate::request::aspect_ratio::AspectRatio;
-use crate::request::checked::Fields;
 use crate::request::element::Element;
+use crate::request::fields::Fields;
 use crate::request::finding::{Finding, FindingCode, Given, Limit};
 use crate::request::object::{list_or_null, object, seconds_as_text, seconds_from_text_or_number};
 use crate::request::schema;

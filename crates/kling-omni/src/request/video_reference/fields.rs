@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::mistakes;
 use crate::request::aspect_ratio::AspectRatio;
-use crate::request::checked::Fields;
+use crate::request::fields::Fields;
 use crate::request::finding::{Finding, FindingCode, Given};
 use crate::request::object::{object, seconds_as_text, seconds_from_text_or_number};
 use crate::request::schema;
