@@ -1,7 +1,7 @@
 use std::env;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
@@ -267,6 +267,7 @@ impl ClientBuilder {
                 largest_body: self.largest_body,
                 clock: self.clock,
                 successor_only: AtomicBool::new(false),
+                created: Mutex::default(),
             }),
         })
     }

@@ -10,11 +10,13 @@ pub use builder::ClientBuilder;
 use crate::create::Create;
 use crate::error::Result;
 use crate::list::List;
+use crate::reconcile::Reconcile;
 use crate::request::Request;
 use crate::route::Tier;
 use crate::session::Session;
 use crate::task::Task;
 use crate::transport::{Exchange, Options};
+use crate::unresolved::Unresolved;
 
 /// The service, seen from here: creates tasks, finds them again, lists them.
 ///
@@ -94,6 +96,13 @@ impl Client {
     /// Takes up a task by its id, to look at it or to go on waiting for it. Nothing is sent yet.
     pub fn task(&self, id: impl Into<String>) -> Task {
         Task::attach(Arc::clone(&self.session), id.into())
+    }
+
+    /// Looks for the task of a create whose end is unknown. Await the answer, or set options on it first.
+    ///
+    /// The client has to be of the same account and service as the one that sent the create.
+    pub fn reconcile(&self, unresolved: &Unresolved) -> Reconcile {
+        Reconcile::new(Arc::clone(&self.session), unresolved.clone())
     }
 
     /// Lists the account's tasks, a page at a time.

@@ -3,8 +3,9 @@
 mod host;
 mod key;
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
@@ -13,7 +14,7 @@ pub use host::Host;
 pub use key::ApiKey;
 
 use crate::clock::Clock;
-use crate::route::Route;
+use crate::route::{CreateRoute, Route};
 
 /// What all clones of a client, and all of its tasks, have in common.
 pub(crate) struct Session {
@@ -36,6 +37,8 @@ pub(crate) struct Session {
     pub(crate) clock: Arc<dyn Clock>,
     /// Set once the successor route has answered in place of the older one.
     pub(crate) successor_only: AtomicBool,
+    /// The tasks that this client has made, by id: none of them belongs to a create whose end is unknown.
+    pub(crate) created: Mutex<HashMap<String, CreateRoute>>,
 }
 
 impl Session {
@@ -45,5 +48,9 @@ impl Session {
 
     pub(crate) fn remember_successor_only(&self) {
         self.successor_only.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn created(&self) -> MutexGuard<'_, HashMap<String, CreateRoute>> {
+        self.created.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -22,6 +22,18 @@ use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::redact;
 use crate::session::Session;
 
+/// No call is taken to go on for longer, so that every clock can tell the time after it.
+const LONGEST_CALL: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// How long a call can go on: all of its attempts, each as long as it may be, and the waits between them.
+pub(crate) fn longest_call(session: &Session) -> Duration {
+    let wait = session.longest_retry_wait.saturating_add(Backoff::LONGEST);
+    let again = wait.saturating_add(session.attempt_timeout);
+    let all = again.saturating_mul(session.retries);
+    all.saturating_add(session.attempt_timeout)
+        .min(LONGEST_CALL)
+}
+
 /// What a repetition of a request would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Effect {
@@ -121,9 +133,7 @@ impl Exchange {
             (Some(Effect::Create), Some(id)) => error.with_task(&id).with_advice(format!(
                 "the task exists: go on with `client.task(\"{id}\")`, do not create it again"
             )),
-            (Some(Effect::Create), None) => error
-                .with_charged(Charged::Unknown)
-                .with_advice(outcome::BEFORE_CREATING_AGAIN),
+            (Some(Effect::Create), None) => error.with_charged(Charged::Unknown),
             _ => error,
         })
     }
