@@ -39,7 +39,7 @@ pub use request::{
     TextToVideo, TextToVideoBuilder, ValidationError, VideoReference, VideoReferenceBuilder,
 };
 pub use route::{Mode, Route, Tier};
-pub use session::{ApiKey, Host};
+pub use session::{ApiKey, Circuit, Health, Host, RetryBudget};
 pub use state::{TaskState, TaskStatus, TaskSummary};
 pub use task::{PollSchedule, Task, Update, Updates, Wait};
 pub use unresolved::Unresolved;

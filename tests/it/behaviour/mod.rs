@@ -4,6 +4,7 @@ mod awkward;
 mod create;
 mod download;
 mod list;
+mod outage;
 mod outcome;
 mod own_client;
 mod reconcile;

@@ -13,7 +13,7 @@ use crate::list::List;
 use crate::reconcile::Reconcile;
 use crate::request::Request;
 use crate::route::Tier;
-use crate::session::Session;
+use crate::session::{Health, Session};
 use crate::task::Task;
 use crate::transport::{Exchange, Options};
 use crate::unresolved::Unresolved;
@@ -108,6 +108,19 @@ impl Client {
     /// Lists the account's tasks, a page at a time.
     pub fn list(&self) -> List {
         List::new(Arc::clone(&self.session))
+    }
+
+    /// How this client, its clones and the service get on. Nothing is sent.
+    ///
+    /// ```
+    /// use kling_omni::{ApiKey, Circuit, Client};
+    ///
+    /// let client = Client::builder().api_key(ApiKey::new("FPSX-secret")?).build()?;
+    /// assert_eq!(client.health().circuit, Circuit::Closed);
+    /// # Ok::<(), kling_omni::Error>(())
+    /// ```
+    pub fn health(&self) -> Health {
+        self.session.budget.health()
     }
 
     /// The generated client underneath, with this client's key, timeouts and attempts.

@@ -171,10 +171,14 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
-        self.0
-            .summary
-            .push_str(&format!(", after {attempts} attempts"));
+    pub(crate) fn with_attempts(self, attempts: u32) -> Self {
+        self.with_note(&format!("after {attempts} attempts"))
+    }
+
+    /// Adds to what happened.
+    pub(crate) fn with_note(mut self, note: &str) -> Self {
+        self.0.summary.push_str(", ");
+        self.0.summary.push_str(note);
         self
     }
 

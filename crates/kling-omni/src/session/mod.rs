@@ -1,5 +1,6 @@
 //! What is settled once for a client, and what it learns on the way.
 
+mod budget;
 mod host;
 mod key;
 
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
+pub(crate) use budget::Budget;
+pub use budget::{Circuit, Health, RetryBudget};
 pub use host::Host;
 pub use key::ApiKey;
 
@@ -31,6 +34,9 @@ pub(crate) struct Session {
     pub(crate) route: Route,
     pub(crate) retries: u32,
     pub(crate) attempt_timeout: Duration,
+    /// For all attempts of a call and the waits between them.
+    pub(crate) call_timeout: Option<Duration>,
+    pub(crate) budget: Budget,
     pub(crate) idle_timeout: Duration,
     pub(crate) longest_retry_wait: Duration,
     pub(crate) largest_body: usize,

@@ -74,7 +74,7 @@ impl Outcome {
     }
 
     /// Whether the same request may succeed when sent again, whatever it does.
-    fn is_transient(&self) -> bool {
+    pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Reply(reply) if reply.is_good() => false,
             Self::Reply(reply) if reply.status.is_success() => true,
