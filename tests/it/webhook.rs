@@ -14,8 +14,8 @@ use kling_omni::webhook::{Inbox, InboxBuilder, Received, Refusal, Secret, Verifi
 use kling_omni_tests::virtual_clock::VirtualClock;
 
 /// Where the virtual clock begins.
-const START: u64 = 1_800_000_000;
-const SECRET: &str = "needle-of-a-webhook-secret";
+pub const START: u64 = 1_800_000_000;
+pub const SECRET: &str = "needle-of-a-webhook-secret";
 const URL: &str = "https://result.example/kling_a.mp4?token=exp=1800003600~hmac=00";
 
 fn at(seconds: u64) -> SystemTime {
@@ -45,13 +45,13 @@ fn headers(id: &str, timestamp: &str, signature: &str) -> HeaderMap {
     headers
 }
 
-fn signed(id: &str, sent_at: u64, body: &str) -> HeaderMap {
+pub fn signed(id: &str, sent_at: u64, body: &str) -> HeaderMap {
     let signature = secret(SECRET).sign(id, at(sent_at), body.as_bytes());
     headers(id, &sent_at.to_string(), &signature)
 }
 
 /// The body of a delivery about task `id`.
-fn task(id: &str, status: &str, generated: &[&str]) -> String {
+pub fn task(id: &str, status: &str, generated: &[&str]) -> String {
     serde_json::json!({"task_id": id, "status": status, "generated": generated}).to_string()
 }
 

@@ -1,6 +1,6 @@
 //! Where the client reads the time and waits, so that both can be replaced.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime};
@@ -37,4 +37,12 @@ impl Clock for TokioClock {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(tokio::time::sleep(duration))
     }
+}
+
+/// A moment as RFC 3339 writes it, in UTC; `None` for years that it cannot write.
+pub(crate) fn shown(time: SystemTime) -> Option<String> {
+    let mut text = String::new();
+    // Where `to_string` would panic, this is an error.
+    write!(text, "{}", humantime::format_rfc3339_seconds(time)).ok()?;
+    Some(text)
 }

@@ -2,18 +2,25 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+
+mod outcome;
+
+pub use outcome::Outcome;
 
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Charged, Error, ErrorKind, Result};
+use crate::listing::Listing;
 use crate::request::Request;
 use crate::route::{CreateRoute, Mode, Route, Tier};
 use crate::session::Session;
 use crate::task::Task;
-use crate::transport::{Exchange, Options};
+use crate::transport::{self, Exchange, Options};
+use crate::unresolved::{Snapshot, Unresolved};
 use crate::wire;
 
 /// A task about to be created. Await it to send the request.
@@ -23,7 +30,11 @@ pub struct Create {
     payload: Payload,
     mode: Mode,
     route: Route,
+    is_reconcilable: bool,
+    before_send: Option<BeforeSend>,
 }
+
+type BeforeSend = Box<dyn FnMut(&Unresolved) -> io::Result<()> + Send>;
 
 enum Payload {
     Checked(Box<Request>),
@@ -37,6 +48,8 @@ impl Create {
             route: session.route,
             session,
             payload: Payload::Checked(Box::new(request)),
+            is_reconcilable: false,
+            before_send: None,
         }
     }
 
@@ -46,6 +59,8 @@ impl Create {
             route: session.route,
             session,
             payload: Payload::Unchecked { tier, body },
+            is_reconcilable: false,
+            before_send: None,
         }
     }
 
@@ -63,7 +78,62 @@ impl Create {
         self
     }
 
-    async fn run(self) -> Result<Task> {
+    /// Reads the account's list of tasks first, so that [`Client::reconcile`](crate::Client::reconcile) can tell a new
+    /// task from an old one should the end of this create stay unknown.
+    ///
+    /// It costs reads, which are free: one request for each page of the list and one more, all of it twice where there
+    /// are several pages, and both modes' lists on the older route. If the list cannot be read, nothing is sent.
+    pub fn reconcilable(mut self) -> Self {
+        self.is_reconcilable = true;
+        self
+    }
+
+    /// Hands out what is needed to find the task, before anything is sent: for a journal that survives the end of the
+    /// process. If the closure fails, nothing is sent. It is called once for each route that is tried.
+    ///
+    /// ```no_run
+    /// # async fn example(client: kling_omni::Client, request: kling_omni::VideoReference) -> kling_omni::Result<()> {
+    /// let task = client
+    ///     .create(request)
+    ///     .reconcilable()
+    ///     .before_send(|unresolved| std::fs::write("journal.json", serde_json::to_vec(unresolved)?))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn before_send(
+        mut self,
+        record: impl FnMut(&Unresolved) -> io::Result<()> + Send + 'static,
+    ) -> Self {
+        self.before_send = Some(Box::new(record));
+        self
+    }
+
+    /// Sends the request, and says which of three ends it came to.
+    ///
+    /// ```no_run
+    /// use kling_omni::{Outcome, Reconciled};
+    ///
+    /// # async fn example(client: kling_omni::Client, request: kling_omni::VideoReference) -> kling_omni::Result<()> {
+    /// match client.create(request).reconcilable().outcome().await {
+    ///     Outcome::Created(task) => println!("task {}", task.id()),
+    ///     Outcome::Rejected(error) => println!("not charged: {error}"),
+    ///     Outcome::Unknown { unresolved, .. } => match client.reconcile(&unresolved).wait().await? {
+    ///         Reconciled::Found { task, by } => println!("task {}, {by}", task.id()),
+    ///         Reconciled::CertainlyAbsent => println!("no task was made: it can be created again"),
+    ///         Reconciled::Ambiguous { candidates, why, .. } => println!("{why}: {candidates:?}"),
+    ///         _ => {}
+    ///     },
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn outcome(self) -> Outcome {
+        let session = Arc::clone(&self.session);
+        Outcome::of(self.run().await, session)
+    }
+
+    async fn run(mut self) -> Result<Task> {
         if let Payload::Checked(request) = &self.payload {
             if request.mode() != self.mode {
                 return Err(Error::new(
@@ -84,10 +154,17 @@ impl Create {
             self.payload.tier(),
             self.session.is_successor_only(),
         );
+        let known = match plan.first() {
+            Some(first) if self.is_reconcilable => {
+                self.payload.check(*first)?;
+                Some(snapshot(&self.session, *first).await?)
+            }
+            _ => None,
+        };
         let mut routes = plan.iter().copied().peekable();
         let mut gone: Option<Error> = None;
         while let Some(route) = routes.next() {
-            match self.send(route).await {
+            match self.send(route, known.clone()).await {
                 Ok(task) => {
                     if gone.is_some() {
                         self.session.remember_successor_only();
@@ -108,26 +185,58 @@ impl Create {
         ))
     }
 
-    async fn send(&self, route: CreateRoute) -> Result<Task> {
+    async fn send(&mut self, route: CreateRoute, known: Option<Snapshot>) -> Result<Task> {
+        self.payload.check(route)?;
+        let session = Arc::clone(&self.session);
+        let sent_at = session.clock.system_time();
+        let over_at = sent_at + transport::longest_call(&session);
+        let unresolved =
+            Unresolved::new(route, sent_at, over_at, self.payload.correlation(), known);
+        if let Some(record) = &mut self.before_send {
+            record(&unresolved).map_err(|error| {
+                Error::new(
+                    ErrorKind::File,
+                    "what would be needed to find the task could not be recorded, and so nothing was created",
+                )
+                .with_source(error)
+            })?;
+        }
         let (body, replacement) = match &self.payload {
-            Payload::Checked(request) => {
-                request.check_for(route)?;
-                (Some(request.body()), None)
-            }
+            Payload::Checked(request) => (Some(request.body()), None),
             Payload::Unchecked { body, .. } => (None, Some(Bytes::from(body.to_string()))),
         };
         let options = Options {
             body: replacement,
             ..Options::default()
         };
-        let exchange = Exchange::new(Arc::clone(&self.session), options);
-        let state = wire::create(&exchange, route, body).await?;
-        Ok(Task::created(
-            Arc::clone(&self.session),
-            route,
-            state,
-            exchange.request_id(),
-        ))
+        let exchange = Exchange::new(Arc::clone(&session), options);
+        match wire::create(&exchange, route, body).await {
+            Ok(state) => {
+                session.created().insert(state.id().to_owned(), route);
+                let request_id = exchange.request_id();
+                Ok(Task::created(session, route, state, request_id))
+            }
+            Err(error) if error.charged() == Charged::Unknown => {
+                let request_id = error.request_id().map(str::to_owned);
+                let now = session.clock.system_time();
+                Err(error.with_unresolved(unresolved.given_up(now, request_id)))
+            }
+            Err(error) => {
+                if let Some(id) = error.task_id() {
+                    session.created().insert(id.to_owned(), route);
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+async fn snapshot(session: &Arc<Session>, first: CreateRoute) -> Result<Snapshot> {
+    match Listing::read(session, first.lists()).await {
+        Ok(listing) => Ok(listing.into_snapshot()),
+        Err(error) => {
+            Err(error.after("the list of tasks could not be read, and so nothing was created"))
+        }
     }
 }
 
@@ -148,6 +257,30 @@ impl Payload {
             Self::Unchecked { tier, .. } => *tier,
         }
     }
+
+    fn check(&self, route: CreateRoute) -> Result<()> {
+        match self {
+            Self::Checked(request) => Ok(request.check_for(route)?),
+            Self::Unchecked { .. } => Ok(()),
+        }
+    }
+
+    /// The correlation token in the webhook's URL.
+    #[cfg(feature = "webhook")]
+    fn correlation(&self) -> Option<String> {
+        let body = match self {
+            Self::Checked(request) => request.to_body(),
+            Self::Unchecked { body, .. } => body.clone(),
+        };
+        let url = url::Url::parse(body.get("webhook_url")?.as_str()?).ok()?;
+        let token = crate::webhook::correlation::read(url.query()?)?;
+        Some(token.as_str().to_owned())
+    }
+
+    #[cfg(not(feature = "webhook"))]
+    fn correlation(&self) -> Option<String> {
+        None
+    }
 }
 
 impl IntoFuture for Create {
@@ -164,6 +297,7 @@ impl fmt::Debug for Create {
         f.debug_struct("Create")
             .field("mode", &self.mode)
             .field("route", &self.route)
+            .field("is_reconcilable", &self.is_reconcilable)
             .finish_non_exhaustive()
     }
 }

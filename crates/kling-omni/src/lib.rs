@@ -7,6 +7,8 @@ mod request;
 
 mod create;
 mod list;
+mod listing;
+mod reconcile;
 mod task;
 mod video;
 
@@ -20,24 +22,27 @@ mod named;
 mod redact;
 mod route;
 mod state;
+mod unresolved;
 
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
 pub use client::{Client, ClientBuilder};
 pub use clock::{Clock, TokioClock};
-pub use create::Create;
+pub use create::{Create, Outcome};
 pub use error::{Charged, Error, ErrorKind, InvalidParam, Result};
 pub use list::List;
 pub use named::UnknownValue;
+pub use reconcile::{Doubt, Evidence, Reconcile, Reconciled};
 pub use request::{
     AspectRatio, Element, Finding, FindingCode, Given, Limit, Request, Severity, ShotType,
     TextToVideo, TextToVideoBuilder, ValidationError, VideoReference, VideoReferenceBuilder,
 };
 pub use route::{Mode, Route, Tier};
-pub use session::{ApiKey, Host};
+pub use session::{ApiKey, Circuit, Health, Host, RetryBudget};
 pub use state::{TaskState, TaskStatus, TaskSummary};
 pub use task::{PollSchedule, Task, Update, Updates, Wait};
+pub use unresolved::Unresolved;
 pub use video::{Download, Save, Saved, Setback, Sidecar, Video};
 
 /// The HTTP stack, in the version that [`ClientBuilder::http_client`] takes.

@@ -158,7 +158,8 @@ impl FromStr for Tier {
 }
 
 /// One creating route of the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum CreateRoute {
     VideoReferencePro,
     ReferenceToVideoPro,
@@ -184,6 +185,38 @@ impl CreateRoute {
             Self::VideoReferencePro | Self::ReferenceToVideoPro | Self::VideoPro => Tier::Pro,
             Self::ReferenceToVideoStandard | Self::VideoStandard => Tier::Standard,
         }
+    }
+
+    pub(crate) fn mode(self) -> Mode {
+        match self {
+            Self::VideoReferencePro
+            | Self::ReferenceToVideoPro
+            | Self::ReferenceToVideoStandard => Mode::Reference,
+            Self::VideoPro | Self::VideoStandard => Mode::Text,
+        }
+    }
+
+    /// The setting that takes this route and no other.
+    pub(crate) fn pinned(self) -> Route {
+        match self {
+            Self::VideoReferencePro => Route::VideoReference,
+            Self::ReferenceToVideoPro | Self::ReferenceToVideoStandard => Route::ReferenceToVideo,
+            Self::VideoPro | Self::VideoStandard => Route::Auto,
+        }
+    }
+
+    /// The lists that a task of this route may be on.
+    pub(crate) fn lists(self) -> &'static [Mode] {
+        match self {
+            Self::VideoReferencePro => Mode::ALL,
+            Self::ReferenceToVideoPro | Self::ReferenceToVideoStandard => &[Mode::Reference],
+            Self::VideoPro | Self::VideoStandard => &[Mode::Text],
+        }
+    }
+
+    /// Whether the document has a list for the tasks of this route.
+    pub(crate) fn is_listed(self) -> bool {
+        self != Self::VideoReferencePro
     }
 
     /// The places where a task of this route may be read, most likely first.

@@ -48,8 +48,7 @@ pub(crate) async fn create(
             "the service created a task and gave it an id that is none",
         )
         .with_request_id(exchange.request_id())
-        .with_charged(Charged::Unknown)
-        .with_advice("look at the list of tasks before you create it again"));
+        .with_charged(Charged::Unknown));
     }
     Ok(state)
 }

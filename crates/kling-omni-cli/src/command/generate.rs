@@ -134,8 +134,7 @@ pub(super) async fn run(
         )));
     }
 
-    let body = output.sidecar.then(|| request.body()).transpose();
-    let body = body.map_err(unpaid)?;
+    let body = output.sidecar.then(|| request.body());
     let connection = connect.open().await.map_err(unpaid)?;
     let mut create = match request {
         Request::Checked(request) => connection.client.create(*request),

@@ -1,7 +1,7 @@
 use std::env;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
@@ -13,7 +13,7 @@ use crate::clock::{Clock, TokioClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::redact::BareUrl;
 use crate::route::Route;
-use crate::session::{ApiKey, Host, Session};
+use crate::session::{ApiKey, Budget, Host, RetryBudget, Session};
 
 /// The environment variable for another server that speaks the same API.
 const BASE_URL_VARIABLE: &str = "KLING_OMNI_BASE_URL";
@@ -42,6 +42,8 @@ pub struct ClientBuilder {
     retries: u32,
     connect_timeout: Duration,
     attempt_timeout: Duration,
+    call_timeout: Option<Duration>,
+    retry_budget: RetryBudget,
     idle_timeout: Duration,
     longest_retry_wait: Duration,
     largest_body: usize,
@@ -61,6 +63,8 @@ impl Default for ClientBuilder {
             retries: 3,
             connect_timeout: Duration::from_secs(10),
             attempt_timeout: Duration::from_secs(60),
+            call_timeout: None,
+            retry_budget: RetryBudget::default(),
             idle_timeout: Duration::from_secs(30),
             longest_retry_wait: Duration::from_secs(120),
             largest_body: 1024 * 1024,
@@ -153,7 +157,7 @@ impl ClientBuilder {
     /// How often a request is tried again after its first attempt. Default: 3.
     ///
     /// Reads are tried again on lost connections, timeouts, 429 and 5xx; a create only where it certainly made no task.
-    /// For a download, the count begins anew with each MiB of headway.
+    /// All calls together have a [budget](Self::retry_budget). For a download, the count begins anew with each MiB of headway.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
@@ -169,6 +173,23 @@ impl ClientBuilder {
     /// not attempts: see [`idle_timeout`](Self::idle_timeout).
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_timeout = timeout;
+        self
+    }
+
+    /// How long a call may take with all its attempts and the waits between them. Default: as long as
+    /// [`retries`](Self::retries) and the other limits let it.
+    ///
+    /// An attempt under way then is cut off, and none begins later: the call ends with what its last attempt came to. A
+    /// wait for a task is many calls, and has a timeout of its own; downloads are not calls.
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.call_timeout = Some(timeout);
+        self
+    }
+
+    /// How many retries all calls of this client and its clones have in common. Default: [`RetryBudget::default`].
+    /// Downloads are not part of it.
+    pub fn retry_budget(mut self, budget: RetryBudget) -> Self {
+        self.retry_budget = budget;
         self
     }
 
@@ -262,11 +283,14 @@ impl ClientBuilder {
                 route: self.route,
                 retries: self.retries,
                 attempt_timeout: self.attempt_timeout,
+                call_timeout: self.call_timeout,
+                budget: Budget::new(self.retry_budget),
                 idle_timeout: self.idle_timeout,
                 longest_retry_wait: self.longest_retry_wait,
                 largest_body: self.largest_body,
                 clock: self.clock,
                 successor_only: AtomicBool::new(false),
+                created: Mutex::default(),
             }),
         })
     }

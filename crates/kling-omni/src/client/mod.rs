@@ -10,11 +10,13 @@ pub use builder::ClientBuilder;
 use crate::create::Create;
 use crate::error::Result;
 use crate::list::List;
+use crate::reconcile::Reconcile;
 use crate::request::Request;
 use crate::route::Tier;
-use crate::session::Session;
+use crate::session::{Health, Session};
 use crate::task::Task;
 use crate::transport::{Exchange, Options};
+use crate::unresolved::Unresolved;
 
 /// The service, seen from here: creates tasks, finds them again, lists them.
 ///
@@ -96,9 +98,29 @@ impl Client {
         Task::attach(Arc::clone(&self.session), id.into())
     }
 
+    /// Looks for the task of a create whose end is unknown. Await the answer, or set options on it first.
+    ///
+    /// The client has to be of the same account and service as the one that sent the create.
+    pub fn reconcile(&self, unresolved: &Unresolved) -> Reconcile {
+        Reconcile::new(Arc::clone(&self.session), unresolved.clone())
+    }
+
     /// Lists the account's tasks, a page at a time.
     pub fn list(&self) -> List {
         List::new(Arc::clone(&self.session))
+    }
+
+    /// How this client, its clones and the service get on. Nothing is sent.
+    ///
+    /// ```
+    /// use kling_omni::{ApiKey, Circuit, Client};
+    ///
+    /// let client = Client::builder().api_key(ApiKey::new("FPSX-secret")?).build()?;
+    /// assert_eq!(client.health().circuit, Circuit::Closed);
+    /// # Ok::<(), kling_omni::Error>(())
+    /// ```
+    pub fn health(&self) -> Health {
+        self.session.budget.health()
     }
 
     /// The generated client underneath, with this client's key, timeouts and attempts.

@@ -10,9 +10,13 @@ use serde::Serialize;
 pub use kind::{Charged, ErrorKind};
 
 use crate::request::{Finding, ValidationError};
+use crate::unresolved::Unresolved;
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What to do when a create may have made a task.
+const BEFORE_CREATING_AGAIN: &str = "give the error's `unresolved` to `Client::reconcile` before you create it again, or you may pay twice";
 
 /// What went wrong, to which task, what it means for your money and what to do.
 ///
@@ -42,6 +46,7 @@ struct Facts {
     request_id: Option<String>,
     retry_after: Option<Duration>,
     validation: Option<ValidationError>,
+    unresolved: Option<Box<Unresolved>>,
     invalid_params: Vec<InvalidParam>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -76,6 +81,7 @@ impl Error {
             request_id: None,
             retry_after: None,
             validation: None,
+            unresolved: None,
             invalid_params: Vec::new(),
             source: None,
         }))
@@ -132,6 +138,12 @@ impl Error {
         &self.0.invalid_params
     }
 
+    /// What is needed to find out whether there is a task, for an error of a create that is
+    /// [`Charged::Unknown`]: give it to [`Client::reconcile`](crate::Client::reconcile).
+    pub fn unresolved(&self) -> Option<&Unresolved> {
+        self.0.unresolved.as_deref()
+    }
+
     /// What happened; the advice stands beside it.
     pub fn summary(&self) -> &str {
         &self.0.summary
@@ -159,10 +171,14 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
-        self.0
-            .summary
-            .push_str(&format!(", after {attempts} attempts"));
+    pub(crate) fn with_attempts(self, attempts: u32) -> Self {
+        self.with_note(&format!("after {attempts} attempts"))
+    }
+
+    /// Adds to what happened.
+    pub(crate) fn with_note(mut self, note: &str) -> Self {
+        self.0.summary.push_str(", ");
+        self.0.summary.push_str(note);
         self
     }
 
@@ -179,6 +195,14 @@ impl Error {
     pub(crate) fn with_words(mut self, has_words: bool) -> Self {
         self.0.has_words = has_words;
         self
+    }
+
+    /// Leaves open whether there is a task, and says how to find out.
+    pub(crate) fn with_unresolved(mut self, unresolved: Unresolved) -> Self {
+        self.0.unresolved = Some(Box::new(unresolved));
+        self.0.retryable = false;
+        self.with_charged(Charged::Unknown)
+            .with_advice(BEFORE_CREATING_AGAIN)
     }
 
     pub(crate) fn with_retryable(mut self, retryable: bool) -> Self {

@@ -1,19 +1,23 @@
 //! What is settled once for a client, and what it learns on the way.
 
+mod budget;
 mod host;
 mod key;
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
+pub(crate) use budget::Budget;
+pub use budget::{Circuit, Health, RetryBudget};
 pub use host::Host;
 pub use key::ApiKey;
 
 use crate::clock::Clock;
-use crate::route::Route;
+use crate::route::{CreateRoute, Route};
 
 /// What all clones of a client, and all of its tasks, have in common.
 pub(crate) struct Session {
@@ -30,12 +34,17 @@ pub(crate) struct Session {
     pub(crate) route: Route,
     pub(crate) retries: u32,
     pub(crate) attempt_timeout: Duration,
+    /// For all attempts of a call and the waits between them.
+    pub(crate) call_timeout: Option<Duration>,
+    pub(crate) budget: Budget,
     pub(crate) idle_timeout: Duration,
     pub(crate) longest_retry_wait: Duration,
     pub(crate) largest_body: usize,
     pub(crate) clock: Arc<dyn Clock>,
     /// Set once the successor route has answered in place of the older one.
     pub(crate) successor_only: AtomicBool,
+    /// The tasks that this client has made, by id: none of them belongs to a create whose end is unknown.
+    pub(crate) created: Mutex<HashMap<String, CreateRoute>>,
 }
 
 impl Session {
@@ -45,5 +54,9 @@ impl Session {
 
     pub(crate) fn remember_successor_only(&self) {
         self.successor_only.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn created(&self) -> MutexGuard<'_, HashMap<String, CreateRoute>> {
+        self.created.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

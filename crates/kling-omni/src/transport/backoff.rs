@@ -8,7 +8,7 @@ pub(crate) struct Backoff(ExponentialBackoff);
 
 impl Backoff {
     const FIRST: Duration = Duration::from_millis(500);
-    const LONGEST: Duration = Duration::from_secs(8);
+    pub(super) const LONGEST: Duration = Duration::from_secs(8);
 
     pub(crate) fn next_pause(&mut self) -> Duration {
         self.0.next().unwrap_or(Self::LONGEST)

@@ -22,6 +22,19 @@ use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::redact;
 use crate::session::Session;
 
+/// No call is taken to go on for longer, so that every clock can tell the time after it.
+const LONGEST_CALL: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// How long a call can go on: all of its attempts, each as long as it may be, and the waits between them.
+pub(crate) fn longest_call(session: &Session) -> Duration {
+    let wait = session.longest_retry_wait.saturating_add(Backoff::LONGEST);
+    let again = wait.saturating_add(session.attempt_timeout);
+    let all = again.saturating_mul(session.retries);
+    all.saturating_add(session.attempt_timeout)
+        .min(session.call_timeout.unwrap_or(LONGEST_CALL))
+        .min(LONGEST_CALL)
+}
+
 /// What a repetition of a request would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Effect {
@@ -56,6 +69,17 @@ pub(crate) struct Options {
     pub(crate) attempt_timeout: Option<Duration>,
     /// A body that takes the place of the typed one.
     pub(crate) body: Option<Bytes>,
+}
+
+/// Why there is no further attempt.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// Another would not help, may not be made, or is one too many for this call.
+    Settled,
+    /// All calls together have tried again too often.
+    BudgetSpent,
+    /// It would begin after the time for the whole call.
+    OutOfTime(Duration),
 }
 
 /// What the last attempt left behind, for the caller of the generated operation.
@@ -121,9 +145,7 @@ impl Exchange {
             (Some(Effect::Create), Some(id)) => error.with_task(&id).with_advice(format!(
                 "the task exists: go on with `client.task(\"{id}\")`, do not create it again"
             )),
-            (Some(Effect::Create), None) => error
-                .with_charged(Charged::Unknown)
-                .with_advice(outcome::BEFORE_CREATING_AGAIN),
+            (Some(Effect::Create), None) => error.with_charged(Charged::Unknown),
             _ => error,
         })
     }
@@ -140,31 +162,69 @@ impl Exchange {
         let effect = Effect::of(request.method());
         let line = format!("{} {}", request.method(), request.url().path());
         self.prepare(&mut request);
-        let retries = self.options.retries.unwrap_or(self.session.retries);
-        let timeout = self.options.attempt_timeout;
-        let timeout = timeout.unwrap_or(self.session.attempt_timeout);
+        let session = &self.session;
+        let started = session.clock.now();
         let mut backoff = Backoff::default();
         let mut attempt = 1;
         loop {
             // A body in memory can always be copied; a request that cannot is sent just once.
             let spare = request.try_clone();
             let span = tracing::debug_span!("attempt", operation, attempt);
-            let sending = attempt::send(&self.session, request, timeout);
+            let spent = session.clock.now().duration_since(started);
+            let sending = attempt::send(session, request, self.attempt_timeout(spent));
             let outcome = sending.instrument(span).await;
             self.note(effect, &outcome);
-            let wait = (attempt <= retries)
-                .then(|| outcome.wait_before_retry(effect, &mut backoff, &self.session))
-                .flatten();
-            let (Some(wait), Some(again)) = (wait, spare) else {
-                let request_id = outcome.request_id().unwrap_or_default();
-                tracing::info!(attempts = attempt, %outcome, request_id, "{line}");
-                self.conclude(effect, operation, attempt, &outcome);
-                return outcome.into_response();
+            let spent = session.clock.now().duration_since(started);
+            let (wait, again) = match (
+                self.next(effect, attempt, &outcome, &mut backoff, spent),
+                spare,
+            ) {
+                (Ok(wait), Some(again)) => (wait, again),
+                (next, _) => {
+                    let request_id = outcome.request_id().unwrap_or_default();
+                    tracing::info!(attempts = attempt, %outcome, request_id, "{line}");
+                    let end = next.err().unwrap_or(End::Settled);
+                    self.conclude(effect, operation, attempt, &outcome, end);
+                    return outcome.into_response();
+                }
             };
             tracing::info!(operation, attempt, ?wait, %outcome, "trying again after a wait");
-            self.session.clock.sleep(wait).await;
+            session.clock.sleep(wait).await;
             request = again;
             attempt += 1;
+        }
+    }
+
+    /// How long an attempt may take that begins after so much of the call's time.
+    fn attempt_timeout(&self, spent: Duration) -> Duration {
+        let session = &self.session;
+        let one = self.options.attempt_timeout;
+        let one = one.unwrap_or(session.attempt_timeout);
+        match session.call_timeout {
+            Some(whole) => one.min(whole.saturating_sub(spent)),
+            None => one,
+        }
+    }
+
+    /// The wait before the next attempt, or why there is none.
+    fn next(
+        &self,
+        effect: Effect,
+        attempt: u32,
+        outcome: &Outcome,
+        backoff: &mut Backoff,
+        spent: Duration,
+    ) -> std::result::Result<Duration, End> {
+        let session = &self.session;
+        if attempt > self.options.retries.unwrap_or(session.retries) {
+            return Err(End::Settled);
+        }
+        let wait = outcome.wait_before_retry(effect, backoff, session);
+        let wait = wait.ok_or(End::Settled)?;
+        match session.call_timeout {
+            Some(whole) if spent.saturating_add(wait) >= whole => Err(End::OutOfTime(whole)),
+            _ if !session.budget.take() => Err(End::BudgetSpent),
+            _ => Ok(wait),
         }
     }
 
@@ -184,6 +244,8 @@ impl Exchange {
     }
 
     fn note(&self, effect: Effect, outcome: &Outcome) {
+        let now = self.session.clock.system_time();
+        self.session.budget.note(!outcome.is_transient(), now);
         let mut trace = self.trace();
         trace.effect = Some(effect);
         trace.status = outcome.status();
@@ -195,8 +257,24 @@ impl Exchange {
         trace.failure = None;
     }
 
-    fn conclude(&self, effect: Effect, operation: &'static str, attempts: u32, outcome: &Outcome) {
+    fn conclude(
+        &self,
+        effect: Effect,
+        operation: &'static str,
+        attempts: u32,
+        outcome: &Outcome,
+        end: End,
+    ) {
         let failure = outcome.to_error(effect, attempts, &self.session);
+        let failure = failure.map(|failure| match end {
+            End::Settled => failure,
+            End::BudgetSpent => failure
+                .with_note("not tried again, since too many calls of this client have failed"),
+            End::OutOfTime(whole) => failure.with_note(&format!(
+                "not tried again, since the call may take no longer than {}",
+                humantime::format_duration(whole)
+            )),
+        });
         if let Some(failure) = &failure {
             tracing::debug!(operation, attempts, error = %failure, "gave up");
         }

@@ -11,10 +11,6 @@ use crate::redact;
 use crate::session::Session;
 use crate::state::is_task_id;
 
-/// What to do when a create may have made a task.
-pub(super) const BEFORE_CREATING_AGAIN: &str =
-    "look at the list of tasks before you create it again, or you may pay twice";
-
 /// How one attempt ended.
 pub(super) enum Outcome {
     /// The service answered.
@@ -78,7 +74,7 @@ impl Outcome {
     }
 
     /// Whether the same request may succeed when sent again, whatever it does.
-    fn is_transient(&self) -> bool {
+    pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Reply(reply) if reply.is_good() => false,
             Self::Reply(reply) if reply.status.is_success() => true,
@@ -177,9 +173,7 @@ impl Outcome {
             .with_retry_after(hint)
             .with_charged(charged)
             .with_retryable(self.may_repeat(effect, session));
-        if charged == Charged::Unknown {
-            error = error.with_advice(BEFORE_CREATING_AGAIN);
-        } else if let Some(hint) = hint {
+        if let Some(hint) = hint.filter(|_| charged == Charged::No) {
             error = error.with_advice(format!("try again in {} s", hint.as_secs()));
         }
         if attempts > 1 {

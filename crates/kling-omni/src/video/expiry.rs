@@ -13,15 +13,6 @@ pub(super) fn of(url: &Url) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// A moment as RFC 3339 writes it, in UTC; `None` for years that it cannot write.
-pub(super) fn shown(time: SystemTime) -> Option<String> {
-    use std::fmt::Write as _;
-    let mut text = String::new();
-    // Where `to_string` would panic, this is an error.
-    write!(text, "{}", humantime::format_rfc3339_seconds(time)).ok()?;
-    Some(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,7 @@ use url::Url;
 use super::setback::After;
 use super::source::Broken;
 use super::{Video, expiry};
+use crate::clock;
 use crate::error::{Error, ErrorKind};
 
 pub(super) fn has_expired(video: &Video, url: &Url) -> bool {
@@ -54,7 +55,7 @@ pub(super) fn broke_off(
 fn still(video: &Video, url: &Url, what: &str) -> String {
     let now = video.session.clock.system_time();
     let until = expiry::of(url).filter(|end| *end > now);
-    match until.and_then(expiry::shown) {
+    match until.and_then(clock::shown) {
         Some(until) => format!("{what}, at no further cost: its URL works until {until}"),
         None => format!("{what}, at no further cost"),
     }
@@ -105,7 +106,7 @@ pub(super) fn gone(video: &Video, url: &Url, status: StatusCode) -> Error {
     let now = video.session.clock.system_time();
     let what = match end.map(|end| (end, now.duration_since(end))) {
         Some((_, Ok(past))) => format!("expired {} s ago", past.as_secs()),
-        Some((end, Err(_))) => match expiry::shown(end) {
+        Some((end, Err(_))) => match clock::shown(end) {
             Some(end) => format!("is refused before its end at {end}"),
             None => "is refused before its end".to_owned(),
         },

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::draft::Draft;
 use super::{Saved, Video, expiry, problem};
+use crate::clock;
 use crate::error::Result;
 use crate::redact;
 
@@ -47,7 +48,7 @@ impl Sidecar {
     pub(super) fn of(video: &Video, saved: &Saved, url: &Url, request: Option<Value>) -> Self {
         let key = video.session.key.expose();
         let times = video.origin.times();
-        let shown = |time: Option<SystemTime>| time.and_then(expiry::shown);
+        let shown = |time: Option<SystemTime>| time.and_then(clock::shown);
         let name = saved.path.file_name().unwrap_or_default();
         Self {
             task_id: video.task_id.clone(),

@@ -119,7 +119,7 @@ pub fn attach(webhook_url: &str, token: &Token) -> Result<String> {
 }
 
 /// The token in a query. With two that differ there is no telling which is meant.
-pub(super) fn read(query: &str) -> Option<Token> {
+pub(crate) fn read(query: &str) -> Option<Token> {
     let mut tokens = query.split('&').filter_map(value_of);
     let first = tokens.next()?;
     if tokens.any(|other| other != first) {

@@ -116,6 +116,17 @@ impl Inbox {
         self.0.memory().tasks.state(task_id).cloned()
     }
 
+    /// The tasks that deliveries brought this [token](super::correlation) about, as far as they are remembered: one,
+    /// unless it went into several creates.
+    pub fn correlated(&self, token: &str) -> Vec<String> {
+        self.0.memory().tasks.correlated(token)
+    }
+
+    /// Whether a task is known to belong to another create than that of `token`.
+    pub(crate) fn is_of_another(&self, task_id: &str, token: &str) -> bool {
+        self.0.memory().tasks.is_of_another(task_id, token)
+    }
+
     /// Everything new from now on, as a stream.
     pub fn deliveries(&self) -> Deliveries {
         Deliveries::new(self.0.news.subscribe())

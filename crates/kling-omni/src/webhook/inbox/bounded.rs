@@ -22,6 +22,11 @@ impl<O: Ord + Copy, V> Bounded<O, V> {
         self.entries.get(key).map(|(_, value)| value)
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
+        let entries = self.entries.iter();
+        entries.map(|(key, (_, value))| (&**key, value))
+    }
+
     pub(super) fn order(&self, key: &str) -> Option<O> {
         self.entries.get(key).map(|(order, _)| *order)
     }

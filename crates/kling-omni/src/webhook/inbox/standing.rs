@@ -2,6 +2,7 @@ use std::time::SystemTime;
 
 use super::bounded::Bounded;
 use crate::state::TaskState;
+use crate::webhook::correlation::Token;
 use crate::webhook::delivery::Delivery;
 
 /// Where each task stands, by its deliveries.
@@ -20,6 +21,14 @@ struct Rank {
 struct Known {
     state: TaskState,
     sent_at: SystemTime,
+    correlation: Option<Token>,
+}
+
+impl Known {
+    fn has(&self, token: &str) -> bool {
+        let correlation = self.correlation.as_ref().map(Token::as_str);
+        correlation == Some(token)
+    }
 }
 
 impl Standing {
@@ -32,6 +41,21 @@ impl Standing {
 
     pub(super) fn state(&self, task_id: &str) -> Option<&TaskState> {
         self.tasks.get(task_id).map(|known| &known.state)
+    }
+
+    /// The tasks whose latest delivery brought this token.
+    pub(super) fn correlated(&self, token: &str) -> Vec<String> {
+        let tasks = self.tasks.iter();
+        let ours = tasks.filter(|(_, known)| known.has(token));
+        let mut ids: Vec<_> = ours.map(|(id, _)| id.to_owned()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Whether deliveries about a task came, the latest of them without this token.
+    pub(super) fn is_of_another(&self, task_id: &str, token: &str) -> bool {
+        let known = self.tasks.get(task_id);
+        known.is_some_and(|known| !known.has(token))
     }
 
     /// Takes over what a delivery says, unless the task is known to be further.
@@ -51,6 +75,7 @@ impl Standing {
         let known = Known {
             state: state.clone(),
             sent_at,
+            correlation: delivery.correlation().cloned(),
         };
         self.tasks.insert(state.id(), rank, known);
         true

@@ -1,0 +1,128 @@
+//! The whole list of the account's tasks, page after page, and whether it can be all of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kling_omni_api::limits::list_reference_to_video_tasks::PAGE_SIZE;
+
+use crate::error::Result;
+use crate::list::List;
+use crate::route::Mode;
+use crate::session::Session;
+use crate::state::{TaskStatus, TaskSummary};
+use crate::unresolved::Snapshot;
+
+/// A list that is longer is not read to its end.
+const MOST_PAGES: u32 = 100;
+/// How often a list of several pages is read until two readings agree.
+const MOST_PASSES: u32 = 3;
+
+/// The tasks of one or several lists.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    pub(crate) tasks: BTreeMap<String, TaskStatus>,
+    /// Whether nothing speaks against these being all.
+    pub(crate) complete: bool,
+}
+
+/// One reading of a list from its first page to its last.
+struct Pass {
+    tasks: BTreeMap<String, TaskStatus>,
+    /// Pages that had something on them.
+    pages: u32,
+    /// Whether it came to an end, and no task moved from one page to the next meanwhile.
+    is_whole: bool,
+}
+
+impl Listing {
+    pub(crate) async fn read(session: &Arc<Session>, modes: &[Mode]) -> Result<Self> {
+        let mut whole = Self {
+            tasks: BTreeMap::new(),
+            complete: true,
+        };
+        for mode in modes {
+            let one = read_one(session, *mode).await?;
+            whole.complete &= one.complete;
+            whole.tasks.extend(one.tasks);
+        }
+        Ok(whole)
+    }
+
+    pub(crate) fn into_snapshot(self) -> Snapshot {
+        Snapshot {
+            complete: self.complete,
+            ids: self.tasks.into_keys().collect(),
+        }
+    }
+}
+
+/// A task that leaves the list while it is read pulls others to a page that was read already, which nothing shows; so
+/// a list of several pages counts as complete only when two readings in a row have the same tasks.
+async fn read_one(session: &Arc<Session>, mode: Mode) -> Result<Listing> {
+    let mut all = BTreeMap::new();
+    let mut before: Option<Pass> = None;
+    for _ in 0..MOST_PASSES {
+        let pass = read_pass(session, mode).await?;
+        all.extend(pass.tasks.clone());
+        let is_confirmed = pass.pages <= 1
+            || before
+                .is_some_and(|before| before.is_whole && before.tasks.keys().eq(pass.tasks.keys()));
+        if pass.is_whole && is_confirmed {
+            return Ok(Listing {
+                tasks: pass.tasks,
+                complete: true,
+            });
+        }
+        before = Some(pass);
+    }
+    Ok(Listing {
+        tasks: all,
+        complete: false,
+    })
+}
+
+async fn read_pass(session: &Arc<Session>, mode: Mode) -> Result<Pass> {
+    let mut pass = Pass {
+        tasks: BTreeMap::new(),
+        pages: 0,
+        is_whole: true,
+    };
+    if mode == Mode::Text {
+        let tasks = List::new(Arc::clone(session)).mode(mode).await?;
+        pass.take(tasks);
+        return Ok(pass);
+    }
+    // The service may put fewer on a page than it was asked to, so only an empty page is the end.
+    let size = PAGE_SIZE.maximum.map(|most| most as u32);
+    for page in 1..=MOST_PAGES {
+        let mut list = List::new(Arc::clone(session)).mode(mode).page(page);
+        if let Some(size) = size {
+            list = list.page_size(size);
+        }
+        let tasks = list.await?;
+        if tasks.is_empty() {
+            return Ok(pass);
+        }
+        if !pass.take(tasks) {
+            // Pages that repeat themselves would go on for ever.
+            pass.is_whole = false;
+            return Ok(pass);
+        }
+    }
+    pass.is_whole = false;
+    Ok(pass)
+}
+
+impl Pass {
+    /// Adds a page, and says whether there was anything new on it.
+    fn take(&mut self, page: Vec<TaskSummary>) -> bool {
+        let before = self.tasks.len();
+        let on_page = page.len();
+        self.tasks
+            .extend(page.into_iter().map(|task| (task.id, task.status)));
+        let new = self.tasks.len() - before;
+        self.pages += u32::from(on_page > 0);
+        self.is_whole &= new == on_page;
+        new > 0
+    }
+}

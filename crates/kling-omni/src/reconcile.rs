@@ -1,0 +1,254 @@
+//! Looks for the task of a create whose end is not known.
+
+mod reconciled;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+pub use reconciled::{Doubt, Evidence, Reconciled};
+
+use crate::error::{Charged, Result};
+use crate::listing::Listing;
+use crate::session::Session;
+use crate::task::Task;
+use crate::unresolved::Unresolved;
+#[cfg(feature = "webhook")]
+use crate::webhook::Inbox;
+
+/// The pauses between two looks grow from the first to the second.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The search for the task of an [`Unresolved`] create. Await it for the answer.
+///
+/// It only reads, and can be repeated. There are two ways to the task, and both have to be prepared before the create:
+///
+/// * **Deliveries.** With a [token](crate::webhook::correlation) in the `webhook_url` and [`webhook`](Self::webhook),
+///   the delivery that brings the token back names the task exactly. That none has come proves nothing.
+/// * **Lists.** The service's list names ids and statuses, and neither times nor requests, in no promised order. So
+///   all that can be told is which tasks are new since [`Create::reconcilable`](crate::Create::reconcilable) read it.
+///
+/// The answer by lists is right as far as these hold, none of which the service promises:
+///
+/// 1. **Nobody else creates tasks on this account meanwhile.** One new task is taken to be the one that is looked for.
+///    Left out are those that this client is known to have made itself, those that [`except`](Self::except) names,
+///    and those that deliveries show to belong to another create. Reconcile one create before you send the next, and
+///    where several processes share an account, use a token.
+/// 2. **The list has all tasks.** A list that lost a task since counts as one that forgets, and a list that moves while
+///    it is read as incomplete; both leave the answer open. No document says on which list the tasks of the older
+///    route are. They count as listed once this client has seen one of its own there.
+/// 3. **What has not made a task [so long](Self::settled_after) after the last attempt never will.**
+///
+/// # Errors
+///
+/// Those of reading the list. They leave everything as open as it was: [`Error::charged`](crate::Error::charged) is
+/// `Unknown`.
+#[must_use = "nothing is read until it is awaited"]
+pub struct Reconcile {
+    session: Arc<Session>,
+    unresolved: Unresolved,
+    except: HashSet<String>,
+    settle: Duration,
+    is_patient: bool,
+    #[cfg(feature = "webhook")]
+    inbox: Option<Inbox>,
+}
+
+impl Reconcile {
+    pub(crate) fn new(session: Arc<Session>, unresolved: Unresolved) -> Self {
+        Self {
+            session,
+            unresolved,
+            except: HashSet::new(),
+            settle: Duration::from_secs(300),
+            is_patient: false,
+            #[cfg(feature = "webhook")]
+            inbox: None,
+        }
+    }
+
+    /// Leaves out tasks that are known to belong to other creates.
+    pub fn except(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.except.extend(ids.into_iter().map(Into::into));
+        self
+    }
+
+    /// How long after its last attempt a create may still make a task, or a task still be missing from the list.
+    /// Default: 300 s, which is a guess on the safe side; the service promises nothing.
+    pub fn settled_after(mut self, span: Duration) -> Self {
+        self.settle = span;
+        self
+    }
+
+    /// Looks again until the task is found or the time of [`settled_after`](Self::settled_after) is over, where it would
+    /// otherwise answer [`Doubt::TooEarly`].
+    pub fn wait(mut self) -> Self {
+        self.is_patient = true;
+        self
+    }
+
+    /// Looks at what was delivered, too: before it asks the service anything, and each time that it looks again.
+    #[cfg(feature = "webhook")]
+    pub fn webhook(mut self, inbox: &Inbox) -> Self {
+        self.inbox = Some(inbox.clone());
+        self
+    }
+
+    async fn run(self) -> Result<Reconciled> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            if let Some(reconciled) = self.by_deliveries() {
+                return Ok(reconciled);
+            }
+            // Read before the list is: what the list has not got later counts for this moment.
+            let now = self.session.clock.system_time();
+            let listing = Listing::read(&self.session, self.unresolved.create_route().lists())
+                .await
+                .map_err(|error| {
+                    error
+                        .with_charged(Charged::Unknown)
+                        .after("whether there is a task is as unknown as before")
+                })?;
+            let reconciled = self.by_lists(&listing, now);
+            let Reconciled::Ambiguous {
+                why: Doubt::TooEarly { until },
+                ..
+            } = &reconciled
+            else {
+                return Ok(reconciled);
+            };
+            if !self.is_patient {
+                return Ok(reconciled);
+            }
+            let left = until.duration_since(now).unwrap_or_default();
+            self.session.clock.sleep(pause.min(left)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn found(&self, id: &str, by: Evidence) -> Reconciled {
+        Reconciled::Found {
+            task: Task::attach(Arc::clone(&self.session), id.to_owned()),
+            by,
+        }
+    }
+
+    #[cfg(feature = "webhook")]
+    fn by_deliveries(&self) -> Option<Reconciled> {
+        let tasks = self
+            .inbox
+            .as_ref()?
+            .correlated(self.unresolved.correlation()?);
+        match &tasks[..] {
+            [] => None,
+            [id] => Some(self.found(id, Evidence::Delivery)),
+            several => Some(Reconciled::Ambiguous {
+                candidates: several.to_vec(),
+                why: Doubt::Several,
+            }),
+        }
+    }
+
+    #[cfg(not(feature = "webhook"))]
+    fn by_deliveries(&self) -> Option<Reconciled> {
+        None
+    }
+
+    fn by_lists(&self, listing: &Listing, now: SystemTime) -> Reconciled {
+        let candidates = self.candidates(listing);
+        let why = match self.doubt(listing, candidates.len(), now) {
+            Some(why) => why,
+            None => match candidates.first() {
+                Some(id) => return self.found(id, Evidence::OnlyNewTask),
+                None => return Reconciled::CertainlyAbsent,
+            },
+        };
+        Reconciled::Ambiguous { candidates, why }
+    }
+
+    /// The listed tasks that may be the one.
+    fn candidates(&self, listing: &Listing) -> Vec<String> {
+        let created = self.session.created();
+        let may_be = |id: &&String| {
+            let known = self.unresolved.known();
+            !known.is_some_and(|known| known.ids.contains(*id))
+                && !created.contains_key(*id)
+                && !self.except.contains(*id)
+                && !self.is_of_another(id)
+        };
+        listing.tasks.keys().filter(may_be).cloned().collect()
+    }
+
+    /// What keeps the lists from settling it, with so many candidates.
+    fn doubt(&self, listing: &Listing, candidates: usize, now: SystemTime) -> Option<Doubt> {
+        let Some(known) = self.unresolved.known() else {
+            return Some(Doubt::NoSnapshot);
+        };
+        if candidates > 1 {
+            return Some(Doubt::Several);
+        }
+        if !known.complete || !listing.complete {
+            return Some(Doubt::ListIncomplete);
+        }
+        if !known.ids.iter().all(|id| listing.tasks.contains_key(id)) {
+            return Some(Doubt::ListForgets);
+        }
+        if candidates == 1 {
+            return None;
+        }
+        if !self.is_listed(listing) {
+            return Some(Doubt::RouteNotListed);
+        }
+        // A time beyond all calendars never comes.
+        let until = self.unresolved.over_at().checked_add(self.settle);
+        let until = until.unwrap_or_else(|| now + LONGEST_PAUSE);
+        (now < until).then_some(Doubt::TooEarly { until })
+    }
+
+    /// Whether tasks of the create's route are on the lists that were read.
+    fn is_listed(&self, listing: &Listing) -> bool {
+        let route = self.unresolved.create_route();
+        route.is_listed()
+            || self
+                .session
+                .created()
+                .iter()
+                .any(|(id, of)| *of == route && listing.tasks.contains_key(id))
+    }
+
+    #[cfg(feature = "webhook")]
+    fn is_of_another(&self, id: &str) -> bool {
+        match (&self.inbox, self.unresolved.correlation()) {
+            (Some(inbox), Some(token)) => inbox.is_of_another(id, token),
+            _ => false,
+        }
+    }
+
+    #[cfg(not(feature = "webhook"))]
+    fn is_of_another(&self, _: &str) -> bool {
+        false
+    }
+}
+
+impl IntoFuture for Reconcile {
+    type Output = Result<Reconciled>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl fmt::Debug for Reconcile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reconcile")
+            .field("unresolved", &self.unresolved)
+            .field("settle", &self.settle)
+            .field("is_patient", &self.is_patient)
+            .finish_non_exhaustive()
+    }
+}

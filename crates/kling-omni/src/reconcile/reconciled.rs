@@ -1,0 +1,99 @@
+use std::fmt;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use crate::clock;
+use crate::task::Task;
+
+/// What became of a create whose end was unknown. What it rests on, [`Reconcile`](crate::Reconcile) says.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Reconciled {
+    /// There is a paid task, and this is it: go on with it.
+    Found {
+        /// The task.
+        task: Task,
+        /// How it was found.
+        by: Evidence,
+    },
+    /// No task was made: it is safe to create it again.
+    CertainlyAbsent,
+    /// It cannot be told. Creating it again may pay for a second task.
+    Ambiguous {
+        /// The ids of the tasks that may be the one; there may be others.
+        candidates: Vec<String>,
+        /// What keeps it from being settled.
+        why: Doubt,
+    },
+}
+
+/// How a task was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Evidence {
+    /// A delivery brought the create's own token: it is this task and no other.
+    Delivery,
+    /// It is the only task on the list that is new and belongs to no other create: it is the one if nobody else creates
+    /// tasks on the account.
+    OnlyNewTask,
+}
+
+/// Why it cannot be told whether a create has made a task, or which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Doubt {
+    /// The list was not read before the create, so that old and new tasks look alike.
+    NoSnapshot,
+    /// Several tasks may be the one.
+    Several,
+    /// The list was not read as a whole, before the create or now: it is too long, or moved meanwhile.
+    ListIncomplete,
+    /// Tasks that were listed before the create are not any more, so the one that is looked for may be gone from it, too.
+    ListForgets,
+    /// Nothing new is listed, and it is not known that tasks of this route are listed at all.
+    RouteNotListed,
+    /// Nothing new is listed yet, and the task may still appear until then.
+    TooEarly {
+        /// From when on a look settles it.
+        until: SystemTime,
+    },
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Delivery => "named by a delivery with the token of the create",
+            Self::OnlyNewTask => "the only new task on the list",
+        })
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoSnapshot => {
+                "the list of tasks was not read before the create; look at the candidates yourself, and create with \
+                 `reconcilable` next time"
+            }
+            Self::Several => "several tasks may be the one; leave out those that you know with `except`",
+            Self::ListIncomplete => "the list of tasks could not be read as a whole; try again when less is going on",
+            Self::ListForgets => {
+                "tasks have gone from the list since the create, and the one looked for may be among them; look at \
+                 the account's usage"
+            }
+            Self::RouteNotListed => {
+                "nothing new is listed, but the service may not list tasks of this route; look at the account's usage"
+            }
+            Self::TooEarly { until } => {
+                f.write_str("nothing new is listed yet, and a task may still appear")?;
+                return match clock::shown(*until) {
+                    Some(until) => write!(f, "; look again after {until}"),
+                    None => Ok(()),
+                };
+            }
+        })
+    }
+}

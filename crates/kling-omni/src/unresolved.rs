@@ -1,0 +1,159 @@
+//! What is known of a create whose end is not known.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock;
+use crate::route::{CreateRoute, Mode, Route, Tier};
+
+/// A create that may have made a paid task: everything that is needed to find out, now or from another process.
+///
+/// [`Client::reconcile`](crate::Client::reconcile) looks for the task. Keep it as JSON until then; it holds no secret, and
+/// neither prompt nor URLs.
+///
+/// ```
+/// # fn example(error: kling_omni::Error) -> Result<(), Box<dyn std::error::Error>> {
+/// if let Some(unresolved) = error.unresolved() {
+///     std::fs::write("unresolved.json", serde_json::to_vec(unresolved)?)?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unresolved {
+    #[serde(with = "rfc3339")]
+    sent_at: SystemTime,
+    #[serde(with = "rfc3339")]
+    over_at: SystemTime,
+    route: CreateRoute,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    correlation: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    known: Option<Snapshot>,
+}
+
+/// The tasks that were listed before a create.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Snapshot {
+    pub(crate) ids: BTreeSet<String>,
+    pub(crate) complete: bool,
+}
+
+impl Unresolved {
+    /// Of a create that is sent at `sent_at`, and of which no attempt goes on beyond `over_at`.
+    pub(crate) fn new(
+        route: CreateRoute,
+        sent_at: SystemTime,
+        over_at: SystemTime,
+        correlation: Option<String>,
+        known: Option<Snapshot>,
+    ) -> Self {
+        Self {
+            sent_at,
+            over_at,
+            route,
+            request_id: None,
+            correlation,
+            known,
+        }
+    }
+
+    /// After its last attempt.
+    pub(crate) fn given_up(self, now: SystemTime, request_id: Option<String>) -> Self {
+        Self {
+            over_at: now,
+            request_id,
+            ..self
+        }
+    }
+
+    /// When its first attempt began, by the client's clock. JSON has it to the second.
+    pub fn sent_at(&self) -> SystemTime {
+        self.sent_at
+    }
+
+    /// When its last attempt was over; before that is known, the latest time at which it can be.
+    pub fn over_at(&self) -> SystemTime {
+        self.over_at
+    }
+
+    /// What the video is made from.
+    pub fn mode(&self) -> Mode {
+        self.route.mode()
+    }
+
+    /// Quality tier that was asked for.
+    pub fn tier(&self) -> Tier {
+        self.route.tier()
+    }
+
+    /// The route that it was sent to; [`Route::Auto`] where there is only one.
+    pub fn route(&self) -> Route {
+        self.route.pinned()
+    }
+
+    /// The service's own id of the last attempt (`x-request-id`), if it answered at all. Its support may know more.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// The correlation token in the `webhook_url` of the request, if there was one: deliveries bring it back. The feature
+    /// `webhook` makes and reads such tokens.
+    pub fn correlation(&self) -> Option<&str> {
+        self.correlation.as_deref()
+    }
+
+    /// The ids of the tasks that were listed before it was sent, if [`Create::reconcilable`](crate::Create::reconcilable)
+    /// asked for them.
+    pub fn known_ids(&self) -> Option<impl Iterator<Item = &str>> {
+        let known = self.known.as_ref()?;
+        Some(known.ids.iter().map(String::as_str))
+    }
+
+    pub(crate) fn known(&self) -> Option<&Snapshot> {
+        self.known.as_ref()
+    }
+
+    pub(crate) fn create_route(&self) -> CreateRoute {
+        self.route
+    }
+}
+
+impl fmt::Display for Unresolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a create on {} at ", self.route)?;
+        match clock::shown(self.sent_at) {
+            Some(time) => f.write_str(&time)?,
+            None => f.write_str("an unknown time")?,
+        }
+        if let Some(id) = &self.request_id {
+            write!(f, " (request {id})")?;
+        }
+        f.write_str(", which may have made a paid task")
+    }
+}
+
+/// Times as text that people can read.
+mod rfc3339 {
+    use std::time::SystemTime;
+
+    use serde::{Deserialize, Deserializer, Serializer, de, ser};
+
+    use crate::clock;
+
+    pub(super) fn serialize<S: Serializer>(time: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
+        let text =
+            clock::shown(*time).ok_or_else(|| ser::Error::custom("a time beyond all calendars"))?;
+        to.serialize_str(&text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
+        let text = String::deserialize(from)?;
+        humantime::parse_rfc3339(&text).map_err(de::Error::custom)
+    }
+}

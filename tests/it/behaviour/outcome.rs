@@ -1,0 +1,222 @@
+//! The three ends of a create, and what is kept of the one that is not known.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use kling_omni::webhook::correlation::{self, Token};
+use kling_omni::{Charged, ErrorKind, Mode, Outcome, Route, Tier, Unresolved};
+use kling_omni_tests::fake::{Fake, Reply, closed_port};
+use kling_omni_tests::virtual_clock::VirtualClock;
+
+use super::{KEY, SHORT, client, puppet, sandbox, task};
+
+fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Created(_) => "created",
+        Outcome::Rejected(_) => "rejected",
+        Outcome::Unknown { .. } => "unknown",
+    }
+}
+
+#[tokio::test]
+async fn every_answer_is_one_of_three_and_what_may_be_paid_for_is_sent_once() {
+    let good = task("a", "CREATED", &[]);
+    let cut = &good.as_bytes()[..20];
+    let html = "<html>oops</html>";
+    let cases = [
+        ("a task", Reply::json(200, &good), "created", 1),
+        (
+            "a task of odd shape",
+            Reply::json(200, r#"{"data":{"task_id":"a"}}"#),
+            "created",
+            1,
+        ),
+        ("400", Reply::json(400, "{}"), "rejected", 1),
+        ("401", Reply::json(401, "{}"), "rejected", 1),
+        ("402", Reply::json(402, "{}"), "rejected", 1),
+        ("403", Reply::json(403, "{}"), "rejected", 1),
+        ("404", Reply::json(404, "{}"), "rejected", 1),
+        ("429", Reply::json(429, "{}"), "rejected", 4),
+        ("dropped after it was sent", Reply::Drop, "unknown", 1),
+        ("no answer in time", Reply::hang(), "unknown", 1),
+        (
+            "half a head",
+            Reply::Bytes(b"HTTP/1.1 2".to_vec()),
+            "unknown",
+            1,
+        ),
+        (
+            "half a body",
+            Reply::cut(200, good.len(), cut),
+            "unknown",
+            1,
+        ),
+        (
+            "a stalled body",
+            Reply::slow(200, good.len(), cut),
+            "unknown",
+            1,
+        ),
+        ("408", Reply::http(408, &[], ""), "unknown", 1),
+        ("500", Reply::json(500, "{}"), "unknown", 1),
+        ("502", Reply::http(502, &[], html), "unknown", 1),
+        (
+            "503 to come back",
+            Reply::http(503, &[("retry-after", "1")], ""),
+            "unknown",
+            1,
+        ),
+        ("504", Reply::http(504, &[], ""), "unknown", 1),
+        (
+            "301",
+            Reply::http(301, &[("location", "/b")], ""),
+            "unknown",
+            1,
+        ),
+        (
+            "200 that is HTML",
+            Reply::http(200, &[], html),
+            "unknown",
+            1,
+        ),
+        ("200 and nothing", Reply::http(200, &[], ""), "unknown", 1),
+        (
+            "200 of another shape",
+            Reply::json(200, r#"{"ok":true}"#),
+            "unknown",
+            1,
+        ),
+        (
+            "200 with an id that is none",
+            Reply::json(200, &task("../x", "CREATED", &[])),
+            "unknown",
+            1,
+        ),
+        ("204", Reply::http(204, &[], ""), "unknown", 1),
+    ];
+    for (name, reply, expected, requests) in cases {
+        let fake = Fake::start(vec![reply]).await;
+        let clock = VirtualClock::new();
+        let client = client(fake.base_url(), &clock)
+            .route(Route::VideoReference)
+            .attempt_timeout(SHORT)
+            .build()
+            .unwrap();
+        let outcome = client.create(puppet().build().unwrap()).outcome().await;
+        assert_eq!(word(&outcome), expected, "{name}: {outcome:?}");
+        assert_eq!(fake.asked().len(), requests, "{name}");
+        match outcome {
+            Outcome::Created(task) => assert_eq!(task.id(), "a", "{name}"),
+            Outcome::Rejected(error) => {
+                assert_eq!(error.charged(), Charged::No, "{name}");
+                assert!(error.unresolved().is_none(), "{name}");
+            }
+            Outcome::Unknown { unresolved, error } => {
+                assert_eq!(error.charged(), Charged::Unknown, "{name}");
+                assert!(!error.is_retryable(), "{name}");
+                assert_eq!(error.unresolved(), Some(&unresolved), "{name}");
+                assert_eq!(error.request_id(), unresolved.request_id(), "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_never_left_is_rejected() {
+    let clock = VirtualClock::new();
+    let url = format!("http://127.0.0.1:{}", closed_port().await);
+    let client = client(url, &clock).build().unwrap();
+    let outcome = client.create(puppet().build().unwrap()).outcome().await;
+    assert_eq!(word(&outcome), "rejected", "{outcome:?}");
+    let invalid = puppet().cfg_scale(1.5).build().unwrap();
+    let outcome = client.create(invalid).route(Route::ReferenceToVideo);
+    assert_eq!(word(&outcome.outcome().await), "rejected");
+}
+
+#[tokio::test]
+async fn what_is_kept_of_it_outlives_the_process_and_holds_no_secret() {
+    let list = r#"{"data":[{"task_id":"old","status":"COMPLETED"}]}"#;
+    let fake = Fake::start(vec![
+        Reply::json(200, list),
+        Reply::json(200, r#"{"data":[]}"#),
+        Reply::http(500, &[], ""),
+    ])
+    .await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock).build().unwrap();
+    let token = Token::new("tok-1").unwrap();
+    let hook = correlation::attach("https://me:needle@h.example/hook?k=needle", &token).unwrap();
+    let request = puppet().tier(Tier::Standard).webhook_url(hook);
+    let outcome = client.create(request.build().unwrap()).reconcilable();
+    let Outcome::Unknown { unresolved, error } = outcome.outcome().await else {
+        panic!("it is unknown");
+    };
+    assert_eq!(unresolved.mode(), Mode::Reference);
+    assert_eq!(unresolved.tier(), Tier::Standard);
+    assert_eq!(unresolved.route(), Route::ReferenceToVideo);
+    assert_eq!(unresolved.request_id(), Some("ak-fake"));
+    assert_eq!(unresolved.correlation(), Some("tok-1"));
+    assert_eq!(unresolved.known_ids().unwrap().collect::<Vec<_>>(), ["old"]);
+    let json = serde_json::to_string(&unresolved).unwrap();
+    assert_eq!(
+        json,
+        r#"{"sent_at":"2027-01-15T08:00:00Z","over_at":"2027-01-15T08:00:00Z","route":"reference-to-video-standard","request_id":"ak-fake","correlation":"tok-1","known":{"ids":["old"],"complete":true}}"#
+    );
+    let read: Unresolved = serde_json::from_str(&json).unwrap();
+    assert_eq!(read, unresolved);
+    for text in [json, format!("{unresolved} {unresolved:?} {error:?}")] {
+        for secret in [KEY, "needle", "h.example", "puppet"] {
+            assert!(!text.contains(secret), "{secret}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_lets_nothing_be_created() {
+    let fake = Fake::start(vec![Reply::http(401, &[], "")]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock).build().unwrap();
+    let create = client.create(puppet().build().unwrap()).reconcilable();
+    let Outcome::Rejected(error) = create.outcome().await else {
+        panic!("nothing was sent");
+    };
+    assert_eq!(error.charged(), Charged::No);
+    assert_eq!(error.kind(), ErrorKind::Authentication);
+    assert!(error.to_string().contains("nothing was created"), "{error}");
+    assert!(
+        fake.asked()
+            .iter()
+            .all(|asked| asked.line.starts_with("GET "))
+    );
+}
+
+#[tokio::test]
+async fn a_journal_is_written_before_anything_is_sent_and_can_prevent_it() {
+    let clock = VirtualClock::new();
+    let sandbox = sandbox(&clock).start().await.unwrap();
+    let client = client(sandbox.base_url(), &clock).build().unwrap();
+    let written = Arc::new(Mutex::new(Vec::new()));
+    let journal = Arc::clone(&written);
+    let create = client.create(puppet().build().unwrap());
+    let create = create.before_send(move |unresolved| {
+        journal.lock().unwrap().push(unresolved.clone());
+        Ok(())
+    });
+    create.await.unwrap();
+    let written = written.lock().unwrap().clone();
+    let [unresolved] = &written[..] else {
+        panic!("one route, one line");
+    };
+    // Four attempts of a minute each, and the longest waits between them.
+    let span = unresolved.over_at().duration_since(unresolved.sent_at());
+    assert!(span.unwrap() > Duration::from_secs(4 * 60 + 3 * 120));
+    let create = client.create(puppet().build().unwrap());
+    let create = create.before_send(|_| Err(io::Error::other("disk full")));
+    let error = create.await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.charged()),
+        (ErrorKind::File, Charged::No)
+    );
+    assert_eq!(sandbox.charges(), 1);
+}
