@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -35,6 +35,8 @@ struct Desk {
 struct Letter {
     id: String,
     status: TaskStatus,
+    /// When the task came to this status; delays count from here.
+    due: SystemTime,
     body: Bytes,
     faults: Vec<Arc<FaultRule>>,
 }
@@ -52,7 +54,7 @@ impl Round {
         let task = Arc::clone(&self.desk.task);
         for (at, stage) in task.changes() {
             self.desk.service.clock.sleep_until(at).await;
-            let letter = self.desk.letter(stage);
+            let letter = self.desk.letter(at, stage);
             self.hand_in(letter).await;
         }
         self.send_held().await;
@@ -86,34 +88,21 @@ impl Round {
     }
 
     async fn send(&mut self, letter: Letter) {
-        let late = letter.span(|fault| match fault {
+        let desk = self.desk.clone();
+        let late = letter.faults().find_map(|fault| match fault {
             Fault::Late(span) => Some(*span),
             _ => None,
         });
-        let replay = letter.span(|fault| match fault {
-            Fault::Replay(span) => Some(*span),
-            _ => None,
-        });
-        let desk = self.desk.clone();
-        match (late, replay) {
-            (None, None) => {
-                desk.send(&letter).await;
-            }
-            (None, Some(span)) => {
+        match late {
+            None => {
                 let headers = desk.send(&letter).await;
-                self.later.spawn(async move {
-                    desk.pause(span).await;
-                    desk.deliver(&letter, headers).await;
-                });
+                self.later.spawn(desk.replay(letter, headers));
             }
-            (Some(late), replay) => {
+            Some(span) => {
                 self.later.spawn(async move {
-                    desk.pause(late).await;
+                    desk.service.clock.sleep_until(letter.due + span).await;
                     let headers = desk.send(&letter).await;
-                    if let Some(span) = replay {
-                        desk.pause(span).await;
-                        desk.deliver(&letter, headers).await;
-                    }
+                    desk.replay(letter, headers).await;
                 });
             }
         }
@@ -121,12 +110,13 @@ impl Round {
 }
 
 impl Desk {
-    fn letter(&self, stage: &Stage) -> Letter {
+    fn letter(&self, due: SystemTime, stage: &Stage) -> Letter {
         let service = &self.service;
         let spot = Spot::Webhook { task: &self.task };
         Letter {
             id: format!("msg_{}", service.random.exchange_id()),
             status: stage.status.clone(),
+            due,
             body: json_bytes(&service.view(&self.task, stage)),
             faults: service.faults.strike(&service.random, &spot),
         }
@@ -170,6 +160,7 @@ impl Desk {
         let letter = Letter {
             id: format!("msg_{}", service.random.exchange_id()),
             status: TaskStatus::Failed,
+            due: genuine.due,
             body: json_bytes(&failed),
             faults: genuine.faults.clone(),
         };
@@ -179,9 +170,16 @@ impl Desk {
         self.deliver(&letter, headers).await;
     }
 
-    async fn pause(&self, span: Duration) {
-        let clock = &self.service.clock;
-        clock.sleep_until(clock.now() + span).await;
+    /// Delivers a letter again as it was, if a fault has it so.
+    async fn replay(self, letter: Letter, headers: HeaderMap) {
+        let later = letter.faults().find_map(|fault| match fault {
+            Fault::Replay(span) => Some(*span),
+            _ => None,
+        });
+        if let Some(span) = later {
+            self.service.clock.sleep_until(letter.due + span).await;
+            self.deliver(&letter, headers).await;
+        }
     }
 
     async fn deliver(&self, letter: &Letter, headers: HeaderMap) {
@@ -214,10 +212,6 @@ impl Letter {
 
     fn has(&self, fault: &Fault) -> bool {
         self.faults().any(|own| own == fault)
-    }
-
-    fn span(&self, of: impl Fn(&Fault) -> Option<Duration>) -> Option<Duration> {
-        self.faults().find_map(of)
     }
 }
 

@@ -15,4 +15,5 @@ mod routes;
 mod spec;
 mod starting;
 mod text;
+mod webhook_faults;
 mod webhooks;
