@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
+use crate::fault::FaultRule;
 use crate::options::{ProblemForm, StatusRoute, VideoReferenceRoute};
 use crate::sandbox::{self, Sandbox};
 use crate::webhook::Secret;
@@ -15,7 +16,7 @@ pub const DEFAULT_API_KEY: &str = "sandbox-key";
 pub const DEFAULT_WEBHOOK_SECRET: &str = "sandbox-webhook-secret";
 
 /// No span of time is longer, so that adding one to a time cannot overflow.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Settings of a [`Sandbox`], made by [`Sandbox::builder`].
 ///
@@ -40,6 +41,7 @@ pub struct SandboxBuilder {
     pub(crate) config: Config,
     clock: Option<Arc<dyn Clock>>,
     seed: Option<u64>,
+    faults: Vec<FaultRule>,
 }
 
 #[derive(Clone)]
@@ -87,6 +89,7 @@ impl SandboxBuilder {
             },
             clock: None,
             seed: None,
+            faults: Vec::new(),
         }
     }
 
@@ -232,6 +235,22 @@ impl SandboxBuilder {
         self
     }
 
+    /// Adds a fault; several may strike the same request.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sandbox = kling_omni_sandbox::Sandbox::builder().fault("create:drop@1".parse()?).start().await?;
+    /// let url = format!("{}/v1/ai/video/kling-v3-omni-pro", sandbox.base_url());
+    /// let create = reqwest::Client::new().post(url).header("x-freepik-api-key", sandbox.api_key());
+    /// assert!(create.json(&serde_json::json!({"prompt": "a cat"})).send().await.is_err());
+    /// assert_eq!(sandbox.charges(), 1);
+    /// # Ok(()) }
+    /// ```
+    pub fn fault(mut self, rule: FaultRule) -> Self {
+        self.faults.push(rule);
+        self
+    }
+
     /// Starts both servers within the current tokio runtime.
     ///
     /// # Errors
@@ -244,7 +263,7 @@ impl SandboxBuilder {
             .clock
             .unwrap_or_else(|| Arc::new(SystemClock::new()) as Arc<dyn Clock>);
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
-        sandbox::start(self.config, secret, clock, seed).await
+        sandbox::start(self.config, secret, clock, seed, self.faults).await
     }
 }
 

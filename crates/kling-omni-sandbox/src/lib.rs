@@ -5,6 +5,7 @@ mod builder;
 mod sandbox;
 
 mod clock;
+mod fault;
 mod options;
 mod record;
 mod script;
@@ -22,6 +23,7 @@ mod webhook;
 
 pub use builder::{DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET, SandboxBuilder, StartError};
 pub use clock::{Clock, ManualClock, Sleep, SystemClock};
+pub use fault::{Fault, FaultRule, InvalidFault, Place, When};
 pub use options::{ProblemForm, StatusRoute, VideoReferenceRoute};
 pub use record::{Delivery, DeliveryOutcome, Listener, ReceivedRequest, TaskRecord};
 pub use sandbox::Sandbox;

@@ -81,6 +81,13 @@ impl Allowance {
     }
 }
 
+/// Turns the span until the reset into a point in time at which it ends.
+pub(crate) fn reset_as_time(headers: &mut HeaderMap, now: u64) {
+    let span = headers.get(RESET).and_then(|span| span.to_str().ok());
+    let span = span.and_then(|span| span.parse::<u64>().ok()).unwrap_or(0);
+    headers.insert(RESET, HeaderValue::from(now + span));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

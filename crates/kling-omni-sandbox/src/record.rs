@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use kling_omni_api::enums::TaskStatus;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::fault::FaultRule;
 use crate::mask;
 
 /// Which of the two servers got a request.
@@ -35,6 +36,7 @@ pub struct ReceivedRequest {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) status: Option<StatusCode>,
+    pub(crate) faults: Vec<Arc<FaultRule>>,
 }
 
 impl ReceivedRequest {
@@ -88,9 +90,15 @@ impl ReceivedRequest {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// The status of the answer; `None` as long as there is none.
+    /// The status of the answer; `None` as long as there is none. Of an answer that a fault held up or kept back, the
+    /// status that it has or would have had.
     pub fn status(&self) -> Option<StatusCode> {
         self.status
+    }
+
+    /// The faults that struck it.
+    pub fn faults(&self) -> impl Iterator<Item = &FaultRule> {
+        self.faults.iter().map(Arc::as_ref)
     }
 }
 
@@ -106,6 +114,7 @@ impl fmt::Debug for ReceivedRequest {
             .field("headers", &self.headers)
             .field("body", &mask::Length(self.body.len()))
             .field("status", &self.status)
+            .field("faults", &self.faults)
             .finish_non_exhaustive()
     }
 }
@@ -185,7 +194,8 @@ pub enum DeliveryOutcome {
     Skipped(String),
 }
 
-/// A webhook delivery: one change of status of one task.
+/// A webhook delivery: one change of status of one task, once. A fault may deliver one several times, under the same
+/// [`id`](Self::id).
 ///
 /// `Debug` shows neither the body nor the path and the query of the URL, since both may hold tokens.
 #[derive(Clone)]
@@ -197,6 +207,7 @@ pub struct Delivery {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) outcome: DeliveryOutcome,
+    pub(crate) faults: Vec<Arc<FaultRule>>,
 }
 
 impl Delivery {
@@ -234,6 +245,11 @@ impl Delivery {
     pub fn outcome(&self) -> &DeliveryOutcome {
         &self.outcome
     }
+
+    /// The faults that struck it.
+    pub fn faults(&self) -> impl Iterator<Item = &FaultRule> {
+        self.faults.iter().map(Arc::as_ref)
+    }
 }
 
 impl fmt::Debug for Delivery {
@@ -245,6 +261,7 @@ impl fmt::Debug for Delivery {
             .field("url", &mask::origin(&self.url))
             .field("body", &mask::Length(self.body.len()))
             .field("outcome", &self.outcome)
+            .field("faults", &self.faults)
             .finish_non_exhaustive()
     }
 }

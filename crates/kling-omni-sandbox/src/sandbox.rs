@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use tokio::task::JoinHandle;
 use crate::api;
 use crate::builder::{Config, SandboxBuilder, StartError};
 use crate::clock::Clock;
+use crate::fault::{FaultRule, Faults};
 use crate::random::Random;
 use crate::rate::RateLimits;
 use crate::record::{Delivery, Log, ReceivedRequest, TaskRecord};
@@ -70,6 +72,15 @@ impl Sandbox {
     /// How many tasks were created, each of which the service would have charged.
     pub fn charges(&self) -> usize {
         self.service.tasks.count()
+    }
+
+    /// The same by route: the `operationId` of each that was charged for, with how often.
+    pub fn charges_by_route(&self) -> BTreeMap<String, usize> {
+        let mut charges = BTreeMap::new();
+        for task in self.service.tasks.all() {
+            *charges.entry(task.operation_id.clone()).or_default() += 1;
+        }
+        charges
     }
 
     /// Every task, oldest first, with its status now.
@@ -162,6 +173,16 @@ impl Sandbox {
         self.service.tasks.script_next(script);
     }
 
+    /// Adds a fault to those of the [builder](SandboxBuilder::fault). It counts requests from now on.
+    pub fn inject(&self, rule: FaultRule) {
+        self.service.faults.add(rule);
+    }
+
+    /// Takes all faults back. What a fault holds up already stays so.
+    pub fn clear_faults(&self) {
+        self.service.faults.clear();
+    }
+
     /// Stops listening, drops webhooks that are still to come, and lets requests that are being answered finish.
     pub async fn shutdown(mut self) {
         self.stop();
@@ -200,12 +221,14 @@ pub(crate) async fn start(
     secret: Secret,
     clock: Arc<dyn Clock>,
     seed: u64,
+    faults: Vec<FaultRule>,
 ) -> Result<Sandbox, StartError> {
     let spec = Spec::load().map_err(|error| StartError::Spec(error.to_string()))?;
     let (api_listener, base_url) = bind(config.address, config.port).await?;
     let (result_listener, result_base_url) = bind(config.address, config.result_port).await?;
 
     let (random, key) = Random::new(seed);
+    let stop = watch::Sender::new(false);
     let service = Arc::new(Service {
         rates: RateLimits::new(config.rate_limit, config.rate_window),
         tasks: Tasks::default(),
@@ -217,12 +240,12 @@ pub(crate) async fn start(
             config.record_limit,
         ),
         requests: Log::new(config.record_limit),
+        faults: Faults::new(faults, stop.subscribe()),
         clock,
         spec,
         random,
         config,
     });
-    let stop = watch::Sender::new(false);
     let servers = vec![
         serve(api_listener, api::router(&service), stop.subscribe()),
         serve(result_listener, results::router(&service), stop.subscribe()),

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::builder::Config;
 use crate::clock::Clock;
+use crate::fault::{Faults, Spot, Strike};
 use crate::random::Random;
 use crate::rate::RateLimits;
 use crate::record::{Listener, Log, ReceivedRequest, TaskRecord};
@@ -27,6 +28,7 @@ pub(crate) struct Service {
     pub(crate) results: Results,
     pub(crate) webhooks: Webhooks,
     pub(crate) requests: Log<ReceivedRequest>,
+    pub(crate) faults: Faults,
 }
 
 /// A task as it is shown: the body of a webhook, and `data` of an answer.
@@ -82,6 +84,7 @@ impl Service {
             headers: self.mark_keys(parts.headers.clone()),
             body: Bytes::new(),
             status: None,
+            faults: Vec::new(),
         };
         Arrival(self.requests.push(entry))
     }
@@ -89,6 +92,13 @@ impl Service {
     /// Adds to the record what is learnt of a request on the way.
     pub(crate) fn learnt(&self, arrival: Arrival, change: impl FnOnce(&mut ReceivedRequest)) {
         self.requests.update(arrival.0, change);
+    }
+
+    /// Decides on the faults of a request, and records them.
+    pub(crate) fn strike(&self, arrival: Arrival, listener: Listener, spot: &Spot<'_>) -> Strike {
+        let rules = self.faults.strike(&self.random, spot);
+        self.learnt(arrival, |entry| entry.faults.clone_from(&rules));
+        Strike { listener, rules }
     }
 
     /// Finishes the record of a request, and dates the answer by the sandbox's clock.

@@ -1,4 +1,5 @@
 use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +16,8 @@ const VIA_FIFTHS: u32 = 3;
 /// One paid task: what was asked, and its whole life, decided at creation.
 #[derive(Debug)]
 pub(crate) struct Task {
+    /// Its place among all tasks, counted from 1.
+    pub(crate) number: NonZeroU64,
     pub(crate) id: String,
     pub(crate) operation_id: String,
     /// The family of routes whose status route knows it.
@@ -152,7 +155,9 @@ impl Tasks {
         let script = directed
             .or_else(|| account.scripts.pop_front())
             .unwrap_or_default();
+        let before = account.in_order.len() as u64;
         let task = Arc::new(Task {
+            number: NonZeroU64::MIN.saturating_add(before),
             stages: stages(&script, new.total),
             outcome: script.outcome,
             id: new.id,

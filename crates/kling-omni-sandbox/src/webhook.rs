@@ -1,22 +1,21 @@
+mod round;
+mod secret;
+
 use std::error::Error;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit, Mac};
-use http::{HeaderMap, HeaderValue, header};
-use sha2::Sha256;
+use http::HeaderMap;
 use tokio::task::JoinSet;
 use url::{Host, Url};
 
 use crate::record::{Delivery, DeliveryOutcome, Log};
-use crate::service::{Service, unix_seconds};
-use crate::task::{Stage, Task};
-
-const BASE64_PREFIX: &str = "whsec_";
+use crate::service::Service;
+use crate::task::Task;
+use round::Round;
+pub(crate) use secret::Secret;
 
 /// Delivers the changes of tasks to those who asked for them.
 pub(crate) struct Webhooks {
@@ -104,73 +103,10 @@ pub(crate) fn follow(service: &Arc<Service>, task: &Arc<Task>) {
     let Some(url) = task.request["webhook_url"].as_str().map(str::to_owned) else {
         return;
     };
-    let (job_service, task) = (Arc::clone(service), Arc::clone(task));
+    let round = Round::new(Arc::clone(service), Arc::clone(task), url);
     let mut jobs = service.webhooks.jobs();
     while jobs.try_join_next().is_some() {}
-    jobs.spawn(async move {
-        for (at, stage) in task.changes() {
-            job_service.clock.sleep_until(at).await;
-            deliver(&job_service, &task, stage, &url).await;
-        }
-    });
-}
-
-async fn deliver(service: &Service, task: &Task, stage: &Stage, url: &str) {
-    let webhooks = &service.webhooks;
-    let view = service.view(task, stage);
-    let body = serde_json::to_vec(&view).expect("texts and lists can always be written as JSON");
-    let body = Bytes::from(body);
-    let id = format!("msg_{}", service.random.exchange_id());
-    let headers = webhooks.secret.headers(&id, service.clock.now(), &body);
-    let outcome = webhooks.send(url, headers.clone(), body.clone()).await;
-    let delivery = Delivery {
-        id,
-        task_id: task.id.clone(),
-        status: stage.status.clone(),
-        url: url.to_owned(),
-        headers,
-        body,
-        outcome,
-    };
-    tracing::debug!(?delivery, "delivered");
-    webhooks.deliveries.push(delivery);
-}
-
-/// The secret that deliveries are signed with.
-pub(crate) struct Secret(Vec<u8>);
-
-impl Secret {
-    /// `None` when what follows `whsec_` is not base64.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        match text.strip_prefix(BASE64_PREFIX) {
-            Some(encoded) => BASE64.decode(encoded).ok().map(Self),
-            None => Some(Self(text.as_bytes().to_vec())),
-        }
-    }
-
-    fn headers(&self, id: &str, now: SystemTime, body: &[u8]) -> HeaderMap {
-        let timestamp = unix_seconds(now).to_string();
-        let signature = format!("v1,{}", self.sign(id, &timestamp, body));
-        let mut headers = HeaderMap::new();
-        let json = HeaderValue::from_static("application/json");
-        headers.insert(header::CONTENT_TYPE, json);
-        for (name, value) in [
-            ("webhook-id", id),
-            ("webhook-timestamp", &timestamp),
-            ("webhook-signature", &signature),
-        ] {
-            let value = HeaderValue::from_str(value).expect("ids, numbers and base64 make headers");
-            headers.insert(name, value);
-        }
-        headers
-    }
-
-    fn sign(&self, id: &str, timestamp: &str, body: &[u8]) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("a key of any length will do");
-        mac.update(format!("{id}.{timestamp}.").as_bytes());
-        mac.update(body);
-        BASE64.encode(mac.finalize().into_bytes())
-    }
+    jobs.spawn(round.run());
 }
 
 fn with_causes(error: &dyn Error) -> String {
@@ -215,13 +151,5 @@ mod tests {
         for (url, expected) in cases {
             assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
         }
-    }
-
-    #[test]
-    fn secrets() {
-        let key = |text: &str| Secret::parse(text).map(|secret| secret.0);
-        assert_eq!(key("plain"), Some(b"plain".to_vec()));
-        assert_eq!(key("whsec_cGxhaW4="), Some(b"plain".to_vec()));
-        assert_eq!(key("whsec_*"), None);
     }
 }

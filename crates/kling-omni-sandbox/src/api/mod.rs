@@ -16,8 +16,9 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
+use crate::fault::{Spot, Strike};
 use crate::record::Listener;
-use crate::service::Service;
+use crate::service::{Arrival, Service};
 use crate::spec::{Kind, Operation, VIDEO_REFERENCE};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -26,6 +27,8 @@ const BODY_LIMIT: usize = 1024 * 1024;
 
 const NO_SUCH_ROUTE: &str = "There is no such route";
 const WRONG_METHOD: &str = "The route does not take this method";
+const LIMIT_USED_UP: &str = "The rate limit is used up; wait for its next window";
+const NO_REASON: &str = "The service gives no reason";
 
 /// Where a request has arrived.
 #[derive(Clone, Debug)]
@@ -42,6 +45,8 @@ struct Call<'a> {
     /// The task that the path names.
     task_id: Option<&'a str>,
     body: &'a Bytes,
+    /// What a fault answers in place of the operation.
+    refusal: Option<Response>,
 }
 
 /// Serves the operations of the spec.
@@ -87,7 +92,8 @@ async fn exchange(
         }
     });
 
-    let mut response = match read(body).await {
+    let strike = strike(service, arrival, &target, task_id.as_deref());
+    let response = match read(body).await {
         Ok(body) => {
             service.learnt(arrival, |entry| entry.body = body.clone());
             let call = Call {
@@ -95,17 +101,33 @@ async fn exchange(
                 parts: &parts,
                 task_id: task_id.as_deref(),
                 body: &body,
+                refusal: strike.refusal(&parts),
             };
-            answer(service, &call)
+            answer(service, call)
         }
         Err(response) => response,
     };
+    let mut response = strike.alter(service, response).await;
 
     if let Ok(id) = HeaderValue::try_from(request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     service.answered(arrival, &parts, &mut response);
+    strike.delay(service).await;
     response
+}
+
+/// Decides on the faults of a request that has met an operation.
+fn strike(service: &Service, arrival: Arrival, target: &Target, task_id: Option<&str>) -> Strike {
+    let Target::Operation(operation) = target else {
+        return Strike::none(Listener::Api);
+    };
+    let task = task_id.and_then(|id| service.tasks.get(id));
+    let spot = Spot::Api {
+        operation,
+        task: task.as_deref(),
+    };
+    service.strike(arrival, Listener::Api, &spot)
 }
 
 async fn read(body: Body) -> Result<Bytes, Response> {
@@ -115,8 +137,9 @@ async fn read(body: Body) -> Result<Bytes, Response> {
     })
 }
 
-/// Decides on a request: is there such a route, is the key right, is there room in its window, and then the operation.
-fn answer(service: &Arc<Service>, call: &Call) -> Response {
+/// Decides on a request: is there such a route, is the key right, is there room in its window, and then the operation,
+/// or the fault in its place.
+fn answer(service: &Arc<Service>, call: Call) -> Response {
     let operation = match call.target {
         Target::Operation(operation) => operation,
         Target::WrongMethod => {
@@ -127,7 +150,7 @@ fn answer(service: &Arc<Service>, call: &Call) -> Response {
     if operation.id == VIDEO_REFERENCE
         && let Some(status) = service.config.video_reference.refusal()
     {
-        return gone(status);
+        return error(status);
     }
 
     let key = match auth::key(service, &call.parts.headers) {
@@ -135,25 +158,32 @@ fn answer(service: &Arc<Service>, call: &Call) -> Response {
         Err(refused) => return refused.into(),
     };
     let allowance = service.rates.take(key, service.clock.now());
-    let mut response = if allowance.allowed {
-        operate(service, operation, call)
+    let mut response = if !allowance.allowed {
+        error(StatusCode::TOO_MANY_REQUESTS)
+    } else if let Some(refusal) = call.refusal {
+        refusal
     } else {
-        let text = "The rate limit is used up; wait for its next window";
-        reply::message(StatusCode::TOO_MANY_REQUESTS, text)
+        operate(service, operation, &call)
     };
     allowance.write(response.headers_mut(), service.config.retry_after);
     response
 }
 
-/// The answer of a route that once was there.
-fn gone(status: StatusCode) -> Response {
-    if status != StatusCode::METHOD_NOT_ALLOWED {
-        return reply::message(status, NO_SUCH_ROUTE);
+/// An error that nothing in the request has caused.
+pub(crate) fn error(status: StatusCode) -> Response {
+    let text = match status {
+        StatusCode::UNAUTHORIZED => return auth::Refused::Invalid.into(),
+        StatusCode::METHOD_NOT_ALLOWED => WRONG_METHOD,
+        StatusCode::NOT_FOUND | StatusCode::GONE => NO_SUCH_ROUTE,
+        StatusCode::TOO_MANY_REQUESTS => LIMIT_USED_UP,
+        status => status.canonical_reason().unwrap_or(NO_REASON),
+    };
+    let mut response = reply::message(status, text);
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        // HTTP asks for the header in every 405; empty, it says that no method is left.
+        let none = HeaderValue::from_static("");
+        response.headers_mut().insert(header::ALLOW, none);
     }
-    let mut response = reply::message(status, WRONG_METHOD);
-    // HTTP asks for the header in every 405; empty, it says that no method is left.
-    let none = HeaderValue::from_static("");
-    response.headers_mut().insert(header::ALLOW, none);
     response
 }
 

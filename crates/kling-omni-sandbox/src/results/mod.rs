@@ -14,6 +14,7 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 
+use crate::fault::Spot;
 use crate::record::Listener;
 use crate::service::{Service, unix_seconds};
 use crate::task::Task;
@@ -54,7 +55,18 @@ impl Results {
     pub(crate) fn url(&self, task: &Task) -> String {
         let path = format!("{BEFORE_ID}{}{AFTER_ID}", task.id);
         let expires = unix_seconds(task.ends_at()) + self.lifetime.as_secs();
-        let token = self.signer.sign(&path, expires);
+        self.signed(&path, expires)
+    }
+
+    /// A result URL with a token for another time; `None` for the URL of another host.
+    pub(crate) fn sign(&self, url: &str, expires: u64) -> Option<String> {
+        let path = url.strip_prefix(&self.base_url)?;
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        Some(self.signed(path, expires))
+    }
+
+    fn signed(&self, path: &str, expires: u64) -> String {
+        let token = self.signer.sign(path, expires);
         format!("{}{path}?token={token}", self.base_url)
     }
 }
@@ -65,15 +77,31 @@ pub(crate) fn router(service: &Arc<Service>) -> Router {
     Router::new().fallback(async move |request: Request| exchange(&service, request).await)
 }
 
-async fn exchange(service: &Service, request: Request) -> Response {
+async fn exchange(service: &Arc<Service>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let arrival = service.arrived(Listener::Results, &parts);
-    let mut response = answer(service, &parts).await;
+    let task = task(service, &parts);
+    let spot = Spot::Result {
+        task: task.as_deref(),
+    };
+    let strike = service.strike(arrival, Listener::Results, &spot);
+    let response = match strike.refusal(&parts) {
+        Some(refusal) => refusal,
+        None => answer(service, &parts, task.as_deref()).await,
+    };
+    let mut response = strike.alter(service, response).await;
     service.answered(arrival, &parts, &mut response);
+    strike.delay(service).await;
     response
 }
 
-async fn answer(service: &Service, parts: &Parts) -> Response {
+/// The task that a path names.
+fn task(service: &Service, parts: &Parts) -> Option<Arc<Task>> {
+    let rest = parts.uri.path().strip_prefix(BEFORE_ID)?;
+    service.tasks.get(rest.strip_suffix(AFTER_ID)?)
+}
+
+async fn answer(service: &Service, parts: &Parts, task: Option<&Task>) -> Response {
     if ![Method::GET, Method::HEAD].contains(&parts.method) {
         let mut response = page(StatusCode::METHOD_NOT_ALLOWED);
         let allow = HeaderValue::from_static("GET,HEAD");
@@ -86,12 +114,10 @@ async fn answer(service: &Service, parts: &Parts) -> Response {
     if !results.signer.admits(path, parts.uri.query(), now) {
         return page(StatusCode::FORBIDDEN);
     }
-    let id = path.strip_prefix(BEFORE_ID);
-    let id = id.and_then(|rest| rest.strip_suffix(AFTER_ID));
-    let Some(task) = id.and_then(|id| service.tasks.get(id)) else {
+    let Some(task) = task else {
         return page(StatusCode::NOT_FOUND);
     };
-    match results.shelf.clip(&task).await {
+    match results.shelf.clip(task).await {
         Ok(clip) => file(parts, &clip),
         Err(error) => {
             tracing::error!(task = task.id, %error, "the clip could not be rendered");
@@ -131,7 +157,7 @@ fn file(parts: &Parts, clip: &Clip) -> Response {
 }
 
 /// An answer without a file: a short page, as such hosts have, and no JSON.
-fn page(status: StatusCode) -> Response {
+pub(crate) fn page(status: StatusCode) -> Response {
     let text = format!("<html><title>{status}</title><h1>{status}</h1></html>\n");
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;

@@ -1,8 +1,10 @@
 //! The sandbox from outside: over HTTP with a plain client, by the accessors of its handle, on a clock that stands still.
 
 mod harness;
+mod raw;
 
 mod creating;
+mod faults;
 mod keys;
 mod life;
 mod listing;
@@ -13,4 +15,5 @@ mod routes;
 mod spec;
 mod starting;
 mod text;
+mod webhook_faults;
 mod webhooks;

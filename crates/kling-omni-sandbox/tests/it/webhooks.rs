@@ -17,10 +17,10 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::harness::{Bench, PRO, START, TASK_TIME, VIDEO_REFERENCE, order_with};
 
-type Received = (HeaderMap, Bytes);
+pub type Received = (HeaderMap, Bytes);
 
 /// A receiver of webhooks that answers everything with `status`.
-async fn receiver(status: StatusCode) -> (String, mpsc::UnboundedReceiver<Received>) {
+pub async fn receiver(status: StatusCode) -> (String, mpsc::UnboundedReceiver<Received>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let app = Router::new().fallback(async move |request: Request| {
         let (parts, body) = request.into_parts();

@@ -1,0 +1,261 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::response::Response;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde_json::Value;
+
+use super::body::{Step, body, wait};
+use super::{Fault, FaultRule};
+use crate::api;
+use crate::rate;
+use crate::record::Listener;
+use crate::results;
+use crate::service::{Service, unix_seconds};
+
+/// How many pieces a slow body comes in.
+const PIECES: usize = 8;
+const DATA: &str = "data";
+
+/// The faults that strike one request.
+pub(crate) struct Strike {
+    pub(crate) listener: Listener,
+    pub(crate) rules: Vec<Arc<FaultRule>>,
+}
+
+/// How an answer is sent, as far as faults have changed it.
+#[derive(Default)]
+struct Sending {
+    dropped: bool,
+    pieces_apart: Option<Duration>,
+    cut: Option<usize>,
+    off: Option<i64>,
+    fill: u64,
+}
+
+impl Strike {
+    /// Nothing strikes.
+    pub(crate) fn none(listener: Listener) -> Self {
+        Self {
+            listener,
+            rules: Vec::new(),
+        }
+    }
+
+    fn faults(&self) -> impl Iterator<Item = &Fault> {
+        self.rules.iter().map(|rule| &rule.fault)
+    }
+
+    /// The answer that takes the place of the work, if a fault has it so.
+    pub(crate) fn refusal(&self, parts: &Parts) -> Option<Response> {
+        let fault = self.faults().find(|fault| fault.refuses())?;
+        Some(match fault {
+            Fault::Redirect(url) => redirect(url.as_deref(), parts),
+            fault => self.error(fault),
+        })
+    }
+
+    /// Does to an answer what the faults do to it, except for the wait before it.
+    pub(crate) async fn alter(&self, service: &Arc<Service>, response: Response) -> Response {
+        if self.rules.is_empty() {
+            return response;
+        }
+        let (mut head, whole) = response.into_parts();
+        let mut bytes = to_bytes(whole, usize::MAX).await.unwrap_or_default();
+        let mut sending = Sending::default();
+        for fault in self.faults() {
+            let half = bytes.len() / 2;
+            let limit = |size: &Option<u64>| size.map_or(half, as_index).min(bytes.len());
+            match fault {
+                Fault::Lost | Fault::Drop => sending.dropped = true,
+                Fault::Status { accepted: true, .. } => {
+                    let (error, page) = self.error(fault).into_parts();
+                    bytes = to_bytes(page, usize::MAX).await.unwrap_or_default();
+                    head.status = error.status;
+                    head.headers.extend(error.headers);
+                }
+                Fault::SlowBody(apart) => sending.pieces_apart = Some(*apart),
+                Fault::Truncate(size) => bytes.truncate(limit(size)),
+                Fault::Cut(size) => sending.cut = Some(limit(size)),
+                Fault::Length(off) => sending.off = Some(*off),
+                Fault::Oversize(size) => sending.fill = size.saturating_sub(bytes.len() as u64),
+                Fault::ContentType(kind) => {
+                    set(&mut head.headers, header::CONTENT_TYPE, kind);
+                }
+                Fault::EpochReset => {
+                    let now = unix_seconds(service.clock.now());
+                    rate::reset_as_time(&mut head.headers, now);
+                }
+                fault => {
+                    if let Some(changed) = changed(service, fault, &bytes) {
+                        bytes = changed;
+                    }
+                }
+            }
+        }
+        let length = bytes.len();
+        let body = sending.body(service, bytes);
+        let mut response = Response::from_parts(head, body);
+        if sending.fill == 0 && !sending.is_plain() {
+            let told = (length as u64).saturating_add_signed(sending.off.unwrap_or(0));
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_LENGTH, told.into());
+        }
+        response
+    }
+
+    /// Waits as long as the faults keep the answer back.
+    pub(crate) async fn delay(&self, service: &Service) {
+        for fault in self.faults() {
+            match fault {
+                Fault::SlowHeaders(time) => wait(service, Some(service.clock.now() + *time)).await,
+                Fault::Hang => wait(service, None).await,
+                _ => {}
+            }
+        }
+    }
+
+    /// What an error looks like on this host.
+    fn error(&self, fault: &Fault) -> Response {
+        let Fault::Status {
+            code,
+            html,
+            retry_after,
+            ..
+        } = fault
+        else {
+            // Closed connections show nothing of it.
+            return results::page(StatusCode::SERVICE_UNAVAILABLE);
+        };
+        let mut response = if *html || self.listener == Listener::Results {
+            results::page(*code)
+        } else {
+            api::error(*code)
+        };
+        if let Some(text) = retry_after {
+            set(response.headers_mut(), header::RETRY_AFTER, text);
+        }
+        response
+    }
+}
+
+impl Sending {
+    fn is_plain(&self) -> bool {
+        !self.dropped
+            && self.pieces_apart.is_none()
+            && self.cut.is_none()
+            && self.off.is_none()
+            && self.fill == 0
+    }
+
+    fn body(&self, service: &Arc<Service>, mut bytes: Bytes) -> Body {
+        if self.is_plain() {
+            return Body::from(bytes);
+        }
+        if self.dropped {
+            return body(service, vec![Step::Close]);
+        }
+        if let Some(cut) = self.cut {
+            bytes.truncate(cut);
+        }
+        let mut steps = Vec::new();
+        if let Some(apart) = self.pieces_apart {
+            let now = service.clock.now();
+            let size = bytes.len().div_ceil(PIECES).max(1);
+            let pieces = bytes.chunks(size).map(|piece| bytes.slice_ref(piece));
+            for (piece, number) in pieces.zip(1..) {
+                steps.extend([Step::Wait(now + apart * number), Step::Send(piece)]);
+            }
+        } else {
+            steps.push(Step::Send(bytes));
+        }
+        steps.push(Step::Fill(self.fill));
+        if self.cut.is_some() || self.off.is_some_and(|off| off > 0) {
+            steps.extend([Step::Flush, Step::Close]);
+        }
+        body(service, steps)
+    }
+}
+
+/// A body with the tasks in it changed; `None` if it holds none, or the fault changes none.
+fn changed(service: &Service, fault: &Fault, body: &[u8]) -> Option<Bytes> {
+    let mut document: Value = serde_json::from_slice(body).ok()?;
+    match fault {
+        Fault::Null(field) if field == DATA => *document.get_mut(DATA)? = Value::Null,
+        Fault::Missing(field) if field == DATA => {
+            document.as_object_mut()?.remove(DATA);
+        }
+        fault => match document.get_mut(DATA)? {
+            Value::Array(tasks) => tasks.iter_mut().for_each(|task| edit(service, fault, task)),
+            task => edit(service, fault, task),
+        },
+    }
+    serde_json::to_vec(&document).ok().map(Bytes::from)
+}
+
+fn edit(service: &Service, fault: &Fault, task: &mut Value) {
+    let Some(task) = task.as_object_mut() else {
+        return;
+    };
+    let now = unix_seconds(service.clock.now());
+    let mut sign = |expires| {
+        let urls = task.get_mut("generated").and_then(Value::as_array_mut);
+        for url in urls.into_iter().flatten() {
+            let signed = url
+                .as_str()
+                .and_then(|url| service.results.sign(url, expires));
+            *url = signed.into();
+        }
+    };
+    match fault {
+        Fault::ExpiredUrl => sign(now),
+        Fault::FreshUrl => sign(now + service.config.result_lifetime.as_secs()),
+        Fault::UnknownStatus(name) => {
+            task.insert("status".to_owned(), name.as_str().into());
+        }
+        Fault::Null(field) => {
+            task.insert(field.clone(), Value::Null);
+        }
+        Fault::Missing(field) => {
+            task.remove(field);
+        }
+        Fault::Empty => {
+            task.insert("generated".to_owned(), Value::Array(Vec::new()));
+        }
+        _ => {}
+    }
+}
+
+/// Leads to `url`, or to where the request came, under another name of this machine.
+fn redirect(url: Option<&str>, parts: &Parts) -> Response {
+    let here = parts.headers.get(header::HOST);
+    let here = here.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let (host, port) = here.rsplit_once(':').unwrap_or((here, "80"));
+    let other = if host == "localhost" {
+        "127.0.0.1"
+    } else {
+        "localhost"
+    };
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let there = format!("http://{other}:{port}{path}");
+    let mut response = results::page(StatusCode::TEMPORARY_REDIRECT);
+    set(
+        response.headers_mut(),
+        header::LOCATION,
+        url.unwrap_or(&there),
+    );
+    response
+}
+
+fn set(headers: &mut HeaderMap, name: HeaderName, text: &str) {
+    if let Ok(value) = HeaderValue::from_str(text) {
+        headers.insert(name, value);
+    }
+}
+
+fn as_index(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

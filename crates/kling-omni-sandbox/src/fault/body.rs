@@ -1,0 +1,72 @@
+use std::collections::VecDeque;
+use std::future::pending;
+use std::io;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::stream;
+
+use crate::service::Service;
+
+/// Blanks are sent in pieces of this size.
+const BLANKS: &[u8] = &[b' '; 64 * 1024];
+
+/// What happens next in a body.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Send(Bytes),
+    /// So many blanks.
+    Fill(u64),
+    Wait(SystemTime),
+    /// Lets all that was sent go out.
+    Flush,
+    /// Closes the connection, whatever was announced. Without a [`Flush`](Self::Flush) before, nothing has gone out.
+    Close,
+}
+
+/// A body that does one step after the other.
+pub(super) fn body(service: &Arc<Service>, steps: Vec<Step>) -> Body {
+    let state = (Arc::clone(service), VecDeque::from(steps));
+    Body::from_stream(stream::unfold(state, async |(service, mut steps)| {
+        loop {
+            let item = match steps.pop_front()? {
+                Step::Send(bytes) => Ok(bytes),
+                Step::Fill(0) => continue,
+                Step::Fill(left) => {
+                    let size = left.min(BLANKS.len() as u64);
+                    steps.push_front(Step::Fill(left - size));
+                    Ok(Bytes::from_static(&BLANKS[..size as usize]))
+                }
+                Step::Wait(until) => {
+                    wait(&service, Some(until)).await;
+                    continue;
+                }
+                Step::Flush => {
+                    // The server writes what it has whenever a body has nothing for it.
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                Step::Close => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
+            };
+            return Some((item, (service, steps)));
+        }
+    }))
+}
+
+/// Waits until a time by the sandbox's clock, or for ever; in any case no longer than the sandbox lives.
+pub(super) async fn wait(service: &Service, until: Option<SystemTime>) {
+    let mut stop = service.faults.stop.clone();
+    let over = async {
+        match until {
+            Some(until) => service.clock.sleep_until(until).await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        () = over => {}
+        // An error means that the sandbox is gone, which is a reason to stop as well.
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+}

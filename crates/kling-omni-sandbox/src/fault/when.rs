@@ -1,0 +1,270 @@
+use std::fmt;
+use std::num::NonZeroU64;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use kling_omni_api::service;
+
+use super::Fault;
+
+/// Where a fault can happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// `api`: every operation of the spec.
+    Api,
+    /// `create`: the creating routes.
+    Create,
+    /// `list`: the list routes.
+    List,
+    /// `status`: the status routes.
+    Status,
+    /// `result`: the host of the results.
+    Result,
+    /// `webhook`: deliveries.
+    Webhook,
+    /// An `operationId` of the spec: one route.
+    Operation(String),
+}
+
+const NAMED: [(&str, Place); 6] = [
+    ("api", Place::Api),
+    ("create", Place::Create),
+    ("list", Place::List),
+    ("status", Place::Status),
+    ("result", Place::Result),
+    ("webhook", Place::Webhook),
+];
+
+impl FromStr for Place {
+    type Err = InvalidFault;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFault> {
+        if let Some((_, place)) = NAMED.iter().find(|(name, _)| *name == text) {
+            return Ok(place.clone());
+        }
+        let place = Self::Operation(text.to_owned());
+        place.check().map(|()| place)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operation(id) => f.write_str(id),
+            place => {
+                let named = NAMED.iter().find(|(_, named)| named == place);
+                f.write_str(named.map_or("", |(name, _)| name))
+            }
+        }
+    }
+}
+
+impl Place {
+    fn check(&self) -> Result<(), InvalidFault> {
+        match self {
+            Self::Operation(id) if !service::OPERATIONS.iter().any(|known| known.id == id) => {
+                let named: Vec<&str> = NAMED.iter().map(|(name, _)| *name).collect();
+                Err(InvalidFault(format!(
+                    "`{id}` is no place for a fault: write one of {}, or an operationId of the spec",
+                    named.join(", ")
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether what comes here belongs to a task that is there already.
+    fn has_task(&self) -> bool {
+        match self {
+            Self::Status | Self::Result | Self::Webhook => true,
+            Self::Operation(id) => service::OPERATIONS
+                .iter()
+                .any(|known| known.id == id && known.path.contains('{')),
+            Self::Api | Self::Create | Self::List => false,
+        }
+    }
+}
+
+/// When a fault happens: where, to which requests, to which task, how probably.
+#[derive(Clone, Debug, PartialEq)]
+pub struct When {
+    pub(super) place: Place,
+    pub(super) task: Option<NonZeroU64>,
+    pub(super) requests: RangeInclusive<u64>,
+    pub(super) probability: f64,
+}
+
+impl When {
+    /// Every request there, or every delivery.
+    pub fn at(place: Place) -> Self {
+        Self {
+            place,
+            task: None,
+            requests: 1..=u64::MAX,
+            probability: 1.0,
+        }
+    }
+
+    /// Only the requests with these numbers, counted from 1 among those at the place and, if given, of the task.
+    pub fn requests(mut self, numbers: RangeInclusive<u64>) -> Self {
+        self.requests = numbers;
+        self
+    }
+
+    /// Only one request: [`requests`](Self::requests) with one number.
+    pub fn nth(self, number: u64) -> Self {
+        self.requests(number..=number)
+    }
+
+    /// Only what concerns one task: the how-manieth that was created, counted from 1.
+    pub fn task(mut self, number: NonZeroU64) -> Self {
+        self.task = Some(number);
+        self
+    }
+
+    /// With this probability, from 0 to 1, drawn from the sandbox's seed.
+    pub fn probability(mut self, probability: f64) -> Self {
+        self.probability = probability;
+        self
+    }
+}
+
+/// A fault and when it happens, in text `PLACE[#TASK]:FAULT[@NUMBERS][~PROBABILITY]`.
+///
+/// ```
+/// use kling_omni_sandbox::{Fault, FaultRule, Place, When};
+///
+/// let rule: FaultRule = "create:drop@1".parse()?;
+/// assert_eq!(rule, FaultRule::new(When::at(Place::Create).nth(1), Fault::Drop)?);
+/// for text in ["status:503=30~0.2", "status#2:401@3-", "result:cut=1000@1-4", "webhook:late=90s"] {
+///     assert_eq!(text.parse::<FaultRule>()?.to_string(), text);
+/// }
+/// # Ok::<(), kling_omni_sandbox::InvalidFault>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct FaultRule {
+    pub(super) when: When,
+    pub(super) fault: Fault,
+}
+
+impl FaultRule {
+    /// A rule.
+    ///
+    /// # Errors
+    ///
+    /// The fault cannot happen at that place, the place has no tasks to choose from, or a number is out of its range.
+    pub fn new(when: When, fault: Fault) -> Result<Self, InvalidFault> {
+        when.place.check()?;
+        let wrong = |problem: String| Err(InvalidFault(problem));
+        if !fault.suits(&when.place) {
+            return wrong(format!("`{fault}` cannot happen at `{}`", when.place));
+        }
+        if when.task.is_some() && !when.place.has_task() {
+            let place = &when.place;
+            return wrong(format!(
+                "`{place}` does not concern one task: leave out the #"
+            ));
+        }
+        if when.requests.is_empty() || *when.requests.start() == 0 {
+            return wrong("requests are counted from 1, as in @1, @2-5 or @3-".to_owned());
+        }
+        if !(0.0..=1.0).contains(&when.probability) {
+            return wrong("a probability is from 0 to 1".to_owned());
+        }
+        // What can be read back is in its range, and can be sent.
+        match fault.to_string().parse::<Fault>() {
+            Ok(read) if read == fault => {}
+            Ok(_) => return wrong(format!("`{fault}` is another fault as a text")),
+            Err(error) => return Err(error),
+        }
+        Ok(Self { when, fault })
+    }
+
+    /// What goes wrong.
+    pub fn fault(&self) -> &Fault {
+        &self.fault
+    }
+
+    /// When it does.
+    pub fn when(&self) -> &When {
+        &self.when
+    }
+}
+
+impl FromStr for FaultRule {
+    type Err = InvalidFault;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFault> {
+        let Some((place, mut fault)) = text.split_once(':') else {
+            return Err(InvalidFault(format!(
+                "`{text}` names no place: write PLACE:FAULT, as in create:drop@1"
+            )));
+        };
+        let (place, task) = match place.split_once('#') {
+            Some((place, task)) => {
+                let number = task.parse().map_err(|_| {
+                    InvalidFault(format!("`#{task}` is no task: they are counted from 1"))
+                })?;
+                (place, Some(number))
+            }
+            None => (place, None),
+        };
+        let mut when = When::at(place.parse()?);
+        when.task = task;
+        // Values may hold both signs, so that only a number after the last one counts.
+        if let Some((before, number)) = fault.rsplit_once('~')
+            && let Ok(probability) = number.parse()
+        {
+            (when.probability, fault) = (probability, before);
+        }
+        if let Some((before, numbers)) = fault.rsplit_once('@')
+            && let Some(requests) = requests(numbers)
+        {
+            (when.requests, fault) = (requests, before);
+        }
+        Self::new(when, fault.parse()?)
+    }
+}
+
+/// `3`, `3-5` or `3-`.
+fn requests(text: &str) -> Option<RangeInclusive<u64>> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let first = first.parse().ok()?;
+    let last = match last {
+        "" => u64::MAX,
+        last => last.parse().ok()?,
+    };
+    Some(first..=last)
+}
+
+impl fmt::Display for FaultRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let When {
+            place,
+            task,
+            requests,
+            probability,
+        } = &self.when;
+        write!(f, "{place}")?;
+        if let Some(task) = task {
+            write!(f, "#{task}")?;
+        }
+        write!(f, ":{}", self.fault)?;
+        match (*requests.start(), *requests.end()) {
+            (1, u64::MAX) => {}
+            (first, u64::MAX) => write!(f, "@{first}-")?,
+            (first, last) if first == last => write!(f, "@{first}")?,
+            (first, last) => write!(f, "@{first}-{last}")?,
+        }
+        if *probability < 1.0 {
+            write!(f, "~{probability}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A fault that cannot be, or whose text cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidFault(pub(super) String);

@@ -1,0 +1,71 @@
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderMap, HeaderValue, header};
+use sha2::Sha256;
+
+use crate::service::unix_seconds;
+
+const BASE64_PREFIX: &str = "whsec_";
+
+/// The secret that deliveries are signed with.
+pub(crate) struct Secret(Vec<u8>);
+
+impl Secret {
+    /// `None` when what follows `whsec_` is not base64.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix(BASE64_PREFIX) {
+            Some(encoded) => BASE64.decode(encoded).ok().map(Self),
+            None => Some(Self(text.as_bytes().to_vec())),
+        }
+    }
+
+    /// One that is certainly another.
+    pub(super) fn wrong(&self) -> Self {
+        Self([self.0.as_slice(), b"forged"].concat())
+    }
+
+    fn sign(&self, id: &str, timestamp: &str, body: &[u8]) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("a key of any length will do");
+        mac.update(format!("{id}.{timestamp}.").as_bytes());
+        mac.update(body);
+        format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()))
+    }
+}
+
+/// The headers of a delivery, with a signature by each of `secrets`.
+pub(super) fn headers(secrets: &[&Secret], id: &str, now: SystemTime, body: &[u8]) -> HeaderMap {
+    let timestamp = unix_seconds(now).to_string();
+    let signatures: Vec<String> = secrets
+        .iter()
+        .map(|secret| secret.sign(id, &timestamp, body))
+        .collect();
+    let signature = signatures.join(" ");
+    let mut headers = HeaderMap::new();
+    let json = HeaderValue::from_static("application/json");
+    headers.insert(header::CONTENT_TYPE, json);
+    for (name, value) in [
+        ("webhook-id", id),
+        ("webhook-timestamp", &timestamp),
+        ("webhook-signature", &signature),
+    ] {
+        let value = HeaderValue::from_str(value).expect("ids, numbers and base64 make headers");
+        headers.insert(name, value);
+    }
+    headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets() {
+        let key = |text: &str| Secret::parse(text).map(|secret| secret.0);
+        assert_eq!(key("plain"), Some(b"plain".to_vec()));
+        assert_eq!(key("whsec_cGxhaW4="), Some(b"plain".to_vec()));
+        assert_eq!(key("whsec_*"), None);
+    }
+}
