@@ -19,7 +19,7 @@ use crate::request::Request;
 use crate::route::{CreateRoute, Mode, Route, Tier};
 use crate::session::Session;
 use crate::task::Task;
-use crate::transport::{self, Exchange, Options};
+use crate::transport::{self, Exchange, Hold, Options};
 use crate::unresolved::{Snapshot, Unresolved};
 use crate::wire;
 
@@ -31,6 +31,7 @@ pub struct Create {
     mode: Mode,
     route: Route,
     is_reconcilable: bool,
+    fails_fast: bool,
     before_send: Option<BeforeSend>,
 }
 
@@ -49,6 +50,7 @@ impl Create {
             session,
             payload: Payload::Checked(Box::new(request)),
             is_reconcilable: false,
+            fails_fast: false,
             before_send: None,
         }
     }
@@ -60,6 +62,7 @@ impl Create {
             session,
             payload: Payload::Unchecked { tier, body },
             is_reconcilable: false,
+            fails_fast: false,
             before_send: None,
         }
     }
@@ -106,6 +109,14 @@ impl Create {
         record: impl FnMut(&Unresolved) -> io::Result<()> + Send + 'static,
     ) -> Self {
         self.before_send = Some(Box::new(record));
+        self
+    }
+
+    /// Ends at once, with nothing sent, where the client would hold the request back for the sake of the rate
+    /// ([`ClientBuilder::requests_per_second`](crate::ClientBuilder::requests_per_second)): as
+    /// [`ErrorKind::RateLimited`], with the time to wait in [`Error::retry_after`].
+    pub fn fail_fast(mut self) -> Self {
+        self.fails_fast = true;
         self
     }
 
@@ -188,6 +199,22 @@ impl Create {
     async fn send(&mut self, route: CreateRoute, known: Option<Snapshot>) -> Result<Task> {
         self.payload.check(route)?;
         let session = Arc::clone(&self.session);
+        let (body, replacement) = match &self.payload {
+            Payload::Checked(request) => (Some(request.body()), None),
+            Payload::Unchecked { body, .. } => (None, Some(Bytes::from(body.to_string()))),
+        };
+        let options = Options {
+            body: replacement,
+            hold: if self.fails_fast {
+                Hold::Never
+            } else {
+                Hold::AsLongAsItTakes
+            },
+            ..Options::default()
+        };
+        let exchange = Exchange::new(Arc::clone(&session), options);
+        // What is recorded of the time would be wrong if the request were then held back.
+        exchange.take_first_turn().await?;
         let sent_at = session.clock.system_time();
         let over_at = sent_at + transport::longest_call(&session);
         let unresolved =
@@ -201,15 +228,6 @@ impl Create {
                 .with_source(error)
             })?;
         }
-        let (body, replacement) = match &self.payload {
-            Payload::Checked(request) => (Some(request.body()), None),
-            Payload::Unchecked { body, .. } => (None, Some(Bytes::from(body.to_string()))),
-        };
-        let options = Options {
-            body: replacement,
-            ..Options::default()
-        };
-        let exchange = Exchange::new(Arc::clone(&session), options);
         match wire::create(&exchange, route, body).await {
             Ok(state) => {
                 session.created().insert(state.id().to_owned(), route);

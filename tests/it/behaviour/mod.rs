@@ -7,6 +7,7 @@ mod list;
 mod outage;
 mod outcome;
 mod own_client;
+mod pace;
 mod reconcile;
 pub mod secrets;
 mod status;

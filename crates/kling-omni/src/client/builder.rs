@@ -13,7 +13,7 @@ use crate::clock::{Clock, TokioClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::redact::BareUrl;
 use crate::route::Route;
-use crate::session::{ApiKey, Budget, Host, RetryBudget, Session};
+use crate::session::{ApiKey, Budget, Host, Pace, RetryBudget, Session};
 
 /// The environment variable for another server that speaks the same API.
 const BASE_URL_VARIABLE: &str = "KLING_OMNI_BASE_URL";
@@ -44,6 +44,7 @@ pub struct ClientBuilder {
     attempt_timeout: Duration,
     call_timeout: Option<Duration>,
     retry_budget: RetryBudget,
+    requests_per_second: Option<f64>,
     idle_timeout: Duration,
     longest_retry_wait: Duration,
     largest_body: usize,
@@ -65,6 +66,7 @@ impl Default for ClientBuilder {
             attempt_timeout: Duration::from_secs(60),
             call_timeout: None,
             retry_budget: RetryBudget::default(),
+            requests_per_second: None,
             idle_timeout: Duration::from_secs(30),
             longest_retry_wait: Duration::from_secs(120),
             largest_body: 1024 * 1024,
@@ -193,6 +195,18 @@ impl ClientBuilder {
         self
     }
 
+    /// The most requests per second that this client and its clones send to the service together, evenly spaced; less
+    /// than one is fine. Default: no limit but the service's own.
+    ///
+    /// A request waits for its turn, except that a create with [`fail_fast`](crate::Create::fail_fast) ends, and that a
+    /// wait for a task does not go beyond its own deadline. With or without this setting, requests are held back while
+    /// the service says that its limit is used up: until the reset that it names beside `x-ratelimit-remaining: 0`, and
+    /// for what it asks for with a 429, each as far as it is within [`longest_retry_wait`](Self::longest_retry_wait).
+    pub fn requests_per_second(mut self, rate: f64) -> Self {
+        self.requests_per_second = Some(rate);
+        self
+    }
+
     /// How long a download may go without a byte before its connection counts as broken. Default: 30 s.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
@@ -248,8 +262,8 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if there is no key, if the base URL is no absolute http or https URL, or if the HTTP
-    /// stack refuses the settings.
+    /// [`ErrorKind::Configuration`] if there is no key, if the base URL is no absolute http or https URL, if the rate is
+    /// none, or if the HTTP stack refuses the settings.
     pub fn build(self) -> Result<Client> {
         let key = self.key.clone().ok_or_else(|| {
             Error::new(ErrorKind::Configuration, "the client has no API key")
@@ -262,6 +276,7 @@ impl ClientBuilder {
         if base_url.starts_with("http:") && !is_loopback(&base_url) {
             tracing::warn!("the API key will cross the network unencrypted: the base URL is http");
         }
+        let interval = self.interval()?;
         let http_is_ours = self.http.is_none();
         let http = match &self.http {
             Some(client) => client.clone(),
@@ -285,6 +300,7 @@ impl ClientBuilder {
                 attempt_timeout: self.attempt_timeout,
                 call_timeout: self.call_timeout,
                 budget: Budget::new(self.retry_budget),
+                pace: Pace::new(interval),
                 idle_timeout: self.idle_timeout,
                 longest_retry_wait: self.longest_retry_wait,
                 largest_body: self.largest_body,
@@ -292,6 +308,21 @@ impl ClientBuilder {
                 successor_only: AtomicBool::new(false),
                 created: Mutex::default(),
             }),
+        })
+    }
+
+    /// The time from one request to the next.
+    fn interval(&self) -> Result<Duration> {
+        let Some(rate) = self.requests_per_second else {
+            return Ok(Duration::ZERO);
+        };
+        let interval = Duration::try_from_secs_f64(rate.recip());
+        interval.map_err(|_| {
+            Error::new(
+                ErrorKind::Configuration,
+                format!("{rate} requests per second are no rate"),
+            )
+            .with_advice("give a number above zero, such as 5 or 0.5")
         })
     }
 

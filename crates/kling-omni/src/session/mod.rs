@@ -3,6 +3,7 @@
 mod budget;
 mod host;
 mod key;
+mod pace;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,7 @@ pub(crate) use budget::Budget;
 pub use budget::{Circuit, Health, RetryBudget};
 pub use host::Host;
 pub use key::ApiKey;
+pub(crate) use pace::Pace;
 
 use crate::clock::Clock;
 use crate::route::{CreateRoute, Route};
@@ -37,6 +39,7 @@ pub(crate) struct Session {
     /// For all attempts of a call and the waits between them.
     pub(crate) call_timeout: Option<Duration>,
     pub(crate) budget: Budget,
+    pub(crate) pace: Pace,
     pub(crate) idle_timeout: Duration,
     pub(crate) longest_retry_wait: Duration,
     pub(crate) largest_body: usize,

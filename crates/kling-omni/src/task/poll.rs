@@ -4,7 +4,7 @@ use super::hearing::Hearing;
 use super::{PollSchedule, Task, Update};
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::{Progress, TaskState, TaskStatus};
-use crate::transport::{Backoff, Options};
+use crate::transport::{Backoff, Hold, Options};
 
 /// How often in a row the service may answer what cannot be right: that it does not know a task that is known to
 /// exist, since fresh tasks can take a moment to become readable everywhere, or something that cannot be read.
@@ -187,6 +187,8 @@ impl Polling {
             attempt_timeout: self
                 .left()
                 .map(|left| left.max(LAST_LOOK).min(session.attempt_timeout)),
+            // The look at the deadline is made then, whatever the rate.
+            hold: self.left().map_or(Hold::AsLongAsItTakes, Hold::UpTo),
             ..Options::default()
         };
         let answer = tokio::select! {

@@ -23,6 +23,17 @@ pub(crate) fn wait(headers: &HeaderMap, limited: bool, now: SystemTime) -> Optio
         .filter(plausible)
 }
 
+/// How long the service takes no further requests: what it asks for with a refusal, or the time to the reset of a rate
+/// window that is used up.
+pub(super) fn hold(headers: &HeaderMap, limited: bool, now: SystemTime) -> Option<Duration> {
+    let is_used_up = text(headers, "x-ratelimit-remaining") == Some("0");
+    match (limited, is_used_up) {
+        (true, _) => wait(headers, true, now),
+        (false, true) => rate_limit_reset(headers).filter(|wait| *wait <= LONGEST),
+        (false, false) => None,
+    }
+}
+
 fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));

@@ -7,7 +7,7 @@ mod outcome;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Method;
@@ -25,10 +25,13 @@ use crate::session::Session;
 /// No call is taken to go on for longer, so that every clock can tell the time after it.
 const LONGEST_CALL: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// How long a call can go on: all of its attempts, each as long as it may be, and the waits between them.
+/// How long a call can go on once its first attempt has its turn: all of its attempts, each as long as it may be, and the waits between them.
 pub(crate) fn longest_call(session: &Session) -> Duration {
     let wait = session.longest_retry_wait.saturating_add(Backoff::LONGEST);
-    let again = wait.saturating_add(session.attempt_timeout);
+    // Twice: what the service asks for, and then until the request has its turn.
+    let again = wait
+        .saturating_add(session.longest_retry_wait)
+        .saturating_add(session.attempt_timeout);
     let all = again.saturating_mul(session.retries);
     all.saturating_add(session.attempt_timeout)
         .min(session.call_timeout.unwrap_or(LONGEST_CALL))
@@ -69,6 +72,19 @@ pub(crate) struct Options {
     pub(crate) attempt_timeout: Option<Duration>,
     /// A body that takes the place of the typed one.
     pub(crate) body: Option<Bytes>,
+    pub(crate) hold: Hold,
+}
+
+/// What to do when it is not the request's turn yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Waits, within the time for the call.
+    #[default]
+    AsLongAsItTakes,
+    /// Waits no longer than this, and is sent then, turn or not.
+    UpTo(Duration),
+    /// Is not sent.
+    Never,
 }
 
 /// Why there is no further attempt.
@@ -91,6 +107,8 @@ struct Trace {
     /// The task that a create has certainly made, whatever else its answer says.
     created: Option<String>,
     failure: Option<Error>,
+    /// When the call began whose first attempt has its turn already.
+    turn: Option<Instant>,
 }
 
 impl Exchange {
@@ -163,12 +181,19 @@ impl Exchange {
         let line = format!("{} {}", request.method(), request.url().path());
         self.prepare(&mut request);
         let session = &self.session;
-        let started = session.clock.now();
+        let turn = self.trace().turn.take();
+        let mut has_turn = turn.is_some();
+        let started = turn.unwrap_or_else(|| session.clock.now());
         let mut backoff = Backoff::default();
         let mut attempt = 1;
         loop {
             // A body in memory can always be copied; a request that cannot is sent just once.
             let spare = request.try_clone();
+            if !std::mem::take(&mut has_turn)
+                && let Err(wait) = self.take_turn(started, attempt).await
+            {
+                return Ok(self.refuse(effect, wait));
+            }
             let span = tracing::debug_span!("attempt", operation, attempt);
             let spent = session.clock.now().duration_since(started);
             let sending = attempt::send(session, request, self.attempt_timeout(spent));
@@ -193,6 +218,49 @@ impl Exchange {
             request = again;
             attempt += 1;
         }
+    }
+
+    /// Takes the turn of the first attempt ahead, so that it is sent as soon as it is asked for.
+    pub(crate) async fn take_first_turn(&self) -> Result<()> {
+        let started = self.session.clock.now();
+        self.take_turn(started, 1).await.map_err(unsent)?;
+        self.trace().turn = Some(started);
+        Ok(())
+    }
+
+    /// Waits until the request may be sent, or says how long it would have to.
+    async fn take_turn(&self, started: Instant, attempt: u32) -> std::result::Result<(), Duration> {
+        let session = &self.session;
+        let now = session.clock.now();
+        let left = session.call_timeout.map_or(Duration::MAX, |whole| {
+            whole.saturating_sub(now.duration_since(started))
+        });
+        let most = match self.options.hold {
+            Hold::AsLongAsItTakes if attempt == 1 => left,
+            Hold::AsLongAsItTakes => left.min(session.longest_retry_wait),
+            Hold::UpTo(most) => most.min(left),
+            Hold::Never => Duration::ZERO,
+        };
+        let wait = match (session.pace.take(now, most), self.options.hold) {
+            (Ok(wait), _) => wait,
+            (Err(_), Hold::UpTo(_)) => most,
+            (Err(wait), _) => return Err(wait),
+        };
+        if !wait.is_zero() {
+            tracing::debug!(?wait, "waiting for the request's turn");
+            session.clock.sleep(wait).await;
+        }
+        Ok(())
+    }
+
+    /// Ends the call with the request unsent. The generated code gets a refusal to read, which nobody sees.
+    fn refuse(&self, effect: Effect, wait: Duration) -> reqwest::Response {
+        let mut trace = self.trace();
+        trace.effect = Some(effect);
+        trace.failure = Some(unsent(wait));
+        let mut response = http::Response::new(Bytes::new());
+        *response.status_mut() = http::StatusCode::TOO_MANY_REQUESTS;
+        response.into()
     }
 
     /// How long an attempt may take that begins after so much of the call's time.
@@ -246,6 +314,9 @@ impl Exchange {
     fn note(&self, effect: Effect, outcome: &Outcome) {
         let now = self.session.clock.system_time();
         self.session.budget.note(!outcome.is_transient(), now);
+        if let Some(hold) = outcome.hold(&self.session) {
+            self.session.pace.hold(self.session.clock.now(), hold);
+        }
         let mut trace = self.trace();
         trace.effect = Some(effect);
         trace.status = outcome.status();
@@ -280,6 +351,17 @@ impl Exchange {
         }
         self.trace().failure = failure;
     }
+}
+
+/// The error of a request that had to wait so long for its turn that it was not sent.
+fn unsent(wait: Duration) -> Error {
+    Error::new(
+        ErrorKind::RateLimited,
+        "not sent: the rate limit leaves no turn for it now",
+    )
+    .with_retry_after(Some(wait))
+    .with_retryable(true)
+    .with_advice(format!("try again in {} s", wait.as_secs_f64().ceil()))
 }
 
 impl Transport for Exchange {

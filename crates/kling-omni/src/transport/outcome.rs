@@ -73,6 +73,13 @@ impl Outcome {
         hints::wait(self.headers()?, limited, session.clock.system_time())
     }
 
+    /// How long the service takes no further requests, as far as it says so and can be believed.
+    pub(super) fn hold(&self, session: &Session) -> Option<Duration> {
+        let limited = self.status() == Some(StatusCode::TOO_MANY_REQUESTS);
+        hints::hold(self.headers()?, limited, session.clock.system_time())
+            .filter(|hold| *hold <= session.longest_retry_wait)
+    }
+
     /// Whether the same request may succeed when sent again, whatever it does.
     pub(super) fn is_transient(&self) -> bool {
         match self {

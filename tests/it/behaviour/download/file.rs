@@ -146,7 +146,7 @@ async fn dropping_a_download_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_sidecar_says_where_a_video_comes_from_and_opens_no_door() {
     let clock = VirtualClock::new();
-    let sandbox = sandbox(&clock).start().await.unwrap();
+    let sandbox = sandbox(&clock).jitter(0.0).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
     let request = puppet()
         .duration(3)
