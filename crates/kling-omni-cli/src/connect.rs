@@ -8,6 +8,7 @@ use kling_omni_sandbox::Sandbox;
 use crate::choice::one_of;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::faults::SeededFaultArgs;
 use crate::{report, span};
 
 /// How long a task takes in the sandbox that `--sandbox` starts.
@@ -45,8 +46,13 @@ pub(crate) struct Connection {
 
 impl ConnectArgs {
     /// Connects to the service, or to a sandbox of its own. Nothing is sent yet.
-    pub(crate) async fn open(&self) -> Result<Connection, Failure> {
+    pub(crate) async fn open(&self, faults: SeededFaultArgs) -> Result<Connection, Failure> {
         if !self.sandbox {
+            if !faults.is_empty() {
+                return Err(Failure::usage(
+                    "--fault is for the sandbox, so it needs --sandbox",
+                ));
+            }
             return self.open_service().map_err(|failure| match failure.exit() {
                 Exit::Access => failure.adding_advice("or see with --sandbox how it works"),
                 _ => failure,
@@ -57,7 +63,7 @@ impl ConnectArgs {
                 "--sandbox takes the place of the service, so it cannot go with --host or --base-url",
             ));
         }
-        Connection::to_sandbox().await
+        Connection::to_sandbox(faults).await
     }
 
     /// Connects to the service for a command about tasks that exist already.
@@ -106,9 +112,10 @@ impl ConnectArgs {
 }
 
 impl Connection {
-    async fn to_sandbox() -> Result<Self, Failure> {
-        let sandbox = Sandbox::builder()
-            .task_time(SANDBOX_TASK_TIME)
+    async fn to_sandbox(faults: SeededFaultArgs) -> Result<Self, Failure> {
+        let faulty = !faults.is_empty();
+        let sandbox = faults
+            .add_to(Sandbox::builder().task_time(SANDBOX_TASK_TIME))
             .start()
             .await
             .map_err(|error| Failure::unexpected("the sandbox did not start").with_cause(error))?;
@@ -129,6 +136,9 @@ impl Connection {
             .download_client(http)
             .build()?;
         report::say("sandbox: this process plays the service; no network, no charge");
+        if faulty {
+            report::say(format_args!("sandbox: seed {}", sandbox.seed()));
+        }
         Ok(Self {
             client,
             sandbox: Some(sandbox),

@@ -16,6 +16,7 @@ mod span;
 
 mod exit;
 mod failure;
+mod faults;
 mod report;
 
 use std::process::ExitCode;

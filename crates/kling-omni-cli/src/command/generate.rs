@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::choice::one_of;
 use crate::connect::ConnectArgs;
 use crate::failure::Failure;
+use crate::faults::SeededFaultArgs;
 use crate::fetch::{Fetch, WaitArgs};
 use crate::interrupt::Interrupts;
 use crate::output::OutputArgs;
@@ -44,6 +45,9 @@ pub(crate) struct GenerateArgs {
 
     #[command(flatten)]
     wait: WaitArgs,
+
+    #[command(flatten, next_help_heading = "Connection")]
+    faults: SeededFaultArgs,
 
     /// Print the id of the new task and leave it alone
     #[arg(long, help_heading = "Waiting", conflicts_with_all = ["timeout", "poll_interval", "output", "force", "sidecar"])]
@@ -98,6 +102,7 @@ pub(super) async fn run(
         output,
         json,
         wait,
+        faults,
         no_wait,
     } = args;
     let request = request.into_request(route.is_some()).map_err(unpaid)?;
@@ -135,7 +140,7 @@ pub(super) async fn run(
     }
 
     let body = output.sidecar.then(|| request.body());
-    let connection = connect.open().await.map_err(unpaid)?;
+    let connection = connect.open(faults).await.map_err(unpaid)?;
     let mut create = match request {
         Request::Checked(request) => connection.client.create(*request),
         Request::Unchecked { mode, tier, body } => {

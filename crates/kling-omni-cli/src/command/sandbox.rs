@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::hash::Hash;
 use std::time::{Duration, SystemTime};
@@ -6,12 +6,14 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use kling_omni::Host;
 use kling_omni_sandbox::{
-    DEFAULT_WEBHOOK_SECRET, DeliveryOutcome, Sandbox, SandboxBuilder, StartError,
+    DEFAULT_WEBHOOK_SECRET, Delivery, DeliveryOutcome, FaultRule, Sandbox, SandboxBuilder,
+    StartError,
 };
 use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::faults::{FaultArgs, GRAMMAR};
 use crate::interrupt::{Interrupts, Termination};
 use crate::{report, span};
 
@@ -23,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const KEPT: usize = 1000;
 
 #[derive(Args, Debug)]
-#[command(after_help = DIRECTIVES)]
+#[command(after_help = format!("{DIRECTIVES}\n\n{GRAMMAR}"))]
 pub(crate) struct SandboxArgs {
     /// Port of the API; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
@@ -53,7 +55,10 @@ pub(crate) struct SandboxArgs {
     #[arg(long)]
     remote_webhooks: bool,
 
-    /// Make task ids and times repeatable
+    #[command(flatten)]
+    faults: FaultArgs,
+
+    /// Make task ids, times and the luck of faults repeatable
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
@@ -84,11 +89,15 @@ enum Event<'a> {
         method: &'a str,
         path: &'a str,
         status: u16,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        faults: Vec<String>,
     },
     Delivery {
         task_id: &'a str,
         status: &'a str,
         outcome: &'a str,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        faults: Vec<String>,
     },
 }
 
@@ -129,6 +138,7 @@ impl SandboxArgs {
             .webhook_secret(self.webhook_secret)
             .remote_webhooks(self.remote_webhooks)
             .record_limit(KEPT);
+        let builder = self.faults.add_to(builder);
         match self.seed {
             Some(seed) => builder.seed(seed),
             None => builder,
@@ -164,12 +174,14 @@ fn started(sandbox: &Sandbox, json: bool) -> Result<(), Failure> {
          base URL        {url}\n  \
          API key         {key}\n  \
          results         {}\n  \
-         webhook secret  {}\n\n\
+         webhook secret  {}\n  \
+         seed            {}\n\n\
          In another terminal:\n\n  \
          export KLING_OMNI_BASE_URL={url} {}={key}\n  \
          kling-omni generate --prompt 'The dancer of @Video1' --video https://example.com/dance.mp4\n",
         sandbox.result_base_url(),
         sandbox.webhook_secret(),
+        sandbox.seed(),
         Host::default().key_variable(),
     ))
 }
@@ -178,7 +190,7 @@ fn started(sandbox: &Sandbox, json: bool) -> Result<(), Failure> {
 struct Feed {
     json: bool,
     requests: Printed<SystemTime>,
-    deliveries: Printed<String>,
+    deliveries: Printed<(String, usize)>,
 }
 
 impl Feed {
@@ -203,28 +215,33 @@ impl Feed {
             .news(answered, |(request, _)| request.received_at())
         {
             let (method, path) = (request.method().as_str(), request.path());
+            let faults = texts(request.faults());
+            let text = format!("{method} {path} {status}{}", struck(&faults));
             let event = Event::Request {
                 method,
                 path,
                 status,
+                faults,
             };
-            self.print(&event, format_args!("{method} {path} {status}"))?;
+            self.print(&event, text)?;
         }
         let deliveries = sandbox.deliveries();
-        for delivery in self
-            .deliveries
-            .news(deliveries.iter(), |delivery| delivery.id().to_owned())
-        {
+        for (delivery, _) in self.deliveries.news(nth(&deliveries), |(delivery, nth)| {
+            (delivery.id().to_owned(), *nth)
+        }) {
             let (status, outcome) = (delivery.status().as_str(), outcome(delivery.outcome()));
+            let faults = texts(delivery.faults());
+            let text = format!(
+                "webhook for task {}, {status}: {outcome}{}",
+                delivery.task_id(),
+                struck(&faults)
+            );
             let event = Event::Delivery {
                 task_id: delivery.task_id(),
                 status,
                 outcome: &outcome,
+                faults,
             };
-            let text = format_args!(
-                "webhook for task {}, {status}: {outcome}",
-                delivery.task_id()
-            );
             self.print(&event, text)?;
         }
         Ok(())
@@ -236,6 +253,28 @@ impl Feed {
         } else {
             report::line(text)
         }
+    }
+}
+
+/// Each delivery with how many before it had its id: a fault may repeat one.
+fn nth(deliveries: &[Delivery]) -> impl Iterator<Item = (&Delivery, usize)> {
+    let mut seen = HashMap::new();
+    deliveries.iter().map(move |delivery| {
+        let times = seen.entry(delivery.id()).or_insert(0);
+        *times += 1;
+        (delivery, *times)
+    })
+}
+
+fn texts<'a>(rules: impl Iterator<Item = &'a FaultRule>) -> Vec<String> {
+    rules.map(FaultRule::to_string).collect()
+}
+
+/// What is said of the faults of an event, if it has any.
+fn struck(faults: &[String]) -> String {
+    match faults {
+        [] => String::new(),
+        faults => format!(" (fault {})", faults.join(", ")),
     }
 }
 

@@ -26,6 +26,16 @@ fn mistakes_on_the_command_line_cost_nothing() {
             &[],
         ),
         (
+            "fault-without-sandbox",
+            "generate -p x --fault create:drop@1",
+            &[],
+        ),
+        (
+            "unreadable-fault",
+            "generate -p x --sandbox --fault create:dorp",
+            &[],
+        ),
+        (
             "sandbox-and-base-url",
             "generate -p x --sandbox --base-url http://127.0.0.1:1",
             &[],

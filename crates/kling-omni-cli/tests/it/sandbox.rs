@@ -81,7 +81,7 @@ fn it_serves_another_program_until_ctrl_c() {
 fn it_says_how_to_use_it() {
     let mut snapshots = Snapshots::default();
     let folder = tempfile::tempdir().unwrap();
-    let mut server = Server::start(Program::new(folder.path(), "sandbox"));
+    let mut server = Server::start(Program::new(folder.path(), "sandbox --seed 7"));
     let mut banner = String::new();
     while !banner.contains("kling-omni generate") {
         banner.push_str(&server.line());
@@ -89,6 +89,49 @@ fn it_says_how_to_use_it() {
     server.running.interrupt();
     let ended = server.running.end().expect(0);
     snapshots.check("sandbox", format!("{banner}---\n{}", ended.stderr));
+}
+
+#[test]
+fn it_tells_of_the_faults_that_struck() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(
+        Program::new(folder.path(), "sandbox --json --task-time 0")
+            .arg("--fault")
+            .arg("create:drop@1")
+            .arg("--fault")
+            .arg("webhook:duplicate"),
+    );
+    let started = server.event();
+    // Each delivery is refused, which is an outcome like any other.
+    let hook = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", hook.local_addr().unwrap());
+    drop(hook);
+    let ended = Program::new(
+        folder.path(),
+        "generate -p puppet -d 3 --no-wait --webhook-url",
+    )
+    .arg(&url)
+    .env("KLING_OMNI_BASE_URL", started["base_url"].as_str().unwrap())
+    .env("FREEPIK_API_KEY", started["api_key"].as_str().unwrap())
+    .run()
+    .expect(6);
+    assert!(ended.stderr.contains("charged: unknown"), "{ended}");
+
+    let events: Vec<Value> = (0..5).map(|_| server.event()).collect();
+    let struck = |event: &Value| format!("{} {}", event["event"], event["faults"]);
+    let mut told: Vec<String> = events.iter().map(struck).collect();
+    told.sort();
+    let delivery = r#""delivery" ["webhook:duplicate"]"#;
+    let expected = [
+        delivery,
+        delivery,
+        delivery,
+        delivery,
+        r#""request" ["create:drop@1"]"#,
+    ];
+    assert_eq!(told, expected);
+    server.running.interrupt();
+    server.running.end().expect(0);
 }
 
 #[test]

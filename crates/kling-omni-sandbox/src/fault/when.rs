@@ -137,7 +137,7 @@ impl When {
 ///
 /// let rule: FaultRule = "create:drop@1".parse()?;
 /// assert_eq!(rule, FaultRule::new(When::at(Place::Create).nth(1), Fault::Drop)?);
-/// for text in ["status:503=30~0.2", "status#2:401@3-", "result:cut=1000@1-4", "webhook:late=90s"] {
+/// for text in ["status:503=30~0.2", "status#2:401@3-", "result:cut=1000@1-4", "webhook:late=1m30s"] {
 ///     assert_eq!(text.parse::<FaultRule>()?.to_string(), text);
 /// }
 /// # Ok::<(), kling_omni_sandbox::InvalidFault>(())

@@ -1,0 +1,58 @@
+//! What goes wrong in a sandbox: the option for it, and its help.
+
+use clap::Args;
+use kling_omni_sandbox::{FaultRule, SandboxBuilder};
+
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct FaultArgs {
+    /// Let something go wrong in the sandbox, as in create:drop@1; may be given several times, and `kling-omni sandbox
+    /// --help` lists what there is
+    #[arg(long = "fault", value_name = "SPEC")]
+    faults: Vec<FaultRule>,
+}
+
+/// The same for a sandbox that has no options of its own.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct SeededFaultArgs {
+    #[command(flatten)]
+    faults: FaultArgs,
+
+    /// Repeat the luck of an earlier run, which told its seed
+    #[arg(long, value_name = "N", requires = "faults")]
+    fault_seed: Option<u64>,
+}
+
+impl SeededFaultArgs {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.faults.faults.is_empty()
+    }
+
+    pub(crate) fn add_to(self, builder: SandboxBuilder) -> SandboxBuilder {
+        let builder = self.faults.add_to(builder);
+        match self.fault_seed {
+            Some(seed) => builder.seed(seed),
+            None => builder,
+        }
+    }
+}
+
+impl FaultArgs {
+    pub(crate) fn add_to(self, builder: SandboxBuilder) -> SandboxBuilder {
+        self.faults.into_iter().fold(builder, SandboxBuilder::fault)
+    }
+}
+
+/// What a `SPEC` is.
+pub(crate) const GRAMMAR: &str = "\
+A fault is PLACE[#TASK]:FAULT[@NUMBERS][~PROBABILITY], as in create:drop@1, status:503=30~0.2 or
+result#2:cut=1000@1-3. Requests to a place and tasks are counted from 1.
+  PLACE       api, create, list, status, result, webhook, or an operationId of the spec
+  Errors      CODE (nothing is done), accept-CODE (it is done, and charged), either with -html for a
+              page as the body and with =TEXT for a Retry-After
+  Connection  lost (nothing is done), drop and hang (it is done, and charged), slow-headers=TIME,
+              slow-body=TIME, cut[=BYTES], truncate[=BYTES], length=NUMBER (by how much it is off),
+              oversize=BYTES, content-type=TYPE, redirect[=URL]
+  Answers     unknown-status=NAME, null=FIELD, missing=FIELD, empty, expired-url, fresh-url,
+              epoch-reset
+  Webhooks    lost, duplicate, late=TIME, reordered, forged, replay=TIME, rotated=SECRET,
+              rotating=SECRET (with the old one)";
