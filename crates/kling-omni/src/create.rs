@@ -1,17 +1,17 @@
 //! Submission: the one call that costs money.
 
+mod outcome;
+
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
-mod outcome;
-
-pub use outcome::Outcome;
-
 use bytes::Bytes;
 use serde_json::Value;
+
+pub use outcome::Outcome;
 
 use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::listing::Listing;
@@ -168,7 +168,10 @@ impl Create {
         let known = match plan.first() {
             Some(first) if self.is_reconcilable => {
                 self.payload.check(*first)?;
-                Some(snapshot(&self.session, *first).await?)
+                let known = Listing::snapshot(&self.session, first.lists()).await;
+                Some(known.map_err(|error| {
+                    error.after("the list of tasks could not be read, and so nothing was created")
+                })?)
             }
             _ => None,
         };
@@ -245,15 +248,6 @@ impl Create {
                 }
                 Err(error)
             }
-        }
-    }
-}
-
-async fn snapshot(session: &Arc<Session>, first: CreateRoute) -> Result<Snapshot> {
-    match Listing::read(session, first.lists()).await {
-        Ok(listing) => Ok(listing.into_snapshot()),
-        Err(error) => {
-            Err(error.after("the list of tasks could not be read, and so nothing was created"))
         }
     }
 }

@@ -48,11 +48,13 @@ impl Listing {
         Ok(whole)
     }
 
-    pub(crate) fn into_snapshot(self) -> Snapshot {
-        Snapshot {
-            complete: self.complete,
-            ids: self.tasks.into_keys().collect(),
-        }
+    pub(crate) async fn snapshot(session: &Arc<Session>, modes: &[Mode]) -> Result<Snapshot> {
+        let listing = Self::read(session, modes).await?;
+        Ok(Snapshot {
+            lists: modes.to_vec(),
+            complete: listing.complete,
+            ids: listing.tasks.into_keys().collect(),
+        })
     }
 }
 

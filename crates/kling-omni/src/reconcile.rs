@@ -27,7 +27,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 ///
 /// It only reads, and can be repeated. There are two ways to the task, and both have to be prepared before the create:
 ///
-/// * **Deliveries.** With a [token](crate::webhook::correlation) in the `webhook_url` and [`webhook`](Self::webhook),
+/// * **Deliveries.** With the feature `webhook`, a token of `webhook::correlation` in the `webhook_url`, and an inbox,
 ///   the delivery that brings the token back names the task exactly. That none has come proves nothing.
 /// * **Lists.** The service's list names ids and statuses, and neither times nor requests, in no promised order. So
 ///   all that can be told is which tasks are new since [`Create::reconcilable`](crate::Create::reconcilable) read it.
@@ -106,7 +106,7 @@ impl Reconcile {
             }
             // Read before the list is: what the list has not got later counts for this moment.
             let now = self.session.clock.system_time();
-            let listing = Listing::read(&self.session, self.unresolved.create_route().lists())
+            let listing = Listing::read(&self.session, self.unresolved.lists())
                 .await
                 .map_err(|error| {
                     error

@@ -40,6 +40,8 @@ pub struct Unresolved {
 /// The tasks that were listed before a create.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
+    /// The lists that were read.
+    pub(crate) lists: Vec<Mode>,
     pub(crate) ids: BTreeSet<String>,
     pub(crate) complete: bool,
 }
@@ -117,6 +119,14 @@ impl Unresolved {
 
     pub(crate) fn known(&self) -> Option<&Snapshot> {
         self.known.as_ref()
+    }
+
+    /// The lists to look at: those that were read before, so that they can be compared.
+    pub(crate) fn lists(&self) -> &[Mode] {
+        match &self.known {
+            Some(known) => &known.lists,
+            None => self.route.lists(),
+        }
     }
 
     pub(crate) fn create_route(&self) -> CreateRoute {

@@ -283,6 +283,28 @@ async fn the_older_route_is_looked_for_on_both_lists_and_not_taken_to_be_listed(
 }
 
 #[tokio::test]
+async fn a_create_that_fell_through_to_the_successor_is_compared_on_the_same_lists() {
+    let clock = VirtualClock::new();
+    let both = |reference: &[&str]| [list(reference), vec![page(&["x"])]].concat();
+    let gone = Reply::http(410, &[], "");
+    let replies = vec![
+        both(&["a"]),
+        vec![gone, Reply::Drop],
+        both(&["a", "new"]),
+        both(&["a"]),
+    ];
+    let (_fake, client, unresolved) = lost(replies, Route::Auto, &clock).await;
+    assert_eq!(unresolved.route(), Route::ReferenceToVideo);
+    clock.advance(SETTLED);
+    for expected in ["found new OnlyNewTask", "absent"] {
+        assert_eq!(
+            told(&client.reconcile(&unresolved).await.unwrap()),
+            expected
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_list_that_cannot_be_read_leaves_it_open() {
     let clock = VirtualClock::new();
     let replies = vec![list(&["a"]), vec![Reply::Drop, Reply::http(503, &[], "")]];
