@@ -1,5 +1,5 @@
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use kling_omni::{ApiKey, Client, ErrorKind};
 use kling_omni_tests::fake::{Fake, Reply};
@@ -23,8 +23,44 @@ impl io::Write for Log {
     }
 }
 
+/// Wants to hear of everything and keeps nothing.
+///
+/// What is worth saying is settled once for each place that logs, for all subscribers together, and settled anew when one
+/// comes or goes. Among tests that run at once, a place could be found silent just when it spoke; with a subscriber that
+/// stays and wants everything, none ever is.
+struct Deaf;
+
+impl tracing::Subscriber for Deaf {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {}
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// Keeps every place that logs awake.
+fn wake() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        tracing::subscriber::set_global_default(Deaf).expect("nobody else sets one");
+    });
+}
+
 #[tokio::test]
 async fn neither_key_nor_token_is_ever_logged_or_printed() {
+    wake();
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
