@@ -17,7 +17,7 @@ use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::listing::Listing;
 use crate::request::Request;
 use crate::route::{CreateRoute, Mode, Route, Tier};
-use crate::session::Session;
+use crate::session::{Place, Session};
 use crate::task::Task;
 use crate::transport::{self, Exchange, Hold, Options};
 use crate::unresolved::{Snapshot, Unresolved};
@@ -112,9 +112,11 @@ impl Create {
         self
     }
 
-    /// Ends at once, with nothing sent, where the client would hold the request back for the sake of the rate
-    /// ([`ClientBuilder::requests_per_second`](crate::ClientBuilder::requests_per_second)): as
-    /// [`ErrorKind::RateLimited`], with the time to wait in [`Error::retry_after`].
+    /// Ends at once, with nothing sent, where the client would hold the request back: as [`ErrorKind::RateLimited`].
+    ///
+    /// Where that is for the sake of the rate
+    /// ([`ClientBuilder::requests_per_second`](crate::ClientBuilder::requests_per_second)), [`Error::retry_after`] has the
+    /// time to wait. When one of the [tasks in flight](crate::ClientBuilder::tasks_in_flight) will end, nobody knows.
     pub fn fail_fast(mut self) -> Self {
         self.fails_fast = true;
         self
@@ -165,9 +167,12 @@ impl Create {
             self.payload.tier(),
             self.session.is_successor_only(),
         );
+        if let Some(first) = plan.first() {
+            self.payload.check(*first)?;
+        }
+        let place = take_place(&self.session, self.fails_fast).await?;
         let known = match plan.first() {
             Some(first) if self.is_reconcilable => {
-                self.payload.check(*first)?;
                 let known = Listing::snapshot(&self.session, first.lists()).await;
                 Some(known.map_err(|error| {
                     error.after("the list of tasks could not be read, and so nothing was created")
@@ -180,6 +185,7 @@ impl Create {
         while let Some(route) = routes.next() {
             match self.send(route, known.clone()).await {
                 Ok(task) => {
+                    task.occupy(place);
                     if gone.is_some() {
                         self.session.remember_successor_only();
                     }
@@ -250,6 +256,37 @@ impl Create {
             }
         }
     }
+}
+
+/// A place among the tasks in flight, within the time for the call.
+async fn take_place(session: &Session, fails_fast: bool) -> Result<Place> {
+    if let Some(place) = session.places.try_take() {
+        return Ok(place);
+    }
+    if fails_fast {
+        return Err(crowded(session));
+    }
+    tracing::debug!(most = session.places.most(), "waiting for a task to end");
+    let Some(timeout) = session.call_timeout else {
+        return Ok(session.places.take().await);
+    };
+    tokio::select! {
+        biased;
+        place = session.places.take() => Ok(place),
+        () = session.clock.sleep(timeout) => Err(crowded(session)),
+    }
+}
+
+fn crowded(session: &Session) -> Error {
+    let most = session.places.most();
+    Error::new(
+        ErrorKind::RateLimited,
+        format!(
+            "as many tasks are in flight as this client may have ({most}), and so nothing was created"
+        ),
+    )
+    .with_retryable(true)
+    .with_advice("create it once one of them has ended, or raise `tasks_in_flight`")
 }
 
 /// An error of the successor that came about only because the older route is gone.

@@ -3,6 +3,7 @@
 mod awkward;
 mod create;
 mod download;
+mod in_flight;
 mod list;
 mod outage;
 mod outcome;

@@ -13,7 +13,7 @@ use crate::clock::{Clock, TokioClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::redact::BareUrl;
 use crate::route::Route;
-use crate::session::{ApiKey, Budget, Host, Pace, RetryBudget, Session};
+use crate::session::{ApiKey, Budget, Host, Pace, Places, RetryBudget, Session};
 
 /// The environment variable for another server that speaks the same API.
 const BASE_URL_VARIABLE: &str = "KLING_OMNI_BASE_URL";
@@ -45,6 +45,7 @@ pub struct ClientBuilder {
     call_timeout: Option<Duration>,
     retry_budget: RetryBudget,
     requests_per_second: Option<f64>,
+    tasks_in_flight: Option<usize>,
     idle_timeout: Duration,
     longest_retry_wait: Duration,
     largest_body: usize,
@@ -67,6 +68,7 @@ impl Default for ClientBuilder {
             call_timeout: None,
             retry_budget: RetryBudget::default(),
             requests_per_second: None,
+            tasks_in_flight: None,
             idle_timeout: Duration::from_secs(30),
             longest_retry_wait: Duration::from_secs(120),
             largest_body: 1024 * 1024,
@@ -207,6 +209,19 @@ impl ClientBuilder {
         self
     }
 
+    /// The most tasks that this client and its clones have in flight at once. Default: no limit but the service's own.
+    ///
+    /// A task is in flight from its create until the client hears that it has ended, through the [`Task`](crate::Task)
+    /// that the create returned or a clone of it, or until the last of these is dropped. A create beyond the limit waits for
+    /// a place, first come, first served, unless it [fails fast](crate::Create::fail_fast) or the
+    /// [`call_timeout`](Self::call_timeout) runs out. So let something wait for the tasks while others are created: a loop
+    /// that keeps every task and waits for none comes to a stop. Tasks that are taken up by their ids do not count, and
+    /// neither do creates whose end is unknown.
+    pub fn tasks_in_flight(mut self, most: usize) -> Self {
+        self.tasks_in_flight = Some(most);
+        self
+    }
+
     /// How long a download may go without a byte before its connection counts as broken. Default: 30 s.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
@@ -263,7 +278,7 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`] if there is no key, if the base URL is no absolute http or https URL, if the rate is
-    /// none, or if the HTTP stack refuses the settings.
+    /// none, if no task may be in flight, or if the HTTP stack refuses the settings.
     pub fn build(self) -> Result<Client> {
         let key = self.key.clone().ok_or_else(|| {
             Error::new(ErrorKind::Configuration, "the client has no API key")
@@ -277,6 +292,13 @@ impl ClientBuilder {
             tracing::warn!("the API key will cross the network unencrypted: the base URL is http");
         }
         let interval = self.interval()?;
+        if self.tasks_in_flight == Some(0) {
+            return Err(Error::new(
+                ErrorKind::Configuration,
+                "with no task in flight, none can be created",
+            )
+            .with_advice("give `tasks_in_flight` a number above zero"));
+        }
         let http_is_ours = self.http.is_none();
         let http = match &self.http {
             Some(client) => client.clone(),
@@ -301,6 +323,7 @@ impl ClientBuilder {
                 call_timeout: self.call_timeout,
                 budget: Budget::new(self.retry_budget),
                 pace: Pace::new(interval),
+                places: Places::new(self.tasks_in_flight),
                 idle_timeout: self.idle_timeout,
                 longest_retry_wait: self.longest_retry_wait,
                 largest_body: self.largest_body,

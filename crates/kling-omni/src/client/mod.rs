@@ -120,7 +120,7 @@ impl Client {
     /// # Ok::<(), kling_omni::Error>(())
     /// ```
     pub fn health(&self) -> Health {
-        self.session.budget.health()
+        self.session.health()
     }
 
     /// The generated client underneath, with this client's key, timeouts and attempts.

@@ -69,6 +69,9 @@ pub struct Health {
     pub last_success: Option<SystemTime>,
     /// When an attempt last failed.
     pub last_failure: Option<SystemTime>,
+    /// How many tasks of this client are in flight, as [`ClientBuilder::tasks_in_flight`](crate::ClientBuilder::tasks_in_flight)
+    /// counts them, creates under way included.
+    pub tasks_in_flight: usize,
 }
 
 /// Whether failed attempts are followed by others.
@@ -131,7 +134,7 @@ impl Budget {
         }
     }
 
-    pub(crate) fn health(&self) -> Health {
+    pub(crate) fn health(&self, tasks_in_flight: usize) -> Health {
         let ledger = self.ledger();
         let left = u32::try_from(ledger.left / self.rules.price()).unwrap_or(u32::MAX);
         let retries_left = self.rules.capacity.map(|_| left);
@@ -144,6 +147,7 @@ impl Budget {
             failures_in_a_row: ledger.failures_in_a_row,
             last_success: ledger.last_success,
             last_failure: ledger.last_failure,
+            tasks_in_flight,
         }
     }
 

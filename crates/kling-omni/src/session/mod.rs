@@ -4,6 +4,7 @@ mod budget;
 mod host;
 mod key;
 mod pace;
+mod places;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,7 @@ pub use budget::{Circuit, Health, RetryBudget};
 pub use host::Host;
 pub use key::ApiKey;
 pub(crate) use pace::Pace;
+pub(crate) use places::{Place, Places};
 
 use crate::clock::Clock;
 use crate::route::{CreateRoute, Route};
@@ -40,6 +42,7 @@ pub(crate) struct Session {
     pub(crate) call_timeout: Option<Duration>,
     pub(crate) budget: Budget,
     pub(crate) pace: Pace,
+    pub(crate) places: Places,
     pub(crate) idle_timeout: Duration,
     pub(crate) longest_retry_wait: Duration,
     pub(crate) largest_body: usize,
@@ -51,6 +54,10 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    pub(crate) fn health(&self) -> Health {
+        self.budget.health(self.places.taken())
+    }
+
     pub(crate) fn is_successor_only(&self) -> bool {
         self.successor_only.load(Ordering::Relaxed)
     }

@@ -16,7 +16,7 @@ pub use wait::Wait;
 
 use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::route::{CreateRoute, StatusRoute};
-use crate::session::Session;
+use crate::session::{Place, Session};
 use crate::state::{TaskState, TaskStatus, is_task_id};
 use crate::transport::{Exchange, Options};
 use crate::video::{Origin, Times, Video};
@@ -36,12 +36,14 @@ pub struct Task {
 }
 
 /// What has been learnt about a task so far.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Known {
     state: Option<TaskState>,
     /// The status route that has answered for this task.
     route: Option<StatusRoute>,
     times: Times,
+    /// Among the client's tasks in flight, until this one has ended.
+    place: Option<Place>,
 }
 
 impl Known {
@@ -55,6 +57,9 @@ impl Known {
             if !known.status().is_terminal() && *state.status() == TaskStatus::Completed {
                 self.times.completed = Some(now);
             }
+        }
+        if state.status().is_terminal() {
+            self.place = None;
         }
         self.state = Some(state.clone());
         true
@@ -81,6 +86,7 @@ impl Task {
                 state: Some(state),
                 route: None,
                 times,
+                place: None,
             })),
         }
     }
@@ -175,8 +181,8 @@ impl Task {
     /// Reads the task at the status route that knows it, and remembers both.
     pub(crate) async fn read(&self, options: Options) -> Result<TaskState> {
         self.check_id()?;
-        let known = self.known().clone();
-        let routes = match &known.route {
+        let route = self.known().route;
+        let routes = match &route {
             Some(route) => std::slice::from_ref(route),
             None => self.routes,
         };
@@ -202,6 +208,16 @@ impl Task {
         Err(self.concerning(error).with_advice(
             "check the id, and that the key belongs to the account that created the task",
         ))
+    }
+
+    /// Keeps a place among the client's tasks in flight for as long as the task goes on.
+    pub(crate) fn occupy(&self, place: Place) {
+        let mut known = self.known();
+        let has_ended = known
+            .state
+            .as_ref()
+            .is_some_and(|state| state.status().is_terminal());
+        known.place = (!has_ended).then_some(place);
     }
 
     /// Takes over what a delivery says of the task, unless it is known to be further; says whether it did.
