@@ -14,6 +14,7 @@ pub mod surface;
 
 pub mod held;
 
+pub mod bench;
 pub mod catalogue;
 pub mod explain;
 

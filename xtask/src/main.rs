@@ -1,6 +1,7 @@
 //! `cargo xtask`: the chores of this workspace.
 
 use std::env;
+use std::ffi::OsString;
 use std::io;
 use std::panic;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use xtask::exit::Exit;
 use xtask::format::Format;
 use xtask::spec::command::Spec;
 use xtask::summary::{self, Summary};
-use xtask::{accept, catalogue, drift, explain, spec, surface};
+use xtask::{accept, bench, catalogue, drift, explain, spec, surface};
 
 /// The chores of this workspace.
 ///
@@ -53,6 +54,17 @@ enum Chore {
         /// The steps to run, if not all.
         #[arg(value_name = "STEP")]
         steps: Vec<String>,
+    },
+    /// Measure how fast and how frugal the client is; `cargo xtask bench --help` lists the scenarios.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// What to measure, and how.
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "SCENARIO"
+        )]
+        arguments: Vec<OsString>,
     },
     /// Compare versions of the spec.
     #[command(subcommand)]
@@ -136,6 +148,7 @@ fn run(root: &Path, program: &Path, chore: &Chore) -> Result<(String, Exit)> {
             let summary = Summary::of(root, base.as_deref())?;
             (summary::page::page(&summary), Exit::Done)
         }
+        Chore::Bench { arguments } => (String::new(), bench::run(root, arguments)?),
         Chore::Ci { list: true, .. } => (ci::list(), Exit::Done),
         Chore::Ci { steps, .. } => match ci::choose(steps) {
             Err(error) => (format!("error: {error}\n"), Exit::Usage),

@@ -1,0 +1,54 @@
+//! How fast and how frugal kling-omni is. `cargo xtask bench` builds this with optimisations and runs it.
+
+mod download;
+mod machine;
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Measures kling-omni on this machine, over loopback.
+#[derive(Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+struct Arguments {
+    /// Write the tables into this page, too, in place of the ones that it has.
+    #[arg(long, global = true, value_name = "FILE")]
+    write: Option<PathBuf>,
+    #[command(subcommand)]
+    scenario: Scenario,
+}
+
+#[derive(Subcommand)]
+enum Scenario {
+    /// Download one large file, by turns with curl and with kling-omni.
+    Download(download::Download),
+    /// One download by kling-omni, in a process of its own so that its memory can be told.
+    #[command(hide = true)]
+    Fetch(download::fetch::Fetch),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let report = match &arguments.scenario {
+        Scenario::Download(download) => download.run()?,
+        Scenario::Fetch(fetch) => return fetch.run(),
+    };
+    print!("{report}");
+    match &arguments.write {
+        Some(page) => report.write(page),
+        None => Ok(()),
+    }
+}
