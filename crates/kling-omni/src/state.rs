@@ -1,9 +1,13 @@
 //! What the service says about a task.
 
+pub(crate) mod expiry;
+
 use std::fmt;
+use std::time::SystemTime;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
+use url::Url;
 
 use crate::redact::{BareUrl, quote};
 
@@ -132,9 +136,20 @@ impl TaskState {
         &self.generated
     }
 
-    /// The service's own words on why the task failed, if it had any.
+    /// When the first of the finished files can no longer be fetched, as its URL says.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        expiry::of(&Url::parse(self.generated.first()?).ok()?)
+    }
+
+    /// The service's own words on why the task failed, if it had any: as they came, which is not always as they may be
+    /// shown.
     pub fn error(&self) -> Option<&str> {
         self.error.as_deref()
+    }
+
+    /// What [`error`](Self::error) says, to be shown: on one line, not too long, without what URLs in it give access to.
+    pub fn shown_error(&self) -> Option<String> {
+        self.error().map(|error| quote(error, ""))
     }
 
     /// How far the task has come. What is said of it may arrive in any order, and none of it takes the task back.
@@ -169,10 +184,7 @@ impl fmt::Debug for TaskState {
             .field("id", &self.id)
             .field("status", &self.status)
             .field("generated", &generated)
-            .field(
-                "error",
-                &self.error.as_deref().map(|error| quote(error, "")),
-            )
+            .field("error", &self.shown_error())
             .finish()
     }
 }

@@ -8,7 +8,8 @@
 //!   a stream of all that is new.
 //! * [`Inbox::endpoint`] is a tower service with a body limit, ready to mount in axum or hyper. Anything else calls
 //!   [`Inbox::receive`] with the headers, the query and the raw body, and answers [`Refusal::status`].
-//! * [`Verifier`] is the check of the signature on its own.
+//! * [`Verifier`] is the check of the signature on its own, and [`Secret::headers`] its counterpart, for passing
+//!   deliveries on and for tests.
 //! * [`correlation`] marks a `webhook_url`, so that a delivery tells which create it belongs to.
 //!
 //! ```

@@ -74,6 +74,36 @@ fn known_signatures_fit() {
     }
 }
 
+/// What is signed for sending is what a verifier takes; an id that no request could carry is refused by both.
+#[test]
+fn headers_are_made_for_ids_that_a_delivery_can_have() {
+    let longest = "x".repeat(256);
+    for (id, is_one) in [
+        ("msg_1", true),
+        ("a b.c", true),
+        (longest.as_str(), true),
+        ("", false),
+        (" msg", false),
+        ("msg\t", false),
+        ("m\nsg", false),
+        ("nachricht-ä", false),
+        (&format!("{longest}x"), false),
+    ] {
+        match secret(SECRET).headers(id, at(START), b"{}") {
+            Ok(headers) => {
+                assert!(is_one, "{id:?}");
+                assert_eq!(headers.len(), 3, "{id:?}");
+                let verified = Verifier::new(secret(SECRET)).verify(&headers, b"{}", at(START));
+                assert_eq!(verified.unwrap().id(), id);
+            }
+            Err(error) => {
+                assert!(!is_one, "{id:?}");
+                assert_eq!(error.kind(), ErrorKind::Validation, "{id:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn secrets_that_are_none() {
     type Make = fn(&str) -> kling_omni::Result<Secret>;

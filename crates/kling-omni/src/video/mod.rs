@@ -7,7 +7,6 @@ mod writer;
 mod download;
 
 mod boxes;
-mod expiry;
 mod problem;
 pub(crate) mod redirect;
 mod setback;
@@ -30,7 +29,7 @@ pub use sidecar::Sidecar;
 use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::redact::BareUrl;
 use crate::session::Session;
-use crate::state::{TaskState, TaskStatus};
+use crate::state::{TaskState, TaskStatus, expiry};
 
 /// The task behind a video, as far as the video needs it.
 pub(crate) trait Origin: Send + Sync {

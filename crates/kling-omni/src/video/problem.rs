@@ -6,11 +6,12 @@ use std::path::Path;
 use http::StatusCode;
 use url::Url;
 
+use super::Video;
 use super::setback::After;
 use super::source::Broken;
-use super::{Video, expiry};
 use crate::clock;
 use crate::error::{Error, ErrorKind};
+use crate::state::expiry;
 
 pub(super) fn has_expired(video: &Video, url: &Url) -> bool {
     let now = video.session.clock.system_time();

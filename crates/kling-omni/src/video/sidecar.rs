@@ -8,10 +8,11 @@ use serde_json::Value;
 use url::Url;
 
 use super::draft::Draft;
-use super::{Saved, Video, expiry, problem};
+use super::{Saved, Video, problem};
 use crate::clock;
 use crate::error::Result;
 use crate::redact;
+use crate::state::expiry;
 
 /// What is written about a saved video, in a file beside it: where it came from, when, and how to recognise it.
 ///

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Sha256;
 
@@ -90,6 +91,48 @@ impl Secret {
     pub fn sign(&self, id: &str, sent_at: SystemTime, body: &[u8]) -> String {
         let mac = self.mac(id, &verifier::unix_seconds(sent_at).to_string(), body);
         format!("{VERSION},{}", BASE64.encode(mac.finalize().into_bytes()))
+    }
+
+    /// The headers of a delivery that is signed and sent: what a [`Verifier`](super::Verifier) checks. To pass a delivery
+    /// on, keep its id and its body byte for byte, and give the time of now.
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    /// use kling_omni::webhook::{Secret, Verifier};
+    ///
+    /// let (secret, now) = (Secret::new("s3cret")?, SystemTime::now());
+    /// let headers = secret.headers("msg_1", now, b"{}")?;
+    /// assert!(Verifier::new(secret).verify(&headers, b"{}", now).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Validation`] if no delivery can have this id: it is empty, longer than 256 bytes, or not printable
+    /// ASCII without blanks around it.
+    pub fn headers(&self, id: &str, sent_at: SystemTime, body: &[u8]) -> Result<HeaderMap> {
+        // Blanks around a value get lost on the way.
+        let is_id = verifier::is_id(id) && id.trim_ascii() == id;
+        let readable = HeaderValue::from_str(id)
+            .ok()
+            .filter(|value| is_id && value.to_str().is_ok());
+        let Some(shown_id) = readable else {
+            return Err(Error::new(
+                ErrorKind::Validation,
+                "the id is none that a delivery can have: 1 to 256 printable ASCII characters, and no blanks around them, \
+                 make one",
+            ));
+        };
+        let signature = HeaderValue::from_str(&self.sign(id, sent_at, body))
+            .expect("a version and base64 are printable");
+        Ok(HeaderMap::from_iter([
+            (HeaderName::from_static(verifier::ID), shown_id),
+            (
+                HeaderName::from_static(verifier::TIMESTAMP),
+                verifier::unix_seconds(sent_at).into(),
+            ),
+            (HeaderName::from_static(verifier::SIGNATURE), signature),
+        ]))
     }
 
     /// The code over the signed content, to be compared or written.

@@ -9,11 +9,11 @@ use super::refusal::{Refusal, RefusalKind};
 use super::secret::Secret;
 
 /// Identifies a delivery; a repetition has the same.
-const ID: &str = "webhook-id";
+pub(super) const ID: &str = "webhook-id";
 /// When it was sent, in seconds since 1970.
-const TIMESTAMP: &str = "webhook-timestamp";
+pub(super) const TIMESTAMP: &str = "webhook-timestamp";
 /// `version,signature` items between blanks.
-const SIGNATURE: &str = "webhook-signature";
+pub(super) const SIGNATURE: &str = "webhook-signature";
 
 /// The only version of the scheme that is understood.
 pub(super) const VERSION: &str = "v1";
@@ -88,7 +88,7 @@ impl Verifier {
         now: SystemTime,
     ) -> Result<Verified, Refusal> {
         let id = only(headers, ID)?;
-        if id.is_empty() || id.len() > LONGEST_ID {
+        if !is_id(id) {
             return Err(Refusal::malformed(ID));
         }
         let timestamp = only(headers, TIMESTAMP)?;
@@ -175,6 +175,10 @@ fn only<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Refus
         (Ok(text), None) => Ok(text),
         _ => Err(Refusal::malformed(name)),
     }
+}
+
+pub(super) fn is_id(text: &str) -> bool {
+    (1..=LONGEST_ID).contains(&text.len())
 }
 
 fn time(timestamp: &str) -> Option<SystemTime> {
