@@ -62,7 +62,7 @@ impl Exit {
             Self::Unexpected => "something unexpected",
             Self::Usage => "the command line or the request is wrong, or there is no such task",
             Self::Access => {
-                "no API key, or the service does not accept it, or the account may not do this"
+                "no API key or webhook secret, a key that is refused, or one that may not do this"
             }
             Self::NoVideo => "the task failed, ended without a video, or its video has expired",
             Self::Unfinished => "the task is not finished yet and goes on",

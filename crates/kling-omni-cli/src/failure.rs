@@ -91,6 +91,11 @@ impl Failure {
         failure
     }
 
+    /// What only some commands run into.
+    pub(crate) fn own(kind: &'static str, exit: Exit, message: impl Into<String>) -> Self {
+        Self::new(Kind::Own(kind), exit, message)
+    }
+
     pub(crate) fn with_exit(mut self, exit: Exit) -> Self {
         self.0.exit_code = exit;
         self

@@ -176,7 +176,8 @@ pub(crate) fn expiry(video: &Video) -> Option<String> {
     timestamp(video.expires_at()?)
 }
 
-fn timestamp(time: SystemTime) -> Option<String> {
+/// A moment as RFC 3339 has it, to the second.
+pub(crate) fn timestamp(time: SystemTime) -> Option<String> {
     use std::fmt::Write as _;
     let mut text = String::new();
     // Years that the format cannot express are an error, where `to_string` would panic.

@@ -2,6 +2,7 @@ mod completions;
 mod download;
 mod generate;
 mod list;
+mod listen;
 mod sandbox;
 mod schema;
 mod status;
@@ -24,6 +25,8 @@ pub(crate) enum Command {
     Download(download::DownloadArgs),
     /// List the tasks of the account
     List(list::ListArgs),
+    /// Receive webhooks: verify, show, save and forward them
+    Listen(Box<listen::ListenArgs>),
     /// Run the service on this machine, to try things out at no cost
     Sandbox(sandbox::SandboxArgs),
     /// Print the JSON Schema of a request file
@@ -41,6 +44,7 @@ impl Command {
             Self::Wait(args) => args.json,
             Self::Download(args) => args.json,
             Self::List(args) => args.json,
+            Self::Listen(args) => args.json,
             Self::Sandbox(args) => args.json,
             Self::Schema(_) | Self::Completions(_) => false,
         }
@@ -53,6 +57,7 @@ impl Command {
             Self::Wait(args) => block_on(wait::run(args, connect, verbose)),
             Self::Download(args) => block_on(download::run(args, connect, verbose)),
             Self::List(args) => block_on(list::run(args, connect)),
+            Self::Listen(args) => block_on(listen::run(*args)),
             Self::Sandbox(args) => block_on(sandbox::run(args)),
             Self::Schema(args) => schema::run(&args),
             Self::Completions(args) => completions::run(args),

@@ -20,6 +20,7 @@ fn every_command_explains_itself() {
         "wait",
         "download",
         "list",
+        "listen",
         "sandbox",
         "schema",
         "completions",

@@ -7,6 +7,7 @@ mod errors;
 mod generate;
 mod help;
 mod interrupt;
+mod listen;
 mod modes;
 mod output;
 mod readme;

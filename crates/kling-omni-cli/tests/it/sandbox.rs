@@ -1,39 +1,10 @@
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::process::ChildStdout;
 
 use serde_json::Value;
 
-use crate::support::{Program, Running, Snapshots, facts};
-
-/// A running `kling-omni sandbox`, whose stdout is read line by line.
-struct Server {
-    running: Running,
-    stdout: BufReader<ChildStdout>,
-}
-
-impl Server {
-    fn start(program: Program) -> Self {
-        let mut running = program.start();
-        let stdout = BufReader::new(running.child.stdout.take().unwrap());
-        Self { running, stdout }
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        assert!(
-            self.stdout.read_line(&mut line).unwrap() > 0,
-            "the sandbox has ended"
-        );
-        line
-    }
-
-    fn event(&mut self) -> Value {
-        serde_json::from_str(&self.line()).unwrap()
-    }
-}
+use crate::support::{Program, Server, Snapshots, facts};
 
 #[test]
 fn it_serves_another_program_until_ctrl_c() {

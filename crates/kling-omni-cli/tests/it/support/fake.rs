@@ -3,6 +3,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
 
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tempfile::TempDir;
 
 use super::Program;
@@ -11,8 +12,16 @@ use super::Program;
 /// made for its path.
 pub struct Fake {
     base_url: String,
-    arrived: Receiver<String>,
+    arrived: Receiver<Arrival>,
     folder: TempDir,
+}
+
+/// A request as it came.
+pub struct Arrival {
+    pub method: String,
+    pub path: String,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
 }
 
 impl Fake {
@@ -47,9 +56,19 @@ impl Fake {
         self.folder.path()
     }
 
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Waits until a request has come.
+    pub fn request(&self) -> Arrival {
+        self.arrived.recv().unwrap()
+    }
+
     /// Waits until a request has come, and answers its method and path.
     pub fn arrival(&self) -> String {
-        self.arrived.recv().unwrap()
+        let request = self.request();
+        format!("{} {}", request.method, request.path)
     }
 }
 
@@ -67,17 +86,18 @@ pub fn response(status: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
 fn serve(
     listener: &TcpListener,
     base_url: &str,
-    arrival: &Sender<String>,
+    arrival: &Sender<Arrival>,
     answer: impl Fn(&str, &str) -> Vec<u8>,
 ) {
     // Held, so that no connection is closed while the test goes on.
     let mut open = Vec::new();
     for stream in listener.incoming() {
         let mut stream = stream.unwrap();
-        let Some((method, path)) = read(&stream) else {
+        let Some(request) = read(&stream) else {
             continue;
         };
-        if arrival.send(format!("{method} {path}")).is_err() {
+        let path = request.path.clone();
+        if arrival.send(request).is_err() {
             return;
         }
         let _ = stream.write_all(&answer(base_url, &path));
@@ -85,24 +105,28 @@ fn serve(
     }
 }
 
-fn read(stream: &TcpStream) -> Option<(String, String)> {
+fn read(stream: &TcpStream) -> Option<Arrival> {
     let mut reader = BufReader::new(stream);
     let mut first = String::new();
     reader.read_line(&mut first).ok()?;
-    let mut length = 0;
+    let mut headers = HeaderMap::new();
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
-        let line = line.trim_end().to_ascii_lowercase();
-        if line.is_empty() {
+        let Some((name, value)) = line.split_once(':') else {
             break;
-        }
-        if let Some(value) = line.strip_prefix("content-length:") {
-            length = value.trim().parse().ok()?;
-        }
+        };
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        headers.append(name, HeaderValue::from_str(value.trim()).ok()?);
     }
-    let mut body = vec![0; length];
+    let length = headers.get("content-length").map(HeaderValue::to_str);
+    let mut body = vec![0; length.map_or(Some(0), |text| text.ok()?.parse().ok())?];
     reader.read_exact(&mut body).ok()?;
-    let mut words = first.split(' ');
-    Some((words.next()?.to_owned(), words.next()?.to_owned()))
+    let mut words = first.split(' ').map(str::to_owned);
+    Some(Arrival {
+        method: words.next()?,
+        path: words.next()?,
+        headers,
+        body,
+    })
 }

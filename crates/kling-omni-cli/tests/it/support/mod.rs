@@ -1,11 +1,13 @@
 mod fake;
 mod program;
+mod server;
 mod service;
 mod snapshots;
 mod video;
 
 pub use fake::{Fake, response};
-pub use program::{Program, Running};
+pub use program::{Ended, Program, Running};
+pub use server::Server;
 pub use service::Service;
 pub use snapshots::Snapshots;
 pub use video::{Facts, SMALLEST, facts};

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
@@ -100,7 +101,7 @@ impl Program {
         let _ = child.stdin.take().unwrap().write_all(&self.stdin);
         let stderr = BufReader::new(child.stderr.take().unwrap());
         Running {
-            child,
+            child: Reaped(child),
             stderr,
             said: String::new(),
             shown: self.shown,
@@ -110,10 +111,35 @@ impl Program {
 
 /// A run of the program.
 pub struct Running {
-    pub child: Child,
+    pub child: Reaped,
     stderr: BufReader<ChildStderr>,
     said: String,
     shown: String,
+}
+
+/// A process that does not outlive a test that fails.
+pub struct Reaped(Child);
+
+impl Deref for Reaped {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Reaped {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Reaped {
+    fn drop(&mut self) {
+        // Both fail for a process that has ended, as it should have.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Running {
@@ -134,8 +160,13 @@ impl Running {
     /// What Ctrl-C does.
     #[cfg(unix)]
     pub fn interrupt(&self) {
+        self.signal("-INT");
+    }
+
+    #[cfg(unix)]
+    pub fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        let status = Command::new("kill").args(["-INT", &id]).status().unwrap();
+        let status = Command::new("kill").args([signal, &id]).status().unwrap();
         assert!(status.success());
     }
 

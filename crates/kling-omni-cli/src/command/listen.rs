@@ -1,0 +1,156 @@
+mod secrets;
+
+mod replay;
+mod server;
+
+mod desk;
+mod event;
+mod forward;
+mod goal;
+mod saved;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::sync::mpsc;
+
+use crate::failure::Failure;
+use crate::interrupt::{Interrupts, Termination};
+use crate::{report, span};
+use desk::Desk;
+use event::Printer;
+use forward::{Forward, ForwardArgs};
+use goal::{Goal, GoalArgs};
+use saved::Save;
+use secrets::SecretArgs;
+use server::Server;
+
+#[derive(Args, Debug)]
+#[command(after_help = EXPLANATION)]
+pub(crate) struct ListenArgs {
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    port: u16,
+
+    /// Address to listen on; anything but loopback lets other machines in
+    #[arg(long, value_name = "IP", default_value_t = Ipv4Addr::LOCALHOST.into())]
+    address: IpAddr,
+
+    #[command(flatten)]
+    secrets: SecretArgs,
+
+    #[command(flatten)]
+    forward: ForwardArgs,
+
+    /// Append each authentic delivery to this file, as a line of JSON that --replay reads; it holds the URLs of results
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+
+    /// Instead of listening, take the deliveries of a saved file in again, signed anew; - reads standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["port", "address", "save", "goal"])]
+    replay: Option<PathBuf>,
+
+    #[command(flatten)]
+    goal: GoalArgs,
+
+    /// End with 5 when what --exit-after or --until waits for has not come by then
+    #[arg(long, value_name = "TIME", value_parser = span::parse, requires = "goal")]
+    timeout: Option<Duration>,
+
+    /// Print one JSON object for each delivery
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const EXPLANATION: &str = "\
+The secrets come from KLING_OMNI_WEBHOOK_SECRET, unless --secret-env or --secret-file names other places. One that fits \
+is enough, so that they can be exchanged. What begins with whsec_ is base64, anything else is text.
+
+The answer to the sender:
+  200            An authentic delivery, also one that is late or came before
+  400, 401, 413  Refused: no delivery, not authentic or not fresh, too large
+  405, 408       Not a POST; not whole in time
+  503            Refused: it might be a replay, since more came than can be remembered
+With --forward, an authentic delivery is answered as the other program answers it:
+  2xx, 4xx, 5xx  Its own status
+  502, 504       It could not be reached, or answered anything else; it did not answer in time
+
+What is refused is neither saved nor forwarded. What is forwarded keeps its id and, byte for byte, its body, and gets a \
+new time and signature; so do repetitions. Nothing but a connection that does not come about is tried again: the \
+service hears of an error, and whether it repeats the delivery is up to it.";
+
+/// Why it ends on its own.
+type End = Result<(), Failure>;
+
+pub(super) async fn run(args: ListenArgs) -> Result<(), Failure> {
+    // Before the first word, so that whoever has read it may end the program.
+    let mut interrupts = Interrupts::listen();
+    let mut termination = Termination::listen();
+    let interrupted = async {
+        tokio::select! {
+            () = interrupts.next() => {}
+            () = termination.next() => {}
+        }
+    };
+    if args.uses_of_stdin() > 1 {
+        return Err(Failure::usage(
+            "standard input can be read for one thing only, and - stands for it several times",
+        ));
+    }
+    let secrets = args.secrets.read()?;
+    let printer = Printer::new(args.json, args.replay.is_none());
+    if let Some(path) = args.replay {
+        let secret = secrets.first().clone();
+        let forward = Forward::from_args(args.forward, &secret)?;
+        let replay = replay::run(&path, secret, forward, printer);
+        return tokio::select! {
+            end = replay => end,
+            () = interrupted => Err(Failure::interrupted("stopped the replay before its end")),
+        };
+    }
+    let forward = Forward::from_args(args.forward, secrets.first())?;
+    let save = args.save.as_deref().map(Save::open).transpose()?;
+    let server = Server::bind(args.address, args.port).await?;
+    printer.listening(server.address())?;
+    let (ended, mut end) = mpsc::channel(1);
+    let goal = Goal::new(args.goal);
+    let has_goal = goal.is_some();
+    let desk = Desk::new(secrets.into_verifier(), forward, save, printer, goal);
+    let desk = Arc::new(desk);
+    let until = async {
+        tokio::select! {
+            Some(end) = end.recv() => end,
+            () = interrupted => match has_goal {
+                true => Err(Failure::interrupted("stopped listening before the end that was asked for")),
+                false => Ok(()),
+            },
+            () = expiry(args.timeout) => Err(Failure::unfinished(format!(
+                "what was asked for did not come within {}",
+                span::text(args.timeout.unwrap_or_default())
+            ))),
+        }
+    };
+    let end = server.run(Arc::clone(&desk), ended, until).await;
+    report::say(format_args!("listened to {}", desk.tally()));
+    end
+}
+
+impl ListenArgs {
+    fn uses_of_stdin(&self) -> usize {
+        let files = self.secrets.files().chain(self.forward.secret_file());
+        files
+            .chain(self.replay.as_deref())
+            .filter(|path| *path == Path::new("-"))
+            .count()
+    }
+}
+
+async fn expiry(timeout: Option<Duration>) {
+    match timeout {
+        Some(timeout) => tokio::time::sleep(timeout).await,
+        None => std::future::pending().await,
+    }
+}

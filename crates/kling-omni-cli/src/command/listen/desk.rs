@@ -1,0 +1,126 @@
+//! What is done with all that comes in: check it, keep it, hand it on, tell it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use kling_omni::webhook::{Inbox, Received, Refusal, Verifier};
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+
+use super::End;
+use super::event::{Delivered, Printer, Refused};
+use super::forward::{Forward, Forwarded};
+use super::goal::Goal;
+use super::saved::Save;
+use crate::failure::Failure;
+
+/// A delivery has less than a KiB.
+pub(super) const LARGEST_BODY: usize = 64 * 1024;
+
+pub(super) struct Desk {
+    inbox: Inbox,
+    forward: Option<Forward>,
+    save: Option<Mutex<Save>>,
+    printer: Printer,
+    goal: Option<Goal>,
+    authentic: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// What became of a delivery.
+pub(super) struct Taken {
+    /// What the sender is told.
+    pub(super) answer: StatusCode,
+    /// What the other program did with it, if it got it.
+    pub(super) forwarded: Option<Forwarded>,
+    /// It was the last that was wanted.
+    pub(super) end: Option<End>,
+}
+
+impl Desk {
+    pub(super) fn new(
+        verifier: Verifier,
+        forward: Option<Forward>,
+        save: Option<Save>,
+        printer: Printer,
+        goal: Option<Goal>,
+    ) -> Self {
+        Self {
+            inbox: Inbox::builder(verifier).largest_body(LARGEST_BODY).build(),
+            forward,
+            save: save.map(Mutex::new),
+            printer,
+            goal,
+            authentic: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    /// Checks what was posted.
+    pub(super) fn receive(
+        &self,
+        headers: &HeaderMap,
+        query: Option<&str>,
+        body: &[u8],
+    ) -> Result<Received, Refusal> {
+        self.inbox.receive(headers, query, body)
+    }
+
+    /// Tells of something that is no delivery.
+    pub(super) fn turn_away(&self, refused: &Refused) -> Result<(), Failure> {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        self.printer.refused(refused)
+    }
+
+    /// Does everything with a delivery. It is saved first, so that what was answered with success is not lost, and told
+    /// last, with all that became of it.
+    ///
+    /// # Errors
+    ///
+    /// When the program cannot go on: it cannot print, or cannot save what it was asked to save.
+    pub(super) async fn deliver(&self, received: Received, body: &[u8]) -> Result<Taken, Failure> {
+        self.authentic.fetch_add(1, Ordering::Relaxed);
+        let (delivery, received_at) = (received.delivery(), SystemTime::now());
+        if let Some(save) = &self.save {
+            let mut save = save.lock().unwrap_or_else(PoisonError::into_inner);
+            save.append(delivery, body, received_at)?;
+        }
+        let forwarded = match &self.forward {
+            Some(forward) => {
+                let sent = forward.send(delivery.id(), delivery.correlation(), body);
+                Some(sent.await?)
+            }
+            None => None,
+        };
+        let answer = forwarded.as_ref().map_or(StatusCode::OK, Forwarded::answer);
+        self.printer.delivered(&Delivered {
+            received: &received,
+            received_at,
+            forwarded: forwarded.as_ref(),
+            answer: self.printer.answers().then_some(answer),
+        })?;
+        let end = match &received {
+            Received::New(delivery) => self
+                .goal
+                .as_ref()
+                .and_then(|goal| goal.note(delivery.state())),
+            _ => None,
+        };
+        Ok(Taken {
+            answer,
+            forwarded,
+            end,
+        })
+    }
+
+    /// How many there were.
+    pub(super) fn tally(&self) -> String {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        format!(
+            "{} authentic deliveries, {} refused",
+            count(&self.authentic),
+            count(&self.refused)
+        )
+    }
+}

@@ -1,0 +1,68 @@
+//! What has to come before the program ends by itself.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use clap::{Args, value_parser};
+use kling_omni::{TaskState, TaskStatus};
+
+use super::End;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+#[derive(Args, Debug)]
+#[group(id = "goal")]
+pub(super) struct GoalArgs {
+    /// End after so many new deliveries; what came before, is late or was refused does not count
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    exit_after: Option<u64>,
+
+    /// End when this task has ended: with 0 if it has a result, else with 4
+    #[arg(long, value_name = "ID")]
+    until: Option<String>,
+}
+
+pub(super) enum Goal {
+    After(AtomicU64),
+    Until(String),
+}
+
+impl Goal {
+    pub(super) fn new(args: GoalArgs) -> Option<Self> {
+        let after = args.exit_after.map(|count| Self::After(count.into()));
+        after.or(args.until.map(Self::Until))
+    }
+
+    /// Takes note of a new delivery, and says whether it was the last one that is wanted.
+    pub(super) fn note(&self, state: &TaskState) -> Option<End> {
+        match self {
+            Self::After(left) => (left.fetch_sub(1, Ordering::Relaxed) == 1).then_some(Ok(())),
+            Self::Until(id) if id == state.id() => end_of(state),
+            Self::Until(_) => None,
+        }
+    }
+}
+
+fn end_of(state: &TaskState) -> Option<End> {
+    let id = state.id();
+    let failure = match state.status() {
+        TaskStatus::Completed if !state.generated().is_empty() => return Some(Ok(())),
+        TaskStatus::Completed => Failure::own(
+            "empty_result",
+            Exit::NoVideo,
+            format!("task {id} is completed, and the delivery names no result"),
+        )
+        .with_advice(format!(
+            "`kling-omni status {id}` looks whether there is one"
+        )),
+        TaskStatus::Failed => {
+            let why = state.shown_error().map(|why| format!(": {why}"));
+            Failure::own(
+                "task_failed",
+                Exit::NoVideo,
+                format!("task {id} failed{}", why.unwrap_or_default()),
+            )
+        }
+        _ => return None,
+    };
+    Some(Err(failure.with_task_id(id)))
+}

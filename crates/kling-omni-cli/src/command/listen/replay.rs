@@ -1,0 +1,131 @@
+//! Takes deliveries of a saved file in again, as if they came now.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use kling_omni::webhook::correlation::PARAMETER;
+use kling_omni::webhook::{Secret, Verifier};
+use tokio::fs::File;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader, stdin};
+
+use super::desk::Desk;
+use super::event::Printer;
+use super::forward::{Forward, Forwarded};
+use super::saved::{LONGEST_LINE, Saved};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::report;
+
+/// What has been done of a file.
+#[derive(Default)]
+struct Progress {
+    replayed: u64,
+    /// How many the other program did not take in.
+    unaccepted: u64,
+}
+
+pub(super) async fn run(
+    path: &Path,
+    secret: Secret,
+    forward: Option<Forward>,
+    printer: Printer,
+) -> Result<(), Failure> {
+    let (name, mut lines): (_, Box<dyn AsyncBufRead + Unpin>) = if path == Path::new("-") {
+        (
+            "standard input".to_owned(),
+            Box::new(BufReader::new(stdin())),
+        )
+    } else {
+        let name = path.display().to_string();
+        let file = File::open(path)
+            .await
+            .map_err(|error| unreadable(&name, error))?;
+        (name, Box::new(BufReader::new(file)))
+    };
+    let desk = Desk::new(Verifier::new(secret.clone()), forward, None, printer, None);
+    let mut progress = Progress::default();
+    let mut line = Vec::new();
+    for number in 1_u64.. {
+        line.clear();
+        let mut limited = (&mut lines).take(LONGEST_LINE as u64 + 1);
+        let length = limited
+            .read_until(b'\n', &mut line)
+            .await
+            .map_err(|error| unreadable(&name, error))?;
+        if length == 0 {
+            break;
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let taken = take(&desk, &secret, &line).await?;
+        match taken {
+            Ok(forwarded) => {
+                progress.replayed += 1;
+                let is_accepted = forwarded.is_none_or(|forwarded| forwarded.is_accepted());
+                progress.unaccepted += u64::from(!is_accepted);
+            }
+            Err(problem) => {
+                return Err(Failure::usage(format!(
+                    "{name}, line {number} is no saved delivery: {problem}"
+                ))
+                .with_advice(format!(
+                    "mend or delete the line; replayed before it: {}",
+                    progress.replayed
+                )));
+            }
+        }
+    }
+    progress.end()
+}
+
+/// Takes one line in, or says what is wrong with it.
+async fn take(
+    desk: &Desk,
+    secret: &Secret,
+    line: &[u8],
+) -> Result<Result<Option<Forwarded>, String>, Failure> {
+    if line.len() > LONGEST_LINE {
+        return Ok(Err(format!("it is longer than {LONGEST_LINE} bytes")));
+    }
+    let saved = match Saved::parse(line) {
+        Ok(saved) => saved,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    let body = saved.body.as_bytes();
+    let headers = match secret.headers(&saved.id, SystemTime::now(), body) {
+        Ok(headers) => headers,
+        Err(error) => return Ok(Err(error.summary().to_owned())),
+    };
+    let query = saved
+        .correlation
+        .map(|token| format!("{PARAMETER}={token}"));
+    match desk.receive(&headers, query.as_deref(), body) {
+        Ok(received) => Ok(Ok(desk.deliver(received, body).await?.forwarded)),
+        Err(refusal) => Ok(Err(refusal.summary().to_owned())),
+    }
+}
+
+impl Progress {
+    fn end(self) -> Result<(), Failure> {
+        if self.unaccepted == 0 {
+            report::say(format_args!("replayed: {}", self.replayed));
+            return Ok(());
+        }
+        Err(Failure::own(
+            "forward",
+            Exit::Network,
+            format!(
+                "{} of {} deliveries were not accepted where they were forwarded to",
+                self.unaccepted, self.replayed
+            ),
+        )
+        .with_advice(
+            "see above how each was answered; the file is unchanged and can be replayed again",
+        ))
+    }
+}
+
+fn unreadable(name: &str, error: std::io::Error) -> Failure {
+    Failure::file(format!("{name} could not be read")).with_cause(error)
+}

@@ -1,0 +1,146 @@
+//! Deliveries in a file, one JSON object on a line.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use kling_omni::webhook::Delivery;
+use kling_omni::webhook::correlation::Token;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::desk::LARGEST_BODY;
+use crate::failure::Failure;
+use crate::fetch::timestamp;
+
+/// Every byte of a body may have to be written as six, and there is something beside it.
+pub(super) const LONGEST_LINE: usize = 6 * LARGEST_BODY + 4096;
+
+/// A file that deliveries are appended to.
+pub(super) struct Save {
+    path: PathBuf,
+    file: File,
+}
+
+/// What is written. The body is in it as it came: it is JSON, and therefore text.
+#[derive(Serialize)]
+struct Line<'a> {
+    id: &'a str,
+    sent_at: u64,
+    received_at: Option<String>,
+    correlation: Option<&'a Token>,
+    body: &'a str,
+}
+
+/// What is read.
+#[derive(Debug, PartialEq)]
+pub(super) struct Saved {
+    pub(super) id: String,
+    pub(super) correlation: Option<Token>,
+    pub(super) body: String,
+}
+
+impl Save {
+    /// Opens the file, or makes one that is nobody else's to read: whoever has the URL of a result can read the file
+    /// behind it.
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(|error| {
+            Failure::file(format!("{} could not be opened", path.display())).with_cause(error)
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
+    }
+
+    /// Appends a delivery whose body has been read as JSON.
+    pub(super) fn append(
+        &mut self,
+        delivery: &Delivery,
+        body: &[u8],
+        received_at: SystemTime,
+    ) -> Result<(), Failure> {
+        let sent_at = delivery.sent_at().duration_since(UNIX_EPOCH);
+        let line = Line {
+            id: delivery.id(),
+            sent_at: sent_at.unwrap_or_default().as_secs(),
+            received_at: timestamp(received_at),
+            correlation: delivery.correlation(),
+            body: std::str::from_utf8(body).map_err(|error| {
+                Failure::unexpected("a delivery that was read as JSON is no text").with_cause(error)
+            })?,
+        };
+        let mut bytes = serde_json::to_vec(&line).map_err(|error| {
+            Failure::unexpected("a delivery could not be written as JSON").with_cause(error)
+        })?;
+        bytes.push(b'\n');
+        self.file.write_all(&bytes).map_err(|error| {
+            Failure::file(format!("{} could not be written", self.path.display())).with_cause(error)
+        })
+    }
+}
+
+impl Saved {
+    /// Reads a line; what is wrong with it is said without a word of it, since it may hold the URL of a result.
+    pub(super) fn parse(line: &[u8]) -> Result<Self, String> {
+        let value: Value =
+            serde_json::from_slice(line).map_err(|error| match error.classify() {
+                serde_json::error::Category::Eof => "it ends in the middle of its JSON".to_owned(),
+                _ => format!("it is no JSON from column {} on", error.column()),
+            })?;
+        let Value::Object(mut fields) = value else {
+            return Err("it is no JSON object".to_owned());
+        };
+        let id = text(&mut fields, "id")?.ok_or("it has no `id`")?;
+        let body = text(&mut fields, "body")?.ok_or("it has no `body`")?;
+        let correlation = text(&mut fields, "correlation")?
+            .map(Token::new)
+            .transpose()
+            .map_err(|error| error.summary().to_owned())?;
+        Ok(Self {
+            id,
+            correlation,
+            body,
+        })
+    }
+}
+
+fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, String> {
+    match fields.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(format!("its `{name}` is no text")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_line_is_said_without_its_words() {
+        for (line, problem) in [
+            ("", "it ends in the middle of its JSON"),
+            (r#"{"id":"a","#, "it ends in the middle of its JSON"),
+            (r#"{"id":token}"#, "it is no JSON from column 8 on"),
+            ("[]", "it is no JSON object"),
+            ("{}", "it has no `id`"),
+            (r#"{"id":7,"body":"{}"}"#, "its `id` is no text"),
+            (r#"{"id":"a","body":null}"#, "it has no `body`"),
+            (r#"{"id":"a","body":{}}"#, "its `body` is no text"),
+        ] {
+            assert_eq!(
+                Saved::parse(line.as_bytes()).unwrap_err(),
+                problem,
+                "{line}"
+            );
+        }
+        let odd = br#"{"id":"a","body":"{}","correlation":"no token"}"#;
+        assert!(Saved::parse(odd).unwrap_err().contains("correlation"));
+    }
+}

@@ -1,0 +1,230 @@
+//! Listens for requests, of which none can hold up the others or take more than its share of memory.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ALLOW, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use kling_omni::webhook::{Received, RefusalKind};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::Sender;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{sleep, timeout};
+
+use super::End;
+use super::desk::{Desk, LARGEST_BODY};
+use super::event::{Reason, Refused};
+use crate::failure::Failure;
+
+/// How many requests may be on their way at once; more wait for their turn.
+const MOST_CONNECTIONS: usize = 128;
+/// How long the head of a request may take, and then its body.
+const TIME_TO_ARRIVE: Duration = Duration::from_secs(10);
+/// What a head may hold.
+const LARGEST_HEAD: usize = 32 * 1024;
+/// How much of a body that is too large is read on, so that its sender hears of it.
+const LARGEST_WASTE: usize = 1024 * 1024;
+/// How long answers may take that are under way when the program ends.
+const GRACE: Duration = Duration::from_secs(3);
+/// How long the system is left alone when it has no more connections to give.
+const PAUSE: Duration = Duration::from_millis(100);
+
+pub(super) struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Server {
+    pub(super) async fn bind(address: IpAddr, port: u16) -> Result<Self, Failure> {
+        let wanted = SocketAddr::new(address, port);
+        let bound = async {
+            let listener = TcpListener::bind(wanted).await?;
+            let address = listener.local_addr()?;
+            Ok(Self { listener, address })
+        };
+        bound.await.map_err(|error: std::io::Error| {
+            Failure::usage(format!("cannot listen on {wanted}")).with_cause(error)
+        })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until then, and lets the deliveries that are in hand come to their end.
+    pub(super) async fn run(
+        self,
+        desk: Arc<Desk>,
+        ended: Sender<End>,
+        until: impl Future<Output = End>,
+    ) -> End {
+        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let (stop, stopping) = watch::channel(false);
+        let accepting = async {
+            loop {
+                let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                    return;
+                };
+                let Ok((stream, _)) = self.listener.accept().await else {
+                    sleep(PAUSE).await;
+                    continue;
+                };
+                let visit = Visit {
+                    desk: Arc::clone(&desk),
+                    ended: ended.clone(),
+                    is_in_hand: AtomicBool::new(false),
+                    place,
+                };
+                tokio::spawn(converse(stream, Arc::new(visit), stopping.clone()));
+            }
+        };
+        let end = tokio::select! {
+            end = until => end,
+            () = accepting => unreachable!("the semaphore is never closed"),
+        };
+        drop(self.listener);
+        stop.send_replace(true);
+        let _ = timeout(GRACE, places.acquire_many(MOST_CONNECTIONS as u32)).await;
+        end
+    }
+}
+
+/// One sender, from its connection to the end of what its delivery sets off: that outlives the connection, so that no
+/// delivery is lost with a sender who is tired of waiting.
+struct Visit {
+    desk: Arc<Desk>,
+    ended: Sender<End>,
+    /// The request has come whole.
+    is_in_hand: AtomicBool,
+    #[expect(dead_code, reason = "held, and free again with the last of this")]
+    place: OwnedSemaphorePermit,
+}
+
+/// Answers one request.
+async fn converse(stream: TcpStream, visit: Arc<Visit>, mut stopping: watch::Receiver<bool>) {
+    let service = service_fn(|request| {
+        let visit = Arc::clone(&visit);
+        async move { Ok::<_, Infallible>(visit.answer(request).await) }
+    });
+    let connection = http1::Builder::new()
+        .keep_alive(false)
+        .timer(TokioTimer::new())
+        .header_read_timeout(TIME_TO_ARRIVE)
+        .max_buf_size(LARGEST_HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    let stopped_before = async {
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+        if visit.is_in_hand.load(Ordering::Relaxed) {
+            pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        // A sender that goes away has nothing to be told.
+        _ = connection => {}
+        () = stopped_before => {}
+    }
+}
+
+impl Visit {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Empty<Bytes>> {
+        let is_post = request.method() == Method::POST;
+        let mut response = Response::new(Empty::new());
+        *response.status_mut() = match self.take(request).await {
+            Ok(status) => status,
+            Err(failure) => {
+                // The first end counts.
+                let _ = self.ended.try_send(Err(failure));
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        };
+        if !is_post {
+            let allowed = HeaderValue::from_static("POST");
+            response.headers_mut().insert(ALLOW, allowed);
+        }
+        response
+    }
+
+    async fn take(self: &Arc<Self>, request: Request<Incoming>) -> Result<StatusCode, Failure> {
+        let (head, body) = request.into_parts();
+        if head.method != Method::POST {
+            return self.turn_away(&Refused {
+                kind: Reason::Own("not_a_post"),
+                message: format!("a {} is no delivery, which is a POST", head.method),
+                answer: StatusCode::METHOD_NOT_ALLOWED,
+            });
+        }
+        let body = match timeout(TIME_TO_ARRIVE, read(body)).await {
+            Ok(Some(body)) => body,
+            Ok(None) => {
+                return self.turn_away(&Refused {
+                    kind: Reason::Library(RefusalKind::BodyUnreadable),
+                    message: "the body did not arrive whole".to_owned(),
+                    answer: StatusCode::BAD_REQUEST,
+                });
+            }
+            Err(_) => {
+                return self.turn_away(&Refused {
+                    kind: Reason::Own("too_slow"),
+                    message: format!(
+                        "the body did not arrive within {} s",
+                        TIME_TO_ARRIVE.as_secs()
+                    ),
+                    answer: StatusCode::REQUEST_TIMEOUT,
+                });
+            }
+        };
+        self.is_in_hand.store(true, Ordering::Relaxed);
+        match self.desk.receive(&head.headers, head.uri.query(), &body) {
+            Ok(received) => {
+                let delivering = tokio::spawn(Arc::clone(self).deliver(received, body));
+                delivering.await.unwrap_or_else(|error| {
+                    Err(Failure::unexpected("a delivery could not be handled").with_cause(error))
+                })
+            }
+            Err(refusal) => self.turn_away(&Refused::from(&refusal)),
+        }
+    }
+
+    async fn deliver(
+        self: Arc<Self>,
+        received: Received,
+        body: Vec<u8>,
+    ) -> Result<StatusCode, Failure> {
+        let taken = self.desk.deliver(received, &body).await?;
+        if let Some(end) = taken.end {
+            let _ = self.ended.try_send(end);
+        }
+        Ok(taken.answer)
+    }
+
+    fn turn_away(&self, refused: &Refused) -> Result<StatusCode, Failure> {
+        self.desk.turn_away(refused)?;
+        Ok(refused.answer)
+    }
+}
+
+/// The body, or as much of it as shows that it is too large; `None` if it broke off.
+async fn read(mut body: Incoming) -> Option<Vec<u8>> {
+    let (mut bytes, mut wasted) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.ok()?.into_data() else {
+            continue;
+        };
+        let part = data.len().min(LARGEST_BODY + 1 - bytes.len());
+        bytes.extend_from_slice(&data[..part]);
+        wasted += data.len() - part;
+        if wasted > LARGEST_WASTE {
+            break;
+        }
+    }
+    Some(bytes)
+}

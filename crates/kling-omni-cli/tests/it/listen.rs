@@ -1,0 +1,176 @@
+//! Receiving webhooks: from a sandbox, and from requests that no service would send.
+#![cfg(unix)]
+
+mod forwarding;
+mod raw;
+mod replaying;
+mod secrets;
+mod stopping;
+
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use kling_omni::webhook::Secret;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+use crate::support::{Program, Server, Service};
+
+const TASK: &str = "046b6c7f-0b8a-43b9-b35d-6489e6daee91";
+const VARIABLE: &str = "KLING_OMNI_WEBHOOK_SECRET";
+/// No output may ever hold it.
+const SECRET: &str = "needle-of-a-webhook-secret";
+const OTHER: &str = "needle-of-another-secret";
+
+/// A run of `listen` that has said where it listens.
+struct Listening {
+    server: Server,
+    url: String,
+}
+
+impl Listening {
+    fn start(program: Program) -> Self {
+        let mut server = Server::start(program);
+        let started = server.event();
+        assert_eq!(started["event"], "listening");
+        let url = started["url"].as_str().unwrap().to_owned();
+        Self { server, url }
+    }
+
+    fn address(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap()
+    }
+
+    /// Posts a signed body, and answers the status.
+    fn post(&self, path: &str, headers: &HeaderMap, body: &str) -> u16 {
+        self.send(&request("POST", path, headers, body.as_bytes()))
+    }
+
+    /// Sends bytes, and answers the status.
+    fn send(&self, bytes: &[u8]) -> u16 {
+        let mut stream = TcpStream::connect(self.address()).unwrap();
+        stream.write_all(bytes).unwrap();
+        status(&mut stream)
+    }
+
+    #[track_caller]
+    fn event(&mut self) -> Value {
+        let line = self.server.line();
+        for needle in [SECRET, OTHER, "token=", "hmac="] {
+            assert!(!line.contains(needle), "{line}");
+        }
+        serde_json::from_str(&line).unwrap()
+    }
+}
+
+/// A run of `listen` with the secret, in a folder.
+fn listen(folder: &Path, options: &str) -> Program {
+    Program::new(folder, &format!("listen {options}")).env(VARIABLE, SECRET)
+}
+
+fn status(stream: &mut TcpStream) -> u16 {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+fn request(method: &str, path: &str, headers: &HeaderMap, body: &[u8]) -> Vec<u8> {
+    let mut head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: here\r\ncontent-length: {}\r\n",
+        body.len()
+    );
+    for (name, value) in headers {
+        write!(head, "{name}: {}\r\n", value.to_str().unwrap()).unwrap();
+    }
+    [head.as_bytes(), b"\r\n", body].concat()
+}
+
+/// The headers of a delivery that was sent so long ago.
+fn signed(secret: &str, id: &str, ago: u64, body: &str) -> HeaderMap {
+    let sent_at = SystemTime::now() - Duration::from_secs(ago);
+    let secret = Secret::new(secret).unwrap();
+    secret.headers(id, sent_at, body.as_bytes()).unwrap()
+}
+
+fn task(status: &str, results: &[&str]) -> String {
+    serde_json::json!({"task_id": TASK, "status": status, "generated": results}).to_string()
+}
+
+const RESULT: &str = "https://result.example/kling.mp4?token=hmac=00ff";
+
+#[test]
+fn deliveries_of_a_sandbox_go_through_two_programs() {
+    let service = Service::start(|builder| {
+        builder
+            .task_time(Duration::ZERO)
+            .webhook_secret(SECRET)
+            .fault("webhook:forged@1".parse().unwrap())
+    });
+    let mut last = Listening::start(
+        Program::new(
+            service.folder(),
+            "listen --json --exit-after 2 --secret-env OTHER",
+        )
+        .env("OTHER", OTHER),
+    );
+    let mut first = Listening::start(
+        listen(
+            service.folder(),
+            "--json --exit-after 2 --save saved.jsonl --forward-secret-env OTHER --forward",
+        )
+        .arg(&last.url)
+        .env("OTHER", OTHER),
+    );
+    let created = service
+        .program("generate -p puppet --no-wait --webhook-url")
+        .arg(&format!("{}/hook?token=secret", first.url))
+        .run()
+        .expect(0);
+    let id = created.stdout.trim().to_owned();
+
+    let forged = first.event();
+    assert_eq!(forged["event"], "refused");
+    assert_eq!(
+        (&forged["kind"], &forged["answer"]),
+        (&"bad_signature".into(), &401.into())
+    );
+    for (status, results) in [("IN_PROGRESS", 0), ("COMPLETED", 1)] {
+        let (told, passed_on) = (first.event(), last.event());
+        assert_eq!(told["verdict"], "new", "{told}");
+        assert_eq!(told["status"], status, "{told}");
+        assert_eq!(told["results"], results, "{told}");
+        assert_eq!(told["forwarded"]["status"], 200, "{told}");
+        for key in ["id", "task_id", "status", "verdict", "url_expires_at"] {
+            assert_eq!(told[key], passed_on[key], "{key}");
+        }
+        assert_eq!(told["task_id"], id, "{told}");
+    }
+    first.server.running.end().expect(0);
+    last.server.running.end().expect(0);
+    let outcomes: Vec<_> = service
+        .deliveries()
+        .iter()
+        .map(|sent| sent.outcome().clone())
+        .collect();
+    assert_eq!(outcomes.len(), 3, "{outcomes:?}");
+
+    let again = listen(service.folder(), "--replay saved.jsonl --json")
+        .run()
+        .expect(0);
+    let again: Vec<Value> = again
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let verdicts: Vec<_> = again.iter().map(|event| &event["verdict"]).collect();
+    assert_eq!(verdicts, ["new", "new"]);
+    assert!(
+        again
+            .iter()
+            .all(|event| event["task_id"] == id && event["answer"].is_null()),
+        "{again:?}"
+    );
+}

@@ -1,0 +1,160 @@
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::time::{Duration, SystemTime};
+
+use kling_omni::webhook::{Secret, Verifier};
+
+use super::{Listening, OTHER, SECRET, TASK, listen, request, signed, task};
+use crate::support::{Fake, response};
+
+#[test]
+fn what_is_forwarded_is_the_delivery_signed_anew() {
+    let target = Fake::always("204 No Content", &[], "");
+    let program = listen(
+        target.folder(),
+        "--json --forward-secret-file other.txt --forward",
+    )
+    .arg(&format!("{}/hook?mine=1", target.base_url()));
+    std::fs::write(target.folder().join("other.txt"), format!("{OTHER}\n")).unwrap();
+    let mut listening = Listening::start(program);
+    let body =
+        format!("{{ \"status\":\"IN_PROGRESS\",\n\t\"task_id\":\"{TASK}\",\"x\":\"\\u00e4 ä\"}} ");
+    let headers = signed(SECRET, "msg_1", 240, &body);
+    let path = "/?token=theirs&kling-omni-correlation=order-7";
+    assert_eq!(listening.post(path, &headers, &body), 204);
+
+    let request = target.request();
+    assert_eq!(request.path, "/hook?mine=1&kling-omni-correlation=order-7");
+    assert_eq!(String::from_utf8(request.body.clone()).unwrap(), body);
+    for name in ["authorization", "cookie", "x-freepik-api-key"] {
+        assert!(!request.headers.contains_key(name), "{name}");
+    }
+    let verify = |secret| {
+        let verifier = Verifier::new(Secret::new(secret).unwrap());
+        let verifier = verifier.tolerance(Duration::from_secs(60));
+        verifier.verify(&request.headers, &request.body, SystemTime::now())
+    };
+    assert_eq!(verify(OTHER).unwrap().id(), "msg_1");
+    verify(SECRET).unwrap_err();
+    let event = listening.event();
+    assert_eq!(
+        (&event["forwarded"]["status"], &event["answer"]),
+        (&204.into(), &204.into())
+    );
+}
+
+/// What the other program answers, and what the sender is told.
+const ANSWERS: [(&str, u16); 5] = [
+    ("201 Created", 201),
+    ("401 Unauthorized", 401),
+    ("410 Gone", 410),
+    ("503 Service Unavailable", 503),
+    ("302 Found", 502),
+];
+
+#[test]
+fn the_answer_is_passed_on_and_redirects_are_not_followed() {
+    for (status, told) in ANSWERS {
+        let target = Fake::always(status, &["location: /elsewhere"], "");
+        let mut listening =
+            Listening::start(listen(target.folder(), "--json --forward").arg(target.base_url()));
+        for id in ["msg_1", "msg_1", "msg_2"] {
+            let body = task("CREATED", &[]);
+            assert_eq!(
+                listening.post("/", &signed(SECRET, id, 0, &body), &body),
+                told,
+                "{status}"
+            );
+            // A repetition is forwarded too, and nothing follows the location.
+            assert_eq!(target.arrival(), "POST /", "{status}");
+            let event = listening.event();
+            assert_eq!(
+                event["forwarded"]["status"].to_string(),
+                status[..3],
+                "{event}"
+            );
+            assert_eq!(event["answer"], told, "{event}");
+        }
+        // What is refused goes nowhere: the next arrival is that of the next delivery.
+        let body = task("IN_PROGRESS", &[]);
+        assert_eq!(
+            listening.post("/forged", &signed(OTHER, "msg_3", 0, &body), &body),
+            401
+        );
+        assert_eq!(listening.event()["event"], "refused");
+        listening.post("/", &signed(SECRET, "msg_3", 0, &body), &body);
+        assert_eq!(target.request().headers["webhook-id"], "msg_3");
+    }
+}
+
+#[test]
+fn a_target_that_is_down_is_tried_again_and_told() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", nobody.local_addr().unwrap());
+    drop(nobody);
+    let folder = tempfile::tempdir().unwrap();
+    let mut listening =
+        Listening::start(listen(folder.path(), "--json --save saved --forward").arg(&url));
+    let body = task("CREATED", &[]);
+    assert_eq!(
+        listening.post("/", &signed(SECRET, "msg_1", 0, &body), &body),
+        502
+    );
+    let event = listening.event();
+    assert_eq!(event["forwarded"]["attempts"], 3, "{event}");
+    assert!(
+        event["forwarded"]["error"]
+            .as_str()
+            .unwrap()
+            .contains("refused"),
+        "{event}"
+    );
+    // It is not lost: it can be replayed when the other program is back.
+    let target = Fake::always("200 OK", &[], "");
+    let again = listen(folder.path(), "--replay saved --forward")
+        .arg(target.base_url())
+        .run();
+    assert!(again.expect(0).stdout.contains("forwarded, answered 200"));
+    assert_eq!(target.request().body, body.as_bytes());
+}
+
+/// A sender who gives up waiting takes nothing with him.
+#[test]
+fn a_delivery_outlives_its_connection() {
+    let (answer, wanted) = mpsc::channel::<()>();
+    let target = Fake::new(move |_, _| {
+        wanted.recv().unwrap();
+        response("200 OK", &[], b"")
+    });
+    let mut listening =
+        Listening::start(listen(target.folder(), "--json --forward").arg(target.base_url()));
+    let body = task("CREATED", &[]);
+    let mut sender = TcpStream::connect(listening.address()).unwrap();
+    let headers = signed(SECRET, "msg_1", 0, &body);
+    sender
+        .write_all(&request("POST", "/", &headers, body.as_bytes()))
+        .unwrap();
+    assert_eq!(target.arrival(), "POST /");
+    sender.shutdown(std::net::Shutdown::Both).unwrap();
+    assert_eq!(sender.read(&mut [0; 1]).unwrap(), 0);
+    listening.server.running.interrupt();
+    answer.send(()).unwrap();
+    let event = listening.event();
+    assert_eq!(event["forwarded"]["status"], 200, "{event}");
+    listening.server.running.end().expect(0);
+}
+
+#[test]
+fn urls_that_cannot_be_used_are_not_repeated_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    for url in [
+        "ftp://x",
+        "localhost:80",
+        "nonsense",
+        "http://me:pass@127.0.0.1/",
+    ] {
+        let ended = listen(folder.path(), "--forward").arg(url).run().expect(2);
+        assert!(ended.stderr.contains("--forward"), "{ended}");
+    }
+}

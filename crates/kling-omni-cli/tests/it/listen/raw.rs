@@ -1,0 +1,279 @@
+//! Requests of every kind, one after the other, to the same program.
+
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
+
+use reqwest::header::HeaderMap;
+
+use super::{Listening, OTHER, RESULT, SECRET, VARIABLE, listen, request, signed, status, task};
+use crate::support::{Server, Snapshots};
+
+/// What is sent, what it is answered, and the verdict or the kind of the refusal.
+type Case = (&'static str, HeaderMap, String, u16, &'static str);
+
+fn cases() -> Vec<Case> {
+    let (created, going, done) = (
+        task("CREATED", &[]),
+        task("IN_PROGRESS", &[]),
+        task("COMPLETED", &[RESULT]),
+    );
+    let mut without_id = signed(SECRET, "msg_0", 0, &going);
+    without_id.remove("webhook-id");
+    let mut later_version = signed(SECRET, "msg_0", 0, &going);
+    let signature = later_version["webhook-signature"].to_str().unwrap();
+    let signature = signature.replace("v1,", "v2,").parse().unwrap();
+    later_version.insert("webhook-signature", signature);
+    let ahead = {
+        let mut headers = signed(SECRET, "msg_0", 0, &going);
+        headers.insert("webhook-timestamp", "99999999999".parse().unwrap());
+        headers
+    };
+    vec![
+        (
+            "no headers",
+            HeaderMap::new(),
+            going.clone(),
+            400,
+            "missing_header",
+        ),
+        ("no id", without_id, going.clone(), 400, "missing_header"),
+        (
+            "a later version",
+            later_version,
+            going.clone(),
+            400,
+            "unknown_version",
+        ),
+        (
+            "forged",
+            signed("guess", "msg_0", 0, &going),
+            going.clone(),
+            401,
+            "bad_signature",
+        ),
+        (
+            "a changed body",
+            signed(SECRET, "msg_0", 0, &going),
+            done.clone(),
+            401,
+            "bad_signature",
+        ),
+        ("a changed time", ahead, going.clone(), 401, "bad_signature"),
+        (
+            "recorded long ago",
+            signed(SECRET, "msg_0", 3600, &going),
+            going.clone(),
+            401,
+            "too_old",
+        ),
+        (
+            "no task",
+            signed(SECRET, "msg_0", 0, "[]"),
+            "[]".to_owned(),
+            400,
+            "body_unreadable",
+        ),
+        (
+            "too large",
+            HeaderMap::new(),
+            "x".repeat(70_000),
+            413,
+            "body_too_large",
+        ),
+        (
+            "much too large",
+            HeaderMap::new(),
+            "x".repeat(700_000),
+            413,
+            "body_too_large",
+        ),
+        (
+            "authentic",
+            signed(SECRET, "msg_2", 9, &going),
+            going.clone(),
+            200,
+            "new",
+        ),
+        (
+            "the same again",
+            signed(SECRET, "msg_2", 9, &going),
+            going.clone(),
+            200,
+            "duplicate",
+        ),
+        (
+            "the same, signed anew",
+            signed(SECRET, "msg_2", 0, &going),
+            going,
+            200,
+            "duplicate",
+        ),
+        (
+            "overtaken",
+            signed(SECRET, "msg_1", 10, &created),
+            created,
+            200,
+            "late",
+        ),
+        (
+            "with the other secret",
+            signed(OTHER, "msg_3", 0, &done),
+            done,
+            200,
+            "new",
+        ),
+    ]
+}
+
+#[test]
+fn each_request_is_judged_answered_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = listen(folder.path(), "--json --secret-env OTHER --secret-env").arg(VARIABLE);
+    let mut listening = Listening::start(program.env("OTHER", OTHER));
+    for (case, headers, body, answer, told) in cases() {
+        assert_eq!(
+            listening.post("/any/path", &headers, &body),
+            answer,
+            "{case}"
+        );
+        let event = listening.event();
+        let key = if answer == 200 { "verdict" } else { "kind" };
+        assert_eq!(event[key], told, "{case}: {event}");
+        assert_eq!(event["answer"], answer, "{case}: {event}");
+    }
+    assert_eq!(
+        listening.send(&request("GET", "/", &HeaderMap::new(), b"")),
+        405
+    );
+    assert_eq!(listening.event()["kind"], "not_a_post");
+
+    let mut broken = TcpStream::connect(listening.address()).unwrap();
+    broken
+        .write_all(b"POST / HTTP/1.1\r\nhost: here\r\ncontent-length: 9\r\n\r\n{")
+        .unwrap();
+    broken.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(listening.event()["kind"], "body_unreadable");
+
+    let odd = signed(SECRET, "msg_4", 0, &task("FAILED", &[]));
+    let correlated = "/?a=b&kling-omni-correlation=order-7";
+    assert_eq!(listening.post(correlated, &odd, &task("FAILED", &[])), 200);
+    assert_eq!(listening.event()["correlation"], "order-7");
+    listening.server.running.interrupt();
+    let ended = listening.server.running.end().expect(0);
+    assert!(
+        ended.stderr.contains("6 authentic deliveries, 12 refused"),
+        "{ended}"
+    );
+}
+
+#[test]
+fn people_read_it_line_by_line() {
+    let mut snapshots = Snapshots::default();
+    let folder = tempfile::tempdir().unwrap();
+    let program = listen(folder.path(), "--secret-env OTHER --secret-env").arg(VARIABLE);
+    let mut server = Server::start(program.env("OTHER", OTHER));
+    let mut shown = String::new();
+    while !shown.contains("without one") {
+        shown.push_str(&server.line());
+    }
+    let url = shown
+        .split_whitespace()
+        .find(|word| word.starts_with("http://"))
+        .unwrap();
+    let url = url.trim_end_matches(',').to_owned();
+    for _ in 0..3 {
+        shown.push_str(&server.line());
+    }
+    let mut listening = Listening { server, url };
+    for (_, headers, body, ..) in cases() {
+        listening.post("/", &headers, &body);
+        shown.push_str(&listening.server.line());
+    }
+    let failed = format!(
+        r#"{{"task_id":"a","status":"FAILED","generated":null,"error":"see {RESULT}\n\u001b[31m"}}"#
+    );
+    listening.post("/", &signed(SECRET, "msg_9", 0, &failed), &failed);
+    shown.push_str(&listening.server.line());
+    listening.server.running.interrupt();
+    let url = listening.url.clone();
+    let ended = listening.server.running.end().expect(0);
+    for needle in [SECRET, OTHER, "00ff", "\u{1b}"] {
+        assert!(!shown.contains(needle), "{shown}");
+    }
+    let port = url.rsplit(':').next().unwrap();
+    let shown = shown.replace(&format!("ngrok http {port}"), "ngrok http [port]");
+    let span = shown
+        .split(" s, where 300 s")
+        .next()
+        .unwrap()
+        .rsplit(' ')
+        .next()
+        .unwrap()
+        .to_owned();
+    let shown = shown.replace(&span, "[span]");
+    snapshots.check("listen", format!("{shown}---\n{}", ended.stderr));
+}
+
+/// Whoever begins a request and does not go on is in nobody's way.
+#[test]
+fn senders_that_stall_hold_up_neither_others_nor_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut listening = Listening::start(listen(folder.path(), "--json"));
+    let stalled: Vec<_> = [
+        "",
+        "POST / HT",
+        "POST / HTTP/1.1\r\nhost: here\r\ncontent-length: 9\r\n\r\n{",
+    ]
+    .into_iter()
+    .map(|begun| {
+        let mut stream = TcpStream::connect(listening.address()).unwrap();
+        stream.write_all(begun.as_bytes()).unwrap();
+        stream
+    })
+    .collect();
+    let body = task("CREATED", &[]);
+    assert_eq!(
+        listening.post("/", &signed(SECRET, "msg_1", 0, &body), &body),
+        200
+    );
+    assert_eq!(listening.event()["verdict"], "new");
+    listening.server.running.interrupt();
+    listening.server.running.end().expect(0);
+    drop(stalled);
+}
+
+#[test]
+fn an_address_that_is_taken_is_a_mistake_of_the_command_line() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let folder = tempfile::tempdir().unwrap();
+    let ended = listen(folder.path(), &format!("--port {port}"))
+        .run()
+        .expect(2);
+    let shown = ended.to_string().replace(&port.to_string(), "[port]");
+    Snapshots::default().check("listen-port-taken", shown);
+}
+
+#[test]
+fn it_ends_when_nobody_reads_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let listening = Listening::start(listen(folder.path(), "--json"));
+    let url = listening.address().to_owned();
+    let Listening {
+        server: Server { running, stdout },
+        ..
+    } = listening;
+    drop(stdout);
+    let body = task("CREATED", &[]);
+    let mut stream = TcpStream::connect(url).unwrap();
+    stream
+        .write_all(&request(
+            "POST",
+            "/",
+            &signed(SECRET, "msg_1", 0, &body),
+            body.as_bytes(),
+        ))
+        .unwrap();
+    assert_eq!(status(&mut stream), 500);
+    running.end().expect(0);
+}

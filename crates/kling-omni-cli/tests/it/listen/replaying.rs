@@ -1,0 +1,133 @@
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{Listening, RESULT, SECRET, TASK, listen, signed, task};
+use crate::support::{Ended, Fake, Snapshots};
+
+fn replay(folder: &Path, text: &str) -> Ended {
+    std::fs::write(folder.join("saved.jsonl"), text).unwrap();
+    listen(folder, "--replay saved.jsonl").run()
+}
+
+#[test]
+fn what_was_saved_comes_again_as_it_was() {
+    let target = Fake::always("200 OK", &[], "");
+    let saved = target.folder().join("saved.jsonl");
+    let mut listening = Listening::start(listen(target.folder(), "--json --save saved.jsonl"));
+    let bodies = [
+        task("CREATED", &[]),
+        format!(
+            "{{ \"task_id\":\"{TASK}\",\r\n\"status\":\"COMPLETED\",\"generated\":[\"{RESULT}\"],\"x\":\"\\\"ä\\u0000\"}}"
+        ),
+    ];
+    for (body, id) in bodies.iter().zip(["msg_1", "msg_2"]) {
+        let path = "/?kling-omni-correlation=order-7";
+        assert_eq!(
+            listening.post(path, &signed(SECRET, id, 200, body), body),
+            200
+        );
+        listening.event();
+    }
+    let forged = signed("guess", "msg_3", 0, &bodies[0]);
+    assert_eq!(listening.post("/", &forged, &bodies[0]), 401);
+    let mode = std::fs::metadata(&saved).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "others can read it");
+
+    let text = std::fs::read_to_string(&saved).unwrap();
+    assert_eq!(
+        text.lines().count(),
+        2,
+        "what is refused is not saved: {text}"
+    );
+    let program = listen(target.folder(), "--replay - --json --forward").arg(target.base_url());
+    let ended = program.stdin(text).run().expect(0);
+    for ((body, id), line) in bodies
+        .iter()
+        .zip(["msg_1", "msg_2"])
+        .zip(ended.stdout.lines())
+    {
+        let arrived = target.request();
+        assert_eq!(arrived.body, body.as_bytes());
+        assert_eq!(arrived.headers["webhook-id"], id);
+        assert_eq!(arrived.path, "/?kling-omni-correlation=order-7");
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(
+            (&event["id"], &event["verdict"]),
+            (&id.into(), &"new".into())
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_said_with_its_line() {
+    let mut snapshots = Snapshots::default();
+    let folder = tempfile::tempdir().unwrap();
+    let good = json!({"id": "msg_1", "body": task("CREATED", &[])});
+    let line = |body: &str| json!({"id": "msg_2", "body": body}).to_string();
+    for (name, bad) in [
+        ("no-json", "msg_2: the token is token=abc".to_owned()),
+        ("no-body", json!({"id": "msg_2", "sent_at": 7}).to_string()),
+        ("no-id", json!({"id": "ä", "body": "{}"}).to_string()),
+        ("no-task", line(r#"{"status":"CREATED"}"#)),
+        (
+            "no-token",
+            json!({"id": "a", "body": "{}", "correlation": "a b"}).to_string(),
+        ),
+        ("too-large", line(&task("CREATED", &[&"x".repeat(70_000)]))),
+        ("too-long", line(&"\u{1}".repeat(90_000))),
+    ] {
+        let ended = replay(folder.path(), &format!("{good}\n\n{bad}\n{good}\n")).expect(2);
+        assert_eq!(
+            ended.stdout.lines().count(),
+            1,
+            "the good line before it is replayed"
+        );
+        assert!(ended.stderr.contains("saved.jsonl, line 3"), "{ended}");
+        snapshots.check(format!("replay-{name}"), &ended);
+    }
+    let ended = listen(folder.path(), "--replay nowhere.jsonl")
+        .run()
+        .expect(7);
+    snapshots.check("replay-missing", &ended);
+    replay(folder.path(), "").expect(0);
+}
+
+#[test]
+fn a_replay_that_is_not_accepted_is_an_error_at_its_end() {
+    let target = Fake::always("500 Internal Server Error", &[], "");
+    let good = json!({"id": "msg_1", "body": task("CREATED", &[])});
+    let program = listen(target.folder(), "--replay - --forward").arg(target.base_url());
+    let ended = program.stdin(format!("{good}\n{good}")).run().expect(6);
+    assert_eq!(ended.stdout.lines().count(), 2, "{ended}");
+    Snapshots::default().check("replay-unaccepted", ended.stderr);
+}
+
+#[test]
+fn a_replay_listens_to_nobody_and_saves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    for other in ["--port 1", "--save x", "--exit-after 1", "--until x"] {
+        let line = format!("--replay saved.jsonl {other}");
+        let ended = listen(folder.path(), &line).run().expect(2);
+        assert!(ended.stderr.contains("cannot be used with"), "{ended}");
+    }
+}
+
+/// Every byte that is written is one that the disk refuses.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_delivery_that_cannot_be_saved_is_not_answered_with_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let listening = Listening::start(listen(folder.path(), "--json --save /dev/full"));
+    let body = task("CREATED", &[]);
+    assert_eq!(
+        listening.post("/", &signed(SECRET, "msg_1", 0, &body), &body),
+        500
+    );
+    let ended = listening.server.running.end().expect(7);
+    assert!(
+        ended.stderr.contains("/dev/full could not be written"),
+        "{ended}"
+    );
+}

@@ -1,0 +1,73 @@
+use super::{Listening, RESULT, SECRET, TASK, listen, signed, task};
+
+/// The options, the deliveries, and the exit code that they lead to.
+#[test]
+fn it_ends_when_what_was_asked_for_has_come() {
+    let going = task("IN_PROGRESS", &[]);
+    let done = task("COMPLETED", &[RESULT]);
+    let empty = task("COMPLETED", &[]);
+    let failed = format!(r#"{{"task_id":"{TASK}","status":"FAILED","error":"too dark"}}"#);
+    let other = done.replace(TASK, "another");
+    let until = format!("--until {TASK}");
+    let cases: [(&str, &[&str], i32, &str); 6] = [
+        ("--exit-after 1", &[&going], 0, ""),
+        ("--exit-after 2", &[&going, &other], 0, ""),
+        (&until, &[&other, &going, &done], 0, ""),
+        (&until, &[&going, &failed], 4, "failed: too dark"),
+        (&until, &[&empty], 4, "names no result"),
+        ("--exit-after 1 --timeout 1h", &[&going], 0, ""),
+    ];
+    for (options, bodies, code, said) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let mut listening = Listening::start(listen(folder.path(), &format!("--json {options}")));
+        for (number, body) in bodies.iter().enumerate() {
+            // The last one, too, is answered before the end.
+            let headers = signed(SECRET, &format!("msg_{number}"), 0, body);
+            assert_eq!(listening.post("/", &headers, body), 200, "{options}");
+            listening.event();
+        }
+        let ended = listening.server.running.end().expect(code);
+        assert!(ended.stderr.contains(said), "{ended}");
+    }
+}
+
+#[test]
+fn repetitions_do_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut listening = Listening::start(listen(folder.path(), "--json --exit-after 2"));
+    let body = task("IN_PROGRESS", &[]);
+    for (id, verdict) in [("a", "new"), ("a", "duplicate"), ("b", "new")] {
+        assert_eq!(
+            listening.post("/", &signed(SECRET, id, 0, &body), &body),
+            200
+        );
+        assert_eq!(listening.event()["verdict"], verdict);
+    }
+    listening.server.running.end().expect(0);
+}
+
+#[test]
+fn signals_end_it() {
+    for (options, code) in [
+        ("", 0),
+        ("--exit-after 1", 130),
+        ("--until x --timeout 1h", 130),
+    ] {
+        for signal in ["-INT", "-TERM"] {
+            let folder = tempfile::tempdir().unwrap();
+            let listening = Listening::start(listen(folder.path(), &format!("--json {options}")));
+            listening.server.running.signal(signal);
+            listening.server.running.end().expect(code);
+        }
+    }
+}
+
+#[test]
+fn the_time_for_it_runs_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = listen(folder.path(), "--exit-after 1 --timeout 0")
+        .run()
+        .expect(5);
+    assert!(ended.stderr.contains("did not come within 0s"), "{ended}");
+    listen(folder.path(), "--timeout 1").run().expect(2);
+}
