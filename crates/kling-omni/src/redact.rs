@@ -20,7 +20,11 @@ impl fmt::Display for BareUrl<'_> {
         if let Some(port) = url.port() {
             write!(f, ":{port}")?;
         }
-        f.write_str(url.path())?;
+        // Another URL may stand in the path, with user info of its own.
+        match url.path().split_once("//") {
+            Some((path, _)) => return write!(f, "{path}//…"),
+            None => f.write_str(url.path())?,
+        }
         if url.query().is_some() {
             f.write_str("?…")?;
         }
@@ -64,20 +68,26 @@ pub(crate) fn clean(text: &str, key: &str) -> String {
     } else {
         text.replace(key, "[key]")
     };
-    without_tokens(&without_queries(&text))
+    // Tokens first: the rest may put something between a mark and its token.
+    without_queries(&without_tokens(&text))
 }
 
-/// Where a URL in running text ends.
+/// What no URL has in it, so that one in running text ends there.
 fn ends_url(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | ')' | ',')
+    c.is_whitespace() || matches!(c, '"' | '`' | '<' | '>')
+}
+
+/// What a URL may have in it, and which at its end is more likely the sentence's own.
+fn ends_clause(c: char) -> bool {
+    ends_url(c) || matches!(c, '\'' | ')' | ',')
 }
 
 /// Cuts every URL in a text down to what may be shown of it.
 fn without_queries(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for piece in text.split_inclusive(ends_url) {
-        let word = piece.trim_end_matches(ends_url);
-        match word.find("http://").or_else(|| word.find("https://")) {
+        let word = piece.trim_end_matches(ends_clause);
+        match url_start(word) {
             Some(start) => {
                 shown.push_str(&word[..start]);
                 shown.push_str(&BareUrl(&word[start..]).to_string());
@@ -87,6 +97,13 @@ fn without_queries(text: &str) -> String {
         shown.push_str(&piece[word.len()..]);
     }
     shown
+}
+
+/// Where the first URL of a word begins, of whatever scheme.
+fn url_start(word: &str) -> Option<usize> {
+    let is_of_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    let scheme_end = word.find("://")?;
+    Some(word[..scheme_end].trim_end_matches(is_of_scheme).len())
 }
 
 fn without_tokens(text: &str) -> String {
@@ -127,6 +144,10 @@ mod tests {
                 "invalid \"https://me:pw@b.example/k?X-Amz-Signature=ff&a=b\", sorry",
                 "invalid \"https://b.example/k?…\", sorry",
             ),
+            ("HTTPS://h/x?sig=ff", "https://h/x?…"),
+            ("s3://bucket/x?sig=ff", "s3://bucket/x?…"),
+            ("(https://h/a,b?sig=ff), so", "(https://h/a,b?…), so"),
+            ("https://h/x?sig=ff&u=http://i/", "https://h/x?…"),
             ("token=ff and more", "token=… and more"),
             ("hmac=ff\"", "hmac=…\""),
             ("a\u{1b}[31m\r\nb", "a [31m  b"),
@@ -143,6 +164,7 @@ mod tests {
                 "https://user:pass@h.example:8443/a?token=x#y",
                 "https://h.example:8443/a?…",
             ),
+            ("https://h/via/https://me:pw@i/x", "https://h/via/https://…"),
             ("http://h.example", "http://h.example/"),
             ("not a url", "\"not a url\""),
             ("h.example/x?token=y", "\"h.example/x\"…"),

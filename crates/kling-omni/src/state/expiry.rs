@@ -5,11 +5,14 @@ use url::Url;
 /// Reads when a result URL stops working: its query has `token=exp=<unix seconds>~hmac=<hex>`.
 pub(crate) fn of(url: &Url) -> Option<SystemTime> {
     let (_, token) = url.query_pairs().find(|(name, _)| name == "token")?;
-    let seconds = token
+    let digits = token
         .split('~')
-        .find_map(|part| part.strip_prefix("exp="))?
-        .parse()
-        .ok()?;
+        .find_map(|part| part.strip_prefix("exp="))?;
+    // The parser would take a sign.
+    let seconds = digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| digits.parse().ok())??;
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
@@ -25,6 +28,7 @@ mod tests {
             ("token=exp%3D7~hmac%3D00", Some(7)),
             ("token=exp=~hmac=4f4e", None),
             ("token=exp=-1~hmac=4f4e", None),
+            ("token=exp=%2B7~hmac=4f4e", None),
             ("token=exp=18446744073709551615~hmac=4f4e", None),
             ("token=exp=99999999999999999999999~hmac=4f4e", None),
             ("expires=7", None),
