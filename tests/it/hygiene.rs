@@ -172,7 +172,7 @@ fn packages_come_from_public_registries() {
 
 /// Every Rust file that a person writes.
 fn handwritten() -> Vec<String> {
-    let files = ["crates", "tests", "xtask"]
+    let files = ["crates", "fuzz", "tests", "xtask"]
         .into_iter()
         .flat_map(sources::files_below);
     files

@@ -9,6 +9,7 @@ mod agreement;
 mod constraints;
 mod examples;
 mod fixtures;
+mod fuzz;
 mod hygiene;
 mod judges;
 mod limits;

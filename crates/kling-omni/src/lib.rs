@@ -27,6 +27,10 @@ mod unresolved;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use client::{Client, ClientBuilder};
 pub use clock::{Clock, TokioClock};
 pub use create::{Create, Outcome};

@@ -7,7 +7,7 @@ const LONG_HEADER: usize = 16;
 ///
 /// What stands inside the boxes is skipped, so that neither memory nor effort depends on what a file claims.
 #[derive(Debug, Default)]
-pub(super) struct Boxes {
+pub(crate) struct Boxes {
     place: Place,
     header: [u8; LONG_HEADER],
     /// The name of the box that the walk is in, or was in last; none before the first.
@@ -36,7 +36,7 @@ type Name = [u8; 4];
 
 /// Why a file is no whole MP4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Defect {
+pub(crate) enum Defect {
     /// It does not begin with `ftyp`.
     Foreign,
     /// A box is said to be shorter than its own header.
@@ -51,7 +51,7 @@ pub(super) enum Defect {
 
 impl Boxes {
     /// Takes the next bytes of the file.
-    pub(super) fn take(&mut self, mut bytes: &[u8]) -> Result<(), Defect> {
+    pub(crate) fn take(&mut self, mut bytes: &[u8]) -> Result<(), Defect> {
         while !bytes.is_empty() {
             match &mut self.place {
                 Place::Header(filled) => {
@@ -82,7 +82,7 @@ impl Boxes {
 
     /// Judges the file once its last byte has passed. `framed` says whether the protocol has marked that byte as the
     /// last one.
-    pub(super) fn end(&self, framed: bool) -> Result<(), Defect> {
+    pub(crate) fn end(&self, framed: bool) -> Result<(), Defect> {
         match (self.place, self.name) {
             (_, None) => Err(Defect::Foreign),
             (Place::Header(0), _) => Ok(()),

@@ -6,7 +6,7 @@ mod writer;
 
 mod download;
 
-mod boxes;
+pub(crate) mod boxes;
 mod problem;
 pub(crate) mod redirect;
 mod setback;

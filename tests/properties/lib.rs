@@ -1,0 +1,26 @@
+//! What must hold whatever comes in from outside. Each property takes bytes, makes of them what it needs, and panics if
+//! it does not hold: the fuzz targets feed it with what they find, ordinary tests with the seeds and random bytes.
+
+mod boxes;
+mod redaction;
+mod response;
+mod result_url;
+mod webhook;
+
+pub use boxes::boxes;
+pub use redaction::redaction;
+pub use response::response;
+pub use result_url::result_url;
+pub use webhook::webhook;
+
+/// Panics if it does not hold.
+pub type Property = fn(&[u8]);
+
+/// Every property by the name of its fuzz target and of its folder of seeds.
+pub const ALL: [(&str, Property); 5] = [
+    ("webhook", webhook),
+    ("response", response),
+    ("result_url", result_url),
+    ("redaction", redaction),
+    ("boxes", boxes),
+];
