@@ -14,6 +14,7 @@ use serde_json::Value;
 pub use outcome::Outcome;
 
 use crate::error::{Charged, Error, ErrorKind, Result};
+use crate::journal::Plan;
 use crate::listing::Listing;
 use crate::request::Request;
 use crate::route::{CreateRoute, Mode, Route, Tier};
@@ -92,14 +93,19 @@ impl Create {
     }
 
     /// Hands out what is needed to find the task, before anything is sent: for a journal that survives the end of the
-    /// process. If the closure fails, nothing is sent. It is called once for each route that is tried.
+    /// process. If the closure fails, nothing is sent. It is called once for each route that is tried, on a thread that
+    /// may wait for the disk.
+    ///
+    /// For a journal in a file, [`Journal`](crate::journal::Journal) does this and all that comes after it. For one of
+    /// your own, such as a row of a database:
     ///
     /// ```no_run
+    /// # fn insert(row: Vec<u8>) -> std::io::Result<()> { Ok(()) }
     /// # async fn example(client: kling_omni::Client, request: kling_omni::VideoReference) -> kling_omni::Result<()> {
     /// let task = client
     ///     .create(request)
     ///     .reconcilable()
-    ///     .before_send(|unresolved| std::fs::write("journal.json", serde_json::to_vec(unresolved)?))
+    ///     .before_send(|unresolved| insert(serde_json::to_vec(unresolved)?))
     ///     .await?;
     /// # Ok(())
     /// # }
@@ -110,6 +116,25 @@ impl Create {
     ) -> Self {
         self.before_send = Some(Box::new(record));
         self
+    }
+
+    /// The same, before whatever is done already.
+    pub(crate) fn before_send_first(
+        mut self,
+        mut record: impl FnMut(&Unresolved) -> io::Result<()> + Send + 'static,
+    ) -> Self {
+        let mut later = self.before_send.take();
+        self.before_send(move |unresolved| {
+            record(unresolved)?;
+            later.as_mut().map_or(Ok(()), |later| later(unresolved))
+        })
+    }
+
+    /// What a journal keeps of it: where it goes, in which mode and tier, and a hash of the request.
+    pub fn plan(&self) -> Plan {
+        let base_url = &self.session.base_url;
+        let tier = self.payload.tier();
+        Plan::new(base_url, self.mode, tier, self.payload.body())
     }
 
     /// Ends at once, with nothing sent, where the client would hold the request back: as [`ErrorKind::RateLimited`].
@@ -228,15 +253,7 @@ impl Create {
         let over_at = sent_at + transport::longest_call(&session);
         let unresolved =
             Unresolved::new(route, sent_at, over_at, self.payload.correlation(), known);
-        if let Some(record) = &mut self.before_send {
-            record(&unresolved).map_err(|error| {
-                Error::new(
-                    ErrorKind::File,
-                    "what would be needed to find the task could not be recorded, and so nothing was created",
-                )
-                .with_source(error)
-            })?;
-        }
+        self.record(&unresolved).await?;
         match wire::create(&exchange, route, body).await {
             Ok(state) => {
                 session.created().insert(state.id().to_owned(), route);
@@ -255,6 +272,29 @@ impl Create {
                 Err(error)
             }
         }
+    }
+
+    /// Hands out what is needed to find the task, where waiting for the disk holds nobody up.
+    async fn record(&mut self, unresolved: &Unresolved) -> Result<()> {
+        let Some(mut record) = self.before_send.take() else {
+            return Ok(());
+        };
+        let unresolved = unresolved.clone();
+        let recording = tokio::task::spawn_blocking(move || {
+            let recorded = record(&unresolved);
+            (record, recorded)
+        });
+        let (record, recorded) = recording
+            .await
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        self.before_send = Some(record);
+        recorded.map_err(|error| {
+            Error::new(
+                ErrorKind::File,
+                "what would be needed to find the task could not be recorded, and so nothing was created",
+            )
+            .with_source(error)
+        })
     }
 }
 
@@ -314,13 +354,18 @@ impl Payload {
         }
     }
 
+    /// The request as it is sent.
+    fn body(&self) -> Value {
+        match self {
+            Self::Checked(request) => request.to_body(),
+            Self::Unchecked { body, .. } => body.clone(),
+        }
+    }
+
     /// The correlation token in the webhook's URL.
     #[cfg(feature = "webhook")]
     fn correlation(&self) -> Option<String> {
-        let body = match self {
-            Self::Checked(request) => request.to_body(),
-            Self::Unchecked { body, .. } => body.clone(),
-        };
+        let body = self.body();
         let url = url::Url::parse(body.get("webhook_url")?.as_str()?).ok()?;
         let token = crate::webhook::correlation::read(url.query()?)?;
         Some(token.as_str().to_owned())

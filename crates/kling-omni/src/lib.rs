@@ -6,6 +6,7 @@ mod client;
 mod request;
 
 mod create;
+pub mod journal;
 mod list;
 mod listing;
 mod reconcile;
@@ -17,7 +18,9 @@ mod transport;
 mod wire;
 
 mod clock;
+mod digest;
 mod error;
+mod folder;
 mod named;
 mod redact;
 mod route;

@@ -74,6 +74,14 @@ impl Unresolved {
         }
     }
 
+    /// When it is known that nobody sends it any more from `now` on.
+    pub(crate) fn sender_ended(self, now: SystemTime) -> Self {
+        Self {
+            over_at: self.over_at.min(now),
+            ..self
+        }
+    }
+
     /// When its first attempt began, by the client's clock. JSON has it to the second.
     pub fn sent_at(&self) -> SystemTime {
         self.sent_at

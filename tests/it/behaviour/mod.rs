@@ -4,6 +4,7 @@ mod awkward;
 mod create;
 mod download;
 mod in_flight;
+mod journal;
 mod list;
 mod outage;
 mod outcome;

@@ -2,6 +2,7 @@ mod builder;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde_json::Value;
 
@@ -121,6 +122,14 @@ impl Client {
     /// ```
     pub fn health(&self) -> Health {
         self.session.health()
+    }
+
+    pub(crate) fn base_url(&self) -> &str {
+        &self.session.base_url
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.session.clock.system_time()
     }
 
     /// The generated client underneath, with this client's key, timeouts and attempts.

@@ -1,12 +1,14 @@
 use std::fmt;
+use std::fs::File;
 use std::future::{Future, IntoFuture};
-use std::io;
-use std::path::{MAIN_SEPARATOR, PathBuf};
+use std::io::{self, Read};
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use std::pin::Pin;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::draft::{Draft, is_taken};
 use super::setback::Setback;
@@ -14,10 +16,12 @@ use super::sidecar::Sidecar;
 use super::transfer::{Piece, Transfer};
 use super::writer::Writer;
 use super::{Video, problem};
+use crate::digest::hex;
 use crate::error::Result;
 
 type OnProgress = Box<dyn FnMut(u64, Option<u64>) + Send>;
 type OnSetback = Box<dyn FnMut(&Setback) + Send>;
+type BeforePublish = Box<dyn FnOnce(&Saved) + Send>;
 
 /// A download to a file. Await it to start.
 ///
@@ -26,7 +30,8 @@ type OnSetback = Box<dyn FnMut(&Setback) + Send>;
 /// often again after each MiB of headway. A host that gives no way to be sure that the rest belongs to the same file
 /// makes the download begin anew. When the URL does not work any more, the service is asked for a fresh one.
 ///
-/// Dropping it leaves no part of a file behind: nothing is kept to go on from later.
+/// Dropping it leaves no part of a file behind: nothing is kept to go on from later. What a process that died has left of
+/// the same task in the same folder is removed.
 #[must_use = "nothing happens until it is awaited"]
 pub struct Save {
     video: Video,
@@ -36,10 +41,11 @@ pub struct Save {
     request: Option<Value>,
     on_progress: Option<OnProgress>,
     on_setback: Option<OnSetback>,
+    before_publish: Option<BeforePublish>,
 }
 
 /// A video on disk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Saved {
     /// Where it is.
@@ -52,6 +58,32 @@ pub struct Saved {
     pub sidecar: Option<PathBuf>,
 }
 
+impl Saved {
+    /// Whether the file is in its place and has the content that was saved. It is read as a whole, which takes its time.
+    ///
+    /// # Errors
+    ///
+    /// The file could not be read, for another reason than that it is not there.
+    pub fn is_in_place(&self) -> io::Result<bool> {
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        if file.metadata()?.len() != self.bytes {
+            return Ok(false);
+        }
+        let mut digest = Sha256::new();
+        let mut chunk = [0; 64 * 1024];
+        loop {
+            match file.read(&mut chunk)? {
+                0 => return Ok(hex(digest) == self.sha256),
+                length => digest.update(&chunk[..length]),
+            }
+        }
+    }
+}
+
 impl Save {
     pub(super) fn new(video: Video, path: PathBuf) -> Self {
         Self {
@@ -62,6 +94,7 @@ impl Save {
             request: None,
             on_progress: None,
             on_setback: None,
+            before_publish: None,
         }
     }
 
@@ -98,9 +131,23 @@ impl Save {
         self
     }
 
+    /// Tells what is on disk as a whole and about to get its name, on a thread that may wait for the disk.
+    pub(crate) fn before_publish(mut self, callback: impl FnOnce(&Saved) + Send + 'static) -> Self {
+        self.before_publish = Some(Box::new(callback));
+        self
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     async fn run(mut self) -> Result<Saved> {
         self.check_target()?;
-        let draft = Draft::beside(&self.path)
+        let (path, id) = (self.path.clone(), self.video.task_id.clone());
+        // Drafts of earlier processes are looked for, which reads the folder.
+        let draft = tokio::task::spawn_blocking(move || Draft::of_task(&path, &id))
+            .await
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
             .map_err(|error| problem::not_written(&self.video, &self.path, error))?;
         let mut transfer = Transfer::new(self.video.clone());
         let sha256 = self.fill(&draft, &mut transfer).await?;
@@ -111,9 +158,13 @@ impl Save {
             path: self.path,
         };
         let (video, overwrite, request) = (self.video, self.overwrite, self.request);
+        let before_publish = self.before_publish;
         let url = transfer.url().clone();
         // Names are synced to disk as well, which takes its time.
         let publishing = tokio::task::spawn_blocking(move || {
+            if let Some(callback) = before_publish {
+                callback(&saved);
+            }
             draft
                 .publish(overwrite)
                 .map_err(|error| problem::unwritten(&video, &saved.path, error))?;

@@ -1,4 +1,3 @@
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Seek, Write};
 
@@ -6,6 +5,8 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+
+use crate::digest::hex;
 
 /// How many chunks may wait for the disk, or to be hashed. A chunk is what one read from a socket gave, some 100 kB at
 /// the most.
@@ -115,15 +116,6 @@ impl<S: Sink> Lane<S> {
         drop(self.orders);
         self.thread.await.map_err(io::Error::other)?
     }
-}
-
-pub(super) fn hex(digest: Sha256) -> String {
-    let digest = digest.finalize();
-    digest.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,469 @@
+//! A write-ahead journal: a create that is never paid twice, and a task that is never lost, whenever the process dies.
+//!
+//! One journal is one file and about one task. It records what is about to be done before it is done, and what came of
+//! it before anything else is, each time on disk before it goes on. Whoever opens it later finds in [`State`] what is
+//! left to do:
+//!
+//! ```no_run
+//! use kling_omni::journal::{Journal, State};
+//! use kling_omni::{Client, Outcome, Reconciled, VideoReference};
+//!
+//! # async fn example(client: Client, request: VideoReference) -> Result<(), Box<dyn std::error::Error>> {
+//! let mut journal = Journal::open_or_create("puppet.journal").await?;
+//! if let State::Unresolved(_) = journal.state() {
+//!     match journal.reconcile(&client, |search| search.wait()).await? {
+//!         Reconciled::Found { task, .. } => println!("there is a task: {}", task.id()),
+//!         Reconciled::CertainlyAbsent => println!("there is none, it can be created again"),
+//!         doubt => return Err(format!("ask a person, who calls `attach` or `absent`: {doubt:?}").into()),
+//!     }
+//! }
+//! if journal.state().may_create() {
+//!     if let Outcome::Rejected(error) | Outcome::Unknown { error, .. } = journal.create(client.create(request)).await? {
+//!         return Err(error.into());
+//!     }
+//! }
+//! if journal.delivered().await?.is_none()
+//!     && let Some(id) = journal.state().task_id()
+//! {
+//!     let task = client.task(id);
+//!     let waited = task.wait().await;
+//!     if let Some(state) = task.state() {
+//!         journal.ended(&state).await;
+//!     }
+//!     journal.save(waited?.save("puppet.mp4")).await?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is in the file
+//!
+//! A line that names the format and its version, and then a line for each record: a checksum and a JSON object. The
+//! checksum covers all records before it, too. A last line without an end is a record whose writing was cut short: it
+//! does not count, and nothing was done that rests on it. Any other line that is not as it was written makes opening the
+//! journal an error, and it is left as it is.
+//!
+//! There is no secret in it: no key, no URL of a result, no webhook secret, and of the request nothing but a hash
+//! ([`Plan`]). On Unix it is readable by its owner alone. While it is open it is locked, so that no two processes go on
+//! with the same task; the lock ends with the process, however that ends.
+//!
+//! # What it cannot do
+//!
+//! Between the record and the answer nobody knows whether there is a task, and that is for [`Journal::reconcile`] to
+//! find out, with the limits that [`Reconcile`] tells. One of them concerns journals among themselves: two creates of
+//! one account that are unresolved at the same time can both take the same new task for theirs, unless their webhooks
+//! carry correlation tokens or [`Reconcile::except`] tells the one of the other. Each journal records how its task was
+//! found. Which account it was is not recorded: take a journal up with a key of the same one. Locks work between the
+//! processes of one machine; not all network file systems have them.
+
+mod book;
+mod plan;
+mod record;
+mod state;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use plan::Plan;
+pub use state::State;
+
+use crate::client::Client;
+use crate::create::{Create, Outcome};
+use crate::error::{Error, ErrorKind, Result};
+use crate::reconcile::{Reconcile, Reconciled};
+use crate::state::{TaskState, is_task_id};
+use crate::unresolved::Unresolved;
+use crate::video::{Save, Saved};
+use book::{Book, Opening};
+use record::{KnownBy, Record};
+
+/// The journal of one task. The [module](self) tells how to use it.
+pub struct Journal {
+    book: Arc<Mutex<Book>>,
+}
+
+/// A moment at which a process may die: see [`Journal::on_step`]. The name is that of the record in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// The record is about to be written.
+    Writing(&'a str),
+    /// The record is on disk, and what it announces has not begun.
+    Written(&'a str),
+}
+
+impl Journal {
+    /// Opens a journal that is there.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::File`] if there is none, if another process has it open, or if it cannot be read as what was written.
+    pub async fn open(path: impl Into<PathBuf>) -> Result<Self> {
+        Self::opened(path.into(), Opening::Existing).await
+    }
+
+    /// Starts a new journal.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::File`] if there is a file of the name, or none can be made there.
+    pub async fn create_new(path: impl Into<PathBuf>) -> Result<Self> {
+        Self::opened(path.into(), Opening::New).await
+    }
+
+    /// Opens the journal that is there, or starts a new one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open) and [`create_new`](Self::create_new), but for whether the file is there.
+    pub async fn open_or_create(path: impl Into<PathBuf>) -> Result<Self> {
+        Self::opened(path.into(), Opening::Either).await
+    }
+
+    async fn opened(path: PathBuf, opening: Opening) -> Result<Self> {
+        let book = blocking(move || Book::open(&path, opening)).await?;
+        Ok(Self {
+            book: Arc::new(Mutex::new(book)),
+        })
+    }
+
+    /// Calls `callback` before and after each record, on the thread that writes it: for tests that end the process at
+    /// each of these moments, and see what the next one makes of it.
+    pub fn on_step(self, callback: impl Fn(Step<'_>) + Send + 'static) -> Self {
+        lock(&self.book).on_step = Some(Box::new(callback));
+        self
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> PathBuf {
+        lock(&self.book).path.clone()
+    }
+
+    /// Where the journal stands.
+    pub fn state(&self) -> State {
+        lock(&self.book).contents.state.clone()
+    }
+
+    /// What the journal is about, once that is recorded.
+    pub fn plan(&self) -> Option<Plan> {
+        lock(&self.book).contents.plan.clone()
+    }
+
+    /// What kept a record from being written, if something did. The file stays as it was before: what is done once a
+    /// task is paid for goes on without it, and whoever opens it later may have to reconcile.
+    pub fn trouble(&self) -> Option<String> {
+        lock(&self.book).trouble.clone()
+    }
+
+    /// Records what is to be created. If that is recorded already, it has to be the same.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if the journal is about something else, and [`ErrorKind::File`] if it cannot be
+    /// written.
+    pub async fn begin(&mut self, plan: Plan) -> Result<()> {
+        match self.plan() {
+            None => self.record(Record::Planned(plan)).await,
+            Some(planned) => match planned.differs_from(&plan) {
+                None => Ok(()),
+                Some(why) => Err(self
+                    .error(
+                        ErrorKind::Configuration,
+                        format!(
+                            "the journal {} is about another create: {why}",
+                            self.path().display()
+                        ),
+                    )
+                    .with_advice("give the same as before, or another journal to another create")),
+            },
+        }
+    }
+
+    /// Creates the task, with a record before it is sent and one of its end. The create is made
+    /// [reconcilable](Create::reconcilable).
+    ///
+    /// That the last record cannot be written is no error, since there may be a task by then:
+    /// [`trouble`](Self::trouble) tells it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if the journal is about another create or says that there is, or may be, a task
+    /// already, and [`ErrorKind::File`] if it cannot be written. Nothing was sent then.
+    pub async fn create(&mut self, create: Create) -> Result<Outcome> {
+        let state = self.state();
+        if !state.may_create() {
+            let what = match state.task_id() {
+                Some(id) => format!("the journal has a task already: {id}"),
+                None => "the create in the journal may have made a task".to_owned(),
+            };
+            return Err(self
+                .error(ErrorKind::Configuration, what)
+                .with_advice("go on from the journal's state"));
+        }
+        self.begin(create.plan()).await?;
+        let book = Arc::clone(&self.book);
+        let outcome = create
+            .reconcilable()
+            .before_send_first(move |unresolved| {
+                lock(&book).record(&Record::Sending {
+                    unresolved: unresolved.clone(),
+                })
+            })
+            .outcome()
+            .await;
+        self.note(match &outcome {
+            Outcome::Created(task) => Record::Created {
+                task_id: task.id().to_owned(),
+                known_by: KnownBy::Answer,
+            },
+            Outcome::Rejected(error) => Record::Rejected {
+                why: error.summary().to_owned(),
+            },
+            Outcome::Unknown { unresolved, error } => Record::Unknown {
+                unresolved: unresolved.clone(),
+                why: error.summary().to_owned(),
+            },
+        })
+        .await;
+        Ok(outcome)
+    }
+
+    /// Looks for the task of a create whose end is unknown, and records what comes of it: a task that is found, and that
+    /// there certainly is none. `settings` are those of the search.
+    ///
+    /// Where the process that sent the create has died, nothing is sent any more from now on, and the time of
+    /// [`Reconcile::settled_after`] begins now at the latest.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if the journal is at another point or was written for another service,
+    /// [`ErrorKind::File`] if it cannot be written, and those of [`Reconcile`].
+    pub async fn reconcile(
+        &mut self,
+        client: &Client,
+        settings: impl FnOnce(Reconcile) -> Reconcile,
+    ) -> Result<Reconciled> {
+        let mut unresolved = self.unresolved()?;
+        self.check_service(client)?;
+        let is_inherited = lock(&self.book).contents.is_sending;
+        if is_inherited {
+            unresolved = unresolved.sender_ended(client.now());
+            self.record(Record::Unknown {
+                unresolved: unresolved.clone(),
+                why: "no answer was recorded".to_owned(),
+            })
+            .await?;
+        }
+        let reconciled = settings(client.reconcile(&unresolved)).await?;
+        match &reconciled {
+            Reconciled::Found { task, by } => {
+                self.note(Record::Created {
+                    task_id: task.id().to_owned(),
+                    known_by: (*by).into(),
+                })
+                .await;
+            }
+            Reconciled::CertainlyAbsent => {
+                let known_by = KnownBy::List;
+                self.record(Record::Absent { known_by }).await?;
+            }
+            Reconciled::Ambiguous { .. } => {}
+        }
+        Ok(reconciled)
+    }
+
+    /// Settles by a person's word that the task of a create whose end is unknown is this one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if the journal is at another point, or the task was listed before the create, and
+    /// [`ErrorKind::File`] if it cannot be written.
+    pub async fn attach(&mut self, id: &str) -> Result<()> {
+        let unresolved = self.unresolved()?;
+        if !is_task_id(id) {
+            return Err(self.error(ErrorKind::Configuration, "this is no id of a task"));
+        }
+        if unresolved
+            .known_ids()
+            .is_some_and(|mut known| known.any(|known| known == id))
+        {
+            return Err(self
+                .error(
+                    ErrorKind::Configuration,
+                    format!("task {id} was there before the create, and cannot be its task"),
+                )
+                .with_advice("look for a newer one"));
+        }
+        self.record(Record::Created {
+            task_id: id.to_owned(),
+            known_by: KnownBy::Person,
+        })
+        .await
+    }
+
+    /// Settles by a person's word that a create whose end is unknown has made no task, so that it may be created again.
+    ///
+    /// # Errors
+    ///
+    /// As [`attach`](Self::attach).
+    pub async fn absent(&mut self) -> Result<()> {
+        self.unresolved()?;
+        let known_by = KnownBy::Person;
+        self.record(Record::Absent { known_by }).await
+    }
+
+    /// Records that the task has ended, if it has. What keeps it from being written, [`trouble`](Self::trouble) tells.
+    pub async fn ended(&mut self, state: &TaskState) {
+        let is_its_own = self.state().task_id() == Some(state.id());
+        if is_its_own && state.status().is_terminal() {
+            let status = state.status().clone();
+            self.note(Record::Ended { status }).await;
+        }
+    }
+
+    /// Saves the video, with a record before the file gets its name and one after that. A file of the name that is the
+    /// journal's own, by its hash, is replaced.
+    ///
+    /// What keeps a record from being written does not keep the video from being saved: [`trouble`](Self::trouble)
+    /// tells it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Video::save`](crate::Video::save).
+    pub async fn save(&mut self, mut save: Save) -> Result<Saved> {
+        if let State::Placing { file, .. } | State::Saved { file, .. } = self.state()
+            && std::path::absolute(save.path()).is_ok_and(|path| path == file.path)
+            && is_in_place(file).await
+        {
+            save = save.overwrite(true);
+        }
+        let book = Arc::clone(&self.book);
+        let saved = save
+            .before_publish(move |saved| {
+                let file = absolute(saved);
+                note(&book, &Record::Placing { file });
+            })
+            .await?;
+        let file = absolute(&saved);
+        self.note(Record::Saved { file }).await;
+        Ok(saved)
+    }
+
+    /// The video, if it was saved and is in its place unchanged, with its sidecar if it has one. Where the process died
+    /// between giving the file its name and recording that, it is recorded now.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::File`] if the journal cannot be written.
+    pub async fn delivered(&mut self) -> Result<Option<Saved>> {
+        let state = self.state();
+        let (State::Placing { file, .. } | State::Saved { file, .. }) = &state else {
+            return Ok(None);
+        };
+        let has_sidecar = file.sidecar.as_deref().is_none_or(Path::exists);
+        if !has_sidecar || !is_in_place(file.clone()).await {
+            return Ok(None);
+        }
+        if matches!(state, State::Placing { .. }) {
+            let file = file.clone();
+            self.record(Record::Saved { file }).await?;
+        }
+        Ok(Some(file.clone()))
+    }
+
+    fn unresolved(&self) -> Result<Unresolved> {
+        match self.state() {
+            State::Unresolved(unresolved) => Ok(unresolved),
+            _ => Err(self.error(
+                ErrorKind::Configuration,
+                format!(
+                    "nothing is unresolved in the journal {}",
+                    self.path().display()
+                ),
+            )),
+        }
+    }
+
+    fn check_service(&self, client: &Client) -> Result<()> {
+        let service = crate::redact::BareUrl(client.base_url()).to_string();
+        match self.plan() {
+            Some(plan) if plan.service() != service => Err(self
+                .error(
+                    ErrorKind::Configuration,
+                    format!(
+                        "the journal is for {}, and this is {service}",
+                        plan.service()
+                    ),
+                )
+                .with_advice("use the client of the service that it was written for")),
+            _ => Ok(()),
+        }
+    }
+
+    /// An error that says what the journal knows of the money.
+    fn error(&self, kind: ErrorKind, summary: impl Into<String>) -> Error {
+        let state = self.state();
+        let error = Error::new(kind, summary).with_charged(state.charged());
+        match state.task_id() {
+            Some(id) => error.with_task_id(id),
+            None => error,
+        }
+    }
+
+    async fn record(&self, record: Record) -> Result<()> {
+        let book = Arc::clone(&self.book);
+        let recorded = blocking(move || lock(&book).record(&record)).await;
+        recorded.map_err(|error| {
+            let summary = format!("the journal {} could not be written", self.path().display());
+            self.error(ErrorKind::File, summary).with_source(error)
+        })
+    }
+
+    /// Records what there is no way back from, so that an error would help nobody.
+    async fn note(&self, record: Record) {
+        let book = Arc::clone(&self.book);
+        blocking(move || note(&book, &record)).await;
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal")
+            .field("path", &self.path())
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
+
+fn note(book: &Mutex<Book>, record: &Record) {
+    let mut book = lock(book);
+    if let Err(error) = book.record(record) {
+        tracing::warn!(record = record.name(), %error, "the journal could not be written");
+        book.trouble.get_or_insert_with(|| error.to_string());
+    }
+}
+
+fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
+    book.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What was saved, wherever a later process begins to look for it.
+fn absolute(saved: &Saved) -> Saved {
+    let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    Saved {
+        path: whole(&saved.path),
+        sidecar: saved.sidecar.as_deref().map(whole),
+        ..saved.clone()
+    }
+}
+
+async fn is_in_place(file: Saved) -> bool {
+    blocking(move || file.is_in_place().unwrap_or(false)).await
+}
+
+/// Runs what waits for the disk where that holds nobody up.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}

@@ -1,0 +1,233 @@
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::Step;
+use super::plan::Plan;
+use super::record::{Chain, HEADER, NAME, Record};
+use super::state::State;
+use crate::error::{Charged, Error, ErrorKind};
+use crate::folder;
+
+/// How a journal is opened.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Opening {
+    New,
+    Existing,
+    Either,
+}
+
+pub(super) type OnStep = Box<dyn Fn(Step<'_>) + Send>;
+
+/// The file of a journal, locked, with what was read from it.
+pub(super) struct Book {
+    file: File,
+    pub(super) path: PathBuf,
+    pub(super) contents: Contents,
+    pub(super) on_step: Option<OnStep>,
+    /// Why nothing can be written any more, if something kept a record from getting to disk.
+    pub(super) trouble: Option<String>,
+}
+
+/// What a journal holds.
+#[derive(Debug)]
+pub(super) struct Contents {
+    pub(super) plan: Option<Plan>,
+    pub(super) state: State,
+    /// Whether the last record is of a create that was about to be sent.
+    pub(super) is_sending: bool,
+    chain: Chain,
+    /// How much of the file is whole; what comes after it is a record that never got to disk.
+    length: u64,
+}
+
+impl Book {
+    pub(super) fn open(path: &Path, opening: Opening) -> Result<Self, Error> {
+        let path = std::path::absolute(path).map_err(|error| unusable(path, "read", error))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        match opening {
+            Opening::New => options.create_new(true),
+            Opening::Existing => &mut options,
+            // The name alone decides who comes first; what is in the file is left alone.
+            Opening::Either => options.create(true).truncate(false),
+        };
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => exists(&path),
+            _ => unusable(&path, "opened", error),
+        })?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => in_use(&path),
+            TryLockError::Error(error) => unusable(&path, "locked", error)
+                .with_advice("put the journal on a file system that has locks"),
+        })?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)
+            .map_err(|error| unusable(&path, "read", error))?;
+        let contents = Contents::read(&bytes).map_err(|problem| problem.of(&path))?;
+        let mut book = Self {
+            file,
+            path,
+            contents,
+            on_step: None,
+            trouble: None,
+        };
+        if book.contents.length == 0 {
+            book.append(HEADER)
+                .and_then(|()| folder::sync(folder::of(&book.path)))
+                .map_err(|error| unusable(&book.path, "written", error))?;
+        }
+        Ok(book)
+    }
+
+    /// Adds a record and sees it on disk.
+    pub(super) fn record(&mut self, record: &Record) -> io::Result<()> {
+        if let Some(trouble) = &self.trouble {
+            return Err(io::Error::other(format!(
+                "the journal could not be written before: {trouble}"
+            )));
+        }
+        let Some(state) = record.after(&self.contents.state) else {
+            return Err(io::Error::other(format!(
+                "the record {:?} cannot come at this point",
+                record.name()
+            )));
+        };
+        self.step(Step::Writing(record.name()));
+        let mut chain = self.contents.chain.clone();
+        let written = chain
+            .seal(record)
+            .map_err(io::Error::from)
+            .and_then(|line| self.append(&line));
+        if let Err(error) = written {
+            self.trouble = Some(error.to_string());
+            return Err(error);
+        }
+        self.contents.take(record, state);
+        self.contents.chain = chain;
+        self.step(Step::Written(record.name()));
+        Ok(())
+    }
+
+    fn step(&self, step: Step<'_>) {
+        if let Some(on_step) = &self.on_step {
+            on_step(step);
+        }
+    }
+
+    /// Puts a line behind what is whole, in place of what is not.
+    fn append(&mut self, line: &str) -> io::Result<()> {
+        self.file.set_len(self.contents.length)?;
+        self.file.seek(SeekFrom::Start(self.contents.length))?;
+        self.file.write_all(line.as_bytes())?;
+        self.file.sync_all()?;
+        self.contents.length += line.len() as u64;
+        Ok(())
+    }
+}
+
+impl Contents {
+    /// Reads a journal. A last line without an end never got to disk as a whole, and nothing was done that would rest
+    /// on it, so that it does not count. Everything else has to be as it was written.
+    fn read(bytes: &[u8]) -> Result<Self, Problem> {
+        let mut contents = Self {
+            plan: None,
+            state: State::Empty,
+            is_sending: false,
+            chain: Chain::default(),
+            length: 0,
+        };
+        if HEADER.as_bytes().starts_with(bytes) && bytes.len() < HEADER.len() {
+            return Ok(contents);
+        }
+        let Some(records) = bytes.strip_prefix(HEADER.as_bytes()) else {
+            return Err(match bytes.starts_with(NAME.as_bytes()) {
+                true => Problem::OtherVersion,
+                false => Problem::NoJournal,
+            });
+        };
+        contents.length = HEADER.len() as u64;
+        let whole = records.split_inclusive(|byte| *byte == b'\n');
+        for (line, number) in whole.zip(2..) {
+            let Some(text) = line.strip_suffix(b"\n") else {
+                break;
+            };
+            let damaged = Problem::Damaged { line: number };
+            let record = contents.chain.open(text).ok_or(damaged)?;
+            let state = record.after(&contents.state).ok_or(damaged)?;
+            contents.take(&record, state);
+            contents.length += line.len() as u64;
+        }
+        Ok(contents)
+    }
+
+    fn take(&mut self, record: &Record, state: State) {
+        if let Record::Planned(plan) = record {
+            self.plan = Some(plan.clone());
+        }
+        self.is_sending = matches!(record, Record::Sending { .. });
+        self.state = state;
+    }
+}
+
+/// What keeps a file from being read as a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Problem {
+    NoJournal,
+    OtherVersion,
+    Damaged { line: usize },
+}
+
+impl Problem {
+    fn of(self, path: &Path) -> Error {
+        let shown = path.display();
+        match self {
+            Self::NoJournal => Error::new(ErrorKind::File, format!("{shown} is no journal"))
+                .with_advice("give the file that the create was started with"),
+            Self::OtherVersion => Error::new(
+                ErrorKind::File,
+                format!("the journal {shown} is of another version"),
+            )
+            .with_charged(Charged::Unknown)
+            .with_advice("use the version of this program that wrote it, or a newer one"),
+            Self::Damaged { line } => Error::new(
+                ErrorKind::File,
+                format!("the journal {shown} is damaged in line {line}"),
+            )
+            .with_charged(Charged::Unknown)
+            .with_advice(
+                "read what is left of it, and look for the task in the account's list before you create it again",
+            ),
+        }
+    }
+}
+
+fn exists(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::File,
+        format!("the journal {} is there already", path.display()),
+    )
+    .with_advice("take it up again, or give another file to a new task")
+}
+
+fn in_use(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::File,
+        format!(
+            "the journal {} is in use by another process",
+            path.display()
+        ),
+    )
+    .with_charged(Charged::Unknown)
+    .with_advice("wait for its end")
+}
+
+pub(super) fn unusable(path: &Path, what: &str, error: io::Error) -> Error {
+    Error::new(
+        ErrorKind::File,
+        format!("the journal {} could not be {what}", path.display()),
+    )
+    .with_source(error)
+}

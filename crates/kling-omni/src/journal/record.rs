@@ -1,0 +1,136 @@
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::plan::Plan;
+use super::state::State;
+use crate::digest;
+use crate::reconcile::Evidence;
+use crate::state::TaskStatus;
+use crate::unresolved::Unresolved;
+use crate::video::Saved;
+
+/// The first line of a journal.
+pub(super) const HEADER: &str = "kling-omni journal 1\n";
+/// What the first line of a journal begins with, whatever its version.
+pub(super) const NAME: &str = "kling-omni journal ";
+
+/// One line of a journal.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub(super) enum Record {
+    Planned(Plan),
+    Sending { unresolved: Unresolved },
+    Unknown { unresolved: Unresolved, why: String },
+    Rejected { why: String },
+    Absent { known_by: KnownBy },
+    Created { task_id: String, known_by: KnownBy },
+    Ended { status: TaskStatus },
+    Placing { file: Saved },
+    Saved { file: Saved },
+}
+
+/// Where it is known from what became of a create.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum KnownBy {
+    Answer,
+    Delivery,
+    List,
+    Person,
+}
+
+impl From<Evidence> for KnownBy {
+    fn from(evidence: Evidence) -> Self {
+        match evidence {
+            Evidence::Delivery => Self::Delivery,
+            Evidence::OnlyNewTask => Self::List,
+        }
+    }
+}
+
+impl Record {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Planned(_) => "planned",
+            Self::Sending { .. } => "sending",
+            Self::Unknown { .. } => "unknown",
+            Self::Rejected { .. } => "rejected",
+            Self::Absent { .. } => "absent",
+            Self::Created { .. } => "created",
+            Self::Ended { .. } => "ended",
+            Self::Placing { .. } => "placing",
+            Self::Saved { .. } => "saved",
+        }
+    }
+
+    /// Where a journal stands after this record; `None` if it cannot come at this point.
+    pub(super) fn after(&self, state: &State) -> Option<State> {
+        let next = match (self, state) {
+            (Self::Planned(_), State::Empty) => State::Planned,
+            // Twice, if a route does not exist and the next one is tried.
+            (
+                Self::Sending { unresolved },
+                State::Planned | State::Rejected { .. } | State::Unresolved(_),
+            )
+            | (Self::Unknown { unresolved, .. }, State::Unresolved(_)) => {
+                State::Unresolved(unresolved.clone())
+            }
+            (
+                Self::Rejected { why },
+                State::Planned | State::Rejected { .. } | State::Unresolved(_),
+            ) => State::Rejected { why: why.clone() },
+            (Self::Absent { .. }, State::Unresolved(_)) => State::Planned,
+            (Self::Created { task_id, .. }, State::Unresolved(_)) => State::Created {
+                task_id: task_id.clone(),
+            },
+            (Self::Ended { status }, state) => State::Ended {
+                task_id: state.task_id()?.to_owned(),
+                status: status.clone(),
+            },
+            (Self::Placing { file }, state) => State::Placing {
+                task_id: state.task_id()?.to_owned(),
+                file: file.clone(),
+            },
+            (Self::Saved { file }, State::Placing { task_id, .. }) => State::Saved {
+                task_id: task_id.clone(),
+                file: file.clone(),
+            },
+            _ => return None,
+        };
+        Some(next)
+    }
+}
+
+/// The checksums of a journal: each covers its record and, through the checksum before it, all others.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Chain {
+    last: String,
+}
+
+impl Chain {
+    /// Of the 64 digits, so many stand in front of a record.
+    const DIGITS: usize = 16;
+
+    /// The line of a record.
+    pub(super) fn seal(&mut self, record: &Record) -> serde_json::Result<String> {
+        let json = serde_json::to_string(record)?;
+        self.last = self.sum(&json);
+        Ok(format!("{} {json}\n", self.last))
+    }
+
+    /// The record of a line, without the end of the line; `None` if it is not what was written.
+    pub(super) fn open(&mut self, line: &[u8]) -> Option<Record> {
+        let (sum, json) = std::str::from_utf8(line).ok()?.split_once(' ')?;
+        if sum != self.sum(json) {
+            return None;
+        }
+        self.last = sum.to_owned();
+        serde_json::from_str(json).ok()
+    }
+
+    fn sum(&self, json: &str) -> String {
+        let mut sum = digest::hex(Sha256::new_with_prefix(&self.last).chain_update(json));
+        sum.truncate(Self::DIGITS);
+        sum
+    }
+}
