@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -42,6 +42,8 @@ pub(crate) struct Connection {
     sandbox: Option<Sandbox>,
     /// The options that lead back to the same server, as typed.
     options: String,
+    /// The journal that the task is kept in.
+    pub(crate) journal: Option<PathBuf>,
 }
 
 impl ConnectArgs {
@@ -97,6 +99,7 @@ impl ConnectArgs {
             client: builder.build()?,
             sandbox: None,
             options,
+            journal: None,
         })
     }
 
@@ -143,6 +146,7 @@ impl Connection {
             client,
             sandbox: Some(sandbox),
             options: String::new(),
+            journal: None,
         })
     }
 
@@ -155,6 +159,9 @@ impl Connection {
         if self.is_sandbox() {
             return None;
         }
+        if let Some(journal) = &self.journal {
+            return Some(self.resume_journal(journal));
+        }
         let output = output
             .and_then(Path::to_str)
             .map(|path| format!(" -o {}", quoted(path)))
@@ -164,6 +171,12 @@ impl Connection {
             quoted(id),
             self.options
         ))
+    }
+
+    /// The command that goes on with a journal, which knows the task and where its video goes.
+    pub(crate) fn resume_journal(&self, journal: &Path) -> String {
+        let journal = quoted(&journal.to_string_lossy());
+        format!("kling-omni generate --resume {journal}{}", self.options)
     }
 
     /// An error of the library in the words of this program, and with the commands that help.
@@ -176,9 +189,10 @@ impl Connection {
         }
     }
 
-    /// In a sandbox nothing is paid for, whatever a service would charge.
+    /// In a sandbox nothing is paid for, whatever a service would charge. What a service would leave unknown stays so,
+    /// since that is what there is to see.
     pub(crate) fn priced(&self, failure: Failure) -> Failure {
-        if self.is_sandbox() && failure.charged().is_some() {
+        if self.is_sandbox() && failure.charged() == Some(Charged::Yes) {
             failure.with_charged(Charged::No)
         } else {
             failure
@@ -187,19 +201,29 @@ impl Connection {
 
     /// A request went out, and nobody knows what became of it.
     pub(crate) fn unclear(&self, failure: Failure) -> Failure {
-        let failure = failure.with_charged(Charged::Unknown);
-        if self.is_sandbox() {
-            self.priced(failure)
-        } else {
-            failure.with_advice(self.look_first())
-        }
+        failure
+            .with_charged(Charged::Unknown)
+            .with_advice(self.look_first())
     }
 
+    /// What to do when there may be a paid task.
     fn look_first(&self) -> String {
-        format!(
-            "look for the task with `kling-omni list{}` before you create it again",
-            self.options
-        )
+        match &self.journal {
+            Some(journal) => format!(
+                "`{}` finds out, and goes on with the task or creates it",
+                self.resume_journal(journal)
+            ),
+            None if self.is_sandbox() => {
+                "nothing is paid for in a sandbox, which has ended; of the service, find out before you create it again: \
+                 with --state FILE, --resume does it for you"
+                    .to_owned()
+            }
+            None => format!(
+                "look for the task with `kling-omni list{}` before you create it again; with --state FILE, --resume would \
+                 do it for you",
+                self.options
+            ),
+        }
     }
 
     fn advice(&self, error: &Error, output: Option<&Path>) -> Option<String> {

@@ -15,6 +15,7 @@ pub(crate) enum Exit {
     Unfinished = 5,
     Network = 6,
     File = 7,
+    Unclear = 8,
     Interrupted = 130,
 }
 
@@ -28,6 +29,7 @@ impl Exit {
         Self::Unfinished,
         Self::Network,
         Self::File,
+        Self::Unclear,
         Self::Interrupted,
     ];
 
@@ -70,6 +72,7 @@ impl Exit {
                 "the service could not be reached, failed, or asked for fewer requests"
             }
             Self::File => "a local file could not be read or written, or is there already",
+            Self::Unclear => "it cannot be told whether there is a paid task, or which it is",
             Self::Interrupted => "interrupted; a task that was being waited for goes on",
         }
     }

@@ -24,6 +24,7 @@ struct Facts {
     retry_after_seconds: Option<u64>,
     findings: Vec<Finding>,
     invalid_params: Vec<InvalidParam>,
+    candidates: Vec<String>,
     cause: Option<String>,
     advice: Option<String>,
     #[serde(skip)]
@@ -50,6 +51,7 @@ impl Failure {
             retry_after_seconds: None,
             findings: Vec::new(),
             invalid_params: Vec::new(),
+            candidates: Vec::new(),
             cause: None,
             advice: None,
             silent: false,
@@ -74,6 +76,13 @@ impl Failure {
     /// The person pressed Ctrl-C.
     pub(crate) fn interrupted(message: impl Into<String>) -> Self {
         Self::new(Kind::Own("interrupted"), Exit::Interrupted, message)
+    }
+
+    /// There may be a paid task, and only a person can tell.
+    pub(crate) fn unclear(message: impl Into<String>, candidates: Vec<String>) -> Self {
+        let mut failure = Self::new(Kind::Own("unclear"), Exit::Unclear, message);
+        failure.0.candidates = candidates;
+        failure.with_charged(Charged::Unknown)
     }
 
     pub(crate) fn unexpected(message: impl Into<String>) -> Self {
@@ -170,11 +179,13 @@ impl Failure {
             let _ = writeln!(text, "  {mark}{finding}");
         }
         let charged = facts.charged.map(|charged| charged.to_string());
+        let candidates = (!facts.candidates.is_empty()).then(|| facts.candidates.join(", "));
         for (label, value) in [
             ("cause:", &facts.cause),
             ("charged:", &charged),
             ("task:", &facts.task_id),
             ("request:", &facts.request_id),
+            ("may be:", &candidates),
             ("next:", &facts.advice),
         ] {
             if let Some(value) = value {
@@ -212,6 +223,7 @@ impl From<Error> for Failure {
             retry_after_seconds: error.retry_after().map(|wait| wait.as_secs()),
             findings: error.findings().to_vec(),
             invalid_params: error.invalid_params().to_vec(),
+            candidates: Vec::new(),
             cause: cause(&error),
             advice: error.advice().map(str::to_owned),
             silent: false,

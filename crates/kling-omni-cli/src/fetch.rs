@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use futures_util::StreamExt;
-use kling_omni::{Charged, Error, ErrorKind, PollSchedule, Task, Update, Video, Wait};
+use kling_omni::journal::Journal;
+use kling_omni::{Charged, Error, ErrorKind, PollSchedule, Saved, Task, Update, Video, Wait};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 use crate::output::OutputArgs;
 use crate::progress::Progress;
-use crate::{report, span};
+use crate::{report, span, stop};
 
 /// The interval between polls of a sandbox in this process, whose tasks take seconds.
 const SANDBOX_POLL_INTERVAL: Duration = Duration::from_millis(250);
@@ -55,6 +56,42 @@ struct Delivered<'a> {
     url_expires_at: Option<String>,
 }
 
+impl<'a> Delivered<'a> {
+    fn of(task_id: &'a str, saved: &'a Saved) -> Self {
+        Self {
+            task_id,
+            // Of no other is there a video.
+            status: "COMPLETED",
+            path: saved.path.display().to_string(),
+            bytes: saved.bytes,
+            sha256: &saved.sha256,
+            sidecar: saved
+                .sidecar
+                .as_ref()
+                .map(|path| path.display().to_string()),
+            request_id: None,
+            url_expires_at: None,
+        }
+    }
+
+    fn print(&self, saved: &Saved, json: bool) -> Result<(), Failure> {
+        match json {
+            true => report::json_line(self),
+            false => report::path_line(&saved.path),
+        }
+    }
+}
+
+/// Tells what keeps a journal from being written, which is no reason to stop.
+pub(crate) fn warn_of_trouble(journal: &Journal) {
+    if let Some(trouble) = journal.trouble() {
+        report::warn(format_args!(
+            "the journal {} could not be written, so keep the id of the task: {trouble}",
+            journal.path().display()
+        ));
+    }
+}
+
 /// What a command needs to bring a task to its end: where the task is, where its video goes, and the person, who looks
 /// on and may press Ctrl-C.
 pub(crate) struct Fetch<'a> {
@@ -64,11 +101,36 @@ pub(crate) struct Fetch<'a> {
     pub(crate) interrupts: Interrupts,
     /// What the video was made from, where that is known.
     pub(crate) request: Option<Value>,
+    /// Where each step is recorded, where that was asked for.
+    pub(crate) journal: Option<Journal>,
 }
 
-impl Fetch<'_> {
+impl<'a> Fetch<'a> {
+    pub(crate) fn new(
+        connection: &'a Connection,
+        output: &'a OutputArgs,
+        progress: Progress,
+    ) -> Self {
+        Self {
+            connection,
+            output,
+            progress,
+            interrupts: Interrupts::listen(),
+            request: None,
+            journal: None,
+        }
+    }
+
     /// Waits until the task ends.
     pub(crate) async fn wait(&mut self, task: &Task, args: &WaitArgs) -> Result<Video, Failure> {
+        let waited = self.wait_for(task, args).await;
+        if let (Some(journal), Some(state)) = (&mut self.journal, task.state()) {
+            journal.ended(&state).await;
+        }
+        waited
+    }
+
+    async fn wait_for(&mut self, task: &Task, args: &WaitArgs) -> Result<Video, Failure> {
         let mut wait = task.wait();
         if let Some(timeout) = args.timeout {
             wait = wait.timeout(timeout);
@@ -89,7 +151,10 @@ impl Fetch<'_> {
                 }
             };
             match update {
-                Some(Ok(Update::Status(state))) => self.progress.status(&state),
+                Some(Ok(Update::Status(state))) => {
+                    self.progress.status(&state);
+                    stop::at(state.status().as_str());
+                }
                 Some(Ok(Update::PollFailed { why, .. })) => self.progress.no_news(&why),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(self.explain(error)),
@@ -106,37 +171,51 @@ impl Fetch<'_> {
         video: &Video,
         json: bool,
     ) -> Result<(), Failure> {
+        let mut progress = self.progress.download();
         let mut saving = video
             .save(self.output.path(task.id()))
             .overwrite(self.output.force)
             .sidecar(self.output.sidecar)
-            .on_progress(self.progress.download())
+            .on_progress(move |done, whole| {
+                progress(done, whole);
+                stop::at("downloading");
+            })
             .on_setback(self.progress.setbacks());
         if let Some(request) = self.request.take() {
             saving = saving.request(request);
         }
+        let mut journal = self.journal.take();
+        let saving = async {
+            match &mut journal {
+                Some(journal) => journal.save(saving).await,
+                None => saving.await,
+            }
+        };
         let saved = tokio::select! {
-            saved = saving.into_future() => saved.map_err(|error| self.undelivered(video, error))?,
+            saved = saving => saved.map_err(|error| self.undelivered(video, error))?,
             () = self.interrupts.next() => {
                 let what = "stopped the download, which left no file behind";
                 return Err(self.left_alone(task, what, "download"));
             }
         };
-        self.progress.saved(saved.bytes);
-        if json {
-            report::json_line(&Delivered {
-                task_id: task.id(),
-                status: video.state().status().as_str(),
-                path: saved.path.display().to_string(),
-                bytes: saved.bytes,
-                sha256: &saved.sha256,
-                sidecar: saved.sidecar.map(|path| path.display().to_string()),
-                request_id: task.request_id(),
-                url_expires_at: expiry(video),
-            })
-        } else {
-            report::path_line(&saved.path)
+        if let Some(journal) = &journal {
+            warn_of_trouble(journal);
         }
+        self.progress.saved(saved.bytes);
+        Delivered {
+            request_id: task.request_id(),
+            url_expires_at: expiry(video),
+            ..Delivered::of(task.id(), &saved)
+        }
+        .print(&saved, json)
+    }
+
+    /// Says where the video is that an earlier run has saved.
+    pub(crate) fn have(self, id: &str, saved: &Saved, json: bool) -> Result<(), Failure> {
+        self.progress
+            .say("the video was saved before, and is in its place");
+        drop(self);
+        Delivered::of(id, saved).print(saved, json)
     }
 
     /// What Ctrl-C means once there is a task.

@@ -13,6 +13,7 @@ mod choice;
 mod interrupt;
 mod progress;
 mod span;
+mod stop;
 
 mod exit;
 mod failure;

@@ -61,6 +61,23 @@ impl OutputArgs {
         }
     }
 
+    /// The same, with a place for where none was given.
+    pub(crate) fn or(mut self, place: Option<&Path>) -> Self {
+        self.output = self.output.or(place.map(Path::to_owned));
+        self
+    }
+
+    /// Where the video goes, for whoever goes on in another folder.
+    pub(crate) fn place(&self) -> io::Result<PathBuf> {
+        match &self.output {
+            Some(path) if !is_folder(path) => std::path::absolute(path),
+            // With a separator at its end, so that it stays a folder.
+            folder => {
+                Ok(std::path::absolute(folder.as_deref().unwrap_or(Path::new(".")))?.join(""))
+            }
+        }
+    }
+
     /// What the person gave, for commands that say how to go on.
     pub(crate) fn given(&self) -> Option<&Path> {
         self.output.as_deref()

@@ -4,7 +4,6 @@ use kling_omni::Charged;
 use crate::connect::ConnectArgs;
 use crate::failure::Failure;
 use crate::fetch::Fetch;
-use crate::interrupt::Interrupts;
 use crate::output::OutputArgs;
 use crate::progress::Progress;
 
@@ -45,12 +44,6 @@ pub(super) async fn run(
         });
     }
     let video = task.video().map_err(explain)?;
-    let fetch = Fetch {
-        connection: &connection,
-        output: &args.output,
-        progress,
-        interrupts: Interrupts::listen(),
-        request: None,
-    };
+    let fetch = Fetch::new(&connection, &args.output, progress);
     fetch.save(&task, &video, args.json).await
 }

@@ -1,16 +1,18 @@
+mod journalled;
+
 use std::pin::pin;
 
 use clap::Args;
+use journalled::JournalArgs;
 use kling_omni::{Charged, Create, Finding, Mode, Route, Task, Tier};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::choice::one_of;
-use crate::connect::ConnectArgs;
+use crate::connect::{ConnectArgs, Connection};
 use crate::failure::Failure;
 use crate::faults::SeededFaultArgs;
 use crate::fetch::{Fetch, WaitArgs};
-use crate::interrupt::Interrupts;
 use crate::output::OutputArgs;
 use crate::progress::Progress;
 use crate::report;
@@ -48,6 +50,9 @@ pub(crate) struct GenerateArgs {
 
     #[command(flatten, next_help_heading = "Connection")]
     faults: SeededFaultArgs,
+
+    #[command(flatten)]
+    journal: JournalArgs,
 
     /// Print the id of the new task and leave it alone
     #[arg(long, help_heading = "Waiting", conflicts_with_all = ["timeout", "poll_interval", "output", "force", "sidecar"])]
@@ -95,6 +100,9 @@ pub(super) async fn run(
     connect: &ConnectArgs,
     verbose: bool,
 ) -> Result<(), Failure> {
+    if let Some(wanted) = args.journal.wanted() {
+        return journalled::run(wanted, args, connect, verbose).await;
+    }
     let GenerateArgs {
         request,
         route,
@@ -104,23 +112,17 @@ pub(super) async fn run(
         wait,
         faults,
         no_wait,
+        journal: _,
     } = args;
     let request = request.into_request(route.is_some()).map_err(unpaid)?;
-    let warnings = match &request {
-        Request::Checked(request) => request.warnings(),
-        Request::Unchecked { .. } => &[],
-    };
+    let warnings = request.warnings();
     warnings.iter().for_each(report::warn);
     // A task that is paid for must not fail for want of a place to put its video.
     if !no_wait {
         output.check(None).map_err(unpaid)?;
     }
     if dry_run {
-        if let Request::Checked(request) = &request {
-            request
-                .check(route.unwrap_or_default())
-                .map_err(Failure::from)?;
-        }
+        request.check(route)?;
         let body = request.body();
         if !json {
             return report::pretty_json(&body);
@@ -141,46 +143,66 @@ pub(super) async fn run(
 
     let body = output.sidecar.then(|| request.body());
     let connection = connect.open(faults).await.map_err(unpaid)?;
-    let mut create = match request {
+    let create = create_of(&connection, request, route);
+    let mut fetch = Fetch::new(&connection, &output, Progress::new(verbose));
+    fetch.request = body;
+    let sent = send(&mut fetch, create.into_future()).await?;
+    let task = sent.answer.map_err(|error| fetch.explain(error))?;
+    if sent.is_interrupted {
+        return Err(interrupted_after(&fetch, &task));
+    }
+    tell(&fetch, &task, no_wait);
+    if no_wait {
+        drop(fetch);
+        return leave(&task, json);
+    }
+    let video = fetch.wait(&task, &wait).await?;
+    fetch.save(&task, &video, json).await
+}
+
+fn create_of(connection: &Connection, request: Request, route: Option<Route>) -> Create {
+    let create = match request {
         Request::Checked(request) => connection.client.create(*request),
         Request::Unchecked { mode, tier, body } => {
             connection.client.create_unchecked(tier, body).mode(mode)
         }
     };
-    if let Some(route) = route {
-        create = create.route(route);
+    match route {
+        Some(route) => create.route(route),
+        None => create,
     }
-    let mut fetch = Fetch {
-        connection: &connection,
-        output: &output,
-        progress: Progress::new(verbose),
-        interrupts: Interrupts::listen(),
-        request: body,
-    };
-    let task = send(&mut fetch, create).await?;
-    // Said at once, so that the task can be found again whatever happens next.
+}
+
+/// Says what the task is as soon as there is one, so that it can be found again whatever happens next.
+fn tell(fetch: &Fetch<'_>, task: &Task, no_wait: bool) {
     if !no_wait {
         fetch.progress.say(format_args!("task {}", task.id()));
     }
-    if let Some(resume) = connection.resume("wait", task.id(), output.given()) {
+    let resume = fetch
+        .connection
+        .resume("wait", task.id(), fetch.output.given());
+    if let Some(resume) = resume {
         fetch
             .progress
             .say(format_args!("to come back to it: {resume}"));
     }
-    if no_wait {
-        drop(fetch);
-        return if json {
-            report::json_line(&Created {
-                task_id: task.id(),
-                status: task.status().map(String::from),
-                request_id: task.request_id(),
-            })
-        } else {
-            report::line(task.id())
-        };
+}
+
+/// Prints a task that goes on without this program.
+fn leave(task: &Task, json: bool) -> Result<(), Failure> {
+    if !json {
+        return report::line(task.id());
     }
-    let video = fetch.wait(&task, &wait).await?;
-    fetch.save(&task, &video, json).await
+    report::json_line(&Created {
+        task_id: task.id(),
+        status: task.status().map(String::from),
+        request_id: task.request_id(),
+    })
+}
+
+fn interrupted_after(fetch: &Fetch<'_>, task: &Task) -> Failure {
+    let what = format!("task {} was created", task.id());
+    fetch.left_alone(task, &what, "wait")
 }
 
 /// Says what everything means for money that happens before the request is sent.
@@ -188,23 +210,28 @@ fn unpaid(failure: Failure) -> Failure {
     failure.with_charged(Charged::No)
 }
 
+/// What came of a create, and whether Ctrl-C was pressed meanwhile.
+struct Sent<T> {
+    answer: T,
+    is_interrupted: bool,
+}
+
 /// Creates the task. A first Ctrl-C waits for the answer, since without it nobody knows the id of a task that may be
 /// paid for; a second one gives up on that.
-async fn send(fetch: &mut Fetch<'_>, create: Create) -> Result<Task, Failure> {
+async fn send<T>(
+    fetch: &mut Fetch<'_>,
+    create: impl Future<Output = T>,
+) -> Result<Sent<T>, Failure> {
     fetch.progress.doing("sending the request");
-    let mut create = pin!(create.into_future());
+    let mut create = pin!(create);
     tokio::select! {
-        task = &mut create => return task.map_err(|error| fetch.explain(error)),
+        answer = &mut create => return Ok(Sent { answer, is_interrupted: false }),
         () = fetch.interrupts.next() => fetch.progress.say(
             "the request is under way: waiting for its answer, so that no paid task is lost; Ctrl-C again ends at once",
         ),
     }
     tokio::select! {
-        task = &mut create => {
-            let task = task.map_err(|error| fetch.explain(error))?;
-            let what = format!("task {} was created", task.id());
-            Err(fetch.left_alone(&task, &what, "wait"))
-        }
+        answer = &mut create => Ok(Sent { answer, is_interrupted: true }),
         () = fetch.interrupts.next() => Err(fetch.connection.unclear(Failure::interrupted(
             "ended before the service answered; there may be a paid task or not",
         ))),

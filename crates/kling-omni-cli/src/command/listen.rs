@@ -18,7 +18,7 @@ use clap::Args;
 use tokio::sync::mpsc;
 
 use crate::failure::Failure;
-use crate::interrupt::{Interrupts, Termination};
+use crate::interrupt::Interrupts;
 use crate::{report, span};
 use desk::Desk;
 use event::Printer;
@@ -88,13 +88,7 @@ type End = Result<(), Failure>;
 pub(super) async fn run(args: ListenArgs) -> Result<(), Failure> {
     // Before the first word, so that whoever has read it may end the program.
     let mut interrupts = Interrupts::listen();
-    let mut termination = Termination::listen();
-    let interrupted = async {
-        tokio::select! {
-            () = interrupts.next() => {}
-            () = termination.next() => {}
-        }
-    };
+    let interrupted = interrupts.next();
     if args.uses_of_stdin() > 1 {
         return Err(Failure::usage(
             "standard input can be read for one thing only, and - stands for it several times",

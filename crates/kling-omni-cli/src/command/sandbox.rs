@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::faults::{FaultArgs, GRAMMAR};
-use crate::interrupt::{Interrupts, Termination};
+use crate::interrupt::Interrupts;
 use crate::{report, span};
 
 /// The time that `--rate-limit` counts in.
@@ -105,7 +105,6 @@ pub(super) async fn run(args: SandboxArgs) -> Result<(), Failure> {
     let json = args.json;
     // Before the first word, so that whoever has read it may end the sandbox.
     let mut interrupts = Interrupts::listen();
-    let mut termination = Termination::listen();
     let sandbox = args.into_builder().start().await.map_err(not_started)?;
     started(&sandbox, json)?;
     let mut feed = Feed::new(json);
@@ -114,7 +113,6 @@ pub(super) async fn run(args: SandboxArgs) -> Result<(), Failure> {
         tokio::select! {
             _ = looks.tick() => feed.look(&sandbox)?,
             () = interrupts.next() => break,
-            () = termination.next() => break,
         }
     }
     feed.look(&sandbox)?;

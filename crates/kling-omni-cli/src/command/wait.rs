@@ -3,7 +3,6 @@ use clap::Args;
 use crate::connect::ConnectArgs;
 use crate::failure::Failure;
 use crate::fetch::{Fetch, WaitArgs};
-use crate::interrupt::Interrupts;
 use crate::output::OutputArgs;
 use crate::progress::Progress;
 
@@ -39,13 +38,7 @@ pub(super) async fn run(
         args.output.check(Some(&args.id))?;
     }
     let task = connection.client.task(args.id);
-    let mut fetch = Fetch {
-        connection: &connection,
-        output: &args.output,
-        progress: Progress::new(verbose),
-        interrupts: Interrupts::listen(),
-        request: None,
-    };
+    let mut fetch = Fetch::new(&connection, &args.output, Progress::new(verbose));
     fetch.progress.doing("asking for the status");
     let video = fetch.wait(&task, &args.wait).await?;
     if args.no_download {

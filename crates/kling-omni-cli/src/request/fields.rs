@@ -107,7 +107,7 @@ pub(super) struct RequestFields {
 
 impl RequestFields {
     /// What is set, as in a file.
-    pub(super) fn into_body(self) -> Map<String, Value> {
+    pub(super) fn body(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(body)) => body,
             // Texts, lists and finite numbers can always be written as JSON.

@@ -6,7 +6,7 @@ mod mode;
 use std::path::PathBuf;
 
 use clap::Args;
-use kling_omni::{Mode, TextToVideoBuilder, Tier, VideoReferenceBuilder};
+use kling_omni::{Finding, Mode, Route, TextToVideoBuilder, Tier, VideoReferenceBuilder};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -50,6 +50,11 @@ pub(crate) enum Request {
 }
 
 impl RequestArgs {
+    /// Whether any part of a request was given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.request.is_some() || !self.fields.body().is_empty()
+    }
+
     /// Puts file and options together and holds them against the rules, unless told not to.
     pub(crate) fn into_request(self, has_route: bool) -> Result<Request, Failure> {
         let file = self.request.as_deref().map(file::read).transpose()?;
@@ -57,7 +62,7 @@ impl RequestArgs {
             Some(file) => file.parse()?,
             None => Map::new(),
         };
-        let options = self.fields.into_body();
+        let options = self.fields.body();
         let parts = Parts {
             mode: self.mode,
             has_route,
@@ -132,6 +137,22 @@ impl Request {
         match self {
             Self::Checked(request) => request.tier(),
             Self::Unchecked { tier, .. } => *tier,
+        }
+    }
+
+    /// What is legal and looks like a mistake.
+    pub(crate) fn warnings(&self) -> &[Finding] {
+        match self {
+            Self::Checked(request) => request.warnings(),
+            Self::Unchecked { .. } => &[],
+        }
+    }
+
+    /// Holds the request against the rules of its route, unless nobody is to check it.
+    pub(crate) fn check(&self, route: Option<Route>) -> Result<(), Failure> {
+        match self {
+            Self::Checked(request) => Ok(request.check(route.unwrap_or_default())?),
+            Self::Unchecked { .. } => Ok(()),
         }
     }
 

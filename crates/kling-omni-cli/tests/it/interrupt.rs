@@ -1,23 +1,25 @@
 //! What Ctrl-C does. The signal is sent once the program has said what it is doing.
 #![cfg(unix)]
 
-use crate::support::{Fake, SMALLEST, Service, Snapshots, response};
+use crate::support::{Fake, Running, SMALLEST, Service, Snapshots, response};
 
 const TASK: &str = "046b6c7f-0b8a-43b9-b35d-6489e6daee91";
 
 #[test]
 fn a_wait_leaves_the_task_alone() {
     let mut snapshots = Snapshots::default();
-    let service = Service::slow();
-    let mut running = service
-        .program("generate -p puppet --json -o clip.mp4")
-        .start();
-    running.until("CREATED after");
-    running.interrupt();
-    let ended = running.end().expect(130);
-    assert_eq!(ended.json()["error"]["task_id"], service.tasks()[0].id());
-    snapshots.check("interrupt-wait", &ended);
-    assert_eq!(service.files(), [""; 0]);
+    for signal in [Running::interrupt, Running::terminate] {
+        let service = Service::slow();
+        let mut running = service
+            .program("generate -p puppet --json -o clip.mp4")
+            .start();
+        running.until("CREATED after");
+        signal(&running);
+        let ended = running.end().expect(130);
+        assert_eq!(ended.json()["error"]["task_id"], service.tasks()[0].id());
+        snapshots.check("interrupt-wait", &ended);
+        assert_eq!(service.files(), [""; 0]);
+    }
 }
 
 #[test]

@@ -12,5 +12,6 @@ mod modes;
 mod output;
 mod readme;
 mod request;
+mod resume;
 mod sandbox;
 mod tasks;

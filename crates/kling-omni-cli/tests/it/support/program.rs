@@ -163,10 +163,16 @@ impl Running {
         self.signal("-INT");
     }
 
+    /// What a service manager does.
     #[cfg(unix)]
-    pub fn signal(&self, signal: &str) {
+    pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    #[cfg(unix)]
+    pub fn signal(&self, which: &str) {
         let id = self.child.id().to_string();
-        let status = Command::new("kill").args([signal, &id]).status().unwrap();
+        let status = Command::new("kill").args([which, &id]).status().unwrap();
         assert!(status.success());
     }
 

@@ -1,0 +1,349 @@
+//! A task that outlives the program: with each step in a journal, and taken up again wherever it stands.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use kling_omni::journal::{Journal, Plan, State};
+use kling_omni::{Charged, Create, Doubt, Outcome, Reconciled, Route, Unresolved};
+
+use super::{GenerateArgs, create_of, interrupted_after, leave, send, tell};
+use crate::connect::ConnectArgs;
+use crate::failure::Failure;
+use crate::fetch::{Fetch, WaitArgs, timestamp, warn_of_trouble};
+use crate::progress::Progress;
+use crate::request::{Request, RequestArgs};
+use crate::{report, span, stop};
+
+/// How long a task may take to be listed, unless the person says otherwise.
+const SETTLED_AFTER: Duration = Duration::from_secs(300);
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Journal")]
+pub(super) struct JournalArgs {
+    /// Write each step to a new file first, so that --resume can go on after a crash without paying twice
+    #[arg(long, value_name = "FILE", group = "kept", conflicts_with = "dry_run")]
+    state: Option<PathBuf>,
+
+    /// Go on with the task of such a file: create it if that has certainly not happened, look for it if that is not
+    /// known, wait for it, save its video. A create needs the options of the request again
+    #[arg(long, value_name = "FILE", group = "kept", conflicts_with = "dry_run")]
+    resume: Option<PathBuf>,
+
+    /// Where --resume cannot tell which task it is: this one
+    #[arg(long, value_name = "ID", requires = "resume", conflicts_with = "state")]
+    task: Option<String>,
+
+    /// Where --resume cannot tell whether there is a task: you have looked, there is none, and it is to be created. If
+    /// there is one after all, you pay twice
+    #[arg(long, requires = "resume", conflicts_with_all = ["task", "state"])]
+    create_anyway: bool,
+
+    #[arg(long, value_name = "TIME", value_parser = span::parse, requires = "kept", help = settle_help())]
+    settle: Option<Duration>,
+}
+
+fn settle_help() -> String {
+    format!(
+        "How long after a request whose answer was lost its task may still appear on the service's list [default: {}]",
+        span::text(SETTLED_AFTER)
+    )
+}
+
+/// Which journal is asked for.
+pub(super) enum Wanted {
+    New(PathBuf),
+    Existing(PathBuf),
+}
+
+impl JournalArgs {
+    pub(super) fn wanted(&self) -> Option<Wanted> {
+        let new = self.state.clone().map(Wanted::New);
+        new.or_else(|| self.resume.clone().map(Wanted::Existing))
+    }
+}
+
+pub(super) async fn run(
+    wanted: Wanted,
+    args: GenerateArgs,
+    connect: &ConnectArgs,
+    verbose: bool,
+) -> Result<(), Failure> {
+    if connect.sandbox {
+        return Err(Failure::usage(
+            "--sandbox ends with this command, so that a journal would have nothing to go on with",
+        )
+        .with_advice(
+            "start a sandbox that stays with `kling-omni sandbox`, and name it with --base-url",
+        ));
+    }
+    let (path, opened) = match wanted {
+        Wanted::New(path) => (path, None),
+        Wanted::Existing(path) => {
+            let journal = Journal::open(&path).await?;
+            (path, Some(journal))
+        }
+    };
+    let state = opened.as_ref().map_or(State::Empty, Journal::state);
+    // What an error means for the money is for the journal to say, until something else is done.
+    let known = |failure: Failure| match state.task_id() {
+        Some(id) => failure.with_charged(Charged::Yes).with_task_id(id),
+        None => failure.with_charged(state.charged()),
+    };
+    let GenerateArgs {
+        request,
+        route,
+        output,
+        json,
+        wait,
+        faults,
+        no_wait,
+        journal: settings,
+        dry_run: _,
+    } = args;
+    let planned = opened.as_ref().and_then(Journal::plan);
+    let output = output.or(planned.as_ref().and_then(Plan::destination));
+    let request = if opened.is_none() || request.is_given() {
+        Some(prepared(request, route).map_err(known)?)
+    } else {
+        None
+    };
+    // A task that is paid for must not fail for want of a place to put its video.
+    if state.may_create() && !no_wait {
+        output.check(None).map_err(known)?;
+    }
+    let destination = output.place().map_err(|error| {
+        known(Failure::file("the current folder is not known").with_cause(error))
+    })?;
+    let mut connection = connect.open(faults).await.map_err(known)?;
+    connection.journal = Some(path.clone());
+    stop::at("before the journal");
+    let journal = match opened {
+        Some(journal) => journal,
+        None => Journal::create_new(&path).await.map_err(|error| {
+            let resume = connection.resume_journal(&path);
+            Failure::from(error).with_advice(format!(
+                "`{resume}` goes on with what is in it; give a new task a file of its own"
+            ))
+        })?,
+    };
+    let mut fetch = Fetch::new(&connection, &output, Progress::new(verbose));
+    if output.sidecar {
+        fetch.request = request.as_ref().map(Request::body);
+    }
+    Run {
+        journal: journal.on_step(stop::around),
+        create: request.map(|request| create_of(&connection, request, route)),
+        has_sent: false,
+        destination,
+        settle: settings.settle.unwrap_or(SETTLED_AFTER),
+        no_wait,
+        fetch,
+    }
+    .run(
+        settings.task.as_deref(),
+        settings.create_anyway,
+        &wait,
+        json,
+    )
+    .await
+}
+
+fn prepared(request: RequestArgs, route: Option<Route>) -> Result<Request, Failure> {
+    let request = request.into_request(route.is_some())?;
+    request.check(route)?;
+    request.warnings().iter().for_each(report::warn);
+    Ok(request)
+}
+
+/// One run of the program for the task of a journal.
+struct Run<'a> {
+    journal: Journal,
+    fetch: Fetch<'a>,
+    /// What is to be created, unless that was not given. It is sent once in a run at the most.
+    create: Option<Create>,
+    has_sent: bool,
+    destination: PathBuf,
+    settle: Duration,
+    no_wait: bool,
+}
+
+impl Run<'_> {
+    /// Does what is left to do.
+    async fn run(
+        mut self,
+        task: Option<&str>,
+        create_anyway: bool,
+        wait: &WaitArgs,
+        json: bool,
+    ) -> Result<(), Failure> {
+        if let Some(id) = task {
+            self.attach(id).await?;
+        } else if create_anyway {
+            self.begin().await?;
+            self.journal.absent().await?;
+        }
+        let id = loop {
+            match self.journal.state() {
+                State::Unresolved(unresolved) => self.look(&unresolved).await?,
+                state => match state.task_id() {
+                    Some(id) => break id.to_owned(),
+                    None => self.create().await?,
+                },
+            }
+        };
+        let task = self.fetch.connection.client.task(id);
+        let state = self.journal.state();
+        if let Some(saved) = self.journal.delivered().await? {
+            return self.fetch.have(task.id(), &saved, json);
+        }
+        if let State::Saved { file, .. } = state {
+            self.fetch.progress.say(format_args!(
+                "{} is not what was saved there any more: saving the video again",
+                file.path.display()
+            ));
+        }
+        if self.no_wait {
+            drop(self.fetch);
+            return leave(&task, json);
+        }
+        self.fetch.journal = Some(self.journal);
+        let video = self.fetch.wait(&task, wait).await?;
+        self.fetch.save(&task, &video, json).await
+    }
+
+    /// Makes sure that what is to be created was given, and is what the journal is about.
+    async fn begin(&mut self) -> Result<(), Failure> {
+        let Some(create) = &self.create else {
+            let failure = Failure::usage(
+                "the task is still to be created, and the journal does not keep the request",
+            );
+            return Err(failure
+                .with_charged(self.journal.state().charged())
+                .with_advice("give the options of the request again, as before"));
+        };
+        let plan = create.plan().with_destination(&self.destination);
+        Ok(self.journal.begin(plan).await?)
+    }
+
+    async fn create(&mut self) -> Result<(), Failure> {
+        if self.has_sent {
+            let resume = self
+                .fetch
+                .connection
+                .resume("", "", None)
+                .unwrap_or_default();
+            return Err(
+                Failure::unfinished("the request was lost, and made no task")
+                    .with_charged(Charged::No)
+                    .with_advice(format!(
+                        "`{resume}` and the options of the request create it again"
+                    )),
+            );
+        }
+        self.begin().await?;
+        let Some(create) = self.create.take() else {
+            return Ok(());
+        };
+        self.has_sent = true;
+        let sent = send(&mut self.fetch, self.journal.create(create)).await?;
+        warn_of_trouble(&self.journal);
+        match sent.answer? {
+            Outcome::Created(task) => {
+                tell(&self.fetch, &task, self.no_wait);
+                match sent.is_interrupted {
+                    true => Err(interrupted_after(&self.fetch, &task)),
+                    false => Ok(()),
+                }
+            }
+            Outcome::Rejected(error) => Err(self.fetch.explain(error)),
+            Outcome::Unknown { error, .. } if sent.is_interrupted => Err(self.fetch.explain(error)),
+            Outcome::Unknown { error, .. } => {
+                self.fetch.progress.say(format_args!(
+                    "no answer to the request: {}",
+                    error.summary()
+                ));
+                Ok(())
+            }
+        }
+    }
+
+    /// Looks for the task of a create whose answer was lost.
+    async fn look(&mut self, unresolved: &Unresolved) -> Result<(), Failure> {
+        let connection = self.fetch.connection;
+        let until = unresolved.over_at().min(SystemTime::now()) + self.settle;
+        self.fetch.progress.say(format_args!(
+            "{unresolved}: looking for it until {} at the latest",
+            timestamp(until).unwrap_or_default()
+        ));
+        self.fetch.progress.doing("looking for the task");
+        let settle = self.settle;
+        let search = self.journal.reconcile(&connection.client, |search| {
+            search.settled_after(settle).wait()
+        });
+        let reconciled = tokio::select! {
+            reconciled = search => reconciled.map_err(|error| self.fetch.explain(error))?,
+            () = self.fetch.interrupts.next() => {
+                return Err(connection.unclear(Failure::interrupted("stopped looking for the task")));
+            }
+        };
+        warn_of_trouble(&self.journal);
+        match reconciled {
+            Reconciled::Found { task, by } => {
+                self.fetch
+                    .progress
+                    .say(format_args!("found task {}: {by}", task.id()));
+                Ok(())
+            }
+            Reconciled::CertainlyAbsent => {
+                self.fetch.progress.say("it made no task");
+                Ok(())
+            }
+            Reconciled::Ambiguous { candidates, why } => Err(self.ask(candidates, &why)),
+            _ => Err(
+                Failure::unexpected("what became of the request cannot be told")
+                    .with_charged(Charged::Unknown),
+            ),
+        }
+    }
+
+    /// Leaves it to the person to say what became of the request.
+    fn ask(&self, candidates: Vec<String>, why: &Doubt) -> Failure {
+        let why = match why {
+            Doubt::Several => "several tasks are new on the account's list",
+            Doubt::ListIncomplete => {
+                "the account's list of tasks is too long, or moved while it was read"
+            }
+            Doubt::ListForgets => {
+                "tasks have gone from the account's list since, and the one may be among them"
+            }
+            Doubt::RouteNotListed => {
+                "nothing is new on the account's list, but the service may not list tasks of this route"
+            }
+            Doubt::TooEarly { .. } => "nothing is new on the account's list yet",
+            _ => "the account's list of tasks does not tell",
+        };
+        let resume = self
+            .fetch
+            .connection
+            .resume("", "", None)
+            .unwrap_or_default();
+        Failure::unclear("it cannot be told what became of the request", candidates)
+            .with_cause(why)
+            .with_advice(format!(
+                "look at the account's tasks and usage; `{resume} --task ID` goes on with a task, and --create-anyway with \
+                 the options of the request creates it again, which may be paid for twice"
+            ))
+    }
+
+    async fn attach(&mut self, id: &str) -> Result<(), Failure> {
+        // A slip in the id would lose the task for good.
+        let task = self.fetch.connection.client.task(id);
+        if let State::Unresolved(_) = self.journal.state() {
+            task.refresh()
+                .await
+                .map_err(|error| self.fetch.explain(error))?;
+        }
+        Ok(self.journal.attach(id).await?)
+    }
+}

@@ -1,0 +1,231 @@
+//! What `--state` and `--resume` say and do where nothing crashes; where something does, `crash` shows it.
+
+use std::fs;
+
+use crate::support::{Service, Snapshots};
+
+/// A request from text, whose tasks the service is known to list.
+const CAT: &str = "-p cat -d 3 --poll-interval 0.1";
+/// One to the older route, whose tasks it is not known to list.
+const DANCE: &str = "-p @Video1 --video https://example.com/dance.mp4 -d 3 --poll-interval 0.1";
+
+#[test]
+fn a_journal_goes_with_one_task_to_its_end() {
+    let mut snapshots = Snapshots::default();
+    let service = Service::quick();
+    let line = format!("generate {CAT} --state cat.journal -o cat.mp4");
+    let ended = service.program(&line).run().expect(0);
+    snapshots.check("state", &ended);
+    let line = line.replace("cat.mp4", "other.mp4");
+    let ended = service.program(&line).run().expect(7);
+    snapshots.check("state-exists", redacted(&service, &ended));
+
+    let resume = || service.program("generate --resume cat.journal --json");
+    let ended = resume().run().expect(0);
+    let hash = ended.json()["sha256"].clone();
+    snapshots.check("resume-saved", redacted(&service, &ended));
+
+    fs::write(service.folder().join("cat.mp4"), "not a cat").unwrap();
+    let ended = resume().run().expect(7);
+    snapshots.check("resume-in-the-way", redacted(&service, &ended));
+    let ended = resume().arg("--force").run().expect(0);
+    assert_eq!(ended.json()["sha256"], hash);
+    snapshots.check("resume-changed", redacted(&service, &ended));
+
+    fs::remove_file(service.folder().join("cat.mp4")).unwrap();
+    resume().arg("--sidecar").run().expect(0);
+    assert_eq!(service.files(), ["cat.journal", "cat.mp4", "cat.mp4.json"]);
+    assert_eq!(service.charges(), 1);
+}
+
+#[test]
+fn a_lost_answer_is_found_again_in_the_same_run() {
+    let mut snapshots = Snapshots::default();
+    let service = Service::quick();
+    service.inject("create:drop@1".parse().unwrap());
+    let line = format!("generate {CAT} --retries 0 --state cat.journal -o cat.mp4");
+    let ended = service.program(&line).run().expect(0);
+    snapshots.check("state-lost-answer", &ended);
+    assert_eq!(service.charges(), 1);
+    assert_eq!(service.files(), ["cat.journal", "cat.mp4"]);
+}
+
+#[test]
+fn a_lost_request_is_created_by_the_next_run() {
+    let mut snapshots = Snapshots::default();
+    let service = Service::quick();
+    service.inject("create:lost@1".parse().unwrap());
+    let options = format!("{CAT} --retries 0 --settle 0s -o cat.mp4");
+    let ended = service
+        .program(&format!("generate {options} --state cat.journal"))
+        .run()
+        .expect(5);
+    snapshots.check("state-lost-request", &ended);
+    let ended = service
+        .program("generate --resume cat.journal")
+        .run()
+        .expect(2);
+    snapshots.check("resume-without-request", &ended);
+    let ended = service
+        .program("generate --resume cat.journal -p dog -d 3")
+        .run()
+        .expect(2);
+    snapshots.check("resume-another-request", redacted(&service, &ended));
+    assert_eq!(service.charges(), 0);
+    service
+        .program(&format!("generate {options} --resume cat.journal"))
+        .run()
+        .expect(0);
+    assert_eq!(service.charges(), 1);
+}
+
+#[test]
+fn what_cannot_be_told_is_left_to_the_person() {
+    let mut snapshots = Snapshots::default();
+    // With nothing new on a list that may not have it, and with more on it than there should be.
+    for (fault, others, said) in [
+        ("create:lost@1", 0, "nothing"),
+        ("create:drop@1", 1, "several"),
+    ] {
+        let service = Service::quick();
+        let old = service.task("an older one");
+        let program = |options: &str| {
+            service.program(&format!(
+                "generate {options} --retries 0 --settle 0s --json"
+            ))
+        };
+        service.inject(fault.parse().unwrap());
+        // It can read the lists before the create, three answers, and not look at them afterwards.
+        service.inject("list:503@4-".parse().unwrap());
+        program(&format!("{DANCE} --state dance.journal -o dance.mp4"))
+            .run()
+            .expect(6);
+        let theirs: Vec<_> = (0..others).map(|_| service.task("of another")).collect();
+        service.clear_faults();
+
+        let ended = program("--resume dance.journal").run().expect(8);
+        let error = &ended.json()["error"];
+        assert_eq!(
+            (&error["charged"], &error["kind"]),
+            (&"unknown".into(), &"unclear".into())
+        );
+        for id in &theirs {
+            assert!(
+                error["candidates"]
+                    .as_array()
+                    .unwrap()
+                    .contains(&id.as_str().into())
+            );
+        }
+        snapshots.check(format!("resume-unclear-{said}"), redacted(&service, &ended));
+
+        for (options, code, name) in [
+            (format!("--task {old}"), 2, "old-task"),
+            ("--task 0000".to_owned(), 2, "no-task"),
+            ("--create-anyway".to_owned(), 2, "create-without-request"),
+        ] {
+            let ended = program(&format!("--resume dance.journal {options}")).run();
+            let ended = ended.expect(code);
+            assert_eq!(ended.json()["error"]["charged"], "unknown", "{ended}");
+            snapshots.check(format!("resume-{name}"), redacted(&service, &ended));
+        }
+        let before = service.charges();
+        if others == 0 {
+            program(&format!("{DANCE} --resume dance.journal --create-anyway"))
+                .run()
+                .expect(0);
+            assert_eq!(service.charges(), before + 1);
+        } else {
+            let tasks = service.tasks();
+            let own = tasks
+                .iter()
+                .find(|task| task.request()["prompt"] == "@Video1");
+            let own = own.unwrap().id();
+            let ended = program(&format!("--resume dance.journal --task {own}"))
+                .run()
+                .expect(0);
+            assert_eq!(ended.json()["task_id"], own);
+            assert_eq!(service.charges(), before);
+            let ended = program("--resume dance.journal --task 0000")
+                .run()
+                .expect(2);
+            assert_eq!(ended.json()["error"]["charged"], "yes");
+        }
+        assert_eq!(service.files(), ["dance.journal", "dance.mp4"]);
+    }
+}
+
+#[test]
+fn a_journal_is_not_for_every_run() {
+    let mut snapshots = Snapshots::default();
+    let service = Service::quick();
+    fs::write(service.folder().join("notes.txt"), "a list").unwrap();
+    for (name, line, code) in [
+        ("sandbox", "generate -p x --sandbox --state x.journal", 2),
+        ("missing", "generate --resume x.journal", 7),
+        ("no-journal", "generate --resume notes.txt", 7),
+        ("dry-run", "generate -p x --dry-run --state x.journal", 2),
+        (
+            "both",
+            "generate -p x --state x.journal --resume y.journal",
+            2,
+        ),
+        ("task-alone", "generate -p x --state x.journal --task 7", 2),
+        ("rule", "generate -p x -d 99 --state x.journal", 2),
+    ] {
+        let ended = service.program(line).run().expect(code);
+        snapshots.check(format!("journal-{name}"), redacted(&service, &ended));
+    }
+    assert_eq!(service.files(), ["notes.txt"]);
+    assert_eq!(service.requests().len(), 0);
+}
+
+#[test]
+fn two_runs_do_not_share_a_journal() {
+    let mut snapshots = Snapshots::default();
+    let service = Service::slow();
+    let mut first = service
+        .program(&format!("generate {CAT} --state cat.journal"))
+        .start();
+    first.until("CREATED after");
+    let ended = service
+        .program("generate --resume cat.journal")
+        .run()
+        .expect(7);
+    snapshots.check("resume-in-use", redacted(&service, &ended));
+    first.child.kill().unwrap();
+    first.child.wait().unwrap();
+    let ended = service
+        .program("generate --resume cat.journal --no-wait")
+        .run()
+        .expect(0);
+    assert_eq!(ended.stdout.trim(), service.tasks()[0].id());
+    assert_eq!(service.charges(), 1);
+}
+
+#[test]
+fn a_failed_task_stays_failed() {
+    let service = Service::quick();
+    let line = format!("generate {CAT} --state x.journal --prompt");
+    let line = line.replacen("-p cat", "", 1);
+    service
+        .program(&line)
+        .arg("[sandbox:fail=no light]")
+        .run()
+        .expect(4);
+    let ended = service
+        .program("generate --resume x.journal")
+        .run()
+        .expect(4);
+    assert!(ended.stderr.contains("no light"), "{ended}");
+    assert_eq!(service.charges(), 1);
+}
+
+/// Without the folder of the test.
+fn redacted(service: &Service, shown: &impl std::fmt::Display) -> String {
+    let folder = fs::canonicalize(service.folder()).unwrap();
+    shown
+        .to_string()
+        .replace(&*folder.to_string_lossy(), "[folder]")
+        .replace(&*service.folder().to_string_lossy(), "[folder]")
+}
