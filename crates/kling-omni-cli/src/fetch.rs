@@ -153,7 +153,7 @@ impl<'a> Fetch<'a> {
             match update {
                 Some(Ok(Update::Status(state))) => {
                     self.progress.status(&state);
-                    stop::at(state.status().as_str());
+                    stop::at("polling");
                 }
                 Some(Ok(Update::PollFailed { why, .. })) => self.progress.no_news(&why),
                 Some(Ok(_)) => {}

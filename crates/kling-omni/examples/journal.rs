@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if journal.state().may_create() {
         create(&mut journal, &client).await?;
     }
-    let saved = match journal.delivered().await? {
+    let saved = match journal.delivered().await {
         Some(saved) => saved,
         None => {
             let state = journal.state();

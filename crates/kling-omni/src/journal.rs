@@ -22,7 +22,7 @@
 //!         return Err(error.into());
 //!     }
 //! }
-//! if journal.delivered().await?.is_none()
+//! if journal.delivered().await.is_none()
 //!     && let Some(id) = journal.state().task_id()
 //! {
 //!     let task = client.task(id);
@@ -351,24 +351,20 @@ impl Journal {
 
     /// The video, if it was saved and is in its place unchanged, with its sidecar if it has one. Where the process died
     /// between giving the file its name and recording that, it is recorded now.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::File`] if the journal cannot be written.
-    pub async fn delivered(&mut self) -> Result<Option<Saved>> {
+    pub async fn delivered(&mut self) -> Option<Saved> {
         let state = self.state();
         let (State::Placing { file, .. } | State::Saved { file, .. }) = &state else {
-            return Ok(None);
+            return None;
         };
         let has_sidecar = file.sidecar.as_deref().is_none_or(Path::exists);
         if !has_sidecar || !is_in_place(file.clone()).await {
-            return Ok(None);
+            return None;
         }
         if matches!(state, State::Placing { .. }) {
             let file = file.clone();
-            self.record(Record::Saved { file }).await?;
+            self.note(Record::Saved { file }).await;
         }
-        Ok(Some(file.clone()))
+        Some(file.clone())
     }
 
     fn unresolved(&self) -> Result<Unresolved> {

@@ -128,12 +128,12 @@ async fn each_step_is_on_disk_before_the_next() {
         .collect();
     assert_eq!(*seen.lock().unwrap(), expected);
     assert!(journal.state().is_finished());
-    assert_eq!(journal.delivered().await.unwrap(), Some(saved.clone()));
+    assert_eq!(journal.delivered().await, Some(saved.clone()));
     drop(journal);
     let mut journal = desk.journal().await;
-    assert_eq!(journal.delivered().await.unwrap(), Some(saved.clone()));
+    assert_eq!(journal.delivered().await, Some(saved.clone()));
     fs::write(&saved.path, "another").unwrap();
-    assert_eq!(journal.delivered().await.unwrap(), None);
+    assert_eq!(journal.delivered().await, None);
     assert_eq!(desk.sandbox.charges(), 1);
 }
 

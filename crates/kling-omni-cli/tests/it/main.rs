@@ -2,6 +2,7 @@
 
 mod support;
 
+mod crash;
 mod download;
 mod errors;
 mod generate;

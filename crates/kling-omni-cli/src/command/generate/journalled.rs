@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use kling_omni::journal::{Journal, Plan, State};
-use kling_omni::{Charged, Create, Doubt, Outcome, Reconciled, Route, Unresolved};
+use kling_omni::{Charged, Create, Doubt, Outcome, Reconciled, Route, Task, Unresolved};
 
 use super::{GenerateArgs, create_of, interrupted_after, leave, send, tell};
 use crate::connect::ConnectArgs;
@@ -183,18 +183,20 @@ impl Run<'_> {
             self.begin().await?;
             self.journal.absent().await?;
         }
-        let id = loop {
-            match self.journal.state() {
-                State::Unresolved(unresolved) => self.look(&unresolved).await?,
-                state => match state.task_id() {
-                    Some(id) => break id.to_owned(),
-                    None => self.create().await?,
-                },
+        let task = loop {
+            let state = self.journal.state();
+            let task = match (&state, state.task_id()) {
+                (State::Unresolved(unresolved), _) => self.look(unresolved).await?,
+                (_, Some(id)) => Some(self.fetch.connection.client.task(id)),
+                (_, None) => self.create().await?,
+            };
+            // A task that is known is gone on with, even if the journal could not take it down.
+            if let Some(task) = task {
+                break task;
             }
         };
-        let task = self.fetch.connection.client.task(id);
         let state = self.journal.state();
-        if let Some(saved) = self.journal.delivered().await? {
+        if let Some(saved) = self.journal.delivered().await {
             return self.fetch.have(task.id(), &saved, json);
         }
         if let State::Saved { file, .. } = state {
@@ -226,7 +228,8 @@ impl Run<'_> {
         Ok(self.journal.begin(plan).await?)
     }
 
-    async fn create(&mut self) -> Result<(), Failure> {
+    /// Creates the task, or finds out that it is not known whether there is one.
+    async fn create(&mut self) -> Result<Option<Task>, Failure> {
         if self.has_sent {
             let resume = self
                 .fetch
@@ -243,7 +246,7 @@ impl Run<'_> {
         }
         self.begin().await?;
         let Some(create) = self.create.take() else {
-            return Ok(());
+            return Ok(None);
         };
         self.has_sent = true;
         let sent = send(&mut self.fetch, self.journal.create(create)).await?;
@@ -253,7 +256,7 @@ impl Run<'_> {
                 tell(&self.fetch, &task, self.no_wait);
                 match sent.is_interrupted {
                     true => Err(interrupted_after(&self.fetch, &task)),
-                    false => Ok(()),
+                    false => Ok(Some(task)),
                 }
             }
             Outcome::Rejected(error) => Err(self.fetch.explain(error)),
@@ -263,13 +266,13 @@ impl Run<'_> {
                     "no answer to the request: {}",
                     error.summary()
                 ));
-                Ok(())
+                Ok(None)
             }
         }
     }
 
     /// Looks for the task of a create whose answer was lost.
-    async fn look(&mut self, unresolved: &Unresolved) -> Result<(), Failure> {
+    async fn look(&mut self, unresolved: &Unresolved) -> Result<Option<Task>, Failure> {
         let connection = self.fetch.connection;
         let until = unresolved.over_at().min(SystemTime::now()) + self.settle;
         self.fetch.progress.say(format_args!(
@@ -293,11 +296,11 @@ impl Run<'_> {
                 self.fetch
                     .progress
                     .say(format_args!("found task {}: {by}", task.id()));
-                Ok(())
+                Ok(Some(task))
             }
             Reconciled::CertainlyAbsent => {
                 self.fetch.progress.say("it made no task");
-                Ok(())
+                Ok(None)
             }
             Reconciled::Ambiguous { candidates, why } => Err(self.ask(candidates, &why)),
             _ => Err(

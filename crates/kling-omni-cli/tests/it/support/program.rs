@@ -146,15 +146,20 @@ impl Running {
     /// Reads stderr until a line that holds `mark`.
     #[track_caller]
     pub fn until(&mut self, mark: &str) {
-        loop {
-            let mut line = String::new();
-            let length = self.stderr.read_line(&mut line).unwrap();
-            self.said.push_str(&line);
-            assert!(length > 0, "no line with {mark:?} in:\n{}", self.said);
+        while let Some(line) = self.line() {
             if line.contains(mark) {
                 return;
             }
         }
+        panic!("no line with {mark:?} in:\n{}", self.said);
+    }
+
+    /// The next line of stderr, if there is one.
+    pub fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        self.stderr.read_line(&mut line).unwrap();
+        self.said.push_str(&line);
+        (!line.is_empty()).then_some(line)
     }
 
     /// What Ctrl-C does.
