@@ -18,10 +18,10 @@ use crate::journal::Plan;
 use crate::listing::Listing;
 use crate::request::Request;
 use crate::route::{CreateRoute, Mode, Route, Tier};
-use crate::session::{Place, Session};
+use crate::session::{Made, Place, Session};
 use crate::task::Task;
 use crate::transport::{self, Exchange, Hold, Options};
-use crate::unresolved::{Snapshot, Unresolved};
+use crate::unresolved::{CreateMark, Snapshot, Unresolved};
 use crate::wire;
 
 /// A task about to be created. Await it to send the request.
@@ -251,12 +251,14 @@ impl Create {
         exchange.take_first_turn().await?;
         let sent_at = session.clock.system_time();
         let over_at = sent_at + transport::longest_call(&session);
-        let unresolved =
-            Unresolved::new(route, sent_at, over_at, self.payload.correlation(), known);
+        let by = CreateMark::new();
+        let correlation = self.payload.correlation();
+        let unresolved = Unresolved::new(route, by.clone(), sent_at, over_at, correlation, known);
         self.record(&unresolved).await?;
         match wire::create(&exchange, route, body).await {
             Ok(state) => {
-                session.created().insert(state.id().to_owned(), route);
+                let made = Made { route, by };
+                session.created().insert(state.id().to_owned(), made);
                 let request_id = exchange.request_id();
                 Ok(Task::created(session, route, state, request_id))
             }
@@ -267,7 +269,7 @@ impl Create {
             }
             Err(error) => {
                 if let Some(id) = error.task_id() {
-                    session.created().insert(id.to_owned(), route);
+                    session.created().insert(id.to_owned(), Made { route, by });
                 }
                 Err(error)
             }

@@ -101,7 +101,7 @@ impl Reconcile {
     async fn run(self) -> Result<Reconciled> {
         let mut pause = FIRST_PAUSE;
         loop {
-            if let Some(reconciled) = self.by_deliveries() {
+            if let Some(reconciled) = self.by_answer().or_else(|| self.by_deliveries()) {
                 return Ok(reconciled);
             }
             // Read before the list is: what the list has not got later counts for this moment.
@@ -135,6 +135,14 @@ impl Reconcile {
             task: Task::attach(Arc::clone(&self.session), id.to_owned()),
             by,
         }
+    }
+
+    /// The task that this client itself was told of, where whoever waited for it did not stay to hear it.
+    fn by_answer(&self) -> Option<Reconciled> {
+        let create = self.unresolved.create()?;
+        let created = self.session.created();
+        let (id, _) = created.iter().find(|(_, made)| made.by == *create)?;
+        Some(self.found(id, Evidence::Answer))
     }
 
     #[cfg(feature = "webhook")]
@@ -217,7 +225,7 @@ impl Reconcile {
                 .session
                 .created()
                 .iter()
-                .any(|(id, of)| *of == route && listing.tasks.contains_key(id))
+                .any(|(id, made)| made.route == route && listing.tasks.contains_key(id))
     }
 
     #[cfg(feature = "webhook")]

@@ -30,11 +30,24 @@ pub struct Unresolved {
     over_at: SystemTime,
     route: CreateRoute,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    create: Option<CreateMark>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     correlation: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     known: Option<Snapshot>,
+}
+
+/// What tells a create from all others. It is nothing that the service knows of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct CreateMark(String);
+
+impl CreateMark {
+    pub(crate) fn new() -> Self {
+        Self(format!("{:016x}", fastrand::u64(..)))
+    }
 }
 
 /// The tasks that were listed before a create.
@@ -50,6 +63,7 @@ impl Unresolved {
     /// Of a create that is sent at `sent_at`, and of which no attempt goes on beyond `over_at`.
     pub(crate) fn new(
         route: CreateRoute,
+        create: CreateMark,
         sent_at: SystemTime,
         over_at: SystemTime,
         correlation: Option<String>,
@@ -59,6 +73,7 @@ impl Unresolved {
             sent_at,
             over_at,
             route,
+            create: Some(create),
             request_id: None,
             correlation,
             known,
@@ -135,6 +150,10 @@ impl Unresolved {
             Some(known) => &known.lists,
             None => self.route.lists(),
         }
+    }
+
+    pub(crate) fn create(&self) -> Option<&CreateMark> {
+        self.create.as_ref()
     }
 
     pub(crate) fn create_route(&self) -> CreateRoute {

@@ -47,15 +47,35 @@ impl Desk {
     /// One whole life of a journal.
     async fn live(&self) -> Journal {
         let mut journal = self.journal().await;
-        let create = self.client.create(cat().build().unwrap());
-        let Outcome::Created(task) = journal.create(create).await.unwrap() else {
-            panic!("the task is created");
-        };
+        self.go_on(&mut journal).await;
+        journal
+    }
+
+    /// What a program does that goes on with a journal, whatever is in it.
+    async fn go_on(&self, journal: &mut Journal) {
+        self.find_or_create(journal).await;
+        if journal.delivered().await.is_some() {
+            return;
+        }
+        let task = self.client.task(journal.state().task_id().unwrap());
         let video = task.wait().await.unwrap();
         journal.ended(video.state()).await;
-        let save = video.save(self.folder.path().join("cat.mp4"));
+        let save = video
+            .save(self.folder.path().join("cat.mp4"))
+            .overwrite(true);
         journal.save(save).await.unwrap();
-        journal
+    }
+
+    async fn find_or_create(&self, journal: &mut Journal) {
+        if let State::Unresolved(_) = journal.state() {
+            let reconciled = journal.reconcile(&self.client, |search| search).await;
+            assert!(matches!(reconciled.unwrap(), Reconciled::Found { .. }));
+        }
+        if journal.state().may_create() {
+            let create = self.client.create(cat().build().unwrap());
+            let outcome = journal.create(create).await.unwrap();
+            assert!(matches!(outcome, Outcome::Created(_)));
+        }
     }
 
     async fn lose_a_create(&self) {
@@ -106,16 +126,8 @@ async fn each_step_is_on_disk_before_the_next() {
             Step::Written(name) => format!("{lines} lines with {name}"),
         });
     });
-    let create = desk.client.create(cat().build().unwrap());
-    let Outcome::Created(task) = journal.create(create).await.unwrap() else {
-        panic!("the task is created");
-    };
-    let video = task.wait().await.unwrap();
-    journal.ended(video.state()).await;
-    let saved = journal
-        .save(video.save(desk.folder.path().join("cat.mp4")))
-        .await
-        .unwrap();
+    desk.go_on(&mut journal).await;
+    let saved = journal.delivered().await.unwrap();
     let expected: Vec<_> = ["planned", "sending", "created", "ended", "placing", "saved"]
         .into_iter()
         .zip(1..)
@@ -201,17 +213,55 @@ async fn a_torn_end_takes_back_one_step_and_any_other_damage_is_an_error() {
     }
 }
 
+/// A record is cut short at every byte while the process dies, so that nothing of what it announces was done.
 #[tokio::test]
-async fn what_is_torn_is_written_anew() {
+async fn wherever_a_record_is_torn_there_is_one_charge_and_a_file() {
     let desk = Desk::new(|builder| builder).await;
-    desk.lose_a_create().await;
-    let whole = fs::read(desk.path()).unwrap();
-    fs::write(desk.path(), &whole[..whole.len() - 9]).unwrap();
-    let mut journal = desk.journal().await;
-    let found = journal.reconcile(&desk.client, |search| search).await;
-    assert!(matches!(found.unwrap(), Reconciled::Found { .. }));
+    // What is in the file, and what was paid, when each record is on disk and nothing has followed.
+    let moments = Arc::new(Mutex::new(Vec::new()));
+    let (seen, path) = (Arc::clone(&moments), desk.path());
+    let mut journal = desk.journal().await.on_step(move |step| {
+        if let Step::Written(name) = step {
+            seen.lock()
+                .unwrap()
+                .push((name.to_owned(), fs::read(&path).unwrap()));
+        }
+    });
+    desk.go_on(&mut journal).await;
     drop(journal);
-    assert_eq!(word(&desk.journal().await.state()), "created");
+    let mut moments = moments.lock().unwrap().clone();
+    assert_eq!(moments.len(), 6);
+    // Those first that find the task which is there: later ones make new tasks.
+    moments.reverse();
+    for (record, whole) in moments {
+        let before = whole[..whole.len() - 1]
+            .iter()
+            .rposition(|byte| *byte == b'\n');
+        let charges_before = desk.sandbox.charges();
+        let is_unsent = matches!(record.as_str(), "planned" | "sending");
+        // Each byte counts where there is money in it; the others, which all read alike, stand for their neighbours.
+        let step = if is_unsent || record == "created" {
+            1
+        } else {
+            9
+        };
+        let torn = (before.unwrap() + 1..whole.len()).step_by(step);
+        let count = torn.len();
+        for length in torn {
+            fs::write(desk.path(), &whole[..length]).unwrap();
+            let mut journal = desk.journal().await;
+            if is_unsent {
+                // From here on it is a run like any other, and a video takes long to make.
+                desk.find_or_create(&mut journal).await;
+                continue;
+            }
+            desk.go_on(&mut journal).await;
+            assert!(journal.state().is_finished());
+            assert!(journal.delivered().await.is_some());
+        }
+        let created = desk.sandbox.charges() - charges_before;
+        assert_eq!(created, if is_unsent { count } else { 0 }, "{record}");
+    }
 }
 
 #[tokio::test]

@@ -159,9 +159,11 @@ async fn what_is_kept_of_it_outlives_the_process_and_holds_no_secret() {
     assert_eq!(unresolved.correlation(), Some("tok-1"));
     assert_eq!(unresolved.known_ids().unwrap().collect::<Vec<_>>(), ["old"]);
     let json = serde_json::to_string(&unresolved).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let mark = value["create"].as_str().unwrap();
     assert_eq!(
-        json,
-        r#"{"sent_at":"2027-01-15T08:00:00Z","over_at":"2027-01-15T08:00:00Z","route":"reference-to-video-standard","request_id":"ak-fake","correlation":"tok-1","known":{"lists":["reference"],"ids":["old"],"complete":true}}"#
+        json.replace(mark, "…"),
+        r#"{"sent_at":"2027-01-15T08:00:00Z","over_at":"2027-01-15T08:00:00Z","route":"reference-to-video-standard","create":"…","request_id":"ak-fake","correlation":"tok-1","known":{"lists":["reference"],"ids":["old"],"complete":true}}"#
     );
     let read: Unresolved = serde_json::from_str(&json).unwrap();
     assert_eq!(read, unresolved);

@@ -158,6 +158,7 @@ impl World {
         let clock = ManualClock::new(SystemTime::now());
         let service = Service::start(|builder| builder.task_time(TASK_TIME).clock(clock.clone()));
         service.task("an older one");
+        service.text_task("another older one");
         let before = service.charges();
         let world = Self {
             service,

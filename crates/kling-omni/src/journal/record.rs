@@ -42,6 +42,7 @@ pub(super) enum KnownBy {
 impl From<Evidence> for KnownBy {
     fn from(evidence: Evidence) -> Self {
         match evidence {
+            Evidence::Answer => Self::Answer,
             Evidence::Delivery => Self::Delivery,
             Evidence::OnlyNewTask => Self::List,
         }

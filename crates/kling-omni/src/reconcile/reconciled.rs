@@ -33,6 +33,8 @@ pub enum Reconciled {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Evidence {
+    /// This client got the answer to the create, and whoever waited for it had gone: it is this task and no other.
+    Answer,
     /// A delivery brought the create's own token: it is this task and no other.
     Delivery,
     /// It is the only task on the list that is new and belongs to no other create: it is the one if nobody else creates
@@ -65,6 +67,7 @@ pub enum Doubt {
 impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Answer => "named by the answer to the create",
             Self::Delivery => "named by a delivery with the token of the create",
             Self::OnlyNewTask => "the only new task on the list",
         })

@@ -22,6 +22,7 @@ pub(crate) use places::{Place, Places};
 
 use crate::clock::Clock;
 use crate::route::{CreateRoute, Route};
+use crate::unresolved::CreateMark;
 
 /// What all clones of a client, and all of its tasks, have in common.
 pub(crate) struct Session {
@@ -49,8 +50,15 @@ pub(crate) struct Session {
     pub(crate) clock: Arc<dyn Clock>,
     /// Set once the successor route has answered in place of the older one.
     pub(crate) successor_only: AtomicBool,
-    /// The tasks that this client has made, by id: none of them belongs to a create whose end is unknown.
-    pub(crate) created: Mutex<HashMap<String, CreateRoute>>,
+    /// The tasks that this client has made, by id.
+    pub(crate) created: Mutex<HashMap<String, Made>>,
+}
+
+/// What is known of a task that this client has made.
+pub(crate) struct Made {
+    pub(crate) route: CreateRoute,
+    /// The create that it belongs to, and to no other.
+    pub(crate) by: CreateMark,
 }
 
 impl Session {
@@ -66,7 +74,7 @@ impl Session {
         self.successor_only.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn created(&self) -> MutexGuard<'_, HashMap<String, CreateRoute>> {
+    pub(crate) fn created(&self) -> MutexGuard<'_, HashMap<String, Made>> {
         self.created.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -70,6 +70,12 @@ impl Service {
         ended.stdout.trim().to_owned()
     }
 
+    /// Creates one from text, and answers its id.
+    pub fn text_task(&self, prompt: &str) -> String {
+        let program = self.program("generate --no-wait --prompt").arg(prompt);
+        program.run().expect(0).stdout.trim().to_owned()
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
