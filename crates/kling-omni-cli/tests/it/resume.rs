@@ -222,6 +222,50 @@ fn a_failed_task_stays_failed() {
     assert_eq!(service.charges(), 1);
 }
 
+/// The disk is full from the answer on: the id is told, and the next run finds the task.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_journal_that_cannot_be_written_loses_no_task() {
+    const BLOCK: usize = 512;
+    let mut snapshots = Snapshots::default();
+    let run = |service: &Service, padding: usize, limit: Option<u64>| {
+        fs::create_dir(service.folder().join("d")).unwrap();
+        let output = format!("{}cat.mp4", "d/../".repeat(padding));
+        let line = format!("generate {CAT} --state cat.journal -o {output}");
+        let mut running = match limit {
+            Some(bytes) => service.program(&line).largest_file(bytes).start(),
+            None => service.program(&line).start(),
+        };
+        running.until("task ");
+        running.until("CREATED after");
+        running
+    };
+    // So long is a journal that has everything but the answer.
+    let service = Service::slow();
+    let mut running = run(&service, 0, None);
+    running.child.kill().unwrap();
+    let journal = fs::read_to_string(service.folder().join("cat.journal")).unwrap();
+    let unanswered: usize = journal.split_inclusive('\n').take(3).map(str::len).sum();
+    let limit = unanswered.next_multiple_of(BLOCK);
+
+    let service = Service::slow();
+    let padding = (limit - unanswered) / "d/../".len();
+    let running = run(&service, padding, Some(limit as u64));
+    running.interrupt();
+    let ended = running.end().expect(130);
+    let shown = redacted(&service, &ended).replace("d/../", "");
+    snapshots.check("state-no-room", shown);
+    let id = service.tasks()[0].id().to_owned();
+    assert!(ended.stderr.contains(&id), "{ended}");
+
+    let ended = service
+        .program("generate --resume cat.journal --no-wait")
+        .run()
+        .expect(0);
+    assert_eq!(ended.stdout.trim(), id);
+    assert_eq!(service.charges(), 1);
+}
+
 /// Without the folder of the test.
 fn redacted(service: &Service, shown: &impl std::fmt::Display) -> String {
     let folder = fs::canonicalize(service.folder()).unwrap();
