@@ -187,10 +187,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Makes the lists of a response optional; the client emitter then lets null through, too.
+    /// Makes the lists of a response optional; the client emitter then lets null through, too. A list that is all there
+    /// is stays as it is: without it nothing was said, and an empty one would say that there is nothing.
     fn tolerate(&mut self, name: &str, schema: &mut Node) {
         let mut lists = Vec::new();
         let properties = schema.get_mut("properties").and_then(Node::as_map_mut);
+        let properties = properties.filter(|properties| properties.len() > 1);
         for (key, property) in properties.into_iter().flatten() {
             if property.text("type") == Some("array") {
                 property.remove("nullable");

@@ -56,9 +56,17 @@ fn no_list_null_and_an_empty_list_are_the_same() {
         }
         assert_eq!(detail(sent).generated, Vec::<String>::new());
     }
-    for sent in [json!({}), json!({"data": null}), json!({"data": []})] {
-        let page: TaskListResponse = from_value(sent).expect("it reads");
-        assert_eq!(page.data, []);
+}
+
+#[test]
+fn a_page_without_its_list_says_nothing() {
+    let empty: TaskListResponse = from_value(json!({"data": []})).expect("it reads");
+    assert_eq!(empty.data, []);
+    for sent in [json!({}), json!({"data": null})] {
+        assert!(
+            from_value::<TaskListResponse>(sent.clone()).is_err(),
+            "{sent}"
+        );
     }
 }
 

@@ -3,14 +3,9 @@
 use super::*;
 
 /// One page of tasks, wrapped.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct TaskListResponse {
     /// The tasks of this page.
-    #[serde(
-        default,
-        skip_serializing_if = "::std::vec::Vec::is_empty",
-        deserialize_with = "crate::tolerant::list"
-    )]
     pub data: ::std::vec::Vec<TaskSummary>,
 }
 
@@ -31,7 +26,7 @@ pub mod builder {
     impl ::std::default::Default for TaskListResponse {
         fn default() -> Self {
             Self {
-                data: Ok(Default::default()),
+                data: Err("no value supplied for data".to_string()),
             }
         }
     }
