@@ -17,7 +17,7 @@ pub enum ErrorKind {
     Permission,
     /// The rate limit or the free quota is used up (429).
     RateLimited,
-    /// The service refused the request (400 and other 4xx).
+    /// The service refused the request (400, and other 4xx that say as much).
     /// [`Error::invalid_params`](crate::Error::invalid_params) lists what it named.
     InvalidRequest,
     /// No such task or route (404, 405, 410).

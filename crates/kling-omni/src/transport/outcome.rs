@@ -104,7 +104,7 @@ impl Outcome {
             })
             | Self::BrokenReply {
                 status, redirected, ..
-            } => !redirected && status.is_client_error() && *status != StatusCode::REQUEST_TIMEOUT,
+            } => !redirected && is_refusal(*status),
         }
     }
 
@@ -228,6 +228,17 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// Whether a status says that the request was turned away before any work.
+///
+/// The others of its class may come after it: 408 and 499 when someone on the way lost patience, 409 when the request was
+/// sent on twice, and what nobody has defined for whatever reason.
+fn is_refusal(status: StatusCode) -> bool {
+    matches!(
+        status.as_u16(),
+        400..=405 | 407 | 410..=417 | 421 | 422 | 425 | 426 | 428 | 429 | 431 | 451
+    )
+}
+
 fn is_transient_status(status: StatusCode) -> bool {
     status.is_server_error()
         || matches!(
@@ -309,7 +320,7 @@ fn refused(reply: &Reply, effect: Effect, session: &Session) -> Error {
             None,
         ),
         408 | 500..=599 => (ErrorKind::Server, "the service failed", None),
-        400..=499 => (
+        _ if is_refusal(status) => (
             ErrorKind::InvalidRequest,
             "the service refused the request",
             None,
