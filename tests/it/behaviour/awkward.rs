@@ -199,7 +199,7 @@ fn cases() -> Vec<Case> {
         ),
         case(
             "200 cut JSON",
-            Reply::json(200, r#"{"data":{"task_id":"a","#),
+            Reply::json(200, r#"{"data":{"task_id":"a"#),
             ErrorKind::UnexpectedResponse,
             Some(200),
             Unknown,

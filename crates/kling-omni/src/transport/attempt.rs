@@ -21,8 +21,9 @@ pub(super) async fn send(
     let redirected = *response.url() != asked;
     let status = response.status();
     let headers = response.headers().clone();
-    match read_body(response, session.largest_body).await {
-        Ok((body, complete)) => Outcome::Reply(Reply {
+    let (body, end) = read_body(response, session.largest_body).await;
+    match end {
+        Ok(complete) => Outcome::Reply(Reply {
             status,
             headers,
             body,
@@ -32,24 +33,31 @@ pub(super) async fn send(
         Err(error) => Outcome::BrokenReply {
             status,
             headers,
+            body,
             redirected,
             error,
         },
     }
 }
 
+/// What came of a body, and whether that is all of it.
 async fn read_body(
     mut response: reqwest::Response,
     largest: usize,
-) -> reqwest::Result<(Bytes, bool)> {
+) -> (Bytes, reqwest::Result<bool>) {
     let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await? {
-        let room = largest - body.len();
-        if chunk.len() > room {
-            body.extend_from_slice(&chunk[..room]);
-            return Ok((body.freeze(), false));
+    let end = loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => {
+                let room = largest - body.len();
+                body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                if chunk.len() > room {
+                    break Ok(false);
+                }
+            }
+            Ok(None) => break Ok(true),
+            Err(error) => break Err(error),
         }
-        body.extend_from_slice(&chunk);
-    }
-    Ok((body.freeze(), true))
+    };
+    (body.freeze(), end)
 }

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod backoff;
+mod created;
 pub(crate) mod hints;
 mod outcome;
 
@@ -142,13 +143,21 @@ impl Exchange {
     ) -> Result<T> {
         let mut trace = self.trace();
         // Asked first: an answer that was refused, such as one from another host, may well be readable.
-        if let Some(failure) = trace.failure.take() {
-            return Err(failure);
-        }
-        let problem = match answer {
-            Ok(value) => return Ok(value.into_inner()),
-            Err(problem) => problem,
+        let error = match (trace.failure.take(), answer) {
+            (Some(failure), _) => failure,
+            (None, Ok(value)) => return Ok(value.into_inner()),
+            (None, Err(problem)) => self.unread(&trace, problem),
         };
+        Err(match trace.created.take() {
+            Some(id) => error.with_task(&id).with_advice(format!(
+                "the task exists: go on with `client.task(\"{id}\")`, do not create it again"
+            )),
+            None => error,
+        })
+    }
+
+    /// The error of an answer whose shape the generated code does not know.
+    fn unread<E>(&self, trace: &Trace, problem: kling_omni_api::Error<E>) -> Error {
         let what = match problem {
             kling_omni_api::Error::InvalidResponsePayload(_, why) => {
                 let why = redact::quote(&why.to_string(), self.session.key.expose());
@@ -159,13 +168,10 @@ impl Exchange {
         let error = Error::new(ErrorKind::UnexpectedResponse, what)
             .with_status(trace.status)
             .with_request_id(trace.request_id.clone());
-        Err(match (trace.effect, trace.created.take()) {
-            (Some(Effect::Create), Some(id)) => error.with_task(&id).with_advice(format!(
-                "the task exists: go on with `client.task(\"{id}\")`, do not create it again"
-            )),
-            (Some(Effect::Create), None) => error.with_charged(Charged::Unknown),
+        match trace.effect {
+            Some(Effect::Create) => error.with_charged(Charged::Unknown),
             _ => error,
-        })
+        }
     }
 
     fn trace(&self) -> std::sync::MutexGuard<'_, Trace> {

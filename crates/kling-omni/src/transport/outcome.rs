@@ -5,11 +5,10 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-use super::{Backoff, Effect, hints};
+use super::{Backoff, Effect, created, hints};
 use crate::error::{Charged, Error, ErrorKind, InvalidParam};
 use crate::redact;
 use crate::session::Session;
-use crate::state::is_task_id;
 
 /// How one attempt ended.
 pub(super) enum Outcome {
@@ -19,6 +18,8 @@ pub(super) enum Outcome {
     BrokenReply {
         status: StatusCode,
         headers: HeaderMap,
+        /// What came of it.
+        body: Bytes,
         redirected: bool,
         error: reqwest::Error,
     },
@@ -112,17 +113,22 @@ impl Outcome {
         self.is_transient() && (effect == Effect::Read || self.is_without_effect(session))
     }
 
-    /// The id in an answer to a create, even if the rest of the answer is of no known shape.
+    /// The id in an answer to a create, even if the rest of the answer is of no known shape or did not come.
     pub(super) fn created_task(&self) -> Option<String> {
-        let Self::Reply(reply) = self else {
-            return None;
+        let (status, body, redirected) = match self {
+            Self::Reply(reply) => (reply.status, &reply.body, reply.redirected),
+            Self::BrokenReply {
+                status,
+                body,
+                redirected,
+                ..
+            } => (*status, body, *redirected),
+            Self::NoReply(_) => return None,
         };
-        if !reply.status.is_success() || reply.redirected {
+        if !status.is_success() || redirected {
             return None;
         }
-        let body: Value = serde_json::from_slice(&reply.body).ok()?;
-        let id = body.get("data").unwrap_or(&body).get("task_id")?.as_str()?;
-        is_task_id(id).then(|| id.to_owned())
+        created::task_id(body)
     }
 
     /// The pause before the next attempt; `None` if there should be none.
