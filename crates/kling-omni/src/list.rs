@@ -76,7 +76,7 @@ impl List {
         self
     }
 
-    async fn run(self) -> Result<Vec<TaskSummary>> {
+    pub(crate) async fn read(self) -> Result<Page> {
         if self.mode == Mode::Text && self.page.or(self.page_size).is_some() {
             return Err(Error::new(
                 ErrorKind::Validation,
@@ -90,7 +90,11 @@ impl List {
         match wire::list(&exchange, self.mode, page, page_size).await {
             // An account without tasks is answered like this instead of with an empty list. A 404 in other words may
             // come from anyone on the way, and an empty list would invite a second payment.
-            Err(error) if error.status() == Some(404) && error.has_words() => Ok(Vec::new()),
+            Err(error) if error.status() == Some(404) && error.has_words() => Ok(Page {
+                tasks: Vec::new(),
+                is_whole: true,
+                is_there: false,
+            }),
             answer => answer,
         }
     }
@@ -112,12 +116,22 @@ fn checked(rules: &Field, value: Option<u32>) -> Result<Option<i32>> {
     Ok(i32::try_from(value).ok())
 }
 
+/// One page of the list, and what speaks against its being that.
+pub(crate) struct Page {
+    pub(crate) tasks: Vec<TaskSummary>,
+    /// Whether all ids on it could be read.
+    pub(crate) is_whole: bool,
+    /// Whether the service showed a list, and did not answer that it has none, as it does for an account without tasks
+    /// and would for a route that is gone.
+    pub(crate) is_there: bool,
+}
+
 impl IntoFuture for List {
     type Output = Result<Vec<TaskSummary>>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        Box::pin(async { Ok(self.read().await?.tasks) })
     }
 }
 

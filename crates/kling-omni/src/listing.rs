@@ -6,10 +6,10 @@ use std::sync::Arc;
 use kling_omni_api::limits::list_reference_to_video_tasks::PAGE_SIZE;
 
 use crate::error::Result;
-use crate::list::List;
+use crate::list::{List, Page};
 use crate::route::Mode;
 use crate::session::Session;
-use crate::state::{TaskStatus, TaskSummary};
+use crate::state::TaskStatus;
 use crate::unresolved::Snapshot;
 
 /// A list that is longer is not read to its end.
@@ -23,6 +23,8 @@ pub(crate) struct Listing {
     pub(crate) tasks: BTreeMap<String, TaskStatus>,
     /// Whether nothing speaks against these being all.
     pub(crate) complete: bool,
+    /// Whether the service has shown each of the lists.
+    pub(crate) is_there: bool,
 }
 
 /// One reading of a list from its first page to its last.
@@ -30,8 +32,10 @@ struct Pass {
     tasks: BTreeMap<String, TaskStatus>,
     /// Pages that had something on them.
     pages: u32,
-    /// Whether it came to an end, and no task moved from one page to the next meanwhile.
+    /// Whether it came to an end, all of it could be read, and no task moved from one page to the next meanwhile.
     is_whole: bool,
+    /// Whether its first page was shown.
+    is_there: bool,
 }
 
 impl Listing {
@@ -39,10 +43,12 @@ impl Listing {
         let mut whole = Self {
             tasks: BTreeMap::new(),
             complete: true,
+            is_there: true,
         };
         for mode in modes {
             let one = read_one(session, *mode).await?;
             whole.complete &= one.complete;
+            whole.is_there &= one.is_there;
             whole.tasks.extend(one.tasks);
         }
         Ok(whole)
@@ -73,6 +79,7 @@ async fn read_one(session: &Arc<Session>, mode: Mode) -> Result<Listing> {
             return Ok(Listing {
                 tasks: pass.tasks,
                 complete: true,
+                is_there: pass.is_there,
             });
         }
         before = Some(pass);
@@ -80,6 +87,7 @@ async fn read_one(session: &Arc<Session>, mode: Mode) -> Result<Listing> {
     Ok(Listing {
         tasks: all,
         complete: false,
+        is_there: true,
     })
 }
 
@@ -88,10 +96,11 @@ async fn read_pass(session: &Arc<Session>, mode: Mode) -> Result<Pass> {
         tasks: BTreeMap::new(),
         pages: 0,
         is_whole: true,
+        is_there: false,
     };
     if mode == Mode::Text {
-        let tasks = List::new(Arc::clone(session)).mode(mode).await?;
-        pass.take(tasks);
+        let page = List::new(Arc::clone(session)).mode(mode).read().await?;
+        pass.take(page);
         return Ok(pass);
     }
     // The service may put fewer on a page than it was asked to, so only an empty page is the end.
@@ -101,11 +110,13 @@ async fn read_pass(session: &Arc<Session>, mode: Mode) -> Result<Pass> {
         if let Some(size) = size {
             list = list.page_size(size);
         }
-        let tasks = list.await?;
-        if tasks.is_empty() {
+        let page = list.read().await?;
+        let is_end = page.is_whole && page.tasks.is_empty();
+        let has_news = pass.take(page);
+        if is_end {
             return Ok(pass);
         }
-        if !pass.take(tasks) {
+        if !has_news {
             // Pages that repeat themselves would go on for ever.
             pass.is_whole = false;
             return Ok(pass);
@@ -117,11 +128,13 @@ async fn read_pass(session: &Arc<Session>, mode: Mode) -> Result<Pass> {
 
 impl Pass {
     /// Adds a page, and says whether there was anything new on it.
-    fn take(&mut self, page: Vec<TaskSummary>) -> bool {
+    fn take(&mut self, page: Page) -> bool {
         let before = self.tasks.len();
-        let on_page = page.len();
-        self.tasks
-            .extend(page.into_iter().map(|task| (task.id, task.status)));
+        let on_page = page.tasks.len();
+        self.is_there |= page.is_there;
+        self.is_whole &= page.is_whole;
+        let tasks = page.tasks.into_iter();
+        self.tasks.extend(tasks.map(|task| (task.id, task.status)));
         let new = self.tasks.len() - before;
         self.pages += u32::from(on_page > 0);
         self.is_whole &= new == on_page;

@@ -40,7 +40,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 ///    where several processes share an account, use a token.
 /// 2. **The list has all tasks.** A list that lost a task since counts as one that forgets, and a list that moves while
 ///    it is read as incomplete; both leave the answer open. No document says on which list the tasks of the older
-///    route are. They count as listed once this client has seen one of its own there.
+///    route are. They count as listed once this client has seen one of its own there. An account without tasks is answered
+///    with 404, as a list that has moved away would be, and so that answer proves no absence.
 /// 3. **What has not made a task [so long](Self::settled_after) after the last attempt never will.**
 ///
 /// # Errors
@@ -220,7 +221,7 @@ impl Reconcile {
     /// Whether tasks of the create's route are on the lists that were read.
     fn is_listed(&self, listing: &Listing) -> bool {
         let route = self.unresolved.create_route();
-        route.is_listed()
+        route.is_listed() && listing.is_there
             || self
                 .session
                 .created()

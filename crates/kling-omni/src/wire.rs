@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::{Charged, Error, ErrorKind, Result};
+use crate::list::Page;
 use crate::route::{CreateRoute, Mode, StatusRoute};
 use crate::state::{TaskState, TaskStatus, TaskSummary, is_task_id};
 use crate::transport::Exchange;
@@ -102,7 +103,7 @@ pub(crate) async fn list(
     mode: Mode,
     page: Option<i32>,
     page_size: Option<i32>,
-) -> Result<Vec<TaskSummary>> {
+) -> Result<Page> {
     let api = exchange.api();
     let answer = match mode {
         Mode::Reference => {
@@ -117,13 +118,19 @@ pub(crate) async fn list(
         }
         Mode::Text => api.list_video_tasks().send().await,
     };
-    let tasks = exchange.finish(answer)?.data;
+    let listed = exchange.finish(answer)?.data;
+    let all = listed.len();
     // What is no id cannot be read, and is not worth failing the whole page for.
-    Ok(tasks
+    let tasks: Vec<_> = listed
         .into_iter()
         .filter(|task| is_task_id(&task.task_id))
         .map(|task| TaskSummary::new(task.task_id, status(task.status)))
-        .collect())
+        .collect();
+    Ok(Page {
+        is_whole: tasks.len() == all,
+        tasks,
+        is_there: true,
+    })
 }
 
 fn state(task: types::TaskDetail) -> TaskState {

@@ -36,6 +36,10 @@ fn list(ids: &[&str]) -> Vec<Reply> {
     }
 }
 
+fn none() -> Reply {
+    Reply::json(404, r#"{"message":"Tasks not found"}"#)
+}
+
 fn created(id: &str) -> Reply {
     Reply::json(200, &super::task(id, "CREATED", &[]))
 }
@@ -112,6 +116,35 @@ async fn by_lists() {
         ),
         ("the same", list(&["a", "b"]), list(&["b", "a"]), "absent"),
         ("nothing at all", list(EMPTY), list(EMPTY), "absent"),
+        (
+            "nothing at all, in the words of an account without tasks",
+            vec![none()],
+            vec![none()],
+            "RouteNotListed ",
+        ),
+        (
+            "one more than in those words",
+            vec![none()],
+            list(&["new"]),
+            "found new OnlyNewTask",
+        ),
+        (
+            "one more, with an id that cannot be read",
+            list(&["a"]),
+            [
+                list(&["a", "../x"]),
+                list(&["a", "../x"]),
+                list(&["a", "../x"]),
+            ]
+            .concat(),
+            "ListIncomplete ",
+        ),
+        (
+            "nothing but an id that cannot be read",
+            list(EMPTY),
+            vec![page(&["../x"]); 3],
+            "ListIncomplete ",
+        ),
         (
             "two more",
             list(&["a"]),

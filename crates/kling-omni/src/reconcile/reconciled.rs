@@ -55,7 +55,8 @@ pub enum Doubt {
     ListIncomplete,
     /// Tasks that were listed before the create are not any more, so the one that is looked for may be gone from it, too.
     ListForgets,
-    /// Nothing new is listed, and it is not known that tasks of this route are listed at all.
+    /// Nothing new is listed, and it is not known that tasks of this route are listed at all: it is the older one, or the
+    /// service answers that there is no list, as it does for an account without tasks.
     RouteNotListed,
     /// Nothing new is listed yet, and the task may still appear until then.
     TooEarly {
