@@ -3,6 +3,7 @@
 pub mod clip;
 pub mod fake;
 pub mod fixture;
+pub mod line;
 pub mod outline;
 pub mod rules;
 pub mod snapshots;

@@ -1,6 +1,7 @@
 //! What the crates of this workspace promise each other, and the people who use them.
 
 mod behaviour;
+mod conformance;
 mod errors;
 mod webhook;
 mod wire;

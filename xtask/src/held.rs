@@ -40,8 +40,8 @@ const FOLDERS: [(&str, Kind); 4] = [
     ("xtask/tests/snapshots", Kind::Chores),
 ];
 
-/// Pages that the code writes.
-const PAGES: [&str; 1] = [catalogue::PAGE];
+/// Pages that the code writes, all of them or a part.
+const PAGES: [&str; 2] = [catalogue::PAGE, "docs/reliability.md"];
 
 /// The held files by their path from the workspace's root.
 pub type Held = BTreeMap<String, String>;

@@ -9,116 +9,13 @@ use kling_omni::{Charged, ErrorKind, Mode, Outcome, Route, Tier, Unresolved};
 use kling_omni_tests::fake::{Fake, Reply, closed_port};
 use kling_omni_tests::virtual_clock::VirtualClock;
 
-use super::{KEY, SHORT, client, puppet, sandbox, task};
+use super::{KEY, client, puppet, sandbox};
 
 fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Created(_) => "created",
         Outcome::Rejected(_) => "rejected",
         Outcome::Unknown { .. } => "unknown",
-    }
-}
-
-#[tokio::test]
-async fn every_answer_is_one_of_three_and_what_may_be_paid_for_is_sent_once() {
-    let good = task("a", "CREATED", &[]);
-    let cut = &good.as_bytes()[..20];
-    let html = "<html>oops</html>";
-    let cases = [
-        ("a task", Reply::json(200, &good), "created", 1),
-        (
-            "a task of odd shape",
-            Reply::json(200, r#"{"data":{"task_id":"a"}}"#),
-            "created",
-            1,
-        ),
-        ("400", Reply::json(400, "{}"), "rejected", 1),
-        ("401", Reply::json(401, "{}"), "rejected", 1),
-        ("402", Reply::json(402, "{}"), "rejected", 1),
-        ("403", Reply::json(403, "{}"), "rejected", 1),
-        ("404", Reply::json(404, "{}"), "rejected", 1),
-        ("429", Reply::json(429, "{}"), "rejected", 4),
-        ("dropped after it was sent", Reply::Drop, "unknown", 1),
-        ("no answer in time", Reply::hang(), "unknown", 1),
-        (
-            "half a head",
-            Reply::Bytes(b"HTTP/1.1 2".to_vec()),
-            "unknown",
-            1,
-        ),
-        (
-            "half a body",
-            Reply::cut(200, good.len(), cut),
-            "unknown",
-            1,
-        ),
-        (
-            "a stalled body",
-            Reply::slow(200, good.len(), cut),
-            "unknown",
-            1,
-        ),
-        ("408", Reply::http(408, &[], ""), "unknown", 1),
-        ("500", Reply::json(500, "{}"), "unknown", 1),
-        ("502", Reply::http(502, &[], html), "unknown", 1),
-        (
-            "503 to come back",
-            Reply::http(503, &[("retry-after", "1")], ""),
-            "unknown",
-            1,
-        ),
-        ("504", Reply::http(504, &[], ""), "unknown", 1),
-        (
-            "301",
-            Reply::http(301, &[("location", "/b")], ""),
-            "unknown",
-            1,
-        ),
-        (
-            "200 that is HTML",
-            Reply::http(200, &[], html),
-            "unknown",
-            1,
-        ),
-        ("200 and nothing", Reply::http(200, &[], ""), "unknown", 1),
-        (
-            "200 of another shape",
-            Reply::json(200, r#"{"ok":true}"#),
-            "unknown",
-            1,
-        ),
-        (
-            "200 with an id that is none",
-            Reply::json(200, &task("../x", "CREATED", &[])),
-            "unknown",
-            1,
-        ),
-        ("204", Reply::http(204, &[], ""), "unknown", 1),
-    ];
-    for (name, reply, expected, requests) in cases {
-        let fake = Fake::start(vec![reply]).await;
-        let clock = VirtualClock::new();
-        let client = client(fake.base_url(), &clock)
-            .route(Route::VideoReference)
-            .attempt_timeout(SHORT)
-            .build()
-            .unwrap();
-        let outcome = client.create(puppet().build().unwrap()).outcome().await;
-        assert_eq!(word(&outcome), expected, "{name}: {outcome:?}");
-        assert_eq!(fake.asked().len(), requests, "{name}");
-        match outcome {
-            Outcome::Created(task) => assert_eq!(task.id(), "a", "{name}"),
-            Outcome::Rejected(error) => {
-                assert_eq!(error.charged(), Charged::No, "{name}");
-                assert!(error.unresolved().is_none(), "{name}");
-            }
-            Outcome::Unknown { unresolved, error } => {
-                assert_eq!(error.charged(), Charged::Unknown, "{name}");
-                assert!(!error.is_retryable(), "{name}");
-                assert_eq!(error.unresolved(), Some(&unresolved), "{name}");
-                assert_eq!(error.request_id(), unresolved.request_id(), "{name}");
-            }
-        }
     }
 }
 

@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use kling_omni::{Charged, ErrorKind, PollSchedule, TaskState, TaskStatus, Update};
+use kling_omni::{Charged, ErrorKind, TaskState, TaskStatus, Update};
 use kling_omni_tests::fake::{Fake, Reply};
 use kling_omni_tests::virtual_clock::VirtualClock;
 
@@ -194,31 +194,6 @@ async fn each_way_to_end_is_told_apart() {
             );
         }
     }
-}
-
-#[tokio::test]
-async fn a_task_that_ends_at_the_deadline_is_still_found() {
-    let fake = Fake::start(vec![reply("IN_PROGRESS"), completed()]).await;
-    let clock = VirtualClock::new();
-    let client = client(fake.base_url(), &clock).build().unwrap();
-    let schedule = PollSchedule::fixed(Duration::from_secs(3600));
-    client
-        .task("a")
-        .wait()
-        .timeout(Duration::from_secs(5))
-        .schedule(schedule)
-        .await
-        .unwrap();
-    assert_eq!(clock.slept(), Duration::from_secs(5));
-}
-
-#[tokio::test]
-async fn an_empty_result_gets_a_second_look() {
-    let fake = Fake::start(vec![reply("COMPLETED"), completed()]).await;
-    let clock = VirtualClock::new();
-    let client = client(fake.base_url(), &clock).build().unwrap();
-    client.task("a").wait().await.unwrap();
-    assert_eq!(fake.asked().len(), 2);
 }
 
 #[tokio::test]

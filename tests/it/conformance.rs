@@ -1,0 +1,55 @@
+//! The table of what can go wrong: fault × operation × outcome, each row carried out and then resumed.
+//!
+//! `conformance/rows.yaml` says how each row ends, and `docs/reliability.md` shows it.
+
+mod page;
+mod resume;
+mod row;
+mod scene;
+mod scenes;
+mod watch;
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use kling_omni_tests::fail_on;
+
+use row::{Group, Row, groups};
+
+/// Rows wait for sockets more than they compute.
+const ROWS_PER_CORE: usize = 4;
+
+#[test]
+fn every_row_ends_as_the_table_says() {
+    let groups = groups();
+    let work: Vec<(&Group, &Row)> = groups
+        .iter()
+        .flat_map(|group| group.rows.iter().map(move |row| (group, row)))
+        .collect();
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let next = AtomicUsize::new(0);
+    let run = || {
+        let mut findings = Vec::new();
+        while let Some((group, row)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+            findings.extend(scene::play(group.operation, row));
+        }
+        findings
+    };
+    let mut findings: Vec<String> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores * ROWS_PER_CORE)
+            .map(|_| scope.spawn(run))
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("panics end no thread"))
+            .collect()
+    });
+    findings.sort();
+    fail_on(findings);
+}
+
+#[test]
+fn the_page_shows_the_table() {
+    page::check(&groups());
+}

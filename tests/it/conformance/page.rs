@@ -1,0 +1,107 @@
+//! `docs/reliability.md`, of which the table comes from here.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::{env, fs};
+
+use kling_omni_tests::{fail, fail_on, sources};
+
+use super::row::{Group, Operation, Row};
+
+const PAGE: &str = "docs/reliability.md";
+const BEGIN: &str = "<!-- The rows: written by `INSTA_UPDATE=always cargo test -p kling-omni-tests conformance` -->\n";
+const END: &str = "<!-- The end of the rows -->\n";
+
+/// Holds the page against the table, or brings it up to date where insta does that to its snapshots.
+pub fn check(groups: &[Group]) {
+    let page = sources::read(PAGE);
+    let parts = page.split_once(BEGIN).and_then(|(head, rest)| {
+        let (_, tail) = rest.split_once(END)?;
+        Some((head, tail))
+    });
+    let Some((head, tail)) = parts else {
+        fail(&format!("{PAGE} has no place for the rows:\n{BEGIN}{END}"));
+    };
+    fail_on(unknown(&format!("{head}{tail}"), groups));
+    let fresh = format!("{head}{BEGIN}{}\n{END}{tail}", table(groups));
+    if fresh == page {
+        return;
+    }
+    if env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        fs::write(sources::root().join(PAGE), fresh).expect("the page can be written");
+        return;
+    }
+    fail(&format!(
+        "{PAGE} does not show the rows of tests/it/conformance/rows.yaml.\nIf they are right, write it anew: \
+         `cargo xtask accept`, or `INSTA_UPDATE=always cargo test -p kling-omni-tests conformance`"
+    ));
+}
+
+/// Rows that the text names and the table has not.
+fn unknown(text: &str, groups: &[Group]) -> Vec<String> {
+    let ids: BTreeSet<_> = groups
+        .iter()
+        .flat_map(|group| group.rows.iter().map(|row| row.id.as_str()))
+        .collect();
+    let letters: BTreeSet<_> = ids.iter().map(|id| &id[..1]).collect();
+    let is_id = |word: &&str| {
+        let (letter, number) = word.split_at_checked(1).unwrap_or_default();
+        letters.contains(letter) && number.len() == 2 && number.bytes().all(|b| b.is_ascii_digit())
+    };
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let named = words.filter(is_id).filter(|word| !ids.contains(word));
+    named
+        .map(|word| format!("{PAGE} names {word}, and there is no such row"))
+        .collect()
+}
+
+fn table(groups: &[Group]) -> String {
+    let rows: usize = groups.iter().map(|group| group.rows.len()).sum();
+    let mut text = format!("\n{rows} rows.\n");
+    for group in groups {
+        // A `String` takes whatever is written.
+        let _ = write!(text, "\n### {}\n\n{}", title(group.operation), HEAD);
+        for row in &group.rows {
+            let _ = writeln!(text, "{}", line(row));
+        }
+    }
+    text
+}
+
+const HEAD: &str = "\
+| | what happens | ends as | says charged | paid | sent | the way on | paid then |
+| --- | --- | --- | --- | ---: | ---: | --- | ---: |
+";
+
+fn title(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Create => "Create",
+        Operation::Reconcile => "Reconcile",
+        Operation::Status => "Status",
+        Operation::List => "List",
+        Operation::Wait => "Wait",
+        Operation::Save => "Download",
+        Operation::Webhook => "Webhook",
+    }
+}
+
+fn line(row: &Row) -> String {
+    let Row {
+        id,
+        what,
+        fault,
+        end,
+        charged,
+        charges,
+        sent,
+        resume,
+        paid,
+        ..
+    } = row;
+    let rules = fault.iter().map(|rule| format!("`{rule}`"));
+    let happens: Vec<_> = what.clone().into_iter().chain(rules).collect();
+    let happens = happens.join(" ");
+    let charged = charged.as_deref().unwrap_or("–");
+    let sent = sent.map_or_else(|| "–".to_owned(), |sent| sent.to_string());
+    format!("| {id} | {happens} | {end} | {charged} | {charges} | {sent} | {resume} | {paid} |")
+}

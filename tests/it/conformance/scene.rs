@@ -1,0 +1,370 @@
+//! Where a row is played: a sandbox that counts charges, a line to it, a client, and who watches what is shown.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::Router;
+use kling_omni::reqwest::header::HeaderValue;
+use kling_omni::webhook::correlation::{self, Token};
+use kling_omni::webhook::{Inbox, Secret, Verifier};
+use kling_omni::{
+    AspectRatio, Client, ClientBuilder, Create, Mode, Request, RetryBudget, Route, TextToVideo,
+    Tier,
+};
+use kling_omni_sandbox::{Listener, ReceivedRequest, Sandbox, StatusRoute};
+use kling_omni_tests::line::Line;
+use kling_omni_tests::virtual_clock::VirtualClock;
+use tokio::net::TcpListener;
+use tokio::runtime;
+use tokio::time::timeout;
+use tracing::subscriber::set_default;
+
+use super::resume::{self, Loose};
+use super::row::{Came, Given, Operation, Row, Way};
+use super::scenes;
+use super::watch::{NEEDLE, Watch};
+use crate::behaviour::{self, puppet};
+
+/// How long tasks take.
+pub const TASK: Duration = Duration::from_secs(60);
+/// How long a hasty client waits, in real time: long enough for a sandbox that is busy.
+const HASTE: Duration = Duration::from_secs(1);
+/// A row that goes on for so long, in real time, does not end.
+const LONGEST: Duration = Duration::from_secs(60);
+const SECRET: &str = "needle-of-a-secret";
+/// The secret that the rows about rotation go on to.
+const NEXT_SECRET: &str = "needle-of-the-next-secret";
+
+pub struct Scene<'a> {
+    pub row: &'a Row,
+    pub given: &'a Given,
+    pub clock: VirtualClock,
+    pub sandbox: Sandbox,
+    pub line: Option<Line>,
+    /// The client that meets the fault.
+    pub client: Client,
+    pub watch: Watch,
+    pub inbox: Option<Inbox>,
+    pub folder: tempfile::TempDir,
+    webhook_url: Option<String>,
+    /// Charges and requests from before the row.
+    before: (usize, usize),
+}
+
+/// Plays a row, and says what came otherwise than the table has it.
+pub fn play(operation: Operation, row: &Row) -> Vec<String> {
+    let played = catch_unwind(AssertUnwindSafe(|| findings(operation, row)));
+    let findings = played.unwrap_or_else(|_| vec!["panicked; see above".to_owned()]);
+    let named = findings.into_iter();
+    named
+        .map(|finding| format!("{}: {finding}", row.id))
+        .collect()
+}
+
+fn findings(operation: Operation, row: &Row) -> Vec<String> {
+    let watch = Watch::default();
+    let _log = set_default(watch.log.subscriber());
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let mut scene = Scene::set(row, watch).await;
+        let acting = timeout(LONGEST, scene.act(operation)).await;
+        let Ok((came, loose)) = acting else {
+            return vec![format!("does not end within {LONGEST:?}")];
+        };
+        let leaks = scene.watch.leaks().into_iter().chain(scene.given_away());
+        let missing = row.says.as_ref().filter(|says| !loose.says.contains(*says));
+        let missing = missing.map(|says| format!("`{says}` is not said in: {}", loose.says));
+        let expected = row.expected();
+        let is_other = came != expected;
+        let other = is_other.then(|| {
+            format!(
+                "expected {expected}\n     came     {came}\n     saying   {}",
+                loose.says
+            )
+        });
+        leaks.chain(missing).chain(other).collect()
+    })
+}
+
+impl<'a> Scene<'a> {
+    async fn set(row: &'a Row, watch: Watch) -> Self {
+        let given = &row.given;
+        let clock = VirtualClock::new();
+        let sandbox = behaviour::sandbox(&clock)
+            .webhook_secret(SECRET)
+            .jitter(0.0)
+            .task_time(TASK)
+            .seed(7);
+        let sandbox = match given.elsewhere {
+            true => sandbox.video_reference_status(StatusRoute::Video),
+            false => sandbox,
+        };
+        let sandbox = sandbox.start().await.unwrap();
+        let line = match row.line() {
+            Some(text) => Some(Line::start(sandbox.base_url(), text.parse().unwrap()).await),
+            None => None,
+        };
+        let inbox = given.needs_inbox().then(|| inbox(given, &clock));
+        let webhook_url = match &inbox {
+            Some(inbox) => Some(serve(inbox, given.token).await),
+            None => None,
+        };
+        let base_url = line.as_ref().map(Line::base_url);
+        let base_url = base_url.unwrap_or_else(|| sandbox.base_url().to_owned());
+        let client = client(base_url, given, &clock).build().unwrap();
+        let mut scene = Self {
+            row,
+            given,
+            clock,
+            sandbox,
+            line,
+            client,
+            watch,
+            inbox,
+            folder: tempfile::tempdir().unwrap(),
+            webhook_url,
+            before: (0, 0),
+        };
+        if given.older {
+            let client = match &scene.line {
+                Some(_) => scene.stranger(),
+                None => scene.client.clone(),
+            };
+            scene.create(&client).await.unwrap();
+            scene.clock.advance(2 * TASK);
+            scene.before = (scene.charges(), scene.creates());
+        }
+        scene
+    }
+
+    async fn act(&mut self, operation: Operation) -> (Came, Loose) {
+        let (loose, sent) = match operation {
+            Operation::Create => scenes::create(self).await,
+            Operation::Reconcile => scenes::reconcile(self).await,
+            Operation::Status => scenes::status(self).await,
+            Operation::List => scenes::list(self).await,
+            Operation::Wait => scenes::wait(self).await,
+            Operation::Save => scenes::save(self).await,
+            Operation::Webhook => scenes::webhook(self).await,
+        };
+        let charges = self.charges();
+        self.sandbox.clear_faults();
+        let resume = resume::to_the_video(self, &loose).await;
+        self.show();
+        let came = Came {
+            end: loose.end.clone(),
+            charged: loose.charged.map(|charged| charged.to_string()),
+            charges,
+            sent: self.row.sent.map(|_| sent),
+            resume,
+            paid: self.charges(),
+        };
+        (came, loose)
+    }
+
+    /// What holds only from now on.
+    pub fn strike(&self) {
+        for rule in self.row.rules() {
+            self.sandbox.inject(rule.parse().unwrap());
+        }
+    }
+
+    /// Tasks that this row has paid for.
+    pub fn charges(&self) -> usize {
+        let by_route: usize = self.sandbox.charges_by_route().values().sum();
+        by_route - self.before.0
+    }
+
+    /// Creates that were sent in this row, as far as a server has got them.
+    pub fn creates(&self) -> usize {
+        match &self.line {
+            Some(line) => line.posts(),
+            None => self.sent(is_create) - self.before.1,
+        }
+    }
+
+    /// Requests of a kind so far.
+    pub fn sent(&self, kind: fn(&ReceivedRequest) -> bool) -> usize {
+        let requests = self.sandbox.requests();
+        requests.iter().filter(|request| kind(request)).count()
+    }
+
+    /// A client that knows nothing of what has been.
+    pub fn stranger(&self) -> Client {
+        let given = Given {
+            route: self.given.route,
+            ..Given::default()
+        };
+        client(self.sandbox.base_url(), &given, &self.clock)
+            .build()
+            .unwrap()
+    }
+
+    /// Who goes on after the fault.
+    pub fn successor(&self) -> Client {
+        match self.given.same {
+            true => self.client.clone(),
+            false => self.stranger(),
+        }
+    }
+
+    pub fn create(&self, client: &Client) -> Create {
+        client.create(self.request(self.webhook_url.as_deref()))
+    }
+
+    /// Creates a task on the same account that is none of ours.
+    pub async fn create_as_another(&self) {
+        let create = self.stranger().create(self.request(None));
+        create.await.unwrap();
+    }
+
+    fn request(&self, webhook_url: Option<&str>) -> Request {
+        let video = "https://example.com/dance.mp4?sig=needle-of-a-signed-url";
+        let reference = || {
+            let request = puppet()
+                .reference_video(video)
+                .duration(3)
+                .aspect_ratio(AspectRatio::Square);
+            match webhook_url {
+                Some(url) => request.webhook_url(url),
+                None => request,
+            }
+        };
+        let text = |tier| {
+            let request = TextToVideo::builder()
+                .prompt("A slow river")
+                .duration(3)
+                .tier(tier);
+            Request::from(request.build().unwrap())
+        };
+        match self.given.route {
+            Way::S1 => text(Tier::Pro),
+            Way::S2 => text(Tier::Standard),
+            Way::R2 => reference().tier(Tier::Standard).build().unwrap().into(),
+            Way::Auto | Way::V1 | Way::R1 => reference().build().unwrap().into(),
+        }
+    }
+
+    pub fn mode(&self) -> Mode {
+        match self.given.route {
+            Way::S1 | Way::S2 => Mode::Text,
+            _ => Mode::Reference,
+        }
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Waits until a fault has struck a request, and the sandbox has done with it what it does.
+    pub async fn struck(&self) {
+        let is_struck = |request: &ReceivedRequest| {
+            request.status().is_some() && request.faults().next().is_some()
+        };
+        while !self.sandbox.requests().iter().any(is_struck) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Lets time go by for as long as something goes on, if that is given.
+    pub async fn in_time<T>(&self, going_on: impl Future<Output = T>) -> T {
+        let passing = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                if self.given.passing {
+                    self.clock.advance(Duration::from_secs(1));
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            done = going_on => done,
+            () = passing => unreachable!("it goes on for ever"),
+        }
+    }
+
+    /// Credentials that a result host got.
+    fn given_away(&self) -> Option<String> {
+        let requests = self.sandbox.requests();
+        let mut results = requests.iter().filter(|request| is_result(request));
+        let is_key =
+            |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).contains(NEEDLE);
+        let given = results.find(|request| request.headers().values().any(is_key));
+        given.map(|request| format!("the key went to the result host: {request:?}"))
+    }
+
+    /// Shows all that is public.
+    fn show(&self) {
+        let watch = &self.watch;
+        watch.object(&self.client);
+        watch.json(&self.client.health());
+        watch.object(&self.client.list());
+        watch.object(&self.create(&self.client));
+        watch.object(&self.request(self.webhook_url.as_deref()));
+        watch.object(&self.inbox);
+        watch.object(&self.sandbox);
+        watch.object(&self.sandbox.requests());
+        watch.object(&self.sandbox.tasks());
+        watch.object(&self.sandbox.deliveries());
+    }
+}
+
+impl Given {
+    fn needs_inbox(&self) -> bool {
+        self.token || !self.deliveries.is_empty()
+    }
+}
+
+pub fn is_create(request: &ReceivedRequest) -> bool {
+    request.method() == "POST"
+}
+
+pub fn is_result(request: &ReceivedRequest) -> bool {
+    request.listener() == Listener::Results
+}
+
+pub fn is_read(request: &ReceivedRequest) -> bool {
+    request.listener() == Listener::Api && !is_create(request)
+}
+
+fn client(base_url: impl Into<String>, given: &Given, clock: &VirtualClock) -> ClientBuilder {
+    let mut client = behaviour::client(base_url, clock).route(match given.route {
+        Way::Auto => Route::Auto,
+        Way::V1 => Route::VideoReference,
+        _ => Route::ReferenceToVideo,
+    });
+    if given.hasty {
+        client = client.attempt_timeout(HASTE).idle_timeout(HASTE).retries(1);
+    }
+    if let Some(retries) = given.budget {
+        client = client.retry_budget(RetryBudget::new(retries));
+    }
+    if let Some(seconds) = given.call {
+        client = client.call_timeout(Duration::from_secs(seconds));
+    }
+    client
+}
+
+fn inbox(given: &Given, clock: &VirtualClock) -> Inbox {
+    let mut verifier = Verifier::new(Secret::new(SECRET).unwrap());
+    if given.rotating {
+        verifier = verifier.or(Secret::new(NEXT_SECRET).unwrap());
+    }
+    Inbox::builder(verifier).clock(clock.clone()).build()
+}
+
+/// A real server for deliveries, and its URL.
+async fn serve(inbox: &Inbox, token: bool) -> String {
+    let app = Router::new().route_service("/hook", inbox.endpoint());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!(
+        "http://{}/hook?k=needle-of-a-hook",
+        listener.local_addr().unwrap()
+    );
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    match token {
+        true => correlation::attach(&url, &Token::random().unwrap()).unwrap(),
+        false => url,
+    }
+}
