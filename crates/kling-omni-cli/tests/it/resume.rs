@@ -20,6 +20,12 @@ fn a_journal_goes_with_one_task_to_its_end() {
     let ended = service.program(&line).run().expect(7);
     snapshots.check("state-exists", redacted(&service, &ended));
 
+    let ended = service
+        .program("generate --resume cat.journal -p dog -d 3")
+        .run()
+        .expect(2);
+    snapshots.check("resume-saved-another-request", redacted(&service, &ended));
+
     let resume = || service.program("generate --resume cat.journal --json");
     let ended = resume().run().expect(0);
     let hash = ended.json()["sha256"].clone();
@@ -164,6 +170,7 @@ fn a_journal_is_not_for_every_run() {
     for (name, line, code) in [
         ("sandbox", "generate -p x --sandbox --state x.journal", 2),
         ("missing", "generate --resume x.journal", 7),
+        ("no-folder", "generate -p x --state d/x.journal", 7),
         ("no-journal", "generate --resume notes.txt", 7),
         ("dry-run", "generate -p x --dry-run --state x.journal", 2),
         (

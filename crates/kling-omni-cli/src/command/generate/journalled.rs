@@ -121,8 +121,12 @@ pub(super) async fn run(
     let journal = match opened {
         Some(journal) => journal,
         None => Journal::create_new(&path).await.map_err(|error| {
+            let failure = Failure::from(error);
+            if !path.exists() {
+                return failure;
+            }
             let resume = connection.resume_journal(&path);
-            Failure::from(error).with_advice(format!(
+            failure.with_advice(format!(
                 "`{resume}` goes on with what is in it; give a new task a file of its own"
             ))
         })?,
@@ -177,10 +181,13 @@ impl Run<'_> {
         wait: &WaitArgs,
         json: bool,
     ) -> Result<(), Failure> {
+        // Another request than the journal's is a mistake, even where none is needed any more.
+        if self.create.is_some() || create_anyway {
+            self.begin().await?;
+        }
         if let Some(id) = task {
             self.attach(id).await?;
         } else if create_anyway {
-            self.begin().await?;
             self.journal.absent().await?;
         }
         let task = loop {
