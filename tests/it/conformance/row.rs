@@ -80,7 +80,7 @@ pub struct Given {
     pub timeout: Option<u64>,
     /// Seconds between polls.
     pub every: Option<u64>,
-    /// What the sandbox lets the task come to: a directive of its prompts.
+    /// What the sandbox lets the task come to, other than a video without a detour.
     pub script: Option<Script>,
     /// The older route's tasks are read and listed with those made from text.
     pub elsewhere: bool,
@@ -98,10 +98,9 @@ pub struct Given {
     pub rotating: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Script {
-    #[default]
     Fail,
     Empty,
     Queued,
