@@ -2,12 +2,14 @@
 //! it does not hold: the fuzz targets feed it with what they find, ordinary tests with the seeds and random bytes.
 
 mod boxes;
+mod journal;
 mod redaction;
 mod response;
 mod result_url;
 mod webhook;
 
 pub use boxes::boxes;
+pub use journal::journal;
 pub use redaction::redaction;
 pub use response::response;
 pub use result_url::result_url;
@@ -17,10 +19,11 @@ pub use webhook::webhook;
 pub type Property = fn(&[u8]);
 
 /// Every property by the name of its fuzz target and of its folder of seeds.
-pub const ALL: [(&str, Property); 5] = [
+pub const ALL: [(&str, Property); 6] = [
     ("webhook", webhook),
     ("response", response),
     ("result_url", result_url),
     ("redaction", redaction),
     ("boxes", boxes),
+    ("journal", journal),
 ];
