@@ -4,26 +4,32 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::{env, fs};
 
+use kling_omni_tests::snapshots::contents;
 use kling_omni_tests::{fail, fail_on, sources};
 
 use super::row::{Group, Operation, Row};
 
 const PAGE: &str = "docs/reliability.md";
-const BEGIN: &str = "<!-- The rows: written by `INSTA_UPDATE=always cargo test -p kling-omni-tests conformance` -->\n";
-const END: &str = "<!-- The end of the rows -->\n";
+const HOW: &str = "INSTA_UPDATE=always cargo test -p kling-omni-tests conformance";
+/// Where the crash matrix of the command-line program is kept, by the kind of request that it was played with.
+const CRASHES: [(&str, &str); 2] = [
+    (
+        "A request whose tasks the service is known to list",
+        "listed",
+    ),
+    (
+        "A request for the older route, whose tasks it is not known to list",
+        "unlisted",
+    ),
+];
 
 /// Holds the page against the table, or brings it up to date where insta does that to its snapshots.
 pub fn check(groups: &[Group]) {
     let page = sources::read(PAGE);
-    let parts = page.split_once(BEGIN).and_then(|(head, rest)| {
-        let (_, tail) = rest.split_once(END)?;
-        Some((head, tail))
-    });
-    let Some((head, tail)) = parts else {
-        fail(&format!("{PAGE} has no place for the rows:\n{BEGIN}{END}"));
-    };
-    fail_on(unknown(&format!("{head}{tail}"), groups));
-    let fresh = format!("{head}{BEGIN}{}\n{END}{tail}", table(groups));
+    let words = put(&put(&page, "rows", ""), "crash matrix", "");
+    fail_on(unknown(&words, groups));
+    let fresh = put(&page, "rows", &table(groups));
+    let fresh = put(&fresh, "crash matrix", &crashes());
     if fresh == page {
         return;
     }
@@ -32,9 +38,37 @@ pub fn check(groups: &[Group]) {
         return;
     }
     fail(&format!(
-        "{PAGE} does not show the rows of tests/it/conformance/rows.yaml.\nIf they are right, write it anew: \
-         `cargo xtask accept`, or `INSTA_UPDATE=always cargo test -p kling-omni-tests conformance`"
+        "{PAGE} does not show the rows of tests/it/conformance/rows.yaml, or the crash matrix of the program.\nIf they are \
+         right, write it anew: `cargo xtask accept`, or `{HOW}`"
     ));
+}
+
+/// The page with this in the place of what stands between two marks.
+fn put(page: &str, name: &str, text: &str) -> String {
+    let begin = format!("<!-- The {name}: written by `{HOW}` -->\n");
+    let end = format!("<!-- The end of the {name} -->\n");
+    let parts = page.split_once(&begin).and_then(|(head, rest)| {
+        let (_, tail) = rest.split_once(&end)?;
+        Some((head, tail))
+    });
+    let Some((head, tail)) = parts else {
+        fail(&format!(
+            "{PAGE} has no place for the {name}:\n{begin}{end}"
+        ));
+    };
+    format!("{head}{begin}{text}\n{end}{tail}")
+}
+
+/// What the program's own tests have seen.
+fn crashes() -> String {
+    let mut text = String::new();
+    for (title, name) in CRASHES {
+        let file = format!("crates/kling-omni-cli/tests/it/snapshots/crash-{name}.snap");
+        let table = sources::read(&file);
+        // A `String` takes whatever is written.
+        let _ = write!(text, "\n### {title}\n\n{}\n", contents(&table));
+    }
+    text
 }
 
 /// Rows that the text names and the table has not.
