@@ -150,12 +150,7 @@ fn deliveries_of_a_sandbox_go_through_two_programs() {
     }
     first.server.running.end().expect(0);
     last.server.running.end().expect(0);
-    let outcomes: Vec<_> = service
-        .deliveries()
-        .iter()
-        .map(|sent| sent.outcome().clone())
-        .collect();
-    assert_eq!(outcomes.len(), 3, "{outcomes:?}");
+    assert_eq!(service.deliveries_once_there_are(3).len(), 3);
 
     let again = listen(service.folder(), "--replay saved.jsonl --json")
         .run()

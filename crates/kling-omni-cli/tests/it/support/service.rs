@@ -4,7 +4,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use kling_omni_sandbox::{Sandbox, SandboxBuilder};
+use kling_omni_sandbox::{Delivery, Sandbox, SandboxBuilder};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -90,6 +90,14 @@ impl Service {
             .collect();
         names.sort();
         names
+    }
+
+    /// The deliveries, once so many have been answered: their receivers know before the sandbox does.
+    pub fn deliveries_once_there_are(&self, count: usize) -> Vec<Delivery> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(self.sandbox.wait_for_deliveries(count))
     }
 
     /// The bodies of the requests that made a task.
