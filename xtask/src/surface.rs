@@ -12,7 +12,12 @@ use crate::codegen::write::{self, Change};
 use crate::codegen::{Files, Mode};
 
 /// The packages whose surface is held.
-pub const PACKAGES: [&str; 3] = ["kling-omni-api", "kling-omni", "kling-omni-sandbox"];
+pub const PACKAGES: [&str; 4] = [
+    "kling-omni-api",
+    "kling-omni",
+    "kling-omni-probe",
+    "kling-omni-sandbox",
+];
 
 /// The folder of the listings, from the workspace's root. Nothing else lives in it.
 pub const FOLDER: &str = "tests/snapshots/surface";

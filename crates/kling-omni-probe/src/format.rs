@@ -1,0 +1,219 @@
+use std::fmt;
+use std::path::Path;
+
+use serde::{Serialize, Serializer};
+
+/// What a file is by its content, or by what its name or a header declares.
+///
+/// Its text is the name that people use; in JSON it is the [id](Self::id).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "their names say it, and `FORMATS` more")]
+pub enum Format {
+    Mp4,
+    Mov,
+    ThreeGp,
+    M4a,
+    WebM,
+    Matroska,
+    Avi,
+    MpegTs,
+    MpegPs,
+    Flv,
+    Wmv,
+    Ogg,
+    Jpeg,
+    Png,
+    WebP,
+    Gif,
+    Heic,
+    Avif,
+    Bmp,
+    Tiff,
+    JpegXl,
+    Jpeg2000,
+    CanonRaw,
+    Psd,
+    Svg,
+    Wav,
+    Mp3,
+    Flac,
+    Pdf,
+    Zip,
+    Html,
+    Xml,
+    Json,
+    Text,
+}
+
+/// What a format is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// Moving pictures; a file may all the same have sound only.
+    Video,
+    /// Still pictures; some formats allow them to move.
+    Image,
+    /// Sound only.
+    Audio,
+    /// Something else.
+    Other,
+}
+
+/// A name or a header that says something else than the content does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Mismatch {
+    /// What the name or the header says.
+    pub declared: Format,
+    /// What the content says.
+    pub found: Format,
+}
+
+struct Row {
+    format: Format,
+    kind: Kind,
+    id: &'static str,
+    name: &'static str,
+    extensions: &'static [&'static str],
+    content_types: &'static [&'static str],
+}
+
+macro_rules! formats {
+    ($($format:ident $kind:ident $id:literal $name:literal [$($extension:literal)*] [$($content_type:literal)*];)*) => {
+        &[$(Row {
+            format: Format::$format,
+            kind: Kind::$kind,
+            id: $id,
+            name: $name,
+            extensions: &[$($extension),*],
+            content_types: &[$($content_type),*],
+        }),*]
+    };
+}
+
+/// In the order of the enum.
+const FORMATS: &[Row] = formats! {
+    Mp4 Video "mp4" "MP4" ["mp4" "m4v"] ["video/mp4" "video/x-m4v"];
+    Mov Video "mov" "QuickTime (MOV)" ["mov" "qt"] ["video/quicktime"];
+    ThreeGp Video "3gp" "3GP" ["3gp" "3g2"] ["video/3gpp" "video/3gpp2"];
+    M4a Audio "m4a" "MP4 audio (M4A)" ["m4a" "m4b"] ["audio/mp4" "audio/x-m4a"];
+    WebM Video "webm" "WebM" ["webm"] ["video/webm" "audio/webm"];
+    Matroska Video "matroska" "Matroska (MKV)" ["mkv" "mka"] ["video/x-matroska" "video/matroska"];
+    Avi Video "avi" "AVI" ["avi"] ["video/x-msvideo" "video/avi" "video/vnd.avi"];
+    MpegTs Video "mpeg_ts" "MPEG transport stream" ["m2ts" "mts"] ["video/mp2t"];
+    MpegPs Video "mpeg_ps" "MPEG program stream" ["mpg" "mpeg" "vob"] ["video/mpeg"];
+    Flv Video "flv" "Flash video" ["flv"] ["video/x-flv"];
+    Wmv Video "wmv" "Windows Media" ["wmv" "asf" "wma"] ["video/x-ms-wmv" "video/x-ms-asf" "audio/x-ms-wma"];
+    Ogg Video "ogg" "Ogg" ["ogv" "ogg" "oga" "opus"] ["video/ogg" "audio/ogg" "application/ogg"];
+    Jpeg Image "jpeg" "JPEG" ["jpg" "jpeg" "jpe" "jfif"] ["image/jpeg" "image/jpg" "image/pjpeg"];
+    Png Image "png" "PNG" ["png" "apng"] ["image/png" "image/apng"];
+    WebP Image "webp" "WebP" ["webp"] ["image/webp"];
+    Gif Image "gif" "GIF" ["gif"] ["image/gif"];
+    Heic Image "heic" "HEIC" ["heic" "heif" "hif"] ["image/heic" "image/heif"];
+    Avif Image "avif" "AVIF" ["avif"] ["image/avif"];
+    Bmp Image "bmp" "BMP" ["bmp"] ["image/bmp" "image/x-ms-bmp"];
+    Tiff Image "tiff" "TIFF" ["tif" "tiff"] ["image/tiff"];
+    JpegXl Image "jpeg_xl" "JPEG XL" ["jxl"] ["image/jxl"];
+    Jpeg2000 Image "jpeg_2000" "JPEG 2000" ["jp2" "j2k" "jpx"] ["image/jp2" "image/jpx"];
+    CanonRaw Image "canon_raw" "Canon raw (CR3)" ["cr3"] ["image/x-canon-cr3"];
+    Psd Image "psd" "Photoshop" ["psd" "psb"] ["image/vnd.adobe.photoshop"];
+    Svg Image "svg" "SVG" ["svg"] ["image/svg+xml"];
+    Wav Audio "wav" "WAV" ["wav"] ["audio/wav" "audio/x-wav" "audio/vnd.wave"];
+    Mp3 Audio "mp3" "MP3" ["mp3"] ["audio/mpeg" "audio/mp3"];
+    Flac Audio "flac" "FLAC" ["flac"] ["audio/flac" "audio/x-flac"];
+    Pdf Other "pdf" "PDF" ["pdf"] ["application/pdf"];
+    Zip Other "zip" "a ZIP archive" ["zip"] ["application/zip"];
+    Html Other "html" "a web page (HTML)" ["html" "htm"] ["text/html" "application/xhtml+xml"];
+    Xml Other "xml" "XML" ["xml"] ["application/xml" "text/xml"];
+    Json Other "json" "JSON" ["json"] ["application/json" "application/problem+json"];
+    Text Other "text" "text" ["txt" "md" "csv" "srt"] ["text/plain" "text/csv" "text/markdown"];
+};
+
+impl Format {
+    /// What the extension of a path or of a bare file name declares, in either case of letters; none if it has none that is
+    /// known.
+    pub fn of_path(path: impl AsRef<Path>) -> Option<Self> {
+        let extension = path.as_ref().extension()?.to_str()?;
+        Self::named(extension, |row| row.extensions)
+    }
+
+    /// What a `Content-Type` declares, its parameters aside; none if it is not known, or says nothing as
+    /// `application/octet-stream` does.
+    pub fn of_content_type(content_type: &str) -> Option<Self> {
+        let essence = content_type.split(';').next()?.trim();
+        Self::named(essence, |row| row.content_types)
+    }
+
+    fn named(name: &str, names: fn(&Row) -> &[&str]) -> Option<Self> {
+        let is_named = |row: &&Row| {
+            let mut all = names(row).iter();
+            all.any(|known| known.eq_ignore_ascii_case(name))
+        };
+        FORMATS.iter().find(is_named).map(|row| row.format)
+    }
+
+    /// What it is for.
+    pub fn kind(self) -> Kind {
+        self.row().kind
+    }
+
+    /// Its name for programs: lower case, words joined by underscores.
+    pub fn id(self) -> &'static str {
+        self.row().id
+    }
+
+    /// Its usual media type.
+    pub fn content_type(self) -> &'static str {
+        self.row().content_types[0]
+    }
+
+    /// Every format.
+    pub fn all() -> impl Iterator<Item = Self> {
+        FORMATS.iter().map(|row| row.format)
+    }
+
+    /// Whether it is built of the boxes that this crate looks into as a video.
+    pub(crate) fn is_examined_as_video(self) -> bool {
+        matches!(self, Self::Mp4 | Self::Mov | Self::ThreeGp | Self::M4a)
+    }
+
+    fn row(self) -> &'static Row {
+        &FORMATS[self as usize]
+    }
+}
+
+impl Mismatch {
+    /// None if the two are the same.
+    pub fn between(declared: Format, found: Format) -> Option<Self> {
+        (declared != found).then_some(Self { declared, found })
+    }
+
+    /// Whether both are built alike, as MP4 and MOV are, so that programs that go by the content do not mind.
+    pub fn is_close(self) -> bool {
+        self.declared.is_examined_as_video() && self.found.is_examined_as_video()
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.row().name)
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { declared, found } = self;
+        write!(
+            f,
+            "it is declared as {declared}, and its content is {found}"
+        )
+    }
+}
+
+impl Serialize for Format {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.id())
+    }
+}

@@ -1,0 +1,15 @@
+//! MP4, MOV and their relatives: files of boxes (ISO/IEC 14496-12, and QuickTime, from which they come).
+
+pub(crate) mod codec;
+pub(crate) mod walk;
+
+mod conclusion;
+mod fragment;
+mod movie;
+mod track;
+
+mod edits;
+mod entry;
+mod timing;
+
+mod boxes;

@@ -1,0 +1,31 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod prober;
+mod source;
+
+mod format;
+mod limits;
+mod probed;
+mod problem;
+mod rate;
+
+mod image;
+mod iso;
+mod reader;
+mod sniff;
+mod window;
+
+#[doc(hidden)]
+pub mod property;
+
+pub use format::{Format, Kind, Mismatch};
+pub use limits::Limits;
+pub use probed::{Image, Orientation, Probed, Rotation, Size, Video};
+pub use prober::{Prober, Step};
+pub use problem::{Code, Problem, Severity};
+pub use rate::{FrameRate, Rate};
+pub use source::{probe_bytes, probe_file, probe_reader};
+
+pub use iso::codec::{Codec, FourCc};

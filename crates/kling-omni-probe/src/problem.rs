@@ -1,0 +1,123 @@
+use std::fmt;
+
+use serde::Serialize;
+
+/// Something that is wrong with a file, or that could not be found out about it.
+///
+/// Its text is one or two sentences for people, which say what was seen and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Problem {
+    /// How sure it is, and whose fault.
+    pub severity: Severity,
+    /// What it is.
+    pub code: Code,
+    /// The byte of the file at which it was met, counted from 0; none if it concerns the whole of it.
+    pub at: Option<u64>,
+    /// What was seen, for people.
+    pub message: String,
+}
+
+/// What a [`Problem`] means for a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Severity {
+    /// The file is damaged, for certain.
+    Broken,
+    /// The file may be whole, but it is no picture, moving or not: certain, too.
+    Unsuited,
+    /// Something could not be found out. The file may be in order.
+    Unknown,
+}
+
+/// The kinds of problems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Code {
+    /// The file has no bytes.
+    Empty,
+    /// The file ends before something in it does.
+    Truncated,
+    /// The length of a part is impossible.
+    WrongSize,
+    /// A part that every such file has is nowhere.
+    MissingPart,
+    /// A number is impossible, such as a clock of 0 ticks a second.
+    WrongValue,
+    /// The content is no format of pictures or videos, as far as this crate knows them.
+    NotMedia,
+    /// It is a container without a video track, or with one that has no frames.
+    NoVideo,
+    /// The video is encrypted.
+    Encrypted,
+    /// The format was recognised, and this crate does not look into it.
+    NotExamined,
+    /// The limits were reached before all was seen.
+    LimitReached,
+    /// The source gave up before all was seen.
+    NotRead,
+    /// The index is larger than the limit.
+    TooLarge,
+    /// The file's length is not known, so that it may be cut off.
+    LengthUnknown,
+    /// The mark at the end of an image was not found near the end of the file.
+    EndNotFound,
+    /// It is not said in the parts of the file that were read, or in a way that this crate does not read.
+    NotSaid,
+}
+
+/// The most problems of one file that are told.
+const MOST: usize = 16;
+
+/// The problems of one file, bounded.
+#[derive(Debug, Default)]
+pub(crate) struct Problems {
+    all: Vec<Problem>,
+}
+
+impl Problems {
+    fn add(&mut self, severity: Severity, code: Code, at: Option<u64>, message: String) {
+        if self.all.len() < MOST {
+            self.all.push(Problem {
+                severity,
+                code,
+                at,
+                message,
+            });
+        }
+    }
+
+    pub(crate) fn has_damage(&self) -> bool {
+        let mut all = self.all.iter();
+        all.any(|problem| problem.severity == Severity::Broken)
+    }
+
+    pub(crate) fn into_all(self) -> Vec<Problem> {
+        self.all
+    }
+
+    pub(crate) fn broken(&mut self, code: Code, at: u64, message: impl Into<String>) {
+        self.add(Severity::Broken, code, Some(at), message.into());
+    }
+
+    /// Damage that is nowhere in particular.
+    pub(crate) fn broken_as_a_whole(&mut self, code: Code, message: impl Into<String>) {
+        self.add(Severity::Broken, code, None, message.into());
+    }
+
+    pub(crate) fn unsuited(&mut self, code: Code, message: impl Into<String>) {
+        self.add(Severity::Unsuited, code, None, message.into());
+    }
+
+    pub(crate) fn unknown(&mut self, code: Code, message: impl Into<String>) {
+        self.add(Severity::Unknown, code, None, message.into());
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}

@@ -1,0 +1,56 @@
+//! The drivers for what this crate can read by itself.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use crate::limits::Limits;
+use crate::probed::Probed;
+use crate::prober::Prober;
+
+/// Probes a file.
+///
+/// # Errors
+///
+/// When the file cannot be opened or read. What is wrong inside of it is no error, but among the
+/// [problems](Probed::problems).
+pub fn probe_file(path: impl AsRef<Path>) -> io::Result<Probed> {
+    probe_reader(File::open(path)?, Limits::local())
+}
+
+/// Probes a file that is in memory.
+pub fn probe_bytes(bytes: &[u8]) -> Probed {
+    let mut prober = Prober::new(Limits::local());
+    prober.set_total(bytes.len() as u64);
+    while let Some(range) = prober.request() {
+        let [start, end] = [range.start, range.end].map(|at| usize::try_from(at).ok());
+        let part = start
+            .zip(end)
+            .and_then(|(start, end)| bytes.get(start..end));
+        prober.feed(range.start, part.unwrap_or_default());
+    }
+    prober.finish()
+}
+
+/// Probes whatever can be read at any place. It is read from its beginning, wherever it stands now.
+///
+/// # Errors
+///
+/// When reading or seeking fails.
+pub fn probe_reader(mut reader: impl Read + Seek, limits: Limits) -> io::Result<Probed> {
+    let mut prober = Prober::new(limits);
+    prober.set_total(reader.seek(SeekFrom::End(0))?);
+    let mut buffer = Vec::new();
+    while let Some(range) = prober.request() {
+        reader.seek(SeekFrom::Start(range.start))?;
+        buffer.clear();
+        let wanted = range.end - range.start;
+        reader.by_ref().take(wanted).read_to_end(&mut buffer)?;
+        prober.feed(range.start, &buffer);
+        // It has become shorter since.
+        if (buffer.len() as u64) < wanted {
+            break;
+        }
+    }
+    Ok(prober.finish())
+}

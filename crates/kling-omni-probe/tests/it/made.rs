@@ -1,0 +1,44 @@
+//! Files that no program would write, from parts.
+
+/// A box.
+pub fn part(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(body.len() + 8).unwrap();
+    [&size.to_be_bytes(), &name[..], body].concat()
+}
+
+/// Where the bytes of a box's name begin, looked for behind the first box, which may name others.
+pub fn position(file: &[u8], name: &[u8; 4]) -> usize {
+    let first = u32::from_be_bytes(*file.first_chunk().unwrap()) as usize;
+    let from = if &file[4..8] == name { 0 } else { first };
+    let found = file[from..].windows(4).position(|four| four == name);
+    from + found.unwrap_or_else(|| panic!("no `{}`", name.escape_ascii()))
+}
+
+/// The same with other bytes at an offset from the beginning of a box.
+pub fn patched(file: &[u8], name: &[u8; 4], offset: usize, bytes: &[u8]) -> Vec<u8> {
+    let mut file = file.to_vec();
+    let at = position(&file, name) - 4 + offset;
+    file[at..at + bytes.len()].copy_from_slice(bytes);
+    file
+}
+
+/// The same with another length of a box.
+pub fn with_size(file: &[u8], name: &[u8; 4], size: u32) -> Vec<u8> {
+    patched(file, name, 0, &size.to_be_bytes())
+}
+
+/// The same with the first track's header turned.
+pub fn turned(file: &[u8], degrees: u16) -> Vec<u8> {
+    let one = 1_i32 << 16;
+    let [a, b, c, d] = match degrees {
+        90 => [0, one, -one, 0],
+        180 => [-one, 0, 0, -one],
+        270 => [0, -one, one, 0],
+        _ => [one, 0, 0, one],
+    };
+    let matrix: Vec<u8> = [a, b, 0, c, d, 0]
+        .iter()
+        .flat_map(|part| part.to_be_bytes())
+        .collect();
+    patched(file, b"tkhd", 48, &matrix)
+}

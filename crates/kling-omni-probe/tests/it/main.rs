@@ -1,0 +1,10 @@
+//! The probe from outside: files that ffmpeg made, files that were made to harm, and sources that behave badly.
+
+mod expected;
+mod ffmpeg;
+mod made;
+
+mod against_ffprobe;
+mod random;
+mod refused;
+mod stored;
