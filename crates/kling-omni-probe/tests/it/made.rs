@@ -42,3 +42,24 @@ pub fn turned(file: &[u8], degrees: u16) -> Vec<u8> {
         .collect();
     patched(file, b"tkhd", 48, &matrix)
 }
+
+/// The same with boxes at the end of a box; all boxes around it grow, and places in the media do not follow.
+pub fn inserted(file: &[u8], name: &[u8; 4], boxes: &[u8]) -> Vec<u8> {
+    let target = position(file, name) - 4;
+    let size = |at: usize| u32::from_be_bytes(*file[at..].first_chunk().unwrap());
+    let end = target + size(target) as usize;
+    let mut grown = file.to_vec();
+    let mut names = vec![*name];
+    // From the outermost to the innermost, as far as they are around the target.
+    names.extend([*b"moov", *b"trak", *b"mdia", *b"minf", *b"stbl", *b"stsd"]);
+    names.dedup();
+    for name in names {
+        let at = position(file, &name) - 4;
+        if at <= target && at + size(at) as usize >= end {
+            let size = size(at) + u32::try_from(boxes.len()).unwrap();
+            grown[at..at + 4].copy_from_slice(&size.to_be_bytes());
+        }
+    }
+    grown.splice(end..end, boxes.iter().copied());
+    grown
+}

@@ -5,6 +5,10 @@ mod ffmpeg;
 mod made;
 
 mod against_ffprobe;
+mod declared;
+mod images;
 mod random;
 mod refused;
+mod remote;
 mod stored;
+mod timelines;
