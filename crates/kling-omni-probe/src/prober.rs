@@ -74,8 +74,9 @@ impl Prober {
 
     /// Tells the length of the whole file in bytes. Only the first call counts.
     ///
-    /// Tell it as soon as it is known, since what is cut off is recognised by it. A source whose length shows only when it
-    /// ends says so here, with the offset of its end.
+    /// Tell it as soon as it is known, since what is cut off is recognised by it: with HTTP it stands in `Content-Range`, of
+    /// a 206 as of a 416, or is the `Content-Length` of a 200. A source whose length shows only when it ends says so here,
+    /// with the offset of its end.
     pub fn set_total(&mut self, total: u64) {
         if self.total.is_none() {
             self.total = Some(total);
@@ -146,7 +147,7 @@ impl Prober {
         };
         let mut probed = self.reader.conclude(unread, &mut problems);
         probed.bytes = self.total;
-        if self.total.is_none() && unread.is_none() && probed.format.is_some() {
+        if self.total.is_none() && (probed.video.is_some() || probed.image.is_some()) {
             problems.unknown(
                 Code::LengthUnknown,
                 "the length of the file is not known, so that it may be cut off",

@@ -78,8 +78,13 @@ pub(crate) struct Problems {
 }
 
 impl Problems {
+    /// Whether no more of them are told, so that nobody has to word them.
+    pub(crate) fn are_enough(&self) -> bool {
+        self.all.len() >= MOST
+    }
+
     fn add(&mut self, severity: Severity, code: Code, at: Option<u64>, message: String) {
-        if self.all.len() < MOST {
+        if !self.are_enough() {
             self.all.push(Problem {
                 severity,
                 code,

@@ -8,6 +8,9 @@ use crate::limits::Limits;
 use crate::probed::Probed;
 use crate::prober::Prober;
 
+/// What is read in one go, so that no long index is held twice.
+const PIECE: u64 = 256 << 10;
+
 /// Probes a file.
 ///
 /// # Errors
@@ -40,16 +43,19 @@ pub fn probe_bytes(bytes: &[u8]) -> Probed {
 pub fn probe_reader(mut reader: impl Read + Seek, limits: Limits) -> io::Result<Probed> {
     let mut prober = Prober::new(limits);
     prober.set_total(reader.seek(SeekFrom::End(0))?);
-    let mut buffer = Vec::new();
+    let mut piece = Vec::new();
     while let Some(range) = prober.request() {
-        reader.seek(SeekFrom::Start(range.start))?;
-        buffer.clear();
-        let wanted = range.end - range.start;
-        reader.by_ref().take(wanted).read_to_end(&mut buffer)?;
-        prober.feed(range.start, &buffer);
-        // It has become shorter since.
-        if (buffer.len() as u64) < wanted {
-            break;
+        let mut at = reader.seek(SeekFrom::Start(range.start))?;
+        while at < range.end {
+            piece.clear();
+            let wanted = PIECE.min(range.end - at);
+            reader.by_ref().take(wanted).read_to_end(&mut piece)?;
+            // It has become shorter since.
+            if piece.is_empty() {
+                return Ok(prober.finish());
+            }
+            prober.feed(at, &piece);
+            at += piece.len() as u64;
         }
     }
     Ok(prober.finish())

@@ -75,6 +75,9 @@ impl<'a> Child<'a> {
 
     /// Says that the box does not hold what it must.
     pub(crate) fn is_too_short(&self, problems: &mut Problems) {
+        if problems.are_enough() {
+            return;
+        }
         let (name, at) = (shown(self.name), self.at);
         problems.broken(
             Code::WrongSize,
@@ -109,13 +112,15 @@ impl<'a, 'p> Children<'a, 'p> {
         let header = Header::read(bytes).filter(|header| header.is_possible());
         let size = header.and_then(|header| usize::try_from(header.size?).ok());
         let (Some(header), Some(size)) = (header, size.filter(|size| *size <= bytes.len())) else {
-            let name = shown([bytes[4], bytes[5], bytes[6], bytes[7]]);
-            let at = self.at;
-            self.problems.broken(
-                Code::WrongSize,
-                at,
-                format!("the length of the box `{name}` at byte {at} is impossible"),
-            );
+            if !self.problems.are_enough() {
+                let name = shown([bytes[4], bytes[5], bytes[6], bytes[7]]);
+                let at = self.at;
+                self.problems.broken(
+                    Code::WrongSize,
+                    at,
+                    format!("the length of the box `{name}` at byte {at} is impossible"),
+                );
+            }
             return None;
         };
         let (one, rest) = bytes.split_at(size);

@@ -63,7 +63,7 @@ impl Walk {
                 return Next::Done;
             };
             let name = header.name;
-            if self.is_plain() && self.has_media && !is_name(name) {
+            if self.movie.is_some() && self.has_media && !is_name(name) {
                 // Nobody minds what stands behind a whole video.
                 return self.end(problems);
             }

@@ -110,6 +110,10 @@ fn each_kind_of_harm_has_a_finding_of_its_own() {
             let file = stored("fragmented.mp4");
             file[position(&file, b"moof") - 4..].to_vec()
         }),
+        ("a fragment cut", {
+            let file = stored("fragmented.mp4");
+            file[..file.len() - 700].to_vec()
+        }),
         ("fragments cut", {
             let file = stored("fragmented-with-a-list.mp4");
             file[..file.len() - 1000].to_vec()
@@ -160,17 +164,19 @@ fn no_box_of_an_index_can_lie_about_its_length() {
 
 #[test]
 fn what_stands_behind_a_whole_video_does_no_harm() {
-    let file = stored("last.mp4");
-    let whole = probe_bytes(&file);
-    for (case, more) in [
-        ("a few bytes", &b"\0\0\0"[..]),
-        ("zeros", &[0; 100]),
-        ("noise", &noise(100)),
-        ("a box", &part(b"free", &[7; 100])),
-    ] {
-        let probed = probe_bytes(&[&file, more].concat());
-        assert_eq!(probed.video, whole.video, "{case}");
-        assert_eq!(probed.problems, [], "{case}");
+    for name in ["last.mp4", "fragmented.mp4"] {
+        let file = stored(name);
+        let whole = probe_bytes(&file);
+        for (case, more) in [
+            ("a few bytes", &b"\0\0\0"[..]),
+            ("zeros", &[0; 100]),
+            ("noise", &noise(100)),
+            ("a box", &part(b"free", &[7; 100])),
+        ] {
+            let probed = property::check(&[&file, more].concat());
+            assert_eq!(probed.video, whole.video, "{name} and {case}");
+            assert_eq!(probed.problems, [], "{name} and {case}");
+        }
     }
 }
 

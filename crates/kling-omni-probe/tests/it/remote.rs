@@ -66,7 +66,7 @@ impl Sparse {
 
 #[test]
 fn a_large_file_with_its_index_at_the_end_moves_little() {
-    for (padding, most) in [(0, 64 << 10), (1 << 20, 64 << 10), (100_000, 64 << 10)] {
+    for padding in [0, 100_000, 1 << 20] {
         for name in ["last.mp4", "last.mov"] {
             let small = stored(name);
             let mut file = Sparse::inflated(name, 200 * MB, &[]);
@@ -84,7 +84,7 @@ fn a_large_file_with_its_index_at_the_end_moves_little() {
             assert_eq!(line(&probed), line(&kling_omni_probe::probe_bytes(&small)));
             assert!(moved.requests <= 3, "{moved:?}");
             assert!(
-                moved.bytes <= most + length,
+                moved.bytes <= (64 << 10) + length,
                 "{moved:?} for an index of {length}"
             );
             assert!(
