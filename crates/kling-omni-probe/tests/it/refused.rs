@@ -190,3 +190,34 @@ fn an_index_that_is_too_large_is_not_looked_into() {
     assert!(problems[0].contains("more than the 1000"), "{problems:?}");
     assert_eq!(probed.problems[0].severity, Severity::Unknown);
 }
+
+#[test]
+fn no_part_of_a_file_passes_for_the_whole() {
+    for name in ["first.mp4", "last.mp4", "last.mov", "timecode.mov"] {
+        let file = stored(name);
+        for length in 0..file.len() {
+            let probed = probe_bytes(&file[..length]);
+            let is_recognised = length >= 8;
+            assert!(
+                probed.is_broken() || !is_recognised && !probed.problems.is_empty(),
+                "{length} bytes of {name}: {probed:?}"
+            );
+        }
+    }
+    // A list of fragments covers all but what stands behind the last one.
+    for (name, end) in [
+        ("image.jpg", None),
+        ("image.png", None),
+        ("fragmented-with-a-list.mp4", Some(b"mfra")),
+    ] {
+        let file = stored(name);
+        let end = end.map_or(file.len(), |end| position(&file, end) - 4);
+        for length in 0..end {
+            let probed = probe_bytes(&file[..length]);
+            assert!(
+                !probed.problems.is_empty(),
+                "{length} bytes of {name}: {probed:?}"
+            );
+        }
+    }
+}
