@@ -46,7 +46,8 @@ impl FaultArgs {
 pub(crate) const GRAMMAR: &str = "\
 A fault is PLACE[#TASK]:FAULT[@NUMBERS][~PROBABILITY], as in create:drop@1, status:503=30~0.2 or
 result#2:cut=1000@1-3. Requests to a place and tasks are counted from 1.
-  PLACE       api, create, list, status, result, webhook, or an operationId of the spec
+  PLACE       api, create, list, status, result, webhook, upload (asking for places), storage (the
+              host that takes files), or an operationId of the spec
   Errors      CODE (nothing is done), accept-CODE (it is done, and charged), either with -html for a
               page as the body and with =TEXT for a Retry-After
   Connection  lost (nothing is done), drop and hang (it is done, and charged), slow-headers=TIME,

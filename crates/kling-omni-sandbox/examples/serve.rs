@@ -11,6 +11,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sandbox = Sandbox::builder().port(port).start().await?;
     println!("API      {}", sandbox.base_url());
     println!("results  {}", sandbox.result_base_url());
+    println!("uploads  {}", sandbox.storage_base_url());
     println!("key      {}", sandbox.api_key());
     println!("seed     {}", sandbox.seed());
 

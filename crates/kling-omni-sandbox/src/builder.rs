@@ -49,6 +49,7 @@ pub(crate) struct Config {
     pub(crate) address: IpAddr,
     pub(crate) port: u16,
     pub(crate) result_port: u16,
+    pub(crate) storage_port: u16,
     pub(crate) api_keys: Vec<String>,
     pub(crate) task_time: Duration,
     pub(crate) jitter: f64,
@@ -59,6 +60,10 @@ pub(crate) struct Config {
     pub(crate) video_reference: VideoReferenceRoute,
     pub(crate) video_reference_status: StatusRoute,
     pub(crate) result_lifetime: Duration,
+    pub(crate) upload_lifetime: Duration,
+    pub(crate) asset_lifetime: Duration,
+    pub(crate) file_lifetime: Duration,
+    pub(crate) largest_upload: u64,
     pub(crate) webhook_secret: String,
     pub(crate) webhook_timeout: Duration,
     pub(crate) remote_webhooks: bool,
@@ -72,6 +77,7 @@ impl SandboxBuilder {
                 address: Ipv4Addr::LOCALHOST.into(),
                 port: 0,
                 result_port: 0,
+                storage_port: 0,
                 api_keys: vec![DEFAULT_API_KEY.to_owned()],
                 task_time: Duration::from_secs(4),
                 jitter: 0.25,
@@ -82,6 +88,10 @@ impl SandboxBuilder {
                 video_reference: VideoReferenceRoute::default(),
                 video_reference_status: StatusRoute::default(),
                 result_lifetime: Duration::from_secs(3600),
+                upload_lifetime: Duration::from_secs(120),
+                asset_lifetime: Duration::from_secs(24 * 3600),
+                file_lifetime: Duration::from_secs(7 * 24 * 3600),
+                largest_upload: 1 << 30,
                 webhook_secret: DEFAULT_WEBHOOK_SECRET.to_owned(),
                 webhook_timeout: Duration::from_secs(10),
                 remote_webhooks: false,
@@ -93,7 +103,7 @@ impl SandboxBuilder {
         }
     }
 
-    /// The address that both servers listen on; 127.0.0.1 by default. Whoever reaches another one and knows the key
+    /// The address that all three servers listen on; 127.0.0.1 by default. Whoever reaches another one and knows the key
     /// can make the sandbox send webhooks.
     pub fn address(mut self, address: IpAddr) -> Self {
         self.config.address = address;
@@ -109,6 +119,12 @@ impl SandboxBuilder {
     /// The port of the results; 0, the default, takes a free one.
     pub fn result_port(mut self, port: u16) -> Self {
         self.config.result_port = port;
+        self
+    }
+
+    /// The port of the storage host, which takes uploads; 0, the default, takes a free one.
+    pub fn storage_port(mut self, port: u16) -> Self {
+        self.config.storage_port = port;
         self
     }
 
@@ -209,6 +225,30 @@ impl SandboxBuilder {
         self
     }
 
+    /// How long the storage host takes a file after its place was asked for; 2 minutes by default.
+    pub fn upload_lifetime(mut self, lifetime: Duration) -> Self {
+        self.config.upload_lifetime = lifetime;
+        self
+    }
+
+    /// How long the URL of an uploaded file works after it was given out; a day by default.
+    pub fn asset_lifetime(mut self, lifetime: Duration) -> Self {
+        self.config.asset_lifetime = lifetime;
+        self
+    }
+
+    /// How long an uploaded file is kept, whatever its URL says; a week by default.
+    pub fn file_lifetime(mut self, lifetime: Duration) -> Self {
+        self.config.file_lifetime = lifetime;
+        self
+    }
+
+    /// The most bytes that an uploaded file may have; 1 GiB by default.
+    pub fn largest_upload(mut self, bytes: u64) -> Self {
+        self.config.largest_upload = bytes;
+        self
+    }
+
     /// The secret that webhooks are signed with, in place of [`DEFAULT_WEBHOOK_SECRET`]: its UTF-8 bytes are the key,
     /// or, after a `whsec_`, the bytes that the rest encodes in base64.
     pub fn webhook_secret(mut self, secret: impl Into<String>) -> Self {
@@ -251,7 +291,7 @@ impl SandboxBuilder {
         self
     }
 
-    /// Starts both servers within the current tokio runtime.
+    /// Starts all servers within the current tokio runtime.
     ///
     /// # Errors
     ///
@@ -273,6 +313,7 @@ impl fmt::Debug for SandboxBuilder {
             .field("address", &self.config.address)
             .field("port", &self.config.port)
             .field("result_port", &self.config.result_port)
+            .field("storage_port", &self.config.storage_port)
             .field("task_time", &self.config.task_time)
             .field("jitter", &self.config.jitter)
             .field("seed", &self.seed)
@@ -297,6 +338,9 @@ impl Config {
             ("task_time", self.task_time),
             ("rate_window", self.rate_window),
             ("result_lifetime", self.result_lifetime),
+            ("upload_lifetime", self.upload_lifetime),
+            ("asset_lifetime", self.asset_lifetime),
+            ("file_lifetime", self.file_lifetime),
         ] {
             if span > LONGEST {
                 return wrong(name, "must not be longer than a year");

@@ -53,7 +53,8 @@ pub enum Fault {
     SlowBody(Duration),
     /// `truncate` or `truncate=BYTES`: only so much of the body, half of it by default, as if that were all.
     Truncate(Option<u64>),
-    /// `cut` or `cut=BYTES`: the connection is closed after so much of the body, half of it by default.
+    /// `cut` or `cut=BYTES`: the connection is closed after so much of the body, half of it by default. At the storage
+    /// host it is the body of the request.
     Cut(Option<u64>),
     /// `length=NUMBER`: `Content-Length` is off by so much.
     Length(i64),
@@ -66,13 +67,13 @@ pub enum Fault {
     Redirect(Option<String>),
     /// `unknown-status=NAME`: tasks are shown with this status.
     UnknownStatus(String),
-    /// `null=FIELD`: a field of the task, or `data` itself, is `null`.
+    /// `null=FIELD`: a field of the task, or `data` itself, is `null`; of places for uploads, `files` and what is in it.
     Null(String),
-    /// `missing=FIELD`: a field of the task, or `data` itself, is not there.
+    /// `missing=FIELD`: the same, and the field is not there.
     Missing(String),
     /// `empty`: the task is shown without result URLs.
     Empty,
-    /// `expired-url`: the result URLs have expired already.
+    /// `expired-url`: the result URLs, or those of places for uploads, have expired already.
     ExpiredUrl,
     /// `fresh-url`: the result URLs are signed anew, for a whole lifetime from now.
     FreshUrl,
@@ -121,13 +122,13 @@ impl Fault {
             | Self::Forged
             | Self::Replay(_)
             | Self::Rotated { .. } => *place == Place::Webhook,
-            Self::UnknownStatus(_)
-            | Self::Null(_)
-            | Self::Missing(_)
-            | Self::Empty
-            | Self::ExpiredUrl
-            | Self::FreshUrl
-            | Self::EpochReset => !matches!(place, Place::Webhook | Place::Result),
+            Self::Null(_) | Self::Missing(_) | Self::ExpiredUrl | Self::EpochReset => {
+                !matches!(place, Place::Webhook | Place::Result | Place::Storage)
+            }
+            Self::UnknownStatus(_) | Self::Empty | Self::FreshUrl => !matches!(
+                place,
+                Place::Webhook | Place::Result | Place::Storage | Place::Upload
+            ),
             _ => *place != Place::Webhook,
         }
     }

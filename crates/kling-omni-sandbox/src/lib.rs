@@ -19,12 +19,13 @@ mod results;
 mod service;
 mod spec;
 mod task;
+mod uploads;
 mod webhook;
 
 pub use builder::{DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET, SandboxBuilder, StartError};
 pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use fault::{Fault, FaultRule, InvalidFault, Place, When};
 pub use options::{ProblemForm, StatusRoute, VideoReferenceRoute};
-pub use record::{Delivery, DeliveryOutcome, Listener, ReceivedRequest, TaskRecord};
+pub use record::{Delivery, DeliveryOutcome, Listener, ReceivedRequest, TaskRecord, UploadRecord};
 pub use sandbox::Sandbox;
 pub use script::{Outcome, Script};

@@ -4,12 +4,13 @@ use fastrand::Rng;
 
 /// Everything random in one sandbox, from one seed.
 ///
-/// Tasks, exchanges and faults draw from separate streams: how often a client polls has no influence on the tasks.
+/// Tasks, exchanges, faults and files draw from separate streams: how often a client polls has no influence on the tasks.
 #[derive(Debug)]
 pub(crate) struct Random {
     tasks: Mutex<Rng>,
     exchanges: Mutex<Rng>,
     faults: Mutex<Rng>,
+    files: Mutex<Rng>,
 }
 
 impl Random {
@@ -23,6 +24,7 @@ impl Random {
             tasks: Mutex::new(tasks),
             exchanges: Mutex::new(exchanges),
             faults: Mutex::new(root.fork()),
+            files: Mutex::new(root.fork()),
         };
         (random, key)
     }
@@ -32,6 +34,13 @@ impl Random {
         let mut rng = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         let id = uuid::Builder::from_random_bytes(rng.u128(..).to_be_bytes()).into_uuid();
         (id.to_string(), rng.f64() * 2.0 - 1.0)
+    }
+
+    /// An id for a file of a content type, such as `upl_vid_a1b2c3d4e5f6`.
+    pub(crate) fn file_id(&self, content_type: &str) -> String {
+        let kind: String = content_type.chars().take(3).collect();
+        let mut rng = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        format!("upl_{kind}_{:012x}", rng.u64(..1 << 48))
     }
 
     /// Whether something of this probability happens. What is certain draws nothing.

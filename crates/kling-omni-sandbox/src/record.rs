@@ -11,17 +11,20 @@ use tokio::sync::watch;
 
 use crate::fault::FaultRule;
 use crate::mask;
+use crate::uploads::{Place, Stored};
 
-/// Which of the two servers got a request.
+/// Which of the servers got a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Listener {
     /// The API.
     Api,
-    /// The host of the results.
+    /// The host of the results, and of uploaded files.
     Results,
+    /// The host that takes uploads.
+    Storage,
 }
 
-/// A request that the sandbox got, on either server, and how it was answered.
+/// A request that the sandbox got, on any of its servers, and how it was answered.
 ///
 /// The accessors give everything as it came. `Debug` shows no key, no URL token and no body.
 #[derive(Clone)]
@@ -50,7 +53,7 @@ impl ReceivedRequest {
         self.received_at
     }
 
-    /// The `x-request-id` of the answer; `None` at the host of the results, which has no such ids.
+    /// The `x-request-id` of the answer; `None` at the other hosts, which have no such ids.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
     }
@@ -80,7 +83,8 @@ impl ReceivedRequest {
         &self.headers
     }
 
-    /// The body; empty where it could not be read or was too long.
+    /// The body; empty where it could not be read or was too long, and at the storage host, whose files
+    /// [`Sandbox::uploads`](crate::Sandbox::uploads) tells of.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
@@ -176,6 +180,57 @@ impl fmt::Debug for TaskRecord {
             .field("operation_id", &self.operation_id)
             .field("status", &self.status)
             .field("request", &fields)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A place for an upload that the sandbox handed out, and the file that came to it, if one has.
+///
+/// The accessors know the file even when it is no longer served. `Debug` has no URL.
+#[derive(Clone)]
+pub struct UploadRecord {
+    pub(crate) place: Arc<Place>,
+    pub(crate) stored: Option<Arc<Stored>>,
+}
+
+impl UploadRecord {
+    /// The id of the file.
+    pub fn id(&self) -> &str {
+        &self.place.id
+    }
+
+    /// The content type that the place was asked for with.
+    pub fn content_type(&self) -> &str {
+        self.place.content_type.to_str().unwrap_or_default()
+    }
+
+    /// When the place was asked for, by the sandbox's clock.
+    pub fn asked_at(&self) -> SystemTime {
+        self.place.asked_at
+    }
+
+    /// When the file came, by the sandbox's clock; the last time, where it came again.
+    pub fn uploaded_at(&self) -> Option<SystemTime> {
+        Some(self.stored.as_ref()?.at)
+    }
+
+    /// How many bytes it has.
+    pub fn length(&self) -> Option<u64> {
+        Some(self.stored.as_ref()?.length)
+    }
+
+    /// Its SHA-256.
+    pub fn sha256(&self) -> Option<[u8; 32]> {
+        Some(self.stored.as_ref()?.sha256)
+    }
+}
+
+impl fmt::Debug for UploadRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UploadRecord")
+            .field("id", &self.id())
+            .field("content_type", &self.content_type())
+            .field("length", &self.length())
             .finish_non_exhaustive()
     }
 }

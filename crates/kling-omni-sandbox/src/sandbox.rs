@@ -16,18 +16,19 @@ use crate::clock::Clock;
 use crate::fault::{FaultRule, Faults};
 use crate::random::Random;
 use crate::rate::RateLimits;
-use crate::record::{Delivery, Log, ReceivedRequest, TaskRecord};
+use crate::record::{Delivery, Log, ReceivedRequest, TaskRecord, UploadRecord};
 use crate::results::{self, Results};
 use crate::script::Script;
 use crate::service::Service;
 use crate::spec::Spec;
 use crate::task::Tasks;
+use crate::uploads::{self, Uploads};
 use crate::webhook::{Secret, Webhooks};
 
 /// Connections that are still busy this long after a shutdown are left behind.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A running sandbox: the service and the host of its results, on two ports of this machine.
+/// A running sandbox: the service, the host of its results and the host that takes uploads, on three ports of this machine.
 ///
 /// It runs within the tokio runtime that started it, until it is dropped or [shut down](Self::shutdown).
 pub struct Sandbox {
@@ -52,6 +53,11 @@ impl Sandbox {
     /// The base URL of the results, without a slash at its end. No key belongs there.
     pub fn result_base_url(&self) -> &str {
         self.service.results.base_url()
+    }
+
+    /// The base URL of the storage host, which takes uploads, without a slash at its end. No key belongs there.
+    pub fn storage_base_url(&self) -> &str {
+        self.service.uploads.base_url()
     }
 
     /// A right key, the first one where there are several.
@@ -88,7 +94,28 @@ impl Sandbox {
         self.service.task_records()
     }
 
-    /// The requests that either server got, in the order of their arrival, as far as they are
+    /// Every place for an upload that was handed out, oldest first, with the file that came to it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sandbox = kling_omni_sandbox::Sandbox::builder().start().await?;
+    /// reqwest::Client::new()
+    ///     .post(format!("{}/v1/ai/uploads/request-url", sandbox.base_url()))
+    ///     .header("x-magnific-api-key", sandbox.api_key())
+    ///     .json(&serde_json::json!({"files": [{"content_type": "image/png"}]}))
+    ///     .send()
+    ///     .await?;
+    ///
+    /// let upload = &sandbox.uploads()[0];
+    /// assert_eq!(upload.content_type(), "image/png");
+    /// assert_eq!(upload.length(), None);
+    /// # Ok(()) }
+    /// ```
+    pub fn uploads(&self) -> Vec<UploadRecord> {
+        self.service.uploads.records()
+    }
+
+    /// The requests that any of the servers got, in the order of their arrival, as far as they are
     /// [kept](SandboxBuilder::record_limit).
     ///
     /// ```
@@ -210,6 +237,7 @@ impl fmt::Debug for Sandbox {
         f.debug_struct("Sandbox")
             .field("base_url", &self.base_url)
             .field("result_base_url", &self.result_base_url())
+            .field("storage_base_url", &self.storage_base_url())
             .field("seed", &self.seed)
             .field("charges", &self.charges())
             .finish_non_exhaustive()
@@ -226,6 +254,7 @@ pub(crate) async fn start(
     let spec = Spec::load().map_err(|error| StartError::Spec(error.to_string()))?;
     let (api_listener, base_url) = bind(config.address, config.port).await?;
     let (result_listener, result_base_url) = bind(config.address, config.result_port).await?;
+    let (storage_listener, storage_base_url) = bind(config.address, config.storage_port).await?;
 
     let (random, key) = Random::new(seed);
     let stop = watch::Sender::new(false);
@@ -233,6 +262,7 @@ pub(crate) async fn start(
         rates: RateLimits::new(config.rate_limit, config.rate_window),
         tasks: Tasks::default(),
         results: Results::new(result_base_url, config.result_lifetime, key),
+        uploads: Uploads::new(storage_base_url, config.largest_upload, key),
         webhooks: Webhooks::new(
             secret,
             config.webhook_timeout,
@@ -249,6 +279,11 @@ pub(crate) async fn start(
     let servers = vec![
         serve(api_listener, api::router(&service), stop.subscribe()),
         serve(result_listener, results::router(&service), stop.subscribe()),
+        serve(
+            storage_listener,
+            uploads::storage::router(&service),
+            stop.subscribe(),
+        ),
     ];
     Ok(Sandbox {
         service,

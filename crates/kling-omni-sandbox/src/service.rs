@@ -15,9 +15,10 @@ use crate::record::{Listener, Log, ReceivedRequest, TaskRecord};
 use crate::results::Results;
 use crate::spec::Spec;
 use crate::task::{Stage, Task, Tasks};
+use crate::uploads::Uploads;
 use crate::webhook::Webhooks;
 
-/// All that the two servers and the webhooks of one sandbox share.
+/// All that the three servers and the webhooks of one sandbox share.
 pub(crate) struct Service {
     pub(crate) config: Config,
     pub(crate) clock: Arc<dyn Clock>,
@@ -26,6 +27,7 @@ pub(crate) struct Service {
     pub(crate) rates: RateLimits,
     pub(crate) tasks: Tasks,
     pub(crate) results: Results,
+    pub(crate) uploads: Uploads,
     pub(crate) webhooks: Webhooks,
     pub(crate) requests: Log<ReceivedRequest>,
     pub(crate) faults: Faults,
@@ -113,8 +115,13 @@ impl Service {
         tracing::debug!(method = %parts.method, path = parts.uri.path(), %status, "answered");
     }
 
-    fn mark_keys(&self, mut headers: HeaderMap) -> HeaderMap {
-        let named = [header::AUTHORIZATION, header::COOKIE];
+    /// Marks headers as sensitive that are there for a key, or hold one.
+    pub(crate) fn mark_keys(&self, mut headers: HeaderMap) -> HeaderMap {
+        let named = [
+            header::AUTHORIZATION,
+            header::PROXY_AUTHORIZATION,
+            header::COOKIE,
+        ];
         for (name, value) in &mut headers {
             let text = value.to_str().unwrap_or_default();
             let holds_key = self.config.api_keys.iter().any(|key| text.contains(key));

@@ -1,11 +1,11 @@
 //! The client generator's one file, cut so that a change of the spec changes few files.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use heck::ToSnakeCase as _;
 use indexmap::IndexMap;
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, format_ident, quote};
-use syn::{Item, ItemMod, Type};
+use syn::{GenericArgument, Item, ItemImpl, ItemMod, PathArguments, Type};
 
 /// The Rust files of the generated crate by their path below `generated/`, as token streams.
 pub type Sources = IndexMap<String, TokenStream>;
@@ -142,18 +142,38 @@ fn owner(item: &Item) -> Result<String> {
     match item {
         Item::Struct(item) => Ok(item.ident.to_string()),
         Item::Enum(item) => Ok(item.ident.to_string()),
-        Item::Impl(item) => {
+        Item::Impl(item) => match last_name(&item.self_ty) {
             // `impl From<super::X> for X` and `impl TryFrom<X> for super::X` both belong to X.
-            if let Type::Path(path) = &*item.self_ty
-                && let Some(last) = path.path.segments.last()
-            {
-                return Ok(last.ident.to_string());
-            }
-            bail!(
-                "an impl of an unexpected type: {}",
-                item.self_ty.to_token_stream()
-            )
-        }
+            Some(name) if !is_of_std(&item.self_ty) => Ok(name),
+            // `impl From<X> for ::std::collections::HashMap<…>` belongs to X.
+            _ => converted(item).with_context(|| {
+                format!(
+                    "an impl of an unexpected type: {}",
+                    item.self_ty.to_token_stream()
+                )
+            }),
+        },
         other => bail!("an unexpected item: {}", other.to_token_stream()),
+    }
+}
+
+fn last_name(of: &Type) -> Option<String> {
+    let Type::Path(path) = of else { return None };
+    Some(path.path.segments.last()?.ident.to_string())
+}
+
+fn is_of_std(of: &Type) -> bool {
+    matches!(of, Type::Path(path) if path.path.segments.first().is_some_and(|first| first.ident == "std"))
+}
+
+/// X of `impl From<X> for …`.
+fn converted(item: &ItemImpl) -> Option<String> {
+    let (conversion, _) = item.trait_.as_ref()?;
+    let PathArguments::AngleBracketed(arguments) = &conversion.segments.last()?.arguments else {
+        return None;
+    };
+    match arguments.args.first()? {
+        GenericArgument::Type(from) => last_name(from),
+        _ => None,
     }
 }

@@ -241,4 +241,35 @@ impl Client {
     pub fn get_video_task(&self) -> builder::GetVideoTask<'_> {
         builder::GetVideoTask::new(self)
     }
+    /// Ask for places to upload files to
+    ///
+    /// Answers one place for each file, in the order of the request. The file goes there with a `PUT`, with exactly the
+    /// headers of the answer and without the API key; from then on `asset_url` leads to it, and can be used wherever the
+    /// service takes a URL. Asking is free, and a place that nobody uses lapses by itself.
+    ///
+    /// Sends a `POST` request to `/v1/ai/uploads/request-url`
+    ///
+    /// ```text
+    /// let response = client.request_uploads()
+    ///     .body(body)
+    ///     .send()
+    ///     .await;
+    /// ```
+    pub fn request_uploads(&self) -> builder::RequestUploads<'_> {
+        builder::RequestUploads::new(self)
+    }
+    /// List uploaded files
+    ///
+    /// Answers the files that the account has uploaded and that have not vanished yet, each with a freshly signed URL.
+    ///
+    /// Sends a `GET` request to `/v1/ai/uploads`
+    ///
+    /// ```text
+    /// let response = client.list_uploads()
+    ///     .send()
+    ///     .await;
+    /// ```
+    pub fn list_uploads(&self) -> builder::ListUploads<'_> {
+        builder::ListUploads::new(self)
+    }
 }

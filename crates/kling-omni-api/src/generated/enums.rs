@@ -376,3 +376,130 @@ impl<'de> Deserialize<'de> for TaskStatus {
         Ok(Self::from(String::deserialize(deserializer)?))
     }
 }
+
+/// What a file holds. The service takes these kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum UploadContentType {
+    /// `image/png`
+    ImagePng,
+    /// `image/jpeg`
+    ImageJpeg,
+    /// `image/webp`
+    ImageWebp,
+    /// `video/mp4`
+    VideoMp4,
+    /// `video/webm`
+    VideoWebm,
+    /// `video/quicktime`
+    VideoQuicktime,
+    /// `audio/mpeg`
+    AudioMpeg,
+    /// `audio/wav`
+    AudioWav,
+    /// `audio/mp4`
+    AudioMp4,
+    /// `audio/webm`
+    AudioWebm,
+    /// `audio/ogg`
+    AudioOgg,
+}
+
+impl UploadContentType {
+    /// Every variant, in the order of the spec.
+    pub const ALL: &'static [Self] = &[
+        Self::ImagePng,
+        Self::ImageJpeg,
+        Self::ImageWebp,
+        Self::VideoMp4,
+        Self::VideoWebm,
+        Self::VideoQuicktime,
+        Self::AudioMpeg,
+        Self::AudioWav,
+        Self::AudioMp4,
+        Self::AudioWebm,
+        Self::AudioOgg,
+    ];
+    /// Every value as it is written on the wire, in the order of [`Self::ALL`].
+    pub const VALUES: &'static [&'static str] = &[
+        "image/png",
+        "image/jpeg",
+        "image/webp",
+        "video/mp4",
+        "video/webm",
+        "video/quicktime",
+        "audio/mpeg",
+        "audio/wav",
+        "audio/mp4",
+        "audio/webm",
+        "audio/ogg",
+    ];
+    /// The value as it is written on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ImagePng => "image/png",
+            Self::ImageJpeg => "image/jpeg",
+            Self::ImageWebp => "image/webp",
+            Self::VideoMp4 => "video/mp4",
+            Self::VideoWebm => "video/webm",
+            Self::VideoQuicktime => "video/quicktime",
+            Self::AudioMpeg => "audio/mpeg",
+            Self::AudioWav => "audio/wav",
+            Self::AudioMp4 => "audio/mp4",
+            Self::AudioWebm => "audio/webm",
+            Self::AudioOgg => "audio/ogg",
+        }
+    }
+}
+
+impl fmt::Display for UploadContentType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for UploadContentType {
+    type Err = UnknownValue;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "image/png" => Ok(Self::ImagePng),
+            "image/jpeg" => Ok(Self::ImageJpeg),
+            "image/webp" => Ok(Self::ImageWebp),
+            "video/mp4" => Ok(Self::VideoMp4),
+            "video/webm" => Ok(Self::VideoWebm),
+            "video/quicktime" => Ok(Self::VideoQuicktime),
+            "audio/mpeg" => Ok(Self::AudioMpeg),
+            "audio/wav" => Ok(Self::AudioWav),
+            "audio/mp4" => Ok(Self::AudioMp4),
+            "audio/webm" => Ok(Self::AudioWebm),
+            "audio/ogg" => Ok(Self::AudioOgg),
+            _ => Err(UnknownValue::new(text, Self::VALUES)),
+        }
+    }
+}
+
+impl TryFrom<&str> for UploadContentType {
+    type Error = UnknownValue;
+    fn try_from(text: &str) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for UploadContentType {
+    type Error = UnknownValue;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl Serialize for UploadContentType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for UploadContentType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}

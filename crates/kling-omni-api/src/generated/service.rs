@@ -88,6 +88,22 @@ pub const GET_VIDEO_TASK: Operation = Operation {
     path: "/v1/ai/video/kling-v3-omni/{task-id}",
 };
 
+/// Ask for places to upload files to.
+pub const REQUEST_UPLOADS: Operation = Operation {
+    id: "requestUploads",
+    name: "request_uploads",
+    method: "POST",
+    path: "/v1/ai/uploads/request-url",
+};
+
+/// List uploaded files.
+pub const LIST_UPLOADS: Operation = Operation {
+    id: "listUploads",
+    name: "list_uploads",
+    method: "GET",
+    path: "/v1/ai/uploads",
+};
+
 /// All base URLs, in the order of the spec.
 pub const SERVERS: &[&str] = &[API_FREEPIK_COM, API_MAGNIFIC_COM];
 
@@ -102,4 +118,6 @@ pub const OPERATIONS: &[Operation] = &[
     CREATE_VIDEO_STD,
     LIST_VIDEO_TASKS,
     GET_VIDEO_TASK,
+    REQUEST_UPLOADS,
+    LIST_UPLOADS,
 ];

@@ -1,6 +1,7 @@
-use kling_omni_api::enums::TaskStatus;
+use kling_omni_api::enums::{TaskStatus, UploadContentType};
 use kling_omni_api::types::{
-    Element, ReferenceToVideoRequest, VideoReferenceRequest, VideoRequest,
+    Element, ReferenceToVideoRequest, UploadFile, UploadRequest, VideoReferenceRequest,
+    VideoRequest,
 };
 use kling_omni_api::{Error, service};
 
@@ -19,10 +20,10 @@ fn reference() -> ReferenceToVideoRequest {
 #[tokio::test]
 async fn each_operation_sends_its_request_and_nothing_of_the_generators() {
     for operation in service::OPERATIONS {
-        let body = if operation.id.starts_with("list") {
-            r#"{"data":[]}"#
-        } else {
-            CREATED
+        let body = match operation.name {
+            "request_uploads" | "list_uploads" => r#"{"files":[]}"#,
+            name if name.starts_with("list") => r#"{"data":[]}"#,
+            _ => CREATED,
         };
         let fake = Fake::answering(&answer("200 OK", "", body)).await;
         let (client, transport) = fake.client();
@@ -74,6 +75,16 @@ async fn each_operation_sends_its_request_and_nothing_of_the_generators() {
             "get_video_task" => {
                 let call = client.get_video_task().task_id("a b");
                 ("a%20b ", call.send().await.err())
+            }
+            "request_uploads" => {
+                let files = vec![UploadFile::new(UploadContentType::VideoMp4)];
+                let call = client.request_uploads().body(UploadRequest::new(files));
+                let sent = r#"request-url {"files":[{"content_type":"video/mp4"}]}"#;
+                (sent, call.send().await.err())
+            }
+            "list_uploads" => {
+                let call = client.list_uploads();
+                ("uploads ", call.send().await.err())
             }
             other => panic!("an operation without a case: {other}"),
         };

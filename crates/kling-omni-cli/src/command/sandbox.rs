@@ -35,6 +35,10 @@ pub(crate) struct SandboxArgs {
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     result_port: u16,
 
+    /// Port of the host that takes uploads; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    storage_port: u16,
+
     /// About how long a task takes
     #[arg(long, value_name = "TIME", value_parser = span::parse, default_value = "5s")]
     task_time: Duration,
@@ -81,6 +85,7 @@ enum Event<'a> {
     Started {
         base_url: &'a str,
         result_base_url: &'a str,
+        storage_base_url: &'a str,
         api_key: &'a str,
         webhook_secret: &'a str,
         seed: u64,
@@ -129,6 +134,7 @@ impl SandboxArgs {
         let builder = Sandbox::builder()
             .port(self.port)
             .result_port(self.result_port)
+            .storage_port(self.storage_port)
             .task_time(self.task_time)
             .rate_limit(self.rate_limit)
             .rate_window(RATE_WINDOW)
@@ -161,6 +167,7 @@ fn started(sandbox: &Sandbox, json: bool) -> Result<(), Failure> {
         return report::json_line(&Event::Started {
             base_url: sandbox.base_url(),
             result_base_url: sandbox.result_base_url(),
+            storage_base_url: sandbox.storage_base_url(),
             api_key: sandbox.api_key(),
             webhook_secret: sandbox.webhook_secret(),
             seed: sandbox.seed(),
@@ -172,12 +179,14 @@ fn started(sandbox: &Sandbox, json: bool) -> Result<(), Failure> {
          base URL        {url}\n  \
          API key         {key}\n  \
          results         {}\n  \
+         uploads         {}\n  \
          webhook secret  {}\n  \
          seed            {}\n\n\
          In another terminal:\n\n  \
          export KLING_OMNI_BASE_URL={url} {}={key}\n  \
          kling-omni generate --prompt 'The dancer of @Video1' --video https://example.com/dance.mp4\n",
         sandbox.result_base_url(),
+        sandbox.storage_base_url(),
         sandbox.webhook_secret(),
         sandbox.seed(),
         Host::default().key_variable(),
@@ -207,7 +216,7 @@ impl Feed {
             let status = request.status()?.as_u16();
             Some((request, status))
         });
-        // No two requests come at the same nanosecond, and those to the result host have no id.
+        // No two requests come at the same nanosecond, and those to the other hosts have no id.
         for (request, status) in self
             .requests
             .news(answered, |(request, _)| request.received_at())

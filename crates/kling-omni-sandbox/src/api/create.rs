@@ -1,15 +1,15 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 
-use super::{Call, reply};
+use super::{Call, body, reply};
 use crate::options::StatusRoute;
-use crate::script::Script;
+use crate::script::{Outcome, Script};
 use crate::service::Service;
 use crate::spec::{InvalidParam, Operation, Schema, VIDEO_REFERENCE};
 use crate::task::{NewTask, Order};
+use crate::uploads;
 use crate::webhook;
 
 const PROMPT: &str = "prompt";
@@ -29,21 +29,10 @@ pub(super) fn task(
     schema: &Schema,
     call: &Call,
 ) -> Response {
-    if !is_json(&call.parts.headers) {
-        let text = "The content type must be application/json";
-        return reply::message(StatusCode::BAD_REQUEST, text);
-    }
-    let request: Value = match serde_json::from_slice(call.body) {
+    let request = match body::read(service, schema, call) {
         Ok(request) => request,
-        Err(error) => {
-            let text = format!("The body is not JSON: {error}");
-            return reply::message(StatusCode::BAD_REQUEST, &text);
-        }
+        Err(refusal) => return *refusal,
     };
-    let invalid = schema.check(&request);
-    if !invalid.is_empty() {
-        return reply::problem(service.config.problem_form, invalid);
-    }
     let order = match order(schema, &request) {
         Ok(order) => order,
         Err(invalid) => return reply::problem(service.config.problem_form, vec![invalid]),
@@ -58,6 +47,11 @@ pub(super) fn task(
             };
             return reply::problem(service.config.problem_form, vec![invalid]);
         }
+    };
+
+    let directed = match unreadable(service, &request) {
+        Some(why) => Some(Script::new(Outcome::Failed(why))),
+        None => directed,
     };
 
     let (id, lean) = service.random.task();
@@ -99,6 +93,24 @@ fn prompt(schema: &Schema, request: &Value) -> String {
     whole.into_iter().chain(shots).collect::<Vec<_>>().join(" ")
 }
 
+/// Why a URL in the request leads to no file, where it is one of the sandbox's own; others are not looked at.
+fn unreadable(service: &Service, request: &Value) -> Option<String> {
+    let mut fields = request.as_object()?.iter();
+    fields.find_map(|(name, value)| {
+        let why = lost_file(service, value)?;
+        Some(format!("{name}: {why}"))
+    })
+}
+
+fn lost_file(service: &Service, value: &Value) -> Option<&'static str> {
+    match value {
+        Value::String(url) => uploads::lost_file(service, url),
+        Value::Array(values) => values.iter().find_map(|value| lost_file(service, value)),
+        Value::Object(fields) => fields.values().find_map(|value| lost_file(service, value)),
+        _ => None,
+    }
+}
+
 /// What the clip needs to know, with the spec's defaults.
 fn order(schema: &Schema, request: &Value) -> Result<Order, InvalidParam> {
     let seconds = schema.text(request, "duration");
@@ -125,12 +137,4 @@ fn order(schema: &Schema, request: &Value) -> Result<Order, InvalidParam> {
             .filter_map(|(field, word)| Some((word, schema.text(request, field)?)))
             .collect(),
     })
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }

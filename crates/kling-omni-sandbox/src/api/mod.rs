@@ -1,9 +1,11 @@
 //! The API: the routes of the spec, and the one way that every request takes through them.
 
 mod auth;
+mod body;
 mod create;
 mod read;
 mod reply;
+mod upload;
 
 use std::sync::Arc;
 
@@ -199,5 +201,7 @@ fn operate(service: &Arc<Service>, operation: &Operation, call: &Call) -> Respon
         Kind::Create { body } => create::task(service, operation, body, call),
         Kind::List => read::list(service, operation, &query),
         Kind::Status => read::task(service, operation, call.task_id.unwrap_or_default()),
+        Kind::Places { body } => upload::places(service, body, call),
+        Kind::Files => upload::files(service),
     }
 }

@@ -10,7 +10,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 const INVALID: &str = "The request has parameters that are not valid";
 
-/// What every successful answer is wrapped in.
+/// What every successful answer about tasks is wrapped in.
 #[derive(Serialize)]
 pub(super) struct Data<T> {
     pub(super) data: T,
@@ -34,7 +34,12 @@ struct Nested<'a> {
 
 /// A 200 with `data`.
 pub(super) fn data(data: impl Serialize) -> Response {
-    json(StatusCode::OK, JSON, &Data { data })
+    ok(&Data { data })
+}
+
+/// A 200.
+pub(super) fn ok(value: &impl Serialize) -> Response {
+    json(StatusCode::OK, JSON, value)
 }
 
 /// An error in one sentence.

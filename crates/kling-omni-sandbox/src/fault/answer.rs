@@ -15,10 +15,13 @@ use crate::rate;
 use crate::record::Listener;
 use crate::results;
 use crate::service::{Service, unix_seconds};
+use crate::uploads;
 
 /// How many pieces a slow body comes in.
 const PIECES: usize = 8;
+/// What tasks are wrapped in, and what files are.
 const DATA: &str = "data";
+const FILES: &str = "files";
 
 /// The faults that strike one request.
 pub(crate) struct Strike {
@@ -58,12 +61,28 @@ impl Strike {
         })
     }
 
+    /// How much of a file of this length comes in before the connection is lost; `None` for all of it.
+    pub(crate) fn intake(&self, length: u64) -> Option<u64> {
+        self.faults().find_map(|fault| match fault {
+            Fault::Cut(size) => Some(size.unwrap_or(length / 2)),
+            _ => None,
+        })
+    }
+
+    /// Whether the connection of a request is lost while its body comes.
+    pub(crate) fn loses_connection(&self) -> bool {
+        let lost = |fault: &Fault| matches!(fault, Fault::Lost | Fault::Cut(_));
+        self.faults().any(lost)
+    }
+
     /// Does to an answer what the faults do to it, except for the wait before it.
     pub(crate) async fn alter(&self, service: &Arc<Service>, response: Response) -> Response {
         if self.rules.is_empty() {
             return response;
         }
         let (mut head, whole) = response.into_parts();
+        // What is left of the body decides.
+        head.headers.remove(header::CONTENT_LENGTH);
         let mut bytes = to_bytes(whole, usize::MAX).await.unwrap_or_default();
         let mut sending = Sending::default();
         for fault in self.faults() {
@@ -79,6 +98,7 @@ impl Strike {
                 }
                 Fault::SlowBody(apart) => sending.pieces_apart = Some(*apart),
                 Fault::Truncate(size) => bytes.truncate(limit(size)),
+                Fault::Cut(_) if self.listener == Listener::Storage => sending.dropped = true,
                 Fault::Cut(size) => sending.cut = Some(limit(size)),
                 Fault::Length(off) => sending.off = Some(*off),
                 Fault::Oversize(size) => sending.fill = size.saturating_sub(bytes.len() as u64),
@@ -101,6 +121,8 @@ impl Strike {
         let mut response = Response::from_parts(head, body);
         if sending.fill == 0 && !sending.is_plain() {
             let told = (length as u64).saturating_add_signed(sending.off.unwrap_or(0));
+            // Of a body without a byte, nothing would be asked for, and the close never come.
+            let told = told.max(sending.dropped.into());
             let headers = response.headers_mut();
             headers.insert(header::CONTENT_LENGTH, told.into());
         }
@@ -120,6 +142,10 @@ impl Strike {
 
     /// What an error looks like on this host.
     fn error(&self, fault: &Fault) -> Response {
+        let page = match self.listener {
+            Listener::Api | Listener::Results => results::page,
+            Listener::Storage => uploads::page,
+        };
         let Fault::Status {
             code,
             html,
@@ -128,12 +154,12 @@ impl Strike {
         } = fault
         else {
             // Closed connections show nothing of it.
-            return results::page(StatusCode::SERVICE_UNAVAILABLE);
+            return page(StatusCode::SERVICE_UNAVAILABLE);
         };
-        let mut response = if *html || self.listener == Listener::Results {
-            results::page(*code)
-        } else {
-            api::error(*code)
+        let mut response = match (self.listener, html) {
+            (Listener::Api, false) => api::error(*code),
+            (_, true) => results::page(*code),
+            (_, false) => page(*code),
         };
         if let Some(text) = retry_after {
             set(response.headers_mut(), header::RETRY_AFTER, text);
@@ -180,16 +206,18 @@ impl Sending {
     }
 }
 
-/// A body with the tasks in it changed; `None` if it holds none, or the fault changes none.
+/// A body with the tasks or places in it changed; `None` if it holds none, or the fault changes none.
 fn changed(service: &Service, fault: &Fault, body: &[u8]) -> Option<Bytes> {
     let mut document: Value = serde_json::from_slice(body).ok()?;
+    let has = |name: &&str| document.get(*name).is_some();
+    let wrapper = [DATA, FILES].into_iter().find(has)?;
     match fault {
-        Fault::Null(field) if field == DATA => *document.get_mut(DATA)? = Value::Null,
-        Fault::Missing(field) if field == DATA => {
-            document.as_object_mut()?.remove(DATA);
+        Fault::Null(field) if field == wrapper => *document.get_mut(wrapper)? = Value::Null,
+        Fault::Missing(field) if field == wrapper => {
+            document.as_object_mut()?.remove(wrapper);
         }
-        fault => match document.get_mut(DATA)? {
-            Value::Array(tasks) => tasks.iter_mut().for_each(|task| edit(service, fault, task)),
+        fault => match document.get_mut(wrapper)? {
+            Value::Array(all) => all.iter_mut().for_each(|one| edit(service, fault, one)),
             task => edit(service, fault, task),
         },
     }
@@ -211,7 +239,12 @@ fn edit(service: &Service, fault: &Fault, task: &mut Value) {
         }
     };
     match fault {
-        Fault::ExpiredUrl => sign(now),
+        Fault::ExpiredUrl => {
+            sign(now);
+            if let Some(url) = uploads::expired_url(service, task) {
+                task.insert("upload_url".to_owned(), url.into());
+            }
+        }
         Fault::FreshUrl => sign(now + service.config.result_lifetime.as_secs()),
         Fault::UnknownStatus(name) => {
             task.insert("status".to_owned(), name.as_str().into());

@@ -30,6 +30,7 @@ pub(crate) enum Spot<'a> {
     Result {
         task: Option<&'a Task>,
     },
+    Storage,
     Webhook {
         task: &'a Task,
     },
@@ -85,11 +86,13 @@ impl Spot<'_> {
         let here = match (self, &when.place) {
             (Self::Api { .. }, Place::Api)
             | (Self::Result { .. }, Place::Result)
+            | (Self::Storage, Place::Storage)
             | (Self::Webhook { .. }, Place::Webhook) => true,
             (Self::Api { operation, .. }, place) => match place {
                 Place::Create => matches!(operation.kind, Kind::Create { .. }),
                 Place::List => matches!(operation.kind, Kind::List),
                 Place::Status => matches!(operation.kind, Kind::Status),
+                Place::Upload => matches!(operation.kind, Kind::Places { .. }),
                 Place::Operation(id) => operation.id == *id,
                 _ => false,
             },
@@ -98,6 +101,7 @@ impl Spot<'_> {
         let task = match self {
             Self::Api { task, .. } | Self::Result { task } => *task,
             Self::Webhook { task } => Some(*task),
+            Self::Storage => None,
         };
         let wanted = |number| task.is_some_and(|task| task.number == number);
         here && when.task.is_none_or(wanted)

@@ -21,18 +21,24 @@ pub enum Place {
     Status,
     /// `result`: the host of the results.
     Result,
+    /// `upload`: asking for places to upload files to.
+    Upload,
+    /// `storage`: the host that takes uploads.
+    Storage,
     /// `webhook`: deliveries.
     Webhook,
     /// An `operationId` of the spec: one route.
     Operation(String),
 }
 
-const NAMED: [(&str, Place); 6] = [
+const NAMED: [(&str, Place); 8] = [
     ("api", Place::Api),
     ("create", Place::Create),
     ("list", Place::List),
     ("status", Place::Status),
     ("result", Place::Result),
+    ("upload", Place::Upload),
+    ("storage", Place::Storage),
     ("webhook", Place::Webhook),
 ];
 
@@ -81,7 +87,7 @@ impl Place {
             Self::Operation(id) => service::OPERATIONS
                 .iter()
                 .any(|known| known.id == id && known.path.contains('{')),
-            Self::Api | Self::Create | Self::List => false,
+            Self::Api | Self::Create | Self::List | Self::Upload | Self::Storage => false,
         }
     }
 }

@@ -1,11 +1,12 @@
-//! The host of the results: signed URLs that expire, whole files and ranges of them.
+//! The host of the results and of uploaded files: signed URLs that expire, whole files and ranges of them.
 
+mod file;
 mod range;
 mod shelf;
 mod token;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
@@ -18,17 +19,20 @@ use crate::fault::Spot;
 use crate::record::Listener;
 use crate::service::{Service, unix_seconds};
 use crate::task::Task;
-use shelf::{Clip, Shelf};
-use token::Signer;
+use file::File;
+use shelf::Shelf;
+pub(crate) use shelf::etag;
+pub(crate) use token::Signer;
+use url::Url;
 
 const BEFORE_ID: &str = "/kling_";
 const AFTER_ID: &str = ".mp4";
+const BEFORE_ASSET: &str = "/uploads/";
 /// How much of what was rendered is kept in memory.
 const CLIP_BYTES: usize = 64 * 1024 * 1024;
-const MP4: HeaderValue = HeaderValue::from_static("video/mp4");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
-/// Makes result URLs and serves what they lead to.
+/// Makes result URLs and those of uploaded files, and serves what they lead to.
 #[derive(Debug)]
 pub(crate) struct Results {
     base_url: String,
@@ -63,6 +67,27 @@ impl Results {
         let path = url.strip_prefix(&self.base_url)?;
         let path = path.split_once('?').map_or(path, |(path, _)| path);
         Some(self.signed(path, expires))
+    }
+
+    /// The URL of an uploaded file that works until the unix time `expires`.
+    pub(crate) fn asset_url(&self, file_id: &str, expires: u64) -> String {
+        self.signed(&format!("{BEFORE_ASSET}{file_id}"), expires)
+    }
+
+    /// The id of the uploaded file that a URL names, whether or not it works.
+    pub(crate) fn asset<'a>(&self, url: &'a str) -> Option<&'a str> {
+        let path = url.strip_prefix(&self.base_url)?;
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        path.strip_prefix(BEFORE_ASSET)
+    }
+
+    /// Whether a URL is genuine and works at that time.
+    pub(crate) fn admits(&self, url: &str, now: SystemTime) -> bool {
+        let admits = |url: Url| {
+            self.signer
+                .admits(url.path(), url.query(), unix_seconds(now))
+        };
+        Url::parse(url).is_ok_and(admits)
     }
 
     fn signed(&self, path: &str, expires: u64) -> String {
@@ -114,46 +139,24 @@ async fn answer(service: &Service, parts: &Parts, task: Option<&Task>) -> Respon
     if !results.signer.admits(path, parts.uri.query(), now) {
         return page(StatusCode::FORBIDDEN);
     }
-    let Some(task) = task else {
-        return page(StatusCode::NOT_FOUND);
-    };
-    match results.shelf.clip(task).await {
-        Ok(clip) => file(parts, &clip),
-        Err(error) => {
-            tracing::error!(task = task.id, %error, "the clip could not be rendered");
-            page(StatusCode::INTERNAL_SERVER_ERROR)
-        }
-    }
-}
-
-fn file(parts: &Parts, clip: &Clip) -> Response {
-    let length = clip.bytes.len() as u64;
-    let part = range::requested(parts, &clip.etag, length);
-    let (status, body, content_range) = match part {
-        range::Part::Whole => (StatusCode::OK, clip.bytes.clone(), None),
-        range::Part::Range(first, last) => (
-            StatusCode::PARTIAL_CONTENT,
-            clip.bytes.slice(first..=last),
-            Some(format!("bytes {first}-{last}/{length}")),
-        ),
-        range::Part::Unsatisfiable => {
-            let mut response = page(StatusCode::RANGE_NOT_SATISFIABLE);
-            if let Ok(value) = HeaderValue::try_from(format!("bytes */{length}")) {
-                response.headers_mut().insert(header::CONTENT_RANGE, value);
+    let file = match (path.strip_prefix(BEFORE_ASSET), task) {
+        (Some(id), _) => service
+            .uploads
+            .get(id)
+            .and_then(|place| Some(File::uploaded(&place, place.stored(service)?))),
+        (None, Some(task)) => match results.shelf.clip(task).await {
+            Ok(clip) => Some(File::rendered(clip)),
+            Err(error) => {
+                tracing::error!(task = task.id, %error, "the clip could not be rendered");
+                return page(StatusCode::INTERNAL_SERVER_ERROR);
             }
-            return response;
-        }
+        },
+        (None, None) => None,
     };
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, MP4);
-    headers.insert(header::ETAG, clip.etag.clone());
-    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    if let Some(value) = content_range.and_then(|text| HeaderValue::try_from(text).ok()) {
-        headers.insert(header::CONTENT_RANGE, value);
+    match file {
+        Some(file) => file.answer(parts).await,
+        None => page(StatusCode::NOT_FOUND),
     }
-    response
 }
 
 /// An answer without a file: a short page, as such hosts have, and no JSON.

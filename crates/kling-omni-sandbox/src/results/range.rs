@@ -6,7 +6,7 @@ use http::{HeaderValue, Method, header};
 pub(super) enum Part {
     Whole,
     /// The first and the last byte, both counted from 0 and both within the file.
-    Range(usize, usize),
+    Range(u64, u64),
     Unsatisfiable,
 }
 
@@ -31,10 +31,7 @@ pub(super) fn requested(parts: &Parts, etag: &HeaderValue, length: u64) -> Part 
         return Part::Whole;
     };
     match ranges.validate(length).as_deref() {
-        Ok([one]) => match (usize::try_from(*one.start()), usize::try_from(*one.end())) {
-            (Ok(first), Ok(last)) => Part::Range(first, last),
-            _ => Part::Unsatisfiable,
-        },
+        Ok([one]) => Part::Range(*one.start(), *one.end()),
         Ok(_) => Part::Whole,
         Err(_) => Part::Unsatisfiable,
     }

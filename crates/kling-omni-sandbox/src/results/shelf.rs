@@ -1,5 +1,4 @@
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -8,6 +7,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 use tokio::task::JoinError;
 
+use super::token::hex;
 use crate::clip::{self, FrameSize, Slate};
 use crate::mask;
 use crate::task::Task;
@@ -75,17 +75,17 @@ impl Shelf {
 
 impl Clip {
     fn of(bytes: Vec<u8>) -> Self {
-        let mut etag = String::from("\"");
-        for byte in &Sha256::digest(&bytes)[..16] {
-            // Writing to a String cannot fail.
-            let _ = write!(etag, "{byte:02x}");
-        }
-        etag.push('"');
         Self {
+            etag: etag(&Sha256::digest(&bytes)),
             bytes: bytes.into(),
-            etag: HeaderValue::try_from(etag).expect("quoted hexadecimal digits make a header"),
         }
     }
+}
+
+/// The validator of a file with this SHA-256.
+pub(crate) fn etag(digest: &[u8]) -> HeaderValue {
+    let etag = format!("\"{}\"", hex(&digest[..16]));
+    HeaderValue::try_from(etag).expect("quoted hexadecimal digits make a header")
 }
 
 fn slate(task: &Task) -> Slate {

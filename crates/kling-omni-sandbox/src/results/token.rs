@@ -5,25 +5,31 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use url::form_urlencoded;
 
-/// Signs paths of results for a time, and tells its signatures from others.
-pub(super) struct Signer {
+/// Signs paths for a time, and other texts, and tells its signatures from others.
+pub(crate) struct Signer {
     key: [u8; 32],
 }
 
 impl Signer {
-    pub(super) fn new(key: [u8; 32]) -> Self {
+    pub(crate) fn new(key: [u8; 32]) -> Self {
         Self { key }
     }
 
     /// The token that opens `path` until the unix time `expires`.
     pub(super) fn sign(&self, path: &str, expires: u64) -> String {
-        let signature = self.mac(path, expires).finalize().into_bytes();
-        let mut token = format!("exp={expires}~hmac=");
-        for byte in signature {
-            // Writing to a String cannot fail.
-            let _ = write!(token, "{byte:02x}");
-        }
-        token
+        let signature = self.signature(&message(path, expires));
+        format!("exp={expires}~hmac={signature}")
+    }
+
+    /// The signature of a text, in hexadecimal.
+    pub(crate) fn signature(&self, text: &str) -> String {
+        hex(&self.mac(text).finalize().into_bytes())
+    }
+
+    /// Whether a signature is that of a text.
+    pub(crate) fn verifies(&self, text: &str, signature: &str) -> bool {
+        // The library compares in constant time.
+        bytes(signature).is_some_and(|signature| self.mac(text).verify_slice(&signature).is_ok())
     }
 
     /// Whether a query holds a token of this signer for `path` that has not expired at the unix time `now`.
@@ -31,17 +37,37 @@ impl Signer {
         let Some((expires, signature)) = query.and_then(token) else {
             return false;
         };
-        // The library compares in constant time.
-        let genuine = self.mac(path, expires).verify_slice(&signature).is_ok();
-        genuine && now < expires
+        self.verifies(&message(path, expires), &signature) && now < expires
     }
 
-    fn mac(&self, path: &str, expires: u64) -> Hmac<Sha256> {
+    fn mac(&self, text: &str) -> Hmac<Sha256> {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&self.key).expect("a key of any length will do");
-        mac.update(format!("exp={expires}~path={path}").as_bytes());
+        mac.update(text.as_bytes());
         mac
     }
+}
+
+/// What is signed of a path.
+fn message(path: &str, expires: u64) -> String {
+    format!("exp={expires}~path={path}")
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut digits, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
+}
+
+fn bytes(hex: &str) -> Option<Vec<u8>> {
+    let pairs = hex.as_bytes().chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    pairs.collect()
 }
 
 impl fmt::Debug for Signer {
@@ -51,15 +77,10 @@ impl fmt::Debug for Signer {
 }
 
 /// The parts of `token=exp=UNIX~hmac=HEX`.
-fn token(query: &str) -> Option<(u64, Vec<u8>)> {
+fn token(query: &str) -> Option<(u64, String)> {
     let (_, token) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token")?;
     let (expires, signature) = token.strip_prefix("exp=")?.split_once("~hmac=")?;
-    let digits = signature.as_bytes().chunks(2);
-    let signature = digits.map(|pair| {
-        let pair = std::str::from_utf8(pair).ok()?;
-        u8::from_str_radix(pair, 16).ok()
-    });
-    Some((expires.parse().ok()?, signature.collect::<Option<_>>()?))
+    Some((expires.parse().ok()?, signature.to_owned()))
 }
 
 #[cfg(test)]

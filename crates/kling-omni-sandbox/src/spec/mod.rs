@@ -60,7 +60,7 @@ pub(crate) struct Operation {
     pub(crate) query: Schema,
 }
 
-/// What an operation does, told by its shape.
+/// What an operation does, told by its shape and by whether it is about uploads.
 #[derive(Debug)]
 pub(crate) enum Kind {
     /// Takes a body and creates a task.
@@ -69,6 +69,10 @@ pub(crate) enum Kind {
     List,
     /// Reads the task that its path names.
     Status,
+    /// Takes a body that lists files, and hands out a place for each.
+    Places { body: Schema },
+    /// Reads all files that were uploaded.
+    Files,
 }
 
 impl Spec {
@@ -125,23 +129,31 @@ impl Operation {
             .nth(FAMILY_SEGMENT)
             .ok_or_else(|| SpecError::new(&at, "the path is too short to tell its family"))?;
 
+        let compile = |schema: &Value| {
+            Schema::compile(document, schema).map_err(|problem| SpecError::new(&at, problem))
+        };
         let body = &operation["requestBody"]["content"]["application/json"]["schema"];
-        let kind = match (method == Method::GET, body.is_null(), path.contains('{')) {
-            (false, false, false) => Kind::Create {
-                body: Schema::compile(document, body)
-                    .map_err(|problem| SpecError::new(&at, problem))?,
+        let mut tags = operation["tags"].as_array().into_iter().flatten();
+        let is_upload = tags.any(|tag| tag == UPLOAD);
+        let shape = (method == Method::GET, body.is_null(), path.contains('{'));
+        let kind = match (shape, is_upload) {
+            ((false, false, false), false) => Kind::Create {
+                body: compile(body)?,
             },
-            (true, true, false) => Kind::List,
-            (true, true, true) => Kind::Status,
+            ((true, true, false), false) => Kind::List,
+            ((true, true, true), false) => Kind::Status,
+            ((false, false, false), true) => Kind::Places {
+                body: compile(body)?,
+            },
+            ((true, true, false), true) => Kind::Files,
             _ => {
                 return Err(SpecError::new(
                     &at,
-                    "the sandbox serves creating, listing and reading only",
+                    "the sandbox serves creating, listing, reading and uploading only",
                 ));
             }
         };
-        let query = Schema::compile(document, &query_schema(document, operation, &at)?)
-            .map_err(|problem| SpecError::new(&at, problem))?;
+        let query = compile(&query_schema(document, operation, &at)?)?;
         Ok(Self {
             id: id.to_owned(),
             method,
@@ -152,6 +164,9 @@ impl Operation {
         })
     }
 }
+
+/// The tag of the operations that are about files in place of tasks.
+const UPLOAD: &str = "upload";
 
 /// `/v1/ai/FAMILY/…`
 const FAMILY_SEGMENT: usize = 3;
@@ -204,7 +219,12 @@ mod tests {
                 operation.family == family && matches!(operation.kind, Kind::Status)
             })
         };
-        for operation in &spec.operations {
+        let is_about_tasks = |kind: &Kind| !matches!(kind, Kind::Places { .. } | Kind::Files);
+        for operation in spec
+            .operations
+            .iter()
+            .filter(|one| is_about_tasks(&one.kind))
+        {
             assert!(readable(&operation.family), "{}", operation.path);
         }
         assert!(readable(&spec.default_family));
@@ -217,7 +237,7 @@ mod tests {
         let error = Spec::parse(spec).unwrap_err().to_string();
         assert_eq!(
             error,
-            "delete /v1/ai/x/m: the sandbox serves creating, listing and reading only"
+            "delete /v1/ai/x/m: the sandbox serves creating, listing, reading and uploading only"
         );
     }
 }

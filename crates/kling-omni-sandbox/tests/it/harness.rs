@@ -21,6 +21,8 @@ pub const VIDEO_PRO: &str = service::CREATE_VIDEO_PRO.path;
 pub const VIDEO_STANDARD: &str = service::CREATE_VIDEO_STD.path;
 pub const VIDEO_LIST: &str = service::LIST_VIDEO_TASKS.path;
 pub const VIDEO_STATUS: &str = service::GET_VIDEO_TASK.path;
+pub const PLACES: &str = service::REQUEST_UPLOADS.path;
+pub const FILES: &str = service::LIST_UPLOADS.path;
 
 /// A sandbox, its clock, and a client without any opinion.
 pub struct Bench {
@@ -79,6 +81,12 @@ impl Bench {
         answer.data()["task_id"].as_str().unwrap().to_owned()
     }
 
+    /// Asks for a place for a file.
+    pub async fn place(&self, content_type: &str) -> Place {
+        let files = json!({"files": [{"content_type": content_type}]});
+        Place::of(self.post(PLACES, &files).await)
+    }
+
     /// Reads a task where all but some tasks of the older route are read.
     pub async fn task(&self, id: &str) -> Value {
         let answer = self.get(&path_of(STATUS, id)).await;
@@ -93,6 +101,42 @@ impl Bench {
         let task = self.task(&id).await;
         assert_eq!(task["status"], "COMPLETED");
         (id, task["generated"][0].as_str().unwrap().to_owned())
+    }
+}
+
+/// A place for an upload, as it was handed out.
+pub struct Place {
+    pub answer: Answer,
+    pub file_id: String,
+    pub upload_url: String,
+    pub headers: HeaderMap,
+    pub asset_url: String,
+}
+
+impl Place {
+    fn of(answer: Answer) -> Self {
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let place = answer.json()["files"][0].take();
+        let text = |name: &str| place[name].as_str().unwrap().to_owned();
+        let headers = place["headers"].as_object().unwrap().iter();
+        Self {
+            file_id: text("file_id"),
+            upload_url: text("upload_url"),
+            asset_url: text("asset_url"),
+            headers: headers
+                .map(|(name, value)| {
+                    let value = value.as_str().unwrap().parse().unwrap();
+                    (name.parse::<http::HeaderName>().unwrap(), value)
+                })
+                .collect(),
+            answer,
+        }
+    }
+
+    /// The file on its way, just as it is wanted.
+    pub fn put(&self, bench: &Bench, file: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
+        let put = bench.http.put(&self.upload_url);
+        put.headers(self.headers.clone()).body(file)
     }
 }
 

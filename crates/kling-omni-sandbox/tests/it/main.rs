@@ -15,5 +15,7 @@ mod routes;
 mod spec;
 mod starting;
 mod text;
+mod upload_faults;
+mod uploads;
 mod webhook_faults;
 mod webhooks;

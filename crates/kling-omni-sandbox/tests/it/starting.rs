@@ -11,12 +11,21 @@ fn port(url: &str) -> u16 {
     url.rsplit_once(':').unwrap().1.parse().unwrap()
 }
 
+fn ports(sandbox: &Sandbox) -> [u16; 3] {
+    let urls = [
+        sandbox.base_url(),
+        sandbox.result_base_url(),
+        sandbox.storage_base_url(),
+    ];
+    urls.map(port)
+}
+
 async fn is_free(port: u16) -> bool {
     TcpListener::bind(("127.0.0.1", port)).await.is_ok()
 }
 
-/// Waits until both ports can be listened on, which another process may do for a moment as well.
-async fn freed(ports: [u16; 2]) {
+/// Waits until all ports can be listened on, which another process may do for a moment as well.
+async fn freed(ports: [u16; 3]) {
     let freed = async {
         for port in ports {
             while !is_free(port).await {
@@ -32,7 +41,7 @@ async fn freed(ports: [u16; 2]) {
 async fn settings_out_of_range_are_refused() {
     let year = Duration::from_secs(366 * 24 * 3600);
     type Set = Box<dyn Fn(SandboxBuilder) -> SandboxBuilder>;
-    let cases: [(Set, &str); 9] = [
+    let cases: [(Set, &str); 10] = [
         (Box::new(|b| b.api_keys(Vec::<String>::new())), "`api_keys`"),
         (Box::new(|b| b.api_key("")), "`api_keys`"),
         (Box::new(|b| b.jitter(1.01)), "`jitter`"),
@@ -43,6 +52,10 @@ async fn settings_out_of_range_are_refused() {
         (
             Box::new(|b| b.result_lifetime(Duration::MAX)),
             "`result_lifetime`",
+        ),
+        (
+            Box::new(|b| b.file_lifetime(Duration::MAX)),
+            "`file_lifetime`",
         ),
         (
             Box::new(|b| b.webhook_secret("whsec_!")),
@@ -63,6 +76,7 @@ async fn a_port_in_use_is_named() {
     let builders = [
         Sandbox::builder().port(address.port()),
         Sandbox::builder().result_port(address.port()),
+        Sandbox::builder().storage_port(address.port()),
     ];
     for builder in builders {
         let error = builder.start().await.unwrap_err();
@@ -87,21 +101,23 @@ async fn addresses() {
 }
 
 #[tokio::test]
-async fn shutdown_frees_both_ports() {
+async fn shutdown_frees_all_ports() {
     let bench = Bench::start().await;
     bench
         .create(PRO, &order_with("webhook_url", "http://127.0.0.1:1/"))
         .await;
-    let ports = [bench.sandbox.base_url(), bench.sandbox.result_base_url()].map(port);
-    assert!(!is_free(ports[0]).await && !is_free(ports[1]).await);
+    let ports = ports(&bench.sandbox);
+    for port in ports {
+        assert!(!is_free(port).await);
+    }
     bench.sandbox.shutdown().await;
     freed(ports).await;
 }
 
 #[tokio::test]
-async fn a_dropped_sandbox_frees_both_ports() {
+async fn a_dropped_sandbox_frees_all_ports() {
     let Bench { sandbox, .. } = Bench::start().await;
-    let ports = [sandbox.base_url(), sandbox.result_base_url()].map(port);
+    let ports = ports(&sandbox);
     drop(sandbox);
     freed(ports).await;
 }

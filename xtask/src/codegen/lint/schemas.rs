@@ -52,6 +52,9 @@ pub fn check(spec: &Spec, findings: &mut Findings) {
             one(&pointer, schema, true, findings);
             if !asked.contains(name) {
                 unlimited(&pointer, schema, findings);
+            } else if is_map(schema) {
+                let here = join(&pointer, "additionalProperties");
+                findings.add_unsupported_keyword(&here, "additionalProperties");
             }
         }
     }
@@ -128,7 +131,26 @@ fn unlimited(pointer: &str, schema: &Node, findings: &mut Findings) {
     });
 }
 
+/// Whether an object has names of any kind with texts behind them. Only responses may: a request has limits, which go by
+/// name.
+fn is_map(schema: &Node) -> bool {
+    schema.get("properties").is_none()
+        && schema
+            .get("additionalProperties")
+            .is_some_and(|values| values.text("type") == Some("string"))
+}
+
 fn object(pointer: &str, schema: &Node, findings: &mut Findings) {
+    if is_map(schema)
+        && let Some(values) = schema.get("additionalProperties")
+    {
+        return one(
+            &join(pointer, "additionalProperties"),
+            values,
+            false,
+            findings,
+        );
+    }
     if !matches!(
         schema.get("additionalProperties"),
         None | Some(Node::Flag(false))

@@ -17,8 +17,8 @@ fn tree(text: &str) -> Node {
 #[test]
 fn a_component_used_in_many_places_is_one_finding_that_names_them() {
     let head = edited(yaml(&[(
-        "/components/schemas/TaskStatus/description",
-        "Where it stands.",
+        "/components/headers/RequestId/description",
+        "Names the exchange.",
     )]));
     let findings = compare(&spec().tree, &head.tree);
     assert_eq!(ids(&findings), ["description-changed"]);
@@ -30,7 +30,7 @@ fn a_component_used_in_many_places_is_one_finding_that_names_them() {
     let mut wanted = all;
     wanted.sort();
     assert_eq!(findings[0].used_by, wanted);
-    let pointer = Some("/components/schemas/TaskStatus/description".to_owned());
+    let pointer = Some("/components/headers/RequestId/description".to_owned());
     assert_eq!((&findings[0].base, &findings[0].head), (&pointer, &pointer));
 }
 

@@ -8,6 +8,8 @@ pub mod video_reference_request;
 pub mod reference_to_video_request;
 pub mod video_request;
 pub mod element;
+pub mod upload_request;
+pub mod upload_file;
 pub mod list_reference_to_video_tasks;
 pub mod get_reference_to_video_task;
 pub mod get_video_task;
@@ -18,6 +20,8 @@ pub const ALL: &[(&str, &[Field])] = &[
     ("ReferenceToVideoRequest", reference_to_video_request::FIELDS),
     ("VideoRequest", video_request::FIELDS),
     ("Element", element::FIELDS),
+    ("UploadRequest", upload_request::FIELDS),
+    ("UploadFile", upload_file::FIELDS),
     ("listReferenceToVideoTasks", list_reference_to_video_tasks::FIELDS),
     ("getReferenceToVideoTask", get_reference_to_video_task::FIELDS),
     ("getVideoTask", get_video_task::FIELDS),

@@ -18,6 +18,8 @@ mod create_video_pro;
 mod create_video_std;
 mod list_video_tasks;
 mod get_video_task;
+mod request_uploads;
+mod list_uploads;
 
 pub use create_video_reference::CreateVideoReference;
 pub use create_reference_to_video_pro::CreateReferenceToVideoPro;
@@ -28,3 +30,5 @@ pub use create_video_pro::CreateVideoPro;
 pub use create_video_std::CreateVideoStd;
 pub use list_video_tasks::ListVideoTasks;
 pub use get_video_task::GetVideoTask;
+pub use request_uploads::RequestUploads;
+pub use list_uploads::ListUploads;

@@ -8,6 +8,13 @@ mod task_detail;
 mod task_list_response;
 mod task_response;
 mod task_summary;
+mod upload_file;
+mod upload_headers;
+mod upload_place;
+mod upload_places_response;
+mod upload_request;
+mod uploaded_file;
+mod uploaded_files_response;
 mod video_reference_request;
 mod video_request;
 
@@ -17,6 +24,13 @@ pub use task_detail::TaskDetail;
 pub use task_list_response::TaskListResponse;
 pub use task_response::TaskResponse;
 pub use task_summary::TaskSummary;
+pub use upload_file::UploadFile;
+pub use upload_headers::UploadHeaders;
+pub use upload_place::UploadPlace;
+pub use upload_places_response::UploadPlacesResponse;
+pub use upload_request::UploadRequest;
+pub use uploaded_file::UploadedFile;
+pub use uploaded_files_response::UploadedFilesResponse;
 pub use video_reference_request::VideoReferenceRequest;
 pub use video_request::VideoRequest;
 
@@ -28,6 +42,12 @@ pub mod builder {
     pub use super::task_list_response::builder::TaskListResponse;
     pub use super::task_response::builder::TaskResponse;
     pub use super::task_summary::builder::TaskSummary;
+    pub use super::upload_file::builder::UploadFile;
+    pub use super::upload_place::builder::UploadPlace;
+    pub use super::upload_places_response::builder::UploadPlacesResponse;
+    pub use super::upload_request::builder::UploadRequest;
+    pub use super::uploaded_file::builder::UploadedFile;
+    pub use super::uploaded_files_response::builder::UploadedFilesResponse;
     pub use super::video_reference_request::builder::VideoReferenceRequest;
     pub use super::video_request::builder::VideoRequest;
 }
