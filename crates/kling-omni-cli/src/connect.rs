@@ -136,6 +136,7 @@ impl Connection {
             .api_key(ApiKey::new(sandbox.api_key())?)
             .base_url(sandbox.base_url())
             .http_client(http.clone())
+            .upload_client(http.clone())
             .download_client(http)
             .build()?;
         report::say("sandbox: this process plays the service; no network, no charge");

@@ -46,6 +46,7 @@ impl Exit {
             ErrorKind::RateLimited
             | ErrorKind::Server
             | ErrorKind::Transport
+            | ErrorKind::Upload
             | ErrorKind::CorruptResult => Self::Network,
             ErrorKind::File => Self::File,
             ErrorKind::Cancelled => Self::Interrupted,
@@ -129,6 +130,7 @@ mod tests {
             (ErrorKind::RateLimited, 6),
             (ErrorKind::Server, 6),
             (ErrorKind::Transport, 6),
+            (ErrorKind::Upload, 6),
             (ErrorKind::CorruptResult, 6),
             (ErrorKind::File, 7),
             (ErrorKind::UnexpectedResponse, 1),

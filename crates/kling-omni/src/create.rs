@@ -132,7 +132,7 @@ impl Create {
 
     /// What a journal keeps of it: where it goes, in which mode and tier, and a hash of the request.
     pub fn plan(&self) -> Plan {
-        let base_url = &self.session.base_url;
+        let base_url = &self.session.server.base_url;
         let tier = self.payload.tier();
         Plan::new(base_url, self.mode, tier, self.payload.body())
     }

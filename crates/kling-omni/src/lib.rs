@@ -11,6 +11,7 @@ mod list;
 mod listing;
 mod reconcile;
 mod task;
+mod upload;
 mod video;
 
 mod session;
@@ -20,6 +21,7 @@ mod wire;
 mod clock;
 mod digest;
 mod error;
+mod expiry;
 mod folder;
 mod named;
 mod redact;
@@ -50,6 +52,10 @@ pub use session::{ApiKey, Circuit, Health, Host, RetryBudget};
 pub use state::{TaskState, TaskStatus, TaskSummary};
 pub use task::{PollSchedule, Task, Update, Updates, Wait};
 pub use unresolved::Unresolved;
+pub use upload::{
+    BoxError, FileBytes, FileSource, LocalFile, Upload, UploadAll, Uploaded, Uploader, Uploading,
+    VendorUploader,
+};
 pub use video::{Download, Save, Saved, Setback, Sidecar, Video};
 
 /// The HTTP stack, in the version that [`ClientBuilder::http_client`] takes.

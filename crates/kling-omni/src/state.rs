@@ -1,7 +1,5 @@
 //! What the service says about a task.
 
-pub(crate) mod expiry;
-
 use std::fmt;
 use std::time::SystemTime;
 
@@ -9,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
+use crate::expiry;
 use crate::redact::{BareUrl, quote};
 
 /// Whether a text can be the id of a task. The status route would read an empty one as the list, and dots and slashes of

@@ -133,6 +133,29 @@ pub(crate) async fn list(
     })
 }
 
+/// Asks for places to upload files of these kinds to: one for each, in their order.
+pub(crate) async fn request_uploads(
+    exchange: &Arc<Exchange>,
+    kinds: &[enums::UploadContentType],
+) -> Result<Vec<types::UploadPlace>> {
+    let files: Vec<_> = kinds.iter().copied().map(types::UploadFile::new).collect();
+    let body = types::UploadRequest::new(files);
+    let answer = exchange.api().request_uploads().body(body).send().await;
+    let places = exchange.finish(answer)?.files;
+    if places.len() != kinds.len() {
+        return Err(Error::new(
+            ErrorKind::UnexpectedResponse,
+            format!(
+                "the service was asked for {} places for files and gave {}",
+                kinds.len(),
+                places.len()
+            ),
+        )
+        .with_request_id(exchange.request_id()));
+    }
+    Ok(places)
+}
+
 fn state(task: types::TaskDetail) -> TaskState {
     TaskState::new(
         task.task_id,

@@ -14,6 +14,7 @@ mod reconcile;
 pub mod secrets;
 mod status;
 mod text;
+mod upload;
 mod wait;
 
 use std::time::Duration;

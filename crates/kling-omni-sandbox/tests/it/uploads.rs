@@ -113,6 +113,9 @@ async fn a_file_that_was_put_is_listed_and_served() {
     assert_eq!(Answer::to(bench.http.get(fresh)).await.body, file);
 }
 
+/// An edit of a URL that is right otherwise.
+type EditUrl = fn(&str) -> String;
+
 /// An edit of a request that is right otherwise.
 type Edit = fn(reqwest::RequestBuilder, &Place) -> reqwest::RequestBuilder;
 
@@ -181,7 +184,7 @@ async fn the_storage_host_takes_what_was_signed_and_nothing_else() {
             .body("clip");
         refused(&bench, put, 400, "MalformedSecurityHeader", name).await;
     }
-    let urls: [(fn(&str) -> String, u16, &str); 4] = [
+    let urls: [(EditUrl, u16, &str); 4] = [
         (
             |url| url.replace("Expires=120", "Expires=999"),
             403,
@@ -279,7 +282,7 @@ async fn what_became_of_a_file_becomes_of_the_tasks_that_need_it() {
     let week = 7 * DAY;
     let expired = "the URL of the uploaded file has expired, or is not genuine";
     // Whether the file came, how long ago, what of its URL is changed, and why the task fails.
-    let cases: [(bool, u64, fn(&str) -> String, _); 6] = [
+    let cases: [(bool, u64, EditUrl, _); 6] = [
         (true, 0, str::to_owned, None),
         (true, DAY - 1, str::to_owned, None),
         (true, DAY, str::to_owned, Some(expired)),

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 use reqwest::redirect;
 use url::Url;
 
@@ -13,7 +13,10 @@ use crate::clock::{Clock, TokioClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::redact::BareUrl;
 use crate::route::Route;
-use crate::session::{ApiKey, Budget, Host, Pace, Places, RetryBudget, Session};
+use crate::session::{
+    ApiKey, Budget, Host, KnownUploads, Pace, Places, RetryBudget, Session, UploadClient, stack,
+};
+use crate::upload::Uploader;
 
 /// The environment variable for another server that speaks the same API.
 const BASE_URL_VARIABLE: &str = "KLING_OMNI_BASE_URL";
@@ -52,6 +55,8 @@ pub struct ClientBuilder {
     user_agent: Option<String>,
     http: Option<reqwest::Client>,
     downloads: Option<reqwest::Client>,
+    uploads: Option<reqwest::Client>,
+    uploader: Option<Arc<dyn Uploader>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -75,6 +80,8 @@ impl Default for ClientBuilder {
             user_agent: None,
             http: None,
             downloads: None,
+            uploads: None,
+            uploader: None,
             clock: Arc::new(TokioClock),
         }
     }
@@ -267,6 +274,21 @@ impl ClientBuilder {
         self
     }
 
+    /// A ready HTTP client for bringing files to the service's storage host, which takes exactly the headers that the
+    /// service gave out. It must not have the API key among its default headers. Default: one of our own, which has none and
+    /// follows no redirects; it is made at the first upload.
+    pub fn upload_client(mut self, client: reqwest::Client) -> Self {
+        self.uploads = Some(client);
+        self
+    }
+
+    /// What brings local files to where the service can read them. Default: [`VendorUploader`](crate::VendorUploader),
+    /// the service's own uploads.
+    pub fn uploader(mut self, uploader: impl Uploader) -> Self {
+        self.uploader = Some(Arc::new(uploader));
+        self
+    }
+
     /// Where time is read and waited for. Default: the tokio runtime's.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -284,11 +306,15 @@ impl ClientBuilder {
             Error::new(ErrorKind::Configuration, "the client has no API key")
                 .with_advice("give one to `api_key`, or use `Client::from_env`")
         })?;
-        let base_url = match &self.base_url {
-            Some(url) => checked_base_url(url)?,
-            None => self.host.base_url().to_owned(),
+        let base_url = self.base_url.as_deref().map(checked_base_url).transpose()?;
+        let upload_host = match base_url {
+            // What stands in for the service does so for all of it.
+            Some(_) => self.host,
+            None => Host::Magnific,
         };
-        if base_url.starts_with("http:") && !is_loopback(&base_url) {
+        let server = self.host.server(base_url.clone());
+        let upload_server = upload_host.server(base_url);
+        if server.base_url.starts_with("http:") && !is_loopback(&server.base_url) {
             tracing::warn!("the API key will cross the network unencrypted: the base URL is http");
         }
         let interval = self.interval()?;
@@ -302,21 +328,30 @@ impl ClientBuilder {
         let http_is_ours = self.http.is_none();
         let http = match &self.http {
             Some(client) => client.clone(),
-            None => self.stack(redirect::Policy::none())?,
+            None => stack(
+                self.named()?,
+                self.connect_timeout,
+                redirect::Policy::none(),
+            )?,
         };
         let downloads = match &self.downloads {
             Some(client) => client.clone(),
-            None => self.stack(crate::video::redirect::policy())?,
+            None => stack(
+                self.named()?,
+                self.connect_timeout,
+                crate::video::redirect::policy(),
+            )?,
         };
         Ok(Client {
             session: Arc::new(Session {
-                base_url,
-                key_header: HeaderName::from_static(self.host.key_header()),
+                server,
+                upload_server,
                 key_value: key.to_header()?,
                 key,
                 http,
                 http_is_ours,
                 downloads,
+                uploads: UploadClient::new(self.uploads, self.connect_timeout),
                 route: self.route,
                 retries: self.retries,
                 attempt_timeout: self.attempt_timeout,
@@ -329,8 +364,10 @@ impl ClientBuilder {
                 largest_body: self.largest_body,
                 clock: self.clock,
                 successor_only: AtomicBool::new(false),
+                uploaded: KnownUploads::default(),
                 created: Mutex::default(),
             }),
+            uploader: self.uploader,
         })
     }
 
@@ -349,29 +386,15 @@ impl ClientBuilder {
         })
     }
 
-    fn stack(&self, redirects: redirect::Policy) -> Result<reqwest::Client> {
+    /// An HTTP stack that says who it is.
+    fn named(&self) -> Result<reqwest::ClientBuilder> {
         let agent = self
             .user_agent
             .clone()
             .unwrap_or_else(|| format!("kling-omni/{}", env!("CARGO_PKG_VERSION")));
         let agent = HeaderValue::from_str(&agent)
             .map_err(|_| Error::new(ErrorKind::Configuration, "the user agent fits no header"))?;
-        reqwest::Client::builder()
-            .user_agent(agent)
-            .connect_timeout(self.connect_timeout)
-            .redirect(redirects)
-            // Whether a request may be repeated is decided in one place, which sees each attempt.
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .build()
-            .map_err(|error| {
-                Error::new(
-                    ErrorKind::Configuration,
-                    "the HTTP client could not be set up",
-                )
-                .with_source(error.without_url())
-                .with_advice("a system without CA certificates is a common cause: install them")
-            })
+        Ok(reqwest::Client::builder().user_agent(agent))
     }
 }
 

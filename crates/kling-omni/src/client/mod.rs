@@ -18,6 +18,7 @@ use crate::session::{Health, Session};
 use crate::task::Task;
 use crate::transport::{Exchange, Options};
 use crate::unresolved::Unresolved;
+use crate::upload::{FileSource, Upload, UploadAll, Uploader, VendorUploader};
 
 /// The service, seen from here: creates tasks, finds them again, lists them.
 ///
@@ -41,6 +42,7 @@ use crate::unresolved::Unresolved;
 #[derive(Clone)]
 pub struct Client {
     session: Arc<Session>,
+    uploader: Option<Arc<dyn Uploader>>,
 }
 
 impl Client {
@@ -111,6 +113,66 @@ impl Client {
         List::new(Arc::clone(&self.session))
     }
 
+    /// Brings a local file to where the service can read it, at no cost. Await the answer, or set options on it first.
+    ///
+    /// ```no_run
+    /// use kling_omni::VideoReference;
+    ///
+    /// # async fn example(client: kling_omni::Client) -> kling_omni::Result<()> {
+    /// let clip = client.upload("dance.mp4").await?;
+    /// let request = VideoReference::builder()
+    ///     .prompt("The dancer of @Video1 as a paper puppet")
+    ///     .reference_video(clip.url)
+    ///     .build()?;
+    /// let task = client.create(request).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::File`](crate::ErrorKind::File) if the file cannot be read, changes while it is sent, is too long or of
+    /// no kind that can be uploaded; [`ErrorKind::Permission`](crate::ErrorKind::Permission) if the key cannot use uploads;
+    /// [`ErrorKind::Upload`](crate::ErrorKind::Upload) if the storage refuses the file or an uploader of yours gave up; and
+    /// what can go wrong with any request. None of them has cost anything.
+    pub fn upload(&self, file: impl Into<FileSource>) -> Upload {
+        Upload::new(self.uploader(), file.into())
+    }
+
+    /// Brings several local files to where the service can read them, at the same time. Await the answer, or set options
+    /// on it first; it has the files in the order in which they are given here.
+    ///
+    /// ```no_run
+    /// # async fn example(client: kling_omni::Client) -> kling_omni::Result<()> {
+    /// let files = client
+    ///     .upload_all(["dance.mp4", "stage.png"])
+    ///     .on_progress(|sent, total| eprintln!("{sent} of {total} bytes"))
+    ///     .await?;
+    /// println!("{} files can be read by the service", files.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`upload`](Self::upload), for the first file that fails; the others are broken off then.
+    pub fn upload_all(&self, files: impl IntoIterator<Item = impl Into<FileSource>>) -> UploadAll {
+        let files = files.into_iter().map(Into::into).collect();
+        UploadAll::new(self.uploader(), files)
+    }
+
+    /// The service's own uploads, for an [`Uploader`] that falls back on them or adds to them.
+    pub fn vendor_uploader(&self) -> VendorUploader {
+        VendorUploader::new(Arc::clone(&self.session))
+    }
+
+    fn uploader(&self) -> Arc<dyn Uploader> {
+        match &self.uploader {
+            Some(uploader) => Arc::clone(uploader),
+            None => Arc::new(self.vendor_uploader()),
+        }
+    }
+
     /// How this client, its clones and the service get on. Nothing is sent.
     ///
     /// ```
@@ -125,7 +187,7 @@ impl Client {
     }
 
     pub(crate) fn base_url(&self) -> &str {
-        &self.session.base_url
+        &self.session.server.base_url
     }
 
     pub(crate) fn now(&self) -> SystemTime {
@@ -153,7 +215,7 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field(
                 "base_url",
-                &crate::redact::BareUrl(&self.session.base_url).to_string(),
+                &crate::redact::BareUrl(&self.session.server.base_url).to_string(),
             )
             .field("key", &self.session.key)
             .field("route", &self.session.route)

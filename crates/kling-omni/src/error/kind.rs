@@ -45,6 +45,9 @@ pub enum ErrorKind {
     CorruptResult,
     /// A local file could not be read or written, or already exists.
     File,
+    /// A local file could not be brought to where the service can read it: its storage refused it, or an
+    /// [`Uploader`](crate::Uploader) of yours gave up.
+    Upload,
 }
 
 /// Whether money was spent.

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use http::HeaderName;
 use kling_omni_api::service;
 
 use crate::named::{UnknownValue, named};
@@ -44,12 +45,27 @@ impl Host {
         }
     }
 
-    pub(crate) fn key_header(self) -> &'static str {
+    /// This host, or another server in its place that takes the key as this one does.
+    pub(crate) fn server(self, base_url: Option<String>) -> Server {
+        Server {
+            base_url: base_url.unwrap_or_else(|| self.base_url().to_owned()),
+            key_header: HeaderName::from_static(self.key_header()),
+        }
+    }
+
+    fn key_header(self) -> &'static str {
         match self {
             Self::Freepik => service::FREEPIK_API_KEY_HEADER,
             Self::Magnific => service::MAGNIFIC_API_KEY_HEADER,
         }
     }
+}
+
+/// Where requests go, and the header that takes the key there.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    pub(crate) base_url: String,
+    pub(crate) key_header: HeaderName,
 }
 
 impl fmt::Display for Host {

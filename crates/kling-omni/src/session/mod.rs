@@ -5,20 +5,25 @@ mod host;
 mod key;
 mod pace;
 mod places;
+mod stack;
+mod uploaded;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 
 pub(crate) use budget::Budget;
 pub use budget::{Circuit, Health, RetryBudget};
 pub use host::Host;
+pub(crate) use host::Server;
 pub use key::ApiKey;
 pub(crate) use pace::Pace;
 pub(crate) use places::{Place, Places};
+pub(crate) use stack::{UploadClient, stack};
+pub(crate) use uploaded::KnownUploads;
 
 use crate::clock::Clock;
 use crate::route::{CreateRoute, Route};
@@ -26,9 +31,10 @@ use crate::unresolved::CreateMark;
 
 /// What all clones of a client, and all of its tasks, have in common.
 pub(crate) struct Session {
-    pub(crate) base_url: String,
+    pub(crate) server: Server,
+    /// Where places for uploads are asked for, which one host alone has.
+    pub(crate) upload_server: Server,
     pub(crate) key: ApiKey,
-    pub(crate) key_header: HeaderName,
     pub(crate) key_value: HeaderValue,
     pub(crate) http: reqwest::Client,
     /// Whether `http` is of our making: follows no redirect and repeats nothing by itself, so that a failure to
@@ -36,6 +42,7 @@ pub(crate) struct Session {
     pub(crate) http_is_ours: bool,
     /// Fetches results, which live on other hosts: never carries the key, and follows redirects.
     pub(crate) downloads: reqwest::Client,
+    pub(crate) uploads: UploadClient,
     pub(crate) route: Route,
     pub(crate) retries: u32,
     pub(crate) attempt_timeout: Duration,
@@ -50,6 +57,8 @@ pub(crate) struct Session {
     pub(crate) clock: Arc<dyn Clock>,
     /// Set once the successor route has answered in place of the older one.
     pub(crate) successor_only: AtomicBool,
+    /// What was uploaded and can be used again.
+    pub(crate) uploaded: KnownUploads,
     /// The tasks that this client has made, by id.
     pub(crate) created: Mutex<HashMap<String, Made>>,
 }

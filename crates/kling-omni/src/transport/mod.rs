@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::Method;
 use http::header::CONTENT_TYPE;
-use kling_omni_api::{Client as Api, Exchange as Exchanged, Inner, Transport};
+use kling_omni_api::{Client as Api, Exchange as Exchanged, Inner, Transport, service};
 use tracing::Instrument;
 
 pub(crate) use backoff::Backoff;
@@ -21,7 +21,7 @@ use outcome::Outcome;
 
 use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::redact;
-use crate::session::Session;
+use crate::session::{Server, Session};
 
 /// No call is taken to go on for longer, so that every clock can tell the time after it.
 const LONGEST_CALL: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -42,16 +42,18 @@ pub(crate) fn longest_call(session: &Session) -> Duration {
 /// What a repetition of a request would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Effect {
-    /// Nothing: it may be repeated at will.
+    /// Nothing that lasts or costs: it may be repeated at will.
     Read,
     /// Pay for a second task, unless the first attempt certainly made none.
     Create,
 }
 
 impl Effect {
-    fn of(method: &Method) -> Self {
+    fn of(method: &Method, operation: &str) -> Self {
         match *method {
             Method::GET | Method::HEAD | Method::OPTIONS => Self::Read,
+            // A place that nobody uses costs nothing and lapses by itself.
+            _ if operation == service::REQUEST_UPLOADS.name => Self::Read,
             _ => Self::Create,
         }
     }
@@ -74,6 +76,8 @@ pub(crate) struct Options {
     /// A body that takes the place of the typed one.
     pub(crate) body: Option<Bytes>,
     pub(crate) hold: Hold,
+    /// Whether it goes to the server that has uploads.
+    pub(crate) is_upload: bool,
 }
 
 /// What to do when it is not the request's turn yet.
@@ -124,7 +128,7 @@ impl Exchange {
     /// The generated client with this exchange as its way out.
     pub(crate) fn api(self: &Arc<Self>) -> Api {
         Api::new_with_client(
-            &self.session.base_url,
+            &self.server().base_url,
             self.session.http.clone(),
             Inner::new(Arc::clone(self) as Arc<dyn Transport>),
         )
@@ -174,6 +178,14 @@ impl Exchange {
         }
     }
 
+    fn server(&self) -> &Server {
+        if self.options.is_upload {
+            &self.session.upload_server
+        } else {
+            &self.session.server
+        }
+    }
+
     fn trace(&self) -> std::sync::MutexGuard<'_, Trace> {
         self.trace.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -183,7 +195,7 @@ impl Exchange {
         mut request: reqwest::Request,
         operation: &'static str,
     ) -> reqwest::Result<reqwest::Response> {
-        let effect = Effect::of(request.method());
+        let effect = Effect::of(request.method(), operation);
         let line = format!("{} {}", request.method(), request.url().path());
         self.prepare(&mut request);
         let session = &self.session;
@@ -305,7 +317,7 @@ impl Exchange {
     fn prepare(&self, request: &mut reqwest::Request) {
         let headers = request.headers_mut();
         headers.insert(
-            self.session.key_header.clone(),
+            self.server().key_header.clone(),
             self.session.key_value.clone(),
         );
         if let Some(body) = &self.options.body {
@@ -342,7 +354,7 @@ impl Exchange {
         outcome: &Outcome,
         end: End,
     ) {
-        let failure = outcome.to_error(effect, attempts, &self.session);
+        let failure = outcome.to_error(effect, attempts, &self.session, self.server());
         let failure = failure.map(|failure| match end {
             End::Settled => failure,
             End::BudgetSpent => failure

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Backoff, Effect, created, hints};
 use crate::error::{Charged, Error, ErrorKind, InvalidParam};
 use crate::redact;
-use crate::session::Session;
+use crate::session::{Server, Session};
 
 /// How one attempt ended.
 pub(super) enum Outcome {
@@ -155,6 +155,7 @@ impl Outcome {
         effect: Effect,
         attempts: u32,
         session: &Session,
+        server: &Server,
     ) -> Option<Error> {
         let error = match self {
             Self::Reply(reply) if reply.is_good() => return None,
@@ -167,7 +168,7 @@ impl Outcome {
             }
             Self::NoReply(error) if error.is_connect() => Error::new(
                 ErrorKind::Transport,
-                format!("no connection to {}", redact::BareUrl(&session.base_url)),
+                format!("no connection to {}", redact::BareUrl(&server.base_url)),
             )
             .with_advice("check the network, the base URL and any proxy"),
             Self::NoReply(error) if error.is_timeout() => {

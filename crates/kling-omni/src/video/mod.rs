@@ -27,9 +27,10 @@ pub use setback::Setback;
 pub use sidecar::Sidecar;
 
 use crate::error::{Charged, Error, ErrorKind, Result};
+use crate::expiry;
 use crate::redact::BareUrl;
 use crate::session::Session;
-use crate::state::{TaskState, TaskStatus, expiry};
+use crate::state::{TaskState, TaskStatus};
 
 /// The task behind a video, as far as the video needs it.
 pub(crate) trait Origin: Send + Sync {

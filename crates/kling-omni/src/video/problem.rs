@@ -11,7 +11,7 @@ use super::setback::After;
 use super::source::Broken;
 use crate::clock;
 use crate::error::{Error, ErrorKind};
-use crate::state::expiry;
+use crate::expiry;
 
 pub(super) fn has_expired(video: &Video, url: &Url) -> bool {
     let now = video.session.clock.system_time();

@@ -11,8 +11,8 @@ use super::draft::Draft;
 use super::{Saved, Video, problem};
 use crate::clock;
 use crate::error::Result;
+use crate::expiry;
 use crate::redact;
-use crate::state::expiry;
 
 /// What is written about a saved video, in a file beside it: where it came from, when, and how to recognise it.
 ///

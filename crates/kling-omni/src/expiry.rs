@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use url::Url;
 
-/// Reads when a result URL stops working: its query has `token=exp=<unix seconds>~hmac=<hex>`.
+/// Reads when a URL of a result or an upload stops working: its query has `token=exp=<unix seconds>~hmac=<hex>`.
 pub(crate) fn of(url: &Url) -> Option<SystemTime> {
     let (_, token) = url.query_pairs().find(|(name, _)| name == "token")?;
     let digits = token
