@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use kling_omni::{
-    AspectRatio, Client, Element, Error, ShotType, TextToVideo, Tier, VideoReference,
+    AspectRatio, Client, Element, Error, FileSource, ShotType, TextToVideo, Tier, VideoReference,
 };
 use kling_omni_tests::clip::mp4;
 use kling_omni_tests::fake::{Fake, Reply, closed_port};
 use kling_omni_tests::snapshots::{Kind, Snapshots};
 use kling_omni_tests::virtual_clock::VirtualClock;
 
-use crate::behaviour::{SHORT, client, puppet, task};
+use crate::behaviour::{SHORT, client, puppet, sandbox, task};
 
 /// One error: its kind, whether it may be tried again, and its text.
 fn entry(text: &mut String, case: &str, error: &Error) {
@@ -318,6 +318,47 @@ async fn downloading() {
     let text = text.replace(&*folder.path().to_string_lossy(), "[folder]");
     let mut snapshots = Snapshots::of(Kind::Errors);
     snapshots.check("download", &text);
+    snapshots.finish();
+}
+
+#[tokio::test]
+async fn uploading() {
+    let mp4 = || FileSource::bytes("clip", "video/mp4");
+    let mut text = String::new();
+    for (case, fault, file) in [
+        ("no such file", "", FileSource::path("clips/none.mov")),
+        ("no known kind", "", FileSource::path("clips/dance")),
+        ("empty", "", FileSource::bytes("", "video/mp4")),
+        ("wrong kind", "", mp4().content_type("video/x-msvideo")),
+        (
+            "too long",
+            "",
+            FileSource::bytes([0; 101].as_slice(), "video/mp4"),
+        ),
+        ("key without uploads", "upload:403", mp4()),
+        ("wrong key", "upload:401", mp4()),
+        ("service without uploads", "upload:404", mp4()),
+        ("no usable place", "upload:null=upload_url", mp4()),
+        ("storage refuses", "upload:missing=headers", mp4()),
+        ("storage refuses without a word", "storage:403-html", mp4()),
+        ("places always expired", "upload:expired-url", mp4()),
+        ("storage fails", "storage:503", mp4()),
+        ("storage is busy for long", "storage:429=3600", mp4()),
+        ("connection breaks", "storage:cut", mp4()),
+        ("no answer", "storage:hang", mp4()),
+    ] {
+        let clock = VirtualClock::new();
+        let mut builder = sandbox(&clock).seed(1).largest_upload(100);
+        if !fault.is_empty() {
+            builder = builder.fault(fault.parse().unwrap());
+        }
+        let sandbox = builder.start().await.unwrap();
+        let client = client(sandbox.base_url(), &clock).attempt_timeout(SHORT);
+        let upload = client.build().unwrap().upload(file);
+        entry(&mut text, case, &upload.await.expect_err(case));
+    }
+    let mut snapshots = Snapshots::of(Kind::Errors);
+    snapshots.check("upload", &text);
     snapshots.finish();
 }
 

@@ -5,7 +5,6 @@ mod signed_url;
 pub(crate) mod storage;
 mod stored;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -27,9 +26,8 @@ const LENGTH_RANGE: HeaderName = HeaderName::from_static("x-goog-content-length-
 pub(crate) struct Uploads {
     urls: SignedUrls,
     largest: u64,
-    /// By their ids, in the order in which they were asked for.
+    /// In the order in which they were asked for.
     places: Mutex<Vec<Arc<Place>>>,
-    by_id: Mutex<HashMap<String, Arc<Place>>>,
 }
 
 /// Where one file goes.
@@ -47,7 +45,6 @@ impl Uploads {
             urls: SignedUrls::new(base_url, Signer::new(key)),
             largest,
             places: Mutex::default(),
-            by_id: Mutex::default(),
         }
     }
 
@@ -65,7 +62,6 @@ impl Uploads {
             stored: Mutex::default(),
         });
         lock(&self.places).push(Arc::clone(&place));
-        lock(&self.by_id).insert(place.id.clone(), Arc::clone(&place));
         place
     }
 
@@ -84,7 +80,8 @@ impl Uploads {
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<Arc<Place>> {
-        lock(&self.by_id).get(id).cloned()
+        let places = lock(&self.places);
+        places.iter().find(|place| place.id == id).cloned()
     }
 
     /// Every place, oldest first.

@@ -112,10 +112,11 @@ pub(super) fn not_put(file: &LocalFile, failure: Failure, attempts: u32) -> Erro
             } else {
                 format!(": {said}")
             };
-            let what = if is_expired {
-                "its place in the storage had expired"
-            } else {
-                "the storage host refused it"
+            let what = match kind {
+                _ if is_expired => "its place in the storage had expired",
+                ErrorKind::Server => "the storage host failed",
+                ErrorKind::RateLimited => "the storage host is asked too often",
+                _ => "the storage host refused it",
             };
             Error::new(
                 kind,
@@ -129,13 +130,12 @@ pub(super) fn not_put(file: &LocalFile, failure: Failure, attempts: u32) -> Erro
         1 => error,
         attempts => error.with_attempts(attempts),
     };
-    error
-        .with_retryable(is_transient)
-        .with_advice(if is_transient {
-            "upload it again, which costs nothing"
-        } else {
-            ELSEWHERE
-        })
+    let advice = match error.retry_after() {
+        Some(wait) => format!("try again in {} s", wait.as_secs()),
+        None if is_transient => "upload it again, which costs nothing".to_owned(),
+        None => ELSEWHERE.to_owned(),
+    };
+    error.with_retryable(is_transient).with_advice(advice)
 }
 
 /// What an uploader said; ours says it in our words already.

@@ -51,7 +51,7 @@ impl FileSource {
     pub(super) fn name(&self) -> String {
         match &self.content {
             Content::Path(path) => path.display().to_string(),
-            Content::Bytes(bytes) => format!("a file of {} bytes in memory", bytes.len()),
+            Content::Bytes(_) => "a file in memory".to_owned(),
         }
     }
 

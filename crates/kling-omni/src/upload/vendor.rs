@@ -120,7 +120,10 @@ impl VendorUploader {
                 } => Some(Duration::ZERO),
                 Failure::Refused {
                     wait: Some(wait), ..
-                } => Some(*wait).filter(|wait| *wait <= session.longest_retry_wait),
+                } => Some(*wait)
+                    .filter(|wait| *wait <= session.longest_retry_wait)
+                    // Those that were told the same moment do not come back at once.
+                    .map(|wait| wait + backoff.next_pause() / 4),
                 _ => Some(backoff.next_pause()),
             };
             let wait = wait.filter(|_| failure.is_transient() && attempt <= session.retries);

@@ -35,7 +35,7 @@ async fn what_cannot_be_uploaded_is_told_before_anything_is_sent() {
         ),
         (
             FileSource::bytes("x", "text/html"),
-            "a file of 1 bytes in memory is text/html, which the service does not take".to_owned(),
+            "a file in memory is text/html, which the service does not take".to_owned(),
             "image/png, image/jpeg",
         ),
     ];
@@ -57,7 +57,7 @@ async fn what_cannot_be_uploaded_is_told_before_anything_is_sent() {
 
     let long = FileSource::bytes(content(1, 101), "video/mp4");
     let error = client.upload(long).await.unwrap_err();
-    let told = "a file of 101 bytes in memory has 101 bytes, and the service takes 100 at the most";
+    let told = "a file in memory has 101 bytes, and the service takes 100 at the most";
     assert_eq!((error.kind(), error.summary()), (ErrorKind::File, told));
     assert!(at(&sandbox, Listener::Storage).is_empty());
     client

@@ -92,10 +92,7 @@ async fn what_may_pass_is_tried_again_and_what_will_not_is_told() {
                 assert_eq!(error.kind(), *kind, "{faults:?} {error}");
                 assert_eq!(error.charged(), Charged::No, "{faults:?} {error}");
                 let text = error.to_string();
-                assert!(
-                    text.starts_with(&format!("a file of {LONG} bytes in memory ")),
-                    "{text}"
-                );
+                assert!(text.starts_with("a file in memory "), "{text}");
                 assert!(text.contains("charged: no"), "{text}");
                 assert!(
                     uploads.iter().all(|one| one.length().is_none()),
@@ -141,7 +138,7 @@ async fn a_key_without_uploads_is_told_what_to_do_instead() {
         let client = client(sandbox.base_url(), &clock).build().unwrap();
         let files = ["video/mp4", "image/png"].map(|kind| FileSource::bytes(content(1, 9), kind));
         let error = client.upload_all(files).await.unwrap_err();
-        let names = "a file of 9 bytes in memory, a file of 9 bytes in memory were not uploaded; ";
+        let names = "a file in memory, a file in memory were not uploaded; ";
         assert!(error.summary().starts_with(names), "{error}");
         assert!(error.advice().unwrap().starts_with(said), "{error}");
     }
