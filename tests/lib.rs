@@ -4,6 +4,7 @@ pub mod clip;
 pub mod fake;
 pub mod fixture;
 pub mod line;
+pub mod media;
 pub mod outline;
 pub mod rules;
 pub mod snapshots;

@@ -3,6 +3,7 @@
 mod behaviour;
 mod conformance;
 mod errors;
+mod preflight;
 mod webhook;
 mod wire;
 

@@ -1,6 +1,8 @@
 //! Submission: the one call that costs money.
 
+mod local_media;
 mod outcome;
+mod payload;
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -16,13 +18,17 @@ pub use outcome::Outcome;
 use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::journal::Plan;
 use crate::listing::Listing;
+use crate::preflight::MediaChecks;
 use crate::request::Request;
 use crate::route::{CreateRoute, Mode, Route, Tier};
 use crate::session::{Made, Place, Session};
 use crate::task::Task;
 use crate::transport::{self, Exchange, Hold, Options};
 use crate::unresolved::{CreateMark, Snapshot, Unresolved};
+use crate::upload::Uploader;
 use crate::wire;
+use local_media::LocalMedia;
+use payload::Payload;
 
 /// A task about to be created. Await it to send the request.
 #[must_use = "nothing is sent until it is awaited"]
@@ -34,17 +40,17 @@ pub struct Create {
     is_reconcilable: bool,
     fails_fast: bool,
     before_send: Option<BeforeSend>,
+    media: LocalMedia,
 }
 
 type BeforeSend = Box<dyn FnMut(&Unresolved) -> io::Result<()> + Send>;
 
-enum Payload {
-    Checked(Box<Request>),
-    Unchecked { tier: Tier, body: Value },
-}
-
 impl Create {
-    pub(crate) fn checked(session: Arc<Session>, request: Request) -> Self {
+    pub(crate) fn checked(
+        session: Arc<Session>,
+        uploader: Arc<dyn Uploader>,
+        request: Request,
+    ) -> Self {
         Self {
             mode: request.mode(),
             route: session.route,
@@ -53,10 +59,16 @@ impl Create {
             is_reconcilable: false,
             fails_fast: false,
             before_send: None,
+            media: LocalMedia::new(uploader),
         }
     }
 
-    pub(crate) fn unchecked(session: Arc<Session>, tier: Tier, body: Value) -> Self {
+    pub(crate) fn unchecked(
+        session: Arc<Session>,
+        uploader: Arc<dyn Uploader>,
+        tier: Tier,
+        body: Value,
+    ) -> Self {
         Self {
             mode: Mode::default(),
             route: session.route,
@@ -65,6 +77,7 @@ impl Create {
             is_reconcilable: false,
             fails_fast: false,
             before_send: None,
+            media: LocalMedia::new(uploader),
         }
     }
 
@@ -137,6 +150,28 @@ impl Create {
         Plan::new(base_url, self.mode, tier, self.payload.body())
     }
 
+    /// Which images and videos of the request are looked at before anything is uploaded or sent. Default:
+    /// [`MediaChecks::Local`]. What the service would certainly refuse ends the create as
+    /// [`ErrorKind::Validation`]; warnings are logged.
+    pub fn check_media(mut self, checks: MediaChecks) -> Self {
+        self.media.checks = checks;
+        self
+    }
+
+    /// Lets [`MediaChecks::All`] look at URLs that lead to this machine or its own network, too; see
+    /// [`Preflight::allow_private`](crate::Preflight::allow_private).
+    pub fn allow_private(mut self, allow: bool) -> Self {
+        self.media.allows_private = allow;
+        self
+    }
+
+    /// Calls `callback` with the bytes of local images and videos that were uploaded so far and in all; see
+    /// [`Upload::on_progress`](crate::Upload::on_progress).
+    pub fn on_upload(mut self, callback: impl FnMut(u64, u64) + Send + 'static) -> Self {
+        self.media.on_progress = Some(Box::new(callback));
+        self
+    }
+
     /// Ends at once, with nothing sent, where the client would hold the request back: as [`ErrorKind::RateLimited`].
     ///
     /// Where that is for the sake of the rate
@@ -195,7 +230,13 @@ impl Create {
         if let Some(first) = plan.first() {
             self.payload.check(*first)?;
         }
+        if let Payload::Checked(request) = &self.payload {
+            self.media.look(&self.session, request, plan).await?;
+        }
         let place = take_place(&self.session, self.fails_fast).await?;
+        if let Payload::Checked(request) = &mut self.payload {
+            self.media.upload(request).await?;
+        }
         let known = match plan.first() {
             Some(first) if self.is_reconcilable => {
                 let known = Listing::snapshot(&self.session, first.lists()).await;
@@ -232,6 +273,9 @@ impl Create {
 
     async fn send(&mut self, route: CreateRoute, known: Option<Snapshot>) -> Result<Task> {
         self.payload.check(route)?;
+        if let Payload::Checked(request) = &self.payload {
+            self.media.check(request, route)?;
+        }
         let session = Arc::clone(&self.session);
         let (body, replacement) = match &self.payload {
             Payload::Checked(request) => (Some(request.body()), None),
@@ -338,44 +382,6 @@ fn after(gone: Option<Error>, error: Error) -> Error {
             .with_status_of(&gone)
             .after("the older route does not exist any more, and the rules of its successor count"),
         _ => error,
-    }
-}
-
-impl Payload {
-    fn tier(&self) -> Tier {
-        match self {
-            Self::Checked(request) => request.tier(),
-            Self::Unchecked { tier, .. } => *tier,
-        }
-    }
-
-    fn check(&self, route: CreateRoute) -> Result<()> {
-        match self {
-            Self::Checked(request) => Ok(request.check_for(route)?),
-            Self::Unchecked { .. } => Ok(()),
-        }
-    }
-
-    /// The request as it is sent.
-    fn body(&self) -> Value {
-        match self {
-            Self::Checked(request) => request.to_body(),
-            Self::Unchecked { body, .. } => body.clone(),
-        }
-    }
-
-    /// The correlation token in the webhook's URL.
-    #[cfg(feature = "webhook")]
-    fn correlation(&self) -> Option<String> {
-        let body = self.body();
-        let url = url::Url::parse(body.get("webhook_url")?.as_str()?).ok()?;
-        let token = crate::webhook::correlation::read(url.query()?)?;
-        Some(token.as_str().to_owned())
-    }
-
-    #[cfg(not(feature = "webhook"))]
-    fn correlation(&self) -> Option<String> {
-        None
     }
 }
 

@@ -3,6 +3,8 @@
 
 mod client;
 
+mod media;
+mod preflight;
 mod request;
 
 mod create;
@@ -41,7 +43,9 @@ pub use clock::{Clock, TokioClock};
 pub use create::{Create, Outcome};
 pub use error::{Charged, Error, ErrorKind, InvalidParam, Result};
 pub use list::List;
+pub use media::MediaSource;
 pub use named::UnknownValue;
+pub use preflight::{MediaChecks, Preflight, PreflightReport};
 pub use reconcile::{Doubt, Evidence, Reconcile, Reconciled};
 pub use request::{
     AspectRatio, Element, Finding, FindingCode, Given, Limit, Request, Severity, ShotType,
@@ -58,6 +62,8 @@ pub use upload::{
 };
 pub use video::{Download, Save, Saved, Setback, Sidecar, Video};
 
+/// What a file is: the types behind [`PreflightReport::files`].
+pub use kling_omni_probe as probe;
 /// The HTTP stack, in the version that [`ClientBuilder::http_client`] takes.
 pub use reqwest;
 

@@ -6,6 +6,7 @@ mod download;
 mod in_flight;
 mod journal;
 mod list;
+mod local_media;
 mod outage;
 mod outcome;
 mod own_client;

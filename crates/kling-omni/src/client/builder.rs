@@ -11,6 +11,7 @@ use url::Url;
 use super::Client;
 use crate::clock::{Clock, TokioClock};
 use crate::error::{Error, ErrorKind, Result};
+use crate::preflight::Remote;
 use crate::redact::BareUrl;
 use crate::route::Route;
 use crate::session::{
@@ -351,6 +352,7 @@ impl ClientBuilder {
                 http,
                 http_is_ours,
                 downloads,
+                remote: Remote::default(),
                 uploads: UploadClient::new(self.uploads, self.connect_timeout),
                 route: self.route,
                 retries: self.retries,

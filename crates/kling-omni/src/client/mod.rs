@@ -11,6 +11,7 @@ pub use builder::ClientBuilder;
 use crate::create::Create;
 use crate::error::Result;
 use crate::list::List;
+use crate::preflight::Preflight;
 use crate::reconcile::Reconcile;
 use crate::request::Request;
 use crate::route::Tier;
@@ -66,7 +67,8 @@ impl Client {
     /// Creates a paid task: from a [`VideoReference`](crate::VideoReference) or a [`TextToVideo`](crate::TextToVideo).
     ///
     /// Await the answer, or set options on it first. The request is held against the rules of the route before it is
-    /// sent. It is sent again only when it certainly made no task: no connection came about, or the service refused it
+    /// sent. Images and videos on this machine are looked at and uploaded before that, which is free, and the request has
+    /// their URLs then. It is sent again only when it certainly made no task: no connection came about, or the service refused it
     /// with 429. Dropping the future while it runs leaves open whether a task was made, and loses its id: let it finish.
     ///
     /// # Errors
@@ -74,7 +76,7 @@ impl Client {
     /// [`Error::charged`](crate::Error::charged) says what an error means for your money: `No` when nothing was sent or
     /// the service refused, `Unknown` when the request went out and no readable answer came back.
     pub fn create(&self, request: impl Into<Request>) -> Create {
-        Create::checked(Arc::clone(&self.session), request.into())
+        Create::checked(Arc::clone(&self.session), self.uploader(), request.into())
     }
 
     /// Creates a paid task from a body that nobody checks: for the day the service's rules move before ours.
@@ -93,7 +95,21 @@ impl Client {
     /// # }
     /// ```
     pub fn create_unchecked(&self, tier: Tier, body: Value) -> Create {
-        Create::unchecked(Arc::clone(&self.session), tier, body)
+        Create::unchecked(Arc::clone(&self.session), self.uploader(), tier, body)
+    }
+
+    /// Looks at the images and videos of a request, and says what about them the service would refuse. Nothing is created.
+    ///
+    /// ```no_run
+    /// # async fn example(client: kling_omni::Client, request: kling_omni::VideoReference) {
+    /// let report = client.preflight(request).await;
+    /// for finding in report.findings() {
+    ///     println!("{finding}");
+    /// }
+    /// # }
+    /// ```
+    pub fn preflight(&self, request: impl Into<Request>) -> Preflight {
+        Preflight::new(Arc::clone(&self.session), request.into())
     }
 
     /// Takes up a task by its id, to look at it or to go on waiting for it. Nothing is sent yet.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::object::{list_or_null, object};
 use super::schema;
+use crate::media::MediaSource;
 
 /// A character or an object that looks the same throughout a video, shown by images of it.
 ///
@@ -29,11 +30,11 @@ pub struct Element {
         skip_serializing_if = "Vec::is_empty",
         deserialize_with = "list_or_null"
     )]
-    reference_image_urls: Vec<String>,
+    reference_image_urls: Vec<MediaSource>,
     /// Public http(s) URL of the main image of it, best one that shows face or front clearly.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
-    frontal_image_url: Option<String>,
+    frontal_image_url: Option<MediaSource>,
 }
 
 impl Element {
@@ -42,32 +43,41 @@ impl Element {
         Self::default()
     }
 
-    /// Public http(s) URL of the main image of it, best one that shows face or front clearly.
+    /// The main image of it, best one that shows face or front clearly, as a public http(s) URL, a path or bytes.
     ///
     /// Limits: [`FRONTAL_IMAGE_URL`](crate::raw::limits::element::FRONTAL_IMAGE_URL).
     #[must_use]
-    pub fn frontal_image(mut self, url: impl Into<String>) -> Self {
-        self.frontal_image_url = Some(url.into());
+    pub fn frontal_image(mut self, image: impl Into<MediaSource>) -> Self {
+        self.frontal_image_url = Some(image.into());
         self
     }
 
-    /// Adds the public http(s) URL of another image of it. Several angles make it more consistent.
+    /// Adds another image of it, as a public http(s) URL, a path or bytes. Several angles make it more consistent.
     ///
     /// Limits: [`REFERENCE_IMAGE_URLS`](crate::raw::limits::element::REFERENCE_IMAGE_URLS).
     #[must_use]
-    pub fn reference_image(mut self, url: impl Into<String>) -> Self {
-        self.reference_image_urls.push(url.into());
+    pub fn reference_image(mut self, image: impl Into<MediaSource>) -> Self {
+        self.reference_image_urls.push(image.into());
         self
     }
 
-    /// URL of the main image.
-    pub fn frontal_image_url(&self) -> Option<&str> {
-        self.frontal_image_url.as_deref()
+    /// The main image.
+    pub fn frontal(&self) -> Option<&MediaSource> {
+        self.frontal_image_url.as_ref()
     }
 
-    /// URLs of the other images.
-    pub fn reference_image_urls(&self) -> &[String] {
+    /// The other images.
+    pub fn references(&self) -> &[MediaSource] {
         &self.reference_image_urls
+    }
+
+    pub(super) fn media(&mut self) -> Vec<(String, &mut MediaSource)> {
+        let frontal = self.frontal_image_url.as_mut();
+        let frontal = frontal.map(|source| ("frontal_image_url".to_owned(), source));
+        let others = self.reference_image_urls.iter_mut().enumerate();
+        let others =
+            others.map(|(index, source)| (format!("reference_image_urls[{index}]"), source));
+        frontal.into_iter().chain(others).collect()
     }
 
     /// Whether there is no image that would show it.

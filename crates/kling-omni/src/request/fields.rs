@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 
 use kling_omni_api::Field;
@@ -5,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::finding::Finding;
+use crate::media::MediaSource;
 use crate::redact::BareUrl;
 use crate::route::{CreateRoute, Mode, Tier};
 
@@ -21,11 +23,30 @@ pub(crate) trait Fields: Clone + Default + Serialize {
     /// The tier that was asked for.
     fn tier(&self) -> Option<Tier>;
 
+    /// Every image and video that is set, with its place as findings name it.
+    fn media(&mut self) -> Vec<(String, &mut MediaSource)>;
+
     /// What breaks a rule that the document has in prose only, or that it takes for granted.
     fn breaches(&self) -> Vec<Finding>;
 
     /// What is legal on a route and looks like a mistake.
     fn mistakes(&self, route: CreateRoute) -> Vec<Finding>;
+
+    /// A copy of every image and video that is set, with its place as findings name it.
+    fn media_copy(&self) -> Vec<(String, MediaSource)> {
+        let mut fields = self.clone();
+        let media = fields.media().into_iter();
+        media.map(|(at, source)| (at, source.clone())).collect()
+    }
+
+    /// Puts URLs in the place of what was uploaded to them, by the places as findings name them.
+    fn set_urls(&mut self, urls: &BTreeMap<String, String>) {
+        for (at, source) in self.media() {
+            if let Some(url) = urls.get(&at) {
+                *source = url.as_str().into();
+            }
+        }
+    }
 
     /// The body as it is sent: without the tier, which chooses the path.
     fn body(&self) -> Map<String, Value> {

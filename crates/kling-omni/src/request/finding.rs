@@ -18,10 +18,12 @@ pub struct Finding {
     limit: Option<Limit>,
     given: Given,
     message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<String>,
 }
 
 impl Finding {
-    pub(super) fn new(
+    pub(crate) fn new(
         code: FindingCode,
         field: impl Into<String>,
         limit: Option<Limit>,
@@ -35,7 +37,27 @@ impl Finding {
             limit,
             given,
             message,
+            advice: None,
         }
+    }
+
+    /// The warning of what would be an error on the successor of the older route.
+    pub(crate) fn of_successor(self) -> Self {
+        let message = format!(
+            "would be refused by the older route's successor: {}",
+            self.message
+        );
+        Self {
+            severity: FindingCode::SuccessorRefuses.severity(),
+            code: FindingCode::SuccessorRefuses,
+            message,
+            ..self
+        }
+    }
+
+    pub(crate) fn with_advice(mut self, advice: Option<String>) -> Self {
+        self.advice = advice;
+        self
     }
 
     /// Whether the request cannot be sent, or merely looks wrong.
@@ -72,6 +94,11 @@ impl Finding {
     /// The finding in words, without field and code.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// What would mend it, where that is more than the message says: for a file, a command such as `ffmpeg …`.
+    pub fn advice(&self) -> Option<&str> {
+        self.advice.as_deref()
     }
 }
 
@@ -162,6 +189,26 @@ codes! {
     TierNotOnRoute = "tier-not-on-route", Error;
     /// A prompt and shots stand beside a start frame, which goes with one of the two.
     PromptAndShots = "prompt-and-shots", Error;
+    /// A file on this machine cannot be read.
+    MediaUnreadable = "media-unreadable", Error;
+    /// A file is damaged or cut off.
+    MediaBroken = "media-broken", Error;
+    /// A file is none of the formats allowed, whatever its name says, or has no picture.
+    MediaFormat = "media-format", Error;
+    /// A file has more bytes than allowed.
+    MediaTooHeavy = "media-too-heavy", Error;
+    /// A video is shorter than allowed.
+    VideoTooShort = "video-too-short", Error;
+    /// A video is longer than allowed.
+    VideoTooLong = "video-too-long", Error;
+    /// A picture has fewer pixels on its sides than allowed.
+    PictureTooSmall = "picture-too-small", Error;
+    /// A picture has more pixels on its sides than allowed.
+    PictureTooLarge = "picture-too-large", Error;
+    /// A video has fewer frames in a second than allowed.
+    FrameRateTooLow = "frame-rate-too-low", Error;
+    /// A video has more frames in a second than allowed.
+    FrameRateTooHigh = "frame-rate-too-high", Error;
     /// There is no prompt, or an empty one.
     NoPrompt = "no-prompt", Warning;
     /// There is a reference video, a reference image or an element, and no prompt mentions it, as `@Video1`, `@Image1` or
@@ -184,6 +231,17 @@ codes! {
     TwoStartFrames = "two-start-frames", Warning;
     /// There is an end frame without a start frame.
     EndWithoutStart = "end-without-start", Warning;
+    /// A file breaks a limit as it is read one way, and keeps to it as it is read another; the vendor does not say which way
+    /// is meant.
+    MediaBorderline = "media-borderline", Warning;
+    /// Something about a file could not be found out, or not all of it.
+    MediaNotChecked = "media-not-checked", Warning;
+    /// The name of a file says another format than its content.
+    MisleadingName = "misleading-name", Warning;
+    /// The shape of the video to make is unlike that of what it is made from.
+    ShapeDiffers = "shape-differs", Warning;
+    /// The reference video is much longer than the video to make.
+    LongReference = "long-reference", Warning;
     /// An element has no image.
     EmptyElement = "empty-element", Warning;
 }
@@ -235,7 +293,7 @@ pub struct ValidationError {
 }
 
 impl ValidationError {
-    pub(super) fn new(findings: Vec<Finding>) -> Self {
+    pub(crate) fn new(findings: Vec<Finding>) -> Self {
         Self { findings }
     }
 
@@ -259,6 +317,9 @@ impl fmt::Display for ValidationError {
                 Severity::Warning => "warning",
             };
             write!(f, "\n  {mark}: {finding}")?;
+            if let Some(advice) = &finding.advice {
+                write!(f, "\n    {advice}")?;
+            }
         }
         Ok(())
     }

@@ -19,6 +19,8 @@ mod mentions;
 mod object;
 mod schema;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 pub use aspect_ratio::AspectRatio;
@@ -28,6 +30,7 @@ pub use shot_type::ShotType;
 pub use text_to_video::{TextToVideo, TextToVideoBuilder};
 pub use video_reference::{VideoReference, VideoReferenceBuilder};
 
+use crate::media::MediaSource;
 use crate::route::{CreateRoute, Mode, Route, Tier};
 
 /// A request of either type, ready to be sent by [`Client::create`](crate::Client::create).
@@ -80,6 +83,38 @@ impl Request {
         match route.plan(self.mode(), self.tier(), false).first() {
             Some(first) => self.check_for(*first),
             None => Ok(()),
+        }
+    }
+
+    /// Every image and video that is set, with the name of its field.
+    pub fn media(&self) -> Vec<(String, MediaSource)> {
+        match self {
+            Self::VideoReference(request) => request.media(),
+            Self::TextToVideo(request) => request.media(),
+        }
+    }
+
+    /// Length of the video to make, in seconds.
+    pub fn duration(&self) -> Option<u32> {
+        match self {
+            Self::VideoReference(request) => request.duration(),
+            Self::TextToVideo(request) => request.duration(),
+        }
+    }
+
+    /// Shape of the video to make.
+    pub fn aspect_ratio(&self) -> Option<AspectRatio> {
+        match self {
+            Self::VideoReference(request) => request.aspect_ratio(),
+            Self::TextToVideo(request) => request.aspect_ratio(),
+        }
+    }
+
+    /// Puts URLs in the place of what was uploaded to them, by the names of the fields.
+    pub(crate) fn set_urls(&mut self, urls: &BTreeMap<String, String>) {
+        match self {
+            Self::VideoReference(request) => request.set_urls(urls),
+            Self::TextToVideo(request) => request.set_urls(urls),
         }
     }
 

@@ -13,6 +13,7 @@ use super::checked::Checked;
 use super::element::Element;
 use super::shot_type::ShotType;
 use super::typed::request;
+use crate::media::MediaSource;
 
 /// A video to make from text, or from text and images: a request that has passed validation.
 ///
@@ -61,23 +62,23 @@ impl TextToVideo {
         self.checked.fields.shot_type
     }
 
-    /// URL of the image that the video starts with.
-    pub fn start_frame(&self) -> Option<&str> {
-        self.checked.fields.image_url.as_deref()
+    /// The image that the video starts with.
+    pub fn start_frame(&self) -> Option<&MediaSource> {
+        self.checked.fields.image_url.as_ref()
     }
 
-    /// URL of the first frame, under the name that goes with an end frame.
-    pub fn first_frame(&self) -> Option<&str> {
-        self.checked.fields.start_image_url.as_deref()
+    /// The first frame, under the name that goes with an end frame.
+    pub fn first_frame(&self) -> Option<&MediaSource> {
+        self.checked.fields.start_image_url.as_ref()
     }
 
-    /// URL of the image that the video ends with.
-    pub fn end_frame(&self) -> Option<&str> {
-        self.checked.fields.end_image_url.as_deref()
+    /// The image that the video ends with.
+    pub fn end_frame(&self) -> Option<&MediaSource> {
+        self.checked.fields.end_image_url.as_ref()
     }
 
-    /// URLs of the images that guide style and looks, `@Image1` and so on in the prompt.
-    pub fn reference_images(&self) -> &[String] {
+    /// The images that guide style and looks, `@Image1` and so on in the prompt.
+    pub fn reference_images(&self) -> &[MediaSource] {
         &self.checked.fields.image_urls
     }
 

@@ -12,6 +12,7 @@ use super::aspect_ratio::AspectRatio;
 use super::checked::Checked;
 use super::finding::ValidationError;
 use super::typed::request;
+use crate::media::MediaSource;
 use crate::route::{Mode, Route};
 
 /// A video to make from a prompt, a reference video and a start frame: a request that has passed validation.
@@ -47,14 +48,14 @@ impl VideoReference {
         self.checked.fields.prompt.as_deref()
     }
 
-    /// URL of the reference video, `@Video1` in the prompt.
-    pub fn reference_video(&self) -> Option<&str> {
-        self.checked.fields.video_url.as_deref()
+    /// The reference video, `@Video1` in the prompt.
+    pub fn reference_video(&self) -> Option<&MediaSource> {
+        self.checked.fields.video_url.as_ref()
     }
 
-    /// URL of the image that the video starts with.
-    pub fn start_frame(&self) -> Option<&str> {
-        self.checked.fields.image_url.as_deref()
+    /// The image that the video starts with.
+    pub fn start_frame(&self) -> Option<&MediaSource> {
+        self.checked.fields.image_url.as_ref()
     }
 
     /// Length of the video to make, in seconds.

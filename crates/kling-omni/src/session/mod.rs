@@ -26,6 +26,7 @@ pub(crate) use stack::{UploadClient, stack};
 pub(crate) use uploaded::KnownUploads;
 
 use crate::clock::Clock;
+use crate::preflight::Remote;
 use crate::route::{CreateRoute, Route};
 use crate::unresolved::CreateMark;
 
@@ -42,6 +43,8 @@ pub(crate) struct Session {
     pub(crate) http_is_ours: bool,
     /// Fetches results, which live on other hosts: never carries the key, and follows redirects.
     pub(crate) downloads: reqwest::Client,
+    /// Looks at files behind URLs, wherever they lead.
+    pub(crate) remote: Remote,
     pub(crate) uploads: UploadClient,
     pub(crate) route: Route,
     pub(crate) retries: u32,

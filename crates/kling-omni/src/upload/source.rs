@@ -2,6 +2,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use kling_omni_probe::Format;
+
+use crate::media::MediaSource;
 
 /// A local file: one on disk by its path, or bytes in memory. Nothing is read before it is needed.
 ///
@@ -45,6 +48,22 @@ impl FileSource {
     pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
         self.content_type = Some(content_type.into());
         self
+    }
+
+    /// An image or a video of a request that was found to be of this format; none of what is elsewhere.
+    pub(crate) fn of(source: &MediaSource, format: Option<Format>) -> Option<Self> {
+        let (content, format) = match source {
+            MediaSource::Url(_) => return None,
+            MediaSource::File(path) => (Content::Path(path.clone()), format),
+            MediaSource::Bytes(bytes) => (
+                Content::Bytes(bytes.clone()),
+                format.or_else(|| kling_omni_probe::probe_bytes(bytes).format),
+            ),
+        };
+        Some(Self {
+            content,
+            content_type: format.map(|format| format.content_type().to_owned()),
+        })
     }
 
     /// What people know it by: the path as it was given.

@@ -21,7 +21,7 @@ fn refusal(asked: &[Url], next: &Url) -> Option<String> {
         .then(|| "a redirect from https to an unencrypted address".to_owned())
 }
 
-pub(super) fn gives_up_encryption(from: &Url, to: &Url) -> bool {
+pub(crate) fn gives_up_encryption(from: &Url, to: &Url) -> bool {
     from.scheme() == "https" && to.scheme() != "https"
 }
 

@@ -1,6 +1,7 @@
 use serde::Deserialize;
 
 use super::TextToVideoFields;
+use crate::media::MediaSource;
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::element::Element;
 use crate::request::shot_type::ShotType;
@@ -57,37 +58,37 @@ impl TextToVideoBuilder {
         self
     }
 
-    /// Public http(s) URL of the image that the video starts with, a JPEG or PNG file: what the documentation asks for
-    /// in image to video.
+    /// The image that the video starts with, a JPEG or PNG file, as a public http(s) URL, a path or bytes: what the
+    /// documentation asks for in image to video.
     ///
     /// Limits: [`IMAGE_URL`](crate::raw::limits::video_request::IMAGE_URL).
-    pub fn start_frame(mut self, url: impl Into<String>) -> Self {
-        self.fields.image_url = Some(url.into());
+    pub fn start_frame(mut self, image: impl Into<MediaSource>) -> Self {
+        self.fields.image_url = Some(image.into());
         self
     }
 
-    /// Public http(s) URL of the first frame, under the name that the documentation gives together with an
+    /// The first frame, as a public http(s) URL, a path or bytes, under the name that the documentation gives together with an
     /// [`end_frame`](Self::end_frame). How it differs from [`start_frame`](Self::start_frame) is not documented; set one.
     ///
     /// Limits: [`START_IMAGE_URL`](crate::raw::limits::video_request::START_IMAGE_URL).
-    pub fn first_frame(mut self, url: impl Into<String>) -> Self {
-        self.fields.start_image_url = Some(url.into());
+    pub fn first_frame(mut self, image: impl Into<MediaSource>) -> Self {
+        self.fields.start_image_url = Some(image.into());
         self
     }
 
-    /// Public http(s) URL of the image that the video ends with. It goes with a start frame.
+    /// The image that the video ends with, as a public http(s) URL, a path or bytes. It goes with a start frame.
     ///
     /// Limits: [`END_IMAGE_URL`](crate::raw::limits::video_request::END_IMAGE_URL).
-    pub fn end_frame(mut self, url: impl Into<String>) -> Self {
-        self.fields.end_image_url = Some(url.into());
+    pub fn end_frame(mut self, image: impl Into<MediaSource>) -> Self {
+        self.fields.end_image_url = Some(image.into());
         self
     }
 
-    /// Adds the public http(s) URL of an image that guides style and looks; the first is `@Image1` in the prompt.
+    /// Adds an image that guides style and looks, as a public http(s) URL, a path or bytes; the first is `@Image1` in the prompt.
     ///
     /// Limits: [`IMAGE_URLS`](crate::raw::limits::video_request::IMAGE_URLS).
-    pub fn reference_image(mut self, url: impl Into<String>) -> Self {
-        self.fields.image_urls.push(url.into());
+    pub fn reference_image(mut self, image: impl Into<MediaSource>) -> Self {
+        self.fields.image_urls.push(image.into());
         self
     }
 

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::mistakes;
+use crate::media::MediaSource;
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::element::Element;
 use crate::request::fields::Fields;
@@ -40,21 +41,21 @@ pub(crate) struct TextToVideoFields {
     /// Public http(s) URL of the image that the video starts with.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
-    pub(crate) image_url: Option<String>,
+    pub(crate) image_url: Option<MediaSource>,
     /// Public http(s) URL of the first frame, for use with `end_image_url`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
-    pub(crate) start_image_url: Option<String>,
+    pub(crate) start_image_url: Option<MediaSource>,
     /// Public http(s) URL of the image that the video ends with.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
-    pub(crate) end_image_url: Option<String>,
+    pub(crate) end_image_url: Option<MediaSource>,
     /// Public http(s) URLs of images that guide style and looks; `@Image1` and so on in the prompt.
     #[serde(
         skip_serializing_if = "Vec::is_empty",
         deserialize_with = "list_or_null"
     )]
-    pub(crate) image_urls: Vec<String>,
+    pub(crate) image_urls: Vec<MediaSource>,
     /// Characters and objects that look the same throughout the video; `@Element1` and so on in the prompt.
     #[serde(
         skip_serializing_if = "Vec::is_empty",
@@ -146,6 +147,25 @@ impl Fields for TextToVideoFields {
 
     fn tier(&self) -> Option<Tier> {
         self.tier
+    }
+
+    fn media(&mut self) -> Vec<(String, &mut MediaSource)> {
+        let frames = [
+            ("image_url", &mut self.image_url),
+            ("start_image_url", &mut self.start_image_url),
+            ("end_image_url", &mut self.end_image_url),
+        ];
+        let frames = frames
+            .into_iter()
+            .filter_map(|(at, source)| Some((at.to_owned(), source.as_mut()?)));
+        let images = self.image_urls.iter_mut().enumerate();
+        let images = images.map(|(index, source)| (format!("image_urls[{index}]"), source));
+        let elements = self.elements.iter_mut().enumerate();
+        let elements = elements.flat_map(|(index, element)| {
+            let media = element.media().into_iter();
+            media.map(move |(at, source)| (format!("elements[{index}].{at}"), source))
+        });
+        frames.chain(images).chain(elements).collect()
     }
 
     fn breaches(&self) -> Vec<Finding> {

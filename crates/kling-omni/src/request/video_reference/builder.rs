@@ -1,6 +1,7 @@
 use serde::Deserialize;
 
 use super::VideoReferenceFields;
+use crate::media::MediaSource;
 use crate::request::aspect_ratio::AspectRatio;
 
 /// Collects what a video should be. Nothing is sent, and nothing is refused before [`build`](Self::build).
@@ -42,19 +43,20 @@ impl VideoReferenceBuilder {
         self
     }
 
-    /// Public http(s) URL of the reference video that guides motion and style: an MP4 or MOV file.
+    /// The reference video that guides motion and style, an MP4 or MOV file: a public http(s) URL, or a path or bytes to
+    /// be uploaded.
     ///
     /// Limits: [`VIDEO_URL`](crate::raw::limits::video_reference_request::VIDEO_URL).
-    pub fn reference_video(mut self, url: impl Into<String>) -> Self {
-        self.fields.video_url = Some(url.into());
+    pub fn reference_video(mut self, video: impl Into<MediaSource>) -> Self {
+        self.fields.video_url = Some(video.into());
         self
     }
 
-    /// Public http(s) URL of the image that the video starts with: a JPEG or PNG file.
+    /// The image that the video starts with, a JPEG or PNG file: a public http(s) URL, or a path or bytes to be uploaded.
     ///
     /// Limits: [`IMAGE_URL`](crate::raw::limits::video_reference_request::IMAGE_URL).
-    pub fn start_frame(mut self, url: impl Into<String>) -> Self {
-        self.fields.image_url = Some(url.into());
+    pub fn start_frame(mut self, image: impl Into<MediaSource>) -> Self {
+        self.fields.image_url = Some(image.into());
         self
     }
 

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::mistakes;
+use crate::media::MediaSource;
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::fields::Fields;
 use crate::request::finding::{Finding, FindingCode, Given};
@@ -28,11 +29,11 @@ pub(crate) struct VideoReferenceFields {
     /// Public http(s) URL of the reference video that guides motion and style.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
-    pub(crate) video_url: Option<String>,
+    pub(crate) video_url: Option<MediaSource>,
     /// Public http(s) URL of the image that the video starts with.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
-    pub(crate) image_url: Option<String>,
+    pub(crate) image_url: Option<MediaSource>,
     /// Length of the video to make, in whole seconds, as a string.
     #[serde(
         skip_serializing_if = "Option::is_none",
@@ -72,6 +73,16 @@ impl Fields for VideoReferenceFields {
 
     fn tier(&self) -> Option<Tier> {
         self.tier
+    }
+
+    fn media(&mut self) -> Vec<(String, &mut MediaSource)> {
+        [
+            ("video_url", &mut self.video_url),
+            ("image_url", &mut self.image_url),
+        ]
+        .into_iter()
+        .filter_map(|(at, source)| Some((at.to_owned(), source.as_mut()?)))
+        .collect()
     }
 
     fn breaches(&self) -> Vec<Finding> {

@@ -36,18 +36,7 @@ fn refused_by_successor(fields: &VideoReferenceFields) -> impl Iterator<Item = F
     against(fields, CreateRoute::ReferenceToVideoPro)
         .into_iter()
         .filter(move |finding| !here.iter().any(|known| known.field() == finding.field()))
-        .map(|finding| {
-            Finding::new(
-                FindingCode::SuccessorRefuses,
-                finding.field(),
-                finding.limit().cloned(),
-                finding.given().clone(),
-                format!(
-                    "would be refused by the older route's successor: {}",
-                    finding.message()
-                ),
-            )
-        })
+        .map(Finding::of_successor)
 }
 
 fn of_prompt(fields: &VideoReferenceFields, findings: &mut Vec<Finding>) {

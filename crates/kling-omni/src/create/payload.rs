@@ -1,0 +1,49 @@
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::request::Request;
+use crate::route::{CreateRoute, Tier};
+
+/// What a create sends.
+pub(super) enum Payload {
+    Checked(Box<Request>),
+    Unchecked { tier: Tier, body: Value },
+}
+
+impl Payload {
+    pub(super) fn tier(&self) -> Tier {
+        match self {
+            Self::Checked(request) => request.tier(),
+            Self::Unchecked { tier, .. } => *tier,
+        }
+    }
+
+    pub(super) fn check(&self, route: CreateRoute) -> Result<()> {
+        match self {
+            Self::Checked(request) => Ok(request.check_for(route)?),
+            Self::Unchecked { .. } => Ok(()),
+        }
+    }
+
+    /// The request as it is sent.
+    pub(super) fn body(&self) -> Value {
+        match self {
+            Self::Checked(request) => request.to_body(),
+            Self::Unchecked { body, .. } => body.clone(),
+        }
+    }
+
+    /// The correlation token in the webhook's URL.
+    #[cfg(feature = "webhook")]
+    pub(super) fn correlation(&self) -> Option<String> {
+        let body = self.body();
+        let url = url::Url::parse(body.get("webhook_url")?.as_str()?).ok()?;
+        let token = crate::webhook::correlation::read(url.query()?)?;
+        Some(token.as_str().to_owned())
+    }
+
+    #[cfg(not(feature = "webhook"))]
+    pub(super) fn correlation(&self) -> Option<String> {
+        None
+    }
+}

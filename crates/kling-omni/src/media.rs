@@ -1,0 +1,162 @@
+//! Where the images and videos of a request come from.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use url::Url;
+
+use crate::redact::BareUrl;
+
+/// Where an image or a video of a request comes from.
+///
+/// A text is a URL, never a file: so a text from a stranger makes the client read nothing on this machine, and JSON
+/// cannot name a file either. A path is a file. Both a file and bytes are looked at and uploaded before the task is created,
+/// and the request that is sent has the URL of the upload in their place.
+///
+/// ```
+/// use std::path::Path;
+/// use kling_omni::VideoReference;
+///
+/// let request = VideoReference::builder()
+///     .prompt("The dancer of @Video1 as a paper puppet")
+///     .reference_video(Path::new("dance.mov"))
+///     .start_frame("https://example.com/stage.png")
+///     .build()?;
+/// assert!(request.reference_video().is_some_and(|video| video.is_local()));
+/// # Ok::<(), kling_omni::ValidationError>(())
+/// ```
+///
+/// `Display` and `Debug` show a URL without user info, query and fragment, and of bytes how many there are.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MediaSource {
+    /// A public http(s) URL, which the service fetches itself.
+    Url(String),
+    /// A file on this machine.
+    File(PathBuf),
+    /// A file in memory.
+    Bytes(Bytes),
+}
+
+impl MediaSource {
+    /// The URL, if it is one.
+    pub fn as_url(&self) -> Option<&str> {
+        match self {
+            Self::Url(url) => Some(url),
+            Self::File(_) | Self::Bytes(_) => None,
+        }
+    }
+
+    /// Whether it is on this machine, so that it has to be uploaded.
+    pub fn is_local(&self) -> bool {
+        self.as_url().is_none()
+    }
+
+    /// As it stands in the body of a request. What is local has no URL yet, and shows what it is.
+    fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Url(url) => url.into(),
+            Self::File(path) => path.to_string_lossy(),
+            Self::Bytes(bytes) => format!("{} bytes", bytes.len()).into(),
+        }
+    }
+}
+
+impl fmt::Display for MediaSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(url) => BareUrl(url).fmt(f),
+            local => f.write_str(&local.text()),
+        }
+    }
+}
+
+impl fmt::Debug for MediaSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for MediaSource {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text())
+    }
+}
+
+impl<'de> Deserialize<'de> for MediaSource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::Url)
+    }
+}
+
+impl JsonSchema for MediaSource {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "MediaSource".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
+    }
+}
+
+/// One conversion for each type that says which of the three it is.
+macro_rules! from {
+    ($($given:ty => $variant:ident($convert:expr);)*) => {
+        $(impl From<$given> for MediaSource {
+            fn from(given: $given) -> Self {
+                Self::$variant($convert(given))
+            }
+        })*
+    };
+}
+
+from! {
+    &str => Url(str::to_owned);
+    String => Url(String::from);
+    &String => Url(String::clone);
+    Url => Url(String::from);
+    &Path => File(Path::to_path_buf);
+    PathBuf => File(PathBuf::from);
+    &PathBuf => File(PathBuf::clone);
+    Bytes => Bytes(Bytes::from);
+    Vec<u8> => Bytes(Bytes::from);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_never_a_file() {
+        for text in ["/etc/passwd", "file:///etc/passwd", "dance.mp4", ""] {
+            assert!(!MediaSource::from(text).is_local(), "{text}");
+            assert!(!MediaSource::from(text.to_owned()).is_local(), "{text}");
+            let read: MediaSource = serde_json::from_value(text.into()).unwrap();
+            assert!(!read.is_local(), "{text}");
+        }
+        assert!(MediaSource::from(Path::new("dance.mp4")).is_local());
+        assert!(MediaSource::from(vec![0]).is_local());
+    }
+
+    #[test]
+    fn what_is_shown_opens_no_door() {
+        for (source, shown) in [
+            (
+                MediaSource::from("https://h.example/a.mp4?token=needle"),
+                "https://h.example/a.mp4?…",
+            ),
+            (MediaSource::from(Path::new("b/a.mp4")), "b/a.mp4"),
+            (MediaSource::from(vec![0; 7]), "7 bytes"),
+        ] {
+            assert_eq!(format!("{source} {source:?}"), format!("{shown} {shown}"));
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! A look at the files of a request before anything is paid for.
+
+mod fit;
+mod fix;
+mod local;
+mod looked;
+mod remote;
+mod rules;
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use kling_omni_probe::Probed;
+
+pub(crate) use looked::Looked;
+pub(crate) use remote::Remote;
+
+use crate::media::MediaSource;
+use crate::request::{Finding, Request, Severity};
+use crate::route::{CreateRoute, Route};
+use crate::session::Session;
+
+/// Which files of a request are looked at before a task is created.
+///
+/// Looking costs nothing, and a file that the service cannot use costs a task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MediaChecks {
+    /// None.
+    Off,
+    /// Those on this machine.
+    #[default]
+    Local,
+    /// Those behind URLs, too. A few ranges of each are asked for, never the whole file.
+    All,
+}
+
+/// A look at the files of a request. Await it to start.
+///
+/// Nothing is created, uploaded or changed. What cannot be found out is a warning, never an error.
+#[must_use = "nothing is looked at until it is awaited"]
+pub struct Preflight {
+    session: Arc<Session>,
+    request: Request,
+    route: Route,
+    checks: MediaChecks,
+    allows_private: bool,
+}
+
+impl Preflight {
+    pub(crate) fn new(session: Arc<Session>, request: Request) -> Self {
+        Self {
+            route: session.route,
+            session,
+            request,
+            checks: MediaChecks::All,
+            allows_private: false,
+        }
+    }
+
+    /// Which files to look at. Default: [`MediaChecks::All`].
+    pub fn checks(mut self, checks: MediaChecks) -> Self {
+        self.checks = checks;
+        self
+    }
+
+    /// The route whose rules count. Default: the client's own.
+    pub fn route(mut self, route: Route) -> Self {
+        self.route = route;
+        self
+    }
+
+    /// Also looks at URLs that lead to this machine or its own network. They are refused otherwise, so that a URL from a
+    /// stranger makes the client ask nobody whom the stranger could not ask; and the service could not read them anyway.
+    pub fn allow_private(mut self, allow: bool) -> Self {
+        self.allows_private = allow;
+        self
+    }
+
+    async fn run(self) -> PreflightReport {
+        let looked = look(
+            &self.session,
+            &self.request,
+            self.checks,
+            self.allows_private,
+        )
+        .await;
+        let plan = self.route.plan(
+            self.request.mode(),
+            self.request.tier(),
+            self.session.is_successor_only(),
+        );
+        let findings = of_plan(&self.request, &looked, plan);
+        PreflightReport { findings, looked }
+    }
+}
+
+impl IntoFuture for Preflight {
+    type Output = PreflightReport;
+    type IntoFuture = Pin<Box<dyn Future<Output = PreflightReport> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl fmt::Debug for Preflight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Preflight")
+            .field("request", &self.request)
+            .field("route", &self.route)
+            .field("checks", &self.checks)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a look at the files of a request came to.
+#[derive(Clone, Debug)]
+pub struct PreflightReport {
+    findings: Vec<Finding>,
+    looked: Vec<Looked>,
+}
+
+impl PreflightReport {
+    /// Everything that is wrong or looks so, errors first.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// Whether a create would be stopped by it.
+    pub fn has_errors(&self) -> bool {
+        self.findings.iter().any(Finding::is_error)
+    }
+
+    /// The worst of the findings; none if there are none.
+    pub fn severity(&self) -> Option<Severity> {
+        self.findings.first().map(Finding::severity)
+    }
+
+    /// Each file that was looked at: its field, where it is, and what it was found to be unless it could not be read.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &MediaSource, Option<&Probed>)> {
+        let all = self.looked.iter();
+        all.map(|looked| (looked.at.as_str(), &looked.source, looked.probed()))
+    }
+}
+
+/// Looks at the files of a request, all at once.
+pub(crate) async fn look(
+    session: &Session,
+    request: &Request,
+    checks: MediaChecks,
+    allows_private: bool,
+) -> Vec<Looked> {
+    let media = request.media().into_iter();
+    let chosen = media.filter(|(_, source)| match checks {
+        MediaChecks::Off => false,
+        MediaChecks::Local => source.is_local(),
+        MediaChecks::All => true,
+    });
+    let looking = chosen.map(|(at, source)| async {
+        let seen = match source.as_url() {
+            Some(url) => session.remote.look(url, allows_private).await,
+            None => local::look(&source).await,
+        };
+        Looked { at, source, seen }
+    });
+    join_all(looking).await
+}
+
+/// Holds what was seen against the rules of the routes that a create would try: the first one decides, and what only a
+/// later one refuses is a warning. Errors come first.
+pub(crate) fn of_plan(request: &Request, looked: &[Looked], plan: &[CreateRoute]) -> Vec<Finding> {
+    let mut plan = plan.iter();
+    let Some(first) = plan.next() else {
+        return Vec::new();
+    };
+    let mut findings = of_route(request, looked, *first);
+    for successor in plan {
+        let more = of_route(request, looked, *successor);
+        let more = more.into_iter().filter(|finding| {
+            let is_known = |known: &Finding| {
+                known.field() == finding.field() && known.code() == finding.code()
+            };
+            finding.is_error() && !findings.iter().any(is_known)
+        });
+        findings.extend(
+            more.map(|finding| finding.of_successor())
+                .collect::<Vec<_>>(),
+        );
+    }
+    findings.sort_by_key(Finding::severity);
+    findings
+}
+
+/// Holds what was seen against the rules of a route.
+pub(crate) fn of_route(request: &Request, looked: &[Looked], route: CreateRoute) -> Vec<Finding> {
+    let rules = route.limits();
+    let files = looked
+        .iter()
+        .flat_map(|looked| rules::of_file(looked, rules));
+    files
+        .chain(fit::of_request(request, looked, rules))
+        .collect()
+}

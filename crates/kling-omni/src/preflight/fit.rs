@@ -1,0 +1,119 @@
+//! How the files of a request go with each other and with the video to make. All of it is warnings.
+
+use kling_omni_api::{Field, Scalar};
+use kling_omni_probe::Size;
+
+use super::looked::Looked;
+use crate::request::{AspectRatio, Finding, FindingCode, Given, Limit, Request};
+
+/// Shapes further apart than this are seen by everyone: 4:3 and 16:9 are 1.33 apart.
+const FAR_APART: f64 = 1.2;
+/// A reference video that lasts so many times the video to make is mostly left unused.
+const MUCH_LONGER: f64 = 2.0;
+
+pub(super) fn of_request(request: &Request, looked: &[Looked], rules: &[Field]) -> Vec<Finding> {
+    let reference = size(looked, "video_url");
+    let start = size(looked, "image_url").or_else(|| size(looked, "start_image_url"));
+    let end = size(looked, "end_image_url");
+    let mut findings = Vec::new();
+    findings.extend(long_reference(request, looked, rules));
+    if let (Some(reference), Some((at, start))) = (&reference, &start) {
+        findings.extend(unlike(at, *start, "the reference video", reference.1));
+    }
+    if let (Some((_, start)), Some((at, end))) = (&start, &end) {
+        findings.extend(unlike(at, *end, "the start frame", *start));
+    }
+    if let Some((at, followed)) = reference.or(start) {
+        findings.extend(other_shape(request, at, followed, rules));
+    }
+    findings
+}
+
+/// The size of the picture at a place, with that place.
+fn size<'a>(looked: &'a [Looked], at: &'a str) -> Option<(&'a str, Size)> {
+    let probed = looked.iter().find(|looked| looked.at == at)?.probed()?;
+    let video = probed.video.as_ref().and_then(|video| video.display);
+    let image = probed.image.as_ref().map(|image| image.display);
+    Some((at, video.or(image)?))
+}
+
+fn long_reference(request: &Request, looked: &[Looked], rules: &[Field]) -> Option<Finding> {
+    let at = "video_url";
+    let probed = looked.iter().find(|looked| looked.at == at)?.probed()?;
+    let given = probed.duration?.as_secs_f64();
+    let wanted = request.duration().map_or_else(
+        || default(rules, "duration")?.parse().ok(),
+        |seconds| Some(f64::from(seconds)),
+    )?;
+    (given >= wanted * MUCH_LONGER).then(|| {
+        Finding::new(
+            FindingCode::LongReference,
+            at,
+            Some(Limit::AtMost(wanted)),
+            Given::Value(format!("{given:.1} s")),
+            format!("lasts {given:.1} s, and the video to make {wanted} s: much of it may be left unused"),
+        )
+    })
+}
+
+fn unlike(at: &str, given: Size, other: &str, size: Size) -> Option<Finding> {
+    (distance(ratio(given), ratio(size)) > FAR_APART).then(|| {
+        Finding::new(
+            FindingCode::ShapeDiffers,
+            at,
+            None,
+            Given::Value(shown(given)),
+            format!(
+                "is {}, and {other} {}: one of them will be cropped or distorted",
+                shown(given),
+                shown(size)
+            ),
+        )
+    })
+}
+
+/// The shape of the video to make, held against that of what it is made from.
+fn other_shape(request: &Request, at: &str, followed: Size, rules: &[Field]) -> Option<Finding> {
+    let wanted = match request.aspect_ratio() {
+        Some(shape) => shape.as_str(),
+        None => default(rules, "aspect_ratio")?,
+    };
+    let (wide, high) = wanted.split_once(':')?;
+    let shape = wide.parse::<f64>().ok()? / high.parse::<f64>().ok()?;
+    (distance(ratio(followed), shape) > FAR_APART).then(|| {
+        let set = match request.aspect_ratio() {
+            Some(_) => "",
+            None => ", since nothing else is set",
+        };
+        Finding::new(
+            FindingCode::ShapeDiffers,
+            "aspect_ratio",
+            None,
+            Given::Value(wanted.to_owned()),
+            format!(
+                "is {wanted}{set}, and {at} is {}; {} takes the shape of what the video is made from",
+                shown(followed),
+                AspectRatio::Auto
+            ),
+        )
+    })
+}
+
+fn default(rules: &[Field], name: &str) -> Option<&'static str> {
+    match rules.iter().find(|field| field.name == name)?.default? {
+        Scalar::Text(text) => Some(text),
+        Scalar::Number(_) | Scalar::Flag(_) => None,
+    }
+}
+
+fn ratio(size: Size) -> f64 {
+    f64::from(size.width.max(1)) / f64::from(size.height.max(1))
+}
+
+fn distance(one: f64, other: f64) -> f64 {
+    (one / other).max(other / one)
+}
+
+fn shown(size: Size) -> String {
+    format!("{} × {}", size.width, size.height)
+}
