@@ -3,6 +3,7 @@
 
 mod boxes;
 mod journal;
+mod probe;
 mod redaction;
 mod response;
 mod result_url;
@@ -10,6 +11,7 @@ mod webhook;
 
 pub use boxes::boxes;
 pub use journal::journal;
+pub use probe::probe;
 pub use redaction::redaction;
 pub use response::response;
 pub use result_url::result_url;
@@ -19,11 +21,12 @@ pub use webhook::webhook;
 pub type Property = fn(&[u8]);
 
 /// Every property by the name of its fuzz target and of its folder of seeds.
-pub const ALL: [(&str, Property); 6] = [
+pub const ALL: [(&str, Property); 7] = [
     ("webhook", webhook),
     ("response", response),
     ("result_url", result_url),
     ("redaction", redaction),
     ("boxes", boxes),
     ("journal", journal),
+    ("probe", probe),
 ];

@@ -4,6 +4,7 @@ use crate::format::Format;
 
 /// So many bytes decide it.
 pub(crate) const ENOUGH: u64 = 4096;
+const ENOUGH_HERE: usize = ENOUGH as usize;
 
 /// What a file begins with, at which offset.
 const SIGNATURES: &[(usize, &[u8], Format)] = &[
@@ -62,6 +63,8 @@ const SEGMENT: &[&[u8]] = &[b"styp", b"moof", b"sidx", b"emsg", b"prft"];
 
 /// What a file is that begins so.
 pub(crate) fn format(head: &[u8]) -> Option<Format> {
+    // However much came, so that the answer does not depend on it.
+    let head = &head[..head.len().min(ENOUGH_HERE)];
     let at = |offset: usize, length: usize| head.get(offset..offset + length).unwrap_or_default();
     let by_signature = SIGNATURES
         .iter()
