@@ -1,5 +1,6 @@
 //! What is said about the files of a request before it costs anything.
 
+mod inspect;
 mod remote;
 mod rules;
 

@@ -45,7 +45,9 @@ pub use error::{Charged, Error, ErrorKind, InvalidParam, Result};
 pub use list::List;
 pub use media::MediaSource;
 pub use named::UnknownValue;
-pub use preflight::{MediaChecks, Preflight, PreflightReport};
+pub use preflight::{
+    Inspect, Inspection, MediaChecks, MediaRole, Preflight, PreflightReport, inspect,
+};
 pub use reconcile::{Doubt, Evidence, Reconcile, Reconciled};
 pub use request::{
     AspectRatio, Element, Finding, FindingCode, Given, Limit, Request, Severity, ShotType,

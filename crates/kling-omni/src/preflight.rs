@@ -2,6 +2,7 @@
 
 mod fit;
 mod fix;
+mod inspect;
 mod local;
 mod looked;
 mod remote;
@@ -15,7 +16,9 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use kling_omni_probe::Probed;
 
+pub use inspect::{Inspect, Inspection, MediaRole, inspect};
 pub(crate) use looked::Looked;
+use looked::Seen;
 pub(crate) use remote::Remote;
 
 use crate::media::MediaSource;
@@ -43,7 +46,7 @@ pub enum MediaChecks {
 /// Nothing is created, uploaded or changed. What cannot be found out is a warning, never an error.
 #[must_use = "nothing is looked at until it is awaited"]
 pub struct Preflight {
-    session: Arc<Session>,
+    session: Option<Arc<Session>>,
     request: Request,
     route: Route,
     checks: MediaChecks,
@@ -51,13 +54,39 @@ pub struct Preflight {
 }
 
 impl Preflight {
-    pub(crate) fn new(session: Arc<Session>, request: Request) -> Self {
+    /// A look without a client, and so without a key; [`Client::preflight`](crate::Client::preflight) knows besides which
+    /// routes of the service still answer.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use kling_omni::{FindingCode, Preflight, VideoReference};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), kling_omni::ValidationError> {
+    /// let request = VideoReference::builder()
+    ///     .prompt("The dancer of @Video1 as a paper puppet")
+    ///     .reference_video(Path::new("nowhere.mov"))
+    ///     .build()?;
+    /// let report = Preflight::new(request).await;
+    /// assert_eq!(report.findings()[0].code(), FindingCode::MediaUnreadable);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn new(request: impl Into<Request>) -> Self {
         Self {
-            route: session.route,
-            session,
-            request,
+            session: None,
+            request: request.into(),
+            route: Route::default(),
             checks: MediaChecks::All,
             allows_private: false,
+        }
+    }
+
+    pub(crate) fn of_client(session: Arc<Session>, request: Request) -> Self {
+        Self {
+            route: session.route,
+            session: Some(session),
+            ..Self::new(request)
         }
     }
 
@@ -67,7 +96,7 @@ impl Preflight {
         self
     }
 
-    /// The route whose rules count. Default: the client's own.
+    /// The route whose rules count. Default: the client's own, or [`Route::Auto`].
     pub fn route(mut self, route: Route) -> Self {
         self.route = route;
         self
@@ -81,17 +110,14 @@ impl Preflight {
     }
 
     async fn run(self) -> PreflightReport {
-        let looked = look(
-            &self.session,
-            &self.request,
-            self.checks,
-            self.allows_private,
-        )
-        .await;
+        let session = self.session.as_deref();
+        let own = Remote::default();
+        let remote = session.map_or(&own, |session| &session.remote);
+        let looked = look(remote, &self.request, self.checks, self.allows_private).await;
         let plan = self.route.plan(
             self.request.mode(),
             self.request.tier(),
-            self.session.is_successor_only(),
+            session.is_some_and(Session::is_successor_only),
         );
         let findings = of_plan(&self.request, &looked, plan);
         PreflightReport { findings, looked }
@@ -149,7 +175,7 @@ impl PreflightReport {
 
 /// Looks at the files of a request, all at once.
 pub(crate) async fn look(
-    session: &Session,
+    remote: &Remote,
     request: &Request,
     checks: MediaChecks,
     allows_private: bool,
@@ -161,35 +187,41 @@ pub(crate) async fn look(
         MediaChecks::All => true,
     });
     let looking = chosen.map(|(at, source)| async {
-        let seen = match source.as_url() {
-            Some(url) => session.remote.look(url, allows_private).await,
-            None => local::look(&source).await,
-        };
+        let seen = see(remote, &source, allows_private).await;
         Looked { at, source, seen }
     });
     join_all(looking).await
 }
 
-/// Holds what was seen against the rules of the routes that a create would try: the first one decides, and what only a
-/// later one refuses is a warning. Errors come first.
+/// Looks at one file, wherever it is.
+async fn see(remote: &Remote, source: &MediaSource, allows_private: bool) -> Seen {
+    match source.as_url() {
+        Some(url) => remote.look(url, allows_private).await,
+        None => local::look(source).await,
+    }
+}
+
+/// Holds what was seen against the rules of the routes that a create would try.
 pub(crate) fn of_plan(request: &Request, looked: &[Looked], plan: &[CreateRoute]) -> Vec<Finding> {
-    let mut plan = plan.iter();
-    let Some(first) = plan.next() else {
+    by_plan(plan, |route| of_route(request, looked, route))
+}
+
+/// What the routes that a create would try come to: the first one decides, and what only a later one refuses is a
+/// warning. Errors come first.
+fn by_plan(plan: &[CreateRoute], judge: impl Fn(CreateRoute) -> Vec<Finding>) -> Vec<Finding> {
+    let Some((first, successors)) = plan.split_first() else {
         return Vec::new();
     };
-    let mut findings = of_route(request, looked, *first);
-    for successor in plan {
-        let more = of_route(request, looked, *successor);
-        let more = more.into_iter().filter(|finding| {
+    let mut findings = judge(*first);
+    for successor in successors {
+        let mut more = judge(*successor);
+        more.retain(|finding| {
             let is_known = |known: &Finding| {
                 known.field() == finding.field() && known.code() == finding.code()
             };
             finding.is_error() && !findings.iter().any(is_known)
         });
-        findings.extend(
-            more.map(|finding| finding.of_successor())
-                .collect::<Vec<_>>(),
-        );
+        findings.extend(more.into_iter().map(Finding::of_successor));
     }
     findings.sort_by_key(Finding::severity);
     findings

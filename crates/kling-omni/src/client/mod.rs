@@ -109,7 +109,7 @@ impl Client {
     /// # }
     /// ```
     pub fn preflight(&self, request: impl Into<Request>) -> Preflight {
-        Preflight::new(Arc::clone(&self.session), request.into())
+        Preflight::of_client(Arc::clone(&self.session), request.into())
     }
 
     /// Takes up a task by its id, to look at it or to go on waiting for it. Nothing is sent yet.

@@ -35,7 +35,8 @@ impl LocalMedia {
         request: &Request,
         plan: &[CreateRoute],
     ) -> Result<()> {
-        self.looked = preflight::look(session, request, self.checks, self.allows_private).await;
+        self.looked =
+            preflight::look(&session.remote, request, self.checks, self.allows_private).await;
         let findings = preflight::of_plan(request, &self.looked, plan);
         for warning in findings.iter().filter(|finding| !finding.is_error()) {
             tracing::warn!(code = %warning.code(), "{warning}");

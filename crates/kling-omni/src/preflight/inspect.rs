@@ -1,0 +1,173 @@
+mod role;
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+
+use kling_omni_probe::{Format, Kind, Probed};
+use serde::{Serialize, Serializer};
+
+pub use role::MediaRole;
+
+use super::looked::{Looked, Seen};
+use super::remote::Remote;
+use super::{by_plan, rules, see};
+use crate::media::MediaSource;
+use crate::request::{Finding, Severity};
+use crate::route::{Mode, Route, Tier};
+
+/// Looks at one image or video, and says what about it the service would refuse. This needs no client, no key and no
+/// request, and costs nothing.
+///
+/// Of a file on this machine as of one behind a URL, a few parts are read, never the whole of it. What is said is what a
+/// [`Preflight`](crate::Preflight) says of the file; how it goes with the rest of a request is not known here.
+///
+/// ```
+/// use kling_omni::{FindingCode, MediaRole, inspect};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let upload: Vec<u8> = b"<html>Not found</html>".to_vec();
+/// let inspection = inspect(upload).role(MediaRole::StartFrame).await;
+/// assert!(inspection.has_errors());
+/// assert_eq!(inspection.findings()[0].code(), FindingCode::MediaFormat);
+/// # }
+/// ```
+pub fn inspect(source: impl Into<MediaSource>) -> Inspect {
+    Inspect {
+        source: source.into(),
+        role: None,
+        route: Route::default(),
+        allows_private: false,
+    }
+}
+
+/// A look at one image or video, made by [`inspect`]. Await it to start.
+///
+/// It has to be awaited within a Tokio runtime, as everything else here.
+#[must_use = "nothing is looked at until it is awaited"]
+#[derive(Clone, Debug)]
+pub struct Inspect {
+    source: MediaSource,
+    role: Option<MediaRole>,
+    route: Route,
+    allows_private: bool,
+}
+
+impl Inspect {
+    /// What the file is to be. Default: a video is the reference video, an image the start frame, and what is neither is
+    /// taken for what its name says, or else for a video.
+    pub fn role(mut self, role: MediaRole) -> Self {
+        self.role = Some(role);
+        self
+    }
+
+    /// The route whose rules count. Default: [`Route::Auto`], which makes a warning of what only the successor of the
+    /// older route refuses.
+    pub fn route(mut self, route: Route) -> Self {
+        self.route = route;
+        self
+    }
+
+    /// Also looks at a URL that leads to this machine or its own network; see
+    /// [`Preflight::allow_private`](crate::Preflight::allow_private).
+    pub fn allow_private(mut self, allow: bool) -> Self {
+        self.allows_private = allow;
+        self
+    }
+
+    async fn run(self) -> Inspection {
+        let seen = see(&Remote::default(), &self.source, self.allows_private).await;
+        let mut looked = Looked {
+            at: String::new(),
+            source: self.source,
+            seen,
+        };
+        let role = self.role.unwrap_or_else(|| likely(&looked));
+        looked.at = role.field().to_owned();
+        let plan = self.route.plan(Mode::Reference, Tier::default(), false);
+        let findings = by_plan(plan, |route| rules::of_file(&looked, route.limits()));
+        Inspection {
+            source: looked.source,
+            role,
+            probed: match looked.seen {
+                Seen::Probed(probed) => Some(*probed),
+                Seen::Unreadable(_) | Seen::Unknown(_) => None,
+            },
+            findings,
+        }
+    }
+}
+
+/// What a file is for, by its content or else by its name.
+fn likely(looked: &Looked) -> MediaRole {
+    let content = looked.probed().and_then(|probed| probed.format);
+    let formats = [content, looked.declared()].into_iter().flatten();
+    let role = |format: Format| match format.kind() {
+        Kind::Video | Kind::Audio => Some(MediaRole::ReferenceVideo),
+        Kind::Image => Some(MediaRole::StartFrame),
+        _ => None,
+    };
+    let mut roles = formats.filter_map(role);
+    roles.next().unwrap_or(MediaRole::ReferenceVideo)
+}
+
+impl IntoFuture for Inspect {
+    type Output = Inspection;
+    type IntoFuture = Pin<Box<dyn Future<Output = Inspection> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+/// What a look at one image or video came to.
+///
+/// In JSON, `source` is as `Display` shows it, a URL without its query; `as` is the role.
+#[derive(Clone, Debug, Serialize)]
+pub struct Inspection {
+    #[serde(serialize_with = "shown")]
+    source: MediaSource,
+    #[serde(rename = "as")]
+    role: MediaRole,
+    probed: Option<Probed>,
+    findings: Vec<Finding>,
+}
+
+impl Inspection {
+    /// The file.
+    pub fn source(&self) -> &MediaSource {
+        &self.source
+    }
+
+    /// What the file was taken for.
+    pub fn role(&self) -> MediaRole {
+        self.role
+    }
+
+    /// What the file is; none if it could not be read, which is then among the findings.
+    pub fn probed(&self) -> Option<&Probed> {
+        self.probed.as_ref()
+    }
+
+    /// Everything that is wrong with it or looks so, errors first. Their field is that of a request from a reference
+    /// video.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// Whether a create with this file would be stopped.
+    pub fn has_errors(&self) -> bool {
+        self.severity() == Some(Severity::Error)
+    }
+
+    /// The worst of the findings; none if there are none.
+    pub fn severity(&self) -> Option<Severity> {
+        self.findings.first().map(Finding::severity)
+    }
+}
+
+/// Without what may be a token.
+fn shown<S: Serializer>(source: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(source)
+}
