@@ -32,7 +32,7 @@ pub(crate) struct Cli {
 }
 
 /// The commands that talk to no service, and so have no use for the options of the connection.
-const WITHOUT_CONNECTION: [&str; 4] = ["listen", "sandbox", "schema", "completions"];
+const WITHOUT_CONNECTION: [&str; 5] = ["check", "listen", "sandbox", "schema", "completions"];
 
 fn after_help() -> String {
     format!(

@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Network = 6,
     File = 7,
     Unclear = 8,
+    Unfit = 9,
+    Doubtful = 10,
     Interrupted = 130,
 }
 
@@ -30,6 +32,8 @@ impl Exit {
         Self::Network,
         Self::File,
         Self::Unclear,
+        Self::Unfit,
+        Self::Doubtful,
         Self::Interrupted,
     ];
 
@@ -74,6 +78,10 @@ impl Exit {
             }
             Self::File => "a local file could not be read or written, or is there already",
             Self::Unclear => "it cannot be told whether there is a paid task, or which it is",
+            Self::Unfit => "`check` found a file that the service would refuse",
+            Self::Doubtful => {
+                "`check` found nothing worse than warnings, and --deny-warnings was given"
+            }
             Self::Interrupted => "interrupted; a task that was being waited for goes on",
         }
     }

@@ -91,11 +91,12 @@ impl Failure {
 
     /// Whoever reads the output has gone, which is nobody's mistake.
     pub(crate) fn nobody_listens() -> Self {
-        let mut failure = Self::new(
-            Kind::Own("broken_pipe"),
-            Exit::Done,
-            "nobody reads the output",
-        );
+        Self::told(Exit::Done)
+    }
+
+    /// An end that needs no words: they were said, or nobody would hear them.
+    pub(crate) fn told(exit: Exit) -> Self {
+        let mut failure = Self::new(Kind::Own("told"), exit, "");
         failure.0.silent = true;
         failure
     }

@@ -6,6 +6,7 @@ mod command;
 
 mod connect;
 mod fetch;
+mod media;
 mod output;
 mod request;
 

@@ -75,6 +75,13 @@ pub(crate) fn pretty_json(value: &impl Serialize) -> Result<(), Failure> {
     raw(&[&bytes, &b"\n"[..]].concat())
 }
 
+/// A text of strangers, which must not steer the terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect()
+}
+
 fn written(result: io::Result<()>) -> Result<(), Failure> {
     result.map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => Failure::nobody_listens(),

@@ -153,15 +153,8 @@ fn print(task: &TaskSummary, mode: Mode, json: bool) -> Result<(), Failure> {
     } else {
         report::line(format_args!(
             "{}  {}  {mode}",
-            printable(&task.id),
+            report::printable(&task.id),
             task.status
         ))
     }
-}
-
-/// An id is the service's text, and must not steer the terminal.
-fn printable(id: &str) -> String {
-    id.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
 }

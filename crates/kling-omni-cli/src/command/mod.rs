@@ -1,3 +1,4 @@
+mod check;
 mod completions;
 mod download;
 mod generate;
@@ -17,6 +18,8 @@ use crate::failure::Failure;
 pub(crate) enum Command {
     /// Make a video: create a task, wait for it, save the file
     Generate(Box<generate::GenerateArgs>),
+    /// Look at images and videos before they cost anything: what they are, and what the service would refuse
+    Check(check::CheckArgs),
     /// Say where a task stands
     Status(status::StatusArgs),
     /// Wait for a task that exists already, and save its video
@@ -40,6 +43,7 @@ impl Command {
     pub(crate) fn json(&self) -> bool {
         match self {
             Self::Generate(args) => args.json,
+            Self::Check(args) => args.json,
             Self::Status(args) => args.json,
             Self::Wait(args) => args.json,
             Self::Download(args) => args.json,
@@ -53,6 +57,7 @@ impl Command {
     pub(crate) fn run(self, connect: &ConnectArgs, verbose: bool) -> Result<(), Failure> {
         match self {
             Self::Generate(args) => block_on(generate::run(*args, connect, verbose)),
+            Self::Check(args) => block_on(check::run(args)),
             Self::Status(args) => block_on(status::run(args, connect)),
             Self::Wait(args) => block_on(wait::run(args, connect, verbose)),
             Self::Download(args) => block_on(download::run(args, connect, verbose)),

@@ -16,6 +16,7 @@ fn every_command_explains_itself() {
     for command in [
         "",
         "generate",
+        "check",
         "status",
         "wait",
         "download",

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod check;
 mod crash;
 mod download;
 mod errors;

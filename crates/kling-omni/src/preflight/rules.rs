@@ -339,8 +339,12 @@ impl Judge<'_> {
         }
     }
 
-    /// One command that mends all of it stands with the first error.
+    /// One command that mends all of it stands with the first error. Nothing mends what is broken.
     fn finish(mut self) -> Vec<Finding> {
+        let is_broken = |finding: &Finding| finding.code() == FindingCode::MediaBroken;
+        if self.findings.iter().any(is_broken) {
+            return self.findings;
+        }
         let command = self.fix.command();
         if let Some(first) = self.findings.iter_mut().find(|finding| finding.is_error()) {
             *first = first.clone().with_advice(command);

@@ -1,4 +1,5 @@
 mod fake;
+mod files;
 mod program;
 mod server;
 mod service;
@@ -6,6 +7,7 @@ mod snapshots;
 mod video;
 
 pub use fake::{Fake, response};
+pub use files::{bring, fixture};
 pub use program::{Ended, Program, Running};
 pub use server::Server;
 pub use service::Service;

@@ -1,0 +1,91 @@
+use indicatif::DecimalBytes;
+use kling_omni::probe::{FrameRate, Image, Kind, Probed, Rotation, Size, Video};
+
+/// What a file is in a word.
+pub(super) fn kind(probed: &Probed) -> &'static str {
+    match probed.format.map(|format| format.kind()) {
+        Some(Kind::Video) => "video",
+        Some(Kind::Image) => "image",
+        Some(Kind::Audio) => "sound",
+        _ => "file",
+    }
+}
+
+/// What a file is, on one line; the sizes are those on the screen, with what is stored behind them where it differs.
+pub(super) fn of(probed: &Probed) -> String {
+    let mut facts = Vec::new();
+    match probed.format {
+        Some(format) => facts.push(format.to_string()),
+        None => facts.push("of no known format".to_owned()),
+    }
+    if let Some(video) = &probed.video {
+        facts.push(video.codec.to_string());
+    }
+    if let Some(duration) = probed.duration {
+        facts.push(format!("{} s", plain(duration.as_secs_f64())));
+    }
+    if let Some(video) = &probed.video {
+        facts.extend(picture(video));
+        facts.extend(video.frame_rate.map(rate));
+    }
+    if let Some(image) = &probed.image {
+        facts.push(still(image));
+    }
+    if probed.video.is_some() {
+        facts.extend(probed.has_audio.map(|sound| match sound {
+            true => "with sound".to_owned(),
+            false => "without sound".to_owned(),
+        }));
+    }
+    if let Some(bytes) = probed.bytes {
+        facts.push(DecimalBytes(bytes).to_string());
+    }
+    facts.join(", ")
+}
+
+fn picture(video: &Video) -> Option<String> {
+    let shown = video.display.or(video.coded)?;
+    let mut text = size(shown);
+    let turned = video
+        .rotation
+        .filter(|rotation| *rotation != Rotation::None);
+    let stored = video.coded.filter(|coded| *coded != shown);
+    text.push_str(&match (stored, turned) {
+        (None, None) => String::new(),
+        (Some(stored), None) => format!(" (stored as {})", size(stored)),
+        (None, Some(turned)) => format!(" (turned by {}°)", turned.degrees()),
+        (Some(stored), Some(turned)) => {
+            format!(
+                " (stored as {}, turned by {}°)",
+                size(stored),
+                turned.degrees()
+            )
+        }
+    });
+    Some(text)
+}
+
+fn still(image: &Image) -> String {
+    match image.coded == image.display {
+        true => size(image.display),
+        false => format!("{} (stored as {})", size(image.display), size(image.coded)),
+    }
+}
+
+fn rate(rate: FrameRate) -> String {
+    let average = plain(rate.average.as_f64());
+    match rate.is_variable {
+        true => format!("{average} fps on the average"),
+        false => format!("{average} fps"),
+    }
+}
+
+fn size(size: Size) -> String {
+    format!("{} × {}", size.width, size.height)
+}
+
+/// A number with three decimals at the most.
+fn plain(number: f64) -> String {
+    let text = format!("{number:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}

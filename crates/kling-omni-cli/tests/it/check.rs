@@ -1,0 +1,143 @@
+//! `check`: what it sees of files, and how it ends.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{Fake, Program, Snapshots, bring, fixture, response};
+
+const OURS: [&str; 4] = ["dance.mp4", "long.mp4", "slow.mp4", "stage.png"];
+
+#[test]
+fn each_kind_of_file_is_told_from_the_others() {
+    let mut snapshots = Snapshots::default();
+    // A package has no other package's files beside it.
+    let kinds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kling-omni-probe/tests/fixtures");
+    if !kinds.exists() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let copy = |name: &str, to: &str| fs::copy(kinds.join(name), folder.path().join(to)).unwrap();
+    let mut program = Program::new(folder.path(), "check");
+    for name in [
+        "anamorphic-portrait.mp4",
+        "av1.mp4",
+        "film.mov",
+        "fragmented.mp4",
+        "image.bmp",
+        "image.jpg",
+        "image.webp",
+        "portrait.mp4",
+        "prores.mov",
+        "sound.m4a",
+        "sound.mp4",
+        "timecode.mov",
+        "variable.mp4",
+        "video.gif",
+        "video.mkv",
+    ] {
+        copy(name, name);
+        program = program.arg(name);
+    }
+    copy("video.webm", "webm-by-another-name.mp4");
+    copy("image.jpg", "jpeg-by-another-name.png");
+    let first = fs::read(kinds.join("first.mp4")).unwrap();
+    let last = fs::read(kinds.join("last.mp4")).unwrap();
+    for (name, content) in [
+        ("empty.mp4", &b""[..]),
+        ("notes.mp4", b"the clip is on the other disk\n"),
+        ("page.png", b"<!doctype html><title>404</title>"),
+        ("cut-in-mdat.mp4", &first[..3000]),
+        ("cut-in-moov.mp4", &last[..4000]),
+    ] {
+        fs::write(folder.path().join(name), content).unwrap();
+    }
+    for name in [
+        "webm-by-another-name.mp4",
+        "jpeg-by-another-name.png",
+        "empty.mp4",
+        "notes.mp4",
+        "page.png",
+        "cut-in-mdat.mp4",
+        "cut-in-moov.mp4",
+    ] {
+        program = program.arg(name);
+    }
+    let ended = program.run().expect(9);
+    assert_eq!(ended.stderr, "");
+    snapshots.check("check-kinds", &ended.stdout);
+}
+
+#[test]
+fn what_is_found_goes_to_people_and_to_scripts() {
+    let mut snapshots = Snapshots::default();
+    let folder = tempfile::tempdir().unwrap();
+    bring(folder.path(), &OURS);
+    let all = "long.mp4 stage.png missing.mov slow.mp4 ftp://example.com/dance.mp4 dance.mp4";
+    for (name, line) in [
+        ("check", format!("check {all}")),
+        ("check-json", format!("check --json {all}")),
+        (
+            "check-as",
+            "check --as image dance.mp4 stage.png".to_owned(),
+        ),
+        ("check-as-neither", "check --as sound dance.mp4".to_owned()),
+        ("check-nothing", "check".to_owned()),
+    ] {
+        let ended = Program::new(folder.path(), &line).run();
+        snapshots.check(name, &ended);
+    }
+}
+
+#[test]
+fn the_worst_of_all_files_decides_how_it_ends() {
+    for (line, code) in [
+        ("dance.mp4 stage.png", 0),
+        ("slow.mp4", 0),
+        ("slow.mp4 --deny-warnings", 10),
+        ("slow.mp4 --deny-warnings --route video-reference", 0),
+        ("slow.mp4 --route reference-to-video", 9),
+        ("dance.mp4 missing.mp4", 7),
+        ("missing.mp4 long.mp4 dance.mp4", 9),
+        ("missing.mp4 slow.mp4 --deny-warnings", 7),
+        ("dance.mp4 --as image", 9),
+        (".", 7),
+    ] {
+        for json in ["", " --json"] {
+            let line = format!("check {line}{json}");
+            let folder = fixture("");
+            let ended = Program::new(&folder, &line).run().expect(code);
+            assert_eq!(ended.stderr, "", "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_file_behind_a_url_is_looked_at_by_its_parts() {
+    let clip = fs::read(fixture("dance.mp4")).unwrap();
+    let length = clip.len();
+    let fake = Fake::new(move |_, _| {
+        let range = format!("content-range: bytes 0-{}/{length}", length - 1);
+        response("206 Partial Content", &[&range], &clip)
+    });
+    let url = format!("{}/dance.mp4?token=needle", fake.base_url());
+    let check = |options: &str| {
+        let program = Program::new(fake.folder(), &format!("check {options}")).arg(&url);
+        let ended = program.run().expect(0);
+        assert!(!ended.stdout.contains("needle"), "{ended}");
+        ended.json()
+    };
+    let refused = check("--json");
+    assert_eq!(refused["probed"], serde_json::Value::Null);
+    assert_eq!(refused["findings"][0]["code"], "media-not-checked");
+    let seen = check("--json --allow-private");
+    assert_eq!(seen["findings"], serde_json::json!([]));
+    assert_eq!(seen["probed"]["duration_us"], 5_000_000);
+    let request = fake.request();
+    assert_eq!(request.method, "GET");
+    assert!(
+        request.headers["range"]
+            .to_str()
+            .unwrap()
+            .starts_with("bytes=0-")
+    );
+}
