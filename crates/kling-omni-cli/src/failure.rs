@@ -63,6 +63,14 @@ impl Failure {
         Self::new(Kind::Own("usage"), Exit::Usage, message)
     }
 
+    /// A request that is not sent, since of its images and videos too much speaks against it.
+    pub(crate) fn refused(findings: &[Finding]) -> Self {
+        let message = rules_broken(findings).unwrap_or_default();
+        let mut failure = Self::new(Kind::Library(ErrorKind::Validation), Exit::Usage, message);
+        failure.0.findings = findings.to_vec();
+        failure.with_charged(Charged::No)
+    }
+
     /// A local file is in the way, or out of reach.
     pub(crate) fn file(message: impl Into<String>) -> Self {
         Self::new(Kind::Library(ErrorKind::File), Exit::File, message)
@@ -178,6 +186,9 @@ impl Failure {
             let mark = if finding.is_error() { "" } else { "warning: " };
             // Writing to a String cannot fail.
             let _ = writeln!(text, "  {mark}{finding}");
+            if let Some(advice) = finding.advice() {
+                let _ = writeln!(text, "    try: {advice}");
+            }
         }
         let charged = facts.charged.map(|charged| charged.to_string());
         let candidates = (!facts.candidates.is_empty()).then(|| facts.candidates.join(", "));

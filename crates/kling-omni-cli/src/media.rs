@@ -1,7 +1,7 @@
 //! Images and videos on the command line.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use kling_omni::MediaSource;
@@ -9,7 +9,10 @@ use kling_omni::MediaSource;
 /// How help names a value that is one.
 pub(crate) const FILE_OR_URL: &str = "FILE|URL";
 
-/// Reads what begins as a URL does as one, and anything else as a path.
+/// What a URL is here, for whoever gave one that is none.
+pub(crate) const URLS: &str = "a URL begins with http:// or https://; anything else is a file";
+
+/// Reads what begins with a scheme as a URL, be it one of the web or not, and anything else as a path.
 pub(crate) fn source(text: OsString) -> MediaSource {
     match text.into_string() {
         Ok(text) if is_url(&text) => text.into(),
@@ -23,22 +26,19 @@ pub(crate) fn parser() -> impl TypedValueParser<Value = MediaSource> {
     OsStringValueParser::new().map(source)
 }
 
-/// What a URL is here, for whoever gave one that is none.
-pub(crate) const URLS: &str = "a URL begins with http:// or https://, anything else is a file";
-
-/// Whether a file that is not there may have been meant as a URL.
-pub(crate) fn is_mistaken_url(source: &MediaSource) -> bool {
+/// The path of a file that is not there.
+pub(crate) fn missing(source: &MediaSource) -> Option<&Path> {
     match source {
-        MediaSource::File(path) => !path.exists() && path.to_string_lossy().contains("://"),
-        _ => false,
+        MediaSource::File(path) => Some(path.as_path()).filter(|path| !path.exists()),
+        _ => None,
     }
 }
 
 fn is_url(text: &str) -> bool {
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);
     scheme.is_some_and(|scheme| {
-        let mut known = ["http", "https"].into_iter();
-        known.any(|known| known.eq_ignore_ascii_case(scheme))
+        let is_part = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(is_part)
     })
 }
 
@@ -47,17 +47,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_a_scheme_of_the_web_is_a_url() {
+    fn what_begins_with_a_scheme_is_a_url() {
         for (text, is_local) in [
             ("https://example.com/dance.mp4", false),
             ("HTTP://example.com", false),
-            ("http://", false),
+            ("ftp://example.com/dance.mp4", false),
+            ("file:///dance.mp4", false),
+            ("s3+x.y-1://bucket", false),
             ("dance.mp4", true),
+            ("example.com/dance.mp4", true),
             ("./https://example.com", true),
-            ("http:/example.com", true),
-            ("httpx://example.com", true),
-            ("ftp://example.com/dance.mp4", true),
-            ("file:///dance.mp4", true),
+            ("https:/example.com", true),
+            ("1ttp://example.com", true),
+            ("://example.com", true),
             ("C:\\clips\\dance.mp4", true),
             ("", true),
         ] {

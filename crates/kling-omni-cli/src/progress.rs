@@ -27,7 +27,7 @@ impl Progress {
     /// Shows what is being done, until something else is.
     pub(crate) fn doing(&self, what: &str) {
         if let Some(bar) = &self.live {
-            bar.set_message(what.to_owned());
+            turn(bar, what);
         }
     }
 
@@ -38,7 +38,7 @@ impl Progress {
 
     pub(crate) fn status(&self, state: &TaskState) {
         match &self.live {
-            Some(bar) => bar.set_message(state.status().to_string()),
+            Some(bar) => turn(bar, &state.status().to_string()),
             None => report::say(format_args!("{} after {}", state.status(), self.elapsed())),
         }
     }
@@ -46,6 +46,32 @@ impl Progress {
     /// A poll failed, which says nothing about the task.
     pub(crate) fn no_news(&self, why: &str) {
         self.say(format_args!("no news of the task, asking again: {why}"));
+    }
+
+    /// Takes the progress of uploads, after which what was being done goes on.
+    pub(crate) fn upload(&self) -> impl FnMut(u64, u64) + Send + 'static {
+        let bar = self.live.clone();
+        let mut told = None;
+        move |sent, whole| {
+            let is_over = sent == whole;
+            let is_news = told != Some(is_over);
+            told = Some(is_over);
+            match &bar {
+                None if is_news && is_over => report::say("uploaded"),
+                None if is_news => report::say(format_args!("uploading {}", DecimalBytes(whole))),
+                None => {}
+                Some(bar) if is_over => turn(bar, &bar.message()),
+                Some(bar) => {
+                    if is_news {
+                        bar.set_length(whole);
+                        bar.set_style(style(
+                            "{spinner} uploading [{bar:24}] {decimal_bytes} of {decimal_total_bytes}",
+                        ));
+                    }
+                    bar.set_position(sent);
+                }
+            }
+        }
     }
 
     /// Takes the progress of a download.
@@ -113,8 +139,16 @@ fn say(live: Option<&ProgressBar>, text: impl Display) {
     }
 }
 
+/// Shows what is being done, in the place of how far something has come.
+fn turn(bar: &ProgressBar, what: &str) {
+    bar.set_style(style(DOING));
+    bar.set_message(what.to_owned());
+}
+
+const DOING: &str = "{spinner} {msg}, {elapsed}";
+
 fn spinner() -> ProgressBar {
-    let bar = ProgressBar::new_spinner().with_style(style("{spinner} {msg}, {elapsed}"));
+    let bar = ProgressBar::new_spinner().with_style(style(DOING));
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
 }

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style as Ansi};
+use kling_omni::Finding;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -31,6 +32,14 @@ impl Style {
 /// Tells the person something, on stderr. If nobody listens there, the work goes on.
 pub(crate) fn say(text: impl Display) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// Tells the person about a finding that stops nothing.
+pub(crate) fn warn_of(finding: &Finding) {
+    warn(finding);
+    if let Some(advice) = finding.advice() {
+        say(format_args!("  try: {advice}"));
+    }
 }
 
 /// Tells the person about something that is legal and looks like a mistake.

@@ -143,9 +143,6 @@ fn show(inspection: &Inspection, follows_another: bool) -> Result<(), Failure> {
             entry("", None, format!("try: {}", report::printable(advice)))?;
         }
     }
-    if media::is_mistaken_url(inspection.source()) {
-        entry("", None, format!("try: {}", media::URLS))?;
-    }
     if inspection.severity().is_none() {
         let what = match inspection.role() {
             MediaRole::StartFrame => "an image to start with",

@@ -1,15 +1,19 @@
+mod files;
 mod journalled;
 
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
+use files::FileArgs;
 use journalled::JournalArgs;
 use kling_omni::{Charged, Create, Finding, Mode, Route, Task, Tier};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::choice::one_of;
-use crate::connect::{ConnectArgs, Connection};
+use crate::connect::ConnectArgs;
 use crate::failure::Failure;
 use crate::faults::SeededFaultArgs;
 use crate::fetch::{Fetch, WaitArgs};
@@ -37,6 +41,9 @@ pub(crate) struct GenerateArgs {
     /// Check everything that can be checked here, print the request as JSON, and send nothing
     #[arg(long, help_heading = "Request")]
     dry_run: bool,
+
+    #[command(flatten)]
+    files: FileArgs,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -77,14 +84,14 @@ Examples:
 
 /// The parts of an answer to `--dry-run` for scripts.
 #[derive(Serialize)]
-struct DryRun<'a> {
+struct DryRun {
     request: Value,
     mode: Mode,
     tier: Tier,
     /// There is no choice but for a reference video.
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<Route>,
-    findings: &'a [Finding],
+    findings: Vec<Finding>,
 }
 
 /// A task that was left alone, for scripts.
@@ -107,6 +114,7 @@ pub(super) async fn run(
         request,
         route,
         dry_run,
+        files,
         output,
         json,
         wait,
@@ -115,14 +123,17 @@ pub(super) async fn run(
         journal: _,
     } = args;
     let request = request.into_request(route.is_some()).map_err(unpaid)?;
-    let warnings = request.warnings();
-    warnings.iter().for_each(report::warn);
+    request.warnings().iter().for_each(report::warn_of);
     // A task that is paid for must not fail for want of a place to put its video.
     if !no_wait {
         output.check(None).map_err(unpaid)?;
     }
     if dry_run {
         request.check(route)?;
+    }
+    let seen = files.preflight(&request, route).await.map_err(unpaid)?;
+    seen.iter().for_each(report::warn_of);
+    if dry_run {
         let body = request.body();
         if !json {
             return report::pretty_json(&body);
@@ -132,7 +143,7 @@ pub(super) async fn run(
             mode: request.mode(),
             tier: request.tier(),
             route: (request.mode() == Mode::Reference).then(|| route.unwrap_or_default()),
-            findings: warnings,
+            findings: [request.warnings(), &seen].concat(),
         });
     }
     if no_wait && connect.sandbox {
@@ -143,10 +154,11 @@ pub(super) async fn run(
 
     let body = output.sidecar.then(|| request.body());
     let connection = connect.open(faults).await.map_err(unpaid)?;
-    let create = create_of(&connection, request, route);
     let mut fetch = Fetch::new(&connection, &output, Progress::new(verbose));
     fetch.request = body;
-    let sent = send(&mut fetch, create.into_future()).await?;
+    let departure = Departure::default();
+    let create = create_of(&fetch, request, route, &files, &departure);
+    let sent = send(&mut fetch, create.into_future(), &departure).await?;
     let task = sent.answer.map_err(|error| fetch.explain(error))?;
     if sent.is_interrupted {
         return Err(interrupted_after(&fetch, &task));
@@ -160,13 +172,27 @@ pub(super) async fn run(
     fetch.save(&task, &video, json).await
 }
 
-fn create_of(connection: &Connection, request: Request, route: Option<Route>) -> Create {
+/// Whether a request may have gone out: from just before that on.
+#[derive(Clone, Debug, Default)]
+struct Departure(Arc<AtomicBool>);
+
+fn create_of(
+    fetch: &Fetch<'_>,
+    request: Request,
+    route: Option<Route>,
+    files: &FileArgs,
+    departure: &Departure,
+) -> Create {
+    let client = &fetch.connection.client;
     let create = match request {
-        Request::Checked(request) => connection.client.create(*request),
-        Request::Unchecked { mode, tier, body } => {
-            connection.client.create_unchecked(tier, body).mode(mode)
-        }
+        Request::Checked { request, .. } => client.create(*request),
+        Request::Unchecked { mode, tier, body } => client.create_unchecked(tier, body).mode(mode),
     };
+    let Departure(is_over) = departure.clone();
+    let create = files.set_on(create, &fetch.progress).before_send(move |_| {
+        is_over.store(true, Ordering::SeqCst);
+        Ok(())
+    });
     match route {
         Some(route) => create.route(route),
         None => create,
@@ -216,20 +242,27 @@ struct Sent<T> {
     is_interrupted: bool,
 }
 
-/// Creates the task. A first Ctrl-C waits for the answer, since without it nobody knows the id of a task that may be
-/// paid for; a second one gives up on that.
+/// Creates the task. Once the request is under way, a first Ctrl-C waits for the answer, since without it nobody knows the
+/// id of a task that may be paid for; a second one gives up on that.
 async fn send<T>(
     fetch: &mut Fetch<'_>,
     create: impl Future<Output = T>,
+    departure: &Departure,
 ) -> Result<Sent<T>, Failure> {
     fetch.progress.doing("sending the request");
     let mut create = pin!(create);
     tokio::select! {
         answer = &mut create => return Ok(Sent { answer, is_interrupted: false }),
-        () = fetch.interrupts.next() => fetch.progress.say(
-            "the request is under way: waiting for its answer, so that no paid task is lost; Ctrl-C again ends at once",
-        ),
+        () = fetch.interrupts.next() => {}
     }
+    if !departure.0.load(Ordering::SeqCst) {
+        return Err(unpaid(Failure::interrupted(
+            "stopped before the request was sent; there is no task",
+        )));
+    }
+    fetch.progress.say(
+        "the request is under way: waiting for its answer, so that no paid task is lost; Ctrl-C again ends at once",
+    );
     tokio::select! {
         answer = &mut create => Ok(Sent { answer, is_interrupted: true }),
         () = fetch.interrupts.next() => Err(fetch.connection.unclear(Failure::interrupted(

@@ -1,12 +1,15 @@
 use std::str::FromStr;
 
 use clap::Args;
-use kling_omni::{AspectRatio, Element, Tier};
+use kling_omni::{
+    AspectRatio, Element, MediaSource, TextToVideoBuilder, Tier, VideoReferenceBuilder,
+};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::help;
 use crate::choice::one_of;
+use crate::media::{self, FILE_OR_URL};
 
 const REFERENCE: &str = "From a reference video";
 const TEXT: &str = "From text and images";
@@ -19,9 +22,9 @@ pub(super) struct RequestFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     prompt: Option<String>,
 
-    #[arg(long = "image", value_name = "URL", help = help::image())]
+    #[arg(long = "image", value_name = FILE_OR_URL, value_parser = media::parser(), help = help::image())]
     #[serde(skip_serializing_if = "Option::is_none")]
-    image_url: Option<String>,
+    image_url: Option<MediaSource>,
 
     #[arg(short, long, value_name = "SECONDS", allow_negative_numbers = true, help = help::duration())]
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
@@ -51,9 +54,15 @@ pub(super) struct RequestFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     tier: Option<Tier>,
 
-    #[arg(long = "video", value_name = "URL", help = help::video(), help_heading = REFERENCE)]
+    #[arg(
+        long = "video",
+        value_name = FILE_OR_URL,
+        value_parser = media::parser(),
+        help = help::video(),
+        help_heading = REFERENCE
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
-    video_url: Option<String>,
+    video_url: Option<MediaSource>,
 
     #[arg(
         long,
@@ -74,21 +83,27 @@ pub(super) struct RequestFields {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     multi_prompt: Vec<String>,
 
-    /// URL of the first frame, under the name that the API gives together with an end frame
-    #[arg(long = "start-image", value_name = "URL", help_heading = TEXT)]
+    /// The first frame, under the name that the API gives together with an end frame
+    #[arg(long = "start-image", value_name = FILE_OR_URL, value_parser = media::parser(), help_heading = TEXT)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    start_image_url: Option<String>,
+    start_image_url: Option<MediaSource>,
 
-    /// URL of the image that the video ends with; goes with --image
-    #[arg(long = "end-image", value_name = "URL", help_heading = TEXT)]
+    /// The image that the video ends with; goes with --image
+    #[arg(long = "end-image", value_name = FILE_OR_URL, value_parser = media::parser(), help_heading = TEXT)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    end_image_url: Option<String>,
+    end_image_url: Option<MediaSource>,
 
-    #[arg(long = "reference-image", value_name = "URL", help = help::reference_image(), help_heading = TEXT)]
+    #[arg(
+        long = "reference-image",
+        value_name = FILE_OR_URL,
+        value_parser = media::parser(),
+        help = help::reference_image(),
+        help_heading = TEXT
+    )]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    image_urls: Vec<String>,
+    image_urls: Vec<MediaSource>,
 
-    #[arg(long = "element", value_name = "URLS", value_parser = element, help = help::element(), help_heading = TEXT)]
+    #[arg(long = "element", value_name = "FILES|URLS", value_parser = element, help = help::element(), help_heading = TEXT)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     elements: Vec<Element>,
 
@@ -115,6 +130,59 @@ impl RequestFields {
         }
     }
 
+    /// Every image and video that is set, with the name of its field.
+    pub(super) fn media(&self) -> impl Iterator<Item = (&'static str, &MediaSource)> {
+        let single = [
+            ("video_url", &self.video_url),
+            ("image_url", &self.image_url),
+            ("start_image_url", &self.start_image_url),
+            ("end_image_url", &self.end_image_url),
+        ];
+        let single = single
+            .into_iter()
+            .filter_map(|(name, one)| Some((name, one.as_ref()?)));
+        let images = self.image_urls.iter().map(|one| ("image_urls", one));
+        let elements = self.elements.iter().flat_map(|element| {
+            let all = element.frontal().into_iter().chain(element.references());
+            all.map(|one| ("elements", one))
+        });
+        single.chain(images).chain(elements)
+    }
+
+    /// Adds images and videos to a request that was read without them: a file on this machine cannot be read from JSON.
+    pub(super) fn add_to_reference(
+        self,
+        mut builder: VideoReferenceBuilder,
+    ) -> VideoReferenceBuilder {
+        if let Some(video) = self.video_url {
+            builder = builder.reference_video(video);
+        }
+        if let Some(image) = self.image_url {
+            builder = builder.start_frame(image);
+        }
+        builder
+    }
+
+    /// The same for a request from text.
+    pub(super) fn add_to_text(self, mut builder: TextToVideoBuilder) -> TextToVideoBuilder {
+        if let Some(image) = self.image_url {
+            builder = builder.start_frame(image);
+        }
+        if let Some(image) = self.start_image_url {
+            builder = builder.first_frame(image);
+        }
+        if let Some(image) = self.end_image_url {
+            builder = builder.end_frame(image);
+        }
+        builder = self
+            .image_urls
+            .into_iter()
+            .fold(builder, TextToVideoBuilder::reference_image);
+        self.elements
+            .into_iter()
+            .fold(builder, TextToVideoBuilder::element)
+    }
+
     /// The option that a field of the API has here.
     pub(super) fn option(field: &str) -> String {
         let command = Self::augment_args(clap::Command::new(""));
@@ -125,11 +193,13 @@ impl RequestFields {
     }
 }
 
-/// The main image of an element, and further ones after blanks, which no URL has.
-fn element(urls: &str) -> Result<Element, String> {
-    let mut urls = urls.split_whitespace();
-    let frontal = urls.next().ok_or("an element needs an image")?;
-    Ok(urls.fold(
+/// The main image of an element, and further ones after blanks, which no URL has and a file here must not.
+fn element(images: &str) -> Result<Element, String> {
+    let mut images = images
+        .split_whitespace()
+        .map(|image| media::source(image.into()));
+    let frontal = images.next().ok_or("an element needs an image")?;
+    Ok(images.fold(
         Element::new().frontal_image(frontal),
         Element::reference_image,
     ))

@@ -21,15 +21,16 @@ pub(super) fn shot() -> String {
 
 pub(super) fn reference_image() -> String {
     with_rules(
-        "URL of an image that guides style and looks, @Image1 and so on in the prompt; once for each",
+        "An image that guides style and looks, @Image1 and so on in the prompt; once for each",
         &video_request::IMAGE_URLS,
     )
 }
 
 pub(super) fn element() -> String {
-    let mut text = "A character or an object, @Element1 and so on in the prompt: the URL of its main image, and of \
-                    others after blanks; once for each"
-        .to_owned();
+    let mut text =
+        "A character or an object, @Element1 and so on in the prompt: its main image, and others \
+                    after blanks; once for each"
+            .to_owned();
     if let Some(most) = video_request::ELEMENTS.max_items {
         text.push_str(&format!(
             " [at most {most}, together with --reference-image]"
@@ -48,14 +49,17 @@ pub(super) fn prompt() -> String {
 pub(super) fn video() -> String {
     let rules = &reference_to_video_request::VIDEO_URL;
     with_rules(
-        "Public URL of the reference video that guides motion and style",
+        "The reference video that guides motion and style: a file, which is uploaded, or a public URL",
         rules,
     )
 }
 
 pub(super) fn image() -> String {
     let rules = &video_reference_request::IMAGE_URL;
-    with_rules("Public URL of the image that the video starts with", rules)
+    with_rules(
+        "The image that the video starts with, a file or a public URL",
+        rules,
+    )
 }
 
 pub(super) fn duration() -> String {

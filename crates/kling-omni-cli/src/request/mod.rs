@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::choice::one_of;
 use crate::failure::Failure;
+use crate::{media, report};
 use fields::RequestFields;
 use mode::Parts;
 
@@ -45,8 +46,15 @@ pub(crate) struct RequestArgs {
 
 /// A request that is ready to be sent.
 pub(crate) enum Request {
-    Checked(Box<kling_omni::Request>),
-    Unchecked { mode: Mode, tier: Tier, body: Value },
+    Checked {
+        request: Box<kling_omni::Request>,
+        denies_warnings: bool,
+    },
+    Unchecked {
+        mode: Mode,
+        tier: Tier,
+        body: Value,
+    },
 }
 
 impl RequestArgs {
@@ -83,6 +91,7 @@ impl RequestArgs {
                 _ => drop(file.parse::<VideoReferenceBuilder>()?),
             }
         }
+        self.look_for_files()?;
         let mut body = in_file;
         body.extend(options);
         if self.unchecked {
@@ -91,17 +100,42 @@ impl RequestArgs {
         if body.keys().all(|name| name == "tier") {
             return Err(nothing_asked());
         }
+        for (name, _) in self.fields.media() {
+            body.remove(name);
+        }
         let request = match mode {
             Mode::Text => {
-                let builder: TextToVideoBuilder = built(body)?;
+                let builder = self.fields.add_to_text(built(body)?);
                 builder.deny_warnings(self.deny_warnings).build()?.into()
             }
             _ => {
-                let builder: VideoReferenceBuilder = built(body)?;
+                let builder = self.fields.add_to_reference(built(body)?);
                 builder.deny_warnings(self.deny_warnings).build()?.into()
             }
         };
-        Ok(Request::Checked(Box::new(request)))
+        Ok(Request::Checked {
+            request: Box::new(request),
+            denies_warnings: self.deny_warnings,
+        })
+    }
+
+    /// Makes sure that the files are there, and that something is done with them.
+    fn look_for_files(&self) -> Result<(), Failure> {
+        for (name, source) in self.fields.media().filter(|(_, source)| source.is_local()) {
+            let option = RequestFields::option(name);
+            if let Some(path) = media::missing(source) {
+                let shown = report::printable(&path.to_string_lossy());
+                return Err(Failure::file(format!("{option}: there is no file {shown}"))
+                    .with_advice(media::URLS));
+            }
+            if self.unchecked {
+                return Err(Failure::usage(format!(
+                    "{option}: --unchecked sends the request as it is, and so takes no file"
+                ))
+                .with_advice("leave --unchecked out, or give a URL"));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -126,16 +160,34 @@ fn unchecked(mode: Mode, mut body: Map<String, Value>) -> Result<Request, Failur
 }
 
 impl Request {
+    /// What is checked of it; none if nobody is to check it.
+    pub(crate) fn checked(&self) -> Option<&kling_omni::Request> {
+        match self {
+            Self::Checked { request, .. } => Some(request),
+            Self::Unchecked { .. } => None,
+        }
+    }
+
+    /// Whether what merely looks like a mistake is to be refused.
+    pub(crate) fn denies_warnings(&self) -> bool {
+        match self {
+            Self::Checked {
+                denies_warnings, ..
+            } => *denies_warnings,
+            Self::Unchecked { .. } => false,
+        }
+    }
+
     pub(crate) fn mode(&self) -> Mode {
         match self {
-            Self::Checked(request) => request.mode(),
+            Self::Checked { request, .. } => request.mode(),
             Self::Unchecked { mode, .. } => *mode,
         }
     }
 
     pub(crate) fn tier(&self) -> Tier {
         match self {
-            Self::Checked(request) => request.tier(),
+            Self::Checked { request, .. } => request.tier(),
             Self::Unchecked { tier, .. } => *tier,
         }
     }
@@ -143,7 +195,7 @@ impl Request {
     /// What is legal and looks like a mistake.
     pub(crate) fn warnings(&self) -> &[Finding] {
         match self {
-            Self::Checked(request) => request.warnings(),
+            Self::Checked { request, .. } => request.warnings(),
             Self::Unchecked { .. } => &[],
         }
     }
@@ -151,7 +203,7 @@ impl Request {
     /// Holds the request against the rules of its route, unless nobody is to check it.
     pub(crate) fn check(&self, route: Option<Route>) -> Result<(), Failure> {
         match self {
-            Self::Checked(request) => Ok(request.check(route.unwrap_or_default())?),
+            Self::Checked { request, .. } => Ok(request.check(route.unwrap_or_default())?),
             Self::Unchecked { .. } => Ok(()),
         }
     }
@@ -159,7 +211,7 @@ impl Request {
     /// The body as it is sent.
     pub(crate) fn body(&self) -> Value {
         match self {
-            Self::Checked(request) => request.to_body(),
+            Self::Checked { request, .. } => request.to_body(),
             Self::Unchecked { body, .. } => body.clone(),
         }
     }

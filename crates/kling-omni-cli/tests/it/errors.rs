@@ -42,7 +42,7 @@ fn mistakes_on_the_command_line_cost_nothing() {
         ),
         (
             "many-rules-broken",
-            "generate -d 2 --cfg-scale -1 --video dance.mp4 --image ftp://example.com/a?token=secret -p",
+            "generate -d 2 --cfg-scale -1 --video ftp://example.com/dance.mp4 --image ftp://example.com/a?token=secret -p",
             &[long.as_str()],
         ),
         ("page-too-long", "list --page-size 1000", &[]),

@@ -6,6 +6,7 @@ mod check;
 mod crash;
 mod download;
 mod errors;
+mod files;
 mod generate;
 mod help;
 mod interrupt;

@@ -13,7 +13,7 @@ use super::looked::{Looked, Seen};
 use super::remote::Remote;
 use super::{by_plan, rules, see};
 use crate::media::MediaSource;
-use crate::request::{Finding, Severity};
+use crate::request::{Finding, Severity, of_media_url};
 use crate::route::{Mode, Route, Tier};
 
 /// Looks at one image or video, and says what about it the service would refuse. This needs no client, no key and no
@@ -86,7 +86,11 @@ impl Inspect {
         let role = self.role.unwrap_or_else(|| likely(&looked));
         looked.at = role.field().to_owned();
         let plan = self.route.plan(Mode::Reference, Tier::default(), false);
-        let findings = by_plan(plan, |route| rules::of_file(&looked, route.limits()));
+        let url = looked.source.as_url();
+        let findings = match url.and_then(|url| of_media_url(&looked.at, url)) {
+            Some(finding) => vec![finding],
+            None => by_plan(plan, |route| rules::of_file(&looked, route.limits())),
+        };
         Inspection {
             source: looked.source,
             role,

@@ -28,6 +28,7 @@ pub use element::Element;
 pub use finding::{Finding, FindingCode, Given, Limit, Severity, ValidationError};
 pub use shot_type::ShotType;
 pub use text_to_video::{TextToVideo, TextToVideoBuilder};
+pub(crate) use validate::of_media_url;
 pub use video_reference::{VideoReference, VideoReferenceBuilder};
 
 use crate::media::MediaSource;

@@ -140,23 +140,33 @@ fn check_text(rules: &Field, at: &str, text: &str) -> Vec<Finding> {
             format!("has {characters} characters, at most {most} are allowed"),
         ));
     }
-    if rules.format == Some("uri")
-        && let Some(why) = url_problem(text)
-    {
+    if rules.format == Some("uri") {
         let need = if rules.name == "webhook_url" {
             "the service has to reach it"
         } else {
-            "the service fetches the file itself"
+            FETCHES
         };
-        findings.push(Finding::new(
-            FindingCode::NotAbsoluteUrl,
-            at,
-            None,
-            Given::Url(BareUrl(text).to_string()),
-            format!("{why}: {}; {need}", BareUrl(text)),
-        ));
+        findings.extend(of_url(at, text, need));
     }
     findings
+}
+
+const FETCHES: &str = "the service fetches the file itself";
+
+/// What keeps a text from being the URL of an image or a video.
+pub(crate) fn of_media_url(at: &str, text: &str) -> Option<Finding> {
+    of_url(at, text, FETCHES)
+}
+
+fn of_url(at: &str, text: &str, need: &str) -> Option<Finding> {
+    let why = url_problem(text)?;
+    Some(Finding::new(
+        FindingCode::NotAbsoluteUrl,
+        at,
+        None,
+        Given::Url(BareUrl(text).to_string()),
+        format!("{why}: {}; {need}", BareUrl(text)),
+    ))
 }
 
 /// What keeps a text from being an absolute http(s) URL that can be sent as it stands.

@@ -7,7 +7,7 @@ use clap::Args;
 use kling_omni::journal::{Journal, Plan, State};
 use kling_omni::{Charged, Create, Doubt, Outcome, Reconciled, Route, Task, Unresolved};
 
-use super::{GenerateArgs, create_of, interrupted_after, leave, send, tell};
+use super::{Departure, GenerateArgs, create_of, interrupted_after, leave, send, tell};
 use crate::connect::ConnectArgs;
 use crate::failure::Failure;
 use crate::fetch::{Fetch, WaitArgs, timestamp, warn_of_trouble};
@@ -93,6 +93,7 @@ pub(super) async fn run(
     let GenerateArgs {
         request,
         route,
+        files,
         output,
         json,
         wait,
@@ -111,6 +112,10 @@ pub(super) async fn run(
     // A task that is paid for must not fail for want of a place to put its video.
     if state.may_create() && !no_wait {
         output.check(None).map_err(known)?;
+    }
+    if let Some(request) = request.as_ref().filter(|_| state.may_create()) {
+        let seen = files.preflight(request, route).await.map_err(known)?;
+        seen.iter().for_each(report::warn_of);
     }
     let destination = output.place().map_err(|error| {
         known(Failure::file("the current folder is not known").with_cause(error))
@@ -135,9 +140,12 @@ pub(super) async fn run(
     if output.sidecar {
         fetch.request = request.as_ref().map(Request::body);
     }
+    let departure = Departure::default();
+    let create = request.map(|request| create_of(&fetch, request, route, &files, &departure));
     Run {
         journal: journal.on_step(stop::around),
-        create: request.map(|request| create_of(&connection, request, route)),
+        create,
+        departure,
         has_sent: false,
         destination,
         settle: settings.settle.unwrap_or(SETTLED_AFTER),
@@ -156,7 +164,7 @@ pub(super) async fn run(
 fn prepared(request: RequestArgs, route: Option<Route>) -> Result<Request, Failure> {
     let request = request.into_request(route.is_some())?;
     request.check(route)?;
-    request.warnings().iter().for_each(report::warn);
+    request.warnings().iter().for_each(report::warn_of);
     Ok(request)
 }
 
@@ -166,6 +174,7 @@ struct Run<'a> {
     fetch: Fetch<'a>,
     /// What is to be created, unless that was not given. It is sent once in a run at the most.
     create: Option<Create>,
+    departure: Departure,
     has_sent: bool,
     destination: PathBuf,
     settle: Duration,
@@ -256,7 +265,12 @@ impl Run<'_> {
             return Ok(None);
         };
         self.has_sent = true;
-        let sent = send(&mut self.fetch, self.journal.create(create)).await?;
+        let sent = send(
+            &mut self.fetch,
+            self.journal.create(create),
+            &self.departure,
+        )
+        .await?;
         warn_of_trouble(&self.journal);
         match sent.answer? {
             Outcome::Created(task) => {

@@ -1,0 +1,99 @@
+//! Files on this machine: the look at them before anything is paid for, and how they get to the service.
+
+use std::str::FromStr;
+
+use clap::Args;
+use kling_omni::{Create, Finding, MediaChecks, Preflight, Route};
+
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::request::Request;
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Files")]
+pub(super) struct FileArgs {
+    /// How files on this machine get to where the service can read them: by its own uploads (vendor), or not at all
+    /// (none) [default: vendor]
+    #[arg(long, value_name = "WHERE")]
+    upload: Option<UploadTo>,
+
+    /// Send the request without a look at its images and videos
+    #[arg(long)]
+    no_preflight: bool,
+
+    /// Look at those behind URLs, too; a few parts of each are fetched
+    #[arg(long, conflicts_with = "no_preflight")]
+    check_urls: bool,
+
+    /// Look at URLs that lead to this machine or its own network, too
+    #[arg(long, requires = "check_urls")]
+    allow_private: bool,
+}
+
+/// Where the service finds what is on this machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum UploadTo {
+    /// The service's own uploads.
+    #[default]
+    Vendor,
+    /// Nowhere: a request may have URLs only.
+    Nowhere,
+}
+
+impl FromStr for UploadTo {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "vendor" => Ok(Self::Vendor),
+            "none" => Ok(Self::Nowhere),
+            _ => Err("it is neither vendor nor none"),
+        }
+    }
+}
+
+impl FileArgs {
+    /// Looks at the images and videos of a request, and answers what the person should know of them. Nothing is sent to
+    /// the service, and no key is needed.
+    pub(super) async fn preflight(
+        &self,
+        request: &Request,
+        route: Option<Route>,
+    ) -> Result<Vec<Finding>, Failure> {
+        let Some(checked) = request.checked() else {
+            return Ok(Vec::new());
+        };
+        if self.upload == Some(UploadTo::Nowhere)
+            && let Some((_, file)) = checked.media().iter().find(|(_, source)| source.is_local())
+        {
+            return Err(Failure::usage(format!(
+                "{file} is a file on this machine, which the service cannot read without an upload"
+            ))
+            .with_advice("leave --upload none out, or give a URL"));
+        }
+        let checks = match (self.no_preflight, self.check_urls) {
+            (true, _) => MediaChecks::Off,
+            (false, true) => MediaChecks::All,
+            (false, false) => MediaChecks::Local,
+        };
+        let preflight = Preflight::new(checked.clone())
+            .checks(checks)
+            .route(route.unwrap_or_default())
+            .allow_private(self.allow_private);
+        let report = preflight.await;
+        match report.has_errors() || request.denies_warnings() && report.severity().is_some() {
+            true => Err(Failure::refused(report.findings())),
+            false => Ok(report.findings().to_vec()),
+        }
+    }
+
+    /// Has a create upload what is on this machine. It looks at that once more, since its rules are those of the route
+    /// that answers in the end.
+    pub(super) fn set_on(&self, create: Create, progress: &Progress) -> Create {
+        let checks = match self.no_preflight {
+            true => MediaChecks::Off,
+            false => MediaChecks::Local,
+        };
+        create.check_media(checks).on_upload(progress.upload())
+    }
+}
