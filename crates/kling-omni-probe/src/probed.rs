@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -71,7 +72,7 @@ pub struct Image {
     pub orientation: Orientation,
 }
 
-/// Width and height in pixels.
+/// Width and height in pixels. Its text is `1280 × 720`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Size {
     /// From left to right.
@@ -144,6 +145,12 @@ impl Size {
             width: self.height,
             height: self.width,
         }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} × {}", self.width, self.height)
     }
 }
 

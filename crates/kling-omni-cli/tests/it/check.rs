@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Fake, Program, Snapshots, bring, fixture, response};
+use crate::support::{Fake, Program, Snapshots, bring, fixture};
 
 const OURS: [&str; 4] = ["dance.mp4", "long.mp4", "slow.mp4", "stage.png"];
 
@@ -113,12 +113,7 @@ fn the_worst_of_all_files_decides_how_it_ends() {
 
 #[test]
 fn a_file_behind_a_url_is_looked_at_by_its_parts() {
-    let clip = fs::read(fixture("dance.mp4")).unwrap();
-    let length = clip.len();
-    let fake = Fake::new(move |_, _| {
-        let range = format!("content-range: bytes 0-{}/{length}", length - 1);
-        response("206 Partial Content", &[&range], &clip)
-    });
+    let fake = Fake::of_file("dance.mp4");
     let url = format!("{}/dance.mp4?token=needle", fake.base_url());
     let check = |options: &str| {
         let program = Program::new(fake.folder(), &format!("check {options}")).arg(&url);

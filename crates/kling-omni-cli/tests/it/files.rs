@@ -5,7 +5,7 @@ use std::fs;
 use kling_omni_sandbox::Listener;
 use serde_json::{Value, json};
 
-use crate::support::{Fake, KEY, Service, Snapshots, bring, fixture, response};
+use crate::support::{Fake, KEY, Service, Snapshots, bring, fixture};
 
 const FILES: [&str; 4] = ["dance.mp4", "long.mp4", "slow.mp4", "stage.png"];
 
@@ -176,12 +176,7 @@ fn a_journal_goes_on_with_a_file() {
 
 #[test]
 fn files_behind_urls_are_looked_at_when_asked_for() {
-    let clip = fs::read(fixture("long.mp4")).unwrap();
-    let length = clip.len();
-    let fake = Fake::new(move |_, _| {
-        let range = format!("content-range: bytes 0-{}/{length}", length - 1);
-        response("206 Partial Content", &[&range], &clip)
-    });
+    let fake = Fake::of_file("long.mp4");
     let service = service();
     let url = format!("{}/long.mp4?token=needle", fake.base_url());
     for (options, code, found) in [

@@ -62,12 +62,8 @@ fn unlike(at: &str, given: Size, other: &str, size: Size) -> Option<Finding> {
             FindingCode::ShapeDiffers,
             at,
             None,
-            Given::Value(shown(given)),
-            format!(
-                "is {}, and {other} {}: one of them will be cropped or distorted",
-                shown(given),
-                shown(size)
-            ),
+            Given::Value(given.to_string()),
+            format!("is {given}, and {other} {size}: one of them will be cropped or distorted"),
         )
     })
 }
@@ -91,8 +87,7 @@ fn other_shape(request: &Request, at: &str, followed: Size, rules: &[Field]) -> 
             None,
             Given::Value(wanted.to_owned()),
             format!(
-                "is {wanted}{set}, and {at} is {}; {} takes the shape of what the video is made from",
-                shown(followed),
+                "is {wanted}{set}, and {at} is {followed}; {} takes the shape of what the video is made from",
                 AspectRatio::Auto
             ),
         )
@@ -112,8 +107,4 @@ fn ratio(size: Size) -> f64 {
 
 fn distance(one: f64, other: f64) -> f64 {
     (one / other).max(other / one)
-}
-
-fn shown(size: Size) -> String {
-    format!("{} × {}", size.width, size.height)
 }

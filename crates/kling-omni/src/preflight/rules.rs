@@ -300,7 +300,7 @@ impl Judge<'_> {
     fn size(&mut self, size: Size, rules: &Media) {
         let [short, long] =
             [size.width.min(size.height), size.width.max(size.height)].map(f64::from);
-        let shown = format!("{} × {}", size.width, size.height);
+        let shown = size.to_string();
         if let Some(least) = rules.pixels.minimum {
             let some = match rules.kind {
                 MediaKind::Video => long,

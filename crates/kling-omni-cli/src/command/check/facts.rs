@@ -1,5 +1,5 @@
 use indicatif::DecimalBytes;
-use kling_omni::probe::{FrameRate, Image, Kind, Probed, Rotation, Size, Video};
+use kling_omni::probe::{FrameRate, Image, Kind, Probed, Rotation, Video};
 
 /// What a file is in a word.
 pub(super) fn kind(probed: &Probed) -> &'static str {
@@ -45,21 +45,17 @@ pub(super) fn of(probed: &Probed) -> String {
 
 fn picture(video: &Video) -> Option<String> {
     let shown = video.display.or(video.coded)?;
-    let mut text = size(shown);
+    let mut text = shown.to_string();
     let turned = video
         .rotation
         .filter(|rotation| *rotation != Rotation::None);
     let stored = video.coded.filter(|coded| *coded != shown);
     text.push_str(&match (stored, turned) {
         (None, None) => String::new(),
-        (Some(stored), None) => format!(" (stored as {})", size(stored)),
+        (Some(stored), None) => format!(" (stored as {})", stored),
         (None, Some(turned)) => format!(" (turned by {}°)", turned.degrees()),
         (Some(stored), Some(turned)) => {
-            format!(
-                " (stored as {}, turned by {}°)",
-                size(stored),
-                turned.degrees()
-            )
+            format!(" (stored as {}, turned by {}°)", stored, turned.degrees())
         }
     });
     Some(text)
@@ -67,8 +63,8 @@ fn picture(video: &Video) -> Option<String> {
 
 fn still(image: &Image) -> String {
     match image.coded == image.display {
-        true => size(image.display),
-        false => format!("{} (stored as {})", size(image.display), size(image.coded)),
+        true => image.display.to_string(),
+        false => format!("{} (stored as {})", image.display, image.coded),
     }
 }
 
@@ -78,10 +74,6 @@ fn rate(rate: FrameRate) -> String {
         true => format!("{average} fps on the average"),
         false => format!("{average} fps"),
     }
-}
-
-fn size(size: Size) -> String {
-    format!("{} × {}", size.width, size.height)
 }
 
 /// A number with three decimals at the most.

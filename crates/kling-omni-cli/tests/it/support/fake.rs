@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tempfile::TempDir;
 
-use super::Program;
+use super::{Program, fixture};
 
 /// A server for answers that no sandbox gives. It answers one request on a connection, with the bytes that the test
 /// made for its path.
@@ -43,6 +43,15 @@ impl Fake {
     /// Every request gets the same answer.
     pub fn always(status: &str, headers: &[&str], body: &str) -> Self {
         let answer = response(status, headers, body.as_bytes());
+        Self::new(move |_, _| answer.clone())
+    }
+
+    /// Every request gets a fixture, as the answer to a range that is longer than it.
+    pub fn of_file(name: &str) -> Self {
+        let content = std::fs::read(fixture(name)).unwrap();
+        let length = content.len();
+        let range = format!("content-range: bytes 0-{}/{length}", length - 1);
+        let answer = response("206 Partial Content", &[&range], &content);
         Self::new(move |_, _| answer.clone())
     }
 
