@@ -1,7 +1,7 @@
 //! Images and videos on the command line.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use kling_omni::MediaSource;
@@ -24,14 +24,6 @@ pub(crate) fn source(text: OsString) -> MediaSource {
 /// The same, for an option.
 pub(crate) fn parser() -> impl TypedValueParser<Value = MediaSource> {
     OsStringValueParser::new().map(source)
-}
-
-/// The path of a file that is not there.
-pub(crate) fn missing(source: &MediaSource) -> Option<&Path> {
-    match source {
-        MediaSource::File(path) => Some(path.as_path()).filter(|path| !path.exists()),
-        _ => None,
-    }
 }
 
 fn is_url(text: &str) -> bool {

@@ -12,7 +12,6 @@ use serde_json::{Map, Value};
 
 use crate::choice::one_of;
 use crate::failure::Failure;
-use crate::{media, report};
 use fields::RequestFields;
 use mode::Parts;
 
@@ -91,10 +90,10 @@ impl RequestArgs {
                 _ => drop(file.parse::<VideoReferenceBuilder>()?),
             }
         }
-        self.look_for_files()?;
         let mut body = in_file;
         body.extend(options);
         if self.unchecked {
+            self.refuse_files()?;
             return unchecked(mode, body);
         }
         if body.keys().all(|name| name == "tier") {
@@ -119,24 +118,23 @@ impl RequestArgs {
         })
     }
 
-    /// Makes sure that the files are there, and that something is done with them.
-    fn look_for_files(&self) -> Result<(), Failure> {
-        for (name, source) in self.fields.media().filter(|(_, source)| source.is_local()) {
-            let option = RequestFields::option(name);
-            if let Some(path) = media::missing(source) {
-                let shown = report::printable(&path.to_string_lossy());
-                return Err(Failure::file(format!("{option}: there is no file {shown}"))
-                    .with_advice(media::URLS));
-            }
-            if self.unchecked {
-                return Err(Failure::usage(format!(
-                    "{option}: --unchecked sends the request as it is, and so takes no file"
-                ))
-                .with_advice("leave --unchecked out, or give a URL"));
-            }
+    /// Makes sure that nothing is given that the request could not carry.
+    fn refuse_files(&self) -> Result<(), Failure> {
+        let mut media = self.fields.media();
+        match media.find(|(_, source)| source.is_local()) {
+            Some((name, _)) => Err(Failure::usage(format!(
+                "{}: --unchecked sends the request as it is, and so takes no file",
+                option(name)
+            ))
+            .with_advice("leave --unchecked out, or give a URL")),
+            None => Ok(()),
         }
-        Ok(())
     }
+}
+
+/// The option that a place in a request, such as `elements[0].frontal_image_url`, is given by.
+pub(crate) fn option(at: &str) -> String {
+    RequestFields::option(at.split(['[', '.']).next().unwrap_or(at))
 }
 
 fn built<B: DeserializeOwned>(body: Map<String, Value>) -> Result<B, Failure> {

@@ -172,6 +172,10 @@ fn a_journal_goes_on_with_a_file() {
     let again = service.program(&format!("{resume} {options}"));
     again.run().expect(0);
     assert_eq!(service.charges(), 1);
+    // The video is there, so that nobody needs the clip any more.
+    fs::remove_file(service.folder().join("dance.mp4")).unwrap();
+    let over = service.program(&format!("{resume} {options}"));
+    over.run().expect(0);
 }
 
 #[test]

@@ -3,11 +3,12 @@
 use std::str::FromStr;
 
 use clap::Args;
-use kling_omni::{Create, Finding, MediaChecks, Preflight, Route};
+use kling_omni::{Create, Finding, MediaChecks, MediaSource, Preflight, Route};
 
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::request::Request;
+use crate::request::{self, Request};
+use crate::{media, report};
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Files")]
@@ -63,13 +64,8 @@ impl FileArgs {
         let Some(checked) = request.checked() else {
             return Ok(Vec::new());
         };
-        if self.upload == Some(UploadTo::Nowhere)
-            && let Some((_, file)) = checked.media().iter().find(|(_, source)| source.is_local())
-        {
-            return Err(Failure::usage(format!(
-                "{file} is a file on this machine, which the service cannot read without an upload"
-            ))
-            .with_advice("leave --upload none out, or give a URL"));
+        for (at, source) in checked.media() {
+            self.accept(&at, &source)?;
         }
         let checks = match (self.no_preflight, self.check_urls) {
             (true, _) => MediaChecks::Off,
@@ -84,6 +80,26 @@ impl FileArgs {
         match report.has_errors() || request.denies_warnings() && report.severity().is_some() {
             true => Err(Failure::refused(report.findings())),
             false => Ok(report.findings().to_vec()),
+        }
+    }
+
+    /// Refuses a file that cannot get to the service, whatever it is.
+    fn accept(&self, at: &str, source: &MediaSource) -> Result<(), Failure> {
+        let MediaSource::File(path) = source else {
+            return Ok(());
+        };
+        let (option, shown) = (request::option(at), path.to_string_lossy());
+        let shown = report::printable(&shown);
+        if !path.exists() {
+            return Err(Failure::file(format!("{option}: there is no file {shown}"))
+                .with_advice(media::URLS));
+        }
+        match self.upload.unwrap_or_default() {
+            UploadTo::Vendor => Ok(()),
+            UploadTo::Nowhere => Err(Failure::usage(format!(
+                "{option}: {shown} is on this machine, where the service cannot read it without an upload"
+            ))
+            .with_advice("leave --upload none out, or give a URL")),
         }
     }
 
