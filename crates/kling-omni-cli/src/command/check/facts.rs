@@ -52,10 +52,10 @@ fn picture(video: &Video) -> Option<String> {
     let stored = video.coded.filter(|coded| *coded != shown);
     text.push_str(&match (stored, turned) {
         (None, None) => String::new(),
-        (Some(stored), None) => format!(" (stored as {})", stored),
+        (Some(stored), None) => format!(" (stored as {stored})"),
         (None, Some(turned)) => format!(" (turned by {}°)", turned.degrees()),
         (Some(stored), Some(turned)) => {
-            format!(" (stored as {}, turned by {}°)", stored, turned.degrees())
+            format!(" (stored as {stored}, turned by {}°)", turned.degrees())
         }
     });
     Some(text)
