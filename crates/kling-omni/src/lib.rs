@@ -58,6 +58,8 @@ pub use session::{ApiKey, Circuit, Health, Host, RetryBudget};
 pub use state::{TaskState, TaskStatus, TaskSummary};
 pub use task::{PollSchedule, Task, Update, Updates, Wait};
 pub use unresolved::Unresolved;
+#[cfg(feature = "object-store")]
+pub use upload::ObjectStoreUploader;
 pub use upload::{
     BoxError, FileBytes, FileSource, LocalFile, Upload, UploadAll, Uploaded, Uploader, Uploading,
     VendorUploader,
@@ -66,6 +68,9 @@ pub use video::{Download, Save, Saved, Setback, Sidecar, Video};
 
 /// What a file is: the types behind [`PreflightReport::files`].
 pub use kling_omni_probe as probe;
+/// The stores, in the version that [`ObjectStoreUploader::new`] takes.
+#[cfg(feature = "object-store")]
+pub use object_store;
 /// The HTTP stack, in the version that [`ClientBuilder::http_client`] takes.
 pub use reqwest;
 

@@ -7,6 +7,9 @@ mod source;
 mod uploader;
 mod vendor;
 
+#[cfg(feature = "object-store")]
+mod bucket;
+
 mod place;
 mod problem;
 mod put;
@@ -18,6 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::try_join_all;
 
+#[cfg(feature = "object-store")]
+pub use bucket::ObjectStoreUploader;
 pub use file_bytes::FileBytes;
 pub use local_file::LocalFile;
 pub use source::FileSource;

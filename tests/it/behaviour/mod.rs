@@ -1,6 +1,7 @@
 //! The ergonomic crate at work: against the sandbox, and against a fake that answers in every awkward way.
 
 mod awkward;
+mod bucket;
 mod create;
 mod download;
 mod in_flight;

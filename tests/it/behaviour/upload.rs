@@ -23,14 +23,14 @@ use super::{KEY, client, puppet, sandbox};
 /// More than a client keeps at once.
 const LONG: usize = 1_000_000;
 
-fn content(seed: u8, length: usize) -> Vec<u8> {
+pub fn content(seed: u8, length: usize) -> Vec<u8> {
     let mut bytes: Vec<u8> = (0..length).map(|n| (n % 251) as u8).collect();
     bytes[0] = seed;
     bytes
 }
 
 /// A file on disk, in a folder of its own.
-fn file(name: &str, bytes: &[u8]) -> (TempDir, PathBuf) {
+pub fn file(name: &str, bytes: &[u8]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).unwrap();

@@ -84,6 +84,11 @@ impl LocalFile {
         &self.sha256
     }
 
+    /// Whether one upload does for both.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.sha256 == other.sha256 && self.content_type == other.content_type
+    }
+
     /// Opens it for reading from its first byte, as often as need be. What is read counts as sent for whoever wants to
     /// know of the progress.
     ///

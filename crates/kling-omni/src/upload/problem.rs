@@ -77,15 +77,18 @@ pub(super) fn no_place<'a>(files: impl Iterator<Item = &'a LocalFile>, error: Er
     error.after(&what)
 }
 
+/// The file cannot be read any more, or is not what it was.
+pub(super) fn of_file(name: &str, error: &io::Error) -> Error {
+    Error::new(ErrorKind::File, format!("{name} was not uploaded: {error}"))
+        .with_advice("leave the file alone until it is uploaded, and upload it again")
+}
+
 /// The last attempt to put a file to its place has failed.
 pub(super) fn not_put(file: &LocalFile, failure: Failure, attempts: u32) -> Error {
     let name = file.name();
     let is_transient = failure.is_transient();
     let error = match failure {
-        Failure::File(error) => {
-            return Error::new(ErrorKind::File, format!("{name} was not uploaded: {error}"))
-                .with_advice("leave the file alone until it is uploaded, and upload it again");
-        }
+        Failure::File(error) => return of_file(name, &error),
         Failure::Lost { why, source } => {
             let error = Error::new(
                 ErrorKind::Transport,

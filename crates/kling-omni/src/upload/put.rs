@@ -156,7 +156,7 @@ async fn read(session: &Session, mut response: Response) -> Result<(), Failure> 
 }
 
 /// The text of the first element of this name in an error as object stores write it.
-fn element<'a>(xml: &'a str, name: &str) -> &'a str {
+pub(super) fn element<'a>(xml: &'a str, name: &str) -> &'a str {
     let text = xml
         .split_once(&format!("<{name}>"))
         .and_then(|(_, rest)| rest.split_once('<'));

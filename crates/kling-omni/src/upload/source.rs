@@ -105,6 +105,13 @@ const KINDS: [(&str, &str); 13] = [
     ("ogg", "audio/ogg"),
 ];
 
+/// How the names of files of this kind end.
+#[cfg(feature = "object-store")]
+pub(super) fn extension(kind: &str) -> Option<&'static str> {
+    let (extension, _) = KINDS.iter().find(|(_, known)| *known == kind)?;
+    Some(extension)
+}
+
 impl From<PathBuf> for FileSource {
     fn from(path: PathBuf) -> Self {
         Self::path(path)

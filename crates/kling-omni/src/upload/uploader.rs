@@ -52,6 +52,15 @@ pub trait Uploader: Send + Sync + 'static {
     }
 }
 
+/// The answers for all files, in their order, from those for files of each content.
+pub(super) fn in_order(files: &[LocalFile], there: &[(&LocalFile, Uploaded)]) -> Vec<Uploaded> {
+    let uploaded = files.iter().filter_map(|file| {
+        let same = there.iter().find(|(one, _)| one.is_same(file));
+        same.map(|(_, uploaded)| uploaded.clone())
+    });
+    uploaded.collect()
+}
+
 /// A file that the service can read.
 ///
 /// `Debug` shows no token of the URL.

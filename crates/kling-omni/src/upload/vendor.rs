@@ -10,7 +10,7 @@ use super::local_file::LocalFile;
 use super::place::Place;
 use super::problem;
 use super::put::{Failure, put};
-use super::uploader::{Uploaded, Uploader, Uploading};
+use super::uploader::{Uploaded, Uploader, Uploading, in_order};
 use crate::error::Result;
 use crate::redact::BareUrl;
 use crate::session::Session;
@@ -59,7 +59,7 @@ impl VendorUploader {
             let kind = kind.map_err(|_| problem::of_wrong_kind(file))?;
             if let Some(uploaded) = self.known(file) {
                 there.push((file, uploaded));
-            } else if !missing.iter().any(|one| is_same(one.file, file)) {
+            } else if !missing.iter().any(|one| one.file.is_same(file)) {
                 missing.push(Missing { file, kind });
             }
         }
@@ -76,11 +76,7 @@ impl VendorUploader {
             let sending = stream::iter(sending).try_buffer_unordered(AT_ONCE);
             there.extend(sending.try_collect::<Vec<_>>().await?);
         }
-        let uploaded = files.iter().filter_map(|file| {
-            let same = there.iter().find(|(one, _)| is_same(one, file));
-            same.map(|(_, uploaded)| uploaded.clone())
-        });
-        Ok(uploaded.collect())
+        Ok(in_order(files, &there))
     }
 
     /// An earlier upload of the same content that can be used again.
@@ -163,10 +159,6 @@ impl VendorUploader {
             .map_err(|error| problem::no_place([file].into_iter(), error))?;
         Ok(places.remove(0))
     }
-}
-
-fn is_same(one: &LocalFile, other: &LocalFile) -> bool {
-    one.sha256() == other.sha256() && one.content_type() == other.content_type()
 }
 
 impl Uploader for VendorUploader {
