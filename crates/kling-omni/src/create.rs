@@ -165,6 +165,13 @@ impl Create {
         self
     }
 
+    /// Uploads local images and videos with this instead of the client's own
+    /// [uploader](crate::ClientBuilder::uploader).
+    pub fn uploader(mut self, uploader: impl Uploader) -> Self {
+        self.media.uploader = Arc::new(uploader);
+        self
+    }
+
     /// Calls `callback` with the bytes of local images and videos that were uploaded so far and in all; see
     /// [`Upload::on_progress`](crate::Upload::on_progress).
     pub fn on_upload(mut self, callback: impl FnMut(u64, u64) + Send + 'static) -> Self {

@@ -228,3 +228,11 @@ async fn an_uploader_of_ones_own_takes_the_files() {
     assert_eq!(sent, format!("https://files.example.com/{length}"));
     assert!(sandbox.uploads().is_empty());
 }
+
+#[tokio::test]
+async fn a_create_may_have_an_uploader_of_its_own() {
+    let desk = Desk::new().await;
+    let create = desk.client.create(request(Film::GOOD.mp4()));
+    create.uploader(Elsewhere).await.unwrap();
+    assert!(desk.sandbox.uploads().is_empty());
+}

@@ -10,7 +10,7 @@ use crate::upload::{FileSource, UploadAll, Uploader};
 
 /// What a create does with images and videos before the request can be sent.
 pub(super) struct LocalMedia {
-    uploader: Arc<dyn Uploader>,
+    pub(super) uploader: Arc<dyn Uploader>,
     pub(super) checks: MediaChecks,
     pub(super) allows_private: bool,
     pub(super) on_progress: Option<Box<dyn FnMut(u64, u64) + Send>>,
