@@ -3,6 +3,8 @@
 use std::str::FromStr;
 
 use clap::Args;
+#[cfg(feature = "object-store")]
+use kling_omni::ObjectStoreUploader;
 use kling_omni::{Create, Finding, MediaChecks, MediaSource, Preflight, Route};
 
 use crate::failure::Failure;
@@ -13,8 +15,9 @@ use crate::{media, report};
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Files")]
 pub(super) struct FileArgs {
-    /// How files on this machine get to where the service can read them: by its own uploads (vendor), or not at all
-    /// (none) [default: vendor]
+    /// How files on this machine get to where the service can read them: by its own uploads (vendor), by a bucket of
+    /// yours that speaks S3, whose settings are in the usual AWS_… variables (s3://BUCKET/PREFIX), or not at all (none)
+    /// [default: vendor]
     #[arg(long, value_name = "WHERE")]
     upload: Option<UploadTo>,
 
@@ -32,23 +35,33 @@ pub(super) struct FileArgs {
 }
 
 /// Where the service finds what is on this machine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 enum UploadTo {
     /// The service's own uploads.
     #[default]
     Vendor,
+    /// A bucket of one's own.
+    #[cfg(feature = "object-store")]
+    Bucket(ObjectStoreUploader),
     /// Nowhere: a request may have URLs only.
     Nowhere,
 }
 
 impl FromStr for UploadTo {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "vendor" => Ok(Self::Vendor),
             "none" => Ok(Self::Nowhere),
-            _ => Err("it is neither vendor nor none"),
+            #[cfg(feature = "object-store")]
+            url if url.starts_with("s3:") => ObjectStoreUploader::from_url(url)
+                .map(Self::Bucket)
+                .map_err(|error| match error.advice() {
+                    Some(advice) => format!("{}: {advice}", error.summary()),
+                    None => error.summary().to_owned(),
+                }),
+            _ => Err("it is neither vendor nor none nor an s3:// URL".to_owned()),
         }
     }
 }
@@ -94,12 +107,12 @@ impl FileArgs {
             return Err(Failure::file(format!("{option}: there is no file {shown}"))
                 .with_advice(media::URLS));
         }
-        match self.upload.unwrap_or_default() {
-            UploadTo::Vendor => Ok(()),
-            UploadTo::Nowhere => Err(Failure::usage(format!(
+        match &self.upload {
+            Some(UploadTo::Nowhere) => Err(Failure::usage(format!(
                 "{option}: {shown} is on this machine, where the service cannot read it without an upload"
             ))
             .with_advice("leave --upload none out, or give a URL")),
+            _ => Ok(()),
         }
     }
 
@@ -110,6 +123,11 @@ impl FileArgs {
             true => MediaChecks::Off,
             false => MediaChecks::Local,
         };
-        create.check_media(checks).on_upload(progress.upload())
+        let create = create.check_media(checks).on_upload(progress.upload());
+        match &self.upload {
+            #[cfg(feature = "object-store")]
+            Some(UploadTo::Bucket(bucket)) => create.uploader(bucket.clone()),
+            _ => create,
+        }
     }
 }
