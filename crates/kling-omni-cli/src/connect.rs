@@ -190,6 +190,16 @@ impl Connection {
         }
     }
 
+    /// An error of a create. Whatever it is, a script must not take it for one after which it may simply try again, unless
+    /// it is sure that there is no paid task.
+    pub(crate) fn explain_create(&self, error: Error, output: Option<&Path>) -> Failure {
+        let failure = self.explain(error, output);
+        match failure.charged() {
+            Some(Charged::Unknown) => failure.with_exit(Exit::Unclear),
+            _ => failure,
+        }
+    }
+
     /// In a sandbox nothing is paid for, whatever a service would charge. What a service would leave unknown stays so,
     /// since that is what there is to see.
     pub(crate) fn priced(&self, failure: Failure) -> Failure {

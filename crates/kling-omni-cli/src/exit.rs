@@ -77,7 +77,9 @@ impl Exit {
                 "the service could not be reached, failed, or asked for fewer requests"
             }
             Self::File => "a local file could not be read or written, or is there already",
-            Self::Unclear => "it cannot be told whether there is a paid task, or which it is",
+            Self::Unclear => {
+                "it cannot be told whether there is a paid task, or which it is: look before you try again"
+            }
             Self::Unfit => "`check` found a file that the service would refuse",
             Self::Doubtful => {
                 "`check` found nothing worse than warnings, and --deny-warnings was given"

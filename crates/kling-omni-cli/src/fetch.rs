@@ -248,6 +248,10 @@ impl<'a> Fetch<'a> {
     pub(crate) fn explain(&self, error: Error) -> Failure {
         self.connection.explain(error, self.output.given())
     }
+
+    pub(crate) fn explain_create(&self, error: Error) -> Failure {
+        self.connection.explain_create(error, self.output.given())
+    }
 }
 
 /// When the URL of the result stops working, as RFC 3339 has it.

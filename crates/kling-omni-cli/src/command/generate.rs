@@ -159,7 +159,7 @@ pub(super) async fn run(
     let departure = Departure::default();
     let create = create_of(&fetch, request, route, &files, &departure);
     let sent = send(&mut fetch, create.into_future(), &departure).await?;
-    let task = sent.answer.map_err(|error| fetch.explain(error))?;
+    let task = sent.answer.map_err(|error| fetch.explain_create(error))?;
     if sent.is_interrupted {
         return Err(interrupted_after(&fetch, &task));
     }

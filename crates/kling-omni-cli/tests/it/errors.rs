@@ -212,7 +212,7 @@ fn answers_of_the_service_have_their_exit_codes() {
             "503 Service Unavailable",
             &[],
             "<html>down</html>",
-            6,
+            8,
         ),
         (
             "not-json",
@@ -220,7 +220,7 @@ fn answers_of_the_service_have_their_exit_codes() {
             "200 OK",
             &[],
             "<html>welcome</html>",
-            1,
+            8,
         ),
         (
             "moved",

@@ -106,7 +106,7 @@ fn what_cannot_be_told_is_left_to_the_person() {
         service.inject("list:503@4-".parse().unwrap());
         program(&format!("{DANCE} --state dance.journal -o dance.mp4"))
             .run()
-            .expect(6);
+            .expect(8);
         let theirs: Vec<_> = (0..others).map(|_| service.task("of another")).collect();
         service.clear_faults();
 

@@ -85,7 +85,7 @@ fn it_tells_of_the_faults_that_struck() {
     .env("KLING_OMNI_BASE_URL", started["base_url"].as_str().unwrap())
     .env("FREEPIK_API_KEY", started["api_key"].as_str().unwrap())
     .run()
-    .expect(6);
+    .expect(8);
     assert!(ended.stderr.contains("charged: unknown"), "{ended}");
 
     let events: Vec<Value> = (0..5).map(|_| server.event()).collect();

@@ -9,6 +9,7 @@ use kling_omni::{Charged, Create, Doubt, Outcome, Reconciled, Route, Task, Unres
 
 use super::{Departure, GenerateArgs, create_of, interrupted_after, leave, send, tell};
 use crate::connect::ConnectArgs;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::fetch::{Fetch, WaitArgs, timestamp, warn_of_trouble};
 use crate::progress::Progress;
@@ -280,8 +281,10 @@ impl Run<'_> {
                     false => Ok(Some(task)),
                 }
             }
-            Outcome::Rejected(error) => Err(self.fetch.explain(error)),
-            Outcome::Unknown { error, .. } if sent.is_interrupted => Err(self.fetch.explain(error)),
+            Outcome::Rejected(error) => Err(self.fetch.explain_create(error)),
+            Outcome::Unknown { error, .. } if sent.is_interrupted => {
+                Err(self.fetch.explain_create(error))
+            }
             Outcome::Unknown { error, .. } => {
                 self.fetch.progress.say(format_args!(
                     "no answer to the request: {}",
@@ -306,7 +309,7 @@ impl Run<'_> {
             search.settled_after(settle).wait()
         });
         let reconciled = tokio::select! {
-            reconciled = search => reconciled.map_err(|error| self.fetch.explain(error))?,
+            reconciled = search => reconciled.map_err(|error| self.fetch.explain_create(error))?,
             () = self.fetch.interrupts.next() => {
                 return Err(connection.unclear(Failure::interrupted("stopped looking for the task")));
             }
@@ -326,6 +329,7 @@ impl Run<'_> {
             Reconciled::Ambiguous { candidates, why } => Err(self.ask(candidates, &why)),
             _ => Err(
                 Failure::unexpected("what became of the request cannot be told")
+                    .with_exit(Exit::Unclear)
                     .with_charged(Charged::Unknown),
             ),
         }
