@@ -188,6 +188,37 @@ fn a_journal_is_not_for_every_run() {
     assert_eq!(service.requests().len(), 0);
 }
 
+/// Root may read everything, so that a folder stands in for a file that may not be read.
+#[test]
+fn a_journal_that_cannot_be_opened_may_hold_a_paid_task() {
+    let service = Service::quick();
+    fs::create_dir(service.folder().join("folder")).unwrap();
+    fs::write(service.folder().join("notes.txt"), "a list").unwrap();
+    fs::write(service.folder().join("newer"), "kling-omni journal 2\n").unwrap();
+    fs::write(
+        service.folder().join("damaged"),
+        "kling-omni journal 1\n0 {}\n",
+    )
+    .unwrap();
+    for (name, advice) in [
+        ("folder", "see to it that the file can be read"),
+        ("notes.txt", "give the file"),
+        ("newer", "use the version"),
+        ("damaged", "look for the task"),
+        ("missing", "start with --state"),
+    ] {
+        let line = format!("generate --json --resume {name}");
+        let ended = service.program(&line).run().expect(7);
+        let error = &ended.json()["error"];
+        assert_eq!(error["charged"], "unknown", "{ended}");
+        assert!(
+            error["advice"].as_str().unwrap().contains(advice),
+            "{ended}"
+        );
+    }
+    assert_eq!(service.requests().len(), 0);
+}
+
 #[test]
 fn two_runs_do_not_share_a_journal() {
     let mut snapshots = Snapshots::default();

@@ -43,6 +43,14 @@ pub(super) struct Contents {
 
 impl Book {
     pub(super) fn open(path: &Path, opening: Opening) -> Result<Self, Error> {
+        Self::opened(path, opening).map_err(|error| match opening {
+            Opening::New => error,
+            // What is in a journal that cannot be read may well be a paid task.
+            Opening::Existing | Opening::Either => error.with_charged(Charged::Unknown),
+        })
+    }
+
+    fn opened(path: &Path, opening: Opening) -> Result<Self, Error> {
         let path = std::path::absolute(path).map_err(|error| unusable(path, "read", error))?;
         let mut options = OpenOptions::new();
         options.read(true).write(true);
@@ -56,7 +64,15 @@ impl Book {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => exists(&path),
-            _ => unusable(&path, "opened", error),
+            io::ErrorKind::NotFound if matches!(opening, Opening::Existing) => {
+                unusable(&path, "opened", error).with_advice(
+                    "check the path; if the earlier run never got as far as its journal, start a new one",
+                )
+            }
+            _ => unusable(&path, "opened", error).with_advice(match opening {
+                Opening::New => "give a file in a folder that is there and can be written",
+                _ => "see to it that the file can be read and written, and open it again",
+            }),
         })?;
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => in_use(&path),
@@ -64,8 +80,9 @@ impl Book {
                 .with_advice("put the journal on a file system that has locks"),
         })?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)
-            .map_err(|error| unusable(&path, "read", error))?;
+        file.read_to_end(&mut bytes).map_err(|error| {
+            unusable(&path, "read", error).with_advice("open it again once it can be read")
+        })?;
         let contents = Contents::read(&bytes).map_err(|problem| problem.of(&path))?;
         let mut book = Self {
             file,
@@ -77,7 +94,10 @@ impl Book {
         if book.contents.length == 0 {
             book.append(HEADER)
                 .and_then(|()| folder::sync(folder::of(&book.path)))
-                .map_err(|error| unusable(&book.path, "written", error))?;
+                .map_err(|error| {
+                    unusable(&book.path, "written", error)
+                        .with_advice("make room for it, and open it again")
+                })?;
         }
         Ok(book)
     }
@@ -190,13 +210,11 @@ impl Problem {
                 ErrorKind::File,
                 format!("the journal {shown} is of another version"),
             )
-            .with_charged(Charged::Unknown)
             .with_advice("use the version of this program that wrote it, or a newer one"),
             Self::Damaged { line } => Error::new(
                 ErrorKind::File,
                 format!("the journal {shown} is damaged in line {line}"),
             )
-            .with_charged(Charged::Unknown)
             .with_advice(
                 "read what is left of it, and look for the task in the account's list before you create it again",
             ),
@@ -220,7 +238,6 @@ fn in_use(path: &Path) -> Error {
             path.display()
         ),
     )
-    .with_charged(Charged::Unknown)
     .with_advice("wait for its end")
 }
 

@@ -1,11 +1,11 @@
 //! A task that outlives the program: with each step in a journal, and taken up again wherever it stands.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use kling_omni::journal::{Journal, Plan, State};
-use kling_omni::{Charged, Create, Doubt, Outcome, Reconciled, Route, Task, Unresolved};
+use kling_omni::{Charged, Create, Doubt, Error, Outcome, Reconciled, Route, Task, Unresolved};
 
 use super::{Departure, GenerateArgs, create_of, interrupted_after, leave, send, tell};
 use crate::connect::ConnectArgs;
@@ -81,7 +81,9 @@ pub(super) async fn run(
     let (path, opened) = match wanted {
         Wanted::New(path) => (path, None),
         Wanted::Existing(path) => {
-            let journal = Journal::open(&path).await?;
+            let journal = Journal::open(&path)
+                .await
+                .map_err(|error| unopened(error, &path))?;
             (path, Some(journal))
         }
     };
@@ -160,6 +162,17 @@ pub(super) async fn run(
         json,
     )
     .await
+}
+
+/// A journal that cannot be opened. Where there is none, the next step has a name in this program.
+fn unopened(error: Error, path: &Path) -> Failure {
+    let failure = Failure::from(error);
+    match path.try_exists() {
+        Ok(false) => failure.with_advice(
+            "check the path; if the earlier run never got as far as its journal, start with --state",
+        ),
+        _ => failure,
+    }
 }
 
 fn prepared(request: RequestArgs, route: Option<Route>) -> Result<Request, Failure> {
