@@ -380,7 +380,12 @@ impl Journal {
         }
     }
 
-    fn check_service(&self, client: &Client) -> Result<()> {
+    /// Whether the client is one of the service that the journal was written for; another one does not know its task.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`], with both services, if it is not.
+    pub fn check_service(&self, client: &Client) -> Result<()> {
         let service = crate::redact::BareUrl(client.base_url()).to_string();
         match self.plan() {
             Some(plan) if plan.service() != service => Err(self

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Service, Snapshots};
+use crate::support::{Ended, Service, Snapshots};
 
 /// A request from text, whose tasks the service is known to list.
 const CAT: &str = "-p cat -d 3 --poll-interval 0.1";
@@ -240,6 +240,36 @@ fn two_runs_do_not_share_a_journal() {
         .expect(0);
     assert_eq!(ended.stdout.trim(), service.tasks()[0].id());
     assert_eq!(service.charges(), 1);
+}
+
+#[test]
+fn a_journal_that_knows_its_task_says_so_whatever_happens_to_it() {
+    let service = Service::slow();
+    let line = format!("generate {CAT} --state cat.journal --no-wait");
+    let line = line.replace(" --poll-interval 0.1", "");
+    let id = service.program(&line).run().expect(0);
+    let id = id.stdout.trim();
+    let resume = || service.program("generate --resume cat.journal --retries 0 --json");
+    let check = |ended: &Ended| {
+        let error = &ended.json()["error"];
+        assert_eq!(error["charged"], "yes", "{ended}");
+        assert_eq!(error["task_id"], id, "{ended}");
+    };
+
+    let ended = resume().env("FREEPIK_API_KEY", "wrong").run().expect(3);
+    check(&ended);
+
+    let other = Service::quick();
+    let ended = resume()
+        .arg("--base-url")
+        .arg(other.base_url())
+        .run()
+        .expect(2);
+    check(&ended);
+    for url in [service.base_url(), other.base_url()] {
+        assert!(ended.stderr.contains(url), "{ended}");
+    }
+    assert_eq!(other.requests().len(), 0);
 }
 
 #[test]

@@ -124,6 +124,13 @@ pub(super) async fn run(
         known(Failure::file("the current folder is not known").with_cause(error))
     })?;
     let mut connection = connect.open(faults).await.map_err(known)?;
+    if let Some(journal) = &opened {
+        journal.check_service(&connection.client).map_err(|error| {
+            Failure::from(error).with_advice(
+                "leave --host, --base-url and KLING_OMNI_BASE_URL as they were at first",
+            )
+        })?;
+    }
     connection.journal = Some(path.clone());
     stop::at("before the journal");
     let journal = match opened {
@@ -171,6 +178,16 @@ fn unopened(error: Error, path: &Path) -> Failure {
         Ok(false) => failure.with_advice(
             "check the path; if the earlier run never got as far as its journal, start with --state",
         ),
+        _ => failure,
+    }
+}
+
+/// What goes wrong with a task that the journal knows leaves it paid for, but that a failed one may be refunded.
+fn created(failure: Failure, id: &str) -> Failure {
+    match (failure.charged(), failure.exit()) {
+        (Some(Charged::Unknown), exit) if exit != Exit::NoVideo => {
+            failure.with_charged(Charged::Yes).with_task_id(id)
+        }
         _ => failure,
     }
 }
@@ -240,8 +257,9 @@ impl Run<'_> {
             return leave(&task, json);
         }
         self.fetch.journal = Some(self.journal);
-        let video = self.fetch.wait(&task, wait).await?;
-        self.fetch.save(&task, &video, json).await
+        let known = |failure: Failure| created(failure, task.id());
+        let video = self.fetch.wait(&task, wait).await.map_err(known)?;
+        self.fetch.save(&task, &video, json).await.map_err(known)
     }
 
     /// Makes sure that what is to be created was given, and is what the journal is about.
