@@ -52,7 +52,9 @@ impl Server {
             Ok(Self { listener, address })
         };
         bound.await.map_err(|error: std::io::Error| {
-            Failure::usage(format!("cannot listen on {wanted}")).with_cause(error)
+            Failure::usage(format!("cannot listen on {wanted}"))
+                .with_cause(error)
+                .with_advice("name another --port, or 0 for a free one")
         })
     }
 
