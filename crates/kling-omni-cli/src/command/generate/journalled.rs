@@ -46,7 +46,7 @@ pub(super) struct JournalArgs {
 
 fn settle_help() -> String {
     format!(
-        "How long after a request whose answer was lost its task may still appear on the service's list [default: {}]",
+        "How long after a request whose answer was lost its task may still appear on the service's list; a shorter time risks paying twice [default: {}]",
         span::text(SETTLED_AFTER)
     )
 }
