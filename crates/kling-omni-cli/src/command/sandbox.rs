@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Display;
 use std::hash::Hash;
 use std::time::{Duration, SystemTime};
@@ -97,6 +97,8 @@ enum Event<'a> {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         faults: Vec<String>,
     },
+    /// What was paid for, by route.
+    Ended { charges: BTreeMap<String, usize> },
     Delivery {
         task_id: &'a str,
         status: &'a str,
@@ -122,11 +124,22 @@ pub(super) async fn run(args: SandboxArgs) -> Result<(), Failure> {
     }
     feed.look(&sandbox)?;
     let tasks = sandbox.charges();
+    let charges = sandbox.charges_by_route();
     sandbox.shutdown().await;
     report::say(format_args!(
         "the sandbox has ended, and its tasks ({tasks}) with it"
     ));
-    Ok(())
+    if !charges.is_empty() {
+        let routes: Vec<_> = charges
+            .iter()
+            .map(|(route, count)| format!("{route} {count}"))
+            .collect();
+        report::say(format_args!("charged: {tasks} ({})", routes.join(", ")));
+    }
+    match json {
+        true => report::json_line(&Event::Ended { charges }),
+        false => Ok(()),
+    }
 }
 
 impl SandboxArgs {

@@ -45,7 +45,16 @@ fn it_serves_another_program_until_ctrl_c() {
         "{seen:?}"
     );
     server.running.interrupt();
-    server.running.end().expect(0);
+    let mut last = server.event();
+    while last["event"] != "ended" {
+        last = server.event();
+    }
+    assert_eq!(last["charges"], serde_json::json!({ "createVideoPro": 1 }));
+    let ended = server.running.end().expect(0);
+    assert!(
+        ended.stderr.contains("charged: 1 (createVideoPro 1)"),
+        "{ended}"
+    );
 }
 
 #[test]
