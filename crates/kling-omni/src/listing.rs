@@ -1,6 +1,6 @@
 //! The whole list of the account's tasks, page after page, and whether it can be all of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kling_omni_api::limits::list_reference_to_video_tasks::PAGE_SIZE;
@@ -9,7 +9,6 @@ use crate::error::Result;
 use crate::list::{List, Page};
 use crate::route::Mode;
 use crate::session::Session;
-use crate::state::TaskStatus;
 use crate::unresolved::Snapshot;
 
 /// A list that is longer is not read to its end.
@@ -20,36 +19,49 @@ const MOST_PASSES: u32 = 3;
 /// The tasks of one or several lists.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
-    pub(crate) tasks: BTreeMap<String, TaskStatus>,
+    /// Each with the lists that it is on.
+    pub(crate) tasks: BTreeMap<String, Vec<Mode>>,
     /// Whether nothing speaks against these being all.
     pub(crate) complete: bool,
-    /// Whether the service has shown each of the lists.
-    pub(crate) is_there: bool,
+    /// The lists that the service has shown.
+    pub(crate) shown: Vec<Mode>,
+}
+
+/// The tasks of one list.
+struct OneList {
+    tasks: BTreeSet<String>,
+    complete: bool,
+    is_there: bool,
 }
 
 /// One reading of a list from its first page to its last.
 struct Pass {
-    tasks: BTreeMap<String, TaskStatus>,
+    tasks: BTreeSet<String>,
     /// Pages that had something on them.
     pages: u32,
     /// Whether it came to an end, all of it could be read, and no task moved from one page to the next meanwhile.
     is_whole: bool,
     /// Whether its first page was shown.
     is_there: bool,
+    /// Whether its last page was shown, and was not answered as if there were no list.
+    is_end_shown: bool,
 }
 
 impl Listing {
     pub(crate) async fn read(session: &Arc<Session>, modes: &[Mode]) -> Result<Self> {
         let mut whole = Self {
-            tasks: BTreeMap::new(),
             complete: true,
-            is_there: true,
+            ..Self::default()
         };
         for mode in modes {
             let one = read_one(session, *mode).await?;
             whole.complete &= one.complete;
-            whole.is_there &= one.is_there;
-            whole.tasks.extend(one.tasks);
+            if one.is_there {
+                whole.shown.push(*mode);
+            }
+            for id in one.tasks {
+                whole.tasks.entry(id).or_default().push(*mode);
+            }
         }
         Ok(whole)
     }
@@ -58,6 +70,7 @@ impl Listing {
         let listing = Self::read(session, modes).await?;
         Ok(Snapshot {
             lists: modes.to_vec(),
+            shown: listing.shown,
             complete: listing.complete,
             ids: listing.tasks.into_keys().collect(),
         })
@@ -65,18 +78,19 @@ impl Listing {
 }
 
 /// A task that leaves the list while it is read pulls others to a page that was read already, which nothing shows; so
-/// a list of several pages counts as complete only when two readings in a row have the same tasks.
-async fn read_one(session: &Arc<Session>, mode: Mode) -> Result<Listing> {
-    let mut all = BTreeMap::new();
+/// a list of several pages counts as complete only when two readings in a row have the same tasks. So does one that broke
+/// off with a 404 behind its first page.
+async fn read_one(session: &Arc<Session>, mode: Mode) -> Result<OneList> {
+    let mut all = BTreeSet::new();
     let mut before: Option<Pass> = None;
     for _ in 0..MOST_PASSES {
         let pass = read_pass(session, mode).await?;
         all.extend(pass.tasks.clone());
-        let is_confirmed = pass.pages <= 1
-            || before
-                .is_some_and(|before| before.is_whole && before.tasks.keys().eq(pass.tasks.keys()));
+        let is_simple = pass.pages == 0 || pass.pages == 1 && pass.is_end_shown;
+        let is_confirmed =
+            is_simple || before.is_some_and(|before| before.is_whole && before.tasks == pass.tasks);
         if pass.is_whole && is_confirmed {
-            return Ok(Listing {
+            return Ok(OneList {
                 tasks: pass.tasks,
                 complete: true,
                 is_there: pass.is_there,
@@ -84,7 +98,7 @@ async fn read_one(session: &Arc<Session>, mode: Mode) -> Result<Listing> {
         }
         before = Some(pass);
     }
-    Ok(Listing {
+    Ok(OneList {
         tasks: all,
         complete: false,
         is_there: true,
@@ -93,10 +107,11 @@ async fn read_one(session: &Arc<Session>, mode: Mode) -> Result<Listing> {
 
 async fn read_pass(session: &Arc<Session>, mode: Mode) -> Result<Pass> {
     let mut pass = Pass {
-        tasks: BTreeMap::new(),
+        tasks: BTreeSet::new(),
         pages: 0,
         is_whole: true,
         is_there: false,
+        is_end_shown: false,
     };
     if mode == Mode::Text {
         let page = List::new(Arc::clone(session)).mode(mode).read().await?;
@@ -132,9 +147,10 @@ impl Pass {
         let before = self.tasks.len();
         let on_page = page.tasks.len();
         self.is_there |= page.is_there;
+        self.is_end_shown = page.is_there;
         self.is_whole &= page.is_whole;
-        let tasks = page.tasks.into_iter();
-        self.tasks.extend(tasks.map(|task| (task.id, task.status)));
+        self.tasks
+            .extend(page.tasks.into_iter().map(|task| task.id));
         let new = self.tasks.len() - before;
         self.pages += u32::from(on_page > 0);
         self.is_whole &= new == on_page;

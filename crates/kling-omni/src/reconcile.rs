@@ -41,7 +41,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// 2. **The list has all tasks.** A list that lost a task since counts as one that forgets, and a list that moves while
 ///    it is read as incomplete; both leave the answer open. No document says on which list the tasks of the older
 ///    route are. They count as listed once this client has seen one of its own there. An account without tasks is answered
-///    with 404, as a list that has moved away would be, and so that answer proves no absence.
+///    with 404, as a list that has moved away, or cannot be found for a moment, would be. So that answer proves neither
+///    that there is no task ([`Doubt::NoListNow`]) nor, before the create, that there was none: a task that is listed
+///    later may be older, and is named and not taken ([`Doubt::NoListBefore`]). The first create of an account is
+///    therefore settled by a delivery, or by you.
 /// 3. **What has not made a task [so long](Self::settled_after) after the last attempt never will.**
 ///
 /// # Errors
@@ -78,8 +81,13 @@ impl Reconcile {
         self
     }
 
-    /// How long after its last attempt a create may still make a task, or a task still be missing from the list.
-    /// Default: 300 s, which is a guess on the safe side; the service promises nothing.
+    /// How long a create may still make a task, or a task still be missing from the list. It counts from the end of the
+    /// create's last attempt ([`Unresolved::over_at`]), or, where that is not known, from the latest time at which it can
+    /// have been.
+    ///
+    /// Default: 300 s, which is a guess on the safe side; the service promises nothing. **With a shorter time you may pay
+    /// twice**: a task that appears after it was reported as [`CertainlyAbsent`](Reconciled::CertainlyAbsent) is paid for,
+    /// and so is the one that you have created in its place.
     pub fn settled_after(mut self, span: Duration) -> Self {
         self.settle = span;
         self
@@ -169,7 +177,7 @@ impl Reconcile {
 
     fn by_lists(&self, listing: &Listing, now: SystemTime) -> Reconciled {
         let candidates = self.candidates(listing);
-        let why = match self.doubt(listing, candidates.len(), now) {
+        let why = match self.doubt(listing, &candidates, now) {
             Some(why) => why,
             None => match candidates.first() {
                 Some(id) => return self.found(id, Evidence::OnlyNewTask),
@@ -192,12 +200,12 @@ impl Reconcile {
         listing.tasks.keys().filter(may_be).cloned().collect()
     }
 
-    /// What keeps the lists from settling it, with so many candidates.
-    fn doubt(&self, listing: &Listing, candidates: usize, now: SystemTime) -> Option<Doubt> {
+    /// What keeps the lists from settling it, with these candidates.
+    fn doubt(&self, listing: &Listing, candidates: &[String], now: SystemTime) -> Option<Doubt> {
         let Some(known) = self.unresolved.known() else {
             return Some(Doubt::NoSnapshot);
         };
-        if candidates > 1 {
+        if candidates.len() > 1 {
             return Some(Doubt::Several);
         }
         if !known.complete || !listing.complete {
@@ -206,11 +214,16 @@ impl Reconcile {
         if !known.ids.iter().all(|id| listing.tasks.contains_key(id)) {
             return Some(Doubt::ListForgets);
         }
-        if candidates == 1 {
-            return None;
+        if let [id] = candidates {
+            let mut lists = listing.tasks.get(id).into_iter().flatten();
+            let is_new = lists.any(|list| known.shown.contains(list));
+            return (!is_new).then_some(Doubt::NoListBefore);
         }
         if !self.is_listed(listing) {
-            return Some(Doubt::RouteNotListed);
+            return Some(match listing.shown.is_empty() {
+                true => Doubt::NoListNow,
+                false => Doubt::RouteNotListed,
+            });
         }
         // A time beyond all calendars never comes.
         let until = self.unresolved.over_at().checked_add(self.settle);
@@ -221,7 +234,8 @@ impl Reconcile {
     /// Whether tasks of the create's route are on the lists that were read.
     fn is_listed(&self, listing: &Listing) -> bool {
         let route = self.unresolved.create_route();
-        route.is_listed() && listing.is_there
+        let lists = route.lists();
+        route.is_listed() && lists.iter().all(|list| listing.shown.contains(list))
             || self
                 .session
                 .created()

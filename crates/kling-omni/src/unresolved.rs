@@ -55,6 +55,9 @@ impl CreateMark {
 pub(crate) struct Snapshot {
     /// The lists that were read.
     pub(crate) lists: Vec<Mode>,
+    /// Those of them that the service has shown. Records of older versions do not say, and then none is known to be.
+    #[serde(default)]
+    pub(crate) shown: Vec<Mode>,
     pub(crate) ids: BTreeSet<String>,
     pub(crate) complete: bool,
 }

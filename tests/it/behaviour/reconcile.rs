@@ -120,12 +120,35 @@ async fn by_lists() {
             "nothing at all, in the words of an account without tasks",
             vec![none()],
             vec![none()],
-            "RouteNotListed ",
+            "NoListNow ",
         ),
         (
-            "one more than in those words",
+            "one more than in those words, which may be an older one",
             vec![none()],
-            list(&["new"]),
+            list(&["old"]),
+            "NoListBefore old",
+        ),
+        (
+            "nothing in those words, and then a list with nothing on it",
+            vec![none()],
+            list(EMPTY),
+            "absent",
+        ),
+        (
+            "a page that was not there for a moment",
+            [
+                vec![page(&full), none()],
+                two_pages(&["z1"]),
+                two_pages(&["z1"]),
+            ]
+            .concat(),
+            same_twice(&["z1"]),
+            "absent",
+        ),
+        (
+            "pages that end in those words",
+            vec![vec![page(&["a"]), none()]; 2].concat(),
+            vec![vec![page(&["a", "new"]), none()]; 2].concat(),
             "found new OnlyNewTask",
         ),
         (
@@ -313,6 +336,38 @@ async fn the_older_route_is_looked_for_on_both_lists_and_not_taken_to_be_listed(
         "{:?}",
         fake.asked()
     );
+}
+
+#[tokio::test]
+async fn of_two_lists_the_one_with_the_task_must_have_been_shown_before() {
+    for (listed_in_text, expected) in [(false, "found new OnlyNewTask"), (true, "NoListBefore new")]
+    {
+        let clock = VirtualClock::new();
+        let after = match listed_in_text {
+            false => [list(&["a", "new"]), vec![none()]].concat(),
+            true => [list(&["a"]), vec![page(&["new"])]].concat(),
+        };
+        let before = [list(&["a"]), vec![none()]].concat();
+        let replies = vec![before, vec![Reply::Drop], after];
+        let (_fake, client, unresolved) = lost(replies, Route::VideoReference, &clock).await;
+        assert_eq!(
+            told(&client.reconcile(&unresolved).await.unwrap()),
+            expected
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_does_not_say_which_lists_were_shown_settles_on_no_task() {
+    let clock = VirtualClock::new();
+    let replies = vec![list(&["a"]), vec![Reply::Drop], list(&["a", "new"])];
+    let (_fake, client, unresolved) = lost(replies, Route::ReferenceToVideo, &clock).await;
+    let mut record = serde_json::to_value(&unresolved).unwrap();
+    let known = record["known"].as_object_mut().unwrap();
+    assert!(known.remove("shown").is_some());
+    let unresolved: Unresolved = serde_json::from_value(record).unwrap();
+    let reconciled = client.reconcile(&unresolved).await.unwrap();
+    assert_eq!(told(&reconciled), "NoListBefore new");
 }
 
 #[tokio::test]

@@ -55,8 +55,13 @@ pub enum Doubt {
     ListIncomplete,
     /// Tasks that were listed before the create are not any more, so the one that is looked for may be gone from it, too.
     ListForgets,
-    /// Nothing new is listed, and it is not known that tasks of this route are listed at all: it is the older one, or the
-    /// service answers that there is no list, as it does for an account without tasks.
+    /// A task is listed that was not before the create, but then the service answered that there was no list, as it does
+    /// for an account without tasks: the task may be an older one, which the service did not show then.
+    NoListBefore,
+    /// The service answers that there is no list, as it does for an account without tasks. It would do so, too, for a list
+    /// that has moved away.
+    NoListNow,
+    /// Nothing new is listed, and it is not known that tasks of this route, the older one, are listed at all.
     RouteNotListed,
     /// Nothing new is listed yet, and the task may still appear until then.
     TooEarly {
@@ -87,6 +92,14 @@ impl fmt::Display for Doubt {
             Self::ListForgets => {
                 "tasks have gone from the list since the create, and the one looked for may be among them; look at \
                  the account's usage"
+            }
+            Self::NoListBefore => {
+                "the service showed no list of tasks before the create, as with an account without tasks, so that the \
+                 candidate may be an older task; look at it yourself"
+            }
+            Self::NoListNow => {
+                "the service shows no list of tasks, as with an account without tasks, which does not prove that there is \
+                 none; look at the account's usage"
             }
             Self::RouteNotListed => {
                 "nothing new is listed, but the service may not list tasks of this route; look at the account's usage"

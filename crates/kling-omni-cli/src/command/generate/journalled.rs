@@ -376,6 +376,13 @@ impl Run<'_> {
             Doubt::ListForgets => {
                 "tasks have gone from the account's list since, and the one may be among them"
             }
+            Doubt::NoListBefore => {
+                "the account's list of tasks was empty or not there before the request, so that the task on it may be an \
+                 older one"
+            }
+            Doubt::NoListNow => {
+                "the account's list of tasks is empty or not there, which does not prove that there is no task"
+            }
             Doubt::RouteNotListed => {
                 "nothing is new on the account's list, but the service may not list tasks of this route"
             }
