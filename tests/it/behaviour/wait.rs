@@ -159,7 +159,7 @@ async fn each_way_to_end_is_told_apart() {
             vec![reply("PAUSED")],
             ErrorKind::Timeout,
             Charged::Yes,
-            "is PAUSED after 60 s",
+            "is PAUSED after 60 s of waiting, a status that this version does not know",
         ),
         (
             "unreachable",
@@ -183,6 +183,14 @@ async fn each_way_to_end_is_told_apart() {
         assert_eq!(error.task_id(), Some("a"), "{name}");
         assert!(error.to_string().contains(says), "{name}: {error}");
         if kind == ErrorKind::Timeout {
+            let status = match name {
+                "still going" => Some(TaskStatus::InProgress),
+                "unknown status" => Some(TaskStatus::Unknown("PAUSED".to_owned())),
+                _ => None,
+            };
+            assert_eq!(error.task_status(), status.as_ref(), "{name}");
+            let is_foreign = error.summary().contains("does not know");
+            assert_eq!(is_foreign, name == "unknown status", "{name}: {error}");
             assert_eq!(
                 clock.slept(),
                 Duration::from_secs(60),
@@ -211,7 +219,7 @@ async fn a_fresh_task_may_be_missing_for_a_moment() {
 
 #[tokio::test]
 async fn a_cancelled_wait_leaves_the_task_and_says_how_to_go_on() {
-    let fake = Fake::start(vec![reply("IN_PROGRESS"), Reply::hang()]).await;
+    let fake = Fake::start(vec![reply("PAUSED"), Reply::hang()]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock).build().unwrap();
     let (cancel, cancelled) = tokio::sync::oneshot::channel::<()>();
@@ -225,6 +233,9 @@ async fn a_cancelled_wait_leaves_the_task_and_says_how_to_go_on() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     assert_eq!(error.charged(), Charged::Yes);
+    let status = TaskStatus::Unknown("PAUSED".to_owned());
+    assert_eq!(error.task_status(), Some(&status));
+    assert!(error.summary().contains("it is PAUSED"), "{error}");
     assert!(
         error.to_string().contains("client.task(\"a\").wait()"),
         "{error}"

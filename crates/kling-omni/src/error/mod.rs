@@ -10,6 +10,7 @@ use serde::Serialize;
 pub use kind::{Charged, ErrorKind};
 
 use crate::request::{Finding, ValidationError};
+use crate::state::TaskStatus;
 use crate::unresolved::Unresolved;
 
 /// The result of everything in this crate that can fail.
@@ -42,6 +43,7 @@ struct Facts {
     /// Whether the service said something in the form that its errors have.
     has_words: bool,
     task_id: Option<String>,
+    task_status: Option<TaskStatus>,
     status: Option<StatusCode>,
     request_id: Option<String>,
     retry_after: Option<Duration>,
@@ -77,6 +79,7 @@ impl Error {
             retryable: false,
             has_words: false,
             task_id: None,
+            task_status: None,
             status: None,
             request_id: None,
             retry_after: None,
@@ -108,6 +111,14 @@ impl Error {
     /// The task concerned, if there is one.
     pub fn task_id(&self) -> Option<&str> {
         self.0.task_id.as_deref()
+    }
+
+    /// Where that task stood when it was last heard of, for errors of waiting for a task and of reading its status.
+    ///
+    /// [`TaskStatus::Unknown`] on an [`ErrorKind::Timeout`] says that the task may have come to an end that this version
+    /// cannot read, in which case waiting longer with it is of no use.
+    pub fn task_status(&self) -> Option<&TaskStatus> {
+        self.0.task_status.as_ref()
     }
 
     /// The HTTP status that the service answered, if it answered.
@@ -219,6 +230,11 @@ impl Error {
 
     pub(crate) fn with_task_id(mut self, id: &str) -> Self {
         self.0.task_id = Some(id.to_owned());
+        self
+    }
+
+    pub(crate) fn with_task_status(mut self, status: TaskStatus) -> Self {
+        self.0.task_status = Some(status);
         self
     }
 

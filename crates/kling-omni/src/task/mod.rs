@@ -228,10 +228,9 @@ impl Task {
 
     /// Ties an error to the task, which was paid for if it is known to exist.
     fn concerning(&self, error: Error) -> Error {
-        if self.known().state.is_some() {
-            error.with_task(&self.id)
-        } else {
-            error.with_task_id(&self.id).with_charged(Charged::Unknown)
+        match self.status() {
+            Some(status) => error.with_task(&self.id).with_task_status(status),
+            None => error.with_task_id(&self.id).with_charged(Charged::Unknown),
         }
     }
 

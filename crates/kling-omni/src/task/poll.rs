@@ -292,6 +292,9 @@ impl Polling {
             None => "has not been heard of".to_owned(),
         };
         let mut summary = format!("task {id} {standing} after {waited} s of waiting");
+        if let Some(TaskStatus::Unknown(_)) = self.task.status() {
+            summary.push_str(", a status that this version does not know");
+        }
         if let Some(failure) = &self.failure {
             summary.push_str(&format!(", the last poll failed: {}", failure.summary()));
         }

@@ -7,7 +7,7 @@ use super::hearing::Hearing;
 use super::poll::Polling;
 use super::{PollSchedule, Task, Update, Updates};
 use crate::error::{Error, ErrorKind, Result};
-use crate::state::TaskState;
+use crate::state::{TaskState, TaskStatus};
 use crate::video::Video;
 #[cfg(feature = "webhook")]
 use crate::webhook::Inbox;
@@ -27,7 +27,7 @@ type Cancel = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// * the service could not be asked, and asking again will not help, such as with a refused key.
 ///
 /// A poll that fails for a passing reason ends nothing, and neither does a status that this version does not know:
-/// both are polled on until the timeout. An answer that cannot be right, such as "not found" for a task that was found
+/// both are polled on until the timeout, whose error has the status last heard of ([`Error::task_status`]). An answer that cannot be right, such as "not found" for a task that was found
 /// before, ends the wait only when it comes four times in a row.
 #[must_use = "nothing happens until it is awaited"]
 pub struct Wait {
@@ -140,13 +140,16 @@ async fn follow(mut polling: Polling, mut on_status: Option<OnStatus>) -> Result
 
 fn cancelled(task: &Task) -> Error {
     let id = task.id();
-    task.concerning(Error::new(
-        ErrorKind::Cancelled,
-        format!("the wait for task {id} was cancelled"),
-    ))
-    .with_advice(format!(
-        "the task goes on: wait again with `client.task(\"{id}\").wait()`"
-    ))
+    let mut summary = format!("the wait for task {id} was cancelled");
+    if let Some(status @ TaskStatus::Unknown(_)) = task.status() {
+        summary.push_str(&format!(
+            "; it is {status}, a status that this version does not know"
+        ));
+    }
+    task.concerning(Error::new(ErrorKind::Cancelled, summary))
+        .with_advice(format!(
+            "the task goes on: wait again with `client.task(\"{id}\").wait()`"
+        ))
 }
 
 impl IntoFuture for Wait {
