@@ -21,6 +21,7 @@ mod transport;
 mod wire;
 
 mod clock;
+mod content;
 mod digest;
 mod error;
 mod expiry;

@@ -1,30 +1,28 @@
 //! Looks at a file behind a URL, by a few ranges of it.
 
 mod address;
-mod content_range;
 
 use std::error::Error as StdError;
 use std::ops::Range;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, LOCATION, RANGE};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use http::header::{ACCEPT_ENCODING, LOCATION, RANGE};
 use kling_omni_probe::{Limits, Prober, Step};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use url::Url;
 
 use self::address::{PrivateAddress, PublicOnly};
-use self::content_range::ContentRange;
 use super::looked::Seen;
-use crate::video::redirect::gives_up_encryption;
+use crate::content;
+use crate::session::stack;
+use crate::video::redirect;
 
 /// For one file, all requests together. In real time, as every limit on exchanges is.
 const DEADLINE: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(10);
-/// The longest chain of redirects that is followed.
-const REDIRECTS: usize = 5;
 
 /// The HTTP clients for files of strangers, which carry nothing of ours. Made when first needed.
 #[derive(Debug, Default)]
@@ -71,17 +69,13 @@ impl Remote {
     }
 
     fn client(&self, allows_private: bool) -> Option<&Client> {
-        let builder = || {
-            Client::builder()
-                .user_agent(concat!("kling-omni/", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(CONNECT)
-                .redirect(Policy::none())
-                .referer(false)
-        };
+        let builder =
+            || Client::builder().user_agent(concat!("kling-omni/", env!("CARGO_PKG_VERSION")));
+        let made = |builder| stack(builder, CONNECT, Policy::none()).ok();
         let client = match allows_private {
-            true => self.anywhere.get_or_init(|| builder().build().ok()),
+            true => self.anywhere.get_or_init(|| made(builder())),
             false => {
-                let public = || builder().dns_resolver(PublicOnly).build().ok();
+                let public = || made(builder().dns_resolver(PublicOnly));
                 self.public.get_or_init(public)
             }
         };
@@ -100,20 +94,15 @@ impl Visit<'_> {
     async fn fetch(&mut self, range: Range<u64>, prober: &mut Prober) -> Result<(), String> {
         let response = self.ask(&range).await?;
         let headers = response.headers();
-        if headers
-            .get(CONTENT_ENCODING)
-            .is_some_and(|encoding| encoding != "identity")
-        {
+        if content::is_encoded(headers) {
             return Err("it is sent compressed".to_owned());
         }
         match response.status() {
             StatusCode::PARTIAL_CONTENT => {
-                let part = content_range(headers).ok_or("its Content-Range cannot be read")?;
-                let fits = part.first == range.start && part.last >= part.first;
-                let is_same = prober.total().is_none()
-                    || part.total.is_none()
-                    || prober.total() == part.total;
-                if !fits || !is_same {
+                let part = content::part(headers).ok_or("its Content-Range cannot be read")?;
+                let both = prober.total().zip(part.total);
+                let has_changed = both.is_some_and(|(known, said)| known != said);
+                if part.first != range.start || has_changed {
                     return Err("its Content-Range is not what was asked for".to_owned());
                 }
                 if let Some(total) = part.total {
@@ -128,12 +117,7 @@ impl Visit<'_> {
                 read(response, 0..u64::MAX, prober).await
             }
             StatusCode::RANGE_NOT_SATISFIABLE => {
-                let total = headers
-                    .get(CONTENT_RANGE)
-                    .and_then(|value| value.to_str().ok());
-                let total = total
-                    .and_then(content_range::total)
-                    .ok_or("its server takes no ranges")?;
+                let total = content::unsatisfied(headers).ok_or("its server takes no ranges")?;
                 prober.set_total(total);
                 Ok(())
             }
@@ -143,7 +127,8 @@ impl Visit<'_> {
 
     /// Sends the request, to wherever redirects lead.
     async fn ask(&mut self, range: &Range<u64>) -> Result<Response, String> {
-        for _ in 0..=REDIRECTS {
+        let mut asked = Vec::new();
+        loop {
             self.check()?;
             let response = self
                 .client
@@ -159,12 +144,11 @@ impl Visit<'_> {
             let next = response.headers().get(LOCATION);
             let next = next.and_then(|next| self.url.join(next.to_str().ok()?).ok());
             let next = next.ok_or("its server redirects to nowhere")?;
-            if gives_up_encryption(&self.url, &next) {
-                return Err("it is redirected from https to an unencrypted address".to_owned());
+            asked.push(std::mem::replace(&mut self.url, next));
+            if let Some(why) = redirect::refusal(&asked, &self.url) {
+                return Err(why);
             }
-            self.url = next;
         }
-        Err(format!("there are more than {REDIRECTS} redirects"))
     }
 
     /// Addresses that stand in the URL itself are never resolved.
@@ -197,10 +181,6 @@ async fn read(mut response: Response, part: Range<u64>, prober: &mut Prober) -> 
         _ => return Err("its server sent less than it said".to_owned()),
     }
     Ok(())
-}
-
-fn content_range(headers: &HeaderMap) -> Option<ContentRange> {
-    content_range::parse(headers.get(CONTENT_RANGE)?.to_str().ok()?)
 }
 
 /// In words, without the URL, which may hold a token.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use kling_omni_api::{Field, Media, MediaKind};
+use kling_omni_api::{Field, Media, MediaKind, Span};
 use kling_omni_probe::{Format, FrameRate, Kind, Probed, Problem, Severity, Size};
 
 use super::fix::Fix;
@@ -49,25 +49,26 @@ struct Judge<'a> {
     fix: Fix,
 }
 
-/// How a number stands to a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Verdict {
-    Kept,
-    /// Kept as one reads the limit, broken as another does.
-    Unclear,
-    Broken,
+/// Something that is measured of a file, and the span that it has to be in. Of each value, the first reading is to the
+/// letter, and the second one as lenient as the vendor's words allow.
+struct Measure<'a> {
+    span: Span,
+    unit: &'a str,
+    /// What is held against the least value.
+    low: [f64; 2],
+    /// What is held against the greatest value.
+    high: [f64; 2],
+    /// Below the least value, and above the greatest.
+    codes: [FindingCode; 2],
+    /// A value as it is given, and in a sentence.
+    tell: &'a dyn Fn(f64) -> [String; 2],
+    /// What the two readings are.
+    readings: &'a str,
+    /// What brings it up to the least value, and down to the greatest.
+    mend: [&'a dyn Fn(&mut Fix, f64); 2],
 }
 
-impl Verdict {
-    /// Of a limit that is kept or broken in each of its two readings.
-    fn of(kept: [bool; 2]) -> Self {
-        match kept {
-            [true, true] => Self::Kept,
-            [false, false] => Self::Broken,
-            _ => Self::Unclear,
-        }
-    }
-}
+const MEBIBYTE: f64 = 1_048_576.0;
 
 impl Judge<'_> {
     fn add(&mut self, code: FindingCode, limit: Option<Limit>, given: Given, message: &str) {
@@ -78,26 +79,6 @@ impl Judge<'_> {
             given,
             message.to_owned(),
         ));
-    }
-
-    /// Adds what a verdict comes to; `readings` says what the two are.
-    fn judge(
-        &mut self,
-        verdict: Verdict,
-        code: FindingCode,
-        limit: Limit,
-        given: Given,
-        message: &str,
-        readings: &str,
-    ) {
-        match verdict {
-            Verdict::Kept => {}
-            Verdict::Unclear => {
-                let message = format!("{message}, {readings}");
-                self.add(FindingCode::MediaBorderline, Some(limit), given, &message);
-            }
-            Verdict::Broken => self.add(code, Some(limit), given, message),
-        }
     }
 
     fn file(&mut self, probed: &Probed, looked: &Looked, rules: Option<Media>) {
@@ -200,142 +181,132 @@ impl Judge<'_> {
     }
 
     fn bytes(&mut self, bytes: u64, rules: &Media) {
-        let Some(most) = rules.megabytes.maximum else {
-            return;
-        };
         let bytes = bytes as f64;
-        let within = |megabyte: f64| bytes <= most * megabyte;
-        let verdict = Verdict::of([within(1e6), within(1_048_576.0)]);
-        if verdict == Verdict::Broken {
-            self.fix.shrink();
-        }
         let size = format!("{:.1} MB", bytes / 1e6);
-        self.judge(
-            verdict,
-            FindingCode::MediaTooHeavy,
-            Limit::AtMost(most),
-            Given::Value(size.clone()),
-            &format!("has {size}, at most {most} MB are allowed"),
-            "if a megabyte is 10⁶ bytes; with 2²⁰ it would be within",
-        );
+        self.span(&Measure {
+            // No least size is documented, and no finding has a name for less.
+            span: Span {
+                minimum: None,
+                ..rules.megabytes
+            },
+            unit: " MB",
+            low: [bytes / MEBIBYTE, bytes / 1e6],
+            high: [bytes / 1e6, bytes / MEBIBYTE],
+            codes: [FindingCode::MediaTooHeavy; 2],
+            tell: &|_| [size.clone(), format!("has {size}")],
+            readings: "if a megabyte is 10⁶ bytes; with 2²⁰ it would be within",
+            mend: [&|_, _| {}, &|fix, _| fix.shrink()],
+        });
     }
 
     /// The service gives whole seconds, so that they may be meant rounded; and a container may be longer than its video.
     fn seconds(&mut self, whole: Duration, track: Duration, rules: &Media) {
         let [whole, track] = [whole, track].map(|time| time.as_secs_f64());
         let (shortest, longest) = (whole.min(track), whole.max(track));
-        let given = || Given::Value(format!("{} s", plain(track)));
-        if let Some(least) = rules.seconds.minimum {
-            let verdict = Verdict::of([shortest >= least, longest.round() >= least]);
-            if verdict == Verdict::Broken {
-                self.fix.lengthen(least);
-            }
-            self.judge(
-                verdict,
-                FindingCode::VideoTooShort,
-                Limit::AtLeast(least),
-                given(),
-                &format!("lasts {} s, at least {least} s are needed", plain(track)),
-                ROUNDED,
-            );
-        }
-        if let Some(most) = rules.seconds.maximum {
-            let verdict = Verdict::of([longest <= most, shortest.round() <= most]);
-            if verdict == Verdict::Broken {
-                self.fix.cut(most);
-            }
-            self.judge(
-                verdict,
-                FindingCode::VideoTooLong,
-                Limit::AtMost(most),
-                given(),
-                &format!("lasts {} s, at most {most} s are allowed", plain(track)),
-                ROUNDED,
-            );
-        }
+        self.span(&Measure {
+            span: rules.seconds,
+            unit: " s",
+            low: [shortest, longest.round()],
+            high: [longest, shortest.round()],
+            codes: [FindingCode::VideoTooShort, FindingCode::VideoTooLong],
+            tell: &|seconds| {
+                let given = format!("{} s", plain(seconds));
+                let message = format!("lasts {given}");
+                [given, message]
+            },
+            readings: "to the letter; rounded to a whole number, or without what only the sound lasts, it would be within",
+            mend: [&|fix, least| fix.lengthen(least), &|fix, most| fix.cut(most)],
+        });
     }
 
     fn rate(&mut self, rate: FrameRate, rules: &Media) {
         let average = rate.average.as_f64();
-        let shown = format!(
-            "{} frames a second{}",
-            plain(average),
-            if rate.is_variable {
-                " on the average"
-            } else {
-                ""
-            }
-        );
-        if let Some(least) = rules.frames_per_second.minimum {
-            let verdict = Verdict::of([average >= least, average.round() >= least]);
-            if verdict == Verdict::Broken {
-                self.fix.pace(least);
-            }
-            self.judge(
-                verdict,
-                FindingCode::FrameRateTooLow,
-                Limit::AtLeast(least),
-                Given::Value(rate.average.to_string()),
-                &format!("has {shown}, at least {least} are needed"),
-                ROUNDED,
-            );
-        }
-        if let Some(most) = rules.frames_per_second.maximum {
-            let verdict = Verdict::of([average <= most, average.round() <= most]);
-            if verdict == Verdict::Broken {
-                self.fix.pace(most);
-            }
-            self.judge(
-                verdict,
-                FindingCode::FrameRateTooHigh,
-                Limit::AtMost(most),
-                Given::Value(rate.average.to_string()),
-                &format!("has {shown}, at most {most} are allowed"),
-                ROUNDED,
-            );
-        }
+        let how = if rate.is_variable {
+            " on the average"
+        } else {
+            ""
+        };
+        self.span(&Measure {
+            span: rules.frames_per_second,
+            unit: "",
+            low: [average, average.round()],
+            high: [average, average.round()],
+            codes: [FindingCode::FrameRateTooLow, FindingCode::FrameRateTooHigh],
+            tell: &|average| {
+                let message = format!("has {} frames a second{how}", plain(average));
+                [rate.average.to_string(), message]
+            },
+            readings: "to the letter; rounded to a whole number it would be within",
+            mend: [&Fix::pace, &Fix::pace],
+        });
     }
 
     /// Of a video nobody says which side is meant: both, or either. An image is described by both.
     fn size(&mut self, size: Size, rules: &Media) {
         let [short, long] =
             [size.width.min(size.height), size.width.max(size.height)].map(f64::from);
-        let shown = size.to_string();
-        if let Some(least) = rules.pixels.minimum {
-            let some = match rules.kind {
-                MediaKind::Video => long,
-                MediaKind::Image => short,
-            };
-            let verdict = Verdict::of([short >= least, some >= least]);
-            if verdict == Verdict::Broken {
-                self.fix.widen(size, least);
+        let (low, high) = match rules.kind {
+            MediaKind::Video => ([short, long], [long, short]),
+            MediaKind::Image => ([short; 2], [long; 2]),
+        };
+        self.span(&Measure {
+            span: rules.pixels,
+            unit: "",
+            low,
+            high,
+            codes: [FindingCode::PictureTooSmall, FindingCode::PictureTooLarge],
+            tell: &|_| [size.to_string(), format!("is {size} pixels")],
+            readings: "if that is meant for each side; one side would do",
+            mend: [&|fix, least| fix.widen(size, least), &|fix, most| {
+                fix.narrow(size, most)
+            }],
+        });
+    }
+
+    /// Holds a measure against both ends of its span.
+    fn span(&mut self, measure: &Measure<'_>) {
+        let Span { minimum, maximum } = measure.span;
+        let [too_low, too_high] = measure.codes;
+        let [raise, lower] = measure.mend;
+        if let Some(least) = minimum {
+            let kept = measure.low.map(|value| value >= least);
+            let words = format!("at least {least}{} are needed", measure.unit);
+            let limit = Limit::AtLeast(least);
+            self.hold(kept, too_low, limit, measure, measure.low[0], &words);
+            if kept == [false; 2] {
+                raise(&mut self.fix, least);
             }
-            self.judge(
-                verdict,
-                FindingCode::PictureTooSmall,
-                Limit::AtLeast(least),
-                Given::Value(shown.clone()),
-                &format!("is {shown} pixels, at least {least} are needed"),
-                ON_EACH_SIDE,
-            );
         }
-        if let Some(most) = rules.pixels.maximum {
-            let some = match rules.kind {
-                MediaKind::Video => short,
-                MediaKind::Image => long,
-            };
-            let verdict = Verdict::of([long <= most, some <= most]);
-            if verdict == Verdict::Broken {
-                self.fix.narrow(size, most);
+        if let Some(most) = maximum {
+            let kept = measure.high.map(|value| value <= most);
+            let words = format!("at most {most}{} are allowed", measure.unit);
+            let limit = Limit::AtMost(most);
+            self.hold(kept, too_high, limit, measure, measure.high[0], &words);
+            if kept == [false; 2] {
+                lower(&mut self.fix, most);
             }
-            self.judge(
-                verdict,
-                FindingCode::PictureTooLarge,
-                Limit::AtMost(most),
-                Given::Value(shown.clone()),
-                &format!("is {shown} pixels, at most {most} are allowed"),
-                ON_EACH_SIDE,
-            );
+        }
+    }
+
+    /// An error if the limit is kept in none of its two readings, a warning if in one.
+    fn hold(
+        &mut self,
+        kept: [bool; 2],
+        code: FindingCode,
+        limit: Limit,
+        measure: &Measure<'_>,
+        value: f64,
+        words: &str,
+    ) {
+        let [given, what] = (measure.tell)(value);
+        let given = Given::Value(given);
+        match kept {
+            [true, true] => {}
+            [false, false] => self.add(code, Some(limit), given, &format!("{what}, {words}")),
+            _ => {
+                let message = format!("{what}, {words}, {}", measure.readings);
+                self.add(FindingCode::MediaBorderline, Some(limit), given, &message);
+            }
         }
     }
 
@@ -352,9 +323,6 @@ impl Judge<'_> {
         self.findings
     }
 }
-
-const ROUNDED: &str = "to the letter; rounded to a whole number it would be within";
-const ON_EACH_SIDE: &str = "if that is meant for each side; one side would do";
 
 /// A number with three decimals at the most.
 fn plain(number: f64) -> String {

@@ -1,7 +1,7 @@
 use reqwest::redirect::Policy;
 use url::Url;
 
-/// The longest chain of redirects that a download follows.
+/// The longest chain of redirects that is followed.
 const MOST: usize = 5;
 
 /// Follows a few redirects, none of which may give up encryption.
@@ -12,8 +12,8 @@ pub(crate) fn policy() -> Policy {
     })
 }
 
-/// Why the download may not go on to `next`, after the URLs that have been asked so far.
-fn refusal(asked: &[Url], next: &Url) -> Option<String> {
+/// Why nothing may go on to `next`, after the URLs that have been asked so far.
+pub(crate) fn refusal(asked: &[Url], next: &Url) -> Option<String> {
     if asked.len() > MOST {
         return Some(format!("more than {MOST} redirects"));
     }
@@ -21,7 +21,7 @@ fn refusal(asked: &[Url], next: &Url) -> Option<String> {
         .then(|| "a redirect from https to an unencrypted address".to_owned())
 }
 
-pub(crate) fn gives_up_encryption(from: &Url, to: &Url) -> bool {
+pub(super) fn gives_up_encryption(from: &Url, to: &Url) -> bool {
     from.scheme() == "https" && to.scheme() != "https"
 }
 

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, DATE, ETAG, HeaderMap, HeaderValue, IF_RANGE,
-    LAST_MODIFIED, RANGE, TRANSFER_ENCODING,
+    ACCEPT_ENCODING, DATE, ETAG, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE, TRANSFER_ENCODING,
 };
 use http::{StatusCode, Version};
 use reqwest::Response;
 use url::Url;
 
 use super::redirect;
+use crate::content;
 use crate::session::Session;
 use crate::transport::hints;
 
@@ -151,7 +151,7 @@ fn misled(error: reqwest::Error) -> Answer {
 fn read(session: &Session, response: Response, begun: Option<(u64, &Validator)>) -> Answer {
     let status = response.status();
     match (status, begun) {
-        (StatusCode::OK, _) if is_encoded(response.headers()) => Answer::Refused {
+        (StatusCode::OK, _) if content::is_encoded(response.headers()) => Answer::Refused {
             status: Some(status),
             why: "the result host compressed the file, though asked not to".to_owned(),
         },
@@ -200,13 +200,13 @@ fn failing(session: &Session, response: &Response) -> Answer {
 fn rest(session: &Session, response: Response, position: u64, known: &Validator) -> Answer {
     let other = |why: &str| Answer::Other(why.to_owned());
     let headers = response.headers();
-    if is_encoded(headers) {
+    if content::is_encoded(headers) {
         return other("the host compressed the rest");
     }
-    let Some((first, length)) = headers.get(CONTENT_RANGE).and_then(content_range) else {
+    let Some(part) = content::part(headers) else {
         return other("the host does not say which part it sent");
     };
-    if first != position {
+    if part.first != position {
         return other("the host sent another part than asked for");
     }
     // A part need not repeat the validator, since the host has compared it; if it does, then truly.
@@ -220,7 +220,7 @@ fn rest(session: &Session, response: Response, position: u64, known: &Validator)
         return other("the file has changed");
     }
     Answer::Rest {
-        length,
+        length: part.total,
         body: body(session, response),
     }
 }
@@ -239,12 +239,6 @@ fn body(session: &Session, response: Response) -> Body {
         idle: session.idle_timeout,
         framed,
     }
-}
-
-fn is_encoded(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|encoding| encoding != "identity")
 }
 
 fn place(url: &Url) -> String {
@@ -270,50 +264,4 @@ fn validator(response: &Response) -> Option<Validator> {
         place: place(response.url()),
         value: value.clone(),
     })
-}
-
-/// The first byte of `bytes first-last/length`, and the length if it is known.
-fn content_range(value: &HeaderValue) -> Option<(u64, Option<u64>)> {
-    let (range, length) = value
-        .to_str()
-        .ok()?
-        .strip_prefix("bytes ")?
-        .split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
-    let length = match length {
-        "*" => None,
-        length => Some(length.parse().ok()?),
-    };
-    let fits = first <= last && length.is_none_or(|length| last < length);
-    fits.then_some((first, length))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn content_ranges() {
-        for (text, expected) in [
-            ("bytes 5-9/10", Some((5, Some(10)))),
-            ("bytes 0-0/1", Some((0, Some(1)))),
-            ("bytes 5-9/*", Some((5, None))),
-            ("bytes 5-10/10", None),
-            ("bytes 9-5/10", None),
-            ("bytes */10", None),
-            ("bytes 5-/10", None),
-            ("bytes -5-9/10", None),
-            ("bytes=5-9/10", None),
-            ("items 5-9/10", None),
-            ("bytes 5-99999999999999999999/*", None),
-            ("", None),
-        ] {
-            assert_eq!(
-                content_range(&HeaderValue::from_static(text)),
-                expected,
-                "{text}"
-            );
-        }
-    }
 }

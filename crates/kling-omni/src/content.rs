@@ -1,14 +1,35 @@
+//! What the headers of an answer say of the file in it.
+
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_RANGE};
+
 /// `Content-Range: bytes FIRST-LAST/TOTAL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ContentRange {
-    pub(super) first: u64,
-    pub(super) last: u64,
+pub(crate) struct ContentRange {
+    pub(crate) first: u64,
+    pub(crate) last: u64,
     /// None for `*`.
-    pub(super) total: Option<u64>,
+    pub(crate) total: Option<u64>,
 }
 
-/// None for what is no range of bytes, or none that adds up.
-pub(super) fn parse(text: &str) -> Option<ContentRange> {
+/// The part that came; none if that is not said, or does not add up.
+pub(crate) fn part(headers: &HeaderMap) -> Option<ContentRange> {
+    parse(headers.get(CONTENT_RANGE)?.to_str().ok()?)
+}
+
+/// The length of a file of which nothing came, since the range lay beyond its end.
+pub(crate) fn unsatisfied(headers: &HeaderMap) -> Option<u64> {
+    total(headers.get(CONTENT_RANGE)?.to_str().ok()?)
+}
+
+/// Whether the bytes are not those of the file.
+pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|encoding| encoding != "identity")
+}
+
+fn parse(text: &str) -> Option<ContentRange> {
     let (range, total) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
     let [first, last] = [number(first)?, number(last)?];
@@ -21,7 +42,7 @@ pub(super) fn parse(text: &str) -> Option<ContentRange> {
 }
 
 /// The length in `bytes */TOTAL`, with which a range beyond the end is refused.
-pub(super) fn total(text: &str) -> Option<u64> {
+fn total(text: &str) -> Option<u64> {
     number(text.trim().strip_prefix("bytes */")?)
 }
 
@@ -40,7 +61,13 @@ mod tests {
         for (text, expected) in [
             ("bytes 0-9/10", Some((0, 9, Some(10)))),
             ("bytes 5-9/*", Some((5, 9, None))),
+            ("bytes 0-0/1", Some((0, 0, Some(1)))),
             ("bytes 0-9/5", None),
+            ("bytes 5-10/10", None),
+            ("bytes 5-/10", None),
+            ("bytes -5-9/10", None),
+            ("bytes=5-9/10", None),
+            ("bytes 5-99999999999999999999/*", None),
             ("bytes 9-0/10", None),
             ("bytes 0-18446744073709551615/*", None),
             ("bytes +0-9/10", None),
