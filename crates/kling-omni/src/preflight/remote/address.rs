@@ -25,16 +25,13 @@ impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let all = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let all: Vec<_> = all.collect();
-            if all.is_empty() {
-                return Err(io::Error::from(io::ErrorKind::NotFound).into());
+            let (public, private): (Vec<_>, Vec<_>) =
+                all.partition(|address| is_public(address.ip()));
+            match (public.is_empty(), private.is_empty()) {
+                (false, _) => Ok(Box::new(public.into_iter()) as Addrs),
+                (true, false) => Err(PrivateAddress.into()),
+                (true, true) => Err(io::Error::from(io::ErrorKind::NotFound).into()),
             }
-            let mut public = all;
-            public.retain(|address| is_public(address.ip()));
-            if public.is_empty() {
-                return Err(PrivateAddress.into());
-            }
-            Ok(Box::new(public.into_iter()) as Addrs)
         })
     }
 }
@@ -137,6 +134,14 @@ mod tests {
         ] {
             assert_eq!(is_public(text.parse().unwrap()), public, "{text}");
         }
+    }
+
+    /// The one name that every machine resolves, network or not.
+    #[tokio::test]
+    async fn a_name_that_leads_home_is_not_resolved() {
+        let resolved = PublicOnly.resolve("localhost".parse().unwrap()).await;
+        let error = resolved.err().expect("it is refused");
+        assert!(error.is::<PrivateAddress>(), "{error}");
     }
 
     #[test]
