@@ -65,10 +65,15 @@ struct Measure<'a> {
     /// What the two readings are.
     readings: &'a str,
     /// What brings it up to the least value, and down to the greatest.
-    mend: [&'a dyn Fn(&mut Fix, f64); 2],
+    mend: [Mend<'a>; 2],
 }
 
+type Mend<'a> = &'a dyn Fn(&mut Fix, f64);
+
 const MEBIBYTE: f64 = 1_048_576.0;
+
+/// The readings of a value that may be meant rounded.
+const TO_THE_LETTER: &str = "to the letter; rounded to a whole number it would be within";
 
 impl Judge<'_> {
     fn add(&mut self, code: FindingCode, limit: Option<Limit>, given: Given, message: &str) {
@@ -203,6 +208,11 @@ impl Judge<'_> {
     fn seconds(&mut self, whole: Duration, track: Duration, rules: &Media) {
         let [whole, track] = [whole, track].map(|time| time.as_secs_f64());
         let (shortest, longest) = (whole.min(track), whole.max(track));
+        let readings = if shortest < longest {
+            "to the letter; rounded to a whole number, or without what only the sound lasts, it would be within"
+        } else {
+            TO_THE_LETTER
+        };
         self.span(&Measure {
             span: rules.seconds,
             unit: " s",
@@ -214,8 +224,10 @@ impl Judge<'_> {
                 let message = format!("lasts {given}");
                 [given, message]
             },
-            readings: "to the letter; rounded to a whole number, or without what only the sound lasts, it would be within",
-            mend: [&|fix, least| fix.lengthen(least), &|fix, most| fix.cut(most)],
+            readings,
+            mend: [&|fix, least| fix.lengthen(least), &|fix, most| {
+                fix.cut(most)
+            }],
         });
     }
 
@@ -236,7 +248,7 @@ impl Judge<'_> {
                 let message = format!("has {} frames a second{how}", plain(average));
                 [rate.average.to_string(), message]
             },
-            readings: "to the letter; rounded to a whole number it would be within",
+            readings: TO_THE_LETTER,
             mend: [&Fix::pace, &Fix::pace],
         });
     }
