@@ -56,6 +56,7 @@ pub(crate) struct Config {
     pub(crate) rate_limit: u32,
     pub(crate) rate_window: Duration,
     pub(crate) retry_after: bool,
+    pub(crate) poll_hints: bool,
     pub(crate) problem_form: ProblemForm,
     pub(crate) video_reference: VideoReferenceRoute,
     pub(crate) video_reference_status: StatusRoute,
@@ -84,6 +85,7 @@ impl SandboxBuilder {
                 rate_limit: 300,
                 rate_window: Duration::from_secs(60),
                 retry_after: false,
+                poll_hints: true,
                 problem_form: ProblemForm::default(),
                 video_reference: VideoReferenceRoute::default(),
                 video_reference_status: StatusRoute::default(),
@@ -187,6 +189,13 @@ impl SandboxBuilder {
     /// Whether a 429 has a `Retry-After`; the service has not been seen to send one, so that the default is no.
     pub fn retry_after(mut self, yes: bool) -> Self {
         self.config.retry_after = yes;
+        self
+    }
+
+    /// Whether answers about a task that takes less than twenty seconds, and has not ended, say in `Retry-After` to come
+    /// back after one. The service was never seen to send it, and its tasks take longer. Default: yes.
+    pub fn poll_hints(mut self, yes: bool) -> Self {
+        self.config.poll_hints = yes;
         self
     }
 

@@ -1,7 +1,10 @@
+use std::time::Duration;
+
 use kling_omni_api::enums::TaskStatus;
 
 const OPEN: &str = "[sandbox:";
 const CLOSE: char = ']';
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 const FAILURE: &str = "The sandbox was asked to fail this task";
 
 /// How one task ends.
@@ -27,6 +30,7 @@ pub enum Outcome {
 /// | `[sandbox:fail=TEXT]` | the same, with TEXT as the `error` |
 /// | `[sandbox:empty]` | ends in `COMPLETED` without a result URL |
 /// | `[sandbox:status=NAME]` | shows the status NAME for a while before `IN_PROGRESS` |
+/// | `[sandbox:seconds=N]` | takes N seconds, up to a day, whatever the task time and its jitter are |
 ///
 /// A request with any other directive is refused with 400, so that a misspelt one does not pass for a success.
 ///
@@ -41,12 +45,17 @@ pub enum Outcome {
 pub struct Script {
     pub(crate) outcome: Outcome,
     pub(crate) via: Option<TaskStatus>,
+    pub(crate) time: Option<Duration>,
 }
 
 impl Script {
     /// A life that ends in `outcome`.
     pub fn new(outcome: Outcome) -> Self {
-        Self { outcome, via: None }
+        Self {
+            outcome,
+            via: None,
+            time: None,
+        }
     }
 
     /// A life that ends in `FAILED`, with a fixed text in `error`.
@@ -57,6 +66,12 @@ impl Script {
     /// Shows `status` for a while between `CREATED` and `IN_PROGRESS`.
     pub fn via(mut self, status: TaskStatus) -> Self {
         self.via = Some(status);
+        self
+    }
+
+    /// Ends after exactly this time, whatever [`task_time`](crate::SandboxBuilder::task_time) and its jitter are.
+    pub fn task_time(mut self, time: Duration) -> Self {
+        self.time = Some(time);
         self
     }
 
@@ -72,12 +87,19 @@ impl Script {
                 ("fail", "") => script.outcome = Self::failed().outcome,
                 ("fail", error) => script.outcome = Outcome::Failed(error.into()),
                 ("empty", "") => script.outcome = Outcome::CompletedEmpty,
+                ("seconds", text) => script.time = Some(seconds(text).ok_or(UnknownDirective)?),
                 ("status", name) if !name.is_empty() => script.via = Some(TaskStatus::from(name)),
                 _ => return Err(UnknownDirective),
             }
         }
         Ok(script)
     }
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    let seconds: f64 = text.parse().ok()?;
+    let time = Duration::try_from_secs_f64(seconds).ok()?;
+    (time <= LONGEST).then_some(time)
 }
 
 impl Default for Script {
@@ -89,7 +111,9 @@ impl Default for Script {
 
 /// A prompt asks the sandbox for something that it does not know.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("holds a [sandbox:…] directive other than fail, fail=TEXT, empty and status=NAME")]
+#[error(
+    "holds a [sandbox:…] directive other than fail, fail=TEXT, empty, status=NAME and seconds=N"
+)]
 pub(crate) struct UnknownDirective;
 
 #[cfg(test)]
@@ -118,6 +142,15 @@ mod tests {
                 "[sandbox:status=QUEUED] and [sandbox:fail]",
                 Ok(Some(Script::failed().via(queued()))),
             ),
+            (
+                "[sandbox:seconds=2.5]",
+                Ok(Some(
+                    Script::default().task_time(Duration::from_millis(2500)),
+                )),
+            ),
+            ("[sandbox:seconds=soon]", Err(UnknownDirective)),
+            ("[sandbox:seconds=-1]", Err(UnknownDirective)),
+            ("[sandbox:seconds=1e9]", Err(UnknownDirective)),
             ("[sandbox:fial]", Err(UnknownDirective)),
             ("[sandbox:status=]", Err(UnknownDirective)),
             ("[sandbox:empty=1]", Err(UnknownDirective)),

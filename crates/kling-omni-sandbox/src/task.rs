@@ -13,6 +13,9 @@ const CREATED_PART: u32 = 5;
 /// With a status between, `IN_PROGRESS` starts after this many fifths.
 const VIA_FIFTHS: u32 = 3;
 
+/// No task of the service takes less.
+const QUICK: Duration = Duration::from_secs(20);
+
 /// One paid task: what was asked, and its whole life, decided at creation.
 #[derive(Debug)]
 pub(crate) struct Task {
@@ -81,6 +84,11 @@ impl Task {
                 .stages
                 .last()
                 .map_or(Duration::ZERO, |stage| stage.starts)
+    }
+
+    /// Whether it goes on, and is over sooner than any task of the service.
+    pub(crate) fn is_quick(&self, stage: &Stage) -> bool {
+        !stage.is_last && self.ends_at() < self.created_at + QUICK
     }
 
     /// Whether the result is there at `stage`.
@@ -158,7 +166,7 @@ impl Tasks {
         let before = account.in_order.len() as u64;
         let task = Arc::new(Task {
             number: NonZeroU64::MIN.saturating_add(before),
-            stages: stages(&script, new.total),
+            stages: stages(&script, script.time.unwrap_or(new.total)),
             outcome: script.outcome,
             id: new.id,
             operation_id: new.operation_id,

@@ -76,7 +76,8 @@ A prompt can say how its task goes:
   [sandbox:fail]         It fails
   [sandbox:fail=TEXT]    It fails, for the reason TEXT
   [sandbox:empty]        It is completed without a video
-  [sandbox:status=NAME]  It has the status NAME for a while";
+  [sandbox:status=NAME]  It has the status NAME for a while
+  [sandbox:seconds=N]    It takes N seconds";
 
 /// Something that happened, for scripts.
 #[derive(Serialize)]

@@ -67,7 +67,7 @@ pub(super) fn task(
     };
     let task = service.tasks.create(new, directed);
     webhook::follow(service, &task);
-    reply::data(service.view(&task, task.first_stage()))
+    reply::task(service, &task, task.first_stage())
 }
 
 fn family(service: &Service, operation: &Operation) -> String {

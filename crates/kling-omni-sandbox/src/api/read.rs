@@ -18,7 +18,7 @@ pub(super) fn task(service: &Service, operation: &Operation, id: &str) -> Respon
     match service.tasks.get(id) {
         Some(task) if task.family == operation.family => {
             let stage = task.stage(service.clock.now());
-            reply::data(service.view(&task, stage))
+            reply::task(service, &task, stage)
         }
         _ => reply::message(StatusCode::NOT_FOUND, "Task not found"),
     }

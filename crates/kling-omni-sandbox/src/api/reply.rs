@@ -4,10 +4,14 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::options::ProblemForm;
+use crate::service::Service;
 use crate::spec::InvalidParam;
+use crate::task::{Stage, Task};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+/// When to look at a quick task again, in seconds.
+const SOON: HeaderValue = HeaderValue::from_static("1");
 const INVALID: &str = "The request has parameters that are not valid";
 
 /// What every successful answer about tasks is wrapped in.
@@ -35,6 +39,15 @@ struct Nested<'a> {
 /// A 200 with `data`.
 pub(super) fn data(data: impl Serialize) -> Response {
     ok(&Data { data })
+}
+
+/// A 200 with a task at a stage of its life.
+pub(super) fn task(service: &Service, task: &Task, stage: &Stage) -> Response {
+    let mut response = data(service.view(task, stage));
+    if service.config.poll_hints && task.is_quick(stage) {
+        response.headers_mut().insert(header::RETRY_AFTER, SOON);
+    }
+    response
 }
 
 /// A 200.
