@@ -21,8 +21,9 @@ use crate::listing::Listing;
 use crate::preflight::MediaChecks;
 use crate::request::Request;
 use crate::route::{CreateRoute, Mode, Route, Tier};
-use crate::session::{Made, Place, Session};
+use crate::session::{Life, Made, Place, Session};
 use crate::task::Task;
+use crate::timing::TaskKind;
 use crate::transport::{self, Exchange, Hold, Options};
 use crate::unresolved::{CreateMark, Snapshot, Unresolved};
 use crate::upload::Uploader;
@@ -303,15 +304,18 @@ impl Create {
         let sent_at = session.clock.system_time();
         let over_at = sent_at + transport::longest_call(&session);
         let by = CreateMark::new();
+        let life = Life {
+            kind: TaskKind::of(route, &self.payload.body()),
+            began: session.clock.now(),
+        };
         let correlation = self.payload.correlation();
         let unresolved = Unresolved::new(route, by.clone(), sent_at, over_at, correlation, known);
         self.record(&unresolved).await?;
         match wire::create(&exchange, route, body).await {
             Ok(state) => {
-                let made = Made { route, by };
+                let made = Made { route, by, life };
                 session.created().insert(state.id().to_owned(), made);
-                let request_id = exchange.request_id();
-                Ok(Task::created(session, route, state, request_id))
+                Ok(Task::created(session, route, life, state, &exchange))
             }
             Err(error) if error.charged() == Charged::Unknown => {
                 let request_id = error.request_id().map(str::to_owned);
@@ -320,7 +324,9 @@ impl Create {
             }
             Err(error) => {
                 if let Some(id) = error.task_id() {
-                    session.created().insert(id.to_owned(), Made { route, by });
+                    session
+                        .created()
+                        .insert(id.to_owned(), Made { route, by, life });
                 }
                 Err(error)
             }

@@ -12,9 +12,11 @@ pub mod journal;
 mod list;
 mod listing;
 mod reconcile;
+mod scheduler;
 mod task;
 mod upload;
 mod video;
+mod watch;
 
 mod session;
 mod transport;
@@ -30,6 +32,7 @@ mod named;
 mod redact;
 mod route;
 mod state;
+mod timing;
 mod unresolved;
 
 #[cfg(feature = "webhook")]
@@ -58,6 +61,7 @@ pub use route::{Mode, Route, Tier};
 pub use session::{ApiKey, Circuit, Health, Host, RetryBudget};
 pub use state::{TaskState, TaskStatus, TaskSummary};
 pub use task::{PollSchedule, Task, Update, Updates, Wait};
+pub use timing::TaskTimes;
 pub use unresolved::Unresolved;
 #[cfg(feature = "object-store")]
 pub use upload::ObjectStoreUploader;
@@ -66,6 +70,7 @@ pub use upload::{
     VendorUploader,
 };
 pub use video::{Download, Save, Saved, Setback, Sidecar, Video};
+pub use watch::{AsCompleted, TaskRef, Watch, Watched};
 
 /// What a file is: the types behind [`PreflightReport::files`].
 pub use kling_omni_probe as probe;

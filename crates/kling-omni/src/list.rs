@@ -76,7 +76,17 @@ impl List {
         self
     }
 
+    /// As many tasks on the page as can be.
+    pub(crate) fn longest_page(mut self) -> Self {
+        self.page_size = PAGE_SIZE.maximum.map(|most| most as u32);
+        self
+    }
+
     pub(crate) async fn read(self) -> Result<Page> {
+        self.read_with(Options::default()).await
+    }
+
+    pub(crate) async fn read_with(self, options: Options) -> Result<Page> {
         if self.mode == Mode::Text && self.page.or(self.page_size).is_some() {
             return Err(Error::new(
                 ErrorKind::Validation,
@@ -86,7 +96,7 @@ impl List {
         }
         let page = checked(&PAGE, self.page)?;
         let page_size = checked(&PAGE_SIZE, self.page_size)?;
-        let exchange = Exchange::new(self.session, Options::default());
+        let exchange = Exchange::new(self.session, options);
         match wire::list(&exchange, self.mode, page, page_size).await {
             // An account without tasks is answered like this instead of with an empty list. A 404 in other words may
             // come from anyone on the way, and an empty list would invite a second payment.

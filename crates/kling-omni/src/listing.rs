@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kling_omni_api::limits::list_reference_to_video_tasks::PAGE_SIZE;
-
 use crate::error::Result;
 use crate::list::{List, Page};
 use crate::route::Mode;
@@ -119,13 +117,9 @@ async fn read_pass(session: &Arc<Session>, mode: Mode) -> Result<Pass> {
         return Ok(pass);
     }
     // The service may put fewer on a page than it was asked to, so only an empty page is the end.
-    let size = PAGE_SIZE.maximum.map(|most| most as u32);
     for page in 1..=MOST_PAGES {
-        let mut list = List::new(Arc::clone(session)).mode(mode).page(page);
-        if let Some(size) = size {
-            list = list.page_size(size);
-        }
-        let page = list.read().await?;
+        let list = List::new(Arc::clone(session)).mode(mode).page(page);
+        let page = list.longest_page().read().await?;
         let is_end = page.is_whole && page.tasks.is_empty();
         let has_news = pass.take(page);
         if is_end {

@@ -149,9 +149,12 @@ impl Reconcile {
     /// The task that this client itself was told of, where whoever waited for it did not stay to hear it.
     fn by_answer(&self) -> Option<Reconciled> {
         let create = self.unresolved.create()?;
-        let created = self.session.created();
-        let (id, _) = created.iter().find(|(_, made)| made.by == *create)?;
-        Some(self.found(id, Evidence::Answer))
+        let told = {
+            let created = self.session.created();
+            let mut told = created.iter().filter(|(_, made)| made.by == *create);
+            told.next().map(|(id, _)| id.clone())
+        };
+        Some(self.found(&told?, Evidence::Answer))
     }
 
     #[cfg(feature = "webhook")]

@@ -15,8 +15,10 @@ use crate::preflight::Remote;
 use crate::redact::BareUrl;
 use crate::route::Route;
 use crate::session::{
-    ApiKey, Budget, Host, KnownUploads, Pace, Places, RetryBudget, Session, UploadClient, stack,
+    Agenda, ApiKey, Budget, Host, KnownUploads, Pace, Places, RetryBudget, Session, Sweeps,
+    UploadClient, stack,
 };
+use crate::timing::{Learnt, TaskTimes};
 use crate::upload::Uploader;
 
 /// The environment variable for another server that speaks the same API.
@@ -58,6 +60,7 @@ pub struct ClientBuilder {
     downloads: Option<reqwest::Client>,
     uploads: Option<reqwest::Client>,
     uploader: Option<Arc<dyn Uploader>>,
+    task_times: TaskTimes,
     clock: Arc<dyn Clock>,
 }
 
@@ -83,6 +86,7 @@ impl Default for ClientBuilder {
             downloads: None,
             uploads: None,
             uploader: None,
+            task_times: TaskTimes::default(),
             clock: Arc::new(TokioClock),
         }
     }
@@ -290,6 +294,13 @@ impl ClientBuilder {
         self
     }
 
+    /// How long tasks are known to take, such as an earlier client has learnt it. Default: nothing but what is known of the
+    /// service.
+    pub fn task_times(mut self, times: TaskTimes) -> Self {
+        self.task_times = times;
+        self
+    }
+
     /// Where time is read and waited for. Default: the tokio runtime's.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -368,6 +379,9 @@ impl ClientBuilder {
                 successor_only: AtomicBool::new(false),
                 uploaded: KnownUploads::default(),
                 created: Mutex::default(),
+                learnt: Mutex::new(Learnt::new(self.task_times)),
+                agenda: Agenda::default(),
+                sweeps: Sweeps::default(),
             }),
             uploader: self.uploader,
         })

@@ -17,9 +17,12 @@ use crate::request::Request;
 use crate::route::Tier;
 use crate::session::{Health, Session};
 use crate::task::Task;
+use crate::timing::TaskTimes;
 use crate::transport::{Exchange, Options};
 use crate::unresolved::Unresolved;
 use crate::upload::{FileSource, Upload, UploadAll, Uploader, VendorUploader};
+use crate::video::Video;
+use crate::watch::{AsCompleted, TaskRef, Watch};
 
 /// The service, seen from here: creates tasks, finds them again, lists them.
 ///
@@ -117,6 +120,39 @@ impl Client {
         Task::attach(Arc::clone(&self.session), id.into())
     }
 
+    /// Follows any number of tasks, or ids of tasks, as a stream of their updates. Nothing is sent until it is read.
+    ///
+    /// Options for all of them can be set first, and it has other ends than a stream: [`Watch::wait_all`] and
+    /// [`Watch::as_completed`].
+    pub fn watch(&self, tasks: impl IntoIterator<Item = impl Into<TaskRef>>) -> Watch {
+        Watch::new(&self.session, tasks)
+    }
+
+    /// Waits for all of the tasks, and answers what became of each, in their order.
+    ///
+    /// ```no_run
+    /// # async fn example(client: kling_omni::Client, tasks: Vec<kling_omni::Task>) {
+    /// for (task, video) in tasks.iter().zip(client.wait_all(&tasks).await) {
+    ///     match video {
+    ///         Ok(video) => println!("{} can be fetched until {:?}", task.id(), video.expires_at()),
+    ///         Err(error) => eprintln!("{}: {error}", task.id()),
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub async fn wait_all(
+        &self,
+        tasks: impl IntoIterator<Item = impl Into<TaskRef>>,
+    ) -> Vec<Result<Video>> {
+        self.watch(tasks).wait_all().await
+    }
+
+    /// The tasks with their videos, or what became of them instead, each as soon as it has ended; see
+    /// [`Watch::as_completed`].
+    pub fn as_completed(&self, tasks: impl IntoIterator<Item = impl Into<TaskRef>>) -> AsCompleted {
+        self.watch(tasks).as_completed()
+    }
+
     /// Looks for the task of a create whose end is unknown. Await the answer, or set options on it first.
     ///
     /// The client has to be of the same account and service as the one that sent the create.
@@ -200,6 +236,11 @@ impl Client {
     /// ```
     pub fn health(&self) -> Health {
         self.session.health()
+    }
+
+    /// How long tasks take, as far as this client and its clones have learnt it. Nothing is sent.
+    pub fn task_times(&self) -> TaskTimes {
+        self.session.learnt().times().clone()
     }
 
     pub(crate) fn base_url(&self) -> &str {

@@ -1,20 +1,23 @@
 //! What is settled once for a client, and what it learns on the way.
 
+mod agenda;
 mod budget;
 mod host;
 mod key;
 mod pace;
 mod places;
 mod stack;
+mod sweeps;
 mod uploaded;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 
+pub(crate) use agenda::{Agenda, Look, Seen, Subject};
 pub(crate) use budget::Budget;
 pub use budget::{Circuit, Health, RetryBudget};
 pub use host::Host;
@@ -23,11 +26,13 @@ pub use key::ApiKey;
 pub(crate) use pace::Pace;
 pub(crate) use places::{Place, Places};
 pub(crate) use stack::{UploadClient, stack};
+pub(crate) use sweeps::{SweepResult, Sweeps};
 pub(crate) use uploaded::KnownUploads;
 
 use crate::clock::Clock;
 use crate::preflight::Remote;
 use crate::route::{CreateRoute, Route};
+use crate::timing::{Learnt, TaskKind};
 use crate::unresolved::CreateMark;
 
 /// What all clones of a client, and all of its tasks, have in common.
@@ -64,6 +69,11 @@ pub(crate) struct Session {
     pub(crate) uploaded: KnownUploads,
     /// The tasks that this client has made, by id.
     pub(crate) created: Mutex<HashMap<String, Made>>,
+    /// What tasks take.
+    pub(crate) learnt: Mutex<Learnt>,
+    /// The looks at tasks that waits have asked for.
+    pub(crate) agenda: Agenda,
+    pub(crate) sweeps: Sweeps,
 }
 
 /// What is known of a task that this client has made.
@@ -71,6 +81,14 @@ pub(crate) struct Made {
     pub(crate) route: CreateRoute,
     /// The create that it belongs to, and to no other.
     pub(crate) by: CreateMark,
+    pub(crate) life: Life,
+}
+
+/// What is known of a task from its creation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Life {
+    pub(crate) kind: TaskKind,
+    pub(crate) began: Instant,
 }
 
 impl Session {
@@ -84,6 +102,10 @@ impl Session {
 
     pub(crate) fn remember_successor_only(&self) {
         self.successor_only.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn learnt(&self) -> MutexGuard<'_, Learnt> {
+        self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn created(&self) -> MutexGuard<'_, HashMap<String, Made>> {

@@ -1,11 +1,6 @@
-use std::time::Duration;
-
 use crate::state::TaskState;
 #[cfg(feature = "webhook")]
 use crate::webhook::{Inbox, Listening};
-
-/// How much longer the pauses between polls are while deliveries tell the news.
-const SPARSER: u32 = 6;
 
 /// What a wait is told beside its polls: the deliveries of a webhook, if it was given any.
 pub(super) struct Hearing {
@@ -27,9 +22,10 @@ impl Hearing {
 
     #[cfg(feature = "webhook")]
     pub(super) fn of(inbox: &Inbox, task_id: &str) -> Self {
+        let listening = inbox.listen(task_id);
         Self {
-            listening: Some(inbox.listen(task_id)),
-            is_trusted: true,
+            is_trusted: listening.is_trusted(),
+            listening: Some(listening),
         }
     }
 
@@ -44,26 +40,17 @@ impl Hearing {
         std::future::pending().await
     }
 
-    /// Completes once an end was delivered; `next` has it then.
-    pub(super) async fn ended(&self) {
-        #[cfg(feature = "webhook")]
-        if let Some(listening) = &self.listening {
-            return listening.ended().await;
-        }
-        std::future::pending().await
-    }
-
     /// A poll has found out what a delivery should have told before.
     pub(super) fn has_missed_news(&mut self) {
         self.is_trusted = false;
+        #[cfg(feature = "webhook")]
+        if let Some(listening) = &self.listening {
+            listening.distrust();
+        }
     }
 
-    /// The pause to the next poll, where it would be `interval` without deliveries.
-    pub(super) fn stretch(&self, interval: Duration) -> Duration {
-        if self.is_trusted {
-            interval.saturating_mul(SPARSER)
-        } else {
-            interval
-        }
+    /// Whether deliveries tell the news, so that polls may be rarer.
+    pub(super) fn is_trusted(&self) -> bool {
+        self.is_trusted
     }
 }

@@ -1,3 +1,4 @@
+mod followed;
 mod hearing;
 mod poll;
 mod schedule;
@@ -8,7 +9,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 pub use schedule::PollSchedule;
 pub use updates::{Update, Updates};
@@ -16,8 +17,8 @@ pub use wait::Wait;
 
 use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::route::{CreateRoute, StatusRoute};
-use crate::session::{Place, Session};
-use crate::state::{TaskState, TaskStatus, is_task_id};
+use crate::session::{Life, Place, Session};
+use crate::state::{Progress, TaskState, TaskStatus, is_task_id};
 use crate::transport::{Exchange, Options};
 use crate::video::{Origin, Times, Video};
 use crate::wire;
@@ -27,12 +28,16 @@ use crate::wire;
 /// Nothing happens to a task when this value is dropped; it goes on at the service, which knows no cancelling. Clones
 /// share what has been learnt about it.
 #[derive(Clone)]
-pub struct Task {
+pub struct Task(Arc<Shared>);
+
+struct Shared {
     session: Arc<Session>,
     id: String,
     request_id: Option<String>,
     routes: &'static [StatusRoute],
-    known: Arc<Mutex<Known>>,
+    /// Of a task that this client has created.
+    life: Option<Life>,
+    known: Mutex<Known>,
 }
 
 /// What has been learnt about a task so far.
@@ -42,13 +47,32 @@ struct Known {
     /// The status route that has answered for this task.
     route: Option<StatusRoute>,
     times: Times,
+    /// When the task was last known to go on.
+    went_on: Option<Instant>,
+    /// When the service last said how long it is to be left alone, and for how long.
+    hint: Option<(Instant, Duration)>,
+    /// Whether it was not on a list that it should have been on.
+    is_unlisted: bool,
     /// Among the client's tasks in flight, until this one has ended.
     place: Option<Place>,
 }
 
+/// How the client came to know a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// It asked, some time after the state came about.
+    Asked,
+    /// It was told at once.
+    AtOnce,
+}
+
+/// What is not known more exactly than this, and than a part of the whole time, is nothing to learn from.
+const LEEWAY: Duration = Duration::from_secs(60);
+const LEEWAY_PART: u32 = 4;
+
 impl Known {
-    /// Remembers what the service said at `now`, and says whether it did. Answers may overtake each other, and none
-    /// takes the task back.
+    /// Remembers what the service said, and says whether it did. Answers may overtake each other, and none takes the
+    /// task back.
     fn learn(&mut self, state: &TaskState, now: SystemTime) -> bool {
         if let Some(known) = &self.state {
             if state.progress() < known.progress() {
@@ -64,51 +88,61 @@ impl Known {
         self.state = Some(state.clone());
         true
     }
+
+    fn has_ended(&self) -> bool {
+        let state = self.state.as_ref();
+        state.is_some_and(|state| state.status().is_terminal())
+    }
 }
 
 impl Task {
     pub(crate) fn created(
         session: Arc<Session>,
         route: CreateRoute,
+        life: Life,
         state: TaskState,
-        request_id: Option<String>,
+        exchange: &Exchange,
     ) -> Self {
+        let now = session.clock.now();
         let times = Times {
             created: Some(session.clock.system_time()),
             completed: None,
         };
-        Self {
+        Self(Arc::new(Shared {
             session,
             id: state.id().to_owned(),
-            request_id,
+            request_id: exchange.request_id(),
             routes: route.status_routes(),
-            known: Arc::new(Mutex::new(Known {
+            life: Some(life),
+            known: Mutex::new(Known {
                 state: Some(state),
-                route: None,
                 times,
-                place: None,
-            })),
-        }
+                hint: exchange.asked_pause().map(|pause| (now, pause)),
+                ..Known::default()
+            }),
+        }))
     }
 
     pub(crate) fn attach(session: Arc<Session>, id: String) -> Self {
-        Self {
+        let life = session.created().get(&id).map(|made| made.life);
+        Self(Arc::new(Shared {
             session,
             id,
             request_id: None,
             routes: StatusRoute::ALL,
-            known: Arc::default(),
-        }
+            life,
+            known: Mutex::default(),
+        }))
     }
 
     /// Id of the task. Keep it: with [`Client::task`](crate::Client::task) it is all that is needed to go on later.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.0.id
     }
 
     /// The service's id of the exchange that created the task; `None` for a task taken up by its id.
     pub fn request_id(&self) -> Option<&str> {
-        self.request_id.as_deref()
+        self.0.request_id.as_deref()
     }
 
     /// Where the task stood when it was last heard of; `None` for a task taken up by its id and not read since.
@@ -168,11 +202,11 @@ impl Task {
     pub fn video(&self) -> Result<Video> {
         let state = self.known().state.clone();
         match state {
-            Some(state) => Video::of(&self.session, &state, Arc::new(self.clone())),
+            Some(state) => Video::of(&self.0.session, &state, Arc::new(self.clone())),
             None => Err(self
                 .concerning(Error::new(
                     ErrorKind::NotFinished,
-                    format!("task {} has not been read yet", self.id),
+                    format!("task {} has not been read yet", self.id()),
                 ))
                 .with_advice("call `refresh` or `wait` first")),
         }
@@ -184,16 +218,18 @@ impl Task {
         let route = self.known().route;
         let routes = match &route {
             Some(route) => std::slice::from_ref(route),
-            None => self.routes,
+            None => self.0.routes,
         };
         let mut missing = None;
         for route in routes {
-            let exchange = Exchange::new(Arc::clone(&self.session), options.clone());
-            match wire::read(&exchange, *route, &self.id).await {
+            let exchange = Exchange::new(Arc::clone(&self.0.session), options.clone());
+            match wire::read(&exchange, *route, self.id()).await {
                 Ok(state) => {
+                    self.learn(&state, Told::Asked);
+                    let hint = exchange.asked_pause().map(|pause| (self.now(), pause));
                     let mut known = self.known();
                     known.route = Some(*route);
-                    known.learn(&state, self.session.clock.system_time());
+                    known.hint = hint;
                     return Ok(state);
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -213,43 +249,81 @@ impl Task {
     /// Keeps a place among the client's tasks in flight for as long as the task goes on.
     pub(crate) fn occupy(&self, place: Place) {
         let mut known = self.known();
-        let has_ended = known
-            .state
-            .as_ref()
-            .is_some_and(|state| state.status().is_terminal());
-        known.place = (!has_ended).then_some(place);
+        known.place = (!known.has_ended()).then_some(place);
     }
 
-    /// Takes over what a delivery says of the task, unless it is known to be further; says whether it did.
-    fn hear(&self, state: &TaskState) -> bool {
-        let now = self.session.clock.system_time();
-        self.known().learn(state, now)
+    /// Takes over what the service says of the task, unless it is known to be further; says whether it did.
+    fn learn(&self, state: &TaskState, told: Told) -> bool {
+        let session = &self.0.session;
+        let now = self.now();
+        let mut known = self.known();
+        let had_ended = known.has_ended();
+        let is_taken = known.learn(state, session.clock.system_time());
+        let went_on = known.went_on;
+        if !known.has_ended() {
+            known.went_on = Some(now);
+        }
+        drop(known);
+        if is_taken
+            && !had_ended
+            && state.progress() == Progress::Ended
+            && *state.status() == TaskStatus::Completed
+            && let Some(life) = self.0.life
+        {
+            let least = went_on.map_or(Duration::ZERO, |at| at.duration_since(life.began));
+            let most = now.duration_since(life.began);
+            match told {
+                Told::AtOnce => session.learnt().add(life.kind, most),
+                Told::Asked if most - least <= LEEWAY.max(most / LEEWAY_PART) => {
+                    session.learnt().add(life.kind, (least + most) / 2);
+                }
+                Told::Asked => {}
+            }
+        }
+        is_taken
+    }
+
+    /// The time that half of the tasks like this one take at most, as far as this client has learnt it, and else by what
+    /// is known of the service. A task that was taken up by its id is like all.
+    ///
+    /// There is no better measure of progress: the service tells none.
+    pub fn typical_time(&self) -> Duration {
+        let kind = self.0.life.map(|life| life.kind);
+        self.0.session.learnt().median(kind)
+    }
+
+    fn session(&self) -> &Arc<Session> {
+        &self.0.session
+    }
+
+    fn now(&self) -> Instant {
+        self.0.session.clock.now()
     }
 
     /// Ties an error to the task, which was paid for if it is known to exist.
     fn concerning(&self, error: Error) -> Error {
         match self.status() {
-            Some(status) => error.with_task(&self.id).with_task_status(status),
-            None => error.with_task_id(&self.id).with_charged(Charged::Unknown),
+            Some(status) => error.with_task(self.id()).with_task_status(status),
+            None => error.with_task_id(self.id()).with_charged(Charged::Unknown),
         }
     }
 
     fn check_id(&self) -> Result<()> {
-        if is_task_id(&self.id) {
+        if is_task_id(self.id()) {
             return Ok(());
         }
         Err(Error::new(
             ErrorKind::Validation,
             format!(
                 "the task id, {} characters long, is none: ids are made of letters, digits and dashes",
-                self.id.chars().count()
+                self.id().chars().count()
             ),
         )
         .with_advice("give the id that the task got when it was created"))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -266,9 +340,9 @@ impl Origin for Task {
 impl fmt::Debug for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Task")
-            .field("id", &self.id)
+            .field("id", &self.id())
             .field("state", &self.known().state)
-            .field("request_id", &self.request_id)
+            .field("request_id", &self.request_id())
             .finish_non_exhaustive()
     }
 }

@@ -1,34 +1,34 @@
 use std::time::{Duration, Instant};
 
+use super::followed::Followed;
 use super::hearing::Hearing;
-use super::{PollSchedule, Task, Update};
+use super::schedule::Cadence;
+use super::{PollSchedule, Task, Told, Update};
 use crate::error::{Error, ErrorKind, Result};
+use crate::scheduler;
+use crate::session::{Look, Seen};
 use crate::state::{Progress, TaskState, TaskStatus};
-use crate::transport::{Backoff, Hold, Options};
+use crate::transport::Backoff;
 
 /// How often in a row the service may answer what cannot be right: that it does not know a task that is known to
 /// exist, since fresh tasks can take a moment to become readable everywhere, or something that cannot be read.
 const MISSES_ALLOWED: u32 = 3;
 
-/// The least time for the look at the deadline, so that it has a chance.
-const LAST_LOOK: Duration = Duration::from_secs(5);
-
 /// The pause before a completed task without a result is read once more.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// No wait lasts so long, and every clock can tell the time after it.
-const LONGEST_PAUSE: Duration = Duration::from_secs(365 * 24 * 3600);
+/// A delivery that comes so long after the beginning of a wait was not lying there before.
+const PROMPT: Duration = Duration::from_secs(1);
 
 /// Follows one task: reads it when the schedule says so, and hears of it in between, until it ends or the deadline
 /// passes.
 pub(super) struct Polling {
     task: Task,
     hearing: Hearing,
-    schedule: PollSchedule,
-    timeout: Option<Duration>,
+    cadence: Cadence,
+    deadline: Option<Instant>,
     started: Instant,
     stage: Stage,
-    polls: u32,
     backoff: Option<Backoff>,
     /// The service asked not to be asked before.
     held_until: Option<Instant>,
@@ -37,14 +37,6 @@ pub(super) struct Polling {
     reported: Option<TaskStatus>,
     /// The last poll's failure, unless a later one succeeded.
     failure: Option<Error>,
-}
-
-/// How a pause ended.
-enum Pause {
-    Over,
-    /// The time is up; one last look is left.
-    Deadline,
-    News(TaskState),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,14 +57,15 @@ impl Polling {
         schedule: PollSchedule,
         timeout: Option<Duration>,
     ) -> Self {
+        let started = task.now();
         Self {
-            started: task.session.clock.now(),
+            started,
             task,
             hearing,
-            schedule,
-            timeout,
+            cadence: Cadence::new(schedule, started),
+            // A deadline beyond all time is none.
+            deadline: timeout.and_then(|timeout| started.checked_add(timeout)),
             stage: Stage::Opening,
-            polls: 0,
             backoff: None,
             held_until: None,
             misses: 0,
@@ -99,14 +92,16 @@ impl Polling {
                     }
                 }
                 Stage::Polling(due) => {
-                    let answer = match self.pause(due).await {
-                        Pause::News(state) => self.hear(state),
-                        Pause::Over => self.poll().await,
-                        Pause::Deadline => {
-                            let answer = self.poll().await;
-                            self.expire();
+                    let is_last = self.deadline.is_some_and(|deadline| deadline <= due);
+                    let answer = match self.look(due, is_last).await {
+                        Ok(seen) => {
+                            let answer = self.take(seen);
+                            if is_last {
+                                self.expire();
+                            }
                             answer
                         }
+                        Err(delivered) => self.hear(delivered),
                     };
                     if answer.is_some() {
                         return answer;
@@ -121,24 +116,26 @@ impl Polling {
         }
     }
 
-    /// Waits, but not beyond the deadline and not beyond news.
-    async fn pause(&mut self, due: Instant) -> Pause {
-        let left = self.left();
-        let clock = &self.task.session.clock;
-        let pause = due.saturating_duration_since(clock.now());
-        let (pause, over) = match left {
-            Some(left) if left <= pause => (left, Pause::Deadline),
-            _ => (pause, Pause::Over),
+    /// Looks at the task when it is due, or at the deadline if that is sooner, unless a delivery tells of it before.
+    async fn look(&mut self, due: Instant, is_last: bool) -> std::result::Result<Seen, TaskState> {
+        let followed = Followed {
+            task: self.task.clone(),
+            cadence: self.cadence.clone(),
         };
-        let passed = async {
-            if !pause.is_zero() {
-                clock.sleep(pause).await;
-            }
-        };
+        let due = self.deadline.map_or(due, |deadline| deadline.min(due));
+        let looking = scheduler::look(self.task.session(), |answer| Look {
+            subject: Box::new(followed),
+            due,
+            deadline: self.deadline,
+            is_close: is_last || self.graced,
+            known: self.reported.clone(),
+            answer,
+            glimpsed_since: None,
+        });
         tokio::select! {
             biased;
-            state = self.hearing.next() => Pause::News(state),
-            () = passed => over,
+            state = self.hearing.next() => Err(state),
+            seen = looking => Ok(seen),
         }
     }
 
@@ -146,7 +143,11 @@ impl Polling {
     fn hear(&mut self, state: TaskState) -> Option<Result<Update>> {
         // That a completed task has no result is for a second look to say, and deliveries may repeat each other.
         let is_repeated = self.graced && state.progress() == Progress::Unproven;
-        if is_repeated || !self.task.hear(&state) {
+        let told = match self.now().duration_since(self.started) {
+            waited if waited < PROMPT => Told::Asked,
+            _ => Told::AtOnce,
+        };
+        if is_repeated || !self.task.learn(&state, told) {
             return None;
         }
         self.learn(state).map(Ok)
@@ -164,13 +165,7 @@ impl Polling {
     }
 
     fn now(&self) -> Instant {
-        self.task.session.clock.now()
-    }
-
-    /// The time until the deadline, if there is one.
-    fn left(&self) -> Option<Duration> {
-        let waited = self.now().duration_since(self.started);
-        self.timeout.map(|timeout| timeout.saturating_sub(waited))
+        self.task.now()
     }
 
     fn has_ended(&self) -> bool {
@@ -179,31 +174,14 @@ impl Polling {
             .is_some_and(|status| status.is_terminal())
     }
 
-    async fn poll(&mut self) -> Option<Result<Update>> {
-        let session = &self.task.session;
-        let options = Options {
-            // A failed poll is followed by the next poll, not by attempts of its own.
-            retries: Some(0),
-            attempt_timeout: self
-                .left()
-                .map(|left| left.max(LAST_LOOK).min(session.attempt_timeout)),
-            // The look at the deadline is made then, whatever the rate.
-            hold: self.left().map_or(Hold::AsLongAsItTakes, Hold::UpTo),
-            ..Options::default()
-        };
-        let answer = tokio::select! {
-            biased;
-            () = self.hearing.ended() => {
-                let state = self.hearing.next().await;
-                return self.hear(state);
-            }
-            answer = self.task.read(options) => answer,
-        };
-        match answer {
+    /// Takes in what a look has come to.
+    fn take(&mut self, seen: Seen) -> Option<Result<Update>> {
+        if seen.was_glimpsed {
+            self.put_failures_behind();
+        }
+        match seen.state {
             Ok(state) => {
-                self.backoff = None;
-                self.misses = 0;
-                self.failure = None;
+                self.put_failures_behind();
                 let is_news = |reported| reported != state.status();
                 if self.reported.as_ref().is_some_and(is_news) {
                     self.hearing.has_missed_news();
@@ -214,10 +192,10 @@ impl Polling {
                 let pause = self.backoff.get_or_insert_default().next_pause();
                 // Results do not wait: a service that asks for hours is asked again before they expire.
                 let asked = error.retry_after().unwrap_or_default();
-                let asked = asked.min(self.task.session.longest_retry_wait);
-                self.held_until = Some(self.after(asked));
-                let pause = pause.max(self.interval());
-                self.stage = self.polling_after(pause);
+                let asked = asked.min(self.task.session().longest_retry_wait);
+                let now = self.now();
+                self.held_until = Some(now + asked);
+                self.stage = Stage::Polling(self.next_due().max(now + pause));
                 tracing::debug!(task = self.task.id(), %error, "a poll failed");
                 let update = Update::PollFailed {
                     kind: error.kind(),
@@ -238,12 +216,11 @@ impl Polling {
         let status = state.status().clone();
         self.stage = if state.progress() == Progress::Unproven && !self.graced {
             self.graced = true;
-            self.polling_after(GRACE)
+            Stage::Polling(self.not_held(self.now() + GRACE))
         } else if status.is_terminal() {
             Stage::Ended
         } else {
-            let interval = self.interval();
-            self.polling_after(interval)
+            Stage::Polling(self.next_due())
         };
         if self.reported.as_ref() == Some(&status) {
             return None;
@@ -255,19 +232,22 @@ impl Polling {
         Some(Update::Status(state))
     }
 
-    fn interval(&mut self) -> Duration {
-        let interval = self.schedule.interval(self.polls, fastrand::f64());
-        self.polls = self.polls.saturating_add(1);
-        self.hearing.stretch(interval)
+    fn next_due(&mut self) -> Instant {
+        self.cadence.is_sparse = self.hearing.is_trusted();
+        let due = self.cadence.due(&self.task);
+        self.cadence.count();
+        self.not_held(due)
     }
 
-    fn polling_after(&self, pause: Duration) -> Stage {
-        let due = self.after(pause);
-        Stage::Polling(self.held_until.map_or(due, |held| held.max(due)))
+    /// The moment, or the later one before which the service asked not to be asked.
+    fn not_held(&self, due: Instant) -> Instant {
+        self.held_until.map_or(due, |held| held.max(due))
     }
 
-    fn after(&self, pause: Duration) -> Instant {
-        self.now() + pause.min(LONGEST_PAUSE)
+    fn put_failures_behind(&mut self) {
+        self.backoff = None;
+        self.misses = 0;
+        self.failure = None;
     }
 
     /// Whether a failed poll says nothing about the next one.
@@ -286,7 +266,11 @@ impl Polling {
 
     fn timed_out(&mut self) -> Error {
         let id = self.task.id();
-        let waited = self.timeout.unwrap_or_default().as_secs_f64();
+        let waited = self
+            .deadline
+            .unwrap_or(self.started)
+            .duration_since(self.started);
+        let waited = waited.as_secs_f64();
         let standing = match self.task.status() {
             Some(status) => format!("is {status}"),
             None => "has not been heard of".to_owned(),

@@ -1,61 +1,259 @@
-use std::time::Duration;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Task;
+use crate::timing::{Aim, first_poll};
+
+/// How much longer the pauses between polls are while deliveries tell the news.
+const SPARSER: u32 = 6;
+
+/// The least pause between polls that go beyond the budget.
+const BEYOND_BUDGET: Duration = Duration::from_secs(60);
+
+/// The service cannot mean less when it asks for a pause.
+const LEAST_HINT: Duration = Duration::from_secs(1);
+
+/// What a plan aims at, as a part of the mean delay that is asked for: what is learnt is never quite the truth.
+const RESERVE: f64 = 0.93;
+
+/// No pause lasts so long, and every clock can tell the time after it.
+const LONGEST_PAUSE: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// When a waiting client asks how its task is doing.
 ///
-/// The default begins slowly, since no video is ready within seconds, and then asks at growing intervals. Each interval
-/// is varied by up to a tenth, so that many waits do not ask in step.
+/// The default is [adaptive](Self::adaptive). Whatever is chosen, a pause that the service asks for (`Retry-After`) is kept, and
+/// an adaptive schedule takes it as the service's word on when to look again. Where many tasks are waited for at once, the
+/// client looks at the list of tasks in place of each of them: then it mostly hears of a task sooner than its schedule says,
+/// and at most five seconds later.
 ///
 /// ```
 /// use std::time::Duration;
 /// use kling_omni::PollSchedule;
 ///
+/// let soon = PollSchedule::adaptive().mean_delay(Duration::from_millis(500));
+/// let frugal = PollSchedule::adaptive().request_budget(6);
 /// let every_ten_seconds = PollSchedule::fixed(Duration::from_secs(10));
+/// let own = PollSchedule::custom(|polls, _waited| Duration::from_secs(if polls < 3 { 20 } else { 5 }));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone)]
 pub struct PollSchedule {
-    first: Duration,
-    growth: f64,
-    longest: Duration,
+    rule: Rule,
+    shortest: Duration,
+    budget: Option<u32>,
+}
+
+#[derive(Clone)]
+enum Rule {
+    Adaptive {
+        mean_delay: Duration,
+    },
+    Growing {
+        first: Duration,
+        growth: f64,
+        longest: Duration,
+    },
+    Custom(Arc<dyn Fn(u32, Duration) -> Duration + Send + Sync>),
 }
 
 impl PollSchedule {
     /// The shortest interval between polls; shorter ones are lengthened to this.
     pub const SHORTEST: Duration = Duration::from_millis(100);
 
-    /// The same interval throughout.
+    /// The mean time from a task's end to the poll that finds it, which an adaptive schedule aims at unless
+    /// [told otherwise](Self::mean_delay).
+    pub const MEAN_DELAY: Duration = Duration::from_secs(2);
+
+    /// Polls when the task is likely to end: none before that is plausible, most of them around the usual time, and ever
+    /// fewer after it.
+    ///
+    /// What is usual, the client learns from the tasks that it has created and seen completed ([`TaskTimes`](crate::TaskTimes)),
+    /// by tier, length of the video, and whether it starts from an image. It begins with what is known of the service.
+    pub fn adaptive() -> Self {
+        Self::of(Rule::Adaptive {
+            mean_delay: Self::MEAN_DELAY,
+        })
+    }
+
+    /// The same interval throughout, give or take a tenth.
     pub fn fixed(interval: Duration) -> Self {
         Self::growing(interval, 1.0, interval)
     }
 
-    /// Intervals that begin with `first` and become `growth` times longer after each poll, up to `longest`. A growth
-    /// below 1 counts as 1.
+    /// Intervals that begin with `first` and become `growth` times longer after each poll, up to `longest`, each give or
+    /// take a tenth. A growth below 1 counts as 1.
     pub fn growing(first: Duration, growth: f64, longest: Duration) -> Self {
-        let first = first.max(Self::SHORTEST);
-        Self {
+        let growth = match growth.is_finite() {
+            true => growth.max(1.0),
+            false => 1.0,
+        };
+        Self::of(Rule::Growing {
             first,
-            growth: if growth.is_finite() {
-                growth.max(1.0)
-            } else {
-                1.0
-            },
+            growth,
             longest: longest.max(first),
+        })
+    }
+
+    /// Intervals of your own: `interval` gets the number of polls that the wait has made and the time since its
+    /// beginning, and answers the time to the next poll.
+    pub fn custom(interval: impl Fn(u32, Duration) -> Duration + Send + Sync + 'static) -> Self {
+        Self::of(Rule::Custom(Arc::new(interval)))
+    }
+
+    fn of(rule: Rule) -> Self {
+        Self {
+            rule,
+            shortest: Self::SHORTEST,
+            budget: None,
         }
     }
 
-    /// The interval before poll number `poll`, counted from 0; `jitter` between 0 and 1 says where in its range.
-    pub(super) fn interval(&self, poll: u32, jitter: f64) -> Duration {
-        let steps = i32::try_from(poll).unwrap_or(i32::MAX);
-        let seconds = self.first.as_secs_f64() * self.growth.powi(steps);
-        let seconds = seconds.min(self.longest.as_secs_f64());
-        Duration::try_from_secs_f64(seconds * (0.9 + 0.2 * jitter))
-            .unwrap_or(self.longest)
-            .max(Self::SHORTEST)
+    /// What an adaptive schedule aims at: the mean time from a task's end to the poll that finds it. Half of it takes twice
+    /// the polls. No other schedule has it.
+    pub fn mean_delay(mut self, delay: Duration) -> Self {
+        if let Rule::Adaptive { mean_delay } = &mut self.rule {
+            *mean_delay = delay;
+        }
+        self
+    }
+
+    /// Lengthens shorter intervals to this; [`SHORTEST`](Self::SHORTEST) at least.
+    pub fn min_interval(mut self, interval: Duration) -> Self {
+        self.shortest = interval.max(Self::SHORTEST);
+        self
+    }
+
+    /// How many polls a wait should make do with; one at least.
+    ///
+    /// An adaptive schedule places them so that this is enough for a usual task, whatever its
+    /// [mean delay](Self::mean_delay) comes to. Polls that go beyond it are a minute apart, for any schedule.
+    pub fn request_budget(mut self, polls: u32) -> Self {
+        self.budget = Some(polls.max(1));
+        self
+    }
+
+    /// The interval before the next poll, for a rule that goes by the number of polls made.
+    fn interval(&self, polls: u32, waited: Duration, jitter: f64) -> Option<Duration> {
+        let interval = match &self.rule {
+            Rule::Adaptive { .. } => return None,
+            Rule::Growing {
+                first,
+                growth,
+                longest,
+            } => {
+                let steps = i32::try_from(polls).unwrap_or(i32::MAX);
+                let seconds = first.as_secs_f64() * growth.powi(steps);
+                let seconds = seconds.min(longest.as_secs_f64()) * (0.9 + 0.2 * jitter);
+                Duration::try_from_secs_f64(seconds).unwrap_or(*longest)
+            }
+            Rule::Custom(interval) => interval(polls, waited),
+        };
+        Some(interval.max(self.shortest))
     }
 }
 
 impl Default for PollSchedule {
     fn default() -> Self {
-        Self::growing(Duration::from_secs(3), 1.15, Duration::from_secs(10))
+        Self::adaptive()
+    }
+}
+
+impl fmt::Debug for PollSchedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = match &self.rule {
+            Rule::Adaptive { mean_delay } => {
+                let mut shown = f.debug_struct("Adaptive");
+                shown.field("mean_delay", mean_delay);
+                shown
+            }
+            Rule::Growing {
+                first,
+                growth,
+                longest,
+            } => {
+                let mut shown = f.debug_struct("Growing");
+                shown.field("first", first).field("growth", growth);
+                shown.field("longest", longest);
+                shown
+            }
+            Rule::Custom(_) => f.debug_struct("Custom"),
+        };
+        shown.field("min_interval", &self.shortest);
+        shown.field("request_budget", &self.budget).finish()
+    }
+}
+
+/// A schedule as one wait goes through it.
+#[derive(Clone)]
+pub(super) struct Cadence {
+    schedule: PollSchedule,
+    started: Instant,
+    /// How many polls were made.
+    polls: u32,
+    /// Where among equally good moments the first poll is made, so that many waits do not ask in step.
+    first: f64,
+    /// Whether deliveries tell the news meanwhile.
+    pub(super) is_sparse: bool,
+}
+
+impl Cadence {
+    pub(super) fn new(schedule: PollSchedule, started: Instant) -> Self {
+        Self {
+            schedule,
+            started,
+            polls: 0,
+            first: first_poll(fastrand::f64()),
+            is_sparse: false,
+        }
+    }
+
+    /// A poll was made, or something that is as good as one.
+    pub(super) fn count(&mut self) {
+        self.polls = self.polls.saturating_add(1);
+    }
+
+    /// When to look at a task next.
+    pub(super) fn due(&self, task: &Task) -> Instant {
+        let now = task.now();
+        let sparser = if self.is_sparse { SPARSER } else { 1 };
+        let waited = now.duration_since(self.started);
+        let interval = self.schedule.interval(self.polls, waited, fastrand::f64());
+        let hint = task.known().hint;
+        let asked = hint.map(|(at, pause)| at + pause.max(LEAST_HINT));
+        let due = match (interval, asked) {
+            (Some(interval), _) => now + interval.saturating_mul(sparser).min(LONGEST_PAUSE),
+            // Whoever makes the video knows best.
+            (None, Some(asked)) => asked,
+            (None, None) => self.planned(task, sparser),
+        };
+        let is_beyond = self.schedule.budget.is_some_and(|most| self.polls >= most);
+        let least = if is_beyond { now + BEYOND_BUDGET } else { now };
+        due.max(least).max(asked.unwrap_or(now))
+    }
+
+    /// When the plan for tasks like this one says.
+    fn planned(&self, task: &Task, sparser: u32) -> Instant {
+        let Rule::Adaptive { mean_delay } = self.schedule.rule else {
+            return self.started;
+        };
+        let aim = Aim {
+            mean_delay: mean_delay.as_secs_f64() * RESERVE,
+            most_polls: self.schedule.budget.map(f64::from),
+            shortest_pause: self.schedule.shortest.as_secs_f64(),
+        };
+        let life = task.0.life;
+        let began = life.map_or(self.started, |life| life.began);
+        let went_on = task.known().went_on;
+        let age = went_on.map_or(0.0, |at| at.duration_since(began).as_secs_f64());
+        let polls = if age > 0.0 { 1.0 } else { self.first };
+        let plan = task
+            .0
+            .session
+            .learnt()
+            .plan(life.map(|life| life.kind), aim);
+        let due = plan.after(age, polls * f64::from(sparser));
+        let due = Duration::try_from_secs_f64(due).unwrap_or(LONGEST_PAUSE);
+        began + due.min(LONGEST_PAUSE)
     }
 }
 
@@ -63,14 +261,19 @@ impl Default for PollSchedule {
 mod tests {
     use super::*;
 
+    fn seconds(schedule: &PollSchedule, polls: u32, jitter: f64) -> f64 {
+        let interval = schedule.interval(polls, Duration::ZERO, jitter);
+        interval.unwrap().as_secs_f64()
+    }
+
     #[test]
     fn intervals_grow_and_stay_within_a_tenth() {
         let schedule = PollSchedule::growing(Duration::from_secs(2), 2.0, Duration::from_secs(10));
-        for (poll, seconds) in [(0, 2.0), (1, 4.0), (2, 8.0), (3, 10.0), (u32::MAX, 10.0)] {
+        for (poll, expected) in [(0, 2.0), (1, 4.0), (2, 8.0), (3, 10.0), (u32::MAX, 10.0)] {
             for (jitter, factor) in [(0.0, 0.9), (0.5, 1.0), (1.0, 1.1)] {
-                let interval = schedule.interval(poll, jitter).as_secs_f64();
+                let interval = seconds(&schedule, poll, jitter);
                 assert!(
-                    (interval - seconds * factor).abs() < 1e-6,
+                    (interval - expected * factor).abs() < 1e-6,
                     "{poll} {jitter} {interval}"
                 );
             }
@@ -83,9 +286,11 @@ mod tests {
             PollSchedule::fixed(Duration::ZERO),
             PollSchedule::growing(Duration::ZERO, f64::NAN, Duration::ZERO),
             PollSchedule::growing(Duration::MAX, f64::MAX, Duration::MAX),
+            PollSchedule::custom(|_, _| Duration::ZERO).min_interval(Duration::ZERO),
         ] {
             for jitter in [0.0, 0.5, 1.0] {
-                assert!(schedule.interval(7, jitter) >= PollSchedule::SHORTEST);
+                let interval = seconds(&schedule, 7, jitter);
+                assert!(interval >= PollSchedule::SHORTEST.as_secs_f64());
             }
         }
     }

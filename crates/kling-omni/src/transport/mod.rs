@@ -109,6 +109,7 @@ struct Trace {
     effect: Option<Effect>,
     status: Option<http::StatusCode>,
     request_id: Option<String>,
+    asked_pause: Option<Duration>,
     /// The task that a create has certainly made, whatever else its answer says.
     created: Option<String>,
     failure: Option<Error>,
@@ -137,6 +138,11 @@ impl Exchange {
     /// The service's id of the last attempt.
     pub(crate) fn request_id(&self) -> Option<String> {
         self.trace().request_id.clone()
+    }
+
+    /// How long the service asks not to be asked again, where it answered otherwise than with an error.
+    pub(crate) fn asked_pause(&self) -> Option<Duration> {
+        self.trace().asked_pause
     }
 
     /// Turns the answer of a generated operation into ours. The generated error is used for what only it can know,
@@ -339,6 +345,7 @@ impl Exchange {
         trace.effect = Some(effect);
         trace.status = outcome.status();
         trace.request_id = outcome.request_id();
+        trace.asked_pause = outcome.asked_pause(&self.session);
         trace.created = match effect {
             Effect::Create => outcome.created_task(),
             Effect::Read => None,

@@ -74,6 +74,12 @@ impl Outcome {
         hints::wait(self.headers()?, limited, session.clock.system_time())
     }
 
+    /// How long the service asks to wait, as far as it can be believed.
+    pub(super) fn asked_pause(&self, session: &Session) -> Option<Duration> {
+        let hint = self.hint(session)?;
+        Some(hint.min(session.longest_retry_wait))
+    }
+
     /// How long the service takes no further requests, as far as it says so and can be believed.
     pub(super) fn hold(&self, session: &Session) -> Option<Duration> {
         let limited = self.status() == Some(StatusCode::TOO_MANY_REQUESTS);

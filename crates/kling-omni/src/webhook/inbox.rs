@@ -7,6 +7,7 @@ mod seen;
 mod standing;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
@@ -50,6 +51,8 @@ pub(super) struct Shared {
     largest_body: usize,
     memory: Mutex<Memory>,
     news: broadcast::Sender<Delivery>,
+    /// Whether nothing speaks against deliveries coming.
+    is_trusted: AtomicBool,
 }
 
 struct Memory {
@@ -105,6 +108,7 @@ impl Inbox {
         if !memory.tasks.advance(&delivery) {
             return Ok(Received::Late(delivery));
         }
+        shared.is_trusted.store(true, Ordering::Relaxed);
         memory.listeners.tell(delivery.state());
         // Fails when nobody listens.
         let _ = shared.news.send(delivery.clone());

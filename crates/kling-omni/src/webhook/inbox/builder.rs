@@ -1,3 +1,4 @@
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::broadcast;
@@ -75,6 +76,7 @@ impl InboxBuilder {
             verifier: self.verifier,
             clock: self.clock,
             largest_body: self.largest_body,
+            is_trusted: AtomicBool::new(true),
             memory: Mutex::new(Memory {
                 seen: Seen::new(self.remembered_deliveries),
                 tasks: Standing::new(self.remembered_tasks),

@@ -1,10 +1,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::watch;
 
 use super::Shared;
-use crate::state::{Progress, TaskState};
+use crate::state::TaskState;
 
 type News = Option<TaskState>;
 
@@ -57,16 +58,14 @@ impl Listening {
         }
     }
 
-    /// Completes once a state has been told that ends the task, and leaves everything to `next`.
-    pub(crate) async fn ended(&self) {
-        let mut news = self.news.clone();
-        let is_end = |news: &News| {
-            let progress = news.as_ref().map(TaskState::progress);
-            progress == Some(Progress::Ended)
-        };
-        if news.wait_for(is_end).await.is_err() {
-            std::future::pending::<()>().await;
-        }
+    /// Whether deliveries have come, as far as anyone who listens to the inbox knows.
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.shared.is_trusted.load(Ordering::Relaxed)
+    }
+
+    /// Someone has found out what should have been delivered before.
+    pub(crate) fn distrust(&self) {
+        self.shared.is_trusted.store(false, Ordering::Relaxed);
     }
 }
 

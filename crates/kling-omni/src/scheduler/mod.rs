@@ -1,0 +1,53 @@
+//! Looks at tasks, for all waits of a client at once: one at a time while there are few, and by the list while there
+//! are many.
+
+mod driver;
+mod sweep;
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::error::{Error, ErrorKind};
+use crate::session::{Look, Seen, Session};
+use driver::Driver;
+
+/// Asks for a look, and answers what came of it. Dropping the future takes the look off the agenda, and breaks off a
+/// request that was made for it alone.
+///
+/// `look` gets the sender of the answer.
+pub(crate) async fn look(
+    session: &Arc<Session>,
+    look: impl FnOnce(oneshot::Sender<Seen>) -> Look,
+) -> Seen {
+    let (sender, answer) = oneshot::channel();
+    let (number, begins) = session.agenda.enlist(look(sender));
+    let _on_drop = Withdraw { session, number };
+    if begins {
+        tokio::spawn(Driver::new(Arc::clone(session)).run());
+    }
+    answer.await.unwrap_or_else(|_| Seen {
+        state: Err(cut_off()),
+        was_glimpsed: false,
+    })
+}
+
+struct Withdraw<'a> {
+    session: &'a Session,
+    number: u64,
+}
+
+impl Drop for Withdraw<'_> {
+    fn drop(&mut self) {
+        self.session.agenda.withdraw(self.number);
+    }
+}
+
+/// The runtime in which the first of several waits began has ended, and others go on elsewhere.
+fn cut_off() -> Error {
+    Error::new(
+        ErrorKind::Transport,
+        "the look at the task was broken off, since the runtime that made it has ended",
+    )
+    .with_retryable(true)
+}

@@ -1,0 +1,205 @@
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesOrdered;
+
+use crate::error::Result;
+use crate::list::{List, Page};
+use crate::route::Mode;
+use crate::session::{Look, Session, SweepResult};
+use crate::state::TaskStatus;
+use crate::transport::Options;
+
+/// How many pages are asked for at once where so many will probably be needed.
+const PAGES_AT_ONCE: usize = 8;
+
+/// Each page costs one, each task found on it is worth one: a sweep ends when it has nothing left.
+const CREDIT: usize = 2;
+const MOST_CREDIT: usize = 8;
+
+/// No sweep keeps its looks for longer.
+const LONGEST: Duration = Duration::from_secs(10);
+
+type Turning = Pin<Box<dyn Future<Output = Result<Page>> + Send>>;
+/// What a page was answered with; `None` if none was asked for.
+pub(super) type Turned = Option<Result<Page>>;
+
+/// One reading of a list, from its newest task on, until all that are looked for have been found or the rest is not worth
+/// it.
+pub(super) struct Sweep {
+    session: Arc<Session>,
+    mode: Mode,
+    /// What is looked for, by the ids of the tasks.
+    looks: HashMap<String, Vec<(u64, Look)>>,
+    pages: FuturesOrdered<Turning>,
+    /// The number of the last page that was asked for.
+    asked: u32,
+    read: u32,
+    /// The number of pages that it will probably take.
+    likely: usize,
+    /// The last page on which something was found.
+    useful: u32,
+    found: usize,
+    credit: usize,
+    ends: Instant,
+    /// Whether a task that was not found is not on the list.
+    is_complete: bool,
+}
+
+/// What a page has shown.
+pub(super) struct Verdict {
+    pub(super) mode: Mode,
+    pub(super) seen: Vec<(u64, Look, TaskStatus)>,
+    pub(super) is_over: bool,
+}
+
+/// What a sweep leaves behind.
+pub(super) struct End {
+    pub(super) result: SweepResult,
+    pub(super) left: Vec<(u64, Look)>,
+}
+
+impl Sweep {
+    pub(super) fn new(session: &Arc<Session>, mode: Mode, now: Instant) -> Self {
+        let mut sweep = Self {
+            session: Arc::clone(session),
+            mode,
+            looks: HashMap::new(),
+            pages: FuturesOrdered::new(),
+            asked: 0,
+            read: 0,
+            likely: session.sweeps.pages(mode, now).unwrap_or(1),
+            useful: 0,
+            found: 0,
+            credit: CREDIT,
+            ends: now + LONGEST,
+            is_complete: false,
+        };
+        for (number, look) in session.agenda.take_listed(mode) {
+            sweep.join(number, look);
+        }
+        sweep.ask();
+        sweep
+    }
+
+    pub(super) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// When whatever was not found by then is looked for otherwise.
+    pub(super) fn ends(&self) -> Instant {
+        self.ends
+    }
+
+    /// Looks for another task, too, if its page is still to come.
+    pub(super) fn join(&mut self, number: u64, look: Look) {
+        if let Some(deadline) = look.deadline {
+            self.ends = self.ends.min(deadline);
+        }
+        let id = look.subject.id().to_owned();
+        self.looks.entry(id).or_default().push((number, look));
+    }
+
+    fn ask(&mut self) {
+        let most = match self.mode {
+            // The list has no pages.
+            Mode::Text => 1,
+            Mode::Reference => self
+                .likely
+                .saturating_sub(self.read as usize)
+                .clamp(1, PAGES_AT_ONCE),
+        };
+        while self.pages.len() < most {
+            self.asked += 1;
+            let list = List::new(Arc::clone(&self.session)).mode(self.mode);
+            let list = match self.mode {
+                Mode::Text => list,
+                Mode::Reference => list.page(self.asked).longest_page(),
+            };
+            let options = Options {
+                // What the list does not answer now, single reads will.
+                retries: Some(0),
+                ..Options::default()
+            };
+            self.pages.push_back(Box::pin(list.read_with(options)));
+        }
+    }
+
+    /// The next page. Dropping the future loses none.
+    pub(super) async fn turn(&mut self) -> Turned {
+        self.pages.next().await
+    }
+
+    /// Looks through a page.
+    pub(super) fn take(&mut self, page: Turned) -> Verdict {
+        let page = match page {
+            Some(Ok(page)) => page,
+            Some(Err(error)) => {
+                tracing::debug!(mode = %self.mode, %error, "the list could not be read");
+                return self.break_off();
+            }
+            None => return self.break_off(),
+        };
+        self.read += 1;
+        self.credit -= 1;
+        let is_end = page.tasks.is_empty() && page.is_whole && page.is_there;
+        let mut seen = Vec::new();
+        for task in page.tasks {
+            for (number, look) in self.looks.remove(&task.id).unwrap_or_default() {
+                seen.push((number, look, task.status.clone()));
+            }
+        }
+        if !seen.is_empty() {
+            self.useful = self.read;
+        }
+        self.found += seen.len();
+        self.credit = (self.credit + seen.len()).min(MOST_CREDIT);
+        self.is_complete = is_end || self.mode == Mode::Text && page.is_whole && page.is_there;
+        let is_over = self.is_complete
+            || !page.is_there
+            || self.mode == Mode::Text
+            || self.looks.is_empty()
+            || self.credit == 0;
+        if !is_over {
+            self.ask();
+        }
+        Verdict {
+            mode: self.mode,
+            seen,
+            is_over,
+        }
+    }
+
+    /// Gives up, with what was found so far.
+    pub(super) fn break_off(&mut self) -> Verdict {
+        Verdict {
+            mode: self.mode,
+            seen: Vec::new(),
+            is_over: true,
+        }
+    }
+
+    pub(super) fn end(self, now: Instant) -> End {
+        let left: Vec<_> = self.looks.into_values().flatten().collect();
+        if self.is_complete {
+            for (_, look) in &left {
+                look.subject.missed();
+            }
+        }
+        tracing::debug!(mode = %self.mode, pages = self.read, found = self.found, left = left.len(), "read the list for all waits");
+        End {
+            result: SweepResult {
+                mode: self.mode,
+                pages: self.useful,
+                was_worth_it: self.found > self.read as usize,
+                at: now,
+                next_at: None,
+            },
+            left,
+        }
+    }
+}

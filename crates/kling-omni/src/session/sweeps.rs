@@ -1,0 +1,70 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::route::Mode;
+
+/// How long no list is read after one that was not worth it, and after several of these in a row.
+const REST: Duration = Duration::from_secs(30);
+const LONGEST_REST: Duration = Duration::from_secs(600);
+
+/// What is known of reading lists in place of single tasks.
+#[derive(Default)]
+pub(crate) struct Sweeps(Mutex<HashMap<Mode, Record>>);
+
+#[derive(Clone, Copy, Default)]
+struct Record {
+    pages: u32,
+    in_vain: u32,
+    rests_until: Option<Instant>,
+    /// The next reading of the list is worth waiting for until then.
+    next_at: Option<Instant>,
+}
+
+/// What came of reading one list.
+pub(crate) struct SweepResult {
+    pub(crate) mode: Mode,
+    /// The pages up to the last one on which a task was found that was looked for.
+    pub(crate) pages: u32,
+    /// Whether it has found more tasks than it took requests.
+    pub(crate) was_worth_it: bool,
+    pub(crate) at: Instant,
+    /// When the tasks on it are worth the next look.
+    pub(crate) next_at: Option<Instant>,
+}
+
+impl Sweeps {
+    /// How many pages it will probably take; `None` while it is not worth trying.
+    pub(crate) fn pages(&self, mode: Mode, now: Instant) -> Option<usize> {
+        let record = self.records().get(&mode).copied().unwrap_or_default();
+        let rests = record.rests_until.is_some_and(|until| now < until);
+        (!rests).then(|| record.pages.max(1) as usize)
+    }
+
+    /// When the list is read next, if that is still to come.
+    pub(crate) fn next_at(&self, mode: Mode, now: Instant) -> Option<Instant> {
+        let next_at = self.records().get(&mode)?.next_at;
+        next_at.filter(|next_at| *next_at > now)
+    }
+
+    pub(crate) fn note(&self, result: SweepResult) {
+        let mut records = self.records();
+        let record = records.entry(result.mode).or_default();
+        if result.was_worth_it {
+            *record = Record {
+                pages: result.pages,
+                next_at: result.next_at,
+                ..Record::default()
+            };
+        } else {
+            let rest = REST.saturating_mul(1 << record.in_vain.min(8));
+            record.in_vain += 1;
+            record.next_at = None;
+            record.rests_until = result.at.checked_add(rest.min(LONGEST_REST));
+        }
+    }
+
+    fn records(&self) -> MutexGuard<'_, HashMap<Mode, Record>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

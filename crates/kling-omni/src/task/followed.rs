@@ -1,0 +1,69 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use super::schedule::Cadence;
+use super::{Task, Told};
+use crate::error::Result;
+use crate::route::{Mode, StatusRoute};
+use crate::session::Subject;
+use crate::state::{TaskState, TaskStatus};
+use crate::transport::{Hold, Options};
+
+/// The least time for the look at the deadline, so that it has a chance.
+const LAST_LOOK: Duration = Duration::from_secs(5);
+
+/// A task that is followed by one wait.
+pub(super) struct Followed {
+    pub(super) task: Task,
+    pub(super) cadence: Cadence,
+}
+
+impl Subject for Followed {
+    fn id(&self) -> &str {
+        self.task.id()
+    }
+
+    fn list(&self) -> Option<Mode> {
+        let known = self.task.known();
+        let route = known.route.or(self.task.0.routes.first().copied())?;
+        (!known.is_unlisted).then(|| route.mode())
+    }
+
+    fn read(
+        &self,
+        left: Option<Duration>,
+    ) -> Pin<Box<dyn Future<Output = Result<TaskState>> + Send>> {
+        let task = self.task.clone();
+        let most = task.0.session.attempt_timeout;
+        let options = Options {
+            // A failed poll is followed by the next poll, not by attempts of its own.
+            retries: Some(0),
+            attempt_timeout: left.map(|left| left.max(LAST_LOOK).min(most)),
+            // The look at the deadline is made then, whatever the rate.
+            hold: left.map_or(Hold::AsLongAsItTakes, Hold::UpTo),
+            ..Options::default()
+        };
+        Box::pin(async move { task.read(options).await })
+    }
+
+    fn glimpsed(&self, mode: Mode, status: &TaskStatus) -> TaskState {
+        let id = self.task.id().to_owned();
+        let state = TaskState::new(id, status.clone(), Vec::new(), None);
+        self.task.learn(&state, Told::Asked);
+        let mut known = self.task.known();
+        known.route.get_or_insert(StatusRoute::of(mode));
+        known.is_unlisted = false;
+        known.hint = None;
+        // Lists may lag behind what is known already.
+        known.state.clone().unwrap_or(state)
+    }
+
+    fn missed(&self) {
+        self.task.known().is_unlisted = true;
+    }
+
+    fn next_due(&self) -> Instant {
+        self.cadence.due(&self.task)
+    }
+}

@@ -1,0 +1,222 @@
+//! What tasks take, learnt from those that have ended, and when it is worth to look at one.
+
+mod density;
+mod kind;
+mod plan;
+mod sample;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use density::Density;
+pub(crate) use kind::TaskKind;
+pub(crate) use plan::{Aim, Plan};
+use sample::Sample;
+
+/// How many kinds are told apart.
+const MOST_KINDS: usize = 256;
+/// How many aims of one kind are remembered with their plans.
+const MOST_PLANS: usize = 8;
+/// Plans are made anew once there are so many new times for each one before.
+const WORTH_A_NEW_PLAN: usize = 8;
+
+/// The part of a poll after which a task is looked at first, for a number from 0 to 1.
+pub(crate) fn first_poll(random: f64) -> f64 {
+    plan::FIRST.0 + random * (plan::FIRST.1 - plan::FIRST.0)
+}
+
+/// How long tasks have taken, by kind: tier, length of the video, with or without an image to start from.
+///
+/// A client learns it from the tasks that it has created and seen completed, and [polls](crate::PollSchedule::adaptive)
+/// accordingly. Keep it across processes as JSON, so that the next one does not begin anew: take it with
+/// [`Client::task_times`](crate::Client::task_times) and give it to
+/// [`ClientBuilder::task_times`](crate::ClientBuilder::task_times). It holds nothing but kinds and seconds: at most 256
+/// kinds, and the latest 128 times of each.
+///
+/// ```
+/// use kling_omni::{ApiKey, Client, TaskTimes};
+///
+/// let known: TaskTimes = serde_json::from_str(r#"{"reference/pro/5/plain": [81.2, 94.0, 88.7]}"#)?;
+/// let client = Client::builder()
+///     .api_key(ApiKey::new("FPSX-secret")?)
+///     .task_times(known)
+///     .build()?;
+/// let json = serde_json::to_string(&client.task_times())?;
+/// assert!(json.contains("88.7"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct TaskTimes {
+    kinds: HashMap<TaskKind, Sample>,
+}
+
+impl TaskTimes {
+    /// Whether nothing has been learnt.
+    pub fn is_empty(&self) -> bool {
+        self.kinds.is_empty()
+    }
+
+    /// How many times are remembered, of all kinds together.
+    pub fn len(&self) -> usize {
+        self.kinds.values().map(Sample::len).sum()
+    }
+
+    fn add(&mut self, kind: TaskKind, time: Duration) {
+        if self.kinds.len() < MOST_KINDS || self.kinds.contains_key(&kind) {
+            self.kinds.entry(kind).or_default().add(time);
+        }
+    }
+}
+
+impl fmt::Debug for TaskTimes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = self.kinds.iter();
+        f.debug_map()
+            .entries(kinds.map(|(kind, sample)| (kind.to_string(), sample.len())))
+            .finish()
+    }
+}
+
+impl Serialize for TaskTimes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // In order, so that a file of it differs only where something was learnt.
+        let mut kinds: Vec<_> = self.kinds.iter().collect();
+        kinds.sort_by_cached_key(|(kind, _)| kind.to_string());
+        let seconds = |sample: &Sample| sample.seconds().collect::<Vec<_>>();
+        serializer.collect_map(
+            kinds
+                .into_iter()
+                .map(|(kind, sample)| (kind, seconds(sample))),
+        )
+    }
+}
+
+impl<'de> Deserialize<'de> for TaskTimes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = HashMap::<TaskKind, Vec<f32>>::deserialize(deserializer)?;
+        if read.len() > MOST_KINDS {
+            return Err(D::Error::custom(format_args!(
+                "there are {} kinds of tasks, at most {MOST_KINDS} are told apart",
+                read.len()
+            )));
+        }
+        let kinds = read
+            .into_iter()
+            .map(|(kind, seconds)| (kind, Sample::of(seconds)))
+            .collect();
+        Ok(Self { kinds })
+    }
+}
+
+/// What a client has learnt, and the plans that follow from it.
+pub(crate) struct Learnt {
+    times: TaskTimes,
+    /// The latest times of all kinds.
+    all: Sample,
+    outlooks: HashMap<Option<TaskKind>, Outlook>,
+}
+
+/// What is expected of a kind, or of tasks of which neither kind nor age is known.
+struct Outlook {
+    /// How many times it follows from.
+    seen: usize,
+    density: Density,
+    median: Duration,
+    plans: Vec<(Aim, Arc<Plan>)>,
+}
+
+impl Learnt {
+    pub(crate) fn new(times: TaskTimes) -> Self {
+        let all = times.kinds.values().flat_map(Sample::seconds);
+        Self {
+            all: Sample::of(all),
+            times,
+            outlooks: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn times(&self) -> &TaskTimes {
+        &self.times
+    }
+
+    /// A task of this kind was seen completed after this time.
+    pub(crate) fn add(&mut self, kind: TaskKind, time: Duration) {
+        self.times.add(kind, time);
+        self.all.add(time);
+        let seen = self.times.kinds.get(&kind).map_or(0, Sample::seen);
+        let is_old = |outlook: &Outlook| {
+            let worth = (outlook.seen.min(sample::CAPACITY) / WORTH_A_NEW_PLAN).max(1);
+            seen >= outlook.seen + worth
+        };
+        if self.outlooks.get(&Some(kind)).is_some_and(is_old) {
+            self.outlooks.remove(&Some(kind));
+            self.outlooks.remove(&None);
+        }
+    }
+
+    /// The time that half of the tasks of this kind take at most, as far as is known.
+    pub(crate) fn median(&mut self, kind: Option<TaskKind>) -> Duration {
+        self.outlook(kind).median
+    }
+
+    /// When to look at a task of this kind since its creation; without a kind, since it was taken up.
+    pub(crate) fn plan(&mut self, kind: Option<TaskKind>, aim: Aim) -> Arc<Plan> {
+        let outlook = self.outlook(kind);
+        if let Some((_, plan)) = outlook.plans.iter().find(|(other, _)| *other == aim) {
+            return Arc::clone(plan);
+        }
+        let plan = Arc::new(Plan::new(&outlook.density, aim));
+        if outlook.plans.len() == MOST_PLANS {
+            outlook.plans.remove(0);
+        }
+        outlook.plans.push((aim, Arc::clone(&plan)));
+        plan
+    }
+
+    fn outlook(&mut self, kind: Option<TaskKind>) -> &mut Outlook {
+        let Self {
+            times,
+            all,
+            outlooks,
+        } = self;
+        outlooks.entry(kind).or_insert_with(|| match kind {
+            Some(kind) => Outlook::of_kind(times.kinds.get(&kind), all),
+            None => Outlook::of_any(all),
+        })
+    }
+}
+
+impl Outlook {
+    fn of_kind(sample: Option<&Sample>, all: &Sample) -> Self {
+        let before = Density::of_another_kind(all, &Density::prior());
+        let density = match sample {
+            Some(sample) => Density::learnt(sample, &before),
+            None => before,
+        };
+        Self {
+            seen: sample.map_or(0, Sample::seen),
+            median: seconds(density.median()),
+            density,
+            plans: Vec::new(),
+        }
+    }
+
+    fn of_any(all: &Sample) -> Self {
+        let density = Density::learnt(all, &Density::prior());
+        Self {
+            seen: all.seen(),
+            median: seconds(density.median()),
+            density: density.residual(),
+            plans: Vec::new(),
+        }
+    }
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
