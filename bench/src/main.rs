@@ -2,6 +2,7 @@
 
 mod download;
 mod machine;
+mod polling;
 mod report;
 
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ struct Arguments {
 enum Scenario {
     /// Download one large file, by turns with curl and with kling-omni.
     Download(download::Download),
+    /// Wait for tasks, alone and in their thousands: requests and delays, beside the best policy.
+    Polling(polling::Polling),
     /// One download by kling-omni, in a process of its own so that its memory can be told.
     #[command(hide = true)]
     Fetch(download::fetch::Fetch),
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<()> {
     let report = match &arguments.scenario {
         Scenario::Download(download) => download.run()?,
+        Scenario::Polling(polling) => polling.run()?,
         Scenario::Fetch(fetch) => return fetch.run(),
     };
     print!("{report}");

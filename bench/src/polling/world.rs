@@ -1,0 +1,212 @@
+//! A service, a client and a time that passes only when nothing is left to do: all in one thread, over loopback.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context as _, Result};
+use fastrand::Rng;
+use kling_omni::webhook::{Inbox, Secret};
+use kling_omni::{ApiKey, Client, PollSchedule, TaskTimes, VideoReference};
+use kling_omni_sandbox::{Clock as _, Sandbox, SystemClock};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// The time of the runtime, for both sides.
+#[derive(Clone, Copy, Debug)]
+struct Time(SystemClock);
+
+impl kling_omni::Clock for Time {
+    fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
+    fn system_time(&self) -> SystemTime {
+        self.0.now()
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+pub struct World {
+    sandbox: Sandbox,
+    time: Time,
+    inbox: Inbox,
+    webhook_url: String,
+}
+
+/// What tasks took: requests, and the delay of each in seconds, from its end to the moment when the client knew.
+#[derive(Default)]
+pub struct Taken {
+    requests: usize,
+    lists: usize,
+    /// In their order.
+    delays: Vec<f64>,
+}
+
+/// What is to happen.
+#[derive(Clone)]
+pub struct Plan {
+    /// How long each task takes, in seconds.
+    pub tasks: Vec<f64>,
+    /// How many there are at a time: as soon as one has ended, the next one is created.
+    pub in_flight: usize,
+    pub schedule: PollSchedule,
+    pub webhooks: bool,
+    /// What the client has seen before; it learns on unless each task has a client of its own.
+    pub known: TaskTimes,
+    pub each_alone: bool,
+}
+
+impl Plan {
+    /// One task at a time, from a client that has seen nothing yet.
+    pub fn new(tasks: Vec<f64>) -> Self {
+        Self {
+            tasks,
+            in_flight: 1,
+            schedule: PollSchedule::default(),
+            webhooks: false,
+            known: TaskTimes::default(),
+            each_alone: false,
+        }
+    }
+}
+
+impl World {
+    pub async fn new(seed: u64) -> Result<Self> {
+        let time = Time(SystemClock::new());
+        let sandbox = Sandbox::builder()
+            .clock(time.0)
+            .seed(seed)
+            .rate_limit(u32::MAX)
+            .poll_hints(false)
+            .record_limit(usize::MAX)
+            .start()
+            .await?;
+        let secret = Secret::new(sandbox.webhook_secret())?;
+        let inbox = Inbox::builder(secret).clock(time).build();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let webhook_url = format!("http://{}/", listener.local_addr()?);
+        let endpoint = axum::Router::new().fallback_service(inbox.endpoint());
+        tokio::spawn(async move { axum::serve(listener, endpoint).await });
+        Ok(Self {
+            sandbox,
+            time,
+            inbox,
+            webhook_url,
+        })
+    }
+
+    fn client(&self, known: &TaskTimes) -> Result<Client> {
+        let client = Client::builder()
+            .api_key(ApiKey::new(self.sandbox.api_key())?)
+            .base_url(self.sandbox.base_url())
+            .task_times(known.clone())
+            .clock(self.time);
+        Ok(client.build()?)
+    }
+
+    /// Creates the tasks and waits for them, and counts what it takes.
+    pub async fn run(self: &Arc<Self>, plan: Plan, random: &mut Rng) -> Result<Taken> {
+        let before = self.sandbox.requests().len();
+        let client = self.client(&plan.known)?;
+        let plan = Arc::new(plan);
+        let next = Arc::new(AtomicUsize::new(0));
+        let mut workers = JoinSet::new();
+        for _ in 0..plan.in_flight {
+            // Spread over the time of a task, so that not all are in the same part of it.
+            let start = match plan.in_flight {
+                1 => Duration::ZERO,
+                _ => Duration::from_secs_f64(plan.tasks[0] * random.f64()),
+            };
+            let (world, plan) = (Arc::clone(self), Arc::clone(&plan));
+            let (client, next) = (client.clone(), Arc::clone(&next));
+            workers.spawn(async move {
+                tokio::time::sleep(start).await;
+                let mut known = Vec::new();
+                while let Some(seconds) = plan.tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let client = match plan.each_alone {
+                        true => world.client(&plan.known)?,
+                        false => client.clone(),
+                    };
+                    known.push(world.one(&client, &plan, *seconds).await?);
+                }
+                anyhow::Ok(known)
+            });
+        }
+        let mut known = HashMap::new();
+        while let Some(worker) = workers.join_next().await {
+            known.extend(worker??);
+        }
+        self.taken(before, &known)
+    }
+
+    /// One task, from its creation to the moment when its end is known.
+    async fn one(
+        &self,
+        client: &Client,
+        plan: &Plan,
+        seconds: f64,
+    ) -> Result<(String, SystemTime)> {
+        let request = VideoReference::builder()
+            .prompt(format!("The dancer of @Video1 [sandbox:seconds={seconds}]"))
+            .reference_video("https://example.com/dance.mp4");
+        let request = match plan.webhooks {
+            true => request.webhook_url(&self.webhook_url),
+            false => request,
+        };
+        let task = client.create(request.build()?).await?;
+        let wait = task.wait().schedule(plan.schedule.clone());
+        match plan.webhooks {
+            true => wait.webhook(&self.inbox).await?,
+            false => wait.await?,
+        };
+        Ok((task.id().to_owned(), self.time.0.now()))
+    }
+
+    fn taken(&self, before: usize, known: &HashMap<String, SystemTime>) -> Result<Taken> {
+        let mut taken = Taken::default();
+        for task in self.sandbox.tasks() {
+            if let Some(at) = known.get(task.id()) {
+                let delay = at.duration_since(task.ends_at()).unwrap_or_default();
+                taken.delays.push(delay.as_secs_f64());
+            }
+        }
+        taken.delays.sort_by(f64::total_cmp);
+        for request in self.sandbox.requests().drain(before..) {
+            let operation = request.operation_id().context("a request for nothing")?;
+            taken.requests += 1;
+            taken.lists += usize::from(operation.starts_with("list"));
+        }
+        Ok(taken)
+    }
+}
+
+impl Taken {
+    fn per_task(&self, requests: usize) -> f64 {
+        requests as f64 / self.delays.len() as f64
+    }
+
+    pub fn requests_per_task(&self) -> f64 {
+        self.per_task(self.requests)
+    }
+
+    pub fn lists_per_task(&self) -> f64 {
+        self.per_task(self.lists)
+    }
+
+    pub fn mean_delay(&self) -> f64 {
+        self.delays.iter().sum::<f64>() / self.delays.len() as f64
+    }
+
+    /// The delay that this part of the tasks does not exceed.
+    pub fn delay(&self, part: f64) -> f64 {
+        let last = self.delays.len() - 1;
+        self.delays[(last as f64 * part).ceil() as usize]
+    }
+}
