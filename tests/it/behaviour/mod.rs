@@ -8,6 +8,7 @@ mod in_flight;
 mod journal;
 mod list;
 mod local_media;
+mod many;
 mod outage;
 mod outcome;
 mod own_client;

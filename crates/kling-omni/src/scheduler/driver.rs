@@ -133,12 +133,14 @@ impl Driver {
         let mut back = Vec::new();
         for (number, mut look, status) in verdict.seen {
             let since = *look.glimpsed_since.get_or_insert(now);
-            let is_news = look.known.as_ref() != Some(&status);
             if look.is_off() {
-            } else if status.is_terminal() || now.duration_since(since) > LISTS_ALONE {
+                continue;
+            }
+            if status.is_terminal() || now.duration_since(since) > LISTS_ALONE {
                 self.queue.push_back(look);
             } else {
                 let state = look.subject.glimpsed(verdict.mode, &status);
+                let is_news = look.known.as_ref() != Some(state.status());
                 if is_news {
                     look.answer(Ok(state));
                 } else {
@@ -147,6 +149,14 @@ impl Driver {
                     back.push((number, look));
                 }
             }
+        }
+        // The one that comes last is the oldest, and the most likely to show it if the list lags behind.
+        if !back.is_empty()
+            && self.session.sweeps.is_check_due(verdict.mode, now)
+            && let Some((_, mut look)) = back.pop()
+        {
+            look.checks = Some(verdict.mode);
+            self.queue.push_back(look);
         }
         self.session.agenda.put_back(back);
         if verdict.is_over
@@ -175,7 +185,7 @@ impl Driver {
             && let Some(look) = self.queue.pop_front()
         {
             if !look.is_off() {
-                self.asking.push(ask(look, now));
+                self.asking.push(ask(&self.session, look, now));
             }
         }
     }
@@ -190,7 +200,8 @@ impl Drop for Driver {
 }
 
 /// Reads a task for one look, for as long as someone waits for it.
-fn ask(mut look: Look, now: Instant) -> Asking {
+fn ask(session: &Arc<Session>, mut look: Look, now: Instant) -> Asking {
+    let session = Arc::clone(session);
     let left = look.deadline;
     let left = left.map(|deadline| deadline.saturating_duration_since(now));
     Box::pin(async move {
@@ -200,6 +211,10 @@ fn ask(mut look: Look, now: Instant) -> Asking {
             () = look.answer.closed() => return,
             read = reading => read,
         };
+        if let (Some(mode), Ok(state)) = (look.checks, &read) {
+            let is_true = !state.status().is_terminal();
+            session.sweeps.checked(mode, is_true, session.clock.now());
+        }
         look.answer(read);
     })
 }

@@ -45,6 +45,8 @@ pub(crate) struct Look {
     pub(crate) answer: oneshot::Sender<Seen>,
     /// Since when only lists have told that the task goes on.
     pub(crate) glimpsed_since: Option<Instant>,
+    /// The list that it is to be held against: the task went on there just now.
+    pub(crate) checks: Option<Mode>,
 }
 
 /// What came of a look.

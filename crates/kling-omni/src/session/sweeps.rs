@@ -8,6 +8,9 @@ use crate::route::Mode;
 const REST: Duration = Duration::from_secs(30);
 const LONGEST_REST: Duration = Duration::from_secs(600);
 
+/// How often one of the tasks that a list shows to go on is read, to see whether the list is true.
+const CHECK: Duration = Duration::from_secs(30);
+
 /// What is known of reading lists in place of single tasks.
 #[derive(Default)]
 pub(crate) struct Sweeps(Mutex<HashMap<Mode, Record>>);
@@ -19,6 +22,18 @@ struct Record {
     rests_until: Option<Instant>,
     /// The next reading of the list is worth waiting for until then.
     next_at: Option<Instant>,
+    /// When it was last held against the route of a single task.
+    checked: Option<Instant>,
+}
+
+impl Record {
+    fn rest(&mut self, now: Instant) {
+        let rest = REST.saturating_mul(1 << self.in_vain.min(8));
+        self.in_vain += 1;
+        self.next_at = None;
+        self.checked = None;
+        self.rests_until = now.checked_add(rest.min(LONGEST_REST));
+    }
 }
 
 /// What came of reading one list.
@@ -54,13 +69,31 @@ impl Sweeps {
             *record = Record {
                 pages: result.pages,
                 next_at: result.next_at,
-                ..Record::default()
+                ..*record
             };
         } else {
-            let rest = REST.saturating_mul(1 << record.in_vain.min(8));
-            record.in_vain += 1;
-            record.next_at = None;
-            record.rests_until = result.at.checked_add(rest.min(LONGEST_REST));
+            record.rest(result.at);
+        }
+    }
+
+    /// Whether a task should be read that the list shows to go on; whoever is told so does it.
+    pub(crate) fn is_check_due(&self, mode: Mode, now: Instant) -> bool {
+        let mut records = self.records();
+        let checked = &mut records.entry(mode).or_default().checked;
+        let is_due = checked.is_none_or(|at| now.duration_since(at) > CHECK);
+        if is_due {
+            *checked = Some(now);
+        }
+        is_due
+    }
+
+    /// What the check has shown.
+    pub(crate) fn checked(&self, mode: Mode, is_true: bool, now: Instant) {
+        let mut records = self.records();
+        let record = records.entry(mode).or_default();
+        match is_true {
+            true => record.in_vain = 0,
+            false => record.rest(now),
         }
     }
 

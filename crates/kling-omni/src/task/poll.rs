@@ -131,6 +131,7 @@ impl Polling {
             known: self.reported.clone(),
             answer,
             glimpsed_since: None,
+            checks: None,
         });
         tokio::select! {
             biased;
