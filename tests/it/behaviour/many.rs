@@ -1,13 +1,15 @@
 //! Many tasks of one client at once: one scheduler, the list in place of single tasks, and lists that are wrong.
 
-mod service;
+pub mod service;
 
 use std::future::IntoFuture as _;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
-use kling_omni::{ApiKey, Client, ErrorKind, PollSchedule, Route, Task, TaskStatus, Update};
+use kling_omni::{
+    ApiKey, Client, ClientBuilder, ErrorKind, PollSchedule, Route, Task, TaskStatus, Update,
+};
 use kling_omni_sandbox::{Sandbox, Script};
 use tokio::runtime::Handle;
 
@@ -21,13 +23,15 @@ fn times() -> Vec<Duration> {
         .collect()
 }
 
-fn fresh_client(base_url: &str) -> Client {
+pub fn client_of(base_url: &str) -> ClientBuilder {
     Client::builder()
         .api_key(ApiKey::new(KEY).unwrap())
         .base_url(base_url)
         .route(Route::ReferenceToVideo)
-        .build()
-        .unwrap()
+}
+
+pub fn fresh_client(base_url: &str) -> Client {
+    client_of(base_url).build().unwrap()
 }
 
 /// In the time of tokio, which passes when nothing is left to do: requests and pauses go on at once here.

@@ -14,6 +14,7 @@ mod outcome;
 mod own_client;
 mod pace;
 mod reconcile;
+mod schedule;
 pub mod secrets;
 mod status;
 mod text;

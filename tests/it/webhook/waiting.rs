@@ -164,6 +164,28 @@ async fn lost_deliveries_cost_no_more_than_one_sparse_pause() {
 }
 
 #[tokio::test]
+async fn an_inbox_whose_deliveries_are_lost_is_not_relied_on_by_the_next_wait() {
+    let of_another = |status| Reply::json(200, &task("b", status, &[URL]));
+    let bench = Bench::new(vec![
+        reply("CREATED"),
+        completed(),
+        of_another("IN_PROGRESS"),
+        of_another("COMPLETED"),
+    ])
+    .await;
+    bench.wait().await.unwrap();
+    let lost = bench.clock.elapsed();
+    let other = client(bench.fake.base_url(), &bench.clock);
+    let other = other.build().unwrap().task("b");
+    let schedule = PollSchedule::fixed(EVERY);
+    let wait = other.wait().schedule(schedule).webhook(&bench.inbox);
+    wait.await.unwrap();
+    let usual = bench.clock.elapsed() - lost;
+    assert!(lost > EVERY * 5, "{lost:?}");
+    assert!(usual < EVERY * 2, "{usual:?}");
+}
+
+#[tokio::test]
 async fn a_delivered_state_behaves_as_a_polled_one() {
     const NONE: &[&str] = &[];
     // name, what is delivered after 5 s, what polls answer then, how the wait ends

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use tracing::Instrument as _;
 
 use super::sweep::{Sweep, Turned, Verdict};
 use crate::route::Mode;
@@ -20,6 +21,10 @@ const HANDFUL: usize = 4;
 const LOOKS_PER_PAGE: usize = 2;
 /// among those that are due within this time. For so long, looks wait for the next one after it, too.
 const SOON: Duration = Duration::from_secs(5);
+
+/// A list is read again when the first of its tasks is due, and this part of the pause later: for all of the tasks
+/// together, that is soon enough.
+const SLACK_PART: u32 = 3;
 
 /// After so long, a task that only lists have shown to go on is read itself: a list may lag behind.
 const LISTS_ALONE: Duration = Duration::from_secs(180);
@@ -172,7 +177,10 @@ impl Driver {
         let mut end = sweep.end(now);
         let agenda = &self.session.agenda;
         let next = agenda.earliest_glimpsed(mode);
-        end.result.next_at = next.map(|next| next.min(now + SOON));
+        end.result.next_at = next.map(|next| {
+            let pause = next.saturating_duration_since(now);
+            now + (pause + pause / SLACK_PART).min(SOON)
+        });
         self.session.sweeps.note(end.result);
         let (due, rest): (Vec<_>, Vec<_>) =
             end.left.into_iter().partition(|(_, look)| look.due <= now);
@@ -205,7 +213,7 @@ fn ask(session: &Arc<Session>, mut look: Look, now: Instant) -> Asking {
     let left = look.deadline;
     let left = left.map(|deadline| deadline.saturating_duration_since(now));
     Box::pin(async move {
-        let reading = look.subject.read(left);
+        let reading = look.subject.read(left).instrument(look.span.clone());
         let read = tokio::select! {
             biased;
             () = look.answer.closed() => return,

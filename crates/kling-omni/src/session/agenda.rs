@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
+use tracing::Span;
 
 use crate::error::Result;
 use crate::route::Mode;
@@ -47,6 +48,8 @@ pub(crate) struct Look {
     pub(crate) glimpsed_since: Option<Instant>,
     /// The list that it is to be held against: the task went on there just now.
     pub(crate) checks: Option<Mode>,
+    /// In which a request for it alone is made, as whoever asked would have made it.
+    pub(crate) span: Span,
 }
 
 /// What came of a look.

@@ -132,6 +132,7 @@ impl Polling {
             answer,
             glimpsed_since: None,
             checks: None,
+            span: tracing::Span::current(),
         });
         tokio::select! {
             biased;

@@ -7,15 +7,14 @@ use crate::timing::{Aim, first_poll};
 
 /// How much longer the pauses between polls are while deliveries tell the news.
 const SPARSER: u32 = 6;
+/// The same for polls that are planned, of which a usual task then sees less than one.
+const SPARSER_PLAN: f64 = 12.0;
 
 /// The least pause between polls that go beyond the budget.
 const BEYOND_BUDGET: Duration = Duration::from_secs(60);
 
 /// The service cannot mean less when it asks for a pause.
 const LEAST_HINT: Duration = Duration::from_secs(1);
-
-/// What a plan aims at, as a part of the mean delay that is asked for: what is learnt is never quite the truth.
-const RESERVE: f64 = 0.93;
 
 /// No pause lasts so long, and every clock can tell the time after it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -215,16 +214,18 @@ impl Cadence {
     /// When to look at a task next.
     pub(super) fn due(&self, task: &Task) -> Instant {
         let now = task.now();
-        let sparser = if self.is_sparse { SPARSER } else { 1 };
         let waited = now.duration_since(self.started);
         let interval = self.schedule.interval(self.polls, waited, fastrand::f64());
         let hint = task.known().hint;
         let asked = hint.map(|(at, pause)| at + pause.max(LEAST_HINT));
         let due = match (interval, asked) {
-            (Some(interval), _) => now + interval.saturating_mul(sparser).min(LONGEST_PAUSE),
+            (Some(interval), _) => {
+                let times = if self.is_sparse { SPARSER } else { 1 };
+                now + interval.saturating_mul(times).min(LONGEST_PAUSE)
+            }
             // Whoever makes the video knows best.
             (None, Some(asked)) => asked,
-            (None, None) => self.planned(task, sparser),
+            (None, None) => self.planned(task),
         };
         let is_beyond = self.schedule.budget.is_some_and(|most| self.polls >= most);
         let least = if is_beyond { now + BEYOND_BUDGET } else { now };
@@ -232,12 +233,12 @@ impl Cadence {
     }
 
     /// When the plan for tasks like this one says.
-    fn planned(&self, task: &Task, sparser: u32) -> Instant {
+    fn planned(&self, task: &Task) -> Instant {
         let Rule::Adaptive { mean_delay } = self.schedule.rule else {
             return self.started;
         };
         let aim = Aim {
-            mean_delay: mean_delay.as_secs_f64() * RESERVE,
+            mean_delay: mean_delay.as_secs_f64(),
             most_polls: self.schedule.budget.map(f64::from),
             shortest_pause: self.schedule.shortest.as_secs_f64(),
         };
@@ -245,13 +246,17 @@ impl Cadence {
         let began = life.map_or(self.started, |life| life.began);
         let went_on = task.known().went_on;
         let age = went_on.map_or(0.0, |at| at.duration_since(began).as_secs_f64());
-        let polls = if age > 0.0 { 1.0 } else { self.first };
+        let polls = match (self.is_sparse, age > 0.0) {
+            (true, _) => SPARSER_PLAN,
+            (false, true) => 1.0,
+            (false, false) => self.first,
+        };
         let plan = task
             .0
             .session
             .learnt()
             .plan(life.map(|life| life.kind), aim);
-        let due = plan.after(age, polls * f64::from(sparser));
+        let due = plan.after(age, polls);
         let due = Duration::try_from_secs_f64(due).unwrap_or(LONGEST_PAUSE);
         began + due.min(LONGEST_PAUSE)
     }

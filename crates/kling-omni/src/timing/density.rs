@@ -17,12 +17,31 @@ const SPREAD_OF_KINDS: f64 = 0.25;
 /// No kernel is narrower, since times are known as exactly as polls are close.
 const LEAST_BANDWIDTH: f64 = 0.03;
 /// How many times of its own a kind needs until they count as much as what was believed before.
-const BELIEF: f64 = 1.0;
+const WORTH_OF_BELIEF: f64 = 1.0;
 
-/// Median and spread of the times of tasks before any is known: half a minute to two minutes are usual, and over seven
-/// minutes have been seen.
-const PRIOR_MEDIAN: f64 = 100.0;
-const PRIOR_SPREAD: f64 = 0.55;
+/// What is believed before any time is known. Half a minute to two minutes are usual, and over seven minutes have been
+/// seen.
+const PRIOR: [Belief; 2] = [
+    Belief {
+        share: 0.96,
+        median: 105.0,
+        spread: 0.5,
+    },
+    Belief {
+        share: 0.04,
+        median: 250.0,
+        spread: 0.7,
+    },
+];
+
+/// This share of all tasks has times that are log-normally distributed.
+struct Belief {
+    share: f64,
+    /// In seconds.
+    median: f64,
+    /// In logarithms of seconds.
+    spread: f64,
+}
 
 /// How likely a task is to end when, as probabilities of spans that grow with the time.
 #[derive(Clone, Debug)]
@@ -42,10 +61,12 @@ impl Density {
     /// What is believed before any task was seen.
     pub(super) fn prior() -> Self {
         let mut bins = [0.0; BINS];
-        let middle = place(PRIOR_MEDIAN);
-        for (bin, mass) in bins.iter_mut().enumerate() {
-            let off = (bin as f64 + 0.5 - middle) * STEP / PRIOR_SPREAD;
-            *mass = (-0.5 * off * off).exp();
+        for belief in PRIOR {
+            let middle = place(belief.median);
+            for (bin, mass) in bins.iter_mut().enumerate() {
+                let off = (bin as f64 + 0.5 - middle) * STEP / belief.spread;
+                *mass += belief.share / belief.spread * (-0.5 * off * off).exp();
+            }
         }
         Self(bins).normalised()
     }
@@ -75,7 +96,7 @@ impl Density {
             raw[place as usize] += weight;
         }
         let seen = Self(raw).blurred(bandwidth.hypot(blur)).normalised();
-        let share = count / (count + BELIEF);
+        let share = count / (count + WORTH_OF_BELIEF);
         let mut mixed = self.clone();
         for (mass, seen) in mixed.0.iter_mut().zip(seen.0) {
             *mass = share * seen + (1.0 - share) * *mass;
