@@ -2,13 +2,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use kling_omni::{ApiKey, Charged, Client, ClientBuilder, Error, ErrorKind, Host};
+use kling_omni::{ApiKey, Charged, Client, ClientBuilder, Error, ErrorKind, Host, Task};
 use kling_omni_sandbox::Sandbox;
 
 use crate::choice::one_of;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::faults::SeededFaultArgs;
+use crate::times::TimesFile;
 use crate::{report, span};
 
 /// How long a task takes in the sandbox that `--sandbox` starts.
@@ -30,6 +31,17 @@ pub(crate) struct ConnectArgs {
     #[arg(long, global = true, value_name = "N")]
     pub(crate) retries: Option<u32>,
 
+    /// Learn from one run to the next how long tasks take, in this file, and ask for the status accordingly; with
+    /// --sandbox, nothing is learnt
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "KLING_OMNI_TASK_TIMES",
+        hide_env_values = true
+    )]
+    pub(crate) task_times: Option<PathBuf>,
+
     /// Play the service in this process: no key, no network, no charge
     #[arg(long, global = true)]
     pub(crate) sandbox: bool,
@@ -44,6 +56,7 @@ pub(crate) struct Connection {
     options: String,
     /// The journal that the task is kept in.
     pub(crate) journal: Option<PathBuf>,
+    times: Option<TimesFile>,
 }
 
 impl ConnectArgs {
@@ -95,11 +108,16 @@ impl ConnectArgs {
             builder = builder.base_url(url);
             options.push_str(&format!(" --base-url {}", quoted(url)));
         }
+        let times = self.task_times.as_deref().map(TimesFile::new);
+        if let Some(times) = &times {
+            builder = builder.task_times(times.load()?);
+        }
         Ok(Connection {
             client: builder.build()?,
             sandbox: None,
             options,
             journal: None,
+            times,
         })
     }
 
@@ -148,7 +166,24 @@ impl Connection {
             sandbox: Some(sandbox),
             options: String::new(),
             journal: None,
+            times: None,
         })
+    }
+
+    /// How long a task is likely to take.
+    pub(crate) fn typical_time(&self, task: &Task) -> Duration {
+        match self.is_sandbox() {
+            true => SANDBOX_TASK_TIME,
+            false => task.typical_time(),
+        }
+    }
+
+    /// Keeps what the client has learnt, for the next run.
+    pub(crate) fn keep_times(&self) {
+        let Some(times) = &self.times else { return };
+        if let Err(error) = times.store(&self.client.task_times()) {
+            report::warn(format_args!("the task times could not be written: {error}"));
+        }
     }
 
     pub(crate) fn is_sandbox(&self) -> bool {

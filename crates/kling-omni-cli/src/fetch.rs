@@ -38,7 +38,7 @@ fn timeout_help() -> String {
 
 fn poll_interval_help() -> String {
     format!(
-        "Ask for the status at this interval, {} at least, instead of at growing ones",
+        "Ask for the status at this interval, {} at least, instead of when the task is likely to end",
         span::text(PollSchedule::SHORTEST)
     )
 }
@@ -123,7 +123,14 @@ impl<'a> Fetch<'a> {
 
     /// Waits until the task ends.
     pub(crate) async fn wait(&mut self, task: &Task, args: &WaitArgs) -> Result<Video, Failure> {
+        // Of others, nobody knows when they began.
+        if task.request_id().is_some() {
+            self.progress.begins(self.connection.typical_time(task));
+        }
         let waited = self.wait_for(task, args).await;
+        if waited.is_ok() {
+            self.connection.keep_times();
+        }
         if let (Some(journal), Some(state)) = (&mut self.journal, task.state()) {
             journal.ended(&state).await;
         }

@@ -15,6 +15,7 @@ mod interrupt;
 mod progress;
 mod span;
 mod stop;
+mod times;
 
 mod exit;
 mod failure;

@@ -1,8 +1,8 @@
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
+use indicatif::{DecimalBytes, ProgressBar, ProgressState, ProgressStyle};
 use kling_omni::{Setback, TaskState};
 
 use crate::{report, span};
@@ -11,6 +11,8 @@ use crate::{report, span};
 pub(crate) struct Progress {
     started: Instant,
     live: Option<ProgressBar>,
+    /// Since when a task goes on, and how long it is likely to take.
+    life: Option<(Instant, Duration)>,
 }
 
 impl Progress {
@@ -21,6 +23,7 @@ impl Progress {
         Self {
             started: Instant::now(),
             live,
+            life: None,
         }
     }
 
@@ -36,9 +39,19 @@ impl Progress {
         say(self.live.as_ref(), text);
     }
 
+    /// A task goes on from now that is likely to take so long. The service tells no more of its progress.
+    pub(crate) fn begins(&mut self, typical: Duration) {
+        self.life = Some((Instant::now(), typical));
+    }
+
     pub(crate) fn status(&self, state: &TaskState) {
         match &self.live {
-            Some(bar) => turn(bar, &state.status().to_string()),
+            Some(bar) => {
+                turn(bar, &state.status().to_string());
+                if let Some((since, typical)) = self.life {
+                    bar.set_style(living(since, typical));
+                }
+            }
             None => report::say(format_args!("{} after {}", state.status(), self.elapsed())),
         }
     }
@@ -143,6 +156,30 @@ fn say(live: Option<&ProgressBar>, text: impl Display) {
 fn turn(bar: &ProgressBar, what: &str) {
     bar.set_style(style(DOING));
     bar.set_message(what.to_owned());
+}
+
+/// How wide a bar is.
+const WIDTH: usize = 24;
+
+/// The time that has passed, beside what is usual. The bar is never full: what takes longer goes on all the same.
+fn living(since: Instant, typical: Duration) -> ProgressStyle {
+    let about = span::text(Duration::from_secs(typical.as_secs_f64().round() as u64));
+    let template = format!("{{spinner}} {{msg}} [{{life}}] {{elapsed}}, usually about {about}");
+    style(&template).with_key(
+        "life",
+        move |_: &ProgressState, out: &mut dyn fmt::Write| {
+            let part = since.elapsed().as_secs_f64() / typical.as_secs_f64().max(1.0);
+            let done = ((part * WIDTH as f64) as usize).min(WIDTH - 1);
+            // Nobody is told when a bar cannot be drawn.
+            let _ = write!(
+                out,
+                "{}>{:width$}",
+                "=".repeat(done),
+                "",
+                width = WIDTH - 1 - done
+            );
+        },
+    )
 }
 
 const DOING: &str = "{spinner} {msg}, {elapsed}";

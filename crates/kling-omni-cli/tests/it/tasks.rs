@@ -201,3 +201,38 @@ fn a_fresh_sandbox_has_no_tasks_to_look_at() {
         );
     }
 }
+
+#[test]
+fn one_run_learns_for_the_next_how_long_tasks_take() {
+    let service = Service::quick();
+    let generate = |name: &str| {
+        let line = "generate -p puppet --video https://example.com/dance.mp4";
+        service
+            .program(line)
+            .arg("-o")
+            .arg(name)
+            .env("KLING_OMNI_TASK_TIMES", "times.json")
+    };
+    for (name, seen) in [("first.mp4", 1), ("second.mp4", 2)] {
+        generate(name).run().expect(0);
+        let times = std::fs::read(service.folder().join("times.json")).unwrap();
+        let times: serde_json::Value = serde_json::from_slice(&times).unwrap();
+        let kinds = times.as_object().unwrap();
+        assert_eq!(kinds.len(), 1, "{times}");
+        assert_eq!(
+            kinds["reference/pro/5/plain"].as_array().unwrap().len(),
+            seen
+        );
+    }
+    assert_eq!(service.charges(), 2);
+
+    std::fs::write(service.folder().join("times.json"), "[]").unwrap();
+    let ended = generate("third.mp4").run().expect(7);
+    assert!(
+        ended.stderr.contains("times.json holds no task times"),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stderr.contains("charged: no"), "{}", ended.stderr);
+    assert_eq!(service.charges(), 2);
+}
