@@ -4,6 +4,7 @@ mod download;
 mod machine;
 mod polling;
 mod report;
+mod schedule;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,6 +29,8 @@ enum Scenario {
     Download(download::Download),
     /// Wait for tasks, alone and in their thousands: requests and delays, beside the best policy.
     Polling(polling::Polling),
+    /// Draw when a client looks at a task.
+    Schedule(schedule::Schedule),
     /// One download by kling-omni, in a process of its own so that its memory can be told.
     #[command(hide = true)]
     Fetch(download::fetch::Fetch),
@@ -48,6 +51,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let report = match &arguments.scenario {
         Scenario::Download(download) => download.run()?,
         Scenario::Polling(polling) => polling.run()?,
+        Scenario::Schedule(schedule) => return schedule.run(),
         Scenario::Fetch(fetch) => return fetch.run(),
     };
     print!("{report}");

@@ -1,22 +1,19 @@
 //! How many requests a task takes, and how soon its end is known, in virtual time.
 
 mod optimum;
-mod times;
-mod world;
+pub mod times;
+pub mod world;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Args;
 use fastrand::Rng;
-use kling_omni::TaskTimes;
+use kling_omni::PollSchedule;
 
 use self::times::Times;
-use self::world::{Plan, Taken, World};
+use self::world::{Plan, World};
 use crate::report::Report;
-
-/// The number of tasks that a warm client has seen before.
-const SEEN: usize = 128;
 
 #[derive(Args)]
 pub struct Polling {
@@ -65,7 +62,10 @@ impl Polling {
             }
             let began = Instant::now();
             let tasks = scenario.plan.tasks.len();
-            let taken = self.play(scenario.plan)?;
+            let taken = World::play(self.seed, async |world| {
+                let mut random = Rng::with_seed(self.seed);
+                world.run(scenario.plan, &mut random).await
+            })?;
             eprintln!("{}: {:.1} s", scenario.name, began.elapsed().as_secs_f64());
             let best = (scenario.best)(taken.mean_delay());
             let (best, ratio) = match best {
@@ -88,20 +88,6 @@ impl Polling {
             ]);
         }
         Ok(report)
-    }
-
-    /// A world of its own for each scenario, whose time passes only when nothing is left to do.
-    fn play(&self, plan: Plan) -> Result<Taken> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()?;
-        fastrand::seed(self.seed);
-        runtime.block_on(async {
-            let world = World::new(self.seed).await?.into();
-            let mut random = Rng::with_seed(self.seed);
-            World::run(&world, plan, &mut random).await
-        })
     }
 }
 
@@ -131,6 +117,7 @@ fn scenarios(seed: u64) -> Vec<Scenario> {
             50,
             random,
         ),
+        alone("one at a time, σ 0.3, every 4 s", &usual, 1000, random).every(4),
         alone("cold, median of 60 s to 240 s", &any, 400, random).cold(),
     ];
     for (name, median) in [
@@ -179,15 +166,19 @@ fn alone(name: &'static str, times: &Times, tasks: usize, random: &mut Rng) -> S
 impl Scenario {
     /// With a client that has seen many such tasks.
     fn warm(mut self, times: &Times, random: &mut Rng) -> Self {
-        let seconds: Vec<f64> = (0..SEEN).map(|_| times.draw(random)).collect();
-        let known = serde_json::json!({"reference/pro/5/plain": seconds});
-        self.plan.known = serde_json::from_value::<TaskTimes>(known).expect("times are times");
+        self.plan = self.plan.knowing(times, random);
         self
     }
 
     /// With a client of its own for each task.
     fn cold(mut self) -> Self {
         self.plan.each_alone = true;
+        self
+    }
+
+    /// With the same pause throughout.
+    fn every(mut self, seconds: u64) -> Self {
+        self.plan.schedule = PollSchedule::fixed(Duration::from_secs(seconds));
         self
     }
 

@@ -15,6 +15,8 @@ use kling_omni_sandbox::{Clock as _, Sandbox, SystemClock};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use super::times::Times;
+
 /// The time of the runtime, for both sides.
 #[derive(Clone, Copy, Debug)]
 struct Time(SystemClock);
@@ -63,6 +65,9 @@ pub struct Plan {
     pub each_alone: bool,
 }
 
+/// The number of tasks that a warm client has seen before.
+const SEEN: usize = 128;
+
 impl Plan {
     /// One task at a time, from a client that has seen nothing yet.
     pub fn new(tasks: Vec<f64>) -> Self {
@@ -75,10 +80,32 @@ impl Plan {
             each_alone: false,
         }
     }
+
+    /// With a client that has seen many tasks of these times.
+    pub fn knowing(mut self, times: &Times, random: &mut Rng) -> Self {
+        let seconds: Vec<f64> = (0..SEEN).map(|_| times.draw(random)).collect();
+        let known = serde_json::json!({"reference/pro/5/plain": seconds});
+        self.known = serde_json::from_value(known).expect("times are times");
+        self
+    }
 }
 
 impl World {
-    pub async fn new(seed: u64) -> Result<Self> {
+    /// Lets something happen in a world of its own.
+    pub fn play<T>(seed: u64, play: impl AsyncFnOnce(&Arc<Self>) -> Result<T>) -> Result<T> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()?;
+        // What the client leaves to chance is drawn in this thread.
+        fastrand::seed(seed);
+        runtime.block_on(async {
+            let world = Arc::new(Self::new(seed).await?);
+            play(&world).await
+        })
+    }
+
+    async fn new(seed: u64) -> Result<Self> {
         let time = Time(SystemClock::new());
         let sandbox = Sandbox::builder()
             .clock(time.0)
@@ -167,6 +194,18 @@ impl World {
             false => wait.await?,
         };
         Ok((task.id().to_owned(), self.time.0.now()))
+    }
+
+    /// When single tasks were read, in seconds since the first request.
+    pub fn reads(&self) -> Result<Vec<f64>> {
+        let requests = self.sandbox.requests();
+        let began = requests.first().context("nothing was asked")?.received_at();
+        let reads = requests.iter().filter(|request| {
+            let operation = request.operation_id().unwrap_or_default();
+            operation.starts_with("get")
+        });
+        let since = |at: SystemTime| at.duration_since(began).map(|since| since.as_secs_f64());
+        reads.map(|read| Ok(since(read.received_at())?)).collect()
     }
 
     fn taken(&self, before: usize, known: &HashMap<String, SystemTime>) -> Result<Taken> {
