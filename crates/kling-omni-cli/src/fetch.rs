@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use futures_util::StreamExt;
 use kling_omni::journal::Journal;
-use kling_omni::{Charged, Error, ErrorKind, PollSchedule, Saved, Task, Update, Video, Wait};
+use kling_omni::{
+    Charged, Error, ErrorKind, PollSchedule, Saved, Task, TaskStatus, Update, Video, Wait,
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -160,6 +162,9 @@ impl<'a> Fetch<'a> {
             match update {
                 Some(Ok(Update::Status(state))) => {
                     self.progress.status(&state);
+                    if let TaskStatus::Unknown(_) = state.status() {
+                        self.progress.strange(state.status());
+                    }
                     stop::at("polling");
                 }
                 Some(Ok(Update::PollFailed { why, .. })) => self.progress.no_news(&why),

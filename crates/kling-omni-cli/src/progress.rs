@@ -3,7 +3,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{DecimalBytes, ProgressBar, ProgressState, ProgressStyle};
-use kling_omni::{Setback, TaskState};
+use kling_omni::{Setback, TaskState, TaskStatus};
 
 use crate::{report, span};
 
@@ -53,6 +53,19 @@ impl Progress {
                 }
             }
             None => report::say(format_args!("{} after {}", state.status(), self.elapsed())),
+        }
+    }
+
+    /// A status is shown that nobody has heard of, which ends nothing.
+    pub(crate) fn strange(&self, status: &TaskStatus) {
+        let warn = || {
+            report::warn(format_args!(
+                "this version does not know the status {status}; the wait goes on"
+            ))
+        };
+        match &self.live {
+            Some(bar) => bar.suspend(warn),
+            None => warn(),
         }
     }
 

@@ -236,3 +236,17 @@ fn one_run_learns_for_the_next_how_long_tasks_take() {
     assert!(ended.stderr.contains("charged: no"), "{}", ended.stderr);
     assert_eq!(service.charges(), 2);
 }
+
+#[test]
+fn a_status_that_is_not_known_is_told_and_ends_nothing() {
+    let service = Service::quick();
+    let line = "generate -p [sandbox:status=POLISHING][sandbox:seconds=2] -o odd.mp4 --poll-interval 100ms";
+    let ended = service
+        .program(line)
+        .arg("--video")
+        .arg("https://example.com/dance.mp4")
+        .run()
+        .expect(0);
+    let told = "warning: this version does not know the status POLISHING; the wait goes on";
+    assert_eq!(ended.stderr.matches(told).count(), 1, "{}", ended.stderr);
+}

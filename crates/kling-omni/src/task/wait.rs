@@ -89,11 +89,12 @@ impl Wait {
     /// Listens to the deliveries of a webhook, too: whichever of delivery and poll tells first is taken, and the other
     /// changes nothing. The task's `webhook_url` has to lead to `inbox`, and what that has taken in before counts.
     ///
-    /// Deliveries may be lost, so that polling goes on, with pauses six times as long, and twelve times in an adaptive schedule. A delivered state counts as a
-    /// poll: the next one is due a whole pause after it. A poll that finds a status which no delivery has told shows
-    /// that deliveries are late or lost; polls keep to the [schedule](Self::schedule) from then on, until the next
-    /// delivery comes. The look at the deadline stays, and a task that is known by its id alone is still read at once.
-    /// A completed task without a result gets its second look from a poll.
+    /// Deliveries may be lost, so that polling goes on, with pauses six times as long, and twelve times in an adaptive
+    /// schedule. A delivered state counts as a poll: the next one is due a whole pause after it. A poll that finds a
+    /// status which no delivery has told shows that deliveries are late or lost; polls keep to the
+    /// [schedule](Self::schedule) from then on, until the next delivery comes, and so do those of waits that begin with
+    /// the same inbox meanwhile. The look at the deadline stays, and a task that is known by its id alone is still read
+    /// at once. A completed task without a result gets its second look from a poll.
     #[cfg(feature = "webhook")]
     pub fn webhook(mut self, inbox: &Inbox) -> Self {
         self.hearing = Hearing::of(inbox, self.task.id());
