@@ -313,9 +313,10 @@ impl Create {
         self.record(&unresolved).await?;
         match wire::create(&exchange, route, body).await {
             Ok(state) => {
+                let id: Arc<str> = state.id().into();
                 let made = Made { route, by, life };
-                session.created().insert(state.id().to_owned(), made);
-                Ok(Task::created(session, route, life, state, &exchange))
+                session.created().insert(Arc::clone(&id), made);
+                Ok(Task::created(session, id, route, life, state, &exchange))
             }
             Err(error) if error.charged() == Charged::Unknown => {
                 let request_id = error.request_id().map(str::to_owned);
@@ -326,7 +327,7 @@ impl Create {
                 if let Some(id) = error.task_id() {
                     session
                         .created()
-                        .insert(id.to_owned(), Made { route, by, life });
+                        .insert(id.into(), Made { route, by, life });
                 }
                 Err(error)
             }

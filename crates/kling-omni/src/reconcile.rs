@@ -152,7 +152,7 @@ impl Reconcile {
         let told = {
             let created = self.session.created();
             let mut told = created.iter().filter(|(_, made)| made.by == *create);
-            told.next().map(|(id, _)| id.clone())
+            told.next().map(|(id, _)| id.to_string())
         };
         Some(self.found(&told?, Evidence::Answer))
     }
@@ -196,7 +196,7 @@ impl Reconcile {
         let may_be = |id: &&String| {
             let known = self.unresolved.known();
             !known.is_some_and(|known| known.ids.contains(*id))
-                && !created.contains_key(*id)
+                && !created.contains_key(id.as_str())
                 && !self.except.contains(*id)
                 && !self.is_of_another(id)
         };
@@ -214,7 +214,7 @@ impl Reconcile {
         if !known.complete || !listing.complete {
             return Some(Doubt::ListIncomplete);
         }
-        if !known.ids.iter().all(|id| listing.tasks.contains_key(id)) {
+        if !known.ids.iter().all(|id| listing.tasks.contains_key(&**id)) {
             return Some(Doubt::ListForgets);
         }
         if let [id] = candidates {
@@ -243,7 +243,7 @@ impl Reconcile {
                 .session
                 .created()
                 .iter()
-                .any(|(id, made)| made.route == route && listing.tasks.contains_key(id))
+                .any(|(id, made)| made.route == route && listing.tasks.contains_key(&**id))
     }
 
     #[cfg(feature = "webhook")]

@@ -35,7 +35,7 @@ type Asking = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) struct Driver {
     session: Arc<Session>,
     asking: FuturesUnordered<Asking>,
-    queue: VecDeque<Look>,
+    queue: VecDeque<Box<Look>>,
     sweep: Option<Sweep>,
     has_finished: bool,
 }
@@ -104,7 +104,7 @@ impl Driver {
     }
 
     /// Lets looks wait for the next reading of their list where that comes soon.
-    fn defer(&self, due: Vec<(u64, Look)>, now: Instant) -> Vec<(u64, Look)> {
+    fn defer(&self, due: Vec<(u64, Box<Look>)>, now: Instant) -> Vec<(u64, Box<Look>)> {
         let mut deferred = Vec::new();
         let mut rest = Vec::new();
         for (number, mut look) in due {
@@ -208,7 +208,7 @@ impl Drop for Driver {
 }
 
 /// Reads a task for one look, for as long as someone waits for it.
-fn ask(session: &Arc<Session>, mut look: Look, now: Instant) -> Asking {
+fn ask(session: &Arc<Session>, mut look: Box<Look>, now: Instant) -> Asking {
     let session = Arc::clone(session);
     let left = look.deadline;
     let left = left.map(|deadline| deadline.saturating_duration_since(now));

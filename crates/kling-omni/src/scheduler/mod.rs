@@ -4,6 +4,7 @@
 mod driver;
 mod sweep;
 
+use std::future::Future;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -12,24 +13,27 @@ use crate::error::{Error, ErrorKind};
 use crate::session::{Look, Seen, Session};
 use driver::Driver;
 
-/// Asks for a look, and answers what came of it. Dropping the future takes the look off the agenda, and breaks off a
-/// request that was made for it alone.
+/// Asks for a look at once, and answers what came of it. Dropping the future takes the look off the agenda, and breaks
+/// off a request that was made for it alone.
 ///
-/// `look` gets the sender of the answer.
-pub(crate) async fn look(
+/// `look` gets the sender of the answer. It is no part of the future, of which there is one for each wait.
+pub(crate) fn look(
     session: &Arc<Session>,
     look: impl FnOnce(oneshot::Sender<Seen>) -> Look,
-) -> Seen {
+) -> impl Future<Output = Seen> {
     let (sender, answer) = oneshot::channel();
-    let (number, begins) = session.agenda.enlist(look(sender));
-    let _on_drop = Withdraw { session, number };
+    let (number, begins) = session.agenda.enlist(Box::new(look(sender)));
+    let on_drop = Withdraw { session, number };
     if begins {
         tokio::spawn(Driver::new(Arc::clone(session)).run());
     }
-    answer.await.unwrap_or_else(|_| Seen {
-        state: Err(cut_off()),
-        was_glimpsed: false,
-    })
+    async move {
+        let _on_drop = on_drop;
+        answer.await.unwrap_or_else(|_| Seen {
+            state: Err(cut_off()),
+            was_glimpsed: false,
+        })
+    }
 }
 
 struct Withdraw<'a> {

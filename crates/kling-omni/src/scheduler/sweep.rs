@@ -34,7 +34,7 @@ pub(super) struct Sweep {
     session: Arc<Session>,
     mode: Mode,
     /// What is looked for, by the ids of the tasks.
-    looks: HashMap<String, Vec<(u64, Look)>>,
+    looks: HashMap<Arc<str>, Vec<(u64, Box<Look>)>>,
     pages: FuturesOrdered<Turning>,
     /// The number of the last page that was asked for.
     asked: u32,
@@ -53,14 +53,14 @@ pub(super) struct Sweep {
 /// What a page has shown.
 pub(super) struct Verdict {
     pub(super) mode: Mode,
-    pub(super) seen: Vec<(u64, Look, TaskStatus)>,
+    pub(super) seen: Vec<(u64, Box<Look>, TaskStatus)>,
     pub(super) is_over: bool,
 }
 
 /// What a sweep leaves behind.
 pub(super) struct End {
     pub(super) result: SweepResult,
-    pub(super) left: Vec<(u64, Look)>,
+    pub(super) left: Vec<(u64, Box<Look>)>,
 }
 
 impl Sweep {
@@ -96,12 +96,16 @@ impl Sweep {
     }
 
     /// Looks for another task, too, if its page is still to come.
-    pub(super) fn join(&mut self, number: u64, look: Look) {
+    pub(super) fn join(&mut self, number: u64, look: Box<Look>) {
         if let Some(deadline) = look.deadline {
             self.ends = self.ends.min(deadline);
         }
-        let id = look.subject.id().to_owned();
-        self.looks.entry(id).or_default().push((number, look));
+        let id = Arc::clone(look.subject.id());
+        // Mostly there is one wait for a task, and a list that grows begins with room for four.
+        let looks = self.looks.entry(id);
+        looks
+            .or_insert_with(|| Vec::with_capacity(1))
+            .push((number, look));
     }
 
     fn ask(&mut self) {
@@ -149,7 +153,7 @@ impl Sweep {
         let is_end = page.tasks.is_empty() && page.is_whole && page.is_there;
         let mut seen = Vec::new();
         for task in page.tasks {
-            for (number, look) in self.looks.remove(&task.id).unwrap_or_default() {
+            for (number, look) in self.looks.remove(&*task.id).unwrap_or_default() {
                 seen.push((number, look, task.status.clone()));
             }
         }

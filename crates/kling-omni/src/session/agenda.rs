@@ -1,7 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
@@ -13,7 +13,7 @@ use crate::state::{TaskState, TaskStatus};
 
 /// A task as whoever looks at it on behalf of others knows it.
 pub(crate) trait Subject: Send + Sync {
-    fn id(&self) -> &str;
+    fn id(&self) -> &Arc<str>;
 
     /// The list that the task should be on.
     fn list(&self) -> Option<Mode>;
@@ -92,7 +92,8 @@ pub(crate) struct Agenda {
 
 #[derive(Default)]
 struct Entries {
-    looks: HashMap<u64, Look>,
+    /// Boxed, since they move about, and a table has room for more than it holds.
+    looks: HashMap<u64, Box<Look>>,
     by_time: BTreeSet<(Instant, u64)>,
     next: u64,
     /// Whether someone works through it.
@@ -101,7 +102,7 @@ struct Entries {
 
 impl Agenda {
     /// Puts a look on it; answers its number, and whether someone has to begin to work.
-    pub(crate) fn enlist(&self, look: Look) -> (u64, bool) {
+    pub(crate) fn enlist(&self, look: Box<Look>) -> (u64, bool) {
         let mut entries = self.entries();
         let number = entries.next;
         entries.next += 1;
@@ -115,7 +116,7 @@ impl Agenda {
     }
 
     /// Puts looks back whose time has changed.
-    pub(crate) fn put_back(&self, looks: impl IntoIterator<Item = (u64, Look)>) {
+    pub(crate) fn put_back(&self, looks: impl IntoIterator<Item = (u64, Box<Look>)>) {
         let mut entries = self.entries();
         for (number, look) in looks {
             if !look.is_off() {
@@ -136,7 +137,7 @@ impl Agenda {
     }
 
     /// Takes off the looks that are due.
-    pub(crate) fn take_due(&self, now: Instant) -> Vec<(u64, Look)> {
+    pub(crate) fn take_due(&self, now: Instant) -> Vec<(u64, Box<Look>)> {
         let mut entries = self.entries();
         let mut due = Vec::new();
         while let Some((_, number)) = entries
@@ -151,7 +152,7 @@ impl Agenda {
     }
 
     /// Takes off all looks that one list can answer.
-    pub(crate) fn take_listed(&self, mode: Mode) -> Vec<(u64, Look)> {
+    pub(crate) fn take_listed(&self, mode: Mode) -> Vec<(u64, Box<Look>)> {
         let mut entries = self.entries();
         let listed = entries
             .looks
@@ -176,7 +177,7 @@ impl Agenda {
         let entries = self.entries();
         let mut in_order = entries.by_time.iter();
         let is_it = |number| {
-            let look: &Look = &entries.looks[number];
+            let look = &entries.looks[number];
             look.glimpsed_since.is_some() && look.list() == Some(mode)
         };
         in_order
@@ -218,14 +219,14 @@ impl Agenda {
 
 impl Entries {
     /// Whether it is the earliest now.
-    fn insert(&mut self, number: u64, look: Look) -> bool {
+    fn insert(&mut self, number: u64, look: Box<Look>) -> bool {
         let place = (look.due, number);
         self.by_time.insert(place);
         self.looks.insert(number, look);
         self.by_time.first() == Some(&place)
     }
 
-    fn remove(&mut self, number: u64) -> Option<Look> {
+    fn remove(&mut self, number: u64) -> Option<Box<Look>> {
         let look = self.looks.remove(&number)?;
         self.by_time.remove(&(look.due, number));
         Some(look)

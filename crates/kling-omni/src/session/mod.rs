@@ -68,7 +68,7 @@ pub(crate) struct Session {
     /// What was uploaded and can be used again.
     pub(crate) uploaded: KnownUploads,
     /// The tasks that this client has made, by id.
-    pub(crate) created: Mutex<HashMap<String, Made>>,
+    pub(crate) created: Mutex<HashMap<Arc<str>, Made>>,
     /// What tasks take.
     pub(crate) learnt: Mutex<Learnt>,
     /// The looks at tasks that waits have asked for.
@@ -108,7 +108,7 @@ impl Session {
         self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn created(&self) -> MutexGuard<'_, HashMap<String, Made>> {
+    pub(crate) fn created(&self) -> MutexGuard<'_, HashMap<Arc<str>, Made>> {
         self.created.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

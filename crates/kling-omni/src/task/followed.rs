@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::schedule::Cadence;
@@ -16,12 +17,12 @@ const LAST_LOOK: Duration = Duration::from_secs(5);
 /// A task that is followed by one wait.
 pub(super) struct Followed {
     pub(super) task: Task,
-    pub(super) cadence: Cadence,
+    pub(super) cadence: Arc<Cadence>,
 }
 
 impl Subject for Followed {
-    fn id(&self) -> &str {
-        self.task.id()
+    fn id(&self) -> &Arc<str> {
+        &self.task.0.id
     }
 
     fn list(&self) -> Option<Mode> {

@@ -5,7 +5,7 @@ use crate::webhook::{Inbox, Listening};
 /// What a wait is told beside its polls: the deliveries of a webhook, if it was given any.
 pub(super) struct Hearing {
     #[cfg(feature = "webhook")]
-    listening: Option<Listening>,
+    listening: Option<Box<Listening>>,
     /// Whether nothing speaks against deliveries coming.
     is_trusted: bool,
 }
@@ -25,7 +25,7 @@ impl Hearing {
         let listening = inbox.listen(task_id);
         Self {
             is_trusted: listening.is_trusted(),
-            listening: Some(listening),
+            listening: Some(Box::new(listening)),
         }
     }
 
@@ -33,7 +33,8 @@ impl Hearing {
     pub(super) async fn next(&mut self) -> TaskState {
         #[cfg(feature = "webhook")]
         if let Some(listening) = &mut self.listening {
-            let state = listening.next().await;
+            // Boxed, so that waits which hear nothing have no room for it.
+            let state = Box::pin(listening.next()).await;
             self.is_trusted = true;
             return state;
         }

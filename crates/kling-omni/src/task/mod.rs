@@ -32,7 +32,7 @@ pub struct Task(Arc<Shared>);
 
 struct Shared {
     session: Arc<Session>,
-    id: String,
+    id: Arc<str>,
     request_id: Option<String>,
     routes: &'static [StatusRoute],
     /// Of a task that this client has created.
@@ -98,6 +98,7 @@ impl Known {
 impl Task {
     pub(crate) fn created(
         session: Arc<Session>,
+        id: Arc<str>,
         route: CreateRoute,
         life: Life,
         state: TaskState,
@@ -110,7 +111,7 @@ impl Task {
         };
         Self(Arc::new(Shared {
             session,
-            id: state.id().to_owned(),
+            id,
             request_id: exchange.request_id(),
             routes: route.status_routes(),
             life: Some(life),
@@ -124,10 +125,10 @@ impl Task {
     }
 
     pub(crate) fn attach(session: Arc<Session>, id: String) -> Self {
-        let life = session.created().get(&id).map(|made| made.life);
+        let life = session.created().get(&*id).map(|made| made.life);
         Self(Arc::new(Shared {
             session,
-            id,
+            id: id.into(),
             request_id: None,
             routes: StatusRoute::ALL,
             life,

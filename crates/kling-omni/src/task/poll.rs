@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::followed::Followed;
@@ -25,11 +26,14 @@ const PROMPT: Duration = Duration::from_secs(1);
 pub(super) struct Polling {
     task: Task,
     hearing: Hearing,
-    cadence: Cadence,
+    /// Shared with the look that is under way.
+    cadence: Arc<Cadence>,
+    timeout: Option<Duration>,
     deadline: Option<Instant>,
     started: Instant,
     stage: Stage,
-    backoff: Option<Backoff>,
+    /// Boxed, since few waits have one, and many waits are kept.
+    backoff: Option<Box<Backoff>>,
     /// The service asked not to be asked before.
     held_until: Option<Instant>,
     misses: u32,
@@ -51,6 +55,7 @@ enum Stage {
 }
 
 impl Polling {
+    /// Does not begin before it is asked for the [next](Self::next) thing.
     pub(super) fn new(
         task: Task,
         hearing: Hearing,
@@ -62,9 +67,9 @@ impl Polling {
             started,
             task,
             hearing,
-            cadence: Cadence::new(schedule, started),
-            // A deadline beyond all time is none.
-            deadline: timeout.and_then(|timeout| started.checked_add(timeout)),
+            cadence: Arc::new(Cadence::new(schedule, started)),
+            timeout,
+            deadline: None,
             stage: Stage::Opening,
             backoff: None,
             held_until: None,
@@ -73,6 +78,15 @@ impl Polling {
             reported: None,
             failure: None,
         }
+    }
+
+    fn begin(&mut self) {
+        self.started = self.now();
+        Arc::make_mut(&mut self.cadence).start(self.started);
+        // A deadline beyond all time is none.
+        let deadline = |timeout| self.started.checked_add(timeout);
+        self.deadline = self.timeout.and_then(deadline);
+        self.stage = Stage::Polling(self.started);
     }
 
     pub(super) fn task(&self) -> &Task {
@@ -84,7 +98,7 @@ impl Polling {
         loop {
             match self.stage {
                 Stage::Opening => {
-                    self.stage = Stage::Polling(self.now());
+                    self.begin();
                     if let Some(state) = self.task.state()
                         && let Some(update) = self.learn(state)
                     {
@@ -120,7 +134,7 @@ impl Polling {
     async fn look(&mut self, due: Instant, is_last: bool) -> std::result::Result<Seen, TaskState> {
         let followed = Followed {
             task: self.task.clone(),
-            cadence: self.cadence.clone(),
+            cadence: Arc::clone(&self.cadence),
         };
         let due = self.deadline.map_or(due, |deadline| deadline.min(due));
         let looking = scheduler::look(self.task.session(), |answer| Look {
@@ -235,9 +249,10 @@ impl Polling {
     }
 
     fn next_due(&mut self) -> Instant {
-        self.cadence.is_sparse = self.hearing.is_trusted();
-        let due = self.cadence.due(&self.task);
-        self.cadence.count();
+        let cadence = Arc::make_mut(&mut self.cadence);
+        cadence.is_sparse = self.hearing.is_trusted();
+        let due = cadence.due(&self.task);
+        cadence.count();
         self.not_held(due)
     }
 

@@ -206,6 +206,11 @@ impl Cadence {
         }
     }
 
+    /// The wait begins only now.
+    pub(super) fn start(&mut self, now: Instant) {
+        self.started = now;
+    }
+
     /// A poll was made, or something that is as good as one.
     pub(super) fn count(&mut self) {
         self.polls = self.polls.saturating_add(1);

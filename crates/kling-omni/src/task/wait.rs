@@ -110,28 +110,12 @@ impl Wait {
             self.timeout,
         ))
     }
-
-    async fn run(self) -> Result<Video> {
-        let task = self.task.clone();
-        let cancel = self.cancel;
-        let waiting = follow(
-            Polling::new(self.task, self.hearing, self.schedule, self.timeout),
-            self.on_status,
-        );
-        let Some(cancel) = cancel else {
-            return waiting.await;
-        };
-        tokio::select! {
-            biased;
-            result = waiting => result,
-            () = cancel => Err(cancelled(&task)),
-        }
-    }
 }
 
-async fn follow(mut polling: Polling, mut on_status: Option<OnStatus>) -> Result<Video> {
+/// Borrows what it works on: an `async fn` keeps room for what it takes over twice.
+async fn follow(polling: &mut Polling, on_status: &mut Option<OnStatus>) -> Result<Video> {
     while let Some(update) = polling.next().await {
-        if let (Update::Status(state), Some(callback)) = (update?, &mut on_status) {
+        if let (Update::Status(state), Some(callback)) = (update?, &mut *on_status) {
             callback(&state);
         }
     }
@@ -158,7 +142,19 @@ impl IntoFuture for Wait {
     type IntoFuture = Pin<Box<dyn Future<Output = Result<Video>> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        let mut polling = Polling::new(self.task, self.hearing, self.schedule, self.timeout);
+        let (mut on_status, cancel) = (self.on_status, self.cancel);
+        Box::pin(async move {
+            let following = follow(&mut polling, &mut on_status);
+            let Some(cancel) = cancel else {
+                return following.await;
+            };
+            tokio::select! {
+                biased;
+                result = following => result,
+                () = cancel => Err(cancelled(polling.task())),
+            }
+        })
     }
 }
 
