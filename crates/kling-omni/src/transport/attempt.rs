@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use serde::de::IgnoredAny;
 
 use super::outcome::{Outcome, Reply};
 use crate::session::Session;
@@ -14,21 +15,23 @@ pub(super) async fn send(
     // Covers everything from the connection to the end of the body, so a slow body cannot hang an attempt.
     *request.timeout_mut() = Some(timeout);
     let asked = request.url().clone();
-    let response = match session.http.execute(request).await {
+    let mut response = match session.http.execute(request).await {
         Ok(response) => response,
         Err(error) => return Outcome::NoReply(error),
     };
     let redirected = *response.url() != asked;
     let status = response.status();
-    let headers = response.headers().clone();
+    let headers = std::mem::take(response.headers_mut());
     let (body, end) = read_body(response, session.largest_body).await;
     match end {
         Ok(complete) => Outcome::Reply(Reply {
             status,
             headers,
+            is_json: complete && serde_json::from_slice::<IgnoredAny>(&body).is_ok(),
             body,
             complete,
             redirected,
+            url: asked,
         }),
         Err(error) => Outcome::BrokenReply {
             status,

@@ -202,7 +202,8 @@ impl Exchange {
         operation: &'static str,
     ) -> reqwest::Result<reqwest::Response> {
         let effect = Effect::of(request.method(), operation);
-        let line = format!("{} {}", request.method(), request.url().path());
+        let line = tracing::enabled!(tracing::Level::INFO)
+            .then(|| format!("{} {}", request.method(), request.url().path()));
         self.prepare(&mut request);
         let session = &self.session;
         let turn = self.trace().turn.take();
@@ -212,7 +213,8 @@ impl Exchange {
         let mut attempt = 1;
         loop {
             // A body in memory can always be copied; a request that cannot is sent just once.
-            let spare = request.try_clone();
+            let spare = (attempt <= self.retries()).then(|| request.try_clone());
+            let spare = spare.flatten();
             if !std::mem::take(&mut has_turn)
                 && let Err(wait) = self.take_turn(started, attempt).await
             {
@@ -230,8 +232,13 @@ impl Exchange {
             ) {
                 (Ok(wait), Some(again)) => (wait, again),
                 (next, _) => {
-                    let request_id = outcome.request_id().unwrap_or_default();
-                    tracing::info!(attempts = attempt, %outcome, request_id, "{line}");
+                    tracing::info!(
+                        attempts = attempt,
+                        %outcome,
+                        request_id = outcome.request_id().unwrap_or_default(),
+                        "{}",
+                        line.unwrap_or_default()
+                    );
                     let end = next.err().unwrap_or(End::Settled);
                     self.conclude(effect, operation, attempt, &outcome, end);
                     return outcome.into_response();
@@ -287,6 +294,11 @@ impl Exchange {
         response.into()
     }
 
+    /// How many attempts there may be after the first.
+    fn retries(&self) -> u32 {
+        self.options.retries.unwrap_or(self.session.retries)
+    }
+
     /// How long an attempt may take that begins after so much of the call's time.
     fn attempt_timeout(&self, spent: Duration) -> Duration {
         let session = &self.session;
@@ -308,7 +320,7 @@ impl Exchange {
         spent: Duration,
     ) -> std::result::Result<Duration, End> {
         let session = &self.session;
-        if attempt > self.options.retries.unwrap_or(session.retries) {
+        if attempt > self.retries() {
             return Err(End::Settled);
         }
         let wait = outcome.wait_before_retry(effect, backoff, session);

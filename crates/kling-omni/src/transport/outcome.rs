@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use reqwest::ResponseBuilderExt as _;
 use serde_json::Value;
+use url::Url;
 
 use super::{Backoff, Effect, created, hints};
 use crate::error::{Charged, Error, ErrorKind, InvalidParam};
@@ -33,17 +35,17 @@ pub(super) struct Reply {
     pub(super) body: Bytes,
     /// Whether `body` is all of it, and not cut off for its size.
     pub(super) complete: bool,
+    /// Whether that is JSON.
+    pub(super) is_json: bool,
     /// Whether the answer comes from another URL than the one that was asked.
     pub(super) redirected: bool,
+    /// The one that was asked.
+    pub(super) url: Url,
 }
 
 impl Reply {
-    fn is_json(&self) -> bool {
-        self.complete && serde_json::from_slice::<serde::de::IgnoredAny>(&self.body).is_ok()
-    }
-
     fn is_good(&self) -> bool {
-        self.status.is_success() && self.is_json() && !self.redirected
+        self.status.is_success() && self.is_json && !self.redirected
     }
 }
 
@@ -217,8 +219,9 @@ impl Outcome {
                 } else {
                     reply.status
                 };
-                let mut response = http::Response::new(reply.body);
-                *response.status_mut() = status;
+                // Without a URL, the HTTP stack would parse one that stands for none.
+                let response = http::Response::builder().status(status).url(reply.url);
+                let mut response = response.body(reply.body).unwrap_or_default();
                 *response.headers_mut() = reply.headers;
                 Ok(response.into())
             }
@@ -366,7 +369,7 @@ fn refused(reply: &Reply, effect: Effect, session: &Session) -> Error {
 fn unreadable(reply: &Reply) -> String {
     match reply.body.len() {
         0 => ", empty body".to_owned(),
-        length if !reply.is_json() => format!(", {length} bytes that are no JSON"),
+        length if !reply.is_json => format!(", {length} bytes that are no JSON"),
         _ => String::new(),
     }
 }
