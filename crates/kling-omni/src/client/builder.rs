@@ -15,8 +15,8 @@ use crate::preflight::Remote;
 use crate::redact::BareUrl;
 use crate::route::Route;
 use crate::session::{
-    Agenda, ApiKey, Budget, Host, KnownUploads, Pace, Places, RetryBudget, Session, Sweeps,
-    UploadClient, stack,
+    Agenda, ApiKey, Budget, Host, KnownUploads, LateClient, Pace, Places, RetryBudget, Session,
+    Sweeps, stack,
 };
 use crate::timing::{Learnt, TaskTimes};
 use crate::upload::Uploader;
@@ -273,7 +273,8 @@ impl ClientBuilder {
     }
 
     /// A ready HTTP client for fetching results, which live on other hosts. It must not have the API key among its
-    /// default headers. Default: one of our own, which follows five redirects at the most, and none from https to http.
+    /// default headers. Default: one of our own, which follows five redirects at the most, and none from https to http;
+    /// it is made at the first download.
     pub fn download_client(mut self, client: reqwest::Client) -> Self {
         self.downloads = Some(client);
         self
@@ -338,20 +339,13 @@ impl ClientBuilder {
             .with_advice("give `tasks_in_flight` a number above zero"));
         }
         let http_is_ours = self.http.is_none();
+        let user_agent = self.named()?;
         let http = match &self.http {
             Some(client) => client.clone(),
             None => stack(
-                self.named()?,
+                reqwest::Client::builder().user_agent(user_agent.clone()),
                 self.connect_timeout,
                 redirect::Policy::none(),
-            )?,
-        };
-        let downloads = match &self.downloads {
-            Some(client) => client.clone(),
-            None => stack(
-                self.named()?,
-                self.connect_timeout,
-                crate::video::redirect::policy(),
             )?,
         };
         Ok(Client {
@@ -362,9 +356,19 @@ impl ClientBuilder {
                 key,
                 http,
                 http_is_ours,
-                downloads,
+                downloads: LateClient::new(
+                    self.downloads,
+                    Some(user_agent),
+                    self.connect_timeout,
+                    crate::video::redirect::policy,
+                ),
                 remote: Remote::default(),
-                uploads: UploadClient::new(self.uploads, self.connect_timeout),
+                uploads: LateClient::new(
+                    self.uploads,
+                    None,
+                    self.connect_timeout,
+                    redirect::Policy::none,
+                ),
                 route: self.route,
                 retries: self.retries,
                 attempt_timeout: self.attempt_timeout,
@@ -402,15 +406,14 @@ impl ClientBuilder {
         })
     }
 
-    /// An HTTP stack that says who it is.
-    fn named(&self) -> Result<reqwest::ClientBuilder> {
+    /// Who asks, for the HTTP stacks of our making.
+    fn named(&self) -> Result<HeaderValue> {
         let agent = self
             .user_agent
             .clone()
             .unwrap_or_else(|| format!("kling-omni/{}", env!("CARGO_PKG_VERSION")));
-        let agent = HeaderValue::from_str(&agent)
-            .map_err(|_| Error::new(ErrorKind::Configuration, "the user agent fits no header"))?;
-        Ok(reqwest::Client::builder().user_agent(agent))
+        HeaderValue::from_str(&agent)
+            .map_err(|_| Error::new(ErrorKind::Configuration, "the user agent fits no header"))
     }
 }
 

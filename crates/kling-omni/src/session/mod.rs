@@ -25,7 +25,7 @@ pub(crate) use host::Server;
 pub use key::ApiKey;
 pub(crate) use pace::Pace;
 pub(crate) use places::{Place, Places};
-pub(crate) use stack::{UploadClient, stack};
+pub(crate) use stack::{LateClient, stack};
 pub(crate) use sweeps::{SweepResult, Sweeps};
 pub(crate) use uploaded::KnownUploads;
 
@@ -47,10 +47,11 @@ pub(crate) struct Session {
     /// connect means that nothing was sent.
     pub(crate) http_is_ours: bool,
     /// Fetches results, which live on other hosts: never carries the key, and follows redirects.
-    pub(crate) downloads: reqwest::Client,
+    pub(crate) downloads: LateClient,
     /// Looks at files behind URLs, wherever they lead.
     pub(crate) remote: Remote,
-    pub(crate) uploads: UploadClient,
+    /// Brings files to a storage host: never carries the key, nor any header of its own, and follows no redirect.
+    pub(crate) uploads: LateClient,
     pub(crate) route: Route,
     pub(crate) retries: u32,
     pub(crate) attempt_timeout: Duration,

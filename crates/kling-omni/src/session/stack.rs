@@ -1,6 +1,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use http::HeaderValue;
 use reqwest::redirect;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -28,20 +29,28 @@ pub(crate) fn stack(
         })
 }
 
-/// The HTTP client that brings files to a storage host: never carries the key, nor any header of its own, and follows no
-/// redirect.
-///
-/// It is made when it is needed, since most clients upload nothing, and reading the platform's certificates takes time.
-pub(crate) struct UploadClient {
+/// An HTTP client that is made when it is needed: most clients upload nothing, and many never fetch a result, and reading
+/// the platform's certificates takes time.
+pub(crate) struct LateClient {
     client: OnceLock<reqwest::Client>,
+    user_agent: Option<HeaderValue>,
     connect_timeout: Duration,
+    redirects: fn() -> redirect::Policy,
 }
 
-impl UploadClient {
-    pub(crate) fn new(ready: Option<reqwest::Client>, connect_timeout: Duration) -> Self {
+impl LateClient {
+    /// The one that is ready, or else one of our making that says who it is, if it is to.
+    pub(crate) fn new(
+        ready: Option<reqwest::Client>,
+        user_agent: Option<HeaderValue>,
+        connect_timeout: Duration,
+        redirects: fn() -> redirect::Policy,
+    ) -> Self {
         Self {
             client: ready.map_or_else(OnceLock::new, OnceLock::from),
+            user_agent,
             connect_timeout,
+            redirects,
         }
     }
 
@@ -49,8 +58,12 @@ impl UploadClient {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let bare = reqwest::Client::builder();
-        let client = stack(bare, self.connect_timeout, redirect::Policy::none())?;
+        let builder = reqwest::Client::builder();
+        let builder = match &self.user_agent {
+            Some(agent) => builder.user_agent(agent.clone()),
+            None => builder,
+        };
+        let client = stack(builder, self.connect_timeout, (self.redirects)())?;
         Ok(self.client.get_or_init(|| client))
     }
 }

@@ -116,7 +116,16 @@ impl Body {
 /// Asks for the file, or for what of it stands behind `begun` bytes.
 pub(super) async fn ask(session: &Session, url: &Url, begun: Option<(u64, &Validator)>) -> Answer {
     // The key belongs to the API's host. This request goes elsewhere and has no credentials of ours.
-    let mut request = session.downloads.get(url.clone());
+    let http = match session.downloads.get() {
+        Ok(http) => http,
+        Err(error) => {
+            return Answer::Refused {
+                status: None,
+                why: error.summary().to_owned(),
+            };
+        }
+    };
+    let mut request = http.get(url.clone());
     request = request.header(ACCEPT_ENCODING, "identity");
     if let Some((position, validator)) = begun {
         request = request
