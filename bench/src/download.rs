@@ -4,7 +4,7 @@ pub mod fetch;
 mod server;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::{env, fs};
 
 use anyhow::{Context as _, Result, ensure};
@@ -12,8 +12,10 @@ use clap::Args;
 
 use self::fetch::Fetched;
 use self::server::Server;
+use crate::child;
 use crate::machine;
 use crate::report::Report;
+use crate::sample::median;
 
 /// Kept in memory by most systems, so that the disk is no part of what is measured.
 const MEMORY: &str = "/dev/shm";
@@ -49,13 +51,13 @@ impl Download {
             curl.push(by_curl(&server, folder.path())?);
             ours.push(by_us(&server, folder.path())?);
         }
-        self.report(&mut curl, &ours)
+        self.report(&curl, &ours)
     }
 
-    fn report(&self, curl: &mut [f64], ours: &[Fetched]) -> Result<Report> {
-        let mut seconds: Vec<_> = ours.iter().map(|fetched| fetched.seconds).collect();
+    fn report(&self, curl: &[f64], ours: &[Fetched]) -> Result<Report> {
+        let seconds: Vec<_> = ours.iter().map(|fetched| fetched.seconds).collect();
         let peak = ours.iter().filter_map(|fetched| fetched.peak_kib).max();
-        let (theirs, own) = (median(curl), median(&mut seconds));
+        let (theirs, own) = (median(curl.to_vec()), median(seconds.clone()));
         let rate = |seconds: f64| format!("{:.0} MiB/s", self.mib as f64 / seconds);
         let least = |seconds: &[f64]| seconds.iter().copied().fold(f64::INFINITY, f64::min);
         let mut report = Report::new(
@@ -120,23 +122,13 @@ fn by_curl(server: &Server, folder: &Path) -> Result<f64> {
 
 fn by_us(server: &Server, folder: &Path) -> Result<Fetched> {
     let target = folder.join("ours.mp4");
-    let output = Command::new(env::current_exe()?)
-        .args(["fetch", &server.base_url()])
-        .arg(&target)
-        .stderr(Stdio::inherit())
-        .output()?;
-    ensure!(
-        output.status.success(),
-        "the download ended with {}",
-        output.status
-    );
+    let fetched = child::run([
+        "fetch".as_ref(),
+        server.base_url().as_ref(),
+        target.as_os_str(),
+    ])?;
     let length = fs::metadata(&target)?.len();
     ensure!(length == server.length(), "kling-omni saved {length} bytes");
     fs::remove_file(&target)?;
-    Ok(serde_json::from_slice(&output.stdout)?)
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    Ok(fetched)
 }

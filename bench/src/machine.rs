@@ -3,8 +3,10 @@
 use std::fs;
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use rustix::time::{ClockId, clock_gettime};
 
 /// In one line: processor, cores, system and compiler.
 pub fn description() -> String {
@@ -19,8 +21,23 @@ pub fn description() -> String {
 
 /// The most memory that this process has had resident, where the system tells, in KiB.
 pub fn peak_memory() -> Option<u64> {
-    let peak = field("/proc/self/status", "VmHWM")?;
-    peak.trim_end_matches("kB").trim().parse().ok()
+    memory("VmHWM")
+}
+
+/// The memory that this process has resident now, where the system tells, in KiB.
+pub fn resident_memory() -> Option<u64> {
+    memory("VmRSS")
+}
+
+fn memory(name: &str) -> Option<u64> {
+    let size = field("/proc/self/status", name)?;
+    size.trim_end_matches("kB").trim().parse().ok()
+}
+
+/// The processor time that this process has taken so far, on its own behalf and in the system.
+pub fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 /// The first line that a program prints, cut to its name and version.

@@ -1,9 +1,14 @@
 //! How fast and how frugal kling-omni is. `cargo xtask bench` builds this with optimisations and runs it.
 
+mod bare;
+mod child;
+mod cost;
 mod download;
 mod machine;
+mod overhead;
 mod polling;
 mod report;
+mod sample;
 mod schedule;
 
 use std::path::PathBuf;
@@ -31,6 +36,22 @@ enum Scenario {
     Polling(polling::Polling),
     /// Draw when a client looks at a task.
     Schedule(schedule::Schedule),
+    /// Wait for tasks, alone and in their thousands: processor time and memory.
+    Cost(cost::Cost),
+    /// Create and read tasks, by turns with bare reqwest and with kling-omni.
+    Overhead(overhead::Overhead),
+    /// Those calls, in a process of its own so that its processor time can be told.
+    #[command(hide = true)]
+    Calls(overhead::calls::Calls),
+    /// Tasks and waits for them, in a process of its own so that its processor time can be told.
+    #[command(hide = true)]
+    Load(cost::load::Load),
+    /// The requests of tasks by bare reqwest, in a process of its own so that its processor time can be told.
+    #[command(hide = true)]
+    Spaced(cost::spaced::Spaced),
+    /// Waits that do not end, in a process of its own so that its memory can be told.
+    #[command(hide = true)]
+    Hold(cost::hold::Hold),
     /// One download by kling-omni, in a process of its own so that its memory can be told.
     #[command(hide = true)]
     Fetch(download::fetch::Fetch),
@@ -52,6 +73,12 @@ fn run(arguments: &Arguments) -> Result<()> {
         Scenario::Download(download) => download.run()?,
         Scenario::Polling(polling) => polling.run()?,
         Scenario::Schedule(schedule) => return schedule.run(),
+        Scenario::Cost(cost) => cost.run()?,
+        Scenario::Overhead(overhead) => overhead.run()?,
+        Scenario::Calls(calls) => return calls.run(),
+        Scenario::Load(load) => return load.run(),
+        Scenario::Spaced(spaced) => return spaced.run(),
+        Scenario::Hold(hold) => return hold.run(),
         Scenario::Fetch(fetch) => return fetch.run(),
     };
     print!("{report}");

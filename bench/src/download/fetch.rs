@@ -6,6 +6,7 @@ use clap::Args;
 use kling_omni::{ApiKey, Client};
 use serde::{Deserialize, Serialize};
 
+use crate::child;
 use crate::machine;
 
 #[derive(Args)]
@@ -32,8 +33,7 @@ impl Fetch {
             seconds,
             peak_kib: machine::peak_memory(),
         };
-        println!("{}", serde_json::to_string(&fetched)?);
-        Ok(())
+        child::tell(&fetched)
     }
 
     async fn save(&self) -> Result<f64> {

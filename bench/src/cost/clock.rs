@@ -1,0 +1,75 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+use super::FASTER;
+
+/// Time that passes faster than it does, for client and sandbox alike: they are different processes, and count from the
+/// same moment.
+#[derive(Clone, Copy, Debug)]
+pub struct FastClock {
+    wall: SystemTime,
+    instant: Instant,
+}
+
+impl FastClock {
+    /// Starts now.
+    pub fn new() -> Self {
+        Self {
+            wall: SystemTime::now(),
+            instant: Instant::now(),
+        }
+    }
+
+    /// Goes with a clock that was started at this moment, in nanoseconds since 1970.
+    pub fn since(origin: u64) -> Self {
+        let wall = UNIX_EPOCH + Duration::from_nanos(origin);
+        let passed = wall.elapsed().unwrap_or_default();
+        Self {
+            wall,
+            instant: Instant::now() - passed,
+        }
+    }
+
+    pub fn origin(&self) -> u64 {
+        let origin = self.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(origin.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// The seconds that a moment comes after the origin.
+    pub fn age(&self, moment: SystemTime) -> f64 {
+        let age = moment.duration_since(self.wall).unwrap_or_default();
+        age.as_secs_f64()
+    }
+
+    fn passed(&self) -> Duration {
+        self.instant.elapsed() * FASTER
+    }
+}
+
+impl kling_omni::Clock for FastClock {
+    fn now(&self) -> std::time::Instant {
+        self.instant.into_std() + self.passed()
+    }
+
+    fn system_time(&self) -> SystemTime {
+        self.wall + self.passed()
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(tokio::time::sleep(duration / FASTER))
+    }
+}
+
+impl kling_omni_sandbox::Clock for FastClock {
+    fn now(&self) -> SystemTime {
+        self.wall + self.passed()
+    }
+
+    fn sleep_until(&self, deadline: SystemTime) -> kling_omni_sandbox::Sleep<'_> {
+        let since = deadline.duration_since(self.wall).unwrap_or_default();
+        Box::pin(tokio::time::sleep_until(self.instant + since / FASTER))
+    }
+}
