@@ -4,6 +4,7 @@ mod bare;
 mod child;
 mod cost;
 mod download;
+mod hot;
 mod machine;
 mod overhead;
 mod polling;
@@ -40,6 +41,8 @@ enum Scenario {
     Cost(cost::Cost),
     /// Create and read tasks, by turns with bare reqwest and with kling-omni.
     Overhead(overhead::Overhead),
+    /// Do over and over what is done without a network: requests, answers, deliveries, files.
+    Hot(hot::Hot),
     /// Those calls, in a process of its own so that its processor time can be told.
     #[command(hide = true)]
     Calls(overhead::calls::Calls),
@@ -75,6 +78,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         Scenario::Schedule(schedule) => return schedule.run(),
         Scenario::Cost(cost) => cost.run()?,
         Scenario::Overhead(overhead) => overhead.run()?,
+        Scenario::Hot(hot) => hot.run()?,
         Scenario::Calls(calls) => return calls.run(),
         Scenario::Load(load) => return load.run(),
         Scenario::Spaced(spaced) => return spaced.run(),
