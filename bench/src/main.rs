@@ -1,6 +1,7 @@
 //! How fast and how frugal kling-omni is. `cargo xtask bench` builds this with optimisations and runs it.
 
 mod bare;
+mod build;
 mod child;
 mod cost;
 mod download;
@@ -43,6 +44,8 @@ enum Scenario {
     Overhead(overhead::Overhead),
     /// Do over and over what is done without a network: requests, answers, deliveries, files.
     Hot(hot::Hot),
+    /// Count the crates, build them, and start the program.
+    Build(build::BuildCost),
     /// Those calls, in a process of its own so that its processor time can be told.
     #[command(hide = true)]
     Calls(overhead::calls::Calls),
@@ -79,6 +82,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         Scenario::Cost(cost) => cost.run()?,
         Scenario::Overhead(overhead) => overhead.run()?,
         Scenario::Hot(hot) => hot.run()?,
+        Scenario::Build(build) => build.run()?,
         Scenario::Calls(calls) => return calls.run(),
         Scenario::Load(load) => return load.run(),
         Scenario::Spaced(spaced) => return spaced.run(),
