@@ -253,14 +253,6 @@ pub(crate) enum StatusRoute {
 impl StatusRoute {
     pub(crate) const ALL: &[Self] = &[Self::ReferenceToVideo, Self::Video];
 
-    /// The route that reads single tasks of this mode's list.
-    pub(crate) fn of(mode: Mode) -> Self {
-        match mode {
-            Mode::Reference => Self::ReferenceToVideo,
-            Mode::Text => Self::Video,
-        }
-    }
-
     /// The mode whose list has the tasks that are read here.
     pub(crate) fn mode(self) -> Mode {
         match self {

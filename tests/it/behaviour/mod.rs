@@ -15,6 +15,7 @@ mod own_client;
 mod pace;
 mod reconcile;
 mod schedule;
+mod scheduler;
 pub mod secrets;
 mod status;
 mod text;

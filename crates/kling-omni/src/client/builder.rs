@@ -15,8 +15,8 @@ use crate::preflight::Remote;
 use crate::redact::BareUrl;
 use crate::route::Route;
 use crate::session::{
-    Agenda, ApiKey, Budget, Host, KnownUploads, LateClient, Pace, Places, RetryBudget, Session,
-    Sweeps, stack,
+    ApiKey, Budget, Host, KnownUploads, LateClient, Pace, Places, RetryBudget, Session, Sweeps,
+    stack,
 };
 use crate::timing::{Learnt, TaskTimes};
 use crate::upload::Uploader;
@@ -384,7 +384,7 @@ impl ClientBuilder {
                 uploaded: KnownUploads::default(),
                 created: Mutex::default(),
                 learnt: Mutex::new(Learnt::new(self.task_times)),
-                agenda: Agenda::default(),
+                agendas: Mutex::default(),
                 sweeps: Sweeps::default(),
             }),
             uploader: self.uploader,

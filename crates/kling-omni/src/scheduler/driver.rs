@@ -1,7 +1,8 @@
-use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -9,8 +10,10 @@ use futures_util::stream::FuturesUnordered;
 use tracing::Instrument as _;
 
 use super::sweep::{Sweep, Turned, Verdict};
+use super::waiting::{Waiting, earlier};
 use crate::route::Mode;
-use crate::session::{Look, Session};
+use crate::session::{Agenda, Look, Session, Shown};
+use crate::state::TaskStatus;
 
 /// How many tasks are read at once; the others wait for their turn.
 const MOST_AT_ONCE: usize = 32;
@@ -26,99 +29,153 @@ const SOON: Duration = Duration::from_secs(5);
 /// together, that is soon enough.
 const SLACK_PART: u32 = 3;
 
-/// After so long, a task that only lists have shown to go on is read itself: a list may lag behind.
+/// After so long, and up to twice as long, a task that only lists have shown to go on is read itself: a list may lag
+/// behind with one of them.
 const LISTS_ALONE: Duration = Duration::from_secs(180);
+/// Over so many parts of that time, tasks are spread that lists have shown together.
+const PARTS: u32 = 64;
 
 type Asking = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Works through the agenda of a client for as long as something is on it.
 pub(super) struct Driver {
     session: Arc<Session>,
+    agenda: Arc<Agenda>,
     asking: FuturesUnordered<Asking>,
-    queue: VecDeque<Box<Look>>,
-    sweep: Option<Sweep>,
+    waiting: Waiting,
+    /// One for each mode at the most.
+    sweeps: Vec<Sweep>,
     has_finished: bool,
 }
 
 impl Driver {
-    pub(super) fn new(session: Arc<Session>) -> Self {
+    pub(super) fn new(session: Arc<Session>, agenda: Arc<Agenda>) -> Self {
         Self {
             session,
+            agenda,
             asking: FuturesUnordered::new(),
-            queue: VecDeque::new(),
-            sweep: None,
+            waiting: Waiting::default(),
+            sweeps: Vec::new(),
             has_finished: false,
         }
     }
 
     pub(super) async fn run(mut self) {
+        let agenda = Arc::clone(&self.agenda);
         let session = Arc::clone(&self.session);
-        let agenda = &session.agenda;
         loop {
             let now = session.clock.now();
             self.begin(now);
-            let is_idle = self.asking.is_empty() && self.sweep.is_none();
-            if is_idle && agenda.finish() {
+            let is_idle = self.asking.is_empty() && self.sweeps.is_empty();
+            if is_idle && self.waiting.is_empty() && agenda.finish() {
                 self.has_finished = true;
                 return;
             }
-            let sweep_ends = self.sweep.as_ref().map(Sweep::ends);
-            let wake = [agenda.earliest(), sweep_ends].into_iter().flatten().min();
+            let wake = self.wake(now);
             tokio::select! {
                 biased;
                 () = agenda.changed() => {}
                 Some(()) = self.asking.next() => {}
-                page = turn(&mut self.sweep) => {
-                    let verdict = page.map(|(sweep, page)| sweep.take(page));
-                    self.heed(verdict);
+                (place, page) = turn(&mut self.sweeps) => {
+                    let verdict = self.sweeps[place].take(page);
+                    self.heed(place, verdict);
                 }
-                () = sleep_until(&session, wake) => {
-                    let now = session.clock.now();
-                    if sweep_ends.is_some_and(|end| end <= now) {
-                        let verdict = self.sweep.as_mut().map(Sweep::break_off);
-                        self.heed(verdict);
-                    }
-                }
+                () = sleep_until(&session, wake) => {}
             }
         }
     }
 
+    /// When something is to be done, whatever happens in between.
+    fn wake(&self, now: Instant) -> Option<Instant> {
+        let mut wake = earlier(self.agenda.earliest(), self.waiting.first_deadline());
+        for sweep in &self.sweeps {
+            wake = earlier(wake, Some(sweep.ends()));
+            wake = earlier(wake, sweep.first_deadline());
+        }
+        match self.waiting.is_empty() {
+            true => wake,
+            false => earlier(wake, self.turn(now)),
+        }
+    }
+
+    /// When the next request may be sent, if that is still to come.
+    fn turn(&self, now: Instant) -> Option<Instant> {
+        self.session.pace.next_turn(now)
+    }
+
     /// Begins with what is due.
     fn begin(&mut self, now: Instant) {
-        let due = self.session.agenda.take_due(now);
+        self.leave_late_sweeps(now);
+        let mut late = self.waiting.take_late(now);
+        late.extend(
+            self.sweeps
+                .iter_mut()
+                .flat_map(|sweep| sweep.take_late(now)),
+        );
+        let (last, due): (Vec<_>, Vec<_>) = self
+            .agenda
+            .take_due(now)
+            .into_iter()
+            .partition(|(_, look)| look.is_late(now));
+        late.extend(last);
+        for (_, mut look) in late {
+            // The look at a deadline is made then, whatever else is under way.
+            look.put_off(now);
+            self.asking.push(ask(&self.session, look, now));
+        }
+
         let due = self.defer(due, now);
         for mode in Mode::ALL {
             let waiting = due.iter().filter(|(_, look)| look.list() == Some(*mode));
-            let waiting = waiting.count();
-            if waiting > 0 && self.sweep.is_none() && self.is_worth_a_sweep(*mode, waiting, now) {
-                self.sweep = Some(Sweep::new(&self.session, *mode, now));
+            let waiting = waiting.count() + self.waiting.listed(*mode);
+            let is_read = self.sweeps.iter().any(|sweep| sweep.mode() == *mode);
+            if waiting > 0 && !is_read && self.is_worth_a_sweep(*mode, waiting, now) {
+                let mut looks = self.agenda.take_listed(*mode);
+                looks.extend(self.waiting.take_listed(*mode));
+                let sweep = Sweep::new(&self.session, *mode, looks, now);
+                self.sweeps.push(sweep);
             }
         }
         for (number, look) in due {
-            match &mut self.sweep {
-                Some(sweep) if look.list() == Some(sweep.mode()) => sweep.join(number, look),
-                _ => self.queue.push_back(look),
+            let list = look.list();
+            let mut sweeps = self.sweeps.iter_mut();
+            match sweeps.find(|sweep| list == Some(sweep.mode())) {
+                Some(sweep) => sweep.join(number, look),
+                None => self.waiting.add(number, look),
             }
         }
         self.ask_next(now);
     }
 
-    /// Lets looks wait for the next reading of their list where that comes soon.
+    /// Ends sweeps that nobody waits for any more, and those that take too long.
+    fn leave_late_sweeps(&mut self, now: Instant) {
+        self.sweeps.retain(|sweep| !sweep.is_off());
+        while let Some(place) = self.sweeps.iter().position(|sweep| sweep.ends() <= now) {
+            let sweep = self.sweeps.swap_remove(place);
+            // One that was held back has shown nothing about the list.
+            let is_judged = self.turn(now).is_none();
+            self.end(sweep, is_judged, now);
+        }
+    }
+
+    /// Lets looks wait for the next reading of their list where that comes soon, and for the next turn where no request
+    /// may be sent now.
     fn defer(&self, due: Vec<(u64, Box<Look>)>, now: Instant) -> Vec<(u64, Box<Look>)> {
+        let turn = self.turn(now);
         let mut deferred = Vec::new();
         let mut rest = Vec::new();
         for (number, mut look) in due {
-            let next = look.list();
-            let next = next.and_then(|mode| self.session.sweeps.next_at(mode, now));
-            match next.filter(|next| look.deadline.is_none_or(|deadline| *next < deadline)) {
-                Some(next) => {
-                    look.due = next;
+            let list = look.list().filter(|_| look.known.is_some());
+            let list = list.and_then(|mode| self.session.sweeps.next_at(mode, now));
+            match list.max(turn) {
+                Some(until) => {
+                    look.put_off(until);
                     deferred.push((number, look));
                 }
                 None => rest.push((number, look)),
             }
         }
-        self.session.agenda.put_back(deferred);
+        self.agenda.put_back(deferred);
         rest
     }
 
@@ -127,74 +184,73 @@ impl Driver {
             return false;
         };
         let enough = HANDFUL.max(LOOKS_PER_PAGE * pages);
-        let soon = self.session.agenda.listed_until(now + SOON, mode, enough);
+        let soon = self.agenda.listed_until(now + SOON, mode, enough);
         due + soon >= enough
     }
 
     /// Does what a page of the list has shown.
-    fn heed(&mut self, verdict: Option<Verdict>) {
-        let Some(verdict) = verdict else { return };
+    fn heed(&mut self, place: usize, verdict: Verdict) {
         let now = self.session.clock.now();
+        let mode = self.sweeps[place].mode();
         let mut back = Vec::new();
         for (number, mut look, status) in verdict.seen {
             let since = *look.glimpsed_since.get_or_insert(now);
+            let alone = LISTS_ALONE + LISTS_ALONE * (number % u64::from(PARTS)) as u32 / PARTS;
             if look.is_off() {
                 continue;
             }
-            if status.is_terminal() || now.duration_since(since) > LISTS_ALONE {
-                self.queue.push_back(look);
-            } else {
-                let state = look.subject.glimpsed(verdict.mode, &status);
-                let is_news = look.known.as_ref() != Some(state.status());
-                if is_news {
-                    look.answer(Ok(state));
-                } else {
-                    let due = look.subject.next_due().max(now);
-                    look.due = look.deadline.map_or(due, |deadline| deadline.min(due));
-                    back.push((number, look));
-                }
+            if status.is_terminal() && !look.is_held(now) {
+                look.shown = Some(Shown { mode, ended: true });
+                self.waiting.add(number, look);
+            } else if now.duration_since(since) > alone && !look.is_held(now) {
+                look.shown = Some(Shown { mode, ended: false });
+                self.waiting.add(number, look);
+            } else if let Some(look) = glimpse(look, &status, now) {
+                back.push((number, look));
             }
         }
         // The one that comes last is the oldest, and the most likely to show it if the list lags behind.
-        if !back.is_empty()
-            && self.session.sweeps.is_check_due(verdict.mode, now)
-            && let Some((_, mut look)) = back.pop()
+        if let Some(oldest) = back.iter().rposition(|(_, look)| !look.is_held(now))
+            && self.session.sweeps.is_check_due(mode, now)
         {
-            look.checks = Some(verdict.mode);
-            self.queue.push_back(look);
+            let (number, mut look) = back.remove(oldest);
+            look.shown = Some(Shown { mode, ended: false });
+            self.waiting.add_first(number, look);
         }
-        self.session.agenda.put_back(back);
-        if verdict.is_over
-            && let Some(sweep) = self.sweep.take()
-        {
-            self.end(sweep, now);
+        self.agenda.put_back(back);
+        if verdict.is_over {
+            let sweep = self.sweeps.swap_remove(place);
+            self.end(sweep, true, now);
         }
-        self.ask_next(now);
     }
 
-    fn end(&mut self, sweep: Sweep, now: Instant) {
+    fn end(&mut self, sweep: Sweep, is_judged: bool, now: Instant) {
         let mode = sweep.mode();
         let mut end = sweep.end(now);
-        let agenda = &self.session.agenda;
-        let next = agenda.earliest_glimpsed(mode);
+        let next = self.agenda.earliest_glimpsed(mode);
         end.result.next_at = next.map(|next| {
             let pause = next.saturating_duration_since(now);
             now + (pause + pause / SLACK_PART).min(SOON)
         });
-        self.session.sweeps.note(end.result);
-        let (due, rest): (Vec<_>, Vec<_>) =
-            end.left.into_iter().partition(|(_, look)| look.due <= now);
-        self.queue.extend(due.into_iter().map(|(_, look)| look));
-        agenda.put_back(rest);
+        if is_judged {
+            self.session.sweeps.note(end.result);
+        }
+        let mut back = Vec::new();
+        for (number, look) in end.left {
+            match look.due <= now {
+                true => self.waiting.add(number, look),
+                false => back.push((number, look)),
+            }
+        }
+        self.agenda.put_back(back);
     }
 
     fn ask_next(&mut self, now: Instant) {
         while self.asking.len() < MOST_AT_ONCE
-            && let Some(look) = self.queue.pop_front()
+            && self.turn(now).is_none()
+            && let Some(look) = self.waiting.next()
         {
-            if !look.is_off() {
-                self.asking.push(ask(&self.session, look, now));
-            }
+            self.asking.push(ask(&self.session, look, now));
         }
     }
 }
@@ -202,7 +258,28 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         if !self.has_finished {
-            self.session.agenda.abandon();
+            self.agenda.abandon();
+        }
+    }
+}
+
+/// Takes in that a list shows a task to go on. Answers the look if that is news, and else gives it back with the time of
+/// the next one.
+fn glimpse(mut look: Box<Look>, status: &TaskStatus, now: Instant) -> Option<Box<Look>> {
+    let state = look.subject.glimpsed(status);
+    if look.known.as_ref() != Some(state.status()) {
+        look.answer(Ok(state));
+        return None;
+    }
+    // A schedule may be a closure of the caller's, whose panic is to strike where it waits, and nobody else.
+    match catch_unwind(AssertUnwindSafe(|| look.subject.next_due())) {
+        Ok(due) => {
+            look.put_off(due.max(look.not_before.unwrap_or(now)));
+            Some(look)
+        }
+        Err(_) => {
+            look.answer(Ok(state));
+            None
         }
     }
 }
@@ -219,23 +296,26 @@ fn ask(session: &Arc<Session>, mut look: Box<Look>, now: Instant) -> Asking {
             () = look.answer.closed() => return,
             read = reading => read,
         };
-        if let (Some(mode), Ok(state)) = (look.checks, &read) {
-            let is_true = !state.status().is_terminal();
-            session.sweeps.checked(mode, is_true, session.clock.now());
+        if let (Some(shown), Ok(state)) = (look.shown, &read) {
+            let is_true = shown.ended == state.status().is_terminal();
+            let now = session.clock.now();
+            session.sweeps.checked(shown.mode, is_true, now);
         }
         look.answer(read);
     })
 }
 
-/// The next page of a sweep; for ever, if there is none.
-async fn turn(sweep: &mut Option<Sweep>) -> Option<(&mut Sweep, Turned)> {
-    match sweep {
-        Some(sweep) => {
-            let page = sweep.turn().await;
-            Some((sweep, page))
+/// The next page of any sweep, with the place of that one; for ever, if there is none.
+async fn turn(sweeps: &mut [Sweep]) -> (usize, Turned) {
+    poll_fn(|context| {
+        for (place, sweep) in sweeps.iter_mut().enumerate() {
+            if let Poll::Ready(page) = sweep.poll_page(context) {
+                return Poll::Ready((place, page));
+            }
         }
-        None => std::future::pending().await,
-    }
+        Poll::Pending
+    })
+    .await
 }
 
 async fn sleep_until(session: &Session, wake: Option<Instant>) {

@@ -3,6 +3,7 @@
 
 mod driver;
 mod sweep;
+mod waiting;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::error::{Error, ErrorKind};
-use crate::session::{Look, Seen, Session};
+use crate::session::{Agenda, Look, Seen, Session};
 use driver::Driver;
 
 /// Asks for a look at once, and answers what came of it. Dropping the future takes the look off the agenda, and breaks
@@ -22,32 +23,33 @@ pub(crate) fn look(
     look: impl FnOnce(oneshot::Sender<Seen>) -> Look,
 ) -> impl Future<Output = Seen> {
     let (sender, answer) = oneshot::channel();
-    let (number, begins) = session.agenda.enlist(Box::new(look(sender)));
-    let on_drop = Withdraw { session, number };
+    let agenda = session.agenda();
+    let (number, begins) = agenda.enlist(Box::new(look(sender)));
     if begins {
-        tokio::spawn(Driver::new(Arc::clone(session)).run());
+        tokio::spawn(Driver::new(Arc::clone(session), Arc::clone(&agenda)).run());
     }
+    let on_drop = Withdraw { agenda, number };
     async move {
         let _on_drop = on_drop;
         answer.await.unwrap_or_else(|_| Seen {
             state: Err(cut_off()),
-            was_glimpsed: false,
+            was_last: false,
         })
     }
 }
 
-struct Withdraw<'a> {
-    session: &'a Session,
+struct Withdraw {
+    agenda: Arc<Agenda>,
     number: u64,
 }
 
-impl Drop for Withdraw<'_> {
+impl Drop for Withdraw {
     fn drop(&mut self) {
-        self.session.agenda.withdraw(self.number);
+        self.agenda.withdraw(self.number);
     }
 }
 
-/// The runtime in which the first of several waits began has ended, and others go on elsewhere.
+/// The runtime has ended in which a wait began that goes on elsewhere.
 fn cut_off() -> Error {
     Error::new(
         ErrorKind::Transport,

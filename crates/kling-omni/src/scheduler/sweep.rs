@@ -2,11 +2,13 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 
+use super::waiting::earlier;
 use crate::error::Result;
 use crate::list::{List, Page};
 use crate::route::Mode;
@@ -22,7 +24,7 @@ const CREDIT: usize = 2;
 const MOST_CREDIT: usize = 8;
 
 /// No sweep keeps its looks for longer.
-const LONGEST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(5);
 
 type Turning = Pin<Box<dyn Future<Output = Result<Page>> + Send>>;
 /// What a page was answered with; `None` if none was asked for.
@@ -46,15 +48,26 @@ pub(super) struct Sweep {
     found: usize,
     credit: usize,
     ends: Instant,
+    /// No deadline among the looks is before this.
+    first_deadline: Option<Instant>,
+    /// How long the service asks not to be asked for the list.
+    asked_pause: Option<Duration>,
     /// Whether a task that was not found is not on the list.
     is_complete: bool,
 }
 
 /// What a page has shown.
 pub(super) struct Verdict {
-    pub(super) mode: Mode,
     pub(super) seen: Vec<(u64, Box<Look>, TaskStatus)>,
     pub(super) is_over: bool,
+}
+
+impl Verdict {
+    /// The list shows no more.
+    const NOTHING: Self = Self {
+        seen: Vec::new(),
+        is_over: true,
+    };
 }
 
 /// What a sweep leaves behind.
@@ -64,7 +77,12 @@ pub(super) struct End {
 }
 
 impl Sweep {
-    pub(super) fn new(session: &Arc<Session>, mode: Mode, now: Instant) -> Self {
+    pub(super) fn new(
+        session: &Arc<Session>,
+        mode: Mode,
+        looks: Vec<(u64, Box<Look>)>,
+        now: Instant,
+    ) -> Self {
         let mut sweep = Self {
             session: Arc::clone(session),
             mode,
@@ -77,9 +95,11 @@ impl Sweep {
             found: 0,
             credit: CREDIT,
             ends: now + LONGEST,
+            first_deadline: None,
+            asked_pause: None,
             is_complete: false,
         };
-        for (number, look) in session.agenda.take_listed(mode) {
+        for (number, look) in looks {
             sweep.join(number, look);
         }
         sweep.ask();
@@ -97,15 +117,37 @@ impl Sweep {
 
     /// Looks for another task, too, if its page is still to come.
     pub(super) fn join(&mut self, number: u64, look: Box<Look>) {
-        if let Some(deadline) = look.deadline {
-            self.ends = self.ends.min(deadline);
-        }
+        self.first_deadline = earlier(self.first_deadline, look.deadline);
         let id = Arc::clone(look.subject.id());
         // Mostly there is one wait for a task, and a list that grows begins with room for four.
         let looks = self.looks.entry(id);
         looks
             .or_insert_with(|| Vec::with_capacity(1))
             .push((number, look));
+    }
+
+    /// Whether nobody waits for it any more.
+    pub(super) fn is_off(&self) -> bool {
+        self.looks.values().flatten().all(|(_, look)| look.is_off())
+    }
+
+    pub(super) fn first_deadline(&self) -> Option<Instant> {
+        self.first_deadline
+    }
+
+    /// Takes out the looks whose deadline has come.
+    pub(super) fn take_late(&mut self, now: Instant) -> Vec<(u64, Box<Look>)> {
+        if self.first_deadline.is_none_or(|deadline| deadline > now) {
+            return Vec::new();
+        }
+        let mut late = Vec::new();
+        for looks in self.looks.values_mut() {
+            late.extend(looks.extract_if(.., |(_, look)| look.is_late(now)));
+        }
+        self.looks.retain(|_, looks| !looks.is_empty());
+        let rest = self.looks.values().flatten();
+        self.first_deadline = rest.filter_map(|(_, look)| look.deadline).min();
+        late
     }
 
     fn ask(&mut self) {
@@ -133,9 +175,9 @@ impl Sweep {
         }
     }
 
-    /// The next page. Dropping the future loses none.
-    pub(super) async fn turn(&mut self) -> Turned {
-        self.pages.next().await
+    /// The next page.
+    pub(super) fn poll_page(&mut self, context: &mut Context<'_>) -> Poll<Turned> {
+        self.pages.poll_next_unpin(context)
     }
 
     /// Looks through a page.
@@ -144,9 +186,10 @@ impl Sweep {
             Some(Ok(page)) => page,
             Some(Err(error)) => {
                 tracing::debug!(mode = %self.mode, %error, "the list could not be read");
-                return self.break_off();
+                self.asked_pause = error.retry_after();
+                return Verdict::NOTHING;
             }
-            None => return self.break_off(),
+            None => return Verdict::NOTHING,
         };
         self.read += 1;
         self.credit -= 1;
@@ -171,20 +214,7 @@ impl Sweep {
         if !is_over {
             self.ask();
         }
-        Verdict {
-            mode: self.mode,
-            seen,
-            is_over,
-        }
-    }
-
-    /// Gives up, with what was found so far.
-    pub(super) fn break_off(&mut self) -> Verdict {
-        Verdict {
-            mode: self.mode,
-            seen: Vec::new(),
-            is_over: true,
-        }
+        Verdict { seen, is_over }
     }
 
     pub(super) fn end(self, now: Instant) -> End {
@@ -202,6 +232,7 @@ impl Sweep {
                 was_worth_it: self.found > self.read as usize,
                 at: now,
                 next_at: None,
+                asked_pause: self.asked_pause,
             },
             left,
         }

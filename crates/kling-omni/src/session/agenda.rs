@@ -25,7 +25,7 @@ pub(crate) trait Subject: Send + Sync {
     ) -> Pin<Box<dyn Future<Output = Result<TaskState>> + Send>>;
 
     /// A list says that it goes on.
-    fn glimpsed(&self, mode: Mode, status: &TaskStatus) -> TaskState;
+    fn glimpsed(&self, status: &TaskStatus) -> TaskState;
 
     /// A list that was read to its end does not have it.
     fn missed(&self);
@@ -44,10 +44,12 @@ pub(crate) struct Look {
     /// What whoever asked has heard last.
     pub(crate) known: Option<TaskStatus>,
     pub(crate) answer: oneshot::Sender<Seen>,
+    /// The service asked not to be asked about it before.
+    pub(crate) not_before: Option<Instant>,
     /// Since when only lists have told that the task goes on.
     pub(crate) glimpsed_since: Option<Instant>,
-    /// The list that it is to be held against: the task went on there just now.
-    pub(crate) checks: Option<Mode>,
+    /// What a list showed just now, which the task is read to see.
+    pub(crate) shown: Option<Shown>,
     /// In which a request for it alone is made, as whoever asked would have made it.
     pub(crate) span: Span,
 }
@@ -55,8 +57,15 @@ pub(crate) struct Look {
 /// What came of a look.
 pub(crate) struct Seen {
     pub(crate) state: Result<TaskState>,
-    /// Whether lists have shown the task in between.
-    pub(crate) was_glimpsed: bool,
+    /// Whether it was the look at the deadline.
+    pub(crate) was_last: bool,
+}
+
+/// What a list shows of a task.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shown {
+    pub(crate) mode: Mode,
+    pub(crate) ended: bool,
 }
 
 impl Look {
@@ -65,25 +74,38 @@ impl Look {
         self.answer.is_closed()
     }
 
+    /// Whether its deadline has come.
+    pub(crate) fn is_late(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Whether the service asked to be left alone now.
+    pub(crate) fn is_held(&self, now: Instant) -> bool {
+        self.not_before.is_some_and(|held| held > now)
+    }
+
+    /// Makes it due then, or at its deadline if that is sooner.
+    pub(crate) fn put_off(&mut self, due: Instant) {
+        self.due = self.deadline.map_or(due, |deadline| deadline.min(due));
+        self.is_close |= self.deadline == Some(self.due);
+    }
+
     pub(crate) fn answer(self, state: Result<TaskState>) {
-        let was_glimpsed = self.glimpsed_since.is_some();
+        let was_last = self.is_late(self.due);
         // Whoever asked may have gone.
-        let _ = self.answer.send(Seen {
-            state,
-            was_glimpsed,
-        });
+        let _ = self.answer.send(Seen { state, was_last });
     }
 
     /// The list on which it could be seen in company.
     pub(crate) fn list(&self) -> Option<Mode> {
-        match self.is_close {
+        match self.is_close || self.shown.is_some() {
             true => None,
             false => self.subject.list(),
         }
     }
 }
 
-/// All looks that the waits of a client have asked for, in the order in which they are due.
+/// All looks that the waits of a client have asked for in one runtime, in the order in which they are due.
 #[derive(Default)]
 pub(crate) struct Agenda {
     entries: Mutex<Entries>,
@@ -206,10 +228,15 @@ impl Agenda {
     pub(crate) fn abandon(&self) {
         let mut entries = self.entries();
         let next = entries.next;
-        *entries = Entries {
-            next,
-            ..Entries::default()
-        };
+        let left = std::mem::replace(
+            &mut *entries,
+            Entries {
+                next,
+                ..Entries::default()
+            },
+        );
+        drop(entries);
+        drop(left);
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {

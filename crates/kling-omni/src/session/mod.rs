@@ -16,8 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
+use tokio::runtime;
 
-pub(crate) use agenda::{Agenda, Look, Seen, Subject};
+pub(crate) use agenda::{Agenda, Look, Seen, Shown, Subject};
 pub(crate) use budget::Budget;
 pub use budget::{Circuit, Health, RetryBudget};
 pub use host::Host;
@@ -72,8 +73,8 @@ pub(crate) struct Session {
     pub(crate) created: Mutex<HashMap<Arc<str>, Made>>,
     /// What tasks take.
     pub(crate) learnt: Mutex<Learnt>,
-    /// The looks at tasks that waits have asked for.
-    pub(crate) agenda: Agenda,
+    /// The looks at tasks that waits have asked for, by the runtimes in which they did.
+    pub(crate) agendas: Mutex<HashMap<runtime::Id, Arc<Agenda>>>,
     pub(crate) sweeps: Sweeps,
 }
 
@@ -93,6 +94,18 @@ pub(crate) struct Life {
 }
 
 impl Session {
+    /// The agenda of the runtime in which it is asked for: whoever works through one gets on only as long as its runtime
+    /// does, and that of a blocking caller stands still between two calls.
+    pub(crate) fn agenda(&self) -> Arc<Agenda> {
+        let runtime = runtime::Handle::current().id();
+        let mut agendas = self.agendas.lock().unwrap_or_else(PoisonError::into_inner);
+        if !agendas.contains_key(&runtime) {
+            // Nobody holds on to what nobody works through.
+            agendas.retain(|_, agenda| Arc::strong_count(agenda) > 1);
+        }
+        Arc::clone(agendas.entry(runtime).or_default())
+    }
+
     pub(crate) fn health(&self) -> Health {
         self.budget.health(self.places.taken())
     }

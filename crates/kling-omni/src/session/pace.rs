@@ -38,6 +38,13 @@ impl Pace {
         Ok(wait)
     }
 
+    /// When the next turn is, if that is still to come. Takes none.
+    pub(crate) fn next_turn(&self, now: Instant) -> Option<Instant> {
+        let turns = self.turns();
+        let next = turns.free_from.max(turns.held_until);
+        next.filter(|turn| *turn > now)
+    }
+
     /// The service takes no requests for this long.
     pub(crate) fn hold(&self, now: Instant, span: Duration) {
         let until = now.checked_add(span);

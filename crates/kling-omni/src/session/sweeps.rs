@@ -19,6 +19,8 @@ pub(crate) struct Sweeps(Mutex<HashMap<Mode, Record>>);
 struct Record {
     pages: u32,
     in_vain: u32,
+    /// When it was last worth it.
+    worth_it_at: Option<Instant>,
     rests_until: Option<Instant>,
     /// The next reading of the list is worth waiting for until then.
     next_at: Option<Instant>,
@@ -27,12 +29,13 @@ struct Record {
 }
 
 impl Record {
-    fn rest(&mut self, now: Instant) {
+    fn rest(&mut self, now: Instant, asked: Option<Duration>) {
         let rest = REST.saturating_mul(1 << self.in_vain.min(8));
+        let rest = rest.min(LONGEST_REST).max(asked.unwrap_or_default());
         self.in_vain += 1;
         self.next_at = None;
         self.checked = None;
-        self.rests_until = now.checked_add(rest.min(LONGEST_REST));
+        self.rests_until = now.checked_add(rest);
     }
 }
 
@@ -46,6 +49,8 @@ pub(crate) struct SweepResult {
     pub(crate) at: Instant,
     /// When the tasks on it are worth the next look.
     pub(crate) next_at: Option<Instant>,
+    /// How long the service asks not to be asked for it.
+    pub(crate) asked_pause: Option<Duration>,
 }
 
 impl Sweeps {
@@ -53,7 +58,13 @@ impl Sweeps {
     pub(crate) fn pages(&self, mode: Mode, now: Instant) -> Option<usize> {
         let record = self.records().get(&mode).copied().unwrap_or_default();
         let rests = record.rests_until.is_some_and(|until| now < until);
-        (!rests).then(|| record.pages.max(1) as usize)
+        // Where the tasks stood long ago says nothing about those of now.
+        let is_fresh = |at: Instant| now.duration_since(at) < REST;
+        let pages = match record.worth_it_at.is_some_and(is_fresh) {
+            true => record.pages.max(1),
+            false => 1,
+        };
+        (!rests).then_some(pages as usize)
     }
 
     /// When the list is read next, if that is still to come.
@@ -68,11 +79,12 @@ impl Sweeps {
         if result.was_worth_it {
             *record = Record {
                 pages: result.pages,
+                worth_it_at: Some(result.at),
                 next_at: result.next_at,
                 ..*record
             };
         } else {
-            record.rest(result.at);
+            record.rest(result.at, result.asked_pause);
         }
     }
 
@@ -93,7 +105,7 @@ impl Sweeps {
         let record = records.entry(mode).or_default();
         match is_true {
             true => record.in_vain = 0,
-            false => record.rest(now),
+            false => record.rest(now, None),
         }
     }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::schedule::Cadence;
-use super::{Task, Told};
+use super::{Source, Task};
 use crate::error::Result;
-use crate::route::{Mode, StatusRoute};
+use crate::route::Mode;
 use crate::session::Subject;
 use crate::state::{TaskState, TaskStatus};
 use crate::transport::{Hold, Options};
@@ -48,14 +48,12 @@ impl Subject for Followed {
         Box::pin(async move { task.read(options).await })
     }
 
-    fn glimpsed(&self, mode: Mode, status: &TaskStatus) -> TaskState {
+    fn glimpsed(&self, status: &TaskStatus) -> TaskState {
         let id = self.task.id().to_owned();
         let state = TaskState::new(id, status.clone(), Vec::new(), None);
-        self.task.learn(&state, Told::Asked);
+        self.task.learn(&state, Source::Asked);
         let mut known = self.task.known();
-        known.route.get_or_insert(StatusRoute::of(mode));
         known.is_unlisted = false;
-        known.hint = None;
         // Lists may lag behind what is known already.
         known.state.clone().unwrap_or(state)
     }
@@ -65,6 +63,8 @@ impl Subject for Followed {
     }
 
     fn next_due(&self) -> Instant {
-        self.cadence.due(&self.task)
+        let due = self.cadence.due(&self.task);
+        self.cadence.count_glimpse();
+        due
     }
 }

@@ -1,6 +1,15 @@
+use std::time::Instant;
+
 use crate::state::TaskState;
 #[cfg(feature = "webhook")]
 use crate::webhook::{Inbox, Listening};
+
+/// A state that was delivered.
+pub(super) struct Told {
+    pub(super) state: TaskState,
+    /// When it came; `None` if that was before anyone listened.
+    pub(super) at: Option<Instant>,
+}
 
 /// What a wait is told beside its polls: the deliveries of a webhook, if it was given any.
 pub(super) struct Hearing {
@@ -30,13 +39,13 @@ impl Hearing {
     }
 
     /// The next state that was delivered. Dropping the future loses none.
-    pub(super) async fn next(&mut self) -> TaskState {
+    pub(super) async fn next(&mut self) -> Told {
         #[cfg(feature = "webhook")]
         if let Some(listening) = &mut self.listening {
             // Boxed, so that waits which hear nothing have no room for it.
-            let state = Box::pin(listening.next()).await;
+            let (state, at) = Box::pin(listening.next()).await;
             self.is_trusted = true;
-            return state;
+            return Told { state, at };
         }
         std::future::pending().await
     }

@@ -59,11 +59,11 @@ struct Known {
 
 /// How the client came to know a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum Source {
     /// It asked, some time after the state came about.
     Asked,
-    /// It was told at once.
-    AtOnce,
+    /// It was told then, as soon as the state came about.
+    Told(Instant),
 }
 
 /// What is not known more exactly than this, and than a part of the whole time, is nothing to learn from.
@@ -226,7 +226,7 @@ impl Task {
             let exchange = Exchange::new(Arc::clone(&self.0.session), options.clone());
             match wire::read(&exchange, *route, self.id()).await {
                 Ok(state) => {
-                    self.learn(&state, Told::Asked);
+                    self.learn(&state, Source::Asked);
                     let hint = exchange.asked_pause().map(|pause| (self.now(), pause));
                     let mut known = self.known();
                     known.route = Some(*route);
@@ -254,7 +254,7 @@ impl Task {
     }
 
     /// Takes over what the service says of the task, unless it is known to be further; says whether it did.
-    fn learn(&self, state: &TaskState, told: Told) -> bool {
+    fn learn(&self, state: &TaskState, source: Source) -> bool {
         let session = &self.0.session;
         let now = self.now();
         let mut known = self.known();
@@ -271,14 +271,16 @@ impl Task {
             && *state.status() == TaskStatus::Completed
             && let Some(life) = self.0.life
         {
-            let least = went_on.map_or(Duration::ZERO, |at| at.duration_since(life.began));
-            let most = now.duration_since(life.began);
-            match told {
-                Told::AtOnce => session.learnt().add(life.kind, most),
-                Told::Asked if most - least <= LEEWAY.max(most / LEEWAY_PART) => {
+            let age = |at: Instant| at.duration_since(life.began);
+            let most = age(now);
+            // Another thread may have heard of it a moment later.
+            let least = went_on.map_or(Duration::ZERO, age).min(most);
+            match source {
+                Source::Told(at) => session.learnt().add(life.kind, age(at)),
+                Source::Asked if most - least <= LEEWAY.max(most / LEEWAY_PART) => {
                     session.learnt().add(life.kind, (least + most) / 2);
                 }
-                Told::Asked => {}
+                Source::Asked => {}
             }
         }
         is_taken

@@ -2,9 +2,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::followed::Followed;
-use super::hearing::Hearing;
-use super::schedule::Cadence;
-use super::{PollSchedule, Task, Told, Update};
+use super::hearing::{Hearing, Told};
+use super::schedule::{Cadence, not_before};
+use super::{PollSchedule, Source, Task, Update};
 use crate::error::{Error, ErrorKind, Result};
 use crate::scheduler;
 use crate::session::{Look, Seen};
@@ -17,9 +17,6 @@ const MISSES_ALLOWED: u32 = 3;
 
 /// The pause before a completed task without a result is read once more.
 const GRACE: Duration = Duration::from_secs(2);
-
-/// A delivery that comes so long after the beginning of a wait was not lying there before.
-const PROMPT: Duration = Duration::from_secs(1);
 
 /// Follows one task: reads it when the schedule says so, and hears of it in between, until it ends or the deadline
 /// passes.
@@ -82,7 +79,9 @@ impl Polling {
 
     fn begin(&mut self) {
         self.started = self.now();
-        Arc::make_mut(&mut self.cadence).start(self.started);
+        if let Some(cadence) = Arc::get_mut(&mut self.cadence) {
+            cadence.start(self.started);
+        }
         // A deadline beyond all time is none.
         let deadline = |timeout| self.started.checked_add(timeout);
         self.deadline = self.timeout.and_then(deadline);
@@ -106,17 +105,20 @@ impl Polling {
                     }
                 }
                 Stage::Polling(due) => {
-                    let is_last = self.deadline.is_some_and(|deadline| deadline <= due);
-                    let answer = match self.look(due, is_last).await {
+                    let (answer, is_over) = match self.look(due).await {
                         Ok(seen) => {
-                            let answer = self.take(seen);
-                            if is_last {
-                                self.expire();
-                            }
-                            answer
+                            let was_last = seen.was_last;
+                            (self.take(seen), was_last)
                         }
-                        Err(delivered) => self.hear(delivered),
+                        Err(delivered) => {
+                            let now = self.now();
+                            let is_late = self.deadline.is_some_and(|deadline| deadline <= now);
+                            (self.hear(delivered), is_late)
+                        }
                     };
+                    if is_over {
+                        self.expire();
+                    }
                     if answer.is_some() {
                         return answer;
                     }
@@ -131,7 +133,7 @@ impl Polling {
     }
 
     /// Looks at the task when it is due, or at the deadline if that is sooner, unless a delivery tells of it before.
-    async fn look(&mut self, due: Instant, is_last: bool) -> std::result::Result<Seen, TaskState> {
+    async fn look(&mut self, due: Instant) -> std::result::Result<Seen, Told> {
         let followed = Followed {
             task: self.task.clone(),
             cadence: Arc::clone(&self.cadence),
@@ -141,29 +143,28 @@ impl Polling {
             subject: Box::new(followed),
             due,
             deadline: self.deadline,
-            is_close: is_last || self.graced,
+            is_close: self.graced || self.deadline == Some(due),
             known: self.reported.clone(),
             answer,
             glimpsed_since: None,
-            checks: None,
+            not_before: self.held_until.max(not_before(&self.task)),
+            shown: None,
             span: tracing::Span::current(),
         });
         tokio::select! {
             biased;
-            state = self.hearing.next() => Err(state),
+            told = self.hearing.next() => Err(told),
             seen = looking => Ok(seen),
         }
     }
 
     /// Takes in what was delivered, as if a poll had answered it.
-    fn hear(&mut self, state: TaskState) -> Option<Result<Update>> {
+    fn hear(&mut self, told: Told) -> Option<Result<Update>> {
+        let Told { state, at } = told;
         // That a completed task has no result is for a second look to say, and deliveries may repeat each other.
         let is_repeated = self.graced && state.progress() == Progress::Unproven;
-        let told = match self.now().duration_since(self.started) {
-            waited if waited < PROMPT => Told::Asked,
-            _ => Told::AtOnce,
-        };
-        if is_repeated || !self.task.learn(&state, told) {
+        let source = at.map_or(Source::Asked, Source::Told);
+        if is_repeated || !self.task.learn(&state, source) {
             return None;
         }
         self.learn(state).map(Ok)
@@ -192,9 +193,6 @@ impl Polling {
 
     /// Takes in what a look has come to.
     fn take(&mut self, seen: Seen) -> Option<Result<Update>> {
-        if seen.was_glimpsed {
-            self.put_failures_behind();
-        }
         match seen.state {
             Ok(state) => {
                 self.put_failures_behind();
@@ -211,6 +209,7 @@ impl Polling {
                 let asked = asked.min(self.task.session().longest_retry_wait);
                 let now = self.now();
                 self.held_until = Some(now + asked);
+                let pause = pause.max(self.cadence.shortest());
                 self.stage = Stage::Polling(self.next_due().max(now + pause));
                 tracing::debug!(task = self.task.id(), %error, "a poll failed");
                 let update = Update::PollFailed {
@@ -249,10 +248,9 @@ impl Polling {
     }
 
     fn next_due(&mut self) -> Instant {
-        let cadence = Arc::make_mut(&mut self.cadence);
-        cadence.is_sparse = self.hearing.is_trusted();
-        let due = cadence.due(&self.task);
-        cadence.count();
+        self.cadence.make_sparse(self.hearing.is_trusted());
+        let due = self.cadence.due(&self.task);
+        self.cadence.count();
         self.not_held(due)
     }
 

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::Task;
@@ -16,6 +17,10 @@ const BEYOND_BUDGET: Duration = Duration::from_secs(60);
 /// The service cannot mean less when it asks for a pause.
 const LEAST_HINT: Duration = Duration::from_secs(1);
 
+/// No plan aims at less delay than polls at the shortest interval have, nor at more than the longest pause allows.
+const LEAST_DELAY: Duration = Duration::from_millis(100);
+const MOST_DELAY: Duration = Duration::from_secs(120);
+
 /// No pause lasts so long, and every clock can tell the time after it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -24,7 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// The default is [adaptive](Self::adaptive). Whatever is chosen, a pause that the service asks for (`Retry-After`) is kept, and
 /// an adaptive schedule takes it as the service's word on when to look again. Where many tasks are waited for at once, the
 /// client looks at the list of tasks in place of each of them: then it mostly hears of a task sooner than its schedule says,
-/// and at most five seconds later.
+/// and at most ten seconds later.
 ///
 /// ```
 /// use std::time::Duration;
@@ -107,8 +112,8 @@ impl PollSchedule {
         }
     }
 
-    /// What an adaptive schedule aims at: the mean time from a task's end to the poll that finds it. Half of it takes twice
-    /// the polls. No other schedule has it.
+    /// What an adaptive schedule aims at: the mean time from a task's end to the poll that finds it, from a tenth of a second
+    /// to two minutes. Half of it takes twice the polls. No other schedule has it.
     pub fn mean_delay(mut self, delay: Duration) -> Self {
         if let Rule::Adaptive { mean_delay } = &mut self.rule {
             *mean_delay = delay;
@@ -182,17 +187,25 @@ impl fmt::Debug for PollSchedule {
     }
 }
 
-/// A schedule as one wait goes through it.
-#[derive(Clone)]
+/// The moment before which the service asked not to be asked about a task, if that is still to come.
+pub(super) fn not_before(task: &Task) -> Option<Instant> {
+    let (at, pause) = task.known().hint?;
+    let until = at + pause.max(LEAST_HINT);
+    (until > task.now()).then_some(until)
+}
+
+/// A schedule as one wait goes through it, shared with the look that is under way for it.
 pub(super) struct Cadence {
     schedule: PollSchedule,
     started: Instant,
-    /// How many polls were made.
-    polls: u32,
+    /// How many times the task was looked at, in company or not.
+    looks: AtomicU32,
+    /// How many polls were made for this wait alone.
+    polls: AtomicU32,
     /// Where among equally good moments the first poll is made, so that many waits do not ask in step.
     first: f64,
     /// Whether deliveries tell the news meanwhile.
-    pub(super) is_sparse: bool,
+    is_sparse: AtomicBool,
 }
 
 impl Cadence {
@@ -200,9 +213,10 @@ impl Cadence {
         Self {
             schedule,
             started,
-            polls: 0,
+            looks: AtomicU32::new(0),
+            polls: AtomicU32::new(0),
             first: first_poll(fastrand::f64()),
-            is_sparse: false,
+            is_sparse: AtomicBool::new(false),
         }
     }
 
@@ -211,28 +225,45 @@ impl Cadence {
         self.started = now;
     }
 
+    pub(super) fn make_sparse(&self, is_sparse: bool) {
+        self.is_sparse.store(is_sparse, Ordering::Relaxed);
+    }
+
     /// A poll was made, or something that is as good as one.
-    pub(super) fn count(&mut self) {
-        self.polls = self.polls.saturating_add(1);
+    pub(super) fn count(&self) {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.polls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A list has shown the task.
+    pub(super) fn count_glimpse(&self) {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The shortest pause between two polls, whatever they came to.
+    pub(super) fn shortest(&self) -> Duration {
+        self.schedule.shortest.min(LONGEST_PAUSE)
     }
 
     /// When to look at a task next.
     pub(super) fn due(&self, task: &Task) -> Instant {
         let now = task.now();
         let waited = now.duration_since(self.started);
-        let interval = self.schedule.interval(self.polls, waited, fastrand::f64());
-        let hint = task.known().hint;
-        let asked = hint.map(|(at, pause)| at + pause.max(LEAST_HINT));
+        let looks = self.looks.load(Ordering::Relaxed);
+        let interval = self.schedule.interval(looks, waited, fastrand::f64());
+        let asked = not_before(task);
         let due = match (interval, asked) {
             (Some(interval), _) => {
-                let times = if self.is_sparse { SPARSER } else { 1 };
+                let is_sparse = self.is_sparse.load(Ordering::Relaxed);
+                let times = if is_sparse { SPARSER } else { 1 };
                 now + interval.saturating_mul(times).min(LONGEST_PAUSE)
             }
             // Whoever makes the video knows best.
-            (None, Some(asked)) => asked,
+            (None, Some(asked)) => asked.max(now + self.shortest()),
             (None, None) => self.planned(task),
         };
-        let is_beyond = self.schedule.budget.is_some_and(|most| self.polls >= most);
+        let polls = self.polls.load(Ordering::Relaxed);
+        let is_beyond = self.schedule.budget.is_some_and(|most| polls >= most);
         let least = if is_beyond { now + BEYOND_BUDGET } else { now };
         due.max(least).max(asked.unwrap_or(now))
     }
@@ -243,7 +274,7 @@ impl Cadence {
             return self.started;
         };
         let aim = Aim {
-            mean_delay: mean_delay.as_secs_f64(),
+            mean_delay: mean_delay.clamp(LEAST_DELAY, MOST_DELAY).as_secs_f64(),
             most_polls: self.schedule.budget.map(f64::from),
             shortest_pause: self.schedule.shortest.as_secs_f64(),
         };
@@ -251,7 +282,7 @@ impl Cadence {
         let began = life.map_or(self.started, |life| life.began);
         let went_on = task.known().went_on;
         let age = went_on.map_or(0.0, |at| at.duration_since(began).as_secs_f64());
-        let polls = match (self.is_sparse, age > 0.0) {
+        let polls = match (self.is_sparse.load(Ordering::Relaxed), age > 0.0) {
             (true, _) => SPARSER_PLAN,
             (false, true) => 1.0,
             (false, false) => self.first,

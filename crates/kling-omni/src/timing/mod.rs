@@ -25,6 +25,9 @@ const MOST_PLANS: usize = 8;
 /// Plans are made anew once there are so many new times for each one before.
 const WORTH_A_NEW_PLAN: usize = 8;
 
+/// A kind that was seen so often hardly learns from others.
+const WELL_KNOWN: usize = 8;
+
 /// What a plan aims at, as a part of the mean delay that is asked for: what was learnt is never quite the truth.
 const RESERVE: f64 = 0.93;
 
@@ -67,6 +70,18 @@ impl TaskTimes {
     /// How many times are remembered, of all kinds together.
     pub fn len(&self) -> usize {
         self.kinds.values().map(Sample::len).sum()
+    }
+
+    /// The latest times of all kinds, by turns, since nobody knows which came first.
+    fn all(&self) -> Sample {
+        let mut kinds: Vec<_> = self.kinds.iter().collect();
+        kinds.sort_by_cached_key(|(kind, _)| kind.to_string());
+        let mut all = Vec::new();
+        for place in (0..sample::CAPACITY).rev() {
+            let latest = |sample: &Sample| sample.seconds().rev().nth(place);
+            all.extend(kinds.iter().filter_map(|(_, sample)| latest(sample)));
+        }
+        Sample::of(all)
     }
 
     fn add(&mut self, kind: TaskKind, time: Duration) {
@@ -128,6 +143,7 @@ pub(crate) struct Learnt {
 struct Outlook {
     /// How many times it follows from.
     seen: usize,
+    seen_of_all: usize,
     density: Density,
     median: Duration,
     plans: Vec<(Aim, Arc<Plan>)>,
@@ -135,9 +151,8 @@ struct Outlook {
 
 impl Learnt {
     pub(crate) fn new(times: TaskTimes) -> Self {
-        let all = times.kinds.values().flat_map(Sample::seconds);
         Self {
-            all: Sample::of(all),
+            all: times.all(),
             times,
             outlooks: HashMap::new(),
         }
@@ -151,15 +166,6 @@ impl Learnt {
     pub(crate) fn add(&mut self, kind: TaskKind, time: Duration) {
         self.times.add(kind, time);
         self.all.add(time);
-        let seen = self.times.kinds.get(&kind).map_or(0, Sample::seen);
-        let is_old = |outlook: &Outlook| {
-            let worth = (outlook.seen.min(sample::CAPACITY) / WORTH_A_NEW_PLAN).max(1);
-            seen >= outlook.seen + worth
-        };
-        if self.outlooks.get(&Some(kind)).is_some_and(is_old) {
-            self.outlooks.remove(&Some(kind));
-            self.outlooks.remove(&None);
-        }
     }
 
     /// The time that half of the tasks of this kind take at most, as far as is known.
@@ -194,14 +200,35 @@ impl Learnt {
             all,
             outlooks,
         } = self;
-        outlooks.entry(kind).or_insert_with(|| match kind {
-            Some(kind) => Outlook::of_kind(times.kinds.get(&kind), all),
+        let own = kind.and_then(|kind| times.kinds.get(&kind));
+        let make = || match kind {
+            Some(_) => Outlook::of_kind(own, all),
             None => Outlook::of_any(all),
-        })
+        };
+        let outlook = outlooks.entry(kind).or_insert_with(make);
+        let seen = match kind {
+            Some(_) => own.map_or(0, Sample::seen),
+            None => all.seen(),
+        };
+        if outlook.is_old(seen, all.seen()) {
+            *outlook = make();
+        }
+        outlook
     }
 }
 
+/// Whether so many more have been seen that it is worth to reckon anew.
+fn is_worth_it(before: usize, now: usize) -> bool {
+    now >= before + (before.min(sample::CAPACITY) / WORTH_A_NEW_PLAN).max(1)
+}
+
 impl Outlook {
+    /// Whether much has been seen since: of the kind itself, or of all while the kind is hardly known.
+    fn is_old(&self, seen: usize, of_all: usize) -> bool {
+        is_worth_it(self.seen, seen)
+            || self.seen < WELL_KNOWN && is_worth_it(self.seen_of_all, of_all)
+    }
+
     fn of_kind(sample: Option<&Sample>, all: &Sample) -> Self {
         let before = Density::of_another_kind(all, &Density::prior());
         let density = match sample {
@@ -210,6 +237,7 @@ impl Outlook {
         };
         Self {
             seen: sample.map_or(0, Sample::seen),
+            seen_of_all: all.seen(),
             median: seconds(density.median()),
             density,
             plans: Vec::new(),
@@ -220,6 +248,7 @@ impl Outlook {
         let density = Density::learnt(all, &Density::prior());
         Self {
             seen: all.seen(),
+            seen_of_all: all.seen(),
             median: seconds(density.median()),
             density: density.residual(),
             plans: Vec::new(),

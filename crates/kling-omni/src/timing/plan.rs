@@ -10,7 +10,9 @@ const PLAUSIBLE: f64 = 0.5;
 
 /// No task is planned for once it is as rare as this to be still going.
 const RARE: f64 = 1e-4;
-const MOST_POLLS: usize = 500;
+const MOST_POLLS: usize = 2_000;
+/// With fewer polls on the average, a task would have to be certain to have ended at the first.
+const FEWEST_POLLS: f64 = 1.15;
 /// The density of a poll in the far tail of what was ever believed, where its square root is taken of next to nothing.
 const LEAST_HAZARD: f64 = 1e-6;
 
@@ -62,7 +64,9 @@ impl Plan {
         for _ in 0..30 {
             let density = (few * many).sqrt();
             let expected = outlook.of(&plan.scaled(density));
-            let is_too_many = aim.most_polls.is_some_and(|most| expected.polls > most);
+            let is_too_many = aim
+                .most_polls
+                .is_some_and(|most| expected.polls > most.max(FEWEST_POLLS));
             if expected.delay > aim.mean_delay && !is_too_many {
                 few = density;
             } else {

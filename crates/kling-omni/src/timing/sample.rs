@@ -55,7 +55,7 @@ impl Sample {
         self.latest.len()
     }
 
-    pub(super) fn seconds(&self) -> impl Iterator<Item = f32> {
+    pub(super) fn seconds(&self) -> impl DoubleEndedIterator<Item = f32> {
         self.latest.iter().copied()
     }
 

@@ -109,7 +109,7 @@ impl Inbox {
             return Ok(Received::Late(delivery));
         }
         shared.is_trusted.store(true, Ordering::Relaxed);
-        memory.listeners.tell(delivery.state());
+        memory.listeners.tell(delivery.state(), shared.clock.now());
         // Fails when nobody listens.
         let _ = shared.news.send(delivery.clone());
         Ok(Received::New(delivery))

@@ -1,22 +1,24 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use tokio::sync::watch;
 
 use super::Shared;
 use crate::state::TaskState;
 
-type News = Option<TaskState>;
+/// The latest state, and when it came; without a time, that was before anyone listened.
+type News = Option<(TaskState, Option<Instant>)>;
 
 /// Those who follow single tasks, by the ids of these.
 #[derive(Default)]
 pub(super) struct Listeners(HashMap<String, watch::Sender<News>>);
 
 impl Listeners {
-    pub(super) fn tell(&self, state: &TaskState) {
+    pub(super) fn tell(&self, state: &TaskState, now: Instant) {
         if let Some(listeners) = self.0.get(state.id()) {
-            listeners.send_replace(Some(state.clone()));
+            listeners.send_replace(Some((state.clone(), Some(now))));
         }
     }
 }
@@ -32,6 +34,7 @@ impl Listening {
     pub(super) fn new(shared: &Arc<Shared>, task_id: &str) -> Self {
         let mut memory = shared.memory();
         let known = memory.tasks.state(task_id).cloned();
+        let known = known.map(|state| (state, None));
         let listeners = memory.listeners.0.entry(task_id.to_owned());
         let listeners = listeners.or_insert_with(|| watch::Sender::new(known));
         let mut news = listeners.subscribe();
@@ -45,15 +48,15 @@ impl Listening {
         }
     }
 
-    /// The next state that was told. Dropping the future loses none.
-    pub(crate) async fn next(&mut self) -> TaskState {
+    /// The next state that was told, with the time. Dropping the future loses none.
+    pub(crate) async fn next(&mut self) -> (TaskState, Option<Instant>) {
         loop {
             if self.news.changed().await.is_err() {
                 // The sender is in the inbox for as long as this is.
                 return std::future::pending().await;
             }
-            if let Some(state) = self.news.borrow_and_update().clone() {
-                return state;
+            if let Some(told) = self.news.borrow_and_update().clone() {
+                return told;
             }
         }
     }
