@@ -13,7 +13,7 @@ mod report;
 mod sample;
 mod schedule;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -26,9 +26,16 @@ struct Arguments {
     /// Write the tables into this page, too, in place of the ones that it has.
     #[arg(long, global = true, value_name = "FILE")]
     write: Option<PathBuf>,
+    /// What to measure; all of it one after the other if none is named, written into the page of the repository.
     #[command(subcommand)]
-    scenario: Scenario,
+    scenario: Option<Scenario>,
 }
+
+/// The scenarios that make up the page, in its order.
+const ALL: [&str; 6] = ["polling", "cost", "overhead", "hot", "build", "download"];
+
+/// The page, from the root of the repository.
+const PAGE: &str = "docs/benchmarks.md";
 
 #[derive(Subcommand)]
 enum Scenario {
@@ -75,7 +82,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    let report = match &arguments.scenario {
+    let Some(scenario) = &arguments.scenario else {
+        return run_all(arguments.write.as_deref().unwrap_or(Path::new(PAGE)));
+    };
+    let report = match scenario {
         Scenario::Download(download) => download.run()?,
         Scenario::Polling(polling) => polling.run()?,
         Scenario::Schedule(schedule) => return schedule.run(),
@@ -94,4 +104,14 @@ fn run(arguments: &Arguments) -> Result<()> {
         Some(page) => report.write(page),
         None => Ok(()),
     }
+}
+
+fn run_all(page: &Path) -> Result<()> {
+    for scenario in ALL {
+        eprintln!("{scenario}");
+        let mut arguments = Arguments::try_parse_from(["bench", scenario])?;
+        arguments.write = Some(page.to_owned());
+        run(&arguments)?;
+    }
+    Ok(())
 }
