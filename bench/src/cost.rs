@@ -113,6 +113,7 @@ impl Cost {
         let wanted = SCENARIOS
             .iter()
             .filter(|scenario| self.is_wanted(scenario.name));
+        let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
         for scenario in wanted {
             let runs = self.repeat(|| {
                 let taken = self.play(scenario)?;
@@ -121,12 +122,14 @@ impl Cost {
             })?;
             let middle = |figure: fn(&Taken) -> f64| median(runs.iter().map(figure));
             let requests = middle(|taken| taken.requests);
+            let cpu = middle(|taken| taken.cpu_ms);
+            (least, most) = (least.min(cpu), most.max(cpu));
             report.row([
                 scenario.name,
                 &scenario.tasks.to_string(),
                 &format!("{requests:.2}"),
                 &format!("{:.2} s", middle(|taken| taken.delay)),
-                &format!("{:.2} ms", middle(|taken| taken.cpu_ms)),
+                &format!("{cpu:.2} ms"),
             ]);
             if scenario.is_each_alone {
                 let requests = requests.round();
@@ -138,12 +141,18 @@ impl Cost {
                     "",
                     &format!("{bare:.2} ms"),
                 ]);
+                report.figure(&format!(
+                    "a task alone, against bare reqwest: **{:.2} ×** the processor time",
+                    cpu / bare
+                ));
             }
         }
-        report.figure(&format!(
-            "processor time per task: the target is {} ms",
-            MOST_CPU.as_millis()
-        ));
+        if most > 0.0 {
+            report.figure(&format!(
+                "processor time per task: **{least:.2} ms** to **{most:.2} ms** (target: {} ms)",
+                MOST_CPU.as_millis()
+            ));
+        }
         if self.is_wanted(MEMORY) {
             report.figure(&self.memory()?);
         }

@@ -82,7 +82,9 @@ impl fmt::Display for Report {
         for row in &self.rows {
             writeln!(f, "| {} |", row.join(" | "))?;
         }
-        writeln!(f)?;
+        if !self.figures.is_empty() {
+            writeln!(f)?;
+        }
         for figure in &self.figures {
             writeln!(f, "* {figure}")?;
         }
