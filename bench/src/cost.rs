@@ -210,7 +210,7 @@ impl Cost {
             Ok(held)
         })?;
         Ok(format!(
-            "memory per task in flight: **{:.2} KiB** (target: {MOST_KIB} KiB), as what is resident grows from {:.1} MiB with {} tasks to {:.1} MiB with {}, each of them looked at a few times",
+            "memory per task in flight: **{:.2} KiB** (target: {MOST_KIB} KiB), as what is resident grows from {:.1} MiB with {} tasks to {:.1} MiB with {}, all waited for by one `wait_all` and looked at a few times",
             median(runs.iter().map(Held::kib_per_task)),
             median(runs.iter().map(|held| held.few.mib())),
             held_tasks(hold::FEW),
