@@ -143,6 +143,16 @@ async fn no_list_ends_a_task_or_holds_one_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tasks_that_a_list_does_not_reach_are_read_one_by_one() {
+    let bench = Bench::new(Twist::Split).await;
+    let tasks = bench.create(200).await;
+    let delay = bench.wait_all(&tasks).await;
+    assert!(delay < Duration::from_secs(20), "{delay:?}");
+    let requests = bench.service.asked().len();
+    assert!(requests < 200 * 20, "{requests} requests");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_is_limited_slows_everyone_down_once() {
     let bench = Bench::new(Twist::Refused(429)).await;
     let tasks = bench.create(60).await;

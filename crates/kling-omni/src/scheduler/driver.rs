@@ -236,10 +236,13 @@ impl Driver {
             self.session.sweeps.note(end.result);
         }
         let mut back = Vec::new();
-        for (number, look) in end.left {
-            match look.due <= now {
-                true => self.waiting.add(number, look),
-                false => back.push((number, look)),
+        for (number, mut look) in end.left {
+            if look.due <= now {
+                // The next reading would come at once, and find it no better.
+                look.is_close = true;
+                self.waiting.add(number, look);
+            } else {
+                back.push((number, look));
             }
         }
         self.agenda.put_back(back);

@@ -33,8 +33,9 @@ pub(crate) struct Aim {
 /// not ended yet does so now: of all ways to spend so many polls, this one finds the end soonest.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// How many polls are planned up to the end of each span.
+    /// How many polls are planned up to the end of each span, but for the scale.
     polls: Vec<Point>,
+    scale: f64,
     shortest_pause: f64,
 }
 
@@ -57,35 +58,24 @@ impl Plan {
         let outlook = Outlook::new(density);
         let mut plan = Self {
             polls: by_root_of_hazard(density),
+            scale: 1.0,
             shortest_pause: aim.shortest_pause,
         };
+        let most = aim.most_polls.map(|most| most.max(FEWEST_POLLS));
         // More polls always mean less delay, so that the fewest that will do can be found by halving.
         let (mut few, mut many) = (1e-3_f64, 1e3_f64);
-        for _ in 0..30 {
-            let density = (few * many).sqrt();
-            let expected = outlook.of(&plan.scaled(density));
-            let is_too_many = aim
-                .most_polls
-                .is_some_and(|most| expected.polls > most.max(FEWEST_POLLS));
+        for _ in 0..24 {
+            plan.scale = (few * many).sqrt();
+            let expected = outlook.of(&plan);
+            let is_too_many = most.is_some_and(|most| expected.polls > most);
             if expected.delay > aim.mean_delay && !is_too_many {
-                few = density;
+                few = plan.scale;
             } else {
-                many = density;
+                many = plan.scale;
             }
         }
-        plan = plan.scaled(few);
+        plan.scale = few;
         plan
-    }
-
-    fn scaled(&self, factor: f64) -> Self {
-        let scaled = |point: &Point| Point {
-            value: point.value * factor,
-            ..*point
-        };
-        Self {
-            polls: self.polls.iter().map(scaled).collect(),
-            shortest_pause: self.shortest_pause,
-        }
     }
 
     /// The age of the poll that comes so many polls after the age at which the task was last known to go on.
@@ -102,15 +92,16 @@ impl Plan {
     fn planned(&self, age: f64) -> f64 {
         let after = self.polls.partition_point(|point| point.age <= age);
         let (Some(after_it), Some(before)) = (self.polls.get(after), after.checked_sub(1)) else {
-            return self.polls.last().map_or(0.0, |last| last.value);
+            return self.scale * self.polls.last().map_or(0.0, |last| last.value);
         };
         let before = self.polls[before];
         let part = (age - before.age) / (after_it.age - before.age);
-        before.value + part * (after_it.value - before.value)
+        self.scale * (before.value + part * (after_it.value - before.value))
     }
 
     /// The age up to which so many polls are planned.
     fn age_of(&self, polls: f64) -> Option<f64> {
+        let polls = polls / self.scale;
         let after = self.polls.partition_point(|point| point.value < polls);
         let reached = self.polls.get(after)?;
         let Some(before) = after.checked_sub(1).map(|before| self.polls[before]) else {

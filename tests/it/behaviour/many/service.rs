@@ -30,6 +30,8 @@ pub enum Twist {
     Hasty,
     /// A thousand tasks of others come first.
     Crowded,
+    /// A thousand tasks of others come between the newest hundred and the rest.
+    Split,
     /// It is answered with this status.
     Refused(u16),
     /// It is answered with something else than a list.
@@ -139,10 +141,13 @@ impl Service {
             _ => {}
         }
         tasks.reverse();
-        if self.0.twist == Twist::Crowded {
-            let others = (0..1000).map(|n| (format!("other-{n}"), "IN_PROGRESS"));
-            tasks = others.chain(tasks).collect();
-        }
+        let place = match self.0.twist {
+            Twist::Crowded => 0,
+            Twist::Split => tasks.len().min(100),
+            _ => return tasks,
+        };
+        let others = (0..1000).map(|n| (format!("other-{n}"), "IN_PROGRESS"));
+        tasks.splice(place..place, others);
         tasks
     }
 }
