@@ -104,6 +104,9 @@ impl Preflight {
 
     /// Also looks at URLs that lead to this machine or its own network. They are refused otherwise, so that a URL from a
     /// stranger makes the client ask nobody whom the stranger could not ask; and the service could not read them anyway.
+    ///
+    /// The guard judges the target of a URL, not a proxy. Behind a proxy, whose resolver decides in the end, a name must
+    /// resolve on this machine to public addresses alone.
     pub fn allow_private(mut self, allow: bool) -> Self {
         self.allows_private = allow;
         self

@@ -13,6 +13,7 @@ mod interrupt;
 mod listen;
 mod modes;
 mod output;
+mod proxy;
 mod readme;
 mod request;
 mod resume;

@@ -15,8 +15,8 @@ use crate::preflight::Remote;
 use crate::redact::BareUrl;
 use crate::route::Route;
 use crate::session::{
-    ApiKey, Budget, Host, KnownUploads, LateClient, Pace, Places, RetryBudget, Session, Sweeps,
-    stack,
+    ApiKey, Budget, Host, KnownUploads, LateClient, Pace, Places, Proxies, RetryBudget, Session,
+    Sweeps, stack,
 };
 use crate::timing::{Learnt, TaskTimes};
 use crate::upload::Uploader;
@@ -310,10 +310,14 @@ impl ClientBuilder {
 
     /// Makes the client. Nothing is sent.
     ///
+    /// HTTP clients of its own use the proxies in `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, in upper or lower case,
+    /// except for the hosts in `NO_PROXY`. The schemes are http, https, socks4, socks4a, socks5 and socks5h.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`] if there is no key, if the base URL is no absolute http or https URL, if the rate is
-    /// none, if no task may be in flight, or if the HTTP stack refuses the settings.
+    /// none, if no task may be in flight, if the proxy for the service cannot be used, or if
+    /// the HTTP stack refuses the settings.
     pub fn build(self) -> Result<Client> {
         let key = self.key.clone().ok_or_else(|| {
             Error::new(ErrorKind::Configuration, "the client has no API key")
@@ -342,11 +346,18 @@ impl ClientBuilder {
         let user_agent = self.named()?;
         let http = match &self.http {
             Some(client) => client.clone(),
-            None => stack(
-                reqwest::Client::builder().user_agent(user_agent.clone()),
-                self.connect_timeout,
-                redirect::Policy::none(),
-            )?,
+            None => {
+                for url in [&server.base_url, &upload_server.base_url] {
+                    if let Ok(url) = Url::parse(url) {
+                        Proxies::from_env().covers(&url)?;
+                    }
+                }
+                stack(
+                    reqwest::Client::builder().user_agent(user_agent.clone()),
+                    self.connect_timeout,
+                    redirect::Policy::none(),
+                )?
+            }
         };
         Ok(Client {
             session: Arc::new(Session {

@@ -11,13 +11,13 @@ use http::StatusCode;
 use http::header::{ACCEPT_ENCODING, LOCATION, RANGE};
 use kling_omni_probe::{Limits, Prober, Step};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
+use reqwest::{Client, ClientBuilder, Response};
 use url::Url;
 
-use self::address::{PrivateAddress, PublicOnly};
+use self::address::{PublicOnly, RefusedAddress};
 use super::looked::Seen;
 use crate::content;
-use crate::session::stack;
+use crate::session::{Proxies, direct_stack, stack};
 use crate::video::redirect;
 
 /// For one file, all requests together. In real time, as every limit on exchanges is.
@@ -27,7 +27,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// The HTTP clients for files of strangers, which carry nothing of ours. Made when first needed.
 #[derive(Debug, Default)]
 pub(crate) struct Remote {
-    public: OnceLock<Option<Client>>,
+    /// Connects to public addresses only, and to no proxy.
+    direct: OnceLock<Option<Client>>,
+    /// Connects to any address, through the proxies of the environment.
     anywhere: OnceLock<Option<Client>>,
 }
 
@@ -43,14 +45,12 @@ impl Remote {
     }
 
     async fn probe(&self, url: &str, allows_private: bool) -> Result<Seen, String> {
-        let client = self
-            .client(allows_private)
-            .ok_or("there is no HTTP client")?;
         let url = Url::parse(url).map_err(|_| "its URL cannot be read")?;
         let mut visit = Visit {
-            client,
+            remote: self,
             allows_private,
             url,
+            judged: None,
         };
         let mut prober = Prober::new(Limits::remote());
         while let Some(range) = prober.request() {
@@ -68,29 +68,34 @@ impl Remote {
         Ok(Seen::Probed(Box::new(prober.finish())))
     }
 
-    fn client(&self, allows_private: bool) -> Option<&Client> {
-        let builder =
-            || Client::builder().user_agent(concat!("kling-omni/", env!("CARGO_PKG_VERSION")));
-        let made = |builder| stack(builder, CONNECT, Policy::none()).ok();
-        let client = match allows_private {
-            true => self.anywhere.get_or_init(|| made(builder())),
-            false => {
-                let public = || made(builder().dns_resolver(PublicOnly));
-                self.public.get_or_init(public)
-            }
+    fn direct(&self) -> Option<&Client> {
+        let made = || {
+            let builder = builder().dns_resolver(PublicOnly);
+            direct_stack(builder, CONNECT, Policy::none()).ok()
         };
-        client.as_ref()
+        self.direct.get_or_init(made).as_ref()
     }
+
+    fn anywhere(&self) -> Option<&Client> {
+        let made = || stack(builder(), CONNECT, Policy::none()).ok();
+        self.anywhere.get_or_init(made).as_ref()
+    }
+}
+
+fn builder() -> ClientBuilder {
+    Client::builder().user_agent(concat!("kling-omni/", env!("CARGO_PKG_VERSION")))
 }
 
 /// The requests for one file, which remember where redirects led.
 struct Visit<'a> {
-    client: &'a Client,
+    remote: &'a Remote,
     allows_private: bool,
     url: Url,
+    /// The last URL whose target was judged.
+    judged: Option<Url>,
 }
 
-impl Visit<'_> {
+impl<'a> Visit<'a> {
     async fn fetch(&mut self, range: Range<u64>, prober: &mut Prober) -> Result<(), String> {
         let response = self.ask(&range).await?;
         let headers = response.headers();
@@ -129,9 +134,9 @@ impl Visit<'_> {
     async fn ask(&mut self, range: &Range<u64>) -> Result<Response, String> {
         let mut asked = Vec::new();
         loop {
-            self.check()?;
             let response = self
-                .client
+                .client()
+                .await?
                 .get(self.url.clone())
                 .header(RANGE, format!("bytes={}-{}", range.start, range.end - 1))
                 .header(ACCEPT_ENCODING, "identity")
@@ -151,15 +156,29 @@ impl Visit<'_> {
         }
     }
 
-    /// Addresses that stand in the URL itself are never resolved.
-    fn check(&self) -> Result<(), String> {
+    /// The client for the next request. The target is judged, never the proxy: where a proxy stands between, its own
+    /// resolver decides in the end, so a name must lead to public addresses here, too, and to no others.
+    async fn client(&mut self) -> Result<&'a Client, String> {
         if !matches!(self.url.scheme(), "http" | "https") {
             return Err("it is neither http nor https".to_owned());
         }
+        let is_proxied = Proxies::from_env()
+            .covers(&self.url)
+            .map_err(|error| error.summary().to_owned())?;
+        // Addresses that stand in the URL itself are never resolved.
         if !self.allows_private && !address::may_be_public(&self.url) {
-            return Err(PrivateAddress.to_string());
+            return Err(RefusedAddress::Private.to_string());
         }
-        Ok(())
+        if !self.allows_private && is_proxied && self.judged.as_ref() != Some(&self.url) {
+            let judged = address::judge_target(&self.url).await;
+            judged.map_err(|refused| refused.to_string())?;
+            self.judged = Some(self.url.clone());
+        }
+        let client = match self.allows_private || is_proxied {
+            true => self.remote.anywhere(),
+            false => self.remote.direct(),
+        };
+        client.ok_or_else(|| "there is no HTTP client".to_owned())
     }
 }
 
@@ -188,7 +207,7 @@ fn told(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
     while let Some(one) = cause {
-        if one.is::<PrivateAddress>() {
+        if one.is::<RefusedAddress>() {
             return one.to_string();
         }
         cause = one.source();

@@ -6,6 +6,7 @@ mod host;
 mod key;
 mod pace;
 mod places;
+mod proxy;
 mod stack;
 mod sweeps;
 mod uploaded;
@@ -26,7 +27,8 @@ pub(crate) use host::Server;
 pub use key::ApiKey;
 pub(crate) use pace::Pace;
 pub(crate) use places::{Place, Places};
-pub(crate) use stack::{LateClient, stack};
+pub(crate) use proxy::Proxies;
+pub(crate) use stack::{LateClient, direct_stack, stack};
 pub(crate) use sweeps::{SweepResult, Sweeps};
 pub(crate) use uploaded::KnownUploads;
 

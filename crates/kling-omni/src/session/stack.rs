@@ -3,11 +3,34 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use reqwest::redirect;
+use url::Url;
 
+use super::Proxies;
 use crate::error::{Error, ErrorKind, Result};
 
 /// An HTTP client of our making, from settings of its own and those that all of them have.
 pub(crate) fn stack(
+    builder: reqwest::ClientBuilder,
+    connect_timeout: Duration,
+    redirects: redirect::Policy,
+) -> Result<reqwest::Client> {
+    built(
+        Proxies::from_env().set_on(builder),
+        connect_timeout,
+        redirects,
+    )
+}
+
+/// The same without any proxy.
+pub(crate) fn direct_stack(
+    builder: reqwest::ClientBuilder,
+    connect_timeout: Duration,
+    redirects: redirect::Policy,
+) -> Result<reqwest::Client> {
+    built(builder.no_proxy(), connect_timeout, redirects)
+}
+
+fn built(
     builder: reqwest::ClientBuilder,
     connect_timeout: Duration,
     redirects: redirect::Policy,
@@ -33,6 +56,8 @@ pub(crate) fn stack(
 /// the platform's certificates takes time.
 pub(crate) struct LateClient {
     client: OnceLock<reqwest::Client>,
+    /// Whether the proxies are those of the environment.
+    is_ours: bool,
     user_agent: Option<HeaderValue>,
     connect_timeout: Duration,
     redirects: fn() -> redirect::Policy,
@@ -47,6 +72,7 @@ impl LateClient {
         redirects: fn() -> redirect::Policy,
     ) -> Self {
         Self {
+            is_ours: ready.is_none(),
             client: ready.map_or_else(OnceLock::new, OnceLock::from),
             user_agent,
             connect_timeout,
@@ -54,7 +80,15 @@ impl LateClient {
         }
     }
 
-    pub(crate) fn get(&self) -> Result<&reqwest::Client> {
+    /// The client for a request to `url`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if the proxy for `url` cannot be used, or the client cannot be made.
+    pub(crate) fn get(&self, url: &Url) -> Result<&reqwest::Client> {
+        if self.is_ours {
+            Proxies::from_env().covers(url)?;
+        }
         if let Some(client) = self.client.get() {
             return Ok(client);
         }

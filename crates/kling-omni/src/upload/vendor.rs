@@ -94,7 +94,6 @@ impl VendorUploader {
         place: Place,
     ) -> Result<(&'a LocalFile, Uploaded)> {
         let session = &self.session;
-        let http = session.uploads.get()?;
         let mut backoff = Backoff::default();
         let mut place = place;
         let mut is_used = false;
@@ -106,6 +105,7 @@ impl VendorUploader {
             if let Some(most) = place.most().filter(|most| file.length() > *most) {
                 return Err(problem::too_long(file, most));
             }
+            let http = session.uploads.get(&place.url)?;
             let failure = match put(session, http, file, &place).await {
                 Ok(()) => break,
                 Err(failure) => failure,

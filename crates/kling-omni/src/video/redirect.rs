@@ -1,14 +1,21 @@
 use reqwest::redirect::Policy;
 use url::Url;
 
+use crate::session::Proxies;
+
 /// The longest chain of redirects that is followed.
 const MOST: usize = 5;
 
 /// Follows a few redirects, none of which may give up encryption.
 pub(crate) fn policy() -> Policy {
-    Policy::custom(|attempt| match refusal(attempt.previous(), attempt.url()) {
-        Some(why) => attempt.error(why),
-        None => attempt.follow(),
+    Policy::custom(|attempt| {
+        if let Some(why) = refusal(attempt.previous(), attempt.url()) {
+            return attempt.error(why);
+        }
+        match Proxies::from_env().covers(attempt.url()) {
+            Ok(_) => attempt.follow(),
+            Err(error) => attempt.error(error.summary().to_owned()),
+        }
     })
 }
 

@@ -116,7 +116,7 @@ impl Body {
 /// Asks for the file, or for what of it stands behind `begun` bytes.
 pub(super) async fn ask(session: &Session, url: &Url, begun: Option<(u64, &Validator)>) -> Answer {
     // The key belongs to the API's host. This request goes elsewhere and has no credentials of ours.
-    let http = match session.downloads.get() {
+    let http = match session.downloads.get(url) {
         Ok(http) => http,
         Err(error) => {
             return Answer::Refused {

@@ -6,17 +6,37 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-/// A URL that leads to this machine or its own network.
-#[derive(Debug)]
-pub(super) struct PrivateAddress;
+/// Why the SSRF guard refuses the target of a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum RefusedAddress {
+    /// It is on this machine or its own network.
+    Private,
+    /// The resolver answers with a placeholder, as that of a VPN or a transparent proxy does.
+    FakeIp(IpAddr),
+    /// This machine cannot resolve the name that a proxy would resolve.
+    Unresolved,
+}
 
-impl fmt::Display for PrivateAddress {
+impl fmt::Display for RefusedAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("its address is private, so that the service cannot reach it either")
+        match self {
+            Self::Private => {
+                f.write_str("its address is private, so the service cannot reach it either")
+            }
+            Self::FakeIp(address) => write!(
+                f,
+                "its name resolves to {address}, a fake IP of 198.18.0.0/15 as the DNS of a VPN or proxy tool gives out, \
+                 which does not show whether it is private; allow private addresses to look at it anyway"
+            ),
+            Self::Unresolved => f.write_str(
+                "this machine cannot resolve its name, and what a proxy resolves may be private; allow private addresses to \
+                 look at it anyway",
+            ),
+        }
     }
 }
 
-impl StdError for PrivateAddress {}
+impl StdError for RefusedAddress {}
 
 /// Resolves names to public addresses only, whatever the name was checked for before.
 pub(super) struct PublicOnly;
@@ -25,14 +45,48 @@ impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let all = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let (public, private): (Vec<_>, Vec<_>) =
+            let (public, refused): (Vec<_>, Vec<_>) =
                 all.partition(|address| is_public(address.ip()));
-            match (public.is_empty(), private.is_empty()) {
+            match (public.is_empty(), refused.first()) {
                 (false, _) => Ok(Box::new(public.into_iter()) as Addrs),
-                (true, false) => Err(PrivateAddress.into()),
-                (true, true) => Err(io::Error::from(io::ErrorKind::NotFound).into()),
+                (true, Some(address)) => Err(refusal(address.ip()).into()),
+                (true, None) => Err(io::Error::from(io::ErrorKind::NotFound).into()),
             }
         })
+    }
+}
+
+/// Judges the target of a URL whose connection a proxy makes. Every address must be public, since the proxy may take any.
+pub(super) async fn judge_target(url: &Url) -> Result<(), RefusedAddress> {
+    let Some(Host::Domain(name)) = url.host() else {
+        return match may_be_public(url) {
+            true => Ok(()),
+            false => Err(RefusedAddress::Private),
+        };
+    };
+    let found = tokio::net::lookup_host((name, 0)).await;
+    let addresses = found.map_err(|_| RefusedAddress::Unresolved)?;
+    judge(addresses.map(|address| address.ip()))
+}
+
+fn judge(addresses: impl IntoIterator<Item = IpAddr>) -> Result<(), RefusedAddress> {
+    let mut addresses = addresses.into_iter().peekable();
+    if addresses.peek().is_none() {
+        return Err(RefusedAddress::Unresolved);
+    }
+    match addresses.find(|address| !is_public(*address)) {
+        Some(address) => Err(refusal(address)),
+        None => Ok(()),
+    }
+}
+
+/// What is said of an address that is not public.
+fn refusal(address: IpAddr) -> RefusedAddress {
+    match address {
+        IpAddr::V4(v4) if matches!(v4.octets(), [198, 18..=19, ..]) => {
+            RefusedAddress::FakeIp(address)
+        }
+        _ => RefusedAddress::Private,
     }
 }
 
@@ -141,7 +195,25 @@ mod tests {
     async fn a_name_that_leads_home_is_not_resolved() {
         let resolved = PublicOnly.resolve("localhost".parse().unwrap()).await;
         let error = resolved.err().expect("it is refused");
-        assert!(error.is::<PrivateAddress>(), "{error}");
+        assert!(error.is::<RefusedAddress>(), "{error}");
+        let url = Url::parse("http://localhost/").unwrap();
+        assert_eq!(judge_target(&url).await, Err(RefusedAddress::Private));
+    }
+
+    #[test]
+    fn every_address_behind_a_proxy_must_be_public() {
+        let fake = |text: &str| Err(RefusedAddress::FakeIp(text.parse().unwrap()));
+        for (addresses, verdict) in [
+            (&["8.8.8.8", "2606:4700:4700::1111"][..], Ok(())),
+            (&["8.8.8.8", "10.0.0.1"], Err(RefusedAddress::Private)),
+            (&["198.18.0.7"], fake("198.18.0.7")),
+            (&["198.19.255.1", "8.8.8.8"], fake("198.19.255.1")),
+            (&["::1"], Err(RefusedAddress::Private)),
+            (&[], Err(RefusedAddress::Unresolved)),
+        ] {
+            let addresses = addresses.iter().map(|text| text.parse().unwrap());
+            assert_eq!(judge(addresses), verdict);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use object_store::client::{
 use object_store::{ClientConfigKey, ClientOptions};
 use reqwest::redirect;
 
-use crate::session::stack;
+use crate::session::{Proxies, stack};
 use crate::upload::uploader::BoxError;
 
 /// Makes HTTP clients. Of a store's options for them, it heeds the limits in time, and whether plain HTTP will do.
@@ -58,7 +58,10 @@ struct Http(reqwest::Client);
 impl HttpService for Http {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let request = request.map(reqwest::Body::wrap);
-        let request = request.try_into().map_err(failed)?;
+        let request: reqwest::Request = request.try_into().map_err(failed)?;
+        Proxies::from_env()
+            .covers(request.url())
+            .map_err(|error| HttpError::new(HttpErrorKind::Decode, error))?;
         let answer = self.0.execute(request).await.map_err(failed)?;
         let answer = http::Response::<reqwest::Body>::from(answer);
         Ok(answer.map(|body| HttpResponseBody::new(body.map_err(failed))))

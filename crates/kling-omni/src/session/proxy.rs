@@ -1,0 +1,253 @@
+//! The proxies that the environment names: which URLs go through one, and which settings cannot be used.
+
+use std::env;
+use std::ffi::OsString;
+
+use http::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::{ClientBuilder, NoProxy, Proxy};
+use url::Url;
+
+use crate::error::{Error, ErrorKind, Result};
+
+const ADVICE: &str = "use http://, https://, socks4://, socks4a://, socks5:// or socks5h://HOST:PORT, or list the host in \
+                      NO_PROXY; socks:// does not say who resolves names: write socks5h://";
+
+/// Takes the place of a proxy that cannot be used. No connection to port 0 comes about, so nothing bypasses the proxy.
+const NOWHERE: &str = "http://127.0.0.1:0";
+
+/// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in upper or lower case. An empty variable is an unset one.
+#[derive(Debug)]
+pub(crate) struct Proxies {
+    http: Setting,
+    https: Setting,
+    exceptions: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Setting {
+    Unset,
+    Proxy(Url),
+    /// The name of the variable, and what is wrong with its value. The value may hold a password.
+    Unusable(&'static str, &'static str),
+}
+
+impl Proxies {
+    pub(crate) fn from_env() -> Self {
+        Self::read(|name| env::var_os(name))
+    }
+
+    fn read(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let first = |names: &[&'static str]| {
+            names.iter().find_map(|name| {
+                let value = variable(name).filter(|value| !value.is_empty())?;
+                Some((*name, value))
+            })
+        };
+        // A CGI program gets the header `Proxy` of a stranger's request as HTTP_PROXY.
+        let http: &[_] = match variable("REQUEST_METHOD") {
+            Some(_) => &["http_proxy"],
+            None => &["HTTP_PROXY", "http_proxy"],
+        };
+        let all = ["ALL_PROXY", "all_proxy"];
+        let setting = |names| {
+            first(names)
+                .or_else(|| first(&all))
+                .map_or(Setting::Unset, |(name, value)| Setting::new(name, value))
+        };
+        Self {
+            http: setting(http),
+            https: setting(&["HTTPS_PROXY", "https_proxy"]),
+            exceptions: first(&["NO_PROXY", "no_proxy"])
+                .map(|(_, value)| value.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Makes a client use these proxies. Without any, the client keeps its own default.
+    pub(crate) fn set_on(&self, builder: ClientBuilder) -> ClientBuilder {
+        if (&self.http, &self.https) == (&Setting::Unset, &Setting::Unset) {
+            return builder;
+        }
+        let exceptions = NoProxy::from_string(&self.exceptions);
+        let http = self.http.url().map(Proxy::http);
+        let https = self.https.url().map(Proxy::https);
+        [http, https]
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|proxy| proxy.no_proxy(exceptions.clone()))
+            .fold(builder.no_proxy(), ClientBuilder::proxy)
+    }
+
+    /// Whether requests to `url` go through a proxy.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if the proxy for `url` cannot be used.
+    pub(crate) fn covers(&self, url: &Url) -> Result<bool> {
+        let setting = match url.scheme() {
+            "https" => &self.https,
+            _ => &self.http,
+        };
+        let (Setting::Proxy(_) | Setting::Unusable(..), false) = (setting, self.excepts(url))
+        else {
+            return Ok(false);
+        };
+        match setting {
+            Setting::Unusable(name, problem) => Err(Error::new(
+                ErrorKind::Configuration,
+                format!("the proxy in {name} cannot be used: {problem}"),
+            )
+            .with_advice(ADVICE)),
+            _ => Ok(true),
+        }
+    }
+
+    fn excepts(&self, url: &Url) -> bool {
+        let any = Matcher::builder()
+            .all(NOWHERE)
+            .no(&*self.exceptions)
+            .build();
+        let url: Option<Uri> = url.as_str().parse().ok();
+        url.is_none_or(|url| any.intercept(&url).is_none())
+    }
+}
+
+impl Setting {
+    fn new(name: &'static str, value: OsString) -> Self {
+        match proxy(value) {
+            Ok(url) => Self::Proxy(url),
+            Err(problem) => Self::Unusable(name, problem),
+        }
+    }
+
+    fn url(&self) -> Option<&str> {
+        match self {
+            Self::Unset => None,
+            Self::Proxy(url) => Some(url.as_str()),
+            Self::Unusable(..) => Some(NOWHERE),
+        }
+    }
+}
+
+fn proxy(value: OsString) -> std::result::Result<Url, &'static str> {
+    let value = value.into_string().map_err(|_| "it is not UTF-8")?;
+    let value = value.trim();
+    let url = match value.contains("://") {
+        true => Url::parse(value),
+        false => Url::parse(&format!("http://{value}")),
+    };
+    let url = url.map_err(|_| "it is not a URL")?;
+    if !matches!(
+        url.scheme(),
+        "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h"
+    ) {
+        return Err("its scheme is not supported");
+    }
+    // The HTTP client drops in silence what it cannot read, so it is asked first.
+    let read = Matcher::builder().all(url.as_str()).build();
+    match read.intercept(&Uri::from_static("http://example.com/")) {
+        Some(_) => Ok(url),
+        None => Err("it has no usable host"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proxies(variables: &[(&str, &str)]) -> Proxies {
+        Proxies::read(|name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.into())
+        })
+    }
+
+    #[test]
+    fn each_url_has_its_proxy() {
+        for (variables, url, covered) in [
+            (&[][..], "http://a.example/", false),
+            (&[("HTTP_PROXY", "p:1")], "http://a.example/", true),
+            (&[("HTTP_PROXY", "p:1")], "https://a.example/", false),
+            (&[("https_proxy", "http://p:1")], "https://a.example/", true),
+            (&[("ALL_PROXY", "socks5h://p")], "https://a.example/", true),
+            (
+                &[("all_proxy", "socks4a://u:p@p:1")],
+                "http://a.example/",
+                true,
+            ),
+            (
+                &[("ALL_PROXY", ""), ("all_proxy", "p")],
+                "http://a.example/",
+                true,
+            ),
+            (&[("HTTP_PROXY", " http://p:1 ")], "http://a.example/", true),
+            (
+                &[("HTTP_PROXY", ""), ("ALL_PROXY", "")],
+                "http://a.example/",
+                false,
+            ),
+            (
+                &[("REQUEST_METHOD", "GET"), ("HTTP_PROXY", "p")],
+                "http://a.example/",
+                false,
+            ),
+            (
+                &[("REQUEST_METHOD", "GET"), ("HTTPS_PROXY", "p")],
+                "https://a.example/",
+                true,
+            ),
+            (
+                &[("ALL_PROXY", "p"), ("NO_PROXY", "b.example, .example")],
+                "http://a.example/",
+                false,
+            ),
+            (
+                &[("ALL_PROXY", "p"), ("no_proxy", "127.0.0.0/8")],
+                "http://127.0.0.1:80/",
+                false,
+            ),
+            (
+                &[("ALL_PROXY", "p"), ("NO_PROXY", "*")],
+                "http://a.example/",
+                false,
+            ),
+        ] {
+            let url = Url::parse(url).unwrap();
+            assert_eq!(
+                proxies(variables).covers(&url).unwrap(),
+                covered,
+                "{variables:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named_and_not_shown() {
+        let url = Url::parse("https://a.example/").unwrap();
+        for value in [
+            "socks://u:needle@p:1",
+            "SOCKS6://needle",
+            "ftp://needle",
+            "file:///needle",
+            "needle://p",
+            "http://",
+            "http://needle@",
+            "http://[::1/needle",
+            "http://p:needle",
+            "socks5://u:needle@",
+            "socks5h://p needle:1",
+            "://needle",
+            "  ",
+        ] {
+            for name in ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy"] {
+                let broken = proxies(&[(name, value)]);
+                let error = broken.covers(&url).expect_err(value).to_string();
+                assert!(error.contains(name) && !error.contains("needle"), "{error}");
+                let excepted = proxies(&[(name, value), ("NO_PROXY", "a.example")]);
+                assert!(!excepted.covers(&url).unwrap());
+            }
+        }
+    }
+}
