@@ -49,11 +49,19 @@ result#2:cut=1000@1-3. Requests to a place and tasks are counted from 1.
   PLACE       api, create, list, status, result, webhook, upload (asking for places), storage (the
               host that takes files), or an operationId of the spec
   Errors      CODE (nothing is done), accept-CODE (it is done, and charged), either with -html for a
-              page as the body and with =TEXT for a Retry-After
+              page as the body and with =TEXT for a Retry-After; plan-limit (a 429 about the limit of a
+              trial or a plan); message=TEXT (what an error says)
   Connection  lost (nothing is done), drop and hang (it is done, and charged), slow-headers=TIME,
-              slow-body=TIME, cut[=BYTES], truncate[=BYTES], length=NUMBER (by how much it is off),
-              oversize=BYTES, content-type=TYPE, redirect[=URL]
+              slow-body=TIME, drip=BYTES/TIME, cut[=BYTES], truncate[=BYTES], length=NUMBER (by how
+              much it is off), oversize=BYTES, content-type=TYPE, redirect[=URL]
   Answers     unknown-status=NAME, null=FIELD, missing=FIELD, empty, expired-url, fresh-url,
-              epoch-reset
+              epoch-reset, success=CODE, header=LINE (malformed and folded ones, too),
+              content-encoding=TOKEN, bom, prefix=TEXT, body=TEXT; of lists has-more and
+              hide-newest=NUMBER
+  Tasks       of a create: id=TEXT, lenient (makes and charges what the spec refuses),
+              silent-failure[=TIME] (fails after 3s without a reason), moderated (completed without a
+              video)
   Webhooks    lost, duplicate, late=TIME, reordered, forged, replay=TIME, rotated=SECRET,
-              rotating=SECRET (with the old one)";
+              rotating=SECRET (with the old one)
+LINE and the TEXT of prefix, body, message and id may hold \\r, \\n, \\t, \\\\, \\xNN (a byte) and
+\\u{N} (a character), as in create:header=Set-Cookie: a=1\\r\\n b=2.";

@@ -51,6 +51,7 @@ pub(crate) struct Config {
     pub(crate) result_port: u16,
     pub(crate) storage_port: u16,
     pub(crate) api_keys: Vec<String>,
+    pub(crate) account_per_key: bool,
     pub(crate) task_time: Duration,
     pub(crate) jitter: f64,
     pub(crate) rate_limit: u32,
@@ -80,6 +81,7 @@ impl SandboxBuilder {
                 result_port: 0,
                 storage_port: 0,
                 api_keys: vec![DEFAULT_API_KEY.to_owned()],
+                account_per_key: false,
                 task_time: Duration::from_secs(4),
                 jitter: 0.25,
                 rate_limit: 300,
@@ -135,7 +137,7 @@ impl SandboxBuilder {
         self.api_keys([key])
     }
 
-    /// The keys that are right. All belong to one account, and each has a rate limit of its own.
+    /// The keys that are right. All belong to one account unless [`account_per_key`](Self::account_per_key) is set, and each has a rate limit of its own.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), kling_omni_sandbox::StartError> {
@@ -145,6 +147,28 @@ impl SandboxBuilder {
     /// ```
     pub fn api_keys(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.config.api_keys = keys.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether each key has an account of its own: its tasks are not listed for another key, and reading one with another
+    /// key fails with 404. Default: no.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use kling_omni_sandbox::Sandbox;
+    /// let sandbox = Sandbox::builder().api_keys(["mine", "yours"]).account_per_key(true).start().await?;
+    /// let url = format!("{}/v1/ai/video/kling-v3-omni", sandbox.base_url());
+    /// let http = reqwest::Client::new();
+    /// let create = http.post(format!("{url}-pro")).header("x-freepik-api-key", "mine");
+    /// create.json(&serde_json::json!({"prompt": "a cat"})).send().await?;
+    /// for (key, status) in [("mine", 200), ("yours", 404)] {
+    ///     let list = http.get(&url).header("x-freepik-api-key", key).send().await?;
+    ///     assert_eq!(list.status().as_u16(), status);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn account_per_key(mut self, yes: bool) -> Self {
+        self.config.account_per_key = yes;
         self
     }
 

@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod escape;
 mod rules;
 mod text;
 mod when;
@@ -62,6 +63,47 @@ pub enum Fault {
     Oversize(u64),
     /// `content-type=TYPE`: the answer calls itself something else.
     ContentType(String),
+    /// `content-encoding=TOKEN`: the answer names this content coding. With `gzip` or `deflate` the body has it; with any
+    /// other token, or an empty one, the body stays as it is.
+    ContentEncoding(String),
+    /// `header=LINE`: a line in the head of the answer, with the escapes of [`Prefix`](Self::Prefix). A well-formed one
+    /// takes the place of the header of its name; any other, folded ones included, is sent byte for byte.
+    Header(Vec<u8>),
+    /// `success=CODE`: the answer has this status, from 200 to 299, and otherwise stays as it is.
+    Success(StatusCode),
+    /// `bom`: the body begins with a byte order mark, `EF BB BF`.
+    Bom,
+    /// `prefix=TEXT`: these bytes come before the body, as in `)]}',\n`. The text has the escapes `\r`, `\n`, `\t`,
+    /// `\\`, `\xNN` for a byte and `\u{N}` for a character.
+    Prefix(Vec<u8>),
+    /// `body=TEXT`: these bytes take the place of the body, whatever the status is; with the same escapes.
+    Body(Vec<u8>),
+    /// `message=TEXT`: an error of the API says this; with the same escapes.
+    Message(String),
+    /// `drip=BYTES/TIME`: the body comes forward by so many bytes, so long after each other by the sandbox's clock.
+    Drip {
+        /// At least 1.
+        bytes: u64,
+        /// The time before each piece.
+        every: Duration,
+    },
+    /// `plan-limit`: a 429 that speaks of the limit of a trial or a plan. Nothing is done.
+    PlanLimit,
+    /// `has-more`: a list says that there is more of it.
+    HasMore,
+    /// `hide-newest=NUMBER`: so many of the newest rows are missing on a page of a list.
+    HideNewest(u64),
+    /// `id=TEXT`: a created task has this id, with a number behind it where another has it already; with the escapes of
+    /// [`Prefix`](Self::Prefix).
+    Id(String),
+    /// `lenient`: a create that breaks the schema makes a task all the same, and is charged. What cannot be used of it
+    /// is taken as if it were not there.
+    Lenient,
+    /// `silent-failure` or `silent-failure=TIME`: a created task ends in `FAILED` after 3 seconds or this time, and gives
+    /// no reason.
+    SilentFailure(Option<Duration>),
+    /// `moderated`: a created task ends in `COMPLETED` without a result URL, as one that the content filter stopped.
+    Moderated,
     /// `redirect` or `redirect=URL`: a 307 in place of the answer, by default to the same port under another name of
     /// this machine. Nothing is done.
     Redirect(Option<String>),
@@ -104,6 +146,7 @@ impl Fault {
         matches!(
             self,
             Self::Lost
+                | Self::PlanLimit
                 | Self::Redirect(_)
                 | Self::Status {
                     accepted: false,
@@ -129,6 +172,13 @@ impl Fault {
                 place,
                 Place::Webhook | Place::Result | Place::Storage | Place::Upload
             ),
+            Self::PlanLimit | Self::Message(_) => {
+                !matches!(place, Place::Webhook | Place::Result | Place::Storage)
+            }
+            Self::HasMore | Self::HideNewest(_) => place.may_be("GET", Place::List),
+            Self::Id(_) | Self::Lenient | Self::SilentFailure(_) | Self::Moderated => {
+                place.may_be("POST", Place::Create)
+            }
             _ => *place != Place::Webhook,
         }
     }

@@ -15,6 +15,7 @@ mod clip;
 mod mask;
 mod random;
 mod rate;
+mod raw_lines;
 mod results;
 mod service;
 mod spec;

@@ -1,6 +1,6 @@
 use http::StatusCode;
 
-/// The form of a 400 answer to a request that breaks the schema. The service documents all three.
+/// The form of a 400 answer to a request that breaks the schema. The service documents all but `Fields`, which was met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProblemForm {
     /// `application/problem+json`: `{"message":…,"invalid_params":[{"name":…,"reason":…},…]}`.
@@ -8,6 +8,8 @@ pub enum ProblemForm {
     Flat,
     /// `application/problem+json`: the same below `problem`.
     Nested,
+    /// `application/json`: `{"message":…,"invalid_params":[{"field":…,"reason":…},…]}`.
+    Fields,
     /// `application/json`: `{"message":…}` only.
     Message,
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -16,6 +15,7 @@ use crate::clock::Clock;
 use crate::fault::{FaultRule, Faults};
 use crate::random::Random;
 use crate::rate::RateLimits;
+use crate::raw_lines::RawListener;
 use crate::record::{Delivery, Log, ReceivedRequest, TaskRecord, UploadRecord};
 use crate::results::{self, Results};
 use crate::script::Script;
@@ -310,17 +310,12 @@ async fn bind(address: IpAddr, port: u16) -> Result<(TcpListener, String), Start
 }
 
 fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
-    let listener = listener.tap_io(|io| {
-        if let Err(error) = io.set_nodelay(true) {
-            tracing::debug!(%error, "no TCP_NODELAY");
-        }
-    });
     let stopped = async move {
         // An error means that the sandbox is gone, which is a reason to stop as well.
         let _ = stop.wait_for(|stop| *stop).await;
     };
     tokio::spawn(async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(stopped);
+        let served = axum::serve(RawListener(listener), router).with_graceful_shutdown(stopped);
         if let Err(error) = served.await {
             tracing::error!(%error, "the sandbox stopped serving");
         }

@@ -17,6 +17,8 @@ pub enum Outcome {
     CompletedEmpty,
     /// `FAILED`, with this text in `error`.
     Failed(String),
+    /// `FAILED` without a reason: there is no `error`.
+    FailedSilently,
 }
 
 /// What happens to one task; decided when the task is created.
@@ -28,6 +30,7 @@ pub enum Outcome {
 /// |---|---|
 /// | `[sandbox:fail]` | ends in `FAILED` |
 /// | `[sandbox:fail=TEXT]` | the same, with TEXT as the `error` |
+/// | `[sandbox:fail-silently]` | ends in `FAILED` without an `error` |
 /// | `[sandbox:empty]` | ends in `COMPLETED` without a result URL |
 /// | `[sandbox:status=NAME]` | shows the status NAME for a while before `IN_PROGRESS` |
 /// | `[sandbox:seconds=N]` | takes N seconds, up to a day, whatever the task time and its jitter are |
@@ -86,6 +89,7 @@ impl Script {
             match directive.split_once('=').unwrap_or((directive, "")) {
                 ("fail", "") => script.outcome = Self::failed().outcome,
                 ("fail", error) => script.outcome = Outcome::Failed(error.into()),
+                ("fail-silently", "") => script.outcome = Outcome::FailedSilently,
                 ("empty", "") => script.outcome = Outcome::CompletedEmpty,
                 ("seconds", text) => script.time = Some(seconds(text).ok_or(UnknownDirective)?),
                 ("status", name) if !name.is_empty() => script.via = Some(TaskStatus::from(name)),
@@ -112,7 +116,7 @@ impl Default for Script {
 /// A prompt asks the sandbox for something that it does not know.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "holds a [sandbox:…] directive other than fail, fail=TEXT, empty, status=NAME and seconds=N"
+    "holds a [sandbox:…] directive other than fail, fail=TEXT, fail-silently, empty, status=NAME and seconds=N"
 )]
 pub(crate) struct UnknownDirective;
 
@@ -151,6 +155,10 @@ mod tests {
             ("[sandbox:seconds=soon]", Err(UnknownDirective)),
             ("[sandbox:seconds=-1]", Err(UnknownDirective)),
             ("[sandbox:seconds=1e9]", Err(UnknownDirective)),
+            (
+                "[sandbox:fail-silently]",
+                Ok(Some(Script::new(Outcome::FailedSilently))),
+            ),
             ("[sandbox:fial]", Err(UnknownDirective)),
             ("[sandbox:status=]", Err(UnknownDirective)),
             ("[sandbox:empty=1]", Err(UnknownDirective)),

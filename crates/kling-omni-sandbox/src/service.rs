@@ -57,6 +57,11 @@ impl Service {
         }
     }
 
+    /// Whether a task is shown to the key at this place.
+    pub(crate) fn shows(&self, task: &Task, key: usize) -> bool {
+        !self.config.account_per_key || task.key == key
+    }
+
     pub(crate) fn task_records(&self) -> Vec<TaskRecord> {
         let now = self.clock.now();
         let tasks = self.tasks.all();

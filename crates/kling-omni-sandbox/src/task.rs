@@ -23,6 +23,8 @@ pub(crate) struct Task {
     pub(crate) number: NonZeroU64,
     pub(crate) id: String,
     pub(crate) operation_id: String,
+    /// The place of the key that it was created with.
+    pub(crate) key: usize,
     /// The family of routes whose status route knows it.
     pub(crate) family: String,
     /// The body of the request, as it came.
@@ -116,7 +118,7 @@ fn stages(script: &Script, total: Duration) -> Vec<Stage> {
     starts.push((progress, TaskStatus::InProgress));
     let end = match script.outcome {
         Outcome::Completed | Outcome::CompletedEmpty => TaskStatus::Completed,
-        Outcome::Failed(_) => TaskStatus::Failed,
+        Outcome::Failed(_) | Outcome::FailedSilently => TaskStatus::Failed,
     };
     starts.push((total, end));
     let last = starts.len() - 1;
@@ -135,6 +137,7 @@ fn stages(script: &Script, total: Duration) -> Vec<Stage> {
 #[derive(Debug)]
 pub(crate) struct NewTask {
     pub(crate) id: String,
+    pub(crate) key: usize,
     pub(crate) operation_id: String,
     pub(crate) family: String,
     pub(crate) request: Value,
@@ -156,6 +159,16 @@ struct Account {
     scripts: VecDeque<Script>,
 }
 
+impl Account {
+    /// An id that no task has yet: this one, or this one with a number behind it.
+    fn unused(&self, id: String) -> String {
+        let numbered = (2_u64..).map(|number| format!("{id}-{number}"));
+        let mut candidates = std::iter::once(id.clone()).chain(numbered);
+        let unused = candidates.find(|id| !self.by_id.contains_key(id));
+        unused.unwrap_or(id)
+    }
+}
+
 impl Tasks {
     /// Creates a task: from `directed`, else from the next waiting script, else one that completes.
     pub(crate) fn create(&self, new: NewTask, directed: Option<Script>) -> Arc<Task> {
@@ -168,7 +181,8 @@ impl Tasks {
             number: NonZeroU64::MIN.saturating_add(before),
             stages: stages(&script, script.time.unwrap_or(new.total)),
             outcome: script.outcome,
-            id: new.id,
+            id: account.unused(new.id),
+            key: new.key,
             operation_id: new.operation_id,
             family: new.family,
             request: new.request,

@@ -51,6 +51,14 @@ pub(crate) struct SandboxArgs {
     #[arg(long, value_name = "TIME", value_parser = span::parse, default_value = "1h")]
     result_lifetime: Duration,
 
+    /// Key that is right, in place of `sandbox-key`; may be given several times
+    #[arg(long = "api-key", value_name = "TEXT")]
+    api_keys: Vec<String>,
+
+    /// Give each key an account of its own, whose tasks another key gets 404 for
+    #[arg(long)]
+    account_per_key: bool,
+
     /// Secret that webhooks are signed with
     #[arg(long, value_name = "TEXT", default_value = DEFAULT_WEBHOOK_SECRET)]
     webhook_secret: String,
@@ -73,11 +81,12 @@ pub(crate) struct SandboxArgs {
 
 const DIRECTIVES: &str = "\
 A prompt can say how its task goes:
-  [sandbox:fail]         It fails
-  [sandbox:fail=TEXT]    It fails, for the reason TEXT
-  [sandbox:empty]        It is completed without a video
-  [sandbox:status=NAME]  It has the status NAME for a while
-  [sandbox:seconds=N]    It takes N seconds";
+  [sandbox:fail]           It fails
+  [sandbox:fail=TEXT]      It fails, for the reason TEXT
+  [sandbox:fail-silently]  It fails without a reason
+  [sandbox:empty]          It is completed without a video
+  [sandbox:status=NAME]    It has the status NAME for a while
+  [sandbox:seconds=N]      It takes N seconds";
 
 /// Something that happened, for scripts.
 #[derive(Serialize)]
@@ -156,6 +165,11 @@ impl SandboxArgs {
             .webhook_secret(self.webhook_secret)
             .remote_webhooks(self.remote_webhooks)
             .record_limit(KEPT);
+        let builder = builder.account_per_key(self.account_per_key);
+        let builder = match self.api_keys.is_empty() {
+            true => builder,
+            false => builder.api_keys(self.api_keys),
+        };
         let builder = self.faults.add_to(builder);
         match self.seed {
             Some(seed) => builder.seed(seed),

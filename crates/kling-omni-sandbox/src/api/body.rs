@@ -21,7 +21,7 @@ pub(super) fn read(
         Box::new(reply::message(StatusCode::BAD_REQUEST, &text))
     })?;
     let invalid = schema.check(&request);
-    if invalid.is_empty() {
+    if invalid.is_empty() || call.strike.is_lenient() {
         Ok(request)
     } else {
         let form = service.config.problem_form;

@@ -28,12 +28,13 @@ pub(super) fn task(
     operation: &Operation,
     schema: &Schema,
     call: &Call,
+    key: usize,
 ) -> Response {
     let request = match body::read(service, schema, call) {
         Ok(request) => request,
         Err(refusal) => return *refusal,
     };
-    let order = match order(schema, &request) {
+    let order = match order(schema, &usable(schema, &request)) {
         Ok(order) => order,
         Err(invalid) => return reply::problem(service.config.problem_form, vec![invalid]),
     };
@@ -51,13 +52,14 @@ pub(super) fn task(
 
     let directed = match unreadable(service, &request) {
         Some(why) => Some(Script::new(Outcome::Failed(why))),
-        None => directed,
+        None => call.strike.script().or(directed),
     };
 
     let (id, lean) = service.random.task();
     let factor = 1.0 + lean * service.config.jitter;
     let new = NewTask {
-        id,
+        id: call.strike.id().map_or(id, str::to_owned),
+        key,
         operation_id: operation.id.clone(),
         family: family(service, operation),
         request,
@@ -68,6 +70,18 @@ pub(super) fn task(
     let task = service.tasks.create(new, directed);
     webhook::follow(service, &task);
     reply::task(service, &task, task.first_stage())
+}
+
+/// A request without the fields that break a rule: one that breaks any comes here only through a fault.
+fn usable(schema: &Schema, request: &Value) -> Value {
+    let mut usable = request.clone();
+    for broken in schema.check(request) {
+        let field = broken.name.split('.').next().unwrap_or_default();
+        if let Some(fields) = usable.as_object_mut() {
+            fields.remove(field);
+        }
+    }
+    usable
 }
 
 fn family(service: &Service, operation: &Operation) -> String {

@@ -30,6 +30,7 @@ const BODY_LIMIT: usize = 1024 * 1024;
 const NO_SUCH_ROUTE: &str = "There is no such route";
 const WRONG_METHOD: &str = "The route does not take this method";
 const LIMIT_USED_UP: &str = "The rate limit is used up; wait for its next window";
+const PLAN_LIMIT: &str = "Free trial usage limit reached. Upgrade your plan to continue.";
 const NO_REASON: &str = "The service gives no reason";
 
 /// Where a request has arrived.
@@ -49,6 +50,7 @@ struct Call<'a> {
     body: &'a Bytes,
     /// What a fault answers in place of the operation.
     refusal: Option<Response>,
+    strike: &'a Strike,
 }
 
 /// Serves the operations of the spec.
@@ -104,6 +106,7 @@ async fn exchange(
                 task_id: task_id.as_deref(),
                 body: &body,
                 refusal: strike.refusal(&parts),
+                strike: &strike,
             };
             answer(service, call)
         }
@@ -115,7 +118,7 @@ async fn exchange(
         response.headers_mut().insert(REQUEST_ID, id);
     }
     service.answered(arrival, &parts, &mut response);
-    strike.delay(service).await;
+    strike.finish(service, &mut response).await;
     response
 }
 
@@ -165,7 +168,7 @@ fn answer(service: &Arc<Service>, call: Call) -> Response {
     } else if let Some(refusal) = call.refusal {
         refusal
     } else {
-        operate(service, operation, &call)
+        operate(service, operation, &call, key)
     };
     allowance.write(response.headers_mut(), service.config.retry_after);
     response
@@ -189,7 +192,12 @@ pub(crate) fn error(status: StatusCode) -> Response {
     response
 }
 
-fn operate(service: &Arc<Service>, operation: &Operation, call: &Call) -> Response {
+/// The 429 of an account that has used up what its plan allows.
+pub(crate) fn plan_limit() -> Response {
+    reply::message(StatusCode::TOO_MANY_REQUESTS, PLAN_LIMIT)
+}
+
+fn operate(service: &Arc<Service>, operation: &Operation, call: &Call, key: usize) -> Response {
     let query = operation
         .query
         .parse_query(call.parts.uri.query().unwrap_or_default());
@@ -198,9 +206,9 @@ fn operate(service: &Arc<Service>, operation: &Operation, call: &Call) -> Respon
         return reply::problem(service.config.problem_form, invalid);
     }
     match &operation.kind {
-        Kind::Create { body } => create::task(service, operation, body, call),
-        Kind::List => read::list(service, operation, &query),
-        Kind::Status => read::task(service, operation, call.task_id.unwrap_or_default()),
+        Kind::Create { body } => create::task(service, operation, body, call, key),
+        Kind::List => read::list(service, operation, &query, key),
+        Kind::Status => read::task(service, operation, call.task_id.unwrap_or_default(), key),
         Kind::Places { body } => upload::places(service, body, call),
         Kind::Files => upload::files(service),
     }

@@ -14,9 +14,9 @@ struct Summary<'a> {
 }
 
 /// One task, where its family of routes knows it.
-pub(super) fn task(service: &Service, operation: &Operation, id: &str) -> Response {
+pub(super) fn task(service: &Service, operation: &Operation, id: &str, key: usize) -> Response {
     match service.tasks.get(id) {
-        Some(task) if task.family == operation.family => {
+        Some(task) if task.family == operation.family && service.shows(&task, key) => {
             let stage = task.stage(service.clock.now());
             reply::task(service, &task, stage)
         }
@@ -25,9 +25,14 @@ pub(super) fn task(service: &Service, operation: &Operation, id: &str) -> Respon
 }
 
 /// One page of the tasks of a family of routes, newest first. An account without any gets a 404, as the service does.
-pub(super) fn list(service: &Service, operation: &Operation, query: &Value) -> Response {
+pub(super) fn list(
+    service: &Service,
+    operation: &Operation,
+    query: &Value,
+    key: usize,
+) -> Response {
     let mut tasks = service.tasks.all();
-    tasks.retain(|task| task.family == operation.family);
+    tasks.retain(|task| task.family == operation.family && service.shows(task, key));
     if tasks.is_empty() {
         return reply::message(StatusCode::NOT_FOUND, "Tasks not found");
     }

@@ -26,14 +26,21 @@ struct Message<'a> {
 }
 
 #[derive(Serialize)]
-struct Problem<'a> {
+struct Problem<'a, P> {
     message: &'a str,
-    invalid_params: Vec<InvalidParam>,
+    invalid_params: Vec<P>,
+}
+
+/// An invalid parameter with the key `field` in place of `name`.
+#[derive(Serialize)]
+struct Field {
+    field: String,
+    reason: String,
 }
 
 #[derive(Serialize)]
 struct Nested<'a> {
-    problem: Problem<'a>,
+    problem: Problem<'a, InvalidParam>,
 }
 
 /// A 200 with `data`.
@@ -67,6 +74,17 @@ pub(super) fn problem(form: ProblemForm, invalid_params: Vec<InvalidParam>) -> R
         invalid_params,
     };
     match form {
+        ProblemForm::Fields => {
+            let fields = problem.invalid_params.into_iter().map(|param| Field {
+                field: param.name,
+                reason: param.reason,
+            });
+            let problem = Problem {
+                message: INVALID,
+                invalid_params: fields.collect(),
+            };
+            json(StatusCode::BAD_REQUEST, JSON, &problem)
+        }
         ProblemForm::Flat => json(StatusCode::BAD_REQUEST, PROBLEM, &problem),
         ProblemForm::Nested => json(StatusCode::BAD_REQUEST, PROBLEM, &Nested { problem }),
         ProblemForm::Message => message(StatusCode::BAD_REQUEST, INVALID),

@@ -1,24 +1,32 @@
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::body::{Step, body, wait};
 use super::{Fault, FaultRule};
 use crate::api;
 use crate::rate;
+use crate::raw_lines;
 use crate::record::Listener;
 use crate::results;
+use crate::script::{Outcome, Script};
 use crate::service::{Service, unix_seconds};
 use crate::uploads;
 
+/// How long a task takes that fails without a reason.
+const SILENT_FAILURE: Duration = Duration::from_secs(3);
 /// How many pieces a slow body comes in.
 const PIECES: usize = 8;
+const BOM: &[u8] = b"\xef\xbb\xbf";
 /// What tasks are wrapped in, and what files are.
 const DATA: &str = "data";
 const FILES: &str = "files";
@@ -34,6 +42,7 @@ pub(crate) struct Strike {
 struct Sending {
     dropped: bool,
     pieces_apart: Option<Duration>,
+    drip: Option<(u64, Duration)>,
     cut: Option<usize>,
     off: Option<i64>,
     fill: u64,
@@ -69,6 +78,31 @@ impl Strike {
         })
     }
 
+    /// Whether a request that breaks the schema is carried out.
+    pub(crate) fn is_lenient(&self) -> bool {
+        self.faults().any(|fault| *fault == Fault::Lenient)
+    }
+
+    /// The id that a created task gets.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.faults().find_map(|fault| match fault {
+            Fault::Id(id) => Some(id.as_str()),
+            _ => None,
+        })
+    }
+
+    /// What happens to a created task.
+    pub(crate) fn script(&self) -> Option<Script> {
+        self.faults().find_map(|fault| match fault {
+            Fault::SilentFailure(time) => {
+                let time = time.unwrap_or(SILENT_FAILURE);
+                Some(Script::new(Outcome::FailedSilently).task_time(time))
+            }
+            Fault::Moderated => Some(Script::new(Outcome::CompletedEmpty)),
+            _ => None,
+        })
+    }
+
     /// Whether the connection of a request is lost while its body comes.
     pub(crate) fn loses_connection(&self) -> bool {
         let lost = |fault: &Fault| matches!(fault, Fault::Lost | Fault::Cut(_));
@@ -96,6 +130,19 @@ impl Strike {
                     head.status = error.status;
                     head.headers.extend(error.headers);
                 }
+                Fault::Success(code) => head.status = *code,
+                Fault::Bom => bytes = [BOM, &bytes].concat().into(),
+                Fault::Prefix(prefix) => bytes = [&prefix[..], &bytes].concat().into(),
+                Fault::Body(body) => bytes = body.clone().into(),
+                Fault::Message(text) if !head.status.is_success() => {
+                    bytes = json!({"message": text}).to_string().into();
+                    set(&mut head.headers, header::CONTENT_TYPE, "application/json");
+                }
+                Fault::ContentEncoding(token) => {
+                    bytes = encoded(token, bytes);
+                    set(&mut head.headers, header::CONTENT_ENCODING, token);
+                }
+                Fault::Drip { bytes, every } => sending.drip = Some((*bytes, *every)),
                 Fault::SlowBody(apart) => sending.pieces_apart = Some(*apart),
                 Fault::Truncate(size) => bytes.truncate(limit(size)),
                 Fault::Cut(_) if self.listener == Listener::Storage => sending.dropped = true,
@@ -129,10 +176,11 @@ impl Strike {
         response
     }
 
-    /// Waits as long as the faults keep the answer back.
-    pub(crate) async fn delay(&self, service: &Service) {
+    /// Adds the header lines that faults bring, and waits as long as the faults keep the answer back.
+    pub(crate) async fn finish(&self, service: &Service, response: &mut Response) {
         for fault in self.faults() {
             match fault {
+                Fault::Header(line) => add_line(response.headers_mut(), line),
                 Fault::SlowHeaders(time) => wait(service, Some(service.clock.now() + *time)).await,
                 Fault::Hang => wait(service, None).await,
                 _ => {}
@@ -153,6 +201,9 @@ impl Strike {
             ..
         } = fault
         else {
+            if *fault == Fault::PlanLimit {
+                return api::plan_limit();
+            }
             // Closed connections show nothing of it.
             return page(StatusCode::SERVICE_UNAVAILABLE);
         };
@@ -172,6 +223,7 @@ impl Sending {
     fn is_plain(&self) -> bool {
         !self.dropped
             && self.pieces_apart.is_none()
+            && self.drip.is_none()
             && self.cut.is_none()
             && self.off.is_none()
             && self.fill == 0
@@ -195,6 +247,13 @@ impl Sending {
             for (piece, number) in pieces.zip(1..) {
                 steps.extend([Step::Wait(now + apart * number), Step::Send(piece)]);
             }
+        } else if let Some((size, every)) = self.drip {
+            steps.push(Step::Drip {
+                rest: bytes,
+                size: as_index(size),
+                every,
+                due: service.clock.now() + every,
+            });
         } else {
             steps.push(Step::Send(bytes));
         }
@@ -209,6 +268,11 @@ impl Sending {
 /// A body with the tasks or places in it changed; `None` if it holds none, or the fault changes none.
 fn changed(service: &Service, fault: &Fault, body: &[u8]) -> Option<Bytes> {
     let mut document: Value = serde_json::from_slice(body).ok()?;
+    if *fault == Fault::HasMore {
+        let list = document.as_object_mut()?;
+        list.insert("has_more".to_owned(), true.into());
+        return serde_json::to_vec(&document).ok().map(Bytes::from);
+    }
     let has = |name: &&str| document.get(*name).is_some();
     let wrapper = [DATA, FILES].into_iter().find(has)?;
     match fault {
@@ -217,6 +281,12 @@ fn changed(service: &Service, fault: &Fault, body: &[u8]) -> Option<Bytes> {
             document.as_object_mut()?.remove(wrapper);
         }
         fault => match document.get_mut(wrapper)? {
+            Value::Array(all) if matches!(fault, Fault::HideNewest(_)) => {
+                let Fault::HideNewest(rows) = fault else {
+                    return None;
+                };
+                all.drain(..as_index(*rows).min(all.len()));
+            }
             Value::Array(all) => all.iter_mut().for_each(|one| edit(service, fault, one)),
             task => edit(service, fault, task),
         },
@@ -287,6 +357,39 @@ fn set(headers: &mut HeaderMap, name: HeaderName, text: &str) {
     if let Ok(value) = HeaderValue::from_str(text) {
         headers.insert(name, value);
     }
+}
+
+/// Puts a header line into the head, in place of a header of its name if it is well-formed.
+fn add_line(headers: &mut HeaderMap, line: &[u8]) {
+    let colon = line.iter().position(|byte| *byte == b':');
+    let parsed = colon.and_then(|colon| {
+        let name = HeaderName::from_bytes(&line[..colon]).ok()?;
+        let value = HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?;
+        Some((name, value))
+    });
+    match parsed {
+        Some((name, value)) => {
+            headers.insert(name, value);
+        }
+        None => raw_lines::add(headers, line),
+    }
+}
+
+/// A body in a content coding; of an unknown one, as it was.
+fn encoded(token: &str, bytes: Bytes) -> Bytes {
+    // Writing to a Vec cannot fail.
+    let done = match token {
+        "gzip" | "x-gzip" => {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+            encoder.write_all(&bytes).and_then(|()| encoder.finish())
+        }
+        "deflate" => {
+            let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+            encoder.write_all(&bytes).and_then(|()| encoder.finish())
+        }
+        _ => return bytes,
+    };
+    done.map_or(bytes, Bytes::from)
 }
 
 fn as_index(number: u64) -> usize {

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -20,6 +20,13 @@ pub(super) enum Step {
     /// So many blanks.
     Fill(u64),
     Wait(SystemTime),
+    /// The rest of a body, `size` bytes at a time, the next at `due`.
+    Drip {
+        rest: Bytes,
+        size: usize,
+        every: Duration,
+        due: SystemTime,
+    },
     /// Lets all that was sent go out.
     Flush,
     /// Closes the connection, whatever was announced. Without a [`Flush`](Self::Flush) before, nothing has gone out.
@@ -42,6 +49,23 @@ pub(super) fn body(service: &Arc<Service>, steps: Vec<Step>) -> Body {
                 Step::Wait(until) => {
                     wait(&service, Some(until)).await;
                     continue;
+                }
+                Step::Drip { rest, .. } if rest.is_empty() => continue,
+                Step::Drip {
+                    mut rest,
+                    size,
+                    every,
+                    due,
+                } => {
+                    wait(&service, Some(due)).await;
+                    let piece = rest.split_to(size.min(rest.len()));
+                    steps.push_front(Step::Drip {
+                        rest,
+                        size,
+                        every,
+                        due: due + every,
+                    });
+                    Ok(piece)
                 }
                 Step::Flush => {
                     // The server writes what it has whenever a body has nothing for it.

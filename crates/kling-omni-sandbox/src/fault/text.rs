@@ -1,10 +1,11 @@
 use std::fmt;
+use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
 
-use super::{Fault, InvalidFault};
+use super::{Fault, InvalidFault, escape};
 use crate::mask;
 use crate::webhook::Secret;
 
@@ -36,6 +37,19 @@ impl FromStr for Fault {
             "length" => Self::Length(number(given()?)?),
             "oversize" => Self::Oversize(number(given()?)?),
             "content-type" => Self::ContentType(header(given()?)?),
+            "content-encoding" => Self::ContentEncoding(match value {
+                Some("") => String::new(),
+                _ => header(given()?)?,
+            }),
+            "header" => Self::Header(escape::read(given()?)?),
+            "success" => Self::Success(success(given()?)?),
+            "prefix" => Self::Prefix(escape::read(given()?)?),
+            "body" => Self::Body(escape::read(value.unwrap_or_default())?),
+            "message" => Self::Message(escape::read_text(given()?)?),
+            "drip" => drip(given()?)?,
+            "hide-newest" => Self::HideNewest(number(given()?)?),
+            "id" => Self::Id(escape::read_text(given()?)?),
+            "silent-failure" => Self::SilentFailure(value.map(span).transpose()?),
             "redirect" => Self::Redirect(value.map(header).transpose()?),
             "unknown-status" => Self::UnknownStatus(owned()?),
             "null" => Self::Null(owned()?),
@@ -88,6 +102,17 @@ impl fmt::Display for Fault {
             Self::Length(off) => write!(f, "length={off}"),
             Self::Oversize(bytes) => write!(f, "oversize={bytes}"),
             Self::ContentType(kind) => write!(f, "content-type={kind}"),
+            Self::ContentEncoding(token) => write!(f, "content-encoding={token}"),
+            Self::Header(line) => write!(f, "header={}", escape::write(line)),
+            Self::Success(code) => write!(f, "success={}", code.as_u16()),
+            Self::Prefix(bytes) => write!(f, "prefix={}", escape::write(bytes)),
+            Self::Body(bytes) => write!(f, "body={}", escape::write(bytes)),
+            Self::Message(text) => write!(f, "message={}", escape::write(text.as_bytes())),
+            Self::Drip { bytes, every } => write!(f, "drip={bytes}/{}", spelt(*every)),
+            Self::HideNewest(rows) => write!(f, "hide-newest={rows}"),
+            Self::Id(text) => write!(f, "id={}", escape::write(text.as_bytes())),
+            Self::SilentFailure(Some(time)) => write!(f, "silent-failure={}", spelt(*time)),
+            Self::SilentFailure(None) => f.write_str("silent-failure"),
             Self::Redirect(Some(url)) => write!(f, "redirect={url}"),
             Self::Redirect(None) => f.write_str("redirect"),
             Self::UnknownStatus(name) => write!(f, "unknown-status={name}"),
@@ -112,6 +137,10 @@ impl fmt::Debug for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Redirect(Some(url)) => write!(f, "redirect={}", mask::origin(url)),
+            Self::Header(_) => f.write_str("header=…"),
+            Self::Prefix(_) => f.write_str("prefix=…"),
+            Self::Body(_) => f.write_str("body=…"),
+            Self::Message(_) => f.write_str("message=…"),
             Self::Rotated { both: true, .. } => f.write_str("rotating=…"),
             Self::Rotated { both: false, .. } => f.write_str("rotated=…"),
             fault => write!(f, "{fault}"),
@@ -120,7 +149,7 @@ impl fmt::Debug for Fault {
 }
 
 /// The faults that a name alone tells.
-const BARE: [(&str, Fault); 10] = [
+const BARE: [(&str, Fault); 15] = [
     ("lost", Fault::Lost),
     ("drop", Fault::Drop),
     ("hang", Fault::Hang),
@@ -131,6 +160,11 @@ const BARE: [(&str, Fault); 10] = [
     ("duplicate", Fault::Duplicate),
     ("reordered", Fault::Reordered),
     ("forged", Fault::Forged),
+    ("bom", Fault::Bom),
+    ("plan-limit", Fault::PlanLimit),
+    ("has-more", Fault::HasMore),
+    ("lenient", Fault::Lenient),
+    ("moderated", Fault::Moderated),
 ];
 
 fn bare(name: &str) -> Option<Fault> {
@@ -161,6 +195,25 @@ fn status(name: &str, retry_after: Option<&str>) -> Result<Option<Fault>, Invali
         html,
         retry_after: retry_after.map(header).transpose()?,
     }))
+}
+
+fn success(text: &str) -> Result<StatusCode, InvalidFault> {
+    StatusCode::from_bytes(text.as_bytes())
+        .ok()
+        .filter(StatusCode::is_success)
+        .ok_or_else(|| InvalidFault(format!("`{text}` is no success: they go from 200 to 299")))
+}
+
+/// `BYTES/TIME`.
+fn drip(text: &str) -> Result<Fault, InvalidFault> {
+    let (bytes, every) = text
+        .split_once('/')
+        .ok_or_else(|| InvalidFault(format!("`{text}` must be BYTES/TIME, as in 1/20s")))?;
+    let bytes: NonZeroU64 = number(bytes)?;
+    Ok(Fault::Drip {
+        bytes: bytes.get(),
+        every: span(every)?,
+    })
 }
 
 fn number<T: FromStr>(text: &str) -> Result<T, InvalidFault> {

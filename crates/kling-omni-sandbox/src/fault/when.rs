@@ -80,6 +80,17 @@ impl Place {
         }
     }
 
+    /// Whether it is `place`, or an operation with `method`, or all of them.
+    pub(super) fn may_be(&self, method: &str, place: Self) -> bool {
+        match self {
+            Self::Api => true,
+            Self::Operation(id) => service::OPERATIONS
+                .iter()
+                .any(|known| known.id == id && known.method == method),
+            named => *named == place,
+        }
+    }
+
     /// Whether what comes here belongs to a task that is there already.
     fn has_task(&self) -> bool {
         match self {

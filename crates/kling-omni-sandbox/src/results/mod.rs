@@ -15,6 +15,8 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
 use crate::fault::Spot;
 use crate::record::Listener;
 use crate::service::{Service, unix_seconds};
@@ -30,6 +32,12 @@ const AFTER_ID: &str = ".mp4";
 const BEFORE_ASSET: &str = "/uploads/";
 /// How much of what was rendered is kept in memory.
 const CLIP_BYTES: usize = 64 * 1024 * 1024;
+/// What is percent-encoded of an id in a path.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
 /// Makes result URLs and those of uploaded files, and serves what they lead to.
@@ -57,7 +65,8 @@ impl Results {
 
     /// The URL of a task's result; the same whenever it is asked for.
     pub(crate) fn url(&self, task: &Task) -> String {
-        let path = format!("{BEFORE_ID}{}{AFTER_ID}", task.id);
+        let id = utf8_percent_encode(&task.id, ESCAPED);
+        let path = format!("{BEFORE_ID}{id}{AFTER_ID}");
         let expires = unix_seconds(task.ends_at()) + self.lifetime.as_secs();
         self.signed(&path, expires)
     }
@@ -116,14 +125,17 @@ async fn exchange(service: &Arc<Service>, request: Request) -> Response {
     };
     let mut response = strike.alter(service, response).await;
     service.answered(arrival, &parts, &mut response);
-    strike.delay(service).await;
+    strike.finish(service, &mut response).await;
     response
 }
 
 /// The task that a path names.
 fn task(service: &Service, parts: &Parts) -> Option<Arc<Task>> {
     let rest = parts.uri.path().strip_prefix(BEFORE_ID)?;
-    service.tasks.get(rest.strip_suffix(AFTER_ID)?)
+    let id = percent_decode_str(rest.strip_suffix(AFTER_ID)?)
+        .decode_utf8()
+        .ok()?;
+    service.tasks.get(&id)
 }
 
 async fn answer(service: &Service, parts: &Parts, task: Option<&Task>) -> Response {

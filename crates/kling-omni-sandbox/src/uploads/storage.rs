@@ -45,7 +45,7 @@ async fn exchange(service: &Arc<Service>, request: Request) -> Response {
     }
     let mut response = strike.alter(service, response).await;
     service.answered(arrival, &parts, &mut response);
-    strike.delay(service).await;
+    strike.finish(service, &mut response).await;
     response
 }
 

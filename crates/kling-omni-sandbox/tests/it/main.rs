@@ -4,6 +4,8 @@ mod harness;
 mod raw;
 
 mod creating;
+mod fault_answers;
+mod fault_tasks;
 mod faults;
 mod keys;
 mod life;

@@ -48,6 +48,11 @@ impl Raw {
         self.head.split(' ').nth(1)?.parse().ok()
     }
 
+    /// The status line and the header lines, as they came.
+    pub fn head(&self) -> &str {
+        &self.head
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find_map(|(known, value)| known.eq_ignore_ascii_case(name).then_some(value))

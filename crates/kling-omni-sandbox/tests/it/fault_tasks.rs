@@ -1,0 +1,133 @@
+//! Faults that decide what task a create makes, and to whom it is shown.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Answer, Bench, KEY_HEADER, LIST, PRO, STANDARD, STATUS, TASK_TIME, order, order_with, path_of,
+    short_order,
+};
+
+async fn bench(rule: &str) -> Bench {
+    Bench::with(|builder| builder.fault(rule.parse().unwrap())).await
+}
+
+/// The id as one segment of a path.
+fn segment(id: &str) -> String {
+    let mut url = url::Url::parse("http://h/").unwrap();
+    url.path_segments_mut().unwrap().push(id);
+    url.path().trim_start_matches('/').to_owned()
+}
+
+#[tokio::test]
+async fn ids_may_be_of_any_alphabet() {
+    let long = "x".repeat(300);
+    for id in [
+        "a.b",
+        "aux.",
+        "--force",
+        "ä/ö ü",
+        "a%2Fb",
+        "a'b\"c",
+        "\u{202e}cat",
+        &long,
+    ] {
+        let rule = format!("create:id={id}");
+        let bench = bench(&rule).await;
+        let (made, url) = {
+            let made = bench.create(PRO, &short_order()).await;
+            bench.clock.advance(TASK_TIME);
+            let task = bench.task(&segment(&made)).await;
+            (made, task["generated"][0].as_str().unwrap().to_owned())
+        };
+        assert_eq!(made, id);
+        let listed = bench.get(LIST).await.data();
+        assert_eq!(listed[0]["task_id"], *id);
+        let video = Answer::to(bench.http.get(url)).await;
+        assert_eq!(
+            (video.status, &video.body[4..8]),
+            (200, &b"ftyp"[..]),
+            "{id}"
+        );
+        assert_eq!(bench.create(PRO, &order()).await, format!("{id}-2"));
+        assert_eq!(bench.create(PRO, &order()).await, format!("{id}-3"));
+    }
+}
+
+#[tokio::test]
+async fn lenience_makes_and_charges_what_the_spec_refuses() {
+    let bodies: [Value; 6] = [
+        json!({}),
+        order_with("duration", 5),
+        order_with("duration", "99"),
+        order_with("aspect_ratio", "7:7"),
+        order_with("cfg_scale", 9),
+        order_with("prompt", "x".repeat(3000)),
+    ];
+    let strict = Bench::start().await;
+    for body in &bodies {
+        assert_eq!(strict.post(PRO, body).await.status, 400, "{body}");
+    }
+    assert_eq!(strict.sandbox.charges(), 0);
+    let bench = bench("create:lenient").await;
+    for body in &bodies {
+        let id = bench.create(PRO, body).await;
+        assert_eq!(bench.sandbox.tasks().last().unwrap().request(), body);
+        bench.clock.advance(TASK_TIME);
+        let task = bench.task(&id).await;
+        let url = task["generated"][0].as_str().unwrap();
+        assert_eq!(Answer::to(bench.http.get(url)).await.status, 200, "{body}");
+    }
+    assert_eq!(bench.sandbox.charges(), bodies.len());
+}
+
+#[tokio::test]
+async fn a_tier_may_fail_without_a_reason() {
+    let bench = bench("createReferenceToVideoStd:silent-failure").await;
+    let pro = bench.create(PRO, &order()).await;
+    let standard = bench.create(STANDARD, &order()).await;
+    bench.clock.advance(Duration::from_secs(3));
+    assert_eq!(
+        bench.task(&standard).await,
+        json!({"task_id": standard, "status": "FAILED", "generated": []})
+    );
+    assert_eq!(bench.task(&pro).await["status"], "CREATED");
+    assert_eq!(bench.sandbox.charges(), 2);
+}
+
+#[tokio::test]
+async fn a_moderated_task_completes_without_a_video() {
+    let bench = bench("create:moderated@1").await;
+    let stopped = bench.create(PRO, &order()).await;
+    let other = bench.create(PRO, &order()).await;
+    bench.clock.advance(TASK_TIME);
+    assert_eq!(
+        bench.task(&stopped).await,
+        json!({"task_id": stopped, "status": "COMPLETED", "generated": []})
+    );
+    assert_eq!(
+        bench.task(&other).await["generated"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_task_is_shown_to_the_account_that_made_it() {
+    for (apart, seen) in [(false, 200), (true, 404)] {
+        let bench =
+            Bench::with(|builder| builder.api_keys(["mine", "yours"]).account_per_key(apart)).await;
+        let id = bench.create(PRO, &order()).await;
+        for (key, status) in [("mine", 200), ("yours", seen)] {
+            for path in [path_of(STATUS, &id), LIST.to_owned()] {
+                let url = format!("{}{path}", bench.sandbox.base_url());
+                let request = bench.http.request(Method::GET, url).header(KEY_HEADER, key);
+                assert_eq!(Answer::to(request).await.status, status, "{key} {path}");
+            }
+        }
+    }
+}
