@@ -3,7 +3,7 @@ use std::io::stderr;
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use kling_omni::Charged;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -87,11 +87,58 @@ impl Cli {
     }
 }
 
+/// The option of a command that `text` is, if it is one with nothing or `=` behind it.
+pub(crate) fn option_of(name: &str, text: &str) -> Option<String> {
+    let all = command();
+    let command = all.find_subcommand(name)?;
+    let (long, short) = match text.strip_prefix("--") {
+        Some(long) => (long.split('=').next()?, None),
+        None => {
+            let mut rest = text.strip_prefix('-')?.chars();
+            ("", rest.next().filter(|_| rest.as_str().is_empty()))
+        }
+    };
+    let options = command.get_arguments().chain(all.get_arguments());
+    let is_it = |option: &&clap::Arg| {
+        let longs = option.get_long_and_visible_aliases().unwrap_or_default();
+        longs.contains(&long) || short.is_some() && option.get_short() == short
+    };
+    let long = options.into_iter().find(is_it)?.get_long()?;
+    Some(format!("--{long}"))
+}
+
+/// Takes out of an error what the person typed: a secret in the wrong place must not reach a terminal or a log. What is
+/// left of it looks like the name of an option or a command.
+fn without_values(mut error: clap::Error) -> clap::Error {
+    let hidden = || ContextValue::String("…".to_owned());
+    let is_name = |text: &str| {
+        let is_letter = |c: char| c.is_ascii_lowercase() || c == '-';
+        text.len() <= 24 && text.chars().all(is_letter)
+    };
+    for kind in [ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
+        let is_typed = matches!(
+            error.kind(),
+            ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand
+        );
+        if is_typed && matches!(error.get(kind), Some(ContextValue::String(text)) if !is_name(text))
+        {
+            error.insert(kind, hidden());
+            // Tips repeat it.
+            error.remove(ContextKind::Suggested);
+        }
+    }
+    if error.get(ContextKind::InvalidValue).is_some() {
+        error.insert(ContextKind::InvalidValue, hidden());
+    }
+    error
+}
+
 fn parse() -> Result<Cli, Exit> {
     let parsed = command()
         .try_get_matches()
         .and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.map_err(|error| {
+        let error = without_values(error);
         // Help and version are answers, not errors.
         if !error.use_stderr() {
             let _ = error.print();

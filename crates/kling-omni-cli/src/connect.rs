@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::faults::SeededFaultArgs;
 use crate::times::TimesFile;
-use crate::{report, span};
+use crate::{environment, input, report, span};
 
 /// How long a task takes in the sandbox that `--sandbox` starts.
 const SANDBOX_TASK_TIME: Duration = Duration::from_secs(3);
@@ -32,14 +32,8 @@ pub(crate) struct ConnectArgs {
     pub(crate) retries: Option<u32>,
 
     /// Learn from one run to the next how long tasks take, in this file, and ask for the status accordingly; with
-    /// --sandbox, nothing is learnt
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        env = "KLING_OMNI_TASK_TIMES",
-        hide_env_values = true
-    )]
+    /// --sandbox, nothing is learnt [env: KLING_OMNI_TASK_TIMES]
+    #[arg(long, global = true, value_name = "FILE", value_parser = input::file())]
     pub(crate) task_times: Option<PathBuf>,
 
     /// Play the service in this process: no key, no network, no charge
@@ -108,7 +102,8 @@ impl ConnectArgs {
             builder = builder.base_url(url);
             options.push_str(&format!(" --base-url {}", quoted(url)));
         }
-        let times = self.task_times.as_deref().map(TimesFile::new);
+        let named = environment::variable("KLING_OMNI_TASK_TIMES").map(PathBuf::from);
+        let times = self.task_times.clone().or(named).map(TimesFile::new);
         if let Some(times) = &times {
             builder = builder.task_times(times.load()?);
         }

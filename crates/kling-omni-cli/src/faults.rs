@@ -1,5 +1,7 @@
 //! What goes wrong in a sandbox: the option for it, and its help.
 
+use std::str::FromStr as _;
+
 use clap::Args;
 use kling_omni_sandbox::{FaultRule, SandboxBuilder};
 
@@ -7,7 +9,7 @@ use kling_omni_sandbox::{FaultRule, SandboxBuilder};
 pub(crate) struct FaultArgs {
     /// Let something go wrong in the sandbox, as in create:drop@1; may be given several times, and `kling-omni sandbox
     /// --help` lists what there is
-    #[arg(long = "fault", value_name = "SPEC")]
+    #[arg(long = "fault", value_name = "SPEC", value_parser = rule)]
     faults: Vec<FaultRule>,
 }
 
@@ -34,6 +36,18 @@ impl SeededFaultArgs {
             None => builder,
         }
     }
+}
+
+/// Reads a fault. What an error quotes of it may be a secret in the wrong place, and is not shown.
+fn rule(text: &str) -> Result<FaultRule, String> {
+    FaultRule::from_str(text).map_err(|error| {
+        let error = error.to_string();
+        let is_typed = |part: &&str| !part.is_empty() && text.contains(*part);
+        let shown = error
+            .split('`')
+            .map(|part| if is_typed(&part) { "…" } else { part });
+        shown.collect::<Vec<_>>().join("`")
+    })
 }
 
 impl FaultArgs {

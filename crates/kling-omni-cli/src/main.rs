@@ -5,7 +5,9 @@ mod cli;
 mod command;
 
 mod connect;
+mod environment;
 mod fetch;
+mod input;
 mod media;
 mod output;
 mod request;

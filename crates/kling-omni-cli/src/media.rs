@@ -21,9 +21,19 @@ pub(crate) fn source(text: OsString) -> MediaSource {
     }
 }
 
+/// The same, but for standard input, in which nobody can look back.
+pub(crate) fn accepted(text: OsString) -> Result<MediaSource, &'static str> {
+    match text == "-" {
+        true => Err(
+            "an image or a video cannot come by standard input: name a file; one of that name is ./-",
+        ),
+        false => Ok(source(text)),
+    }
+}
+
 /// The same, for an option.
 pub(crate) fn parser() -> impl TypedValueParser<Value = MediaSource> {
-    OsStringValueParser::new().map(source)
+    OsStringValueParser::new().try_map(accepted)
 }
 
 fn is_url(text: &str) -> bool {

@@ -1,4 +1,3 @@
-use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -6,28 +5,23 @@ use kling_omni::TaskTimes;
 use tempfile::NamedTempFile;
 
 use crate::failure::Failure;
+use crate::input::{self, LARGEST_TEXT};
 
 /// What earlier runs have learnt of how long tasks take.
 pub(crate) struct TimesFile(PathBuf);
 
 impl TimesFile {
-    pub(crate) fn new(path: &Path) -> Self {
-        Self(path.to_owned())
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self(path)
     }
 
     /// Reads it; a file that is not there yet has learnt nothing.
     pub(crate) fn load(&self) -> Result<TaskTimes, Failure> {
-        let name = self.0.display();
-        let text = match fs::read_to_string(&self.0) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(TaskTimes::default());
-            }
-            Err(error) => {
-                let failure = Failure::file(format!("the task times {name} could not be read"));
-                return Err(failure.with_cause(error));
-            }
-        };
+        let name = input::name(&self.0);
+        if let Ok(false) = self.0.try_exists() {
+            return Ok(TaskTimes::default());
+        }
+        let text = input::read(&self.0, LARGEST_TEXT)?.text()?;
         serde_json::from_str(&text).map_err(|error| {
             Failure::file(format!("{name} holds no task times"))
                 .with_cause(error)

@@ -283,7 +283,7 @@ impl SandboxBuilder {
     }
 
     /// The secret that webhooks are signed with, in place of [`DEFAULT_WEBHOOK_SECRET`]: its UTF-8 bytes are the key,
-    /// or, after a `whsec_`, the bytes that the rest encodes in base64.
+    /// or, after a `whsec_`, the bytes that the rest encodes in base64, or after a `hex:` in hexadecimal.
     pub fn webhook_secret(mut self, secret: impl Into<String>) -> Self {
         self.config.webhook_secret = secret.into();
         self
@@ -384,7 +384,7 @@ impl Config {
         }
         Secret::parse(&self.webhook_secret).ok_or(StartError::Setting {
             name: "webhook_secret",
-            problem: "what follows `whsec_` must be base64",
+            problem: "what follows `whsec_` must be base64, and what follows `hex:` hexadecimal",
         })
     }
 }

@@ -25,6 +25,7 @@ mod wire;
 mod clock;
 mod content;
 mod digest;
+mod environment;
 mod error;
 mod expiry;
 mod folder;

@@ -105,16 +105,51 @@ fn headers_are_made_for_ids_that_a_delivery_can_have() {
 }
 
 #[test]
+fn a_key_in_hexadecimal_is_given_as_such() {
+    let key = Secret::from_bytes(*b"s3cret").unwrap();
+    let text = Secret::from_bytes(*b"733363726574").unwrap();
+    let signed = |secret: &Secret| secret.sign("msg_1", at(START), b"{}");
+    for (secret, same) in [
+        (Secret::new("hex:733363726574"), &key),
+        (Secret::new(" hex:73336372657 4".replace(' ', "")), &key),
+        (Secret::from_hex("733363726574\n"), &key),
+        (Secret::from_hex("hex:733363726574"), &key),
+        // What only looks like hexadecimal is a text.
+        (Secret::new("733363726574"), &text),
+    ] {
+        assert_eq!(signed(&secret.unwrap()), signed(same));
+    }
+}
+
+#[test]
 fn secrets_that_are_none() {
     type Make = fn(&str) -> kling_omni::Result<Secret>;
     let new: Make = |text| Secret::new(text);
     let base64: Make = |text| Secret::from_base64(text);
+    let hex: Make = |text| Secret::from_hex(text);
     for (make, text) in [
         (new, ""),
         (new, " \n"),
         (new, "whsec_"),
         (new, "whsec_needle*"),
         (new, "whsec_bmVlZGxl="),
+        (new, "\"whsec_bmVlZGxl\""),
+        (new, "'needle'"),
+        (new, "v1,whsec_bmVlZGxl"),
+        (new, "v1,needle"),
+        (new, "v1a=needle"),
+        (new, "WHSEC_bmVlZGxl"),
+        (new, "SECRET=whsec_bmVlZGxl"),
+        (new, "needle needle"),
+        (new, "needle\r\nneedle"),
+        (new, "\u{feff}needle"),
+        (new, "hex:needle"),
+        (new, "hex:"),
+        (hex, "6e6"),
+        (hex, "0x6e65"),
+        (hex, "+6e"),
+        (hex, "６e"),
+        (hex, ""),
         (base64, "needle needle"),
         (base64, ""),
         // Bits after the end of the key: another text for the same key.

@@ -10,7 +10,7 @@ mod goal;
 mod saved;
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
-use crate::{report, span};
+use crate::{input, report, span};
 use desk::Desk;
 use event::Printer;
 use forward::{Forward, ForwardArgs};
@@ -46,11 +46,11 @@ pub(crate) struct ListenArgs {
     forward: ForwardArgs,
 
     /// Append each authentic delivery to this file, as a line of JSON that --replay reads; it holds the URLs of results
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = input::file())]
     save: Option<PathBuf>,
 
     /// Instead of listening, take the deliveries of a saved file in again, signed anew; - reads standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["port", "address", "save", "goal"])]
+    #[arg(long, value_name = "FILE", value_parser = input::file_or_stdin(), conflicts_with_all = ["port", "address", "save", "goal"])]
     replay: Option<PathBuf>,
 
     #[command(flatten)]
@@ -67,7 +67,7 @@ pub(crate) struct ListenArgs {
 
 const EXPLANATION: &str = "\
 The secrets come from KLING_OMNI_WEBHOOK_SECRET, unless --secret-env or --secret-file names other places. One that fits \
-is enough, so that they can be exchanged. What begins with whsec_ is base64, anything else is text.
+is enough, so that they can be exchanged. What begins with whsec_ is base64, what begins with hex: is hexadecimal, anything else is text.
 
 The answer to the sender:
   200            An authentic delivery, also one that is late or came before
@@ -89,11 +89,7 @@ pub(super) async fn run(args: ListenArgs) -> Result<(), Failure> {
     // Before the first word, so that whoever has read it may end the program.
     let mut interrupts = Interrupts::listen();
     let interrupted = interrupts.next();
-    if args.uses_of_stdin() > 1 {
-        return Err(Failure::usage(
-            "standard input can be read for one thing only, and - stands for it several times",
-        ));
-    }
+    input::refuse_sharing(args.uses_of_stdin())?;
     let secrets = args.secrets.read()?;
     let printer = Printer::new(args.json, args.replay.is_none());
     if let Some(path) = args.replay {
@@ -137,7 +133,7 @@ impl ListenArgs {
         let files = self.secrets.files().chain(self.forward.secret_file());
         files
             .chain(self.replay.as_deref())
-            .filter(|path| *path == Path::new("-"))
+            .filter(|path| input::is_stdin(path))
             .count()
     }
 }

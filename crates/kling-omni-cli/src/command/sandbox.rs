@@ -60,7 +60,7 @@ pub(crate) struct SandboxArgs {
     account_per_key: bool,
 
     /// Secret that webhooks are signed with
-    #[arg(long, value_name = "TEXT", default_value = DEFAULT_WEBHOOK_SECRET)]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, default_value = DEFAULT_WEBHOOK_SECRET)]
     webhook_secret: String,
 
     /// Deliver webhooks to other machines, too

@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::str::FromStr;
 
 use clap::Args;
@@ -9,6 +10,9 @@ use serde_json::{Map, Value};
 
 use super::help;
 use crate::choice::one_of;
+use crate::cli;
+use crate::failure::Failure;
+use crate::input::{self, LARGEST_TEXT};
 use crate::media::{self, FILE_OR_URL};
 
 const REFERENCE: &str = "From a reference video";
@@ -18,7 +22,7 @@ const TEXT: &str = "From text and images";
 /// so that they can be laid over those of a file.
 #[derive(Args, Debug, Serialize)]
 pub(super) struct RequestFields {
-    #[arg(short, long, value_name = "TEXT", help = help::prompt())]
+    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true, help = help::prompt())]
     #[serde(skip_serializing_if = "Option::is_none")]
     prompt: Option<String>,
 
@@ -75,11 +79,23 @@ pub(super) struct RequestFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     cfg_scale: Option<f64>,
 
-    #[arg(long, value_name = "TEXT", help = help::negative_prompt(), help_heading = REFERENCE)]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        allow_hyphen_values = true,
+        help = help::negative_prompt(),
+        help_heading = REFERENCE
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     negative_prompt: Option<String>,
 
-    #[arg(long = "shot", value_name = "TEXT", help = help::shot(), help_heading = TEXT)]
+    #[arg(
+        long = "shot",
+        value_name = "TEXT",
+        allow_hyphen_values = true,
+        help = help::shot(),
+        help_heading = TEXT
+    )]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     multi_prompt: Vec<String>,
 
@@ -121,6 +137,28 @@ pub(super) struct RequestFields {
 }
 
 impl RequestFields {
+    /// Reads the text that `-` stands for, and refuses what can only be a slip: a text that is an option of this program,
+    /// since another one was forgotten or empty, or the name of a file after `@`.
+    pub(super) fn read_texts(&mut self, other_uses_of_stdin: usize) -> Result<(), Failure> {
+        let texts = || ["--prompt", "--negative-prompt"].into_iter();
+        let given = [&mut self.prompt, &mut self.negative_prompt];
+        let single = texts()
+            .zip(given)
+            .filter_map(|(option, text)| Some((option, text.as_mut()?)));
+        let shots = self.multi_prompt.iter_mut().map(|shot| ("--shot", shot));
+        let mut uses = other_uses_of_stdin;
+        for (option, text) in single.chain(shots) {
+            if text == "-" {
+                uses += 1;
+                input::refuse_sharing(uses)?;
+                *text = from_stdin()?;
+            } else {
+                refuse_slip(option, text)?;
+            }
+        }
+        Ok(())
+    }
+
     /// What is set, as in a file.
     pub(super) fn body(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
@@ -193,11 +231,42 @@ impl RequestFields {
     }
 }
 
+/// Standard input without the line end that a shell adds.
+fn from_stdin() -> Result<String, Failure> {
+    let mut text = input::read(Path::new("-"), LARGEST_TEXT)?.text()?;
+    if text.ends_with('\n') {
+        text.pop();
+        text.truncate(text.trim_end_matches('\r').len());
+    }
+    Ok(text)
+}
+
+fn refuse_slip(option: &str, text: &str) -> Result<(), Failure> {
+    let advice = "give the text by standard input: write - in its place";
+    if let Some(other) = cli::option_of("generate", text) {
+        return Err(Failure::usage(format!(
+            "{option} has no text of its own: the option {other} follows it"
+        ))
+        .with_advice(advice));
+    }
+    let file = text.strip_prefix('@').map(Path::new);
+    match file.filter(|path| path.is_file()) {
+        Some(path) => Err(Failure::usage(format!(
+            "{option} takes a text, and no file after @: {} is a file",
+            input::name(path)
+        ))
+        .with_advice("write - in its place, and redirect standard input from the file")),
+        None => Ok(()),
+    }
+}
+
 /// The main image of an element, and further ones after blanks, which no URL has and a file here must not.
 fn element(images: &str) -> Result<Element, String> {
     let mut images = images
         .split_whitespace()
-        .map(|image| media::source(image.into()));
+        .map(|image| media::accepted(image.into()))
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter();
     let frontal = images.next().ok_or("an element needs an image")?;
     Ok(images.fold(
         Element::new().frontal_image(frontal),

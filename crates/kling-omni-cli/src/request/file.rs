@@ -1,12 +1,13 @@
-use std::fs;
-use std::io::{self, IsTerminal, Read};
+//! The file that a request comes from: strict JSON if it begins like JSON, else YAML.
+
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde_saphyr::{Error, SnippetMode, UserMessageFormatter, render_options};
 
+use super::json;
 use crate::failure::Failure;
-use crate::report;
+use crate::input::{self, LARGEST_TEXT};
 
 /// The text of a request, and where it is from.
 pub(super) struct RequestFile {
@@ -15,45 +16,42 @@ pub(super) struct RequestFile {
 }
 
 impl RequestFile {
-    /// Reads the text as a request. JSON is YAML, so that one parser reads both.
+    /// Reads the text as a request. A YAML reader takes what only looks like JSON, and changes texts in it.
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        serde_saphyr::from_str(&self.text).map_err(|error| broken(&self.name, &error))
+        if self.text.trim_start().starts_with(['{', '[']) {
+            return json::parse(&self.text).map_err(|problem| {
+                self.broken(problem)
+                    .with_advice("`kling-omni schema` describes the fields; a file that begins with { or [ is strict JSON")
+            });
+        }
+        serde_saphyr::from_str(&self.text).map_err(|error| {
+            self.broken(told(&error)).with_advice(
+                "`kling-omni schema` describes the fields; in YAML, a text that begins with @ or holds a colon and a \
+                 blank needs quotes",
+            )
+        })
+    }
+
+    fn broken(&self, problem: String) -> Failure {
+        Failure::usage(format!("{} cannot be understood as a request", self.name))
+            .with_cause(problem)
     }
 }
 
 /// Reads a file, or standard input for `-`.
 pub(super) fn read(path: &Path) -> Result<RequestFile, Failure> {
-    let (name, bytes) = if path == Path::new("-") {
-        ("standard input".to_owned(), from_stdin())
-    } else {
-        (path.display().to_string(), fs::read(path))
-    };
-    let bytes = bytes
-        .map_err(|error| Failure::file(format!("{name} could not be read")).with_cause(error))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Failure::usage(format!("{name} is not UTF-8 text")))?;
-    Ok(RequestFile { name, text })
+    let input = input::read(path, LARGEST_TEXT)?;
+    Ok(RequestFile {
+        name: input.name.clone(),
+        text: input.text()?,
+    })
 }
 
-fn from_stdin() -> io::Result<Vec<u8>> {
-    if io::stdin().is_terminal() {
-        report::say("reading the request from standard input, up to Ctrl-D");
-    }
-    let mut bytes = Vec::new();
-    io::stdin().read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn broken(name: &str, error: &Error) -> Failure {
+fn told(error: &Error) -> String {
     // A snippet would repeat lines of the file, and URLs in it may hold tokens.
     let why = error.render_with_options(render_options! {
         formatter: &UserMessageFormatter,
         snippets: SnippetMode::Off,
     });
-    Failure::usage(format!("{name} cannot be understood as a request"))
-        .with_cause(why.lines().next().unwrap_or_default())
-        .with_advice(
-            "`kling-omni schema` describes the fields; in YAML, a text that begins with @ or holds a colon and a blank \
-             needs quotes",
-        )
+    why.lines().next().unwrap_or_default().to_owned()
 }

@@ -1,6 +1,7 @@
 mod fields;
 mod file;
 mod help;
+mod json;
 mod mode;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::choice::one_of;
 use crate::failure::Failure;
+use crate::input;
 use fields::RequestFields;
 use mode::Parts;
 
@@ -31,7 +33,7 @@ pub(crate) struct RequestArgs {
     fields: RequestFields,
 
     /// Take the request from a JSON or YAML file, or from standard input for -; the other options override its fields
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = input::file_or_stdin())]
     request: Option<PathBuf>,
 
     /// Refuse what merely looks like a mistake, too
@@ -64,12 +66,15 @@ impl RequestArgs {
 
     /// Puts file and options together and holds them against the rules, unless told not to.
     pub(crate) fn into_request(self, has_route: bool) -> Result<Request, Failure> {
+        let mut fields = self.fields;
+        let from_stdin = self.request.as_deref().is_some_and(input::is_stdin);
+        fields.read_texts(usize::from(from_stdin))?;
         let file = self.request.as_deref().map(file::read).transpose()?;
         let in_file = match &file {
             Some(file) => file.parse()?,
             None => Map::new(),
         };
-        let options = self.fields.body();
+        let options = fields.body();
         let parts = Parts {
             mode: self.mode,
             has_route,
@@ -93,22 +98,22 @@ impl RequestArgs {
         let mut body = in_file;
         body.extend(options);
         if self.unchecked {
-            self.refuse_files()?;
+            refuse_files(&fields)?;
             return unchecked(mode, body);
         }
         if body.keys().all(|name| name == "tier") {
             return Err(nothing_asked());
         }
-        for (name, _) in self.fields.media() {
+        for (name, _) in fields.media() {
             body.remove(name);
         }
         let request = match mode {
             Mode::Text => {
-                let builder = self.fields.add_to_text(built(body)?);
+                let builder = fields.add_to_text(built(body)?);
                 builder.deny_warnings(self.deny_warnings).build()?.into()
             }
             _ => {
-                let builder = self.fields.add_to_reference(built(body)?);
+                let builder = fields.add_to_reference(built(body)?);
                 builder.deny_warnings(self.deny_warnings).build()?.into()
             }
         };
@@ -117,18 +122,18 @@ impl RequestArgs {
             denies_warnings: self.deny_warnings,
         })
     }
+}
 
-    /// Makes sure that nothing is given that the request could not carry.
-    fn refuse_files(&self) -> Result<(), Failure> {
-        let mut media = self.fields.media();
-        match media.find(|(_, source)| source.is_local()) {
-            Some((name, _)) => Err(Failure::usage(format!(
-                "{}: --unchecked sends the request as it is, and so takes no file",
-                option(name)
-            ))
-            .with_advice("leave --unchecked out, or give a URL")),
-            None => Ok(()),
-        }
+/// Makes sure that nothing is given that an unchecked request could not carry.
+fn refuse_files(fields: &RequestFields) -> Result<(), Failure> {
+    let mut media = fields.media();
+    match media.find(|(_, source)| source.is_local()) {
+        Some((name, _)) => Err(Failure::usage(format!(
+            "{}: --unchecked sends the request as it is, and so takes no file",
+            option(name)
+        ))
+        .with_advice("leave --unchecked out, or give a URL")),
+        None => Ok(()),
     }
 }
 

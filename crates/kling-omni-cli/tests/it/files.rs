@@ -96,7 +96,8 @@ fn every_image_of_a_request_from_text_may_be_a_file() {
 #[test]
 fn a_file_overrides_what_stands_in_a_request_file() {
     let service = service();
-    let request = "{prompt: '@Video1', video_url: 'https://example.com/v.mp4', duration: 4}";
+    let request =
+        "{\"prompt\": \"@Video1\", \"video_url\": \"https://example.com/v.mp4\", \"duration\": 4}";
     let line = "generate --no-wait -r - --video dance.mp4";
     service.program(line).stdin(request).run().expect(0);
     let body = &service.bodies()[0];
@@ -131,7 +132,7 @@ fn a_wrong_clip_costs_nothing() {
         let ended = service.program(&line).run().expect(code);
         snapshots.check(format!("files-{name}"), &ended);
     }
-    let file = "{prompt: '@Video1', video_url: dance.mp4}";
+    let file = "prompt: '@Video1'\nvideo_url: dance.mp4";
     let ended = service.program("generate -r -").stdin(file).run().expect(2);
     snapshots.check("files-in-a-request-file", &ended);
     assert_eq!(service.charges(), 0);

@@ -3,12 +3,14 @@
 mod support;
 
 mod check;
+mod configuration;
 mod crash;
 mod download;
 mod errors;
 mod files;
 mod generate;
 mod help;
+mod input;
 mod interrupt;
 mod listen;
 mod modes;

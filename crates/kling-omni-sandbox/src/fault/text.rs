@@ -249,7 +249,8 @@ fn secret(text: &str) -> Result<String, InvalidFault> {
     match Secret::parse(text) {
         Some(_) => Ok(text.to_owned()),
         None => Err(InvalidFault(
-            "what follows `whsec_` in a secret must be base64".to_owned(),
+            "what follows `whsec_` in a secret must be base64, and what follows `hex:` hexadecimal"
+                .to_owned(),
         )),
     }
 }

@@ -9,15 +9,19 @@ use sha2::Sha256;
 use crate::service::unix_seconds;
 
 const BASE64_PREFIX: &str = "whsec_";
+const HEX_PREFIX: &str = "hex:";
 
 /// The secret that deliveries are signed with.
 pub(crate) struct Secret(Vec<u8>);
 
 impl Secret {
-    /// `None` when what follows `whsec_` is not base64.
+    /// `None` when what follows `whsec_` is not base64, or what follows `hex:` is not hexadecimal.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        match text.strip_prefix(BASE64_PREFIX) {
-            Some(encoded) => BASE64.decode(encoded).ok().map(Self),
+        if let Some(encoded) = text.strip_prefix(BASE64_PREFIX) {
+            return BASE64.decode(encoded).ok().map(Self);
+        }
+        match text.strip_prefix(HEX_PREFIX) {
+            Some(digits) => from_hex(digits).map(Self),
             None => Some(Self(text.as_bytes().to_vec())),
         }
     }
@@ -33,6 +37,19 @@ impl Secret {
         mac.update(body);
         format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()))
     }
+}
+
+fn from_hex(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2);
+    pairs
+        .map(|pair| match pair {
+            [high, low] => {
+                let nibble = |digit: &u8| char::from(*digit).to_digit(16);
+                u8::try_from(nibble(high)? * 16 + nibble(low)?).ok()
+            }
+            _ => None,
+        })
+        .collect()
 }
 
 /// The headers of a delivery, with a signature by each of `secrets`.
@@ -67,5 +84,9 @@ mod tests {
         assert_eq!(key("plain"), Some(b"plain".to_vec()));
         assert_eq!(key("whsec_cGxhaW4="), Some(b"plain".to_vec()));
         assert_eq!(key("whsec_*"), None);
+        assert_eq!(key("hex:706C61696e"), Some(b"plain".to_vec()));
+        for broken in ["hex:7", "hex:7g", "hex:+7", "hex:é"] {
+            assert_eq!(key(broken), None, "{broken}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-use std::env;
+use std::ffi::OsString;
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -10,6 +10,7 @@ use url::Url;
 
 use super::Client;
 use crate::clock::{Clock, TokioClock};
+use crate::environment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::preflight::Remote;
 use crate::redact::BareUrl;
@@ -119,7 +120,7 @@ impl ClientBuilder {
     /// [`ErrorKind::Configuration`] if the variable holds something that is no key.
     pub fn from_env_for(host: Host) -> Result<Option<Self>> {
         let variable = host.key_variable();
-        let Some(key) = env::var_os(variable).filter(|key| !key.is_empty()) else {
+        let Some(key) = environment::variable(variable) else {
             return Ok(None);
         };
         let key = key
@@ -134,14 +135,14 @@ impl ClientBuilder {
                 Error::new(ErrorKind::Configuration, summary).with_advice(advice)
             })?;
         let builder = Self::default().api_key(key).host(host);
-        match env::var(BASE_URL_VARIABLE) {
-            Ok(url) if !url.is_empty() => Ok(Some(builder.base_url(url))),
+        match environment::variable(BASE_URL_VARIABLE).map(OsString::into_string) {
+            Some(Ok(url)) => Ok(Some(builder.base_url(url))),
             // Passing over it would send a request meant for a sandbox to the service.
-            Err(env::VarError::NotUnicode(_)) => Err(Error::new(
+            Some(Err(_)) => Err(Error::new(
                 ErrorKind::Configuration,
-                format!("{BASE_URL_VARIABLE} is no text"),
+                format!("{BASE_URL_VARIABLE} is not UTF-8 text"),
             )),
-            _ => Ok(Some(builder)),
+            None => Ok(Some(builder)),
         }
     }
 

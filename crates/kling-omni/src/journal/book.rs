@@ -9,6 +9,9 @@ use super::state::State;
 use crate::error::{Charged, Error, ErrorKind};
 use crate::folder;
 
+/// The most that is read as a journal, in bytes. One with the lists of ten thousand tasks has half a megabyte.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
 /// How a journal is opened.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Opening {
@@ -39,6 +42,20 @@ pub(super) struct Contents {
     chain: Chain,
     /// How much of the file is whole; what comes after it is a record that never got to disk.
     length: u64,
+}
+
+/// Reads a regular file that is no larger than a journal can become.
+fn read(file: &mut File, bytes: &mut Vec<u8>) -> io::Result<()> {
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    file.take(LARGEST + 1).read_to_end(bytes)?;
+    match bytes.len() as u64 <= LARGEST {
+        true => Ok(()),
+        false => Err(io::Error::other(format!(
+            "it is larger than the limit of {LARGEST} bytes"
+        ))),
+    }
 }
 
 impl Book {
@@ -80,7 +97,7 @@ impl Book {
                 .with_advice("put the journal on a file system that has locks"),
         })?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(|error| {
+        read(&mut file, &mut bytes).map_err(|error| {
             unusable(&path, "read", error).with_advice("open it again once it can be read")
         })?;
         let contents = Contents::read(&bytes).map_err(|problem| problem.of(&path))?;

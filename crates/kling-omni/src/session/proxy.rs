@@ -1,6 +1,5 @@
 //! The proxies that the environment names: which URLs go through one, and which settings cannot be used.
 
-use std::env;
 use std::ffi::OsString;
 
 use http::Uri;
@@ -8,6 +7,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{ClientBuilder, NoProxy, Proxy};
 use url::Url;
 
+use crate::environment;
 use crate::error::{Error, ErrorKind, Result};
 
 const ADVICE: &str = "use http://, https://, socks4://, socks4a://, socks5:// or socks5h://HOST:PORT, or list the host in \
@@ -34,7 +34,7 @@ enum Setting {
 
 impl Proxies {
     pub(crate) fn from_env() -> Self {
-        Self::read(|name| env::var_os(name))
+        Self::read(environment::variable)
     }
 
     fn read(variable: impl Fn(&str) -> Option<OsString>) -> Self {

@@ -111,10 +111,15 @@ impl LocalFile {
 
 /// Length and hash of a file.
 fn measure(path: &Path) -> io::Result<(u64, [u8; 32])> {
-    let mut file = std::fs::File::open(path)?;
-    if file.metadata()?.is_dir() {
+    // Opening a pipe would wait for its other end, and a device may never end.
+    let data = path.metadata()?;
+    if data.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
+    if !data.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut file = std::fs::File::open(path)?;
     let mut hash = Sha256::new();
     let mut chunk = vec![0; FileBytes::CHUNK];
     let mut length = 0;

@@ -12,13 +12,16 @@ use super::verifier::{self, VERSION};
 use crate::error::{Error, ErrorKind, Result};
 
 const BASE64_PREFIX: &str = "whsec_";
+const HEX_PREFIX: &str = "hex:";
+const ADVICE: &str =
+    "copy it again as the account shows it; a key in hexadecimal is written as hex:DIGITS";
 
 /// A secret that deliveries are signed with. It is shown nowhere: `Debug` hides it, and there is no way to print it.
 ///
 /// ```
 /// use kling_omni::webhook::Secret;
 ///
-/// let secret = Secret::new("the secret of the account")?;
+/// let secret = Secret::new("the-secret-of-the-account")?;
 /// assert_eq!(format!("{secret:?}"), "Secret(hidden)");
 /// # Ok::<(), kling_omni::Error>(())
 /// ```
@@ -27,17 +30,46 @@ pub struct Secret(SecretSlice<u8>);
 
 impl Secret {
     /// Takes a secret as the vendor shows it: its UTF-8 bytes are the key or, after a `whsec_`, the bytes that the rest
-    /// encodes in base64. Blanks and line ends around it, as files and variables tend to have, are dropped.
+    /// encodes in base64 or, after a `hex:`, in hexadecimal. Blanks and line ends around it, as files and variables tend to
+    /// have, are dropped.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if nothing is left, or if what follows `whsec_` is not base64.
+    /// [`ErrorKind::Configuration`] if nothing is left, if what follows `whsec_` is not base64 or what follows `hex:` is not
+    /// hexadecimal, or if the text is a secret with something around it: quotes, a version such as `v1,`, a name before
+    /// `whsec_`, blanks, line breaks or invisible characters inside. [`from_bytes`](Self::from_bytes) takes any key.
     pub fn new(text: impl AsRef<str>) -> Result<Self> {
         let text = text.as_ref().trim();
-        match text.strip_prefix(BASE64_PREFIX) {
-            Some(encoded) => Self::from_base64(encoded),
-            None => Self::from_bytes(text.as_bytes()),
+        if let Some(problem) = slip(text) {
+            let summary = format!("the webhook secret {problem}");
+            return Err(Error::new(ErrorKind::Configuration, summary).with_advice(ADVICE));
         }
+        match (
+            text.strip_prefix(BASE64_PREFIX),
+            text.strip_prefix(HEX_PREFIX),
+        ) {
+            (Some(encoded), _) => Self::from_base64(encoded),
+            (_, Some(digits)) => Self::from_hex(digits),
+            (None, None) => Self::from_bytes(text.as_bytes()),
+        }
+    }
+
+    /// Takes a secret that is the key in hexadecimal digits of either case, with or without `hex:` before it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if it is empty, has a character that is not a digit, or an odd number of digits.
+    pub fn from_hex(text: impl AsRef<str>) -> Result<Self> {
+        let text = text.as_ref().trim();
+        let digits = text.strip_prefix(HEX_PREFIX).unwrap_or(text);
+        let key = crate::digest::bytes(digits).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Configuration,
+                "the webhook secret is not valid hexadecimal",
+            )
+            .with_advice(ADVICE)
+        })?;
+        Self::from_bytes(key)
     }
 
     /// Takes a secret that is the base64 of the key, with or without `whsec_` before it.
@@ -143,6 +175,41 @@ impl Secret {
             mac.update(part);
         }
         mac
+    }
+}
+
+/// What shows that a text is a secret with something around it, under which no delivery would verify.
+fn slip(text: &str) -> Option<&'static str> {
+    let is_quote = |c| matches!(c, '"' | '\'' | '`' | '\u{2018}'..='\u{201f}' | '«' | '»');
+    let is_invisible = |c: char| {
+        let is_format = matches!(
+            c,
+            '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        );
+        is_format || c.is_control() || c.is_whitespace()
+    };
+    let is_version = |version: &str| {
+        let digits = version.strip_prefix(['v', 'V']);
+        digits.is_some_and(|digits| {
+            digits.starts_with(|c: char| c.is_ascii_digit()) && digits.len() <= 3
+        })
+    };
+    let lower = text.to_ascii_lowercase();
+    if text.starts_with(is_quote) || text.ends_with(is_quote) {
+        Some("is in quotes")
+    } else if text.contains(is_invisible) {
+        Some("contains a blank, a line break or an invisible character")
+    } else if lower.rfind(BASE64_PREFIX).is_some_and(|at| at > 0)
+        || lower.starts_with(BASE64_PREFIX) && !text.starts_with(BASE64_PREFIX)
+    {
+        Some("has something before `whsec_`, or `whsec_` in another case")
+    } else if text
+        .split_once([',', '='])
+        .is_some_and(|(version, _)| is_version(version))
+    {
+        Some("begins with the version of a signature")
+    } else {
+        None
     }
 }
 

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::fetch::{Fetch, WaitArgs, timestamp, warn_of_trouble};
 use crate::progress::Progress;
 use crate::request::{Request, RequestArgs};
-use crate::{report, span, stop};
+use crate::{input, report, span, stop};
 
 /// How long a task may take to be listed, unless the person says otherwise.
 const SETTLED_AFTER: Duration = Duration::from_secs(300);
@@ -23,16 +23,22 @@ const SETTLED_AFTER: Duration = Duration::from_secs(300);
 #[command(next_help_heading = "Journal")]
 pub(super) struct JournalArgs {
     /// Write each step to a new file first, so that --resume can go on after a crash without paying twice
-    #[arg(long, value_name = "FILE", group = "kept", conflicts_with = "dry_run")]
+    #[arg(long, value_name = "FILE", value_parser = input::file(), group = "kept", conflicts_with = "dry_run")]
     state: Option<PathBuf>,
 
     /// Go on with the task of such a file: create it if that has certainly not happened, look for it if that is not
     /// known, wait for it, save its video. A create needs the options of the request again
-    #[arg(long, value_name = "FILE", group = "kept", conflicts_with = "dry_run")]
+    #[arg(long, value_name = "FILE", value_parser = input::file(), group = "kept", conflicts_with = "dry_run")]
     resume: Option<PathBuf>,
 
     /// Where --resume cannot tell which task it is: this one
-    #[arg(long, value_name = "ID", requires = "resume", conflicts_with = "state")]
+    #[arg(
+        long,
+        value_name = "ID",
+        allow_hyphen_values = true,
+        requires = "resume",
+        conflicts_with = "state"
+    )]
     task: Option<String>,
 
     /// Where --resume cannot tell whether there is a task: you have looked, there is none, and it is to be created. If

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::secrets;
 use crate::failure::Failure;
+use crate::input;
 
 /// How long the other program may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,7 +35,7 @@ pub(super) struct ForwardArgs {
     forward_secret_env: Option<String>,
 
     /// Sign what is forwarded with the secret in this file
-    #[arg(long, value_name = "FILE", requires = "forward")]
+    #[arg(long, value_name = "FILE", value_parser = input::file_or_stdin(), requires = "forward")]
     forward_secret_file: Option<PathBuf>,
 }
 
@@ -81,13 +82,13 @@ impl Forward {
             return Ok(None);
         };
         let secret = match (&args.forward_secret_env, &args.forward_secret_file) {
-            (Some(name), _) => secrets::from_variable(name)?,
+            (Some(name), _) => secrets::from_variable("--forward-secret-env", name)?,
             (None, Some(path)) => match secrets::from_file(path)?.as_slice() {
                 [secret] => secret.clone(),
                 secrets => {
                     return Err(Failure::usage(format!(
                         "{} holds {} secrets, and a forwarded delivery is signed with one",
-                        path.display(),
+                        input::name(path),
                         secrets.len()
                     )));
                 }

@@ -14,6 +14,7 @@ use super::forward::{Forward, Forwarded};
 use super::saved::{LONGEST_LINE, Saved};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::input::{self, unreadable};
 use crate::report;
 
 /// What has been done of a file.
@@ -30,17 +31,12 @@ pub(super) async fn run(
     forward: Option<Forward>,
     printer: Printer,
 ) -> Result<(), Failure> {
-    let (name, mut lines): (_, Box<dyn AsyncBufRead + Unpin>) = if path == Path::new("-") {
-        (
-            "standard input".to_owned(),
-            Box::new(BufReader::new(stdin())),
-        )
+    let name = input::name(path);
+    let mut lines: Box<dyn AsyncBufRead + Unpin> = if input::is_stdin(path) {
+        Box::new(BufReader::new(stdin()))
     } else {
-        let name = path.display().to_string();
-        let file = File::open(path)
-            .await
-            .map_err(|error| unreadable(&name, error))?;
-        (name, Box::new(BufReader::new(file)))
+        let file = input::open_regular(path).map_err(|error| unreadable(&name, error))?;
+        Box::new(BufReader::new(File::from_std(file)))
     };
     let desk = Desk::new(Verifier::new(secret.clone()), forward, None, printer, None);
     let mut progress = Progress::default();
@@ -124,8 +120,4 @@ impl Progress {
             "see above how each was answered; the file is unchanged and can be replayed again",
         ))
     }
-}
-
-fn unreadable(name: &str, error: std::io::Error) -> Failure {
-    Failure::file(format!("{name} could not be read")).with_cause(error)
 }

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::desk::LARGEST_BODY;
 use crate::failure::Failure;
 use crate::fetch::timestamp;
+use crate::input;
 
 /// Every byte of a body may have to be written as six, and there is something beside it.
 pub(super) const LONGEST_LINE: usize = 6 * LARGEST_BODY + 4096;
@@ -49,8 +50,10 @@ impl Save {
         options.append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(|error| {
-            Failure::file(format!("{} could not be opened", path.display())).with_cause(error)
+        // Opening a pipe would wait for its reader.
+        let opened = input::refuse_pipe(path).and_then(|()| options.open(path));
+        let file = opened.map_err(|error| {
+            Failure::file(format!("{} could not be opened", input::name(path))).with_cause(error)
         })?;
         Ok(Self {
             path: path.to_owned(),

@@ -1,8 +1,5 @@
 //! Where webhook secrets come from: never the command line itself, which others can read.
 
-use std::env;
-use std::fs;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,6 +7,7 @@ use kling_omni::webhook::{Secret, Verifier};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::{environment, input};
 
 /// The variable that is read unless another place is named.
 pub(super) const VARIABLE: &str = "KLING_OMNI_WEBHOOK_SECRET";
@@ -22,9 +20,12 @@ pub(super) struct SecretArgs {
     secret_env: Vec<String>,
 
     /// Take webhook secrets from this file, one on a line; - reads standard input; may be given several times
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = input::file_or_stdin())]
     secret_file: Vec<PathBuf>,
 }
+
+/// The most that is read of a file with secrets.
+const LARGEST_FILE: u64 = 64 * 1024;
 
 /// One secret or several.
 pub(super) struct Secrets {
@@ -40,13 +41,13 @@ impl SecretArgs {
     pub(super) fn read(&self) -> Result<Secrets, Failure> {
         let mut secrets = Vec::new();
         for name in &self.secret_env {
-            secrets.push(from_variable(name)?);
+            secrets.push(from_variable("--secret-env", name)?);
         }
         for path in &self.secret_file {
             secrets.extend(from_file(path)?);
         }
         if self.secret_env.is_empty() && self.secret_file.is_empty() {
-            secrets.push(from_variable(VARIABLE)?);
+            secrets.push(usual()?);
         }
         let mut secrets = secrets.into_iter();
         let first = secrets.next().ok_or_else(|| none("no webhook secret"))?;
@@ -68,31 +69,34 @@ impl Secrets {
     }
 }
 
-pub(super) fn from_variable(name: &str) -> Result<Secret, Failure> {
-    match env::var(name) {
-        Ok(text) => parse(&text, name),
-        Err(env::VarError::NotPresent) => {
-            Err(none(&format!("no webhook secret: {name} is not set")))
-        }
-        Err(env::VarError::NotUnicode(_)) => Err(Failure::own(
+fn usual() -> Result<Secret, Failure> {
+    from_named(VARIABLE, VARIABLE)
+}
+
+/// The secret in the variable that an option names. The name is not shown: it may be a secret in the wrong place.
+pub(super) fn from_variable(option: &str, name: &str) -> Result<Secret, Failure> {
+    from_named(name, &format!("the variable that {option} names"))
+}
+
+fn from_named(name: &str, shown: &str) -> Result<Secret, Failure> {
+    let Some(text) = environment::variable(name) else {
+        return Err(none(&format!("no webhook secret: {shown} is not set")));
+    };
+    match text.to_str() {
+        Some(text) => parse(text, shown),
+        None => Err(Failure::own(
             "configuration",
             Exit::Access,
-            format!("{name} is not UTF-8 text"),
+            format!("{shown} is not UTF-8 text"),
         )),
     }
 }
 
 /// The secrets of a file, one on a line.
 pub(super) fn from_file(path: &Path) -> Result<Vec<Secret>, Failure> {
-    let (name, text) = if path == Path::new("-") {
-        let mut text = String::new();
-        let read = io::stdin().read_to_string(&mut text);
-        ("standard input".to_owned(), read.map(|_| text))
-    } else {
-        (path.display().to_string(), fs::read_to_string(path))
-    };
-    let text =
-        text.map_err(|error| Failure::file(format!("{name} could not be read")).with_cause(error))?;
+    let input = input::read(path, LARGEST_FILE)?;
+    let name = input.name.clone();
+    let text = input.text()?;
     let lines = (1..)
         .zip(text.lines())
         .filter(|(_, line)| !line.trim().is_empty());

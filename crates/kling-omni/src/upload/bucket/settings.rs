@@ -10,6 +10,7 @@ use url::Url;
 use super::http::Connector;
 use super::problem;
 use super::signing::Sha2;
+use crate::environment;
 use crate::error::Result;
 
 /// The library gives 30 s to a request, with a part of a file in it, which is more than a slow line can do.
@@ -23,7 +24,7 @@ pub(super) fn of_environment(url: &str) -> Result<(AmazonS3, Path)> {
         max_retries: RETRIES,
         ..RetryConfig::default()
     };
-    let mut settings = AmazonS3Builder::from_env()
+    let mut settings = from_environment()
         .with_bucket_name(bucket)
         .with_retry(retry);
     let timeout = AmazonS3ConfigKey::Client(ClientConfigKey::Timeout);
@@ -38,6 +39,22 @@ pub(super) fn of_environment(url: &str) -> Result<(AmazonS3, Path)> {
         settings = settings.with_allow_http(true);
     }
     Ok((build(settings)?, prefix))
+}
+
+/// Reads the variables that [`AmazonS3Builder::from_env`] reads, but for those that are empty.
+fn from_environment() -> AmazonS3Builder {
+    let texts = environment::variables().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?;
+        Some((name, value.into_string().ok()?))
+    });
+    let aws = texts.filter(|(name, _)| name.starts_with("AWS_"));
+    aws.fold(AmazonS3Builder::new(), |settings, (name, value)| match name
+        .to_ascii_lowercase()
+        .parse()
+    {
+        Ok(key) => settings.with_config(key, value),
+        Err(_) => settings,
+    })
 }
 
 /// A store that works, whichever TLS library there is.

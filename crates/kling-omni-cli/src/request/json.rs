@@ -1,0 +1,133 @@
+//! Strict JSON: no key stands twice in an object.
+
+use std::fmt;
+
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::error::Category;
+
+/// Reads a text as JSON.
+///
+/// # Errors
+///
+/// What is wrong, with line and column, and without a value of the text, which may be secret.
+pub(super) fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
+    serde_json::from_str::<Unique>(text).map_err(|error| shown(&error))?;
+    serde_json::from_str(text).map_err(|error| shown(&error))
+}
+
+fn shown(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    // serde quotes a text of the wrong type.
+    let quoted = text.split_once("string \"").and_then(|(before, rest)| {
+        let (_, after) = rest.rsplit_once("\", expected")?;
+        Some(format!("{before}string, expected{after}"))
+    });
+    match error.classify() {
+        Category::Data => quoted.unwrap_or(text),
+        _ => text,
+    }
+}
+
+/// Any JSON, of which nothing is kept.
+struct Unique;
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Unique {
+    type Value = Self;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Unique {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self, A::Error> {
+        let mut keys = Vec::<String>::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            if keys.contains(&key) {
+                return Err(A::Error::custom(format_args!("duplicate key {key:?}")));
+            }
+            keys.push(key);
+            entries.next_value::<Self>()?;
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_strict_is_refused_with_its_place() {
+        for (text, problem) in [
+            ("{\"a\": \"one\ntwo\"}", "at line 2 column 0"),
+            ("{\"a\": 1,}", "trailing comma at line 1 column 9"),
+            ("[1,]", "trailing comma at line 1 column 4"),
+            ("{\"a\": NaN}", "at line 1 column 7"),
+            ("{\"a\": Infinity}", "at line 1 column 7"),
+            ("{\"a\": 1e999}", "at line 1"),
+            ("{a: 1}", "key must be a string at line 1 column 2"),
+            ("{'a': 1}", "at line 1 column 2"),
+            ("{} {}", "trailing characters at line 1 column 4"),
+            ("{\"a\": 1 // one\n}", "at line 1 column 9"),
+            (
+                "{\"a\": 1, \"\\u0061\": 2}",
+                "duplicate key \"a\" at line 1",
+            ),
+            (
+                "[{\"a\": {\"b\": 1,\n \"b\": 2}}]",
+                "duplicate key \"b\" at line 2",
+            ),
+            ("{\"a\": ", "at line 1 column 6"),
+        ] {
+            let error = parse::<Value>(text).unwrap_err();
+            assert!(error.contains(problem), "{text}: {error}");
+        }
+        let error = parse::<u32>("\"needle\"").unwrap_err();
+        assert!(!error.contains("needle"), "{error}");
+        assert!(parse::<Value>("{\"a\": [1, 0.5, \"\\ud83d\\ude00\", null, true]}").is_ok());
+    }
+}
