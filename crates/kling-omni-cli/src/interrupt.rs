@@ -1,3 +1,5 @@
+//! Ctrl-C, and a service manager's wish that the process ends.
+
 use std::future::pending;
 
 #[cfg(unix)]
@@ -17,8 +19,11 @@ impl Interrupts {
     pub(crate) fn listen() -> Self {
         Self {
             #[cfg(unix)]
-            signals: [SignalKind::interrupt(), SignalKind::terminate()]
-                .map(|kind| signal(kind).ok()),
+            signals: [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| {
+                // A shell starts a background job with SIGINT ignored; taking the signal over would make it heard again.
+                let is_ignored = is_ignored(kind.as_raw_value());
+                (!is_ignored).then(|| signal(kind).ok()).flatten()
+            }),
             #[cfg(windows)]
             signal: tokio::signal::windows::ctrl_c().ok(),
         }
@@ -43,6 +48,23 @@ impl Interrupts {
         #[cfg(not(unix))]
         pending().await
     }
+}
+
+/// Whether this process was started with a signal ignored. Only Linux shows it without a system call of ours, which would be
+/// unsafe code.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    use std::sync::OnceLock;
+
+    // Before any handler is installed, since that changes it.
+    static IGNORED: OnceLock<u64> = OnceLock::new();
+    let ignored = IGNORED.get_or_init(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+            .unwrap_or_default()
+    });
+    (1..=64).contains(&signal) && ignored >> (signal - 1) & 1 == 1
 }
 
 #[cfg(unix)]

@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 use std::io::{self, IsTerminal};
+use std::num::NonZeroU32;
 
 use clap::Args;
 use kling_omni::raw::Field;
@@ -11,6 +12,9 @@ use crate::choice::one_of;
 use crate::connect::{ConnectArgs, Connection};
 use crate::failure::Failure;
 use crate::report::{self, Style};
+
+/// The service does not say how many pages there are, and a broken one may never end.
+const MOST_PAGES: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {
@@ -27,6 +31,10 @@ pub(crate) struct ListArgs {
     /// List every page, from the first or from --page on
     #[arg(long)]
     all: bool,
+
+    /// With --all, end with 5 after this many pages if there are more
+    #[arg(long, value_name = "N", requires = "all", default_value_t = MOST_PAGES)]
+    max_pages: NonZeroU32,
 
     /// Print one JSON object for each task, on a line of its own
     #[arg(long)]
@@ -103,7 +111,7 @@ impl Listing<'_> {
     async fn run(&mut self, mode: Mode) -> Result<(), Failure> {
         let has_pages = mode == Mode::Reference;
         let mut page = self.args.page;
-        loop {
+        for _ in 0..self.args.max_pages.get() {
             let mut list = self.connection.client.list().mode(mode);
             if let Some(page) = page {
                 list = list.page(page);
@@ -125,12 +133,18 @@ impl Listing<'_> {
             for task in &tasks {
                 print(task, mode, self.args.json)?;
             }
-            // The service says nowhere how many pages there are.
+            // A page without a new task, be it empty or a repeated one, is the last.
             if !self.args.all || !has_pages || tasks.is_empty() {
                 return Ok(());
             }
             page = Some(page.unwrap_or(1).saturating_add(1));
         }
+        let (most, next) = (self.args.max_pages, page.unwrap_or(1));
+        Err(
+            Failure::unfinished(format!("there are more than {most} pages of tasks")).with_advice(
+                format!("--page {next} goes on from there; --max-pages allows more"),
+            ),
+        )
     }
 }
 

@@ -1,5 +1,6 @@
 mod secrets;
 
+mod connections;
 mod replay;
 mod server;
 

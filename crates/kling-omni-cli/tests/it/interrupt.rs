@@ -84,3 +84,39 @@ fn a_download_leaves_no_file_behind() {
     snapshots.check("interrupt-download", &ended);
     assert_eq!(fake.folder().read_dir().unwrap().count(), 0);
 }
+
+/// A shell starts a background job with SIGINT ignored, and what is meant for the foreground must not end it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_background_job_goes_on() {
+    type Send = fn(&Running);
+    for (ignored, signal, code) in [
+        ("INT", Running::interrupt as Send, 0),
+        ("TERM", Running::terminate, 0),
+        ("INT TERM", Running::interrupt, 0),
+        ("INT", Running::terminate, 130),
+        ("TERM", Running::interrupt, 130),
+        ("HUP", Running::interrupt, 130),
+    ] {
+        let (answer, wanted) = std::sync::mpsc::channel::<()>();
+        let fake = Fake::new(move |_, _| {
+            wanted.recv().unwrap();
+            let task =
+                format!(r#"{{"data":{{"task_id":"{TASK}","status":"CREATED","generated":[]}}}}"#);
+            response(
+                "200 OK",
+                &["content-type: application/json"],
+                task.as_bytes(),
+            )
+        });
+        let program = fake.program("generate -p puppet --no-wait");
+        let mut running = program.ignoring(ignored).start();
+        fake.arrival();
+        signal(&running);
+        if code != 0 {
+            running.until("waiting for its answer");
+        }
+        answer.send(()).unwrap();
+        running.end().expect(code);
+    }
+}

@@ -153,6 +153,41 @@ fn the_way_back_leads_to_the_same_server() {
     assert!(ended.stderr.contains(&back), "{ended}");
 }
 
+/// Pages that never end, and pages that repeat.
+#[test]
+fn a_list_without_an_end_is_cut_off() {
+    let page = |path: &str| {
+        let (_, query) = path.split_once('?').unwrap_or_default();
+        let page = query.split('&').find_map(|part| part.strip_prefix("page="));
+        page.unwrap_or("1").parse::<u32>().unwrap()
+    };
+    let answer = |page: u32| {
+        let list = format!(r#"{{"data":[{{"task_id":"task-{page}","status":"CREATED"}}]}}"#);
+        response(
+            "200 OK",
+            &["content-type: application/json"],
+            list.as_bytes(),
+        )
+    };
+    let endless = Fake::new(move |_, path| answer(page(path)));
+    let line = "list --mode reference --all";
+    let ended = endless
+        .program(&format!("{line} --max-pages 7 --page 3"))
+        .run()
+        .expect(5);
+    assert_eq!(ended.stdout.lines().count(), 7, "{ended}");
+    assert!(ended.stderr.contains("more than 7 pages"), "{ended}");
+    assert!(ended.stderr.contains("--page 10"), "{ended}");
+    // A page that shows nothing new is the last, whatever comes after it.
+    let repeating = Fake::new(move |_, path| answer(page(path).min(3)));
+    let ended = repeating.program(line).run().expect(0);
+    assert_eq!(ended.stdout.lines().count(), 3, "{ended}");
+    repeating
+        .program(&format!("{line} --max-pages 0"))
+        .run()
+        .expect(2);
+}
+
 #[test]
 fn the_list_has_pages() {
     let mut snapshots = Snapshots::default();

@@ -17,16 +17,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use kling_omni::webhook::{Received, RefusalKind};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::Sender;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::End;
+use super::connections::{Closed, Connection, Connections};
 use super::desk::{Desk, LARGEST_BODY};
 use super::event::{Reason, Refused};
 use crate::failure::Failure;
 
-/// How many requests may be on their way at once; more wait for their turn.
-const MOST_CONNECTIONS: usize = 128;
 /// How long the head of a request may take, and then its body.
 const TIME_TO_ARRIVE: Duration = Duration::from_secs(10);
 /// What a head may hold.
@@ -69,33 +68,31 @@ impl Server {
         ended: Sender<End>,
         until: impl Future<Output = End>,
     ) -> End {
-        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let connections = Connections::new();
         let (stop, stopping) = watch::channel(false);
         let accepting = async {
             loop {
-                let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                    return;
-                };
                 let Ok((stream, _)) = self.listener.accept().await else {
                     sleep(PAUSE).await;
                     continue;
                 };
+                let (connection, closed) = connections.add().await;
                 let visit = Visit {
                     desk: Arc::clone(&desk),
                     ended: ended.clone(),
                     is_in_hand: AtomicBool::new(false),
-                    place,
+                    connection,
                 };
-                tokio::spawn(converse(stream, Arc::new(visit), stopping.clone()));
+                tokio::spawn(converse(stream, Arc::new(visit), closed, stopping.clone()));
             }
         };
         let end = tokio::select! {
             end = until => end,
-            () = accepting => unreachable!("the semaphore is never closed"),
+            () = accepting => unreachable!("it accepts until it is dropped"),
         };
         drop(self.listener);
         stop.send_replace(true);
-        let _ = timeout(GRACE, places.acquire_many(MOST_CONNECTIONS as u32)).await;
+        connections.end(GRACE).await;
         end
     }
 }
@@ -107,12 +104,16 @@ struct Visit {
     ended: Sender<End>,
     /// The request has come whole.
     is_in_hand: AtomicBool,
-    #[expect(dead_code, reason = "held, and free again with the last of this")]
-    place: OwnedSemaphorePermit,
+    connection: Connection,
 }
 
 /// Answers one request.
-async fn converse(stream: TcpStream, visit: Arc<Visit>, mut stopping: watch::Receiver<bool>) {
+async fn converse(
+    stream: TcpStream,
+    visit: Arc<Visit>,
+    closed: Closed,
+    mut stopping: watch::Receiver<bool>,
+) {
     let service = service_fn(|request| {
         let visit = Arc::clone(&visit);
         async move { Ok::<_, Infallible>(visit.answer(request).await) }
@@ -129,10 +130,17 @@ async fn converse(stream: TcpStream, visit: Arc<Visit>, mut stopping: watch::Rec
             pending::<()>().await;
         }
     };
+    let makes_room = async {
+        let _ = closed.await;
+        if visit.is_in_hand.load(Ordering::Relaxed) {
+            pending::<()>().await;
+        }
+    };
     tokio::select! {
         // A sender that goes away has nothing to be told.
         _ = connection => {}
         () = stopped_before => {}
+        () = makes_room => {}
     }
 }
 
@@ -185,6 +193,7 @@ impl Visit {
             }
         };
         self.is_in_hand.store(true, Ordering::Relaxed);
+        self.connection.complete();
         match self.desk.receive(&head.headers, head.uri.query(), &body) {
             Ok(received) => {
                 let delivering = tokio::spawn(Arc::clone(self).deliver(received, body));

@@ -1,6 +1,6 @@
 //! Requests of every kind, one after the other, to the same program.
 
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
 use reqwest::header::HeaderMap;
@@ -240,6 +240,43 @@ fn senders_that_stall_hold_up_neither_others_nor_the_end() {
     listening.server.running.interrupt();
     listening.server.running.end().expect(0);
     drop(stalled);
+}
+
+/// As many senders that stay silent, or stop in the middle, as there is room for: the oldest one makes room.
+#[test]
+fn senders_that_never_finish_keep_nobody_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut listening = Listening::start(listen(folder.path(), "--json"));
+    let body = task("CREATED", &[]);
+    let whole = request(
+        "POST",
+        "/",
+        &signed(SECRET, "msg_0", 0, &body),
+        body.as_bytes(),
+    );
+    let head = whole.len() - body.len();
+    for beginning in [0, 1, head / 2, head, head + 1] {
+        let silent: Vec<_> = (0..128)
+            .map(|_| {
+                let mut stream = TcpStream::connect(listening.address()).unwrap();
+                stream.write_all(&whole[..beginning]).unwrap();
+                stream
+            })
+            .collect();
+        for number in 0..2 {
+            let id = format!("msg_{beginning}_{number}");
+            let headers = signed(SECRET, &id, 0, &body);
+            assert_eq!(listening.post("/", &headers, &body), 200);
+            // Those of the last round that broke off are told, too.
+            while listening.event()["id"] != *id {}
+        }
+        // The newest of them is still there, so that this took none of their time limits.
+        let newest = silent.last().unwrap();
+        newest.set_nonblocking(true).unwrap();
+        let left = (&mut &*newest).read(&mut [0]).unwrap_err();
+        assert_eq!(left.kind(), ErrorKind::WouldBlock);
+        assert!(matches!((&mut &silent[0]).read(&mut [0]), Ok(0) | Err(_)));
+    }
 }
 
 #[test]

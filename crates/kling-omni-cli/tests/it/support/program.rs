@@ -16,7 +16,7 @@ pub struct Program {
 impl Program {
     /// `line` is split at blanks; what holds blanks is added with [`arg`](Self::arg).
     pub fn new(folder: &Path, line: &str) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kling-omni"));
+        let mut command = command();
         command.env_clear().current_dir(folder);
         let mut program = Self {
             command,
@@ -45,17 +45,25 @@ impl Program {
         self
     }
 
+    /// Starts it as a shell starts a background job.
+    #[cfg(unix)]
+    pub fn ignoring(self, signals: &str) -> Self {
+        self.through_sh(&format!("trap '' {signals}; exec \"$0\" \"$@\""))
+    }
+
     /// Lets no file grow beyond so many bytes. The shell sees to it that this is an error and not the program's end.
     #[cfg(target_os = "linux")]
-    pub fn largest_file(mut self, bytes: u64) -> Self {
-        let mut limited = Command::new("/bin/sh");
-        let script = format!(
+    pub fn largest_file(self, bytes: u64) -> Self {
+        self.through_sh(&format!(
             "trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"",
             bytes / 512
-        );
-        limited
-            .args(["-c", &script])
-            .arg(self.command.get_program());
+        ))
+    }
+
+    #[cfg(unix)]
+    fn through_sh(mut self, script: &str) -> Self {
+        let mut limited = Command::new("/bin/sh");
+        limited.args(["-c", script]).arg(self.command.get_program());
         limited.args(self.command.get_args()).env_clear();
         let given = self.command.get_envs();
         limited.envs(given.filter_map(|(name, value)| Some((name, value?))));
@@ -107,6 +115,21 @@ impl Program {
             shown: self.shown,
         }
     }
+}
+
+/// The program with signals as in a foreground job, even where the tests run in the background of a shell, which ignores
+/// SIGINT there.
+fn command() -> Command {
+    let program = env!("CARGO_BIN_EXE_kling-omni");
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    if ignored.unwrap_or_default() & 0b10 == 0 {
+        return Command::new(program);
+    }
+    let mut command = Command::new("/usr/bin/env");
+    command.args(["--default-signal=INT", program]);
+    command
 }
 
 /// A run of the program.
