@@ -61,6 +61,7 @@ pub(crate) struct Config {
     pub(crate) problem_form: ProblemForm,
     pub(crate) video_reference: VideoReferenceRoute,
     pub(crate) video_reference_status: StatusRoute,
+    pub(crate) list_delay: Duration,
     pub(crate) result_lifetime: Duration,
     pub(crate) upload_lifetime: Duration,
     pub(crate) asset_lifetime: Duration,
@@ -91,6 +92,7 @@ impl SandboxBuilder {
                 problem_form: ProblemForm::default(),
                 video_reference: VideoReferenceRoute::default(),
                 video_reference_status: StatusRoute::default(),
+                list_delay: Duration::ZERO,
                 result_lifetime: Duration::from_secs(3600),
                 upload_lifetime: Duration::from_secs(120),
                 asset_lifetime: Duration::from_secs(24 * 3600),
@@ -252,6 +254,12 @@ impl SandboxBuilder {
         self
     }
 
+    /// How long after its creation a task appears on the list; at once by default. Its status can be read from the start.
+    pub fn list_delay(mut self, delay: Duration) -> Self {
+        self.config.list_delay = delay;
+        self
+    }
+
     /// How long a result URL works, counted from the completion of its task; an hour by default.
     pub fn result_lifetime(mut self, lifetime: Duration) -> Self {
         self.config.result_lifetime = lifetime;
@@ -370,6 +378,7 @@ impl Config {
         for (name, span) in [
             ("task_time", self.task_time),
             ("rate_window", self.rate_window),
+            ("list_delay", self.list_delay),
             ("result_lifetime", self.result_lifetime),
             ("upload_lifetime", self.upload_lifetime),
             ("asset_lifetime", self.asset_lifetime),

@@ -51,6 +51,10 @@ pub(crate) struct SandboxArgs {
     #[arg(long, value_name = "TIME", value_parser = span::parse, default_value = "1h")]
     result_lifetime: Duration,
 
+    /// How long after its creation a task appears on the list
+    #[arg(long, value_name = "TIME", value_parser = span::parse, default_value = "0s")]
+    list_delay: Duration,
+
     /// Key that is right, in place of `sandbox-key`; may be given several times
     #[arg(long = "api-key", value_name = "TEXT")]
     api_keys: Vec<String>,
@@ -161,6 +165,7 @@ impl SandboxArgs {
             .task_time(self.task_time)
             .rate_limit(self.rate_limit)
             .rate_window(RATE_WINDOW)
+            .list_delay(self.list_delay)
             .result_lifetime(self.result_lifetime)
             .webhook_secret(self.webhook_secret)
             .remote_webhooks(self.remote_webhooks)

@@ -31,8 +31,12 @@ pub(super) fn list(
     query: &Value,
     key: usize,
 ) -> Response {
+    let now = service.clock.now();
     let mut tasks = service.tasks.all();
-    tasks.retain(|task| task.family == operation.family && service.shows(task, key));
+    tasks.retain(|task| {
+        let is_listed = task.created_at + service.config.list_delay <= now;
+        is_listed && task.family == operation.family && service.shows(task, key)
+    });
     if tasks.is_empty() {
         return reply::message(StatusCode::NOT_FOUND, "Tasks not found");
     }
@@ -40,7 +44,6 @@ pub(super) fn list(
     let whole = tasks.len();
     let size = number("page_size").map_or(whole, as_index);
     let skipped = number("page").map_or(0, |page| as_index(page.saturating_sub(1)));
-    let now = service.clock.now();
     let page: Vec<Summary> = tasks
         .iter()
         .rev()
