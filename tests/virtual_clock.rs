@@ -3,10 +3,11 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use kling_omni::Clock;
+use kling_omni::{BootTime, Clock};
 use kling_omni_sandbox::{Clock as _, ManualClock};
 
 /// The client's clock, tied to the sandbox's: each wait of the client moves both on at once.
@@ -14,6 +15,8 @@ use kling_omni_sandbox::{Clock as _, ManualClock};
 pub struct VirtualClock {
     wall: ManualClock,
     origin: (Instant, SystemTime),
+    /// Seconds by which the client's wall clock is wrong.
+    wall_error: Arc<AtomicI64>,
     sleeps: Arc<Mutex<Vec<Duration>>>,
     events: Arc<Mutex<Vec<Event>>>,
 }
@@ -36,6 +39,7 @@ impl VirtualClock {
         Self {
             wall: ManualClock::new(start),
             origin: (Instant::now(), start),
+            wall_error: Arc::default(),
             sleeps: Arc::default(),
             events: Arc::default(),
         }
@@ -76,6 +80,11 @@ impl VirtualClock {
         self.wall.advance(span);
     }
 
+    /// Steps the client's wall clock by so many seconds. The monotonic clock and the sandbox's stay as they are.
+    pub fn step_wall(&self, seconds: i64) {
+        self.wall_error.fetch_add(seconds, Ordering::Relaxed);
+    }
+
     /// Every wait of the client so far.
     pub fn sleeps(&self) -> Vec<Duration> {
         self.sleeps.lock().unwrap().clone()
@@ -100,7 +109,16 @@ impl Clock for VirtualClock {
     }
 
     fn system_time(&self) -> SystemTime {
-        self.wall.now()
+        let error = self.wall_error.load(Ordering::Relaxed);
+        let span = Duration::from_secs(error.unsigned_abs());
+        match error < 0 {
+            true => self.wall.now() - span,
+            false => self.wall.now() + span,
+        }
+    }
+
+    fn boot_time(&self) -> BootTime {
+        BootTime::new("virtual", self.elapsed())
     }
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

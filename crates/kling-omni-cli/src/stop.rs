@@ -1,13 +1,14 @@
 //! Where tests end the program without warning, to see what it makes of that when it is started again.
 
-/// Says where it is and goes no further, if that is the place that the environment names. A released program has no such
-/// places.
+/// Says where it is and stops, if that is the place that `KLING_OMNI_STOP_AT` names: until the test kills it, or until the
+/// file `KLING_OMNI_GO_ON` is there. A released program has no such places.
 #[cfg(debug_assertions)]
 pub(crate) fn at(place: &str) {
     if std::env::var("KLING_OMNI_STOP_AT").is_ok_and(|wanted| wanted == place) {
         crate::report::say(format_args!("stopped at {place}"));
-        loop {
-            std::thread::park();
+        let go_on = std::env::var_os("KLING_OMNI_GO_ON").map(std::path::PathBuf::from);
+        while !go_on.as_deref().is_some_and(std::path::Path::exists) {
+            std::thread::sleep(std::time::Duration::from_millis(10));
         }
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -21,7 +21,7 @@ use crate::listing::Listing;
 use crate::preflight::MediaChecks;
 use crate::request::Request;
 use crate::route::{CreateRoute, Mode, Route, Tier};
-use crate::session::{Life, Made, Place, Session};
+use crate::session::{Attribution, Life, Made, Place, Session};
 use crate::task::Task;
 use crate::timing::TaskKind;
 use crate::transport::{self, Exchange, Hold, Options};
@@ -149,6 +149,10 @@ impl Create {
         let base_url = &self.session.server.base_url;
         let tier = self.payload.tier();
         Plan::new(base_url, self.mode, tier, self.payload.body())
+    }
+
+    pub(crate) fn attribution(&self) -> Arc<Mutex<Attribution>> {
+        Arc::clone(&self.session.attribution)
     }
 
     /// Which images and videos of the request are looked at before anything is uploaded or sent. Default:
@@ -301,33 +305,45 @@ impl Create {
         let exchange = Exchange::new(Arc::clone(&session), options);
         // What is recorded of the time would be wrong if the request were then held back.
         exchange.take_first_turn().await?;
-        let sent_at = session.clock.system_time();
-        let over_at = sent_at + transport::longest_call(&session);
         let by = CreateMark::new();
         let life = Life {
             kind: TaskKind::of(route, &self.payload.body()),
             began: session.clock.now(),
         };
         let correlation = self.payload.correlation();
-        let unresolved = Unresolved::new(route, by.clone(), sent_at, over_at, correlation, known);
+        let unresolved = Unresolved::new(
+            route,
+            by.clone(),
+            &*session.clock,
+            transport::longest_call(&session),
+            correlation,
+            known,
+        );
         self.record(&unresolved).await?;
+        session.attribution().open(by.clone(), route);
+        let made = || Made {
+            route,
+            by: by.clone(),
+            life: Some(life),
+        };
         match wire::create(&exchange, route, body).await {
             Ok(state) => {
                 let id: Arc<str> = state.id().into();
-                let made = Made { route, by, life };
-                session.created().insert(Arc::clone(&id), made);
+                session.attribution().answered(&id, made());
                 Ok(Task::created(session, id, route, life, state, &exchange))
             }
             Err(error) if error.charged() == Charged::Unknown => {
                 let request_id = error.request_id().map(str::to_owned);
-                let now = session.clock.system_time();
-                Err(error.with_unresolved(unresolved.given_up(now, request_id)))
+                let unresolved = unresolved.given_up(&*session.clock, request_id);
+                session
+                    .attribution()
+                    .give_up(&by, session.clock.boot_time());
+                Err(error.with_unresolved(unresolved))
             }
             Err(error) => {
-                if let Some(id) = error.task_id() {
-                    session
-                        .created()
-                        .insert(id.into(), Made { route, by, life });
+                match error.task_id() {
+                    Some(id) => session.attribution().answered(id, made()),
+                    None => session.attribution().close(&by),
                 }
                 Err(error)
             }

@@ -51,8 +51,8 @@
 //!
 //! Between the record and the answer nobody knows whether there is a task, and that is for [`Journal::reconcile`] to
 //! find out, with the limits that [`Reconcile`] tells. One of them concerns journals among themselves: two creates of
-//! one account that are unresolved at the same time can both take the same new task for theirs, unless their webhooks
-//! carry correlation tokens or [`Reconcile::except`] tells the one of the other. Each journal records how its task was
+//! one account that different processes have unresolved at the same time can both take the same new task, unless their
+//! webhooks carry correlation tokens or [`Reconcile::except`] tells the one of the other. Each journal records how its task was
 //! found. Which account it was is not recorded: take a journal up with a key of the same one. Locks work between the
 //! processes of one machine; not all network file systems have them.
 
@@ -72,6 +72,7 @@ use crate::client::Client;
 use crate::create::{Create, Outcome};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reconcile::{Reconcile, Reconciled};
+use crate::session::attribution::{self, Attribution};
 use crate::state::{TaskState, is_task_id};
 use crate::unresolved::Unresolved;
 use crate::video::{Save, Saved};
@@ -81,6 +82,8 @@ use record::{KnownBy, Record};
 /// The journal of one task. The [module](self) tells how to use it.
 pub struct Journal {
     book: Arc<Mutex<Book>>,
+    /// Of the client that last created or reconciled.
+    attribution: Option<Arc<Mutex<Attribution>>>,
 }
 
 /// A moment at which a process may die: see [`Journal::on_step`]. The name is that of the record in the file.
@@ -124,6 +127,7 @@ impl Journal {
         let book = blocking(move || Book::open(&path, opening)).await?;
         Ok(Self {
             book: Arc::new(Mutex::new(book)),
+            attribution: None,
         })
     }
 
@@ -201,6 +205,7 @@ impl Journal {
                 .with_advice("go on from the journal's state"));
         }
         self.begin(create.plan()).await?;
+        self.attribution = Some(create.attribution());
         let book = Arc::clone(&self.book);
         let outcome = create
             .reconcilable()
@@ -231,8 +236,8 @@ impl Journal {
     /// Looks for the task of a create whose end is unknown, and records what comes of it: a task that is found, and that
     /// there certainly is none. `settings` are those of the search.
     ///
-    /// Where the process that sent the create has died, nothing is sent any more from now on, and the time of
-    /// [`Reconcile::settled_after`] begins now at the latest.
+    /// The time of [`Reconcile::settled_after`] begins now if the process that sent the create has died, since nothing is
+    /// sent any more, and if the machine was restarted since.
     ///
     /// # Errors
     ///
@@ -246,14 +251,20 @@ impl Journal {
         let mut unresolved = self.unresolved()?;
         self.check_service(client)?;
         let is_inherited = lock(&self.book).contents.is_sending;
-        if is_inherited {
-            unresolved = unresolved.sender_ended(client.now());
+        let clock = client.clock();
+        let is_of_this_boot = unresolved.over_in(&clock.boot_time()).is_some();
+        if is_inherited || !is_of_this_boot {
+            unresolved = unresolved.over_now(clock);
             self.record(Record::Unknown {
                 unresolved: unresolved.clone(),
-                why: "no answer was recorded".to_owned(),
+                why: match is_inherited {
+                    true => "no answer was recorded".to_owned(),
+                    false => "it was sent in another boot of the machine".to_owned(),
+                },
             })
             .await?;
         }
+        self.attribution = Some(client.attribution());
         let reconciled = settings(client.reconcile(&unresolved)).await?;
         match &reconciled {
             Reconciled::Found { task, by } => {
@@ -298,7 +309,9 @@ impl Journal {
             task_id: id.to_owned(),
             known_by: KnownBy::Person,
         })
-        .await
+        .await?;
+        self.settle(&unresolved);
+        Ok(())
     }
 
     /// Settles by a person's word that a create whose end is unknown has made no task, so that it may be created again.
@@ -307,9 +320,18 @@ impl Journal {
     ///
     /// As [`attach`](Self::attach).
     pub async fn absent(&mut self) -> Result<()> {
-        self.unresolved()?;
+        let unresolved = self.unresolved()?;
         let known_by = KnownBy::Person;
-        self.record(Record::Absent { known_by }).await
+        self.record(Record::Absent { known_by }).await?;
+        self.settle(&unresolved);
+        Ok(())
+    }
+
+    /// Tells the client that a person settled a create, and that it competes for no new task any more.
+    fn settle(&self, unresolved: &Unresolved) {
+        if let (Some(attribution), Some(create)) = (&self.attribution, unresolved.create()) {
+            attribution::lock(attribution).close(create);
+        }
     }
 
     /// Records that the task has ended, if it has. What keeps it from being written, [`trouble`](Self::trouble) tells.

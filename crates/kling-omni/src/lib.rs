@@ -44,7 +44,7 @@ pub mod webhook;
 pub mod fuzzing;
 
 pub use client::{Client, ClientBuilder};
-pub use clock::{Clock, TokioClock};
+pub use clock::{BootTime, Clock, TokioClock};
 pub use create::{Create, Outcome};
 pub use error::{Charged, Error, ErrorKind, InvalidParam, Result};
 pub use list::List;

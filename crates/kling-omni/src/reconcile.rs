@@ -7,7 +7,10 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+
+#[cfg(feature = "webhook")]
+use futures_util::StreamExt as _;
 
 pub use reconciled::{Doubt, Evidence, Reconciled};
 
@@ -17,7 +20,7 @@ use crate::session::Session;
 use crate::task::Task;
 use crate::unresolved::Unresolved;
 #[cfg(feature = "webhook")]
-use crate::webhook::Inbox;
+use crate::webhook::{Deliveries, Inbox};
 
 /// The pauses between two looks grow from the first to the second.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
@@ -28,16 +31,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// It only reads, and can be repeated. There are two ways to the task, and both have to be prepared before the create:
 ///
 /// * **Deliveries.** With the feature `webhook`, a token of `webhook::correlation` in the `webhook_url`, and an inbox,
-///   the delivery that brings the token back names the task exactly. That none has come proves nothing.
+///   the delivery that brings the token back names the task exactly. That none has come proves nothing: until the
+///   settle time is over, no task is taken from the list.
 /// * **Lists.** The service's list names ids and statuses, and neither times nor requests, in no promised order. So
 ///   all that can be told is which tasks are new since [`Create::reconcilable`](crate::Create::reconcilable) read it.
 ///
 /// The answer by lists is right as far as these hold, none of which the service promises:
 ///
 /// 1. **Nobody else creates tasks on this account meanwhile.** One new task is taken to be the one that is looked for.
-///    Left out are those that this client is known to have made itself, those that [`except`](Self::except) names,
-///    and those that deliveries show to belong to another create. Reconcile one create before you send the next, and
-///    where several processes share an account, use a token.
+///    Left out are those that belong to another create of this client, those that [`except`](Self::except) names,
+///    and those that deliveries show to belong to another create. While another create of this client is open, a new
+///    task is not given to either ([`Doubt::OtherCreates`]). Where several processes share an account, use a token.
 /// 2. **The list has all tasks.** A list that lost a task since counts as one that forgets, and a list that moves while
 ///    it is read as incomplete; both leave the answer open. No document says on which list the tasks of the older
 ///    route are. They count as listed once this client has seen one of its own there. An account without tasks is answered
@@ -45,7 +49,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 ///    that there is no task ([`Doubt::NoListNow`]) nor, before the create, that there was none: a task that is listed
 ///    later may be older, and is named and not taken ([`Doubt::NoListBefore`]). The first create of an account is
 ///    therefore settled by a delivery, or by you.
-/// 3. **What has not made a task [so long](Self::settled_after) after the last attempt never will.**
+/// 3. **What has not made a task [so long](Self::settled_after) after the last attempt never will.** The time is
+///    measured by a clock that a step of the wall clock does not move.
 ///
 /// # Errors
 ///
@@ -82,8 +87,8 @@ impl Reconcile {
     }
 
     /// How long a create may still make a task, or a task still be missing from the list. It counts from the end of the
-    /// create's last attempt ([`Unresolved::over_at`]), or, where that is not known, from the latest time at which it can
-    /// have been.
+    /// create's last attempt, or, where that is not known, from the latest time at which it can have been;
+    /// [`time_left`](Self::time_left) says by which clock.
     ///
     /// Default: 300 s, which is a guess on the safe side; the service promises nothing. **With a shorter time you may pay
     /// twice**: a task that appears after it was reported as [`CertainlyAbsent`](Reconciled::CertainlyAbsent) is paid for,
@@ -94,7 +99,10 @@ impl Reconcile {
     }
 
     /// Looks again until the task is found or the time of [`settled_after`](Self::settled_after) is over, where it would
-    /// otherwise answer [`Doubt::TooEarly`].
+    /// otherwise return [`Doubt::TooEarly`].
+    ///
+    /// With a correlation token and a `webhook` inbox it waits for the delivery that long, whatever the lists show, and
+    /// returns as soon as the delivery arrives.
     pub fn wait(mut self) -> Self {
         self.is_patient = true;
         self
@@ -107,39 +115,79 @@ impl Reconcile {
         self
     }
 
+    /// How long the create may still make a task, as of now: what is left of [`settled_after`](Self::settled_after).
+    ///
+    /// It is measured by [`Clock::boot_time`](crate::Clock::boot_time), so a step of the wall clock neither shortens nor
+    /// prolongs it. A create that was recorded in another boot of the machine, or on another machine, gets the full time
+    /// from the first call in this process.
+    pub fn time_left(&self) -> Duration {
+        let now = self.session.clock.boot_time();
+        let over = match (self.unresolved.over_in(&now), self.unresolved.create()) {
+            (Some(over), _) => over.clone(),
+            (None, Some(create)) => self.session.attribution().search_began(create, &now),
+            (None, None) => now.clone(),
+        };
+        let until = over.after(self.settle);
+        until.since(&now).unwrap_or(self.settle)
+    }
+
     async fn run(self) -> Result<Reconciled> {
         let mut pause = FIRST_PAUSE;
+        let mut deliveries = self.subscribe();
+        // Where the two have no clock in common, the time begins once.
+        let began = self.session.clock.boot_time();
+        let settle = self.time_left();
         loop {
-            if let Some(reconciled) = self.by_answer().or_else(|| self.by_deliveries()) {
-                return Ok(reconciled);
+            if let Some(answered) = self.by_answer() {
+                return Ok(answered);
             }
             // Read before the list is: what the list has not got later counts for this moment.
-            let now = self.session.clock.system_time();
-            let listing = Listing::read(&self.session, self.unresolved.lists())
-                .await
-                .map_err(|error| {
+            let passed = self.session.clock.boot_time().since(&began);
+            let left = settle.saturating_sub(passed.unwrap_or_default());
+            let reconciled = tokio::select! {
+                biased;
+                delivered = self.delivered(&mut deliveries) => return Ok(delivered),
+                listing = Listing::read(&self.session, self.unresolved.lists()) => {
+                    listing.map(|listing| self.by_lists(&listing, left))
+                }
+            };
+            if left.is_zero() || !self.may_change(&reconciled) {
+                return reconciled.map_err(|error| {
                     error
                         .with_charged(Charged::Unknown)
                         .after("whether there is a task is as unknown as before")
-                })?;
-            let reconciled = self.by_lists(&listing, now);
-            let Reconciled::Ambiguous {
-                why: Doubt::TooEarly { until },
-                ..
-            } = &reconciled
-            else {
-                return Ok(reconciled);
-            };
-            if !self.is_patient {
-                return Ok(reconciled);
+                });
             }
-            let left = until.duration_since(now).unwrap_or_default();
-            self.session.clock.sleep(pause.min(left)).await;
+            tokio::select! {
+                biased;
+                delivered = self.delivered(&mut deliveries) => return Ok(delivered),
+                () = self.session.clock.sleep(pause.min(left)) => {}
+            }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
+    /// Whether the search goes on after this answer: a task may still be listed, or a delivery may still name it.
+    fn may_change(&self, reconciled: &Result<Reconciled>) -> bool {
+        self.is_patient
+            && match reconciled {
+                Ok(Reconciled::Ambiguous {
+                    why: Doubt::TooEarly { .. },
+                    ..
+                }) => true,
+                Ok(Reconciled::Ambiguous { .. }) | Err(_) => self.awaits_delivery(),
+                Ok(_) => false,
+            }
+    }
+
+    /// The task that is found, which from now on belongs to this create and to no other of the client.
     fn found(&self, id: &str, by: Evidence) -> Reconciled {
+        if !self.session.attribution().claim(id, &self.unresolved) {
+            return Reconciled::Ambiguous {
+                candidates: vec![id.to_owned()],
+                why: Doubt::OtherCreates,
+            };
+        }
         Reconciled::Found {
             task: Task::attach(Arc::clone(&self.session), id.to_owned()),
             by,
@@ -148,21 +196,50 @@ impl Reconcile {
 
     /// The task that this client itself was told of, where whoever waited for it did not stay to hear it.
     fn by_answer(&self) -> Option<Reconciled> {
-        let create = self.unresolved.create()?;
-        let told = {
-            let created = self.session.created();
-            let mut told = created.iter().filter(|(_, made)| made.by == *create);
-            told.next().map(|(id, _)| id.to_string())
-        };
+        let told = self.session.attribution().answer(self.unresolved.create()?);
         Some(self.found(&told?, Evidence::Answer))
+    }
+
+    /// Whether a delivery can name the task.
+    #[cfg(feature = "webhook")]
+    fn awaits_delivery(&self) -> bool {
+        self.inbox.is_some() && self.unresolved.correlation().is_some()
+    }
+
+    #[cfg(feature = "webhook")]
+    fn subscribe(&self) -> Option<Deliveries> {
+        let inbox = self.inbox.as_ref().filter(|_| self.awaits_delivery());
+        inbox.map(Inbox::deliveries)
+    }
+
+    /// Waits for a delivery that names the task.
+    #[cfg(feature = "webhook")]
+    async fn delivered(&self, deliveries: &mut Option<Deliveries>) -> Reconciled {
+        loop {
+            if let Some(delivered) = self.by_deliveries() {
+                return delivered;
+            }
+            let has_next = match deliveries {
+                Some(deliveries) => deliveries.next().await.is_some(),
+                None => false,
+            };
+            if !has_next {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     #[cfg(feature = "webhook")]
     fn by_deliveries(&self) -> Option<Reconciled> {
-        let tasks = self
+        let mut tasks = self
             .inbox
             .as_ref()?
             .correlated(self.unresolved.correlation()?);
+        // One token in several creates: the answers to the others have named theirs.
+        let create = self.unresolved.create();
+        let attribution = self.session.attribution();
+        tasks.retain(|id| !attribution.is_of_another(id, create));
+        drop(attribution);
         match &tasks[..] {
             [] => None,
             [id] => Some(self.found(id, Evidence::Delivery)),
@@ -174,17 +251,30 @@ impl Reconcile {
     }
 
     #[cfg(not(feature = "webhook"))]
-    fn by_deliveries(&self) -> Option<Reconciled> {
-        None
+    fn awaits_delivery(&self) -> bool {
+        false
     }
 
-    fn by_lists(&self, listing: &Listing, now: SystemTime) -> Reconciled {
+    #[cfg(not(feature = "webhook"))]
+    fn subscribe(&self) {}
+
+    #[cfg(not(feature = "webhook"))]
+    async fn delivered(&self, (): &mut ()) -> Reconciled {
+        std::future::pending().await
+    }
+
+    fn by_lists(&self, listing: &Listing, left: Duration) -> Reconciled {
         let candidates = self.candidates(listing);
-        let why = match self.doubt(listing, &candidates, now) {
+        let why = match self.doubt(listing, &candidates, left) {
             Some(why) => why,
             None => match candidates.first() {
                 Some(id) => return self.found(id, Evidence::OnlyNewTask),
-                None => return Reconciled::CertainlyAbsent,
+                None => {
+                    if let Some(create) = self.unresolved.create() {
+                        self.session.attribution().close(create);
+                    }
+                    return Reconciled::CertainlyAbsent;
+                }
             },
         };
         Reconciled::Ambiguous { candidates, why }
@@ -192,11 +282,12 @@ impl Reconcile {
 
     /// The listed tasks that may be the one.
     fn candidates(&self, listing: &Listing) -> Vec<String> {
-        let created = self.session.created();
+        let attribution = self.session.attribution();
+        let create = self.unresolved.create();
         let may_be = |id: &&String| {
             let known = self.unresolved.known();
             !known.is_some_and(|known| known.ids.contains(*id))
-                && !created.contains_key(id.as_str())
+                && !attribution.is_of_another(id, create)
                 && !self.except.contains(*id)
                 && !self.is_of_another(id)
         };
@@ -204,7 +295,7 @@ impl Reconcile {
     }
 
     /// What keeps the lists from settling it, with these candidates.
-    fn doubt(&self, listing: &Listing, candidates: &[String], now: SystemTime) -> Option<Doubt> {
+    fn doubt(&self, listing: &Listing, candidates: &[String], left: Duration) -> Option<Doubt> {
         let Some(known) = self.unresolved.known() else {
             return Some(Doubt::NoSnapshot);
         };
@@ -219,8 +310,15 @@ impl Reconcile {
         }
         if let [id] = candidates {
             let mut lists = listing.tasks.get(id).into_iter().flatten();
-            let is_new = lists.any(|list| known.shown.contains(list));
-            return (!is_new).then_some(Doubt::NoListBefore);
+            if !lists.any(|list| known.shown.contains(list)) {
+                return Some(Doubt::NoListBefore);
+            }
+            if self.awaits_delivery() && !left.is_zero() {
+                return Some(self.too_early(left));
+            }
+            let attribution = self.session.attribution();
+            let is_contested = attribution.has_competitor(&self.unresolved, self.settle);
+            return is_contested.then_some(Doubt::OtherCreates);
         }
         if !self.is_listed(listing) {
             return Some(match listing.shown.is_empty() {
@@ -228,10 +326,14 @@ impl Reconcile {
                 false => Doubt::RouteNotListed,
             });
         }
+        (!left.is_zero()).then(|| self.too_early(left))
+    }
+
+    fn too_early(&self, left: Duration) -> Doubt {
+        let now = self.session.clock.system_time();
         // A time beyond all calendars never comes.
-        let until = self.unresolved.over_at().checked_add(self.settle);
-        let until = until.unwrap_or_else(|| now + LONGEST_PAUSE);
-        (now < until).then_some(Doubt::TooEarly { until })
+        let until = now.checked_add(left).unwrap_or(now + LONGEST_PAUSE);
+        Doubt::TooEarly { until }
     }
 
     /// Whether tasks of the create's route are on the lists that were read.
@@ -241,8 +343,8 @@ impl Reconcile {
         route.is_listed() && lists.iter().all(|list| listing.shown.contains(list))
             || self
                 .session
-                .created()
-                .iter()
+                .attribution()
+                .named()
                 .any(|(id, made)| made.route == route && listing.tasks.contains_key(&**id))
     }
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock;
+use crate::clock::{self, BootTime, Clock};
 use crate::route::{CreateRoute, Mode, Route, Tier};
 
 /// A create that may have made a paid task: everything that is needed to find out, now or from another process.
@@ -28,6 +28,19 @@ pub struct Unresolved {
     sent_at: SystemTime,
     #[serde(with = "rfc3339")]
     over_at: SystemTime,
+    /// The same two moments by a clock that no step of the wall clock can move.
+    #[serde(
+        rename = "sent_monotonic",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    sent: Option<BootTime>,
+    #[serde(
+        rename = "over_monotonic",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    over: Option<BootTime>,
     route: CreateRoute,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     create: Option<CreateMark>,
@@ -36,11 +49,11 @@ pub struct Unresolved {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     correlation: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    known: Option<Snapshot>,
+    known: Option<Box<Snapshot>>,
 }
 
 /// What tells a create from all others. It is nothing that the service knows of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct CreateMark(String);
 
@@ -63,41 +76,54 @@ pub(crate) struct Snapshot {
 }
 
 impl Unresolved {
-    /// Of a create that is sent at `sent_at`, and of which no attempt goes on beyond `over_at`.
+    /// Of a create that is sent now, and of which no attempt goes on for longer than `longest`.
     pub(crate) fn new(
         route: CreateRoute,
         create: CreateMark,
-        sent_at: SystemTime,
-        over_at: SystemTime,
+        clock: &dyn Clock,
+        longest: Duration,
         correlation: Option<String>,
         known: Option<Snapshot>,
     ) -> Self {
+        let (sent_at, sent) = (clock.system_time(), clock.boot_time());
         Self {
             sent_at,
-            over_at,
+            over_at: sent_at.checked_add(longest).unwrap_or(sent_at),
+            over: Some(sent.after(longest)),
+            sent: Some(sent),
             route,
             create: Some(create),
             request_id: None,
             correlation,
-            known,
+            known: known.map(Box::new),
         }
     }
 
     /// After its last attempt.
-    pub(crate) fn given_up(self, now: SystemTime, request_id: Option<String>) -> Self {
+    pub(crate) fn given_up(self, clock: &dyn Clock, request_id: Option<String>) -> Self {
         Self {
-            over_at: now,
             request_id,
+            ..self.over_now(clock)
+        }
+    }
+
+    /// When it is known that no attempt goes on beyond now.
+    pub(crate) fn over_now(self, clock: &dyn Clock) -> Self {
+        Self {
+            over_at: clock.system_time(),
+            over: Some(clock.boot_time()),
             ..self
         }
     }
 
-    /// When it is known that nobody sends it any more from `now` on.
-    pub(crate) fn sender_ended(self, now: SystemTime) -> Self {
-        Self {
-            over_at: self.over_at.min(now),
-            ..self
-        }
+    /// When its last attempt is over, by the clock of the running boot; `None` if it was recorded in another one.
+    pub(crate) fn over_in(&self, now: &BootTime) -> Option<&BootTime> {
+        self.over.as_ref().filter(|over| now.since(over).is_some())
+    }
+
+    /// When it was sent.
+    pub(crate) fn sent(&self) -> Option<&BootTime> {
+        self.sent.as_ref()
     }
 
     /// When its first attempt began, by the client's clock. JSON has it to the second.
@@ -105,7 +131,8 @@ impl Unresolved {
         self.sent_at
     }
 
-    /// When its last attempt was over; before that is known, the latest time at which it can be.
+    /// When its last attempt was over, by the client's wall clock; before that is known, the latest time at which it can
+    /// be. [`Client::reconcile`](crate::Client::reconcile) measures by a monotonic clock instead.
     pub fn over_at(&self) -> SystemTime {
         self.over_at
     }
@@ -144,7 +171,7 @@ impl Unresolved {
     }
 
     pub(crate) fn known(&self) -> Option<&Snapshot> {
-        self.known.as_ref()
+        self.known.as_deref()
     }
 
     /// The lists to look at: those that were read before, so that they can be compared.

@@ -60,7 +60,7 @@ async fn what_is_kept_of_it_outlives_the_process_and_holds_no_secret() {
     let mark = value["create"].as_str().unwrap();
     assert_eq!(
         json.replace(mark, "…"),
-        r#"{"sent_at":"2027-01-15T08:00:00Z","over_at":"2027-01-15T08:00:00Z","route":"reference-to-video-standard","create":"…","request_id":"ak-fake","correlation":"tok-1","known":{"lists":["reference"],"shown":["reference"],"ids":["old"],"complete":true}}"#
+        r#"{"sent_at":"2027-01-15T08:00:00Z","over_at":"2027-01-15T08:00:00Z","sent_monotonic":{"boot":"virtual","ms":0},"over_monotonic":{"boot":"virtual","ms":0},"route":"reference-to-video-standard","create":"…","request_id":"ak-fake","correlation":"tok-1","known":{"lists":["reference"],"shown":["reference"],"ids":["old"],"complete":true}}"#
     );
     let read: Unresolved = serde_json::from_str(&json).unwrap();
     assert_eq!(read, unresolved);

@@ -1,5 +1,8 @@
 //! What became of a create whose end was unknown.
 
+mod clock_steps;
+mod correlated;
+
 use std::time::Duration;
 
 use kling_omni::webhook::correlation::{self, Token};

@@ -30,8 +30,27 @@ pub struct Step {
 /// The name of the step that installs tools.
 pub const TOOLS: &str = "tools";
 
-/// Makes tests fail that would be skipped without ffmpeg.
-const NEEDS_FFMPEG: &str = "KLING_OMNI_NEEDS_FFMPEG";
+/// A Debian package that some tests use where it is there.
+struct Package {
+    name: &'static str,
+    /// Programs of it, each with an argument that makes it end at once.
+    programs: &'static [(&'static str, &'static str)],
+    /// Set, it makes tests fail that would be skipped without the package.
+    needed: &'static str,
+}
+
+const PACKAGES: [Package; 2] = [
+    Package {
+        name: "ffmpeg",
+        programs: &[("ffmpeg", "-version"), ("ffprobe", "-version")],
+        needed: "KLING_OMNI_NEEDS_FFMPEG",
+    },
+    Package {
+        name: "faketime",
+        programs: &[("faketime", "--version")],
+        needed: "KLING_OMNI_NEEDS_FAKETIME",
+    },
+];
 
 const NO_STEP: Step = Step {
     name: "",
@@ -132,8 +151,8 @@ pub const STEPS: &[Step] = &[
         title: "tests",
         run: |ci| {
             let mut command = of_readme(ci, "cargo test")?;
-            if has_ffmpeg(ci) {
-                command.env(NEEDS_FFMPEG, "1");
+            for package in PACKAGES.iter().filter(|package| package.is_there(ci)) {
+                command.env(package.needed, "1");
             }
             ci.succeed(&mut command)
         },
@@ -223,12 +242,14 @@ fn install_tools(ci: &Ci) -> Result<()> {
         ".ci/requirements.txt",
     ];
     ci.succeed(ci.command("pip").args(arguments))?;
-    install_ffmpeg(ci)
+    install_packages(ci)
 }
 
-/// Tests compare with ffprobe, and the first video is looked at with it.
-fn install_ffmpeg(ci: &Ci) -> Result<()> {
-    if has_ffmpeg(ci) {
+/// Tests compare with ffprobe and set the clock with faketime, and the first video is decoded with ffmpeg.
+fn install_packages(ci: &Ci) -> Result<()> {
+    let missing = PACKAGES.iter().filter(|package| !package.is_there(ci));
+    let missing: Vec<_> = missing.map(|package| package.name).collect();
+    if missing.is_empty() {
         return Ok(());
     }
     let (program, before): (&str, &[&str]) = match is_root(ci) {
@@ -237,11 +258,16 @@ fn install_ffmpeg(ci: &Ci) -> Result<()> {
         false => ("sudo", &["-n", "apt-get"]),
     };
     if !can_run(ci, program, &[before, &["--version"]].concat()) {
-        println!("ffmpeg is not here and cannot be installed: tests that need it are skipped");
+        let missing = missing.join(", ");
+        println!("{missing}: missing and cannot be installed, so tests that need it are skipped");
         return Ok(());
     }
-    let install: &[&str] = &["install", "-y", "-qq", "--no-install-recommends", "ffmpeg"];
-    for arguments in [&["update", "-qq"], install] {
+    let install = [
+        &["install", "-y", "-qq", "--no-install-recommends"],
+        &missing[..],
+    ]
+    .concat();
+    for arguments in [&["update", "-qq"][..], &install] {
         let mut command = ci.command(program);
         command.args(before).args(arguments);
         ci.succeed(command.stdout(Stdio::null()))?;
@@ -249,11 +275,11 @@ fn install_ffmpeg(ci: &Ci) -> Result<()> {
     Ok(())
 }
 
-fn has_ffmpeg(ci: &Ci) -> bool {
-    let programs = ["ffmpeg", "ffprobe"];
-    programs
-        .iter()
-        .all(|program| can_run(ci, program, &["-version"]))
+impl Package {
+    fn is_there(&self, ci: &Ci) -> bool {
+        let mut programs = self.programs.iter();
+        programs.all(|(program, argument)| can_run(ci, program, &[argument]))
+    }
 }
 
 fn can_run(ci: &Ci, program: &str, arguments: &[&str]) -> bool {

@@ -3,6 +3,7 @@
 mod support;
 
 mod check;
+mod clock_steps;
 mod configuration;
 mod crash;
 mod download;

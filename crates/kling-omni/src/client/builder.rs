@@ -394,7 +394,7 @@ impl ClientBuilder {
                 clock: self.clock,
                 successor_only: AtomicBool::new(false),
                 uploaded: KnownUploads::default(),
-                created: Mutex::default(),
+                attribution: Arc::default(),
                 learnt: Mutex::new(Learnt::new(self.task_times)),
                 agendas: Mutex::default(),
                 sweeps: Sweeps::default(),

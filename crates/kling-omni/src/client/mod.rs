@@ -1,13 +1,13 @@
 mod builder;
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
 pub use builder::ClientBuilder;
 
+use crate::clock::Clock;
 use crate::create::Create;
 use crate::error::Result;
 use crate::list::List;
@@ -15,7 +15,7 @@ use crate::preflight::Preflight;
 use crate::reconcile::Reconcile;
 use crate::request::Request;
 use crate::route::Tier;
-use crate::session::{Health, Session};
+use crate::session::{Attribution, Health, Session};
 use crate::task::Task;
 use crate::timing::TaskTimes;
 use crate::transport::{Exchange, Options};
@@ -247,8 +247,12 @@ impl Client {
         &self.session.server.base_url
     }
 
-    pub(crate) fn now(&self) -> SystemTime {
-        self.session.clock.system_time()
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.session.clock
+    }
+
+    pub(crate) fn attribution(&self) -> Arc<Mutex<Attribution>> {
+        Arc::clone(&self.session.attribution)
     }
 
     /// The generated client underneath, with this client's key, timeouts and attempts.

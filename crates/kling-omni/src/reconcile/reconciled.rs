@@ -63,7 +63,10 @@ pub enum Doubt {
     NoListNow,
     /// Nothing new is listed, and it is not known that tasks of this route, the older one, are listed at all.
     RouteNotListed,
-    /// Nothing new is listed yet, and the task may still appear until then.
+    /// Another create of this client is unresolved or in flight, and the new task may be its. Reconcile that one first.
+    OtherCreates,
+    /// It is not settled yet: nothing new is listed and the task may still appear until then, or one new task is listed
+    /// and a delivery may still say whose it is.
     TooEarly {
         /// From when on a look settles it.
         until: SystemTime,
@@ -104,8 +107,11 @@ impl fmt::Display for Doubt {
             Self::RouteNotListed => {
                 "nothing new is listed, but the service may not list tasks of this route; look at the account's usage"
             }
+            Self::OtherCreates => {
+                "another create of this client is unresolved, and the new task may be its; reconcile that one first"
+            }
             Self::TooEarly { until } => {
-                f.write_str("nothing new is listed yet, and a task may still appear")?;
+                f.write_str("not settled yet: a task may still be listed or be named by a delivery")?;
                 return match clock::shown(*until) {
                     Some(until) => write!(f, "; look again after {until}"),
                     None => Ok(()),

@@ -1,6 +1,7 @@
 //! What is settled once for a client, and what it learns on the way.
 
 mod agenda;
+pub(crate) mod attribution;
 mod budget;
 mod host;
 mod key;
@@ -14,12 +15,13 @@ mod uploaded;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::HeaderValue;
 use tokio::runtime;
 
 pub(crate) use agenda::{Agenda, Look, Seen, Shown, Subject};
+pub(crate) use attribution::{Attribution, Life, Made};
 pub(crate) use budget::Budget;
 pub use budget::{Circuit, Health, RetryBudget};
 pub use host::Host;
@@ -34,9 +36,8 @@ pub(crate) use uploaded::KnownUploads;
 
 use crate::clock::Clock;
 use crate::preflight::Remote;
-use crate::route::{CreateRoute, Route};
-use crate::timing::{Learnt, TaskKind};
-use crate::unresolved::CreateMark;
+use crate::route::Route;
+use crate::timing::Learnt;
 
 /// What all clones of a client, and all of its tasks, have in common.
 pub(crate) struct Session {
@@ -71,28 +72,12 @@ pub(crate) struct Session {
     pub(crate) successor_only: AtomicBool,
     /// What was uploaded and can be used again.
     pub(crate) uploaded: KnownUploads,
-    /// The tasks that this client has made, by id.
-    pub(crate) created: Mutex<HashMap<Arc<str>, Made>>,
+    pub(crate) attribution: Arc<Mutex<Attribution>>,
     /// What tasks take.
     pub(crate) learnt: Mutex<Learnt>,
     /// The looks at tasks that waits have asked for, by the runtimes in which they did.
     pub(crate) agendas: Mutex<HashMap<runtime::Id, Arc<Agenda>>>,
     pub(crate) sweeps: Sweeps,
-}
-
-/// What is known of a task that this client has made.
-pub(crate) struct Made {
-    pub(crate) route: CreateRoute,
-    /// The create that it belongs to, and to no other.
-    pub(crate) by: CreateMark,
-    pub(crate) life: Life,
-}
-
-/// What is known of a task from its creation.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Life {
-    pub(crate) kind: TaskKind,
-    pub(crate) began: Instant,
 }
 
 impl Session {
@@ -124,7 +109,7 @@ impl Session {
         self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn created(&self) -> MutexGuard<'_, HashMap<Arc<str>, Made>> {
-        self.created.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn attribution(&self) -> MutexGuard<'_, Attribution> {
+        attribution::lock(&self.attribution)
     }
 }

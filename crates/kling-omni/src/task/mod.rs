@@ -125,7 +125,7 @@ impl Task {
     }
 
     pub(crate) fn attach(session: Arc<Session>, id: String) -> Self {
-        let life = session.created().get(&*id).map(|made| made.life);
+        let life = session.attribution().life(&id);
         Self(Arc::new(Shared {
             session,
             id: id.into(),

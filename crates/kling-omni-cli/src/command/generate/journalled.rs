@@ -335,15 +335,16 @@ impl Run<'_> {
     /// Looks for the task of a create whose answer was lost.
     async fn look(&mut self, unresolved: &Unresolved) -> Result<Option<Task>, Failure> {
         let connection = self.fetch.connection;
-        let until = unresolved.over_at().min(SystemTime::now()) + self.settle;
-        self.fetch.progress.say(format_args!(
-            "{unresolved}: looking for it until {} at the latest",
-            timestamp(until).unwrap_or_default()
-        ));
-        self.fetch.progress.doing("looking for the task");
-        let settle = self.settle;
+        let (settle, progress) = (self.settle, &self.fetch.progress);
         let search = self.journal.reconcile(&connection.client, |search| {
-            search.settled_after(settle).wait()
+            let search = search.settled_after(settle).wait();
+            let until = SystemTime::now() + search.time_left();
+            progress.say(format_args!(
+                "{unresolved}: looking for it until {} at the latest",
+                timestamp(until).unwrap_or_default()
+            ));
+            progress.doing("looking for the task");
+            search
         });
         let reconciled = tokio::select! {
             reconciled = search => reconciled.map_err(|error| self.fetch.explain_create(error))?,
@@ -392,6 +393,7 @@ impl Run<'_> {
             Doubt::RouteNotListed => {
                 "nothing is new on the account's list, but the service may not list tasks of this route"
             }
+            Doubt::OtherCreates => "another request of this program is open",
             Doubt::TooEarly { .. } => "nothing is new on the account's list yet",
             _ => "the account's list of tasks does not tell",
         };

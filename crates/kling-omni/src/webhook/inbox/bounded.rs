@@ -22,6 +22,10 @@ impl<O: Ord + Copy, V> Bounded<O, V> {
         self.entries.get(key).map(|(_, value)| value)
     }
 
+    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut V> {
+        self.entries.get_mut(key).map(|(_, value)| value)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
         let entries = self.entries.iter();
         entries.map(|(key, (_, value))| (&**key, value))

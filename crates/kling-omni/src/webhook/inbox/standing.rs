@@ -21,13 +21,22 @@ struct Rank {
 struct Known {
     state: TaskState,
     sent_at: SystemTime,
-    correlation: Option<Token>,
+    /// The tokens that deliveries brought: one, unless it went into several creates or somebody changed it on the way.
+    tokens: Vec<Token>,
 }
+
+/// More tokens of one task are not remembered: the answer is ambiguous with two.
+const MAX_TOKENS: usize = 2;
 
 impl Known {
     fn has(&self, token: &str) -> bool {
-        let correlation = self.correlation.as_ref().map(Token::as_str);
-        correlation == Some(token)
+        self.tokens.iter().any(|known| known.as_str() == token)
+    }
+
+    fn add(&mut self, token: &Token) {
+        if !self.has(token.as_str()) && self.tokens.len() < MAX_TOKENS {
+            self.tokens.push(token.clone());
+        }
     }
 }
 
@@ -43,7 +52,7 @@ impl Standing {
         self.tasks.get(task_id).map(|known| &known.state)
     }
 
-    /// The tasks whose latest delivery brought this token.
+    /// The tasks about which a delivery brought this token.
     pub(super) fn correlated(&self, token: &str) -> Vec<String> {
         let tasks = self.tasks.iter();
         let ours = tasks.filter(|(_, known)| known.has(token));
@@ -52,7 +61,7 @@ impl Standing {
         ids
     }
 
-    /// Whether deliveries about a task came, the latest of them without this token.
+    /// Whether deliveries about a task came, and not one of them with this token.
     pub(super) fn is_of_another(&self, task_id: &str, token: &str) -> bool {
         let known = self.tasks.get(task_id);
         known.is_some_and(|known| !known.has(token))
@@ -61,11 +70,19 @@ impl Standing {
     /// Takes over what a delivery says, unless the task is known to be further.
     pub(super) fn advance(&mut self, delivery: &Delivery) -> bool {
         let (state, sent_at) = (delivery.state(), delivery.sent_at());
-        if let Some(known) = self.tasks.get(state.id()) {
+        let mut tokens = Vec::new();
+        if let Some(known) = self.tasks.get_mut(state.id()) {
+            // What is too old to change the state still says whose the task is.
+            if let Some(token) = delivery.correlation() {
+                known.add(token);
+            }
             // Among equals the later one counts, and timestamps have whole seconds only.
             if (state.progress(), sent_at) < (known.state.progress(), known.sent_at) {
                 return false;
             }
+            tokens = std::mem::take(&mut known.tokens);
+        } else {
+            tokens.extend(delivery.correlation().cloned());
         }
         self.arrivals += 1;
         let rank = Rank {
@@ -75,7 +92,7 @@ impl Standing {
         let known = Known {
             state: state.clone(),
             sent_at,
-            correlation: delivery.correlation().cloned(),
+            tokens,
         };
         self.tasks.insert(state.id(), rank, known);
         true

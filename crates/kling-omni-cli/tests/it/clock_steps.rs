@@ -1,0 +1,182 @@
+//! The wall clock of the machine is set while a create is settled: the paid task is found, and nothing is paid twice.
+//!
+//! libfaketime sets it for the program alone. The monotonic clocks stay as they are, as they do when a machine is set.
+#![cfg(all(target_os = "linux", debug_assertions))]
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use kling_omni_sandbox::ManualClock;
+
+use crate::support::{Program, Running, Service};
+
+/// Makes this test fail where libfaketime is missing.
+const NEEDED: &str = "KLING_OMNI_NEEDS_FAKETIME";
+const STEPS: [&str; 4] = ["-1d", "-6m", "+6m", "+1d"];
+const MOMENTS: [Moment; 4] = [
+    Moment::BeforeTheCreate,
+    Moment::BetweenChargeAndList,
+    Moment::DuringSettling,
+    Moment::BetweenKillAndResume,
+];
+/// How long after its charge the task is listed, by the service's clock.
+const LISTED_AFTER: Duration = Duration::from_secs(20);
+
+/// When the wall clock is set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Moment {
+    BeforeTheCreate,
+    BetweenChargeAndList,
+    DuringSettling,
+    BetweenKillAndResume,
+}
+
+/// The library that Debian's package `faketime` has.
+fn libfaketime() -> Option<PathBuf> {
+    let roots = fs::read_dir("/usr/lib").ok()?;
+    let libraries = roots
+        .flatten()
+        .map(|root| root.path().join("faketime/libfaketime.so.1"));
+    let mut libraries = libraries.filter(|library| library.exists());
+    libraries.next()
+}
+
+struct Scenario {
+    service: Service,
+    clock: ManualClock,
+    library: PathBuf,
+    step: &'static str,
+    moment: Moment,
+    name: String,
+}
+
+impl Scenario {
+    /// A service that has made one task before, and loses the answer to the next create.
+    fn new(library: PathBuf, moment: Moment, step: &'static str) -> Self {
+        let clock = ManualClock::new(SystemTime::now());
+        let for_service = clock.clone();
+        let service = Service::start(|builder| builder.list_delay(LISTED_AFTER).clock(for_service));
+        service.text_task("an older one");
+        clock.advance(LISTED_AFTER);
+        service.inject("create:drop@1".parse().unwrap());
+        let scenario = Self {
+            service,
+            clock,
+            library,
+            step,
+            moment,
+            name: format!("{moment:?} by {step}"),
+        };
+        scenario.set_clock("+0");
+        scenario
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.service.folder().join(name)
+    }
+
+    fn set_clock(&self, offset: &str) {
+        // In one step, since the program reads it whenever it asks for the time.
+        fs::write(self.file("next"), offset).unwrap();
+        fs::rename(self.file("next"), self.file("offset")).unwrap();
+    }
+
+    /// The clock is set here if this is the moment.
+    fn reach(&self, moment: Moment) {
+        if self.moment == moment {
+            self.set_clock(self.step);
+        }
+    }
+
+    fn program(&self, journal: &str) -> Program {
+        self.service
+            .program(&format!(
+                "generate -p puppet -d 3 {journal} one.journal --no-wait --retries 0 --settle 8s"
+            ))
+            .env("LD_PRELOAD", self.library.to_str().unwrap())
+            .env(
+                "FAKETIME_TIMESTAMP_FILE",
+                self.file("offset").to_str().unwrap(),
+            )
+            .env("FAKETIME_NO_CACHE", "1")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .env("KLING_OMNI_GO_ON", self.file("go").to_str().unwrap())
+    }
+
+    /// The program stops at `place`, and goes on once the clock may be set.
+    fn start(&self, place: &str) -> Running {
+        let mut running = self
+            .program("--state")
+            .env("KLING_OMNI_STOP_AT", place)
+            .start();
+        running.until(&format!("stopped at {place}"));
+        running
+    }
+
+    fn go_on(&self) {
+        fs::write(self.file("go"), "").unwrap();
+    }
+
+    fn lists_read(&self) -> usize {
+        let requests = self.service.requests();
+        let lists = requests.iter().filter(|request| {
+            request
+                .operation_id()
+                .is_some_and(|operation| operation.starts_with("list"))
+        });
+        lists.count()
+    }
+
+    fn play(&self) {
+        let mut running = match self.moment {
+            Moment::BeforeTheCreate => self.start("before sending"),
+            Moment::BetweenChargeAndList | Moment::DuringSettling => self.start("before unknown"),
+            Moment::BetweenKillAndResume => self.start("after unknown"),
+        };
+        self.reach(Moment::BeforeTheCreate);
+        self.reach(Moment::BetweenChargeAndList);
+        if self.moment == Moment::BetweenKillAndResume {
+            running.child.kill().unwrap();
+            running.child.wait().unwrap();
+            self.reach(Moment::BetweenKillAndResume);
+            running = self.program("--resume").start();
+        } else {
+            self.go_on();
+        }
+        running.until("looking for it");
+        let before = self.lists_read();
+        while self.lists_read() == before && running.child.try_wait().unwrap().is_none() {
+            thread::yield_now();
+        }
+        self.reach(Moment::DuringSettling);
+        self.clock.advance(LISTED_AFTER);
+        let ended = running.end();
+        assert_eq!(ended.code, Some(0), "{}: {ended}", self.name);
+        let tasks = self.service.tasks();
+        assert_eq!(tasks.len(), 2, "{}: {ended}", self.name);
+        assert_eq!(ended.stdout.trim(), tasks[1].id(), "{}: {ended}", self.name);
+    }
+}
+
+#[test]
+fn no_step_of_the_wall_clock_loses_a_paid_task() {
+    let Some(library) = libfaketime() else {
+        assert!(
+            std::env::var_os(NEEDED).is_none(),
+            "{NEEDED} is set, and libfaketime is missing"
+        );
+        println!("skipped: libfaketime is missing (Debian's package `faketime`)");
+        return;
+    };
+    thread::scope(|scope| {
+        let all = MOMENTS
+            .iter()
+            .flat_map(|moment| STEPS.map(|step| (*moment, step)));
+        for (moment, step) in all {
+            let library = library.clone();
+            scope.spawn(move || Scenario::new(library, moment, step).play());
+        }
+    });
+}
