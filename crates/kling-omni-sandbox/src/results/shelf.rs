@@ -125,6 +125,7 @@ mod tests {
     fn task(tasks: &Tasks, id: &str) -> Arc<Task> {
         let new = NewTask {
             id: id.to_owned(),
+            key: 0,
             operation_id: String::new(),
             family: String::new(),
             request: Value::Null,
