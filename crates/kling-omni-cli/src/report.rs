@@ -1,11 +1,12 @@
 //! The two streams: results for scripts on stdout, everything for people on stderr.
 
-use std::fmt::Display;
+use std::borrow::Cow;
+use std::fmt::{Display, Write as _};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style as Ansi};
-use kling_omni::Finding;
+use kling_omni::{Finding, printable};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -70,25 +71,38 @@ pub(crate) fn path_line(path: &Path) -> Result<(), Failure> {
 
 /// Writes one JSON object on one line of stdout.
 pub(crate) fn json_line(value: &impl Serialize) -> Result<(), Failure> {
-    let bytes = serde_json::to_vec(value).map_err(|error| {
-        Failure::unexpected("the result could not be written as JSON").with_cause(error)
-    })?;
-    raw(&[&bytes, &b"\n"[..]].concat())
+    json(serde_json::to_string(value))
 }
 
 /// Writes JSON to stdout over several lines, for people to read.
 pub(crate) fn pretty_json(value: &impl Serialize) -> Result<(), Failure> {
-    let bytes = serde_json::to_vec_pretty(value).map_err(|error| {
-        Failure::unexpected("the result could not be written as JSON").with_cause(error)
-    })?;
-    raw(&[&bytes, &b"\n"[..]].concat())
+    json(serde_json::to_string_pretty(value))
 }
 
-/// A text of strangers, which must not steer the terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
+fn json(written: serde_json::Result<String>) -> Result<(), Failure> {
+    let json = written.map_err(|error| {
+        Failure::unexpected("the result could not be written as JSON").with_cause(error)
+    })?;
+    raw(format!("{}\n", escaped(&json)).as_bytes())
+}
+
+/// JSON with the characters escaped that have no shape of their own: a reader gets them back, and a terminal does not
+/// obey them. They occur in strings alone, except for the ends of lines.
+fn escaped(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        let mut buffer = [0; 4];
+        let text = &*c.encode_utf8(&mut buffer);
+        if c == '\n' || matches!(printable(text), Cow::Borrowed(_)) {
+            escaped.push(c);
+        } else {
+            for unit in text.encode_utf16() {
+                // Writing to a String cannot fail.
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        }
+    }
+    escaped
 }
 
 fn written(result: io::Result<()>) -> Result<(), Failure> {
@@ -96,4 +110,34 @@ fn written(result: io::Result<()>) -> Result<(), Failure> {
         ErrorKind::BrokenPipe => Failure::nobody_listens(),
         _ => Failure::file("standard output could not be written").with_cause(error),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_hides_no_character_and_loses_none() {
+        let text = "a\u{202e}b\u{2028}\u{200b}\u{85}\u{e0041}\u{1b}\nä🎬";
+        for json in [
+            serde_json::to_string(text),
+            serde_json::to_string_pretty(&[text]),
+        ] {
+            let json = escaped(&json.unwrap());
+            for hidden in [
+                '\u{202e}',
+                '\u{2028}',
+                '\u{200b}',
+                '\u{85}',
+                '\u{e0041}',
+                '\u{1b}',
+            ] {
+                assert!(!json.contains(hidden), "{json}");
+            }
+            assert!(json.contains("ä🎬"), "{json}");
+            let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+            let read = read.get(0).unwrap_or(&read);
+            assert_eq!(read, text);
+        }
+    }
 }

@@ -54,6 +54,7 @@ pub use preflight::{
     Inspect, Inspection, MediaChecks, MediaRole, Preflight, PreflightReport, inspect,
 };
 pub use reconcile::{Doubt, Evidence, Reconcile, Reconciled};
+pub use redact::printable;
 pub use request::{
     AspectRatio, Element, Finding, FindingCode, Given, Limit, Request, Severity, ShotType,
     TextToVideo, TextToVideoBuilder, ValidationError, VideoReference, VideoReferenceBuilder,

@@ -1,5 +1,6 @@
 //! Keeps keys, tokens and terminal control codes out of everything a person or a log sees.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use url::Url;
@@ -47,29 +48,84 @@ fn bare_text(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// Prepares a text that the service sent for being shown: without `key`, without URL tokens, on one line, not too long.
+/// Prepares a text that the service sent for being shown: without `key`, without URL tokens, on one line, not too long,
+/// and [printable].
 pub(crate) fn quote(text: &str, key: &str) -> String {
-    let text = clean(text, key);
-    let mut shown: String = text
+    let text: String = clean(text, key)
         .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(LONGEST_QUOTE)
+        .map(|c| {
+            if matches!(c, '\t' | '\n' | '\r') {
+                ' '
+            } else {
+                c
+            }
+        })
         .collect();
-    if text.chars().count() > LONGEST_QUOTE {
+    let text = printable(text.trim());
+    let mut shown: String = text.chars().take(LONGEST_QUOTE).collect();
+    if shown.len() < text.len() {
         shown.push('…');
     }
-    shown.trim().to_owned()
+    shown
 }
 
-/// A text without `key` and without what URLs in it carry besides their place.
+/// A text with the characters escaped that have no shape of their own, as in `\u{202e}`: control characters, those that
+/// change the direction of what follows, line and paragraph separators, and those of no width.
+///
+/// What a service says may hold them, and a terminal obeys them. A text without any is returned as it is.
+///
+/// ```
+/// use kling_omni::printable;
+///
+/// assert_eq!(printable("a cat"), "a cat");
+/// assert_eq!(printable("a \u{202e}cat\n"), r"a \u{202e}cat\u{a}");
+/// ```
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().all(has_shape) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match has_shape(c) {
+            true => shown.push(c),
+            false => shown.extend(c.escape_unicode()),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+fn has_shape(c: char) -> bool {
+    !c.is_control()
+        && !matches!(
+            c,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+/// A text without `key`, without the values of parameters that open doors, and without what URLs in it carry besides
+/// their place.
 pub(crate) fn clean(text: &str, key: &str) -> String {
     let text = if key.is_empty() {
         text.to_owned()
     } else {
         text.replace(key, "[key]")
     };
-    // Tokens first: the rest may put something between a mark and its token.
-    without_queries(&without_tokens(&text))
+    // Parameters first: the rest may put something between a name and its value.
+    without_queries(&without_secrets(&text))
 }
 
 /// What no URL has in it, so that one in running text ends there.
@@ -82,17 +138,24 @@ fn ends_clause(c: char) -> bool {
     ends_url(c) || matches!(c, '\'' | ')' | ',')
 }
 
-/// Cuts every URL in a text down to what may be shown of it.
+/// Cuts every URL and every path with a query in a text down to what may be shown of it.
 fn without_queries(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for piece in text.split_inclusive(ends_url) {
         let word = piece.trim_end_matches(ends_clause);
-        match url_start(word) {
-            Some(start) => {
-                shown.push_str(&word[..start]);
-                shown.push_str(&BareUrl(&word[start..]).to_string());
+        let url = url_start(word);
+        let (text, url) = word.split_at(url.unwrap_or(word.len()));
+        match query_start(text, url) {
+            Some(end) => {
+                shown.push_str(&without_user(&text[..end]));
+                shown.push_str("?…");
             }
-            None => shown.push_str(word),
+            None => {
+                shown.push_str(&without_user(text));
+                if !url.is_empty() {
+                    shown.push_str(&BareUrl(url).to_string());
+                }
+            }
         }
         shown.push_str(&piece[word.len()..]);
     }
@@ -106,25 +169,138 @@ fn url_start(word: &str) -> Option<usize> {
     Some(word[..scheme_end].trim_end_matches(is_of_scheme).len())
 }
 
-fn without_tokens(text: &str) -> String {
-    const MARKS: [&str; 2] = ["token=", "hmac="];
+/// Where the query of a path without a scheme begins, with or without a host: `/x.mp4?sig=ff`.
+fn query_start(text: &str, rest: &str) -> Option<usize> {
+    let (path, query) = text.split_once('?')?;
+    let is_query = path.contains('/') && !(query.is_empty() && rest.is_empty())
+        || query.contains('=')
+        || rest.contains('=');
+    is_query.then_some(path.len())
+}
+
+/// Takes user and password out of what may be a URL without its scheme: `//user@host`, `user:password@host`.
+fn without_user(word: &str) -> Cow<'_, str> {
+    let Some((before, host)) = word.rsplit_once('@') else {
+        return Cow::Borrowed(word);
+    };
+    let start = before.rfind("//").map_or(0, |at| at + 2);
+    let has_password = before[start..]
+        .split_once(':')
+        .is_some_and(|(user, password)| !user.is_empty() && !password.is_empty());
+    if start > 0 || has_password {
+        format!("{}…@{host}", &before[..start]).into()
+    } else {
+        Cow::Borrowed(word)
+    }
+}
+
+/// What stands between the name of a parameter and its value: `=`, or the same within an encoded URL.
+const EQUALS: [&str; 3] = ["=", "%3D", "%3d"];
+/// What stands behind the value.
+const AND: [&str; 2] = ["&", "%26"];
+
+/// A text in which the values of [secret parameters](is_secret) are replaced.
+fn without_secrets(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((at, mark)) = MARKS
-        .iter()
-        .filter_map(|mark| rest.find(mark).map(|at| (at, *mark)))
-        .min()
-    {
-        let secret = &rest[at + mark.len()..];
-        let end = secret
-            .find(|c: char| ends_url(c) || c == '&')
-            .unwrap_or(secret.len());
-        shown.push_str(&rest[..at + mark.len()]);
-        shown.push('…');
-        rest = &secret[end..];
+    while let Some((at, equals)) = first_of(rest, &EQUALS) {
+        let value = at + equals.len();
+        shown.push_str(&rest[..value]);
+        let name_is_secret = names(&rest[..at]).any(is_secret);
+        rest = &rest[value..];
+        if name_is_secret && !rest.is_empty() {
+            shown.push('…');
+            rest = &rest[value_end(rest)..];
+        }
     }
     shown.push_str(rest);
     shown
+}
+
+/// The first of these in a text, and where it is.
+fn first_of<'a>(text: &str, wanted: &[&'a str]) -> Option<(usize, &'a str)> {
+    let all = wanted.iter();
+    all.filter_map(|wanted| Some((text.find(wanted)?, *wanted)))
+        .min()
+}
+
+/// The name at the end of a text; if an encoded character may stand before it, the name without the end of that, too.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let start = text.trim_end_matches(is_of_name).len();
+    let name = &text[start..];
+    let decoded = name.get(2..).filter(|_| text[..start].ends_with('%'));
+    std::iter::once(name).chain(decoded)
+}
+
+fn value_end(text: &str) -> usize {
+    let quoted = text.starts_with(['"', '\'', '`']);
+    let start = usize::from(quoted);
+    let open = &text[start..];
+    let close = quoted.then(|| open.find(&text[..start])).flatten();
+    if let Some(close) = close {
+        return start + close + 1;
+    }
+    let end = open.find(ends_url).unwrap_or(open.len());
+    let end = first_of(&open[..end], &AND).map_or(end, |(at, _)| at);
+    start + end
+}
+
+/// Whether a parameter of this name opens a door: signatures, tokens, keys and credentials, as object stores, CDNs and
+/// authorization servers name them.
+fn is_secret(name: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "sig",
+        "sign",
+        "sas",
+        "key",
+        "auth",
+        "authorization",
+        "policy",
+        "pass",
+        "passwd",
+        "pwd",
+        "keypairid",
+        "accesskeyid",
+        "awsaccesskeyid",
+        "ossaccesskeyid",
+        "googleaccessid",
+        "qak",
+        "hdnts",
+        "hdnea",
+        "hdntl",
+        "jwt",
+        "session",
+        "ticket",
+        "verify",
+    ];
+    const ENDS: &[&str] = &[
+        "token",
+        "signature",
+        "secret",
+        "password",
+        "credential",
+        "credentials",
+        "hmac",
+        "apikey",
+        "accesskey",
+        "secretkey",
+        "privatekey",
+        "authkey",
+        "signkey",
+        "sessionid",
+    ];
+    const BEGINNINGS: &[&str] = &["xamz", "xgoog", "xoss", "xcos", "qsign"];
+    let name: String = name
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
+    NAMES.contains(&name.as_str())
+        || ENDS.iter().any(|end| name.ends_with(end))
+        || BEGINNINGS
+            .iter()
+            .any(|beginning| name.starts_with(beginning))
 }
 
 #[cfg(test)]
@@ -150,11 +326,67 @@ mod tests {
             ("https://h/x?sig=ff&u=http://i/", "https://h/x?…"),
             ("token=ff and more", "token=… and more"),
             ("hmac=ff\"", "hmac=…\""),
-            ("a\u{1b}[31m\r\nb", "a [31m  b"),
+            ("a\u{1b}[31m\r\nb", "a\\u{1b}[31m  b"),
+            (" a\u{85}b ", "a\\u{85}b"),
+            // Without a scheme, and without a host.
+            (
+                "no /x.mp4?X-Amz-Signature=S1&sig=S2, sorry",
+                "no /x.mp4?…, sorry",
+            ),
+            ("h.example/x?S1", "h.example/x?…"),
+            ("x.mp4?a=S1", "x.mp4?…"),
+            ("/x?u=https://h/y?sig=S1", "/x?…"),
+            ("why?", "why?"),
+            ("is it a/b?", "is it a/b?"),
+            ("me:S1@h.example/x", "…@h.example/x"),
+            ("//me:S1/2@h.example/x", "//…@h.example/x"),
+            ("//S1@h.example/x", "//…@h.example/x"),
+            ("mail me@h.example", "mail me@h.example"),
+            ("prompt:@Video1", "prompt:@Video1"),
+            // Parameters alone.
+            ("X-Amz-Signature=S1&sig=S2", "X-Amz-Signature=…&sig=…"),
+            ("x-goog-credential=S1%2F2 a=1", "x-goog-credential=… a=1"),
+            (
+                "AWSAccessKeyId=S1&Expires=17",
+                "AWSAccessKeyId=…&Expires=17",
+            ),
+            ("__token__=S1;Key-Pair-Id=S2", "__token__=…"),
+            ("api_key=\"S1 S2\" a=1", "api_key=… a=1"),
+            ("secret='S1", "secret=…"),
+            ("%3Fsig%3DS1%26a%3D1", "%3Fsig%3D…%26a%3D1"),
+            ("#access_token=S1", "#access_token=…"),
+            ("design=1&duration=5", "design=1&duration=5"),
+            ("token=", "token="),
         ] {
             assert_eq!(quote(text, "k-123"), shown, "{text:?}");
         }
         assert_eq!(quote(&"ä".repeat(500), "").chars().count(), 401);
+        assert_eq!(quote(&"\u{202e}".repeat(500), "").chars().count(), 401);
+    }
+
+    #[test]
+    fn characters_without_a_shape_are_escaped() {
+        let hidden = [
+            0x00..=0x1f,
+            0x7f..=0x9f,
+            0xad..=0xad,
+            0x61c..=0x61c,
+            0x180e..=0x180e,
+            0x200b..=0x200f,
+            0x2028..=0x202e,
+            0x2060..=0x2069,
+            0xfeff..=0xfeff,
+            0xe0001..=0xe007f,
+        ];
+        for c in hidden.into_iter().flatten().filter_map(char::from_u32) {
+            let shown = printable(c.encode_utf8(&mut [0; 4])).into_owned();
+            assert_eq!(shown, c.escape_unicode().to_string());
+            let quoted = quote(&format!("a{c}b"), "");
+            assert!(!quoted.contains(c), "{quoted:?}");
+        }
+        for text in ["a b", "Größe", "日本語", "עברית", "🎬\u{fe0f}"] {
+            assert!(matches!(printable(text), Cow::Borrowed(_)), "{text}");
+        }
     }
 
     #[test]

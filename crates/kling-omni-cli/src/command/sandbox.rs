@@ -4,7 +4,7 @@ use std::hash::Hash;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use kling_omni::Host;
+use kling_omni::{Host, printable};
 use kling_omni_sandbox::{
     DEFAULT_WEBHOOK_SECRET, Delivery, DeliveryOutcome, FaultRule, Sandbox, SandboxBuilder,
     StartError,
@@ -256,7 +256,7 @@ impl Feed {
         {
             let (method, path) = (request.method().as_str(), request.path());
             let faults = texts(request.faults());
-            let text = format!("{method} {path} {status}{}", struck(&faults));
+            let text = format!("{method} {} {status}{}", printable(path), struck(&faults));
             let event = Event::Request {
                 method,
                 path,
@@ -273,7 +273,7 @@ impl Feed {
             let faults = texts(delivery.faults());
             let text = format!(
                 "webhook for task {}, {status}: {outcome}{}",
-                delivery.task_id(),
+                printable(delivery.task_id()),
                 struck(&faults)
             );
             let event = Event::Delivery {

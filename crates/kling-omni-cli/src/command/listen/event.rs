@@ -5,9 +5,9 @@ use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use kling_omni::TaskStatus;
 use kling_omni::webhook::correlation::Token;
 use kling_omni::webhook::{Received, Refusal, RefusalKind};
+use kling_omni::{TaskStatus, printable};
 use reqwest::StatusCode;
 use serde::Serialize;
 
@@ -132,7 +132,7 @@ impl Printer {
             "{} refused with {}: {}",
             received_at.as_deref().unwrap_or_default(),
             refused.answer.as_u16(),
-            refused.message
+            printable(&refused.message)
         );
         let event = Event::Refused {
             kind: &refused.kind,
@@ -187,8 +187,8 @@ impl Display for Delivered<'_> {
         write!(
             f,
             "{at} {}: task {} {}",
-            delivery.id(),
-            state.id(),
+            printable(delivery.id()),
+            printable(state.id()),
             state.status()
         )?;
         match state.generated().len() {
