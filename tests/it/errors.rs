@@ -182,7 +182,29 @@ async fn creating() {
         ),
         (
             "no credits",
-            Reply::json(403, r#"{"message":"Insufficient credits"}"#),
+            Reply::json(402, r#"{"message":"Insufficient credits"}"#),
+        ),
+        (
+            "not allowed",
+            Reply::json(403, r#"{"message":"Not part of this plan"}"#),
+        ),
+        (
+            "plan limit",
+            Reply::json(
+                429,
+                r#"{"message":"Free trial usage limit reached. Upgrade to continue"}"#,
+            ),
+        ),
+        (
+            "fields refused",
+            Reply::json(
+                400,
+                r#"{"message":"Invalid","invalid_params":[{"field":"duration","reason":"is too long"}]}"#,
+            ),
+        ),
+        (
+            "a fraction of a second to wait",
+            Reply::http(429, &[("retry-after", "292.05")], ""),
         ),
         (
             "refused",
@@ -239,6 +261,7 @@ async fn waiting() {
                 r#"{"data":{"task_id":"046b6c7f","status":"FAILED","generated":[],"error":"The reference video could not be read"}}"#,
             ),
         ),
+        ("failed without a reason", state("FAILED")),
         ("no result", state("COMPLETED")),
         ("time is up", state("IN_PROGRESS")),
         ("unknown status", state("PAUSED")),

@@ -285,6 +285,7 @@ impl Connection {
             | ErrorKind::CorruptResult => {
                 let when = error
                     .retry_after()
+                    .map(|pause| Duration::from_secs(span::whole_seconds(pause)))
                     .map(|pause| format!("in {} ", span::text(pause)));
                 let when = when.unwrap_or_default();
                 Some(format!(
@@ -292,6 +293,11 @@ impl Connection {
                     wait?
                 ))
             }
+            ErrorKind::PlanLimit | ErrorKind::InsufficientCredits => Some(format!(
+                "{}, then `{}` takes the task up again, at no cost",
+                error.advice()?,
+                wait?
+            )),
             ErrorKind::File => {
                 let download = self.resume("download", id, None)?;
                 Some(format!(

@@ -44,7 +44,10 @@ impl Exit {
             | ErrorKind::Validation
             | ErrorKind::InvalidRequest
             | ErrorKind::NotFound => Self::Usage,
-            ErrorKind::Authentication | ErrorKind::Permission => Self::Access,
+            ErrorKind::Authentication
+            | ErrorKind::Permission
+            | ErrorKind::InsufficientCredits
+            | ErrorKind::PlanLimit => Self::Access,
             ErrorKind::TaskFailed | ErrorKind::EmptyResult | ErrorKind::Expired => Self::NoVideo,
             ErrorKind::Timeout | ErrorKind::NotFinished => Self::Unfinished,
             ErrorKind::RateLimited
@@ -69,7 +72,7 @@ impl Exit {
             Self::Unexpected => "something unexpected",
             Self::Usage => "the command line or the request is wrong, or there is no such task",
             Self::Access => {
-                "no API key or webhook secret, a key that is refused, or one that may not do this"
+                "no API key or webhook secret, a key that is refused or may not do this, or an account out of credits or at its plan's limit"
             }
             Self::NoVideo => "the task failed, ended without a video, or its video has expired",
             Self::Unfinished => "the task is not finished yet and goes on",
@@ -132,6 +135,8 @@ mod tests {
             (ErrorKind::NotFound, 2),
             (ErrorKind::Authentication, 3),
             (ErrorKind::Permission, 3),
+            (ErrorKind::InsufficientCredits, 3),
+            (ErrorKind::PlanLimit, 3),
             (ErrorKind::TaskFailed, 4),
             (ErrorKind::EmptyResult, 4),
             (ErrorKind::Expired, 4),

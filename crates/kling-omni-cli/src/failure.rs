@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::report::{self, Style};
+use crate::span;
 
 /// Why a command did not do what it was asked, for people and for scripts.
 #[derive(Debug)]
@@ -232,7 +233,7 @@ impl From<Error> for Failure {
             task_id: error.task_id().map(str::to_owned),
             status: error.status(),
             request_id: error.request_id().map(str::to_owned),
-            retry_after_seconds: error.retry_after().map(|wait| wait.as_secs()),
+            retry_after_seconds: error.retry_after().map(span::whole_seconds),
             findings: error.findings().to_vec(),
             invalid_params: error.invalid_params().to_vec(),
             candidates: Vec::new(),

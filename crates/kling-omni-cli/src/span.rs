@@ -28,6 +28,12 @@ pub(crate) fn text(span: Duration) -> String {
         .replace(' ', "")
 }
 
+/// The seconds of a wait, rounded up: a script that comes back after them does not come too early.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs()
+        .saturating_add(u64::from(wait.subsec_nanos() > 0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -57,7 +57,7 @@ fn cases() -> Vec<Case> {
         case(
             "402 empty",
             Reply::http(402, &[], ""),
-            ErrorKind::Permission,
+            ErrorKind::InsufficientCredits,
             Some(402),
             No,
             [1, 1],

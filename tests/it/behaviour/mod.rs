@@ -4,6 +4,7 @@ mod awkward;
 mod bucket;
 mod create;
 mod download;
+mod explained;
 mod in_flight;
 mod journal;
 mod list;

@@ -14,10 +14,15 @@ pub enum ErrorKind {
     Validation,
     /// The service refused the key (401).
     Authentication,
-    /// The key is valid but may not do this, or the account is out of credits (402, 403).
+    /// The key is valid but may not do this (403): the account is suspended, or its plan does not include it.
     Permission,
-    /// The rate limit or the free quota is used up (429).
+    /// The account is out of credits (402).
+    InsufficientCredits,
+    /// The rate limit is used up (429). It makes room by itself.
     RateLimited,
+    /// A trial or a plan has reached its limit (429 with a text that says so). Waiting does not help, so no call waits for
+    /// it or tries again.
+    PlanLimit,
     /// The service refused the request (400, and other 4xx that say as much).
     /// [`Error::invalid_params`](crate::Error::invalid_params) lists what it named.
     InvalidRequest,

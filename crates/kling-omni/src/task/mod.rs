@@ -49,6 +49,8 @@ struct Known {
     times: Times,
     /// When the task was last known to go on.
     went_on: Option<Instant>,
+    /// How long after its creation the task was found to have ended.
+    ended_after: Option<Duration>,
     /// When the service last said how long it is to be left alone, and for how long.
     hint: Option<(Instant, Duration)>,
     /// Whether it was not on a list that it should have been on.
@@ -203,7 +205,10 @@ impl Task {
     pub fn video(&self) -> Result<Video> {
         let state = self.known().state.clone();
         match state {
-            Some(state) => Video::of(&self.0.session, &state, Arc::new(self.clone())),
+            Some(state) => {
+                let origin = Arc::new(self.clone());
+                Video::of(&self.0.session, &state, self.ended_after(), origin)
+            }
             None => Err(self
                 .concerning(Error::new(
                     ErrorKind::NotFinished,
@@ -237,14 +242,26 @@ impl Task {
                     missing.get_or_insert(error);
                 }
                 // A route that may not be asked does not have the task either.
-                Err(error) if error.kind() == ErrorKind::Permission && missing.is_some() => {}
+                Err(error)
+                    if missing.is_some()
+                        && matches!(
+                            error.kind(),
+                            ErrorKind::Permission | ErrorKind::InsufficientCredits
+                        ) => {}
                 Err(error) => return Err(self.concerning(error)),
             }
         }
         let error = missing.unwrap_or_else(|| Error::new(ErrorKind::NotFound, "no status route"));
-        Err(self.concerning(error).with_advice(
-            "check the id, and that the key belongs to the account that created the task",
-        ))
+        // A task is visible only to the account that created it.
+        let advice = match self.is_known_to_exist() {
+            true => {
+                "the task exists, so this key most likely belongs to another account: use the key that created the task"
+            }
+            false => {
+                "check the id, and that the key belongs to the account that created the task: others get this answer, too"
+            }
+        };
+        Err(self.concerning(error).with_advice(advice))
     }
 
     /// Keeps a place among the client's tasks in flight for as long as the task goes on.
@@ -263,6 +280,13 @@ impl Task {
         let went_on = known.went_on;
         if !known.has_ended() {
             known.went_on = Some(now);
+        } else if !had_ended {
+            let began = self.0.life.map(|life| life.began);
+            let ended = match source {
+                Source::Asked => now,
+                Source::Told(at) => at,
+            };
+            known.ended_after = began.map(|began| ended.duration_since(began));
         }
         drop(known);
         if is_taken
@@ -284,6 +308,11 @@ impl Task {
             }
         }
         is_taken
+    }
+
+    /// How long after its creation the task was found to have ended, if this client has created it.
+    fn ended_after(&self) -> Option<Duration> {
+        self.known().ended_after
     }
 
     /// The time that half of the tasks like this one take at most, as far as this client has learnt it, and else by what
@@ -309,6 +338,11 @@ impl Task {
             Some(status) => error.with_task(self.id()).with_task_status(status),
             None => error.with_task_id(self.id()).with_charged(Charged::Unknown),
         }
+    }
+
+    /// Whether this client has created the task or read it.
+    fn is_known_to_exist(&self) -> bool {
+        self.0.life.is_some() || self.known().state.is_some()
     }
 
     fn check_id(&self) -> Result<()> {

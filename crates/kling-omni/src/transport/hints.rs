@@ -35,16 +35,35 @@ pub(super) fn hold(headers: &HeaderMap, limited: bool, now: SystemTime) -> Optio
 }
 
 fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+    if let Some(wait) = seconds(value) {
+        return Some(wait);
     }
     let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
+    let wait = date.duration_since(now).unwrap_or_default();
+    Some(Duration::from_secs(whole_seconds(wait)))
 }
 
 fn rate_limit_reset(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = text(headers, "x-ratelimit-reset")?.parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    seconds(text(headers, "x-ratelimit-reset")?)
+}
+
+/// A number of seconds, with or without a decimal fraction, rounded up.
+fn seconds(text: &str) -> Option<Duration> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number =
+        |digits: &str| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    let more = fraction.bytes().any(|digit| digit != b'0');
+    let seconds: u64 = whole.parse().ok()?;
+    Some(Duration::from_secs(seconds.saturating_add(more.into())))
+}
+
+/// The seconds of a wait, rounded up: whoever comes back after them does not come too early.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs()
+        .saturating_add(u64::from(wait.subsec_nanos() > 0))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -84,6 +103,20 @@ mod tests {
                 true,
                 Some(60),
             ),
+            (&[("retry-after", "292.05")], true, Some(293)),
+            (&[("retry-after", "0.001")], true, Some(1)),
+            (&[("retry-after", "7.000")], true, Some(7)),
+            (&[("retry-after", "86400.5")], true, None),
+            (&[("x-ratelimit-reset", "59.01")], true, Some(60)),
+            (
+                &[("retry-after", "1e3"), ("x-ratelimit-reset", "60")],
+                true,
+                Some(60),
+            ),
+            (&[("retry-after", "7.")], true, None),
+            (&[("retry-after", ".5")], true, None),
+            (&[("retry-after", "inf")], true, None),
+            (&[("retry-after", "-0.5")], true, None),
             (&[("retry-after", "-5")], true, None),
             (&[("x-ratelimit-reset", "60")], true, Some(60)),
             (&[("x-ratelimit-reset", "60")], false, None),

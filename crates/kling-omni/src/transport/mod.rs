@@ -5,6 +5,7 @@ mod backoff;
 mod created;
 pub(crate) mod hints;
 mod outcome;
+pub(crate) mod plan_limit;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

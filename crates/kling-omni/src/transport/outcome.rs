@@ -7,7 +7,7 @@ use reqwest::ResponseBuilderExt as _;
 use serde_json::Value;
 use url::Url;
 
-use super::{Backoff, Effect, created, hints};
+use super::{Backoff, Effect, created, hints, plan_limit};
 use crate::error::{Charged, Error, ErrorKind, InvalidParam};
 use crate::redact;
 use crate::session::{Server, Session};
@@ -70,8 +70,21 @@ impl Outcome {
         self.headers().and_then(hints::request_id)
     }
 
+    /// Whether it is a 429 about the limit of a trial or a plan: a wait is of no use, whatever the headers say.
+    fn is_plan_limit(&self) -> bool {
+        let (Self::Reply(Reply { status, body, .. }) | Self::BrokenReply { status, body, .. }) =
+            self
+        else {
+            return false;
+        };
+        *status == StatusCode::TOO_MANY_REQUESTS && plan_limit::is_told(body)
+    }
+
     /// How long the service asks to wait, if it does.
     fn hint(&self, session: &Session) -> Option<Duration> {
+        if self.is_plan_limit() {
+            return None;
+        }
         let limited = self.status() == Some(StatusCode::TOO_MANY_REQUESTS);
         hints::wait(self.headers()?, limited, session.clock.system_time())
     }
@@ -84,6 +97,9 @@ impl Outcome {
 
     /// How long the service takes no further requests, as far as it says so and can be believed.
     pub(super) fn hold(&self, session: &Session) -> Option<Duration> {
+        if self.is_plan_limit() {
+            return None;
+        }
         let limited = self.status() == Some(StatusCode::TOO_MANY_REQUESTS);
         hints::hold(self.headers()?, limited, session.clock.system_time())
             .filter(|hold| *hold <= session.longest_retry_wait)
@@ -92,6 +108,7 @@ impl Outcome {
     /// Whether the same request may succeed when sent again, whatever it does.
     pub(super) fn is_transient(&self) -> bool {
         match self {
+            _ if self.is_plan_limit() => false,
             Self::Reply(reply) if reply.is_good() => false,
             Self::Reply(reply) if reply.status.is_success() => true,
             Self::Reply(Reply { status, .. }) | Self::BrokenReply { status, .. } => {
@@ -196,7 +213,7 @@ impl Outcome {
             .with_charged(charged)
             .with_retryable(self.may_repeat(effect, session));
         if let Some(hint) = hint.filter(|_| charged == Charged::No) {
-            error = error.with_advice(format!("try again in {} s", hint.as_secs()));
+            error = error.with_advice(format!("try again in {} s", hints::whole_seconds(hint)));
         }
         if attempts > 1 {
             error = error.with_attempts(attempts);
@@ -318,10 +335,15 @@ fn refused(reply: &Reply, effect: Effect, session: &Session) -> Error {
             "the service refused the API key",
             Some("check that the key is complete and belongs to this host"),
         ),
-        402 | 403 => (
+        402 => (
+            ErrorKind::InsufficientCredits,
+            "the account is out of credits",
+            Some("add credits to the account"),
+        ),
+        403 => (
             ErrorKind::Permission,
             "the service does not allow this to the API key",
-            Some("check the account's credits and the key's permissions"),
+            Some("check that the account is not suspended, and that its plan includes this"),
         ),
         404 | 405 | 410 => {
             let what = match effect {
@@ -330,11 +352,12 @@ fn refused(reply: &Reply, effect: Effect, session: &Session) -> Error {
             };
             (ErrorKind::NotFound, what, None)
         }
-        429 => (
-            ErrorKind::RateLimited,
-            "the rate limit or the quota is used up",
-            None,
+        429 if plan_limit::is_told(&reply.body) => (
+            ErrorKind::PlanLimit,
+            "the account's trial or plan has reached its limit",
+            Some("waiting does not help: upgrade the plan or add credits"),
         ),
+        429 => (ErrorKind::RateLimited, "the rate limit is used up", None),
         408 | 500..=599 => (ErrorKind::Server, "the service failed", None),
         _ if is_refusal(status) => (
             ErrorKind::InvalidRequest,
@@ -374,8 +397,8 @@ fn unreadable(reply: &Reply) -> String {
     }
 }
 
-/// The service's own words, as far as they are fit to be shown: a message, and the parameters that it names. The three
-/// documented forms are read, and whatever of them an odd body has.
+/// The service's own words, as far as they are fit to be shown: a message, and the parameters that it names, by `name` or
+/// `field`. The three documented forms are read, and whatever of them an odd body has.
 fn said(reply: &Reply, key: &str) -> (String, Vec<InvalidParam>) {
     let Ok(body) = serde_json::from_slice::<Value>(&reply.body) else {
         return (String::new(), Vec::new());
@@ -389,8 +412,14 @@ fn said(reply: &Reply, key: &str) -> (String, Vec<InvalidParam>) {
     let params = params
         .into_iter()
         .flatten()
-        .filter(|param| param.get("name").is_some_and(Value::is_string))
-        .map(|param| InvalidParam::new(text(param.get("name")), text(param.get("reason"))))
+        .filter_map(|param| {
+            let name = [param.get("name"), param.get("field")];
+            let name = name.into_iter().flatten().find(|name| name.is_string())?;
+            Some(InvalidParam::new(
+                text(Some(name)),
+                text(param.get("reason")),
+            ))
+        })
         .collect();
     (text(body.get("message")), params)
 }

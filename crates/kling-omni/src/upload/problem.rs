@@ -9,6 +9,7 @@ use super::put::Failure;
 use super::uploader::BoxError;
 use crate::error::{Error, ErrorKind};
 use crate::redact;
+use crate::transport::hints;
 
 /// What is left when the service does not take files.
 const ELSEWHERE: &str = "put the file into a bucket of your own, or elsewhere, and give its URL";
@@ -104,8 +105,10 @@ pub(super) fn not_put(file: &LocalFile, failure: Failure, attempts: u32) -> Erro
             said,
             wait,
             is_expired,
+            is_plan_limit,
         } => {
             let kind = match status.as_u16() {
+                429 if is_plan_limit => ErrorKind::PlanLimit,
                 429 => ErrorKind::RateLimited,
                 408 | 500..=599 => ErrorKind::Server,
                 _ => ErrorKind::Upload,
@@ -119,6 +122,7 @@ pub(super) fn not_put(file: &LocalFile, failure: Failure, attempts: u32) -> Erro
                 _ if is_expired => "its place in the storage had expired",
                 ErrorKind::Server => "the storage host failed",
                 ErrorKind::RateLimited => "the storage host is asked too often",
+                ErrorKind::PlanLimit => "the storage host's plan has reached its limit",
                 _ => "the storage host refused it",
             };
             Error::new(
@@ -134,7 +138,7 @@ pub(super) fn not_put(file: &LocalFile, failure: Failure, attempts: u32) -> Erro
         attempts => error.with_attempts(attempts),
     };
     let advice = match error.retry_after() {
-        Some(wait) => format!("try again in {} s", wait.as_secs()),
+        Some(wait) => format!("try again in {} s", hints::whole_seconds(wait)),
         None if is_transient => "upload it again, which costs nothing".to_owned(),
         None => ELSEWHERE.to_owned(),
     };

@@ -14,7 +14,7 @@ use super::local_file::LocalFile;
 use super::place::Place;
 use crate::redact;
 use crate::session::Session;
-use crate::transport::hints;
+use crate::transport::{hints, plan_limit};
 
 /// So much of a refusal is read to see what it says.
 const LARGEST_REFUSAL: usize = 16 * 1024;
@@ -37,6 +37,8 @@ pub(super) enum Failure {
         wait: Option<Duration>,
         /// Whether it says that the place has expired.
         is_expired: bool,
+        /// Whether it says that the limit of a trial or a plan is reached.
+        is_plan_limit: bool,
     },
 }
 
@@ -46,6 +48,10 @@ impl Failure {
         match self {
             Self::File(_) => false,
             Self::Lost { .. } => true,
+            Self::Refused {
+                is_plan_limit: true,
+                ..
+            } => false,
             Self::Refused {
                 status, is_expired, ..
             } => {
@@ -143,6 +149,7 @@ async fn read(session: &Session, mut response: Response) -> Result<(), Failure> 
         && parts
             .iter()
             .any(|part| part.to_ascii_lowercase().contains("expired"));
+    let is_plan_limit = limited && plan_limit::is_told(&body);
     Err(Failure::Refused {
         status,
         said: parts
@@ -150,8 +157,9 @@ async fn read(session: &Session, mut response: Response) -> Result<(), Failure> 
             .filter(|part| !part.is_empty())
             .collect::<Vec<_>>()
             .join(", "),
-        wait,
+        wait: wait.filter(|_| !is_plan_limit),
         is_expired,
+        is_plan_limit,
     })
 }
 

@@ -17,7 +17,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use url::Url;
 
@@ -31,6 +31,7 @@ use crate::expiry;
 use crate::redact::BareUrl;
 use crate::session::Session;
 use crate::state::{TaskState, TaskStatus};
+use crate::transport::hints;
 
 /// The task behind a video, as far as the video needs it.
 pub(crate) trait Origin: Send + Sync {
@@ -59,17 +60,24 @@ pub struct Video {
     state: TaskState,
 }
 
+/// No task of the service gets as far as the inputs in this time.
+const SECONDS: Duration = Duration::from_secs(30);
+const CHECK_INPUTS: &str = "whether failed tasks are refunded is for the vendor to say; check the inputs before trying again";
+const NOT_AVAILABLE: &str = "the account or the tier most likely cannot use this model: try the other tier or ask the vendor, and do not repeat the request unchanged";
+const PERHAPS_NOT_AVAILABLE: &str = "if it failed within seconds of its creation, the account or the tier most likely cannot use this model; otherwise check the inputs before trying again";
+
 impl Video {
     /// The video of a task that has ended well; for all others the error that says how it stands.
     pub(crate) fn of(
         session: &Arc<Session>,
         state: &TaskState,
+        ended_after: Option<Duration>,
         origin: Arc<dyn Origin>,
     ) -> Result<Self> {
         let id = state.id();
         match state.status() {
             TaskStatus::Completed => {}
-            TaskStatus::Failed => return Err(failed(session, state)),
+            TaskStatus::Failed => return Err(failed(session, state, ended_after)),
             status => {
                 return Err(Error::new(
                     ErrorKind::NotFinished,
@@ -85,7 +93,7 @@ impl Video {
                 format!("task {id} is completed, and the service names no result"),
             )
             .with_task(id)
-            .with_advice("look at it again later, and ask the vendor's support if it stays so"));
+            .with_advice("the content filter is the likely cause: change the prompt or the inputs, since the same request most likely ends the same way and costs the same"));
         };
         let url = Url::parse(url)
             .ok()
@@ -166,17 +174,30 @@ impl Video {
     }
 }
 
-fn failed(session: &Arc<Session>, state: &TaskState) -> Error {
+/// The error of a failed task. A task that fails within seconds and without a reason has met no problem with its
+/// inputs: the account or the tier cannot use the model.
+fn failed(session: &Arc<Session>, state: &TaskState, ended_after: Option<Duration>) -> Error {
     let id = state.id();
-    let mut summary = format!("task {id} failed");
-    if let Some(why) = state.error() {
-        let why = crate::redact::quote(why, session.key.expose());
-        summary.push_str(&format!(": {why}"));
-    }
+    let why = state.error().unwrap_or_default();
+    let why = crate::redact::quote(why, session.key.expose());
+    let advice = match ended_after {
+        _ if !why.is_empty() => CHECK_INPUTS,
+        Some(time) if time <= SECONDS => NOT_AVAILABLE,
+        Some(_) => CHECK_INPUTS,
+        None => PERHAPS_NOT_AVAILABLE,
+    };
+    let summary = match ended_after {
+        _ if !why.is_empty() => format!("task {id} failed: {why}"),
+        Some(time) if time <= SECONDS => format!(
+            "task {id} failed within {} s, and the service gives no reason",
+            hints::whole_seconds(time)
+        ),
+        _ => format!("task {id} failed, and the service gives no reason"),
+    };
     Error::new(ErrorKind::TaskFailed, summary)
         .with_task(id)
         .with_charged(Charged::Unknown)
-        .with_advice("whether failed tasks are refunded is for the vendor to say; check the inputs before trying again")
+        .with_advice(advice)
 }
 
 impl fmt::Debug for Video {

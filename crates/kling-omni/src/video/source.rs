@@ -196,7 +196,10 @@ fn failing(session: &Session, response: &Response) -> Answer {
     let wait = hints::wait(response.headers(), limited, now);
     let mut why = format!("the result host failed ({status})");
     if let Some(wait) = wait {
-        why.push_str(&format!(" and asks to wait {} s", wait.as_secs()));
+        why.push_str(&format!(
+            " and asks to wait {} s",
+            hints::whole_seconds(wait)
+        ));
     }
     Answer::Nothing(Broken {
         status: Some(status),

@@ -276,7 +276,12 @@ impl Transfer {
             }
             Err(error) => return Err(error.after(refusal.summary())),
         };
-        let video = Video::of(&self.video.session, &state, Arc::clone(&self.video.origin));
+        let video = Video::of(
+            &self.video.session,
+            &state,
+            None,
+            Arc::clone(&self.video.origin),
+        );
         let url = video.map_err(|error| error.after(refusal.summary()))?.url;
         if url == self.url {
             return Err(self.lost(&refusal, "and the service names no other URL"));
