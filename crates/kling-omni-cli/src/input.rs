@@ -111,7 +111,7 @@ pub(crate) fn unreadable(name: &str, error: io::Error) -> Failure {
 pub(crate) fn name(path: &Path) -> String {
     match is_stdin(path) {
         true => "standard input".to_owned(),
-        false => report::printable(&path.to_string_lossy()),
+        false => report::printable(&path.to_string_lossy()).into_owned(),
     }
 }
 

@@ -124,7 +124,7 @@ fn show(inspection: &Inspection, follows_another: bool) -> Result<(), Failure> {
         report::line("")?;
     }
     let name = inspection.source().to_string();
-    let name = kling_omni::printable(&name);
+    let name = report::printable(&name);
     report::line(Style::Heading.paint(&name))?;
     if let Some(probed) = inspection.probed() {
         entry(facts::kind(probed), None, facts::of(probed))?;
@@ -134,14 +134,14 @@ fn show(inspection: &Inspection, follows_another: bool) -> Result<(), Failure> {
             true => ("error", Style::Error),
             false => ("warning", Style::Warning),
         };
-        let message = kling_omni::printable(finding.message());
+        let message = report::printable(finding.message());
         entry(
             label,
             Some(style),
             format!("{message} [{}]", finding.code()),
         )?;
         if let Some(advice) = finding.advice() {
-            entry("", None, format!("try: {}", kling_omni::printable(advice)))?;
+            entry("", None, format!("try: {}", report::printable(advice)))?;
         }
     }
     if inspection.severity().is_none() {

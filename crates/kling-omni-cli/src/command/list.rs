@@ -167,7 +167,7 @@ fn print(task: &TaskSummary, mode: Mode, json: bool) -> Result<(), Failure> {
     } else {
         report::line(format_args!(
             "{}  {}  {mode}",
-            kling_omni::printable(&task.id),
+            report::printable(&task.id),
             task.status
         ))
     }

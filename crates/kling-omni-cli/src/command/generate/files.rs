@@ -8,9 +8,9 @@ use kling_omni::ObjectStoreUploader;
 use kling_omni::{Create, Finding, MediaChecks, MediaSource, Preflight, Route};
 
 use crate::failure::Failure;
-use crate::media;
 use crate::progress::Progress;
 use crate::request::{self, Request};
+use crate::{media, report};
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Files")]
@@ -102,7 +102,7 @@ impl FileArgs {
             return Ok(());
         };
         let (option, shown) = (request::option(at), path.to_string_lossy());
-        let shown = kling_omni::printable(&shown);
+        let shown = report::printable(&shown);
         if !path.exists() {
             return Err(Failure::file(format!("{option}: there is no file {shown}"))
                 .with_advice(media::URLS));
