@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::fake::ClosedPort;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -54,30 +55,44 @@ impl FromStr for Break {
 pub struct Line {
     address: SocketAddr,
     posts: Arc<AtomicUsize>,
-    server: Option<JoinHandle<()>>,
+    end: End,
+}
+
+/// What is at the client's end.
+#[derive(Debug)]
+enum End {
+    Server(JoinHandle<()>),
+    /// Held, so that the port refuses connections as long as the line lives.
+    Closed(#[expect(dead_code, reason = "it is held")] ClosedPort),
 }
 
 impl Line {
     /// A line to the service at `base_url`.
     pub async fn start(base_url: &str, fault: Break) -> Self {
         let service: SocketAddr = base_url.trim_start_matches("http://").parse().unwrap();
+        let posts = Arc::new(AtomicUsize::new(0));
+        if fault == Break::Refused {
+            let closed = ClosedPort::new();
+            return Self {
+                address: closed.address(),
+                posts,
+                end: End::Closed(closed),
+            };
+        }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let posts = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&posts);
-        let server = (fault != Break::Refused).then(|| {
-            tokio::spawn(async move {
-                while let Ok((client, _)) = listener.accept().await {
-                    let posts = Arc::clone(&counted);
-                    // Whatever breaks is what was asked for.
-                    tokio::spawn(async move { serve(client, service, fault, &posts).await });
-                }
-            })
+        let server = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let posts = Arc::clone(&counted);
+                // Whatever breaks is what was asked for.
+                tokio::spawn(async move { serve(client, service, fault, &posts).await });
+            }
         });
         Self {
             address,
             posts,
-            server,
+            end: End::Server(server),
         }
     }
 
@@ -94,7 +109,7 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        if let Some(server) = &self.server {
+        if let End::Server(server) = &self.end {
             server.abort();
         }
     }

@@ -7,7 +7,7 @@ use kling_omni::{
     AspectRatio, Client, Element, Error, FileSource, ShotType, TextToVideo, Tier, VideoReference,
 };
 use kling_omni_tests::clip::mp4;
-use kling_omni_tests::fake::{Fake, Reply, closed_port};
+use kling_omni_tests::fake::{ClosedPort, Fake, Reply};
 use kling_omni_tests::snapshots::{Kind, Snapshots};
 use kling_omni_tests::virtual_clock::VirtualClock;
 
@@ -236,7 +236,8 @@ async fn creating() {
             .expect_err(case);
         entry(&mut text, case, &error);
     }
-    let url = format!("http://127.0.0.1:{}", closed_port().await);
+    let closed = ClosedPort::new();
+    let url = closed.url();
     let unreachable = client(&url, &VirtualClock::new()).build().unwrap();
     let error = unreachable
         .create(puppet().build().unwrap())

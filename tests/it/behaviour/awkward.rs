@@ -1,5 +1,5 @@
 use kling_omni::{Charged, Error, ErrorKind, TaskStatus};
-use kling_omni_tests::fake::{Fake, Reply, closed_port};
+use kling_omni_tests::fake::{ClosedPort, Fake, Reply};
 use kling_omni_tests::virtual_clock::VirtualClock;
 
 use super::{SHORT, client, puppet, task};
@@ -357,11 +357,9 @@ fn check(name: &str, case: &Case, operation: Operation, error: &Error) {
 #[tokio::test]
 async fn a_refused_connection_is_tried_again_and_charges_nothing() {
     for operation in OPERATIONS {
-        let port = closed_port().await;
+        let closed = ClosedPort::new();
         let clock = VirtualClock::new();
-        let client = client(format!("http://127.0.0.1:{port}"), &clock)
-            .build()
-            .unwrap();
+        let client = client(closed.url(), &clock).build().unwrap();
         let error = match operation {
             Operation::Create => client.create(puppet().build().unwrap()).await.unwrap_err(),
             Operation::Status => client.task("a").refresh().await.unwrap_err(),

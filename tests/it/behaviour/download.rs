@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use futures_util::TryStreamExt;
 use kling_omni::{AspectRatio, Charged, ErrorKind, Video};
 use kling_omni_tests::clip::mp4;
-use kling_omni_tests::fake::{Fake, Reply, closed_port};
+use kling_omni_tests::fake::{ClosedPort, Fake, Reply};
 use kling_omni_tests::virtual_clock::VirtualClock;
 
 use sha2::{Digest, Sha256};
@@ -102,7 +102,8 @@ async fn the_sandbox_gives_a_whole_clip_and_never_sees_the_key_at_its_result_hos
 #[tokio::test]
 async fn a_bad_download_leaves_nothing_behind() {
     let whole = mp4(1_000);
-    let closed = format!("http://127.0.0.1:{}/kling_a.mp4", closed_port().await);
+    let port = ClosedPort::new();
+    let closed = format!("{}/kling_a.mp4", port.url());
     let cases = [
         (
             "cut short",

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kling_omni::webhook::correlation::{self, Token};
 use kling_omni::{Charged, ErrorKind, Mode, Outcome, Route, Tier, Unresolved};
-use kling_omni_tests::fake::{Fake, Reply, closed_port};
+use kling_omni_tests::fake::{ClosedPort, Fake, Reply};
 use kling_omni_tests::virtual_clock::VirtualClock;
 
 use super::{KEY, client, puppet, sandbox};
@@ -22,7 +22,8 @@ fn word(outcome: &Outcome) -> &'static str {
 #[tokio::test]
 async fn what_never_left_is_rejected() {
     let clock = VirtualClock::new();
-    let url = format!("http://127.0.0.1:{}", closed_port().await);
+    let closed = ClosedPort::new();
+    let url = closed.url();
     let client = client(url, &clock).build().unwrap();
     let outcome = client.create(puppet().build().unwrap()).outcome().await;
     assert_eq!(word(&outcome), "rejected", "{outcome:?}");

@@ -2,7 +2,7 @@
 
 use kling_omni::{Charged, ErrorKind};
 use kling_omni_tests::clip::mp4;
-use kling_omni_tests::fake::{Fake, Reply, closed_port};
+use kling_omni_tests::fake::{ClosedPort, Fake, Reply};
 use kling_omni_tests::virtual_clock::VirtualClock;
 
 use super::{KEY, client, puppet, task};
@@ -13,13 +13,13 @@ fn redirect(to: &str) -> Reply {
 
 #[tokio::test]
 async fn a_create_that_was_redirected_is_never_repeated_and_never_said_to_be_free() {
-    let port = closed_port().await;
+    let closed = ClosedPort::new();
     let limited = Fake::start(vec![Reply::http(429, &[], "")]).await;
     let missing = Fake::start(vec![Reply::http(404, &[], "")]).await;
     for target in [
         limited.base_url(),
         missing.base_url(),
-        format!("http://127.0.0.1:{port}"),
+        closed.url(),
         "ftp://127.0.0.1/".to_owned(),
     ] {
         let service = Fake::start(vec![redirect(&format!("{target}/elsewhere"))]).await;

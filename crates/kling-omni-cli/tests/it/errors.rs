@@ -1,9 +1,8 @@
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::{Fake, Program, Service, Snapshots, response};
+use crate::support::{ClosedPort, Fake, Program, Service, Snapshots, response};
 
 #[test]
 fn mistakes_on_the_command_line_cost_nothing() {
@@ -239,16 +238,12 @@ fn answers_of_the_service_have_their_exit_codes() {
 
 #[test]
 fn a_service_that_is_not_there_is_a_network_error() {
-    // Bound and dropped again, so that nothing listens there.
-    let address = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let closed = ClosedPort::new();
     let ended = Program::new(
         Path::new("."),
         "generate --json --retries 1 -p x --base-url",
     )
-    .arg(&format!("http://{address}"))
+    .arg(&closed.url())
     .key()
     .run()
     .expect(6);

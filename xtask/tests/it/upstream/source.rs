@@ -1,5 +1,3 @@
-use std::net::TcpListener;
-
 use xtask::spec::document::MOST_BYTES;
 use xtask::spec::upstream::source::read;
 
@@ -50,9 +48,11 @@ fn a_redirect_is_followed_but_not_for_ever() {
 
 #[test]
 fn what_is_no_document_is_said_with_its_name() {
-    let closed = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    // Bound and not listened on, it refuses connections, and no other test can listen on it.
+    let closed = tokio::net::TcpSocket::new_v4().expect("a socket");
+    let any = "127.0.0.1:0".parse().expect("an address");
+    closed.bind(any).expect("a free port");
     let closed_url = format!("http://{}/x", closed.local_addr().expect("an address"));
-    drop(closed);
     let page = "<!doctype html><title>Log in</title>";
     let answers = [
         (

@@ -1,12 +1,12 @@
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 
 use kling_omni::webhook::{Secret, Verifier};
 
 use super::{Listening, OTHER, SECRET, TASK, listen, request, signed, task};
-use crate::support::{Fake, response};
+use crate::support::{ClosedPort, Fake, response};
 
 #[test]
 fn what_is_forwarded_is_the_delivery_signed_anew() {
@@ -90,9 +90,8 @@ fn the_answer_is_passed_on_and_redirects_are_not_followed() {
 
 #[test]
 fn a_target_that_is_down_is_tried_again_and_told() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/", nobody.local_addr().unwrap());
-    drop(nobody);
+    let closed = ClosedPort::new();
+    let url = format!("{}/", closed.url());
     let folder = tempfile::tempdir().unwrap();
     let mut listening =
         Listening::start(listen(folder.path(), "--json --save saved --forward").arg(&url));

@@ -1,3 +1,4 @@
+mod closed_port;
 mod fake;
 mod files;
 mod program;
@@ -6,6 +7,7 @@ mod service;
 mod snapshots;
 mod video;
 
+pub use closed_port::ClosedPort;
 pub use fake::{Fake, response};
 pub use files::{bring, fixture};
 pub use program::{Ended, Program, Running};
