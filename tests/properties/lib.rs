@@ -1,7 +1,7 @@
 //! What must hold whatever comes in from outside. Each property takes bytes, makes of them what it needs, and panics if
 //! it does not hold: the fuzz targets feed it with what they find, ordinary tests with the seeds and random bytes.
 
-mod boxes;
+mod completeness;
 mod journal;
 mod probe;
 mod redaction;
@@ -9,7 +9,7 @@ mod response;
 mod result_url;
 mod webhook;
 
-pub use boxes::boxes;
+pub use completeness::completeness;
 pub use journal::journal;
 pub use probe::probe;
 pub use redaction::redaction;
@@ -26,7 +26,7 @@ pub const ALL: [(&str, Property); 7] = [
     ("response", response),
     ("result_url", result_url),
     ("redaction", redaction),
-    ("boxes", boxes),
+    ("completeness", completeness),
     ("journal", journal),
     ("probe", probe),
 ];

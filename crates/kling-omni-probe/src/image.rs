@@ -13,7 +13,7 @@ use crate::window::{Look, View, Want};
 /// How much of the end is searched for the mark that ends an image.
 const TAIL: u64 = 4096;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ImageReader {
     format: Format,
     /// Where the next segment begins.

@@ -8,6 +8,7 @@ mod fragment;
 mod movie;
 mod track;
 
+mod chunks;
 mod edits;
 mod entry;
 mod timing;

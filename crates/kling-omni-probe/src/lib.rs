@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod completeness;
 mod prober;
 mod source;
 
@@ -20,6 +21,7 @@ mod window;
 #[doc(hidden)]
 pub mod property;
 
+pub use completeness::Completeness;
 pub use format::{Format, Kind, Mismatch};
 pub use limits::Limits;
 pub use probed::{Image, Orientation, Probed, Rotation, Size, Video};

@@ -1,5 +1,6 @@
 use std::ops::Range;
 
+use crate::iso::walk::Walk;
 use crate::limits::Limits;
 use crate::probed::Probed;
 use crate::problem::{Code, Problems};
@@ -33,7 +34,7 @@ use crate::window::{View, Want, Window};
 /// A driver that gets a body in pieces feeds each at its offset and stops reading at [`Step::Done`], or when
 /// [`Step::Need`] names bytes so far ahead that another request is cheaper than reading up to there. One whose server sends
 /// the whole file from its beginning just goes on feeding; [`Limits::bytes`] ends it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Prober {
     limits: Limits,
     total: Option<u64>,
@@ -59,7 +60,16 @@ pub enum Step {
 impl Prober {
     /// A probe that has seen nothing yet.
     pub fn new(limits: Limits) -> Self {
-        let (reader, want) = Reader::new(limits);
+        Self::reading(limits, false)
+    }
+
+    /// A probe that reads a video to its end, whether or not that is known.
+    pub(crate) fn thorough(limits: Limits) -> Self {
+        Self::reading(limits, true)
+    }
+
+    fn reading(limits: Limits, is_thorough: bool) -> Self {
+        let (reader, want) = Reader::new(limits, is_thorough);
         Self {
             limits,
             total: None,
@@ -128,6 +138,11 @@ impl Prober {
     /// How many bytes were fed.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// The walk over a file of boxes; none before it is known to be one, and for any other.
+    pub(crate) fn walk(&self) -> Option<&Walk> {
+        self.reader.walk()
     }
 
     /// How many bytes it holds in memory.

@@ -29,6 +29,10 @@ pub enum Severity {
     Unsuited,
     /// Something could not be found out. The file may be in order.
     Unknown,
+    /// The file breaks a rule of its format, and players read it all the same. Other programs may not.
+    Unusual,
+    /// The file has something odd about it that does no harm.
+    Note,
 }
 
 /// The kinds of problems.
@@ -64,15 +68,23 @@ pub enum Code {
     LengthUnknown,
     /// The mark at the end of an image was not found near the end of the file.
     EndNotFound,
+    /// Bytes follow the video that are not part of it.
+    TrailingData,
+    /// A file of several brands is treated as another format than the one that it names first.
+    OtherBrand,
+    /// Parts of the file disagree about a value.
+    Inconsistent,
     /// It is not said in the parts of the file that were read, or in a way that this crate does not read.
     NotSaid,
 }
 
 /// The most problems of one file that are told.
 const MOST: usize = 16;
+/// The most of them that do no harm, which leaves room for those that do.
+const MOST_HARMLESS: usize = 8;
 
 /// The problems of one file, bounded.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Problems {
     all: Vec<Problem>,
 }
@@ -84,13 +96,26 @@ impl Problems {
     }
 
     fn add(&mut self, severity: Severity, code: Code, at: Option<u64>, message: String) {
-        if !self.are_enough() {
-            self.all.push(Problem {
-                severity,
-                code,
-                at,
-                message,
-            });
+        self.push(Problem::new(severity, code, at, message));
+    }
+
+    pub(crate) fn push(&mut self, problem: Problem) {
+        let most = match problem.severity {
+            Severity::Unusual | Severity::Note => MOST_HARMLESS,
+            _ => MOST,
+        };
+        if self.all.len() < most {
+            self.all.push(problem);
+        }
+    }
+
+    /// Takes the problems of a part. What is damaged in one that nobody looks at does no harm.
+    pub(crate) fn take(&mut self, part: Self, is_looked_at: bool) {
+        for mut problem in part.all {
+            if !is_looked_at {
+                problem.severity = Severity::Note;
+            }
+            self.push(problem);
         }
     }
 
@@ -112,12 +137,52 @@ impl Problems {
         self.add(Severity::Broken, code, None, message.into());
     }
 
+    pub(crate) fn unusual(&mut self, code: Code, at: Option<u64>, message: impl Into<String>) {
+        self.push(Problem::unusual(code, at, message));
+    }
+
     pub(crate) fn unsuited(&mut self, code: Code, message: impl Into<String>) {
         self.add(Severity::Unsuited, code, None, message.into());
     }
 
     pub(crate) fn unknown(&mut self, code: Code, message: impl Into<String>) {
         self.add(Severity::Unknown, code, None, message.into());
+    }
+}
+
+impl Problem {
+    fn new(severity: Severity, code: Code, at: Option<u64>, message: impl Into<String>) -> Self {
+        Self {
+            severity,
+            code,
+            at,
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn broken(code: Code, at: Option<u64>, message: impl Into<String>) -> Self {
+        Self::new(Severity::Broken, code, at, message)
+    }
+
+    pub(crate) fn unusual(code: Code, at: Option<u64>, message: impl Into<String>) -> Self {
+        Self::new(Severity::Unusual, code, at, message)
+    }
+
+    pub(crate) fn note(code: Code, at: Option<u64>, message: impl Into<String>) -> Self {
+        Self::new(Severity::Note, code, at, message)
+    }
+
+    pub(crate) fn unsuited(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Severity::Unsuited, code, None, message)
+    }
+
+    pub(crate) fn unknown(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Severity::Unknown, code, None, message)
+    }
+
+    /// Whether it keeps the file from being a whole video or image.
+    pub(crate) fn is_fatal(&self) -> bool {
+        matches!(self.severity, Severity::Broken | Severity::Unsuited)
     }
 }
 

@@ -13,12 +13,14 @@ use crate::window::{View, Want};
 pub(crate) const STRETCH: u64 = 32 << 10;
 const _: () = assert!(sniff::ENOUGH <= STRETCH);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Reader {
     stage: Stage,
+    /// Whether a video is read to its end, whether or not that is known.
+    is_thorough: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Stage {
     Begin,
     Boxes(Box<Walk>),
@@ -43,24 +45,32 @@ pub(crate) enum Unread {
 }
 
 impl Reader {
-    pub(crate) fn new(limits: Limits) -> (Self, Want) {
+    pub(crate) fn new(limits: Limits, is_thorough: bool) -> (Self, Want) {
         let stage = Stage::Begin;
         let want = Want {
             at: 0,
             least: sniff::ENOUGH.min(limits.bytes),
             ask: STRETCH,
         };
-        (Self { stage }, want)
+        (Self { stage, is_thorough }, want)
     }
 
     pub(crate) fn advance(&mut self, view: View<'_>, problems: &mut Problems) -> Next {
         if let Stage::Begin = self.stage {
-            self.stage = begin(view, problems);
+            self.stage = begin(view, self.is_thorough, problems);
         }
         match &mut self.stage {
             Stage::Boxes(walk) => walk.advance(view, problems),
             Stage::Image(reader) => reader.advance(view, problems),
             Stage::Begin | Stage::Named(_) => Next::Done,
+        }
+    }
+
+    /// The walk over a file of boxes; none before it is known to be one, and for any other.
+    pub(crate) fn walk(&self) -> Option<&Walk> {
+        match &self.stage {
+            Stage::Boxes(walk) => Some(walk),
+            _ => None,
         }
     }
 
@@ -77,7 +87,7 @@ impl Reader {
     }
 }
 
-fn begin(view: View<'_>, problems: &mut Problems) -> Stage {
+fn begin(view: View<'_>, is_thorough: bool, problems: &mut Problems) -> Stage {
     if view.total == Some(0) {
         problems.broken_as_a_whole(Code::Empty, "the file is empty: it has no bytes");
         return Stage::Named(None);
@@ -85,7 +95,7 @@ fn begin(view: View<'_>, problems: &mut Problems) -> Stage {
     let format = sniff::format(view.rest(0));
     match format {
         Some(format) if format.is_examined_as_video() => {
-            return Stage::Boxes(Box::new(Walk::new(format)));
+            return Stage::Boxes(Box::new(Walk::new(format, is_thorough)));
         }
         Some(Format::Jpeg) => return Stage::Image(ImageReader::jpeg()),
         Some(Format::Png) => return Stage::Image(ImageReader::png()),

@@ -1,7 +1,7 @@
 use crate::limits::Limits;
 
 /// The bytes of a file that are held at the moment: one stretch of it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Window {
     start: u64,
     bytes: Vec<u8>,

@@ -1,7 +1,7 @@
 //! Edit lists: which part of a track's media is shown, and when.
 
 use super::boxes::{Child, i32_at, u32_at, u64_at};
-use super::track::{Nanos, counted, nanos};
+use super::track::{Nanos, counted, nanos, signed};
 use crate::problem::Problems;
 
 /// The entries of an `elst`.
@@ -87,12 +87,17 @@ impl<'a> Edits<'a> {
     fn edit(self, entry: &[u8]) -> Option<Edit> {
         let (length, start, rate) = match self.is_long {
             true => (u64_at(entry, 0)?, u64_at(entry, 8)?.cast_signed(), 16),
-            false => (u32_at(entry, 0)?.into(), i32_at(entry, 4)?.into(), 8),
+            false => (short_length(u32_at(entry, 0)?), i32_at(entry, 4)?.into(), 8),
         };
         Some(Edit {
-            length,
+            length: if length == u64::MAX { 0 } else { length },
             start,
             stands_still: i32_at(entry, rate)? == 0,
         })
     }
+}
+
+/// A length that is not said, or negative, stands for all there is.
+fn short_length(length: u32) -> u64 {
+    u64::try_from(signed(length)).unwrap_or_default()
 }

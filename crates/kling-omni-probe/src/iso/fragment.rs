@@ -2,11 +2,11 @@
 
 use super::boxes::{Child, u16_at, u32_at, u64_at};
 use super::timing::Timing;
-use super::track::{Nanos, nanos};
+use super::track::{Nanos, nanos, signed};
 use crate::problem::Problems;
 
 /// The fragments of a file, as far as they were seen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Fragments {
     /// The length of all of the file, if it says it beforehand.
     pub(super) declared: Option<Nanos>,
@@ -17,7 +17,7 @@ pub(super) struct Fragments {
 }
 
 /// One track of those in fragments.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct InFragments {
     pub(super) track: u32,
     pub(super) scale: u32,
@@ -123,16 +123,16 @@ impl InFragments {
         let frames = body.get(8 + fields(&BEFORE_FRAMES)..)?;
         let frame = fields(&OF_FRAMES);
         let frames = frames.get(..usize::try_from(count).ok()?.checked_mul(frame)?)?;
-        let before = self.timing.ticks;
+        let before = self.timing.ticks();
         if flags & FRAME_LENGTH == 0 {
-            self.timing.push(count, length.unwrap_or_default());
+            self.timing.push(count, signed(length.unwrap_or_default()));
         } else {
             for frame in frames.chunks_exact(frame) {
-                self.timing.push(1, u32_at(frame, 0)?);
+                self.timing.push(1, signed(u32_at(frame, 0)?));
             }
         }
         if at >= self.listed_until {
-            let more = self.timing.ticks.saturating_sub(before);
+            let more = self.timing.ticks().saturating_sub(before);
             self.ticks = self.ticks.saturating_add(more);
         }
         Some(())

@@ -9,7 +9,7 @@ use super::track::{Matrix, Nanos, Track, clock, missing, nanos, stands_still};
 use crate::problem::{Code, Problems};
 
 /// A `moov`.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Movie {
     /// Nothing else is known then.
     pub(super) is_compressed: bool,
@@ -21,12 +21,14 @@ pub(super) struct Movie {
     pub(super) has_audio: bool,
     /// How long the longest track of pictures or sound is.
     pub(super) length: Option<Nanos>,
+    /// Where in the file the last frame and the last bit of sound end, if every track of them says it.
+    pub(super) frames_end: Option<u64>,
     /// There for a file in fragments.
     pub(super) fragments: Option<Fragments>,
 }
 
 /// What is kept of a video track.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct VideoTrack {
     pub(super) scale: Option<u32>,
     pub(super) entry: Option<Entry>,
@@ -34,6 +36,20 @@ pub(super) struct VideoTrack {
     pub(super) header_size: Option<(u32, u32)>,
     pub(super) timing: Timing,
     pub(super) length: Option<Length>,
+}
+
+/// The best track of its kind so far, and what is wrong with it.
+struct Chosen<'a> {
+    track: Track<'a>,
+    problems: Problems,
+}
+
+/// How far the tracks reach that a player plays.
+#[derive(Default)]
+struct Until {
+    length: Option<Nanos>,
+    /// The end of the last frame; none of a track whose frames are nowhere.
+    frames: Option<Option<u64>>,
 }
 
 /// What an `mvhd` says.
@@ -64,27 +80,54 @@ impl Movie {
             }
         };
         let mut all = Self::default();
-        let (mut video, mut sound): (Option<Track<'_>>, Option<Track<'_>>) = (None, None);
+        let clock = header.scale.map(|scale| (scale, header.length));
+        let (mut video, mut sound): (Option<Chosen<'_>>, Option<Chosen<'_>>) = (None, None);
+        // Of tracks that do not say what they are.
+        let mut unclear = Problems::default();
+        let mut until = Until::default();
         let mut children = movie.children(problems);
         while let Some((child, problems)) = children.next() {
             if child.name != *b"trak" {
                 continue;
             }
-            let track = Track::read(&child, problems);
-            let chosen = match (track.is_video(), track.is_sound()) {
-                (true, _) => &mut video,
-                (_, true) => &mut sound,
-                _ => continue,
+            let mut own = Problems::default();
+            let mut track = Track::read(&child, &mut own);
+            track.settle(clock, &mut own);
+            let track = Chosen {
+                track,
+                problems: own,
             };
-            all.video_tracks += u64::from(track.is_video());
-            all.has_audio |= track.is_sound();
-            let until = track.length(header.scale).map(|length| length.until);
-            all.length = all.length.max(until);
-            let is_better = |before: &Track<'_>| !before.is_enabled && track.is_enabled;
-            if chosen.as_ref().is_none_or(is_better) {
-                *chosen = Some(track);
+            all.video_tracks += u64::from(track.track.is_video());
+            all.has_audio |= track.track.is_sound();
+            match (track.track.is_video(), track.track.is_sound()) {
+                (true, _) => {
+                    if !track.problems.has_damage() {
+                        until.take_length(&track.track, header.scale);
+                    }
+                    if let Some(other) = better(&mut video, track) {
+                        problems.take(other.problems, false);
+                    }
+                }
+                (_, true) => {
+                    until.take(&track.track, header.scale);
+                    problems.take(track.problems.clone(), true);
+                    better(&mut sound, track);
+                }
+                _ if track.track.is_known() => problems.take(track.problems, false),
+                _ => unclear.take(track.problems, true),
             }
         }
+        if let Some(video) = &video {
+            until.take(&video.track, header.scale);
+            problems.take(video.problems.clone(), true);
+        }
+        // Among them may be the video.
+        let has_unclear = unclear.has_damage();
+        problems.take(unclear, video.is_none());
+        let [video, sound] = [video, sound].map(|chosen| chosen.map(|chosen| chosen.track));
+        all.is_damaged = has_unclear || problems.has_damage();
+        all.length = until.length;
+        all.frames_end = until.frames_end().filter(|_| !all.is_damaged);
         all.length = all.length.or(header.length);
         all.fragments = find(movie, b"mvex").map(|extends| Fragments {
             declared: declared(&extends, header.scale),
@@ -103,8 +146,38 @@ impl Movie {
             header_size: track.header_size,
             timing: track.timing,
         });
-        all.is_damaged = problems.has_damage();
         all
+    }
+}
+
+impl Until {
+    fn take(&mut self, track: &Track<'_>, scale: Option<u32>) {
+        self.take_length(track, scale);
+        if track.timing.frames > 0 {
+            let end = track.frames_end;
+            self.frames = Some(match self.frames {
+                None => end,
+                Some(known) => known.zip(end).map(|(one, other)| one.max(other)),
+            });
+        }
+    }
+
+    fn take_length(&mut self, track: &Track<'_>, scale: Option<u32>) {
+        let length = track.length(scale).map(|length| length.until);
+        self.length = self.length.max(length);
+    }
+
+    fn frames_end(&self) -> Option<u64> {
+        self.frames.flatten()
+    }
+}
+
+/// Keeps the better one of two: one without damage, then one that is switched on, then the first one. Returns the other.
+fn better<'a>(chosen: &mut Option<Chosen<'a>>, track: Chosen<'a>) -> Option<Chosen<'a>> {
+    let rank = |chosen: &Chosen<'_>| (!chosen.problems.has_damage(), chosen.track.is_enabled);
+    match chosen {
+        Some(before) if rank(before) >= rank(&track) => Some(track),
+        chosen => chosen.replace(track),
     }
 }
 
@@ -168,7 +241,7 @@ fn in_fragments(extends: &Child<'_>, track: &Track<'_>) -> Option<InFragments> {
         scale: track.scale?,
         is_video: track.is_video(),
         default_length,
-        ticks: track.timing.ticks,
+        ticks: track.timing.ticks(),
         timing: track.timing.clone(),
         ..InFragments::default()
     })

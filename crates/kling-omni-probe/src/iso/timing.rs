@@ -6,10 +6,11 @@ use crate::rate::{FrameRate, Rate};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Timing {
     pub(super) frames: u64,
-    pub(super) ticks: u128,
+    /// Lengths may be negative, and correct those before them.
+    ticks: i128,
     /// The shortest and the longest of all frames but the last.
-    range: Option<(u32, u32)>,
-    last: Option<u32>,
+    range: Option<(i64, i64)>,
+    last: Option<i64>,
 }
 
 /// The rates that clocks of few ticks can only come near to.
@@ -33,16 +34,25 @@ const USUAL: [(u64, u64); 16] = [
 ];
 
 /// From here on, a tick more or less is rounding; in frames of fewer ticks it is a difference.
-const FINE: u32 = 8;
+const FINE: i64 = 8;
 
 impl Timing {
+    /// Frames in runs of the same length.
+    pub(super) fn of(runs: impl Iterator<Item = (u32, i64)>) -> Self {
+        let mut all = Self::default();
+        for (count, length) in runs {
+            all.push(count, length);
+        }
+        all
+    }
+
     /// So many frames of the same length follow.
-    pub(super) fn push(&mut self, count: u32, length: u32) {
+    pub(super) fn push(&mut self, count: u32, length: i64) {
         if count == 0 {
             return;
         }
         self.frames = self.frames.saturating_add(count.into());
-        let ticks = u128::from(count) * u128::from(length);
+        let ticks = i128::from(count) * i128::from(length);
         self.ticks = self.ticks.saturating_add(ticks);
         if let Some(last) = self.last.replace(length) {
             self.widen(last);
@@ -52,7 +62,18 @@ impl Timing {
         }
     }
 
-    fn widen(&mut self, length: u32) {
+    /// How long all frames are together.
+    pub(super) fn ticks(&self) -> u128 {
+        u128::try_from(self.ticks).unwrap_or_default()
+    }
+
+    /// Takes another length for all frames together, whose own lengths are not believed.
+    pub(super) fn correct(&mut self, ticks: u128) {
+        self.ticks = i128::try_from(ticks).unwrap_or(i128::MAX);
+        self.range = self.range.map(|_| (0, i64::MAX));
+    }
+
+    fn widen(&mut self, length: i64) {
         let (least, most) = self.range.unwrap_or((length, length));
         self.range = Some((least.min(length), most.max(length)));
     }
@@ -60,7 +81,7 @@ impl Timing {
     /// The rate on a clock of so many ticks a second; none without frames, or if they have no length.
     pub(super) fn rate(&self, scale: u32) -> Option<FrameRate> {
         let scale = u128::from(scale);
-        let all = fraction(u128::from(self.frames).checked_mul(scale)?, self.ticks);
+        let all = fraction(u128::from(self.frames).checked_mul(scale)?, self.ticks());
         let constant = |average: Option<Rate>| {
             Some(FrameRate {
                 average: average?,
@@ -70,11 +91,13 @@ impl Timing {
         match self.range {
             None => constant(all),
             Some((length, most)) if length == most => {
-                constant(fraction(scale, length.into()).map(meant))
+                let length = u128::try_from(length).ok()?;
+                constant(fraction(scale, length).map(meant))
             }
             Some((least, most)) if least >= FINE && most - least == 1 => {
                 let frames = u128::from(self.frames - 1);
-                let ticks = self.ticks - u128::from(self.last.unwrap_or_default());
+                let last = u128::try_from(self.last.unwrap_or_default()).ok()?;
+                let ticks = self.ticks().checked_sub(last)?;
                 let exact = fraction(frames.checked_mul(scale)?, ticks);
                 constant(usual(frames, ticks, scale).or(exact))
             }
@@ -137,11 +160,10 @@ mod tests {
     type Case = (u32, &'static [(u32, u32)], &'static str, bool);
 
     fn rate(scale: u32, runs: &[(u32, u32)]) -> Option<FrameRate> {
-        let mut timing = Timing::default();
-        for (count, length) in runs {
-            timing.push(*count, *length);
-        }
-        timing.rate(scale)
+        let runs = runs
+            .iter()
+            .map(|(count, length)| (*count, i64::from(*length)));
+        Timing::of(runs).rate(scale)
     }
 
     #[test]
@@ -181,7 +203,7 @@ mod tests {
                 let lengths: Vec<_> = (0..frames)
                     .map(|frame| (1, at(frame + 1) - at(frame)))
                     .collect();
-                if lengths[0].1 < FINE {
+                if i64::from(lengths[0].1) < FINE {
                     continue;
                 }
                 let found = rate(scale, &lengths).unwrap();

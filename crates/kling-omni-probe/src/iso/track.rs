@@ -1,6 +1,7 @@
 //! A track: what it shows, how, and how long.
 
 use super::boxes::{Child, Name, i32_at, shown, u32_at, u64_at};
+use super::chunks::Chunks;
 use super::edits::{Edits, Length, Media};
 use super::entry::Entry;
 use super::timing::Timing;
@@ -25,11 +26,19 @@ pub(super) struct Track<'a> {
     pub(super) scale: Option<u32>,
     /// The length that the media claim, in ticks.
     claimed: Option<u64>,
+    /// The length that the track's header claims, in ticks of the movie.
+    header_length: Option<u64>,
+    /// The runs of `stts`: how long frames are.
+    lengths: &'a [u8],
+    /// The runs of `ctts`: by how much frames are shown later than decoded.
+    shifts: &'a [u8],
     pub(super) timing: Timing,
     /// When the last frame ends, in ticks.
     end: u128,
     pub(super) entry: Option<Entry>,
     edits: Option<Edits<'a>>,
+    /// Where in the file the frames end.
+    pub(super) frames_end: Option<u64>,
 }
 
 /// The linear part of a transformation, 65536 meaning 1.
@@ -40,6 +49,17 @@ pub(super) struct Matrix {
     c: i64,
     d: i64,
 }
+
+/// What the headers of a file claim about the length of a track, in ticks of the track.
+#[derive(Clone, Copy)]
+struct Claims {
+    media: Option<u128>,
+    others: [Option<u128>; 2],
+}
+
+/// From here on, the length of a frame is a negative number. The limit is that of ffmpeg; no clock is so slow that a frame
+/// would last as long.
+const SURELY_NEGATIVE: u32 = u32::MAX - 480_000;
 
 /// A run in a list: a count and a value.
 const RUN: usize = 8;
@@ -92,6 +112,11 @@ impl<'a> Track<'a> {
         self.handler == SOUND
     }
 
+    /// Whether it says what it is.
+    pub(super) fn is_known(&self) -> bool {
+        self.handler != Name::default()
+    }
+
     fn read_header(&mut self, body: &[u8]) -> Option<()> {
         let is_long = *body.first()? == 1;
         let (id, matrix) = if is_long { (20, 52) } else { (12, 40) };
@@ -99,6 +124,10 @@ impl<'a> Track<'a> {
         self.id = u32_at(body, id)?;
         self.matrix = Matrix::read(body, matrix)?;
         self.header_size = Some((u32_at(body, matrix + 36)?, u32_at(body, matrix + 40)?));
+        self.header_length = match is_long {
+            true => known_length(u64_at(body, id + 8)?),
+            false => known_short_length(u32_at(body, id + 8)?),
+        };
         Some(())
     }
 
@@ -141,29 +170,65 @@ impl<'a> Track<'a> {
     }
 
     fn read_samples(&mut self, table: &Child<'a>, problems: &mut Problems) {
-        let (mut lengths, mut shifts): (&[u8], &[u8]) = (&[], &[]);
+        let mut chunks = Chunks::default();
         let mut children = table.children(problems);
         while let Some((child, problems)) = children.next() {
             match &child.name {
                 // The handler comes before.
                 b"stsd" if self.is_video() => self.entry = Entry::read(&child, problems),
-                b"stts" => lengths = counted(&child, RUN, problems).unwrap_or_default(),
-                b"ctts" => shifts = counted(&child, RUN, problems).unwrap_or_default(),
-                _ => {}
+                b"stts" => self.lengths = counted(&child, RUN, problems).unwrap_or_default(),
+                b"ctts" => self.shifts = counted(&child, RUN, problems).unwrap_or_default(),
+                _ => chunks.take(&child),
             }
         }
-        self.timing = Timing::default();
-        for (count, length) in runs(lengths) {
-            self.timing.push(count, length);
+        self.frames_end = chunks.end();
+    }
+
+    /// Settles how long the frames are, where the parts of the file disagree: by what most of them say. `movie` is the clock
+    /// of the movie and the length that its header claims.
+    pub(super) fn settle(&mut self, movie: Option<(u32, Option<Nanos>)>, problems: &mut Problems) {
+        let claims = Claims::of(self, movie);
+        let frames = || runs(self.lengths);
+        let plain = Timing::of(frames().map(|(count, length)| (count, signed(length))));
+        let is_high = |(_, length): (u32, u32)| length > i32::MAX.cast_unsigned();
+        let is_negative = |(_, length): (u32, u32)| signed(length) < 0;
+        let has_negative =
+            frames().any(is_negative) || frames().any(is_high) && !claims.agree_with(plain.ticks());
+        let length = |length: u32| match has_negative {
+            true => i64::from(length.cast_signed()),
+            false => i64::from(length),
+        };
+        self.timing = Timing::of(frames().map(|(count, ticks)| (count, length(ticks))));
+        self.end = end(self.lengths, self.shifts, length);
+        if has_negative {
+            problems.unusual(
+                Code::WrongValue,
+                None,
+                "frames of a track have negative lengths (`stts`), which are taken as corrections",
+            );
         }
-        self.end = end(lengths, shifts);
+        let ticks = self.timing.ticks();
+        if let Some(media) = claims.agreed_against(ticks) {
+            let seconds = |ticks: u128| ticks / u128::from(self.scale.unwrap_or(1));
+            problems.unusual(
+                Code::Inconsistent,
+                None,
+                format!(
+                    "the frames of a track add up to {} s, and its headers say {} s, which is taken",
+                    seconds(ticks),
+                    seconds(media)
+                ),
+            );
+            self.timing.correct(media);
+            self.end = media;
+        }
     }
 
     /// How long the track is, on a movie with a clock of so many ticks. None if nothing says it.
     pub(super) fn length(&self, movie_scale: Option<u32>) -> Option<Length> {
         // What the frames say counts more than what the media claim.
         let claimed = self.claimed.map(u128::from);
-        let ticks = Some(self.timing.ticks)
+        let ticks = Some(self.timing.ticks())
             .filter(|ticks| *ticks > 0)
             .or(claimed);
         let media = ticks.zip(self.scale).map(|(ticks, scale)| Media {
@@ -247,6 +312,50 @@ impl Default for Matrix {
     }
 }
 
+impl Claims {
+    fn of(track: &Track<'_>, movie: Option<(u32, Option<Nanos>)>) -> Self {
+        let own = |length: Nanos| {
+            let ticks = length.checked_mul(track.scale?.into())?;
+            Some(ticks / SECOND)
+        };
+        let (header, movie) = match movie {
+            Some((scale, length)) => (
+                track
+                    .header_length
+                    .and_then(|length| nanos(length.into(), scale)),
+                length,
+            ),
+            None => (None, None),
+        };
+        Self {
+            media: track.claimed.map(u128::from),
+            others: [header.and_then(own), movie.and_then(own)],
+        }
+    }
+
+    /// Whether one of the headers says about the same.
+    fn agree_with(self, ticks: u128) -> bool {
+        let claims = [self.media, self.others[0], self.others[1]];
+        claims
+            .into_iter()
+            .flatten()
+            .any(|claim| is_about(claim, ticks))
+    }
+
+    /// What two headers say about the media that is quite different from what its frames add up to.
+    fn agreed_against(self, ticks: u128) -> Option<u128> {
+        let media = self.media?;
+        let is_agreed = |other: &Option<u128>| other.is_some_and(|other| is_about(other, media));
+        let is_other = ticks > 0 && !self.agree_with(ticks) && !is_about(ticks, media);
+        (is_other && self.others.iter().any(is_agreed)).then_some(media)
+    }
+}
+
+/// Whether one is less than twice the other, which it may be where an edit list leaves out a part.
+fn is_about(one: u128, other: u128) -> bool {
+    one.max(other) / 2 < one.min(other).max(1)
+}
+
 /// The runs of a list: how many frames have the same value, and that value.
 fn runs(list: &[u8]) -> impl Iterator<Item = (u32, u32)> {
     list.chunks_exact(RUN)
@@ -254,7 +363,7 @@ fn runs(list: &[u8]) -> impl Iterator<Item = (u32, u32)> {
 }
 
 /// When the frame ends that is shown last, given how long frames are and by how much they are shown later than decoded.
-fn end(lengths: &[u8], shifts: &[u8]) -> u128 {
+fn end(lengths: &[u8], shifts: &[u8], signed: impl Fn(u32) -> i64) -> u128 {
     let mut shifts = runs(shifts);
     let (mut shifted, mut shift) = (0, 0);
     let (mut decoded, mut end) = (0_i128, 0_i128);
@@ -267,11 +376,19 @@ fn end(lengths: &[u8], shifts: &[u8]) -> u128 {
             let part = frames.min(shifted);
             frames -= part;
             shifted -= part;
-            decoded = decoded.saturating_add(i128::from(part) * i128::from(length));
+            decoded = decoded.saturating_add(i128::from(part) * i128::from(signed(length)));
             end = end.max(decoded.saturating_add(shift.cast_signed().into()));
         }
     }
     u128::try_from(end).unwrap_or_default()
+}
+
+/// A length of a frame, which is unsigned unless it would be absurd.
+pub(super) fn signed(length: u32) -> i64 {
+    match length >= SURELY_NEGATIVE {
+        true => length.cast_signed().into(),
+        false => length.into(),
+    }
 }
 
 /// So many ticks of a clock.
@@ -281,21 +398,21 @@ pub(super) fn nanos(ticks: u128, scale: u32) -> Option<Nanos> {
     all.checked_div(scale)
 }
 
-/// The ticks a second and the length of an `mdhd` or `mvhd`; no length if it says 0 or nothing.
+/// The ticks a second and the length of an `mdhd` or `mvhd`; no length if it says nothing.
 pub(super) fn clock(body: &[u8]) -> Option<(u32, Option<u64>)> {
-    let (scale, length) = match body.first()? {
-        1 => (u32_at(body, 20)?, u64_at(body, 24)?),
-        _ => {
-            let length = u32_at(body, 16)?;
-            let is_unknown = length == u32::MAX;
-            (
-                u32_at(body, 12)?,
-                if is_unknown { 0 } else { length.into() },
-            )
-        }
-    };
-    let is_known = length != 0 && length != u64::MAX;
-    Some((scale, is_known.then_some(length)))
+    Some(match body.first()? {
+        1 => (u32_at(body, 20)?, known_length(u64_at(body, 24)?)),
+        _ => (u32_at(body, 12)?, known_short_length(u32_at(body, 16)?)),
+    })
+}
+
+/// A length of a header. 0 and the greatest number say nothing.
+fn known_length(length: u64) -> Option<u64> {
+    (!matches!(length, 0 | u64::MAX)).then_some(length)
+}
+
+fn known_short_length(length: u32) -> Option<u64> {
+    (!matches!(length, 0 | u32::MAX)).then_some(length.into())
 }
 
 /// The entries of a list that says in front of them how many there are. The count is believed only as far as there are bytes.

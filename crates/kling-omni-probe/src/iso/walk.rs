@@ -1,122 +1,145 @@
-//! From box to box over the top level of a file, which is all that is read of most.
+//! From box to box over the top level of a file, and the one judgement on whether a file is whole.
 
 use super::boxes::{Child, Header, LONG_HEADER, Name, SHORT_HEADER, shown};
 use super::fragment::Fragments;
 use super::movie::Movie;
 use crate::format::Format;
 use crate::probed::Probed;
-use crate::problem::{Code, Problems};
+use crate::problem::{Code, Problem, Problems};
 use crate::reader::{Next, STRETCH, look};
 use crate::window::View;
 
 /// What is asked for behind an index: the header of the next box.
 const BEHIND: u64 = LONG_HEADER;
 
-#[derive(Debug)]
+/// Beyond the end of every file.
+const NOWHERE: u64 = 1 << 63;
+
+/// The boxes without which there is no video. A cut in any other is a cut in a video only if one of these is missing.
+const NEEDED: [Name; 3] = [*b"mdat", *b"moov", *b"moof"];
+
+#[derive(Clone, Debug)]
 pub(crate) struct Walk {
     format: Format,
+    /// Whether the walk goes on to the end of a file whose length is not known.
+    is_thorough: bool,
     /// Where the next box begins.
     at: u64,
+    /// The box before that, and where it begins; none if fragments that a list covers were passed over.
+    last: Option<(Name, u64)>,
+    /// Whether that box reaches to the end of the file.
+    is_open: bool,
+    has_index: bool,
+    /// The index, if it was read.
     movie: Option<Movie>,
     has_media: bool,
+    /// Whether a box was too large to be looked into.
+    has_unread: bool,
     /// Whether the end of the file was reached.
     is_complete: bool,
+    /// What is wrong with a length, though nothing is missing.
+    slip: Option<Problem>,
+    /// What the walk came to: damage, or what is odd about a whole file.
+    verdict: Option<Problem>,
 }
 
 impl Walk {
-    pub(crate) fn new(format: Format) -> Self {
+    pub(crate) fn new(format: Format, is_thorough: bool) -> Self {
         Self {
             format,
+            is_thorough,
             at: 0,
+            last: None,
+            is_open: false,
+            has_index: false,
             movie: None,
             has_media: false,
+            has_unread: false,
             is_complete: false,
+            slip: None,
+            verdict: None,
         }
     }
 
     pub(crate) fn advance(&mut self, view: View<'_>, problems: &mut Problems) -> Next {
         loop {
-            let at = self.at;
-            let at = self
-                .fragments()
-                .map_or(at, |fragments| fragments.resume(at));
-            // What is passed over has the media.
-            self.has_media |= at != self.at;
-            self.at = at;
-            if let Some(total) = view.total
-                && at >= total
-            {
-                if at > total {
-                    cut(None, at, total, problems);
-                    return Next::Done;
+            self.pass_listed_fragments();
+            if let Some(total) = view.total {
+                if self.at > total && !self.is_open {
+                    return self.cut(total);
                 }
-                return self.end(problems);
-            }
-            // Nobody can tell the end of such a file from a cut, and all else is known.
-            if view.total.is_none() && self.is_plain() && self.has_media {
+                if self.at >= total {
+                    return self.end(Some(total));
+                }
+            } else if self.is_open && !(self.is_thorough && self.has_index) {
+                return self.end(None);
+            } else if self.is_plain() && self.has_media && !self.is_thorough {
+                // Nobody can tell the end of such a file from a cut, and all else is known.
                 return Next::Done;
             }
-            let begin = look!(view, at, SHORT_HEADER, STRETCH, return self.end(problems));
+            let at = self.at;
+            if self.slip.is_some() {
+                // The frames end here. What follows need not be a box.
+                look!(view, at, 1, STRETCH, return self.end(view.total));
+                return self.end(view.total);
+            }
+            let begin = look!(view, at, SHORT_HEADER, STRETCH, return self.end(view.total));
             let length = Header::length(begin);
-            let bytes = look!(view, at, length, STRETCH, return self.end(problems));
+            let bytes = look!(view, at, length, STRETCH, return self.end(view.total));
             let Some(header) = Header::read(bytes) else {
                 return Next::Done;
             };
             let name = header.name;
-            if self.movie.is_some() && self.has_media && !is_name(name) {
-                // Nobody minds what stands behind a whole video.
-                return self.end(problems);
-            }
             let end = match header.size {
-                Some(size) => at.checked_add(size).filter(|_| header.is_possible()),
-                None if matches!(&name, b"mdat" | b"moov" | b"moof") => {
-                    Some(view.total.unwrap_or(u64::MAX))
+                None => Some(NOWHERE),
+                Some(size) => at
+                    .checked_add(size)
+                    .filter(|end| header.is_possible() && *end < NOWHERE),
+            };
+            let is_stray = self.is_whole_before(at) && !is_name(name);
+            let Some(end) = end.filter(|_| !is_stray) else {
+                if self.is_whole_before(at) {
+                    return self.end_before(at);
                 }
-                None => None,
+                match self.frames_end() {
+                    Some(frames) if self.has_media => {
+                        self.slip = Some(slip(at, frames));
+                        self.at = frames.min(NOWHERE);
+                        continue;
+                    }
+                    _ => return self.conclude_with(wrong_length(name, at)),
+                }
             };
-            let Some(end) = end else {
-                problems.broken(
-                    Code::WrongSize,
-                    at,
-                    format!(
-                        "the length of the box `{}` at byte {at} is impossible",
-                        shown(name)
-                    ),
-                );
-                return Next::Done;
-            };
-            if let Some(total) = view.total
-                && end > total
-            {
-                cut(Some((name, at)), end, total, problems);
-                self.has_media |= name == *b"mdat";
-                return Next::Done;
-            }
+            self.last = Some((name, at));
+            self.is_open = header.size.is_none();
             self.has_media |= name == *b"mdat";
             let is_looked_into = match &name {
-                b"moov" => self.movie.is_none(),
+                b"moov" => !self.has_index,
                 b"moof" | b"sidx" => self.fragments().is_some(),
                 _ => false,
             };
-            if is_looked_into {
+            let end = match (self.is_open, view.total) {
+                (true, Some(total)) => total,
+                _ => end,
+            };
+            if is_looked_into && view.total.is_none_or(|total| end <= total) {
                 let size = end - at;
                 if size > view.limits.index.into() {
                     too_large(name, size, view.limits.index, problems);
-                    return Next::Done;
+                    self.has_unread = true;
+                } else {
+                    let ask = size.saturating_add(BEHIND);
+                    let bytes = look!(view, at, size, ask, return self.cut(at));
+                    let child = Child {
+                        name,
+                        at,
+                        body: &bytes[header.header as usize..],
+                        body_at: at + header.header,
+                    };
+                    self.take(&child, problems);
                 }
-                let ask = size.saturating_add(BEHIND);
-                let bytes = look!(view, at, size, ask, return Next::Done);
-                let child = Child {
-                    name,
-                    at,
-                    body: &bytes[header.header as usize..],
-                    body_at: at + header.header,
-                };
-                self.take(&child, problems);
             }
-            if end == u64::MAX {
-                return self.end(problems);
-            }
+            self.has_index |= name == *b"moov";
             self.at = end;
         }
     }
@@ -132,6 +155,17 @@ impl Walk {
         }
     }
 
+    fn pass_listed_fragments(&mut self) {
+        let at = self.at;
+        if let Some(fragments) = self.fragments() {
+            let behind = fragments.resume(at).min(NOWHERE);
+            if behind != at {
+                // What is passed over has the media.
+                (self.at, self.last, self.has_media) = (behind, None, true);
+            }
+        }
+    }
+
     fn fragments(&mut self) -> Option<&mut Fragments> {
         self.movie.as_mut()?.fragments.as_mut()
     }
@@ -142,28 +176,130 @@ impl Walk {
         movie.is_some_and(|movie| movie.fragments.is_none())
     }
 
-    /// All boxes were seen.
-    fn end(&mut self, problems: &mut Problems) -> Next {
-        self.is_complete = true;
-        if self.movie.is_none() {
-            problems.broken_as_a_whole(
-                Code::MissingPart,
-                "the file has no index (`moov`): it is no whole video, most likely a recording or a copy that was not finished",
-            );
-        } else if !self.has_media {
-            problems.broken_as_a_whole(
-                Code::MissingPart,
-                "the file has no media (`mdat`): it ends behind its index",
-            );
-        }
+    /// Where the last frame ends, the last bit of sound included, if an index without fragments says it.
+    fn frames_end(&self) -> Option<u64> {
+        let movie = self.movie.as_ref()?;
+        movie.frames_end.filter(|_| movie.fragments.is_none())
+    }
+
+    /// Whether nothing of the video is missing from a file that has all its boxes before this place.
+    fn is_whole_before(&self, at: u64) -> bool {
+        self.has_index && self.has_media && self.frames_end().is_none_or(|end| end <= at)
+    }
+
+    fn conclude_with(&mut self, verdict: Problem) -> Next {
+        self.verdict = Some(verdict);
         Next::Done
+    }
+
+    /// What begins here is no box, and the video is whole before it.
+    fn end_before(&mut self, at: u64) -> Next {
+        self.is_complete = true;
+        self.conclude_with(Problem::note(
+            Code::TrailingData,
+            Some(at),
+            format!(
+                "the video ends at byte {at}; what follows is not part of it, and does no harm"
+            ),
+        ))
+    }
+
+    /// No further box begins before the end of the file, whose length may not be known.
+    fn end(&mut self, total: Option<u64>) -> Next {
+        self.is_complete = true;
+        let at = self.at;
+        let rest_at = total.filter(|total| at < *total).map(|_| at);
+        self.verdict = match (self.has_index, self.has_media, self.last) {
+            (true, true, _) => match (self.frames_end(), total, rest_at) {
+                (Some(frames), Some(total), _) if frames > total => {
+                    Some(cut("its frames go on", frames, total))
+                }
+                (Some(frames), _, Some(at)) if frames > at => Some(slip(at, frames)),
+                (_, _, Some(at)) if self.slip.is_none() => return self.end_before(at),
+                _ => self.slip.take(),
+            },
+            (_, _, Some((name, at))) if self.is_open && !NEEDED.contains(&name) => {
+                Some(Problem::broken(
+                    Code::WrongSize,
+                    Some(at),
+                    format!(
+                        "the length of the box `{}` at byte {at} is 0, which means up to the end of the file, and the video is not before it",
+                        shown(name)
+                    ),
+                ))
+            }
+            (false, ..) => Some(Problem::broken(
+                Code::MissingPart,
+                None,
+                "the file has no index (`moov`): it is no whole video, most likely a recording or a copy that was not finished",
+            )),
+            (true, false, _) => Some(Problem::broken(
+                Code::MissingPart,
+                None,
+                "the file has no media (`mdat`): it ends behind its index",
+            )),
+        };
+        Next::Done
+    }
+
+    /// The file ends before the last box, or what was passed over.
+    fn cut(&mut self, total: u64) -> Next {
+        let end = self.at;
+        if self.slip.is_some() {
+            return self.conclude_with(cut("its frames go on", end, total));
+        }
+        let Some((name, at)) = self.last else {
+            return self.conclude_with(cut("its fragments go on", end, total));
+        };
+        let is_whole = match self.frames_end() {
+            Some(frames) => self.has_media && frames <= total,
+            None => self.has_index && self.has_media && !NEEDED.contains(&name),
+        };
+        if !is_whole {
+            let what = match NEEDED.contains(&name) {
+                true => format!("its box `{}` at byte {at} goes on", shown(name)),
+                // They are short.
+                false => format!(
+                    "its box `{}` at byte {at}, whose length may be wrong, goes on",
+                    shown(name)
+                ),
+            };
+            return self.conclude_with(cut(&what, end, total));
+        }
+        if self.is_whole_before(at) {
+            return self.end_before(at);
+        }
+        self.is_complete = true;
+        self.conclude_with(Problem::unusual(
+            Code::WrongSize,
+            Some(at),
+            format!(
+                "the box `{}` at byte {at} claims to go on to byte {end}, and the file ends at byte {total}; all frames are there",
+                shown(name)
+            ),
+        ))
+    }
+
+    /// What the walk came to. None while it goes on, and for a whole file that has nothing odd about it.
+    pub(crate) fn verdict(&self) -> Option<&Problem> {
+        self.verdict.as_ref()
+    }
+
+    /// Whether only the length of the file can tell that nothing is missing.
+    pub(crate) fn is_open(&self) -> bool {
+        let is_needed = self.last.is_some_and(|(name, _)| NEEDED.contains(&name));
+        self.is_open && is_needed && self.frames_end().is_none()
     }
 
     /// `is_read` says whether the walk ended by itself.
     pub(crate) fn conclude(self, is_read: bool, problems: &mut Problems) -> Probed {
+        if let Some(verdict) = self.verdict {
+            problems.push(verdict);
+        }
         let probed = Probed::new(Some(self.format));
+        let is_complete = self.is_complete && is_read && !self.has_unread;
         match self.movie {
-            Some(movie) => movie.conclude(probed, self.is_complete && is_read, problems),
+            Some(movie) => movie.conclude(probed, is_complete, problems),
             None => probed,
         }
     }
@@ -174,29 +310,36 @@ fn is_name(name: Name) -> bool {
     name.iter().all(is_usual)
 }
 
-fn cut(part: Option<(Name, u64)>, end: u64, total: u64, problems: &mut Problems) {
-    let missing = end - total;
-    let part = match part {
-        None => "the file is cut off: its fragments go on".to_owned(),
-        Some((name, at)) if [*b"mdat", *b"moov", *b"moof"].contains(&name) => {
-            format!(
-                "the file is cut off: its box `{}` at byte {at} goes on",
-                shown(name)
-            )
-        }
-        // They are short.
-        Some((name, at)) => format!(
-            "the file is cut off, or its box `{}` at byte {at} has a wrong length: it goes on",
+fn wrong_length(name: Name, at: u64) -> Problem {
+    Problem::broken(
+        Code::WrongSize,
+        Some(at),
+        format!(
+            "the length of the box `{}` at byte {at} is impossible",
             shown(name)
         ),
-    };
-    problems.broken(
-        Code::Truncated,
-        total,
+    )
+}
+
+fn slip(at: u64, frames: u64) -> Problem {
+    Problem::unusual(
+        Code::WrongSize,
+        Some(at),
         format!(
-            "{part} to byte {end}, and the file ends at byte {total} ({missing} bytes are missing)"
+            "the length of the box that ends at byte {at} is wrong: its frames go on to byte {frames}, and all of them are there"
         ),
-    );
+    )
+}
+
+fn cut(what: &str, end: u64, total: u64) -> Problem {
+    let missing = end - total;
+    Problem::broken(
+        Code::Truncated,
+        Some(total),
+        format!(
+            "the file is cut off: {what} to byte {end}, and the file ends at byte {total} ({missing} bytes are missing)"
+        ),
+    )
 }
 
 fn too_large(name: Name, size: u64, limit: u32, problems: &mut Problems) {

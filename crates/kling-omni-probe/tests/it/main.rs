@@ -5,6 +5,7 @@ mod ffmpeg;
 mod made;
 
 mod against_ffprobe;
+mod completeness;
 mod declared;
 mod images;
 mod random;

@@ -110,10 +110,17 @@ fn an_index_at_the_beginning_takes_one_request() {
     assert_eq!(moved.requests, 1);
     assert!(moved.bytes <= 32 << 10, "{moved:?}");
 
-    whole.total -= 1;
-    let (probed, moved) = whole.probe(Limits::remote());
-    assert_eq!(probed.problems[0].code, Code::Truncated);
-    assert_eq!(moved.requests, 1);
+    // Only the frames count.
+    for (total, code, is_broken) in [
+        (whole.total - 1, Code::WrongSize, false),
+        (media as u64 + 100, Code::Truncated, true),
+    ] {
+        whole.total = total;
+        let (probed, moved) = whole.probe(Limits::remote());
+        assert_eq!(probed.problems[0].code, code, "{probed:?}");
+        assert_eq!(probed.is_broken(), is_broken, "{probed:?}");
+        assert_eq!(moved.requests, 1);
+    }
 }
 
 #[test]

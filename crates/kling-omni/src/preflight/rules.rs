@@ -123,6 +123,8 @@ impl Judge<'_> {
         let code = match problem.severity {
             Severity::Broken => FindingCode::MediaBroken,
             Severity::Unsuited => FindingCode::MediaFormat,
+            Severity::Unusual => FindingCode::MediaUnusual,
+            Severity::Note => return,
             _ => FindingCode::MediaNotChecked,
         };
         let wanted = match kind {

@@ -234,6 +234,8 @@ codes! {
     /// A file breaks a limit as it is read one way, and keeps to it as it is read another; the vendor does not say which way
     /// is meant.
     MediaBorderline = "media-borderline", Warning;
+    /// A file breaks a rule of its format, and players read it all the same; the service may not.
+    MediaUnusual = "media-unusual", Warning;
     /// Something about a file could not be found out, or not all of it.
     MediaNotChecked = "media-not-checked", Warning;
     /// The name of a file says another format than its content.

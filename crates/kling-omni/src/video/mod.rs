@@ -6,7 +6,6 @@ mod writer;
 
 mod download;
 
-pub(crate) mod boxes;
 mod problem;
 pub(crate) mod redirect;
 mod setback;

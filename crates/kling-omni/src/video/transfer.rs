@@ -2,10 +2,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use kling_omni_probe::{Completeness, Problem};
 use url::Url;
 
 use super::Video;
-use super::boxes::{Boxes, Defect};
 use super::problem;
 use super::setback::Setback;
 use super::source::{self, Answer, Body, Broken, Validator};
@@ -24,7 +24,7 @@ pub(super) struct Transfer {
     length: Option<u64>,
     validator: Option<Validator>,
     position: u64,
-    boxes: Boxes,
+    completeness: Completeness,
     /// Connections that broke since the download last made headway.
     breaks: u32,
     /// Whether the URL was read again since then.
@@ -51,7 +51,7 @@ impl Transfer {
             length: None,
             validator: None,
             position: 0,
-            boxes: Boxes::default(),
+            completeness: Completeness::new(),
             breaks: 0,
             refreshed: false,
             mark: 0,
@@ -94,7 +94,10 @@ impl Transfer {
                 }
             };
             if self.length == Some(self.position) && self.position > 0 {
-                return self.judge(true).map(|()| None);
+                let judged = self.judge(true);
+                return judged
+                    .map(|()| None)
+                    .map_err(|problem| self.defective(&problem));
             }
             match body.next().await {
                 Ok(Some(chunk)) if chunk.is_empty() => {}
@@ -118,9 +121,9 @@ impl Transfer {
             return Err(problem::corrupt(&self.video, &what));
         }
         // Told as early as can be: an error page is not worth downloading.
-        self.boxes
-            .take(&chunk)
-            .map_err(|defect| self.defective(defect))?;
+        self.completeness
+            .feed(&chunk)
+            .map_err(|problem| self.defective(&problem))?;
         self.position = position;
         if position >= self.mark.saturating_add(HEADWAY) {
             self.mark = position;
@@ -137,25 +140,29 @@ impl Transfer {
             let cut = Broken::cut("the result host ended its answer early");
             return self.broken(cut).map(Some);
         }
-        match self.boxes.end(framed) {
+        match self.judge(framed) {
             Ok(()) => Ok(None),
             // Nobody marked the end, so that a lost connection may look like this.
-            Err(defect) if !framed && self.position > 0 => {
-                let why = format!("what came is no whole MP4 file: {defect}");
+            Err(problem) if !framed && self.position > 0 => {
+                let why = format!("what came is no whole MP4 file: {problem}");
                 self.broken(Broken::cut(why)).map(Some)
             }
-            Err(defect) => Err(self.defective(defect)),
+            Err(problem) => Err(self.defective(&problem)),
         }
     }
 
-    fn judge(&self, framed: bool) -> Result<()> {
-        self.boxes
-            .end(framed)
-            .map_err(|defect| self.defective(defect))
+    /// Judges the file after its last byte.
+    fn judge(&self, framed: bool) -> Result<(), Problem> {
+        let oddity = self.completeness.finish(framed)?;
+        if let Some(oddity) = oddity {
+            let task = self.video.task_id();
+            tracing::info!(task, %oddity, "the result is whole, with an oddity");
+        }
+        Ok(())
     }
 
-    fn defective(&self, defect: Defect) -> Error {
-        problem::corrupt(&self.video, &defect.to_string())
+    fn defective(&self, problem: &Problem) -> Error {
+        problem::corrupt(&self.video, &problem.message)
     }
 
     /// Takes the next step towards an open answer, and says what it cost.
@@ -213,7 +220,7 @@ impl Transfer {
 
     fn restart(&mut self, why: &str) -> Setback {
         let lost = std::mem::take(&mut self.position);
-        self.boxes = Boxes::default();
+        self.completeness = Completeness::new();
         self.length = None;
         self.validator = None;
         tracing::warn!(

@@ -31,32 +31,32 @@ async fn what_is_no_whole_mp4_is_never_kept() {
             "a cut file",
             whole(cut),
             1,
-            Some("ends inside its box `mdat`"),
+            Some("cut off: its box `mdat` at byte 36 goes on"),
         ),
         (
             "a cut header",
             whole(&file[..40]),
             1,
-            Some("ends between two boxes"),
+            Some("has no media (`mdat`)"),
         ),
         (
             "a page",
             whole(b"<html>Sorry</html>"),
             1,
-            Some("does not begin like one"),
+            Some("a web page (HTML), not MP4 or MOV"),
         ),
-        ("nothing", whole(b""), 1, Some("does not begin like one")),
+        ("nothing", whole(b""), 1, Some("the file is empty")),
         (
             "no movie",
             parts(&[ftyp, &boxed(b"mdat", b"x")]),
             1,
-            Some("has no box `moov`"),
+            Some("has no index (`moov`)"),
         ),
         (
             "no media",
             parts(&[ftyp, moov]),
             1,
-            Some("has no box `mdat`"),
+            Some("has no media (`mdat`)"),
         ),
         (
             "odd box",
@@ -64,25 +64,19 @@ async fn what_is_no_whole_mp4_is_never_kept() {
             1,
             Some(r"`\x1b[2J`"),
         ),
-        (
-            "zeros behind it",
-            parts(&[&file, &[0; 5]]),
-            1,
-            Some("ends between two boxes"),
-        ),
         ("known to be whole", chunked(&file, true), 1, None),
         (
             "known to be cut",
             chunked(cut, true),
             1,
-            Some("ends inside its box `mdat`"),
+            Some("cut off: its box `mdat` at byte 36 goes on"),
         ),
         ("whole by itself", Reply::unframed(&[], &file), 1, None),
         (
             "cut, or lost",
             Reply::unframed(&[], cut),
             4,
-            Some("ends inside its box `mdat`"),
+            Some("cut off: its box `mdat` at byte 36 goes on"),
         ),
     ] {
         let host = Fake::start(vec![reply]).await;
@@ -104,6 +98,41 @@ async fn what_is_no_whole_mp4_is_never_kept() {
                 }
                 assert_eq!(entries(folder.path()), [""; 0], "{case}");
             }
+        }
+    }
+}
+
+/// What follows a whole video is kept with it: the file on disk is the one that the host has.
+#[tokio::test]
+async fn what_follows_a_whole_video_is_no_damage() {
+    let file = mp4(2_000);
+    let tag = [b"TAG".as_slice(), &[b' '; 125]].concat();
+    let cut = [0xff; 4].iter().chain(b"free").copied().collect::<Vec<_>>();
+    for (case, trailer) in [
+        ("a line end", b"\n".as_slice()),
+        ("zeros", &[0; 5]),
+        ("many zeros", &[0; 5_000]),
+        ("an ID3v1 tag", &tag),
+        ("a box up to the end", b"\0\0\0\0free what is left"),
+        ("a box that is cut off", &cut),
+        ("no box", b"\0\0\0\x05\x1b[2Jwhat"),
+        ("text", b"<!-- served by a proxy -->\r\n"),
+    ] {
+        let sent = [&file, trailer].concat();
+        let framings = [
+            Reply::http(200, &[], &sent),
+            chunked(&sent, true),
+            Reply::unframed(&[], &sent),
+        ];
+        for reply in framings {
+            let host = Fake::start(vec![reply]).await;
+            let url = format!("{}/kling_a.mp4", host.base_url());
+            let video = video_at(&url, &VirtualClock::new()).await;
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("clip.mp4");
+            video.save(&path).await.expect(case);
+            assert_eq!(std::fs::read(path).unwrap(), sent, "{case}");
+            assert_eq!(host.asked().len(), 1, "{case}");
         }
     }
 }
