@@ -9,6 +9,7 @@ use crate::choice::one_of;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::faults::SeededFaultArgs;
+use crate::next::{Next, Options};
 use crate::times::TimesFile;
 use crate::{environment, input, report, span};
 
@@ -46,8 +47,8 @@ pub(crate) struct Connection {
     pub(crate) client: Client,
     /// Keeps the sandbox alive for as long as its client.
     sandbox: Option<Sandbox>,
-    /// The options that lead back to the same server, as typed.
-    options: String,
+    /// The options that lead back to the same server.
+    options: Options,
     /// The journal that the task is kept in.
     pub(crate) journal: Option<PathBuf>,
     times: Option<TimesFile>,
@@ -78,29 +79,27 @@ impl ConnectArgs {
     /// Connects to the service for a command about tasks that exist already.
     pub(crate) fn open_existing(&self) -> Result<Connection, Failure> {
         if self.sandbox {
-            return Err(Failure::usage(
-                "--sandbox starts a fresh sandbox, which has no tasks yet",
-            )
-            .with_advice(
-                "start one that stays with `kling-omni sandbox`, and name it with --base-url",
-            ));
+            return Err(
+                Failure::usage("--sandbox starts a fresh sandbox, which has no tasks yet")
+                    .with_advice(start_a_sandbox()),
+            );
         }
         self.open_service()
     }
 
     fn open_service(&self) -> Result<Connection, Failure> {
         let mut builder = self.with_key()?.user_agent(user_agent());
-        let mut options = String::new();
+        let mut options = Options::new();
         if let Some(host) = self.host {
             builder = builder.host(host);
-            options.push_str(&format!(" --host {host}"));
+            options.push(("--host", host.as_str().into()));
         }
         if let Some(retries) = self.retries {
             builder = builder.retries(retries);
         }
         if let Some(url) = &self.base_url {
             builder = builder.base_url(url);
-            options.push_str(&format!(" --base-url {}", quoted(url)));
+            options.push(("--base-url", url.into()));
         }
         let named = environment::variable("KLING_OMNI_TASK_TIMES").map(PathBuf::from);
         let times = self.task_times.clone().or(named).map(TimesFile::new);
@@ -159,7 +158,7 @@ impl Connection {
         Ok(Self {
             client,
             sandbox: Some(sandbox),
-            options: String::new(),
+            options: Options::new(),
             journal: None,
             times: None,
         })
@@ -185,29 +184,24 @@ impl Connection {
         self.sandbox.is_some()
     }
 
-    /// The command that takes the task up again; `None` if it ends with this process.
-    pub(crate) fn resume(&self, verb: &str, id: &str, output: Option<&Path>) -> Option<String> {
-        if self.is_sandbox() {
-            return None;
+    /// The command that takes a task up again; `None` if the task ends with this process. A journal knows its task, and where
+    /// the video goes.
+    pub(crate) fn resume(&self, next: Next<'_>) -> Option<String> {
+        match &self.journal {
+            _ if self.is_sandbox() => None,
+            Some(journal) => Some(self.command(Next::Resume { journal })),
+            None => Some(self.command(next)),
         }
-        if let Some(journal) = &self.journal {
-            return Some(self.resume_journal(journal));
-        }
-        let output = output
-            .and_then(Path::to_str)
-            .map(|path| format!(" -o {}", quoted(path)))
-            .unwrap_or_default();
-        Some(format!(
-            "kling-omni {verb} {}{}{output}",
-            quoted(id),
-            self.options
-        ))
     }
 
-    /// The command that goes on with a journal, which knows the task and where its video goes.
-    pub(crate) fn resume_journal(&self, journal: &Path) -> String {
-        let journal = quoted(&journal.to_string_lossy());
-        format!("kling-omni generate --resume {journal}{}", self.options)
+    /// The journal as it was named on the command line; empty without one.
+    pub(crate) fn journal(&self) -> &Path {
+        self.journal.as_deref().unwrap_or(Path::new(""))
+    }
+
+    /// A command for the same server.
+    pub(crate) fn command(&self, next: Next<'_>) -> String {
+        next.command(&self.options)
     }
 
     /// An error of the library in the words of this program, and with the commands that help.
@@ -252,7 +246,7 @@ impl Connection {
         match &self.journal {
             Some(journal) => format!(
                 "`{}` finds out, and goes on with the task or creates it",
-                self.resume_journal(journal)
+                self.command(Next::Resume { journal })
             ),
             None if self.is_sandbox() => {
                 "nothing is paid for in a sandbox, which has ended; of the service, find out before you create it again: \
@@ -260,9 +254,8 @@ impl Connection {
                     .to_owned()
             }
             None => format!(
-                "look for the task with `kling-omni list{}` before you create it again; with --state FILE, --resume would \
-                 do it for you",
-                self.options
+                "look for the task with `{}` before you create it again; with --state FILE, --resume would do it for you",
+                self.command(Next::List)
             ),
         }
     }
@@ -271,7 +264,7 @@ impl Connection {
         let Some(id) = error.task_id() else {
             return (error.charged() == Charged::Unknown).then(|| self.look_first());
         };
-        let wait = self.resume("wait", id, output);
+        let wait = self.resume(Next::Wait { id, output });
         match error.kind() {
             ErrorKind::Timeout => Some(match wait {
                 Some(wait) => format!("the task goes on; `{wait}` waits for it again, at no cost"),
@@ -299,45 +292,36 @@ impl Connection {
                 wait?
             )),
             ErrorKind::File => {
-                let download = self.resume("download", id, None)?;
-                Some(format!(
-                    "`{download} -o OTHER` saves the video elsewhere, at no cost; --force overwrites"
-                ))
+                let output = Some(Path::new("OTHER"));
+                let download = self.resume(Next::Download { id, output })?;
+                Some(match self.journal {
+                    None => format!(
+                        "`{download}` saves the video elsewhere, at no cost; --force overwrites"
+                    ),
+                    Some(_) => format!(
+                        "`{download}` takes the task up again, at no cost; -o OTHER saves the video elsewhere, and --force \
+                         overwrites"
+                    ),
+                })
             }
+            // What the library says is for programs that are written with it.
+            ErrorKind::UnexpectedResponse => Some(format!(
+                "the task exists: `{}` waits for it, at no cost",
+                wait?
+            )),
             _ => None,
         }
     }
 }
 
+/// How to get a sandbox that outlives its command.
+pub(crate) fn start_a_sandbox() -> String {
+    format!(
+        "start one that stays with `{}`, and name it with --base-url",
+        Next::Sandbox.command(&Options::new())
+    )
+}
+
 fn user_agent() -> &'static str {
     concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"))
-}
-
-/// A word as a POSIX shell reads it back.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,=[]".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_survive_a_shell() {
-        for (word, shown) in [
-            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
-            ("046b6c7f-0b8a", "046b6c7f-0b8a"),
-            ("my clip.mp4", "'my clip.mp4'"),
-            ("it's", r"'it'\''s'"),
-            ("$HOME;`x`", "'$HOME;`x`'"),
-            ("", "''"),
-        ] {
-            assert_eq!(quoted(word), shown);
-        }
-    }
 }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::connect::Connection;
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
+use crate::next::Next;
 use crate::output::OutputArgs;
 use crate::progress::Progress;
 use crate::{report, span, stop};
@@ -156,7 +157,7 @@ impl<'a> Fetch<'a> {
             let update = tokio::select! {
                 update = updates.next() => update,
                 () = self.interrupts.next() => {
-                    return Err(self.left_alone(task, "stopped waiting for the task", "wait"));
+                    return Err(self.left_alone(task, "stopped waiting for the task", self.wait_again(task)));
                 }
             };
             match update {
@@ -207,7 +208,11 @@ impl<'a> Fetch<'a> {
             saved = saving => saved.map_err(|error| self.undelivered(video, error))?,
             () = self.interrupts.next() => {
                 let what = "stopped the download, which left no file behind";
-                return Err(self.left_alone(task, what, "download"));
+                let next = Next::Download {
+                    id: task.id(),
+                    output: self.output.given(),
+                };
+                return Err(self.left_alone(task, what, next));
             }
         };
         if let Some(journal) = &journal {
@@ -230,9 +235,17 @@ impl<'a> Fetch<'a> {
         Delivered::of(id, saved).print(saved, json)
     }
 
+    /// The command that waits for a task again.
+    pub(crate) fn wait_again<'t>(&'t self, task: &'t Task) -> Next<'t> {
+        Next::Wait {
+            id: task.id(),
+            output: self.output.given(),
+        }
+    }
+
     /// What Ctrl-C means once there is a task.
-    pub(crate) fn left_alone(&self, task: &Task, what: &str, verb: &str) -> Failure {
-        let resume = self.connection.resume(verb, task.id(), self.output.given());
+    pub(crate) fn left_alone(&self, task: &Task, what: &str, next: Next<'_>) -> Failure {
+        let resume = self.connection.resume(next);
         let advice = match resume {
             Some(resume) => format!("the task goes on; `{resume}` takes it up again, at no cost"),
             None => "the sandbox has ended, and the task with it".to_owned(),

@@ -9,6 +9,7 @@ mod environment;
 mod fetch;
 mod input;
 mod media;
+mod next;
 mod output;
 mod request;
 

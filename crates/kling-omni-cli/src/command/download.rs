@@ -4,6 +4,7 @@ use kling_omni::Charged;
 use crate::connect::ConnectArgs;
 use crate::failure::Failure;
 use crate::fetch::Fetch;
+use crate::next::Next;
 use crate::output::OutputArgs;
 use crate::progress::Progress;
 
@@ -37,7 +38,10 @@ pub(super) async fn run(
         let failure = Failure::unfinished(format!("the task is {status}, and has no video yet"))
             .with_task_id(task.id())
             .with_charged(Charged::Yes);
-        let wait = connection.resume("wait", task.id(), args.output.given());
+        let wait = connection.resume(Next::Wait {
+            id: task.id(),
+            output: args.output.given(),
+        });
         return Err(match wait {
             Some(wait) => failure.with_advice(format!("`{wait}` waits for it and saves the video")),
             None => failure,

@@ -204,9 +204,7 @@ fn tell(fetch: &Fetch<'_>, task: &Task, no_wait: bool) {
     if !no_wait {
         fetch.progress.say(format_args!("task {}", task.id()));
     }
-    let resume = fetch
-        .connection
-        .resume("wait", task.id(), fetch.output.given());
+    let resume = fetch.connection.resume(fetch.wait_again(task));
     if let Some(resume) = resume {
         fetch
             .progress
@@ -228,7 +226,7 @@ fn leave(task: &Task, json: bool) -> Result<(), Failure> {
 
 fn interrupted_after(fetch: &Fetch<'_>, task: &Task) -> Failure {
     let what = format!("task {} was created", task.id());
-    fetch.left_alone(task, &what, "wait")
+    fetch.left_alone(task, &what, fetch.wait_again(task))
 }
 
 /// Says what everything means for money that happens before the request is sent.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::connect::{ConnectArgs, Connection};
 use crate::failure::Failure;
+use crate::next::Next;
 use crate::{fetch, report, span};
 
 #[derive(Args, Debug)]
@@ -58,16 +59,19 @@ pub(super) fn show(
         });
     }
     report::line(state.status())?;
-    let next = |verb| connection.resume(verb, task.id(), None).unwrap_or_default();
+    let (id, output) = (task.id(), None);
+    let next = |next| connection.resume(next).unwrap_or_default();
+    let wait = || next(Next::Wait { id, output });
+    let download = || next(Next::Download { id, output });
     match ended {
-        None => report::say(format_args!("to wait for the video: {}", next("wait"))),
+        None => report::say(format_args!("to wait for the video: {}", wait())),
         Some(Err(error)) => report::say(error.summary()),
         Some(Ok(video)) => match video.expires_at().map(left) {
-            None => report::say(format_args!("to save the video: {}", next("download"))),
+            None => report::say(format_args!("to save the video: {}", download())),
             Some(Ok(left)) => report::say(format_args!(
                 "to save the video, within {}: {}",
                 span::text(left),
-                next("download")
+                download()
             )),
             Some(Err(past)) => report::say(format_args!(
                 "the URL of the video expired {} ago",

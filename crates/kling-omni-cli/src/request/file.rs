@@ -8,6 +8,7 @@ use serde_saphyr::{Error, SnippetMode, UserMessageFormatter, render_options};
 use super::json;
 use crate::failure::Failure;
 use crate::input::{self, LARGEST_TEXT};
+use crate::next::{Next, Options};
 
 /// The text of a request, and where it is from.
 pub(super) struct RequestFile {
@@ -20,15 +21,17 @@ impl RequestFile {
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         if self.text.trim_start().starts_with(['{', '[']) {
             return json::parse(&self.text).map_err(|problem| {
-                self.broken(problem)
-                    .with_advice("`kling-omni schema` describes the fields; a file that begins with { or [ is strict JSON")
+                self.broken(problem).with_advice(format!(
+                    "{}; a file that begins with {{ or [ is strict JSON",
+                    fields()
+                ))
             });
         }
         serde_saphyr::from_str(&self.text).map_err(|error| {
-            self.broken(told(&error)).with_advice(
-                "`kling-omni schema` describes the fields; in YAML, a text that begins with @ or holds a colon and a \
-                 blank needs quotes",
-            )
+            self.broken(told(&error)).with_advice(format!(
+                "{}; in YAML, a text that begins with @ or holds a colon and a blank needs quotes",
+                fields()
+            ))
         })
     }
 
@@ -45,6 +48,11 @@ pub(super) fn read(path: &Path) -> Result<RequestFile, Failure> {
         name: input.name.clone(),
         text: input.text()?,
     })
+}
+
+fn fields() -> String {
+    let schema = Next::Schema.command(&Options::new());
+    format!("`{schema}` describes the fields")
 }
 
 fn told(error: &Error) -> String {

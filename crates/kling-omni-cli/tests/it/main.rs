@@ -2,6 +2,7 @@
 
 mod support;
 
+mod advice;
 mod check;
 mod clock_steps;
 mod configuration;

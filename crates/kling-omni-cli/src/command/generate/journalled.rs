@@ -8,10 +8,11 @@ use kling_omni::journal::{Journal, Plan, State};
 use kling_omni::{Charged, Create, Doubt, Error, Outcome, Reconciled, Route, Task, Unresolved};
 
 use super::{Departure, GenerateArgs, create_of, interrupted_after, leave, send, tell};
-use crate::connect::ConnectArgs;
+use crate::connect::{ConnectArgs, start_a_sandbox};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::fetch::{Fetch, WaitArgs, timestamp, warn_of_trouble};
+use crate::next::Next;
 use crate::progress::Progress;
 use crate::request::{Request, RequestArgs};
 use crate::{input, report, span, stop};
@@ -80,9 +81,7 @@ pub(super) async fn run(
         return Err(Failure::usage(
             "--sandbox ends with this command, so that a journal would have nothing to go on with",
         )
-        .with_advice(
-            "start a sandbox that stays with `kling-omni sandbox`, and name it with --base-url",
-        ));
+        .with_advice(start_a_sandbox()));
     }
     let (path, opened) = match wanted {
         Wanted::New(path) => (path, None),
@@ -146,7 +145,7 @@ pub(super) async fn run(
             if !path.exists() {
                 return failure;
             }
-            let resume = connection.resume_journal(&path);
+            let resume = connection.command(Next::Resume { journal: &path });
             failure.with_advice(format!(
                 "`{resume}` goes on with what is in it; give a new task a file of its own"
             ))
@@ -268,6 +267,14 @@ impl Run<'_> {
         self.fetch.save(&task, &video, json).await.map_err(known)
     }
 
+    /// The command that goes on with this journal.
+    fn resume(&self) -> String {
+        let connection = self.fetch.connection;
+        connection.command(Next::Resume {
+            journal: connection.journal(),
+        })
+    }
+
     /// Makes sure that what is to be created was given, and is what the journal is about.
     async fn begin(&mut self) -> Result<(), Failure> {
         let Some(create) = &self.create else {
@@ -285,11 +292,7 @@ impl Run<'_> {
     /// Creates the task, or finds out that it is not known whether there is one.
     async fn create(&mut self) -> Result<Option<Task>, Failure> {
         if self.has_sent {
-            let resume = self
-                .fetch
-                .connection
-                .resume("", "", None)
-                .unwrap_or_default();
+            let resume = self.resume();
             return Err(
                 Failure::unfinished("the request was lost, and made no task")
                     .with_charged(Charged::No)
@@ -397,15 +400,14 @@ impl Run<'_> {
             Doubt::TooEarly { .. } => "nothing is new on the account's list yet",
             _ => "the account's list of tasks does not tell",
         };
-        let resume = self
-            .fetch
-            .connection
-            .resume("", "", None)
-            .unwrap_or_default();
+        let connection = self.fetch.connection;
+        let resume = connection.command(Next::ResumeWithTask {
+            journal: connection.journal(),
+        });
         Failure::unclear("it cannot be told what became of the request", candidates)
             .with_cause(why)
             .with_advice(format!(
-                "look at the account's tasks and usage; `{resume} --task ID` goes on with a task, and --create-anyway with \
+                "look at the account's tasks and usage; `{resume}` goes on with a task, and --create-anyway with \
                  the options of the request creates it again, which may be paid for twice"
             ))
     }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::forward::Forwarded;
 use crate::failure::Failure;
 use crate::fetch::timestamp;
+use crate::next::{Next, Options};
 use crate::{report, span};
 
 pub(super) struct Printer {
@@ -93,10 +94,9 @@ impl Printer {
                  The service needs a public URL that leads here, which a tunnel has, such as\n\n  \
                  cloudflared tunnel --url {url}\n  \
                  ngrok http {port}\n\n\
-                 Give it to a task:\n\n  \
-                 kling-omni generate --webhook-url https://NAME-OF-THE-TUNNEL ...\n\n\
-                 `kling-omni sandbox` delivers to this machine without one:\n\n  \
-                 kling-omni generate --webhook-url {url} ...\n"
+                 Give it to a task with --webhook-url https://NAME-OF-THE-TUNNEL.\n\n\
+                 `{}` delivers to this machine without one: --webhook-url {url}\n",
+                Next::Sandbox.command(&Options::new())
             ),
         )
     }
@@ -155,8 +155,12 @@ impl Printer {
             Some(left) => format!(", within {}", span::text(left.unwrap_or(Duration::ZERO))),
         };
         report::say(format_args!(
-            "to save the video{within}: kling-omni download {}",
-            state.id()
+            "to save the video{within}: {}",
+            Next::Download {
+                id: state.id(),
+                output: None
+            }
+            .command(&Options::new())
         ));
     }
 

@@ -8,6 +8,7 @@ use kling_omni::{TaskState, TaskStatus};
 use super::End;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::next::{Next, Options};
 
 #[derive(Args, Debug)]
 #[group(id = "goal")]
@@ -52,7 +53,8 @@ fn end_of(state: &TaskState) -> Option<End> {
             format!("task {id} is completed, and the delivery names no result"),
         )
         .with_advice(format!(
-            "`kling-omni status {id}` looks whether there is one"
+            "`{}` looks whether there is one",
+            Next::Status { id }.command(&Options::new())
         )),
         TaskStatus::Failed => {
             let why = state.shown_error().map(|why| format!(": {why}"));

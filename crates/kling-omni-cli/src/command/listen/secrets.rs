@@ -7,6 +7,7 @@ use kling_omni::webhook::{Secret, Verifier};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::next::{Next, Options};
 use crate::{environment, input};
 
 /// The variable that is read unless another place is named.
@@ -125,7 +126,8 @@ fn parse(text: &str, place: &str) -> Result<Secret, Failure> {
 
 fn none(message: &str) -> Failure {
     Failure::own("configuration", Exit::Access, message).with_advice(format!(
-        "set {VARIABLE} to the secret in the webhook settings of the account, or to that which `kling-omni sandbox` \
-         shows; --secret-env and --secret-file name other places"
+        "set {VARIABLE} to the secret in the webhook settings of the account, or to that which `{}` shows; \
+         --secret-env and --secret-file name other places",
+        Next::Sandbox.command(&Options::new())
     ))
 }

@@ -181,9 +181,7 @@ fn people_read_it_line_by_line() {
         .find(|word| word.starts_with("http://"))
         .unwrap();
     let url = url.trim_end_matches(',').to_owned();
-    for _ in 0..3 {
-        shown.push_str(&server.line());
-    }
+    shown.push_str(&server.line());
     let mut listening = Listening { server, url };
     for (_, headers, body, ..) in cases() {
         listening.post("/", &headers, &body);

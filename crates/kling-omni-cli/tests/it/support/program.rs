@@ -40,6 +40,29 @@ impl Program {
         self
     }
 
+    /// A word as it is, whatever its encoding.
+    #[cfg(unix)]
+    pub fn os_arg(mut self, word: &std::ffi::OsStr) -> Self {
+        self.shown.push_str(&format!(" {word:?}"));
+        self.command.arg(word);
+        self
+    }
+
+    /// A run of a shell that finds the program, and is given what a person would paste.
+    #[cfg(unix)]
+    pub fn shell(folder: &Path, script: &str) -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_kling-omni"));
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]).env_clear().current_dir(folder);
+        let path = format!("{}:/usr/bin:/bin", program.parent().unwrap().display());
+        command.env("PATH", path);
+        Self {
+            command,
+            shown: script.to_owned(),
+            stdin: Vec::new(),
+        }
+    }
+
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
@@ -92,7 +115,7 @@ impl Program {
             text
         });
         let mut ended = running.end();
-        ended.stdout = String::from_utf8(stdout.join().unwrap()).unwrap();
+        ended.stdout = String::from_utf8_lossy(&stdout.join().unwrap()).into_owned();
         ended.check()
     }
 
