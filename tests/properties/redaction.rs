@@ -1,4 +1,5 @@
 use kling_omni::fuzzing::{bare_url, quote};
+use kling_omni::printable;
 
 const KEY: &str = "FPSX-5d0e4c88";
 /// No end of it begins what stands before it, so that no text around it can make a second one.
@@ -12,13 +13,13 @@ pub fn redaction(data: &[u8]) {
         return;
     };
     let text = String::from_utf8_lossy(text);
-    let place = usize::from(choice >> 3) * (text.len() + 1) / 32;
+    let place = usize::from(choice >> 4) * (text.len() + 1) / 16;
     let place = (0..=place)
         .rev()
         .find(|at| text.is_char_boundary(*at))
         .unwrap_or(0);
     let (before, after) = text.split_at(place);
-    let hidden = match choice & 7 {
+    let hidden = match choice & 15 {
         0 => format!("https://cdn.example/kling.mp4?token=exp=1761445403~hmac={TOKEN}"),
         1 => format!("http://127.0.0.1:80/a,b(c)'d?X-Amz-Signature={TOKEN}"),
         2 => format!("HTTPS://cdn.example/x?sig={TOKEN}"),
@@ -26,6 +27,11 @@ pub fn redaction(data: &[u8]) {
         4 => format!("https://cdn.example/#{TOKEN}"),
         5 => format!("token=exp=7~hmac={TOKEN}"),
         6 => format!("hmac={TOKEN}"),
+        7 => format!("/x.mp4?X-Amz-Signature={TOKEN}&sig={TOKEN}"),
+        8 => format!("%3Fsig%3D{TOKEN}%26a%3D1"),
+        9 => format!("//{TOKEN}:{TOKEN}@cdn.example/x"),
+        10 => format!("{TOKEN}:{TOKEN}@cdn.example"),
+        11 => format!("h.example/x?{TOKEN}"),
         _ => KEY.to_owned(),
     };
     let text = format!("{before}{hidden}{after}");
@@ -37,7 +43,7 @@ pub fn redaction(data: &[u8]) {
         }
     }
     assert!(shown.chars().count() <= LONGEST_QUOTE, "{shown:?}");
-    assert!(!shown.contains(char::is_control), "{shown:?}");
+    assert_eq!(printable(&shown), shown, "{shown:?}");
 
     let url = format!("https://cdn.example/x?sig={TOKEN}{after}");
     let bare = bare_url(&url);

@@ -24,7 +24,7 @@ impl fmt::Display for BareUrl<'_> {
         // Another URL may stand in the path, with user info of its own.
         match url.path().split_once("//") {
             Some((path, _)) => return write!(f, "{path}//…"),
-            None => f.write_str(url.path())?,
+            None => f.write_str(&without_user(url.path()))?,
         }
         if url.query().is_some() {
             f.write_str("?…")?;
@@ -171,11 +171,14 @@ fn url_start(word: &str) -> Option<usize> {
 
 /// Where the query of a path without a scheme begins, with or without a host: `/x.mp4?sig=ff`.
 fn query_start(text: &str, rest: &str) -> Option<usize> {
-    let (path, query) = text.split_once('?')?;
-    let is_query = path.contains('/') && !(query.is_empty() && rest.is_empty())
-        || query.contains('=')
-        || rest.contains('=');
-    is_query.then_some(path.len())
+    let mark = text.find('?')?;
+    if text[mark..].contains('=') || rest.contains('=') {
+        return Some(mark);
+    }
+    let path = text.find('/')?;
+    let mark = path + text[path..].find('?')?;
+    let is_empty = mark + 1 == text.len() && rest.is_empty();
+    (!is_empty).then_some(mark)
 }
 
 /// Takes user and password out of what may be a URL without its scheme: `//user@host`, `user:password@host`.
@@ -183,10 +186,13 @@ fn without_user(word: &str) -> Cow<'_, str> {
     let Some((before, host)) = word.rsplit_once('@') else {
         return Cow::Borrowed(word);
     };
-    let start = before.rfind("//").map_or(0, |at| at + 2);
+    // Of several users, the first.
+    let first = word.find('@').unwrap_or(0);
+    let start = word[..first].find("//").map_or(0, |at| at + 2);
     let has_password = before[start..]
+        .trim_start_matches(':')
         .split_once(':')
-        .is_some_and(|(user, password)| !user.is_empty() && !password.is_empty());
+        .is_some_and(|(_, password)| !password.is_empty());
     if start > 0 || has_password {
         format!("{}…@{host}", &before[..start]).into()
     } else {
@@ -243,7 +249,7 @@ fn value_end(text: &str) -> usize {
     }
     let end = open.find(ends_url).unwrap_or(open.len());
     let end = first_of(&open[..end], &AND).map_or(end, |(at, _)| at);
-    start + end
+    start + open[..end].trim_end_matches(ends_clause).len()
 }
 
 /// Whether a parameter of this name opens a door: signatures, tokens, keys and credentials, as object stores, CDNs and
@@ -335,12 +341,16 @@ mod tests {
             ),
             ("h.example/x?S1", "h.example/x?…"),
             ("x.mp4?a=S1", "x.mp4?…"),
+            ("what?h.example/x?S1", "what?h.example/x?…"),
             ("/x?u=https://h/y?sig=S1", "/x?…"),
             ("why?", "why?"),
             ("is it a/b?", "is it a/b?"),
             ("me:S1@h.example/x", "…@h.example/x"),
             ("//me:S1/2@h.example/x", "//…@h.example/x"),
             ("//S1@h.example/x", "//…@h.example/x"),
+            ("//S1:S1@h//b@c", "//…@c"),
+            (":S1:S2@h", "…@h"),
+            ("S1:S2@h//S3:S4@i", "…@i"),
             ("mail me@h.example", "mail me@h.example"),
             ("prompt:@Video1", "prompt:@Video1"),
             // Parameters alone.
@@ -397,6 +407,8 @@ mod tests {
                 "https://h.example:8443/a?…",
             ),
             ("https://h/via/https://me:pw@i/x", "https://h/via/https://…"),
+            ("x:///me:pw@i/x", "x://…@i/x"),
+            ("https://h/a@2x.png", "https://h/a@2x.png"),
             ("http://h.example", "http://h.example/"),
             ("not a url", "\"not a url\""),
             ("h.example/x?token=y", "\"h.example/x\"…"),
