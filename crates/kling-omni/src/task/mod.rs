@@ -258,7 +258,7 @@ impl Task {
                 "the task exists, so this key most likely belongs to another account: use the key that created the task"
             }
             false => {
-                "check the id, and that the key belongs to the account that created the task: others get this answer, too"
+                "check the id, and that the key belongs to the account that created the task: a key of another account gets 404"
             }
         };
         Err(self.concerning(error).with_advice(advice))
