@@ -1,3 +1,5 @@
+//! The one place where HTTP clients are made.
+
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -41,6 +43,10 @@ fn built(
         // Whether a request may be repeated is decided in one place, which sees each attempt.
         .retry(reqwest::retry::never())
         .referer(false)
+        // A header that breaks the rules says nothing about the answer behind it, which may name a paid task.
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
         .build()
         .map_err(|error| {
             Error::new(
