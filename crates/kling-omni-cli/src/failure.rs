@@ -5,7 +5,7 @@ use kling_omni::{Charged, Error, ErrorKind, Finding, InvalidParam, ValidationErr
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::report::{self, Style};
+use crate::report::{self, Style, printable};
 use crate::span;
 
 /// Why a command did not do what it was asked, for people and for scripts.
@@ -192,11 +192,14 @@ impl Failure {
             }
         }
         let charged = facts.charged.map(|charged| charged.to_string());
-        let candidates = (!facts.candidates.is_empty()).then(|| facts.candidates.join(", "));
+        let candidates: Vec<_> = facts.candidates.iter().map(|id| printable(id)).collect();
+        let candidates = (!candidates.is_empty()).then(|| candidates.join(", "));
+        let task = facts.task_id.as_deref();
+        let task = task.map(|id| printable(id).into_owned());
         for (label, value) in [
             ("cause:", &facts.cause),
             ("charged:", &charged),
-            ("task:", &facts.task_id),
+            ("task:", &task),
             ("request:", &facts.request_id),
             ("may be:", &candidates),
             ("next:", &facts.advice),
@@ -236,7 +239,7 @@ impl From<Error> for Failure {
             retry_after_seconds: error.retry_after().map(span::whole_seconds),
             findings: error.findings().to_vec(),
             invalid_params: error.invalid_params().to_vec(),
-            candidates: Vec::new(),
+            candidates: error.candidates().to_vec(),
             cause: cause(&error),
             advice: error.advice().map(str::to_owned),
             silent: false,

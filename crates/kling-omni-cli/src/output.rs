@@ -3,7 +3,7 @@ use std::io;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 use clap::Args;
-use kling_omni::Sidecar;
+use kling_omni::{Sidecar, file_stem};
 
 use crate::failure::Failure;
 
@@ -53,7 +53,7 @@ impl OutputArgs {
 
     /// Where the video of task `id` goes.
     pub(crate) fn path(&self, id: &str) -> PathBuf {
-        let name = format!("{}.mp4", file_name(id));
+        let name = format!("{}.mp4", file_stem(id));
         match &self.output {
             None => name.into(),
             Some(path) if is_folder(path) => path.join(name),
@@ -112,17 +112,6 @@ fn check_folder(folder: &Path) -> Result<(), Failure> {
     Err(failure)
 }
 
-/// An id as a file name: it is the service's text, and must not lead elsewhere.
-fn file_name(id: &str) -> String {
-    id.chars()
-        .map(|c| match c {
-            c if c.is_ascii_alphanumeric() => c,
-            '-' | '_' => c,
-            _ => '_',
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,7 +122,11 @@ mod tests {
         let there = folder.path().to_owned();
         for (output, id, path) in [
             (None, "046b-6c7f", PathBuf::from("046b-6c7f.mp4")),
-            (None, "../../etc/x", PathBuf::from("______etc_x.mp4")),
+            (
+                None,
+                "aux",
+                PathBuf::from(format!("{}.mp4", file_stem("aux"))),
+            ),
             (Some("clip.mp4".into()), "1", PathBuf::from("clip.mp4")),
             (
                 Some("not/there/".into()),

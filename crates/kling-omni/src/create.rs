@@ -214,8 +214,7 @@ impl Create {
     /// # }
     /// ```
     pub async fn outcome(self) -> Outcome {
-        let session = Arc::clone(&self.session);
-        Outcome::of(self.run().await, session)
+        Outcome::of(self.run().await)
     }
 
     async fn run(mut self) -> Result<Task> {
@@ -270,7 +269,11 @@ impl Create {
                     return Ok(task);
                 }
                 // A route that does not exist has made no task, so the next one may be asked.
-                Err(error) if error.kind() == ErrorKind::NotFound && routes.peek().is_some() => {
+                Err(error)
+                    if error.kind() == ErrorKind::NotFound
+                        && error.charged() == Charged::No
+                        && routes.peek().is_some() =>
+                {
                     tracing::info!(%route, %error, "the route is gone, trying its successor");
                     gone = Some(error);
                 }
@@ -321,30 +324,30 @@ impl Create {
         );
         self.record(&unresolved).await?;
         session.attribution().open(by.clone(), route);
-        let made = || Made {
-            route,
-            by: by.clone(),
-            life: Some(life),
-        };
         match wire::create(&exchange, route, body).await {
-            Ok(state) => {
-                let id: Arc<str> = state.id().into();
-                session.attribution().answered(&id, made());
+            Ok(wire::Created { id, state }) => {
+                let id: Arc<str> = id.into();
+                let made = Made {
+                    route,
+                    by,
+                    life: Some(life),
+                };
+                session.attribution().answered(&id, made);
                 Ok(Task::created(session, id, route, life, state, &exchange))
             }
             Err(error) if error.charged() == Charged::Unknown => {
                 let request_id = error.request_id().map(str::to_owned);
-                let unresolved = unresolved.given_up(&*session.clock, request_id);
+                let candidates = error.candidates().to_vec();
+                let unresolved = unresolved
+                    .given_up(&*session.clock, request_id)
+                    .with_candidates(candidates);
                 session
                     .attribution()
                     .give_up(&by, session.clock.boot_time());
                 Err(error.with_unresolved(unresolved))
             }
             Err(error) => {
-                match error.task_id() {
-                    Some(id) => session.attribution().answered(id, made()),
-                    None => session.attribution().close(&by),
-                }
+                session.attribution().close(&by);
                 Err(error)
             }
         }

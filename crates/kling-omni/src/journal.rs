@@ -72,8 +72,10 @@ use crate::client::Client;
 use crate::create::{Create, Outcome};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reconcile::{Reconcile, Reconciled};
+use crate::redact::printable;
 use crate::session::attribution::{self, Attribution};
-use crate::state::{TaskState, is_task_id};
+use crate::state::TaskState;
+use crate::task_id::is_task_id;
 use crate::unresolved::Unresolved;
 use crate::video::{Save, Saved};
 use book::{Book, Opening};
@@ -197,7 +199,7 @@ impl Journal {
         let state = self.state();
         if !state.may_create() {
             let what = match state.task_id() {
-                Some(id) => format!("the journal has a task already: {id}"),
+                Some(id) => format!("the journal has a task already: {}", printable(id)),
                 None => "the create in the journal may have made a task".to_owned(),
             };
             return Err(self
@@ -292,7 +294,10 @@ impl Journal {
     pub async fn attach(&mut self, id: &str) -> Result<()> {
         let unresolved = self.unresolved()?;
         if !is_task_id(id) {
-            return Err(self.error(ErrorKind::Configuration, "this is no id of a task"));
+            return Err(self.error(
+                ErrorKind::Configuration,
+                "a task id must have 1 to 1024 bytes",
+            ));
         }
         if unresolved
             .known_ids()
@@ -301,7 +306,10 @@ impl Journal {
             return Err(self
                 .error(
                     ErrorKind::Configuration,
-                    format!("task {id} was there before the create, and cannot be its task"),
+                    format!(
+                        "task {} was there before the create, and cannot be its task",
+                        printable(id)
+                    ),
                 )
                 .with_advice("look for a newer one"));
         }

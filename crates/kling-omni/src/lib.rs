@@ -14,6 +14,7 @@ mod listing;
 mod reconcile;
 mod scheduler;
 mod task;
+mod task_id;
 mod upload;
 mod video;
 mod watch;
@@ -33,6 +34,7 @@ mod named;
 mod redact;
 mod route;
 mod state;
+mod timeout;
 mod timing;
 mod unresolved;
 
@@ -63,6 +65,7 @@ pub use route::{Mode, Route, Tier};
 pub use session::{ApiKey, Circuit, Health, Host, RetryBudget};
 pub use state::{TaskState, TaskStatus, TaskSummary};
 pub use task::{PollSchedule, Task, Update, Updates, Wait};
+pub use task_id::file_stem;
 pub use timing::TaskTimes;
 pub use unresolved::Unresolved;
 #[cfg(feature = "object-store")]

@@ -1,5 +1,7 @@
 //! The list of the account's tasks.
 
+mod extent;
+
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -7,6 +9,8 @@ use std::sync::Arc;
 
 use kling_omni_api::Field;
 use kling_omni_api::limits::list_reference_to_video_tasks::{PAGE, PAGE_SIZE};
+
+pub(crate) use extent::Extent;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::route::Mode;
@@ -18,7 +22,8 @@ use crate::wire;
 /// One page of the account's tasks, about to be read. Await it to send the request.
 ///
 /// Tasks of both tiers are listed together, and those of one [`Mode`] apart from those of the other. Whether tasks of the
-/// older creating route are among them is the service's decision.
+/// older creating route are among them is the service's decision. No row is left out: one without an id that can be read
+/// has an empty [`id`](TaskSummary::id).
 ///
 /// # Errors
 ///
@@ -96,6 +101,10 @@ impl List {
         }
         let page = checked(&PAGE, self.page)?;
         let page_size = checked(&PAGE_SIZE, self.page_size)?;
+        let options = Options {
+            keeps_answer: true,
+            ..options
+        };
         let exchange = Exchange::new(self.session, options);
         match wire::list(&exchange, self.mode, page, page_size).await {
             // An account without tasks is answered like this instead of with an empty list. A 404 in other words may
@@ -104,6 +113,7 @@ impl List {
                 tasks: Vec::new(),
                 is_whole: true,
                 is_there: false,
+                extent: Extent::default(),
             }),
             answer => answer,
         }
@@ -131,6 +141,8 @@ pub(crate) struct Page {
     pub(crate) tasks: Vec<TaskSummary>,
     /// Whether all ids on it could be read.
     pub(crate) is_whole: bool,
+    /// What else is said of how much of the list it is.
+    pub(crate) extent: Extent,
     /// Whether the service showed a list, and did not answer that it has none, as it does for an account without tasks
     /// and would for a route that is gone.
     pub(crate) is_there: bool,

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::list::{List, Page};
 use crate::route::Mode;
 use crate::session::Session;
+use crate::task_id::is_task_id;
 use crate::unresolved::Snapshot;
 
 /// A list that is longer is not read to its end.
@@ -43,6 +44,10 @@ struct Pass {
     is_there: bool,
     /// Whether its last page was shown, and was not answered as if there were no list.
     is_end_shown: bool,
+    /// Whether the last page with something on it said that there is more.
+    has_more: bool,
+    /// How many tasks and pages there are said to be.
+    said: (u64, u64),
 }
 
 impl Listing {
@@ -110,11 +115,13 @@ async fn read_pass(session: &Arc<Session>, mode: Mode) -> Result<Pass> {
         is_whole: true,
         is_there: false,
         is_end_shown: false,
+        has_more: false,
+        said: (0, 0),
     };
     if mode == Mode::Text {
         let page = List::new(Arc::clone(session)).mode(mode).read().await?;
         pass.take(page);
-        return Ok(pass);
+        return Ok(pass.ended());
     }
     // The service may put fewer on a page than it was asked to, so only an empty page is the end.
     for page in 1..=MOST_PAGES {
@@ -123,7 +130,7 @@ async fn read_pass(session: &Arc<Session>, mode: Mode) -> Result<Pass> {
         let is_end = page.is_whole && page.tasks.is_empty();
         let has_news = pass.take(page);
         if is_end {
-            return Ok(pass);
+            return Ok(pass.ended());
         }
         if !has_news {
             // Pages that repeat themselves would go on for ever.
@@ -139,15 +146,28 @@ impl Pass {
     /// Adds a page, and says whether there was anything new on it.
     fn take(&mut self, page: Page) -> bool {
         let before = self.tasks.len();
-        let on_page = page.tasks.len();
         self.is_there |= page.is_there;
         self.is_end_shown = page.is_there;
-        self.is_whole &= page.is_whole;
-        self.tasks
-            .extend(page.tasks.into_iter().map(|task| task.id));
+        self.is_whole &= page.is_whole && !page.extent.is_partial;
+        self.has_more = page.extent.has_more || self.has_more && page.tasks.is_empty();
+        let (tasks, pages) = self.said;
+        self.said = (tasks.max(page.extent.total), pages.max(page.extent.pages));
+        let ids = page.tasks.into_iter().map(|task| task.id);
+        let ids: Vec<_> = ids.filter(|id| is_task_id(id)).collect();
+        let on_page = ids.len();
+        self.tasks.extend(ids);
         let new = self.tasks.len() - before;
         self.pages += u32::from(on_page > 0);
         self.is_whole &= new == on_page;
         new > 0
+    }
+
+    /// Says of the last page that it is that. What the pages say may contradict it.
+    fn ended(mut self) -> Self {
+        let (tasks, pages) = self.said;
+        self.is_whole &= !self.has_more
+            && self.tasks.len() as u64 >= tasks
+            && u64::from(self.pages.max(1)) >= pages;
+        self
     }
 }

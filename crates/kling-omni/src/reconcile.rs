@@ -2,7 +2,7 @@
 
 mod reconciled;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -280,7 +280,7 @@ impl Reconcile {
         Reconciled::Ambiguous { candidates, why }
     }
 
-    /// The listed tasks that may be the one.
+    /// The tasks that may be the one: those on the list, and those that the answer to the create named.
     fn candidates(&self, listing: &Listing) -> Vec<String> {
         let attribution = self.session.attribution();
         let create = self.unresolved.create();
@@ -291,7 +291,9 @@ impl Reconcile {
                 && !self.except.contains(*id)
                 && !self.is_of_another(id)
         };
-        listing.tasks.keys().filter(may_be).cloned().collect()
+        let named = self.unresolved.candidates().iter();
+        let all: BTreeSet<_> = listing.tasks.keys().chain(named).filter(may_be).collect();
+        all.into_iter().cloned().collect()
     }
 
     /// What keeps the lists from settling it, with these candidates.

@@ -10,15 +10,6 @@ use url::Url;
 use crate::expiry;
 use crate::redact::{BareUrl, quote};
 
-/// Whether a text can be the id of a task. The status route would read an empty one as the list, and dots and slashes of
-/// either kind as another path; and ids are shown on terminals.
-pub(crate) fn is_task_id(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-}
-
 /// Where a task stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "String", into = "String")]
@@ -192,7 +183,7 @@ impl fmt::Debug for TaskState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct TaskSummary {
-    /// Id of the task.
+    /// Id of the task; empty if the list has a row here without an id that can be read.
     #[serde(rename = "task_id")]
     pub id: String,
     /// Where it stands.

@@ -46,6 +46,8 @@ pub struct Unresolved {
     create: Option<CreateMark>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    candidates: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     correlation: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,6 +96,7 @@ impl Unresolved {
             route,
             create: Some(create),
             request_id: None,
+            candidates: Vec::new(),
             correlation,
             known: known.map(Box::new),
         }
@@ -126,6 +129,10 @@ impl Unresolved {
         self.sent.as_ref()
     }
 
+    pub(crate) fn with_candidates(self, candidates: Vec<String>) -> Self {
+        Self { candidates, ..self }
+    }
+
     /// When its first attempt began, by the client's clock. JSON has it to the second.
     pub fn sent_at(&self) -> SystemTime {
         self.sent_at
@@ -155,6 +162,12 @@ impl Unresolved {
     /// The service's own id of the last attempt (`x-request-id`), if it answered at all. Its support may know more.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
+    }
+
+    /// The tasks that the service's answer names, where it does not tell which of them is the new one, or whether there is
+    /// a new one at all. At most 20 ids, as they came.
+    pub fn candidates(&self) -> &[String] {
+        &self.candidates
     }
 
     /// The correlation token in the `webhook_url` of the request, if there was one: deliveries bring it back. The feature

@@ -7,17 +7,29 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::{Charged, Error, ErrorKind, Result};
-use crate::list::Page;
+use crate::list::{Extent, Page};
+use crate::redact::printable;
 use crate::route::{CreateRoute, Mode, StatusRoute};
-use crate::state::{TaskState, TaskStatus, TaskSummary, is_task_id};
-use crate::transport::Exchange;
+use crate::state::{TaskState, TaskStatus, TaskSummary};
+use crate::task_id::is_task_id;
+use crate::transport::{Answer, Exchange};
+
+/// A segment of a path in place of an id.
+const PLACEHOLDER: &str = "-";
+
+/// A task that a create has made.
+pub(crate) struct Created {
+    pub(crate) id: String,
+    /// Unless the answer named the task in another form than documented.
+    pub(crate) state: Option<TaskState>,
+}
 
 /// Creates a task on `route`. Without a body, the exchange has one to put in its place.
 pub(crate) async fn create(
     exchange: &Arc<Exchange>,
     route: CreateRoute,
     body: Option<Map<String, Value>>,
-) -> Result<TaskState> {
+) -> Result<Created> {
     let api = exchange.api();
     let reference = || types::ReferenceToVideoRequest::new(String::new());
     let answer = match route {
@@ -42,16 +54,32 @@ pub(crate) async fn create(
             api.create_video_std().body(body).send().await
         }
     };
-    let state = state(exchange.finish(answer)?.data);
+    let state = match exchange.finish(answer) {
+        Ok(answer) => state(answer.data),
+        // That an id has arrived says that there is a task, and that it was paid for.
+        Err(error) => match exchange.created_task() {
+            Some(id) => {
+                tracing::warn!(task = %printable(&id), %error, "the answer to a create is odd, and names its task");
+                return Ok(Created { id, state: None });
+            }
+            None => return Err(error),
+        },
+    };
     if !is_task_id(state.id()) {
         return Err(Error::new(
             ErrorKind::UnexpectedResponse,
-            "the service created a task and gave it an id that is none",
+            format!(
+                "the service created a task with an id of {} bytes, and an id must have 1 to 1024",
+                state.id().len()
+            ),
         )
         .with_request_id(exchange.request_id())
         .with_charged(Charged::Unknown));
     }
-    Ok(state)
+    Ok(Created {
+        id: state.id().to_owned(),
+        state: Some(state),
+    })
 }
 
 /// The body in its generated type, which decides what goes out.
@@ -75,7 +103,7 @@ fn typed<T: DeserializeOwned>(
     })
 }
 
-/// Reads the task `id` at `route`.
+/// Reads the task `id` at `route`. The exchange puts the id into the path.
 pub(crate) async fn read(
     exchange: &Arc<Exchange>,
     route: StatusRoute,
@@ -83,8 +111,11 @@ pub(crate) async fn read(
 ) -> Result<TaskState> {
     let api = exchange.api();
     let answer = match route {
-        StatusRoute::ReferenceToVideo => api.get_reference_to_video_task().task_id(id).send().await,
-        StatusRoute::Video => api.get_video_task().task_id(id).send().await,
+        StatusRoute::ReferenceToVideo => {
+            let call = api.get_reference_to_video_task();
+            call.task_id(PLACEHOLDER).send().await
+        }
+        StatusRoute::Video => api.get_video_task().task_id(PLACEHOLDER).send().await,
     };
     let state = state(exchange.finish(answer)?.data);
     if state.id() != id {
@@ -118,19 +149,38 @@ pub(crate) async fn list(
         }
         Mode::Text => api.list_video_tasks().send().await,
     };
-    let listed = exchange.finish(answer)?.data;
-    let all = listed.len();
-    // What is no id cannot be read, and is not worth failing the whole page for.
-    let tasks: Vec<_> = listed
-        .into_iter()
-        .filter(|task| is_task_id(&task.task_id))
-        .map(|task| TaskSummary::new(task.task_id, status(task.status)))
-        .collect();
+    let came = exchange.answer();
+    let tasks: Vec<_> = match exchange.finish(answer) {
+        Ok(answer) => answer.data.into_iter().map(summary).collect(),
+        // A row that cannot be read is not worth failing the whole page for.
+        Err(error) => came.as_ref().and_then(rows).ok_or(error)?,
+    };
+    let extent = came.map(|came| Extent::of(came.status, &came.headers, &came.body));
     Ok(Page {
-        is_whole: tasks.len() == all,
+        is_whole: tasks.iter().all(|task| is_task_id(&task.id)),
+        extent: extent.unwrap_or_default(),
         tasks,
         is_there: true,
     })
+}
+
+/// The rows of a list of which not all are as documented. What cannot be read of one is empty or unknown.
+fn rows(answer: &Answer) -> Option<Vec<TaskSummary>> {
+    let list: Map<String, Value> = serde_json::from_slice(&answer.body).ok()?;
+    let row = |row: &Value| {
+        let id = match &row["task_id"] {
+            Value::String(id) => id.clone(),
+            Value::Number(id) if !id.is_f64() => id.to_string(),
+            _ => String::new(),
+        };
+        let status = row["status"].as_str().unwrap_or("UNKNOWN");
+        TaskSummary::new(id, TaskStatus::from(status.to_owned()))
+    };
+    Some(list.get("data")?.as_array()?.iter().map(row).collect())
+}
+
+fn summary(task: types::TaskSummary) -> TaskSummary {
+    TaskSummary::new(task.task_id, status(task.status))
 }
 
 /// Asks for places to upload files of these kinds to: one for each, in their order.

@@ -1,5 +1,6 @@
 //! The ergonomic crate at work: against the sandbox, and against a fake that answers in every awkward way.
 
+mod arrived_id;
 mod awkward;
 mod bucket;
 mod create;
@@ -8,6 +9,7 @@ mod explained;
 mod in_flight;
 mod journal;
 mod list;
+mod list_extent;
 mod local_media;
 mod many;
 mod outage;

@@ -223,7 +223,7 @@ async fn texts_that_quote_the_service_hold_no_token() {
     for reply in [
         Reply::json(
             200,
-            &format!(r#"{{"data":{{"task_id":"a","status":"CREATED","generated":"{urls}"}}}}"#),
+            &format!(r#"{{"data":{{"task":"a","status":"CREATED","generated":"{urls}"}}}}"#),
         ),
         Reply::json(
             400,

@@ -74,24 +74,42 @@ async fn a_task_taken_up_by_its_id_is_looked_for_in_both_places() {
 }
 
 #[tokio::test]
-async fn ids_that_are_none_are_refused_without_asking() {
+async fn what_cannot_be_an_id_in_a_url_is_refused_without_asking() {
     let fake = Fake::start(vec![found()]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock).build().unwrap();
-    for id in [
-        "",
-        " ",
-        ".",
-        "..",
-        "a/b",
-        "..\\..\\admin",
-        "a b",
-        "ä",
-        "a\n",
-        "a?b=c#d%2f",
-    ] {
+    for id in ["", ".", "..", &"a".repeat(1025)] {
         let error = client.task(id).refresh().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Validation, "{id:?}");
     }
     assert!(fake.asked().is_empty());
+}
+
+#[tokio::test]
+async fn any_other_id_is_one_segment_of_the_path() {
+    for (id, segment) in [
+        ("a.b", "a.b"),
+        ("aux.", "aux."),
+        ("...", "..."),
+        (" ", "%20"),
+        ("a/b", "a%2Fb"),
+        ("a\\b", "a%5Cb"),
+        ("..\\..\\admin", "..%5C..%5Cadmin"),
+        ("%2e%2e", "%252e%252e"),
+        ("a?b=c#d%2f", "a%3Fb%3Dc%23d%252f"),
+        ("a\r\nb\tc", "a%0D%0Ab%09c"),
+        ("\u{1b}[31m", "%1B%5B31m"),
+        ("ä\u{202e}", "%C3%A4%E2%80%AE"),
+        ("--force", "--force"),
+        (";a:b@c", "%3Ba%3Ab%40c"),
+    ] {
+        let reply = Reply::json(200, &task(id, "IN_PROGRESS", &[]));
+        let fake = Fake::start(vec![reply]).await;
+        let clock = VirtualClock::new();
+        let client = client(fake.base_url(), &clock).build().unwrap();
+        let state = client.task(id).refresh().await.expect(id);
+        assert_eq!(state.id(), id);
+        let line = format!("GET /v1/ai/reference-to-video/kling-v3-omni/{segment}");
+        assert_eq!(fake.asked()[0].line, line);
+    }
 }

@@ -202,7 +202,8 @@ fn create_of(
 /// Says what the task is as soon as there is one, so that it can be found again whatever happens next.
 fn tell(fetch: &Fetch<'_>, task: &Task, no_wait: bool) {
     if !no_wait {
-        fetch.progress.say(format_args!("task {}", task.id()));
+        let id = report::printable(task.id());
+        fetch.progress.say(format_args!("task {id}"));
     }
     let resume = fetch.connection.resume(fetch.wait_again(task));
     if let Some(resume) = resume {
@@ -215,7 +216,7 @@ fn tell(fetch: &Fetch<'_>, task: &Task, no_wait: bool) {
 /// Prints a task that goes on without this program.
 fn leave(task: &Task, json: bool) -> Result<(), Failure> {
     if !json {
-        return report::line(task.id());
+        return report::line(report::printable(task.id()));
     }
     report::json_line(&Created {
         task_id: task.id(),
@@ -225,7 +226,7 @@ fn leave(task: &Task, json: bool) -> Result<(), Failure> {
 }
 
 fn interrupted_after(fetch: &Fetch<'_>, task: &Task) -> Failure {
-    let what = format!("task {} was created", task.id());
+    let what = format!("task {} was created", report::printable(task.id()));
     fetch.left_alone(task, &what, fetch.wait_again(task))
 }
 

@@ -84,11 +84,20 @@ pub(super) async fn run(args: ListArgs, connect: &ConnectArgs) -> Result<(), Fai
         args: &args,
         connection: &connection,
         seen: HashSet::new(),
+        unreadable: 0,
     };
     for mode in &modes {
         listing.run(*mode).await?;
     }
-    if listing.seen.is_empty() {
+    if listing.unreadable > 0 {
+        report::warn(format_args!(
+            "{} on the list without an id that can be read",
+            match listing.unreadable {
+                1 => "there is a task".to_owned(),
+                more => format!("there are {more} tasks"),
+            }
+        ));
+    } else if listing.seen.is_empty() {
         match (args.mode, args.page) {
             (_, Some(page)) => report::say(format_args!("there are no tasks on page {page}")),
             (Some(mode), None) => {
@@ -105,6 +114,8 @@ struct Listing<'a> {
     args: &'a ListArgs,
     connection: &'a Connection,
     seen: HashSet<String>,
+    /// Tasks that are listed without an id.
+    unreadable: usize,
 }
 
 impl Listing<'_> {
@@ -124,6 +135,9 @@ impl Listing<'_> {
             let mut tasks = list
                 .await
                 .map_err(|error| self.connection.explain(error, None))?;
+            let listed = tasks.len();
+            tasks.retain(|task| !task.id.is_empty());
+            self.unreadable += listed - tasks.len();
             let is_first = self.seen.is_empty();
             // A task that is created meanwhile pushes others to the next page, where they would be listed again.
             tasks.retain(|task| self.seen.insert(task.id.clone()));

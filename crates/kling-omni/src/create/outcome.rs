@@ -1,7 +1,4 @@
-use std::sync::Arc;
-
-use crate::error::{Charged, Error, Result};
-use crate::session::Session;
+use crate::error::{Error, Result};
 use crate::task::Task;
 use crate::unresolved::Unresolved;
 
@@ -22,22 +19,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub(super) fn of(result: Result<Task>, session: Arc<Session>) -> Self {
+    pub(super) fn of(result: Result<Task>) -> Self {
         let error = match result {
             Ok(task) => return Self::Created(task),
             Err(error) => error,
         };
-        if let Some(unresolved) = error.unresolved() {
-            let unresolved = unresolved.clone();
-            return Self::Unknown { unresolved, error };
-        }
-        match (error.charged(), error.task_id()) {
-            // The answer was odd and named the task all the same.
-            (Charged::Yes, Some(id)) => {
-                tracing::warn!(%error, "the task exists");
-                Self::Created(Task::attach(session, id.to_owned()))
-            }
-            _ => Self::Rejected(error),
+        match error.unresolved() {
+            Some(unresolved) => Self::Unknown {
+                unresolved: unresolved.clone(),
+                error,
+            },
+            None => Self::Rejected(error),
         }
     }
 }

@@ -9,6 +9,8 @@ use serde::Serialize;
 
 pub use kind::{Charged, ErrorKind};
 
+use crate::redact;
+use crate::redact::printable;
 use crate::request::{Finding, ValidationError};
 use crate::state::TaskStatus;
 use crate::unresolved::Unresolved;
@@ -49,6 +51,7 @@ struct Facts {
     retry_after: Option<Duration>,
     validation: Option<ValidationError>,
     unresolved: Option<Box<Unresolved>>,
+    candidates: Vec<String>,
     invalid_params: Vec<InvalidParam>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -85,6 +88,7 @@ impl Error {
             retry_after: None,
             validation: None,
             unresolved: None,
+            candidates: Vec::new(),
             invalid_params: Vec::new(),
             source: None,
         }))
@@ -155,6 +159,12 @@ impl Error {
         self.0.unresolved.as_deref()
     }
 
+    /// The tasks that the answer to a create names where it does not tell which of them is the new one, or whether there
+    /// is a new one at all. At most 20 ids, as they came.
+    pub fn candidates(&self) -> &[String] {
+        &self.0.candidates
+    }
+
     /// What happened; the advice stands beside it.
     pub fn summary(&self) -> &str {
         &self.0.summary
@@ -205,6 +215,16 @@ impl Error {
 
     pub(crate) fn with_words(mut self, has_words: bool) -> Self {
         self.0.has_words = has_words;
+        self
+    }
+
+    pub(crate) fn with_candidates(mut self, candidates: Vec<String>, key: &str) -> Self {
+        if !candidates.is_empty() {
+            let ids: Vec<_> = candidates.iter().map(|id| printable(id)).collect();
+            let ids = redact::quote(&ids.join(", "), key);
+            self = self.with_note(&format!("the answer names the task {ids}"));
+        }
+        self.0.candidates = candidates;
         self
     }
 
@@ -305,7 +325,7 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}: {self}", self.0.kind)?;
         if let Some(id) = self.task_id() {
-            write!(f, " (task {id})")?;
+            write!(f, " (task {})", printable(id))?;
         }
         let mut cause = self.source();
         while let Some(next) = cause {

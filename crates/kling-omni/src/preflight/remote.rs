@@ -18,6 +18,7 @@ use self::address::{PublicOnly, RefusedAddress};
 use super::looked::Seen;
 use crate::content;
 use crate::session::{Proxies, direct_stack, stack};
+use crate::timeout::{Elapsed, Timeout};
 use crate::video::redirect;
 
 /// For one file, all requests together. In real time, as every limit on exchanges is.
@@ -36,10 +37,13 @@ pub(crate) struct Remote {
 impl Remote {
     /// Looks at the file behind a URL.
     pub(super) async fn look(&self, url: &str, allows_private: bool) -> Seen {
-        let why = match tokio::time::timeout(DEADLINE, self.probe(url, allows_private)).await {
+        let why = match Timeout::new(DEADLINE)
+            .run(self.probe(url, allows_private))
+            .await
+        {
             Ok(Ok(seen)) => return seen,
             Ok(Err(why)) => why,
-            Err(_) => format!("there was no answer within {} s", DEADLINE.as_secs()),
+            Err(Elapsed) => format!("there was no answer within {} s", DEADLINE.as_secs()),
         };
         Seen::Unknown(format!("could not be looked at: {why}"))
     }

@@ -193,7 +193,9 @@ impl Sweep {
         };
         self.read += 1;
         self.credit -= 1;
-        let is_end = page.tasks.is_empty() && page.is_whole && page.is_there;
+        let is_whole =
+            page.is_whole && page.is_there && !page.extent.is_partial && !page.extent.has_more;
+        let is_end = page.tasks.is_empty() && is_whole;
         let mut seen = Vec::new();
         for task in page.tasks {
             for (number, look) in self.looks.remove(&*task.id).unwrap_or_default() {
@@ -205,7 +207,7 @@ impl Sweep {
         }
         self.found += seen.len();
         self.credit = (self.credit + seen.len()).min(MOST_CREDIT);
-        self.is_complete = is_end || self.mode == Mode::Text && page.is_whole && page.is_there;
+        self.is_complete = is_end || self.mode == Mode::Text && is_whole;
         let is_over = self.is_complete
             || !page.is_there
             || self.mode == Mode::Text

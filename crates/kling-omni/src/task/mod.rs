@@ -16,9 +16,11 @@ pub use updates::{Update, Updates};
 pub use wait::Wait;
 
 use crate::error::{Charged, Error, ErrorKind, Result};
+use crate::redact::printable;
 use crate::route::{CreateRoute, StatusRoute};
 use crate::session::{Life, Place, Session};
-use crate::state::{Progress, TaskState, TaskStatus, is_task_id};
+use crate::state::{Progress, TaskState, TaskStatus};
+use crate::task_id::{is_path_segment, is_task_id};
 use crate::transport::{Exchange, Options};
 use crate::video::{Origin, Times, Video};
 use crate::wire;
@@ -103,7 +105,7 @@ impl Task {
         id: Arc<str>,
         route: CreateRoute,
         life: Life,
-        state: TaskState,
+        state: Option<TaskState>,
         exchange: &Exchange,
     ) -> Self {
         let now = session.clock.now();
@@ -118,7 +120,7 @@ impl Task {
             routes: route.status_routes(),
             life: Some(life),
             known: Mutex::new(Known {
-                state: Some(state),
+                state,
                 times,
                 hint: exchange.asked_pause().map(|pause| (now, pause)),
                 ..Known::default()
@@ -148,7 +150,8 @@ impl Task {
         self.0.request_id.as_deref()
     }
 
-    /// Where the task stood when it was last heard of; `None` for a task taken up by its id and not read since.
+    /// Where the task stood when it was last heard of; `None` if nothing but its id is known: for a task taken up by that
+    /// and not read since, and for one whose creation was answered in another form than documented.
     pub fn status(&self) -> Option<TaskStatus> {
         self.known()
             .state
@@ -212,7 +215,7 @@ impl Task {
             None => Err(self
                 .concerning(Error::new(
                     ErrorKind::NotFinished,
-                    format!("task {} has not been read yet", self.id()),
+                    format!("task {} has not been read yet", printable(self.id())),
                 ))
                 .with_advice("call `refresh` or `wait` first")),
         }
@@ -221,6 +224,10 @@ impl Task {
     /// Reads the task at the status route that knows it, and remembers both.
     pub(crate) async fn read(&self, options: Options) -> Result<TaskState> {
         self.check_id()?;
+        let options = Options {
+            last_segment: Some(Arc::clone(&self.0.id)),
+            ..options
+        };
         let route = self.known().route;
         let routes = match &route {
             Some(route) => std::slice::from_ref(route),
@@ -332,10 +339,16 @@ impl Task {
         self.0.session.clock.now()
     }
 
+    /// Whether the task is known to exist: this client made it, or has read it.
+    fn is_known(&self) -> bool {
+        self.0.life.is_some() || self.known().state.is_some()
+    }
+
     /// Ties an error to the task, which was paid for if it is known to exist.
     fn concerning(&self, error: Error) -> Error {
         match self.status() {
             Some(status) => error.with_task(self.id()).with_task_status(status),
+            None if self.is_known() => error.with_task(self.id()),
             None => error.with_task_id(self.id()).with_charged(Charged::Unknown),
         }
     }
@@ -346,17 +359,19 @@ impl Task {
     }
 
     fn check_id(&self) -> Result<()> {
-        if is_task_id(self.id()) {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::Validation,
+        let id = self.id();
+        let why = if !is_task_id(id) {
             format!(
-                "the task id, {} characters long, is none: ids are made of letters, digits and dashes",
-                self.id().chars().count()
-            ),
-        )
-        .with_advice("give the id that the task got when it was created"))
+                "a task id must have 1 to 1024 bytes, this one has {}",
+                id.len()
+            )
+        } else if !is_path_segment(id) {
+            format!("the task id {id} cannot be part of a URL")
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(ErrorKind::Validation, why)
+            .with_advice("give the id that the task got when it was created"))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

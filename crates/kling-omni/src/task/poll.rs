@@ -6,6 +6,7 @@ use super::hearing::{Hearing, Told};
 use super::schedule::{Cadence, not_before};
 use super::{PollSchedule, Source, Task, Update};
 use crate::error::{Error, ErrorKind, Result};
+use crate::redact::printable;
 use crate::scheduler;
 use crate::session::{Look, Seen};
 use crate::state::{Progress, TaskState, TaskStatus};
@@ -268,7 +269,7 @@ impl Polling {
     /// Whether a failed poll says nothing about the next one.
     fn is_passing(&mut self, error: &Error) -> bool {
         let odd = match error.kind() {
-            ErrorKind::NotFound => self.task.state().is_some(),
+            ErrorKind::NotFound => self.task.is_known(),
             ErrorKind::UnexpectedResponse => !error.is_retryable(),
             _ => false,
         };
@@ -280,7 +281,7 @@ impl Polling {
     }
 
     fn timed_out(&mut self) -> Error {
-        let id = self.task.id();
+        let id = printable(self.task.id());
         let waited = self
             .deadline
             .unwrap_or(self.started)

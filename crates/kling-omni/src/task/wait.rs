@@ -7,6 +7,7 @@ use super::hearing::Hearing;
 use super::poll::Polling;
 use super::{PollSchedule, Task, Update, Updates};
 use crate::error::{Error, ErrorKind, Result};
+use crate::redact::printable;
 use crate::state::{TaskState, TaskStatus};
 use crate::video::Video;
 #[cfg(feature = "webhook")]
@@ -125,7 +126,8 @@ async fn follow(polling: &mut Polling, on_status: &mut Option<OnStatus>) -> Resu
 
 fn cancelled(task: &Task) -> Error {
     let id = task.id();
-    let mut summary = format!("the wait for task {id} was cancelled");
+    let shown = printable(id);
+    let mut summary = format!("the wait for task {shown} was cancelled");
     if let Some(status @ TaskStatus::Unknown(_)) = task.status() {
         summary.push_str(&format!(
             "; it is {status}, a status that this version does not know"
@@ -133,7 +135,7 @@ fn cancelled(task: &Task) -> Error {
     }
     task.concerning(Error::new(ErrorKind::Cancelled, summary))
         .with_advice(format!(
-            "the task goes on: wait again with `client.task(\"{id}\").wait()`"
+            "the task goes on: wait again with `client.task(\"{shown}\").wait()`"
         ))
 }
 

@@ -1,65 +1,97 @@
-use std::fmt;
+//! The ids of tasks in the answer to a create, whatever shape the answer has.
 
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::state::is_task_id;
+use crate::task_id::is_task_id;
 
-const DATA: &str = "data";
-const TASK_ID: &str = "task_id";
+const KEY: &str = "task_id";
+const QUOTED_KEY: &[u8] = b"\"task_id\"";
+/// More ids than this say no more about which one it is.
+const MOST_IDS: usize = 20;
+/// How many strings of JSON may lie within each other.
+const MOST_NESTED: u32 = 4;
 
-/// The id of the task that an answer names, with or without its wrapper. The answer may end anywhere behind the id: that
-/// it was read at all says that there is a task, and that it was paid for.
-pub(super) fn task_id(answer: &[u8]) -> Option<String> {
-    let mut found = None;
-    let task = Task {
-        found: &mut found,
-        is_wrapped: false,
-    };
-    // What goes wrong behind the id takes nothing away from it.
-    let _ = task.deserialize(&mut serde_json::Deserializer::from_slice(answer));
-    found.filter(|id| is_task_id(id))
-}
-
-/// An object that may have an id, or another such object as its data.
-struct Task<'a> {
-    found: &'a mut Option<String>,
-    is_wrapped: bool,
-}
-
-impl<'de> DeserializeSeed<'de> for Task<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_map(self)
+/// All different ids that an answer gives a task, in the order of their appearance, at most 20. The answer need not be
+/// complete, and need not be JSON as a whole.
+///
+/// It is searched twice. The text shows what a parser hides: the first of two equal keys, and an id before the place
+/// where the answer breaks off. The parser shows what the text hides: escaped keys, and JSON within strings.
+pub(crate) fn named_tasks(answer: &[u8]) -> Vec<String> {
+    let mut ids = Ids::default();
+    ids.search_text(answer);
+    if let Ok(value) = serde_json::from_slice(answer) {
+        ids.search_value(&value, MOST_NESTED);
     }
+    ids.0
 }
 
-impl<'de> Visitor<'de> for Task<'_> {
-    type Value = ();
+#[derive(Default)]
+struct Ids(Vec<String>);
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a task")
+impl Ids {
+    fn add(&mut self, id: String) {
+        if self.0.len() < MOST_IDS && is_task_id(&id) && !self.0.contains(&id) {
+            self.0.push(id);
+        }
     }
 
-    fn visit_map<M: MapAccess<'de>>(self, mut fields: M) -> Result<(), M::Error> {
-        while let Some(name) = fields.next_key::<String>()? {
-            match name.as_str() {
-                DATA if !self.is_wrapped => fields.next_value_seed(Task {
-                    found: self.found,
-                    is_wrapped: true,
-                })?,
-                TASK_ID => match fields.next_value()? {
-                    Value::String(id) => *self.found = Some(id),
-                    _ => return Err(M::Error::custom("an id that is no text")),
-                },
-                _ => {
-                    fields.next_value::<IgnoredAny>()?;
-                }
+    fn search_text(&mut self, text: &[u8]) {
+        let mut rest = text;
+        while let Some(at) = find(rest, QUOTED_KEY) {
+            let is_escaped = rest[..at].ends_with(b"\\");
+            rest = &rest[at + QUOTED_KEY.len()..];
+            if let Some(value) = rest.trim_ascii_start().strip_prefix(b":")
+                && !is_escaped
+                && let Some(id) = scalar(value.trim_ascii_start())
+            {
+                self.add(id);
             }
         }
-        Ok(())
     }
+
+    fn search_value(&mut self, value: &Value, depth: u32) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    match value {
+                        Value::String(id) if name == KEY => self.add(id.clone()),
+                        Value::Number(id) if name == KEY && !id.is_f64() => {
+                            self.add(id.to_string())
+                        }
+                        value => self.search_value(value, depth),
+                    }
+                }
+            }
+            Value::Array(values) => values
+                .iter()
+                .for_each(|value| self.search_value(value, depth)),
+            Value::String(text) if depth > 0 && text.contains(KEY) => {
+                let nested = serde_json::from_str(text);
+                if let Ok(nested @ (Value::Object(_) | Value::Array(_))) = nested {
+                    self.search_text(text.as_bytes());
+                    self.search_value(&nested, depth - 1);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The string or whole number at the beginning of a text, if its end is there.
+fn scalar(text: &[u8]) -> Option<String> {
+    if text.starts_with(b"\"") {
+        let mut strings = serde_json::Deserializer::from_slice(text).into_iter();
+        return strings.next()?.ok();
+    }
+    let end = text.iter().position(|byte| !byte.is_ascii_digit())?;
+    // A fraction or an exponent is no id, and neither is a number that may go on.
+    let is_whole = matches!(text[end], b',' | b'}' | b']') || text[end].is_ascii_whitespace();
+    let digits = std::str::from_utf8(&text[..end]).ok()?;
+    (is_whole && end > 0).then(|| digits.to_owned())
+}
+
+fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|window| window == what)
 }
 
 #[cfg(test)]
@@ -67,31 +99,54 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_read_from_whatever_came_with_it() {
+    fn every_id_is_found_wherever_it_stands() {
         for (answer, expected) in [
             (
                 r#"{"data":{"task_id":"a-1","status":"CREATED"}}"#,
-                Some("a-1"),
+                &["a-1"][..],
             ),
-            (r#"{"task_id":"a"}"#, Some("a")),
+            (r#"{"task_id":"a"}"#, &["a"]),
+            (r#"{"task_id" : 17 }"#, &["17"]),
+            (r#"{"task_id":17"#, &[]),
+            (r#"{"task_id":1.5}"#, &[]),
             (
                 r#"{"data":{"status":7,"x":[{"task_id":"b"}],"task_id":"a"}}"#,
-                Some("a"),
+                &["b", "a"],
             ),
-            (r#"{"data":{"task_id":"a","sta"#, Some("a")),
-            (r#"{"data":{"task_id":"a""#, Some("a")),
-            (r#"{"data":{"task_id":"a"#, None),
-            (r#"{"data":{"task_id":"a"}} and more"#, Some("a")),
-            (r#"{"data":{"task_id":"../a"}}"#, None),
-            (r#"{"data":{"task_id":7}}"#, None),
-            (r#"{"data":{"data":{"task_id":"a"}}}"#, None),
-            (r#"{"data":[{"task_id":"a"}]}"#, None),
-            (r#"{"message":"task_id"}"#, None),
-            (r#"["task_id","a"]"#, None),
-            ("<html>", None),
-            ("", None),
+            (r#"{"data":{"task_id":"a","task_id":"b"}}"#, &["a", "b"]),
+            (r#"{"data":{"task_id":"a","sta"#, &["a"]),
+            (r#"{"data":{"task_id":"a""#, &["a"]),
+            (r#"{"data":{"task_id":"a"#, &[]),
+            (r#"{"data":{"task_id":"a"}} and more"#, &["a"]),
+            (r#"{"data":{"task_id":"../a"}}"#, &["../a"]),
+            (r#"{"data":{"task_id":"a\nb"}}"#, &["a\nb"]),
+            (r#"{"data":{"task_id":""}}"#, &[]),
+            (r#"{"data":{"task_id":null}}"#, &[]),
+            (r#"{"data":{"data":{"task_id":"a"}}}"#, &["a"]),
+            (r#"{"data":[{"task_id":"a"}]}"#, &["a"]),
+            (r#"{"result":{"task":{"task_id":"a"}}}"#, &["a"]),
+            (r#"{"task\u005fid":"a"}"#, &["a"]),
+            (r#"{"body":"{\"data\":{\"task_id\":\"a\"}}"}"#, &["a"]),
+            ("cb({\"data\":{\"task_id\":\"a\"}});", &["a"]),
+            ("data: {\"task_id\":\"a\"}\n\n", &["a"]),
+            (r#"{"message":"task_id"}"#, &[]),
+            (r#"{"message":"no \"task_id\": \"x\" given"}"#, &[]),
+            (r#"{"xtask_id":"a"}"#, &[]),
+            (r#"["task_id","a"]"#, &[]),
+            ("<html>", &[]),
+            ("", &[]),
         ] {
-            assert_eq!(task_id(answer.as_bytes()).as_deref(), expected, "{answer}");
+            assert_eq!(named_tasks(answer.as_bytes()), expected, "{answer}");
         }
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let long = format!(r#"{{"task_id":"{}"}}"#, "a".repeat(5_000));
+        assert!(named_tasks(long.as_bytes()).is_empty());
+        let many: String = (0..100)
+            .map(|id| format!(r#"{{"task_id":"{id}"}}"#))
+            .collect();
+        assert_eq!(named_tasks(many.as_bytes()).len(), MOST_IDS);
     }
 }

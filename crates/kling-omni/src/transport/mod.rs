@@ -2,7 +2,8 @@
 
 mod attempt;
 mod backoff;
-mod created;
+pub(crate) mod body;
+pub(crate) mod created;
 pub(crate) mod hints;
 mod outcome;
 pub(crate) mod plan_limit;
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use http::Method;
 use http::header::CONTENT_TYPE;
 use kling_omni_api::{Client as Api, Exchange as Exchanged, Inner, Transport, service};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tracing::Instrument;
 
 pub(crate) use backoff::Backoff;
@@ -26,6 +28,13 @@ use crate::session::{Server, Session};
 
 /// No call is taken to go on for longer, so that every clock can tell the time after it.
 const LONGEST_CALL: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// What is escaped in an id that is a part of a path: all but the characters that mean nothing in URLs.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// How long a call can go on once its first attempt has its turn: all of its attempts, each as long as it may be, and the waits between them.
 pub(crate) fn longest_call(session: &Session) -> Duration {
@@ -76,6 +85,11 @@ pub(crate) struct Options {
     pub(crate) attempt_timeout: Option<Duration>,
     /// A body that takes the place of the typed one.
     pub(crate) body: Option<Bytes>,
+    /// What takes the place of the last segment of the path. The generated code does not escape backslashes, which URLs
+    /// take for slashes.
+    pub(crate) last_segment: Option<Arc<str>>,
+    /// Whether the caller looks at the answer as it came.
+    pub(crate) keeps_answer: bool,
     pub(crate) hold: Hold,
     /// Whether it goes to the server that has uploads.
     pub(crate) is_upload: bool,
@@ -111,11 +125,23 @@ struct Trace {
     status: Option<http::StatusCode>,
     request_id: Option<String>,
     asked_pause: Option<Duration>,
-    /// The task that a create has certainly made, whatever else its answer says.
-    created: Option<String>,
+    /// The tasks that the answer to a create names.
+    named: Vec<String>,
+    /// Whether the answer says that the request was successful.
+    is_accepted: bool,
     failure: Option<Error>,
+    /// The last good answer, where that is asked for.
+    answer: Option<Answer>,
     /// When the call began whose first attempt has its turn already.
     turn: Option<Instant>,
+}
+
+/// An answer as it came, but for its body, which is the JSON in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: http::StatusCode,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Exchange {
@@ -141,6 +167,11 @@ impl Exchange {
         self.trace().request_id.clone()
     }
 
+    /// The answer as it came, if it was good and is [kept](Options::keeps_answer).
+    pub(crate) fn answer(&self) -> Option<Answer> {
+        self.trace().answer.clone()
+    }
+
     /// How long the service asks not to be asked again, where it answered otherwise than with an error.
     pub(crate) fn asked_pause(&self) -> Option<Duration> {
         self.trace().asked_pause
@@ -159,12 +190,16 @@ impl Exchange {
             (None, Ok(value)) => return Ok(value.into_inner()),
             (None, Err(problem)) => self.unread(&trace, problem),
         };
-        Err(match trace.created.take() {
-            Some(id) => error.with_task(&id).with_advice(format!(
-                "the task exists: go on with `client.task(\"{id}\")`, do not create it again"
-            )),
-            None => error,
-        })
+        Err(error.with_candidates(trace.named.clone(), self.session.key.expose()))
+    }
+
+    /// The one task that a successful answer to a create names, whatever else is in the answer or missing from it.
+    pub(crate) fn created_task(&self) -> Option<String> {
+        let trace = self.trace();
+        match &trace.named[..] {
+            [id] if trace.is_accepted => Some(id.clone()),
+            _ => None,
+        }
     }
 
     /// The error of an answer whose shape the generated code does not know.
@@ -334,6 +369,12 @@ impl Exchange {
     }
 
     fn prepare(&self, request: &mut reqwest::Request) {
+        if let Some(segment) = &self.options.last_segment
+            && let Some((parents, _)) = request.url().path().rsplit_once('/')
+        {
+            let path = format!("{parents}/{}", utf8_percent_encode(segment, RESERVED));
+            request.url_mut().set_path(&path);
+        }
         let headers = request.headers_mut();
         headers.insert(
             self.server().key_header.clone(),
@@ -359,9 +400,15 @@ impl Exchange {
         trace.status = outcome.status();
         trace.request_id = outcome.request_id();
         trace.asked_pause = outcome.asked_pause(&self.session);
-        trace.created = match effect {
-            Effect::Create => outcome.created_task(),
-            Effect::Read => None,
+        trace.is_accepted = outcome.is_accepted();
+        trace.answer = self
+            .options
+            .keeps_answer
+            .then(|| outcome.answer())
+            .flatten();
+        trace.named = match effect {
+            Effect::Create => outcome.named_tasks(),
+            Effect::Read => Vec::new(),
         };
         trace.failure = None;
     }

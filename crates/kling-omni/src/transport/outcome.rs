@@ -7,7 +7,7 @@ use reqwest::ResponseBuilderExt as _;
 use serde_json::Value;
 use url::Url;
 
-use super::{Backoff, Effect, created, hints, plan_limit};
+use super::{Answer, Backoff, Effect, created, hints, plan_limit};
 use crate::error::{Charged, Error, ErrorKind, InvalidParam};
 use crate::redact;
 use crate::session::{Server, Session};
@@ -118,7 +118,8 @@ impl Outcome {
         }
     }
 
-    /// Whether the request certainly made no task: it never left, or the service refused it.
+    /// Whether the request certainly made no task: it never left, or the service refused it. A refusal that names a task
+    /// contradicts itself.
     fn is_without_effect(&self, session: &Session) -> bool {
         match self {
             // A client that follows redirects fails to connect after the service has long had the request.
@@ -130,7 +131,7 @@ impl Outcome {
             })
             | Self::BrokenReply {
                 status, redirected, ..
-            } => !redirected && is_refusal(*status),
+            } => !redirected && is_refusal(*status) && self.named_tasks().is_empty(),
         }
     }
 
@@ -138,22 +139,39 @@ impl Outcome {
         self.is_transient() && (effect == Effect::Read || self.is_without_effect(session))
     }
 
-    /// The id in an answer to a create, even if the rest of the answer is of no known shape or did not come.
-    pub(super) fn created_task(&self) -> Option<String> {
-        let (status, body, redirected) = match self {
-            Self::Reply(reply) => (reply.status, &reply.body, reply.redirected),
-            Self::BrokenReply {
-                status,
-                body,
-                redirected,
-                ..
-            } => (*status, body, *redirected),
-            Self::NoReply(_) => return None,
-        };
-        if !status.is_success() || redirected {
-            return None;
+    /// The ids of tasks in the answer, even if the rest of it is of no known shape or did not come.
+    pub(super) fn named_tasks(&self) -> Vec<String> {
+        match self {
+            Self::Reply(Reply { body, .. }) | Self::BrokenReply { body, .. } => {
+                created::named_tasks(body)
+            }
+            Self::NoReply(_) => Vec::new(),
         }
-        created::task_id(body)
+    }
+
+    /// A good answer as it came.
+    pub(super) fn answer(&self) -> Option<Answer> {
+        match self {
+            Self::Reply(reply) if reply.is_good() => Some(Answer {
+                status: reply.status,
+                headers: reply.headers.clone(),
+                body: reply.body.clone(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// Whether the service itself answered with success.
+    pub(super) fn is_accepted(&self) -> bool {
+        match self {
+            Self::Reply(Reply {
+                status, redirected, ..
+            })
+            | Self::BrokenReply {
+                status, redirected, ..
+            } => status.is_success() && !redirected,
+            Self::NoReply(_) => false,
+        }
     }
 
     /// The pause before the next attempt; `None` if there should be none.

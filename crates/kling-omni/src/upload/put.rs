@@ -14,6 +14,7 @@ use super::local_file::LocalFile;
 use super::place::Place;
 use crate::redact;
 use crate::session::Session;
+use crate::timeout::{Elapsed, Timeout};
 use crate::transport::{hints, plan_limit};
 
 /// So much of a refusal is read to see what it says.
@@ -115,16 +116,17 @@ pub(super) async fn put(
 async fn stalled(session: &Session, mut sent: watch::Receiver<u64>, length: u64) -> String {
     let idle = session.idle_timeout;
     while *sent.borrow_and_update() < length {
-        match tokio::time::timeout(idle, sent.changed()).await {
+        match Timeout::new(idle).run(sent.changed()).await {
             Ok(Ok(())) => {}
             // The rest of the file is not wanted.
             Ok(Err(_)) => break,
-            Err(_) => {
+            Err(Elapsed) => {
                 return format!("the storage host took nothing for {} s", idle.as_secs_f64());
             }
         }
     }
-    tokio::time::sleep(session.attempt_timeout).await;
+    let answer = std::future::pending::<()>();
+    let _ = Timeout::new(session.attempt_timeout).run(answer).await;
     "the storage host did not answer within the time limit".to_owned()
 }
 
@@ -137,8 +139,9 @@ async fn read(session: &Session, mut response: Response) -> Result<(), Failure> 
     let wait = hints::wait(response.headers(), limited, session.clock.system_time());
     let mut body = Vec::new();
     while body.len() < LARGEST_REFUSAL
-        && let Ok(Ok(Some(chunk))) =
-            tokio::time::timeout(session.idle_timeout, response.chunk()).await
+        && let Ok(Ok(Some(chunk))) = Timeout::new(session.idle_timeout)
+            .run(response.chunk())
+            .await
     {
         body.extend_from_slice(&chunk);
     }

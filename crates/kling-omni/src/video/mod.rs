@@ -28,6 +28,7 @@ pub use sidecar::Sidecar;
 use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::expiry;
 use crate::redact::BareUrl;
+use crate::redact::printable;
 use crate::session::Session;
 use crate::state::{TaskState, TaskStatus};
 use crate::transport::hints;
@@ -74,13 +75,14 @@ impl Video {
         origin: Arc<dyn Origin>,
     ) -> Result<Self> {
         let id = state.id();
+        let shown = printable(id);
         match state.status() {
             TaskStatus::Completed => {}
             TaskStatus::Failed => return Err(failed(session, state, ended_after)),
             status => {
                 return Err(Error::new(
                     ErrorKind::NotFinished,
-                    format!("task {id} is {status} and has no result yet"),
+                    format!("task {shown} is {status} and has no result yet"),
                 )
                 .with_task(id)
                 .with_advice("wait for it"));
@@ -89,7 +91,7 @@ impl Video {
         let Some(url) = state.generated().first() else {
             return Err(Error::new(
                 ErrorKind::EmptyResult,
-                format!("task {id} is completed, and the service names no result"),
+                format!("task {shown} is completed, and the service names no result"),
             )
             .with_task(id)
             .with_advice("the content filter is the likely cause: change the prompt or the inputs, since the same request most likely ends the same way and costs the same"));
@@ -100,7 +102,10 @@ impl Video {
             .ok_or_else(|| {
                 Error::new(
                     ErrorKind::UnexpectedResponse,
-                    format!("the result of task {id} is no http URL: {}", BareUrl(url)),
+                    format!(
+                        "the result of task {shown} is no http URL: {}",
+                        BareUrl(url)
+                    ),
                 )
                 .with_task(id)
             })?;
@@ -177,6 +182,7 @@ impl Video {
 /// inputs: the account or the tier cannot use the model.
 fn failed(session: &Arc<Session>, state: &TaskState, ended_after: Option<Duration>) -> Error {
     let id = state.id();
+    let shown = printable(id);
     let why = state.error().unwrap_or_default();
     let why = crate::redact::quote(why, session.key.expose());
     let advice = match ended_after {
@@ -186,12 +192,12 @@ fn failed(session: &Arc<Session>, state: &TaskState, ended_after: Option<Duratio
         None => PERHAPS_NOT_AVAILABLE,
     };
     let summary = match ended_after {
-        _ if !why.is_empty() => format!("task {id} failed: {why}"),
+        _ if !why.is_empty() => format!("task {shown} failed: {why}"),
         Some(time) if time <= SECONDS => format!(
-            "task {id} failed within {} s, and the service gives no reason",
+            "task {shown} failed within {} s, and the service gives no reason",
             hints::whole_seconds(time)
         ),
-        _ => format!("task {id} failed, and the service gives no reason"),
+        _ => format!("task {shown} failed, and the service gives no reason"),
     };
     Error::new(ErrorKind::TaskFailed, summary)
         .with_task(id)

@@ -12,6 +12,7 @@ use super::source::Broken;
 use crate::clock;
 use crate::error::{Error, ErrorKind};
 use crate::expiry;
+use crate::redact::printable;
 
 pub(super) fn has_expired(video: &Video, url: &Url) -> bool {
     let now = video.session.clock.system_time();
@@ -27,6 +28,7 @@ pub(super) fn broke_off(
     attempts: u32,
 ) -> Error {
     let id = video.task_id();
+    let shown = printable(id);
     let kind = match broken.cut {
         true => ErrorKind::CorruptResult,
         false => ErrorKind::Transport,
@@ -34,7 +36,10 @@ pub(super) fn broke_off(
     let at = After(position, length);
     let error = Error::new(
         kind,
-        format!("the download of task {id} broke off {at}: {}", broken.why),
+        format!(
+            "the download of task {shown} broke off {at}: {}",
+            broken.why
+        ),
     );
     let error = match attempts {
         1 => error,
@@ -68,9 +73,10 @@ fn again(video: &Video, url: &Url) -> String {
 
 pub(super) fn corrupt(video: &Video, what: &str) -> Error {
     let id = video.task_id();
+    let shown = printable(id);
     Error::new(
         ErrorKind::CorruptResult,
-        format!("what the result host sent for task {id} is no whole MP4 file: {what}"),
+        format!("what the result host sent for task {shown} is no whole MP4 file: {what}"),
     )
     .with_task(id)
     .with_advice(format!(
@@ -81,9 +87,10 @@ pub(super) fn corrupt(video: &Video, what: &str) -> Error {
 
 pub(super) fn changed(video: &Video) -> Error {
     let id = video.task_id();
+    let shown = printable(id);
     Error::new(
         ErrorKind::CorruptResult,
-        format!("the file of task {id} was replaced by another while it was read"),
+        format!("the file of task {shown} was replaced by another while it was read"),
     )
     .with_task(id)
     .with_retryable(true)
@@ -92,9 +99,10 @@ pub(super) fn changed(video: &Video) -> Error {
 
 pub(super) fn refused(video: &Video, why: String) -> Error {
     let id = video.task_id();
+    let shown = printable(id);
     Error::new(
         ErrorKind::UnexpectedResponse,
-        format!("the video of task {id} did not come: {why}"),
+        format!("the video of task {shown} did not come: {why}"),
     )
     .with_task(id)
     .with_advice(again(video, &video.url))
@@ -103,6 +111,7 @@ pub(super) fn refused(video: &Video, why: String) -> Error {
 /// The URL does not work, or not any more.
 pub(super) fn gone(video: &Video, url: &Url, status: StatusCode) -> Error {
     let id = video.task_id();
+    let shown = printable(id);
     let end = expiry::of(url);
     let now = video.session.clock.system_time();
     let what = match end.map(|end| (end, now.duration_since(end))) {
@@ -115,7 +124,7 @@ pub(super) fn gone(video: &Video, url: &Url, status: StatusCode) -> Error {
     };
     Error::new(
         ErrorKind::Expired,
-        format!("the result URL of task {id} {what} ({status})"),
+        format!("the result URL of task {shown} {what} ({status})"),
     )
     .with_task(id)
 }

@@ -13,6 +13,7 @@ use url::Url;
 use super::redirect;
 use crate::content;
 use crate::session::Session;
+use crate::timeout::{Elapsed, Timeout};
 use crate::transport::hints;
 
 /// What a host calls one state of a file, in a way that no other state of it is called.
@@ -105,10 +106,10 @@ pub(super) struct Body {
 
 impl Body {
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
-        match tokio::time::timeout(self.idle, self.response.chunk()).await {
+        match Timeout::new(self.idle).run(self.response.chunk()).await {
             Ok(Ok(chunk)) => Ok(chunk),
             Ok(Err(error)) => Err(Broken::lost(error)),
-            Err(_) => Err(Broken::stalled(self.idle)),
+            Err(Elapsed) => Err(Broken::stalled(self.idle)),
         }
     }
 }
@@ -132,11 +133,11 @@ pub(super) async fn ask(session: &Session, url: &Url, begun: Option<(u64, &Valid
             .header(RANGE, format!("bytes={position}-"))
             .header(IF_RANGE, validator.value.clone());
     }
-    let response = match tokio::time::timeout(session.idle_timeout, request.send()).await {
+    let response = match Timeout::new(session.idle_timeout).run(request.send()).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) if error.is_redirect() => return misled(error),
         Ok(Err(error)) => return Answer::Nothing(Broken::lost(error)),
-        Err(_) => return Answer::Nothing(Broken::stalled(session.idle_timeout)),
+        Err(Elapsed) => return Answer::Nothing(Broken::stalled(session.idle_timeout)),
     };
     // A client that the caller brings may follow where ours does not.
     if redirect::gives_up_encryption(url, response.url()) {

@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::correlation::{self, Token};
 use super::refusal::{Refusal, RefusalKind};
 use super::verifier::Verified;
-use crate::state::{TaskState, is_task_id};
+use crate::state::TaskState;
+use crate::task_id::is_task_id;
 
 /// An authentic delivery: what the service said about a task at one moment.
 ///

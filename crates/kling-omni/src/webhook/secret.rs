@@ -148,7 +148,7 @@ impl Secret {
         let readable = HeaderValue::from_str(id)
             .ok()
             .filter(|value| is_id && value.to_str().is_ok());
-        let Some(shown_id) = readable else {
+        let Some(printable) = readable else {
             return Err(Error::new(
                 ErrorKind::Validation,
                 "the id is none that a delivery can have: 1 to 256 printable ASCII characters, and no blanks around them, \
@@ -158,7 +158,7 @@ impl Secret {
         let signature = HeaderValue::from_str(&self.sign(id, sent_at, body))
             .expect("a version and base64 are printable");
         Ok(HeaderMap::from_iter([
-            (HeaderName::from_static(verifier::ID), shown_id),
+            (HeaderName::from_static(verifier::ID), printable),
             (
                 HeaderName::from_static(verifier::TIMESTAMP),
                 verifier::unix_seconds(sent_at).into(),

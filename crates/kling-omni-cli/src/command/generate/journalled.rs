@@ -358,9 +358,10 @@ impl Run<'_> {
         warn_of_trouble(&self.journal);
         match reconciled {
             Reconciled::Found { task, by } => {
-                self.fetch
-                    .progress
-                    .say(format_args!("found task {}: {by}", task.id()));
+                self.fetch.progress.say(format_args!(
+                    "found task {}: {by}",
+                    report::printable(task.id())
+                ));
                 Ok(Some(task))
             }
             Reconciled::CertainlyAbsent => {

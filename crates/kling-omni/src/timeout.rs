@@ -1,0 +1,57 @@
+//! Limits on exchanges, in time in which this process could have read an answer.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+/// How much time may pass unseen, should the process be stopped.
+const STEP: Duration = Duration::from_secs(1);
+/// A timer may be so late in a process that runs.
+const SLACK: Duration = Duration::from_millis(50);
+
+/// A limit on one exchange, in real time.
+///
+/// While a process is stopped, or its machine sleeps, answers arrive and nothing reads them. Such time does not count: a
+/// limit is counted down in steps of a second, and a step that ends late gives the process up to a second to read
+/// what has come. What is awaited is always polled before the clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeout {
+    left: Duration,
+}
+
+/// The limit is reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Elapsed;
+
+impl Timeout {
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self { left: limit }
+    }
+
+    /// Awaits a part of the exchange. What it takes is taken off the limit.
+    pub(crate) async fn run<F: Future>(&mut self, part: F) -> Result<F::Output, Elapsed> {
+        let mut part = pin!(part);
+        loop {
+            let step = self.left.min(STEP);
+            let begun = Instant::now();
+            let output = tokio::select! {
+                biased;
+                output = &mut part => Some(output),
+                () = sleep(step) => None,
+            };
+            let spent = begun.elapsed();
+            self.left = self.left.saturating_sub(spent.min(step));
+            if let Some(output) = output {
+                return Ok(output);
+            }
+            let late = spent.saturating_sub(step);
+            if late > SLACK {
+                self.left = self.left.saturating_add(late.min(STEP));
+            }
+            if self.left.is_zero() {
+                return Err(Elapsed);
+            }
+        }
+    }
+}
