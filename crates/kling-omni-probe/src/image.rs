@@ -10,8 +10,14 @@ use crate::problem::{Code, Problems};
 use crate::reader::Next;
 use crate::window::{Look, View, Want};
 
-/// How much of the end is searched for the mark that ends an image.
+/// How much of the end is searched for the mark that ends an image, where not all of it is.
 const TAIL: u64 = 4096;
+/// How much is searched in one go.
+const PART: u64 = 256 << 10;
+/// So much is searched where a range costs little, and where it costs a round trip.
+const SEARCHED: [u64; 2] = [64 << 20, 1 << 20];
+/// A source that allows fewer requests is one where they cost a round trip.
+const MANY_REQUESTS: u32 = 16;
 
 #[derive(Clone, Debug)]
 pub(crate) struct ImageReader {
@@ -22,6 +28,8 @@ pub(crate) struct ImageReader {
     ask: u64,
     size: Option<Size>,
     orientation: Option<Orientation>,
+    /// Whether it was told that there are bytes between segments.
+    has_gap: bool,
     stage: Stage,
 }
 
@@ -30,6 +38,8 @@ enum Stage {
     Segments,
     /// The pixels begin; what is left is to see whether they end.
     Pixels,
+    /// The mark of the end is looked for.
+    Search,
     Done,
 }
 
@@ -61,6 +71,7 @@ impl ImageReader {
             ask: 256 << 10,
             size: None,
             orientation: None,
+            has_gap: false,
             stage: Stage::Segments,
         }
     }
@@ -99,30 +110,55 @@ impl ImageReader {
         if self.stage == Stage::Pixels
             && let Some(total) = view.total
         {
-            let from = self.at.max(total.saturating_sub(TAIL));
-            let length = total.saturating_sub(from);
-            if let Look::NotYet = view.look(from, length) {
-                return Want::of(from, length, 0);
+            let is_near = view.limits.requests < MANY_REQUESTS;
+            if total.saturating_sub(self.at) > SEARCHED[usize::from(is_near)] {
+                self.at = total - TAIL;
             }
-            self.look_for_end(view.rest(from), problems);
+            self.stage = Stage::Search;
+        }
+        if self.stage == Stage::Search
+            && let Some(total) = view.total
+            && let Some(next) = self.look_for_end(view, total, problems)
+        {
+            return next;
         }
         self.stage = Stage::Done;
         Next::Done
     }
 
-    fn look_for_end(&self, tail: &[u8], problems: &mut Problems) {
+    /// Looks for the mark that ends the image. Whatever follows it does no harm, as long as there is one.
+    fn look_for_end(
+        &mut self,
+        view: View<'_>,
+        total: u64,
+        problems: &mut Problems,
+    ) -> Option<Next> {
         let mark: &[u8] = match self.format {
             Format::Png => png::END,
             _ => jpeg::END,
         };
-        if !tail.windows(mark.len()).any(|bytes| bytes == mark) {
-            problems.unknown(
-                Code::EndNotFound,
-                format!(
-                    "the mark at the end of the {} is not among the last {TAIL} bytes of the file: it may be cut off",
-                    self.format
-                ),
-            );
+        loop {
+            let length = PART.min(total.saturating_sub(self.at));
+            let part = match view.look(self.at, length) {
+                Look::NotYet => return Some(Want::of(self.at, length, 0)),
+                Look::Bytes(part) => part,
+                Look::Ended => &[],
+            };
+            if part.windows(mark.len()).any(|bytes| bytes == mark) {
+                return None;
+            }
+            if self.at.saturating_add(length) >= total {
+                problems.unknown(
+                    Code::EndNotFound,
+                    format!(
+                        "the mark at the end of the {} was not found: it may be cut off",
+                        self.format
+                    ),
+                );
+                return None;
+            }
+            // The mark may lie across two parts.
+            self.at += length - (mark.len() as u64 - 1);
         }
     }
 

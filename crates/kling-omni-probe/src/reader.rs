@@ -95,6 +95,16 @@ fn begin(view: View<'_>, is_thorough: bool, problems: &mut Problems) -> Stage {
     let format = sniff::format(view.rest(0));
     match format {
         Some(format) if format.is_examined_as_video() => {
+            if let Some(brand) = sniff::other_brand(view.rest(0)) {
+                problems.unusual(
+                    Code::OtherBrand,
+                    Some(8),
+                    format!(
+                        "the first brand of the file is `{}`; it is read as MP4 by its other brands",
+                        brand.escape_ascii()
+                    ),
+                );
+            }
             return Stage::Boxes(Box::new(Walk::new(format, is_thorough)));
         }
         Some(Format::Jpeg) => return Stage::Image(ImageReader::jpeg()),

@@ -56,6 +56,15 @@ const BRANDS: &[(&[u8], Format)] = &[
     (b"crx ", Format::CanonRaw),
 ];
 
+/// The beginnings of brands that MP4 files name first.
+const MP4_BRANDS: &[&[u8]] = &[
+    b"iso", b"mp4", b"mp71", b"avc1", b"M4V", b"MSNV", b"XAVC", b"ND", b"dash", b"msdh", b"msix",
+    b"cmf", b"f4v", b"F4V", b"mmp4", b"CAEP", b"caqv", b"niko", b"pana", b"hvc1", b"hev1", b"av01",
+    b"dby1", b"piff", b"ccff", b"lmsg",
+];
+/// Those that no other format has among its compatible brands.
+const STRICT_MP4_BRANDS: &[&[u8]] = &[b"mp41", b"mp42", b"mp71", b"avc1", b"M4V ", b"MSNV"];
+
 /// The boxes that a QuickTime file from before `ftyp` begins with.
 const OLD_QUICKTIME: &[&[u8]] = &[b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"];
 /// The boxes that a part of a stream begins with.
@@ -71,6 +80,9 @@ pub(crate) fn format(head: &[u8]) -> Option<Format> {
         .find(|(offset, signature, _)| at(*offset, signature.len()) == *signature);
     if let Some((_, _, format)) = by_signature {
         return Some(*format);
+    }
+    if at(0, 2) == b"\xff\xd8" && at(2, 64).windows(2).any(begins_segment) {
+        return Some(Format::Jpeg);
     }
     match at(4, 4) {
         b"ftyp" => return Some(by_brand(at(8, 4), compatible_brands(head))),
@@ -105,6 +117,20 @@ pub(crate) fn format(head: &[u8]) -> Option<Format> {
     text(head)
 }
 
+/// The marks that stand near the beginning of every JPEG.
+fn begins_segment(two: &[u8]) -> bool {
+    matches!(two, [0xff, 0xdb | 0xe0..=0xef | 0xfe])
+}
+
+/// The brand that a file names first, where it is read as an MP4 all the same: one of another format beside a brand of MP4,
+/// or one that nobody knows.
+pub(crate) fn other_brand(head: &[u8]) -> Option<[u8; 4]> {
+    let major = *head.get(8..12)?.first_chunk()?;
+    let is_usual = MP4_BRANDS.iter().any(|brand| major.starts_with(brand));
+    let is_mp4 = head.get(4..8)? == b"ftyp" && format(head) == Some(Format::Mp4);
+    (is_mp4 && !is_usual).then_some(major)
+}
+
 fn compatible_brands(head: &[u8]) -> &[u8] {
     let size = head
         .first_chunk::<4>()
@@ -115,7 +141,11 @@ fn compatible_brands(head: &[u8]) -> &[u8] {
 
 fn by_brand(major: &[u8], compatible: &[u8]) -> Format {
     if major.starts_with(b"3g") {
-        return Format::ThreeGp;
+        let is_mp4 = |brand: &[u8]| STRICT_MP4_BRANDS.contains(&brand);
+        return match compatible.chunks(4).any(is_mp4) {
+            true => Format::Mp4,
+            false => Format::ThreeGp,
+        };
     }
     let known = BRANDS.iter().find(|(brand, _)| major == *brand);
     match known.map(|(_, format)| *format) {

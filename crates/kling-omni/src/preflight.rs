@@ -7,6 +7,7 @@ mod local;
 mod looked;
 mod remote;
 mod rules;
+mod shell;
 
 use std::fmt;
 use std::future::{Future, IntoFuture};

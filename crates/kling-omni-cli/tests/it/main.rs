@@ -5,6 +5,8 @@ mod support;
 mod advice;
 mod check;
 mod clock_steps;
+#[cfg(unix)]
+mod commands;
 mod configuration;
 mod crash;
 mod download;

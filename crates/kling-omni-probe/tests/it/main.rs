@@ -8,6 +8,7 @@ mod against_ffprobe;
 mod completeness;
 mod declared;
 mod images;
+mod odd;
 mod random;
 mod refused;
 mod remote;

@@ -88,6 +88,9 @@ impl Judge<'_> {
 
     fn file(&mut self, probed: &Probed, looked: &Looked, rules: Option<Media>) {
         let kind = rules.map_or(MediaKind::Image, |rules| rules.kind);
+        if let Some(format) = probed.format {
+            self.fix.is(format);
+        }
         for problem in &probed.problems {
             self.problem(problem, kind);
         }
@@ -95,9 +98,6 @@ impl Judge<'_> {
         self.format(probed, formats, kind);
         self.name(probed, looked);
         let Some(rules) = rules else { return };
-        if let Some(bytes) = probed.bytes {
-            self.bytes(bytes, &rules);
-        }
         let size = match kind {
             MediaKind::Video => probed
                 .video
@@ -105,6 +105,9 @@ impl Judge<'_> {
                 .and_then(|video| video.display.or(video.coded)),
             MediaKind::Image => probed.image.as_ref().map(|image| image.display),
         };
+        if let Some(bytes) = probed.bytes {
+            self.bytes(bytes, size, &rules);
+        }
         if let Some(size) = size {
             self.size(size, &rules);
         }
@@ -187,7 +190,7 @@ impl Judge<'_> {
         }
     }
 
-    fn bytes(&mut self, bytes: u64, rules: &Media) {
+    fn bytes(&mut self, bytes: u64, picture: Option<Size>, rules: &Media) {
         let bytes = bytes as f64;
         let size = format!("{:.1} MB", bytes / 1e6);
         self.span(&Measure {
@@ -202,7 +205,7 @@ impl Judge<'_> {
             codes: [FindingCode::MediaTooHeavy; 2],
             tell: &|_| [size.clone(), format!("has {size}")],
             readings: "if a megabyte is 10⁶ bytes; with 2²⁰ it would be within",
-            mend: [&|_, _| {}, &|fix, _| fix.shrink()],
+            mend: [&|_, _| {}, &|fix, _| fix.shrink(picture)],
         });
     }
 
