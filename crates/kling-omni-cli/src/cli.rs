@@ -40,7 +40,9 @@ fn after_help() -> String {
          cancelled. Whatever waits for a task can be repeated at no cost.\n\n\
          {}\n  FREEPIK_API_KEY      The API key, for api.freepik.com\n  \
          MAGNIFIC_API_KEY     The API key, for api.magnific.com\n  \
-         KLING_OMNI_BASE_URL  Another server to use, as --base-url\n\n\
+         KLING_OMNI_BASE_URL  Another server to use, as --base-url\n  \
+         HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY\n                       \
+         Proxies: http, https, socks4, socks4a, socks5, socks5h\n\n\
          {}\n{}",
         Style::Heading.paint("Environment:"),
         Style::Heading.paint("Exit codes:"),

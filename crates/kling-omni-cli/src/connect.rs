@@ -101,7 +101,9 @@ impl ConnectArgs {
             builder = builder.base_url(url);
             options.push(("--base-url", url.into()));
         }
-        let named = environment::variable("KLING_OMNI_TASK_TIMES").map(PathBuf::from);
+        // In front of a name that is no path yet, so that `-` is a file here, too.
+        let named =
+            environment::variable("KLING_OMNI_TASK_TIMES").map(|name| Path::new(".").join(name));
         let times = self.task_times.clone().or(named).map(TimesFile::new);
         if let Some(times) = &times {
             builder = builder.task_times(times.load()?);

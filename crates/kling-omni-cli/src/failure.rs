@@ -1,11 +1,14 @@
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt::Write as _;
 
-use kling_omni::{Charged, Error, ErrorKind, Finding, InvalidParam, ValidationError};
-use serde::Serialize;
+use kling_omni::{Charged, Error, ErrorKind, Finding, FindingCode, InvalidParam, ValidationError};
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
 
 use crate::exit::Exit;
 use crate::report::{self, Style, printable};
+use crate::request;
 use crate::span;
 
 /// Why a command did not do what it was asked, for people and for scripts.
@@ -23,6 +26,7 @@ struct Facts {
     status: Option<u16>,
     request_id: Option<String>,
     retry_after_seconds: Option<u64>,
+    #[serde(serialize_with = "told")]
     findings: Vec<Finding>,
     invalid_params: Vec<InvalidParam>,
     candidates: Vec<String>,
@@ -187,7 +191,7 @@ impl Failure {
             let mark = if finding.is_error() { "" } else { "warning: " };
             // Writing to a String cannot fail.
             let _ = writeln!(text, "  {mark}{finding}");
-            if let Some(advice) = finding.advice() {
+            if let Some(advice) = advice(finding) {
                 let _ = writeln!(text, "    try: {advice}");
             }
         }
@@ -209,6 +213,38 @@ impl Failure {
             }
         }
         text
+    }
+}
+
+/// What to do about a finding, in terms of the command line where the library speaks of Rust.
+fn advice(finding: &Finding) -> Option<Cow<'_, str>> {
+    let advice = finding.advice()?;
+    Some(match finding.code() {
+        FindingCode::NotAbsoluteUrl => {
+            let option = request::option(finding.field());
+            format!("give a file on this machine with {option}").into()
+        }
+        _ => advice.into(),
+    })
+}
+
+/// Findings as the library writes them, with the advice of this program.
+fn told<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(findings.iter().map(Told))
+}
+
+struct Told<'a>(&'a Finding);
+
+impl Serialize for Told<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match advice(self.0) {
+            Some(Cow::Owned(advice)) => {
+                let mut finding = serde_json::to_value(self.0).map_err(S::Error::custom)?;
+                finding["advice"] = advice.into();
+                finding.serialize(serializer)
+            }
+            _ => self.0.serialize(serializer),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
@@ -29,6 +30,8 @@ use crate::redact::BareUrl;
 /// assert!(request.reference_video().is_some_and(|video| video.is_local()));
 /// # Ok::<(), kling_omni::ValidationError>(())
 /// ```
+///
+/// A URL can be serialised and read back. Serialising a file or bytes fails, and so does serialising a request that has one.
 ///
 /// `Display` and `Debug` show a URL without user info, query and fragment, and of bytes how many there are.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,6 +57,13 @@ impl MediaSource {
     /// Whether it is on this machine, so that it has to be uploaded.
     pub fn is_local(&self) -> bool {
         self.as_url().is_none()
+    }
+
+    /// Takes the text that stands for what is local, so that it can be serialised to be shown.
+    pub(crate) fn show(&mut self) {
+        if self.is_local() {
+            *self = Self::Url(self.text().into_owned());
+        }
     }
 
     /// As it stands in the body of a request. What is local has no URL yet, and shows what it is.
@@ -83,7 +93,13 @@ impl fmt::Debug for MediaSource {
 
 impl Serialize for MediaSource {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text())
+        match self {
+            Self::Url(url) => serializer.serialize_str(url),
+            // JSON cannot name a file, so it could not be read back.
+            Self::File(_) | Self::Bytes(_) => Err(S::Error::custom(
+                "a file on this machine cannot be serialised: upload it, and use its URL",
+            )),
+        }
     }
 }
 
@@ -144,6 +160,17 @@ mod tests {
         }
         assert!(MediaSource::from(Path::new("dance.mp4")).is_local());
         assert!(MediaSource::from(vec![0]).is_local());
+    }
+
+    #[test]
+    fn what_is_serialised_can_be_read_back() {
+        let url = MediaSource::from("https://h.example/a.mp4?token=1");
+        let text = serde_json::to_string(&url).unwrap();
+        assert_eq!(serde_json::from_str::<MediaSource>(&text).unwrap(), url);
+        for local in [MediaSource::from(Path::new("a.mp4")), vec![0].into()] {
+            let error = serde_json::to_string(&local).unwrap_err();
+            assert!(error.to_string().contains("upload it"), "{error}");
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Requests with images and videos on this machine: looked at, uploaded, and then paid for.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kling_omni::{
-    Charged, Client, Element, ErrorKind, LocalFile, MediaChecks, Route, TextToVideo, Uploaded,
-    Uploader, Uploading, VideoReference,
+    Charged, Client, Element, ErrorKind, LocalFile, MediaChecks, MediaSource, Route, TextToVideo,
+    Uploaded, Uploader, Uploading, VideoReference,
 };
 use kling_omni_sandbox::{Listener, Sandbox};
 use kling_omni_tests::media::{Film, png};
@@ -235,4 +236,92 @@ async fn a_create_may_have_an_uploader_of_its_own() {
     let create = desk.client.create(request(Film::GOOD.mp4()));
     create.uploader(Elsewhere).await.unwrap();
     assert!(desk.sandbox.uploads().is_empty());
+}
+
+/// JSON cannot name a file, so what was written of one could not be read back.
+#[test]
+fn a_request_with_a_file_cannot_be_serialised() {
+    let url = "https://example.com/dance.mp4?token=1";
+    let video = |source: MediaSource| {
+        let request = VideoReference::builder().prompt("@Video1");
+        request.reference_video(source).build().unwrap()
+    };
+    let element = |source: MediaSource| {
+        let element = Element::new().frontal_image("https://example.com/a.png");
+        element.reference_image(source)
+    };
+    let text = |source: MediaSource| {
+        let request = TextToVideo::builder().prompt("@Element1");
+        request.element(element(source)).build().unwrap()
+    };
+    let read = |source: MediaSource| {
+        let text = serde_json::to_string(&text(source)).unwrap();
+        serde_json::from_str::<TextToVideo>(&text).unwrap()
+    };
+    assert_eq!(read(url.into()), text(url.into()));
+    let written = serde_json::to_string(&video(url.into())).unwrap();
+    let again: VideoReference = serde_json::from_str(&written).unwrap();
+    assert_eq!(again, video(url.into()));
+    for local in [MediaSource::from(Path::new("dance.mp4")), vec![0; 7].into()] {
+        for result in [
+            serde_json::to_string(&local),
+            serde_json::to_string(&video(local.clone())),
+            serde_json::to_string(&element(local.clone())),
+            serde_json::to_string(&text(local.clone())),
+        ] {
+            let error = result.unwrap_err().to_string();
+            assert!(error.contains("upload it"), "{error}");
+        }
+        // It is shown all the same.
+        let shown = local.to_string();
+        assert!(format!("{:?}", video(local.clone())).contains(&shown));
+        assert!(format!("{:?}", text(local.clone())).contains(&shown));
+        assert!(format!("{:?}", element(local.clone())).contains(&shown));
+    }
+}
+
+#[test]
+fn the_name_of_a_file_as_a_text_is_told_from_a_path() {
+    for name in [
+        "dance.mp4",
+        "./dance.mp4",
+        "/clips/dance one.mp4",
+        "C:\\dance.mp4",
+    ] {
+        let request = VideoReference::builder()
+            .prompt("@Video1")
+            .reference_video(name);
+        let findings = request.findings();
+        let finding = findings
+            .iter()
+            .find(|one| one.field() == "video_url")
+            .unwrap();
+        let advice = finding.advice().unwrap_or_default();
+        assert!(advice.contains(&format!("Path::new({name:?})")), "{advice}");
+    }
+    let request = VideoReference::builder()
+        .prompt("a")
+        .reference_video("ftp://h/a.mp4");
+    assert!(request.findings()[0].advice().is_none());
+    let hook = VideoReference::builder().prompt("a").webhook_url("hook");
+    assert!(hook.findings()[0].advice().is_none());
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["missing.mp4", "two\nlines.mp4", "folder"] {
+        let path = folder.path().join(name);
+        if name == "folder" {
+            std::fs::create_dir(&path).unwrap();
+        }
+        let inspection = kling_omni::inspect(path).await;
+        let message = inspection.findings()[0].message();
+        let shown = name.split('\n').next().unwrap();
+        assert!(message.contains(shown), "{message}");
+        assert!(
+            message.contains("cannot be read") && !message.contains('\n'),
+            "{message}"
+        );
+    }
 }

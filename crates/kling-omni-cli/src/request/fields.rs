@@ -27,7 +27,7 @@ pub(super) struct RequestFields {
     prompt: Option<String>,
 
     #[arg(long = "image", value_name = FILE_OR_URL, value_parser = media::parser(), help = help::image())]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip)]
     image_url: Option<MediaSource>,
 
     #[arg(short, long, value_name = "SECONDS", allow_negative_numbers = true, help = help::duration())]
@@ -65,7 +65,7 @@ pub(super) struct RequestFields {
         help = help::video(),
         help_heading = REFERENCE
     )]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip)]
     video_url: Option<MediaSource>,
 
     #[arg(
@@ -101,12 +101,12 @@ pub(super) struct RequestFields {
 
     /// The first frame, under the name that the API gives together with an end frame
     #[arg(long = "start-image", value_name = FILE_OR_URL, value_parser = media::parser(), help_heading = TEXT)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip)]
     start_image_url: Option<MediaSource>,
 
     /// The image that the video ends with; goes with --image
     #[arg(long = "end-image", value_name = FILE_OR_URL, value_parser = media::parser(), help_heading = TEXT)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip)]
     end_image_url: Option<MediaSource>,
 
     #[arg(
@@ -116,11 +116,11 @@ pub(super) struct RequestFields {
         help = help::reference_image(),
         help_heading = TEXT
     )]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip)]
     image_urls: Vec<MediaSource>,
 
     #[arg(long = "element", value_name = "FILES|URLS", value_parser = element, help = help::element(), help_heading = TEXT)]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip)]
     elements: Vec<Element>,
 
     /// Ask for a sound track, or for none with --audio=false
@@ -159,13 +159,29 @@ impl RequestFields {
         Ok(())
     }
 
-    /// What is set, as in a file.
+    /// What is set, as in a file. What is local has no URL yet, and is shown as text.
     pub(super) fn body(&self) -> Map<String, Value> {
-        match serde_json::to_value(self) {
+        let mut body = match serde_json::to_value(self) {
             Ok(Value::Object(body)) => body,
             // Texts, lists and finite numbers can always be written as JSON.
             _ => Map::new(),
+        };
+        let shown = |source: &MediaSource| match source.as_url() {
+            Some(url) => url.into(),
+            None => Value::from(source.to_string()),
+        };
+        let elements = |element: &Element| {
+            serde_json::to_value(element).unwrap_or_else(|_| element.frontal().map(shown).into())
+        };
+        for (name, source) in self.media() {
+            let value = match name {
+                "image_urls" => self.image_urls.iter().map(shown).collect(),
+                "elements" => self.elements.iter().map(elements).collect(),
+                _ => shown(source),
+            };
+            body.insert(name.to_owned(), value);
         }
+        body
     }
 
     /// Every image and video that is set, with the name of its field.

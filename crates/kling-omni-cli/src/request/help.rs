@@ -41,7 +41,7 @@ pub(super) fn element() -> String {
 
 pub(super) fn prompt() -> String {
     with_rules(
-        "What the video shows; calls a reference video @Video1, other inputs as they say themselves",
+        "What the video shows, or - for standard input; calls a reference video @Video1, other inputs as they say themselves",
         &video_reference_request::PROMPT,
     )
 }

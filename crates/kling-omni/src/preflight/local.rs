@@ -1,9 +1,13 @@
+//! Looks at a file on this machine.
+
+use std::fmt::Display;
 use std::path::Path;
 
 use bytes::Bytes;
 
 use super::looked::Seen;
 use crate::media::MediaSource;
+use crate::redact::printable;
 
 /// Looks at a file on this machine, off the threads that tasks run on.
 pub(super) async fn look(source: &MediaSource) -> Seen {
@@ -23,15 +27,20 @@ fn file(path: &Path) -> Seen {
     // Opening a pipe would wait for its other end.
     let is_file = match path.metadata() {
         Ok(data) => data.is_file(),
-        Err(error) => return Seen::Unreadable(format!("cannot be read: {error}")),
+        Err(error) => return unreadable(path, error),
     };
     if !is_file {
-        return Seen::Unreadable("is no regular file".to_owned());
+        return unreadable(path, "it is not a regular file");
     }
     match kling_omni_probe::probe_file(path) {
         Ok(probed) => Seen::Probed(Box::new(probed)),
-        Err(error) => Seen::Unreadable(format!("cannot be read: {error}")),
+        Err(error) => unreadable(path, error),
     }
+}
+
+fn unreadable(path: &Path, why: impl Display) -> Seen {
+    let name = path.to_string_lossy();
+    Seen::Unreadable(format!("{} cannot be read: {why}", printable(&name)))
 }
 
 fn memory(bytes: &Bytes) -> Seen {

@@ -48,9 +48,13 @@ pub(crate) trait Fields: Clone + Default + Serialize {
         }
     }
 
-    /// The body as it is sent: without the tier, which chooses the path.
+    /// The body as it is sent: without the tier, which chooses the path. What is local has no URL yet, and shows what it is.
     fn body(&self) -> Map<String, Value> {
-        let mut body = members(self);
+        let mut shown = self.clone();
+        for (_, source) in shown.media() {
+            source.show();
+        }
+        let mut body = members(&shown);
         body.remove("tier");
         body
     }
@@ -94,7 +98,8 @@ fn bare(value: &mut Value, rules: &Field) {
 }
 
 fn members(value: &impl Serialize) -> Map<String, Value> {
-    // Strings, numbers, lists and enums of our own: nothing in it can fail to serialise. JSON has no NaN, and null for it.
+    // Strings, numbers, lists and enums of our own: without local files, nothing in it can fail to serialise. JSON has no NaN,
+    // and null for it.
     match serde_json::to_value(value) {
         Ok(Value::Object(members)) => members,
         _ => Map::new(),

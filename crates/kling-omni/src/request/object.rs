@@ -13,7 +13,14 @@ macro_rules! object {
     ($type:ty, $name:literal, $rules:expr) => {
         impl std::fmt::Debug for $type {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                $crate::request::fields::debug($name, self, $rules, f)
+                #[allow(unused_imports, reason = "one of the types has the method itself")]
+                use $crate::request::fields::Fields as _;
+
+                let mut shown = self.clone();
+                for (_, source) in shown.media() {
+                    source.show();
+                }
+                $crate::request::fields::debug($name, &shown, $rules, f)
             }
         }
 

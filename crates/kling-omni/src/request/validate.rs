@@ -6,7 +6,7 @@ use url::Url;
 
 use super::fields::Fields;
 use super::finding::{Finding, FindingCode, Given, Limit};
-use crate::redact::BareUrl;
+use crate::redact::{BareUrl, printable};
 use crate::route::{CreateRoute, Route};
 
 /// Holds a request against the route of its tier that it fits best, since the route is not chosen yet, and looks for
@@ -158,15 +158,28 @@ pub(crate) fn of_media_url(at: &str, text: &str) -> Option<Finding> {
     of_url(at, text, FETCHES)
 }
 
+/// What to do about a text that is meant as a file.
+fn as_path(text: &str) -> Option<String> {
+    let is_url = text.contains("://") || text.to_ascii_lowercase().starts_with("http");
+    let is_name = !text.is_empty() && !is_url;
+    is_name.then(|| {
+        let name = printable(text);
+        format!("a text is a URL; give a file on this machine as a path: Path::new({name:?})")
+    })
+}
+
 fn of_url(at: &str, text: &str, need: &str) -> Option<Finding> {
     let why = url_problem(text)?;
-    Some(Finding::new(
-        FindingCode::NotAbsoluteUrl,
-        at,
-        None,
-        Given::Url(BareUrl(text).to_string()),
-        format!("{why}: {}; {need}", BareUrl(text)),
-    ))
+    Some(
+        Finding::new(
+            FindingCode::NotAbsoluteUrl,
+            at,
+            None,
+            Given::Url(BareUrl(text).to_string()),
+            format!("{why}: {}; {need}", BareUrl(text)),
+        )
+        .with_advice(as_path(text).filter(|_| need == FETCHES)),
+    )
 }
 
 /// What keeps a text from being an absolute http(s) URL that can be sent as it stands.
