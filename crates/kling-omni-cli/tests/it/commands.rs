@@ -54,121 +54,121 @@ const CASES: &[Case] = &[
     video(
         &["cut"],
         "mov",
-        "-f lavfi -i testsrc=s=1280x720:r=24:d=12 -f lavfi -i sine=d=12 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a pcm_s16le",
+        "-f lavfi -i color=teal:s=1280x720:r=24:d=12 -f lavfi -i sine=d=12 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a pcm_s16le",
     ),
     video(
         &["cut"],
         "mov",
-        "-f lavfi -i testsrc=s=1280x720:r=24:d=12 -c:v prores -profile:v 0 -pix_fmt yuv422p10le",
+        "-f lavfi -i color=teal:s=1280x720:r=24:d=12 -c:v prores -profile:v 0 -pix_fmt yuv422p10le",
     ),
     video(
         &["cut"],
         "mp4",
-        "-f lavfi -i testsrc=s=1280x720:r=30:d=13 -f lavfi -i sine=d=13 -c:v libx264 -preset ultrafast -bf 2 -pix_fmt yuv420p -c:a aac",
+        "-f lavfi -i color=teal:s=1280x720:r=30:d=13 -f lavfi -i sine=d=13 -c:v libx264 -preset ultrafast -bf 2 -pix_fmt yuv420p -c:a aac",
     ),
     video(
         &["cut"],
         "mp4",
-        "-f lavfi -i testsrc=s=1280x720:r=24:d=12 -f lavfi -i sine=d=12 -c:v mpeg4 -c:a libmp3lame",
+        "-f lavfi -i color=teal:s=1280x720:r=24:d=12 -f lavfi -i sine=d=12 -c:v mpeg4 -c:a libmp3lame",
     ),
     video(
         &["lengthen"],
         "mp4",
-        "-f lavfi -i testsrc=s=1280x720:r=24:d=1 -f lavfi -i sine=d=1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac",
+        "-f lavfi -i color=teal:s=1280x720:r=24:d=1 -f lavfi -i sine=d=1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac",
     ),
     video(
         &["lengthen"],
         "mov",
-        "-f lavfi -i testsrc=s=1280x720:r=24:d=2 -c:v prores -profile:v 0 -pix_fmt yuv422p10le",
+        "-f lavfi -i color=teal:s=1280x720:r=24:d=2 -c:v prores -profile:v 0 -pix_fmt yuv422p10le",
     ),
     video(
         &["widen"],
         "mp4",
-        "-f lavfi -i testsrc=s=322x182:r=24:d=4 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
+        "-f lavfi -i color=teal:s=322x182:r=24:d=4 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
     ),
     video(
         &["widen"],
         "mp4",
-        "-f lavfi -i testsrc=s=576x322:r=24:d=4 -vf setsar=8/9 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
+        "-f lavfi -i color=teal:s=576x322:r=24:d=4 -vf setsar=8/9 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
     ),
     video(
         &["widen", "cut", "pace"],
         "mov",
-        "-f lavfi -i testsrc=s=360x640:r=10:d=12 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
+        "-f lavfi -i color=teal:s=360x640:r=10:d=12 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
     ),
     video(
         &["narrow"],
         "mp4",
-        "-f lavfi -i testsrc=s=2600x2300:r=24:d=3 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
+        "-f lavfi -i color=teal:s=2600x2300:r=24:d=3 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
     ),
     video(
         &["pace"],
         "mp4",
-        "-f lavfi -i testsrc=s=1280x720:r=10:d=4 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
+        "-f lavfi -i color=teal:s=1280x720:r=10:d=4 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
     ),
     video(
         &["pace"],
         "mp4",
-        "-f lavfi -i testsrc=s=1280x720:r=90:d=4 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
+        "-f lavfi -i color=teal:s=1280x720:r=90:d=4 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
     ),
     Case {
         length: Some(215_000_000),
         ..video(
             &["shrink"],
             "mp4",
-            "-f lavfi -i testsrc=s=1280x720:r=24:d=4 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
+            "-f lavfi -i color=teal:s=1280x720:r=24:d=4 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
         )
     },
     video(
         &["convert"],
         "webm",
-        "-f lavfi -i testsrc=s=1281x721:r=24:d=4 -c:v libvpx -deadline realtime",
+        "-f lavfi -i color=teal:s=1281x721:r=24:d=4 -c:v libvpx -deadline realtime",
     ),
     video(
         &["convert"],
         "mkv",
-        "-f lavfi -i testsrc=s=1280x720:r=24:d=4 -f lavfi -i sine=d=4 -c:v ffv1 -c:a flac",
+        "-f lavfi -i color=teal:s=1280x720:r=24:d=4 -f lavfi -i sine=d=4 -c:v ffv1 -c:a flac",
     ),
     video(
         &["convert"],
         "avi",
-        "-f lavfi -i testsrc=s=1280x720:r=24:d=4 -c:v mpeg4",
+        "-f lavfi -i color=teal:s=1280x720:r=24:d=4 -c:v mpeg4",
     ),
     video(
         &["convert"],
         "3gp",
-        "-f lavfi -i testsrc=s=1280x720:r=24:d=4 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
+        "-f lavfi -i color=teal:s=1280x720:r=24:d=4 -c:v mpeg4",
     ),
     image(
         &["convert"],
         "webp",
-        "-f lavfi -i testsrc=s=640x480:d=1 -frames:v 1 -c:v libwebp",
+        "-f lavfi -i color=teal:s=640x480:d=1 -frames:v 1 -c:v libwebp",
     ),
-    image(&["convert"], "gif", "-f lavfi -i testsrc=s=640x480:r=5:d=1"),
+    image(&["convert"], "gif", "-f lavfi -i color=teal:s=640x480:r=5:d=1"),
     image(
         &["convert"],
         "bmp",
-        "-f lavfi -i testsrc=s=641x481:d=1 -frames:v 1",
+        "-f lavfi -i color=teal:s=641x481:d=1 -frames:v 1",
     ),
     image(
         &["convert"],
         "tiff",
-        "-f lavfi -i testsrc=s=640x480:d=1 -frames:v 1",
+        "-f lavfi -i color=teal:s=640x480:d=1 -frames:v 1",
     ),
     image(
         &["widen"],
         "png",
-        "-f lavfi -i testsrc=s=101x77:d=1 -frames:v 1",
+        "-f lavfi -i color=teal:s=101x77:d=1 -frames:v 1",
     ),
     image(
         &["widen"],
         "jpg",
-        "-f lavfi -i testsrc=s=640x200:d=1 -frames:v 1",
+        "-f lavfi -i color=teal:s=640x200:d=1 -frames:v 1",
     ),
     image(
         &["shrink", "narrow"],
         "png",
-        "-f lavfi -i nullsrc=s=2600x2600:d=1 -vf geq=random(1)*255:128:128 -frames:v 1",
+        "-f lavfi -i nullsrc=s=3200x3200:d=1 -vf geq=random(1)*255:128:128 -frames:v 1",
     ),
 ];
 
@@ -328,17 +328,17 @@ fn names_are_names_in_what_is_advised() {
     let short = video(
         &["lengthen"],
         "mp4",
-        "-f lavfi -i testsrc=s=720x720:r=24:d=1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
+        "-f lavfi -i color=teal:s=720x720:r=24:d=1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
     );
     let small = image(
         &["widen"],
         "png",
-        "-f lavfi -i testsrc=s=100x100:d=1 -frames:v 1",
+        "-f lavfi -i color=teal:s=100x100:d=1 -frames:v 1",
     );
     let jpeg = image(
         &["widen"],
         "jpg",
-        "-f lavfi -i testsrc=s=100x100:d=1 -frames:v 1",
+        "-f lavfi -i color=teal:s=100x100:d=1 -frames:v 1",
     );
     for case in [short, small, jpeg] {
         let room = tempfile::tempdir().unwrap();
