@@ -210,7 +210,7 @@ async fn a_file_that_cannot_be_read_is_an_error_with_its_reason() {
     assert_eq!(codes(report.findings()), ["image_url misleading-name"]);
 }
 
-/// The commands are tried by hand; here they are kept.
+/// A test of the program runs commands like these.
 #[tokio::test]
 async fn findings_say_what_would_mend_them() {
     let folder = tempfile::tempdir().unwrap();
