@@ -21,6 +21,7 @@ mod schedule;
 mod scheduler;
 pub mod secrets;
 mod status;
+mod stopped;
 mod text;
 mod upload;
 mod wait;
