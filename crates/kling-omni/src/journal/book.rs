@@ -112,8 +112,9 @@ impl Book {
             book.append(HEADER)
                 .and_then(|()| folder::sync(folder::of(&book.path)))
                 .map_err(|error| {
-                    unusable(&book.path, "written", error)
-                        .with_advice("make room for it, and open it again")
+                    unusable(&book.path, "written", error).with_advice(
+                        "make room for it, or put it on another file system, and open it again",
+                    )
                 })?;
         }
         Ok(book)
