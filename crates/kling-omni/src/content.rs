@@ -22,11 +22,23 @@ pub(crate) fn unsatisfied(headers: &HeaderMap) -> Option<u64> {
     total(headers.get(CONTENT_RANGE)?.to_str().ok()?)
 }
 
-/// Whether the bytes are not those of the file.
-pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|encoding| encoding != "identity")
+/// The content codings that the sender claims, in lower case and joined by commas; `None` without any.
+///
+/// `identity` and an empty value mean no coding. `aws-chunked` frames an upload; object stores repeat it by mistake when
+/// they send the file. A claim says little about the bytes: hosts repeat whatever was uploaded with the file.
+pub(crate) fn coding(headers: &HeaderMap) -> Option<String> {
+    let values = headers.get_all(CONTENT_ENCODING);
+    let text = values
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase())
+        .collect::<Vec<_>>()
+        .join(",");
+    let codings: Vec<_> = text
+        .split(',')
+        .map(str::trim)
+        .filter(|coding| !matches!(*coding, "" | "identity" | "aws-chunked"))
+        .collect();
+    (!codings.is_empty()).then(|| codings.join(", "))
 }
 
 fn parse(text: &str) -> Option<ContentRange> {
@@ -55,6 +67,27 @@ fn number(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn codings_that_leave_the_bytes_alone_are_none() {
+        for (values, expected) in [
+            (&[][..], None),
+            (&[""], None),
+            (&["identity"], None),
+            (&["Identity, aws-chunked ,"], None),
+            (&["AWS-Chunked", ""], None),
+            (&["GZip"], Some("gzip")),
+            (&["aws-chunked,gzip"], Some("gzip")),
+            (&["identity", "br", "x"], Some("br, x")),
+            (&["utf-8"], Some("utf-8")),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(CONTENT_ENCODING, value.parse().unwrap());
+            }
+            assert_eq!(coding(&headers).as_deref(), expected, "{values:?}");
+        }
+    }
 
     #[test]
     fn only_what_adds_up_is_believed() {

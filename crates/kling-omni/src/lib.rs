@@ -74,7 +74,7 @@ pub use upload::{
     BoxError, FileBytes, FileSource, LocalFile, Upload, UploadAll, Uploaded, Uploader, Uploading,
     VendorUploader,
 };
-pub use video::{Download, Save, Saved, Setback, Sidecar, Video};
+pub use video::{Destination, Download, Save, Saved, Setback, Sidecar, Video};
 pub use watch::{AsCompleted, TaskRef, Watch, Watched};
 
 /// What a file is: the types behind [`PreflightReport::files`].

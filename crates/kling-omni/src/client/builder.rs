@@ -54,6 +54,7 @@ pub struct ClientBuilder {
     requests_per_second: Option<f64>,
     tasks_in_flight: Option<usize>,
     idle_timeout: Duration,
+    max_download_size: u64,
     longest_retry_wait: Duration,
     largest_body: usize,
     user_agent: Option<String>,
@@ -80,6 +81,7 @@ impl Default for ClientBuilder {
             requests_per_second: None,
             tasks_in_flight: None,
             idle_timeout: Duration::from_secs(30),
+            max_download_size: 4 * 1024 * 1024 * 1024,
             longest_retry_wait: Duration::from_secs(120),
             largest_body: 1024 * 1024,
             user_agent: None,
@@ -236,8 +238,17 @@ impl ClientBuilder {
     }
 
     /// How long a download may go without a byte before its connection counts as broken. Default: 30 s.
+    ///
+    /// A connection that brings less than 64 KiB in a minute counts as broken, too; in this time instead, if it is longer.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
+        self
+    }
+
+    /// The largest video that is downloaded, in bytes. Default: 4 GiB. A host that announces more is refused at once, and
+    /// one that sends more without a length as soon as it has.
+    pub fn max_download_size(mut self, bytes: u64) -> Self {
+        self.max_download_size = bytes;
         self
     }
 
@@ -389,6 +400,7 @@ impl ClientBuilder {
                 pace: Pace::new(interval),
                 places: Places::new(self.tasks_in_flight),
                 idle_timeout: self.idle_timeout,
+                max_download_size: self.max_download_size,
                 longest_retry_wait: self.longest_retry_wait,
                 largest_body: self.largest_body,
                 clock: self.clock,

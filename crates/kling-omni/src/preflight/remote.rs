@@ -103,7 +103,7 @@ impl<'a> Visit<'a> {
     async fn fetch(&mut self, range: Range<u64>, prober: &mut Prober) -> Result<(), String> {
         let response = self.ask(&range).await?;
         let headers = response.headers();
-        if content::is_encoded(headers) {
+        if content::coding(headers).is_some() {
             return Err("it is sent compressed".to_owned());
         }
         match response.status() {

@@ -65,6 +65,7 @@ pub(crate) struct Session {
     pub(crate) pace: Pace,
     pub(crate) places: Places,
     pub(crate) idle_timeout: Duration,
+    pub(crate) max_download_size: u64,
     pub(crate) longest_retry_wait: Duration,
     pub(crate) largest_body: usize,
     pub(crate) clock: Arc<dyn Clock>,

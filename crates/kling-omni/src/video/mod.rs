@@ -1,5 +1,6 @@
 mod save;
 
+mod destination;
 mod draft;
 mod sidecar;
 mod writer;
@@ -20,6 +21,7 @@ use std::time::{Duration, SystemTime};
 
 use url::Url;
 
+pub use destination::Destination;
 pub use download::Download;
 pub use save::{Save, Saved};
 pub use setback::Setback;
@@ -56,6 +58,8 @@ pub struct Video {
     session: Arc<Session>,
     origin: Arc<dyn Origin>,
     task_id: String,
+    /// The URL as the service wrote it.
+    given: String,
     url: Url,
     state: TaskState,
 }
@@ -88,7 +92,7 @@ impl Video {
                 .with_advice("wait for it"));
             }
         }
-        let Some(url) = state.generated().first() else {
+        let Some(given) = state.generated().first() else {
             return Err(Error::new(
                 ErrorKind::EmptyResult,
                 format!("task {shown} is completed, and the service names no result"),
@@ -96,7 +100,7 @@ impl Video {
             .with_task(id)
             .with_advice("the content filter is the likely cause: change the prompt or the inputs, since the same request most likely ends the same way and costs the same"));
         };
-        let url = Url::parse(url)
+        let url = Url::parse(given)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"))
             .ok_or_else(|| {
@@ -104,7 +108,7 @@ impl Video {
                     ErrorKind::UnexpectedResponse,
                     format!(
                         "the result of task {shown} is no http URL: {}",
-                        BareUrl(url)
+                        BareUrl(given)
                     ),
                 )
                 .with_task(id)
@@ -113,6 +117,7 @@ impl Video {
             session: Arc::clone(session),
             origin,
             task_id: id.to_owned(),
+            given: given.clone(),
             url,
             state: state.clone(),
         })
@@ -123,9 +128,13 @@ impl Video {
         &self.task_id
     }
 
-    /// Where the file is. Its token lets anyone read the file: treat it as a secret.
+    /// Where the file is, as the service wrote it. Its token lets anyone read the file: treat it as a secret.
+    ///
+    /// A download sends the query byte for byte, with one exception: characters that no URL may hold, and `'`, are
+    /// percent-encoded by the URL library, as browsers do. A host whose signature does not survive that refuses the
+    /// URL, and the error says so; another program can fetch it then.
     pub fn url(&self) -> &str {
-        self.url.as_str()
+        &self.given
     }
 
     /// Everything that the service said about the finished task, further results included.
@@ -160,7 +169,8 @@ impl Video {
     ///
     /// [`ErrorKind::Expired`] if the URL no longer works and the service names no other, [`ErrorKind::CorruptResult`] if
     /// what came is not a whole MP4, [`ErrorKind::File`] if the file cannot be written or exists,
-    /// [`ErrorKind::Transport`] if connections broke more often than [`Save`] puts up with, and the errors of
+    /// [`ErrorKind::Transport`] if connections broke more often than [`Save`] puts up with, [`ErrorKind::Timeout`] if it
+    /// takes longer than [`Save::timeout`], and the errors of
     /// [`Task::refresh`](crate::Task::refresh) if the service had to be asked for a fresh URL and did not answer.
     pub fn save(&self, path: impl Into<std::path::PathBuf>) -> Save {
         Save::new(self.clone(), path.into())

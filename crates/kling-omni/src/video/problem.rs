@@ -2,16 +2,19 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use http::StatusCode;
 use url::Url;
 
 use super::Video;
+use super::destination::Obstacle;
 use super::setback::After;
 use super::source::Broken;
 use crate::clock;
 use crate::error::{Error, ErrorKind};
 use crate::expiry;
+use crate::folder;
 use crate::redact::printable;
 
 pub(super) fn has_expired(video: &Video, url: &Url) -> bool {
@@ -55,6 +58,25 @@ pub(super) fn broke_off(
         Some(source) => error.with_source(source),
         None => error,
     }
+}
+
+/// The time for the whole download is over.
+pub(super) fn too_slow(
+    video: &Video,
+    url: &Url,
+    (position, length): (u64, Option<u64>),
+    timeout: Duration,
+) -> Error {
+    let id = video.task_id();
+    let at = After(position, length);
+    let limit = timeout.as_secs_f64();
+    Error::new(
+        ErrorKind::Timeout,
+        format!("the download of task {id} was not complete within {limit} s: it stopped {at}"),
+    )
+    .with_task(id)
+    .with_retryable(true)
+    .with_advice(again(video, url))
 }
 
 /// What to do about a video that is still there, and for how long it is.
@@ -135,10 +157,20 @@ pub(super) fn lost(video: &Video, url: &Url, refusal: &Error, besides: &str) -> 
     let now = video.session.clock.system_time();
     let support = "the vendor's support may find the video: name the task to them before you pay for another one";
     let advice = match expiry::of(url) {
-        Some(end) if end > now => {
+        Some(end) if end <= now => format!("it is lost at the service's side; {support}"),
+        Some(_) => {
             format!("look again in a minute, and check this machine's clock; else {support}")
         }
-        _ => format!("it is lost at the service's side; {support}"),
+        None => format!("look again in a minute; else {support}"),
+    };
+    // A signature over the text of the URL does not survive an encoding.
+    let is_encoded = *url == video.url && !video.given.contains(url.query().unwrap_or_default());
+    let advice = match is_encoded {
+        true => format!(
+            "the query of the URL holds characters that were percent-encoded on the way: fetch it with another program \
+             such as curl, or {advice}"
+        ),
+        false => advice,
     };
     Error::new(
         ErrorKind::Expired,
@@ -149,33 +181,42 @@ pub(super) fn lost(video: &Video, url: &Url, refusal: &Error, besides: &str) -> 
     .with_advice(advice)
 }
 
-/// A file that did not get its name.
+/// A file that could not be written, or did not get its name.
 pub(super) fn unwritten(video: &Video, path: &Path, error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::AlreadyExists => exists(video, path),
-        _ => not_written(video, path, error),
+    let path = path.to_owned();
+    blocked(
+        video,
+        match error.kind() {
+            io::ErrorKind::AlreadyExists => Obstacle::Exists(path),
+            _ => Obstacle::Unusable(path, error),
+        },
+    )
+}
+
+/// Something is in the way of the file.
+pub(super) fn blocked(video: &Video, obstacle: Obstacle) -> Error {
+    let (what, help) = obstacle.told();
+    match obstacle {
+        Obstacle::Exists(_) => file(video, what, help),
+        Obstacle::Unusable(_, error) => {
+            file(video, what, &still(video, &video.url, help)).with_source(error)
+        }
     }
 }
 
-pub(super) fn exists(video: &Video, path: &Path) -> Error {
-    let what = format!("{} exists already and was left alone", path.display());
-    file(video, what, "choose another name, or allow overwriting")
-}
-
-pub(super) fn not_written(video: &Video, path: &Path, error: io::Error) -> Error {
+pub(super) fn unwritable(path: &Path, error: &io::Error) -> String {
     let name = match path.to_string_lossy() {
         name if name.is_empty() => "a file without a name".into(),
         name => name,
     };
-    let what = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "make room, or save the video elsewhere"
+    let folder = folder::of(path);
+    match error.kind() {
+        io::ErrorKind::NotFound if !folder.exists() => {
+            format!("the folder {} does not exist", folder.display())
         }
-        _ => "save the video elsewhere",
-    };
-    let advice = still(video, &video.url, what);
-    let what = format!("{name} could not be written: {}", cause(&error));
-    file(video, what, &advice).with_source(error)
+        io::ErrorKind::NotADirectory => format!("{} is not a folder", folder.display()),
+        _ => format!("{name} could not be written: {}", cause(error)),
+    }
 }
 
 /// The video is in its place, and what describes it is not.

@@ -2,15 +2,17 @@ use std::fmt;
 use std::fs::File;
 use std::future::{Future, IntoFuture};
 use std::io::{self, Read};
-use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::draft::{Draft, is_taken};
+use super::destination::Destination;
+use super::draft::Draft;
 use super::setback::Setback;
 use super::sidecar::Sidecar;
 use super::transfer::{Piece, Transfer};
@@ -30,14 +32,16 @@ type BeforePublish = Box<dyn FnOnce(&Saved) + Send>;
 /// often again after each MiB of headway. A host that gives no way to be sure that the rest belongs to the same file
 /// makes the download begin anew. When the URL does not work any more, the service is asked for a fresh one.
 ///
+/// A connection that brings less than 64 KiB in a minute counts as broken, and [`timeout`](Self::timeout) limits the
+/// download as a whole.
+///
 /// Dropping it leaves no part of a file behind: nothing is kept to go on from later. What a process that died has left of
 /// the same task in the same folder is removed.
 #[must_use = "nothing happens until it is awaited"]
 pub struct Save {
     video: Video,
-    path: PathBuf,
-    overwrite: bool,
-    sidecar: bool,
+    destination: Destination,
+    timeout: Duration,
     request: Option<Value>,
     on_progress: Option<OnProgress>,
     on_setback: Option<OnSetback>,
@@ -85,12 +89,15 @@ impl Saved {
 }
 
 impl Save {
+    /// How long a download may take, unless [`timeout`](Self::timeout) says otherwise: one hour, which is how long the URL
+    /// of a result works.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
+
     pub(super) fn new(video: Video, path: PathBuf) -> Self {
         Self {
             video,
-            path,
-            overwrite: false,
-            sidecar: false,
+            destination: Destination::new(path),
+            timeout: Self::DEFAULT_TIMEOUT,
             request: None,
             on_progress: None,
             on_setback: None,
@@ -98,16 +105,26 @@ impl Save {
         }
     }
 
-    /// Replaces a file that is already there, and its sidecar; of a symbolic link, the link and not what it points to.
-    /// Default: refuse.
+    /// Replaces a file that is already there, and its sidecar. Default: refuse.
+    ///
+    /// On Unix, the new file keeps the mode of the old one, and its owner where that is allowed. Of a symbolic link to a
+    /// file, the link is replaced and not what it points to. A folder, a device, a FIFO or a link to one is never
+    /// replaced.
     pub fn overwrite(mut self, overwrite: bool) -> Self {
-        self.overwrite = overwrite;
+        self.destination = self.destination.overwrite(overwrite);
         self
     }
 
     /// Writes a [`Sidecar`] once the video is saved: a JSON file of the video's name with `.json` behind it. Default: no.
     pub fn sidecar(mut self, sidecar: bool) -> Self {
-        self.sidecar = sidecar;
+        self.destination = self.destination.sidecar(sidecar);
+        self
+    }
+
+    /// How long the download may take, with all its attempts and the waits between them; giving the file its name is not
+    /// part of it. Default: [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -138,26 +155,42 @@ impl Save {
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        &self.destination.path
     }
 
     async fn run(mut self) -> Result<Saved> {
-        self.check_target()?;
-        let (path, id) = (self.path.clone(), self.video.task_id.clone());
+        self.destination
+            .inspect()
+            .map_err(|obstacle| problem::blocked(&self.video, obstacle))?;
+        let sidecar = self.destination.sidecar_path();
+        let Destination {
+            path, overwrite, ..
+        } = self.destination.clone();
+        let (target, id) = (path.clone(), self.video.task_id.clone());
         // Drafts of earlier processes are looked for, which reads the folder.
-        let draft = tokio::task::spawn_blocking(move || Draft::of_task(&path, &id))
+        let draft = tokio::task::spawn_blocking(move || Draft::of_task(&target, overwrite, &id))
             .await
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-            .map_err(|error| problem::not_written(&self.video, &self.path, error))?;
+            .map_err(|error| problem::unwritten(&self.video, &path, error))?;
         let mut transfer = Transfer::new(self.video.clone());
-        let sha256 = self.fill(&draft, &mut transfer).await?;
+        let timeout = self.timeout;
+        let filled = tokio::time::timeout(timeout, self.fill(&draft, &mut transfer)).await;
+        let sha256 = filled.unwrap_or_else(|_| {
+            let so_far = (transfer.position(), transfer.length());
+            Err(problem::too_slow(
+                &self.video,
+                transfer.url(),
+                so_far,
+                timeout,
+            ))
+        })?;
         let saved = Saved {
             bytes: transfer.position(),
             sha256,
-            sidecar: self.sidecar.then(|| Sidecar::beside(&self.path)),
-            path: self.path,
+            sidecar,
+            path,
         };
-        let (video, overwrite, request) = (self.video, self.overwrite, self.request);
+        let (video, request) = (self.video, self.request);
         let before_publish = self.before_publish;
         let url = transfer.url().clone();
         // Names are synced to disk as well, which takes its time.
@@ -166,7 +199,7 @@ impl Save {
                 callback(&saved);
             }
             draft
-                .publish(overwrite)
+                .publish()
                 .map_err(|error| problem::unwritten(&video, &saved.path, error))?;
             if let Some(path) = &saved.sidecar {
                 Sidecar::of(&video, &saved, &url, request)
@@ -180,28 +213,11 @@ impl Save {
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
-    /// Finds out what can be found out before a byte is fetched.
-    fn check_target(&self) -> Result<()> {
-        let path = &self.path;
-        let text = path.as_os_str().to_string_lossy();
-        if path.file_name().is_none() || text.ends_with(['/', MAIN_SEPARATOR]) || path.is_dir() {
-            let error = io::Error::from(io::ErrorKind::IsADirectory);
-            return Err(problem::not_written(&self.video, path, error));
-        }
-        let sidecar = self.sidecar.then(|| Sidecar::beside(path));
-        for path in sidecar.iter().chain([path]) {
-            if !self.overwrite && is_taken(path) {
-                return Err(problem::exists(&self.video, path));
-            }
-        }
-        Ok(())
-    }
-
     /// Brings the whole file to disk, and answers its hash.
     async fn fill(&mut self, draft: &Draft, transfer: &mut Transfer) -> Result<String> {
         let video = self.video.clone();
-        let path = self.path.clone();
-        let file_error = |error| problem::not_written(&video, &path, error);
+        let path = self.destination.path.clone();
+        let file_error = |error| problem::unwritten(&video, &path, error);
         let mut writer = Writer::start(draft.file().map_err(file_error)?);
         while let Some(piece) = transfer.next().await? {
             match piece {
@@ -237,9 +253,8 @@ impl IntoFuture for Save {
 impl fmt::Debug for Save {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Save")
-            .field("path", &self.path)
-            .field("overwrite", &self.overwrite)
-            .field("sidecar", &self.sidecar)
+            .field("destination", &self.destination)
+            .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
 }

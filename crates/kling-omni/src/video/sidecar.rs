@@ -79,11 +79,11 @@ impl Sidecar {
             .map_err(Into::into)
             .and_then(|mut text| {
                 text.push(b'\n');
-                let draft = Draft::beside(path)?;
+                let draft = Draft::beside(path, overwrite)?;
                 let mut file = draft.file()?;
                 file.write_all(&text)?;
                 file.sync_all()?;
-                draft.publish(overwrite)
+                draft.publish()
             });
         written.map_err(|error| problem::unwritten(video, path, error))
     }

@@ -8,6 +8,7 @@ use http::header::{
 };
 use http::{StatusCode, Version};
 use reqwest::Response;
+use tokio::time::Instant;
 use url::Url;
 
 use super::redirect;
@@ -21,6 +22,8 @@ use crate::transport::hints;
 pub(super) struct Validator {
     /// The URL without its query, where tokens are: the same name at another place says nothing.
     place: String,
+    /// Each coding of a file has bytes of its own.
+    coding: Option<String>,
     value: HeaderValue,
 }
 
@@ -81,6 +84,13 @@ impl Broken {
         }
     }
 
+    fn slow(window: Duration) -> Self {
+        Self::new(format!(
+            "the result host sent less than {LEAST_BYTES} bytes in {} s",
+            window.as_secs_f64()
+        ))
+    }
+
     fn stalled(idle: Duration) -> Self {
         Self::new(format!(
             "the result host sent nothing for {} s",
@@ -96,19 +106,42 @@ impl Broken {
     }
 }
 
+/// The least that a host has to send in [`WINDOW`], of the time that is spent waiting for it: about 1 KiB/s.
+const LEAST_BYTES: usize = 64 * 1024;
+
+const WINDOW: Duration = Duration::from_secs(60);
+
 /// The bytes of one answer.
 pub(super) struct Body {
     response: Response,
     idle: Duration,
+    /// How much came in this window, and how much of it has passed. The time that the reader takes does not count.
+    came: usize,
+    waited: Duration,
+    /// The content codings that the host claims.
+    pub(super) coding: Option<String>,
     /// Whether the protocol marks the last byte, so that a lost connection is not taken for the end.
     pub(super) framed: bool,
 }
 
 impl Body {
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
-        match Timeout::new(self.idle).run(self.response.chunk()).await {
-            Ok(Ok(chunk)) => Ok(chunk),
+        let window = WINDOW.max(self.idle);
+        let patience = self.idle.min(window.saturating_sub(self.waited));
+        let begin = Instant::now();
+        let chunk = Timeout::new(patience).run(self.response.chunk()).await;
+        self.waited += begin.elapsed();
+        match chunk {
+            Ok(Ok(chunk)) => {
+                self.came += chunk.as_ref().map_or(0, Bytes::len);
+                if self.came >= LEAST_BYTES {
+                    self.came = 0;
+                    self.waited = Duration::ZERO;
+                }
+                Ok(chunk)
+            }
             Ok(Err(error)) => Err(Broken::lost(error)),
+            Err(Elapsed) if patience < self.idle => Err(Broken::slow(window)),
             Err(Elapsed) => Err(Broken::stalled(self.idle)),
         }
     }
@@ -161,27 +194,22 @@ fn misled(error: reqwest::Error) -> Answer {
 fn read(session: &Session, response: Response, begun: Option<(u64, &Validator)>) -> Answer {
     let status = response.status();
     match (status, begun) {
-        (StatusCode::OK, _) if content::is_encoded(response.headers()) => Answer::Refused {
-            status: Some(status),
-            why: "the result host compressed the file, though asked not to".to_owned(),
-        },
-        (StatusCode::OK, _) => Answer::Whole {
+        (StatusCode::PARTIAL_CONTENT, _) => part(session, response, begun),
+        // What the bytes are is for the bytes to say: a proxy answers 203, and other hosts have other words for success.
+        _ if status.is_success() => Answer::Whole {
             length: response.content_length(),
             validator: validator(&response),
             body: body(session, response),
         },
-        (StatusCode::PARTIAL_CONTENT, Some((position, known))) => {
-            rest(session, response, position, known)
-        }
         (StatusCode::RANGE_NOT_SATISFIABLE, Some(_)) => {
             Answer::Other("the file is shorter than it was".to_owned())
         }
-        (StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE, _) => {
-            Answer::Gone(status)
-        }
-        (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS, _) => {
-            failing(session, &response)
-        }
+        (
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS,
+            _,
+        ) => failing(session, &response),
+        // Hosts differ in what they say about a URL that has expired or whose signature they do not accept.
+        _ if status.is_client_error() => Answer::Gone(status),
         _ if status.is_server_error() => failing(session, &response),
         _ => Answer::Refused {
             status: Some(status),
@@ -209,12 +237,33 @@ fn failing(session: &Session, response: &Response) -> Answer {
     })
 }
 
+/// A part that begins with the first byte is the file, or the beginning of it. So is one that nobody asked for and that
+/// does not say which part it is.
+fn part(session: &Session, response: Response, begun: Option<(u64, &Validator)>) -> Answer {
+    let part = content::part(response.headers());
+    match (part.map(|part| part.first), begun) {
+        (Some(0), _) | (None, None) => Answer::Whole {
+            length: match part {
+                Some(part) => part.total,
+                None => response.content_length(),
+            },
+            validator: validator(&response),
+            body: body(session, response),
+        },
+        (_, Some((position, known))) => rest(session, response, position, known),
+        (Some(first), None) => Answer::Refused {
+            status: Some(response.status()),
+            why: format!("the result host sent the file from byte {first} on"),
+        },
+    }
+}
+
 /// A part may be joined to what is there only if it begins right behind it and belongs to the same state of the file.
 fn rest(session: &Session, response: Response, position: u64, known: &Validator) -> Answer {
     let other = |why: &str| Answer::Other(why.to_owned());
     let headers = response.headers();
-    if content::is_encoded(headers) {
-        return other("the host compressed the rest");
+    if content::coding(headers) != known.coding {
+        return other("the host sent the rest in another coding");
     }
     let Some(part) = content::part(headers) else {
         return other("the host does not say which part it sent");
@@ -248,8 +297,11 @@ fn body(session: &Session, response: Response) -> Body {
         || response.content_length().is_some()
         || response.headers().contains_key(TRANSFER_ENCODING);
     Body {
+        coding: content::coding(response.headers()),
         response,
         idle: session.idle_timeout,
+        came: 0,
+        waited: Duration::ZERO,
         framed,
     }
 }
@@ -275,6 +327,7 @@ fn validator(response: &Response) -> Option<Validator> {
     })?;
     Some(Validator {
         place: place(response.url()),
+        coding: content::coding(headers),
         value: value.clone(),
     })
 }

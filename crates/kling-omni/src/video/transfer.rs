@@ -116,6 +116,7 @@ impl Transfer {
 
     fn take(&mut self, chunk: Bytes) -> Result<Bytes> {
         let position = self.position + chunk.len() as u64;
+        self.check_size(position)?;
         if let Some(length) = self.length.filter(|length| position > *length) {
             let what = format!("it goes on after the {length} bytes that were announced");
             return Err(problem::corrupt(&self.video, &what));
@@ -162,7 +163,25 @@ impl Transfer {
     }
 
     fn defective(&self, problem: &Problem) -> Error {
-        problem::corrupt(&self.video, &problem.message)
+        let coding = self.body.as_ref().and_then(|body| body.coding.as_deref());
+        let what = match coding {
+            Some(coding) if self.position == 0 => format!(
+                "{}, and its content coding is {coding:?}, though none was asked for",
+                problem.message
+            ),
+            _ => problem.message.clone(),
+        };
+        problem::corrupt(&self.video, &what)
+    }
+
+    /// Nobody knows how much an answer without a length brings, and a length may be as long as it likes.
+    fn check_size(&self, bytes: u64) -> Result<()> {
+        let limit = self.video.session.max_download_size;
+        if bytes <= limit {
+            return Ok(());
+        }
+        let what = format!("it is larger than {limit} bytes, the limit of this client");
+        Err(problem::corrupt(&self.video, &what))
     }
 
     /// Takes the next step towards an open answer, and says what it cost.
@@ -185,6 +204,7 @@ impl Transfer {
             } => {
                 let restart = (self.position > 0)
                     .then(|| self.restart("the host does not continue what it began"));
+                self.check_size(length.unwrap_or_default())?;
                 self.body = Some(body);
                 self.length = length;
                 self.validator = validator;

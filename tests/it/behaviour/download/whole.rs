@@ -145,18 +145,3 @@ async fn pieces_without_an_end_are_a_lost_connection() {
     let video = video_at(&url, &VirtualClock::new()).await;
     assert_eq!(streamed(&video).await.unwrap(), file);
 }
-
-#[tokio::test]
-async fn a_file_that_was_compressed_on_the_way_is_refused() {
-    let host = Fake::start(vec![Reply::http(
-        200,
-        &[("content-encoding", "gzip")],
-        mp4(9),
-    )])
-    .await;
-    let url = format!("{}/kling_a.mp4", host.base_url());
-    let error = streamed(&video_at(&url, &VirtualClock::new()).await).await;
-    let error = error.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::UnexpectedResponse, "{error}");
-    assert_eq!(host.asked()[0].header("accept-encoding"), Some("identity"));
-}
