@@ -1,12 +1,12 @@
 //! From a task to a file: the wait and the download, which Ctrl-C may end without harm to the task.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use futures_util::StreamExt;
 use kling_omni::journal::Journal;
 use kling_omni::{
-    Charged, Error, ErrorKind, PollSchedule, Saved, Task, TaskStatus, Update, Video, Wait,
+    Charged, Error, ErrorKind, PollSchedule, Save, Saved, Task, TaskStatus, Update, Video, Wait,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -34,8 +34,10 @@ pub(crate) struct WaitArgs {
 
 fn timeout_help() -> String {
     format!(
-        "How long to wait for the task, such as 90s, 15m or 1h30m; it goes on when the time is up [default: {}]",
-        span::text(Wait::DEFAULT_TIMEOUT)
+        "How long to wait for the task and its video, such as 90s, 15m or 1h30m; the task goes on when the time is up \
+         [default: {} for the task, and {} for the download]",
+        span::text(Wait::DEFAULT_TIMEOUT),
+        span::text(Save::DEFAULT_TIMEOUT)
     )
 }
 
@@ -106,6 +108,8 @@ pub(crate) struct Fetch<'a> {
     pub(crate) request: Option<Value>,
     /// Where each step is recorded, where that was asked for.
     pub(crate) journal: Option<Journal>,
+    /// When the time for the task and its video is over, where it has a limit.
+    deadline: Option<Instant>,
 }
 
 impl<'a> Fetch<'a> {
@@ -121,6 +125,7 @@ impl<'a> Fetch<'a> {
             interrupts: Interrupts::listen(),
             request: None,
             journal: None,
+            deadline: None,
         }
     }
 
@@ -144,6 +149,7 @@ impl<'a> Fetch<'a> {
         let mut wait = task.wait();
         if let Some(timeout) = args.timeout {
             wait = wait.timeout(timeout);
+            self.deadline = Instant::now().checked_add(timeout);
         }
         let sandboxed = self
             .connection
@@ -194,6 +200,9 @@ impl<'a> Fetch<'a> {
                 stop::at("downloading");
             })
             .on_setback(self.progress.setbacks());
+        if let Some(deadline) = self.deadline {
+            saving = saving.timeout(deadline.saturating_duration_since(Instant::now()));
+        }
         if let Some(request) = self.request.take() {
             saving = saving.request(request);
         }
@@ -205,7 +214,7 @@ impl<'a> Fetch<'a> {
             }
         };
         let saved = tokio::select! {
-            saved = saving => saved.map_err(|error| self.undelivered(video, error))?,
+            saved = saving => saved.map_err(|error| self.undelivered(task, video, error))?,
             () = self.interrupts.next() => {
                 let what = "stopped the download, which left no file behind";
                 let next = Next::Download {
@@ -258,12 +267,19 @@ impl<'a> Fetch<'a> {
     }
 
     /// A download that failed, with the time that there is for another one.
-    fn undelivered(&self, video: &Video, error: Error) -> Failure {
+    fn undelivered(&self, task: &Task, video: &Video, error: Error) -> Failure {
+        let is_late = error.kind() == ErrorKind::Timeout;
         let ends = error.kind() == ErrorKind::Expired || self.connection.is_sandbox();
         let left = video
             .expires_at()
             .filter(|end| !ends && *end > SystemTime::now());
-        let failure = self.explain(error);
+        let mut failure = self.explain(error);
+        let again = self
+            .connection
+            .resume("download", task.id(), self.output.given());
+        if let Some(again) = again.filter(|_| is_late) {
+            failure = failure.with_advice(format!("`{again}` saves the video, at no cost"));
+        }
         match left.and_then(timestamp) {
             Some(until) => failure.adding_advice(&format!("and the video is there until {until}")),
             None => failure,

@@ -67,6 +67,17 @@ fn is_ignored(signal: i32) -> bool {
     (1..=64).contains(&signal) && ignored >> (signal - 1) & 1 == 1
 }
 
+/// Makes a file that grows beyond the limit of `ulimit -f` an error of the write like any other (`EFBIG`). By default,
+/// the signal ends the process: in the middle of a download, or with a task that was just paid for.
+pub(crate) fn survive_file_limit() {
+    #[cfg(unix)]
+    {
+        let limit = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+        // The handler stays for as long as the process; who listens does not matter.
+        let _ = signal(limit);
+    }
+}
+
 #[cfg(unix)]
 async fn heard(signal: &mut Option<Signal>) {
     if let Some(signal) = signal

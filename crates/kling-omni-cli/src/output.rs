@@ -1,9 +1,9 @@
-use std::fs;
+use std::error::Error as _;
 use std::io;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 use clap::Args;
-use kling_omni::{Sidecar, file_stem};
+use kling_omni::{Destination, file_stem};
 
 use crate::failure::Failure;
 
@@ -26,29 +26,33 @@ pub(crate) struct OutputArgs {
 impl OutputArgs {
     /// Finds out whether a video could be saved there, before anything is paid for or fetched. Without `id`, the task
     /// does not exist yet.
-    pub(crate) fn check(&self, id: Option<&str>) -> Result<(), Failure> {
+    pub(crate) async fn check(&self, id: Option<&str>) -> Result<(), Failure> {
         if self.output.as_deref() == Some(Path::new("-")) {
             return Err(Failure::usage(
                 "a video goes to a file, not to standard output",
             ));
         }
         // The name of a task that does not exist yet is taken by nobody.
-        let path = self.path(id.unwrap_or("new task"));
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
+        let destination = Destination::new(self.path(id.unwrap_or("new task")))
+            .overwrite(self.force)
+            .sidecar(self.sidecar);
+        let destination = match id {
+            // What is paid for may just fit.
+            Some(_) => destination.room(0),
+            None => destination,
         };
-        check_folder(folder)?;
-        let sidecar = self.sidecar.then(|| Sidecar::beside(&path));
-        let taken = |path: &&PathBuf| fs::symlink_metadata(path).is_ok();
-        match [&path].into_iter().chain(&sidecar).find(taken) {
-            Some(path) if !self.force => Err(Failure::file(format!(
-                "{} is there already",
-                path.display()
-            ))
-            .with_advice("--force replaces it, -o names another file")),
-            _ => Ok(()),
-        }
+        destination.check().await.map_err(|error| {
+            let cause = error.source().and_then(|cause| cause.downcast_ref());
+            let failure = Failure::file(error.summary());
+            failure.with_advice(match cause.map(io::Error::kind) {
+                None => "--force replaces it, -o names another file",
+                Some(io::ErrorKind::NotFound) => "make it first, or give another path to -o",
+                Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                    "make room, or give another path to -o"
+                }
+                Some(_) => "give another path to -o",
+            })
+        })
     }
 
     /// Where the video of task `id` goes.
@@ -87,29 +91,6 @@ impl OutputArgs {
 fn is_folder(path: &Path) -> bool {
     let text = path.as_os_str().as_encoded_bytes();
     path.is_dir() || text.ends_with(b"/") || text.ends_with(MAIN_SEPARATOR.to_string().as_bytes())
-}
-
-/// The only sure test of a folder is to make a file in it.
-fn check_folder(folder: &Path) -> Result<(), Failure> {
-    let made = tempfile::Builder::new()
-        .prefix(".kling-omni-")
-        .suffix(".part")
-        .tempfile_in(folder);
-    let Err(error) = made else {
-        return Ok(());
-    };
-    let shown = folder.display();
-    let failure = match error.kind() {
-        io::ErrorKind::NotFound => Failure::file(format!("the folder {shown} does not exist"))
-            .with_advice("make it first, or give another path to -o"),
-        io::ErrorKind::NotADirectory => {
-            Failure::file(format!("{shown} is not a folder")).with_advice("give another path to -o")
-        }
-        kind => Failure::file(format!("nothing can be written to the folder {shown}"))
-            .with_cause(kind)
-            .with_advice("give another path to -o"),
-    };
-    Err(failure)
 }
 
 #[cfg(test)]

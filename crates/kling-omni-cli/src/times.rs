@@ -38,6 +38,8 @@ impl TimesFile {
         let mut draft = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
         serde_json::to_writer(&mut draft, times)?;
         draft.flush()?;
+        // A name that reaches the disk before its content would leave an empty file after a power cut.
+        draft.as_file().sync_all()?;
         draft.persist(&self.0)?;
         Ok(())
     }

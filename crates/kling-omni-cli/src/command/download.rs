@@ -27,7 +27,7 @@ pub(super) async fn run(
     verbose: bool,
 ) -> Result<(), Failure> {
     let connection = connect.open_existing()?;
-    args.output.check(Some(&args.id))?;
+    args.output.check(Some(&args.id)).await?;
     let task = connection.client.task(args.id);
     let progress = Progress::new(verbose);
     progress.doing("asking for the status");

@@ -13,6 +13,7 @@ use clap::Subcommand;
 
 use crate::connect::ConnectArgs;
 use crate::failure::Failure;
+use crate::interrupt;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -64,19 +65,22 @@ impl Command {
             Self::List(args) => block_on(list::run(args, connect)),
             Self::Listen(args) => block_on(listen::run(*args)),
             Self::Sandbox(args) => block_on(sandbox::run(args)),
-            Self::Schema(args) => schema::run(&args),
-            Self::Completions(args) => completions::run(args),
+            Self::Schema(args) => block_on(async { schema::run(&args) }),
+            Self::Completions(args) => block_on(async { completions::run(args) }),
         }
     }
 }
 
-/// Runs a command that needs the network, on this thread.
+/// Runs a command on this thread.
 fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::unexpected("the program could not start").with_cause(error))?;
-    let result = runtime.block_on(command);
+    let result = runtime.block_on(async {
+        interrupt::survive_file_limit();
+        command.await
+    });
     // A name lookup that hangs must not keep a command that has ended.
     runtime.shutdown_background();
     result

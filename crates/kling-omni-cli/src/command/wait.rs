@@ -35,7 +35,7 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let connection = connect.open_existing()?;
     if !args.no_download {
-        args.output.check(Some(&args.id))?;
+        args.output.check(Some(&args.id)).await?;
     }
     let task = connection.client.task(args.id);
     let mut fetch = Fetch::new(&connection, &args.output, Progress::new(verbose));

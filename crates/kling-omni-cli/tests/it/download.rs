@@ -83,3 +83,23 @@ fn a_disk_that_takes_no_more_leaves_nothing_behind() {
     snapshots.check("download-no-room", &ended);
     assert_eq!(service.files(), [""; 0]);
 }
+
+/// The time limit is one for the task and its video.
+#[test]
+fn a_download_ends_with_the_time_limit() {
+    let fake = Fake::new(|base_url, path| {
+        if path.ends_with(".mp4") {
+            return b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n\0\0\0\x10ftypisom".to_vec();
+        }
+        let task = format!(
+            r#"{{"data":{{"task_id":"7","status":"COMPLETED","generated":["{base_url}/7.mp4"]}}}}"#
+        );
+        let headers = ["content-type: application/json"];
+        response("200 OK", &headers, task.as_bytes())
+    });
+    let ended = fake.program("wait 7 --timeout 1").run().expect(5);
+    assert!(ended.stderr.contains("was not complete within"), "{ended}");
+    assert!(ended.stderr.contains("kling-omni download 7"), "{ended}");
+    assert!(ended.stderr.contains("charged: yes"), "{ended}");
+    assert_eq!(std::fs::read_dir(fake.folder()).unwrap().count(), 0);
+}

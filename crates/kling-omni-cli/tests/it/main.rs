@@ -11,6 +11,8 @@ mod configuration;
 mod crash;
 mod download;
 mod errors;
+#[cfg(target_os = "linux")]
+mod file_systems;
 mod files;
 mod generate;
 mod help;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Ended, Service, Snapshots};
+use crate::support::{Ended, Program, Service, Snapshots};
 
 /// A request from text, whose tasks the service is known to list.
 const CAT: &str = "-p cat -d 3 --poll-interval 0.1";
@@ -298,42 +298,39 @@ fn a_failed_task_stays_failed() {
 fn a_journal_that_cannot_be_written_loses_no_task() {
     const BLOCK: usize = 512;
     let mut snapshots = Snapshots::default();
-    let run = |service: &Service, padding: usize, limit: Option<u64>| {
-        fs::create_dir(service.folder().join("d")).unwrap();
-        let output = format!("{}cat.mp4", "d/../".repeat(padding));
-        let line = format!("generate {CAT} --state cat.journal -o {output}");
-        let mut running = match limit {
-            Some(bytes) => service.program(&line).largest_file(bytes).start(),
-            None => service.program(&line).start(),
+    // The folder is in the journal, and its name makes the journal as long as it is to be.
+    let run = |service: &Service, folder: &str, limit: Option<u64>| {
+        let folder = service.folder().join(folder);
+        fs::create_dir_all(&folder).unwrap();
+        let line = format!("generate {CAT} --state cat.journal --no-wait");
+        let program = Program::new(&folder, &line)
+            .key()
+            .env("KLING_OMNI_BASE_URL", service.base_url());
+        let ended = match limit {
+            Some(bytes) => program.largest_file(bytes).run(),
+            None => program.run(),
         };
-        running.until("task ");
-        running.until("CREATED after");
-        running
+        (ended.expect(0), folder.join("cat.journal"))
     };
     // So long is a journal that has everything but the answer.
     let service = Service::slow();
     service.text_task("a dog");
-    let mut running = run(&service, 0, None);
-    running.child.kill().unwrap();
-    let journal = fs::read_to_string(service.folder().join("cat.journal")).unwrap();
+    let (_, journal) = run(&service, "d", None);
+    let journal = fs::read_to_string(journal).unwrap();
     let unanswered: usize = journal.split_inclusive('\n').take(3).map(str::len).sum();
-    let limit = unanswered.next_multiple_of(BLOCK);
+    let limit = (unanswered + 1).next_multiple_of(BLOCK);
 
     let service = Service::slow();
     service.text_task("a dog");
-    let padding = (limit - unanswered) / "d/../".len();
-    let running = run(&service, padding, Some(limit as u64));
-    running.interrupt();
-    let ended = running.end().expect(130);
-    let shown = redacted(&service, &ended).replace("d/../", "");
+    let name = format!("d{}", "/d".repeat((limit - unanswered) / 2));
+    let (ended, _) = run(&service, &name, Some(limit as u64));
+    let shown = redacted(&service, &ended).replace(&name, "d");
     snapshots.check("state-no-room", shown);
     let id = service.tasks()[1].id().to_owned();
-    assert!(ended.stderr.contains(&id), "{ended}");
+    assert_eq!(ended.stdout.trim(), id);
 
-    let ended = service
-        .program("generate --resume cat.journal --no-wait")
-        .run()
-        .expect(0);
+    let line = format!("generate --resume {name}/cat.journal --no-wait");
+    let ended = service.program(&line).run().expect(0);
     assert_eq!(ended.stdout.trim(), id);
     assert_eq!(service.charges(), 2);
 }

@@ -119,7 +119,7 @@ pub(super) async fn run(
     };
     // A task that is paid for must not fail for want of a place to put its video.
     if state.may_create() && !no_wait {
-        output.check(None).map_err(known)?;
+        output.check(None).await.map_err(known)?;
     }
     if let Some(request) = request.as_ref().filter(|_| state.may_create()) {
         let seen = files.preflight(request, route).await.map_err(known)?;

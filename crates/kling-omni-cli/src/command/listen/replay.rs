@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader, stdin};
 use super::desk::Desk;
 use super::event::Printer;
 use super::forward::{Forward, Forwarded};
-use super::saved::{LONGEST_LINE, Saved};
+use super::saved::{Defect, LONGEST_LINE, Saved};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::input::{self, unreadable};
@@ -23,6 +23,8 @@ struct Progress {
     replayed: u64,
     /// How many the other program did not take in.
     unaccepted: u64,
+    /// How many lines are the rest of deliveries that could not be saved as a whole.
+    torn: u64,
 }
 
 pub(super) async fn run(
@@ -61,7 +63,13 @@ pub(super) async fn run(
                 let is_accepted = forwarded.is_none_or(|forwarded| forwarded.is_accepted());
                 progress.unaccepted += u64::from(!is_accepted);
             }
-            Err(problem) => {
+            Err(Defect::Torn(problem)) => {
+                progress.torn += 1;
+                report::warn(format_args!(
+                    "{name}, line {number} was skipped, since it was not saved as a whole: {problem}"
+                ));
+            }
+            Err(Defect::Foreign(problem)) => {
                 return Err(Failure::usage(format!(
                     "{name}, line {number} is no saved delivery: {problem}"
                 ))
@@ -72,6 +80,9 @@ pub(super) async fn run(
             }
         }
     }
+    if progress.torn > 0 && progress.replayed == 0 {
+        return Err(Failure::usage(format!("{name} holds no saved delivery")));
+    }
     progress.end()
 }
 
@@ -80,32 +91,36 @@ async fn take(
     desk: &Desk,
     secret: &Secret,
     line: &[u8],
-) -> Result<Result<Option<Forwarded>, String>, Failure> {
+) -> Result<Result<Option<Forwarded>, Defect>, Failure> {
+    let foreign = |problem: String| Ok(Err(Defect::Foreign(problem)));
     if line.len() > LONGEST_LINE {
-        return Ok(Err(format!("it is longer than {LONGEST_LINE} bytes")));
+        return foreign(format!("it is longer than {LONGEST_LINE} bytes"));
     }
     let saved = match Saved::parse(line) {
         Ok(saved) => saved,
-        Err(problem) => return Ok(Err(problem)),
+        Err(defect) => return Ok(Err(defect)),
     };
     let body = saved.body.as_bytes();
     let headers = match secret.headers(&saved.id, SystemTime::now(), body) {
         Ok(headers) => headers,
-        Err(error) => return Ok(Err(error.summary().to_owned())),
+        Err(error) => return foreign(error.summary().to_owned()),
     };
     let query = saved
         .correlation
         .map(|token| format!("{PARAMETER}={token}"));
     match desk.receive(&headers, query.as_deref(), body) {
         Ok(received) => Ok(Ok(desk.deliver(received, body).await?.forwarded)),
-        Err(refusal) => Ok(Err(refusal.summary().to_owned())),
+        Err(refusal) => foreign(refusal.summary().to_owned()),
     }
 }
 
 impl Progress {
     fn end(self) -> Result<(), Failure> {
         if self.unaccepted == 0 {
-            report::say(format_args!("replayed: {}", self.replayed));
+            match self.torn {
+                0 => report::say(format_args!("replayed: {}", self.replayed)),
+                torn => report::say(format_args!("replayed: {}, skipped: {torn}", self.replayed)),
+            }
             return Ok(());
         }
         Err(Failure::own(

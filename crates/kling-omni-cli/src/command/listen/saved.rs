@@ -1,7 +1,7 @@
 //! Deliveries in a file, one JSON object on a line.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -22,6 +22,8 @@ pub(super) const LONGEST_LINE: usize = 6 * LARGEST_BODY + 4096;
 pub(super) struct Save {
     path: PathBuf,
     file: File,
+    /// Whether the last line has no end, since a disk was full or a process died.
+    is_torn: bool,
 }
 
 /// What is written. The body is in it as it came: it is JSON, and therefore text.
@@ -57,6 +59,7 @@ impl Save {
         })?;
         Ok(Self {
             path: path.to_owned(),
+            is_torn: is_torn(path),
             file,
         })
     }
@@ -82,20 +85,56 @@ impl Save {
             Failure::unexpected("a delivery could not be written as JSON").with_cause(error)
         })?;
         bytes.push(b'\n');
+        // What came of a line that could not be finished must not spoil the next one.
+        if self.is_torn {
+            bytes.insert(0, b'\n');
+        }
+        self.is_torn = true;
         self.file.write_all(&bytes).map_err(|error| {
             Failure::file(format!("{} could not be written", self.path.display())).with_cause(error)
-        })
+        })?;
+        self.is_torn = false;
+        Ok(())
     }
+}
+
+/// Whether a regular file has bytes behind its last line.
+fn is_torn(path: &Path) -> bool {
+    let last = || {
+        let mut file = File::open(path)?;
+        let mut byte = [b'\n'];
+        if file.metadata()?.is_file() && file.seek(SeekFrom::End(0))? > 0 {
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut byte)?;
+        }
+        std::io::Result::Ok(byte)
+    };
+    // A blank line too many does no harm.
+    last().map_or(true, |byte| byte != *b"\n")
+}
+
+/// Why a line is not a saved delivery.
+#[derive(Debug, PartialEq)]
+pub(super) enum Defect {
+    /// It is not JSON: the rest of a line that could not be written as a whole.
+    Torn(String),
+    /// It is JSON, and something else than a delivery.
+    Foreign(String),
 }
 
 impl Saved {
     /// Reads a line; what is wrong with it is said without a word of it, since it may hold the URL of a result.
-    pub(super) fn parse(line: &[u8]) -> Result<Self, String> {
-        let value: Value =
-            serde_json::from_slice(line).map_err(|error| match error.classify() {
+    pub(super) fn parse(line: &[u8]) -> Result<Self, Defect> {
+        let value = serde_json::from_slice(line).map_err(|error| {
+            Defect::Torn(match error.classify() {
                 serde_json::error::Category::Eof => "it ends in the middle of its JSON".to_owned(),
                 _ => format!("it is no JSON from column {} on", error.column()),
-            })?;
+            })
+        })?;
+        Self::of(value).map_err(Defect::Foreign)
+    }
+
+    fn of(value: Value) -> Result<Self, String> {
         let Value::Object(mut fields) = value else {
             return Err("it is no JSON object".to_owned());
         };
@@ -127,15 +166,17 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_line_is_said_without_its_words() {
+        let torn = |text: &str| Defect::Torn(text.to_owned());
+        let foreign = |text: &str| Defect::Foreign(text.to_owned());
         for (line, problem) in [
-            ("", "it ends in the middle of its JSON"),
-            (r#"{"id":"a","#, "it ends in the middle of its JSON"),
-            (r#"{"id":token}"#, "it is no JSON from column 8 on"),
-            ("[]", "it is no JSON object"),
-            ("{}", "it has no `id`"),
-            (r#"{"id":7,"body":"{}"}"#, "its `id` is no text"),
-            (r#"{"id":"a","body":null}"#, "it has no `body`"),
-            (r#"{"id":"a","body":{}}"#, "its `body` is no text"),
+            ("", torn("it ends in the middle of its JSON")),
+            (r#"{"id":"a","#, torn("it ends in the middle of its JSON")),
+            (r#"{"id":token}"#, torn("it is no JSON from column 8 on")),
+            ("[]", foreign("it is no JSON object")),
+            ("{}", foreign("it has no `id`")),
+            (r#"{"id":7,"body":"{}"}"#, foreign("its `id` is no text")),
+            (r#"{"id":"a","body":null}"#, foreign("it has no `body`")),
+            (r#"{"id":"a","body":{}}"#, foreign("its `body` is no text")),
         ] {
             assert_eq!(
                 Saved::parse(line.as_bytes()).unwrap_err(),
@@ -144,6 +185,9 @@ mod tests {
             );
         }
         let odd = br#"{"id":"a","body":"{}","correlation":"no token"}"#;
-        assert!(Saved::parse(odd).unwrap_err().contains("correlation"));
+        let Err(Defect::Foreign(problem)) = Saved::parse(odd) else {
+            panic!("a token of other characters was read");
+        };
+        assert!(problem.contains("correlation"));
     }
 }

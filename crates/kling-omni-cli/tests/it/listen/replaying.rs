@@ -67,7 +67,6 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
     let good = json!({"id": "msg_1", "body": task("CREATED", &[])});
     let line = |body: &str| json!({"id": "msg_2", "body": body}).to_string();
     for (name, bad) in [
-        ("no-json", "msg_2: the token is token=abc".to_owned()),
         ("no-body", json!({"id": "msg_2", "sent_at": 7}).to_string()),
         ("no-id", json!({"id": "ä", "body": "{}"}).to_string()),
         ("no-task", line(r#"{"status":"CREATED"}"#)),
@@ -92,6 +91,50 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
         .expect(7);
     snapshots.check("replay-missing", &ended);
     replay(folder.path(), "").expect(0);
+}
+
+/// A disk was full, or a process died: what comes next is neither spoilt by the torn line nor held up by it.
+#[test]
+fn a_torn_line_spoils_no_other() {
+    let target = Fake::always("200 OK", &[], "");
+    let saved = target.folder().join("saved.jsonl");
+    let body = task("CREATED", &[]);
+    let good = json!({"id": "msg_1", "body": body}).to_string();
+    for torn in [
+        &good[..1],
+        &good[..20],
+        "{\"id\":\"token=abc",
+        "\0\0\0",
+        &good,
+    ] {
+        std::fs::write(&saved, format!("{good}\n{torn}")).unwrap();
+        let listening = Listening::start(listen(
+            target.folder(),
+            "--json --exit-after 1 --save saved.jsonl",
+        ));
+        let headers = signed(SECRET, "msg_2", 0, &body);
+        assert_eq!(listening.post("/", &headers, &body), 200);
+        listening.server.running.end().expect(0);
+        let text = std::fs::read_to_string(&saved).unwrap();
+        assert!(text.starts_with(&format!("{good}\n{torn}\n{{")), "{text}");
+
+        let ended = listen(target.folder(), "--replay saved.jsonl --json")
+            .run()
+            .expect(0);
+        let is_whole = torn == good;
+        assert_eq!(
+            ended.stdout.lines().count(),
+            if is_whole { 3 } else { 2 },
+            "{ended}"
+        );
+        assert!(ended.stdout.contains("msg_2"), "{ended}");
+        let is_told = ended.stderr.contains("saved.jsonl, line 2 was skipped");
+        assert_ne!(is_told, is_whole, "{ended}");
+        assert!(!ended.stderr.contains("abc"), "{ended}");
+    }
+    for (text, code) in [("no JSON at all", 2), (&good[..20], 2), ("", 0)] {
+        replay(target.folder(), text).expect(code);
+    }
 }
 
 #[test]
