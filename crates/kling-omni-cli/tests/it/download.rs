@@ -32,7 +32,7 @@ fn a_sidecar_tells_what_the_video_was_made_from() {
     };
     let refused = again("").expect(7);
     assert!(
-        refused.stderr.contains("clip.mp4.json is there already"),
+        refused.stderr.contains("clip.mp4.json exists already"),
         "{refused}"
     );
     again("--overwrite").expect(0);

@@ -247,7 +247,7 @@ fn two_runs_do_not_share_a_journal() {
 #[test]
 fn a_journal_that_knows_its_task_says_so_whatever_happens_to_it() {
     let service = Service::slow();
-    let line = format!("generate {CAT} --state cat.journal --no-wait");
+    let line = "generate -p cat -d 3 --state cat.journal --no-wait";
     let line = line.replace(" --poll-interval 0.1", "");
     let id = service.program(&line).run().expect(0);
     let id = id.stdout.trim();
@@ -302,8 +302,8 @@ fn a_journal_that_cannot_be_written_loses_no_task() {
     let run = |service: &Service, folder: &str, limit: Option<u64>| {
         let folder = service.folder().join(folder);
         fs::create_dir_all(&folder).unwrap();
-        let line = format!("generate {CAT} --state cat.journal --no-wait");
-        let program = Program::new(&folder, &line)
+        let line = "generate -p cat -d 3 --state cat.journal --no-wait";
+        let program = Program::new(&folder, line)
             .key()
             .env("KLING_OMNI_BASE_URL", service.base_url());
         let ended = match limit {
