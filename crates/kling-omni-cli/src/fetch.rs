@@ -274,9 +274,10 @@ impl<'a> Fetch<'a> {
             .expires_at()
             .filter(|end| !ends && *end > SystemTime::now());
         let mut failure = self.explain(error);
-        let again = self
-            .connection
-            .resume("download", task.id(), self.output.given());
+        let again = self.connection.resume(Next::Download {
+            id: task.id(),
+            output: self.output.given(),
+        });
         if let Some(again) = again.filter(|_| is_late) {
             failure = failure.with_advice(format!("`{again}` saves the video, at no cost"));
         }
