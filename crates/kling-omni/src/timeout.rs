@@ -29,6 +29,11 @@ impl Timeout {
         Self { left: limit }
     }
 
+    /// What is left of the limit. A time in which the process did not run is not part of what was taken off.
+    pub(crate) fn left(&self) -> Duration {
+        self.left
+    }
+
     /// Awaits a part of the exchange. What it takes is taken off the limit.
     pub(crate) async fn run<F: Future>(&mut self, part: F) -> Result<F::Output, Elapsed> {
         let mut part = pin!(part);

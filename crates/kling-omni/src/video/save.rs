@@ -20,6 +20,7 @@ use super::writer::Writer;
 use super::{Video, problem};
 use crate::digest::hex;
 use crate::error::Result;
+use crate::timeout::{Elapsed, Timeout};
 
 type OnProgress = Box<dyn FnMut(u64, Option<u64>) + Send>;
 type OnSetback = Box<dyn FnMut(&Setback) + Send>;
@@ -174,8 +175,10 @@ impl Save {
             .map_err(|error| problem::unwritten(&self.video, &path, error))?;
         let mut transfer = Transfer::new(self.video.clone());
         let timeout = self.timeout;
-        let filled = tokio::time::timeout(timeout, self.fill(&draft, &mut transfer)).await;
-        let sha256 = filled.unwrap_or_else(|_| {
+        let filled = Timeout::new(timeout)
+            .run(self.fill(&draft, &mut transfer))
+            .await;
+        let sha256 = filled.unwrap_or_else(|Elapsed| {
             let so_far = (transfer.position(), transfer.length());
             Err(problem::too_slow(
                 &self.video,

@@ -8,7 +8,6 @@ use http::header::{
 };
 use http::{StatusCode, Version};
 use reqwest::Response;
-use tokio::time::Instant;
 use url::Url;
 
 use super::redirect;
@@ -128,9 +127,9 @@ impl Body {
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
         let window = WINDOW.max(self.idle);
         let patience = self.idle.min(window.saturating_sub(self.waited));
-        let begin = Instant::now();
-        let chunk = Timeout::new(patience).run(self.response.chunk()).await;
-        self.waited += begin.elapsed();
+        let mut timeout = Timeout::new(patience);
+        let chunk = timeout.run(self.response.chunk()).await;
+        self.waited += patience.saturating_sub(timeout.left());
         match chunk {
             Ok(Ok(chunk)) => {
                 self.came += chunk.as_ref().map_or(0, Bytes::len);
