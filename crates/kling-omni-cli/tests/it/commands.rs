@@ -144,7 +144,11 @@ const CASES: &[Case] = &[
         "webp",
         "-f lavfi -i color=teal:s=640x480:d=1 -frames:v 1 -c:v libwebp",
     ),
-    image(&["convert"], "gif", "-f lavfi -i color=teal:s=640x480:r=5:d=1"),
+    image(
+        &["convert"],
+        "gif",
+        "-f lavfi -i color=teal:s=640x480:r=5:d=1",
+    ),
     image(
         &["convert"],
         "bmp",

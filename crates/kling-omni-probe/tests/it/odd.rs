@@ -124,7 +124,9 @@ fn brands_beside_the_first_one_count() {
         file.splice(..first + 8, [ftyp, padding].concat());
         file
     };
-    let cases: [(&[u8; 4], &[&[u8; 4]], Format, bool); 9] = [
+    // The first brand, the others, what it is, and whether that is told.
+    type Case = (&'static [u8; 4], &'static [&'static [u8; 4]], Format, bool);
+    let cases: [Case; 9] = [
         (b"isom", &[b"isom"], Format::Mp4, false),
         (b"mp42", &[b"isom", b"mp42"], Format::Mp4, false),
         (b"XAVC", &[b"XAVC", b"mp42"], Format::Mp4, false),
