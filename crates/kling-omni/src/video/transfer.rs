@@ -165,11 +165,11 @@ impl Transfer {
     fn defective(&self, problem: &Problem) -> Error {
         let coding = self.body.as_ref().and_then(|body| body.coding.as_deref());
         let what = match coding {
-            Some(coding) if self.position == 0 => format!(
+            Some(coding) => format!(
                 "{}, and its content coding is {coding:?}, though none was asked for",
                 problem.message
             ),
-            _ => problem.message.clone(),
+            None => problem.message.clone(),
         };
         problem::corrupt(&self.video, &what)
     }
