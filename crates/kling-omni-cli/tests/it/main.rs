@@ -13,6 +13,7 @@ mod download;
 mod errors;
 #[cfg(target_os = "linux")]
 mod file_systems;
+mod explained;
 mod files;
 mod generate;
 mod help;

@@ -1,0 +1,52 @@
+//! What a person reads when a task ends without a video, or another account asks for it.
+
+use crate::support::{Program, Server};
+
+#[test]
+fn a_task_without_a_video_is_explained() {
+    for (fault, says) in [
+        ("create:moderated", "content filter"),
+        (
+            "createVideoPro:silent-failure=0s",
+            "the account or the tier",
+        ),
+        ("create:plan-limit", "upgrade the plan"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let line = format!("generate --sandbox -p x -d 3 --fault {fault}");
+        let ended = Program::new(folder.path(), &line).run();
+        let code = if fault.contains("plan") { 3 } else { 4 };
+        let shown = ended.expect(code).to_string();
+        assert!(shown.contains(says), "{shown}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_task_of_another_account_is_not_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(Program::new(
+        folder.path(),
+        "sandbox --json --task-time 0 --account-per-key --api-key mine --api-key yours",
+    ));
+    let started = server.event();
+    let url = started["base_url"].as_str().unwrap().to_owned();
+    let program = |line: &str, key: &str| {
+        Program::new(folder.path(), line)
+            .env("KLING_OMNI_BASE_URL", &url)
+            .env("FREEPIK_API_KEY", key)
+            .run()
+    };
+    program("generate -p x -d 3 -o clip.mp4", "mine").expect(0);
+    let listed = program("list --json", "mine").expect(0).json();
+    let id = listed["task_id"].as_str().unwrap().to_owned();
+    program(&format!("status {id}"), "mine").expect(0);
+    let shown = program(&format!("status {id}"), "yours")
+        .expect(2)
+        .to_string();
+    assert!(
+        shown.contains("a key of another account gets 404"),
+        "{shown}"
+    );
+    server.running.interrupt();
+}
