@@ -15,12 +15,21 @@ use reqwest::redirect;
 use crate::session::{Proxies, stack};
 use crate::upload::uploader::BoxError;
 
-/// Makes HTTP clients. Of a store's options for them, it heeds the limits in time, and whether plain HTTP will do.
+/// Makes HTTP clients. Of a store's options for them, it heeds the limits in time, and whether plain HTTP will do; a
+/// proxy is refused.
 #[derive(Debug)]
 pub(super) struct Connector;
 
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        if options
+            .get_config_value(&ClientConfigKey::ProxyUrl)
+            .is_some()
+        {
+            return Err(generic(
+                "a proxy among the options of the store is not supported: set HTTPS_PROXY in place of AWS_PROXY_URL",
+            ));
+        }
         let limit = |key| time(options, key);
         let is_plain = options.get_config_value(&ClientConfigKey::AllowHttp);
         let mut bare = reqwest::Client::builder()
