@@ -140,6 +140,10 @@ impl Connection {
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
+            // What a fault does to header lines is to end as it does with the library's own client.
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_ignore_invalid_headers_in_responses(true)
             .user_agent(user_agent());
         #[cfg(any(feature = "rustls", feature = "native-tls"))]
         let http = http.tls_certs_only([]);

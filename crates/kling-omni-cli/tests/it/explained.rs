@@ -22,6 +22,19 @@ fn a_task_without_a_video_is_explained() {
 }
 
 #[test]
+fn header_lines_that_break_the_rules_cost_no_video() {
+    for line in ["X Bad Header: 1", r"Set-Cookie: a=1\r\n   XSa: b"] {
+        let folder = tempfile::tempdir().unwrap();
+        let program = Program::new(
+            folder.path(),
+            "generate --sandbox -p x -d 3 -o clip.mp4 --fault",
+        );
+        let ended = program.arg(&format!("api:header={line}")).run().expect(0);
+        assert_eq!(ended.stdout, "clip.mp4\n");
+    }
+}
+
+#[test]
 #[cfg(unix)]
 fn a_task_of_another_account_is_not_found() {
     let folder = tempfile::tempdir().unwrap();

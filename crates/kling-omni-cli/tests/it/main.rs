@@ -11,9 +11,9 @@ mod configuration;
 mod crash;
 mod download;
 mod errors;
+mod explained;
 #[cfg(target_os = "linux")]
 mod file_systems;
-mod explained;
 mod files;
 mod generate;
 mod help;
