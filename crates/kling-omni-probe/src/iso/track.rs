@@ -199,7 +199,7 @@ impl<'a> Track<'a> {
             false => i64::from(length),
         };
         self.timing = Timing::of(frames().map(|(count, ticks)| (count, length(ticks))));
-        self.end = end(self.lengths, self.shifts, length);
+        self.end = end(self.lengths, self.shifts, length, self.timing.ticks());
         if has_negative {
             problems.unusual(
                 Code::WrongValue,
@@ -363,7 +363,8 @@ fn runs(list: &[u8]) -> impl Iterator<Item = (u32, u32)> {
 }
 
 /// When the frame ends that is shown last, given how long frames are and by how much they are shown later than decoded.
-fn end(lengths: &[u8], shifts: &[u8], signed: impl Fn(u32) -> i64) -> u128 {
+/// No shift that is longer than all frames together is meant.
+fn end(lengths: &[u8], shifts: &[u8], signed: impl Fn(u32) -> i64, most: u128) -> u128 {
     let mut shifts = runs(shifts);
     let (mut shifted, mut shift) = (0, 0);
     let (mut decoded, mut end) = (0_i128, 0_i128);
@@ -377,7 +378,9 @@ fn end(lengths: &[u8], shifts: &[u8], signed: impl Fn(u32) -> i64) -> u128 {
             frames -= part;
             shifted -= part;
             decoded = decoded.saturating_add(i128::from(part) * i128::from(signed(length)));
-            end = end.max(decoded.saturating_add(shift.cast_signed().into()));
+            let shift = Some(i128::from(shift.cast_signed()));
+            let shift = shift.filter(|shift| shift.unsigned_abs() <= most);
+            end = end.max(decoded.saturating_add(shift.unwrap_or_default()));
         }
     }
     u128::try_from(end).unwrap_or_default()

@@ -103,6 +103,8 @@ fn headers_that_say_nothing_are_passed_over() {
     for shift in [0x7fff_ffff, 0x8000_0000_u32, u32::MAX] {
         let file = patched(&stored("silent.mp4"), b"ctts", 20, &words(&[shift]));
         lasts(&property::check(&file), 3.0, &format!("a shift of {shift}"));
+        let open = patched(&file, b"elst", 16, &words(&[0]));
+        lasts(&property::check(&open), 3.0, "a shift where all is shown");
     }
 }
 

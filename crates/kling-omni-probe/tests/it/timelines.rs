@@ -61,6 +61,16 @@ fn edit_lists_are_carried_out() {
             4000,
         ),
         (
+            "later by no known length",
+            &[
+                (u32::MAX, -1, false),
+                (u32::MAX - 511, -1, false),
+                (3 * SECOND, 1024, false),
+            ],
+            3000,
+            3000,
+        ),
+        (
             "with a pause",
             &[
                 (SECOND, 1024, false),
