@@ -41,8 +41,8 @@ pub fn file_stem(id: &str) -> String {
     }
     let replaced = id.chars().map(|c| if is_safe(c) { c } else { '_' });
     let mut stem: String = replaced.take(LONGEST).collect();
-    if stem.starts_with('-') {
-        stem.replace_range(..1, "_");
+    if stem.is_empty() || stem.starts_with('-') {
+        stem.insert(0, '_');
     }
     let hash = digest::hex(Sha256::new_with_prefix(id));
     format!("{stem}-{}", &hash[..8])

@@ -276,7 +276,9 @@ impl ClientBuilder {
     ///
     /// Build it with `redirect(reqwest::redirect::Policy::none())` and `retry(reqwest::retry::never())`. A client that
     /// follows redirects takes the API key along to wherever it is sent, and one that repeats requests by itself may pay
-    /// twice. Answers that came by a redirect are refused, except by [`Client::raw`], and since nobody can tell what such a client has
+    /// twice. With `http1_ignore_invalid_headers_in_responses`, `http1_allow_obsolete_multiline_headers_in_responses` and
+    /// `http1_allow_spaces_after_header_name_in_responses`, an answer behind a broken header is not lost: it may name a paid
+    /// task. Answers that came by a redirect are refused, except by [`Client::raw`], and since nobody can tell what such a client has
     /// sent before a connection failed, a create that ends so is never repeated and counts as
     /// [`Charged::Unknown`](crate::Charged::Unknown).
     pub fn http_client(mut self, client: reqwest::Client) -> Self {

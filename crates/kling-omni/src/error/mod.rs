@@ -222,7 +222,7 @@ impl Error {
         if !candidates.is_empty() {
             let ids: Vec<_> = candidates.iter().map(|id| printable(id)).collect();
             let ids = redact::quote(&ids.join(", "), key);
-            self = self.with_note(&format!("the answer names the task {ids}"));
+            self = self.with_note(&format!("task ids in the answer: {ids}"));
         }
         self.0.candidates = candidates;
         self

@@ -79,15 +79,23 @@ impl Ids {
 
 /// The string or whole number at the beginning of a text, if its end is there.
 fn scalar(text: &[u8]) -> Option<String> {
-    if text.starts_with(b"\"") {
+    if let Some(inside) = text.strip_prefix(b"\"") {
         let mut strings = serde_json::Deserializer::from_slice(text).into_iter();
-        return strings.next()?.ok();
+        return strings.next()?.ok().or_else(|| as_it_stands(inside));
     }
     let end = text.iter().position(|byte| !byte.is_ascii_digit())?;
     // A fraction or an exponent is no id, and neither is a number that may go on.
     let is_whole = matches!(text[end], b',' | b'}' | b']') || text[end].is_ascii_whitespace();
     let digits = std::str::from_utf8(&text[..end]).ok()?;
     (is_whole && end > 0).then(|| digits.to_owned())
+}
+
+/// A string that JSON does not allow, such as one with a bare control character: an id that cannot be read must not make
+/// another one the only one.
+fn as_it_stands(inside: &[u8]) -> Option<String> {
+    let is_end = |at: &usize| inside[*at] == b'"' && !inside[..*at].ends_with(b"\\");
+    let end = (0..inside.len()).find(is_end)?;
+    Some(String::from_utf8_lossy(&inside[..end]).into_owned())
 }
 
 fn find(text: &[u8], what: &[u8]) -> Option<usize> {
@@ -133,6 +141,12 @@ mod tests {
             (r#"{"message":"no \"task_id\": \"x\" given"}"#, &[]),
             (r#"{"xtask_id":"a"}"#, &[]),
             (r#"["task_id","a"]"#, &[]),
+            ("{\"task_id\":\"a\u{1b}b\"}", &["a\u{1b}b"]),
+            (
+                "[{\"task_id\":\"a\"},{\"task_id\":\"b\nc\"}]",
+                &["a", "b\nc"],
+            ),
+            (r#"{"task_id":"\ud800"}"#, &[r"\ud800"]),
             ("<html>", &[]),
             ("", &[]),
         ] {
