@@ -184,7 +184,7 @@ async fn a_wait_ends_with_what_the_sandbox_delivers() {
     ];
     for (text, secret) in secrets {
         let sandbox = sandbox(&clock).webhook_secret(text).start().await.unwrap();
-        let verifier = Verifier::new(super::secret("the next one")).or(secret);
+        let verifier = Verifier::new(super::secret("the-next-one")).or(secret);
         let inbox = Inbox::builder(verifier).clock(clock.clone()).build();
         let mut deliveries = inbox.deliveries();
         let token = Token::random().unwrap();

@@ -39,7 +39,7 @@ struct Package {
     needed: &'static str,
 }
 
-const PACKAGES: [Package; 2] = [
+const PACKAGES: [Package; 3] = [
     Package {
         name: "ffmpeg",
         programs: &[("ffmpeg", "-version"), ("ffprobe", "-version")],
@@ -49,6 +49,12 @@ const PACKAGES: [Package; 2] = [
         name: "faketime",
         programs: &[("faketime", "--version")],
         needed: "KLING_OMNI_NEEDS_FAKETIME",
+    },
+    Package {
+        name: "strace",
+        // Where tracing is not allowed, this fails.
+        programs: &[("strace", "true")],
+        needed: "KLING_OMNI_NEEDS_STRACE",
     },
 ];
 
@@ -245,7 +251,8 @@ fn install_tools(ci: &Ci) -> Result<()> {
     install_packages(ci)
 }
 
-/// Tests compare with ffprobe and set the clock with faketime, and the first video is decoded with ffmpeg.
+/// Tests compare with ffprobe, set the clock with faketime and make system calls fail with strace, and the first video is
+/// decoded with ffmpeg.
 fn install_packages(ci: &Ci) -> Result<()> {
     let missing = PACKAGES.iter().filter(|package| !package.is_there(ci));
     let missing: Vec<_> = missing.map(|package| package.name).collect();
