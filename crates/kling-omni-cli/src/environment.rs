@@ -5,6 +5,6 @@ use std::ffi::OsString;
 
 /// The value of a variable, unless it is unset or empty.
 pub(crate) fn variable(name: &str) -> Option<OsString> {
-    // A name with `=` or NUL, as a secret in its place may have, is none that can be set.
+    // No variable has a name with `=` or NUL, but a secret that was given as the name may have one.
     env::var_os(name).filter(|value| !value.is_empty())
 }

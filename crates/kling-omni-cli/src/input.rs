@@ -73,7 +73,7 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Refuses a path that leads to something else than a regular file. A file that does not exist yet is none of its business.
+/// Refuses a path that leads to something else than a regular file. A file that does not exist is left to the caller.
 pub(crate) fn refuse_special(path: &Path) -> io::Result<()> {
     match path.metadata() {
         Ok(data) if data.is_dir() => Err(io::ErrorKind::IsADirectory.into()),

@@ -21,7 +21,7 @@ pub(crate) fn source(text: OsString) -> MediaSource {
     }
 }
 
-/// The same, but for standard input, in which nobody can look back.
+/// The same, but for standard input, which cannot be read twice.
 pub(crate) fn accepted(text: OsString) -> Result<MediaSource, &'static str> {
     match text == "-" {
         true => Err(

@@ -120,7 +120,7 @@ fn the_fields_of_a_request_are_described() {
     }
 }
 
-/// A command in a text of its own would be quoted by nobody, and tried by no test.
+/// A command that is written elsewhere is neither quoted nor tried by a test.
 #[test]
 fn every_command_is_made_in_one_place() {
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];

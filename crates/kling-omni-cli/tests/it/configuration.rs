@@ -31,7 +31,7 @@ fn an_empty_variable_is_an_unset_one() {
     let both = Program::new(folder.path(), "list").env("FREEPIK_API_KEY", "");
     let ended = both.env("KLING_OMNI_BASE_URL", "").run().expect(3);
     assert!(ended.stderr.contains("no API key"), "{ended}");
-    // The other one counts, and an empty base URL is none, so that only the bucket is missing its settings.
+    // The other key counts and the empty base URL is ignored: only the settings of the bucket are missing.
     let bucket = Program::new(
         folder.path(),
         "generate --dry-run -p cat --upload s3://bucket",

@@ -1,4 +1,4 @@
-//! What the command line names as input: standard input, texts that begin with a dash, files that are none.
+//! What the command line names as input: standard input, texts that begin with a dash, and what is not a regular file.
 
 use std::fs;
 use std::path::Path;

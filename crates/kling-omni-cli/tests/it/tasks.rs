@@ -178,7 +178,7 @@ fn a_list_without_an_end_is_cut_off() {
     assert_eq!(ended.stdout.lines().count(), 7, "{ended}");
     assert!(ended.stderr.contains("more than 7 pages"), "{ended}");
     assert!(ended.stderr.contains("--page 10"), "{ended}");
-    // A page that shows nothing new is the last, whatever comes after it.
+    // A page that shows nothing new is the last one that is read.
     let repeating = Fake::new(move |_, path| answer(page(path).min(3)));
     let ended = repeating.program(line).run().expect(0);
     assert_eq!(ended.stdout.lines().count(), 3, "{ended}");

@@ -74,7 +74,7 @@ impl Walk {
             } else if self.is_open && !(self.is_thorough && self.has_index) {
                 return self.end(None);
             } else if self.is_plain() && self.has_media && !self.is_thorough {
-                // Nobody can tell the end of such a file from a cut, and all else is known.
+                // The end of such a file looks like a cut, and everything else is known.
                 return Next::Done;
             }
             let at = self.at;

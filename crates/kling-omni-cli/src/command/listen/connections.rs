@@ -12,7 +12,7 @@ const MOST: usize = 128;
 /// How long a connection is kept in any case, so that a burst of senders does not push itself out.
 const TIME_TO_SPEAK: Duration = Duration::from_millis(250);
 
-/// The open connections. A sender that is slow on purpose (slowloris) keeps nobody else out: where there is no room, the
+/// The open connections. A sender that is slow on purpose (slowloris) cannot keep others out: where there is no room, the
 /// oldest connection whose request has not arrived whole is closed.
 #[derive(Clone)]
 pub(super) struct Connections {
@@ -103,7 +103,7 @@ impl Connections {
 impl Connection {
     /// The request has arrived whole, and the connection is not closed any more to make room.
     pub(super) fn complete(&self) {
-        // Dropped after the lock, since whoever waits for it may be woken.
+        // Dropped after the lock, since the drop may wake a task that takes the lock.
         let _close = self.connections.incomplete().all.remove(&self.number);
     }
 }
