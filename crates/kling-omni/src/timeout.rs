@@ -14,10 +14,12 @@ const SLACK: Duration = Duration::from_millis(50);
 ///
 /// While a process is stopped, or its machine sleeps, answers arrive and nothing reads them. Such time does not count: a
 /// limit is counted down in steps of a second, and a step that ends late gives the process up to a second to read
-/// what has come. What is awaited is always polled before the clock.
+/// what has come, and all steps together no more than the limit once more. What is awaited is always polled before the clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeout {
     left: Duration,
+    /// How much may still be given back, so that a machine that is always late cannot prolong it for ever.
+    grace: Duration,
 }
 
 /// The limit is reached.
@@ -26,7 +28,10 @@ pub(crate) struct Elapsed;
 
 impl Timeout {
     pub(crate) fn new(limit: Duration) -> Self {
-        Self { left: limit }
+        Self {
+            left: limit,
+            grace: limit.max(STEP),
+        }
     }
 
     /// What is left of the limit. A time in which the process did not run is not part of what was taken off.
@@ -52,7 +57,9 @@ impl Timeout {
             }
             let late = spent.saturating_sub(step);
             if late > SLACK {
-                self.left = self.left.saturating_add(late.min(STEP));
+                let given = late.min(STEP).min(self.grace);
+                self.grace -= given;
+                self.left = self.left.saturating_add(given);
             }
             if self.left.is_zero() {
                 return Err(Elapsed);

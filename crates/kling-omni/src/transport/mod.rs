@@ -36,16 +36,20 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// How long a call can go on once its first attempt has its turn: all of its attempts, each as long as it may be, and the waits between them.
+/// How long a call can go on once its first attempt has its turn: all of its attempts, each as long as it may be, and the
+/// waits between them.
 pub(crate) fn longest_call(session: &Session) -> Duration {
+    // On a machine that is always late, a limit is counted down at half the speed.
+    let attempt = session.attempt_timeout.saturating_mul(2);
     let wait = session.longest_retry_wait.saturating_add(Backoff::LONGEST);
     // Twice: what the service asks for, and then until the request has its turn.
     let again = wait
         .saturating_add(session.longest_retry_wait)
-        .saturating_add(session.attempt_timeout);
+        .saturating_add(attempt);
     let all = again.saturating_mul(session.retries);
-    all.saturating_add(session.attempt_timeout)
-        .min(session.call_timeout.unwrap_or(LONGEST_CALL))
+    let whole = session.call_timeout.map(|whole| whole.saturating_mul(2));
+    all.saturating_add(attempt)
+        .min(whole.unwrap_or(LONGEST_CALL))
         .min(LONGEST_CALL)
 }
 
