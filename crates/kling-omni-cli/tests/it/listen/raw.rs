@@ -300,15 +300,15 @@ fn it_ends_when_nobody_reads_it() {
     } = listening;
     drop(stdout);
     let body = task("CREATED", &[]);
-    let mut stream = TcpStream::connect(url).unwrap();
-    stream
-        .write_all(&request(
-            "POST",
-            "/",
-            &signed(SECRET, "msg_1", 0, &body),
-            body.as_bytes(),
-        ))
-        .unwrap();
-    assert_eq!(status(&mut stream), 500);
+    // A child that another test is about to start has the pipe for a moment, too, and an event may end up in it.
+    let mut codes = (1..).map(|number| {
+        let headers = signed(SECRET, &format!("msg_{number}"), 0, &body);
+        let mut stream = TcpStream::connect(&url).unwrap();
+        stream
+            .write_all(&request("POST", "/", &headers, body.as_bytes()))
+            .unwrap();
+        status(&mut stream)
+    });
+    assert_eq!(codes.find(|code| *code != 200), Some(500));
     running.end().expect(0);
 }
