@@ -144,6 +144,7 @@ impl Connection {
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http1_allow_spaces_after_header_name_in_responses(true)
             .http1_ignore_invalid_headers_in_responses(true)
+            .http1_max_headers(2_000)
             .user_agent(user_agent());
         #[cfg(any(feature = "rustls", feature = "native-tls"))]
         let http = http.tls_certs_only([]);

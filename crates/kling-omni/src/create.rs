@@ -19,6 +19,7 @@ use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::journal::Plan;
 use crate::listing::Listing;
 use crate::preflight::MediaChecks;
+use crate::redact::printable;
 use crate::request::Request;
 use crate::route::{CreateRoute, Mode, Route, Tier};
 use crate::session::{Attribution, Life, Made, Place, Session};
@@ -101,6 +102,8 @@ impl Create {
     ///
     /// It costs reads, which are free: one request for each page of the list and one more, all of it twice where there
     /// are several pages, and both modes' lists on the older route. If the list cannot be read, nothing is sent.
+    ///
+    /// An answer that names a task of that list, or one of another create of this client, leaves the end unknown.
     pub fn reconcilable(mut self) -> Self {
         self.is_reconcilable = true;
         self
@@ -325,6 +328,16 @@ impl Create {
         self.record(&unresolved).await?;
         session.attribution().open(by.clone(), route);
         match wire::create(&exchange, route, body).await {
+            Ok(wire::Created { id, .. }) if is_taken(&session, &id, &unresolved) => {
+                let why = format!(
+                    "the service answered with the task {}, which was there before",
+                    printable(&id)
+                );
+                let error = Error::new(ErrorKind::UnexpectedResponse, why)
+                    .with_request_id(exchange.request_id())
+                    .with_charged(Charged::Unknown);
+                Err(give_up(&session, &by, error, unresolved))
+            }
             Ok(wire::Created { id, state }) => {
                 let id: Arc<str> = id.into();
                 let made = Made {
@@ -336,15 +349,7 @@ impl Create {
                 Ok(Task::created(session, id, route, life, state, &exchange))
             }
             Err(error) if error.charged() == Charged::Unknown => {
-                let request_id = error.request_id().map(str::to_owned);
-                let candidates = error.candidates().to_vec();
-                let unresolved = unresolved
-                    .given_up(&*session.clock, request_id)
-                    .with_candidates(candidates);
-                session
-                    .attribution()
-                    .give_up(&by, session.clock.boot_time());
-                Err(error.with_unresolved(unresolved))
+                Err(give_up(&session, &by, error, unresolved))
             }
             Err(error) => {
                 session.attribution().close(&by);
@@ -375,6 +380,26 @@ impl Create {
             .with_source(error)
         })
     }
+}
+
+/// Whether a task that an answer names cannot be the new one of a create that can be reconciled: it was listed before, or
+/// is that of another create. An answer that was kept on the way, or belongs to another request, looks like this.
+fn is_taken(session: &Session, id: &str, unresolved: &Unresolved) -> bool {
+    unresolved.known().is_some_and(|known| {
+        let attribution = session.attribution();
+        known.ids.contains(id) || attribution.is_of_another(id, unresolved.create())
+    })
+}
+
+/// The error of a create of which nobody knows what became.
+fn give_up(session: &Session, by: &CreateMark, error: Error, unresolved: Unresolved) -> Error {
+    let request_id = error.request_id().map(str::to_owned);
+    let candidates = error.candidates().to_vec();
+    let unresolved = unresolved
+        .given_up(&*session.clock, request_id)
+        .with_candidates(candidates);
+    session.attribution().give_up(by, session.clock.boot_time());
+    error.with_unresolved(unresolved)
 }
 
 /// A place among the tasks in flight, within the time for the call.

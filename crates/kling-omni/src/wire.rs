@@ -12,7 +12,7 @@ use crate::redact::printable;
 use crate::route::{CreateRoute, Mode, StatusRoute};
 use crate::state::{TaskState, TaskStatus, TaskSummary};
 use crate::task_id::is_task_id;
-use crate::transport::{Answer, Exchange};
+use crate::transport::{Answer, Exchange, created};
 
 /// A segment of a path in place of an id.
 const PLACEHOLDER: &str = "-";
@@ -117,7 +117,11 @@ pub(crate) async fn read(
         }
         StatusRoute::Video => api.get_video_task().task_id(PLACEHOLDER).send().await,
     };
-    let state = state(exchange.finish(answer)?.data);
+    let came = exchange.answer();
+    let state = match exchange.finish(answer) {
+        Ok(answer) => state(answer.data),
+        Err(error) => came.as_ref().and_then(with_number).ok_or(error)?,
+    };
     if state.id() != id {
         return Err(Error::new(
             ErrorKind::UnexpectedResponse,
@@ -126,6 +130,19 @@ pub(crate) async fn read(
         .with_request_id(exchange.request_id()));
     }
     Ok(state)
+}
+
+/// The task of an answer whose id is a whole number, which is kept as text like any other.
+fn with_number(answer: &Answer) -> Option<TaskState> {
+    let mut answer: Value = serde_json::from_slice(&answer.body).ok()?;
+    let id = answer.get_mut("data")?.get_mut("task_id")?;
+    if id.is_i64() || id.is_u64() {
+        *id = id.to_string().into();
+    } else {
+        return None;
+    }
+    let answer: types::TaskResponse = serde_json::from_value(answer).ok()?;
+    Some(state(answer.data))
 }
 
 /// Reads one page of the tasks of a mode; those of [`Mode::Text`] have no pages.
@@ -155,9 +172,13 @@ pub(crate) async fn list(
         // A row that cannot be read is not worth failing the whole page for.
         Err(error) => came.as_ref().and_then(rows).ok_or(error)?,
     };
-    let extent = came.map(|came| Extent::of(came.status, &came.headers, &came.body));
+    let extent = came
+        .as_ref()
+        .map(|came| Extent::of(came.status, &came.headers, &came.body));
+    // An id that stands elsewhere than in a row is of a task that the rows do not have.
+    let ids = came.as_ref().map_or(0, |came| created::count(&came.body));
     Ok(Page {
-        is_whole: tasks.iter().all(|task| is_task_id(&task.id)),
+        is_whole: ids <= tasks.len() && tasks.iter().all(|task| is_task_id(&task.id)),
         extent: extent.unwrap_or_default(),
         tasks,
         is_there: true,

@@ -368,6 +368,16 @@ async fn a_task_that_is_known_by_its_id_alone_is_followed() {
 }
 
 #[tokio::test]
+async fn an_answer_with_many_headers_is_read() {
+    let head: String = (0..1_500)
+        .map(|n| format!("Set-Cookie: a{n}=b\r\n"))
+        .collect();
+    let body = task("a", "CREATED", &[]);
+    let (outcome, _) = create(reply(200, &head, None, body.as_bytes(), End::Length)).await;
+    assert!(matches!(outcome, Outcome::Created(_)), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn a_journal_keeps_what_the_answer_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("j");

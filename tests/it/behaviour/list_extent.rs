@@ -67,6 +67,21 @@ async fn what_says_that_there_is_more_is_no_proof_of_absence() {
         json!({"complete": false}),
         json!({"last": false}),
         json!({"page_info": {"hasNextPage": true}}),
+        json!({"has_more_items": true}),
+        json!({"links": [{"rel": "self", "href": "/list"}, {"rel": "next", "href": "/list?page=2"}]}),
+        json!({"link": [{"relation": "next", "url": "/list?page=2"}]}),
+        json!({"paging": {"next": {"after": "abc"}}}),
+        json!({"@odata.nextLink": "/list?page=2"}),
+        json!({"next_page_uri": "/list?page=2"}),
+        json!({"LastEvaluatedKey": {"id": "abc"}}),
+        json!({"meta": {"current_page": 1, "last_page": 2}}),
+        json!({"num_pages": 2}),
+        json!({"total_size": 2}),
+        json!({"total": {"value": 2, "relation": "gte"}}),
+        json!({"timed_out": true}),
+        json!({"errors": [{"message": "a part did not answer"}]}),
+        json!({"success": false}),
+        json!({"pending": [{"task_id": "new", "status": "CREATED"}]}),
     ];
     for field in fields {
         let after = [&["old"][..], &[]].map(|ids| Reply::json(200, &page(ids, field.clone())));
@@ -104,6 +119,18 @@ async fn what_a_head_says_counts_as_well() {
         (200, &[("x-has-more", "true")]),
         (200, &[("content-range", "items 0-0/2")]),
         (200, &[("content-range", "tasks 0-0/*")]),
+        (200, &[("link", "</list?page=2>; rel='next'")]),
+        (
+            200,
+            &[("x-pagination", r#"{"TotalCount":2,"HasNext":true}"#)],
+        ),
+        (200, &[("total-count", "2")]),
+        (200, &[("next-page", "2")]),
+        (200, &[("x-wp-total", "2")]),
+        (200, &[("x-pagination-page-count", "3")]),
+        (200, &[("age", "3600")]),
+        (200, &[("warning", "110 - \"Response is Stale\"")]),
+        (200, &[("x-cache", "Hit from cloudfront")]),
     ] {
         let after = [&["old"][..], &[]].map(|ids| Reply::http(status, headers, body(ids)));
         let reconciled = reconcile(&whole(), &thrice(&after)).await;
@@ -128,8 +155,20 @@ async fn a_list_that_says_that_it_is_whole_is_believed() {
         json!({"has_more": false, "next": null, "next_cursor": "", "total": 1, "total_pages": 1}),
         json!({"pagination": {"page": 1, "page_size": 100, "total": 1, "next_page": 0}}),
         json!({"links": {"next": null, "self": "/list"}, "last": true, "complete": true}),
+        json!({"links": [{"rel": "self", "href": "/list"}], "error": null, "success": true}),
+        json!({"meta": {"current_page": 1, "last_page": 1, "total_size": 1}, "paging": {"next": {}}}),
     ] {
-        let after = [&["old"][..], &[]].map(|ids| Reply::json(200, &page(ids, besides.clone())));
+        // What the service was seen to send, and what proxies add.
+        let headers = [
+            ("x-request-id", "ak-1"),
+            ("x-ratelimit-limit", "300"),
+            ("x-ratelimit-remaining", "299"),
+            ("x-ratelimit-reset", "60"),
+            ("x-cache", "MISS"),
+            ("age", "0"),
+        ];
+        let after =
+            [&["old"][..], &[]].map(|ids| Reply::http(200, &headers, page(ids, besides.clone())));
         let reconciled = reconcile(&whole(), &after).await;
         let is_absent = matches!(reconciled, Reconciled::CertainlyAbsent);
         assert!(is_absent, "{besides}: {reconciled:?}");
@@ -150,6 +189,18 @@ async fn every_row_is_counted() {
     let after = vec![Reply::json(200, rows); 3];
     let reconciled = reconcile(&whole(), &after).await;
     assert!(is_incomplete(&reconciled), "{reconciled:?}");
+}
+
+#[tokio::test]
+async fn a_field_that_hides_another_leaves_a_doubt() {
+    for rows in [
+        r#"{"data":[{"task_id":"old"},{"task_id":"new"}],"data":[{"task_id":"old","status":"CREATED"}]}"#,
+        r#"{"data":[{"task_id":"new","task_id":"old","status":"CREATED"}]}"#,
+    ] {
+        let after = vec![Reply::json(200, rows); 3];
+        let reconciled = reconcile(&whole(), &after).await;
+        assert!(is_incomplete(&reconciled), "{rows}: {reconciled:?}");
+    }
 }
 
 /// A list of several readings is read up to three times.

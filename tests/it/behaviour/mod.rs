@@ -12,6 +12,7 @@ mod list;
 mod list_extent;
 mod local_media;
 mod many;
+mod odd_id;
 mod outage;
 mod outcome;
 mod own_client;

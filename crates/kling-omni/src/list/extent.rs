@@ -1,6 +1,5 @@
 //! What an answer with a list says of how much of the list it is.
 
-use http::header::{CONTENT_RANGE, LINK};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
@@ -29,15 +28,21 @@ impl Extent {
         };
         for (name, value) in headers {
             let value = String::from_utf8_lossy(value.as_bytes());
-            if name == LINK {
-                extent.has_more |= has_next(&value);
-            } else if name == CONTENT_RANGE {
-                match value.rsplit_once('/').map(|(_, total)| total.parse()) {
+            let value = value.trim();
+            match name.as_str() {
+                "link" => extent.has_more |= has_next(value),
+                "content-range" => match value.rsplit_once('/').map(|(_, total)| total.parse()) {
                     Some(Ok(total)) => extent.total = extent.total.max(total),
                     _ => extent.is_partial = true,
-                }
-            } else if let Some(name) = name.as_str().strip_prefix("x-") {
-                extent.take(name, &Value::from(value.trim()));
+                },
+                // What a cache kept says nothing about what came later.
+                "age" => extent.is_partial |= value != "0",
+                "warning" => extent.is_partial |= value.starts_with("11"),
+                "x-cache" | "cf-cache-status" => extent.is_partial |= is_from_cache(value),
+                name => match serde_json::from_str(value) {
+                    Ok(Value::Object(fields)) => extent.take_all(&fields, MOST_NESTED),
+                    _ => extent.take(name.strip_prefix("x-").unwrap_or(name), &value.into()),
+                },
             }
         }
         if let Ok(Value::Object(fields)) = serde_json::from_slice(body) {
@@ -49,44 +54,124 @@ impl Extent {
     fn take_all(&mut self, fields: &Map<String, Value>, depth: u32) {
         for (name, value) in fields {
             self.take(name, value);
-            // Tasks are in arrays.
-            if let (Value::Object(fields), true) = (value, depth > 0) {
-                self.take_all(fields, depth - 1);
+            match value {
+                Value::Object(fields) if depth > 0 => self.take_all(fields, depth - 1),
+                // Tasks are in arrays, too, and say nothing about the list.
+                Value::Array(links) if matches!(&**name, "links" | "_links" | "link") => {
+                    self.has_more |= links.iter().any(is_next);
+                }
+                _ => {}
             }
         }
     }
 
     fn take(&mut self, name: &str, value: &Value) {
         let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-        match name.to_ascii_lowercase().as_str() {
-            "hasmore" | "hasnext" | "hasnextpage" | "more" | "moreavailable" | "moreresults"
-            | "next" | "nextpage" | "nextpagetoken" | "nextpageurl" | "nexttoken"
-            | "nextcursor" | "nextoffset" | "nexturl" | "nextlink" | "nexthref" | "nextmarker"
-            | "nextid" | "cursor" | "continuation" | "continuationtoken" | "remaining"
-            | "remainingitems" | "remainingcount" => self.has_more |= is_said(value),
+        let name = name.to_ascii_lowercase();
+        let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+        if begins_as(&name, "next", NEXT) || begins_as(&name, "odatanext", NEXT) {
+            self.has_more |= is_said(value);
+        }
+        if ends(PAGES) {
+            self.pages = self.pages.max(number(value));
+        } else if begins_as(&name, "total", TOTAL) || ends(TOTALS) && !name.contains("limit") {
+            self.total = self.total.max(number(value));
+        }
+        match &*name {
+            "hasmore" | "hasmoreitems" | "hasmoreresults" | "hasmorepages" | "hasnext"
+            | "hasnextpage" | "hasnextresults" | "more" | "moreavailable" | "moreitems"
+            | "moreresults" | "cursor" | "continuation" | "continuationtoken"
+            | "lastevaluatedkey" | "remaining" | "remainingitems" | "remainingcount" => {
+                self.has_more |= is_said(value)
+            }
             "truncated" | "istruncated" | "partial" | "ispartial" | "incomplete"
-            | "isincomplete" => {
+            | "isincomplete" | "incompleteresults" | "timedout" | "stale" | "isstale"
+            | "degraded" | "error" | "errors" => {
                 self.is_partial |= is_said(value);
             }
-            "complete" | "iscomplete" => self.is_partial |= is_denied(value),
+            "count" | "found" => self.total = self.total.max(number(value)),
+            "complete" | "iscomplete" | "success" | "ok" => self.is_partial |= is_denied(value),
             "last" | "islast" | "lastpage" | "islastpage" | "end" | "isend" | "done" => {
                 self.has_more |= is_denied(value);
             }
-            "total" | "totalcount" | "totalitems" | "totalresults" | "totalelements"
-            | "totalrecords" | "totaltasks" | "count" => {
-                self.total = self.total.max(number(value));
-            }
-            "totalpages" | "pagecount" | "pages" => self.pages = self.pages.max(number(value)),
             _ => {}
         }
     }
+}
+
+/// What may come next: the one word, or what leads to it.
+const NEXT: &[&str] = &[
+    "",
+    "page",
+    "pagetoken",
+    "pageurl",
+    "pageuri",
+    "pagelink",
+    "pagekey",
+    "token",
+    "cursor",
+    "offset",
+    "url",
+    "uri",
+    "link",
+    "href",
+    "marker",
+    "id",
+    "key",
+    "results",
+    "continuationtoken",
+    "after",
+    "pagenumber",
+];
+/// What a total may be a total of.
+const TOTAL: &[&str] = &[
+    "", "count", "items", "results", "elements", "records", "tasks", "rows", "size", "hits",
+    "entries", "number",
+];
+/// The same behind other words.
+const TOTALS: &[&str] = &[
+    "total",
+    "totalcount",
+    "totalitems",
+    "totalresults",
+    "numresults",
+    "numfound",
+];
+/// How many pages there are, in other words.
+const PAGES: &[&str] = &[
+    "totalpages",
+    "pagecount",
+    "pagetotal",
+    "numpages",
+    "maxpage",
+    "lastpage",
+    "pages",
+];
+
+/// Whether a name is a word and one of these behind it.
+fn begins_as(name: &str, word: &str, behind: &[&str]) -> bool {
+    name.strip_prefix(word)
+        .is_some_and(|rest| behind.contains(&rest))
+}
+
+/// Whether an element of a list of links leads to what comes next.
+fn is_next(link: &Value) -> bool {
+    let relations = ["rel", "relation"].map(|name| link[name].as_str());
+    let mut relations = relations.into_iter().flatten();
+    relations.any(|relation| relation.eq_ignore_ascii_case("next"))
+}
+
+fn is_from_cache(value: &str) -> bool {
+    let value = value.to_ascii_lowercase();
+    value.contains("hit") || value.contains("stale")
 }
 
 /// Whether a `Link` header has a link to what comes next.
 fn has_next(link: &str) -> bool {
     link.split([';', ',']).any(|part| {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        let mut relations = value.trim().trim_matches('"').split_ascii_whitespace();
+        let value = value.trim().trim_matches(['"', '\'']);
+        let mut relations = value.split_ascii_whitespace();
         name.trim().eq_ignore_ascii_case("rel")
             && relations.any(|relation| relation.eq_ignore_ascii_case("next"))
     })
@@ -102,8 +187,7 @@ fn is_said(value: &Value) -> bool {
             !matches!(&*text, "" | "0" | "false" | "no" | "null" | "none")
         }
         Value::Array(values) => !values.is_empty(),
-        // What is in it is asked by itself.
-        Value::Object(fields) => fields.contains_key("href") || fields.contains_key("url"),
+        Value::Object(fields) => fields.values().any(is_said),
     }
 }
 
@@ -119,5 +203,6 @@ fn number(value: &Value) -> u64 {
     let text = value.as_str().and_then(|text| text.trim().parse().ok());
     // More than any list has counts as much as that.
     let float = value.as_f64().map(|number| number as u64);
-    value.as_u64().or(text).or(float).unwrap_or(0)
+    let inside = value.get("value").and_then(Value::as_u64);
+    value.as_u64().or(text).or(float).or(inside).unwrap_or(0)
 }

@@ -10,6 +10,9 @@ use url::Url;
 use super::Proxies;
 use crate::error::{Error, ErrorKind, Result};
 
+/// More headers than in any answer that means well, such as one with a cookie from each proxy on the way.
+const MOST_HEADERS: usize = 2_000;
+
 /// An HTTP client of our making, from settings of its own and those that all of them have.
 pub(crate) fn stack(
     builder: reqwest::ClientBuilder,
@@ -47,6 +50,7 @@ fn built(
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_ignore_invalid_headers_in_responses(true)
+        .http1_max_headers(MOST_HEADERS)
         .build()
         .map_err(|error| {
             Error::new(

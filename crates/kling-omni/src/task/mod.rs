@@ -226,6 +226,7 @@ impl Task {
         self.check_id()?;
         let options = Options {
             last_segment: Some(Arc::clone(&self.0.id)),
+            keeps_answer: true,
             ..options
         };
         let route = self.known().route;
@@ -370,8 +371,13 @@ impl Task {
         } else {
             return Ok(());
         };
-        Err(Error::new(ErrorKind::Validation, why)
-            .with_advice("give the id that the task got when it was created"))
+        let error = Error::new(ErrorKind::Validation, why)
+            .with_advice("give the id that the task got when it was created");
+        // The service itself may have given a task such an id.
+        Err(match self.is_known() {
+            true => self.concerning(error),
+            false => error,
+        })
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
