@@ -84,3 +84,23 @@ async fn an_answer_that_names_an_older_task_is_no_answer() {
     let outcome = create.outcome().await;
     assert!(matches!(&outcome, Outcome::Unknown { .. }), "{outcome:?}");
 }
+
+#[tokio::test]
+async fn an_id_in_the_head_alone_is_a_candidate() {
+    let path = "/v1/ai/reference-to-video/kling-v3-omni/a.b";
+    for (status, name, value, body) in [
+        (201, "location", path, ""),
+        (202, "content-location", path, "{}"),
+        (200, "x-task-id", "a.b", r#"{"data":{}}"#),
+    ] {
+        let fake = Fake::start(vec![Reply::http(status, &[(name, value)], body)]).await;
+        let clock = VirtualClock::new();
+        let client = client(fake.base_url(), &clock).build().unwrap();
+        let outcome = client.create(puppet().build().unwrap()).outcome().await;
+        let Outcome::Unknown { unresolved, error } = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(unresolved.candidates(), ["a.b"], "{name}");
+        assert!(error.to_string().contains("a.b"), "{error}");
+    }
+}

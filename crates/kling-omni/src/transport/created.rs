@@ -1,5 +1,7 @@
 //! The ids of tasks in the answer to a create, whatever shape the answer has.
 
+use http::HeaderMap;
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::task_id::is_task_id;
@@ -65,8 +67,8 @@ impl Ids {
             Value::Object(fields) => {
                 for (name, value) in fields {
                     match value {
-                        Value::String(id) if name == KEY => self.add(id.clone()),
-                        Value::Number(id) if name == KEY && !id.is_f64() => {
+                        Value::String(id) if is_key(name) => self.add(id.clone()),
+                        Value::Number(id) if is_key(name) && !id.is_f64() => {
                             self.add(id.to_string())
                         }
                         value => self.search_value(value, depth),
@@ -86,6 +88,29 @@ impl Ids {
             _ => {}
         }
     }
+}
+
+/// Whether a field has the id of a task, in whichever way its name is written.
+fn is_key(name: &str) -> bool {
+    let letters = name.bytes().filter(u8::is_ascii_alphanumeric);
+    letters.map(|byte| byte.to_ascii_lowercase()).eq(*b"taskid")
+}
+
+/// The ids that the head of an answer may give a task: in a header of that name, or as the last part of a location.
+pub(crate) fn hinted_tasks(headers: &HeaderMap) -> Vec<String> {
+    let mut ids = Ids::default();
+    for (name, value) in headers {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let name = name.as_str();
+        if is_key(name.strip_prefix("x-").unwrap_or(name)) {
+            ids.add(value.trim().to_owned());
+        } else if matches!(name, "location" | "content-location") {
+            let path = value.split(['?', '#']).next().unwrap_or_default();
+            let last = path.trim().rsplit('/').next().unwrap_or_default();
+            ids.add(percent_decode_str(last).decode_utf8_lossy().into_owned());
+        }
+    }
+    ids.0
 }
 
 /// The string or whole number at the beginning of a text, if its end is there.
@@ -145,6 +170,8 @@ mod tests {
             (r#"{"data":[{"task_id":"a"}]}"#, &["a"]),
             (r#"{"result":{"task":{"task_id":"a"}}}"#, &["a"]),
             (r#"{"task\u005fid":"a"}"#, &["a"]),
+            (r#"{"data":{"taskId":"a"}}"#, &["a"]),
+            (r#"{"Task-ID":17}"#, &["17"]),
             (r#"{"body":"{\"data\":{\"task_id\":\"a\"}}"}"#, &["a"]),
             ("cb({\"data\":{\"task_id\":\"a\"}});", &["a"]),
             ("data: {\"task_id\":\"a\"}\n\n", &["a"]),
@@ -162,6 +189,28 @@ mod tests {
             ("", &[]),
         ] {
             assert_eq!(named_tasks(answer.as_bytes()), expected, "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_head_gives_hints() {
+        for (name, value, expected) in [
+            (
+                "location",
+                "/v1/ai/video/kling-v3-omni/a%2Eb?x=/y",
+                &["a.b"][..],
+            ),
+            ("content-location", "https://h.example/tasks/a", &["a"]),
+            ("location", "https://h.example/tasks/", &[]),
+            ("x-task-id", "a", &["a"]),
+            ("task-id", "a", &["a"]),
+            ("x-request-id", "a", &[]),
+        ] {
+            let headers = HeaderMap::from_iter([(
+                http::HeaderName::from_static(name),
+                http::HeaderValue::from_static(value),
+            )]);
+            assert_eq!(hinted_tasks(&headers), expected, "{name}: {value}");
         }
     }
 

@@ -131,6 +131,8 @@ struct Trace {
     asked_pause: Option<Duration>,
     /// The tasks that the answer to a create names.
     named: Vec<String>,
+    /// Those that its head may name.
+    hinted: Vec<String>,
     /// Whether the answer says that the request was successful.
     is_accepted: bool,
     failure: Option<Error>,
@@ -194,7 +196,11 @@ impl Exchange {
             (None, Ok(value)) => return Ok(value.into_inner()),
             (None, Err(problem)) => self.unread(&trace, problem),
         };
-        Err(error.with_candidates(trace.named.clone(), self.session.key.expose()))
+        let candidates = match trace.named.is_empty() {
+            true => &trace.hinted,
+            false => &trace.named,
+        };
+        Err(error.with_candidates(candidates.clone(), self.session.key.expose()))
     }
 
     /// The one task that a successful answer to a create names, whatever else is in the answer or missing from it.
@@ -410,9 +416,9 @@ impl Exchange {
             .keeps_answer
             .then(|| outcome.answer())
             .flatten();
-        trace.named = match effect {
-            Effect::Create => outcome.named_tasks(),
-            Effect::Read => Vec::new(),
+        (trace.named, trace.hinted) = match effect {
+            Effect::Create => (outcome.named_tasks(), outcome.hinted_tasks()),
+            Effect::Read => (Vec::new(), Vec::new()),
         };
         trace.failure = None;
     }

@@ -149,6 +149,12 @@ impl Outcome {
         }
     }
 
+    /// The ids of tasks that the head of a successful answer may name. They are not enough to take one for the new task.
+    pub(super) fn hinted_tasks(&self) -> Vec<String> {
+        let headers = self.headers().filter(|_| self.is_accepted());
+        headers.map(created::hinted_tasks).unwrap_or_default()
+    }
+
     /// A good answer as it came.
     pub(super) fn answer(&self) -> Option<Answer> {
         match self {
