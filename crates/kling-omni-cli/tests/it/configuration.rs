@@ -62,6 +62,11 @@ fn a_value_in_the_wrong_place_is_not_shown() {
         ("listen --exit-after", id),
         ("listen --timeout", id),
         ("listen --secret-file", "https://u:needle@h/?t=needle"),
+        ("listen --secret-file", "whsec_needle"),
+        (
+            "listen --forward http://127.0.0.1:9 --forward-secret-file",
+            id,
+        ),
         ("listen --webhook-secret", id),
         ("listen", id),
         ("generate --upload", "s3://AKID:needle@bucket"),

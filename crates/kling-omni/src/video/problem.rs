@@ -69,7 +69,8 @@ pub(super) fn too_slow(
 ) -> Error {
     let id = video.task_id();
     let at = After(position, length);
-    let limit = timeout.as_secs_f64();
+    // What is left of a longer wait is no round number.
+    let limit = (timeout.as_secs_f64() * 100.0).round() / 100.0;
     Error::new(
         ErrorKind::Timeout,
         format!("the download of task {id} was not complete within {limit} s: it stopped {at}"),

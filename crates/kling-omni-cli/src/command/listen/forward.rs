@@ -83,7 +83,7 @@ impl Forward {
         };
         let secret = match (&args.forward_secret_env, &args.forward_secret_file) {
             (Some(name), _) => secrets::from_variable("--forward-secret-env", name)?,
-            (None, Some(path)) => match secrets::from_file(path)?.as_slice() {
+            (None, Some(path)) => match secrets::from_file("--forward-secret-file", path)?.as_slice() {
                 [secret] => secret.clone(),
                 secrets => {
                     return Err(Failure::usage(format!(

@@ -45,7 +45,7 @@ impl SecretArgs {
             secrets.push(from_variable("--secret-env", name)?);
         }
         for path in &self.secret_file {
-            secrets.extend(from_file(path)?);
+            secrets.extend(from_file("--secret-file", path)?);
         }
         if self.secret_env.is_empty() && self.secret_file.is_empty() {
             secrets.push(usual()?);
@@ -93,8 +93,15 @@ fn from_named(name: &str, shown: &str) -> Result<Secret, Failure> {
     }
 }
 
-/// The secrets of a file, one on a line.
-pub(super) fn from_file(path: &Path) -> Result<Vec<Secret>, Failure> {
+/// The secrets of the file that an option names, one on a line. A name that leads to no file is not shown: it may be a
+/// secret in the wrong place.
+pub(super) fn from_file(option: &str, path: &Path) -> Result<Vec<Secret>, Failure> {
+    if !input::is_stdin(path)
+        && let Err(error) = path.metadata()
+    {
+        let summary = format!("the file that {option} names could not be read");
+        return Err(Failure::file(summary).with_cause(error));
+    }
     let input = input::read(path, LARGEST_FILE)?;
     let name = input.name.clone();
     let text = input.text()?;
