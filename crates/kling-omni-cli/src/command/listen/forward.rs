@@ -83,16 +83,18 @@ impl Forward {
         };
         let secret = match (&args.forward_secret_env, &args.forward_secret_file) {
             (Some(name), _) => secrets::from_variable("--forward-secret-env", name)?,
-            (None, Some(path)) => match secrets::from_file("--forward-secret-file", path)?.as_slice() {
-                [secret] => secret.clone(),
-                secrets => {
-                    return Err(Failure::usage(format!(
-                        "{} holds {} secrets, and a forwarded delivery is signed with one",
-                        input::name(path),
-                        secrets.len()
-                    )));
+            (None, Some(path)) => {
+                match secrets::from_file("--forward-secret-file", path)?.as_slice() {
+                    [secret] => secret.clone(),
+                    secrets => {
+                        return Err(Failure::usage(format!(
+                            "{} holds {} secrets, and a forwarded delivery is signed with one",
+                            input::name(path),
+                            secrets.len()
+                        )));
+                    }
                 }
-            },
+            }
             (None, None) => usual.clone(),
         };
         let client = reqwest::Client::builder()
