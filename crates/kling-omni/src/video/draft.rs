@@ -144,7 +144,10 @@ pub(super) fn rehearse(path: &Path, room: u64) -> io::Result<Option<TempPath>> {
     let is_other = other != name;
     let path = std::path::absolute(path)?.with_file_name(other);
     let draft = Draft::beside(&path, false)?;
-    io::copy(&mut io::repeat(0).take(room), &mut draft.file()?)?;
+    let mut file = draft.file()?;
+    io::copy(&mut io::repeat(0).take(room), &mut file)?;
+    // Some file systems find out only now that there is no room, or cannot do it.
+    file.sync_all()?;
     if !is_other {
         // Nothing appears under the final name before it is paid for.
         return Ok(None);
