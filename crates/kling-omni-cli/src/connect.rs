@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::faults::SeededFaultArgs;
 use crate::next::{Next, Options};
+use crate::output::OutputArgs;
 use crate::times::TimesFile;
 use crate::{environment, input, report, span};
 
@@ -55,6 +56,14 @@ pub(crate) struct Connection {
 }
 
 impl ConnectArgs {
+    /// Refuses a video where the task times are kept.
+    pub(crate) fn refuse_shared(&self, output: &OutputArgs) -> Result<(), Failure> {
+        match &self.task_times {
+            Some(file) => output.refuse_shared("--task-times", file),
+            None => Ok(()),
+        }
+    }
+
     /// Connects to the service, or to a sandbox of its own. Nothing is sent yet.
     pub(crate) async fn open(&self, faults: SeededFaultArgs) -> Result<Connection, Failure> {
         if !self.sandbox {

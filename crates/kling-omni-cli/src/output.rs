@@ -6,12 +6,13 @@ use clap::Args;
 use kling_omni::{Destination, file_stem};
 
 use crate::failure::Failure;
+use crate::input;
 
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
     /// File to save the video as, or a folder for it [default: the task's id and .mp4, in the current folder]
-    #[arg(short, long, value_name = "PATH")]
+    #[arg(short, long, value_name = "PATH", value_parser = input::file_or_stdin())]
     output: Option<PathBuf>,
 
     /// Replace the file if it is there already
@@ -55,6 +56,26 @@ impl OutputArgs {
         })
     }
 
+    /// Refuses a file of this program's own where the video or its sidecar goes: one would replace the other, or stand in
+    /// its way once the video is paid for.
+    pub(crate) fn refuse_shared(&self, option: &str, file: &Path) -> Result<(), Failure> {
+        let mut description = self.path("new task").into_os_string();
+        description.push(".json");
+        let video = self.path("new task");
+        let written = [Some(video), self.sidecar.then(|| description.into())];
+        match written
+            .into_iter()
+            .flatten()
+            .any(|path| is_same(&path, file))
+        {
+            true => Err(Failure::usage(format!(
+                "{option} names the file that the video or its sidecar is saved as"
+            ))
+            .with_advice("give each a file of its own")),
+            false => Ok(()),
+        }
+    }
+
     /// Where the video of task `id` goes.
     pub(crate) fn path(&self, id: &str) -> PathBuf {
         let name = format!("{}.mp4", file_stem(id));
@@ -86,6 +107,16 @@ impl OutputArgs {
     pub(crate) fn given(&self) -> Option<&Path> {
         self.output.as_deref()
     }
+}
+
+/// Whether two paths name one file, which need not be there yet.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| {
+        let path = std::path::absolute(path).ok()?;
+        let folder = path.parent()?.canonicalize().ok()?;
+        Some(folder.join(path.file_name()?))
+    };
+    place(one).is_some_and(|place_of_one| Some(place_of_one) == place(other))
 }
 
 fn is_folder(path: &Path) -> bool {
@@ -122,6 +153,27 @@ mod tests {
                 sidecar: false,
             };
             assert_eq!(args.path(id), path);
+        }
+    }
+
+    #[test]
+    fn a_file_of_the_program_is_not_where_the_video_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let there = folder.path();
+        let args = OutputArgs {
+            output: Some(there.join("clip.mp4")),
+            force: true,
+            sidecar: true,
+        };
+        for (name, is_refused) in [
+            ("clip.mp4", true),
+            ("./clip.mp4", true),
+            ("clip.mp4.json", true),
+            ("clip.json", false),
+            ("not/there/clip.mp4", false),
+        ] {
+            let refused = args.refuse_shared("--state", &there.join(name));
+            assert_eq!(refused.is_err(), is_refused, "{name}");
         }
     }
 }

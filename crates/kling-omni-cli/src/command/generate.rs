@@ -126,6 +126,7 @@ pub(super) async fn run(
     request.warnings().iter().for_each(report::warn_of);
     // A task that is paid for must not fail for want of a place to put its video.
     if !no_wait {
+        connect.refuse_shared(&output).map_err(unpaid)?;
         output.check(None).await.map_err(unpaid)?;
     }
     if dry_run {

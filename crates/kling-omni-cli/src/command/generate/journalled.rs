@@ -118,7 +118,16 @@ pub(super) async fn run(
         None
     };
     // A task that is paid for must not fail for want of a place to put its video.
+    if !no_wait {
+        let option = if opened.is_some() {
+            "--resume"
+        } else {
+            "--state"
+        };
+        output.refuse_shared(option, &path).map_err(known)?;
+    }
     if state.may_create() && !no_wait {
+        connect.refuse_shared(&output).map_err(known)?;
         output.check(None).await.map_err(known)?;
     }
     if let Some(request) = request.as_ref().filter(|_| state.may_create()) {
