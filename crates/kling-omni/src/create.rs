@@ -33,6 +33,10 @@ use local_media::LocalMedia;
 use payload::Payload;
 
 /// A task about to be created. Await it to send the request.
+///
+/// Dropping its future cancels nothing at the service: a request that was sent may have made a paid task that nobody
+/// knows. Where the caller may go away, as a web server's handler does when its client hangs up, let the create run to its
+/// end in a task of its own, such as `tokio::spawn(create.into_future())`.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Create {
     session: Arc<Session>,

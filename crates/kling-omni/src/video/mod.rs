@@ -150,7 +150,7 @@ impl Video {
     /// Downloads the file to `path`. Await the answer, or set options on it first.
     ///
     /// The file appears under its name whole or not at all: it is written to a temporary file beside the target,
-    /// checked for its length and for being an MP4 from its first box to the end of its last one, brought to disk, and
+    /// checked for its length and for being a whole MP4, with its index, its media and every frame, brought to disk, and
     /// renamed. An existing file is left alone, unless [`Save::overwrite`] says otherwise.
     ///
     /// ```no_run
