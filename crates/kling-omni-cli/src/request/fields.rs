@@ -254,6 +254,10 @@ fn from_stdin() -> Result<String, Failure> {
         text.pop();
         text.truncate(text.trim_end_matches('\r').len());
     }
+    // A program in front of the pipe that failed must not lead to a paid task without a text.
+    if text.trim().is_empty() {
+        return Err(Failure::usage("standard input holds no text"));
+    }
     Ok(text)
 }
 

@@ -38,6 +38,15 @@ fn a_dash_reads_a_text_from_standard_input() {
 }
 
 #[test]
+fn a_pipe_that_brings_nothing_makes_no_task() {
+    let folder = tempfile::tempdir().unwrap();
+    for stdin in ["", "\n", " \r\n"] {
+        let ended = dry_run(folder.path(), "-p -").stdin(stdin).run().expect(2);
+        assert!(ended.stderr.contains("holds no text"), "{ended}");
+    }
+}
+
+#[test]
 fn standard_input_is_read_once_and_only_where_that_makes_sense() {
     let folder = tempfile::tempdir().unwrap();
     for (line, problem) in [
