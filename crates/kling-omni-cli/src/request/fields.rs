@@ -147,14 +147,18 @@ impl RequestFields {
             .filter_map(|(option, text)| Some((option, text.as_mut()?)));
         let shots = self.multi_prompt.iter_mut().map(|shot| ("--shot", shot));
         let mut uses = other_uses_of_stdin;
+        let mut piped = None;
         for (option, text) in single.chain(shots) {
             if text == "-" {
                 uses += 1;
                 input::refuse_sharing(uses)?;
-                *text = from_stdin()?;
+                piped = Some(text);
             } else {
                 refuse_slip(option, text)?;
             }
+        }
+        if let Some(text) = piped {
+            *text = from_stdin()?;
         }
         Ok(())
     }
