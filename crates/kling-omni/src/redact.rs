@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::path::Path;
 
 use url::Url;
 
@@ -126,6 +127,11 @@ pub(crate) fn clean(text: &str, key: &str) -> String {
     };
     // Parameters first: the rest may put something between a name and its value.
     without_queries(&without_secrets(&text))
+}
+
+/// A path as messages name it: without what would be secret if it were a URL without its scheme.
+pub(crate) fn file_name(path: &Path) -> String {
+    printable(&clean(&path.to_string_lossy(), "")).into_owned()
 }
 
 /// What no URL has in it, so that one in running text ends there.

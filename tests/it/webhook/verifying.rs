@@ -140,6 +140,7 @@ fn secrets_that_are_none() {
         (new, "v1a=needle"),
         (new, "WHSEC_bmVlZGxl"),
         (new, "SECRET=whsec_bmVlZGxl"),
+        (new, "KLING_OMNI_WEBHOOK_SECRET=needle"),
         (new, "needle needle"),
         (new, "needle\r\nneedle"),
         (new, "\u{feff}needle"),

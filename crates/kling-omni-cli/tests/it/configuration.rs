@@ -85,6 +85,9 @@ fn a_value_in_the_wrong_place_is_not_shown() {
         ("generate --resume", "https://u:needle@h/r.json?t=needle"),
         ("generate -p cat --image", "ftp://u:needle@h/?t=needle"),
         ("generate -p cat --video", "https://u:needle@h:x/?t=needle"),
+        ("generate -p cat --video", "h.example/a.mp4?sig=needle"),
+        ("generate -p cat --image", "u:needle@h.example/a.png"),
+        ("check", "u:needle@h.example/a.png?sig=needle"),
         (
             "generate -p cat --webhook-url",
             "ftp://u:needle@h/?t=needle",

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::looked::Seen;
 use crate::media::MediaSource;
-use crate::redact::printable;
+use crate::redact::file_name;
 
 /// Looks at a file on this machine, off the threads that tasks run on.
 pub(super) async fn look(source: &MediaSource) -> Seen {
@@ -39,8 +39,7 @@ fn file(path: &Path) -> Seen {
 }
 
 fn unreadable(path: &Path, why: impl Display) -> Seen {
-    let name = path.to_string_lossy();
-    Seen::Unreadable(format!("{} cannot be read: {why}", printable(&name)))
+    Seen::Unreadable(format!("{} cannot be read: {why}", file_name(path)))
 }
 
 fn memory(bytes: &Bytes) -> Seen {

@@ -37,7 +37,7 @@ impl Secret {
     ///
     /// [`ErrorKind::Configuration`] if nothing is left, if what follows `whsec_` is not base64 or what follows `hex:` is not
     /// hexadecimal, or if the text is a secret with something around it: quotes, a version such as `v1,`, a name before
-    /// `whsec_`, blanks, line breaks or invisible characters inside. [`from_bytes`](Self::from_bytes) takes any key.
+    /// `whsec_`, the name of a variable, blanks, line breaks or invisible characters inside. [`from_bytes`](Self::from_bytes) takes any key.
     pub fn new(text: impl AsRef<str>) -> Result<Self> {
         let text = text.as_ref().trim();
         if let Some(problem) = slip(text) {
@@ -194,6 +194,11 @@ fn slip(text: &str) -> Option<&'static str> {
             digits.starts_with(|c: char| c.is_ascii_digit()) && digits.len() <= 3
         })
     };
+    // A line of a file of variables. Base64 has `=` at its end alone.
+    let is_variable = |(name, value): (&str, &str)| {
+        let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        name.contains('_') && name.chars().all(is_name) && !value.trim_matches('=').is_empty()
+    };
     let lower = text.to_ascii_lowercase();
     if text.starts_with(is_quote) || text.ends_with(is_quote) {
         Some("is in quotes")
@@ -208,6 +213,8 @@ fn slip(text: &str) -> Option<&'static str> {
         .is_some_and(|(version, _)| is_version(version))
     {
         Some("begins with the version of a signature")
+    } else if text.split_once('=').is_some_and(is_variable) {
+        Some("has the name of a variable before it")
     } else {
         None
     }

@@ -8,9 +8,9 @@ use kling_omni::ObjectStoreUploader;
 use kling_omni::{Create, Finding, MediaChecks, MediaSource, Preflight, Route};
 
 use crate::failure::Failure;
+use crate::media;
 use crate::progress::Progress;
 use crate::request::{self, Request};
-use crate::{media, report};
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Files")]
@@ -101,15 +101,16 @@ impl FileArgs {
         let MediaSource::File(path) = source else {
             return Ok(());
         };
-        let (option, shown) = (request::option(at), path.to_string_lossy());
-        let shown = report::printable(&shown);
+        let option = request::option(at);
         if !path.exists() {
-            return Err(Failure::file(format!("{option}: there is no file {shown}"))
-                .with_advice(media::URLS));
+            return Err(
+                Failure::file(format!("{option}: there is no file {source}"))
+                    .with_advice(media::URLS),
+            );
         }
         match &self.upload {
             Some(UploadTo::Nowhere) => Err(Failure::usage(format!(
-                "{option}: {shown} is on this machine, where the service cannot read it without an upload"
+                "{option}: {source} is on this machine, where the service cannot read it without an upload"
             ))
             .with_advice("leave --upload none out, or give a URL")),
             _ => Ok(()),

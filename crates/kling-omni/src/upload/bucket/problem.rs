@@ -19,7 +19,7 @@ use crate::upload::put::element;
 const OF_ROLES: [&str; 3] = ["//169.254.169.254", "//169.254.170.2", "//[fd00:ec2::254]"];
 
 pub(super) fn of_url(url: &str) -> Error {
-    let summary = format!("{} names no bucket", BareUrl(url));
+    let summary = format!("{} is not the URL of a bucket alone", BareUrl(url));
     Error::new(ErrorKind::Configuration, summary).with_advice(
         "write s3://bucket/prefix, and give credentials and endpoint in the environment",
     )
