@@ -300,8 +300,16 @@ async fn downloading() {
             Reply::http(200, &[], "<html>Sorry</html>"),
             "clip.mp4",
         ),
-        ("cut short", Reply::cut(200, 9_000, &mp4(4_000)), "clip.mp4"),
-        ("stalled", Reply::slow(200, 9_000, &mp4(4_000)), "clip.mp4"),
+        (
+            "cut short",
+            Reply::cut(200, 9_000, &mp4(8_000)[..4_044]),
+            "clip.mp4",
+        ),
+        (
+            "stalled",
+            Reply::slow(200, 9_000, &mp4(8_000)[..4_044]),
+            "clip.mp4",
+        ),
         (
             "no video in it",
             Reply::http(200, &[], &mp4(0)[..36]),

@@ -73,6 +73,15 @@ impl Completeness {
         }
     }
 
+    /// Whether the video comes in fragments, as far as the bytes go that were seen: it looks whole after each of them, and
+    /// only the end of the file tells that it is.
+    pub fn is_in_fragments(&self) -> bool {
+        let mut whole = self.clone();
+        whole.prober.set_total(self.bytes);
+        let walk = whole.prober.walk();
+        walk.is_some_and(|walk| walk.is_in_fragments())
+    }
+
     /// What is odd about the file as far as it is known.
     fn verdict(&self) -> Result<Option<&Problem>, Problem> {
         match self.prober.walk() {

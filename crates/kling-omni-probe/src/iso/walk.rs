@@ -33,6 +33,7 @@ pub(crate) struct Walk {
     /// The index, if it was read.
     movie: Option<Movie>,
     has_media: bool,
+    has_fragment: bool,
     /// Whether a box was too large to be looked into.
     has_unread: bool,
     /// Whether the end of the file was reached.
@@ -54,6 +55,7 @@ impl Walk {
             has_index: false,
             movie: None,
             has_media: false,
+            has_fragment: false,
             has_unread: false,
             is_complete: false,
             slip: None,
@@ -113,6 +115,7 @@ impl Walk {
             self.last = Some((name, at));
             self.is_open = header.size.is_none();
             self.has_media |= name == *b"mdat";
+            self.has_fragment |= name == *b"moof";
             let is_looked_into = match &name {
                 b"moov" => !self.has_index,
                 b"moof" | b"sidx" => self.fragments().is_some(),
@@ -168,6 +171,11 @@ impl Walk {
 
     fn fragments(&mut self) -> Option<&mut Fragments> {
         self.movie.as_mut()?.fragments.as_mut()
+    }
+
+    pub(crate) fn is_in_fragments(&self) -> bool {
+        let movie = self.movie.as_ref();
+        self.has_fragment || movie.is_some_and(|movie| movie.fragments.is_some())
     }
 
     /// Whether the index was read, and says all.

@@ -88,9 +88,10 @@ impl Transfer {
     pub(super) async fn next(&mut self) -> Result<Option<Piece>> {
         loop {
             let Some(body) = &mut self.body else {
-                match self.connect().await? {
-                    Some(setback) => return Ok(Some(Piece::Setback(setback))),
-                    None => continue,
+                match self.connect().await {
+                    Ok(Some(setback)) => return Ok(Some(Piece::Setback(setback))),
+                    Ok(None) => continue,
+                    Err(error) => return self.kept_in_spite_of(error),
                 }
             };
             if self.length == Some(self.position) && self.position > 0 {
@@ -104,12 +105,9 @@ impl Transfer {
                 Ok(Some(chunk)) => return self.take(chunk).map(|chunk| Some(Piece::Bytes(chunk))),
                 Ok(None) => {
                     let framed = body.framed;
-                    match self.end(framed)? {
-                        Some(setback) => return Ok(Some(Piece::Setback(setback))),
-                        None => return Ok(None),
-                    }
+                    return self.end(framed);
                 }
-                Err(broken) => return self.broken(broken).map(|told| Some(Piece::Setback(told))),
+                Err(broken) => return self.interrupted(broken),
             }
         }
     }
@@ -136,20 +134,50 @@ impl Transfer {
     }
 
     /// The answer has ended: the file as well, or the connection alone.
-    fn end(&mut self, framed: bool) -> Result<Option<Setback>> {
+    fn end(&mut self, framed: bool) -> Result<Option<Piece>> {
         if self.length.is_some_and(|length| self.position < length) {
             let cut = Broken::cut("the result host ended its answer early");
-            return self.broken(cut).map(Some);
+            return self.interrupted(cut);
         }
         match self.judge(framed) {
             Ok(()) => Ok(None),
             // Nobody marked the end, so that a lost connection may look like this.
             Err(problem) if !framed && self.position > 0 => {
                 let why = format!("what came is no whole MP4 file: {problem}");
-                self.broken(Broken::cut(why)).map(Some)
+                self.interrupted(Broken::cut(why))
             }
             Err(problem) => Err(self.defective(&problem)),
         }
+    }
+
+    fn interrupted(&mut self, broken: Broken) -> Result<Option<Piece>> {
+        match self.broken(broken) {
+            Ok(setback) => Ok(Some(Piece::Setback(setback))),
+            Err(error) => self.kept_in_spite_of(error),
+        }
+    }
+
+    /// The end of all attempts: a video that is whole by itself lacks nothing but the host's word for it.
+    fn kept_in_spite_of(&self, error: Error) -> Result<Option<Piece>> {
+        if !self.is_whole_by_itself() {
+            return Err(error);
+        }
+        let (task, at) = (self.video.task_id(), self.position);
+        tracing::info!(
+            task,
+            at,
+            announced = self.length,
+            why = error.summary(),
+            "the result is whole, with an oddity: the host never ended its transfer"
+        );
+        Ok(None)
+    }
+
+    /// Whether no byte of the video is missing, whatever the host says of the file's end.
+    fn is_whole_by_itself(&self) -> bool {
+        self.position > 0
+            && !self.completeness.is_in_fragments()
+            && self.completeness.finish(false).is_ok()
     }
 
     /// Judges the file after its last byte.
@@ -189,7 +217,9 @@ impl Transfer {
         if let Some(pause) = self.pause.take() {
             self.video.session.clock.sleep(pause).await;
         }
-        if self.position > 0 && self.validator.is_none() {
+        // What is whole is given up only for an answer that has come.
+        let is_whole = self.is_whole_by_itself();
+        if self.position > 0 && self.validator.is_none() && !is_whole {
             // A part of one file and a part of another of the same length would pass for a whole one.
             let why = "the host gives nothing to recognise the file by";
             return Ok(Some(self.restart(why)));
@@ -220,6 +250,10 @@ impl Transfer {
                     Ok(None)
                 }
             },
+            Answer::Other(_) if is_whole => {
+                self.validator = None;
+                Ok(None)
+            }
             Answer::Other(why) => Ok(Some(self.restart(&why))),
             Answer::Nothing(broken) => self.broken(broken).map(Some),
             Answer::Gone(status) => {

@@ -3,7 +3,7 @@ use kling_omni_tests::clip::{boxed, mp4};
 use kling_omni_tests::fake::{Fake, Reply};
 use kling_omni_tests::virtual_clock::VirtualClock;
 
-use super::{entries, streamed, video_at};
+use super::{entries, sha256, streamed, video_at};
 
 /// A body in pieces, as a host sends it that does not know the length.
 fn chunked(body: &[u8], ended: bool) -> Reply {
@@ -144,4 +144,114 @@ async fn pieces_without_an_end_are_a_lost_connection() {
     let url = format!("{}/kling_a.mp4", host.base_url());
     let video = video_at(&url, &VirtualClock::new()).await;
     assert_eq!(streamed(&video).await.unwrap(), file);
+}
+
+/// A host that never says that a file is over, or says that there is more of it than there is. It is asked again, and
+/// then what came is judged by itself.
+#[tokio::test]
+async fn a_whole_video_needs_no_end_of_its_transfer() {
+    const TAG: (&str, &str) = ("etag", "\"one\"");
+    let file = mp4(2_000);
+    let more = file.len() + 500;
+    let trailed = [&file[..], b"\n"].concat();
+    let cut = &file[..1_500];
+    let open = [&file[..36], b"\0\0\0\0mdat", &file[44..]].concat();
+    // The index of a film in fragments names none of them.
+    let fragments = [&file[..36], &boxed(b"moof", b""), &file[36..]].concat();
+    let none = || Reply::http(416, &[], "");
+    let gone = || Reply::http(403, &[], "");
+    let late = || Reply::http(503, &[], "");
+    for (case, replies, requests, kept) in [
+        ("pieces", vec![chunked(&file, false)], 4, Some(&file)),
+        (
+            "pieces, then silence",
+            vec![chunked(&file, false).stalling()],
+            4,
+            Some(&file),
+        ),
+        (
+            "too long",
+            vec![Reply::cut(200, more, &file)],
+            4,
+            Some(&file),
+        ),
+        (
+            "too long, then silence",
+            vec![Reply::slow(200, more, &file)],
+            4,
+            Some(&file),
+        ),
+        (
+            "what follows the video",
+            vec![Reply::cut(200, more, &trailed)],
+            4,
+            Some(&trailed),
+        ),
+        (
+            "nothing stands behind it",
+            vec![
+                Reply::cut_with(200, &[TAG], more, &file),
+                none(),
+                Reply::cut_with(200, &[TAG], more, &file),
+                none(),
+                late(),
+            ],
+            6,
+            Some(&file),
+        ),
+        (
+            "a host that fails then",
+            vec![Reply::cut(200, more, &file), late()],
+            4,
+            Some(&file),
+        ),
+        (
+            "a URL that ends then",
+            vec![Reply::cut_with(200, &[TAG], more, &file), gone()],
+            2,
+            Some(&file),
+        ),
+        (
+            "an end at the second attempt",
+            vec![chunked(&file, false), Reply::http(200, &[], &trailed)],
+            2,
+            Some(&trailed),
+        ),
+        ("cut pieces", vec![chunked(cut, false)], 4, None),
+        ("cut", vec![Reply::cut(200, more, cut)], 4, None),
+        ("no media", vec![chunked(&file[..36], false)], 4, None),
+        ("up to the end", vec![chunked(&open, false)], 4, None),
+        ("fragments", vec![chunked(&fragments, false)], 4, None),
+        (
+            "whole, then cut",
+            vec![chunked(&file, false), chunked(cut, false)],
+            4,
+            None,
+        ),
+    ] {
+        let host = Fake::start(replies.clone()).await;
+        let url = format!("{}/kling_a.mp4", host.base_url());
+        let video = video_at(&url, &VirtualClock::new()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.mp4");
+        let saved = video.save(&path).await;
+        assert_eq!(host.asked().len(), requests, "{case}: {saved:?}");
+        let host = Fake::start(replies).await;
+        let url = format!("{}/kling_a.mp4", host.base_url());
+        let read = streamed(&video_at(&url, &VirtualClock::new()).await).await;
+        match kept {
+            Some(file) => {
+                let saved = saved.expect(case);
+                assert_eq!(std::fs::read(&path).unwrap(), *file, "{case}");
+                assert_eq!(saved.bytes, file.len() as u64, "{case}");
+                assert_eq!(saved.sha256, sha256(file), "{case}");
+                assert_eq!(read.expect(case), *file, "{case}");
+            }
+            None => {
+                saved.expect_err(case);
+                read.expect_err(case);
+                assert_eq!(entries(folder.path()), [""; 0], "{case}");
+            }
+        }
+    }
 }
