@@ -27,6 +27,32 @@ async fn result(replies: Vec<Reply>) -> (kling_omni::Result<Vec<u8>>, Vec<Option
     (bytes, ranges.collect())
 }
 
+/// Caches, proxies and shields each add lines of their own.
+#[tokio::test]
+async fn an_answer_may_have_many_header_lines() {
+    let file = mp4(1_000);
+    for lines in [99, 101, 500, 1_900] {
+        let names: Vec<_> = (0..lines).map(|at| format!("x-hop-{at}")).collect();
+        let many: Vec<_> = names
+            .iter()
+            .map(|name| (name.as_str(), "a value"))
+            .collect();
+        let away = [&[("location", "/edge.mp4")], many.as_slice()].concat();
+        for (case, replies) in [
+            ("the file", vec![Reply::http(200, &many, &file)]),
+            (
+                "a redirect",
+                vec![Reply::http(302, &away, ""), Reply::http(200, &many, &file)],
+            ),
+        ] {
+            let asked = replies.len();
+            let (bytes, ranges) = result(replies).await;
+            assert_eq!(bytes.expect(case), file, "{case}: {lines}");
+            assert_eq!(ranges.len(), asked, "{case}: {lines}");
+        }
+    }
+}
+
 mod content_coding {
     use super::*;
 
