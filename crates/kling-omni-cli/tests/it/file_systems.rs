@@ -111,6 +111,41 @@ fn a_folder_that_cannot_be_synced_stops_nothing() {
     }
 }
 
+/// Some have no sync at all. One that fails is another matter.
+#[test]
+fn files_that_cannot_be_synced_stop_nothing_and_a_failed_sync_does() {
+    if !has_strace("files_that_cannot_be_synced_stop_nothing_and_a_failed_sync_does") {
+        return;
+    }
+    for (error, goes_on) in [
+        ("EINVAL", true),
+        ("ENOSYS", true),
+        ("EOPNOTSUPP", true),
+        ("EIO", false),
+        ("ENOSPC", false),
+        ("EDQUOT", false),
+    ] {
+        for (options, files) in [
+            ("--sidecar", &["v.mp4", "v.mp4.json"][..]),
+            ("--state j", &["j", "v.mp4"]),
+        ] {
+            let service = Service::quick();
+            let line = format!("generate -p cat -d 3 --poll-interval 0.1 -o v.mp4 {options}");
+            let script = failing(&[&format!("fsync:error={error}")]);
+            let ended = service.program(&line).through_sh(&script).run();
+            if goes_on {
+                ended.expect(0);
+                assert_eq!(service.files(), files, "{error} {options}");
+                assert_eq!(service.charges(), 1, "{error} {options}");
+            } else {
+                let ended = ended.expect(7);
+                assert!(ended.stderr.contains("charged: no"), "{error}: {ended}");
+                assert_eq!(service.charges(), 0, "{error} {options}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_limit_on_files_is_found_before_paying() {
     let service = Service::quick();

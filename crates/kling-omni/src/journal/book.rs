@@ -160,7 +160,7 @@ impl Book {
         self.file.set_len(self.contents.length)?;
         self.file.seek(SeekFrom::Start(self.contents.length))?;
         self.file.write_all(line.as_bytes())?;
-        self.file.sync_all()?;
+        folder::sync_file(&self.file)?;
         self.contents.length += line.len() as u64;
         Ok(())
     }

@@ -125,7 +125,7 @@ fn place(temporary: NamedTempFile, target: &Path, overwrite: bool) -> io::Result
     let copied = (&file)
         .rewind()
         .and_then(|()| io::copy(&mut &file, &mut reserved))
-        .and_then(|_| reserved.sync_all());
+        .and_then(|_| folder::sync_file(&reserved));
     match copied {
         Ok(()) => Ok(reserved),
         Err(error) => {
@@ -147,7 +147,7 @@ pub(super) fn rehearse(path: &Path, room: u64) -> io::Result<Option<TempPath>> {
     let mut file = draft.file()?;
     io::copy(&mut io::repeat(0).take(room), &mut file)?;
     // Some file systems find out only now that there is no room, or cannot do it.
-    file.sync_all()?;
+    folder::sync_file(&file)?;
     if !is_other {
         // Nothing appears under the final name before it is paid for.
         return Ok(None);

@@ -12,6 +12,7 @@ use super::{Saved, Video, problem};
 use crate::clock;
 use crate::error::Result;
 use crate::expiry;
+use crate::folder;
 use crate::redact;
 
 /// What is written about a saved video, in a file beside it: where it came from, when, and how to recognise it.
@@ -82,7 +83,7 @@ impl Sidecar {
                 let draft = Draft::beside(path, overwrite)?;
                 let mut file = draft.file()?;
                 file.write_all(&text)?;
-                file.sync_all()?;
+                folder::sync_file(&file)?;
                 draft.publish()
             });
         written.map_err(|error| problem::unwritten(video, path, error))

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::digest::hex;
+use crate::folder;
 
 /// How many chunks may wait for the disk, or to be hashed. A chunk is what one read from a socket gave, some 100 kB at
 /// the most.
@@ -41,7 +42,7 @@ impl Writer {
     /// Sees to it that everything is on disk, and answers its SHA-256 in hexadecimal digits.
     pub(super) async fn finish(self) -> io::Result<String> {
         let file = self.file.end().await?;
-        let synced = tokio::task::spawn_blocking(move || file.sync_all());
+        let synced = tokio::task::spawn_blocking(move || folder::sync_file(&file));
         synced.await.map_err(io::Error::other)??;
         Ok(hex(self.digest.end().await?))
     }
