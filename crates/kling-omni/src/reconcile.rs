@@ -3,6 +3,8 @@
 mod reconciled;
 
 use std::collections::{BTreeSet, HashSet};
+#[cfg(not(feature = "webhook"))]
+use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -256,10 +258,12 @@ impl Reconcile {
     }
 
     #[cfg(not(feature = "webhook"))]
-    fn subscribe(&self) {}
+    fn subscribe(&self) -> Option<Infallible> {
+        None
+    }
 
     #[cfg(not(feature = "webhook"))]
-    async fn delivered(&self, (): &mut ()) -> Reconciled {
+    async fn delivered(&self, _: &mut Option<Infallible>) -> Reconciled {
         std::future::pending().await
     }
 
