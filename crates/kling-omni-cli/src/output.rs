@@ -121,6 +121,11 @@ fn is_same(one: &Path, other: &Path) -> bool {
 
 fn is_folder(path: &Path) -> bool {
     let text = path.as_os_str().as_encoded_bytes();
+    // Nothing but a folder is named by `name/.` either.
+    let text = match text.strip_suffix(b".") {
+        Some(name) if !name.ends_with(b".") => name,
+        _ => text,
+    };
     path.is_dir() || text.ends_with(b"/") || text.ends_with(MAIN_SEPARATOR.to_string().as_bytes())
 }
 
@@ -145,6 +150,12 @@ mod tests {
                 "1",
                 PathBuf::from("not/there/1.mp4"),
             ),
+            (
+                Some("not/there/.".into()),
+                "1",
+                PathBuf::from("not/there/1.mp4"),
+            ),
+            (Some("clip.".into()), "1", PathBuf::from("clip.")),
             (Some(there.clone()), "1", there.join("1.mp4")),
         ] {
             let args = OutputArgs {

@@ -151,7 +151,7 @@ pub(super) async fn run(
         Some(journal) => journal,
         None => Journal::create_new(&path).await.map_err(|error| {
             let failure = Failure::from(error);
-            if !path.exists() {
+            if !path.is_file() {
                 return failure;
             }
             let resume = connection.command(Next::Resume { journal: &path });
