@@ -12,6 +12,24 @@ pub mod sources;
 pub mod spec;
 pub mod virtual_clock;
 
+/// Raises this process's limit of open files as far as it may be raised. A test with hundreds of connections has both ends
+/// of each, and a limit of 1024 files is common.
+pub fn raise_file_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        use std::sync::Once;
+
+        static RAISED: Once = Once::new();
+        RAISED.call_once(|| {
+            let mut limit = getrlimit(Resource::Nofile);
+            limit.current = limit.maximum;
+            // Where this is not allowed, most tests pass all the same.
+            let _ = setrlimit(Resource::Nofile, limit);
+        });
+    }
+}
+
 /// The examples of the workspace's README, so that they are compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

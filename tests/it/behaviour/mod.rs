@@ -40,6 +40,7 @@ pub const KEY: &str = "FPSX-needle-in-a-haystack";
 pub const SHORT: Duration = Duration::from_millis(150);
 
 pub fn client(base_url: impl Into<String>, clock: &VirtualClock) -> ClientBuilder {
+    kling_omni_tests::raise_file_limit();
     Client::builder()
         .api_key(ApiKey::new(KEY).unwrap())
         .base_url(base_url)

@@ -444,17 +444,18 @@ fn check(
 
 #[test]
 fn each_create_gets_its_own_task_and_no_other() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
     let mut runner = TestRunner::new(Config {
         cases: 64,
+        failure_persistence: None,
         ..Config::default()
     });
-    runner
-        .run(&plans(), |(fates, messages)| {
-            runtime.block_on(play(&fates, &messages))
-        })
-        .unwrap();
+    let played = runner.run(&plans(), |(fates, messages)| {
+        // One for each case, since its end closes the connections of the case.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(play(&fates, &messages))
+    });
+    played.unwrap();
 }
