@@ -1,3 +1,5 @@
+//! The ids that an answer names, for any bytes.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| kling_omni_properties::arrived_id(data));

@@ -109,7 +109,7 @@ impl Problems {
         }
     }
 
-    /// Takes the problems of a part. What is damaged in one that nobody looks at does no harm.
+    /// Takes the problems of a part. Damage in a part that is not used does no harm.
     pub(crate) fn take(&mut self, part: Self, is_looked_at: bool) {
         for mut problem in part.all {
             if !is_looked_at {

@@ -123,7 +123,7 @@ fn begins_segment(two: &[u8]) -> bool {
 }
 
 /// The brand that a file names first, where it is read as an MP4 all the same: one of another format beside a brand of MP4,
-/// or one that nobody knows.
+/// or an unknown one.
 pub(crate) fn other_brand(head: &[u8]) -> Option<[u8; 4]> {
     let major = *head.get(8..12)?.first_chunk()?;
     let is_usual = MP4_BRANDS.iter().any(|brand| major.starts_with(brand));

@@ -34,8 +34,8 @@ use payload::Payload;
 
 /// A task about to be created. Await it to send the request.
 ///
-/// Dropping its future cancels nothing at the service: a request that was sent may have made a paid task that nobody
-/// knows. Where the caller may go away, as a web server's handler does when its client hangs up, let the create run to its
+/// Dropping its future cancels nothing at the service: a request that was sent may have made a paid task whose id is
+/// lost. Where the caller may go away, as a web server's handler does when its client hangs up, let the create run to its
 /// end in a task of its own, such as `tokio::spawn(create.into_future())`.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Create {
@@ -395,7 +395,7 @@ fn is_taken(session: &Session, id: &str, unresolved: &Unresolved) -> bool {
     })
 }
 
-/// The error of a create of which nobody knows what became.
+/// The error of a create whose outcome is unknown.
 fn give_up(session: &Session, by: &CreateMark, error: Error, unresolved: Unresolved) -> Error {
     let request_id = error.request_id().map(str::to_owned);
     let candidates = error.candidates().to_vec();

@@ -60,7 +60,7 @@ fn seconds(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(seconds.saturating_add(more.into())))
 }
 
-/// The seconds of a wait, rounded up: whoever comes back after them does not come too early.
+/// The seconds of a wait, rounded up, since a request sent earlier would be refused again.
 pub(crate) fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs()
         .saturating_add(u64::from(wait.subsec_nanos() > 0))

@@ -77,7 +77,7 @@ impl Draft {
             keep_access(temporary.as_file(), &target);
         }
         let mut published = temporary.as_file().try_clone()?;
-        // What somebody has put in its place is not what was written.
+        // A file that was put in its place is not the one that was written.
         if is_at(&published, temporary.path()) {
             let persisted = match overwrite {
                 true => temporary.persist(&target),

@@ -69,7 +69,7 @@ pub(super) fn too_slow(
 ) -> Error {
     let id = video.task_id();
     let at = After(position, length);
-    // What is left of a longer wait is no round number.
+    // The rest of a longer wait has a fraction of a second.
     let limit = (timeout.as_secs_f64() * 100.0).round() / 100.0;
     Error::new(
         ErrorKind::Timeout,
