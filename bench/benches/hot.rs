@@ -63,7 +63,7 @@ fn probe(criterion: &mut Criterion) {
 /// A small MP4 file.
 fn fixture() -> io::Result<Vec<u8>> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    fs::read(workspace.join("crates/kling-omni-probe/tests/fixtures/portrait.mp4"))
+    fs::read(workspace.join("crates/media-probe/tests/fixtures/portrait.mp4"))
 }
 
 criterion_group!(hot, request, status, webhook, probe);

@@ -1,6 +1,6 @@
 //! Whether a video is whole: in pieces, as a file, and by a second reader.
 
-use kling_omni_probe::{Code, Completeness, Problem, probe_bytes};
+use media_probe::{Code, Completeness, Problem, probe_bytes};
 
 /// The first byte says whether the end of the rest, a file, is known, and how it is cut into pieces. The verdict does not
 /// depend on the pieces, a probe of the same file gives the same one in the same words, and a file that a simple reader

@@ -15,7 +15,7 @@ use crate::codegen::{Files, Mode};
 pub const PACKAGES: [&str; 4] = [
     "kling-omni-api",
     "kling-omni",
-    "kling-omni-probe",
+    "media-probe",
     "kling-omni-sandbox",
 ];
 

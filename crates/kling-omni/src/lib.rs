@@ -78,7 +78,7 @@ pub use video::{Destination, Download, Save, Saved, Setback, Sidecar, Video};
 pub use watch::{AsCompleted, TaskRef, Watch, Watched};
 
 /// What a file is: the types behind [`PreflightReport::files`].
-pub use kling_omni_probe as probe;
+pub use media_probe as probe;
 /// The stores, in the version that [`ObjectStoreUploader::new`] takes.
 #[cfg(feature = "object-store")]
 pub use object_store;

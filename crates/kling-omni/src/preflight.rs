@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use kling_omni_probe::Probed;
+use media_probe::MediaInfo;
 
 pub use inspect::{Inspect, Inspection, MediaRole, inspect};
 pub(crate) use looked::Looked;
@@ -171,7 +171,7 @@ impl PreflightReport {
     }
 
     /// Each file that was looked at: its field, where it is, and what it was found to be unless it could not be read.
-    pub fn files(&self) -> impl Iterator<Item = (&str, &MediaSource, Option<&Probed>)> {
+    pub fn files(&self) -> impl Iterator<Item = (&str, &MediaSource, Option<&MediaInfo>)> {
         let all = self.looked.iter();
         all.map(|looked| (looked.at.as_str(), &looked.source, looked.probed()))
     }

@@ -11,7 +11,7 @@ const OURS: [&str; 4] = ["dance.mp4", "long.mp4", "slow.mp4", "stage.png"];
 fn each_kind_of_file_is_told_from_the_others() {
     let mut snapshots = Snapshots::default();
     // A package has no other package's files beside it.
-    let kinds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kling-omni-probe/tests/fixtures");
+    let kinds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../media-probe/tests/fixtures");
     if !kinds.exists() {
         return;
     }

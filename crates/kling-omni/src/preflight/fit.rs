@@ -1,7 +1,7 @@
 //! How the files of a request go with each other and with the video to make. All of it is warnings.
 
 use kling_omni_api::{Field, Scalar};
-use kling_omni_probe::Size;
+use media_probe::Size;
 
 use super::looked::Looked;
 use crate::request::{AspectRatio, Finding, FindingCode, Given, Limit, Request};

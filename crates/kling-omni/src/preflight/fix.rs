@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use kling_omni_api::{Media, MediaKind};
-use kling_omni_probe::{Format, Size};
+use media_probe::{Format, Size};
 
 use super::shell;
 use crate::media::MediaSource;

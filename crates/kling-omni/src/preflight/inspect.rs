@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-use kling_omni_probe::{Format, Kind, Probed};
+use media_probe::{Format, Kind, MediaInfo};
 use serde::{Serialize, Serializer};
 
 pub use role::MediaRole;
@@ -134,7 +134,7 @@ pub struct Inspection {
     source: MediaSource,
     #[serde(rename = "as")]
     role: MediaRole,
-    probed: Option<Probed>,
+    probed: Option<MediaInfo>,
     findings: Vec<Finding>,
 }
 
@@ -150,7 +150,7 @@ impl Inspection {
     }
 
     /// What the file is; none if it could not be read, which is then among the findings.
-    pub fn probed(&self) -> Option<&Probed> {
+    pub fn probed(&self) -> Option<&MediaInfo> {
         self.probed.as_ref()
     }
 

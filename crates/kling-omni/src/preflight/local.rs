@@ -32,7 +32,7 @@ fn file(path: &Path) -> Seen {
     if !is_file {
         return unreadable(path, "it is not a regular file");
     }
-    match kling_omni_probe::probe_file(path) {
+    match media_probe::probe_file(path) {
         Ok(probed) => Seen::Probed(Box::new(probed)),
         Err(error) => unreadable(path, error),
     }
@@ -43,5 +43,5 @@ fn unreadable(path: &Path, why: impl Display) -> Seen {
 }
 
 fn memory(bytes: &Bytes) -> Seen {
-    Seen::Probed(Box::new(kling_omni_probe::probe_bytes(bytes)))
+    Seen::Probed(Box::new(media_probe::probe_bytes(bytes)))
 }

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use kling_omni_probe::{Format, Probed};
+use media_probe::{Format, MediaInfo};
 use url::Url;
 
 use crate::media::MediaSource;
@@ -17,7 +17,7 @@ pub(crate) struct Looked {
 /// What a look at a file came to.
 #[derive(Clone, Debug)]
 pub(crate) enum Seen {
-    Probed(Box<Probed>),
+    Probed(Box<MediaInfo>),
     /// A file on this machine that cannot be read, and why.
     Unreadable(String),
     /// A file elsewhere that could not be looked at, and why; the service may be able to read it all the same.
@@ -25,7 +25,7 @@ pub(crate) enum Seen {
 }
 
 impl Looked {
-    pub(crate) fn probed(&self) -> Option<&Probed> {
+    pub(crate) fn probed(&self) -> Option<&MediaInfo> {
         match &self.seen {
             Seen::Probed(probed) => Some(probed),
             Seen::Unreadable(_) | Seen::Unknown(_) => None,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{ACCEPT_ENCODING, LOCATION, RANGE};
-use kling_omni_probe::{Limits, Prober, Step};
+use media_probe::{Limits, Prober, Step};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Response};
 use url::Url;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use kling_omni_api::{Field, Media, MediaKind, Span};
-use kling_omni_probe::{Format, FrameRate, Kind, Probed, Problem, Severity, Size};
+use media_probe::{Format, FrameRate, Kind, MediaInfo, Problem, Severity, Size};
 
 use super::fix::Fix;
 use super::looked::{Looked, Seen};
@@ -86,7 +86,7 @@ impl Judge<'_> {
         ));
     }
 
-    fn file(&mut self, probed: &Probed, looked: &Looked, rules: Option<Media>) {
+    fn file(&mut self, probed: &MediaInfo, looked: &Looked, rules: Option<Media>) {
         let kind = rules.map_or(MediaKind::Image, |rules| rules.kind);
         if let Some(format) = probed.format {
             self.fix.is(format);
@@ -124,8 +124,8 @@ impl Judge<'_> {
 
     fn problem(&mut self, problem: &Problem, kind: MediaKind) {
         let code = match problem.severity {
-            Severity::Broken => FindingCode::MediaBroken,
-            Severity::Unsuited => FindingCode::MediaFormat,
+            Severity::Corrupt => FindingCode::MediaBroken,
+            Severity::Unsupported => FindingCode::MediaFormat,
             Severity::Unusual => FindingCode::MediaUnusual,
             Severity::Note => return,
             _ => FindingCode::MediaNotChecked,
@@ -141,7 +141,7 @@ impl Judge<'_> {
         self.add(code, None, Given::Nothing, &message);
     }
 
-    fn format(&mut self, probed: &Probed, formats: &'static [&'static str], kind: MediaKind) {
+    fn format(&mut self, probed: &MediaInfo, formats: &'static [&'static str], kind: MediaKind) {
         let Some(format) = probed.format else { return };
         let wanted = match kind {
             MediaKind::Video => Kind::Video,
@@ -173,7 +173,7 @@ impl Judge<'_> {
         );
     }
 
-    fn name(&mut self, probed: &Probed, looked: &Looked) {
+    fn name(&mut self, probed: &MediaInfo, looked: &Looked) {
         let Some(mismatch) = probed.mismatch(looked.declared()) else {
             return;
         };

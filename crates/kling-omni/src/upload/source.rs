@@ -2,7 +2,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use kling_omni_probe::Format;
+use media_probe::Format;
 
 use crate::media::MediaSource;
 
@@ -57,7 +57,7 @@ impl FileSource {
             MediaSource::File(path) => (Content::Path(path.clone()), format),
             MediaSource::Bytes(bytes) => (
                 Content::Bytes(bytes.clone()),
-                format.or_else(|| kling_omni_probe::probe_bytes(bytes).format),
+                format.or_else(|| media_probe::probe_bytes(bytes).format),
             ),
         };
         Some(Self {

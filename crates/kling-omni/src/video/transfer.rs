@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kling_omni_probe::{Completeness, Problem};
+use media_probe::{Completeness, Problem};
 use url::Url;
 
 use super::Video;

@@ -1,8 +1,8 @@
 use indicatif::DecimalBytes;
-use kling_omni::probe::{FrameRate, Image, Kind, Probed, Rotation, Video};
+use kling_omni::probe::{FrameRate, Image, Kind, MediaInfo, Rotation, Video};
 
 /// What a file is in a word.
-pub(super) fn kind(probed: &Probed) -> &'static str {
+pub(super) fn kind(probed: &MediaInfo) -> &'static str {
     match probed.format.map(|format| format.kind()) {
         Some(Kind::Video) => "video",
         Some(Kind::Image) => "image",
@@ -12,7 +12,7 @@ pub(super) fn kind(probed: &Probed) -> &'static str {
 }
 
 /// What a file is, on one line; the sizes are those on the screen, with what is stored behind them where it differs.
-pub(super) fn of(probed: &Probed) -> String {
+pub(super) fn of(probed: &MediaInfo) -> String {
     let mut facts = Vec::new();
     match probed.format {
         Some(format) => facts.push(format.to_string()),
