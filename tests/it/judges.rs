@@ -188,22 +188,26 @@ fn with_tier(court: Court, body: &Map<String, Value>) -> Map<String, Value> {
 fn rules_on_several_fields_are_the_builders_alone() {
     let url = "https://example.com/one.png";
     let cases = [
-        (json!({}), "prompt", FindingCode::Missing),
-        (json!({ "image_url": url }), "prompt", FindingCode::Missing),
+        (json!({}), "prompt", FindingCode::MissingField),
+        (
+            json!({ "image_url": url }),
+            "prompt",
+            FindingCode::MissingField,
+        ),
         (
             json!({"prompt": "A river", "multi_prompt": ["A lake"], "image_url": url}),
             "multi_prompt",
-            FindingCode::PromptAndShots,
+            FindingCode::PromptConflictsWithShots,
         ),
         (
             json!({"prompt": "A river", "multi_prompt": ["A lake"], "start_image_url": url}),
             "multi_prompt",
-            FindingCode::PromptAndShots,
+            FindingCode::PromptConflictsWithShots,
         ),
         (
             json!({"prompt": "A river", "image_urls": [url, url], "elements": [{}, {}, {}]}),
             "elements",
-            FindingCode::TooMany,
+            FindingCode::TooManyItems,
         ),
     ];
     let judge = SPEC.judge("VideoRequest");
@@ -289,10 +293,6 @@ fn urls_of_other_schemes_are_refused_by_the_builder_alone() {
             .reference_video(url)
             .build()
             .unwrap_err();
-        assert_eq!(
-            error.findings()[0].code(),
-            FindingCode::NotAbsoluteUrl,
-            "{url}"
-        );
+        assert_eq!(error.findings()[0].code(), FindingCode::InvalidUrl, "{url}");
     }
 }

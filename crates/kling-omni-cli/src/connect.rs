@@ -73,7 +73,7 @@ impl ConnectArgs {
                 ));
             }
             return self.open_service().map_err(|failure| match failure.exit() {
-                Exit::Access => failure.adding_advice("or see with --sandbox how it works"),
+                Exit::Access => failure.adding_help("or see with --sandbox how it works"),
                 _ => failure,
             });
         }
@@ -90,7 +90,7 @@ impl ConnectArgs {
         if self.sandbox {
             return Err(
                 Failure::usage("--sandbox starts a fresh sandbox, which has no tasks yet")
-                    .with_advice(start_a_sandbox()),
+                    .with_help(start_a_sandbox()),
             );
         }
         self.open_service()
@@ -222,10 +222,10 @@ impl Connection {
 
     /// An error of the library in the words of this program, and with the commands that help.
     pub(crate) fn explain(&self, error: Error, output: Option<&Path>) -> Failure {
-        let advice = self.advice(&error, output);
+        let help = self.help(&error, output);
         let failure = self.priced(Failure::from(error));
-        match advice {
-            Some(advice) => failure.with_advice(advice),
+        match help {
+            Some(help) => failure.with_help(help),
             None => failure,
         }
     }
@@ -254,7 +254,7 @@ impl Connection {
     pub(crate) fn unclear(&self, failure: Failure) -> Failure {
         failure
             .with_charged(Charged::Unknown)
-            .with_advice(self.look_first())
+            .with_help(self.look_first())
     }
 
     /// What to do when there may be a paid task.
@@ -276,7 +276,7 @@ impl Connection {
         }
     }
 
-    fn advice(&self, error: &Error, output: Option<&Path>) -> Option<String> {
+    fn help(&self, error: &Error, output: Option<&Path>) -> Option<String> {
         let Some(id) = error.task_id() else {
             return (error.charged() == Charged::Unknown).then(|| self.look_first());
         };
@@ -304,7 +304,7 @@ impl Connection {
             }
             ErrorKind::PlanLimit | ErrorKind::InsufficientCredits => Some(format!(
                 "{}, then `{}` takes the task up again, at no cost",
-                error.advice()?,
+                error.help()?,
                 wait?
             )),
             ErrorKind::File => {

@@ -31,7 +31,7 @@ struct Facts {
     invalid_params: Vec<InvalidParam>,
     candidates: Vec<String>,
     cause: Option<String>,
-    advice: Option<String>,
+    help: Option<String>,
     #[serde(skip)]
     silent: bool,
 }
@@ -58,7 +58,7 @@ impl Failure {
             invalid_params: Vec::new(),
             candidates: Vec::new(),
             cause: None,
-            advice: None,
+            help: None,
             silent: false,
         }))
     }
@@ -124,17 +124,17 @@ impl Failure {
         self
     }
 
-    pub(crate) fn with_advice(mut self, advice: impl Into<String>) -> Self {
-        self.0.advice = Some(advice.into());
+    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.0.help = Some(help.into());
         self
     }
 
-    /// Adds another way out to the advice that there is.
-    pub(crate) fn adding_advice(mut self, advice: &str) -> Self {
-        let before = self.0.advice.take();
-        self.0.advice = Some(match before {
-            Some(before) => format!("{before}, {advice}"),
-            None => advice.to_owned(),
+    /// Adds another way out to the help that there is.
+    pub(crate) fn adding_help(mut self, help: &str) -> Self {
+        let before = self.0.help.take();
+        self.0.help = Some(match before {
+            Some(before) => format!("{before}, {help}"),
+            None => help.to_owned(),
         });
         self
     }
@@ -191,8 +191,8 @@ impl Failure {
             let mark = if finding.is_error() { "" } else { "warning: " };
             // Writing to a String cannot fail.
             let _ = writeln!(text, "  {mark}{finding}");
-            if let Some(advice) = advice(finding) {
-                let _ = writeln!(text, "    try: {advice}");
+            if let Some(help) = help(finding) {
+                let _ = writeln!(text, "    try: {help}");
             }
         }
         let charged = facts.charged.map(|charged| charged.to_string());
@@ -206,7 +206,7 @@ impl Failure {
             ("task:", &task),
             ("request:", &facts.request_id),
             ("may be:", &candidates),
-            ("next:", &facts.advice),
+            ("next:", &facts.help),
         ] {
             if let Some(value) = value {
                 let _ = writeln!(text, "  {label:<8} {value}");
@@ -217,18 +217,18 @@ impl Failure {
 }
 
 /// What to do about a finding, in terms of the command line where the library speaks of Rust.
-fn advice(finding: &Finding) -> Option<Cow<'_, str>> {
-    let advice = finding.advice()?;
+fn help(finding: &Finding) -> Option<Cow<'_, str>> {
+    let help = finding.help()?;
     Some(match finding.code() {
-        FindingCode::NotAbsoluteUrl => {
+        FindingCode::InvalidUrl => {
             let option = request::option(finding.field());
             format!("give a file on this machine with {option}").into()
         }
-        _ => advice.into(),
+        _ => help.into(),
     })
 }
 
-/// Findings as the library writes them, with the advice of this program.
+/// Findings as the library writes them, with the help of this program.
 fn told<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(findings.iter().map(Told))
 }
@@ -237,10 +237,10 @@ struct Told<'a>(&'a Finding);
 
 impl Serialize for Told<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match advice(self.0) {
-            Some(Cow::Owned(advice)) => {
+        match help(self.0) {
+            Some(Cow::Owned(help)) => {
                 let mut finding = serde_json::to_value(self.0).map_err(S::Error::custom)?;
-                finding["advice"] = advice.into();
+                finding["help"] = help.into();
                 finding.serialize(serializer)
             }
             _ => self.0.serialize(serializer),
@@ -277,7 +277,7 @@ impl From<Error> for Failure {
             invalid_params: error.invalid_params().to_vec(),
             candidates: error.candidates().to_vec(),
             cause: cause(&error),
-            advice: error.advice().map(str::to_owned),
+            help: error.help().map(str::to_owned),
             silent: false,
         };
         Self(Box::new(facts))

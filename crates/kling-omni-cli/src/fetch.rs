@@ -262,7 +262,7 @@ impl<'a> Fetch<'a> {
         let failure = Failure::interrupted(what)
             .with_task_id(task.id())
             .with_charged(Charged::Yes)
-            .with_advice(advice);
+            .with_help(advice);
         self.connection.priced(failure)
     }
 
@@ -279,10 +279,10 @@ impl<'a> Fetch<'a> {
             output: self.output.given(),
         });
         if let Some(again) = again.filter(|_| is_late) {
-            failure = failure.with_advice(format!("`{again}` saves the video, at no cost"));
+            failure = failure.with_help(format!("`{again}` saves the video, at no cost"));
         }
         match left.and_then(timestamp) {
-            Some(until) => failure.adding_advice(&format!("and the video is there until {until}")),
+            Some(until) => failure.adding_help(&format!("and the video is there until {until}")),
             None => failure,
         }
     }

@@ -102,7 +102,7 @@ pub(crate) fn unreadable(name: &str, error: io::Error) -> Failure {
     match error.to_string() {
         cause if cause == special().to_string() => failure
             .with_cause(cause)
-            .with_advice("name a regular file; an option that takes - reads standard input"),
+            .with_help("name a regular file; an option that takes - reads standard input"),
         cause => failure.with_cause(cause),
     }
 }

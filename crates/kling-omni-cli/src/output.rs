@@ -45,7 +45,7 @@ impl OutputArgs {
         destination.check().await.map_err(|error| {
             let cause = error.source().and_then(|cause| cause.downcast_ref());
             let failure = Failure::file(error.summary());
-            failure.with_advice(match cause.map(io::Error::kind) {
+            failure.with_help(match cause.map(io::Error::kind) {
                 None => "--force replaces it, -o names another file",
                 Some(io::ErrorKind::NotFound) => "make it first, or give another path to -o",
                 Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
@@ -71,7 +71,7 @@ impl OutputArgs {
             true => Err(Failure::usage(format!(
                 "{option} names the file that the video or its sidecar is saved as"
             ))
-            .with_advice("give each a file of its own")),
+            .with_help("give each a file of its own")),
             false => Ok(()),
         }
     }

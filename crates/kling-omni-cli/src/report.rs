@@ -40,8 +40,8 @@ pub(crate) fn say(text: impl Display) {
 /// Tells the person about a finding that stops nothing.
 pub(crate) fn warn_of(finding: &Finding) {
     warn(finding);
-    if let Some(advice) = finding.advice() {
-        say(format_args!("  try: {advice}"));
+    if let Some(help) = finding.help() {
+        say(format_args!("  try: {help}"));
     }
 }
 

@@ -434,7 +434,7 @@ fn crowded(session: &Session) -> Error {
         ),
     )
     .with_retryable(true)
-    .with_advice("create it once one of them has ended, or raise `tasks_in_flight`")
+    .with_help("create it once one of them has ended, or raise `tasks_in_flight`")
 }
 
 /// An error of the successor that came about only because the older route is gone.

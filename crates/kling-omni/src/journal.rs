@@ -180,7 +180,7 @@ impl Journal {
                             self.path().display()
                         ),
                     )
-                    .with_advice("give the same as before, or another journal to another create")),
+                    .with_help("give the same as before, or another journal to another create")),
             },
         }
     }
@@ -204,7 +204,7 @@ impl Journal {
             };
             return Err(self
                 .error(ErrorKind::Configuration, what)
-                .with_advice("go on from the journal's state"));
+                .with_help("go on from the journal's state"));
         }
         self.begin(create.plan()).await?;
         self.attribution = Some(create.attribution());
@@ -311,7 +311,7 @@ impl Journal {
                         printable(id)
                     ),
                 )
-                .with_advice("look for a newer one"));
+                .with_help("look for a newer one"));
         }
         self.record(Record::Created {
             task_id: id.to_owned(),
@@ -426,7 +426,7 @@ impl Journal {
                         plan.service()
                     ),
                 )
-                .with_advice("use the client of the service that it was written for")),
+                .with_help("use the client of the service that it was written for")),
             _ => Ok(()),
         }
     }

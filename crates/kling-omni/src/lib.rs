@@ -58,7 +58,7 @@ pub use preflight::{
 pub use reconcile::{Doubt, Evidence, Reconcile, Reconciled};
 pub use redact::printable;
 pub use request::{
-    AspectRatio, Element, Finding, FindingCode, Given, Limit, Request, Severity, ShotType,
+    Actual, AspectRatio, Element, Finding, FindingCode, Limit, Request, Severity, ShotType,
     TextToVideo, TextToVideoBuilder, ValidationError, VideoReference, VideoReferenceBuilder,
 };
 pub use route::{Mode, Route, Tier};

@@ -97,7 +97,7 @@ impl List {
                 ErrorKind::Validation,
                 "the list of tasks made from text has no pages",
             )
-            .with_advice("leave page and page size out"));
+            .with_help("leave page and page size out"));
         }
         let page = checked(&PAGE, self.page)?;
         let page_size = checked(&PAGE_SIZE, self.page_size)?;

@@ -69,7 +69,7 @@ impl Preflight {
     ///     .reference_video(Path::new("nowhere.mov"))
     ///     .build()?;
     /// let report = Preflight::new(request).await;
-    /// assert_eq!(report.findings()[0].code(), FindingCode::MediaUnreadable);
+    /// assert_eq!(report.findings()[0].code(), FindingCode::FileUnreadable);
     /// # Ok(())
     /// # }
     /// ```

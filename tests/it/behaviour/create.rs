@@ -110,12 +110,12 @@ async fn each_route_is_held_to_its_own_limits_before_anything_is_sent() {
         (
             without_video(),
             Route::ReferenceToVideo,
-            Some(FindingCode::Missing),
+            Some(FindingCode::MissingField),
         ),
         (
             puppet().tier(Tier::Standard),
             Route::VideoReference,
-            Some(FindingCode::TierNotOnRoute),
+            Some(FindingCode::UnsupportedTier),
         ),
     ] {
         let before = sandbox.requests().len();
@@ -261,7 +261,10 @@ async fn a_request_that_the_successor_refuses_is_told_why() {
     let client = client(fake.base_url(), &clock).build().unwrap();
     let request = kling_omni::VideoReference::builder().prompt("A slow river");
     let request = request.build().unwrap();
-    assert_eq!(request.warnings()[0].code(), FindingCode::SuccessorRefuses);
+    assert_eq!(
+        request.warnings()[0].code(),
+        FindingCode::RejectedBySuccessor
+    );
     let error = client.create(request).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Validation);
     assert_eq!(error.status(), Some(410));

@@ -139,7 +139,7 @@ async fn what_the_successor_would_refuse_is_not_sent_to_it() {
     let [warning] = report.findings() else {
         panic!("{:?}", report.findings());
     };
-    assert_eq!(warning.code().as_str(), "successor-refuses");
+    assert_eq!(warning.code().as_str(), "rejected-by-successor");
     let error = client.create(slow.clone()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Validation);
     assert!(error.to_string().contains("12 frames a second"), "{error}");
@@ -296,15 +296,15 @@ fn the_name_of_a_file_as_a_text_is_told_from_a_path() {
             .iter()
             .find(|one| one.field() == "video_url")
             .unwrap();
-        let advice = finding.advice().unwrap_or_default();
+        let advice = finding.help().unwrap_or_default();
         assert!(advice.contains(&format!("Path::new({name:?})")), "{advice}");
     }
     let request = VideoReference::builder()
         .prompt("a")
         .reference_video("ftp://h/a.mp4");
-    assert!(request.findings()[0].advice().is_none());
+    assert!(request.findings()[0].help().is_none());
     let hook = VideoReference::builder().prompt("a").webhook_url("hook");
-    assert!(hook.findings()[0].advice().is_none());
+    assert!(hook.findings()[0].help().is_none());
 }
 
 #[tokio::test]

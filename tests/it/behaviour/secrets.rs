@@ -99,7 +99,7 @@ async fn neither_key_nor_token_is_ever_logged_or_printed() {
     let log = log.text();
     assert!(log.contains("attempt"), "the log is empty: {log}");
     assert!(
-        log.contains("successor-refuses"),
+        log.contains("rejected-by-successor"),
         "the warning is not logged: {log}"
     );
     for (what, text) in [("log", log), ("debug output", printed)] {

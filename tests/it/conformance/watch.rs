@@ -36,7 +36,7 @@ impl Watch {
         self.object(error);
         self.text(error);
         self.text(&error.summary());
-        self.text(&error.advice().unwrap_or_default());
+        self.text(&error.help().unwrap_or_default());
         self.json(&(
             error.kind(),
             error.charged(),

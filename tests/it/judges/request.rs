@@ -205,14 +205,14 @@ pub(super) fn broken(field: &'static Field) -> Vec<Broken> {
 impl Breach {
     pub(super) fn code(self) -> FindingCode {
         match self {
-            Self::Missing => FindingCode::Missing,
-            Self::TooLong => FindingCode::TooLong,
-            Self::TooFew => FindingCode::TooFew,
-            Self::TooMany => FindingCode::TooMany,
+            Self::Missing => FindingCode::MissingField,
+            Self::TooLong => FindingCode::TextTooLong,
+            Self::TooFew => FindingCode::TooFewItems,
+            Self::TooMany => FindingCode::TooManyItems,
             Self::BelowMinimum => FindingCode::BelowMinimum,
             Self::AboveMaximum => FindingCode::AboveMaximum,
-            Self::NotAllowed => FindingCode::NotAllowed,
-            Self::NotAUrl => FindingCode::NotAbsoluteUrl,
+            Self::NotAllowed => FindingCode::UnsupportedValue,
+            Self::NotAUrl => FindingCode::InvalidUrl,
         }
     }
 

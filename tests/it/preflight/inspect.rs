@@ -29,43 +29,46 @@ async fn a_file_is_taken_for_what_it_is_unless_told_otherwise() {
             file("dance.png", film()),
             None,
             "video",
-            &["video_url misleading-name"],
+            &["video_url extension-mismatch"],
         ),
         (
             file("stage.mp4", image()),
             None,
             "image",
-            &["image_url misleading-name"],
+            &["image_url extension-mismatch"],
         ),
         (
             film().into(),
             Some(MediaRole::StartFrame),
             "image",
-            &["image_url media-format"],
+            &["image_url unsupported-format"],
         ),
         (
             image().into(),
             Some(MediaRole::ReferenceVideo),
             "video",
-            &["video_url media-format"],
+            &["video_url unsupported-format"],
         ),
         (
             file("page.png", b"<html>".to_vec()),
             None,
             "image",
-            &["image_url media-format", "image_url misleading-name"],
+            &[
+                "image_url unsupported-format",
+                "image_url extension-mismatch",
+            ],
         ),
         (
             folder.path().join("none.jpg").into(),
             None,
             "image",
-            &["image_url media-unreadable"],
+            &["image_url file-unreadable"],
         ),
         (
             folder.path().into(),
             None,
             "video",
-            &["video_url media-unreadable"],
+            &["video_url file-unreadable"],
         ),
     ];
     for (source, role, taken, expected) in cases {
@@ -85,7 +88,11 @@ async fn a_file_is_taken_for_what_it_is_unless_told_otherwise() {
 async fn the_route_decides_whose_rules_count() {
     let slow = || Film::GOOD.at_rate(12, 1).mp4();
     for (route, severity, code) in [
-        (Route::Auto, Some(Severity::Warning), "successor-refuses"),
+        (
+            Route::Auto,
+            Some(Severity::Warning),
+            "rejected-by-successor",
+        ),
         (Route::VideoReference, None, ""),
         (
             Route::ReferenceToVideo,
@@ -113,7 +120,7 @@ async fn a_url_inside_is_not_asked_and_no_token_is_told() {
         (
             "video",
             Some(Severity::Warning),
-            vec!["video_url media-not-checked".to_owned()]
+            vec!["video_url inspection-incomplete".to_owned()]
         )
     );
     assert!(inspection.probed().is_none());

@@ -244,7 +244,7 @@ async fn what_cannot_be_found_out_is_a_warning_that_says_why() {
         let [finding] = report.findings() else {
             panic!("{manner:?}: {:?}", report.findings());
         };
-        assert_eq!(finding.code().as_str(), "media-not-checked");
+        assert_eq!(finding.code().as_str(), "inspection-incomplete");
         assert!(finding.message().contains(why), "{manner:?}: {finding}");
         assert!(!format!("{report:?}").contains("needle"), "{manner:?}");
     }
@@ -259,7 +259,7 @@ async fn a_file_that_changes_in_between_is_not_put_together() {
     let (address, _) = serve(File::last(film), Manner::Growing).await;
     let report = look(address, true).await;
     assert!(!report.has_errors(), "{:?}", report.findings());
-    assert!(codes(report.findings()).contains(&"video_url media-not-checked".to_owned()));
+    assert!(codes(report.findings()).contains(&"video_url inspection-incomplete".to_owned()));
 }
 
 #[tokio::test]
@@ -286,7 +286,10 @@ async fn private_addresses_are_asked_only_when_that_is_allowed() {
 async fn a_server_that_never_answers_is_not_waited_for() {
     let (address, _) = serve(File::first(Film::GOOD), Manner::Silent).await;
     let report = look(address, true).await;
-    assert_eq!(codes(report.findings()), ["video_url media-not-checked"]);
+    assert_eq!(
+        codes(report.findings()),
+        ["video_url inspection-incomplete"]
+    );
 }
 
 #[tokio::test]

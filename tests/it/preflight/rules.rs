@@ -16,45 +16,49 @@ async fn each_limit_is_an_error_beyond_every_reading_of_it_and_a_warning_beyond_
     let heavy = |media| Film { media, ..film };
     let cases: &[(&str, Film, &[&str])] = &[
         ("good", film, &[]),
-        ("a bit short", film.lasting(2_600), &["media-borderline"]),
+        ("a bit short", film.lasting(2_600), &["limit-ambiguous"]),
         ("too short", film.lasting(2_400), &["video-too-short"]),
         (
             "as long as may be",
             film.lasting(10_000),
-            &["long-reference"],
+            &["long-reference-video"],
         ),
         (
             "a bit long",
             film.lasting(10_400),
-            &["media-borderline", "long-reference"],
+            &["limit-ambiguous", "long-reference-video"],
         ),
         (
             "too long",
             film.lasting(10_600),
-            &["video-too-long", "long-reference"],
+            &["video-too-long", "long-reference-video"],
         ),
-        (
-            "one side short",
-            film.sized(960, 540),
-            &["media-borderline"],
-        ),
+        ("one side short", film.sized(960, 540), &["limit-ambiguous"]),
         (
             "both sides short",
             film.sized(640, 360),
-            &["picture-too-small"],
+            &["dimensions-too-small"],
         ),
-        ("the least", film.sized(720, 720), &["shape-differs"]),
+        (
+            "the least",
+            film.sized(720, 720),
+            &["aspect-ratio-mismatch"],
+        ),
         (
             "one side long",
             film.sized(3840, 2160),
-            &["media-borderline"],
+            &["limit-ambiguous"],
         ),
         (
             "both sides long",
             film.sized(4096, 2304),
-            &["picture-too-large"],
+            &["dimensions-too-large"],
         ),
-        ("portrait", film.sized(720, 1280), &["shape-differs"]),
+        (
+            "portrait",
+            film.sized(720, 1280),
+            &["aspect-ratio-mismatch"],
+        ),
         (
             "a megabyte of ten to the six",
             heavy(200_000_000 - 1_000),
@@ -63,9 +67,9 @@ async fn each_limit_is_an_error_beyond_every_reading_of_it_and_a_warning_beyond_
         (
             "a megabyte of two to the twenty",
             heavy(209_000_000),
-            &["media-borderline"],
+            &["limit-ambiguous"],
         ),
-        ("too heavy", heavy(209_800_000), &["media-too-heavy"]),
+        ("too heavy", heavy(209_800_000), &["file-too-large"]),
     ];
     let folder = tempfile::tempdir().unwrap();
     for (name, film, expected) in cases {
@@ -86,7 +90,7 @@ async fn each_limit_is_an_error_beyond_every_reading_of_it_and_a_warning_beyond_
 #[tokio::test]
 async fn the_rate_counts_where_the_route_has_a_rule_about_it() {
     for ((frames, seconds), expected) in [
-        ((24_000, 1_001), vec!["video_url media-borderline"]),
+        ((24_000, 1_001), vec!["video_url limit-ambiguous"]),
         ((24, 1), vec![]),
         ((60, 1), vec![]),
         ((23, 1), vec!["video_url frame-rate-too-low"]),
@@ -111,31 +115,34 @@ async fn files_are_told_by_their_content() {
             "swapped",
             png(1280, 720),
             Film::GOOD.mp4(),
-            &["video_url media-format", "image_url media-format"],
+            &[
+                "video_url unsupported-format",
+                "image_url unsupported-format",
+            ],
         ),
         (
             "empty",
             Vec::new(),
             png(1280, 720),
-            &["video_url media-broken"],
+            &["video_url file-corrupt"],
         ),
         (
             "text",
             b"no video at all".repeat(9),
             png(1280, 720),
-            &["video_url media-format"],
+            &["video_url unsupported-format"],
         ),
         (
             "cut",
             Film::GOOD.mp4()[..500].to_vec(),
             png(1280, 720)[..40].to_vec(),
-            &["video_url media-broken", "image_url media-broken"],
+            &["video_url file-corrupt", "image_url file-corrupt"],
         ),
         (
             "small image",
             Film::GOOD.mp4(),
             png(512, 288),
-            &["image_url picture-too-small"],
+            &["image_url dimensions-too-small"],
         ),
     ];
     for (name, video, image, expected) in cases {
@@ -160,13 +167,13 @@ async fn files_have_to_go_with_each_other_and_with_what_is_asked_for() {
         ),
         (
             dance().reference_video(film()).start_frame(png(720, 1280)),
-            vec!["image_url shape-differs"],
+            vec!["image_url aspect-ratio-mismatch"],
         ),
         (
             dance()
                 .reference_video(film())
                 .aspect_ratio(AspectRatio::Portrait),
-            vec!["aspect_ratio shape-differs"],
+            vec!["aspect_ratio aspect-ratio-mismatch"],
         ),
         (
             dance()
@@ -184,7 +191,7 @@ async fn files_have_to_go_with_each_other_and_with_what_is_asked_for() {
             dance()
                 .reference_video(Film::GOOD.lasting(9_000).mp4())
                 .duration(4),
-            vec!["video_url long-reference"],
+            vec!["video_url long-reference-video"],
         ),
     ];
     for (request, expected) in cases {
@@ -197,7 +204,7 @@ async fn a_file_that_cannot_be_read_is_an_error_with_its_reason() {
     let folder = tempfile::tempdir().unwrap();
     for path in [folder.path().join("missing.mp4"), folder.path().to_owned()] {
         let report = look(dance().reference_video(path)).await;
-        assert_eq!(codes(report.findings()), ["video_url media-unreadable"]);
+        assert_eq!(codes(report.findings()), ["video_url file-unreadable"]);
     }
     let misnamed = folder.path().join("stage.jpg");
     std::fs::write(&misnamed, png(1280, 720)).unwrap();
@@ -207,7 +214,7 @@ async fn a_file_that_cannot_be_read_is_an_error_with_its_reason() {
             .start_frame(misnamed),
     )
     .await;
-    assert_eq!(codes(report.findings()), ["image_url misleading-name"]);
+    assert_eq!(codes(report.findings()), ["image_url extension-mismatch"]);
 }
 
 /// A test of the program runs commands like these.
@@ -223,7 +230,7 @@ async fn findings_say_what_would_mend_them() {
     let mut text = String::new();
     for finding in report.findings() {
         writeln!(text, "{:?}: {finding}", finding.severity()).unwrap();
-        if let Some(advice) = finding.advice() {
+        if let Some(advice) = finding.help() {
             writeln!(text, "    {advice}").unwrap();
         }
     }

@@ -94,7 +94,7 @@ struct Verdict {
 impl Verdict {
     fn add(&mut self, inspection: &Inspection) {
         self.files += 1;
-        let is_unreadable = |finding: &Finding| finding.code() == FindingCode::MediaUnreadable;
+        let is_unreadable = |finding: &Finding| finding.code() == FindingCode::FileUnreadable;
         if inspection.findings().iter().any(is_unreadable) {
             self.unreadable += 1;
         } else if inspection.has_errors() {
@@ -140,8 +140,8 @@ fn show(inspection: &Inspection, follows_another: bool) -> Result<(), Failure> {
             Some(style),
             format!("{message} [{}]", finding.code()),
         )?;
-        if let Some(advice) = finding.advice() {
-            entry("", None, format!("try: {}", report::printable(advice)))?;
+        if let Some(help) = finding.help() {
+            entry("", None, format!("try: {}", report::printable(help)))?;
         }
     }
     if inspection.severity().is_none() {

@@ -43,7 +43,7 @@ pub(super) async fn run(
             output: args.output.given(),
         });
         return Err(match wait {
-            Some(wait) => failure.with_advice(format!("`{wait}` waits for it and saves the video")),
+            Some(wait) => failure.with_help(format!("`{wait}` waits for it and saves the video")),
             None => failure,
         });
     }

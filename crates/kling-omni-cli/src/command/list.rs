@@ -155,7 +155,7 @@ impl Listing<'_> {
         }
         let (most, next) = (self.args.max_pages, page.unwrap_or(1));
         Err(
-            Failure::unfinished(format!("there are more than {most} pages of tasks")).with_advice(
+            Failure::unfinished(format!("there are more than {most} pages of tasks")).with_help(
                 format!("--page {next} goes on from there; --max-pages allows more"),
             ),
         )

@@ -271,7 +271,7 @@ fn refuse_slip(option: &str, text: &str) -> Result<(), Failure> {
         return Err(Failure::usage(format!(
             "{option} has no text of its own: the option {other} follows it"
         ))
-        .with_advice(advice));
+        .with_help(advice));
     }
     let file = text.strip_prefix('@').map(Path::new);
     match file.filter(|path| path.is_file()) {
@@ -279,7 +279,7 @@ fn refuse_slip(option: &str, text: &str) -> Result<(), Failure> {
             "{option} takes a text, and no file after @: {} is a file",
             input::name(path)
         ))
-        .with_advice("write - in its place, and redirect standard input from the file")),
+        .with_help("write - in its place, and redirect standard input from the file")),
         None => Ok(()),
     }
 }

@@ -21,14 +21,14 @@ impl RequestFile {
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         if self.text.trim_start().starts_with(['{', '[']) {
             return json::parse(&self.text).map_err(|problem| {
-                self.broken(problem).with_advice(format!(
+                self.broken(problem).with_help(format!(
                     "{}; a file that begins with {{ or [ is strict JSON",
                     fields()
                 ))
             });
         }
         serde_saphyr::from_str(&self.text).map_err(|error| {
-            self.broken(told(&error)).with_advice(format!(
+            self.broken(told(&error)).with_help(format!(
                 "{}; in YAML, a text that begins with @ or holds a colon and a blank needs quotes",
                 fields()
             ))

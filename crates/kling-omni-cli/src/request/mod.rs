@@ -132,7 +132,7 @@ fn refuse_files(fields: &RequestFields) -> Result<(), Failure> {
             "{}: --unchecked sends the request as it is, and so takes no file",
             option(name)
         ))
-        .with_advice("leave --unchecked out, or give a URL")),
+        .with_help("leave --unchecked out, or give a URL")),
         None => Ok(()),
     }
 }
@@ -223,5 +223,5 @@ impl Request {
 /// Without a word of what is wanted there is nothing to check.
 fn nothing_asked() -> Failure {
     Failure::usage("there is nothing to make a video from")
-        .with_advice("give --prompt, --shot, --video or --image, or a file to --request")
+        .with_help("give --prompt, --shot, --video or --image, or a file to --request")
 }

@@ -37,7 +37,7 @@ impl Parts<'_> {
             (None, [of_reference, ..], [of_text, ..]) => Err(Failure::usage(format!(
                 "{of_reference} goes with a reference video, and {of_text} with text and images"
             ))
-            .with_advice("make one video from a reference video and another from text")),
+            .with_help("make one video from a reference video and another from text")),
             (None, [_, ..], []) => Ok(Mode::Reference),
             (None, [], _) => Ok(Mode::Text),
         }

@@ -278,7 +278,7 @@ fn mend(folder: &Path, case: &Case, name: &OsStr) -> OsString {
     let (findings, printed) = check(folder, case, name);
     let advice = errors(&findings)
         .into_iter()
-        .find_map(|finding| finding["advice"].as_str());
+        .find_map(|finding| finding["help"].as_str());
     let advice = advice.unwrap_or_else(|| panic!("{name:?}: no command in {printed}"));
     assert!(
         printed.contains(&format!("try: {advice}\n")),

@@ -186,7 +186,7 @@ fn files_behind_urls_are_looked_at_when_asked_for() {
     let url = format!("{}/long.mp4?token=needle", fake.base_url());
     for (options, code, found) in [
         ("", 0, None),
-        ("--check-urls", 0, Some("[media-not-checked]")),
+        ("--check-urls", 0, Some("[inspection-incomplete]")),
         ("--check-urls --allow-private", 2, Some("[video-too-long]")),
     ] {
         let line = format!("generate -p @Video1 --dry-run {options} --video {url}");

@@ -213,10 +213,7 @@ fn a_journal_that_cannot_be_opened_may_hold_a_paid_task() {
         let ended = service.program(&line).run().expect(7);
         let error = &ended.json()["error"];
         assert_eq!(error["charged"], "unknown", "{ended}");
-        assert!(
-            error["advice"].as_str().unwrap().contains(advice),
-            "{ended}"
-        );
+        assert!(error["help"].as_str().unwrap().contains(advice), "{ended}");
     }
     assert_eq!(service.requests().len(), 0);
 }

@@ -112,7 +112,7 @@ impl ClientBuilder {
             ErrorKind::Configuration,
             "there is no API key in the environment",
         )
-        .with_advice(format!("set {}", variables.join(" or "))))
+        .with_help(format!("set {}", variables.join(" or "))))
     }
 
     /// Takes the key of one host, and the base URL, from the environment; `None` if there is no such key.
@@ -131,10 +131,10 @@ impl ClientBuilder {
             .and_then(ApiKey::new)
             .map_err(|error| {
                 let advice = error
-                    .advice()
+                    .help()
                     .unwrap_or("set it to the key as the developer dashboard shows it");
                 let summary = format!("{variable}: {}", error.summary());
-                Error::new(ErrorKind::Configuration, summary).with_advice(advice)
+                Error::new(ErrorKind::Configuration, summary).with_help(advice)
             })?;
         let builder = Self::default().api_key(key).host(host);
         match environment::variable(BASE_URL_VARIABLE).map(OsString::into_string) {
@@ -335,7 +335,7 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client> {
         let key = self.key.clone().ok_or_else(|| {
             Error::new(ErrorKind::Configuration, "the client has no API key")
-                .with_advice("give one to `api_key`, or use `Client::from_env`")
+                .with_help("give one to `api_key`, or use `Client::from_env`")
         })?;
         let base_url = self.base_url.as_deref().map(checked_base_url).transpose()?;
         let upload_host = match base_url {
@@ -354,7 +354,7 @@ impl ClientBuilder {
                 ErrorKind::Configuration,
                 "with no task in flight, none can be created",
             )
-            .with_advice("give `tasks_in_flight` a number above zero"));
+            .with_help("give `tasks_in_flight` a number above zero"));
         }
         let http_is_ours = self.http.is_none();
         let user_agent = self.named()?;
@@ -428,7 +428,7 @@ impl ClientBuilder {
                 ErrorKind::Configuration,
                 format!("{rate} requests per second are no rate"),
             )
-            .with_advice("give a number above zero, such as 5 or 0.5")
+            .with_help("give a number above zero, such as 5 or 0.5")
         })
     }
 
@@ -471,7 +471,7 @@ fn is_loopback(url: &str) -> bool {
 fn checked_base_url(text: &str) -> Result<String> {
     let refuse = |why: &str| {
         Error::new(ErrorKind::Configuration, format!("the base URL {why}"))
-            .with_advice("give an http or https URL such as http://127.0.0.1:8080")
+            .with_help("give an http or https URL such as http://127.0.0.1:8080")
     };
     let url =
         Url::parse(text.trim()).map_err(|error| refuse(&format!("cannot be read: {error}")))?;

@@ -39,7 +39,7 @@ pub struct Error(Box<Facts>);
 struct Facts {
     kind: ErrorKind,
     summary: String,
-    advice: Option<String>,
+    help: Option<String>,
     charged: Charged,
     retryable: bool,
     /// Whether the service said something in the form that its errors have.
@@ -77,7 +77,7 @@ impl Error {
         Self(Box::new(Facts {
             kind,
             summary: summary.into(),
-            advice: None,
+            help: None,
             charged: Charged::No,
             retryable: false,
             has_words: false,
@@ -165,18 +165,18 @@ impl Error {
         &self.0.candidates
     }
 
-    /// What happened; the advice stands beside it.
+    /// What happened; the help stands beside it.
     pub fn summary(&self) -> &str {
         &self.0.summary
     }
 
     /// What to do about it, if there is something.
-    pub fn advice(&self) -> Option<&str> {
-        self.0.advice.as_deref()
+    pub fn help(&self) -> Option<&str> {
+        self.0.help.as_deref()
     }
 
-    pub(crate) fn with_advice(mut self, advice: impl Into<String>) -> Self {
-        self.0.advice = Some(advice.into());
+    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.0.help = Some(help.into());
         self
     }
 
@@ -233,7 +233,7 @@ impl Error {
         self.0.unresolved = Some(Box::new(unresolved));
         self.0.retryable = false;
         self.with_charged(Charged::Unknown)
-            .with_advice(BEFORE_CREATING_AGAIN)
+            .with_help(BEFORE_CREATING_AGAIN)
     }
 
     pub(crate) fn with_retryable(mut self, retryable: bool) -> Self {
@@ -299,7 +299,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Facts {
             summary,
-            advice,
+            help,
             charged,
             request_id,
             validation,
@@ -314,8 +314,8 @@ impl fmt::Display for Error {
             write!(f, " (request {id})")?;
         }
         write!(f, "; charged: {charged}")?;
-        if let Some(advice) = advice {
-            write!(f, "; {advice}")?;
+        if let Some(help) = help {
+            write!(f, "; {help}")?;
         }
         Ok(())
     }

@@ -82,11 +82,11 @@ impl Book {
         let mut file = options.open(&path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => exists(&path),
             io::ErrorKind::NotFound if matches!(opening, Opening::Existing) => {
-                unusable(&path, "opened", error).with_advice(
+                unusable(&path, "opened", error).with_help(
                     "check the path; if the earlier run never got as far as its journal, start a new one",
                 )
             }
-            _ => unusable(&path, "opened", error).with_advice(match opening {
+            _ => unusable(&path, "opened", error).with_help(match opening {
                 Opening::New => "give a file in a folder that is there and can be written",
                 _ => "see to it that the file can be read and written, and open it again",
             }),
@@ -94,11 +94,11 @@ impl Book {
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => in_use(&path),
             TryLockError::Error(error) => unusable(&path, "locked", error)
-                .with_advice("put the journal on a file system that has locks"),
+                .with_help("put the journal on a file system that has locks"),
         })?;
         let mut bytes = Vec::new();
         read(&mut file, &mut bytes).map_err(|error| {
-            unusable(&path, "read", error).with_advice("open it again once it can be read")
+            unusable(&path, "read", error).with_help("open it again once it can be read")
         })?;
         let contents = Contents::read(&bytes).map_err(|problem| problem.of(&path))?;
         let mut book = Self {
@@ -112,7 +112,7 @@ impl Book {
             book.append(HEADER)
                 .and_then(|()| folder::sync(folder::of(&book.path)))
                 .map_err(|error| {
-                    unusable(&book.path, "written", error).with_advice(
+                    unusable(&book.path, "written", error).with_help(
                         "make room for it, or put it on another file system, and open it again",
                     )
                 })?;
@@ -223,17 +223,17 @@ impl Problem {
         let shown = path.display();
         match self {
             Self::NoJournal => Error::new(ErrorKind::File, format!("{shown} is no journal"))
-                .with_advice("give the file that the create was started with"),
+                .with_help("give the file that the create was started with"),
             Self::OtherVersion => Error::new(
                 ErrorKind::File,
                 format!("the journal {shown} is of another version"),
             )
-            .with_advice("use the version of this program that wrote it, or a newer one"),
+            .with_help("use the version of this program that wrote it, or a newer one"),
             Self::Damaged { line } => Error::new(
                 ErrorKind::File,
                 format!("the journal {shown} is damaged in line {line}"),
             )
-            .with_advice(
+            .with_help(
                 "read what is left of it, and look for the task in the account's list before you create it again",
             ),
         }
@@ -245,7 +245,7 @@ fn exists(path: &Path) -> Error {
         ErrorKind::File,
         format!("the journal {} is there already", path.display()),
     )
-    .with_advice("take it up again, or give another file to a new task")
+    .with_help("take it up again, or give another file to a new task")
 }
 
 fn in_use(path: &Path) -> Error {
@@ -256,7 +256,7 @@ fn in_use(path: &Path) -> Error {
             path.display()
         ),
     )
-    .with_advice("wait for its end")
+    .with_help("wait for its end")
 }
 
 pub(super) fn unusable(path: &Path, what: &str, error: io::Error) -> Error {

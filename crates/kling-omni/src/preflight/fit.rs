@@ -4,7 +4,7 @@ use kling_omni_api::{Field, Scalar};
 use media_probe::Size;
 
 use super::looked::Looked;
-use crate::request::{AspectRatio, Finding, FindingCode, Given, Limit, Request};
+use crate::request::{Actual, AspectRatio, Finding, FindingCode, Limit, Request};
 
 /// Shapes further apart than this are seen by everyone: 4:3 and 16:9 are 1.33 apart.
 const FAR_APART: f64 = 1.2;
@@ -47,10 +47,10 @@ fn long_reference(request: &Request, looked: &[Looked], rules: &[Field]) -> Opti
     )?;
     (given >= wanted * MUCH_LONGER).then(|| {
         Finding::new(
-            FindingCode::LongReference,
+            FindingCode::LongReferenceVideo,
             at,
             Some(Limit::AtMost(wanted)),
-            Given::Value(format!("{given:.1} s")),
+            Actual::Value(format!("{given:.1} s")),
             format!("lasts {given:.1} s, and the video to make {wanted} s: much of it may be left unused"),
         )
     })
@@ -59,10 +59,10 @@ fn long_reference(request: &Request, looked: &[Looked], rules: &[Field]) -> Opti
 fn unlike(at: &str, given: Size, other: &str, size: Size) -> Option<Finding> {
     (distance(ratio(given), ratio(size)) > FAR_APART).then(|| {
         Finding::new(
-            FindingCode::ShapeDiffers,
+            FindingCode::AspectRatioMismatch,
             at,
             None,
-            Given::Value(given.to_string()),
+            Actual::Value(given.to_string()),
             format!("is {given}, and {other} {size}: one of them will be cropped or distorted"),
         )
     })
@@ -82,10 +82,10 @@ fn other_shape(request: &Request, at: &str, followed: Size, rules: &[Field]) -> 
             None => ", since nothing else is set",
         };
         Finding::new(
-            FindingCode::ShapeDiffers,
+            FindingCode::AspectRatioMismatch,
             "aspect_ratio",
             None,
-            Given::Value(wanted.to_owned()),
+            Actual::Value(wanted.to_owned()),
             format!(
                 "is {wanted}{set}, and {at} is {followed}; {} takes the shape of what the video is made from",
                 AspectRatio::Auto

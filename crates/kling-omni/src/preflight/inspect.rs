@@ -30,7 +30,7 @@ use crate::route::{Mode, Route, Tier};
 /// let upload: Vec<u8> = b"<html>Not found</html>".to_vec();
 /// let inspection = inspect(upload).role(MediaRole::StartFrame).await;
 /// assert!(inspection.has_errors());
-/// assert_eq!(inspection.findings()[0].code(), FindingCode::MediaFormat);
+/// assert_eq!(inspection.findings()[0].code(), FindingCode::UnsupportedFormat);
 /// # }
 /// ```
 pub fn inspect(source: impl Into<MediaSource>) -> Inspect {

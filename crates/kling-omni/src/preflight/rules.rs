@@ -9,7 +9,7 @@ use media_probe::{Format, FrameRate, Kind, MediaInfo, Problem, Severity, Size};
 
 use super::fix::Fix;
 use super::looked::{Looked, Seen};
-use crate::request::{Finding, FindingCode, Given, Limit};
+use crate::request::{Actual, Finding, FindingCode, Limit};
 
 /// Everything about one file that breaks a rule of `fields`, the rules of a route.
 pub(super) fn of_file(looked: &Looked, fields: &[Field]) -> Vec<Finding> {
@@ -20,8 +20,13 @@ pub(super) fn of_file(looked: &Looked, fields: &[Field]) -> Vec<Finding> {
         fix: Fix::new(&looked.source, rules),
     };
     match &looked.seen {
-        Seen::Unreadable(why) => judge.add(FindingCode::MediaUnreadable, None, Given::Nothing, why),
-        Seen::Unknown(why) => judge.add(FindingCode::MediaNotChecked, None, Given::Nothing, why),
+        Seen::Unreadable(why) => judge.add(FindingCode::FileUnreadable, None, Actual::Missing, why),
+        Seen::Unknown(why) => judge.add(
+            FindingCode::InspectionIncomplete,
+            None,
+            Actual::Missing,
+            why,
+        ),
         Seen::Probed(probed) => judge.file(probed, looked, rules),
     }
     judge.finish()
@@ -76,7 +81,7 @@ const MEBIBYTE: f64 = 1_048_576.0;
 const TO_THE_LETTER: &str = "to the letter; rounded to a whole number it would be within";
 
 impl Judge<'_> {
-    fn add(&mut self, code: FindingCode, limit: Option<Limit>, given: Given, message: &str) {
+    fn add(&mut self, code: FindingCode, limit: Option<Limit>, given: Actual, message: &str) {
         self.findings.push(Finding::new(
             code,
             self.at,
@@ -124,21 +129,23 @@ impl Judge<'_> {
 
     fn problem(&mut self, problem: &Problem, kind: MediaKind) {
         let code = match problem.severity {
-            Severity::Corrupt => FindingCode::MediaBroken,
-            Severity::Unsupported => FindingCode::MediaFormat,
-            Severity::Unusual => FindingCode::MediaUnusual,
+            Severity::Corrupt => FindingCode::FileCorrupt,
+            Severity::Unsupported => FindingCode::UnsupportedFormat,
+            Severity::Unusual => FindingCode::FileNonconforming,
             Severity::Note => return,
-            _ => FindingCode::MediaNotChecked,
+            _ => FindingCode::InspectionIncomplete,
         };
         let wanted = match kind {
             MediaKind::Video => "video",
             MediaKind::Image => "image",
         };
         let message = match code {
-            FindingCode::MediaFormat => format!("is no {wanted} that the service takes: {problem}"),
+            FindingCode::UnsupportedFormat => {
+                format!("is no {wanted} that the service takes: {problem}")
+            }
             _ => problem.to_string(),
         };
-        self.add(code, None, Given::Nothing, &message);
+        self.add(code, None, Actual::Missing, &message);
     }
 
     fn format(&mut self, probed: &MediaInfo, formats: &'static [&'static str], kind: MediaKind) {
@@ -156,7 +163,7 @@ impl Judge<'_> {
         let is_told = self
             .findings
             .iter()
-            .any(|finding| finding.code() == FindingCode::MediaFormat);
+            .any(|finding| finding.code() == FindingCode::UnsupportedFormat);
         if is_allowed || is_told {
             return;
         }
@@ -166,9 +173,9 @@ impl Judge<'_> {
             formats => formats.join(", "),
         };
         self.add(
-            FindingCode::MediaFormat,
+            FindingCode::UnsupportedFormat,
             Some(Limit::OneOf(formats.to_vec())),
-            Given::Value(format.to_string()),
+            Actual::Value(format.to_string()),
             &format!("is {format} by its content, the service takes {allowed}"),
         );
     }
@@ -179,9 +186,9 @@ impl Judge<'_> {
         };
         if !mismatch.is_close() {
             self.add(
-                FindingCode::MisleadingName,
+                FindingCode::ExtensionMismatch,
                 None,
-                Given::Value(mismatch.declared.to_string()),
+                Actual::Value(mismatch.declared.to_string()),
                 &format!(
                     "is {} by its name and {} by its content",
                     mismatch.declared, mismatch.found
@@ -202,7 +209,7 @@ impl Judge<'_> {
             unit: " MB",
             low: [bytes / MEBIBYTE, bytes / 1e6],
             high: [bytes / 1e6, bytes / MEBIBYTE],
-            codes: [FindingCode::MediaTooHeavy; 2],
+            codes: [FindingCode::FileTooLarge; 2],
             tell: &|_| [size.clone(), format!("has {size}")],
             readings: "if a megabyte is 10⁶ bytes; with 2²⁰ it would be within",
             mend: [&|_, _| {}, &|fix, _| fix.shrink(picture)],
@@ -271,7 +278,10 @@ impl Judge<'_> {
             unit: "",
             low,
             high,
-            codes: [FindingCode::PictureTooSmall, FindingCode::PictureTooLarge],
+            codes: [
+                FindingCode::DimensionsTooSmall,
+                FindingCode::DimensionsTooLarge,
+            ],
             tell: &|_| [size.to_string(), format!("is {size} pixels")],
             readings: "if that is meant for each side; one side would do",
             mend: [&|fix, least| fix.widen(size, least), &|fix, most| {
@@ -316,26 +326,26 @@ impl Judge<'_> {
         words: &str,
     ) {
         let [given, what] = (measure.tell)(value);
-        let given = Given::Value(given);
+        let given = Actual::Value(given);
         match kept {
             [true, true] => {}
             [false, false] => self.add(code, Some(limit), given, &format!("{what}, {words}")),
             _ => {
                 let message = format!("{what}, {words}, {}", measure.readings);
-                self.add(FindingCode::MediaBorderline, Some(limit), given, &message);
+                self.add(FindingCode::LimitAmbiguous, Some(limit), given, &message);
             }
         }
     }
 
     /// One command that mends all of it stands with the first error. Nothing mends what is broken.
     fn finish(mut self) -> Vec<Finding> {
-        let is_broken = |finding: &Finding| finding.code() == FindingCode::MediaBroken;
+        let is_broken = |finding: &Finding| finding.code() == FindingCode::FileCorrupt;
         if self.findings.iter().any(is_broken) {
             return self.findings;
         }
         let command = self.fix.command();
         if let Some(first) = self.findings.iter_mut().find(|finding| finding.is_error()) {
-            *first = first.clone().with_advice(command);
+            *first = first.clone().with_help(command);
         }
         self.findings
     }

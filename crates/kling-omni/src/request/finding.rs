@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// One rule that a request breaks, or one thing about it that looks like a mistake.
 ///
-/// As data it names the field, the rule, its limit and what was given; a long text is given by its length and a URL
+/// As data it names the field, the rule, its limit and the actual value; a long text is given by its length and a URL
 /// without its query. `Display` says the same in a sentence.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
@@ -16,10 +16,10 @@ pub struct Finding {
     field: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<Limit>,
-    given: Given,
+    actual: Actual,
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    advice: Option<String>,
+    help: Option<String>,
 }
 
 impl Finding {
@@ -27,7 +27,7 @@ impl Finding {
         code: FindingCode,
         field: impl Into<String>,
         limit: Option<Limit>,
-        given: Given,
+        actual: Actual,
         message: String,
     ) -> Self {
         Self {
@@ -35,9 +35,9 @@ impl Finding {
             code,
             field: field.into(),
             limit,
-            given,
+            actual,
             message,
-            advice: None,
+            help: None,
         }
     }
 
@@ -48,15 +48,15 @@ impl Finding {
             self.message
         );
         Self {
-            severity: FindingCode::SuccessorRefuses.severity(),
-            code: FindingCode::SuccessorRefuses,
+            severity: FindingCode::RejectedBySuccessor.severity(),
+            code: FindingCode::RejectedBySuccessor,
             message,
             ..self
         }
     }
 
-    pub(crate) fn with_advice(mut self, advice: Option<String>) -> Self {
-        self.advice = advice;
+    pub(crate) fn with_help(mut self, help: Option<String>) -> Self {
+        self.help = help;
         self
     }
 
@@ -86,9 +86,9 @@ impl Finding {
         self.limit.as_ref()
     }
 
-    /// What the request has instead.
-    pub fn given(&self) -> &Given {
-        &self.given
+    /// What the request has instead of it.
+    pub fn actual(&self) -> &Actual {
+        &self.actual
     }
 
     /// The finding in words, without field and code.
@@ -97,8 +97,8 @@ impl Finding {
     }
 
     /// What would mend it, where that is more than the message says: for a file, a command such as `ffmpeg …`.
-    pub fn advice(&self) -> Option<&str> {
-        self.advice.as_deref()
+    pub fn help(&self) -> Option<&str> {
+        self.help.as_deref()
     }
 }
 
@@ -166,11 +166,11 @@ macro_rules! codes {
 
 codes! {
     /// A field that the route requires is not set.
-    Missing = "missing", Error;
+    MissingField = "missing-field", Error;
     /// A text is shorter than allowed.
-    TooShort = "too-short", Error;
+    TextTooShort = "text-too-short", Error;
     /// A text is longer than allowed, counted in Unicode code points.
-    TooLong = "too-long", Error;
+    TextTooLong = "text-too-long", Error;
     /// A number is below the least allowed value.
     BelowMinimum = "below-minimum", Error;
     /// A number is above the greatest allowed value.
@@ -178,39 +178,39 @@ codes! {
     /// A number is NaN or infinite, which JSON cannot carry.
     NotFinite = "not-finite", Error;
     /// A value is none of the allowed ones.
-    NotAllowed = "not-allowed", Error;
+    UnsupportedValue = "unsupported-value", Error;
     /// A list has fewer items than allowed.
-    TooFew = "too-few", Error;
+    TooFewItems = "too-few-items", Error;
     /// A list has more items than allowed, or several lists have together.
-    TooMany = "too-many", Error;
+    TooManyItems = "too-many-items", Error;
     /// A URL is not an absolute http or https URL, or has characters that a URL has to escape.
-    NotAbsoluteUrl = "not-absolute-url", Error;
+    InvalidUrl = "invalid-url", Error;
     /// The tier does not exist on the route that was chosen.
-    TierNotOnRoute = "tier-not-on-route", Error;
+    UnsupportedTier = "unsupported-tier", Error;
     /// A prompt and shots stand beside a start frame, which goes with one of the two.
-    PromptAndShots = "prompt-and-shots", Error;
+    PromptConflictsWithShots = "prompt-conflicts-with-shots", Error;
     /// A file on this machine cannot be read.
-    MediaUnreadable = "media-unreadable", Error;
+    FileUnreadable = "file-unreadable", Error;
     /// A file is damaged or cut off.
-    MediaBroken = "media-broken", Error;
+    FileCorrupt = "file-corrupt", Error;
     /// A file is none of the formats allowed, whatever its name says, or has no picture.
-    MediaFormat = "media-format", Error;
+    UnsupportedFormat = "unsupported-format", Error;
     /// A file has more bytes than allowed.
-    MediaTooHeavy = "media-too-heavy", Error;
+    FileTooLarge = "file-too-large", Error;
     /// A video is shorter than allowed.
     VideoTooShort = "video-too-short", Error;
     /// A video is longer than allowed.
     VideoTooLong = "video-too-long", Error;
     /// A picture has fewer pixels on its sides than allowed.
-    PictureTooSmall = "picture-too-small", Error;
+    DimensionsTooSmall = "dimensions-too-small", Error;
     /// A picture has more pixels on its sides than allowed.
-    PictureTooLarge = "picture-too-large", Error;
+    DimensionsTooLarge = "dimensions-too-large", Error;
     /// A video has fewer frames in a second than allowed.
     FrameRateTooLow = "frame-rate-too-low", Error;
     /// A video has more frames in a second than allowed.
     FrameRateTooHigh = "frame-rate-too-high", Error;
     /// There is no prompt, or an empty one.
-    NoPrompt = "no-prompt", Warning;
+    MissingPrompt = "missing-prompt", Warning;
     /// There is a reference video, a reference image or an element, and no prompt mentions it, as `@Video1`, `@Image1` or
     /// `@Element1`.
     ReferenceNotMentioned = "reference-not-mentioned", Warning;
@@ -218,34 +218,34 @@ codes! {
     UnknownReference = "unknown-reference", Warning;
     /// The successor route refuses what the older one takes, so the request cannot fall through to it. The vendor's
     /// newer documents leave the older route out.
-    SuccessorRefuses = "successor-refuses", Warning;
+    RejectedBySuccessor = "rejected-by-successor", Warning;
     /// A URL ends in a file extension that is none of the allowed formats.
-    UnlikelyFormat = "unlikely-format", Warning;
+    UnsupportedExtension = "unsupported-extension", Warning;
     /// The shape is to follow the input, and there is no input to follow.
-    NothingToFollow = "nothing-to-follow", Warning;
+    AutoRatioWithoutInput = "auto-ratio-without-input", Warning;
     /// A prompt stands beside shots that have prompts of their own.
-    PromptBesideShots = "prompt-beside-shots", Warning;
+    PromptWithShots = "prompt-with-shots", Warning;
     /// It is said how shots are made into a video, and there are none.
     ShotTypeWithoutShots = "shot-type-without-shots", Warning;
     /// Two fields name the frame that the video starts with.
-    TwoStartFrames = "two-start-frames", Warning;
+    DuplicateStartFrame = "duplicate-start-frame", Warning;
     /// There is an end frame without a start frame.
-    EndWithoutStart = "end-without-start", Warning;
+    EndFrameWithoutStartFrame = "end-frame-without-start-frame", Warning;
     /// A file breaks a limit as it is read one way, and keeps to it as it is read another; the vendor does not say which way
     /// is meant.
-    MediaBorderline = "media-borderline", Warning;
+    LimitAmbiguous = "limit-ambiguous", Warning;
     /// A file breaks a rule of its format, and players read it all the same; the service may not.
-    MediaUnusual = "media-unusual", Warning;
+    FileNonconforming = "file-nonconforming", Warning;
     /// Something about a file could not be found out, or not all of it.
-    MediaNotChecked = "media-not-checked", Warning;
+    InspectionIncomplete = "inspection-incomplete", Warning;
     /// The name of a file says another format than its content.
-    MisleadingName = "misleading-name", Warning;
+    ExtensionMismatch = "extension-mismatch", Warning;
     /// The shape of the video to make is unlike that of what it is made from.
-    ShapeDiffers = "shape-differs", Warning;
+    AspectRatioMismatch = "aspect-ratio-mismatch", Warning;
     /// The reference video is much longer than the video to make.
-    LongReference = "long-reference", Warning;
+    LongReferenceVideo = "long-reference-video", Warning;
     /// An element has no image.
-    EmptyElement = "empty-element", Warning;
+    ElementWithoutImage = "element-without-image", Warning;
 }
 
 impl fmt::Display for FindingCode {
@@ -271,9 +271,9 @@ pub enum Limit {
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Given {
+pub enum Actual {
     /// Nothing.
-    Nothing,
+    Missing,
     /// A text of so many Unicode code points.
     Characters(usize),
     /// A list of so many items.
@@ -319,8 +319,8 @@ impl fmt::Display for ValidationError {
                 Severity::Warning => "warning",
             };
             write!(f, "\n  {mark}: {finding}")?;
-            if let Some(advice) = &finding.advice {
-                write!(f, "\n    {advice}")?;
+            if let Some(help) = &finding.help {
+                write!(f, "\n    {help}")?;
             }
         }
         Ok(())

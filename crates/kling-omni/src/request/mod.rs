@@ -25,7 +25,7 @@ use serde_json::{Map, Value};
 
 pub use aspect_ratio::AspectRatio;
 pub use element::Element;
-pub use finding::{Finding, FindingCode, Given, Limit, Severity, ValidationError};
+pub use finding::{Actual, Finding, FindingCode, Limit, Severity, ValidationError};
 pub use shot_type::ShotType;
 pub use text_to_video::{TextToVideo, TextToVideoBuilder};
 pub(crate) use validate::of_media_url;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::fields::Fields;
-use super::finding::{Finding, FindingCode, Given, Limit};
+use super::finding::{Actual, Finding, FindingCode, Limit};
 use crate::redact::{BareUrl, printable};
 use crate::route::{CreateRoute, Route};
 
@@ -52,10 +52,10 @@ pub(super) fn against(fields: &impl Fields, route: CreateRoute) -> Vec<Finding> 
     let tier = fields.tier().unwrap_or_default();
     if tier != route.tier() {
         findings.push(Finding::new(
-            FindingCode::TierNotOnRoute,
+            FindingCode::UnsupportedTier,
             "tier",
             Some(Limit::OneOf(vec![route.tier().as_str()])),
-            Given::Value(tier.to_string()),
+            Actual::Value(tier.to_string()),
             format!("the {tier} tier does not exist on the route {route}"),
         ));
     }
@@ -99,10 +99,10 @@ fn each_value(
 fn check(rules: &Field, at: &str, value: Option<&Value>) -> Vec<Finding> {
     match value {
         None if rules.required => vec![Finding::new(
-            FindingCode::Missing,
+            FindingCode::MissingField,
             at,
             None,
-            Given::Nothing,
+            Actual::Missing,
             "is required and not set".to_owned(),
         )],
         Some(Value::String(choice)) if !rules.values.is_empty() => {
@@ -124,19 +124,19 @@ fn check_text(rules: &Field, at: &str, text: &str) -> Vec<Finding> {
     let characters = text.chars().count();
     if let Some(least) = rules.min_length.filter(|least| characters < *least) {
         findings.push(Finding::new(
-            FindingCode::TooShort,
+            FindingCode::TextTooShort,
             at,
             Some(Limit::AtLeast(least as f64)),
-            Given::Characters(characters),
+            Actual::Characters(characters),
             format!("has {characters} characters, at least {least} are needed"),
         ));
     }
     if let Some(most) = rules.max_length.filter(|most| characters > *most) {
         findings.push(Finding::new(
-            FindingCode::TooLong,
+            FindingCode::TextTooLong,
             at,
             Some(Limit::AtMost(most as f64)),
-            Given::Characters(characters),
+            Actual::Characters(characters),
             format!("has {characters} characters, at most {most} are allowed"),
         ));
     }
@@ -172,13 +172,13 @@ fn of_url(at: &str, text: &str, need: &str) -> Option<Finding> {
     let why = url_problem(text)?;
     Some(
         Finding::new(
-            FindingCode::NotAbsoluteUrl,
+            FindingCode::InvalidUrl,
             at,
             None,
-            Given::Url(BareUrl(text).to_string()),
+            Actual::Url(BareUrl(text).to_string()),
             format!("{why}: {}; {need}", BareUrl(text)),
         )
-        .with_advice(as_path(text).filter(|_| need == FETCHES)),
+        .with_help(as_path(text).filter(|_| need == FETCHES)),
     )
 }
 
@@ -212,7 +212,7 @@ fn check_number(rules: &Field, at: &str, number: f64) -> Option<Finding> {
     } else {
         return None;
     };
-    let given = Given::Number(number.to_string());
+    let given = Actual::Number(number.to_string());
     Some(Finding::new(code, at, Some(limit), given, message))
 }
 
@@ -220,14 +220,22 @@ fn check_count(rules: &Field, at: &str, items: usize) -> Option<Finding> {
     let (code, limit, message) = if let Some(least) = rules.min_items.filter(|least| items < *least)
     {
         let message = format!("has {items} items, at least {least} are needed");
-        (FindingCode::TooFew, Limit::AtLeast(least as f64), message)
+        (
+            FindingCode::TooFewItems,
+            Limit::AtLeast(least as f64),
+            message,
+        )
     } else if let Some(most) = rules.max_items.filter(|most| items > *most) {
         let message = format!("has {items} items, at most {most} are allowed");
-        (FindingCode::TooMany, Limit::AtMost(most as f64), message)
+        (
+            FindingCode::TooManyItems,
+            Limit::AtMost(most as f64),
+            message,
+        )
     } else {
         return None;
     };
-    let given = Given::Items(items);
+    let given = Actual::Items(items);
     Some(Finding::new(code, at, Some(limit), given, message))
 }
 
@@ -237,10 +245,10 @@ fn check_choice(rules: &Field, at: &str, choice: &str) -> Option<Finding> {
     }
     let allowed = allowed(rules.values);
     Some(Finding::new(
-        FindingCode::NotAllowed,
+        FindingCode::UnsupportedValue,
         at,
         Some(Limit::OneOf(rules.values.to_vec())),
-        Given::Value(choice.to_owned()),
+        Actual::Value(choice.to_owned()),
         format!("is {choice}, allowed are {allowed}"),
     ))
 }
@@ -269,10 +277,10 @@ fn unlikely_format(rules: &Field, at: &str, value: &Value) -> Option<Finding> {
     }
     let allowed = media.formats.join(", ");
     Some(Finding::new(
-        FindingCode::UnlikelyFormat,
+        FindingCode::UnsupportedExtension,
         at,
         Some(Limit::OneOf(media.formats.to_vec())),
-        Given::Value(extension.clone()),
+        Actual::Value(extension.clone()),
         format!("ends in .{extension}, the service takes {allowed}"),
     ))
 }

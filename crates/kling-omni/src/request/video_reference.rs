@@ -97,7 +97,7 @@ impl VideoReference {
     ///
     /// let request = VideoReference::builder().prompt("A slow river").build()?;
     /// let error = request.check(Route::ReferenceToVideo).unwrap_err();
-    /// assert_eq!(error.findings()[0].code(), FindingCode::Missing);
+    /// assert_eq!(error.findings()[0].code(), FindingCode::MissingField);
     /// # Ok::<(), kling_omni::ValidationError>(())
     /// ```
     pub fn check(&self, route: Route) -> Result<(), ValidationError> {

@@ -37,7 +37,7 @@ impl ApiKey {
                     at + 1
                 ),
             )
-            .with_advice("copy the key again, without blanks or quotes inside"));
+            .with_help("copy the key again, without blanks or quotes inside"));
         }
         Ok(Self(SecretString::from(trimmed.to_owned())))
     }

@@ -99,7 +99,7 @@ impl Proxies {
                 ErrorKind::Configuration,
                 format!("the proxy in {name} cannot be used: {problem}"),
             )
-            .with_advice(ADVICE)),
+            .with_help(ADVICE)),
             _ => Ok(true),
         }
     }

@@ -58,7 +58,7 @@ fn built(
                 "the HTTP client could not be set up",
             )
             .with_source(error.without_url())
-            .with_advice("a system without CA certificates is a common cause: install them")
+            .with_help("a system without CA certificates is a common cause: install them")
         })
 }
 

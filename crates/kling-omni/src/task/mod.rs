@@ -217,7 +217,7 @@ impl Task {
                     ErrorKind::NotFinished,
                     format!("task {} has not been read yet", printable(self.id())),
                 ))
-                .with_advice("call `refresh` or `wait` first")),
+                .with_help("call `refresh` or `wait` first")),
         }
     }
 
@@ -269,7 +269,7 @@ impl Task {
                 "check the id, and that the key belongs to the account that created the task: a key of another account gets 404"
             }
         };
-        Err(self.concerning(error).with_advice(advice))
+        Err(self.concerning(error).with_help(advice))
     }
 
     /// Keeps a place among the client's tasks in flight for as long as the task goes on.
@@ -372,7 +372,7 @@ impl Task {
             return Ok(());
         };
         let error = Error::new(ErrorKind::Validation, why)
-            .with_advice("give the id that the task got when it was created");
+            .with_help("give the id that the task got when it was created");
         // The service itself may have given a task such an id.
         Err(match self.is_known() {
             true => self.concerning(error),

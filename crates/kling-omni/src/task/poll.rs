@@ -302,7 +302,7 @@ impl Polling {
             .task
             .concerning(Error::new(ErrorKind::Timeout, summary))
             .with_retryable(true)
-            .with_advice(format!(
+            .with_help(format!(
                 "the task goes on: wait again with `client.task(\"{id}\").wait()`, do not create it again"
             ));
         match self.failure.take() {

@@ -134,7 +134,7 @@ fn cancelled(task: &Task) -> Error {
         ));
     }
     task.concerning(Error::new(ErrorKind::Cancelled, summary))
-        .with_advice(format!(
+        .with_help(format!(
             "the task goes on: wait again with `client.task(\"{shown}\").wait()`"
         ))
 }

@@ -456,7 +456,7 @@ fn unsent(wait: Duration) -> Error {
     )
     .with_retry_after(Some(wait))
     .with_retryable(true)
-    .with_advice(format!("try again in {} s", wait.as_secs_f64().ceil()))
+    .with_help(format!("try again in {} s", wait.as_secs_f64().ceil()))
 }
 
 impl Transport for Exchange {

@@ -219,7 +219,7 @@ impl Outcome {
                 ErrorKind::Transport,
                 format!("no connection to {}", redact::BareUrl(&server.base_url)),
             )
-            .with_advice("check the network, the base URL and any proxy"),
+            .with_help("check the network, the base URL and any proxy"),
             Self::NoReply(error) if error.is_timeout() => {
                 lost("there was no answer within the time limit")
             }
@@ -237,7 +237,7 @@ impl Outcome {
             .with_charged(charged)
             .with_retryable(self.may_repeat(effect, session));
         if let Some(hint) = hint.filter(|_| charged == Charged::No) {
-            error = error.with_advice(format!("try again in {} s", hints::whole_seconds(hint)));
+            error = error.with_help(format!("try again in {} s", hints::whole_seconds(hint)));
         }
         if attempts > 1 {
             error = error.with_attempts(attempts);
@@ -407,7 +407,7 @@ fn refused(reply: &Reply, effect: Effect, session: &Session) -> Error {
         .with_invalid_params(invalid_params)
         .with_words(!said.is_empty());
     match advice {
-        Some(advice) => error.with_advice(advice),
+        Some(advice) => error.with_help(advice),
         None => error,
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn unreadable(name: &str, error: &io::Error) -> Error {
         ErrorKind::File,
         format!("{name} could not be read: {error}"),
     )
-    .with_advice("check the path and the permissions")
+    .with_help("check the path and the permissions")
 }
 
 pub(super) fn empty(name: &str) -> Error {
@@ -31,7 +31,7 @@ pub(super) fn of_no_kind(name: &str) -> Error {
         ErrorKind::File,
         format!("the name of {name} does not tell what it holds"),
     )
-    .with_advice("say it with `FileSource::content_type`, as in video/mp4")
+    .with_help("say it with `FileSource::content_type`, as in video/mp4")
 }
 
 /// The service does not take such files.
@@ -44,7 +44,7 @@ pub(super) fn of_wrong_kind(file: &LocalFile) -> Error {
             file.content_type()
         ),
     )
-    .with_advice(format!("it takes {}", UploadContentType::VALUES.join(", ")))
+    .with_help(format!("it takes {}", UploadContentType::VALUES.join(", ")))
 }
 
 pub(super) fn too_long(file: &LocalFile, most: u64) -> Error {
@@ -56,7 +56,7 @@ pub(super) fn too_long(file: &LocalFile, most: u64) -> Error {
             file.length()
         ),
     )
-    .with_advice("make the file smaller")
+    .with_help("make the file smaller")
 }
 
 /// The service gave no place for any of the files.
@@ -67,10 +67,10 @@ pub(super) fn no_place<'a>(files: impl Iterator<Item = &'a LocalFile>, error: Er
         _ => format!("{} were not uploaded", names.join(", ")),
     };
     let error = match error.kind() {
-        ErrorKind::Permission => error.with_advice(format!(
+        ErrorKind::Permission => error.with_help(format!(
             "this key cannot use uploads, it seems: {ELSEWHERE}"
         )),
-        ErrorKind::NotFound => error.with_advice(format!(
+        ErrorKind::NotFound => error.with_help(format!(
             "the service has no uploads there, it seems: {ELSEWHERE}"
         )),
         _ => error,
@@ -81,7 +81,7 @@ pub(super) fn no_place<'a>(files: impl Iterator<Item = &'a LocalFile>, error: Er
 /// The file cannot be read any more, or is not what it was.
 pub(super) fn of_file(name: &str, error: &io::Error) -> Error {
     Error::new(ErrorKind::File, format!("{name} was not uploaded: {error}"))
-        .with_advice("leave the file alone until it is uploaded, and upload it again")
+        .with_help("leave the file alone until it is uploaded, and upload it again")
 }
 
 /// The last attempt to put a file to its place has failed.
@@ -142,7 +142,7 @@ pub(super) fn not_put(file: &LocalFile, failure: Failure, attempts: u32) -> Erro
         None if is_transient => "upload it again, which costs nothing".to_owned(),
         None => ELSEWHERE.to_owned(),
     };
-    error.with_retryable(is_transient).with_advice(advice)
+    error.with_retryable(is_transient).with_help(advice)
 }
 
 /// What an uploader said; ours says it in our words already.

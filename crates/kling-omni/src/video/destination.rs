@@ -75,7 +75,7 @@ impl Destination {
         let checked = checked.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
         checked.map_err(|obstacle| {
             let (what, help) = obstacle.told();
-            let error = Error::new(ErrorKind::File, what).with_advice(help);
+            let error = Error::new(ErrorKind::File, what).with_help(help);
             match obstacle {
                 Obstacle::Unusable(_, source) => error.with_source(source),
                 Obstacle::Exists(_) => error,

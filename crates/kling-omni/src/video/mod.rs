@@ -89,7 +89,7 @@ impl Video {
                     format!("task {shown} is {status} and has no result yet"),
                 )
                 .with_task(id)
-                .with_advice("wait for it"));
+                .with_help("wait for it"));
             }
         }
         let Some(given) = state.generated().first() else {
@@ -98,7 +98,7 @@ impl Video {
                 format!("task {shown} is completed, and the service names no result"),
             )
             .with_task(id)
-            .with_advice("the content filter is the likely cause: change the prompt or the inputs, since the same request most likely ends the same way and costs the same"));
+            .with_help("the content filter is the likely cause: change the prompt or the inputs, since the same request most likely ends the same way and costs the same"));
         };
         let url = Url::parse(given)
             .ok()
@@ -212,7 +212,7 @@ fn failed(session: &Arc<Session>, state: &TaskState, ended_after: Option<Duratio
     Error::new(ErrorKind::TaskFailed, summary)
         .with_task(id)
         .with_charged(Charged::Unknown)
-        .with_advice(advice)
+        .with_help(advice)
 }
 
 impl fmt::Debug for Video {

@@ -53,7 +53,7 @@ pub(super) fn broke_off(
         .with_status(broken.status)
         .with_retry_after(broken.wait)
         .with_retryable(true)
-        .with_advice(again(video, url));
+        .with_help(again(video, url));
     match broken.source {
         Some(source) => error.with_source(source),
         None => error,
@@ -77,7 +77,7 @@ pub(super) fn too_slow(
     )
     .with_task(id)
     .with_retryable(true)
-    .with_advice(again(video, url))
+    .with_help(again(video, url))
 }
 
 /// What to do about a video that is still there, and for how long it is.
@@ -102,7 +102,7 @@ pub(super) fn corrupt(video: &Video, what: &str) -> Error {
         format!("what the result host sent for task {shown} is no whole MP4 file: {what}"),
     )
     .with_task(id)
-    .with_advice(format!(
+    .with_help(format!(
         "{}; if it comes out the same, ask the vendor's support",
         again(video, &video.url)
     ))
@@ -117,7 +117,7 @@ pub(super) fn changed(video: &Video) -> Error {
     )
     .with_task(id)
     .with_retryable(true)
-    .with_advice(again(video, &video.url))
+    .with_help(again(video, &video.url))
 }
 
 pub(super) fn refused(video: &Video, why: String) -> Error {
@@ -128,7 +128,7 @@ pub(super) fn refused(video: &Video, why: String) -> Error {
         format!("the video of task {shown} did not come: {why}"),
     )
     .with_task(id)
-    .with_advice(again(video, &video.url))
+    .with_help(again(video, &video.url))
 }
 
 /// The URL does not work, or not any more.
@@ -179,7 +179,7 @@ pub(super) fn lost(video: &Video, url: &Url, refusal: &Error, besides: &str) -> 
     )
     .with_status_of(refusal)
     .with_task(id)
-    .with_advice(advice)
+    .with_help(advice)
 }
 
 /// A file that could not be written, or did not get its name.
@@ -230,7 +230,7 @@ pub(super) fn undescribed(video: &Video, path: &Path, error: &Error) -> Error {
 fn file(video: &Video, what: String, advice: &str) -> Error {
     Error::new(ErrorKind::File, what)
         .with_task(video.task_id())
-        .with_advice(advice)
+        .with_help(advice)
 }
 
 /// The bare reason: an error about a temporary file goes on to name a path that nobody knows.

@@ -103,7 +103,7 @@ pub fn attach(webhook_url: &str, token: &Token) -> Result<String> {
                 ErrorKind::Validation,
                 format!("the webhook URL is no http URL: {}", BareUrl(webhook_url)),
             )
-            .with_advice("give the address that the service can reach your receiver at")
+            .with_help("give the address that the service can reach your receiver at")
         })?;
     let ours = format!("{PARAMETER}={token}");
     let query: Vec<_> = url

@@ -40,7 +40,7 @@ pub enum RefusalKind {
 }
 
 impl RefusalKind {
-    fn advice(self) -> &'static str {
+    fn help(self) -> &'static str {
         match self {
             Self::MissingHeader | Self::MalformedHeader => {
                 "if it came from the service, look for a proxy that drops or joins headers"
@@ -88,14 +88,14 @@ impl Refusal {
         self.kind
     }
 
-    /// What was wrong; the advice stands beside it.
+    /// What was wrong; the help stands beside it.
     pub fn summary(&self) -> &str {
         &self.summary
     }
 
     /// What to do about it.
-    pub fn advice(&self) -> &'static str {
-        self.kind.advice()
+    pub fn help(&self) -> &'static str {
+        self.kind.help()
     }
 
     /// The HTTP status to answer with: 400 for what is no delivery, 401 for what is not trusted, 413 for too large a
@@ -121,7 +121,7 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; {}", self.summary, self.advice())
+        write!(f, "{}; {}", self.summary, self.help())
     }
 }
 

@@ -42,7 +42,7 @@ impl Secret {
         let text = text.as_ref().trim();
         if let Some(problem) = slip(text) {
             let summary = format!("the webhook secret {problem}");
-            return Err(Error::new(ErrorKind::Configuration, summary).with_advice(ADVICE));
+            return Err(Error::new(ErrorKind::Configuration, summary).with_help(ADVICE));
         }
         match (
             text.strip_prefix(BASE64_PREFIX),
@@ -67,7 +67,7 @@ impl Secret {
                 ErrorKind::Configuration,
                 "the webhook secret is not valid hexadecimal",
             )
-            .with_advice(ADVICE)
+            .with_help(ADVICE)
         })?;
         Self::from_bytes(key)
     }
@@ -86,7 +86,7 @@ impl Secret {
                 ErrorKind::Configuration,
                 "the webhook secret is not valid base64",
             )
-            .with_advice(
+            .with_help(
                 "copy it again; a secret that is no base64 goes in as plain text, without `whsec_`",
             )
         })?;
@@ -103,7 +103,7 @@ impl Secret {
         if key.is_empty() {
             return Err(
                 Error::new(ErrorKind::Configuration, "the webhook secret is empty")
-                    .with_advice("copy it from the webhook settings of the account"),
+                    .with_help("copy it from the webhook settings of the account"),
             );
         }
         Ok(Self(key.into()))

@@ -47,10 +47,7 @@ async fn what_cannot_be_uploaded_is_told_before_anything_is_sent() {
             "{error}"
         );
         assert!(error.summary().starts_with(&told), "{error}");
-        assert!(
-            error.advice().unwrap_or_default().contains(advice),
-            "{error}"
-        );
+        assert!(error.help().unwrap_or_default().contains(advice), "{error}");
         assert!(error.to_string().contains("charged: no"), "{error}");
     }
     assert!(sandbox.requests().is_empty());

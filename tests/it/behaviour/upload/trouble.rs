@@ -101,7 +101,7 @@ async fn what_may_pass_is_tried_again_and_what_will_not_is_told() {
                 let passes = matches!(kind, Transport | Server | RateLimited);
                 if *sent > 0 && *sent < 4 && !passes {
                     assert!(
-                        error.advice().unwrap().contains("bucket of your own"),
+                        error.help().unwrap().contains("bucket of your own"),
                         "{error:?}"
                     );
                 }
@@ -140,7 +140,7 @@ async fn a_key_without_uploads_is_told_what_to_do_instead() {
         let error = client.upload_all(files).await.unwrap_err();
         let names = "a file in memory, a file in memory were not uploaded; ";
         assert!(error.summary().starts_with(names), "{error}");
-        assert!(error.advice().unwrap().starts_with(said), "{error}");
+        assert!(error.help().unwrap().starts_with(said), "{error}");
     }
 }
 

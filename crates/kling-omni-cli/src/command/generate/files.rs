@@ -57,7 +57,7 @@ impl FromStr for UploadTo {
             #[cfg(feature = "object-store")]
             url if url.starts_with("s3:") => ObjectStoreUploader::from_url(url)
                 .map(Self::Bucket)
-                .map_err(|error| match error.advice() {
+                .map_err(|error| match error.help() {
                     Some(advice) => format!("{}: {advice}", error.summary()),
                     None => error.summary().to_owned(),
                 }),
@@ -105,14 +105,14 @@ impl FileArgs {
         if !path.exists() {
             return Err(
                 Failure::file(format!("{option}: there is no file {source}"))
-                    .with_advice(media::URLS),
+                    .with_help(media::URLS),
             );
         }
         match &self.upload {
             Some(UploadTo::Nowhere) => Err(Failure::usage(format!(
                 "{option}: {source} is on this machine, where the service cannot read it without an upload"
             ))
-            .with_advice("leave --upload none out, or give a URL")),
+            .with_help("leave --upload none out, or give a URL")),
             _ => Ok(()),
         }
     }

@@ -81,7 +81,7 @@ pub(super) async fn run(
         return Err(Failure::usage(
             "--sandbox ends with this command, so that a journal would have nothing to go on with",
         )
-        .with_advice(start_a_sandbox()));
+        .with_help(start_a_sandbox()));
     }
     let (path, opened) = match wanted {
         Wanted::New(path) => (path, None),
@@ -140,9 +140,8 @@ pub(super) async fn run(
     let mut connection = connect.open(faults).await.map_err(known)?;
     if let Some(journal) = &opened {
         journal.check_service(&connection.client).map_err(|error| {
-            Failure::from(error).with_advice(
-                "leave --host, --base-url and KLING_OMNI_BASE_URL as they were at first",
-            )
+            Failure::from(error)
+                .with_help("leave --host, --base-url and KLING_OMNI_BASE_URL as they were at first")
         })?;
     }
     connection.journal = Some(path.clone());
@@ -155,7 +154,7 @@ pub(super) async fn run(
                 return failure;
             }
             let resume = connection.command(Next::Resume { journal: &path });
-            failure.with_advice(format!(
+            failure.with_help(format!(
                 "`{resume}` goes on with what is in it; give a new task a file of its own"
             ))
         })?,
@@ -189,7 +188,7 @@ pub(super) async fn run(
 fn unopened(error: Error, path: &Path) -> Failure {
     let failure = Failure::from(error);
     match path.try_exists() {
-        Ok(false) => failure.with_advice(
+        Ok(false) => failure.with_help(
             "check the path; if the earlier run never got as far as its journal, start with --state",
         ),
         _ => failure,
@@ -292,7 +291,7 @@ impl Run<'_> {
             );
             return Err(failure
                 .with_charged(self.journal.state().charged())
-                .with_advice("give the options of the request again, as before"));
+                .with_help("give the options of the request again, as before"));
         };
         let plan = create.plan().with_destination(&self.destination);
         Ok(self.journal.begin(plan).await?)
@@ -305,7 +304,7 @@ impl Run<'_> {
             return Err(
                 Failure::unfinished("the request was lost, and made no task")
                     .with_charged(Charged::No)
-                    .with_advice(format!(
+                    .with_help(format!(
                         "`{resume}` and the options of the request create it again"
                     )),
             );
@@ -416,7 +415,7 @@ impl Run<'_> {
         });
         Failure::unclear("it cannot be told what became of the request", candidates)
             .with_cause(why)
-            .with_advice(format!(
+            .with_help(format!(
                 "look at the account's tasks and usage; `{resume}` goes on with a task, and --create-anyway with \
                  the options of the request creates it again, which may be paid for twice"
             ))

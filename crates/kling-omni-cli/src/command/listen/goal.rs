@@ -52,7 +52,7 @@ fn end_of(state: &TaskState) -> Option<End> {
             Exit::NoVideo,
             format!("task {id} is completed, and the delivery names no result"),
         )
-        .with_advice(format!(
+        .with_help(format!(
             "`{}` looks whether there is one",
             Next::Status { id }.command(&Options::new())
         )),

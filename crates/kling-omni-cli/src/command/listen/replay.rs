@@ -73,7 +73,7 @@ pub(super) async fn run(
                 return Err(Failure::usage(format!(
                     "{name}, line {number} is no saved delivery: {problem}"
                 ))
-                .with_advice(format!(
+                .with_help(format!(
                     "mend or delete the line; replayed before it: {}",
                     progress.replayed
                 )));
@@ -131,7 +131,7 @@ impl Progress {
                 self.unaccepted, self.replayed
             ),
         )
-        .with_advice(
+        .with_help(
             "see above how each was answered; the file is unchanged and can be replayed again",
         ))
     }

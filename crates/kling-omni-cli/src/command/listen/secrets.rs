@@ -124,15 +124,15 @@ fn parse(text: &str, place: &str) -> Result<Secret, Failure> {
             Exit::Access,
             format!("{place}: {}", error.summary()),
         );
-        match error.advice() {
-            Some(advice) => failure.with_advice(advice),
+        match error.help() {
+            Some(advice) => failure.with_help(advice),
             None => failure,
         }
     })
 }
 
 fn none(message: &str) -> Failure {
-    Failure::own("configuration", Exit::Access, message).with_advice(format!(
+    Failure::own("configuration", Exit::Access, message).with_help(format!(
         "set {VARIABLE} to the secret in the webhook settings of the account, or to that which `{}` shows; \
          --secret-env and --secret-file name other places",
         Next::Sandbox.command(&Options::new())

@@ -53,7 +53,7 @@ impl Server {
         bound.await.map_err(|error: std::io::Error| {
             Failure::usage(format!("cannot listen on {wanted}"))
                 .with_cause(error)
-                .with_advice("name another --port, or 0 for a free one")
+                .with_help("name another --port, or 0 for a free one")
         })
     }
 

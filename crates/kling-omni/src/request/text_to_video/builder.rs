@@ -19,7 +19,7 @@ use crate::request::shot_type::ShotType;
 /// use kling_omni::{FindingCode, TextToVideo};
 ///
 /// let findings = TextToVideo::builder().prompt("It rains").reference_image("rain.png").findings();
-/// assert_eq!(findings[0].code(), FindingCode::NotAbsoluteUrl);
+/// assert_eq!(findings[0].code(), FindingCode::InvalidUrl);
 /// assert_eq!(findings[0].field(), "image_urls[0]");
 /// ```
 ///

@@ -8,7 +8,7 @@ use crate::media::MediaSource;
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::element::Element;
 use crate::request::fields::Fields;
-use crate::request::finding::{Finding, FindingCode, Given, Limit};
+use crate::request::finding::{Actual, Finding, FindingCode, Limit};
 use crate::request::object::{list_or_null, object, seconds_as_text, seconds_from_text_or_number};
 use crate::request::schema;
 use crate::request::shot_type::ShotType;
@@ -97,10 +97,10 @@ impl TextToVideoFields {
     fn nothing_to_show(&self) -> Option<Finding> {
         (self.prompt.is_none() && self.multi_prompt.is_empty()).then(|| {
             Finding::new(
-                FindingCode::Missing,
+                FindingCode::MissingField,
                 "prompt",
                 None,
-                Given::Nothing,
+                Actual::Missing,
                 "is not set, and there are no shots (multi_prompt); one of the two is needed"
                     .to_owned(),
             )
@@ -111,10 +111,10 @@ impl TextToVideoFields {
         let both = self.prompt.is_some() && !self.multi_prompt.is_empty();
         (both && self.has_start_frame()).then(|| {
             Finding::new(
-                FindingCode::PromptAndShots,
+                FindingCode::PromptConflictsWithShots,
                 "multi_prompt",
                 None,
-                Given::Items(self.multi_prompt.len()),
+                Actual::Items(self.multi_prompt.len()),
                 "stand beside a prompt; with a start frame, only one of the two is allowed"
                     .to_owned(),
             )
@@ -128,10 +128,10 @@ impl TextToVideoFields {
         let together = elements + images;
         (elements <= most && images <= most && together > most).then(|| {
             Finding::new(
-                FindingCode::TooMany,
+                FindingCode::TooManyItems,
                 "elements",
                 Some(Limit::AtMost(most as f64)),
-                Given::Items(together),
+                Actual::Items(together),
                 format!(
                     "are {elements}, with {images} reference images (image_urls) beside them; {most} are allowed \
                      together"

@@ -1,7 +1,7 @@
 use super::TextToVideoFields;
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::element::Element;
-use crate::request::finding::{Finding, FindingCode, Given};
+use crate::request::finding::{Actual, Finding, FindingCode};
 use crate::request::mentions::mentions;
 
 const IMAGE: &str = "@Image";
@@ -16,7 +16,7 @@ pub(super) fn all(fields: &TextToVideoFields) -> Vec<Finding> {
     of_frames(fields, &mut findings);
     for (index, _) in odd(&fields.elements, Element::is_empty) {
         findings.push(warning(
-            FindingCode::EmptyElement,
+            FindingCode::ElementWithoutImage,
             format!("elements[{index}]"),
             "has no image that would show what it is",
         ));
@@ -28,16 +28,16 @@ fn of_prompts(fields: &TextToVideoFields, findings: &mut Vec<Finding>) {
     let is_blank = |text: &String| text.trim().is_empty();
     const GUESS: &str = "is empty; the service is left to guess what the video shows";
     if fields.prompt.as_ref().is_some_and(is_blank) {
-        findings.push(warning(FindingCode::NoPrompt, "prompt", GUESS));
+        findings.push(warning(FindingCode::MissingPrompt, "prompt", GUESS));
     }
     for (index, _) in odd(&fields.multi_prompt, is_blank) {
         let place = format!("multi_prompt[{index}]");
-        findings.push(warning(FindingCode::NoPrompt, place, GUESS));
+        findings.push(warning(FindingCode::MissingPrompt, place, GUESS));
     }
     let has_shots = !fields.multi_prompt.is_empty();
     if fields.prompt.is_some() && has_shots && !fields.has_start_frame() {
         findings.push(warning(
-            FindingCode::PromptBesideShots,
+            FindingCode::PromptWithShots,
             "prompt",
             "stands beside shots (multi_prompt), and nothing says what becomes of it",
         ));
@@ -54,7 +54,7 @@ fn of_prompts(fields: &TextToVideoFields, findings: &mut Vec<Finding>) {
 fn of_frames(fields: &TextToVideoFields, findings: &mut Vec<Finding>) {
     if fields.image_url.is_some() && fields.start_image_url.is_some() {
         findings.push(warning(
-            FindingCode::TwoStartFrames,
+            FindingCode::DuplicateStartFrame,
             "start_image_url",
             "is a second start frame beside image_url, and nothing says which of them counts",
         ));
@@ -64,17 +64,17 @@ fn of_frames(fields: &TextToVideoFields, findings: &mut Vec<Finding>) {
     }
     if fields.end_image_url.is_some() {
         findings.push(warning(
-            FindingCode::EndWithoutStart,
+            FindingCode::EndFrameWithoutStartFrame,
             "end_image_url",
             "has no start frame to begin from; the service knows an end frame for image to video only",
         ));
     }
     if fields.aspect_ratio == Some(AspectRatio::Auto) {
         findings.push(Finding::new(
-            FindingCode::NothingToFollow,
+            FindingCode::AutoRatioWithoutInput,
             "aspect_ratio",
             None,
-            Given::Value(AspectRatio::Auto.to_string()),
+            Actual::Value(AspectRatio::Auto.to_string()),
             "is auto, and there is no start frame to follow".to_owned(),
         ));
     }
@@ -101,7 +101,7 @@ fn of_mentions(fields: &TextToVideoFields, findings: &mut Vec<Finding>) {
                     FindingCode::UnknownReference,
                     place,
                     None,
-                    Given::Value((*mention).to_owned()),
+                    Actual::Value((*mention).to_owned()),
                     format!(
                         "mentions {mention}; {}",
                         what_there_is(mention, &images, &elements)
@@ -120,7 +120,7 @@ fn of_mentions(fields: &TextToVideoFields, findings: &mut Vec<Finding>) {
                 FindingCode::ReferenceNotMentioned,
                 format!("{list}[{index}]"),
                 None,
-                Given::Value(name.clone()),
+                Actual::Value(name.clone()),
                 format!("is never mentioned as {name}"),
             ));
         }
@@ -148,5 +148,5 @@ fn odd<T>(items: &[T], is_odd: impl Fn(&T) -> bool) -> impl Iterator<Item = (usi
 }
 
 fn warning(code: FindingCode, place: impl Into<String>, message: &str) -> Finding {
-    Finding::new(code, place, None, Given::Nothing, message.to_owned())
+    Finding::new(code, place, None, Actual::Missing, message.to_owned())
 }

@@ -13,7 +13,7 @@ use crate::request::aspect_ratio::AspectRatio;
 /// use kling_omni::{FindingCode, VideoReference};
 ///
 /// let findings = VideoReference::builder().prompt("A quiet lake").duration(2).findings();
-/// assert_eq!(findings[0].code(), FindingCode::NotAllowed);
+/// assert_eq!(findings[0].code(), FindingCode::UnsupportedValue);
 /// assert_eq!(findings[0].field(), "duration");
 /// ```
 ///

@@ -7,7 +7,7 @@ use super::mistakes;
 use crate::media::MediaSource;
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::fields::Fields;
-use crate::request::finding::{Finding, FindingCode, Given};
+use crate::request::finding::{Actual, Finding, FindingCode};
 use crate::request::object::{object, seconds_as_text, seconds_from_text_or_number};
 use crate::request::schema;
 use crate::route::{CreateRoute, Mode, Tier};
@@ -92,7 +92,7 @@ impl Fields for VideoReferenceFields {
                 FindingCode::NotFinite,
                 "cfg_scale",
                 None,
-                Given::Number(scale.to_string()),
+                Actual::Number(scale.to_string()),
                 format!("is {scale}, which is no number that can be sent"),
             )
         });

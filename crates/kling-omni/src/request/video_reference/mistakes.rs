@@ -1,6 +1,6 @@
 use super::VideoReferenceFields;
 use crate::request::aspect_ratio::AspectRatio;
-use crate::request::finding::{Finding, FindingCode, Given};
+use crate::request::finding::{Actual, Finding, FindingCode};
 use crate::request::mentions::mentions;
 use crate::request::validate::against;
 use crate::route::CreateRoute;
@@ -19,10 +19,10 @@ pub(super) fn all(fields: &VideoReferenceFields, route: CreateRoute) -> Vec<Find
         && fields.image_url.is_none()
     {
         findings.push(Finding::new(
-            FindingCode::NothingToFollow,
+            FindingCode::AutoRatioWithoutInput,
             "aspect_ratio",
             None,
-            Given::Value(AspectRatio::Auto.to_string()),
+            Actual::Value(AspectRatio::Auto.to_string()),
             "is auto, and there is neither a reference video nor a start frame to follow"
                 .to_owned(),
         ));
@@ -46,8 +46,8 @@ fn of_prompt(fields: &VideoReferenceFields, findings: &mut Vec<Finding>) {
     let prompt = fields.prompt.as_deref().unwrap_or_default();
     if prompt.trim().is_empty() {
         warn(
-            FindingCode::NoPrompt,
-            Given::Nothing,
+            FindingCode::MissingPrompt,
+            Actual::Missing,
             "is empty; the service is left to guess what the video shows".to_owned(),
         );
         return;
@@ -56,7 +56,7 @@ fn of_prompt(fields: &VideoReferenceFields, findings: &mut Vec<Finding>) {
     if fields.video_url.is_some() && !mentions.contains(&REFERENCE) {
         warn(
             FindingCode::ReferenceNotMentioned,
-            Given::Characters(prompt.chars().count()),
+            Actual::Characters(prompt.chars().count()),
             format!("never mentions the reference video as {REFERENCE}"),
         );
     }
@@ -74,7 +74,7 @@ fn of_prompt(fields: &VideoReferenceFields, findings: &mut Vec<Finding>) {
         };
         warn(
             FindingCode::UnknownReference,
-            Given::Value(mention.to_owned()),
+            Actual::Value(mention.to_owned()),
             message,
         );
     }

@@ -20,9 +20,8 @@ const OF_ROLES: [&str; 3] = ["//169.254.169.254", "//169.254.170.2", "//[fd00:ec
 
 pub(super) fn of_url(url: &str) -> Error {
     let summary = format!("{} is not the URL of a bucket alone", BareUrl(url));
-    Error::new(ErrorKind::Configuration, summary).with_advice(
-        "write s3://bucket/prefix, and give credentials and endpoint in the environment",
-    )
+    Error::new(ErrorKind::Configuration, summary)
+        .with_help("write s3://bucket/prefix, and give credentials and endpoint in the environment")
 }
 
 pub(super) fn of_prefix(prefix: &str, error: &object_store::path::Error) -> Error {
@@ -34,7 +33,7 @@ pub(super) fn of_settings(error: &object_store::Error) -> Error {
     let why = redact::quote(&innermost(error), "");
     let summary = format!("the settings of the bucket do not work: {why}");
     Error::new(ErrorKind::Configuration, summary)
-        .with_advice("settings of the environment are in the variables that begin with AWS_")
+        .with_help("settings of the environment are in the variables that begin with AWS_")
 }
 
 pub(super) fn of_lifetime(lifetime: Duration) -> Error {
@@ -44,7 +43,7 @@ pub(super) fn of_lifetime(lifetime: Duration) -> Error {
         shown(lifetime),
         shown(ObjectStoreUploader::LONGEST_LIFETIME),
     );
-    Error::new(ErrorKind::Configuration, summary).with_advice(format!(
+    Error::new(ErrorKind::Configuration, summary).with_help(format!(
         "give a lifetime from {} to {}",
         shown(ObjectStoreUploader::SHORTEST_LIFETIME),
         shown(ObjectStoreUploader::LONGEST_LIFETIME),
@@ -78,7 +77,7 @@ pub(super) fn not_readable(file: &LocalFile, place: &str, error: object_store::E
             ErrorKind::Upload,
             format!("{what}, and so not by the service either: access is denied"),
         )
-        .with_advice("allow these credentials s3:GetObject"),
+        .with_help("allow these credentials s3:GetObject"),
         error => of_store(&what, &error),
     }
 }
@@ -91,7 +90,7 @@ pub(super) fn of_other_length(file: &LocalFile, place: &str, length: u64) -> Err
     );
     Error::new(ErrorKind::Upload, summary)
         .with_retryable(true)
-        .with_advice("upload it again, which costs nothing")
+        .with_help("upload it again, which costs nothing")
 }
 
 /// Whether there was no answer at all, so that asking once more for something else would be in vain.
@@ -105,7 +104,7 @@ fn of_store(what: &str, error: &object_store::Error) -> Error {
         let summary = format!(
             "{what}: there are no credentials, and this machine has no role that gives any"
         );
-        return Error::new(ErrorKind::Configuration, summary).with_advice(
+        return Error::new(ErrorKind::Configuration, summary).with_help(
             "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; the profiles of the AWS command line are not read",
         );
     }
@@ -118,7 +117,7 @@ fn of_store(what: &str, error: &object_store::Error) -> Error {
         let cause = redact::quote(&innermost(error), "");
         return Error::new(ErrorKind::Transport, format!("{what}: {why}: {cause}"))
             .with_retryable(true)
-            .with_advice(
+            .with_help(
                 "check AWS_ENDPOINT_URL, if there is one, and upload it again, which costs nothing",
             );
     }
@@ -161,7 +160,7 @@ fn of_store(what: &str, error: &object_store::Error) -> Error {
     };
     Error::new(kind, format!("{what}: {why}"))
         .with_retryable(is_down)
-        .with_advice(advice)
+        .with_help(advice)
 }
 
 const OF_REGION: &str = "set AWS_REGION to the region of the bucket";
