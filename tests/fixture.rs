@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::sources;
+use kling_omni_test_support::sources;
 
 const FOLDER: &str = "tests/fixtures";
 /// Headers that frame the recorded message or belong to its connection: whoever replays it sets their own.

@@ -1,53 +1,11 @@
-//! What the tests of this workspace share.
+//! What the tests in this package share.
 
-pub mod clip;
-pub mod fake;
 pub mod fixture;
-pub mod line;
-pub mod media;
 pub mod outline;
 pub mod rules;
 pub mod snapshots;
-pub mod sources;
-pub mod spec;
-pub mod virtual_clock;
-
-/// Raises this process's limit of open files as far as it may be raised. A test with hundreds of connections has both ends
-/// of each, and a limit of 1024 files is common.
-pub fn raise_file_limit() {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, getrlimit, setrlimit};
-        use std::sync::Once;
-
-        static RAISED: Once = Once::new();
-        RAISED.call_once(|| {
-            let mut limit = getrlimit(Resource::Nofile);
-            limit.current = limit.maximum;
-            // Where this is not allowed, most tests pass all the same.
-            let _ = setrlimit(Resource::Nofile, limit);
-        });
-    }
-}
 
 /// The examples of the workspace's README, so that they are compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
-
-/// Fails a test with a text for people, without the place and the backtrace that a panic adds: the text says it all.
-pub fn fail(text: &str) -> ! {
-    eprintln!("\n{}\n", text.trim_end());
-    std::panic::resume_unwind(Box::new("the test failed"))
-}
-
-/// Fails a test with all its findings, one on a line, unless there are none.
-pub fn fail_on<T: std::fmt::Display>(findings: impl IntoIterator<Item = T>) {
-    let lines: Vec<_> = findings
-        .into_iter()
-        .map(|finding| finding.to_string())
-        .collect();
-    if !lines.is_empty() {
-        fail(&lines.join("\n"));
-    }
-}

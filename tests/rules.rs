@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use kling_omni_api::{Field, MediaKind, Scalar, Span, limits};
 use serde_json::Value;
 
-use crate::spec::{Spec, entries, items, schema_name};
+use kling_omni_test_support::spec::{Spec, entries, items, schema_name};
 
 /// Keywords and what they say. Rules of `x-media` are called `media.…`.
 pub type Rules = BTreeMap<String, String>;

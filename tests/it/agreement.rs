@@ -8,10 +8,10 @@ use std::fmt::Write as _;
 
 use kling_omni::{Element, TaskState, TaskSummary, TextToVideo, VideoReference};
 use kling_omni_api::service;
+use kling_omni_test_support::spec::{SPEC, entries, items, require_fresh_code};
+use kling_omni_test_support::{fail_on, sources};
 use kling_omni_tests::rules::{self, Row};
-use kling_omni_tests::snapshots::{Kind, Snapshots};
-use kling_omni_tests::spec::{SPEC, entries, items, require_fresh_code};
-use kling_omni_tests::{fail_on, sources};
+use kling_omni_tests::snapshots::Kind;
 use schemars::{Schema, schema_for};
 use serde_json::{Map, Value, json};
 
@@ -157,7 +157,7 @@ fn ergonomic_types_agree_with_the_spec() {
         texts.push((name, agreement.text));
     }
     fail_on(problems);
-    let mut snapshots = Snapshots::all_of(Kind::Agreement);
+    let mut snapshots = Kind::Agreement.all();
     for (name, text) in texts {
         snapshots.check(name, &text);
     }

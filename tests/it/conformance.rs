@@ -13,7 +13,7 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use kling_omni_tests::fail_on;
+use kling_omni_test_support::fail_on;
 
 use row::{Group, Row, groups};
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use kling_omni_test_support::spec::{Operation, SPEC, entries, items, schema_name};
 use kling_omni_tests::rules::{self, Row};
-use kling_omni_tests::snapshots::{Kind, Snapshots};
-use kling_omni_tests::spec::{Operation, SPEC, entries, items, schema_name};
+use kling_omni_tests::snapshots::Kind;
 use serde_json::Value;
 
 #[test]
 fn constraint_tables() {
-    let mut snapshots = Snapshots::all_of(Kind::Constraints);
+    let mut snapshots = Kind::Constraints.all();
     for (name, schema) in SPEC.schemas() {
         if schema["type"] == "object" {
             let lines: String = rules::rows(&SPEC, schema)

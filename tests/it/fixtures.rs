@@ -2,8 +2,8 @@
 
 use kling_omni_api::enums::TaskStatus;
 use kling_omni_api::types::TaskResponse;
+use kling_omni_test_support::spec::{SPEC, complaints, schema_name};
 use kling_omni_tests::fixture::Fixture;
-use kling_omni_tests::spec::{SPEC, complaints, schema_name};
 
 #[test]
 fn every_fixture_is_what_the_spec_promises() {
@@ -26,7 +26,7 @@ fn every_fixture_is_what_the_spec_promises() {
             fixture.status
         );
         assert_eq!(
-            complaints(&SPEC.judge_for(schema), &fixture.json()),
+            complaints(&SPEC.validator_for(schema), &fixture.json()),
             [""; 0],
             "{name}"
         );

@@ -3,7 +3,7 @@
 use std::fs;
 
 use kling_omni_properties::ALL;
-use kling_omni_tests::sources;
+use kling_omni_test_support::sources;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};

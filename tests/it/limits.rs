@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use heck::ToSnakeCase as _;
 use kling_omni_api::{Field, limits};
-use kling_omni_tests::fail_on;
+use kling_omni_test_support::fail_on;
+use kling_omni_test_support::sources;
+use kling_omni_test_support::spec::{
+    Operation, SPEC, entries, items, require_fresh_code, schema_name,
+};
 use kling_omni_tests::rules::{self, Row, Rules};
-use kling_omni_tests::snapshots::{Kind, Snapshots};
-use kling_omni_tests::sources;
-use kling_omni_tests::spec::{Operation, SPEC, entries, items, require_fresh_code, schema_name};
+use kling_omni_tests::snapshots::Kind;
 use serde_json::Value;
 use syn::{Item, Visibility};
 
@@ -16,7 +18,7 @@ const FOLDER: &str = "crates/kling-omni-api/src/generated/limits";
 
 #[test]
 fn generated_limits() {
-    let mut snapshots = Snapshots::all_of(Kind::Limits);
+    let mut snapshots = Kind::Limits.all();
     for (subject, fields) in limits::ALL {
         let lines: String = table(fields).values().map(rules::lines).collect();
         snapshots.check(&subject.to_snake_case(), &lines);

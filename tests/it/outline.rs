@@ -1,12 +1,12 @@
 //! The surface of the generated crate.
 
 use kling_omni_tests::outline::{outline, owned};
-use kling_omni_tests::snapshots::{Kind, Snapshots};
+use kling_omni_tests::snapshots::Kind;
 use syn::{File, Item, parse_quote};
 
 #[test]
 fn generated_surface() {
-    let mut snapshots = Snapshots::all_of(Kind::Outline);
+    let mut snapshots = Kind::Outline.all();
     for (name, items) in owned() {
         snapshots.check(&name, &outline(&items));
     }

@@ -1,7 +1,7 @@
 //! JSON Schemas of the ergonomic types, as editors and the command line get them.
 
 use kling_omni::{Finding, Saved, Sidecar, TaskState, TaskSummary, TextToVideo, VideoReference};
-use kling_omni_tests::snapshots::{Kind, Snapshots};
+use kling_omni_tests::snapshots::Kind;
 use schemars::schema_for;
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ fn schemas() {
         ("TextToVideo", schema_for!(TextToVideo)),
         ("VideoReference", schema_for!(VideoReference)),
     ];
-    let mut snapshots = Snapshots::all_of(Kind::Schema);
+    let mut snapshots = Kind::Schema.all();
     for (name, schema) in schemas {
         let mut schema = schema.to_value();
         schema.sort_all_objects();

@@ -1,7 +1,7 @@
 //! The spec itself: its examples and defaults obey its rules, and the generated crate carries it unchanged.
 
-use kling_omni_tests::fail_on;
-use kling_omni_tests::spec::{SPEC, complaints, entries, items, require_fresh_code};
+use kling_omni_test_support::fail_on;
+use kling_omni_test_support::spec::{SPEC, complaints, entries, items, require_fresh_code};
 use serde_json::Value;
 
 #[test]
@@ -15,7 +15,7 @@ fn every_example_and_default_obeys_its_schema() {
     let mut problems = Vec::new();
     visit(&SPEC.document, "", &mut |pointer, node| {
         if let Some((schema, values)) = values_with_schema(node) {
-            let judge = SPEC.judge_for(schema);
+            let judge = SPEC.validator_for(schema);
             for (name, value) in values {
                 checked += 1;
                 let found = complaints(&judge, value);

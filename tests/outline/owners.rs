@@ -4,7 +4,7 @@ use kling_omni_api::service;
 use quote::ToTokens;
 use syn::{Expr, ImplItem, Item, ItemImpl, Lit};
 
-use crate::sources;
+use kling_omni_test_support::sources;
 
 const GENERATED: &str = "crates/kling-omni-api/src/generated";
 /// Owner of what belongs to no type and no operation.

@@ -15,7 +15,7 @@ use crate::{catalogue, surface};
 /// What a file is about, in the order in which people read them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Snapshots of one kind, by the name of their folder below `tests/snapshots`.
+    /// Snapshots of one kind, by the name of their folder below one of the folders of [`SNAPSHOTS`].
     Snapshots(String),
     /// Listings of the public surface.
     Surface,
@@ -29,8 +29,8 @@ pub enum Kind {
     Generated,
 }
 
-/// Where the snapshots of the test package lie.
-const SNAPSHOTS: &str = "tests/snapshots/";
+/// Where snapshots lie in a folder for each kind.
+const SNAPSHOTS: [&str; 2] = ["crates/kling-omni/tests/snapshots", "tests/snapshots"];
 
 /// Folders of held files, each with the kind of those that lie in it.
 const FOLDERS: [(&str, Kind); 4] = [
@@ -85,8 +85,11 @@ impl Kind {
         if PAGES.contains(&path) {
             return Some(Self::Docs);
         }
-        let (folder, _) = path.strip_prefix(SNAPSHOTS)?.split_once('/')?;
-        Some(Self::Snapshots(folder.to_owned()))
+        let mut below = SNAPSHOTS
+            .iter()
+            .filter_map(|folder| path.strip_prefix(folder));
+        let (kind, _) = below.next()?.strip_prefix('/')?.split_once('/')?;
+        Some(Self::Snapshots(kind.to_owned()))
     }
 }
 
@@ -118,7 +121,7 @@ impl Change {
 pub fn on_disk(root: &Path) -> Result<Held> {
     let folders = FOLDERS.iter().map(|(folder, _)| *folder);
     let mut paths: BTreeSet<String> = PAGES.iter().map(|page| (*page).to_owned()).collect();
-    for folder in folders.chain([SNAPSHOTS.trim_end_matches('/')]) {
+    for folder in folders.chain(SNAPSHOTS) {
         let below = write::list(&root.join(folder))?;
         paths.extend(below.into_iter().map(|path| format!("{folder}/{path}")));
     }

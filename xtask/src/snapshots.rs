@@ -18,8 +18,8 @@ use outcome::Failure;
 /// The folders that may hold packages, from the workspace's root; a `*` stands for each folder in it.
 const MEMBERS: [&str; 3] = ["crates/*", "xtask", "tests"];
 
-/// The folder of the package that has settings of its own for insta.
-const OWN_SETTINGS: &str = "tests";
+/// What a package with snapshots depends on: insta itself, or the crate that calls it for the tests of several packages.
+const DEPENDENCIES: [&str; 2] = ["insta", "kling-omni-test-support"];
 
 /// What a run of the tests showed.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -92,7 +92,7 @@ pub fn run(root: &Path, mode: Mode) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// The packages whose tests depend on insta.
+/// The packages whose tests may have snapshots.
 fn packages(root: &Path) -> Result<Vec<Package>> {
     let mut folders = Vec::new();
     for member in MEMBERS {
@@ -113,7 +113,8 @@ fn packages(root: &Path) -> Result<Vec<Package>> {
             continue;
         };
         let name = text.lines().find_map(|line| line.strip_prefix("name = "));
-        if text.lines().any(|line| line.starts_with("insta"))
+        let depends = |line: &str| DEPENDENCIES.iter().any(|one| line.starts_with(one));
+        if text.lines().any(depends)
             && let Some(name) = name
         {
             let name = name.trim_matches('"').to_owned();
@@ -123,18 +124,12 @@ fn packages(root: &Path) -> Result<Vec<Package>> {
     Ok(packages)
 }
 
-/// The snapshots that differ: each lies in the folder for them as it lies in the workspace, but for those of the test
-/// package, which has settings of its own and counts from there.
+/// The snapshots that differ: each lies in the folder for them as it lies in the workspace.
 fn differing(pending: &Path) -> Result<Vec<String>> {
-    let mut paths: Vec<_> = write::list(pending)?
+    let paths = write::list(pending)?;
+    let mut paths: Vec<_> = paths
         .iter()
-        .filter_map(|path| {
-            let path = path.strip_suffix(".new")?;
-            Some(match path.starts_with("snapshots/") {
-                true => format!("{OWN_SETTINGS}/{path}"),
-                false => path.to_owned(),
-            })
-        })
+        .filter_map(|path| path.strip_suffix(".new").map(str::to_owned))
         .collect();
     paths.sort();
     Ok(paths)

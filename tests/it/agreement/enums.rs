@@ -3,8 +3,8 @@ use std::fmt::Write as _;
 
 use kling_omni::{AspectRatio, Host, ShotType, TaskStatus};
 use kling_omni_api::{enums, service};
-use kling_omni_tests::sources;
-use kling_omni_tests::spec::{SPEC, entries, items};
+use kling_omni_test_support::sources;
+use kling_omni_test_support::spec::{SPEC, entries, items};
 use syn::Item;
 
 use super::{Agreement, NOT_OFFERED};

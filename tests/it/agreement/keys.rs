@@ -1,6 +1,6 @@
 use kling_omni::{ApiKey, Client, Host};
-use kling_omni_tests::fake::{Fake, Reply};
-use kling_omni_tests::spec::{SPEC, entries};
+use kling_omni_test_support::fake::{Fake, Reply};
+use kling_omni_test_support::spec::{SPEC, entries};
 
 const KEY: &str = "FPSX-agreement";
 

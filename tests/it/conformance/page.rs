@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::{env, fs};
 
-use kling_omni_tests::snapshots::contents;
-use kling_omni_tests::{fail, fail_on, sources};
+use kling_omni_test_support::snapshots::contents;
+use kling_omni_test_support::{fail, fail_on, sources};
 
 use super::row::{Group, Operation, Row};
 

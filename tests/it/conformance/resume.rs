@@ -111,7 +111,7 @@ async fn search(scene: &Scene<'_>, unresolved: &Unresolved) -> String {
     scene.watch.json(unresolved);
     let json = serde_json::to_string(unresolved).unwrap();
     let unresolved = serde_json::from_str(&json).unwrap();
-    let client = scene.successor();
+    let client = scene.fresh_process();
     let mut search = client.reconcile(&unresolved).wait();
     if let Some(inbox) = &scene.inbox {
         // In the time that the task takes, its deliveries arrive.
@@ -135,7 +135,7 @@ async fn search(scene: &Scene<'_>, unresolved: &Unresolved) -> String {
 }
 
 async fn create_again(scene: &Scene<'_>, way: &str) -> String {
-    match scene.create(&scene.stranger()).await {
+    match scene.create(&scene.other_client()).await {
         Ok(task) => take_up(scene, way, task.id()).await,
         Err(error) => format!("{way} → {:?}", error.kind()),
     }
@@ -153,7 +153,7 @@ async fn take_up(scene: &Scene<'_>, way: &str, id: &str) -> String {
 }
 
 async fn video(scene: &Scene<'_>, id: &str) -> kling_omni::Result<()> {
-    let task = scene.stranger().task(id);
+    let task = scene.other_client().task(id);
     let wait = task.wait();
     scene.watch.object(&wait);
     let video = wait.await?;
@@ -173,7 +173,7 @@ pub async fn save(scene: &Scene<'_>, video: &Video, name: &str) -> kling_omni::R
     scene.watch.object(video);
     let path = scene.file(name);
     let (tell, told) = std::sync::mpsc::channel();
-    let request = serde_json::json!({"video_url": "https://me:needle@example.com/?token=exp=1"});
+    let request = serde_json::json!({"video_url": "https://me:canary@example.com/?token=exp=1"});
     let save = video
         .save(&path)
         .sidecar(true)

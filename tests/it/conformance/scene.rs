@@ -13,8 +13,9 @@ use kling_omni::{
     Tier,
 };
 use kling_omni_sandbox::{Listener, ReceivedRequest, Sandbox, StatusRoute};
-use kling_omni_tests::line::Line;
-use kling_omni_tests::virtual_clock::VirtualClock;
+use kling_omni_test_support::setup::{self, valid_request};
+use kling_omni_test_support::tcp_proxy::TcpProxy;
+use kling_omni_test_support::virtual_clock::VirtualClock;
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::time::timeout;
@@ -23,8 +24,7 @@ use tracing::subscriber::set_default;
 use super::resume::{self, Loose};
 use super::row::{Came, Given, Operation, Row, Way};
 use super::scenes;
-use super::watch::{NEEDLE, Watch};
-use crate::behaviour::{self, puppet};
+use super::watch::{CANARY, Watch};
 
 /// How long tasks take.
 pub const TASK: Duration = Duration::from_secs(60);
@@ -32,16 +32,16 @@ pub const TASK: Duration = Duration::from_secs(60);
 const HASTE: Duration = Duration::from_secs(1);
 /// A row that goes on for so long, in real time, does not end.
 const LONGEST: Duration = Duration::from_secs(60);
-const SECRET: &str = "needle-of-a-secret";
+const SECRET: &str = "canary-of-a-secret";
 /// The secret that the rows about rotation go on to.
-const NEXT_SECRET: &str = "needle-of-the-next-secret";
+const NEXT_SECRET: &str = "canary-of-the-next-secret";
 
 pub struct Scene<'a> {
     pub row: &'a Row,
     pub given: &'a Given,
     pub clock: VirtualClock,
     pub sandbox: Sandbox,
-    pub line: Option<Line>,
+    pub line: Option<TcpProxy>,
     /// The client that meets the fault.
     pub client: Client,
     pub watch: Watch,
@@ -91,7 +91,7 @@ impl<'a> Scene<'a> {
     async fn set(row: &'a Row, watch: Watch) -> Self {
         let given = &row.given;
         let clock = VirtualClock::new();
-        let sandbox = behaviour::sandbox(&clock)
+        let sandbox = setup::sandbox(&clock)
             .webhook_secret(SECRET)
             .jitter(0.0)
             .task_time(TASK)
@@ -102,7 +102,7 @@ impl<'a> Scene<'a> {
         };
         let sandbox = sandbox.start().await.unwrap();
         let line = match row.line() {
-            Some(text) => Some(Line::start(sandbox.base_url(), text.parse().unwrap()).await),
+            Some(text) => Some(TcpProxy::start(sandbox.base_url(), text.parse().unwrap()).await),
             None => None,
         };
         let inbox = given.needs_inbox().then(|| inbox(given, &clock));
@@ -110,7 +110,7 @@ impl<'a> Scene<'a> {
             Some(inbox) => Some(serve(inbox, given.token).await),
             None => None,
         };
-        let base_url = line.as_ref().map(Line::base_url);
+        let base_url = line.as_ref().map(TcpProxy::base_url);
         let base_url = base_url.unwrap_or_else(|| sandbox.base_url().to_owned());
         let client = client(base_url, given, &clock).build().unwrap();
         let mut scene = Self {
@@ -128,7 +128,7 @@ impl<'a> Scene<'a> {
         };
         if given.older {
             let client = match &scene.line {
-                Some(_) => scene.stranger(),
+                Some(_) => scene.other_client(),
                 None => scene.client.clone(),
             };
             // A create of its own: deliveries about it bring no token of ours.
@@ -192,7 +192,7 @@ impl<'a> Scene<'a> {
     }
 
     /// A client that knows nothing of what has been.
-    pub fn stranger(&self) -> Client {
+    pub fn other_client(&self) -> Client {
         let given = Given {
             route: self.given.route,
             ..Given::default()
@@ -203,10 +203,10 @@ impl<'a> Scene<'a> {
     }
 
     /// Who goes on after the fault.
-    pub fn successor(&self) -> Client {
+    pub fn fresh_process(&self) -> Client {
         match self.given.same {
             true => self.client.clone(),
-            false => self.stranger(),
+            false => self.other_client(),
         }
     }
 
@@ -216,14 +216,14 @@ impl<'a> Scene<'a> {
 
     /// Creates a task on the same account that is none of ours.
     pub async fn create_as_another(&self) {
-        let create = self.stranger().create(self.request(None));
+        let create = self.other_client().create(self.request(None));
         create.await.unwrap();
     }
 
     fn request(&self, webhook_url: Option<&str>) -> Request {
-        let video = "https://example.com/dance.mp4?sig=needle-of-a-signed-url";
+        let video = "https://example.com/dance.mp4?sig=canary-of-a-signed-url";
         let reference = || {
-            let request = puppet()
+            let request = valid_request()
                 .reference_video(video)
                 .duration(3)
                 .aspect_ratio(AspectRatio::Square);
@@ -290,7 +290,7 @@ impl<'a> Scene<'a> {
         let requests = self.sandbox.requests();
         let mut results = requests.iter().filter(|request| is_result(request));
         let is_key =
-            |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).contains(NEEDLE);
+            |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).contains(CANARY);
         let given = results.find(|request| request.headers().values().any(is_key));
         given.map(|request| format!("the key went to the result host: {request:?}"))
     }
@@ -330,7 +330,7 @@ pub fn is_read(request: &ReceivedRequest) -> bool {
 }
 
 fn client(base_url: impl Into<String>, given: &Given, clock: &VirtualClock) -> ClientBuilder {
-    let mut client = behaviour::client(base_url, clock).route(match given.route {
+    let mut client = setup::client(base_url, clock).route(match given.route {
         Way::Auto => Route::Auto,
         Way::V1 => Route::VideoReference,
         _ => Route::ReferenceToVideo,
@@ -360,7 +360,7 @@ async fn serve(inbox: &Inbox, token: bool) -> String {
     let app = Router::new().route_service("/hook", inbox.endpoint());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!(
-        "http://{}/hook?k=needle-of-a-hook",
+        "http://{}/hook?k=canary-of-a-hook",
         listener.local_addr().unwrap()
     );
     tokio::spawn(async move { axum::serve(listener, app).await });

@@ -80,7 +80,7 @@ pub async fn reconcile(scene: &Scene<'_>) -> Ended {
         scene.clock.advance(SETTLED);
     }
     scene.strike();
-    let client = scene.successor();
+    let client = scene.fresh_process();
     let search = client.reconcile(&unresolved);
     let search = match &scene.inbox {
         Some(inbox) => {
@@ -115,7 +115,7 @@ pub async fn status(scene: &Scene<'_>) -> Ended {
     let id = begun.id().to_owned();
     let task = match scene.given.same {
         true => begun,
-        false => scene.stranger().task(&id),
+        false => scene.other_client().task(&id),
     };
     scene.strike();
     let reads = scene.sent(is_read);
@@ -132,7 +132,7 @@ pub async fn status(scene: &Scene<'_>) -> Ended {
 
 pub async fn list(scene: &Scene<'_>) -> Ended {
     let id = begun(scene).await.id().to_owned();
-    let client = scene.successor();
+    let client = scene.fresh_process();
     scene.strike();
     let reads = scene.sent(is_read);
     let list = client.list().mode(scene.mode());
@@ -177,7 +177,7 @@ pub async fn save(scene: &Scene<'_>) -> Ended {
     scene.clock.advance(Duration::from_secs(scene.given.late));
     if scene.given.hasty {
         // The sandbox takes its time to render a clip, and has it ready from then on.
-        let patient = scene.stranger().task(video.task_id());
+        let patient = scene.other_client().task(video.task_id());
         resume::stream(&patient.wait().await.unwrap())
             .await
             .unwrap();

@@ -4,11 +4,11 @@ use std::fmt::{Debug, Display};
 
 use serde::Serialize;
 
-use crate::behaviour::secrets::Log;
+use kling_omni_test_support::log::Log;
 
 /// What every secret of a row has in it: keys, webhook secrets, and the tokens of URLs.
-pub const NEEDLE: &str = "needle";
-const SECRETS: [&str; 3] = [NEEDLE, "hmac=", "token=exp"];
+pub const CANARY: &str = "canary";
+const SECRETS: [&str; 3] = [CANARY, "hmac=", "token=exp"];
 
 /// Everything that anyone gets to read in a row.
 #[derive(Default)]
@@ -74,6 +74,6 @@ fn a_leak_is_found() {
         let _guard = tracing::subscriber::set_default(watch.log.subscriber());
         tracing::trace!(url = "https://h.example/?token=exp=1", "asked");
     }
-    watch.object(&"a needle in a haystack");
+    watch.object(&"a canary in a coal mine");
     assert_eq!(watch.leaks().len(), 3, "{:?}", watch.leaks());
 }

@@ -72,7 +72,7 @@ fn held() {
     let asked = std::env::var("INSTA_SNAPSHOT_REFERENCES_FILE").unwrap();
     std::fs::write(asked, "tests/snapshots/kept.snap\n").unwrap();
     if let Ok(pending) = std::env::var("INSTA_PENDING_DIR") {
-        let folder = std::path::Path::new(&pending).join("snapshots");
+        let folder = std::path::Path::new(&pending).join("tests/snapshots");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("kept.snap.new"), "new").unwrap();
     }

@@ -1,0 +1,230 @@
+//! A server that speaks S3, in this process: signatures and protocol by `s3s`, objects on disk by `s3s-fs`.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use hyper_util::rt::TokioIo;
+use kling_omni::object_store::RetryConfig;
+use kling_omni::object_store::aws::AmazonS3Builder;
+use s3s::access::{S3Access, S3AccessContext};
+use s3s::auth::SimpleAuth;
+use s3s::dto::{
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
+    CompleteMultipartUploadOutput, ContentType, CreateMultipartUploadInput,
+    CreateMultipartUploadOutput, GetObjectInput, GetObjectOutput, HeadObjectInput,
+    HeadObjectOutput, PutObjectInput, PutObjectOutput, UploadPartInput, UploadPartOutput,
+};
+use s3s::service::S3ServiceBuilder;
+use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+use s3s_fs::FileSystem;
+use tempfile::TempDir;
+
+pub const BUCKET: &str = "clips";
+pub const KEY_ID: &str = "AKIDcanaryinacoalmine";
+pub const SECRET: &str = "SECRETcanaryinacoalmine";
+
+/// A bucket behind a server of its own, on loopback.
+pub struct Server {
+    pub endpoint: String,
+    folder: TempDir,
+    told: Arc<Mutex<Told>>,
+}
+
+/// What the server has done, and what it is told to refuse.
+#[derive(Default)]
+struct Told {
+    operations: Vec<String>,
+    refused: Option<&'static str>,
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(BUCKET)).unwrap();
+        let told = Arc::new(Mutex::new(Told::default()));
+        let mut service = S3ServiceBuilder::new(Objects {
+            files: FileSystem::new(folder.path()).unwrap(),
+            kinds: Mutex::default(),
+        });
+        service.set_auth(SimpleAuth::from_single(KEY_ID, SECRET));
+        service.set_access(Door(Arc::clone(&told)));
+        let service = service.build().into_shared();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                let connection = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(connection), service.clone());
+                tokio::spawn(connection);
+            }
+        });
+        Self {
+            endpoint,
+            folder,
+            told,
+        }
+    }
+
+    /// The settings of somebody who has the credentials.
+    pub fn settings(&self) -> AmazonS3Builder {
+        AmazonS3Builder::new()
+            .with_endpoint(&self.endpoint)
+            .with_allow_http(true)
+            .with_bucket_name(BUCKET)
+            .with_access_key_id(KEY_ID)
+            .with_secret_access_key(SECRET)
+            .with_retry(RetryConfig {
+                max_retries: 0,
+                ..RetryConfig::default()
+            })
+    }
+
+    /// From now on refuses operations of this name.
+    pub fn refuse(&self, operation: &'static str) {
+        self.told.lock().unwrap().refused = Some(operation);
+    }
+
+    /// The operations since this was asked for the last time.
+    pub fn operations(&self) -> Vec<String> {
+        std::mem::take(&mut self.told.lock().unwrap().operations)
+    }
+
+    /// Waits until an operation of this name has been asked for.
+    pub async fn performed(&self, operation: &str) {
+        while !self
+            .told
+            .lock()
+            .unwrap()
+            .operations
+            .iter()
+            .any(|one| one == operation)
+        {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Cuts an object down, as if half of it had been lost.
+    pub fn cut(&self, name: &str, length: u64) {
+        let path = self.folder.path().join(BUCKET).join(name);
+        let object = fs::File::options().write(true).open(path).unwrap();
+        object.set_len(length).unwrap();
+    }
+
+    /// All objects, by their names.
+    pub fn objects(&self) -> Vec<(String, Vec<u8>)> {
+        let bucket = self.folder.path().join(BUCKET);
+        let mut folders = vec![bucket.clone()];
+        let mut objects = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for path in list(folder) {
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let name = path.strip_prefix(&bucket).unwrap().to_str().unwrap();
+                    objects.push((name.to_owned(), fs::read(&path).unwrap()));
+                }
+            }
+        }
+        objects.sort();
+        objects
+    }
+
+    /// The parts of uploads that have not come to an end.
+    pub fn parts(&self) -> Vec<PathBuf> {
+        let mut parts = list(self.folder.path().to_owned());
+        parts.retain(|path| path.to_string_lossy().contains(".part-"));
+        parts
+    }
+}
+
+fn list(folder: PathBuf) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// Lets in who has signed, and notes what for.
+struct Door(Arc<Mutex<Told>>);
+
+#[async_trait]
+impl S3Access for Door {
+    async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let mut told = self.0.lock().unwrap();
+        let operation = context.s3_op().name();
+        told.operations.push(operation.to_owned());
+        if context.credentials().is_none() || told.refused == Some(operation) {
+            return Err(s3_error!(AccessDenied, "Access Denied"));
+        }
+        Ok(())
+    }
+}
+
+/// Objects on disk, with their content types, which `s3s-fs` does not keep.
+struct Objects {
+    files: FileSystem,
+    kinds: Mutex<HashMap<String, ContentType>>,
+}
+
+impl Objects {
+    fn note(&self, key: &str, kind: Option<ContentType>) {
+        if let Some(kind) = kind {
+            self.kinds.lock().unwrap().insert(key.to_owned(), kind);
+        }
+    }
+
+    fn kind(&self, key: &str) -> Option<ContentType> {
+        self.kinds.lock().unwrap().get(key).cloned()
+    }
+}
+
+type Answer<T> = S3Result<S3Response<T>>;
+
+#[async_trait]
+impl S3 for Objects {
+    async fn put_object(&self, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+        self.note(&request.input.key, request.input.content_type.clone());
+        self.files.put_object(request).await
+    }
+
+    async fn create_multipart_upload(
+        &self,
+        request: S3Request<CreateMultipartUploadInput>,
+    ) -> Answer<CreateMultipartUploadOutput> {
+        self.note(&request.input.key, request.input.content_type.clone());
+        self.files.create_multipart_upload(request).await
+    }
+
+    async fn upload_part(&self, request: S3Request<UploadPartInput>) -> Answer<UploadPartOutput> {
+        self.files.upload_part(request).await
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        request: S3Request<CompleteMultipartUploadInput>,
+    ) -> Answer<CompleteMultipartUploadOutput> {
+        self.files.complete_multipart_upload(request).await
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        request: S3Request<AbortMultipartUploadInput>,
+    ) -> Answer<AbortMultipartUploadOutput> {
+        self.files.abort_multipart_upload(request).await
+    }
+
+    async fn get_object(&self, request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
+        let kind = self.kind(&request.input.key);
+        let mut answer = self.files.get_object(request).await?;
+        answer.output.content_type = kind;
+        Ok(answer)
+    }
+
+    async fn head_object(&self, request: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
+        let kind = self.kind(&request.input.key);
+        let mut answer = self.files.head_object(request).await?;
+        answer.output.content_type = kind;
+        Ok(answer)
+    }
+}

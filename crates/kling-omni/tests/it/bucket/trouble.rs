@@ -1,0 +1,138 @@
+//! What a bucket's owner reads when it does not work.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use kling_omni::{Charged, Error, ErrorKind, FileSource, ObjectStoreUploader};
+use tracing::instrument::WithSubscriber as _;
+
+use super::server::{KEY_ID, SECRET, Server};
+use super::{of, uploader};
+use crate::upload::content;
+use kling_omni_test_support::log::Log;
+
+const WRONG: &str = "wrong-canary-in-a-coal-mine";
+
+async fn fail(uploader: ObjectStoreUploader) -> Error {
+    let still = FileSource::bytes(content(1, 1000), "image/png");
+    let upload = of(uploader).upload(still);
+    let log = Log::default();
+    let error = upload
+        .into_future()
+        .with_subscriber(log.subscriber())
+        .await
+        .unwrap_err();
+    assert_eq!(error.charged(), Charged::No);
+    let shown = format!("{error} {error:?}");
+    // The library tells at its finest level which headers it sends, and so who signed.
+    let ours: String = log
+        .text()
+        .lines()
+        .filter(|line| line.contains("kling_omni"))
+        .collect();
+    for canary in ["canary", "X-Amz-Signature", "StringToSign"] {
+        assert!(!shown.contains(canary), "{canary}: {shown}");
+        assert!(!ours.contains(canary), "{canary}: {ours}");
+    }
+    assert!(!log.text().contains(SECRET) && !log.text().contains(WRONG));
+    error
+}
+
+#[tokio::test]
+async fn a_refusal_says_who_refused_what_and_what_to_do() {
+    let server = Server::start().await;
+    let with = |id: &str, secret: &str| {
+        let settings = server.settings();
+        let settings = settings
+            .with_access_key_id(id)
+            .with_secret_access_key(secret);
+        ObjectStoreUploader::from_s3(settings, "").unwrap()
+    };
+    for (id, secret, code) in [
+        (WRONG, SECRET, "NotSignedUp"),
+        (KEY_ID, WRONG, "SignatureDoesNotMatch"),
+    ] {
+        let error = fail(with(id, secret)).await;
+        assert_eq!(error.kind(), ErrorKind::Upload, "{error}");
+        let text = error.to_string();
+        assert!(text.contains(code), "{text}");
+        assert!(text.contains("AWS_SECRET_ACCESS_KEY"), "{text}");
+        assert!(
+            text.contains("a file in memory was not uploaded to AmazonS3(clips)"),
+            "{text}"
+        );
+    }
+    for (operation, advice) in [
+        ("PutObject", "s3:PutObject"),
+        ("HeadObject", "allow these credentials s3:GetObject"),
+    ] {
+        server.refuse(operation);
+        let error = fail(uploader(&server)).await;
+        assert_eq!(error.kind(), ErrorKind::Upload, "{error}");
+        assert!(error.to_string().contains(advice), "{operation}: {error}");
+        assert!(!error.is_retryable());
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_reached_is_a_matter_of_transport() {
+    let server = Server::start().await;
+    let settings = server.settings().with_endpoint("http://127.0.0.1:1");
+    let uploader = ObjectStoreUploader::from_s3(settings, "").unwrap();
+    let error = fail(uploader).await;
+    assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
+    assert!(error.is_retryable());
+    assert!(error.to_string().contains("AWS_ENDPOINT_URL"), "{error}");
+}
+
+#[tokio::test]
+async fn a_store_that_fails_may_be_asked_again_and_one_of_another_region_may_not() {
+    let server = Server::start().await;
+    for (status, kind, advice) in [
+        (503, ErrorKind::Server, "upload it again"),
+        (301, ErrorKind::Upload, "AWS_REGION"),
+    ] {
+        let status = StatusCode::from_u16(status).unwrap();
+        let app = axum::Router::new().fallback(async move || status);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let settings = server.settings().with_endpoint(endpoint);
+        let error = fail(ObjectStoreUploader::from_s3(settings, "").unwrap()).await;
+        assert_eq!(error.kind(), kind, "{error}");
+        assert_eq!(error.is_retryable(), kind == ErrorKind::Server);
+        assert!(error.to_string().contains(advice), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_lifetime_or_a_prefix_is_refused() {
+    let server = Server::start().await;
+    let second = Duration::from_secs(1);
+    let (shortest, longest) = (
+        ObjectStoreUploader::SHORTEST_LIFETIME,
+        ObjectStoreUploader::LONGEST_LIFETIME,
+    );
+    for (lifetime, is_one) in [
+        (Duration::ZERO, false),
+        (shortest - second, false),
+        (shortest, true),
+        (longest, true),
+        (longest + second, false),
+    ] {
+        let result = uploader(&server).lifetime(lifetime);
+        assert_eq!(result.is_ok(), is_one, "{lifetime:?}");
+        if let Err(error) = result {
+            assert_eq!(error.kind(), ErrorKind::Configuration);
+            assert!(error.to_string().contains("from 30m to 7days"), "{error}");
+        }
+    }
+    let still = FileSource::bytes(content(2, 1000), "image/png");
+    let short = of(uploader(&server).lifetime(shortest).unwrap());
+    let url = short.upload(still).await.unwrap().url;
+    assert!(url.contains("X-Amz-Expires=1800&"), "{url}");
+
+    let error = ObjectStoreUploader::from_s3(server.settings(), "a//b").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(error.to_string().contains("\"a//b\""), "{error}");
+}

@@ -1,0 +1,414 @@
+//! The texts that a person reads when something goes wrong.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::snapshots;
+use kling_omni::{
+    AspectRatio, Client, Element, Error, FileSource, ShotType, TextToVideo, Tier, VideoReference,
+};
+use kling_omni_test_support::clip::mp4;
+use kling_omni_test_support::fake::{ClosedPort, Fake, Reply};
+use kling_omni_test_support::setup::{SHORT, client, sandbox, task, valid_request};
+use kling_omni_test_support::virtual_clock::VirtualClock;
+
+/// One error: its kind, whether it may be tried again, and its text.
+fn entry(text: &mut String, case: &str, error: &Error) {
+    let kind = error.kind();
+    let again = if error.is_retryable() {
+        ", may be repeated"
+    } else {
+        ""
+    };
+    writeln!(text, "# {case} ({kind:?}{again})\n{error}\n").unwrap();
+}
+
+#[test]
+fn validation() {
+    let long = "x".repeat(5_000);
+    let cases = [
+        (
+            "everything wrong at once",
+            valid_request()
+                .prompt(&long)
+                .reference_video("dance.mp4")
+                .start_frame("ftp://example.com/stage.png?token=secret")
+                .duration(60)
+                .cfg_scale(9.5)
+                .negative_prompt(&long)
+                .webhook_url("https://"),
+        ),
+        (
+            "URLs without a host",
+            valid_request()
+                .reference_video("https:/example.com/dance.mp4")
+                .start_frame("http:example.com/stage.png")
+                .webhook_url("http:///hook"),
+        ),
+        (
+            "URLs that need escaping",
+            valid_request()
+                .reference_video("https://example.com/my dance.mp4?token=secret")
+                .start_frame("https://example.com/büh[ne.png"),
+        ),
+        (
+            "a field that only this tier requires",
+            VideoReference::builder()
+                .prompt("A river")
+                .tier(Tier::Standard),
+        ),
+        ("no number", valid_request().cfg_scale(f64::NAN)),
+        (
+            "warnings alone, denied",
+            VideoReference::builder()
+                .prompt("Like @video1 and @Video2, then @Video2 again")
+                .reference_video("https://example.com/dance.webm")
+                .start_frame("https://example.com/stage.gif")
+                .cfg_scale(1.5)
+                .deny_warnings(true),
+        ),
+        (
+            "nothing to go by, denied",
+            VideoReference::builder()
+                .aspect_ratio(AspectRatio::Auto)
+                .deny_warnings(true),
+        ),
+    ];
+    let mut text = String::new();
+    for (case, builder) in cases {
+        entry(&mut text, case, &builder.build().expect_err(case).into());
+    }
+    let mut snapshots = snapshots("errors");
+    snapshots.check("validation", &text);
+    snapshots.finish();
+}
+
+#[test]
+fn validation_of_text() {
+    let image = "https://example.com/one.png";
+    let six = (0..7).fold(TextToVideo::builder(), |all, n| {
+        all.shot(format!("Shot {n}"))
+    });
+    let cases = [
+        (
+            "everything wrong at once",
+            six.prompt("x".repeat(5_000))
+                .start_frame("stage.png")
+                .first_frame("https://example.com/my stage.png?token=secret")
+                .end_frame("ftp://example.com/curtain.png?token=secret")
+                .reference_image(image)
+                .reference_image("paper.png")
+                .element(
+                    Element::new()
+                        .frontal_image("puppet.png")
+                        .reference_image(image),
+                )
+                .element(
+                    Element::new()
+                        .reference_image(image)
+                        .reference_image("side.png"),
+                )
+                .duration(60)
+                .webhook_url("https://"),
+        ),
+        ("nothing to show", TextToVideo::builder().start_frame(image)),
+        (
+            "too many images and elements together",
+            (0..3).fold(TextToVideo::builder().prompt("A lake"), |all, _| {
+                let element = Element::new().frontal_image(image);
+                all.reference_image(image).element(element)
+            }),
+        ),
+        (
+            "warnings alone, denied",
+            TextToVideo::builder()
+                .prompt(" ")
+                .shot("@element1 and @Element2 like @Image")
+                .shot("")
+                .shot("@Video1")
+                .end_frame(image)
+                .element(Element::new())
+                .aspect_ratio(AspectRatio::Auto)
+                .deny_warnings(true),
+        ),
+        (
+            "frames and references that do not fit, denied",
+            TextToVideo::builder()
+                .prompt("A lake")
+                .shot_type(ShotType::Customize)
+                .start_frame("https://example.com/one.gif")
+                .first_frame(image)
+                .reference_image(image)
+                .deny_warnings(true),
+        ),
+    ];
+    let mut text = String::new();
+    for (case, builder) in cases {
+        entry(&mut text, case, &builder.build().expect_err(case).into());
+    }
+    let mut snapshots = snapshots("errors");
+    snapshots.check("validation-of-text", &text);
+    snapshots.finish();
+}
+
+#[test]
+fn request_files() {
+    let mut text = String::new();
+    for json in [
+        r#"{"prompt": "A river", "duration": "8", "prompt_typo": 1}"#,
+        r#"{"prompt": "A river", "duration": "eight"}"#,
+        r#"{"prompt": "A river", "duration": 8.5}"#,
+        r#"{"prompt": "A river", "aspect_ratio": "4:3"}"#,
+        r#"{"prompt": "A river", "duration": 99, "cfg_scale": -1}"#,
+        r#"["A river"]"#,
+    ] {
+        let error = serde_json::from_str::<VideoReference>(json).expect_err(json);
+        writeln!(text, "# {json}\n{error}\n").unwrap();
+    }
+    let mut snapshots = snapshots("errors");
+    snapshots.check("request-file", &text);
+    snapshots.finish();
+}
+
+#[tokio::test]
+async fn creating() {
+    let page = "<html><body>Sorry</body></html>";
+    let mut text = String::new();
+    for (case, reply) in [
+        (
+            "wrong key",
+            Reply::json(401, r#"{"message":"Invalid API key"}"#),
+        ),
+        (
+            "no credits",
+            Reply::json(402, r#"{"message":"Insufficient credits"}"#),
+        ),
+        (
+            "not allowed",
+            Reply::json(403, r#"{"message":"Not part of this plan"}"#),
+        ),
+        (
+            "plan limit",
+            Reply::json(
+                429,
+                r#"{"message":"Free trial usage limit reached. Upgrade to continue"}"#,
+            ),
+        ),
+        (
+            "fields refused",
+            Reply::json(
+                400,
+                r#"{"message":"Invalid","invalid_params":[{"field":"duration","reason":"is too long"}]}"#,
+            ),
+        ),
+        (
+            "a fraction of a second to wait",
+            Reply::http(429, &[("retry-after", "292.05")], ""),
+        ),
+        (
+            "refused",
+            Reply::json(
+                400,
+                r#"{"message":"Your request did not validate","invalid_params":[{"name":"duration","reason":"is too long"},{"name":"prompt","reason":"is empty"}]}"#,
+            ),
+        ),
+        ("no route", Reply::json(404, r#"{"message":"Not found"}"#)),
+        (
+            "rate limit",
+            Reply::http(429, &[("retry-after", "3600")], ""),
+        ),
+        ("server", Reply::http(503, &[], page)),
+        ("no JSON", Reply::http(200, &[], page)),
+        ("another shape", Reply::json(200, r#"{"task":1}"#)),
+        ("lost", Reply::Drop),
+        ("slow", Reply::hang()),
+    ] {
+        let fake = Fake::start(vec![reply]).await;
+        let clock = VirtualClock::new();
+        let client = client(fake.base_url(), &clock)
+            .attempt_timeout(SHORT)
+            .build()
+            .unwrap();
+        let error = client
+            .create(valid_request().build().unwrap())
+            .await
+            .expect_err(case);
+        entry(&mut text, case, &error);
+    }
+    let closed = ClosedPort::new();
+    let url = closed.url();
+    let unreachable = client(&url, &VirtualClock::new()).build().unwrap();
+    let error = unreachable
+        .create(valid_request().build().unwrap())
+        .await
+        .unwrap_err();
+    entry(&mut text, "unreachable", &error);
+    let text = text.replace(&url, "http://[host]");
+    let mut snapshots = snapshots("errors");
+    snapshots.check("create", &text);
+    snapshots.finish();
+}
+
+#[tokio::test]
+async fn waiting() {
+    let mut text = String::new();
+    let state = |status| Reply::json(200, &task("046b6c7f", status, &[]));
+    for (case, reply) in [
+        (
+            "failed",
+            Reply::json(
+                200,
+                r#"{"data":{"task_id":"046b6c7f","status":"FAILED","generated":[],"error":"The reference video could not be read"}}"#,
+            ),
+        ),
+        ("failed without a reason", state("FAILED")),
+        ("no result", state("COMPLETED")),
+        ("time is up", state("IN_PROGRESS")),
+        ("unknown status", state("PAUSED")),
+        ("never heard of", Reply::Drop),
+        (
+            "not found",
+            Reply::json(404, r#"{"message":"Task not found"}"#),
+        ),
+    ] {
+        let fake = Fake::start(vec![reply]).await;
+        let clock = VirtualClock::new();
+        let client = client(fake.base_url(), &clock).build().unwrap();
+        let wait = client
+            .task("046b6c7f")
+            .wait()
+            .timeout(Duration::from_secs(900));
+        entry(&mut text, case, &wait.await.expect_err(case));
+    }
+    let mut snapshots = snapshots("errors");
+    snapshots.check("wait", &text);
+    snapshots.finish();
+}
+
+#[tokio::test]
+async fn downloading() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = folder.path().join("taken.mp4");
+    std::fs::write(&taken, "").unwrap();
+    let mut text = String::new();
+    for (case, reply, path) in [
+        ("expired", Reply::http(403, &[], ""), "clip.mp4"),
+        ("broken host", Reply::http(500, &[], ""), "clip.mp4"),
+        (
+            "no MP4",
+            Reply::http(200, &[], "<html>Sorry</html>"),
+            "clip.mp4",
+        ),
+        (
+            "cut short",
+            Reply::cut(200, 9_000, &mp4(8_000)[..4_044]),
+            "clip.mp4",
+        ),
+        (
+            "stalled",
+            Reply::slow(200, 9_000, &mp4(8_000)[..4_044]),
+            "clip.mp4",
+        ),
+        (
+            "no video in it",
+            Reply::http(200, &[], &mp4(0)[..36]),
+            "clip.mp4",
+        ),
+        (
+            "an hour to wait",
+            Reply::http(503, &[("retry-after", "3600")], ""),
+            "clip.mp4",
+        ),
+        (
+            "led in circles",
+            Reply::http(302, &[("location", "/again")], ""),
+            "clip.mp4",
+        ),
+        ("file exists", Reply::Drop, "taken.mp4"),
+        ("no folder", Reply::Drop, "missing/clip.mp4"),
+    ] {
+        let host = Fake::start(vec![reply]).await;
+        let url = format!(
+            "{}/kling_a.mp4?token=exp=1799999000~hmac=00",
+            host.base_url()
+        );
+        let api = Fake::start(vec![Reply::json(
+            200,
+            &task("046b6c7f", "COMPLETED", &[&url]),
+        )])
+        .await;
+        let clock = VirtualClock::new();
+        let client = client(api.base_url(), &clock)
+            .idle_timeout(SHORT)
+            .build()
+            .unwrap();
+        let video = client.task("046b6c7f").wait().await.unwrap();
+        let error = video.save(folder.path().join(path)).await.expect_err(case);
+        entry(&mut text, case, &error);
+    }
+    let text = text.replace(&*folder.path().to_string_lossy(), "[folder]");
+    let mut snapshots = snapshots("errors");
+    snapshots.check("download", &text);
+    snapshots.finish();
+}
+
+#[tokio::test]
+async fn uploading() {
+    let mp4 = || FileSource::bytes("clip", "video/mp4");
+    let mut text = String::new();
+    for (case, fault, file) in [
+        ("no such file", "", FileSource::path("clips/none.mov")),
+        ("no known kind", "", FileSource::path("clips/dance")),
+        ("empty", "", FileSource::bytes("", "video/mp4")),
+        ("wrong kind", "", mp4().content_type("video/x-msvideo")),
+        (
+            "too long",
+            "",
+            FileSource::bytes([0; 101].as_slice(), "video/mp4"),
+        ),
+        ("key without uploads", "upload:403", mp4()),
+        ("wrong key", "upload:401", mp4()),
+        ("service without uploads", "upload:404", mp4()),
+        ("no usable place", "upload:null=upload_url", mp4()),
+        ("storage refuses", "upload:missing=headers", mp4()),
+        ("storage refuses without a word", "storage:403-html", mp4()),
+        ("places always expired", "upload:expired-url", mp4()),
+        ("storage fails", "storage:503", mp4()),
+        ("storage is busy for long", "storage:429=3600", mp4()),
+        ("connection breaks", "storage:cut", mp4()),
+        ("no answer", "storage:hang", mp4()),
+    ] {
+        let clock = VirtualClock::new();
+        let mut builder = sandbox(&clock).seed(1).largest_upload(100);
+        if !fault.is_empty() {
+            builder = builder.fault(fault.parse().unwrap());
+        }
+        let sandbox = builder.start().await.unwrap();
+        let client = client(sandbox.base_url(), &clock).attempt_timeout(SHORT);
+        let upload = client.build().unwrap().upload(file);
+        entry(&mut text, case, &upload.await.expect_err(case));
+    }
+    let mut snapshots = snapshots("errors");
+    snapshots.check("upload", &text);
+    snapshots.finish();
+}
+
+#[test]
+fn setting_up() {
+    let mut text = String::new();
+    for (case, url) in [
+        ("no URL", "example.com"),
+        ("no web address", "ftp://example.com"),
+        ("with a password", "https://me:secret@example.com"),
+    ] {
+        let builder = client(url, &VirtualClock::new());
+        entry(&mut text, case, &builder.build().expect_err(case));
+    }
+    entry(&mut text, "no key", &Client::builder().build().unwrap_err());
+    for (case, key) in [("empty key", " "), ("odd key", "abc def")] {
+        entry(&mut text, case, &kling_omni::ApiKey::new(key).unwrap_err());
+    }
+    let mut snapshots = snapshots("errors");
+    snapshots.check("set-up", &text);
+    snapshots.finish();
+}

@@ -1,0 +1,130 @@
+//! How many tasks of a client are in flight at once.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use kling_omni::{Charged, Client, Error, ErrorKind};
+use kling_omni_sandbox::Script;
+use kling_omni_test_support::fake::{Fake, Reply};
+use kling_omni_test_support::setup::{client, sandbox, task, valid_request};
+use kling_omni_test_support::virtual_clock::VirtualClock;
+
+async fn create(client: &Client) -> Result<kling_omni::Task, Error> {
+    client
+        .create(valid_request().build().unwrap())
+        .fail_fast()
+        .await
+}
+
+fn in_flight(client: &Client) -> usize {
+    client.health().tasks_in_flight
+}
+
+#[tokio::test]
+async fn creates_beyond_the_limit_wait_until_a_task_has_ended() {
+    let clock = VirtualClock::new();
+    let sandbox = sandbox(&clock).start().await.unwrap();
+    let client = client(sandbox.base_url(), &clock)
+        .tasks_in_flight(2)
+        .build()
+        .unwrap();
+    let videos = (0..6).map(|_| async {
+        let client = client.clone();
+        let task = client.create(valid_request().build().unwrap()).await?;
+        let seen = client.clone();
+        task.wait()
+            .on_status(move |_| assert!(in_flight(&seen) <= 2))
+            .await
+    });
+    for video in join_all(videos).await {
+        video.unwrap();
+    }
+    assert_eq!((sandbox.charges(), in_flight(&client)), (6, 0));
+    // Each takes a minute, and two at a time take three.
+    assert!(
+        clock.elapsed() >= Duration::from_secs(180),
+        "{:?}",
+        clock.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn a_place_is_free_again_once_the_client_hears_the_end_or_nobody_follows_the_task() {
+    let clock = VirtualClock::new();
+    let sandbox = sandbox(&clock).start().await.unwrap();
+    sandbox.script_next(Script::default());
+    sandbox.script_next(Script::failed());
+    let client = client(sandbox.base_url(), &clock)
+        .tasks_in_flight(1)
+        .build()
+        .unwrap();
+    for end in ["completed", "failed"] {
+        let task = create(&client).await.unwrap();
+        let other = task.clone();
+        assert_eq!(in_flight(&client), 1, "{end}");
+        let error = create(&client).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::RateLimited, "{end}");
+        drop(task);
+        assert_eq!(in_flight(&client), 1, "{end}: a clone follows it still");
+        let _ = other.wait().await;
+        assert_eq!(in_flight(&client), 0, "{end}");
+    }
+    drop(create(&client).await.unwrap());
+    assert_eq!(in_flight(&client), 0);
+}
+
+#[tokio::test]
+async fn a_create_that_made_no_task_or_may_have_made_one_holds_no_place() {
+    for (status, charged) in [(401, Charged::No), (500, Charged::Unknown)] {
+        let fake = Fake::start(vec![Reply::http(status, &[], "")]).await;
+        let clock = VirtualClock::new();
+        let client = client(fake.base_url(), &clock)
+            .tasks_in_flight(1)
+            .build()
+            .unwrap();
+        for _ in 0..3 {
+            let error = create(&client).await.unwrap_err();
+            assert_eq!(error.charged(), charged);
+        }
+        assert_eq!(in_flight(&client), 0);
+    }
+}
+
+#[tokio::test]
+async fn without_a_place_nothing_is_sent() {
+    let fake = Fake::start(vec![Reply::http(200, &[], task("a", "CREATED", &[]))]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock)
+        .tasks_in_flight(1)
+        .call_timeout(Duration::from_secs(40))
+        .build()
+        .unwrap();
+    let _task = create(&client).await.unwrap();
+    let fast = create(&client).await.unwrap_err();
+    assert_eq!(clock.elapsed(), Duration::ZERO);
+    let late = client
+        .create(valid_request().build().unwrap())
+        .await
+        .unwrap_err();
+    assert_eq!(clock.elapsed(), Duration::from_secs(40));
+    for error in [fast, late] {
+        assert_eq!(error.kind(), ErrorKind::RateLimited);
+        assert_eq!(error.charged(), Charged::No);
+        assert!(error.is_retryable());
+        assert!(
+            error.summary().contains("as many tasks are in flight"),
+            "{error}"
+        );
+    }
+    assert_eq!(fake.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_limit_of_none_is_refused() {
+    let clock = VirtualClock::new();
+    let error = client("http://h.example", &clock)
+        .tasks_in_flight(0)
+        .build()
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+}

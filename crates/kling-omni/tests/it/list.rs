@@ -1,0 +1,67 @@
+use kling_omni::{Charged, ErrorKind};
+use kling_omni_test_support::fake::{Fake, Reply};
+use kling_omni_test_support::setup::{client, sandbox, valid_request};
+use kling_omni_test_support::virtual_clock::VirtualClock;
+
+#[tokio::test]
+async fn pages_hold_what_was_created_and_an_empty_account_has_none() {
+    let clock = VirtualClock::new();
+    let sandbox = sandbox(&clock).start().await.unwrap();
+    let client = client(sandbox.base_url(), &clock).build().unwrap();
+    assert_eq!(client.list().await.unwrap(), []);
+    let mut created = Vec::new();
+    for _ in 0..5 {
+        created.push(
+            client
+                .create(valid_request().build().unwrap())
+                .await
+                .unwrap()
+                .id()
+                .to_owned(),
+        );
+    }
+    let mut listed = Vec::new();
+    for page in 1..=3 {
+        let tasks = client.list().page(page).page_size(2).await.unwrap();
+        listed.extend(tasks.into_iter().map(|task| task.id));
+    }
+    created.sort();
+    listed.sort();
+    assert_eq!(created, listed);
+    assert_eq!(client.list().page(9).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_page_out_of_range_is_refused_before_it_is_asked_for() {
+    let clock = VirtualClock::new();
+    let sandbox = sandbox(&clock).start().await.unwrap();
+    let client = client(sandbox.base_url(), &clock).build().unwrap();
+    let most = kling_omni::raw::limits::list_reference_to_video_tasks::PAGE_SIZE
+        .maximum
+        .unwrap() as u32;
+    for call in [
+        client.list().page(0),
+        client.list().page_size(0),
+        client.list().page_size(most + 1),
+        client.list().page(u32::MAX),
+    ] {
+        let error = call.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Validation, "{error}");
+        assert_eq!(error.charged(), Charged::No);
+    }
+    assert!(sandbox.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_404_of_somebody_else_is_no_empty_list() {
+    for (reply, empty) in [
+        (Reply::json(404, r#"{"message":"Tasks not found"}"#), true),
+        (Reply::http(404, &[], "<html>nginx</html>"), false),
+        (Reply::http(404, &[], ""), false),
+    ] {
+        let fake = Fake::start(vec![reply]).await;
+        let clock = VirtualClock::new();
+        let client = client(fake.base_url(), &clock).build().unwrap();
+        assert_eq!(client.list().await.is_ok(), empty);
+    }
+}

@@ -1,0 +1,25 @@
+//! What is said about the files of a request before it costs anything.
+
+mod inspect;
+mod remote;
+mod rules;
+
+use kling_omni::{Client, Finding, PreflightReport, VideoReferenceBuilder};
+use kling_omni_test_support::setup::client;
+use kling_omni_test_support::virtual_clock::VirtualClock;
+
+/// A client that has nobody to talk to.
+fn offline() -> Client {
+    client("http://127.0.0.1:9", &VirtualClock::new())
+        .build()
+        .unwrap()
+}
+
+async fn look(request: VideoReferenceBuilder) -> PreflightReport {
+    request.build().unwrap().preflight(&offline()).await
+}
+
+fn codes(findings: &[Finding]) -> Vec<String> {
+    let code = |finding: &Finding| format!("{} {}", finding.field(), finding.code());
+    findings.iter().map(code).collect()
+}

@@ -1,0 +1,511 @@
+//! What became of a create whose end was unknown.
+
+mod clock_steps;
+mod correlated;
+
+use std::time::Duration;
+
+use kling_omni::webhook::correlation::{self, Token};
+use kling_omni::webhook::{Inbox, Secret};
+use kling_omni::{
+    Charged, Client, Doubt, Evidence, Mode, Outcome, Reconciled, Route, TextToVideo, Tier,
+    Unresolved,
+};
+use kling_omni_test_support::fake::{Fake, Reply};
+use kling_omni_test_support::setup::{self, client, sandbox, task, valid_request};
+use kling_omni_test_support::virtual_clock::VirtualClock;
+
+use crate::webhook as hooks;
+
+const SETTLED: Duration = Duration::from_secs(300);
+const EMPTY: &[&str] = &[];
+
+fn page(ids: &[&str]) -> Reply {
+    let tasks: Vec<_> = ids
+        .iter()
+        .map(|id| serde_json::json!({"task_id": id, "status": "IN_PROGRESS"}))
+        .collect();
+    Reply::json(200, &serde_json::json!({ "data": tasks }).to_string())
+}
+
+/// Tasks that deliveries came about, each with the token that they brought.
+type Tokens = &'static [(&'static str, &'static str)];
+
+/// A list of one page.
+fn list(ids: &[&str]) -> Vec<Reply> {
+    match ids {
+        [] => vec![page(&[])],
+        ids => vec![page(ids), page(&[])],
+    }
+}
+
+fn none() -> Reply {
+    Reply::json(404, r#"{"message":"Tasks not found"}"#)
+}
+
+fn created(id: &str) -> Reply {
+    Reply::json(200, &task(id, "CREATED", &[]))
+}
+
+/// The service answers `replies`, among which the create is lost; `client` is set to the route.
+async fn lost(
+    replies: Vec<Vec<Reply>>,
+    route: Route,
+    clock: &VirtualClock,
+) -> (Fake, Client, Unresolved) {
+    let fake = Fake::start(replies.concat()).await;
+    let client = client(fake.base_url(), clock)
+        .route(route)
+        .retries(0)
+        .build()
+        .unwrap();
+    let create = client
+        .create(valid_request().build().unwrap())
+        .reconcilable();
+    let unresolved = unknown(create.outcome().await);
+    (fake, client, unresolved)
+}
+
+fn unknown(outcome: Outcome) -> Unresolved {
+    match outcome {
+        Outcome::Unknown { unresolved, .. } => unresolved,
+        other => panic!("it should be unknown: {other:?}"),
+    }
+}
+
+fn told(reconciled: &Reconciled) -> String {
+    match reconciled {
+        Reconciled::Found { task, by } => format!("found {} {by:?}", task.id()),
+        Reconciled::CertainlyAbsent => "absent".to_owned(),
+        Reconciled::Ambiguous { candidates, why } => {
+            let why = match why {
+                Doubt::TooEarly { .. } => "TooEarly".to_owned(),
+                why => format!("{why:?}"),
+            };
+            format!("{why} {}", candidates.join(","))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn by_lists() {
+    let full: Vec<_> = (0..100).map(|n| format!("t{n:03}")).collect();
+    let full: Vec<_> = full.iter().map(String::as_str).collect();
+    let two_pages = |tail: &[&str]| vec![page(&full), page(tail), page(&[])];
+    let same_twice = |tail: &[&str]| [two_pages(tail), two_pages(tail)].concat();
+    // A task that leaves the first page while it is read pulls another one out of sight.
+    let shifted = || {
+        [
+            vec![page(&full), page(&["z2"]), page(&[])],
+            two_pages(&["z1"]),
+            two_pages(&["z2", "new"]),
+        ]
+        .concat()
+    };
+    // A new task pushes the last of the first page to the second.
+    let pushed = vec![page(&full), page(&["t099", "z1"]), page(&[])];
+    let repeating = || vec![page(&["a"]); 6];
+    let cases = [
+        (
+            "nothing before, one now",
+            list(EMPTY),
+            list(&["new"]),
+            "found new OnlyNewTask",
+        ),
+        (
+            "one more",
+            list(&["a", "b"]),
+            list(&["b", "new", "a"]),
+            "found new OnlyNewTask",
+        ),
+        ("the same", list(&["a", "b"]), list(&["b", "a"]), "absent"),
+        ("nothing at all", list(EMPTY), list(EMPTY), "absent"),
+        (
+            "nothing at all, in the words of an account without tasks",
+            vec![none()],
+            vec![none()],
+            "NoListNow ",
+        ),
+        (
+            "one more than in those words, which may be an older one",
+            vec![none()],
+            list(&["old"]),
+            "NoListBefore old",
+        ),
+        (
+            "nothing in those words, and then a list with nothing on it",
+            vec![none()],
+            list(EMPTY),
+            "absent",
+        ),
+        (
+            "a page that was not there for a moment",
+            [
+                vec![page(&full), none()],
+                two_pages(&["z1"]),
+                two_pages(&["z1"]),
+            ]
+            .concat(),
+            same_twice(&["z1"]),
+            "absent",
+        ),
+        (
+            "pages that end in those words",
+            vec![vec![page(&["a"]), none()]; 2].concat(),
+            vec![vec![page(&["a", "new"]), none()]; 2].concat(),
+            "found new OnlyNewTask",
+        ),
+        (
+            "one more, with an id that cannot be read",
+            list(&["a"]),
+            [list(&["a", ""]), list(&["a", ""]), list(&["a", ""])].concat(),
+            "ListIncomplete ",
+        ),
+        (
+            "nothing but an id that cannot be read",
+            list(EMPTY),
+            vec![page(&[""]); 3],
+            "ListIncomplete ",
+        ),
+        (
+            "two more",
+            list(&["a"]),
+            list(&["a", "n1", "n2"]),
+            "Several n1,n2",
+        ),
+        ("one gone", list(&["a", "b"]), list(&["a"]), "ListForgets "),
+        (
+            "one gone, one more",
+            list(&["a", "b"]),
+            list(&["a", "new"]),
+            "ListForgets new",
+        ),
+        (
+            "two pages",
+            same_twice(&["z1"]),
+            same_twice(&["z1", "new"]),
+            "found new OnlyNewTask",
+        ),
+        (
+            "two pages, the same",
+            same_twice(&["z1"]),
+            same_twice(&["z1"]),
+            "absent",
+        ),
+        (
+            "pages shift while they are read",
+            same_twice(&["z1"]),
+            shifted(),
+            "Several new,z2",
+        ),
+        (
+            "a task moves to the next page, and then stays",
+            same_twice(&["z1"]),
+            [pushed, two_pages(&["z1"]), two_pages(&["z1"])].concat(),
+            "absent",
+        ),
+        (
+            "pages shifted before",
+            shifted(),
+            same_twice(&["z1", "z2", "new"]),
+            "ListIncomplete ",
+        ),
+        (
+            "pages that repeat themselves",
+            repeating(),
+            repeating(),
+            "ListIncomplete ",
+        ),
+    ];
+    for (name, before, after, expected) in cases {
+        let clock = VirtualClock::new();
+        let replies = vec![before, vec![Reply::Drop], after];
+        let requests = replies.concat().len();
+        let (fake, client, unresolved) = lost(replies, Route::ReferenceToVideo, &clock).await;
+        clock.advance(SETTLED);
+        let reconciled = client.reconcile(&unresolved).await.unwrap();
+        assert_eq!(told(&reconciled), expected, "{name}");
+        assert_eq!(fake.asked().len(), requests, "{name}");
+        let creates = fake
+            .asked()
+            .iter()
+            .filter(|asked| asked.line.starts_with("POST"))
+            .count();
+        assert_eq!(creates, 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn tasks_that_belong_to_others_are_left_out() {
+    let clock = VirtualClock::new();
+    let after = || list(&["a", "own", "named", "new"]);
+    let replies = vec![
+        list(&["a"]),
+        vec![Reply::Drop, created("own")],
+        after(),
+        after(),
+    ];
+    let (_fake, client, unresolved) = lost(replies, Route::ReferenceToVideo, &clock).await;
+    client
+        .create(valid_request().build().unwrap())
+        .await
+        .unwrap();
+    let reconciled = client.reconcile(&unresolved).await.unwrap();
+    assert_eq!(told(&reconciled), "Several named,new");
+    let reconciled = client
+        .reconcile(&unresolved)
+        .except(["named"])
+        .await
+        .unwrap();
+    assert_eq!(told(&reconciled), "found new OnlyNewTask");
+}
+
+#[tokio::test]
+async fn without_a_list_from_before_nothing_is_proven() {
+    for (ids, expected) in [(EMPTY, "NoSnapshot "), (&["a"], "NoSnapshot a")] {
+        let clock = VirtualClock::new();
+        let replies = [vec![Reply::Drop], list(ids)].concat();
+        let fake = Fake::start(replies).await;
+        let client = client(fake.base_url(), &clock)
+            .route(Route::ReferenceToVideo)
+            .build()
+            .unwrap();
+        let unresolved = unknown(
+            client
+                .create(valid_request().build().unwrap())
+                .outcome()
+                .await,
+        );
+        clock.advance(SETTLED);
+        let reconciled = client.reconcile(&unresolved).await.unwrap();
+        assert_eq!(told(&reconciled), expected);
+    }
+}
+
+#[tokio::test]
+async fn absence_needs_time() {
+    let clock = VirtualClock::new();
+    let replies = vec![list(&["a"]), vec![Reply::Drop], list(&["a"])];
+    let (_fake, client, unresolved) = lost(replies, Route::ReferenceToVideo, &clock).await;
+    clock.advance(SETTLED - Duration::from_secs(1));
+    let reconciled = client.reconcile(&unresolved).await.unwrap();
+    let Reconciled::Ambiguous {
+        why: Doubt::TooEarly { until },
+        ..
+    } = reconciled
+    else {
+        panic!("{reconciled:?}");
+    };
+    assert_eq!(until, unresolved.over_at() + SETTLED);
+}
+
+#[tokio::test]
+async fn a_patient_search_looks_again_until_it_is_settled() {
+    for (late, expected, slept) in [
+        (list(&["a"]), "absent", 300),
+        (list(&["a", "new"]), "found new OnlyNewTask", 5 + 10),
+    ] {
+        let clock = VirtualClock::new();
+        let now = list(&["a"]);
+        let rest = (0..20).flat_map(|_| late.clone()).collect();
+        let replies = vec![now.clone(), vec![Reply::Drop], now.clone(), now, rest];
+        let (_fake, client, unresolved) = lost(replies, Route::ReferenceToVideo, &clock).await;
+        let reconciled = client.reconcile(&unresolved).wait().await.unwrap();
+        assert_eq!(told(&reconciled), expected);
+        assert_eq!(clock.slept(), Duration::from_secs(slept));
+    }
+}
+
+#[tokio::test]
+async fn the_older_route_is_looked_for_on_both_lists_and_not_taken_to_be_listed() {
+    let both = |reference: &[&str], text: &[&str]| [list(reference), vec![page(text)]].concat();
+    let clock = VirtualClock::new();
+    let replies = vec![
+        both(&["a"], &["x"]),
+        vec![Reply::Drop],
+        both(&["a"], &["x"]),
+        both(&["a"], &["x", "new"]),
+        vec![created("own")],
+        both(&["a"], &["x", "own"]),
+    ];
+    let (fake, client, unresolved) = lost(replies, Route::VideoReference, &clock).await;
+    clock.advance(SETTLED);
+    let mut told_so_far = Vec::new();
+    for step in 0..3 {
+        if step == 2 {
+            client
+                .create(valid_request().build().unwrap())
+                .await
+                .unwrap();
+        }
+        told_so_far.push(told(&client.reconcile(&unresolved).await.unwrap()));
+    }
+    assert_eq!(
+        told_so_far,
+        ["RouteNotListed ", "found new OnlyNewTask", "absent"],
+        "{:?}",
+        fake.asked()
+    );
+}
+
+#[tokio::test]
+async fn of_two_lists_the_one_with_the_task_must_have_been_shown_before() {
+    for (listed_in_text, expected) in [(false, "found new OnlyNewTask"), (true, "NoListBefore new")]
+    {
+        let clock = VirtualClock::new();
+        let after = match listed_in_text {
+            false => [list(&["a", "new"]), vec![none()]].concat(),
+            true => [list(&["a"]), vec![page(&["new"])]].concat(),
+        };
+        let before = [list(&["a"]), vec![none()]].concat();
+        let replies = vec![before, vec![Reply::Drop], after];
+        let (_fake, client, unresolved) = lost(replies, Route::VideoReference, &clock).await;
+        assert_eq!(
+            told(&client.reconcile(&unresolved).await.unwrap()),
+            expected
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_does_not_say_which_lists_were_shown_settles_on_no_task() {
+    let clock = VirtualClock::new();
+    let replies = vec![list(&["a"]), vec![Reply::Drop], list(&["a", "new"])];
+    let (_fake, client, unresolved) = lost(replies, Route::ReferenceToVideo, &clock).await;
+    let mut record = serde_json::to_value(&unresolved).unwrap();
+    let known = record["known"].as_object_mut().unwrap();
+    assert!(known.remove("shown").is_some());
+    let unresolved: Unresolved = serde_json::from_value(record).unwrap();
+    let reconciled = client.reconcile(&unresolved).await.unwrap();
+    assert_eq!(told(&reconciled), "NoListBefore new");
+}
+
+#[tokio::test]
+async fn a_create_that_fell_through_to_the_successor_is_compared_on_the_same_lists() {
+    let clock = VirtualClock::new();
+    let both = |reference: &[&str]| [list(reference), vec![page(&["x"])]].concat();
+    let gone = Reply::http(410, &[], "");
+    let replies = vec![
+        both(&["a"]),
+        vec![gone, Reply::Drop],
+        both(&["a", "new"]),
+        both(&["a"]),
+    ];
+    let (_fake, client, unresolved) = lost(replies, Route::Auto, &clock).await;
+    assert_eq!(unresolved.route(), Route::ReferenceToVideo);
+    clock.advance(SETTLED);
+    for expected in ["found new OnlyNewTask", "absent"] {
+        assert_eq!(
+            told(&client.reconcile(&unresolved).await.unwrap()),
+            expected
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_leaves_it_open() {
+    let clock = VirtualClock::new();
+    let replies = vec![list(&["a"]), vec![Reply::Drop, Reply::http(503, &[], "")]];
+    let (_fake, client, unresolved) = lost(replies, Route::ReferenceToVideo, &clock).await;
+    let error = client.reconcile(&unresolved).await.unwrap_err();
+    assert_eq!(error.charged(), Charged::Unknown);
+    assert_eq!(error.status(), Some(503));
+}
+
+#[tokio::test]
+async fn deliveries_name_the_task_and_what_belongs_to_another_create() {
+    let ours = Token::new("ours").unwrap();
+    let query = |token: &str| format!("{}={token}", correlation::PARAMETER);
+    let cases: [(&str, Tokens, &str); 5] = [
+        (
+            "ours came",
+            &[("new", "ours"), ("n2", "other")],
+            "found new Delivery",
+        ),
+        (
+            "not listed, and ours all the same",
+            &[("hidden", "ours")],
+            "found hidden Delivery",
+        ),
+        (
+            "a foreign one came",
+            &[("n2", "other")],
+            "found new OnlyNewTask",
+        ),
+        (
+            "both are foreign",
+            &[("n2", "other"), ("new", "other")],
+            "absent",
+        ),
+        (
+            "one token, two tasks",
+            &[("n2", "ours"), ("new", "ours")],
+            "Several n2,new",
+        ),
+    ];
+    for (name, deliveries, expected) in cases {
+        let clock = VirtualClock::new();
+        let replies = [list(&["a"]), vec![Reply::Drop], list(&["a", "new", "n2"])].concat();
+        let fake = Fake::start(replies).await;
+        let client = client(fake.base_url(), &clock)
+            .route(Route::ReferenceToVideo)
+            .build()
+            .unwrap();
+        let hook = correlation::attach("https://h.example/hook", &ours).unwrap();
+        let request = valid_request().webhook_url(hook).build().unwrap();
+        let unresolved = unknown(client.create(request).reconcilable().outcome().await);
+        let inbox = Inbox::builder(Secret::new(hooks::SECRET).unwrap())
+            .clock(clock.clone())
+            .build();
+        for (id, token) in deliveries {
+            let body = hooks::task(id, "CREATED", &[]);
+            let headers = hooks::signed(&format!("msg-{id}"), hooks::START, &body);
+            inbox
+                .receive(&headers, Some(&query(token)), body.as_bytes())
+                .unwrap();
+        }
+        clock.advance(SETTLED);
+        let reconciled = client.reconcile(&unresolved).webhook(&inbox).await.unwrap();
+        assert_eq!(told(&reconciled), expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_of_the_service_is_found_in_both_modes() {
+    for mode in Mode::ALL {
+        let clock = VirtualClock::new();
+        let sandbox = sandbox(&clock).start().await.unwrap();
+        let client = client(sandbox.base_url(), &clock).build().unwrap();
+        let request = || match mode {
+            Mode::Text => TextToVideo::builder()
+                .prompt("A slow river")
+                .build()
+                .unwrap()
+                .into(),
+            _ => kling_omni::Request::from(valid_request().tier(Tier::Standard).build().unwrap()),
+        };
+        client.create(request()).await.unwrap();
+        let (record, recorded) = std::sync::mpsc::channel();
+        let create = client.create(request()).reconcilable();
+        let create = create.before_send(move |unresolved| {
+            record.send(unresolved.clone()).unwrap();
+            Ok(())
+        });
+        let task = create.await.unwrap();
+        // As a process that died before it had the answer, and a new one that has only the record.
+        let unresolved = recorded.recv().unwrap();
+        let later = setup::client(sandbox.base_url(), &clock).build().unwrap();
+        let reconciled = later.reconcile(&unresolved).await.unwrap();
+        let Reconciled::Found { task: found, by } = reconciled else {
+            panic!("{mode}: {reconciled:?}");
+        };
+        assert_eq!(
+            (found.id(), by),
+            (task.id(), Evidence::OnlyNewTask),
+            "{mode}"
+        );
+        found.wait().await.unwrap();
+        assert_eq!(sandbox.charges(), 2, "{mode}");
+    }
+}

@@ -1,0 +1,472 @@
+//! Attribution by correlation tokens: of several creates in flight, each gets its own task and no other.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use kling_omni::webhook::correlation::{self, PARAMETER, Token};
+use kling_omni::webhook::{Inbox, Secret};
+use kling_omni::{Client, Doubt, Evidence, Outcome, Reconciled, Route, Unresolved};
+use kling_omni_sandbox::Sandbox;
+use kling_omni_test_support::fake::{Fake, Reply};
+use kling_omni_test_support::setup::{client, sandbox, valid_request};
+use kling_omni_test_support::virtual_clock::VirtualClock;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use super::{SETTLED, list, none, told, unknown};
+use crate::webhook as hooks;
+
+fn inbox(clock: &VirtualClock) -> Inbox {
+    let secret = Secret::new(hooks::SECRET).unwrap();
+    Inbox::builder(secret).clock(clock.clone()).build()
+}
+
+/// Hands in an authentic delivery that brings this token, or none.
+fn deliver(
+    inbox: &Inbox,
+    message: &str,
+    sent_at: u64,
+    id: &str,
+    status: &str,
+    token: Option<&str>,
+) {
+    let generated: &[&str] = match status {
+        "COMPLETED" => &["https://result.example/a.mp4"],
+        _ => &[],
+    };
+    let body = hooks::task(id, status, generated);
+    let headers = hooks::signed(message, sent_at, &body);
+    let query = token.map(|token| format!("{PARAMETER}={token}"));
+    inbox
+        .receive(&headers, query.as_deref(), body.as_bytes())
+        .unwrap();
+}
+
+async fn lose(client: &Client, token: &str) -> Unresolved {
+    let token = Token::new(token).unwrap();
+    let hook = correlation::attach("https://h.example/hook", &token).unwrap();
+    let request = valid_request().webhook_url(hook).build().unwrap();
+    unknown(client.create(request).reconcilable().outcome().await)
+}
+
+/// An account with one older task.
+async fn service(clock: &VirtualClock) -> (Sandbox, Client) {
+    let sandbox = sandbox(clock).start().await.unwrap();
+    let client = client(sandbox.base_url(), clock)
+        .route(Route::ReferenceToVideo)
+        .retries(0)
+        .build()
+        .unwrap();
+    client
+        .create(valid_request().build().unwrap())
+        .await
+        .unwrap();
+    (sandbox, client)
+}
+
+#[tokio::test]
+async fn two_creates_never_share_a_new_task() {
+    let clock = VirtualClock::new();
+    let (sandbox, client) = service(&clock).await;
+    let inbox = inbox(&clock);
+    sandbox.inject("create:lost@1".parse().unwrap());
+    sandbox.inject("create:drop@2".parse().unwrap());
+    let (first, second) = tokio::join!(lose(&client, "first"), lose(&client, "second"));
+    for unresolved in [&first, &second] {
+        let search = client.reconcile(unresolved).webhook(&inbox);
+        let id = &sandbox.tasks()[1].id().to_owned();
+        assert_eq!(told(&search.await.unwrap()), format!("TooEarly {id}"));
+    }
+    let id = sandbox.tasks()[1].id().to_owned();
+    let named = inbox.clone();
+    let moment = clock.elapsed() + Duration::from_millis(1500);
+    let delivered = id.clone();
+    clock.at(moment, move || {
+        deliver(
+            &named,
+            "m",
+            hooks::START + 1,
+            &delivered,
+            "CREATED",
+            Some("second"),
+        );
+    });
+    let (first, second) = tokio::join!(
+        client.reconcile(&first).webhook(&inbox).wait(),
+        client.reconcile(&second).webhook(&inbox).wait(),
+    );
+    assert_eq!(told(&first.unwrap()), "absent");
+    assert_eq!(told(&second.unwrap()), format!("found {id} Delivery"));
+}
+
+#[tokio::test]
+async fn without_tokens_a_task_of_two_open_creates_is_given_to_neither() {
+    let clock = VirtualClock::new();
+    let (sandbox, client) = service(&clock).await;
+    sandbox.inject("create:lost@1".parse().unwrap());
+    sandbox.inject("create:drop@2".parse().unwrap());
+    let create = || {
+        client
+            .create(valid_request().build().unwrap())
+            .reconcilable()
+    };
+    let (first, second) = tokio::join!(create().outcome(), create().outcome());
+    let (first, second) = (unknown(first), unknown(second));
+    clock.advance(SETTLED);
+    let id = sandbox.tasks()[1].id().to_owned();
+    for unresolved in [&first, &second] {
+        let reconciled = client.reconcile(unresolved).wait().await.unwrap();
+        assert_eq!(told(&reconciled), format!("OtherCreates {id}"));
+    }
+}
+
+#[tokio::test]
+async fn a_create_that_was_settled_long_before_competes_for_nothing() {
+    let clock = VirtualClock::new();
+    let (sandbox, client) = service(&clock).await;
+    sandbox.inject("create:lost@1".parse().unwrap());
+    sandbox.inject("create:drop@2".parse().unwrap());
+    let create = || {
+        client
+            .create(valid_request().build().unwrap())
+            .reconcilable()
+    };
+    unknown(create().outcome().await);
+    clock.advance(SETTLED);
+    let second = unknown(create().outcome().await);
+    let id = sandbox.tasks()[1].id().to_owned();
+    let reconciled = client.reconcile(&second).await.unwrap();
+    assert_eq!(told(&reconciled), format!("found {id} OnlyNewTask"));
+}
+
+/// What the list shows before the create and after it, and what a search without patience says to that.
+type Lists = (&'static str, Vec<Reply>, Vec<Reply>, &'static str);
+
+#[tokio::test]
+async fn a_patient_search_waits_for_the_delivery_whatever_the_lists_show() {
+    let full: Vec<_> = (0..100).map(|n| format!("t{n:03}")).collect();
+    let full: Vec<_> = full.iter().map(String::as_str).collect();
+    let refused = || vec![Reply::http(403, &[], "")];
+    let cases: [Lists; 7] = [
+        (
+            "an account without tasks",
+            vec![none()],
+            vec![none()],
+            "NoListNow ",
+        ),
+        (
+            "no list before",
+            vec![none()],
+            list(&["x"]),
+            "NoListBefore x",
+        ),
+        ("nothing new", list(&["a"]), list(&["a"]), "TooEarly "),
+        (
+            "one new task",
+            list(&["a"]),
+            list(&["a", "x"]),
+            "TooEarly x",
+        ),
+        (
+            "two new tasks",
+            list(&["a"]),
+            list(&["a", "x", "y"]),
+            "Several x,y",
+        ),
+        (
+            "a list that forgets",
+            list(&["a"]),
+            list(&["x"]),
+            "ListForgets x",
+        ),
+        (
+            "a list that is refused",
+            list(&["a"]),
+            refused(),
+            "Permission",
+        ),
+    ];
+    drop(full);
+    for (name, before, after, at_once) in cases {
+        let clock = VirtualClock::new();
+        let often = std::iter::repeat_n(after, 8).flatten().collect();
+        let fake = Fake::start([before, vec![Reply::Drop], often].concat()).await;
+        let client = client(fake.base_url(), &clock)
+            .route(Route::ReferenceToVideo)
+            .retries(0)
+            .build()
+            .unwrap();
+        let unresolved = lose(&client, "ours").await;
+        let inbox = inbox(&clock);
+        let search = || client.reconcile(&unresolved).webhook(&inbox);
+        let said = match search().await {
+            Ok(reconciled) => told(&reconciled),
+            Err(error) => format!("{:?}", error.kind()),
+        };
+        assert_eq!(said, at_once, "{name}");
+        let named = inbox.clone();
+        clock.at(clock.elapsed() + Duration::from_millis(1500), move || {
+            deliver(&named, "m", hooks::START + 1, "x", "CREATED", Some("ours"));
+        });
+        let reconciled = search().wait().await.unwrap();
+        assert_eq!(told(&reconciled), "found x Delivery", "{name}");
+        assert!(
+            clock.elapsed() < Duration::from_secs(6),
+            "{name}: it returns when the delivery arrives"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_kept_whichever_delivery_brought_it() {
+    // Each delivery: when it was sent, the status, the token.
+    type Sent = &'static [(u64, &'static str, Option<&'static str>)];
+    let cases: [(&str, Sent, &str); 5] = [
+        (
+            "the last one lost it",
+            &[(1, "CREATED", Some("ours")), (2, "COMPLETED", None)],
+            "x",
+        ),
+        (
+            "only a late one has it",
+            &[(2, "COMPLETED", None), (1, "CREATED", Some("ours"))],
+            "x",
+        ),
+        ("another one's", &[(1, "CREATED", Some("other"))], ""),
+        (
+            "of both",
+            &[
+                (1, "CREATED", Some("other")),
+                (2, "COMPLETED", Some("ours")),
+            ],
+            "x",
+        ),
+        (
+            "of three",
+            &[
+                (1, "CREATED", Some("a")),
+                (2, "IN_PROGRESS", Some("b")),
+                (3, "COMPLETED", Some("ours")),
+            ],
+            "",
+        ),
+    ];
+    for (name, sent, expected) in cases {
+        let clock = VirtualClock::new();
+        let inbox = inbox(&clock);
+        for (index, (at, status, token)) in sent.iter().enumerate() {
+            deliver(
+                &inbox,
+                &format!("m{index}"),
+                hooks::START + at,
+                "x",
+                status,
+                *token,
+            );
+        }
+        assert_eq!(inbox.correlated("ours").join(","), expected, "{name}");
+    }
+}
+
+/// What becomes of one of several creates.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fate {
+    Answered,
+    LostBefore,
+    LostAfter,
+}
+
+/// A delivery about the task of a create that was charged.
+#[derive(Clone, Debug)]
+struct Message {
+    create: usize,
+    status: usize,
+    at: u64,
+    is_doubled: bool,
+}
+
+fn plans() -> impl Strategy<Value = (Vec<Fate>, Vec<Message>)> {
+    let fate = prop_oneof![
+        1 => Just(Fate::Answered),
+        2 => Just(Fate::LostBefore),
+        3 => Just(Fate::LostAfter),
+    ];
+    prop::collection::vec(fate, 2..=8).prop_flat_map(|fates| {
+        let message = (0..fates.len(), 0..3_usize, 1..900_u64, any::<bool>());
+        let message = message.prop_map(|(create, status, at, is_doubled)| Message {
+            create,
+            status,
+            at,
+            is_doubled,
+        });
+        let messages = prop::collection::vec(message, 0..fates.len() * 3);
+        (Just(fates), messages)
+    })
+}
+
+/// Plays one plan: all creates are in flight at once, then each that is unresolved is searched for, once while deliveries
+/// arrive and once after the last of them.
+async fn play(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError> {
+    let clock = VirtualClock::new();
+    let (sandbox, client) = service(&clock).await;
+    let inbox = inbox(&clock);
+    for (index, fate) in fates.iter().enumerate() {
+        let fault = match fate {
+            Fate::Answered => continue,
+            Fate::LostBefore => format!("create:lost@{}", index + 1),
+            Fate::LostAfter => format!("create:drop@{}", index + 1),
+        };
+        sandbox.inject(fault.parse().unwrap());
+    }
+    let creates = fates.iter().enumerate().map(|(index, _)| {
+        let token = Token::new(format!("token-{index}")).unwrap();
+        let hook = correlation::attach("https://h.example/hook", &token).unwrap();
+        let request = valid_request().webhook_url(hook).build().unwrap();
+        let client = &client;
+        async move { client.create(request).reconcilable().outcome().await }
+    });
+    let outcomes = futures_util::future::join_all(creates).await;
+    // The faults strike in the order of arrival, so what became of which create is read from the service.
+    let tasks: HashMap<usize, String> = sandbox
+        .tasks()
+        .iter()
+        .skip(1)
+        .map(|task| {
+            let hook = task.request()["webhook_url"].as_str().unwrap().to_owned();
+            let index = hook.rsplit("token-").next().unwrap().parse().unwrap();
+            (index, task.id().to_owned())
+        })
+        .collect();
+    let mut given: HashMap<String, usize> = HashMap::new();
+    let mut open = Vec::new();
+    for (index, outcome) in outcomes.into_iter().enumerate() {
+        match outcome {
+            Outcome::Created(task) => {
+                prop_assert_eq!(Some(&task.id().to_owned()), tasks.get(&index));
+                given.insert(task.id().to_owned(), index);
+            }
+            Outcome::Unknown { unresolved, .. } => open.push((index, unresolved)),
+            other => panic!("{other:?}"),
+        }
+    }
+    let statuses = ["CREATED", "IN_PROGRESS", "COMPLETED"];
+    let start = clock.elapsed();
+    for (number, message) in messages.iter().enumerate() {
+        let Some(id) = tasks.get(&message.create).cloned() else {
+            continue;
+        };
+        for copy in 0..=u64::from(message.is_doubled) {
+            let (inbox, id, token) = (
+                inbox.clone(),
+                id.clone(),
+                format!("token-{}", message.create),
+            );
+            let (status, at) = (statuses[message.status], message.at + copy * 7);
+            let since = start + Duration::from_secs(at);
+            let sent_at = hooks::START + since.as_secs();
+            clock.at(since, move || {
+                let name = format!("m{number}");
+                deliver(&inbox, &name, sent_at - copy * 7, &id, status, Some(&token));
+            });
+        }
+    }
+    let search = |unresolved: &Unresolved| client.reconcile(unresolved).webhook(&inbox).wait();
+    let mut left = Vec::new();
+    let searched = futures_util::future::join_all(
+        open.iter()
+            .map(|(_, unresolved)| async { search(unresolved).await }),
+    );
+    for ((index, unresolved), reconciled) in open.iter().zip(searched.await) {
+        left.extend(check(
+            *index,
+            unresolved,
+            reconciled.unwrap(),
+            &tasks,
+            &mut given,
+        )?);
+    }
+    // The rest of the deliveries arrives, and at least one about each paid task.
+    kling_omni::Clock::sleep(&clock, Duration::from_secs(1000)).await;
+    for (index, id) in &tasks {
+        let sent_at = hooks::START + clock.elapsed().as_secs();
+        deliver(
+            &inbox,
+            &format!("last-{index}"),
+            sent_at,
+            id,
+            "COMPLETED",
+            Some(&format!("token-{index}")),
+        );
+    }
+    // Those with a task are found by their deliveries, and then the others have no competitor.
+    left.sort_by_key(|(index, _)| !tasks.contains_key(index));
+    for (index, unresolved) in left {
+        let reconciled = search(&unresolved).await.unwrap();
+        let again = check(index, &unresolved, reconciled, &tasks, &mut given)?;
+        prop_assert!(again.is_none(), "create {index} needs a person");
+    }
+    for (index, id) in &tasks {
+        prop_assert_eq!(given.get(id), Some(index));
+    }
+    Ok(())
+}
+
+/// Whether a search was right; a create that is still open is returned.
+fn check(
+    index: usize,
+    unresolved: &Unresolved,
+    reconciled: Reconciled,
+    tasks: &HashMap<usize, String>,
+    given: &mut HashMap<String, usize>,
+) -> Result<Option<(usize, Unresolved)>, TestCaseError> {
+    match reconciled {
+        Reconciled::Found { task, by } => {
+            prop_assert_eq!(
+                Some(&task.id().to_owned()),
+                tasks.get(&index),
+                "create {} by {:?}",
+                index,
+                by
+            );
+            let before = given.insert(task.id().to_owned(), index);
+            prop_assert!(
+                before.is_none(),
+                "{} was given to create {:?}, too",
+                task.id(),
+                before
+            );
+            prop_assert!(matches!(by, Evidence::Delivery | Evidence::OnlyNewTask));
+            Ok(None)
+        }
+        Reconciled::CertainlyAbsent => {
+            prop_assert_eq!(None, tasks.get(&index), "create {} has a task", index);
+            Ok(None)
+        }
+        Reconciled::Ambiguous { why, .. } => {
+            prop_assert!(
+                matches!(why, Doubt::Several | Doubt::OtherCreates),
+                "{why:?}"
+            );
+            Ok(Some((index, unresolved.clone())))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn each_create_gets_its_own_task_and_no_other() {
+    let mut runner = TestRunner::new(Config {
+        cases: 64,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let played = runner.run(&plans(), |(fates, messages)| {
+        // One for each case, since its end closes the connections of the case.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(play(&fates, &messages))
+    });
+    played.unwrap();
+}

@@ -1,0 +1,212 @@
+//! Pauses that the service asks for, that the caller sets, and that spread requests.
+
+use futures_util::future::join_all;
+use kling_omni::PollSchedule;
+
+use super::{Asked, Duration, Odd, Play, honest, make, s};
+use crate::many::client_of;
+
+#[tokio::test(start_paused = true)]
+async fn failed_polls_keep_the_least_interval() {
+    let play = Play::start(s(600), |now, asked| match asked {
+        Asked::Read(..) if now < s(500) => Odd {
+            status: Some(500),
+            ..Odd::default()
+        },
+        _ => Odd::default(),
+    })
+    .await;
+    let client = play.client();
+    let task = make(&client, 1).await.remove(0);
+    let schedule = PollSchedule::adaptive().min_interval(s(60));
+    task.wait().schedule(schedule).await.unwrap();
+    let reads: Vec<_> = play
+        .reads()
+        .iter()
+        .map(|(at, _)| at.as_secs_f64())
+        .collect();
+    let shortest = reads
+        .windows(2)
+        .map(|pair| pair[1] - pair[0])
+        .fold(f64::MAX, f64::min);
+    assert!(
+        shortest >= 59.9,
+        "{shortest} {} reads {reads:?}",
+        reads.len()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_service_suggests_keeps_the_least_interval() {
+    let play = Play::start(s(300), |_, asked| match asked {
+        Asked::Read(..) | Asked::Create => Odd {
+            retry_after: Some(0),
+            ..Odd::default()
+        },
+        _ => Odd::default(),
+    })
+    .await;
+    let client = play.client();
+    let task = make(&client, 1).await.remove(0);
+    let schedule = PollSchedule::adaptive().min_interval(s(30));
+    task.wait().schedule(schedule).await.unwrap();
+    let reads = play.reads().len();
+    assert!(reads <= 11, "{reads} reads in 300 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_list_shortens_what_the_service_asked_for() {
+    let mut all = Vec::new();
+    for status in [None, Some(503)] {
+        let play = Play::start(s(300), move |now, asked| match asked {
+            Asked::Read(_, 0) if now < s(20) => Odd {
+                status,
+                retry_after: Some(100),
+                ..Odd::default()
+            },
+            _ => Odd::default(),
+        })
+        .await;
+        let client = play.client();
+        let tasks = make(&client, 12).await;
+        let first = client.task(tasks[0].id());
+        // The others are looked at every three seconds, by the list.
+        let others = client
+            .watch(&tasks[1..])
+            .schedule(PollSchedule::fixed(s(3)));
+        let held = first
+            .wait()
+            .no_timeout()
+            .schedule(PollSchedule::fixed(s(3)));
+        let held = tokio::spawn(held.into_future());
+        let others = tokio::spawn(async move { others.wait_all().await.len() });
+        tokio::time::sleep(s(95)).await;
+        held.abort();
+        others.abort();
+        let reads: Vec<_> = play
+            .reads()
+            .into_iter()
+            .filter(|(_, asked)| *asked == Asked::Read("reference-to-video", 0))
+            .map(|(at, _)| at)
+            .collect();
+        all.push(reads);
+    }
+    assert!(all.iter().all(|reads| reads.len() == 1), "{all:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_on_one_read_does_not_make_the_list_untrusted() {
+    let play = Play::start(s(300), |now, asked| match asked {
+        Asked::Read(..) if now > s(60) && now < s(62) => Odd {
+            status: Some(429),
+            retry_after: Some(40),
+            ..Odd::default()
+        },
+        _ => Odd::default(),
+    })
+    .await;
+    let client = play.client();
+    let tasks = make(&client, 200).await;
+    let other = client.clone();
+    let id = tasks[0].id().to_owned();
+    tokio::spawn(async move {
+        tokio::time::sleep(s(61)).await;
+        let _ = other.task(id).refresh().await;
+    });
+    tokio::time::timeout(s(200), play.longest(&client, &tasks))
+        .await
+        .unwrap_err();
+    let after = |asked: &[(Duration, Asked)]| {
+        asked
+            .iter()
+            .filter(|(at, _)| *at >= s(101) && *at < s(150))
+            .count()
+    };
+    let reads = play.reads();
+    assert!(after(&reads) < 30, "{} reads", after(&reads));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_list_is_not_asked_before_it_may_be() {
+    let play = Play::start(s(170), |_, asked| match asked {
+        Asked::List(..) => Odd {
+            status: Some(503),
+            retry_after: Some(110),
+            ..Odd::default()
+        },
+        _ => Odd::default(),
+    })
+    .await;
+    let client = play.client();
+    let tasks = make(&client, 60).await;
+    play.longest(&client, &tasks).await;
+    let lists: Vec<_> = play
+        .lists()
+        .iter()
+        .map(|(at, _)| at.as_secs_f64())
+        .collect();
+    assert!(
+        lists.windows(2).all(|pair| pair[1] - pair[0] >= 110.0),
+        "{lists:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_of_one_poll_does_not_wait_for_half_an_hour() {
+    let play = Play::start(s(105), honest).await;
+    let client = play.client();
+    let task = make(&client, 1).await.remove(0);
+    let schedule = PollSchedule::adaptive().request_budget(1);
+    task.wait().schedule(schedule).await.unwrap();
+    assert!(play.elapsed() < s(400), "{:?}", play.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_tasks_are_not_all_read_in_one_burst() {
+    let play = Play::start(s(420), honest).await;
+    let client = play.client();
+    let tasks = make(&client, 300).await;
+    let early = tokio::time::timeout(s(410), play.longest(&client, &tasks)).await;
+    assert!(early.is_err());
+    let mut per_second = std::collections::BTreeMap::<u64, usize>::new();
+    for (at, _) in play.reads() {
+        *per_second.entry(at.as_secs()).or_default() += 1;
+    }
+    assert!(
+        per_second.values().all(|reads| *reads <= 32),
+        "{per_second:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_leaves_turns_for_the_list() {
+    let mut means = Vec::new();
+    for rate in [1000.0, 3.0] {
+        let play = Play::start(s(120), honest).await;
+        let maker = play.client();
+        let client = client_of(play.base_url())
+            .requests_per_second(rate)
+            .build()
+            .unwrap();
+        let mut waits = Vec::new();
+        for _ in 0..300 {
+            let task = make(&maker, 1).await.remove(0);
+            let task = client.task(task.id());
+            let end = play.end(&task);
+            let play = play.clone();
+            waits.push(tokio::spawn(async move {
+                task.wait().no_timeout().await.unwrap();
+                play.elapsed().saturating_sub(end)
+            }));
+            tokio::time::sleep(s(1)).await;
+        }
+        let delays: Vec<_> = join_all(waits)
+            .await
+            .into_iter()
+            .map(Result::unwrap)
+            .collect();
+        let mean = delays.iter().sum::<Duration>() / 300;
+        means.push(mean);
+    }
+    assert!(means[1] < means[0] + s(5), "{means:?}");
+}

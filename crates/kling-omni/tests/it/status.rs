@@ -1,0 +1,120 @@
+use kling_omni::{Charged, ErrorKind, Route};
+use kling_omni_test_support::fake::{Fake, Reply};
+use kling_omni_test_support::setup::{client, task, valid_request};
+use kling_omni_test_support::virtual_clock::VirtualClock;
+
+const R4: &str = "GET /v1/ai/reference-to-video/kling-v3-omni/a";
+const S4: &str = "GET /v1/ai/video/kling-v3-omni/a";
+
+fn missing() -> Reply {
+    Reply::json(404, r#"{"message":"Task not found"}"#)
+}
+
+fn found() -> Reply {
+    Reply::json(200, &task("a", "IN_PROGRESS", &[]))
+}
+
+#[tokio::test]
+async fn a_task_of_the_older_route_is_looked_for_in_both_places_and_remembered() {
+    let fake = Fake::start(vec![found(), missing(), found(), found()]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock)
+        .route(Route::VideoReference)
+        .build()
+        .unwrap();
+    let task = client
+        .create(valid_request().build().unwrap())
+        .await
+        .unwrap();
+    task.refresh().await.unwrap();
+    task.refresh().await.unwrap();
+    task.clone().refresh().await.unwrap();
+    let lines: Vec<_> = fake
+        .asked()
+        .into_iter()
+        .skip(1)
+        .map(|asked| asked.line)
+        .collect();
+    assert_eq!(lines, [R4, S4, S4, S4]);
+}
+
+#[tokio::test]
+async fn a_task_of_the_successor_route_is_looked_for_in_one_place() {
+    let fake = Fake::start(vec![found(), missing()]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock)
+        .route(Route::ReferenceToVideo)
+        .build()
+        .unwrap();
+    let task = client
+        .create(valid_request().build().unwrap())
+        .await
+        .unwrap();
+    let error = task.refresh().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(
+        error.charged(),
+        Charged::Yes,
+        "the task was created, so it was paid for"
+    );
+    let lines: Vec<_> = fake
+        .asked()
+        .into_iter()
+        .skip(1)
+        .map(|asked| asked.line)
+        .collect();
+    assert_eq!(lines, [R4]);
+}
+
+#[tokio::test]
+async fn a_task_taken_up_by_its_id_is_looked_for_in_both_places() {
+    let fake = Fake::start(vec![missing()]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock).build().unwrap();
+    let error = client.task("a").refresh().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(error.task_id(), Some("a"));
+    let lines: Vec<_> = fake.asked().into_iter().map(|asked| asked.line).collect();
+    assert_eq!(lines, [R4, S4]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_an_id_in_a_url_is_refused_without_asking() {
+    let fake = Fake::start(vec![found()]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock).build().unwrap();
+    for id in ["", ".", "..", &"a".repeat(1025)] {
+        let error = client.task(id).refresh().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Validation, "{id:?}");
+    }
+    assert!(fake.asked().is_empty());
+}
+
+#[tokio::test]
+async fn any_other_id_is_one_segment_of_the_path() {
+    for (id, segment) in [
+        ("a.b", "a.b"),
+        ("aux.", "aux."),
+        ("...", "..."),
+        (" ", "%20"),
+        ("a/b", "a%2Fb"),
+        ("a\\b", "a%5Cb"),
+        ("..\\..\\admin", "..%5C..%5Cadmin"),
+        ("%2e%2e", "%252e%252e"),
+        ("a?b=c#d%2f", "a%3Fb%3Dc%23d%252f"),
+        ("a\r\nb\tc", "a%0D%0Ab%09c"),
+        ("\u{1b}[31m", "%1B%5B31m"),
+        ("ä\u{202e}", "%C3%A4%E2%80%AE"),
+        ("--force", "--force"),
+        (";a:b@c", "%3Ba%3Ab%40c"),
+    ] {
+        let reply = Reply::json(200, &task(id, "IN_PROGRESS", &[]));
+        let fake = Fake::start(vec![reply]).await;
+        let clock = VirtualClock::new();
+        let client = client(fake.base_url(), &clock).build().unwrap();
+        let state = client.task(id).refresh().await.expect(id);
+        assert_eq!(state.id(), id);
+        let line = format!("GET /v1/ai/reference-to-video/kling-v3-omni/{segment}");
+        assert_eq!(fake.asked()[0].line, line);
+    }
+}

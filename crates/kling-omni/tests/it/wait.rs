@@ -1,0 +1,292 @@
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use kling_omni::{Charged, ErrorKind, TaskState, TaskStatus, Update};
+use kling_omni_test_support::fake::{Fake, Reply};
+use kling_omni_test_support::setup::{client, sandbox, task, valid_request};
+use kling_omni_test_support::virtual_clock::VirtualClock;
+
+const URL: &str = "https://result.example/kling_a.mp4?token=exp=1800003600~hmac=00";
+
+fn reply(status: &str) -> Reply {
+    Reply::json(200, &task("a", status, &[]))
+}
+
+fn completed() -> Reply {
+    Reply::json(200, &task("a", "COMPLETED", &[URL]))
+}
+
+#[tokio::test]
+async fn a_created_task_is_waited_for_in_virtual_time() {
+    let clock = VirtualClock::new();
+    let sandbox = sandbox(&clock).start().await.unwrap();
+    let client = client(sandbox.base_url(), &clock).build().unwrap();
+    let task = client
+        .create(valid_request().build().unwrap())
+        .await
+        .unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&seen);
+    let video = task
+        .wait()
+        .on_status(move |state| log.lock().unwrap().push(state.status().clone()))
+        .await
+        .unwrap();
+    assert_eq!(video.task_id(), task.id());
+    assert!(video.expires_at().is_some());
+    let seen = seen.lock().unwrap().clone();
+    assert_eq!(
+        seen,
+        [
+            TaskStatus::Created,
+            TaskStatus::InProgress,
+            TaskStatus::Completed
+        ]
+    );
+    // The task takes a minute, give or take the sandbox's jitter, and is found done within one longest interval.
+    let slept = clock.slept().as_secs();
+    assert!((40..100).contains(&slept), "{slept}");
+    assert_eq!(sandbox.charges(), 1);
+    let again = client.task(task.id()).wait().await.unwrap();
+    assert_eq!(again.url(), video.url());
+}
+
+#[tokio::test]
+async fn the_first_status_is_yielded_before_any_pause() {
+    let fake = Fake::start(vec![reply("IN_PROGRESS"), completed()]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock).build().unwrap();
+    let task = client.task("a");
+    let mut updates = task.updates();
+    let Some(Ok(Update::Status(first))) = updates.next().await else {
+        panic!()
+    };
+    assert_eq!(*first.status(), TaskStatus::InProgress);
+    assert!(clock.sleeps().is_empty());
+    let Some(Ok(Update::Status(second))) = updates.next().await else {
+        panic!()
+    };
+    assert_eq!(*second.status(), TaskStatus::Completed);
+    assert_eq!(clock.sleeps().len(), 1);
+    assert!(updates.next().await.is_none());
+}
+
+#[tokio::test]
+async fn failed_polls_are_news_and_no_end() {
+    let fake = Fake::start(vec![
+        reply("IN_PROGRESS"),
+        Reply::Drop,
+        Reply::http(500, &[("content-type", "text/html")], "<html>"),
+        Reply::http(429, &[("retry-after", "40")], ""),
+        completed(),
+    ])
+    .await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock).build().unwrap();
+    let updates: Vec<_> = client.task("a").updates().collect().await;
+    let shape: Vec<_> = updates
+        .iter()
+        .map(|update| match update {
+            Ok(Update::Status(state)) => state.status().as_str().to_owned(),
+            Ok(Update::PollFailed { .. }) => "failed".to_owned(),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        shape,
+        ["IN_PROGRESS", "failed", "failed", "failed", "COMPLETED"]
+    );
+    assert_eq!(*clock.sleeps().last().unwrap(), Duration::from_secs(40));
+    assert_eq!(
+        fake.asked().len(),
+        5,
+        "a failed poll is not tried again on its own"
+    );
+}
+
+#[tokio::test]
+async fn each_way_to_end_is_told_apart() {
+    let unauthorized = Reply::json(401, r#"{"message":"Invalid API key"}"#);
+    let failed = Reply::json(
+        200,
+        r#"{"data":{"task_id":"a","status":"FAILED","generated":[],"error":"NSFW"}}"#,
+    );
+    let missing = Reply::http(404, &[], "");
+    for (name, replies, kind, charged, says) in [
+        (
+            "failed",
+            vec![failed],
+            ErrorKind::TaskFailed,
+            Charged::Unknown,
+            "NSFW",
+        ),
+        (
+            "empty",
+            vec![reply("COMPLETED")],
+            ErrorKind::EmptyResult,
+            Charged::Yes,
+            "names no result",
+        ),
+        (
+            "key refused midway",
+            vec![reply("CREATED"), unauthorized],
+            ErrorKind::Authentication,
+            Charged::Yes,
+            "key",
+        ),
+        (
+            "never found",
+            vec![missing.clone()],
+            ErrorKind::NotFound,
+            Charged::Unknown,
+            "404",
+        ),
+        (
+            "vanished",
+            vec![reply("CREATED"), missing],
+            ErrorKind::NotFound,
+            Charged::Yes,
+            "404",
+        ),
+        (
+            "still going",
+            vec![reply("IN_PROGRESS")],
+            ErrorKind::Timeout,
+            Charged::Yes,
+            "is IN_PROGRESS after 60 s",
+        ),
+        (
+            "unknown status",
+            vec![reply("PAUSED")],
+            ErrorKind::Timeout,
+            Charged::Yes,
+            "is PAUSED after 60 s of waiting, a status that this version does not know",
+        ),
+        (
+            "unreachable",
+            vec![Reply::Drop],
+            ErrorKind::Timeout,
+            Charged::Unknown,
+            "has not been heard of",
+        ),
+    ] {
+        let fake = Fake::start(replies).await;
+        let clock = VirtualClock::new();
+        let client = client(fake.base_url(), &clock).build().unwrap();
+        let error = client
+            .task("a")
+            .wait()
+            .timeout(Duration::from_secs(60))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), kind, "{name}: {error}");
+        assert_eq!(error.charged(), charged, "{name}: {error}");
+        assert_eq!(error.task_id(), Some("a"), "{name}");
+        assert!(error.to_string().contains(says), "{name}: {error}");
+        if kind == ErrorKind::Timeout {
+            let status = match name {
+                "still going" => Some(TaskStatus::InProgress),
+                "unknown status" => Some(TaskStatus::Unknown("PAUSED".to_owned())),
+                _ => None,
+            };
+            assert_eq!(error.task_status(), status.as_ref(), "{name}");
+            let is_foreign = error.summary().contains("does not know");
+            assert_eq!(is_foreign, name == "unknown status", "{name}: {error}");
+            assert_eq!(
+                clock.slept(),
+                Duration::from_secs(60),
+                "{name}: looked at once more at the deadline"
+            );
+            assert!(
+                error.to_string().contains("do not create it again"),
+                "{name}: {error}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fresh_task_may_be_missing_for_a_moment() {
+    let missing = || Reply::http(404, &[], "");
+    let fake = Fake::start(vec![reply("CREATED"), missing(), completed()]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock)
+        .route(kling_omni::Route::ReferenceToVideo)
+        .build()
+        .unwrap();
+    let task = client
+        .create(valid_request().build().unwrap())
+        .await
+        .unwrap();
+    task.wait().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cancelled_wait_leaves_the_task_and_says_how_to_go_on() {
+    let fake = Fake::start(vec![reply("PAUSED"), Reply::hang()]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock).build().unwrap();
+    let (cancel, cancelled) = tokio::sync::oneshot::channel::<()>();
+    let mut cancel = Some(cancel);
+    let error = client
+        .task("a")
+        .wait()
+        .on_status(move |_| drop(cancel.take()))
+        .cancel_on(async { drop(cancelled.await) })
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(error.charged(), Charged::Yes);
+    let status = TaskStatus::Unknown("PAUSED".to_owned());
+    assert_eq!(error.task_status(), Some(&status));
+    assert!(error.summary().contains("it is PAUSED"), "{error}");
+    assert!(
+        error.to_string().contains("client.task(\"a\").wait()"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_task_that_has_ended_stays_so() {
+    let fake = Fake::start(vec![completed(), reply("IN_PROGRESS")]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock).build().unwrap();
+    let task = client.task("a");
+    task.refresh().await.unwrap();
+    task.refresh().await.unwrap();
+    assert_eq!(task.status(), Some(TaskStatus::Completed));
+    task.video().unwrap();
+}
+
+#[tokio::test]
+async fn an_empty_result_at_the_deadline_is_one() {
+    let fake = Fake::start(vec![reply("COMPLETED")]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock).build().unwrap();
+    let wait = client.task("a").wait().timeout(Duration::ZERO);
+    assert_eq!(wait.await.unwrap_err().kind(), ErrorKind::EmptyResult);
+}
+
+#[tokio::test]
+async fn one_odd_answer_is_passed_over_and_a_long_wait_is_cut() {
+    let fake = Fake::start(vec![
+        reply("IN_PROGRESS"),
+        Reply::json(200, "{}"),
+        Reply::http(429, &[("retry-after", "86400")], ""),
+        completed(),
+    ])
+    .await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock).build().unwrap();
+    client.task("a").wait().no_timeout().await.unwrap();
+    assert_eq!(*clock.sleeps().last().unwrap(), Duration::from_secs(120));
+}
+
+#[test]
+fn a_state_is_read_as_the_service_writes_it() {
+    let json = r#"{"task_id":"a","status":"QUEUED","generated":null,"has_nsfw":[false]}"#;
+    let state: TaskState = serde_json::from_str(json).unwrap();
+    assert_eq!(*state.status(), TaskStatus::Unknown("QUEUED".to_owned()));
+    assert!(state.generated().is_empty());
+}

@@ -1,0 +1,72 @@
+//! Webhooks: what is taken in, what is refused, and who hears of it.
+
+mod correlation;
+mod endpoint;
+mod random;
+mod receiving;
+mod verifying;
+mod waiting;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use kling_omni::reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use kling_omni::webhook::{Inbox, InboxBuilder, Received, Refusal, Secret, Verifier};
+use kling_omni_test_support::virtual_clock::VirtualClock;
+
+/// Where the virtual clock begins.
+pub const START: u64 = 1_800_000_000;
+pub const SECRET: &str = "canary-of-a-webhook-secret";
+const URL: &str = "https://result.example/kling_a.mp4?token=exp=1800003600~hmac=00";
+
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text).unwrap()
+}
+
+fn inbox(clock: &VirtualClock) -> InboxBuilder {
+    Inbox::builder(Verifier::new(secret(SECRET))).clock(clock.clone())
+}
+
+fn headers(id: &str, timestamp: &str, signature: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("webhook-id", id),
+        ("webhook-timestamp", timestamp),
+        ("webhook-signature", signature),
+    ] {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_str(value).unwrap(),
+        );
+    }
+    headers
+}
+
+pub fn signed(id: &str, sent_at: u64, body: &str) -> HeaderMap {
+    let signature = secret(SECRET).sign(id, at(sent_at), body.as_bytes());
+    headers(id, &sent_at.to_string(), &signature)
+}
+
+/// The body of a delivery about task `id`.
+pub fn task(id: &str, status: &str, generated: &[&str]) -> String {
+    serde_json::json!({"task_id": id, "status": status, "generated": generated}).to_string()
+}
+
+/// Hands in an authentic delivery.
+fn deliver(inbox: &Inbox, id: &str, sent_at: u64, body: &str) -> Result<Received, Refusal> {
+    inbox.receive(&signed(id, sent_at, body), None, body.as_bytes())
+}
+
+/// What became of a delivery, in a word.
+fn word(result: &Result<Received, Refusal>) -> String {
+    match result {
+        Ok(Received::New(_)) => "new".to_owned(),
+        Ok(Received::Duplicate(_)) => "duplicate".to_owned(),
+        Ok(Received::Late(_)) => "late".to_owned(),
+        Ok(other) => format!("{other:?}"),
+        Err(refusal) => format!("{:?}", refusal.kind()),
+    }
+}

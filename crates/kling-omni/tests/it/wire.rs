@@ -1,0 +1,187 @@
+//! Each operation's request, byte for byte as it leaves.
+
+use std::fmt::Write as _;
+
+use crate::snapshots;
+use kling_omni::{
+    ApiKey, AspectRatio, Client, Element, Mode, Route, ShotType, TextToVideo, Tier, VideoReference,
+};
+use kling_omni_test_support::fake::{Asked, Fake, Reply};
+
+const KEY: &str = "FPSX-wire";
+
+#[derive(Clone, Copy)]
+enum Call {
+    Create(Route, Tier, fn() -> VideoReference),
+    FromText(Tier),
+    Unchecked(Mode),
+    Status(usize),
+    List(Option<(u32, u32)>),
+    ListText,
+    Download,
+}
+
+fn least() -> VideoReference {
+    VideoReference::builder()
+        .prompt("A slow river at dawn")
+        .reference_video("https://example.com/river.mp4")
+        .build()
+        .unwrap()
+}
+
+fn everything() -> VideoReference {
+    VideoReference::builder()
+        .prompt("The dancer of @Video1 as a \"paper\" puppet, naïve & moonlit")
+        .reference_video("https://example.com/dance.mp4?sig=a%2Fb")
+        .start_frame("https://example.com/stage.png")
+        .duration(8)
+        .aspect_ratio(AspectRatio::Portrait)
+        .cfg_scale(0.7)
+        .negative_prompt("text, watermark")
+        .webhook_url("https://example.com/hook")
+        .build()
+        .unwrap()
+}
+
+/// Everything that goes together, by tier.
+fn from_text(tier: Tier) -> TextToVideo {
+    let request = TextToVideo::builder()
+        .duration(12)
+        .aspect_ratio(AspectRatio::Auto)
+        .webhook_url("https://example.com/hook")
+        .tier(tier);
+    let request = match tier {
+        Tier::Pro => request
+            .shot("@Element1 wakes \"up\"")
+            .shot("@Element1 and @Element2 as in @Image1")
+            .shot_type(ShotType::Customize)
+            .start_frame("https://example.com/stage.png")
+            .reference_image("https://example.com/paper.png?sig=a%2Fb")
+            .element(
+                Element::new()
+                    .frontal_image("https://example.com/puppet.png")
+                    .reference_image("https://example.com/left.png")
+                    .reference_image("https://example.com/right.png"),
+            )
+            .element(Element::new().reference_image("https://example.com/moon.png"))
+            .generate_audio(true),
+        _ => request
+            .prompt("The curtain falls")
+            .first_frame("https://example.com/stage.png")
+            .end_frame("https://example.com/curtain.png")
+            .generate_audio(false),
+    };
+    request.deny_warnings(true).build().unwrap()
+}
+
+#[tokio::test]
+async fn every_operation_sends_what_its_snapshot_says() {
+    let cases = [
+        (
+            "create.video-reference",
+            Call::Create(Route::VideoReference, Tier::Pro, everything),
+        ),
+        (
+            "create.video-reference.least",
+            Call::Create(Route::VideoReference, Tier::Pro, least),
+        ),
+        (
+            "create.reference-to-video.pro",
+            Call::Create(Route::ReferenceToVideo, Tier::Pro, everything),
+        ),
+        (
+            "create.reference-to-video.standard",
+            Call::Create(Route::ReferenceToVideo, Tier::Standard, least),
+        ),
+        ("create.video.pro", Call::FromText(Tier::Pro)),
+        ("create.video.standard", Call::FromText(Tier::Standard)),
+        ("create.unchecked", Call::Unchecked(Mode::Reference)),
+        ("create.unchecked.text", Call::Unchecked(Mode::Text)),
+        ("status.reference-to-video", Call::Status(0)),
+        ("status.video", Call::Status(1)),
+        ("list", Call::List(None)),
+        ("list.text", Call::ListText),
+        ("list.page", Call::List(Some((2, 50)))),
+        ("download", Call::Download),
+    ];
+    let mut snapshots = snapshots("wire");
+    for (name, call) in cases {
+        snapshots.check(name, &render(&sent(call).await));
+    }
+    snapshots.finish();
+}
+
+/// The request that a call makes; of two, the one asked for.
+async fn sent(call: Call) -> Asked {
+    let task = r#"{"data":{"task_id":"a","status":"CREATED","generated":[]}}"#;
+    let missing = Reply::json(404, r#"{"message":"Task not found"}"#);
+    let (replies, which) = match call {
+        Call::Status(at) => (vec![missing, Reply::json(200, task)], at),
+        Call::List(_) | Call::ListText => (vec![Reply::json(200, r#"{"data":[]}"#)], 0),
+        _ => (vec![Reply::json(200, task)], 0),
+    };
+    let fake = Fake::start(replies).await;
+    let client = client_for(&fake);
+    match call {
+        Call::Create(route, tier, request) => {
+            let mut request = serde_json::to_value(request()).unwrap();
+            request["tier"] = tier.as_str().into();
+            let request: VideoReference = serde_json::from_value(request).unwrap();
+            client.create(request).route(route).await.unwrap();
+        }
+        Call::FromText(tier) => drop(client.create(from_text(tier)).await.unwrap()),
+        Call::Unchecked(mode) => {
+            let body = serde_json::json!({"prompt": "A slow river", "duration": "20"});
+            let create = client.create_unchecked(Tier::Pro, body);
+            create.mode(mode).await.unwrap();
+        }
+        Call::Status(_) => drop(client.task("a").refresh().await.unwrap()),
+        Call::List(None) => drop(client.list().await.unwrap()),
+        Call::ListText => drop(client.list().mode(Mode::Text).await.unwrap()),
+        Call::List(Some((page, size))) => {
+            drop(client.list().page(page).page_size(size).await.unwrap());
+        }
+        Call::Download => return downloaded().await,
+    }
+    fake.asked().swap_remove(which)
+}
+
+fn client_for(fake: &Fake) -> Client {
+    Client::builder()
+        .api_key(ApiKey::new(KEY).unwrap())
+        .base_url(fake.base_url())
+        .build()
+        .unwrap()
+}
+
+async fn downloaded() -> Asked {
+    let host = Fake::start(vec![Reply::http(200, &[], "x")]).await;
+    let url = format!(
+        "{}/kling_a.mp4?token=exp=1800003600~hmac=00",
+        host.base_url()
+    );
+    let body =
+        serde_json::json!({"data": {"task_id": "a", "status": "COMPLETED", "generated": [url]}});
+    let api = Fake::start(vec![Reply::json(200, &body.to_string())]).await;
+    let video = client_for(&api).task("a").wait().await.unwrap();
+    drop(video.download().await.unwrap());
+    host.asked().swap_remove(0)
+}
+
+fn render(asked: &Asked) -> String {
+    let mut text = format!("{}\n", asked.line);
+    let mut headers = asked.headers.clone();
+    headers.sort();
+    for (name, value) in headers {
+        let value = match name.as_str() {
+            "host" => "[host]",
+            "user-agent" => value.split_once('/').map_or("[agent]", |(name, _)| name),
+            "x-freepik-api-key" if value == KEY => "[key]",
+            _ => &value,
+        };
+        writeln!(text, "{name}: {value}").unwrap();
+    }
+    text.push('\n');
+    text.push_str(&asked.body);
+    text
+}

@@ -1,0 +1,196 @@
+//! The spec as it is written, read without any generated code.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use jsonschema::{Draft, Validator};
+use serde_json::{Map, Value, json};
+
+const METHODS: [&str; 8] = [
+    "get", "put", "post", "delete", "options", "head", "patch", "trace",
+];
+
+/// The spec, from `openapi/kling-v3-omni.yaml`.
+pub static SPEC: LazyLock<Spec> = LazyLock::new(|| {
+    let source = crate::sources::read("openapi/kling-v3-omni.yaml");
+    Spec {
+        document: serde_saphyr::from_str(&source).expect("the spec is YAML"),
+    }
+});
+
+/// A parsed OpenAPI document.
+pub struct Spec {
+    /// All of it.
+    pub document: Value,
+}
+
+/// One operation, a webhook delivery among them.
+pub struct Operation<'a> {
+    /// Its `operationId`.
+    pub id: &'a str,
+    /// The HTTP method in capitals.
+    pub method: String,
+    /// The path template, or the expression that a callback's URL comes from.
+    pub path: &'a str,
+    /// The operation object.
+    pub node: &'a Value,
+    /// Whether the service is the one that calls.
+    pub is_callback: bool,
+}
+
+impl Spec {
+    /// Follows `$ref`s to what they stand for.
+    pub fn resolve<'a>(&'a self, node: &'a Value) -> &'a Value {
+        match node.get("$ref").and_then(Value::as_str) {
+            None => node,
+            Some(reference) => {
+                let pointer = reference.trim_start_matches('#');
+                let target = self.document.pointer(pointer);
+                self.resolve(target.unwrap_or_else(|| panic!("{reference} leads nowhere")))
+            }
+        }
+    }
+
+    /// The component schemas by name.
+    pub fn schemas(&self) -> BTreeMap<&str, &Value> {
+        entries(&self.document["components"]["schemas"]).collect()
+    }
+
+    /// A component schema.
+    pub fn schema(&self, name: &str) -> &Value {
+        let schema = self.document["components"]["schemas"].get(name);
+        schema.unwrap_or_else(|| panic!("the spec has no schema {name}"))
+    }
+
+    /// All operations, those of callbacks last.
+    pub fn operations(&self) -> Vec<Operation<'_>> {
+        let mut operations: Vec<_> = entries(&self.document["paths"])
+            .flat_map(|(path, item)| of_item(path, item, false))
+            .collect();
+        let callbacks = operations
+            .iter()
+            .flat_map(|operation| entries(&operation.node["callbacks"]))
+            .flat_map(|(_, callback)| entries(self.resolve(callback)))
+            .flat_map(|(path, item)| of_item(path, item, true))
+            .map(|operation| (operation.id, operation))
+            .collect::<BTreeMap<_, _>>();
+        operations.extend(callbacks.into_values());
+        operations
+    }
+
+    /// The parameters of an operation, `$ref`s followed.
+    pub fn parameters<'a>(&'a self, operation: &Operation<'a>) -> Vec<&'a Value> {
+        let parameters = items(&operation.node["parameters"]);
+        parameters
+            .map(|parameter| self.resolve(parameter))
+            .collect()
+    }
+
+    /// The name of the schema of the JSON body that an operation takes.
+    pub fn body_schema<'a>(&self, operation: &Operation<'a>) -> Option<&'a str> {
+        schema_name(&operation.node["requestBody"]["content"]["application/json"]["schema"])
+    }
+
+    /// A validator of values of a component schema.
+    pub fn validator(&self, name: &str) -> Validator {
+        self.validator_for(&json!({ "$ref": format!("#/components/schemas/{name}") }))
+    }
+
+    /// A validator of values of any schema of this document.
+    pub fn validator_for(&self, schema: &Value) -> Validator {
+        let components = entries(&self.document["components"]["schemas"])
+            .map(|(name, schema)| (name.to_owned(), upgraded(schema)))
+            .collect::<Map<_, _>>();
+        let root = json!({ "components": { "schemas": components }, "allOf": [upgraded(schema)] });
+        jsonschema::options()
+            .with_draft(Draft::Draft202012)
+            .should_validate_formats(true)
+            .build(&root)
+            .expect("the spec's schemas can be compiled")
+    }
+}
+
+/// Fails a test that would only tell at length that the generated code is older than the spec.
+pub fn require_fresh_code() {
+    let embedded: Value =
+        serde_json::from_str(kling_omni_api::SPEC_JSON).expect("the embedded spec is JSON");
+    if embedded != SPEC.document {
+        crate::fail(
+            "the generated code is not that of openapi/kling-v3-omni.yaml; take the change in: `cargo xtask accept`",
+        );
+    }
+}
+
+/// Everything that is wrong with `value`, as JSON pointer and message. The message does not quote the value.
+pub fn complaints(validator: &Validator, value: &Value) -> Vec<String> {
+    validator
+        .iter_errors(value)
+        .map(|error| format!("{}: {}", error.instance_path(), error.masked()))
+        .collect()
+}
+
+/// The component that a `$ref` to a schema names.
+pub fn schema_name(node: &Value) -> Option<&str> {
+    node.get("$ref")?
+        .as_str()?
+        .strip_prefix("#/components/schemas/")
+}
+
+/// The members of an object; none of anything else.
+pub fn entries(node: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    node.as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| (key.as_str(), value))
+}
+
+/// The items of an array; none of anything else.
+pub fn items(node: &Value) -> impl Iterator<Item = &Value> {
+    node.as_array().into_iter().flatten()
+}
+
+fn of_item<'a>(path: &'a str, item: &'a Value, is_callback: bool) -> Vec<Operation<'a>> {
+    entries(item)
+        .filter(|(method, _)| METHODS.contains(method))
+        .map(|(method, node)| Operation {
+            id: node["operationId"]
+                .as_str()
+                .unwrap_or_else(|| panic!("{method} {path} has no operationId")),
+            method: method.to_ascii_uppercase(),
+            path,
+            node,
+            is_callback,
+        })
+        .collect()
+}
+
+/// A schema of OpenAPI 3.0 in the terms of JSON Schema 2020-12.
+fn upgraded(schema: &Value) -> Value {
+    match schema {
+        Value::Array(items) => items.iter().map(upgraded).collect(),
+        Value::Object(members) => {
+            let mut upgraded: Map<_, _> = members
+                .iter()
+                .map(|(key, value)| (key.clone(), self::upgraded(value)))
+                .collect();
+            for (exclusive, bound) in [
+                ("exclusiveMinimum", "minimum"),
+                ("exclusiveMaximum", "maximum"),
+            ] {
+                if let Some(Value::Bool(is_exclusive)) = upgraded.get(exclusive) {
+                    let is_exclusive = *is_exclusive;
+                    upgraded.remove(exclusive);
+                    if is_exclusive && let Some(limit) = upgraded.remove(bound) {
+                        upgraded.insert(exclusive.to_owned(), limit);
+                    }
+                }
+            }
+            if upgraded.remove("nullable") == Some(Value::Bool(true)) {
+                let kind = upgraded.remove("type");
+                upgraded.insert("type".to_owned(), json!([kind, "null"]));
+            }
+            Value::Object(upgraded)
+        }
+        other => other.clone(),
+    }
+}
