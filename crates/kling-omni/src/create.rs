@@ -1,7 +1,6 @@
 //! Submission: the one call that costs money.
 
 mod local_media;
-mod outcome;
 mod payload;
 
 use std::fmt;
@@ -13,24 +12,27 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use serde_json::Value;
 
-pub use outcome::Outcome;
+pub use crate::engine::create::outcome::Outcome;
 
+use crate::create::local_media::LocalMedia;
+use crate::create::payload::Payload;
+use crate::engine::attribution::unconfirmed::{CreateNonce, Snapshot, Unresolved};
+use crate::engine::attribution::{Attribution, CreatedTask};
+use crate::engine::client::ClientInner;
+use crate::engine::fingerprint::Plan;
+use crate::engine::http::call::{self, Call, Options, RateLimitWait};
+use crate::engine::limits::in_flight::InFlightPermit;
+use crate::engine::polling::durations::kind::TaskKind;
+use crate::engine::polling::durations::kind::TaskOrigin;
+use crate::engine::recovery::full_list::FullList;
+use crate::engine::task::Task;
+use crate::engine::upload::Uploader;
 use crate::error::{Charged, Error, ErrorKind, Result};
-use crate::journal::Plan;
-use crate::listing::Listing;
 use crate::preflight::MediaChecks;
 use crate::redact::printable;
 use crate::request::Request;
 use crate::route::{CreateRoute, Mode, Route, Tier};
-use crate::session::{Attribution, Life, Made, Place, Session};
-use crate::task::Task;
-use crate::timing::TaskKind;
-use crate::transport::{self, Exchange, Hold, Options};
-use crate::unresolved::{CreateMark, Snapshot, Unresolved};
-use crate::upload::Uploader;
 use crate::wire;
-use local_media::LocalMedia;
-use payload::Payload;
 
 /// A task about to be created. Await it to send the request.
 ///
@@ -39,7 +41,7 @@ use payload::Payload;
 /// end in a task of its own, such as `tokio::spawn(create.into_future())`.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Create {
-    session: Arc<Session>,
+    session: Arc<ClientInner>,
     payload: Payload,
     mode: Mode,
     route: Route,
@@ -53,7 +55,7 @@ type BeforeSend = Box<dyn FnMut(&Unresolved) -> io::Result<()> + Send>;
 
 impl Create {
     pub(crate) fn checked(
-        session: Arc<Session>,
+        session: Arc<ClientInner>,
         uploader: Arc<dyn Uploader>,
         request: Request,
     ) -> Self {
@@ -70,7 +72,7 @@ impl Create {
     }
 
     pub(crate) fn unchecked(
-        session: Arc<Session>,
+        session: Arc<ClientInner>,
         uploader: Arc<dyn Uploader>,
         tier: Tier,
         body: Value,
@@ -257,7 +259,7 @@ impl Create {
         }
         let known = match plan.first() {
             Some(first) if self.is_reconcilable => {
-                let known = Listing::snapshot(&self.session, first.lists()).await;
+                let known = FullList::snapshot(&self.session, first.lists()).await;
                 Some(known.map_err(|error| {
                     error.after("the list of tasks could not be read, and so nothing was created")
                 })?)
@@ -269,7 +271,7 @@ impl Create {
         while let Some(route) = routes.next() {
             match self.send(route, known.clone()).await {
                 Ok(task) => {
-                    task.occupy(place);
+                    task.hold_permit(place);
                     if gone.is_some() {
                         self.session.remember_successor_only();
                     }
@@ -306,26 +308,26 @@ impl Create {
         let options = Options {
             body: replacement,
             hold: if self.fails_fast {
-                Hold::Never
+                RateLimitWait::Never
             } else {
-                Hold::AsLongAsItTakes
+                RateLimitWait::Unbounded
             },
             ..Options::default()
         };
-        let exchange = Exchange::new(Arc::clone(&session), options);
+        let exchange = Call::new(Arc::clone(&session), options);
         // What is recorded of the time would be wrong if the request were then held back.
         exchange.take_first_turn().await?;
-        let by = CreateMark::new();
-        let life = Life {
+        let by = CreateNonce::new();
+        let origin = TaskOrigin {
             kind: TaskKind::of(route, &self.payload.body()),
-            began: session.clock.now(),
+            created: session.clock.now(),
         };
         let correlation = self.payload.correlation();
         let unresolved = Unresolved::new(
             route,
             by.clone(),
             &*session.clock,
-            transport::longest_call(&session),
+            call::longest_call(&session),
             correlation,
             known,
         );
@@ -344,13 +346,13 @@ impl Create {
             }
             Ok(wire::Created { id, state }) => {
                 let id: Arc<str> = id.into();
-                let made = Made {
+                let made = CreatedTask {
                     route,
                     by,
-                    life: Some(life),
+                    origin: Some(origin),
                 };
                 session.attribution().answered(&id, made);
-                Ok(Task::created(session, id, route, life, state, &exchange))
+                Ok(Task::created(session, id, route, origin, state, &exchange))
             }
             Err(error) if error.charged() == Charged::Unknown => {
                 Err(give_up(&session, &by, error, unresolved))
@@ -388,7 +390,7 @@ impl Create {
 
 /// Whether a task that an answer names cannot be the new one of a create that can be reconciled: it was listed before, or
 /// is that of another create. An answer that was kept on the way, or belongs to another request, looks like this.
-fn is_taken(session: &Session, id: &str, unresolved: &Unresolved) -> bool {
+fn is_taken(session: &ClientInner, id: &str, unresolved: &Unresolved) -> bool {
     unresolved.known().is_some_and(|known| {
         let attribution = session.attribution();
         known.ids.contains(id) || attribution.is_of_another(id, unresolved.create())
@@ -396,7 +398,7 @@ fn is_taken(session: &Session, id: &str, unresolved: &Unresolved) -> bool {
 }
 
 /// The error of a create whose outcome is unknown.
-fn give_up(session: &Session, by: &CreateMark, error: Error, unresolved: Unresolved) -> Error {
+fn give_up(session: &ClientInner, by: &CreateNonce, error: Error, unresolved: Unresolved) -> Error {
     let request_id = error.request_id().map(str::to_owned);
     let candidates = error.candidates().to_vec();
     let unresolved = unresolved
@@ -407,7 +409,7 @@ fn give_up(session: &Session, by: &CreateMark, error: Error, unresolved: Unresol
 }
 
 /// A place among the tasks in flight, within the time for the call.
-async fn take_place(session: &Session, fails_fast: bool) -> Result<Place> {
+async fn take_place(session: &ClientInner, fails_fast: bool) -> Result<InFlightPermit> {
     if let Some(place) = session.places.try_take() {
         return Ok(place);
     }
@@ -425,7 +427,7 @@ async fn take_place(session: &Session, fails_fast: bool) -> Result<Place> {
     }
 }
 
-fn crowded(session: &Session) -> Error {
+fn crowded(session: &ClientInner) -> Error {
     let most = session.places.most();
     Error::new(
         ErrorKind::RateLimited,

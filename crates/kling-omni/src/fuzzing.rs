@@ -1,8 +1,8 @@
 //! What fuzzing reaches that nobody else may. None of it is a promise.
 
+use crate::engine::http::body::Content;
+use crate::engine::http::task_ids;
 use crate::redact;
-use crate::transport::body::Content;
-use crate::transport::created;
 
 /// A text of the service as it is shown in errors.
 pub fn quote(text: &str, key: &str) -> String {
@@ -19,6 +19,6 @@ pub fn bare_url(url: &str) -> String {
 pub fn named_tasks(body: &[u8], largest: usize) -> (Option<Vec<u8>>, Vec<String>) {
     let body = bytes::Bytes::copy_from_slice(body);
     let content = Content::read(&http::HeaderMap::new(), body, true, largest);
-    let ids = created::named_tasks(&content.bytes);
+    let ids = task_ids::named_tasks(&content.bytes);
     (content.is_json.then(|| content.bytes.to_vec()), ids)
 }

@@ -57,7 +57,6 @@
 //! processes of one machine; not all network file systems have them.
 
 mod book;
-mod plan;
 mod record;
 mod state;
 
@@ -65,21 +64,23 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use plan::Plan;
-pub use state::State;
+pub use crate::engine::fingerprint::Plan;
+pub use crate::journal::state::State;
 
 use crate::client::Client;
-use crate::create::{Create, Outcome};
+use crate::create::Create;
+use crate::engine::attribution::unconfirmed::Unresolved;
+use crate::engine::attribution::{self, Attribution};
+use crate::engine::create::outcome::Outcome;
+use crate::engine::download::{Save, Saved};
+use crate::engine::recovery::Reconcile;
+use crate::engine::recovery::reconciled::Reconciled;
+use crate::engine::state::TaskState;
+use crate::engine::task_id::is_task_id;
 use crate::error::{Error, ErrorKind, Result};
-use crate::reconcile::{Reconcile, Reconciled};
+use crate::journal::book::{Book, Opening};
+use crate::journal::record::{KnownBy, Record};
 use crate::redact::printable;
-use crate::session::attribution::{self, Attribution};
-use crate::state::TaskState;
-use crate::task_id::is_task_id;
-use crate::unresolved::Unresolved;
-use crate::video::{Save, Saved};
-use book::{Book, Opening};
-use record::{KnownBy, Record};
 
 /// The journal of one task. The [module](self) tells how to use it.
 pub struct Journal {

@@ -2,80 +2,75 @@
 #![warn(missing_docs)]
 
 mod client;
-
-mod media;
-mod preflight;
-mod request;
-
-mod create;
-pub mod journal;
-mod list;
-mod listing;
-mod reconcile;
-mod scheduler;
-mod task;
-mod task_id;
-mod upload;
-mod video;
-mod watch;
-
-mod session;
-mod transport;
-mod wire;
-
 mod clock;
-mod content;
+mod create;
 mod digest;
+mod engine;
 mod environment;
 mod error;
-mod expiry;
-mod folder;
+mod host;
+pub mod journal;
+mod list;
+mod media;
 mod named;
+mod preflight;
 mod redact;
+mod request;
 mod route;
-mod state;
-mod timeout;
-mod timing;
-mod unresolved;
-
-#[cfg(feature = "webhook")]
-pub mod webhook;
+mod validation;
+mod wire;
 
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 
-pub use client::{Client, ClientBuilder};
-pub use clock::{BootTime, Clock, TokioClock};
-pub use create::{Create, Outcome};
-pub use error::{Charged, Error, ErrorKind, InvalidParam, Result};
-pub use list::List;
-pub use media::MediaSource;
-pub use named::UnknownValue;
-pub use preflight::{
-    Inspect, Inspection, MediaChecks, MediaRole, Preflight, PreflightReport, inspect,
-};
-pub use reconcile::{Doubt, Evidence, Reconcile, Reconciled};
-pub use redact::printable;
-pub use request::{
-    Actual, AspectRatio, Element, Finding, FindingCode, Limit, Request, Severity, ShotType,
-    TextToVideo, TextToVideoBuilder, ValidationError, VideoReference, VideoReferenceBuilder,
-};
-pub use route::{Mode, Route, Tier};
-pub use session::{ApiKey, Circuit, Health, Host, RetryBudget};
-pub use state::{TaskState, TaskStatus, TaskSummary};
-pub use task::{PollSchedule, Task, Update, Updates, Wait};
-pub use task_id::file_stem;
-pub use timing::TaskTimes;
-pub use unresolved::Unresolved;
+/// Webhooks.
+#[cfg(feature = "webhook")]
+pub mod webhook {
+    pub use crate::engine::webhook::*;
+}
+
+pub use crate::client::{Client, ClientBuilder};
+pub use crate::clock::{BootTime, Clock, TokioClock};
+pub use crate::create::Create;
+pub use crate::engine::attribution::unconfirmed::Unresolved;
+pub use crate::engine::create::outcome::Outcome;
+pub use crate::engine::download::{Destination, Download, Save, Saved, Setback, Sidecar, Video};
+pub use crate::engine::http::key::ApiKey;
+pub use crate::engine::limits::retry_budget::{Circuit, Health, RetryBudget};
+pub use crate::engine::polling::durations::TaskTimes;
+pub use crate::engine::polling::schedule::PollSchedule;
+pub use crate::engine::recovery::Reconcile;
+pub use crate::engine::recovery::reconciled::{Doubt, Evidence, Reconciled};
+pub use crate::engine::state::{TaskState, TaskStatus, TaskSummary};
+pub use crate::engine::task::Task;
+pub use crate::engine::task::updates::{Update, Updates};
+pub use crate::engine::task::wait::Wait;
+pub use crate::engine::task::watch::{AsCompleted, TaskRef, Watch, Watched};
+pub use crate::engine::task_id::file_stem;
 #[cfg(feature = "object-store")]
-pub use upload::ObjectStoreUploader;
-pub use upload::{
+pub use crate::engine::upload::ObjectStoreUploader;
+pub use crate::engine::upload::{
     BoxError, FileBytes, FileSource, LocalFile, Upload, UploadAll, Uploaded, Uploader, Uploading,
     VendorUploader,
 };
-pub use video::{Destination, Download, Save, Saved, Setback, Sidecar, Video};
-pub use watch::{AsCompleted, TaskRef, Watch, Watched};
+pub use crate::error::{Charged, Error, ErrorKind, InvalidParam, Result};
+pub use crate::host::Host;
+pub use crate::list::List;
+pub use crate::media::MediaSource;
+pub use crate::named::UnknownValue;
+pub use crate::preflight::{
+    Inspect, Inspection, MediaChecks, MediaRole, Preflight, PreflightReport, inspect,
+};
+pub use crate::redact::printable;
+pub use crate::request::Request;
+pub use crate::request::aspect_ratio::AspectRatio;
+pub use crate::request::element::Element;
+pub use crate::request::shot_type::ShotType;
+pub use crate::request::text_to_video::{TextToVideo, TextToVideoBuilder};
+pub use crate::request::video_reference::{VideoReference, VideoReferenceBuilder};
+pub use crate::route::{Mode, Route, Tier};
+pub use crate::validation::{Actual, Finding, FindingCode, Limit, Severity, ValidationError};
 
 /// What a file is: the types behind [`PreflightReport::files`].
 pub use media_probe as probe;

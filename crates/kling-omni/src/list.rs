@@ -1,7 +1,5 @@
 //! The list of the account's tasks.
 
-mod extent;
-
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -10,13 +8,13 @@ use std::sync::Arc;
 use kling_omni_api::Field;
 use kling_omni_api::limits::list_reference_to_video_tasks::{PAGE, PAGE_SIZE};
 
-pub(crate) use extent::Extent;
+pub(crate) use crate::engine::list::extent::Extent;
 
+use crate::engine::client::ClientInner;
+use crate::engine::http::call::{Call, Options};
+use crate::engine::state::TaskSummary;
 use crate::error::{Error, ErrorKind, Result};
 use crate::route::Mode;
-use crate::session::Session;
-use crate::state::TaskSummary;
-use crate::transport::{Exchange, Options};
 use crate::wire;
 
 /// One page of the account's tasks, about to be read. Await it to send the request.
@@ -40,14 +38,14 @@ use crate::wire;
 /// ```
 #[must_use = "nothing is sent until it is awaited"]
 pub struct List {
-    session: Arc<Session>,
+    session: Arc<ClientInner>,
     mode: Mode,
     page: Option<u32>,
     page_size: Option<u32>,
 }
 
 impl List {
-    pub(crate) fn new(session: Arc<Session>) -> Self {
+    pub(crate) fn new(session: Arc<ClientInner>) -> Self {
         Self {
             session,
             mode: Mode::default(),
@@ -105,7 +103,7 @@ impl List {
             keeps_answer: true,
             ..options
         };
-        let exchange = Exchange::new(self.session, options);
+        let exchange = Call::new(self.session, options);
         match wire::list(&exchange, self.mode, page, page_size).await {
             // An account without tasks is answered like this instead of with an empty list. A 404 in other words may
             // come from anyone on the way, and an empty list would invite a second payment.

@@ -1,13 +1,13 @@
 //! A look at the files of a request before anything is paid for.
 
-mod fit;
-mod fix;
-mod inspect;
-mod local;
-mod looked;
-mod remote;
-mod rules;
-mod shell;
+pub(crate) mod fit;
+pub(crate) mod fix;
+pub(crate) mod inspect;
+pub(crate) mod local;
+pub(crate) mod looked;
+pub(crate) mod remote;
+pub(crate) mod rules;
+pub(crate) mod shell;
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -17,15 +17,16 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use media_probe::MediaInfo;
 
-pub use inspect::{Inspect, Inspection, MediaRole, inspect};
-pub(crate) use looked::Looked;
-use looked::Seen;
-pub(crate) use remote::Remote;
+pub use crate::preflight::inspect::{Inspect, Inspection, MediaRole, inspect};
+pub(crate) use crate::preflight::looked::Looked;
+use crate::preflight::looked::Seen;
+pub(crate) use crate::preflight::remote::Remote;
 
+use crate::engine::client::ClientInner;
 use crate::media::MediaSource;
-use crate::request::{Finding, Request, Severity};
+use crate::request::Request;
 use crate::route::{CreateRoute, Route};
-use crate::session::Session;
+use crate::validation::{Finding, Severity};
 
 /// Which files of a request are looked at before a task is created.
 ///
@@ -47,7 +48,7 @@ pub enum MediaChecks {
 /// Nothing is created, uploaded or changed. What cannot be found out is a warning, never an error.
 #[must_use = "nothing is looked at until it is awaited"]
 pub struct Preflight {
-    session: Option<Arc<Session>>,
+    session: Option<Arc<ClientInner>>,
     request: Request,
     route: Route,
     checks: MediaChecks,
@@ -83,7 +84,7 @@ impl Preflight {
         }
     }
 
-    pub(crate) fn of_client(session: Arc<Session>, request: Request) -> Self {
+    pub(crate) fn of_client(session: Arc<ClientInner>, request: Request) -> Self {
         Self {
             route: session.route,
             session: Some(session),
@@ -121,7 +122,7 @@ impl Preflight {
         let plan = self.route.plan(
             self.request.mode(),
             self.request.tier(),
-            session.is_some_and(Session::is_successor_only),
+            session.is_some_and(ClientInner::is_successor_only),
         );
         let findings = of_plan(&self.request, &looked, plan);
         PreflightReport { findings, looked }

@@ -6,13 +6,15 @@ use kling_omni_api::{enums, types};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::engine::http::call::{Answer, Call};
+use crate::engine::http::task_ids;
+use crate::engine::list::extent::Extent;
+use crate::engine::state::{TaskState, TaskStatus, TaskSummary};
+use crate::engine::task_id::is_task_id;
 use crate::error::{Charged, Error, ErrorKind, Result};
-use crate::list::{Extent, Page};
+use crate::list::Page;
 use crate::redact::printable;
 use crate::route::{CreateRoute, Mode, StatusRoute};
-use crate::state::{TaskState, TaskStatus, TaskSummary};
-use crate::task_id::is_task_id;
-use crate::transport::{Answer, Exchange, created};
 
 /// A segment of a path in place of an id.
 const PLACEHOLDER: &str = "-";
@@ -26,7 +28,7 @@ pub(crate) struct Created {
 
 /// Creates a task on `route`. Without a body, the exchange has one to put in its place.
 pub(crate) async fn create(
-    exchange: &Arc<Exchange>,
+    exchange: &Arc<Call>,
     route: CreateRoute,
     body: Option<Map<String, Value>>,
 ) -> Result<Created> {
@@ -104,11 +106,7 @@ fn typed<T: DeserializeOwned>(
 }
 
 /// Reads the task `id` at `route`. The exchange puts the id into the path.
-pub(crate) async fn read(
-    exchange: &Arc<Exchange>,
-    route: StatusRoute,
-    id: &str,
-) -> Result<TaskState> {
+pub(crate) async fn read(exchange: &Arc<Call>, route: StatusRoute, id: &str) -> Result<TaskState> {
     let api = exchange.api();
     let answer = match route {
         StatusRoute::ReferenceToVideo => {
@@ -147,7 +145,7 @@ fn with_number(answer: &Answer) -> Option<TaskState> {
 
 /// Reads one page of the tasks of a mode; those of [`Mode::Text`] have no pages.
 pub(crate) async fn list(
-    exchange: &Arc<Exchange>,
+    exchange: &Arc<Call>,
     mode: Mode,
     page: Option<i32>,
     page_size: Option<i32>,
@@ -176,7 +174,7 @@ pub(crate) async fn list(
         .as_ref()
         .map(|came| Extent::of(came.status, &came.headers, &came.body));
     // An id that stands elsewhere than in a row is of a task that the rows do not have.
-    let ids = came.as_ref().map_or(0, |came| created::count(&came.body));
+    let ids = came.as_ref().map_or(0, |came| task_ids::count(&came.body));
     Ok(Page {
         is_whole: ids <= tasks.len() && tasks.iter().all(|task| is_task_id(&task.id)),
         extent: extent.unwrap_or_default(),
@@ -206,7 +204,7 @@ fn summary(task: types::TaskSummary) -> TaskSummary {
 
 /// Asks for places to upload files of these kinds to: one for each, in their order.
 pub(crate) async fn request_uploads(
-    exchange: &Arc<Exchange>,
+    exchange: &Arc<Call>,
     kinds: &[enums::UploadContentType],
 ) -> Result<Vec<types::UploadPlace>> {
     let files: Vec<_> = kinds.iter().copied().map(types::UploadFile::new).collect();

@@ -8,19 +8,25 @@ use http::HeaderValue;
 use reqwest::redirect;
 use url::Url;
 
-use super::Client;
+use crate::client::Client;
 use crate::clock::{Clock, TokioClock};
+use crate::engine::client::ClientInner;
+use crate::engine::client::upload_cache::UploadCache;
+use crate::engine::http::client::{LazyClient, build_http_client};
+use crate::engine::http::key::ApiKey;
+use crate::engine::http::proxy::Proxies;
+use crate::engine::limits::in_flight::InFlightLimit;
+use crate::engine::limits::rate_limiter::RateLimiter;
+use crate::engine::limits::retry_budget::{RetryBudget, RetryThrottle};
+use crate::engine::polling::durations::{DurationModel, TaskTimes};
+use crate::engine::polling::list_poll_stats::ListPollStats;
+use crate::engine::upload::Uploader;
 use crate::environment;
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
 use crate::preflight::Remote;
 use crate::redact::BareUrl;
 use crate::route::Route;
-use crate::session::{
-    ApiKey, Budget, Host, KnownUploads, LateClient, Pace, Places, Proxies, RetryBudget, Session,
-    Sweeps, stack,
-};
-use crate::timing::{Learnt, TaskTimes};
-use crate::upload::Uploader;
 
 /// The environment variable for another server that speaks the same API.
 const BASE_URL_VARIABLE: &str = "KLING_OMNI_BASE_URL";
@@ -366,7 +372,7 @@ impl ClientBuilder {
                         Proxies::from_env().covers(&url)?;
                     }
                 }
-                stack(
+                build_http_client(
                     reqwest::Client::builder().user_agent(user_agent.clone()),
                     self.connect_timeout,
                     redirect::Policy::none(),
@@ -374,21 +380,21 @@ impl ClientBuilder {
             }
         };
         Ok(Client {
-            session: Arc::new(Session {
+            session: Arc::new(ClientInner {
                 server,
                 upload_server,
                 key_value: key.to_header()?,
                 key,
                 http,
                 http_is_ours,
-                downloads: LateClient::new(
+                downloads: LazyClient::new(
                     self.downloads,
                     Some(user_agent),
                     self.connect_timeout,
-                    crate::video::redirect::policy,
+                    crate::engine::download::redirect::policy,
                 ),
                 remote: Remote::default(),
-                uploads: LateClient::new(
+                uploads: LazyClient::new(
                     self.uploads,
                     None,
                     self.connect_timeout,
@@ -398,20 +404,20 @@ impl ClientBuilder {
                 retries: self.retries,
                 attempt_timeout: self.attempt_timeout,
                 call_timeout: self.call_timeout,
-                budget: Budget::new(self.retry_budget),
-                pace: Pace::new(interval),
-                places: Places::new(self.tasks_in_flight),
+                budget: RetryThrottle::new(self.retry_budget),
+                pace: RateLimiter::new(interval),
+                places: InFlightLimit::new(self.tasks_in_flight),
                 idle_timeout: self.idle_timeout,
                 max_download_size: self.max_download_size,
                 longest_retry_wait: self.longest_retry_wait,
                 largest_body: self.largest_body,
                 clock: self.clock,
                 successor_only: AtomicBool::new(false),
-                uploaded: KnownUploads::default(),
+                uploaded: UploadCache::default(),
                 attribution: Arc::default(),
-                learnt: Mutex::new(Learnt::new(self.task_times)),
-                agendas: Mutex::default(),
-                sweeps: Sweeps::default(),
+                learnt: Mutex::new(DurationModel::new(self.task_times)),
+                queues: Mutex::default(),
+                sweeps: ListPollStats::default(),
             }),
             uploader: self.uploader,
         })

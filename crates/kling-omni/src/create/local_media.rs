@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::engine::client::ClientInner;
+use crate::engine::upload::{FileSource, UploadAll, Uploader};
 use crate::error::Result;
 use crate::preflight::{self, Looked, MediaChecks};
-use crate::request::{Finding, Request, ValidationError};
+use crate::request::Request;
 use crate::route::CreateRoute;
-use crate::session::Session;
-use crate::upload::{FileSource, UploadAll, Uploader};
+use crate::validation::{Finding, ValidationError};
 
 /// What a create does with images and videos before the request can be sent.
 pub(super) struct LocalMedia {
@@ -31,7 +32,7 @@ impl LocalMedia {
     /// Looks at what is to be checked, and ends the create where the first route of the plan would refuse it.
     pub(super) async fn look(
         &mut self,
-        session: &Session,
+        session: &ClientInner,
         request: &Request,
         plan: &[CreateRoute],
     ) -> Result<()> {

@@ -38,7 +38,7 @@ impl Payload {
     pub(super) fn correlation(&self) -> Option<String> {
         let body = self.body();
         let url = url::Url::parse(body.get("webhook_url")?.as_str()?).ok()?;
-        let token = crate::webhook::correlation::read(url.query()?)?;
+        let token = crate::engine::webhook::correlation::read(url.query()?)?;
         Some(token.as_str().to_owned())
     }
 

@@ -2,12 +2,12 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::Step;
-use super::plan::Plan;
-use super::record::{Chain, HEADER, NAME, Record};
-use super::state::State;
+use crate::engine::fingerprint::Plan;
+use crate::engine::folder;
 use crate::error::{Charged, Error, ErrorKind};
-use crate::folder;
+use crate::journal::Step;
+use crate::journal::record::{Chain, HEADER, NAME, Record};
+use crate::journal::state::State;
 
 /// The most that is read as a journal, in bytes. One with the lists of ten thousand tasks has half a megabyte.
 const LARGEST: u64 = 64 * 1024 * 1024;

@@ -1,13 +1,13 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::plan::Plan;
-use super::state::State;
 use crate::digest;
-use crate::reconcile::Evidence;
-use crate::state::TaskStatus;
-use crate::unresolved::Unresolved;
-use crate::video::Saved;
+use crate::engine::attribution::unconfirmed::Unresolved;
+use crate::engine::download::Saved;
+use crate::engine::fingerprint::Plan;
+use crate::engine::recovery::reconciled::Evidence;
+use crate::engine::state::TaskStatus;
+use crate::journal::state::State;
 
 /// The first line of a journal.
 pub(super) const HEADER: &str = "kling-omni journal 1\n";

@@ -1,7 +1,7 @@
+use crate::engine::attribution::unconfirmed::Unresolved;
+use crate::engine::download::Saved;
+use crate::engine::state::TaskStatus;
 use crate::error::Charged;
-use crate::state::TaskStatus;
-use crate::unresolved::Unresolved;
-use crate::video::Saved;
 
 /// Where a journal stands.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,8 +3,10 @@
 use kling_omni_api::{Field, Scalar};
 use media_probe::Size;
 
-use super::looked::Looked;
-use crate::request::{Actual, AspectRatio, Finding, FindingCode, Limit, Request};
+use crate::preflight::looked::Looked;
+use crate::request::Request;
+use crate::request::aspect_ratio::AspectRatio;
+use crate::validation::{Actual, Finding, FindingCode, Limit};
 
 /// Shapes further apart than this are seen by everyone: 4:3 and 16:9 are 1.33 apart.
 const FAR_APART: f64 = 1.2;

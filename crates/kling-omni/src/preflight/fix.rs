@@ -5,8 +5,8 @@ use std::path::Path;
 use kling_omni_api::{Media, MediaKind};
 use media_probe::{Format, Size};
 
-use super::shell;
 use crate::media::MediaSource;
+use crate::preflight::shell;
 
 /// The one command that would make a file fit.
 pub(super) struct Fix {

@@ -7,14 +7,15 @@ use std::pin::Pin;
 use media_probe::{Format, Kind, MediaInfo};
 use serde::{Serialize, Serializer};
 
-pub use role::MediaRole;
+pub use crate::preflight::inspect::role::MediaRole;
 
-use super::looked::{Looked, Seen};
-use super::remote::Remote;
-use super::{by_plan, rules, see};
 use crate::media::MediaSource;
-use crate::request::{Finding, Severity, of_media_url};
+use crate::preflight::looked::{Looked, Seen};
+use crate::preflight::remote::Remote;
+use crate::preflight::{by_plan, rules, see};
+use crate::request::validate::of_media_url;
 use crate::route::{Mode, Route, Tier};
+use crate::validation::{Finding, Severity};
 
 /// Looks at one image or video, and says what about it the service would refuse. This needs no client, no key and no
 /// request, and costs nothing.

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use super::looked::Seen;
 use crate::media::MediaSource;
+use crate::preflight::looked::Seen;
 use crate::redact::file_name;
 
 /// Looks at a file on this machine, off the threads that tasks run on.

@@ -14,18 +14,19 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Response};
 use url::Url;
 
-use self::address::{PublicOnly, RefusedAddress};
-use super::looked::Seen;
-use crate::content;
-use crate::session::{Proxies, direct_stack, stack};
-use crate::timeout::{Elapsed, Timeout};
-use crate::video::redirect;
+use crate::engine::download::redirect;
+use crate::engine::http::client::{build_direct_http_client, build_http_client};
+use crate::engine::http::content;
+use crate::engine::http::proxy::Proxies;
+use crate::engine::http::timeout::{Elapsed, Timeout};
+use crate::preflight::looked::Seen;
+use crate::preflight::remote::address::{PublicOnly, RefusedAddress};
 
 /// For one file, all requests together. In real time, as every limit on exchanges is.
 const DEADLINE: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// The HTTP clients for files of strangers, which carry nothing of ours. Made when first needed.
+/// The HTTP clients for files of strangers, which carry nothing of ours. CreatedTask when first needed.
 #[derive(Debug, Default)]
 pub(crate) struct Remote {
     /// Connects to public addresses only, and to no proxy.
@@ -75,13 +76,13 @@ impl Remote {
     fn direct(&self) -> Option<&Client> {
         let made = || {
             let builder = builder().dns_resolver(PublicOnly);
-            direct_stack(builder, CONNECT, Policy::none()).ok()
+            build_direct_http_client(builder, CONNECT, Policy::none()).ok()
         };
         self.direct.get_or_init(made).as_ref()
     }
 
     fn anywhere(&self) -> Option<&Client> {
-        let made = || stack(builder(), CONNECT, Policy::none()).ok();
+        let made = || build_http_client(builder(), CONNECT, Policy::none()).ok();
         self.anywhere.get_or_init(made).as_ref()
     }
 }

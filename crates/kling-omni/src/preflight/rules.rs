@@ -7,9 +7,9 @@ use std::time::Duration;
 use kling_omni_api::{Field, Media, MediaKind, Span};
 use media_probe::{Format, FrameRate, Kind, MediaInfo, Problem, Severity, Size};
 
-use super::fix::Fix;
-use super::looked::{Looked, Seen};
-use crate::request::{Actual, Finding, FindingCode, Limit};
+use crate::preflight::fix::Fix;
+use crate::preflight::looked::{Looked, Seen};
+use crate::validation::{Actual, Finding, FindingCode, Limit};
 
 /// Everything about one file that breaks a rule of `fields`, the rules of a route.
 pub(super) fn of_file(looked: &Looked, fields: &[Field]) -> Vec<Finding> {

@@ -1,7 +1,7 @@
-use super::fields::Fields;
-use super::finding::{Finding, ValidationError};
-use super::validate;
+use crate::request::fields::Fields;
+use crate::request::validate;
 use crate::route::CreateRoute;
+use crate::validation::{Finding, ValidationError};
 
 /// Fields that have passed validation.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,9 +2,9 @@ use kling_omni_api::limits::element::FIELDS;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::object::{list_or_null, object};
-use super::schema;
 use crate::media::MediaSource;
+use crate::request::object::{list_or_null, object};
+use crate::request::schema;
 
 /// A character or an object that looks the same throughout a video, shown by images of it.
 ///

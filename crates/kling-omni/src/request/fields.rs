@@ -5,10 +5,10 @@ use kling_omni_api::Field;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::finding::Finding;
 use crate::media::MediaSource;
 use crate::redact::BareUrl;
 use crate::route::{CreateRoute, Mode, Tier};
+use crate::validation::Finding;
 
 /// What a person asked for, not yet held against any rule; one implementor for each type of request.
 ///

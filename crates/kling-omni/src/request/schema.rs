@@ -3,7 +3,7 @@ use kling_omni_api::{Field, Scalar};
 use schemars::Schema;
 use serde_json::{Value, json};
 
-use super::fields::Fields;
+use crate::request::fields::Fields;
 
 /// Writes the spec's limits into the JSON Schema of a request, so that editors check a request file as the client will.
 pub(super) fn add_limits<F: Fields>(schema: &mut Schema) {

@@ -5,15 +5,15 @@ mod mistakes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use builder::TextToVideoBuilder;
-use fields::TextToVideoFields;
+pub use crate::request::text_to_video::builder::TextToVideoBuilder;
+use crate::request::text_to_video::fields::TextToVideoFields;
 
-use super::aspect_ratio::AspectRatio;
-use super::checked::Checked;
-use super::element::Element;
-use super::shot_type::ShotType;
-use super::typed::request;
 use crate::media::MediaSource;
+use crate::request::aspect_ratio::AspectRatio;
+use crate::request::checked::Checked;
+use crate::request::element::Element;
+use crate::request::shot_type::ShotType;
+use crate::request::typed::request;
 
 /// A video to make from text, or from text and images: a request that has passed validation.
 ///
@@ -21,7 +21,7 @@ use crate::media::MediaSource;
 /// it image to video. Elements and reference images keep characters, objects and style to what they show. For a reference
 /// video there is [`VideoReference`](crate::VideoReference).
 ///
-/// Made by [`TextToVideo::builder`], or read from JSON with the field names of the API
+/// CreatedTask by [`TextToVideo::builder`], or read from JSON with the field names of the API
 /// (`{"prompt": …, "image_url": …, "duration": "8"}`), which validates as well. What was not set is not sent, so the
 /// service's own defaults apply.
 ///

@@ -16,7 +16,7 @@ macro_rules! request {
             }
 
             /// Every finding about the request as it stands, errors first.
-            pub fn findings(&self) -> Vec<$crate::request::Finding> {
+            pub fn findings(&self) -> Vec<$crate::validation::Finding> {
                 $crate::request::validate::at_build(&self.fields)
             }
 
@@ -27,7 +27,7 @@ macro_rules! request {
             /// [`ValidationError`](crate::ValidationError) with **every** rule that the request breaks. Rules that only
             /// one of several routes has are checked when the route is known, by
             /// [`Client::create`](crate::Client::create), still before anything is paid for.
-            pub fn build(self) -> Result<$request, $crate::request::ValidationError> {
+            pub fn build(self) -> Result<$request, $crate::validation::ValidationError> {
                 let checked =
                     $crate::request::checked::Checked::new(self.fields, self.deny_warnings)?;
                 Ok($request { checked })
@@ -58,7 +58,7 @@ macro_rules! request {
 
             /// Findings that are legal but look like mistakes. They are logged when the request is sent, and stop
             /// nothing unless `deny_warnings` of the builder asked for that.
-            pub fn warnings(&self) -> &[$crate::request::Finding] {
+            pub fn warnings(&self) -> &[$crate::validation::Finding] {
                 &self.checked.warnings
             }
 
@@ -95,13 +95,13 @@ macro_rules! request {
             pub(crate) fn check_for(
                 &self,
                 route: $crate::route::CreateRoute,
-            ) -> Result<(), $crate::request::ValidationError> {
+            ) -> Result<(), $crate::validation::ValidationError> {
                 self.checked.check_for(route)
             }
         }
 
         impl TryFrom<$fields> for $request {
-            type Error = $crate::request::ValidationError;
+            type Error = $crate::validation::ValidationError;
 
             fn try_from(fields: $fields) -> Result<Self, Self::Error> {
                 $builder::from(fields).build()

@@ -4,10 +4,10 @@ use kling_omni_api::Field;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::fields::Fields;
-use super::finding::{Actual, Finding, FindingCode, Limit};
 use crate::redact::{BareUrl, printable};
+use crate::request::fields::Fields;
 use crate::route::{CreateRoute, Route};
+use crate::validation::{Actual, Finding, FindingCode, Limit};
 
 /// Holds a request against the route of its tier that it fits best, since the route is not chosen yet, and looks for
 /// likely mistakes. Errors come first.

@@ -5,19 +5,19 @@ mod mistakes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use builder::VideoReferenceBuilder;
-use fields::VideoReferenceFields;
+pub use crate::request::video_reference::builder::VideoReferenceBuilder;
+use crate::request::video_reference::fields::VideoReferenceFields;
 
-use super::aspect_ratio::AspectRatio;
-use super::checked::Checked;
-use super::finding::ValidationError;
-use super::typed::request;
 use crate::media::MediaSource;
+use crate::request::aspect_ratio::AspectRatio;
+use crate::request::checked::Checked;
+use crate::request::typed::request;
 use crate::route::{Mode, Route};
+use crate::validation::ValidationError;
 
 /// A video to make from a prompt, a reference video and a start frame: a request that has passed validation.
 ///
-/// Made by [`VideoReference::builder`], or read from JSON with the field names of the API
+/// CreatedTask by [`VideoReference::builder`], or read from JSON with the field names of the API
 /// (`{"prompt": …, "video_url": …, "duration": "8"}`), which validates as well. What was not set is not sent, so the
 /// service's own defaults apply.
 ///

@@ -3,16 +3,16 @@ use kling_omni_api::limits::video_request::{ELEMENTS, FIELDS};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::mistakes;
 use crate::media::MediaSource;
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::element::Element;
 use crate::request::fields::Fields;
-use crate::request::finding::{Actual, Finding, FindingCode, Limit};
 use crate::request::object::{list_or_null, object, seconds_as_text, seconds_from_text_or_number};
 use crate::request::schema;
 use crate::request::shot_type::ShotType;
+use crate::request::text_to_video::mistakes;
 use crate::route::{CreateRoute, Mode, Tier};
+use crate::validation::{Actual, Finding, FindingCode, Limit};
 
 /// What a person asked for, not yet held against any rule. Named as on the wire, so that a request in a file is the
 /// body that the API documents. Null is read as "not set"; the schema has no word of it, since nobody should write it.

@@ -1,8 +1,8 @@
-use super::TextToVideoFields;
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::element::Element;
-use crate::request::finding::{Actual, Finding, FindingCode};
 use crate::request::mentions::mentions;
+use crate::request::text_to_video::TextToVideoFields;
+use crate::validation::{Actual, Finding, FindingCode};
 
 const IMAGE: &str = "@Image";
 const ELEMENT: &str = "@Element";

@@ -1,8 +1,8 @@
 use serde::Deserialize;
 
-use super::VideoReferenceFields;
 use crate::media::MediaSource;
 use crate::request::aspect_ratio::AspectRatio;
+use crate::request::video_reference::VideoReferenceFields;
 
 /// Collects what a video should be. Nothing is sent, and nothing is refused before [`build`](Self::build).
 ///

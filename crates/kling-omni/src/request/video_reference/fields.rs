@@ -3,14 +3,14 @@ use kling_omni_api::limits::video_reference_request::FIELDS;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::mistakes;
 use crate::media::MediaSource;
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::fields::Fields;
-use crate::request::finding::{Actual, Finding, FindingCode};
 use crate::request::object::{object, seconds_as_text, seconds_from_text_or_number};
 use crate::request::schema;
+use crate::request::video_reference::mistakes;
 use crate::route::{CreateRoute, Mode, Tier};
+use crate::validation::{Actual, Finding, FindingCode};
 
 /// What a person asked for, not yet held against any rule. Named as on the wire, so that a request in a file is the
 /// body that the API documents. Null is read as "not set"; the schema has no word of it, since nobody should write it.

@@ -1,9 +1,9 @@
-use super::VideoReferenceFields;
 use crate::request::aspect_ratio::AspectRatio;
-use crate::request::finding::{Actual, Finding, FindingCode};
 use crate::request::mentions::mentions;
 use crate::request::validate::against;
+use crate::request::video_reference::VideoReferenceFields;
 use crate::route::CreateRoute;
+use crate::validation::{Actual, Finding, FindingCode};
 
 /// How the prompt calls the reference video.
 const REFERENCE: &str = "@Video1";

@@ -1,0 +1,287 @@
+mod builder;
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+pub use crate::client::builder::ClientBuilder;
+
+use crate::clock::Clock;
+use crate::create::Create;
+use crate::engine::attribution::Attribution;
+use crate::engine::attribution::unconfirmed::Unresolved;
+use crate::engine::client::ClientInner;
+use crate::engine::download::Video;
+use crate::engine::http::call::{Call, Options};
+use crate::engine::limits::retry_budget::Health;
+use crate::engine::polling::durations::TaskTimes;
+use crate::engine::recovery::Reconcile;
+use crate::engine::task::Task;
+use crate::engine::task::watch::{AsCompleted, TaskRef, Watch};
+use crate::engine::upload::{FileSource, Upload, UploadAll, Uploader, VendorUploader};
+use crate::error::Result;
+use crate::list::List;
+use crate::preflight::Preflight;
+use crate::request::Request;
+use crate::route::Tier;
+
+/// The service, seen from here: creates tasks, finds them again, lists them.
+///
+/// Cheap to clone; clones share connections and what the client has learnt.
+///
+/// ```no_run
+/// use kling_omni::{Client, VideoReference};
+///
+/// # async fn example() -> kling_omni::Result<()> {
+/// let client = Client::from_env()?;
+/// let request = VideoReference::builder()
+///     .prompt("The dancer of @Video1 as a paper puppet")
+///     .reference_video("https://example.com/dance.mp4")
+///     .build()?;
+/// let task = client.create(request).await?;
+/// let video = task.wait().await?;
+/// video.save("puppet.mp4").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    session: Arc<ClientInner>,
+    uploader: Option<Arc<dyn Uploader>>,
+}
+
+impl Client {
+    /// A client for the key in `FREEPIK_API_KEY`, or else for the key in `MAGNIFIC_API_KEY` on the other host.
+    ///
+    /// `KLING_OMNI_BASE_URL`, if set, sends everything to another server that speaks the same API, such as a sandbox.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if neither variable holds a usable key, or if the
+    /// base URL is none.
+    pub fn from_env() -> Result<Self> {
+        ClientBuilder::from_env()?.build()
+    }
+
+    /// Starts a client with settings of your own.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// Creates a paid task: from a [`VideoReference`](crate::VideoReference) or a [`TextToVideo`](crate::TextToVideo).
+    ///
+    /// Await the answer, or set options on it first. The request is held against the rules of the route before it is
+    /// sent. Images and videos on this machine are looked at and uploaded before that, which is free, and the request has
+    /// their URLs then. It is sent again only when it certainly made no task: no connection came about, or the service refused it
+    /// with 429. Dropping the future while it runs leaves open whether a task was made, and loses its id: let it finish.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::charged`](crate::Error::charged) says what an error means for your money: `No` when nothing was sent or
+    /// the service refused, `Unknown` when the request went out and no readable answer came back.
+    pub fn create(&self, request: impl Into<Request>) -> Create {
+        Create::checked(Arc::clone(&self.session), self.uploader(), request.into())
+    }
+
+    /// Creates a paid task from a body that nobody checks: for the day the service's rules move before ours.
+    ///
+    /// The JSON goes out as it is. [`VideoReferenceBuilder::to_unchecked_body`](crate::VideoReferenceBuilder::to_unchecked_body)
+    /// makes one to start from. It goes to the routes for a reference video, unless [`Create::mode`] says otherwise.
+    ///
+    /// ```no_run
+    /// use kling_omni::{Client, Tier, VideoReference};
+    ///
+    /// # async fn example(client: Client) -> kling_omni::Result<()> {
+    /// let mut body = VideoReference::builder().prompt("A slow river").to_unchecked_body();
+    /// body["duration"] = "20".into();
+    /// let task = client.create_unchecked(Tier::Pro, body).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn create_unchecked(&self, tier: Tier, body: Value) -> Create {
+        Create::unchecked(Arc::clone(&self.session), self.uploader(), tier, body)
+    }
+
+    /// Looks at the images and videos of a request, and says what about them the service would refuse. Nothing is created.
+    ///
+    /// ```no_run
+    /// # async fn example(client: kling_omni::Client, request: kling_omni::VideoReference) {
+    /// let report = client.preflight(request).await;
+    /// for finding in report.findings() {
+    ///     println!("{finding}");
+    /// }
+    /// # }
+    /// ```
+    pub fn preflight(&self, request: impl Into<Request>) -> Preflight {
+        Preflight::of_client(Arc::clone(&self.session), request.into())
+    }
+
+    /// Takes up a task by its id, to look at it or to go on waiting for it. Nothing is sent yet.
+    pub fn task(&self, id: impl Into<String>) -> Task {
+        Task::attach(Arc::clone(&self.session), id.into())
+    }
+
+    /// Follows any number of tasks, or ids of tasks, as a stream of their updates. Nothing is sent until it is read.
+    ///
+    /// Options for all of them can be set first, and it has other ends than a stream: [`Watch::wait_all`] and
+    /// [`Watch::as_completed`].
+    pub fn watch(&self, tasks: impl IntoIterator<Item = impl Into<TaskRef>>) -> Watch {
+        Watch::new(&self.session, tasks)
+    }
+
+    /// Waits for all of the tasks, and answers what became of each, in their order.
+    ///
+    /// ```no_run
+    /// # async fn example(client: kling_omni::Client, tasks: Vec<kling_omni::Task>) {
+    /// for (task, video) in tasks.iter().zip(client.wait_all(&tasks).await) {
+    ///     match video {
+    ///         Ok(video) => println!("{} can be fetched until {:?}", task.id(), video.expires_at()),
+    ///         Err(error) => eprintln!("{}: {error}", task.id()),
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub async fn wait_all(
+        &self,
+        tasks: impl IntoIterator<Item = impl Into<TaskRef>>,
+    ) -> Vec<Result<Video>> {
+        self.watch(tasks).wait_all().await
+    }
+
+    /// The tasks with their videos, or what became of them instead, each as soon as it has ended; see
+    /// [`Watch::as_completed`].
+    pub fn as_completed(&self, tasks: impl IntoIterator<Item = impl Into<TaskRef>>) -> AsCompleted {
+        self.watch(tasks).as_completed()
+    }
+
+    /// Looks for the task of a create whose end is unknown. Await the answer, or set options on it first.
+    ///
+    /// The client has to be of the same account and service as the one that sent the create.
+    pub fn reconcile(&self, unresolved: &Unresolved) -> Reconcile {
+        Reconcile::new(Arc::clone(&self.session), unresolved.clone())
+    }
+
+    /// Lists the account's tasks, a page at a time.
+    pub fn list(&self) -> List {
+        List::new(Arc::clone(&self.session))
+    }
+
+    /// Brings a local file to where the service can read it, at no cost. Await the answer, or set options on it first.
+    ///
+    /// ```no_run
+    /// use kling_omni::VideoReference;
+    ///
+    /// # async fn example(client: kling_omni::Client) -> kling_omni::Result<()> {
+    /// let clip = client.upload("dance.mp4").await?;
+    /// let request = VideoReference::builder()
+    ///     .prompt("The dancer of @Video1 as a paper puppet")
+    ///     .reference_video(clip.url)
+    ///     .build()?;
+    /// let task = client.create(request).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::File`](crate::ErrorKind::File) if the file cannot be read, changes while it is sent, is too long or of
+    /// no kind that can be uploaded; [`ErrorKind::Permission`](crate::ErrorKind::Permission) if the key cannot use uploads;
+    /// [`ErrorKind::Upload`](crate::ErrorKind::Upload) if the storage refuses the file or an uploader of yours gave up; and
+    /// what can go wrong with any request. None of them has cost anything.
+    pub fn upload(&self, file: impl Into<FileSource>) -> Upload {
+        Upload::new(self.uploader(), file.into())
+    }
+
+    /// Brings several local files to where the service can read them, at the same time. Await the answer, or set options
+    /// on it first; it has the files in the order in which they are given here.
+    ///
+    /// ```no_run
+    /// # async fn example(client: kling_omni::Client) -> kling_omni::Result<()> {
+    /// let files = client
+    ///     .upload_all(["dance.mp4", "stage.png"])
+    ///     .on_progress(|sent, total| eprintln!("{sent} of {total} bytes"))
+    ///     .await?;
+    /// println!("{} files can be read by the service", files.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`upload`](Self::upload), for the first file that fails; the others are broken off then.
+    pub fn upload_all(&self, files: impl IntoIterator<Item = impl Into<FileSource>>) -> UploadAll {
+        let files = files.into_iter().map(Into::into).collect();
+        UploadAll::new(self.uploader(), files)
+    }
+
+    /// The service's own uploads, for an [`Uploader`] that falls back on them or adds to them.
+    pub fn vendor_uploader(&self) -> VendorUploader {
+        VendorUploader::new(Arc::clone(&self.session))
+    }
+
+    fn uploader(&self) -> Arc<dyn Uploader> {
+        match &self.uploader {
+            Some(uploader) => Arc::clone(uploader),
+            None => Arc::new(self.vendor_uploader()),
+        }
+    }
+
+    /// How this client, its clones and the service get on. Nothing is sent.
+    ///
+    /// ```
+    /// use kling_omni::{ApiKey, Circuit, Client};
+    ///
+    /// let client = Client::builder().api_key(ApiKey::new("FPSX-secret")?).build()?;
+    /// assert_eq!(client.health().circuit, Circuit::Closed);
+    /// # Ok::<(), kling_omni::Error>(())
+    /// ```
+    pub fn health(&self) -> Health {
+        self.session.health()
+    }
+
+    /// How long tasks take, as far as this client and its clones have learnt it. Nothing is sent.
+    pub fn task_times(&self) -> TaskTimes {
+        self.session.learnt().times().clone()
+    }
+
+    pub(crate) fn base_url(&self) -> &str {
+        &self.session.server.base_url
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.session.clock
+    }
+
+    pub(crate) fn attribution(&self) -> Arc<Mutex<Attribution>> {
+        Arc::clone(&self.session.attribution)
+    }
+
+    /// The generated client underneath, with this client's key, timeouts and attempts.
+    ///
+    /// It knows no validation, and its types follow the API's document from release to release.
+    ///
+    /// ```no_run
+    /// # async fn example(client: kling_omni::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let page = client.raw().list_reference_to_video_tasks().page_size(5).send().await?;
+    /// println!("{} tasks", page.data.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn raw(&self) -> crate::raw::Client {
+        Call::new(Arc::clone(&self.session), Options::default()).api()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field(
+                "base_url",
+                &crate::redact::BareUrl(&self.session.server.base_url).to_string(),
+            )
+            .field("key", &self.session.key)
+            .field("route", &self.session.route)
+            .finish_non_exhaustive()
+    }
+}

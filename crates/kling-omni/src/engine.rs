@@ -1,0 +1,21 @@
+//! Everything that knows nothing of Kling: HTTP calls, retries, polling, tasks, downloads, uploads and webhooks of a service
+//! that makes things in the background.
+
+pub(crate) mod attribution;
+pub(crate) mod client;
+pub(crate) mod create;
+pub(crate) mod download;
+pub(crate) mod expiry;
+pub(crate) mod fingerprint;
+pub(crate) mod folder;
+pub(crate) mod http;
+pub(crate) mod limits;
+pub(crate) mod list;
+pub(crate) mod polling;
+pub(crate) mod recovery;
+pub(crate) mod state;
+pub(crate) mod task;
+pub(crate) mod task_id;
+pub(crate) mod upload;
+#[cfg(feature = "webhook")]
+pub(crate) mod webhook;

@@ -1,0 +1,143 @@
+//! Which task belongs to which create of a client, and which creates may still get one.
+
+pub(crate) mod unconfirmed;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock::BootTime;
+use crate::engine::attribution::unconfirmed::{CreateNonce, Unresolved};
+use crate::engine::polling::durations::kind::TaskOrigin;
+use crate::route::{CreateRoute, Mode};
+
+/// One task belongs to one create. All clones of a client share this.
+#[derive(Default)]
+pub(crate) struct Attribution {
+    tasks: HashMap<Arc<str>, CreatedTask>,
+    /// The creates that were sent and whose end is not known yet.
+    open: HashMap<CreateNonce, Open>,
+    /// When the search for a create of another boot began in this process.
+    searches: HashMap<CreateNonce, BootTime>,
+}
+
+/// What is known of a task that belongs to a create of this client.
+pub(crate) struct CreatedTask {
+    pub(crate) route: CreateRoute,
+    /// The create that it belongs to, and to no other.
+    pub(crate) by: CreateNonce,
+    /// `None` if the answer to the create did not name the task.
+    pub(crate) origin: Option<TaskOrigin>,
+}
+
+struct Open {
+    lists: &'static [Mode],
+    /// `None` while it is in flight.
+    over: Option<BootTime>,
+}
+
+impl Attribution {
+    /// A create is about to be sent.
+    pub(crate) fn open(&mut self, create: CreateNonce, route: CreateRoute) {
+        let lists = route.lists();
+        self.open.insert(create, Open { lists, over: None });
+    }
+
+    /// The last attempt of a create ended without an answer that says what became of it.
+    pub(crate) fn give_up(&mut self, create: &CreateNonce, now: BootTime) {
+        if let Some(open) = self.open.get_mut(create) {
+            open.over = Some(now);
+        }
+    }
+
+    /// It is known what became of a create.
+    pub(crate) fn close(&mut self, create: &CreateNonce) {
+        self.open.remove(create);
+        self.searches.remove(create);
+    }
+
+    /// The answer to a create named its task.
+    pub(crate) fn answered(&mut self, id: &str, made: CreatedTask) {
+        self.close(&made.by);
+        self.tasks.insert(id.into(), made);
+    }
+
+    /// Gives a task to the create that a search was for; `false` if it belongs to another one.
+    pub(crate) fn claim(&mut self, id: &str, unresolved: &Unresolved) -> bool {
+        let Some(create) = unresolved.create() else {
+            return !self.tasks.contains_key(id);
+        };
+        let made = CreatedTask {
+            route: unresolved.create_route(),
+            by: create.clone(),
+            origin: None,
+        };
+        let is_ours = match self.tasks.entry(id.into()) {
+            Entry::Occupied(entry) => entry.get().by == *create,
+            Entry::Vacant(entry) => {
+                entry.insert(made);
+                true
+            }
+        };
+        if is_ours {
+            self.close(create);
+        }
+        is_ours
+    }
+
+    pub(crate) fn origin(&self, id: &str) -> Option<TaskOrigin> {
+        self.tasks.get(id)?.origin
+    }
+
+    /// Whether a task belongs to another create of this client.
+    pub(crate) fn is_of_another(&self, id: &str, create: Option<&CreateNonce>) -> bool {
+        self.tasks
+            .get(id)
+            .is_some_and(|made| Some(&made.by) != create)
+    }
+
+    /// The task that the answer to a create named.
+    pub(crate) fn answer(&self, create: &CreateNonce) -> Option<String> {
+        let mut named = self.named();
+        let (id, _) = named.find(|(_, made)| made.by == *create)?;
+        Some(id.to_string())
+    }
+
+    /// The routes of tasks that answers named.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&Arc<str>, &CreatedTask)> {
+        self.tasks.iter().filter(|(_, made)| made.origin.is_some())
+    }
+
+    /// Whether a new task on the lists of `unresolved` may belong to another open create of this client: to one that is
+    /// in flight, or whose end came no longer than `settle` before.
+    pub(crate) fn has_competitor(&self, unresolved: &Unresolved, settle: Duration) -> bool {
+        self.open
+            .iter()
+            .filter(|(create, _)| Some(*create) != unresolved.create())
+            .filter(|(_, open)| {
+                unresolved
+                    .lists()
+                    .iter()
+                    .any(|list| open.lists.contains(list))
+            })
+            .any(|(_, open)| {
+                let over = open.over.as_ref();
+                let before = unresolved
+                    .sent()
+                    .zip(over)
+                    .and_then(|(sent, over)| sent.since(over));
+                before.is_none_or(|before| before < settle)
+            })
+    }
+
+    /// When the search for a create began in this process.
+    pub(crate) fn search_began(&mut self, create: &CreateNonce, now: &BootTime) -> BootTime {
+        let began = self.searches.entry(create.clone());
+        began.or_insert_with(|| now.clone()).clone()
+    }
+}
+
+pub(crate) fn lock(attribution: &Mutex<Attribution>) -> MutexGuard<'_, Attribution> {
+    attribution.lock().unwrap_or_else(PoisonError::into_inner)
+}

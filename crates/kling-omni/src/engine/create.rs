@@ -1,0 +1,3 @@
+//! The create of a task.
+
+pub(crate) mod outcome;

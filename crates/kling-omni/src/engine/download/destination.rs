@@ -1,0 +1,156 @@
+//! Where a video is to be saved, and whether that can work: found out before anything is paid for or fetched.
+
+use std::fs;
+use std::io;
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+
+use crate::engine::download::draft::rehearse;
+use crate::engine::download::problem;
+use crate::engine::download::sidecar::Sidecar;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Where a video is to be saved. [`check`](Self::check) finds out whether that can work before the video is paid for.
+///
+/// ```no_run
+/// # async fn example() -> kling_omni::Result<()> {
+/// kling_omni::Destination::new("puppet.mp4").sidecar(true).check().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Destination {
+    pub(crate) path: PathBuf,
+    pub(crate) overwrite: bool,
+    sidecar: bool,
+    room: u64,
+}
+
+/// What is in the way of a file.
+pub(crate) enum Obstacle {
+    Exists(PathBuf),
+    Unusable(PathBuf, io::Error),
+}
+
+impl Destination {
+    /// The file `path`, which is not replaced if it is there, and no sidecar.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            overwrite: false,
+            sidecar: false,
+            room: 8 * 1024 * 1024,
+        }
+    }
+
+    /// As [`Save::overwrite`](super::Save::overwrite).
+    pub fn overwrite(mut self, overwrite: bool) -> Self {
+        self.overwrite = overwrite;
+        self
+    }
+
+    /// As [`Save::sidecar`](super::Save::sidecar).
+    pub fn sidecar(mut self, sidecar: bool) -> Self {
+        self.sidecar = sidecar;
+        self
+    }
+
+    /// How many bytes [`check`](Self::check) writes to see whether there is room. Default: 8 MiB.
+    pub fn room(mut self, bytes: u64) -> Self {
+        self.room = bytes;
+        self
+    }
+
+    /// Tries to save a file there, in the way in which [`Save`](super::Save) does it: makes a file in the folder, fills
+    /// it, and publishes it under a name of the same characters. The same goes for the sidecar. Nothing stays.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::File`] if a file of the name exists and is not to be overwritten, if something is there that is not
+    /// a regular file, such as a folder, a device or a link to one, if the folder does not exist or takes no files, if
+    /// the name is too long or not allowed, and if there is no room.
+    pub async fn check(&self) -> Result<()> {
+        let destination = self.clone();
+        let checked = tokio::task::spawn_blocking(move || destination.rehearse()).await;
+        let checked = checked.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        checked.map_err(|obstacle| {
+            let (what, help) = obstacle.told();
+            let error = Error::new(ErrorKind::File, what).with_help(help);
+            match obstacle {
+                Obstacle::Unusable(_, source) => error.with_source(source),
+                Obstacle::Exists(_) => error,
+            }
+        })
+    }
+
+    fn rehearse(&self) -> std::result::Result<(), Obstacle> {
+        self.inspect()?;
+        let tried = |path: &Path, room| {
+            rehearse(path, room).map_err(|error| Obstacle::Unusable(path.to_owned(), error))
+        };
+        // Both are there at once, as they will be.
+        let _video = tried(&self.path, self.room)?;
+        let _sidecar = match self.sidecar_path() {
+            Some(path) => tried(&path, 0)?,
+            None => None,
+        };
+        Ok(())
+    }
+
+    pub(crate) fn sidecar_path(&self) -> Option<PathBuf> {
+        self.sidecar.then(|| Sidecar::beside(&self.path))
+    }
+
+    /// Looks at what is there, and changes nothing.
+    pub(crate) fn inspect(&self) -> std::result::Result<(), Obstacle> {
+        let path = &self.path;
+        let text = path.as_os_str().to_string_lossy();
+        if path.file_name().is_none() || text.ends_with(['/', MAIN_SEPARATOR]) {
+            let error = io::ErrorKind::IsADirectory.into();
+            return Err(Obstacle::Unusable(path.clone(), error));
+        }
+        for path in self.sidecar_path().iter().chain([path]) {
+            let unusable = |error| Obstacle::Unusable(path.clone(), error);
+            match fs::symlink_metadata(path) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(unusable(error)),
+            }
+            match fs::metadata(path) {
+                Ok(known) if known.is_file() => {}
+                Ok(known) if known.is_dir() => {
+                    return Err(unusable(io::ErrorKind::IsADirectory.into()));
+                }
+                Ok(_) => return Err(unusable(io::Error::other("it is not a regular file"))),
+                // A link that leads nowhere.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(unusable(error)),
+            }
+            if !self.overwrite {
+                return Err(Obstacle::Exists(path.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Obstacle {
+    /// What it is, and what to do about it.
+    pub(crate) fn told(&self) -> (String, &'static str) {
+        match self {
+            Self::Exists(path) => (
+                format!("{} exists already and was left alone", path.display()),
+                "choose another name, or allow overwriting",
+            ),
+            Self::Unusable(path, error) => (
+                problem::unwritable(path, error),
+                match error.kind() {
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                        "make room, or save the video elsewhere"
+                    }
+                    _ => "save the video elsewhere",
+                },
+            ),
+        }
+    }
+}

@@ -1,0 +1,263 @@
+use std::fmt;
+use std::fs::File;
+use std::future::{Future, IntoFuture};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::digest::hex;
+use crate::engine::download::destination::Destination;
+use crate::engine::download::draft::Draft;
+use crate::engine::download::setback::Setback;
+use crate::engine::download::sidecar::Sidecar;
+use crate::engine::download::transfer::{Piece, Transfer};
+use crate::engine::download::writer::Writer;
+use crate::engine::download::{Video, problem};
+use crate::engine::http::timeout::{Elapsed, Timeout};
+use crate::error::Result;
+
+type OnProgress = Box<dyn FnMut(u64, Option<u64>) + Send>;
+type OnSetback = Box<dyn FnMut(&Setback) + Send>;
+type BeforePublish = Box<dyn FnOnce(&Saved) + Send>;
+
+/// A download to a file. Await it to start.
+///
+/// A connection that breaks, or brings nothing for [`ClientBuilder::idle_timeout`](crate::ClientBuilder::idle_timeout),
+/// is taken up again where it ended: as often as [`ClientBuilder::retries`](crate::ClientBuilder::retries) says, and as
+/// often again after each MiB of headway. A host that gives no way to be sure that the rest belongs to the same file
+/// makes the download begin anew. When the URL does not work any more, the service is asked for a fresh one.
+///
+/// A connection that brings less than 64 KiB in a minute counts as broken, and [`timeout`](Self::timeout) limits the
+/// download as a whole.
+///
+/// Dropping it leaves no part of a file behind: nothing is kept to go on from later. What a process that died has left of
+/// the same task in the same folder is removed.
+#[must_use = "nothing happens until it is awaited"]
+pub struct Save {
+    video: Video,
+    destination: Destination,
+    timeout: Duration,
+    request: Option<Value>,
+    on_progress: Option<OnProgress>,
+    on_setback: Option<OnSetback>,
+    before_publish: Option<BeforePublish>,
+}
+
+/// A video on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Saved {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How long it is.
+    pub bytes: u64,
+    /// The SHA-256 of its content, in 64 hexadecimal digits.
+    pub sha256: String,
+    /// Where the file that describes it is, if one was asked for.
+    pub sidecar: Option<PathBuf>,
+}
+
+impl Saved {
+    /// Whether the file is in its place and has the content that was saved. It is read as a whole, which takes its time.
+    ///
+    /// # Errors
+    ///
+    /// The file could not be read, for another reason than that it is not there.
+    pub fn is_in_place(&self) -> io::Result<bool> {
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        if file.metadata()?.len() != self.bytes {
+            return Ok(false);
+        }
+        let mut digest = Sha256::new();
+        let mut chunk = [0; 64 * 1024];
+        loop {
+            match file.read(&mut chunk)? {
+                0 => return Ok(hex(digest) == self.sha256),
+                length => digest.update(&chunk[..length]),
+            }
+        }
+    }
+}
+
+impl Save {
+    /// How long a download may take, unless [`timeout`](Self::timeout) says otherwise: one hour, which is how long the URL
+    /// of a result works.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
+
+    pub(crate) fn new(video: Video, path: PathBuf) -> Self {
+        Self {
+            video,
+            destination: Destination::new(path),
+            timeout: Self::DEFAULT_TIMEOUT,
+            request: None,
+            on_progress: None,
+            on_setback: None,
+            before_publish: None,
+        }
+    }
+
+    /// Replaces a file that is already there, and its sidecar. Default: refuse.
+    ///
+    /// On Unix, the new file keeps the mode of the old one, and its owner where that is allowed. Of a symbolic link to a
+    /// file, the link is replaced and not what it points to. A folder, a device, a FIFO or a link to one is never
+    /// replaced.
+    pub fn overwrite(mut self, overwrite: bool) -> Self {
+        self.destination = self.destination.overwrite(overwrite);
+        self
+    }
+
+    /// Writes a [`Sidecar`] once the video is saved: a JSON file of the video's name with `.json` behind it. Default: no.
+    pub fn sidecar(mut self, sidecar: bool) -> Self {
+        self.destination = self.destination.sidecar(sidecar);
+        self
+    }
+
+    /// How long the download may take, with all its attempts and the waits between them; giving the file its name is not
+    /// part of it. Default: [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// What the video was made from, for the sidecar: any JSON, such as that of the request. Credentials in URLs are left
+    /// out of the file.
+    pub fn request(mut self, request: Value) -> Self {
+        self.request = Some(request);
+        self
+    }
+
+    /// Calls `callback` after each chunk with the bytes so far and, if known, in all. The bytes only grow, unless the
+    /// download has to begin anew, which [`on_setback`](Self::on_setback) tells first.
+    pub fn on_progress(mut self, callback: impl FnMut(u64, Option<u64>) + Send + 'static) -> Self {
+        self.on_progress = Some(Box::new(callback));
+        self
+    }
+
+    /// Calls `callback` with what the download gets over.
+    pub fn on_setback(mut self, callback: impl FnMut(&Setback) + Send + 'static) -> Self {
+        self.on_setback = Some(Box::new(callback));
+        self
+    }
+
+    /// Tells what is on disk as a whole and about to get its name, on a thread that may wait for the disk.
+    pub(crate) fn before_publish(mut self, callback: impl FnOnce(&Saved) + Send + 'static) -> Self {
+        self.before_publish = Some(Box::new(callback));
+        self
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.destination.path
+    }
+
+    async fn run(mut self) -> Result<Saved> {
+        self.destination
+            .inspect()
+            .map_err(|obstacle| problem::blocked(&self.video, obstacle))?;
+        let sidecar = self.destination.sidecar_path();
+        let Destination {
+            path, overwrite, ..
+        } = self.destination.clone();
+        let (target, id) = (path.clone(), self.video.task_id.clone());
+        // Drafts of earlier processes are looked for, which reads the folder.
+        let draft = tokio::task::spawn_blocking(move || Draft::of_task(&target, overwrite, &id))
+            .await
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+            .map_err(|error| problem::unwritten(&self.video, &path, error))?;
+        let mut transfer = Transfer::new(self.video.clone());
+        let timeout = self.timeout;
+        let filled = Timeout::new(timeout)
+            .run(self.fill(&draft, &mut transfer))
+            .await;
+        let sha256 = filled.unwrap_or_else(|Elapsed| {
+            let so_far = (transfer.position(), transfer.length());
+            Err(problem::too_slow(
+                &self.video,
+                transfer.url(),
+                so_far,
+                timeout,
+            ))
+        })?;
+        let saved = Saved {
+            bytes: transfer.position(),
+            sha256,
+            sidecar,
+            path,
+        };
+        let (video, request) = (self.video, self.request);
+        let before_publish = self.before_publish;
+        let url = transfer.url().clone();
+        // Names are synced to disk as well, which takes its time.
+        let publishing = tokio::task::spawn_blocking(move || {
+            if let Some(callback) = before_publish {
+                callback(&saved);
+            }
+            draft
+                .publish()
+                .map_err(|error| problem::unwritten(&video, &saved.path, error))?;
+            if let Some(path) = &saved.sidecar {
+                Sidecar::of(&video, &saved, &url, request)
+                    .write(&video, path, overwrite)
+                    .map_err(|error| problem::undescribed(&video, &saved.path, &error))?;
+            }
+            Ok(saved)
+        });
+        publishing
+            .await
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+
+    /// Brings the whole file to disk, and answers its hash.
+    async fn fill(&mut self, draft: &Draft, transfer: &mut Transfer) -> Result<String> {
+        let video = self.video.clone();
+        let path = self.destination.path.clone();
+        let file_error = |error| problem::unwritten(&video, &path, error);
+        let mut writer = Writer::start(draft.file().map_err(file_error)?);
+        while let Some(piece) = transfer.next().await? {
+            match piece {
+                Piece::Bytes(chunk) => {
+                    writer.append(chunk).await.map_err(file_error)?;
+                    if let Some(callback) = &mut self.on_progress {
+                        callback(transfer.position(), transfer.length());
+                    }
+                }
+                Piece::Setback(setback) => {
+                    if matches!(setback, Setback::Restarted { .. }) {
+                        writer.restart().await.map_err(file_error)?;
+                    }
+                    if let Some(callback) = &mut self.on_setback {
+                        callback(&setback);
+                    }
+                }
+            }
+        }
+        writer.finish().await.map_err(file_error)
+    }
+}
+
+impl IntoFuture for Save {
+    type Output = Result<Saved>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<Saved>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl fmt::Debug for Save {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Save")
+            .field("destination", &self.destination)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}

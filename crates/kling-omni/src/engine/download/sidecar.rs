@@ -1,0 +1,104 @@
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use url::Url;
+
+use crate::clock;
+use crate::engine::download::draft::Draft;
+use crate::engine::download::{Saved, Video, problem};
+use crate::engine::expiry;
+use crate::engine::folder;
+use crate::error::Result;
+use crate::redact;
+
+/// What is written about a saved video, in a file beside it: where it came from, when, and how to recognise it.
+///
+/// It holds no key and no token: of every URL, user info, query and fragment are left out.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Sidecar {
+    /// Id of the task that made the video.
+    pub task_id: String,
+    /// What was asked for, as far as it was given to [`Save::request`](super::Save::request).
+    pub request: Option<Value>,
+    /// Name of the video's file, which is in the same folder.
+    pub file: String,
+    /// How long the video's file is, in bytes.
+    pub bytes: u64,
+    /// The SHA-256 of the file's content, in hexadecimal digits.
+    pub sha256: String,
+    /// The host that the video was downloaded from.
+    pub host: String,
+    /// When the task was created, in RFC 3339; null if this client did not see it.
+    pub created_at: Option<String>,
+    /// When this client learnt that the task was completed, at most an interval between two polls late; null if it was
+    /// so when the client first heard of it.
+    pub completed_at: Option<String>,
+    /// When the video was saved.
+    pub downloaded_at: Option<String>,
+    /// When the URL of the video stops working; null if the URL does not tell.
+    pub url_expires_at: Option<String>,
+    /// Name and version of this crate.
+    pub saved_by: String,
+}
+
+impl Sidecar {
+    pub(crate) fn of(video: &Video, saved: &Saved, url: &Url, request: Option<Value>) -> Self {
+        let key = video.session.key.expose();
+        let times = video.origin.times();
+        let shown = |time: Option<SystemTime>| time.and_then(clock::shown);
+        let name = saved.path.file_name().unwrap_or_default();
+        Self {
+            task_id: video.task_id.clone(),
+            request: request.map(|request| clean(request, key)),
+            file: name.to_string_lossy().into_owned(),
+            bytes: saved.bytes,
+            sha256: saved.sha256.clone(),
+            host: url.host_str().unwrap_or_default().to_owned(),
+            created_at: shown(times.created),
+            completed_at: shown(times.completed),
+            downloaded_at: shown(Some(video.session.clock.system_time())),
+            url_expires_at: shown(expiry::of(url)),
+            saved_by: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+
+    /// Where the sidecar of the video at `path` is: the same name with `.json` behind it, such as `puppet.mp4.json`.
+    pub fn beside(path: &Path) -> PathBuf {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".json");
+        name.into()
+    }
+
+    /// Writes it, whole or not at all.
+    pub(crate) fn write(&self, video: &Video, path: &Path, overwrite: bool) -> Result<()> {
+        let written = serde_json::to_vec_pretty(self)
+            .map_err(Into::into)
+            .and_then(|mut text| {
+                text.push(b'\n');
+                let draft = Draft::beside(path, overwrite)?;
+                let mut file = draft.file()?;
+                file.write_all(&text)?;
+                folder::sync_file(&file)?;
+                draft.publish()
+            });
+        written.map_err(|error| problem::unwritten(video, path, error))
+    }
+}
+
+/// Takes out of a request what opens doors, such as the signatures of URLs.
+fn clean(value: Value, key: &str) -> Value {
+    match value {
+        Value::String(text) => Value::String(redact::clean(&text, key)),
+        Value::Array(items) => items.into_iter().map(|item| clean(item, key)).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(name, value)| (name, clean(value, key)))
+            .collect(),
+        other => other,
+    }
+}

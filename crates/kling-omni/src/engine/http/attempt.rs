@@ -1,0 +1,88 @@
+//! One attempt of a call: a request is sent once, and its answer is read.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::stream;
+
+use crate::engine::client::ClientInner;
+use crate::engine::http::attempt_result::{AttemptResult, Reply};
+use crate::engine::http::body::Content;
+use crate::engine::http::timeout::{Elapsed, Timeout};
+
+/// Sends a request once and reads the whole answer, as far as its size allows.
+pub(crate) async fn send(
+    session: &ClientInner,
+    request: reqwest::Request,
+    limit: Duration,
+) -> AttemptResult {
+    // Covers everything from the connection to the end of the body, so a slow body cannot hang an attempt.
+    let mut timeout = Timeout::new(limit);
+    let asked = request.url().clone();
+    let mut response = match timeout.run(session.http.execute(request)).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => return AttemptResult::NoReply(error),
+        Err(Elapsed) => return AttemptResult::NoReply(timed_out().await),
+    };
+    let redirected = *response.url() != asked;
+    let status = response.status();
+    let headers = std::mem::take(response.headers_mut());
+    let (body, end) = read_body(response, session.largest_body, timeout).await;
+    let is_complete = *end.as_ref().unwrap_or(&false);
+    let content = Content::read(&headers, body, is_complete, session.largest_body);
+    match end {
+        Ok(_) => AttemptResult::Reply(Reply {
+            status,
+            headers,
+            is_json: content.is_json,
+            body: content.bytes,
+            complete: content.is_complete,
+            redirected,
+            url: asked,
+        }),
+        Err(error) => AttemptResult::BrokenReply {
+            status,
+            headers,
+            body: content.bytes,
+            redirected,
+            error,
+        },
+    }
+}
+
+/// What came of a body, and whether that is all of it.
+async fn read_body(
+    mut response: reqwest::Response,
+    largest: usize,
+    mut timeout: Timeout,
+) -> (Bytes, reqwest::Result<bool>) {
+    let mut body = BytesMut::new();
+    let end = loop {
+        match timeout.run(response.chunk()).await {
+            Ok(Ok(Some(chunk))) => {
+                let room = largest - body.len();
+                body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                if chunk.len() > room {
+                    break Ok(false);
+                }
+            }
+            Ok(Ok(None)) => break Ok(true),
+            Ok(Err(error)) => break Err(error),
+            Err(Elapsed) => break Err(timed_out().await),
+        }
+    };
+    (body.freeze(), end)
+}
+
+/// The error that the HTTP stack has for its own timeouts. It has no constructor, but it wraps the errors of bodies.
+async fn timed_out() -> reqwest::Error {
+    let error = || io::Error::new(io::ErrorKind::TimedOut, "operation timed out");
+    loop {
+        let body = reqwest::Body::wrap_stream(stream::iter([Err::<Bytes, _>(error())]));
+        let response = reqwest::Response::from(http::Response::new(body));
+        if let Err(error) = response.bytes().await {
+            return error;
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The ids of tasks in the answer to a create, whatever shape the answer has.
+
+use http::HeaderMap;
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use crate::engine::task_id::is_task_id;
+
+const KEY: &str = "task_id";
+const QUOTED_KEY: &[u8] = b"\"task_id\"";
+/// More ids than this say no more about which one it is.
+const MOST_IDS: usize = 20;
+/// How many strings of JSON may lie within each other.
+const MOST_NESTED: u32 = 4;
+
+/// All different ids that an answer gives a task, in the order of their appearance, at most 20. The answer need not be
+/// complete, and need not be JSON as a whole.
+///
+/// It is searched twice. The text shows what a parser hides: the first of two equal keys, and an id before the place
+/// where the answer breaks off. The parser shows what the text hides: escaped keys, and JSON within strings.
+pub(crate) fn named_tasks(answer: &[u8]) -> Vec<String> {
+    let mut ids = Ids::default();
+    ids.search_text(answer);
+    if let Ok(value) = serde_json::from_slice(answer) {
+        ids.search_value(&value, MOST_NESTED);
+    }
+    ids.0
+}
+
+/// How many ids a JSON text gives tasks, in all places together. A parser hides the first of two equal keys.
+pub(crate) fn count(json: &[u8]) -> usize {
+    let mut rest = json;
+    let mut count = 0;
+    while let Some(at) = find(rest, QUOTED_KEY) {
+        rest = &rest[at + QUOTED_KEY.len()..];
+        count += usize::from(rest.trim_ascii_start().starts_with(b":"));
+    }
+    count
+}
+
+#[derive(Default)]
+struct Ids(Vec<String>);
+
+impl Ids {
+    fn add(&mut self, id: String) {
+        if self.0.len() < MOST_IDS && is_task_id(&id) && !self.0.contains(&id) {
+            self.0.push(id);
+        }
+    }
+
+    fn search_text(&mut self, text: &[u8]) {
+        let mut rest = text;
+        while let Some(at) = find(rest, QUOTED_KEY) {
+            let is_escaped = rest[..at].ends_with(b"\\");
+            rest = &rest[at + QUOTED_KEY.len()..];
+            if let Some(value) = rest.trim_ascii_start().strip_prefix(b":")
+                && !is_escaped
+                && let Some(id) = scalar(value.trim_ascii_start())
+            {
+                self.add(id);
+            }
+        }
+    }
+
+    fn search_value(&mut self, value: &Value, depth: u32) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    match value {
+                        Value::String(id) if is_key(name) => self.add(id.clone()),
+                        Value::Number(id) if is_key(name) && !id.is_f64() => {
+                            self.add(id.to_string())
+                        }
+                        value => self.search_value(value, depth),
+                    }
+                }
+            }
+            Value::Array(values) => values
+                .iter()
+                .for_each(|value| self.search_value(value, depth)),
+            Value::String(text) if depth > 0 && text.contains(KEY) => {
+                let nested = serde_json::from_str(text);
+                if let Ok(nested @ (Value::Object(_) | Value::Array(_))) = nested {
+                    self.search_text(text.as_bytes());
+                    self.search_value(&nested, depth - 1);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether a field has the id of a task, in whichever way its name is written.
+fn is_key(name: &str) -> bool {
+    let letters = name.bytes().filter(u8::is_ascii_alphanumeric);
+    letters.map(|byte| byte.to_ascii_lowercase()).eq(*b"taskid")
+}
+
+/// The ids that the head of an answer may give a task: in a header of that name, or as the last part of a location.
+pub(crate) fn hinted_tasks(headers: &HeaderMap) -> Vec<String> {
+    let mut ids = Ids::default();
+    for (name, value) in headers {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let name = name.as_str();
+        if is_key(name.strip_prefix("x-").unwrap_or(name)) {
+            ids.add(value.trim().to_owned());
+        } else if matches!(name, "location" | "content-location") {
+            let path = value.split(['?', '#']).next().unwrap_or_default();
+            let last = path.trim().rsplit('/').next().unwrap_or_default();
+            ids.add(percent_decode_str(last).decode_utf8_lossy().into_owned());
+        }
+    }
+    ids.0
+}
+
+/// The string or whole number at the beginning of a text, if its end is there.
+fn scalar(text: &[u8]) -> Option<String> {
+    if let Some(inside) = text.strip_prefix(b"\"") {
+        let mut strings = serde_json::Deserializer::from_slice(text).into_iter();
+        return strings.next()?.ok().or_else(|| as_it_stands(inside));
+    }
+    let end = text.iter().position(|byte| !byte.is_ascii_digit())?;
+    // A fraction or an exponent is no id, and neither is a number that may go on.
+    let is_whole = matches!(text[end], b',' | b'}' | b']') || text[end].is_ascii_whitespace();
+    let digits = std::str::from_utf8(&text[..end]).ok()?;
+    (is_whole && end > 0).then(|| digits.to_owned())
+}
+
+/// A string that JSON does not allow, such as one with a bare control character: an id that cannot be read must not make
+/// another one the only one.
+fn as_it_stands(inside: &[u8]) -> Option<String> {
+    let is_end = |at: &usize| inside[*at] == b'"' && !inside[..*at].ends_with(b"\\");
+    let end = (0..inside.len()).find(is_end)?;
+    Some(String::from_utf8_lossy(&inside[..end]).into_owned())
+}
+
+fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|window| window == what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_id_is_found_wherever_it_stands() {
+        for (answer, expected) in [
+            (
+                r#"{"data":{"task_id":"a-1","status":"CREATED"}}"#,
+                &["a-1"][..],
+            ),
+            (r#"{"task_id":"a"}"#, &["a"]),
+            (r#"{"task_id" : 17 }"#, &["17"]),
+            (r#"{"task_id":17"#, &[]),
+            (r#"{"task_id":1.5}"#, &[]),
+            (
+                r#"{"data":{"status":7,"x":[{"task_id":"b"}],"task_id":"a"}}"#,
+                &["b", "a"],
+            ),
+            (r#"{"data":{"task_id":"a","task_id":"b"}}"#, &["a", "b"]),
+            (r#"{"data":{"task_id":"a","sta"#, &["a"]),
+            (r#"{"data":{"task_id":"a""#, &["a"]),
+            (r#"{"data":{"task_id":"a"#, &[]),
+            (r#"{"data":{"task_id":"a"}} and more"#, &["a"]),
+            (r#"{"data":{"task_id":"../a"}}"#, &["../a"]),
+            (r#"{"data":{"task_id":"a\nb"}}"#, &["a\nb"]),
+            (r#"{"data":{"task_id":""}}"#, &[]),
+            (r#"{"data":{"task_id":null}}"#, &[]),
+            (r#"{"data":{"data":{"task_id":"a"}}}"#, &["a"]),
+            (r#"{"data":[{"task_id":"a"}]}"#, &["a"]),
+            (r#"{"result":{"task":{"task_id":"a"}}}"#, &["a"]),
+            (r#"{"task\u005fid":"a"}"#, &["a"]),
+            (r#"{"data":{"taskId":"a"}}"#, &["a"]),
+            (r#"{"Task-ID":17}"#, &["17"]),
+            (r#"{"body":"{\"data\":{\"task_id\":\"a\"}}"}"#, &["a"]),
+            ("cb({\"data\":{\"task_id\":\"a\"}});", &["a"]),
+            ("data: {\"task_id\":\"a\"}\n\n", &["a"]),
+            (r#"{"message":"task_id"}"#, &[]),
+            (r#"{"message":"no \"task_id\": \"x\" given"}"#, &[]),
+            (r#"{"xtask_id":"a"}"#, &[]),
+            (r#"["task_id","a"]"#, &[]),
+            ("{\"task_id\":\"a\u{1b}b\"}", &["a\u{1b}b"]),
+            (
+                "[{\"task_id\":\"a\"},{\"task_id\":\"b\nc\"}]",
+                &["a", "b\nc"],
+            ),
+            (r#"{"task_id":"\ud800"}"#, &[r"\ud800"]),
+            ("<html>", &[]),
+            ("", &[]),
+        ] {
+            assert_eq!(named_tasks(answer.as_bytes()), expected, "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_head_gives_hints() {
+        for (name, value, expected) in [
+            (
+                "location",
+                "/v1/ai/video/kling-v3-omni/a%2Eb?x=/y",
+                &["a.b"][..],
+            ),
+            ("content-location", "https://h.example/tasks/a", &["a"]),
+            ("location", "https://h.example/tasks/", &[]),
+            ("x-task-id", "a", &["a"]),
+            ("task-id", "a", &["a"]),
+            ("x-request-id", "a", &[]),
+        ] {
+            let headers = HeaderMap::from_iter([(
+                http::HeaderName::from_static(name),
+                http::HeaderValue::from_static(value),
+            )]);
+            assert_eq!(hinted_tasks(&headers), expected, "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let long = format!(r#"{{"task_id":"{}"}}"#, "a".repeat(5_000));
+        assert!(named_tasks(long.as_bytes()).is_empty());
+        let many: String = (0..100)
+            .map(|id| format!(r#"{{"task_id":"{id}"}}"#))
+            .collect();
+        assert_eq!(named_tasks(many.as_bytes()).len(), MOST_IDS);
+    }
+}

@@ -1,0 +1,5 @@
+//! What a client limits: retries, requests per second, tasks in flight.
+
+pub(crate) mod in_flight;
+pub(crate) mod rate_limiter;
+pub(crate) mod retry_budget;

@@ -1,0 +1,3 @@
+//! A page of a list of tasks.
+
+pub(crate) mod extent;

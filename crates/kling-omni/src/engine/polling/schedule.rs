@@ -1,0 +1,355 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::engine::polling::durations::kind::TaskOrigin;
+use crate::engine::polling::durations::poll_plan::PollTarget;
+use crate::engine::polling::durations::{DurationModel, initial_phase};
+
+/// How much longer the pauses between polls are while deliveries tell the news.
+const WEBHOOK_INTERVAL_FACTOR: u32 = 6;
+/// The same for polls that are planned, of which a usual task then sees less than one.
+const WEBHOOK_PLAN_FACTOR: f64 = 12.0;
+
+/// The least pause between polls that go beyond the budget.
+const BEYOND_BUDGET: Duration = Duration::from_secs(60);
+
+/// The service cannot mean less when it asks for a pause.
+const LEAST_HINT: Duration = Duration::from_secs(1);
+
+/// No plan aims at less delay than polls at the shortest interval have, nor at more than the longest pause allows.
+const LEAST_DELAY: Duration = Duration::from_millis(100);
+const MOST_DELAY: Duration = Duration::from_secs(120);
+
+/// No pause lasts so long, and every clock can tell the time after it.
+const LONGEST_PAUSE: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// When a waiting client asks how its task is doing.
+///
+/// The default is [adaptive](Self::adaptive). Whatever is chosen, a pause that the service asks for (`Retry-After`) is kept, and
+/// an adaptive schedule takes it as the service's word on when to look again. Where many tasks are waited for at once, the
+/// client looks at the list of tasks in place of each of them: then it mostly hears of a task sooner than its schedule says,
+/// and at most ten seconds later.
+///
+/// ```
+/// use std::time::Duration;
+/// use kling_omni::PollSchedule;
+///
+/// let soon = PollSchedule::adaptive().mean_delay(Duration::from_millis(500));
+/// let frugal = PollSchedule::adaptive().request_budget(6);
+/// let every_ten_seconds = PollSchedule::fixed(Duration::from_secs(10));
+/// let own = PollSchedule::custom(|polls, _waited| Duration::from_secs(if polls < 3 { 20 } else { 5 }));
+/// ```
+#[derive(Clone)]
+pub struct PollSchedule {
+    rule: Rule,
+    shortest: Duration,
+    budget: Option<u32>,
+}
+
+#[derive(Clone)]
+enum Rule {
+    Adaptive {
+        mean_delay: Duration,
+    },
+    Growing {
+        first: Duration,
+        growth: f64,
+        longest: Duration,
+    },
+    Custom(Arc<dyn Fn(u32, Duration) -> Duration + Send + Sync>),
+}
+
+impl PollSchedule {
+    /// The shortest interval between polls; shorter ones are lengthened to this.
+    pub const SHORTEST: Duration = Duration::from_millis(100);
+
+    /// The mean time from a task's end to the poll that finds it, which an adaptive schedule aims at unless
+    /// [told otherwise](Self::mean_delay).
+    pub const MEAN_DELAY: Duration = Duration::from_secs(2);
+
+    /// Polls when the task is likely to end: none before that is plausible, most of them around the usual time, and ever
+    /// fewer after it.
+    ///
+    /// What is usual, the client learns from the tasks that it has created and seen completed ([`TaskTimes`](crate::TaskTimes)),
+    /// by tier, length of the video, and whether it starts from an image. It begins with what is known of the service.
+    pub fn adaptive() -> Self {
+        Self::of(Rule::Adaptive {
+            mean_delay: Self::MEAN_DELAY,
+        })
+    }
+
+    /// The same interval throughout, give or take a tenth.
+    pub fn fixed(interval: Duration) -> Self {
+        Self::growing(interval, 1.0, interval)
+    }
+
+    /// Intervals that begin with `first` and become `growth` times longer after each poll, up to `longest`, each give or
+    /// take a tenth. A growth below 1 counts as 1.
+    pub fn growing(first: Duration, growth: f64, longest: Duration) -> Self {
+        let growth = match growth.is_finite() {
+            true => growth.max(1.0),
+            false => 1.0,
+        };
+        Self::of(Rule::Growing {
+            first,
+            growth,
+            longest: longest.max(first),
+        })
+    }
+
+    /// Intervals of your own: `interval` gets the number of polls that the wait has made and the time since its
+    /// beginning, and answers the time to the next poll.
+    pub fn custom(interval: impl Fn(u32, Duration) -> Duration + Send + Sync + 'static) -> Self {
+        Self::of(Rule::Custom(Arc::new(interval)))
+    }
+
+    fn of(rule: Rule) -> Self {
+        Self {
+            rule,
+            shortest: Self::SHORTEST,
+            budget: None,
+        }
+    }
+
+    /// What an adaptive schedule aims at: the mean time from a task's end to the poll that finds it, from a tenth of a second
+    /// to two minutes. Half of it takes twice the polls. No other schedule has it.
+    pub fn mean_delay(mut self, delay: Duration) -> Self {
+        if let Rule::Adaptive { mean_delay } = &mut self.rule {
+            *mean_delay = delay;
+        }
+        self
+    }
+
+    /// Lengthens shorter intervals to this; [`SHORTEST`](Self::SHORTEST) at least.
+    pub fn min_interval(mut self, interval: Duration) -> Self {
+        self.shortest = interval.max(Self::SHORTEST);
+        self
+    }
+
+    /// How many polls a wait should make do with; one at least.
+    ///
+    /// An adaptive schedule places them so that this is enough for a usual task, whatever its
+    /// [mean delay](Self::mean_delay) comes to. Polls that go beyond it are a minute apart, for any schedule.
+    pub fn request_budget(mut self, polls: u32) -> Self {
+        self.budget = Some(polls.max(1));
+        self
+    }
+
+    /// The interval before the next poll, for a rule that goes by the number of polls made.
+    fn interval(&self, polls: u32, waited: Duration, jitter: f64) -> Option<Duration> {
+        let interval = match &self.rule {
+            Rule::Adaptive { .. } => return None,
+            Rule::Growing {
+                first,
+                growth,
+                longest,
+            } => {
+                let steps = i32::try_from(polls).unwrap_or(i32::MAX);
+                let seconds = first.as_secs_f64() * growth.powi(steps);
+                let seconds = seconds.min(longest.as_secs_f64()) * (0.9 + 0.2 * jitter);
+                Duration::try_from_secs_f64(seconds).unwrap_or(*longest)
+            }
+            Rule::Custom(interval) => interval(polls, waited),
+        };
+        Some(interval.max(self.shortest))
+    }
+}
+
+impl Default for PollSchedule {
+    fn default() -> Self {
+        Self::adaptive()
+    }
+}
+
+impl fmt::Debug for PollSchedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = match &self.rule {
+            Rule::Adaptive { mean_delay } => {
+                let mut shown = f.debug_struct("Adaptive");
+                shown.field("mean_delay", mean_delay);
+                shown
+            }
+            Rule::Growing {
+                first,
+                growth,
+                longest,
+            } => {
+                let mut shown = f.debug_struct("Growing");
+                shown.field("first", first).field("growth", growth);
+                shown.field("longest", longest);
+                shown
+            }
+            Rule::Custom(_) => f.debug_struct("Custom"),
+        };
+        shown.field("min_interval", &self.shortest);
+        shown.field("request_budget", &self.budget).finish()
+    }
+}
+
+/// What a schedule goes by to plan the next poll of a task.
+pub(crate) struct PollContext {
+    pub(crate) now: Instant,
+    /// The kind of task, and when it was created, where this client created it.
+    pub(crate) origin: Option<TaskOrigin>,
+    /// When the task was last known to be in progress.
+    pub(crate) last_in_progress: Option<Instant>,
+    /// When the service last asked for a pause, and how long that is.
+    pub(crate) requested_pause: Option<(Instant, Duration)>,
+}
+
+impl PollContext {
+    /// The time before which the service asked not to be polled, if it is still to come.
+    pub(crate) fn not_before(&self) -> Option<Instant> {
+        let (at, pause) = self.requested_pause?;
+        let until = at + pause.max(LEAST_HINT);
+        (until > self.now).then_some(until)
+    }
+}
+
+/// A schedule as one wait goes through it, shared with the look that is under way for it.
+pub(crate) struct ScheduleState {
+    schedule: PollSchedule,
+    started: Instant,
+    /// How many times the task was looked at, in company or not.
+    looks: AtomicU32,
+    /// How many polls were made for this wait alone.
+    polls: AtomicU32,
+    /// Where among equally good moments the first poll is made, so that many waits do not ask in step.
+    first: f64,
+    /// Whether deliveries tell the news meanwhile.
+    webhook_mode: AtomicBool,
+}
+
+impl ScheduleState {
+    pub(crate) fn new(schedule: PollSchedule, started: Instant) -> Self {
+        Self {
+            schedule,
+            started,
+            looks: AtomicU32::new(0),
+            polls: AtomicU32::new(0),
+            first: initial_phase(fastrand::f64()),
+            webhook_mode: AtomicBool::new(false),
+        }
+    }
+
+    /// The wait begins only now.
+    pub(crate) fn start(&mut self, now: Instant) {
+        self.started = now;
+    }
+
+    pub(crate) fn set_webhook_mode(&self, webhook_mode: bool) {
+        self.webhook_mode.store(webhook_mode, Ordering::Relaxed);
+    }
+
+    /// A poll was made, or something that is as good as one.
+    pub(crate) fn count(&self) {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.polls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A list has shown the task.
+    pub(crate) fn count_listed(&self) {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The shortest pause between two polls, whatever they came to.
+    pub(crate) fn shortest(&self) -> Duration {
+        self.schedule.shortest.min(LONGEST_PAUSE)
+    }
+
+    /// When to look at a task next.
+    pub(crate) fn next_poll(
+        &self,
+        context: &PollContext,
+        durations: &mut DurationModel,
+    ) -> Instant {
+        let now = context.now;
+        let waited = now.duration_since(self.started);
+        let looks = self.looks.load(Ordering::Relaxed);
+        let interval = self.schedule.interval(looks, waited, fastrand::f64());
+        let asked = context.not_before();
+        let due = match (interval, asked) {
+            (Some(interval), _) => {
+                let webhook_mode = self.webhook_mode.load(Ordering::Relaxed);
+                let times = if webhook_mode {
+                    WEBHOOK_INTERVAL_FACTOR
+                } else {
+                    1
+                };
+                now + interval.saturating_mul(times).min(LONGEST_PAUSE)
+            }
+            // Whoever makes the video knows best.
+            (None, Some(asked)) => asked.max(now + self.shortest()),
+            (None, None) => self.planned(context, durations),
+        };
+        let polls = self.polls.load(Ordering::Relaxed);
+        let is_beyond = self.schedule.budget.is_some_and(|most| polls >= most);
+        let least = if is_beyond { now + BEYOND_BUDGET } else { now };
+        due.max(least).max(asked.unwrap_or(now))
+    }
+
+    /// When the plan for tasks of this kind has the next poll.
+    fn planned(&self, context: &PollContext, durations: &mut DurationModel) -> Instant {
+        let Rule::Adaptive { mean_delay } = self.schedule.rule else {
+            return self.started;
+        };
+        let target = PollTarget {
+            mean_delay: mean_delay.clamp(LEAST_DELAY, MOST_DELAY).as_secs_f64(),
+            most_polls: self.schedule.budget.map(f64::from),
+            shortest_pause: self.schedule.shortest.as_secs_f64(),
+        };
+        let origin = context.origin.as_ref();
+        let began = origin.map_or(self.started, |origin| origin.created);
+        let last = context.last_in_progress;
+        let age = last.map_or(0.0, |at| at.duration_since(began).as_secs_f64());
+        let polls = match (self.webhook_mode.load(Ordering::Relaxed), age > 0.0) {
+            (true, _) => WEBHOOK_PLAN_FACTOR,
+            (false, true) => 1.0,
+            (false, false) => self.first,
+        };
+        let plan = durations.plan(origin.map(|origin| origin.kind), target);
+        let due = Duration::try_from_secs_f64(plan.after(age, polls)).unwrap_or(LONGEST_PAUSE);
+        began + due.min(LONGEST_PAUSE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(schedule: &PollSchedule, polls: u32, jitter: f64) -> f64 {
+        let interval = schedule.interval(polls, Duration::ZERO, jitter);
+        interval.unwrap().as_secs_f64()
+    }
+
+    #[test]
+    fn intervals_grow_and_stay_within_a_tenth() {
+        let schedule = PollSchedule::growing(Duration::from_secs(2), 2.0, Duration::from_secs(10));
+        for (poll, expected) in [(0, 2.0), (1, 4.0), (2, 8.0), (3, 10.0), (u32::MAX, 10.0)] {
+            for (jitter, factor) in [(0.0, 0.9), (0.5, 1.0), (1.0, 1.1)] {
+                let interval = seconds(&schedule, poll, jitter);
+                assert!(
+                    (interval - expected * factor).abs() < 1e-6,
+                    "{poll} {jitter} {interval}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn no_schedule_is_faster_than_the_shortest_interval_allows() {
+        for schedule in [
+            PollSchedule::fixed(Duration::ZERO),
+            PollSchedule::growing(Duration::ZERO, f64::NAN, Duration::ZERO),
+            PollSchedule::growing(Duration::MAX, f64::MAX, Duration::MAX),
+            PollSchedule::custom(|_, _| Duration::ZERO).min_interval(Duration::ZERO),
+        ] {
+            for jitter in [0.0, 0.5, 1.0] {
+                let interval = seconds(&schedule, 7, jitter);
+                assert!(interval >= PollSchedule::SHORTEST.as_secs_f64());
+            }
+        }
+    }
+}

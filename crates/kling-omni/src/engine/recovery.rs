@@ -1,0 +1,390 @@
+//! Looks for the task of a create whose end is not known.
+
+pub(crate) mod full_list;
+
+pub(crate) mod reconciled;
+
+use std::collections::{BTreeSet, HashSet};
+#[cfg(not(feature = "webhook"))]
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[cfg(feature = "webhook")]
+use futures_util::StreamExt as _;
+
+pub use crate::engine::recovery::reconciled::{Doubt, Evidence, Reconciled};
+
+use crate::engine::attribution::unconfirmed::Unresolved;
+use crate::engine::client::ClientInner;
+use crate::engine::recovery::full_list::FullList;
+use crate::engine::task::Task;
+#[cfg(feature = "webhook")]
+use crate::engine::webhook::{Deliveries, Inbox};
+use crate::error::{Charged, Result};
+
+/// The pauses between two looks grow from the first to the second.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The search for the task of an [`Unresolved`] create. Await it for the answer.
+///
+/// It only reads, and can be repeated. There are two ways to the task, and both have to be prepared before the create:
+///
+/// * **Deliveries.** With the feature `webhook`, a token of `webhook::correlation` in the `webhook_url`, and an inbox,
+///   the delivery that brings the token back names the task exactly. That none has come proves nothing: until the
+///   settle time is over, no task is taken from the list.
+/// * **Lists.** The service's list names ids and statuses, and neither times nor requests, in no promised order. So
+///   all that can be told is which tasks are new since [`Create::reconcilable`](crate::Create::reconcilable) read it.
+///
+/// The answer by lists is right as far as these hold, none of which the service promises:
+///
+/// 1. **Nobody else creates tasks on this account meanwhile.** One new task is taken to be the one that is looked for.
+///    Left out are those that belong to another create of this client, those that [`except`](Self::except) names,
+///    and those that deliveries show to belong to another create. While another create of this client is open, a new
+///    task is not given to either ([`Doubt::OtherCreates`]). Where several processes share an account, use a token.
+/// 2. **The list has all tasks.** A list that lost a task since counts as one that forgets, and a list that moves while
+///    it is read as incomplete; both leave the answer open. No document says on which list the tasks of the older
+///    route are. They count as listed once this client has seen one of its own there. An account without tasks is answered
+///    with 404, as a list that has moved away, or cannot be found for a moment, would be. So that answer proves neither
+///    that there is no task ([`Doubt::NoListNow`]) nor, before the create, that there was none: a task that is listed
+///    later may be older, and is named and not taken ([`Doubt::NoListBefore`]). The first create of an account is
+///    therefore settled by a delivery, or by you.
+/// 3. **What has not made a task [so long](Self::settled_after) after the last attempt never will.** The time is
+///    measured by a clock that a step of the wall clock does not move.
+///
+/// # Errors
+///
+/// Those of reading the list. They leave everything as open as it was: [`Error::charged`](crate::Error::charged) is
+/// `Unknown`.
+#[must_use = "nothing is read until it is awaited"]
+pub struct Reconcile {
+    session: Arc<ClientInner>,
+    unresolved: Unresolved,
+    except: HashSet<String>,
+    settle: Duration,
+    is_patient: bool,
+    #[cfg(feature = "webhook")]
+    inbox: Option<Inbox>,
+}
+
+impl Reconcile {
+    pub(crate) fn new(session: Arc<ClientInner>, unresolved: Unresolved) -> Self {
+        Self {
+            session,
+            unresolved,
+            except: HashSet::new(),
+            settle: Duration::from_secs(300),
+            is_patient: false,
+            #[cfg(feature = "webhook")]
+            inbox: None,
+        }
+    }
+
+    /// Leaves out tasks that are known to belong to other creates.
+    pub fn except(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.except.extend(ids.into_iter().map(Into::into));
+        self
+    }
+
+    /// How long a create may still make a task, or a task still be missing from the list. It counts from the end of the
+    /// create's last attempt, or, where that is not known, from the latest time at which it can have been;
+    /// [`time_left`](Self::time_left) says by which clock.
+    ///
+    /// Default: 300 s, which is a guess on the safe side; the service promises nothing. **With a shorter time you may pay
+    /// twice**: a task that appears after it was reported as [`CertainlyAbsent`](Reconciled::CertainlyAbsent) is paid for,
+    /// and so is the one that you have created in its place.
+    pub fn settled_after(mut self, span: Duration) -> Self {
+        self.settle = span;
+        self
+    }
+
+    /// Looks again until the task is found or the time of [`settled_after`](Self::settled_after) is over, where it would
+    /// otherwise return [`Doubt::TooEarly`].
+    ///
+    /// With a correlation token and a `webhook` inbox it waits for the delivery that long, whatever the lists show, and
+    /// returns as soon as the delivery arrives.
+    pub fn wait(mut self) -> Self {
+        self.is_patient = true;
+        self
+    }
+
+    /// Looks at what was delivered, too: before it asks the service anything, and each time that it looks again.
+    #[cfg(feature = "webhook")]
+    pub fn webhook(mut self, inbox: &Inbox) -> Self {
+        self.inbox = Some(inbox.clone());
+        self
+    }
+
+    /// How long the create may still make a task, as of now: what is left of [`settled_after`](Self::settled_after).
+    ///
+    /// It is measured by [`Clock::boot_time`](crate::Clock::boot_time), so a step of the wall clock neither shortens nor
+    /// prolongs it. A create that was recorded in another boot of the machine, or on another machine, gets the full time
+    /// from the first call in this process.
+    pub fn time_left(&self) -> Duration {
+        let now = self.session.clock.boot_time();
+        let over = match (self.unresolved.over_in(&now), self.unresolved.create()) {
+            (Some(over), _) => over.clone(),
+            (None, Some(create)) => self.session.attribution().search_began(create, &now),
+            (None, None) => now.clone(),
+        };
+        let until = over.after(self.settle);
+        until.since(&now).unwrap_or(self.settle)
+    }
+
+    async fn run(self) -> Result<Reconciled> {
+        let mut pause = FIRST_PAUSE;
+        let mut deliveries = self.subscribe();
+        // Where the two have no clock in common, the time begins once.
+        let began = self.session.clock.boot_time();
+        let settle = self.time_left();
+        loop {
+            if let Some(answered) = self.by_answer() {
+                return Ok(answered);
+            }
+            // Read before the list is: what the list has not got later counts for this moment.
+            let passed = self.session.clock.boot_time().since(&began);
+            let left = settle.saturating_sub(passed.unwrap_or_default());
+            let reconciled = tokio::select! {
+                biased;
+                delivered = self.delivered(&mut deliveries) => return Ok(delivered),
+                listing = FullList::read(&self.session, self.unresolved.lists()) => {
+                    listing.map(|listing| self.by_lists(&listing, left))
+                }
+            };
+            if left.is_zero() || !self.may_change(&reconciled) {
+                return reconciled.map_err(|error| {
+                    error
+                        .with_charged(Charged::Unknown)
+                        .after("whether there is a task is as unknown as before")
+                });
+            }
+            tokio::select! {
+                biased;
+                delivered = self.delivered(&mut deliveries) => return Ok(delivered),
+                () = self.session.clock.sleep(pause.min(left)) => {}
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Whether the search goes on after this answer: a task may still be listed, or a delivery may still name it.
+    fn may_change(&self, reconciled: &Result<Reconciled>) -> bool {
+        self.is_patient
+            && match reconciled {
+                Ok(Reconciled::Ambiguous {
+                    why: Doubt::TooEarly { .. },
+                    ..
+                }) => true,
+                Ok(Reconciled::Ambiguous { .. }) | Err(_) => self.awaits_delivery(),
+                Ok(_) => false,
+            }
+    }
+
+    /// The task that is found, which from now on belongs to this create and to no other of the client.
+    fn found(&self, id: &str, by: Evidence) -> Reconciled {
+        if !self.session.attribution().claim(id, &self.unresolved) {
+            return Reconciled::Ambiguous {
+                candidates: vec![id.to_owned()],
+                why: Doubt::OtherCreates,
+            };
+        }
+        Reconciled::Found {
+            task: Task::attach(Arc::clone(&self.session), id.to_owned()),
+            by,
+        }
+    }
+
+    /// The task that this client itself was told of, where whoever waited for it did not stay to hear it.
+    fn by_answer(&self) -> Option<Reconciled> {
+        let told = self.session.attribution().answer(self.unresolved.create()?);
+        Some(self.found(&told?, Evidence::Answer))
+    }
+
+    /// Whether a delivery can name the task.
+    #[cfg(feature = "webhook")]
+    fn awaits_delivery(&self) -> bool {
+        self.inbox.is_some() && self.unresolved.correlation().is_some()
+    }
+
+    #[cfg(feature = "webhook")]
+    fn subscribe(&self) -> Option<Deliveries> {
+        let inbox = self.inbox.as_ref().filter(|_| self.awaits_delivery());
+        inbox.map(Inbox::deliveries)
+    }
+
+    /// Waits for a delivery that names the task.
+    #[cfg(feature = "webhook")]
+    async fn delivered(&self, deliveries: &mut Option<Deliveries>) -> Reconciled {
+        loop {
+            if let Some(delivered) = self.by_deliveries() {
+                return delivered;
+            }
+            let has_next = match deliveries {
+                Some(deliveries) => deliveries.next().await.is_some(),
+                None => false,
+            };
+            if !has_next {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    #[cfg(feature = "webhook")]
+    fn by_deliveries(&self) -> Option<Reconciled> {
+        let mut tasks = self
+            .inbox
+            .as_ref()?
+            .correlated(self.unresolved.correlation()?);
+        // One token in several creates: the answers to the others have named theirs.
+        let create = self.unresolved.create();
+        let attribution = self.session.attribution();
+        tasks.retain(|id| !attribution.is_of_another(id, create));
+        drop(attribution);
+        match &tasks[..] {
+            [] => None,
+            [id] => Some(self.found(id, Evidence::Delivery)),
+            several => Some(Reconciled::Ambiguous {
+                candidates: several.to_vec(),
+                why: Doubt::Several,
+            }),
+        }
+    }
+
+    #[cfg(not(feature = "webhook"))]
+    fn awaits_delivery(&self) -> bool {
+        false
+    }
+
+    #[cfg(not(feature = "webhook"))]
+    fn subscribe(&self) -> Option<Infallible> {
+        None
+    }
+
+    #[cfg(not(feature = "webhook"))]
+    async fn delivered(&self, _: &mut Option<Infallible>) -> Reconciled {
+        std::future::pending().await
+    }
+
+    fn by_lists(&self, listing: &FullList, left: Duration) -> Reconciled {
+        let candidates = self.candidates(listing);
+        let why = match self.doubt(listing, &candidates, left) {
+            Some(why) => why,
+            None => match candidates.first() {
+                Some(id) => return self.found(id, Evidence::OnlyNewTask),
+                None => {
+                    if let Some(create) = self.unresolved.create() {
+                        self.session.attribution().close(create);
+                    }
+                    return Reconciled::CertainlyAbsent;
+                }
+            },
+        };
+        Reconciled::Ambiguous { candidates, why }
+    }
+
+    /// The tasks that may be the one: those on the list, and those that the answer to the create named.
+    fn candidates(&self, listing: &FullList) -> Vec<String> {
+        let attribution = self.session.attribution();
+        let create = self.unresolved.create();
+        let may_be = |id: &&String| {
+            let known = self.unresolved.known();
+            !known.is_some_and(|known| known.ids.contains(*id))
+                && !attribution.is_of_another(id, create)
+                && !self.except.contains(*id)
+                && !self.is_of_another(id)
+        };
+        let named = self.unresolved.candidates().iter();
+        let all: BTreeSet<_> = listing.tasks.keys().chain(named).filter(may_be).collect();
+        all.into_iter().cloned().collect()
+    }
+
+    /// What keeps the lists from settling it, with these candidates.
+    fn doubt(&self, listing: &FullList, candidates: &[String], left: Duration) -> Option<Doubt> {
+        let Some(known) = self.unresolved.known() else {
+            return Some(Doubt::NoSnapshot);
+        };
+        if candidates.len() > 1 {
+            return Some(Doubt::Several);
+        }
+        if !known.complete || !listing.complete {
+            return Some(Doubt::ListIncomplete);
+        }
+        if !known.ids.iter().all(|id| listing.tasks.contains_key(&**id)) {
+            return Some(Doubt::ListForgets);
+        }
+        if let [id] = candidates {
+            let mut lists = listing.tasks.get(id).into_iter().flatten();
+            if !lists.any(|list| known.shown.contains(list)) {
+                return Some(Doubt::NoListBefore);
+            }
+            if self.awaits_delivery() && !left.is_zero() {
+                return Some(self.too_early(left));
+            }
+            let attribution = self.session.attribution();
+            let is_contested = attribution.has_competitor(&self.unresolved, self.settle);
+            return is_contested.then_some(Doubt::OtherCreates);
+        }
+        if !self.is_listed(listing) {
+            return Some(match listing.shown.is_empty() {
+                true => Doubt::NoListNow,
+                false => Doubt::RouteNotListed,
+            });
+        }
+        (!left.is_zero()).then(|| self.too_early(left))
+    }
+
+    fn too_early(&self, left: Duration) -> Doubt {
+        let now = self.session.clock.system_time();
+        // A time beyond all calendars never comes.
+        let until = now.checked_add(left).unwrap_or(now + LONGEST_PAUSE);
+        Doubt::TooEarly { until }
+    }
+
+    /// Whether tasks of the create's route are on the lists that were read.
+    fn is_listed(&self, listing: &FullList) -> bool {
+        let route = self.unresolved.create_route();
+        let lists = route.lists();
+        route.is_listed() && lists.iter().all(|list| listing.shown.contains(list))
+            || self
+                .session
+                .attribution()
+                .named()
+                .any(|(id, made)| made.route == route && listing.tasks.contains_key(&**id))
+    }
+
+    #[cfg(feature = "webhook")]
+    fn is_of_another(&self, id: &str) -> bool {
+        match (&self.inbox, self.unresolved.correlation()) {
+            (Some(inbox), Some(token)) => inbox.is_of_another(id, token),
+            _ => false,
+        }
+    }
+
+    #[cfg(not(feature = "webhook"))]
+    fn is_of_another(&self, _: &str) -> bool {
+        false
+    }
+}
+
+impl IntoFuture for Reconcile {
+    type Output = Result<Reconciled>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl fmt::Debug for Reconcile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reconcile")
+            .field("unresolved", &self.unresolved)
+            .field("settle", &self.settle)
+            .field("is_patient", &self.is_patient)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,426 @@
+//! A paid task: what is known of it, and how it is read.
+
+pub(crate) mod poll;
+pub(crate) mod polled_task;
+pub(crate) mod updates;
+pub(crate) mod wait;
+pub(crate) mod watch;
+pub(crate) mod webhook_updates;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::engine::client::ClientInner;
+use crate::engine::download::{Origin, Times, Video};
+use crate::engine::http::call::{Call, Options};
+use crate::engine::limits::in_flight::InFlightPermit;
+use crate::engine::polling::durations::kind::TaskOrigin;
+use crate::engine::polling::schedule::{PollContext, ScheduleState};
+use crate::engine::state::{Progress, TaskState, TaskStatus};
+use crate::engine::task::updates::Updates;
+use crate::engine::task::wait::Wait;
+use crate::engine::task_id::{is_path_segment, is_task_id};
+use crate::error::{Charged, Error, ErrorKind, Result};
+use crate::redact::printable;
+use crate::route::{CreateRoute, StatusRoute};
+use crate::wire;
+
+/// A paid task: the same whether it was just created or taken up by its id.
+///
+/// Nothing happens to a task when this value is dropped; it goes on at the service, which knows no cancelling. Clones
+/// share what has been learnt about it.
+#[derive(Clone)]
+pub struct Task(Arc<Shared>);
+
+struct Shared {
+    session: Arc<ClientInner>,
+    id: Arc<str>,
+    request_id: Option<String>,
+    routes: &'static [StatusRoute],
+    /// Of a task that this client has created.
+    origin: Option<TaskOrigin>,
+    known: Mutex<Known>,
+}
+
+/// What has been learnt about a task so far.
+#[derive(Debug, Default)]
+struct Known {
+    state: Option<TaskState>,
+    /// The status route that has answered for this task.
+    route: Option<StatusRoute>,
+    times: Times,
+    /// When the task was last known to go on.
+    last_in_progress: Option<Instant>,
+    /// How long after its creation the task was found to have ended.
+    ended_after: Option<Duration>,
+    /// When the service last said how long it is to be left alone, and for how long.
+    requested_pause: Option<(Instant, Duration)>,
+    /// Whether it was not on a list that it should have been on.
+    is_unlisted: bool,
+    /// Among the client's tasks in flight, until this one has ended.
+    permit: Option<InFlightPermit>,
+}
+
+/// How the client came to know a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// It polled, some time after the state came about.
+    Polled,
+    /// It was pushed then, as soon as the state came about.
+    Pushed(Instant),
+}
+
+/// What is not known more exactly than this, and than a part of the whole time, is nothing to learn from.
+const MAX_UNCERTAINTY: Duration = Duration::from_secs(60);
+const MAX_UNCERTAINTY_PART: u32 = 4;
+
+impl Known {
+    /// Remembers what the service said, and says whether it did. Answers may overtake each other, and none takes the
+    /// task back.
+    fn learn(&mut self, state: &TaskState, now: SystemTime) -> bool {
+        if let Some(known) = &self.state {
+            if state.progress() < known.progress() {
+                return false;
+            }
+            if !known.status().is_terminal() && *state.status() == TaskStatus::Completed {
+                self.times.completed = Some(now);
+            }
+        }
+        if state.status().is_terminal() {
+            self.permit = None;
+        }
+        self.state = Some(state.clone());
+        true
+    }
+
+    fn has_ended(&self) -> bool {
+        let state = self.state.as_ref();
+        state.is_some_and(|state| state.status().is_terminal())
+    }
+}
+
+impl Task {
+    pub(crate) fn created(
+        session: Arc<ClientInner>,
+        id: Arc<str>,
+        route: CreateRoute,
+        origin: TaskOrigin,
+        state: Option<TaskState>,
+        exchange: &Call,
+    ) -> Self {
+        let now = session.clock.now();
+        let times = Times {
+            created: Some(session.clock.system_time()),
+            completed: None,
+        };
+        Self(Arc::new(Shared {
+            session,
+            id,
+            request_id: exchange.request_id(),
+            routes: route.status_routes(),
+            origin: Some(origin),
+            known: Mutex::new(Known {
+                state,
+                times,
+                requested_pause: exchange.asked_pause().map(|pause| (now, pause)),
+                ..Known::default()
+            }),
+        }))
+    }
+
+    pub(crate) fn attach(session: Arc<ClientInner>, id: String) -> Self {
+        let origin = session.attribution().origin(&id);
+        Self(Arc::new(Shared {
+            session,
+            id: id.into(),
+            request_id: None,
+            routes: StatusRoute::ALL,
+            origin,
+            known: Mutex::default(),
+        }))
+    }
+
+    /// Id of the task. Keep it: with [`Client::task`](crate::Client::task) it is all that is needed to go on later.
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// The service's id of the exchange that created the task; `None` for a task taken up by its id.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
+    /// Where the task stood when it was last heard of; `None` if nothing but its id is known: for a task taken up by that
+    /// and not read since, and for one whose creation was answered in another form than documented.
+    pub fn status(&self) -> Option<TaskStatus> {
+        self.known()
+            .state
+            .as_ref()
+            .map(|state| state.status().clone())
+    }
+
+    /// Everything that was last heard of the task.
+    pub fn state(&self) -> Option<TaskState> {
+        self.known().state.clone()
+    }
+
+    /// Asks the service where the task stands.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if no status route knows the task, [`ErrorKind::Authentication`] and the like for a
+    /// refused key, [`ErrorKind::Transport`] and [`ErrorKind::Server`] if the service cannot be asked now. None of them
+    /// says anything about the task itself.
+    pub async fn refresh(&self) -> Result<TaskState> {
+        self.read(Options::default()).await
+    }
+
+    /// Waits until the task ends. Await the answer, or set options on it first.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// # async fn example(client: kling_omni::Client) -> kling_omni::Result<()> {
+    /// let video = client
+    ///     .task("046b6c7f-0b8a-43b9-b35d-6489e6daee91")
+    ///     .wait()
+    ///     .timeout(Duration::from_secs(900))
+    ///     .on_status(|state| println!("{}", state.status()))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wait(&self) -> Wait {
+        Wait::new(self.clone())
+    }
+
+    /// Follows the task as a stream that ends with it.
+    pub fn updates(&self) -> Updates {
+        self.wait().updates()
+    }
+
+    /// The finished video, from what was last heard of the task.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TaskFailed`] or [`ErrorKind::EmptyResult`] if it ended otherwise, [`ErrorKind::NotFinished`] if it
+    /// has not ended as far as is known, and [`ErrorKind::UnexpectedResponse`] if its result is no URL.
+    pub fn video(&self) -> Result<Video> {
+        let state = self.known().state.clone();
+        match state {
+            Some(state) => {
+                let origin = Arc::new(self.clone());
+                Video::of(&self.0.session, &state, self.ended_after(), origin)
+            }
+            None => Err(self
+                .concerning(Error::new(
+                    ErrorKind::NotFinished,
+                    format!("task {} has not been read yet", printable(self.id())),
+                ))
+                .with_help("call `refresh` or `wait` first")),
+        }
+    }
+
+    /// Reads the task at the status route that knows it, and remembers both.
+    pub(crate) async fn read(&self, options: Options) -> Result<TaskState> {
+        self.check_id()?;
+        let options = Options {
+            last_segment: Some(Arc::clone(&self.0.id)),
+            keeps_answer: true,
+            ..options
+        };
+        let route = self.known().route;
+        let routes = match &route {
+            Some(route) => std::slice::from_ref(route),
+            None => self.0.routes,
+        };
+        let mut missing = None;
+        for route in routes {
+            let exchange = Call::new(Arc::clone(&self.0.session), options.clone());
+            match wire::read(&exchange, *route, self.id()).await {
+                Ok(state) => {
+                    self.learn(&state, Source::Polled);
+                    let hint = exchange.asked_pause().map(|pause| (self.now(), pause));
+                    let mut known = self.known();
+                    known.route = Some(*route);
+                    known.requested_pause = hint;
+                    return Ok(state);
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    missing.get_or_insert(error);
+                }
+                // A route that may not be asked does not have the task either.
+                Err(error)
+                    if missing.is_some()
+                        && matches!(
+                            error.kind(),
+                            ErrorKind::Permission | ErrorKind::InsufficientCredits
+                        ) => {}
+                Err(error) => return Err(self.concerning(error)),
+            }
+        }
+        let error = missing.unwrap_or_else(|| Error::new(ErrorKind::NotFound, "no status route"));
+        // A task is visible only to the account that created it.
+        let advice = match self.is_known_to_exist() {
+            true => {
+                "the task exists, so this key most likely belongs to another account: use the key that created the task"
+            }
+            false => {
+                "check the id, and that the key belongs to the account that created the task: a key of another account gets 404"
+            }
+        };
+        Err(self.concerning(error).with_help(advice))
+    }
+
+    /// Keeps a place among the client's tasks in flight for as long as the task goes on.
+    pub(crate) fn hold_permit(&self, permit: InFlightPermit) {
+        let mut known = self.known();
+        known.permit = (!known.has_ended()).then_some(permit);
+    }
+
+    /// Takes over what the service says of the task, unless it is known to be further; says whether it did.
+    fn learn(&self, state: &TaskState, source: Source) -> bool {
+        let session = &self.0.session;
+        let now = self.now();
+        let mut known = self.known();
+        let had_ended = known.has_ended();
+        let is_taken = known.learn(state, session.clock.system_time());
+        let last_in_progress = known.last_in_progress;
+        if !known.has_ended() {
+            known.last_in_progress = Some(now);
+        } else if !had_ended {
+            let began = self.0.origin.map(|origin| origin.created);
+            let ended = match source {
+                Source::Polled => now,
+                Source::Pushed(at) => at,
+            };
+            known.ended_after = began.map(|began| ended.duration_since(began));
+        }
+        drop(known);
+        if is_taken
+            && !had_ended
+            && state.progress() == Progress::Ended
+            && *state.status() == TaskStatus::Completed
+            && let Some(origin) = self.0.origin
+        {
+            let age = |at: Instant| at.duration_since(origin.created);
+            let most = age(now);
+            // Another thread may have heard of it a moment later.
+            let least = last_in_progress.map_or(Duration::ZERO, age).min(most);
+            match source {
+                Source::Pushed(at) => session.learnt().add(origin.kind, age(at)),
+                Source::Polled
+                    if most - least <= MAX_UNCERTAINTY.max(most / MAX_UNCERTAINTY_PART) =>
+                {
+                    session.learnt().add(origin.kind, (least + most) / 2);
+                }
+                Source::Polled => {}
+            }
+        }
+        is_taken
+    }
+
+    /// When to poll it next by `schedule`, now that it is known to be in progress.
+    fn next_poll(&self, schedule: &ScheduleState) -> Instant {
+        schedule.next_poll(&self.poll_context(), &mut self.0.session.learnt())
+    }
+
+    fn poll_context(&self) -> PollContext {
+        let known = self.known();
+        PollContext {
+            now: self.now(),
+            origin: self.0.origin,
+            last_in_progress: known.last_in_progress,
+            requested_pause: known.requested_pause,
+        }
+    }
+
+    /// How long after its creation the task was found to have ended, if this client has created it.
+    fn ended_after(&self) -> Option<Duration> {
+        self.known().ended_after
+    }
+
+    /// The time that half of the tasks like this one take at most, as far as this client has learnt it, and else by what
+    /// is known of the service. A task that was taken up by its id is like all.
+    ///
+    /// There is no better measure of progress: the service tells none.
+    pub fn typical_time(&self) -> Duration {
+        let kind = self.0.origin.map(|origin| origin.kind);
+        self.0.session.learnt().median(kind)
+    }
+
+    fn session(&self) -> &Arc<ClientInner> {
+        &self.0.session
+    }
+
+    fn now(&self) -> Instant {
+        self.0.session.clock.now()
+    }
+
+    /// Whether the task is known to exist: this client made it, or has read it.
+    fn is_known(&self) -> bool {
+        self.0.origin.is_some() || self.known().state.is_some()
+    }
+
+    /// Ties an error to the task, which was paid for if it is known to exist.
+    fn concerning(&self, error: Error) -> Error {
+        match self.status() {
+            Some(status) => error.with_task(self.id()).with_task_status(status),
+            None if self.is_known() => error.with_task(self.id()),
+            None => error.with_task_id(self.id()).with_charged(Charged::Unknown),
+        }
+    }
+
+    /// Whether this client has created the task or read it.
+    fn is_known_to_exist(&self) -> bool {
+        self.0.origin.is_some() || self.known().state.is_some()
+    }
+
+    fn check_id(&self) -> Result<()> {
+        let id = self.id();
+        let why = if !is_task_id(id) {
+            format!(
+                "a task id must have 1 to 1024 bytes, this one has {}",
+                id.len()
+            )
+        } else if !is_path_segment(id) {
+            format!("the task id {id} cannot be part of a URL")
+        } else {
+            return Ok(());
+        };
+        let error = Error::new(ErrorKind::Validation, why)
+            .with_help("give the id that the task got when it was created");
+        // The service itself may have given a task such an id.
+        Err(match self.is_known() {
+            true => self.concerning(error),
+            false => error,
+        })
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Origin for Task {
+    fn read(&self) -> Pin<Box<dyn Future<Output = Result<TaskState>> + Send + '_>> {
+        Box::pin(self.refresh())
+    }
+
+    fn times(&self) -> Times {
+        self.known().times
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task")
+            .field("id", &self.id())
+            .field("state", &self.known().state)
+            .field("request_id", &self.request_id())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,262 @@
+//! A bucket of the user's own.
+
+mod http;
+mod problem;
+mod send;
+mod settings;
+mod signing;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use object_store::aws::AmazonS3Builder;
+use object_store::path::Path;
+use object_store::signer::{Method, Signer};
+use object_store::{Attribute, GetOptions, ObjectStore};
+
+use crate::clock::{Clock as _, TokioClock};
+use crate::digest;
+use crate::engine::task::wait::Wait;
+use crate::engine::upload::local_file::LocalFile;
+use crate::engine::upload::source;
+use crate::engine::upload::uploader::{Uploaded, Uploader, Uploading, in_order};
+use crate::error::{Error, Result};
+
+/// How many files are sent at the same time.
+const AT_ONCE: usize = 2;
+
+/// A store that can make URLs which work without its credentials.
+trait SigningStore: ObjectStore + Signer {}
+
+impl<S: ObjectStore + Signer> SigningStore for S {}
+
+/// A bucket of yours, for whoever has a key that cannot use the service's uploads, or wants the files at home.
+///
+/// The service reads them by presigned URLs, which work without credentials and for a [lifetime](Self::lifetime). An object
+/// is named by the SHA-256 of its content, so that the same content goes up once, whoever uploads it; it is kept, and a
+/// lifecycle rule of the bucket is the way to have it removed. The credentials need `s3:PutObject` and `s3:GetObject`;
+/// with `s3:ListBucket`, the store can also tell that an object is not there yet.
+///
+/// Files are read from disk in parts of 5 MiB, a few of which are in memory at a time. An object appears once all of it is
+/// there and is known to be what was measured; a file that is changed on the way is an error. Of an upload that is
+/// dropped, parts may stay which are no object: a lifecycle rule for incomplete multipart uploads removes them.
+/// What counts as sent is what has been read, which runs ahead of the connection by those few parts.
+///
+/// ```no_run
+/// use kling_omni::{ApiKey, Client, ObjectStoreUploader};
+///
+/// # fn example() -> Result<(), kling_omni::Error> {
+/// let bucket = ObjectStoreUploader::from_url("s3://my-bucket/kling")?;
+/// let client = Client::builder().api_key(ApiKey::new("FPSX-secret")?).uploader(bucket).build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ObjectStoreUploader {
+    store: Arc<dyn SigningStore>,
+    prefix: Path,
+    /// What people know it by.
+    place: Arc<str>,
+    lifetime: Duration,
+    reuse_within: Option<Duration>,
+}
+
+impl ObjectStoreUploader {
+    /// How long its URLs work, unless [`lifetime`](Self::lifetime) says otherwise: as long as those of the service's own
+    /// uploads.
+    pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+    /// The shortest lifetime: a task may be read for the first time after it has waited for its turn, as long as a
+    /// [`Wait`] does.
+    pub const SHORTEST_LIFETIME: Duration = Wait::DEFAULT_TIMEOUT;
+    /// The longest lifetime that a presigned URL of S3 can have.
+    pub const LONGEST_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
+
+    /// A bucket that speaks S3, as `s3://bucket` or `s3://bucket/prefix`, with the settings of the environment.
+    ///
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary credentials, `AWS_SESSION_TOKEN`; without them, the
+    /// role of the machine or container. `AWS_REGION` is the bucket's. `AWS_ENDPOINT_URL` leads to another service than
+    /// Amazon's, over plain HTTP only if it says so; `AWS_VIRTUAL_HOSTED_STYLE_REQUEST` and the other settings of
+    /// [`AmazonS3Builder::from_env`](object_store::aws::AmazonS3Builder::from_env) count, too. The files of the AWS
+    /// command line, with its profiles, are not read.
+    ///
+    /// Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if this is no such URL, or if settings are missing or
+    /// cannot be read.
+    pub fn from_url(url: &str) -> Result<Self> {
+        let (store, prefix) = settings::of_environment(url)?;
+        let place = match prefix.as_ref() {
+            "" => url.trim_end_matches('/').to_owned(),
+            _ => url.to_owned(),
+        };
+        Ok(Self::at(store, prefix, place))
+    }
+
+    /// A bucket that speaks S3, with settings of yours, and the prefix of all names in it, which may be empty.
+    ///
+    /// Requests go over this crate's HTTP stack and are signed with what it has anyway, so that `object_store` needs none of
+    /// its features for that. Of the [`ClientOptions`](object_store::ClientOptions), the limits in time count, and whether
+    /// plain HTTP is allowed. Their default gives a part of a file 30 s, which is short for a slow line.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if settings are missing or cannot be read, or if names
+    /// cannot begin like that.
+    pub fn from_s3(settings: AmazonS3Builder, prefix: &str) -> Result<Self> {
+        Self::new(settings::build(settings)?, prefix)
+    }
+
+    /// Any store that can sign URLs, such as one of [`object_store`]'s for Google Cloud or Azure, with features of its that
+    /// your program chooses; and the prefix of all names in it, which may be empty.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if names cannot begin like that.
+    pub fn new(store: impl ObjectStore + Signer, prefix: &str) -> Result<Self> {
+        let prefix = Path::parse(prefix).map_err(|error| problem::of_prefix(prefix, &error))?;
+        let place = store.to_string();
+        Ok(Self::at(store, prefix, place))
+    }
+
+    fn at(store: impl ObjectStore + Signer, prefix: Path, place: String) -> Self {
+        Self {
+            store: Arc::new(store),
+            prefix,
+            place: place.into(),
+            lifetime: Self::DEFAULT_LIFETIME,
+            reuse_within: None,
+        }
+    }
+
+    /// Sets how long its URLs work, in whole seconds. One that is signed with temporary credentials ends with them, if
+    /// that is earlier.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is shorter than
+    /// [`SHORTEST_LIFETIME`](Self::SHORTEST_LIFETIME) or longer than [`LONGEST_LIFETIME`](Self::LONGEST_LIFETIME).
+    pub fn lifetime(mut self, lifetime: Duration) -> Result<Self> {
+        if !(Self::SHORTEST_LIFETIME..=Self::LONGEST_LIFETIME).contains(&lifetime) {
+            return Err(problem::of_lifetime(lifetime));
+        }
+        self.lifetime = Duration::from_secs(lifetime.as_secs());
+        Ok(self)
+    }
+
+    /// Uses an object again only if it was written within this time, and writes it anew otherwise. By default its age does
+    /// not matter.
+    ///
+    /// For a bucket that removes objects after a while: its age and the lifetime of a URL have to fit into that while.
+    pub fn reuse_within(mut self, age: Duration) -> Self {
+        self.reuse_within = Some(age);
+        self
+    }
+
+    async fn bring(&self, file: &LocalFile) -> Result<Uploaded> {
+        let path = self.path_of(file);
+        if self.has(file, &path).await? {
+            tracing::info!(file = file.name(), %path, "it is in the bucket already");
+        } else {
+            send::send(&self.store, file, &path)
+                .await
+                .map_err(|failure| problem::not_sent(file, &self.place, failure))?;
+            self.check(file, &path).await?;
+            let bytes = file.length();
+            tracing::info!(file = file.name(), %path, bytes, "uploaded");
+        }
+        let now = TokioClock.system_time();
+        let url = self
+            .store
+            .signed_url(Method::GET, &path, self.lifetime)
+            .await
+            .map_err(|error| problem::not_signed(file, &self.place, &error))?;
+        // The signature has whole seconds, and may be younger than `now`.
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let end = Duration::from_secs(now.as_secs()) + self.lifetime;
+        Ok(Uploaded::new(url, UNIX_EPOCH.checked_add(end)))
+    }
+
+    /// Where a file with this content is.
+    fn path_of(&self, file: &LocalFile) -> Path {
+        let mut name = digest::digits(file.sha256());
+        if let Some(extension) = source::extension(file.content_type()) {
+            name.push('.');
+            name.push_str(extension);
+        }
+        self.prefix.clone().join(name)
+    }
+
+    /// Whether the file is there, as far as the store tells.
+    async fn has(&self, file: &LocalFile, path: &Path) -> Result<bool> {
+        let look = GetOptions::new().with_head(true);
+        let found = match self.store.get_opts(path, look).await {
+            Ok(found) => found,
+            Err(error) if problem::is_unanswered(&error) => {
+                return Err(problem::not_sent(file, &self.place, error.into()));
+            }
+            // Whoever may not list a bucket is not told that something is missing, and such an answer has no words for
+            // what else is wrong. The upload itself gets them.
+            Err(_) => return Ok(false),
+        };
+        let kind = found.attributes.get(&Attribute::ContentType);
+        let age = TokioClock
+            .system_time()
+            .duration_since(found.meta.last_modified.into());
+        Ok(found.meta.size == file.length()
+            && kind.is_none_or(|kind| kind.as_ref() == file.content_type())
+            // What is from the future by this clock is new.
+            && self.reuse_within.is_none_or(|most| age.unwrap_or_default() < most))
+    }
+
+    /// Makes sure that an object is whole and can be read with these credentials, which are those of the signed URL.
+    async fn check(&self, file: &LocalFile, path: &Path) -> Result<()> {
+        let look = GetOptions::new().with_head(true);
+        let found = self.store.get_opts(path, look).await;
+        let found = found.map_err(|error| problem::not_readable(file, &self.place, error))?;
+        if found.meta.size == file.length() {
+            Ok(())
+        } else {
+            Err(problem::of_other_length(file, &self.place, found.meta.size))
+        }
+    }
+}
+
+impl Uploader for ObjectStoreUploader {
+    fn upload<'a>(&'a self, file: &'a LocalFile) -> Uploading<'a, Uploaded> {
+        Box::pin(async move { Ok(self.bring(file).await?) })
+    }
+
+    /// A few files go at once, and those of the same content together.
+    fn upload_all<'a>(&'a self, files: &'a [LocalFile]) -> Uploading<'a, Vec<Uploaded>> {
+        Box::pin(async move {
+            let mut distinct: Vec<&LocalFile> = Vec::new();
+            for file in files {
+                if !distinct.iter().any(|one| one.is_same(file)) {
+                    distinct.push(file);
+                }
+            }
+            let mut sending = Vec::new();
+            for file in distinct {
+                sending.push(async move { Ok::<_, Error>((file, self.bring(file).await?)) });
+            }
+            let sending = stream::iter(sending).buffer_unordered(AT_ONCE);
+            let there: Vec<_> = sending.try_collect().await?;
+            Ok(in_order(files, &there))
+        })
+    }
+}
+
+impl fmt::Debug for ObjectStoreUploader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObjectStoreUploader")
+            .field("place", &self.place)
+            .field("prefix", &self.prefix.as_ref())
+            .field("lifetime", &self.lifetime)
+            .field("reuse_within", &self.reuse_within)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,93 @@
+//! The way to the bucket over the HTTP stack that this crate has anyway. The library's own would switch HTTP/2 on in it for
+//! everyone, and needs a TLS library to be chosen.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http_body_util::BodyExt as _;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
+    HttpResponseBody, HttpService,
+};
+use object_store::{ClientConfigKey, ClientOptions};
+use reqwest::redirect;
+
+use crate::engine::http::client::build_http_client;
+use crate::engine::http::proxy::Proxies;
+use crate::engine::upload::uploader::BoxError;
+
+/// Makes HTTP clients. Of a store's options for them, it heeds the limits in time, and whether plain HTTP will do; a
+/// proxy is refused.
+#[derive(Debug)]
+pub(crate) struct Connector;
+
+impl HttpConnector for Connector {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        if options
+            .get_config_value(&ClientConfigKey::ProxyUrl)
+            .is_some()
+        {
+            return Err(generic(
+                "a proxy among the options of the store is not supported: set HTTPS_PROXY in place of AWS_PROXY_URL",
+            ));
+        }
+        let limit = |key| time(options, key);
+        let is_plain = options.get_config_value(&ClientConfigKey::AllowHttp);
+        let mut bare = reqwest::Client::builder()
+            .https_only(is_plain.is_none_or(|is_plain| is_plain != "true"));
+        if let Some(limit) = limit(ClientConfigKey::Timeout)? {
+            bare = bare.timeout(limit);
+        }
+        let connect = limit(ClientConfigKey::ConnectTimeout)?.unwrap_or(Duration::MAX);
+        // What is signed is signed for one host.
+        let client = build_http_client(bare, connect, redirect::Policy::none()).map_err(generic)?;
+        Ok(HttpClient::new(Http(client)))
+    }
+}
+
+fn time(options: &ClientOptions, key: ClientConfigKey) -> object_store::Result<Option<Duration>> {
+    let told = options.get_config_value(&key);
+    let Some(told) = told else { return Ok(None) };
+    match humantime::parse_duration(&told) {
+        Ok(time) => Ok(Some(time)),
+        Err(_) => Err(generic(format!("{told:?} is no time for {}", key.as_ref()))),
+    }
+}
+
+fn generic(error: impl Into<BoxError>) -> object_store::Error {
+    object_store::Error::Generic {
+        store: "HTTP",
+        source: error.into(),
+    }
+}
+
+#[derive(Debug)]
+struct Http(reqwest::Client);
+
+#[async_trait]
+impl HttpService for Http {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let request = request.map(reqwest::Body::wrap);
+        let request: reqwest::Request = request.try_into().map_err(failed)?;
+        Proxies::from_env()
+            .covers(request.url())
+            .map_err(|error| HttpError::new(HttpErrorKind::Decode, error))?;
+        let answer = self.0.execute(request).await.map_err(failed)?;
+        let answer = http::Response::<reqwest::Body>::from(answer);
+        Ok(answer.map(|body| HttpResponseBody::new(body.map_err(failed))))
+    }
+}
+
+/// By the kind, the library decides whether to try again: what may have arrived, only if that does no harm.
+fn failed(error: reqwest::Error) -> HttpError {
+    let kind = if error.is_connect() {
+        HttpErrorKind::Connect
+    } else if error.is_timeout() {
+        HttpErrorKind::Timeout
+    } else if error.is_builder() || error.is_decode() {
+        HttpErrorKind::Decode
+    } else {
+        HttpErrorKind::Interrupted
+    };
+    HttpError::new(kind, error.without_url())
+}

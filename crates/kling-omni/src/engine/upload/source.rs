@@ -1,0 +1,173 @@
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use media_probe::Format;
+
+use crate::media::MediaSource;
+
+/// A local file: one on disk by its path, or bytes in memory. Nothing is read before it is needed.
+///
+/// ```
+/// use kling_omni::FileSource;
+///
+/// let clip = FileSource::path("dance.mp4");
+/// let unnamed = FileSource::path("download").content_type("video/mp4");
+/// let picture = FileSource::bytes(vec![0x89, b'P', b'N', b'G'], "image/png");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct FileSource {
+    pub(crate) content: Content,
+    pub(crate) content_type: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Content {
+    Path(PathBuf),
+    Bytes(Bytes),
+}
+
+impl FileSource {
+    /// A file on disk. What it holds is told by the end of its name, unless [`content_type`](Self::content_type) says it.
+    pub fn path(path: impl Into<PathBuf>) -> Self {
+        Self {
+            content: Content::Path(path.into()),
+            content_type: None,
+        }
+    }
+
+    /// Bytes in memory, and what they are, such as `video/mp4`.
+    pub fn bytes(bytes: impl Into<Bytes>, content_type: impl Into<String>) -> Self {
+        Self {
+            content: Content::Bytes(bytes.into()),
+            content_type: Some(content_type.into()),
+        }
+    }
+
+    /// Says what the file holds, such as `video/quicktime`.
+    pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
+        self.content_type = Some(content_type.into());
+        self
+    }
+
+    /// An image or a video of a request that was found to be of this format; none of what is elsewhere.
+    pub(crate) fn of(source: &MediaSource, format: Option<Format>) -> Option<Self> {
+        let (content, format) = match source {
+            MediaSource::Url(_) => return None,
+            MediaSource::File(path) => (Content::Path(path.clone()), format),
+            MediaSource::Bytes(bytes) => (
+                Content::Bytes(bytes.clone()),
+                format.or_else(|| media_probe::probe_bytes(bytes).format),
+            ),
+        };
+        Some(Self {
+            content,
+            content_type: format.map(|format| format.content_type().to_owned()),
+        })
+    }
+
+    /// What people know it by: the path as it was given.
+    pub(crate) fn name(&self) -> String {
+        match &self.content {
+            Content::Path(path) => path.display().to_string(),
+            Content::Bytes(_) => "a file in memory".to_owned(),
+        }
+    }
+
+    /// What it holds, as far as that is said or its name tells.
+    pub(crate) fn kind(&self) -> Option<String> {
+        if let Some(kind) = &self.content_type {
+            return Some(kind.clone());
+        }
+        let Content::Path(path) = &self.content else {
+            return None;
+        };
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        let (_, kind) = KINDS.iter().find(|(known, _)| *known == extension)?;
+        Some((*kind).to_owned())
+    }
+}
+
+/// The kinds of files by the ends of their names.
+const KINDS: [(&str, &str); 13] = [
+    ("png", "image/png"),
+    ("jpg", "image/jpeg"),
+    ("jpeg", "image/jpeg"),
+    ("webp", "image/webp"),
+    ("mp4", "video/mp4"),
+    ("m4v", "video/mp4"),
+    ("mov", "video/quicktime"),
+    ("webm", "video/webm"),
+    ("mp3", "audio/mpeg"),
+    ("wav", "audio/wav"),
+    ("m4a", "audio/mp4"),
+    ("weba", "audio/webm"),
+    ("ogg", "audio/ogg"),
+];
+
+/// How the names of files of this kind end.
+#[cfg(feature = "object-store")]
+pub(crate) fn extension(kind: &str) -> Option<&'static str> {
+    let (extension, _) = KINDS.iter().find(|(_, known)| *known == kind)?;
+    Some(extension)
+}
+
+impl From<PathBuf> for FileSource {
+    fn from(path: PathBuf) -> Self {
+        Self::path(path)
+    }
+}
+
+impl From<&Path> for FileSource {
+    fn from(path: &Path) -> Self {
+        Self::path(path)
+    }
+}
+
+impl From<&str> for FileSource {
+    fn from(path: &str) -> Self {
+        Self::path(path)
+    }
+}
+
+impl From<String> for FileSource {
+    fn from(path: String) -> Self {
+        Self::path(path)
+    }
+}
+
+impl fmt::Debug for FileSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileSource")
+            .field("name", &self.name())
+            .field("content_type", &self.content_type)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kling_omni_api::enums::UploadContentType;
+
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_name_tells_what_the_service_takes() {
+        for (name, kind) in [
+            ("a.mp4", Some("video/mp4")),
+            ("a/b.MOV", Some("video/quicktime")),
+            ("a.tar.jpeg", Some("image/jpeg")),
+            ("a.avi", None),
+            ("mp4", None),
+            ("", None),
+        ] {
+            assert_eq!(FileSource::path(name).kind().as_deref(), kind, "{name}");
+        }
+        for (_, kind) in KINDS {
+            assert!(UploadContentType::VALUES.contains(&kind), "{kind}");
+        }
+        for kind in UploadContentType::VALUES {
+            assert!(KINDS.iter().any(|(_, known)| known == kind), "{kind}");
+        }
+    }
+}

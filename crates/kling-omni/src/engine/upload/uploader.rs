@@ -1,0 +1,93 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::SystemTime;
+
+use futures_util::future::try_join_all;
+
+use crate::engine::upload::local_file::LocalFile;
+use crate::redact::BareUrl;
+
+/// An error of any kind.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// An upload under way.
+pub type Uploading<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;
+
+/// Brings local files to where the service can read them: the service's own uploads, a bucket of yours, or anything else
+/// that has URLs.
+///
+/// The URL has to work without credentials for as long as the service may take to read it, and to be out of reach for
+/// others. An error whose text holds URLs is shown without their queries; a [`kling_omni::Error`](crate::Error) is passed
+/// on as it is.
+///
+/// ```
+/// use kling_omni::{ApiKey, Client, LocalFile, Uploaded, Uploader, Uploading};
+///
+/// /// Hard-links files into a folder that a web server of ours serves.
+/// struct OwnServer;
+///
+/// impl Uploader for OwnServer {
+///     fn upload<'a>(&'a self, file: &'a LocalFile) -> Uploading<'a, Uploaded> {
+///         Box::pin(async move {
+///             let name: String = file.sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+///             std::fs::hard_link(file.name(), format!("/srv/files/{name}"))?;
+///             Ok(Uploaded::new(format!("https://files.example.com/{name}"), None))
+///         })
+///     }
+/// }
+///
+/// let client = Client::builder().api_key(ApiKey::new("FPSX-secret")?).uploader(OwnServer).build()?;
+/// # Ok::<(), kling_omni::Error>(())
+/// ```
+pub trait Uploader: Send + Sync + 'static {
+    /// Uploads one file. Its bytes come from [`LocalFile::open`], which may be called again for another attempt.
+    fn upload<'a>(&'a self, file: &'a LocalFile) -> Uploading<'a, Uploaded>;
+
+    /// Uploads several files and answers them in their order. Unless it is replaced, all of them go at once, and the first
+    /// error ends the others.
+    fn upload_all<'a>(&'a self, files: &'a [LocalFile]) -> Uploading<'a, Vec<Uploaded>> {
+        Box::pin(try_join_all(files.iter().map(|file| self.upload(file))))
+    }
+}
+
+/// The answers for all files, in their order, from those for files of each content.
+pub(crate) fn in_order(files: &[LocalFile], there: &[(&LocalFile, Uploaded)]) -> Vec<Uploaded> {
+    let uploaded = files.iter().filter_map(|file| {
+        let same = there.iter().find(|(one, _)| one.is_same(file));
+        same.map(|(_, uploaded)| uploaded.clone())
+    });
+    uploaded.collect()
+}
+
+/// A file that the service can read.
+///
+/// `Debug` shows no token of the URL.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Uploaded {
+    /// Where it is. Its token, if it has one, lets anyone read the file: treat it as a secret.
+    pub url: String,
+    /// When the URL stops working, as far as that is known.
+    pub expires_at: Option<SystemTime>,
+}
+
+impl Uploaded {
+    /// A file at `url`, until `expires_at` if that is known.
+    pub fn new(url: impl Into<String>, expires_at: Option<SystemTime>) -> Self {
+        Self {
+            url: url.into(),
+            expires_at,
+        }
+    }
+}
+
+impl fmt::Debug for Uploaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Uploaded")
+            .field("url", &BareUrl(&self.url).to_string())
+            .field("expires_at", &self.expires_at)
+            .finish()
+    }
+}

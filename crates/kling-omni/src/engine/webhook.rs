@@ -1,0 +1,47 @@
+//! Receives the service's webhooks: checks that they are authentic and fresh, drops replays, keeps the order, and lets
+//! waits hear of them.
+//!
+//! A request with a `webhook_url` makes the service post the task's state there on every change. Deliveries are signed
+//! after the Standard Webhooks scheme; they may come late, twice, in any order, or not at all.
+//!
+//! * [`Inbox`] takes deliveries in. It is what a [`wait`](crate::Wait::webhook) listens to, and [`Inbox::deliveries`] is
+//!   a stream of all that is new.
+//! * [`Inbox::endpoint`] is a tower service with a body limit, ready to mount in axum or hyper. Anything else calls
+//!   [`Inbox::receive`] with the headers, the query and the raw body, and answers [`Refusal::status`].
+//! * [`Verifier`] is the check of the signature on its own, and [`Secret::headers`] its counterpart, for passing
+//!   deliveries on and for tests.
+//! * [`correlation`] marks a `webhook_url`, so that a delivery tells which create it belongs to.
+//!
+//! ```
+//! use kling_omni::webhook::{Inbox, Secret};
+//!
+//! # async fn example(task: kling_omni::Task) -> Result<(), Box<dyn std::error::Error>> {
+//! let inbox = Inbox::new(Secret::new("the secret of the account")?);
+//! let app = axum::Router::new().route_service("/hooks/kling", inbox.endpoint());
+//! let listener = tokio::net::TcpListener::bind("0.0.0.0:8080").await?;
+//! tokio::spawn(async move { axum::serve(listener, app).await });
+//! // The `webhook_url` that the task was created with leads there.
+//! let video = task.wait().webhook(&inbox).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod correlation;
+
+mod inbox;
+
+mod endpoint;
+
+mod delivery;
+mod refusal;
+mod secret;
+mod verifier;
+
+pub use crate::engine::webhook::delivery::{Delivery, Received};
+pub use crate::engine::webhook::endpoint::Endpoint;
+pub use crate::engine::webhook::inbox::{Deliveries, Inbox, InboxBuilder, Missed};
+pub use crate::engine::webhook::refusal::{Refusal, RefusalKind};
+pub use crate::engine::webhook::secret::Secret;
+pub use crate::engine::webhook::verifier::{Verified, Verifier};
+
+pub(crate) use crate::engine::webhook::inbox::Listening;

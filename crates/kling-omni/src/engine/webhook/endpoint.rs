@@ -1,0 +1,125 @@
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use tower_service::Service;
+
+use crate::engine::webhook::delivery::Received;
+use crate::engine::webhook::inbox::Inbox;
+use crate::engine::webhook::refusal::{Refusal, RefusalKind};
+
+/// A tower service that takes deliveries into an [`Inbox`]; [`Inbox::endpoint`] makes it.
+///
+/// Mount it with axum's `Router::route_service`, or in hyper through hyper-util's `TowerToHyperService`. It answers
+///
+/// * 200 to every authentic delivery, also to what is late or came before, so that none is sent again;
+/// * 405 to all methods but POST;
+/// * 413 to a body above the [limit](super::InboxBuilder::largest_body), of which it reads no more than the limit;
+/// * 400, 401 or 503 to [refused](super::Refusal::status) ones. Why goes to the log, and not to the sender.
+///
+/// The content type plays no part: the signature covers the body byte for byte, whatever it is called. Limits on time
+/// are the server's.
+#[derive(Clone)]
+pub struct Endpoint {
+    inbox: Inbox,
+}
+
+impl Endpoint {
+    pub(crate) fn new(inbox: Inbox) -> Self {
+        Self { inbox }
+    }
+
+    async fn take<B>(self, request: Request<B>) -> Result<Received, Refusal>
+    where
+        B: Body,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let limit = self.inbox.largest_body();
+        let (parts, body) = request.into_parts();
+        if body.size_hint().lower() > limit as u64 {
+            return Err(Refusal::too_large(limit));
+        }
+        let body = match Limited::new(body, limit).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => {
+                return Err(Refusal::too_large(limit));
+            }
+            Err(_) => {
+                return Err(Refusal::new(
+                    RefusalKind::BodyUnreadable,
+                    "the body did not arrive whole",
+                ));
+            }
+        };
+        self.inbox.receive(&parts.headers, parts.uri.query(), &body)
+    }
+}
+
+impl<B> Service<Request<B>> for Endpoint
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let endpoint = self.clone();
+        Box::pin(async move {
+            if request.method() != Method::POST {
+                let mut answer = answer(StatusCode::METHOD_NOT_ALLOWED);
+                let allowed = HeaderValue::from_static("POST");
+                answer.headers_mut().insert(header::ALLOW, allowed);
+                return Ok(answer);
+            }
+            Ok(match endpoint.take(request).await {
+                Ok(received) => {
+                    tracing::debug!(?received, "a delivery");
+                    answer(StatusCode::OK)
+                }
+                Err(refusal) => {
+                    log(&refusal);
+                    answer(refusal.status_code())
+                }
+            })
+        })
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("inbox", &self.inbox)
+            .finish()
+    }
+}
+
+/// Anyone can post nonsense to a public address, and that is worth nobody's attention.
+fn log(refusal: &Refusal) {
+    match refusal.kind() {
+        RefusalKind::MissingHeader | RefusalKind::MalformedHeader | RefusalKind::BodyTooLarge => {
+            tracing::debug!(%refusal, "no delivery")
+        }
+        _ => tracing::warn!(%refusal, "a delivery was refused"),
+    }
+}
+
+/// An answer that tells the sender no more than its status does.
+fn answer(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = status;
+    answer
+}

@@ -1,0 +1,83 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use futures_util::stream;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::engine::webhook::delivery::Delivery;
+
+/// The new deliveries of all tasks, as a stream. It ends when the inbox, all its clones and endpoints are gone.
+///
+/// Whoever reads it too slowly holds up neither the service nor anyone else: what is older than the
+/// [backlog](super::InboxBuilder::backlog) is dropped, and the stream says how much as [`Missed`], and goes on.
+///
+/// ```no_run
+/// use futures_util::StreamExt;
+///
+/// # async fn example(inbox: kling_omni::webhook::Inbox) {
+/// let mut deliveries = inbox.deliveries();
+/// while let Some(delivery) = deliveries.next().await {
+///     match delivery {
+///         Ok(delivery) => println!("{} is {}", delivery.state().id(), delivery.state().status()),
+///         Err(missed) => println!("{missed}"),
+///     }
+/// }
+/// # }
+/// ```
+#[must_use = "streams do nothing unless polled"]
+pub struct Deliveries(Pin<Box<dyn Stream<Item = Result<Delivery, Missed>> + Send>>);
+
+/// So many deliveries were dropped, since they were not read in time. Nothing is wrong with the tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missed {
+    count: u64,
+}
+
+impl Missed {
+    /// How many were dropped.
+    pub fn count(self) -> u64 {
+        self.count
+    }
+}
+
+impl fmt::Display for Missed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} deliveries were not read in time and are gone; read faster, or raise the backlog of the inbox",
+            self.count
+        )
+    }
+}
+
+impl std::error::Error for Missed {}
+
+impl Deliveries {
+    pub(crate) fn new(news: broadcast::Receiver<Delivery>) -> Self {
+        Self(Box::pin(stream::unfold(news, |mut news| async {
+            let item = match news.recv().await {
+                Ok(delivery) => Ok(delivery),
+                Err(RecvError::Lagged(count)) => Err(Missed { count }),
+                Err(RecvError::Closed) => return None,
+            };
+            Some((item, news))
+        })))
+    }
+}
+
+impl Stream for Deliveries {
+    type Item = Result<Delivery, Missed>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(context)
+    }
+}
+
+impl fmt::Debug for Deliveries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deliveries").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,221 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::Mac;
+use http::HeaderMap;
+
+use crate::engine::webhook::refusal::{Refusal, RefusalKind};
+use crate::engine::webhook::secret::Secret;
+
+/// Identifies a delivery; a repetition has the same.
+pub(crate) const ID: &str = "webhook-id";
+/// When it was sent, in seconds since 1970.
+pub(crate) const TIMESTAMP: &str = "webhook-timestamp";
+/// `version,signature` items between blanks.
+pub(crate) const SIGNATURE: &str = "webhook-signature";
+
+/// The only version of the scheme that is understood.
+pub(crate) const VERSION: &str = "v1";
+
+/// Ids are remembered, so that their length is limited.
+const LONGEST_ID: usize = 256;
+
+/// Checks that a delivery is signed with one of your secrets, and fresh.
+///
+/// The signature covers `webhook-id`, `webhook-timestamp` and the body, byte for byte: hand over the body as it came,
+/// before anything reads it as JSON. Neither the URL nor the other headers are covered.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use kling_omni::reqwest::header::HeaderMap;
+/// use kling_omni::webhook::{Secret, Verifier};
+///
+/// # fn example(headers: HeaderMap, body: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
+/// let verifier = Verifier::new(Secret::new("the new secret")?)
+///     .or(Secret::new("the old secret, until it is gone")?)
+///     .tolerance(Duration::from_secs(120));
+/// let verified = verifier.verify(&headers, &body, SystemTime::now())?;
+/// println!("{} is authentic", verified.id());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    secrets: Vec<Secret>,
+    tolerance: Duration,
+}
+
+impl Verifier {
+    /// How far a delivery's timestamp may be from now, in both directions, unless [`tolerance`](Self::tolerance) says
+    /// otherwise.
+    pub const DEFAULT_TOLERANCE: Duration = Duration::from_secs(5 * 60);
+
+    /// Accepts what is signed with `secret`.
+    pub fn new(secret: Secret) -> Self {
+        Self {
+            secrets: vec![secret],
+            tolerance: Self::DEFAULT_TOLERANCE,
+        }
+    }
+
+    /// Accepts what is signed with `secret`, too: the other one while secrets are exchanged.
+    #[must_use]
+    pub fn or(mut self, secret: Secret) -> Self {
+        self.secrets.push(secret);
+        self
+    }
+
+    /// How far a delivery's timestamp may be from now; just so far is still accepted. The longer, the longer a recorded
+    /// delivery can be sent again by someone else.
+    #[must_use]
+    pub fn tolerance(mut self, tolerance: Duration) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// Checks a delivery that came in at `now`.
+    ///
+    /// # Errors
+    ///
+    /// [`RefusalKind::MissingHeader`], [`RefusalKind::MalformedHeader`] and [`RefusalKind::UnknownVersion`] for what is
+    /// no delivery of this scheme, [`RefusalKind::BadSignature`] if no secret fits, [`RefusalKind::TooOld`] and
+    /// [`RefusalKind::TooNew`] for an authentic delivery at the wrong time.
+    pub fn verify(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: SystemTime,
+    ) -> Result<Verified, Refusal> {
+        let id = only(headers, ID)?;
+        if !is_id(id) {
+            return Err(Refusal::malformed(ID));
+        }
+        let timestamp = only(headers, TIMESTAMP)?;
+        let sent_at = time(timestamp).ok_or_else(|| Refusal::malformed(TIMESTAMP))?;
+        let signatures = signatures(only(headers, SIGNATURE)?)?;
+        let is_signed = self.secrets.iter().any(|secret| {
+            let mac = secret.mac(id, timestamp, body);
+            signatures
+                .iter()
+                .any(|signature| mac.clone().verify_slice(signature).is_ok())
+        });
+        if !is_signed {
+            return Err(Refusal::new(
+                RefusalKind::BadSignature,
+                "the delivery is signed with none of the secrets, or was changed on its way",
+            ));
+        }
+        // After the signature, so that these are said of authentic deliveries only.
+        self.check_time(sent_at, now)?;
+        Ok(Verified {
+            id: id.to_owned(),
+            sent_at,
+        })
+    }
+
+    fn check_time(&self, sent_at: SystemTime, now: SystemTime) -> Result<(), Refusal> {
+        let (kind, off, what) = match now.duration_since(sent_at) {
+            Ok(age) => (RefusalKind::TooOld, age, "was sent long ago:"),
+            Err(ahead) => (
+                RefusalKind::TooNew,
+                ahead.duration(),
+                "is ahead of the clock:",
+            ),
+        };
+        if off <= self.tolerance {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            kind,
+            format!(
+                "the delivery {what} {:.1} s, where {} s are tolerated",
+                off.as_secs_f64(),
+                self.tolerance.as_secs_f64()
+            ),
+        ))
+    }
+}
+
+impl From<Secret> for Verifier {
+    fn from(secret: Secret) -> Self {
+        Self::new(secret)
+    }
+}
+
+/// What an authentic delivery says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    id: String,
+    sent_at: SystemTime,
+}
+
+impl Verified {
+    /// Its id: the same for each repetition.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// When it was sent, to the second.
+    pub fn sent_at(&self) -> SystemTime {
+        self.sent_at
+    }
+}
+
+/// The value of a header that must be there once: with two, others could go by the other one.
+fn only<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().ok_or_else(|| {
+        Refusal::new(
+            RefusalKind::MissingHeader,
+            format!("the request has no `{name}` header"),
+        )
+    })?;
+    match (value.to_str(), values.next()) {
+        (Ok(text), None) => Ok(text),
+        _ => Err(Refusal::malformed(name)),
+    }
+}
+
+pub(crate) fn is_id(text: &str) -> bool {
+    (1..=LONGEST_ID).contains(&text.len())
+}
+
+fn time(timestamp: &str) -> Option<SystemTime> {
+    if !timestamp.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    UNIX_EPOCH.checked_add(Duration::from_secs(timestamp.parse().ok()?))
+}
+
+/// Times before 1970, which no clock of use has, count as its start.
+pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
+
+/// The signatures of the known version. One that is not base64 is none, and fits no secret.
+fn signatures(header: &str) -> Result<Vec<Vec<u8>>, Refusal> {
+    let items: Vec<_> = header
+        .split_ascii_whitespace()
+        .filter_map(|item| item.split_once(','))
+        .collect();
+    if items.is_empty() {
+        return Err(Refusal::malformed(SIGNATURE));
+    }
+    let known: Vec<_> = items
+        .into_iter()
+        .filter(|(version, _)| *version == VERSION)
+        .collect();
+    if known.is_empty() {
+        return Err(Refusal::new(
+            RefusalKind::UnknownVersion,
+            format!("the delivery has no signature of version {VERSION}"),
+        ));
+    }
+    Ok(known
+        .into_iter()
+        .filter_map(|(_, signature)| BASE64.decode(signature).ok())
+        .collect())
+}
