@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-const HEADER: &str = "kling-omni journal 1\n";
+const HEADER: &str = "kling-omni journal 2\n";
 /// So many digits of a checksum stand in a line.
 const DIGITS: usize = 16;
 

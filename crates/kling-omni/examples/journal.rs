@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(&folder)?;
     let mut journal = Journal::open_or_create(folder.join("puppet.journal")).await?;
 
-    if let State::Unresolved(_) = journal.state() {
+    if let State::Unconfirmed(_) = journal.state() {
         println!("an earlier run was cut off: looking for its task");
         match journal.reconcile(&client, |search| search.wait()).await? {
             Reconciled::Found { by, .. } => println!("found: {by}"),

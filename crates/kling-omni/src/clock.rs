@@ -39,7 +39,9 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 /// suspension counts. Elsewhere it is the process. Readings of different periods cannot be compared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BootTime {
+    #[serde(rename = "boot_id")]
     boot: Box<str>,
+    #[serde(rename = "uptime_ms")]
     ms: u64,
 }
 

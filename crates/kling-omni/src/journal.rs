@@ -10,7 +10,7 @@
 //!
 //! # async fn example(client: Client, request: VideoReference) -> Result<(), Box<dyn std::error::Error>> {
 //! let mut journal = Journal::open_or_create("puppet.journal").await?;
-//! if let State::Unresolved(_) = journal.state() {
+//! if let State::Unconfirmed(_) = journal.state() {
 //!     match journal.reconcile(&client, |search| search.wait()).await? {
 //!         Reconciled::Found { task, .. } => println!("there is a task: {}", task.id()),
 //!         Reconciled::CertainlyAbsent => println!("there is none, it can be created again"),
@@ -170,7 +170,7 @@ impl Journal {
     /// written.
     pub async fn begin(&mut self, plan: Plan) -> Result<()> {
         match self.plan() {
-            None => self.record(Record::Planned(plan)).await,
+            None => self.record(Record::Prepared(plan)).await,
             Some(planned) => match planned.differs_from(&plan) {
                 None => Ok(()),
                 Some(why) => Err(self
@@ -214,7 +214,7 @@ impl Journal {
             .reconcilable()
             .before_send_first(move |unresolved| {
                 lock(&book).record(&Record::Sending {
-                    unresolved: unresolved.clone(),
+                    create: unresolved.clone(),
                 })
             })
             .outcome()
@@ -222,14 +222,14 @@ impl Journal {
         self.note(match &outcome {
             Outcome::Created(task) => Record::Created {
                 task_id: task.id().to_owned(),
-                known_by: KnownBy::Answer,
+                known_by: KnownBy::Response,
             },
             Outcome::Rejected(error) => Record::Rejected {
-                why: error.summary().to_owned(),
+                reason: error.summary().to_owned(),
             },
-            Outcome::Unknown { unresolved, error } => Record::Unknown {
-                unresolved: unresolved.clone(),
-                why: error.summary().to_owned(),
+            Outcome::Unknown { unresolved, error } => Record::Unconfirmed {
+                create: unresolved.clone(),
+                reason: error.summary().to_owned(),
             },
         })
         .await;
@@ -258,9 +258,9 @@ impl Journal {
         let is_of_this_boot = unresolved.over_in(&clock.boot_time()).is_some();
         if is_inherited || !is_of_this_boot {
             unresolved = unresolved.over_now(clock);
-            self.record(Record::Unknown {
-                unresolved: unresolved.clone(),
-                why: match is_inherited {
+            self.record(Record::Unconfirmed {
+                create: unresolved.clone(),
+                reason: match is_inherited {
                     true => "no answer was recorded".to_owned(),
                     false => "it was sent in another boot of the machine".to_owned(),
                 },
@@ -279,7 +279,7 @@ impl Journal {
             }
             Reconciled::CertainlyAbsent => {
                 let known_by = KnownBy::List;
-                self.record(Record::Absent { known_by }).await?;
+                self.record(Record::NotCreated { known_by }).await?;
             }
             Reconciled::Ambiguous { .. } => {}
         }
@@ -316,7 +316,7 @@ impl Journal {
         }
         self.record(Record::Created {
             task_id: id.to_owned(),
-            known_by: KnownBy::Person,
+            known_by: KnownBy::Operator,
         })
         .await?;
         self.settle(&unresolved);
@@ -330,8 +330,8 @@ impl Journal {
     /// As [`attach`](Self::attach).
     pub async fn absent(&mut self) -> Result<()> {
         let unresolved = self.unresolved()?;
-        let known_by = KnownBy::Person;
-        self.record(Record::Absent { known_by }).await?;
+        let known_by = KnownBy::Operator;
+        self.record(Record::NotCreated { known_by }).await?;
         self.settle(&unresolved);
         Ok(())
     }
@@ -362,7 +362,7 @@ impl Journal {
     ///
     /// Those of [`Video::save`](crate::Video::save).
     pub async fn save(&mut self, mut save: Save) -> Result<Saved> {
-        if let State::Placing { file, .. } | State::Saved { file, .. } = self.state()
+        if let State::Publishing { file, .. } | State::Saved { file, .. } = self.state()
             && std::path::absolute(save.path()).is_ok_and(|path| path == file.path)
             && is_in_place(file).await
         {
@@ -372,7 +372,7 @@ impl Journal {
         let saved = save
             .before_publish(move |saved| {
                 let file = absolute(saved);
-                note(&book, &Record::Placing { file });
+                note(&book, &Record::Publishing { file });
             })
             .await?;
         let file = absolute(&saved);
@@ -384,14 +384,14 @@ impl Journal {
     /// between giving the file its name and recording that, it is recorded now.
     pub async fn delivered(&mut self) -> Option<Saved> {
         let state = self.state();
-        let (State::Placing { file, .. } | State::Saved { file, .. }) = &state else {
+        let (State::Publishing { file, .. } | State::Saved { file, .. }) = &state else {
             return None;
         };
         let has_sidecar = file.sidecar.as_deref().is_none_or(Path::exists);
         if !has_sidecar || !is_in_place(file.clone()).await {
             return None;
         }
-        if matches!(state, State::Placing { .. }) {
+        if matches!(state, State::Publishing { .. }) {
             let file = file.clone();
             self.note(Record::Saved { file }).await;
         }
@@ -400,7 +400,7 @@ impl Journal {
 
     fn unresolved(&self) -> Result<Unresolved> {
         match self.state() {
-            State::Unresolved(unresolved) => Ok(unresolved),
+            State::Unconfirmed(unresolved) => Ok(unresolved),
             _ => Err(self.error(
                 ErrorKind::Configuration,
                 format!(
@@ -419,12 +419,12 @@ impl Journal {
     pub fn check_service(&self, client: &Client) -> Result<()> {
         let service = crate::redact::BareUrl(client.base_url()).to_string();
         match self.plan() {
-            Some(plan) if plan.service() != service => Err(self
+            Some(plan) if plan.base_url() != service => Err(self
                 .error(
                     ErrorKind::Configuration,
                     format!(
                         "the journal is for {}, and this is {service}",
-                        plan.service()
+                        plan.base_url()
                     ),
                 )
                 .with_help("use the client of the service that it was written for")),

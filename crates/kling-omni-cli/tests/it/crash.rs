@@ -71,8 +71,8 @@ const fn with(step: &'static str, fault: &'static str, place: &'static str) -> C
 /// Every step of a run, in order, and those of runs in which the create does not go well.
 const CRASHES: &[Crash] = &[
     at("before the journal"),
-    at("before planned"),
-    at("after planned"),
+    at("before prepared"),
+    at("after prepared"),
     at("before sending").like_another(),
     at("after sending"),
     Crash {
@@ -87,20 +87,20 @@ const CRASHES: &[Crash] = &[
     at("before ended").like_another(),
     at("after ended"),
     at("downloading"),
-    at("before placing").like_another(),
-    at("after placing"),
+    at("before publishing").like_another(),
+    at("after publishing"),
     at("before saved"),
     at("after saved"),
     with(
-        "answer lost, before unknown",
+        "answer lost, before unconfirmed",
         "create:drop@1",
-        "before unknown",
+        "before unconfirmed",
     )
     .like_another(),
     with(
-        "answer lost, after unknown",
+        "answer lost, after unconfirmed",
         "create:drop@1",
-        "after unknown",
+        "after unconfirmed",
     ),
     with(
         "answer lost, task found, before created",
@@ -109,15 +109,15 @@ const CRASHES: &[Crash] = &[
     )
     .like_another(),
     with(
-        "request lost, before unknown",
+        "request lost, before unconfirmed",
         "create:lost@1",
-        "before unknown",
+        "before unconfirmed",
     )
     .like_another(),
     with(
-        "request lost, after unknown",
+        "request lost, after unconfirmed",
         "create:lost@1",
-        "after unknown",
+        "after unconfirmed",
     ),
     with(
         "refused, before rejected",
@@ -133,13 +133,13 @@ const SURE: &[Crash] = &[
     with(
         "request lost, before absent",
         "create:lost@1",
-        "before absent",
+        "before not_created",
     )
     .like_another(),
     with(
         "request lost, after absent",
         "create:lost@1",
-        "after absent",
+        "after not_created",
     )
     .like_another(),
 ];
@@ -309,10 +309,10 @@ fn done(records: &[String], asked: bool) -> String {
         false => "made sure there was none",
     };
     let words = [
-        ("absent", absent),
+        ("not_created", absent),
         ("sending", "created"),
         ("ended", "waited"),
-        ("placing", "saved"),
+        ("publishing", "saved"),
     ];
     let mut done: Vec<_> = words
         .into_iter()
@@ -342,7 +342,7 @@ fn places(records: &[String]) -> Vec<&'static str> {
     let mut places: Vec<_> = all
         .filter(|place| match place.split_once(' ') {
             Some((_, record)) => records.iter().any(|name| name == record),
-            None => records.iter().any(|name| name == "placing"),
+            None => records.iter().any(|name| name == "publishing"),
         })
         .collect();
     places.sort_unstable();
@@ -436,11 +436,11 @@ fn of_a_request_whose_tasks_may_not_be_listed() {
 #[test]
 fn torn_records() {
     for place in [
-        "after planned",
+        "after prepared",
         "after sending",
         "after created",
         "after ended",
-        "after placing",
+        "after publishing",
         "after saved",
     ] {
         let mut world = World::new(LISTED);

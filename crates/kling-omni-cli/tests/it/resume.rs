@@ -199,7 +199,7 @@ fn a_journal_that_cannot_be_opened_may_hold_a_paid_task() {
     fs::write(service.folder().join("newer"), "kling-omni journal 2\n").unwrap();
     fs::write(
         service.folder().join("damaged"),
-        "kling-omni journal 1\n0 {}\n",
+        "kling-omni journal 2\n0 {}\n",
     )
     .unwrap();
     for (name, advice) in [

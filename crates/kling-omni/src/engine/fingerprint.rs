@@ -15,7 +15,7 @@ use crate::route::{Mode, Tier};
 /// not change what is made, and may bring a fresh token each time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    service: String,
+    base_url: String,
     mode: Mode,
     tier: Tier,
     request_sha256: String,
@@ -31,7 +31,7 @@ impl Plan {
         // So that the order of fields plays no part, whatever a dependency makes of maps.
         body.sort_all_objects();
         Self {
-            service: BareUrl(base_url).to_string(),
+            base_url: BareUrl(base_url).to_string(),
             mode,
             tier,
             request_sha256: digest::hex(Sha256::new_with_prefix(body.to_string())),
@@ -51,8 +51,8 @@ impl Plan {
     }
 
     /// Base URL of the service.
-    pub fn service(&self) -> &str {
-        &self.service
+    pub fn base_url(&self) -> &str {
+        &self.base_url
     }
 
     /// What the video is made from.
@@ -67,8 +67,8 @@ impl Plan {
 
     /// What keeps `other` from being the same create.
     pub(crate) fn differs_from(&self, other: &Self) -> Option<String> {
-        if self.service != other.service {
-            return Some(format!("it was for {}", self.service));
+        if self.base_url != other.base_url {
+            return Some(format!("it was for {}", self.base_url));
         }
         if (self.mode, self.tier) != (other.mode, other.tier) {
             return Some(format!(

@@ -201,7 +201,7 @@ impl Reconcile {
     /// The task that this client itself was told of, where whoever waited for it did not stay to hear it.
     fn by_answer(&self) -> Option<Reconciled> {
         let told = self.session.attribution().answer(self.unresolved.create()?);
-        Some(self.found(&told?, Evidence::Answer))
+        Some(self.found(&told?, Evidence::Response))
     }
 
     /// Whether a delivery can name the task.
@@ -246,10 +246,10 @@ impl Reconcile {
         drop(attribution);
         match &tasks[..] {
             [] => None,
-            [id] => Some(self.found(id, Evidence::Delivery)),
+            [id] => Some(self.found(id, Evidence::Webhook)),
             several => Some(Reconciled::Ambiguous {
                 candidates: several.to_vec(),
-                why: Doubt::Several,
+                why: Doubt::MultipleCandidates,
             }),
         }
     }
@@ -308,13 +308,13 @@ impl Reconcile {
             return Some(Doubt::NoSnapshot);
         };
         if candidates.len() > 1 {
-            return Some(Doubt::Several);
+            return Some(Doubt::MultipleCandidates);
         }
         if !known.complete || !listing.complete {
             return Some(Doubt::ListIncomplete);
         }
         if !known.ids.iter().all(|id| listing.tasks.contains_key(&**id)) {
-            return Some(Doubt::ListForgets);
+            return Some(Doubt::ListShrank);
         }
         if let [id] = candidates {
             let mut lists = listing.tasks.get(id).into_iter().flatten();

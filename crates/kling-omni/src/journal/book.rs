@@ -202,7 +202,7 @@ impl Contents {
     }
 
     fn take(&mut self, record: &Record, state: State) {
-        if let Record::Planned(plan) = record {
+        if let Record::Prepared(plan) = record {
             self.plan = Some(plan.clone());
         }
         self.is_sending = matches!(record, Record::Sending { .. });

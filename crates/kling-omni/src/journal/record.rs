@@ -10,7 +10,7 @@ use crate::engine::state::TaskStatus;
 use crate::journal::state::State;
 
 /// The first line of a journal.
-pub(super) const HEADER: &str = "kling-omni journal 1\n";
+pub(super) const HEADER: &str = "kling-omni journal 2\n";
 /// What the first line of a journal begins with, whatever its version.
 pub(super) const NAME: &str = "kling-omni journal ";
 
@@ -18,14 +18,14 @@ pub(super) const NAME: &str = "kling-omni journal ";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
 pub(super) enum Record {
-    Planned(Plan),
-    Sending { unresolved: Unresolved },
-    Unknown { unresolved: Unresolved, why: String },
-    Rejected { why: String },
-    Absent { known_by: KnownBy },
+    Prepared(Plan),
+    Sending { create: Unresolved },
+    Unconfirmed { create: Unresolved, reason: String },
+    Rejected { reason: String },
+    NotCreated { known_by: KnownBy },
     Created { task_id: String, known_by: KnownBy },
     Ended { status: TaskStatus },
-    Placing { file: Saved },
+    Publishing { file: Saved },
     Saved { file: Saved },
 }
 
@@ -33,17 +33,17 @@ pub(super) enum Record {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum KnownBy {
-    Answer,
-    Delivery,
+    Response,
+    Webhook,
     List,
-    Person,
+    Operator,
 }
 
 impl From<Evidence> for KnownBy {
     fn from(evidence: Evidence) -> Self {
         match evidence {
-            Evidence::Answer => Self::Answer,
-            Evidence::Delivery => Self::Delivery,
+            Evidence::Response => Self::Response,
+            Evidence::Webhook => Self::Webhook,
             Evidence::OnlyNewTask => Self::List,
         }
     }
@@ -52,14 +52,14 @@ impl From<Evidence> for KnownBy {
 impl Record {
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Planned(_) => "planned",
+            Self::Prepared(_) => "prepared",
             Self::Sending { .. } => "sending",
-            Self::Unknown { .. } => "unknown",
+            Self::Unconfirmed { .. } => "unconfirmed",
             Self::Rejected { .. } => "rejected",
-            Self::Absent { .. } => "absent",
+            Self::NotCreated { .. } => "not_created",
             Self::Created { .. } => "created",
             Self::Ended { .. } => "ended",
-            Self::Placing { .. } => "placing",
+            Self::Publishing { .. } => "publishing",
             Self::Saved { .. } => "saved",
         }
     }
@@ -67,32 +67,34 @@ impl Record {
     /// Where a journal stands after this record; `None` if it cannot come at this point.
     pub(super) fn after(&self, state: &State) -> Option<State> {
         let next = match (self, state) {
-            (Self::Planned(_), State::Empty) => State::Planned,
+            (Self::Prepared(_), State::Empty) => State::Prepared,
             // Twice, if a route does not exist and the next one is tried.
             (
-                Self::Sending { unresolved },
-                State::Planned | State::Rejected { .. } | State::Unresolved(_),
+                Self::Sending { create },
+                State::Prepared | State::Rejected { .. } | State::Unconfirmed(_),
             )
-            | (Self::Unknown { unresolved, .. }, State::Unresolved(_)) => {
-                State::Unresolved(unresolved.clone())
+            | (Self::Unconfirmed { create, .. }, State::Unconfirmed(_)) => {
+                State::Unconfirmed(create.clone())
             }
             (
-                Self::Rejected { why },
-                State::Planned | State::Rejected { .. } | State::Unresolved(_),
-            ) => State::Rejected { why: why.clone() },
-            (Self::Absent { .. }, State::Unresolved(_)) => State::Planned,
-            (Self::Created { task_id, .. }, State::Unresolved(_)) => State::Created {
+                Self::Rejected { reason },
+                State::Prepared | State::Rejected { .. } | State::Unconfirmed(_),
+            ) => State::Rejected {
+                reason: reason.clone(),
+            },
+            (Self::NotCreated { .. }, State::Unconfirmed(_)) => State::Prepared,
+            (Self::Created { task_id, .. }, State::Unconfirmed(_)) => State::Created {
                 task_id: task_id.clone(),
             },
             (Self::Ended { status }, state) => State::Ended {
                 task_id: state.task_id()?.to_owned(),
                 status: status.clone(),
             },
-            (Self::Placing { file }, state) => State::Placing {
+            (Self::Publishing { file }, state) => State::Publishing {
                 task_id: state.task_id()?.to_owned(),
                 file: file.clone(),
             },
-            (Self::Saved { file }, State::Placing { task_id, .. }) => State::Saved {
+            (Self::Saved { file }, State::Publishing { task_id, .. }) => State::Saved {
                 task_id: task_id.clone(),
                 file: file.clone(),
             },

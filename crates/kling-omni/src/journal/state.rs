@@ -10,15 +10,15 @@ pub enum State {
     /// Nothing is recorded yet.
     Empty,
     /// Nothing was sent, or what was sent certainly made no task: it may be created.
-    Planned,
+    Prepared,
     /// The last create made no task: nothing was sent, or the service refused. It may be created again.
     Rejected {
         /// What went wrong.
-        why: String,
+        reason: String,
     },
     /// A create was about to be sent, or its answer was lost: it may have made a paid task. It has to be
     /// [reconciled](super::Journal::reconcile) before anything else.
-    Unresolved(Unresolved),
+    Unconfirmed(Unresolved),
     /// There is a paid task.
     Created {
         /// Id of the task.
@@ -33,7 +33,7 @@ pub enum State {
     },
     /// The video is on disk as a whole and about to get its name. Whether it has it,
     /// [`Journal::delivered`](super::Journal::delivered) finds out.
-    Placing {
+    Publishing {
         /// Id of the task.
         task_id: String,
         /// The file.
@@ -54,15 +54,15 @@ impl State {
         match self {
             Self::Created { task_id }
             | Self::Ended { task_id, .. }
-            | Self::Placing { task_id, .. }
+            | Self::Publishing { task_id, .. }
             | Self::Saved { task_id, .. } => Some(task_id),
-            Self::Empty | Self::Planned | Self::Rejected { .. } | Self::Unresolved(_) => None,
+            Self::Empty | Self::Prepared | Self::Rejected { .. } | Self::Unconfirmed(_) => None,
         }
     }
 
     /// Whether a task may be created without paying for a second one.
     pub fn may_create(&self) -> bool {
-        matches!(self, Self::Empty | Self::Planned | Self::Rejected { .. })
+        matches!(self, Self::Empty | Self::Prepared | Self::Rejected { .. })
     }
 
     /// Whether there is nothing left to do: the video was saved, or the task failed.
@@ -80,7 +80,7 @@ impl State {
     /// Whether a task was paid for.
     pub fn charged(&self) -> Charged {
         match self {
-            Self::Unresolved(_) => Charged::Unknown,
+            Self::Unconfirmed(_) => Charged::Unknown,
             state if state.may_create() => Charged::No,
             _ => Charged::Yes,
         }

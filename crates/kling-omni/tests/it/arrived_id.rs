@@ -422,7 +422,7 @@ async fn a_journal_keeps_what_the_answer_named() {
     }
     drop(journal);
     let mut journal = Journal::open(&path).await.unwrap();
-    let State::Unresolved(unresolved) = journal.state() else {
+    let State::Unconfirmed(unresolved) = journal.state() else {
         panic!("{:?}", journal.state());
     };
     assert_eq!(unresolved.candidates(), ["a.b", "c\u{1b}[31m"]);

@@ -66,7 +66,7 @@ impl Desk {
     }
 
     async fn find_or_create(&self, journal: &mut Journal) {
-        if let State::Unresolved(_) = journal.state() {
+        if let State::Unconfirmed(_) = journal.state() {
             let reconciled = journal.reconcile(&self.client, |search| search).await;
             assert!(matches!(reconciled.unwrap(), Reconciled::Found { .. }));
         }
@@ -96,12 +96,12 @@ fn cat() -> TextToVideoBuilder {
 fn word(state: &State) -> &'static str {
     match state {
         State::Empty => "empty",
-        State::Planned => "planned",
+        State::Prepared => "prepared",
         State::Rejected { .. } => "rejected",
-        State::Unresolved(_) => "unresolved",
+        State::Unconfirmed(_) => "unconfirmed",
         State::Created { .. } => "created",
         State::Ended { .. } => "ended",
-        State::Placing { .. } => "placing",
+        State::Publishing { .. } => "publishing",
         State::Saved { .. } => "saved",
         _ => "new",
     }
@@ -127,16 +127,23 @@ async fn each_step_is_on_disk_before_the_next() {
     });
     desk.go_on(&mut journal).await;
     let saved = journal.delivered().await.unwrap();
-    let expected: Vec<_> = ["planned", "sending", "created", "ended", "placing", "saved"]
-        .into_iter()
-        .zip(1..)
-        .flat_map(|(name, n)| {
-            [
-                format!("{n} lines, then {name}"),
-                format!("{} lines with {name}", n + 1),
-            ]
-        })
-        .collect();
+    let expected: Vec<_> = [
+        "prepared",
+        "sending",
+        "created",
+        "ended",
+        "publishing",
+        "saved",
+    ]
+    .into_iter()
+    .zip(1..)
+    .flat_map(|(name, n)| {
+        [
+            format!("{n} lines, then {name}"),
+            format!("{} lines with {name}", n + 1),
+        ]
+    })
+    .collect();
     assert_eq!(*seen.lock().unwrap(), expected);
     assert!(journal.state().is_finished());
     assert_eq!(journal.delivered().await, Some(saved.clone()));
@@ -174,11 +181,11 @@ async fn a_torn_end_takes_back_one_step_and_any_other_damage_is_an_error() {
         .collect();
     let stages = [
         "empty",
-        "planned",
-        "unresolved",
+        "prepared",
+        "unconfirmed",
         "created",
         "ended",
-        "placing",
+        "publishing",
         "saved",
     ];
     assert_eq!(ends.len(), stages.len());
@@ -195,7 +202,7 @@ async fn a_torn_end_takes_back_one_step_and_any_other_damage_is_an_error() {
         let read = read(&path, &damaged).await;
         // The end of the last line alone cannot be told from a line that has none.
         if at == whole.len() - 1 {
-            assert_eq!(read.unwrap(), "placing");
+            assert_eq!(read.unwrap(), "publishing");
             continue;
         }
         let error = read.unwrap_err();
@@ -237,7 +244,7 @@ async fn wherever_a_record_is_torn_there_is_one_charge_and_a_file() {
             .iter()
             .rposition(|byte| *byte == b'\n');
         let charges_before = desk.sandbox.charges();
-        let is_unsent = matches!(record.as_str(), "planned" | "sending");
+        let is_unsent = matches!(record.as_str(), "prepared" | "sending");
         // Each byte counts where there is money in it; the others, which all read alike, stand for their neighbours.
         let step = if is_unsent || record == "created" {
             1
@@ -271,7 +278,7 @@ async fn other_files_are_refused_and_left_alone() {
         ("notes without an end", "is no journal"),
         ("{\"task\": 1}\n", "is no journal"),
         ("kling-omni journal 2\n", "of another version"),
-        ("kling-omni journal 1\nplanned\n", "damaged in line 2"),
+        ("kling-omni journal 2\nprepared\n", "damaged in line 2"),
     ] {
         let error = read(&path, content.as_bytes()).await.unwrap_err();
         assert!(error.summary().ends_with(said), "{error}");

@@ -60,10 +60,10 @@ async fn what_is_kept_of_it_outlives_the_process_and_holds_no_secret() {
     assert_eq!(unresolved.known_ids().unwrap().collect::<Vec<_>>(), ["old"]);
     let json = serde_json::to_string(&unresolved).unwrap();
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
-    let mark = value["create"].as_str().unwrap();
+    let mark = value["create_nonce"].as_str().unwrap();
     assert_eq!(
         json.replace(mark, "…"),
-        r#"{"sent_at":"2027-01-15T08:00:00Z","over_at":"2027-01-15T08:00:00Z","sent_monotonic":{"boot":"virtual","ms":0},"over_monotonic":{"boot":"virtual","ms":0},"route":"reference-to-video-standard","create":"…","request_id":"ak-fake","correlation":"tok-1","known":{"lists":["reference"],"shown":["reference"],"ids":["old"],"complete":true}}"#
+        r#"{"sent_at":"2027-01-15T08:00:00Z","ended_at":"2027-01-15T08:00:00Z","sent_monotonic":{"boot_id":"virtual","uptime_ms":0},"ended_monotonic":{"boot_id":"virtual","uptime_ms":0},"route":"reference-to-video-standard","create_nonce":"…","request_id":"ak-fake","correlation":"tok-1","snapshot":{"lists":["reference"],"existing_lists":["reference"],"task_ids":["old"],"is_complete":true}}"#
     );
     let read: Unresolved = serde_json::from_str(&json).unwrap();
     assert_eq!(read, unresolved);
@@ -113,7 +113,7 @@ async fn a_journal_is_written_before_anything_is_sent_and_can_prevent_it() {
         panic!("one route, one line");
     };
     // Four attempts of a minute each, and the longest waits between them.
-    let span = unresolved.over_at().duration_since(unresolved.sent_at());
+    let span = unresolved.ended_at().duration_since(unresolved.sent_at());
     assert!(span.unwrap() > Duration::from_secs(4 * 60 + 3 * 120));
     let create = client.create(valid_request().build().unwrap());
     let create = create.before_send(|_| Err(io::Error::other("disk full")));

@@ -172,14 +172,14 @@ async fn by_lists() {
             "two more",
             list(&["a"]),
             list(&["a", "n1", "n2"]),
-            "Several n1,n2",
+            "MultipleCandidates n1,n2",
         ),
-        ("one gone", list(&["a", "b"]), list(&["a"]), "ListForgets "),
+        ("one gone", list(&["a", "b"]), list(&["a"]), "ListShrank "),
         (
             "one gone, one more",
             list(&["a", "b"]),
             list(&["a", "new"]),
-            "ListForgets new",
+            "ListShrank new",
         ),
         (
             "two pages",
@@ -197,7 +197,7 @@ async fn by_lists() {
             "pages shift while they are read",
             same_twice(&["z1"]),
             shifted(),
-            "Several new,z2",
+            "MultipleCandidates new,z2",
         ),
         (
             "a task moves to the next page, and then stays",
@@ -252,7 +252,7 @@ async fn tasks_that_belong_to_others_are_left_out() {
         .await
         .unwrap();
     let reconciled = client.reconcile(&unresolved).await.unwrap();
-    assert_eq!(told(&reconciled), "Several named,new");
+    assert_eq!(told(&reconciled), "MultipleCandidates named,new");
     let reconciled = client
         .reconcile(&unresolved)
         .except(["named"])
@@ -297,7 +297,7 @@ async fn absence_needs_time() {
     else {
         panic!("{reconciled:?}");
     };
-    assert_eq!(until, unresolved.over_at() + SETTLED);
+    assert_eq!(until, unresolved.ended_at() + SETTLED);
 }
 
 #[tokio::test]
@@ -374,8 +374,8 @@ async fn a_record_that_does_not_say_which_lists_were_shown_settles_on_no_task() 
     let replies = vec![list(&["a"]), vec![Reply::Drop], list(&["a", "new"])];
     let (_fake, client, unresolved) = lost(replies, Route::ReferenceToVideo, &clock).await;
     let mut record = serde_json::to_value(&unresolved).unwrap();
-    let known = record["known"].as_object_mut().unwrap();
-    assert!(known.remove("shown").is_some());
+    let known = record["snapshot"].as_object_mut().unwrap();
+    assert!(known.remove("existing_lists").is_some());
     let unresolved: Unresolved = serde_json::from_value(record).unwrap();
     let reconciled = client.reconcile(&unresolved).await.unwrap();
     assert_eq!(told(&reconciled), "NoListBefore new");
@@ -421,7 +421,7 @@ async fn deliveries_name_the_task_and_what_belongs_to_another_create() {
         (
             "ours came",
             &[("new", "ours"), ("n2", "other")],
-            "found new Delivery",
+            "found new Webhook",
         ),
         (
             "not listed, and ours all the same",
@@ -441,7 +441,7 @@ async fn deliveries_name_the_task_and_what_belongs_to_another_create() {
         (
             "one token, two tasks",
             &[("n2", "ours"), ("new", "ours")],
-            "Several n2,new",
+            "MultipleCandidates n2,new",
         ),
     ];
     for (name, deliveries, expected) in cases {

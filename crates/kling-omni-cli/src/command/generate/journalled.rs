@@ -246,7 +246,7 @@ impl Run<'_> {
         let task = loop {
             let state = self.journal.state();
             let task = match (&state, state.task_id()) {
-                (State::Unresolved(unresolved), _) => self.look(unresolved).await?,
+                (State::Unconfirmed(unresolved), _) => self.look(unresolved).await?,
                 (_, Some(id)) => Some(self.fetch.connection.client.task(id)),
                 (_, None) => self.create().await?,
             };
@@ -388,11 +388,11 @@ impl Run<'_> {
     /// Leaves it to the person to say what became of the request.
     fn ask(&self, candidates: Vec<String>, why: &Doubt) -> Failure {
         let why = match why {
-            Doubt::Several => "several tasks are new on the account's list",
+            Doubt::MultipleCandidates => "several tasks are new on the account's list",
             Doubt::ListIncomplete => {
                 "the account's list of tasks is too long, or moved while it was read"
             }
-            Doubt::ListForgets => {
+            Doubt::ListShrank => {
                 "tasks have gone from the account's list since, and the one may be among them"
             }
             Doubt::NoListBefore => {
@@ -424,7 +424,7 @@ impl Run<'_> {
     async fn attach(&mut self, id: &str) -> Result<(), Failure> {
         // A slip in the id would lose the task for good.
         let task = self.fetch.connection.client.task(id);
-        if let State::Unresolved(_) = self.journal.state() {
+        if let State::Unconfirmed(_) = self.journal.state() {
             task.refresh()
                 .await
                 .map_err(|error| self.fetch.explain(error))?;

@@ -27,7 +27,7 @@ pub struct Unresolved {
     #[serde(with = "rfc3339")]
     sent_at: SystemTime,
     #[serde(with = "rfc3339")]
-    over_at: SystemTime,
+    ended_at: SystemTime,
     /// The same two moments by a clock that no step of the wall clock can move.
     #[serde(
         rename = "sent_monotonic",
@@ -36,13 +36,17 @@ pub struct Unresolved {
     )]
     sent: Option<BootTime>,
     #[serde(
-        rename = "over_monotonic",
+        rename = "ended_monotonic",
         default,
         skip_serializing_if = "Option::is_none"
     )]
     over: Option<BootTime>,
     route: CreateRoute,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "create_nonce",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     create: Option<CreateNonce>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
@@ -50,7 +54,7 @@ pub struct Unresolved {
     candidates: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     correlation: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "snapshot", default, skip_serializing_if = "Option::is_none")]
     known: Option<Box<Snapshot>>,
 }
 
@@ -71,9 +75,11 @@ pub(crate) struct Snapshot {
     /// The lists that were read.
     pub(crate) lists: Vec<Mode>,
     /// Those of them that the service has shown. Records of older versions do not say, and then none is known to be.
-    #[serde(default)]
+    #[serde(rename = "existing_lists", default)]
     pub(crate) shown: Vec<Mode>,
+    #[serde(rename = "task_ids")]
     pub(crate) ids: BTreeSet<String>,
+    #[serde(rename = "is_complete")]
     pub(crate) complete: bool,
 }
 
@@ -90,7 +96,7 @@ impl Unresolved {
         let (sent_at, sent) = (clock.system_time(), clock.boot_time());
         Self {
             sent_at,
-            over_at: sent_at.checked_add(longest).unwrap_or(sent_at),
+            ended_at: sent_at.checked_add(longest).unwrap_or(sent_at),
             over: Some(sent.after(longest)),
             sent: Some(sent),
             route,
@@ -113,7 +119,7 @@ impl Unresolved {
     /// When it is known that no attempt goes on beyond now.
     pub(crate) fn over_now(self, clock: &dyn Clock) -> Self {
         Self {
-            over_at: clock.system_time(),
+            ended_at: clock.system_time(),
             over: Some(clock.boot_time()),
             ..self
         }
@@ -140,8 +146,8 @@ impl Unresolved {
 
     /// When its last attempt was over, by the client's wall clock; before that is known, the latest time at which it can
     /// be. [`Client::reconcile`](crate::Client::reconcile) measures by a monotonic clock instead.
-    pub fn over_at(&self) -> SystemTime {
-        self.over_at
+    pub fn ended_at(&self) -> SystemTime {
+        self.ended_at
     }
 
     /// What the video is made from.

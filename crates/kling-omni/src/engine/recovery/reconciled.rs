@@ -34,9 +34,9 @@ pub enum Reconciled {
 #[non_exhaustive]
 pub enum Evidence {
     /// This client got the answer to the create, and whoever waited for it had gone: it is this task and no other.
-    Answer,
+    Response,
     /// A delivery brought the create's own token: it is this task and no other.
-    Delivery,
+    Webhook,
     /// It is the only task on the list that is new and belongs to no other create: it is the one if nobody else creates
     /// tasks on the account.
     OnlyNewTask,
@@ -50,11 +50,11 @@ pub enum Doubt {
     /// The list was not read before the create, so that old and new tasks look alike.
     NoSnapshot,
     /// Several tasks may be the one.
-    Several,
+    MultipleCandidates,
     /// The list was not read as a whole, before the create or now: it is too long, or moved meanwhile.
     ListIncomplete,
     /// Tasks that were listed before the create are not any more, so the one that is looked for may be gone from it, too.
-    ListForgets,
+    ListShrank,
     /// A task is listed that was not before the create, but then the service answered that there was no list, as it does
     /// for an account without tasks: the task may be an older one, which the service did not show then.
     NoListBefore,
@@ -76,8 +76,8 @@ pub enum Doubt {
 impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Answer => "named by the answer to the create",
-            Self::Delivery => "named by a delivery with the token of the create",
+            Self::Response => "named by the answer to the create",
+            Self::Webhook => "named by a delivery with the token of the create",
             Self::OnlyNewTask => "the only new task on the list",
         })
     }
@@ -90,9 +90,9 @@ impl fmt::Display for Doubt {
                 "the list of tasks was not read before the create; look at the candidates yourself, and create with \
                  `reconcilable` next time"
             }
-            Self::Several => "several tasks may be the one; leave out those that you know with `except`",
+            Self::MultipleCandidates => "several tasks may be the one; leave out those that you know with `except`",
             Self::ListIncomplete => "the list of tasks could not be read as a whole; try again when less is going on",
-            Self::ListForgets => {
+            Self::ListShrank => {
                 "tasks have gone from the list since the create, and the one looked for may be among them; look at \
                  the account's usage"
             }

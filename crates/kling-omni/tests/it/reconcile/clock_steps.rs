@@ -163,7 +163,7 @@ async fn never_lose_a_paid_task_of_a_journal() {
             Reconciled::Found { task, .. } => {
                 assert_eq!(journal.state().task_id(), Some(task.id()));
             }
-            _ => assert_eq!(journal.state(), State::Planned, "{}", scenario.name()),
+            _ => assert_eq!(journal.state(), State::Prepared, "{}", scenario.name()),
         }
         let paid = 1 + usize::from(matches!(reconciled, Reconciled::Found { .. }));
         assert_eq!(scenario.sandbox.charges(), paid, "{}", scenario.name());
@@ -197,9 +197,9 @@ async fn another_boot_waits_for_the_whole_time_once() {
         };
         let mut record = serde_json::to_value(&unresolved).unwrap();
         if is_recorded {
-            record["over_monotonic"]["boot"] = "another".into();
+            record["ended_monotonic"]["boot_id"] = "another".into();
         } else {
-            record.as_object_mut().unwrap().remove("over_monotonic");
+            record.as_object_mut().unwrap().remove("ended_monotonic");
         }
         let unresolved: Unresolved = serde_json::from_value(record).unwrap();
         scenario.clock.advance(Duration::from_secs(1000));

@@ -171,13 +171,13 @@ async fn a_patient_search_waits_for_the_delivery_whatever_the_lists_show() {
             "two new tasks",
             list(&["a"]),
             list(&["a", "x", "y"]),
-            "Several x,y",
+            "MultipleCandidates x,y",
         ),
         (
             "a list that forgets",
             list(&["a"]),
             list(&["x"]),
-            "ListForgets x",
+            "ListShrank x",
         ),
         (
             "a list that is refused",
@@ -435,7 +435,7 @@ fn check(
                 task.id(),
                 before
             );
-            prop_assert!(matches!(by, Evidence::Delivery | Evidence::OnlyNewTask));
+            prop_assert!(matches!(by, Evidence::Webhook | Evidence::OnlyNewTask));
             Ok(None)
         }
         Reconciled::CertainlyAbsent => {
@@ -444,7 +444,7 @@ fn check(
         }
         Reconciled::Ambiguous { why, .. } => {
             prop_assert!(
-                matches!(why, Doubt::Several | Doubt::OtherCreates),
+                matches!(why, Doubt::MultipleCandidates | Doubt::OtherCreates),
                 "{why:?}"
             );
             Ok(Some((index, unresolved.clone())))
