@@ -12,11 +12,12 @@ use crate::codegen::write::{self, Change};
 use crate::codegen::{Files, Mode};
 
 /// The packages whose surface is held.
-pub const PACKAGES: [&str; 4] = [
+pub const PACKAGES: [&str; 5] = [
     "kling-omni-api",
     "kling-omni",
     "media-probe",
     "kling-omni-sandbox",
+    "test-card",
 ];
 
 /// The folder of the listings, from the workspace's root. Nothing else lives in it.

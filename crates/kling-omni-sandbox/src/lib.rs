@@ -11,7 +11,6 @@ mod record;
 mod script;
 
 mod api;
-mod clip;
 mod mask;
 mod random;
 mod rate;

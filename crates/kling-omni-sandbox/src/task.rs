@@ -29,7 +29,7 @@ pub(crate) struct Task {
     pub(crate) family: String,
     /// The body of the request, as it came.
     pub(crate) request: Value,
-    pub(crate) order: Order,
+    pub(crate) render_spec: RenderSpec,
     pub(crate) created_at: SystemTime,
     stages: Vec<Stage>,
     outcome: Outcome,
@@ -37,7 +37,7 @@ pub(crate) struct Task {
 
 /// What the result has to look like, defaults filled in.
 #[derive(Clone, Debug)]
-pub(crate) struct Order {
+pub(crate) struct RenderSpec {
     /// What the video shows; of several shots, each in turn.
     pub(crate) prompt: String,
     pub(crate) seconds: u32,
@@ -141,7 +141,7 @@ pub(crate) struct NewTask {
     pub(crate) operation_id: String,
     pub(crate) family: String,
     pub(crate) request: Value,
-    pub(crate) order: Order,
+    pub(crate) render_spec: RenderSpec,
     pub(crate) created_at: SystemTime,
     pub(crate) total: Duration,
 }
@@ -186,7 +186,7 @@ impl Tasks {
             operation_id: new.operation_id,
             family: new.family,
             request: new.request,
-            order: new.order,
+            render_spec: new.render_spec,
             created_at: new.created_at,
         });
         account.in_order.push(Arc::clone(&task));

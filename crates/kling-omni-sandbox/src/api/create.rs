@@ -8,13 +8,13 @@ use crate::options::StatusRoute;
 use crate::script::{Outcome, Script};
 use crate::service::Service;
 use crate::spec::{InvalidParam, Operation, Schema, VIDEO_REFERENCE};
-use crate::task::{NewTask, Order};
+use crate::task::{NewTask, RenderSpec};
 use crate::uploads;
 use crate::webhook;
 
 const PROMPT: &str = "prompt";
 const SHOTS: &str = "multi_prompt";
-/// The fields whose URLs a slate shows, and the word that it has for each.
+/// The fields whose URLs a clip shows, and the word that it has for each.
 const INPUTS: [(&str, &str); 4] = [
     ("video_url", "video"),
     ("image_url", "start"),
@@ -34,11 +34,11 @@ pub(super) fn task(
         Ok(request) => request,
         Err(refusal) => return *refusal,
     };
-    let order = match order(schema, &usable(schema, &request)) {
-        Ok(order) => order,
+    let render_spec = match render_spec(schema, &usable(schema, &request)) {
+        Ok(render_spec) => render_spec,
         Err(invalid) => return reply::problem(service.config.problem_form, vec![invalid]),
     };
-    let directed = match Script::from_prompt(&order.prompt) {
+    let directed = match Script::from_prompt(&render_spec.prompt) {
         Ok(directed) => directed,
         Err(error) => {
             let in_shot = shots(&request).any(|shot| Script::from_prompt(shot).is_err());
@@ -63,7 +63,7 @@ pub(super) fn task(
         operation_id: operation.id.clone(),
         family: family(service, operation),
         request,
-        order,
+        render_spec,
         created_at: service.clock.now(),
         total: service.config.task_time.mul_f64(factor),
     };
@@ -126,7 +126,7 @@ fn lost_file(service: &Service, value: &Value) -> Option<&'static str> {
 }
 
 /// What the clip needs to know, with the spec's defaults.
-fn order(schema: &Schema, request: &Value) -> Result<Order, InvalidParam> {
+fn render_spec(schema: &Schema, request: &Value) -> Result<RenderSpec, InvalidParam> {
     let seconds = schema.text(request, "duration");
     let seconds = seconds.and_then(|seconds| seconds.parse().ok());
     let aspect_ratio = schema.text(request, "aspect_ratio").unwrap_or_default();
@@ -138,7 +138,7 @@ fn order(schema: &Schema, request: &Value) -> Result<Order, InvalidParam> {
             .text(&Value::Null, "aspect_ratio")
             .unwrap_or_default()
     };
-    Ok(Order {
+    Ok(RenderSpec {
         prompt: prompt(schema, request),
         seconds: seconds.ok_or_else(|| InvalidParam {
             name: "duration".to_owned(),

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 
+use super::clip_cache::{Clip, etag};
 use super::page;
 use super::range::{self, Part};
-use super::shelf::{Clip, etag};
 use crate::uploads::{Place, Stored};
 
 const MP4: HeaderValue = HeaderValue::from_static("video/mp4");

@@ -1,8 +1,8 @@
 //! The host of the results and of uploaded files: signed URLs that expire, whole files and ranges of them.
 
+mod clip_cache;
 mod file;
 mod range;
-mod shelf;
 mod token;
 
 use std::sync::Arc;
@@ -21,9 +21,9 @@ use crate::fault::Spot;
 use crate::record::Listener;
 use crate::service::{Service, unix_seconds};
 use crate::task::Task;
+use clip_cache::ClipCache;
+pub(crate) use clip_cache::etag;
 use file::File;
-use shelf::Shelf;
-pub(crate) use shelf::etag;
 pub(crate) use token::Signer;
 use url::Url;
 
@@ -46,7 +46,7 @@ pub(crate) struct Results {
     base_url: String,
     lifetime: Duration,
     signer: Signer,
-    shelf: Shelf,
+    clip_cache: ClipCache,
 }
 
 impl Results {
@@ -55,7 +55,7 @@ impl Results {
             base_url,
             lifetime,
             signer: Signer::new(key),
-            shelf: Shelf::new(CLIP_BYTES),
+            clip_cache: ClipCache::new(CLIP_BYTES),
         }
     }
 
@@ -156,7 +156,7 @@ async fn answer(service: &Service, parts: &Parts, task: Option<&Task>) -> Respon
             .uploads
             .get(id)
             .and_then(|place| Some(File::uploaded(&place, place.stored(service)?))),
-        (None, Some(task)) => match results.shelf.clip(task).await {
+        (None, Some(task)) => match results.clip_cache.clip(task).await {
             Ok(clip) => Some(File::rendered(clip)),
             Err(error) => {
                 tracing::error!(task = task.id, %error, "the clip could not be rendered");

@@ -1,11 +1,11 @@
-use std::io::Cursor;
+//! The result host: URLs, their expiry, ranges and what the files show.
+
 use std::time::Duration;
 
 use http::Method;
 use kling_omni_api::SPEC_JSON;
 use kling_omni_api::enums::{AspectRatio, OutputDuration};
 use kling_omni_sandbox::Listener;
-use mp4_atom::{Decode, DecodeAtom, Header, Moov};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Bench, PRO, START, TASK_TIME, order, order_with, short_order};
@@ -204,24 +204,13 @@ async fn whole_files_and_ranges() {
     assert_eq!(again.header("etag"), Some(etag));
 }
 
-/// Seconds, width and height of an MP4.
+/// Seconds, width and height of a whole MP4.
 fn measure(file: &[u8]) -> (f64, u32, u32) {
-    let mut rest = Cursor::new(file);
-    loop {
-        let header = Header::decode(&mut rest).unwrap();
-        let size = header.size.unwrap();
-        if &<[u8; 4]>::from(header.kind) == b"moov" {
-            let moov = Moov::decode_atom(&header, &mut rest).unwrap();
-            let tkhd = &moov.trak[0].tkhd;
-            let seconds = moov.mvhd.duration as f64 / f64::from(moov.mvhd.timescale);
-            return (
-                seconds,
-                u32::from(tkhd.width.integer()),
-                u32::from(tkhd.height.integer()),
-            );
-        }
-        rest.set_position(rest.position() + size as u64);
-    }
+    let info = media_probe::probe_bytes(file);
+    assert!(info.problems.is_empty(), "{info:?}");
+    let display = info.video.unwrap().display.unwrap();
+    let seconds = info.duration.unwrap().as_secs_f64();
+    (seconds, display.width, display.height)
 }
 
 #[tokio::test]

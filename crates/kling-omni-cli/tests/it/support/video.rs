@@ -1,6 +1,8 @@
+//! What a saved video is, by the probe.
+
 use std::path::Path;
 
-use mp4_atom::{Any, DecodeMaybe, Ftyp, Moov};
+use kling_omni::probe::probe_file;
 
 /// The smallest file that passes for an MP4.
 pub const SMALLEST: &[u8] = b"\0\0\0\x10ftypisom\0\0\0\0\0\0\0\x08moov\0\0\0\x08mdat";
@@ -9,34 +11,19 @@ pub const SMALLEST: &[u8] = b"\0\0\0\x10ftypisom\0\0\0\0\0\0\0\x08moov\0\0\0\x08
 #[derive(Debug, PartialEq)]
 pub struct Facts {
     pub seconds: f64,
-    pub width: u16,
-    pub height: u16,
+    pub width: u32,
+    pub height: u32,
 }
 
-/// Reads a video, which has to begin with `ftyp` and to hold a `moov`.
+/// Reads a video, which has to be whole.
 #[track_caller]
 pub fn facts(path: &Path) -> Facts {
-    let bytes = std::fs::read(path).unwrap();
-    let mut rest = &bytes[..];
-    let mut boxes = Vec::new();
-    while let Some(next) = Any::decode_maybe(&mut rest).unwrap() {
-        boxes.push(next);
-    }
-    assert!(
-        matches!(boxes[0], Any::Ftyp(Ftyp { .. })),
-        "no ftyp at the start"
-    );
-    let moov: &Moov = boxes
-        .iter()
-        .find_map(|next| match next {
-            Any::Moov(moov) => Some(moov),
-            _ => None,
-        })
-        .unwrap();
-    let track = &moov.trak[0].tkhd;
+    let info = probe_file(path).unwrap();
+    assert!(info.problems.is_empty(), "{info:?}");
+    let display = info.video.unwrap().display.unwrap();
     Facts {
-        seconds: moov.mvhd.duration as f64 / f64::from(moov.mvhd.timescale),
-        width: track.width.integer(),
-        height: track.height.integer(),
+        seconds: info.duration.unwrap().as_secs_f64(),
+        width: display.width,
+        height: display.height,
     }
 }

@@ -1,14 +1,16 @@
+//! The clips of tasks, rendered when they are asked for and kept for a while.
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::HeaderValue;
 use sha2::{Digest, Sha256};
+use test_card::{FRAME_RATE, FrameSize, TestCard};
 use tokio::sync::OnceCell;
 use tokio::task::JoinError;
 
 use super::token::hex;
-use crate::clip::{self, FrameSize, Slate};
 use crate::mask;
 use crate::task::Task;
 
@@ -19,31 +21,32 @@ pub(super) struct Clip {
     pub(super) etag: HeaderValue,
 }
 
-type Place = Arc<OnceCell<Clip>>;
+/// A clip that is rendered once, however many ask for it.
+type Entry = Arc<OnceCell<Clip>>;
 
 /// The clips that have been asked for, each rendered at its first request.
 #[derive(Debug)]
-pub(super) struct Shelf {
+pub(super) struct ClipCache {
     byte_limit: usize,
-    places: Mutex<VecDeque<(String, Place)>>,
+    entries: Mutex<VecDeque<(String, Entry)>>,
 }
 
-impl Shelf {
+impl ClipCache {
     /// Clips beyond `byte_limit` are forgotten, oldest first, and rendered again when asked for. The last one stays.
     pub(super) fn new(byte_limit: usize) -> Self {
         Self {
             byte_limit,
-            places: Mutex::default(),
+            entries: Mutex::default(),
         }
     }
 
     /// The clip of a task; several requests at once wait for the same rendering.
     pub(super) async fn clip(&self, task: &Task) -> Result<Clip, JoinError> {
-        let place = self.place(&task.id);
-        let clip = place
+        let entry = self.entry(&task.id);
+        let clip = entry
             .get_or_try_init(|| {
-                let slate = slate(task);
-                tokio::task::spawn_blocking(move || Clip::of(clip::render(&slate)))
+                let card = test_card(task);
+                tokio::task::spawn_blocking(move || Clip::of(card.render()))
             })
             .await?
             .clone();
@@ -51,23 +54,23 @@ impl Shelf {
         Ok(clip)
     }
 
-    fn place(&self, id: &str) -> Place {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, place)) = places.iter().find(|(owner, _)| owner == id) {
-            return Arc::clone(place);
+    fn entry(&self, id: &str) -> Entry {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, entry)) = entries.iter().find(|(owner, _)| owner == id) {
+            return Arc::clone(entry);
         }
-        let place = Place::default();
-        places.push_back((id.to_owned(), Arc::clone(&place)));
-        place
+        let entry = Entry::default();
+        entries.push_back((id.to_owned(), Arc::clone(&entry)));
+        entry
     }
 
     fn make_room(&self) {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        let size = |place: &Place| place.get().map_or(0, |clip| clip.bytes.len());
-        let mut total: usize = places.iter().map(|(_, place)| size(place)).sum();
-        while total > self.byte_limit && places.len() > 1 {
-            if let Some((_, place)) = places.pop_front() {
-                total -= size(&place);
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let size = |entry: &Entry| entry.get().map_or(0, |clip| clip.bytes.len());
+        let mut total: usize = entries.iter().map(|(_, entry)| size(entry)).sum();
+        while total > self.byte_limit && entries.len() > 1 {
+            if let Some((_, entry)) = entries.pop_front() {
+                total -= size(&entry);
             }
         }
     }
@@ -88,28 +91,31 @@ pub(crate) fn etag(digest: &[u8]) -> HeaderValue {
     HeaderValue::try_from(etag).expect("quoted hexadecimal digits make a header")
 }
 
-fn slate(task: &Task) -> Slate {
-    let order = &task.order;
-    let mut details = vec![
-        ("aspect".to_owned(), order.aspect_ratio.clone()),
-        ("route".to_owned(), task.operation_id.clone()),
-    ];
-    let inputs = order.inputs.iter();
-    details.extend(inputs.map(|(word, url)| ((*word).to_owned(), mask::without_query(url))));
-    Slate {
-        task_id: task.id.clone(),
-        prompt: order.prompt.clone(),
-        seconds: order.seconds,
-        frame: frame(&order.shape),
-        details,
-    }
+fn test_card(task: &Task) -> TestCard {
+    let spec = &task.render_spec;
+    let size = size(&spec.shape);
+    let card = TestCard::new("kling-omni sandbox")
+        .note("placeholder clip: no model was run")
+        .detail("task", &task.id)
+        .detail(
+            "output",
+            format!("{} s · {size} · {FRAME_RATE} fps", spec.seconds),
+        )
+        .detail("aspect", &spec.aspect_ratio)
+        .detail("route", &task.operation_id)
+        .text(&spec.prompt)
+        .size(size)
+        .seconds(spec.seconds);
+    spec.inputs.iter().fold(card, |card, (word, url)| {
+        card.detail(*word, mask::without_query(url))
+    })
 }
 
 /// The picture size for sides such as `16:9`.
-fn frame(shape: &str) -> FrameSize {
+fn size(shape: &str) -> FrameSize {
     let sides = shape
         .split_once(':')
-        .and_then(|(wide, high)| FrameSize::with_sides(wide.parse().ok()?, high.parse().ok()?));
+        .and_then(|(wide, high)| FrameSize::with_ratio(wide.parse().ok()?, high.parse().ok()?));
     sides.unwrap_or(FrameSize::WIDESCREEN)
 }
 
@@ -120,7 +126,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::task::{NewTask, Order, Tasks};
+    use crate::task::{NewTask, RenderSpec, Tasks};
 
     fn task(tasks: &Tasks, id: &str) -> Arc<Task> {
         let new = NewTask {
@@ -129,7 +135,7 @@ mod tests {
             operation_id: String::new(),
             family: String::new(),
             request: Value::Null,
-            order: Order {
+            render_spec: RenderSpec {
                 prompt: id.to_owned(),
                 seconds: 1,
                 aspect_ratio: String::new(),
@@ -146,11 +152,11 @@ mod tests {
     async fn the_oldest_clips_make_room_and_come_back_the_same() {
         let tasks = Tasks::default();
         let all = ["a", "b", "c"].map(|id| task(&tasks, id));
-        let size = Shelf::new(0).clip(&all[0]).await.unwrap().bytes.len();
-        let shelf = Shelf::new(size * 5 / 2);
+        let size = ClipCache::new(0).clip(&all[0]).await.unwrap().bytes.len();
+        let cache = ClipCache::new(size * 5 / 2);
         let kept = || {
-            let places = shelf.places.lock().unwrap();
-            places.iter().map(|(id, _)| id.clone()).collect::<String>()
+            let entries = cache.entries.lock().unwrap();
+            entries.iter().map(|(id, _)| id.clone()).collect::<String>()
         };
         let mut etags = vec![];
         for (task, expected) in all
@@ -158,7 +164,7 @@ mod tests {
             .chain(&all)
             .zip(["a", "ab", "bc", "ca", "ab", "bc"])
         {
-            etags.push(shelf.clip(task).await.unwrap().etag);
+            etags.push(cache.clip(task).await.unwrap().etag);
             assert_eq!(kept(), expected);
         }
         assert_eq!(etags[..3], etags[3..]);
@@ -166,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn frames() {
+    fn sizes() {
         let cases = [
             ("16:9", (1280, 720)),
             ("9:16", (720, 1280)),
@@ -178,8 +184,8 @@ mod tests {
             ("wide", (1280, 720)),
         ];
         for (shape, expected) in cases {
-            let frame = frame(shape);
-            assert_eq!((frame.width(), frame.height()), expected, "{shape}");
+            let size = size(shape);
+            assert_eq!((size.width(), size.height()), expected, "{shape}");
         }
     }
 }

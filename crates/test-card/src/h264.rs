@@ -16,7 +16,7 @@ const NAL_PPS: u8 = 0x68;
 const CONSTRAINED: u32 = 0xC0;
 const PROFILE_BASELINE: u32 = 66;
 /// 3.1 has the macroblock rate, but it would hold a keyframe to a quarter of its samples' size;
-/// 4.1 allows half, which no slate can reach.
+/// 4.1 allows half, which no card can reach.
 const LEVEL_4_1: u32 = 41;
 const FRAME_NUM_BITS: u32 = 8;
 

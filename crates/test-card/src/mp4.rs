@@ -15,10 +15,10 @@ const CHUNK_SAMPLES: usize = FRAME_RATE as usize;
 /// NAL unit lengths and the `mdat` header are 4-byte fields.
 const LENGTH: usize = 4;
 
-/// Makes the file of a clip of `seconds` whose samples are one slice NAL unit each.
+/// Makes the file of a video of `seconds` whose samples are one slice NAL unit each.
 pub(super) fn mux(size: FrameSize, seconds: u32, samples: &[Vec<u8>]) -> Vec<u8> {
     // The boxes have no field here that could overflow, and a Vec takes every write.
-    try_mux(size, seconds, samples).expect("every box of a clip can be written")
+    try_mux(size, seconds, samples).expect("every box of a video can be written")
 }
 
 fn try_mux(size: FrameSize, seconds: u32, samples: &[Vec<u8>]) -> Result<Vec<u8>> {

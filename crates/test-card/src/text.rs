@@ -2,7 +2,7 @@
 
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 
-/// How much of a prompt is looked at; no slate has room for more.
+/// How much of a text is looked at; no card has room for more.
 const LONGEST: usize = 2000;
 const ELLIPSIS: &str = "...";
 

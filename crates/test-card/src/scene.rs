@@ -1,10 +1,10 @@
-//! The slate itself: what is drawn where, and what changes from frame to frame.
+//! The card itself: what is drawn where, and what changes from frame to frame.
 //!
 //! Positions are in macroblocks. Text sits so that a line dirties as few of them as it can.
 
 use super::picture::{Colour, Picture};
 use super::text::{DIGIT_HEIGHT, DIGIT_WIDTH, Face, Mask, digit, printable, shorten, wrap};
-use super::{FRAME_RATE, Slate};
+use super::{FRAME_RATE, TestCard};
 
 const PAPER: Colour = Colour::rgb(0x12161D);
 const TITLE: Colour = Colour::rgb(0xFFFFFF);
@@ -29,18 +29,22 @@ const TITLE_ROW: usize = 3;
 const NOTE_ROW: usize = 7;
 const DETAILS_ROW: usize = 10;
 const LABEL_COLUMNS: usize = 10;
-const MAX_DETAILS: usize = 4;
+const MAX_DETAILS: usize = 6;
 const VALUE_COLUMNS: usize = 40;
-/// Room for about this much prompt in every format, in as many lines as that takes.
-const PROMPT_CHARACTERS: usize = 320;
+/// Room for about this much text in every format, in as many lines as that takes.
+const TEXT_CHARACTERS: usize = 320;
 /// Rows of the progress bar and the clock, counted up from the bottom edge.
 const BAR_RISE: usize = 5;
 const CLOCK_RISE: usize = 11;
 
+/// The smallest sides, in macroblocks: a column between the margins, and room for the clock.
+pub(super) const LEAST_WIDE: u16 = 2 * MARGIN as u16 + 1;
+pub(super) const LEAST_HIGH: u16 = CLOCK_RISE as u16;
+
 /// How far above its macroblock row a line of body text starts, so that capitals fill that row.
 const BODY_RISE: usize = 4;
 
-/// A slate being played: the picture, and what of it is there already.
+/// A card being played: the picture, and what of it is there already.
 pub(super) struct Scene {
     picture: Picture,
     frames: u32,
@@ -61,10 +65,10 @@ struct Clock {
 }
 
 impl Scene {
-    pub(super) fn new(slate: &Slate, seconds: u32) -> Self {
-        let wide = usize::from(slate.frame.width()) / MB;
-        let high = usize::from(slate.frame.height()) / MB;
-        let mut picture = Picture::new(slate.frame, PAPER);
+    pub(super) fn new(card: &TestCard) -> Self {
+        let wide = usize::from(card.size.mbs_wide);
+        let high = usize::from(card.size.mbs_high);
+        let mut picture = Picture::new(card.size, PAPER);
 
         let step = high.div_ceil(STRIP.len());
         for (n, colour) in STRIP.into_iter().enumerate() {
@@ -75,35 +79,23 @@ impl Scene {
             picture: &mut picture,
             columns: (wide - 2 * MARGIN) * MB / Face::BODY.advance(),
         };
-        page.title("kling-omni sandbox");
-        page.line(NOTE_ROW, 0, "placeholder clip: no model was run", MUTED);
-
-        let format = format!(
-            "{seconds} s · {}×{} · {FRAME_RATE} fps",
-            slate.frame.width(),
-            slate.frame.height()
-        );
+        page.title(&card.title);
+        page.note(&card.note);
         let mut row = DETAILS_ROW;
-        let own = [("task", slate.task_id.as_str()), ("output", &format)];
-        let more = slate.details.iter().take(MAX_DETAILS);
-        for (label, value) in own
-            .into_iter()
-            .chain(more.map(|(label, value)| (label.as_str(), value.as_str())))
-        {
+        for (label, value) in card.details.iter().take(MAX_DETAILS) {
             page.detail(row, label, value);
             row += LINE_PITCH;
         }
-
         row += LINE_PITCH / 2;
         let room = (high - CLOCK_RISE).saturating_sub(row + 1) / LINE_PITCH;
-        page.prompt(row, &slate.prompt, room);
+        page.text(row, &card.text, room);
 
         let clock = Clock {
             row: high - CLOCK_RISE,
             shown: String::new(),
             glyphs: "0123456789:.".chars().map(|c| (c, digit(c))).collect(),
         };
-        clock.draw_total(&mut picture, seconds);
+        clock.draw_total(&mut picture, card.seconds);
         let bar = Bar {
             row: high - BAR_RISE,
             width: (wide - 2 * MARGIN) * MB,
@@ -112,7 +104,7 @@ impl Scene {
         picture.fill_mbs(MARGIN, bar.row, wide - 2 * MARGIN, 1, TRACK);
         Self {
             picture,
-            frames: seconds * FRAME_RATE,
+            frames: card.seconds * FRAME_RATE,
             bar,
             clock,
         }
@@ -170,7 +162,7 @@ impl Clock {
     }
 }
 
-/// Lays out the part of the slate that stands still.
+/// Lays out the part of the card that stands still.
 struct Page<'a> {
     picture: &'a mut Picture,
     /// Body characters in a line.
@@ -179,11 +171,18 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn title(&mut self, text: &str) {
-        let mask = Mask::line(text, Face::LARGE);
         // 1¾ times, from the top of an ascender on: that fills two rows of macroblocks exactly.
-        let mask = mask.enlarge(7, 24, mask.width() * 7 / 4, 42);
+        let enlarged = |width: usize| width * 7 / 4;
+        let room = self.columns * Face::BODY.advance() / enlarged(Face::LARGE.advance());
+        let mask = Mask::line(&shorten(&printable(text), room), Face::LARGE);
+        let mask = mask.enlarge(7, 24, enlarged(mask.width()), 42);
         self.picture
             .stamp(&mask, MARGIN * MB, TITLE_ROW * MB, TITLE, PAPER);
+    }
+
+    fn note(&mut self, text: &str) {
+        let text = shorten(&printable(text), self.columns);
+        self.line(NOTE_ROW, 0, &text, MUTED);
     }
 
     fn line(&mut self, row: usize, indent: usize, text: &str, ink: Colour) {
@@ -202,9 +201,9 @@ impl Page<'_> {
         self.line(row, LABEL_COLUMNS, &value, TEXT);
     }
 
-    fn prompt(&mut self, row: usize, prompt: &str, room: usize) {
-        let max_lines = room.min(PROMPT_CHARACTERS / self.columns);
-        let lines = wrap(&printable(prompt), self.columns, max_lines);
+    fn text(&mut self, row: usize, text: &str, room: usize) {
+        let max_lines = room.min(TEXT_CHARACTERS / self.columns);
+        let lines = wrap(&printable(text), self.columns, max_lines);
         for (n, line) in lines.iter().enumerate() {
             self.line(row + n * LINE_PITCH, 0, line, TEXT);
         }

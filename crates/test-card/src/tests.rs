@@ -1,15 +1,17 @@
+//! The parts one by one, and whole videos by a decoder of their own.
+
 mod decoder;
 
 use super::bits::BitWriter;
 use super::picture::{Colour, Picture};
-use super::slate::Scene;
+use super::scene::Scene;
 use super::text::{printable, shorten, wrap};
-use super::{FRAME_RATE, FrameSize, MAX_SECONDS, Slate, h264, render};
+use super::{FRAME_RATE, FrameSize, MAX_SECONDS, TestCard, h264};
 use decoder::{BitReader, Decoder};
 use mp4_atom::{Avc1, Codec, Decode, FourCC, Ftyp, Header, Moov, StszSamples};
 
 fn sized(wide: u16, high: u16) -> FrameSize {
-    FrameSize::with_sides(wide, high).expect("sides that a picture can have")
+    FrameSize::with_ratio(wide, high).expect("a ratio that a picture can have")
 }
 
 fn sizes() -> [FrameSize; 4] {
@@ -21,18 +23,18 @@ fn sizes() -> [FrameSize; 4] {
     ]
 }
 
-fn slate(frame: FrameSize, seconds: u32, prompt: &str) -> Slate {
-    Slate {
-        task_id: "3f0c9a52-8d1e-4b77-9c26-5e1f7a0b4d93".into(),
-        prompt: prompt.into(),
-        seconds,
-        frame,
-        details: vec![("aspect".into(), "widescreen_16_9".into())],
-    }
+fn card(size: FrameSize, seconds: u32, text: &str) -> TestCard {
+    TestCard::new("a test of cards")
+        .note("no camera was used")
+        .detail("job", "3f0c9a52-8d1e-4b77-9c26-5e1f7a0b4d93")
+        .detail("size", size.to_string())
+        .text(text)
+        .size(size)
+        .seconds(seconds)
 }
 
-/// Prompts that are hard to draw, from empty to more text than any slate holds.
-fn hostile_prompts() -> Vec<String> {
+/// Texts that are hard to draw, from empty to more than any card holds.
+fn hostile_texts() -> Vec<String> {
     vec![
         String::new(),
         " \n\t\r\0\u{7}\u{1b}[31m".into(),
@@ -109,6 +111,31 @@ fn written(write: impl FnOnce(&mut BitWriter)) -> String {
 }
 
 #[test]
+fn ratios() {
+    let cases = [
+        ((16, 9), Some((1280, 720))),
+        ((960, 540), Some((1280, 720))),
+        ((9, 16), Some((720, 1280))),
+        ((1, 1), Some((960, 960))),
+        ((21, 9), Some((1456, 624))),
+        ((19, 1), Some((3952, 208))),
+        ((1, 19), Some((208, 3952))),
+        // Longer than a decoder has to take, too low for a clock, and no macroblocks at all.
+        ((20, 1), None),
+        ((1, 20), None),
+        ((3600, 1), None),
+        ((60_000, 1), None),
+        ((0, 1), None),
+        ((1, 0), None),
+    ];
+    for ((width, height), expected) in cases {
+        let size = FrameSize::with_ratio(width, height);
+        let sides = size.map(|size| (size.width(), size.height()));
+        assert_eq!(sides, expected, "{width}:{height}");
+    }
+}
+
+#[test]
 fn exp_golomb() {
     let unsigned = [
         (0, "1"),
@@ -181,11 +208,11 @@ fn sps_states_profile_level_and_size() {
 }
 
 #[test]
-fn boxes_describe_the_clip() {
+fn boxes_describe_the_video() {
     for size in sizes() {
         for (asked, seconds) in [(0, 1), (1, 1), (3, 3), (15, 15), (u32::MAX, MAX_SECONDS)] {
             let context = format!("{size:?} {asked} s");
-            let Parsed { moov, samples } = parse(&render(&slate(size, asked, "a red fox")));
+            let Parsed { moov, samples } = parse(&card(size, asked, "a red fox").render());
             let [trak] = moov.trak.as_slice() else {
                 panic!("{context}: {} tracks", moov.trak.len());
             };
@@ -231,14 +258,14 @@ fn boxes_describe_the_clip() {
 #[test]
 fn decoded_pictures_are_the_ones_drawn() {
     for size in sizes() {
-        let slate = slate(
+        let card = card(
             size,
             5,
             "A cat, a hat, and Zoë's quay: jumping… “gypsy” pigs",
         );
-        let Parsed { samples, .. } = parse(&render(&slate));
+        let Parsed { samples, .. } = parse(&card.render());
         let mut decoder = Decoder::new(usize::from(size.mbs_wide), usize::from(size.mbs_high));
-        let mut scene = Scene::new(&slate, slate.seconds);
+        let mut scene = Scene::new(&card);
         for (n, sample) in (0..).zip(&samples) {
             let drawn = scene.frame(n).mbs();
             assert!(
@@ -281,11 +308,11 @@ fn any_picture_survives() {
 
 #[test]
 fn the_clock_and_the_bar_keep_moving() {
-    let slate = slate(sized(9, 16), MAX_SECONDS, "");
-    let mut scene = Scene::new(&slate, slate.seconds);
+    let card = card(sized(9, 16), MAX_SECONDS, "");
+    let mut scene = Scene::new(&card);
     let mut before = scene.frame(0).clone();
     // A tenth of a second is at most three frames.
-    for n in (3..slate.seconds * FRAME_RATE).step_by(3) {
+    for n in (3..card.seconds * FRAME_RATE).step_by(3) {
         for skipped in n - 2..n {
             scene.frame(skipped);
         }
@@ -296,20 +323,24 @@ fn the_clock_and_the_bar_keep_moving() {
 }
 
 #[test]
-fn any_prompt_renders_within_the_level() {
+fn any_text_renders_within_the_level() {
     // Level 4.1 holds a picture to half (its MinCR is 2) of the size of its samples.
-    const LARGEST: usize = 384 * 3600 / 2;
-    for prompt in hostile_prompts() {
-        for size in sizes() {
-            let mut slate = slate(size, 1, &prompt);
-            slate.task_id.clone_from(&prompt);
-            slate.details = vec![(prompt.clone(), prompt.clone()); 9];
-            let file = render(&slate);
+    let narrow = [sized(1, 19), sized(19, 1)];
+    let sizes: Vec<_> = sizes().into_iter().chain(narrow).collect();
+    for text in hostile_texts() {
+        for &size in &sizes {
+            let mut card = TestCard::new(&text).note(&text).text(&text);
+            card = card.size(size).seconds(1);
+            for _ in 0..9 {
+                card = card.detail(&text, &text);
+            }
+            let file = card.render();
+            let largest = usize::from(size.mbs_wide) * usize::from(size.mbs_high) * 384 / 2;
             let Parsed { samples, .. } = parse(&file);
             for sample in &samples {
-                assert!(sample.len() < LARGEST, "{} bytes", sample.len());
+                assert!(sample.len() < largest, "{size}: {} bytes", sample.len());
             }
-            assert!(file == render(&slate), "the same slate, other bytes");
+            assert!(file == card.render(), "the same card, other bytes");
         }
     }
 }

@@ -1,0 +1,47 @@
+//! Rendered files from outside, as a program that takes videos sees them.
+
+use std::time::Duration;
+
+use media_probe::{Codec, Completeness, Format, Rate, probe_bytes};
+use test_card::{FRAME_RATE, FrameSize, MAX_SECONDS, TestCard};
+
+#[test]
+fn a_probe_sees_what_was_asked_for() {
+    for (width, height) in [(16, 9), (9, 16), (21, 9), (1, 19)] {
+        for (asked, seconds) in [(0, 1), (3, 3), (u32::MAX, MAX_SECONDS)] {
+            let size = FrameSize::with_ratio(width, height).unwrap();
+            let card = TestCard::new("a probe").text("A red fox.").size(size);
+            let info = probe_bytes(&card.seconds(asked).render());
+            let case = format!("{size}, {seconds} s: {info:?}");
+            assert!(info.problems.is_empty(), "{case}");
+            assert_eq!(info.format, Some(Format::Mp4), "{case}");
+            assert_eq!(info.has_audio, Some(false), "{case}");
+            let duration = Some(Duration::from_secs(seconds.into()));
+            assert_eq!(info.duration, duration, "{case}");
+            let video = info.video.as_ref().expect(&case);
+            assert_eq!(video.codec, Codec::H264, "{case}");
+            let display = video.display.expect(&case);
+            let sides = (size.width().into(), size.height().into());
+            assert_eq!((display.width, display.height), sides, "{case}");
+            let rate = video.frame_rate.expect(&case);
+            assert_eq!(
+                Some(rate.average),
+                Rate::new(FRAME_RATE.into(), 1),
+                "{case}"
+            );
+            assert_eq!(video.frames, Some((seconds * FRAME_RATE).into()), "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_file_is_whole_and_any_part_of_it_is_not() {
+    let file = TestCard::new("a download").seconds(1).render();
+    for length in [0, 7, 40, 1000, file.len() - 1, file.len()] {
+        let mut judge = Completeness::new();
+        let verdict = judge
+            .feed(&file[..length])
+            .and_then(|()| judge.finish(true));
+        assert_eq!(verdict.is_ok(), length == file.len(), "{length} bytes");
+    }
+}
