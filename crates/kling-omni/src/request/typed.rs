@@ -72,16 +72,6 @@ macro_rules! request {
                 $crate::request::fields::Fields::media_copy(&self.checked.fields)
             }
 
-            /// Looks at its images and videos, and says what about them the service would refuse. Nothing is created.
-            ///
-            /// [`Client::create`](crate::Client::create) does the same for files on this machine.
-            pub fn preflight(
-                &self,
-                client: &$crate::client::Client,
-            ) -> $crate::preflight::Preflight {
-                client.preflight(self.clone())
-            }
-
             /// Puts URLs in the place of what was uploaded to them, by the names of the fields.
             pub(crate) fn set_urls(&mut self, urls: &std::collections::BTreeMap<String, String>) {
                 $crate::request::fields::Fields::set_urls(&mut self.checked.fields, urls);

@@ -134,7 +134,7 @@ async fn what_the_successor_would_refuse_is_not_sent_to_it() {
         .unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
     let slow = request(Film::GOOD.at_rate(12, 1).mp4());
-    let report = slow.preflight(&client).await;
+    let report = client.preflight(slow.clone()).await;
     let [warning] = report.findings() else {
         panic!("{:?}", report.findings());
     };

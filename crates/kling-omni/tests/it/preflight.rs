@@ -16,7 +16,7 @@ fn offline() -> Client {
 }
 
 async fn look(request: VideoReferenceBuilder) -> PreflightReport {
-    request.build().unwrap().preflight(&offline()).await
+    offline().preflight(request.build().unwrap()).await
 }
 
 fn codes(findings: &[Finding]) -> Vec<String> {
