@@ -1,12 +1,10 @@
-use std::future::Future;
-use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use kling_omni::reqwest::Url;
 use kling_omni::reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use kling_omni::webhook::correlation::{self, Token};
 use kling_omni::webhook::{Inbox, Received, RefusalKind, Secret, Verified, Verifier};
-use kling_omni::{Clock, TaskState};
+use kling_omni::{Clock, Sleep, TaskState};
 use serde_json::Value;
 
 /// The time in all of this.
@@ -215,7 +213,7 @@ impl Clock for Fixed {
         UNIX_EPOCH + Duration::from_secs(NOW)
     }
 
-    fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn sleep_until(&self, _: Instant) -> Sleep<'_> {
         Box::pin(std::future::ready(()))
     }
 }

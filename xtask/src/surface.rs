@@ -15,6 +15,7 @@ use crate::codegen::{Files, Mode};
 pub const PACKAGES: [&str; 5] = [
     "kling-omni-api",
     "kling-omni",
+    "kling-omni-clock",
     "media-probe",
     "kling-omni-sandbox",
     "test-card",

@@ -1,8 +1,8 @@
-use std::future::Future;
-use std::pin::Pin;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+//! Time that passes faster than it does.
 
-use tokio::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use kling_omni::{Clock, Sleep};
 
 use super::FASTER;
 
@@ -49,27 +49,18 @@ impl FastClock {
     }
 }
 
-impl kling_omni::Clock for FastClock {
-    fn now(&self) -> std::time::Instant {
-        self.instant.into_std() + self.passed()
+impl Clock for FastClock {
+    fn now(&self) -> Instant {
+        self.instant + self.passed()
     }
 
     fn system_time(&self) -> SystemTime {
         self.wall + self.passed()
     }
 
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(tokio::time::sleep(duration / FASTER))
-    }
-}
-
-impl kling_omni_sandbox::Clock for FastClock {
-    fn now(&self) -> SystemTime {
-        self.wall + self.passed()
-    }
-
-    fn sleep_until(&self, deadline: SystemTime) -> kling_omni_sandbox::Sleep<'_> {
-        let since = deadline.duration_since(self.wall).unwrap_or_default();
-        Box::pin(tokio::time::sleep_until(self.instant + since / FASTER))
+    fn sleep_until(&self, deadline: Instant) -> Sleep<'_> {
+        let since = deadline.saturating_duration_since(self.instant);
+        let deadline = self.instant + since / FASTER;
+        Box::pin(tokio::time::sleep_until(deadline.into()))
     }
 }

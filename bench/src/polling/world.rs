@@ -1,43 +1,24 @@
 //! A service, a client and a time that passes only when nothing is left to do: all in one thread, over loopback.
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use fastrand::Rng;
 use kling_omni::webhook::{Inbox, Secret};
-use kling_omni::{ApiKey, Client, PollSchedule, TaskTimes, VideoReference};
-use kling_omni_sandbox::{Clock as _, Sandbox, SystemClock};
+use kling_omni::{
+    ApiKey, Client, Clock as _, PollSchedule, SystemClock, TaskTimes, VideoReference,
+};
+use kling_omni_sandbox::Sandbox;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::times::Times;
 
-/// The time of the runtime, for both sides.
-#[derive(Clone, Copy, Debug)]
-struct Time(SystemClock);
-
-impl kling_omni::Clock for Time {
-    fn now(&self) -> Instant {
-        tokio::time::Instant::now().into_std()
-    }
-
-    fn system_time(&self) -> SystemTime {
-        self.0.now()
-    }
-
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(tokio::time::sleep(duration))
-    }
-}
-
 pub struct World {
     sandbox: Sandbox,
-    time: Time,
     inbox: Inbox,
     webhook_url: String,
 }
@@ -106,9 +87,7 @@ impl World {
     }
 
     async fn new(seed: u64) -> Result<Self> {
-        let time = Time(SystemClock::new());
         let sandbox = Sandbox::builder()
-            .clock(time.0)
             .seed(seed)
             .rate_limit(u32::MAX)
             .poll_hints(false)
@@ -116,14 +95,13 @@ impl World {
             .start()
             .await?;
         let secret = Secret::new(sandbox.webhook_secret())?;
-        let inbox = Inbox::builder(secret).clock(time).build();
+        let inbox = Inbox::builder(secret).build();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let webhook_url = format!("http://{}/", listener.local_addr()?);
         let endpoint = axum::Router::new().fallback_service(inbox.endpoint());
         tokio::spawn(async move { axum::serve(listener, endpoint).await });
         Ok(Self {
             sandbox,
-            time,
             inbox,
             webhook_url,
         })
@@ -133,8 +111,7 @@ impl World {
         let client = Client::builder()
             .api_key(ApiKey::new(self.sandbox.api_key())?)
             .base_url(self.sandbox.base_url())
-            .task_times(known.clone())
-            .clock(self.time);
+            .task_times(known.clone());
         Ok(client.build()?)
     }
 
@@ -193,7 +170,7 @@ impl World {
             true => wait.webhook(&self.inbox).await?,
             false => wait.await?,
         };
-        Ok((task.id().to_owned(), self.time.0.now()))
+        Ok((task.id().to_owned(), SystemClock.system_time()))
     }
 
     /// When single tasks were read, in seconds since the first request.

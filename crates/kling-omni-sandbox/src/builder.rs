@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, ServiceClock, SystemClock};
 use crate::fault::FaultRule;
 use crate::options::{ProblemForm, StatusRoute, VideoReferenceRoute};
 use crate::sandbox::{self, Sandbox};
@@ -39,7 +39,7 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 #[must_use = "a builder does nothing until `start` is called"]
 pub struct SandboxBuilder {
     pub(crate) config: Config,
-    clock: Option<Arc<dyn Clock>>,
+    clock: Arc<dyn Clock>,
     seed: Option<u64>,
     faults: Vec<FaultRule>,
 }
@@ -103,7 +103,7 @@ impl SandboxBuilder {
                 remote_webhooks: false,
                 record_limit: 10_000,
             },
-            clock: None,
+            clock: Arc::new(SystemClock),
             seed: None,
             faults: Vec::new(),
         }
@@ -194,9 +194,11 @@ impl SandboxBuilder {
         self
     }
 
-    /// Where the time comes from; [`SystemClock`] by default.
-    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Some(Arc::new(clock));
+    /// Where the time comes from; [`SystemClock`] by default. Its wall clock is read once, at the start.
+    ///
+    /// Tests can give a [`ManualClock`](crate::ManualClock), and a clone of it to the client.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
         self
     }
 
@@ -340,9 +342,7 @@ impl SandboxBuilder {
     /// serve.
     pub async fn start(self) -> Result<Sandbox, StartError> {
         let secret = self.config.check()?;
-        let clock = self
-            .clock
-            .unwrap_or_else(|| Arc::new(SystemClock::new()) as Arc<dyn Clock>);
+        let clock = ServiceClock::new(self.clock);
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
         sandbox::start(self.config, secret, clock, seed, self.faults).await
     }

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::api;
 use crate::builder::{Config, SandboxBuilder, StartError};
-use crate::clock::Clock;
+use crate::clock::ServiceClock;
 use crate::fault::{FaultRule, Faults};
 use crate::random::Random;
 use crate::rate::RateLimits;
@@ -247,7 +247,7 @@ impl fmt::Debug for Sandbox {
 pub(crate) async fn start(
     config: Config,
     secret: Secret,
-    clock: Arc<dyn Clock>,
+    clock: ServiceClock,
     seed: u64,
     faults: Vec<FaultRule>,
 ) -> Result<Sandbox, StartError> {

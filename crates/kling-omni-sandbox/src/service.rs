@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Response, header};
 use serde::Serialize;
 
 use crate::builder::Config;
-use crate::clock::Clock;
+use crate::clock::ServiceClock;
 use crate::fault::{Faults, Spot, Strike};
 use crate::random::Random;
 use crate::rate::RateLimits;
@@ -21,7 +21,7 @@ use crate::webhook::Webhooks;
 /// All that the three servers and the webhooks of one sandbox share.
 pub(crate) struct Service {
     pub(crate) config: Config,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: ServiceClock,
     pub(crate) spec: Arc<Spec>,
     pub(crate) random: Random,
     pub(crate) rates: RateLimits,

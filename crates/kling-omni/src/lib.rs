@@ -31,7 +31,7 @@ pub mod webhook {
 }
 
 pub use crate::client::{Client, ClientBuilder};
-pub use crate::clock::{BootTime, Clock, TokioClock};
+pub use crate::clock::{BootTime, Clock, ManualClock, Sleep, SystemClock};
 pub use crate::create::Create;
 pub use crate::engine::attribution::unconfirmed::Unresolved;
 pub use crate::engine::create::outcome::Outcome;

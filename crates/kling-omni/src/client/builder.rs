@@ -9,7 +9,7 @@ use reqwest::redirect;
 use url::Url;
 
 use crate::client::Client;
-use crate::clock::{Clock, TokioClock};
+use crate::clock::{Clock, SystemClock};
 use crate::engine::client::ClientInner;
 use crate::engine::client::upload_cache::UploadCache;
 use crate::engine::http::client::{LazyClient, build_http_client};
@@ -96,7 +96,7 @@ impl Default for ClientBuilder {
             uploads: None,
             uploader: None,
             task_times: TaskTimes::default(),
-            clock: Arc::new(TokioClock),
+            clock: Arc::new(SystemClock),
         }
     }
 }
@@ -322,7 +322,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Where time is read and waited for. Default: the tokio runtime's.
+    /// The clock that polls, backoff, deadlines and expiry follow. Default: [`SystemClock`].
+    ///
+    /// Tests can give a [`ManualClock`](crate::ManualClock), and a clone of it to the sandbox.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self

@@ -131,7 +131,7 @@ impl Reconcile {
             (None, Some(create)) => self.session.attribution().search_began(create, &now),
             (None, None) => now.clone(),
         };
-        let until = over.after(self.settle);
+        let until = over.saturating_add(self.settle);
         until.since(&now).unwrap_or(self.settle)
     }
 

@@ -13,6 +13,7 @@ mod journal;
 mod list;
 mod list_extent;
 mod local_media;
+mod manual_clock;
 mod many;
 mod odd_id;
 mod outage;

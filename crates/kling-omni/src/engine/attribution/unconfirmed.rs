@@ -97,7 +97,7 @@ impl Unresolved {
         Self {
             sent_at,
             ended_at: sent_at.checked_add(longest).unwrap_or(sent_at),
-            over: Some(sent.after(longest)),
+            over: Some(sent.saturating_add(longest)),
             sent: Some(sent),
             route,
             create: Some(create),

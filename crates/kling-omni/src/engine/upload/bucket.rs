@@ -16,7 +16,7 @@ use object_store::path::Path;
 use object_store::signer::{Method, Signer};
 use object_store::{Attribute, GetOptions, ObjectStore};
 
-use crate::clock::{Clock as _, TokioClock};
+use crate::clock::{Clock as _, SystemClock};
 use crate::digest;
 use crate::engine::task::wait::Wait;
 use crate::engine::upload::local_file::LocalFile;
@@ -168,7 +168,7 @@ impl ObjectStoreUploader {
             let bytes = file.length();
             tracing::info!(file = file.name(), %path, bytes, "uploaded");
         }
-        let now = TokioClock.system_time();
+        let now = SystemClock.system_time();
         let url = self
             .store
             .signed_url(Method::GET, &path, self.lifetime)
@@ -203,7 +203,7 @@ impl ObjectStoreUploader {
             Err(_) => return Ok(false),
         };
         let kind = found.attributes.get(&Attribute::ContentType);
-        let age = TokioClock
+        let age = SystemClock
             .system_time()
             .duration_since(found.meta.last_modified.into());
         Ok(found.meta.size == file.length()

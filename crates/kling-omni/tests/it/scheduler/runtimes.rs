@@ -82,8 +82,8 @@ fn answers_that_overtake_each_other_are_no_panic() {
         fn system_time(&self) -> std::time::SystemTime {
             std::time::SystemTime::now()
         }
-        fn sleep(&self, span: Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-            Box::pin(tokio::time::sleep(span))
+        fn sleep_until(&self, deadline: std::time::Instant) -> kling_omni::Sleep<'_> {
+            Box::pin(tokio::time::sleep_until(deadline.into()))
         }
     }
     let runtime = || {

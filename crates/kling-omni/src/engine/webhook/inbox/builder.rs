@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::broadcast;
 
-use crate::clock::{Clock, TokioClock};
+use crate::clock::{Clock, SystemClock};
 use crate::engine::webhook::inbox::listening::Listeners;
 use crate::engine::webhook::inbox::seen::Seen;
 use crate::engine::webhook::inbox::standing::Standing;
@@ -28,7 +28,7 @@ impl InboxBuilder {
     pub(crate) fn new(verifier: Verifier) -> Self {
         Self {
             verifier,
-            clock: Arc::new(TokioClock),
+            clock: Arc::new(SystemClock),
             largest_body: 64 * 1024,
             remembered_deliveries: 10_000,
             remembered_tasks: 1_000,

@@ -1,0 +1,94 @@
+//! A clock for tests.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::watch;
+
+use crate::{BootTime, Clock, Sleep};
+
+/// A clock that moves only when told to. Clones share the time.
+///
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+/// use kling_omni_clock::{Clock, ManualClock};
+///
+/// let start = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+/// let clock = ManualClock::new(start);
+/// let shared = clock.clone();
+/// clock.advance(Duration::from_secs(60));
+/// assert_eq!(shared.system_time(), start + Duration::from_secs(60));
+/// ```
+#[derive(Clone, Debug)]
+pub struct ManualClock {
+    /// What [`Clock::now`] began with.
+    origin: Instant,
+    boot: Arc<str>,
+    reading: Arc<watch::Sender<Reading>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    /// Since the origin.
+    elapsed: Duration,
+    wall: SystemTime,
+}
+
+impl ManualClock {
+    /// Stands at `start` until it is advanced.
+    pub fn new(start: SystemTime) -> Self {
+        let reading = Reading {
+            elapsed: Duration::ZERO,
+            wall: start,
+        };
+        Self {
+            origin: Instant::now(),
+            boot: format!("manual-{:016x}", fastrand::u64(..)).into(),
+            reading: Arc::new(watch::Sender::new(reading)),
+        }
+    }
+
+    /// Moves every reading forward by `span`, and wakes everyone whose deadline has come.
+    ///
+    /// The time goes there at one stroke: who sleeps again after waking sleeps from the new time on, and until the clock
+    /// is advanced once more.
+    pub fn advance(&self, span: Duration) {
+        self.reading.send_modify(|reading| {
+            reading.elapsed += span;
+            reading.wall += span;
+        });
+    }
+
+    /// Sets the wall clock, as a person or a time server sets that of a machine. The monotonic readings stay as they are,
+    /// and nobody is woken.
+    ///
+    /// A client reads the wall clock anew each time; a sandbox reads it once, when it starts.
+    pub fn set_system_time(&self, time: SystemTime) {
+        self.reading.send_modify(|reading| reading.wall = time);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Instant {
+        self.origin + self.reading.borrow().elapsed
+    }
+
+    fn system_time(&self) -> SystemTime {
+        self.reading.borrow().wall
+    }
+
+    fn boot_time(&self) -> BootTime {
+        BootTime::new(&*self.boot, self.reading.borrow().elapsed)
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Sleep<'_> {
+        let deadline = deadline.saturating_duration_since(self.origin);
+        let mut reading = self.reading.subscribe();
+        Box::pin(async move {
+            // The sender is borrowed for as long as this future lives, so that the wait cannot end in an error.
+            let _ = reading
+                .wait_for(|reading| reading.elapsed >= deadline)
+                .await;
+        })
+    }
+}

@@ -1,0 +1,4 @@
+//! What both clocks promise.
+
+mod manual;
+mod system;

@@ -1,0 +1,83 @@
+//! One clock for client and sandbox, moved by hand.
+
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use kling_omni::{ApiKey, Client, Clock as _, ManualClock, Task};
+use kling_omni_sandbox::Sandbox;
+
+use kling_omni_test_support::setup::{KEY, valid_request};
+
+const TASK_TIME: Duration = Duration::from_secs(90);
+
+/// Far less than the 31 s after which a poll of such a task would come in real time.
+const AT_ONCE: Duration = Duration::from_secs(20);
+
+async fn start() -> (ManualClock, Sandbox, Client) {
+    let clock = ManualClock::new(UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+    let sandbox = Sandbox::builder()
+        .api_key(KEY)
+        .clock(clock.clone())
+        .task_time(TASK_TIME)
+        .jitter(0.0)
+        .start()
+        .await
+        .unwrap();
+    let client = Client::builder()
+        .api_key(ApiKey::new(KEY).unwrap())
+        .base_url(sandbox.base_url())
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    (clock, sandbox, client)
+}
+
+async fn create(client: &Client) -> Task {
+    client
+        .create(valid_request().build().unwrap())
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn advancing_it_ends_a_wait_that_has_begun() {
+    let (clock, sandbox, client) = start().await;
+    let began = Instant::now();
+    let task = create(&client).await;
+    let wait = tokio::spawn(task.wait().into_future());
+    // The first poll comes no sooner than the shortest task could end.
+    clock.advance(Duration::from_secs(1));
+    tokio::task::yield_now().await;
+    assert!(!wait.is_finished());
+    clock.advance(TASK_TIME);
+    wait.await.unwrap().unwrap();
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+    let requests = sandbox.requests();
+    let polls = requests
+        .iter()
+        .filter(|request| request.method() == "GET")
+        .count();
+    assert_eq!((polls, sandbox.charges()), (1, 1));
+}
+
+#[tokio::test]
+async fn advancing_it_before_a_wait_makes_the_first_poll_due() {
+    let (clock, _sandbox, client) = start().await;
+    let began = Instant::now();
+    let task = create(&client).await;
+    clock.advance(TASK_TIME);
+    task.wait().await.unwrap();
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_step_of_its_wall_clock_is_the_clients_alone() {
+    let (clock, sandbox, client) = start().await;
+    let hour = Duration::from_secs(3600);
+    let ends_at = |sandbox: &Sandbox| sandbox.tasks()[0].ends_at();
+    let task = create(&client).await;
+    let due = clock.system_time() + TASK_TIME;
+    clock.set_system_time(clock.system_time() + hour);
+    assert_eq!(ends_at(&sandbox), due);
+    clock.advance(TASK_TIME);
+    task.wait().await.unwrap();
+}
