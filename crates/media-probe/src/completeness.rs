@@ -1,15 +1,16 @@
-//! Whether a video that passes by is whole.
+//! Whether a video is whole, from its bytes as they stream by.
 
 use crate::limits::Limits;
 use crate::prober::{Prober, Step};
 use crate::problem::{Code, Problem};
 
-/// Tells a whole MP4 or MOV from a part of one while its bytes pass by, from the first to the last.
+/// Checks whether an MP4 or MOV is whole while its bytes stream by, from the first to the last.
 ///
-/// This is what a [`Prober`] says of the same bytes about their completeness, and nothing else: whether there is an index
-/// (`moov`) and media (`mdat`), and whether all that the index names is there. What follows a whole video does no harm.
+/// It reports what a [`Prober`] reports about the completeness of the same bytes, and nothing else: whether there is an
+/// index (`moov`) and media (`mdat`), and whether all frames that the index names are there. Bytes behind a whole video do
+/// no harm.
 ///
-/// A box is known by its header. Of the index alone, up to 4 MiB are held.
+/// Memory does not grow with the file: boxes are skipped by their headers, and only the index is buffered, up to 4 MiB.
 ///
 /// ```
 /// use media_probe::Completeness;
@@ -32,7 +33,7 @@ pub struct Completeness {
 const INDEX: u32 = 4 << 20;
 
 impl Completeness {
-    /// Has seen nothing yet.
+    /// Creates a check that has been fed nothing yet.
     pub fn new() -> Self {
         let limits = Limits::local().with_index(INDEX).with_bytes(u64::MAX);
         Self {

@@ -1,3 +1,5 @@
+//! File formats: their names, extensions and content types, and whether two of them disagree.
+
 use std::fmt;
 use std::path::Path;
 

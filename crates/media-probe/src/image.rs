@@ -1,9 +1,5 @@
 //! JPEG and PNG: size and orientation, and whether the end is there.
 
-mod exif;
-mod jpeg;
-mod png;
-
 use crate::format::Format;
 use crate::media_info::{Image, MediaInfo, Orientation, Size};
 use crate::problem::{Code, Problems};
@@ -19,6 +15,34 @@ const SEARCHED: [u64; 2] = [64 << 20, 1 << 20];
 /// A source that allows fewer requests is one where they cost a round trip.
 const MANY_REQUESTS: u32 = 16;
 
+/// Where the first segment of a JPEG begins: behind the mark of the beginning.
+const JPEG_START: u64 = 2;
+/// The mark of the end of a JPEG. It cannot stand in the pixels.
+const JPEG_END: &[u8] = b"\xff\xd9";
+
+const FILL: u8 = 0xff;
+const APP1: u8 = 0xe1;
+const START_OF_SCAN: u8 = 0xda;
+const END_OF_IMAGE: u8 = 0xd9;
+const COMMENT: u8 = 0xfe;
+/// How many bytes between two segments of a JPEG are skipped.
+const MOST_GAP: usize = 64 << 10;
+
+/// Where the first chunk of a PNG begins: behind the signature.
+const PNG_START: u64 = 8;
+/// The name of the last chunk of a PNG, and its checksum, which is always the same.
+const PNG_END: &[u8] = b"IEND\xae\x42\x60\x82";
+
+/// Around the content of a chunk of a PNG: length and name before it, a checksum behind it.
+const FRAME: u64 = 12;
+const MOST_EXIF: u64 = 1 << 20;
+
+/// The tag of the orientation in EXIF.
+const ORIENTATION: u16 = 0x0112;
+/// The type of a value of 16 bits in EXIF.
+const SHORT: u16 = 3;
+
+/// Reads on from segment to segment, or from chunk to chunk.
 #[derive(Clone, Debug)]
 pub(crate) struct ImageReader {
     format: Format,
@@ -57,11 +81,11 @@ enum Seen {
 
 impl ImageReader {
     pub(crate) fn jpeg() -> Self {
-        Self::new(Format::Jpeg, jpeg::FIRST)
+        Self::new(Format::Jpeg, JPEG_START)
     }
 
     pub(crate) fn png() -> Self {
-        Self::new(Format::Png, png::FIRST)
+        Self::new(Format::Png, PNG_START)
     }
 
     fn new(format: Format, at: u64) -> Self {
@@ -134,8 +158,8 @@ impl ImageReader {
         problems: &mut Problems,
     ) -> Option<Next> {
         let mark: &[u8] = match self.format {
-            Format::Png => png::END,
-            _ => jpeg::END,
+            Format::Png => PNG_END,
+            _ => JPEG_END,
         };
         loop {
             let length = PART.min(total.saturating_sub(self.at));
@@ -198,4 +222,175 @@ impl ImageReader {
             ..MediaInfo::new(Some(self.format))
         }
     }
+}
+
+impl ImageReader {
+    fn jpeg_segment(&mut self, rest: &[u8], problems: &mut Problems) -> Seen {
+        let &[mark, kind, ..] = rest else {
+            return Seen::More(2);
+        };
+        match (mark, kind) {
+            (0xff, FILL) => return Seen::Segment(self.at + 1),
+            // Marks without a length, which make no sense here and do no harm.
+            (0xff, 0x01 | 0xd0..=0xd8) => return Seen::Segment(self.at + 2),
+            (0xff, START_OF_SCAN) if self.size.is_some() => return Seen::Pixels,
+            (0xff, START_OF_SCAN | END_OF_IMAGE) => {
+                return self
+                    .damaged_jpeg("the size of its pixels is not told before them", problems);
+            }
+            (0xff, 0xc0..=0xfe) => {}
+            _ => return self.next_mark(rest, problems),
+        }
+        let &[_, _, high, low, ..] = rest else {
+            return Seen::More(4);
+        };
+        let length = u16::from_be_bytes([high, low]);
+        if length < 2 && matches!(kind, 0xe0..=0xef | COMMENT) {
+            self.tell_gap(problems);
+            return Seen::Segment(self.at + 4);
+        }
+        if length < 2 {
+            return self.damaged_jpeg(
+                "a segment claims to be shorter than its own length",
+                problems,
+            );
+        }
+        let end = self.at + 2 + u64::from(length);
+        // C4, C8 and CC are tables, or mean nothing.
+        if matches!(kind, 0xc0..=0xcf) && !matches!(kind, 0xc4 | 0xc8 | 0xcc) {
+            let &[_, _, _, _, _, a, b, c, d, ..] = rest else {
+                return Seen::More(9);
+            };
+            let [height, width] = [[a, b], [c, d]].map(|side| u32::from(u16::from_be_bytes(side)));
+            if height == 0 && width > 0 {
+                problems.unknown(
+                    Code::NotSaid,
+                    "the height of the image is told behind its pixels, where it was not looked for",
+                );
+                return Seen::Lost;
+            }
+            return self.sized(width, height, end, problems);
+        }
+        if kind == APP1 && self.orientation.is_none() {
+            let Some(segment) = rest.get(4..2 + usize::from(length)) else {
+                return Seen::More(2 + u64::from(length));
+            };
+            if let Some(block) = segment.strip_prefix(b"Exif\0\0") {
+                self.orientation = exif_orientation(block);
+            }
+        }
+        Seen::Segment(end)
+    }
+
+    /// Goes on at the next mark, as decoders do.
+    fn next_mark(&mut self, rest: &[u8], problems: &mut Problems) -> Seen {
+        let is_mark = |two: &[u8]| matches!(two, [0xff, 0xc0..=0xfe]);
+        let near = &rest[..rest.len().min(MOST_GAP)];
+        match near.windows(2).position(is_mark) {
+            Some(gap) => {
+                self.tell_gap(problems);
+                Seen::Segment(self.at + gap as u64)
+            }
+            None if near.len() == MOST_GAP => {
+                self.damaged_jpeg("there is no segment where one has to begin", problems)
+            }
+            None => Seen::More(rest.len() as u64 + 1),
+        }
+    }
+
+    fn tell_gap(&mut self, problems: &mut Problems) {
+        if !self.has_gap {
+            self.has_gap = true;
+            problems.unusual(
+                Code::WrongValue,
+                Some(self.at),
+                format!(
+                    "the JPEG has bytes at byte {} that belong to no segment; decoders skip them",
+                    self.at
+                ),
+            );
+        }
+    }
+
+    fn damaged_jpeg(&self, what: &str, problems: &mut Problems) -> Seen {
+        problems.corrupt(
+            Code::WrongValue,
+            self.at,
+            format!("the JPEG is damaged at byte {}: {what}", self.at),
+        );
+        Seen::Lost
+    }
+}
+
+impl ImageReader {
+    fn png_chunk(&mut self, rest: &[u8], problems: &mut Problems) -> Seen {
+        let Some((&[a, b, c, d, ref name @ ..], content)) = rest.split_first_chunk::<8>() else {
+            return Seen::More(8);
+        };
+        let length = u32::from_be_bytes([a, b, c, d]);
+        let end = self.at + FRAME + u64::from(length);
+        match name {
+            b"IHDR" if self.at == PNG_START => {
+                let &[a, b, c, d, e, f, g, h, ..] = content else {
+                    return Seen::More(16);
+                };
+                let [width, height] = [[a, b, c, d], [e, f, g, h]].map(u32::from_be_bytes);
+                self.sized(width, height, end, problems)
+            }
+            _ if self.at == PNG_START => {
+                self.damaged_png("it does not begin with its header `IHDR`", problems)
+            }
+            b"IDAT" => Seen::Pixels,
+            b"IEND" => self.damaged_png(
+                "it ends without a chunk `IDAT`, so without pixels",
+                problems,
+            ),
+            b"eXIf" if u64::from(length) <= MOST_EXIF => {
+                let Some(block) = content.get(..length as usize) else {
+                    return Seen::More(8 + u64::from(length));
+                };
+                self.orientation = exif_orientation(block);
+                Seen::Segment(end)
+            }
+            _ => Seen::Segment(end),
+        }
+    }
+
+    fn damaged_png(&self, what: &str, problems: &mut Problems) -> Seen {
+        problems.corrupt(
+            Code::MissingPart,
+            self.at,
+            format!("the PNG is damaged at byte {}: {what}", self.at),
+        );
+        Seen::Lost
+    }
+}
+
+/// The orientation in a block of EXIF, which has the form of TIFF: that of its first directory, if it has a valid one.
+fn exif_orientation(block: &[u8]) -> Option<Orientation> {
+    let is_little = match block.first_chunk()? {
+        b"II" => true,
+        b"MM" => false,
+        _ => return None,
+    };
+    let short = |bytes: [u8; 2]| match is_little {
+        true => u16::from_le_bytes(bytes),
+        false => u16::from_be_bytes(bytes),
+    };
+    let &[_, _, a, b, c, d, e, f, ..] = block else {
+        return None;
+    };
+    if short([a, b]) != 42 {
+        return None;
+    }
+    let offset = match is_little {
+        true => u32::from_le_bytes([c, d, e, f]),
+        false => u32::from_be_bytes([c, d, e, f]),
+    };
+    let directory = block.get(usize::try_from(offset).ok()?..)?;
+    let (count, entries) = directory.split_first_chunk()?;
+    let mut entries = entries.chunks_exact(12).take(short(*count).into());
+    let entry = entries.find(|entry| short([entry[0], entry[1]]) == ORIENTATION)?;
+    let (kind, value) = (short([entry[2], entry[3]]), short([entry[8], entry[9]]));
+    (kind == SHORT).then(|| Orientation::new(value)).flatten()
 }

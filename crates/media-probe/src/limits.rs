@@ -1,3 +1,5 @@
+//! How much a probe may cost.
+
 /// How much a probe may cost.
 ///
 /// What cannot be found out within the limits is a [`Problem`](crate::Problem) of the severity

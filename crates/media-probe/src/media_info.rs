@@ -1,3 +1,5 @@
+//! The answer of a probe.
+
 use std::fmt;
 use std::time::Duration;
 

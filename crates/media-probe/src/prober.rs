@@ -1,3 +1,5 @@
+//! The probe itself, which names ranges and takes bytes.
+
 use std::ops::Range;
 
 use crate::iso::walk::Walk;
@@ -7,10 +9,11 @@ use crate::problem::{Code, Problems};
 use crate::reader::{Next, Reader, Unread};
 use crate::window::{View, Want, Window};
 
-/// Looks into a file that somebody else reads.
+/// Probes a file without reading it: the caller does the I/O.
 ///
-/// It names the bytes that it wants, always further on than before, and takes whatever is fed to it:
-/// more than was wanted, less, in pieces, or from the beginning when a server does not know ranges. So a driver is a loop:
+/// The prober names the range that it needs next, always further into the file than the one before, and accepts whatever
+/// it is fed: more than that range, less, in pieces, or the file from its beginning if a server does not support ranges.
+/// So a driver is a loop:
 ///
 /// ```
 /// use media_probe::{Limits, Prober};
@@ -27,8 +30,8 @@ use crate::window::{View, Want, Window};
 ///     }
 ///     prober.feed(offset, &bytes);
 /// }
-/// let probed = prober.finish();
-/// # assert!(probed.is_corrupt());
+/// let info = prober.finish();
+/// # assert!(info.is_corrupt());
 /// ```
 ///
 /// A driver that gets a body in pieces feeds each at its offset and stops reading at [`Step::Done`], or when
@@ -47,7 +50,9 @@ pub struct Prober {
     bytes: u64,
 }
 
-/// How a probe stands.
+/// What a [`Prober`] needs next.
+///
+/// There is nothing else that it could need, so a driver may match on it exhaustively.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// These bytes are wanted next; the first ones of them help, too. The range is never empty, and may reach beyond the
@@ -58,7 +63,7 @@ pub enum Step {
 }
 
 impl Prober {
-    /// A probe that has seen nothing yet.
+    /// Creates a prober that has been fed nothing yet.
     pub fn new(limits: Limits) -> Self {
         Self::reading(limits, false)
     }

@@ -1,3 +1,5 @@
+//! Problems: what is wrong with a file, or could not be found out about it.
+
 use std::fmt;
 
 use serde::Serialize;

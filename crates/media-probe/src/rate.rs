@@ -1,3 +1,5 @@
+//! Frame rates, as exact fractions.
+
 use std::fmt;
 
 use serde::{Serialize, Serializer};

@@ -1,3 +1,5 @@
+//! The bytes that are held at the moment, and what a reader waits for.
+
 use crate::limits::Limits;
 
 /// The bytes of a file that are held at the moment: one stretch of it.

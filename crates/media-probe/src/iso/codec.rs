@@ -1,3 +1,5 @@
+//! How a video is compressed, and the code of four characters that says so.
+
 use std::fmt;
 
 use serde::{Serialize, Serializer};

@@ -10,7 +10,7 @@ use crate::expected::{Sample, folder, line, samples};
 use crate::ffmpeg;
 
 /// Set to store the samples that are made. The table is changed by hand.
-const STORE: &str = "KLING_OMNI_STORE_SAMPLES";
+const STORE: &str = "MEDIA_PROBE_STORE_SAMPLES";
 
 #[test]
 fn probe_agrees_with_ffprobe() {

@@ -128,7 +128,7 @@ fn each_kind_of_harm_has_a_finding_of_its_own() {
         .map(|(case, bytes)| format!("{case}\n  {}\n", told(bytes).join("\n  ")))
         .collect();
     let path = crate::expected::folder().join("findings.txt");
-    if std::env::var_os("KLING_OMNI_STORE_SAMPLES").is_some() {
+    if std::env::var_os("MEDIA_PROBE_STORE_SAMPLES").is_some() {
         std::fs::write(&path, &told).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap();
