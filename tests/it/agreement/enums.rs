@@ -1,3 +1,5 @@
+//! Enums, hosts, operations and key headers of the crates, compared with the document.
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 

@@ -1,3 +1,5 @@
+//! The key header of each host, compared with the document.
+
 use kling_omni::{ApiKey, Client, Host};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::spec::{SPEC, entries};
@@ -16,7 +18,7 @@ async fn each_host_gets_its_key_in_the_header_of_the_spec() {
             .unwrap();
         client.list().await.unwrap();
 
-        let asked = fake.asked();
+        let asked = fake.requests();
         let carrying: Vec<_> = asked[0]
             .headers
             .iter()

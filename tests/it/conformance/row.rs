@@ -1,3 +1,5 @@
+//! The rows of the table.
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -30,7 +32,7 @@ pub struct Row {
     pub id: String,
     /// The fault in words, where its rule does not say it all.
     pub what: Option<String>,
-    /// Rules of the sandbox, and after `line:` what the line to it does.
+    /// Rules of the sandbox, and after `proxy:` what the TCP proxy before it does.
     #[serde(default)]
     pub fault: Vec<String>,
     #[serde(default)]
@@ -143,17 +145,17 @@ impl Row {
         }
     }
 
-    /// What the line does.
-    pub fn line(&self) -> Option<&str> {
+    /// What the TCP proxy does.
+    pub fn proxy(&self) -> Option<&str> {
         self.fault
             .iter()
-            .find_map(|rule| rule.strip_prefix("line:"))
+            .find_map(|rule| rule.strip_prefix("proxy:"))
     }
 
     /// The rules of the sandbox.
     pub fn rules(&self) -> impl Iterator<Item = &str> {
         let rules = self.fault.iter().map(String::as_str);
-        rules.filter(|rule| !rule.starts_with("line:"))
+        rules.filter(|rule| !rule.starts_with("proxy:"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where a row is played: a sandbox that counts charges, a line to it, a client, and who watches what is shown.
+//! Where a row is played: a sandbox that counts charges, a TCP proxy before it, a client, and who watches what is shown.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -41,7 +41,7 @@ pub struct Scene<'a> {
     pub given: &'a Given,
     pub clock: VirtualClock,
     pub sandbox: Sandbox,
-    pub line: Option<TcpProxy>,
+    pub proxy: Option<TcpProxy>,
     /// The client that meets the fault.
     pub client: Client,
     pub watch: Watch,
@@ -101,7 +101,7 @@ impl<'a> Scene<'a> {
             false => sandbox,
         };
         let sandbox = sandbox.start().await.unwrap();
-        let line = match row.line() {
+        let proxy = match row.proxy() {
             Some(text) => Some(TcpProxy::start(sandbox.base_url(), text.parse().unwrap()).await),
             None => None,
         };
@@ -110,7 +110,7 @@ impl<'a> Scene<'a> {
             Some(inbox) => Some(serve(inbox, given.token).await),
             None => None,
         };
-        let base_url = line.as_ref().map(TcpProxy::base_url);
+        let base_url = proxy.as_ref().map(TcpProxy::base_url);
         let base_url = base_url.unwrap_or_else(|| sandbox.base_url().to_owned());
         let client = client(base_url, given, &clock).build().unwrap();
         let mut scene = Self {
@@ -118,7 +118,7 @@ impl<'a> Scene<'a> {
             given,
             clock,
             sandbox,
-            line,
+            proxy,
             client,
             watch,
             inbox,
@@ -127,7 +127,7 @@ impl<'a> Scene<'a> {
             before: (0, 0),
         };
         if given.older {
-            let client = match &scene.line {
+            let client = match &scene.proxy {
                 Some(_) => scene.other_client(),
                 None => scene.client.clone(),
             };
@@ -179,8 +179,8 @@ impl<'a> Scene<'a> {
 
     /// Creates that were sent in this row, as far as a server has got them.
     pub fn creates(&self) -> usize {
-        match &self.line {
-            Some(line) => line.posts(),
+        match &self.proxy {
+            Some(proxy) => proxy.posts(),
             None => self.sent(is_create) - self.before.1,
         }
     }

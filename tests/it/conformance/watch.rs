@@ -1,3 +1,5 @@
+//! Searches everything that is logged or shown for secrets.
+
 use std::cell::RefCell;
 use std::error::Error;
 use std::fmt::{Debug, Display};

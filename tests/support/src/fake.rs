@@ -1,4 +1,4 @@
-//! A server below HTTP: it says exactly the bytes it is told to, or nothing, and remembers what it was asked.
+//! A server below HTTP: it says exactly the bytes it is told to, or nothing, and keeps the requests.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -85,7 +85,7 @@ fn head(status: u16, headers: &[(&str, &str)]) -> String {
 
 /// A request as it came in.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct Request {
     /// `POST /path?query`.
     pub line: String,
     /// Names in lower case, in the order sent.
@@ -94,7 +94,22 @@ pub struct Asked {
     pub body: String,
 }
 
-impl Asked {
+impl Request {
+    /// The method and the target of the request.
+    fn words(&self) -> (&str, &str) {
+        self.line.split_once(' ').unwrap_or((&self.line, ""))
+    }
+
+    /// The method.
+    pub fn method(&self) -> &str {
+        self.words().0
+    }
+
+    /// The path with its query; of a request to a proxy, the URL.
+    pub fn path(&self) -> &str {
+        self.words().1
+    }
+
     /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -107,36 +122,47 @@ impl Asked {
 /// The running server. It stops when dropped.
 #[derive(Debug)]
 pub struct Fake {
-    address: std::net::SocketAddr,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    base_url: String,
+    requests: Arc<Mutex<Vec<Request>>>,
     server: JoinHandle<()>,
 }
 
 impl Fake {
     /// Answers the first request with the first reply and so on; the last reply serves for all that follow.
     pub async fn start(replies: Vec<Reply>) -> Self {
+        let mut next = 0;
+        Self::answering(move |_, _| {
+            let reply = replies[next.min(replies.len() - 1)].clone();
+            next += 1;
+            reply
+        })
+        .await
+    }
+
+    /// Answers each request with what `answer` makes of this server's URL and the request, one after another.
+    pub async fn answering(
+        mut answer: impl FnMut(&str, &Request) -> Reply + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&asked);
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let url = base_url.clone();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&requests);
         let server = tokio::spawn(async move {
-            let mut next = 0;
             // Stalled connections stay open for as long as the server runs.
             let mut stalled = Vec::new();
             while let Ok((mut stream, _)) = listener.accept().await {
                 let Some(request) = read_request(&mut stream).await else {
                     continue;
                 };
-                log.lock().unwrap().push(request);
-                let reply = &replies[next.min(replies.len() - 1)];
-                next += 1;
-                match reply {
+                log.lock().unwrap().push(request.clone());
+                match answer(&url, &request) {
                     Reply::Bytes(bytes) => {
-                        let _ = stream.write_all(bytes).await;
+                        let _ = stream.write_all(&bytes).await;
                         let _ = stream.shutdown().await;
                     }
                     Reply::Stall(bytes) => {
-                        let _ = stream.write_all(bytes).await;
+                        let _ = stream.write_all(&bytes).await;
                         stalled.push(stream);
                     }
                     Reply::Drop => {}
@@ -144,27 +170,27 @@ impl Fake {
             }
         });
         Self {
-            address,
-            asked,
+            base_url,
+            requests,
             server,
         }
     }
 
     /// Where it listens.
-    pub fn base_url(&self) -> String {
-        format!("http://{}", self.address)
+    pub fn base_url(&self) -> &str {
+        &self.base_url
     }
 
     /// Lets it answer for as long as the runtime lives, and says where it listens.
     pub fn detach(self) -> String {
-        let base_url = self.base_url();
+        let base_url = self.base_url.clone();
         std::mem::forget(self);
         base_url
     }
 
-    /// Everything it was asked so far.
-    pub fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    /// The requests so far.
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
@@ -203,7 +229,7 @@ impl Default for ClosedPort {
     }
 }
 
-async fn read_request(stream: &mut TcpStream) -> Option<Asked> {
+async fn read_request(stream: &mut TcpStream) -> Option<Request> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -230,7 +256,7 @@ async fn read_request(stream: &mut TcpStream) -> Option<Asked> {
         }
     }
     let body = String::from_utf8_lossy(&bytes[end + 4..]).into_owned();
-    Some(Asked {
+    Some(Request {
         line,
         headers,
         body,

@@ -5,6 +5,7 @@
 //! themselves, apart from insta.
 
 pub mod clip;
+pub mod clock_steps;
 pub mod fake;
 pub mod log;
 pub mod media;

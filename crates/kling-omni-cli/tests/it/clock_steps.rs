@@ -6,32 +6,15 @@
 use std::fs;
 use std::path::PathBuf;
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use kling_omni_sandbox::ManualClock;
+use kling_omni_test_support::clock_steps::{LISTED_AFTER, Moment, STEPS};
 
 use crate::support::{Program, Running, Service};
 
 /// Makes this test fail where libfaketime is missing.
 const NEEDED: &str = "KLING_OMNI_NEEDS_FAKETIME";
-const STEPS: [&str; 4] = ["-1d", "-6m", "+6m", "+1d"];
-const MOMENTS: [Moment; 4] = [
-    Moment::BeforeTheCreate,
-    Moment::BetweenChargeAndList,
-    Moment::DuringSettling,
-    Moment::BetweenKillAndResume,
-];
-/// How long after its charge the task is listed, by the service's clock.
-const LISTED_AFTER: Duration = Duration::from_secs(20);
-
-/// When the wall clock is set.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Moment {
-    BeforeTheCreate,
-    BetweenChargeAndList,
-    DuringSettling,
-    BetweenKillAndResume,
-}
 
 /// The library that Debian's package `faketime` has.
 fn libfaketime() -> Option<PathBuf> {
@@ -47,14 +30,14 @@ struct Scenario {
     service: Service,
     clock: ManualClock,
     library: PathBuf,
-    step: &'static str,
+    step: i64,
     moment: Moment,
     name: String,
 }
 
 impl Scenario {
     /// A service that has made one task before, and loses the answer to the next create.
-    fn new(library: PathBuf, moment: Moment, step: &'static str) -> Self {
+    fn new(library: PathBuf, moment: Moment, step: i64) -> Self {
         let clock = ManualClock::new(SystemTime::now());
         let for_service = clock.clone();
         let service = Service::start(|builder| builder.list_delay(LISTED_AFTER).clock(for_service));
@@ -67,7 +50,7 @@ impl Scenario {
             library,
             step,
             moment,
-            name: format!("{moment:?} by {step}"),
+            name: format!("{moment:?} by {step} s"),
         };
         scenario.set_clock("+0");
         scenario
@@ -86,7 +69,7 @@ impl Scenario {
     /// The clock is set here if this is the moment.
     fn reach(&self, moment: Moment) {
         if self.moment == moment {
-            self.set_clock(self.step);
+            self.set_clock(&format!("{:+}", self.step));
         }
     }
 
@@ -171,7 +154,7 @@ fn no_step_of_the_wall_clock_loses_a_paid_task() {
         return;
     };
     thread::scope(|scope| {
-        let all = MOMENTS
+        let all = Moment::ALL
             .iter()
             .flat_map(|moment| STEPS.map(|step| (*moment, step)));
         for (moment, step) in all {

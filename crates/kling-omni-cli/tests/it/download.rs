@@ -1,8 +1,11 @@
+//! `download`: sidecar, lost connections, full disks, time limits.
+
 use std::fs;
 
+use kling_omni_test_support::clip::mp4;
 use serde_json::Value;
 
-use crate::support::{Fake, SMALLEST, Service, Snapshots, response};
+use crate::support::{Fake, Service, Snapshots, response};
 
 #[test]
 fn a_sidecar_tells_what_the_video_was_made_from() {
@@ -60,7 +63,7 @@ fn a_lost_connection_is_told_and_ends_nothing() {
         asked.set(asked.get() + 1);
         match asked.get() {
             1 => response("503 Service Unavailable", &[], b"<html>down</html>"),
-            _ => response("200 OK", &[], SMALLEST),
+            _ => response("200 OK", &[], &mp4(0)),
         }
     });
     let ended = fake.program("download 7").run().expect(0);

@@ -1,8 +1,12 @@
+//! Errors: their texts, their JSON and their exit codes.
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::{ClosedPort, Fake, Program, Service, Snapshots, response};
+use kling_omni_test_support::fake::ClosedPort;
+
+use crate::support::{Fake, Program, Service, Snapshots, response};
 
 #[test]
 fn mistakes_on_the_command_line_cost_nothing() {

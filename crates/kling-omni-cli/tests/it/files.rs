@@ -199,7 +199,7 @@ fn files_behind_urls_are_looked_at_when_asked_for() {
         );
         assert!(!ended.stderr.contains("needle"), "{ended}");
     }
-    assert_eq!(fake.request().method, "GET");
+    assert_eq!(fake.request().method(), "GET");
 }
 
 #[cfg(unix)]

@@ -1,3 +1,5 @@
+//! `generate`, from the request to the video.
+
 use std::time::Duration;
 
 use kling_omni_sandbox::{Sandbox, VideoReferenceRoute};

@@ -1,3 +1,5 @@
+//! Help texts, the version, and the JSON Schema of requests.
+
 use std::path::Path;
 
 use kling_omni::raw::Field;

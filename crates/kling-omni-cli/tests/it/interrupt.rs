@@ -1,7 +1,9 @@
 //! What Ctrl-C does. The signal is sent once the program has said what it is doing.
 #![cfg(unix)]
 
-use crate::support::{Fake, Running, SMALLEST, Service, Snapshots, response};
+use kling_omni_test_support::clip::mp4;
+
+use crate::support::{Fake, Running, Service, Snapshots, response};
 
 const TASK: &str = "046b6c7f-0b8a-43b9-b35d-6489e6daee91";
 
@@ -64,7 +66,7 @@ fn a_download_leaves_no_file_behind() {
     let mut snapshots = Snapshots::default();
     let fake = Fake::new(|base_url, path| {
         if path.ends_with(".mp4") {
-            let mut answer = response("200 OK", &[], &[SMALLEST, &[0; 1000]].concat());
+            let mut answer = response("200 OK", &[], &[mp4(0), vec![0; 1000]].concat());
             answer.truncate(answer.len() - 500);
             return answer;
         }

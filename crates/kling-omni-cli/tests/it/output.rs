@@ -1,3 +1,5 @@
+//! Output files and pipes: what cannot be written, and who does not read.
+
 use std::fs;
 use std::io::Read;
 

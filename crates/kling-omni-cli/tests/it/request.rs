@@ -1,3 +1,5 @@
+//! Requests from files, standard input and options.
+
 use std::fs;
 
 use serde_json::{Value, json};

@@ -1,11 +1,14 @@
+//! The command `sandbox`.
+
 #![cfg(unix)]
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 
+use kling_omni_test_support::fake::ClosedPort;
 use serde_json::Value;
 
-use crate::support::{ClosedPort, Program, Server, Snapshots, facts};
+use crate::support::{Program, Server, Snapshots, facts};
 
 #[test]
 fn it_serves_another_program_until_ctrl_c() {

@@ -1,9 +1,12 @@
+//! The commands `status`, `wait` and `list`.
+
 use std::collections::HashSet;
 use std::time::Duration;
 
+use kling_omni_test_support::clip::mp4;
 use serde_json::json;
 
-use crate::support::{Fake, Program, SMALLEST, Service, Snapshots, facts, response};
+use crate::support::{Fake, Program, Service, Snapshots, facts, response};
 
 #[test]
 fn the_status_is_told_at_every_stage() {
@@ -84,7 +87,7 @@ fn a_poll_that_fails_is_told_and_ends_nothing() {
     let polls = std::cell::Cell::new(0);
     let fake = Fake::new(move |base_url, path| {
         if path.ends_with(".mp4") {
-            return response("200 OK", &[], SMALLEST);
+            return response("200 OK", &[], &mp4(0));
         }
         let polled = path.ends_with("/7");
         polls.set(polls.get() + i32::from(polled));

@@ -1,3 +1,5 @@
+//! Creating a task: routes, tiers, what is sent, and when another route is tried.
+
 use kling_omni::{AspectRatio, Charged, ErrorKind, FindingCode, Route, Tier};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, sandbox, task, valid_request};
@@ -47,7 +49,11 @@ async fn each_route_and_tier_takes_its_path() {
                 .await
                 .unwrap();
         }
-        let asked: Vec<_> = fake.asked().into_iter().map(|asked| asked.line).collect();
+        let asked: Vec<_> = fake
+            .requests()
+            .into_iter()
+            .map(|asked| asked.line)
+            .collect();
         assert_eq!(asked, lines, "{route} {tier}");
     }
 }
@@ -69,7 +75,7 @@ async fn auto_falls_through_on_the_three_statuses_that_made_no_task_and_on_no_ot
         let client = client(fake.base_url(), &clock).build().unwrap();
         let result = client.create(valid_request().build().unwrap()).await;
         assert_eq!(result.is_ok(), falls, "{status}");
-        assert_eq!(fake.asked().len(), if falls { 2 } else { 1 }, "{status}");
+        assert_eq!(fake.requests().len(), if falls { 2 } else { 1 }, "{status}");
     }
 }
 
@@ -86,7 +92,7 @@ async fn a_pinned_route_never_falls_through() {
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert_eq!(error.charged(), Charged::No);
-        assert_eq!(fake.asked().len(), 1);
+        assert_eq!(fake.requests().len(), 1);
     }
 }
 
@@ -152,7 +158,7 @@ async fn a_request_that_only_the_older_route_takes_does_not_fall_through() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Validation);
-    assert_eq!(fake.asked().len(), 1);
+    assert_eq!(fake.requests().len(), 1);
 }
 
 #[tokio::test]
@@ -172,7 +178,7 @@ async fn what_is_not_set_is_not_sent_and_zero_is() {
         .negative_prompt("text")
         .webhook_url("https://example.com/hook");
     client.create(all.build().unwrap()).await.unwrap();
-    let asked = fake.asked();
+    let asked = fake.requests();
     let sent: Vec<serde_json::Value> = asked
         .iter()
         .map(|asked| serde_json::from_str(&asked.body).unwrap())
@@ -203,7 +209,9 @@ async fn an_unchecked_body_goes_out_as_it_is() {
         .create_unchecked(Tier::Standard, body.clone())
         .await
         .unwrap();
-    let [asked] = &fake.asked()[..] else { panic!() };
+    let [asked] = &fake.requests()[..] else {
+        panic!()
+    };
     assert_eq!(asked.line, R2);
     assert_eq!(asked.header("content-type"), Some("application/json"));
     assert_eq!(

@@ -1,10 +1,12 @@
-mod answers;
-mod expired;
+//! Downloads from the result host: streaming, saving, and what is refused.
+
+mod completeness;
+mod expiry;
 mod file;
-mod redirect;
+mod redirects;
+mod responses;
 mod resume;
-mod url;
-mod whole;
+mod urls;
 
 use std::fs;
 use std::path::Path;
@@ -181,7 +183,7 @@ async fn a_bad_download_leaves_nothing_behind() {
             assert!(!text.contains("secret"), "{name}: {text}");
         }
         if let Some(host) = host {
-            let asked = &host.asked()[0];
+            let asked = &host.requests()[0];
             assert!(
                 asked.headers.iter().all(|(_, value)| !value.contains(KEY)),
                 "{name}"

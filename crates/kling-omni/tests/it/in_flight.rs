@@ -116,7 +116,7 @@ async fn without_a_place_nothing_is_sent() {
             "{error}"
         );
     }
-    assert_eq!(fake.asked().len(), 1);
+    assert_eq!(fake.requests().len(), 1);
 }
 
 #[tokio::test]

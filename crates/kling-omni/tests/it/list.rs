@@ -1,3 +1,5 @@
+//! Listing tasks.
+
 use kling_omni::{Charged, ErrorKind};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, sandbox, valid_request};

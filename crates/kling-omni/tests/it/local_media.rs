@@ -39,7 +39,7 @@ impl Desk {
     }
 
     /// How many requests came to the API, and how many to the storage.
-    fn asked(&self) -> (usize, usize) {
+    fn requests(&self) -> (usize, usize) {
         let requests = self.sandbox.requests();
         let at = |listener| {
             let all = requests.iter();
@@ -96,11 +96,11 @@ async fn files_and_bytes_are_uploaded_and_the_task_gets_their_urls() {
             && format!("{:?}", request.headers()).contains("key")
     };
     assert!(!desk.sandbox.requests().iter().any(key));
-    assert_eq!((desk.sandbox.charges(), desk.asked().1), (1, 2));
+    assert_eq!((desk.sandbox.charges(), desk.requests().1), (1, 2));
 
     // The same files are there still.
     desk.client.create(request).await.unwrap();
-    assert_eq!((desk.sandbox.charges(), desk.asked().1), (2, 2));
+    assert_eq!((desk.sandbox.charges(), desk.requests().1), (2, 2));
 }
 
 #[tokio::test]
@@ -117,11 +117,11 @@ async fn a_wrong_clip_is_neither_uploaded_nor_paid_for() {
     let findings = error.findings();
     assert_eq!(findings[0].code().as_str(), "video-too-long");
     assert!(error.to_string().contains("lasts 30 s"), "{error}");
-    assert_eq!((desk.asked(), desk.sandbox.charges()), ((0, 0), 0));
+    assert_eq!((desk.requests(), desk.sandbox.charges()), ((0, 0), 0));
 
     let unchecked = desk.client.create(long).check_media(MediaChecks::Off);
     unchecked.await.unwrap();
-    assert_eq!((desk.asked().1, desk.sandbox.charges()), (1, 1));
+    assert_eq!((desk.requests().1, desk.sandbox.charges()), (1, 1));
 }
 
 #[tokio::test]

@@ -226,9 +226,9 @@ async fn by_lists() {
         clock.advance(SETTLED);
         let reconciled = client.reconcile(&unresolved).await.unwrap();
         assert_eq!(told(&reconciled), expected, "{name}");
-        assert_eq!(fake.asked().len(), requests, "{name}");
+        assert_eq!(fake.requests().len(), requests, "{name}");
         let creates = fake
-            .asked()
+            .requests()
             .iter()
             .filter(|asked| asked.line.starts_with("POST"))
             .count();
@@ -345,7 +345,7 @@ async fn the_older_route_is_looked_for_on_both_lists_and_not_taken_to_be_listed(
         told_so_far,
         ["RouteNotListed ", "found new OnlyNewTask", "absent"],
         "{:?}",
-        fake.asked()
+        fake.requests()
     );
 }
 

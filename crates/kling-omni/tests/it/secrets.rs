@@ -107,7 +107,7 @@ async fn each_host_gets_its_own_header_and_nothing_more() {
             .list()
             .await
             .unwrap();
-        let asked = &fake.asked()[0];
+        let asked = &fake.requests()[0];
         assert_eq!(asked.header(header), Some(KEY));
         assert_eq!(asked.header(other), None);
         assert_eq!(asked.header("api-version"), None);

@@ -1,3 +1,5 @@
+//! Reading the status of a task, on either route.
+
 use kling_omni::{Charged, ErrorKind, Route};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, task, valid_request};
@@ -30,7 +32,7 @@ async fn a_task_of_the_older_route_is_looked_for_in_both_places_and_remembered()
     task.refresh().await.unwrap();
     task.clone().refresh().await.unwrap();
     let lines: Vec<_> = fake
-        .asked()
+        .requests()
         .into_iter()
         .skip(1)
         .map(|asked| asked.line)
@@ -58,7 +60,7 @@ async fn a_task_of_the_successor_route_is_looked_for_in_one_place() {
         "the task was created, so it was paid for"
     );
     let lines: Vec<_> = fake
-        .asked()
+        .requests()
         .into_iter()
         .skip(1)
         .map(|asked| asked.line)
@@ -74,7 +76,11 @@ async fn a_task_taken_up_by_its_id_is_looked_for_in_both_places() {
     let error = client.task("a").refresh().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(error.task_id(), Some("a"));
-    let lines: Vec<_> = fake.asked().into_iter().map(|asked| asked.line).collect();
+    let lines: Vec<_> = fake
+        .requests()
+        .into_iter()
+        .map(|asked| asked.line)
+        .collect();
     assert_eq!(lines, [R4, S4]);
 }
 
@@ -87,7 +93,7 @@ async fn what_cannot_be_an_id_in_a_url_is_refused_without_asking() {
         let error = client.task(id).refresh().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Validation, "{id:?}");
     }
-    assert!(fake.asked().is_empty());
+    assert!(fake.requests().is_empty());
 }
 
 #[tokio::test]
@@ -115,6 +121,6 @@ async fn any_other_id_is_one_segment_of_the_path() {
         let state = client.task(id).refresh().await.expect(id);
         assert_eq!(state.id(), id);
         let line = format!("GET /v1/ai/reference-to-video/kling-v3-omni/{segment}");
-        assert_eq!(fake.asked()[0].line, line);
+        assert_eq!(fake.requests()[0].line, line);
     }
 }

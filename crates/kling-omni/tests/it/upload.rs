@@ -1,8 +1,8 @@
 //! Local files on their way to the service.
 
+mod failures;
 mod files;
 mod reuse;
-mod trouble;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

@@ -1,3 +1,5 @@
+//! Waiting for a task to end.
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -99,7 +101,7 @@ async fn failed_polls_are_news_and_no_end() {
     );
     assert_eq!(*clock.sleeps().last().unwrap(), Duration::from_secs(40));
     assert_eq!(
-        fake.asked().len(),
+        fake.requests().len(),
         5,
         "a failed poll is not tried again on its own"
     );

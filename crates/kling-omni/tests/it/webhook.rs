@@ -2,10 +2,10 @@
 
 mod correlation;
 mod endpoint;
-mod random;
-mod receiving;
-mod verifying;
-mod waiting;
+mod properties;
+mod receiver;
+mod verifier;
+mod waits;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -6,7 +6,7 @@ use crate::snapshots;
 use kling_omni::{
     ApiKey, AspectRatio, Client, Element, Mode, Route, ShotType, TextToVideo, Tier, VideoReference,
 };
-use kling_omni_test_support::fake::{Asked, Fake, Reply};
+use kling_omni_test_support::fake::{Fake, Reply, Request};
 
 const KEY: &str = "FPSX-wire";
 
@@ -112,7 +112,7 @@ async fn every_operation_sends_what_its_snapshot_says() {
 }
 
 /// The request that a call makes; of two, the one asked for.
-async fn sent(call: Call) -> Asked {
+async fn sent(call: Call) -> Request {
     let task = r#"{"data":{"task_id":"a","status":"CREATED","generated":[]}}"#;
     let missing = Reply::json(404, r#"{"message":"Task not found"}"#);
     let (replies, which) = match call {
@@ -143,7 +143,7 @@ async fn sent(call: Call) -> Asked {
         }
         Call::Download => return downloaded().await,
     }
-    fake.asked().swap_remove(which)
+    fake.requests().swap_remove(which)
 }
 
 fn client_for(fake: &Fake) -> Client {
@@ -154,7 +154,7 @@ fn client_for(fake: &Fake) -> Client {
         .unwrap()
 }
 
-async fn downloaded() -> Asked {
+async fn downloaded() -> Request {
     let host = Fake::start(vec![Reply::http(200, &[], "x")]).await;
     let url = format!(
         "{}/kling_a.mp4?token=exp=1800003600~hmac=00",
@@ -165,10 +165,10 @@ async fn downloaded() -> Asked {
     let api = Fake::start(vec![Reply::json(200, &body.to_string())]).await;
     let video = client_for(&api).task("a").wait().await.unwrap();
     drop(video.download().await.unwrap());
-    host.asked().swap_remove(0)
+    host.requests().swap_remove(0)
 }
 
-fn render(asked: &Asked) -> String {
+fn render(asked: &Request) -> String {
     let mut text = format!("{}\n", asked.line);
     let mut headers = asked.headers.clone();
     headers.sort();

@@ -1,3 +1,5 @@
+//! Where `listen` takes its secrets from.
+
 use super::{Listening, OTHER, SECRET, VARIABLE, listen, signed, task};
 use crate::support::{Program, Snapshots};
 

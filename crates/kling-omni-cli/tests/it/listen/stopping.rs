@@ -1,3 +1,5 @@
+//! When `listen` ends.
+
 use super::{Listening, RESULT, SECRET, TASK, listen, signed, task};
 
 /// The options, the deliveries, and the exit code that they lead to.

@@ -1,40 +1,33 @@
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::sync::mpsc::{self, Receiver, Sender};
+//! A server for responses that no sandbox gives, and a folder to run the program in.
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver};
+
+use kling_omni_test_support::fake::{self, Reply, Request};
 use tempfile::TempDir;
 
-use super::{Program, fixture};
+use super::{Background, Program, fixture};
 
 /// A server for answers that no sandbox gives. It answers one request on a connection, with the bytes that the test
 /// made for its path.
 pub struct Fake {
-    base_url: String,
-    arrived: Receiver<Arrival>,
+    server: Background<fake::Fake>,
+    arrived: Receiver<Request>,
     folder: TempDir,
-}
-
-/// A request as it came.
-pub struct Arrival {
-    pub method: String,
-    pub path: String,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
 }
 
 impl Fake {
     /// `answer` gets the base URL and the path, and gives the whole answer. The connection stays open after it, so that
     /// an answer that is cut short is one that never ends.
     pub fn new(answer: impl Fn(&str, &str) -> Vec<u8> + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base_url = format!("http://{}", listener.local_addr().unwrap());
         let (arrival, arrived) = mpsc::channel();
-        let url = base_url.clone();
-        std::thread::spawn(move || serve(&listener, &url, &arrival, answer));
+        let server = Background::start(fake::Fake::answering(move |base_url, request| {
+            // Not every test wants to know.
+            let _ = arrival.send(request.clone());
+            Reply::Stall(answer(base_url, request.path()))
+        }));
         Self {
-            base_url,
+            server,
             arrived,
             folder: TempDir::new().unwrap(),
         }
@@ -58,7 +51,7 @@ impl Fake {
     pub fn program(&self, line: &str) -> Program {
         Program::new(self.folder.path(), line)
             .key()
-            .env("KLING_OMNI_BASE_URL", &self.base_url)
+            .env("KLING_OMNI_BASE_URL", self.base_url())
     }
 
     pub fn folder(&self) -> &Path {
@@ -66,18 +59,17 @@ impl Fake {
     }
 
     pub fn base_url(&self) -> &str {
-        &self.base_url
+        self.server.base_url()
     }
 
     /// Waits until a request has come.
-    pub fn request(&self) -> Arrival {
+    pub fn request(&self) -> Request {
         self.arrived.recv().unwrap()
     }
 
     /// Waits until a request has come, and answers its method and path.
     pub fn arrival(&self) -> String {
-        let request = self.request();
-        format!("{} {}", request.method, request.path)
+        self.request().line
     }
 }
 
@@ -90,52 +82,4 @@ pub fn response(status: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
         head.push_str(&format!("{header}\r\n"));
     }
     [head.as_bytes(), b"\r\n", body].concat()
-}
-
-fn serve(
-    listener: &TcpListener,
-    base_url: &str,
-    arrival: &Sender<Arrival>,
-    answer: impl Fn(&str, &str) -> Vec<u8>,
-) {
-    // Held, so that no connection is closed while the test goes on.
-    let mut open = Vec::new();
-    for stream in listener.incoming() {
-        let mut stream = stream.unwrap();
-        let Some(request) = read(&stream) else {
-            continue;
-        };
-        let path = request.path.clone();
-        if arrival.send(request).is_err() {
-            return;
-        }
-        let _ = stream.write_all(&answer(base_url, &path));
-        open.push(stream);
-    }
-}
-
-fn read(stream: &TcpStream) -> Option<Arrival> {
-    let mut reader = BufReader::new(stream);
-    let mut first = String::new();
-    reader.read_line(&mut first).ok()?;
-    let mut headers = HeaderMap::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.split_once(':') else {
-            break;
-        };
-        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        headers.append(name, HeaderValue::from_str(value.trim()).ok()?);
-    }
-    let length = headers.get("content-length").map(HeaderValue::to_str);
-    let mut body = vec![0; length.map_or(Some(0), |text| text.ok()?.parse().ok())?];
-    reader.read_exact(&mut body).ok()?;
-    let mut words = first.split(' ').map(str::to_owned);
-    Some(Arrival {
-        method: words.next()?,
-        path: words.next()?,
-        headers,
-        body,
-    })
 }

@@ -1,3 +1,5 @@
+//! Media files for requests.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

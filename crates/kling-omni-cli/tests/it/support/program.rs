@@ -1,3 +1,5 @@
+//! Runs of the program as a process.
+
 use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::ops::{Deref, DerefMut};

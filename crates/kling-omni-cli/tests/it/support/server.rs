@@ -1,3 +1,5 @@
+//! A run of the program that serves.
+
 use std::io::{BufRead, BufReader};
 use std::process::ChildStdout;
 

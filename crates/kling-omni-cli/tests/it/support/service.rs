@@ -1,20 +1,17 @@
+//! A sandbox, and a folder to run the program in.
+
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use kling_omni_sandbox::{Delivery, Sandbox, SandboxBuilder};
 use tempfile::TempDir;
-use tokio::sync::oneshot;
 
-use super::{KEY, Program};
+use super::{Background, KEY, Program};
 
 /// A sandbox on a thread of its own, and a folder to work in.
 pub struct Service {
-    sandbox: Arc<Sandbox>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    sandbox: Background<Sandbox>,
     folder: TempDir,
 }
 
@@ -31,24 +28,8 @@ impl Service {
 
     pub fn start(settings: impl FnOnce(SandboxBuilder) -> SandboxBuilder) -> Self {
         let builder = settings(Sandbox::builder().api_key(KEY).jitter(0.0));
-        let (stop, stopped) = oneshot::channel();
-        let (started, sandbox) = mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async {
-                started
-                    .send(Arc::new(builder.start().await.unwrap()))
-                    .unwrap();
-                let _ = stopped.await;
-            });
-        });
         Self {
-            sandbox: sandbox.recv().unwrap(),
-            stop: Some(stop),
-            thread: Some(thread),
+            sandbox: Background::start(async { builder.start().await.unwrap() }),
             folder: TempDir::new().unwrap(),
         }
     }
@@ -112,14 +93,5 @@ impl Deref for Service {
 
     fn deref(&self) -> &Sandbox {
         &self.sandbox
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }

@@ -4,9 +4,6 @@ use std::path::Path;
 
 use kling_omni::probe::probe_file;
 
-/// The smallest file that passes for an MP4.
-pub const SMALLEST: &[u8] = b"\0\0\0\x10ftypisom\0\0\0\0\0\0\0\x08moov\0\0\0\x08mdat";
-
 /// What an MP4 file says of itself.
 #[derive(Debug, PartialEq)]
 pub struct Facts {

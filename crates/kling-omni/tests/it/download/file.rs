@@ -1,3 +1,5 @@
+//! The file that a download saves: existing files, permissions, and the sidecar.
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -34,7 +36,7 @@ async fn an_existing_file_is_left_alone_unless_asked() {
         fs::remove_file(taken).unwrap();
     }
     assert!(
-        host.asked().is_empty(),
+        host.requests().is_empty(),
         "nothing is fetched for a file that cannot be written"
     );
     fs::write(&path, "mine").unwrap();
@@ -118,7 +120,7 @@ async fn a_folder_that_takes_no_files_is_told_before_anything_is_fetched() {
         text.starts_with("/proc/clip.mp4 could not be written: "),
         "{text}"
     );
-    assert!(host.asked().is_empty());
+    assert!(host.requests().is_empty());
 }
 
 #[tokio::test]
@@ -250,7 +252,7 @@ mod replacing {
             }
         }
         assert!(fs::metadata(at("fifo")).unwrap().file_type().is_fifo());
-        assert!(host.asked().is_empty());
+        assert!(host.requests().is_empty());
         drop(socket);
     }
 

@@ -1,8 +1,10 @@
+//! Resuming a download after a lost connection.
+
 use std::sync::{Arc, Mutex};
 
 use kling_omni::{ErrorKind, Setback};
 use kling_omni_test_support::clip::mp4;
-use kling_omni_test_support::fake::{Asked, Fake, Reply};
+use kling_omni_test_support::fake::{Fake, Reply, Request};
 use kling_omni_test_support::setup::{SHORT, client, task};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 use proptest::prelude::*;
@@ -38,7 +40,7 @@ struct Download {
     result: kling_omni::Result<Vec<u8>>,
     setbacks: Vec<Setback>,
     progress: Vec<u64>,
-    asked: Vec<Asked>,
+    asked: Vec<Request>,
 }
 
 /// Saves what `host` gives.
@@ -64,11 +66,11 @@ async fn download(host: &Fake, clock: &VirtualClock) -> Download {
         result,
         setbacks,
         progress,
-        asked: host.asked(),
+        asked: host.requests(),
     }
 }
 
-fn ranges(asked: &[Asked]) -> Vec<Option<&str>> {
+fn ranges(asked: &[Request]) -> Vec<Option<&str>> {
     asked.iter().map(|asked| asked.header("range")).collect()
 }
 
@@ -252,7 +254,7 @@ async fn attempts_have_an_end_and_headway_earns_new_ones() {
             .idle_timeout(SHORT * 20);
         let video = client.build().unwrap().task("a").wait().await.unwrap();
         let result = streamed(&video).await;
-        assert_eq!(host.asked().len(), attempts, "{case}");
+        assert_eq!(host.requests().len(), attempts, "{case}");
         match result {
             Ok(bytes) => assert!(ends_well && bytes == file, "{case}"),
             Err(error) => {

@@ -1,3 +1,5 @@
+//! Preflight of files at a URL, by range requests.
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 

@@ -1,3 +1,5 @@
+//! The rules of preflight on media files.
+
 use std::fmt::Write as _;
 
 use crate::snapshots;

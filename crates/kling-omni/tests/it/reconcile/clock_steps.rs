@@ -5,30 +5,12 @@ use std::time::Duration;
 use kling_omni::journal::{Journal, State};
 use kling_omni::{Client, Outcome, Reconciled, Route, Unresolved};
 use kling_omni_sandbox::Sandbox;
+use kling_omni_test_support::clock_steps::{LISTED_AFTER, Moment, STEPS};
 use kling_omni_test_support::setup::{client, sandbox, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 use tempfile::TempDir;
 
 const DAY: i64 = 86_400;
-const STEPS: [i64; 4] = [-DAY, -360, 360, DAY];
-/// How long after its charge the task is listed.
-const LISTED_AFTER: Duration = Duration::from_secs(20);
-
-/// When the wall clock is set.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Moment {
-    BeforeTheCreate,
-    BetweenChargeAndList,
-    DuringSettling,
-    BetweenKillAndResume,
-}
-
-const MOMENTS: [Moment; 4] = [
-    Moment::BeforeTheCreate,
-    Moment::BetweenChargeAndList,
-    Moment::DuringSettling,
-    Moment::BetweenKillAndResume,
-];
 
 struct Scenario {
     sandbox: Sandbox,
@@ -98,7 +80,7 @@ impl Scenario {
 
 /// Every step at every moment, for a task that is paid and for one that is not.
 async fn every_scenario(run: impl AsyncFn(Scenario) -> Reconciled) {
-    for moment in MOMENTS {
+    for moment in Moment::ALL {
         for step in STEPS {
             for is_charged in [true, false] {
                 let scenario = Scenario::new(step, moment, is_charged).await;

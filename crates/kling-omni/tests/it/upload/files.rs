@@ -1,3 +1,5 @@
+//! Local files that cannot be uploaded, or change while they are.
+
 use std::fs;
 use std::path::Path;
 

@@ -1,3 +1,5 @@
+//! Uploads of the same content are reused.
+
 use std::time::Duration;
 
 use kling_omni::FileSource;

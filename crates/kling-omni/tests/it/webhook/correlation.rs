@@ -1,3 +1,5 @@
+//! Correlation tokens in webhook URLs.
+
 use std::collections::HashSet;
 
 use kling_omni::ErrorKind;

@@ -1,3 +1,5 @@
+//! The HTTP endpoint for webhooks: statuses, size limits, logging.
+
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;

@@ -1,0 +1,126 @@
+//! The three ends of a create, and what is kept of the one that is not known.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use kling_omni::webhook::correlation::{self, Token};
+use kling_omni::{Charged, ErrorKind, Mode, Outcome, Route, Tier, Unresolved};
+use kling_omni_test_support::fake::{ClosedPort, Fake, Reply};
+use kling_omni_test_support::setup::{KEY, client, sandbox, valid_request};
+use kling_omni_test_support::virtual_clock::VirtualClock;
+
+fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Created(_) => "created",
+        Outcome::Rejected(_) => "rejected",
+        Outcome::Unknown { .. } => "unknown",
+    }
+}
+
+#[tokio::test]
+async fn what_never_left_is_rejected() {
+    let clock = VirtualClock::new();
+    let closed = ClosedPort::new();
+    let url = closed.url();
+    let client = client(url, &clock).build().unwrap();
+    let outcome = client
+        .create(valid_request().build().unwrap())
+        .outcome()
+        .await;
+    assert_eq!(word(&outcome), "rejected", "{outcome:?}");
+    let invalid = valid_request().cfg_scale(1.5).build().unwrap();
+    let outcome = client.create(invalid).route(Route::ReferenceToVideo);
+    assert_eq!(word(&outcome.outcome().await), "rejected");
+}
+
+#[tokio::test]
+async fn what_is_kept_of_it_outlives_the_process_and_holds_no_secret() {
+    let list = r#"{"data":[{"task_id":"old","status":"COMPLETED"}]}"#;
+    let fake = Fake::start(vec![
+        Reply::json(200, list),
+        Reply::json(200, r#"{"data":[]}"#),
+        Reply::http(500, &[], ""),
+    ])
+    .await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock).build().unwrap();
+    let token = Token::new("tok-1").unwrap();
+    let hook = correlation::attach("https://me:canary@h.example/hook?k=canary", &token).unwrap();
+    let request = valid_request().tier(Tier::Standard).webhook_url(hook);
+    let outcome = client.create(request.build().unwrap()).reconcilable();
+    let Outcome::Unknown { unresolved, error } = outcome.outcome().await else {
+        panic!("it is unknown");
+    };
+    assert_eq!(unresolved.mode(), Mode::Reference);
+    assert_eq!(unresolved.tier(), Tier::Standard);
+    assert_eq!(unresolved.route(), Route::ReferenceToVideo);
+    assert_eq!(unresolved.request_id(), Some("ak-fake"));
+    assert_eq!(unresolved.correlation(), Some("tok-1"));
+    assert_eq!(unresolved.known_ids().unwrap().collect::<Vec<_>>(), ["old"]);
+    let json = serde_json::to_string(&unresolved).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let mark = value["create_nonce"].as_str().unwrap();
+    assert_eq!(
+        json.replace(mark, "…"),
+        r#"{"sent_at":"2027-01-15T08:00:00Z","ended_at":"2027-01-15T08:00:00Z","sent_monotonic":{"boot_id":"virtual","uptime_ms":0},"ended_monotonic":{"boot_id":"virtual","uptime_ms":0},"route":"reference-to-video-standard","create_nonce":"…","request_id":"ak-fake","correlation":"tok-1","snapshot":{"lists":["reference"],"existing_lists":["reference"],"task_ids":["old"],"is_complete":true}}"#
+    );
+    let read: Unresolved = serde_json::from_str(&json).unwrap();
+    assert_eq!(read, unresolved);
+    for text in [json, format!("{unresolved} {unresolved:?} {error:?}")] {
+        for secret in [KEY, "canary", "h.example", "puppet"] {
+            assert!(!text.contains(secret), "{secret}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_lets_nothing_be_created() {
+    let fake = Fake::start(vec![Reply::http(401, &[], "")]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock).build().unwrap();
+    let create = client
+        .create(valid_request().build().unwrap())
+        .reconcilable();
+    let Outcome::Rejected(error) = create.outcome().await else {
+        panic!("nothing was sent");
+    };
+    assert_eq!(error.charged(), Charged::No);
+    assert_eq!(error.kind(), ErrorKind::Authentication);
+    assert!(error.to_string().contains("nothing was created"), "{error}");
+    assert!(
+        fake.requests()
+            .iter()
+            .all(|asked| asked.line.starts_with("GET "))
+    );
+}
+
+#[tokio::test]
+async fn a_journal_is_written_before_anything_is_sent_and_can_prevent_it() {
+    let clock = VirtualClock::new();
+    let sandbox = sandbox(&clock).start().await.unwrap();
+    let client = client(sandbox.base_url(), &clock).build().unwrap();
+    let written = Arc::new(Mutex::new(Vec::new()));
+    let journal = Arc::clone(&written);
+    let create = client.create(valid_request().build().unwrap());
+    let create = create.before_send(move |unresolved| {
+        journal.lock().unwrap().push(unresolved.clone());
+        Ok(())
+    });
+    create.await.unwrap();
+    let written = written.lock().unwrap().clone();
+    let [unresolved] = &written[..] else {
+        panic!("one route, one line");
+    };
+    // Four attempts of a minute each, and the longest waits between them.
+    let span = unresolved.ended_at().duration_since(unresolved.sent_at());
+    assert!(span.unwrap() > Duration::from_secs(4 * 60 + 3 * 120));
+    let create = client.create(valid_request().build().unwrap());
+    let create = create.before_send(|_| Err(io::Error::other("disk full")));
+    let error = create.await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.charged()),
+        (ErrorKind::File, Charged::No)
+    );
+    assert_eq!(sandbox.charges(), 1);
+}

@@ -1,0 +1,320 @@
+//! Many tasks of one client at once: one scheduler, the list in place of single tasks, and lists that are wrong.
+
+pub mod service;
+
+use std::future::IntoFuture as _;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use futures_util::{FutureExt, StreamExt};
+use kling_omni::{
+    ApiKey, Client, ClientBuilder, ErrorKind, PollSchedule, Route, Task, TaskStatus, Update,
+};
+use kling_omni_sandbox::{Sandbox, Script};
+use tokio::runtime::Handle;
+
+use kling_omni_test_support::setup::{KEY, valid_request};
+use service::{Request, Service, Twist, url};
+
+/// Ends spread over half a minute, around a minute and a half.
+fn times() -> Vec<Duration> {
+    (0..31)
+        .map(|n| Duration::from_secs(75 + 11 * n % 31))
+        .collect()
+}
+
+pub fn client_of(base_url: &str) -> ClientBuilder {
+    Client::builder()
+        .api_key(ApiKey::new(KEY).unwrap())
+        .base_url(base_url)
+        .route(Route::ReferenceToVideo)
+}
+
+pub fn fresh_client(base_url: &str) -> Client {
+    client_of(base_url).build().unwrap()
+}
+
+/// In the time of tokio, which passes when nothing is left to do: requests and pauses go on at once here.
+struct Bench {
+    service: Service,
+    client: Client,
+}
+
+impl Bench {
+    async fn new(twist: Twist) -> Self {
+        Self::taking(times(), twist).await
+    }
+
+    async fn taking(times: Vec<Duration>, twist: Twist) -> Self {
+        let service = Service::start(twist, times).await;
+        let client = fresh_client(service.base_url());
+        Self { service, client }
+    }
+
+    async fn create(&self, count: usize) -> Vec<Task> {
+        let create = async || {
+            self.client
+                .create(valid_request().build().unwrap())
+                .await
+                .unwrap()
+        };
+        join_all((0..count).map(|_| create())).await
+    }
+
+    /// Waits for all of the tasks, and answers the longest time from a task's end until that was known.
+    async fn wait_all(&self, tasks: &[Task]) -> Duration {
+        let mut longest = Duration::ZERO;
+        let mut ended = self.client.as_completed(tasks);
+        while let Some((task, video)) = ended.next().await {
+            assert_eq!(video.unwrap().url(), url(task.id()));
+            let end = self.service.end(task.id());
+            longest = longest.max(self.service.elapsed() - end);
+        }
+        longest
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handful_of_tasks_is_looked_at_one_by_one() {
+    let bench = Bench::new(Twist::Honest).await;
+    let tasks = bench.create(3).await;
+    bench.wait_all(&tasks).await;
+    assert_eq!(bench.service.lists(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_tasks_share_the_requests_of_the_list() {
+    let bench = Bench::new(Twist::Honest).await;
+    let tasks = bench.create(60).await;
+    let delay = bench.wait_all(&tasks).await;
+    let asked = bench.service.requests();
+    let reads = |id: &str| {
+        let read = Request::Read(id.to_owned());
+        asked.iter().filter(|(_, asked)| *asked == read).count()
+    };
+    assert!(delay < Duration::from_secs(15), "{delay:?}");
+    assert!(bench.service.lists() > 5, "{}", bench.service.lists());
+    let twice = tasks.iter().filter(|task| reads(task.id()) > 1).count();
+    assert!(twice < 6, "{twice} tasks were read more than once");
+    assert!(tasks.iter().all(|task| reads(task.id()) > 0));
+    assert!(asked.len() < 60 * 3, "{} requests", asked.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_pages_that_are_needed_are_read() {
+    let bench = Bench::new(Twist::Honest).await;
+    let _old = bench.create(950).await;
+    let tasks = bench.create(40).await;
+    bench.wait_all(&tasks).await;
+    let far =
+        |(_, asked): &(Duration, Request)| matches!(asked, Request::List { page } if *page > 1);
+    let far = bench
+        .service
+        .requests()
+        .iter()
+        .filter(|asked| far(asked))
+        .count();
+    assert_eq!(far, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_list_ends_a_task_or_holds_one_up() {
+    let late = Duration::from_secs(60);
+    let soon = Duration::from_secs(20);
+    for (twist, latest, most_requests) in [
+        (Twist::Honest, soon, 200),
+        (Twist::Incomplete, soon, 700),
+        (Twist::OldestFirst, soon, 300),
+        (Twist::Reordered, soon, 400),
+        (Twist::Repeating, soon, 300),
+        // It takes a moment to find that out.
+        (Twist::Lagging, late, 1_200),
+        (Twist::Hasty, soon, 4_000),
+        (Twist::Crowded, soon, 1_200),
+        (Twist::Refused(404), soon, 1_200),
+        (Twist::Refused(403), soon, 1_200),
+        (Twist::Refused(500), soon, 1_200),
+        // Everyone waits for as long as the service asks.
+        (Twist::Refused(429), Duration::from_secs(60), 1_200),
+        (Twist::Garbled, soon, 1_200),
+    ] {
+        let bench = Bench::new(twist).await;
+        let tasks = bench.create(60).await;
+        let delay = bench.wait_all(&tasks).await;
+        let requests = bench.service.requests().len();
+        println!("{twist:?}: {requests} requests, {delay:?} at most");
+        assert!(delay <= latest, "{twist:?}: {delay:?}");
+        assert!(requests <= most_requests, "{twist:?}: {requests} requests");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_that_a_list_does_not_reach_are_read_one_by_one() {
+    let bench = Bench::new(Twist::Split).await;
+    let tasks = bench.create(200).await;
+    let delay = bench.wait_all(&tasks).await;
+    assert!(delay < Duration::from_secs(20), "{delay:?}");
+    let requests = bench.service.requests().len();
+    assert!(requests < 200 * 20, "{requests} requests");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_limited_slows_everyone_down_once() {
+    let bench = Bench::new(Twist::Refused(429)).await;
+    let tasks = bench.create(60).await;
+    bench.wait_all(&tasks).await;
+    let asked = bench.service.requests();
+    let is_list = |(_, asked): &&(Duration, Request)| matches!(asked, Request::List { .. });
+    let first = asked.iter().find(is_list).unwrap().0;
+    let after =
+        |(at, _): &&(Duration, Request)| *at > first && *at < first + Duration::from_secs(40);
+    assert_eq!(asked.iter().find(after), None, "limited at {first:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ids_of_unknown_tasks_are_found_by_the_list() {
+    let bench = Bench::new(Twist::Honest).await;
+    let tasks = bench.create(60).await;
+    let ids: Vec<_> = tasks.iter().map(|task| task.id().to_owned()).collect();
+    // Another client, such as that of the next process.
+    let other = fresh_client(bench.service.base_url());
+    let before = bench.service.requests().len();
+    let mut watch = other.watch(&ids);
+    let mut first = Vec::new();
+    while first.len() < 60 {
+        let watched = watch.next().await.unwrap();
+        assert!(matches!(watched.update, Ok(Update::Status(_))));
+        first.push(watched.task.id().to_owned());
+    }
+    let asked = bench.service.requests().len() - before;
+    assert!(asked < 5, "{asked} requests for the state of 60 tasks");
+    first.sort();
+    first.dedup();
+    assert_eq!(first.len(), 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_tells_of_each_task_and_ends_with_the_last() {
+    let minute = Duration::from_secs(60);
+    let sandbox = Sandbox::builder().api_key(KEY).task_time(minute);
+    let sandbox = sandbox.start().await.unwrap();
+    for end in [Script::default(), Script::failed(), Script::default()] {
+        sandbox.script_next(end);
+    }
+    let client = fresh_client(sandbox.base_url());
+    let mut tasks = Vec::new();
+    for _ in 0..3 {
+        tasks.push(
+            client
+                .create(valid_request().build().unwrap())
+                .await
+                .unwrap(),
+        );
+    }
+    let mut ends = Vec::new();
+    let mut watch = client.watch(&tasks).timeout(Duration::from_secs(600));
+    while let Some(watched) = watch.next().await {
+        if let Ok(Update::Status(state)) = watched.update
+            && state.status().is_terminal()
+        {
+            ends.push((watched.task.id().to_owned(), state.status().clone()));
+        }
+    }
+    ends.sort_by_key(|(id, _)| tasks.iter().position(|task| task.id() == id));
+    let statuses: Vec<_> = ends.into_iter().map(|(_, status)| status).collect();
+    use TaskStatus::{Completed, Failed};
+    assert_eq!(statuses, [Completed, Failed, Completed]);
+
+    let videos = client.wait_all(&tasks).await;
+    let kinds: Vec<_> = videos
+        .iter()
+        .map(|video| video.as_ref().map(|_| ()).map_err(|error| error.kind()))
+        .collect();
+    assert_eq!(kinds, [Ok(()), Err(ErrorKind::TaskFailed), Ok(())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_dropped_leaves_no_work_behind() {
+    let bench = Bench::new(Twist::Honest).await;
+    let tasks = bench.create(60).await;
+    // The service serves its connections in tasks of its own.
+    let mut watch = bench.client.watch(&tasks);
+    while watch.next().now_or_never().is_some() {}
+    let driven = Handle::current().metrics().num_alive_tasks();
+    drop(watch);
+    for _ in 0..3 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), driven - 1);
+    // And a wait begins anew where one was given up.
+    bench.wait_all(&tasks).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_nobody_reads_holds_up_nobody() {
+    let bench = Bench::new(Twist::Honest).await;
+    let tasks = bench.create(60).await;
+    let mut watch = bench.client.watch(&tasks);
+    assert!(watch.next().await.is_some());
+    let delay = bench.wait_all(&tasks).await;
+    assert!(delay < Duration::from_secs(15), "{delay:?}");
+    let rest = watch.collect::<Vec<_>>().await;
+    let is_end = |watched: &kling_omni::Watched| matches!(&watched.update, Ok(Update::Status(state)) if state.status().is_terminal());
+    assert_eq!(rest.iter().filter(|watched| is_end(watched)).count(), 60);
+}
+
+#[test]
+fn a_wait_outlives_the_runtime_of_another() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap()
+    };
+    // The service has a thread of its own.
+    let server = runtime();
+    let soon = vec![Duration::from_millis(300)];
+    let bench = server.block_on(Bench::taking(soon, Twist::Honest));
+    std::thread::spawn(move || server.block_on(std::future::pending::<()>()));
+    let (first, other) = (runtime(), runtime());
+    let tasks = first.block_on(bench.create(2));
+    let (begun, waiting) = std::sync::mpsc::channel();
+    let (one, two) = (tasks[0].clone(), tasks[1].clone());
+    // The first wait starts the scheduler in its runtime.
+    let often = PollSchedule::fixed(Duration::ZERO);
+    let mut updates = one.wait().schedule(often.clone()).updates();
+    first.block_on(async {
+        assert!(updates.next().await.is_some());
+        assert!(updates.next().now_or_never().is_none());
+    });
+    let waiter = std::thread::spawn(move || {
+        other.block_on(async {
+            let mut wait = Box::pin(two.wait().schedule(often).into_future());
+            assert!((&mut wait).now_or_never().is_none());
+            begun.send(()).unwrap();
+            wait.await
+        })
+    });
+    waiting.recv().unwrap();
+    drop((updates, first));
+    waiter.join().unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_of_ones_own_is_kept() {
+    let bench = Bench::new(Twist::Honest).await;
+    let tasks = bench.create(1).await;
+    let schedule = PollSchedule::custom(|polls, waited| {
+        assert_eq!(
+            waited,
+            Duration::from_secs(50) * polls.min(1)
+                + Duration::from_secs(7) * polls.saturating_sub(1)
+        );
+        Duration::from_secs(if polls == 0 { 50 } else { 7 })
+    });
+    tasks[0].wait().schedule(schedule).await.unwrap();
+    let asked = bench.service.requests();
+    let reads = asked
+        .iter()
+        .filter(|(_, asked)| matches!(asked, Request::Read(_)));
+    let reads: Vec<_> = reads.map(|(at, _)| at.as_secs()).collect();
+    assert_eq!(reads, [50, 57, 64, 71, 78]);
+}

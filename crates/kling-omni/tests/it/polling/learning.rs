@@ -1,0 +1,59 @@
+//! What is learnt in company.
+
+use futures_util::{FutureExt as _, StreamExt as _};
+use kling_omni::Client;
+
+use super::{FakeService, epoch, make, s, well_behaved};
+use kling_omni_test_support::setup::valid_request;
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_learns_from_others_as_long_as_it_is_unknown_itself() {
+    let service = FakeService::start(s(20), well_behaved).await;
+    let (early, late) = (service.client(), service.client());
+    let other = async |client: &Client| {
+        client
+            .create(valid_request().duration(10).build().unwrap())
+            .await
+            .unwrap()
+    };
+    let before = other(&early).await.typical_time();
+    for client in [&early, &late] {
+        for _ in 0..20 {
+            make(client, 1).await.remove(0).wait().await.unwrap();
+        }
+    }
+    let (one, two) = (
+        other(&early).await.typical_time(),
+        other(&late).await.typical_time(),
+    );
+    assert!(one.abs_diff(two) < s(5), "before: {before:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_nobody_took_at_once_is_learnt_as_of_when_it_came() {
+    use kling_omni::webhook::{Inbox, Secret};
+    let service = FakeService::start(s(600), well_behaved).await;
+    let client = service.client();
+    let task = make(&client, 1).await.remove(0);
+    let inbox = Inbox::new(Secret::new(crate::webhook::SECRET).unwrap());
+    let mut updates = task.wait().webhook(&inbox).updates();
+    assert!(updates.next().await.is_some());
+    tokio::time::sleep(s(2)).await;
+    assert!(updates.next().now_or_never().is_none());
+    tokio::time::sleep(s(38)).await;
+    let body = crate::webhook::task(task.id(), "COMPLETED", &["https://result.example/a.mp4"]);
+    let now = epoch();
+    inbox
+        .receive(
+            &crate::webhook::signed("1", now, &body),
+            None,
+            body.as_bytes(),
+        )
+        .unwrap();
+    // The program has other things to do.
+    tokio::time::sleep(s(400)).await;
+    assert!(updates.next().await.is_some());
+    let learnt = serde_json::to_value(client.task_times()).unwrap();
+    let seconds = learnt["reference/pro/5/plain"][0].as_f64();
+    assert!(seconds.is_none_or(|seconds| seconds < 60.0), "{learnt}");
+}

@@ -1,0 +1,177 @@
+//! How fast requests are sent: by a rate of the caller's, and by what the service says of its own.
+
+use std::time::Duration;
+
+use kling_omni::{Charged, ErrorKind, PollSchedule, Route};
+use kling_omni_test_support::fake::{Fake, Reply};
+use kling_omni_test_support::setup::{client, task, valid_request};
+use kling_omni_test_support::virtual_clock::VirtualClock;
+
+fn limits(status: u16, headers: &[(&str, &str)]) -> Reply {
+    Reply::http(status, headers, task("a", "IN_PROGRESS", &[]))
+}
+
+#[tokio::test]
+async fn requests_are_spaced_and_clones_share_the_turns() {
+    let fake = Fake::start(vec![limits(200, &[])]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock)
+        .requests_per_second(0.5)
+        .build()
+        .unwrap();
+    client
+        .create(valid_request().build().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(clock.slept(), Duration::ZERO);
+    client.clone().task("a").refresh().await.unwrap();
+    client
+        .create(valid_request().build().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(clock.sleeps(), [Duration::from_secs(2); 2]);
+    clock.advance(Duration::from_secs(60));
+    client.task("a").refresh().await.unwrap();
+    assert_eq!(
+        clock.sleeps().len(),
+        2,
+        "time that has passed is not waited for"
+    );
+}
+
+#[tokio::test]
+async fn a_rate_is_above_zero() {
+    for rate in [0.0, -1.0, f64::NAN] {
+        let clock = VirtualClock::new();
+        let error = client("http://h.example", &clock)
+            .requests_per_second(rate)
+            .build()
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{rate}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_service_says_of_its_limit_holds_the_next_request_back() {
+    let used_up = |reset| [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", reset)];
+    for (name, status, headers, held) in [
+        ("nothing", 200, &[][..], 0),
+        (
+            "some left",
+            200,
+            &[("x-ratelimit-remaining", "1"), ("x-ratelimit-reset", "60")],
+            0,
+        ),
+        ("used up", 200, &used_up("60"), 60),
+        ("an epoch", 200, &used_up("1800000060"), 0),
+        ("longer than any wait", 200, &used_up("121"), 0),
+        ("no number", 200, &used_up("soon"), 0),
+        ("no reset", 200, &[("x-ratelimit-remaining", "0")], 0),
+        (
+            "429 with a wait",
+            429,
+            &[("retry-after", "7"), ("x-ratelimit-reset", "60")],
+            7,
+        ),
+        ("429 with a reset", 429, &[("x-ratelimit-reset", "60")], 60),
+        (
+            "429 with an epoch",
+            429,
+            &[("x-ratelimit-reset", "1800000060")],
+            0,
+        ),
+        ("503 with a wait", 503, &[("retry-after", "7")], 0),
+    ] {
+        let fake = Fake::start(vec![limits(status, headers), limits(200, &[])]).await;
+        let clock = VirtualClock::new();
+        let client = client(fake.base_url(), &clock)
+            .route(Route::VideoReference)
+            .retries(0)
+            .build()
+            .unwrap();
+        assert_eq!(
+            client.task("a").refresh().await.is_ok(),
+            status == 200,
+            "{name}"
+        );
+        client
+            .create(valid_request().build().unwrap())
+            .await
+            .unwrap();
+        assert_eq!(clock.slept(), Duration::from_secs(held), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_create_that_fails_fast_is_not_sent_and_says_when() {
+    let headers = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "60")];
+    let fake = Fake::start(vec![limits(200, &headers), limits(200, &[])]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock).build().unwrap();
+    client.task("a").refresh().await.unwrap();
+    let create = || client.create(valid_request().build().unwrap()).fail_fast();
+    let error = create()
+        .before_send(|_| panic!("it is not sent"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind(), error.charged()),
+        (ErrorKind::RateLimited, Charged::No)
+    );
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));
+    assert!(error.is_retryable());
+    assert_eq!((fake.requests().len(), clock.slept()), (1, Duration::ZERO));
+    clock.advance(Duration::from_secs(60));
+    create().await.unwrap();
+    assert_eq!(fake.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_turn_beyond_the_time_of_the_call_is_not_waited_for() {
+    let fake = Fake::start(vec![limits(200, &[])]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock)
+        .requests_per_second(0.1)
+        .call_timeout(Duration::from_secs(5))
+        .build()
+        .unwrap();
+    client.task("a").refresh().await.unwrap();
+    let error = client.list().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
+    assert_eq!((fake.requests().len(), clock.slept()), (1, Duration::ZERO));
+}
+
+#[tokio::test]
+async fn time_for_a_turn_is_no_part_of_what_is_recorded_of_a_create() {
+    let fake = Fake::start(vec![limits(200, &[])]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock)
+        .requests_per_second(0.001)
+        .build()
+        .unwrap();
+    client.task("a").refresh().await.unwrap();
+    let time = clock.clone();
+    let create = client.create(valid_request().build().unwrap());
+    let create = create.before_send(move |_| {
+        assert_eq!(time.elapsed(), Duration::from_secs(1_000));
+        Ok(())
+    });
+    create.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_wait_ends_at_its_deadline_whatever_the_rate() {
+    let fake = Fake::start(vec![limits(200, &[])]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock)
+        .requests_per_second(0.01)
+        .build()
+        .unwrap();
+    let wait = client.task("a").wait();
+    let wait = wait.schedule(PollSchedule::fixed(Duration::from_secs(10)));
+    let error = wait.timeout(Duration::from_secs(130)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(clock.elapsed(), Duration::from_secs(130));
+    // At 0 s and 100 s, and the look at the deadline, whose turn would be at 200 s.
+    assert_eq!(fake.requests().len(), 3);
+}

@@ -1,0 +1,139 @@
+//! What an outage costs: retries that all calls have in common, and the time of a call.
+
+use std::time::Duration;
+
+use kling_omni::{Circuit, ErrorKind, RetryBudget};
+use kling_omni_test_support::fake::{Fake, Reply};
+use kling_omni_test_support::setup::{SHORT, client};
+use kling_omni_test_support::virtual_clock::VirtualClock;
+
+fn down() -> Reply {
+    Reply::http(503, &[], "")
+}
+
+fn up() -> Reply {
+    Reply::json(200, r#"{"data":[]}"#)
+}
+
+#[tokio::test]
+async fn retries_run_out_for_all_and_come_back_with_successes() {
+    // Four attempts of the first call, two of the second, one of the third.
+    let replies = [vec![down(); 7], vec![up(); 4], vec![down(); 3]].concat();
+    let fake = Fake::start(replies).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock)
+        .retry_budget(RetryBudget::new(4).successes_per_retry(3))
+        .build()
+        .unwrap();
+    let mut requests = 0;
+    for (attempts, left, circuit, failures) in [
+        (4, 1, Circuit::Closed, 4),
+        (2, 0, Circuit::Open, 6),
+        (1, 0, Circuit::Open, 7),
+    ] {
+        // Clones have it in common.
+        let error = client.clone().list().await.unwrap_err();
+        requests += attempts;
+        assert_eq!(fake.requests().len(), requests);
+        let spent = error.to_string().contains("too many calls");
+        assert_eq!(spent, attempts < 4, "{error}");
+        assert!(error.is_retryable());
+        let health = client.health();
+        assert_eq!(health.retries_left, Some(left));
+        assert_eq!(
+            (health.circuit, health.failures_in_a_row),
+            (circuit, failures)
+        );
+        assert!(health.last_failure.is_some() && health.last_success.is_none());
+    }
+    for (left, circuit) in [
+        (0, Circuit::Open),
+        (0, Circuit::Open),
+        (1, Circuit::Closed),
+        (1, Circuit::Closed),
+    ] {
+        client.list().await.unwrap();
+        let health = client.health();
+        assert_eq!((health.retries_left, health.circuit), (Some(left), circuit));
+        assert_eq!(health.failures_in_a_row, 0);
+    }
+    client.list().await.unwrap_err();
+    assert_eq!(fake.requests().len(), requests + 4 + 2);
+}
+
+#[tokio::test]
+async fn what_comes_back_never_exceeds_the_budget_and_refusals_count_as_life() {
+    let fake = Fake::start(vec![Reply::http(401, &[], "")]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock)
+        .retry_budget(RetryBudget::new(2).successes_per_retry(0))
+        .build()
+        .unwrap();
+    for _ in 0..3 {
+        client.list().await.unwrap_err();
+    }
+    let health = client.health();
+    assert_eq!(
+        (health.retries_left, health.failures_in_a_row),
+        (Some(2), 0)
+    );
+}
+
+#[tokio::test]
+async fn an_unlimited_budget_leaves_each_call_its_retries() {
+    let fake = Fake::start(vec![down()]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock)
+        .retry_budget(RetryBudget::unlimited())
+        .build()
+        .unwrap();
+    for _ in 0..20 {
+        client.list().await.unwrap_err();
+    }
+    assert_eq!(fake.requests().len(), 80);
+    let health = client.health();
+    assert_eq!(
+        (health.retries_left, health.circuit),
+        (None, Circuit::Closed)
+    );
+}
+
+#[tokio::test]
+async fn no_attempt_begins_after_the_time_of_the_call() {
+    let wait = |seconds| Reply::http(503, &[("retry-after", seconds)], "");
+    for (replies, timeout, attempts) in [
+        (vec![wait("10")], 9, 1),
+        (vec![wait("10")], 15, 2),
+        (vec![wait("10")], 3600, 4),
+        (vec![wait("3600")], 7200, 1),
+    ] {
+        let fake = Fake::start(replies).await;
+        let clock = VirtualClock::new();
+        let client = client(fake.base_url(), &clock)
+            .call_timeout(Duration::from_secs(timeout))
+            .build()
+            .unwrap();
+        let error = client.list().await.unwrap_err();
+        assert_eq!(fake.requests().len(), attempts, "{timeout}");
+        assert_eq!(error.kind(), ErrorKind::Server);
+        let is_cut = error.to_string().contains("may take no longer than");
+        assert_eq!(is_cut, timeout < 60, "{error}");
+        assert!(clock.slept() < Duration::from_secs(timeout));
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_is_cut_off_with_its_call() {
+    let fake = Fake::start(vec![Reply::hang()]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock)
+        .call_timeout(SHORT)
+        .build()
+        .unwrap();
+    let error = client.list().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transport);
+    assert!(
+        error.to_string().contains("within the time limit"),
+        "{error}"
+    );
+}
