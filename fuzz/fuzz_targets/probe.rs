@@ -1,3 +1,5 @@
+//! Media files of any bytes.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| kling_omni_properties::probe(data));

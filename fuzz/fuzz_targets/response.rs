@@ -1,3 +1,5 @@
+//! Responses of any bytes.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| kling_omni_properties::response(data));

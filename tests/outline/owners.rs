@@ -1,3 +1,5 @@
+//! Which schema or operation each generated item belongs to.
+
 use std::collections::BTreeMap;
 
 use kling_omni_api::service;

@@ -1,3 +1,5 @@
+//! Shortens paths in generated code.
+
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 
 /// Paths into these are written with their last segment alone.

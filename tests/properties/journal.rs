@@ -1,3 +1,5 @@
+//! The journal: torn and changed records.
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;

@@ -1,3 +1,5 @@
+//! Secrets in any text are redacted.
+
 use kling_omni::fuzzing::{bare_url, quote};
 use kling_omni::printable;
 

@@ -1,3 +1,5 @@
+//! Responses of the service to a create, a status and a list.
+
 use std::error::Error as _;
 use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};

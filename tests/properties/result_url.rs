@@ -1,3 +1,5 @@
+//! Result URLs: expiry and redaction.
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kling_omni::TaskState;

@@ -1,3 +1,5 @@
+//! Requests to the webhook endpoint.
+
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use kling_omni::reqwest::Url;

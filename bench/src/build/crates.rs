@@ -1,3 +1,5 @@
+//! Counts the dependencies of each feature.
+
 use std::collections::BTreeSet;
 use std::process::Command;
 

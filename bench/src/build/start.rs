@@ -1,3 +1,5 @@
+//! Measures how long the program takes to start and to report a status.
+
 use std::future;
 use std::path::Path;
 use std::process::{Command, Stdio};

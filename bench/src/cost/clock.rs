@@ -1,4 +1,4 @@
-//! Time that passes faster than it does.
+//! A clock that runs faster.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

@@ -1,3 +1,5 @@
+//! The memory that tasks in flight take.
+
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};

@@ -1,3 +1,5 @@
+//! Requests, delay and processor time of many tasks in flight at once.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

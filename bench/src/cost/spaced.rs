@@ -1,3 +1,5 @@
+//! Requests and processor time of tasks that run one after another.
+
 use std::time::Duration;
 
 use anyhow::Result;

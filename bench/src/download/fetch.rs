@@ -1,3 +1,5 @@
+//! One download, in a process of its own.
+
 use std::path::PathBuf;
 use std::time::Instant;
 

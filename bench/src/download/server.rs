@@ -1,3 +1,5 @@
+//! A server for long videos.
+
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;

@@ -1,3 +1,5 @@
+//! The time of a call with the SDK and with bare HTTP.
+
 use std::time::Duration;
 
 use anyhow::Result;

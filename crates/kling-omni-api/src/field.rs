@@ -1,3 +1,5 @@
+//! The rules of the document about one field.
+
 use std::fmt;
 
 /// Every rule that the spec states about one field of a request or one query parameter, or about the items

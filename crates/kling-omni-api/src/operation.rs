@@ -1,3 +1,5 @@
+//! What the document says of one operation.
+
 /// What the spec says of one operation.
 ///
 /// The constants in [`crate::service`] are generated from the spec.

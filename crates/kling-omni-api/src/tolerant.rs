@@ -1,3 +1,5 @@
+//! Deserialization that accepts more than the document promises.
+
 use serde::{Deserialize, Deserializer};
 
 /// Reads a list of which the service may send null for "nothing".

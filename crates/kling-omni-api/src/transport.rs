@@ -1,3 +1,5 @@
+//! The transport of requests, which the caller implements.
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;

@@ -1,3 +1,5 @@
+//! The error of parsing a closed enum.
+
 use std::error::Error;
 use std::fmt;
 

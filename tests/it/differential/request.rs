@@ -1,3 +1,5 @@
+//! Random requests, valid and with one broken rule.
+
 use std::ops::RangeInclusive;
 
 use kling_omni::FindingCode;

@@ -1,3 +1,5 @@
+//! Runs a property, and reports how to repeat a failure.
+
 use std::hash::{BuildHasher, RandomState};
 use std::thread;
 

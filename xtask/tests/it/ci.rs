@@ -1,3 +1,5 @@
+//! `cargo xtask ci`: the choice of steps, the report and the exit code.
+
 use std::time::Duration;
 
 use xtask::ci::steps::STEPS;

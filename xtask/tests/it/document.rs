@@ -1,3 +1,5 @@
+//! Reading documents: hostile input, lines and references.
+
 mod damage;
 
 use std::fmt::Write as _;

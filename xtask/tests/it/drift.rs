@@ -1,3 +1,5 @@
+//! The report of `cargo xtask drift`.
+
 use xtask::drift::render::render;
 use xtask::drift::{Checked, Finding, exit};
 use xtask::exit::Exit;

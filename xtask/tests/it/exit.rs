@@ -1,3 +1,5 @@
+//! The exit codes of the commands.
+
 use std::fs;
 use std::process::{Command, Output};
 

@@ -1,3 +1,5 @@
+//! The generated code is that of the document.
+
 use xtask::codegen::{self, Mode, Outcome, report};
 
 use crate::workspace::root;

@@ -1,3 +1,5 @@
+//! The lint before code generation, one edit of the document for each finding.
+
 use std::collections::BTreeSet;
 
 use indexmap::IndexMap;

@@ -1,3 +1,5 @@
+//! What an edit of the document changes in the generated code.
+
 use xtask::codegen::{self, Files};
 
 use crate::workspace::{edited, spec, yaml};

@@ -1,3 +1,5 @@
+//! How the document is prepared for the generator.
+
 use xtask::codegen::prepare::{Prepared, RULES, prepare};
 use xtask::tree::Node;
 

@@ -1,3 +1,5 @@
+//! Running the tests with snapshots, and removing orphans.
+
 use std::fs;
 
 use tempfile::TempDir;

@@ -1,3 +1,5 @@
+//! The page of `cargo xtask summary`.
+
 use xtask::held::Held;
 use xtask::summary::bump::suggest;
 use xtask::summary::page::page;

@@ -1,3 +1,5 @@
+//! Copies of the workspace, edits of the document, and snapshots.
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

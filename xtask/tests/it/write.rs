@@ -1,3 +1,5 @@
+//! Writing the generated code, and checking it.
+
 use std::fs;
 
 use xtask::codegen::write::Change;

@@ -1,3 +1,5 @@
+//! The generated enums.
+
 use kling_omni_api::enums::{AspectRatio, OutputDuration, TaskStatus};
 use serde_json::{from_value, json, to_value};
 

@@ -1,3 +1,5 @@
+//! Requests and responses of the generated client.
+
 use kling_omni_api::enums::{TaskStatus, UploadContentType};
 use kling_omni_api::types::{
     Element, ReferenceToVideoRequest, UploadFile, UploadRequest, VideoReferenceRequest,

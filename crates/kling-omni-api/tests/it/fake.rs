@@ -1,3 +1,5 @@
+//! A server for one request, and the simplest transport.
+
 use std::sync::{Arc, Mutex};
 
 use kling_omni_api::{Client, Exchange, Inner, Transport};

@@ -1,3 +1,5 @@
+//! The generated limits, compared with the document.
+
 use kling_omni_api::{Field, Media, MediaKind, Scalar, Span, limits};
 use serde_json::{Map, Value, json};
 

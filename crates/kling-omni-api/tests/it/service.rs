@@ -1,3 +1,5 @@
+//! The generated tables of operations, servers and key headers, compared with the document.
+
 use std::sync::OnceLock;
 
 use kling_omni_api::service;

@@ -1,3 +1,5 @@
+//! The generated types: what is sent, and what is accepted.
+
 use kling_omni_api::enums::{OutputDuration, TaskStatus};
 use kling_omni_api::types::{TaskDetail, TaskListResponse, TaskResponse, VideoReferenceRequest};
 use serde_json::{Value, from_value, json, to_value};

@@ -1,3 +1,5 @@
+//! Lint of the document as a whole: its version and parts, extensions, references, servers and key schemes.
+
 use crate::codegen::finding::Findings;
 use crate::codegen::load::Spec;
 use crate::tree::{Node, join};

@@ -1,3 +1,5 @@
+//! Lint of enums.
+
 use std::collections::BTreeSet;
 
 use crate::codegen::finding::Findings;

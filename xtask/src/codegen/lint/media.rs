@@ -1,3 +1,5 @@
+//! Lint of the extension `x-media`.
+
 use crate::codegen::finding::Findings;
 use crate::codegen::limits::SPANS;
 use crate::tree::{Node, join};

@@ -1,3 +1,5 @@
+//! Lint of names: each becomes a Rust identifier, and no two the same.
+
 use std::collections::BTreeMap;
 
 use heck::{ToPascalCase as _, ToShoutySnakeCase as _, ToSnakeCase as _};

@@ -1,3 +1,5 @@
+//! Lint of operations: parameters, bodies and responses.
+
 use std::collections::BTreeSet;
 
 use crate::codegen::finding::Findings;

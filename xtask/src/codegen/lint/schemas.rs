@@ -1,3 +1,5 @@
+//! Lint of schemas: types and keywords that the generator supports.
+
 use std::collections::BTreeMap;
 
 use crate::codegen::finding::Findings;

@@ -1,3 +1,5 @@
+//! The line of each value of a document.
+
 use std::fmt;
 
 use indexmap::IndexMap;

@@ -1,3 +1,5 @@
+//! Findings as annotations of GitHub Actions.
+
 use std::fmt::Write as _;
 
 use super::{Sides, cut};

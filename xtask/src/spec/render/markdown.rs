@@ -1,3 +1,5 @@
+//! Findings as Markdown.
+
 use std::fmt::Write as _;
 
 use super::{Sides, cut, effects, verdict};

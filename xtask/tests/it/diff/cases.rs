@@ -1,3 +1,5 @@
+//! One edit of a document for each rule, found in both directions.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;

@@ -1,3 +1,5 @@
+//! `cargo xtask diff` as a command: versions, exit codes and errors.
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};

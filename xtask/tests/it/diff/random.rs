@@ -1,3 +1,5 @@
+//! Random edits of the document are found.
+
 use std::hash::{BuildHasher, RandomState};
 
 use indexmap::IndexMap;

@@ -1,3 +1,5 @@
+//! Which operations a finding affects.
+
 use std::fmt::Write as _;
 
 use xtask::spec::compare::{compare, operations};

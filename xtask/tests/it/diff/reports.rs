@@ -1,3 +1,5 @@
+//! The reports of a comparison, in each format.
+
 use xtask::catalogue;
 use xtask::codegen::Mode;
 use xtask::explain::explain;

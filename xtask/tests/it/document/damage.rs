@@ -1,3 +1,5 @@
+//! Reading documents that are damaged at random.
+
 use std::fs;
 
 use proptest::prelude::*;

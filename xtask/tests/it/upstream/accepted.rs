@@ -1,3 +1,5 @@
+//! The file of accepted differences.
+
 use std::collections::BTreeSet;
 
 use xtask::spec::catalogue;

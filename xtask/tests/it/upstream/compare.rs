@@ -1,3 +1,5 @@
+//! What differs from the vendor's document.
+
 use xtask::spec::document::Document;
 use xtask::spec::finding::Finding;
 use xtask::spec::upstream::accepted::{Accepted, Judged};

@@ -1,3 +1,5 @@
+//! `cargo xtask upstream` as a command.
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -1,3 +1,5 @@
+//! A server for the vendor's document.
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};

@@ -1,3 +1,5 @@
+//! Where the vendor's document comes from: files and URLs.
+
 use xtask::spec::document::MOST_BYTES;
 use xtask::spec::upstream::source::read;
 

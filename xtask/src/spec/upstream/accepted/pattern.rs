@@ -1,3 +1,5 @@
+//! Patterns for places in a document.
+
 /// A text in which `*` stands for anything but a slash, and a last `**` for anything at all.
 ///
 /// In a JSON pointer `*` thus stays within one step, because a slash inside a step is written `~1`.

@@ -1,3 +1,5 @@
+//! Reads the file of accepted differences.
+
 use crate::spec::catalogue;
 use crate::spec::document::Document;
 use crate::tree::{Node, join};

@@ -1,3 +1,5 @@
+//! Fetches a document from a URL.
+
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
