@@ -12,7 +12,7 @@ use crate::codegen::write::{self, Change};
 use crate::codegen::{Files, Mode};
 
 /// The packages whose surface is held.
-pub const PACKAGES: [&str; 5] = [
+pub const PACKAGES: [&str; 6] = [
     "kling-omni-api",
     "kling-omni",
     "kling-omni-clock",
