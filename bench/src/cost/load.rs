@@ -95,7 +95,7 @@ impl Load {
 /// What a client knows that has seen many such tasks.
 fn warm(times: &Times, random: &mut Rng) -> Result<TaskTimes> {
     let seconds: Vec<f64> = (0..SEEN).map(|_| times.draw(random)).collect();
-    let known = serde_json::json!({"reference/pro/5/plain": seconds});
+    let known = serde_json::json!({"reference/pro/5/without-image": seconds});
     Ok(serde_json::from_value(known)?)
 }
 

@@ -65,7 +65,7 @@ impl Plan {
     /// With a client that has seen many tasks of these times.
     pub fn knowing(mut self, times: &Times, random: &mut Rng) -> Self {
         let seconds: Vec<f64> = (0..SEEN).map(|_| times.draw(random)).collect();
-        let known = serde_json::json!({"reference/pro/5/plain": seconds});
+        let known = serde_json::json!({"reference/pro/5/without-image": seconds});
         self.known = serde_json::from_value(known).expect("times are times");
         self
     }

@@ -1,3 +1,5 @@
+//! The command line: options that all commands share, and the help.
+
 use std::env;
 use std::io::stderr;
 use std::process::ExitCode;

@@ -1,9 +1,13 @@
+//! The client that a command works with, for the service or for a sandbox in this process.
+
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use kling_omni::{ApiKey, Charged, Client, ClientBuilder, Error, ErrorKind, Host, Task};
+use kling_omni::{ApiKey, Charged, Client, ClientBuilder, Error, ErrorKind, Host, Task, TaskTimes};
 use kling_omni_sandbox::Sandbox;
+use tempfile::NamedTempFile;
 
 use crate::choice::one_of;
 use crate::exit::Exit;
@@ -11,8 +15,7 @@ use crate::failure::Failure;
 use crate::faults::SeededFaultArgs;
 use crate::next::{Next, Options};
 use crate::output::OutputArgs;
-use crate::times::TimesFile;
-use crate::{environment, input, report, span};
+use crate::{duration, environment, input, report};
 
 /// How long a task takes in the sandbox that `--sandbox` starts.
 const SANDBOX_TASK_TIME: Duration = Duration::from_secs(3);
@@ -223,7 +226,7 @@ impl Connection {
     /// An error of the library in the words of this program, and with the commands that help.
     pub(crate) fn explain(&self, error: Error, output: Option<&Path>) -> Failure {
         let help = self.help(&error, output);
-        let failure = self.priced(Failure::from(error));
+        let failure = self.without_sandbox_charges(Failure::from(error));
         match help {
             Some(help) => failure.with_help(help),
             None => failure,
@@ -235,14 +238,14 @@ impl Connection {
     pub(crate) fn explain_create(&self, error: Error, output: Option<&Path>) -> Failure {
         let failure = self.explain(error, output);
         match failure.charged() {
-            Some(Charged::Unknown) => failure.with_exit(Exit::Unclear),
+            Some(Charged::Unknown) => failure.with_exit(Exit::Ambiguous),
             _ => failure,
         }
     }
 
     /// In a sandbox nothing is paid for, whatever a service would charge. What a service would leave unknown stays so,
     /// since that is what there is to see.
-    pub(crate) fn priced(&self, failure: Failure) -> Failure {
+    pub(crate) fn without_sandbox_charges(&self, failure: Failure) -> Failure {
         if self.is_sandbox() && failure.charged() == Some(Charged::Yes) {
             failure.with_charged(Charged::No)
         } else {
@@ -251,7 +254,7 @@ impl Connection {
     }
 
     /// A request went out, and nobody knows what became of it.
-    pub(crate) fn unclear(&self, failure: Failure) -> Failure {
+    pub(crate) fn ambiguous(&self, failure: Failure) -> Failure {
         failure
             .with_charged(Charged::Unknown)
             .with_help(self.look_first())
@@ -294,8 +297,8 @@ impl Connection {
             | ErrorKind::CorruptResult => {
                 let when = error
                     .retry_after()
-                    .map(|pause| Duration::from_secs(span::whole_seconds(pause)))
-                    .map(|pause| format!("in {} ", span::text(pause)));
+                    .map(|pause| Duration::from_secs(duration::whole_seconds(pause)))
+                    .map(|pause| format!("in {} ", duration::text(pause)));
                 let when = when.unwrap_or_default();
                 Some(format!(
                     "{when}`{}` takes the task up again, at no cost",
@@ -327,6 +330,44 @@ impl Connection {
             )),
             _ => None,
         }
+    }
+}
+
+/// What earlier runs have learnt of how long tasks take.
+struct TimesFile(PathBuf);
+
+impl TimesFile {
+    fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// Reads it; a file that is not there yet has learnt nothing.
+    fn load(&self) -> Result<TaskTimes, Failure> {
+        let name = input::name(&self.0);
+        if let Ok(false) = self.0.try_exists() {
+            return Ok(TaskTimes::default());
+        }
+        let text = input::read(&self.0, input::LARGEST_TEXT)?.text()?;
+        serde_json::from_str(&text).map_err(|error| {
+            Failure::file(format!("{name} holds no task times"))
+                .with_cause(error)
+                .with_help("name another file, or delete this one to begin anew")
+        })
+    }
+
+    /// Writes it, whole or not at all.
+    fn store(&self, times: &TaskTimes) -> io::Result<()> {
+        let folder = self
+            .0
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let mut draft = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        serde_json::to_writer(&mut draft, times)?;
+        draft.flush()?;
+        // A name that reaches the disk before its content would leave an empty file after a power cut.
+        draft.as_file().sync_all()?;
+        draft.persist(&self.0)?;
+        Ok(())
     }
 }
 

@@ -1,3 +1,5 @@
+//! Exit codes, and what they mean.
+
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
@@ -15,9 +17,9 @@ pub(crate) enum Exit {
     Unfinished = 5,
     Network = 6,
     File = 7,
-    Unclear = 8,
-    Unfit = 9,
-    Doubtful = 10,
+    Ambiguous = 8,
+    Rejected = 9,
+    WarningsDenied = 10,
     Interrupted = 130,
 }
 
@@ -31,9 +33,9 @@ impl Exit {
         Self::Unfinished,
         Self::Network,
         Self::File,
-        Self::Unclear,
-        Self::Unfit,
-        Self::Doubtful,
+        Self::Ambiguous,
+        Self::Rejected,
+        Self::WarningsDenied,
         Self::Interrupted,
     ];
 
@@ -80,11 +82,11 @@ impl Exit {
                 "the service could not be reached, failed, or asked for fewer requests"
             }
             Self::File => "a local file could not be read or written, or is there already",
-            Self::Unclear => {
+            Self::Ambiguous => {
                 "it cannot be told whether there is a paid task, or which it is: look before you try again"
             }
-            Self::Unfit => "`check` found a file that the service would refuse",
-            Self::Doubtful => {
+            Self::Rejected => "`check` found a file that the service would refuse",
+            Self::WarningsDenied => {
                 "`check` found nothing worse than warnings, and --deny-warnings was given"
             }
             Self::Interrupted => "interrupted; a task that was being waited for goes on",

@@ -1,3 +1,5 @@
+//! Errors as people and scripts get them.
+
 use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -6,10 +8,10 @@ use kling_omni::{Charged, Error, ErrorKind, Finding, FindingCode, InvalidParam, 
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
+use crate::duration;
 use crate::exit::Exit;
 use crate::report::{self, Style, printable};
 use crate::request;
-use crate::span;
 
 /// Why a command did not do what it was asked, for people and for scripts.
 #[derive(Debug)]
@@ -23,10 +25,10 @@ struct Facts {
     exit_code: Exit,
     charged: Option<Charged>,
     task_id: Option<String>,
-    status: Option<u16>,
+    http_status: Option<u16>,
     request_id: Option<String>,
     retry_after_seconds: Option<u64>,
-    #[serde(serialize_with = "told")]
+    #[serde(serialize_with = "with_help")]
     findings: Vec<Finding>,
     invalid_params: Vec<InvalidParam>,
     candidates: Vec<String>,
@@ -40,7 +42,7 @@ struct Facts {
 #[serde(untagged)]
 enum Kind {
     Library(ErrorKind),
-    Own(&'static str),
+    Custom(&'static str),
 }
 
 impl Failure {
@@ -51,7 +53,7 @@ impl Failure {
             exit_code: exit,
             charged: None,
             task_id: None,
-            status: None,
+            http_status: None,
             request_id: None,
             retry_after_seconds: None,
             findings: Vec::new(),
@@ -65,7 +67,7 @@ impl Failure {
 
     /// The command line, or a file that it names, cannot be understood.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self::new(Kind::Own("usage"), Exit::Usage, message)
+        Self::new(Kind::Custom("usage"), Exit::Usage, message)
     }
 
     /// A request that is not sent, since of its images and videos too much speaks against it.
@@ -83,40 +85,40 @@ impl Failure {
 
     /// The task exists and has not ended.
     pub(crate) fn unfinished(message: impl Into<String>) -> Self {
-        Self::new(Kind::Own("unfinished"), Exit::Unfinished, message)
+        Self::new(Kind::Custom("not_finished"), Exit::Unfinished, message)
     }
 
     /// The person pressed Ctrl-C.
     pub(crate) fn interrupted(message: impl Into<String>) -> Self {
-        Self::new(Kind::Own("interrupted"), Exit::Interrupted, message)
+        Self::new(Kind::Custom("interrupted"), Exit::Interrupted, message)
     }
 
     /// There may be a paid task, and only a person can tell.
-    pub(crate) fn unclear(message: impl Into<String>, candidates: Vec<String>) -> Self {
-        let mut failure = Self::new(Kind::Own("unclear"), Exit::Unclear, message);
+    pub(crate) fn ambiguous(message: impl Into<String>, candidates: Vec<String>) -> Self {
+        let mut failure = Self::new(Kind::Custom("ambiguous"), Exit::Ambiguous, message);
         failure.0.candidates = candidates;
         failure.with_charged(Charged::Unknown)
     }
 
     pub(crate) fn unexpected(message: impl Into<String>) -> Self {
-        Self::new(Kind::Own("unexpected"), Exit::Unexpected, message)
+        Self::new(Kind::Custom("unexpected"), Exit::Unexpected, message)
     }
 
     /// Whoever reads the output has gone, which is nobody's mistake.
-    pub(crate) fn nobody_listens() -> Self {
-        Self::told(Exit::Done)
+    pub(crate) fn broken_pipe() -> Self {
+        Self::silent(Exit::Done)
     }
 
     /// An end that needs no words: they were said, or nobody would hear them.
-    pub(crate) fn told(exit: Exit) -> Self {
-        let mut failure = Self::new(Kind::Own("told"), exit, "");
+    pub(crate) fn silent(exit: Exit) -> Self {
+        let mut failure = Self::new(Kind::Custom("silent"), exit, "");
         failure.0.silent = true;
         failure
     }
 
     /// What only some commands run into.
-    pub(crate) fn own(kind: &'static str, exit: Exit, message: impl Into<String>) -> Self {
-        Self::new(Kind::Own(kind), exit, message)
+    pub(crate) fn custom(kind: &'static str, exit: Exit, message: impl Into<String>) -> Self {
+        Self::new(Kind::Custom(kind), exit, message)
     }
 
     pub(crate) fn with_exit(mut self, exit: Exit) -> Self {
@@ -229,13 +231,13 @@ fn help(finding: &Finding) -> Option<Cow<'_, str>> {
 }
 
 /// Findings as the library writes them, with the help of this program.
-fn told<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(findings.iter().map(Told))
+fn with_help<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(findings.iter().map(FindingWithHelp))
 }
 
-struct Told<'a>(&'a Finding);
+struct FindingWithHelp<'a>(&'a Finding);
 
-impl Serialize for Told<'_> {
+impl Serialize for FindingWithHelp<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match help(self.0) {
             Some(Cow::Owned(help)) => {
@@ -270,9 +272,9 @@ impl From<Error> for Failure {
             exit_code: Exit::of(error.kind()),
             charged: Some(error.charged()),
             task_id: error.task_id().map(str::to_owned),
-            status: error.status(),
+            http_status: error.status(),
             request_id: error.request_id().map(str::to_owned),
-            retry_after_seconds: error.retry_after().map(span::whole_seconds),
+            retry_after_seconds: error.retry_after().map(duration::whole_seconds),
             findings: error.findings().to_vec(),
             invalid_params: error.invalid_params().to_vec(),
             candidates: error.candidates().to_vec(),

@@ -1,3 +1,5 @@
+//! Where a video goes.
+
 use std::error::Error as _;
 use std::io;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};

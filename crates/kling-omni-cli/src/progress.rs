@@ -1,3 +1,5 @@
+//! Progress on stderr: a live line on a terminal, plain lines elsewhere.
+
 use std::fmt::{self, Display};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -5,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{DecimalBytes, ProgressBar, ProgressState, ProgressStyle};
 use kling_omni::{Setback, TaskState, TaskStatus};
 
-use crate::{report, span};
+use crate::{duration, report};
 
 /// Shows on stderr how a task is doing: a line that is alive on a terminal, a line for each change elsewhere.
 pub(crate) struct Progress {
@@ -147,7 +149,7 @@ impl Progress {
         let elapsed = self.started.elapsed();
         match elapsed.as_secs() {
             0..10 => format!("{:.1}s", elapsed.as_secs_f64()),
-            _ => span::text(elapsed),
+            _ => duration::text(elapsed),
         }
     }
 }
@@ -176,7 +178,7 @@ const WIDTH: usize = 24;
 
 /// The time that has passed, beside what is usual. The bar is never full: what takes longer goes on all the same.
 fn living(since: Instant, typical: Duration) -> ProgressStyle {
-    let about = span::text(Duration::from_secs(typical.as_secs_f64().round() as u64));
+    let about = duration::text(Duration::from_secs(typical.as_secs_f64().round() as u64));
     let template = format!("{{spinner}} {{msg}} [{{life}}] {{elapsed}}, usually about {about}");
     style(&template).with_key(
         "life",

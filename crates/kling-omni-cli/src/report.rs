@@ -109,7 +109,7 @@ fn escaped(json: &str) -> String {
 
 fn written(result: io::Result<()>) -> Result<(), Failure> {
     result.map_err(|error| match error.kind() {
-        ErrorKind::BrokenPipe => Failure::nobody_listens(),
+        ErrorKind::BrokenPipe => Failure::broken_pipe(),
         _ => Failure::file("standard output could not be written").with_cause(error),
     })
 }

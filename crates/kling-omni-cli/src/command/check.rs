@@ -1,3 +1,5 @@
+//! `check`: what an image or a video is, and what the service would reject about it.
+
 mod facts;
 
 use clap::Args;
@@ -86,9 +88,9 @@ pub(super) async fn run(args: CheckArgs) -> Result<(), Failure> {
 #[derive(Default)]
 struct Verdict {
     files: usize,
-    unfit: usize,
+    rejected: usize,
     unreadable: usize,
-    doubtful: usize,
+    with_warnings: usize,
 }
 
 impl Verdict {
@@ -98,23 +100,25 @@ impl Verdict {
         if inspection.findings().iter().any(is_unreadable) {
             self.unreadable += 1;
         } else if inspection.has_errors() {
-            self.unfit += 1;
+            self.rejected += 1;
         } else if inspection.severity().is_some() {
-            self.doubtful += 1;
+            self.with_warnings += 1;
         }
     }
 
     /// Each file has told already what is wrong with it.
     fn end(self, deny_warnings: bool) -> Result<(), Failure> {
         let exit = match self {
-            Self { unfit: 1.., .. } => Exit::Unfit,
+            Self { rejected: 1.., .. } => Exit::Rejected,
             Self {
                 unreadable: 1.., ..
             } => Exit::File,
-            Self { doubtful: 1.., .. } if deny_warnings => Exit::Doubtful,
+            Self {
+                with_warnings: 1.., ..
+            } if deny_warnings => Exit::WarningsDenied,
             _ => return Ok(()),
         };
-        Err(Failure::told(exit))
+        Err(Failure::silent(exit))
     }
 }
 

@@ -1,3 +1,5 @@
+//! `completions`: completion scripts for shells.
+
 use clap::Args;
 use clap_complete::Shell;
 

@@ -1,12 +1,14 @@
+//! `download`: saves the video of a task that has ended.
+
 use clap::Args;
 use kling_omni::Charged;
 
 use crate::connect::ConnectArgs;
 use crate::failure::Failure;
-use crate::fetch::Fetch;
 use crate::next::Next;
 use crate::output::OutputArgs;
 use crate::progress::Progress;
+use crate::task_runner::TaskRunner;
 
 #[derive(Args, Debug)]
 pub(crate) struct DownloadArgs {
@@ -48,6 +50,6 @@ pub(super) async fn run(
         });
     }
     let video = task.video().map_err(explain)?;
-    let fetch = Fetch::new(&connection, &args.output, progress);
-    fetch.save(&task, &video, args.json).await
+    let runner = TaskRunner::new(&connection, &args.output, progress);
+    runner.save(&task, &video, args.json).await
 }

@@ -1,3 +1,5 @@
+//! `generate`: from a request to a video on disk.
+
 mod files;
 mod journalled;
 
@@ -16,11 +18,11 @@ use crate::choice::one_of;
 use crate::connect::ConnectArgs;
 use crate::failure::Failure;
 use crate::faults::SeededFaultArgs;
-use crate::fetch::{Fetch, WaitArgs};
 use crate::output::OutputArgs;
 use crate::progress::Progress;
 use crate::report;
 use crate::request::{Request, RequestArgs};
+use crate::task_runner::{TaskRunner, WaitArgs};
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -107,8 +109,8 @@ pub(super) async fn run(
     connect: &ConnectArgs,
     verbose: bool,
 ) -> Result<(), Failure> {
-    if let Some(wanted) = args.journal.wanted() {
-        return journalled::run(wanted, args, connect, verbose).await;
+    if let Some(mode) = args.journal.mode() {
+        return journalled::run(mode, args, connect, verbose).await;
     }
     let GenerateArgs {
         request,
@@ -155,45 +157,47 @@ pub(super) async fn run(
 
     let body = output.sidecar.then(|| request.body());
     let connection = connect.open(faults).await.map_err(unpaid)?;
-    let mut fetch = Fetch::new(&connection, &output, Progress::new(verbose));
-    fetch.request = body;
-    let departure = Departure::default();
-    let create = create_of(&fetch, request, route, &files, &departure);
-    let sent = send(&mut fetch, create.into_future(), &departure).await?;
-    let task = sent.answer.map_err(|error| fetch.explain_create(error))?;
+    let mut runner = TaskRunner::new(&connection, &output, Progress::new(verbose));
+    runner.request = body;
+    let sent_flag = SentFlag::default();
+    let create = create_of(&runner, request, route, &files, &sent_flag);
+    let sent = send(&mut runner, create.into_future(), &sent_flag).await?;
+    let task = sent.answer.map_err(|error| runner.explain_create(error))?;
     if sent.is_interrupted {
-        return Err(interrupted_after(&fetch, &task));
+        return Err(interrupted_after(&runner, &task));
     }
-    tell(&fetch, &task, no_wait);
+    tell(&runner, &task, no_wait);
     if no_wait {
-        drop(fetch);
+        drop(runner);
         return leave(&task, json);
     }
-    let video = fetch.wait(&task, &wait).await?;
-    fetch.save(&task, &video, json).await
+    let video = runner.wait(&task, &wait).await?;
+    runner.save(&task, &video, json).await
 }
 
 /// Whether a request may have gone out: from just before that on.
 #[derive(Clone, Debug, Default)]
-struct Departure(Arc<AtomicBool>);
+struct SentFlag(Arc<AtomicBool>);
 
 fn create_of(
-    fetch: &Fetch<'_>,
+    runner: &TaskRunner<'_>,
     request: Request,
     route: Option<Route>,
     files: &FileArgs,
-    departure: &Departure,
+    sent_flag: &SentFlag,
 ) -> Create {
-    let client = &fetch.connection.client;
+    let client = &runner.connection.client;
     let create = match request {
         Request::Checked { request, .. } => client.create(*request),
         Request::Unchecked { mode, tier, body } => client.create_unchecked(tier, body).mode(mode),
     };
-    let Departure(is_over) = departure.clone();
-    let create = files.set_on(create, &fetch.progress).before_send(move |_| {
-        is_over.store(true, Ordering::SeqCst);
-        Ok(())
-    });
+    let SentFlag(is_over) = sent_flag.clone();
+    let create = files
+        .set_on(create, &runner.progress)
+        .before_send(move |_| {
+            is_over.store(true, Ordering::SeqCst);
+            Ok(())
+        });
     match route {
         Some(route) => create.route(route),
         None => create,
@@ -201,14 +205,14 @@ fn create_of(
 }
 
 /// Says what the task is as soon as there is one, so that it can be found again whatever happens next.
-fn tell(fetch: &Fetch<'_>, task: &Task, no_wait: bool) {
+fn tell(runner: &TaskRunner<'_>, task: &Task, no_wait: bool) {
     if !no_wait {
         let id = report::printable(task.id());
-        fetch.progress.say(format_args!("task {id}"));
+        runner.progress.say(format_args!("task {id}"));
     }
-    let resume = fetch.connection.resume(fetch.wait_again(task));
+    let resume = runner.connection.resume(runner.wait_again(task));
     if let Some(resume) = resume {
-        fetch
+        runner
             .progress
             .say(format_args!("to come back to it: {resume}"));
     }
@@ -226,9 +230,9 @@ fn leave(task: &Task, json: bool) -> Result<(), Failure> {
     })
 }
 
-fn interrupted_after(fetch: &Fetch<'_>, task: &Task) -> Failure {
+fn interrupted_after(runner: &TaskRunner<'_>, task: &Task) -> Failure {
     let what = format!("task {} was created", report::printable(task.id()));
-    fetch.left_alone(task, &what, fetch.wait_again(task))
+    runner.left_alone(task, &what, runner.wait_again(task))
 }
 
 /// Says what everything means for money that happens before the request is sent.
@@ -245,27 +249,27 @@ struct Sent<T> {
 /// Creates the task. Once the request is under way, a first Ctrl-C waits for the answer, since without it nobody knows the
 /// id of a task that may be paid for; a second one gives up on that.
 async fn send<T>(
-    fetch: &mut Fetch<'_>,
+    runner: &mut TaskRunner<'_>,
     create: impl Future<Output = T>,
-    departure: &Departure,
+    sent_flag: &SentFlag,
 ) -> Result<Sent<T>, Failure> {
-    fetch.progress.doing("sending the request");
+    runner.progress.doing("sending the request");
     let mut create = pin!(create);
     tokio::select! {
         answer = &mut create => return Ok(Sent { answer, is_interrupted: false }),
-        () = fetch.interrupts.next() => {}
+        () = runner.interrupts.next() => {}
     }
-    if !departure.0.load(Ordering::SeqCst) {
+    if !sent_flag.0.load(Ordering::SeqCst) {
         return Err(unpaid(Failure::interrupted(
             "stopped before the request was sent; there is no task",
         )));
     }
-    fetch.progress.say(
+    runner.progress.say(
         "the request is under way: waiting for its answer, so that no paid task is lost; Ctrl-C again ends at once",
     );
     tokio::select! {
         answer = &mut create => Ok(Sent { answer, is_interrupted: true }),
-        () = fetch.interrupts.next() => Err(fetch.connection.unclear(Failure::interrupted(
+        () = runner.interrupts.next() => Err(runner.connection.ambiguous(Failure::interrupted(
             "ended before the service answered; there may be a paid task or not",
         ))),
     }

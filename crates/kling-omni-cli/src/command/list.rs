@@ -1,3 +1,5 @@
+//! `list`: the tasks of the account.
+
 use std::collections::HashSet;
 use std::io::{self, IsTerminal};
 use std::num::NonZeroU32;

@@ -1,14 +1,16 @@
+//! `listen`: receives webhooks, and saves, forwards and replays them.
+
 mod secrets;
 
 mod connections;
 mod replay;
 mod server;
 
-mod desk;
+mod delivery_handler;
 mod event;
 mod forward;
-mod goal;
 mod saved;
+mod until;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -20,14 +22,17 @@ use tokio::sync::mpsc;
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
-use crate::{input, report, span};
-use desk::Desk;
+use crate::{duration, input, report};
+use delivery_handler::DeliveryHandler;
 use event::Printer;
 use forward::{Forward, ForwardArgs};
-use goal::{Goal, GoalArgs};
 use saved::Save;
 use secrets::SecretArgs;
 use server::Server;
+use until::{UntilArgs, UntilCondition};
+
+/// The largest body that is read, in bytes. A delivery has less than a KiB.
+const LARGEST_BODY: usize = 64 * 1024;
 
 #[derive(Args, Debug)]
 #[command(after_help = EXPLANATION)]
@@ -51,14 +56,14 @@ pub(crate) struct ListenArgs {
     save: Option<PathBuf>,
 
     /// Instead of listening, take the deliveries of a saved file in again, signed anew; - reads standard input
-    #[arg(long, value_name = "FILE", value_parser = input::file_or_stdin(), conflicts_with_all = ["port", "address", "save", "goal"])]
+    #[arg(long, value_name = "FILE", value_parser = input::file_or_stdin(), conflicts_with_all = ["port", "address", "save", "end_condition"])]
     replay: Option<PathBuf>,
 
     #[command(flatten)]
-    goal: GoalArgs,
+    until: UntilArgs,
 
     /// End with 5 when what --exit-after or --until waits for has not come by then
-    #[arg(long, value_name = "TIME", value_parser = span::parse, requires = "goal")]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, requires = "end_condition")]
     timeout: Option<Duration>,
 
     /// Print one JSON object for each delivery
@@ -107,25 +112,25 @@ pub(super) async fn run(args: ListenArgs) -> Result<(), Failure> {
     let server = Server::bind(args.address, args.port).await?;
     printer.listening(server.address())?;
     let (ended, mut end) = mpsc::channel(1);
-    let goal = Goal::new(args.goal);
-    let has_goal = goal.is_some();
-    let desk = Desk::new(secrets.into_verifier(), forward, save, printer, goal);
-    let desk = Arc::new(desk);
+    let condition = UntilCondition::new(args.until);
+    let has_condition = condition.is_some();
+    let handler = DeliveryHandler::new(secrets.into_verifier(), forward, save, printer, condition);
+    let handler = Arc::new(handler);
     let until = async {
         tokio::select! {
             Some(end) = end.recv() => end,
-            () = interrupted => match has_goal {
+            () = interrupted => match has_condition {
                 true => Err(Failure::interrupted("stopped listening before the end that was asked for")),
                 false => Ok(()),
             },
             () = expiry(args.timeout) => Err(Failure::unfinished(format!(
                 "what was asked for did not come within {}",
-                span::text(args.timeout.unwrap_or_default())
+                duration::text(args.timeout.unwrap_or_default())
             ))),
         }
     };
-    let end = server.run(Arc::clone(&desk), ended, until).await;
-    report::say(format_args!("listened to {}", desk.tally()));
+    let end = server.run(Arc::clone(&handler), ended, until).await;
+    report::say(format_args!("listened to {}", handler.summary()));
     end
 }
 

@@ -1,3 +1,5 @@
+//! `sandbox`: the service on this machine.
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Display;
 use std::hash::Hash;
@@ -15,7 +17,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::faults::{FaultArgs, GRAMMAR};
 use crate::interrupt::Interrupts;
-use crate::{report, span};
+use crate::{duration, report};
 
 /// The time that `--rate-limit` counts in.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
@@ -40,7 +42,7 @@ pub(crate) struct SandboxArgs {
     storage_port: u16,
 
     /// About how long a task takes
-    #[arg(long, value_name = "TIME", value_parser = span::parse, default_value = "5s")]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "5s")]
     task_time: Duration,
 
     /// Requests a minute, beyond which the answer is 429
@@ -48,11 +50,11 @@ pub(crate) struct SandboxArgs {
     rate_limit: u32,
 
     /// How long a result can be downloaded, from the end of its task
-    #[arg(long, value_name = "TIME", value_parser = span::parse, default_value = "1h")]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "1h")]
     result_lifetime: Duration,
 
     /// How long after its creation a task appears on the list
-    #[arg(long, value_name = "TIME", value_parser = span::parse, default_value = "0s")]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "0s")]
     list_delay: Duration,
 
     /// Key that is right, in place of `sandbox-key`; may be given several times
@@ -107,7 +109,7 @@ enum Event<'a> {
     Request {
         method: &'a str,
         path: &'a str,
-        status: u16,
+        http_status: u16,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         faults: Vec<String>,
     },
@@ -260,7 +262,7 @@ impl Feed {
             let event = Event::Request {
                 method,
                 path,
-                status,
+                http_status: status,
                 faults,
             };
             self.print(&event, text)?;

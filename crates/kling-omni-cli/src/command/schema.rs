@@ -1,3 +1,5 @@
+//! `schema`: the JSON Schema of request files.
+
 use clap::Args;
 use kling_omni::{Mode, TextToVideo, VideoReference};
 use schemars::{JsonSchema, schema_for};

@@ -1,3 +1,5 @@
+//! `status`: where a task stands.
+
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
@@ -7,7 +9,7 @@ use serde::Serialize;
 use crate::connect::{ConnectArgs, Connection};
 use crate::failure::Failure;
 use crate::next::Next;
-use crate::{fetch, report, span};
+use crate::{duration, report, task_runner};
 
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
@@ -21,7 +23,7 @@ pub(crate) struct StatusArgs {
 
 /// Where a task stands, for scripts. The URL of the result is not in it, since whoever has it can read the file.
 #[derive(Serialize)]
-struct Standing<'a> {
+struct StatusOutput<'a> {
     task_id: &'a str,
     status: String,
     error: Option<&'a str>,
@@ -50,12 +52,12 @@ pub(super) fn show(
     if json {
         let video = ended.as_ref().and_then(|end| end.as_ref().ok());
         let error = ended.as_ref().and_then(|end| end.as_ref().err());
-        return report::json_line(&Standing {
+        return report::json_line(&StatusOutput {
             task_id: state.id(),
             status: state.status().to_string(),
             error: error.map(Error::summary),
             results: state.generated().len(),
-            url_expires_at: video.and_then(fetch::expiry),
+            url_expires_at: video.and_then(task_runner::expiry),
         });
     }
     report::line(state.status())?;
@@ -70,12 +72,12 @@ pub(super) fn show(
             None => report::say(format_args!("to save the video: {}", download())),
             Some(Ok(left)) => report::say(format_args!(
                 "to save the video, within {}: {}",
-                span::text(left),
+                duration::text(left),
                 download()
             )),
             Some(Err(past)) => report::say(format_args!(
                 "the URL of the video expired {} ago",
-                span::text(past)
+                duration::text(past)
             )),
         },
     }

@@ -1,10 +1,12 @@
+//! `wait`: waits for a task and saves its video.
+
 use clap::Args;
 
 use crate::connect::ConnectArgs;
 use crate::failure::Failure;
-use crate::fetch::{Fetch, WaitArgs};
 use crate::output::OutputArgs;
 use crate::progress::Progress;
+use crate::task_runner::{TaskRunner, WaitArgs};
 
 use super::status;
 
@@ -38,12 +40,12 @@ pub(super) async fn run(
         args.output.check(Some(&args.id)).await?;
     }
     let task = connection.client.task(args.id);
-    let mut fetch = Fetch::new(&connection, &args.output, Progress::new(verbose));
-    fetch.progress.doing("asking for the status");
-    let video = fetch.wait(&task, &args.wait).await?;
+    let mut runner = TaskRunner::new(&connection, &args.output, Progress::new(verbose));
+    runner.progress.doing("asking for the status");
+    let video = runner.wait(&task, &args.wait).await?;
     if args.no_download {
-        drop(fetch);
+        drop(runner);
         return status::show(&connection, &task, video.state(), args.json);
     }
-    fetch.save(&task, &video, args.json).await
+    runner.save(&task, &video, args.json).await
 }

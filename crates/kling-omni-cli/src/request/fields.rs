@@ -1,3 +1,5 @@
+//! The options that set the fields of a request.
+
 use std::path::Path;
 use std::str::FromStr;
 

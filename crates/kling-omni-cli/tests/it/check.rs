@@ -122,11 +122,11 @@ fn a_file_behind_a_url_is_looked_at_by_its_parts() {
         ended.json()
     };
     let refused = check("--json");
-    assert_eq!(refused["probed"], serde_json::Value::Null);
+    assert_eq!(refused["media_info"], serde_json::Value::Null);
     assert_eq!(refused["findings"][0]["code"], "inspection-incomplete");
     let seen = check("--json --allow-private");
     assert_eq!(seen["findings"], serde_json::json!([]));
-    assert_eq!(seen["probed"]["duration_us"], 5_000_000);
+    assert_eq!(seen["media_info"]["duration_us"], 5_000_000);
     let request = fake.request();
     assert_eq!(request.method(), "GET");
     let range = request.header("range").unwrap();

@@ -132,18 +132,24 @@ fn deliveries_of_a_sandbox_go_through_two_programs() {
     let id = created.stdout.trim().to_owned();
 
     let forged = first.event();
-    assert_eq!(forged["event"], "refused");
+    assert_eq!(forged["event"], "rejected");
     assert_eq!(
-        (&forged["kind"], &forged["answer"]),
+        (&forged["kind"], &forged["http_status"]),
         (&"bad_signature".into(), &401.into())
     );
     for (status, results) in [("IN_PROGRESS", 0), ("COMPLETED", 1)] {
         let (told, passed_on) = (first.event(), last.event());
-        assert_eq!(told["verdict"], "new", "{told}");
+        assert_eq!(told["verdict"], "accepted", "{told}");
         assert_eq!(told["status"], status, "{told}");
         assert_eq!(told["results"], results, "{told}");
-        assert_eq!(told["forwarded"]["status"], 200, "{told}");
-        for key in ["id", "task_id", "status", "verdict", "url_expires_at"] {
+        assert_eq!(told["forwarded"]["http_status"], 200, "{told}");
+        for key in [
+            "delivery_id",
+            "task_id",
+            "status",
+            "verdict",
+            "url_expires_at",
+        ] {
             assert_eq!(told[key], passed_on[key], "{key}");
         }
         assert_eq!(told["task_id"], id, "{told}");
@@ -161,11 +167,11 @@ fn deliveries_of_a_sandbox_go_through_two_programs() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     let verdicts: Vec<_> = again.iter().map(|event| &event["verdict"]).collect();
-    assert_eq!(verdicts, ["new", "new"]);
+    assert_eq!(verdicts, ["accepted", "accepted"]);
     assert!(
         again
             .iter()
-            .all(|event| event["task_id"] == id && event["answer"].is_null()),
+            .all(|event| event["task_id"] == id && event["http_status"].is_null()),
         "{again:?}"
     );
 }

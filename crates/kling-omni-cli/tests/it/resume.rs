@@ -116,7 +116,7 @@ fn what_cannot_be_told_is_left_to_the_person() {
         let error = &ended.json()["error"];
         assert_eq!(
             (&error["charged"], &error["kind"]),
-            (&"unknown".into(), &"unclear".into())
+            (&"unknown".into(), &"ambiguous".into())
         );
         for id in &theirs {
             assert!(

@@ -41,7 +41,7 @@ fn it_serves_another_program_until_ctrl_c() {
         let event = server.event();
         seen.push(format!(
             "{} {} {}",
-            event["method"], event["path"], event["status"]
+            event["method"], event["path"], event["http_status"]
         ));
     }
     assert!(

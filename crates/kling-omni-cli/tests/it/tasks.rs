@@ -258,7 +258,10 @@ fn one_run_learns_for_the_next_how_long_tasks_take() {
         let kinds = times.as_object().unwrap();
         assert_eq!(kinds.len(), 1, "{times}");
         assert_eq!(
-            kinds["reference/pro/5/plain"].as_array().unwrap().len(),
+            kinds["reference/pro/5/without-image"]
+                .as_array()
+                .unwrap()
+                .len(),
             seen
         );
     }

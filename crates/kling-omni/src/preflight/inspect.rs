@@ -128,13 +128,13 @@ impl IntoFuture for Inspect {
 
 /// What a look at one image or video came to.
 ///
-/// In JSON, `source` is as `Display` shows it, a URL without its query; `as` is the role.
+/// In JSON, `source` is as `Display` shows it, a URL without its query.
 #[derive(Clone, Debug, Serialize)]
 pub struct Inspection {
     #[serde(serialize_with = "shown")]
     source: MediaSource,
-    #[serde(rename = "as")]
     role: MediaRole,
+    #[serde(rename = "media_info")]
     probed: Option<MediaInfo>,
     findings: Vec<Finding>,
 }

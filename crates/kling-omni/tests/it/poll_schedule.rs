@@ -18,7 +18,7 @@ fn knowing(service: &Service, seconds: f64) -> Client {
     let times: Vec<_> = (0..100)
         .map(|n| seconds * (0.9 + 0.002 * f64::from(n)))
         .collect();
-    let times = json!({"reference/pro/5/plain": times});
+    let times = json!({"reference/pro/5/without-image": times});
     let times: TaskTimes = serde_json::from_value(times).unwrap();
     client_of(service.base_url())
         .task_times(times)
@@ -76,7 +76,7 @@ async fn a_client_learns_what_tasks_of_a_kind_take() {
     }
     assert!(first_polls[0] > 22.0, "{first_polls:?}");
     assert!(first_polls[7] < 20.0, "{first_polls:?}");
-    let times = seen(&client)["reference/pro/5/plain"].clone();
+    let times = seen(&client)["reference/pro/5/without-image"].clone();
     let latest = times.as_array().unwrap().last().unwrap().as_f64().unwrap();
     assert!((15.0..25.0).contains(&latest), "{times}");
 
@@ -89,7 +89,10 @@ async fn a_client_learns_what_tasks_of_a_kind_take() {
     let kinds: Vec<_> = seen.as_object().unwrap().keys().collect();
     assert_eq!(
         kinds,
-        ["reference/pro/10/from-image", "reference/pro/5/plain"]
+        [
+            "reference/pro/10/with-image",
+            "reference/pro/5/without-image"
+        ]
     );
 }
 
@@ -193,19 +196,24 @@ async fn the_service_may_say_when_to_look_again() {
 
 #[test]
 fn task_times_are_read_as_they_were_written_and_nothing_else_is() {
-    let text = r#"{"reference/pro/5/plain":[81.5,90.0],"text/standard/10/from-image":[120.25]}"#;
+    let text =
+        r#"{"reference/pro/5/without-image":[81.5,90.0],"text/standard/10/with-image":[120.25]}"#;
     let times: TaskTimes = serde_json::from_str(text).unwrap();
     assert_eq!(serde_json::to_string(&times).unwrap(), text);
     assert_eq!(times.len(), 3);
 
-    let odd = r#"{"reference/pro/5/plain":[-1.0, 0.0, 1e30, 80.0]}"#;
+    let odd = r#"{"reference/pro/5/without-image":[-1.0, 0.0, 1e30, 80.0]}"#;
     let times: TaskTimes = serde_json::from_str(odd).unwrap();
     assert_eq!(times.len(), 1, "what is no time is left out");
 
     let many: serde_json::Map<_, _> = (0..300)
         .map(|n| {
             (
-                format!("{}/pro/{}/plain", ["text", "reference"][n % 2], n / 2),
+                format!(
+                    "{}/pro/{}/without-image",
+                    ["text", "reference"][n % 2],
+                    n / 2
+                ),
                 json!([1.0]),
             )
         })
@@ -215,10 +223,16 @@ fn task_times_are_read_as_they_were_written_and_nothing_else_is() {
         ("another kind", json!({"reference/pro/5": [1.0]})),
         (
             "a kind with more to it",
-            json!({"reference/pro/5/plain/x": [1.0]}),
+            json!({"reference/pro/5/without-image/x": [1.0]}),
         ),
-        ("an unknown mode", json!({"dance/pro/5/plain": [1.0]})),
-        ("no numbers", json!({"reference/pro/5/plain": ["1"]})),
+        (
+            "an unknown mode",
+            json!({"dance/pro/5/without-image": [1.0]}),
+        ),
+        (
+            "no numbers",
+            json!({"reference/pro/5/without-image": ["1"]}),
+        ),
         ("too many kinds", many.into()),
     ] {
         let read = serde_json::from_value::<TaskTimes>(json);
@@ -228,7 +242,7 @@ fn task_times_are_read_as_they_were_written_and_nothing_else_is() {
 
 #[test]
 fn more_times_than_count_are_forgotten() {
-    let many = json!({"reference/pro/5/plain": vec![90.0; 1000]});
+    let many = json!({"reference/pro/5/without-image": vec![90.0; 1000]});
     let times: TaskTimes = serde_json::from_value(many).unwrap();
     assert_eq!(times.len(), 128);
 }

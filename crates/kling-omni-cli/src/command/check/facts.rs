@@ -1,3 +1,5 @@
+//! What a file is, on one line.
+
 use indicatif::DecimalBytes;
 use kling_omni::probe::{FrameRate, Image, Kind, MediaInfo, Rotation, Video};
 

@@ -7,15 +7,15 @@ use clap::Args;
 use kling_omni::journal::{Journal, Plan, State};
 use kling_omni::{Charged, Create, Doubt, Error, Outcome, Reconciled, Route, Task, Unresolved};
 
-use super::{Departure, GenerateArgs, create_of, interrupted_after, leave, send, tell};
+use super::{GenerateArgs, SentFlag, create_of, interrupted_after, leave, send, tell};
 use crate::connect::{ConnectArgs, start_a_sandbox};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::fetch::{Fetch, WaitArgs, timestamp, warn_of_trouble};
 use crate::next::Next;
 use crate::progress::Progress;
 use crate::request::{Request, RequestArgs};
-use crate::{input, report, span, stop};
+use crate::task_runner::{TaskRunner, WaitArgs, timestamp, warn_of_trouble};
+use crate::{duration, failpoint, input, report};
 
 /// How long a task may take to be listed, unless the person says otherwise.
 const SETTLED_AFTER: Duration = Duration::from_secs(300);
@@ -47,32 +47,32 @@ pub(super) struct JournalArgs {
     #[arg(long, requires = "resume", conflicts_with_all = ["task", "state"])]
     create_anyway: bool,
 
-    #[arg(long, value_name = "TIME", value_parser = span::parse, requires = "kept", help = settle_help())]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, requires = "kept", help = settle_help())]
     settle: Option<Duration>,
 }
 
 fn settle_help() -> String {
     format!(
         "How long after a request whose answer was lost its task may still appear on the service's list; a shorter time risks paying twice [default: {}]",
-        span::text(SETTLED_AFTER)
+        duration::text(SETTLED_AFTER)
     )
 }
 
 /// Which journal is asked for.
-pub(super) enum Wanted {
+pub(super) enum JournalMode {
     New(PathBuf),
     Existing(PathBuf),
 }
 
 impl JournalArgs {
-    pub(super) fn wanted(&self) -> Option<Wanted> {
-        let new = self.state.clone().map(Wanted::New);
-        new.or_else(|| self.resume.clone().map(Wanted::Existing))
+    pub(super) fn mode(&self) -> Option<JournalMode> {
+        let new = self.state.clone().map(JournalMode::New);
+        new.or_else(|| self.resume.clone().map(JournalMode::Existing))
     }
 }
 
 pub(super) async fn run(
-    wanted: Wanted,
+    mode: JournalMode,
     args: GenerateArgs,
     connect: &ConnectArgs,
     verbose: bool,
@@ -83,9 +83,9 @@ pub(super) async fn run(
         )
         .with_help(start_a_sandbox()));
     }
-    let (path, opened) = match wanted {
-        Wanted::New(path) => (path, None),
-        Wanted::Existing(path) => {
+    let (path, opened) = match mode {
+        JournalMode::New(path) => (path, None),
+        JournalMode::Existing(path) => {
             let journal = Journal::open(&path)
                 .await
                 .map_err(|error| unopened(error, &path))?;
@@ -145,7 +145,7 @@ pub(super) async fn run(
         })?;
     }
     connection.journal = Some(path.clone());
-    stop::at("before the journal");
+    failpoint::at("before the journal");
     let journal = match opened {
         Some(journal) => journal,
         None => Journal::create_new(&path).await.map_err(|error| {
@@ -159,21 +159,21 @@ pub(super) async fn run(
             ))
         })?,
     };
-    let mut fetch = Fetch::new(&connection, &output, Progress::new(verbose));
+    let mut runner = TaskRunner::new(&connection, &output, Progress::new(verbose));
     if output.sidecar {
-        fetch.request = request.as_ref().map(Request::body);
+        runner.request = request.as_ref().map(Request::body);
     }
-    let departure = Departure::default();
-    let create = request.map(|request| create_of(&fetch, request, route, &files, &departure));
+    let sent_flag = SentFlag::default();
+    let create = request.map(|request| create_of(&runner, request, route, &files, &sent_flag));
     Run {
-        journal: journal.on_step(stop::around),
+        journal: journal.on_step(failpoint::around),
         create,
-        departure,
+        sent_flag,
         has_sent: false,
         destination,
         settle: settings.settle.unwrap_or(SETTLED_AFTER),
         no_wait,
-        fetch,
+        runner,
     }
     .run(
         settings.task.as_deref(),
@@ -215,10 +215,10 @@ fn prepared(request: RequestArgs, route: Option<Route>) -> Result<Request, Failu
 /// One run of the program for the task of a journal.
 struct Run<'a> {
     journal: Journal,
-    fetch: Fetch<'a>,
+    runner: TaskRunner<'a>,
     /// What is to be created, unless that was not given. It is sent once in a run at the most.
     create: Option<Create>,
-    departure: Departure,
+    sent_flag: SentFlag,
     has_sent: bool,
     destination: PathBuf,
     settle: Duration,
@@ -247,7 +247,7 @@ impl Run<'_> {
             let state = self.journal.state();
             let task = match (&state, state.task_id()) {
                 (State::Unconfirmed(unresolved), _) => self.look(unresolved).await?,
-                (_, Some(id)) => Some(self.fetch.connection.client.task(id)),
+                (_, Some(id)) => Some(self.runner.connection.client.task(id)),
                 (_, None) => self.create().await?,
             };
             // A task that is known is gone on with, even if the journal could not take it down.
@@ -257,27 +257,27 @@ impl Run<'_> {
         };
         let state = self.journal.state();
         if let Some(saved) = self.journal.delivered().await {
-            return self.fetch.have(task.id(), &saved, json);
+            return self.runner.have(task.id(), &saved, json);
         }
         if let State::Saved { file, .. } = state {
-            self.fetch.progress.say(format_args!(
+            self.runner.progress.say(format_args!(
                 "{} is not what was saved there any more: saving the video again",
                 file.path.display()
             ));
         }
         if self.no_wait {
-            drop(self.fetch);
+            drop(self.runner);
             return leave(&task, json);
         }
-        self.fetch.journal = Some(self.journal);
+        self.runner.journal = Some(self.journal);
         let known = |failure: Failure| created(failure, task.id());
-        let video = self.fetch.wait(&task, wait).await.map_err(known)?;
-        self.fetch.save(&task, &video, json).await.map_err(known)
+        let video = self.runner.wait(&task, wait).await.map_err(known)?;
+        self.runner.save(&task, &video, json).await.map_err(known)
     }
 
     /// The command that goes on with this journal.
     fn resume(&self) -> String {
-        let connection = self.fetch.connection;
+        let connection = self.runner.connection;
         connection.command(Next::Resume {
             journal: connection.journal(),
         })
@@ -315,26 +315,26 @@ impl Run<'_> {
         };
         self.has_sent = true;
         let sent = send(
-            &mut self.fetch,
+            &mut self.runner,
             self.journal.create(create),
-            &self.departure,
+            &self.sent_flag,
         )
         .await?;
         warn_of_trouble(&self.journal);
         match sent.answer? {
             Outcome::Created(task) => {
-                tell(&self.fetch, &task, self.no_wait);
+                tell(&self.runner, &task, self.no_wait);
                 match sent.is_interrupted {
-                    true => Err(interrupted_after(&self.fetch, &task)),
+                    true => Err(interrupted_after(&self.runner, &task)),
                     false => Ok(Some(task)),
                 }
             }
-            Outcome::Rejected(error) => Err(self.fetch.explain_create(error)),
+            Outcome::Rejected(error) => Err(self.runner.explain_create(error)),
             Outcome::Unknown { error, .. } if sent.is_interrupted => {
-                Err(self.fetch.explain_create(error))
+                Err(self.runner.explain_create(error))
             }
             Outcome::Unknown { error, .. } => {
-                self.fetch.progress.say(format_args!(
+                self.runner.progress.say(format_args!(
                     "no answer to the request: {}",
                     error.summary()
                 ));
@@ -345,8 +345,8 @@ impl Run<'_> {
 
     /// Looks for the task of a create whose answer was lost.
     async fn look(&mut self, unresolved: &Unresolved) -> Result<Option<Task>, Failure> {
-        let connection = self.fetch.connection;
-        let (settle, progress) = (self.settle, &self.fetch.progress);
+        let connection = self.runner.connection;
+        let (settle, progress) = (self.settle, &self.runner.progress);
         let search = self.journal.reconcile(&connection.client, |search| {
             let search = search.settled_after(settle).wait();
             let until = SystemTime::now() + search.time_left();
@@ -358,28 +358,28 @@ impl Run<'_> {
             search
         });
         let reconciled = tokio::select! {
-            reconciled = search => reconciled.map_err(|error| self.fetch.explain_create(error))?,
-            () = self.fetch.interrupts.next() => {
-                return Err(connection.unclear(Failure::interrupted("stopped looking for the task")));
+            reconciled = search => reconciled.map_err(|error| self.runner.explain_create(error))?,
+            () = self.runner.interrupts.next() => {
+                return Err(connection.ambiguous(Failure::interrupted("stopped looking for the task")));
             }
         };
         warn_of_trouble(&self.journal);
         match reconciled {
             Reconciled::Found { task, by } => {
-                self.fetch.progress.say(format_args!(
+                self.runner.progress.say(format_args!(
                     "found task {}: {by}",
                     report::printable(task.id())
                 ));
                 Ok(Some(task))
             }
             Reconciled::CertainlyAbsent => {
-                self.fetch.progress.say("it made no task");
+                self.runner.progress.say("it made no task");
                 Ok(None)
             }
             Reconciled::Ambiguous { candidates, why } => Err(self.ask(candidates, &why)),
             _ => Err(
                 Failure::unexpected("what became of the request cannot be told")
-                    .with_exit(Exit::Unclear)
+                    .with_exit(Exit::Ambiguous)
                     .with_charged(Charged::Unknown),
             ),
         }
@@ -409,11 +409,11 @@ impl Run<'_> {
             Doubt::TooEarly { .. } => "nothing is new on the account's list yet",
             _ => "the account's list of tasks does not tell",
         };
-        let connection = self.fetch.connection;
+        let connection = self.runner.connection;
         let resume = connection.command(Next::ResumeWithTask {
             journal: connection.journal(),
         });
-        Failure::unclear("it cannot be told what became of the request", candidates)
+        Failure::ambiguous("it cannot be told what became of the request", candidates)
             .with_cause(why)
             .with_help(format!(
                 "look at the account's tasks and usage; `{resume}` goes on with a task, and --create-anyway with \
@@ -423,11 +423,11 @@ impl Run<'_> {
 
     async fn attach(&mut self, id: &str) -> Result<(), Failure> {
         // A slip in the id would lose the task for good.
-        let task = self.fetch.connection.client.task(id);
+        let task = self.runner.connection.client.task(id);
         if let State::Unconfirmed(_) = self.journal.state() {
             task.refresh()
                 .await
-                .map_err(|error| self.fetch.explain(error))?;
+                .map_err(|error| self.runner.explain(error))?;
         }
         Ok(self.journal.attach(id).await?)
     }

@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use super::forward::Forwarded;
 use crate::failure::Failure;
-use crate::fetch::timestamp;
 use crate::next::{Next, Options};
-use crate::{report, span};
+use crate::task_runner::timestamp;
+use crate::{duration, report};
 
 pub(super) struct Printer {
     json: bool,
@@ -55,7 +55,7 @@ enum Event<'a> {
     },
     Delivery {
         verdict: &'static str,
-        id: &'a str,
+        delivery_id: &'a str,
         task_id: &'a str,
         status: String,
         error: Option<String>,
@@ -65,13 +65,13 @@ enum Event<'a> {
         sent_at: Option<String>,
         received_at: Option<String>,
         forwarded: Option<&'a Forwarded>,
-        answer: Option<u16>,
+        http_status: Option<u16>,
     },
-    Refused {
+    Rejected {
         kind: &'a Reason,
         message: &'a str,
         received_at: Option<String>,
-        answer: u16,
+        http_status: u16,
     },
 }
 
@@ -106,7 +106,7 @@ impl Printer {
         let state = delivery.state();
         let event = Event::Delivery {
             verdict: verdict(delivered.received).0,
-            id: delivery.id(),
+            delivery_id: delivery.id(),
             task_id: state.id(),
             status: state.status().to_string(),
             error: state.shown_error(),
@@ -116,7 +116,7 @@ impl Printer {
             sent_at: timestamp(delivery.sent_at()),
             received_at: timestamp(delivered.received_at),
             forwarded: delivered.forwarded,
-            answer: delivered.answer.map(|answer| answer.as_u16()),
+            http_status: delivered.answer.map(|answer| answer.as_u16()),
         };
         self.print(&event, delivered)?;
         let is_news = matches!(delivered.received, Received::New(_));
@@ -134,11 +134,11 @@ impl Printer {
             refused.answer.as_u16(),
             printable(&refused.message)
         );
-        let event = Event::Refused {
+        let event = Event::Rejected {
             kind: &refused.kind,
             message: &refused.message,
             received_at,
-            answer: refused.answer.as_u16(),
+            http_status: refused.answer.as_u16(),
         };
         self.print(&event, text)
     }
@@ -152,7 +152,10 @@ impl Printer {
             .map(|end| end.duration_since(SystemTime::now()));
         let within = match left {
             None => String::new(),
-            Some(left) => format!(", within {}", span::text(left.unwrap_or(Duration::ZERO))),
+            Some(left) => format!(
+                ", within {}",
+                duration::text(left.unwrap_or(Duration::ZERO))
+            ),
         };
         report::say(format_args!(
             "to save the video{within}: {}",
@@ -176,9 +179,9 @@ impl Printer {
 /// What became of a delivery: in a word, and what that means where it is not plain.
 fn verdict(received: &Received) -> (&'static str, &'static str) {
     match received {
-        Received::New(_) => ("new", ""),
+        Received::New(_) => ("accepted", ""),
         Received::Duplicate(_) => ("duplicate", ", a duplicate: its id came before"),
-        Received::Late(_) => ("late", ", late: the task is known to be further"),
+        Received::Late(_) => ("out_of_order", ", late: the task is known to be further"),
         _ => ("other", ", of a kind that this version does not know"),
     }
 }
@@ -207,7 +210,7 @@ impl Display for Delivered<'_> {
         let Some(forwarded) = self.forwarded else {
             return Ok(());
         };
-        match (forwarded.status, &forwarded.error) {
+        match (forwarded.http_status, &forwarded.error) {
             (Some(status), _) => write!(f, "; forwarded, answered {status}")?,
             (None, why) => {
                 let why = why.as_deref().unwrap_or_default();
@@ -218,7 +221,7 @@ impl Display for Delivered<'_> {
             }
         }
         match self.answer.map(|answer| answer.as_u16()) {
-            Some(answer) if forwarded.status != Some(answer) => {
+            Some(answer) if forwarded.http_status != Some(answer) => {
                 write!(f, "; so the sender was answered {answer}")
             }
             _ => Ok(()),
@@ -232,7 +235,9 @@ impl From<&Refusal> for Refused {
             kind: Reason::Library(refusal.kind()),
             message: match refusal.kind() {
                 // The advice is for programs, which can change these limits.
-                RefusalKind::BodyTooLarge | RefusalKind::Forgotten => refusal.summary().to_owned(),
+                RefusalKind::BodyTooLarge | RefusalKind::ReplayWindowExceeded => {
+                    refusal.summary().to_owned()
+                }
                 _ => refusal.to_string(),
             },
             // The library's statuses are ones that HTTP has.

@@ -68,7 +68,7 @@ pub(super) struct Forward {
 #[derive(Debug, Serialize)]
 pub(super) struct Forwarded {
     /// The status of the answer.
-    pub(super) status: Option<u16>,
+    pub(super) http_status: Option<u16>,
     pub(super) attempts: usize,
     /// Why there was no answer.
     pub(super) error: Option<String>,
@@ -153,7 +153,7 @@ impl Forwarded {
     fn answered(status: StatusCode, attempts: usize) -> Self {
         let is_final = status.is_success() || status.is_client_error() || status.is_server_error();
         Self {
-            status: Some(status.as_u16()),
+            http_status: Some(status.as_u16()),
             attempts,
             error: None,
             answer: if is_final {
@@ -172,7 +172,7 @@ impl Forwarded {
             (innermost(error), StatusCode::BAD_GATEWAY)
         };
         Self {
-            status: None,
+            http_status: None,
             attempts,
             error: Some(why),
             answer,

@@ -8,7 +8,7 @@ use kling_omni::webhook::{Secret, Verifier};
 use tokio::fs::File;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader, stdin};
 
-use super::desk::Desk;
+use super::delivery_handler::DeliveryHandler;
 use super::event::Printer;
 use super::forward::{Forward, Forwarded};
 use super::saved::{Defect, LONGEST_LINE, Saved};
@@ -40,7 +40,7 @@ pub(super) async fn run(
         let file = input::open_regular(path).map_err(|error| unreadable(&name, error))?;
         Box::new(BufReader::new(File::from_std(file)))
     };
-    let desk = Desk::new(Verifier::new(secret.clone()), forward, None, printer, None);
+    let handler = DeliveryHandler::new(Verifier::new(secret.clone()), forward, None, printer, None);
     let mut progress = Progress::default();
     let mut line = Vec::new();
     for number in 1_u64.. {
@@ -56,7 +56,7 @@ pub(super) async fn run(
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let taken = take(&desk, &secret, &line).await?;
+        let taken = take(&handler, &secret, &line).await?;
         match taken {
             Ok(forwarded) => {
                 progress.replayed += 1;
@@ -88,7 +88,7 @@ pub(super) async fn run(
 
 /// Takes one line in, or says what is wrong with it.
 async fn take(
-    desk: &Desk,
+    handler: &DeliveryHandler,
     secret: &Secret,
     line: &[u8],
 ) -> Result<Result<Option<Forwarded>, Defect>, Failure> {
@@ -101,15 +101,15 @@ async fn take(
         Err(defect) => return Ok(Err(defect)),
     };
     let body = saved.body.as_bytes();
-    let headers = match secret.headers(&saved.id, SystemTime::now(), body) {
+    let headers = match secret.headers(&saved.delivery_id, SystemTime::now(), body) {
         Ok(headers) => headers,
         Err(error) => return foreign(error.summary().to_owned()),
     };
     let query = saved
         .correlation
         .map(|token| format!("{PARAMETER}={token}"));
-    match desk.receive(&headers, query.as_deref(), body) {
-        Ok(received) => Ok(Ok(desk.deliver(received, body).await?.forwarded)),
+    match handler.receive(&headers, query.as_deref(), body) {
+        Ok(received) => Ok(Ok(handler.handle(received, body).await?.forwarded)),
         Err(refusal) => foreign(refusal.summary().to_owned()),
     }
 }
@@ -123,8 +123,8 @@ impl Progress {
             }
             return Ok(());
         }
-        Err(Failure::own(
-            "forward",
+        Err(Failure::custom(
+            "forward_failed",
             Exit::Network,
             format!(
                 "{} of {} deliveries were not accepted where they were forwarded to",

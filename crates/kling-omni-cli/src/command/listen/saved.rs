@@ -3,17 +3,17 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use kling_omni::webhook::Delivery;
 use kling_omni::webhook::correlation::Token;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::desk::LARGEST_BODY;
+use super::LARGEST_BODY;
 use crate::failure::Failure;
-use crate::fetch::timestamp;
 use crate::input;
+use crate::task_runner::timestamp;
 
 /// Every byte of a body may have to be written as six, and there is something beside it.
 pub(super) const LONGEST_LINE: usize = 6 * LARGEST_BODY + 4096;
@@ -29,8 +29,8 @@ pub(super) struct Save {
 /// What is written. The body is in it as it came: it is JSON, and therefore text.
 #[derive(Serialize)]
 struct Line<'a> {
-    id: &'a str,
-    sent_at: u64,
+    delivery_id: &'a str,
+    sent_at: Option<String>,
     received_at: Option<String>,
     correlation: Option<&'a Token>,
     body: &'a str,
@@ -39,7 +39,7 @@ struct Line<'a> {
 /// What is read.
 #[derive(Debug, PartialEq)]
 pub(super) struct Saved {
-    pub(super) id: String,
+    pub(super) delivery_id: String,
     pub(super) correlation: Option<Token>,
     pub(super) body: String,
 }
@@ -71,10 +71,9 @@ impl Save {
         body: &[u8],
         received_at: SystemTime,
     ) -> Result<(), Failure> {
-        let sent_at = delivery.sent_at().duration_since(UNIX_EPOCH);
         let line = Line {
-            id: delivery.id(),
-            sent_at: sent_at.unwrap_or_default().as_secs(),
+            delivery_id: delivery.id(),
+            sent_at: timestamp(delivery.sent_at()),
             received_at: timestamp(received_at),
             correlation: delivery.correlation(),
             body: std::str::from_utf8(body).map_err(|error| {
@@ -138,14 +137,14 @@ impl Saved {
         let Value::Object(mut fields) = value else {
             return Err("it is no JSON object".to_owned());
         };
-        let id = text(&mut fields, "id")?.ok_or("it has no `id`")?;
+        let delivery_id = text(&mut fields, "delivery_id")?.ok_or("it has no `delivery_id`")?;
         let body = text(&mut fields, "body")?.ok_or("it has no `body`")?;
         let correlation = text(&mut fields, "correlation")?
             .map(Token::new)
             .transpose()
             .map_err(|error| error.summary().to_owned())?;
         Ok(Self {
-            id,
+            delivery_id,
             correlation,
             body,
         })
@@ -170,13 +169,28 @@ mod tests {
         let foreign = |text: &str| Defect::Foreign(text.to_owned());
         for (line, problem) in [
             ("", torn("it ends in the middle of its JSON")),
-            (r#"{"id":"a","#, torn("it ends in the middle of its JSON")),
-            (r#"{"id":token}"#, torn("it is no JSON from column 8 on")),
+            (
+                r#"{"delivery_id":"a","#,
+                torn("it ends in the middle of its JSON"),
+            ),
+            (
+                r#"{"delivery_id":token}"#,
+                torn("it is no JSON from column 17 on"),
+            ),
             ("[]", foreign("it is no JSON object")),
-            ("{}", foreign("it has no `id`")),
-            (r#"{"id":7,"body":"{}"}"#, foreign("its `id` is no text")),
-            (r#"{"id":"a","body":null}"#, foreign("it has no `body`")),
-            (r#"{"id":"a","body":{}}"#, foreign("its `body` is no text")),
+            ("{}", foreign("it has no `delivery_id`")),
+            (
+                r#"{"delivery_id":7,"body":"{}"}"#,
+                foreign("its `delivery_id` is no text"),
+            ),
+            (
+                r#"{"delivery_id":"a","body":null}"#,
+                foreign("it has no `body`"),
+            ),
+            (
+                r#"{"delivery_id":"a","body":{}}"#,
+                foreign("its `body` is no text"),
+            ),
         ] {
             assert_eq!(
                 Saved::parse(line.as_bytes()).unwrap_err(),
@@ -184,7 +198,7 @@ mod tests {
                 "{line}"
             );
         }
-        let odd = br#"{"id":"a","body":"{}","correlation":"no token"}"#;
+        let odd = br#"{"delivery_id":"a","body":"{}","correlation":"no token"}"#;
         let Err(Defect::Foreign(problem)) = Saved::parse(odd) else {
             panic!("a token of other characters was read");
         };

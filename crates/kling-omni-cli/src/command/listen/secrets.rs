@@ -85,7 +85,7 @@ fn from_named(name: &str, shown: &str) -> Result<Secret, Failure> {
     };
     match text.to_str() {
         Some(text) => parse(text, shown),
-        None => Err(Failure::own(
+        None => Err(Failure::custom(
             "configuration",
             Exit::Access,
             format!("{shown} is not UTF-8 text"),
@@ -119,7 +119,7 @@ pub(super) fn from_file(option: &str, path: &Path) -> Result<Vec<Secret>, Failur
 
 fn parse(text: &str, place: &str) -> Result<Secret, Failure> {
     Secret::new(text).map_err(|error| {
-        let failure = Failure::own(
+        let failure = Failure::custom(
             "configuration",
             Exit::Access,
             format!("{place}: {}", error.summary()),
@@ -132,7 +132,7 @@ fn parse(text: &str, place: &str) -> Result<Secret, Failure> {
 }
 
 fn none(message: &str) -> Failure {
-    Failure::own("configuration", Exit::Access, message).with_help(format!(
+    Failure::custom("configuration", Exit::Access, message).with_help(format!(
         "set {VARIABLE} to the secret in the webhook settings of the account, or to that which `{}` shows; \
          --secret-env and --secret-file name other places",
         Next::Sandbox.command(&Options::new())

@@ -21,8 +21,9 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::End;
+use super::LARGEST_BODY;
 use super::connections::{Closed, Connection, Connections};
-use super::desk::{Desk, LARGEST_BODY};
+use super::delivery_handler::DeliveryHandler;
 use super::event::{Reason, Refused};
 use crate::failure::Failure;
 
@@ -64,7 +65,7 @@ impl Server {
     /// Serves until then, and lets the deliveries that are in hand come to their end.
     pub(super) async fn run(
         self,
-        desk: Arc<Desk>,
+        handler: Arc<DeliveryHandler>,
         ended: Sender<End>,
         until: impl Future<Output = End>,
     ) -> End {
@@ -78,7 +79,7 @@ impl Server {
                 };
                 let (connection, closed) = connections.add().await;
                 let visit = Visit {
-                    desk: Arc::clone(&desk),
+                    handler: Arc::clone(&handler),
                     ended: ended.clone(),
                     is_in_hand: AtomicBool::new(false),
                     connection,
@@ -100,7 +101,7 @@ impl Server {
 /// One sender, from its connection to the end of what its delivery sets off: that outlives the connection, so that no
 /// delivery is lost with a sender who is tired of waiting.
 struct Visit {
-    desk: Arc<Desk>,
+    handler: Arc<DeliveryHandler>,
     ended: Sender<End>,
     /// The request has come whole.
     is_in_hand: AtomicBool,
@@ -166,7 +167,7 @@ impl Visit {
     async fn take(self: &Arc<Self>, request: Request<Incoming>) -> Result<StatusCode, Failure> {
         let (head, body) = request.into_parts();
         if head.method != Method::POST {
-            return self.turn_away(&Refused {
+            return self.log_rejected(&Refused {
                 kind: Reason::Own("not_a_post"),
                 message: format!("a {} is no delivery, which is a POST", head.method),
                 answer: StatusCode::METHOD_NOT_ALLOWED,
@@ -175,14 +176,14 @@ impl Visit {
         let body = match timeout(TIME_TO_ARRIVE, read(body)).await {
             Ok(Some(body)) => body,
             Ok(None) => {
-                return self.turn_away(&Refused {
+                return self.log_rejected(&Refused {
                     kind: Reason::Library(RefusalKind::BodyUnreadable),
                     message: "the body did not arrive whole".to_owned(),
                     answer: StatusCode::BAD_REQUEST,
                 });
             }
             Err(_) => {
-                return self.turn_away(&Refused {
+                return self.log_rejected(&Refused {
                     kind: Reason::Own("too_slow"),
                     message: format!(
                         "the body did not arrive within {} s",
@@ -194,31 +195,31 @@ impl Visit {
         };
         self.is_in_hand.store(true, Ordering::Relaxed);
         self.connection.complete();
-        match self.desk.receive(&head.headers, head.uri.query(), &body) {
+        match self.handler.receive(&head.headers, head.uri.query(), &body) {
             Ok(received) => {
-                let delivering = tokio::spawn(Arc::clone(self).deliver(received, body));
+                let delivering = tokio::spawn(Arc::clone(self).handle(received, body));
                 delivering.await.unwrap_or_else(|error| {
                     Err(Failure::unexpected("a delivery could not be handled").with_cause(error))
                 })
             }
-            Err(refusal) => self.turn_away(&Refused::from(&refusal)),
+            Err(refusal) => self.log_rejected(&Refused::from(&refusal)),
         }
     }
 
-    async fn deliver(
+    async fn handle(
         self: Arc<Self>,
         received: Received,
         body: Vec<u8>,
     ) -> Result<StatusCode, Failure> {
-        let taken = self.desk.deliver(received, &body).await?;
+        let taken = self.handler.handle(received, &body).await?;
         if let Some(end) = taken.end {
             let _ = self.ended.try_send(end);
         }
         Ok(taken.answer)
     }
 
-    fn turn_away(&self, refused: &Refused) -> Result<StatusCode, Failure> {
-        self.desk.turn_away(refused)?;
+    fn log_rejected(&self, refused: &Refused) -> Result<StatusCode, Failure> {
+        self.handler.log_rejected(refused)?;
         Ok(refused.answer)
     }
 }

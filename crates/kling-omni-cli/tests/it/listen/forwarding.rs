@@ -56,7 +56,7 @@ fn what_is_forwarded_is_the_delivery_signed_anew() {
     verify(SECRET).unwrap_err();
     let event = listening.event();
     assert_eq!(
-        (&event["forwarded"]["status"], &event["answer"]),
+        (&event["forwarded"]["http_status"], &event["http_status"]),
         (&204.into(), &204.into())
     );
 }
@@ -87,11 +87,11 @@ fn the_answer_is_passed_on_and_redirects_are_not_followed() {
             assert_eq!(target.arrival(), "POST /", "{status}");
             let event = listening.event();
             assert_eq!(
-                event["forwarded"]["status"].to_string(),
+                event["forwarded"]["http_status"].to_string(),
                 status[..3],
                 "{event}"
             );
-            assert_eq!(event["answer"], told, "{event}");
+            assert_eq!(event["http_status"], told, "{event}");
         }
         // What is refused goes nowhere: the next arrival is that of the next delivery.
         let body = task("IN_PROGRESS", &[]);
@@ -99,7 +99,7 @@ fn the_answer_is_passed_on_and_redirects_are_not_followed() {
             listening.post("/forged", &signed(OTHER, "msg_3", 0, &body), &body),
             401
         );
-        assert_eq!(listening.event()["event"], "refused");
+        assert_eq!(listening.event()["event"], "rejected");
         listening.post("/", &signed(SECRET, "msg_3", 0, &body), &body);
         assert_eq!(target.request().header("webhook-id"), Some("msg_3"));
     }
@@ -157,7 +157,7 @@ fn a_delivery_outlives_its_connection() {
     listening.server.running.interrupt();
     answer.send(()).unwrap();
     let event = listening.event();
-    assert_eq!(event["forwarded"]["status"], 200, "{event}");
+    assert_eq!(event["forwarded"]["http_status"], 200, "{event}");
     listening.server.running.end().expect(0);
 }
 

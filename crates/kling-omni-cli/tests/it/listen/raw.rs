@@ -92,7 +92,7 @@ fn cases() -> Vec<Case> {
             signed(SECRET, "msg_2", 9, &going),
             going.clone(),
             200,
-            "new",
+            "accepted",
         ),
         (
             "the same again",
@@ -113,14 +113,14 @@ fn cases() -> Vec<Case> {
             signed(SECRET, "msg_1", 10, &created),
             created,
             200,
-            "late",
+            "out_of_order",
         ),
         (
             "with the other secret",
             signed(OTHER, "msg_3", 0, &done),
             done,
             200,
-            "new",
+            "accepted",
         ),
     ]
 }
@@ -139,7 +139,7 @@ fn each_request_is_judged_answered_and_told() {
         let event = listening.event();
         let key = if answer == 200 { "verdict" } else { "kind" };
         assert_eq!(event[key], told, "{case}: {event}");
-        assert_eq!(event["answer"], answer, "{case}: {event}");
+        assert_eq!(event["http_status"], answer, "{case}: {event}");
     }
     assert_eq!(
         listening.send(&request("GET", "/", &HeaderMap::new(), b"")),
@@ -234,7 +234,7 @@ fn senders_that_stall_hold_up_neither_others_nor_the_end() {
         listening.post("/", &signed(SECRET, "msg_1", 0, &body), &body),
         200
     );
-    assert_eq!(listening.event()["verdict"], "new");
+    assert_eq!(listening.event()["verdict"], "accepted");
     listening.server.running.interrupt();
     listening.server.running.end().expect(0);
     drop(stalled);
@@ -266,7 +266,7 @@ fn senders_that_never_finish_keep_nobody_out() {
             let headers = signed(SECRET, &id, 0, &body);
             assert_eq!(listening.post("/", &headers, &body), 200);
             // Those of the last round that broke off are told, too.
-            while listening.event()["id"] != *id {}
+            while listening.event()["delivery_id"] != *id {}
         }
         // The newest of them is still there, so that this took none of their time limits.
         let newest = silent.last().unwrap();

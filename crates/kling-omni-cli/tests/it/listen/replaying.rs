@@ -56,8 +56,8 @@ fn what_was_saved_comes_again_as_it_was() {
         assert_eq!(arrived.path(), "/?kling-omni-correlation=order-7");
         let event: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(
-            (&event["id"], &event["verdict"]),
-            (&id.into(), &"new".into())
+            (&event["delivery_id"], &event["verdict"]),
+            (&id.into(), &"accepted".into())
         );
     }
 }
@@ -66,15 +66,21 @@ fn what_was_saved_comes_again_as_it_was() {
 fn what_is_wrong_with_a_file_is_said_with_its_line() {
     let mut snapshots = Snapshots::default();
     let folder = tempfile::tempdir().unwrap();
-    let good = json!({"id": "msg_1", "body": task("CREATED", &[])});
-    let line = |body: &str| json!({"id": "msg_2", "body": body}).to_string();
+    let good = json!({"delivery_id": "msg_1", "body": task("CREATED", &[])});
+    let line = |body: &str| json!({"delivery_id": "msg_2", "body": body}).to_string();
     for (name, bad) in [
-        ("no-body", json!({"id": "msg_2", "sent_at": 7}).to_string()),
-        ("no-id", json!({"id": "ä", "body": "{}"}).to_string()),
+        (
+            "no-body",
+            json!({"delivery_id": "msg_2", "sent_at": 7}).to_string(),
+        ),
+        (
+            "no-id",
+            json!({"delivery_id": "ä", "body": "{}"}).to_string(),
+        ),
         ("no-task", line(r#"{"status":"CREATED"}"#)),
         (
             "no-token",
-            json!({"id": "a", "body": "{}", "correlation": "a b"}).to_string(),
+            json!({"delivery_id": "a", "body": "{}", "correlation": "a b"}).to_string(),
         ),
         ("too-large", line(&task("CREATED", &[&"x".repeat(70_000)]))),
         ("too-long", line(&"\u{1}".repeat(90_000))),
@@ -101,7 +107,7 @@ fn a_torn_line_spoils_no_other() {
     let target = Fake::always("200 OK", &[], "");
     let saved = target.folder().join("saved.jsonl");
     let body = task("CREATED", &[]);
-    let good = json!({"id": "msg_1", "body": body}).to_string();
+    let good = json!({"delivery_id": "msg_1", "body": body}).to_string();
     for torn in [
         &good[..1],
         &good[..20],
@@ -142,7 +148,7 @@ fn a_torn_line_spoils_no_other() {
 #[test]
 fn a_replay_that_is_not_accepted_is_an_error_at_its_end() {
     let target = Fake::always("500 Internal Server Error", &[], "");
-    let good = json!({"id": "msg_1", "body": task("CREATED", &[])});
+    let good = json!({"delivery_id": "msg_1", "body": task("CREATED", &[])});
     let program = listen(target.folder(), "--replay - --forward").arg(target.base_url());
     let ended = program.stdin(format!("{good}\n{good}")).run().expect(6);
     assert_eq!(ended.stdout.lines().count(), 2, "{ended}");

@@ -38,7 +38,7 @@ fn repetitions_do_not_count() {
     let folder = tempfile::tempdir().unwrap();
     let mut listening = Listening::start(listen(folder.path(), "--json --exit-after 2"));
     let body = task("IN_PROGRESS", &[]);
-    for (id, verdict) in [("a", "new"), ("a", "duplicate"), ("b", "new")] {
+    for (id, verdict) in [("a", "accepted"), ("a", "duplicate"), ("b", "accepted")] {
         assert_eq!(
             listening.post("/", &signed(SECRET, id, 0, &body), &body),
             200

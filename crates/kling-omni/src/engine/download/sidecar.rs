@@ -26,7 +26,7 @@ pub struct Sidecar {
     /// What was asked for, as far as it was given to [`Save::request`](super::Save::request).
     pub request: Option<Value>,
     /// Name of the video's file, which is in the same folder.
-    pub file: String,
+    pub file_name: String,
     /// How long the video's file is, in bytes.
     pub bytes: u64,
     /// The SHA-256 of the file's content, in hexadecimal digits.
@@ -39,7 +39,7 @@ pub struct Sidecar {
     /// so when the client first heard of it.
     pub completed_at: Option<String>,
     /// When the video was saved.
-    pub downloaded_at: Option<String>,
+    pub saved_at: Option<String>,
     /// When the URL of the video stops working; null if the URL does not tell.
     pub url_expires_at: Option<String>,
     /// Name and version of this crate.
@@ -55,13 +55,13 @@ impl Sidecar {
         Self {
             task_id: video.task_id.clone(),
             request: request.map(|request| clean(request, key)),
-            file: name.to_string_lossy().into_owned(),
+            file_name: name.to_string_lossy().into_owned(),
             bytes: saved.bytes,
             sha256: saved.sha256.clone(),
             host: url.host_str().unwrap_or_default().to_owned(),
             created_at: shown(times.created),
             completed_at: shown(times.completed),
-            downloaded_at: shown(Some(video.session.clock.system_time())),
+            saved_at: shown(Some(video.session.clock.system_time())),
             url_expires_at: shown(expiry::of(url)),
             saved_by: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
         }

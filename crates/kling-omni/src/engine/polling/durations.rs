@@ -47,7 +47,7 @@ pub(crate) fn initial_phase(random: f64) -> f64 {
 /// ```
 /// use kling_omni::{ApiKey, Client, TaskTimes};
 ///
-/// let known: TaskTimes = serde_json::from_str(r#"{"reference/pro/5/plain": [81.2, 94.0, 88.7]}"#)?;
+/// let known: TaskTimes = serde_json::from_str(r#"{"reference/pro/5/without-image": [81.2, 94.0, 88.7]}"#)?;
 /// let client = Client::builder()
 ///     .api_key(ApiKey::new("FPSX-secret")?)
 ///     .task_times(known)

@@ -32,7 +32,7 @@ use crate::engine::webhook::verifier::Verifier;
 /// * **Replays and repetitions.** The ids of the latest deliveries are remembered, and none of them is passed on twice.
 ///   When there are more than [can be remembered](InboxBuilder::remembered_deliveries), the oldest id is forgotten, and
 ///   from then on an unknown delivery that is not younger than that one is refused
-///   ([`RefusalKind::Forgotten`]): a burst costs late deliveries, and never lets a replay in.
+///   ([`RefusalKind::ReplayWindowExceeded`]): a burst costs late deliveries, and never lets a replay in.
 /// * **Order.** A task never goes back: what was sent before the state that is known, and whatever is not an end once
 ///   the task has ended, is [late](Received::Late). The latest state of
 ///   [so many](InboxBuilder::remembered_tasks) tasks is remembered; when there are more, those that ended first are
@@ -80,7 +80,7 @@ impl Inbox {
     /// # Errors
     ///
     /// Those of [`Verifier::verify`], [`RefusalKind::BodyTooLarge`], [`RefusalKind::BodyUnreadable`] if it is no task,
-    /// and [`RefusalKind::Forgotten`] if it might be a replay.
+    /// and [`RefusalKind::ReplayWindowExceeded`] if it might be a replay.
     pub fn receive(
         &self,
         headers: &HeaderMap,
@@ -100,7 +100,7 @@ impl Inbox {
             Novelty::Repeated => return Ok(Received::Duplicate(delivery)),
             Novelty::Forgotten => {
                 return Err(Refusal::new(
-                    RefusalKind::Forgotten,
+                    RefusalKind::ReplayWindowExceeded,
                     "the delivery might be a replay: ids as old as it had to be forgotten",
                 ));
             }

@@ -36,7 +36,7 @@ pub enum RefusalKind {
     BodyUnreadable,
     /// Authentic, and from a moment of which ids had to be forgotten, since more deliveries came than can be
     /// remembered: it might be a replay. A repetition by the service has a new timestamp and is accepted.
-    Forgotten,
+    ReplayWindowExceeded,
 }
 
 impl RefusalKind {
@@ -56,7 +56,7 @@ impl RefusalKind {
             }
             Self::BodyTooLarge => "if it came from the service, raise the limit of the inbox",
             Self::BodyUnreadable => "polling tells what the delivery would have",
-            Self::Forgotten => "raise the number of deliveries that the inbox remembers",
+            Self::ReplayWindowExceeded => "raise the number of deliveries that the inbox remembers",
         }
     }
 }
@@ -114,7 +114,7 @@ impl Refusal {
                 StatusCode::UNAUTHORIZED
             }
             RefusalKind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            RefusalKind::Forgotten => StatusCode::SERVICE_UNAVAILABLE,
+            RefusalKind::ReplayWindowExceeded => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }

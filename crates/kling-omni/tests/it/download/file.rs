@@ -175,19 +175,19 @@ async fn a_sidecar_says_where_a_video_comes_from_and_opens_no_door() {
         json!({
             "task_id": task.id(),
             "request": shown,
-            "file": "clip.mp4",
+            "file_name": "clip.mp4",
             "bytes": bytes.len(),
             "sha256": sha256(&bytes),
             "host": "127.0.0.1",
             "created_at": "2027-01-15T08:00:00Z",
             "completed_at": sidecar["completed_at"],
-            "downloaded_at": sidecar["downloaded_at"],
+            "saved_at": sidecar["saved_at"],
             "url_expires_at": sidecar["url_expires_at"],
             "saved_by": sidecar["saved_by"],
         })
     );
     let completed = sidecar["completed_at"].as_str().unwrap();
-    let downloaded = sidecar["downloaded_at"].as_str().unwrap();
+    let downloaded = sidecar["saved_at"].as_str().unwrap();
     let expires = sidecar["url_expires_at"].as_str().unwrap();
     assert!(expires.starts_with("2027-01-15T09:0"), "{text}");
     assert!(

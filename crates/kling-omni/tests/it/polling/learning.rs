@@ -54,6 +54,6 @@ async fn a_delivery_that_nobody_took_at_once_is_learnt_as_of_when_it_came() {
     tokio::time::sleep(s(400)).await;
     assert!(updates.next().await.is_some());
     let learnt = serde_json::to_value(client.task_times()).unwrap();
-    let seconds = learnt["reference/pro/5/plain"][0].as_f64();
+    let seconds = learnt["reference/pro/5/without-image"][0].as_f64();
     assert!(seconds.is_none_or(|seconds| seconds < 60.0), "{learnt}");
 }

@@ -192,13 +192,13 @@ fn a_full_memory_costs_late_deliveries_and_lets_no_replay_in() {
     }
     // 1 and 2 are forgotten, and nobody can tell them from 6, which nobody has seen.
     for (number, seconds, expected) in [
-        (1, 10, "Forgotten"),
-        (2, 20, "Forgotten"),
-        (6, 20, "Forgotten"),
+        (1, 10, "ReplayWindowExceeded"),
+        (2, 20, "ReplayWindowExceeded"),
+        (6, 20, "ReplayWindowExceeded"),
         (3, 30, "duplicate"),
         (5, 50, "duplicate"),
         (7, 21, "new"),
-        (7, 21, "Forgotten"),
+        (7, 21, "ReplayWindowExceeded"),
         (6, 60, "new"),
     ] {
         assert_eq!(send(number, seconds), expected, "{number} of {seconds} s");

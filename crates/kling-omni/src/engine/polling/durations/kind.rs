@@ -21,7 +21,7 @@ pub(crate) struct TaskKind {
 /// The fields that start a video from an image.
 const START_IMAGES: &[&str] = &["image_url", "start_image_url"];
 
-const FROM_IMAGE: [(bool, &str); 2] = [(false, "plain"), (true, "from-image")];
+const FROM_IMAGE: [(bool, &str); 2] = [(false, "without-image"), (true, "with-image")];
 
 /// The kind of a task that this client created, and when.
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +114,7 @@ pub(crate) struct NoKind;
 
 impl fmt::Display for NoKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a kind of task is written like reference/pro/5/from-image")
+        f.write_str("a kind of task is written like reference/pro/5/with-image")
     }
 }
 

@@ -17,7 +17,7 @@ use crate::interrupt::Interrupts;
 use crate::next::Next;
 use crate::output::OutputArgs;
 use crate::progress::Progress;
-use crate::{report, span, stop};
+use crate::{duration, failpoint, report};
 
 /// The interval between polls of a sandbox in this process, whose tasks take seconds.
 const SANDBOX_POLL_INTERVAL: Duration = Duration::from_millis(250);
@@ -25,10 +25,10 @@ const SANDBOX_POLL_INTERVAL: Duration = Duration::from_millis(250);
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Waiting")]
 pub(crate) struct WaitArgs {
-    #[arg(long, value_name = "TIME", value_parser = span::parse, help = timeout_help())]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, help = timeout_help())]
     timeout: Option<Duration>,
 
-    #[arg(long, value_name = "TIME", value_parser = span::parse, help = poll_interval_help())]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, help = poll_interval_help())]
     poll_interval: Option<Duration>,
 }
 
@@ -36,15 +36,15 @@ fn timeout_help() -> String {
     format!(
         "How long to wait for the task and its video, such as 90s, 15m or 1h30m; the task goes on when the time is up \
          [default: {} for the task, and {} for the download]",
-        span::text(Wait::DEFAULT_TIMEOUT),
-        span::text(Save::DEFAULT_TIMEOUT)
+        duration::text(Wait::DEFAULT_TIMEOUT),
+        duration::text(Save::DEFAULT_TIMEOUT)
     )
 }
 
 fn poll_interval_help() -> String {
     format!(
         "Ask for the status at this interval, {} at least, instead of when the task is likely to end",
-        span::text(PollSchedule::SHORTEST)
+        duration::text(PollSchedule::SHORTEST)
     )
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn warn_of_trouble(journal: &Journal) {
 
 /// What a command needs to bring a task to its end: where the task is, where its video goes, and the person, who looks
 /// on and may press Ctrl-C.
-pub(crate) struct Fetch<'a> {
+pub(crate) struct TaskRunner<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) output: &'a OutputArgs,
     pub(crate) progress: Progress,
@@ -112,7 +112,7 @@ pub(crate) struct Fetch<'a> {
     deadline: Option<Instant>,
 }
 
-impl<'a> Fetch<'a> {
+impl<'a> TaskRunner<'a> {
     pub(crate) fn new(
         connection: &'a Connection,
         output: &'a OutputArgs,
@@ -172,7 +172,7 @@ impl<'a> Fetch<'a> {
                     if let TaskStatus::Unknown(_) = state.status() {
                         self.progress.strange(state.status());
                     }
-                    stop::at("polling");
+                    failpoint::at("polling");
                 }
                 Some(Ok(Update::PollFailed { why, .. })) => self.progress.no_news(&why),
                 Some(Ok(_)) => {}
@@ -197,7 +197,7 @@ impl<'a> Fetch<'a> {
             .sidecar(self.output.sidecar)
             .on_progress(move |done, whole| {
                 progress(done, whole);
-                stop::at("downloading");
+                failpoint::at("downloading");
             })
             .on_setback(self.progress.setbacks());
         if let Some(deadline) = self.deadline {
@@ -263,7 +263,7 @@ impl<'a> Fetch<'a> {
             .with_task_id(task.id())
             .with_charged(Charged::Yes)
             .with_help(advice);
-        self.connection.priced(failure)
+        self.connection.without_sandbox_charges(failure)
     }
 
     /// A download that failed, with the time that there is for another one.

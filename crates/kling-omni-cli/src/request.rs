@@ -1,3 +1,5 @@
+//! The request, put together from options and a file.
+
 mod fields;
 mod file;
 mod help;

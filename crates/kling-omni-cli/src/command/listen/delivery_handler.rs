@@ -8,28 +8,25 @@ use kling_omni::webhook::{Inbox, Received, Refusal, Verifier};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
-use super::End;
 use super::event::{Delivered, Printer, Refused};
 use super::forward::{Forward, Forwarded};
-use super::goal::Goal;
 use super::saved::Save;
+use super::until::UntilCondition;
+use super::{End, LARGEST_BODY};
 use crate::failure::Failure;
 
-/// A delivery has less than a KiB.
-pub(super) const LARGEST_BODY: usize = 64 * 1024;
-
-pub(super) struct Desk {
+pub(super) struct DeliveryHandler {
     inbox: Inbox,
     forward: Option<Forward>,
     save: Option<Mutex<Save>>,
     printer: Printer,
-    goal: Option<Goal>,
+    condition: Option<UntilCondition>,
     authentic: AtomicU64,
     refused: AtomicU64,
 }
 
 /// What became of a delivery.
-pub(super) struct Taken {
+pub(super) struct HandleResult {
     /// What the sender is told.
     pub(super) answer: StatusCode,
     /// What the other program did with it, if it got it.
@@ -38,20 +35,20 @@ pub(super) struct Taken {
     pub(super) end: Option<End>,
 }
 
-impl Desk {
+impl DeliveryHandler {
     pub(super) fn new(
         verifier: Verifier,
         forward: Option<Forward>,
         save: Option<Save>,
         printer: Printer,
-        goal: Option<Goal>,
+        condition: Option<UntilCondition>,
     ) -> Self {
         Self {
             inbox: Inbox::builder(verifier).largest_body(LARGEST_BODY).build(),
             forward,
             save: save.map(Mutex::new),
             printer,
-            goal,
+            condition,
             authentic: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         }
@@ -68,7 +65,7 @@ impl Desk {
     }
 
     /// Tells of something that is no delivery.
-    pub(super) fn turn_away(&self, refused: &Refused) -> Result<(), Failure> {
+    pub(super) fn log_rejected(&self, refused: &Refused) -> Result<(), Failure> {
         self.refused.fetch_add(1, Ordering::Relaxed);
         self.printer.refused(refused)
     }
@@ -79,7 +76,11 @@ impl Desk {
     /// # Errors
     ///
     /// When the program cannot go on: it cannot print, or cannot save what it was asked to save.
-    pub(super) async fn deliver(&self, received: Received, body: &[u8]) -> Result<Taken, Failure> {
+    pub(super) async fn handle(
+        &self,
+        received: Received,
+        body: &[u8],
+    ) -> Result<HandleResult, Failure> {
         self.authentic.fetch_add(1, Ordering::Relaxed);
         let (delivery, received_at) = (received.delivery(), SystemTime::now());
         if let Some(save) = &self.save {
@@ -102,12 +103,12 @@ impl Desk {
         })?;
         let end = match &received {
             Received::New(delivery) => self
-                .goal
+                .condition
                 .as_ref()
-                .and_then(|goal| goal.note(delivery.state())),
+                .and_then(|condition| condition.note(delivery.state())),
             _ => None,
         };
-        Ok(Taken {
+        Ok(HandleResult {
             answer,
             forwarded,
             end,
@@ -115,7 +116,7 @@ impl Desk {
     }
 
     /// How many there were.
-    pub(super) fn tally(&self) -> String {
+    pub(super) fn summary(&self) -> String {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
         format!(
             "{} authentic deliveries, {} refused",

@@ -1,3 +1,5 @@
+//! The commands, and the runtime that they run in.
+
 mod check;
 mod completions;
 mod download;

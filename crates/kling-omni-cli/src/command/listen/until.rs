@@ -11,8 +11,8 @@ use crate::failure::Failure;
 use crate::next::{Next, Options};
 
 #[derive(Args, Debug)]
-#[group(id = "goal")]
-pub(super) struct GoalArgs {
+#[group(id = "end_condition")]
+pub(super) struct UntilArgs {
     /// End after so many new deliveries; what came before, is late or was refused does not count
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     exit_after: Option<u64>,
@@ -22,13 +22,13 @@ pub(super) struct GoalArgs {
     until: Option<String>,
 }
 
-pub(super) enum Goal {
+pub(super) enum UntilCondition {
     After(AtomicU64),
     Until(String),
 }
 
-impl Goal {
-    pub(super) fn new(args: GoalArgs) -> Option<Self> {
+impl UntilCondition {
+    pub(super) fn new(args: UntilArgs) -> Option<Self> {
         let after = args.exit_after.map(|count| Self::After(count.into()));
         after.or(args.until.map(Self::Until))
     }
@@ -47,7 +47,7 @@ fn end_of(state: &TaskState) -> Option<End> {
     let id = state.id();
     let failure = match state.status() {
         TaskStatus::Completed if !state.generated().is_empty() => return Some(Ok(())),
-        TaskStatus::Completed => Failure::own(
+        TaskStatus::Completed => Failure::custom(
             "empty_result",
             Exit::NoVideo,
             format!("task {id} is completed, and the delivery names no result"),
@@ -58,7 +58,7 @@ fn end_of(state: &TaskState) -> Option<End> {
         )),
         TaskStatus::Failed => {
             let why = state.shown_error().map(|why| format!(": {why}"));
-            Failure::own(
+            Failure::custom(
                 "task_failed",
                 Exit::NoVideo,
                 format!("task {id} failed{}", why.unwrap_or_default()),
