@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use kling_omni::{ApiKey, Charged, Client, ClientBuilder, Error, ErrorKind, Host, Task, TaskTimes};
+use kling_omni::{
+    ApiKey, Charged, Client, ClientBuilder, Error, ErrorKind, Host, Task, TaskTimes,
+    accept_malformed_headers,
+};
 use kling_omni_sandbox::Sandbox;
 use tempfile::NamedTempFile;
 
@@ -149,14 +152,9 @@ impl Connection {
             .await
             .map_err(|error| Failure::unexpected("the sandbox did not start").with_cause(error))?;
         // A proxy of this machine does not know the loopback of this process, and there is no TLS to verify here.
-        let http = reqwest::Client::builder()
+        let http = accept_malformed_headers(reqwest::Client::builder())
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            // What a fault does to header lines is to end as it does with the library's own client.
-            .http1_allow_obsolete_multiline_headers_in_responses(true)
-            .http1_allow_spaces_after_header_name_in_responses(true)
-            .http1_ignore_invalid_headers_in_responses(true)
-            .http1_max_headers(2_000)
             .user_agent(user_agent());
         #[cfg(any(feature = "rustls", feature = "native-tls"))]
         let http = http.tls_certs_only([]);

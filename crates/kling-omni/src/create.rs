@@ -28,7 +28,7 @@ use crate::engine::recovery::full_list::FullList;
 use crate::engine::task::Task;
 use crate::engine::upload::Uploader;
 use crate::error::{Charged, Error, ErrorKind, Result};
-use crate::preflight::MediaChecks;
+use crate::preflight::{MediaChecks, PreflightReport};
 use crate::redact::printable;
 use crate::request::Request;
 use crate::route::{CreateRoute, Mode, Route, Tier};
@@ -169,6 +169,14 @@ impl Create {
     /// [`ErrorKind::Validation`]; warnings are logged.
     pub fn check_media(mut self, checks: MediaChecks) -> Self {
         self.media.checks = checks;
+        self
+    }
+
+    /// Takes over what a [`Preflight`](crate::Preflight) has found out about the images and videos of this request, so
+    /// that they are not looked at twice. What is uploaded is still what was looked at: a file that has changed since is
+    /// looked at again, and so is what the report does not have. The rules are checked again in any case.
+    pub fn preflight_report(mut self, report: PreflightReport) -> Self {
+        self.media.looked = report.into_looked();
         self
     }
 

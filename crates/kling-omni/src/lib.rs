@@ -36,6 +36,9 @@ pub use crate::create::Create;
 pub use crate::engine::attribution::unconfirmed::Unresolved;
 pub use crate::engine::create::outcome::Outcome;
 pub use crate::engine::download::{Destination, Download, Save, Saved, Setback, Sidecar, Video};
+// For the sandbox of the command-line program, whose own client is to read what the usual one reads.
+#[doc(hidden)]
+pub use crate::engine::http::client::accept_malformed_headers;
 pub use crate::engine::http::key::ApiKey;
 pub use crate::engine::limits::retry_budget::{Circuit, Health, RetryBudget};
 pub use crate::engine::polling::durations::TaskTimes;

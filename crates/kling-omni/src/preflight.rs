@@ -118,7 +118,7 @@ impl Preflight {
         let session = self.session.as_deref();
         let own = Remote::default();
         let remote = session.map_or(&own, |session| &session.remote);
-        let looked = look(remote, &self.request, self.checks, self.allows_private).await;
+        let looked = look(remote, &self.request, self.checks, self.allows_private, &[]).await;
         let plan = self.route.plan(
             self.request.mode(),
             self.request.tier(),
@@ -171,6 +171,10 @@ impl PreflightReport {
         self.findings.first().map(Finding::severity)
     }
 
+    pub(crate) fn into_looked(self) -> Vec<Looked> {
+        self.looked
+    }
+
     /// Each file that was looked at: its field, where it is, and what it was found to be unless it could not be read.
     pub fn files(&self) -> impl Iterator<Item = (&str, &MediaSource, Option<&MediaInfo>)> {
         let all = self.looked.iter();
@@ -178,12 +182,13 @@ impl PreflightReport {
     }
 }
 
-/// Looks at the files of a request, all at once.
+/// Looks at the files of a request, all at once. What `known` has of them is not looked at again, as long as it holds.
 pub(crate) async fn look(
     remote: &Remote,
     request: &Request,
     checks: MediaChecks,
     allows_private: bool,
+    known: &[Looked],
 ) -> Vec<Looked> {
     let media = request.media().into_iter();
     let chosen = media.filter(|(_, source)| match checks {
@@ -192,8 +197,21 @@ pub(crate) async fn look(
         MediaChecks::All => true,
     });
     let looking = chosen.map(|(at, source)| async {
+        // Taken before the look, so that a change meanwhile makes the stamp one of the past.
+        let stamp = local::stamp(&source).await;
+        let same = known
+            .iter()
+            .find(|known| known.still_holds(&at, &source, stamp));
+        if let Some(known) = same {
+            return known.clone();
+        }
         let seen = see(remote, &source, allows_private).await;
-        Looked { at, source, seen }
+        Looked {
+            at,
+            source,
+            seen,
+            stamp,
+        }
     });
     join_all(looking).await
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Args;
 use files::FileArgs;
 use journalled::JournalArgs;
-use kling_omni::{Charged, Create, Finding, Mode, Route, Task, Tier};
+use kling_omni::{Charged, Create, Finding, Mode, PreflightReport, Route, Task, Tier};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -134,8 +134,11 @@ pub(super) async fn run(
     if dry_run {
         request.check(route)?;
     }
-    let seen = files.preflight(&request, route).await.map_err(unpaid)?;
-    seen.iter().for_each(report::warn_of);
+    let preflight = files.preflight(&request, route).await.map_err(unpaid)?;
+    let found = preflight
+        .as_ref()
+        .map_or(&[][..], PreflightReport::findings);
+    found.iter().for_each(report::warn_of);
     if dry_run {
         let body = request.body();
         if !json {
@@ -146,7 +149,7 @@ pub(super) async fn run(
             mode: request.mode(),
             tier: request.tier(),
             route: (request.mode() == Mode::Reference).then(|| route.unwrap_or_default()),
-            findings: [request.warnings(), &seen].concat(),
+            findings: [request.warnings(), found].concat(),
         });
     }
     if no_wait && connect.sandbox {
@@ -160,7 +163,7 @@ pub(super) async fn run(
     let mut runner = TaskRunner::new(&connection, &output, Progress::new(verbose));
     runner.request = body;
     let sent_flag = SentFlag::default();
-    let create = create_of(&runner, request, route, &files, &sent_flag);
+    let create = create_of(&runner, request, preflight, route, &files, &sent_flag);
     let sent = send(&mut runner, create.into_future(), &sent_flag).await?;
     let task = sent.answer.map_err(|error| runner.explain_create(error))?;
     if sent.is_interrupted {
@@ -182,6 +185,7 @@ struct SentFlag(Arc<AtomicBool>);
 fn create_of(
     runner: &TaskRunner<'_>,
     request: Request,
+    preflight: Option<PreflightReport>,
     route: Option<Route>,
     files: &FileArgs,
     sent_flag: &SentFlag,
@@ -193,7 +197,7 @@ fn create_of(
     };
     let SentFlag(is_over) = sent_flag.clone();
     let create = files
-        .set_on(create, &runner.progress)
+        .set_on(create, preflight, &runner.progress)
         .before_send(move |_| {
             is_over.store(true, Ordering::SeqCst);
             Ok(())

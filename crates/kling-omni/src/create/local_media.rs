@@ -15,7 +15,8 @@ pub(super) struct LocalMedia {
     pub(super) checks: MediaChecks,
     pub(super) allows_private: bool,
     pub(super) on_progress: Option<Box<dyn FnMut(u64, u64) + Send>>,
-    looked: Vec<Looked>,
+    /// From an earlier look, until this one; then all that was looked at.
+    pub(super) looked: Vec<Looked>,
 }
 
 impl LocalMedia {
@@ -36,8 +37,14 @@ impl LocalMedia {
         request: &Request,
         plan: &[CreateRoute],
     ) -> Result<()> {
-        self.looked =
-            preflight::look(&session.remote, request, self.checks, self.allows_private).await;
+        self.looked = preflight::look(
+            &session.remote,
+            request,
+            self.checks,
+            self.allows_private,
+            &self.looked,
+        )
+        .await;
         let findings = preflight::of_plan(request, &self.looked, plan);
         for warning in findings.iter().filter(|finding| !finding.is_error()) {
             tracing::warn!(code = %warning.code(), "{warning}");

@@ -83,6 +83,7 @@ impl Inspect {
             at: String::new(),
             source: self.source,
             seen,
+            stamp: None,
         };
         let role = self.role.unwrap_or_else(|| likely(&looked));
         looked.at = role.field().to_owned();

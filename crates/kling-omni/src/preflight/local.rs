@@ -6,7 +6,7 @@ use std::path::Path;
 use bytes::Bytes;
 
 use crate::media::MediaSource;
-use crate::preflight::looked::Seen;
+use crate::preflight::looked::{FileStamp, Seen};
 use crate::redact::file_name;
 
 /// Looks at a file on this machine, off the threads that tasks run on.
@@ -21,6 +21,16 @@ pub(super) async fn look(source: &MediaSource) -> Seen {
         Ok(seen) => seen,
         Err(_) => Seen::Unknown("could not be looked at".to_owned()),
     }
+}
+
+/// The stamp of a file on this machine.
+pub(super) async fn stamp(source: &MediaSource) -> Option<FileStamp> {
+    let MediaSource::File(path) = source else {
+        return None;
+    };
+    let path = path.clone();
+    let stamping = tokio::task::spawn_blocking(move || FileStamp::of(&path));
+    stamping.await.ok().flatten()
 }
 
 fn file(path: &Path) -> Seen {

@@ -125,6 +125,31 @@ async fn a_wrong_clip_is_neither_uploaded_nor_paid_for() {
 }
 
 #[tokio::test]
+async fn a_clip_that_has_changed_since_its_preflight_is_inspected_again() {
+    let desk = Desk::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let clip = folder.path().join("dance.mp4");
+    std::fs::write(&clip, Film::GOOD.mp4()).unwrap();
+    let request = VideoReference::builder()
+        .prompt("@Video1 as a puppet")
+        .reference_video(clip.as_path())
+        .build()
+        .unwrap();
+    let report = desk.client.preflight(request.clone()).await;
+    assert!(!report.has_errors(), "{report:?}");
+
+    let create = desk.client.create(request.clone());
+    create.preflight_report(report.clone()).await.unwrap();
+    assert_eq!((desk.asked().1, desk.sandbox.charges()), (1, 1));
+
+    std::fs::write(&clip, Film::GOOD.lasting(30_000).mp4()).unwrap();
+    let create = desk.client.create(request);
+    let error = create.preflight_report(report).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Validation, "{error}");
+    assert_eq!((desk.asked().1, desk.sandbox.charges()), (1, 1));
+}
+
+#[tokio::test]
 async fn what_the_successor_would_refuse_is_not_sent_to_it() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock)

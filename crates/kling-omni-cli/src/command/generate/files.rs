@@ -5,7 +5,7 @@ use std::str::FromStr;
 use clap::Args;
 #[cfg(feature = "object-store")]
 use kling_omni::ObjectStoreUploader;
-use kling_omni::{Create, Finding, MediaChecks, MediaSource, Preflight, Route};
+use kling_omni::{Create, MediaChecks, MediaSource, Preflight, PreflightReport, Route};
 
 use crate::failure::Failure;
 use crate::media;
@@ -67,15 +67,15 @@ impl FromStr for UploadTo {
 }
 
 impl FileArgs {
-    /// Looks at the images and videos of a request, and answers what the person should know of them. Nothing is sent to
-    /// the service, and no key is needed.
+    /// Inspects the images and videos of a request, unless nobody is to check it. Nothing is sent to the service, and no
+    /// key is needed.
     pub(super) async fn preflight(
         &self,
         request: &Request,
         route: Option<Route>,
-    ) -> Result<Vec<Finding>, Failure> {
+    ) -> Result<Option<PreflightReport>, Failure> {
         let Some(checked) = request.checked() else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
         for (at, source) in checked.media() {
             self.accept(&at, &source)?;
@@ -92,7 +92,7 @@ impl FileArgs {
         let report = preflight.await;
         match report.has_errors() || request.denies_warnings() && report.severity().is_some() {
             true => Err(Failure::refused(report.findings())),
-            false => Ok(report.findings().to_vec()),
+            false => Ok(Some(report)),
         }
     }
 
@@ -117,14 +117,22 @@ impl FileArgs {
         }
     }
 
-    /// Has a create upload what is on this machine. It looks at that once more, since its rules are those of the route
-    /// that answers in the end.
-    pub(super) fn set_on(&self, create: Create, progress: &Progress) -> Create {
+    /// Has a create upload what is on this machine, which was inspected before.
+    pub(super) fn set_on(
+        &self,
+        create: Create,
+        report: Option<PreflightReport>,
+        progress: &Progress,
+    ) -> Create {
         let checks = match self.no_preflight {
             true => MediaChecks::Off,
             false => MediaChecks::Local,
         };
         let create = create.check_media(checks).on_upload(progress.upload());
+        let create = match report {
+            Some(report) => create.preflight_report(report),
+            None => create,
+        };
         match &self.upload {
             #[cfg(feature = "object-store")]
             Some(UploadTo::Bucket(bucket)) => create.uploader(bucket.clone()),

@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use kling_omni::journal::{Journal, Plan, State};
-use kling_omni::{Charged, Create, Doubt, Error, Outcome, Reconciled, Route, Task, Unresolved};
+use kling_omni::{
+    Charged, Create, Doubt, Error, Outcome, PreflightReport, Reconciled, Route, Task, Unresolved,
+};
 
 use super::{GenerateArgs, SentFlag, create_of, interrupted_after, leave, send, tell};
 use crate::connect::{ConnectArgs, start_a_sandbox};
@@ -130,9 +132,13 @@ pub(super) async fn run(
         connect.refuse_shared(&output).map_err(known)?;
         output.check(None).await.map_err(known)?;
     }
+    let mut preflight = None;
     if let Some(request) = request.as_ref().filter(|_| state.may_create()) {
-        let seen = files.preflight(request, route).await.map_err(known)?;
-        seen.iter().for_each(report::warn_of);
+        preflight = files.preflight(request, route).await.map_err(known)?;
+        let found = preflight
+            .as_ref()
+            .map_or(&[][..], PreflightReport::findings);
+        found.iter().for_each(report::warn_of);
     }
     let destination = output.place().map_err(|error| {
         known(Failure::file("the current folder is not known").with_cause(error))
@@ -164,7 +170,8 @@ pub(super) async fn run(
         runner.request = request.as_ref().map(Request::body);
     }
     let sent_flag = SentFlag::default();
-    let create = request.map(|request| create_of(&runner, request, route, &files, &sent_flag));
+    let create =
+        request.map(|request| create_of(&runner, request, preflight, route, &files, &sent_flag));
     Run {
         journal: journal.on_step(failpoint::around),
         create,

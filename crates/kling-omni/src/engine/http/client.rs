@@ -40,17 +40,12 @@ fn built(
     connect_timeout: Duration,
     redirects: redirect::Policy,
 ) -> Result<reqwest::Client> {
-    builder
+    accept_malformed_headers(builder)
         .connect_timeout(connect_timeout)
         .redirect(redirects)
         // Whether a request may be repeated is decided in one place, which sees each attempt.
         .retry(reqwest::retry::never())
         .referer(false)
-        // A header that breaks the rules says nothing about the answer behind it, which may name a paid task.
-        .http1_allow_obsolete_multiline_headers_in_responses(true)
-        .http1_allow_spaces_after_header_name_in_responses(true)
-        .http1_ignore_invalid_headers_in_responses(true)
-        .http1_max_headers(MOST_HEADERS)
         .build()
         .map_err(|error| {
             Error::new(
@@ -60,6 +55,16 @@ fn built(
             .with_source(error.without_url())
             .with_help("a system without CA certificates is a common cause: install them")
         })
+}
+
+/// Reads the headers of responses as the client of this crate does: one that breaks the rules says nothing about the
+/// response behind it, which may name a paid task.
+pub fn accept_malformed_headers(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    builder
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_max_headers(MOST_HEADERS)
 }
 
 /// An HTTP client that is made when it is needed: most clients upload nothing, and many never fetch a result, and reading
