@@ -43,6 +43,8 @@
 //! does not count, and nothing was done that rests on it. Any other line that is not as it was written makes opening the
 //! journal an error, and it is left as it is.
 //!
+//! The names of records and fields are stable from 0.1 on; the version is for what would change the meaning of a journal.
+//!
 //! There is no secret in it: no key, no URL of a result, no webhook secret, and of the request nothing but a hash
 //! ([`Plan`]). On Unix it is readable by its owner alone. While it is open it is locked, so that no two processes go on
 //! with the same task; the lock ends with the process, however that ends.

@@ -140,7 +140,7 @@ pub enum Severity {
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $severity:ident;)*) => {
-        /// Stable name of a rule, for code and for searching.
+        /// Stable name of a rule, for code and for searching. From 0.1 on, no code changes its text.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
         #[non_exhaustive]
         pub enum FindingCode {

@@ -27,4 +27,5 @@ mod readme;
 mod request;
 mod resume;
 mod sandbox;
+mod stable_names;
 mod tasks;
