@@ -191,7 +191,7 @@ fn files_behind_urls_are_looked_at_when_asked_for() {
     ] {
         let line = format!("generate -p @Video1 --dry-run {options} --video {url}");
         let ended = service.program(&line).run().expect(code);
-        let told = ended.stderr.contains("[media-") || ended.stderr.contains("[video-");
+        let told = ended.stderr.contains("[inspection-") || ended.stderr.contains("[video-");
         assert_eq!(told, found.is_some(), "{ended}");
         assert!(
             found.is_none_or(|code| ended.stderr.contains(code)),

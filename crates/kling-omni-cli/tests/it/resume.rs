@@ -196,7 +196,7 @@ fn a_journal_that_cannot_be_opened_may_hold_a_paid_task() {
     let service = Service::quick();
     fs::create_dir(service.folder().join("folder")).unwrap();
     fs::write(service.folder().join("notes.txt"), "a list").unwrap();
-    fs::write(service.folder().join("newer"), "kling-omni journal 2\n").unwrap();
+    fs::write(service.folder().join("newer"), "kling-omni journal 3\n").unwrap();
     fs::write(
         service.folder().join("damaged"),
         "kling-omni journal 2\n0 {}\n",

@@ -140,13 +140,13 @@ async fn a_clip_that_has_changed_since_its_preflight_is_inspected_again() {
 
     let create = desk.client.create(request.clone());
     create.preflight_report(report.clone()).await.unwrap();
-    assert_eq!((desk.asked().1, desk.sandbox.charges()), (1, 1));
+    assert_eq!((desk.requests().1, desk.sandbox.charges()), (1, 1));
 
     std::fs::write(&clip, Film::GOOD.lasting(30_000).mp4()).unwrap();
     let create = desk.client.create(request);
     let error = create.preflight_report(report).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Validation, "{error}");
-    assert_eq!((desk.asked().1, desk.sandbox.charges()), (1, 1));
+    assert_eq!((desk.requests().1, desk.sandbox.charges()), (1, 1));
 }
 
 #[tokio::test]

@@ -21,4 +21,25 @@ mod rate_limit;
 mod reconcile;
 mod retry_budget;
 mod secrets;
+mod service_errors;
 mod stable_names;
+mod status;
+mod suspended_process;
+mod task_id_recovery;
+mod text_to_video;
+mod unexpected_responses;
+mod unusual_ids;
+mod upload;
+mod wait;
+mod webhook;
+mod wire;
+
+use std::path::Path;
+
+use kling_omni_test_support::snapshots::Snapshots;
+
+/// Snapshots in a folder below `tests/snapshots`.
+fn snapshots(folder: &str) -> Snapshots {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Snapshots::some_of(package.join("tests/snapshots").join(folder))
+}
