@@ -8,9 +8,9 @@ use serde_json::Value;
 pub use crate::client::builder::ClientBuilder;
 
 use crate::clock::Clock;
+use crate::context::Context;
 use crate::create::Create;
 use crate::engine::attribution::Attribution;
-use crate::engine::attribution::unconfirmed::Unresolved;
 use crate::engine::client::ClientInner;
 use crate::engine::download::Video;
 use crate::engine::http::call::{Call, Options};
@@ -19,6 +19,7 @@ use crate::engine::polling::durations::TaskTimes;
 use crate::engine::recovery::Reconcile;
 use crate::engine::task::Task;
 use crate::engine::task::watch::{AsCompleted, TaskRef, Watch};
+use crate::engine::unconfirmed::Unresolved;
 use crate::engine::upload::{FileSource, Upload, UploadAll, Uploader, VendorUploader};
 use crate::error::Result;
 use crate::list::List;
@@ -47,7 +48,7 @@ use crate::route::Tier;
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    session: Arc<ClientInner>,
+    context: Arc<Context>,
     uploader: Option<Arc<dyn Uploader>>,
 }
 
@@ -81,7 +82,7 @@ impl Client {
     /// [`Error::charged`](crate::Error::charged) says what an error means for your money: `No` when nothing was sent or
     /// the service refused, `Unknown` when the request went out and no readable answer came back.
     pub fn create(&self, request: impl Into<Request>) -> Create {
-        Create::checked(Arc::clone(&self.session), self.uploader(), request.into())
+        Create::checked(Arc::clone(&self.context), self.uploader(), request.into())
     }
 
     /// Creates a paid task from a body that nobody checks: for the day the service's rules move before ours.
@@ -100,7 +101,7 @@ impl Client {
     /// # }
     /// ```
     pub fn create_unchecked(&self, tier: Tier, body: Value) -> Create {
-        Create::unchecked(Arc::clone(&self.session), self.uploader(), tier, body)
+        Create::unchecked(Arc::clone(&self.context), self.uploader(), tier, body)
     }
 
     /// Looks at the images and videos of a request, and says what about them the service would refuse. Nothing is created.
@@ -114,12 +115,17 @@ impl Client {
     /// # }
     /// ```
     pub fn preflight(&self, request: impl Into<Request>) -> Preflight {
-        Preflight::of_client(Arc::clone(&self.session), request.into())
+        Preflight::of_client(
+            Arc::clone(&self.context.remote),
+            self.context.route,
+            self.context.is_successor_only(),
+            request.into(),
+        )
     }
 
     /// Takes up a task by its id, to look at it or to go on waiting for it. Nothing is sent yet.
     pub fn task(&self, id: impl Into<String>) -> Task {
-        Task::attach(Arc::clone(&self.session), id.into())
+        Task::attach(Arc::clone(self.inner()), id.into())
     }
 
     /// Follows any number of tasks, or ids of tasks, as a stream of their updates. Nothing is sent until it is read.
@@ -127,7 +133,7 @@ impl Client {
     /// Options for all of them can be set first, and it has other ends than a stream: [`Watch::wait_all`] and
     /// [`Watch::as_completed`].
     pub fn watch(&self, tasks: impl IntoIterator<Item = impl Into<TaskRef>>) -> Watch {
-        Watch::new(&self.session, tasks)
+        Watch::new(self.inner(), tasks)
     }
 
     /// Waits for all of the tasks, and answers what became of each, in their order.
@@ -159,12 +165,12 @@ impl Client {
     ///
     /// The client has to be of the same account and service as the one that sent the create.
     pub fn reconcile(&self, unresolved: &Unresolved) -> Reconcile {
-        Reconcile::new(Arc::clone(&self.session), unresolved.clone())
+        Reconcile::new(Arc::clone(self.inner()), unresolved.clone())
     }
 
     /// Lists the account's tasks, a page at a time.
     pub fn list(&self) -> List {
-        List::new(Arc::clone(&self.session))
+        List::new(Arc::clone(self.inner()))
     }
 
     /// Brings a local file to where the service can read it, at no cost. Await the answer, or set options on it first.
@@ -217,7 +223,7 @@ impl Client {
 
     /// The service's own uploads, for an [`Uploader`] that falls back on them or adds to them.
     pub fn vendor_uploader(&self) -> VendorUploader {
-        VendorUploader::new(Arc::clone(&self.session))
+        VendorUploader::new(Arc::clone(&self.inner().uploads))
     }
 
     fn uploader(&self) -> Arc<dyn Uploader> {
@@ -237,24 +243,28 @@ impl Client {
     /// # Ok::<(), kling_omni::Error>(())
     /// ```
     pub fn health(&self) -> Health {
-        self.session.health()
+        self.inner().health()
     }
 
     /// How long tasks take, as far as this client and its clones have learnt it. Nothing is sent.
     pub fn task_times(&self) -> TaskTimes {
-        self.session.learnt().times().clone()
+        self.inner().poller.durations().times().clone()
+    }
+
+    fn inner(&self) -> &Arc<ClientInner> {
+        &self.context.inner
     }
 
     pub(crate) fn base_url(&self) -> &str {
-        &self.session.server.base_url
+        &self.inner().http.server.base_url
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
-        &*self.session.clock
+        self.inner().clock()
     }
 
     pub(crate) fn attribution(&self) -> Arc<Mutex<Attribution>> {
-        Arc::clone(&self.session.attribution)
+        Arc::clone(&self.inner().attribution)
     }
 
     /// The generated client underneath, with this client's key, timeouts and attempts.
@@ -269,7 +279,7 @@ impl Client {
     /// # }
     /// ```
     pub fn raw(&self) -> crate::raw::Client {
-        Call::new(Arc::clone(&self.session), Options::default()).api()
+        Call::new(Arc::clone(&self.inner().http), Options::default()).api()
     }
 }
 
@@ -278,10 +288,10 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field(
                 "base_url",
-                &crate::redact::BareUrl(&self.session.server.base_url).to_string(),
+                &crate::redact::BareUrl(&self.inner().http.server.base_url).to_string(),
             )
-            .field("key", &self.session.key)
-            .field("route", &self.session.route)
+            .field("key", &self.inner().http.key)
+            .field("route", &self.context.route)
             .finish_non_exhaustive()
     }
 }

@@ -14,25 +14,23 @@ use serde_json::Value;
 
 pub use crate::engine::create::outcome::Outcome;
 
-use crate::create::local_media::LocalMedia;
-use crate::create::payload::Payload;
-use crate::engine::attribution::unconfirmed::{CreateNonce, Snapshot, Unresolved};
-use crate::engine::attribution::{Attribution, CreatedTask};
-use crate::engine::client::ClientInner;
-use crate::engine::fingerprint::Plan;
-use crate::engine::http::call::{self, Call, Options, RateLimitWait};
+use crate::context::Context;
+use crate::engine::attribution::Attribution;
+use crate::engine::create::{self, BeforeSend, Submission};
+use crate::engine::http::call::{Options, RateLimitWait};
 use crate::engine::limits::in_flight::InFlightPermit;
-use crate::engine::polling::durations::kind::TaskKind;
-use crate::engine::polling::durations::kind::TaskOrigin;
 use crate::engine::recovery::full_list::FullList;
 use crate::engine::task::Task;
+use crate::engine::unconfirmed::{Snapshot, Unresolved};
 use crate::engine::upload::Uploader;
-use crate::error::{Charged, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fingerprint::Plan;
 use crate::preflight::{MediaChecks, PreflightReport};
-use crate::redact::printable;
 use crate::request::Request;
 use crate::route::{CreateRoute, Mode, Route, Tier};
-use crate::wire;
+use crate::task_kind::kind_of;
+use local_media::LocalMedia;
+use payload::Payload;
 
 /// A task about to be created. Await it to send the request.
 ///
@@ -41,7 +39,7 @@ use crate::wire;
 /// end in a task of its own, such as `tokio::spawn(create.into_future())`.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Create {
-    session: Arc<ClientInner>,
+    context: Arc<Context>,
     payload: Payload,
     mode: Mode,
     route: Route,
@@ -51,18 +49,16 @@ pub struct Create {
     media: LocalMedia,
 }
 
-type BeforeSend = Box<dyn FnMut(&Unresolved) -> io::Result<()> + Send>;
-
 impl Create {
     pub(crate) fn checked(
-        session: Arc<ClientInner>,
+        context: Arc<Context>,
         uploader: Arc<dyn Uploader>,
         request: Request,
     ) -> Self {
         Self {
             mode: request.mode(),
-            route: session.route,
-            session,
+            route: context.route,
+            context,
             payload: Payload::Checked(Box::new(request)),
             is_reconcilable: false,
             fails_fast: false,
@@ -72,15 +68,15 @@ impl Create {
     }
 
     pub(crate) fn unchecked(
-        session: Arc<ClientInner>,
+        context: Arc<Context>,
         uploader: Arc<dyn Uploader>,
         tier: Tier,
         body: Value,
     ) -> Self {
         Self {
             mode: Mode::default(),
-            route: session.route,
-            session,
+            route: context.route,
+            context,
             payload: Payload::Unchecked { tier, body },
             is_reconcilable: false,
             fails_fast: false,
@@ -155,13 +151,13 @@ impl Create {
 
     /// What a journal keeps of it: where it goes, in which mode and tier, and a hash of the request.
     pub fn plan(&self) -> Plan {
-        let base_url = &self.session.server.base_url;
+        let base_url = &self.context.inner.http.server.base_url;
         let tier = self.payload.tier();
         Plan::new(base_url, self.mode, tier, self.payload.body())
     }
 
     pub(crate) fn attribution(&self) -> Arc<Mutex<Attribution>> {
-        Arc::clone(&self.session.attribution)
+        Arc::clone(&self.context.inner.attribution)
     }
 
     /// Which images and videos of the request are looked at before anything is uploaded or sent. Default:
@@ -231,10 +227,18 @@ impl Create {
     /// # }
     /// ```
     pub async fn outcome(self) -> Outcome {
-        Outcome::of(self.run().await)
+        self.run().await
     }
 
-    async fn run(mut self) -> Result<Task> {
+    async fn run(mut self) -> Outcome {
+        match self.prepare().await {
+            Ok(prepared) => self.send(prepared).await,
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Does everything that comes before the request.
+    async fn prepare(&mut self) -> Result<Prepared> {
         if let Payload::Checked(request) = &self.payload {
             if request.mode() != self.mode {
                 return Err(Error::new(
@@ -250,201 +254,110 @@ impl Create {
                 tracing::warn!(code = %warning.code(), "{warning}");
             }
         }
-        let plan = self.route.plan(
-            self.mode,
-            self.payload.tier(),
-            self.session.is_successor_only(),
-        );
-        if let Some(first) = plan.first() {
+        let is_successor_only = self.context.is_successor_only();
+        let routes = self
+            .route
+            .plan(self.mode, self.payload.tier(), is_successor_only);
+        if let Some(first) = routes.first() {
             self.payload.check(*first)?;
         }
         if let Payload::Checked(request) = &self.payload {
-            self.media.look(&self.session, request, plan).await?;
+            self.media
+                .look(&self.context.remote, request, routes)
+                .await?;
         }
-        let place = take_place(&self.session, self.fails_fast).await?;
+        let permit = create::take_permit(&self.context.inner, self.fails_fast).await?;
         if let Payload::Checked(request) = &mut self.payload {
             self.media.upload(request).await?;
         }
-        let known = match plan.first() {
+        let known = match routes.first() {
             Some(first) if self.is_reconcilable => {
-                let known = FullList::snapshot(&self.session, first.lists()).await;
+                let lists = first.operation().lists;
+                let known = FullList::snapshot(&self.context.inner, lists).await;
                 Some(known.map_err(|error| {
                     error.after("the list of tasks could not be read, and so nothing was created")
                 })?)
             }
             _ => None,
         };
-        let mut routes = plan.iter().copied().peekable();
+        Ok(Prepared {
+            routes,
+            permit,
+            known,
+        })
+    }
+
+    /// Sends the request by the first route, and by the next one only if a route does not exist.
+    async fn send(&mut self, prepared: Prepared) -> Outcome {
+        let mut routes = prepared.routes.iter().copied().peekable();
         let mut gone: Option<Error> = None;
         while let Some(route) = routes.next() {
-            match self.send(route, known.clone()).await {
-                Ok(task) => {
-                    task.hold_permit(place);
-                    if gone.is_some() {
-                        self.session.remember_successor_only();
-                    }
-                    return Ok(task);
-                }
+            match self.send_by(route, prepared.known.clone()).await {
                 // A route that does not exist has made no task, so the next one may be asked.
-                Err(error)
-                    if error.kind() == ErrorKind::NotFound
-                        && error.charged() == Charged::No
-                        && routes.peek().is_some() =>
+                Outcome::Rejected(error)
+                    if error.kind() == ErrorKind::NotFound && routes.peek().is_some() =>
                 {
                     tracing::info!(%route, %error, "the route is gone, trying its successor");
                     gone = Some(error);
                 }
-                Err(error) => return Err(after(gone, error)),
+                Outcome::Rejected(error) => return after(gone, error).into(),
+                outcome => {
+                    if let Outcome::Created(task) = &outcome {
+                        task.hold_permit(prepared.permit);
+                        if gone.is_some() {
+                            self.context.remember_successor_only();
+                        }
+                    }
+                    return outcome;
+                }
             }
         }
-        Err(Error::new(
-            ErrorKind::Configuration,
-            "there is no route to try",
-        ))
+        Error::new(ErrorKind::Configuration, "there is no route to try").into()
     }
 
-    async fn send(&mut self, route: CreateRoute, known: Option<Snapshot>) -> Result<Task> {
-        self.payload.check(route)?;
-        if let Payload::Checked(request) = &self.payload {
-            self.media.check(request, route)?;
+    async fn send_by(&mut self, route: CreateRoute, known: Option<Snapshot>) -> Outcome {
+        if let Err(error) = self.check_for(route) {
+            return error.into();
         }
-        let session = Arc::clone(&self.session);
         let (body, replacement) = match &self.payload {
             Payload::Checked(request) => (Some(request.body()), None),
             Payload::Unchecked { body, .. } => (None, Some(Bytes::from(body.to_string()))),
         };
-        let options = Options {
-            body: replacement,
-            hold: if self.fails_fast {
-                RateLimitWait::Never
-            } else {
-                RateLimitWait::Unbounded
+        let submission = Submission {
+            operation: route.operation(),
+            body,
+            options: Options {
+                body: replacement,
+                hold: if self.fails_fast {
+                    RateLimitWait::Never
+                } else {
+                    RateLimitWait::Unbounded
+                },
+                ..Options::default()
             },
-            ..Options::default()
-        };
-        let exchange = Call::new(Arc::clone(&session), options);
-        // What is recorded of the time would be wrong if the request were then held back.
-        exchange.take_first_turn().await?;
-        let by = CreateNonce::new();
-        let origin = TaskOrigin {
-            kind: TaskKind::of(route, &self.payload.body()),
-            created: session.clock.now(),
-        };
-        let correlation = self.payload.correlation();
-        let unresolved = Unresolved::new(
-            route,
-            by.clone(),
-            &*session.clock,
-            call::longest_call(&session),
-            correlation,
+            kind: kind_of(route, &self.payload.body()),
+            correlation: self.payload.correlation(),
             known,
-        );
-        self.record(&unresolved).await?;
-        session.attribution().open(by.clone(), route);
-        match wire::create(&exchange, route, body).await {
-            Ok(wire::Created { id, .. }) if is_taken(&session, &id, &unresolved) => {
-                let why = format!(
-                    "the service answered with the task {}, which was there before",
-                    printable(&id)
-                );
-                let error = Error::new(ErrorKind::UnexpectedResponse, why)
-                    .with_request_id(exchange.request_id())
-                    .with_charged(Charged::Unknown);
-                Err(give_up(&session, &by, error, unresolved))
-            }
-            Ok(wire::Created { id, state }) => {
-                let id: Arc<str> = id.into();
-                let made = CreatedTask {
-                    route,
-                    by,
-                    origin: Some(origin),
-                };
-                session.attribution().answered(&id, made);
-                Ok(Task::created(session, id, route, origin, state, &exchange))
-            }
-            Err(error) if error.charged() == Charged::Unknown => {
-                Err(give_up(&session, &by, error, unresolved))
-            }
-            Err(error) => {
-                session.attribution().close(&by);
-                Err(error)
-            }
+        };
+        create::submit(&self.context.inner, submission, &mut self.before_send).await
+    }
+
+    fn check_for(&self, route: CreateRoute) -> Result<()> {
+        self.payload.check(route)?;
+        match &self.payload {
+            Payload::Checked(request) => self.media.check(request, route),
+            Payload::Unchecked { .. } => Ok(()),
         }
     }
-
-    /// Hands out what is needed to find the task, where waiting for the disk holds nobody up.
-    async fn record(&mut self, unresolved: &Unresolved) -> Result<()> {
-        let Some(mut record) = self.before_send.take() else {
-            return Ok(());
-        };
-        let unresolved = unresolved.clone();
-        let recording = tokio::task::spawn_blocking(move || {
-            let recorded = record(&unresolved);
-            (record, recorded)
-        });
-        let (record, recorded) = recording
-            .await
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-        self.before_send = Some(record);
-        recorded.map_err(|error| {
-            Error::new(
-                ErrorKind::File,
-                "what would be needed to find the task could not be recorded, and so nothing was created",
-            )
-            .with_source(error)
-        })
-    }
 }
 
-/// Whether a task that an answer names cannot be the new one of a create that can be reconciled: it was listed before, or
-/// is that of another create. An answer that was kept on the way, or belongs to another request, looks like this.
-fn is_taken(session: &ClientInner, id: &str, unresolved: &Unresolved) -> bool {
-    unresolved.known().is_some_and(|known| {
-        let attribution = session.attribution();
-        known.ids.contains(id) || attribution.is_of_another(id, unresolved.create())
-    })
-}
-
-/// The error of a create whose outcome is unknown.
-fn give_up(session: &ClientInner, by: &CreateNonce, error: Error, unresolved: Unresolved) -> Error {
-    let request_id = error.request_id().map(str::to_owned);
-    let candidates = error.candidates().to_vec();
-    let unresolved = unresolved
-        .given_up(&*session.clock, request_id)
-        .with_candidates(candidates);
-    session.attribution().give_up(by, session.clock.boot_time());
-    error.with_unresolved(unresolved)
-}
-
-/// A place among the tasks in flight, within the time for the call.
-async fn take_place(session: &ClientInner, fails_fast: bool) -> Result<InFlightPermit> {
-    if let Some(place) = session.places.try_take() {
-        return Ok(place);
-    }
-    if fails_fast {
-        return Err(crowded(session));
-    }
-    tracing::debug!(most = session.places.most(), "waiting for a task to end");
-    let Some(timeout) = session.call_timeout else {
-        return Ok(session.places.take().await);
-    };
-    tokio::select! {
-        biased;
-        place = session.places.take() => Ok(place),
-        () = session.clock.sleep(timeout) => Err(crowded(session)),
-    }
-}
-
-fn crowded(session: &ClientInner) -> Error {
-    let most = session.places.most();
-    Error::new(
-        ErrorKind::RateLimited,
-        format!(
-            "as many tasks are in flight as this client may have ({most}), and so nothing was created"
-        ),
-    )
-    .with_retryable(true)
-    .with_help("create it once one of them has ended, or raise `tasks_in_flight`")
+/// What is ready once a create can be sent.
+struct Prepared {
+    /// The routes to try, in order.
+    routes: &'static [CreateRoute],
+    permit: InFlightPermit,
+    /// The tasks that are listed already.
+    known: Option<Snapshot>,
 }
 
 /// An error of the successor that came about only because the older route is gone.
@@ -462,7 +375,7 @@ impl IntoFuture for Create {
     type IntoFuture = Pin<Box<dyn Future<Output = Result<Task>> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        Box::pin(async move { self.run().await.into_result() })
     }
 }
 

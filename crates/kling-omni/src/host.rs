@@ -4,6 +4,7 @@ use std::str::FromStr;
 use http::HeaderName;
 use kling_omni_api::service;
 
+use crate::engine::http::Server;
 use crate::named::{UnknownValue, named};
 
 /// The two names under which the service can be reached. One key has been seen to work on both.
@@ -59,13 +60,6 @@ impl Host {
             Self::Magnific => service::MAGNIFIC_API_KEY_HEADER,
         }
     }
-}
-
-/// Where requests go, and the header that takes the key there.
-#[derive(Clone, Debug)]
-pub(crate) struct Server {
-    pub(crate) base_url: String,
-    pub(crate) key_header: HeaderName,
 }
 
 impl fmt::Display for Host {

@@ -66,12 +66,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use crate::engine::fingerprint::Plan;
+pub use crate::fingerprint::Plan;
 pub use crate::journal::state::State;
 
 use crate::client::Client;
 use crate::create::Create;
-use crate::engine::attribution::unconfirmed::Unresolved;
 use crate::engine::attribution::{self, Attribution};
 use crate::engine::create::outcome::Outcome;
 use crate::engine::download::{Save, Saved};
@@ -79,6 +78,7 @@ use crate::engine::recovery::Reconcile;
 use crate::engine::recovery::reconciled::Reconciled;
 use crate::engine::state::TaskState;
 use crate::engine::task_id::is_task_id;
+use crate::engine::unconfirmed::Unresolved;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::book::{Book, Opening};
 use crate::journal::record::{KnownBy, Record};

@@ -3,11 +3,12 @@
 
 mod client;
 mod clock;
+mod context;
 mod create;
 mod digest;
 mod engine;
 mod environment;
-mod error;
+mod fingerprint;
 mod host;
 pub mod journal;
 mod list;
@@ -17,8 +18,11 @@ mod preflight;
 mod redact;
 mod request;
 mod route;
+mod task_kind;
 mod validation;
 mod wire;
+
+use engine::error;
 
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -33,7 +37,6 @@ pub mod webhook {
 pub use crate::client::{Client, ClientBuilder};
 pub use crate::clock::{BootTime, Clock, ManualClock, Sleep, SystemClock};
 pub use crate::create::Create;
-pub use crate::engine::attribution::unconfirmed::Unresolved;
 pub use crate::engine::create::outcome::Outcome;
 pub use crate::engine::download::{Destination, Download, Save, Saved, Setback, Sidecar, Video};
 // For the sandbox of the command-line program, whose own client is to read what the usual one reads.
@@ -51,6 +54,7 @@ pub use crate::engine::task::updates::{Update, Updates};
 pub use crate::engine::task::wait::Wait;
 pub use crate::engine::task::watch::{AsCompleted, TaskRef, Watch, Watched};
 pub use crate::engine::task_id::file_stem;
+pub use crate::engine::unconfirmed::Unresolved;
 #[cfg(feature = "object-store")]
 pub use crate::engine::upload::ObjectStoreUploader;
 pub use crate::engine::upload::{

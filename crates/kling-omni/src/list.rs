@@ -8,14 +8,12 @@ use std::sync::Arc;
 use kling_omni_api::Field;
 use kling_omni_api::limits::list_reference_to_video_tasks::{PAGE, PAGE_SIZE};
 
-pub(crate) use crate::engine::list::extent::Extent;
-
 use crate::engine::client::ClientInner;
-use crate::engine::http::call::{Call, Options};
+use crate::engine::http::call::Options;
+use crate::engine::list::read_page;
 use crate::engine::state::TaskSummary;
 use crate::error::{Error, ErrorKind, Result};
 use crate::route::Mode;
-use crate::wire;
 
 /// One page of the account's tasks, about to be read. Await it to send the request.
 ///
@@ -38,16 +36,16 @@ use crate::wire;
 /// ```
 #[must_use = "nothing is sent until it is awaited"]
 pub struct List {
-    session: Arc<ClientInner>,
+    inner: Arc<ClientInner>,
     mode: Mode,
     page: Option<u32>,
     page_size: Option<u32>,
 }
 
 impl List {
-    pub(crate) fn new(session: Arc<ClientInner>) -> Self {
+    pub(crate) fn new(inner: Arc<ClientInner>) -> Self {
         Self {
-            session,
+            inner,
             mode: Mode::default(),
             page: None,
             page_size: None,
@@ -79,17 +77,7 @@ impl List {
         self
     }
 
-    /// As many tasks on the page as can be.
-    pub(crate) fn longest_page(mut self) -> Self {
-        self.page_size = PAGE_SIZE.maximum.map(|most| most as u32);
-        self
-    }
-
-    pub(crate) async fn read(self) -> Result<Page> {
-        self.read_with(Options::default()).await
-    }
-
-    pub(crate) async fn read_with(self, options: Options) -> Result<Page> {
+    async fn read(self) -> Result<Vec<TaskSummary>> {
         if self.mode == Mode::Text && self.page.or(self.page_size).is_some() {
             return Err(Error::new(
                 ErrorKind::Validation,
@@ -97,24 +85,13 @@ impl List {
             )
             .with_help("leave page and page size out"));
         }
-        let page = checked(&PAGE, self.page)?;
-        let page_size = checked(&PAGE_SIZE, self.page_size)?;
-        let options = Options {
-            keeps_answer: true,
-            ..options
-        };
-        let exchange = Call::new(self.session, options);
-        match wire::list(&exchange, self.mode, page, page_size).await {
-            // An account without tasks is answered like this instead of with an empty list. A 404 in other words may
-            // come from anyone on the way, and an empty list would invite a second payment.
-            Err(error) if error.status() == Some(404) && error.has_words() => Ok(Page {
-                tasks: Vec::new(),
-                is_whole: true,
-                is_there: false,
-                extent: Extent::default(),
-            }),
-            answer => answer,
-        }
+        let number = checked(&PAGE, self.page)?;
+        let size = checked(&PAGE_SIZE, self.page_size)?;
+        let http = Arc::clone(&self.inner.http);
+        let service = self.inner.service;
+        let operation = self.mode.list();
+        let page = read_page(http, service, operation, number, size, Options::default());
+        Ok(page.await?.tasks)
     }
 }
 
@@ -134,24 +111,12 @@ fn checked(rules: &Field, value: Option<u32>) -> Result<Option<i32>> {
     Ok(i32::try_from(value).ok())
 }
 
-/// One page of the list, and what speaks against its being that.
-pub(crate) struct Page {
-    pub(crate) tasks: Vec<TaskSummary>,
-    /// Whether all ids on it could be read.
-    pub(crate) is_whole: bool,
-    /// What else is said of how much of the list it is.
-    pub(crate) extent: Extent,
-    /// Whether the service showed a list, and did not answer that it has none, as it does for an account without tasks
-    /// and would for a route that is gone.
-    pub(crate) is_there: bool,
-}
-
 impl IntoFuture for List {
     type Output = Result<Vec<TaskSummary>>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async { Ok(self.read().await?.tasks) })
+        Box::pin(self.read())
     }
 }
 

@@ -22,7 +22,6 @@ pub(crate) use crate::preflight::looked::Looked;
 use crate::preflight::looked::Seen;
 pub(crate) use crate::preflight::remote::Remote;
 
-use crate::engine::client::ClientInner;
 use crate::media::MediaSource;
 use crate::request::Request;
 use crate::route::{CreateRoute, Route};
@@ -48,7 +47,8 @@ pub enum MediaChecks {
 /// Nothing is created, uploaded or changed. What cannot be found out is a warning, never an error.
 #[must_use = "nothing is looked at until it is awaited"]
 pub struct Preflight {
-    session: Option<Arc<ClientInner>>,
+    remote: Arc<Remote>,
+    is_successor_only: bool,
     request: Request,
     route: Route,
     checks: MediaChecks,
@@ -76,7 +76,8 @@ impl Preflight {
     /// ```
     pub fn new(request: impl Into<Request>) -> Self {
         Self {
-            session: None,
+            remote: Arc::default(),
+            is_successor_only: false,
             request: request.into(),
             route: Route::default(),
             checks: MediaChecks::All,
@@ -84,10 +85,16 @@ impl Preflight {
         }
     }
 
-    pub(crate) fn of_client(session: Arc<ClientInner>, request: Request) -> Self {
+    pub(crate) fn of_client(
+        remote: Arc<Remote>,
+        route: Route,
+        is_successor_only: bool,
+        request: Request,
+    ) -> Self {
         Self {
-            route: session.route,
-            session: Some(session),
+            remote,
+            route,
+            is_successor_only,
             ..Self::new(request)
         }
     }
@@ -115,14 +122,18 @@ impl Preflight {
     }
 
     async fn run(self) -> PreflightReport {
-        let session = self.session.as_deref();
-        let own = Remote::default();
-        let remote = session.map_or(&own, |session| &session.remote);
-        let looked = look(remote, &self.request, self.checks, self.allows_private, &[]).await;
+        let looked = look(
+            &self.remote,
+            &self.request,
+            self.checks,
+            self.allows_private,
+            &[],
+        )
+        .await;
         let plan = self.route.plan(
             self.request.mode(),
             self.request.tier(),
-            session.is_some_and(ClientInner::is_successor_only),
+            self.is_successor_only,
         );
         let findings = of_plan(&self.request, &looked, plan);
         PreflightReport { findings, looked }

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use kling_omni_api::limits::list_reference_to_video_tasks::PAGE_SIZE;
 use kling_omni_api::{Field, limits};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
+use crate::engine::operations::{CreateOperation, ListOperation, ReadOperation};
+use crate::engine::unconfirmed::Unresolved;
 use crate::named::{UnknownValue, named};
 
 /// What a video is made from. It decides the family of routes that creates, lists and reads the task.
@@ -24,6 +27,14 @@ pub enum Mode {
 impl Mode {
     /// Both modes.
     pub const ALL: &[Self] = &[Self::Reference, Self::Text];
+
+    /// The list of its tasks.
+    pub(crate) fn list(self) -> &'static ListOperation {
+        match self {
+            Self::Reference => &REFERENCE_LIST,
+            Self::Text => &TEXT_LIST,
+        }
+    }
 
     /// The name on the command line.
     pub fn as_str(self) -> &'static str {
@@ -158,8 +169,7 @@ impl FromStr for Tier {
 }
 
 /// One creating route of the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CreateRoute {
     VideoReferencePro,
     ReferenceToVideoPro,
@@ -205,59 +215,128 @@ impl CreateRoute {
         }
     }
 
-    /// The lists that a task of this route may be on.
-    pub(crate) fn lists(self) -> &'static [Mode] {
+    /// What the engine knows of it.
+    pub(crate) fn operation(self) -> &'static CreateOperation {
         match self {
-            Self::VideoReferencePro => Mode::ALL,
-            Self::ReferenceToVideoPro | Self::ReferenceToVideoStandard => &[Mode::Reference],
-            Self::VideoPro | Self::VideoStandard => &[Mode::Text],
+            Self::VideoReferencePro => &VIDEO_REFERENCE_PRO,
+            Self::ReferenceToVideoPro => &REFERENCE_TO_VIDEO_PRO,
+            Self::ReferenceToVideoStandard => &REFERENCE_TO_VIDEO_STANDARD,
+            Self::VideoPro => &VIDEO_PRO,
+            Self::VideoStandard => &VIDEO_STANDARD,
         }
     }
 
-    /// Whether the document has a list for the tasks of this route.
-    pub(crate) fn is_listed(self) -> bool {
-        self != Self::VideoReferencePro
+    const ALL: &[Self] = &[
+        Self::VideoReferencePro,
+        Self::ReferenceToVideoPro,
+        Self::ReferenceToVideoStandard,
+        Self::VideoPro,
+        Self::VideoStandard,
+    ];
+
+    /// The route of an operation, which belongs to exactly one.
+    pub(crate) fn of(operation: &CreateOperation) -> Self {
+        let mut all = Self::ALL.iter().copied();
+        let found = all.find(|route| route.operation() == operation);
+        found.unwrap_or(Self::VideoReferencePro)
+    }
+}
+
+pub(crate) static REFERENCE_LIST: ListOperation = ListOperation {
+    name: "reference",
+    max_page_size: Some(PAGE_SIZE.maximum.expect("the document limits pages") as u32),
+};
+
+pub(crate) static TEXT_LIST: ListOperation = ListOperation {
+    name: "text",
+    max_page_size: None,
+};
+
+pub(crate) static READ_REFERENCE_TO_VIDEO: ReadOperation = ReadOperation {
+    name: "reference-to-video",
+    list: &REFERENCE_LIST,
+};
+
+pub(crate) static READ_VIDEO: ReadOperation = ReadOperation {
+    name: "video",
+    list: &TEXT_LIST,
+};
+
+pub(crate) static LISTS: &[&ListOperation] = &[&REFERENCE_LIST, &TEXT_LIST];
+pub(crate) static READS: &[&ReadOperation] = &[&READ_REFERENCE_TO_VIDEO, &READ_VIDEO];
+
+/// Of the older route, nothing says on which list its tasks are.
+static VIDEO_REFERENCE_PRO: CreateOperation = CreateOperation {
+    name: "video-reference-pro",
+    title: "video-reference",
+    lists: LISTS,
+    is_listed: false,
+    reads: READS,
+};
+
+static REFERENCE_TO_VIDEO_PRO: CreateOperation = CreateOperation {
+    name: "reference-to-video-pro",
+    title: "reference-to-video (pro)",
+    lists: &[&REFERENCE_LIST],
+    is_listed: true,
+    reads: &[&READ_REFERENCE_TO_VIDEO],
+};
+
+static REFERENCE_TO_VIDEO_STANDARD: CreateOperation = CreateOperation {
+    name: "reference-to-video-standard",
+    title: "reference-to-video (standard)",
+    ..REFERENCE_TO_VIDEO_PRO
+};
+
+static VIDEO_PRO: CreateOperation = CreateOperation {
+    name: "video-pro",
+    title: "video (pro)",
+    lists: &[&TEXT_LIST],
+    is_listed: true,
+    reads: &[&READ_VIDEO],
+};
+
+static VIDEO_STANDARD: CreateOperation = CreateOperation {
+    name: "video-standard",
+    title: "video (standard)",
+    ..VIDEO_PRO
+};
+
+impl<'de> Deserialize<'de> for &'static CreateOperation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let mut all = CreateRoute::ALL.iter().map(|route| route.operation());
+        let found = all.find(|operation| operation.name == name);
+        found.ok_or_else(|| de::Error::unknown_variant(&name, &[]))
+    }
+}
+
+impl<'de> Deserialize<'de> for &'static ListOperation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Mode::deserialize(deserializer)?.list())
+    }
+}
+
+/// What is particular to Kling in a create whose end is not known.
+impl Unresolved {
+    /// What the video is made from.
+    pub fn mode(&self) -> Mode {
+        CreateRoute::of(self.operation()).mode()
     }
 
-    /// The places where a task of this route may be read, most likely first.
-    pub(crate) fn status_routes(self) -> &'static [StatusRoute] {
-        match self {
-            Self::VideoReferencePro => StatusRoute::ALL,
-            Self::ReferenceToVideoPro | Self::ReferenceToVideoStandard => {
-                &[StatusRoute::ReferenceToVideo]
-            }
-            Self::VideoPro | Self::VideoStandard => &[StatusRoute::Video],
-        }
+    /// Quality tier that was asked for.
+    pub fn tier(&self) -> Tier {
+        CreateRoute::of(self.operation()).tier()
+    }
+
+    /// The route that it was sent to; [`Route::Auto`] where there is only one.
+    pub fn route(&self) -> Route {
+        CreateRoute::of(self.operation()).pinned()
     }
 }
 
 impl fmt::Display for CreateRoute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::VideoReferencePro => "video-reference",
-            Self::ReferenceToVideoPro => "reference-to-video (pro)",
-            Self::ReferenceToVideoStandard => "reference-to-video (standard)",
-            Self::VideoPro => "video (pro)",
-            Self::VideoStandard => "video (standard)",
-        })
-    }
-}
-
-/// One status route of the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StatusRoute {
-    ReferenceToVideo,
-    Video,
-}
-
-impl StatusRoute {
-    pub(crate) const ALL: &[Self] = &[Self::ReferenceToVideo, Self::Video];
-
-    /// The mode whose list has the tasks that are read here.
-    pub(crate) fn mode(self) -> Mode {
-        match self {
-            Self::ReferenceToVideo => Mode::Reference,
-            Self::Video => Mode::Text,
-        }
+        self.operation().fmt(f)
     }
 }

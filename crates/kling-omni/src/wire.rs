@@ -2,39 +2,92 @@
 
 use std::sync::Arc;
 
+use kling_omni_api::limits::upload_request::FILES;
 use kling_omni_api::{enums, types};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::engine::http::call::{Answer, Call};
 use crate::engine::http::task_ids;
+use crate::engine::list::Page;
 use crate::engine::list::extent::Extent;
+use crate::engine::operations::{CreateOperation, ListOperation, ReadOperation};
+use crate::engine::service::{Created, Service, ServiceFuture, UploadSlot};
 use crate::engine::state::{TaskState, TaskStatus, TaskSummary};
 use crate::engine::task_id::is_task_id;
 use crate::error::{Charged, Error, ErrorKind, Result};
-use crate::list::Page;
 use crate::redact::printable;
-use crate::route::{CreateRoute, Mode, StatusRoute};
+use crate::route::{self, CreateRoute};
 
 /// A segment of a path in place of an id.
 const PLACEHOLDER: &str = "-";
 
-/// A task that a create has made.
-pub(crate) struct Created {
-    pub(crate) id: String,
-    /// Unless the answer named the task in another form than documented.
-    pub(crate) state: Option<TaskState>,
+/// Kling 3 Omni, as the engine calls it.
+pub(crate) struct Kling;
+
+impl Service for Kling {
+    fn lists(&self) -> &'static [&'static ListOperation] {
+        route::LISTS
+    }
+
+    fn reads(&self) -> &'static [&'static ReadOperation] {
+        route::READS
+    }
+
+    fn upload_types(&self) -> &'static [&'static str] {
+        enums::UploadContentType::VALUES
+    }
+
+    fn max_upload_slots(&self) -> usize {
+        FILES.max_items.unwrap_or(usize::MAX)
+    }
+
+    fn create<'a>(
+        &'a self,
+        call: &'a Arc<Call>,
+        operation: &'static CreateOperation,
+        body: Option<Map<String, Value>>,
+    ) -> ServiceFuture<'a, Created> {
+        Box::pin(create(call, operation, body))
+    }
+
+    fn read<'a>(
+        &'a self,
+        call: &'a Arc<Call>,
+        operation: &'static ReadOperation,
+        id: &'a str,
+    ) -> ServiceFuture<'a, TaskState> {
+        Box::pin(read(call, operation, id))
+    }
+
+    fn list<'a>(
+        &'a self,
+        call: &'a Arc<Call>,
+        operation: &'static ListOperation,
+        number: Option<i32>,
+        size: Option<i32>,
+    ) -> ServiceFuture<'a, Page> {
+        Box::pin(list(call, operation, number, size))
+    }
+
+    fn request_uploads<'a>(
+        &'a self,
+        call: &'a Arc<Call>,
+        types: &'a [&'static str],
+    ) -> ServiceFuture<'a, Vec<UploadSlot>> {
+        Box::pin(request_uploads(call, types))
+    }
 }
 
-/// Creates a task on `route`. Without a body, the exchange has one to put in its place.
-pub(crate) async fn create(
+/// Creates a task. Without a body, the exchange has one to put in its place.
+async fn create(
     exchange: &Arc<Call>,
-    route: CreateRoute,
+    operation: &CreateOperation,
     body: Option<Map<String, Value>>,
 ) -> Result<Created> {
     let api = exchange.api();
     let reference = || types::ReferenceToVideoRequest::new(String::new());
-    let answer = match route {
+    let answer = match CreateRoute::of(operation) {
         CreateRoute::VideoReferencePro => {
             let body = typed(body, types::VideoReferenceRequest::default)?;
             api.create_video_reference().body(body).send().await
@@ -105,15 +158,14 @@ fn typed<T: DeserializeOwned>(
     })
 }
 
-/// Reads the task `id` at `route`. The exchange puts the id into the path.
-pub(crate) async fn read(exchange: &Arc<Call>, route: StatusRoute, id: &str) -> Result<TaskState> {
+/// Reads the task `id` by `operation`. The exchange puts the id into the path.
+async fn read(exchange: &Arc<Call>, operation: &ReadOperation, id: &str) -> Result<TaskState> {
     let api = exchange.api();
-    let answer = match route {
-        StatusRoute::ReferenceToVideo => {
-            let call = api.get_reference_to_video_task();
-            call.task_id(PLACEHOLDER).send().await
-        }
-        StatusRoute::Video => api.get_video_task().task_id(PLACEHOLDER).send().await,
+    let answer = if *operation == route::READ_VIDEO {
+        api.get_video_task().task_id(PLACEHOLDER).send().await
+    } else {
+        let call = api.get_reference_to_video_task();
+        call.task_id(PLACEHOLDER).send().await
     };
     let came = exchange.answer();
     let state = match exchange.finish(answer) {
@@ -143,16 +195,18 @@ fn with_number(answer: &Answer) -> Option<TaskState> {
     Some(state(answer.data))
 }
 
-/// Reads one page of the tasks of a mode; those of [`Mode::Text`] have no pages.
-pub(crate) async fn list(
+/// Reads one page of the tasks of a list.
+async fn list(
     exchange: &Arc<Call>,
-    mode: Mode,
+    operation: &ListOperation,
     page: Option<i32>,
     page_size: Option<i32>,
 ) -> Result<Page> {
     let api = exchange.api();
-    let answer = match mode {
-        Mode::Reference => {
+    let answer = if *operation == route::TEXT_LIST {
+        api.list_video_tasks().send().await
+    } else {
+        {
             let mut call = api.list_reference_to_video_tasks();
             if let Some(page) = page {
                 call = call.page(page);
@@ -162,7 +216,6 @@ pub(crate) async fn list(
             }
             call.send().await
         }
-        Mode::Text => api.list_video_tasks().send().await,
     };
     let came = exchange.answer();
     let tasks: Vec<_> = match exchange.finish(answer) {
@@ -203,11 +256,13 @@ fn summary(task: types::TaskSummary) -> TaskSummary {
 }
 
 /// Asks for places to upload files of these kinds to: one for each, in their order.
-pub(crate) async fn request_uploads(
-    exchange: &Arc<Call>,
-    kinds: &[enums::UploadContentType],
-) -> Result<Vec<types::UploadPlace>> {
-    let files: Vec<_> = kinds.iter().copied().map(types::UploadFile::new).collect();
+async fn request_uploads(exchange: &Arc<Call>, kinds: &[&str]) -> Result<Vec<UploadSlot>> {
+    let kind = |kind: &&str| kind.parse().map(types::UploadFile::new);
+    let files = kinds
+        .iter()
+        .map(kind)
+        .collect::<std::result::Result<Vec<_>, _>>();
+    let files = files.map_err(|error| Error::new(ErrorKind::Validation, error.to_string()))?;
     let body = types::UploadRequest::new(files);
     let answer = exchange.api().request_uploads().body(body).send().await;
     let places = exchange.finish(answer)?.files;
@@ -222,7 +277,19 @@ pub(crate) async fn request_uploads(
         )
         .with_request_id(exchange.request_id()));
     }
-    Ok(places)
+    let slots = places.into_iter().map(|place| UploadSlot {
+        upload_url: place.upload_url,
+        asset_url: place.asset_url,
+        headers: place.headers.map(|headers| {
+            headers
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect()
+        }),
+        expires_in: place.expires_in,
+        asset_expires_in: place.asset_url_expires_in,
+    });
+    Ok(slots.collect())
 }
 
 fn state(task: types::TaskDetail) -> TaskState {

@@ -1,7 +1,6 @@
 use std::ffi::OsString;
 use std::fmt;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -10,23 +9,25 @@ use url::Url;
 
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
+use crate::context::Context;
 use crate::engine::client::ClientInner;
-use crate::engine::client::upload_cache::UploadCache;
+use crate::engine::download::Downloads;
 use crate::engine::http::client::{LazyClient, build_http_client};
 use crate::engine::http::key::ApiKey;
 use crate::engine::http::proxy::Proxies;
+use crate::engine::http::{Http, HttpSettings};
 use crate::engine::limits::in_flight::InFlightLimit;
 use crate::engine::limits::rate_limiter::RateLimiter;
 use crate::engine::limits::retry_budget::{RetryBudget, RetryThrottle};
+use crate::engine::polling::Poller;
 use crate::engine::polling::durations::{DurationModel, TaskTimes};
-use crate::engine::polling::list_poll_stats::ListPollStats;
-use crate::engine::upload::Uploader;
+use crate::engine::upload::{Uploader, Uploads};
 use crate::environment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
-use crate::preflight::Remote;
 use crate::redact::BareUrl;
 use crate::route::Route;
+use crate::wire::Kling;
 
 /// The environment variable for another server that speaks the same API.
 const BASE_URL_VARIABLE: &str = "KLING_OMNI_BASE_URL";
@@ -364,9 +365,9 @@ impl ClientBuilder {
             )
             .with_help("give `tasks_in_flight` a number above zero"));
         }
-        let http_is_ours = self.http.is_none();
+        let is_own_client = self.http.is_none();
         let user_agent = self.named()?;
-        let http = match &self.http {
+        let client = match &self.http {
             Some(client) => client.clone(),
             None => {
                 for url in [&server.base_url, &upload_server.base_url] {
@@ -381,46 +382,49 @@ impl ClientBuilder {
                 )?
             }
         };
-        Ok(Client {
-            session: Arc::new(ClientInner {
-                server,
-                upload_server,
-                key_value: key.to_header()?,
-                key,
-                http,
-                http_is_ours,
-                downloads: LazyClient::new(
-                    self.downloads,
-                    Some(user_agent),
-                    self.connect_timeout,
-                    crate::engine::download::redirect::policy,
-                ),
-                remote: Remote::default(),
-                uploads: LazyClient::new(
-                    self.uploads,
-                    None,
-                    self.connect_timeout,
-                    redirect::Policy::none,
-                ),
-                route: self.route,
-                retries: self.retries,
+        let http = Arc::new(Http {
+            server,
+            upload_server,
+            key_value: key.to_header()?,
+            key,
+            client,
+            is_own_client,
+            settings: HttpSettings {
+                max_retries: self.retries,
                 attempt_timeout: self.attempt_timeout,
-                call_timeout: self.call_timeout,
-                budget: RetryThrottle::new(self.retry_budget),
-                pace: RateLimiter::new(interval),
-                places: InFlightLimit::new(self.tasks_in_flight),
-                idle_timeout: self.idle_timeout,
-                max_download_size: self.max_download_size,
-                longest_retry_wait: self.longest_retry_wait,
-                largest_body: self.largest_body,
-                clock: self.clock,
-                successor_only: AtomicBool::new(false),
-                uploaded: UploadCache::default(),
-                attribution: Arc::default(),
-                learnt: Mutex::new(DurationModel::new(self.task_times)),
-                queues: Mutex::default(),
-                sweeps: ListPollStats::default(),
-            }),
+                operation_timeout: self.call_timeout,
+                read_timeout: self.idle_timeout,
+                max_retry_delay: self.longest_retry_wait,
+                max_response_size: self.largest_body,
+            },
+            throttle: RetryThrottle::new(self.retry_budget),
+            rate_limiter: RateLimiter::new(interval),
+            clock: self.clock,
+        });
+        let connect_timeout = self.connect_timeout;
+        let uploads = LazyClient::new(self.uploads, None, connect_timeout, redirect::Policy::none);
+        let downloads = Downloads {
+            http: Arc::clone(&http),
+            client: LazyClient::new(
+                self.downloads,
+                Some(user_agent),
+                connect_timeout,
+                crate::engine::download::redirect::policy,
+            ),
+            max_size: self.max_download_size,
+        };
+        let durations = DurationModel::new(self.task_times);
+        let inner = ClientInner {
+            service: &Kling,
+            poller: Arc::new(Poller::new(Arc::clone(&http), &Kling, durations)),
+            in_flight: InFlightLimit::new(self.tasks_in_flight),
+            attribution: Arc::default(),
+            downloads: Arc::new(downloads),
+            uploads: Arc::new(Uploads::new(Arc::clone(&http), &Kling, uploads)),
+            http,
+        };
+        Ok(Client {
+            context: Arc::new(Context::new(Arc::new(inner), self.route)),
             uploader: self.uploader,
         })
     }

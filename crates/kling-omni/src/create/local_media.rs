@@ -1,10 +1,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::engine::client::ClientInner;
 use crate::engine::upload::{FileSource, UploadAll, Uploader};
 use crate::error::Result;
-use crate::preflight::{self, Looked, MediaChecks};
+use crate::preflight::{self, Looked, MediaChecks, Remote};
 use crate::request::Request;
 use crate::route::CreateRoute;
 use crate::validation::{Finding, ValidationError};
@@ -33,12 +32,12 @@ impl LocalMedia {
     /// Looks at what is to be checked, and ends the create where the first route of the plan would refuse it.
     pub(super) async fn look(
         &mut self,
-        session: &ClientInner,
+        remote: &Remote,
         request: &Request,
         plan: &[CreateRoute],
     ) -> Result<()> {
         self.looked = preflight::look(
-            &session.remote,
+            remote,
             request,
             self.checks,
             self.allows_private,

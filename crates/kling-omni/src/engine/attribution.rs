@@ -1,16 +1,14 @@
 //! Which task belongs to which create of a client, and which creates may still get one.
 
-pub(crate) mod unconfirmed;
-
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::BootTime;
-use crate::engine::attribution::unconfirmed::{CreateNonce, Unresolved};
+use crate::engine::operations::{CreateOperation, ListOperation};
 use crate::engine::polling::durations::kind::TaskOrigin;
-use crate::route::{CreateRoute, Mode};
+use crate::engine::unconfirmed::{CreateNonce, Unresolved};
 
 /// One task belongs to one create. All clones of a client share this.
 #[derive(Default)]
@@ -24,7 +22,7 @@ pub(crate) struct Attribution {
 
 /// What is known of a task that belongs to a create of this client.
 pub(crate) struct CreatedTask {
-    pub(crate) route: CreateRoute,
+    pub(crate) operation: &'static CreateOperation,
     /// The create that it belongs to, and to no other.
     pub(crate) by: CreateNonce,
     /// `None` if the answer to the create did not name the task.
@@ -32,15 +30,15 @@ pub(crate) struct CreatedTask {
 }
 
 struct Open {
-    lists: &'static [Mode],
+    lists: &'static [&'static ListOperation],
     /// `None` while it is in flight.
     over: Option<BootTime>,
 }
 
 impl Attribution {
     /// A create is about to be sent.
-    pub(crate) fn open(&mut self, create: CreateNonce, route: CreateRoute) {
-        let lists = route.lists();
+    pub(crate) fn open(&mut self, create: CreateNonce, operation: &'static CreateOperation) {
+        let lists = operation.lists;
         self.open.insert(create, Open { lists, over: None });
     }
 
@@ -69,7 +67,7 @@ impl Attribution {
             return !self.tasks.contains_key(id);
         };
         let made = CreatedTask {
-            route: unresolved.create_route(),
+            operation: unresolved.operation(),
             by: create.clone(),
             origin: None,
         };

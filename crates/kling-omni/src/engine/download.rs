@@ -27,13 +27,22 @@ pub use crate::engine::download::save::{Save, Saved};
 pub use crate::engine::download::setback::Setback;
 pub use crate::engine::download::sidecar::Sidecar;
 
-use crate::engine::client::ClientInner;
 use crate::engine::expiry;
+use crate::engine::http::Http;
+use crate::engine::http::client::LazyClient;
 use crate::engine::http::retry_headers;
 use crate::engine::state::{TaskState, TaskStatus};
 use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::redact::BareUrl;
 use crate::redact::printable;
+
+/// How a client downloads results.
+pub(crate) struct Downloads {
+    pub(crate) http: Arc<Http>,
+    /// Fetches results, which live on other hosts: it never carries the key, and follows redirects.
+    pub(crate) client: LazyClient,
+    pub(crate) max_size: u64,
+}
 
 /// The task behind a video, as far as the video needs it.
 pub(crate) trait Origin: Send + Sync {
@@ -55,7 +64,7 @@ pub(crate) struct Times {
 /// A finished video: a URL that works for an hour after completion, and the means to fetch the file before that ends.
 #[derive(Clone)]
 pub struct Video {
-    session: Arc<ClientInner>,
+    downloads: Arc<Downloads>,
     origin: Arc<dyn Origin>,
     task_id: String,
     /// The URL as the service wrote it.
@@ -73,7 +82,7 @@ const PERHAPS_NOT_AVAILABLE: &str = "if it failed within seconds of its creation
 impl Video {
     /// The video of a task that has ended well; for all others the error that says how it stands.
     pub(crate) fn of(
-        session: &Arc<ClientInner>,
+        downloads: &Arc<Downloads>,
         state: &TaskState,
         ended_after: Option<Duration>,
         origin: Arc<dyn Origin>,
@@ -82,7 +91,7 @@ impl Video {
         let shown = printable(id);
         match state.status() {
             TaskStatus::Completed => {}
-            TaskStatus::Failed => return Err(failed(session, state, ended_after)),
+            TaskStatus::Failed => return Err(failed(downloads, state, ended_after)),
             status => {
                 return Err(Error::new(
                     ErrorKind::NotFinished,
@@ -114,7 +123,7 @@ impl Video {
                 .with_task(id)
             })?;
         Ok(Self {
-            session: Arc::clone(session),
+            downloads: Arc::clone(downloads),
             origin,
             task_id: id.to_owned(),
             given: given.clone(),
@@ -190,11 +199,11 @@ impl Video {
 
 /// The error of a failed task. A task that fails within seconds and without a reason has met no problem with its
 /// inputs: the account or the tier cannot use the model.
-fn failed(session: &Arc<ClientInner>, state: &TaskState, ended_after: Option<Duration>) -> Error {
+fn failed(downloads: &Arc<Downloads>, state: &TaskState, ended_after: Option<Duration>) -> Error {
     let id = state.id();
     let shown = printable(id);
     let why = state.error().unwrap_or_default();
-    let why = crate::redact::quote(why, session.key.expose());
+    let why = crate::redact::quote(why, downloads.http.key.expose());
     let advice = match ended_after {
         _ if !why.is_empty() => CHECK_INPUTS,
         Some(time) if time <= SECONDS => NOT_AVAILABLE,

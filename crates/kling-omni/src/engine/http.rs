@@ -13,3 +13,49 @@ pub(crate) mod proxy;
 pub(crate) mod retry_headers;
 pub(crate) mod task_ids;
 pub(crate) mod timeout;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+
+use crate::clock::Clock;
+use crate::engine::http::key::ApiKey;
+use crate::engine::limits::rate_limiter::RateLimiter;
+use crate::engine::limits::retry_budget::RetryThrottle;
+
+/// How a client calls the service.
+pub(crate) struct Http {
+    pub(crate) server: Server,
+    /// The host that has uploads.
+    pub(crate) upload_server: Server,
+    pub(crate) key: ApiKey,
+    pub(crate) key_value: HeaderValue,
+    pub(crate) client: reqwest::Client,
+    /// Whether `client` is of our making: it follows no redirect and repeats nothing by itself, so a failure to connect
+    /// means that nothing was sent.
+    pub(crate) is_own_client: bool,
+    pub(crate) settings: HttpSettings,
+    pub(crate) throttle: RetryThrottle,
+    pub(crate) rate_limiter: RateLimiter,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Limits on calls.
+#[derive(Clone, Debug)]
+pub(crate) struct HttpSettings {
+    pub(crate) max_retries: u32,
+    pub(crate) attempt_timeout: Duration,
+    /// For all attempts of a call and the waits between them.
+    pub(crate) operation_timeout: Option<Duration>,
+    pub(crate) read_timeout: Duration,
+    pub(crate) max_retry_delay: Duration,
+    pub(crate) max_response_size: usize,
+}
+
+/// Where requests go, and the header that takes the key there.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    pub(crate) base_url: String,
+    pub(crate) key_header: HeaderName,
+}

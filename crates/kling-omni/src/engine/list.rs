@@ -1,3 +1,67 @@
-//! A page of a list of tasks.
+//! A page of a list of tasks, and how it is read.
 
 pub(crate) mod extent;
+
+use std::sync::Arc;
+
+use crate::engine::http::Http;
+use crate::engine::http::call::{Call, Options};
+use crate::engine::list::extent::Extent;
+use crate::engine::operations::ListOperation;
+use crate::engine::service::Service;
+use crate::engine::state::TaskSummary;
+use crate::error::Result;
+
+/// One page of a list, with completeness flags.
+pub(crate) struct Page {
+    pub(crate) tasks: Vec<TaskSummary>,
+    /// Whether all ids on it could be read.
+    pub(crate) is_whole: bool,
+    /// What else is said of how much of the list it is.
+    pub(crate) extent: Extent,
+    /// Whether the service showed a list, and did not answer that it has none, as it does for an account without tasks
+    /// and would for a route that is gone.
+    pub(crate) is_there: bool,
+}
+
+/// Reads a page. The number and the size are those of a list that has pages.
+pub(crate) async fn read_page(
+    http: Arc<Http>,
+    service: &dyn Service,
+    operation: &'static ListOperation,
+    number: Option<i32>,
+    size: Option<i32>,
+    options: Options,
+) -> Result<Page> {
+    let options = Options {
+        keeps_answer: true,
+        ..options
+    };
+    let call = Call::new(http, options);
+    match service.list(&call, operation, number, size).await {
+        // An account without tasks is answered like this instead of with an empty list. A 404 in other words may
+        // come from anyone on the way, and an empty list would invite a second payment.
+        Err(error) if error.status() == Some(404) && error.has_words() => Ok(Page {
+            tasks: Vec::new(),
+            is_whole: true,
+            is_there: false,
+            extent: Extent::default(),
+        }),
+        answer => answer,
+    }
+}
+
+/// Reads a page of the largest size, or all of a list without pages.
+pub(crate) async fn read_largest_page(
+    http: Arc<Http>,
+    service: &dyn Service,
+    operation: &'static ListOperation,
+    number: u32,
+    options: Options,
+) -> Result<Page> {
+    let size = operation
+        .max_page_size
+        .and_then(|size| i32::try_from(size).ok());
+    let number = size.and(i32::try_from(number).ok());
+    read_page(http, service, operation, number, size, options).await
+}

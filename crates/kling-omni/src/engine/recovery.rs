@@ -18,10 +18,10 @@ use futures_util::StreamExt as _;
 
 pub use crate::engine::recovery::reconciled::{Doubt, Evidence, Reconciled};
 
-use crate::engine::attribution::unconfirmed::Unresolved;
 use crate::engine::client::ClientInner;
 use crate::engine::recovery::full_list::FullList;
 use crate::engine::task::Task;
+use crate::engine::unconfirmed::Unresolved;
 #[cfg(feature = "webhook")]
 use crate::engine::webhook::{Deliveries, Inbox};
 use crate::error::{Charged, Result};
@@ -125,7 +125,7 @@ impl Reconcile {
     /// prolongs it. A create that was recorded in another boot of the machine, or on another machine, gets the full time
     /// from the first call in this process.
     pub fn time_left(&self) -> Duration {
-        let now = self.session.clock.boot_time();
+        let now = self.session.clock().boot_time();
         let over = match (self.unresolved.over_in(&now), self.unresolved.create()) {
             (Some(over), _) => over.clone(),
             (None, Some(create)) => self.session.attribution().search_began(create, &now),
@@ -139,14 +139,14 @@ impl Reconcile {
         let mut pause = FIRST_PAUSE;
         let mut deliveries = self.subscribe();
         // Where the two have no clock in common, the time begins once.
-        let began = self.session.clock.boot_time();
+        let began = self.session.clock().boot_time();
         let settle = self.time_left();
         loop {
             if let Some(answered) = self.by_answer() {
                 return Ok(answered);
             }
             // Read before the list is: what the list has not got later counts for this moment.
-            let passed = self.session.clock.boot_time().since(&began);
+            let passed = self.session.clock().boot_time().since(&began);
             let left = settle.saturating_sub(passed.unwrap_or_default());
             let reconciled = tokio::select! {
                 biased;
@@ -165,7 +165,7 @@ impl Reconcile {
             tokio::select! {
                 biased;
                 delivered = self.delivered(&mut deliveries) => return Ok(delivered),
-                () = self.session.clock.sleep(pause.min(left)) => {}
+                () = self.session.clock().sleep(pause.min(left)) => {}
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -338,7 +338,7 @@ impl Reconcile {
     }
 
     fn too_early(&self, left: Duration) -> Doubt {
-        let now = self.session.clock.system_time();
+        let now = self.session.clock().system_time();
         // A time beyond all calendars never comes.
         let until = now.checked_add(left).unwrap_or(now + LONGEST_PAUSE);
         Doubt::TooEarly { until }
@@ -346,14 +346,13 @@ impl Reconcile {
 
     /// Whether tasks of the create's route are on the lists that were read.
     fn is_listed(&self, listing: &FullList) -> bool {
-        let route = self.unresolved.create_route();
-        let lists = route.lists();
-        route.is_listed() && lists.iter().all(|list| listing.shown.contains(list))
+        let route = self.unresolved.operation();
+        route.is_listed && route.lists.iter().all(|list| listing.shown.contains(list))
             || self
                 .session
                 .attribution()
                 .named()
-                .any(|(id, made)| made.route == route && listing.tasks.contains_key(&**id))
+                .any(|(id, made)| made.operation == route && listing.tasks.contains_key(&**id))
     }
 
     #[cfg(feature = "webhook")]

@@ -17,6 +17,7 @@ use crate::engine::client::ClientInner;
 use crate::engine::download::{Origin, Times, Video};
 use crate::engine::http::call::{Call, Options};
 use crate::engine::limits::in_flight::InFlightPermit;
+use crate::engine::operations::{CreateOperation, ReadOperation};
 use crate::engine::polling::durations::kind::TaskOrigin;
 use crate::engine::polling::schedule::{PollContext, ScheduleState};
 use crate::engine::state::{Progress, TaskState, TaskStatus};
@@ -25,8 +26,6 @@ use crate::engine::task::wait::Wait;
 use crate::engine::task_id::{is_path_segment, is_task_id};
 use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::redact::printable;
-use crate::route::{CreateRoute, StatusRoute};
-use crate::wire;
 
 /// A paid task: the same whether it was just created or taken up by its id.
 ///
@@ -39,7 +38,7 @@ struct Shared {
     session: Arc<ClientInner>,
     id: Arc<str>,
     request_id: Option<String>,
-    routes: &'static [StatusRoute],
+    reads: &'static [&'static ReadOperation],
     /// Of a task that this client has created.
     origin: Option<TaskOrigin>,
     known: Mutex<Known>,
@@ -49,8 +48,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Known {
     state: Option<TaskState>,
-    /// The status route that has answered for this task.
-    route: Option<StatusRoute>,
+    /// The operation that has answered for this task.
+    read_by: Option<&'static ReadOperation>,
     times: Times,
     /// When the task was last known to go on.
     last_in_progress: Option<Instant>,
@@ -106,21 +105,21 @@ impl Task {
     pub(crate) fn created(
         session: Arc<ClientInner>,
         id: Arc<str>,
-        route: CreateRoute,
+        operation: &'static CreateOperation,
         origin: TaskOrigin,
         state: Option<TaskState>,
         exchange: &Call,
     ) -> Self {
-        let now = session.clock.now();
+        let now = session.clock().now();
         let times = Times {
-            created: Some(session.clock.system_time()),
+            created: Some(session.clock().system_time()),
             completed: None,
         };
         Self(Arc::new(Shared {
             session,
             id,
             request_id: exchange.request_id(),
-            routes: route.status_routes(),
+            reads: operation.reads,
             origin: Some(origin),
             known: Mutex::new(Known {
                 state,
@@ -134,10 +133,10 @@ impl Task {
     pub(crate) fn attach(session: Arc<ClientInner>, id: String) -> Self {
         let origin = session.attribution().origin(&id);
         Self(Arc::new(Shared {
+            reads: session.service.reads(),
             session,
             id: id.into(),
             request_id: None,
-            routes: StatusRoute::ALL,
             origin,
             known: Mutex::default(),
         }))
@@ -213,7 +212,12 @@ impl Task {
         match state {
             Some(state) => {
                 let origin = Arc::new(self.clone());
-                Video::of(&self.0.session, &state, self.ended_after(), origin)
+                Video::of(
+                    &self.0.session.downloads,
+                    &state,
+                    self.ended_after(),
+                    origin,
+                )
             }
             None => Err(self
                 .concerning(Error::new(
@@ -232,20 +236,26 @@ impl Task {
             keeps_answer: true,
             ..options
         };
-        let route = self.known().route;
-        let routes = match &route {
-            Some(route) => std::slice::from_ref(route),
-            None => self.0.routes,
+        let known = self.known().read_by;
+        let operations = match &known {
+            Some(operation) => std::slice::from_ref(operation),
+            None => self.0.reads,
         };
         let mut missing = None;
-        for route in routes {
-            let exchange = Call::new(Arc::clone(&self.0.session), options.clone());
-            match wire::read(&exchange, *route, self.id()).await {
+        for operation in operations {
+            let exchange = Call::new(Arc::clone(&self.0.session.http), options.clone());
+            match self
+                .0
+                .session
+                .service
+                .read(&exchange, operation, self.id())
+                .await
+            {
                 Ok(state) => {
                     self.learn(&state, Source::Polled);
                     let hint = exchange.asked_pause().map(|pause| (self.now(), pause));
                     let mut known = self.known();
-                    known.route = Some(*route);
+                    known.read_by = Some(*operation);
                     known.requested_pause = hint;
                     return Ok(state);
                 }
@@ -262,7 +272,8 @@ impl Task {
                 Err(error) => return Err(self.concerning(error)),
             }
         }
-        let error = missing.unwrap_or_else(|| Error::new(ErrorKind::NotFound, "no status route"));
+        let error =
+            missing.unwrap_or_else(|| Error::new(ErrorKind::NotFound, "no route reads tasks"));
         // A task is visible only to the account that created it.
         let advice = match self.is_known_to_exist() {
             true => {
@@ -287,7 +298,7 @@ impl Task {
         let now = self.now();
         let mut known = self.known();
         let had_ended = known.has_ended();
-        let is_taken = known.learn(state, session.clock.system_time());
+        let is_taken = known.learn(state, session.clock().system_time());
         let last_in_progress = known.last_in_progress;
         if !known.has_ended() {
             known.last_in_progress = Some(now);
@@ -311,11 +322,14 @@ impl Task {
             // Another thread may have heard of it a moment later.
             let least = last_in_progress.map_or(Duration::ZERO, age).min(most);
             match source {
-                Source::Pushed(at) => session.learnt().add(origin.kind, age(at)),
+                Source::Pushed(at) => session.poller.durations().add(origin.kind, age(at)),
                 Source::Polled
                     if most - least <= MAX_UNCERTAINTY.max(most / MAX_UNCERTAINTY_PART) =>
                 {
-                    session.learnt().add(origin.kind, (least + most) / 2);
+                    session
+                        .poller
+                        .durations()
+                        .add(origin.kind, (least + most) / 2);
                 }
                 Source::Polled => {}
             }
@@ -325,7 +339,7 @@ impl Task {
 
     /// When to poll it next by `schedule`, now that it is known to be in progress.
     fn next_poll(&self, schedule: &ScheduleState) -> Instant {
-        schedule.next_poll(&self.poll_context(), &mut self.0.session.learnt())
+        schedule.next_poll(&self.poll_context(), &mut self.0.session.poller.durations())
     }
 
     fn poll_context(&self) -> PollContext {
@@ -349,7 +363,7 @@ impl Task {
     /// There is no better measure of progress: the service tells none.
     pub fn typical_time(&self) -> Duration {
         let kind = self.0.origin.map(|origin| origin.kind);
-        self.0.session.learnt().median(kind)
+        self.0.session.poller.durations().median(kind)
     }
 
     fn session(&self) -> &Arc<ClientInner> {
@@ -357,7 +371,7 @@ impl Task {
     }
 
     fn now(&self) -> Instant {
-        self.0.session.clock.now()
+        self.0.session.clock().now()
     }
 
     /// Whether the task is known to exist: this client made it, or has read it.

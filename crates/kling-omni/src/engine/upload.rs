@@ -1,5 +1,6 @@
 //! Local files on their way to where the service can read them.
 
+mod cache;
 mod file_bytes;
 mod local_file;
 mod source;
@@ -29,20 +30,45 @@ pub use crate::engine::upload::source::FileSource;
 pub use crate::engine::upload::uploader::{BoxError, Uploaded, Uploader, Uploading};
 pub use crate::engine::upload::vendor::VendorUploader;
 
+use crate::engine::http::Http;
+use crate::engine::http::client::LazyClient;
+use crate::engine::service::Service;
+use crate::engine::upload::cache::UploadCache;
 use crate::error::Result;
+
+/// How a client uploads files to the service's own storage.
+pub(crate) struct Uploads {
+    pub(crate) http: Arc<Http>,
+    pub(crate) service: &'static dyn Service,
+    /// Sends files to a storage host: it never carries the key, nor any header of its own, and follows no redirect.
+    pub(crate) client: LazyClient,
+    /// What was uploaded and can be used again.
+    pub(crate) cache: UploadCache,
+}
+
+impl Uploads {
+    pub(crate) fn new(http: Arc<Http>, service: &'static dyn Service, client: LazyClient) -> Self {
+        Self {
+            http,
+            service,
+            client,
+            cache: UploadCache::default(),
+        }
+    }
+}
 
 type OnProgress = Box<dyn FnMut(u64, u64) + Send>;
 
 /// One local file, about to be uploaded. Await it to start.
 ///
-/// CreatedTask by [`Client::upload`](crate::Client::upload). Dropping it breaks the upload off; nothing is left behind that
+/// Made by [`Client::upload`](crate::Client::upload). Dropping it breaks the upload off; nothing is left behind that
 /// could be mistaken for the file.
 #[must_use = "nothing happens until it is awaited"]
 pub struct Upload(UploadAll);
 
 /// Several local files, about to be uploaded at the same time. Await it to start.
 ///
-/// CreatedTask by [`Client::upload_all`](crate::Client::upload_all). Dropping it breaks the uploads off.
+/// Made by [`Client::upload_all`](crate::Client::upload_all). Dropping it breaks the uploads off.
 #[must_use = "nothing happens until it is awaited"]
 pub struct UploadAll {
     uploader: Arc<dyn Uploader>,

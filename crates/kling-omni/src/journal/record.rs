@@ -2,11 +2,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::digest;
-use crate::engine::attribution::unconfirmed::Unresolved;
 use crate::engine::download::Saved;
-use crate::engine::fingerprint::Plan;
 use crate::engine::recovery::reconciled::Evidence;
 use crate::engine::state::TaskStatus;
+use crate::engine::unconfirmed::Unresolved;
+use crate::fingerprint::Plan;
 use crate::journal::state::State;
 
 /// The first line of a journal.

@@ -1,6 +1,6 @@
-use crate::engine::attribution::unconfirmed::Unresolved;
 use crate::engine::download::Saved;
 use crate::engine::state::TaskStatus;
+use crate::engine::unconfirmed::Unresolved;
 use crate::error::Charged;
 
 /// Where a journal stands.

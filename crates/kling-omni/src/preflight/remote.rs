@@ -26,7 +26,7 @@ use crate::preflight::remote::address::{PublicOnly, RefusedAddress};
 const DEADLINE: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// The HTTP clients for files of strangers, which carry nothing of ours. CreatedTask when first needed.
+/// The HTTP clients for files of strangers, which carry nothing of ours. Made when first needed.
 #[derive(Debug, Default)]
 pub(crate) struct Remote {
     /// Connects to public addresses only, and to no proxy.

@@ -21,7 +21,7 @@ use crate::request::typed::request;
 /// it image to video. Elements and reference images keep characters, objects and style to what they show. For a reference
 /// video there is [`VideoReference`](crate::VideoReference).
 ///
-/// CreatedTask by [`TextToVideo::builder`], or read from JSON with the field names of the API
+/// Made by [`TextToVideo::builder`], or read from JSON with the field names of the API
 /// (`{"prompt": …, "image_url": …, "duration": "8"}`), which validates as well. What was not set is not sent, so the
 /// service's own defaults apply.
 ///

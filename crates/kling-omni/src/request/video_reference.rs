@@ -17,7 +17,7 @@ use crate::validation::ValidationError;
 
 /// A video to make from a prompt, a reference video and a start frame: a request that has passed validation.
 ///
-/// CreatedTask by [`VideoReference::builder`], or read from JSON with the field names of the API
+/// Made by [`VideoReference::builder`], or read from JSON with the field names of the API
 /// (`{"prompt": …, "video_url": …, "duration": "8"}`), which validates as well. What was not set is not sent, so the
 /// service's own defaults apply.
 ///

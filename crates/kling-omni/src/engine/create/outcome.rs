@@ -1,8 +1,10 @@
-use crate::engine::attribution::unconfirmed::Unresolved;
-use crate::engine::task::Task;
-use crate::error::{Error, Result};
+//! The outcome of a create.
 
-/// The three ends that a create can come to.
+use crate::engine::error::{Error, Result};
+use crate::engine::task::Task;
+use crate::engine::unconfirmed::Unresolved;
+
+/// The three outcomes of a create.
 #[derive(Debug)]
 pub enum Outcome {
     /// There is a paid task.
@@ -19,17 +21,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub(crate) fn of(result: Result<Task>) -> Self {
-        let error = match result {
-            Ok(task) => return Self::Created(task),
-            Err(error) => error,
-        };
-        match error.unresolved() {
-            Some(unresolved) => Self::Unknown {
-                unresolved: unresolved.clone(),
-                error,
-            },
-            None => Self::Rejected(error),
+    /// The task, or the error of a create that did not return one.
+    pub fn into_result(self) -> Result<Task> {
+        match self {
+            Self::Created(task) => Ok(task),
+            Self::Rejected(error) | Self::Unknown { error, .. } => Err(error),
         }
+    }
+}
+
+impl From<Error> for Outcome {
+    /// The outcome of a create that failed before it was sent, or that the service refused.
+    fn from(error: Error) -> Self {
+        Self::Rejected(error)
     }
 }

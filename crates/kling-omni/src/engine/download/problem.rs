@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind};
 use crate::redact::printable;
 
 pub(crate) fn has_expired(video: &Video, url: &Url) -> bool {
-    let now = video.session.clock.system_time();
+    let now = video.downloads.http.clock.system_time();
     expiry::of(url).is_some_and(|end| end <= now)
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn too_slow(
 
 /// What to do about a video that is still there, and for how long it is.
 fn still(video: &Video, url: &Url, what: &str) -> String {
-    let now = video.session.clock.system_time();
+    let now = video.downloads.http.clock.system_time();
     let until = expiry::of(url).filter(|end| *end > now);
     match until.and_then(clock::shown) {
         Some(until) => format!("{what}, at no further cost: its URL works until {until}"),
@@ -136,7 +136,7 @@ pub(crate) fn gone(video: &Video, url: &Url, status: StatusCode) -> Error {
     let id = video.task_id();
     let shown = printable(id);
     let end = expiry::of(url);
-    let now = video.session.clock.system_time();
+    let now = video.downloads.http.clock.system_time();
     let what = match end.map(|end| (end, now.duration_since(end))) {
         Some((_, Ok(past))) => format!("expired {} s ago", past.as_secs()),
         Some((end, Err(_))) => match clock::shown(end) {
@@ -155,7 +155,7 @@ pub(crate) fn gone(video: &Video, url: &Url, status: StatusCode) -> Error {
 /// The end of all ways to the file: `url` is refused, and `besides` says why there is no other.
 pub(crate) fn lost(video: &Video, url: &Url, refusal: &Error, besides: &str) -> Error {
     let id = video.task_id();
-    let now = video.session.clock.system_time();
+    let now = video.downloads.http.clock.system_time();
     let support = "the vendor's support may find the video: name the task to them before you pay for another one";
     let advice = match expiry::of(url) {
         Some(end) if end <= now => format!("it is lost at the service's side; {support}"),

@@ -48,7 +48,7 @@ pub struct Sidecar {
 
 impl Sidecar {
     pub(crate) fn of(video: &Video, saved: &Saved, url: &Url, request: Option<Value>) -> Self {
-        let key = video.session.key.expose();
+        let key = video.downloads.http.key.expose();
         let times = video.origin.times();
         let shown = |time: Option<SystemTime>| time.and_then(clock::shown);
         let name = saved.path.file_name().unwrap_or_default();
@@ -61,7 +61,7 @@ impl Sidecar {
             host: url.host_str().unwrap_or_default().to_owned(),
             created_at: shown(times.created),
             completed_at: shown(times.completed),
-            saved_at: shown(Some(video.session.clock.system_time())),
+            saved_at: shown(Some(video.downloads.http.clock.system_time())),
             url_expires_at: shown(expiry::of(url)),
             saved_by: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
         }

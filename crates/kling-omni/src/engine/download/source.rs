@@ -10,7 +10,7 @@ use http::{StatusCode, Version};
 use reqwest::Response;
 use url::Url;
 
-use crate::engine::client::ClientInner;
+use crate::engine::download::Downloads;
 use crate::engine::download::redirect;
 use crate::engine::http::content;
 use crate::engine::http::retry_headers;
@@ -148,12 +148,12 @@ impl Body {
 
 /// Asks for the file, or for what of it stands behind `begun` bytes.
 pub(crate) async fn ask(
-    session: &ClientInner,
+    downloads: &Downloads,
     url: &Url,
     begun: Option<(u64, &Validator)>,
 ) -> Answer {
     // The key belongs to the API's host. This request goes elsewhere and has no credentials of ours.
-    let http = match session.downloads.get(url) {
+    let http = match downloads.client.get(url) {
         Ok(http) => http,
         Err(error) => {
             return Answer::Refused {
@@ -169,11 +169,16 @@ pub(crate) async fn ask(
             .header(RANGE, format!("bytes={position}-"))
             .header(IF_RANGE, validator.value.clone());
     }
-    let response = match Timeout::new(session.idle_timeout).run(request.send()).await {
+    let response = match Timeout::new(downloads.http.settings.read_timeout)
+        .run(request.send())
+        .await
+    {
         Ok(Ok(response)) => response,
         Ok(Err(error)) if error.is_redirect() => return misled(error),
         Ok(Err(error)) => return Answer::Nothing(Broken::lost(error)),
-        Err(Elapsed) => return Answer::Nothing(Broken::stalled(session.idle_timeout)),
+        Err(Elapsed) => {
+            return Answer::Nothing(Broken::stalled(downloads.http.settings.read_timeout));
+        }
     };
     // A client that the caller brings may follow where ours does not.
     if redirect::gives_up_encryption(url, response.url()) {
@@ -182,7 +187,7 @@ pub(crate) async fn ask(
             why: "the result host led to an unencrypted address".to_owned(),
         };
     }
-    read(session, response, begun)
+    read(downloads, response, begun)
 }
 
 fn misled(error: reqwest::Error) -> Answer {
@@ -194,15 +199,15 @@ fn misled(error: reqwest::Error) -> Answer {
     }
 }
 
-fn read(session: &ClientInner, response: Response, begun: Option<(u64, &Validator)>) -> Answer {
+fn read(downloads: &Downloads, response: Response, begun: Option<(u64, &Validator)>) -> Answer {
     let status = response.status();
     match (status, begun) {
-        (StatusCode::PARTIAL_CONTENT, _) => part(session, response, begun),
+        (StatusCode::PARTIAL_CONTENT, _) => part(downloads, response, begun),
         // What the bytes are is for the bytes to say: a proxy answers 203, and other hosts have other words for success.
         _ if status.is_success() => Answer::Whole {
             length: response.content_length(),
             validator: validator(&response),
-            body: body(session, response),
+            body: body(downloads, response),
         },
         (StatusCode::RANGE_NOT_SATISFIABLE, Some(_)) => {
             Answer::Other("the file is shorter than it was".to_owned())
@@ -210,10 +215,10 @@ fn read(session: &ClientInner, response: Response, begun: Option<(u64, &Validato
         (
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS,
             _,
-        ) => failing(session, &response),
+        ) => failing(downloads, &response),
         // Hosts differ in what they say about a URL that has expired or whose signature they do not accept.
         _ if status.is_client_error() => Answer::Gone(status),
-        _ if status.is_server_error() => failing(session, &response),
+        _ if status.is_server_error() => failing(downloads, &response),
         _ => Answer::Refused {
             status: Some(status),
             why: format!("the result host answered something else than the file ({status})"),
@@ -221,10 +226,10 @@ fn read(session: &ClientInner, response: Response, begun: Option<(u64, &Validato
     }
 }
 
-fn failing(session: &ClientInner, response: &Response) -> Answer {
+fn failing(downloads: &Downloads, response: &Response) -> Answer {
     let status = response.status();
     let limited = status == StatusCode::TOO_MANY_REQUESTS;
-    let now = session.clock.system_time();
+    let now = downloads.http.clock.system_time();
     let wait = retry_headers::wait(response.headers(), limited, now);
     let mut why = format!("the result host failed ({status})");
     if let Some(wait) = wait {
@@ -242,7 +247,7 @@ fn failing(session: &ClientInner, response: &Response) -> Answer {
 
 /// A part that begins with the first byte is the file, or the beginning of it. So is one that nobody asked for and that
 /// does not say which part it is.
-fn part(session: &ClientInner, response: Response, begun: Option<(u64, &Validator)>) -> Answer {
+fn part(downloads: &Downloads, response: Response, begun: Option<(u64, &Validator)>) -> Answer {
     let part = content::part(response.headers());
     match (part.map(|part| part.first), begun) {
         (Some(0), _) | (None, None) => Answer::Whole {
@@ -251,9 +256,9 @@ fn part(session: &ClientInner, response: Response, begun: Option<(u64, &Validato
                 None => response.content_length(),
             },
             validator: validator(&response),
-            body: body(session, response),
+            body: body(downloads, response),
         },
-        (_, Some((position, known))) => rest(session, response, position, known),
+        (_, Some((position, known))) => rest(downloads, response, position, known),
         (Some(first), None) => Answer::Refused {
             status: Some(response.status()),
             why: format!("the result host sent the file from byte {first} on"),
@@ -262,7 +267,7 @@ fn part(session: &ClientInner, response: Response, begun: Option<(u64, &Validato
 }
 
 /// A part may be joined to what is there only if it begins right behind it and belongs to the same state of the file.
-fn rest(session: &ClientInner, response: Response, position: u64, known: &Validator) -> Answer {
+fn rest(downloads: &Downloads, response: Response, position: u64, known: &Validator) -> Answer {
     let other = |why: &str| Answer::Other(why.to_owned());
     let headers = response.headers();
     if content::coding(headers) != known.coding {
@@ -286,7 +291,7 @@ fn rest(session: &ClientInner, response: Response, position: u64, known: &Valida
     }
     Answer::Rest {
         length: part.total,
-        body: body(session, response),
+        body: body(downloads, response),
     }
 }
 
@@ -295,14 +300,14 @@ fn is_of_kind(value: &HeaderValue, name: &http::HeaderName) -> bool {
     value.as_bytes().starts_with(b"\"") == (name == ETAG)
 }
 
-fn body(session: &ClientInner, response: Response) -> Body {
+fn body(downloads: &Downloads, response: Response) -> Body {
     let framed = response.version() > Version::HTTP_11
         || response.content_length().is_some()
         || response.headers().contains_key(TRANSFER_ENCODING);
     Body {
         coding: content::coding(response.headers()),
         response,
-        idle: session.idle_timeout,
+        idle: downloads.http.settings.read_timeout,
         came: 0,
         waited: Duration::ZERO,
         framed,

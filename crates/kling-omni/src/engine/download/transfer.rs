@@ -204,7 +204,7 @@ impl Transfer {
 
     /// Nobody knows how much an answer without a length brings, and a length may be as long as it likes.
     fn check_size(&self, bytes: u64) -> Result<()> {
-        let limit = self.video.session.max_download_size;
+        let limit = self.video.downloads.max_size;
         if bytes <= limit {
             return Ok(());
         }
@@ -215,7 +215,7 @@ impl Transfer {
     /// Takes the next step towards an open answer, and says what it cost.
     async fn connect(&mut self) -> Result<Option<Setback>> {
         if let Some(pause) = self.pause.take() {
-            self.video.session.clock.sleep(pause).await;
+            self.video.downloads.http.clock.sleep(pause).await;
         }
         // What is whole is given up only for an answer that has come.
         let is_whole = self.is_whole_by_itself();
@@ -226,7 +226,7 @@ impl Transfer {
         }
         let begun = self.validator.as_ref().filter(|_| self.position > 0);
         let begun = begun.map(|validator| (self.position, validator));
-        match source::ask(&self.video.session, &self.url, begun).await {
+        match source::ask(&self.video.downloads, &self.url, begun).await {
             Answer::Whole {
                 body,
                 length,
@@ -292,9 +292,9 @@ impl Transfer {
     /// Plans another attempt, if there may be one.
     fn broken(&mut self, broken: Broken) -> Result<Setback> {
         self.body = None;
-        let session = &self.video.session;
+        let http = &self.video.downloads.http;
         let asked = broken.wait.unwrap_or_default();
-        if self.breaks >= session.retries || asked > session.longest_retry_wait {
+        if self.breaks >= http.settings.max_retries || asked > http.settings.max_retry_delay {
             let attempts = self.breaks + 1;
             return Err(problem::broke_off(
                 &self.video,
@@ -338,7 +338,7 @@ impl Transfer {
             Err(error) => return Err(error.after(refusal.summary())),
         };
         let video = Video::of(
-            &self.video.session,
+            &self.video.downloads,
             &state,
             None,
             Arc::clone(&self.video.origin),

@@ -6,21 +6,17 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 
-use crate::engine::client::ClientInner;
+use crate::engine::http::Http;
 use crate::engine::http::attempt_result::{AttemptResult, Reply};
 use crate::engine::http::body::Content;
 use crate::engine::http::timeout::{Elapsed, Timeout};
 
 /// Sends a request once and reads the whole answer, as far as its size allows.
-pub(crate) async fn send(
-    session: &ClientInner,
-    request: reqwest::Request,
-    limit: Duration,
-) -> AttemptResult {
+pub(crate) async fn send(http: &Http, request: reqwest::Request, limit: Duration) -> AttemptResult {
     // Covers everything from the connection to the end of the body, so a slow body cannot hang an attempt.
     let mut timeout = Timeout::new(limit);
     let asked = request.url().clone();
-    let mut response = match timeout.run(session.http.execute(request)).await {
+    let mut response = match timeout.run(http.client.execute(request)).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => return AttemptResult::NoReply(error),
         Err(Elapsed) => return AttemptResult::NoReply(timed_out().await),
@@ -28,9 +24,9 @@ pub(crate) async fn send(
     let redirected = *response.url() != asked;
     let status = response.status();
     let headers = std::mem::take(response.headers_mut());
-    let (body, end) = read_body(response, session.largest_body, timeout).await;
+    let (body, end) = read_body(response, http.settings.max_response_size, timeout).await;
     let is_complete = *end.as_ref().unwrap_or(&false);
-    let content = Content::read(&headers, body, is_complete, session.largest_body);
+    let content = Content::read(&headers, body, is_complete, http.settings.max_response_size);
     match end {
         Ok(_) => AttemptResult::Reply(Reply {
             status,

@@ -7,12 +7,12 @@ use reqwest::ResponseBuilderExt as _;
 use serde_json::Value;
 use url::Url;
 
-use crate::engine::client::ClientInner;
+use crate::engine::http::Http;
+use crate::engine::http::Server;
 use crate::engine::http::backoff::Backoff;
 use crate::engine::http::call::{Answer, Idempotency};
 use crate::engine::http::{plan_limit, retry_headers, task_ids};
 use crate::error::{Charged, Error, ErrorKind, InvalidParam};
-use crate::host::Server;
 use crate::redact;
 
 /// How one attempt ended.
@@ -84,28 +84,28 @@ impl AttemptResult {
     }
 
     /// How long the service asks to wait, if it does.
-    fn hint(&self, session: &ClientInner) -> Option<Duration> {
+    fn hint(&self, http: &Http) -> Option<Duration> {
         if self.is_plan_limit() {
             return None;
         }
         let limited = self.status() == Some(StatusCode::TOO_MANY_REQUESTS);
-        retry_headers::wait(self.headers()?, limited, session.clock.system_time())
+        retry_headers::wait(self.headers()?, limited, http.clock.system_time())
     }
 
     /// How long the service asks to wait, as far as it can be believed.
-    pub(crate) fn asked_pause(&self, session: &ClientInner) -> Option<Duration> {
-        let hint = self.hint(session)?;
-        Some(hint.min(session.longest_retry_wait))
+    pub(crate) fn asked_pause(&self, http: &Http) -> Option<Duration> {
+        let hint = self.hint(http)?;
+        Some(hint.min(http.settings.max_retry_delay))
     }
 
     /// How long the service takes no further requests, as far as it says so and can be believed.
-    pub(crate) fn hold(&self, session: &ClientInner) -> Option<Duration> {
+    pub(crate) fn hold(&self, http: &Http) -> Option<Duration> {
         if self.is_plan_limit() {
             return None;
         }
         let limited = self.status() == Some(StatusCode::TOO_MANY_REQUESTS);
-        retry_headers::hold(self.headers()?, limited, session.clock.system_time())
-            .filter(|hold| *hold <= session.longest_retry_wait)
+        retry_headers::hold(self.headers()?, limited, http.clock.system_time())
+            .filter(|hold| *hold <= http.settings.max_retry_delay)
     }
 
     /// Whether the same request may succeed when sent again, whatever it does.
@@ -123,11 +123,11 @@ impl AttemptResult {
 
     /// Whether the request certainly made no task: it never left, or the service refused it. A refusal that names a task
     /// contradicts itself.
-    fn is_without_effect(&self, session: &ClientInner) -> bool {
+    fn is_without_effect(&self, http: &Http) -> bool {
         match self {
             // A client that follows redirects fails to connect after the service has long had the request.
             Self::NoReply(error) => {
-                session.http_is_ours && (error.is_connect() || error.is_builder())
+                http.is_own_client && (error.is_connect() || error.is_builder())
             }
             Self::Reply(Reply {
                 status, redirected, ..
@@ -138,8 +138,8 @@ impl AttemptResult {
         }
     }
 
-    fn may_repeat(&self, effect: Idempotency, session: &ClientInner) -> bool {
-        self.is_transient() && (effect == Idempotency::Read || self.is_without_effect(session))
+    fn may_repeat(&self, effect: Idempotency, http: &Http) -> bool {
+        self.is_transient() && (effect == Idempotency::Read || self.is_without_effect(http))
     }
 
     /// The ids of tasks in the answer, even if the rest of it is of no known shape or did not come.
@@ -188,13 +188,13 @@ impl AttemptResult {
         &self,
         effect: Idempotency,
         backoff: &mut Backoff,
-        session: &ClientInner,
+        http: &Http,
     ) -> Option<Duration> {
-        if !self.may_repeat(effect, session) {
+        if !self.may_repeat(effect, http) {
             return None;
         }
-        match self.hint(session) {
-            Some(hint) if hint > session.longest_retry_wait => None,
+        match self.hint(http) {
+            Some(hint) if hint > http.settings.max_retry_delay => None,
             // The backoff on top keeps clients that were told the same moment from coming back at once.
             Some(hint) => Some(hint + backoff.next_pause() / 4),
             None => Some(backoff.next_pause()),
@@ -206,12 +206,12 @@ impl AttemptResult {
         &self,
         effect: Idempotency,
         attempts: u32,
-        session: &ClientInner,
+        http: &Http,
         server: &Server,
     ) -> Option<Error> {
         let error = match self {
             Self::Reply(reply) if reply.is_good() => return None,
-            Self::Reply(reply) => refused(reply, effect, session),
+            Self::Reply(reply) => refused(reply, effect, http),
             Self::BrokenReply { error, .. } if error.is_timeout() => {
                 lost("the answer was not complete within the time limit")
             }
@@ -229,16 +229,16 @@ impl AttemptResult {
             Self::NoReply(_) => lost("the connection was lost before there was an answer"),
         };
         let charged = match effect {
-            Idempotency::Create if !self.is_without_effect(session) => Charged::Unknown,
+            Idempotency::Create if !self.is_without_effect(http) => Charged::Unknown,
             _ => Charged::No,
         };
-        let hint = self.hint(session);
+        let hint = self.hint(http);
         let mut error = error
             .with_status(self.status())
             .with_request_id(self.request_id())
             .with_retry_after(hint)
             .with_charged(charged)
-            .with_retryable(self.may_repeat(effect, session));
+            .with_retryable(self.may_repeat(effect, http));
         if let Some(hint) = hint.filter(|_| charged == Charged::No) {
             error = error.with_help(format!(
                 "try again in {} s",
@@ -342,7 +342,7 @@ fn lost(what: &str) -> Error {
     Error::new(ErrorKind::Transport, what)
 }
 
-fn refused(reply: &Reply, effect: Idempotency, session: &ClientInner) -> Error {
+fn refused(reply: &Reply, effect: Idempotency, http: &Http) -> Error {
     let status = reply.status;
     let (kind, what, advice) = match status.as_u16() {
         _ if reply.redirected || status.is_redirection() => (
@@ -400,7 +400,7 @@ fn refused(reply: &Reply, effect: Idempotency, session: &ClientInner) -> Error {
             None,
         ),
     };
-    let (said, invalid_params) = said(reply, session.key.expose());
+    let (said, invalid_params) = said(reply, http.key.expose());
     let mut summary = format!("{what} ({status}{})", unreadable(reply));
     if !said.is_empty() {
         summary.push_str(": ");

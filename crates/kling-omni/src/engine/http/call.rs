@@ -15,9 +15,9 @@ use crate::engine::http::attempt;
 use crate::engine::http::attempt_result::AttemptResult;
 pub(crate) use crate::engine::http::backoff::Backoff;
 
-use crate::engine::client::ClientInner;
+use crate::engine::http::Http;
+use crate::engine::http::Server;
 use crate::error::{Charged, Error, ErrorKind, Result};
-use crate::host::Server;
 use crate::redact;
 
 /// No call is taken to go on for longer, so that every clock can tell the time after it.
@@ -32,16 +32,22 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 
 /// How long a call can go on once its first attempt has its turn: all of its attempts, each as long as it may be, and the
 /// waits between them.
-pub(crate) fn longest_call(session: &ClientInner) -> Duration {
+pub(crate) fn longest_call(http: &Http) -> Duration {
     // On a machine that is always late, a limit is counted down at half the speed.
-    let attempt = session.attempt_timeout.saturating_mul(2);
-    let wait = session.longest_retry_wait.saturating_add(Backoff::LONGEST);
+    let attempt = http.settings.attempt_timeout.saturating_mul(2);
+    let wait = http
+        .settings
+        .max_retry_delay
+        .saturating_add(Backoff::LONGEST);
     // Twice: what the service asks for, and then until the request has its turn.
     let again = wait
-        .saturating_add(session.longest_retry_wait)
+        .saturating_add(http.settings.max_retry_delay)
         .saturating_add(attempt);
-    let all = again.saturating_mul(session.retries);
-    let whole = session.call_timeout.map(|whole| whole.saturating_mul(2));
+    let all = again.saturating_mul(http.settings.max_retries);
+    let whole = http
+        .settings
+        .operation_timeout
+        .map(|whole| whole.saturating_mul(2));
     all.saturating_add(attempt)
         .min(whole.unwrap_or(LONGEST_CALL))
         .min(LONGEST_CALL)
@@ -69,7 +75,7 @@ impl Idempotency {
 
 /// One call of one operation: at most a few attempts, of which the last one counts.
 pub(crate) struct Call {
-    session: Arc<ClientInner>,
+    http: Arc<Http>,
     options: Options,
     trace: Mutex<CallState>,
 }
@@ -145,9 +151,9 @@ pub(crate) struct Answer {
 }
 
 impl Call {
-    pub(crate) fn new(session: Arc<ClientInner>, options: Options) -> Arc<Self> {
+    pub(crate) fn new(http: Arc<Http>, options: Options) -> Arc<Self> {
         Arc::new(Self {
-            session,
+            http,
             options,
             trace: Mutex::default(),
         })
@@ -157,7 +163,7 @@ impl Call {
     pub(crate) fn api(self: &Arc<Self>) -> Api {
         Api::new_with_client(
             &self.server().base_url,
-            self.session.http.clone(),
+            self.http.client.clone(),
             Inner::new(Arc::clone(self) as Arc<dyn Transport>),
         )
     }
@@ -194,7 +200,7 @@ impl Call {
             true => &trace.hinted,
             false => &trace.named,
         };
-        Err(error.with_candidates(candidates.clone(), self.session.key.expose()))
+        Err(error.with_candidates(candidates.clone(), self.http.key.expose()))
     }
 
     /// The one task that a successful answer to a create names, whatever else is in the answer or missing from it.
@@ -210,7 +216,7 @@ impl Call {
     fn unread<E>(&self, trace: &CallState, problem: kling_omni_api::Error<E>) -> Error {
         let what = match problem {
             kling_omni_api::Error::InvalidResponsePayload(_, why) => {
-                let why = redact::quote(&why.to_string(), self.session.key.expose());
+                let why = redact::quote(&why.to_string(), self.http.key.expose());
                 format!("the service answered JSON of another shape than documented: {why}")
             }
             _ => "the service's answer could not be read".to_owned(),
@@ -226,9 +232,9 @@ impl Call {
 
     fn server(&self) -> &Server {
         if self.options.is_upload {
-            &self.session.upload_server
+            &self.http.upload_server
         } else {
-            &self.session.server
+            &self.http.server
         }
     }
 
@@ -245,10 +251,10 @@ impl Call {
         let line = tracing::enabled!(tracing::Level::INFO)
             .then(|| format!("{} {}", request.method(), request.url().path()));
         self.prepare(&mut request);
-        let session = &self.session;
+        let http = &self.http;
         let turn = self.trace().turn.take();
         let mut has_turn = turn.is_some();
-        let started = turn.unwrap_or_else(|| session.clock.now());
+        let started = turn.unwrap_or_else(|| http.clock.now());
         let mut backoff = Backoff::default();
         let mut attempt = 1;
         loop {
@@ -261,11 +267,11 @@ impl Call {
                 return Ok(self.refuse(effect, wait));
             }
             let span = tracing::debug_span!("attempt", operation, attempt);
-            let spent = session.clock.now().duration_since(started);
-            let sending = attempt::send(session, request, self.attempt_timeout(spent));
+            let spent = http.clock.now().duration_since(started);
+            let sending = attempt::send(http, request, self.attempt_timeout(spent));
             let outcome = sending.instrument(span).await;
             self.note(effect, &outcome);
-            let spent = session.clock.now().duration_since(started);
+            let spent = http.clock.now().duration_since(started);
             let (wait, again) = match (
                 self.next(effect, attempt, &outcome, &mut backoff, spent),
                 spare,
@@ -285,7 +291,7 @@ impl Call {
                 }
             };
             tracing::info!(operation, attempt, ?wait, %outcome, "trying again after a wait");
-            session.clock.sleep(wait).await;
+            http.clock.sleep(wait).await;
             request = again;
             attempt += 1;
         }
@@ -293,7 +299,7 @@ impl Call {
 
     /// Takes the turn of the first attempt ahead, so that it is sent as soon as it is asked for.
     pub(crate) async fn take_first_turn(&self) -> Result<()> {
-        let started = self.session.clock.now();
+        let started = self.http.clock.now();
         self.take_turn(started, 1).await.map_err(unsent)?;
         self.trace().turn = Some(started);
         Ok(())
@@ -301,25 +307,28 @@ impl Call {
 
     /// Waits until the request may be sent, or says how long it would have to.
     async fn take_turn(&self, started: Instant, attempt: u32) -> std::result::Result<(), Duration> {
-        let session = &self.session;
-        let now = session.clock.now();
-        let left = session.call_timeout.map_or(Duration::MAX, |whole| {
-            whole.saturating_sub(now.duration_since(started))
-        });
+        let http = &self.http;
+        let now = http.clock.now();
+        let left = http
+            .settings
+            .operation_timeout
+            .map_or(Duration::MAX, |whole| {
+                whole.saturating_sub(now.duration_since(started))
+            });
         let most = match self.options.hold {
             RateLimitWait::Unbounded if attempt == 1 => left,
-            RateLimitWait::Unbounded => left.min(session.longest_retry_wait),
+            RateLimitWait::Unbounded => left.min(http.settings.max_retry_delay),
             RateLimitWait::AtMost(most) => most.min(left),
             RateLimitWait::Never => Duration::ZERO,
         };
-        let wait = match (session.pace.take(now, most), self.options.hold) {
+        let wait = match (http.rate_limiter.take(now, most), self.options.hold) {
             (Ok(wait), _) => wait,
             (Err(_), RateLimitWait::AtMost(_)) => most,
             (Err(wait), _) => return Err(wait),
         };
         if !wait.is_zero() {
             tracing::debug!(?wait, "waiting for the request's turn");
-            session.clock.sleep(wait).await;
+            http.clock.sleep(wait).await;
         }
         Ok(())
     }
@@ -336,15 +345,17 @@ impl Call {
 
     /// How many attempts there may be after the first.
     fn retries(&self) -> u32 {
-        self.options.retries.unwrap_or(self.session.retries)
+        self.options
+            .retries
+            .unwrap_or(self.http.settings.max_retries)
     }
 
     /// How long an attempt may take that begins after so much of the call's time.
     fn attempt_timeout(&self, spent: Duration) -> Duration {
-        let session = &self.session;
+        let http = &self.http;
         let one = self.options.attempt_timeout;
-        let one = one.unwrap_or(session.attempt_timeout);
-        match session.call_timeout {
+        let one = one.unwrap_or(http.settings.attempt_timeout);
+        match http.settings.operation_timeout {
             Some(whole) => one.min(whole.saturating_sub(spent)),
             None => one,
         }
@@ -359,15 +370,15 @@ impl Call {
         backoff: &mut Backoff,
         spent: Duration,
     ) -> std::result::Result<Duration, StopReason> {
-        let session = &self.session;
+        let http = &self.http;
         if attempt > self.retries() {
             return Err(StopReason::Settled);
         }
-        let wait = outcome.wait_before_retry(effect, backoff, session);
+        let wait = outcome.wait_before_retry(effect, backoff, http);
         let wait = wait.ok_or(StopReason::Settled)?;
-        match session.call_timeout {
+        match http.settings.operation_timeout {
             Some(whole) if spent.saturating_add(wait) >= whole => Err(StopReason::OutOfTime(whole)),
-            _ if !session.budget.take() => Err(StopReason::BudgetSpent),
+            _ if !http.throttle.take() => Err(StopReason::BudgetSpent),
             _ => Ok(wait),
         }
     }
@@ -382,7 +393,7 @@ impl Call {
         let headers = request.headers_mut();
         headers.insert(
             self.server().key_header.clone(),
-            self.session.key_value.clone(),
+            self.http.key_value.clone(),
         );
         if let Some(body) = &self.options.body {
             headers.insert(
@@ -394,16 +405,16 @@ impl Call {
     }
 
     fn note(&self, effect: Idempotency, outcome: &AttemptResult) {
-        let now = self.session.clock.system_time();
-        self.session.budget.note(!outcome.is_transient(), now);
-        if let Some(hold) = outcome.hold(&self.session) {
-            self.session.pace.hold(self.session.clock.now(), hold);
+        let now = self.http.clock.system_time();
+        self.http.throttle.note(!outcome.is_transient(), now);
+        if let Some(hold) = outcome.hold(&self.http) {
+            self.http.rate_limiter.hold(self.http.clock.now(), hold);
         }
         let mut trace = self.trace();
         trace.effect = Some(effect);
         trace.status = outcome.status();
         trace.request_id = outcome.request_id();
-        trace.asked_pause = outcome.asked_pause(&self.session);
+        trace.asked_pause = outcome.asked_pause(&self.http);
         trace.is_accepted = outcome.is_accepted();
         trace.answer = self
             .options
@@ -425,7 +436,7 @@ impl Call {
         outcome: &AttemptResult,
         end: StopReason,
     ) {
-        let failure = outcome.to_error(effect, attempts, &self.session, self.server());
+        let failure = outcome.to_error(effect, attempts, &self.http, self.server());
         let failure = failure.map(|failure| match end {
             StopReason::Settled => failure,
             StopReason::BudgetSpent => failure

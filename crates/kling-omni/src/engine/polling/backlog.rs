@@ -1,8 +1,8 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use crate::engine::operations::ListOperation;
 use crate::engine::polling::queue::PollRequest;
-use crate::route::Mode;
 
 /// Looks that are made one by one, as soon as there is room for them.
 #[derive(Default)]
@@ -58,9 +58,12 @@ impl Backlog {
     }
 
     /// Takes out those that a list can answer as well.
-    pub(crate) fn take_listed(&mut self, mode: Mode) -> Vec<(u64, Box<PollRequest>)> {
+    pub(crate) fn take_listed(
+        &mut self,
+        list: &'static ListOperation,
+    ) -> Vec<(u64, Box<PollRequest>)> {
         let all = std::mem::take(&mut self.looks).into_iter();
-        let (listed, rest): (Vec<_>, Vec<_>) = all.partition(|(_, look)| look.list() == Some(mode));
+        let (listed, rest): (Vec<_>, Vec<_>) = all.partition(|(_, look)| look.list() == Some(list));
         self.looks = rest.into();
         self.first_deadline = self.earliest_deadline();
         listed
@@ -72,9 +75,9 @@ impl Backlog {
     }
 
     /// How many a list could answer.
-    pub(crate) fn listed(&self, mode: Mode) -> usize {
+    pub(crate) fn listed(&self, list: &'static ListOperation) -> usize {
         let looks = self.looks.iter();
-        looks.filter(|(_, look)| look.list() == Some(mode)).count()
+        looks.filter(|(_, look)| look.list() == Some(list)).count()
     }
 }
 

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 
-use crate::engine::client::ClientInner;
 use crate::engine::http::call::Options;
+use crate::engine::list::{Page, read_largest_page};
+use crate::engine::operations::ListOperation;
+use crate::engine::polling::Poller;
 use crate::engine::polling::backlog::earlier;
 use crate::engine::polling::list_poll_stats::ListPollResult;
 use crate::engine::polling::queue::PollRequest;
 use crate::engine::state::TaskStatus;
 use crate::error::Result;
-use crate::list::{List, Page};
-use crate::route::Mode;
 
 /// How many pages are asked for at once where so many will probably be needed.
 const PAGES_AT_ONCE: usize = 8;
@@ -35,8 +35,8 @@ pub(crate) type PageResult = Option<Result<Page>>;
 /// One reading of a list, from its newest task on, until all that are looked for have been found or the rest is not worth
 /// it.
 pub(crate) struct ListPoll {
-    session: Arc<ClientInner>,
-    mode: Mode,
+    poller: Arc<Poller>,
+    list: &'static ListOperation,
     /// What is looked for, by the ids of the tasks.
     looks: HashMap<Arc<str>, Vec<(u64, Box<PollRequest>)>>,
     pages: FuturesOrdered<Turning>,
@@ -80,19 +80,19 @@ pub(crate) struct ListPollSummary {
 
 impl ListPoll {
     pub(crate) fn new(
-        session: &Arc<ClientInner>,
-        mode: Mode,
+        poller: &Arc<Poller>,
+        list: &'static ListOperation,
         looks: Vec<(u64, Box<PollRequest>)>,
         now: Instant,
     ) -> Self {
         let mut sweep = Self {
-            session: Arc::clone(session),
-            mode,
+            poller: Arc::clone(poller),
+            list,
             looks: HashMap::new(),
             pages: FuturesOrdered::new(),
             asked: 0,
             read: 0,
-            likely: session.sweeps.pages(mode, now).unwrap_or(1),
+            likely: poller.list_stats.pages(list, now).unwrap_or(1),
             useful: 0,
             found: 0,
             credit: CREDIT,
@@ -108,8 +108,8 @@ impl ListPoll {
         sweep
     }
 
-    pub(crate) fn mode(&self) -> Mode {
-        self.mode
+    pub(crate) fn list(&self) -> &'static ListOperation {
+        self.list
     }
 
     /// When whatever was not found by then is looked for otherwise.
@@ -156,27 +156,26 @@ impl ListPoll {
     }
 
     fn ask(&mut self) {
-        let most = match self.mode {
-            // The list has no pages.
-            Mode::Text => 1,
-            Mode::Reference => self
+        let most = match self.list.max_page_size {
+            None => 1,
+            Some(_) => self
                 .likely
                 .saturating_sub(self.read as usize)
                 .clamp(1, PAGES_AT_ONCE),
         };
         while self.pages.len() < most {
             self.asked += 1;
-            let list = List::new(Arc::clone(&self.session)).mode(self.mode);
-            let list = match self.mode {
-                Mode::Text => list,
-                Mode::Reference => list.page(self.asked).longest_page(),
-            };
+            let poller = Arc::clone(&self.poller);
+            let (list, number) = (self.list, self.asked);
             let options = Options {
                 // What the list does not answer now, single reads will.
                 retries: Some(0),
                 ..Options::default()
             };
-            self.pages.push_back(Box::pin(list.read_with(options)));
+            self.pages.push_back(Box::pin(async move {
+                let http = Arc::clone(&poller.http);
+                read_largest_page(http, poller.service, list, number, options).await
+            }));
         }
     }
 
@@ -190,7 +189,7 @@ impl ListPoll {
         let page = match page {
             Some(Ok(page)) => page,
             Some(Err(error)) => {
-                tracing::debug!(mode = %self.mode, %error, "the list could not be read");
+                tracing::debug!(list = %self.list, %error, "the list could not be read");
                 self.asked_pause = error.retry_after();
                 return PageOutcome::NOTHING;
             }
@@ -212,10 +211,10 @@ impl ListPoll {
         }
         self.found += seen.len();
         self.credit = (self.credit + seen.len()).min(MOST_CREDIT);
-        self.is_complete = is_end || self.mode == Mode::Text && is_whole;
+        self.is_complete = is_end || self.list.max_page_size.is_none() && is_whole;
         let is_over = self.is_complete
             || !page.is_there
-            || self.mode == Mode::Text
+            || self.list.max_page_size.is_none()
             || self.looks.is_empty()
             || self.credit == 0;
         if !is_over {
@@ -231,10 +230,10 @@ impl ListPoll {
                 look.subject.missed();
             }
         }
-        tracing::debug!(mode = %self.mode, pages = self.read, found = self.found, left = left.len(), "read the list for all waits");
+        tracing::debug!(list = %self.list, pages = self.read, found = self.found, left = left.len(), "read the list for all waits");
         ListPollSummary {
             result: ListPollResult {
-                mode: self.mode,
+                list: self.list,
                 pages: self.useful,
                 was_profitable: self.found > self.read as usize,
                 at: now,

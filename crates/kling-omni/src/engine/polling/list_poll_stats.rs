@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::route::Mode;
+use crate::engine::operations::ListOperation;
 
 /// How long no list is read after one that was not worth it, and after several of these in a row.
 const REST: Duration = Duration::from_secs(30);
@@ -13,7 +13,7 @@ const CHECK: Duration = Duration::from_secs(30);
 
 /// What is known of reading lists in place of single tasks.
 #[derive(Default)]
-pub(crate) struct ListPollStats(Mutex<HashMap<Mode, Record>>);
+pub(crate) struct ListPollStats(Mutex<HashMap<&'static ListOperation, Record>>);
 
 #[derive(Clone, Copy, Default)]
 struct Record {
@@ -41,7 +41,7 @@ impl Record {
 
 /// What came of reading one list.
 pub(crate) struct ListPollResult {
-    pub(crate) mode: Mode,
+    pub(crate) list: &'static ListOperation,
     /// The pages up to the last one on which a task was found that was looked for.
     pub(crate) pages: u32,
     /// Whether it has found more tasks than it took requests.
@@ -55,8 +55,8 @@ pub(crate) struct ListPollResult {
 
 impl ListPollStats {
     /// How many pages it will probably take; `None` while it is not worth trying.
-    pub(crate) fn pages(&self, mode: Mode, now: Instant) -> Option<usize> {
-        let record = self.records().get(&mode).copied().unwrap_or_default();
+    pub(crate) fn pages(&self, list: &'static ListOperation, now: Instant) -> Option<usize> {
+        let record = self.records().get(&list).copied().unwrap_or_default();
         let rests = record.rests_until.is_some_and(|until| now < until);
         // Where the tasks stood long ago says nothing about those of now.
         let is_fresh = |at: Instant| now.duration_since(at) < REST;
@@ -68,14 +68,14 @@ impl ListPollStats {
     }
 
     /// When the list is read next, if that is still to come.
-    pub(crate) fn next_at(&self, mode: Mode, now: Instant) -> Option<Instant> {
-        let next_at = self.records().get(&mode)?.next_at;
+    pub(crate) fn next_at(&self, list: &'static ListOperation, now: Instant) -> Option<Instant> {
+        let next_at = self.records().get(&list)?.next_at;
         next_at.filter(|next_at| *next_at > now)
     }
 
     pub(crate) fn record(&self, result: ListPollResult) {
         let mut records = self.records();
-        let record = records.entry(result.mode).or_default();
+        let record = records.entry(result.list).or_default();
         if result.was_profitable {
             *record = Record {
                 pages: result.pages,
@@ -89,9 +89,9 @@ impl ListPollStats {
     }
 
     /// Whether a task should be read that the list shows to go on; whoever is told so does it.
-    pub(crate) fn is_check_due(&self, mode: Mode, now: Instant) -> bool {
+    pub(crate) fn is_check_due(&self, list: &'static ListOperation, now: Instant) -> bool {
         let mut records = self.records();
-        let checked = &mut records.entry(mode).or_default().checked;
+        let checked = &mut records.entry(list).or_default().checked;
         let is_due = checked.is_none_or(|at| now.duration_since(at) > CHECK);
         if is_due {
             *checked = Some(now);
@@ -100,16 +100,16 @@ impl ListPollStats {
     }
 
     /// What the check has shown.
-    pub(crate) fn checked(&self, mode: Mode, is_true: bool, now: Instant) {
+    pub(crate) fn checked(&self, list: &'static ListOperation, is_true: bool, now: Instant) {
         let mut records = self.records();
-        let record = records.entry(mode).or_default();
+        let record = records.entry(list).or_default();
         match is_true {
             true => record.consecutive_misses = 0,
             false => record.back_off(now, None),
         }
     }
 
-    fn records(&self) -> MutexGuard<'_, HashMap<Mode, Record>> {
+    fn records(&self) -> MutexGuard<'_, HashMap<&'static ListOperation, Record>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

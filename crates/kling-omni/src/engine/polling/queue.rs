@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 use tracing::Span;
 
+use crate::engine::operations::ListOperation;
 use crate::engine::state::{TaskState, TaskStatus};
 use crate::error::Result;
-use crate::route::Mode;
 
 /// A task as whoever looks at it on behalf of others knows it.
 pub(crate) trait Pollable: Send + Sync {
     fn id(&self) -> &Arc<str>;
 
     /// The list that the task should be on.
-    fn list(&self) -> Option<Mode>;
+    fn list(&self) -> Option<&'static ListOperation>;
 
     /// Reads it, waiting no longer for the request's turn or its answer than `left`.
     fn read(
@@ -64,7 +64,7 @@ pub(crate) struct PollResponse {
 /// What a list shows of a task.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ListObservation {
-    pub(crate) mode: Mode,
+    pub(crate) list: &'static ListOperation,
     pub(crate) ended: bool,
 }
 
@@ -97,7 +97,7 @@ impl PollRequest {
     }
 
     /// The list on which it could be seen in company.
-    pub(crate) fn list(&self) -> Option<Mode> {
+    pub(crate) fn list(&self) -> Option<&'static ListOperation> {
         match self.needs_direct_read || self.shown.is_some() {
             true => None,
             false => self.subject.list(),
@@ -174,33 +174,38 @@ impl PollQueue {
     }
 
     /// Takes off all looks that one list can answer.
-    pub(crate) fn take_listed(&self, mode: Mode) -> Vec<(u64, Box<PollRequest>)> {
+    pub(crate) fn take_listed(&self, list: &'static ListOperation) -> Vec<(u64, Box<PollRequest>)> {
         let mut entries = self.entries();
         let listed = entries
             .looks
             .iter()
-            .filter(|(_, look)| look.list() == Some(mode));
+            .filter(|(_, look)| look.list() == Some(list));
         let listed: Vec<_> = listed.map(|(number, _)| *number).collect();
         let take = |number| entries.remove(number).map(|look| (number, look));
         listed.into_iter().filter_map(take).collect()
     }
 
     /// How many looks that are due until then one list could answer, counted up to `enough`.
-    pub(crate) fn listed_until(&self, until: Instant, mode: Mode, enough: usize) -> usize {
+    pub(crate) fn listed_until(
+        &self,
+        until: Instant,
+        list: &'static ListOperation,
+        enough: usize,
+    ) -> usize {
         let entries = self.entries();
         let soon = entries.by_time.range(..=(until, u64::MAX));
-        soon.filter(|(_, number)| entries.looks[number].list() == Some(mode))
+        soon.filter(|(_, number)| entries.looks[number].list() == Some(list))
             .take(enough)
             .count()
     }
 
     /// When the first of the looks is due that this list has answered before.
-    pub(crate) fn earliest_listed(&self, mode: Mode) -> Option<Instant> {
+    pub(crate) fn earliest_listed(&self, list: &'static ListOperation) -> Option<Instant> {
         let entries = self.entries();
         let mut in_order = entries.by_time.iter();
         let is_it = |number| {
             let look = &entries.looks[number];
-            look.listed_since.is_some() && look.list() == Some(mode)
+            look.listed_since.is_some() && look.list() == Some(list)
         };
         in_order
             .find(|(_, number)| is_it(number))

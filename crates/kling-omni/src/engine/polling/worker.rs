@@ -9,12 +9,12 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tracing::Instrument as _;
 
-use crate::engine::client::ClientInner;
+use crate::engine::operations::ListOperation;
+use crate::engine::polling::Poller;
 use crate::engine::polling::backlog::{Backlog, earlier};
 use crate::engine::polling::list_poll::{ListPoll, PageOutcome, PageResult};
 use crate::engine::polling::queue::{ListObservation, PollQueue, PollRequest};
 use crate::engine::state::TaskStatus;
-use crate::route::Mode;
 
 /// How many tasks are read at once; the others wait for their turn.
 const MOST_AT_ONCE: usize = 32;
@@ -40,19 +40,19 @@ type Asking = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Works through the queue of a client for as long as something is on it.
 pub(crate) struct PollWorker {
-    session: Arc<ClientInner>,
+    poller: Arc<Poller>,
     queue: Arc<PollQueue>,
     asking: FuturesUnordered<Asking>,
     waiting: Backlog,
-    /// One for each mode at the most.
+    /// One for each list at the most.
     sweeps: Vec<ListPoll>,
     has_finished: bool,
 }
 
 impl PollWorker {
-    pub(crate) fn new(session: Arc<ClientInner>, queue: Arc<PollQueue>) -> Self {
+    pub(crate) fn new(poller: Arc<Poller>, queue: Arc<PollQueue>) -> Self {
         Self {
-            session,
+            poller,
             queue,
             asking: FuturesUnordered::new(),
             waiting: Backlog::default(),
@@ -63,9 +63,9 @@ impl PollWorker {
 
     pub(crate) async fn run(mut self) {
         let queue = Arc::clone(&self.queue);
-        let session = Arc::clone(&self.session);
+        let poller = Arc::clone(&self.poller);
         loop {
-            let now = session.clock.now();
+            let now = poller.http.clock.now();
             self.begin(now);
             let is_idle = self.asking.is_empty() && self.sweeps.is_empty();
             if is_idle && self.waiting.is_empty() && queue.finish() {
@@ -81,7 +81,7 @@ impl PollWorker {
                     let verdict = self.sweeps[place].take(page);
                     self.apply_list_page(place, verdict);
                 }
-                () = sleep_until(&session, wake) => {}
+                () = sleep_until(&poller, wake) => {}
             }
         }
     }
@@ -101,7 +101,7 @@ impl PollWorker {
 
     /// When the next request may be sent, if that is still to come.
     fn turn(&self, now: Instant) -> Option<Instant> {
-        self.session.pace.next_turn(now)
+        self.poller.http.rate_limiter.next_turn(now)
     }
 
     /// Begins with what is due.
@@ -122,25 +122,25 @@ impl PollWorker {
         for (_, mut look) in late {
             // The look at a deadline is made then, whatever else is under way.
             look.reschedule(now);
-            self.asking.push(ask(&self.session, look, now));
+            self.asking.push(ask(&self.poller, look, now));
         }
 
         let due = self.defer(due, now);
-        for mode in Mode::ALL {
-            let waiting = due.iter().filter(|(_, look)| look.list() == Some(*mode));
-            let waiting = waiting.count() + self.waiting.listed(*mode);
-            let is_read = self.sweeps.iter().any(|sweep| sweep.mode() == *mode);
-            if waiting > 0 && !is_read && self.is_worth_a_sweep(*mode, waiting, now) {
-                let mut looks = self.queue.take_listed(*mode);
-                looks.extend(self.waiting.take_listed(*mode));
-                let sweep = ListPoll::new(&self.session, *mode, looks, now);
+        for list in self.poller.service.lists() {
+            let waiting = due.iter().filter(|(_, look)| look.list() == Some(*list));
+            let waiting = waiting.count() + self.waiting.listed(*list);
+            let is_read = self.sweeps.iter().any(|sweep| sweep.list() == *list);
+            if waiting > 0 && !is_read && self.is_worth_a_sweep(*list, waiting, now) {
+                let mut looks = self.queue.take_listed(*list);
+                looks.extend(self.waiting.take_listed(*list));
+                let sweep = ListPoll::new(&self.poller, *list, looks, now);
                 self.sweeps.push(sweep);
             }
         }
         for (number, look) in due {
             let list = look.list();
             let mut sweeps = self.sweeps.iter_mut();
-            match sweeps.find(|sweep| list == Some(sweep.mode())) {
+            match sweeps.find(|sweep| list == Some(sweep.list())) {
                 Some(sweep) => sweep.join(number, look),
                 None => self.waiting.add(number, look),
             }
@@ -171,7 +171,7 @@ impl PollWorker {
         let mut rest = Vec::new();
         for (number, mut look) in due {
             let list = look.list().filter(|_| look.known.is_some());
-            let list = list.and_then(|mode| self.session.sweeps.next_at(mode, now));
+            let list = list.and_then(|list| self.poller.list_stats.next_at(list, now));
             match list.max(turn) {
                 Some(until) => {
                     look.reschedule(until);
@@ -184,19 +184,19 @@ impl PollWorker {
         rest
     }
 
-    fn is_worth_a_sweep(&self, mode: Mode, due: usize, now: Instant) -> bool {
-        let Some(pages) = self.session.sweeps.pages(mode, now) else {
+    fn is_worth_a_sweep(&self, list: &'static ListOperation, due: usize, now: Instant) -> bool {
+        let Some(pages) = self.poller.list_stats.pages(list, now) else {
             return false;
         };
         let enough = HANDFUL.max(LOOKS_PER_PAGE * pages);
-        let soon = self.queue.listed_until(now + SOON, mode, enough);
+        let soon = self.queue.listed_until(now + SOON, list, enough);
         due + soon >= enough
     }
 
     /// Does what a page of the list has shown.
     fn apply_list_page(&mut self, place: usize, verdict: PageOutcome) {
-        let now = self.session.clock.now();
-        let mode = self.sweeps[place].mode();
+        let now = self.poller.http.clock.now();
+        let list = self.sweeps[place].list();
         let mut back = Vec::new();
         for (number, mut look, status) in verdict.seen {
             let since = *look.listed_since.get_or_insert(now);
@@ -205,10 +205,10 @@ impl PollWorker {
                 continue;
             }
             if status.is_terminal() && !look.is_held(now) {
-                look.shown = Some(ListObservation { mode, ended: true });
+                look.shown = Some(ListObservation { list, ended: true });
                 self.waiting.add(number, look);
             } else if now.duration_since(since) > alone && !look.is_held(now) {
-                look.shown = Some(ListObservation { mode, ended: false });
+                look.shown = Some(ListObservation { list, ended: false });
                 self.waiting.add(number, look);
             } else if let Some(look) = apply_list_entry(look, &status, now) {
                 back.push((number, look));
@@ -216,10 +216,10 @@ impl PollWorker {
         }
         // The one that comes last is the oldest, and the most likely to show it if the list lags behind.
         if let Some(oldest) = back.iter().rposition(|(_, look)| !look.is_held(now))
-            && self.session.sweeps.is_check_due(mode, now)
+            && self.poller.list_stats.is_check_due(list, now)
         {
             let (number, mut look) = back.remove(oldest);
-            look.shown = Some(ListObservation { mode, ended: false });
+            look.shown = Some(ListObservation { list, ended: false });
             self.waiting.add_first(number, look);
         }
         self.queue.put_back(back);
@@ -230,15 +230,15 @@ impl PollWorker {
     }
 
     fn end(&mut self, sweep: ListPoll, is_judged: bool, now: Instant) {
-        let mode = sweep.mode();
+        let list = sweep.list();
         let mut end = sweep.end(now);
-        let next = self.queue.earliest_listed(mode);
+        let next = self.queue.earliest_listed(list);
         end.result.next_at = next.map(|next| {
             let pause = next.saturating_duration_since(now);
             now + (pause + pause / SLACK_PART).min(SOON)
         });
         if is_judged {
-            self.session.sweeps.record(end.result);
+            self.poller.list_stats.record(end.result);
         }
         let mut back = Vec::new();
         for (number, mut look) in end.left {
@@ -258,7 +258,7 @@ impl PollWorker {
             && self.turn(now).is_none()
             && let Some(look) = self.waiting.next()
         {
-            self.asking.push(ask(&self.session, look, now));
+            self.asking.push(ask(&self.poller, look, now));
         }
     }
 }
@@ -297,8 +297,8 @@ fn apply_list_entry(
 }
 
 /// Reads a task for one look, for as long as someone waits for it.
-fn ask(session: &Arc<ClientInner>, mut look: Box<PollRequest>, now: Instant) -> Asking {
-    let session = Arc::clone(session);
+fn ask(poller: &Arc<Poller>, mut look: Box<PollRequest>, now: Instant) -> Asking {
+    let poller = Arc::clone(poller);
     let left = look.deadline;
     let left = left.map(|deadline| deadline.saturating_duration_since(now));
     Box::pin(async move {
@@ -310,8 +310,8 @@ fn ask(session: &Arc<ClientInner>, mut look: Box<PollRequest>, now: Instant) -> 
         };
         if let (Some(shown), Ok(state)) = (look.shown, &read) {
             let is_true = shown.ended == state.status().is_terminal();
-            let now = session.clock.now();
-            session.sweeps.checked(shown.mode, is_true, now);
+            let now = poller.http.clock.now();
+            poller.list_stats.checked(shown.list, is_true, now);
         }
         look.answer(read);
     })
@@ -330,12 +330,12 @@ async fn turn(sweeps: &mut [ListPoll]) -> (usize, PageResult) {
     .await
 }
 
-async fn sleep_until(session: &ClientInner, wake: Option<Instant>) {
+async fn sleep_until(poller: &Poller, wake: Option<Instant>) {
     let Some(wake) = wake else {
         return std::future::pending().await;
     };
-    let pause = wake.saturating_duration_since(session.clock.now());
+    let pause = wake.saturating_duration_since(poller.http.clock.now());
     if !pause.is_zero() {
-        session.clock.sleep(pause).await;
+        poller.http.clock.sleep(pause).await;
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::engine::attribution::unconfirmed::Snapshot;
 use crate::engine::client::ClientInner;
+use crate::engine::http::call::Options;
+use crate::engine::list::{Page, read_largest_page};
+use crate::engine::operations::ListOperation;
 use crate::engine::task_id::is_task_id;
+use crate::engine::unconfirmed::Snapshot;
 use crate::error::Result;
-use crate::list::{List, Page};
-use crate::route::Mode;
 
 /// A list that is longer is not read to its end.
 const MOST_PAGES: u32 = 100;
@@ -19,11 +20,11 @@ const MOST_PASSES: u32 = 3;
 #[derive(Debug, Default)]
 pub(crate) struct FullList {
     /// Each with the lists that it is on.
-    pub(crate) tasks: BTreeMap<String, Vec<Mode>>,
+    pub(crate) tasks: BTreeMap<String, Vec<&'static ListOperation>>,
     /// Whether nothing speaks against these being all.
     pub(crate) complete: bool,
     /// The lists that the service has shown.
-    pub(crate) shown: Vec<Mode>,
+    pub(crate) shown: Vec<&'static ListOperation>,
 }
 
 /// The tasks of one list.
@@ -51,28 +52,34 @@ struct Pass {
 }
 
 impl FullList {
-    pub(crate) async fn read(session: &Arc<ClientInner>, modes: &[Mode]) -> Result<Self> {
+    pub(crate) async fn read(
+        session: &Arc<ClientInner>,
+        lists: &[&'static ListOperation],
+    ) -> Result<Self> {
         let mut whole = Self {
             complete: true,
             ..Self::default()
         };
-        for mode in modes {
-            let one = read_one(session, *mode).await?;
+        for list in lists {
+            let one = read_one(session, list).await?;
             whole.complete &= one.complete;
             if one.is_there {
-                whole.shown.push(*mode);
+                whole.shown.push(*list);
             }
             for id in one.tasks {
-                whole.tasks.entry(id).or_default().push(*mode);
+                whole.tasks.entry(id).or_default().push(*list);
             }
         }
         Ok(whole)
     }
 
-    pub(crate) async fn snapshot(session: &Arc<ClientInner>, modes: &[Mode]) -> Result<Snapshot> {
-        let listing = Self::read(session, modes).await?;
+    pub(crate) async fn snapshot(
+        session: &Arc<ClientInner>,
+        lists: &[&'static ListOperation],
+    ) -> Result<Snapshot> {
+        let listing = Self::read(session, lists).await?;
         Ok(Snapshot {
-            lists: modes.to_vec(),
+            lists: lists.to_vec(),
             shown: listing.shown,
             complete: listing.complete,
             ids: listing.tasks.into_keys().collect(),
@@ -83,11 +90,11 @@ impl FullList {
 /// A task that leaves the list while it is read pulls others to a page that was read already, which nothing shows; so
 /// a list of several pages counts as complete only when two readings in a row have the same tasks. So does one that broke
 /// off with a 404 behind its first page.
-async fn read_one(session: &Arc<ClientInner>, mode: Mode) -> Result<ListResult> {
+async fn read_one(session: &Arc<ClientInner>, list: &'static ListOperation) -> Result<ListResult> {
     let mut all = BTreeSet::new();
     let mut before: Option<Pass> = None;
     for _ in 0..MOST_PASSES {
-        let pass = read_pass(session, mode).await?;
+        let pass = read_pass(session, list).await?;
         all.extend(pass.tasks.clone());
         let is_simple = pass.pages == 0 || pass.pages == 1 && pass.is_end_shown;
         let is_confirmed =
@@ -108,7 +115,7 @@ async fn read_one(session: &Arc<ClientInner>, mode: Mode) -> Result<ListResult> 
     })
 }
 
-async fn read_pass(session: &Arc<ClientInner>, mode: Mode) -> Result<Pass> {
+async fn read_pass(session: &Arc<ClientInner>, list: &'static ListOperation) -> Result<Pass> {
     let mut pass = Pass {
         tasks: BTreeSet::new(),
         pages: 0,
@@ -118,15 +125,17 @@ async fn read_pass(session: &Arc<ClientInner>, mode: Mode) -> Result<Pass> {
         has_more: false,
         said: (0, 0),
     };
-    if mode == Mode::Text {
-        let page = List::new(Arc::clone(session)).mode(mode).read().await?;
-        pass.take(page);
+    let read = |number| {
+        let http = Arc::clone(&session.http);
+        read_largest_page(http, session.service, list, number, Options::default())
+    };
+    if list.max_page_size.is_none() {
+        pass.take(read(1).await?);
         return Ok(pass.ended());
     }
     // The service may put fewer on a page than it was asked to, so only an empty page is the end.
-    for page in 1..=MOST_PAGES {
-        let list = List::new(Arc::clone(session)).mode(mode).page(page);
-        let page = list.longest_page().read().await?;
+    for number in 1..=MOST_PAGES {
+        let page = read(number).await?;
         let is_end = page.is_whole && page.tasks.is_empty();
         let has_news = pass.take(page);
         if is_end {

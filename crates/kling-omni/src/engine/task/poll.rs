@@ -2,7 +2,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::engine::http::backoff::Backoff;
-use crate::engine::polling;
 use crate::engine::polling::queue::{PollRequest, PollResponse};
 use crate::engine::polling::schedule::PollSchedule;
 use crate::engine::polling::schedule::ScheduleState;
@@ -142,7 +141,7 @@ impl Polling {
             schedule: Arc::clone(&self.schedule),
         };
         let due = self.deadline.map_or(due, |deadline| deadline.min(due));
-        let looking = polling::look(self.task.session(), |answer| PollRequest {
+        let looking = self.task.session().poller.poll(|answer| PollRequest {
             subject: Box::new(followed),
             due,
             deadline: self.deadline,
@@ -209,7 +208,7 @@ impl Polling {
                 let pause = self.backoff.get_or_insert_default().next_pause();
                 // Results do not wait: a service that asks for hours is asked again before they expire.
                 let asked = error.retry_after().unwrap_or_default();
-                let asked = asked.min(self.task.session().longest_retry_wait);
+                let asked = asked.min(self.task.session().http.settings.max_retry_delay);
                 let now = self.now();
                 self.held_until = Some(now + asked);
                 let pause = pause.max(self.schedule.shortest());

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::engine::http::call::{Options, RateLimitWait};
+use crate::engine::operations::ListOperation;
 use crate::engine::polling::queue::Pollable;
 use crate::engine::polling::schedule::ScheduleState;
 use crate::engine::state::{TaskState, TaskStatus};
 use crate::engine::task::{Source, Task};
 use crate::error::Result;
-use crate::route::Mode;
 
 /// The least time for the look at the deadline, so that it has a chance.
 const LAST_LOOK: Duration = Duration::from_secs(5);
@@ -25,10 +25,10 @@ impl Pollable for PolledTask {
         &self.task.0.id
     }
 
-    fn list(&self) -> Option<Mode> {
+    fn list(&self) -> Option<&'static ListOperation> {
         let known = self.task.known();
-        let route = known.route.or(self.task.0.routes.first().copied())?;
-        (!known.is_unlisted).then(|| route.mode())
+        let operation = known.read_by.or(self.task.0.reads.first().copied())?;
+        (!known.is_unlisted).then(|| operation.list)
     }
 
     fn read(
@@ -36,7 +36,7 @@ impl Pollable for PolledTask {
         left: Option<Duration>,
     ) -> Pin<Box<dyn Future<Output = Result<TaskState>> + Send>> {
         let task = self.task.clone();
-        let most = task.0.session.attempt_timeout;
+        let most = task.0.session.http.settings.attempt_timeout;
         let options = Options {
             // A failed poll is followed by the next poll, not by attempts of its own.
             retries: Some(0),

@@ -3,16 +3,15 @@ use std::time::{Duration, Instant};
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use kling_omni_api::enums::UploadContentType;
-use kling_omni_api::types::UploadPlace;
 use url::Url;
 
-use crate::engine::client::ClientInner;
 use crate::engine::expiry;
+use crate::engine::http::Http;
 use crate::engine::http::call::{Call, Options};
+use crate::engine::service::UploadSlot;
+use crate::engine::upload::Uploads;
 use crate::engine::upload::uploader::Uploaded;
 use crate::error::{Error, ErrorKind, Result};
-use crate::wire;
 
 const LENGTH_RANGE: &str = "x-goog-content-length-range";
 
@@ -29,21 +28,18 @@ pub(crate) struct Place {
 
 impl Place {
     /// Asks for places for files of these kinds: one for each, in their order.
-    pub(crate) async fn ask(
-        session: &Arc<ClientInner>,
-        kinds: &[UploadContentType],
-    ) -> Result<Vec<Self>> {
+    pub(crate) async fn ask(uploads: &Uploads, types: &[&'static str]) -> Result<Vec<Self>> {
         let options = Options {
             is_upload: true,
             ..Options::default()
         };
-        let exchange = Call::new(Arc::clone(session), options);
+        let exchange = Call::new(Arc::clone(&uploads.http), options);
         // Lifetimes count from before the question, so that no place is taken to live longer than it does.
-        let (asked, asked_at) = (session.clock.now(), session.clock.system_time());
-        let places = wire::request_uploads(&exchange, kinds).await?;
-        let places = places.into_iter().zip(kinds).map(|(place, kind)| {
-            let (lives, asset_lives) = (place.expires_in, place.asset_url_expires_in);
-            let mut place = Self::read(session, place, *kind)
+        let (asked, asked_at) = (uploads.http.clock.now(), uploads.http.clock.system_time());
+        let places = uploads.service.request_uploads(&exchange, types).await?;
+        let places = places.into_iter().zip(types).map(|(slot, kind)| {
+            let (lives, asset_lives) = (slot.expires_in, slot.asset_expires_in);
+            let mut place = Self::read(&uploads.http, slot, kind)
                 .map_err(|error| error.with_request_id(exchange.request_id()))?;
             place.until = lives.and_then(|seconds| asked.checked_add(span(seconds)));
             let told = asset_lives.and_then(|seconds| asked_at.checked_add(span(seconds)));
@@ -54,19 +50,17 @@ impl Place {
         places.collect()
     }
 
-    fn read(session: &ClientInner, place: UploadPlace, kind: UploadContentType) -> Result<Self> {
-        let is_encrypted = session.upload_server.base_url.starts_with("https:");
-        let asset = checked_url(&place.asset_url, is_encrypted)?;
+    fn read(http: &Http, slot: UploadSlot, kind: &'static str) -> Result<Self> {
+        let is_encrypted = http.upload_server.base_url.starts_with("https:");
+        let asset = checked_url(&slot.asset_url, is_encrypted)?;
         Ok(Self {
-            url: checked_url(&place.upload_url, is_encrypted)?,
-            headers: match place.headers {
-                Some(given) => headers(given.iter())?,
-                None => {
-                    HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind.as_str()))])
-                }
+            url: checked_url(&slot.upload_url, is_encrypted)?,
+            headers: match slot.headers {
+                Some(given) => headers(given)?,
+                None => HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]),
             },
             until: None,
-            uploaded: Uploaded::new(place.asset_url, expiry::of(&asset)),
+            uploaded: Uploaded::new(slot.asset_url, expiry::of(&asset)),
         })
     }
 
@@ -99,7 +93,7 @@ fn checked_url(text: &str, is_encrypted: bool) -> Result<Url> {
     url.ok_or_else(|| unusable("a URL that no file can go to"))
 }
 
-fn headers<'a>(given: impl Iterator<Item = (&'a String, &'a String)>) -> Result<HeaderMap> {
+fn headers(given: Vec<(String, String)>) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, value) in given {
         let name = HeaderName::try_from(name).map_err(|_| unusable("a header that is none"))?;

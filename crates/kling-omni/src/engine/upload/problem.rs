@@ -2,8 +2,6 @@
 
 use std::io;
 
-use kling_omni_api::enums::UploadContentType;
-
 use crate::engine::http::retry_headers;
 use crate::engine::upload::local_file::LocalFile;
 use crate::engine::upload::put::Failure;
@@ -35,7 +33,7 @@ pub(crate) fn of_no_kind(name: &str) -> Error {
 }
 
 /// The service does not take such files.
-pub(crate) fn of_wrong_kind(file: &LocalFile) -> Error {
+pub(crate) fn of_wrong_kind(file: &LocalFile, types: &[&str]) -> Error {
     Error::new(
         ErrorKind::File,
         format!(
@@ -44,7 +42,7 @@ pub(crate) fn of_wrong_kind(file: &LocalFile) -> Error {
             file.content_type()
         ),
     )
-    .with_help(format!("it takes {}", UploadContentType::VALUES.join(", ")))
+    .with_help(format!("it takes {}", types.join(", ")))
 }
 
 pub(crate) fn too_long(file: &LocalFile, most: u64) -> Error {

@@ -10,7 +10,7 @@ use http::header::CONTENT_LENGTH;
 use reqwest::{Body, Response};
 use tokio::sync::watch;
 
-use crate::engine::client::ClientInner;
+use crate::engine::http::Http;
 use crate::engine::http::timeout::{Elapsed, Timeout};
 use crate::engine::http::{plan_limit, retry_headers};
 use crate::engine::upload::local_file::LocalFile;
@@ -69,8 +69,8 @@ impl Failure {
 
 /// Sends a file with the headers of its place and no others; the key is not among them.
 pub(crate) async fn put(
-    session: &ClientInner,
-    http: &reqwest::Client,
+    http: &Http,
+    client: &reqwest::Client,
     file: &LocalFile,
     place: &Place,
 ) -> Result<(), Failure> {
@@ -90,20 +90,20 @@ pub(crate) async fn put(
                 })
         })
     };
-    let request = http
+    let request = client
         .put(place.url.clone())
         .headers(place.headers.clone())
         .header(CONTENT_LENGTH, file.length())
         .body(Body::wrap_stream(body));
     let answer = async {
         match request.send().await {
-            Ok(response) => read(session, response).await,
+            Ok(response) => read(http, response).await,
             Err(error) => Err(lost(error)),
         }
     };
     let outcome = tokio::select! {
         outcome = answer => outcome,
-        why = stalled(session, sent, file.length()) => Err(Failure::Lost { why, source: None }),
+        why = stalled(http, sent, file.length()) => Err(Failure::Lost { why, source: None }),
     };
     match broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
         // Whatever the host made of half a file.
@@ -113,8 +113,8 @@ pub(crate) async fn put(
 }
 
 /// Ends when nothing has moved for too long: no bytes, or, once all are gone, no answer.
-async fn stalled(session: &ClientInner, mut sent: watch::Receiver<u64>, length: u64) -> String {
-    let idle = session.idle_timeout;
+async fn stalled(http: &Http, mut sent: watch::Receiver<u64>, length: u64) -> String {
+    let idle = http.settings.read_timeout;
     while *sent.borrow_and_update() < length {
         match Timeout::new(idle).run(sent.changed()).await {
             Ok(Ok(())) => {}
@@ -126,27 +126,29 @@ async fn stalled(session: &ClientInner, mut sent: watch::Receiver<u64>, length: 
         }
     }
     let answer = std::future::pending::<()>();
-    let _ = Timeout::new(session.attempt_timeout).run(answer).await;
+    let _ = Timeout::new(http.settings.attempt_timeout)
+        .run(answer)
+        .await;
     "the storage host did not answer within the time limit".to_owned()
 }
 
-async fn read(session: &ClientInner, mut response: Response) -> Result<(), Failure> {
+async fn read(http: &Http, mut response: Response) -> Result<(), Failure> {
     let status = response.status();
     if status.is_success() {
         return Ok(());
     }
     let limited = status == StatusCode::TOO_MANY_REQUESTS;
-    let wait = retry_headers::wait(response.headers(), limited, session.clock.system_time());
+    let wait = retry_headers::wait(response.headers(), limited, http.clock.system_time());
     let mut body = Vec::new();
     while body.len() < LARGEST_REFUSAL
-        && let Ok(Ok(Some(chunk))) = Timeout::new(session.idle_timeout)
+        && let Ok(Ok(Some(chunk))) = Timeout::new(http.settings.read_timeout)
             .run(response.chunk())
             .await
     {
         body.extend_from_slice(&chunk);
     }
     let text = String::from_utf8_lossy(&body);
-    let key = session.key.expose();
+    let key = http.key.expose();
     let parts = ["Code", "Message"].map(|name| redact::quote(element(&text, name), key));
     let is_expired = matches!(status, StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN)
         && parts

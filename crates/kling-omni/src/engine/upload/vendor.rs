@@ -3,11 +3,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{TryStreamExt as _, stream};
-use kling_omni_api::enums::UploadContentType;
-use kling_omni_api::limits::upload_request::FILES;
 
-use crate::engine::client::ClientInner;
 use crate::engine::http::backoff::Backoff;
+use crate::engine::upload::Uploads;
 use crate::engine::upload::local_file::LocalFile;
 use crate::engine::upload::place::Place;
 use crate::engine::upload::problem;
@@ -36,37 +34,38 @@ const TIME_TO_READ: Duration = Duration::from_secs(3600);
 /// has expired in the meantime by another place. A file that is changed on the way is an error, and never there by half.
 #[derive(Clone)]
 pub struct VendorUploader {
-    session: Arc<ClientInner>,
+    uploads: Arc<Uploads>,
 }
 
 /// A file that has to be sent.
 #[derive(Clone, Copy)]
 struct Missing<'a> {
     file: &'a LocalFile,
-    kind: UploadContentType,
+    kind: &'static str,
 }
 
 impl VendorUploader {
-    pub(crate) fn new(session: Arc<ClientInner>) -> Self {
-        Self { session }
+    pub(crate) fn new(uploads: Arc<Uploads>) -> Self {
+        Self { uploads }
     }
 
     async fn bring(&self, files: &[LocalFile]) -> Result<Vec<Uploaded>> {
         let mut there: Vec<(&LocalFile, Uploaded)> = Vec::new();
         let mut missing: Vec<Missing<'_>> = Vec::new();
         for file in files {
-            let kind = file.content_type().parse();
-            let kind = kind.map_err(|_| problem::of_wrong_kind(file))?;
+            let types = self.uploads.service.upload_types();
+            let kind = types.iter().find(|kind| **kind == file.content_type());
+            let kind = *kind.ok_or_else(|| problem::of_wrong_kind(file, types))?;
             if let Some(uploaded) = self.known(file) {
                 there.push((file, uploaded));
             } else if !missing.iter().any(|one| one.file.is_same(file)) {
                 missing.push(Missing { file, kind });
             }
         }
-        // InFlightLimit live so shortly that they are asked for only once their files can go.
-        for missing in missing.chunks(FILES.max_items.unwrap_or(usize::MAX)) {
+        // Places live so shortly that they are asked for only once their files can go.
+        for missing in missing.chunks(self.uploads.service.max_upload_slots()) {
             let kinds: Vec<_> = missing.iter().map(|one| one.kind).collect();
-            let places = Place::ask(&self.session, &kinds).await;
+            let places = Place::ask(&self.uploads, &kinds).await;
             let places = places
                 .map_err(|error| problem::no_place(missing.iter().map(|one| one.file), error))?;
             let mut sending = Vec::new();
@@ -81,8 +80,8 @@ impl VendorUploader {
 
     /// An earlier upload of the same content that can be used again.
     fn known(&self, file: &LocalFile) -> Option<Uploaded> {
-        let until = self.session.clock.system_time() + TIME_TO_READ;
-        let known = &self.session.uploaded;
+        let until = self.uploads.http.clock.system_time() + TIME_TO_READ;
+        let known = &self.uploads.cache;
         let (url, end) = known.find(file.sha256(), file.content_type(), until)?;
         Some(Uploaded::new(url, Some(end)))
     }
@@ -93,20 +92,20 @@ impl VendorUploader {
         Missing { file, kind }: Missing<'a>,
         place: Place,
     ) -> Result<(&'a LocalFile, Uploaded)> {
-        let session = &self.session;
+        let uploads = &*self.uploads;
         let mut backoff = Backoff::default();
         let mut place = place;
         let mut is_used = false;
         let mut attempt = 1;
         loop {
-            if !place.is_good(session.clock.now(), is_used) {
+            if !place.is_good(uploads.http.clock.now(), is_used) {
                 place = self.another(file, kind).await?;
             }
             if let Some(most) = place.most().filter(|most| file.length() > *most) {
                 return Err(problem::too_long(file, most));
             }
-            let http = session.uploads.get(&place.url)?;
-            let failure = match put(session, http, file, &place).await {
+            let http = uploads.client.get(&place.url)?;
+            let failure = match put(&uploads.http, http, file, &place).await {
                 Ok(()) => break,
                 Err(failure) => failure,
             };
@@ -117,12 +116,13 @@ impl VendorUploader {
                 Failure::Refused {
                     wait: Some(wait), ..
                 } => Some(*wait)
-                    .filter(|wait| *wait <= session.longest_retry_wait)
+                    .filter(|wait| *wait <= uploads.http.settings.max_retry_delay)
                     // Those that were told the same moment do not come back at once.
                     .map(|wait| wait + backoff.next_pause() / 4),
                 _ => Some(backoff.next_pause()),
             };
-            let wait = wait.filter(|_| failure.is_transient() && attempt <= session.retries);
+            let wait = wait
+                .filter(|_| failure.is_transient() && attempt <= uploads.http.settings.max_retries);
             let Some(wait) = wait else {
                 return Err(problem::not_put(file, failure, attempt));
             };
@@ -139,7 +139,7 @@ impl VendorUploader {
                 place = self.another(file, kind).await?;
                 is_used = false;
             } else {
-                session.clock.sleep(wait).await;
+                uploads.http.clock.sleep(wait).await;
                 is_used = true;
             }
             attempt += 1;
@@ -147,14 +147,14 @@ impl VendorUploader {
         let bytes = file.length();
         tracing::info!(file = file.name(), bytes, attempts = attempt, "uploaded");
         if let Some(end) = place.uploaded.expires_at {
-            let (url, known) = (&place.uploaded.url, &session.uploaded);
+            let (url, known) = (&place.uploaded.url, &uploads.cache);
             known.add(*file.sha256(), file.content_type(), url, end);
         }
         Ok((file, place.uploaded))
     }
 
-    async fn another(&self, file: &LocalFile, kind: UploadContentType) -> Result<Place> {
-        let mut places = Place::ask(&self.session, &[kind])
+    async fn another(&self, file: &LocalFile, kind: &'static str) -> Result<Place> {
+        let mut places = Place::ask(&self.uploads, &[kind])
             .await
             .map_err(|error| problem::no_place([file].into_iter(), error))?;
         Ok(places.remove(0))
@@ -176,7 +176,7 @@ impl Uploader for VendorUploader {
 
 impl fmt::Debug for VendorUploader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let server = &self.session.upload_server;
+        let server = &self.uploads.http.upload_server;
         f.debug_struct("VendorUploader")
             .field("base_url", &BareUrl(&server.base_url).to_string())
             .field("key_header", &server.key_header)

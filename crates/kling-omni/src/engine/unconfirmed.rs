@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{self, BootTime, Clock};
-use crate::route::{CreateRoute, Mode, Route, Tier};
+use crate::engine::operations::{CreateOperation, ListOperation};
 
 /// A create that may have made a paid task: everything that is needed to find out, now or from another process.
 ///
@@ -41,7 +41,8 @@ pub struct Unresolved {
         skip_serializing_if = "Option::is_none"
     )]
     over: Option<BootTime>,
-    route: CreateRoute,
+    #[serde(rename = "route")]
+    operation: &'static CreateOperation,
     #[serde(
         rename = "create_nonce",
         default,
@@ -73,10 +74,10 @@ impl CreateNonce {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
     /// The lists that were read.
-    pub(crate) lists: Vec<Mode>,
+    pub(crate) lists: Vec<&'static ListOperation>,
     /// Those of them that the service has shown. Records of older versions do not say, and then none is known to be.
     #[serde(rename = "existing_lists", default)]
-    pub(crate) shown: Vec<Mode>,
+    pub(crate) shown: Vec<&'static ListOperation>,
     #[serde(rename = "task_ids")]
     pub(crate) ids: BTreeSet<String>,
     #[serde(rename = "is_complete")]
@@ -86,7 +87,7 @@ pub(crate) struct Snapshot {
 impl Unresolved {
     /// Of a create that is sent now, and of which no attempt goes on for longer than `longest`.
     pub(crate) fn new(
-        route: CreateRoute,
+        operation: &'static CreateOperation,
         create: CreateNonce,
         clock: &dyn Clock,
         longest: Duration,
@@ -99,7 +100,7 @@ impl Unresolved {
             ended_at: sent_at.checked_add(longest).unwrap_or(sent_at),
             over: Some(sent.saturating_add(longest)),
             sent: Some(sent),
-            route,
+            operation,
             create: Some(create),
             request_id: None,
             candidates: Vec::new(),
@@ -150,21 +151,6 @@ impl Unresolved {
         self.ended_at
     }
 
-    /// What the video is made from.
-    pub fn mode(&self) -> Mode {
-        self.route.mode()
-    }
-
-    /// Quality tier that was asked for.
-    pub fn tier(&self) -> Tier {
-        self.route.tier()
-    }
-
-    /// The route that it was sent to; [`Route::Auto`] where there is only one.
-    pub fn route(&self) -> Route {
-        self.route.pinned()
-    }
-
     /// The service's own id of the last attempt (`x-request-id`), if it answered at all. Its support may know more.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
@@ -194,10 +180,10 @@ impl Unresolved {
     }
 
     /// The lists to look at: those that were read before, so that they can be compared.
-    pub(crate) fn lists(&self) -> &[Mode] {
+    pub(crate) fn lists(&self) -> &[&'static ListOperation] {
         match &self.known {
             Some(known) => &known.lists,
-            None => self.route.lists(),
+            None => self.operation.lists,
         }
     }
 
@@ -205,14 +191,14 @@ impl Unresolved {
         self.create.as_ref()
     }
 
-    pub(crate) fn create_route(&self) -> CreateRoute {
-        self.route
+    pub(crate) fn operation(&self) -> &'static CreateOperation {
+        self.operation
     }
 }
 
 impl fmt::Display for Unresolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a create on {} at ", self.route)?;
+        write!(f, "a create on {} at ", self.operation)?;
         match clock::shown(self.sent_at) {
             Some(time) => f.write_str(&time)?,
             None => f.write_str("an unknown time")?,

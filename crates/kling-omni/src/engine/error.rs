@@ -7,10 +7,10 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::Serialize;
 
-pub use crate::error::kind::{Charged, ErrorKind};
+pub use crate::engine::error::kind::{Charged, ErrorKind};
 
-use crate::engine::attribution::unconfirmed::Unresolved;
 use crate::engine::state::TaskStatus;
+use crate::engine::unconfirmed::Unresolved;
 use crate::redact;
 use crate::redact::printable;
 use crate::validation::{Finding, ValidationError};
