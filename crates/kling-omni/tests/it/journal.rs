@@ -277,7 +277,7 @@ async fn other_files_are_refused_and_left_alone() {
     for (content, said) in [
         ("notes without an end", "is no journal"),
         ("{\"task\": 1}\n", "is no journal"),
-        ("kling-omni journal 2\n", "of another version"),
+        ("kling-omni journal 3\n", "of another version"),
         ("kling-omni journal 2\nprepared\n", "damaged in line 2"),
     ] {
         let error = read(&path, content.as_bytes()).await.unwrap_err();
