@@ -426,7 +426,7 @@ async fn deliveries_name_the_task_and_what_belongs_to_another_create() {
         (
             "not listed, and ours all the same",
             &[("hidden", "ours")],
-            "found hidden Delivery",
+            "found hidden Webhook",
         ),
         (
             "a foreign one came",

@@ -96,7 +96,7 @@ async fn two_creates_never_share_a_new_task() {
         client.reconcile(&second).webhook(&inbox).wait(),
     );
     assert_eq!(told(&first.unwrap()), "absent");
-    assert_eq!(told(&second.unwrap()), format!("found {id} Delivery"));
+    assert_eq!(told(&second.unwrap()), format!("found {id} Webhook"));
 }
 
 #[tokio::test]
@@ -209,7 +209,7 @@ async fn a_patient_search_waits_for_the_delivery_whatever_the_lists_show() {
             deliver(&named, "m", hooks::START + 1, "x", "CREATED", Some("ours"));
         });
         let reconciled = search().wait().await.unwrap();
-        assert_eq!(told(&reconciled), "found x Delivery", "{name}");
+        assert_eq!(told(&reconciled), "found x Webhook", "{name}");
         assert!(
             clock.elapsed() < Duration::from_secs(6),
             "{name}: it returns when the delivery arrives"
