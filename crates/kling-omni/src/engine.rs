@@ -12,6 +12,7 @@ pub(crate) mod http;
 pub(crate) mod limits;
 pub(crate) mod list;
 pub(crate) mod operations;
+pub(crate) mod page;
 pub(crate) mod polling;
 pub(crate) mod recovery;
 pub(crate) mod service;

@@ -22,8 +22,6 @@ mod task_kind;
 mod validation;
 mod wire;
 
-use engine::error;
-
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -40,6 +38,7 @@ pub use crate::create::Create;
 pub use crate::engine::create::outcome::Outcome;
 pub use crate::engine::download::{Destination, Download, Save, Saved, Setback, Sidecar, Video};
 // For the sandbox of the command-line program, whose own client is to read what the usual one reads.
+pub use crate::engine::error::{Charged, Error, ErrorKind, InvalidParam, Result};
 #[doc(hidden)]
 pub use crate::engine::http::client::accept_malformed_headers;
 pub use crate::engine::http::key::ApiKey;
@@ -61,7 +60,6 @@ pub use crate::engine::upload::{
     BoxError, FileBytes, FileSource, LocalFile, Upload, UploadAll, Uploaded, Uploader, Uploading,
     VendorUploader,
 };
-pub use crate::error::{Charged, Error, ErrorKind, InvalidParam, Result};
 pub use crate::host::Host;
 pub use crate::list::List;
 pub use crate::media::MediaSource;

@@ -9,10 +9,10 @@ use kling_omni_api::Field;
 use kling_omni_api::limits::list_reference_to_video_tasks::{PAGE, PAGE_SIZE};
 
 use crate::engine::client::ClientInner;
+use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::http::call::Options;
 use crate::engine::list::read_page;
 use crate::engine::state::TaskSummary;
-use crate::error::{Error, ErrorKind, Result};
 use crate::route::Mode;
 
 /// One page of the account's tasks, about to be read. Await it to send the request.

@@ -7,15 +7,15 @@ use kling_omni_api::{enums, types};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::engine::error::{Charged, Error, ErrorKind, Result};
 use crate::engine::http::call::{Answer, Call};
 use crate::engine::http::task_ids;
-use crate::engine::list::Page;
-use crate::engine::list::extent::Extent;
 use crate::engine::operations::{CreateOperation, ListOperation, ReadOperation};
+use crate::engine::page::Page;
+use crate::engine::page::extent::Extent;
 use crate::engine::service::{Created, Service, ServiceFuture, UploadSlot};
 use crate::engine::state::{TaskState, TaskStatus, TaskSummary};
 use crate::engine::task_id::is_task_id;
-use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::redact::printable;
 use crate::route::{self, CreateRoute};
 

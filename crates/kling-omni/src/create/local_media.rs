@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::engine::error::Result;
 use crate::engine::upload::{FileSource, UploadAll, Uploader};
-use crate::error::Result;
 use crate::preflight::{self, Looked, MediaChecks, Remote};
 use crate::request::Request;
 use crate::route::CreateRoute;

@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::engine::error::Result;
 use crate::request::Request;
 use crate::route::{CreateRoute, Tier};
 

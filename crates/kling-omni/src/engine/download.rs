@@ -27,12 +27,12 @@ pub use crate::engine::download::save::{Save, Saved};
 pub use crate::engine::download::setback::Setback;
 pub use crate::engine::download::sidecar::Sidecar;
 
+use crate::engine::error::{Charged, Error, ErrorKind, Result};
 use crate::engine::expiry;
 use crate::engine::http::Http;
 use crate::engine::http::client::LazyClient;
 use crate::engine::http::retry_headers;
 use crate::engine::state::{TaskState, TaskStatus};
-use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::redact::BareUrl;
 use crate::redact::printable;
 

@@ -1,28 +1,14 @@
-//! A page of a list of tasks, and how it is read.
-
-pub(crate) mod extent;
+//! Reads pages of a list of tasks.
 
 use std::sync::Arc;
 
+use crate::engine::error::Result;
 use crate::engine::http::Http;
 use crate::engine::http::call::{Call, Options};
-use crate::engine::list::extent::Extent;
 use crate::engine::operations::ListOperation;
+use crate::engine::page::Page;
+use crate::engine::page::extent::Extent;
 use crate::engine::service::Service;
-use crate::engine::state::TaskSummary;
-use crate::error::Result;
-
-/// One page of a list, with completeness flags.
-pub(crate) struct Page {
-    pub(crate) tasks: Vec<TaskSummary>,
-    /// Whether all ids on it could be read.
-    pub(crate) is_whole: bool,
-    /// What else is said of how much of the list it is.
-    pub(crate) extent: Extent,
-    /// Whether the service showed a list, and did not answer that it has none, as it does for an account without tasks
-    /// and would for a route that is gone.
-    pub(crate) is_there: bool,
-}
 
 /// Reads a page. The number and the size are those of a list that has pages.
 pub(crate) async fn read_page(

@@ -12,6 +12,7 @@ pub(crate) mod worker;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime;
 use tokio::sync::oneshot;
@@ -21,9 +22,12 @@ use crate::engine::polling::durations::DurationModel;
 use crate::engine::polling::list_poll_stats::ListPollStats;
 use crate::engine::service::Service;
 
+use crate::engine::error::{Error, ErrorKind};
 use crate::engine::polling::queue::{PollQueue, PollRequest, PollResponse};
 use crate::engine::polling::worker::PollWorker;
-use crate::error::{Error, ErrorKind};
+
+/// How long a wait for a task lasts unless told otherwise.
+pub(crate) const DEFAULT_WAIT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// Polls tasks for all waits of a client.
 pub(crate) struct Poller {

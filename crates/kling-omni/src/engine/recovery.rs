@@ -19,12 +19,12 @@ use futures_util::StreamExt as _;
 pub use crate::engine::recovery::reconciled::{Doubt, Evidence, Reconciled};
 
 use crate::engine::client::ClientInner;
+use crate::engine::error::{Charged, Result};
 use crate::engine::recovery::full_list::FullList;
 use crate::engine::task::Task;
 use crate::engine::unconfirmed::Unresolved;
 #[cfg(feature = "webhook")]
 use crate::engine::webhook::{Deliveries, Inbox};
-use crate::error::{Charged, Result};
 
 /// The pauses between two looks grow from the first to the second.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::engine::error::Result;
 use crate::engine::http::call::Call;
-use crate::engine::list::Page;
 use crate::engine::operations::{CreateOperation, ListOperation, ReadOperation};
+use crate::engine::page::Page;
 use crate::engine::state::TaskState;
-use crate::error::Result;
 
 /// A task that a create has made.
 pub(crate) struct Created {

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::client::ClientInner;
 use crate::engine::download::{Origin, Times, Video};
+use crate::engine::error::{Charged, Error, ErrorKind, Result};
 use crate::engine::http::call::{Call, Options};
 use crate::engine::limits::in_flight::InFlightPermit;
 use crate::engine::operations::{CreateOperation, ReadOperation};
@@ -24,7 +25,6 @@ use crate::engine::state::{Progress, TaskState, TaskStatus};
 use crate::engine::task::updates::Updates;
 use crate::engine::task::wait::Wait;
 use crate::engine::task_id::{is_path_segment, is_task_id};
-use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::redact::printable;
 
 /// A paid task: the same whether it was just created or taken up by its id.

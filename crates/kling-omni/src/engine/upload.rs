@@ -30,11 +30,11 @@ pub use crate::engine::upload::source::FileSource;
 pub use crate::engine::upload::uploader::{BoxError, Uploaded, Uploader, Uploading};
 pub use crate::engine::upload::vendor::VendorUploader;
 
+use crate::engine::error::Result;
 use crate::engine::http::Http;
 use crate::engine::http::client::LazyClient;
 use crate::engine::service::Service;
 use crate::engine::upload::cache::UploadCache;
-use crate::error::Result;
 
 /// How a client uploads files to the service's own storage.
 pub(crate) struct Uploads {

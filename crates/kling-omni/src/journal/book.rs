@@ -2,8 +2,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use crate::engine::error::{Charged, Error, ErrorKind};
 use crate::engine::folder;
-use crate::error::{Charged, Error, ErrorKind};
 use crate::fingerprint::Plan;
 use crate::journal::Step;
 use crate::journal::record::{Chain, HEADER, NAME, Record};

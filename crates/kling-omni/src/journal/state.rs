@@ -1,7 +1,7 @@
 use crate::engine::download::Saved;
+use crate::engine::error::Charged;
 use crate::engine::state::TaskStatus;
 use crate::engine::unconfirmed::Unresolved;
-use crate::error::Charged;
 
 /// Where a journal stands.
 #[derive(Clone, Debug, PartialEq)]

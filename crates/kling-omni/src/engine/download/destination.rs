@@ -7,7 +7,7 @@ use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use crate::engine::download::draft::rehearse;
 use crate::engine::download::problem;
 use crate::engine::download::sidecar::Sidecar;
-use crate::error::{Error, ErrorKind, Result};
+use crate::engine::error::{Error, ErrorKind, Result};
 
 /// Where a video is to be saved. [`check`](Self::check) finds out whether that can work before the video is paid for.
 ///

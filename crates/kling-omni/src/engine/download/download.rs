@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::engine::download::setback::Setback;
 use crate::engine::download::transfer::{Piece, Transfer};
 use crate::engine::download::{Video, problem};
-use crate::error::Result;
+use crate::engine::error::Result;
 
 /// The bytes of a finished video, as a stream of chunks.
 ///

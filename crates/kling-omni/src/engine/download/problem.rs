@@ -12,9 +12,9 @@ use crate::engine::download::Video;
 use crate::engine::download::destination::Obstacle;
 use crate::engine::download::setback::After;
 use crate::engine::download::source::Broken;
+use crate::engine::error::{Error, ErrorKind};
 use crate::engine::expiry;
 use crate::engine::folder;
-use crate::error::{Error, ErrorKind};
 use crate::redact::printable;
 
 pub(crate) fn has_expired(video: &Video, url: &Url) -> bool {

@@ -19,8 +19,8 @@ use crate::engine::download::sidecar::Sidecar;
 use crate::engine::download::transfer::{Piece, Transfer};
 use crate::engine::download::writer::Writer;
 use crate::engine::download::{Video, problem};
+use crate::engine::error::Result;
 use crate::engine::http::timeout::{Elapsed, Timeout};
-use crate::error::Result;
 
 type OnProgress = Box<dyn FnMut(u64, Option<u64>) + Send>;
 type OnSetback = Box<dyn FnMut(&Setback) + Send>;

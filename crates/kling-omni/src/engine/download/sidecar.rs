@@ -10,9 +10,9 @@ use url::Url;
 use crate::clock;
 use crate::engine::download::draft::Draft;
 use crate::engine::download::{Saved, Video, problem};
+use crate::engine::error::Result;
 use crate::engine::expiry;
 use crate::engine::folder;
-use crate::error::Result;
 use crate::redact;
 
 /// What is written about a saved video, in a file beside it: where it came from, when, and how to recognise it.

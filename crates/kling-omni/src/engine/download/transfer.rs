@@ -9,8 +9,8 @@ use crate::engine::download::Video;
 use crate::engine::download::problem;
 use crate::engine::download::setback::Setback;
 use crate::engine::download::source::{self, Answer, Body, Broken, Validator};
+use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::http::backoff::Backoff;
-use crate::error::{Error, ErrorKind, Result};
 
 /// So many bytes beyond all that came before make the failures before them forgotten. Without a least amount, a host
 /// that gives a byte with each connection would be asked for as long as there are bytes.

@@ -7,12 +7,12 @@ use reqwest::ResponseBuilderExt as _;
 use serde_json::Value;
 use url::Url;
 
+use crate::engine::error::{Charged, Error, ErrorKind, InvalidParam};
 use crate::engine::http::Http;
 use crate::engine::http::Server;
 use crate::engine::http::backoff::Backoff;
 use crate::engine::http::call::{Answer, Idempotency};
 use crate::engine::http::{plan_limit, retry_headers, task_ids};
-use crate::error::{Charged, Error, ErrorKind, InvalidParam};
 use crate::redact;
 
 /// How one attempt ended.

@@ -15,9 +15,9 @@ use crate::engine::http::attempt;
 use crate::engine::http::attempt_result::AttemptResult;
 pub(crate) use crate::engine::http::backoff::Backoff;
 
+use crate::engine::error::{Charged, Error, ErrorKind, Result};
 use crate::engine::http::Http;
 use crate::engine::http::Server;
-use crate::error::{Charged, Error, ErrorKind, Result};
 use crate::redact;
 
 /// No call is taken to go on for longer, so that every clock can tell the time after it.

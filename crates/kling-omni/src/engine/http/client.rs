@@ -7,8 +7,8 @@ use http::HeaderValue;
 use reqwest::redirect;
 use url::Url;
 
+use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::http::proxy::Proxies;
-use crate::error::{Error, ErrorKind, Result};
 
 /// More headers than in any answer that means well, such as one with a cookie from each proxy on the way.
 const MOST_HEADERS: usize = 2_000;

@@ -3,7 +3,7 @@ use std::fmt;
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::engine::error::{Error, ErrorKind, Result};
 
 /// An API key. It is shown nowhere: `Debug` hides it, and there is no way to print it.
 ///

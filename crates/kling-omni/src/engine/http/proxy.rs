@@ -7,8 +7,8 @@ use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{ClientBuilder, NoProxy, Proxy};
 use url::Url;
 
+use crate::engine::error::{Error, ErrorKind, Result};
 use crate::environment;
-use crate::error::{Error, ErrorKind, Result};
 
 const ADVICE: &str = "use http://, https://, socks4://, socks4a://, socks5:// or socks5h://HOST:PORT, or list the host in \
                       NO_PROXY; socks:// does not say who resolves names: write socks5h://";

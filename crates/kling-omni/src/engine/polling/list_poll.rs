@@ -8,15 +8,16 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 
+use crate::engine::error::Result;
 use crate::engine::http::call::Options;
-use crate::engine::list::{Page, read_largest_page};
+use crate::engine::list::read_largest_page;
 use crate::engine::operations::ListOperation;
+use crate::engine::page::Page;
 use crate::engine::polling::Poller;
 use crate::engine::polling::backlog::earlier;
 use crate::engine::polling::list_poll_stats::ListPollResult;
 use crate::engine::polling::queue::PollRequest;
 use crate::engine::state::TaskStatus;
-use crate::error::Result;
 
 /// How many pages are asked for at once where so many will probably be needed.
 const PAGES_AT_ONCE: usize = 8;

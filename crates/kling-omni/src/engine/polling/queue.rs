@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 use tracing::Span;
 
+use crate::engine::error::Result;
 use crate::engine::operations::ListOperation;
 use crate::engine::state::{TaskState, TaskStatus};
-use crate::error::Result;
 
 /// A task as whoever looks at it on behalf of others knows it.
 pub(crate) trait Pollable: Send + Sync {

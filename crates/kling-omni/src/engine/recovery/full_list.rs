@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::engine::client::ClientInner;
+use crate::engine::error::Result;
 use crate::engine::http::call::Options;
-use crate::engine::list::{Page, read_largest_page};
+use crate::engine::list::read_largest_page;
 use crate::engine::operations::ListOperation;
+use crate::engine::page::Page;
 use crate::engine::task_id::is_task_id;
 use crate::engine::unconfirmed::Snapshot;
-use crate::error::Result;
 
 /// A list that is longer is not read to its end.
 const MOST_PAGES: u32 = 100;

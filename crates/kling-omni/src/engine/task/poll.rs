@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::http::backoff::Backoff;
 use crate::engine::polling::queue::{PollRequest, PollResponse};
 use crate::engine::polling::schedule::PollSchedule;
@@ -10,7 +11,6 @@ use crate::engine::task::polled_task::PolledTask;
 use crate::engine::task::updates::Update;
 use crate::engine::task::webhook_updates::{WebhookUpdate, WebhookUpdates};
 use crate::engine::task::{Source, Task};
-use crate::error::{Error, ErrorKind, Result};
 use crate::redact::printable;
 
 /// How often in a row the service may answer what cannot be right: that it does not know a task that is known to

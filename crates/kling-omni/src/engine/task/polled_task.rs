@@ -3,13 +3,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::engine::error::Result;
 use crate::engine::http::call::{Options, RateLimitWait};
 use crate::engine::operations::ListOperation;
 use crate::engine::polling::queue::Pollable;
 use crate::engine::polling::schedule::ScheduleState;
 use crate::engine::state::{TaskState, TaskStatus};
 use crate::engine::task::{Source, Task};
-use crate::error::Result;
 
 /// The least time for the look at the deadline, so that it has a chance.
 const LAST_LOOK: Duration = Duration::from_secs(5);

@@ -5,9 +5,9 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use futures_util::stream;
 
+use crate::engine::error::{ErrorKind, Result};
 use crate::engine::state::TaskState;
 use crate::engine::task::poll::Polling;
-use crate::error::{ErrorKind, Result};
 
 /// Something learnt about a task, passed on as soon as it is learnt.
 #[derive(Clone, Debug, PartialEq, Eq)]

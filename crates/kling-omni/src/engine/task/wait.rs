@@ -4,6 +4,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::engine::download::Video;
+use crate::engine::error::{Error, ErrorKind, Result};
+use crate::engine::polling;
 use crate::engine::polling::schedule::PollSchedule;
 use crate::engine::state::{TaskState, TaskStatus};
 use crate::engine::task::Task;
@@ -12,7 +14,6 @@ use crate::engine::task::updates::{Update, Updates};
 use crate::engine::task::webhook_updates::WebhookUpdates;
 #[cfg(feature = "webhook")]
 use crate::engine::webhook::Inbox;
-use crate::error::{Error, ErrorKind, Result};
 use crate::redact::printable;
 
 type OnStatus = Box<dyn FnMut(&TaskState) + Send>;
@@ -45,7 +46,7 @@ pub struct Wait {
 impl Wait {
     /// How long a wait takes at most, unless [`timeout`](Self::timeout) says otherwise. Most videos take one or two
     /// minutes; more than seven have been seen.
-    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+    pub const DEFAULT_TIMEOUT: Duration = polling::DEFAULT_WAIT_TIMEOUT;
 
     pub(crate) fn new(task: Task) -> Self {
         Self {

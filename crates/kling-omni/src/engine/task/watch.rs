@@ -14,13 +14,13 @@ use futures_util::stream::{self, FuturesUnordered, SelectAll};
 
 use crate::engine::client::ClientInner;
 use crate::engine::download::Video;
+use crate::engine::error::Result;
 use crate::engine::polling::schedule::PollSchedule;
 use crate::engine::task::Task;
 use crate::engine::task::updates::Update;
 use crate::engine::task::wait::Wait;
 #[cfg(feature = "webhook")]
 use crate::engine::webhook::Inbox;
-use crate::error::Result;
 
 /// A task to watch: one that is at hand, or its id.
 #[derive(Clone, Debug)]

@@ -18,11 +18,11 @@ use object_store::{Attribute, GetOptions, ObjectStore};
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::digest;
-use crate::engine::task::wait::Wait;
+use crate::engine::error::{Error, Result};
+use crate::engine::polling::DEFAULT_WAIT_TIMEOUT;
 use crate::engine::upload::local_file::LocalFile;
 use crate::engine::upload::source;
 use crate::engine::upload::uploader::{Uploaded, Uploader, Uploading, in_order};
-use crate::error::{Error, Result};
 
 /// How many files are sent at the same time.
 const AT_ONCE: usize = 2;
@@ -69,7 +69,7 @@ impl ObjectStoreUploader {
     pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(24 * 3600);
     /// The shortest lifetime: a task may be read for the first time after it has waited for its turn, as long as a
     /// [`Wait`] does.
-    pub const SHORTEST_LIFETIME: Duration = Wait::DEFAULT_TIMEOUT;
+    pub const SHORTEST_LIFETIME: Duration = DEFAULT_WAIT_TIMEOUT;
     /// The longest lifetime that a presigned URL of S3 can have.
     pub const LONGEST_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 

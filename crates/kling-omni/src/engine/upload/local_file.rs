@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::engine::error::Result;
 use crate::engine::upload::file_bytes::FileBytes;
 use crate::engine::upload::problem;
 use crate::engine::upload::source::{Content, FileSource};
-use crate::error::Result;
 
 type OnRead = Arc<dyn Fn(u64) + Send + Sync>;
 

@@ -5,13 +5,13 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
+use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::expiry;
 use crate::engine::http::Http;
 use crate::engine::http::call::{Call, Options};
 use crate::engine::service::UploadSlot;
 use crate::engine::upload::Uploads;
 use crate::engine::upload::uploader::Uploaded;
-use crate::error::{Error, ErrorKind, Result};
 
 const LENGTH_RANGE: &str = "x-goog-content-length-range";
 

@@ -2,11 +2,11 @@
 
 use std::io;
 
+use crate::engine::error::{Error, ErrorKind};
 use crate::engine::http::retry_headers;
 use crate::engine::upload::local_file::LocalFile;
 use crate::engine::upload::put::Failure;
 use crate::engine::upload::uploader::BoxError;
-use crate::error::{Error, ErrorKind};
 use crate::redact;
 
 /// What is left when the service does not take files.

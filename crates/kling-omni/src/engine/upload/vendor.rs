@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::{TryStreamExt as _, stream};
 
+use crate::engine::error::Result;
 use crate::engine::http::backoff::Backoff;
 use crate::engine::upload::Uploads;
 use crate::engine::upload::local_file::LocalFile;
@@ -11,7 +12,6 @@ use crate::engine::upload::place::Place;
 use crate::engine::upload::problem;
 use crate::engine::upload::put::{Failure, put};
 use crate::engine::upload::uploader::{Uploaded, Uploader, Uploading, in_order};
-use crate::error::Result;
 use crate::redact::BareUrl;
 
 /// How many files are sent at the same time.

@@ -18,7 +18,7 @@ use std::fmt;
 use serde::Serialize;
 use url::{Url, form_urlencoded};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::engine::error::{Error, ErrorKind, Result};
 use crate::redact::BareUrl;
 
 /// The name of the query parameter.

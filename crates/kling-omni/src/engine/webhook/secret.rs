@@ -8,8 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Sha256;
 
+use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::webhook::verifier::{self, VERSION};
-use crate::error::{Error, ErrorKind, Result};
 
 const BASE64_PREFIX: &str = "whsec_";
 const HEX_PREFIX: &str = "hex:";

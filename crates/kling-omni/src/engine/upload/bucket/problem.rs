@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use object_store::client::{HttpError, HttpErrorKind};
 
+use crate::engine::error::{Error, ErrorKind};
 use crate::engine::upload::bucket::ObjectStoreUploader;
 use crate::engine::upload::bucket::send::Failure;
 use crate::engine::upload::local_file::LocalFile;
 use crate::engine::upload::problem::of_file;
 use crate::engine::upload::put::element;
-use crate::error::{Error, ErrorKind};
 use crate::redact::{self, BareUrl};
 
 /// Where the role of a machine or a container is asked for.

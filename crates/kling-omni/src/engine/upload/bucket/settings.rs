@@ -7,11 +7,11 @@ use object_store::path::Path;
 use object_store::{ClientConfigKey, RetryConfig};
 use url::Url;
 
+use crate::engine::error::Result;
 use crate::engine::upload::bucket::http::Connector;
 use crate::engine::upload::bucket::problem;
 use crate::engine::upload::bucket::signing::Sha2;
 use crate::environment;
-use crate::error::Result;
 
 /// The library gives 30 s to a request, with a part of a file in it, which is more than a slow line can do.
 const TIMEOUT: &str = "300s";
