@@ -7,6 +7,7 @@ pub mod lint;
 
 pub mod prepare;
 
+pub mod bodies;
 pub mod client;
 pub mod construct;
 pub mod enums;
@@ -126,6 +127,7 @@ fn emit(spec: &Spec) -> Result<Files> {
     let requests = requests.into_iter().map(|(name, _)| name).collect();
     construct::add_constructors(&mut client, &requests);
     let mut sources = split::split(client)?;
+    sources.insert("bodies.rs".to_owned(), bodies::emit(spec));
     sources.insert("enums.rs".to_owned(), enums::emit(spec)?);
     sources.extend(limits::emit(spec)?);
     sources.insert("service.rs".to_owned(), service::emit(spec)?);
@@ -159,6 +161,7 @@ fn header(path: &str, spec: &Spec) -> String {
 
 fn root() -> TokenStream {
     quote! {
+        mod bodies;
         mod client;
         pub mod enums;
         pub mod limits;

@@ -3,6 +3,7 @@
 
 mod field;
 mod operation;
+mod request_body;
 mod tolerant;
 mod transport;
 mod unknown_value;
@@ -23,6 +24,7 @@ pub use generated::{Client, enums, limits, operations as builder, service, types
 
 pub use field::{Field, Media, MediaKind, Scalar, Span};
 pub use operation::Operation;
+pub use request_body::RequestBody;
 pub use transport::{Exchange, Inner, Transport};
 pub use unknown_value::UnknownValue;
 

@@ -7,7 +7,7 @@ use quote::quote;
 use syn::visit_mut::VisitMut;
 use syn::{Attribute, Expr, ExprLit, Field, Item, Lit, Meta, parse_quote};
 
-use super::prepare::Prepared;
+use super::prepare::{Prepared, REQUEST_BODY};
 
 /// The client generator and the version that the workspace pins.
 pub const GENERATOR: &str = "progenitor 0.15.1";
@@ -30,6 +30,8 @@ pub fn generate(prepared: &Prepared, replacements: &[String]) -> Result<syn::Fil
         let impls = [TypeImpl::Display, TypeImpl::FromStr];
         settings.with_replacement(name, format!("crate::enums::{name}"), impls.into_iter());
     }
+    let body = format!("crate::{REQUEST_BODY}");
+    settings.with_replacement(REQUEST_BODY, body, std::iter::empty());
     let tokens = Generator::new(&settings)
         .generate_tokens(&document)
         .context("the client generator refuses the prepared spec")?;

@@ -32,6 +32,9 @@ pub const RULES: [&str; 7] = [
     "maxItems",
 ];
 
+/// The schema that takes the place of the body of each create. The generator replaces it with a type of the API crate.
+pub const REQUEST_BODY: &str = "RequestBody";
+
 /// Turns the spec into the document that the client generator gets right.
 pub fn prepare(spec: &Spec) -> Result<Prepared> {
     let mut work = Work {
@@ -87,9 +90,13 @@ impl Work<'_> {
         }
         operation.remove("security");
         self.parameters(operation)?;
+        let is_create = operation.text("operationId").is_some_and(is_create);
         if let Some(body) = operation.get_mut("requestBody") {
             *body = self.spec.resolve(body)?.clone();
             self.bodies(body);
+            if is_create {
+                self.replace_body(body);
+            }
         }
         let responses = operation
             .get_mut("responses")
@@ -104,7 +111,24 @@ impl Work<'_> {
             response.remove("headers");
             self.bodies(response);
         }
+        // A service may answer with another success status than it documents: 201 or 202 in place of 200.
+        *responses = mem::take(responses)
+            .into_values()
+            .map(|response| ("2XX".to_owned(), response))
+            .collect();
         Ok(())
+    }
+
+    /// Lets a create take JSON that is serialised already, instead of its generated type.
+    fn replace_body(&mut self, body: &mut Node) {
+        let contents = body.get_mut("content").and_then(Node::as_map_mut);
+        for content in contents.into_iter().flat_map(IndexMap::values_mut) {
+            if let Some(schema) = content.get_mut("schema") {
+                let reference = format!("#/components/schemas/{REQUEST_BODY}");
+                schema.set("$ref", Node::Text(reference));
+                self.count("bodies of creates", 1);
+            }
+        }
     }
 
     fn parameters(&mut self, owner: &mut Node) -> Result<()> {
@@ -150,6 +174,11 @@ impl Work<'_> {
                 }
                 schemas.insert(name.to_owned(), schema);
             }
+        }
+        if self.counts.contains_key("bodies of creates") {
+            let mut body = Node::map();
+            body.set("type", Node::Text("object".to_owned()));
+            schemas.insert(REQUEST_BODY.to_owned(), body);
         }
         let mut components = Node::map();
         components.set("schemas", Node::Map(schemas));
@@ -241,6 +270,24 @@ impl Work<'_> {
 /// Whether a schema names no type of its own: neither an object nor an enum.
 fn is_plain(schema: &Node) -> bool {
     schema.get("enum").is_none() && schema.text("type").is_some_and(|kind| kind != "object")
+}
+
+/// Whether an operation makes a task, by its `operationId`.
+fn is_create(id: &str) -> bool {
+    id.starts_with("create")
+}
+
+/// The schemas of the request bodies of all creates.
+pub fn create_bodies(spec: &Spec) -> BTreeSet<&str> {
+    let creates = spec.operations();
+    let creates = creates
+        .iter()
+        .filter(|one| one.id().is_some_and(is_create));
+    let bodies = creates.filter_map(|one| spec.resolve(one.node.get("requestBody")?).ok());
+    bodies
+        .filter_map(|body| body.at("/content/application~1json/schema")?.text("$ref"))
+        .filter_map(schema_name)
+        .collect()
 }
 
 /// The component schemas that code is generated from: those of parameters, request bodies and 2xx responses.

@@ -50,6 +50,11 @@ pub fn verify(
             files.get(&path).is_some_and(|text| text.contains(&told)),
             "{path} does not tell the transport `{name}`"
         );
+        let success = "200..=299 =>";
+        ensure!(
+            files.get(&path).is_some_and(|text| text.contains(success)),
+            "{path} takes one success status alone"
+        );
     }
     for (schema, _) in &prepared.tolerant {
         let path = format!("types/{}.rs", schema.to_snake_case());

@@ -78,7 +78,19 @@ const CASES: &[Case] = &[
             "{description: Made., headers: {}, content: {application/json: {example: {}, schema: {$ref: '#/components/schemas/TaskResponse'}}}}",
         )],
         at: "V1/responses",
-        want: "{'200': {description: Made., content: {application/json: {schema: {$ref: '#/components/schemas/TaskResponse'}}}}}",
+        want: "{2XX: {description: Made., content: {application/json: {schema: {$ref: '#/components/schemas/TaskResponse'}}}}}",
+    },
+    Case {
+        name: "a create takes JSON that is serialised already",
+        edits: &[],
+        at: "V1/requestBody/content/application~1json/schema",
+        want: "{$ref: '#/components/schemas/RequestBody'}",
+    },
+    Case {
+        name: "another request keeps its type",
+        edits: &[],
+        at: "/paths/~1v1~1ai~1uploads~1request-url/post/requestBody/content/application~1json/schema",
+        want: "{$ref: '#/components/schemas/UploadRequest'}",
     },
     Case {
         name: "callbacks go",

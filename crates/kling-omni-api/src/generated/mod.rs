@@ -2,6 +2,7 @@
 // Spec: sha256 b97bfa352cd86c6fece3e7120fcb94327146f621d6571b8c9dfa888d6c30771e
 // Generator: progenitor 0.15.1
 
+mod bodies;
 mod client;
 pub mod enums;
 pub mod limits;

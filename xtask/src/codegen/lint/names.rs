@@ -24,8 +24,8 @@ const CLIENT: [&str; 9] = [
     "pre",
 ];
 
-/// Modules that stand beside those of the schemas.
-const TYPE_MODULES: [&str; 2] = ["builder", "error"];
+/// Modules that stand beside those of the schemas, and the schema that preparation adds.
+const TYPE_MODULES: [&str; 3] = ["builder", "error", "request_body"];
 
 /// Checks that every Rust name is one, and that no two things share it.
 pub fn check(spec: &Spec, findings: &mut Findings) {

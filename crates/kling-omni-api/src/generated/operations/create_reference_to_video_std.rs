@@ -8,48 +8,31 @@ use super::*;
 #[derive(Debug, Clone)]
 pub struct CreateReferenceToVideoStd<'a> {
     client: &'a super::Client,
-    body: Result<types::builder::ReferenceToVideoRequest, String>,
+    body: Result<crate::RequestBody, String>,
 }
 
 impl<'a> CreateReferenceToVideoStd<'a> {
     pub fn new(client: &'a super::Client) -> Self {
         Self {
             client: client,
-            body: Ok(::std::default::Default::default()),
+            body: Err("body was not initialized".to_string()),
         }
     }
     pub fn body<V>(mut self, value: V) -> Self
     where
-        V: std::convert::TryInto<types::ReferenceToVideoRequest>,
-        <V as std::convert::TryInto<
-            types::ReferenceToVideoRequest,
-        >>::Error: std::fmt::Display,
+        V: std::convert::TryInto<crate::RequestBody>,
     {
         self.body = value
             .try_into()
-            .map(From::from)
-            .map_err(|s| {
-                format!("conversion to `ReferenceToVideoRequest` for body failed: {}", s)
+            .map_err(|_| {
+                "conversion to `crate :: RequestBody` for body failed".to_string()
             });
-        self
-    }
-    pub fn body_map<F>(mut self, f: F) -> Self
-    where
-        F: std::ops::FnOnce(
-            types::builder::ReferenceToVideoRequest,
-        ) -> types::builder::ReferenceToVideoRequest,
-    {
-        self.body = self.body.map(f);
         self
     }
     /// Sends a `POST` request to `/v1/ai/reference-to-video/kling-v3-omni-std`
     pub async fn send(self) -> Result<ResponseValue<types::TaskResponse>, Error<()>> {
         let Self { client, body } = self;
-        let body = body
-            .and_then(|v| {
-                types::ReferenceToVideoRequest::try_from(v).map_err(|e| e.to_string())
-            })
-            .map_err(Error::InvalidRequest)?;
+        let body = body.map_err(Error::InvalidRequest)?;
         let url = format!(
             "{}/v1/ai/reference-to-video/kling-v3-omni-std", client.baseurl,
         );
@@ -78,7 +61,7 @@ impl<'a> CreateReferenceToVideoStd<'a> {
         client.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
+            200..=299 => ResponseValue::from_response(response).await,
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }

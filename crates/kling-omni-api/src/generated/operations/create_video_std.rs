@@ -8,42 +8,31 @@ use super::*;
 #[derive(Debug, Clone)]
 pub struct CreateVideoStd<'a> {
     client: &'a super::Client,
-    body: Result<types::builder::VideoRequest, String>,
+    body: Result<crate::RequestBody, String>,
 }
 
 impl<'a> CreateVideoStd<'a> {
     pub fn new(client: &'a super::Client) -> Self {
         Self {
             client: client,
-            body: Ok(::std::default::Default::default()),
+            body: Err("body was not initialized".to_string()),
         }
     }
     pub fn body<V>(mut self, value: V) -> Self
     where
-        V: std::convert::TryInto<types::VideoRequest>,
-        <V as std::convert::TryInto<types::VideoRequest>>::Error: std::fmt::Display,
+        V: std::convert::TryInto<crate::RequestBody>,
     {
         self.body = value
             .try_into()
-            .map(From::from)
-            .map_err(|s| format!("conversion to `VideoRequest` for body failed: {}", s));
-        self
-    }
-    pub fn body_map<F>(mut self, f: F) -> Self
-    where
-        F: std::ops::FnOnce(
-            types::builder::VideoRequest,
-        ) -> types::builder::VideoRequest,
-    {
-        self.body = self.body.map(f);
+            .map_err(|_| {
+                "conversion to `crate :: RequestBody` for body failed".to_string()
+            });
         self
     }
     /// Sends a `POST` request to `/v1/ai/video/kling-v3-omni-std`
     pub async fn send(self) -> Result<ResponseValue<types::TaskResponse>, Error<()>> {
         let Self { client, body } = self;
-        let body = body
-            .and_then(|v| types::VideoRequest::try_from(v).map_err(|e| e.to_string()))
-            .map_err(Error::InvalidRequest)?;
+        let body = body.map_err(Error::InvalidRequest)?;
         let url = format!("{}/v1/ai/video/kling-v3-omni-std", client.baseurl,);
         let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
         header_map
@@ -70,7 +59,7 @@ impl<'a> CreateVideoStd<'a> {
         client.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
+            200..=299 => ResponseValue::from_response(response).await,
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
