@@ -3,22 +3,22 @@
 mod answer;
 mod body;
 mod escape;
+mod rule;
 mod rules;
 mod text;
-mod when;
 
 use std::time::Duration;
 
 use http::StatusCode;
 
 pub(crate) use answer::Strike;
+pub use rule::{FaultMatcher, FaultRule, FaultTarget, InvalidFault};
 pub(crate) use rules::{Faults, Spot};
-pub use when::{FaultRule, InvalidFault, Place, When};
 
 /// What goes wrong with a request, its answer or a webhook.
 ///
 /// Its text, and in `Debug` the same without secrets, is what stands in a [`FaultRule`] between
-/// the place and the conditions.
+/// the target and the conditions.
 ///
 /// ```
 /// use kling_omni_sandbox::Fault;
@@ -155,8 +155,8 @@ impl Fault {
         )
     }
 
-    /// Whether it can happen at `place`.
-    fn suits(&self, place: &Place) -> bool {
+    /// Whether it can happen at `target`.
+    fn suits(&self, target: &FaultTarget) -> bool {
         match self {
             Self::Lost => true,
             Self::Duplicate
@@ -164,22 +164,27 @@ impl Fault {
             | Self::Reordered
             | Self::Forged
             | Self::Replay(_)
-            | Self::Rotated { .. } => *place == Place::Webhook,
-            Self::Null(_) | Self::Missing(_) | Self::ExpiredUrl | Self::EpochReset => {
-                !matches!(place, Place::Webhook | Place::Result | Place::Storage)
-            }
-            Self::UnknownStatus(_) | Self::Empty | Self::FreshUrl => !matches!(
-                place,
-                Place::Webhook | Place::Result | Place::Storage | Place::Upload
+            | Self::Rotated { .. } => *target == FaultTarget::Webhook,
+            Self::Null(_) | Self::Missing(_) | Self::ExpiredUrl | Self::EpochReset => !matches!(
+                target,
+                FaultTarget::Webhook | FaultTarget::Result | FaultTarget::Storage
             ),
-            Self::PlanLimit | Self::Message(_) => {
-                !matches!(place, Place::Webhook | Place::Result | Place::Storage)
-            }
-            Self::HasMore | Self::HideNewest(_) => place.may_be("GET", Place::List),
+            Self::UnknownStatus(_) | Self::Empty | Self::FreshUrl => !matches!(
+                target,
+                FaultTarget::Webhook
+                    | FaultTarget::Result
+                    | FaultTarget::Storage
+                    | FaultTarget::Upload
+            ),
+            Self::PlanLimit | Self::Message(_) => !matches!(
+                target,
+                FaultTarget::Webhook | FaultTarget::Result | FaultTarget::Storage
+            ),
+            Self::HasMore | Self::HideNewest(_) => target.may_be("GET", FaultTarget::List),
             Self::Id(_) | Self::Lenient | Self::SilentFailure(_) | Self::Moderated => {
-                place.may_be("POST", Place::Create)
+                target.may_be("POST", FaultTarget::Create)
             }
-            _ => *place != Place::Webhook,
+            _ => *target != FaultTarget::Webhook,
         }
     }
 }

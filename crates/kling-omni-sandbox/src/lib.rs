@@ -24,8 +24,8 @@ mod webhook;
 
 pub use builder::{DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET, SandboxBuilder, StartError};
 pub use clock::{Clock, ManualClock, Sleep, SystemClock};
-pub use fault::{Fault, FaultRule, InvalidFault, Place, When};
+pub use fault::{Fault, FaultMatcher, FaultRule, FaultTarget, InvalidFault};
 pub use options::{ProblemForm, StatusRoute, VideoReferenceRoute};
-pub use record::{Delivery, DeliveryOutcome, Listener, ReceivedRequest, TaskRecord, UploadRecord};
+pub use record::{Delivery, DeliveryOutcome, Host, ReceivedRequest, TaskRecord, UploadRecord};
 pub use sandbox::Sandbox;
-pub use script::{Outcome, Script};
+pub use script::{TaskOutcome, TaskScript};

@@ -2,6 +2,7 @@ use http::StatusCode;
 
 /// The form of a 400 answer to a request that breaks the schema. The service documents all but `Fields`, which was met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ProblemForm {
     /// `application/problem+json`: `{"message":…,"invalid_params":[{"name":…,"reason":…},…]}`.
     #[default]
@@ -16,6 +17,7 @@ pub enum ProblemForm {
 
 /// Whether the older creating route, `createVideoReference`, is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum VideoReferenceRoute {
     /// It creates tasks.
     #[default]
@@ -41,6 +43,7 @@ impl VideoReferenceRoute {
 
 /// Where the tasks of the older creating route are read; the service does not document it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StatusRoute {
     /// At `getReferenceToVideoTask` and in `listReferenceToVideoTasks`, beside the tasks of the successor routes.
     #[default]

@@ -11,11 +11,12 @@ use tokio::sync::watch;
 
 use crate::fault::FaultRule;
 use crate::mask;
-use crate::uploads::{Place, Stored};
+use crate::uploads::{Stored, UploadSlot};
 
 /// Which of the servers got a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Listener {
+#[non_exhaustive]
+pub enum Host {
     /// The API.
     Api,
     /// The host of the results, and of uploaded files.
@@ -29,7 +30,7 @@ pub enum Listener {
 /// The accessors give everything as it came. `Debug` shows no key, no URL token and no body.
 #[derive(Clone)]
 pub struct ReceivedRequest {
-    pub(crate) listener: Listener,
+    pub(crate) host: Host,
     pub(crate) received_at: SystemTime,
     pub(crate) request_id: Option<String>,
     pub(crate) operation_id: Option<String>,
@@ -44,8 +45,8 @@ pub struct ReceivedRequest {
 
 impl ReceivedRequest {
     /// The server that got it.
-    pub fn listener(&self) -> Listener {
-        self.listener
+    pub fn host(&self) -> Host {
+        self.host
     }
 
     /// When it came, by the sandbox's clock.
@@ -109,7 +110,7 @@ impl ReceivedRequest {
 impl fmt::Debug for ReceivedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReceivedRequest")
-            .field("listener", &self.listener)
+            .field("host", &self.host)
             .field("request_id", &self.request_id)
             .field("operation_id", &self.operation_id)
             .field("method", &self.method)
@@ -189,7 +190,7 @@ impl fmt::Debug for TaskRecord {
 /// The accessors know the file even when it is no longer served. `Debug` has no URL.
 #[derive(Clone)]
 pub struct UploadRecord {
-    pub(crate) place: Arc<Place>,
+    pub(crate) place: Arc<UploadSlot>,
     pub(crate) stored: Option<Arc<Stored>>,
 }
 

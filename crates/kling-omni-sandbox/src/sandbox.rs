@@ -18,7 +18,7 @@ use crate::rate::RateLimits;
 use crate::raw_lines::RawListener;
 use crate::record::{Delivery, Log, ReceivedRequest, TaskRecord, UploadRecord};
 use crate::results::{self, Results};
-use crate::script::Script;
+use crate::script::TaskScript;
 use crate::service::Service;
 use crate::spec::Spec;
 use crate::task::Tasks;
@@ -119,14 +119,14 @@ impl Sandbox {
     /// [kept](SandboxBuilder::record_limit).
     ///
     /// ```
-    /// use kling_omni_sandbox::Listener;
+    /// use kling_omni_sandbox::Host;
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let sandbox = kling_omni_sandbox::Sandbox::builder().start().await?;
     /// reqwest::get(format!("{}/v1/ai/nothing?page=1", sandbox.base_url())).await?;
     ///
     /// let request = &sandbox.requests()[0];
-    /// assert_eq!(request.listener(), Listener::Api);
+    /// assert_eq!(request.host(), Host::Api);
     /// assert_eq!((request.path(), request.query()), ("/v1/ai/nothing", Some("page=1")));
     /// assert_eq!(request.operation_id(), None);
     /// assert_eq!(request.status().map(|status| status.as_u16()), Some(404));
@@ -181,22 +181,22 @@ impl Sandbox {
     /// ```
     pub fn fail_next(&self, count: usize) {
         for _ in 0..count {
-            self.script_next(Script::failed());
+            self.script_next(TaskScript::failed());
         }
     }
 
     /// Sets what happens to the next task that has no script yet and whose prompt holds no directive.
     ///
     /// ```
-    /// use kling_omni_sandbox::{Outcome, Sandbox, Script};
+    /// use kling_omni_sandbox::{TaskOutcome, Sandbox, TaskScript};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), kling_omni_sandbox::StartError> {
     /// let sandbox = Sandbox::builder().start().await?;
-    /// sandbox.script_next(Script::new(Outcome::CompletedEmpty));
-    /// sandbox.script_next(Script::default().via("QUEUED".into()));
+    /// sandbox.script_next(TaskScript::new(TaskOutcome::CompletedEmpty));
+    /// sandbox.script_next(TaskScript::default().via("QUEUED".into()));
     /// # Ok(()) }
     /// ```
-    pub fn script_next(&self, script: Script) {
+    pub fn script_next(&self, script: TaskScript) {
         self.service.tasks.script_next(script);
     }
 

@@ -10,7 +10,7 @@ const FAILURE: &str = "The sandbox was asked to fail this task";
 /// How one task ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum TaskOutcome {
     /// `COMPLETED` with one result URL.
     Completed,
     /// `COMPLETED` with an empty `generated`, as the service has been seen to answer.
@@ -39,21 +39,21 @@ pub enum Outcome {
 ///
 /// ```
 /// use kling_omni_api::enums::TaskStatus;
-/// use kling_omni_sandbox::{Outcome, Script};
+/// use kling_omni_sandbox::{TaskOutcome, TaskScript};
 ///
-/// let script = Script::new(Outcome::Failed("out of film".into())).via(TaskStatus::Unknown("QUEUED".into()));
-/// assert_ne!(script, Script::default());
+/// let script = TaskScript::new(TaskOutcome::Failed("out of film".into())).via(TaskStatus::Unknown("QUEUED".into()));
+/// assert_ne!(script, TaskScript::default());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Script {
-    pub(crate) outcome: Outcome,
+pub struct TaskScript {
+    pub(crate) outcome: TaskOutcome,
     pub(crate) via: Option<TaskStatus>,
     pub(crate) time: Option<Duration>,
 }
 
-impl Script {
+impl TaskScript {
     /// A life that ends in `outcome`.
-    pub fn new(outcome: Outcome) -> Self {
+    pub fn new(outcome: TaskOutcome) -> Self {
         Self {
             outcome,
             via: None,
@@ -63,7 +63,7 @@ impl Script {
 
     /// A life that ends in `FAILED`, with a fixed text in `error`.
     pub fn failed() -> Self {
-        Self::new(Outcome::Failed(FAILURE.into()))
+        Self::new(TaskOutcome::Failed(FAILURE.into()))
     }
 
     /// Shows `status` for a while between `CREATED` and `IN_PROGRESS`.
@@ -88,9 +88,9 @@ impl Script {
             let script = script.get_or_insert_with(Self::default);
             match directive.split_once('=').unwrap_or((directive, "")) {
                 ("fail", "") => script.outcome = Self::failed().outcome,
-                ("fail", error) => script.outcome = Outcome::Failed(error.into()),
-                ("fail-silently", "") => script.outcome = Outcome::FailedSilently,
-                ("empty", "") => script.outcome = Outcome::CompletedEmpty,
+                ("fail", error) => script.outcome = TaskOutcome::Failed(error.into()),
+                ("fail-silently", "") => script.outcome = TaskOutcome::FailedSilently,
+                ("empty", "") => script.outcome = TaskOutcome::CompletedEmpty,
                 ("seconds", text) => script.time = Some(seconds(text).ok_or(UnknownDirective)?),
                 ("status", name) if !name.is_empty() => script.via = Some(TaskStatus::from(name)),
                 _ => return Err(UnknownDirective),
@@ -106,10 +106,10 @@ fn seconds(text: &str) -> Option<Duration> {
     (time <= LONGEST).then_some(time)
 }
 
-impl Default for Script {
-    /// A life that ends in [`Outcome::Completed`].
+impl Default for TaskScript {
+    /// A life that ends in [`TaskOutcome::Completed`].
     fn default() -> Self {
-        Self::new(Outcome::Completed)
+        Self::new(TaskOutcome::Completed)
     }
 }
 
@@ -129,27 +129,29 @@ mod tests {
         let queued = || TaskStatus::Unknown("QUEUED".into());
         let cases = [
             ("a plain prompt [with brackets]", Ok(None)),
-            ("x [sandbox:fail]", Ok(Some(Script::failed()))),
+            ("x [sandbox:fail]", Ok(Some(TaskScript::failed()))),
             (
                 "[sandbox:fail=no light] x",
-                Ok(Some(Script::new(Outcome::Failed("no light".into())))),
+                Ok(Some(TaskScript::new(TaskOutcome::Failed(
+                    "no light".into(),
+                )))),
             ),
             (
                 "[sandbox:empty]",
-                Ok(Some(Script::new(Outcome::CompletedEmpty))),
+                Ok(Some(TaskScript::new(TaskOutcome::CompletedEmpty))),
             ),
             (
                 "[sandbox:status=QUEUED]",
-                Ok(Some(Script::default().via(queued()))),
+                Ok(Some(TaskScript::default().via(queued()))),
             ),
             (
                 "[sandbox:status=QUEUED] and [sandbox:fail]",
-                Ok(Some(Script::failed().via(queued()))),
+                Ok(Some(TaskScript::failed().via(queued()))),
             ),
             (
                 "[sandbox:seconds=2.5]",
                 Ok(Some(
-                    Script::default().task_time(Duration::from_millis(2500)),
+                    TaskScript::default().task_time(Duration::from_millis(2500)),
                 )),
             ),
             ("[sandbox:seconds=soon]", Err(UnknownDirective)),
@@ -157,7 +159,7 @@ mod tests {
             ("[sandbox:seconds=1e9]", Err(UnknownDirective)),
             (
                 "[sandbox:fail-silently]",
-                Ok(Some(Script::new(Outcome::FailedSilently))),
+                Ok(Some(TaskScript::new(TaskOutcome::FailedSilently))),
             ),
             ("[sandbox:fial]", Err(UnknownDirective)),
             ("[sandbox:status=]", Err(UnknownDirective)),
@@ -165,7 +167,7 @@ mod tests {
             ("[sandbox:fail", Err(UnknownDirective)),
         ];
         for (prompt, expected) in cases {
-            assert_eq!(Script::from_prompt(prompt), expected, "{prompt}");
+            assert_eq!(TaskScript::from_prompt(prompt), expected, "{prompt}");
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::clock::ServiceClock;
 use crate::fault::{Faults, Spot, Strike};
 use crate::random::Random;
 use crate::rate::RateLimits;
-use crate::record::{Listener, Log, ReceivedRequest, TaskRecord};
+use crate::record::{Host, Log, ReceivedRequest, TaskRecord};
 use crate::results::Results;
 use crate::spec::Spec;
 use crate::task::{Stage, Task, Tasks};
@@ -79,9 +79,9 @@ impl Service {
     }
 
     /// Records a request that has come and has no answer yet; answers its number in the record.
-    pub(crate) fn arrived(&self, listener: Listener, parts: &Parts) -> Arrival {
+    pub(crate) fn arrived(&self, host: Host, parts: &Parts) -> Arrival {
         let entry = ReceivedRequest {
-            listener,
+            host,
             received_at: self.clock.now(),
             request_id: None,
             operation_id: None,
@@ -102,10 +102,10 @@ impl Service {
     }
 
     /// Decides on the faults of a request, and records them.
-    pub(crate) fn strike(&self, arrival: Arrival, listener: Listener, spot: &Spot<'_>) -> Strike {
+    pub(crate) fn strike(&self, arrival: Arrival, host: Host, spot: &Spot<'_>) -> Strike {
         let rules = self.faults.strike(&self.random, spot);
         self.learnt(arrival, |entry| entry.faults.clone_from(&rules));
-        Strike { listener, rules }
+        Strike { host, rules }
     }
 
     /// Finishes the record of a request, and dates the answer by the sandbox's clock.

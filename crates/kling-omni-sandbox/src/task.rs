@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use kling_omni_api::enums::TaskStatus;
 use serde_json::Value;
 
-use crate::script::{Outcome, Script};
+use crate::script::{TaskOutcome, TaskScript};
 
 /// A task stays `CREATED` for this part of its time: one fifth.
 const CREATED_PART: u32 = 5;
@@ -32,7 +32,7 @@ pub(crate) struct Task {
     pub(crate) render_spec: RenderSpec,
     pub(crate) created_at: SystemTime,
     stages: Vec<Stage>,
-    outcome: Outcome,
+    outcome: TaskOutcome,
 }
 
 /// What the result has to look like, defaults filled in.
@@ -95,19 +95,19 @@ impl Task {
 
     /// Whether the result is there at `stage`.
     pub(crate) fn has_result(&self, stage: &Stage) -> bool {
-        stage.is_last && self.outcome == Outcome::Completed
+        stage.is_last && self.outcome == TaskOutcome::Completed
     }
 
     /// Why the task failed, once it has.
     pub(crate) fn error(&self, stage: &Stage) -> Option<&str> {
         match &self.outcome {
-            Outcome::Failed(error) if stage.is_last => Some(error),
+            TaskOutcome::Failed(error) if stage.is_last => Some(error),
             _ => None,
         }
     }
 }
 
-fn stages(script: &Script, total: Duration) -> Vec<Stage> {
+fn stages(script: &TaskScript, total: Duration) -> Vec<Stage> {
     let fifth = total / CREATED_PART;
     let mut starts = vec![(Duration::ZERO, TaskStatus::Created)];
     let mut progress = fifth;
@@ -117,8 +117,8 @@ fn stages(script: &Script, total: Duration) -> Vec<Stage> {
     }
     starts.push((progress, TaskStatus::InProgress));
     let end = match script.outcome {
-        Outcome::Completed | Outcome::CompletedEmpty => TaskStatus::Completed,
-        Outcome::Failed(_) | Outcome::FailedSilently => TaskStatus::Failed,
+        TaskOutcome::Completed | TaskOutcome::CompletedEmpty => TaskStatus::Completed,
+        TaskOutcome::Failed(_) | TaskOutcome::FailedSilently => TaskStatus::Failed,
     };
     starts.push((total, end));
     let last = starts.len() - 1;
@@ -156,7 +156,7 @@ pub(crate) struct Tasks {
 struct Account {
     in_order: Vec<Arc<Task>>,
     by_id: HashMap<String, Arc<Task>>,
-    scripts: VecDeque<Script>,
+    scripts: VecDeque<TaskScript>,
 }
 
 impl Account {
@@ -171,7 +171,7 @@ impl Account {
 
 impl Tasks {
     /// Creates a task: from `directed`, else from the next waiting script, else one that completes.
-    pub(crate) fn create(&self, new: NewTask, directed: Option<Script>) -> Arc<Task> {
+    pub(crate) fn create(&self, new: NewTask, directed: Option<TaskScript>) -> Arc<Task> {
         let mut account = self.lock();
         let script = directed
             .or_else(|| account.scripts.pop_front())
@@ -207,7 +207,7 @@ impl Tasks {
         self.lock().in_order.len()
     }
 
-    pub(crate) fn script_next(&self, script: Script) {
+    pub(crate) fn script_next(&self, script: TaskScript) {
         self.lock().scripts.push_back(script);
     }
 
@@ -222,10 +222,13 @@ mod tests {
 
     #[test]
     fn stages_cover_the_whole_time_in_order() {
-        let via = Script::failed().via(TaskStatus::Unknown("QUEUED".into()));
+        let via = TaskScript::failed().via(TaskStatus::Unknown("QUEUED".into()));
         let cases = [
-            (Script::default(), "0 CREATED, 2 IN_PROGRESS, 10 COMPLETED"),
-            (Script::failed(), "0 CREATED, 2 IN_PROGRESS, 10 FAILED"),
+            (
+                TaskScript::default(),
+                "0 CREATED, 2 IN_PROGRESS, 10 COMPLETED",
+            ),
+            (TaskScript::failed(), "0 CREATED, 2 IN_PROGRESS, 10 FAILED"),
             (via, "0 CREATED, 2 QUEUED, 6 IN_PROGRESS, 10 FAILED"),
         ];
         for (script, expected) in cases {

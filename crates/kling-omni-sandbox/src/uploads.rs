@@ -27,12 +27,12 @@ pub(crate) struct Uploads {
     urls: SignedUrls,
     largest: u64,
     /// In the order in which they were asked for.
-    places: Mutex<Vec<Arc<Place>>>,
+    places: Mutex<Vec<Arc<UploadSlot>>>,
 }
 
 /// Where one file goes.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct UploadSlot {
     pub(crate) id: String,
     pub(crate) content_type: HeaderValue,
     pub(crate) asked_at: SystemTime,
@@ -53,9 +53,9 @@ impl Uploads {
     }
 
     /// Hands out a place for a file of a type that the spec knows.
-    pub(crate) fn place(&self, id: String, content_type: &str, now: SystemTime) -> Arc<Place> {
+    pub(crate) fn place(&self, id: String, content_type: &str, now: SystemTime) -> Arc<UploadSlot> {
         let content_type = HeaderValue::from_str(content_type);
-        let place = Arc::new(Place {
+        let place = Arc::new(UploadSlot {
             id,
             content_type: content_type.unwrap_or(HeaderValue::from_static("")),
             asked_at: now,
@@ -66,12 +66,12 @@ impl Uploads {
     }
 
     /// The URL that takes the file of a place for so long from when it was asked for.
-    pub(crate) fn upload_url(&self, place: &Place, lifetime: Duration) -> String {
+    pub(crate) fn upload_url(&self, place: &UploadSlot, lifetime: Duration) -> String {
         self.urls.sign(place, lifetime)
     }
 
     /// The headers that have to go with the file of a place, these and no others.
-    pub(crate) fn headers(&self, place: &Place) -> HeaderMap {
+    pub(crate) fn headers(&self, place: &UploadSlot) -> HeaderMap {
         let range = HeaderValue::try_from(format!("0,{}", self.largest));
         HeaderMap::from_iter([
             (header::CONTENT_TYPE, place.content_type.clone()),
@@ -79,18 +79,18 @@ impl Uploads {
         ])
     }
 
-    pub(crate) fn get(&self, id: &str) -> Option<Arc<Place>> {
+    pub(crate) fn get(&self, id: &str) -> Option<Arc<UploadSlot>> {
         let places = lock(&self.places);
         places.iter().find(|place| place.id == id).cloned()
     }
 
     /// Every place, oldest first.
-    pub(crate) fn all(&self) -> Vec<Arc<Place>> {
+    pub(crate) fn all(&self) -> Vec<Arc<UploadSlot>> {
         lock(&self.places).clone()
     }
 
     pub(crate) fn records(&self) -> Vec<UploadRecord> {
-        let record = |place: &Arc<Place>| UploadRecord {
+        let record = |place: &Arc<UploadSlot>| UploadRecord {
             place: Arc::clone(place),
             stored: lock(&place.stored).clone(),
         };
@@ -98,7 +98,7 @@ impl Uploads {
     }
 }
 
-impl Place {
+impl UploadSlot {
     /// The file, once it is there and as long as it is kept.
     pub(crate) fn stored(&self, service: &Service) -> Option<Arc<Stored>> {
         let stored = lock(&self.stored).clone()?;

@@ -12,7 +12,7 @@ use kling_omni::{
     AspectRatio, Client, ClientBuilder, Create, Mode, Request, RetryBudget, Route, TextToVideo,
     Tier,
 };
-use kling_omni_sandbox::{Listener, ReceivedRequest, Sandbox, StatusRoute};
+use kling_omni_sandbox::{Host, ReceivedRequest, Sandbox, StatusRoute};
 use kling_omni_test_support::setup::{self, valid_request};
 use kling_omni_test_support::tcp_proxy::TcpProxy;
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -322,11 +322,11 @@ pub fn is_create(request: &ReceivedRequest) -> bool {
 }
 
 pub fn is_result(request: &ReceivedRequest) -> bool {
-    request.listener() == Listener::Results
+    request.host() == Host::Results
 }
 
 pub fn is_read(request: &ReceivedRequest) -> bool {
-    request.listener() == Listener::Api && !is_create(request)
+    request.host() == Host::Api && !is_create(request)
 }
 
 fn client(base_url: impl Into<String>, given: &Given, clock: &VirtualClock) -> ClientBuilder {

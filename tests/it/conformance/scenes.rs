@@ -7,7 +7,7 @@ use futures_util::{FutureExt, StreamExt};
 use kling_omni::{
     Outcome, PollSchedule, Reconciled, Task, TaskStatus, Unresolved, Update, Video, Wait,
 };
-use kling_omni_sandbox::{DeliveryOutcome, Outcome as End, Script as Life};
+use kling_omni_sandbox::{DeliveryOutcome, TaskOutcome as End, TaskScript as Life};
 
 use super::resume::{self, Loose, Next, word};
 use super::row::{Given, Script};

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use kling_omni_sandbox::Listener;
+use kling_omni_sandbox::Host;
 use serde_json::{Value, json};
 
 use crate::support::{Fake, KEY, Service, Snapshots, bring, fixture};
@@ -52,7 +52,7 @@ fn two_files_become_a_video() {
     let requests = service.requests();
     let puts: Vec<_> = requests
         .iter()
-        .filter(|request| request.listener() == Listener::Storage)
+        .filter(|request| request.host() == Host::Storage)
         .collect();
     assert_eq!(puts.len(), 2);
     for put in puts {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Call, body, reply};
 use crate::options::StatusRoute;
-use crate::script::{Outcome, Script};
+use crate::script::{TaskOutcome, TaskScript};
 use crate::service::Service;
 use crate::spec::{InvalidParam, Operation, Schema, VIDEO_REFERENCE};
 use crate::task::{NewTask, RenderSpec};
@@ -38,10 +38,10 @@ pub(super) fn task(
         Ok(render_spec) => render_spec,
         Err(invalid) => return reply::problem(service.config.problem_form, vec![invalid]),
     };
-    let directed = match Script::from_prompt(&render_spec.prompt) {
+    let directed = match TaskScript::from_prompt(&render_spec.prompt) {
         Ok(directed) => directed,
         Err(error) => {
-            let in_shot = shots(&request).any(|shot| Script::from_prompt(shot).is_err());
+            let in_shot = shots(&request).any(|shot| TaskScript::from_prompt(shot).is_err());
             let invalid = InvalidParam {
                 name: if in_shot { SHOTS } else { PROMPT }.to_owned(),
                 reason: error.to_string(),
@@ -51,7 +51,7 @@ pub(super) fn task(
     };
 
     let directed = match unreadable(service, &request) {
-        Some(why) => Some(Script::new(Outcome::Failed(why))),
+        Some(why) => Some(TaskScript::new(TaskOutcome::Failed(why))),
         None => call.strike.script().or(directed),
     };
 

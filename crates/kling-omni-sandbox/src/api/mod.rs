@@ -19,7 +19,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use crate::fault::{Spot, Strike};
-use crate::record::Listener;
+use crate::record::Host;
 use crate::service::{Arrival, Service};
 use crate::spec::{Kind, Operation, VIDEO_REFERENCE};
 
@@ -88,7 +88,7 @@ async fn exchange(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let request_id = format!("ak-{}", service.random.exchange_id());
-    let arrival = service.arrived(Listener::Api, &parts);
+    let arrival = service.arrived(Host::Api, &parts);
     service.learnt(arrival, |entry| {
         entry.request_id = Some(request_id.clone());
         if let Target::Operation(operation) = &target {
@@ -125,14 +125,14 @@ async fn exchange(
 /// Decides on the faults of a request that has met an operation.
 fn strike(service: &Service, arrival: Arrival, target: &Target, task_id: Option<&str>) -> Strike {
     let Target::Operation(operation) = target else {
-        return Strike::none(Listener::Api);
+        return Strike::none(Host::Api);
     };
     let task = task_id.and_then(|id| service.tasks.get(id));
     let spot = Spot::Api {
         operation,
         task: task.as_deref(),
     };
-    service.strike(arrival, Listener::Api, &spot)
+    service.strike(arrival, Host::Api, &spot)
 }
 
 async fn read(body: Body) -> Result<Bytes, Response> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Call, body, reply};
 use crate::service::{Service, unix_seconds};
 use crate::spec::Schema;
-use crate::uploads::{Place, Stored};
+use crate::uploads::{Stored, UploadSlot};
 
 #[derive(Serialize)]
 struct Files<T> {
@@ -17,7 +17,7 @@ struct Files<T> {
 
 /// A place as the API tells of it.
 #[derive(Serialize)]
-struct PlaceView<'a> {
+struct SlotView<'a> {
     file_id: &'a str,
     upload_url: String,
     headers: BTreeMap<String, String>,
@@ -55,7 +55,7 @@ pub(super) fn places(service: &Service, schema: &Schema, call: &Call) -> Respons
                 .place(service.random.file_id(kind), kind, now)
         })
         .collect();
-    let files = places.iter().map(|place| place_view(service, place));
+    let files = places.iter().map(|place| slot_view(service, place));
     reply::ok(&Files {
         files: files.collect(),
     })
@@ -77,10 +77,10 @@ pub(super) fn files(service: &Service) -> Response {
     })
 }
 
-fn place_view<'a>(service: &Service, place: &'a Place) -> PlaceView<'a> {
+fn slot_view<'a>(service: &Service, place: &'a UploadSlot) -> SlotView<'a> {
     let lifetime = service.config.upload_lifetime;
     let headers = service.uploads.headers(place);
-    PlaceView {
+    SlotView {
         file_id: &place.id,
         upload_url: service.uploads.upload_url(place, lifetime),
         headers: headers
@@ -100,7 +100,7 @@ fn place_view<'a>(service: &Service, place: &'a Place) -> PlaceView<'a> {
     }
 }
 
-fn file_view<'a>(service: &Service, place: &'a Place, stored: &Stored) -> FileView<'a> {
+fn file_view<'a>(service: &Service, place: &'a UploadSlot, stored: &Stored) -> FileView<'a> {
     let vanishes = stored.at + service.config.file_lifetime;
     let left: Duration = vanishes
         .duration_since(service.clock.now())
@@ -118,7 +118,7 @@ fn file_view<'a>(service: &Service, place: &'a Place, stored: &Stored) -> FileVi
 }
 
 /// A URL of the file that is signed anew.
-fn asset_url(service: &Service, place: &Place) -> String {
+fn asset_url(service: &Service, place: &UploadSlot) -> String {
     let now = unix_seconds(service.clock.now());
     let expires = now + service.config.asset_lifetime.as_secs();
     service.results.asset_url(&place.id, expires)

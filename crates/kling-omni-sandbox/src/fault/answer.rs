@@ -16,9 +16,9 @@ use super::{Fault, FaultRule};
 use crate::api;
 use crate::rate;
 use crate::raw_lines;
-use crate::record::Listener;
+use crate::record::Host;
 use crate::results;
-use crate::script::{Outcome, Script};
+use crate::script::{TaskOutcome, TaskScript};
 use crate::service::{Service, unix_seconds};
 use crate::uploads;
 
@@ -33,7 +33,7 @@ const FILES: &str = "files";
 
 /// The faults that strike one request.
 pub(crate) struct Strike {
-    pub(crate) listener: Listener,
+    pub(crate) host: Host,
     pub(crate) rules: Vec<Arc<FaultRule>>,
 }
 
@@ -50,9 +50,9 @@ struct Sending {
 
 impl Strike {
     /// Nothing strikes.
-    pub(crate) fn none(listener: Listener) -> Self {
+    pub(crate) fn none(host: Host) -> Self {
         Self {
-            listener,
+            host,
             rules: Vec::new(),
         }
     }
@@ -92,13 +92,13 @@ impl Strike {
     }
 
     /// What happens to a created task.
-    pub(crate) fn script(&self) -> Option<Script> {
+    pub(crate) fn script(&self) -> Option<TaskScript> {
         self.faults().find_map(|fault| match fault {
             Fault::SilentFailure(time) => {
                 let time = time.unwrap_or(SILENT_FAILURE);
-                Some(Script::new(Outcome::FailedSilently).task_time(time))
+                Some(TaskScript::new(TaskOutcome::FailedSilently).task_time(time))
             }
-            Fault::Moderated => Some(Script::new(Outcome::CompletedEmpty)),
+            Fault::Moderated => Some(TaskScript::new(TaskOutcome::CompletedEmpty)),
             _ => None,
         })
     }
@@ -145,7 +145,7 @@ impl Strike {
                 Fault::Drip { bytes, every } => sending.drip = Some((*bytes, *every)),
                 Fault::SlowBody(apart) => sending.pieces_apart = Some(*apart),
                 Fault::Truncate(size) => bytes.truncate(limit(size)),
-                Fault::Cut(_) if self.listener == Listener::Storage => sending.dropped = true,
+                Fault::Cut(_) if self.host == Host::Storage => sending.dropped = true,
                 Fault::Cut(size) => sending.cut = Some(limit(size)),
                 Fault::Length(off) => sending.off = Some(*off),
                 Fault::Oversize(size) => sending.fill = size.saturating_sub(bytes.len() as u64),
@@ -190,9 +190,9 @@ impl Strike {
 
     /// What an error looks like on this host.
     fn error(&self, fault: &Fault) -> Response {
-        let page = match self.listener {
-            Listener::Api | Listener::Results => results::page,
-            Listener::Storage => uploads::page,
+        let page = match self.host {
+            Host::Api | Host::Results => results::page,
+            Host::Storage => uploads::page,
         };
         let Fault::Status {
             code,
@@ -207,8 +207,8 @@ impl Strike {
             // Closed connections show nothing of it.
             return page(StatusCode::SERVICE_UNAVAILABLE);
         };
-        let mut response = match (self.listener, html) {
-            (Listener::Api, false) => api::error(*code),
+        let mut response = match (self.host, html) {
+            (Host::Api, false) => api::error(*code),
             (_, true) => results::page(*code),
             (_, false) => page(*code),
         };

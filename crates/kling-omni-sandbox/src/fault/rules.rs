@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::{FaultRule, Place, When};
+use super::{FaultMatcher, FaultRule, FaultTarget};
 use crate::random::Random;
 use crate::spec::{Kind, Operation};
 use crate::task::Task;
@@ -62,14 +62,14 @@ impl Faults {
         let mut rules = self.lock();
         let concerned = rules
             .iter_mut()
-            .filter(|armed| spot.concerns(&armed.rule.when));
+            .filter(|armed| spot.concerns(&armed.rule.matcher));
         let struck = concerned.filter_map(|armed| {
             armed.seen += 1;
-            let When {
+            let FaultMatcher {
                 requests,
                 probability,
                 ..
-            } = &armed.rule.when;
+            } = &armed.rule.matcher;
             let strikes = requests.contains(&armed.seen) && random.chance(*probability);
             strikes.then(|| Arc::clone(&armed.rule))
         });
@@ -82,18 +82,18 @@ impl Faults {
 }
 
 impl Spot<'_> {
-    fn concerns(&self, when: &When) -> bool {
-        let here = match (self, &when.place) {
-            (Self::Api { .. }, Place::Api)
-            | (Self::Result { .. }, Place::Result)
-            | (Self::Storage, Place::Storage)
-            | (Self::Webhook { .. }, Place::Webhook) => true,
-            (Self::Api { operation, .. }, place) => match place {
-                Place::Create => matches!(operation.kind, Kind::Create { .. }),
-                Place::List => matches!(operation.kind, Kind::List),
-                Place::Status => matches!(operation.kind, Kind::Status),
-                Place::Upload => matches!(operation.kind, Kind::Places { .. }),
-                Place::Operation(id) => operation.id == *id,
+    fn concerns(&self, matcher: &FaultMatcher) -> bool {
+        let here = match (self, &matcher.target) {
+            (Self::Api { .. }, FaultTarget::Api)
+            | (Self::Result { .. }, FaultTarget::Result)
+            | (Self::Storage, FaultTarget::Storage)
+            | (Self::Webhook { .. }, FaultTarget::Webhook) => true,
+            (Self::Api { operation, .. }, target) => match target {
+                FaultTarget::Create => matches!(operation.kind, Kind::Create { .. }),
+                FaultTarget::List => matches!(operation.kind, Kind::List),
+                FaultTarget::Status => matches!(operation.kind, Kind::Status),
+                FaultTarget::Upload => matches!(operation.kind, Kind::Places { .. }),
+                FaultTarget::Operation(id) => operation.id == *id,
                 _ => false,
             },
             _ => false,
@@ -104,6 +104,6 @@ impl Spot<'_> {
             Self::Storage => None,
         };
         let wanted = |number| task.is_some_and(|task| task.number == number);
-        here && when.task.is_none_or(wanted)
+        here && matcher.task.is_none_or(wanted)
     }
 }

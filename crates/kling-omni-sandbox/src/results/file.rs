@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 use super::clip_cache::{Clip, etag};
 use super::page;
 use super::range::{self, Part};
-use crate::uploads::{Place, Stored};
+use crate::uploads::{Stored, UploadSlot};
 
 const MP4: HeaderValue = HeaderValue::from_static("video/mp4");
 
@@ -37,7 +37,7 @@ impl File {
         }
     }
 
-    pub(super) fn uploaded(place: &Place, stored: Arc<Stored>) -> Self {
+    pub(super) fn uploaded(place: &UploadSlot, stored: Arc<Stored>) -> Self {
         Self {
             length: stored.length,
             content_type: place.content_type.clone(),

@@ -18,7 +18,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::fault::Spot;
-use crate::record::Listener;
+use crate::record::Host;
 use crate::service::{Service, unix_seconds};
 use crate::task::Task;
 use clip_cache::ClipCache;
@@ -113,12 +113,12 @@ pub(crate) fn router(service: &Arc<Service>) -> Router {
 
 async fn exchange(service: &Arc<Service>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    let arrival = service.arrived(Listener::Results, &parts);
+    let arrival = service.arrived(Host::Results, &parts);
     let task = task(service, &parts);
     let spot = Spot::Result {
         task: task.as_deref(),
     };
-    let strike = service.strike(arrival, Listener::Results, &spot);
+    let strike = service.strike(arrival, Host::Results, &spot);
     let response = match strike.refusal(&parts) {
         Some(refusal) => refusal,
         None => answer(service, &parts, task.as_deref()).await,

@@ -1,6 +1,6 @@
 use std::time::{Duration, SystemTime};
 
-use super::{LENGTH_RANGE, Place};
+use super::{LENGTH_RANGE, UploadSlot};
 use crate::results::Signer;
 
 const SIGNATURE: &str = "&X-Goog-Signature=";
@@ -23,7 +23,7 @@ impl SignedUrls {
     }
 
     /// The URL of a place that lives so long from when the place was asked for.
-    pub(super) fn sign(&self, place: &Place, lifetime: Duration) -> String {
+    pub(super) fn sign(&self, place: &UploadSlot, lifetime: Duration) -> String {
         let path = path(&place.id);
         // The signature goes over the headers by their names; their values belong to the place.
         let query = format!(
@@ -35,7 +35,7 @@ impl SignedUrls {
     }
 
     /// When the URL with this query, signed for a place, takes nothing any more; `None` if its signature is wrong.
-    pub(super) fn end(&self, place: &Place, query: &str) -> Option<SystemTime> {
+    pub(super) fn end(&self, place: &UploadSlot, query: &str) -> Option<SystemTime> {
         let (query, signature) = query.split_once(SIGNATURE)?;
         let message = message(&path(&place.id), query);
         if !self.signer.verifies(&message, signature) {

@@ -13,9 +13,9 @@ use http::{HeaderMap, HeaderValue, Method, header};
 
 use super::refusal::Refusal;
 use super::stored::Incomplete;
-use super::{Place, Stored, signed_url};
+use super::{Stored, UploadSlot, signed_url};
 use crate::fault::{Spot, Strike};
-use crate::record::Listener;
+use crate::record::Host;
 use crate::results;
 use crate::service::Service;
 
@@ -30,8 +30,8 @@ pub(crate) fn router(service: &Arc<Service>) -> Router {
 
 async fn exchange(service: &Arc<Service>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let arrival = service.arrived(Listener::Storage, &parts);
-    let strike = service.strike(arrival, Listener::Storage, &Spot::Storage);
+    let arrival = service.arrived(Host::Storage, &parts);
+    let strike = service.strike(arrival, Host::Storage, &Spot::Storage);
     let mut body = body.into_data_stream();
     let response = match strike.refusal(&parts) {
         Some(refusal) => refusal,
@@ -108,7 +108,7 @@ fn first(
 }
 
 /// The place that a request may put a file to.
-fn admitted(service: &Service, parts: &Parts) -> Result<Arc<Place>, Refusal> {
+fn admitted(service: &Service, parts: &Parts) -> Result<Arc<UploadSlot>, Refusal> {
     if parts.method != Method::PUT {
         return Err(Refusal::Method);
     }

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::time::Duration;
 
-use kling_omni_sandbox::{Fault, FaultRule, Place, When};
+use kling_omni_sandbox::{Fault, FaultMatcher, FaultRule, FaultTarget};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 
@@ -238,7 +238,11 @@ fn rules_read_what_they_write() {
             .unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(rule.to_string(), text);
     }
-    let secret = FaultRule::new(When::at(Place::Api), Fault::Message("?sig=S1".into())).unwrap();
+    let secret = FaultRule::new(
+        FaultMatcher::at(FaultTarget::Api),
+        Fault::Message("?sig=S1".into()),
+    )
+    .unwrap();
     assert!(!format!("{secret:?}").contains("S1"));
     for (text, part) in [
         ("create:header=", "needs a value"),

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use kling_omni_sandbox::{Fault, FaultRule, Place, When};
+use kling_omni_sandbox::{Fault, FaultMatcher, FaultRule, FaultTarget};
 use tokio::io::AsyncReadExt as _;
 
 use crate::harness::{
@@ -401,6 +401,9 @@ fn what_is_no_rule_is_named() {
         let error = text.parse::<FaultRule>().unwrap_err().to_string();
         assert!(error.contains(part), "{text}: {error}");
     }
-    let built = FaultRule::new(When::at(Place::Api), Fault::ContentType("a\nb".into()));
+    let built = FaultRule::new(
+        FaultMatcher::at(FaultTarget::Api),
+        Fault::ContentType("a\nb".into()),
+    );
     assert!(built.is_err());
 }

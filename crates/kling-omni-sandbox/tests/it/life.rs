@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kling_omni_api::enums::TaskStatus;
-use kling_omni_sandbox::{Outcome, Sandbox, Script};
+use kling_omni_sandbox::{Sandbox, TaskOutcome, TaskScript};
 use serde_json::{Value, json};
 
 use crate::harness::{Bench, PRO, STATUS, TASK_TIME, VIDEO_REFERENCE, order, order_with, path_of};
@@ -28,7 +28,7 @@ async fn lives() {
     let failure = json!("The sandbox was asked to fail this task");
     type Case = (
         &'static str,
-        Option<Script>,
+        Option<TaskScript>,
         &'static [(u64, &'static str)],
         Option<usize>,
         Option<Value>,
@@ -77,21 +77,21 @@ async fn lives() {
         ),
         (
             "a cat",
-            Some(Script::failed()),
+            Some(TaskScript::failed()),
             &[(0, "CREATED"), (20, "IN_PROGRESS"), (100, "FAILED")],
             Some(0),
             Some(failure),
         ),
         (
             "a cat",
-            Some(Script::new(Outcome::CompletedEmpty)),
+            Some(TaskScript::new(TaskOutcome::CompletedEmpty)),
             &[(0, "CREATED"), (20, "IN_PROGRESS"), (100, "COMPLETED")],
             Some(0),
             None,
         ),
         (
             "a cat",
-            Some(Script::failed().via(queued())),
+            Some(TaskScript::failed().via(queued())),
             &[
                 (0, "CREATED"),
                 (20, "QUEUED"),
@@ -103,7 +103,7 @@ async fn lives() {
         ),
         (
             "a cat",
-            Some(Script::default().via(TaskStatus::Completed)),
+            Some(TaskScript::default().via(TaskStatus::Completed)),
             &[
                 (0, "CREATED"),
                 (20, "COMPLETED"),

@@ -1,5 +1,5 @@
 use http::Method;
-use kling_omni_sandbox::Listener;
+use kling_omni_sandbox::Host;
 use serde_json::json;
 
 use crate::harness::{
@@ -19,7 +19,7 @@ async fn a_request_is_recorded_as_it_came() {
 
     let requests = bench.sandbox.requests();
     let first = &requests[0];
-    assert_eq!(first.listener(), Listener::Api);
+    assert_eq!(first.host(), Host::Api);
     assert_eq!(first.received_at(), at(0));
     assert_eq!(first.operation_id(), Some("createReferenceToVideoPro"));
     assert_eq!((first.method(), first.path()), (&Method::POST, PRO));

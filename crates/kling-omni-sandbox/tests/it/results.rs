@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 use kling_omni_api::SPEC_JSON;
 use kling_omni_api::enums::{AspectRatio, OutputDuration};
-use kling_omni_sandbox::Listener;
+use kling_omni_sandbox::Host;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Bench, PRO, START, TASK_TIME, order, order_with, short_order};
@@ -278,7 +278,7 @@ async fn a_key_sent_to_the_results_is_seen() {
         .sandbox
         .requests()
         .into_iter()
-        .filter(|request| request.listener() == Listener::Results)
+        .filter(|request| request.host() == Host::Results)
         .collect();
     let keys: Vec<_> = at_results
         .iter()

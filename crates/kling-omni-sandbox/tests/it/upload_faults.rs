@@ -1,4 +1,4 @@
-use kling_omni_sandbox::{FaultRule, Place};
+use kling_omni_sandbox::{FaultRule, FaultTarget};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Bench, PLACES};
@@ -118,8 +118,11 @@ fn places_of_uploads_have_no_tasks_and_few_urls() {
     ] {
         assert!(text.parse::<FaultRule>().is_err(), "{text}");
     }
-    for (name, place) in [("upload", Place::Upload), ("storage", Place::Storage)] {
-        assert_eq!(name.parse::<Place>().unwrap(), place);
+    for (name, place) in [
+        ("upload", FaultTarget::Upload),
+        ("storage", FaultTarget::Storage),
+    ] {
+        assert_eq!(name.parse::<FaultTarget>().unwrap(), place);
         assert_eq!(place.to_string(), name);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderName, Method};
-use kling_omni_sandbox::{Listener, ReceivedRequest};
+use kling_omni_sandbox::{Host, ReceivedRequest};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -347,7 +347,7 @@ async fn no_key_goes_unseen_and_no_token_is_shown() {
     let requests = bench.sandbox.requests();
     let at_storage: Vec<_> = requests
         .iter()
-        .filter(|request| request.listener() == Listener::Storage)
+        .filter(|request| request.host() == Host::Storage)
         .collect();
     let keyed = |request: &&&ReceivedRequest| {
         request

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use kling_omni::{Charged, Client, Error, ErrorKind};
-use kling_omni_sandbox::Script;
+use kling_omni_sandbox::TaskScript;
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, sandbox, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -52,8 +52,8 @@ async fn creates_beyond_the_limit_wait_until_a_task_has_ended() {
 async fn a_place_is_free_again_once_the_client_hears_the_end_or_nobody_follows_the_task() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
-    sandbox.script_next(Script::default());
-    sandbox.script_next(Script::failed());
+    sandbox.script_next(TaskScript::default());
+    sandbox.script_next(TaskScript::failed());
     let client = client(sandbox.base_url(), &clock)
         .tasks_in_flight(1)
         .build()

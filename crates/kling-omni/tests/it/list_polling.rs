@@ -10,7 +10,7 @@ use futures_util::{FutureExt, StreamExt};
 use kling_omni::{
     ApiKey, Client, ClientBuilder, ErrorKind, PollSchedule, Route, Task, TaskStatus, Update,
 };
-use kling_omni_sandbox::{Sandbox, Script};
+use kling_omni_sandbox::{Sandbox, TaskScript};
 use tokio::runtime::Handle;
 
 use kling_omni_test_support::setup::{KEY, valid_request};
@@ -198,7 +198,11 @@ async fn a_watch_tells_of_each_task_and_ends_with_the_last() {
     let minute = Duration::from_secs(60);
     let sandbox = Sandbox::builder().api_key(KEY).task_time(minute);
     let sandbox = sandbox.start().await.unwrap();
-    for end in [Script::default(), Script::failed(), Script::default()] {
+    for end in [
+        TaskScript::default(),
+        TaskScript::failed(),
+        TaskScript::default(),
+    ] {
         sandbox.script_next(end);
     }
     let client = fresh_client(sandbox.base_url());

@@ -8,7 +8,7 @@ use kling_omni::{
     Charged, Client, Element, ErrorKind, LocalFile, MediaChecks, MediaSource, Route, TextToVideo,
     Uploaded, Uploader, Uploading, VideoReference,
 };
-use kling_omni_sandbox::{Listener, Sandbox};
+use kling_omni_sandbox::{Host, Sandbox};
 use kling_omni_test_support::log::Log;
 use kling_omni_test_support::media::{Film, png};
 use kling_omni_test_support::setup::{KEY, client, sandbox};
@@ -41,11 +41,11 @@ impl Desk {
     /// How many requests came to the API, and how many to the storage.
     fn requests(&self) -> (usize, usize) {
         let requests = self.sandbox.requests();
-        let at = |listener| {
+        let at = |host| {
             let all = requests.iter();
-            all.filter(|request| request.listener() == listener).count()
+            all.filter(|request| request.host() == host).count()
         };
-        (at(Listener::Api), at(Listener::Storage))
+        (at(Host::Api), at(Host::Storage))
     }
 }
 
@@ -92,8 +92,7 @@ async fn files_and_bytes_are_uploaded_and_the_task_gets_their_urls() {
         assert!(url.starts_with(desk.sandbox.result_base_url()), "{url}");
     }
     let key = |request: &kling_omni_sandbox::ReceivedRequest| {
-        request.listener() == Listener::Storage
-            && format!("{:?}", request.headers()).contains("key")
+        request.host() == Host::Storage && format!("{:?}", request.headers()).contains("key")
     };
     assert!(!desk.sandbox.requests().iter().any(key));
     assert_eq!((desk.sandbox.charges(), desk.requests().1), (1, 2));

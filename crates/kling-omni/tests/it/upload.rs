@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kling_omni::{
-    Charged, Client, ErrorKind, FileSource, Host, LocalFile, Uploaded, Uploader, Uploading,
+    Charged, Client, ErrorKind, FileSource, LocalFile, Uploaded, Uploader, Uploading,
 };
-use kling_omni_sandbox::{Listener, ReceivedRequest, Sandbox};
+use kling_omni_sandbox::{Host, ReceivedRequest, Sandbox};
 use kling_omni_test_support::log::Log;
 use kling_omni_test_support::setup::{KEY, client, sandbox, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -37,9 +37,9 @@ pub fn file(name: &str, bytes: &[u8]) -> (TempDir, PathBuf) {
 }
 
 /// The requests that a host of the sandbox got.
-fn at(sandbox: &Sandbox, listener: Listener) -> Vec<ReceivedRequest> {
+fn at(sandbox: &Sandbox, host: Host) -> Vec<ReceivedRequest> {
     let mut requests = sandbox.requests();
-    requests.retain(|request| request.listener() == listener);
+    requests.retain(|request| request.host() == host);
     requests
 }
 
@@ -80,7 +80,7 @@ async fn a_file_goes_up_and_makes_a_video_and_no_key_goes_with_it() {
     let task = client.create(request).await.unwrap();
     task.wait().await.unwrap();
 
-    let puts = at(&sandbox, Listener::Storage);
+    let puts = at(&sandbox, Host::Storage);
     assert_eq!(puts.len(), 1);
     let headers = puts[0].headers();
     let mut names: Vec<_> = headers.keys().map(|name| name.as_str()).collect();
@@ -95,7 +95,7 @@ async fn a_file_goes_up_and_makes_a_video_and_no_key_goes_with_it() {
     assert_eq!(names, expected);
     assert!(!headers.values().any(|value| value.is_sensitive()));
     assert!(!format!("{headers:?} {} {:?}", puts[0].path(), puts[0].query()).contains(KEY));
-    let asked = at(&sandbox, Listener::Api);
+    let asked = at(&sandbox, Host::Api);
     assert_eq!(asked[0].operation_id(), Some("requestUploads"));
 }
 
@@ -105,7 +105,7 @@ async fn uploads_belong_to_one_host_unless_another_server_stands_in_for_all() {
     let builder = || client("http://127.0.0.1:1", &clock);
     let of = |client: Client| format!("{:?}", client.vendor_uploader());
     let key = kling_omni::ApiKey::new(KEY).unwrap();
-    for host in Host::ALL {
+    for host in kling_omni::Host::ALL {
         let plain = Client::builder().api_key(key.clone()).host(*host);
         let shown = of(plain.build().unwrap());
         assert!(shown.contains("https://api.magnific.com"), "{shown}");
@@ -137,13 +137,13 @@ async fn several_files_go_at_once_and_come_back_in_their_order() {
     let all: u64 = (0..count as u64).map(|n| 1000 + n).sum();
     assert_eq!(*told.lock().unwrap(), (all, all));
 
-    let asked = at(&sandbox, Listener::Api);
+    let asked = at(&sandbox, Host::Api);
     let asked: Vec<_> = asked
         .iter()
         .map(|request| request.json().unwrap()["files"].as_array().unwrap().len())
         .collect();
     assert_eq!(asked, [most, 2]);
-    assert_eq!(at(&sandbox, Listener::Storage).len(), count);
+    assert_eq!(at(&sandbox, Host::Storage).len(), count);
     for (n, one) in uploaded.iter().enumerate() {
         let bytes = reqwest::get(&one.url).await.unwrap().bytes().await.unwrap();
         assert_eq!(bytes, content(n as u8, 1000 + n), "file {n}");

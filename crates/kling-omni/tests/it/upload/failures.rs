@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kling_omni::{Charged, ErrorKind, FileSource};
-use kling_omni_sandbox::Listener;
+use kling_omni_sandbox::Host;
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{SHORT, client, sandbox};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -111,8 +111,8 @@ async fn what_may_pass_is_tried_again_and_what_will_not_is_told() {
             _ => panic!("{faults:?}: {outcome:?}"),
         }
         let seen = (
-            at(&sandbox, Listener::Api).len(),
-            at(&sandbox, Listener::Storage).len(),
+            at(&sandbox, Host::Api).len(),
+            at(&sandbox, Host::Storage).len(),
         );
         assert_eq!(seen, (*asked, *sent), "{faults:?}");
         assert_eq!(sandbox.charges(), 0);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use kling_omni::{Charged, Error, ErrorKind, FileSource, LocalFile, Uploader as _};
-use kling_omni_sandbox::Listener;
+use kling_omni_sandbox::Host;
 use kling_omni_test_support::setup::{client, sandbox};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
@@ -58,7 +58,7 @@ async fn what_cannot_be_uploaded_is_told_before_anything_is_sent() {
     let error = client.upload(long).await.unwrap_err();
     let told = "a file in memory has 101 bytes, and the service takes 100 at the most";
     assert_eq!((error.kind(), error.summary()), (ErrorKind::File, told));
-    assert!(at(&sandbox, Listener::Storage).is_empty());
+    assert!(at(&sandbox, Host::Storage).is_empty());
     client
         .upload(FileSource::bytes(content(1, 100), "video/mp4"))
         .await
@@ -108,10 +108,7 @@ async fn a_file_that_is_not_what_it_was_never_gets_there() {
             );
             assert!(!error.is_retryable());
             assert_eq!(sandbox.uploads()[0].length(), None, "{what} {length}");
-            assert!(
-                at(&sandbox, Listener::Storage).len() <= 1,
-                "{what} {length}"
-            );
+            assert!(at(&sandbox, Host::Storage).len() <= 1, "{what} {length}");
 
             // Nothing of it is remembered.
             fs::write(&path, &bytes).unwrap();

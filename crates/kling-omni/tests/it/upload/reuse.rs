@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kling_omni::FileSource;
-use kling_omni_sandbox::Listener;
+use kling_omni_sandbox::Host;
 use kling_omni_test_support::setup::{client, sandbox};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
@@ -18,7 +18,7 @@ async fn the_same_content_goes_up_once_as_long_as_it_can_be_read() {
     let one = client(sandbox.base_url(), &clock).build().unwrap();
     let clone = one.clone();
     let stranger = client(sandbox.base_url(), &clock).build().unwrap();
-    let sent = || at(&sandbox, Listener::Storage).len();
+    let sent = || at(&sandbox, Host::Storage).len();
     let bytes = content(1, 5000);
     let (_folder, path) = file("clip.mp4", &bytes);
 
@@ -56,7 +56,7 @@ async fn of_the_same_content_in_one_call_one_goes_up() {
     client.upload(picture(3)).await.unwrap();
     let uploaded = client.upload_all([1, 2, 1, 3].map(picture)).await.unwrap();
     assert_eq!(uploaded[0], uploaded[2]);
-    assert_eq!(at(&sandbox, Listener::Storage).len(), 3);
+    assert_eq!(at(&sandbox, Host::Storage).len(), 3);
     for (one, seed) in uploaded.iter().zip([1, 2, 1, 3]) {
         let bytes = reqwest::get(&one.url).await.unwrap().bytes().await.unwrap();
         assert_eq!(bytes, content(seed, 1000));
@@ -86,7 +86,7 @@ async fn what_has_no_known_end_or_lives_too_shortly_is_not_used_again() {
             assert!(uploaded.expires_at.is_some());
         }
         assert_eq!(
-            at(&sandbox, Listener::Storage).len(),
+            at(&sandbox, Host::Storage).len(),
             sent,
             "{lifetime:?} {faults:?}"
         );

@@ -1,3 +1,5 @@
+//! When a fault happens, and the text of a rule.
+
 use std::fmt;
 use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
@@ -10,7 +12,7 @@ use super::Fault;
 /// Where a fault can happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Place {
+pub enum FaultTarget {
     /// `api`: every operation of the spec.
     Api,
     /// `create`: the creating routes.
@@ -31,42 +33,42 @@ pub enum Place {
     Operation(String),
 }
 
-const NAMED: [(&str, Place); 8] = [
-    ("api", Place::Api),
-    ("create", Place::Create),
-    ("list", Place::List),
-    ("status", Place::Status),
-    ("result", Place::Result),
-    ("upload", Place::Upload),
-    ("storage", Place::Storage),
-    ("webhook", Place::Webhook),
+const NAMED: [(&str, FaultTarget); 8] = [
+    ("api", FaultTarget::Api),
+    ("create", FaultTarget::Create),
+    ("list", FaultTarget::List),
+    ("status", FaultTarget::Status),
+    ("result", FaultTarget::Result),
+    ("upload", FaultTarget::Upload),
+    ("storage", FaultTarget::Storage),
+    ("webhook", FaultTarget::Webhook),
 ];
 
-impl FromStr for Place {
+impl FromStr for FaultTarget {
     type Err = InvalidFault;
 
     fn from_str(text: &str) -> Result<Self, InvalidFault> {
-        if let Some((_, place)) = NAMED.iter().find(|(name, _)| *name == text) {
-            return Ok(place.clone());
+        if let Some((_, target)) = NAMED.iter().find(|(name, _)| *name == text) {
+            return Ok(target.clone());
         }
-        let place = Self::Operation(text.to_owned());
-        place.check().map(|()| place)
+        let target = Self::Operation(text.to_owned());
+        target.check().map(|()| target)
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FaultTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Operation(id) => f.write_str(id),
-            place => {
-                let named = NAMED.iter().find(|(_, named)| named == place);
+            target => {
+                let named = NAMED.iter().find(|(_, named)| named == target);
                 f.write_str(named.map_or("", |(name, _)| name))
             }
         }
     }
 }
 
-impl Place {
+impl FaultTarget {
     fn check(&self) -> Result<(), InvalidFault> {
         match self {
             Self::Operation(id) if !service::OPERATIONS.iter().any(|known| known.id == id) => {
@@ -80,14 +82,14 @@ impl Place {
         }
     }
 
-    /// Whether it is `place`, or an operation with `method`, or all of them.
-    pub(super) fn may_be(&self, method: &str, place: Self) -> bool {
+    /// Whether it is `target`, or an operation with `method`, or all of them.
+    pub(super) fn may_be(&self, method: &str, target: Self) -> bool {
         match self {
             Self::Api => true,
             Self::Operation(id) => service::OPERATIONS
                 .iter()
                 .any(|known| known.id == id && known.method == method),
-            named => *named == place,
+            named => *named == target,
         }
     }
 
@@ -103,27 +105,27 @@ impl Place {
     }
 }
 
-/// When a fault happens: where, to which requests, to which task, how probably.
+/// FaultMatcher a fault happens: where, to which requests, to which task, how probably.
 #[derive(Clone, Debug, PartialEq)]
-pub struct When {
-    pub(super) place: Place,
+pub struct FaultMatcher {
+    pub(super) target: FaultTarget,
     pub(super) task: Option<NonZeroU64>,
     pub(super) requests: RangeInclusive<u64>,
     pub(super) probability: f64,
 }
 
-impl When {
+impl FaultMatcher {
     /// Every request there, or every delivery.
-    pub fn at(place: Place) -> Self {
+    pub fn at(target: FaultTarget) -> Self {
         Self {
-            place,
+            target,
             task: None,
             requests: 1..=u64::MAX,
             probability: 1.0,
         }
     }
 
-    /// Only the requests with these numbers, counted from 1 among those at the place and, if given, of the task.
+    /// Only the requests with these numbers, counted from 1 among those at the target and, if given, of the task.
     pub fn requests(mut self, numbers: RangeInclusive<u64>) -> Self {
         self.requests = numbers;
         self
@@ -150,10 +152,10 @@ impl When {
 /// A fault and when it happens, in text `PLACE[#TASK]:FAULT[@NUMBERS][~PROBABILITY]`.
 ///
 /// ```
-/// use kling_omni_sandbox::{Fault, FaultRule, Place, When};
+/// use kling_omni_sandbox::{Fault, FaultRule, FaultTarget, FaultMatcher};
 ///
 /// let rule: FaultRule = "create:drop@1".parse()?;
-/// assert_eq!(rule, FaultRule::new(When::at(Place::Create).nth(1), Fault::Drop)?);
+/// assert_eq!(rule, FaultRule::new(FaultMatcher::at(FaultTarget::Create).nth(1), Fault::Drop)?);
 /// for text in ["status:503=30~0.2", "status#2:401@3-", "result:cut=1000@1-4", "webhook:late=1m30s"] {
 ///     assert_eq!(text.parse::<FaultRule>()?.to_string(), text);
 /// }
@@ -161,7 +163,7 @@ impl When {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct FaultRule {
-    pub(super) when: When,
+    pub(super) matcher: FaultMatcher,
     pub(super) fault: Fault,
 }
 
@@ -170,23 +172,23 @@ impl FaultRule {
     ///
     /// # Errors
     ///
-    /// The fault cannot happen at that place, the place has no tasks to choose from, or a number is out of its range.
-    pub fn new(when: When, fault: Fault) -> Result<Self, InvalidFault> {
-        when.place.check()?;
+    /// The fault cannot happen at that target, the target has no tasks to choose from, or a number is out of its range.
+    pub fn new(matcher: FaultMatcher, fault: Fault) -> Result<Self, InvalidFault> {
+        matcher.target.check()?;
         let wrong = |problem: String| Err(InvalidFault(problem));
-        if !fault.suits(&when.place) {
-            return wrong(format!("`{fault}` cannot happen at `{}`", when.place));
+        if !fault.suits(&matcher.target) {
+            return wrong(format!("`{fault}` cannot happen at `{}`", matcher.target));
         }
-        if when.task.is_some() && !when.place.has_task() {
-            let place = &when.place;
+        if matcher.task.is_some() && !matcher.target.has_task() {
+            let target = &matcher.target;
             return wrong(format!(
-                "`{place}` does not concern one task: leave out the #"
+                "`{target}` does not concern one task: leave out the #"
             ));
         }
-        if when.requests.is_empty() || *when.requests.start() == 0 {
+        if matcher.requests.is_empty() || *matcher.requests.start() == 0 {
             return wrong("requests are counted from 1, as in @1, @2-5 or @3-".to_owned());
         }
-        if !(0.0..=1.0).contains(&when.probability) {
+        if !(0.0..=1.0).contains(&matcher.probability) {
             return wrong("a probability is from 0 to 1".to_owned());
         }
         // What can be read back is in its range, and can be sent.
@@ -195,7 +197,7 @@ impl FaultRule {
             Ok(_) => return wrong(format!("`{fault}` is another fault as a text")),
             Err(error) => return Err(error),
         }
-        Ok(Self { when, fault })
+        Ok(Self { matcher, fault })
     }
 
     /// What goes wrong.
@@ -203,9 +205,9 @@ impl FaultRule {
         &self.fault
     }
 
-    /// When it does.
-    pub fn when(&self) -> &When {
-        &self.when
+    /// FaultMatcher it does.
+    pub fn matcher(&self) -> &FaultMatcher {
+        &self.matcher
     }
 }
 
@@ -213,34 +215,34 @@ impl FromStr for FaultRule {
     type Err = InvalidFault;
 
     fn from_str(text: &str) -> Result<Self, InvalidFault> {
-        let Some((place, mut fault)) = text.split_once(':') else {
+        let Some((target, mut fault)) = text.split_once(':') else {
             return Err(InvalidFault(format!(
                 "`{text}` names no place: write PLACE:FAULT, as in create:drop@1"
             )));
         };
-        let (place, task) = match place.split_once('#') {
-            Some((place, task)) => {
+        let (target, task) = match target.split_once('#') {
+            Some((target, task)) => {
                 let number = task.parse().map_err(|_| {
                     InvalidFault(format!("`#{task}` is no task: they are counted from 1"))
                 })?;
-                (place, Some(number))
+                (target, Some(number))
             }
-            None => (place, None),
+            None => (target, None),
         };
-        let mut when = When::at(place.parse()?);
-        when.task = task;
+        let mut matcher = FaultMatcher::at(target.parse()?);
+        matcher.task = task;
         // Values may hold both signs, so that only a number after the last one counts.
         if let Some((before, number)) = fault.rsplit_once('~')
             && let Ok(probability) = number.parse()
         {
-            (when.probability, fault) = (probability, before);
+            (matcher.probability, fault) = (probability, before);
         }
         if let Some((before, numbers)) = fault.rsplit_once('@')
             && let Some(requests) = requests(numbers)
         {
-            (when.requests, fault) = (requests, before);
+            (matcher.requests, fault) = (requests, before);
         }
-        Self::new(when, fault.parse()?)
+        Self::new(matcher, fault.parse()?)
     }
 }
 
@@ -257,13 +259,13 @@ fn requests(text: &str) -> Option<RangeInclusive<u64>> {
 
 impl fmt::Display for FaultRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let When {
-            place,
+        let FaultMatcher {
+            target,
             task,
             requests,
             probability,
-        } = &self.when;
-        write!(f, "{place}")?;
+        } = &self.matcher;
+        write!(f, "{target}")?;
         if let Some(task) = task {
             write!(f, "#{task}")?;
         }
