@@ -36,3 +36,9 @@ impl ServiceClock {
         self.clock.sleep_until(self.instant + since_start)
     }
 }
+
+/// Whole seconds since 1970, rounded down.
+pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}

@@ -1,19 +1,14 @@
-//! Faults on request: what can go wrong, when it does, and the one place on each side where it acts.
+//! Faults on request: what can go wrong.
 
-mod answer;
-mod body;
 mod escape;
 mod rule;
-mod rules;
 mod text;
 
 use std::time::Duration;
 
 use http::StatusCode;
 
-pub(crate) use answer::Strike;
 pub use rule::{FaultMatcher, FaultRule, FaultTarget, InvalidFault};
-pub(crate) use rules::{Faults, Spot};
 
 /// What goes wrong with a request, its answer or a webhook.
 ///
@@ -109,13 +104,13 @@ pub enum Fault {
     Redirect(Option<String>),
     /// `unknown-status=NAME`: tasks are shown with this status.
     UnknownStatus(String),
-    /// `null=FIELD`: a field of the task, or `data` itself, is `null`; of places for uploads, `files` and what is in it.
+    /// `null=FIELD`: a field of the task, or `data` itself, is `null`; of upload slots, `files` and what is in it.
     Null(String),
     /// `missing=FIELD`: the same, and the field is not there.
     Missing(String),
     /// `empty`: the task is shown without result URLs.
     Empty,
-    /// `expired-url`: the result URLs, or those of places for uploads, have expired already.
+    /// `expired-url`: the result URLs, or those of upload slots, have expired already.
     ExpiredUrl,
     /// `fresh-url`: the result URLs are signed anew, for a whole lifetime from now.
     FreshUrl,
@@ -142,7 +137,7 @@ pub enum Fault {
 
 impl Fault {
     /// Whether it takes the place of the work, so that nothing is done.
-    fn refuses(&self) -> bool {
+    pub(crate) fn refuses(&self) -> bool {
         matches!(
             self,
             Self::Lost

@@ -5,27 +5,34 @@ mod builder;
 mod sandbox;
 
 mod clock;
+mod config;
 mod fault;
-mod options;
 mod record;
 mod script;
 
 mod api;
-mod mask;
+mod injection;
 mod random;
 mod rate;
 mod raw_lines;
+mod redact;
+mod reply;
 mod results;
+mod secret;
 mod service;
+mod signer;
 mod spec;
 mod task;
 mod uploads;
 mod webhook;
 
-pub use builder::{DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET, SandboxBuilder, StartError};
+pub use builder::SandboxBuilder;
 pub use clock::{Clock, ManualClock, Sleep, SystemClock};
+pub use config::{
+    DEFAULT_API_KEY, DEFAULT_WEBHOOK_SECRET, ProblemForm, StartError, StatusRoute,
+    VideoReferenceRoute,
+};
 pub use fault::{Fault, FaultMatcher, FaultRule, FaultTarget, InvalidFault};
-pub use options::{ProblemForm, StatusRoute, VideoReferenceRoute};
 pub use record::{Delivery, DeliveryOutcome, Host, ReceivedRequest, TaskRecord, UploadRecord};
 pub use sandbox::Sandbox;
 pub use script::{TaskOutcome, TaskScript};

@@ -1,3 +1,5 @@
+//! Everything random, from one seed.
+
 use std::sync::{Mutex, PoisonError};
 
 use fastrand::Rng;

@@ -1,3 +1,5 @@
+//! The rate limit of each key.
+
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -25,7 +27,7 @@ struct Window {
 
 /// What the window of a key says of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Allowance {
+pub(crate) struct RateLimitStatus {
     pub(crate) allowed: bool,
     limit: u32,
     remaining: u32,
@@ -42,7 +44,7 @@ impl RateLimits {
     }
 
     /// Counts one request of `key`. Requests that are not allowed use nothing up.
-    pub(crate) fn take(&self, key: usize, now: SystemTime) -> Allowance {
+    pub(crate) fn take(&self, key: usize, now: SystemTime) -> RateLimitStatus {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         let window = windows.entry(key).or_insert(Window {
             started: now,
@@ -61,7 +63,7 @@ impl RateLimits {
             window.used += 1;
         }
         let left = self.window - elapsed;
-        Allowance {
+        RateLimitStatus {
             allowed,
             limit: self.limit,
             remaining: self.limit - window.used,
@@ -70,7 +72,7 @@ impl RateLimits {
     }
 }
 
-impl Allowance {
+impl RateLimitStatus {
     pub(crate) fn write(self, headers: &mut HeaderMap, retry_after: bool) {
         headers.insert(LIMIT, self.limit.into());
         headers.insert(REMAINING, self.remaining.into());
@@ -107,7 +109,7 @@ mod tests {
             (1, 19_999, true, 1, 10),
         ];
         for (key, at, allowed, remaining, reset) in cases {
-            let expected = Allowance {
+            let expected = RateLimitStatus {
                 allowed,
                 limit: 2,
                 remaining,

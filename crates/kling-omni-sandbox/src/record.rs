@@ -1,3 +1,5 @@
+//! What the sandbox tells of the requests, tasks, uploads and deliveries that it has seen.
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,8 +12,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::fault::FaultRule;
-use crate::mask;
-use crate::uploads::{Stored, UploadSlot};
+use crate::redact;
 
 /// Which of the servers got a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -115,9 +116,9 @@ impl fmt::Debug for ReceivedRequest {
             .field("operation_id", &self.operation_id)
             .field("method", &self.method)
             .field("path", &self.path)
-            .field("query", &self.query.as_deref().map(mask::query))
+            .field("query", &self.query.as_deref().map(redact::query))
             .field("headers", &self.headers)
-            .field("body", &mask::Length(self.body.len()))
+            .field("body", &redact::Length(self.body.len()))
             .field("status", &self.status)
             .field("faults", &self.faults)
             .finish_non_exhaustive()
@@ -185,44 +186,54 @@ impl fmt::Debug for TaskRecord {
     }
 }
 
-/// A place for an upload that the sandbox handed out, and the file that came to it, if one has.
+/// An upload slot that the sandbox handed out, and the file that came to it, if one has.
 ///
 /// The accessors know the file even when it is no longer served. `Debug` has no URL.
 #[derive(Clone)]
 pub struct UploadRecord {
-    pub(crate) place: Arc<UploadSlot>,
-    pub(crate) stored: Option<Arc<Stored>>,
+    pub(crate) id: String,
+    pub(crate) content_type: String,
+    pub(crate) asked_at: SystemTime,
+    pub(crate) file: Option<UploadedFile>,
+}
+
+/// The file of an [`UploadRecord`].
+#[derive(Clone, Copy)]
+pub(crate) struct UploadedFile {
+    pub(crate) stored_at: SystemTime,
+    pub(crate) length: u64,
+    pub(crate) sha256: [u8; 32],
 }
 
 impl UploadRecord {
     /// The id of the file.
     pub fn id(&self) -> &str {
-        &self.place.id
+        &self.id
     }
 
-    /// The content type that the place was asked for with.
+    /// The content type that the slot was asked for with.
     pub fn content_type(&self) -> &str {
-        self.place.content_type.to_str().unwrap_or_default()
+        &self.content_type
     }
 
-    /// When the place was asked for, by the sandbox's clock.
+    /// When the slot was asked for, by the sandbox's clock.
     pub fn asked_at(&self) -> SystemTime {
-        self.place.asked_at
+        self.asked_at
     }
 
     /// When the file came, by the sandbox's clock; the last time, where it came again.
     pub fn uploaded_at(&self) -> Option<SystemTime> {
-        Some(self.stored.as_ref()?.at)
+        self.file.map(|file| file.stored_at)
     }
 
     /// How many bytes it has.
     pub fn length(&self) -> Option<u64> {
-        Some(self.stored.as_ref()?.length)
+        self.file.map(|file| file.length)
     }
 
     /// Its SHA-256.
     pub fn sha256(&self) -> Option<[u8; 32]> {
-        Some(self.stored.as_ref()?.sha256)
+        self.file.map(|file| file.sha256)
     }
 }
 
@@ -314,8 +325,8 @@ impl fmt::Debug for Delivery {
             .field("id", &self.id)
             .field("task_id", &self.task_id)
             .field("status", &self.status)
-            .field("url", &mask::origin(&self.url))
-            .field("body", &mask::Length(self.body.len()))
+            .field("url", &redact::origin(&self.url))
+            .field("body", &redact::Length(self.body.len()))
             .field("outcome", &self.outcome)
             .field("faults", &self.faults)
             .finish_non_exhaustive()

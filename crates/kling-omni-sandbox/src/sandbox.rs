@@ -1,3 +1,5 @@
+//! A running sandbox: what it tells, and how it starts and stops.
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,20 +12,23 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::api;
-use crate::builder::{Config, SandboxBuilder, StartError};
+use crate::builder::SandboxBuilder;
 use crate::clock::ServiceClock;
-use crate::fault::{FaultRule, Faults};
+use crate::config::{Config, StartError};
+use crate::fault::FaultRule;
+use crate::injection::Faults;
 use crate::random::Random;
 use crate::rate::RateLimits;
 use crate::raw_lines::RawListener;
 use crate::record::{Delivery, Log, ReceivedRequest, TaskRecord, UploadRecord};
 use crate::results::{self, Results};
 use crate::script::TaskScript;
+use crate::secret::Secret;
 use crate::service::Service;
 use crate::spec::Spec;
-use crate::task::Tasks;
+use crate::task::TaskStore;
 use crate::uploads::{self, Uploads};
-use crate::webhook::{Secret, Webhooks};
+use crate::webhook::Webhooks;
 
 /// Connections that are still busy this long after a shutdown are left behind.
 const GRACE: Duration = Duration::from_secs(5);
@@ -94,7 +99,7 @@ impl Sandbox {
         self.service.task_records()
     }
 
-    /// Every place for an upload that was handed out, oldest first, with the file that came to it.
+    /// Every upload slot that was handed out, oldest first, with the file that came to it.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -260,9 +265,14 @@ pub(crate) async fn start(
     let stop = watch::Sender::new(false);
     let service = Arc::new(Service {
         rates: RateLimits::new(config.rate_limit, config.rate_window),
-        tasks: Tasks::default(),
+        tasks: TaskStore::default(),
         results: Results::new(result_base_url, config.result_lifetime, key),
-        uploads: Uploads::new(storage_base_url, config.largest_upload, key),
+        uploads: Uploads::new(
+            storage_base_url,
+            config.largest_upload,
+            config.file_lifetime,
+            key,
+        ),
         webhooks: Webhooks::new(
             secret,
             config.webhook_timeout,
@@ -270,7 +280,7 @@ pub(crate) async fn start(
             config.record_limit,
         ),
         requests: Log::new(config.record_limit),
-        faults: Faults::new(faults, stop.subscribe()),
+        faults: Faults::new(faults, clock.clone(), stop.subscribe()),
         clock,
         spec,
         random,
@@ -278,7 +288,11 @@ pub(crate) async fn start(
     });
     let servers = vec![
         serve(api_listener, api::router(&service), stop.subscribe()),
-        serve(result_listener, results::router(&service), stop.subscribe()),
+        serve(
+            result_listener,
+            results::host::router(&service),
+            stop.subscribe(),
+        ),
         serve(
             storage_listener,
             uploads::storage::router(&service),

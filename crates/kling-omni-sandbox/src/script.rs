@@ -1,3 +1,5 @@
+//! What happens to a task, given ahead or written into its prompt.
+
 use std::time::Duration;
 
 use kling_omni_api::enums::TaskStatus;

@@ -1,20 +1,21 @@
+//! What the servers and the webhooks of one sandbox share.
+
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, header};
 use serde::Serialize;
 
-use crate::builder::Config;
 use crate::clock::ServiceClock;
-use crate::fault::{Faults, Spot, Strike};
+use crate::config::Config;
+use crate::injection::{ActiveFaults, FaultContext, Faults};
 use crate::random::Random;
 use crate::rate::RateLimits;
 use crate::record::{Host, Log, ReceivedRequest, TaskRecord};
 use crate::results::Results;
 use crate::spec::Spec;
-use crate::task::{Stage, Task, Tasks};
+use crate::task::{Stage, Task, TaskStore};
 use crate::uploads::Uploads;
 use crate::webhook::Webhooks;
 
@@ -25,7 +26,7 @@ pub(crate) struct Service {
     pub(crate) spec: Arc<Spec>,
     pub(crate) random: Random,
     pub(crate) rates: RateLimits,
-    pub(crate) tasks: Tasks,
+    pub(crate) tasks: TaskStore,
     pub(crate) results: Results,
     pub(crate) uploads: Uploads,
     pub(crate) webhooks: Webhooks,
@@ -57,7 +58,7 @@ impl Service {
         }
     }
 
-    /// Whether a task is shown to the key at this place.
+    /// Whether a task is shown to this key.
     pub(crate) fn shows(&self, task: &Task, key: usize) -> bool {
         !self.config.account_per_key || task.key == key
     }
@@ -78,8 +79,8 @@ impl Service {
             .collect()
     }
 
-    /// Records a request that has come and has no answer yet; answers its number in the record.
-    pub(crate) fn arrived(&self, host: Host, parts: &Parts) -> Arrival {
+    /// Records a request that has come and has no answer yet.
+    pub(crate) fn record_request(&self, host: Host, parts: &Parts) -> RecordId {
         let entry = ReceivedRequest {
             host,
             received_at: self.clock.now(),
@@ -93,30 +94,40 @@ impl Service {
             status: None,
             faults: Vec::new(),
         };
-        Arrival(self.requests.push(entry))
+        RecordId(self.requests.push(entry))
     }
 
     /// Adds to the record what is learnt of a request on the way.
-    pub(crate) fn learnt(&self, arrival: Arrival, change: impl FnOnce(&mut ReceivedRequest)) {
-        self.requests.update(arrival.0, change);
+    pub(crate) fn amend(&self, id: RecordId, change: impl FnOnce(&mut ReceivedRequest)) {
+        self.requests.update(id.0, change);
     }
 
     /// Decides on the faults of a request, and records them.
-    pub(crate) fn strike(&self, arrival: Arrival, host: Host, spot: &Spot<'_>) -> Strike {
-        let rules = self.faults.strike(&self.random, spot);
-        self.learnt(arrival, |entry| entry.faults.clone_from(&rules));
-        Strike { host, rules }
+    pub(crate) fn evaluate_faults(
+        &self,
+        id: RecordId,
+        host: Host,
+        context: &FaultContext<'_>,
+    ) -> ActiveFaults {
+        let rules = self.faults.evaluate(&self.random, context);
+        self.amend(id, |entry| entry.faults.clone_from(&rules));
+        self.faults.activate(host, rules)
     }
 
     /// Finishes the record of a request, and dates the answer by the sandbox's clock.
-    pub(crate) fn answered<B>(&self, arrival: Arrival, parts: &Parts, response: &mut Response<B>) {
+    pub(crate) fn record_response<B>(
+        &self,
+        id: RecordId,
+        parts: &Parts,
+        response: &mut Response<B>,
+    ) {
         let date = httpdate::fmt_http_date(self.clock.now());
         if let Ok(date) = HeaderValue::try_from(date) {
             response.headers_mut().insert(header::DATE, date);
         }
         let status = response.status();
         self.requests
-            .update(arrival.0, |entry| entry.status = Some(status));
+            .update(id.0, |entry| entry.status = Some(status));
         tracing::debug!(method = %parts.method, path = parts.uri.path(), %status, "answered");
     }
 
@@ -138,12 +149,6 @@ impl Service {
     }
 }
 
-/// The place of a request in the record.
+/// The number of a request in the record.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrival(u64);
-
-/// Whole seconds since 1970, rounded down.
-pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
-    time.duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
-}
+pub(crate) struct RecordId(u64);

@@ -1,3 +1,5 @@
+//! TaskStore: the whole life of each, decided when it is created.
+
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -148,18 +150,18 @@ pub(crate) struct NewTask {
 
 /// All tasks of the account, and the scripts that wait for the next ones.
 #[derive(Debug, Default)]
-pub(crate) struct Tasks {
-    account: Mutex<Account>,
+pub(crate) struct TaskStore {
+    stored: Mutex<StoredTasks>,
 }
 
 #[derive(Debug, Default)]
-struct Account {
+struct StoredTasks {
     in_order: Vec<Arc<Task>>,
     by_id: HashMap<String, Arc<Task>>,
     scripts: VecDeque<TaskScript>,
 }
 
-impl Account {
+impl StoredTasks {
     /// An id that no task has yet: this one, or this one with a number behind it.
     fn unused(&self, id: String) -> String {
         let numbered = (2_u64..).map(|number| format!("{id}-{number}"));
@@ -169,19 +171,19 @@ impl Account {
     }
 }
 
-impl Tasks {
+impl TaskStore {
     /// Creates a task: from `directed`, else from the next waiting script, else one that completes.
     pub(crate) fn create(&self, new: NewTask, directed: Option<TaskScript>) -> Arc<Task> {
-        let mut account = self.lock();
+        let mut stored = self.lock();
         let script = directed
-            .or_else(|| account.scripts.pop_front())
+            .or_else(|| stored.scripts.pop_front())
             .unwrap_or_default();
-        let before = account.in_order.len() as u64;
+        let before = stored.in_order.len() as u64;
         let task = Arc::new(Task {
             number: NonZeroU64::MIN.saturating_add(before),
             stages: stages(&script, script.time.unwrap_or(new.total)),
             outcome: script.outcome,
-            id: account.unused(new.id),
+            id: stored.unused(new.id),
             key: new.key,
             operation_id: new.operation_id,
             family: new.family,
@@ -189,8 +191,8 @@ impl Tasks {
             render_spec: new.render_spec,
             created_at: new.created_at,
         });
-        account.in_order.push(Arc::clone(&task));
-        account.by_id.insert(task.id.clone(), Arc::clone(&task));
+        stored.in_order.push(Arc::clone(&task));
+        stored.by_id.insert(task.id.clone(), Arc::clone(&task));
         task
     }
 
@@ -211,8 +213,8 @@ impl Tasks {
         self.lock().scripts.push_back(script);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Account> {
-        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, StoredTasks> {
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

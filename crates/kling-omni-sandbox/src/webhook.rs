@@ -1,9 +1,10 @@
-mod round;
-mod secret;
+//! Deliveries of the changes of tasks.
+
+pub(crate) mod sequence;
 
 use std::error::Error;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,10 +13,7 @@ use tokio::task::JoinSet;
 use url::{Host, Url};
 
 use crate::record::{Delivery, DeliveryOutcome, Log};
-use crate::service::Service;
-use crate::task::Task;
-use round::Round;
-pub(crate) use secret::Secret;
+use crate::secret::Secret;
 
 /// Delivers the changes of tasks to those who asked for them.
 pub(crate) struct Webhooks {
@@ -96,17 +94,6 @@ impl Webhooks {
     fn jobs(&self) -> MutexGuard<'_, JoinSet<()>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Delivers every change of `task` from now on, one after the other, if its request named a receiver.
-pub(crate) fn follow(service: &Arc<Service>, task: &Arc<Task>) {
-    let Some(url) = task.request["webhook_url"].as_str().map(str::to_owned) else {
-        return;
-    };
-    let round = Round::new(Arc::clone(service), Arc::clone(task), url);
-    let mut jobs = service.webhooks.jobs();
-    while jobs.try_join_next().is_some() {}
-    jobs.spawn(round.run());
 }
 
 fn with_causes(error: &dyn Error) -> String {

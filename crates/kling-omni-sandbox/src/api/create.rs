@@ -1,16 +1,19 @@
+//! The operations that create tasks.
+
 use std::sync::Arc;
 
 use axum::response::Response;
 use serde_json::Value;
 
-use super::{Call, body, reply};
-use crate::options::StatusRoute;
+use super::call::Call;
+use super::read;
+use crate::config::StatusRoute;
+use crate::reply;
 use crate::script::{TaskOutcome, TaskScript};
 use crate::service::Service;
 use crate::spec::{InvalidParam, Operation, Schema, VIDEO_REFERENCE};
 use crate::task::{NewTask, RenderSpec};
-use crate::uploads;
-use crate::webhook;
+use crate::webhook::sequence;
 
 const PROMPT: &str = "prompt";
 const SHOTS: &str = "multi_prompt";
@@ -30,7 +33,7 @@ pub(super) fn task(
     call: &Call,
     key: usize,
 ) -> Response {
-    let request = match body::read(service, schema, call) {
+    let request = match call.json(schema, service.config.problem_form) {
         Ok(request) => request,
         Err(refusal) => return *refusal,
     };
@@ -52,13 +55,13 @@ pub(super) fn task(
 
     let directed = match unreadable(service, &request) {
         Some(why) => Some(TaskScript::new(TaskOutcome::Failed(why))),
-        None => call.strike.script().or(directed),
+        None => call.faults.script().or(directed),
     };
 
     let (id, lean) = service.random.task();
     let factor = 1.0 + lean * service.config.jitter;
     let new = NewTask {
-        id: call.strike.id().map_or(id, str::to_owned),
+        id: call.faults.id().map_or(id, str::to_owned),
         key,
         operation_id: operation.id.clone(),
         family: family(service, operation),
@@ -68,8 +71,8 @@ pub(super) fn task(
         total: service.config.task_time.mul_f64(factor),
     };
     let task = service.tasks.create(new, directed);
-    webhook::follow(service, &task);
-    reply::task(service, &task, task.first_stage())
+    sequence::follow(service, &task);
+    read::shown(service, &task, task.first_stage())
 }
 
 /// A request without the fields that break a rule: one that breaks any comes here only through a fault.
@@ -118,7 +121,15 @@ fn unreadable(service: &Service, request: &Value) -> Option<String> {
 
 fn lost_file(service: &Service, value: &Value) -> Option<&'static str> {
     match value {
-        Value::String(url) => uploads::lost_file(service, url),
+        Value::String(url) => {
+            let now = service.clock.now();
+            let asset = service.results.asset(url)?;
+            if service.results.admits(url, now) {
+                service.uploads.lost_file(asset, now)
+            } else {
+                Some("the URL of the uploaded file has expired, or is not genuine")
+            }
+        }
         Value::Array(values) => values.iter().find_map(|value| lost_file(service, value)),
         Value::Object(fields) => fields.values().find_map(|value| lost_file(service, value)),
         _ => None,

@@ -1,11 +1,17 @@
+//! The operations that read tasks.
+
 use axum::response::Response;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::reply;
+use crate::reply;
 use crate::service::Service;
 use crate::spec::Operation;
+use crate::task::{Stage, Task};
+
+/// When to look at a quick task again, in seconds.
+const SOON: HeaderValue = HeaderValue::from_static("1");
 
 #[derive(Serialize)]
 struct Summary<'a> {
@@ -18,10 +24,19 @@ pub(super) fn task(service: &Service, operation: &Operation, id: &str, key: usiz
     match service.tasks.get(id) {
         Some(task) if task.family == operation.family && service.shows(&task, key) => {
             let stage = task.stage(service.clock.now());
-            reply::task(service, &task, stage)
+            shown(service, &task, stage)
         }
         _ => reply::message(StatusCode::NOT_FOUND, "Task not found"),
     }
+}
+
+/// A 200 with a task at a stage of its life.
+pub(super) fn shown(service: &Service, task: &Task, stage: &Stage) -> Response {
+    let mut response = reply::data(service.view(task, stage));
+    if service.config.poll_hints && task.is_quick(stage) {
+        response.headers_mut().insert(header::RETRY_AFTER, SOON);
+    }
+    response
 }
 
 /// One page of the tasks of a family of routes, newest first. An account without any gets a 404, as the service does.

@@ -1,3 +1,5 @@
+//! The operations about files that users bring.
+
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
@@ -5,8 +7,10 @@ use axum::response::Response;
 use http::{HeaderValue, header};
 use serde::Serialize;
 
-use super::{Call, body, reply};
-use crate::service::{Service, unix_seconds};
+use super::call::Call;
+use crate::clock::unix_seconds;
+use crate::reply;
+use crate::service::Service;
 use crate::spec::Schema;
 use crate::uploads::{Stored, UploadSlot};
 
@@ -15,7 +19,7 @@ struct Files<T> {
     files: Vec<T>,
 }
 
-/// A place as the API tells of it.
+/// A slot as the API tells of it.
 #[derive(Serialize)]
 struct SlotView<'a> {
     file_id: &'a str,
@@ -39,23 +43,23 @@ struct FileView<'a> {
     asset_url_expires_in: u64,
 }
 
-/// Hands out a place for each file of the request.
-pub(super) fn places(service: &Service, schema: &Schema, call: &Call) -> Response {
-    let request = match body::read(service, schema, call) {
+/// Hands out a slot for each file of the request.
+pub(super) fn slots(service: &Service, schema: &Schema, call: &Call) -> Response {
+    let request = match call.json(schema, service.config.problem_form) {
         Ok(request) => request,
         Err(refusal) => return *refusal,
     };
     let now = service.clock.now();
     let wanted = request["files"].as_array().into_iter().flatten();
-    let places: Vec<_> = wanted
+    let slots: Vec<_> = wanted
         .filter_map(|file| file["content_type"].as_str())
         .map(|kind| {
             service
                 .uploads
-                .place(service.random.file_id(kind), kind, now)
+                .slot(service.random.file_id(kind), kind, now)
         })
         .collect();
-    let files = places.iter().map(|place| slot_view(service, place));
+    let files = slots.iter().map(|slot| slot_view(service, slot));
     reply::ok(&Files {
         files: files.collect(),
     })
@@ -63,26 +67,27 @@ pub(super) fn places(service: &Service, schema: &Schema, call: &Call) -> Respons
 
 /// All files that are there, newest first.
 pub(super) fn files(service: &Service) -> Response {
-    let places = service.uploads.all();
-    let there: Vec<_> = places
+    let now = service.clock.now();
+    let slots = service.uploads.all();
+    let there: Vec<_> = slots
         .iter()
         .rev()
-        .filter_map(|place| Some((place, place.stored(service)?)))
+        .filter_map(|slot| Some((slot, service.uploads.stored(slot, now)?)))
         .collect();
     let files = there
         .iter()
-        .map(|(place, stored)| file_view(service, place, stored));
+        .map(|(slot, stored)| file_view(service, slot, stored));
     reply::ok(&Files {
         files: files.collect(),
     })
 }
 
-fn slot_view<'a>(service: &Service, place: &'a UploadSlot) -> SlotView<'a> {
+fn slot_view<'a>(service: &Service, slot: &'a UploadSlot) -> SlotView<'a> {
     let lifetime = service.config.upload_lifetime;
-    let headers = service.uploads.headers(place);
+    let headers = service.uploads.headers(slot);
     SlotView {
-        file_id: &place.id,
-        upload_url: service.uploads.upload_url(place, lifetime),
+        file_id: &slot.id,
+        upload_url: service.uploads.upload_url(slot, lifetime),
         headers: headers
             .iter()
             .map(|(name, value)| {
@@ -95,33 +100,33 @@ fn slot_view<'a>(service: &Service, place: &'a UploadSlot) -> SlotView<'a> {
             })
             .collect(),
         expires_in: lifetime.as_secs(),
-        asset_url: asset_url(service, place),
+        asset_url: asset_url(service, slot),
         asset_url_expires_in: service.config.asset_lifetime.as_secs(),
     }
 }
 
-fn file_view<'a>(service: &Service, place: &'a UploadSlot, stored: &Stored) -> FileView<'a> {
+fn file_view<'a>(service: &Service, slot: &'a UploadSlot, stored: &Stored) -> FileView<'a> {
     let vanishes = stored.at + service.config.file_lifetime;
     let left: Duration = vanishes
         .duration_since(service.clock.now())
         .unwrap_or_default();
     FileView {
-        file_id: &place.id,
-        content_type: place.content_type.to_str().unwrap_or_default(),
+        file_id: &slot.id,
+        content_type: slot.content_type.to_str().unwrap_or_default(),
         size_bytes: stored.length,
         created_at: written(stored.at),
         expires_at: written(vanishes),
         ttl_seconds: left.as_secs(),
-        asset_url: asset_url(service, place),
+        asset_url: asset_url(service, slot),
         asset_url_expires_in: service.config.asset_lifetime.as_secs(),
     }
 }
 
 /// A URL of the file that is signed anew.
-fn asset_url(service: &Service, place: &UploadSlot) -> String {
+fn asset_url(service: &Service, slot: &UploadSlot) -> String {
     let now = unix_seconds(service.clock.now());
     let expires = now + service.config.asset_lifetime.as_secs();
-    service.results.asset_url(&place.id, expires)
+    service.results.asset_url(&slot.id, expires)
 }
 
 fn text(value: &HeaderValue) -> String {

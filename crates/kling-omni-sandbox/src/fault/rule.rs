@@ -23,7 +23,7 @@ pub enum FaultTarget {
     Status,
     /// `result`: the host of the results.
     Result,
-    /// `upload`: asking for places to upload files to.
+    /// `upload`: asking for upload slots.
     Upload,
     /// `storage`: the host that takes uploads.
     Storage,
@@ -108,10 +108,10 @@ impl FaultTarget {
 /// FaultMatcher a fault happens: where, to which requests, to which task, how probably.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FaultMatcher {
-    pub(super) target: FaultTarget,
-    pub(super) task: Option<NonZeroU64>,
-    pub(super) requests: RangeInclusive<u64>,
-    pub(super) probability: f64,
+    pub(crate) target: FaultTarget,
+    pub(crate) task: Option<NonZeroU64>,
+    pub(crate) requests: RangeInclusive<u64>,
+    pub(crate) probability: f64,
 }
 
 impl FaultMatcher {
@@ -163,8 +163,8 @@ impl FaultMatcher {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct FaultRule {
-    pub(super) matcher: FaultMatcher,
-    pub(super) fault: Fault,
+    pub(crate) matcher: FaultMatcher,
+    pub(crate) fault: Fault,
 }
 
 impl FaultRule {

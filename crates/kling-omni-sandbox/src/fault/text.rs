@@ -1,3 +1,5 @@
+//! A fault as text.
+
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
@@ -6,8 +8,9 @@ use std::time::Duration;
 use http::{HeaderValue, StatusCode};
 
 use super::{Fault, InvalidFault, escape};
-use crate::mask;
-use crate::webhook::Secret;
+use crate::config::LONGEST;
+use crate::redact;
+use crate::secret::Secret;
 
 const ACCEPTED: &str = "accept-";
 const HTML: &str = "-html";
@@ -136,7 +139,7 @@ impl fmt::Debug for Fault {
     /// The text, without what may be secret in it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Redirect(Some(url)) => write!(f, "redirect={}", mask::origin(url)),
+            Self::Redirect(Some(url)) => write!(f, "redirect={}", redact::origin(url)),
             Self::Header(_) => f.write_str("header=…"),
             Self::Prefix(_) => f.write_str("prefix=…"),
             Self::Body(_) => f.write_str("body=…"),
@@ -224,7 +227,7 @@ fn number<T: FromStr>(text: &str) -> Result<T, InvalidFault> {
 fn span(text: &str) -> Result<Duration, InvalidFault> {
     humantime::parse_duration(text)
         .ok()
-        .filter(|span| *span <= crate::builder::LONGEST)
+        .filter(|span| *span <= LONGEST)
         .ok_or_else(|| {
             InvalidFault(format!(
                 "`{text}` is no time up to a year, such as 500ms, 90s or 15m"

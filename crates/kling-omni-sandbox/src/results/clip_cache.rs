@@ -10,8 +10,8 @@ use test_card::{FRAME_RATE, FrameSize, TestCard};
 use tokio::sync::OnceCell;
 use tokio::task::JoinError;
 
-use super::token::hex;
-use crate::mask;
+use crate::redact;
+use crate::signer::etag;
 use crate::task::Task;
 
 /// A rendered result.
@@ -85,12 +85,6 @@ impl Clip {
     }
 }
 
-/// The validator of a file with this SHA-256.
-pub(crate) fn etag(digest: &[u8]) -> HeaderValue {
-    let etag = format!("\"{}\"", hex(&digest[..16]));
-    HeaderValue::try_from(etag).expect("quoted hexadecimal digits make a header")
-}
-
 fn test_card(task: &Task) -> TestCard {
     let spec = &task.render_spec;
     let size = size(&spec.shape);
@@ -107,7 +101,7 @@ fn test_card(task: &Task) -> TestCard {
         .size(size)
         .seconds(spec.seconds);
     spec.inputs.iter().fold(card, |card, (word, url)| {
-        card.detail(*word, mask::without_query(url))
+        card.detail(*word, redact::without_query(url))
     })
 }
 
@@ -126,9 +120,9 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::task::{NewTask, RenderSpec, Tasks};
+    use crate::task::{NewTask, RenderSpec, TaskStore};
 
-    fn task(tasks: &Tasks, id: &str) -> Arc<Task> {
+    fn task(tasks: &TaskStore, id: &str) -> Arc<Task> {
         let new = NewTask {
             id: id.to_owned(),
             key: 0,
@@ -150,7 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_oldest_clips_make_room_and_come_back_the_same() {
-        let tasks = Tasks::default();
+        let tasks = TaskStore::default();
         let all = ["a", "b", "c"].map(|id| task(&tasks, id));
         let size = ClipCache::new(0).clip(&all[0]).await.unwrap().bytes.len();
         let cache = ClipCache::new(size * 5 / 2);

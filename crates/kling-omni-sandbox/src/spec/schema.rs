@@ -1,3 +1,5 @@
+//! A schema of the spec, and the values that it takes.
+
 use jsonschema::{Draft, Validator};
 use serde_json::{Map, Value, json};
 

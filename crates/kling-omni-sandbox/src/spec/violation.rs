@@ -1,3 +1,5 @@
+//! Broken rules, in the words of the service.
+
 use std::collections::BTreeMap;
 
 use jsonschema::ValidationError;

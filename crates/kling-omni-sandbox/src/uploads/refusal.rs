@@ -1,9 +1,9 @@
-use axum::body::Body;
+//! Why the storage host takes no file.
+
 use axum::response::Response;
 use http::{HeaderValue, Method, StatusCode, header};
 
-const XML: HeaderValue = HeaderValue::from_static("application/xml; charset=UTF-8");
-const NO_CODE: &str = "UnknownError";
+use crate::reply;
 
 /// Why the storage host takes no file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,27 +80,11 @@ impl From<Refusal> for Response {
                 "The file could not be kept".to_owned(),
             ),
         };
-        let mut response = error(status, code, &text);
+        let mut response = reply::xml_error(status, code, &text);
         if refusal == Refusal::Method {
             let allow = HeaderValue::from_static(Method::PUT.as_str());
             response.headers_mut().insert(header::ALLOW, allow);
         }
         response
     }
-}
-
-/// An error that nothing in the request has caused.
-pub(crate) fn page(status: StatusCode) -> Response {
-    let text = status.canonical_reason().unwrap_or(NO_CODE);
-    error(status, &text.replace(' ', ""), text)
-}
-
-fn error(status: StatusCode, code: &str, text: &str) -> Response {
-    let body = format!(
-        "<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{text}</Message></Error>"
-    );
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, XML);
-    response
 }

@@ -13,11 +13,11 @@ use http::{HeaderMap, HeaderValue, Method, header};
 
 use super::refusal::Refusal;
 use super::stored::Incomplete;
-use super::{Stored, UploadSlot, signed_url};
-use crate::fault::{Spot, Strike};
+use super::{Stored, UploadSlot, slot_id};
+use crate::injection::{ActiveFaults, FaultContext};
 use crate::record::Host;
-use crate::results;
 use crate::service::Service;
+use crate::signer;
 
 /// Headers of this kind are part of the signature, so that each has to be signed.
 const SIGNED_KIND: &str = "x-goog-";
@@ -30,22 +30,24 @@ pub(crate) fn router(service: &Arc<Service>) -> Router {
 
 async fn exchange(service: &Arc<Service>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let arrival = service.arrived(Host::Storage, &parts);
-    let strike = service.strike(arrival, Host::Storage, &Spot::Storage);
+    let record = service.record_request(Host::Storage, &parts);
+    let faults = service.evaluate_faults(record, Host::Storage, &FaultContext::Storage);
     let mut body = body.into_data_stream();
-    let response = match strike.refusal(&parts) {
+    let response = match faults.refusal(&parts) {
         Some(refusal) => refusal,
-        None => match take(service, &strike, &parts, &mut body).await {
+        None => match take(service, &faults, &parts, &mut body).await {
             Ok(response) => response,
             Err(refusal) => refusal.into(),
         },
     };
-    if !strike.loses_connection() {
+    if !faults.drops_connection() {
         read_out(service, body).await;
     }
-    let mut response = strike.alter(service, response).await;
-    service.answered(arrival, &parts, &mut response);
-    strike.finish(service, &mut response).await;
+    let mut response = faults
+        .mutate_response(&service.results, &service.uploads, response)
+        .await;
+    service.record_response(record, &parts, &mut response);
+    faults.finish(&mut response).await;
     response
 }
 
@@ -62,18 +64,18 @@ async fn read_out(service: &Service, body: BodyDataStream) {
 /// Takes a file in, whole or not at all.
 async fn take(
     service: &Service,
-    strike: &Strike,
+    faults: &ActiveFaults,
     parts: &Parts,
     body: &mut BodyDataStream,
 ) -> Result<Response, Refusal> {
-    let place = admitted(service, parts)?;
+    let slot = admitted(service, parts)?;
     let length = length(&parts.headers).ok_or(Refusal::LengthMissing)?;
     let largest = service.uploads.largest;
     if length > largest {
         return Err(Refusal::TooLong(largest));
     }
     let now = service.clock.now();
-    let received = match strike.intake(length) {
+    let received = match faults.accepted_bytes(length) {
         None => Stored::receive(body, largest, now).await,
         Some(most) => Stored::receive(first(body, most), largest, now)
             .await
@@ -87,8 +89,8 @@ async fn take(
             Refusal::Disk
         }
     })?;
-    let etag = results::etag(&stored.sha256);
-    place.store(stored);
+    let etag = signer::etag(&stored.sha256);
+    slot.store(stored);
     let mut response = Response::new(Body::empty());
     response.headers_mut().insert(header::ETAG, etag);
     Ok(response)
@@ -107,7 +109,7 @@ fn first(
     })
 }
 
-/// The place that a request may put a file to.
+/// The slot that a request may put a file to.
 fn admitted(service: &Service, parts: &Parts) -> Result<Arc<UploadSlot>, Refusal> {
     if parts.method != Method::PUT {
         return Err(Refusal::Method);
@@ -116,14 +118,14 @@ fn admitted(service: &Service, parts: &Parts) -> Result<Arc<UploadSlot>, Refusal
         return Err(Refusal::Credentials(name));
     }
     let uploads = &service.uploads;
-    let place = signed_url::id(parts.uri.path()).and_then(|id| uploads.get(id));
-    let place = place.ok_or(Refusal::Signature)?;
+    let slot = slot_id(parts.uri.path()).and_then(|id| uploads.get(id));
+    let slot = slot.ok_or(Refusal::Signature)?;
     let query = parts.uri.query().unwrap_or_default();
-    let end = uploads.urls.end(&place, query).ok_or(Refusal::Signature)?;
+    let end = uploads.end(&slot, query).ok_or(Refusal::Signature)?;
     if service.clock.now() >= end {
         return Err(Refusal::Expired);
     }
-    let signed = uploads.headers(&place);
+    let signed = uploads.headers(&slot);
     for (name, value) in &signed {
         let given: Vec<&HeaderValue> = parts.headers.get_all(name).iter().collect();
         match given[..] {
@@ -138,7 +140,7 @@ fn admitted(service: &Service, parts: &Parts) -> Result<Arc<UploadSlot>, Refusal
         .filter(|name| name.as_str().starts_with(SIGNED_KIND));
     match kind.find(|name| !signed.contains_key(*name)) {
         Some(name) => Err(Refusal::HeaderExtra(name.to_string())),
-        None => Ok(place),
+        None => Ok(slot),
     }
 }
 

@@ -1,3 +1,5 @@
+//! A file that has come, on disk.
+
 use std::io::{self, SeekFrom};
 use std::ops::RangeInclusive;
 use std::time::SystemTime;

@@ -1,7 +1,10 @@
+//! Signatures of paths and other texts.
+
 use std::fmt;
 use std::fmt::Write as _;
 
 use hmac::{Hmac, KeyInit, Mac};
+use http::HeaderValue;
 use sha2::Sha256;
 use url::form_urlencoded;
 
@@ -16,7 +19,7 @@ impl Signer {
     }
 
     /// The token that opens `path` until the unix time `expires`.
-    pub(super) fn sign(&self, path: &str, expires: u64) -> String {
+    pub(crate) fn sign(&self, path: &str, expires: u64) -> String {
         let signature = self.signature(&message(path, expires));
         format!("exp={expires}~hmac={signature}")
     }
@@ -33,7 +36,7 @@ impl Signer {
     }
 
     /// Whether a query holds a token of this signer for `path` that has not expired at the unix time `now`.
-    pub(super) fn admits(&self, path: &str, query: Option<&str>, now: u64) -> bool {
+    pub(crate) fn admits(&self, path: &str, query: Option<&str>, now: u64) -> bool {
         let Some((expires, signature)) = query.and_then(token) else {
             return false;
         };
@@ -54,12 +57,18 @@ fn message(path: &str, expires: u64) -> String {
 }
 
 /// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut digits, byte| {
         // Writing to a String cannot fail.
         let _ = write!(digits, "{byte:02x}");
         digits
     })
+}
+
+/// The validator of a file with this SHA-256.
+pub(crate) fn etag(digest: &[u8]) -> HeaderValue {
+    let etag = format!("\"{}\"", hex(&digest[..16]));
+    HeaderValue::try_from(etag).expect("quoted hexadecimal digits make a header")
 }
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {

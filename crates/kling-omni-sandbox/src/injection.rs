@@ -1,28 +1,36 @@
+//! Fault injection: which rules strike a request or a delivery, and what they do to a response.
+
+mod body;
+mod response;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::{FaultMatcher, FaultRule, FaultTarget};
+use crate::clock::ServiceClock;
+use crate::fault::{FaultMatcher, FaultRule, FaultTarget};
 use crate::random::Random;
+use crate::record::Host;
 use crate::spec::{Kind, Operation};
 use crate::task::Task;
+use body::Timer;
+pub(crate) use response::ActiveFaults;
 
 /// The rules of a sandbox, each with what it has seen.
 #[derive(Debug)]
 pub(crate) struct Faults {
-    rules: Mutex<Vec<Armed>>,
-    /// Becomes true when the sandbox ends, and with it every wait.
-    pub(super) stop: watch::Receiver<bool>,
+    rules: Mutex<Vec<ArmedRule>>,
+    timer: Timer,
 }
 
 #[derive(Debug)]
-struct Armed {
+struct ArmedRule {
     rule: Arc<FaultRule>,
     seen: u64,
 }
 
 /// Where something is about to happen.
-pub(crate) enum Spot<'a> {
+pub(crate) enum FaultContext<'a> {
     Api {
         operation: &'a Operation,
         task: Option<&'a Task>,
@@ -37,17 +45,22 @@ pub(crate) enum Spot<'a> {
 }
 
 impl Faults {
-    pub(crate) fn new(rules: Vec<FaultRule>, stop: watch::Receiver<bool>) -> Self {
+    /// Waits follow `clock`, and end when `stop` becomes true.
+    pub(crate) fn new(
+        rules: Vec<FaultRule>,
+        clock: ServiceClock,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
         let faults = Self {
             rules: Mutex::default(),
-            stop,
+            timer: Timer::new(clock, stop),
         };
         rules.into_iter().for_each(|rule| faults.add(rule));
         faults
     }
 
     pub(crate) fn add(&self, rule: FaultRule) {
-        self.lock().push(Armed {
+        self.lock().push(ArmedRule {
             rule: Arc::new(rule),
             seen: 0,
         });
@@ -57,31 +70,40 @@ impl Faults {
         self.lock().clear();
     }
 
-    /// The rules that strike here, in the order in which they were given. Each that looks here counts it.
-    pub(crate) fn strike(&self, random: &Random, spot: &Spot<'_>) -> Vec<Arc<FaultRule>> {
+    /// The rules that strike here, in the order in which they were given. Each that is about here counts it.
+    pub(crate) fn evaluate(
+        &self,
+        random: &Random,
+        context: &FaultContext<'_>,
+    ) -> Vec<Arc<FaultRule>> {
         let mut rules = self.lock();
         let concerned = rules
             .iter_mut()
-            .filter(|armed| spot.concerns(&armed.rule.matcher));
-        let struck = concerned.filter_map(|armed| {
+            .filter(|armed| context.concerns(&armed.rule.matcher));
+        let triggered = concerned.filter_map(|armed| {
             armed.seen += 1;
             let FaultMatcher {
                 requests,
                 probability,
                 ..
             } = &armed.rule.matcher;
-            let strikes = requests.contains(&armed.seen) && random.chance(*probability);
-            strikes.then(|| Arc::clone(&armed.rule))
+            let is_triggered = requests.contains(&armed.seen) && random.chance(*probability);
+            is_triggered.then(|| Arc::clone(&armed.rule))
         });
-        struck.collect()
+        triggered.collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Armed>> {
+    /// Rules that were [evaluated](Self::evaluate), ready to act on the response of a host.
+    pub(crate) fn activate(&self, host: Host, rules: Vec<Arc<FaultRule>>) -> ActiveFaults {
+        ActiveFaults::new(host, rules, self.timer.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<ArmedRule>> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Spot<'_> {
+impl FaultContext<'_> {
     fn concerns(&self, matcher: &FaultMatcher) -> bool {
         let here = match (self, &matcher.target) {
             (Self::Api { .. }, FaultTarget::Api)
@@ -92,7 +114,7 @@ impl Spot<'_> {
                 FaultTarget::Create => matches!(operation.kind, Kind::Create { .. }),
                 FaultTarget::List => matches!(operation.kind, Kind::List),
                 FaultTarget::Status => matches!(operation.kind, Kind::Status),
-                FaultTarget::Upload => matches!(operation.kind, Kind::Places { .. }),
+                FaultTarget::Upload => matches!(operation.kind, Kind::Slots { .. }),
                 FaultTarget::Operation(id) => operation.id == *id,
                 _ => false,
             },

@@ -1,14 +1,16 @@
+//! Bodies that come late, slowly or in part.
+
 use std::collections::VecDeque;
 use std::future::pending;
 use std::io;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
+use tokio::sync::watch;
 
-use crate::service::Service;
+use crate::clock::ServiceClock;
 
 /// Blanks are sent in pieces of this size.
 const BLANKS: &[u8] = &[b' '; 64 * 1024];
@@ -34,9 +36,9 @@ pub(super) enum Step {
 }
 
 /// A body that does one step after the other.
-pub(super) fn body(service: &Arc<Service>, steps: Vec<Step>) -> Body {
-    let state = (Arc::clone(service), VecDeque::from(steps));
-    Body::from_stream(stream::unfold(state, async |(service, mut steps)| {
+pub(super) fn body(timer: &Timer, steps: Vec<Step>) -> Body {
+    let state = (timer.clone(), VecDeque::from(steps));
+    Body::from_stream(stream::unfold(state, async |(timer, mut steps)| {
         loop {
             let item = match steps.pop_front()? {
                 Step::Send(bytes) => Ok(bytes),
@@ -47,7 +49,7 @@ pub(super) fn body(service: &Arc<Service>, steps: Vec<Step>) -> Body {
                     Ok(Bytes::from_static(&BLANKS[..size as usize]))
                 }
                 Step::Wait(until) => {
-                    wait(&service, Some(until)).await;
+                    timer.wait(Some(until)).await;
                     continue;
                 }
                 Step::Drip { rest, .. } if rest.is_empty() => continue,
@@ -57,7 +59,7 @@ pub(super) fn body(service: &Arc<Service>, steps: Vec<Step>) -> Body {
                     every,
                     due,
                 } => {
-                    wait(&service, Some(due)).await;
+                    timer.wait(Some(due)).await;
                     let piece = rest.split_to(size.min(rest.len()));
                     steps.push_front(Step::Drip {
                         rest,
@@ -74,23 +76,37 @@ pub(super) fn body(service: &Arc<Service>, steps: Vec<Step>) -> Body {
                 }
                 Step::Close => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
             };
-            return Some((item, (service, steps)));
+            return Some((item, (timer, steps)));
         }
     }))
 }
 
-/// Waits until a time by the sandbox's clock, or for ever; in any case no longer than the sandbox lives.
-pub(super) async fn wait(service: &Service, until: Option<SystemTime>) {
-    let mut stop = service.faults.stop.clone();
-    let over = async {
-        match until {
-            Some(until) => service.clock.sleep_until(until).await,
-            None => pending().await,
+/// Waits by the sandbox's clock, and no longer than the sandbox lives.
+#[derive(Clone, Debug)]
+pub(super) struct Timer {
+    pub(super) clock: ServiceClock,
+    /// Becomes true when the sandbox ends.
+    stop: watch::Receiver<bool>,
+}
+
+impl Timer {
+    pub(super) fn new(clock: ServiceClock, stop: watch::Receiver<bool>) -> Self {
+        Self { clock, stop }
+    }
+
+    /// Waits until a time, or until the sandbox ends.
+    pub(super) async fn wait(&self, until: Option<SystemTime>) {
+        let mut stop = self.stop.clone();
+        let over = async {
+            match until {
+                Some(until) => self.clock.sleep_until(until).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = over => {}
+            // An error means that the sandbox is gone, which is a reason to stop as well.
+            _ = stop.wait_for(|stop| *stop) => {}
         }
-    };
-    tokio::select! {
-        () = over => {}
-        // An error means that the sandbox is gone, which is a reason to stop as well.
-        _ = stop.wait_for(|stop| *stop) => {}
     }
 }

@@ -1,3 +1,5 @@
+//! What logs and `Debug` show of values that may hold a secret.
+
 use std::fmt;
 
 use url::form_urlencoded;
@@ -5,7 +7,7 @@ use url::form_urlencoded;
 /// Takes the place of a value that is not shown.
 const MASK: &str = "…";
 
-/// A query with every value masked but short whole numbers, such as `page=1`.
+/// A query with every value redacted but short whole numbers, such as `page=1`.
 pub(crate) fn query(query: &str) -> String {
     let shown: Vec<String> = form_urlencoded::parse(query.as_bytes())
         .map(|(name, value)| {
@@ -51,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn masks() {
+    fn redacts() {
         assert_eq!(query("page=2&token=exp=17~hmac=ab&x"), "page=2&token=…&x=");
         assert_eq!(origin("http://u:p@h:8/a/b?c"), "http://h:8/…");
         assert_eq!(origin("no url"), "…");

@@ -1,10 +1,8 @@
 //! The API: the routes of the spec, and the one way that every request takes through them.
 
-mod auth;
-mod body;
+mod call;
 mod create;
 mod read;
-mod reply;
 mod upload;
 
 use std::sync::Arc;
@@ -15,23 +13,20 @@ use axum::extract::{RawPathParams, Request};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use bytes::Bytes;
-use http::request::Parts;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use crate::fault::{Spot, Strike};
+use crate::injection::{ActiveFaults, FaultContext};
 use crate::record::Host;
-use crate::service::{Arrival, Service};
+use crate::reply;
+use crate::service::{RecordId, Service};
 use crate::spec::{Kind, Operation, VIDEO_REFERENCE};
+use call::Call;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longer bodies are answered with 413. The longest legal request is a small part of it.
 const BODY_LIMIT: usize = 1024 * 1024;
 
-const NO_SUCH_ROUTE: &str = "There is no such route";
-const WRONG_METHOD: &str = "The route does not take this method";
-const LIMIT_USED_UP: &str = "The rate limit is used up; wait for its next window";
-const PLAN_LIMIT: &str = "Free trial usage limit reached. Upgrade your plan to continue.";
-const NO_REASON: &str = "The service gives no reason";
+const MISSING_KEY: &str = "Missing API key";
 
 /// Where a request has arrived.
 #[derive(Clone, Debug)]
@@ -39,18 +34,6 @@ enum Target {
     Operation(Arc<Operation>),
     WrongMethod,
     Nowhere,
-}
-
-/// A request, read and routed.
-struct Call<'a> {
-    target: &'a Target,
-    parts: &'a Parts,
-    /// The task that the path names.
-    task_id: Option<&'a str>,
-    body: &'a Bytes,
-    /// What a fault answers in place of the operation.
-    refusal: Option<Response>,
-    strike: &'a Strike,
 }
 
 /// Serves the operations of the spec.
@@ -88,51 +71,56 @@ async fn exchange(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let request_id = format!("ak-{}", service.random.exchange_id());
-    let arrival = service.arrived(Host::Api, &parts);
-    service.learnt(arrival, |entry| {
+    let record = service.record_request(Host::Api, &parts);
+    service.amend(record, |entry| {
         entry.request_id = Some(request_id.clone());
         if let Target::Operation(operation) = &target {
             entry.operation_id = Some(operation.id.clone());
         }
     });
 
-    let strike = strike(service, arrival, &target, task_id.as_deref());
+    let faults = evaluate_faults(service, record, &target, task_id.as_deref());
     let response = match read(body).await {
         Ok(body) => {
-            service.learnt(arrival, |entry| entry.body = body.clone());
+            service.amend(record, |entry| entry.body = body.clone());
             let call = Call {
-                target: &target,
                 parts: &parts,
                 task_id: task_id.as_deref(),
                 body: &body,
-                refusal: strike.refusal(&parts),
-                strike: &strike,
+                faults: &faults,
             };
-            answer(service, call)
+            answer(service, &target, &call)
         }
         Err(response) => response,
     };
-    let mut response = strike.alter(service, response).await;
+    let mut response = faults
+        .mutate_response(&service.results, &service.uploads, response)
+        .await;
 
     if let Ok(id) = HeaderValue::try_from(request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    service.answered(arrival, &parts, &mut response);
-    strike.finish(service, &mut response).await;
+    service.record_response(record, &parts, &mut response);
+    faults.finish(&mut response).await;
     response
 }
 
 /// Decides on the faults of a request that has met an operation.
-fn strike(service: &Service, arrival: Arrival, target: &Target, task_id: Option<&str>) -> Strike {
+fn evaluate_faults(
+    service: &Service,
+    record: RecordId,
+    target: &Target,
+    task_id: Option<&str>,
+) -> ActiveFaults {
     let Target::Operation(operation) = target else {
-        return Strike::none(Host::Api);
+        return service.faults.activate(Host::Api, Vec::new());
     };
     let task = task_id.and_then(|id| service.tasks.get(id));
-    let spot = Spot::Api {
+    let context = FaultContext::Api {
         operation,
         task: task.as_deref(),
     };
-    service.strike(arrival, Host::Api, &spot)
+    service.evaluate_faults(record, Host::Api, &context)
 }
 
 async fn read(body: Body) -> Result<Bytes, Response> {
@@ -144,57 +132,55 @@ async fn read(body: Body) -> Result<Bytes, Response> {
 
 /// Decides on a request: is there such a route, is the key right, is there room in its window, and then the operation,
 /// or the fault in its place.
-fn answer(service: &Arc<Service>, call: Call) -> Response {
-    let operation = match call.target {
+fn answer(service: &Arc<Service>, target: &Target, call: &Call<'_>) -> Response {
+    let operation = match target {
         Target::Operation(operation) => operation,
         Target::WrongMethod => {
-            return reply::message(StatusCode::METHOD_NOT_ALLOWED, WRONG_METHOD);
+            return reply::message(StatusCode::METHOD_NOT_ALLOWED, reply::WRONG_METHOD);
         }
-        Target::Nowhere => return reply::message(StatusCode::NOT_FOUND, NO_SUCH_ROUTE),
+        Target::Nowhere => return reply::message(StatusCode::NOT_FOUND, reply::NO_SUCH_ROUTE),
     };
     if operation.id == VIDEO_REFERENCE
         && let Some(status) = service.config.video_reference.refusal()
     {
-        return error(status);
+        return reply::error(Host::Api, status);
     }
 
-    let key = match auth::key(service, &call.parts.headers) {
+    let key = match key(service, &call.parts.headers) {
         Ok(key) => key,
-        Err(refused) => return refused.into(),
+        Err(text) => return reply::message(StatusCode::UNAUTHORIZED, text),
     };
-    let allowance = service.rates.take(key, service.clock.now());
-    let mut response = if !allowance.allowed {
-        error(StatusCode::TOO_MANY_REQUESTS)
-    } else if let Some(refusal) = call.refusal {
+    let limit = service.rates.take(key, service.clock.now());
+    let mut response = if !limit.allowed {
+        reply::error(Host::Api, StatusCode::TOO_MANY_REQUESTS)
+    } else if let Some(refusal) = call.faults.refusal(call.parts) {
         refusal
     } else {
-        operate(service, operation, &call, key)
+        operate(service, operation, call, key)
     };
-    allowance.write(response.headers_mut(), service.config.retry_after);
+    limit.write(response.headers_mut(), service.config.retry_after);
     response
 }
 
-/// An error that nothing in the request has caused.
-pub(crate) fn error(status: StatusCode) -> Response {
-    let text = match status {
-        StatusCode::UNAUTHORIZED => return auth::Refused::Invalid.into(),
-        StatusCode::METHOD_NOT_ALLOWED => WRONG_METHOD,
-        StatusCode::NOT_FOUND | StatusCode::GONE => NO_SUCH_ROUTE,
-        StatusCode::TOO_MANY_REQUESTS => LIMIT_USED_UP,
-        status => status.canonical_reason().unwrap_or(NO_REASON),
-    };
-    let mut response = reply::message(status, text);
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        // HTTP asks for the header in every 405; empty, it says that no method is left.
-        let none = HeaderValue::from_static("");
-        response.headers_mut().insert(header::ALLOW, none);
+/// The place of the key that a request carries among the right ones, or why it is not let in. Either header of the spec
+/// will do.
+fn key(service: &Service, headers: &HeaderMap) -> Result<usize, &'static str> {
+    let given = service
+        .spec
+        .key_headers
+        .iter()
+        .flat_map(|name| headers.get_all(name))
+        .map(|value| value.as_bytes())
+        .filter(|key| !key.is_empty());
+    let mut refused = MISSING_KEY;
+    for key in given {
+        let mut right = service.config.api_keys.iter();
+        match right.position(|right| right.as_bytes() == key) {
+            Some(place) => return Ok(place),
+            None => refused = reply::INVALID_KEY,
+        }
     }
-    response
-}
-
-/// The 429 of an account that has used up what its plan allows.
-pub(crate) fn plan_limit() -> Response {
-    reply::message(StatusCode::TOO_MANY_REQUESTS, PLAN_LIMIT)
+    Err(refused)
 }
 
 fn operate(service: &Arc<Service>, operation: &Operation, call: &Call, key: usize) -> Response {
@@ -209,7 +195,7 @@ fn operate(service: &Arc<Service>, operation: &Operation, call: &Call, key: usiz
         Kind::Create { body } => create::task(service, operation, body, call, key),
         Kind::List => read::list(service, operation, &query, key),
         Kind::Status => read::task(service, operation, call.task_id.unwrap_or_default(), key),
-        Kind::Places { body } => upload::places(service, body, call),
+        Kind::Slots { body } => upload::slots(service, body, call),
         Kind::Files => upload::files(service),
     }
 }

@@ -1,3 +1,5 @@
+//! The secret that webhooks are signed with, and the headers that it makes.
+
 use std::time::SystemTime;
 
 use base64::Engine as _;
@@ -6,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderValue, header};
 use sha2::Sha256;
 
-use crate::service::unix_seconds;
+use crate::clock::unix_seconds;
 
 const BASE64_PREFIX: &str = "whsec_";
 const HEX_PREFIX: &str = "hex:";
@@ -27,7 +29,7 @@ impl Secret {
     }
 
     /// One that is certainly another.
-    pub(super) fn wrong(&self) -> Self {
+    pub(crate) fn wrong(&self) -> Self {
         Self([self.0.as_slice(), b"forged"].concat())
     }
 
@@ -53,7 +55,7 @@ fn from_hex(digits: &str) -> Option<Vec<u8>> {
 }
 
 /// The headers of a delivery, with a signature by each of `secrets`.
-pub(super) fn headers(secrets: &[&Secret], id: &str, now: SystemTime, body: &[u8]) -> HeaderMap {
+pub(crate) fn headers(secrets: &[&Secret], id: &str, now: SystemTime, body: &[u8]) -> HeaderMap {
     let timestamp = unix_seconds(now).to_string();
     let signatures: Vec<String> = secrets
         .iter()

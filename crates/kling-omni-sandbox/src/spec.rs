@@ -69,8 +69,8 @@ pub(crate) enum Kind {
     List,
     /// Reads the task that its path names.
     Status,
-    /// Takes a body that lists files, and hands out a place for each.
-    Places { body: Schema },
+    /// Takes a body that lists files, and hands out an upload slot for each.
+    Slots { body: Schema },
     /// Reads all files that were uploaded.
     Files,
 }
@@ -142,7 +142,7 @@ impl Operation {
             },
             ((true, true, false), false) => Kind::List,
             ((true, true, true), false) => Kind::Status,
-            ((false, false, false), true) => Kind::Places {
+            ((false, false, false), true) => Kind::Slots {
                 body: compile(body)?,
             },
             ((true, true, false), true) => Kind::Files,
@@ -219,7 +219,7 @@ mod tests {
                 operation.family == family && matches!(operation.kind, Kind::Status)
             })
         };
-        let is_about_tasks = |kind: &Kind| !matches!(kind, Kind::Places { .. } | Kind::Files);
+        let is_about_tasks = |kind: &Kind| !matches!(kind, Kind::Slots { .. } | Kind::Files);
         for operation in spec
             .operations
             .iter()

@@ -1,3 +1,5 @@
+//! What faults do to a response.
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,16 +13,16 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::body::{Step, body, wait};
-use super::{Fault, FaultRule};
-use crate::api;
+use super::body::{Step, Timer, body};
+use crate::clock::unix_seconds;
+use crate::fault::{Fault, FaultRule};
 use crate::rate;
 use crate::raw_lines;
 use crate::record::Host;
-use crate::results;
+use crate::reply;
+use crate::results::Results;
 use crate::script::{TaskOutcome, TaskScript};
-use crate::service::{Service, unix_seconds};
-use crate::uploads;
+use crate::uploads::Uploads;
 
 /// How long a task takes that fails without a reason.
 const SILENT_FAILURE: Duration = Duration::from_secs(3);
@@ -32,9 +34,10 @@ const DATA: &str = "data";
 const FILES: &str = "files";
 
 /// The faults that strike one request.
-pub(crate) struct Strike {
-    pub(crate) host: Host,
-    pub(crate) rules: Vec<Arc<FaultRule>>,
+pub(crate) struct ActiveFaults {
+    host: Host,
+    rules: Vec<Arc<FaultRule>>,
+    timer: Timer,
 }
 
 /// How an answer is sent, as far as faults have changed it.
@@ -48,13 +51,9 @@ struct Sending {
     fill: u64,
 }
 
-impl Strike {
-    /// Nothing strikes.
-    pub(crate) fn none(host: Host) -> Self {
-        Self {
-            host,
-            rules: Vec::new(),
-        }
+impl ActiveFaults {
+    pub(super) fn new(host: Host, rules: Vec<Arc<FaultRule>>, timer: Timer) -> Self {
+        Self { host, rules, timer }
     }
 
     fn faults(&self) -> impl Iterator<Item = &Fault> {
@@ -71,7 +70,7 @@ impl Strike {
     }
 
     /// How much of a file of this length comes in before the connection is lost; `None` for all of it.
-    pub(crate) fn intake(&self, length: u64) -> Option<u64> {
+    pub(crate) fn accepted_bytes(&self, length: u64) -> Option<u64> {
         self.faults().find_map(|fault| match fault {
             Fault::Cut(size) => Some(size.unwrap_or(length / 2)),
             _ => None,
@@ -104,13 +103,19 @@ impl Strike {
     }
 
     /// Whether the connection of a request is lost while its body comes.
-    pub(crate) fn loses_connection(&self) -> bool {
+    pub(crate) fn drops_connection(&self) -> bool {
         let lost = |fault: &Fault| matches!(fault, Fault::Lost | Fault::Cut(_));
         self.faults().any(lost)
     }
 
-    /// Does to an answer what the faults do to it, except for the wait before it.
-    pub(crate) async fn alter(&self, service: &Arc<Service>, response: Response) -> Response {
+    /// Does to a response what the faults do to it, except for the wait before it. `results` and `uploads` sign the URLs
+    /// in it anew.
+    pub(crate) async fn mutate_response(
+        &self,
+        results: &Results,
+        uploads: &Uploads,
+        response: Response,
+    ) -> Response {
         if self.rules.is_empty() {
             return response;
         }
@@ -153,18 +158,19 @@ impl Strike {
                     set(&mut head.headers, header::CONTENT_TYPE, kind);
                 }
                 Fault::EpochReset => {
-                    let now = unix_seconds(service.clock.now());
+                    let now = unix_seconds(self.timer.clock.now());
                     rate::reset_as_time(&mut head.headers, now);
                 }
                 fault => {
-                    if let Some(changed) = changed(service, fault, &bytes) {
+                    let now = unix_seconds(self.timer.clock.now());
+                    if let Some(changed) = changed(results, uploads, now, fault, &bytes) {
                         bytes = changed;
                     }
                 }
             }
         }
         let length = bytes.len();
-        let body = sending.body(service, bytes);
+        let body = sending.body(&self.timer, bytes);
         let mut response = Response::from_parts(head, body);
         if sending.fill == 0 && !sending.is_plain() {
             let told = (length as u64).saturating_add_signed(sending.off.unwrap_or(0));
@@ -177,12 +183,14 @@ impl Strike {
     }
 
     /// Adds the header lines that faults bring, and waits as long as the faults keep the answer back.
-    pub(crate) async fn finish(&self, service: &Service, response: &mut Response) {
+    pub(crate) async fn finish(&self, response: &mut Response) {
         for fault in self.faults() {
             match fault {
                 Fault::Header(line) => add_line(response.headers_mut(), line),
-                Fault::SlowHeaders(time) => wait(service, Some(service.clock.now() + *time)).await,
-                Fault::Hang => wait(service, None).await,
+                Fault::SlowHeaders(time) => {
+                    self.timer.wait(Some(self.timer.clock.now() + *time)).await;
+                }
+                Fault::Hang => self.timer.wait(None).await,
                 _ => {}
             }
         }
@@ -190,10 +198,6 @@ impl Strike {
 
     /// What an error looks like on this host.
     fn error(&self, fault: &Fault) -> Response {
-        let page = match self.host {
-            Host::Api | Host::Results => results::page,
-            Host::Storage => uploads::page,
-        };
         let Fault::Status {
             code,
             html,
@@ -202,15 +206,14 @@ impl Strike {
         } = fault
         else {
             if *fault == Fault::PlanLimit {
-                return api::plan_limit();
+                return reply::plan_limit();
             }
             // Closed connections show nothing of it.
-            return page(StatusCode::SERVICE_UNAVAILABLE);
+            return reply::error(self.host, StatusCode::SERVICE_UNAVAILABLE);
         };
-        let mut response = match (self.host, html) {
-            (Host::Api, false) => api::error(*code),
-            (_, true) => results::page(*code),
-            (_, false) => page(*code),
+        let mut response = match html {
+            true => reply::html_page(*code),
+            false => reply::error(self.host, *code),
         };
         if let Some(text) = retry_after {
             set(response.headers_mut(), header::RETRY_AFTER, text);
@@ -229,19 +232,19 @@ impl Sending {
             && self.fill == 0
     }
 
-    fn body(&self, service: &Arc<Service>, mut bytes: Bytes) -> Body {
+    fn body(&self, timer: &Timer, mut bytes: Bytes) -> Body {
         if self.is_plain() {
             return Body::from(bytes);
         }
         if self.dropped {
-            return body(service, vec![Step::Close]);
+            return body(timer, vec![Step::Close]);
         }
         if let Some(cut) = self.cut {
             bytes.truncate(cut);
         }
         let mut steps = Vec::new();
         if let Some(apart) = self.pieces_apart {
-            let now = service.clock.now();
+            let now = timer.clock.now();
             let size = bytes.len().div_ceil(PIECES).max(1);
             let pieces = bytes.chunks(size).map(|piece| bytes.slice_ref(piece));
             for (piece, number) in pieces.zip(1..) {
@@ -252,7 +255,7 @@ impl Sending {
                 rest: bytes,
                 size: as_index(size),
                 every,
-                due: service.clock.now() + every,
+                due: timer.clock.now() + every,
             });
         } else {
             steps.push(Step::Send(bytes));
@@ -261,12 +264,18 @@ impl Sending {
         if self.cut.is_some() || self.off.is_some_and(|off| off > 0) {
             steps.extend([Step::Flush, Step::Close]);
         }
-        body(service, steps)
+        body(timer, steps)
     }
 }
 
 /// A body with the tasks or places in it changed; `None` if it holds none, or the fault changes none.
-fn changed(service: &Service, fault: &Fault, body: &[u8]) -> Option<Bytes> {
+fn changed(
+    results: &Results,
+    uploads: &Uploads,
+    now: u64,
+    fault: &Fault,
+    body: &[u8],
+) -> Option<Bytes> {
     let mut document: Value = serde_json::from_slice(body).ok()?;
     if *fault == Fault::HasMore {
         let list = document.as_object_mut()?;
@@ -287,35 +296,36 @@ fn changed(service: &Service, fault: &Fault, body: &[u8]) -> Option<Bytes> {
                 };
                 all.drain(..as_index(*rows).min(all.len()));
             }
-            Value::Array(all) => all.iter_mut().for_each(|one| edit(service, fault, one)),
-            task => edit(service, fault, task),
+            Value::Array(all) => {
+                for one in all {
+                    edit(results, uploads, now, fault, one);
+                }
+            }
+            task => edit(results, uploads, now, fault, task),
         },
     }
     serde_json::to_vec(&document).ok().map(Bytes::from)
 }
 
-fn edit(service: &Service, fault: &Fault, task: &mut Value) {
+fn edit(results: &Results, uploads: &Uploads, now: u64, fault: &Fault, task: &mut Value) {
     let Some(task) = task.as_object_mut() else {
         return;
     };
-    let now = unix_seconds(service.clock.now());
     let mut sign = |expires| {
         let urls = task.get_mut("generated").and_then(Value::as_array_mut);
         for url in urls.into_iter().flatten() {
-            let signed = url
-                .as_str()
-                .and_then(|url| service.results.sign(url, expires));
+            let signed = url.as_str().and_then(|url| results.sign(url, expires));
             *url = signed.into();
         }
     };
     match fault {
         Fault::ExpiredUrl => {
             sign(now);
-            if let Some(url) = uploads::expired_url(service, task) {
+            if let Some(url) = uploads.expired_url(task) {
                 task.insert("upload_url".to_owned(), url.into());
             }
         }
-        Fault::FreshUrl => sign(now + service.config.result_lifetime.as_secs()),
+        Fault::FreshUrl => sign(now + results.lifetime().as_secs()),
         Fault::UnknownStatus(name) => {
             task.insert("status".to_owned(), name.as_str().into());
         }
@@ -344,7 +354,7 @@ fn redirect(url: Option<&str>, parts: &Parts) -> Response {
     };
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let there = format!("http://{other}:{port}{path}");
-    let mut response = results::page(StatusCode::TEMPORARY_REDIRECT);
+    let mut response = reply::html_page(StatusCode::TEMPORARY_REDIRECT);
     set(
         response.headers_mut(),
         header::LOCATION,

@@ -1,0 +1,236 @@
+//! The deliveries of one task, one after the other, and what faults do to them.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use kling_omni_api::enums::TaskStatus;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::fault::{Fault, FaultRule};
+use crate::injection::FaultContext;
+use crate::record::{Delivery, DeliveryOutcome};
+use crate::secret::{self, Secret};
+use crate::service::Service;
+use crate::task::{Stage, Task};
+
+/// Delivers every change of `task` from now on, one after the other, if its request named a receiver.
+pub(crate) fn follow(service: &Arc<Service>, task: &Arc<Task>) {
+    let Some(url) = task.request["webhook_url"].as_str().map(str::to_owned) else {
+        return;
+    };
+    let sequence = DeliverySequence::new(Arc::clone(service), Arc::clone(task), url);
+    let mut jobs = service.webhooks.jobs();
+    while jobs.try_join_next().is_some() {}
+    jobs.spawn(sequence.run());
+}
+
+/// All deliveries of one task.
+struct DeliverySequence {
+    sender: DeliverySender,
+    /// Put off until the next one has been sent.
+    held: Vec<PendingDelivery>,
+    /// What is sent at a time of its own.
+    later: JoinSet<()>,
+}
+
+/// Where deliveries go, and who sends them.
+#[derive(Clone)]
+struct DeliverySender {
+    service: Arc<Service>,
+    task: Arc<Task>,
+    url: String,
+}
+
+/// A delivery before it is signed.
+#[derive(Clone)]
+struct PendingDelivery {
+    id: String,
+    status: TaskStatus,
+    /// When the task came to this status; delays count from here.
+    due: SystemTime,
+    body: Bytes,
+    faults: Vec<Arc<FaultRule>>,
+}
+
+impl DeliverySequence {
+    fn new(service: Arc<Service>, task: Arc<Task>, url: String) -> Self {
+        Self {
+            sender: DeliverySender { service, task, url },
+            held: Vec::new(),
+            later: JoinSet::new(),
+        }
+    }
+
+    async fn run(mut self) {
+        let task = Arc::clone(&self.sender.task);
+        for (at, stage) in task.changes() {
+            self.sender.service.clock.sleep_until(at).await;
+            let delivery = self.sender.prepare(at, stage);
+            self.dispatch(delivery).await;
+        }
+        self.send_held().await;
+        while self.later.join_next().await.is_some() {}
+    }
+
+    /// Sends a delivery, and does with it what the faults do to deliveries.
+    async fn dispatch(&mut self, delivery: PendingDelivery) {
+        if delivery.has(&Fault::Lost) {
+            let reason = "a fault has lost it".to_owned();
+            let headers = self.sender.sign(&delivery);
+            self.sender
+                .record(delivery, headers, DeliveryOutcome::Skipped(reason));
+            return;
+        }
+        if delivery.has(&Fault::Forged) {
+            self.sender.forge(&delivery).await;
+        }
+        if delivery.has(&Fault::Reordered) {
+            self.held.push(delivery);
+            return;
+        }
+        self.send(delivery).await;
+        self.send_held().await;
+    }
+
+    async fn send_held(&mut self) {
+        while let Some(delivery) = self.held.pop() {
+            self.send(delivery).await;
+        }
+    }
+
+    async fn send(&mut self, delivery: PendingDelivery) {
+        let sender = self.sender.clone();
+        let late = delivery.faults().find_map(|fault| match fault {
+            Fault::Late(span) => Some(*span),
+            _ => None,
+        });
+        match late {
+            None => {
+                let headers = sender.send(&delivery).await;
+                self.later.spawn(sender.replay(delivery, headers));
+            }
+            Some(span) => {
+                self.later.spawn(async move {
+                    sender.service.clock.sleep_until(delivery.due + span).await;
+                    let headers = sender.send(&delivery).await;
+                    sender.replay(delivery, headers).await;
+                });
+            }
+        }
+    }
+}
+
+impl DeliverySender {
+    fn prepare(&self, due: SystemTime, stage: &Stage) -> PendingDelivery {
+        let service = &self.service;
+        let context = FaultContext::Webhook { task: &self.task };
+        PendingDelivery {
+            id: format!("msg_{}", service.random.exchange_id()),
+            status: stage.status.clone(),
+            due,
+            body: json_bytes(&service.view(&self.task, stage)),
+            faults: service.faults.evaluate(&service.random, &context),
+        }
+    }
+
+    /// The headers of a delivery that is sent now.
+    fn sign(&self, delivery: &PendingDelivery) -> HeaderMap {
+        let usual = &self.service.webhooks.secret;
+        let rotated = delivery.faults().find_map(|fault| match fault {
+            Fault::Rotated { secret, both } => Some((Secret::parse(secret)?, *both)),
+            _ => None,
+        });
+        let now = self.service.clock.now();
+        let sign =
+            |secrets: &[&Secret]| secret::headers(secrets, &delivery.id, now, &delivery.body);
+        match &rotated {
+            None => sign(&[usual]),
+            Some((new, true)) => sign(&[usual, new]),
+            Some((new, false)) => sign(&[new]),
+        }
+    }
+
+    /// Signs and sends a delivery, twice if a fault has it so, and answers the headers.
+    async fn send(&self, delivery: &PendingDelivery) -> HeaderMap {
+        let headers = self.sign(delivery);
+        self.deliver(delivery, headers.clone()).await;
+        if delivery.has(&Fault::Duplicate) {
+            self.deliver(delivery, headers.clone()).await;
+        }
+        headers
+    }
+
+    /// Tells of a failure, in the name of nobody who knows the secret.
+    async fn forge(&self, genuine: &PendingDelivery) {
+        let service = &self.service;
+        let failed = json!({
+            "task_id": self.task.id,
+            "status": TaskStatus::Failed.as_str(),
+            "generated": Value::Array(Vec::new()),
+            "error": "This delivery is forged",
+        });
+        let delivery = PendingDelivery {
+            id: format!("msg_{}", service.random.exchange_id()),
+            status: TaskStatus::Failed,
+            due: genuine.due,
+            body: json_bytes(&failed),
+            faults: genuine.faults.clone(),
+        };
+        let wrong = service.webhooks.secret.wrong();
+        let now = service.clock.now();
+        let headers = secret::headers(&[&wrong], &delivery.id, now, &delivery.body);
+        self.deliver(&delivery, headers).await;
+    }
+
+    /// Sends a delivery again as it was, if a fault has it so.
+    async fn replay(self, delivery: PendingDelivery, headers: HeaderMap) {
+        let later = delivery.faults().find_map(|fault| match fault {
+            Fault::Replay(span) => Some(*span),
+            _ => None,
+        });
+        if let Some(span) = later {
+            self.service.clock.sleep_until(delivery.due + span).await;
+            self.deliver(&delivery, headers).await;
+        }
+    }
+
+    async fn deliver(&self, delivery: &PendingDelivery, headers: HeaderMap) {
+        let webhooks = &self.service.webhooks;
+        let sent = webhooks.send(&self.url, headers.clone(), delivery.body.clone());
+        let outcome = sent.await;
+        self.record(delivery.clone(), headers, outcome);
+    }
+
+    fn record(&self, delivery: PendingDelivery, headers: HeaderMap, outcome: DeliveryOutcome) {
+        let delivery = Delivery {
+            id: delivery.id,
+            task_id: self.task.id.clone(),
+            status: delivery.status,
+            url: self.url.clone(),
+            headers,
+            body: delivery.body,
+            outcome,
+            faults: delivery.faults,
+        };
+        tracing::debug!(?delivery, "delivered");
+        self.service.webhooks.deliveries.push(delivery);
+    }
+}
+
+impl PendingDelivery {
+    fn faults(&self) -> impl Iterator<Item = &Fault> {
+        self.faults.iter().map(|rule| rule.fault())
+    }
+
+    fn has(&self, fault: &Fault) -> bool {
+        self.faults().any(|own| own == fault)
+    }
+}
+
+fn json_bytes(value: &impl serde::Serialize) -> Bytes {
+    let bytes = serde_json::to_vec(value).expect("texts and lists can always be written as JSON");
+    bytes.into()
+}
