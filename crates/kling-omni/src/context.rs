@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::engine::client::ClientInner;
-use crate::preflight::Remote;
+use crate::preflight::RemoteInspector;
 use crate::route::Route;
 
 /// What all clones of a client share.
@@ -14,7 +14,7 @@ pub(crate) struct Context {
     /// Set once the successor route has answered in place of the older one.
     successor_only: AtomicBool,
     /// Inspects files behind URLs.
-    pub(crate) remote: Arc<Remote>,
+    pub(crate) remote: Arc<RemoteInspector>,
 }
 
 impl Context {

@@ -9,7 +9,6 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
 use serde_json::Value;
 
 pub use crate::engine::create::outcome::Outcome;
@@ -172,7 +171,7 @@ impl Create {
     /// that they are not looked at twice. What is uploaded is still what was looked at: a file that has changed since is
     /// looked at again, and so is what the report does not have. The rules are checked again in any case.
     pub fn preflight_report(mut self, report: PreflightReport) -> Self {
-        self.media.looked = report.into_looked();
+        self.media.files = report.into_files();
         self
     }
 
@@ -262,9 +261,8 @@ impl Create {
             self.payload.check(*first)?;
         }
         if let Payload::Checked(request) = &self.payload {
-            self.media
-                .look(&self.context.remote, request, routes)
-                .await?;
+            let remote = &self.context.remote;
+            self.media.inspect(remote, request, routes).await?;
         }
         let permit = create::take_permit(&self.context.inner, self.fails_fast).await?;
         if let Payload::Checked(request) = &mut self.payload {
@@ -319,15 +317,10 @@ impl Create {
         if let Err(error) = self.check_for(route) {
             return error.into();
         }
-        let (body, replacement) = match &self.payload {
-            Payload::Checked(request) => (Some(request.body()), None),
-            Payload::Unchecked { body, .. } => (None, Some(Bytes::from(body.to_string()))),
-        };
         let submission = Submission {
             operation: route.operation(),
-            body,
             options: Options {
-                body: replacement,
+                body: Some(self.payload.to_bytes()),
                 hold: if self.fails_fast {
                     RateLimitWait::Never
                 } else {
@@ -335,7 +328,7 @@ impl Create {
                 },
                 ..Options::default()
             },
-            kind: kind_of(route, &self.payload.body()),
+            kind: kind_of(route, self.payload.body()),
             correlation: self.payload.correlation(),
             known,
         };

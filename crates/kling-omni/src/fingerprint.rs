@@ -24,7 +24,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(base_url: &str, mode: Mode, tier: Tier, mut body: Value) -> Self {
+    pub(crate) fn new(base_url: &str, mode: Mode, tier: Tier, body: &Value) -> Self {
+        let mut body = body.clone();
         if let Some(fields) = body.as_object_mut() {
             fields.remove("webhook_url");
         }

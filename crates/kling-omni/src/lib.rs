@@ -62,7 +62,7 @@ pub use crate::engine::upload::{
 };
 pub use crate::host::Host;
 pub use crate::list::List;
-pub use crate::media::MediaSource;
+pub use crate::media::{MediaField, MediaSource};
 pub use crate::named::UnknownValue;
 pub use crate::preflight::{
     Inspect, Inspection, MediaChecks, MediaRole, Preflight, PreflightReport, inspect,
@@ -71,8 +71,7 @@ pub use crate::redact::printable;
 pub use crate::request::Request;
 pub use crate::request::aspect_ratio::AspectRatio;
 pub use crate::request::element::Element;
-pub use crate::request::shot_type::ShotType;
-pub use crate::request::text_to_video::{TextToVideo, TextToVideoBuilder};
+pub use crate::request::text_to_video::{ShotType, TextToVideo, TextToVideoBuilder};
 pub use crate::request::video_reference::{VideoReference, VideoReferenceBuilder};
 pub use crate::route::{Mode, Route, Tier};
 pub use crate::validation::{Actual, Finding, FindingCode, Limit, Severity, ValidationError};

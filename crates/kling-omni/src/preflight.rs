@@ -3,11 +3,9 @@
 pub(crate) mod fit;
 pub(crate) mod fix;
 pub(crate) mod inspect;
-pub(crate) mod local;
-pub(crate) mod looked;
+pub(crate) mod inspected_file;
 pub(crate) mod remote;
 pub(crate) mod rules;
-pub(crate) mod shell;
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -18,11 +16,11 @@ use futures_util::future::join_all;
 use media_probe::MediaInfo;
 
 pub use crate::preflight::inspect::{Inspect, Inspection, MediaRole, inspect};
-pub(crate) use crate::preflight::looked::Looked;
-use crate::preflight::looked::Seen;
-pub(crate) use crate::preflight::remote::Remote;
+pub(crate) use crate::preflight::inspected_file::InspectedFile;
+use crate::preflight::inspected_file::{FileStamp, inspect_file};
+pub(crate) use crate::preflight::remote::RemoteInspector;
 
-use crate::media::MediaSource;
+use crate::media::{MediaField, MediaSource};
 use crate::request::Request;
 use crate::route::{CreateRoute, Route};
 use crate::validation::{Finding, Severity};
@@ -47,7 +45,7 @@ pub enum MediaChecks {
 /// Nothing is created, uploaded or changed. What cannot be found out is a warning, never an error.
 #[must_use = "nothing is looked at until it is awaited"]
 pub struct Preflight {
-    remote: Arc<Remote>,
+    remote: Arc<RemoteInspector>,
     is_successor_only: bool,
     request: Request,
     route: Route,
@@ -86,7 +84,7 @@ impl Preflight {
     }
 
     pub(crate) fn of_client(
-        remote: Arc<Remote>,
+        remote: Arc<RemoteInspector>,
         route: Route,
         is_successor_only: bool,
         request: Request,
@@ -122,21 +120,15 @@ impl Preflight {
     }
 
     async fn run(self) -> PreflightReport {
-        let looked = look(
-            &self.remote,
-            &self.request,
-            self.checks,
-            self.allows_private,
-            &[],
-        )
-        .await;
+        let private = self.allows_private;
+        let files = inspect_files(&self.remote, &self.request, self.checks, private, &[]).await;
         let plan = self.route.plan(
             self.request.mode(),
             self.request.tier(),
             self.is_successor_only,
         );
-        let findings = of_plan(&self.request, &looked, plan);
-        PreflightReport { findings, looked }
+        let findings = check_plan(&self.request, &files, plan);
+        PreflightReport { findings, files }
     }
 }
 
@@ -163,7 +155,7 @@ impl fmt::Debug for Preflight {
 #[derive(Clone, Debug)]
 pub struct PreflightReport {
     findings: Vec<Finding>,
-    looked: Vec<Looked>,
+    files: Vec<InspectedFile>,
 }
 
 impl PreflightReport {
@@ -182,73 +174,67 @@ impl PreflightReport {
         self.findings.first().map(Finding::severity)
     }
 
-    pub(crate) fn into_looked(self) -> Vec<Looked> {
-        self.looked
+    pub(crate) fn into_files(self) -> Vec<InspectedFile> {
+        self.files
     }
 
-    /// Each file that was looked at: its field, where it is, and what it was found to be unless it could not be read.
-    pub fn files(&self) -> impl Iterator<Item = (&str, &MediaSource, Option<&MediaInfo>)> {
-        let all = self.looked.iter();
-        all.map(|looked| (looked.at.as_str(), &looked.source, looked.probed()))
+    /// Each file that was inspected: its field, where it is, and what it was found to be unless it could not be read.
+    pub fn files(&self) -> impl Iterator<Item = (MediaField, &MediaSource, Option<&MediaInfo>)> {
+        let files = self.files.iter();
+        files.map(|file| (file.field, &file.source, file.probed()))
     }
 }
 
-/// Looks at the files of a request, all at once. What `known` has of them is not looked at again, as long as it holds.
-pub(crate) async fn look(
-    remote: &Remote,
+/// Inspects the files of a request, all at once. What `known` has of them is not inspected again, as long as it holds.
+pub(crate) async fn inspect_files(
+    remote: &RemoteInspector,
     request: &Request,
     checks: MediaChecks,
     allows_private: bool,
-    known: &[Looked],
-) -> Vec<Looked> {
+    known: &[InspectedFile],
+) -> Vec<InspectedFile> {
     let media = request.media().into_iter();
     let chosen = media.filter(|(_, source)| match checks {
         MediaChecks::Off => false,
         MediaChecks::Local => source.is_local(),
         MediaChecks::All => true,
     });
-    let looking = chosen.map(|(at, source)| async {
-        // Taken before the look, so that a change meanwhile makes the stamp one of the past.
-        let stamp = local::stamp(&source).await;
-        let same = known
-            .iter()
-            .find(|known| known.still_holds(&at, &source, stamp));
-        if let Some(known) = same {
+    let inspections = chosen.map(|(field, source)| async move {
+        // Taken before the inspection, so that a change meanwhile makes the stamp one of the past.
+        let stamp = FileStamp::of(&source).await;
+        let mut known = known.iter();
+        if let Some(known) = known.find(|known| known.still_holds(field, &source, stamp)) {
             return known.clone();
         }
-        let seen = see(remote, &source, allows_private).await;
-        Looked {
-            at,
+        let result = inspect_file(remote, &source, allows_private).await;
+        InspectedFile {
+            field,
             source,
-            seen,
+            result,
             stamp,
         }
     });
-    join_all(looking).await
+    join_all(inspections).await
 }
 
-/// Looks at one file, wherever it is.
-async fn see(remote: &Remote, source: &MediaSource, allows_private: bool) -> Seen {
-    match source.as_url() {
-        Some(url) => remote.look(url, allows_private).await,
-        None => local::look(source).await,
-    }
-}
-
-/// Holds what was seen against the rules of the routes that a create would try.
-pub(crate) fn of_plan(request: &Request, looked: &[Looked], plan: &[CreateRoute]) -> Vec<Finding> {
-    by_plan(plan, |route| of_route(request, looked, route))
+/// Checks what was found against the rules of the routes that a create would try.
+pub(crate) fn check_plan(
+    request: &Request,
+    files: &[InspectedFile],
+    plan: &[CreateRoute],
+) -> Vec<Finding> {
+    by_plan(plan, |route| check_route(request, files, route))
 }
 
 /// What the routes that a create would try come to: the first one decides, and what only a later one refuses is a
 /// warning. Errors come first.
-fn by_plan(plan: &[CreateRoute], judge: impl Fn(CreateRoute) -> Vec<Finding>) -> Vec<Finding> {
+fn by_plan(plan: &[CreateRoute], check: impl Fn(CreateRoute) -> Vec<Finding>) -> Vec<Finding> {
     let Some((first, successors)) = plan.split_first() else {
         return Vec::new();
     };
-    let mut findings = judge(*first);
+    let mut findings = check(*first);
     for successor in successors {
-        let mut more = judge(*successor);
+        let mut more = check(*successor);
         more.retain(|finding| {
             let is_known = |known: &Finding| {
                 known.field() == finding.field() && known.code() == finding.code()
@@ -261,13 +247,14 @@ fn by_plan(plan: &[CreateRoute], judge: impl Fn(CreateRoute) -> Vec<Finding>) ->
     findings
 }
 
-/// Holds what was seen against the rules of a route.
-pub(crate) fn of_route(request: &Request, looked: &[Looked], route: CreateRoute) -> Vec<Finding> {
+/// Checks what was found against the rules of a route.
+pub(crate) fn check_route(
+    request: &Request,
+    files: &[InspectedFile],
+    route: CreateRoute,
+) -> Vec<Finding> {
     let rules = route.limits();
-    let files = looked
-        .iter()
-        .flat_map(|looked| rules::of_file(looked, rules));
-    files
-        .chain(fit::of_request(request, looked, rules))
+    let each = files.iter().flat_map(|file| rules::check_file(file, rules));
+    each.chain(fit::check_together(request, files, rules))
         .collect()
 }

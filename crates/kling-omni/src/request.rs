@@ -5,24 +5,21 @@ pub(crate) mod video_reference;
 
 pub(crate) mod aspect_ratio;
 pub(crate) mod element;
-pub(crate) mod shot_type;
-
-pub(crate) mod typed;
-
-pub(crate) mod checked;
-pub(crate) mod validate;
 
 pub(crate) mod fields;
+pub(crate) mod typed;
 
-pub(crate) mod mentions;
+pub(crate) mod validate;
+pub(crate) mod warnings;
+
 pub(crate) mod object;
 pub(crate) mod schema;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::media::MediaSource;
+use crate::media::{MediaField, MediaSource};
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::text_to_video::TextToVideo;
 use crate::request::video_reference::VideoReference;
@@ -39,6 +36,16 @@ pub enum Request {
     TextToVideo(TextToVideo),
 }
 
+/// Does the same with a request of either type.
+macro_rules! either {
+    ($request:expr, $one:ident => $then:expr) => {
+        match $request {
+            Request::VideoReference($one) => $then,
+            Request::TextToVideo($one) => $then,
+        }
+    };
+}
+
 impl Request {
     /// What the video is made from.
     pub fn mode(&self) -> Mode {
@@ -50,23 +57,17 @@ impl Request {
 
     /// Quality tier that makes the video.
     pub fn tier(&self) -> Tier {
-        match self {
-            Self::VideoReference(request) => request.tier(),
-            Self::TextToVideo(request) => request.tier(),
-        }
+        either!(self, request => request.tier())
     }
 
     /// Findings that are legal but look like mistakes.
     pub fn warnings(&self) -> &[Finding] {
-        match self {
-            Self::VideoReference(request) => request.warnings(),
-            Self::TextToVideo(request) => request.warnings(),
-        }
+        either!(self, request => request.warnings())
     }
 
     /// The JSON body as it is sent. The tier chooses the path, and is no part of it.
     pub fn to_body(&self) -> Value {
-        Value::Object(self.body())
+        self.body().clone()
     }
 
     /// Holds the request against the rules of a route, as [`VideoReference::check`] does. There is one route only for
@@ -82,51 +83,34 @@ impl Request {
         }
     }
 
-    /// Every image and video that is set, with the name of its field.
-    pub fn media(&self) -> Vec<(String, MediaSource)> {
-        match self {
-            Self::VideoReference(request) => request.media(),
-            Self::TextToVideo(request) => request.media(),
-        }
+    /// Every image and video that is set.
+    pub fn media(&self) -> Vec<(MediaField, MediaSource)> {
+        either!(self, request => request.media())
     }
 
     /// Length of the video to make, in seconds.
     pub fn duration(&self) -> Option<u32> {
-        match self {
-            Self::VideoReference(request) => request.duration(),
-            Self::TextToVideo(request) => request.duration(),
-        }
+        either!(self, request => request.duration())
     }
 
     /// Shape of the video to make.
     pub fn aspect_ratio(&self) -> Option<AspectRatio> {
-        match self {
-            Self::VideoReference(request) => request.aspect_ratio(),
-            Self::TextToVideo(request) => request.aspect_ratio(),
-        }
+        either!(self, request => request.aspect_ratio())
     }
 
-    /// Puts URLs in the place of what was uploaded to them, by the names of the fields.
-    pub(crate) fn set_urls(&mut self, urls: &BTreeMap<String, String>) {
-        match self {
-            Self::VideoReference(request) => request.set_urls(urls),
-            Self::TextToVideo(request) => request.set_urls(urls),
-        }
+    /// Replaces files with the URLs that they were uploaded to.
+    pub(crate) fn set_urls(&mut self, urls: &BTreeMap<MediaField, String>) {
+        either!(self, request => request.checked.set_urls(urls));
     }
 
-    pub(crate) fn body(&self) -> Map<String, Value> {
-        match self {
-            Self::VideoReference(request) => request.body(),
-            Self::TextToVideo(request) => request.body(),
-        }
+    /// The JSON body, serialised when the request was built.
+    pub(crate) fn body(&self) -> &Value {
+        either!(self, request => request.checked.json.body())
     }
 
-    /// Holds the request against the rules of one route of the service.
+    /// Checks the request against the rules of one route of the service.
     pub(crate) fn check_for(&self, route: CreateRoute) -> Result<(), ValidationError> {
-        match self {
-            Self::VideoReference(request) => request.check_for(route),
-            Self::TextToVideo(request) => request.check_for(route),
-        }
+        either!(self, request => request.checked.check_for(route))
     }
 }
 
@@ -139,5 +123,93 @@ impl From<VideoReference> for Request {
 impl From<TextToVideo> for Request {
     fn from(request: TextToVideo) -> Self {
         Self::TextToVideo(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::request::element::Element;
+    use crate::validation::FindingCode;
+
+    fn with_everything() -> TextToVideo {
+        let file = |name: &str| Path::new(name).to_owned();
+        TextToVideo::builder()
+            .prompt("@Image1 and @Element1")
+            .start_frame(file("start.png"))
+            .first_frame(file("first.png"))
+            .end_frame(file("end.png"))
+            .reference_image("https://h.example/reference.png")
+            .reference_image(file("reference.png"))
+            .element(Element::new())
+            .element(
+                Element::new()
+                    .frontal_image(file("front.png"))
+                    .reference_image("https://h.example/left.png")
+                    .reference_image(file("right.png")),
+            )
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn every_media_field_leads_to_its_rule_and_its_value() {
+        let video = VideoReference::builder().reference_video("https://h.example/a.mp4");
+        for request in [
+            Request::from(with_everything()),
+            video
+                .start_frame(Path::new("b.png"))
+                .build()
+                .unwrap()
+                .into(),
+        ] {
+            let routes = Route::default().plan(request.mode(), request.tier(), false);
+            for (field, mut source) in request.media() {
+                for route in routes {
+                    let rule = field.rule(route.limits()).expect("a rule");
+                    assert_eq!(rule.format, Some("uri"), "{field}");
+                }
+                source.show();
+                let value = field.value(request.body()).and_then(Value::as_str);
+                assert_eq!(value, source.as_url(), "{field}");
+            }
+        }
+    }
+
+    #[test]
+    fn uploads_replace_the_values_of_their_fields_alone() {
+        let mut request = Request::from(with_everything());
+        let before = request.clone();
+        let local = request.media().into_iter();
+        let local = local.filter(|(_, source)| source.is_local());
+        let urls: BTreeMap<_, _> = local
+            .enumerate()
+            .map(|(n, (field, _))| (field, format!("https://h.example/{n}")))
+            .collect();
+        request.set_urls(&urls);
+        for (field, source) in request.media() {
+            let url = source.as_url().expect("a URL");
+            assert!(urls.get(&field).is_none_or(|new| new == url), "{field}");
+            let value = field.value(request.body()).and_then(Value::as_str);
+            assert_eq!(value, Some(url));
+        }
+        let read: TextToVideo = serde_json::from_value(request.to_body()).unwrap();
+        assert_eq!(Request::from(read), request);
+        assert_ne!(request.body(), before.body());
+    }
+
+    #[test]
+    fn the_url_of_an_upload_is_checked() {
+        let mut request = Request::from(with_everything());
+        let [route] = Route::default().plan(Mode::Text, Tier::default(), false) else {
+            panic!("there is one route");
+        };
+        request.check_for(*route).unwrap();
+        request.set_urls(&BTreeMap::from([(MediaField::EndFrame, "end".to_owned())]));
+        let error = request.check_for(*route).unwrap_err();
+        assert_eq!(error.findings()[0].code(), FindingCode::InvalidUrl);
+        assert_eq!(error.findings()[0].field(), "end_image_url");
     }
 }

@@ -8,22 +8,20 @@ use kling_omni_api::Scalar;
 use serde_json::Value;
 
 use crate::engine::polling::durations::kind::TaskKind;
+use crate::media::MediaField;
 use crate::route::{CreateRoute, Mode, Tier};
-
-/// The fields that start a video from an image.
-const START_IMAGES: &[&str] = &["image_url", "start_image_url"];
 
 const FROM_IMAGE: [(bool, &str); 2] = [(false, "without-image"), (true, "with-image")];
 
 /// The kind of the task that `body` makes on `route`; a length that it does not name is the document's default.
 pub(crate) fn kind_of(route: CreateRoute, body: &Value) -> TaskKind {
-    let is_set = |name: &&str| body.get(name).is_some_and(Value::is_string);
+    let is_set = |field: MediaField| field.value(body).is_some_and(Value::is_string);
     let named = body.get("duration").and_then(Value::as_str);
     encode(
         route.mode(),
         route.tier(),
         named.or(usual(route)).map_or(0, seconds),
-        START_IMAGES.iter().any(is_set),
+        MediaField::START_FRAMES.into_iter().any(is_set),
     )
 }
 

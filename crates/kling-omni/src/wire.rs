@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use kling_omni_api::limits::upload_request::FILES;
 use kling_omni_api::{enums, types};
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
@@ -46,9 +45,8 @@ impl Service for Kling {
         &'a self,
         call: &'a Arc<Call>,
         operation: &'static CreateOperation,
-        body: Option<Map<String, Value>>,
     ) -> ServiceFuture<'a, Created> {
-        Box::pin(create(call, operation, body))
+        Box::pin(create(call, operation))
     }
 
     fn read<'a>(
@@ -79,35 +77,27 @@ impl Service for Kling {
     }
 }
 
-/// Creates a task. Without a body, the exchange has one to put in its place.
-async fn create(
-    exchange: &Arc<Call>,
-    operation: &CreateOperation,
-    body: Option<Map<String, Value>>,
-) -> Result<Created> {
+/// Creates a task from the body among the options of the call, which is sent in the place of these typed ones.
+async fn create(exchange: &Arc<Call>, operation: &CreateOperation) -> Result<Created> {
     let api = exchange.api();
     let reference = || types::ReferenceToVideoRequest::new(String::new());
+    let video = types::VideoRequest::default;
     let answer = match CreateRoute::of(operation) {
         CreateRoute::VideoReferencePro => {
-            let body = typed(body, types::VideoReferenceRequest::default)?;
-            api.create_video_reference().body(body).send().await
+            let call = api.create_video_reference();
+            let body = types::VideoReferenceRequest::default();
+            call.body(body).send().await
         }
         CreateRoute::ReferenceToVideoPro => {
-            let body = typed(body, reference)?;
-            api.create_reference_to_video_pro().body(body).send().await
+            let call = api.create_reference_to_video_pro();
+            call.body(reference()).send().await
         }
         CreateRoute::ReferenceToVideoStandard => {
-            let body = typed(body, reference)?;
-            api.create_reference_to_video_std().body(body).send().await
+            let call = api.create_reference_to_video_std();
+            call.body(reference()).send().await
         }
-        CreateRoute::VideoPro => {
-            let body = typed(body, types::VideoRequest::default)?;
-            api.create_video_pro().body(body).send().await
-        }
-        CreateRoute::VideoStandard => {
-            let body = typed(body, types::VideoRequest::default)?;
-            api.create_video_std().body(body).send().await
-        }
+        CreateRoute::VideoPro => api.create_video_pro().body(video()).send().await,
+        CreateRoute::VideoStandard => api.create_video_std().body(video()).send().await,
     };
     let state = match exchange.finish(answer) {
         Ok(answer) => state(answer.data),
@@ -134,27 +124,6 @@ async fn create(
     Ok(Created {
         id: state.id().to_owned(),
         state: Some(state),
-    })
-}
-
-/// The body in its generated type, which decides what goes out.
-///
-/// # Errors
-///
-/// A value that the type does not have, such as a duration that the document does not know. Validation refuses it before;
-/// left out, it would be paid for as the default.
-fn typed<T: DeserializeOwned>(
-    body: Option<Map<String, Value>>,
-    placeholder: impl FnOnce() -> T,
-) -> Result<T> {
-    let Some(body) = body else {
-        return Ok(placeholder());
-    };
-    serde_json::from_value(Value::Object(body)).map_err(|error| {
-        Error::new(
-            ErrorKind::Validation,
-            format!("the request does not fit the route: {error}"),
-        )
     })
 }
 

@@ -1,9 +1,11 @@
+//! What a create does with images and videos before the request can be sent.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::error::Result;
 use crate::engine::upload::{FileSource, UploadAll, Uploader};
-use crate::preflight::{self, Looked, MediaChecks, Remote};
+use crate::preflight::{self, InspectedFile, MediaChecks, RemoteInspector};
 use crate::request::Request;
 use crate::route::CreateRoute;
 use crate::validation::{Finding, ValidationError};
@@ -14,8 +16,8 @@ pub(super) struct LocalMedia {
     pub(super) checks: MediaChecks,
     pub(super) allows_private: bool,
     pub(super) on_progress: Option<Box<dyn FnMut(u64, u64) + Send>>,
-    /// From an earlier look, until this one; then all that was looked at.
-    pub(super) looked: Vec<Looked>,
+    /// From an earlier inspection, until this one; then all that was inspected.
+    pub(super) files: Vec<InspectedFile>,
 }
 
 impl LocalMedia {
@@ -25,35 +27,30 @@ impl LocalMedia {
             checks: MediaChecks::default(),
             allows_private: false,
             on_progress: None,
-            looked: Vec::new(),
+            files: Vec::new(),
         }
     }
 
-    /// Looks at what is to be checked, and ends the create where the first route of the plan would refuse it.
-    pub(super) async fn look(
+    /// Inspects what is to be checked, and ends the create where the first route of the plan would refuse it.
+    pub(super) async fn inspect(
         &mut self,
-        remote: &Remote,
+        remote: &RemoteInspector,
         request: &Request,
         plan: &[CreateRoute],
     ) -> Result<()> {
-        self.looked = preflight::look(
-            remote,
-            request,
-            self.checks,
-            self.allows_private,
-            &self.looked,
-        )
-        .await;
-        let findings = preflight::of_plan(request, &self.looked, plan);
+        let private = self.allows_private;
+        self.files =
+            preflight::inspect_files(remote, request, self.checks, private, &self.files).await;
+        let findings = preflight::check_plan(request, &self.files, plan);
         for warning in findings.iter().filter(|finding| !finding.is_error()) {
             tracing::warn!(code = %warning.code(), "{warning}");
         }
         refused(findings)
     }
 
-    /// Holds what was seen against the rules of another route.
+    /// Checks what was found against the rules of another route.
     pub(super) fn check(&self, request: &Request, route: CreateRoute) -> Result<()> {
-        refused(preflight::of_route(request, &self.looked, route))
+        refused(preflight::check_route(request, &self.files, route))
     }
 
     /// Uploads what is on this machine, and puts the URLs of the uploads in its place.
@@ -63,9 +60,9 @@ impl LocalMedia {
         if local.is_empty() {
             return Ok(());
         }
-        let sources = local.iter().map(|(at, source)| {
-            let looked = self.looked.iter().find(|looked| looked.at == *at);
-            let format = looked.and_then(|looked| looked.probed()?.format);
+        let sources = local.iter().map(|(field, source)| {
+            let file = self.files.iter().find(|file| file.field == *field);
+            let format = file.and_then(|file| file.probed()?.format);
             FileSource::of(source, format)
         });
         let mut upload = UploadAll::new(Arc::clone(&self.uploader), sources.flatten().collect());
@@ -78,7 +75,7 @@ impl LocalMedia {
         let urls: BTreeMap<_, _> = local
             .into_iter()
             .zip(uploaded)
-            .map(|((at, _), uploaded)| (at, uploaded.url))
+            .map(|((field, _), uploaded)| (field, uploaded.url))
             .collect();
         request.set_urls(&urls);
         Ok(())

@@ -1,3 +1,6 @@
+//! What a create sends.
+
+use bytes::Bytes;
 use serde_json::Value;
 
 use crate::engine::error::Result;
@@ -25,19 +28,23 @@ impl Payload {
         }
     }
 
-    /// The request as it is sent.
-    pub(super) fn body(&self) -> Value {
+    /// The JSON body.
+    pub(super) fn body(&self) -> &Value {
         match self {
-            Self::Checked(request) => request.to_body(),
-            Self::Unchecked { body, .. } => body.clone(),
+            Self::Checked(request) => request.body(),
+            Self::Unchecked { body, .. } => body,
         }
+    }
+
+    /// The body as it is sent.
+    pub(super) fn to_bytes(&self) -> Bytes {
+        self.body().to_string().into()
     }
 
     /// The correlation token in the webhook's URL.
     #[cfg(feature = "webhook")]
     pub(super) fn correlation(&self) -> Option<String> {
-        let body = self.body();
-        let url = url::Url::parse(body.get("webhook_url")?.as_str()?).ok()?;
+        let url = url::Url::parse(self.body().get("webhook_url")?.as_str()?).ok()?;
         let token = crate::engine::webhook::correlation::read(url.query()?)?;
         Some(token.as_str().to_owned())
     }

@@ -5,8 +5,6 @@ pub(crate) mod outcome;
 use std::io;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
 use crate::engine::attribution::CreatedTask;
 use crate::engine::client::ClientInner;
 use crate::engine::create::outcome::Outcome;
@@ -26,7 +24,7 @@ pub(crate) type BeforeSend = Box<dyn FnMut(&Unresolved) -> io::Result<()> + Send
 /// One create, about to be sent by one operation.
 pub(crate) struct Submission {
     pub(crate) operation: &'static CreateOperation,
-    pub(crate) body: Option<Map<String, Value>>,
+    /// With the body.
     pub(crate) options: Options,
     pub(crate) kind: TaskKind,
     /// The correlation token of the request, if it has one.
@@ -43,7 +41,6 @@ pub(crate) async fn submit(
 ) -> Outcome {
     let Submission {
         operation,
-        body,
         options,
         kind,
         correlation,
@@ -72,7 +69,7 @@ pub(crate) async fn submit(
         return error.into();
     }
     client.attribution().open(nonce.clone(), operation);
-    let error = match client.service.create(&call, operation, body).await {
+    let error = match client.service.create(&call, operation).await {
         Ok(Created { id, .. }) if is_taken(client, &id, &unresolved) => {
             let summary = format!(
                 "the service answered with the task {}, which was there before",

@@ -4,8 +4,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
 use crate::engine::error::Result;
 use crate::engine::http::call::Call;
 use crate::engine::operations::{CreateOperation, ListOperation, ReadOperation};
@@ -48,12 +46,11 @@ pub(crate) trait Service: Send + Sync {
     /// How many upload slots one call can ask for.
     fn max_upload_slots(&self) -> usize;
 
-    /// Creates a task. Without a body, the call has one to put in its place.
+    /// Creates a task from the body among the options of the call.
     fn create<'a>(
         &'a self,
         call: &'a Arc<Call>,
         operation: &'static CreateOperation,
-        body: Option<Map<String, Value>>,
     ) -> ServiceFuture<'a, Created>;
 
     /// Reads the task `id`.

@@ -1,9 +1,10 @@
 //! How the files of a request go with each other and with the video to make. All of it is warnings.
 
 use kling_omni_api::{Field, Scalar};
-use media_probe::Size;
+use media_probe::{MediaInfo, Size};
 
-use crate::preflight::looked::Looked;
+use crate::media::MediaField;
+use crate::preflight::inspected_file::InspectedFile;
 use crate::request::Request;
 use crate::request::aspect_ratio::AspectRatio;
 use crate::validation::{Actual, Finding, FindingCode, Limit};
@@ -13,36 +14,44 @@ const FAR_APART: f64 = 1.2;
 /// A reference video that lasts so many times the video to make is mostly left unused.
 const MUCH_LONGER: f64 = 2.0;
 
-pub(super) fn of_request(request: &Request, looked: &[Looked], rules: &[Field]) -> Vec<Finding> {
-    let reference = size(looked, "video_url");
-    let start = size(looked, "image_url").or_else(|| size(looked, "start_image_url"));
-    let end = size(looked, "end_image_url");
+pub(super) fn check_together(
+    request: &Request,
+    files: &[InspectedFile],
+    rules: &[Field],
+) -> Vec<Finding> {
+    let size = |field| size(files, field);
+    let reference = size(MediaField::ReferenceVideo);
+    let start = MediaField::START_FRAMES.into_iter().find_map(size);
+    let end = size(MediaField::EndFrame);
     let mut findings = Vec::new();
-    findings.extend(long_reference(request, looked, rules));
-    if let (Some(reference), Some((at, start))) = (&reference, &start) {
-        findings.extend(unlike(at, *start, "the reference video", reference.1));
+    findings.extend(long_reference(request, files, rules));
+    if let (Some((_, reference)), Some((field, start))) = (reference, start) {
+        findings.extend(unlike(field, start, "the reference video", reference));
     }
-    if let (Some((_, start)), Some((at, end))) = (&start, &end) {
-        findings.extend(unlike(at, *end, "the start frame", *start));
+    if let (Some((_, start)), Some((field, end))) = (start, end) {
+        findings.extend(unlike(field, end, "the start frame", start));
     }
-    if let Some((at, followed)) = reference.or(start) {
-        findings.extend(other_shape(request, at, followed, rules));
+    if let Some((field, followed)) = reference.or(start) {
+        findings.extend(other_shape(request, field, followed, rules));
     }
     findings
 }
 
-/// The size of the picture at a place, with that place.
-fn size<'a>(looked: &'a [Looked], at: &'a str) -> Option<(&'a str, Size)> {
-    let probed = looked.iter().find(|looked| looked.at == at)?.probed()?;
-    let video = probed.video.as_ref().and_then(|video| video.display);
-    let image = probed.image.as_ref().map(|image| image.display);
-    Some((at, video.or(image)?))
+fn probed(files: &[InspectedFile], field: MediaField) -> Option<&MediaInfo> {
+    files.iter().find(|file| file.field == field)?.probed()
 }
 
-fn long_reference(request: &Request, looked: &[Looked], rules: &[Field]) -> Option<Finding> {
-    let at = "video_url";
-    let probed = looked.iter().find(|looked| looked.at == at)?.probed()?;
-    let given = probed.duration?.as_secs_f64();
+/// The size of the picture of a field, with that field.
+fn size(files: &[InspectedFile], field: MediaField) -> Option<(MediaField, Size)> {
+    let probed = probed(files, field)?;
+    let video = probed.video.as_ref().and_then(|video| video.display);
+    let image = probed.image.as_ref().map(|image| image.display);
+    Some((field, video.or(image)?))
+}
+
+fn long_reference(request: &Request, files: &[InspectedFile], rules: &[Field]) -> Option<Finding> {
+    let field = MediaField::ReferenceVideo;
+    let given = probed(files, field)?.duration?.as_secs_f64();
     let wanted = request.duration().map_or_else(
         || default(rules, "duration")?.parse().ok(),
         |seconds| Some(f64::from(seconds)),
@@ -50,7 +59,7 @@ fn long_reference(request: &Request, looked: &[Looked], rules: &[Field]) -> Opti
     (given >= wanted * MUCH_LONGER).then(|| {
         Finding::new(
             FindingCode::LongReferenceVideo,
-            at,
+            field,
             Some(Limit::AtMost(wanted)),
             Actual::Value(format!("{given:.1} s")),
             format!("lasts {given:.1} s, and the video to make {wanted} s: much of it may be left unused"),
@@ -58,11 +67,11 @@ fn long_reference(request: &Request, looked: &[Looked], rules: &[Field]) -> Opti
     })
 }
 
-fn unlike(at: &str, given: Size, other: &str, size: Size) -> Option<Finding> {
+fn unlike(field: MediaField, given: Size, other: &str, size: Size) -> Option<Finding> {
     (distance(ratio(given), ratio(size)) > FAR_APART).then(|| {
         Finding::new(
             FindingCode::AspectRatioMismatch,
-            at,
+            field,
             None,
             Actual::Value(given.to_string()),
             format!("is {given}, and {other} {size}: one of them will be cropped or distorted"),
@@ -71,7 +80,12 @@ fn unlike(at: &str, given: Size, other: &str, size: Size) -> Option<Finding> {
 }
 
 /// The shape of the video to make, held against that of what it is made from.
-fn other_shape(request: &Request, at: &str, followed: Size, rules: &[Field]) -> Option<Finding> {
+fn other_shape(
+    request: &Request,
+    field: MediaField,
+    followed: Size,
+    rules: &[Field],
+) -> Option<Finding> {
     let wanted = match request.aspect_ratio() {
         Some(shape) => shape.as_str(),
         None => default(rules, "aspect_ratio")?,
@@ -89,7 +103,7 @@ fn other_shape(request: &Request, at: &str, followed: Size, rules: &[Field]) -> 
             None,
             Actual::Value(wanted.to_owned()),
             format!(
-                "is {wanted}{set}, and {at} is {followed}; {} takes the shape of what the video is made from",
+                "is {wanted}{set}, and {field} is {followed}; {} takes the shape of what the video is made from",
                 AspectRatio::Auto
             ),
         )

@@ -6,7 +6,6 @@ use kling_omni_api::{Media, MediaKind};
 use media_probe::{Format, Size};
 
 use crate::media::MediaSource;
-use crate::preflight::shell;
 
 /// The one command that would make a file fit.
 pub(super) struct Fix {
@@ -126,7 +125,7 @@ impl Fix {
             // It would be a pattern for many files.
             words.push("-f image2 -pattern_type none".to_owned());
         }
-        words.push(format!("-i {}", shell::word(&from)?));
+        words.push(format!("-i {}", shell_word(&from)?));
         let is_scaled = self
             .filters
             .iter()
@@ -137,7 +136,7 @@ impl Fix {
         }
         if !self.filters.is_empty() {
             let filters = self.filters.join(",");
-            words.push(format!("-vf {}", shell::word(filters.as_bytes())?));
+            words.push(format!("-vf {}", shell_word(filters.as_bytes())?));
         }
         words.push(match (self.kind, self.encodes) {
             // Sound that one container takes another may not, and subtitles neither.
@@ -154,7 +153,7 @@ impl Fix {
             (MediaKind::Image, ..) => "jpg",
         };
         let to = [&to, &b"."[..], extension.as_bytes()].concat();
-        words.push(shell::word(&to)?);
+        words.push(shell_word(&to)?);
         Some(words.join(" "))
     }
 }
@@ -205,4 +204,42 @@ fn literal(name: Vec<u8>) -> Vec<u8> {
         true => [&b"./"[..], &name].concat(),
         false => name,
     }
+}
+
+/// A word that a shell reads back as these bytes, in letters that a terminal shows as they are. None where no word can do it.
+fn shell_word(bytes: &[u8]) -> Option<String> {
+    match str::from_utf8(bytes) {
+        Ok(text) if text.chars().all(|c| !is_hidden(c)) => Some(quoted(text)),
+        // What comes from a command ends before its last line ends.
+        _ if bytes.ends_with(b"\n") => None,
+        _ => Some(format!("\"$(printf '{}')\"", printf_format(bytes))),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+,@".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// A format of `printf` that writes these bytes.
+fn printf_format(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .map(|byte| match byte {
+            b'%' => "%%".to_owned(),
+            b' ' | b'/' | b'.' | b'-' | b'_' | b':' => char::from(*byte).to_string(),
+            byte if byte.is_ascii_alphanumeric() => char::from(*byte).to_string(),
+            byte => format!("\\{byte:03o}"),
+        })
+        .collect()
+}
+
+/// What a terminal does not show, or shows elsewhere.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
 }

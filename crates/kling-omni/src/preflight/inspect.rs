@@ -1,19 +1,21 @@
-mod role;
+//! The inspection of one image or video by itself.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::str::FromStr;
 
 use media_probe::{Format, Kind, MediaInfo};
 use serde::{Serialize, Serializer};
 
-pub use crate::preflight::inspect::role::MediaRole;
-
-use crate::media::MediaSource;
-use crate::preflight::looked::{Looked, Seen};
-use crate::preflight::remote::Remote;
-use crate::preflight::{by_plan, rules, see};
-use crate::request::validate::of_media_url;
+use crate::media::{MediaField, MediaSource};
+use crate::named::{UnknownValue, named};
+use crate::preflight::inspected_file::{
+    InspectResult, InspectedFile, declared_format, inspect_file,
+};
+use crate::preflight::remote::RemoteInspector;
+use crate::preflight::{by_plan, rules};
+use crate::request::validate::check_media_url;
 use crate::route::{Mode, Route, Tier};
 use crate::validation::{Finding, Severity};
 
@@ -78,37 +80,34 @@ impl Inspect {
     }
 
     async fn run(self) -> Inspection {
-        let seen = see(&Remote::default(), &self.source, self.allows_private).await;
-        let mut looked = Looked {
-            at: String::new(),
+        let remote = RemoteInspector::default();
+        let result = inspect_file(&remote, &self.source, self.allows_private).await;
+        let role = self.role.unwrap_or_else(|| likely(&self.source, &result));
+        let file = InspectedFile {
+            field: role.field(),
             source: self.source,
-            seen,
+            result,
             stamp: None,
         };
-        let role = self.role.unwrap_or_else(|| likely(&looked));
-        looked.at = role.field().to_owned();
         let plan = self.route.plan(Mode::Reference, Tier::default(), false);
-        let url = looked.source.as_url();
-        let findings = match url.and_then(|url| of_media_url(&looked.at, url)) {
+        let url = file.source.as_url();
+        let findings = match url.and_then(|url| check_media_url(file.field, url)) {
             Some(finding) => vec![finding],
-            None => by_plan(plan, |route| rules::of_file(&looked, route.limits())),
+            None => by_plan(plan, |route| rules::check_file(&file, route.limits())),
         };
         Inspection {
-            source: looked.source,
             role,
-            probed: match looked.seen {
-                Seen::Probed(probed) => Some(*probed),
-                Seen::Unreadable(_) | Seen::Unknown(_) => None,
-            },
+            probed: file.probed().cloned(),
+            source: file.source,
             findings,
         }
     }
 }
 
 /// What a file is for, by its content or else by its name.
-fn likely(looked: &Looked) -> MediaRole {
-    let content = looked.probed().and_then(|probed| probed.format);
-    let formats = [content, looked.declared()].into_iter().flatten();
+fn likely(source: &MediaSource, result: &InspectResult) -> MediaRole {
+    let content = result.probed().and_then(|probed| probed.format);
+    let formats = [content, declared_format(source)].into_iter().flatten();
     let role = |format: Format| match format.kind() {
         Kind::Video | Kind::Audio => Some(MediaRole::ReferenceVideo),
         Kind::Image => Some(MediaRole::StartFrame),
@@ -176,4 +175,51 @@ impl Inspection {
 /// Without what may be a token.
 fn shown<S: Serializer>(source: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(source)
+}
+
+/// What an image or a video is for, which decides the rules that it has to keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub enum MediaRole {
+    /// The reference video that guides motion and style.
+    #[serde(rename = "video")]
+    ReferenceVideo,
+    /// The image that the video starts with.
+    #[serde(rename = "image")]
+    StartFrame,
+}
+
+impl MediaRole {
+    /// Every role.
+    pub const ALL: &[Self] = &[Self::ReferenceVideo, Self::StartFrame];
+
+    /// The name on the command line and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ReferenceVideo => "video",
+            Self::StartFrame => "image",
+        }
+    }
+
+    /// The field of a request that has it.
+    fn field(self) -> MediaField {
+        match self {
+            Self::ReferenceVideo => MediaField::ReferenceVideo,
+            Self::StartFrame => MediaField::StartFrame,
+        }
+    }
+}
+
+impl fmt::Display for MediaRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for MediaRole {
+    type Err = UnknownValue;
+
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
+        named(text, Self::ALL, Self::as_str)
+    }
 }

@@ -1,4 +1,4 @@
-//! Looks at a file behind a URL, by a few ranges of it.
+//! Inspects a file behind a URL, by a few ranges of it.
 
 mod address;
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{ACCEPT_ENCODING, LOCATION, RANGE};
-use media_probe::{Limits, Prober, Step};
+use media_probe::{Limits, MediaInfo, Prober, Step};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Response};
 use url::Url;
@@ -19,8 +19,8 @@ use crate::engine::http::client::{build_direct_http_client, build_http_client};
 use crate::engine::http::content;
 use crate::engine::http::proxy::Proxies;
 use crate::engine::http::timeout::{Elapsed, Timeout};
-use crate::preflight::looked::Seen;
-use crate::preflight::remote::address::{PublicOnly, RefusedAddress};
+use crate::preflight::inspected_file::InspectResult;
+use crate::preflight::remote::address::{PublicResolver, RefusedAddress};
 
 /// For one file, all requests together. In real time, as every limit on exchanges is.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -28,39 +28,38 @@ const CONNECT: Duration = Duration::from_secs(10);
 
 /// The HTTP clients for files of strangers, which carry nothing of ours. Made when first needed.
 #[derive(Debug, Default)]
-pub(crate) struct Remote {
+pub(crate) struct RemoteInspector {
     /// Connects to public addresses only, and to no proxy.
     direct: OnceLock<Option<Client>>,
     /// Connects to any address, through the proxies of the environment.
     anywhere: OnceLock<Option<Client>>,
 }
 
-impl Remote {
-    /// Looks at the file behind a URL.
-    pub(super) async fn look(&self, url: &str, allows_private: bool) -> Seen {
+impl RemoteInspector {
+    pub(super) async fn inspect(&self, url: &str, allows_private: bool) -> InspectResult {
         let why = match Timeout::new(DEADLINE)
             .run(self.probe(url, allows_private))
             .await
         {
-            Ok(Ok(seen)) => return seen,
+            Ok(Ok(probed)) => return InspectResult::Probed(Box::new(probed)),
             Ok(Err(why)) => why,
             Err(Elapsed) => format!("there was no answer within {} s", DEADLINE.as_secs()),
         };
-        Seen::Unknown(format!("could not be looked at: {why}"))
+        InspectResult::Unknown(format!("could not be looked at: {why}"))
     }
 
-    async fn probe(&self, url: &str, allows_private: bool) -> Result<Seen, String> {
+    async fn probe(&self, url: &str, allows_private: bool) -> Result<MediaInfo, String> {
         let url = Url::parse(url).map_err(|_| "its URL cannot be read")?;
-        let mut visit = Visit {
+        let mut fetcher = RangeFetcher {
             remote: self,
             allows_private,
             url,
-            judged: None,
+            checked: None,
         };
         let mut prober = Prober::new(Limits::remote());
         while let Some(range) = prober.request() {
             let first = prober.requests() == 1;
-            match visit.fetch(range, &mut prober).await {
+            match fetcher.fetch(range, &mut prober).await {
                 Ok(()) => {}
                 Err(why) if first => return Err(why),
                 // What was seen before counts, and the prober says what is missing.
@@ -70,12 +69,12 @@ impl Remote {
                 }
             }
         }
-        Ok(Seen::Probed(Box::new(prober.finish())))
+        Ok(prober.finish())
     }
 
     fn direct(&self) -> Option<&Client> {
         let made = || {
-            let builder = builder().dns_resolver(PublicOnly);
+            let builder = builder().dns_resolver(PublicResolver);
             build_direct_http_client(builder, CONNECT, Policy::none()).ok()
         };
         self.direct.get_or_init(made).as_ref()
@@ -92,15 +91,15 @@ fn builder() -> ClientBuilder {
 }
 
 /// The requests for one file, which remember where redirects led.
-struct Visit<'a> {
-    remote: &'a Remote,
+struct RangeFetcher<'a> {
+    remote: &'a RemoteInspector,
     allows_private: bool,
     url: Url,
-    /// The last URL whose target was judged.
-    judged: Option<Url>,
+    /// The last URL whose target was checked.
+    checked: Option<Url>,
 }
 
-impl<'a> Visit<'a> {
+impl<'a> RangeFetcher<'a> {
     async fn fetch(&mut self, range: Range<u64>, prober: &mut Prober) -> Result<(), String> {
         let response = self.ask(&range).await?;
         let headers = response.headers();
@@ -161,7 +160,7 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// The client for the next request. The target is judged, never the proxy: where a proxy stands between, its own
+    /// The client for the next request. The target is checked, never the proxy: where a proxy stands between, its own
     /// resolver decides in the end, so a name must lead to public addresses here, too, and to no others.
     async fn client(&mut self) -> Result<&'a Client, String> {
         if !matches!(self.url.scheme(), "http" | "https") {
@@ -174,10 +173,10 @@ impl<'a> Visit<'a> {
         if !self.allows_private && !address::may_be_public(&self.url) {
             return Err(RefusedAddress::Private.to_string());
         }
-        if !self.allows_private && is_proxied && self.judged.as_ref() != Some(&self.url) {
-            let judged = address::judge_target(&self.url).await;
-            judged.map_err(|refused| refused.to_string())?;
-            self.judged = Some(self.url.clone());
+        if !self.allows_private && is_proxied && self.checked.as_ref() != Some(&self.url) {
+            let checked = address::check_target(&self.url).await;
+            checked.map_err(|refused| refused.to_string())?;
+            self.checked = Some(self.url.clone());
         }
         let client = match self.allows_private || is_proxied {
             true => self.remote.anywhere(),

@@ -1,4 +1,4 @@
-//! What a file was found to be, held against what the API's document says about it.
+//! Checks what a file was found to be against what the API's document says about it.
 //!
 //! The vendor's words can be read in more than one way. Only what breaks a limit in every way is an error.
 
@@ -7,61 +7,45 @@ use std::time::Duration;
 use kling_omni_api::{Field, Media, MediaKind, Span};
 use media_probe::{Format, FrameRate, Kind, MediaInfo, Problem, Severity, Size};
 
+use crate::media::MediaField;
 use crate::preflight::fix::Fix;
-use crate::preflight::looked::{Looked, Seen};
+use crate::preflight::inspected_file::{InspectResult, InspectedFile, declared_format};
 use crate::validation::{Actual, Finding, FindingCode, Limit};
 
 /// Everything about one file that breaks a rule of `fields`, the rules of a route.
-pub(super) fn of_file(looked: &Looked, fields: &[Field]) -> Vec<Finding> {
-    let rules = field(&looked.at, fields).and_then(|field| field.media);
-    let mut judge = Judge {
-        at: &looked.at,
+pub(super) fn check_file(file: &InspectedFile, fields: &[Field]) -> Vec<Finding> {
+    let rules = file.field.rule(fields).and_then(|field| field.media);
+    let mut checker = RuleChecker {
+        field: file.field,
         findings: Vec::new(),
-        fix: Fix::new(&looked.source, rules),
+        fix: Fix::new(&file.source, rules),
     };
-    match &looked.seen {
-        Seen::Unreadable(why) => judge.add(FindingCode::FileUnreadable, None, Actual::Missing, why),
-        Seen::Unknown(why) => judge.add(
-            FindingCode::InspectionIncomplete,
-            None,
-            Actual::Missing,
-            why,
-        ),
-        Seen::Probed(probed) => judge.file(probed, looked, rules),
+    let mut add = |code, why: &str| checker.add(code, None, Actual::Missing, why);
+    match &file.result {
+        InspectResult::Unreadable(why) => add(FindingCode::FileUnreadable, why),
+        InspectResult::Unknown(why) => add(FindingCode::InspectionIncomplete, why),
+        InspectResult::Probed(probed) => {
+            checker.file(probed, declared_format(&file.source), rules);
+        }
     }
-    judge.finish()
-}
-
-/// The rules of a place such as `elements[0].frontal_image_url`.
-fn field<'a>(at: &str, fields: &'a [Field]) -> Option<&'a Field> {
-    let (name, rest) = match at.split_once('.') {
-        Some((name, rest)) => (name, Some(rest)),
-        None => (at, None),
-    };
-    let name = name.split('[').next().unwrap_or(name);
-    let field = fields.iter().find(|field| field.name == name)?;
-    let one = field.items.unwrap_or(field);
-    match rest {
-        Some(rest) => self::field(rest, one.fields),
-        None => Some(one),
-    }
+    checker.finish()
 }
 
 /// Collects the findings about one file.
-struct Judge<'a> {
-    at: &'a str,
+struct RuleChecker {
+    field: MediaField,
     findings: Vec<Finding>,
     fix: Fix,
 }
 
 /// Something that is measured of a file, and the span that it has to be in. Of each value, the first reading is to the
 /// letter, and the second one as lenient as the vendor's words allow.
-struct Measure<'a> {
+struct RangeCheck<'a> {
     span: Span,
     unit: &'a str,
-    /// What is held against the least value.
+    /// What is compared with the least value.
     low: [f64; 2],
-    /// What is held against the greatest value.
+    /// What is compared with the greatest value.
     high: [f64; 2],
     /// Below the least value, and above the greatest.
     codes: [FindingCode; 2],
@@ -70,28 +54,28 @@ struct Measure<'a> {
     /// What the two readings are.
     readings: &'a str,
     /// What brings it up to the least value, and down to the greatest.
-    mend: [Mend<'a>; 2],
+    fix: [FixFn<'a>; 2],
 }
 
-type Mend<'a> = &'a dyn Fn(&mut Fix, f64);
+type FixFn<'a> = &'a dyn Fn(&mut Fix, f64);
 
 const MEBIBYTE: f64 = 1_048_576.0;
 
 /// The readings of a value that may be meant rounded.
 const TO_THE_LETTER: &str = "to the letter; rounded to a whole number it would be within";
 
-impl Judge<'_> {
+impl RuleChecker {
     fn add(&mut self, code: FindingCode, limit: Option<Limit>, given: Actual, message: &str) {
         self.findings.push(Finding::new(
             code,
-            self.at,
+            self.field,
             limit,
             given,
             message.to_owned(),
         ));
     }
 
-    fn file(&mut self, probed: &MediaInfo, looked: &Looked, rules: Option<Media>) {
+    fn file(&mut self, probed: &MediaInfo, declared: Option<Format>, rules: Option<Media>) {
         let kind = rules.map_or(MediaKind::Image, |rules| rules.kind);
         if let Some(format) = probed.format {
             self.fix.is(format);
@@ -101,7 +85,7 @@ impl Judge<'_> {
         }
         let formats = rules.map_or(&[][..], |rules| rules.formats);
         self.format(probed, formats, kind);
-        self.name(probed, looked);
+        self.name(probed, declared);
         let Some(rules) = rules else { return };
         let size = match kind {
             MediaKind::Video => probed
@@ -180,8 +164,8 @@ impl Judge<'_> {
         );
     }
 
-    fn name(&mut self, probed: &MediaInfo, looked: &Looked) {
-        let Some(mismatch) = probed.mismatch(looked.declared()) else {
+    fn name(&mut self, probed: &MediaInfo, declared: Option<Format>) {
+        let Some(mismatch) = probed.mismatch(declared) else {
             return;
         };
         if !mismatch.is_close() {
@@ -200,7 +184,7 @@ impl Judge<'_> {
     fn bytes(&mut self, bytes: u64, picture: Option<Size>, rules: &Media) {
         let bytes = bytes as f64;
         let size = format!("{:.1} MB", bytes / 1e6);
-        self.span(&Measure {
+        self.range(&RangeCheck {
             // No least size is documented, and no finding has a name for less.
             span: Span {
                 minimum: None,
@@ -212,7 +196,7 @@ impl Judge<'_> {
             codes: [FindingCode::FileTooLarge; 2],
             tell: &|_| [size.clone(), format!("has {size}")],
             readings: "if a megabyte is 10⁶ bytes; with 2²⁰ it would be within",
-            mend: [&|_, _| {}, &|fix, _| fix.shrink(picture)],
+            fix: [&|_, _| {}, &|fix, _| fix.shrink(picture)],
         });
     }
 
@@ -225,7 +209,7 @@ impl Judge<'_> {
         } else {
             TO_THE_LETTER
         };
-        self.span(&Measure {
+        self.range(&RangeCheck {
             span: rules.seconds,
             unit: " s",
             low: [shortest, longest.round()],
@@ -237,7 +221,7 @@ impl Judge<'_> {
                 [given, message]
             },
             readings,
-            mend: [&|fix, least| fix.lengthen(least), &|fix, most| {
+            fix: [&|fix, least| fix.lengthen(least), &|fix, most| {
                 fix.cut(most)
             }],
         });
@@ -250,7 +234,7 @@ impl Judge<'_> {
         } else {
             ""
         };
-        self.span(&Measure {
+        self.range(&RangeCheck {
             span: rules.frames_per_second,
             unit: "",
             low: [average, average.round()],
@@ -261,7 +245,7 @@ impl Judge<'_> {
                 [rate.average.to_string(), message]
             },
             readings: TO_THE_LETTER,
-            mend: [&Fix::pace, &Fix::pace],
+            fix: [&Fix::pace, &Fix::pace],
         });
     }
 
@@ -273,7 +257,7 @@ impl Judge<'_> {
             MediaKind::Video => ([short, long], [long, short]),
             MediaKind::Image => ([short; 2], [long; 2]),
         };
-        self.span(&Measure {
+        self.range(&RangeCheck {
             span: rules.pixels,
             unit: "",
             low,
@@ -284,31 +268,31 @@ impl Judge<'_> {
             ],
             tell: &|_| [size.to_string(), format!("is {size} pixels")],
             readings: "if that is meant for each side; one side would do",
-            mend: [&|fix, least| fix.widen(size, least), &|fix, most| {
+            fix: [&|fix, least| fix.widen(size, least), &|fix, most| {
                 fix.narrow(size, most)
             }],
         });
     }
 
-    /// Holds a measure against both ends of its span.
-    fn span(&mut self, measure: &Measure<'_>) {
-        let Span { minimum, maximum } = measure.span;
-        let [too_low, too_high] = measure.codes;
-        let [raise, lower] = measure.mend;
+    /// Checks a value against both ends of its span.
+    fn range(&mut self, check: &RangeCheck<'_>) {
+        let Span { minimum, maximum } = check.span;
+        let [too_low, too_high] = check.codes;
+        let [raise, lower] = check.fix;
         if let Some(least) = minimum {
-            let kept = measure.low.map(|value| value >= least);
-            let words = format!("at least {least}{} are needed", measure.unit);
+            let kept = check.low.map(|value| value >= least);
+            let words = format!("at least {least}{} are needed", check.unit);
             let limit = Limit::AtLeast(least);
-            self.hold(kept, too_low, limit, measure, measure.low[0], &words);
+            self.report(kept, too_low, limit, check, check.low[0], &words);
             if kept == [false; 2] {
                 raise(&mut self.fix, least);
             }
         }
         if let Some(most) = maximum {
-            let kept = measure.high.map(|value| value <= most);
-            let words = format!("at most {most}{} are allowed", measure.unit);
+            let kept = check.high.map(|value| value <= most);
+            let words = format!("at most {most}{} are allowed", check.unit);
             let limit = Limit::AtMost(most);
-            self.hold(kept, too_high, limit, measure, measure.high[0], &words);
+            self.report(kept, too_high, limit, check, check.high[0], &words);
             if kept == [false; 2] {
                 lower(&mut self.fix, most);
             }
@@ -316,22 +300,22 @@ impl Judge<'_> {
     }
 
     /// An error if the limit is kept in none of its two readings, a warning if in one.
-    fn hold(
+    fn report(
         &mut self,
         kept: [bool; 2],
         code: FindingCode,
         limit: Limit,
-        measure: &Measure<'_>,
+        check: &RangeCheck<'_>,
         value: f64,
         words: &str,
     ) {
-        let [given, what] = (measure.tell)(value);
+        let [given, what] = (check.tell)(value);
         let given = Actual::Value(given);
         match kept {
             [true, true] => {}
             [false, false] => self.add(code, Some(limit), given, &format!("{what}, {words}")),
             _ => {
-                let message = format!("{what}, {words}, {}", measure.readings);
+                let message = format!("{what}, {words}, {}", check.readings);
                 self.add(FindingCode::LimitAmbiguous, Some(limit), given, &message);
             }
         }

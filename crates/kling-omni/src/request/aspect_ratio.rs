@@ -1,3 +1,5 @@
+//! Shapes of the video to make.
+
 use std::fmt;
 use std::str::FromStr;
 

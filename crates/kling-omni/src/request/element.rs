@@ -1,8 +1,10 @@
+//! Characters and objects that a request describes by images.
+
 use kling_omni_api::limits::element::FIELDS;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::media::MediaSource;
+use crate::media::{MediaField, MediaSource};
 use crate::request::object::{list_or_null, object};
 use crate::request::schema;
 
@@ -71,13 +73,23 @@ impl Element {
         &self.reference_image_urls
     }
 
-    pub(super) fn media(&mut self) -> Vec<(String, &mut MediaSource)> {
-        let frontal = self.frontal_image_url.as_mut();
-        let frontal = frontal.map(|source| ("frontal_image_url".to_owned(), source));
+    /// Every image that is set, for the element of this index.
+    pub(super) fn media_mut(
+        &mut self,
+        element: usize,
+    ) -> impl Iterator<Item = (MediaField, &mut MediaSource)> {
+        let frontal = self.frontal_image_url.iter_mut();
+        let frontal = frontal.map(move |source| (MediaField::ElementFrontal(element), source));
         let others = self.reference_image_urls.iter_mut().enumerate();
-        let others =
-            others.map(|(index, source)| (format!("reference_image_urls[{index}]"), source));
-        frontal.into_iter().chain(others).collect()
+        frontal.chain(
+            others.map(move |(image, source)| {
+                (MediaField::ElementReference { element, image }, source)
+            }),
+        )
+    }
+
+    pub(super) fn show_local(&mut self) {
+        self.media_mut(0).for_each(|(_, source)| source.show());
     }
 
     /// Whether there is no image that would show it.

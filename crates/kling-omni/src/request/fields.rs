@@ -1,11 +1,13 @@
-use std::collections::BTreeMap;
+//! What the types of requests have in common: their fields, and the JSON that these are serialised to.
+
 use std::fmt;
+use std::sync::Arc;
 
 use kling_omni_api::Field;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::media::MediaSource;
+use crate::media::{MediaField, MediaSource};
 use crate::redact::BareUrl;
 use crate::route::{CreateRoute, Mode, Tier};
 use crate::validation::Finding;
@@ -23,40 +25,76 @@ pub(crate) trait Fields: Clone + Default + Serialize {
     /// The tier that was asked for.
     fn tier(&self) -> Option<Tier>;
 
-    /// Every image and video that is set, with its place as findings name it.
-    fn media(&mut self) -> Vec<(String, &mut MediaSource)>;
+    /// Every image and video that is set.
+    fn media_mut(&mut self) -> Vec<(MediaField, &mut MediaSource)>;
 
     /// What breaks a rule that the document has in prose only, or that it takes for granted.
-    fn breaches(&self) -> Vec<Finding>;
+    fn errors(&self) -> Vec<Finding>;
 
     /// What is legal on a route and looks like a mistake.
-    fn mistakes(&self, route: CreateRoute) -> Vec<Finding>;
+    fn warnings(&self, json: &RequestJson, route: CreateRoute) -> Vec<Finding>;
 
-    /// A copy of every image and video that is set, with its place as findings name it.
-    fn media_copy(&self) -> Vec<(String, MediaSource)> {
+    /// A copy of every image and video that is set.
+    fn media(&self) -> Vec<(MediaField, MediaSource)> {
         let mut fields = self.clone();
-        let media = fields.media().into_iter();
-        media.map(|(at, source)| (at, source.clone())).collect()
+        let media = fields.media_mut().into_iter();
+        media
+            .map(|(field, source)| (field, source.clone()))
+            .collect()
     }
 
-    /// Puts URLs in the place of what was uploaded to them, by the places as findings name them.
-    fn set_urls(&mut self, urls: &BTreeMap<String, String>) {
-        for (at, source) in self.media() {
-            if let Some(url) = urls.get(&at) {
-                *source = url.as_str().into();
-            }
-        }
-    }
-
-    /// The body as it is sent: without the tier, which chooses the path. What is local has no URL yet, and shows what it is.
-    fn body(&self) -> Map<String, Value> {
-        let mut shown = self.clone();
-        for (_, source) in shown.media() {
+    /// Replaces every local file with the text that describes it, and returns the fields that had one.
+    fn show_local(&mut self) -> Vec<MediaField> {
+        let mut media = self.media_mut();
+        media.retain(|(_, source)| source.is_local());
+        let show = |(field, source): (MediaField, &mut MediaSource)| {
             source.show();
-        }
+            field
+        };
+        media.into_iter().map(show).collect()
+    }
+}
+
+/// The JSON body of a request. It is serialised once, and everything that needs the body reads it here.
+#[derive(Clone, PartialEq)]
+pub(crate) struct RequestJson {
+    /// Without the tier, which chooses the path.
+    body: Arc<Value>,
+    /// The fields whose files have no URL yet. In the body, a text describes them.
+    local: Vec<MediaField>,
+}
+
+impl RequestJson {
+    pub(super) fn new(fields: &impl Fields) -> Self {
+        let mut shown = fields.clone();
+        let local = shown.show_local();
         let mut body = members(&shown);
         body.remove("tier");
-        body
+        Self {
+            body: Arc::new(Value::Object(body)),
+            local,
+        }
+    }
+
+    pub(crate) fn body(&self) -> &Value {
+        &self.body
+    }
+
+    pub(super) fn into_body(self) -> Value {
+        Arc::unwrap_or_clone(self.body)
+    }
+
+    /// The paths of the fields whose files have no URL yet.
+    pub(super) fn local_paths(&self) -> Vec<String> {
+        self.local.iter().map(MediaField::to_string).collect()
+    }
+
+    /// Replaces the one value.
+    pub(super) fn set_url(&mut self, field: MediaField, url: &str) {
+        if let Some(value) = field.value_mut(Arc::make_mut(&mut self.body)) {
+            *value = url.into();
+        }
+        self.local.retain(|local| *local != field);
     }
 }
 

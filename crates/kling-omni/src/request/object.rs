@@ -17,9 +17,7 @@ macro_rules! object {
                 use $crate::request::fields::Fields as _;
 
                 let mut shown = self.clone();
-                for (_, source) in shown.media() {
-                    source.show();
-                }
+                shown.show_local();
                 $crate::request::fields::debug($name, &shown, $rules, f)
             }
         }

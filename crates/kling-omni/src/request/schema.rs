@@ -1,3 +1,5 @@
+//! The limits of the API's document in the JSON Schema of a request.
+
 use kling_omni_api::limits::element;
 use kling_omni_api::{Field, Scalar};
 use schemars::Schema;

@@ -1,7 +1,11 @@
-mod builder;
-mod fields;
-mod mistakes;
+//! A request that starts from text, or from text and images.
 
+mod builder;
+pub(super) mod fields;
+
+use std::fmt;
+
+use kling_omni_api::enums;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,10 +14,8 @@ use crate::request::text_to_video::fields::TextToVideoFields;
 
 use crate::media::MediaSource;
 use crate::request::aspect_ratio::AspectRatio;
-use crate::request::checked::Checked;
 use crate::request::element::Element;
-use crate::request::shot_type::ShotType;
-use crate::request::typed::request;
+use crate::request::typed::{Checked, request};
 
 /// A video to make from text, or from text and images: a request that has passed validation.
 ///
@@ -43,7 +45,7 @@ use crate::request::typed::request;
 #[serde(try_from = "TextToVideoFields", into = "TextToVideoFields")]
 #[schemars(description = "A video to make from text, or from text and images.")]
 pub struct TextToVideo {
-    checked: Checked<TextToVideoFields>,
+    pub(super) checked: Checked<TextToVideoFields>,
 }
 
 impl TextToVideo {
@@ -109,3 +111,32 @@ impl TextToVideo {
 }
 
 request!(TextToVideo, TextToVideoBuilder, TextToVideoFields);
+
+/// How a video of several shots is made. The service knows one way so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(description = "How a video of several shots is made.")]
+#[non_exhaustive]
+pub enum ShotType {
+    /// `customize`: by the shots' own prompts; what the service takes when nothing is set.
+    #[default]
+    Customize,
+}
+
+impl ShotType {
+    /// All ways, in the order of the API's document.
+    pub const ALL: &[Self] = &[Self::Customize];
+
+    /// The value on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Customize => enums::ShotType::Customize.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for ShotType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,5 +1,68 @@
-/// What every type of request and its builder have in common: validation at the end of the builder, and the way into and
-/// out of JSON.
+//! What every type of request and its builder have in common: validation at the end of the builder, and the way into and
+//! out of JSON.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::media::MediaField;
+use crate::request::fields::{Fields, RequestJson};
+use crate::request::validate;
+use crate::route::CreateRoute;
+use crate::validation::{Finding, ValidationError};
+
+/// Fields that have passed validation, with the JSON body that they were serialised to.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Checked<F> {
+    pub(super) fields: F,
+    pub(super) json: RequestJson,
+    pub(super) warnings: Vec<Finding>,
+}
+
+impl<F: Fields> Checked<F> {
+    /// Checks fields against every rule; with `deny_warnings`, a likely mistake is an error, too.
+    pub(super) fn new(fields: F, deny_warnings: bool) -> Result<Self, ValidationError> {
+        let json = RequestJson::new(&fields);
+        let findings = validate::at_build(&fields, &json);
+        if findings.iter().any(|one| deny_warnings || one.is_error()) {
+            return Err(ValidationError::new(findings));
+        }
+        Ok(Self {
+            fields,
+            json,
+            warnings: findings,
+        })
+    }
+
+    /// Checks the fields against the rules of one route of the service.
+    pub(super) fn check_for(&self, route: CreateRoute) -> Result<(), ValidationError> {
+        let findings = validate::against(&self.fields, &self.json, route);
+        if findings.iter().any(Finding::is_error) {
+            return Err(ValidationError::new(findings));
+        }
+        Ok(())
+    }
+
+    /// Replaces files with the URLs that they were uploaded to.
+    pub(super) fn set_urls(&mut self, urls: &BTreeMap<MediaField, String>) {
+        for (field, source) in self.fields.media_mut() {
+            if let Some(url) = urls.get(&field) {
+                self.json.set_url(field, url);
+                *source = url.as_str().into();
+            }
+        }
+    }
+}
+
+/// Without the JSON, which says the same and has the queries of URLs.
+impl<F: fmt::Debug> fmt::Debug for Checked<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checked")
+            .field("fields", &self.fields)
+            .field("warnings", &self.warnings)
+            .finish()
+    }
+}
+
 macro_rules! request {
     ($request:ident, $builder:ident, $fields:ident) => {
         impl $builder {
@@ -17,7 +80,8 @@ macro_rules! request {
 
             /// Every finding about the request as it stands, errors first.
             pub fn findings(&self) -> Vec<$crate::validation::Finding> {
-                $crate::request::validate::at_build(&self.fields)
+                let json = $crate::request::fields::RequestJson::new(&self.fields);
+                $crate::request::validate::at_build(&self.fields, &json)
             }
 
             /// Checks everything and makes the request.
@@ -29,7 +93,7 @@ macro_rules! request {
             /// [`Client::create`](crate::Client::create), still before anything is paid for.
             pub fn build(self) -> Result<$request, $crate::validation::ValidationError> {
                 let checked =
-                    $crate::request::checked::Checked::new(self.fields, self.deny_warnings)?;
+                    $crate::request::typed::Checked::new(self.fields, self.deny_warnings)?;
                 Ok($request { checked })
             }
 
@@ -37,7 +101,7 @@ macro_rules! request {
             /// [`Client::create_unchecked`](crate::Client::create_unchecked), on the day the service's rules move
             /// before ours.
             pub fn to_unchecked_body(&self) -> serde_json::Value {
-                serde_json::Value::Object($crate::request::fields::Fields::body(&self.fields))
+                $crate::request::fields::RequestJson::new(&self.fields).into_body()
             }
         }
 
@@ -67,26 +131,9 @@ macro_rules! request {
                 self.checked.fields.tier.unwrap_or_default()
             }
 
-            /// Every image and video that is set, with the name of its field.
-            pub fn media(&self) -> Vec<(String, $crate::media::MediaSource)> {
-                $crate::request::fields::Fields::media_copy(&self.checked.fields)
-            }
-
-            /// Puts URLs in the place of what was uploaded to them, by the names of the fields.
-            pub(crate) fn set_urls(&mut self, urls: &std::collections::BTreeMap<String, String>) {
-                $crate::request::fields::Fields::set_urls(&mut self.checked.fields, urls);
-            }
-
-            pub(crate) fn body(&self) -> serde_json::Map<String, serde_json::Value> {
-                $crate::request::fields::Fields::body(&self.checked.fields)
-            }
-
-            /// Holds the request against the rules of one route of the service.
-            pub(crate) fn check_for(
-                &self,
-                route: $crate::route::CreateRoute,
-            ) -> Result<(), $crate::validation::ValidationError> {
-                self.checked.check_for(route)
+            /// Every image and video that is set.
+            pub fn media(&self) -> Vec<($crate::media::MediaField, $crate::media::MediaSource)> {
+                $crate::request::fields::Fields::media(&self.checked.fields)
             }
         }
 

@@ -1,54 +1,48 @@
 //! The rules of the API's document, looked up field by field in the body of a request.
 
 use kling_omni_api::Field;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use url::Url;
 
+use crate::media::MediaField;
 use crate::redact::{BareUrl, printable};
-use crate::request::fields::Fields;
+use crate::request::fields::{Fields, RequestJson};
 use crate::route::{CreateRoute, Route};
 use crate::validation::{Actual, Finding, FindingCode, Limit};
 
-/// Holds a request against the route of its tier that it fits best, since the route is not chosen yet, and looks for
+/// Checks a request against the route of its tier that it fits best, since the route is not chosen yet, and looks for
 /// likely mistakes. Errors come first.
-pub(super) fn at_build<F: Fields>(fields: &F) -> Vec<Finding> {
+pub(super) fn at_build<F: Fields>(fields: &F, json: &RequestJson) -> Vec<Finding> {
     let routes = Route::Auto.plan(F::MODE, fields.tier().unwrap_or_default(), false);
     let best = routes
         .iter()
-        .map(|route| (*route, against(fields, *route)))
+        .map(|route| (*route, against(fields, json, *route)))
         .min_by_key(|(_, findings)| findings.len());
     let Some((route, mut findings)) = best else {
         return Vec::new();
     };
-    findings.extend(fields.mistakes(route));
-    each_field(
-        route.limits(),
-        &fields.body(),
-        "",
-        &mut |rules, at, value| {
-            findings.extend(value.and_then(|value| unlikely_format(rules, at, value)));
-        },
-    );
+    findings.extend(fields.warnings(json, route));
+    each_field(route.limits(), json.body(), "", &mut |rules, at, value| {
+        findings.extend(value.and_then(|value| unlikely_format(rules, at, value)));
+    });
     findings
 }
 
-/// Holds a request against every rule of one route.
-pub(super) fn against(fields: &impl Fields, route: CreateRoute) -> Vec<Finding> {
+/// Checks a request against every rule of one route.
+pub(super) fn against(
+    fields: &impl Fields,
+    json: &RequestJson,
+    route: CreateRoute,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut local = fields.media_copy();
-    local.retain(|(_, source)| source.is_local());
-    each_field(
-        route.limits(),
-        &fields.body(),
-        "",
-        &mut |rules, at, value| {
-            // A file on this machine has no URL yet that could be wrong.
-            if !local.iter().any(|(place, _)| place == at) {
-                findings.extend(check(rules, at, value));
-            }
-        },
-    );
-    findings.extend(fields.breaches());
+    let local = json.local_paths();
+    each_field(route.limits(), json.body(), "", &mut |rules, at, value| {
+        // A file on this machine has no URL yet that could be wrong.
+        if !local.iter().any(|path| path == at) {
+            findings.extend(check(rules, at, value));
+        }
+    });
+    findings.extend(fields.errors());
     let tier = fields.tier().unwrap_or_default();
     if tier != route.tier() {
         findings.push(Finding::new(
@@ -62,10 +56,10 @@ pub(super) fn against(fields: &impl Fields, route: CreateRoute) -> Vec<Finding> 
     findings
 }
 
-/// Visits everything that there are rules for, in lists and in objects, too: with its place, and its value if it is set.
+/// Visits everything that there are rules for, in lists and in objects, too: with its path, and its value if it is set.
 fn each_field(
     rules: &[Field],
-    object: &Map<String, Value>,
+    object: &Value,
     within: &str,
     visit: &mut impl FnMut(&Field, &str, Option<&Value>),
 ) {
@@ -91,7 +85,7 @@ fn each_value(
                 each_value(rules, &format!("{at}[{index}]"), Some(item), visit);
             }
         }
-        (Some(Value::Object(object)), _) => each_field(rules.fields, object, at, visit),
+        (Some(object @ Value::Object(_)), _) => each_field(rules.fields, object, at, visit),
         _ => {}
     }
 }
@@ -146,7 +140,7 @@ fn check_text(rules: &Field, at: &str, text: &str) -> Vec<Finding> {
         } else {
             FETCHES
         };
-        findings.extend(of_url(at, text, need));
+        findings.extend(check_url(at, text, need));
     }
     findings
 }
@@ -154,8 +148,8 @@ fn check_text(rules: &Field, at: &str, text: &str) -> Vec<Finding> {
 const FETCHES: &str = "the service fetches the file itself";
 
 /// What keeps a text from being the URL of an image or a video.
-pub(crate) fn of_media_url(at: &str, text: &str) -> Option<Finding> {
-    of_url(at, text, FETCHES)
+pub(crate) fn check_media_url(field: MediaField, text: &str) -> Option<Finding> {
+    check_url(&field.to_string(), text, FETCHES)
 }
 
 /// What to do about a text that is meant as a file.
@@ -168,7 +162,7 @@ fn as_path(text: &str) -> Option<String> {
     })
 }
 
-fn of_url(at: &str, text: &str, need: &str) -> Option<Finding> {
+fn check_url(at: &str, text: &str, need: &str) -> Option<Finding> {
     let why = url_problem(text)?;
     Some(
         Finding::new(

@@ -1,6 +1,7 @@
+//! A request that starts from a reference video.
+
 mod builder;
-mod fields;
-mod mistakes;
+pub(super) mod fields;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,8 +11,7 @@ use crate::request::video_reference::fields::VideoReferenceFields;
 
 use crate::media::MediaSource;
 use crate::request::aspect_ratio::AspectRatio;
-use crate::request::checked::Checked;
-use crate::request::typed::request;
+use crate::request::typed::{Checked, request};
 use crate::route::{Mode, Route};
 use crate::validation::ValidationError;
 
@@ -39,7 +39,7 @@ use crate::validation::ValidationError;
 #[serde(try_from = "VideoReferenceFields", into = "VideoReferenceFields")]
 #[schemars(description = "A video to make from a prompt, a reference video and a start frame.")]
 pub struct VideoReference {
-    checked: Checked<VideoReferenceFields>,
+    pub(super) checked: Checked<VideoReferenceFields>,
 }
 
 impl VideoReference {
@@ -102,7 +102,7 @@ impl VideoReference {
     /// ```
     pub fn check(&self, route: Route) -> Result<(), ValidationError> {
         match route.plan(Mode::Reference, self.tier(), false).first() {
-            Some(first) => self.check_for(*first),
+            Some(first) => self.checked.check_for(*first),
             None => Ok(()),
         }
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use clap::Args;
 #[cfg(feature = "object-store")]
 use kling_omni::ObjectStoreUploader;
-use kling_omni::{Create, MediaChecks, MediaSource, Preflight, PreflightReport, Route};
+use kling_omni::{Create, MediaChecks, MediaField, MediaSource, Preflight, PreflightReport, Route};
 
 use crate::failure::Failure;
 use crate::media;
@@ -77,8 +77,8 @@ impl FileArgs {
         let Some(checked) = request.checked() else {
             return Ok(None);
         };
-        for (at, source) in checked.media() {
-            self.accept(&at, &source)?;
+        for (field, source) in checked.media() {
+            self.accept(field, &source)?;
         }
         let checks = match (self.no_preflight, self.check_urls) {
             (true, _) => MediaChecks::Off,
@@ -97,11 +97,11 @@ impl FileArgs {
     }
 
     /// Refuses a file that cannot get to the service, whatever it is.
-    fn accept(&self, at: &str, source: &MediaSource) -> Result<(), Failure> {
+    fn accept(&self, field: MediaField, source: &MediaSource) -> Result<(), Failure> {
         let MediaSource::File(path) = source else {
             return Ok(());
         };
-        let option = request::option(at);
+        let option = request::option(&field.to_string());
         if !path.exists() {
             return Err(
                 Failure::file(format!("{option}: there is no file {source}"))

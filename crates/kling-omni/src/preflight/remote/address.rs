@@ -1,3 +1,5 @@
+//! The SSRF guard: which addresses are public.
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
@@ -39,9 +41,9 @@ impl fmt::Display for RefusedAddress {
 impl StdError for RefusedAddress {}
 
 /// Resolves names to public addresses only, whatever the name was checked for before.
-pub(super) struct PublicOnly;
+pub(super) struct PublicResolver;
 
-impl Resolve for PublicOnly {
+impl Resolve for PublicResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let all = tokio::net::lookup_host((name.as_str(), 0)).await?;
@@ -56,8 +58,8 @@ impl Resolve for PublicOnly {
     }
 }
 
-/// Judges the target of a URL whose connection a proxy makes. Every address must be public, since the proxy may take any.
-pub(super) async fn judge_target(url: &Url) -> Result<(), RefusedAddress> {
+/// Checks the target of a URL whose connection a proxy makes. Every address must be public, since the proxy may take any.
+pub(super) async fn check_target(url: &Url) -> Result<(), RefusedAddress> {
     let Some(Host::Domain(name)) = url.host() else {
         return match may_be_public(url) {
             true => Ok(()),
@@ -66,10 +68,10 @@ pub(super) async fn judge_target(url: &Url) -> Result<(), RefusedAddress> {
     };
     let found = tokio::net::lookup_host((name, 0)).await;
     let addresses = found.map_err(|_| RefusedAddress::Unresolved)?;
-    judge(addresses.map(|address| address.ip()))
+    check(addresses.map(|address| address.ip()))
 }
 
-fn judge(addresses: impl IntoIterator<Item = IpAddr>) -> Result<(), RefusedAddress> {
+fn check(addresses: impl IntoIterator<Item = IpAddr>) -> Result<(), RefusedAddress> {
     let mut addresses = addresses.into_iter().peekable();
     if addresses.peek().is_none() {
         return Err(RefusedAddress::Unresolved);
@@ -90,7 +92,7 @@ fn refusal(address: IpAddr) -> RefusedAddress {
     }
 }
 
-/// Whether nothing in the URL itself says that it leads to a private address. Names are for the resolver to judge.
+/// Whether nothing in the URL itself says that it leads to a private address. Names are for the resolver to check.
 pub(super) fn may_be_public(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => is_public(address.into()),
@@ -193,11 +195,11 @@ mod tests {
     /// The one name that every machine resolves, network or not.
     #[tokio::test]
     async fn a_name_that_leads_home_is_not_resolved() {
-        let resolved = PublicOnly.resolve("localhost".parse().unwrap()).await;
+        let resolved = PublicResolver.resolve("localhost".parse().unwrap()).await;
         let error = resolved.err().expect("it is refused");
         assert!(error.is::<RefusedAddress>(), "{error}");
         let url = Url::parse("http://localhost/").unwrap();
-        assert_eq!(judge_target(&url).await, Err(RefusedAddress::Private));
+        assert_eq!(check_target(&url).await, Err(RefusedAddress::Private));
     }
 
     #[test]
@@ -212,7 +214,7 @@ mod tests {
             (&[], Err(RefusedAddress::Unresolved)),
         ] {
             let addresses = addresses.iter().map(|text| text.parse().unwrap());
-            assert_eq!(judge(addresses), verdict);
+            assert_eq!(check(addresses), verdict);
         }
     }
 

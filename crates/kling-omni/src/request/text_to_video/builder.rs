@@ -1,10 +1,11 @@
+//! The builder of [`TextToVideo`](crate::TextToVideo).
+
 use serde::Deserialize;
 
 use crate::media::MediaSource;
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::element::Element;
-use crate::request::shot_type::ShotType;
-use crate::request::text_to_video::TextToVideoFields;
+use crate::request::text_to_video::{ShotType, TextToVideoFields};
 
 /// Collects what a video should be. Nothing is sent, and nothing is refused before [`build`](Self::build).
 ///

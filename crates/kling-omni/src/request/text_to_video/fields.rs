@@ -1,16 +1,18 @@
+//! The fields of [`TextToVideo`](crate::TextToVideo), as they are on the wire.
+
 use kling_omni_api::Field;
 use kling_omni_api::limits::video_request::{ELEMENTS, FIELDS};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::media::MediaSource;
+use crate::media::{MediaField, MediaSource};
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::element::Element;
-use crate::request::fields::Fields;
+use crate::request::fields::{Fields, RequestJson};
 use crate::request::object::{list_or_null, object, seconds_as_text, seconds_from_text_or_number};
 use crate::request::schema;
-use crate::request::shot_type::ShotType;
-use crate::request::text_to_video::mistakes;
+use crate::request::text_to_video::ShotType;
+use crate::request::warnings;
 use crate::route::{CreateRoute, Mode, Tier};
 use crate::validation::{Actual, Finding, FindingCode, Limit};
 
@@ -90,7 +92,7 @@ pub(crate) struct TextToVideoFields {
 
 impl TextToVideoFields {
     /// Whether an image starts the video, which makes it image to video.
-    pub(super) fn has_start_frame(&self) -> bool {
+    pub(crate) fn has_start_frame(&self) -> bool {
         self.image_url.is_some() || self.start_image_url.is_some()
     }
 
@@ -149,26 +151,23 @@ impl Fields for TextToVideoFields {
         self.tier
     }
 
-    fn media(&mut self) -> Vec<(String, &mut MediaSource)> {
+    fn media_mut(&mut self) -> Vec<(MediaField, &mut MediaSource)> {
         let frames = [
-            ("image_url", &mut self.image_url),
-            ("start_image_url", &mut self.start_image_url),
-            ("end_image_url", &mut self.end_image_url),
+            (MediaField::StartFrame, &mut self.image_url),
+            (MediaField::FirstFrame, &mut self.start_image_url),
+            (MediaField::EndFrame, &mut self.end_image_url),
         ];
         let frames = frames
             .into_iter()
-            .filter_map(|(at, source)| Some((at.to_owned(), source.as_mut()?)));
+            .filter_map(|(field, source)| Some((field, source.as_mut()?)));
         let images = self.image_urls.iter_mut().enumerate();
-        let images = images.map(|(index, source)| (format!("image_urls[{index}]"), source));
+        let images = images.map(|(index, source)| (MediaField::ReferenceImage(index), source));
         let elements = self.elements.iter_mut().enumerate();
-        let elements = elements.flat_map(|(index, element)| {
-            let media = element.media().into_iter();
-            media.map(move |(at, source)| (format!("elements[{index}].{at}"), source))
-        });
+        let elements = elements.flat_map(|(index, element)| element.media_mut(index));
         frames.chain(images).chain(elements).collect()
     }
 
-    fn breaches(&self) -> Vec<Finding> {
+    fn errors(&self) -> Vec<Finding> {
         [
             self.nothing_to_show(),
             self.prompt_and_shots(),
@@ -179,8 +178,8 @@ impl Fields for TextToVideoFields {
         .collect()
     }
 
-    fn mistakes(&self, _: CreateRoute) -> Vec<Finding> {
-        mistakes::all(self)
+    fn warnings(&self, _: &RequestJson, _: CreateRoute) -> Vec<Finding> {
+        warnings::of_text_to_video(self)
     }
 }
 

@@ -1,3 +1,5 @@
+//! The builder of [`VideoReference`](crate::VideoReference).
+
 use serde::Deserialize;
 
 use crate::media::MediaSource;

@@ -1,14 +1,16 @@
+//! The fields of [`VideoReference`](crate::VideoReference), as they are on the wire.
+
 use kling_omni_api::Field;
 use kling_omni_api::limits::video_reference_request::FIELDS;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::media::MediaSource;
+use crate::media::{MediaField, MediaSource};
 use crate::request::aspect_ratio::AspectRatio;
-use crate::request::fields::Fields;
+use crate::request::fields::{Fields, RequestJson};
 use crate::request::object::{object, seconds_as_text, seconds_from_text_or_number};
 use crate::request::schema;
-use crate::request::video_reference::mistakes;
+use crate::request::warnings;
 use crate::route::{CreateRoute, Mode, Tier};
 use crate::validation::{Actual, Finding, FindingCode};
 
@@ -75,17 +77,16 @@ impl Fields for VideoReferenceFields {
         self.tier
     }
 
-    fn media(&mut self) -> Vec<(String, &mut MediaSource)> {
-        [
-            ("video_url", &mut self.video_url),
-            ("image_url", &mut self.image_url),
-        ]
-        .into_iter()
-        .filter_map(|(at, source)| Some((at.to_owned(), source.as_mut()?)))
-        .collect()
+    fn media_mut(&mut self) -> Vec<(MediaField, &mut MediaSource)> {
+        let video = self.video_url.iter_mut();
+        let start = self.image_url.iter_mut();
+        video
+            .map(|source| (MediaField::ReferenceVideo, source))
+            .chain(start.map(|source| (MediaField::StartFrame, source)))
+            .collect()
     }
 
-    fn breaches(&self) -> Vec<Finding> {
+    fn errors(&self) -> Vec<Finding> {
         let odd = self.cfg_scale.filter(|scale| !scale.is_finite());
         let odd = odd.map(|scale| {
             Finding::new(
@@ -99,8 +100,8 @@ impl Fields for VideoReferenceFields {
         odd.into_iter().collect()
     }
 
-    fn mistakes(&self, route: CreateRoute) -> Vec<Finding> {
-        mistakes::all(self, route)
+    fn warnings(&self, json: &RequestJson, route: CreateRoute) -> Vec<Finding> {
+        warnings::of_video_reference(self, json, route)
     }
 }
 

@@ -1,15 +1,102 @@
+//! What is legal and looks like a mistake.
+
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::element::Element;
-use crate::request::mentions::mentions;
-use crate::request::text_to_video::TextToVideoFields;
+use crate::request::fields::RequestJson;
+use crate::request::text_to_video::fields::TextToVideoFields;
+use crate::request::validate::against;
+use crate::request::video_reference::fields::VideoReferenceFields;
+use crate::route::CreateRoute;
 use crate::validation::{Actual, Finding, FindingCode};
+
+/// How the prompt calls the reference video.
+const REFERENCE_VIDEO: &str = "@Video1";
+
+pub(super) fn of_video_reference(
+    fields: &VideoReferenceFields,
+    json: &RequestJson,
+    route: CreateRoute,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    of_prompt(fields, &mut findings);
+    if route == CreateRoute::VideoReferencePro {
+        findings.extend(rejected_by_successor(fields, json));
+    }
+    if fields.aspect_ratio == Some(AspectRatio::Auto)
+        && fields.video_url.is_none()
+        && fields.image_url.is_none()
+    {
+        findings.push(Finding::new(
+            FindingCode::AutoRatioWithoutInput,
+            "aspect_ratio",
+            None,
+            Actual::Value(AspectRatio::Auto.to_string()),
+            "is auto, and there is neither a reference video nor a start frame to follow"
+                .to_owned(),
+        ));
+    }
+    findings
+}
+
+/// What the older route takes and its successor does not.
+fn rejected_by_successor(
+    fields: &VideoReferenceFields,
+    json: &RequestJson,
+) -> impl Iterator<Item = Finding> {
+    let here = against(fields, json, CreateRoute::VideoReferencePro);
+    against(fields, json, CreateRoute::ReferenceToVideoPro)
+        .into_iter()
+        .filter(move |finding| !here.iter().any(|known| known.field() == finding.field()))
+        .map(Finding::of_successor)
+}
+
+fn of_prompt(fields: &VideoReferenceFields, findings: &mut Vec<Finding>) {
+    let mut warn = |code, given, message: String| {
+        findings.push(Finding::new(code, "prompt", None, given, message));
+    };
+    let prompt = fields.prompt.as_deref().unwrap_or_default();
+    if prompt.trim().is_empty() {
+        warn(
+            FindingCode::MissingPrompt,
+            Actual::Missing,
+            "is empty; the service is left to guess what the video shows".to_owned(),
+        );
+        return;
+    }
+    let mentions = mentions(prompt, &["@video"]);
+    if fields.video_url.is_some() && !mentions.contains(&REFERENCE_VIDEO) {
+        warn(
+            FindingCode::ReferenceNotMentioned,
+            Actual::Characters(prompt.chars().count()),
+            format!("never mentions the reference video as {REFERENCE_VIDEO}"),
+        );
+    }
+    let mut unknown: Vec<_> = mentions
+        .into_iter()
+        .filter(|mention| *mention != REFERENCE_VIDEO || fields.video_url.is_none())
+        .collect();
+    unknown.sort_unstable();
+    unknown.dedup();
+    for mention in unknown {
+        let message = if mention == REFERENCE_VIDEO {
+            format!("mentions {REFERENCE_VIDEO}, and there is no reference video")
+        } else {
+            format!("mentions {mention}; there is one reference video at most, {REFERENCE_VIDEO}")
+        };
+        warn(
+            FindingCode::UnknownReference,
+            Actual::Value(mention.to_owned()),
+            message,
+        );
+    }
+}
 
 const IMAGE: &str = "@Image";
 const ELEMENT: &str = "@Element";
 /// How a prompt calls a reference video, which is for another type of request.
 const VIDEO: &str = "@Video";
 
-pub(super) fn all(fields: &TextToVideoFields) -> Vec<Finding> {
+pub(super) fn of_text_to_video(fields: &TextToVideoFields) -> Vec<Finding> {
     let mut findings = Vec::new();
     of_prompts(fields, &mut findings);
     of_mentions(fields, &mut findings);
@@ -149,4 +236,37 @@ fn odd<T>(items: &[T], is_odd: impl Fn(&T) -> bool) -> impl Iterator<Item = (usi
 
 fn warning(code: FindingCode, place: impl Into<String>, message: &str) -> Finding {
     Finding::new(code, place, None, Actual::Missing, message.to_owned())
+}
+
+/// The longest mention that is repeated in a message, in bytes after the word.
+const LONGEST_NUMBER: usize = 9;
+
+/// Everything in a prompt that looks like a mention by one of `words`, such as `@video`, whatever its case: the word with
+/// or without a number. A mention is a word of its own: `me@video.example` and `@Videography` are none.
+fn mentions<'a>(prompt: &'a str, words: &[&str]) -> Vec<&'a str> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let mut before = None;
+    prompt
+        .char_indices()
+        .filter_map(|(at, c)| {
+            let alone = !before.replace(c).is_some_and(is_part);
+            if c != '@' || !alone {
+                return None;
+            }
+            let rest = &prompt[at..];
+            let is_start = |word: &&&str| {
+                let start = rest.get(..word.len());
+                start.is_some_and(|start| start.eq_ignore_ascii_case(word))
+            };
+            let word = words.iter().find(is_start)?;
+            let end = rest[1..]
+                .find(|c| !is_part(c))
+                .map_or(rest.len(), |end| end + 1);
+            let number = &rest[word.len()..end];
+            number
+                .chars()
+                .all(|c| c.is_ascii_digit())
+                .then(|| &rest[..end.min(word.len() + LONGEST_NUMBER)])
+        })
+        .collect()
 }
