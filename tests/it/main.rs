@@ -7,6 +7,7 @@ mod differential;
 mod fixtures;
 mod fuzz;
 mod hygiene;
+mod layers;
 mod limits;
 mod outline;
 mod schema;
