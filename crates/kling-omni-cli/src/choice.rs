@@ -1,3 +1,5 @@
+//! Options whose values are those of an enum of the library.
+
 use std::error::Error;
 use std::str::FromStr;
 

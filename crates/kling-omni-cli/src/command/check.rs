@@ -130,7 +130,7 @@ fn show(inspection: &Inspection, follows_another: bool) -> Result<(), Failure> {
     let name = inspection.source().to_string();
     let name = report::printable(&name);
     report::line(Style::Heading.paint(&name))?;
-    if let Some(probed) = inspection.probed() {
+    if let Some(probed) = inspection.media_info() {
         entry(facts::kind(probed), None, facts::of(probed))?;
     }
     for finding in inspection.findings() {

@@ -97,7 +97,7 @@ impl Inspect {
         };
         Inspection {
             role,
-            probed: file.probed().cloned(),
+            media_info: file.probed().cloned(),
             source: file.source,
             findings,
         }
@@ -134,8 +134,7 @@ pub struct Inspection {
     #[serde(serialize_with = "shown")]
     source: MediaSource,
     role: MediaRole,
-    #[serde(rename = "media_info")]
-    probed: Option<MediaInfo>,
+    media_info: Option<MediaInfo>,
     findings: Vec<Finding>,
 }
 
@@ -151,8 +150,8 @@ impl Inspection {
     }
 
     /// What the file is; none if it could not be read, which is then among the findings.
-    pub fn probed(&self) -> Option<&MediaInfo> {
-        self.probed.as_ref()
+    pub fn media_info(&self) -> Option<&MediaInfo> {
+        self.media_info.as_ref()
     }
 
     /// Everything that is wrong with it or looks so, errors first. Their field is that of a request from a reference

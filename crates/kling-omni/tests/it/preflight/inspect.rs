@@ -123,7 +123,7 @@ async fn a_url_inside_is_not_asked_and_no_token_is_told() {
             vec!["video_url inspection-incomplete".to_owned()]
         )
     );
-    assert!(inspection.probed().is_none());
+    assert!(inspection.media_info().is_none());
     let json = serde_json::to_string(&inspection).unwrap();
     for text in [json, format!("{inspection:?}")] {
         assert!(!text.contains("canary"), "{text}");
