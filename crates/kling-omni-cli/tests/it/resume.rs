@@ -126,7 +126,7 @@ fn what_cannot_be_told_is_left_to_the_person() {
                     .contains(&id.as_str().into())
             );
         }
-        snapshots.check(format!("resume-unclear-{said}"), redacted(&service, &ended));
+        snapshots.check(format!("resume-ambiguous-{said}"), redacted(&service, &ended));
 
         for (options, code, name) in [
             (format!("--task {old}"), 2, "old-task"),
@@ -136,7 +136,7 @@ fn what_cannot_be_told_is_left_to_the_person() {
             let ended = program(&format!("--resume dance.journal {options}")).run();
             let ended = ended.expect(code);
             assert_eq!(ended.json()["error"]["charged"], "unknown", "{ended}");
-            snapshots.check(format!("resume-{name}"), redacted(&service, &ended));
+            snapshots.check(format!("resume-{said}-{name}"), redacted(&service, &ended));
         }
         let before = service.charges();
         if others == 0 {
