@@ -1,7 +1,6 @@
 //! Which task belongs to which create of a client, and which creates may still get one.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,10 +9,17 @@ use crate::engine::operations::{CreateOperation, ListOperation};
 use crate::engine::polling::durations::kind::TaskOrigin;
 use crate::engine::unconfirmed::{CreateNonce, Unresolved};
 
+/// How many tasks are remembered: a few megabytes.
+const CAPACITY: usize = 16_384;
+
 /// One task belongs to one create. All clones of a client share this.
 #[derive(Default)]
 pub(crate) struct Attribution {
     tasks: HashMap<Arc<str>, CreatedTask>,
+    /// The ids of `tasks`, from the oldest to the latest.
+    order: VecDeque<Arc<str>>,
+    /// How many tasks were evicted.
+    evicted: u64,
     /// The creates that were sent and whose end is not known yet.
     open: HashMap<CreateNonce, Open>,
     /// When the search for a create of another boot began in this process.
@@ -33,13 +39,19 @@ struct Open {
     lists: &'static [&'static ListOperation],
     /// `None` while it is in flight.
     over: Option<BootTime>,
+    /// How many tasks this client had before it was sent.
+    tasks_before: u64,
 }
 
 impl Attribution {
     /// A create is about to be sent.
     pub(crate) fn open(&mut self, create: CreateNonce, operation: &'static CreateOperation) {
-        let lists = operation.lists;
-        self.open.insert(create, Open { lists, over: None });
+        let open = Open {
+            lists: operation.lists,
+            over: None,
+            tasks_before: self.evicted + self.order.len() as u64,
+        };
+        self.open.insert(create, open);
     }
 
     /// The last attempt of a create ended without an answer that says what became of it.
@@ -56,9 +68,29 @@ impl Attribution {
     }
 
     /// The answer to a create named its task.
-    pub(crate) fn answered(&mut self, id: &str, made: CreatedTask) {
-        self.close(&made.by);
-        self.tasks.insert(id.into(), made);
+    pub(crate) fn answered(&mut self, id: &str, created: CreatedTask) {
+        self.close(&created.by);
+        self.insert(id.into(), created);
+    }
+
+    /// Adds a task, and evicts the oldest one where there are too many.
+    fn insert(&mut self, id: Arc<str>, created: CreatedTask) {
+        if self.tasks.insert(Arc::clone(&id), created).is_some() {
+            return;
+        }
+        self.order.push_back(id);
+        if self.order.len() > CAPACITY
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.tasks.remove(&oldest);
+            self.evicted += 1;
+        }
+    }
+
+    /// Whether tasks were evicted that were created after a create was sent: a new task on the lists may be one of them.
+    pub(crate) fn has_evicted_after(&self, create: Option<&CreateNonce>) -> bool {
+        let open = create.and_then(|create| self.open.get(create));
+        self.evicted > open.map_or(0, |open| open.tasks_before)
     }
 
     /// Gives a task to the create that a search was for; `false` if it belongs to another one.
@@ -66,22 +98,20 @@ impl Attribution {
         let Some(create) = unresolved.create() else {
             return !self.tasks.contains_key(id);
         };
-        let made = CreatedTask {
-            operation: unresolved.operation(),
-            by: create.clone(),
-            origin: None,
-        };
-        let is_ours = match self.tasks.entry(id.into()) {
-            Entry::Occupied(entry) => entry.get().by == *create,
-            Entry::Vacant(entry) => {
-                entry.insert(made);
-                true
+        if let Some(created) = self.tasks.get(id) {
+            if created.by != *create {
+                return false;
             }
-        };
-        if is_ours {
-            self.close(create);
+        } else {
+            let created = CreatedTask {
+                operation: unresolved.operation(),
+                by: create.clone(),
+                origin: None,
+            };
+            self.insert(id.into(), created);
         }
-        is_ours
+        self.close(create);
+        true
     }
 
     pub(crate) fn origin(&self, id: &str) -> Option<TaskOrigin> {
@@ -138,4 +168,53 @@ impl Attribution {
 
 pub(crate) fn lock(attribution: &Mutex<Attribution>) -> MutexGuard<'_, Attribution> {
     attribution.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static LIST: ListOperation = ListOperation {
+        name: "list",
+        max_page_size: None,
+    };
+    static CREATE: CreateOperation = CreateOperation {
+        name: "create",
+        title: "create",
+        lists: &[&LIST],
+        is_listed: true,
+        reads: &[],
+    };
+
+    fn create_tasks(attribution: &mut Attribution, count: usize) {
+        for task in 0..count {
+            let by = CreateNonce::new();
+            attribution.open(by.clone(), &CREATE);
+            let created = CreatedTask {
+                operation: &CREATE,
+                by,
+                origin: None,
+            };
+            attribution.answered(&format!("{count}-{task}"), created);
+        }
+    }
+
+    #[test]
+    fn tasks_are_bounded_and_what_was_evicted_is_a_doubt_for_older_creates() {
+        let mut attribution = Attribution::default();
+        let [before, after, elsewhere] = [(); 3].map(|()| CreateNonce::new());
+        attribution.open(before.clone(), &CREATE);
+        create_tasks(&mut attribution, CAPACITY);
+        assert!(!attribution.has_evicted_after(Some(&before)));
+        attribution.open(after.clone(), &CREATE);
+        create_tasks(&mut attribution, 10);
+        assert_eq!(attribution.tasks.len(), CAPACITY);
+        assert_eq!(attribution.order.len(), CAPACITY);
+        for (create, is_doubtful) in [(&before, true), (&elsewhere, true), (&after, false)] {
+            assert_eq!(attribution.has_evicted_after(Some(create)), is_doubtful);
+        }
+        assert!(attribution.has_evicted_after(None));
+        assert!(!attribution.is_of_another("16384-0", None));
+        assert!(attribution.is_of_another("16384-10", None));
+    }
 }

@@ -325,7 +325,8 @@ impl Reconcile {
                 return Some(self.too_early(left));
             }
             let attribution = self.session.attribution();
-            let is_contested = attribution.has_competitor(&self.unresolved, self.settle);
+            let is_contested = attribution.has_competitor(&self.unresolved, self.settle)
+                || attribution.has_evicted_after(self.unresolved.create());
             return is_contested.then_some(Doubt::OtherCreates);
         }
         if !self.is_listed(listing) {
