@@ -1,5 +1,7 @@
 //! Snapshots of what the program prints, without what differs in each run.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt::Display;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -31,17 +33,28 @@ static FILTERS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
 });
 
 /// The snapshots of one test. All are compared before the test fails.
-pub struct Snapshots(Option<snapshots::Snapshots>);
+pub struct Snapshots {
+    snapshots: Option<snapshots::Snapshots>,
+    checked: BTreeMap<String, String>,
+}
 
 impl Snapshots {
-    /// Compares `shown`, without what differs in each run, with the snapshot `name`.
+    /// Compares `shown`, without what differs in each run, with the snapshot `name`. Several runs of a test may have to
+    /// print the same.
     pub fn check(&mut self, name: impl AsRef<str>, shown: impl Display) {
         let mut shown = shown.to_string();
         for (pattern, replacement) in &*FILTERS {
             shown = pattern.replace_all(&shown, *replacement).into_owned();
         }
-        let snapshots = self.0.as_mut().expect("it is there until the end");
-        snapshots.check(name.as_ref(), &shown);
+        match self.checked.entry(name.as_ref().to_owned()) {
+            Entry::Occupied(before) => assert_eq!(before.get(), &shown, "{}", before.key()),
+            Entry::Vacant(first) => {
+                let snapshots = self.snapshots.as_mut();
+                let snapshots = snapshots.expect("it is taken when this is dropped");
+                snapshots.check(first.key(), &shown);
+                first.insert(shown);
+            }
+        }
     }
 }
 
@@ -49,13 +62,16 @@ impl Default for Snapshots {
     fn default() -> Self {
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folder = package.join("tests/it/snapshots");
-        Self(Some(snapshots::Snapshots::some_of(folder)))
+        Self {
+            snapshots: Some(snapshots::Snapshots::some_of(folder)),
+            checked: BTreeMap::new(),
+        }
     }
 }
 
 impl Drop for Snapshots {
     fn drop(&mut self) {
-        if let Some(snapshots) = self.0.take()
+        if let Some(snapshots) = self.snapshots.take()
             && !thread::panicking()
         {
             snapshots.finish();
