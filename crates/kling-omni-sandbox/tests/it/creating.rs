@@ -1,3 +1,5 @@
+//! Creates: the answers to valid bodies, and to all others.
+
 use http::Method;
 use kling_omni_api::enums::AspectRatio;
 use kling_omni_api::limits::reference_to_video_request::PROMPT;

@@ -1,3 +1,5 @@
+//! Faults on requests of the API: what a client sees, and what it costs.
+
 use std::time::Duration;
 
 use kling_omni_sandbox::{Fault, FaultMatcher, FaultRule, FaultTarget};

@@ -1,3 +1,5 @@
+//! A sandbox with a manual clock, and a plain HTTP client.
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, Method};

@@ -1,3 +1,5 @@
+//! API keys, and the answers to wrong ones.
+
 use http::Method;
 use kling_omni_sandbox::DEFAULT_API_KEY;
 

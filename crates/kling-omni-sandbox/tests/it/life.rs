@@ -1,3 +1,5 @@
+//! The life of a task: its statuses over time, its script and its end.
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Lists of tasks, page by page.
+
 use kling_omni_api::limits::list_reference_to_video_tasks::{PAGE, PAGE_SIZE};
 use kling_omni_api::{Field, Scalar};
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! Rate limits and their headers.
+
 use std::time::Duration;
 
 use crate::harness::{Bench, KEY_HEADER, LIST, PRO, order};

@@ -1,3 +1,5 @@
+//! Responses byte for byte, for what an HTTP client would not show.
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -1,3 +1,5 @@
+//! What is recorded of requests and tasks, and what of it `Debug` shows.
+
 use http::Method;
 use kling_omni_sandbox::Host;
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! Which routes there are, and which tasks each knows.
+
 use kling_omni_sandbox::{StatusRoute, VideoReferenceRoute};
 
 use crate::harness::{

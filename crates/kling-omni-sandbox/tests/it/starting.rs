@@ -1,3 +1,5 @@
+//! Settings, addresses and ports, and the shutdown.
+
 use std::error::Error as _;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;

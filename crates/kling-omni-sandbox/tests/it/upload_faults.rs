@@ -1,3 +1,5 @@
+//! Faults on upload slots and at the storage host.
+
 use kling_omni_sandbox::{FaultRule, FaultTarget};
 use serde_json::{Value, json};
 

@@ -1,3 +1,5 @@
+//! Faults on deliveries.
+
 use std::time::Duration;
 
 use base64::Engine as _;

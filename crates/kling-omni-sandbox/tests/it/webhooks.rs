@@ -1,3 +1,5 @@
+//! Deliveries: when they come, how they are signed, and what becomes of them.
+
 use std::sync::Arc;
 use std::time::Duration;
 
