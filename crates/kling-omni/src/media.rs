@@ -17,7 +17,7 @@ use crate::redact::{BareUrl, file_name};
 /// Where an image or a video of a request comes from.
 ///
 /// A text is a URL, never a file: so a text from a stranger makes the client read nothing on this machine, and JSON
-/// cannot name a file either. A path is a file. Both a file and bytes are looked at and uploaded before the task is created,
+/// cannot name a file either. A path is a file. Both a file and bytes are inspected and uploaded before the task is created,
 /// and the request that is sent has the URL of the upload in their place.
 ///
 /// ```

@@ -1,4 +1,4 @@
-//! A look at the files of a request before anything is paid for.
+//! The inspection of the files of a request before anything is paid for.
 
 pub(crate) mod fit;
 pub(crate) mod fix;
@@ -25,9 +25,9 @@ use crate::request::Request;
 use crate::route::{CreateRoute, Route};
 use crate::validation::{Finding, Severity};
 
-/// Which files of a request are looked at before a task is created.
+/// Which files of a request are inspected before a task is created.
 ///
-/// Looking costs nothing, and a file that the service cannot use costs a task.
+/// An inspection costs nothing, and a file that the service cannot use costs a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MediaChecks {
@@ -40,10 +40,10 @@ pub enum MediaChecks {
     All,
 }
 
-/// A look at the files of a request. Await it to start.
+/// An inspection of the files of a request. Await it to start.
 ///
 /// Nothing is created, uploaded or changed. What cannot be found out is a warning, never an error.
-#[must_use = "nothing is looked at until it is awaited"]
+#[must_use = "nothing is inspected until it is awaited"]
 pub struct Preflight {
     remote: Arc<RemoteInspector>,
     is_successor_only: bool,
@@ -54,7 +54,7 @@ pub struct Preflight {
 }
 
 impl Preflight {
-    /// A look without a client, and so without a key; [`Client::preflight`](crate::Client::preflight) knows besides which
+    /// An inspection without a client, and so without a key; [`Client::preflight`](crate::Client::preflight) knows besides which
     /// routes of the service still answer.
     ///
     /// ```
@@ -97,7 +97,7 @@ impl Preflight {
         }
     }
 
-    /// Which files to look at. Default: [`MediaChecks::All`].
+    /// Which files to inspect. Default: [`MediaChecks::All`].
     pub fn checks(mut self, checks: MediaChecks) -> Self {
         self.checks = checks;
         self
@@ -109,7 +109,7 @@ impl Preflight {
         self
     }
 
-    /// Also looks at URLs that lead to this machine or its own network. They are refused otherwise, so that a URL from a
+    /// Also inspects URLs that lead to this machine or its own network. They are refused otherwise, so that a URL from a
     /// stranger makes the client ask nobody whom the stranger could not ask; and the service could not read them anyway.
     ///
     /// The guard judges the target of a URL, not a proxy. Behind a proxy, whose resolver decides in the end, a name must
@@ -151,7 +151,7 @@ impl fmt::Debug for Preflight {
     }
 }
 
-/// What a look at the files of a request came to.
+/// The result of an inspection of the files of a request.
 #[derive(Clone, Debug)]
 pub struct PreflightReport {
     findings: Vec<Finding>,

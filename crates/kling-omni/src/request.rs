@@ -70,7 +70,7 @@ impl Request {
         self.body().clone()
     }
 
-    /// Holds the request against the rules of a route, as [`VideoReference::check`] does. There is one route only for
+    /// Checks the request against the rules of a route, as [`VideoReference::check`] does. There is one route only for
     /// [`TextToVideo`], whose rules it has passed already.
     ///
     /// # Errors

@@ -79,7 +79,7 @@ fn unlike(field: MediaField, given: Size, other: &str, size: Size) -> Option<Fin
     })
 }
 
-/// The shape of the video to make, held against that of what it is made from.
+/// Compares the shape of the video to make with that of what it is made from.
 fn other_shape(
     request: &Request,
     field: MediaField,

@@ -19,7 +19,7 @@ use crate::request::validate::check_media_url;
 use crate::route::{Mode, Route, Tier};
 use crate::validation::{Finding, Severity};
 
-/// Looks at one image or video, and says what about it the service would refuse. This needs no client, no key and no
+/// Inspects one image or video, and says what about it the service would refuse. This needs no client, no key and no
 /// request, and costs nothing.
 ///
 /// Of a file on this machine as of one behind a URL, a few parts are read, never the whole of it. What is said is what a
@@ -45,10 +45,10 @@ pub fn inspect(source: impl Into<MediaSource>) -> Inspect {
     }
 }
 
-/// A look at one image or video, made by [`inspect`]. Await it to start.
+/// An inspection of one image or video, made by [`inspect`]. Await it to start.
 ///
 /// It has to be awaited within a Tokio runtime, as everything else here.
-#[must_use = "nothing is looked at until it is awaited"]
+#[must_use = "nothing is inspected until it is awaited"]
 #[derive(Clone, Debug)]
 pub struct Inspect {
     source: MediaSource,
@@ -72,7 +72,7 @@ impl Inspect {
         self
     }
 
-    /// Also looks at a URL that leads to this machine or its own network; see
+    /// Also inspects a URL that leads to this machine or its own network; see
     /// [`Preflight::allow_private`](crate::Preflight::allow_private).
     pub fn allow_private(mut self, allow: bool) -> Self {
         self.allows_private = allow;
@@ -126,7 +126,7 @@ impl IntoFuture for Inspect {
     }
 }
 
-/// What a look at one image or video came to.
+/// The result of an inspection of one image or video.
 ///
 /// In JSON, `source` is as `Display` shows it, a URL without its query.
 #[derive(Clone, Debug, Serialize)]

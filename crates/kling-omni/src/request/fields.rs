@@ -12,7 +12,7 @@ use crate::redact::BareUrl;
 use crate::route::{CreateRoute, Mode, Tier};
 use crate::validation::Finding;
 
-/// What a person asked for, not yet held against any rule; one implementor for each type of request.
+/// What a person asked for, not yet checked against any rule; one implementor for each type of request.
 ///
 /// It serialises as the body that the API documents, with the tier beside. The rules of the API's document are looked up
 /// by the names in there, so that only what ties fields together is left to say here.

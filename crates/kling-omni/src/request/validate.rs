@@ -116,22 +116,14 @@ fn check(rules: &Field, at: &str, value: Option<&Value>) -> Vec<Finding> {
 fn check_text(rules: &Field, at: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     let characters = text.chars().count();
-    if let Some(least) = rules.min_length.filter(|least| characters < *least) {
+    let range = [rules.min_length, rules.max_length].map(|end| end.map(|end| end as f64));
+    if let Some((end, limit, words)) = outside(range, characters as f64, "are") {
         findings.push(Finding::new(
-            FindingCode::TextTooShort,
+            [FindingCode::TextTooShort, FindingCode::TextTooLong][end],
             at,
-            Some(Limit::AtLeast(least as f64)),
+            Some(limit),
             Actual::Characters(characters),
-            format!("has {characters} characters, at least {least} are needed"),
-        ));
-    }
-    if let Some(most) = rules.max_length.filter(|most| characters > *most) {
-        findings.push(Finding::new(
-            FindingCode::TextTooLong,
-            at,
-            Some(Limit::AtMost(most as f64)),
-            Actual::Characters(characters),
-            format!("has {characters} characters, at most {most} are allowed"),
+            format!("has {characters} characters, {words}"),
         ));
     }
     if rules.format == Some("uri") {
@@ -196,41 +188,38 @@ fn url_problem(text: &str) -> Option<&'static str> {
 }
 
 fn check_number(rules: &Field, at: &str, number: f64) -> Option<Finding> {
-    let (code, limit, message) = if let Some(least) = rules.minimum.filter(|least| number < *least)
-    {
-        let message = format!("is {number}, at least {least} is needed");
-        (FindingCode::BelowMinimum, Limit::AtLeast(least), message)
-    } else if let Some(most) = rules.maximum.filter(|most| number > *most) {
-        let message = format!("is {number}, at most {most} is allowed");
-        (FindingCode::AboveMaximum, Limit::AtMost(most), message)
-    } else {
-        return None;
-    };
-    let given = Actual::Number(number.to_string());
-    Some(Finding::new(code, at, Some(limit), given, message))
+    let (end, limit, words) = outside([rules.minimum, rules.maximum], number, "is")?;
+    Some(Finding::new(
+        [FindingCode::BelowMinimum, FindingCode::AboveMaximum][end],
+        at,
+        Some(limit),
+        Actual::Number(number.to_string()),
+        format!("is {number}, {words}"),
+    ))
 }
 
 fn check_count(rules: &Field, at: &str, items: usize) -> Option<Finding> {
-    let (code, limit, message) = if let Some(least) = rules.min_items.filter(|least| items < *least)
-    {
-        let message = format!("has {items} items, at least {least} are needed");
-        (
-            FindingCode::TooFewItems,
-            Limit::AtLeast(least as f64),
-            message,
-        )
-    } else if let Some(most) = rules.max_items.filter(|most| items > *most) {
-        let message = format!("has {items} items, at most {most} are allowed");
-        (
-            FindingCode::TooManyItems,
-            Limit::AtMost(most as f64),
-            message,
-        )
-    } else {
-        return None;
-    };
-    let given = Actual::Items(items);
-    Some(Finding::new(code, at, Some(limit), given, message))
+    let range = [rules.min_items, rules.max_items].map(|end| end.map(|end| end as f64));
+    let (end, limit, words) = outside(range, items as f64, "are")?;
+    Some(Finding::new(
+        [FindingCode::TooFewItems, FindingCode::TooManyItems][end],
+        at,
+        Some(limit),
+        Actual::Items(items),
+        format!("has {items} items, {words}"),
+    ))
+}
+
+/// The end of a range that a value is beyond, by its index, as a limit and in words.
+fn outside(range: [Option<f64>; 2], value: f64, verb: &str) -> Option<(usize, Limit, String)> {
+    let [least, most] = range;
+    if let Some(least) = least.filter(|least| value < *least) {
+        let words = format!("at least {least} {verb} needed");
+        return Some((0, Limit::AtLeast(least), words));
+    }
+    let most = most.filter(|most| value > *most)?;
+    let words = format!("at most {most} {verb} allowed");
+    Some((1, Limit::AtMost(most), words))
 }
 
 fn check_choice(rules: &Field, at: &str, choice: &str) -> Option<Finding> {

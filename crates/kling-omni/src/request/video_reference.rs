@@ -83,7 +83,7 @@ impl VideoReference {
         self.checked.fields.webhook_url.as_deref()
     }
 
-    /// Holds the request against the rules of a route, which may be stricter than those it was built under.
+    /// Checks the request against the rules of a route, which may be stricter than those it was built under.
     ///
     /// [`Client::create`](crate::Client::create) does the same before it sends anything; with [`Route::Auto`] it starts
     /// on the older route, and checks again before it falls through.

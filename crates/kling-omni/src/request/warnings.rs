@@ -167,7 +167,7 @@ fn of_frames(fields: &TextToVideoFields, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Holds what the prompts mention against what is there.
+/// Compares what the prompts mention with what is there.
 fn of_mentions(fields: &TextToVideoFields, findings: &mut Vec<Finding>) {
     let prompt = fields.prompt.iter().map(|text| ("prompt".to_owned(), text));
     let shots = fields.multi_prompt.iter().enumerate();

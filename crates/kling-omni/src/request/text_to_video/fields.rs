@@ -16,7 +16,7 @@ use crate::request::warnings;
 use crate::route::{CreateRoute, Mode, Tier};
 use crate::validation::{Actual, Finding, FindingCode, Limit};
 
-/// What a person asked for, not yet held against any rule. Named as on the wire, so that a request in a file is the
+/// What a person asked for, not yet checked against any rule. Named as on the wire, so that a request in a file is the
 /// body that the API documents. Null is read as "not set"; the schema has no word of it, since nobody should write it.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
