@@ -13,6 +13,7 @@ mod host;
 pub mod journal;
 mod list;
 mod media;
+mod media_field;
 mod named;
 mod preflight;
 mod redact;
@@ -62,7 +63,8 @@ pub use crate::engine::upload::{
 };
 pub use crate::host::Host;
 pub use crate::list::List;
-pub use crate::media::{MediaField, MediaSource};
+pub use crate::media::MediaSource;
+pub use crate::media_field::MediaField;
 pub use crate::named::UnknownValue;
 pub use crate::preflight::{
     Inspect, Inspection, MediaChecks, MediaRole, Preflight, PreflightReport, inspect,

@@ -20,7 +20,8 @@ pub(crate) use crate::preflight::inspected_file::InspectedFile;
 use crate::preflight::inspected_file::{FileStamp, inspect_file};
 pub(crate) use crate::preflight::remote::RemoteInspector;
 
-use crate::media::{MediaField, MediaSource};
+use crate::media::MediaSource;
+use crate::media_field::MediaField;
 use crate::request::Request;
 use crate::route::{CreateRoute, Route};
 use crate::validation::{Finding, Severity};

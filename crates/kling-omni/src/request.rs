@@ -19,7 +19,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::media::{MediaField, MediaSource};
+use crate::media::MediaSource;
+use crate::media_field::MediaField;
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::text_to_video::TextToVideo;
 use crate::request::video_reference::VideoReference;

@@ -8,7 +8,7 @@ use kling_omni_api::Scalar;
 use serde_json::Value;
 
 use crate::engine::polling::durations::kind::TaskKind;
-use crate::media::MediaField;
+use crate::media_field::MediaField;
 use crate::route::{CreateRoute, Mode, Tier};
 
 const FROM_IMAGE: [(bool, &str); 2] = [(false, "without-image"), (true, "with-image")];

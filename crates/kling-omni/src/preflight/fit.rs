@@ -3,7 +3,7 @@
 use kling_omni_api::{Field, Scalar};
 use media_probe::{MediaInfo, Size};
 
-use crate::media::MediaField;
+use crate::media_field::MediaField;
 use crate::preflight::inspected_file::InspectedFile;
 use crate::request::Request;
 use crate::request::aspect_ratio::AspectRatio;

@@ -8,7 +8,8 @@ use std::str::FromStr;
 use media_probe::{Format, Kind, MediaInfo};
 use serde::{Serialize, Serializer};
 
-use crate::media::{MediaField, MediaSource};
+use crate::media::MediaSource;
+use crate::media_field::MediaField;
 use crate::named::{UnknownValue, named};
 use crate::preflight::inspected_file::{
     InspectResult, InspectedFile, declared_format, inspect_file,

@@ -7,7 +7,8 @@ use std::time::SystemTime;
 use media_probe::{Format, MediaInfo};
 use url::Url;
 
-use crate::media::{MediaField, MediaSource};
+use crate::media::MediaSource;
+use crate::media_field::MediaField;
 use crate::preflight::remote::RemoteInspector;
 use crate::redact::file_name;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use kling_omni_api::{Field, Media, MediaKind, Span};
 use media_probe::{Format, FrameRate, Kind, MediaInfo, Problem, Severity, Size};
 
-use crate::media::MediaField;
+use crate::media_field::MediaField;
 use crate::preflight::fix::Fix;
 use crate::preflight::inspected_file::{InspectResult, InspectedFile, declared_format};
 use crate::validation::{Actual, Finding, FindingCode, Limit};

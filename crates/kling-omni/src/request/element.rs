@@ -4,7 +4,8 @@ use kling_omni_api::limits::element::FIELDS;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::media::{MediaField, MediaSource};
+use crate::media::MediaSource;
+use crate::media_field::MediaField;
 use crate::request::object::{list_or_null, object};
 use crate::request::schema;
 

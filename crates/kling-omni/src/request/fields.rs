@@ -7,7 +7,8 @@ use kling_omni_api::Field;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::media::{MediaField, MediaSource};
+use crate::media::MediaSource;
+use crate::media_field::MediaField;
 use crate::redact::BareUrl;
 use crate::route::{CreateRoute, Mode, Tier};
 use crate::validation::Finding;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::media::MediaField;
+use crate::media_field::MediaField;
 use crate::request::fields::{Fields, RequestJson};
 use crate::request::validate;
 use crate::route::CreateRoute;
@@ -132,7 +132,9 @@ macro_rules! request {
             }
 
             /// Every image and video that is set.
-            pub fn media(&self) -> Vec<($crate::media::MediaField, $crate::media::MediaSource)> {
+            pub fn media(
+                &self,
+            ) -> Vec<($crate::media_field::MediaField, $crate::media::MediaSource)> {
                 $crate::request::fields::Fields::media(&self.checked.fields)
             }
         }

@@ -4,7 +4,7 @@ use kling_omni_api::Field;
 use serde_json::Value;
 use url::Url;
 
-use crate::media::MediaField;
+use crate::media_field::MediaField;
 use crate::redact::{BareUrl, printable};
 use crate::request::fields::{Fields, RequestJson};
 use crate::route::{CreateRoute, Route};

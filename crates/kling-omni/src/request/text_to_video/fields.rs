@@ -5,7 +5,8 @@ use kling_omni_api::limits::video_request::{ELEMENTS, FIELDS};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::media::{MediaField, MediaSource};
+use crate::media::MediaSource;
+use crate::media_field::MediaField;
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::element::Element;
 use crate::request::fields::{Fields, RequestJson};

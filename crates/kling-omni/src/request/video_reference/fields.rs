@@ -5,7 +5,8 @@ use kling_omni_api::limits::video_reference_request::FIELDS;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::media::{MediaField, MediaSource};
+use crate::media::MediaSource;
+use crate::media_field::MediaField;
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::fields::{Fields, RequestJson};
 use crate::request::object::{object, seconds_as_text, seconds_from_text_or_number};

@@ -1,0 +1,119 @@
+//! The fields of a request that have an image or a video.
+
+use std::fmt;
+
+use kling_omni_api::Field;
+use serde_json::Value;
+
+/// A field of a request that has an image or a video.
+///
+/// `Display` gives its path in the JSON body, as in [`Finding::field`](crate::Finding::field).
+///
+/// ```
+/// use kling_omni::MediaField;
+///
+/// assert_eq!(MediaField::ReferenceVideo.to_string(), "video_url");
+/// assert_eq!(MediaField::ElementFrontal(0).to_string(), "elements[0].frontal_image_url");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum MediaField {
+    /// The reference video.
+    ReferenceVideo,
+    /// The image that the video starts with.
+    StartFrame,
+    /// The same, under the name that goes with an end frame.
+    FirstFrame,
+    /// The image that the video ends with.
+    EndFrame,
+    /// A reference image, by its index.
+    ReferenceImage(usize),
+    /// The main image of an element, by the index of the element.
+    ElementFrontal(usize),
+    /// Another image of an element.
+    ElementReference {
+        /// Index of the element.
+        element: usize,
+        /// Index of the image in the element.
+        image: usize,
+    },
+}
+
+impl MediaField {
+    /// The fields whose image starts the video, in order of precedence.
+    pub(crate) const START_FRAMES: [Self; 2] = [Self::StartFrame, Self::FirstFrame];
+
+    /// The names that lead to it, outermost first; an index selects an item of the list of that name.
+    fn path(self) -> impl Iterator<Item = (&'static str, Option<usize>)> {
+        let (outer, inner) = match self {
+            Self::ReferenceVideo => (("video_url", None), None),
+            Self::StartFrame => (("image_url", None), None),
+            Self::FirstFrame => (("start_image_url", None), None),
+            Self::EndFrame => (("end_image_url", None), None),
+            Self::ReferenceImage(image) => (("image_urls", Some(image)), None),
+            Self::ElementFrontal(element) => (
+                ("elements", Some(element)),
+                Some(("frontal_image_url", None)),
+            ),
+            Self::ElementReference { element, image } => (
+                ("elements", Some(element)),
+                Some(("reference_image_urls", Some(image))),
+            ),
+        };
+        std::iter::once(outer).chain(inner)
+    }
+
+    /// The rule for it among those of a body.
+    pub(crate) fn rule(self, mut rules: &[Field]) -> Option<&Field> {
+        let mut rule = None;
+        for (name, _) in self.path() {
+            let named = rules.iter().find(|rule| rule.name == name)?;
+            let one = named.items.unwrap_or(named);
+            rules = one.fields;
+            rule = Some(one);
+        }
+        rule
+    }
+
+    fn pointer(self) -> String {
+        let mut pointer = String::new();
+        for (name, index) in self.path() {
+            pointer = format!("{pointer}/{name}");
+            if let Some(index) = index {
+                pointer = format!("{pointer}/{index}");
+            }
+        }
+        pointer
+    }
+
+    /// Its value in a body.
+    pub(crate) fn value(self, body: &Value) -> Option<&Value> {
+        body.pointer(&self.pointer())
+    }
+
+    /// Its value in a body, to be replaced.
+    pub(crate) fn value_mut(self, body: &mut Value) -> Option<&mut Value> {
+        body.pointer_mut(&self.pointer())
+    }
+}
+
+impl fmt::Display for MediaField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (depth, (name, index)) in self.path().enumerate() {
+            if depth > 0 {
+                f.write_str(".")?;
+            }
+            f.write_str(name)?;
+            if let Some(index) = index {
+                write!(f, "[{index}]")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<MediaField> for String {
+    fn from(field: MediaField) -> Self {
+        field.to_string()
+    }
+}
