@@ -43,6 +43,7 @@ impl Exit {
     pub(crate) fn of(kind: ErrorKind) -> Self {
         match kind {
             ErrorKind::Configuration
+            | ErrorKind::InvalidState
             | ErrorKind::Validation
             | ErrorKind::InvalidRequest
             | ErrorKind::NotFound => Self::Usage,
@@ -132,6 +133,7 @@ mod tests {
     fn kinds_of_errors_have_the_documented_codes() {
         for (kind, code) in [
             (ErrorKind::Configuration, 2),
+            (ErrorKind::InvalidState, 2),
             (ErrorKind::Validation, 2),
             (ErrorKind::InvalidRequest, 2),
             (ErrorKind::NotFound, 2),

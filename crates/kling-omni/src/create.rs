@@ -241,7 +241,7 @@ impl Create {
         if let Payload::Checked(request) = &self.payload {
             if request.mode() != self.mode {
                 return Err(Error::new(
-                    ErrorKind::Configuration,
+                    ErrorKind::InvalidState,
                     format!(
                         "the request is of the mode {}, and cannot be sent in the mode {}",
                         request.mode(),

@@ -168,7 +168,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if the journal is about something else, and [`ErrorKind::File`] if it cannot be
+    /// [`ErrorKind::InvalidState`] if the journal is about something else, and [`ErrorKind::File`] if it cannot be
     /// written.
     pub async fn begin(&mut self, plan: Plan) -> Result<()> {
         match self.plan() {
@@ -177,7 +177,7 @@ impl Journal {
                 None => Ok(()),
                 Some(why) => Err(self
                     .error(
-                        ErrorKind::Configuration,
+                        ErrorKind::InvalidState,
                         format!(
                             "the journal {} is about another create: {why}",
                             self.path().display()
@@ -196,7 +196,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if the journal is about another create or says that there is, or may be, a task
+    /// [`ErrorKind::InvalidState`] if the journal is about another create or says that there is, or may be, a task
     /// already, and [`ErrorKind::File`] if it cannot be written. Nothing was sent then.
     pub async fn create(&mut self, create: Create) -> Result<Outcome> {
         let state = self.state();
@@ -206,7 +206,7 @@ impl Journal {
                 None => "the create in the journal may have made a task".to_owned(),
             };
             return Err(self
-                .error(ErrorKind::Configuration, what)
+                .error(ErrorKind::InvalidState, what)
                 .with_help("go on from the journal's state"));
         }
         self.begin(create.plan()).await?;
@@ -246,7 +246,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if the journal is at another point or was written for another service,
+    /// [`ErrorKind::InvalidState`] if the journal is at another point or was written for another service,
     /// [`ErrorKind::File`] if it cannot be written, and those of [`Reconcile`].
     pub async fn reconcile(
         &mut self,
@@ -292,13 +292,13 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if the journal is at another point, or the task was listed before the create, and
+    /// [`ErrorKind::InvalidState`] if the journal is at another point, or the task was listed before the create, and
     /// [`ErrorKind::File`] if it cannot be written.
     pub async fn attach(&mut self, id: &str) -> Result<()> {
         let unresolved = self.unresolved()?;
         if !is_task_id(id) {
             return Err(self.error(
-                ErrorKind::Configuration,
+                ErrorKind::InvalidState,
                 "a task id must have 1 to 1024 bytes",
             ));
         }
@@ -308,7 +308,7 @@ impl Journal {
         {
             return Err(self
                 .error(
-                    ErrorKind::Configuration,
+                    ErrorKind::InvalidState,
                     format!(
                         "task {} was there before the create, and cannot be its task",
                         printable(id)
@@ -404,7 +404,7 @@ impl Journal {
         match self.state() {
             State::Unconfirmed(unresolved) => Ok(unresolved),
             _ => Err(self.error(
-                ErrorKind::Configuration,
+                ErrorKind::InvalidState,
                 format!(
                     "nothing is unresolved in the journal {}",
                     self.path().display()
@@ -417,13 +417,13 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`], with both services, if it is not.
+    /// [`ErrorKind::InvalidState`], with both services, if it is not.
     pub fn check_service(&self, client: &Client) -> Result<()> {
         let service = crate::redact::BareUrl(client.base_url()).to_string();
         match self.plan() {
             Some(plan) if plan.base_url() != service => Err(self
                 .error(
-                    ErrorKind::Configuration,
+                    ErrorKind::InvalidState,
                     format!(
                         "the journal is for {}, and this is {service}",
                         plan.base_url()

@@ -313,7 +313,7 @@ async fn nothing_is_sent_while_there_may_be_a_task() {
     let error = journal.create(create()).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.charged()),
-        (ErrorKind::Configuration, Charged::Unknown)
+        (ErrorKind::InvalidState, Charged::Unknown)
     );
 
     let found = journal
@@ -397,7 +397,7 @@ async fn a_journal_is_about_one_create_at_one_service() {
         .unwrap_err();
     assert_eq!(
         (error.kind(), error.charged()),
-        (ErrorKind::Configuration, Charged::Unknown)
+        (ErrorKind::InvalidState, Charged::Unknown)
     );
     journal.absent().await.unwrap();
     for (create, why) in [
@@ -418,7 +418,7 @@ async fn a_journal_is_about_one_create_at_one_service() {
         let error = journal.create(create).await.unwrap_err();
         assert_eq!(
             (error.kind(), error.charged()),
-            (ErrorKind::Configuration, Charged::No)
+            (ErrorKind::InvalidState, Charged::No)
         );
         assert!(error.summary().contains(why), "{error}");
     }

@@ -132,7 +132,7 @@ async fn what_a_mode_does_not_have_is_refused_before_it_is_sent() {
     }
     let create = client.create(staircase().build().unwrap());
     let error = create.mode(Mode::Reference).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+    assert_eq!(error.kind(), ErrorKind::InvalidState, "{error}");
     assert_eq!(error.charged(), Charged::No);
     assert!(sandbox.requests().is_empty());
 }

@@ -7,9 +7,11 @@ use serde::Serialize;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The client could not be set up: no key, a key with forbidden characters, a bad base URL; or a call does not fit: another
-    /// mode than the request's, another create than the journal's.
+    /// The client could not be set up: no key, a key with forbidden characters, a bad base URL.
     Configuration,
+    /// The call does not fit what it is made on: a journal in another state or about another create, a request of another
+    /// mode. Nothing was sent.
+    InvalidState,
     /// The request breaks a rule and was stopped before it could cost anything. [`Error::findings`](crate::Error::findings) lists every broken rule.
     Validation,
     /// The service refused the key (401).
