@@ -10,7 +10,11 @@ const TASK: &str = "046b6c7f-0b8a-43b9-b35d-6489e6daee91";
 #[test]
 fn a_wait_leaves_the_task_alone() {
     let mut snapshots = Snapshots::default();
-    for signal in [Running::interrupt, Running::terminate] {
+    let signals: [(_, fn(&Running)); 2] = [
+        ("interrupt", Running::interrupt),
+        ("terminate", Running::terminate),
+    ];
+    for (name, signal) in signals {
         let service = Service::slow();
         let mut running = service
             .program("generate -p puppet --json -o clip.mp4")
@@ -19,7 +23,7 @@ fn a_wait_leaves_the_task_alone() {
         signal(&running);
         let ended = running.end().expect(130);
         assert_eq!(ended.json()["error"]["task_id"], service.tasks()[0].id());
-        snapshots.check("interrupt-wait", &ended);
+        snapshots.check(format!("{name}-wait"), &ended);
         assert_eq!(service.files(), [""; 0]);
     }
 }

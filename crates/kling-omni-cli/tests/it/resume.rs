@@ -126,7 +126,10 @@ fn what_cannot_be_told_is_left_to_the_person() {
                     .contains(&id.as_str().into())
             );
         }
-        snapshots.check(format!("resume-ambiguous-{said}"), redacted(&service, &ended));
+        snapshots.check(
+            format!("resume-ambiguous-{said}"),
+            redacted(&service, &ended),
+        );
 
         for (options, code, name) in [
             (format!("--task {old}"), 2, "old-task"),
