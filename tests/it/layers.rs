@@ -128,7 +128,10 @@ fn paths(tokens: &TokenStream, module: &[String]) -> Vec<Module> {
                     "crate" => Some(Vec::new()),
                     "super" => {
                         let mut parents = 1;
-                        while tokens.get(at + 3).is_some_and(|next| next.to_string() == "super") {
+                        while tokens
+                            .get(at + 3)
+                            .is_some_and(|next| next.to_string() == "super")
+                        {
                             parents += 1;
                             at += 3;
                         }
@@ -200,7 +203,9 @@ fn every_import_leads_down() {
     for layer in &layers {
         let module: Module = layer.split("::").map(str::to_owned).collect();
         if !graph.modules.contains(&module) {
-            findings.insert(format!("ARCHITECTURE.md has a layer `{layer}`, and there is no such module"));
+            findings.insert(format!(
+                "ARCHITECTURE.md has a layer `{layer}`, and there is no such module"
+            ));
         }
     }
     for (from, to) in graph.imports() {
@@ -216,7 +221,9 @@ fn every_import_leads_down() {
 #[test]
 fn the_engine_does_not_know_kling() {
     let layers = layers();
-    let first = layers.iter().position(|layer| layer.starts_with("engine::"));
+    let first = layers
+        .iter()
+        .position(|layer| layer.starts_with("engine::"));
     let kling: BTreeSet<_> = layers.iter().take(first.unwrap_or_default()).collect();
     let graph = Graph::read();
     let mut findings = BTreeSet::new();
@@ -247,6 +254,13 @@ fn imports_are_found_wherever_they_stand() {
         .iter()
         .map(|path| path.join("::"))
         .collect();
-    let expected = ["a::b::C", "a::d::self", "a::d::E", "g::H", "x::j::k", "l::m"];
+    let expected = [
+        "a::b::C",
+        "a::d::self",
+        "a::d::E",
+        "g::H",
+        "x::j::k",
+        "l::m",
+    ];
     assert_eq!(found, expected);
 }

@@ -14,6 +14,7 @@ use crate::engine::attribution::Attribution;
 use crate::engine::client::ClientInner;
 use crate::engine::download::Video;
 use crate::engine::error::Result;
+#[cfg(feature = "raw")]
 use crate::engine::http::call::{Call, Options};
 use crate::engine::limits::retry_budget::Health;
 use crate::engine::polling::durations::TaskTimes;
@@ -278,6 +279,7 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
+    #[cfg(feature = "raw")]
     pub fn raw(&self) -> crate::raw::Client {
         Call::new(Arc::clone(&self.inner().http), Options::default()).api()
     }

@@ -84,11 +84,13 @@ pub use media_probe as probe;
 #[cfg(feature = "object-store")]
 pub use object_store;
 /// The HTTP stack, in the version that [`ClientBuilder::http_client`] takes.
+#[cfg(feature = "reqwest-client")]
 pub use reqwest;
 
 /// The generated client and its types, for what the rest of this crate does not cover.
 ///
 /// They follow the API's document and change with it. [`Client::raw`] gives a client that is ready to use.
+#[cfg(feature = "raw")]
 pub mod raw {
     #[doc(no_inline)]
     pub use kling_omni_api::*;

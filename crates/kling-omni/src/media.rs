@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+#[cfg(feature = "schemars")]
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -110,6 +111,7 @@ impl<'de> Deserialize<'de> for MediaSource {
     }
 }
 
+#[cfg(feature = "schemars")]
 impl JsonSchema for MediaSource {
     fn inline_schema() -> bool {
         true

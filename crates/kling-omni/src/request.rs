@@ -13,6 +13,7 @@ pub(crate) mod validate;
 pub(crate) mod warnings;
 
 pub(crate) mod object;
+#[cfg(feature = "schemars")]
 pub(crate) mod schema;
 
 use std::collections::BTreeMap;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use kling_omni_api::limits::list_reference_to_video_tasks::PAGE_SIZE;
 use kling_omni_api::{Field, limits};
+#[cfg(feature = "schemars")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
@@ -130,7 +131,8 @@ impl FromStr for Route {
 /// Quality tier that makes the video. It decides the route, and with it the price.
 ///
 /// Prices are the vendor's and change; see its price list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Tier {

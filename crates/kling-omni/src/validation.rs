@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+#[cfg(feature = "schemars")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -8,7 +9,8 @@ use serde::Serialize;
 ///
 /// As data it names the field, the rule, its limit and the actual value; a long text is given by its length and a URL
 /// without its query. `Display` says the same in a sentence.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Finding {
     severity: Severity,
@@ -129,7 +131,8 @@ fn label(field: &str) -> Cow<'_, str> {
 }
 
 /// How much a finding weighs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// The request breaks a rule of the API and is not sent.
@@ -141,7 +144,8 @@ pub enum Severity {
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $severity:ident;)*) => {
         /// Stable name of a rule, for code and for searching. From 0.1 on, no code changes its text.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+        #[cfg_attr(feature = "schemars", derive(JsonSchema))]
         #[non_exhaustive]
         pub enum FindingCode {
             $($(#[$doc])* #[serde(rename = $text)] $name,)*
@@ -255,7 +259,8 @@ impl fmt::Display for FindingCode {
 }
 
 /// What a rule allows.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Limit {
@@ -268,7 +273,8 @@ pub enum Limit {
 }
 
 /// What the request has in place of what is allowed.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Actual {
@@ -289,7 +295,8 @@ pub enum Actual {
 /// Every rule that a request breaks, with the warnings beside them.
 ///
 /// `Display` lists one finding on a line, errors first.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemars", derive(JsonSchema))]
 pub struct ValidationError {
     findings: Vec<Finding>,
 }

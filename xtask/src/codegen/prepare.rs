@@ -280,9 +280,7 @@ fn is_create(id: &str) -> bool {
 /// The schemas of the request bodies of all creates.
 pub fn create_bodies(spec: &Spec) -> BTreeSet<&str> {
     let creates = spec.operations();
-    let creates = creates
-        .iter()
-        .filter(|one| one.id().is_some_and(is_create));
+    let creates = creates.iter().filter(|one| one.id().is_some_and(is_create));
     let bodies = creates.filter_map(|one| spec.resolve(one.node.get("requestBody")?).ok());
     bodies
         .filter_map(|body| body.at("/content/application~1json/schema")?.text("$ref"))

@@ -1,8 +1,8 @@
 //! Help texts of the request's options. Every number and value in them comes from the spec.
 
-use kling_omni::raw::limits::{reference_to_video_request, video_reference_request, video_request};
-use kling_omni::raw::{Field, Media, Span};
 use kling_omni::{AspectRatio, Mode, Tier};
+use kling_omni_api::limits::{reference_to_video_request, video_reference_request, video_request};
+use kling_omni_api::{Field, Media, Span};
 
 pub(super) fn mode() -> String {
     format!(

@@ -1,7 +1,7 @@
 //! Whether a request is made from a reference video or from text.
 
 use kling_omni::Mode;
-use kling_omni::raw::limits::{video_reference_request, video_request};
+use kling_omni_api::limits::{video_reference_request, video_request};
 use serde_json::{Map, Value};
 
 use super::fields::RequestFields;

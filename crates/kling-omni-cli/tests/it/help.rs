@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use kling_omni::raw::Field;
-use kling_omni::raw::limits::{video_reference_request, video_request};
+use kling_omni_api::Field;
+use kling_omni_api::limits::{video_reference_request, video_request};
 use serde_json::{Map, Value};
 
 use crate::support::{Program, Snapshots};

@@ -288,6 +288,7 @@ impl ClientBuilder {
     /// task. Answers that came by a redirect are refused, except by [`Client::raw`], and since nobody can tell what such a client has
     /// sent before a connection failed, a create that ends so is never repeated and counts as
     /// [`Charged::Unknown`](crate::Charged::Unknown).
+    #[cfg(feature = "reqwest-client")]
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http = Some(client);
         self
@@ -296,6 +297,7 @@ impl ClientBuilder {
     /// A ready HTTP client for fetching results, which live on other hosts. It must not have the API key among its
     /// default headers. Default: one of our own, which follows five redirects at the most, and none from https to http;
     /// it is made at the first download.
+    #[cfg(feature = "reqwest-client")]
     pub fn download_client(mut self, client: reqwest::Client) -> Self {
         self.downloads = Some(client);
         self
@@ -304,6 +306,7 @@ impl ClientBuilder {
     /// A ready HTTP client for bringing files to the service's storage host, which takes exactly the headers that the
     /// service gave out. It must not have the API key among its default headers. Default: one of our own, which has none and
     /// follows no redirects; it is made at the first upload.
+    #[cfg(feature = "reqwest-client")]
     pub fn upload_client(mut self, client: reqwest::Client) -> Self {
         self.uploads = Some(client);
         self

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
+#[cfg(feature = "schemars")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
@@ -11,7 +12,8 @@ use crate::engine::expiry;
 use crate::redact::{BareUrl, quote};
 
 /// Where a task stands.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(from = "String", into = "String")]
 #[non_exhaustive]
 pub enum TaskStatus {
@@ -83,7 +85,8 @@ fn list_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String
 /// What the service said about a task at one moment.
 ///
 /// Serialises as the service writes it. `Debug` leaves the tokens out of result URLs.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct TaskState {
     #[serde(rename = "task_id")]
@@ -180,7 +183,8 @@ impl fmt::Debug for TaskState {
 }
 
 /// A task as the list shows it: without results.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct TaskSummary {
     /// Id of the task; empty if the list has a row here without an id that can be read.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use kling_omni_api::enums;
+#[cfg(feature = "schemars")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,9 +19,13 @@ use crate::named::{UnknownValue, named};
 /// assert_eq!(AspectRatio::Square.to_string(), "1:1");
 /// # Ok::<(), kling_omni::UnknownValue>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(try_from = "String", into = "&'static str")]
-#[schemars(description = "Shape of the video to make.")]
+#[cfg_attr(
+    feature = "schemars",
+    schemars(description = "Shape of the video to make.")
+)]
 #[non_exhaustive]
 pub enum AspectRatio {
     /// `auto`: the shape of the reference video or the start frame.

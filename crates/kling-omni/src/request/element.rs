@@ -1,12 +1,14 @@
 //! Characters and objects that a request describes by images.
 
 use kling_omni_api::limits::element::FIELDS;
+#[cfg(feature = "schemars")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::media::MediaSource;
 use crate::media_field::MediaField;
 use crate::request::object::{list_or_null, object};
+#[cfg(feature = "schemars")]
 use crate::request::schema;
 
 /// A character or an object that looks the same throughout a video, shown by images of it.
@@ -21,12 +23,13 @@ use crate::request::schema;
 ///     .reference_image("https://example.com/puppet-left.png")
 ///     .reference_image("https://example.com/puppet-right.png");
 /// ```
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(remote = "Self", deny_unknown_fields, default)]
-#[schemars(
+#[cfg_attr(feature = "schemars", schemars(
     description = "A character or an object that looks the same throughout the video.",
     transform = schema::add_element_limits
-)]
+))]
 pub struct Element {
     /// Public http(s) URLs of images of it. Several angles make it more consistent.
     #[serde(
@@ -36,7 +39,7 @@ pub struct Element {
     reference_image_urls: Vec<MediaSource>,
     /// Public http(s) URL of the main image of it, best one that shows face or front clearly.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schemars", schemars(with = "String"))]
     frontal_image_url: Option<MediaSource>,
 }
 
@@ -48,7 +51,7 @@ impl Element {
 
     /// The main image of it, best one that shows face or front clearly, as a public http(s) URL, a path or bytes.
     ///
-    /// Limits: [`FRONTAL_IMAGE_URL`](crate::raw::limits::element::FRONTAL_IMAGE_URL).
+    /// Limits: [`FRONTAL_IMAGE_URL`](kling_omni_api::limits::element::FRONTAL_IMAGE_URL).
     #[must_use]
     pub fn frontal_image(mut self, image: impl Into<MediaSource>) -> Self {
         self.frontal_image_url = Some(image.into());
@@ -57,7 +60,7 @@ impl Element {
 
     /// Adds another image of it, as a public http(s) URL, a path or bytes. Several angles make it more consistent.
     ///
-    /// Limits: [`REFERENCE_IMAGE_URLS`](crate::raw::limits::element::REFERENCE_IMAGE_URLS).
+    /// Limits: [`REFERENCE_IMAGE_URLS`](kling_omni_api::limits::element::REFERENCE_IMAGE_URLS).
     #[must_use]
     pub fn reference_image(mut self, image: impl Into<MediaSource>) -> Self {
         self.reference_image_urls.push(image.into());

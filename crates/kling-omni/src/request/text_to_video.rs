@@ -6,6 +6,7 @@ pub(super) mod fields;
 use std::fmt;
 
 use kling_omni_api::enums;
+#[cfg(feature = "schemars")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -41,9 +42,13 @@ use crate::request::typed::{Checked, request};
 /// assert_eq!(request.shots().len(), 2);
 /// # Ok::<(), kling_omni::ValidationError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(try_from = "TextToVideoFields", into = "TextToVideoFields")]
-#[schemars(description = "A video to make from text, or from text and images.")]
+#[cfg_attr(
+    feature = "schemars",
+    schemars(description = "A video to make from text, or from text and images.")
+)]
 pub struct TextToVideo {
     pub(super) checked: Checked<TextToVideoFields>,
 }
@@ -113,9 +118,13 @@ impl TextToVideo {
 request!(TextToVideo, TextToVideoBuilder, TextToVideoFields);
 
 /// How a video of several shots is made. The service knows one way so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
-#[schemars(description = "How a video of several shots is made.")]
+#[cfg_attr(
+    feature = "schemars",
+    schemars(description = "How a video of several shots is made.")
+)]
 #[non_exhaustive]
 pub enum ShotType {
     /// `customize`: by the shots' own prompts; what the service takes when nothing is set.

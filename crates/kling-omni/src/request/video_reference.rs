@@ -3,6 +3,7 @@
 mod builder;
 pub(super) mod fields;
 
+#[cfg(feature = "schemars")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -35,9 +36,13 @@ use crate::validation::ValidationError;
 /// assert_eq!(request.duration(), Some(8));
 /// # Ok::<(), kling_omni::ValidationError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(try_from = "VideoReferenceFields", into = "VideoReferenceFields")]
-#[schemars(description = "A video to make from a prompt, a reference video and a start frame.")]
+#[cfg_attr(
+    feature = "schemars",
+    schemars(description = "A video to make from a prompt, a reference video and a start frame.")
+)]
 pub struct VideoReference {
     pub(super) checked: Checked<VideoReferenceFields>,
 }

@@ -2,6 +2,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+#[cfg(feature = "schemars")]
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -18,7 +19,8 @@ use crate::redact;
 /// What is written about a saved video, in a file beside it: where it came from, when, and how to recognise it.
 ///
 /// It holds no key and no token: of every URL, user info, query and fragment are left out.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Sidecar {
     /// Id of the task that made the video.

@@ -1,7 +1,9 @@
 //! The fields of [`TextToVideo`](crate::TextToVideo), as they are on the wire.
 
+#[cfg(feature = "schemars")]
 use kling_omni_api::Field;
 use kling_omni_api::limits::video_request::{ELEMENTS, FIELDS};
+#[cfg(feature = "schemars")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,7 @@ use crate::request::aspect_ratio::AspectRatio;
 use crate::request::element::Element;
 use crate::request::fields::{Fields, RequestJson};
 use crate::request::object::{list_or_null, object, seconds_as_text, seconds_from_text_or_number};
+#[cfg(feature = "schemars")]
 use crate::request::schema;
 use crate::request::text_to_video::ShotType;
 use crate::request::warnings;
@@ -19,17 +22,18 @@ use crate::validation::{Actual, Finding, FindingCode, Limit};
 
 /// What a person asked for, not yet checked against any rule. Named as on the wire, so that a request in a file is the
 /// body that the API documents. Null is read as "not set"; the schema has no word of it, since nobody should write it.
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(remote = "Self", deny_unknown_fields, default)]
-#[schemars(
+#[cfg_attr(feature = "schemars", schemars(
     rename = "TextToVideo",
     description = "A video to make from text, or from text and images.",
     transform = schema::add_limits::<TextToVideoFields>
-)]
+))]
 pub(crate) struct TextToVideoFields {
     /// What the video shows.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schemars", schemars(with = "String"))]
     pub(crate) prompt: Option<String>,
     /// What each shot shows, in order.
     #[serde(
@@ -39,19 +43,19 @@ pub(crate) struct TextToVideoFields {
     pub(crate) multi_prompt: Vec<String>,
     /// How the shots are made into a video.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "ShotType")]
+    #[cfg_attr(feature = "schemars", schemars(with = "ShotType"))]
     pub(crate) shot_type: Option<ShotType>,
     /// Public http(s) URL of the image that the video starts with.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schemars", schemars(with = "String"))]
     pub(crate) image_url: Option<MediaSource>,
     /// Public http(s) URL of the first frame, for use with `end_image_url`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schemars", schemars(with = "String"))]
     pub(crate) start_image_url: Option<MediaSource>,
     /// Public http(s) URL of the image that the video ends with.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schemars", schemars(with = "String"))]
     pub(crate) end_image_url: Option<MediaSource>,
     /// Public http(s) URLs of images that guide style and looks; `@Image1` and so on in the prompt.
     #[serde(
@@ -67,7 +71,7 @@ pub(crate) struct TextToVideoFields {
     pub(crate) elements: Vec<Element>,
     /// Whether the video gets a sound track.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "bool")]
+    #[cfg_attr(feature = "schemars", schemars(with = "bool"))]
     pub(crate) generate_audio: Option<bool>,
     /// Length of the video to make, all shots together, in whole seconds, as a string.
     #[serde(
@@ -75,19 +79,19 @@ pub(crate) struct TextToVideoFields {
         serialize_with = "seconds_as_text",
         deserialize_with = "seconds_from_text_or_number"
     )]
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schemars", schemars(with = "String"))]
     pub(crate) duration: Option<u32>,
     /// Shape of the video to make. `auto` follows the start frame.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "AspectRatio")]
+    #[cfg_attr(feature = "schemars", schemars(with = "AspectRatio"))]
     pub(crate) aspect_ratio: Option<AspectRatio>,
     /// Public http(s) URL that gets a signed POST whenever the task changes its status.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schemars", schemars(with = "String"))]
     pub(crate) webhook_url: Option<String>,
     /// Quality tier that makes the video. Not part of the body: it decides the route.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Tier")]
+    #[cfg_attr(feature = "schemars", schemars(with = "Tier"))]
     pub(crate) tier: Option<Tier>,
 }
 
@@ -146,6 +150,7 @@ impl TextToVideoFields {
 
 impl Fields for TextToVideoFields {
     const MODE: Mode = Mode::Text;
+    #[cfg(feature = "schemars")]
     const RULES: &'static [Field] = FIELDS;
 
     fn tier(&self) -> Option<Tier> {

@@ -9,7 +9,7 @@ use crate::request::video_reference::VideoReferenceFields;
 /// Collects what a video should be. Nothing is sent, and nothing is refused before [`build`](Self::build).
 ///
 /// The limits come from the API's document, as constants that each method names: those of the older route, which are
-/// the wider ones. [`raw::limits`](crate::raw::limits) has them all. They are checked at `build`, all of them together.
+/// the wider ones. [`raw::limits`](kling_omni_api::limits) has them all. They are checked at `build`, all of them together.
 ///
 /// ```
 /// use kling_omni::{FindingCode, VideoReference};
@@ -39,7 +39,7 @@ pub struct VideoReferenceBuilder {
 impl VideoReferenceBuilder {
     /// What the video shows. Call the reference video `@Video1`.
     ///
-    /// Limits: [`PROMPT`](crate::raw::limits::video_reference_request::PROMPT).
+    /// Limits: [`PROMPT`](kling_omni_api::limits::video_reference_request::PROMPT).
     pub fn prompt(mut self, prompt: impl Into<String>) -> Self {
         self.fields.prompt = Some(prompt.into());
         self
@@ -48,7 +48,7 @@ impl VideoReferenceBuilder {
     /// The reference video that guides motion and style, an MP4 or MOV file: a public http(s) URL, or a path or bytes to
     /// be uploaded.
     ///
-    /// Limits: [`VIDEO_URL`](crate::raw::limits::video_reference_request::VIDEO_URL).
+    /// Limits: [`VIDEO_URL`](kling_omni_api::limits::video_reference_request::VIDEO_URL).
     pub fn reference_video(mut self, video: impl Into<MediaSource>) -> Self {
         self.fields.video_url = Some(video.into());
         self
@@ -56,7 +56,7 @@ impl VideoReferenceBuilder {
 
     /// The image that the video starts with, a JPEG or PNG file: a public http(s) URL, or a path or bytes to be uploaded.
     ///
-    /// Limits: [`IMAGE_URL`](crate::raw::limits::video_reference_request::IMAGE_URL).
+    /// Limits: [`IMAGE_URL`](kling_omni_api::limits::video_reference_request::IMAGE_URL).
     pub fn start_frame(mut self, image: impl Into<MediaSource>) -> Self {
         self.fields.image_url = Some(image.into());
         self
@@ -64,7 +64,7 @@ impl VideoReferenceBuilder {
 
     /// Length of the video to make, in whole seconds.
     ///
-    /// Limits: [`DURATION`](crate::raw::limits::video_reference_request::DURATION).
+    /// Limits: [`DURATION`](kling_omni_api::limits::video_reference_request::DURATION).
     pub fn duration(mut self, seconds: u32) -> Self {
         self.fields.duration = Some(seconds);
         self
@@ -72,7 +72,7 @@ impl VideoReferenceBuilder {
 
     /// Shape of the video to make.
     ///
-    /// Limits: [`ASPECT_RATIO`](crate::raw::limits::video_reference_request::ASPECT_RATIO).
+    /// Limits: [`ASPECT_RATIO`](kling_omni_api::limits::video_reference_request::ASPECT_RATIO).
     pub fn aspect_ratio(mut self, ratio: AspectRatio) -> Self {
         self.fields.aspect_ratio = Some(ratio);
         self
@@ -81,7 +81,7 @@ impl VideoReferenceBuilder {
     /// How closely to follow the prompt; 0 is freest, and is sent as 0. The older route takes greater values than its
     /// successor.
     ///
-    /// Limits: [`CFG_SCALE`](crate::raw::limits::video_reference_request::CFG_SCALE).
+    /// Limits: [`CFG_SCALE`](kling_omni_api::limits::video_reference_request::CFG_SCALE).
     pub fn cfg_scale(mut self, scale: f64) -> Self {
         self.fields.cfg_scale = Some(scale);
         self
@@ -89,7 +89,7 @@ impl VideoReferenceBuilder {
 
     /// What to keep out of the video.
     ///
-    /// Limits: [`NEGATIVE_PROMPT`](crate::raw::limits::video_reference_request::NEGATIVE_PROMPT).
+    /// Limits: [`NEGATIVE_PROMPT`](kling_omni_api::limits::video_reference_request::NEGATIVE_PROMPT).
     pub fn negative_prompt(mut self, prompt: impl Into<String>) -> Self {
         self.fields.negative_prompt = Some(prompt.into());
         self
@@ -97,7 +97,7 @@ impl VideoReferenceBuilder {
 
     /// Public http(s) URL that gets a signed POST whenever the task changes its status.
     ///
-    /// Limits: [`WEBHOOK_URL`](crate::raw::limits::video_reference_request::WEBHOOK_URL).
+    /// Limits: [`WEBHOOK_URL`](kling_omni_api::limits::video_reference_request::WEBHOOK_URL).
     pub fn webhook_url(mut self, url: impl Into<String>) -> Self {
         self.fields.webhook_url = Some(url.into());
         self
