@@ -45,22 +45,21 @@ impl MediaField {
 
     /// The names that lead to it, outermost first; an index selects an item of the list of that name.
     fn path(self) -> impl Iterator<Item = (&'static str, Option<usize>)> {
-        let (outer, inner) = match self {
-            Self::ReferenceVideo => (("video_url", None), None),
-            Self::StartFrame => (("image_url", None), None),
-            Self::FirstFrame => (("start_image_url", None), None),
-            Self::EndFrame => (("end_image_url", None), None),
-            Self::ReferenceImage(image) => (("image_urls", Some(image)), None),
-            Self::ElementFrontal(element) => (
-                ("elements", Some(element)),
-                Some(("frontal_image_url", None)),
-            ),
-            Self::ElementReference { element, image } => (
-                ("elements", Some(element)),
-                Some(("reference_image_urls", Some(image))),
-            ),
+        let outer = |name| [Some((name, None)), None];
+        let of_element =
+            |element, name, image| [Some(("elements", Some(element))), Some((name, image))];
+        let path = match self {
+            Self::ReferenceVideo => outer("video_url"),
+            Self::StartFrame => outer("image_url"),
+            Self::FirstFrame => outer("start_image_url"),
+            Self::EndFrame => outer("end_image_url"),
+            Self::ReferenceImage(image) => [Some(("image_urls", Some(image))), None],
+            Self::ElementFrontal(element) => of_element(element, "frontal_image_url", None),
+            Self::ElementReference { element, image } => {
+                of_element(element, "reference_image_urls", Some(image))
+            }
         };
-        std::iter::once(outer).chain(inner)
+        path.into_iter().flatten()
     }
 
     /// The rule for it among those of a body.
@@ -76,14 +75,11 @@ impl MediaField {
     }
 
     fn pointer(self) -> String {
-        let mut pointer = String::new();
-        for (name, index) in self.path() {
-            pointer = format!("{pointer}/{name}");
-            if let Some(index) = index {
-                pointer = format!("{pointer}/{index}");
-            }
-        }
-        pointer
+        let name = |(name, index): (&str, Option<usize>)| match index {
+            Some(index) => format!("/{name}/{index}"),
+            None => format!("/{name}"),
+        };
+        self.path().map(name).collect()
     }
 
     /// Its value in a body.

@@ -3,9 +3,9 @@
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::element::Element;
 use crate::request::fields::RequestJson;
-use crate::request::text_to_video::fields::TextToVideoFields;
+use crate::request::text_to_video::TextToVideoFields;
 use crate::request::validate::against;
-use crate::request::video_reference::fields::VideoReferenceFields;
+use crate::request::video_reference::VideoReferenceFields;
 use crate::route::CreateRoute;
 use crate::validation::{Actual, Finding, FindingCode};
 
