@@ -6,9 +6,11 @@ use std::time::SystemTime;
 use std::{fs, io};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use kling_omni::probe::probe_bytes;
+use kling_omni::VideoReference;
+use kling_omni::polling::TaskState;
+use kling_omni::preflight::probe::probe_bytes;
+use kling_omni::request::AspectRatio;
 use kling_omni::webhook::{Secret, Verifier};
-use kling_omni::{AspectRatio, TaskState, VideoReference};
 
 const STATE: &str = r#"{
     "task_id": "8dbbc99e-8749-479f-b16a-bc6163200821",

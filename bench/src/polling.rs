@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::Args;
 use fastrand::Rng;
-use kling_omni::PollSchedule;
+use kling_omni::polling::PollSchedule;
 
 use self::times::Times;
 use self::world::{Plan, World};

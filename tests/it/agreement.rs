@@ -6,7 +6,9 @@ mod keys;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use kling_omni::{Element, TaskState, TaskSummary, TextToVideo, VideoReference};
+use kling_omni::polling::{TaskState, TaskSummary};
+use kling_omni::request::Element;
+use kling_omni::{TextToVideo, VideoReference};
 use kling_omni_api::service;
 use kling_omni_test_support::spec::{SPEC, entries, items, require_fresh_code};
 use kling_omni_test_support::{fail_on, sources};

@@ -6,10 +6,9 @@ mod runner;
 
 use std::fmt;
 
-use kling_omni::{
-    FindingCode, TextToVideo, TextToVideoBuilder, Tier, ValidationError, VideoReference,
-    VideoReferenceBuilder,
-};
+use kling_omni::request::{TextToVideoBuilder, VideoReferenceBuilder};
+use kling_omni::validation::{FindingCode, ValidationError};
+use kling_omni::{TextToVideo, Tier, VideoReference};
 use kling_omni_api::{Field, limits};
 use kling_omni_test_support::spec::{SPEC, complaints, require_fresh_code};
 use proptest::prelude::*;

@@ -1,6 +1,9 @@
 //! JSON Schemas of the ergonomic types, as editors and the command line get them.
 
-use kling_omni::{Finding, Saved, Sidecar, TaskState, TaskSummary, TextToVideo, VideoReference};
+use kling_omni::download::{Saved, Sidecar};
+use kling_omni::polling::{TaskState, TaskSummary};
+use kling_omni::validation::Finding;
+use kling_omni::{TextToVideo, VideoReference};
 use kling_omni_tests::snapshots::Kind;
 use schemars::schema_for;
 use serde_json::Value;

@@ -4,7 +4,8 @@ use std::error::Error as _;
 use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use kling_omni::{ApiKey, Charged, Client, Error, Mode, TaskState, TextToVideo, reqwest};
+use kling_omni::polling::TaskState;
+use kling_omni::{ApiKey, Charged, Client, Error, Mode, TextToVideo, reqwest};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};

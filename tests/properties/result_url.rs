@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use kling_omni::TaskState;
+use kling_omni::polling::TaskState;
 use kling_omni::reqwest::Url;
 use serde_json::json;
 

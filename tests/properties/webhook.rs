@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use kling_omni::clock::Sleep;
+use kling_omni::clock::Clock;
+use kling_omni::polling::TaskState;
 use kling_omni::reqwest::Url;
 use kling_omni::reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use kling_omni::webhook::correlation::{self, Token};
 use kling_omni::webhook::{Inbox, Received, RefusalKind, Secret, Verified, Verifier};
-use kling_omni::{Clock, Sleep, TaskState};
 use serde_json::Value;
 
 /// The time in all of this.

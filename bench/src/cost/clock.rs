@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use kling_omni::{Clock, Sleep};
+use kling_omni::clock::Sleep;
+use kling_omni::clock::Clock;
 
 use super::FASTER;
 

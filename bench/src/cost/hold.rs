@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use kling_omni::{Client, Clock as _, TaskTimes, Video};
+use kling_omni::clock::Clock as _;
+use kling_omni::polling::TaskTimes;
+use kling_omni::{Client, Video};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 

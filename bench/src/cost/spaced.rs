@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
-use kling_omni::{Clock as _, VideoReference};
+use kling_omni::VideoReference;
+use kling_omni::clock::Clock as _;
 use kling_omni_sandbox::DEFAULT_API_KEY;
 use tokio::task::JoinSet;
 

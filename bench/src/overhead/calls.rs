@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
-use kling_omni::{ApiKey, Client, VideoReference, VideoReferenceBuilder};
+use kling_omni::request::VideoReferenceBuilder;
+use kling_omni::{ApiKey, Client, VideoReference};
 use serde::{Deserialize, Serialize};
 
 use super::server::TASK_ID;

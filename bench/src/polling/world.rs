@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use fastrand::Rng;
+use kling_omni::clock::{Clock as _, SystemClock};
+use kling_omni::polling::{PollSchedule, TaskTimes};
 use kling_omni::webhook::{Inbox, Secret};
-use kling_omni::{
-    ApiKey, Client, Clock as _, PollSchedule, SystemClock, TaskTimes, VideoReference,
-};
+use kling_omni::{ApiKey, Client, VideoReference};
 use kling_omni_sandbox::Sandbox;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;

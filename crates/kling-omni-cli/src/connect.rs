@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use kling_omni::polling::TaskTimes;
 use kling_omni::{
-    ApiKey, Charged, Client, ClientBuilder, Error, ErrorKind, Host, Task, TaskTimes,
-    accept_malformed_headers,
+    ApiKey, Charged, Client, ClientBuilder, Error, ErrorKind, Host, Task, accept_malformed_headers,
 };
 use kling_omni_sandbox::Sandbox;
 use tempfile::NamedTempFile;

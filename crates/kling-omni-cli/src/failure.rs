@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt::Write as _;
 
-use kling_omni::{Charged, Error, ErrorKind, Finding, FindingCode, InvalidParam, ValidationError};
+use kling_omni::validation::{Finding, FindingCode, InvalidParam, ValidationError};
+use kling_omni::{Charged, Error, ErrorKind};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use kling_omni::MediaSource;
+use kling_omni::request::MediaSource;
 
 /// How help names a value that is one.
 pub(crate) const FILE_OR_URL: &str = "FILE|URL";

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 use clap::Args;
-use kling_omni::{Destination, file_stem};
+use kling_omni::download::{Destination, file_stem};
 
 use crate::failure::Failure;
 use crate::input;

@@ -5,7 +5,8 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{DecimalBytes, ProgressBar, ProgressState, ProgressStyle};
-use kling_omni::{Setback, TaskState, TaskStatus};
+use kling_omni::download::Setback;
+use kling_omni::polling::{TaskState, TaskStatus};
 
 use crate::{duration, report};
 

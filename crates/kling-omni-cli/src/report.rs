@@ -6,9 +6,9 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style as Ansi};
-use kling_omni::Finding;
 /// A text of strangers, which must not steer the terminal.
 pub(crate) use kling_omni::printable;
+use kling_omni::validation::Finding;
 use serde::Serialize;
 
 use crate::failure::Failure;

@@ -9,7 +9,9 @@ mod mode;
 use std::path::PathBuf;
 
 use clap::Args;
-use kling_omni::{Finding, Mode, Route, TextToVideoBuilder, Tier, VideoReferenceBuilder};
+use kling_omni::request::{Route, TextToVideoBuilder, VideoReferenceBuilder};
+use kling_omni::validation::Finding;
+use kling_omni::{Mode, Tier};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -50,7 +52,7 @@ pub(crate) struct RequestArgs {
 /// A request that is ready to be sent.
 pub(crate) enum Request {
     Checked {
-        request: Box<kling_omni::Request>,
+        request: Box<kling_omni::request::Request>,
         denies_warnings: bool,
     },
     Unchecked {
@@ -166,7 +168,7 @@ fn unchecked(mode: Mode, mut body: Map<String, Value>) -> Result<Request, Failur
 
 impl Request {
     /// What is checked of it; none if nobody is to check it.
-    pub(crate) fn checked(&self) -> Option<&kling_omni::Request> {
+    pub(crate) fn checked(&self) -> Option<&kling_omni::request::Request> {
         match self {
             Self::Checked { request, .. } => Some(request),
             Self::Unchecked { .. } => None,

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use futures_util::StreamExt;
+use kling_omni::download::{Save, Saved};
 use kling_omni::journal::Journal;
-use kling_omni::{
-    Charged, Error, ErrorKind, PollSchedule, Save, Saved, Task, TaskStatus, Update, Video, Wait,
-};
+use kling_omni::polling::{PollSchedule, TaskStatus, Update, Wait};
+use kling_omni::{Charged, Error, ErrorKind, Task, Video};
 use serde::Serialize;
 use serde_json::Value;
 

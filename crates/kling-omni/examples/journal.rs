@@ -8,7 +8,8 @@ mod connect;
 use std::error::Error;
 
 use kling_omni::journal::{Journal, State};
-use kling_omni::{Client, Outcome, Reconciled, VideoReference};
+use kling_omni::recovery::Reconciled;
+use kling_omni::{Client, Outcome, VideoReference};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {

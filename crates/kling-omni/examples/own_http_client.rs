@@ -7,7 +7,8 @@ mod connect;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use kling_omni::{Update, VideoReference};
+use kling_omni::VideoReference;
+use kling_omni::polling::Update;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

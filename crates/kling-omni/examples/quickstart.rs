@@ -7,7 +7,8 @@ mod connect;
 
 use std::time::Duration;
 
-use kling_omni::{AspectRatio, VideoReference};
+use kling_omni::VideoReference;
+use kling_omni::request::AspectRatio;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

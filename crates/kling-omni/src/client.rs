@@ -1,3 +1,5 @@
+//! The client: settings in, tasks out.
+
 mod builder;
 
 use std::fmt;
@@ -6,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 pub use crate::client::builder::ClientBuilder;
+pub use crate::engine::limits::retry_budget::{Circuit, Health, RetryBudget};
 
 use crate::clock::Clock;
 use crate::context::Context;
@@ -16,7 +19,6 @@ use crate::engine::download::Video;
 use crate::engine::error::Result;
 #[cfg(feature = "raw")]
 use crate::engine::http::call::{Call, Options};
-use crate::engine::limits::retry_budget::Health;
 use crate::engine::polling::durations::TaskTimes;
 use crate::engine::recovery::Reconcile;
 use crate::engine::task::Task;
@@ -88,7 +90,7 @@ impl Client {
 
     /// Creates a paid task from a body that nobody checks: for the day the service's rules move before ours.
     ///
-    /// The JSON goes out as it is. [`VideoReferenceBuilder::to_unchecked_body`](crate::VideoReferenceBuilder::to_unchecked_body)
+    /// The JSON goes out as it is. [`VideoReferenceBuilder::to_unchecked_body`](crate::request::VideoReferenceBuilder::to_unchecked_body)
     /// makes one to start from. It goes to the routes for a reference video, unless [`Create::mode`] says otherwise.
     ///
     /// ```no_run
@@ -237,7 +239,8 @@ impl Client {
     /// How this client, its clones and the service get on. Nothing is sent.
     ///
     /// ```
-    /// use kling_omni::{ApiKey, Circuit, Client};
+    /// use kling_omni::client::Circuit;
+    /// use kling_omni::{ApiKey, Client};
     ///
     /// let client = Client::builder().api_key(ApiKey::new("FPSX-secret")?).build()?;
     /// assert_eq!(client.health().circuit, Circuit::Closed);

@@ -167,7 +167,7 @@ impl Create {
         self
     }
 
-    /// Takes over what a [`Preflight`](crate::Preflight) has found out about the images and videos of this request, so
+    /// Takes over what a [`Preflight`](crate::preflight::Preflight) has found out about the images and videos of this request, so
     /// that they are not looked at twice. What is uploaded is still what was looked at: a file that has changed since is
     /// looked at again, and so is what the report does not have. The rules are checked again in any case.
     pub fn preflight_report(mut self, report: PreflightReport) -> Self {
@@ -176,7 +176,7 @@ impl Create {
     }
 
     /// Lets [`MediaChecks::All`] look at URLs that lead to this machine or its own network, too; see
-    /// [`Preflight::allow_private`](crate::Preflight::allow_private).
+    /// [`Preflight::allow_private`](crate::preflight::Preflight::allow_private).
     pub fn allow_private(mut self, allow: bool) -> Self {
         self.media.allows_private = allow;
         self
@@ -190,7 +190,7 @@ impl Create {
     }
 
     /// Calls `callback` with the bytes of local images and videos that were uploaded so far and in all; see
-    /// [`Upload::on_progress`](crate::Upload::on_progress).
+    /// [`Upload::on_progress`](crate::upload::Upload::on_progress).
     pub fn on_upload(mut self, callback: impl FnMut(u64, u64) + Send + 'static) -> Self {
         self.media.on_progress = Some(Box::new(callback));
         self
@@ -209,7 +209,8 @@ impl Create {
     /// Sends the request, and says which of three ends it came to.
     ///
     /// ```no_run
-    /// use kling_omni::{Outcome, Reconciled};
+    /// use kling_omni::recovery::Reconciled;
+    /// use kling_omni::Outcome;
     ///
     /// # async fn example(client: kling_omni::Client, request: kling_omni::VideoReference) -> kling_omni::Result<()> {
     /// match client.create(request).reconcilable().outcome().await {

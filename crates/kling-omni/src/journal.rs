@@ -6,7 +6,8 @@
 //!
 //! ```no_run
 //! use kling_omni::journal::{Journal, State};
-//! use kling_omni::{Client, Outcome, Reconciled, VideoReference};
+//! use kling_omni::recovery::Reconciled;
+//! use kling_omni::{Client, Outcome, VideoReference};
 //!
 //! # async fn example(client: Client, request: VideoReference) -> Result<(), Box<dyn std::error::Error>> {
 //! let mut journal = Journal::open_or_create("puppet.journal").await?;

@@ -29,7 +29,7 @@ use crate::redact::{BareUrl, file_name};
 ///     .start_frame("https://example.com/stage.png")
 ///     .build()?;
 /// assert!(request.reference_video().is_some_and(|video| video.is_local()));
-/// # Ok::<(), kling_omni::ValidationError>(())
+/// # Ok::<(), kling_omni::validation::ValidationError>(())
 /// ```
 ///
 /// A URL can be serialised and read back. Serialising a file or bytes fails, and so does serialising a request that has one.

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 /// A field of a request that has an image or a video.
 ///
-/// `Display` gives its path in the JSON body, as in [`Finding::field`](crate::Finding::field).
+/// `Display` gives its path in the JSON body, as in [`Finding::field`](crate::validation::Finding::field).
 ///
 /// ```
-/// use kling_omni::MediaField;
+/// use kling_omni::request::MediaField;
 ///
 /// assert_eq!(MediaField::ReferenceVideo.to_string(), "video_url");
 /// assert_eq!(MediaField::ElementFrontal(0).to_string(), "elements[0].frontal_image_url");

@@ -7,6 +7,9 @@ pub(crate) mod inspected_file;
 pub(crate) mod remote;
 pub(crate) mod rules;
 
+/// What a file is: the types behind [`PreflightReport::files`].
+pub use media_probe as probe;
+
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -60,10 +63,12 @@ impl Preflight {
     ///
     /// ```
     /// use std::path::Path;
-    /// use kling_omni::{FindingCode, Preflight, VideoReference};
+    /// use kling_omni::preflight::Preflight;
+    /// use kling_omni::validation::FindingCode;
+    /// use kling_omni::VideoReference;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), kling_omni::ValidationError> {
+    /// # async fn main() -> Result<(), kling_omni::validation::ValidationError> {
     /// let request = VideoReference::builder()
     ///     .prompt("The dancer of @Video1 as a paper puppet")
     ///     .reference_video(Path::new("nowhere.mov"))

@@ -20,12 +20,16 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::media::MediaSource;
-use crate::media_field::MediaField;
-use crate::request::aspect_ratio::AspectRatio;
-use crate::request::text_to_video::TextToVideo;
-use crate::request::video_reference::VideoReference;
-use crate::route::{CreateRoute, Mode, Route, Tier};
+pub use crate::media::MediaSource;
+pub use crate::media_field::MediaField;
+pub use crate::named::UnknownValue;
+pub use crate::request::aspect_ratio::AspectRatio;
+pub use crate::request::element::Element;
+pub use crate::request::text_to_video::{ShotType, TextToVideo, TextToVideoBuilder};
+pub use crate::request::video_reference::{VideoReference, VideoReferenceBuilder};
+pub use crate::route::Route;
+
+use crate::route::{CreateRoute, Mode, Tier};
 use crate::validation::{Finding, ValidationError};
 
 /// A request of either type, ready to be sent by [`Client::create`](crate::Client::create).

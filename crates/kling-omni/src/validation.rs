@@ -1,3 +1,5 @@
+//! Findings: what is wrong with a request, by code, field and limit.
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -335,3 +337,19 @@ impl fmt::Display for ValidationError {
 }
 
 impl std::error::Error for ValidationError {}
+
+/// A parameter that the service refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct InvalidParam {
+    /// Name of the parameter on the wire.
+    pub name: String,
+    /// The service's reason.
+    pub reason: String,
+}
+
+impl InvalidParam {
+    pub(crate) fn new(name: String, reason: String) -> Self {
+        Self { name, reason }
+    }
+}

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use kling_omni::{AspectRatio, Host, ShotType, TaskStatus};
+use kling_omni::Host;
+use kling_omni::polling::TaskStatus;
+use kling_omni::request::{AspectRatio, ShotType};
 use kling_omni_api::{enums, service};
 use kling_omni_test_support::sources;
 use kling_omni_test_support::spec::{SPEC, entries, items};

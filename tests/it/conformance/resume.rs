@@ -1,7 +1,8 @@
 //! What is left after a fault, and the way from there to the video.
 
 use futures_util::TryStreamExt;
-use kling_omni::{Charged, Doubt, Error, Outcome, Reconciled, Unresolved, Video};
+use kling_omni::recovery::{Doubt, Reconciled, Unresolved};
+use kling_omni::{Charged, Error, Outcome, Video};
 
 use super::scene::Scene;
 

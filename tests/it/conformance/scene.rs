@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::Router;
+use kling_omni::client::RetryBudget;
+use kling_omni::request::{AspectRatio, Request, Route};
 use kling_omni::reqwest::header::HeaderValue;
 use kling_omni::webhook::correlation::{self, Token};
 use kling_omni::webhook::{Inbox, Secret, Verifier};
-use kling_omni::{
-    AspectRatio, Client, ClientBuilder, Create, Mode, Request, RetryBudget, Route, TextToVideo,
-    Tier,
-};
+use kling_omni::{Client, ClientBuilder, Create, Mode, TextToVideo, Tier};
 use kling_omni_sandbox::{Host, ReceivedRequest, Sandbox, StatusRoute};
 use kling_omni_test_support::setup::{self, valid_request};
 use kling_omni_test_support::tcp_proxy::TcpProxy;

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
-use kling_omni::{
-    Outcome, PollSchedule, Reconciled, Task, TaskStatus, Unresolved, Update, Video, Wait,
-};
+use kling_omni::polling::{PollSchedule, TaskStatus, Update, Wait};
+use kling_omni::recovery::{Reconciled, Unresolved};
+use kling_omni::{Outcome, Task, Video};
 use kling_omni_sandbox::{DeliveryOutcome, TaskOutcome as End, TaskScript as Life};
 
 use super::resume::{self, Loose, Next, word};

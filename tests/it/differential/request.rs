@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use kling_omni::FindingCode;
+use kling_omni::validation::FindingCode;
 use kling_omni_api::Field;
 use kling_omni_api::limits::video_request::ELEMENTS;
 use kling_omni_test_support::spec::{SPEC, entries, items};

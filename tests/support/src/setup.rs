@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use kling_omni::{ApiKey, Client, ClientBuilder, VideoReference, VideoReferenceBuilder};
+use kling_omni::request::VideoReferenceBuilder;
+use kling_omni::{ApiKey, Client, ClientBuilder, VideoReference};
 use kling_omni_sandbox::{Sandbox, SandboxBuilder};
 
 use crate::raise_file_limit;

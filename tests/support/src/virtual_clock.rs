@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use kling_omni::{BootTime, Clock, ManualClock, Sleep};
+use kling_omni::clock::Sleep;
+use kling_omni::clock::{BootTime, Clock, ManualClock};
 
 /// The client's clock, tied to the sandbox's: each wait of the client moves both on at once.
 #[derive(Clone, Debug)]

@@ -5,7 +5,9 @@ mod facts;
 use clap::Args;
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use kling_omni::{Finding, FindingCode, Inspection, MediaRole, MediaSource, Route, inspect};
+use kling_omni::preflight::{Inspection, MediaRole, inspect};
+use kling_omni::request::{MediaSource, Route};
+use kling_omni::validation::{Finding, FindingCode};
 
 use crate::choice::one_of;
 use crate::exit::Exit;

@@ -10,7 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Args;
 use files::FileArgs;
 use journalled::JournalArgs;
-use kling_omni::{Charged, Create, Finding, Mode, PreflightReport, Route, Task, Tier};
+use kling_omni::preflight::PreflightReport;
+use kling_omni::request::Route;
+use kling_omni::validation::Finding;
+use kling_omni::{Charged, Create, Mode, Task, Tier};
 use serde::Serialize;
 use serde_json::Value;
 

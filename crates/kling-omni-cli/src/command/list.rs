@@ -5,7 +5,8 @@ use std::io::{self, IsTerminal};
 use std::num::NonZeroU32;
 
 use clap::Args;
-use kling_omni::{Mode, TaskSummary};
+use kling_omni::Mode;
+use kling_omni::polling::TaskSummary;
 use kling_omni_api::Field;
 use kling_omni_api::limits::list_reference_to_video_tasks::{PAGE, PAGE_SIZE};
 use serde::Serialize;

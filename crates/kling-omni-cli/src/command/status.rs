@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use kling_omni::{Error, Task, TaskState};
+use kling_omni::polling::TaskState;
+use kling_omni::{Error, Task};
 use serde::Serialize;
 
 use crate::connect::{ConnectArgs, Connection};

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::str::FromStr;
 
 use clap::Args;
-use kling_omni::{
-    AspectRatio, Element, MediaSource, TextToVideoBuilder, Tier, VideoReferenceBuilder,
+use kling_omni::Tier;
+use kling_omni::request::{
+    AspectRatio, Element, MediaSource, TextToVideoBuilder, VideoReferenceBuilder,
 };
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};

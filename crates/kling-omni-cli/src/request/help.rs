@@ -1,6 +1,7 @@
 //! Help texts of the request's options. Every number and value in them comes from the spec.
 
-use kling_omni::{AspectRatio, Mode, Tier};
+use kling_omni::request::AspectRatio;
+use kling_omni::{Mode, Tier};
 use kling_omni_api::limits::{reference_to_video_request, video_reference_request, video_request};
 use kling_omni_api::{Field, Media, Span};
 

@@ -36,7 +36,8 @@ const BASE_URL_VARIABLE: &str = "KLING_OMNI_BASE_URL";
 ///
 /// ```
 /// use std::time::Duration;
-/// use kling_omni::{ApiKey, Client, Host, Route};
+/// use kling_omni::request::Route;
+/// use kling_omni::{ApiKey, Client, Host};
 ///
 /// let client = Client::builder()
 ///     .api_key(ApiKey::new("FPSX-secret")?)
@@ -312,7 +313,7 @@ impl ClientBuilder {
         self
     }
 
-    /// What brings local files to where the service can read them. Default: [`VendorUploader`](crate::VendorUploader),
+    /// What brings local files to where the service can read them. Default: [`VendorUploader`](crate::upload::VendorUploader),
     /// the service's own uploads.
     pub fn uploader(mut self, uploader: impl Uploader) -> Self {
         self.uploader = Some(Arc::new(uploader));
@@ -328,7 +329,7 @@ impl ClientBuilder {
 
     /// The clock that polls, backoff, deadlines and expiry follow. Default: [`SystemClock`].
     ///
-    /// Tests can give a [`ManualClock`](crate::ManualClock), and a clone of it to the sandbox.
+    /// Tests can give a [`ManualClock`](crate::clock::ManualClock), and a clone of it to the sandbox.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self

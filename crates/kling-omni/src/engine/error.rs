@@ -5,7 +5,6 @@ use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
-use serde::Serialize;
 
 pub use crate::engine::error::kind::{Charged, ErrorKind};
 
@@ -13,7 +12,7 @@ use crate::engine::state::TaskStatus;
 use crate::engine::unconfirmed::Unresolved;
 use crate::redact;
 use crate::redact::printable;
-use crate::validation::{Finding, ValidationError};
+use crate::validation::{Finding, InvalidParam, ValidationError};
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -54,22 +53,6 @@ struct Facts {
     candidates: Vec<String>,
     invalid_params: Vec<InvalidParam>,
     source: Option<Box<dyn StdError + Send + Sync>>,
-}
-
-/// A parameter that the service refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct InvalidParam {
-    /// Name of the parameter on the wire.
-    pub name: String,
-    /// The service's reason.
-    pub reason: String,
-}
-
-impl InvalidParam {
-    pub(crate) fn new(name: String, reason: String) -> Self {
-        Self { name, reason }
-    }
 }
 
 impl Error {

@@ -121,7 +121,7 @@ impl Reconcile {
 
     /// How long the create may still make a task, as of now: what is left of [`settled_after`](Self::settled_after).
     ///
-    /// It is measured by [`Clock::boot_time`](crate::Clock::boot_time), so a step of the wall clock neither shortens nor
+    /// It is measured by [`Clock::boot_time`](crate::clock::Clock::boot_time), so a step of the wall clock neither shortens nor
     /// prolongs it. A create that was recorded in another boot of the machine, or on another machine, gets the full time
     /// from the first call in this process.
     pub fn time_left(&self) -> Duration {

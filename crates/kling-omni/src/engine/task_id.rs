@@ -25,8 +25,8 @@ pub(crate) fn is_path_segment(id: &str) -> bool {
 /// is added.
 ///
 /// ```
-/// assert_eq!(kling_omni::file_stem("046b6c7f-0b8a"), "046b6c7f-0b8a");
-/// assert_eq!(kling_omni::file_stem("../a"), "___a-61b4c98b");
+/// assert_eq!(kling_omni::download::file_stem("046b6c7f-0b8a"), "046b6c7f-0b8a");
+/// assert_eq!(kling_omni::download::file_stem("../a"), "___a-61b4c98b");
 /// ```
 pub fn file_stem(id: &str) -> String {
     const LONGEST: usize = 100;

@@ -4,7 +4,7 @@
 //! A request with a `webhook_url` makes the service post the task's state there on every change. Deliveries are signed
 //! after the Standard Webhooks scheme; they may come late, twice, in any order, or not at all.
 //!
-//! * [`Inbox`] takes deliveries in. It is what a [`wait`](crate::Wait::webhook) listens to, and [`Inbox::deliveries`] is
+//! * [`Inbox`] takes deliveries in. It is what a [`wait`](crate::polling::Wait::webhook) listens to, and [`Inbox::deliveries`] is
 //!   a stream of all that is new.
 //! * [`Inbox::endpoint`] is a tower service with a body limit, ready to mount in axum or hyper. Anything else calls
 //!   [`Inbox::receive`] with the headers, the query and the raw body, and answers [`Refusal::status`].

@@ -24,10 +24,11 @@ use crate::validation::{Finding, Severity};
 /// request, and costs nothing.
 ///
 /// Of a file on this machine as of one behind a URL, a few parts are read, never the whole of it. What is said is what a
-/// [`Preflight`](crate::Preflight) says of the file; how it goes with the rest of a request is not known here.
+/// [`Preflight`](crate::preflight::Preflight) says of the file; how it goes with the rest of a request is not known here.
 ///
 /// ```
-/// use kling_omni::{FindingCode, MediaRole, inspect};
+/// use kling_omni::preflight::{MediaRole, inspect};
+/// use kling_omni::validation::FindingCode;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
@@ -74,7 +75,7 @@ impl Inspect {
     }
 
     /// Also inspects a URL that leads to this machine or its own network; see
-    /// [`Preflight::allow_private`](crate::Preflight::allow_private).
+    /// [`Preflight::allow_private`](crate::preflight::Preflight::allow_private).
     pub fn allow_private(mut self, allow: bool) -> Self {
         self.allows_private = allow;
         self

@@ -13,11 +13,11 @@ use crate::named::{UnknownValue, named};
 /// Shape of the video to make.
 ///
 /// ```
-/// use kling_omni::AspectRatio;
+/// use kling_omni::request::AspectRatio;
 ///
 /// assert_eq!("9:16".parse::<AspectRatio>()?, AspectRatio::Portrait);
 /// assert_eq!(AspectRatio::Square.to_string(), "1:1");
-/// # Ok::<(), kling_omni::UnknownValue>(())
+/// # Ok::<(), kling_omni::request::UnknownValue>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]

@@ -16,7 +16,7 @@ use crate::request::schema;
 /// The prompt calls the elements `@Element1`, `@Element2` and so on. `Debug` leaves the queries out of URLs.
 ///
 /// ```
-/// use kling_omni::Element;
+/// use kling_omni::request::Element;
 ///
 /// let puppet = Element::new()
 ///     .frontal_image("https://example.com/puppet.png")

@@ -34,7 +34,8 @@ use crate::validation::{Actual, Finding, FindingCode, Limit};
 /// service's own defaults apply.
 ///
 /// ```
-/// use kling_omni::{Element, TextToVideo};
+/// use kling_omni::request::Element;
+/// use kling_omni::TextToVideo;
 ///
 /// let request = TextToVideo::builder()
 ///     .shot("@Element1 wakes up in a paper bed")
@@ -45,7 +46,7 @@ use crate::validation::{Actual, Finding, FindingCode, Limit};
 ///     .build()?;
 /// assert!(request.warnings().is_empty());
 /// assert_eq!(request.shots().len(), 2);
-/// # Ok::<(), kling_omni::ValidationError>(())
+/// # Ok::<(), kling_omni::validation::ValidationError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]
@@ -130,7 +131,8 @@ impl TextToVideo {
 ///   allows by themselves. Frames and the images of an element do not count.
 ///
 /// ```
-/// use kling_omni::{FindingCode, TextToVideo};
+/// use kling_omni::validation::FindingCode;
+/// use kling_omni::TextToVideo;
 ///
 /// let findings = TextToVideo::builder().prompt("It rains").reference_image("rain.png").findings();
 /// assert_eq!(findings[0].code(), FindingCode::InvalidUrl);

@@ -88,7 +88,7 @@ macro_rules! request {
             ///
             /// # Errors
             ///
-            /// [`ValidationError`](crate::ValidationError) with **every** rule that the request breaks. Rules that only
+            /// [`ValidationError`](crate::validation::ValidationError) with **every** rule that the request breaks. Rules that only
             /// one of several routes has are checked when the route is known, by
             /// [`Client::create`](crate::Client::create), still before anything is paid for.
             pub fn build(self) -> Result<$request, $crate::validation::ValidationError> {

@@ -26,7 +26,8 @@ use crate::validation::{Actual, Finding, FindingCode, ValidationError};
 /// service's own defaults apply.
 ///
 /// ```
-/// use kling_omni::{AspectRatio, VideoReference};
+/// use kling_omni::request::AspectRatio;
+/// use kling_omni::VideoReference;
 ///
 /// let request = VideoReference::builder()
 ///     .prompt("The dancer of @Video1 as a paper puppet on a moonlit stage")
@@ -37,7 +38,7 @@ use crate::validation::{Actual, Finding, FindingCode, ValidationError};
 ///     .build()?;
 /// assert!(request.warnings().is_empty());
 /// assert_eq!(request.duration(), Some(8));
-/// # Ok::<(), kling_omni::ValidationError>(())
+/// # Ok::<(), kling_omni::validation::ValidationError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]
@@ -101,12 +102,14 @@ impl VideoReference {
     /// [`ValidationError`] with every rule that the request breaks on that route.
     ///
     /// ```
-    /// use kling_omni::{FindingCode, Route, VideoReference};
+    /// use kling_omni::request::Route;
+    /// use kling_omni::validation::FindingCode;
+    /// use kling_omni::VideoReference;
     ///
     /// let request = VideoReference::builder().prompt("A slow river").build()?;
     /// let error = request.check(Route::ReferenceToVideo).unwrap_err();
     /// assert_eq!(error.findings()[0].code(), FindingCode::MissingField);
-    /// # Ok::<(), kling_omni::ValidationError>(())
+    /// # Ok::<(), kling_omni::validation::ValidationError>(())
     /// ```
     pub fn check(&self, route: Route) -> Result<(), ValidationError> {
         match route.plan(Mode::Reference, self.tier(), false).first() {
@@ -122,7 +125,8 @@ impl VideoReference {
 /// the wider ones. [`raw::limits`](kling_omni_api::limits) has them all. They are checked at `build`, all of them together.
 ///
 /// ```
-/// use kling_omni::{FindingCode, VideoReference};
+/// use kling_omni::validation::FindingCode;
+/// use kling_omni::VideoReference;
 ///
 /// let findings = VideoReference::builder().prompt("A quiet lake").duration(2).findings();
 /// assert_eq!(findings[0].code(), FindingCode::UnsupportedValue);
@@ -132,7 +136,7 @@ impl VideoReference {
 /// It can be read from the same JSON as a [`VideoReference`](crate::VideoReference), for a request in a file that is still to be changed:
 ///
 /// ```
-/// use kling_omni::VideoReferenceBuilder;
+/// use kling_omni::request::VideoReferenceBuilder;
 ///
 /// let builder: VideoReferenceBuilder = serde_json::from_str(r#"{"prompt": "A quiet lake", "duration": "2"}"#)?;
 /// assert_eq!(builder.duration(8).build()?.duration(), Some(8));

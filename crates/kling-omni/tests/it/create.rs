@@ -1,6 +1,8 @@
 //! Creating a task: routes, tiers, what is sent, and when another route is tried.
 
-use kling_omni::{AspectRatio, Charged, ErrorKind, FindingCode, Route, Tier};
+use kling_omni::request::{AspectRatio, Route};
+use kling_omni::validation::FindingCode;
+use kling_omni::{Charged, ErrorKind, Tier};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, sandbox, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -230,7 +232,10 @@ async fn one_create_is_one_charge_and_the_task_says_what_is_known() {
         .await
         .unwrap();
     assert_eq!(sandbox.charges(), 1);
-    assert_eq!(task.status(), Some(kling_omni::TaskStatus::Created));
+    assert_eq!(
+        task.status(),
+        Some(kling_omni::polling::TaskStatus::Created)
+    );
     assert!(task.request_id().unwrap().starts_with("ak-"));
     assert_eq!(
         client.task(task.id()).refresh().await.unwrap().id(),

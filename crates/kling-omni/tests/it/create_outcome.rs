@@ -4,8 +4,10 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use kling_omni::recovery::Unresolved;
+use kling_omni::request::Route;
 use kling_omni::webhook::correlation::{self, Token};
-use kling_omni::{Charged, ErrorKind, Mode, Outcome, Route, Tier, Unresolved};
+use kling_omni::{Charged, ErrorKind, Mode, Outcome, Tier};
 use kling_omni_test_support::fake::{ClosedPort, Fake, Reply};
 use kling_omni_test_support::setup::{KEY, client, sandbox, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;

@@ -13,7 +13,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use futures_util::TryStreamExt;
-use kling_omni::{AspectRatio, Charged, ErrorKind, Video};
+use kling_omni::request::AspectRatio;
+use kling_omni::{Charged, ErrorKind, Video};
 use kling_omni_test_support::clip::mp4;
 use kling_omni_test_support::fake::{ClosedPort, Fake, Reply};
 use kling_omni_test_support::setup::{KEY, SHORT, client, sandbox, task, valid_request};

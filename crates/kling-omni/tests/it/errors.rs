@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::snapshots;
-use kling_omni::{
-    AspectRatio, Client, Element, Error, FileSource, ShotType, TextToVideo, Tier, VideoReference,
-};
+use kling_omni::request::{AspectRatio, Element, ShotType};
+use kling_omni::upload::FileSource;
+use kling_omni::{Client, Error, TextToVideo, Tier, VideoReference};
 use kling_omni_test_support::clip::mp4;
 use kling_omni_test_support::fake::{ClosedPort, Fake, Reply};
 use kling_omni_test_support::setup::{SHORT, client, sandbox, task, valid_request};

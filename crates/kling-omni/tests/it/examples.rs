@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kling_omni::{TaskState, TaskSummary, TextToVideo, VideoReference};
+use kling_omni::polling::{TaskState, TaskSummary};
+use kling_omni::{TextToVideo, VideoReference};
 use kling_omni_api::SPEC_JSON;
 use kling_omni_test_support::fail_on;
 use kling_omni_test_support::spec::{SPEC, entries, items, schema_name};

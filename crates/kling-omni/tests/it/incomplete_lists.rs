@@ -1,6 +1,8 @@
 //! A list that says, in whatever way, that it is not all of it proves nothing.
 
-use kling_omni::{Doubt, Outcome, Reconciled, Route};
+use kling_omni::Outcome;
+use kling_omni::recovery::{Doubt, Reconciled};
+use kling_omni::request::Route;
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;

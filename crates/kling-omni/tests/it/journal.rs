@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kling_omni::journal::{Journal, State, Step};
-use kling_omni::{
-    Charged, Client, ErrorKind, Outcome, Reconciled, TextToVideo, TextToVideoBuilder,
-};
+use kling_omni::recovery::Reconciled;
+use kling_omni::request::TextToVideoBuilder;
+use kling_omni::{Charged, Client, ErrorKind, Outcome, TextToVideo};
 use kling_omni_sandbox::{Sandbox, SandboxBuilder};
 use kling_omni_test_support::setup::{KEY, client, sandbox};
 use kling_omni_test_support::virtual_clock::VirtualClock;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
-use kling_omni::{
-    ApiKey, Client, ClientBuilder, ErrorKind, PollSchedule, Route, Task, TaskStatus, Update,
-};
+use kling_omni::polling::{PollSchedule, TaskStatus, Update};
+use kling_omni::request::Route;
+use kling_omni::{ApiKey, Client, ClientBuilder, ErrorKind, Task};
 use kling_omni_sandbox::{Sandbox, TaskScript};
 use tokio::runtime::Handle;
 
@@ -263,7 +263,7 @@ async fn a_watch_that_nobody_reads_holds_up_nobody() {
     let delay = bench.wait_all(&tasks).await;
     assert!(delay < Duration::from_secs(15), "{delay:?}");
     let rest = watch.collect::<Vec<_>>().await;
-    let is_end = |watched: &kling_omni::Watched| matches!(&watched.update, Ok(Update::Status(state)) if state.status().is_terminal());
+    let is_end = |watched: &kling_omni::polling::Watched| matches!(&watched.update, Ok(Update::Status(state)) if state.status().is_terminal());
     assert_eq!(rest.iter().filter(|watched| is_end(watched)).count(), 60);
 }
 

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kling_omni::{
-    Charged, Client, Element, ErrorKind, LocalFile, MediaChecks, MediaSource, Route, TextToVideo,
-    Uploaded, Uploader, Uploading, VideoReference,
-};
+use kling_omni::preflight::MediaChecks;
+use kling_omni::request::{Element, MediaSource, Route};
+use kling_omni::upload::{LocalFile, Uploaded, Uploader, Uploading};
+use kling_omni::{Charged, Client, ErrorKind, TextToVideo, VideoReference};
 use kling_omni_sandbox::{Host, Sandbox};
 use kling_omni_test_support::log::Log;
 use kling_omni_test_support::media::{Film, png};
@@ -338,7 +338,7 @@ async fn a_file_that_cannot_be_read_is_named() {
         if name == "folder" {
             std::fs::create_dir(&path).unwrap();
         }
-        let inspection = kling_omni::inspect(path).await;
+        let inspection = kling_omni::preflight::inspect(path).await;
         let message = inspection.findings()[0].message();
         let shown = name.split('\n').next().unwrap();
         assert!(message.contains(shown), "{message}");

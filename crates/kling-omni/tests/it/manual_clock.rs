@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use kling_omni::{ApiKey, Client, Clock as _, ManualClock, Task};
+use kling_omni::clock::{Clock as _, ManualClock};
+use kling_omni::{ApiKey, Client, Task};
 use kling_omni_sandbox::Sandbox;
 
 use kling_omni_test_support::setup::{KEY, valid_request};

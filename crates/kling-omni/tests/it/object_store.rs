@@ -7,9 +7,9 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use kling_omni::{
-    Client, ErrorKind, FileSource, LocalFile, ObjectStoreUploader, Uploaded, Uploader as _, Wait,
-};
+use kling_omni::polling::Wait;
+use kling_omni::upload::{FileSource, LocalFile, ObjectStoreUploader, Uploaded, Uploader as _};
+use kling_omni::{Client, ErrorKind};
 use kling_omni_test_support::media::{Film, png};
 use kling_omni_test_support::setup::{client, sandbox, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;

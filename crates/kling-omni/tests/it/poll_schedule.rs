@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use kling_omni::{
-    AspectRatio, Charged, Client, ErrorKind, PollSchedule, TaskTimes, VideoReferenceBuilder,
-};
+use kling_omni::polling::{PollSchedule, TaskTimes};
+use kling_omni::request::{AspectRatio, VideoReferenceBuilder};
+use kling_omni::{Charged, Client, ErrorKind};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;

@@ -4,7 +4,10 @@ mod inspect;
 mod remote;
 mod rules;
 
-use kling_omni::{Client, Finding, PreflightReport, VideoReferenceBuilder};
+use kling_omni::Client;
+use kling_omni::preflight::PreflightReport;
+use kling_omni::request::VideoReferenceBuilder;
+use kling_omni::validation::Finding;
 use kling_omni_test_support::setup::client;
 use kling_omni_test_support::virtual_clock::VirtualClock;
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use kling_omni::{Charged, ErrorKind, PollSchedule, Route};
+use kling_omni::polling::PollSchedule;
+use kling_omni::request::Route;
+use kling_omni::{Charged, ErrorKind};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;

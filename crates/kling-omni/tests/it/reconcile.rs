@@ -5,12 +5,11 @@ mod correlated;
 
 use std::time::Duration;
 
+use kling_omni::recovery::{Doubt, Evidence, Reconciled, Unresolved};
+use kling_omni::request::Route;
 use kling_omni::webhook::correlation::{self, Token};
 use kling_omni::webhook::{Inbox, Secret};
-use kling_omni::{
-    Charged, Client, Doubt, Evidence, Mode, Outcome, Reconciled, Route, TextToVideo, Tier,
-    Unresolved,
-};
+use kling_omni::{Charged, Client, Mode, Outcome, TextToVideo, Tier};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{self, client, sandbox, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -483,7 +482,9 @@ async fn a_lost_answer_of_the_service_is_found_in_both_modes() {
                 .build()
                 .unwrap()
                 .into(),
-            _ => kling_omni::Request::from(valid_request().tier(Tier::Standard).build().unwrap()),
+            _ => kling_omni::request::Request::from(
+                valid_request().tier(Tier::Standard).build().unwrap(),
+            ),
         };
         client.create(request()).await.unwrap();
         let (record, recorded) = std::sync::mpsc::channel();

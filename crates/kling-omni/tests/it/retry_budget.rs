@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use kling_omni::{Circuit, ErrorKind, RetryBudget};
+use kling_omni::ErrorKind;
+use kling_omni::client::{Circuit, RetryBudget};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{SHORT, client};
 use kling_omni_test_support::virtual_clock::VirtualClock;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use kling_omni::{Charged, Client, Clock as _, Error, ErrorKind, FileSource, Tier};
+use kling_omni::clock::Clock as _;
+use kling_omni::upload::FileSource;
+use kling_omni::{Charged, Client, Error, ErrorKind, Tier};
 use kling_omni_sandbox::{ProblemForm, Sandbox};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{KEY, client, sandbox, valid_request};
@@ -270,7 +272,7 @@ async fn silent_failure_within_seconds_names_the_account_and_the_tier() {
         let (sandbox, client) = faulty(&clock, &[fault]).await;
         let request = valid_request().tier(tier).build().unwrap();
         let made = client.create(request).await.unwrap();
-        let schedule = kling_omni::PollSchedule::custom(|_, _| Duration::from_secs(5));
+        let schedule = kling_omni::polling::PollSchedule::custom(|_, _| Duration::from_secs(5));
         let error = made.wait().schedule(schedule).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TaskFailed);
         let text = error.to_string();

@@ -1,6 +1,7 @@
 //! The names of findings in JSON, which are stable from 0.1. Those that the program writes are in its own tests.
 
-use kling_omni::{FindingCode, VideoReference};
+use kling_omni::VideoReference;
+use kling_omni::validation::FindingCode;
 use serde_json::Value;
 
 use crate::snapshots;

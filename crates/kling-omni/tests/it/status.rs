@@ -1,6 +1,7 @@
 //! Reading the status of a task, on either route.
 
-use kling_omni::{Charged, ErrorKind, Route};
+use kling_omni::request::Route;
+use kling_omni::{Charged, ErrorKind};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;

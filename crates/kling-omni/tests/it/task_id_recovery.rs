@@ -6,7 +6,8 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use kling_omni::journal::{Journal, State};
-use kling_omni::{Charged, ErrorKind, Outcome, Reconciled};
+use kling_omni::recovery::Reconciled;
+use kling_omni::{Charged, ErrorKind, Outcome};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{KEY, client, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -320,7 +321,7 @@ async fn a_refusal_that_names_a_task_is_no_proof() {
         assert_eq!(error.charged(), Charged::Unknown);
         let json = serde_json::to_string(&unresolved).unwrap();
         assert_eq!(
-            serde_json::from_str::<kling_omni::Unresolved>(&json).unwrap(),
+            serde_json::from_str::<kling_omni::recovery::Unresolved>(&json).unwrap(),
             unresolved
         );
     }
@@ -356,7 +357,7 @@ async fn a_task_that_is_known_by_its_id_alone_is_followed() {
     .await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
-        .route(kling_omni::Route::ReferenceToVideo)
+        .route(kling_omni::request::Route::ReferenceToVideo)
         .build()
         .unwrap();
     let task = client
@@ -405,7 +406,7 @@ async fn a_journal_keeps_what_the_answer_named() {
     .await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
-        .route(kling_omni::Route::ReferenceToVideo)
+        .route(kling_omni::request::Route::ReferenceToVideo)
         .build()
         .unwrap();
     let mut journal = Journal::create_new(&path).await.unwrap();

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use kling_omni::{
-    Charged, Element, ErrorKind, Mode, Route, TaskStatus, TextToVideo, TextToVideoBuilder, Tier,
-};
+use kling_omni::polling::TaskStatus;
+use kling_omni::request::{Element, Route, TextToVideoBuilder};
+use kling_omni::{Charged, ErrorKind, Mode, TextToVideo, Tier};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, sandbox, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;

@@ -1,6 +1,7 @@
 //! Responses that no documentation mentions: each ends in one defined way for each operation.
 
-use kling_omni::{Charged, Error, ErrorKind, TaskStatus};
+use kling_omni::polling::TaskStatus;
+use kling_omni::{Charged, Error, ErrorKind};
 use kling_omni_test_support::fake::{ClosedPort, Fake, Reply};
 use kling_omni_test_support::setup::{SHORT, client, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -313,7 +314,7 @@ async fn every_awkward_answer_ends_in_one_defined_way_for_each_operation() {
 async fn run(operation: Operation, base_url: &str) -> Result<(), Error> {
     let clock = VirtualClock::new();
     let client = client(base_url, &clock)
-        .route(kling_omni::Route::VideoReference)
+        .route(kling_omni::request::Route::VideoReference)
         .attempt_timeout(SHORT)
         .largest_body(65_536)
         .build()?;

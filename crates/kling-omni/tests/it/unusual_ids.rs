@@ -1,6 +1,7 @@
 //! Ids that look odd, and ids that cannot be that of the new task.
 
-use kling_omni::{Charged, Outcome, Reconciled};
+use kling_omni::recovery::Reconciled;
+use kling_omni::{Charged, Outcome};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -68,7 +69,7 @@ async fn an_answer_that_names_an_older_task_is_no_answer() {
     .await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
-        .route(kling_omni::Route::ReferenceToVideo)
+        .route(kling_omni::request::Route::ReferenceToVideo)
         .build()
         .unwrap();
     let create = client

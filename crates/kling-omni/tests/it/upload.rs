@@ -8,9 +8,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kling_omni::{
-    Charged, Client, ErrorKind, FileSource, LocalFile, Uploaded, Uploader, Uploading,
-};
+use kling_omni::upload::{FileSource, LocalFile, Uploaded, Uploader, Uploading};
+use kling_omni::{Charged, Client, ErrorKind};
 use kling_omni_sandbox::{Host, ReceivedRequest, Sandbox};
 use kling_omni_test_support::log::Log;
 use kling_omni_test_support::setup::{KEY, client, sandbox, valid_request};
@@ -58,7 +57,7 @@ async fn a_file_goes_up_and_makes_a_video_and_no_key_goes_with_it() {
     });
     let uploaded = upload.await.unwrap();
     let end = uploaded.expires_at.unwrap();
-    let begin = kling_omni::Clock::system_time(&clock);
+    let begin = kling_omni::clock::Clock::system_time(&clock);
     assert_eq!(
         end.duration_since(begin).unwrap(),
         Duration::from_secs(24 * 3600)
@@ -182,7 +181,7 @@ async fn nothing_secret_is_printed_or_logged() {
 }
 
 /// Uploads nothing, and says what it is told to.
-struct Own(fn(&LocalFile) -> Result<Uploaded, kling_omni::BoxError>);
+struct Own(fn(&LocalFile) -> Result<Uploaded, kling_omni::upload::BoxError>);
 
 impl Uploader for Own {
     fn upload<'a>(&'a self, file: &'a LocalFile) -> Uploading<'a, Uploaded> {

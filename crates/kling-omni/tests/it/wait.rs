@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use kling_omni::{Charged, ErrorKind, TaskState, TaskStatus, Update};
+use kling_omni::polling::{TaskState, TaskStatus, Update};
+use kling_omni::{Charged, ErrorKind};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, sandbox, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -214,7 +215,7 @@ async fn a_fresh_task_may_be_missing_for_a_moment() {
     let fake = Fake::start(vec![reply("CREATED"), missing(), completed()]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
-        .route(kling_omni::Route::ReferenceToVideo)
+        .route(kling_omni::request::Route::ReferenceToVideo)
         .build()
         .unwrap();
     let task = client

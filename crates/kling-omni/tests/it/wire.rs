@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::snapshots;
-use kling_omni::{
-    ApiKey, AspectRatio, Client, Element, Mode, Route, ShotType, TextToVideo, Tier, VideoReference,
-};
+use kling_omni::request::{AspectRatio, Element, Route, ShotType};
+use kling_omni::{ApiKey, Client, Mode, TextToVideo, Tier, VideoReference};
 use kling_omni_test_support::fake::{Fake, Reply, Request};
 
 const KEY: &str = "FPSX-wire";

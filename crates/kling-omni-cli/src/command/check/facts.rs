@@ -1,7 +1,7 @@
 //! What a file is, on one line.
 
 use indicatif::DecimalBytes;
-use kling_omni::probe::{FrameRate, Image, Kind, MediaInfo, Rotation, Video};
+use kling_omni::preflight::probe::{FrameRate, Image, Kind, MediaInfo, Rotation, Video};
 
 /// What a file is in a word.
 pub(super) fn kind(probed: &MediaInfo) -> &'static str {

@@ -3,9 +3,11 @@
 use std::str::FromStr;
 
 use clap::Args;
+use kling_omni::Create;
+use kling_omni::preflight::{MediaChecks, Preflight, PreflightReport};
+use kling_omni::request::{MediaField, MediaSource, Route};
 #[cfg(feature = "object-store")]
-use kling_omni::ObjectStoreUploader;
-use kling_omni::{Create, MediaChecks, MediaField, MediaSource, Preflight, PreflightReport, Route};
+use kling_omni::upload::ObjectStoreUploader;
 
 use crate::failure::Failure;
 use crate::media;

@@ -5,9 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use kling_omni::journal::{Journal, Plan, State};
-use kling_omni::{
-    Charged, Create, Doubt, Error, Outcome, PreflightReport, Reconciled, Route, Task, Unresolved,
-};
+use kling_omni::preflight::PreflightReport;
+use kling_omni::recovery::{Doubt, Reconciled, Unresolved};
+use kling_omni::request::Route;
+use kling_omni::{Charged, Create, Error, Outcome, Task};
 
 use super::{GenerateArgs, SentFlag, create_of, interrupted_after, leave, send, tell};
 use crate::connect::{ConnectArgs, start_a_sandbox};

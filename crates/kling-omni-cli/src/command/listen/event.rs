@@ -5,9 +5,10 @@ use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
+use kling_omni::polling::TaskStatus;
+use kling_omni::printable;
 use kling_omni::webhook::correlation::Token;
 use kling_omni::webhook::{Received, Refusal, RefusalKind};
-use kling_omni::{TaskStatus, printable};
 use reqwest::StatusCode;
 use serde::Serialize;
 
@@ -143,7 +144,7 @@ impl Printer {
         self.print(&event, text)
     }
 
-    fn say_how_to_save(&self, state: &kling_omni::TaskState) {
+    fn say_how_to_save(&self, state: &kling_omni::polling::TaskState) {
         if state.generated().is_empty() {
             return;
         }

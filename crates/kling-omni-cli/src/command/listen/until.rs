@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::{Args, value_parser};
-use kling_omni::{TaskState, TaskStatus};
+use kling_omni::polling::{TaskState, TaskStatus};
 
 use super::End;
 use crate::exit::Exit;

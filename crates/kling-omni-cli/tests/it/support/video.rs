@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kling_omni::probe::probe_file;
+use kling_omni::preflight::probe::probe_file;
 
 /// What an MP4 file says of itself.
 #[derive(Debug, PartialEq)]

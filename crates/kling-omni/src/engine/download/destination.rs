@@ -13,7 +13,7 @@ use crate::engine::error::{Error, ErrorKind, Result};
 ///
 /// ```no_run
 /// # async fn example() -> kling_omni::Result<()> {
-/// kling_omni::Destination::new("puppet.mp4").sidecar(true).check().await?;
+/// kling_omni::download::Destination::new("puppet.mp4").sidecar(true).check().await?;
 /// # Ok(())
 /// # }
 /// ```

@@ -53,7 +53,7 @@ pub enum ErrorKind {
     /// A local file could not be read or written, or already exists.
     File,
     /// A local file could not be brought to where the service can read it: its storage refused it, or an
-    /// [`Uploader`](crate::Uploader) of yours gave up.
+    /// [`Uploader`](crate::upload::Uploader) of yours gave up.
     Upload,
 }
 

@@ -7,13 +7,14 @@ use reqwest::ResponseBuilderExt as _;
 use serde_json::Value;
 use url::Url;
 
-use crate::engine::error::{Charged, Error, ErrorKind, InvalidParam};
+use crate::engine::error::{Charged, Error, ErrorKind};
 use crate::engine::http::Http;
 use crate::engine::http::Server;
 use crate::engine::http::backoff::Backoff;
 use crate::engine::http::call::{Answer, Idempotency};
 use crate::engine::http::{plan_limit, retry_headers, task_ids};
 use crate::redact;
+use crate::validation::InvalidParam;
 
 /// How one attempt ended.
 pub(crate) enum AttemptResult {

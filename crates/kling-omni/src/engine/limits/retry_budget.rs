@@ -9,7 +9,8 @@ use serde::Serialize;
 /// not made costs nothing but the failure of its call, which would most likely have failed again.
 ///
 /// ```
-/// use kling_omni::{ApiKey, Client, RetryBudget};
+/// use kling_omni::client::RetryBudget;
+/// use kling_omni::{ApiKey, Client};
 ///
 /// let client = Client::builder()
 ///     .api_key(ApiKey::new("FPSX-secret")?)

@@ -38,14 +38,15 @@ pub(crate) fn initial_phase(random: f64) -> f64 {
 
 /// How long tasks have taken, by kind: tier, length of the video, with or without an image to start from.
 ///
-/// A client learns it from the tasks that it has created and seen completed, and [polls](crate::PollSchedule::adaptive)
+/// A client learns it from the tasks that it has created and seen completed, and [polls](crate::polling::PollSchedule::adaptive)
 /// accordingly. Keep it across processes as JSON, so that the next one does not begin anew: take it with
 /// [`Client::task_times`](crate::Client::task_times) and give it to
 /// [`ClientBuilder::task_times`](crate::ClientBuilder::task_times). It holds nothing but kinds and seconds: at most 256
 /// kinds, and the latest 128 times of each.
 ///
 /// ```
-/// use kling_omni::{ApiKey, Client, TaskTimes};
+/// use kling_omni::polling::TaskTimes;
+/// use kling_omni::{ApiKey, Client};
 ///
 /// let known: TaskTimes = serde_json::from_str(r#"{"reference/pro/5/without-image": [81.2, 94.0, 88.7]}"#)?;
 /// let client = Client::builder()

@@ -34,7 +34,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(365 * 24 * 3600);
 ///
 /// ```
 /// use std::time::Duration;
-/// use kling_omni::PollSchedule;
+/// use kling_omni::polling::PollSchedule;
 ///
 /// let soon = PollSchedule::adaptive().mean_delay(Duration::from_millis(500));
 /// let frugal = PollSchedule::adaptive().request_budget(6);
@@ -72,7 +72,7 @@ impl PollSchedule {
     /// Polls when the task is likely to end: none before that is plausible, most of them around the usual time, and ever
     /// fewer after it.
     ///
-    /// What is usual, the client learns from the tasks that it has created and seen completed ([`TaskTimes`](crate::TaskTimes)),
+    /// What is usual, the client learns from the tasks that it has created and seen completed ([`TaskTimes`](crate::polling::TaskTimes)),
     /// by tier, length of the video, and whether it starts from an image. It begins with what is known of the service.
     pub fn adaptive() -> Self {
         Self::of(Rule::Adaptive {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::clock;
 use crate::engine::task::Task;
 
-/// What became of a create whose end was unknown. What it rests on, [`Reconcile`](crate::Reconcile) says.
+/// What became of a create whose end was unknown. What it rests on, [`Reconcile`](crate::recovery::Reconcile) says.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Reconciled {

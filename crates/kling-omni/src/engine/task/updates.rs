@@ -32,7 +32,7 @@ pub enum Update {
 ///
 /// ```no_run
 /// use futures_util::TryStreamExt;
-/// use kling_omni::Update;
+/// use kling_omni::polling::Update;
 ///
 /// # async fn example(task: kling_omni::Task) -> kling_omni::Result<()> {
 /// let mut updates = task.updates();

@@ -92,7 +92,7 @@ pub struct Watched {
 ///
 /// ```no_run
 /// use futures_util::StreamExt;
-/// use kling_omni::Update;
+/// use kling_omni::polling::Update;
 ///
 /// # async fn example(client: kling_omni::Client, ids: Vec<String>) {
 /// let mut watch = client.watch(ids);

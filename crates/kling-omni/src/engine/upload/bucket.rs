@@ -45,7 +45,8 @@ impl<S: ObjectStore + Signer> SigningStore for S {}
 /// What counts as sent is what has been read, which runs ahead of the connection by those few parts.
 ///
 /// ```no_run
-/// use kling_omni::{ApiKey, Client, ObjectStoreUploader};
+/// use kling_omni::upload::ObjectStoreUploader;
+/// use kling_omni::{ApiKey, Client};
 ///
 /// # fn example() -> Result<(), kling_omni::Error> {
 /// let bucket = ObjectStoreUploader::from_url("s3://my-bucket/kling")?;

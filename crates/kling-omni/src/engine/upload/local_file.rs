@@ -14,7 +14,7 @@ type OnRead = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// A local file that was looked at once from end to end: how long it is, and what the hash of its content is.
 ///
-/// Made from a [`FileSource`], and given to an [`Uploader`](crate::Uploader).
+/// Made from a [`FileSource`], and given to an [`Uploader`](crate::upload::Uploader).
 #[derive(Clone)]
 pub struct LocalFile {
     name: Arc<str>,

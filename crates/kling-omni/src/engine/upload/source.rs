@@ -9,7 +9,7 @@ use crate::media::MediaSource;
 /// A local file: one on disk by its path, or bytes in memory. Nothing is read before it is needed.
 ///
 /// ```
-/// use kling_omni::FileSource;
+/// use kling_omni::upload::FileSource;
 ///
 /// let clip = FileSource::path("dance.mp4");
 /// let unnamed = FileSource::path("download").content_type("video/mp4");

@@ -23,7 +23,8 @@ pub type Uploading<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + S
 /// on as it is.
 ///
 /// ```
-/// use kling_omni::{ApiKey, Client, LocalFile, Uploaded, Uploader, Uploading};
+/// use kling_omni::upload::{LocalFile, Uploaded, Uploader, Uploading};
+/// use kling_omni::{ApiKey, Client};
 ///
 /// /// Hard-links files into a folder that a web server of ours serves.
 /// struct OwnServer;

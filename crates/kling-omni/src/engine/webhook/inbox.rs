@@ -27,7 +27,7 @@ use crate::engine::webhook::inbox::standing::Standing;
 use crate::engine::webhook::refusal::{Refusal, RefusalKind};
 use crate::engine::webhook::verifier::Verifier;
 
-/// Takes deliveries in, and passes on what is new: to [waits](crate::Wait::webhook) and to [streams](Self::deliveries).
+/// Takes deliveries in, and passes on what is new: to [waits](crate::polling::Wait::webhook) and to [streams](Self::deliveries).
 ///
 /// * **Replays and repetitions.** The ids of the latest deliveries are remembered, and none of them is passed on twice.
 ///   When there are more than [can be remembered](InboxBuilder::remembered_deliveries), the oldest id is forgotten, and

@@ -212,7 +212,7 @@ mod replacing {
     use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
     use std::process::Command;
 
-    use kling_omni::Destination;
+    use kling_omni::download::Destination;
 
     use super::*;
 
@@ -350,7 +350,7 @@ mod replacing {
 }
 
 mod before_paying {
-    use kling_omni::Destination;
+    use kling_omni::download::Destination;
 
     use super::*;
 

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use kling_omni::{ErrorKind, Setback};
+use kling_omni::ErrorKind;
+use kling_omni::download::Setback;
 use kling_omni_test_support::clip::mp4;
 use kling_omni_test_support::fake::{Fake, Reply, Request};
 use kling_omni_test_support::setup::{SHORT, client, task};

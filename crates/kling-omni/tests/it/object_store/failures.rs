@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use kling_omni::{Charged, Error, ErrorKind, FileSource, ObjectStoreUploader};
+use kling_omni::upload::{FileSource, ObjectStoreUploader};
+use kling_omni::{Charged, Error, ErrorKind};
 use tracing::instrument::WithSubscriber as _;
 
 use super::server::{KEY_ID, SECRET, Server};

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use hyper_util::rt::TokioIo;
-use kling_omni::object_store::RetryConfig;
-use kling_omni::object_store::aws::AmazonS3Builder;
+use kling_omni::upload::object_store::RetryConfig;
+use kling_omni::upload::object_store::aws::AmazonS3Builder;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
 use s3s::dto::{

@@ -3,7 +3,9 @@
 use std::future::IntoFuture as _;
 
 use futures_util::StreamExt as _;
-use kling_omni::{ErrorKind, PollSchedule, Route};
+use kling_omni::ErrorKind;
+use kling_omni::polling::PollSchedule;
+use kling_omni::request::Route;
 
 use super::{Duration, FakeService, Request, ResponseOverride, make, make_text, s, well_behaved};
 use crate::list_polling::client_of;

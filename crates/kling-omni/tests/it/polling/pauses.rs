@@ -1,7 +1,7 @@
 //! Pauses that the service asks for, that the caller sets, and that spread requests.
 
 use futures_util::future::join_all;
-use kling_omni::PollSchedule;
+use kling_omni::polling::PollSchedule;
 
 use super::{Duration, FakeService, Request, ResponseOverride, make, s, well_behaved};
 use crate::list_polling::client_of;

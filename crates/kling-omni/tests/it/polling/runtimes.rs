@@ -3,7 +3,7 @@
 use std::future::IntoFuture as _;
 
 use futures_util::StreamExt as _;
-use kling_omni::PollSchedule;
+use kling_omni::polling::PollSchedule;
 
 use super::{Duration, FakeService, Request, ResponseOverride, make, s, well_behaved};
 use crate::list_polling::client_of;
@@ -57,7 +57,7 @@ async fn a_panic_in_one_schedule_is_that_waits_own() {
         .watch(&tasks[1..])
         .schedule(PollSchedule::fixed(s(3)));
     while let Some(watched) = watch.next().await {
-        if let Ok(kling_omni::Update::PollFailed { why, .. }) = watched.update {
+        if let Ok(kling_omni::polling::Update::PollFailed { why, .. }) = watched.update {
             failures.push(why);
         }
     }
@@ -70,7 +70,7 @@ fn answers_that_overtake_each_other_are_no_panic() {
     use std::sync::atomic::{AtomicBool, Ordering};
     #[derive(Debug)]
     struct Slow;
-    impl kling_omni::Clock for Slow {
+    impl kling_omni::clock::Clock for Slow {
         fn now(&self) -> std::time::Instant {
             let now = std::time::Instant::now();
             // A thread may be put to sleep anywhere.
@@ -82,7 +82,7 @@ fn answers_that_overtake_each_other_are_no_panic() {
         fn system_time(&self) -> std::time::SystemTime {
             std::time::SystemTime::now()
         }
-        fn sleep_until(&self, deadline: std::time::Instant) -> kling_omni::Sleep<'_> {
+        fn sleep_until(&self, deadline: std::time::Instant) -> kling_omni::clock::Sleep<'_> {
             Box::pin(tokio::time::sleep_until(deadline.into()))
         }
     }
@@ -122,7 +122,7 @@ fn answers_that_overtake_each_other_are_no_panic() {
         std::thread::yield_now();
     }
     runtime().block_on(async {
-        while task.status() != Some(kling_omni::TaskStatus::Completed)
+        while task.status() != Some(kling_omni::polling::TaskStatus::Completed)
             && !slow.as_ref().unwrap().is_finished()
         {
             task.refresh().await.unwrap();

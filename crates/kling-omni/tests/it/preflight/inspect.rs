@@ -1,6 +1,8 @@
 //! One file, without a request.
 
-use kling_omni::{Inspection, MediaRole, MediaSource, Route, Severity, inspect};
+use kling_omni::preflight::{Inspection, MediaRole, inspect};
+use kling_omni::request::{MediaSource, Route};
+use kling_omni::validation::Severity;
 use kling_omni_test_support::media::{Film, png};
 
 use super::codes;

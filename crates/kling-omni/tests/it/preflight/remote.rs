@@ -8,7 +8,8 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use http::{StatusCode, header};
-use kling_omni::{MediaChecks, PreflightReport, VideoReference};
+use kling_omni::VideoReference;
+use kling_omni::preflight::{MediaChecks, PreflightReport};
 use kling_omni_test_support::media::Film;
 use tokio::net::TcpListener;
 

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::snapshots;
-use kling_omni::{AspectRatio, Route, Severity, VideoReference, VideoReferenceBuilder};
+use kling_omni::VideoReference;
+use kling_omni::request::{AspectRatio, Route, VideoReferenceBuilder};
+use kling_omni::validation::Severity;
 use kling_omni_test_support::media::{Film, png};
 
 use super::{codes, look, offline};

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use kling_omni::journal::{Journal, State};
-use kling_omni::{Client, Outcome, Reconciled, Route, Unresolved};
+use kling_omni::recovery::{Reconciled, Unresolved};
+use kling_omni::request::Route;
+use kling_omni::{Client, Outcome};
 use kling_omni_sandbox::Sandbox;
 use kling_omni_test_support::clock_steps::{LISTED_AFTER, Moment, STEPS};
 use kling_omni_test_support::setup::{client, sandbox, valid_request};

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use kling_omni::recovery::{Doubt, Evidence, Reconciled, Unresolved};
+use kling_omni::request::Route;
 use kling_omni::webhook::correlation::{self, PARAMETER, Token};
 use kling_omni::webhook::{Inbox, Secret};
-use kling_omni::{Client, Doubt, Evidence, Outcome, Reconciled, Route, Unresolved};
+use kling_omni::{Client, Outcome};
 use kling_omni_sandbox::Sandbox;
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, sandbox, valid_request};
@@ -386,7 +388,7 @@ async fn play(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError>
         )?);
     }
     // The rest of the deliveries arrives, and at least one about each paid task.
-    kling_omni::Clock::sleep(&clock, Duration::from_secs(1000)).await;
+    kling_omni::clock::Clock::sleep(&clock, Duration::from_secs(1000)).await;
     for (index, id) in &tasks {
         let sent_at = hooks::START + clock.elapsed().as_secs();
         deliver(

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use kling_omni::{Charged, ErrorKind, FileSource};
+use kling_omni::upload::FileSource;
+use kling_omni::{Charged, ErrorKind};
 use kling_omni_sandbox::Host;
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{SHORT, client, sandbox};

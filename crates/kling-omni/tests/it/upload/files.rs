@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use kling_omni::{Charged, Error, ErrorKind, FileSource, LocalFile, Uploader as _};
+use kling_omni::upload::{FileSource, LocalFile, Uploader as _};
+use kling_omni::{Charged, Error, ErrorKind};
 use kling_omni_sandbox::Host;
 use kling_omni_test_support::setup::{client, sandbox};
 use kling_omni_test_support::virtual_clock::VirtualClock;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kling_omni::FileSource;
+use kling_omni::upload::FileSource;
 use kling_omni_sandbox::Host;
 use kling_omni_test_support::setup::{client, sandbox};
 use kling_omni_test_support::virtual_clock::VirtualClock;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
-use kling_omni::TaskStatus;
+use kling_omni::polling::TaskStatus;
 use kling_omni::webhook::{Deliveries, Delivery, Missed, Received, RefusalKind};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 

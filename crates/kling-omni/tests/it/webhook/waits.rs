@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
+use kling_omni::polling::{PollSchedule, TaskStatus, Update};
 use kling_omni::webhook::Inbox;
-use kling_omni::{ErrorKind, PollSchedule, Task, TaskStatus, Update};
+use kling_omni::{ErrorKind, Task};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, task};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -43,7 +44,7 @@ impl Bench {
         });
     }
 
-    fn wait(&self) -> kling_omni::Wait {
+    fn wait(&self) -> kling_omni::polling::Wait {
         let schedule = PollSchedule::fixed(EVERY);
         self.task.wait().schedule(schedule).webhook(&self.inbox)
     }
@@ -68,7 +69,7 @@ fn completed() -> Reply {
 }
 
 /// The statuses that a wait tells of, up to its end.
-async fn statuses(wait: kling_omni::Wait) -> Vec<String> {
+async fn statuses(wait: kling_omni::polling::Wait) -> Vec<String> {
     let name = |update| match update {
         Update::Status(state) => state.status().as_str().to_owned(),
         other => format!("{other:?}"),
