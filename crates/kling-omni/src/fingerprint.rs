@@ -1,3 +1,5 @@
+//! The identity of a create, without its contents.
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};

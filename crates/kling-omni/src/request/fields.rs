@@ -82,10 +82,6 @@ impl RequestJson {
         &self.body
     }
 
-    pub(super) fn into_body(self) -> Value {
-        Arc::unwrap_or_clone(self.body)
-    }
-
     /// The paths of the fields whose files have no URL yet.
     pub(super) fn local_paths(&self) -> Vec<String> {
         self.local.iter().map(MediaField::to_string).collect()

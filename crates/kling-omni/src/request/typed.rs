@@ -101,7 +101,9 @@ macro_rules! request {
             /// [`Client::create_unchecked`](crate::Client::create_unchecked), on the day the service's rules move
             /// before ours.
             pub fn to_unchecked_body(&self) -> serde_json::Value {
-                $crate::request::fields::RequestJson::new(&self.fields).into_body()
+                $crate::request::fields::RequestJson::new(&self.fields)
+                    .body()
+                    .clone()
             }
         }
 
