@@ -25,7 +25,7 @@ pub use generated::{Client, enums, limits, operations as builder, service, types
 pub use field::{Field, Media, MediaKind, Scalar, Span};
 pub use operation::Operation;
 pub use request_body::RequestBody;
-pub use transport::{Exchange, Inner, Transport};
+pub use transport::{Admission, Exchange, Inner, Transport};
 pub use unknown_value::UnknownValue;
 
 pub use progenitor_client::{Error, ResponseValue};

@@ -18,7 +18,7 @@ use crate::engine::client::ClientInner;
 use crate::engine::download::Video;
 use crate::engine::error::Result;
 #[cfg(feature = "raw")]
-use crate::engine::http::call::{Call, Options};
+use crate::engine::http::raw;
 use crate::engine::polling::durations::TaskTimes;
 use crate::engine::recovery::Reconcile;
 use crate::engine::task::Task;
@@ -284,7 +284,7 @@ impl Client {
     /// ```
     #[cfg(feature = "raw")]
     pub fn raw(&self) -> crate::raw::Client {
-        Call::new(Arc::clone(&self.inner().http), Options::default()).api()
+        raw::client(&self.inner().http)
     }
 }
 

@@ -318,10 +318,14 @@ impl Create {
         if let Err(error) = self.check_for(route) {
             return error.into();
         }
+        let body = match self.payload.to_body() {
+            Ok(body) => body,
+            Err(error) => return error.into(),
+        };
         let submission = Submission {
             operation: route.operation(),
+            body,
             options: Options {
-                body: Some(self.payload.to_bytes()),
                 hold: if self.fails_fast {
                     RateLimitWait::Never
                 } else {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kling_omni_api::limits::upload_request::FILES;
-use kling_omni_api::{enums, types};
+use kling_omni_api::{RequestBody, enums, types};
 use serde_json::{Map, Value};
 
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
@@ -45,8 +45,9 @@ impl Service for Kling {
         &'a self,
         call: &'a Arc<Call>,
         operation: &'static CreateOperation,
+        body: RequestBody,
     ) -> ServiceFuture<'a, Created> {
-        Box::pin(create(call, operation))
+        Box::pin(create(call, operation, body))
     }
 
     fn read<'a>(
@@ -77,27 +78,23 @@ impl Service for Kling {
     }
 }
 
-/// Creates a task from the body among the options of the call, which is sent in the place of these typed ones.
-async fn create(exchange: &Arc<Call>, operation: &CreateOperation) -> Result<Created> {
+/// Creates a task.
+async fn create(
+    exchange: &Arc<Call>,
+    operation: &CreateOperation,
+    body: RequestBody,
+) -> Result<Created> {
     let api = exchange.api();
-    let reference = || types::ReferenceToVideoRequest::new(String::new());
-    let video = types::VideoRequest::default;
     let answer = match CreateRoute::of(operation) {
-        CreateRoute::VideoReferencePro => {
-            let call = api.create_video_reference();
-            let body = types::VideoReferenceRequest::default();
-            call.body(body).send().await
-        }
+        CreateRoute::VideoReferencePro => api.create_video_reference().body(body).send().await,
         CreateRoute::ReferenceToVideoPro => {
-            let call = api.create_reference_to_video_pro();
-            call.body(reference()).send().await
+            api.create_reference_to_video_pro().body(body).send().await
         }
         CreateRoute::ReferenceToVideoStandard => {
-            let call = api.create_reference_to_video_std();
-            call.body(reference()).send().await
+            api.create_reference_to_video_std().body(body).send().await
         }
-        CreateRoute::VideoPro => api.create_video_pro().body(video()).send().await,
-        CreateRoute::VideoStandard => api.create_video_std().body(video()).send().await,
+        CreateRoute::VideoPro => api.create_video_pro().body(body).send().await,
+        CreateRoute::VideoStandard => api.create_video_std().body(body).send().await,
     };
     let state = match exchange.finish(answer) {
         Ok(answer) => state(answer.data),
@@ -139,7 +136,7 @@ async fn read(exchange: &Arc<Call>, operation: &ReadOperation, id: &str) -> Resu
     let came = exchange.answer();
     let state = match exchange.finish(answer) {
         Ok(answer) => state(answer.data),
-        Err(error) => came.as_ref().and_then(with_number).ok_or(error)?,
+        Err(error) => came.and_then(with_number).ok_or(error)?,
     };
     if state.id() != id {
         return Err(Error::new(
@@ -190,13 +187,11 @@ async fn list(
     let tasks: Vec<_> = match exchange.finish(answer) {
         Ok(answer) => answer.data.into_iter().map(summary).collect(),
         // A row that cannot be read is not worth failing the whole page for.
-        Err(error) => came.as_ref().and_then(rows).ok_or(error)?,
+        Err(error) => came.and_then(rows).ok_or(error)?,
     };
-    let extent = came
-        .as_ref()
-        .map(|came| Extent::of(came.status, &came.headers, &came.body));
+    let extent = came.map(|came| Extent::of(came.status, &came.headers, &came.body));
     // An id that stands elsewhere than in a row is of a task that the rows do not have.
-    let ids = came.as_ref().map_or(0, |came| task_ids::count(&came.body));
+    let ids = came.map_or(0, |came| task_ids::count(&came.body));
     Ok(Page {
         is_whole: ids <= tasks.len() && tasks.iter().all(|task| is_task_id(&task.id)),
         extent: extent.unwrap_or_default(),

@@ -1,9 +1,9 @@
 //! What a create sends.
 
-use bytes::Bytes;
+use kling_omni_api::RequestBody;
 use serde_json::Value;
 
-use crate::engine::error::Result;
+use crate::engine::error::{Error, ErrorKind, Result};
 use crate::request::Request;
 use crate::route::{CreateRoute, Tier};
 
@@ -37,8 +37,9 @@ impl Payload {
     }
 
     /// The body as it is sent.
-    pub(super) fn to_bytes(&self) -> Bytes {
-        self.body().to_string().into()
+    pub(super) fn to_body(&self) -> Result<RequestBody> {
+        RequestBody::new(self.body())
+            .map_err(|error| Error::new(ErrorKind::Validation, error.to_string()))
     }
 
     /// The correlation token in the webhook's URL.

@@ -5,6 +5,8 @@ pub(crate) mod outcome;
 use std::io;
 use std::sync::Arc;
 
+use kling_omni_api::RequestBody;
+
 use crate::engine::attribution::CreatedTask;
 use crate::engine::client::ClientInner;
 use crate::engine::create::outcome::Outcome;
@@ -24,7 +26,7 @@ pub(crate) type BeforeSend = Box<dyn FnMut(&Unresolved) -> io::Result<()> + Send
 /// One create, about to be sent by one operation.
 pub(crate) struct Submission {
     pub(crate) operation: &'static CreateOperation,
-    /// With the body.
+    pub(crate) body: RequestBody,
     pub(crate) options: Options,
     pub(crate) kind: TaskKind,
     /// The correlation token of the request, if it has one.
@@ -41,6 +43,7 @@ pub(crate) async fn submit(
 ) -> Outcome {
     let Submission {
         operation,
+        body,
         options,
         kind,
         correlation,
@@ -48,7 +51,7 @@ pub(crate) async fn submit(
     } = submission;
     let call = Call::new(Arc::clone(&client.http), options);
     // What is recorded of the time would be wrong if the request were then held back.
-    if let Err(error) = call.take_first_turn().await {
+    if let Err(error) = call.take_first_slot().await {
         return error.into();
     }
     let nonce = CreateNonce::new();
@@ -69,7 +72,7 @@ pub(crate) async fn submit(
         return error.into();
     }
     client.attribution().open(nonce.clone(), operation);
-    let error = match client.service.create(&call, operation).await {
+    let error = match client.service.create(&call, operation, body).await {
         Ok(Created { id, .. }) if is_taken(client, &id, &unresolved) => {
             let summary = format!(
                 "the service answered with the task {}, which was there before",

@@ -19,10 +19,6 @@ pub(crate) async fn read_page(
     size: Option<i32>,
     options: Options,
 ) -> Result<Page> {
-    let options = Options {
-        keeps_answer: true,
-        ..options
-    };
     let call = Call::new(http, options);
     match service.list(&call, operation, number, size).await {
         // An account without tasks is answered like this instead of with an empty list. A 404 in other words may

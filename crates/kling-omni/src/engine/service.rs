@@ -4,6 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use kling_omni_api::RequestBody;
+
 use crate::engine::error::Result;
 use crate::engine::http::call::Call;
 use crate::engine::operations::{CreateOperation, ListOperation, ReadOperation};
@@ -46,11 +48,12 @@ pub(crate) trait Service: Send + Sync {
     /// How many upload slots one call can ask for.
     fn max_upload_slots(&self) -> usize;
 
-    /// Creates a task from the body among the options of the call.
+    /// Creates a task.
     fn create<'a>(
         &'a self,
         call: &'a Arc<Call>,
         operation: &'static CreateOperation,
+        body: RequestBody,
     ) -> ServiceFuture<'a, Created>;
 
     /// Reads the task `id`.

@@ -124,7 +124,7 @@ impl Task {
             known: Mutex::new(Known {
                 state,
                 times,
-                requested_pause: exchange.asked_pause().map(|pause| (now, pause)),
+                requested_pause: exchange.requested_pause().map(|pause| (now, pause)),
                 ..Known::default()
             }),
         }))
@@ -233,7 +233,6 @@ impl Task {
         self.check_id()?;
         let options = Options {
             last_segment: Some(Arc::clone(&self.0.id)),
-            keeps_answer: true,
             ..options
         };
         let known = self.known().read_by;
@@ -253,7 +252,7 @@ impl Task {
             {
                 Ok(state) => {
                     self.learn(&state, Source::Polled);
-                    let hint = exchange.asked_pause().map(|pause| (self.now(), pause));
+                    let hint = exchange.requested_pause().map(|pause| (self.now(), pause));
                     let mut known = self.known();
                     known.read_by = Some(*operation);
                     known.requested_pause = hint;

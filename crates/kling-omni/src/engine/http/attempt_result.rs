@@ -11,7 +11,7 @@ use crate::engine::error::{Charged, Error, ErrorKind};
 use crate::engine::http::Http;
 use crate::engine::http::Server;
 use crate::engine::http::backoff::Backoff;
-use crate::engine::http::call::{Answer, Idempotency};
+use crate::engine::http::call::Idempotency;
 use crate::engine::http::{plan_limit, retry_headers, task_ids};
 use crate::redact;
 use crate::validation::InvalidParam;
@@ -94,7 +94,7 @@ impl AttemptResult {
     }
 
     /// How long the service asks to wait, as far as it can be believed.
-    pub(crate) fn asked_pause(&self, http: &Http) -> Option<Duration> {
+    pub(crate) fn requested_pause(&self, http: &Http) -> Option<Duration> {
         let hint = self.hint(http)?;
         Some(hint.min(http.settings.max_retry_delay))
     }
@@ -144,30 +144,12 @@ impl AttemptResult {
     }
 
     /// The ids of tasks in the answer, even if the rest of it is of no known shape or did not come.
-    pub(crate) fn named_tasks(&self) -> Vec<String> {
+    fn named_tasks(&self) -> Vec<String> {
         match self {
             Self::Reply(Reply { body, .. }) | Self::BrokenReply { body, .. } => {
                 task_ids::named_tasks(body)
             }
             Self::NoReply(_) => Vec::new(),
-        }
-    }
-
-    /// The ids of tasks that the head of a successful answer may name. They are not enough to take one for the new task.
-    pub(crate) fn hinted_tasks(&self) -> Vec<String> {
-        let headers = self.headers().filter(|_| self.is_accepted());
-        headers.map(task_ids::hinted_tasks).unwrap_or_default()
-    }
-
-    /// A good answer as it came.
-    pub(crate) fn answer(&self) -> Option<Answer> {
-        match self {
-            Self::Reply(reply) if reply.is_good() => Some(Answer {
-                status: reply.status,
-                headers: reply.headers.clone(),
-                body: reply.body.clone(),
-            }),
-            _ => None,
         }
     }
 
@@ -257,25 +239,24 @@ impl AttemptResult {
         }
     }
 
-    /// The answer for the generated code to read; a failure without any answer stays one.
+    /// The answer as it came; a failure without any answer stays one.
     pub(crate) fn into_response(self) -> reqwest::Result<reqwest::Response> {
         match self {
             Self::Reply(reply) => {
-                // The generated code takes the one status that the document has; any success will do.
-                let status = if reply.is_good() {
-                    StatusCode::OK
-                } else {
-                    reply.status
-                };
-                // Without a URL, the HTTP stack would parse one that stands for none.
-                let response = http::Response::builder().status(status).url(reply.url);
-                let mut response = response.body(reply.body).unwrap_or_default();
+                let mut response = response(reply.status, reply.url, reply.body);
                 *response.headers_mut() = reply.headers;
-                Ok(response.into())
+                Ok(response)
             }
             Self::BrokenReply { error, .. } | Self::NoReply(error) => Err(error.without_url()),
         }
     }
+}
+
+/// An answer without headers, for the generated code to read.
+pub(crate) fn response(status: StatusCode, url: Url, body: Bytes) -> reqwest::Response {
+    // Without a URL, the HTTP stack would parse one that stands for none.
+    let response = http::Response::builder().status(status).url(url);
+    response.body(body).unwrap_or_default().into()
 }
 
 impl fmt::Display for AttemptResult {

@@ -1,23 +1,23 @@
-//! The one way out: every request to the service, whichever operation it belongs to, leaves through an [`Call`].
+//! The one way out: every request to the service, whichever operation it belongs to, leaves through a [`Call`].
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Method;
-use http::header::CONTENT_TYPE;
-use kling_omni_api::{Client as Api, Exchange as ApiExchange, Inner, Transport, service};
+use kling_omni_api::{Admission, Client as Api, Exchange, Inner, Transport, service};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tracing::Instrument;
 
 use crate::engine::http::attempt;
-use crate::engine::http::attempt_result::AttemptResult;
+use crate::engine::http::attempt_result::{self, AttemptResult};
 pub(crate) use crate::engine::http::backoff::Backoff;
 
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
 use crate::engine::http::Http;
 use crate::engine::http::Server;
+use crate::engine::http::{retry_headers, task_ids};
 use crate::redact;
 
 /// No call is taken to go on for longer, so that every clock can tell the time after it.
@@ -77,35 +77,34 @@ impl Idempotency {
 pub(crate) struct Call {
     http: Arc<Http>,
     options: Options,
-    trace: Mutex<CallState>,
+    /// When it began, once its first attempt has its slot.
+    started: OnceLock<Instant>,
+    /// Set when it ends. The generated operation in between can return nothing but what it read of the answer.
+    result: OnceLock<CallResult>,
 }
 
-/// What sets one exchange apart from others.
+/// What sets one call apart from others.
 #[derive(Clone, Default)]
 pub(crate) struct Options {
     /// Attempts after the first; the client's own setting if `None`.
     pub(crate) retries: Option<u32>,
     /// How long one attempt may take; the client's own setting if `None`.
     pub(crate) attempt_timeout: Option<Duration>,
-    /// A body that takes the place of the typed one.
-    pub(crate) body: Option<Bytes>,
     /// What takes the place of the last segment of the path. The generated code does not escape backslashes, which URLs
     /// take for slashes.
     pub(crate) last_segment: Option<Arc<str>>,
-    /// Whether the caller looks at the answer as it came.
-    pub(crate) keeps_answer: bool,
     pub(crate) hold: RateLimitWait,
     /// Whether it goes to the server that has uploads.
     pub(crate) is_upload: bool,
 }
 
-/// What to do when it is not the request's turn yet.
+/// What to do when there is no slot for the request yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum RateLimitWait {
     /// Waits, within the time for the call.
     #[default]
     Unbounded,
-    /// Waits no longer than this, and is sent then, turn or not.
+    /// Waits no longer than this, and is sent then, slot or not.
     AtMost(Duration),
     /// Is not sent.
     Never,
@@ -120,26 +119,74 @@ enum StopReason {
     BudgetSpent,
     /// It would begin after the time for the whole call.
     OutOfTime(Duration),
+    /// The rate limit has no slot for it in time.
+    RateLimited,
 }
 
-/// What the last attempt left behind, for the caller of the generated operation.
-#[derive(Debug, Default)]
-struct CallState {
-    effect: Option<Idempotency>,
-    status: Option<http::StatusCode>,
-    request_id: Option<String>,
-    asked_pause: Option<Duration>,
-    /// The tasks that the answer to a create names.
-    named: Vec<String>,
-    /// Those that its head may name.
-    hinted: Vec<String>,
+/// The last attempt of a call, and why there is no further one.
+pub(crate) struct LastAttempt {
+    effect: Idempotency,
+    operation: &'static str,
+    number: u32,
+    stop: StopReason,
+    pub(crate) result: AttemptResult,
+}
+
+/// How a call ended.
+struct CallResult {
+    effect: Idempotency,
+    /// The answer to the last attempt, or what came of it.
+    answer: Option<Answer>,
+    /// Whether the answer is whole, JSON, and of the service itself.
+    is_good: bool,
     /// Whether the answer says that the request was successful.
     is_accepted: bool,
-    failure: Option<Error>,
-    /// The last good answer, where that is asked for.
-    answer: Option<Answer>,
-    /// When the call began whose first attempt has its turn already.
-    turn: Option<Instant>,
+    requested_pause: Option<Duration>,
+    /// Why the call failed, until it is told to the caller.
+    error: Mutex<Option<Error>>,
+}
+
+impl CallResult {
+    /// Of a request that was not sent.
+    fn unsent(error: Error) -> Self {
+        Self {
+            effect: Idempotency::Read,
+            answer: None,
+            is_good: false,
+            is_accepted: false,
+            requested_pause: None,
+            error: Mutex::new(Some(error)),
+        }
+    }
+
+    fn take_error(&self) -> Option<Error> {
+        let mut error = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+        error.take()
+    }
+
+    fn request_id(&self) -> Option<String> {
+        retry_headers::request_id(&self.answer.as_ref()?.headers)
+    }
+
+    /// The tasks that the answer to a create names.
+    fn named_tasks(&self) -> Vec<String> {
+        match (&self.answer, self.effect) {
+            (Some(answer), Idempotency::Create) => task_ids::named_tasks(&answer.body),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Those that the answer to a create names, or else those that the head of a successful one may name: they are not
+    /// enough to take one for the new task.
+    fn candidates(&self) -> Vec<String> {
+        let named = self.named_tasks();
+        match (&self.answer, self.effect) {
+            (Some(answer), Idempotency::Create) if named.is_empty() && self.is_accepted => {
+                task_ids::hinted_tasks(&answer.headers)
+            }
+            _ => named,
+        }
+    }
 }
 
 /// An answer as it came, but for its body, which is the JSON in it.
@@ -155,11 +202,12 @@ impl Call {
         Arc::new(Self {
             http,
             options,
-            trace: Mutex::default(),
+            started: OnceLock::new(),
+            result: OnceLock::new(),
         })
     }
 
-    /// The generated client with this exchange as its way out.
+    /// The generated client with this call as its way out. It is good for one operation.
     pub(crate) fn api(self: &Arc<Self>) -> Api {
         Api::new_with_client(
             &self.server().base_url,
@@ -170,17 +218,18 @@ impl Call {
 
     /// The service's id of the last attempt.
     pub(crate) fn request_id(&self) -> Option<String> {
-        self.trace().request_id.clone()
+        self.result.get()?.request_id()
     }
 
-    /// The answer as it came, if it was good and is [kept](Options::keeps_answer).
-    pub(crate) fn answer(&self) -> Option<Answer> {
-        self.trace().answer.clone()
+    /// The answer as it came, if it was good.
+    pub(crate) fn answer(&self) -> Option<&Answer> {
+        let result = self.result.get()?;
+        result.answer.as_ref().filter(|_| result.is_good)
     }
 
     /// How long the service asks not to be asked again, where it answered otherwise than with an error.
-    pub(crate) fn asked_pause(&self) -> Option<Duration> {
-        self.trace().asked_pause
+    pub(crate) fn requested_pause(&self) -> Option<Duration> {
+        self.result.get()?.requested_pause
     }
 
     /// Turns the answer of a generated operation into ours. The generated error is used for what only it can know,
@@ -189,31 +238,26 @@ impl Call {
         &self,
         answer: std::result::Result<kling_omni_api::ResponseValue<T>, kling_omni_api::Error<E>>,
     ) -> Result<T> {
-        let mut trace = self.trace();
+        let result = self.result.get();
         // Asked first: an answer that was refused, such as one from another host, may well be readable.
-        let error = match (trace.failure.take(), answer) {
-            (Some(failure), _) => failure,
+        let error = match (result.and_then(CallResult::take_error), answer) {
+            (Some(error), _) => error,
             (None, Ok(value)) => return Ok(value.into_inner()),
-            (None, Err(problem)) => self.unread(&trace, problem),
+            (None, Err(problem)) => self.unread(result, problem),
         };
-        let candidates = match trace.named.is_empty() {
-            true => &trace.hinted,
-            false => &trace.named,
-        };
-        Err(error.with_candidates(candidates.clone(), self.http.key.expose()))
+        let candidates = result.map(CallResult::candidates).unwrap_or_default();
+        Err(error.with_candidates(candidates, self.http.key.expose()))
     }
 
     /// The one task that a successful answer to a create names, whatever else is in the answer or missing from it.
     pub(crate) fn created_task(&self) -> Option<String> {
-        let trace = self.trace();
-        match &trace.named[..] {
-            [id] if trace.is_accepted => Some(id.clone()),
-            _ => None,
-        }
+        let result = self.result.get().filter(|result| result.is_accepted)?;
+        let [id] = <[String; 1]>::try_from(result.named_tasks()).ok()?;
+        Some(id)
     }
 
     /// The error of an answer whose shape the generated code does not know.
-    fn unread<E>(&self, trace: &CallState, problem: kling_omni_api::Error<E>) -> Error {
+    fn unread<E>(&self, result: Option<&CallResult>, problem: kling_omni_api::Error<E>) -> Error {
         let what = match problem {
             kling_omni_api::Error::InvalidResponsePayload(_, why) => {
                 let why = redact::quote(&why.to_string(), self.http.key.expose());
@@ -221,12 +265,14 @@ impl Call {
             }
             _ => "the service's answer could not be read".to_owned(),
         };
-        let error = Error::new(ErrorKind::UnexpectedResponse, what)
-            .with_status(trace.status)
-            .with_request_id(trace.request_id.clone());
-        match trace.effect {
-            Some(Idempotency::Create) => error.with_charged(Charged::Unknown),
-            _ => error,
+        let error = Error::new(ErrorKind::UnexpectedResponse, what);
+        let Some(result) = result else { return error };
+        let error = error
+            .with_status(result.answer.as_ref().map(|answer| answer.status))
+            .with_request_id(result.request_id());
+        match result.effect {
+            Idempotency::Create => error.with_charged(Charged::Unknown),
+            Idempotency::Read => error,
         }
     }
 
@@ -238,77 +284,79 @@ impl Call {
         }
     }
 
-    fn trace(&self) -> std::sync::MutexGuard<'_, CallState> {
-        self.trace.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn run(
+    /// Makes as many attempts as it takes. The first one has its slot already.
+    pub(crate) async fn run(
         &self,
         mut request: reqwest::Request,
         operation: &'static str,
-    ) -> reqwest::Result<reqwest::Response> {
+    ) -> LastAttempt {
         let effect = Idempotency::of(request.method(), operation);
         let line = tracing::enabled!(tracing::Level::INFO)
             .then(|| format!("{} {}", request.method(), request.url().path()));
         self.prepare(&mut request);
         let http = &self.http;
-        let turn = self.trace().turn.take();
-        let mut has_turn = turn.is_some();
-        let started = turn.unwrap_or_else(|| http.clock.now());
+        let started = *self.started.get_or_init(|| http.clock.now());
         let mut backoff = Backoff::default();
         let mut attempt = 1;
         loop {
             // A body in memory can always be copied; a request that cannot is sent just once.
             let spare = (attempt <= self.retries()).then(|| request.try_clone());
             let spare = spare.flatten();
-            if !std::mem::take(&mut has_turn)
-                && let Err(wait) = self.take_turn(started, attempt).await
-            {
-                return Ok(self.refuse(effect, wait));
-            }
             let span = tracing::debug_span!("attempt", operation, attempt);
             let spent = http.clock.now().duration_since(started);
             let sending = attempt::send(http, request, self.attempt_timeout(spent));
             let outcome = sending.instrument(span).await;
-            self.note(effect, &outcome);
+            self.note(&outcome);
             let spent = http.clock.now().duration_since(started);
-            let (wait, again) = match (
-                self.next(effect, attempt, &outcome, &mut backoff, spent),
-                spare,
-            ) {
-                (Ok(wait), Some(again)) => (wait, again),
-                (next, _) => {
-                    tracing::info!(
-                        attempts = attempt,
-                        %outcome,
-                        request_id = outcome.request_id().unwrap_or_default(),
-                        "{}",
-                        line.unwrap_or_default()
-                    );
-                    let end = next.err().unwrap_or(StopReason::Settled);
-                    self.conclude(effect, operation, attempt, &outcome, end);
-                    return outcome.into_response();
+            let next = self.next(effect, attempt, &outcome, &mut backoff, spent);
+            let stop = match (next, spare) {
+                (Ok(wait), Some(again)) => {
+                    tracing::info!(operation, attempt, ?wait, %outcome, "trying again after a wait");
+                    http.clock.sleep(wait).await;
+                    attempt += 1;
+                    if self.take_slot(started, attempt).await.is_ok() {
+                        request = again;
+                        continue;
+                    }
+                    attempt -= 1;
+                    StopReason::RateLimited
                 }
+                (Ok(_), None) => StopReason::Settled,
+                (Err(stop), _) => stop,
             };
-            tracing::info!(operation, attempt, ?wait, %outcome, "trying again after a wait");
-            http.clock.sleep(wait).await;
-            request = again;
-            attempt += 1;
+            tracing::info!(
+                attempts = attempt,
+                %outcome,
+                request_id = outcome.request_id().unwrap_or_default(),
+                "{}",
+                line.unwrap_or_default()
+            );
+            return LastAttempt {
+                effect,
+                operation,
+                number: attempt,
+                stop,
+                result: outcome,
+            };
         }
     }
 
-    /// Takes the turn of the first attempt ahead, so that it is sent as soon as it is asked for.
-    pub(crate) async fn take_first_turn(&self) -> Result<()> {
+    /// Takes the slot of the first attempt, so that it is sent as soon as it is asked for. The time of the call begins
+    /// with the wait for it.
+    pub(crate) async fn take_first_slot(&self) -> Result<()> {
         let started = self.http.clock.now();
-        self.take_turn(started, 1).await.map_err(unsent)?;
-        self.trace().turn = Some(started);
+        self.take_slot(started, 1).await.map_err(unsent)?;
+        let _ = self.started.set(started);
         Ok(())
     }
 
     /// Waits until the request may be sent, or says how long it would have to.
-    async fn take_turn(&self, started: Instant, attempt: u32) -> std::result::Result<(), Duration> {
+    async fn take_slot(&self, started: Instant, attempt: u32) -> std::result::Result<(), Duration> {
         let http = &self.http;
-        let now = http.clock.now();
+        let now = match attempt {
+            1 => started,
+            _ => http.clock.now(),
+        };
         let left = http
             .settings
             .operation_timeout
@@ -327,20 +375,10 @@ impl Call {
             (Err(wait), _) => return Err(wait),
         };
         if !wait.is_zero() {
-            tracing::debug!(?wait, "waiting for the request's turn");
+            tracing::debug!(?wait, "waiting for the request's slot");
             http.clock.sleep(wait).await;
         }
         Ok(())
-    }
-
-    /// Ends the call with the request unsent. The generated code gets a refusal to read, which nobody sees.
-    fn refuse(&self, effect: Idempotency, wait: Duration) -> reqwest::Response {
-        let mut trace = self.trace();
-        trace.effect = Some(effect);
-        trace.failure = Some(unsent(wait));
-        let mut response = http::Response::new(Bytes::new());
-        *response.status_mut() = http::StatusCode::TOO_MANY_REQUESTS;
-        response.into()
     }
 
     /// How many attempts there may be after the first.
@@ -390,74 +428,94 @@ impl Call {
             let path = format!("{parents}/{}", utf8_percent_encode(segment, RESERVED));
             request.url_mut().set_path(&path);
         }
-        let headers = request.headers_mut();
-        headers.insert(
+        request.headers_mut().insert(
             self.server().key_header.clone(),
             self.http.key_value.clone(),
         );
-        if let Some(body) = &self.options.body {
-            headers.insert(
-                CONTENT_TYPE,
-                http::HeaderValue::from_static("application/json"),
-            );
-            *request.body_mut() = Some(body.clone().into());
-        }
     }
 
-    fn note(&self, effect: Idempotency, outcome: &AttemptResult) {
+    /// Tells the limits of all calls what came of an attempt.
+    fn note(&self, outcome: &AttemptResult) {
         let now = self.http.clock.system_time();
         self.http.throttle.note(!outcome.is_transient(), now);
         if let Some(hold) = outcome.hold(&self.http) {
             self.http.rate_limiter.hold(self.http.clock.now(), hold);
         }
-        let mut trace = self.trace();
-        trace.effect = Some(effect);
-        trace.status = outcome.status();
-        trace.request_id = outcome.request_id();
-        trace.asked_pause = outcome.asked_pause(&self.http);
-        trace.is_accepted = outcome.is_accepted();
-        trace.answer = self
-            .options
-            .keeps_answer
-            .then(|| outcome.answer())
-            .flatten();
-        (trace.named, trace.hinted) = match effect {
-            Idempotency::Create => (outcome.named_tasks(), outcome.hinted_tasks()),
-            Idempotency::Read => (Vec::new(), Vec::new()),
-        };
-        trace.failure = None;
     }
 
-    fn conclude(
-        &self,
-        effect: Idempotency,
-        operation: &'static str,
-        attempts: u32,
-        outcome: &AttemptResult,
-        end: StopReason,
-    ) {
-        let failure = outcome.to_error(effect, attempts, &self.http, self.server());
-        let failure = failure.map(|failure| match end {
-            StopReason::Settled => failure,
-            StopReason::BudgetSpent => failure
-                .with_note("not tried again, since too many calls of this client have failed"),
-            StopReason::OutOfTime(whole) => failure.with_note(&format!(
+    /// Keeps how the call ended, and makes of it what the generated code can read: of an answer, only status and body.
+    fn conclude(&self, last: LastAttempt) -> reqwest::Result<reqwest::Response> {
+        let error = self.error_of(&last);
+        let (effect, result) = (last.effect, last.result);
+        let is_accepted = result.is_accepted();
+        let requested_pause = result.requested_pause(&self.http);
+        let (answer, response) = match result {
+            AttemptResult::Reply(reply) => {
+                let body = reply.body.clone();
+                let response = attempt_result::response(reply.status, reply.url, body);
+                let answer = Answer {
+                    status: reply.status,
+                    headers: reply.headers,
+                    body: reply.body,
+                };
+                (Some(answer), Ok(response))
+            }
+            AttemptResult::BrokenReply {
+                status,
+                headers,
+                body,
+                error,
+                ..
+            } => {
+                let answer = Answer {
+                    status,
+                    headers,
+                    body,
+                };
+                (Some(answer), Err(error.without_url()))
+            }
+            AttemptResult::NoReply(error) => (None, Err(error.without_url())),
+        };
+        let _ = self.result.set(CallResult {
+            effect,
+            answer,
+            is_good: error.is_none(),
+            is_accepted,
+            requested_pause,
+            error: Mutex::new(error),
+        });
+        response
+    }
+
+    /// Why a call failed, if it did.
+    fn error_of(&self, last: &LastAttempt) -> Option<Error> {
+        let attempts = last.number;
+        let error = last
+            .result
+            .to_error(last.effect, attempts, &self.http, self.server())?;
+        let error = match last.stop {
+            StopReason::Settled => error,
+            StopReason::BudgetSpent => {
+                error.with_note("not tried again, since too many calls of this client have failed")
+            }
+            StopReason::OutOfTime(whole) => error.with_note(&format!(
                 "not tried again, since the call may take no longer than {}",
                 humantime::format_duration(whole)
             )),
-        });
-        if let Some(failure) = &failure {
-            tracing::debug!(operation, attempts, error = %failure, "gave up");
-        }
-        self.trace().failure = failure;
+            StopReason::RateLimited => {
+                error.with_note("not tried again, since the rate limit leaves no slot for it now")
+            }
+        };
+        tracing::debug!(operation = last.operation, attempts, %error, "gave up");
+        Some(error)
     }
 }
 
-/// The error of a request that had to wait so long for its turn that it was not sent.
+/// The error of a request that had to wait so long for its slot that it was not sent.
 fn unsent(wait: Duration) -> Error {
     Error::new(
         ErrorKind::RateLimited,
-        "not sent: the rate limit leaves no turn for it now",
+        "not sent: the rate limit leaves no slot for it now",
     )
     .with_retry_after(Some(wait))
     .with_retryable(true)
@@ -465,13 +523,27 @@ fn unsent(wait: Duration) -> Error {
 }
 
 impl Transport for Call {
+    fn admit<'a>(&'a self, _operation: &'static str) -> Admission<'a> {
+        Box::pin(async move {
+            // Some have their slot ahead.
+            if self.started.get().is_some() {
+                return Ok(());
+            }
+            self.take_first_slot().await.map_err(|error| {
+                let why = error.to_string();
+                let _ = self.result.set(CallResult::unsent(error));
+                why
+            })
+        })
+    }
+
     fn exchange<'a>(
         &'a self,
         request: reqwest::Request,
         operation: &'static str,
-    ) -> ApiExchange<'a> {
+    ) -> Exchange<'a> {
         let span = tracing::info_span!("call", operation);
-        Box::pin(self.run(request, operation).instrument(span))
+        Box::pin(async move { self.conclude(self.run(request, operation).await) }.instrument(span))
     }
 }
 
