@@ -177,3 +177,46 @@ async fn a_wait_ends_at_its_deadline_whatever_the_rate() {
     // At 0 s and 100 s, and the look at the deadline, whose turn would be at 200 s.
     assert_eq!(fake.requests().len(), 3);
 }
+
+#[tokio::test]
+async fn an_attempt_without_a_slot_leaves_the_answer_of_the_one_before() {
+    let fake = Fake::start(vec![limits(503, &[("x-request-id", "r-1")])]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock)
+        .requests_per_second(0.1)
+        .call_timeout(Duration::from_secs(5))
+        .build()
+        .unwrap();
+    let error = client.list().await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.status()),
+        (ErrorKind::Server, Some(503))
+    );
+    assert_eq!(error.request_id(), Some("r-1"));
+    let text = error.to_string();
+    assert!(text.contains("the rate limit leaves no slot"), "{text}");
+    assert_eq!(fake.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn the_raw_client_has_slots_too_and_says_what_is_not_sent() {
+    let fake = Fake::start(vec![limits(202, &[("x-request-id", "r-1")])]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock)
+        .requests_per_second(0.1)
+        .call_timeout(Duration::from_secs(5))
+        .build()
+        .unwrap();
+    let raw = client.raw();
+    let answer = raw.get_video_task().task_id("a").send().await.unwrap();
+    assert_eq!(answer.status(), 202);
+    assert_eq!(answer.headers()["x-request-id"], "r-1");
+    let refused = raw.get_video_task().task_id("a").send().await;
+    let Err(kling_omni::raw::Error::Custom(why)) = refused else {
+        panic!("it was sent");
+    };
+    assert!(why.contains("not sent"), "{why}");
+    clock.advance(Duration::from_secs(10));
+    raw.get_video_task().task_id("a").send().await.unwrap();
+    assert_eq!(fake.requests().len(), 2);
+}

@@ -493,19 +493,18 @@ impl Call {
         let error = last
             .result
             .to_error(last.effect, attempts, &self.http, self.server())?;
-        let error = match last.stop {
-            StopReason::Settled => error,
-            StopReason::BudgetSpent => {
-                error.with_note("not tried again, since too many calls of this client have failed")
-            }
-            StopReason::OutOfTime(whole) => error.with_note(&format!(
-                "not tried again, since the call may take no longer than {}",
-                humantime::format_duration(whole)
-            )),
-            StopReason::RateLimited => {
-                error.with_note("not tried again, since the rate limit leaves no slot for it now")
-            }
-        };
+        let error =
+            match last.stop {
+                StopReason::Settled => error,
+                StopReason::BudgetSpent => error
+                    .with_note("not tried again, since too many calls of this client have failed"),
+                StopReason::OutOfTime(whole) => error.with_note(&format!(
+                    "not tried again, since the call may take no longer than {}",
+                    humantime::format_duration(whole)
+                )),
+                StopReason::RateLimited => error
+                    .with_note("not tried again, since the rate limit leaves no slot for it now"),
+            };
         tracing::debug!(operation = last.operation, attempts, %error, "gave up");
         Some(error)
     }
@@ -537,11 +536,7 @@ impl Transport for Call {
         })
     }
 
-    fn exchange<'a>(
-        &'a self,
-        request: reqwest::Request,
-        operation: &'static str,
-    ) -> Exchange<'a> {
+    fn exchange<'a>(&'a self, request: reqwest::Request, operation: &'static str) -> Exchange<'a> {
         let span = tracing::info_span!("call", operation);
         Box::pin(async move { self.conclude(self.run(request, operation).await) }.instrument(span))
     }
