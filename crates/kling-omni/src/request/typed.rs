@@ -16,13 +16,15 @@ pub(crate) struct Checked<F> {
     pub(super) fields: F,
     pub(super) json: RequestJson,
     pub(super) warnings: Vec<Finding>,
+    /// The routes whose rules it has passed as it stands.
+    passed: Vec<CreateRoute>,
 }
 
 impl<F: Fields> Checked<F> {
     /// Checks fields against every rule; with `deny_warnings`, a likely mistake is an error, too.
     pub(super) fn new(fields: F, deny_warnings: bool) -> Result<Self, ValidationError> {
         let json = RequestJson::new(&fields);
-        let findings = validate::at_build(&fields, &json);
+        let (findings, passed) = validate::at_build(&fields, &json);
         if findings.iter().any(|one| deny_warnings || one.is_error()) {
             return Err(ValidationError::new(findings));
         }
@@ -30,11 +32,15 @@ impl<F: Fields> Checked<F> {
             fields,
             json,
             warnings: findings,
+            passed,
         })
     }
 
     /// Checks the fields against the rules of one route of the service.
     pub(super) fn check_for(&self, route: CreateRoute) -> Result<(), ValidationError> {
+        if self.passed.contains(&route) {
+            return Ok(());
+        }
         let findings = validate::against(&self.fields, &self.json, route);
         if findings.iter().any(Finding::is_error) {
             return Err(ValidationError::new(findings));
@@ -44,6 +50,7 @@ impl<F: Fields> Checked<F> {
 
     /// Replaces files with the URLs that they were uploaded to.
     pub(super) fn set_urls(&mut self, urls: &BTreeMap<MediaField, String>) {
+        self.passed.clear();
         for (field, source) in self.fields.media_mut() {
             if let Some(url) = urls.get(&field) {
                 self.json.set_url(field, url);
@@ -81,7 +88,8 @@ macro_rules! request {
             /// Every finding about the request as it stands, errors first.
             pub fn findings(&self) -> Vec<$crate::validation::Finding> {
                 let json = $crate::request::fields::RequestJson::new(&self.fields);
-                $crate::request::validate::at_build(&self.fields, &json)
+                let (findings, _) = $crate::request::validate::at_build(&self.fields, &json);
+                findings
             }
 
             /// Checks everything and makes the request.

@@ -11,21 +11,30 @@ use crate::route::{CreateRoute, Route};
 use crate::validation::{Actual, Finding, FindingCode, Limit};
 
 /// Checks a request against the route of its tier that it fits best, since the route is not chosen yet, and looks for
-/// likely mistakes. Errors come first.
-pub(super) fn at_build<F: Fields>(fields: &F, json: &RequestJson) -> Vec<Finding> {
+/// likely mistakes. Errors come first. Beside the findings, it gives the routes whose rules are all kept.
+pub(super) fn at_build<F: Fields>(
+    fields: &F,
+    json: &RequestJson,
+) -> (Vec<Finding>, Vec<CreateRoute>) {
     let routes = Route::Auto.plan(F::MODE, fields.tier().unwrap_or_default(), false);
+    let mut passed = Vec::new();
     let best = routes
         .iter()
         .map(|route| (*route, against(fields, json, *route)))
+        .inspect(|(route, findings)| {
+            if findings.is_empty() {
+                passed.push(*route);
+            }
+        })
         .min_by_key(|(_, findings)| findings.len());
     let Some((route, mut findings)) = best else {
-        return Vec::new();
+        return (Vec::new(), passed);
     };
     findings.extend(fields.warnings(json, route));
     each_field(route.limits(), json.body(), "", &mut |rules, at, value| {
         findings.extend(value.and_then(|value| unlikely_format(rules, at, value)));
     });
-    findings
+    (findings, passed)
 }
 
 /// Checks a request against every rule of one route.
