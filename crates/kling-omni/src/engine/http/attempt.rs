@@ -53,13 +53,23 @@ async fn read_body(
     largest: usize,
     mut timeout: Timeout,
 ) -> (Bytes, reqwest::Result<bool>) {
-    let mut body = BytesMut::new();
+    // Most bodies are one chunk, which is taken as it is.
+    let (mut first, mut all) = (Bytes::new(), BytesMut::new());
     let end = loop {
         match timeout.run(response.chunk()).await {
-            Ok(Ok(Some(chunk))) => {
-                let room = largest - body.len();
-                body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-                if chunk.len() > room {
+            Ok(Ok(Some(mut chunk))) => {
+                let room = largest - first.len().max(all.len());
+                let fits = chunk.len() <= room;
+                chunk.truncate(room);
+                if first.is_empty() {
+                    first = chunk;
+                } else {
+                    if all.is_empty() {
+                        all.extend_from_slice(&first);
+                    }
+                    all.extend_from_slice(&chunk);
+                }
+                if !fits {
                     break Ok(false);
                 }
             }
@@ -68,7 +78,11 @@ async fn read_body(
             Err(Elapsed) => break Err(timed_out().await),
         }
     };
-    (body.freeze(), end)
+    let body = match all.is_empty() {
+        true => first,
+        false => all.freeze(),
+    };
+    (body, end)
 }
 
 /// The error that the HTTP stack has for its own timeouts. It has no constructor, but it wraps the errors of bodies.

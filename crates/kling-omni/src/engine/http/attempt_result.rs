@@ -240,6 +240,7 @@ impl AttemptResult {
     }
 
     /// The answer as it came; a failure without any answer stays one.
+    #[cfg(feature = "raw")]
     pub(crate) fn into_response(self) -> reqwest::Result<reqwest::Response> {
         match self {
             Self::Reply(reply) => {
