@@ -293,7 +293,7 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field(
                 "base_url",
-                &crate::redact::BareUrl(&self.inner().http.server.base_url).to_string(),
+                &crate::redact::RedactedUrl(&self.inner().http.server.base_url).to_string(),
             )
             .field("key", &self.inner().http.key)
             .field("route", &self.context.route)

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::digest;
-use crate::redact::BareUrl;
+use crate::redact::RedactedUrl;
 use crate::route::{Mode, Tier};
 
 /// What a journal is about: [`Create::plan`](crate::Create::plan) makes it.
@@ -34,7 +34,7 @@ impl Plan {
         // So that the order of fields plays no part, whatever a dependency makes of maps.
         body.sort_all_objects();
         Self {
-            base_url: BareUrl(base_url).to_string(),
+            base_url: RedactedUrl(base_url).to_string(),
             mode,
             tier,
             request_sha256: digest::hex(Sha256::new_with_prefix(body.to_string())),

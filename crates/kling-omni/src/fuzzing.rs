@@ -6,12 +6,12 @@ use crate::redact;
 
 /// A text of the service as it is shown in errors.
 pub fn quote(text: &str, key: &str) -> String {
-    redact::quote(text, key)
+    redact::sanitize(text, key)
 }
 
 /// A URL as it is shown.
 pub fn bare_url(url: &str) -> String {
-    redact::BareUrl(url).to_string()
+    redact::RedactedUrl(url).to_string()
 }
 
 /// The JSON in the body of an answer, if that is what it has, and the ids of tasks in it. No more than `largest` bytes

@@ -420,7 +420,7 @@ impl Journal {
     ///
     /// [`ErrorKind::InvalidState`], with both services, if it is not.
     pub fn check_service(&self, client: &Client) -> Result<()> {
-        let service = crate::redact::BareUrl(client.base_url()).to_string();
+        let service = crate::redact::RedactedUrl(client.base_url()).to_string();
         match self.plan() {
             Some(plan) if plan.base_url() != service => Err(self
                 .error(

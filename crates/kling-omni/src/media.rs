@@ -11,7 +11,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
-use crate::redact::{BareUrl, file_name};
+use crate::redact::{RedactedUrl, file_name};
 
 /// Where an image or a video of a request comes from.
 ///
@@ -80,7 +80,7 @@ impl MediaSource {
 impl fmt::Display for MediaSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url(url) => BareUrl(url).fmt(f),
+            Self::Url(url) => RedactedUrl(url).fmt(f),
             Self::File(path) => f.write_str(&file_name(path)),
             local => f.write_str(&local.text()),
         }

@@ -7,16 +7,16 @@ use std::path::Path;
 use url::Url;
 
 /// The longest text of the service that is repeated in an error, in characters.
-const LONGEST_QUOTE: usize = 400;
+const MAX_SANITIZED: usize = 400;
 
 /// Displays a URL without user info, query and fragment, where credentials and tokens live.
-pub(crate) struct BareUrl<'a>(pub(crate) &'a str);
+pub(crate) struct RedactedUrl<'a>(pub(crate) &'a str);
 
-impl fmt::Display for BareUrl<'_> {
+impl fmt::Display for RedactedUrl<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = match Url::parse(self.0) {
             Ok(url) if !url.cannot_be_a_base() => url,
-            _ => return bare_text(self.0, f),
+            _ => return fmt_redacted_text(self.0, f),
         };
         write!(f, "{}://{}", url.scheme(), url.host_str().unwrap_or(""))?;
         if let Some(port) = url.port() {
@@ -35,7 +35,7 @@ impl fmt::Display for BareUrl<'_> {
 }
 
 /// What cannot be read as a URL may still hold what one would.
-fn bare_text(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn fmt_redacted_text(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     const LONGEST: usize = 60;
     let end = text.find(['?', '#']).unwrap_or(text.len());
     let start: String = text[..end].chars().take(LONGEST).collect();
@@ -51,8 +51,8 @@ fn bare_text(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 /// Prepares a text that the service sent for being shown: without `key`, without URL tokens, on one line, not too long,
 /// and [printable].
-pub(crate) fn quote(text: &str, key: &str) -> String {
-    let text: String = clean(text, key)
+pub(crate) fn sanitize(text: &str, key: &str) -> String {
+    let text: String = redact(text, key)
         .chars()
         .map(|c| {
             if matches!(c, '\t' | '\n' | '\r') {
@@ -63,7 +63,7 @@ pub(crate) fn quote(text: &str, key: &str) -> String {
         })
         .collect();
     let text = printable(text.trim());
-    let mut shown: String = text.chars().take(LONGEST_QUOTE).collect();
+    let mut shown: String = text.chars().take(MAX_SANITIZED).collect();
     if shown.len() < text.len() {
         shown.push('…');
     }
@@ -119,7 +119,7 @@ fn has_shape(c: char) -> bool {
 
 /// A text without `key`, without the values of parameters that open doors, and without what URLs in it carry besides
 /// their place.
-pub(crate) fn clean(text: &str, key: &str) -> String {
+pub(crate) fn redact(text: &str, key: &str) -> String {
     let text = if key.is_empty() {
         text.to_owned()
     } else {
@@ -131,7 +131,7 @@ pub(crate) fn clean(text: &str, key: &str) -> String {
 
 /// A path as messages name it: without what would be secret if it were a URL without its scheme.
 pub(crate) fn file_name(path: &Path) -> String {
-    printable(&clean(&path.to_string_lossy(), "")).into_owned()
+    printable(&redact(&path.to_string_lossy(), "")).into_owned()
 }
 
 /// What no URL has in it, so that one in running text ends there.
@@ -159,7 +159,7 @@ fn without_queries(text: &str) -> String {
             None => {
                 shown.push_str(&without_user(text));
                 if !url.is_empty() {
-                    shown.push_str(&BareUrl(url).to_string());
+                    shown.push_str(&RedactedUrl(url).to_string());
                 }
             }
         }
@@ -246,10 +246,10 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn value_end(text: &str) -> usize {
-    let quoted = text.starts_with(['"', '\'', '`']);
-    let start = usize::from(quoted);
+    let sanitized = text.starts_with(['"', '\'', '`']);
+    let start = usize::from(sanitized);
     let open = &text[start..];
-    let close = quoted.then(|| open.find(&text[..start])).flatten();
+    let close = sanitized.then(|| open.find(&text[..start])).flatten();
     if let Some(close) = close {
         return start + close + 1;
     }
@@ -320,7 +320,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotes_carry_no_secret() {
+    fn sanitized_texts_carry_no_secret() {
         for (text, shown) in [
             ("plain", "plain"),
             ("bad key k-123 given", "bad key [key] given"),
@@ -374,10 +374,10 @@ mod tests {
             ("design=1&duration=5", "design=1&duration=5"),
             ("token=", "token="),
         ] {
-            assert_eq!(quote(text, "k-123"), shown, "{text:?}");
+            assert_eq!(sanitize(text, "k-123"), shown, "{text:?}");
         }
-        assert_eq!(quote(&"ä".repeat(500), "").chars().count(), 401);
-        assert_eq!(quote(&"\u{202e}".repeat(500), "").chars().count(), 401);
+        assert_eq!(sanitize(&"ä".repeat(500), "").chars().count(), 401);
+        assert_eq!(sanitize(&"\u{202e}".repeat(500), "").chars().count(), 401);
     }
 
     #[test]
@@ -397,8 +397,8 @@ mod tests {
         for c in hidden.into_iter().flatten().filter_map(char::from_u32) {
             let shown = printable(c.encode_utf8(&mut [0; 4])).into_owned();
             assert_eq!(shown, c.escape_unicode().to_string());
-            let quoted = quote(&format!("a{c}b"), "");
-            assert!(!quoted.contains(c), "{quoted:?}");
+            let sanitized = sanitize(&format!("a{c}b"), "");
+            assert!(!sanitized.contains(c), "{sanitized:?}");
         }
         for text in ["a b", "Größe", "日本語", "עברית", "🎬\u{fe0f}"] {
             assert!(matches!(printable(text), Cow::Borrowed(_)), "{text}");
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn bare_urls_lose_what_may_be_secret() {
+    fn redacted_urls_lose_what_may_be_secret() {
         for (url, shown) in [
             (
                 "https://user:pass@h.example:8443/a?token=x#y",
@@ -421,7 +421,7 @@ mod tests {
             ("me:secret@h.example", "a text of 19 characters"),
             ("https://me:sec?ret@h", "a text of 20 characters"),
         ] {
-            assert_eq!(BareUrl(url).to_string(), shown);
+            assert_eq!(RedactedUrl(url).to_string(), shown);
         }
     }
 }

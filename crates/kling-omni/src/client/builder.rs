@@ -25,7 +25,7 @@ use crate::engine::polling::durations::{DurationModel, TaskTimes};
 use crate::engine::upload::{Uploader, Uploads};
 use crate::environment;
 use crate::host::Host;
-use crate::redact::BareUrl;
+use crate::redact::RedactedUrl;
 use crate::route::Route;
 use crate::wire::Kling;
 
@@ -461,7 +461,10 @@ impl ClientBuilder {
 
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let base_url = self.base_url.as_deref().map(|url| BareUrl(url).to_string());
+        let base_url = self
+            .base_url
+            .as_deref()
+            .map(|url| RedactedUrl(url).to_string());
         f.debug_struct("ClientBuilder")
             .field("key", &self.key)
             .field("host", &self.host)

@@ -204,7 +204,7 @@ impl Error {
     pub(crate) fn with_candidates(mut self, candidates: Vec<String>, key: &str) -> Self {
         if !candidates.is_empty() {
             let ids: Vec<_> = candidates.iter().map(|id| printable(id)).collect();
-            let ids = redact::quote(&ids.join(", "), key);
+            let ids = redact::sanitize(&ids.join(", "), key);
             self = self.with_note(&format!("task ids in the answer: {ids}"));
         }
         self.0.candidates = candidates;

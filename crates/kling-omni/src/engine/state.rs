@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
 use crate::engine::expiry;
-use crate::redact::{BareUrl, quote};
+use crate::redact::{RedactedUrl, sanitize};
 
 /// Where a task stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ impl fmt::Display for TaskStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // An unknown value is the service's text, and goes to terminals and logs.
         match self {
-            Self::Unknown(value) => f.write_str(&quote(value, "")),
+            Self::Unknown(value) => f.write_str(&sanitize(value, "")),
             known => f.write_str(known.as_str()),
         }
     }
@@ -142,7 +142,7 @@ impl TaskState {
 
     /// What [`error`](Self::error) says, to be shown: on one line, not too long, without what URLs in it give access to.
     pub fn shown_error(&self) -> Option<String> {
-        self.error().map(|error| quote(error, ""))
+        self.error().map(|error| sanitize(error, ""))
     }
 
     /// How far the task has come. What is said of it may arrive in any order, and none of it takes the task back.
@@ -171,7 +171,7 @@ impl fmt::Debug for TaskState {
         let generated: Vec<_> = self
             .generated
             .iter()
-            .map(|url| BareUrl(url).to_string())
+            .map(|url| RedactedUrl(url).to_string())
             .collect();
         f.debug_struct("TaskState")
             .field("id", &self.id)

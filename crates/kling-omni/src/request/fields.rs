@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::media::MediaSource;
 use crate::media_field::MediaField;
-use crate::redact::BareUrl;
+use crate::redact::RedactedUrl;
 use crate::route::{CreateRoute, Mode, Tier};
 use crate::validation::Finding;
 
@@ -116,7 +116,7 @@ pub(super) fn debug(
 /// Takes user info, queries and fragments out of the URLs of a value.
 fn bare(value: &mut Value, rules: &Field) {
     match value {
-        Value::String(text) if rules.format == Some("uri") => *text = BareUrl(text).to_string(),
+        Value::String(text) if rules.format == Some("uri") => *text = RedactedUrl(text).to_string(),
         Value::Array(items) => {
             if let Some(rules) = rules.items {
                 items.iter_mut().for_each(|item| bare(item, rules));

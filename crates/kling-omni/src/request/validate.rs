@@ -5,7 +5,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::media_field::MediaField;
-use crate::redact::{BareUrl, printable};
+use crate::redact::{RedactedUrl, printable};
 use crate::request::fields::{Fields, RequestJson};
 use crate::route::{CreateRoute, Route};
 use crate::validation::{Actual, Finding, FindingCode, Limit};
@@ -170,8 +170,8 @@ fn check_url(at: &str, text: &str, need: &str) -> Option<Finding> {
             FindingCode::InvalidUrl,
             at,
             None,
-            Actual::Url(BareUrl(text).to_string()),
-            format!("{why}: {}; {need}", BareUrl(text)),
+            Actual::Url(RedactedUrl(text).to_string()),
+            format!("{why}: {}; {need}", RedactedUrl(text)),
         )
         .with_help(as_path(text).filter(|_| need == FETCHES)),
     )

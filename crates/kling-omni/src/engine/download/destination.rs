@@ -1,13 +1,13 @@
-//! Where a video is to be saved, and whether that can work: found out before anything is paid for or fetched.
+//! The file that a video is to be saved to, and a check that it can be written before anything is paid for.
 
 use std::fs;
 use std::io;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
-use crate::engine::download::draft::rehearse;
-use crate::engine::download::problem;
 use crate::engine::download::sidecar::Sidecar;
+use crate::engine::download::temp_file::dry_run;
 use crate::engine::error::{Error, ErrorKind, Result};
+use crate::engine::folder;
 
 /// Where a video is to be saved. [`check`](Self::check) finds out whether that can work before the video is paid for.
 ///
@@ -26,7 +26,7 @@ pub struct Destination {
     room: u64,
 }
 
-/// What is in the way of a file.
+/// What prevents a file from being written.
 pub(crate) enum Obstacle {
     Exists(PathBuf),
     Unusable(PathBuf, io::Error),
@@ -71,10 +71,10 @@ impl Destination {
     /// the name is too long or not allowed, and if there is no room.
     pub async fn check(&self) -> Result<()> {
         let destination = self.clone();
-        let checked = tokio::task::spawn_blocking(move || destination.rehearse()).await;
+        let checked = tokio::task::spawn_blocking(move || destination.dry_run()).await;
         let checked = checked.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
         checked.map_err(|obstacle| {
-            let (what, help) = obstacle.told();
+            let (what, help) = obstacle.describe();
             let error = Error::new(ErrorKind::File, what).with_help(help);
             match obstacle {
                 Obstacle::Unusable(_, source) => error.with_source(source),
@@ -83,12 +83,12 @@ impl Destination {
         })
     }
 
-    fn rehearse(&self) -> std::result::Result<(), Obstacle> {
+    fn dry_run(&self) -> std::result::Result<(), Obstacle> {
         self.inspect()?;
         let tried = |path: &Path, room| {
-            rehearse(path, room).map_err(|error| Obstacle::Unusable(path.to_owned(), error))
+            dry_run(path, room).map_err(|error| Obstacle::Unusable(path.to_owned(), error))
         };
-        // Both are there at once, as they will be.
+        // Both exist at the same time, as after a save.
         let _video = tried(&self.path, self.room)?;
         let _sidecar = match self.sidecar_path() {
             Some(path) => tried(&path, 0)?,
@@ -101,7 +101,7 @@ impl Destination {
         self.sidecar.then(|| Sidecar::beside(&self.path))
     }
 
-    /// Looks at what is there, and changes nothing.
+    /// Checks what exists, without changing anything.
     pub(crate) fn inspect(&self) -> std::result::Result<(), Obstacle> {
         let path = &self.path;
         let text = path.as_os_str().to_string_lossy();
@@ -122,7 +122,7 @@ impl Destination {
                     return Err(unusable(io::ErrorKind::IsADirectory.into()));
                 }
                 Ok(_) => return Err(unusable(io::Error::other("it is not a regular file"))),
-                // A link that leads nowhere.
+                // A dangling link.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(unusable(error)),
             }
@@ -135,15 +135,15 @@ impl Destination {
 }
 
 impl Obstacle {
-    /// What it is, and what to do about it.
-    pub(crate) fn told(&self) -> (String, &'static str) {
+    /// The summary and the help of its error.
+    pub(crate) fn describe(&self) -> (String, &'static str) {
         match self {
             Self::Exists(path) => (
                 format!("{} exists already and was left alone", path.display()),
                 "choose another name, or allow overwriting",
             ),
             Self::Unusable(path, error) => (
-                problem::unwritable(path, error),
+                write_error(path, error),
                 match error.kind() {
                     io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                         "make room, or save the video elsewhere"
@@ -152,5 +152,30 @@ impl Obstacle {
                 },
             ),
         }
+    }
+}
+
+/// Describes why `path` cannot be written.
+fn write_error(path: &Path, error: &io::Error) -> String {
+    let name = match path.to_string_lossy() {
+        name if name.is_empty() => "a file without a name".into(),
+        name => name,
+    };
+    let folder = folder::of(path);
+    match error.kind() {
+        io::ErrorKind::NotFound if !folder.exists() => {
+            format!("the folder {} does not exist", folder.display())
+        }
+        io::ErrorKind::NotADirectory => format!("{} is not a folder", folder.display()),
+        _ => format!("{name} could not be written: {}", cause(error)),
+    }
+}
+
+/// The reason without the path of a temporary file that follows it.
+fn cause(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" at path ") {
+        Some((reason, _)) => reason.to_owned(),
+        None => text,
     }
 }

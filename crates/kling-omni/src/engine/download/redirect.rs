@@ -1,16 +1,18 @@
+//! The redirects that are followed.
+
 use reqwest::redirect::Policy;
 use url::Url;
 
 use crate::engine::http::proxy::Proxies;
 
 /// The longest chain of redirects that is followed.
-const MOST: usize = 5;
+const MAX_REDIRECTS: usize = 5;
 
-/// Follows a few redirects, none of which may give up encryption.
+/// Follows up to [`MAX_REDIRECTS`] redirects, none of them from https to http.
 pub(crate) fn policy() -> Policy {
     Policy::custom(|attempt| {
-        if let Some(why) = refusal(attempt.previous(), attempt.url()) {
-            return attempt.error(why);
+        if let Some(reason) = refusal(attempt.previous(), attempt.url()) {
+            return attempt.error(reason);
         }
         match Proxies::from_env().covers(attempt.url()) {
             Ok(_) => attempt.follow(),
@@ -19,16 +21,16 @@ pub(crate) fn policy() -> Policy {
     })
 }
 
-/// Why nothing may go on to `next`, after the URLs that have been asked so far.
-pub(crate) fn refusal(asked: &[Url], next: &Url) -> Option<String> {
-    if asked.len() > MOST {
-        return Some(format!("more than {MOST} redirects"));
+/// Why `next` must not be requested after the URLs in `visited`; `None` if it may.
+pub(crate) fn refusal(visited: &[Url], next: &Url) -> Option<String> {
+    if visited.len() > MAX_REDIRECTS {
+        return Some(format!("more than {MAX_REDIRECTS} redirects"));
     }
-    gives_up_encryption(asked.last()?, next)
+    is_downgrade(visited.last()?, next)
         .then(|| "a redirect from https to an unencrypted address".to_owned())
 }
 
-pub(crate) fn gives_up_encryption(from: &Url, to: &Url) -> bool {
+pub(crate) fn is_downgrade(from: &Url, to: &Url) -> bool {
     from.scheme() == "https" && to.scheme() != "https"
 }
 
@@ -37,17 +39,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn redirects_are_few_and_stay_encrypted() {
+    fn redirects_are_limited_and_stay_encrypted() {
         let url = |text: &str| Url::parse(text).unwrap();
         for (from, to, hops, followed) in [
             ("https://a.example/x", "https://b.example/y", 1, true),
             ("http://a.example/x", "https://a.example/x", 1, true),
-            ("http://a.example/x", "http://b.example/y", MOST, true),
-            ("http://a.example/x", "http://b.example/y", MOST + 1, false),
+            (
+                "http://a.example/x",
+                "http://b.example/y",
+                MAX_REDIRECTS,
+                true,
+            ),
+            (
+                "http://a.example/x",
+                "http://b.example/y",
+                MAX_REDIRECTS + 1,
+                false,
+            ),
             ("https://a.example/x", "http://a.example/x", 1, false),
         ] {
-            let asked = vec![url(from); hops];
-            let refused = refusal(&asked, &url(to));
+            let visited = vec![url(from); hops];
+            let refused = refusal(&visited, &url(to));
             assert_eq!(refused.is_none(), followed, "{from} {to} {hops}");
         }
     }

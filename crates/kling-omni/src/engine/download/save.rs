@@ -1,3 +1,5 @@
+//! A download to a file.
+
 use std::fmt;
 use std::fs::File;
 use std::future::{Future, IntoFuture};
@@ -14,12 +16,13 @@ use sha2::{Digest, Sha256};
 
 use crate::digest::hex;
 use crate::engine::download::destination::Destination;
-use crate::engine::download::draft::Draft;
+use crate::engine::download::errors;
 use crate::engine::download::setback::Setback;
 use crate::engine::download::sidecar::Sidecar;
-use crate::engine::download::transfer::{Piece, Transfer};
+use crate::engine::download::temp_file::TempFile;
+use crate::engine::download::transfer::{DownloadItem, Transfer};
+use crate::engine::download::video::Video;
 use crate::engine::download::writer::Writer;
-use crate::engine::download::{Video, problem};
 use crate::engine::error::Result;
 use crate::engine::http::timeout::{Elapsed, Timeout};
 
@@ -29,16 +32,16 @@ type BeforePublish = Box<dyn FnOnce(&Saved) + Send>;
 
 /// A download to a file. Await it to start.
 ///
-/// A connection that breaks, or brings nothing for [`ClientBuilder::idle_timeout`](crate::ClientBuilder::idle_timeout),
-/// is taken up again where it ended: as often as [`ClientBuilder::retries`](crate::ClientBuilder::retries) says, and as
-/// often again after each MiB of headway. A host that gives no way to be sure that the rest belongs to the same file
-/// makes the download begin anew. When the URL does not work any more, the service is asked for a fresh one.
+/// A connection that breaks, or receives nothing for [`ClientBuilder::idle_timeout`](crate::ClientBuilder::idle_timeout),
+/// is resumed at the same position, up to [`ClientBuilder::retries`](crate::ClientBuilder::retries) times. The count starts
+/// again after each MiB. If the host gives no strong validator, the download restarts from the first byte. If the URL no
+/// longer works, the service is asked for a fresh one.
 ///
-/// A connection that brings less than 64 KiB in a minute counts as broken, and [`timeout`](Self::timeout) limits the
+/// A connection that receives less than 64 KiB in a minute counts as broken, and [`timeout`](Self::timeout) limits the
 /// download as a whole.
 ///
-/// Dropping it leaves no part of a file behind: nothing is kept to go on from later. What a process that died has left of
-/// the same task in the same folder is removed.
+/// Dropping it removes the partial file; nothing is kept to resume from. Partial files that a dead process has left of the
+/// same task in the same folder are removed, too.
 #[must_use = "nothing happens until it is awaited"]
 pub struct Save {
     video: Video,
@@ -65,12 +68,43 @@ pub struct Saved {
     pub sidecar: Option<PathBuf>,
 }
 
-impl Saved {
-    /// Whether the file is in its place and has the content that was saved. It is read as a whole, which takes its time.
+impl Video {
+    /// Downloads the file to `path`. Await the answer, or set options on it first.
+    ///
+    /// The file appears under its name whole or not at all: it is written to a temporary file beside the target,
+    /// checked for its length and for being a whole MP4, with its index, its media and every frame, brought to disk, and
+    /// renamed. An existing file is left alone, unless [`Save::overwrite`] says otherwise.
+    ///
+    /// ```no_run
+    /// # async fn example(video: kling_omni::Video) -> kling_omni::Result<()> {
+    /// let saved = video
+    ///     .save("puppet.mp4")
+    ///     .sidecar(true) // puppet.mp4.json
+    ///     .on_setback(|setback| eprintln!("{setback}"))
+    ///     .await?;
+    /// println!("{}  {}", saved.sha256, saved.path.display());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// The file could not be read, for another reason than that it is not there.
+    /// [`ErrorKind::Expired`] if the URL no longer works and the service names no other, [`ErrorKind::CorruptResult`] if
+    /// what came is not a whole MP4, [`ErrorKind::File`] if the file cannot be written or exists,
+    /// [`ErrorKind::Transport`] if connections broke more often than [`Save`] puts up with, [`ErrorKind::Timeout`] if it
+    /// takes longer than [`Save::timeout`], and the errors of
+    /// [`Task::refresh`](crate::Task::refresh) if the service had to be asked for a fresh URL and did not answer.
+    pub fn save(&self, path: impl Into<std::path::PathBuf>) -> Save {
+        Save::new(self.clone(), path.into())
+    }
+}
+
+impl Saved {
+    /// Whether the file exists and has the content that was saved. The whole file is read.
+    ///
+    /// # Errors
+    ///
+    /// The file exists and could not be read.
     pub fn is_in_place(&self) -> io::Result<bool> {
         let mut file = match File::open(&self.path) {
             Ok(file) => file,
@@ -139,19 +173,19 @@ impl Save {
     }
 
     /// Calls `callback` after each chunk with the bytes so far and, if known, in all. The bytes only grow, unless the
-    /// download has to begin anew, which [`on_setback`](Self::on_setback) tells first.
+    /// download restarts, which [`on_setback`](Self::on_setback) reports first.
     pub fn on_progress(mut self, callback: impl FnMut(u64, Option<u64>) + Send + 'static) -> Self {
         self.on_progress = Some(Box::new(callback));
         self
     }
 
-    /// Calls `callback` with what the download gets over.
+    /// Calls `callback` with each setback that the download recovers from.
     pub fn on_setback(mut self, callback: impl FnMut(&Setback) + Send + 'static) -> Self {
         self.on_setback = Some(Box::new(callback));
         self
     }
 
-    /// Tells what is on disk as a whole and about to get its name, on a thread that may wait for the disk.
+    /// Calls `callback` when the file is complete on disk and about to get its name. It runs on a blocking thread.
     pub(crate) fn before_publish(mut self, callback: impl FnOnce(&Saved) + Send + 'static) -> Self {
         self.before_publish = Some(Box::new(callback));
         self
@@ -164,25 +198,26 @@ impl Save {
     async fn run(mut self) -> Result<Saved> {
         self.destination
             .inspect()
-            .map_err(|obstacle| problem::blocked(&self.video, obstacle))?;
+            .map_err(|obstacle| errors::blocked(&self.video, obstacle))?;
         let sidecar = self.destination.sidecar_path();
         let Destination {
             path, overwrite, ..
         } = self.destination.clone();
-        let (target, id) = (path.clone(), self.video.task_id.clone());
-        // Drafts of earlier processes are looked for, which reads the folder.
-        let draft = tokio::task::spawn_blocking(move || Draft::of_task(&target, overwrite, &id))
-            .await
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-            .map_err(|error| problem::unwritten(&self.video, &path, error))?;
+        let (target, id) = (path.clone(), self.video.task_id().to_owned());
+        // Blocking: this reads the folder to find what earlier processes have left.
+        let temp_file =
+            tokio::task::spawn_blocking(move || TempFile::create_for_task(&target, overwrite, &id))
+                .await
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+                .map_err(|error| errors::write_failed(&self.video, &path, error))?;
         let mut transfer = Transfer::new(self.video.clone());
         let timeout = self.timeout;
         let filled = Timeout::new(timeout)
-            .run(self.fill(&draft, &mut transfer))
+            .run(self.fill(&temp_file, &mut transfer))
             .await;
         let sha256 = filled.unwrap_or_else(|Elapsed| {
             let so_far = (transfer.position(), transfer.length());
-            Err(problem::too_slow(
+            Err(errors::timed_out(
                 &self.video,
                 transfer.url(),
                 so_far,
@@ -198,18 +233,25 @@ impl Save {
         let (video, request) = (self.video, self.request);
         let before_publish = self.before_publish;
         let url = transfer.url().clone();
-        // Names are synced to disk as well, which takes its time.
+        // Blocking: this syncs the folder.
         let publishing = tokio::task::spawn_blocking(move || {
             if let Some(callback) = before_publish {
                 callback(&saved);
             }
-            draft
+            temp_file
                 .publish()
-                .map_err(|error| problem::unwritten(&video, &saved.path, error))?;
+                .map_err(|error| errors::write_failed(&video, &saved.path, error))?;
             if let Some(path) = &saved.sidecar {
-                Sidecar::of(&video, &saved, &url, request)
-                    .write(&video, path, overwrite)
-                    .map_err(|error| problem::undescribed(&video, &saved.path, &error))?;
+                Sidecar::new(
+                    &video,
+                    &saved.path,
+                    saved.bytes,
+                    &saved.sha256,
+                    &url,
+                    request,
+                )
+                .write(&video, path, overwrite)
+                .map_err(|error| errors::sidecar_failed(&video, &saved.path, &error))?;
             }
             Ok(saved)
         });
@@ -218,21 +260,21 @@ impl Save {
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
-    /// Brings the whole file to disk, and answers its hash.
-    async fn fill(&mut self, draft: &Draft, transfer: &mut Transfer) -> Result<String> {
+    /// Writes the whole file to disk and returns its hash.
+    async fn fill(&mut self, temp_file: &TempFile, transfer: &mut Transfer) -> Result<String> {
         let video = self.video.clone();
         let path = self.destination.path.clone();
-        let file_error = |error| problem::unwritten(&video, &path, error);
-        let mut writer = Writer::start(draft.file().map_err(file_error)?);
-        while let Some(piece) = transfer.next().await? {
-            match piece {
-                Piece::Bytes(chunk) => {
+        let file_error = |error| errors::write_failed(&video, &path, error);
+        let mut writer = Writer::start(temp_file.file().map_err(file_error)?);
+        while let Some(item) = transfer.next().await? {
+            match item {
+                DownloadItem::Bytes(chunk) => {
                     writer.append(chunk).await.map_err(file_error)?;
                     if let Some(callback) = &mut self.on_progress {
                         callback(transfer.position(), transfer.length());
                     }
                 }
-                Piece::Setback(setback) => {
+                DownloadItem::Setback(setback) => {
                     if matches!(setback, Setback::Restarted { .. }) {
                         writer.restart().await.map_err(file_error)?;
                     }

@@ -1,28 +1,30 @@
+//! What a download recovers from.
+
 use std::fmt;
 use std::time::Duration;
 
-/// Something that a download got over.
+/// A failure that a download recovered from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Setback {
-    /// The connection broke, stalled or did not come about. It is tried again after a pause.
+    /// The connection broke, stalled or could not be established. It is retried after a pause.
     #[non_exhaustive]
     Interrupted {
-        /// How many bytes had come.
+        /// The number of bytes received.
         at: u64,
-        /// How many the whole file has, if known.
+        /// The length of the whole file, if known.
         length: Option<u64>,
         /// What happened.
         why: String,
         /// The time until the next attempt.
         pause: Duration,
     },
-    /// What had come cannot be continued. The progress goes back to nothing.
+    /// The download cannot be resumed and starts from the first byte.
     #[non_exhaustive]
     Restarted {
         /// How many bytes are fetched again.
         lost: u64,
-        /// What stands against going on.
+        /// Why it cannot be resumed.
         why: String,
     },
     /// The URL no longer worked, and the service gave another one.
@@ -38,11 +40,11 @@ impl fmt::Display for Setback {
                 why,
                 pause,
             } => {
-                let at = After(*at, *length);
+                let position = Position(*at, *length);
                 let pause = pause.as_secs_f64();
                 write!(
                     f,
-                    "download interrupted {at}: {why}; trying again in {pause:.1} s"
+                    "download interrupted {position}: {why}; trying again in {pause:.1} s"
                 )
             }
             Self::Restarted { lost, why } => {
@@ -58,10 +60,10 @@ impl fmt::Display for Setback {
     }
 }
 
-/// How far a download has come, as a part of a sentence.
-pub(crate) struct After(pub(crate) u64, pub(crate) Option<u64>);
+/// The progress of a download, displayed as a part of a sentence.
+pub(crate) struct Position(pub(crate) u64, pub(crate) Option<u64>);
 
-impl fmt::Display for After {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self(0, _) => f.write_str("before its first byte"),

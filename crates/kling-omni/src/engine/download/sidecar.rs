@@ -1,3 +1,5 @@
+//! The JSON file that describes a saved video.
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -9,8 +11,9 @@ use serde_json::Value;
 use url::Url;
 
 use crate::clock;
-use crate::engine::download::draft::Draft;
-use crate::engine::download::{Saved, Video, problem};
+use crate::engine::download::errors;
+use crate::engine::download::temp_file::TempFile;
+use crate::engine::download::video::Video;
 use crate::engine::error::Result;
 use crate::engine::expiry;
 use crate::engine::folder;
@@ -49,17 +52,24 @@ pub struct Sidecar {
 }
 
 impl Sidecar {
-    pub(crate) fn of(video: &Video, saved: &Saved, url: &Url, request: Option<Value>) -> Self {
+    pub(crate) fn new(
+        video: &Video,
+        path: &Path,
+        bytes: u64,
+        sha256: &str,
+        url: &Url,
+        request: Option<Value>,
+    ) -> Self {
         let key = video.downloads.http.key.expose();
         let times = video.origin.times();
         let shown = |time: Option<SystemTime>| time.and_then(clock::shown);
-        let name = saved.path.file_name().unwrap_or_default();
+        let name = path.file_name().unwrap_or_default();
         Self {
-            task_id: video.task_id.clone(),
-            request: request.map(|request| clean(request, key)),
+            task_id: video.task_id().to_owned(),
+            request: request.map(|request| redact_strings(request, key)),
             file_name: name.to_string_lossy().into_owned(),
-            bytes: saved.bytes,
-            sha256: saved.sha256.clone(),
+            bytes,
+            sha256: sha256.to_owned(),
             host: url.host_str().unwrap_or_default().to_owned(),
             created_at: shown(times.created),
             completed_at: shown(times.completed),
@@ -76,30 +86,33 @@ impl Sidecar {
         name.into()
     }
 
-    /// Writes it, whole or not at all.
+    /// Writes it atomically.
     pub(crate) fn write(&self, video: &Video, path: &Path, overwrite: bool) -> Result<()> {
         let written = serde_json::to_vec_pretty(self)
             .map_err(Into::into)
             .and_then(|mut text| {
                 text.push(b'\n');
-                let draft = Draft::beside(path, overwrite)?;
-                let mut file = draft.file()?;
+                let temp_file = TempFile::create(path, overwrite)?;
+                let mut file = temp_file.file()?;
                 file.write_all(&text)?;
                 folder::sync_file(&file)?;
-                draft.publish()
+                temp_file.publish()
             });
-        written.map_err(|error| problem::unwritten(video, path, error))
+        written.map_err(|error| errors::write_failed(video, path, error))
     }
 }
 
-/// Takes out of a request what opens doors, such as the signatures of URLs.
-fn clean(value: Value, key: &str) -> Value {
+/// Removes credentials, such as the signatures of URLs, from all strings of a request.
+fn redact_strings(value: Value, key: &str) -> Value {
     match value {
-        Value::String(text) => Value::String(redact::clean(&text, key)),
-        Value::Array(items) => items.into_iter().map(|item| clean(item, key)).collect(),
+        Value::String(text) => Value::String(redact::redact(&text, key)),
+        Value::Array(items) => items
+            .into_iter()
+            .map(|item| redact_strings(item, key))
+            .collect(),
         Value::Object(fields) => fields
             .into_iter()
-            .map(|(name, value)| (name, clean(value, key)))
+            .map(|(name, value)| (name, redact_strings(value, key)))
             .collect(),
         other => other,
     }

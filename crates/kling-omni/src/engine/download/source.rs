@@ -1,4 +1,4 @@
-//! One request to the result host, and what its answer means for a file of which a part may be there already.
+//! One request to the result host, and the classification of its response, for a file that may be partly downloaded.
 
 use std::time::Duration;
 
@@ -10,82 +10,82 @@ use http::{StatusCode, Version};
 use reqwest::Response;
 use url::Url;
 
-use crate::engine::download::Downloads;
 use crate::engine::download::redirect;
+use crate::engine::download::video::Downloads;
 use crate::engine::http::content;
 use crate::engine::http::retry_headers;
 use crate::engine::http::timeout::{Elapsed, Timeout};
 
-/// What a host calls one state of a file, in a way that no other state of it is called.
+/// A strong validator: it identifies one version of a file.
 #[derive(Clone)]
 pub(crate) struct Validator {
-    /// The URL without its query, where tokens are: the same name at another place says nothing.
-    place: String,
-    /// Each coding of a file has bytes of its own.
+    /// The URL without its query, because tokens change. A validator is valid for one URL only.
+    url: String,
+    /// The same file has other bytes in another content coding.
     coding: Option<String>,
     value: HeaderValue,
 }
 
-/// How the result host answered.
-pub(crate) enum Answer {
+/// What a response of the result host means.
+pub(crate) enum ResponseKind {
     /// The file from its first byte.
     Whole {
         body: Body,
         length: Option<u64>,
         validator: Option<Validator>,
     },
-    /// The rest of the file that was begun, and how long all of it is.
+    /// The rest of the file, and the length of the whole.
     Rest { body: Body, length: Option<u64> },
-    /// No part of the file that was begun.
-    Other(String),
-    /// Nothing; another attempt may fare better.
-    Nothing(Broken),
-    /// The URL does not lead to the file any more.
+    /// The part that was downloaded cannot be continued.
+    NotResumable(String),
+    /// No bytes; another attempt may succeed.
+    Failed(TransferError),
+    /// The URL no longer works.
     Gone(StatusCode),
-    /// Something that is no file, and will be none the next time.
+    /// Not the file; another attempt would not change that.
     Refused {
         status: Option<StatusCode>,
-        why: String,
+        reason: String,
     },
 }
 
-/// Why a connection brought nothing, or no more.
-pub(crate) struct Broken {
-    pub(crate) why: String,
+/// Why a connection failed or ended early.
+pub(crate) struct TransferError {
+    pub(crate) reason: String,
     pub(crate) status: Option<StatusCode>,
-    /// How long the host asks to wait.
-    pub(crate) wait: Option<Duration>,
+    /// The delay that the host asks for.
+    pub(crate) retry_after: Option<Duration>,
     pub(crate) source: Option<reqwest::Error>,
-    /// Whether the answer had an end, and the file had none there.
-    pub(crate) cut: bool,
+    /// Whether the response ended before the file did.
+    pub(crate) is_truncated: bool,
 }
 
-impl Broken {
-    pub(crate) fn new(why: impl Into<String>) -> Self {
+impl TransferError {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
         Self {
-            why: why.into(),
+            reason: reason.into(),
             status: None,
-            wait: None,
+            retry_after: None,
             source: None,
-            cut: false,
+            is_truncated: false,
         }
     }
 
-    fn lost(error: reqwest::Error) -> Self {
-        let why = if error.is_connect() {
+    fn disconnected(error: reqwest::Error) -> Self {
+        let reason = if error.is_connect() {
             "no connection to the result host"
         } else {
             "the connection to the result host was lost"
         };
         Self {
             source: Some(error.without_url()),
-            ..Self::new(why)
+            ..Self::new(reason)
         }
     }
 
     fn slow(window: Duration) -> Self {
         Self::new(format!(
-            "the result host sent less than {LEAST_BYTES} bytes in {} s",
+            "the result host sent less than {MIN_BYTES} bytes in {} s",
             window.as_secs_f64()
         ))
     }
@@ -97,74 +97,74 @@ impl Broken {
         ))
     }
 
-    pub(crate) fn cut(why: impl Into<String>) -> Self {
+    pub(crate) fn truncated(reason: impl Into<String>) -> Self {
         Self {
-            cut: true,
-            ..Self::new(why)
+            is_truncated: true,
+            ..Self::new(reason)
         }
     }
 }
 
-/// The least that a host has to send in [`WINDOW`], of the time that is spent waiting for it: about 1 KiB/s.
-const LEAST_BYTES: usize = 64 * 1024;
+/// The least that a host has to send in [`WINDOW`], about 1 KiB/s. Only the time spent waiting for the host counts.
+const MIN_BYTES: usize = 64 * 1024;
 
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// The bytes of one answer.
+/// The body of one response.
 pub(crate) struct Body {
     response: Response,
     idle: Duration,
-    /// How much came in this window, and how much of it has passed. The time that the reader takes does not count.
-    came: usize,
+    /// The bytes received in this window, and the time waited for them. The time that the reader takes does not count.
+    received: usize,
     waited: Duration,
     /// The content codings that the host claims.
     pub(crate) coding: Option<String>,
-    /// Whether the protocol marks the last byte, so that a lost connection is not taken for the end.
-    pub(crate) framed: bool,
+    /// Whether the protocol marks the last byte. If not, a lost connection looks like the end.
+    pub(crate) length_delimited: bool,
 }
 
 impl Body {
-    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, TransferError> {
         let window = WINDOW.max(self.idle);
-        let patience = self.idle.min(window.saturating_sub(self.waited));
-        let mut timeout = Timeout::new(patience);
+        let limit = self.idle.min(window.saturating_sub(self.waited));
+        let mut timeout = Timeout::new(limit);
         let chunk = timeout.run(self.response.chunk()).await;
-        self.waited += patience.saturating_sub(timeout.left());
+        self.waited += limit.saturating_sub(timeout.left());
         match chunk {
             Ok(Ok(chunk)) => {
-                self.came += chunk.as_ref().map_or(0, Bytes::len);
-                if self.came >= LEAST_BYTES {
-                    self.came = 0;
+                self.received += chunk.as_ref().map_or(0, Bytes::len);
+                if self.received >= MIN_BYTES {
+                    self.received = 0;
                     self.waited = Duration::ZERO;
                 }
                 Ok(chunk)
             }
-            Ok(Err(error)) => Err(Broken::lost(error)),
-            Err(Elapsed) if patience < self.idle => Err(Broken::slow(window)),
-            Err(Elapsed) => Err(Broken::stalled(self.idle)),
+            Ok(Err(error)) => Err(TransferError::disconnected(error)),
+            Err(Elapsed) if limit < self.idle => Err(TransferError::slow(window)),
+            Err(Elapsed) => Err(TransferError::stalled(self.idle)),
         }
     }
 }
 
-/// Asks for the file, or for what of it stands behind `begun` bytes.
-pub(crate) async fn ask(
+/// Requests the file, or the rest of it after the bytes in `resume`.
+pub(crate) async fn fetch(
     downloads: &Downloads,
     url: &Url,
-    begun: Option<(u64, &Validator)>,
-) -> Answer {
-    // The key belongs to the API's host. This request goes elsewhere and has no credentials of ours.
+    resume: Option<(u64, &Validator)>,
+) -> ResponseKind {
+    // The key belongs to the API's host. This request carries no credentials.
     let http = match downloads.client.get(url) {
         Ok(http) => http,
         Err(error) => {
-            return Answer::Refused {
+            return ResponseKind::Refused {
                 status: None,
-                why: error.summary().to_owned(),
+                reason: error.summary().to_owned(),
             };
         }
     };
     let mut request = http.get(url.clone());
     request = request.header(ACCEPT_ENCODING, "identity");
-    if let Some((position, validator)) = begun {
+    if let Some((position, validator)) = resume {
         request = request
             .header(RANGE, format!("bytes={position}-"))
             .header(IF_RANGE, validator.value.clone());
@@ -174,83 +174,93 @@ pub(crate) async fn ask(
         .await
     {
         Ok(Ok(response)) => response,
-        Ok(Err(error)) if error.is_redirect() => return misled(error),
-        Ok(Err(error)) => return Answer::Nothing(Broken::lost(error)),
+        Ok(Err(error)) if error.is_redirect() => return redirect_failed(error),
+        Ok(Err(error)) => return ResponseKind::Failed(TransferError::disconnected(error)),
         Err(Elapsed) => {
-            return Answer::Nothing(Broken::stalled(downloads.http.settings.read_timeout));
+            return ResponseKind::Failed(TransferError::stalled(
+                downloads.http.settings.read_timeout,
+            ));
         }
     };
-    // A client that the caller brings may follow where ours does not.
-    if redirect::gives_up_encryption(url, response.url()) {
-        return Answer::Refused {
+    // A client that the caller provides may follow redirects that this crate refuses.
+    if redirect::is_downgrade(url, response.url()) {
+        return ResponseKind::Refused {
             status: Some(response.status()),
-            why: "the result host led to an unencrypted address".to_owned(),
+            reason: "the result host led to an unencrypted address".to_owned(),
         };
     }
-    read(downloads, response, begun)
+    classify(downloads, response, resume)
 }
 
-fn misled(error: reqwest::Error) -> Answer {
+fn redirect_failed(error: reqwest::Error) -> ResponseKind {
     let reason = std::error::Error::source(&error).map(ToString::to_string);
     let reason = reason.unwrap_or_else(|| "a redirect that cannot be followed".to_owned());
-    Answer::Refused {
+    ResponseKind::Refused {
         status: None,
-        why: format!("the result host led elsewhere: {reason}"),
+        reason: format!("the result host led elsewhere: {reason}"),
     }
 }
 
-fn read(downloads: &Downloads, response: Response, begun: Option<(u64, &Validator)>) -> Answer {
+fn classify(
+    downloads: &Downloads,
+    response: Response,
+    resume: Option<(u64, &Validator)>,
+) -> ResponseKind {
     let status = response.status();
-    match (status, begun) {
-        (StatusCode::PARTIAL_CONTENT, _) => part(downloads, response, begun),
-        // What the bytes are is for the bytes to say: a proxy answers 203, and other hosts have other words for success.
-        _ if status.is_success() => Answer::Whole {
+    match (status, resume) {
+        (StatusCode::PARTIAL_CONTENT, _) => classify_partial(downloads, response, resume),
+        // Any success: a proxy answers 203, for example. The bytes are checked later.
+        _ if status.is_success() => ResponseKind::Whole {
             length: response.content_length(),
             validator: validator(&response),
             body: body(downloads, response),
         },
         (StatusCode::RANGE_NOT_SATISFIABLE, Some(_)) => {
-            Answer::Other("the file is shorter than it was".to_owned())
+            ResponseKind::NotResumable("the file is shorter than it was".to_owned())
         }
         (
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS,
             _,
-        ) => failing(downloads, &response),
-        // Hosts differ in what they say about a URL that has expired or whose signature they do not accept.
-        _ if status.is_client_error() => Answer::Gone(status),
-        _ if status.is_server_error() => failing(downloads, &response),
-        _ => Answer::Refused {
+        ) => server_failed(downloads, &response),
+        // Hosts use different statuses for an expired URL or a rejected signature.
+        _ if status.is_client_error() => ResponseKind::Gone(status),
+        _ if status.is_server_error() => server_failed(downloads, &response),
+        _ => ResponseKind::Refused {
             status: Some(status),
-            why: format!("the result host answered something else than the file ({status})"),
+            reason: format!("the result host answered something else than the file ({status})"),
         },
     }
 }
 
-fn failing(downloads: &Downloads, response: &Response) -> Answer {
+fn server_failed(downloads: &Downloads, response: &Response) -> ResponseKind {
     let status = response.status();
     let limited = status == StatusCode::TOO_MANY_REQUESTS;
     let now = downloads.http.clock.system_time();
-    let wait = retry_headers::wait(response.headers(), limited, now);
-    let mut why = format!("the result host failed ({status})");
-    if let Some(wait) = wait {
-        why.push_str(&format!(
+    let retry_after = retry_headers::wait(response.headers(), limited, now);
+    let mut reason = format!("the result host failed ({status})");
+    if let Some(wait) = retry_after {
+        reason.push_str(&format!(
             " and asks to wait {} s",
             retry_headers::whole_seconds(wait)
         ));
     }
-    Answer::Nothing(Broken {
+    ResponseKind::Failed(TransferError {
         status: Some(status),
-        wait,
-        ..Broken::new(why)
+        retry_after,
+        ..TransferError::new(reason)
     })
 }
 
-/// A part that begins with the first byte is the file, or the beginning of it. So is one that nobody asked for and that
-/// does not say which part it is.
-fn part(downloads: &Downloads, response: Response, begun: Option<(u64, &Validator)>) -> Answer {
+/// A part that begins with the first byte is the file or its beginning. So is a part without a position that was not
+/// asked for.
+fn classify_partial(
+    downloads: &Downloads,
+    response: Response,
+    resume: Option<(u64, &Validator)>,
+) -> ResponseKind {
     let part = content::part(response.headers());
-    match (part.map(|part| part.first), begun) {
-        (Some(0), _) | (None, None) => Answer::Whole {
+    match (part.map(|part| part.first), resume) {
+        (Some(0), _) | (None, None) => ResponseKind::Whole {
             length: match part {
                 Some(part) => part.total,
                 None => response.content_length(),
@@ -258,17 +268,22 @@ fn part(downloads: &Downloads, response: Response, begun: Option<(u64, &Validato
             validator: validator(&response),
             body: body(downloads, response),
         },
-        (_, Some((position, known))) => rest(downloads, response, position, known),
-        (Some(first), None) => Answer::Refused {
+        (_, Some((position, known))) => classify_rest(downloads, response, position, known),
+        (Some(first), None) => ResponseKind::Refused {
             status: Some(response.status()),
-            why: format!("the result host sent the file from byte {first} on"),
+            reason: format!("the result host sent the file from byte {first} on"),
         },
     }
 }
 
-/// A part may be joined to what is there only if it begins right behind it and belongs to the same state of the file.
-fn rest(downloads: &Downloads, response: Response, position: u64, known: &Validator) -> Answer {
-    let other = |why: &str| Answer::Other(why.to_owned());
+/// A part is appended only if it begins at `position` and belongs to the same version of the file.
+fn classify_rest(
+    downloads: &Downloads,
+    response: Response,
+    position: u64,
+    known: &Validator,
+) -> ResponseKind {
+    let other = |reason: &str| ResponseKind::NotResumable(reason.to_owned());
     let headers = response.headers();
     if content::coding(headers) != known.coding {
         return other("the host sent the rest in another coding");
@@ -279,17 +294,17 @@ fn rest(downloads: &Downloads, response: Response, position: u64, known: &Valida
     if part.first != position {
         return other("the host sent another part than asked for");
     }
-    // A part need not repeat the validator, since the host has compared it; if it does, then truly.
-    let place = place(response.url());
-    let renamed = [ETAG, LAST_MODIFIED]
+    // The host has compared the validator and need not repeat it. A repeated one has to match.
+    let url = without_query(response.url());
+    let is_other_version = [ETAG, LAST_MODIFIED]
         .iter()
         .filter(|name| is_of_kind(&known.value, name))
         .filter_map(|name| headers.get(name))
         .any(|value| *value != known.value);
-    if place != known.place || renamed {
+    if url != known.url || is_other_version {
         return other("the file has changed");
     }
-    Answer::Rest {
+    ResponseKind::Rest {
         length: part.total,
         body: body(downloads, response),
     }
@@ -301,25 +316,25 @@ fn is_of_kind(value: &HeaderValue, name: &http::HeaderName) -> bool {
 }
 
 fn body(downloads: &Downloads, response: Response) -> Body {
-    let framed = response.version() > Version::HTTP_11
+    let length_delimited = response.version() > Version::HTTP_11
         || response.content_length().is_some()
         || response.headers().contains_key(TRANSFER_ENCODING);
     Body {
         coding: content::coding(response.headers()),
         response,
         idle: downloads.http.settings.read_timeout,
-        came: 0,
+        received: 0,
         waited: Duration::ZERO,
-        framed,
+        length_delimited,
     }
 }
 
-fn place(url: &Url) -> String {
+fn without_query(url: &Url) -> String {
     url[..url::Position::AfterPath].to_owned()
 }
 
-/// The name of this state of the file: an entity tag that is not weak, or a date of change that lies so far back that
-/// no later change can have the same.
+/// The strong validator of a response: a strong entity tag, or a `Last-Modified` old enough that no later change has the
+/// same.
 fn validator(response: &Response) -> Option<Validator> {
     let headers = response.headers();
     let tag = headers.get(ETAG).filter(|tag| {
@@ -334,7 +349,7 @@ fn validator(response: &Response) -> Option<Validator> {
             .filter(|_| settled >= Duration::from_secs(1))
     })?;
     Some(Validator {
-        place: place(response.url()),
+        url: without_query(response.url()),
         coding: content::coding(headers),
         value: value.clone(),
     })

@@ -1,3 +1,5 @@
+//! The transfer of a video: retries, resumes, refreshes the URL, and checks that the file is complete.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -5,18 +7,18 @@ use bytes::Bytes;
 use media_probe::{Completeness, Problem};
 use url::Url;
 
-use crate::engine::download::Video;
-use crate::engine::download::problem;
+use crate::engine::download::errors;
 use crate::engine::download::setback::Setback;
-use crate::engine::download::source::{self, Answer, Body, Broken, Validator};
+use crate::engine::download::source::{self, Body, ResponseKind, TransferError, Validator};
+use crate::engine::download::video::Video;
 use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::http::backoff::Backoff;
 
-/// So many bytes beyond all that came before make the failures before them forgotten. Without a least amount, a host
-/// that gives a byte with each connection would be asked for as long as there are bytes.
-const HEADWAY: u64 = 1024 * 1024;
+/// After this many new bytes, the failure count starts again. Without a minimum, a host that sends one byte per connection
+/// would be retried for every byte.
+const PROGRESS_RESET: u64 = 1024 * 1024;
 
-/// The bytes of a video from the first to the last, over as many connections and URLs as it takes.
+/// The bytes of a video in order, over as many connections and URLs as needed.
 pub(crate) struct Transfer {
     video: Video,
     url: Url,
@@ -25,18 +27,18 @@ pub(crate) struct Transfer {
     validator: Option<Validator>,
     position: u64,
     completeness: Completeness,
-    /// Connections that broke since the download last made headway.
-    breaks: u32,
-    /// Whether the URL was read again since then.
+    /// Connections that broke since the last reset.
+    failures: u32,
+    /// Whether the URL was refreshed since then.
     refreshed: bool,
-    /// How far the download was when it last made headway.
-    mark: u64,
+    /// The position at the last reset of the failure count.
+    reset_position: u64,
     backoff: Backoff,
     pause: Option<Duration>,
 }
 
-/// What comes next.
-pub(crate) enum Piece {
+/// An item of a transfer.
+pub(crate) enum DownloadItem {
     Bytes(Bytes),
     /// After [`Setback::Restarted`], the next byte is the file's first.
     Setback(Setback),
@@ -52,114 +54,118 @@ impl Transfer {
             validator: None,
             position: 0,
             completeness: Completeness::new(),
-            breaks: 0,
+            failures: 0,
             refreshed: false,
-            mark: 0,
+            reset_position: 0,
             backoff: Backoff::default(),
             pause: None,
         }
     }
 
-    /// Comes as far as the first answer that has the file in it.
+    /// Connects until a response has the file.
     pub(crate) async fn open(&mut self) -> Result<()> {
         while self.body.is_none() {
-            // Nothing has been lost yet, so that there is nobody to tell.
+            // No bytes are lost yet: the setback need not be reported.
             self.connect().await?;
         }
         Ok(())
     }
 
-    /// The length of the whole file, if the host has said it.
+    /// The length of the whole file, if known.
     pub(crate) fn length(&self) -> Option<u64> {
         self.length
     }
 
-    /// How many bytes of the file have come.
+    /// The number of bytes received.
     pub(crate) fn position(&self) -> u64 {
         self.position
     }
 
-    /// Where the bytes come from: a fresh URL, if the first one ended.
+    /// The current URL, which changes when it is refreshed.
     pub(crate) fn url(&self) -> &Url {
         &self.url
     }
 
-    /// The next piece; `None` once the file is whole.
-    pub(crate) async fn next(&mut self) -> Result<Option<Piece>> {
+    /// The next item; `None` once the file is complete.
+    pub(crate) async fn next(&mut self) -> Result<Option<DownloadItem>> {
         loop {
             let Some(body) = &mut self.body else {
                 match self.connect().await {
-                    Ok(Some(setback)) => return Ok(Some(Piece::Setback(setback))),
+                    Ok(Some(setback)) => return Ok(Some(DownloadItem::Setback(setback))),
                     Ok(None) => continue,
-                    Err(error) => return self.kept_in_spite_of(error),
+                    Err(error) => return self.accept_if_complete(error),
                 }
             };
             if self.length == Some(self.position) && self.position > 0 {
-                let judged = self.judge(true);
-                return judged
+                let checked = self.check_complete(true);
+                return checked
                     .map(|()| None)
-                    .map_err(|problem| self.defective(&problem));
+                    .map_err(|problem| self.corrupt_error(&problem));
             }
             match body.next().await {
                 Ok(Some(chunk)) if chunk.is_empty() => {}
-                Ok(Some(chunk)) => return self.take(chunk).map(|chunk| Some(Piece::Bytes(chunk))),
-                Ok(None) => {
-                    let framed = body.framed;
-                    return self.end(framed);
+                Ok(Some(chunk)) => {
+                    return self
+                        .accept(chunk)
+                        .map(|chunk| Some(DownloadItem::Bytes(chunk)));
                 }
-                Err(broken) => return self.interrupted(broken),
+                Ok(None) => {
+                    let length_delimited = body.length_delimited;
+                    return self.finish(length_delimited);
+                }
+                Err(failure) => return self.interrupted(failure),
             }
         }
     }
 
-    fn take(&mut self, chunk: Bytes) -> Result<Bytes> {
+    fn accept(&mut self, chunk: Bytes) -> Result<Bytes> {
         let position = self.position + chunk.len() as u64;
         self.check_size(position)?;
         if let Some(length) = self.length.filter(|length| position > *length) {
             let what = format!("it goes on after the {length} bytes that were announced");
-            return Err(problem::corrupt(&self.video, &what));
+            return Err(errors::corrupt(&self.video, &what));
         }
-        // WebhookUpdate as early as can be: an error page is not worth downloading.
+        // As early as possible: an error page is not worth downloading.
         self.completeness
             .feed(&chunk)
-            .map_err(|problem| self.defective(&problem))?;
+            .map_err(|problem| self.corrupt_error(&problem))?;
         self.position = position;
-        if position >= self.mark.saturating_add(HEADWAY) {
-            self.mark = position;
-            self.breaks = 0;
+        if position >= self.reset_position.saturating_add(PROGRESS_RESET) {
+            self.reset_position = position;
+            self.failures = 0;
             self.refreshed = false;
             self.backoff = Backoff::default();
         }
         Ok(chunk)
     }
 
-    /// The answer has ended: the file as well, or the connection alone.
-    fn end(&mut self, framed: bool) -> Result<Option<Piece>> {
+    /// The response has ended, either with the file or before it.
+    fn finish(&mut self, length_delimited: bool) -> Result<Option<DownloadItem>> {
         if self.length.is_some_and(|length| self.position < length) {
-            let cut = Broken::cut("the result host ended its answer early");
-            return self.interrupted(cut);
+            let failure = TransferError::truncated("the result host ended its answer early");
+            return self.interrupted(failure);
         }
-        match self.judge(framed) {
+        match self.check_complete(length_delimited) {
             Ok(()) => Ok(None),
-            // Nobody marked the end, so that a lost connection may look like this.
-            Err(problem) if !framed && self.position > 0 => {
-                let why = format!("what came is no whole MP4 file: {problem}");
-                self.interrupted(Broken::cut(why))
+            // The protocol does not mark the end: this may be a lost connection.
+            Err(problem) if !length_delimited && self.position > 0 => {
+                let reason = format!("what came is no whole MP4 file: {problem}");
+                self.interrupted(TransferError::truncated(reason))
             }
-            Err(problem) => Err(self.defective(&problem)),
+            Err(problem) => Err(self.corrupt_error(&problem)),
         }
     }
 
-    fn interrupted(&mut self, broken: Broken) -> Result<Option<Piece>> {
-        match self.broken(broken) {
-            Ok(setback) => Ok(Some(Piece::Setback(setback))),
-            Err(error) => self.kept_in_spite_of(error),
+    fn interrupted(&mut self, failure: TransferError) -> Result<Option<DownloadItem>> {
+        match self.schedule_retry(failure) {
+            Ok(setback) => Ok(Some(DownloadItem::Setback(setback))),
+            Err(error) => self.accept_if_complete(error),
         }
     }
 
-    /// The end of all attempts: a video that is whole by itself lacks nothing but the host's word for it.
-    fn kept_in_spite_of(&self, error: Error) -> Result<Option<Piece>> {
-        if !self.is_whole_by_itself() {
+    /// No attempt is left. A video that is complete by itself is accepted, even if the host never ended the transfer.
+    fn accept_if_complete(&self, error: Error) -> Result<Option<DownloadItem>> {
+        if !self.is_self_contained() {
             return Err(error);
         }
         let (task, at) = (self.video.task_id(), self.position);
@@ -173,16 +179,16 @@ impl Transfer {
         Ok(None)
     }
 
-    /// Whether no byte of the video is missing, whatever the host says of the file's end.
-    fn is_whole_by_itself(&self) -> bool {
+    /// Whether the MP4 received so far is complete, whatever length the host has announced.
+    fn is_self_contained(&self) -> bool {
         self.position > 0
             && !self.completeness.is_in_fragments()
             && self.completeness.finish(false).is_ok()
     }
 
-    /// Judges the file after its last byte.
-    fn judge(&self, framed: bool) -> Result<(), Problem> {
-        let oddity = self.completeness.finish(framed)?;
+    /// Checks the file after its last byte.
+    fn check_complete(&self, length_delimited: bool) -> Result<(), Problem> {
+        let oddity = self.completeness.finish(length_delimited)?;
         if let Some(oddity) = oddity {
             let task = self.video.task_id();
             tracing::info!(task, %oddity, "the result is whole, with an oddity");
@@ -190,7 +196,7 @@ impl Transfer {
         Ok(())
     }
 
-    fn defective(&self, problem: &Problem) -> Error {
+    fn corrupt_error(&self, problem: &Problem) -> Error {
         let coding = self.body.as_ref().and_then(|body| body.coding.as_deref());
         let what = match coding {
             Some(coding) => format!(
@@ -199,35 +205,35 @@ impl Transfer {
             ),
             None => problem.message.clone(),
         };
-        problem::corrupt(&self.video, &what)
+        errors::corrupt(&self.video, &what)
     }
 
-    /// Nobody knows how much an answer without a length brings, and a length may be as long as it likes.
+    /// Checks a length against the limit: before the body if the host announces it, and while it is read.
     fn check_size(&self, bytes: u64) -> Result<()> {
         let limit = self.video.downloads.max_size;
         if bytes <= limit {
             return Ok(());
         }
         let what = format!("it is larger than {limit} bytes, the limit of this client");
-        Err(problem::corrupt(&self.video, &what))
+        Err(errors::corrupt(&self.video, &what))
     }
 
-    /// Takes the next step towards an open answer, and says what it cost.
+    /// Takes the next step towards an open response. Returns the setback that it caused, if any.
     async fn connect(&mut self) -> Result<Option<Setback>> {
         if let Some(pause) = self.pause.take() {
             self.video.downloads.http.clock.sleep(pause).await;
         }
-        // What is whole is given up only for an answer that has come.
-        let is_whole = self.is_whole_by_itself();
-        if self.position > 0 && self.validator.is_none() && !is_whole {
-            // A part of one file and a part of another of the same length would pass for a whole one.
-            let why = "the host gives nothing to recognise the file by";
-            return Ok(Some(self.restart(why)));
+        // A complete file is discarded only once another response is there.
+        let is_complete = self.is_self_contained();
+        if self.position > 0 && self.validator.is_none() && !is_complete {
+            // Without a validator, parts of two files of the same length would pass for one file.
+            let reason = "the host gives nothing to recognise the file by";
+            return Ok(Some(self.restart(reason)));
         }
-        let begun = self.validator.as_ref().filter(|_| self.position > 0);
-        let begun = begun.map(|validator| (self.position, validator));
-        match source::ask(&self.video.downloads, &self.url, begun).await {
-            Answer::Whole {
+        let resume = self.validator.as_ref().filter(|_| self.position > 0);
+        let resume = resume.map(|validator| (self.position, validator));
+        match source::fetch(&self.video.downloads, &self.url, resume).await {
+            ResponseKind::Whole {
                 body,
                 length,
                 validator,
@@ -240,7 +246,7 @@ impl Transfer {
                 self.validator = validator;
                 Ok(restart)
             }
-            Answer::Rest { body, length } => match (self.length, length) {
+            ResponseKind::Rest { body, length } => match (self.length, length) {
                 (Some(known), Some(length)) if known != length => {
                     Ok(Some(self.restart("the file has another length now")))
                 }
@@ -250,20 +256,22 @@ impl Transfer {
                     Ok(None)
                 }
             },
-            Answer::Other(_) if is_whole => {
+            ResponseKind::NotResumable(_) if is_complete => {
                 self.validator = None;
                 Ok(None)
             }
-            Answer::Other(why) => Ok(Some(self.restart(&why))),
-            Answer::Nothing(broken) => self.broken(broken).map(Some),
-            Answer::Gone(status) => {
-                let why = problem::gone(&self.video, &self.url, status);
-                self.refresh(why.with_status(Some(status))).await.map(Some)
+            ResponseKind::NotResumable(reason) => Ok(Some(self.restart(&reason))),
+            ResponseKind::Failed(failure) => self.schedule_retry(failure).map(Some),
+            ResponseKind::Gone(status) => {
+                let error = errors::gone(&self.video, &self.url, status);
+                self.refresh(error.with_status(Some(status)))
+                    .await
+                    .map(Some)
             }
-            Answer::Refused { status, why } => {
-                let error = problem::refused(&self.video, why).with_status(status);
-                // Hosts differ in what they say of a URL whose time is over.
-                if problem::has_expired(&self.video, &self.url) {
+            ResponseKind::Refused { status, reason } => {
+                let error = errors::refused(&self.video, reason).with_status(status);
+                // Some hosts do not answer 4xx for an expired URL.
+                if errors::has_expired(&self.video, &self.url) {
                     self.refresh(error).await.map(Some)
                 } else {
                     Err(error)
@@ -272,7 +280,7 @@ impl Transfer {
         }
     }
 
-    fn restart(&mut self, why: &str) -> Setback {
+    fn restart(&mut self, reason: &str) -> Setback {
         let lost = std::mem::take(&mut self.position);
         self.completeness = Completeness::new();
         self.length = None;
@@ -280,60 +288,61 @@ impl Transfer {
         tracing::warn!(
             task = self.video.task_id(),
             lost,
-            why,
+            why = reason,
             "the download begins anew"
         );
         Setback::Restarted {
             lost,
-            why: why.to_owned(),
+            why: reason.to_owned(),
         }
     }
 
-    /// Plans another attempt, if there may be one.
-    fn broken(&mut self, broken: Broken) -> Result<Setback> {
+    /// Schedules another attempt, if one is left.
+    fn schedule_retry(&mut self, failure: TransferError) -> Result<Setback> {
         self.body = None;
         let http = &self.video.downloads.http;
-        let asked = broken.wait.unwrap_or_default();
-        if self.breaks >= http.settings.max_retries || asked > http.settings.max_retry_delay {
-            let attempts = self.breaks + 1;
-            return Err(problem::broke_off(
+        let retry_after = failure.retry_after.unwrap_or_default();
+        if self.failures >= http.settings.max_retries || retry_after > http.settings.max_retry_delay
+        {
+            let attempts = self.failures + 1;
+            return Err(errors::interrupted(
                 &self.video,
                 &self.url,
                 (self.position, self.length),
-                broken,
+                failure,
                 attempts,
             ));
         }
-        self.breaks += 1;
-        let pause = self.backoff.next_pause().max(asked);
+        self.failures += 1;
+        let pause = self.backoff.next_pause().max(retry_after);
         self.pause = Some(pause);
         let (task, at) = (self.video.task_id(), self.position);
         tracing::info!(
             task,
             at,
             ?pause,
-            why = broken.why,
+            why = failure.reason,
             "the download was interrupted"
         );
         Ok(Setback::Interrupted {
             at,
             length: self.length,
-            why: broken.why,
+            why: failure.reason,
             pause,
         })
     }
 
-    /// Asks the service for another URL. `refusal` is what the one at hand came to.
+    /// Reads a fresh URL from the service. `refusal` is the error of the current one.
     async fn refresh(&mut self, refusal: Error) -> Result<Setback> {
         if self.refreshed {
-            return Err(self.lost(&refusal, "though the service has just named it"));
+            return Err(self.unavailable(&refusal, "though the service has just named it"));
         }
         self.refreshed = true;
         let state = match self.video.origin.read().await {
             Ok(state) => state,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let besides = "and the service does not know the task any more";
-                return Err(self.lost(&refusal, besides));
+                let addition = "and the service does not know the task any more";
+                return Err(self.unavailable(&refusal, addition));
             }
             Err(error) => return Err(error.after(refusal.summary())),
         };
@@ -345,7 +354,7 @@ impl Transfer {
         );
         let url = video.map_err(|error| error.after(refusal.summary()))?.url;
         if url == self.url {
-            return Err(self.lost(&refusal, "and the service names no other URL"));
+            return Err(self.unavailable(&refusal, "and the service names no other URL"));
         }
         self.url = url;
         tracing::info!(
@@ -355,7 +364,7 @@ impl Transfer {
         Ok(Setback::Refreshed)
     }
 
-    fn lost(&self, refusal: &Error, besides: &str) -> Error {
-        problem::lost(&self.video, &self.url, refusal, besides)
+    fn unavailable(&self, refusal: &Error, addition: &str) -> Error {
+        errors::unavailable(&self.video, &self.url, refusal, addition)
     }
 }

@@ -1,3 +1,5 @@
+//! Writes and hashes a download on background threads.
+
 use std::fs::File;
 use std::io::{self, Seek, Write};
 
@@ -9,46 +11,47 @@ use tokio::task::JoinHandle;
 use crate::digest::hex;
 use crate::engine::folder;
 
-/// How many chunks may wait for the disk, or to be hashed. A chunk is what one read from a socket gave, some 100 kB at
-/// the most.
-const WAITING: usize = 16;
+/// The number of chunks that may wait to be written or hashed. A chunk is one read from a socket, at most about 100 kB.
+const CAPACITY: usize = 16;
 
-/// Writes and hashes at the same time, each on a thread of its own: on the network's, or one after the other, either
-/// would slow a fast download down.
+/// Writes and hashes concurrently, each on its own thread. On the network's thread, or one after the other, they would
+/// slow down a fast download.
 pub(crate) struct Writer {
-    file: Lane<File>,
-    digest: Lane<Sha256>,
+    file: Channel<File>,
+    digest: Channel<Sha256>,
 }
 
 impl Writer {
     pub(crate) fn start(file: File) -> Self {
         Self {
-            file: Lane::start(file),
-            digest: Lane::start(Sha256::new()),
+            file: Channel::start(file),
+            digest: Channel::start(Sha256::new()),
         }
     }
 
     pub(crate) async fn append(&mut self, chunk: Bytes) -> io::Result<()> {
-        self.digest.order(Order::Append(chunk.clone())).await?;
-        self.file.order(Order::Append(chunk)).await
+        self.digest
+            .send(WriteCommand::Append(chunk.clone()))
+            .await?;
+        self.file.send(WriteCommand::Append(chunk)).await
     }
 
-    /// Forgets everything that was written.
+    /// Discards everything that was written.
     pub(crate) async fn restart(&mut self) -> io::Result<()> {
-        self.digest.order(Order::Restart).await?;
-        self.file.order(Order::Restart).await
+        self.digest.send(WriteCommand::Restart).await?;
+        self.file.send(WriteCommand::Restart).await
     }
 
-    /// Sees to it that everything is on disk, and answers its SHA-256 in hexadecimal digits.
+    /// Syncs the file to disk and returns its SHA-256 in hexadecimal digits.
     pub(crate) async fn finish(self) -> io::Result<String> {
-        let file = self.file.end().await?;
+        let file = self.file.finish().await?;
         let synced = tokio::task::spawn_blocking(move || folder::sync_file(&file));
         synced.await.map_err(io::Error::other)??;
-        Ok(hex(self.digest.end().await?))
+        Ok(hex(self.digest.finish().await?))
     }
 }
 
-/// What takes the bytes of a file in their order.
+/// Receives the bytes of a file in order.
 trait Sink: Send + 'static {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
     fn restart(&mut self) -> io::Result<()>;
@@ -77,44 +80,44 @@ impl Sink for Sha256 {
     }
 }
 
-enum Order {
+enum WriteCommand {
     Append(Bytes),
     Restart,
 }
 
-/// A sink on a thread of its own.
-struct Lane<S> {
-    orders: mpsc::Sender<Order>,
+/// A sink on its own thread, and the channel to it.
+struct Channel<S> {
+    commands: mpsc::Sender<WriteCommand>,
     thread: JoinHandle<io::Result<S>>,
 }
 
-impl<S: Sink> Lane<S> {
+impl<S: Sink> Channel<S> {
     fn start(mut sink: S) -> Self {
-        let (orders, mut inbox) = mpsc::channel(WAITING);
+        let (commands, mut receiver) = mpsc::channel(CAPACITY);
         let thread = tokio::task::spawn_blocking(move || {
-            while let Some(order) = inbox.blocking_recv() {
-                match order {
-                    Order::Append(chunk) => sink.append(&chunk)?,
-                    Order::Restart => sink.restart()?,
+            while let Some(command) = receiver.blocking_recv() {
+                match command {
+                    WriteCommand::Append(chunk) => sink.append(&chunk)?,
+                    WriteCommand::Restart => sink.restart()?,
                 }
             }
             Ok(sink)
         });
-        Self { orders, thread }
+        Self { commands, thread }
     }
 
-    async fn order(&mut self, order: Order) -> io::Result<()> {
-        if self.orders.send(order).await.is_ok() {
+    async fn send(&mut self, command: WriteCommand) -> io::Result<()> {
+        if self.commands.send(command).await.is_ok() {
             return Ok(());
         }
-        // The thread takes orders until something fails.
+        // The thread only ends early if a command fails.
         (&mut self.thread).await.map_err(io::Error::other)??;
         Err(io::Error::other("the thread ended early"))
     }
 
-    /// Waits until all orders are carried out.
-    async fn end(self) -> io::Result<S> {
-        drop(self.orders);
+    /// Waits until all commands are executed.
+    async fn finish(self) -> io::Result<S> {
+        drop(self.commands);
         self.thread.await.map_err(io::Error::other)?
     }
 }

@@ -203,7 +203,7 @@ impl AttemptResult {
             }
             Self::NoReply(error) if error.is_connect() => Error::new(
                 ErrorKind::Transport,
-                format!("no connection to {}", redact::BareUrl(&server.base_url)),
+                format!("no connection to {}", redact::RedactedUrl(&server.base_url)),
             )
             .with_help("check the network, the base URL and any proxy"),
             Self::NoReply(error) if error.is_timeout() => {
@@ -309,7 +309,7 @@ impl Cause {
         if causes.is_empty() {
             causes.push("no cause given".to_owned());
         }
-        Self(redact::quote(&causes.join(": "), ""))
+        Self(redact::sanitize(&causes.join(": "), ""))
     }
 }
 
@@ -419,7 +419,7 @@ fn said(reply: &Reply, key: &str) -> (String, Vec<InvalidParam>) {
     let body = body.get("problem").unwrap_or(&body);
     let text = |value: Option<&Value>| {
         let text = value.and_then(Value::as_str).unwrap_or_default();
-        redact::quote(text, key)
+        redact::sanitize(text, key)
     };
     let params = body.get("invalid_params").and_then(Value::as_array);
     let params = params

@@ -260,7 +260,7 @@ impl Call {
     fn unread<E>(&self, result: Option<&CallResult>, problem: kling_omni_api::Error<E>) -> Error {
         let what = match problem {
             kling_omni_api::Error::InvalidResponsePayload(_, why) => {
-                let why = redact::quote(&why.to_string(), self.http.key.expose());
+                let why = redact::sanitize(&why.to_string(), self.http.key.expose());
                 format!("the service answered JSON of another shape than documented: {why}")
             }
             _ => "the service's answer could not be read".to_owned(),

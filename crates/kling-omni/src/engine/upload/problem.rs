@@ -150,7 +150,7 @@ pub(crate) fn of_uploader(files: &[LocalFile], error: BoxError) -> Error {
         Err(error) => error,
     };
     let names: Vec<_> = files.iter().map(LocalFile::name).collect();
-    let why = redact::quote(&error.to_string(), "");
+    let why = redact::sanitize(&error.to_string(), "");
     Error::new(
         ErrorKind::Upload,
         format!("{}: the upload failed: {why}", names.join(", ")),

@@ -149,7 +149,7 @@ async fn read(http: &Http, mut response: Response) -> Result<(), Failure> {
     }
     let text = String::from_utf8_lossy(&body);
     let key = http.key.expose();
-    let parts = ["Code", "Message"].map(|name| redact::quote(element(&text, name), key));
+    let parts = ["Code", "Message"].map(|name| redact::sanitize(element(&text, name), key));
     let is_expired = matches!(status, StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN)
         && parts
             .iter()

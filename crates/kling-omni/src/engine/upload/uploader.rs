@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use futures_util::future::try_join_all;
 
 use crate::engine::upload::local_file::LocalFile;
-use crate::redact::BareUrl;
+use crate::redact::RedactedUrl;
 
 /// An error of any kind.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -87,7 +87,7 @@ impl Uploaded {
 impl fmt::Debug for Uploaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Uploaded")
-            .field("url", &BareUrl(&self.url).to_string())
+            .field("url", &RedactedUrl(&self.url).to_string())
             .field("expires_at", &self.expires_at)
             .finish()
     }

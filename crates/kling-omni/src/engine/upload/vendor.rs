@@ -12,7 +12,7 @@ use crate::engine::upload::place::Place;
 use crate::engine::upload::problem;
 use crate::engine::upload::put::{Failure, put};
 use crate::engine::upload::uploader::{Uploaded, Uploader, Uploading, in_order};
-use crate::redact::BareUrl;
+use crate::redact::RedactedUrl;
 
 /// How many files are sent at the same time.
 const AT_ONCE: usize = 4;
@@ -178,7 +178,7 @@ impl fmt::Debug for VendorUploader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let server = &self.uploads.http.upload_server;
         f.debug_struct("VendorUploader")
-            .field("base_url", &BareUrl(&server.base_url).to_string())
+            .field("base_url", &RedactedUrl(&server.base_url).to_string())
             .field("key_header", &server.key_header)
             .finish_non_exhaustive()
     }

@@ -19,7 +19,7 @@ use serde::Serialize;
 use url::{Url, form_urlencoded};
 
 use crate::engine::error::{Error, ErrorKind, Result};
-use crate::redact::BareUrl;
+use crate::redact::RedactedUrl;
 
 /// The name of the query parameter.
 pub const PARAMETER: &str = "kling-omni-correlation";
@@ -101,7 +101,10 @@ pub fn attach(webhook_url: &str, token: &Token) -> Result<String> {
         .ok_or_else(|| {
             Error::new(
                 ErrorKind::Validation,
-                format!("the webhook URL is no http URL: {}", BareUrl(webhook_url)),
+                format!(
+                    "the webhook URL is no http URL: {}",
+                    RedactedUrl(webhook_url)
+                ),
             )
             .with_help("give the address that the service can reach your receiver at")
         })?;

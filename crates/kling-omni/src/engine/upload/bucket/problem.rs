@@ -13,13 +13,13 @@ use crate::engine::upload::bucket::send::Failure;
 use crate::engine::upload::local_file::LocalFile;
 use crate::engine::upload::problem::of_file;
 use crate::engine::upload::put::element;
-use crate::redact::{self, BareUrl};
+use crate::redact::{self, RedactedUrl};
 
 /// Where the role of a machine or a container is asked for.
 const OF_ROLES: [&str; 3] = ["//169.254.169.254", "//169.254.170.2", "//[fd00:ec2::254]"];
 
 pub(crate) fn of_url(url: &str) -> Error {
-    let summary = format!("{} is not the URL of a bucket alone", BareUrl(url));
+    let summary = format!("{} is not the URL of a bucket alone", RedactedUrl(url));
     Error::new(ErrorKind::Configuration, summary)
         .with_help("write s3://bucket/prefix, and give credentials and endpoint in the environment")
 }
@@ -30,7 +30,7 @@ pub(crate) fn of_prefix(prefix: &str, error: &object_store::path::Error) -> Erro
 }
 
 pub(crate) fn of_settings(error: &object_store::Error) -> Error {
-    let why = redact::quote(&innermost(error), "");
+    let why = redact::sanitize(&innermost(error), "");
     let summary = format!("the settings of the bucket do not work: {why}");
     Error::new(ErrorKind::Configuration, summary)
         .with_help("settings of the environment are in the variables that begin with AWS_")
@@ -114,7 +114,7 @@ fn of_store(what: &str, error: &object_store::Error) -> Error {
             HttpErrorKind::Timeout => "the store did not take it within the time limit",
             _ => "the connection to the store was lost",
         };
-        let cause = redact::quote(&innermost(error), "");
+        let cause = redact::sanitize(&innermost(error), "");
         return Error::new(ErrorKind::Transport, format!("{what}: {why}: {cause}"))
             .with_retryable(true)
             .with_help(
@@ -126,11 +126,11 @@ fn of_store(what: &str, error: &object_store::Error) -> Error {
     let parts: Vec<_> = [code, element(&said, "Message")]
         .into_iter()
         .filter(|part| !part.is_empty())
-        .map(|part| redact::quote(part, ""))
+        .map(|part| redact::sanitize(part, ""))
         .collect();
     let why = match &parts[..] {
         // Whatever else it says, it is not in the form that stores have.
-        [] => redact::quote(said.split('<').next().unwrap_or_default(), ""),
+        [] => redact::sanitize(said.split('<').next().unwrap_or_default(), ""),
         parts => format!("the store refused it: {}", parts.join(", ")),
     };
     // Without a code, there are the library's words for a status.

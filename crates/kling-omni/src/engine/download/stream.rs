@@ -1,3 +1,5 @@
+//! A download as a stream of bytes.
+
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,16 +9,17 @@ use futures_core::Stream;
 use futures_util::{StreamExt, stream};
 use sha2::{Digest, Sha256};
 
+use crate::engine::download::errors;
 use crate::engine::download::setback::Setback;
-use crate::engine::download::transfer::{Piece, Transfer};
-use crate::engine::download::{Video, problem};
+use crate::engine::download::transfer::{DownloadItem, Transfer};
+use crate::engine::download::video::Video;
 use crate::engine::error::Result;
 
 /// The bytes of a finished video, as a stream of chunks.
 ///
-/// A connection that breaks or stalls is taken up again where it ended, as [`Save`](super::Save) does it; the stream
-/// goes on as if nothing had happened. Where the host cannot continue, the bytes that were given out already are
-/// fetched once more and compared. The stream ends with an error if they differ, and if what came is no whole MP4.
+/// A connection that breaks or stalls is resumed at the same position, as [`Save`](super::Save) does it; the stream
+/// continues without a gap. If the host cannot resume, the bytes that were already yielded are fetched again and compared.
+/// The stream ends with an error if they differ, or if the file is not a complete MP4.
 #[must_use = "streams do nothing unless polled"]
 pub struct Download {
     length: Option<u64>,
@@ -31,7 +34,7 @@ impl Download {
         let reader = Reader {
             video: video.clone(),
             transfer,
-            given: 0,
+            yielded: 0,
             digest: Sha256::new(),
             replay: None,
         };
@@ -45,22 +48,35 @@ impl Download {
         })
     }
 
-    /// How many bytes the whole file has, if the host says so.
+    /// The length of the whole file, if the host announces it.
     pub fn length(&self) -> Option<u64> {
         self.length
     }
 }
 
-/// Gives each byte once, whatever the transfer has to fetch again.
+impl Video {
+    /// Opens the file for reading as a stream of bytes, in chunks as they arrive. The API key is not sent along.
+    ///
+    /// What [`save`](Self::save) does about lost connections and expired URLs happens here, too.
+    ///
+    /// # Errors
+    ///
+    /// As [`save`](Self::save), without those about files.
+    pub async fn download(&self) -> Result<Download> {
+        Download::open(self).await
+    }
+}
+
+/// Yields each byte once, even if the transfer fetches it again.
 struct Reader {
     video: Video,
     transfer: Transfer,
-    given: u64,
+    yielded: u64,
     digest: Sha256,
     replay: Option<Replay>,
 }
 
-/// Bytes that come again, and must be what they were.
+/// Bytes that are fetched again and have to be the same.
 struct Replay {
     left: u64,
     digest: Sha256,
@@ -68,19 +84,19 @@ struct Replay {
 
 impl Reader {
     async fn next(&mut self) -> Result<Option<Bytes>> {
-        while let Some(piece) = self.transfer.next().await? {
-            match piece {
-                Piece::Setback(Setback::Restarted { .. }) => {
+        while let Some(item) = self.transfer.next().await? {
+            match item {
+                DownloadItem::Setback(Setback::Restarted { .. }) => {
                     self.replay = Some(Replay {
-                        left: self.given,
+                        left: self.yielded,
                         digest: Sha256::new(),
                     });
                 }
-                Piece::Setback(_) => {}
-                Piece::Bytes(chunk) => {
-                    let fresh = self.after_replay(chunk)?;
+                DownloadItem::Setback(_) => {}
+                DownloadItem::Bytes(chunk) => {
+                    let fresh = self.skip_replayed(chunk)?;
                     if !fresh.is_empty() {
-                        self.given += fresh.len() as u64;
+                        self.yielded += fresh.len() as u64;
                         self.digest.update(&fresh);
                         return Ok(Some(fresh));
                     }
@@ -88,23 +104,23 @@ impl Reader {
             }
         }
         match self.replay {
-            Some(_) => Err(problem::changed(&self.video)),
+            Some(_) => Err(errors::changed(&self.video)),
             None => Ok(None),
         }
     }
 
-    /// Holds what comes again against what was given out; answers the rest.
-    fn after_replay(&mut self, mut chunk: Bytes) -> Result<Bytes> {
+    /// Compares the bytes that are fetched again with those that were yielded; returns the new ones.
+    fn skip_replayed(&mut self, mut chunk: Bytes) -> Result<Bytes> {
         let Some(replay) = &mut self.replay else {
             return Ok(chunk);
         };
         let left = usize::try_from(replay.left).unwrap_or(usize::MAX);
-        let again = chunk.split_to(left.min(chunk.len()));
-        replay.digest.update(&again);
-        replay.left -= again.len() as u64;
+        let replayed = chunk.split_to(left.min(chunk.len()));
+        replay.digest.update(&replayed);
+        replay.left -= replayed.len() as u64;
         if replay.left == 0 {
             if replay.digest.clone().finalize() != self.digest.clone().finalize() {
-                return Err(problem::changed(&self.video));
+                return Err(errors::changed(&self.video));
             }
             self.replay = None;
         }

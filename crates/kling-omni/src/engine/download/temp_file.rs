@@ -1,4 +1,4 @@
-//! Files that are written beside their targets, and published under their names once they are whole.
+//! Temporary files beside their targets, renamed to them once they are complete.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -12,29 +12,29 @@ use crate::engine::folder;
 const PREFIX: &str = ".kling-omni-";
 const SUFFIX: &str = ".part";
 
-/// A file that is being written beside its target, and gone if it never gets there.
-pub(crate) struct Draft {
+/// A file that is written beside its target. It is removed unless it is published.
+pub(crate) struct TempFile {
     temporary: NamedTempFile,
     target: PathBuf,
     overwrite: bool,
 }
 
-impl Draft {
-    /// Begins a file for `path`. The folder that is current now counts, wherever the process goes later.
-    pub(crate) fn beside(path: &Path, overwrite: bool) -> io::Result<Self> {
+impl TempFile {
+    /// Creates a file for `path`, which is resolved against the current directory now.
+    pub(crate) fn create(path: &Path, overwrite: bool) -> io::Result<Self> {
         Self::new(path, overwrite, PREFIX)
     }
 
-    /// The same for the video of a task. Drafts of it that a process has left behind when it died are removed.
-    pub(crate) fn of_task(path: &Path, overwrite: bool, id: &str) -> io::Result<Self> {
-        let prefix = format!("{PREFIX}{}-", name_of(id));
-        let draft = Self::new(path, overwrite, &prefix)?;
-        // A file system without locks is no reason not to save; nobody removes a draft there that is not locked.
-        if let Err(error) = draft.temporary.as_file().try_lock() {
+    /// Creates a file for the video of a task, and removes those that a dead process has left of the same task.
+    pub(crate) fn create_for_task(path: &Path, overwrite: bool, id: &str) -> io::Result<Self> {
+        let prefix = format!("{PREFIX}{}-", sanitize_id(id));
+        let file = Self::new(path, overwrite, &prefix)?;
+        // Not an error: on a file system without locks, orphans are not removed either.
+        if let Err(error) = file.temporary.as_file().try_lock() {
             tracing::debug!(%error, "the unfinished file could not be locked");
         }
-        remove_orphans(folder::of(&draft.target), &prefix, draft.temporary.path());
-        Ok(draft)
+        remove_orphans(folder::of(&file.target), &prefix, file.temporary.path());
+        Ok(file)
     }
 
     fn new(path: &Path, overwrite: bool, prefix: &str) -> io::Result<Self> {
@@ -46,7 +46,7 @@ impl Draft {
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         // In the target's own folder, so that the rename at the end stays on one file system.
         let temporary = builder.tempfile_in(folder::of(&target))?;
-        // From the beginning: what replaces a private file is private while it is written, too.
+        // From the beginning: the replacement of a private file is private while it is written, too.
         if overwrite {
             keep_access(temporary.as_file(), &target);
         }
@@ -62,11 +62,11 @@ impl Draft {
         self.temporary.as_file().try_clone()
     }
 
-    /// Gives the file, which has to be on disk by now, its name. Unless it overwrites, a file that has the name already
-    /// is an error, even if it came there a moment ago.
+    /// Renames the file, which has to be synced, to its target. Unless it overwrites, an existing target is an error, also
+    /// if it was created a moment ago.
     ///
-    /// File systems differ in what they can do: rename without replacing, link, or neither. Where all of that fails, the
-    /// name is taken by a new file, and this one renamed over it or copied into it.
+    /// Some file systems can rename without replacing, some can only link, some can do neither. If all of that fails, the
+    /// target is created as a new file, and this one is renamed over it or copied into it.
     pub(crate) fn publish(self) -> io::Result<()> {
         let Self {
             temporary,
@@ -77,13 +77,13 @@ impl Draft {
             keep_access(temporary.as_file(), &target);
         }
         let mut published = temporary.as_file().try_clone()?;
-        // A file that was put in its place is not the one that was written.
+        // Another file may have replaced the temporary one.
         if is_at(&published, temporary.path()) {
             let persisted = match overwrite {
                 true => temporary.persist(&target),
                 false => temporary.persist_noclobber(&target),
             };
-            // A network file system may say that a rename failed which took place.
+            // A network file system may report a failure although the rename took place.
             if let Err(PersistError { error, file }) = persisted
                 && !(cfg!(unix) && is_at(&published, &target))
             {
@@ -91,10 +91,10 @@ impl Draft {
                     return Err(error);
                 }
                 tracing::debug!(%error, "the finished file could not be renamed");
-                published = place(file, &target, overwrite)?;
+                published = publish_fallback(file, &target, overwrite)?;
             }
         } else {
-            published = place(temporary, &target, overwrite)?;
+            published = publish_fallback(temporary, &target, overwrite)?;
         }
         if !is_at(&published, &target) {
             return Err(io::Error::other(
@@ -102,15 +102,15 @@ impl Draft {
             ));
         }
         if let Err(error) = folder::sync(folder::of(&target)) {
-            // The file is in its place. A power cut now could still take its name.
+            // The file is published. A power cut now could still lose its name.
             tracing::warn!(%error, "the folder of the finished file could not be synced");
         }
         Ok(())
     }
 }
 
-/// Publishes a file without what a file system may lack. Returns the file that has the name then.
-fn place(temporary: NamedTempFile, target: &Path, overwrite: bool) -> io::Result<File> {
+/// Publishes a file without an atomic rename. Returns the published file.
+fn publish_fallback(temporary: NamedTempFile, target: &Path, overwrite: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true);
     let mut reserved = match overwrite {
@@ -129,38 +129,38 @@ fn place(temporary: NamedTempFile, target: &Path, overwrite: bool) -> io::Result
     match copied {
         Ok(()) => Ok(reserved),
         Err(error) => {
-            // Half a file under the final name would pass for a whole one.
+            // A partial file under the final name would pass for a complete one.
             let _ = fs::remove_file(target);
             Err(error)
         }
     }
 }
 
-/// Tries what it takes to save a file as `path`: to make one beside it, to write `room` bytes, and to publish it under a
-/// name of the same characters. What is there until the guard is dropped is gone after that.
-pub(crate) fn rehearse(path: &Path, room: u64) -> io::Result<Option<TempPath>> {
+/// Rehearses a save to `path`: creates a temporary file, writes `room` bytes, and publishes it under another name of the
+/// same characters. The file is removed when the guard is dropped.
+pub(crate) fn dry_run(path: &Path, room: u64) -> io::Result<Option<TempPath>> {
     let name = path.file_name().unwrap_or_default();
     let other = reversed(name);
     let is_other = other != name;
     let path = std::path::absolute(path)?.with_file_name(other);
-    let draft = Draft::beside(&path, false)?;
-    let mut file = draft.file()?;
+    let temp_file = TempFile::create(&path, false)?;
+    let mut file = temp_file.file()?;
     io::copy(&mut io::repeat(0).take(room), &mut file)?;
-    // Some file systems find out only now that there is no room, or cannot do it.
+    // Some file systems report only now that the disk is full, or cannot sync.
     folder::sync_file(&file)?;
     if !is_other {
-        // Nothing appears under the final name before it is paid for.
+        // The final name must not appear before the video is paid for.
         return Ok(None);
     }
-    match draft.publish() {
+    match temp_file.publish() {
         Ok(()) => TempPath::try_from_path(path).map(Some),
-        // By chance, something has this name.
+        // A file of this name happens to exist.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// A name that a file system takes if it takes this one: as long, and of the same characters.
+/// A name of the same length and characters: a file system that accepts one accepts the other.
 fn reversed(name: &OsStr) -> OsString {
     match name.to_str() {
         Some(name) => name.chars().rev().collect::<String>().into(),
@@ -174,25 +174,25 @@ fn reversed(name: &OsStr) -> OsString {
     }
 }
 
-/// Whether the file is the one that has this name, and no link to it.
+/// Whether `path` is the file itself, not a symbolic link to it.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
 
-    let place = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    let there = fs::symlink_metadata(path).map(place);
+    let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let there = fs::symlink_metadata(path).map(id);
     file.metadata()
-        .map(place)
+        .map(id)
         .is_ok_and(|own| there.is_ok_and(|there| there == own))
 }
 
-/// Elsewhere, an open file can be neither renamed nor replaced by others.
+/// On other systems, others cannot rename or replace an open file.
 #[cfg(not(unix))]
 fn is_at(_: &File, _: &Path) -> bool {
     true
 }
 
-/// Gives a file that is about to replace another one the same mode, and the same owner where that is allowed.
+/// Copies the mode of the replaced file and, where permitted, its owner.
 #[cfg(unix)]
 fn keep_access(file: &File, replaced: &Path) {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
@@ -200,7 +200,7 @@ fn keep_access(file: &File, replaced: &Path) {
     let Ok(known) = fs::metadata(replaced) else {
         return;
     };
-    // Only root may give a file away. The mode comes second, since a new owner takes bits from it.
+    // Only root may change the owner. The mode is set afterwards, because `fchown` clears bits of it.
     let owned = fchown(file, Some(known.uid()), Some(known.gid()))
         .or_else(|_| fchown(file, None, Some(known.gid())));
     let mode = fs::Permissions::from_mode(known.mode() & 0o777);
@@ -212,22 +212,22 @@ fn keep_access(file: &File, replaced: &Path) {
 #[cfg(not(unix))]
 fn keep_access(_: &File, _: &Path) {}
 
-/// An id as part of a file's name: it is the service's text.
-fn name_of(id: &str) -> String {
+/// Makes an id, which is text of the service, safe as a part of a file name.
+fn sanitize_id(id: &str) -> String {
     let may_stay = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     id.chars().filter(may_stay).take(64).collect()
 }
 
-/// Removes drafts that nobody writes to any more. Those that are being written are locked.
+/// Removes temporary files that are no longer written. Those in use are locked.
 fn remove_orphans(folder: &Path, prefix: &str, own: &Path) {
-    let is_draft = |name: &OsStr| {
+    let is_temp_file = |name: &OsStr| {
         let name = name.as_encoded_bytes();
         name.starts_with(prefix.as_bytes()) && name.ends_with(SUFFIX.as_bytes())
     };
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if !is_file || !is_draft(&entry.file_name()) || path.file_name() == own.file_name() {
+        if !is_file || !is_temp_file(&entry.file_name()) || path.file_name() == own.file_name() {
             continue;
         }
         let removed = File::open(&path).and_then(|file| match file.try_lock() {
@@ -246,21 +246,21 @@ mod tests {
 
     use super::*;
 
-    fn draft(folder: &Path) -> NamedTempFile {
+    fn temporary(folder: &Path) -> NamedTempFile {
         let mut temporary = NamedTempFile::new_in(folder).unwrap();
         temporary.write_all(b"video").unwrap();
         temporary
     }
 
-    /// What a file system does that can neither link nor rename without replacing.
+    /// On a file system that can neither link nor rename without replacing.
     #[test]
     fn a_name_is_taken_without_links() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("clip.mp4");
-        let placed = place(draft(folder.path()), &target, false).unwrap();
+        let placed = publish_fallback(temporary(folder.path()), &target, false).unwrap();
         assert!(is_at(&placed, &target));
         assert_eq!(fs::read(&target).unwrap(), b"video");
-        let error = place(draft(folder.path()), &target, false).unwrap_err();
+        let error = publish_fallback(temporary(folder.path()), &target, false).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
     }
@@ -274,9 +274,9 @@ mod tests {
             if overwrite {
                 fs::write(&target, "longer than the video").unwrap();
             }
-            let temporary = draft(folder.path());
+            let temporary = temporary(folder.path());
             fs::remove_file(temporary.path()).unwrap();
-            let placed = place(temporary, &target, overwrite).unwrap();
+            let placed = publish_fallback(temporary, &target, overwrite).unwrap();
             assert!(is_at(&placed, &target));
             assert_eq!(fs::read(&target).unwrap(), b"video");
             assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);

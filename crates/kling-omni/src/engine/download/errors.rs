@@ -8,13 +8,12 @@ use http::StatusCode;
 use url::Url;
 
 use crate::clock;
-use crate::engine::download::Video;
 use crate::engine::download::destination::Obstacle;
-use crate::engine::download::setback::After;
-use crate::engine::download::source::Broken;
+use crate::engine::download::setback::Position;
+use crate::engine::download::source::TransferError;
+use crate::engine::download::video::Video;
 use crate::engine::error::{Error, ErrorKind};
 use crate::engine::expiry;
-use crate::engine::folder;
 use crate::redact::printable;
 
 pub(crate) fn has_expired(video: &Video, url: &Url) -> bool {
@@ -22,26 +21,26 @@ pub(crate) fn has_expired(video: &Video, url: &Url) -> bool {
     expiry::of(url).is_some_and(|end| end <= now)
 }
 
-/// The connection broke once too often.
-pub(crate) fn broke_off(
+/// The connection broke more often than it is retried.
+pub(crate) fn interrupted(
     video: &Video,
     url: &Url,
-    (position, length): (u64, Option<u64>),
-    broken: Broken,
+    (received, length): (u64, Option<u64>),
+    failure: TransferError,
     attempts: u32,
 ) -> Error {
     let id = video.task_id();
     let shown = printable(id);
-    let kind = match broken.cut {
+    let kind = match failure.is_truncated {
         true => ErrorKind::CorruptResult,
         false => ErrorKind::Transport,
     };
-    let at = After(position, length);
+    let position = Position(received, length);
     let error = Error::new(
         kind,
         format!(
-            "the download of task {shown} broke off {at}: {}",
-            broken.why
+            "the download of task {shown} broke off {position}: {}",
+            failure.reason
         ),
     );
     let error = match attempts {
@@ -50,38 +49,40 @@ pub(crate) fn broke_off(
     };
     let error = error
         .with_task(id)
-        .with_status(broken.status)
-        .with_retry_after(broken.wait)
+        .with_status(failure.status)
+        .with_retry_after(failure.retry_after)
         .with_retryable(true)
-        .with_help(again(video, url));
-    match broken.source {
+        .with_help(retry_help(video, url));
+    match failure.source {
         Some(source) => error.with_source(source),
         None => error,
     }
 }
 
-/// The time for the whole download is over.
-pub(crate) fn too_slow(
+/// The timeout of the whole download has elapsed.
+pub(crate) fn timed_out(
     video: &Video,
     url: &Url,
-    (position, length): (u64, Option<u64>),
+    (received, length): (u64, Option<u64>),
     timeout: Duration,
 ) -> Error {
     let id = video.task_id();
-    let at = After(position, length);
-    // The rest of a longer wait has a fraction of a second.
+    let position = Position(received, length);
+    // Rounded, because the rest of a longer timeout has a fraction of a second.
     let limit = (timeout.as_secs_f64() * 100.0).round() / 100.0;
     Error::new(
         ErrorKind::Timeout,
-        format!("the download of task {id} was not complete within {limit} s: it stopped {at}"),
+        format!(
+            "the download of task {id} was not complete within {limit} s: it stopped {position}"
+        ),
     )
     .with_task(id)
     .with_retryable(true)
-    .with_help(again(video, url))
+    .with_help(retry_help(video, url))
 }
 
-/// What to do about a video that is still there, and for how long it is.
-fn still(video: &Video, url: &Url, what: &str) -> String {
+/// Adds to `what` that it costs nothing, and until when it works.
+fn at_no_cost(video: &Video, url: &Url, what: &str) -> String {
     let now = video.downloads.http.clock.system_time();
     let until = expiry::of(url).filter(|end| *end > now);
     match until.and_then(clock::shown) {
@@ -90,8 +91,8 @@ fn still(video: &Video, url: &Url, what: &str) -> String {
     }
 }
 
-fn again(video: &Video, url: &Url) -> String {
-    still(video, url, "download it again")
+fn retry_help(video: &Video, url: &Url) -> String {
+    at_no_cost(video, url, "download it again")
 }
 
 pub(crate) fn corrupt(video: &Video, what: &str) -> Error {
@@ -104,7 +105,7 @@ pub(crate) fn corrupt(video: &Video, what: &str) -> Error {
     .with_task(id)
     .with_help(format!(
         "{}; if it comes out the same, ask the vendor's support",
-        again(video, &video.url)
+        retry_help(video, &video.url)
     ))
 }
 
@@ -117,21 +118,21 @@ pub(crate) fn changed(video: &Video) -> Error {
     )
     .with_task(id)
     .with_retryable(true)
-    .with_help(again(video, &video.url))
+    .with_help(retry_help(video, &video.url))
 }
 
-pub(crate) fn refused(video: &Video, why: String) -> Error {
+pub(crate) fn refused(video: &Video, reason: String) -> Error {
     let id = video.task_id();
     let shown = printable(id);
     Error::new(
         ErrorKind::UnexpectedResponse,
-        format!("the video of task {shown} did not come: {why}"),
+        format!("the video of task {shown} did not come: {reason}"),
     )
     .with_task(id)
-    .with_help(again(video, &video.url))
+    .with_help(retry_help(video, &video.url))
 }
 
-/// The URL does not work, or not any more.
+/// The URL does not work or has expired.
 pub(crate) fn gone(video: &Video, url: &Url, status: StatusCode) -> Error {
     let id = video.task_id();
     let shown = printable(id);
@@ -152,38 +153,39 @@ pub(crate) fn gone(video: &Video, url: &Url, status: StatusCode) -> Error {
     .with_task(id)
 }
 
-/// The end of all ways to the file: `url` is refused, and `besides` says why there is no other.
-pub(crate) fn lost(video: &Video, url: &Url, refusal: &Error, besides: &str) -> Error {
+/// The service rejects `url`, and `addition` says why there is no other URL.
+pub(crate) fn unavailable(video: &Video, url: &Url, refusal: &Error, addition: &str) -> Error {
     let id = video.task_id();
     let now = video.downloads.http.clock.system_time();
     let support = "the vendor's support may find the video: name the task to them before you pay for another one";
-    let advice = match expiry::of(url) {
+    let help = match expiry::of(url) {
         Some(end) if end <= now => format!("it is lost at the service's side; {support}"),
         Some(_) => {
             format!("look again in a minute, and check this machine's clock; else {support}")
         }
         None => format!("look again in a minute; else {support}"),
     };
-    // A signature over the text of the URL does not survive an encoding.
-    let is_encoded = *url == video.url && !video.given.contains(url.query().unwrap_or_default());
-    let advice = match is_encoded {
+    // Percent-encoding breaks a signature over the text of the URL.
+    let is_encoded =
+        *url == video.url && !video.original_url.contains(url.query().unwrap_or_default());
+    let help = match is_encoded {
         true => format!(
             "the query of the URL holds characters that were percent-encoded on the way: fetch it with another program \
-             such as curl, or {advice}"
+             such as curl, or {help}"
         ),
-        false => advice,
+        false => help,
     };
     Error::new(
         ErrorKind::Expired,
-        format!("{}, {besides}", refusal.summary()),
+        format!("{}, {addition}", refusal.summary()),
     )
     .with_status_of(refusal)
     .with_task(id)
-    .with_help(advice)
+    .with_help(help)
 }
 
-/// A file that could not be written, or did not get its name.
-pub(crate) fn unwritten(video: &Video, path: &Path, error: io::Error) -> Error {
+/// The file could not be written or renamed.
+pub(crate) fn write_failed(video: &Video, path: &Path, error: io::Error) -> Error {
     let path = path.to_owned();
     blocked(
         video,
@@ -194,50 +196,26 @@ pub(crate) fn unwritten(video: &Video, path: &Path, error: io::Error) -> Error {
     )
 }
 
-/// Something is in the way of the file.
+/// An obstacle prevents the file from being written.
 pub(crate) fn blocked(video: &Video, obstacle: Obstacle) -> Error {
-    let (what, help) = obstacle.told();
+    let (what, help) = obstacle.describe();
     match obstacle {
         Obstacle::Exists(_) => file(video, what, help),
         Obstacle::Unusable(_, error) => {
-            file(video, what, &still(video, &video.url, help)).with_source(error)
+            file(video, what, &at_no_cost(video, &video.url, help)).with_source(error)
         }
     }
 }
 
-pub(crate) fn unwritable(path: &Path, error: &io::Error) -> String {
-    let name = match path.to_string_lossy() {
-        name if name.is_empty() => "a file without a name".into(),
-        name => name,
-    };
-    let folder = folder::of(path);
-    match error.kind() {
-        io::ErrorKind::NotFound if !folder.exists() => {
-            format!("the folder {} does not exist", folder.display())
-        }
-        io::ErrorKind::NotADirectory => format!("{} is not a folder", folder.display()),
-        _ => format!("{name} could not be written: {}", cause(error)),
-    }
-}
-
-/// The video is in its place, and what describes it is not.
-pub(crate) fn undescribed(video: &Video, path: &Path, error: &Error) -> Error {
+/// The video is saved, its sidecar is not.
+pub(crate) fn sidecar_failed(video: &Video, path: &Path, error: &Error) -> Error {
     let what = format!("the video is whole at {}", path.display());
-    let advice = "nothing needs to be downloaded again";
-    file(video, error.summary().to_owned(), advice).after(&what)
+    let help = "nothing needs to be downloaded again";
+    file(video, error.summary().to_owned(), help).after(&what)
 }
 
-fn file(video: &Video, what: String, advice: &str) -> Error {
+fn file(video: &Video, what: String, help: &str) -> Error {
     Error::new(ErrorKind::File, what)
         .with_task(video.task_id())
-        .with_help(advice)
-}
-
-/// The bare reason: an error about a temporary file goes on to name a path that nobody knows.
-fn cause(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" at path ") {
-        Some((reason, _)) => reason.to_owned(),
-        None => text,
-    }
+        .with_help(help)
 }
