@@ -7,7 +7,7 @@ use std::str::FromStr;
 use kling_omni_api::Scalar;
 use serde_json::Value;
 
-use crate::engine::polling::durations::kind::TaskKind;
+use crate::engine::polling::durations::TaskKind;
 use crate::media_field::MediaField;
 use crate::route::{CreateRoute, Mode, Tier};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::BootTime;
 use crate::engine::operations::{CreateOperation, ListOperation};
-use crate::engine::polling::durations::kind::TaskOrigin;
+use crate::engine::polling::durations::TaskOrigin;
 use crate::engine::unconfirmed::{CreateNonce, Unresolved};
 
 /// How many tasks are remembered: a few megabytes.
@@ -68,9 +68,9 @@ impl Attribution {
     }
 
     /// The answer to a create named its task.
-    pub(crate) fn answered(&mut self, id: &str, created: CreatedTask) {
+    pub(crate) fn answered(&mut self, id: Arc<str>, created: CreatedTask) {
         self.close(&created.by);
-        self.insert(id.into(), created);
+        self.insert(id, created);
     }
 
     /// Adds a task, and evicts the oldest one where there are too many.
@@ -195,7 +195,7 @@ mod tests {
                 by,
                 origin: None,
             };
-            attribution.answered(&format!("{count}-{task}"), created);
+            attribution.answered(format!("{count}-{task}").into(), created);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::engine::error::{Charged, Error, ErrorKind, Result};
 use crate::engine::http::call::{self, Call, Options};
 use crate::engine::limits::in_flight::InFlightPermit;
 use crate::engine::operations::CreateOperation;
-use crate::engine::polling::durations::kind::{TaskKind, TaskOrigin};
+use crate::engine::polling::durations::{TaskKind, TaskOrigin};
 use crate::engine::service::Created;
 use crate::engine::task::Task;
 use crate::engine::unconfirmed::{CreateNonce, Snapshot, Unresolved};
@@ -89,7 +89,7 @@ pub(crate) async fn submit(
                 by: nonce,
                 origin: Some(origin),
             };
-            client.attribution().answered(&id, created);
+            client.attribution().answered(Arc::clone(&id), created);
             let client = Arc::clone(client);
             return Outcome::Created(Task::created(client, id, operation, origin, state, &call));
         }

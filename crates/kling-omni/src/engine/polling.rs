@@ -1,5 +1,4 @@
-//! Looks at tasks, for all waits of a client at once: one at a time while there are few, and by the list while there
-//! are many.
+//! Polls tasks for all waits of a client: one by one while there are few, and by the list of tasks while there are many.
 
 pub(crate) mod backlog;
 pub(crate) mod durations;
@@ -10,9 +9,9 @@ pub(crate) mod schedule;
 pub(crate) mod worker;
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use tokio::runtime;
 use tokio::sync::oneshot;
@@ -20,14 +19,27 @@ use tokio::sync::oneshot;
 use crate::engine::http::Http;
 use crate::engine::polling::durations::DurationModel;
 use crate::engine::polling::list_poll_stats::ListPollStats;
-use crate::engine::service::Service;
-
-use crate::engine::error::{Error, ErrorKind};
-use crate::engine::polling::queue::{PollQueue, PollRequest, PollResponse};
+use crate::engine::polling::queue::{PendingPoll, PollQueue, PollRequest, PollResponse};
 use crate::engine::polling::worker::PollWorker;
+use crate::engine::service::Service;
+use crate::engine::state::TaskState;
 
 /// How long a wait for a task lasts unless told otherwise.
 pub(crate) const DEFAULT_WAIT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+
+/// A state that a webhook delivered, and when; without a time, that was before the wait began.
+pub(crate) type WebhookUpdate = (TaskState, Option<Instant>);
+
+/// The webhook deliveries for one task.
+pub(crate) trait WebhookUpdates: Send {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<WebhookUpdate>;
+
+    /// Whether deliveries are known to arrive, so that polls can be rarer.
+    fn is_trusted(&self) -> bool;
+
+    /// A poll found what a delivery should have said before.
+    fn distrust(&self);
+}
 
 /// Polls tasks for all waits of a client.
 pub(crate) struct Poller {
@@ -54,38 +66,25 @@ impl Poller {
         }
     }
 
-    /// What is known of how long tasks take.
+    /// How long tasks take.
     pub(crate) fn durations(&self) -> MutexGuard<'_, DurationModel> {
         self.durations
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a poll at once, and returns its response. Dropping the future cancels the poll, and the request that was
-    /// made for it alone.
-    ///
-    /// `request` gets the sender of the response. It is no part of the future, of which there is one for each wait.
-    pub(crate) fn poll<F>(
+    /// Queues a poll. `request` gets the sender of the response.
+    pub(crate) fn poll(
         self: &Arc<Self>,
-        request: F,
-    ) -> impl Future<Output = PollResponse> + use<F>
-    where
-        F: FnOnce(oneshot::Sender<PollResponse>) -> PollRequest,
-    {
+        request: impl FnOnce(oneshot::Sender<Box<PollResponse>>) -> PollRequest,
+    ) -> PendingPoll {
         let (sender, response) = oneshot::channel();
         let queue = self.queue();
-        let (number, is_first) = queue.push(Box::new(request(sender)));
-        if is_first {
+        let (number, needs_worker) = queue.push(Box::new(request(sender)));
+        if needs_worker {
             tokio::spawn(PollWorker::new(Arc::clone(self), Arc::clone(&queue)).run());
         }
-        let on_drop = CancelOnDrop { queue, number };
-        async move {
-            let _on_drop = on_drop;
-            response.await.unwrap_or_else(|_| PollResponse {
-                state: Err(cut_off()),
-                was_last: false,
-            })
-        }
+        PendingPoll::new(queue, number, response)
     }
 
     fn queue(&self) -> Arc<PollQueue> {
@@ -97,24 +96,4 @@ impl Poller {
         }
         Arc::clone(queues.entry(runtime).or_default())
     }
-}
-
-struct CancelOnDrop {
-    queue: Arc<PollQueue>,
-    number: u64,
-}
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.queue.cancel(self.number);
-    }
-}
-
-/// The runtime has ended in which a wait began that goes on elsewhere.
-fn cut_off() -> Error {
-    Error::new(
-        ErrorKind::Transport,
-        "the look at the task was broken off, since the runtime that made it has ended",
-    )
-    .with_retryable(true)
 }

@@ -1,11 +1,9 @@
 //! A paid task: what is known of it, and how it is read.
 
 pub(crate) mod poll;
-pub(crate) mod polled_task;
 pub(crate) mod updates;
 pub(crate) mod wait;
 pub(crate) mod watch;
-pub(crate) mod webhook_updates;
 
 use std::fmt;
 use std::future::Future;
@@ -19,8 +17,8 @@ use crate::engine::error::{Charged, Error, ErrorKind, Result};
 use crate::engine::http::call::{Call, Options};
 use crate::engine::limits::in_flight::InFlightPermit;
 use crate::engine::operations::{CreateOperation, ReadOperation};
-use crate::engine::polling::durations::kind::TaskOrigin;
-use crate::engine::polling::schedule::{PollContext, ScheduleState};
+use crate::engine::polling::durations::TaskOrigin;
+use crate::engine::polling::schedule::{PollContext, ScheduleState, end_of_pause};
 use crate::engine::state::{Progress, TaskState, TaskStatus};
 use crate::engine::task::updates::Updates;
 use crate::engine::task::wait::Wait;
@@ -35,7 +33,7 @@ use crate::redact::printable;
 pub struct Task(Arc<Shared>);
 
 struct Shared {
-    session: Arc<ClientInner>,
+    client: Arc<ClientInner>,
     id: Arc<str>,
     request_id: Option<String>,
     reads: &'static [&'static ReadOperation],
@@ -44,41 +42,40 @@ struct Shared {
     known: Mutex<Known>,
 }
 
-/// What has been learnt about a task so far.
+/// What is known of a task so far.
 #[derive(Debug, Default)]
 struct Known {
     state: Option<TaskState>,
-    /// The operation that has answered for this task.
+    /// The operation that knows the task.
     read_by: Option<&'static ReadOperation>,
     times: Times,
-    /// When the task was last known to go on.
+    /// When the task was last known to be in progress.
     last_in_progress: Option<Instant>,
     /// How long after its creation the task was found to have ended.
     ended_after: Option<Duration>,
-    /// When the service last said how long it is to be left alone, and for how long.
-    requested_pause: Option<(Instant, Duration)>,
+    /// The service asked not to be polled before.
+    not_before: Option<Instant>,
     /// Whether it was not on a list that it should have been on.
     is_unlisted: bool,
-    /// Among the client's tasks in flight, until this one has ended.
+    /// Held until the task has ended.
     permit: Option<InFlightPermit>,
 }
 
-/// How the client came to know a state.
+/// How the client learnt a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
-    /// It polled, some time after the state came about.
+    /// By a poll, some time after the state was reached.
     Polled,
-    /// It was pushed then, as soon as the state came about.
+    /// By a webhook delivery at this time, as soon as the state was reached.
     Pushed(Instant),
 }
 
-/// What is not known more exactly than this, and than a part of the whole time, is nothing to learn from.
+/// Durations with a larger uncertainty than this, and than this part of the duration, are not recorded.
 const MAX_UNCERTAINTY: Duration = Duration::from_secs(60);
 const MAX_UNCERTAINTY_PART: u32 = 4;
 
 impl Known {
-    /// Remembers what the service said, and says whether it did. Answers may overtake each other, and none takes the
-    /// task back.
+    /// Records a state. Returns `false` if the task is known to be further: responses may overtake each other.
     fn learn(&mut self, state: &TaskState, now: SystemTime) -> bool {
         if let Some(known) = &self.state {
             if state.progress() < known.progress() {
@@ -103,38 +100,38 @@ impl Known {
 
 impl Task {
     pub(crate) fn created(
-        session: Arc<ClientInner>,
+        client: Arc<ClientInner>,
         id: Arc<str>,
         operation: &'static CreateOperation,
         origin: TaskOrigin,
         state: Option<TaskState>,
-        exchange: &Call,
+        call: &Call,
     ) -> Self {
-        let now = session.clock().now();
+        let now = client.clock().now();
         let times = Times {
-            created: Some(session.clock().system_time()),
+            created: Some(client.clock().system_time()),
             completed: None,
         };
         Self(Arc::new(Shared {
-            session,
+            client,
             id,
-            request_id: exchange.request_id(),
+            request_id: call.request_id(),
             reads: operation.reads,
             origin: Some(origin),
             known: Mutex::new(Known {
                 state,
                 times,
-                requested_pause: exchange.requested_pause().map(|pause| (now, pause)),
+                not_before: not_before(call, now),
                 ..Known::default()
             }),
         }))
     }
 
-    pub(crate) fn attach(session: Arc<ClientInner>, id: String) -> Self {
-        let origin = session.attribution().origin(&id);
+    pub(crate) fn attach(client: Arc<ClientInner>, id: String) -> Self {
+        let origin = client.attribution().origin(&id);
         Self(Arc::new(Shared {
-            reads: session.service.reads(),
-            session,
+            reads: client.service.reads(),
+            client,
             id: id.into(),
             request_id: None,
             origin,
@@ -212,12 +209,7 @@ impl Task {
         match state {
             Some(state) => {
                 let origin = Arc::new(self.clone());
-                Video::of(
-                    &self.0.session.downloads,
-                    &state,
-                    self.ended_after(),
-                    origin,
-                )
+                Video::of(&self.0.client.downloads, &state, self.ended_after(), origin)
             }
             None => Err(self
                 .concerning(Error::new(
@@ -228,7 +220,7 @@ impl Task {
         }
     }
 
-    /// Reads the task at the status route that knows it, and remembers both.
+    /// Reads the task by the operation that knows it.
     pub(crate) async fn read(&self, options: Options) -> Result<TaskState> {
         self.check_id()?;
         let options = Options {
@@ -242,26 +234,26 @@ impl Task {
         };
         let mut missing = None;
         for operation in operations {
-            let exchange = Call::new(Arc::clone(&self.0.session.http), options.clone());
+            let call = Call::new(Arc::clone(&self.0.client.http), options.clone());
             match self
                 .0
-                .session
+                .client
                 .service
-                .read(&exchange, operation, self.id())
+                .read(&call, operation, self.id())
                 .await
             {
                 Ok(state) => {
                     self.learn(&state, Source::Polled);
-                    let hint = exchange.requested_pause().map(|pause| (self.now(), pause));
+                    let not_before = not_before(&call, self.now());
                     let mut known = self.known();
                     known.read_by = Some(*operation);
-                    known.requested_pause = hint;
+                    known.not_before = not_before;
                     return Ok(state);
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     missing.get_or_insert(error);
                 }
-                // A route that may not be asked does not have the task either.
+                // An operation that is not permitted does not have the task either.
                 Err(error)
                     if missing.is_some()
                         && matches!(
@@ -274,7 +266,7 @@ impl Task {
         let error =
             missing.unwrap_or_else(|| Error::new(ErrorKind::NotFound, "no route reads tasks"));
         // A task is visible only to the account that created it.
-        let advice = match self.is_known_to_exist() {
+        let help = match self.is_known_to_exist() {
             true => {
                 "the task exists, so this key most likely belongs to another account: use the key that created the task"
             }
@@ -282,63 +274,59 @@ impl Task {
                 "check the id, and that the key belongs to the account that created the task: a key of another account gets 404"
             }
         };
-        Err(self.concerning(error).with_help(advice))
+        Err(self.concerning(error).with_help(help))
     }
 
-    /// Keeps a place among the client's tasks in flight for as long as the task goes on.
+    /// Holds a permit until the task has ended.
     pub(crate) fn hold_permit(&self, permit: InFlightPermit) {
         let mut known = self.known();
         known.permit = (!known.has_ended()).then_some(permit);
     }
 
-    /// Takes over what the service says of the task, unless it is known to be further; says whether it did.
+    /// Records a state, unless the task is known to be further. Returns whether it did.
     fn learn(&self, state: &TaskState, source: Source) -> bool {
-        let session = &self.0.session;
+        let client = &self.0.client;
         let now = self.now();
         let mut known = self.known();
         let had_ended = known.has_ended();
-        let is_taken = known.learn(state, session.clock().system_time());
+        let is_recorded = known.learn(state, client.clock().system_time());
         let last_in_progress = known.last_in_progress;
         if !known.has_ended() {
             known.last_in_progress = Some(now);
         } else if !had_ended {
-            let began = self.0.origin.map(|origin| origin.created);
+            let created = self.0.origin.map(|origin| origin.created);
             let ended = match source {
                 Source::Polled => now,
                 Source::Pushed(at) => at,
             };
-            known.ended_after = began.map(|began| ended.duration_since(began));
+            known.ended_after = created.map(|created| ended.duration_since(created));
         }
         drop(known);
-        if is_taken
+        if is_recorded
             && !had_ended
             && state.progress() == Progress::Ended
             && *state.status() == TaskStatus::Completed
             && let Some(origin) = self.0.origin
         {
             let age = |at: Instant| at.duration_since(origin.created);
-            let most = age(now);
-            // Another thread may have heard of it a moment later.
-            let least = last_in_progress.map_or(Duration::ZERO, age).min(most);
-            match source {
-                Source::Pushed(at) => session.poller.durations().add(origin.kind, age(at)),
-                Source::Polled
-                    if most - least <= MAX_UNCERTAINTY.max(most / MAX_UNCERTAINTY_PART) =>
-                {
-                    session
-                        .poller
-                        .durations()
-                        .add(origin.kind, (least + most) / 2);
-                }
-                Source::Polled => {}
+            let max = age(now);
+            // Another thread may have polled a moment later.
+            let min = last_in_progress.map_or(Duration::ZERO, age).min(max);
+            let duration = match source {
+                Source::Pushed(at) => Some(age(at)),
+                Source::Polled => (max - min <= MAX_UNCERTAINTY.max(max / MAX_UNCERTAINTY_PART))
+                    .then(|| (min + max) / 2),
+            };
+            if let Some(duration) = duration {
+                client.poller.durations().add(origin.kind, duration);
             }
         }
-        is_taken
+        is_recorded
     }
 
     /// When to poll it next by `schedule`, now that it is known to be in progress.
     fn next_poll(&self, schedule: &ScheduleState) -> Instant {
-        schedule.next_poll(&self.poll_context(), &mut self.0.session.poller.durations())
+        schedule.next_poll(&self.poll_context(), &mut self.0.client.poller.durations())
     }
 
     fn poll_context(&self) -> PollContext {
@@ -347,7 +335,7 @@ impl Task {
             now: self.now(),
             origin: self.0.origin,
             last_in_progress: known.last_in_progress,
-            requested_pause: known.requested_pause,
+            not_before: known.not_before,
         }
     }
 
@@ -362,27 +350,22 @@ impl Task {
     /// There is no better measure of progress: the service tells none.
     pub fn typical_time(&self) -> Duration {
         let kind = self.0.origin.map(|origin| origin.kind);
-        self.0.session.poller.durations().median(kind)
+        self.0.client.poller.durations().median(kind)
     }
 
-    fn session(&self) -> &Arc<ClientInner> {
-        &self.0.session
+    fn client(&self) -> &Arc<ClientInner> {
+        &self.0.client
     }
 
     fn now(&self) -> Instant {
-        self.0.session.clock().now()
-    }
-
-    /// Whether the task is known to exist: this client made it, or has read it.
-    fn is_known(&self) -> bool {
-        self.0.origin.is_some() || self.known().state.is_some()
+        self.0.client.clock().now()
     }
 
     /// Ties an error to the task, which was paid for if it is known to exist.
     fn concerning(&self, error: Error) -> Error {
         match self.status() {
             Some(status) => error.with_task(self.id()).with_task_status(status),
-            None if self.is_known() => error.with_task(self.id()),
+            None if self.is_known_to_exist() => error.with_task(self.id()),
             None => error.with_task_id(self.id()).with_charged(Charged::Unknown),
         }
     }
@@ -407,7 +390,7 @@ impl Task {
         let error = Error::new(ErrorKind::Validation, why)
             .with_help("give the id that the task got when it was created");
         // The service itself may have given a task such an id.
-        Err(match self.is_known() {
+        Err(match self.is_known_to_exist() {
             true => self.concerning(error),
             false => error,
         })
@@ -416,6 +399,12 @@ impl Task {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// When the pause ends that the response of `call` asks for.
+fn not_before(call: &Call, now: Instant) -> Option<Instant> {
+    call.requested_pause()
+        .and_then(|pause| end_of_pause(now, pause))
 }
 
 impl Origin for Task {

@@ -43,5 +43,3 @@ pub use crate::engine::webhook::inbox::{Deliveries, Inbox, InboxBuilder, Missed}
 pub use crate::engine::webhook::refusal::{Refusal, RefusalKind};
 pub use crate::engine::webhook::secret::Secret;
 pub use crate::engine::webhook::verifier::{Verified, Verifier};
-
-pub(crate) use crate::engine::webhook::inbox::Listening;

@@ -1,39 +1,44 @@
-//! What tasks take, learnt from those that have ended, and when it is worth to look at one.
+//! How long tasks take, learnt from those that have completed, and when to poll them.
 
 pub(crate) mod histogram;
-pub(crate) mod kind;
 pub(crate) mod poll_plan;
 pub(crate) mod samples;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::engine::polling::durations::histogram::Histogram;
-pub(crate) use crate::engine::polling::durations::kind::TaskKind;
-pub(crate) use crate::engine::polling::durations::poll_plan::{Plan, PollTarget};
+pub(crate) use crate::engine::polling::durations::poll_plan::{Plan, PollTarget, initial_phase};
 use crate::engine::polling::durations::samples::Samples;
 
-/// How many kinds are told apart.
-const MOST_KINDS: usize = 256;
-/// How many aims of one kind are remembered with their plans.
-const MOST_PLANS: usize = 8;
-/// Plans are made anew once there are so many new times for each one before.
-const WORTH_A_NEW_PLAN: usize = 8;
+/// How many kinds are distinguished.
+const MAX_KINDS: usize = 256;
+/// How many targets of one kind have their plans cached.
+const MAX_PLANS: usize = 8;
+/// An estimate is stale once the number of samples has grown by one part in this many.
+const STALE_PART: usize = 8;
 
-/// A kind that was seen so often hardly learns from others.
+/// A kind with this many samples hardly learns from others.
 const WELL_KNOWN: usize = 8;
 
-/// What a plan aims at, as a part of the mean delay that is asked for: what was learnt is never quite the truth.
+/// Plans aim at this part of the requested mean delay, since an estimate is never quite right.
 const SAFETY_FACTOR: f64 = 0.93;
 
-/// The part of a poll after which a task is looked at first, for a number from 0 to 1.
-pub(crate) fn initial_phase(random: f64) -> f64 {
-    poll_plan::FIRST.0 + random * (poll_plan::FIRST.1 - poll_plan::FIRST.0)
+/// A kind of tasks with similar durations. What the number stands for, and how it is written, is up to the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub(crate) struct TaskKind(pub(crate) u32);
+
+/// The kind of a task that this client created, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TaskOrigin {
+    pub(crate) kind: TaskKind,
+    pub(crate) created: Instant,
 }
 
 /// How long tasks have taken, by kind: tier, length of the video, with or without an image to start from.
@@ -73,21 +78,21 @@ impl TaskTimes {
         self.kinds.values().map(Samples::len).sum()
     }
 
-    /// The latest times of all kinds, by turns, since nobody knows which came first.
+    /// The latest durations of all kinds, interleaved, since their order in time is not known.
     fn all(&self) -> Samples {
         let mut kinds: Vec<_> = self.kinds.iter().collect();
         kinds.sort_by_cached_key(|(kind, _)| kind.to_string());
         let mut all = Vec::new();
-        for place in (0..samples::CAPACITY).rev() {
-            let latest = |sample: &Samples| sample.seconds().rev().nth(place);
-            all.extend(kinds.iter().filter_map(|(_, sample)| latest(sample)));
+        for index in (0..samples::CAPACITY).rev() {
+            let latest = |samples: &Samples| samples.seconds().rev().nth(index);
+            all.extend(kinds.iter().filter_map(|(_, samples)| latest(samples)));
         }
-        Samples::of(all)
+        Samples::new(all)
     }
 
-    fn add(&mut self, kind: TaskKind, time: Duration) {
-        if self.kinds.len() < MOST_KINDS || self.kinds.contains_key(&kind) {
-            self.kinds.entry(kind).or_default().add(time);
+    fn add(&mut self, kind: TaskKind, duration: Duration) {
+        if self.kinds.len() < MAX_KINDS || self.kinds.contains_key(&kind) {
+            self.kinds.entry(kind).or_default().add(duration);
         }
     }
 }
@@ -96,21 +101,21 @@ impl fmt::Debug for TaskTimes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds = self.kinds.iter();
         f.debug_map()
-            .entries(kinds.map(|(kind, sample)| (kind.to_string(), sample.len())))
+            .entries(kinds.map(|(kind, samples)| (kind.to_string(), samples.len())))
             .finish()
     }
 }
 
 impl Serialize for TaskTimes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // In order, so that a file of it differs only where something was learnt.
+        // Sorted, so that a file of it differs only where something was learnt.
         let mut kinds: Vec<_> = self.kinds.iter().collect();
         kinds.sort_by_cached_key(|(kind, _)| kind.to_string());
-        let seconds = |sample: &Samples| sample.seconds().collect::<Vec<_>>();
+        let seconds = |samples: &Samples| samples.seconds().collect::<Vec<_>>();
         serializer.collect_map(
             kinds
                 .into_iter()
-                .map(|(kind, sample)| (kind, seconds(sample))),
+                .map(|(kind, samples)| (kind, seconds(samples))),
         )
     }
 }
@@ -118,34 +123,34 @@ impl Serialize for TaskTimes {
 impl<'de> Deserialize<'de> for TaskTimes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let read = HashMap::<TaskKind, Vec<f32>>::deserialize(deserializer)?;
-        if read.len() > MOST_KINDS {
+        if read.len() > MAX_KINDS {
             return Err(D::Error::custom(format_args!(
-                "there are {} kinds of tasks, at most {MOST_KINDS} are told apart",
+                "there are {} kinds of tasks, at most {MAX_KINDS} are told apart",
                 read.len()
             )));
         }
         let kinds = read
             .into_iter()
-            .map(|(kind, seconds)| (kind, Samples::of(seconds)))
+            .map(|(kind, seconds)| (kind, Samples::new(seconds)))
             .collect();
         Ok(Self { kinds })
     }
 }
 
-/// What a client has learnt, and the plans that follow from it.
+/// The durations that a client has learnt, and the plans that follow from them.
 pub(crate) struct DurationModel {
     times: TaskTimes,
-    /// The latest times of all kinds.
+    /// The latest durations of all kinds.
     all: Samples,
-    outlooks: HashMap<Option<TaskKind>, Outlook>,
+    estimates: HashMap<Option<TaskKind>, Estimate>,
 }
 
-/// What is expected of a kind, or of tasks of which neither kind nor age is known.
-struct Outlook {
-    /// How many times it follows from.
-    seen: usize,
-    seen_of_all: usize,
-    density: Histogram,
+/// The expected durations of one kind, or of tasks whose kind and age are unknown.
+struct Estimate {
+    /// The number of samples that it is based on.
+    samples: usize,
+    samples_of_all: usize,
+    histogram: Histogram,
     median: Duration,
     plans: Vec<(PollTarget, Arc<Plan>)>,
 }
@@ -155,7 +160,7 @@ impl DurationModel {
         Self {
             all: times.all(),
             times,
-            outlooks: HashMap::new(),
+            estimates: HashMap::new(),
         }
     }
 
@@ -163,95 +168,95 @@ impl DurationModel {
         &self.times
     }
 
-    /// A task of this kind was seen completed after this time.
-    pub(crate) fn add(&mut self, kind: TaskKind, time: Duration) {
-        self.times.add(kind, time);
-        self.all.add(time);
+    /// Records the duration of a completed task.
+    pub(crate) fn add(&mut self, kind: TaskKind, duration: Duration) {
+        self.times.add(kind, duration);
+        self.all.add(duration);
     }
 
-    /// The time that half of the tasks of this kind take at most, as far as is known.
+    /// The median duration of this kind.
     pub(crate) fn median(&mut self, kind: Option<TaskKind>) -> Duration {
-        self.outlook(kind).median
+        self.estimate(kind).median
     }
 
-    /// When to look at a task of this kind since its creation; without a kind, since it was taken up.
-    pub(crate) fn plan(&mut self, kind: Option<TaskKind>, aim: PollTarget) -> Arc<Plan> {
-        let outlook = self.outlook(kind);
-        let aim = match outlook.seen {
-            0 => aim,
+    /// When to poll a task of this kind, by the time since its creation; without a kind, since it was attached.
+    pub(crate) fn plan(&mut self, kind: Option<TaskKind>, target: PollTarget) -> Arc<Plan> {
+        let estimate = self.estimate(kind);
+        let target = match estimate.samples {
+            0 => target,
             _ => PollTarget {
-                mean_delay: aim.mean_delay * SAFETY_FACTOR,
-                ..aim
+                mean_delay: target.mean_delay * SAFETY_FACTOR,
+                ..target
             },
         };
-        if let Some((_, plan)) = outlook.plans.iter().find(|(other, _)| *other == aim) {
+        if let Some((_, plan)) = estimate.plans.iter().find(|(other, _)| *other == target) {
             return Arc::clone(plan);
         }
-        let plan = Arc::new(Plan::new(&outlook.density, aim));
-        if outlook.plans.len() == MOST_PLANS {
-            outlook.plans.remove(0);
+        let plan = Arc::new(Plan::new(&estimate.histogram, target));
+        if estimate.plans.len() == MAX_PLANS {
+            estimate.plans.remove(0);
         }
-        outlook.plans.push((aim, Arc::clone(&plan)));
+        estimate.plans.push((target, Arc::clone(&plan)));
         plan
     }
 
-    fn outlook(&mut self, kind: Option<TaskKind>) -> &mut Outlook {
+    fn estimate(&mut self, kind: Option<TaskKind>) -> &mut Estimate {
         let Self {
             times,
             all,
-            outlooks,
+            estimates,
         } = self;
         let own = kind.and_then(|kind| times.kinds.get(&kind));
         let make = || match kind {
-            Some(_) => Outlook::of_kind(own, all),
-            None => Outlook::of_any(all),
+            Some(_) => Estimate::of_kind(own, all),
+            None => Estimate::of_unknown(all),
         };
-        let outlook = outlooks.entry(kind).or_insert_with(make);
-        let seen = match kind {
-            Some(_) => own.map_or(0, Samples::seen),
-            None => all.seen(),
+        let estimate = estimates.entry(kind).or_insert_with(make);
+        let samples = match kind {
+            Some(_) => own.map_or(0, Samples::total),
+            None => all.total(),
         };
-        if outlook.is_old(seen, all.seen()) {
-            *outlook = make();
+        if estimate.is_stale(samples, all.total()) {
+            *estimate = make();
         }
-        outlook
+        estimate
     }
 }
 
-/// Whether so many more have been seen that it is worth to reckon anew.
-fn is_worth_it(before: usize, now: usize) -> bool {
-    now >= before + (before.min(samples::CAPACITY) / WORTH_A_NEW_PLAN).max(1)
+/// Whether there are enough new samples for a new estimate.
+fn has_grown(before: usize, now: usize) -> bool {
+    now >= before + (before.min(samples::CAPACITY) / STALE_PART).max(1)
 }
 
-impl Outlook {
-    /// Whether much has been seen since: of the kind itself, or of all while the kind is hardly known.
-    fn is_old(&self, seen: usize, of_all: usize) -> bool {
-        is_worth_it(self.seen, seen)
-            || self.seen < WELL_KNOWN && is_worth_it(self.seen_of_all, of_all)
+impl Estimate {
+    /// Whether there are enough new samples: of the kind itself, or of all kinds while it has few of its own.
+    fn is_stale(&self, samples: usize, of_all: usize) -> bool {
+        has_grown(self.samples, samples)
+            || self.samples < WELL_KNOWN && has_grown(self.samples_of_all, of_all)
     }
 
-    fn of_kind(sample: Option<&Samples>, all: &Samples) -> Self {
-        let before = Histogram::of_another_kind(all, &Histogram::prior());
-        let density = match sample {
-            Some(sample) => Histogram::learnt(sample, &before),
-            None => before,
+    fn of_kind(samples: Option<&Samples>, all: &Samples) -> Self {
+        let prior = Histogram::learn_from_all(all, &Histogram::prior());
+        let histogram = match samples {
+            Some(samples) => Histogram::learn(samples, &prior),
+            None => prior,
         };
         Self {
-            seen: sample.map_or(0, Samples::seen),
-            seen_of_all: all.seen(),
-            median: seconds(density.median()),
-            density,
+            samples: samples.map_or(0, Samples::total),
+            samples_of_all: all.total(),
+            median: seconds(histogram.median()),
+            histogram,
             plans: Vec::new(),
         }
     }
 
-    fn of_any(all: &Samples) -> Self {
-        let density = Histogram::learnt(all, &Histogram::prior());
+    fn of_unknown(all: &Samples) -> Self {
+        let histogram = Histogram::learn(all, &Histogram::prior());
         Self {
-            seen: all.seen(),
-            seen_of_all: all.seen(),
-            median: seconds(density.median()),
-            density: density.residual(),
+            samples: all.total(),
+            samples_of_all: all.total(),
+            median: seconds(histogram.median()),
+            histogram: histogram.residual(),
             plans: Vec::new(),
         }
     }

@@ -1,3 +1,5 @@
+//! Answers many polls at once by reading the list of tasks.
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -19,157 +21,156 @@ use crate::engine::polling::list_poll_stats::ListPollResult;
 use crate::engine::polling::queue::PollRequest;
 use crate::engine::state::TaskStatus;
 
-/// How many pages are asked for at once where so many will probably be needed.
-const PAGES_AT_ONCE: usize = 8;
+/// How many pages are read at once, if so many are likely to be needed.
+const MAX_CONCURRENT_PAGES: usize = 8;
 
-/// Each page costs one, each task found on it is worth one: a sweep ends when it has nothing left.
+/// Each page costs one, each task found on it earns one. A list poll without credit ends.
 const CREDIT: usize = 2;
-const MOST_CREDIT: usize = 8;
+const MAX_CREDIT: usize = 8;
 
-/// No sweep keeps its looks for longer.
-const LONGEST: Duration = Duration::from_secs(5);
+/// After this time, the requests that are left are answered otherwise.
+const MAX_DURATION: Duration = Duration::from_secs(5);
 
-type Turning = Pin<Box<dyn Future<Output = Result<Page>> + Send>>;
-/// What a page was answered with; `None` if none was asked for.
+type ReadPage = Pin<Box<dyn Future<Output = Result<Page>> + Send>>;
+/// `None` if no page is being read.
 pub(crate) type PageResult = Option<Result<Page>>;
 
-/// One reading of a list, from its newest task on, until all that are looked for have been found or the rest is not worth
-/// it.
+/// One reading of a list from its newest task on, until all requested tasks have been found or the rest is not worth the
+/// pages.
 pub(crate) struct ListPoll {
     poller: Arc<Poller>,
     list: &'static ListOperation,
-    /// What is looked for, by the ids of the tasks.
-    looks: HashMap<Arc<str>, Vec<(u64, Box<PollRequest>)>>,
-    pages: FuturesOrdered<Turning>,
-    /// The number of the last page that was asked for.
-    asked: u32,
-    read: u32,
-    /// The number of pages that it will probably take.
-    likely: usize,
-    /// The last page on which something was found.
-    useful: u32,
+    /// By the ids of the tasks.
+    requests: HashMap<Arc<str>, Vec<(u64, Box<PollRequest>)>>,
+    pages: FuturesOrdered<ReadPage>,
+    pages_requested: u32,
+    pages_read: u32,
+    /// The number of pages that it is likely to take.
+    pages_expected: usize,
+    /// The last page on which a requested task was found.
+    last_useful_page: u32,
     found: usize,
     credit: usize,
     ends: Instant,
-    /// No deadline among the looks is before this.
+    /// No deadline among the requests is before this.
     first_deadline: Option<Instant>,
-    /// How long the service asks not to be asked for the list.
-    asked_pause: Option<Duration>,
-    /// Whether a task that was not found is not on the list.
+    /// How long the service asked for the list not to be read.
+    requested_pause: Option<Duration>,
+    /// Whether the list was read to its end.
     is_complete: bool,
 }
 
-/// What a page has shown.
+/// What a page has shown of the requested tasks.
 pub(crate) struct PageOutcome {
-    pub(crate) seen: Vec<(u64, Box<PollRequest>, TaskStatus)>,
+    pub(crate) found: Vec<(u64, Box<PollRequest>, TaskStatus)>,
     pub(crate) is_over: bool,
 }
 
 impl PageOutcome {
-    /// The list shows no more.
+    /// The list cannot be read further.
     const NOTHING: Self = Self {
-        seen: Vec::new(),
+        found: Vec::new(),
         is_over: true,
     };
 }
 
-/// What a sweep leaves behind.
+/// The end of a list poll.
 pub(crate) struct ListPollSummary {
     pub(crate) result: ListPollResult,
-    pub(crate) left: Vec<(u64, Box<PollRequest>)>,
+    pub(crate) unanswered: Vec<(u64, Box<PollRequest>)>,
 }
 
 impl ListPoll {
     pub(crate) fn new(
         poller: &Arc<Poller>,
         list: &'static ListOperation,
-        looks: Vec<(u64, Box<PollRequest>)>,
+        requests: Vec<(u64, Box<PollRequest>)>,
         now: Instant,
     ) -> Self {
-        let mut sweep = Self {
+        let mut list_poll = Self {
             poller: Arc::clone(poller),
             list,
-            looks: HashMap::new(),
+            requests: HashMap::new(),
             pages: FuturesOrdered::new(),
-            asked: 0,
-            read: 0,
-            likely: poller.list_stats.pages(list, now).unwrap_or(1),
-            useful: 0,
+            pages_requested: 0,
+            pages_read: 0,
+            pages_expected: poller.list_stats.pages(list, now).unwrap_or(1),
+            last_useful_page: 0,
             found: 0,
             credit: CREDIT,
-            ends: now + LONGEST,
+            ends: now + MAX_DURATION,
             first_deadline: None,
-            asked_pause: None,
+            requested_pause: None,
             is_complete: false,
         };
-        for (number, look) in looks {
-            sweep.join(number, look);
+        for (number, request) in requests {
+            list_poll.join(number, request);
         }
-        sweep.ask();
-        sweep
+        list_poll.request_pages();
+        list_poll
     }
 
     pub(crate) fn list(&self) -> &'static ListOperation {
         self.list
     }
 
-    /// When whatever was not found by then is looked for otherwise.
+    /// When it ends at the latest.
     pub(crate) fn ends(&self) -> Instant {
         self.ends
     }
 
-    /// Looks for another task, too, if its page is still to come.
-    pub(crate) fn join(&mut self, number: u64, look: Box<PollRequest>) {
-        self.first_deadline = earlier(self.first_deadline, look.deadline);
-        let id = Arc::clone(look.subject.id());
-        // Mostly there is one wait for a task, and a list that grows begins with room for four.
-        let looks = self.looks.entry(id);
-        looks
+    /// Adds a request. It is answered if the page with its task has not been read yet.
+    pub(crate) fn join(&mut self, number: u64, request: Box<PollRequest>) {
+        self.first_deadline = earlier(self.first_deadline, request.deadline);
+        let id = Arc::clone(request.task.id());
+        // Most tasks have one wait, and a growing vector begins with room for four.
+        let requests = self.requests.entry(id);
+        requests
             .or_insert_with(|| Vec::with_capacity(1))
-            .push((number, look));
+            .push((number, request));
     }
 
-    /// Whether nobody waits for it any more.
+    /// Whether all of its waits have gone.
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.looks
+        self.requests
             .values()
             .flatten()
-            .all(|(_, look)| look.is_cancelled())
+            .all(|(_, request)| request.is_cancelled())
     }
 
     pub(crate) fn first_deadline(&self) -> Option<Instant> {
         self.first_deadline
     }
 
-    /// Takes out the looks whose deadline has come.
+    /// Takes the requests whose deadline has come.
     pub(crate) fn take_overdue(&mut self, now: Instant) -> Vec<(u64, Box<PollRequest>)> {
         if self.first_deadline.is_none_or(|deadline| deadline > now) {
             return Vec::new();
         }
-        let mut late = Vec::new();
-        for looks in self.looks.values_mut() {
-            late.extend(looks.extract_if(.., |(_, look)| look.is_overdue(now)));
+        let mut overdue = Vec::new();
+        for requests in self.requests.values_mut() {
+            overdue.extend(requests.extract_if(.., |(_, request)| request.is_overdue(now)));
         }
-        self.looks.retain(|_, looks| !looks.is_empty());
-        let rest = self.looks.values().flatten();
-        self.first_deadline = rest.filter_map(|(_, look)| look.deadline).min();
-        late
+        self.requests.retain(|_, requests| !requests.is_empty());
+        let rest = self.requests.values().flatten();
+        self.first_deadline = rest.filter_map(|(_, request)| request.deadline).min();
+        overdue
     }
 
-    fn ask(&mut self) {
-        let most = match self.list.max_page_size {
+    fn request_pages(&mut self) {
+        let concurrent = match self.list.max_page_size {
             None => 1,
             Some(_) => self
-                .likely
-                .saturating_sub(self.read as usize)
-                .clamp(1, PAGES_AT_ONCE),
+                .pages_expected
+                .saturating_sub(self.pages_read as usize)
+                .clamp(1, MAX_CONCURRENT_PAGES),
         };
-        while self.pages.len() < most {
-            self.asked += 1;
+        while self.pages.len() < concurrent {
+            self.pages_requested += 1;
             let poller = Arc::clone(&self.poller);
-            let (list, number) = (self.list, self.asked);
+            let (list, number) = (self.list, self.pages_requested);
             let options = Options {
-                // What the list does not answer now, single reads will.
+                // Direct reads answer what the list does not.
                 retries: Some(0),
                 ..Options::default()
             };
@@ -185,63 +186,63 @@ impl ListPoll {
         self.pages.poll_next_unpin(context)
     }
 
-    /// Looks through a page.
+    /// Finds the requested tasks on a page.
     pub(crate) fn take(&mut self, page: PageResult) -> PageOutcome {
         let page = match page {
             Some(Ok(page)) => page,
             Some(Err(error)) => {
-                tracing::debug!(list = %self.list, %error, "the list could not be read");
-                self.asked_pause = error.retry_after();
+                tracing::debug!(list = %self.list, %error, "list poll failed");
+                self.requested_pause = error.retry_after();
                 return PageOutcome::NOTHING;
             }
             None => return PageOutcome::NOTHING,
         };
-        self.read += 1;
+        self.pages_read += 1;
         self.credit -= 1;
-        let is_whole =
+        let is_complete =
             page.is_whole && page.is_there && !page.extent.is_partial && !page.extent.has_more;
-        let is_end = page.tasks.is_empty() && is_whole;
-        let mut seen = Vec::new();
+        let is_end = page.tasks.is_empty() && is_complete;
+        let mut found = Vec::new();
         for task in page.tasks {
-            for (number, look) in self.looks.remove(&*task.id).unwrap_or_default() {
-                seen.push((number, look, task.status.clone()));
+            for (number, request) in self.requests.remove(&*task.id).unwrap_or_default() {
+                found.push((number, request, task.status.clone()));
             }
         }
-        if !seen.is_empty() {
-            self.useful = self.read;
+        if !found.is_empty() {
+            self.last_useful_page = self.pages_read;
         }
-        self.found += seen.len();
-        self.credit = (self.credit + seen.len()).min(MOST_CREDIT);
-        self.is_complete = is_end || self.list.max_page_size.is_none() && is_whole;
+        self.found += found.len();
+        self.credit = (self.credit + found.len()).min(MAX_CREDIT);
+        self.is_complete = is_end || self.list.max_page_size.is_none() && is_complete;
         let is_over = self.is_complete
             || !page.is_there
             || self.list.max_page_size.is_none()
-            || self.looks.is_empty()
+            || self.requests.is_empty()
             || self.credit == 0;
         if !is_over {
-            self.ask();
+            self.request_pages();
         }
-        PageOutcome { seen, is_over }
+        PageOutcome { found, is_over }
     }
 
     pub(crate) fn end(self, now: Instant) -> ListPollSummary {
-        let left: Vec<_> = self.looks.into_values().flatten().collect();
+        let unanswered: Vec<_> = self.requests.into_values().flatten().collect();
         if self.is_complete {
-            for (_, look) in &left {
-                look.subject.missed();
+            for (_, request) in &unanswered {
+                request.task.missing_in_list();
             }
         }
-        tracing::debug!(list = %self.list, pages = self.read, found = self.found, left = left.len(), "read the list for all waits");
+        tracing::debug!(list = %self.list, pages = self.pages_read, found = self.found, unanswered = unanswered.len(), "list poll completed");
         ListPollSummary {
             result: ListPollResult {
                 list: self.list,
-                pages: self.useful,
-                was_profitable: self.found > self.read as usize,
+                pages: self.last_useful_page,
+                was_profitable: self.found > self.pages_read as usize,
                 at: now,
                 next_at: None,
-                asked_pause: self.asked_pause,
+                requested_pause: self.requested_pause,
             },
-            left,
+            unanswered,
         }
     }
 }

@@ -1,17 +1,19 @@
+//! When it is worth to poll a list in place of single tasks.
+
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::engine::operations::ListOperation;
 
-/// How long no list is read after one that was not worth it, and after several of these in a row.
-const REST: Duration = Duration::from_secs(30);
-const LONGEST_REST: Duration = Duration::from_secs(600);
+/// How long a list is not read after a list poll that was not profitable, and the most after several in a row.
+const BACK_OFF: Duration = Duration::from_secs(30);
+const MAX_BACK_OFF: Duration = Duration::from_secs(600);
 
-/// How often one of the tasks that a list shows to go on is read, to see whether the list is true.
-const CHECK: Duration = Duration::from_secs(30);
+/// How often one of the tasks that a list shows in progress is read directly, to cross-check the list.
+const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// What is known of reading lists in place of single tasks.
+/// How well each list has answered polls.
 #[derive(Default)]
 pub(crate) struct ListPollStats(Mutex<HashMap<&'static ListOperation, Record>>);
 
@@ -19,55 +21,56 @@ pub(crate) struct ListPollStats(Mutex<HashMap<&'static ListOperation, Record>>);
 struct Record {
     pages: u32,
     consecutive_misses: u32,
-    /// When it was last worth it.
-    worth_it_at: Option<Instant>,
-    rests_until: Option<Instant>,
-    /// The next reading of the list is worth waiting for until then.
+    profitable_at: Option<Instant>,
+    backs_off_until: Option<Instant>,
+    /// When the next list poll is planned. Polls are deferred to it.
     next_at: Option<Instant>,
-    /// When it was last held against the route of a single task.
+    /// When it was last cross-checked.
     checked: Option<Instant>,
 }
 
 impl Record {
-    fn back_off(&mut self, now: Instant, asked: Option<Duration>) {
-        let back_off = REST.saturating_mul(1 << self.consecutive_misses.min(8));
-        let back_off = back_off.min(LONGEST_REST).max(asked.unwrap_or_default());
+    fn back_off(&mut self, now: Instant, requested_pause: Option<Duration>) {
+        let back_off = BACK_OFF.saturating_mul(1 << self.consecutive_misses.min(8));
+        let back_off = back_off
+            .min(MAX_BACK_OFF)
+            .max(requested_pause.unwrap_or_default());
         self.consecutive_misses += 1;
         self.next_at = None;
         self.checked = None;
-        self.rests_until = now.checked_add(back_off);
+        self.backs_off_until = now.checked_add(back_off);
     }
 }
 
-/// What came of reading one list.
+/// The result of a list poll.
 pub(crate) struct ListPollResult {
     pub(crate) list: &'static ListOperation,
-    /// The pages up to the last one on which a task was found that was looked for.
+    /// The pages up to the last one on which a requested task was found.
     pub(crate) pages: u32,
-    /// Whether it has found more tasks than it took requests.
+    /// Whether it found more tasks than it took pages.
     pub(crate) was_profitable: bool,
     pub(crate) at: Instant,
-    /// When the tasks on it are worth the next look.
+    /// When to poll the list next.
     pub(crate) next_at: Option<Instant>,
-    /// How long the service asks not to be asked for it.
-    pub(crate) asked_pause: Option<Duration>,
+    /// How long the service asked for the list not to be read.
+    pub(crate) requested_pause: Option<Duration>,
 }
 
 impl ListPollStats {
-    /// How many pages it will probably take; `None` while it is not worth trying.
+    /// How many pages a list poll is likely to take; `None` while the list backs off.
     pub(crate) fn pages(&self, list: &'static ListOperation, now: Instant) -> Option<usize> {
         let record = self.records().get(&list).copied().unwrap_or_default();
-        let rests = record.rests_until.is_some_and(|until| now < until);
-        // Where the tasks stood long ago says nothing about those of now.
-        let is_fresh = |at: Instant| now.duration_since(at) < REST;
-        let pages = match record.worth_it_at.is_some_and(is_fresh) {
+        let backs_off = record.backs_off_until.is_some_and(|until| now < until);
+        // An old page count says nothing about the tasks of now.
+        let is_fresh = |at: Instant| now.duration_since(at) < BACK_OFF;
+        let pages = match record.profitable_at.is_some_and(is_fresh) {
             true => record.pages.max(1),
             false => 1,
         };
-        (!rests).then_some(pages as usize)
+        (!backs_off).then_some(pages as usize)
     }
 
-    /// When the list is read next, if that is still to come.
+    /// When the next list poll is planned, if that is still to come.
     pub(crate) fn next_at(&self, list: &'static ListOperation, now: Instant) -> Option<Instant> {
         let next_at = self.records().get(&list)?.next_at;
         next_at.filter(|next_at| *next_at > now)
@@ -79,31 +82,31 @@ impl ListPollStats {
         if result.was_profitable {
             *record = Record {
                 pages: result.pages,
-                worth_it_at: Some(result.at),
+                profitable_at: Some(result.at),
                 next_at: result.next_at,
                 ..*record
             };
         } else {
-            record.back_off(result.at, result.asked_pause);
+            record.back_off(result.at, result.requested_pause);
         }
     }
 
-    /// Whether a task should be read that the list shows to go on; whoever is told so does it.
+    /// Whether a task that the list shows in progress should be read directly. The caller does so.
     pub(crate) fn is_check_due(&self, list: &'static ListOperation, now: Instant) -> bool {
         let mut records = self.records();
         let checked = &mut records.entry(list).or_default().checked;
-        let is_due = checked.is_none_or(|at| now.duration_since(at) > CHECK);
+        let is_due = checked.is_none_or(|at| now.duration_since(at) > CHECK_INTERVAL);
         if is_due {
             *checked = Some(now);
         }
         is_due
     }
 
-    /// What the check has shown.
-    pub(crate) fn checked(&self, list: &'static ListOperation, is_true: bool, now: Instant) {
+    /// Records whether a direct read agreed with the list.
+    pub(crate) fn checked(&self, list: &'static ListOperation, agrees: bool, now: Instant) {
         let mut records = self.records();
         let record = records.entry(list).or_default();
-        match is_true {
+        match agrees {
             true => record.consecutive_misses = 0,
             false => record.back_off(now, None),
         }

@@ -1,63 +1,67 @@
+//! The polls that waits have requested, in the order in which they are due.
+
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 use tracing::Span;
 
-use crate::engine::error::Result;
+use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::operations::ListOperation;
 use crate::engine::state::{TaskState, TaskStatus};
 
-/// A task as whoever looks at it on behalf of others knows it.
+/// A task as the poller sees it, on behalf of one wait.
 pub(crate) trait Pollable: Send + Sync {
     fn id(&self) -> &Arc<str>;
 
     /// The list that the task should be on.
     fn list(&self) -> Option<&'static ListOperation>;
 
-    /// Reads it, waiting no longer for the request's turn or its answer than `left`.
+    /// Reads the task. With `time_left`, neither the rate limit nor the response may take longer.
     fn read(
-        &self,
-        left: Option<Duration>,
+        self: Arc<Self>,
+        time_left: Option<Duration>,
     ) -> Pin<Box<dyn Future<Output = Result<TaskState>> + Send>>;
 
-    /// A list says that it goes on.
+    /// A list shows the task, and not as ended.
     fn observe_in_list(&self, status: &TaskStatus) -> TaskState;
 
-    /// A list that was read to its end does not have it.
-    fn missed(&self);
+    /// A list that was read to its end does not have the task.
+    fn missing_in_list(&self);
 
-    /// When it is worth to look again, now that it is known to go on.
+    /// When to poll the task next, now that it is known to be in progress.
     fn next_due(&self) -> Instant;
 }
 
-/// A look at a task that a wait has asked for.
+/// One poll that a wait has requested.
 pub(crate) struct PollRequest {
-    pub(crate) subject: Box<dyn Pollable>,
+    pub(crate) task: Arc<dyn Pollable>,
     pub(crate) due: Instant,
     pub(crate) deadline: Option<Instant>,
-    /// Whether only the task's own route will do.
+    /// Whether a list is not enough.
     pub(crate) needs_direct_read: bool,
-    /// What whoever asked has heard last.
+    /// The status that the wait has reported last.
     pub(crate) known: Option<TaskStatus>,
-    pub(crate) answer: oneshot::Sender<PollResponse>,
-    /// The service asked not to be asked about it before.
+    /// Boxed, since there is one for each wait, and few have a response to take at any time.
+    pub(crate) response: oneshot::Sender<Box<PollResponse>>,
+    /// The service asked not to be polled before.
     pub(crate) not_before: Option<Instant>,
-    /// Since when only lists have told that the task goes on.
+    /// Since when only lists have shown the task.
     pub(crate) listed_since: Option<Instant>,
-    /// What a list showed just now, which the task is read to see.
-    pub(crate) shown: Option<ListObservation>,
-    /// In which a request for it alone is made, as whoever asked would have made it.
-    pub(crate) span: Span,
+    /// What a list has just shown, which a direct read has to confirm.
+    pub(crate) observation: Option<ListObservation>,
+    /// The span of the wait, for the direct read; `None` if there is none. Boxed, since most programs have no spans.
+    pub(crate) span: Option<Box<Span>>,
 }
 
-/// What came of a look.
+/// The result of a poll.
 pub(crate) struct PollResponse {
     pub(crate) state: Result<TaskState>,
-    /// Whether it was the look at the deadline.
+    /// Whether it was the poll at the deadline.
     pub(crate) was_last: bool,
 }
 
@@ -69,9 +73,9 @@ pub(crate) struct ListObservation {
 }
 
 impl PollRequest {
-    /// Whether nobody waits for it any more.
+    /// Whether the wait has gone.
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.answer.is_closed()
+        self.response.is_closed()
     }
 
     /// Whether its deadline has come.
@@ -79,9 +83,9 @@ impl PollRequest {
         self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
-    /// Whether the service asked to be left alone now.
-    pub(crate) fn is_held(&self, now: Instant) -> bool {
-        self.not_before.is_some_and(|held| held > now)
+    /// Whether the service asked not to be polled now.
+    pub(crate) fn is_paused(&self, now: Instant) -> bool {
+        self.not_before.is_some_and(|time| time > now)
     }
 
     /// Makes it due then, or at its deadline if that is sooner.
@@ -90,22 +94,77 @@ impl PollRequest {
         self.needs_direct_read |= self.deadline == Some(self.due);
     }
 
-    pub(crate) fn answer(self, state: Result<TaskState>) {
+    pub(crate) fn respond(self, state: Result<TaskState>) {
         let was_last = self.is_overdue(self.due);
-        // Whoever asked may have gone.
-        let _ = self.answer.send(PollResponse { state, was_last });
+        // The wait may have gone.
+        let _ = self
+            .response
+            .send(Box::new(PollResponse { state, was_last }));
     }
 
-    /// The list on which it could be seen in company.
+    /// The list that can answer it.
     pub(crate) fn list(&self) -> Option<&'static ListOperation> {
-        match self.needs_direct_read || self.shown.is_some() {
+        match self.needs_direct_read || self.observation.is_some() {
             true => None,
-            false => self.subject.list(),
+            false => self.task.list(),
         }
     }
 }
 
-/// All looks that the waits of a client have asked for in one runtime, in the order in which they are due.
+/// A poll that is queued or under way. Dropping it cancels the poll, and the request that was sent for it alone.
+pub(crate) struct PendingPoll {
+    queue: Arc<PollQueue>,
+    number: u64,
+    response: oneshot::Receiver<Box<PollResponse>>,
+}
+
+impl PendingPoll {
+    pub(crate) fn new(
+        queue: Arc<PollQueue>,
+        number: u64,
+        response: oneshot::Receiver<Box<PollResponse>>,
+    ) -> Self {
+        Self {
+            queue,
+            number,
+            response,
+        }
+    }
+}
+
+impl Future for PendingPoll {
+    type Output = PollResponse;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<PollResponse> {
+        let response = Pin::new(&mut self.response).poll(context);
+        response.map(|response| match response {
+            Ok(response) => *response,
+            Err(_) => PollResponse {
+                state: Err(aborted()),
+                was_last: false,
+            },
+        })
+    }
+}
+
+impl Drop for PendingPoll {
+    fn drop(&mut self) {
+        if !self.response.is_terminated() {
+            self.queue.cancel(self.number);
+        }
+    }
+}
+
+/// The wait goes on in another runtime than the one in which it began.
+fn aborted() -> Error {
+    Error::new(
+        ErrorKind::Transport,
+        "poll aborted: the Tokio runtime that drove it was shut down",
+    )
+    .with_retryable(true)
+}
+
+/// All polls that the waits of a client have requested in one runtime.
 #[derive(Default)]
 pub(crate) struct PollQueue {
     entries: Mutex<Entries>,
@@ -114,78 +173,72 @@ pub(crate) struct PollQueue {
 
 #[derive(Default)]
 struct Entries {
-    /// Boxed, since they move about, and a table has room for more than it holds.
-    looks: HashMap<u64, Box<PollRequest>>,
-    by_time: BTreeSet<(Instant, u64)>,
-    next: u64,
-    /// Whether someone works through it.
-    is_driven: bool,
+    /// Boxed, since requests move about, and a table has room for more than it holds.
+    requests: HashMap<u64, Box<PollRequest>>,
+    by_due: BTreeSet<(Instant, u64)>,
+    next_number: u64,
+    has_worker: bool,
 }
 
 impl PollQueue {
-    /// Puts a look on it; answers its number, and whether someone has to begin to work.
-    pub(crate) fn push(&self, look: Box<PollRequest>) -> (u64, bool) {
+    /// Adds a request. Returns its number, and whether a worker has to be started.
+    pub(crate) fn push(&self, request: Box<PollRequest>) -> (u64, bool) {
         let mut entries = self.entries();
-        let number = entries.next;
-        entries.next += 1;
-        let is_first = entries.insert(number, look);
-        let begins = !std::mem::replace(&mut entries.is_driven, true);
+        let number = entries.next_number;
+        entries.next_number += 1;
+        let is_first = entries.insert(number, request);
+        let needs_worker = !std::mem::replace(&mut entries.has_worker, true);
         drop(entries);
-        if is_first && !begins {
+        if is_first && !needs_worker {
             self.changed.notify_one();
         }
-        (number, begins)
+        (number, needs_worker)
     }
 
-    /// Puts looks back whose time has changed.
-    pub(crate) fn put_back(&self, looks: impl IntoIterator<Item = (u64, Box<PollRequest>)>) {
+    /// Puts requests back that were rescheduled.
+    pub(crate) fn put_back(&self, requests: impl IntoIterator<Item = (u64, Box<PollRequest>)>) {
         let mut entries = self.entries();
-        for (number, look) in looks {
-            if !look.is_cancelled() {
-                entries.insert(number, look);
+        for (number, request) in requests {
+            if !request.is_cancelled() {
+                entries.insert(number, request);
             }
         }
     }
 
-    /// Takes off a look that nobody waits for any more.
-    pub(crate) fn cancel(&self, number: u64) {
+    /// Removes a request whose wait has gone.
+    fn cancel(&self, number: u64) {
         let mut entries = self.entries();
         entries.remove(number);
-        let is_empty = entries.looks.is_empty();
+        let is_empty = entries.requests.is_empty();
         drop(entries);
         if is_empty {
             self.changed.notify_one();
         }
     }
 
-    /// Takes off the looks that are due.
+    /// Takes the requests that are due.
     pub(crate) fn take_due(&self, now: Instant) -> Vec<(u64, Box<PollRequest>)> {
         let mut entries = self.entries();
         let mut due = Vec::new();
-        while let Some((_, number)) = entries
-            .by_time
-            .first()
-            .filter(|(at, _)| *at <= now)
-            .copied()
-        {
-            due.extend(entries.remove(number).map(|look| (number, look)));
+        while let Some((_, number)) = entries.by_due.first().filter(|(at, _)| *at <= now).copied() {
+            due.extend(entries.remove(number).map(|request| (number, request)));
         }
         due
     }
 
-    /// Takes off all looks that one list can answer.
+    /// Takes all requests that a list can answer.
     pub(crate) fn take_listed(&self, list: &'static ListOperation) -> Vec<(u64, Box<PollRequest>)> {
         let mut entries = self.entries();
         let listed = entries
-            .looks
+            .requests
             .iter()
-            .filter(|(_, look)| look.list() == Some(list));
+            .filter(|(_, request)| request.list() == Some(list));
         let listed: Vec<_> = listed.map(|(number, _)| *number).collect();
-        let take = |number| entries.remove(number).map(|look| (number, look));
+        let take = |number| entries.remove(number).map(|request| (number, request));
         listed.into_iter().filter_map(take).collect()
     }
 
-    /// How many looks that are due until then one list could answer, counted up to `enough`.
+    /// How many requests that are due until then a list could answer, counted up to `enough`.
     pub(crate) fn listed_until(
         &self,
         until: Instant,
@@ -193,55 +246,55 @@ impl PollQueue {
         enough: usize,
     ) -> usize {
         let entries = self.entries();
-        let soon = entries.by_time.range(..=(until, u64::MAX));
-        soon.filter(|(_, number)| entries.looks[number].list() == Some(list))
+        let soon = entries.by_due.range(..=(until, u64::MAX));
+        soon.filter(|(_, number)| entries.requests[number].list() == Some(list))
             .take(enough)
             .count()
     }
 
-    /// When the first of the looks is due that this list has answered before.
+    /// When the first of the requests is due that this list has answered before.
     pub(crate) fn earliest_listed(&self, list: &'static ListOperation) -> Option<Instant> {
         let entries = self.entries();
-        let mut in_order = entries.by_time.iter();
-        let is_it = |number| {
-            let look = &entries.looks[number];
-            look.listed_since.is_some() && look.list() == Some(list)
+        let mut in_order = entries.by_due.iter();
+        let is_listed = |number| {
+            let request = &entries.requests[number];
+            request.listed_since.is_some() && request.list() == Some(list)
         };
         in_order
-            .find(|(_, number)| is_it(number))
+            .find(|(_, number)| is_listed(number))
             .map(|(at, _)| *at)
     }
 
-    /// When the next look is due.
+    /// When the next request is due.
     pub(crate) fn earliest(&self) -> Option<Instant> {
-        self.entries().by_time.first().map(|(at, _)| *at)
+        self.entries().by_due.first().map(|(at, _)| *at)
     }
 
-    /// Completes when the earliest look may have become another.
+    /// Completes when another request may have become the earliest.
     pub(crate) async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// Ends the work if nothing is left to do, and says whether it did.
+    /// Lets the worker end if the queue is empty. Returns whether it does.
     pub(crate) fn finish(&self) -> bool {
         let mut entries = self.entries();
-        entries.is_driven = !entries.looks.is_empty();
-        !entries.is_driven
+        entries.has_worker = !entries.requests.is_empty();
+        !entries.has_worker
     }
 
-    /// Whoever worked through it was cut off: its looks are answered by nobody, and the next one begins anew.
+    /// Aborts all polls, since the worker was dropped before it was done. The next request starts another one.
     pub(crate) fn clear(&self) {
         let mut entries = self.entries();
-        let next = entries.next;
-        let left = std::mem::replace(
+        let next_number = entries.next_number;
+        let aborted = std::mem::replace(
             &mut *entries,
             Entries {
-                next,
+                next_number,
                 ..Entries::default()
             },
         );
         drop(entries);
-        drop(left);
+        drop(aborted);
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
@@ -250,17 +303,17 @@ impl PollQueue {
 }
 
 impl Entries {
-    /// Whether it is the earliest now.
-    fn insert(&mut self, number: u64, look: Box<PollRequest>) -> bool {
-        let place = (look.due, number);
-        self.by_time.insert(place);
-        self.looks.insert(number, look);
-        self.by_time.first() == Some(&place)
+    /// Returns whether the request is the earliest now.
+    fn insert(&mut self, number: u64, request: Box<PollRequest>) -> bool {
+        let key = (request.due, number);
+        self.by_due.insert(key);
+        self.requests.insert(number, request);
+        self.by_due.first() == Some(&key)
     }
 
     fn remove(&mut self, number: u64) -> Option<Box<PollRequest>> {
-        let look = self.looks.remove(&number)?;
-        self.by_time.remove(&(look.due, number));
-        Some(look)
+        let request = self.requests.remove(&number)?;
+        self.by_due.remove(&(request.due, number));
+        Some(request)
     }
 }

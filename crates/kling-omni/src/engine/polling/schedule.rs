@@ -3,34 +3,31 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::engine::polling::durations::kind::TaskOrigin;
-use crate::engine::polling::durations::poll_plan::PollTarget;
-use crate::engine::polling::durations::{DurationModel, initial_phase};
+use crate::engine::polling::durations::{DurationModel, PollTarget, TaskOrigin, initial_phase};
 
-/// How much longer the pauses between polls are while deliveries tell the news.
+/// How much longer the intervals between polls are while webhook deliveries arrive.
 const WEBHOOK_INTERVAL_FACTOR: u32 = 6;
-/// The same for polls that are planned, of which a usual task then sees less than one.
+/// The same for planned polls, of which a typical task then gets less than one.
 const WEBHOOK_PLAN_FACTOR: f64 = 12.0;
 
-/// The least pause between polls that go beyond the budget.
-const BEYOND_BUDGET: Duration = Duration::from_secs(60);
+/// The shortest interval between polls beyond the request budget.
+const MIN_INTERVAL_BEYOND_BUDGET: Duration = Duration::from_secs(60);
 
-/// The service cannot mean less when it asks for a pause.
-const LEAST_HINT: Duration = Duration::from_secs(1);
+/// Shorter pauses that the service asks for are lengthened to this.
+const MIN_REQUESTED_PAUSE: Duration = Duration::from_secs(1);
 
-/// No plan aims at less delay than polls at the shortest interval have, nor at more than the longest pause allows.
-const LEAST_DELAY: Duration = Duration::from_millis(100);
-const MOST_DELAY: Duration = Duration::from_secs(120);
+/// The range of mean delays that a plan can reach, given the shortest and the longest interval.
+const MIN_MEAN_DELAY: Duration = Duration::from_millis(100);
+const MAX_MEAN_DELAY: Duration = Duration::from_secs(120);
 
-/// No pause lasts so long, and every clock can tell the time after it.
-const LONGEST_PAUSE: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Longer intervals are shortened to this, so that no time overflows.
+const MAX_INTERVAL: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// When a waiting client asks how its task is doing.
+/// When a wait polls its task.
 ///
-/// The default is [adaptive](Self::adaptive). Whatever is chosen, a pause that the service asks for (`Retry-After`) is kept, and
-/// an adaptive schedule takes it as the service's word on when to look again. Where many tasks are waited for at once, the
-/// client looks at the list of tasks in place of each of them: then it mostly hears of a task sooner than its schedule says,
-/// and at most ten seconds later.
+/// The default is [adaptive](Self::adaptive). Every schedule respects a pause that the service asks for (`Retry-After`), and
+/// an adaptive one polls when it is over. Where many tasks are waited for at once, the client polls the list of tasks
+/// in place of each of them: then it mostly learns of an end sooner than the schedule says, and at most ten seconds later.
 ///
 /// ```
 /// use std::time::Duration;
@@ -195,30 +192,26 @@ pub(crate) struct PollContext {
     pub(crate) origin: Option<TaskOrigin>,
     /// When the task was last known to be in progress.
     pub(crate) last_in_progress: Option<Instant>,
-    /// When the service last asked for a pause, and how long that is.
-    pub(crate) requested_pause: Option<(Instant, Duration)>,
+    /// The service asked not to be polled before.
+    pub(crate) not_before: Option<Instant>,
 }
 
-impl PollContext {
-    /// The time before which the service asked not to be polled, if it is still to come.
-    pub(crate) fn not_before(&self) -> Option<Instant> {
-        let (at, pause) = self.requested_pause?;
-        let until = at + pause.max(LEAST_HINT);
-        (until > self.now).then_some(until)
-    }
+/// The end of a pause that the service asks for now.
+pub(crate) fn end_of_pause(now: Instant, pause: Duration) -> Option<Instant> {
+    now.checked_add(pause.max(MIN_REQUESTED_PAUSE))
 }
 
-/// A schedule as one wait goes through it, shared with the look that is under way for it.
+/// The state of a schedule in one wait.
 pub(crate) struct ScheduleState {
     schedule: PollSchedule,
     started: Instant,
-    /// How many times the task was looked at, in company or not.
-    looks: AtomicU32,
-    /// How many polls were made for this wait alone.
+    /// The number of polls, including those that a list answered.
     polls: AtomicU32,
-    /// Where among equally good moments the first poll is made, so that many waits do not ask in step.
-    first: f64,
-    /// Whether deliveries tell the news meanwhile.
+    /// The number of direct reads.
+    reads: AtomicU32,
+    /// The phase of the first poll. It is random, so that the polls of many waits are spread.
+    initial_phase: f64,
+    /// Whether webhook deliveries arrive, so that polls can be rarer.
     webhook_mode: AtomicBool,
 }
 
@@ -227,14 +220,14 @@ impl ScheduleState {
         Self {
             schedule,
             started,
-            looks: AtomicU32::new(0),
             polls: AtomicU32::new(0),
-            first: initial_phase(fastrand::f64()),
+            reads: AtomicU32::new(0),
+            initial_phase: initial_phase(fastrand::f64()),
             webhook_mode: AtomicBool::new(false),
         }
     }
 
-    /// The wait begins only now.
+    /// The wait begins now.
     pub(crate) fn start(&mut self, now: Instant) {
         self.started = now;
     }
@@ -243,23 +236,27 @@ impl ScheduleState {
         self.webhook_mode.store(webhook_mode, Ordering::Relaxed);
     }
 
-    /// A poll was made, or something that is as good as one.
-    pub(crate) fn count(&self) {
-        self.looks.fetch_add(1, Ordering::Relaxed);
+    /// Counts a direct read, or a delivery in place of one.
+    pub(crate) fn count_read(&self) {
+        self.polls.fetch_add(1, Ordering::Relaxed);
+        self.reads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a poll that a list answered.
+    pub(crate) fn count_listed(&self) {
         self.polls.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A list has shown the task.
-    pub(crate) fn count_listed(&self) {
-        self.looks.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn started(&self) -> Instant {
+        self.started
     }
 
-    /// The shortest pause between two polls, whatever they came to.
-    pub(crate) fn shortest(&self) -> Duration {
-        self.schedule.shortest.min(LONGEST_PAUSE)
+    /// The shortest interval between two polls.
+    pub(crate) fn min_interval(&self) -> Duration {
+        self.schedule.shortest.min(MAX_INTERVAL)
     }
 
-    /// When to look at a task next.
+    /// When to poll the task next.
     pub(crate) fn next_poll(
         &self,
         context: &PollContext,
@@ -267,27 +264,31 @@ impl ScheduleState {
     ) -> Instant {
         let now = context.now;
         let waited = now.duration_since(self.started);
-        let looks = self.looks.load(Ordering::Relaxed);
-        let interval = self.schedule.interval(looks, waited, fastrand::f64());
-        let asked = context.not_before();
-        let due = match (interval, asked) {
+        let polls = self.polls.load(Ordering::Relaxed);
+        let interval = self.schedule.interval(polls, waited, fastrand::f64());
+        let not_before = context.not_before.filter(|time| *time > now);
+        let due = match (interval, not_before) {
             (Some(interval), _) => {
                 let webhook_mode = self.webhook_mode.load(Ordering::Relaxed);
-                let times = if webhook_mode {
+                let factor = if webhook_mode {
                     WEBHOOK_INTERVAL_FACTOR
                 } else {
                     1
                 };
-                now + interval.saturating_mul(times).min(LONGEST_PAUSE)
+                now + interval.saturating_mul(factor).min(MAX_INTERVAL)
             }
-            // Whoever makes the video knows best.
-            (None, Some(asked)) => asked.max(now + self.shortest()),
+            // The service knows best when the task will end.
+            (None, Some(not_before)) => not_before.max(now + self.min_interval()),
             (None, None) => self.planned(context, durations),
         };
-        let polls = self.polls.load(Ordering::Relaxed);
-        let is_beyond = self.schedule.budget.is_some_and(|most| polls >= most);
-        let least = if is_beyond { now + BEYOND_BUDGET } else { now };
-        due.max(least).max(asked.unwrap_or(now))
+        let reads = self.reads.load(Ordering::Relaxed);
+        let is_beyond_budget = self.schedule.budget.is_some_and(|budget| reads >= budget);
+        let earliest = if is_beyond_budget {
+            now + MIN_INTERVAL_BEYOND_BUDGET
+        } else {
+            now
+        };
+        due.max(earliest).max(not_before.unwrap_or(now))
     }
 
     /// When the plan for tasks of this kind has the next poll.
@@ -296,22 +297,24 @@ impl ScheduleState {
             return self.started;
         };
         let target = PollTarget {
-            mean_delay: mean_delay.clamp(LEAST_DELAY, MOST_DELAY).as_secs_f64(),
-            most_polls: self.schedule.budget.map(f64::from),
-            shortest_pause: self.schedule.shortest.as_secs_f64(),
+            mean_delay: mean_delay
+                .clamp(MIN_MEAN_DELAY, MAX_MEAN_DELAY)
+                .as_secs_f64(),
+            max_polls: self.schedule.budget.map(f64::from),
+            min_interval: self.schedule.shortest.as_secs_f64(),
         };
         let origin = context.origin.as_ref();
-        let began = origin.map_or(self.started, |origin| origin.created);
+        let started = origin.map_or(self.started, |origin| origin.created);
         let last = context.last_in_progress;
-        let age = last.map_or(0.0, |at| at.duration_since(began).as_secs_f64());
+        let age = last.map_or(0.0, |at| at.duration_since(started).as_secs_f64());
         let polls = match (self.webhook_mode.load(Ordering::Relaxed), age > 0.0) {
             (true, _) => WEBHOOK_PLAN_FACTOR,
             (false, true) => 1.0,
-            (false, false) => self.first,
+            (false, false) => self.initial_phase,
         };
         let plan = durations.plan(origin.map(|origin| origin.kind), target);
-        let due = Duration::try_from_secs_f64(plan.after(age, polls)).unwrap_or(LONGEST_PAUSE);
-        began + due.min(LONGEST_PAUSE)
+        let due = Duration::try_from_secs_f64(plan.after(age, polls)).unwrap_or(MAX_INTERVAL);
+        started + due.min(MAX_INTERVAL)
     }
 }
 

@@ -1,3 +1,5 @@
+//! The worker of one queue: starts direct reads and list polls, and reschedules what lists have answered.
+
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -7,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use crate::engine::operations::ListOperation;
 use crate::engine::polling::Poller;
@@ -16,36 +18,36 @@ use crate::engine::polling::list_poll::{ListPoll, PageOutcome, PageResult};
 use crate::engine::polling::queue::{ListObservation, PollQueue, PollRequest};
 use crate::engine::state::TaskStatus;
 
-/// How many tasks are read at once; the others wait for their turn.
-const MOST_AT_ONCE: usize = 32;
+/// How many tasks are read at once.
+const MAX_CONCURRENT_READS: usize = 32;
 
-/// A list is read in place of single tasks if it answers at least so many looks,
-const HANDFUL: usize = 4;
-/// and so many for each page that it takes to find them,
-const LOOKS_PER_PAGE: usize = 2;
-/// among those that are due within this time. For so long, looks wait for the next one after it, too.
+/// A list is polled if it answers at least this many requests,
+const MIN_REQUESTS: usize = 4;
+/// and this many for each page that it takes,
+const MIN_REQUESTS_PER_PAGE: usize = 2;
+/// among those that are due within this time. For at most as long, requests are deferred to the next list poll.
 const SOON: Duration = Duration::from_secs(5);
 
-/// A list is read again when the first of its tasks is due, and this part of the pause later: for all of the tasks
+/// A list is polled again when the first of its tasks is due, and this part of the interval later: for all of the tasks
 /// together, that is soon enough.
 const SLACK_PART: u32 = 3;
 
-/// After so long, and up to twice as long, a task that only lists have shown to go on is read itself: a list may lag
-/// behind with one of them.
-const LISTS_ALONE: Duration = Duration::from_secs(180);
-/// Over so many parts of that time, tasks are spread that lists have shown together.
-const PARTS: u32 = 64;
+/// A task that only lists have shown is read directly after this time, or up to twice as much: a list may lag behind with
+/// some tasks.
+const MAX_LISTED: Duration = Duration::from_secs(180);
+/// Tasks that were listed together are spread over this many parts of that time.
+const SPREAD: u32 = 64;
 
-type Asking = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Read = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Works through the queue of a client for as long as something is on it.
+/// Works through a queue until it is empty.
 pub(crate) struct PollWorker {
     poller: Arc<Poller>,
     queue: Arc<PollQueue>,
-    asking: FuturesUnordered<Asking>,
-    waiting: Backlog,
-    /// One for each list at the most.
-    sweeps: Vec<ListPoll>,
+    reads: FuturesUnordered<Read>,
+    backlog: Backlog,
+    /// At most one for each list.
+    list_polls: Vec<ListPoll>,
     has_finished: bool,
 }
 
@@ -54,9 +56,9 @@ impl PollWorker {
         Self {
             poller,
             queue,
-            asking: FuturesUnordered::new(),
-            waiting: Backlog::default(),
-            sweeps: Vec::new(),
+            reads: FuturesUnordered::new(),
+            backlog: Backlog::default(),
+            list_polls: Vec::new(),
             has_finished: false,
         }
     }
@@ -66,9 +68,9 @@ impl PollWorker {
         let poller = Arc::clone(&self.poller);
         loop {
             let now = poller.http.clock.now();
-            self.begin(now);
-            let is_idle = self.asking.is_empty() && self.sweeps.is_empty();
-            if is_idle && self.waiting.is_empty() && queue.finish() {
+            self.start_due(now);
+            let is_idle = self.reads.is_empty() && self.list_polls.is_empty();
+            if is_idle && self.backlog.is_empty() && queue.finish() {
                 self.has_finished = true;
                 return;
             }
@@ -76,189 +78,197 @@ impl PollWorker {
             tokio::select! {
                 biased;
                 () = queue.changed() => {}
-                Some(()) = self.asking.next() => {}
-                (place, page) = turn(&mut self.sweeps) => {
-                    let verdict = self.sweeps[place].take(page);
-                    self.apply_list_page(place, verdict);
+                Some(()) = self.reads.next() => {}
+                (index, page) = next_page(&mut self.list_polls) => {
+                    let outcome = self.list_polls[index].take(page);
+                    self.apply_list_page(index, outcome);
                 }
                 () = sleep_until(&poller, wake) => {}
             }
         }
     }
 
-    /// When something is to be done, whatever happens in between.
+    /// When there is something to do, unless something happens before.
     fn wake(&self, now: Instant) -> Option<Instant> {
-        let mut wake = earlier(self.queue.earliest(), self.waiting.first_deadline());
-        for sweep in &self.sweeps {
-            wake = earlier(wake, Some(sweep.ends()));
-            wake = earlier(wake, sweep.first_deadline());
+        let mut wake = earlier(self.queue.earliest(), self.backlog.first_deadline());
+        for list_poll in &self.list_polls {
+            wake = earlier(wake, Some(list_poll.ends()));
+            wake = earlier(wake, list_poll.first_deadline());
         }
-        match self.waiting.is_empty() {
+        match self.backlog.is_empty() {
             true => wake,
-            false => earlier(wake, self.turn(now)),
+            false => earlier(wake, self.next_slot(now)),
         }
     }
 
     /// When the next request may be sent, if that is still to come.
-    fn turn(&self, now: Instant) -> Option<Instant> {
+    fn next_slot(&self, now: Instant) -> Option<Instant> {
         self.poller.http.rate_limiter.next_turn(now)
     }
 
-    /// Begins with what is due.
-    fn begin(&mut self, now: Instant) {
-        self.leave_late_sweeps(now);
-        let mut late = self.waiting.take_overdue(now);
-        late.extend(
-            self.sweeps
+    /// Starts what is due.
+    fn start_due(&mut self, now: Instant) {
+        self.end_list_polls(now);
+        let mut overdue = self.backlog.take_overdue(now);
+        overdue.extend(
+            self.list_polls
                 .iter_mut()
-                .flat_map(|sweep| sweep.take_overdue(now)),
+                .flat_map(|list_poll| list_poll.take_overdue(now)),
         );
         let (last, due): (Vec<_>, Vec<_>) = self
             .queue
             .take_due(now)
             .into_iter()
-            .partition(|(_, look)| look.is_overdue(now));
-        late.extend(last);
-        for (_, mut look) in late {
-            // The look at a deadline is made then, whatever else is under way.
-            look.reschedule(now);
-            self.asking.push(ask(&self.poller, look, now));
+            .partition(|(_, request)| request.is_overdue(now));
+        overdue.extend(last);
+        for (_, mut request) in overdue {
+            // The poll at the deadline waits neither for a list nor for the concurrency limit.
+            request.reschedule(now);
+            self.reads.push(read(&self.poller, request, now));
         }
 
         let due = self.defer(due, now);
         for list in self.poller.service.lists() {
-            let waiting = due.iter().filter(|(_, look)| look.list() == Some(*list));
-            let waiting = waiting.count() + self.waiting.listed(*list);
-            let is_read = self.sweeps.iter().any(|sweep| sweep.list() == *list);
-            if waiting > 0 && !is_read && self.is_worth_a_sweep(*list, waiting, now) {
-                let mut looks = self.queue.take_listed(*list);
-                looks.extend(self.waiting.take_listed(*list));
-                let sweep = ListPoll::new(&self.poller, *list, looks, now);
-                self.sweeps.push(sweep);
+            let listed = due
+                .iter()
+                .filter(|(_, request)| request.list() == Some(*list));
+            let listed = listed.count() + self.backlog.listed(list);
+            let is_polled = self
+                .list_polls
+                .iter()
+                .any(|list_poll| list_poll.list() == *list);
+            if listed > 0 && !is_polled && self.is_profitable(list, listed, now) {
+                let mut requests = self.queue.take_listed(list);
+                requests.extend(self.backlog.take_listed(list));
+                let list_poll = ListPoll::new(&self.poller, list, requests, now);
+                self.list_polls.push(list_poll);
             }
         }
-        for (number, look) in due {
-            let list = look.list();
-            let mut sweeps = self.sweeps.iter_mut();
-            match sweeps.find(|sweep| list == Some(sweep.list())) {
-                Some(sweep) => sweep.join(number, look),
-                None => self.waiting.add(number, look),
+        for (number, request) in due {
+            let list = request.list();
+            let mut list_polls = self.list_polls.iter_mut();
+            match list_polls.find(|list_poll| list == Some(list_poll.list())) {
+                Some(list_poll) => list_poll.join(number, request),
+                None => self.backlog.add(number, request),
             }
         }
-        self.ask_next(now);
+        self.start_reads(now);
     }
 
-    /// Ends sweeps that nobody waits for any more, and those that take too long.
-    fn leave_late_sweeps(&mut self, now: Instant) {
-        self.sweeps.retain(|sweep| !sweep.is_cancelled());
-        while let Some(place) = self.sweeps.iter().position(|sweep| sweep.ends() <= now) {
-            let sweep = self.sweeps.swap_remove(place);
-            // One that was held back has shown nothing about the list.
-            let is_judged = self.turn(now).is_none();
-            self.end(sweep, is_judged, now);
+    /// Ends list polls whose waits have gone, and those that take too long.
+    fn end_list_polls(&mut self, now: Instant) {
+        self.list_polls
+            .retain(|list_poll| !list_poll.is_cancelled());
+        let is_late = |list_poll: &ListPoll| list_poll.ends() <= now;
+        while let Some(index) = self.list_polls.iter().position(is_late) {
+            let list_poll = self.list_polls.swap_remove(index);
+            // One that the rate limit has delayed says nothing about the list.
+            let counts = self.next_slot(now).is_none();
+            self.end(list_poll, counts, now);
         }
     }
 
-    /// Lets looks wait for the next reading of their list where that comes soon, and for the next turn where no request
-    /// may be sent now.
+    /// Defers requests to the next list poll if that comes soon, and to the next slot of the rate limiter.
     fn defer(
         &self,
         due: Vec<(u64, Box<PollRequest>)>,
         now: Instant,
     ) -> Vec<(u64, Box<PollRequest>)> {
-        let turn = self.turn(now);
+        let slot = self.next_slot(now);
         let mut deferred = Vec::new();
         let mut rest = Vec::new();
-        for (number, mut look) in due {
-            let list = look.list().filter(|_| look.known.is_some());
+        for (number, mut request) in due {
+            let list = request.list().filter(|_| request.known.is_some());
             let list = list.and_then(|list| self.poller.list_stats.next_at(list, now));
-            match list.max(turn) {
+            match list.max(slot) {
                 Some(until) => {
-                    look.reschedule(until);
-                    deferred.push((number, look));
+                    request.reschedule(until);
+                    deferred.push((number, request));
                 }
-                None => rest.push((number, look)),
+                None => rest.push((number, request)),
             }
         }
         self.queue.put_back(deferred);
         rest
     }
 
-    fn is_worth_a_sweep(&self, list: &'static ListOperation, due: usize, now: Instant) -> bool {
+    /// Whether a list poll is expected to answer enough requests.
+    fn is_profitable(&self, list: &'static ListOperation, due: usize, now: Instant) -> bool {
         let Some(pages) = self.poller.list_stats.pages(list, now) else {
             return false;
         };
-        let enough = HANDFUL.max(LOOKS_PER_PAGE * pages);
+        let enough = MIN_REQUESTS.max(MIN_REQUESTS_PER_PAGE * pages);
         let soon = self.queue.listed_until(now + SOON, list, enough);
         due + soon >= enough
     }
 
-    /// Does what a page of the list has shown.
-    fn apply_list_page(&mut self, place: usize, verdict: PageOutcome) {
+    /// Answers, confirms or reschedules the requests whose tasks a page has shown.
+    fn apply_list_page(&mut self, index: usize, outcome: PageOutcome) {
         let now = self.poller.http.clock.now();
-        let list = self.sweeps[place].list();
+        let list = self.list_polls[index].list();
         let mut back = Vec::new();
-        for (number, mut look, status) in verdict.seen {
-            let since = *look.listed_since.get_or_insert(now);
-            let alone = LISTS_ALONE + LISTS_ALONE * (number % u64::from(PARTS)) as u32 / PARTS;
-            if look.is_cancelled() {
+        for (number, mut request, status) in outcome.found {
+            let since = *request.listed_since.get_or_insert(now);
+            let max_listed = MAX_LISTED + MAX_LISTED * (number % u64::from(SPREAD)) as u32 / SPREAD;
+            if request.is_cancelled() {
                 continue;
             }
-            if status.is_terminal() && !look.is_held(now) {
-                look.shown = Some(ListObservation { list, ended: true });
-                self.waiting.add(number, look);
-            } else if now.duration_since(since) > alone && !look.is_held(now) {
-                look.shown = Some(ListObservation { list, ended: false });
-                self.waiting.add(number, look);
-            } else if let Some(look) = apply_list_entry(look, &status, now) {
-                back.push((number, look));
+            let ended = status.is_terminal();
+            let needs_read = ended || now.duration_since(since) > max_listed;
+            if needs_read && !request.is_paused(now) {
+                request.observation = Some(ListObservation { list, ended });
+                self.backlog.add(number, request);
+            } else if let Some(request) = apply_list_entry(request, &status, now) {
+                back.push((number, request));
             }
         }
-        // The one that comes last is the oldest, and the most likely to show it if the list lags behind.
-        if let Some(oldest) = back.iter().rposition(|(_, look)| !look.is_held(now))
+        // The last one is the oldest, and the most likely to have ended if the list lags behind.
+        if let Some(oldest) = back
+            .iter()
+            .rposition(|(_, request)| !request.is_paused(now))
             && self.poller.list_stats.is_check_due(list, now)
         {
-            let (number, mut look) = back.remove(oldest);
-            look.shown = Some(ListObservation { list, ended: false });
-            self.waiting.add_first(number, look);
+            let (number, mut request) = back.remove(oldest);
+            request.observation = Some(ListObservation { list, ended: false });
+            self.backlog.add_first(number, request);
         }
         self.queue.put_back(back);
-        if verdict.is_over {
-            let sweep = self.sweeps.swap_remove(place);
-            self.end(sweep, true, now);
+        if outcome.is_over {
+            let list_poll = self.list_polls.swap_remove(index);
+            self.end(list_poll, true, now);
         }
     }
 
-    fn end(&mut self, sweep: ListPoll, is_judged: bool, now: Instant) {
-        let list = sweep.list();
-        let mut end = sweep.end(now);
+    fn end(&mut self, list_poll: ListPoll, counts: bool, now: Instant) {
+        let list = list_poll.list();
+        let mut summary = list_poll.end(now);
         let next = self.queue.earliest_listed(list);
-        end.result.next_at = next.map(|next| {
-            let pause = next.saturating_duration_since(now);
-            now + (pause + pause / SLACK_PART).min(SOON)
+        summary.result.next_at = next.map(|next| {
+            let interval = next.saturating_duration_since(now);
+            now + (interval + interval / SLACK_PART).min(SOON)
         });
-        if is_judged {
-            self.poller.list_stats.record(end.result);
+        if counts {
+            self.poller.list_stats.record(summary.result);
         }
         let mut back = Vec::new();
-        for (number, mut look) in end.left {
-            if look.due <= now {
-                // The next reading would come at once, and find it no better.
-                look.needs_direct_read = true;
-                self.waiting.add(number, look);
+        for (number, mut request) in summary.unanswered {
+            if request.due <= now {
+                // Another list poll would start at once and not find it either.
+                request.needs_direct_read = true;
+                self.backlog.add(number, request);
             } else {
-                back.push((number, look));
+                back.push((number, request));
             }
         }
         self.queue.put_back(back);
     }
 
-    fn ask_next(&mut self, now: Instant) {
-        while self.asking.len() < MOST_AT_ONCE
-            && self.turn(now).is_none()
-            && let Some(look) = self.waiting.next()
+    fn start_reads(&mut self, now: Instant) {
+        while self.reads.len() < MAX_CONCURRENT_READS
+            && self.next_slot(now).is_none()
+            && let Some(request) = self.backlog.next()
         {
-            self.asking.push(ask(&self.poller, look, now));
+            self.reads.push(read(&self.poller, request, now));
         }
     }
 }
@@ -271,58 +281,60 @@ impl Drop for PollWorker {
     }
 }
 
-/// Takes in that a list shows a task to go on. Answers the look if that is news, and else gives it back with the time of
-/// the next one.
+/// Records that a list shows a task, and not as ended. Answers the request if the status is new, and otherwise returns it
+/// rescheduled.
 fn apply_list_entry(
-    mut look: Box<PollRequest>,
+    mut request: Box<PollRequest>,
     status: &TaskStatus,
     now: Instant,
 ) -> Option<Box<PollRequest>> {
-    let state = look.subject.observe_in_list(status);
-    if look.known.as_ref() != Some(state.status()) {
-        look.answer(Ok(state));
+    let state = request.task.observe_in_list(status);
+    if request.known.as_ref() != Some(state.status()) {
+        request.respond(Ok(state));
         return None;
     }
-    // A schedule may be a closure of the caller's, whose panic is to strike where it waits, and nobody else.
-    match catch_unwind(AssertUnwindSafe(|| look.subject.next_due())) {
+    // A schedule may be a closure of the caller. If it panics, it does so once more in that wait, and not in the worker.
+    match catch_unwind(AssertUnwindSafe(|| request.task.next_due())) {
         Ok(due) => {
-            look.reschedule(due.max(look.not_before.unwrap_or(now)));
-            Some(look)
+            request.reschedule(due.max(request.not_before.unwrap_or(now)));
+            Some(request)
         }
         Err(_) => {
-            look.answer(Ok(state));
+            request.respond(Ok(state));
             None
         }
     }
 }
 
-/// Reads a task for one look, for as long as someone waits for it.
-fn ask(poller: &Arc<Poller>, mut look: Box<PollRequest>, now: Instant) -> Asking {
+/// Reads a task directly, unless the wait goes before.
+fn read(poller: &Arc<Poller>, mut request: Box<PollRequest>, now: Instant) -> Read {
     let poller = Arc::clone(poller);
-    let left = look.deadline;
-    let left = left.map(|deadline| deadline.saturating_duration_since(now));
+    let time_left = request
+        .deadline
+        .map(|deadline| deadline.saturating_duration_since(now));
     Box::pin(async move {
-        let reading = look.subject.read(left).instrument(look.span.clone());
-        let read = tokio::select! {
+        let span = request.span.take().map_or_else(Span::none, |span| *span);
+        let read = Arc::clone(&request.task).read(time_left).instrument(span);
+        let state = tokio::select! {
             biased;
-            () = look.answer.closed() => return,
-            read = reading => read,
+            () = request.response.closed() => return,
+            state = read => state,
         };
-        if let (Some(shown), Ok(state)) = (look.shown, &read) {
-            let is_true = shown.ended == state.status().is_terminal();
+        if let (Some(observation), Ok(state)) = (request.observation, &state) {
+            let agrees = observation.ended == state.status().is_terminal();
             let now = poller.http.clock.now();
-            poller.list_stats.checked(shown.list, is_true, now);
+            poller.list_stats.checked(observation.list, agrees, now);
         }
-        look.answer(read);
+        request.respond(state);
     })
 }
 
-/// The next page of any sweep, with the place of that one; for ever, if there is none.
-async fn turn(sweeps: &mut [ListPoll]) -> (usize, PageResult) {
+/// The next page of any list poll, with the index of that. Never completes without list polls.
+async fn next_page(list_polls: &mut [ListPoll]) -> (usize, PageResult) {
     poll_fn(|context| {
-        for (place, sweep) in sweeps.iter_mut().enumerate() {
-            if let Poll::Ready(page) = sweep.poll_page(context) {
-                return Poll::Ready((place, page));
+        for (index, list_poll) in list_polls.iter_mut().enumerate() {
+            if let Poll::Ready(page) = list_poll.poll_page(context) {
+                return Poll::Ready((index, page));
             }
         }
         Poll::Pending
@@ -334,8 +346,8 @@ async fn sleep_until(poller: &Poller, wake: Option<Instant>) {
     let Some(wake) = wake else {
         return std::future::pending().await;
     };
-    let pause = wake.saturating_duration_since(poller.http.clock.now());
-    if !pause.is_zero() {
-        poller.http.clock.sleep(pause).await;
+    let duration = wake.saturating_duration_since(poller.http.clock.now());
+    if !duration.is_zero() {
+        poller.http.clock.sleep(duration).await;
     }
 }

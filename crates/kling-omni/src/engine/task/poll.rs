@@ -1,41 +1,104 @@
+//! Follows one task for a wait: polls it when its schedule says so, takes webhook deliveries in between, and ends with the
+//! task or at the deadline.
+
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
+
+use tracing::Span;
 
 use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::http::backoff::Backoff;
-use crate::engine::polling::queue::{PollRequest, PollResponse};
-use crate::engine::polling::schedule::PollSchedule;
-use crate::engine::polling::schedule::ScheduleState;
+use crate::engine::http::call::{Options, RateLimitWait};
+use crate::engine::operations::ListOperation;
+use crate::engine::polling::queue::{PendingPoll, PollRequest, PollResponse, Pollable};
+use crate::engine::polling::schedule::{PollSchedule, ScheduleState};
+use crate::engine::polling::{WebhookUpdate, WebhookUpdates};
 use crate::engine::state::{Progress, TaskState, TaskStatus};
-use crate::engine::task::polled_task::PolledTask;
 use crate::engine::task::updates::Update;
-use crate::engine::task::webhook_updates::{WebhookUpdate, WebhookUpdates};
 use crate::engine::task::{Source, Task};
 use crate::redact::printable;
 
-/// How often in a row the service may answer what cannot be right: that it does not know a task that is known to
-/// exist, since fresh tasks can take a moment to become readable everywhere, or something that cannot be read.
-const MISSES_ALLOWED: u32 = 3;
+/// How many inconsistent reads in a row are tolerated: the service does not know a task that is known to exist, since new
+/// tasks can take a moment to become readable everywhere, or its response cannot be read.
+const MAX_INCONSISTENT_READS: u32 = 3;
 
-/// The pause before a completed task without a result is read once more.
+/// The delay before a completed task without a result is read once more.
 const EMPTY_RESULT_DELAY: Duration = Duration::from_secs(2);
 
-/// Follows one task: reads it when the schedule says so, and hears of it in between, until it ends or the deadline
-/// passes.
-pub(crate) struct Polling {
+/// The shortest time for the poll at the deadline.
+const MIN_LAST_POLL: Duration = Duration::from_secs(5);
+
+/// A task as one wait polls it.
+struct PolledTask {
     task: Task,
-    hearing: WebhookUpdates,
-    /// Shared with the look that is under way.
-    schedule: Arc<ScheduleState>,
+    schedule: ScheduleState,
+}
+
+impl Pollable for PolledTask {
+    fn id(&self) -> &Arc<str> {
+        &self.task.0.id
+    }
+
+    fn list(&self) -> Option<&'static ListOperation> {
+        let known = self.task.known();
+        let operation = known.read_by.or(self.task.0.reads.first().copied())?;
+        (!known.is_unlisted).then(|| operation.list)
+    }
+
+    fn read(
+        self: Arc<Self>,
+        time_left: Option<Duration>,
+    ) -> Pin<Box<dyn Future<Output = Result<TaskState>> + Send>> {
+        let attempt_timeout = self.task.client().http.settings.attempt_timeout;
+        let options = Options {
+            // A failed poll is followed by the next poll, not by attempts of its own.
+            retries: Some(0),
+            attempt_timeout: time_left.map(|left| left.max(MIN_LAST_POLL).min(attempt_timeout)),
+            // The poll at the deadline bypasses the rate limiter.
+            hold: time_left.map_or(RateLimitWait::Unbounded, RateLimitWait::AtMost),
+            ..Options::default()
+        };
+        Box::pin(async move { self.task.read(options).await })
+    }
+
+    fn observe_in_list(&self, status: &TaskStatus) -> TaskState {
+        let id = self.task.id().to_owned();
+        let state = TaskState::new(id, status.clone(), Vec::new(), None);
+        self.task.learn(&state, Source::Polled);
+        let mut known = self.task.known();
+        known.is_unlisted = false;
+        // Lists may lag behind what is known already.
+        known.state.clone().unwrap_or(state)
+    }
+
+    fn missing_in_list(&self) {
+        self.task.known().is_unlisted = true;
+    }
+
+    fn next_due(&self) -> Instant {
+        let due = self.task.next_poll(&self.schedule);
+        self.schedule.count_listed();
+        due
+    }
+}
+
+/// A wait for one task, as a source of updates. There is one for each task in flight, so that its size matters.
+pub(crate) struct Polling {
+    /// Shared with the poll that is under way.
+    polled: Arc<PolledTask>,
+    webhook: Option<Box<dyn WebhookUpdates>>,
+    pending: Option<PendingPoll>,
     timeout: Option<Duration>,
     deadline: Option<Instant>,
-    started: Instant,
     stage: Stage,
-    /// Boxed, since few waits have one, and many waits are kept.
+    /// Boxed, since few waits have one.
     backoff: Option<Box<Backoff>>,
-    /// The service asked not to be asked before.
-    held_until: Option<Instant>,
-    misses: u32,
+    /// The service asked not to be polled before.
+    not_before: Option<Instant>,
+    inconsistent_reads: u32,
     empty_result_retried: bool,
     reported: Option<TaskStatus>,
     /// The last poll's failure, unless a later one succeeded.
@@ -46,7 +109,7 @@ pub(crate) struct Polling {
 enum Stage {
     /// What is known from the creation is still to be reported.
     Opening,
-    /// To be read again at this time.
+    /// The next poll is due at this time.
     Polling(Instant),
     /// The deadline has passed; only that is still to be reported.
     Expired,
@@ -54,25 +117,25 @@ enum Stage {
 }
 
 impl Polling {
-    /// Does not begin before it is asked for the [next](Self::next) thing.
+    /// Does nothing before it is polled.
     pub(crate) fn new(
         task: Task,
-        hearing: WebhookUpdates,
+        webhook: Option<Box<dyn WebhookUpdates>>,
         schedule: PollSchedule,
         timeout: Option<Duration>,
     ) -> Self {
-        let started = task.now();
+        let schedule = ScheduleState::new(schedule, task.now());
+        schedule.set_webhook_mode(webhook.as_ref().is_some_and(|webhook| webhook.is_trusted()));
         Self {
-            started,
-            task,
-            hearing,
-            schedule: Arc::new(ScheduleState::new(schedule, started)),
+            polled: Arc::new(PolledTask { task, schedule }),
+            webhook,
+            pending: None,
             timeout,
             deadline: None,
             stage: Stage::Opening,
             backoff: None,
-            held_until: None,
-            misses: 0,
+            not_before: None,
+            inconsistent_reads: 0,
             empty_result_retried: false,
             reported: None,
             failure: None,
@@ -80,99 +143,109 @@ impl Polling {
     }
 
     fn begin(&mut self) {
-        self.started = self.now();
-        if let Some(schedule) = Arc::get_mut(&mut self.schedule) {
-            schedule.start(self.started);
+        let now = self.now();
+        if let Some(polled) = Arc::get_mut(&mut self.polled) {
+            polled.schedule.start(now);
         }
-        // A deadline beyond all time is none.
-        let deadline = |timeout| self.started.checked_add(timeout);
-        self.deadline = self.timeout.and_then(deadline);
-        self.stage = Stage::Polling(self.started);
+        // A deadline beyond the range of the clock is none.
+        self.deadline = self.timeout.and_then(|timeout| now.checked_add(timeout));
+        self.stage = Stage::Polling(now);
     }
 
     pub(crate) fn task(&self) -> &Task {
-        &self.task
+        &self.polled.task
     }
 
-    /// The next thing worth knowing; `None` once the task has ended or an error has ended the wait.
-    pub(crate) async fn next(&mut self) -> Option<Result<Update>> {
+    /// The next update; `None` once the task has ended or an error has ended the wait.
+    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Update>>> {
         loop {
             match self.stage {
                 Stage::Opening => {
                     self.begin();
-                    if let Some(state) = self.task.state()
+                    if let Some(state) = self.task().state()
                         && let Some(update) = self.learn(state)
                     {
-                        return Some(Ok(update));
+                        return Poll::Ready(Some(Ok(update)));
                     }
                 }
                 Stage::Polling(due) => {
-                    let (answer, is_over) = match self.look(due).await {
-                        Ok(seen) => {
-                            let was_last = seen.was_last;
-                            (self.take(seen), was_last)
-                        }
-                        Err(delivered) => {
+                    let (update, was_last) = match self.poll_webhook(context) {
+                        Poll::Ready(update) => {
+                            self.pending = None;
                             let now = self.now();
                             let is_overdue = self.deadline.is_some_and(|deadline| deadline <= now);
-                            (self.hear(delivered), is_overdue)
+                            (self.on_webhook(update), is_overdue)
+                        }
+                        Poll::Pending => {
+                            let response = ready!(self.poll_task(due, context));
+                            let was_last = response.was_last;
+                            (self.on_response(response), was_last)
                         }
                     };
-                    if is_over {
+                    if was_last {
                         self.expire();
                     }
-                    if answer.is_some() {
-                        return answer;
+                    if update.is_some() {
+                        return Poll::Ready(update);
                     }
                 }
                 Stage::Expired => {
                     self.stage = Stage::Ended;
-                    return Some(Err(self.timed_out()));
+                    return Poll::Ready(Some(Err(self.timed_out())));
                 }
-                Stage::Ended => return None,
+                Stage::Ended => return Poll::Ready(None),
             }
         }
     }
 
-    /// Looks at the task when it is due, or at the deadline if that is sooner, unless a delivery tells of it before.
-    async fn look(&mut self, due: Instant) -> std::result::Result<PollResponse, WebhookUpdate> {
-        let followed = PolledTask {
-            task: self.task.clone(),
-            schedule: Arc::clone(&self.schedule),
-        };
+    fn poll_webhook(&mut self, context: &mut Context<'_>) -> Poll<WebhookUpdate> {
+        match &mut self.webhook {
+            Some(webhook) => webhook.poll_next(context),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Polls the task when it is due, or at the deadline if that is sooner.
+    fn poll_task(&mut self, due: Instant, context: &mut Context<'_>) -> Poll<PollResponse> {
+        let pending = self.pending.take();
+        let mut pending = pending.unwrap_or_else(|| self.request(due));
+        let response = Pin::new(&mut pending).poll(context);
+        if response.is_pending() {
+            self.pending = Some(pending);
+        }
+        response
+    }
+
+    fn request(&self, due: Instant) -> PendingPoll {
         let due = self.deadline.map_or(due, |deadline| deadline.min(due));
-        let looking = self.task.session().poller.poll(|answer| PollRequest {
-            subject: Box::new(followed),
+        let span = Span::current();
+        self.task().client().poller.poll(|response| PollRequest {
+            task: Arc::clone(&self.polled) as Arc<dyn Pollable>,
             due,
             deadline: self.deadline,
             needs_direct_read: self.empty_result_retried || self.deadline == Some(due),
             known: self.reported.clone(),
-            answer,
+            response,
+            not_before: self.not_before.max(self.task().known().not_before),
             listed_since: None,
-            not_before: self.held_until.max(self.task.poll_context().not_before()),
-            shown: None,
-            span: tracing::Span::current(),
-        });
-        tokio::select! {
-            biased;
-            told = self.hearing.next() => Err(told),
-            seen = looking => Ok(seen),
-        }
+            observation: None,
+            span: (!span.is_none()).then(|| Box::new(span)),
+        })
     }
 
-    /// Takes in what was delivered, as if a poll had answered it.
-    fn hear(&mut self, told: WebhookUpdate) -> Option<Result<Update>> {
-        let WebhookUpdate { state, at } = told;
-        // That a completed task has no result is for a second look to say, and deliveries may repeat each other.
+    /// Takes a delivery as if a poll had found it.
+    fn on_webhook(&mut self, (state, at): WebhookUpdate) -> Option<Result<Update>> {
+        self.schedule().set_webhook_mode(true);
+        // Only a second poll proves that a completed task has no result, and deliveries may be repeated.
         let is_repeated = self.empty_result_retried && state.progress() == Progress::Unproven;
         let source = at.map_or(Source::Polled, Source::Pushed);
-        if is_repeated || !self.task.learn(&state, source) {
+        if is_repeated || !self.task().learn(&state, source) {
             return None;
         }
         self.learn(state).map(Ok)
     }
 
-    /// After the last look, nothing more is asked.
+    /// After the poll at the deadline, there are no others.
     fn expire(&mut self) {
         if matches!(self.stage, Stage::Polling(_)) {
             self.stage = if self.has_ended() {
@@ -184,36 +257,44 @@ impl Polling {
     }
 
     fn now(&self) -> Instant {
-        self.task.now()
+        self.task().now()
+    }
+
+    fn schedule(&self) -> &ScheduleState {
+        &self.polled.schedule
     }
 
     fn has_ended(&self) -> bool {
-        self.task
+        self.task()
             .status()
             .is_some_and(|status| status.is_terminal())
     }
 
-    /// Takes in what a look has come to.
-    fn take(&mut self, seen: PollResponse) -> Option<Result<Update>> {
-        match seen.state {
+    fn on_response(&mut self, response: PollResponse) -> Option<Result<Update>> {
+        match response.state {
             Ok(state) => {
-                self.put_failures_behind();
-                let is_news = |reported| reported != state.status();
-                if self.reported.as_ref().is_some_and(is_news) {
-                    self.hearing.has_missed_news();
+                self.backoff = None;
+                self.inconsistent_reads = 0;
+                self.failure = None;
+                let is_new = |reported| reported != state.status();
+                if self.reported.as_ref().is_some_and(is_new)
+                    && let Some(webhook) = &self.webhook
+                {
+                    webhook.distrust();
+                    self.schedule().set_webhook_mode(false);
                 }
                 self.learn(state).map(Ok)
             }
-            Err(error) if self.is_passing(&error) => {
+            Err(error) if self.is_transient(&error) => {
                 let pause = self.backoff.get_or_insert_default().next_pause();
-                // Results do not wait: a service that asks for hours is asked again before they expire.
-                let asked = error.retry_after().unwrap_or_default();
-                let asked = asked.min(self.task.session().http.settings.max_retry_delay);
+                // A pause of hours is cut, since results expire.
+                let requested = error.retry_after().unwrap_or_default();
+                let requested = requested.min(self.task().client().http.settings.max_retry_delay);
                 let now = self.now();
-                self.held_until = Some(now + asked);
-                let pause = pause.max(self.schedule.shortest());
+                self.not_before = Some(now + requested);
+                let pause = pause.max(self.schedule().min_interval());
                 self.stage = Stage::Polling(self.next_due().max(now + pause));
-                tracing::debug!(task = self.task.id(), %error, "a poll failed");
+                tracing::debug!(task_id = self.task().id(), %error, "poll failed");
                 let update = Update::PollFailed {
                     kind: error.kind(),
                     why: error.summary().to_owned(),
@@ -228,12 +309,12 @@ impl Polling {
         }
     }
 
-    /// Takes in what the service said and plans the next step; answers an update if the status has changed.
+    /// Plans the next step after a state. Returns an update if the status has changed.
     fn learn(&mut self, state: TaskState) -> Option<Update> {
         let status = state.status().clone();
         self.stage = if state.progress() == Progress::Unproven && !self.empty_result_retried {
             self.empty_result_retried = true;
-            Stage::Polling(self.not_held(self.now() + EMPTY_RESULT_DELAY))
+            Stage::Polling(self.not_before(self.now() + EMPTY_RESULT_DELAY))
         } else if status.is_terminal() {
             Stage::Ended
         } else {
@@ -243,64 +324,55 @@ impl Polling {
             return None;
         }
         if let TaskStatus::Unknown(_) = status {
-            tracing::warn!(task = self.task.id(), %status, "a status that this version does not know; the wait goes on");
+            tracing::warn!(task_id = self.task().id(), %status, "unknown task status, taken for one in progress");
         }
         self.reported = Some(status);
         Some(Update::Status(state))
     }
 
-    fn next_due(&mut self) -> Instant {
-        self.schedule.set_webhook_mode(self.hearing.is_trusted());
-        let due = self.task.next_poll(&self.schedule);
-        self.schedule.count();
-        self.not_held(due)
+    fn next_due(&self) -> Instant {
+        let due = self.task().next_poll(self.schedule());
+        self.schedule().count_read();
+        self.not_before(due)
     }
 
-    /// The moment, or the later one before which the service asked not to be asked.
-    fn not_held(&self, due: Instant) -> Instant {
-        self.held_until.map_or(due, |held| held.max(due))
-    }
-
-    fn put_failures_behind(&mut self) {
-        self.backoff = None;
-        self.misses = 0;
-        self.failure = None;
+    /// That time, or the later one before which the service asked not to be polled.
+    fn not_before(&self, due: Instant) -> Instant {
+        self.not_before.map_or(due, |time| time.max(due))
     }
 
     /// Whether a failed poll says nothing about the next one.
-    fn is_passing(&mut self, error: &Error) -> bool {
-        let odd = match error.kind() {
-            ErrorKind::NotFound => self.task.is_known(),
+    fn is_transient(&mut self, error: &Error) -> bool {
+        let is_inconsistent = match error.kind() {
+            ErrorKind::NotFound => self.task().is_known_to_exist(),
             ErrorKind::UnexpectedResponse => !error.is_retryable(),
             _ => false,
         };
-        if odd {
-            self.misses += 1;
-            return self.misses <= MISSES_ALLOWED;
+        if is_inconsistent {
+            self.inconsistent_reads += 1;
+            return self.inconsistent_reads <= MAX_INCONSISTENT_READS;
         }
         error.is_retryable()
     }
 
     fn timed_out(&mut self) -> Error {
-        let id = printable(self.task.id());
-        let waited = self
-            .deadline
-            .unwrap_or(self.started)
-            .duration_since(self.started);
+        let task = self.task();
+        let id = printable(task.id());
+        let started = self.schedule().started();
+        let waited = self.deadline.unwrap_or(started).duration_since(started);
         let waited = waited.as_secs_f64();
-        let standing = match self.task.status() {
-            Some(status) => format!("is {status}"),
-            None => "has not been heard of".to_owned(),
+        let status = task.status();
+        let mut summary = match &status {
+            Some(status) => format!("task {id} is {status} after {waited} s of waiting"),
+            None => format!("task {id} has not been heard of after {waited} s of waiting"),
         };
-        let mut summary = format!("task {id} {standing} after {waited} s of waiting");
-        if let Some(TaskStatus::Unknown(_)) = self.task.status() {
+        if let Some(TaskStatus::Unknown(_)) = status {
             summary.push_str(", a status that this version does not know");
         }
         if let Some(failure) = &self.failure {
             summary.push_str(&format!(", the last poll failed: {}", failure.summary()));
         }
-        let error = self
-            .task
+        let error = task
             .concerning(Error::new(ErrorKind::Timeout, summary))
             .with_retryable(true)
             .with_help(format!(

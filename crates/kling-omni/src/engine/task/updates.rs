@@ -1,15 +1,16 @@
+//! The updates of one task, as a stream.
+
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use futures_util::stream;
 
 use crate::engine::error::{ErrorKind, Result};
 use crate::engine::state::TaskState;
 use crate::engine::task::poll::Polling;
 
-/// Something learnt about a task, passed on as soon as it is learnt.
+/// Something learnt about a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Update {
@@ -48,14 +49,11 @@ pub enum Update {
 /// # }
 /// ```
 #[must_use = "streams do nothing unless polled"]
-pub struct Updates(Pin<Box<dyn Stream<Item = Result<Update>> + Send>>);
+pub struct Updates(Box<Polling>);
 
 impl Updates {
     pub(crate) fn new(polling: Polling) -> Self {
-        Self(Box::pin(stream::unfold(polling, |mut polling| async {
-            let update = polling.next().await?;
-            Some((update, polling))
-        })))
+        Self(Box::new(polling))
     }
 }
 
@@ -63,7 +61,7 @@ impl Stream for Updates {
     type Item = Result<Update>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.as_mut().poll_next(context)
+        self.0.poll_next(context)
     }
 }
 

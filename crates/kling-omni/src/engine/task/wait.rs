@@ -1,17 +1,19 @@
+//! Waiting for the end of a task.
+
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::engine::download::Video;
 use crate::engine::error::{Error, ErrorKind, Result};
-use crate::engine::polling;
 use crate::engine::polling::schedule::PollSchedule;
+use crate::engine::polling::{self, WebhookUpdates};
 use crate::engine::state::{TaskState, TaskStatus};
 use crate::engine::task::Task;
 use crate::engine::task::poll::Polling;
 use crate::engine::task::updates::{Update, Updates};
-use crate::engine::task::webhook_updates::WebhookUpdates;
 #[cfg(feature = "webhook")]
 use crate::engine::webhook::Inbox;
 use crate::redact::printable;
@@ -40,7 +42,7 @@ pub struct Wait {
     schedule: PollSchedule,
     on_status: Option<OnStatus>,
     cancel: Option<Cancel>,
-    hearing: WebhookUpdates,
+    webhook: Option<Box<dyn WebhookUpdates>>,
 }
 
 impl Wait {
@@ -55,7 +57,7 @@ impl Wait {
             schedule: PollSchedule::default(),
             on_status: None,
             cancel: None,
-            hearing: WebhookUpdates::nothing(),
+            webhook: None,
         }
     }
 
@@ -101,30 +103,68 @@ impl Wait {
     /// at once. A completed task without a result gets its second look from a poll.
     #[cfg(feature = "webhook")]
     pub fn webhook(mut self, inbox: &Inbox) -> Self {
-        self.hearing = WebhookUpdates::of(inbox, self.task.id());
+        self.webhook = Some(Box::new(inbox.listen(self.task.id())));
         self
     }
 
     /// The same wait as a stream of updates; `on_status` and `cancel_on` play no part in it.
     pub fn updates(self) -> Updates {
-        Updates::new(Polling::new(
-            self.task,
-            self.hearing,
-            self.schedule,
-            self.timeout,
-        ))
+        Updates::new(self.begin().polling)
+    }
+
+    pub(crate) fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// The wait as a future of a known type.
+    pub(crate) fn begin(self) -> Waiting {
+        let (task, webhook) = (self.task, self.webhook);
+        Waiting {
+            polling: Polling::new(task, webhook, self.schedule, self.timeout),
+            on_status: self.on_status,
+            cancel: self.cancel,
+        }
     }
 }
 
-/// Borrows what it works on: an `async fn` keeps room for what it takes over twice.
-async fn follow(polling: &mut Polling, on_status: &mut Option<OnStatus>) -> Result<Video> {
-    while let Some(update) = polling.next().await {
-        if let (Update::Status(state), Some(callback)) = (update?, &mut *on_status) {
-            callback(&state);
+/// A wait that has begun. An `async` block in its place would take twice the memory.
+pub(crate) struct Waiting {
+    polling: Polling,
+    on_status: Option<OnStatus>,
+    cancel: Option<Cancel>,
+}
+
+impl Waiting {
+    pub(crate) fn task(&self) -> &Task {
+        self.polling.task()
+    }
+
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Result<Video>> {
+        while let Some(update) = ready!(self.polling.poll_next(context)) {
+            if let (Update::Status(state), Some(callback)) = (update?, &mut self.on_status) {
+                callback(&state);
+            }
+        }
+        // A task that has ended does not change any more, so that this is the state that ended the polling.
+        Poll::Ready(self.task().video())
+    }
+}
+
+impl Future for Waiting {
+    type Output = Result<Video>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Video>> {
+        if let Poll::Ready(result) = self.poll_end(context) {
+            return Poll::Ready(result);
+        }
+        match &mut self.cancel {
+            Some(cancel) => {
+                ready!(cancel.as_mut().poll(context));
+                Poll::Ready(Err(cancelled(self.task())))
+            }
+            None => Poll::Pending,
         }
     }
-    // A terminal state is never unlearnt, so this is the one that ended the polling or a later one.
-    polling.task().video()
 }
 
 fn cancelled(task: &Task) -> Error {
@@ -147,19 +187,7 @@ impl IntoFuture for Wait {
     type IntoFuture = Pin<Box<dyn Future<Output = Result<Video>> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let mut polling = Polling::new(self.task, self.hearing, self.schedule, self.timeout);
-        let (mut on_status, cancel) = (self.on_status, self.cancel);
-        Box::pin(async move {
-            let following = follow(&mut polling, &mut on_status);
-            let Some(cancel) = cancel else {
-                return following.await;
-            };
-            tokio::select! {
-                biased;
-                result = following => result,
-                () = cancel => Err(cancelled(polling.task())),
-            }
-        })
+        Box::pin(self.begin())
     }
 }
 

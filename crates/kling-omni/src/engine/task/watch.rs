@@ -1,16 +1,16 @@
 //! Many tasks at once.
 
 use std::fmt;
-use std::future::IntoFuture;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::Stream;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use futures_util::stream::{self, FuturesUnordered, SelectAll};
+use futures_util::stream::{FuturesUnordered, SelectAll};
 
 use crate::engine::client::ClientInner;
 use crate::engine::download::Video;
@@ -18,7 +18,7 @@ use crate::engine::error::Result;
 use crate::engine::polling::schedule::PollSchedule;
 use crate::engine::task::Task;
 use crate::engine::task::updates::Update;
-use crate::engine::task::wait::Wait;
+use crate::engine::task::wait::{Wait, Waiting};
 #[cfg(feature = "webhook")]
 use crate::engine::webhook::Inbox;
 
@@ -33,10 +33,10 @@ enum Named {
 }
 
 impl TaskRef {
-    fn task(self, session: &Arc<ClientInner>) -> Task {
+    fn task(self, client: &Arc<ClientInner>) -> Task {
         match self.0 {
             Named::Task(task) => task,
-            Named::Id(id) => Task::attach(Arc::clone(session), id),
+            Named::Id(id) => Task::attach(Arc::clone(client), id),
         }
     }
 }
@@ -107,18 +107,18 @@ pub struct Watched {
 /// ```
 #[must_use = "streams do nothing unless polled"]
 pub struct Watch {
-    waits: Vec<(Task, Wait)>,
+    waits: Vec<Wait>,
     running: SelectAll<Pin<Box<dyn Stream<Item = Watched> + Send>>>,
 }
 
 impl Watch {
     pub(crate) fn new(
-        session: &Arc<ClientInner>,
+        client: &Arc<ClientInner>,
         tasks: impl IntoIterator<Item = impl Into<TaskRef>>,
     ) -> Self {
-        let tasks = tasks.into_iter().map(|task| task.into().task(session));
+        let tasks = tasks.into_iter().map(|task| task.into().task(client));
         Self {
-            waits: tasks.map(|task| (task.clone(), task.wait())).collect(),
+            waits: tasks.map(|task| task.wait()).collect(),
             running: SelectAll::new(),
         }
     }
@@ -145,8 +145,7 @@ impl Watch {
     }
 
     fn each(mut self, change: impl Fn(Wait) -> Wait) -> Self {
-        let changed = |(task, wait)| (task, change(wait));
-        self.waits = self.waits.into_iter().map(changed).collect();
+        self.waits = self.waits.into_iter().map(change).collect();
         self
     }
 
@@ -164,17 +163,14 @@ impl Watch {
     /// # }
     /// ```
     pub fn as_completed(self) -> AsCompleted {
-        let ends = self.waits.into_iter().map(|(task, wait)| -> Ending {
-            let wait = wait.into_future();
-            Box::pin(async move { (task, wait.await) })
-        });
-        AsCompleted(ends.collect())
+        let waits = self.waits.into_iter().map(|wait| TaskWait(wait.begin()));
+        AsCompleted(waits.collect())
     }
 
     /// Waits for all of the tasks, and answers what became of each, in their order. None of them ends the wait for
     /// the others.
     pub async fn wait_all(self) -> Vec<Result<Video>> {
-        join_all(self.waits.into_iter().map(|(_, wait)| wait.into_future())).await
+        join_all(self.waits.into_iter().map(Wait::begin)).await
     }
 }
 
@@ -183,9 +179,12 @@ impl Stream for Watch {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Watched>> {
         let this = &mut *self;
-        for (task, wait) in this.waits.drain(..) {
-            let updates = wait.updates().zip(stream::repeat(task));
-            let watched = updates.map(|(update, task)| Watched { task, update });
+        for wait in this.waits.drain(..) {
+            let task = wait.task().clone();
+            let watched = wait.updates().map(move |update| Watched {
+                task: task.clone(),
+                update,
+            });
             this.running.push(Box::pin(watched));
         }
         this.running.poll_next_unpin(context)
@@ -200,13 +199,23 @@ impl fmt::Debug for Watch {
     }
 }
 
-type Ending = Pin<Box<dyn Future<Output = (Task, Result<Video>)> + Send>>;
+/// A wait with its task.
+struct TaskWait(Waiting);
+
+impl Future for TaskWait {
+    type Output = (Task, Result<Video>);
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let video = ready!(Pin::new(&mut self.0).poll(context));
+        Poll::Ready((self.0.task().clone(), video))
+    }
+}
 
 /// Tasks with their videos, or what became of them instead, in the order in which they end.
 ///
 /// Dropping it stops the polling and leaves the tasks alone.
 #[must_use = "streams do nothing unless polled"]
-pub struct AsCompleted(FuturesUnordered<Ending>);
+pub struct AsCompleted(FuturesUnordered<TaskWait>);
 
 impl Stream for AsCompleted {
     type Item = (Task, Result<Video>);

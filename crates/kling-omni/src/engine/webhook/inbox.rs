@@ -15,7 +15,7 @@ use tokio::sync::broadcast;
 
 pub use crate::engine::webhook::inbox::builder::InboxBuilder;
 pub use crate::engine::webhook::inbox::deliveries::{Deliveries, Missed};
-pub(crate) use crate::engine::webhook::inbox::listening::Listening;
+use crate::engine::webhook::inbox::listening::Listening;
 
 use crate::clock::Clock;
 use crate::engine::state::TaskState;

@@ -1,54 +1,56 @@
+//! The latest durations of tasks of one kind.
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How many times are remembered.
+/// How many durations are kept.
 pub(crate) const CAPACITY: usize = 128;
-/// After so many newer ones, a time counts half as much: what tasks take drifts.
+/// After this many newer ones, a sample counts half as much: durations drift.
 const HALF_LIFE: f64 = 32.0;
 
-/// No task is believed to take longer.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// Longer durations are ignored.
+const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
 
-/// The latest times that tasks have taken, in seconds.
+/// The latest durations of tasks, in seconds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Samples {
     latest: VecDeque<f32>,
-    seen: usize,
+    total: usize,
 }
 
-/// What is known of the logarithms of the times.
+/// Statistics of the logarithms of durations.
 pub(crate) struct Stats {
-    /// How many equally important times they are worth.
+    /// The effective number of samples, given their weights.
     pub(crate) count: f64,
     pub(crate) variance: f64,
 }
 
 impl Samples {
-    /// Times in the order in which they were seen; those that are none are left out.
-    pub(crate) fn of(seconds: impl IntoIterator<Item = f32>) -> Self {
-        let mut sample = Self::default();
+    /// Durations in the order in which they were observed. Invalid ones are left out.
+    pub(crate) fn new(seconds: impl IntoIterator<Item = f32>) -> Self {
+        let mut samples = Self::default();
         for seconds in seconds {
-            if let Ok(time) = Duration::try_from_secs_f32(seconds) {
-                sample.add(time);
+            if let Ok(duration) = Duration::try_from_secs_f32(seconds) {
+                samples.add(duration);
             }
         }
-        sample
+        samples
     }
 
-    pub(crate) fn add(&mut self, time: Duration) {
-        if time.is_zero() || time > LONGEST {
+    pub(crate) fn add(&mut self, duration: Duration) {
+        if duration.is_zero() || duration > MAX_DURATION {
             return;
         }
         if self.latest.len() == CAPACITY {
             self.latest.pop_front();
         }
-        self.latest.push_back(time.as_secs_f32());
-        self.seen += 1;
+        self.latest.push_back(duration.as_secs_f32());
+        self.total += 1;
     }
 
-    /// How many have been added, forgotten ones included.
-    pub(crate) fn seen(&self) -> usize {
-        self.seen
+    /// How many have been added, including those that are not kept any more.
+    pub(crate) fn total(&self) -> usize {
+        self.total
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -59,31 +61,31 @@ impl Samples {
         self.latest.iter().copied()
     }
 
-    /// Each time in seconds, with its weight.
+    /// Each duration in seconds, with its weight.
     pub(crate) fn weighted(&self) -> impl Iterator<Item = (f64, f64)> {
-        let fading = (-1.0 / HALF_LIFE).exp2();
-        let weights = std::iter::successors(Some(1.0), move |weight| Some(weight * fading));
+        let decay = (-1.0 / HALF_LIFE).exp2();
+        let weights = std::iter::successors(Some(1.0), move |weight| Some(weight * decay));
         let latest_first = self.latest.iter().rev();
         latest_first.map(|seconds| f64::from(*seconds)).zip(weights)
     }
 
-    /// `None` while nothing was seen.
-    pub(crate) fn moments(&self) -> Option<Stats> {
-        let (mut whole, mut squares, mut first, mut second) = (0.0, 0.0, 0.0, 0.0);
+    /// `None` without samples.
+    pub(crate) fn stats(&self) -> Option<Stats> {
+        let (mut total, mut squares, mut first, mut second) = (0.0, 0.0, 0.0, 0.0);
         for (seconds, weight) in self.weighted() {
             let log = seconds.ln();
-            whole += weight;
+            total += weight;
             squares += weight * weight;
             first += weight * log;
             second += weight * log * log;
         }
-        if whole == 0.0 {
+        if total == 0.0 {
             return None;
         }
-        let mean = first / whole;
+        let mean = first / total;
         Some(Stats {
-            count: whole * whole / squares,
-            variance: (second / whole - mean * mean).max(0.0),
+            count: total * total / squares,
+            variance: (second / total - mean * mean).max(0.0),
         })
     }
 }

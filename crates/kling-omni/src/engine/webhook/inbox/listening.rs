@@ -1,15 +1,19 @@
 use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use tokio::sync::watch;
 
+use crate::engine::polling::{WebhookUpdate, WebhookUpdates};
 use crate::engine::state::TaskState;
 use crate::engine::webhook::inbox::Shared;
 
 /// The latest state, and when it came; without a time, that was before anyone listened.
-type News = Option<(TaskState, Option<Instant>)>;
+type News = Option<WebhookUpdate>;
 
 /// Those who follow single tasks, by the ids of these.
 #[derive(Default)]
@@ -27,7 +31,7 @@ impl Listeners {
 pub(crate) struct Listening {
     shared: Arc<Shared>,
     task_id: String,
-    news: watch::Receiver<News>,
+    news: Pin<Box<dyn Future<Output = watch::Receiver<News>> + Send>>,
 }
 
 impl Listening {
@@ -44,32 +48,39 @@ impl Listening {
         Self {
             shared: Arc::clone(shared),
             task_id: task_id.to_owned(),
-            news,
+            news: Box::pin(changed(news)),
         }
     }
+}
 
-    /// The next state that was told, with the time. Dropping the future loses none.
-    pub(crate) async fn next(&mut self) -> (TaskState, Option<Instant>) {
+impl WebhookUpdates for Listening {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<WebhookUpdate> {
         loop {
-            if self.news.changed().await.is_err() {
-                // The sender is in the inbox for as long as this is.
-                return std::future::pending().await;
-            }
-            if let Some(told) = self.news.borrow_and_update().clone() {
-                return told;
+            let mut news = ready!(self.news.as_mut().poll(context));
+            let update = news.borrow_and_update().clone();
+            self.news = Box::pin(changed(news));
+            if let Some(update) = update {
+                return Poll::Ready(update);
             }
         }
     }
 
-    /// Whether deliveries have come, as far as anyone who listens to the inbox knows.
-    pub(crate) fn is_trusted(&self) -> bool {
+    fn is_trusted(&self) -> bool {
         self.shared.is_trusted.load(Ordering::Relaxed)
     }
 
-    /// Someone has found out what should have been delivered before.
-    pub(crate) fn distrust(&self) {
+    fn distrust(&self) {
         self.shared.is_trusted.store(false, Ordering::Relaxed);
     }
+}
+
+/// Completes with the next change.
+async fn changed(mut news: watch::Receiver<News>) -> watch::Receiver<News> {
+    if news.changed().await.is_err() {
+        // The sender is in the inbox for as long as anyone listens.
+        return std::future::pending().await;
+    }
+    news
 }
 
 impl Drop for Listening {
