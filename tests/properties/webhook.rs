@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use kling_omni::clock::Sleep;
 use kling_omni::clock::Clock;
+use kling_omni::clock::Sleep;
 use kling_omni::polling::TaskState;
 use kling_omni::reqwest::Url;
 use kling_omni::reqwest::header::{HeaderMap, HeaderName, HeaderValue};

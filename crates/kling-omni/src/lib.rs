@@ -48,7 +48,7 @@ pub mod polling {
     pub use crate::engine::task::updates::{Update, Updates};
     pub use crate::engine::task::wait::Wait;
     pub use crate::engine::task::watch::{AsCompleted, TaskRef, Watch, Watched};
-    pub use crate::list::List;
+    pub use crate::list::{List, ListStream};
 }
 
 /// Downloads of finished videos.

@@ -1,9 +1,14 @@
 //! The list of the account's tasks.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use futures_util::{TryStreamExt, stream};
 
 use kling_omni_api::Field;
 use kling_omni_api::limits::list_reference_to_video_tasks::{PAGE, PAGE_SIZE};
@@ -34,6 +39,7 @@ use crate::route::Mode;
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Clone)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct List {
     inner: Arc<ClientInner>,
@@ -77,6 +83,34 @@ impl List {
         self
     }
 
+    /// All tasks from this page on, page after page: each is read when its tasks are asked for.
+    ///
+    /// A task that is created meanwhile pushes others to the next page, so tasks are deduplicated by their ids. The stream
+    /// ends with the first page without a new task, and after an error.
+    ///
+    /// ```no_run
+    /// use futures_util::TryStreamExt;
+    ///
+    /// # async fn example(client: kling_omni::Client) -> kling_omni::Result<()> {
+    /// let mut tasks = client.list().page_size(100).stream();
+    /// while let Some(task) = tasks.try_next().await? {
+    ///     println!("{} {}", task.id, task.status);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stream(self) -> ListStream {
+        let pages = Pages {
+            next: Some(self),
+            seen: HashSet::new(),
+        };
+        let pages = stream::try_unfold(pages, |mut pages| async {
+            let tasks = pages.read_next().await?;
+            Ok::<_, Error>(tasks.map(|tasks| (stream::iter(tasks.into_iter().map(Ok)), pages)))
+        });
+        ListStream(Box::pin(pages.try_flatten()))
+    }
+
     async fn read(self) -> Result<Vec<TaskSummary>> {
         if self.mode == Mode::Text && self.page.or(self.page_size).is_some() {
             return Err(Error::new(
@@ -92,6 +126,50 @@ impl List {
         let operation = self.mode.list();
         let page = read_page(http, service, operation, number, size, Options::default());
         Ok(page.await?.tasks)
+    }
+}
+
+/// The pages that a stream has still to read.
+struct Pages {
+    next: Option<List>,
+    seen: HashSet<String>,
+}
+
+impl Pages {
+    /// The new tasks of the next page; `None` if there are none.
+    async fn read_next(&mut self) -> Result<Option<Vec<TaskSummary>>> {
+        let Some(list) = self.next.take() else {
+            return Ok(None);
+        };
+        if list.mode.list().max_page_size.is_some() {
+            let number = list.page.unwrap_or(1).saturating_add(1);
+            self.next = Some(list.clone().page(number));
+        }
+        let mut tasks = list.read().await?;
+        // Rows without an id that can be read are not deduplicated. A page of such rows alone is the last.
+        tasks.retain(|task| task.id.is_empty() || self.seen.insert(task.id.clone()));
+        if tasks.iter().all(|task| task.id.is_empty()) {
+            self.next = None;
+        }
+        Ok((!tasks.is_empty()).then_some(tasks))
+    }
+}
+
+/// The tasks of a list, page after page: see [`List::stream`].
+#[must_use = "streams do nothing unless polled"]
+pub struct ListStream(Pin<Box<dyn Stream<Item = Result<TaskSummary>> + Send>>);
+
+impl Stream for ListStream {
+    type Item = Result<TaskSummary>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(context)
+    }
+}
+
+impl fmt::Debug for ListStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ListStream").finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Listing tasks.
 
-use kling_omni::{Charged, ErrorKind};
+use futures_util::{StreamExt, TryStreamExt};
+use kling_omni::{Charged, ErrorKind, Mode};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, sandbox, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -66,4 +67,47 @@ async fn a_404_of_somebody_else_is_no_empty_list() {
         let client = client(fake.base_url(), &clock).build().unwrap();
         assert_eq!(client.list().await.is_ok(), empty);
     }
+}
+
+#[tokio::test]
+async fn stream_reads_each_page_and_each_task_once() {
+    let page = |ids: &[&str]| {
+        let rows = ids
+            .iter()
+            .map(|id| format!(r#"{{"task_id":"{id}","status":"CREATED"}}"#));
+        let rows: Vec<_> = rows.collect();
+        Reply::json(200, &format!(r#"{{"data":[{}]}}"#, rows.join(",")))
+    };
+    for (mode, replies, expected) in [
+        (Mode::Reference, vec![page(&[])], &[][..]),
+        (
+            Mode::Reference,
+            vec![page(&["c", "b"]), page(&["b", "a"]), page(&[])],
+            &["c", "b", "a"],
+        ),
+        // Pages that repeat themselves end.
+        (Mode::Reference, vec![page(&["b"]), page(&["b"])], &["b"]),
+        // The list of this mode has no pages.
+        (Mode::Text, vec![page(&["b", "a"])], &["b", "a"]),
+    ] {
+        let count = replies.len();
+        let fake = Fake::start(replies).await;
+        let clock = VirtualClock::new();
+        let client = client(fake.base_url(), &clock).build().unwrap();
+        let tasks = client.list().mode(mode).stream().map_ok(|task| task.id);
+        let tasks: Vec<_> = tasks.try_collect().await.unwrap();
+        assert_eq!(tasks, expected);
+        assert_eq!(fake.requests().len(), count, "{expected:?}");
+    }
+}
+
+#[tokio::test]
+async fn stream_ends_after_an_error() {
+    let fake = Fake::start(vec![Reply::json(401, "{}")]).await;
+    let clock = VirtualClock::new();
+    let client = client(fake.base_url(), &clock).build().unwrap();
+    let mut tasks = client.list().stream();
+    let error = tasks.next().await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Authentication);
+    assert!(tasks.next().await.is_none());
 }

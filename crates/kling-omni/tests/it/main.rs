@@ -1,5 +1,6 @@
 //! The crate from outside: against the sandbox, and against a server that answers in every awkward way.
 
+mod auto_traits;
 mod create;
 mod create_outcome;
 mod download;
