@@ -1,5 +1,5 @@
 #![doc = include_str!("../README.md")]
-#![warn(missing_docs)]
+#![warn(missing_debug_implementations, missing_docs, unreachable_pub)]
 
 mod field;
 mod operation;
@@ -10,6 +10,7 @@ mod unknown_value;
 
 #[allow(
     dead_code,
+    unreachable_pub,
     unused_imports,
     missing_docs,
     rustdoc::all,

@@ -62,6 +62,7 @@
 mod book;
 mod record;
 mod state;
+mod step;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -69,6 +70,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use crate::fingerprint::Plan;
 pub use crate::journal::state::State;
+#[cfg(not(feature = "test-hooks"))]
+use crate::journal::step::Step;
+#[cfg(feature = "test-hooks")]
+#[doc(hidden)]
+pub use crate::journal::step::Step;
 
 use crate::client::Client;
 use crate::create::Create;
@@ -90,15 +96,6 @@ pub struct Journal {
     book: Arc<Mutex<Book>>,
     /// Of the client that last created or reconciled.
     attribution: Option<Arc<Mutex<Attribution>>>,
-}
-
-/// A moment at which a process may die: see [`Journal::on_step`]. The name is that of the record in the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step<'a> {
-    /// The record is about to be written.
-    Writing(&'a str),
-    /// The record is on disk, and what it announces has not begun.
-    Written(&'a str),
 }
 
 impl Journal {
@@ -139,6 +136,8 @@ impl Journal {
 
     /// Calls `callback` before and after each record, on the thread that writes it: for tests that end the process at
     /// each of these moments, and see what the next one makes of it.
+    #[cfg(feature = "test-hooks")]
+    #[doc(hidden)]
     pub fn on_step(self, callback: impl Fn(Step<'_>) + Send + 'static) -> Self {
         lock(&self.book).on_step = Some(Box::new(callback));
         self

@@ -136,6 +136,7 @@ fn label(field: &str) -> Cow<'_, str> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Severity {
     /// The request breaks a rule of the API and is not sent.
     Error,

@@ -16,7 +16,7 @@ use std::time::Duration;
 #[cfg(feature = "webhook")]
 use futures_util::StreamExt as _;
 
-pub use crate::engine::recovery::reconciled::{Doubt, Evidence, Reconciled};
+use crate::engine::recovery::reconciled::{Doubt, Evidence, Reconciled};
 
 use crate::engine::client::ClientInner;
 use crate::engine::error::{Charged, Result};

@@ -4,7 +4,7 @@ use crate::engine::error::{Error, Result};
 use crate::engine::task::Task;
 use crate::engine::unconfirmed::Unresolved;
 
-/// The three outcomes of a create.
+/// The three outcomes of a create. There will be no fourth one, so that a `match` names them all.
 #[derive(Debug)]
 pub enum Outcome {
     /// There is a paid task.

@@ -78,6 +78,7 @@ pub struct Health {
 /// Whether failed attempts are followed by others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Circuit {
     /// They are.
     Closed,
