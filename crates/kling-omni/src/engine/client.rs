@@ -29,7 +29,7 @@ impl ClientInner {
     }
 
     pub(crate) fn health(&self) -> Health {
-        self.http.throttle.health(self.in_flight.taken())
+        self.http.throttle.health(self.in_flight.in_use())
     }
 
     pub(crate) fn attribution(&self) -> MutexGuard<'_, Attribution> {

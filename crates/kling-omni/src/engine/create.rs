@@ -146,25 +146,25 @@ fn is_taken(client: &ClientInner, id: &str, unresolved: &Unresolved) -> bool {
 /// Takes a permit for a task in flight, within the time for the call.
 pub(crate) async fn take_permit(client: &ClientInner, fails_fast: bool) -> Result<InFlightPermit> {
     let limit = &client.in_flight;
-    if let Some(permit) = limit.try_take() {
+    if let Some(permit) = limit.try_acquire() {
         return Ok(permit);
     }
     if fails_fast {
         return Err(too_many(client));
     }
-    tracing::debug!(most = limit.most(), "waiting for a task to end");
+    tracing::debug!(max = limit.max(), "waiting for a task to end");
     let Some(timeout) = client.http.settings.operation_timeout else {
-        return Ok(limit.take().await);
+        return Ok(limit.acquire().await);
     };
     tokio::select! {
         biased;
-        permit = limit.take() => Ok(permit),
+        permit = limit.acquire() => Ok(permit),
         () = client.clock().sleep(timeout) => Err(too_many(client)),
     }
 }
 
 fn too_many(client: &ClientInner) -> Error {
-    let most = client.in_flight.most();
+    let most = client.in_flight.max();
     Error::new(
         ErrorKind::RateLimited,
         format!(

@@ -369,7 +369,7 @@ impl Call {
             RateLimitWait::AtMost(most) => most.min(left),
             RateLimitWait::Never => Duration::ZERO,
         };
-        let wait = match (http.rate_limiter.take(now, most), self.options.hold) {
+        let wait = match (http.rate_limiter.acquire(now, most), self.options.hold) {
             (Ok(wait), _) => wait,
             (Err(_), RateLimitWait::AtMost(_)) => most,
             (Err(wait), _) => return Err(wait),
@@ -416,7 +416,7 @@ impl Call {
         let wait = wait.ok_or(StopReason::Settled)?;
         match http.settings.operation_timeout {
             Some(whole) if spent.saturating_add(wait) >= whole => Err(StopReason::OutOfTime(whole)),
-            _ if !http.throttle.take() => Err(StopReason::BudgetSpent),
+            _ if !http.throttle.acquire() => Err(StopReason::BudgetSpent),
             _ => Ok(wait),
         }
     }
@@ -437,9 +437,9 @@ impl Call {
     /// Tells the limits of all calls what came of an attempt.
     fn note(&self, outcome: &AttemptResult) {
         let now = self.http.clock.system_time();
-        self.http.throttle.note(!outcome.is_transient(), now);
+        self.http.throttle.record(!outcome.is_transient(), now);
         if let Some(hold) = outcome.hold(&self.http) {
-            self.http.rate_limiter.hold(self.http.clock.now(), hold);
+            self.http.rate_limiter.pause(self.http.clock.now(), hold);
         }
     }
 

@@ -1,49 +1,53 @@
+//! Limits how many tasks of a client are in flight.
+
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How many of a client's tasks may be in flight at once.
+/// Limits how many tasks of a client are in flight.
 pub(crate) struct InFlightLimit {
-    most: usize,
-    free: Arc<Semaphore>,
+    max: usize,
+    permits: Arc<Semaphore>,
 }
 
-/// One task's place among those in flight; free again when it is dropped.
+/// The permit of one task in flight. Dropping it releases it.
 #[derive(Debug)]
 pub(crate) struct InFlightPermit {
-    _held: Option<OwnedSemaphorePermit>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl InFlightLimit {
-    /// As many as `most`, or no limit to speak of.
-    pub(crate) fn new(most: Option<usize>) -> Self {
-        let most = most
+    /// At most `max` tasks, or practically any number.
+    pub(crate) fn new(max: Option<usize>) -> Self {
+        let max = max
             .unwrap_or(Semaphore::MAX_PERMITS)
             .min(Semaphore::MAX_PERMITS);
         Self {
-            most,
-            free: Arc::new(Semaphore::new(most)),
+            max,
+            permits: Arc::new(Semaphore::new(max)),
         }
     }
 
-    pub(crate) fn most(&self) -> usize {
-        self.most
+    pub(crate) fn max(&self) -> usize {
+        self.max
     }
 
-    pub(crate) fn taken(&self) -> usize {
-        self.most - self.free.available_permits()
+    pub(crate) fn in_use(&self) -> usize {
+        self.max - self.permits.available_permits()
     }
 
-    /// Takes a place if one is free.
-    pub(crate) fn try_take(&self) -> Option<InFlightPermit> {
-        let held = Arc::clone(&self.free).try_acquire_owned().ok()?;
-        Some(InFlightPermit { _held: Some(held) })
+    /// Acquires a permit if one is available.
+    pub(crate) fn try_acquire(&self) -> Option<InFlightPermit> {
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
+        Some(InFlightPermit {
+            _permit: Some(permit),
+        })
     }
 
-    /// Takes a place as soon as one is free, in the order of asking.
-    pub(crate) async fn take(&self) -> InFlightPermit {
-        // The semaphore is never closed, so that an error is none to speak of.
-        let held = Arc::clone(&self.free).acquire_owned().await.ok();
-        InFlightPermit { _held: held }
+    /// Waits for a permit, in the order of the calls.
+    pub(crate) async fn acquire(&self) -> InFlightPermit {
+        // The semaphore is never closed, so that there is no error.
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
+        InFlightPermit { _permit: permit }
     }
 }

@@ -1,58 +1,60 @@
+//! Limits how many requests are sent per second.
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// When the next request may be sent: evenly spaced if a rate was set, and not before the moment that the service has
-/// named.
+/// Spaces requests evenly if a rate was set, and pauses them until the time that the service asks for.
 pub(crate) struct RateLimiter {
     interval: Duration,
-    turns: Mutex<Turns>,
+    slots: Mutex<Slots>,
 }
 
 #[derive(Default)]
-struct Turns {
-    /// The first turn that nobody has taken.
-    free_from: Option<Instant>,
-    /// The service takes no requests before.
-    held_until: Option<Instant>,
+struct Slots {
+    /// The first free slot.
+    next_free: Option<Instant>,
+    /// No request is sent before.
+    paused_until: Option<Instant>,
 }
 
 impl RateLimiter {
-    /// No more than one request in each `interval`, which is zero for no limit.
+    /// At most one request in each `interval`; zero is no limit.
     pub(crate) fn new(interval: Duration) -> Self {
         Self {
             interval,
-            turns: Mutex::default(),
+            slots: Mutex::default(),
         }
     }
 
-    /// Takes the next turn, unless it is more than `most` away, and says how far off it is either way.
-    pub(crate) fn take(&self, now: Instant, most: Duration) -> Result<Duration, Duration> {
-        let mut turns = self.turns();
-        let turn = [turns.free_from, turns.held_until].into_iter().flatten();
-        let turn = turn.fold(now, Instant::max);
-        let wait = turn.duration_since(now);
-        if wait > most {
+    /// Acquires the next slot and returns how far off it is. One that is more than `max_wait` away is not acquired, and how
+    /// far off it is becomes the error.
+    pub(crate) fn acquire(&self, now: Instant, max_wait: Duration) -> Result<Duration, Duration> {
+        let mut slots = self.slots();
+        let slot = [slots.next_free, slots.paused_until].into_iter().flatten();
+        let slot = slot.fold(now, Instant::max);
+        let wait = slot.duration_since(now);
+        if wait > max_wait {
             return Err(wait);
         }
-        turns.free_from = turn.checked_add(self.interval);
+        slots.next_free = slot.checked_add(self.interval);
         Ok(wait)
     }
 
-    /// When the next turn is, if that is still to come. Takes none.
-    pub(crate) fn next_turn(&self, now: Instant) -> Option<Instant> {
-        let turns = self.turns();
-        let next = turns.free_from.max(turns.held_until);
-        next.filter(|turn| *turn > now)
+    /// When the next slot is, if that is still to come. Does not acquire it.
+    pub(crate) fn next_slot(&self, now: Instant) -> Option<Instant> {
+        let slots = self.slots();
+        let next = slots.next_free.max(slots.paused_until);
+        next.filter(|slot| *slot > now)
     }
 
-    /// The service takes no requests for this long.
-    pub(crate) fn hold(&self, now: Instant, span: Duration) {
-        let until = now.checked_add(span);
-        let mut turns = self.turns();
-        turns.held_until = turns.held_until.max(until);
+    /// Sends no request for this long.
+    pub(crate) fn pause(&self, now: Instant, duration: Duration) {
+        let until = now.checked_add(duration);
+        let mut slots = self.slots();
+        slots.paused_until = slots.paused_until.max(until);
     }
 
-    fn turns(&self) -> MutexGuard<'_, Turns> {
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

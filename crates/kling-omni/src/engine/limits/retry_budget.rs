@@ -1,3 +1,5 @@
+//! Limits the retries of all calls of a client, and records how its attempts have gone.
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -86,13 +88,13 @@ pub enum Circuit {
     Open,
 }
 
-/// The budget and the health of one client.
+/// Limits the retries of all calls of a client, and records its health.
 pub(crate) struct RetryThrottle {
     rules: RetryBudget,
-    ledger: Mutex<Ledger>,
+    state: Mutex<BudgetState>,
 }
 
-struct Ledger {
+struct BudgetState {
     /// What is left, in successes: each retry costs as many as put it back.
     left: u64,
     failures_in_a_row: u32,
@@ -103,7 +105,7 @@ struct Ledger {
 impl RetryThrottle {
     pub(crate) fn new(rules: RetryBudget) -> Self {
         Self {
-            ledger: Mutex::new(Ledger {
+            state: Mutex::new(BudgetState {
                 left: rules.most(),
                 failures_in_a_row: 0,
                 last_success: None,
@@ -113,32 +115,33 @@ impl RetryThrottle {
         }
     }
 
-    /// Takes a retry out, if there is one.
-    pub(crate) fn take(&self) -> bool {
+    /// Acquires a retry if one is left.
+    pub(crate) fn acquire(&self) -> bool {
         if self.rules.capacity.is_none() {
             return true;
         }
-        let mut ledger = self.ledger();
-        let left = ledger.left.checked_sub(self.rules.price());
-        ledger.left = left.unwrap_or(ledger.left);
+        let mut state = self.state();
+        let left = state.left.checked_sub(self.rules.price());
+        state.left = left.unwrap_or(state.left);
         left.is_some()
     }
 
-    pub(crate) fn note(&self, succeeded: bool, now: SystemTime) {
-        let mut ledger = self.ledger();
+    /// Records the result of an attempt.
+    pub(crate) fn record(&self, succeeded: bool, now: SystemTime) {
+        let mut state = self.state();
         if succeeded {
-            ledger.left = (ledger.left + 1).min(self.rules.most());
-            ledger.failures_in_a_row = 0;
-            ledger.last_success = Some(now);
+            state.left = (state.left + 1).min(self.rules.most());
+            state.failures_in_a_row = 0;
+            state.last_success = Some(now);
         } else {
-            ledger.failures_in_a_row = ledger.failures_in_a_row.saturating_add(1);
-            ledger.last_failure = Some(now);
+            state.failures_in_a_row = state.failures_in_a_row.saturating_add(1);
+            state.last_failure = Some(now);
         }
     }
 
     pub(crate) fn health(&self, tasks_in_flight: usize) -> Health {
-        let ledger = self.ledger();
-        let left = u32::try_from(ledger.left / self.rules.price()).unwrap_or(u32::MAX);
+        let state = self.state();
+        let left = u32::try_from(state.left / self.rules.price()).unwrap_or(u32::MAX);
         let retries_left = self.rules.capacity.map(|_| left);
         Health {
             circuit: match retries_left {
@@ -146,15 +149,15 @@ impl RetryThrottle {
                 _ => Circuit::Closed,
             },
             retries_left,
-            failures_in_a_row: ledger.failures_in_a_row,
-            last_success: ledger.last_success,
-            last_failure: ledger.last_failure,
+            failures_in_a_row: state.failures_in_a_row,
+            last_success: state.last_success,
+            last_failure: state.last_failure,
             tasks_in_flight,
         }
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, BudgetState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

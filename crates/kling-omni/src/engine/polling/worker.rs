@@ -103,7 +103,7 @@ impl PollWorker {
 
     /// When the next request may be sent, if that is still to come.
     fn next_slot(&self, now: Instant) -> Option<Instant> {
-        self.poller.http.rate_limiter.next_turn(now)
+        self.poller.http.rate_limiter.next_slot(now)
     }
 
     /// Starts what is due.

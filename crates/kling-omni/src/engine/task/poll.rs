@@ -45,7 +45,7 @@ impl Pollable for PolledTask {
     fn list(&self) -> Option<&'static ListOperation> {
         let known = self.task.known();
         let operation = known.read_by.or(self.task.0.reads.first().copied())?;
-        (!known.is_unlisted).then(|| operation.list)
+        (!known.is_unlisted).then_some(operation.list)
     }
 
     fn read(
