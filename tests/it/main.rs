@@ -12,3 +12,4 @@ mod limits;
 mod outline;
 mod schema;
 mod spec;
+mod third_party_types;
