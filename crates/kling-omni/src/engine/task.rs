@@ -45,7 +45,7 @@ struct Shared {
 /// What is known of a task so far.
 #[derive(Debug, Default)]
 struct Known {
-    state: Option<TaskState>,
+    latest: Option<Latest>,
     /// The operation that knows the task.
     read_by: Option<&'static ReadOperation>,
     times: Times,
@@ -59,6 +59,33 @@ struct Known {
     is_unlisted: bool,
     /// Held until the task has ended.
     permit: Option<InFlightPermit>,
+}
+
+/// The latest state, without the id. There is one for each task in flight, so that its size matters.
+#[derive(Debug)]
+struct Latest {
+    status: TaskStatus,
+    progress: Progress,
+    /// What the state has beside the status, which is nothing before the task ends.
+    end: Option<Box<TaskState>>,
+}
+
+impl Latest {
+    fn new(state: &TaskState) -> Self {
+        let has_end = !state.generated().is_empty() || state.error().is_some();
+        Self {
+            status: state.status().clone(),
+            progress: state.progress(),
+            end: has_end.then(|| Box::new(state.clone())),
+        }
+    }
+
+    fn to_state(&self, id: &str) -> TaskState {
+        match &self.end {
+            Some(state) => (**state).clone(),
+            None => TaskState::new(id.to_owned(), self.status.clone(), Vec::new(), None),
+        }
+    }
 }
 
 /// How the client learnt a state.
@@ -77,24 +104,24 @@ const MAX_UNCERTAINTY_PART: u32 = 4;
 impl Known {
     /// Records a state. Returns `false` if the task is known to be further: responses may overtake each other.
     fn learn(&mut self, state: &TaskState, now: SystemTime) -> bool {
-        if let Some(known) = &self.state {
-            if state.progress() < known.progress() {
+        if let Some(known) = &self.latest {
+            if state.progress() < known.progress {
                 return false;
             }
-            if !known.status().is_terminal() && *state.status() == TaskStatus::Completed {
+            if !known.status.is_terminal() && *state.status() == TaskStatus::Completed {
                 self.times.completed = Some(now);
             }
         }
         if state.status().is_terminal() {
             self.permit = None;
         }
-        self.state = Some(state.clone());
+        self.latest = Some(Latest::new(state));
         true
     }
 
     fn has_ended(&self) -> bool {
-        let state = self.state.as_ref();
-        state.is_some_and(|state| state.status().is_terminal())
+        let latest = self.latest.as_ref();
+        latest.is_some_and(|latest| latest.status.is_terminal())
     }
 }
 
@@ -119,7 +146,7 @@ impl Task {
             reads: operation.reads,
             origin: Some(origin),
             known: Mutex::new(Known {
-                state,
+                latest: state.as_ref().map(Latest::new),
                 times,
                 not_before: not_before(call, now),
                 ..Known::default()
@@ -152,15 +179,17 @@ impl Task {
     /// Where the task stood when it was last heard of; `None` if nothing but its id is known: for a task taken up by that
     /// and not read since, and for one whose creation was answered in another form than documented.
     pub fn status(&self) -> Option<TaskStatus> {
-        self.known()
-            .state
-            .as_ref()
-            .map(|state| state.status().clone())
+        let known = self.known();
+        known.latest.as_ref().map(|latest| latest.status.clone())
     }
 
     /// Everything that was last heard of the task.
     pub fn state(&self) -> Option<TaskState> {
-        self.known().state.clone()
+        let known = self.known();
+        known
+            .latest
+            .as_ref()
+            .map(|latest| latest.to_state(self.id()))
     }
 
     /// Asks the service where the task stands.
@@ -205,8 +234,7 @@ impl Task {
     /// [`ErrorKind::TaskFailed`] or [`ErrorKind::EmptyResult`] if it ended otherwise, [`ErrorKind::NotFinished`] if it
     /// has not ended as far as is known, and [`ErrorKind::UnexpectedResponse`] if its result is no URL.
     pub fn video(&self) -> Result<Video> {
-        let state = self.known().state.clone();
-        match state {
+        match self.state() {
             Some(state) => {
                 let origin = Arc::new(self.clone());
                 Video::of(&self.0.client.downloads, &state, self.ended_after(), origin)
@@ -372,7 +400,7 @@ impl Task {
 
     /// Whether this client has created the task or read it.
     fn is_known_to_exist(&self) -> bool {
-        self.0.origin.is_some() || self.known().state.is_some()
+        self.0.origin.is_some() || self.known().latest.is_some()
     }
 
     fn check_id(&self) -> Result<()> {
@@ -421,7 +449,7 @@ impl fmt::Debug for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Task")
             .field("id", &self.id())
-            .field("state", &self.known().state)
+            .field("state", &self.state())
             .field("request_id", &self.request_id())
             .finish_non_exhaustive()
     }

@@ -68,10 +68,9 @@ impl Pollable for PolledTask {
         let id = self.task.id().to_owned();
         let state = TaskState::new(id, status.clone(), Vec::new(), None);
         self.task.learn(&state, Source::Polled);
-        let mut known = self.task.known();
-        known.is_unlisted = false;
+        self.task.known().is_unlisted = false;
         // Lists may lag behind what is known already.
-        known.state.clone().unwrap_or(state)
+        self.task.state().unwrap_or(state)
     }
 
     fn missing_in_list(&self) {
