@@ -18,9 +18,6 @@ use crate::engine::task_id::is_task_id;
 use crate::redact::printable;
 use crate::route::{self, CreateRoute};
 
-/// A segment of a path in place of an id.
-const PLACEHOLDER: &str = "-";
-
 /// Kling 3 Omni, as the engine calls it.
 pub(crate) struct Kling;
 
@@ -124,14 +121,15 @@ async fn create(
     })
 }
 
-/// Reads the task `id` by `operation`. The exchange puts the id into the path.
+/// Reads the task `id` by `operation`.
 async fn read(exchange: &Arc<Call>, operation: &ReadOperation, id: &str) -> Result<TaskState> {
     let api = exchange.api();
+    let segment = exchange.path_segment(id);
     let answer = if *operation == route::READ_VIDEO {
-        api.get_video_task().task_id(PLACEHOLDER).send().await
+        api.get_video_task().task_id(segment).send().await
     } else {
         let call = api.get_reference_to_video_task();
-        call.task_id(PLACEHOLDER).send().await
+        call.task_id(segment).send().await
     };
     let came = exchange.answer();
     let state = match exchange.finish(answer) {

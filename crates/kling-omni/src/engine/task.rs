@@ -251,10 +251,6 @@ impl Task {
     /// Reads the task by the operation that knows it.
     pub(crate) async fn read(&self, options: Options) -> Result<TaskState> {
         self.check_id()?;
-        let options = Options {
-            last_segment: Some(Arc::clone(&self.0.id)),
-            ..options
-        };
         let known = self.known().read_by;
         let operations = match &known {
             Some(operation) => std::slice::from_ref(operation),

@@ -77,6 +77,8 @@ impl Idempotency {
 pub(crate) struct Call {
     http: Arc<Http>,
     options: Options,
+    /// What takes the place of the last segment of the path, escaped already.
+    last_segment: OnceLock<String>,
     /// When it began, once its first attempt has its slot.
     started: OnceLock<Instant>,
     /// Set when it ends. The generated operation in between can return nothing but what it read of the answer.
@@ -90,9 +92,6 @@ pub(crate) struct Options {
     pub(crate) retries: Option<u32>,
     /// How long one attempt may take; the client's own setting if `None`.
     pub(crate) attempt_timeout: Option<Duration>,
-    /// What takes the place of the last segment of the path. The generated code does not escape backslashes, which URLs
-    /// take for slashes.
-    pub(crate) last_segment: Option<Arc<str>>,
     pub(crate) hold: RateLimitWait,
     /// Whether it goes to the server that has uploads.
     pub(crate) is_upload: bool,
@@ -202,6 +201,7 @@ impl Call {
         Arc::new(Self {
             http,
             options,
+            last_segment: OnceLock::new(),
             started: OnceLock::new(),
             result: OnceLock::new(),
         })
@@ -214,6 +214,18 @@ impl Call {
             self.http.client.clone(),
             Inner::new(Arc::clone(self) as Arc<dyn Transport>),
         )
+    }
+
+    /// What the generated code takes for an id at the end of the path. It does not escape backslashes, which URLs take for
+    /// slashes: of an id that has to be escaped, it gets a placeholder, whose place the id takes later.
+    pub(crate) fn path_segment<'a>(&self, id: &'a str) -> &'a str {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        if id.bytes().all(is_plain) {
+            return id;
+        }
+        let escaped = utf8_percent_encode(id, RESERVED).to_string();
+        let _ = self.last_segment.set(escaped);
+        "-"
     }
 
     /// The service's id of the last attempt.
@@ -422,10 +434,10 @@ impl Call {
     }
 
     fn prepare(&self, request: &mut reqwest::Request) {
-        if let Some(segment) = &self.options.last_segment
+        if let Some(segment) = self.last_segment.get()
             && let Some((parents, _)) = request.url().path().rsplit_once('/')
         {
-            let path = format!("{parents}/{}", utf8_percent_encode(segment, RESERVED));
+            let path = format!("{parents}/{segment}");
             request.url_mut().set_path(&path);
         }
         request.headers_mut().insert(
