@@ -47,6 +47,12 @@ impl RequestBody {
     }
 }
 
+impl From<Box<RawValue>> for RequestBody {
+    fn from(json: Box<RawValue>) -> Self {
+        Self(json)
+    }
+}
+
 impl FromStr for RequestBody {
     type Err = serde_json::Error;
 

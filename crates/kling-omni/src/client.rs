@@ -17,8 +17,6 @@ use crate::engine::attribution::Attribution;
 use crate::engine::client::ClientInner;
 use crate::engine::download::Video;
 use crate::engine::error::Result;
-#[cfg(feature = "raw")]
-use crate::engine::http::raw;
 use crate::engine::polling::durations::TaskTimes;
 use crate::engine::recovery::Reconcile;
 use crate::engine::task::Task;
@@ -29,6 +27,8 @@ use crate::list::List;
 use crate::preflight::Preflight;
 use crate::request::Request;
 use crate::route::Tier;
+#[cfg(feature = "raw")]
+use crate::transport;
 
 /// The service, seen from here: creates tasks, finds them again, lists them.
 ///
@@ -284,7 +284,7 @@ impl Client {
     /// ```
     #[cfg(feature = "raw")]
     pub fn raw(&self) -> crate::raw::Client {
-        raw::client(&self.inner().http)
+        transport::raw_client(&self.inner().http)
     }
 }
 

@@ -20,6 +20,7 @@ mod redact;
 pub mod request;
 mod route;
 mod task_kind;
+mod transport;
 pub mod validation;
 mod wire;
 

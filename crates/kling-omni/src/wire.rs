@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kling_omni_api::limits::upload_request::FILES;
 use kling_omni_api::{RequestBody, enums, types};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
@@ -17,6 +18,7 @@ use crate::engine::state::{TaskState, TaskStatus, TaskSummary};
 use crate::engine::task_id::is_task_id;
 use crate::redact::printable;
 use crate::route::{self, CreateRoute};
+use crate::transport;
 
 /// Kling 3 Omni, as the engine calls it.
 pub(crate) struct Kling;
@@ -42,7 +44,7 @@ impl Service for Kling {
         &'a self,
         call: &'a Arc<Call>,
         operation: &'static CreateOperation,
-        body: RequestBody,
+        body: Box<RawValue>,
     ) -> ServiceFuture<'a, Created> {
         Box::pin(create(call, operation, body))
     }
@@ -79,9 +81,10 @@ impl Service for Kling {
 async fn create(
     exchange: &Arc<Call>,
     operation: &CreateOperation,
-    body: RequestBody,
+    body: Box<RawValue>,
 ) -> Result<Created> {
-    let api = exchange.api();
+    let api = transport::client(exchange);
+    let body = RequestBody::from(body);
     let answer = match CreateRoute::of(operation) {
         CreateRoute::VideoReferencePro => api.create_video_reference().body(body).send().await,
         CreateRoute::ReferenceToVideoPro => {
@@ -93,7 +96,7 @@ async fn create(
         CreateRoute::VideoPro => api.create_video_pro().body(body).send().await,
         CreateRoute::VideoStandard => api.create_video_std().body(body).send().await,
     };
-    let state = match exchange.finish(answer) {
+    let state = match transport::finish(exchange, answer) {
         Ok(answer) => state(answer.data),
         // That an id has arrived says that there is a task, and that it was paid for.
         Err(error) => match exchange.created_task() {
@@ -123,7 +126,7 @@ async fn create(
 
 /// Reads the task `id` by `operation`.
 async fn read(exchange: &Arc<Call>, operation: &ReadOperation, id: &str) -> Result<TaskState> {
-    let api = exchange.api();
+    let api = transport::client(exchange);
     let segment = exchange.path_segment(id);
     let answer = if *operation == route::READ_VIDEO {
         api.get_video_task().task_id(segment).send().await
@@ -132,7 +135,7 @@ async fn read(exchange: &Arc<Call>, operation: &ReadOperation, id: &str) -> Resu
         call.task_id(segment).send().await
     };
     let came = exchange.answer();
-    let state = match exchange.finish(answer) {
+    let state = match transport::finish(exchange, answer) {
         Ok(answer) => state(answer.data),
         Err(error) => came.and_then(with_number).ok_or(error)?,
     };
@@ -166,7 +169,7 @@ async fn list(
     page: Option<i32>,
     page_size: Option<i32>,
 ) -> Result<Page> {
-    let api = exchange.api();
+    let api = transport::client(exchange);
     let answer = if *operation == route::TEXT_LIST {
         api.list_video_tasks().send().await
     } else {
@@ -182,7 +185,7 @@ async fn list(
         }
     };
     let came = exchange.answer();
-    let tasks: Vec<_> = match exchange.finish(answer) {
+    let tasks: Vec<_> = match transport::finish(exchange, answer) {
         Ok(answer) => answer.data.into_iter().map(summary).collect(),
         // A row that cannot be read is not worth failing the whole page for.
         Err(error) => came.and_then(rows).ok_or(error)?,
@@ -226,8 +229,12 @@ async fn request_uploads(exchange: &Arc<Call>, kinds: &[&str]) -> Result<Vec<Upl
         .collect::<std::result::Result<Vec<_>, _>>();
     let files = files.map_err(|error| Error::new(ErrorKind::Validation, error.to_string()))?;
     let body = types::UploadRequest::new(files);
-    let answer = exchange.api().request_uploads().body(body).send().await;
-    let places = exchange.finish(answer)?.files;
+    let answer = transport::client(exchange)
+        .request_uploads()
+        .body(body)
+        .send()
+        .await;
+    let places = transport::finish(exchange, answer)?.files;
     if places.len() != kinds.len() {
         return Err(Error::new(
             ErrorKind::UnexpectedResponse,

@@ -1,7 +1,7 @@
 //! What a create sends.
 
-use kling_omni_api::RequestBody;
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::engine::error::{Error, ErrorKind, Result};
 use crate::request::Request;
@@ -37,8 +37,8 @@ impl Payload {
     }
 
     /// The body as it is sent.
-    pub(super) fn to_body(&self) -> Result<RequestBody> {
-        RequestBody::new(self.body())
+    pub(super) fn to_body(&self) -> Result<Box<RawValue>> {
+        to_raw_value(self.body())
             .map_err(|error| Error::new(ErrorKind::Validation, error.to_string()))
     }
 

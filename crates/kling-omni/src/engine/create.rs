@@ -5,7 +5,7 @@ pub(crate) mod outcome;
 use std::io;
 use std::sync::Arc;
 
-use kling_omni_api::RequestBody;
+use serde_json::value::RawValue;
 
 use crate::engine::attribution::CreatedTask;
 use crate::engine::client::ClientInner;
@@ -26,7 +26,7 @@ pub(crate) type BeforeSend = Box<dyn FnMut(&Unresolved) -> io::Result<()> + Send
 /// One create, about to be sent by one operation.
 pub(crate) struct Submission {
     pub(crate) operation: &'static CreateOperation,
-    pub(crate) body: RequestBody,
+    pub(crate) body: Box<RawValue>,
     pub(crate) options: Options,
     pub(crate) kind: TaskKind,
     /// The correlation token of the request, if it has one.

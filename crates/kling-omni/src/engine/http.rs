@@ -10,8 +10,6 @@ pub(crate) mod content;
 pub(crate) mod key;
 pub(crate) mod plan_limit;
 pub(crate) mod proxy;
-#[cfg(feature = "raw")]
-pub(crate) mod raw;
 pub(crate) mod retry_headers;
 pub(crate) mod task_ids;
 pub(crate) mod timeout;

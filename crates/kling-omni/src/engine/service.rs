@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use kling_omni_api::RequestBody;
+use serde_json::value::RawValue;
 
 use crate::engine::error::Result;
 use crate::engine::http::call::Call;
@@ -53,7 +53,7 @@ pub(crate) trait Service: Send + Sync {
         &'a self,
         call: &'a Arc<Call>,
         operation: &'static CreateOperation,
-        body: RequestBody,
+        body: Box<RawValue>,
     ) -> ServiceFuture<'a, Created>;
 
     /// Reads the task `id`.

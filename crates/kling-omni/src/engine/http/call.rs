@@ -5,8 +5,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::Method;
-use kling_omni_api::{Admission, Client as Api, Exchange, Inner, Transport, service};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tracing::Instrument;
 
@@ -60,17 +58,6 @@ pub(crate) enum Idempotency {
     Read,
     /// Pay for a second task, unless the first attempt certainly made none.
     Create,
-}
-
-impl Idempotency {
-    fn of(method: &Method, operation: &str) -> Self {
-        match *method {
-            Method::GET | Method::HEAD | Method::OPTIONS => Self::Read,
-            // A place that nobody uses costs nothing and lapses by itself.
-            _ if operation == service::REQUEST_UPLOADS.name => Self::Read,
-            _ => Self::Create,
-        }
-    }
 }
 
 /// One call of one operation: at most a few attempts, of which the last one counts.
@@ -207,15 +194,6 @@ impl Call {
         })
     }
 
-    /// The generated client with this call as its way out. It is good for one operation.
-    pub(crate) fn api(self: &Arc<Self>) -> Api {
-        Api::new_with_client(
-            &self.server().base_url,
-            self.http.client.clone(),
-            Inner::new(Arc::clone(self) as Arc<dyn Transport>),
-        )
-    }
-
     /// What the generated code takes for an id at the end of the path. It does not escape backslashes, which URLs take for
     /// slashes: of an id that has to be escaped, it gets a placeholder, whose place the id takes later.
     pub(crate) fn path_segment<'a>(&self, id: &'a str) -> &'a str {
@@ -244,18 +222,15 @@ impl Call {
         self.result.get()?.requested_pause
     }
 
-    /// Turns the answer of a generated operation into ours. The generated error is used for what only it can know,
-    /// the reading of the body, and never shown: it prints whole bodies and headers.
-    pub(crate) fn finish<T, E>(
-        &self,
-        answer: std::result::Result<kling_omni_api::ResponseValue<T>, kling_omni_api::Error<E>>,
-    ) -> Result<T> {
+    /// The answer that the caller read, or why there is none. `read` says why the answer could not be read, if it says
+    /// anything.
+    pub(crate) fn finish<T>(&self, read: std::result::Result<T, Option<String>>) -> Result<T> {
         let result = self.result.get();
         // Asked first: an answer that was refused, such as one from another host, may well be readable.
-        let error = match (result.and_then(CallResult::take_error), answer) {
+        let error = match (result.and_then(CallResult::take_error), read) {
             (Some(error), _) => error,
-            (None, Ok(value)) => return Ok(value.into_inner()),
-            (None, Err(problem)) => self.unread(result, problem),
+            (None, Ok(value)) => return Ok(value),
+            (None, Err(reason)) => self.unread(result, reason),
         };
         let candidates = result.map(CallResult::candidates).unwrap_or_default();
         Err(error.with_candidates(candidates, self.http.key.expose()))
@@ -268,14 +243,14 @@ impl Call {
         Some(id)
     }
 
-    /// The error of an answer whose shape the generated code does not know.
-    fn unread<E>(&self, result: Option<&CallResult>, problem: kling_omni_api::Error<E>) -> Error {
-        let what = match problem {
-            kling_omni_api::Error::InvalidResponsePayload(_, why) => {
-                let why = redact::sanitize(&why.to_string(), self.http.key.expose());
-                format!("the service answered JSON of another shape than documented: {why}")
+    /// The error of an answer whose shape the caller does not know.
+    fn unread(&self, result: Option<&CallResult>, reason: Option<String>) -> Error {
+        let what = match reason {
+            Some(reason) => {
+                let reason = redact::sanitize(&reason, self.http.key.expose());
+                format!("the service answered JSON of another shape than documented: {reason}")
             }
-            _ => "the service's answer could not be read".to_owned(),
+            None => "the service's answer could not be read".to_owned(),
         };
         let error = Error::new(ErrorKind::UnexpectedResponse, what);
         let Some(result) = result else { return error };
@@ -288,7 +263,11 @@ impl Call {
         }
     }
 
-    fn server(&self) -> &Server {
+    pub(crate) fn client(&self) -> &reqwest::Client {
+        &self.http.client
+    }
+
+    pub(crate) fn server(&self) -> &Server {
         if self.options.is_upload {
             &self.http.upload_server
         } else {
@@ -296,13 +275,36 @@ impl Call {
         }
     }
 
+    /// Waits until the request may be sent, or says why it is not.
+    pub(crate) async fn admit(&self) -> std::result::Result<(), String> {
+        // Some have their slot ahead.
+        if self.started.get().is_some() {
+            return Ok(());
+        }
+        self.take_first_slot().await.map_err(|error| {
+            let reason = error.to_string();
+            let _ = self.result.set(CallResult::unsent(error));
+            reason
+        })
+    }
+
+    /// Sends the request, keeps how the call ended, and returns what can be read of the answer: its status and body.
+    pub(crate) async fn send(
+        &self,
+        request: reqwest::Request,
+        effect: Idempotency,
+        operation: &'static str,
+    ) -> reqwest::Result<reqwest::Response> {
+        self.conclude(self.run(request, effect, operation).await)
+    }
+
     /// Makes as many attempts as it takes. The first one has its slot already.
     pub(crate) async fn run(
         &self,
         mut request: reqwest::Request,
+        effect: Idempotency,
         operation: &'static str,
     ) -> LastAttempt {
-        let effect = Idempotency::of(request.method(), operation);
         let line = tracing::enabled!(tracing::Level::INFO)
             .then(|| format!("{} {}", request.method(), request.url().path()));
         self.prepare(&mut request);
@@ -531,27 +533,6 @@ fn unsent(wait: Duration) -> Error {
     .with_retry_after(Some(wait))
     .with_retryable(true)
     .with_help(format!("try again in {} s", wait.as_secs_f64().ceil()))
-}
-
-impl Transport for Call {
-    fn admit<'a>(&'a self, _operation: &'static str) -> Admission<'a> {
-        Box::pin(async move {
-            // Some have their slot ahead.
-            if self.started.get().is_some() {
-                return Ok(());
-            }
-            self.take_first_slot().await.map_err(|error| {
-                let why = error.to_string();
-                let _ = self.result.set(CallResult::unsent(error));
-                why
-            })
-        })
-    }
-
-    fn exchange<'a>(&'a self, request: reqwest::Request, operation: &'static str) -> Exchange<'a> {
-        let span = tracing::info_span!("call", operation);
-        Box::pin(async move { self.conclude(self.run(request, operation).await) }.instrument(span))
-    }
 }
 
 impl fmt::Debug for Call {

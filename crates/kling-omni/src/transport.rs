@@ -1,0 +1,120 @@
+//! Carries the generated operations through the engine's calls.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::Method;
+use kling_omni_api::{
+    Admission, Client as Api, Error as ApiError, Exchange, Inner, ResponseValue, Transport, service,
+};
+use tracing::Instrument;
+
+use crate::engine::error::Result;
+#[cfg(feature = "raw")]
+use crate::engine::http::Http;
+#[cfg(feature = "raw")]
+use crate::engine::http::call::Options;
+use crate::engine::http::call::{Call, Idempotency};
+
+/// The generated client with `call` as its way out. It is good for one operation.
+pub(crate) fn client(call: &Arc<Call>) -> Api {
+    client_of(
+        call.server().base_url.as_str(),
+        call.client(),
+        CallTransport(Arc::clone(call)),
+    )
+}
+
+/// The generated client for any number of operations, which answer what the service answered.
+#[cfg(feature = "raw")]
+pub(crate) fn raw_client(http: &Arc<Http>) -> Api {
+    let transport = RawTransport(Arc::clone(http));
+    client_of(&http.server.base_url, &http.client, transport)
+}
+
+fn client_of(base_url: &str, client: &reqwest::Client, transport: impl Transport + 'static) -> Api {
+    Api::new_with_client(base_url, client.clone(), Inner::new(Arc::new(transport)))
+}
+
+/// Turns the answer of a generated operation into ours. The generated error is used for what only it can know, the
+/// reading of the body, and never shown: it prints whole bodies and headers.
+pub(crate) fn finish<T, E>(
+    call: &Call,
+    answer: std::result::Result<ResponseValue<T>, ApiError<E>>,
+) -> Result<T> {
+    call.finish(
+        answer
+            .map(ResponseValue::into_inner)
+            .map_err(|error| match error {
+                ApiError::InvalidResponsePayload(_, reason) => Some(reason.to_string()),
+                _ => None,
+            }),
+    )
+}
+
+fn idempotency(method: &Method, operation: &str) -> Idempotency {
+    match *method {
+        Method::GET | Method::HEAD | Method::OPTIONS => Idempotency::Read,
+        // A place that nobody uses costs nothing and lapses by itself.
+        _ if operation == service::REQUEST_UPLOADS.name => Idempotency::Read,
+        _ => Idempotency::Create,
+    }
+}
+
+struct CallTransport(Arc<Call>);
+
+impl Transport for CallTransport {
+    fn admit<'a>(&'a self, _operation: &'static str) -> Admission<'a> {
+        Box::pin(self.0.admit())
+    }
+
+    fn exchange<'a>(&'a self, request: reqwest::Request, operation: &'static str) -> Exchange<'a> {
+        let span = tracing::info_span!("call", operation);
+        let effect = idempotency(request.method(), operation);
+        Box::pin(self.0.send(request, effect, operation).instrument(span))
+    }
+}
+
+impl fmt::Debug for CallTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CallTransport").field(&self.0).finish()
+    }
+}
+
+/// Makes a call of each request.
+#[cfg(feature = "raw")]
+struct RawTransport(Arc<Http>);
+
+#[cfg(feature = "raw")]
+impl RawTransport {
+    fn call(&self) -> Arc<Call> {
+        Call::new(Arc::clone(&self.0), Options::default())
+    }
+}
+
+#[cfg(feature = "raw")]
+impl Transport for RawTransport {
+    fn admit<'a>(&'a self, _operation: &'static str) -> Admission<'a> {
+        Box::pin(async move {
+            let slot = self.call().take_first_slot().await;
+            slot.map_err(|error| error.to_string())
+        })
+    }
+
+    fn exchange<'a>(&'a self, request: reqwest::Request, operation: &'static str) -> Exchange<'a> {
+        let span = tracing::info_span!("call", operation);
+        let exchange = async move {
+            let effect = idempotency(request.method(), operation);
+            let last = self.call().run(request, effect, operation).await;
+            last.result.into_response()
+        };
+        Box::pin(exchange.instrument(span))
+    }
+}
+
+#[cfg(feature = "raw")]
+impl fmt::Debug for RawTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawTransport").finish_non_exhaustive()
+    }
+}
