@@ -46,7 +46,7 @@ impl Payload {
     #[cfg(feature = "webhook")]
     pub(super) fn correlation(&self) -> Option<String> {
         let url = url::Url::parse(self.body().get("webhook_url")?.as_str()?).ok()?;
-        let token = crate::engine::webhook::correlation::read(url.query()?)?;
+        let token = crate::engine::webhook::correlation::parse(url.query()?)?;
         Some(token.as_str().to_owned())
     }
 

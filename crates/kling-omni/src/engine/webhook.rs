@@ -1,16 +1,14 @@
-//! Receives the service's webhooks: checks that they are authentic and fresh, drops replays, keeps the order, and lets
-//! waits hear of them.
+//! Receives the service's webhooks: verifies signatures and timestamps, drops replays, keeps the order, and updates waits.
 //!
 //! A request with a `webhook_url` makes the service post the task's state there on every change. Deliveries are signed
 //! after the Standard Webhooks scheme; they may come late, twice, in any order, or not at all.
 //!
-//! * [`Inbox`] takes deliveries in. It is what a [`wait`](crate::polling::Wait::webhook) listens to, and [`Inbox::deliveries`] is
-//!   a stream of all that is new.
+//! * [`Inbox`] receives deliveries. A [`wait`](crate::polling::Wait::webhook) subscribes to it, and [`Inbox::deliveries`]
+//!   is a stream of all new ones.
 //! * [`Inbox::endpoint`] is a tower service with a body limit, ready to mount in axum or hyper. Anything else calls
 //!   [`Inbox::receive`] with the headers, the query and the raw body, and answers [`Refusal::status`].
-//! * [`Verifier`] is the check of the signature on its own, and [`Secret::headers`] its counterpart, for passing
-//!   deliveries on and for tests.
-//! * [`correlation`] marks a `webhook_url`, so that a delivery tells which create it belongs to.
+//! * [`Verifier`] only verifies signatures, and [`Secret::headers`] makes them, for forwarding and for tests.
+//! * [`correlation`] marks a `webhook_url`, and a delivery then names the create it belongs to.
 //!
 //! ```
 //! use kling_omni::webhook::{Inbox, Secret};
@@ -28,11 +26,9 @@
 
 pub mod correlation;
 
-mod inbox;
-
-mod endpoint;
-
 mod delivery;
+mod endpoint;
+mod inbox;
 mod refusal;
 mod secret;
 mod verifier;

@@ -103,7 +103,7 @@ impl Wait {
     /// at once. A completed task without a result gets its second look from a poll.
     #[cfg(feature = "webhook")]
     pub fn webhook(mut self, inbox: &Inbox) -> Self {
-        self.webhook = Some(Box::new(inbox.listen(self.task.id())));
+        self.webhook = Some(Box::new(inbox.subscribe(self.task.id())));
         self
     }
 

@@ -1,7 +1,7 @@
-//! Tells which create a delivery belongs to, even if the answer to the create was lost.
+//! Correlation tokens: they name the create that a delivery belongs to, even if the response to the create was lost.
 //!
-//! A token of yours goes into the query of the `webhook_url`; the service posts to that URL as it stands, so that every
-//! delivery brings the token back, together with the id of the task.
+//! A token is added to the query of the `webhook_url`. The service posts to that URL unchanged, and every delivery then has
+//! the token and the id of the task.
 //!
 //! ```
 //! use kling_omni::webhook::correlation::{self, Token};
@@ -26,8 +26,8 @@ pub const PARAMETER: &str = "kling-omni-correlation";
 
 /// A text that names one create.
 ///
-/// It opens nothing and may be logged; but whoever knows it and one of your deliveries can send that delivery again with
-/// the token, since the signature does not cover the URL.
+/// It is no credential and may be logged. But the signature does not cover the URL: a party that knows a token and one of
+/// your deliveries can replay that delivery with the token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Token(String);
 
@@ -35,7 +35,7 @@ impl Token {
     /// The most characters that a token has.
     pub const LONGEST: usize = 64;
 
-    /// A new token of 128 random bits from the operating system, so that no two are the same.
+    /// A new token of 128 random bits from the operating system.
     ///
     /// # Errors
     ///
@@ -89,7 +89,7 @@ impl fmt::Display for Token {
     }
 }
 
-/// Adds `token` to the query of a `webhook_url`, in place of one that is there. All other parameters stay as they are.
+/// Adds `token` to the query of a `webhook_url`, replacing an earlier one. All other parameters stay as they are.
 ///
 /// # Errors
 ///
@@ -121,8 +121,8 @@ pub fn attach(webhook_url: &str, token: &Token) -> Result<String> {
     Ok(url.into())
 }
 
-/// The token in a query. With two that differ there is no telling which is meant.
-pub(crate) fn read(query: &str) -> Option<Token> {
+/// The token in a query; `None` if there are two different ones.
+pub(crate) fn parse(query: &str) -> Option<Token> {
     let mut tokens = query.split('&').filter_map(value_of);
     let first = tokens.next()?;
     if tokens.any(|other| other != first) {
@@ -131,7 +131,7 @@ pub(crate) fn read(query: &str) -> Option<Token> {
     Token::new(first).ok()
 }
 
-/// The value of a parameter, if it is ours.
+/// The value of [`PARAMETER`]; `None` for any other parameter.
 fn value_of(parameter: &str) -> Option<String> {
     let (name, value) = form_urlencoded::parse(parameter.as_bytes()).next()?;
     (name == PARAMETER).then(|| value.into_owned())

@@ -1,3 +1,5 @@
+//! One authentic delivery.
+
 use std::time::SystemTime;
 
 use serde_json::Value;
@@ -19,13 +21,13 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Reads a body whose signature has been checked, and the query it was sent to.
-    pub(crate) fn read(
+    /// Parses a verified body and the query of its URL.
+    pub(crate) fn parse(
         verified: Verified,
         query: Option<&str>,
         body: &[u8],
     ) -> Result<Self, Refusal> {
-        let state = read_state(body).ok_or_else(|| {
+        let state = parse_state(body).ok_or_else(|| {
             Refusal::new(
                 RefusalKind::BodyUnreadable,
                 "the delivery is authentic, and its body is no task",
@@ -34,7 +36,7 @@ impl Delivery {
         Ok(Self {
             verified,
             state,
-            correlation: query.and_then(correlation::read),
+            correlation: query.and_then(correlation::parse),
         })
     }
 
@@ -48,29 +50,28 @@ impl Delivery {
         self.verified.sent_at()
     }
 
-    /// Where the task stood then: what a poll would have answered.
+    /// The state of the task at that time, as a poll would have returned it.
     pub fn state(&self) -> &TaskState {
         &self.state
     }
 
     /// The token that [`correlation::attach`] put into the `webhook_url`, if there is one.
     ///
-    /// It comes from the URL, which the signature does not cover: it says which create the delivery belongs to as far as
-    /// nobody else knows the token.
+    /// The signature does not cover the URL that it comes from. It is only reliable if nobody else knows the token.
     pub fn correlation(&self) -> Option<&Token> {
         self.correlation.as_ref()
     }
 }
 
-/// What became of an authentic delivery. All of these are answered with success, so that none is sent again.
+/// The result of an authentic delivery. Respond with success to each of them, or the service repeats it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Received {
-    /// It is news, and was passed on.
+    /// It is new, and was passed on.
     New(Delivery),
-    /// One with the same id came before. Passed on to nobody.
+    /// A delivery with the same id came before. Not passed on.
     Duplicate(Delivery),
-    /// The task is known to be further: this one was overtaken. Passed on to nobody.
+    /// A later state of the task is known. Not passed on.
     Late(Delivery),
 }
 
@@ -83,8 +84,8 @@ impl Received {
     }
 }
 
-/// A task as polls answer it, with or without the wrapper that they have.
-fn read_state(body: &[u8]) -> Option<TaskState> {
+/// Parses a task as polls return it, with or without the `data` wrapper.
+fn parse_state(body: &[u8]) -> Option<TaskState> {
     let mut task: Value = serde_json::from_slice(body).ok()?;
     if task.get("task_id").is_none() {
         task = task.get_mut("data")?.take();

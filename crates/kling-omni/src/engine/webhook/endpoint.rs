@@ -1,3 +1,5 @@
+//! The HTTP endpoint of an inbox, as a tower service.
+
 use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::fmt;
@@ -15,28 +17,32 @@ use crate::engine::webhook::delivery::Received;
 use crate::engine::webhook::inbox::Inbox;
 use crate::engine::webhook::refusal::{Refusal, RefusalKind};
 
-/// A tower service that takes deliveries into an [`Inbox`]; [`Inbox::endpoint`] makes it.
+/// A tower service that passes deliveries to an [`Inbox`], made by [`Inbox::endpoint`].
 ///
 /// Mount it with axum's `Router::route_service`, or in hyper through hyper-util's `TowerToHyperService`. It answers
 ///
-/// * 200 to every authentic delivery, also to what is late or came before, so that none is sent again;
+/// * 200 to every authentic delivery, also to late and duplicate ones, because the service would repeat them;
 /// * 405 to all methods but POST;
 /// * 413 to a body above the [limit](super::InboxBuilder::largest_body), of which it reads no more than the limit;
-/// * 400, 401 or 503 to [refused](super::Refusal::status) ones. Why goes to the log, and not to the sender.
+/// * 400, 401 or 503 to [refused](super::Refusal::status) ones. The reason is logged, and not sent.
 ///
-/// The content type plays no part: the signature covers the body byte for byte, whatever it is called. Limits on time
-/// are the server's.
+/// The content type is ignored, because the signature covers the bytes of the body. Timeouts are left to the server.
 #[derive(Clone)]
 pub struct Endpoint {
     inbox: Inbox,
 }
 
-impl Endpoint {
-    pub(crate) fn new(inbox: Inbox) -> Self {
-        Self { inbox }
+impl Inbox {
+    /// A tower service that receives the deliveries posted to it.
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint {
+            inbox: self.clone(),
+        }
     }
+}
 
-    async fn take<B>(self, request: Request<B>) -> Result<Received, Refusal>
+impl Endpoint {
+    async fn receive<B>(self, request: Request<B>) -> Result<Received, Refusal>
     where
         B: Body,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -80,19 +86,19 @@ where
         let endpoint = self.clone();
         Box::pin(async move {
             if request.method() != Method::POST {
-                let mut answer = answer(StatusCode::METHOD_NOT_ALLOWED);
+                let mut response = response(StatusCode::METHOD_NOT_ALLOWED);
                 let allowed = HeaderValue::from_static("POST");
-                answer.headers_mut().insert(header::ALLOW, allowed);
-                return Ok(answer);
+                response.headers_mut().insert(header::ALLOW, allowed);
+                return Ok(response);
             }
-            Ok(match endpoint.take(request).await {
+            Ok(match endpoint.receive(request).await {
                 Ok(received) => {
                     tracing::debug!(?received, "a delivery");
-                    answer(StatusCode::OK)
+                    response(StatusCode::OK)
                 }
                 Err(refusal) => {
                     log(&refusal);
-                    answer(refusal.status_code())
+                    response(refusal.status_code())
                 }
             })
         })
@@ -107,7 +113,7 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// Anyone can post nonsense to a public address, and that is worth nobody's attention.
+/// Requests that are no deliveries are logged at debug level: anyone can post to a public address.
 fn log(refusal: &Refusal) {
     match refusal.kind() {
         RefusalKind::MissingHeader | RefusalKind::MalformedHeader | RefusalKind::BodyTooLarge => {
@@ -117,9 +123,9 @@ fn log(refusal: &Refusal) {
     }
 }
 
-/// An answer that tells the sender no more than its status does.
-fn answer(status: StatusCode) -> Response<Full<Bytes>> {
-    let mut answer = Response::new(Full::default());
-    *answer.status_mut() = status;
-    answer
+/// A response without a body.
+fn response(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
 }

@@ -1,45 +1,42 @@
-mod builder;
-mod deliveries;
-mod listening;
+//! The inbox: deduplicates deliveries, keeps their order, and publishes new ones.
 
-mod bounded;
-mod seen;
-mod standing;
+mod bounded_map;
+mod deliveries;
+mod subscription;
+mod task_states;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use http::HeaderMap;
 use tokio::sync::broadcast;
 
-pub use crate::engine::webhook::inbox::builder::InboxBuilder;
 pub use crate::engine::webhook::inbox::deliveries::{Deliveries, Missed};
-use crate::engine::webhook::inbox::listening::Listening;
+use crate::engine::webhook::inbox::subscription::Subscription;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
 use crate::engine::state::TaskState;
 use crate::engine::webhook::delivery::{Delivery, Received};
-use crate::engine::webhook::endpoint::Endpoint;
-use crate::engine::webhook::inbox::listening::Listeners;
-use crate::engine::webhook::inbox::seen::{Novelty, Seen};
-use crate::engine::webhook::inbox::standing::Standing;
+use crate::engine::webhook::inbox::bounded_map::BoundedMap;
+use crate::engine::webhook::inbox::subscription::Subscribers;
+use crate::engine::webhook::inbox::task_states::TaskStates;
 use crate::engine::webhook::refusal::{Refusal, RefusalKind};
 use crate::engine::webhook::verifier::Verifier;
 
-/// Takes deliveries in, and passes on what is new: to [waits](crate::polling::Wait::webhook) and to [streams](Self::deliveries).
+/// Receives deliveries and passes new ones on to [waits](crate::polling::Wait::webhook) and [streams](Self::deliveries).
 ///
-/// * **Replays and repetitions.** The ids of the latest deliveries are remembered, and none of them is passed on twice.
-///   When there are more than [can be remembered](InboxBuilder::remembered_deliveries), the oldest id is forgotten, and
-///   from then on an unknown delivery that is not younger than that one is refused
-///   ([`RefusalKind::ReplayWindowExceeded`]): a burst costs late deliveries, and never lets a replay in.
-/// * **Order.** A task never goes back: what was sent before the state that is known, and whatever is not an end once
-///   the task has ended, is [late](Received::Late). The latest state of
-///   [so many](InboxBuilder::remembered_tasks) tasks is remembered; when there are more, those that ended first are
-///   forgotten first. A task that was forgotten is taken as it comes.
+/// * **Deduplication and replays.** The ids of the latest deliveries are remembered, and none of them is passed on twice.
+///   When there are more than [can be remembered](InboxBuilder::remembered_deliveries), the oldest id is evicted. From then
+///   on, an unknown delivery that is not younger than the evicted one is refused
+///   ([`RefusalKind::ReplayWindowExceeded`]). A burst may therefore cost late deliveries, but never lets a replay in.
+/// * **Order.** A task never goes back. A delivery that is older than the known state, or not terminal after the task has
+///   ended, is [late](Received::Late). The latest state of [some tasks](InboxBuilder::remembered_tasks) is remembered; when
+///   there are more, those that ended first are evicted first. An evicted task is treated as unknown.
 ///
-/// All of it is held in memory and begins anew with the process: a delivery that was recorded by someone can be sent
-/// once more after a restart, within the tolerance.
+/// All of it is in memory and lost with the process. After a restart, a recorded delivery can be replayed once within the
+/// tolerance.
 ///
 /// Clones share everything.
 #[derive(Clone)]
@@ -50,15 +47,15 @@ pub(crate) struct Shared {
     clock: Arc<dyn Clock>,
     largest_body: usize,
     memory: Mutex<Memory>,
-    news: broadcast::Sender<Delivery>,
-    /// Whether nothing speaks against deliveries coming.
+    updates: broadcast::Sender<Delivery>,
+    /// Whether deliveries are believed to arrive.
     is_trusted: AtomicBool,
 }
 
 struct Memory {
-    seen: Seen,
-    tasks: Standing,
-    listeners: Listeners,
+    deliveries: DedupCache,
+    tasks: TaskStates,
+    subscribers: Subscribers,
 }
 
 impl Inbox {
@@ -72,9 +69,9 @@ impl Inbox {
         InboxBuilder::new(verifier.into())
     }
 
-    /// Takes a delivery in: the headers and the query of its request, and its body as it came.
+    /// Receives a delivery: the headers and the query of its request, and its body unchanged.
     ///
-    /// Answer any success, also for what is late or came before, and [`Refusal::status`] otherwise. Limit the body
+    /// Respond with success, also to late and duplicate deliveries, and with [`Refusal::status`] otherwise. Limit the body
     /// before it is in memory; [`endpoint`](Self::endpoint) does that.
     ///
     /// # Errors
@@ -93,12 +90,12 @@ impl Inbox {
         }
         let now = shared.clock.system_time();
         let verified = shared.verifier.verify(headers, body, now)?;
-        let delivery = Delivery::read(verified, query, body)?;
+        let delivery = Delivery::parse(verified, query, body)?;
         let mut memory = self.0.memory();
-        match memory.seen.note(delivery.id(), delivery.sent_at()) {
-            Novelty::New => {}
-            Novelty::Repeated => return Ok(Received::Duplicate(delivery)),
-            Novelty::Forgotten => {
+        match memory.deliveries.insert(delivery.id(), delivery.sent_at()) {
+            DedupResult::New => {}
+            DedupResult::Duplicate => return Ok(Received::Duplicate(delivery)),
+            DedupResult::Evicted => {
                 return Err(Refusal::new(
                     RefusalKind::ReplayWindowExceeded,
                     "the delivery might be a replay: ids as old as it had to be forgotten",
@@ -109,45 +106,41 @@ impl Inbox {
             return Ok(Received::Late(delivery));
         }
         shared.is_trusted.store(true, Ordering::Relaxed);
-        memory.listeners.tell(delivery.state(), shared.clock.now());
-        // Fails when nobody listens.
-        let _ = shared.news.send(delivery.clone());
+        memory
+            .subscribers
+            .publish(delivery.state(), shared.clock.now());
+        // Fails without a receiver.
+        let _ = shared.updates.send(delivery.clone());
         Ok(Received::New(delivery))
     }
 
-    /// What deliveries last said of a task, as far as it is remembered.
+    /// The latest delivered state of a task, if it is remembered.
     pub fn state(&self, task_id: &str) -> Option<TaskState> {
         self.0.memory().tasks.state(task_id).cloned()
     }
 
-    /// The tasks that deliveries brought this [token](super::correlation) about, as far as they are remembered: one,
-    /// unless it went into several creates.
+    /// The remembered tasks whose deliveries had this [token](super::correlation): one, unless several creates used it.
     pub fn correlated(&self, token: &str) -> Vec<String> {
         self.0.memory().tasks.correlated(token)
     }
 
-    /// Whether a task is known to belong to another create than that of `token`.
+    /// Whether a task is known to belong to a create with another token.
     pub(crate) fn is_of_another(&self, task_id: &str, token: &str) -> bool {
         self.0.memory().tasks.is_of_another(task_id, token)
     }
 
-    /// Everything new from now on, as a stream.
+    /// All new deliveries from now on, as a stream.
     pub fn deliveries(&self) -> Deliveries {
-        Deliveries::new(self.0.news.subscribe())
-    }
-
-    /// A tower service that takes in what is posted to it.
-    pub fn endpoint(&self) -> Endpoint {
-        Endpoint::new(self.clone())
+        Deliveries::new(self.0.updates.subscribe())
     }
 
     pub(crate) fn largest_body(&self) -> usize {
         self.0.largest_body
     }
 
-    /// What is told of one task, beginning with what is known.
-    pub(crate) fn listen(&self, task_id: &str) -> Listening {
-        Listening::new(&self.0, task_id)
+    /// Subscribes to the states of one task, beginning with the known one.
+    pub(crate) fn subscribe(&self, task_id: &str) -> Subscription {
+        Subscription::new(&self.0, task_id)
     }
 }
 
@@ -163,5 +156,121 @@ impl fmt::Debug for Inbox {
             .field("verifier", &self.0.verifier)
             .field("largest_body", &self.0.largest_body)
             .finish_non_exhaustive()
+    }
+}
+
+const MAX_BACKLOG: usize = 1 << 16;
+
+/// Settings of an [`Inbox`]. Together they bound its memory.
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct InboxBuilder {
+    verifier: Verifier,
+    clock: Arc<dyn Clock>,
+    largest_body: usize,
+    remembered_deliveries: usize,
+    remembered_tasks: usize,
+    backlog: usize,
+}
+
+impl InboxBuilder {
+    pub(crate) fn new(verifier: Verifier) -> Self {
+        Self {
+            verifier,
+            clock: Arc::new(SystemClock),
+            largest_body: 64 * 1024,
+            remembered_deliveries: 10_000,
+            remembered_tasks: 1_000,
+            backlog: 256,
+        }
+    }
+
+    /// The clock that timestamps are compared with.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The largest body that is read, in bytes; 64 KiB by default, and a delivery has less than 1 KiB.
+    pub fn largest_body(mut self, bytes: usize) -> Self {
+        self.largest_body = bytes;
+        self
+    }
+
+    /// How many ids are remembered, at most 256 bytes each; 10,000 by default, and at least one. Remember as many as
+    /// arrive within twice the tolerance.
+    pub fn remembered_deliveries(mut self, count: usize) -> Self {
+        self.remembered_deliveries = count;
+        self
+    }
+
+    /// How many tasks are remembered, each with its latest state; 1,000 by default, and at least one. Remember as
+    /// many as run at a time or ended within the tolerance.
+    pub fn remembered_tasks(mut self, count: usize) -> Self {
+        self.remembered_tasks = count;
+        self
+    }
+
+    /// How many deliveries are kept for streams that are slow to read them; 256 by default, from 1 to 65,536, and rounded
+    /// up to a power of two. Room for them is taken at once.
+    pub fn backlog(mut self, count: usize) -> Self {
+        self.backlog = count;
+        self
+    }
+
+    /// Makes the inbox.
+    pub fn build(self) -> Inbox {
+        let (updates, _) = broadcast::channel(self.backlog.clamp(1, MAX_BACKLOG));
+        Inbox(Arc::new(Shared {
+            verifier: self.verifier,
+            clock: self.clock,
+            largest_body: self.largest_body,
+            is_trusted: AtomicBool::new(true),
+            memory: Mutex::new(Memory {
+                deliveries: DedupCache::new(self.remembered_deliveries),
+                tasks: TaskStates::new(self.remembered_tasks),
+                subscribers: Subscribers::default(),
+            }),
+            updates,
+        }))
+    }
+}
+
+/// The ids of the latest deliveries.
+pub(crate) struct DedupCache {
+    ids: BoundedMap<SystemTime, ()>,
+    /// The send time of the youngest evicted delivery.
+    evicted_until: Option<SystemTime>,
+}
+
+/// Whether a delivery came before.
+pub(crate) enum DedupResult {
+    New,
+    Duplicate,
+    /// Unknown: ids as old as this one have been evicted.
+    Evicted,
+}
+
+impl DedupCache {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            ids: BoundedMap::new(capacity),
+            evicted_until: None,
+        }
+    }
+
+    /// Inserts a delivery and returns whether it is new.
+    pub(crate) fn insert(&mut self, id: &str, sent_at: SystemTime) -> DedupResult {
+        let known = self.ids.order(id);
+        if known.is_none() && self.evicted_until.is_some_and(|moment| sent_at <= moment) {
+            return DedupResult::Evicted;
+        }
+        // A repetition may have a new signature. The id is kept for as long as the latest one is accepted.
+        let latest = known.map_or(sent_at, |known| known.max(sent_at));
+        self.evicted_until = self.evicted_until.max(self.ids.insert(id, latest, ()));
+        match known {
+            Some(_) => DedupResult::Duplicate,
+            None => DedupResult::New,
+        }
     }
 }

@@ -1,9 +1,11 @@
+//! Why a delivery is refused.
+
 use std::fmt;
 
 use http::StatusCode;
 use serde::Serialize;
 
-/// Why a delivery was not taken in.
+/// Why a delivery was not accepted.
 ///
 /// `Display` says what was wrong and what to do. It is meant for your log; a sender needs no more than
 /// [`status`](Self::status). It holds no secret, no signature and nothing of the body.
@@ -13,7 +15,7 @@ pub struct Refusal {
     summary: String,
 }
 
-/// The few cases that a receiver may want to tell apart.
+/// The kinds of refusals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -83,12 +85,12 @@ impl Refusal {
         )
     }
 
-    /// Which of a few cases this is.
+    /// The kind of the refusal.
     pub fn kind(&self) -> RefusalKind {
         self.kind
     }
 
-    /// What was wrong; the help stands beside it.
+    /// What was wrong, without the help.
     pub fn summary(&self) -> &str {
         &self.summary
     }
@@ -98,8 +100,8 @@ impl Refusal {
         self.kind.help()
     }
 
-    /// The HTTP status to answer with: 400 for what is no delivery, 401 for what is not trusted, 413 for too large a
-    /// body, and 503 where a repetition will be accepted.
+    /// The HTTP status to respond with: 400 for a malformed delivery, 401 for an untrusted one, 413 for a body above the
+    /// limit, and 503 if a repetition will be accepted.
     pub fn status(&self) -> u16 {
         self.status_code().as_u16()
     }

@@ -1,5 +1,7 @@
+//! The secret of an account, and the signatures made with it.
+
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -9,14 +11,26 @@ use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Sha256;
 
 use crate::engine::error::{Error, ErrorKind, Result};
-use crate::engine::webhook::verifier::{self, VERSION};
+
+/// The header with the id of a delivery. A repetition has the same id.
+pub(crate) const ID: &str = "webhook-id";
+/// The header with the time it was sent, in seconds since 1970.
+pub(crate) const TIMESTAMP: &str = "webhook-timestamp";
+/// The header with `version,signature` items, separated by blanks.
+pub(crate) const SIGNATURE: &str = "webhook-signature";
+
+/// The only version of the scheme that is understood.
+pub(crate) const VERSION: &str = "v1";
+
+/// Limited, because ids are remembered.
+const MAX_ID_LENGTH: usize = 256;
 
 const BASE64_PREFIX: &str = "whsec_";
 const HEX_PREFIX: &str = "hex:";
-const ADVICE: &str =
+const SECRET_HELP: &str =
     "copy it again as the account shows it; a key in hexadecimal is written as hex:DIGITS";
 
-/// A secret that deliveries are signed with. It is shown nowhere: `Debug` hides it, and there is no way to print it.
+/// A secret that deliveries are signed with. `Debug` hides it, and it cannot be printed.
 ///
 /// ```
 /// use kling_omni::webhook::Secret;
@@ -40,9 +54,9 @@ impl Secret {
     /// `whsec_`, the name of a variable, blanks, line breaks or invisible characters inside. [`from_bytes`](Self::from_bytes) takes any key.
     pub fn new(text: impl AsRef<str>) -> Result<Self> {
         let text = text.as_ref().trim();
-        if let Some(problem) = slip(text) {
+        if let Some(problem) = copy_mistake(text) {
             let summary = format!("the webhook secret {problem}");
-            return Err(Error::new(ErrorKind::Configuration, summary).with_help(ADVICE));
+            return Err(Error::new(ErrorKind::Configuration, summary).with_help(SECRET_HELP));
         }
         match (
             text.strip_prefix(BASE64_PREFIX),
@@ -67,7 +81,7 @@ impl Secret {
                 ErrorKind::Configuration,
                 "the webhook secret is not valid hexadecimal",
             )
-            .with_help(ADVICE)
+            .with_help(SECRET_HELP)
         })?;
         Self::from_bytes(key)
     }
@@ -121,7 +135,7 @@ impl Secret {
     /// # Ok::<(), kling_omni::Error>(())
     /// ```
     pub fn sign(&self, id: &str, sent_at: SystemTime, body: &[u8]) -> String {
-        let mac = self.mac(id, &verifier::unix_seconds(sent_at).to_string(), body);
+        let mac = self.mac(id, &unix_seconds(sent_at).to_string(), body);
         format!("{VERSION},{}", BASE64.encode(mac.finalize().into_bytes()))
     }
 
@@ -143,8 +157,8 @@ impl Secret {
     /// [`ErrorKind::Validation`] if no delivery can have this id: it is empty, longer than 256 bytes, or not printable
     /// ASCII without blanks around it.
     pub fn headers(&self, id: &str, sent_at: SystemTime, body: &[u8]) -> Result<HeaderMap> {
-        // Blanks around a value get lost on the way.
-        let is_id = verifier::is_id(id) && id.trim_ascii() == id;
+        // Blanks around a header value are lost in transit.
+        let is_id = is_id(id) && id.trim_ascii() == id;
         let readable = HeaderValue::from_str(id)
             .ok()
             .filter(|value| is_id && value.to_str().is_ok());
@@ -158,16 +172,16 @@ impl Secret {
         let signature = HeaderValue::from_str(&self.sign(id, sent_at, body))
             .expect("a version and base64 are printable");
         Ok(HeaderMap::from_iter([
-            (HeaderName::from_static(verifier::ID), printable),
+            (HeaderName::from_static(ID), printable),
             (
-                HeaderName::from_static(verifier::TIMESTAMP),
-                verifier::unix_seconds(sent_at).into(),
+                HeaderName::from_static(TIMESTAMP),
+                unix_seconds(sent_at).into(),
             ),
-            (HeaderName::from_static(verifier::SIGNATURE), signature),
+            (HeaderName::from_static(SIGNATURE), signature),
         ]))
     }
 
-    /// The code over the signed content, to be compared or written.
+    /// The message authentication code of a delivery, to verify or to sign it.
     pub(crate) fn mac(&self, id: &str, timestamp: &str, body: &[u8]) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose_secret())
             .expect("a key of any length will do");
@@ -178,8 +192,19 @@ impl Secret {
     }
 }
 
-/// What shows that a text is a secret with something around it, under which no delivery would verify.
-fn slip(text: &str) -> Option<&'static str> {
+/// Seconds since 1970; 0 for earlier times.
+pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
+
+pub(crate) fn is_id(text: &str) -> bool {
+    (1..=MAX_ID_LENGTH).contains(&text.len())
+}
+
+/// Detects a secret with surrounding text, with which no delivery would verify.
+fn copy_mistake(text: &str) -> Option<&'static str> {
     let is_quote = |c| matches!(c, '"' | '\'' | '`' | '\u{2018}'..='\u{201f}' | '«' | '»');
     let is_invisible = |c: char| {
         let is_format = matches!(
@@ -194,7 +219,7 @@ fn slip(text: &str) -> Option<&'static str> {
             digits.starts_with(|c: char| c.is_ascii_digit()) && digits.len() <= 3
         })
     };
-    // A line of a file of variables. Base64 has `=` at its end alone.
+    // A `NAME=value` line. In base64, `=` only occurs at the end.
     let is_variable = |(name, value): (&str, &str)| {
         let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
         name.contains('_') && name.chars().all(is_name) && !value.trim_matches('=').is_empty()

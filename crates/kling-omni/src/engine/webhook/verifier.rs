@@ -1,3 +1,5 @@
+//! Verification of signatures and timestamps.
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -6,25 +8,12 @@ use hmac::Mac;
 use http::HeaderMap;
 
 use crate::engine::webhook::refusal::{Refusal, RefusalKind};
-use crate::engine::webhook::secret::Secret;
-
-/// Identifies a delivery; a repetition has the same.
-pub(crate) const ID: &str = "webhook-id";
-/// When it was sent, in seconds since 1970.
-pub(crate) const TIMESTAMP: &str = "webhook-timestamp";
-/// `version,signature` items between blanks.
-pub(crate) const SIGNATURE: &str = "webhook-signature";
-
-/// The only version of the scheme that is understood.
-pub(crate) const VERSION: &str = "v1";
-
-/// Ids are remembered, so that their length is limited.
-const LONGEST_ID: usize = 256;
+use crate::engine::webhook::secret::{self, ID, SIGNATURE, Secret, TIMESTAMP, VERSION};
 
 /// Checks that a delivery is signed with one of your secrets, and fresh.
 ///
-/// The signature covers `webhook-id`, `webhook-timestamp` and the body, byte for byte: hand over the body as it came,
-/// before anything reads it as JSON. Neither the URL nor the other headers are covered.
+/// The signature covers `webhook-id`, `webhook-timestamp` and the bytes of the body: pass the body unchanged, not parsed
+/// and serialised again. Neither the URL nor the other headers are covered.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -51,7 +40,7 @@ impl Verifier {
     /// otherwise.
     pub const DEFAULT_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
-    /// Accepts what is signed with `secret`.
+    /// Accepts deliveries signed with `secret`.
     pub fn new(secret: Secret) -> Self {
         Self {
             secrets: vec![secret],
@@ -59,15 +48,15 @@ impl Verifier {
         }
     }
 
-    /// Accepts what is signed with `secret`, too: the other one while secrets are exchanged.
+    /// Also accepts deliveries signed with `secret`, while secrets are rotated.
     #[must_use]
     pub fn or(mut self, secret: Secret) -> Self {
         self.secrets.push(secret);
         self
     }
 
-    /// How far a delivery's timestamp may be from now; just so far is still accepted. The longer, the longer a recorded
-    /// delivery can be sent again by someone else.
+    /// How far a delivery's timestamp may be from now; inclusive. It is also how long a recorded delivery can be
+    /// replayed by others.
     #[must_use]
     pub fn tolerance(mut self, tolerance: Duration) -> Self {
         self.tolerance = tolerance;
@@ -87,13 +76,13 @@ impl Verifier {
         body: &[u8],
         now: SystemTime,
     ) -> Result<Verified, Refusal> {
-        let id = only(headers, ID)?;
-        if !is_id(id) {
+        let id = single_header(headers, ID)?;
+        if !secret::is_id(id) {
             return Err(Refusal::malformed(ID));
         }
-        let timestamp = only(headers, TIMESTAMP)?;
-        let sent_at = time(timestamp).ok_or_else(|| Refusal::malformed(TIMESTAMP))?;
-        let signatures = signatures(only(headers, SIGNATURE)?)?;
+        let timestamp = single_header(headers, TIMESTAMP)?;
+        let sent_at = parse_timestamp(timestamp).ok_or_else(|| Refusal::malformed(TIMESTAMP))?;
+        let signatures = parse_signatures(single_header(headers, SIGNATURE)?)?;
         let is_signed = self.secrets.iter().any(|secret| {
             let mac = secret.mac(id, timestamp, body);
             signatures
@@ -106,7 +95,7 @@ impl Verifier {
                 "the delivery is signed with none of the secrets, or was changed on its way",
             ));
         }
-        // After the signature, so that these are said of authentic deliveries only.
+        // After the signature: these errors are only returned for authentic deliveries.
         self.check_time(sent_at, now)?;
         Ok(Verified {
             id: id.to_owned(),
@@ -143,7 +132,7 @@ impl From<Secret> for Verifier {
     }
 }
 
-/// What an authentic delivery says about itself.
+/// The id and the time of a verified delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     id: String,
@@ -162,8 +151,8 @@ impl Verified {
     }
 }
 
-/// The value of a header that must be there once: with two, others could go by the other one.
-fn only<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Refusal> {
+/// The value of a header that must occur once. With two values, other software might use the other one.
+fn single_header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Refusal> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().ok_or_else(|| {
         Refusal::new(
@@ -177,26 +166,15 @@ fn only<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Refus
     }
 }
 
-pub(crate) fn is_id(text: &str) -> bool {
-    (1..=LONGEST_ID).contains(&text.len())
-}
-
-fn time(timestamp: &str) -> Option<SystemTime> {
+fn parse_timestamp(timestamp: &str) -> Option<SystemTime> {
     if !timestamp.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     UNIX_EPOCH.checked_add(Duration::from_secs(timestamp.parse().ok()?))
 }
 
-/// Times before 1970, which no clock of use has, count as its start.
-pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
-}
-
-/// The signatures of the known version. One that is not base64 is none, and fits no secret.
-fn signatures(header: &str) -> Result<Vec<Vec<u8>>, Refusal> {
+/// The signatures of the known version. Those that are not base64 are skipped: they match no secret.
+fn parse_signatures(header: &str) -> Result<Vec<Vec<u8>>, Refusal> {
     let items: Vec<_> = header
         .split_ascii_whitespace()
         .filter_map(|item| item.split_once(','))

@@ -1,3 +1,5 @@
+//! The stream of new deliveries.
+
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,8 +13,8 @@ use crate::engine::webhook::delivery::Delivery;
 
 /// The new deliveries of all tasks, as a stream. It ends when the inbox, all its clones and endpoints are gone.
 ///
-/// Whoever reads it too slowly holds up neither the service nor anyone else: what is older than the
-/// [backlog](super::InboxBuilder::backlog) is dropped, and the stream says how much as [`Missed`], and goes on.
+/// A slow reader blocks neither the service nor other readers. Deliveries beyond the
+/// [backlog](super::InboxBuilder::backlog) are dropped, the stream yields their number as [`Missed`], and continues.
 ///
 /// ```no_run
 /// use futures_util::StreamExt;
@@ -30,7 +32,7 @@ use crate::engine::webhook::delivery::Delivery;
 #[must_use = "streams do nothing unless polled"]
 pub struct Deliveries(Pin<Box<dyn Stream<Item = Result<Delivery, Missed>> + Send>>);
 
-/// So many deliveries were dropped, since they were not read in time. Nothing is wrong with the tasks.
+/// The number of deliveries that were dropped because they were not read in time. The tasks are not affected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missed {
     count: u64,
@@ -56,14 +58,14 @@ impl fmt::Display for Missed {
 impl std::error::Error for Missed {}
 
 impl Deliveries {
-    pub(crate) fn new(news: broadcast::Receiver<Delivery>) -> Self {
-        Self(Box::pin(stream::unfold(news, |mut news| async {
-            let item = match news.recv().await {
+    pub(crate) fn new(updates: broadcast::Receiver<Delivery>) -> Self {
+        Self(Box::pin(stream::unfold(updates, |mut updates| async {
+            let item = match updates.recv().await {
                 Ok(delivery) => Ok(delivery),
                 Err(RecvError::Lagged(count)) => Err(Missed { count }),
                 Err(RecvError::Closed) => return None,
             };
-            Some((item, news))
+            Some((item, updates))
         })))
     }
 }

@@ -1,34 +1,36 @@
+//! The states of tasks, as delivered.
+
 use std::time::SystemTime;
 
 use crate::engine::state::TaskState;
 use crate::engine::webhook::correlation::Token;
 use crate::engine::webhook::delivery::Delivery;
-use crate::engine::webhook::inbox::bounded::Bounded;
+use crate::engine::webhook::inbox::bounded_map::BoundedMap;
 
-/// Where each task stands, by its deliveries.
-pub(crate) struct Standing {
-    tasks: Bounded<Rank, Known>,
+/// The latest delivered state of each task.
+pub(crate) struct TaskStates {
+    tasks: BoundedMap<EvictionOrder, TaskEntry>,
     arrivals: u64,
 }
 
-/// Tasks that have ended are forgotten before those that run, and the older before the younger.
+/// Ended tasks are evicted before running ones, and older ones before younger ones.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
+struct EvictionOrder {
     is_running: bool,
     arrival: u64,
 }
 
-struct Known {
+struct TaskEntry {
     state: TaskState,
     sent_at: SystemTime,
-    /// The tokens that deliveries brought: one, unless it went into several creates or somebody changed it on the way.
+    /// The tokens of its deliveries: one, unless someone has changed it on the way.
     tokens: Vec<Token>,
 }
 
-/// More tokens of one task are not remembered: the answer is ambiguous with two.
+/// More tokens of one task are not remembered: two are ambiguous already.
 const MAX_TOKENS: usize = 2;
 
-impl Known {
+impl TaskEntry {
     fn has(&self, token: &str) -> bool {
         self.tokens.iter().any(|known| known.as_str() == token)
     }
@@ -40,10 +42,10 @@ impl Known {
     }
 }
 
-impl Standing {
+impl TaskStates {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
-            tasks: Bounded::new(capacity),
+            tasks: BoundedMap::new(capacity),
             arrivals: 0,
         }
     }
@@ -52,7 +54,7 @@ impl Standing {
         self.tasks.get(task_id).map(|known| &known.state)
     }
 
-    /// The tasks about which a delivery brought this token.
+    /// The tasks with a delivery that had this token.
     pub(crate) fn correlated(&self, token: &str) -> Vec<String> {
         let tasks = self.tasks.iter();
         let ours = tasks.filter(|(_, known)| known.has(token));
@@ -61,22 +63,22 @@ impl Standing {
         ids
     }
 
-    /// Whether deliveries about a task came, and not one of them with this token.
+    /// Whether a task has deliveries, none of them with this token.
     pub(crate) fn is_of_another(&self, task_id: &str, token: &str) -> bool {
         let known = self.tasks.get(task_id);
         known.is_some_and(|known| !known.has(token))
     }
 
-    /// Takes over what a delivery says, unless the task is known to be further.
+    /// Applies a delivery, unless a later state of the task is known.
     pub(crate) fn advance(&mut self, delivery: &Delivery) -> bool {
         let (state, sent_at) = (delivery.state(), delivery.sent_at());
         let mut tokens = Vec::new();
         if let Some(known) = self.tasks.get_mut(state.id()) {
-            // What is too old to change the state still says whose the task is.
+            // A late delivery still tells which create the task belongs to.
             if let Some(token) = delivery.correlation() {
                 known.add(token);
             }
-            // Among equals the later one counts, and timestamps have whole seconds only.
+            // Of equals, the later arrival counts: timestamps have whole seconds.
             if (state.progress(), sent_at) < (known.state.progress(), known.sent_at) {
                 return false;
             }
@@ -85,16 +87,16 @@ impl Standing {
             tokens.extend(delivery.correlation().cloned());
         }
         self.arrivals += 1;
-        let rank = Rank {
+        let order = EvictionOrder {
             is_running: !state.status().is_terminal(),
             arrival: self.arrivals,
         };
-        let known = Known {
+        let entry = TaskEntry {
             state: state.clone(),
             sent_at,
             tokens,
         };
-        self.tasks.insert(state.id(), rank, known);
+        self.tasks.insert(state.id(), order, entry);
         true
     }
 }

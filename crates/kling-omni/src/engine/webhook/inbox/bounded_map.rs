@@ -1,14 +1,16 @@
+//! A map of limited size.
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// A map of limited size: what is first by its order is the first to go.
-pub(crate) struct Bounded<O, V> {
+/// A map of limited size that evicts the entry with the lowest order.
+pub(crate) struct BoundedMap<O, V> {
     capacity: usize,
     entries: HashMap<Arc<str>, (O, V)>,
     order: BTreeSet<(O, Arc<str>)>,
 }
 
-impl<O: Ord + Copy, V> Bounded<O, V> {
+impl<O: Ord + Copy, V> BoundedMap<O, V> {
     /// Holds `capacity` entries, and at least one.
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
@@ -35,14 +37,13 @@ impl<O: Ord + Copy, V> Bounded<O, V> {
         self.entries.get(key).map(|(order, _)| *order)
     }
 
-    /// Puts an entry in, in place of an older one with the same key. Answers where in the order the one stood that had
-    /// to go for it, which may be the new one.
+    /// Inserts or replaces an entry. Returns the order of the evicted entry, if any, which may be the new one.
     pub(crate) fn insert(&mut self, key: &str, order: O, value: V) -> Option<O> {
         let key = match self.entries.remove_entry(key) {
             Some((key, (old, _))) => {
-                let place = (old, key);
-                self.order.remove(&place);
-                place.1
+                let entry = (old, key);
+                self.order.remove(&entry);
+                entry.1
             }
             None => Arc::from(key),
         };
@@ -62,11 +63,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_in_order_goes_first_and_nothing_is_left_of_it() {
-        let mut map = Bounded::new(2);
+    fn the_lowest_order_is_evicted_completely() {
+        let mut map = BoundedMap::new(2);
         assert_eq!(map.insert("a", 5, 'a'), None);
         assert_eq!(map.insert("b", 3, 'b'), None);
-        assert_eq!(map.insert("b", 7, 'B'), None, "the same key takes no room");
+        assert_eq!(
+            map.insert("b", 7, 'B'),
+            None,
+            "a replaced entry evicts none"
+        );
         assert_eq!(map.insert("c", 6, 'c'), Some(5));
         assert_eq!(map.insert("d", 1, 'd'), Some(1), "the new one is the first");
         assert_eq!((map.get("a"), map.get("d")), (None, None));
