@@ -59,7 +59,7 @@
 //! found. Which account it was is not recorded: take a journal up with a key of the same one. Locks work between the
 //! processes of one machine; not all network file systems have them.
 
-mod book;
+mod journal_file;
 mod record;
 mod state;
 mod step;
@@ -87,25 +87,25 @@ use crate::engine::recovery::reconciled::Reconciled;
 use crate::engine::state::TaskState;
 use crate::engine::task_id::is_task_id;
 use crate::engine::unconfirmed::Unresolved;
-use crate::journal::book::{Book, Opening};
+use crate::journal::journal_file::{JournalFile, Opening};
 use crate::journal::record::{KnownBy, Record};
 use crate::redact::printable;
 
-/// The journal of one task. The [module](self) tells how to use it.
+/// The journal of one task. See the [module](self) for how to use it.
 pub struct Journal {
-    book: Arc<Mutex<Book>>,
+    journal_file: Arc<Mutex<JournalFile>>,
     /// Of the client that last created or reconciled.
     attribution: Option<Arc<Mutex<Attribution>>>,
 }
 
 impl Journal {
-    /// Opens a journal that is there.
+    /// Opens an existing journal.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::File`] if there is none, if another process has it open, or if it cannot be read as what was written.
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self> {
-        Self::opened(path.into(), Opening::Existing).await
+        Self::open_file(path.into(), Opening::Existing).await
     }
 
     /// Starts a new journal.
@@ -114,7 +114,7 @@ impl Journal {
     ///
     /// [`ErrorKind::File`] if there is a file of the name, or none can be made there.
     pub async fn create_new(path: impl Into<PathBuf>) -> Result<Self> {
-        Self::opened(path.into(), Opening::New).await
+        Self::open_file(path.into(), Opening::New).await
     }
 
     /// Opens the journal that is there, or starts a new one.
@@ -123,13 +123,13 @@ impl Journal {
     ///
     /// Those of [`open`](Self::open) and [`create_new`](Self::create_new), but for whether the file is there.
     pub async fn open_or_create(path: impl Into<PathBuf>) -> Result<Self> {
-        Self::opened(path.into(), Opening::Either).await
+        Self::open_file(path.into(), Opening::Either).await
     }
 
-    async fn opened(path: PathBuf, opening: Opening) -> Result<Self> {
-        let book = blocking(move || Book::open(&path, opening)).await?;
+    async fn open_file(path: PathBuf, opening: Opening) -> Result<Self> {
+        let journal_file = blocking(move || JournalFile::open(&path, opening)).await?;
         Ok(Self {
-            book: Arc::new(Mutex::new(book)),
+            journal_file: Arc::new(Mutex::new(journal_file)),
             attribution: None,
         })
     }
@@ -139,29 +139,29 @@ impl Journal {
     #[cfg(feature = "test-hooks")]
     #[doc(hidden)]
     pub fn on_step(self, callback: impl Fn(Step<'_>) + Send + 'static) -> Self {
-        lock(&self.book).on_step = Some(Box::new(callback));
+        lock(&self.journal_file).on_step = Some(Box::new(callback));
         self
     }
 
-    /// Where the file is.
+    /// The path of the file.
     pub fn path(&self) -> PathBuf {
-        lock(&self.book).path.clone()
+        lock(&self.journal_file).path.clone()
     }
 
-    /// Where the journal stands.
+    /// The current state.
     pub fn state(&self) -> State {
-        lock(&self.book).contents.state.clone()
+        lock(&self.journal_file).contents.state.clone()
     }
 
     /// What the journal is about, once that is recorded.
     pub fn plan(&self) -> Option<Plan> {
-        lock(&self.book).contents.plan.clone()
+        lock(&self.journal_file).contents.plan.clone()
     }
 
     /// What kept a record from being written, if something did. The file stays as it was before: what is done once a
     /// task is paid for goes on without it, and whoever opens it later may have to reconcile.
     pub fn trouble(&self) -> Option<String> {
-        lock(&self.book).trouble.clone()
+        lock(&self.journal_file).write_error.clone()
     }
 
     /// Records what is to be created. If that is recorded already, it has to be the same.
@@ -175,11 +175,11 @@ impl Journal {
             None => self.record(Record::Prepared(plan)).await,
             Some(planned) => match planned.differs_from(&plan) {
                 None => Ok(()),
-                Some(why) => Err(self
+                Some(reason) => Err(self
                     .error(
                         ErrorKind::InvalidState,
                         format!(
-                            "the journal {} is about another create: {why}",
+                            "the journal {} is about another create: {reason}",
                             self.path().display()
                         ),
                     )
@@ -211,11 +211,11 @@ impl Journal {
         }
         self.begin(create.plan()).await?;
         self.attribution = Some(create.attribution());
-        let book = Arc::clone(&self.book);
+        let journal_file = Arc::clone(&self.journal_file);
         let outcome = create
             .reconcilable()
             .before_send_first(move |unresolved| {
-                lock(&book).record(&Record::Sending {
+                lock(&journal_file).record(&Record::Sending {
                     create: unresolved.clone(),
                 })
             })
@@ -255,7 +255,7 @@ impl Journal {
     ) -> Result<Reconciled> {
         let mut unresolved = self.unresolved()?;
         self.check_service(client)?;
-        let is_inherited = lock(&self.book).contents.is_sending;
+        let is_inherited = lock(&self.journal_file).contents.is_sending;
         let clock = client.clock();
         let is_of_this_boot = unresolved.over_in(&clock.boot_time()).is_some();
         if is_inherited || !is_of_this_boot {
@@ -338,7 +338,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Tells the client that a person settled a create, and that it competes for no new task any more.
+    /// Closes a create that was settled manually: it no longer competes for new tasks.
     fn settle(&self, unresolved: &Unresolved) {
         if let (Some(attribution), Some(create)) = (&self.attribution, unresolved.create()) {
             attribution::lock(attribution).close(create);
@@ -370,11 +370,11 @@ impl Journal {
         {
             save = save.overwrite(true);
         }
-        let book = Arc::clone(&self.book);
+        let journal_file = Arc::clone(&self.journal_file);
         let saved = save
             .before_publish(move |saved| {
                 let file = absolute(saved);
-                note(&book, &Record::Publishing { file });
+                note(&journal_file, &Record::Publishing { file });
             })
             .await?;
         let file = absolute(&saved);
@@ -434,7 +434,7 @@ impl Journal {
         }
     }
 
-    /// An error that says what the journal knows of the money.
+    /// An error with the charge and the task that the journal knows.
     fn error(&self, kind: ErrorKind, summary: impl Into<String>) -> Error {
         let state = self.state();
         let error = Error::new(kind, summary).with_charged(state.charged());
@@ -445,18 +445,18 @@ impl Journal {
     }
 
     async fn record(&self, record: Record) -> Result<()> {
-        let book = Arc::clone(&self.book);
-        let recorded = blocking(move || lock(&book).record(&record)).await;
+        let journal_file = Arc::clone(&self.journal_file);
+        let recorded = blocking(move || lock(&journal_file).record(&record)).await;
         recorded.map_err(|error| {
             let summary = format!("the journal {} could not be written", self.path().display());
             self.error(ErrorKind::File, summary).with_source(error)
         })
     }
 
-    /// Records what there is no way back from, so that an error would help nobody.
+    /// Records a fact that cannot be undone. A write error is logged and kept, not returned.
     async fn note(&self, record: Record) {
-        let book = Arc::clone(&self.book);
-        blocking(move || note(&book, &record)).await;
+        let journal_file = Arc::clone(&self.journal_file);
+        blocking(move || note(&journal_file, &record)).await;
     }
 }
 
@@ -469,19 +469,21 @@ impl fmt::Debug for Journal {
     }
 }
 
-fn note(book: &Mutex<Book>, record: &Record) {
-    let mut book = lock(book);
-    if let Err(error) = book.record(record) {
+fn note(journal_file: &Mutex<JournalFile>, record: &Record) {
+    let mut journal_file = lock(journal_file);
+    if let Err(error) = journal_file.record(record) {
         tracing::warn!(record = record.name(), %error, "the journal could not be written");
-        book.trouble.get_or_insert_with(|| error.to_string());
+        journal_file
+            .write_error
+            .get_or_insert_with(|| error.to_string());
     }
 }
 
-fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
-    book.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(journal_file: &Mutex<JournalFile>) -> MutexGuard<'_, JournalFile> {
+    journal_file.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What was saved, wherever a later process begins to look for it.
+/// Makes the paths absolute, because a later process may have another current directory.
 fn absolute(saved: &Saved) -> Saved {
     let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     Saved {
@@ -495,7 +497,7 @@ async fn is_in_place(file: Saved) -> bool {
     blocking(move || file.is_in_place().unwrap_or(false)).await
 }
 
-/// Runs what waits for the disk where that holds nobody up.
+/// Runs blocking work on a blocking thread.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work)
         .await

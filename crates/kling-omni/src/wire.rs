@@ -79,11 +79,11 @@ impl Service for Kling {
 
 /// Creates a task.
 async fn create(
-    exchange: &Arc<Call>,
+    call: &Arc<Call>,
     operation: &CreateOperation,
     body: Box<RawValue>,
 ) -> Result<Created> {
-    let api = transport::client(exchange);
+    let api = transport::client(call);
     let body = RequestBody::from(body);
     let answer = match CreateRoute::of(operation) {
         CreateRoute::VideoReferencePro => api.create_video_reference().body(body).send().await,
@@ -96,10 +96,10 @@ async fn create(
         CreateRoute::VideoPro => api.create_video_pro().body(body).send().await,
         CreateRoute::VideoStandard => api.create_video_std().body(body).send().await,
     };
-    let state = match transport::finish(exchange, answer) {
+    let state = match transport::finish(call, answer) {
         Ok(answer) => state(answer.data),
-        // That an id has arrived says that there is a task, and that it was paid for.
-        Err(error) => match exchange.created_task() {
+        // The response has an id: there is a task, and it was charged.
+        Err(error) => match call.created_task() {
             Some(id) => {
                 tracing::warn!(task = %printable(&id), %error, "the answer to a create is odd, and names its task");
                 return Ok(Created { id, state: None });
@@ -115,7 +115,7 @@ async fn create(
                 state.id().len()
             ),
         )
-        .with_request_id(exchange.request_id())
+        .with_request_id(call.request_id())
         .with_charged(Charged::Unknown));
     }
     Ok(Created {
@@ -125,31 +125,31 @@ async fn create(
 }
 
 /// Reads the task `id` by `operation`.
-async fn read(exchange: &Arc<Call>, operation: &ReadOperation, id: &str) -> Result<TaskState> {
-    let api = transport::client(exchange);
-    let segment = exchange.path_segment(id);
+async fn read(call: &Arc<Call>, operation: &ReadOperation, id: &str) -> Result<TaskState> {
+    let api = transport::client(call);
+    let segment = call.path_segment(id);
     let answer = if *operation == route::READ_VIDEO {
         api.get_video_task().task_id(segment).send().await
     } else {
-        let call = api.get_reference_to_video_task();
-        call.task_id(segment).send().await
+        let request = api.get_reference_to_video_task();
+        request.task_id(segment).send().await
     };
-    let came = exchange.answer();
-    let state = match transport::finish(exchange, answer) {
+    let response = call.answer();
+    let state = match transport::finish(call, answer) {
         Ok(answer) => state(answer.data),
-        Err(error) => came.and_then(with_number).ok_or(error)?,
+        Err(error) => response.and_then(with_number).ok_or(error)?,
     };
     if state.id() != id {
         return Err(Error::new(
             ErrorKind::UnexpectedResponse,
             "the service answered with another task than the one asked for",
         )
-        .with_request_id(exchange.request_id()));
+        .with_request_id(call.request_id()));
     }
     Ok(state)
 }
 
-/// The task of an answer whose id is a whole number, which is kept as text like any other.
+/// The task of a response whose id is an integer. It is kept as text.
 fn with_number(answer: &Answer) -> Option<TaskState> {
     let mut answer: Value = serde_json::from_slice(&answer.body).ok()?;
     let id = answer.get_mut("data")?.get_mut("task_id")?;
@@ -164,44 +164,43 @@ fn with_number(answer: &Answer) -> Option<TaskState> {
 
 /// Reads one page of the tasks of a list.
 async fn list(
-    exchange: &Arc<Call>,
+    call: &Arc<Call>,
     operation: &ListOperation,
     page: Option<i32>,
     page_size: Option<i32>,
 ) -> Result<Page> {
-    let api = transport::client(exchange);
+    let api = transport::client(call);
     let answer = if *operation == route::TEXT_LIST {
         api.list_video_tasks().send().await
     } else {
-        {
-            let mut call = api.list_reference_to_video_tasks();
-            if let Some(page) = page {
-                call = call.page(page);
-            }
-            if let Some(size) = page_size {
-                call = call.page_size(size);
-            }
-            call.send().await
+        let mut request = api.list_reference_to_video_tasks();
+        if let Some(page) = page {
+            request = request.page(page);
         }
+        if let Some(size) = page_size {
+            request = request.page_size(size);
+        }
+        request.send().await
     };
-    let came = exchange.answer();
-    let tasks: Vec<_> = match transport::finish(exchange, answer) {
+    let response = call.answer();
+    let tasks: Vec<_> = match transport::finish(call, answer) {
         Ok(answer) => answer.data.into_iter().map(summary).collect(),
-        // A row that cannot be read is not worth failing the whole page for.
-        Err(error) => came.and_then(rows).ok_or(error)?,
+        // An unreadable row does not fail the whole page.
+        Err(error) => response.and_then(rows).ok_or(error)?,
     };
-    let extent = came.map(|came| Extent::of(came.status, &came.headers, &came.body));
-    // An id that stands elsewhere than in a row is of a task that the rows do not have.
-    let ids = came.map_or(0, |came| task_ids::count(&came.body));
+    let extent =
+        response.map(|response| Extent::of(response.status, &response.headers, &response.body));
+    // An id outside the rows belongs to a task that the rows do not have.
+    let ids = response.map_or(0, |response| task_ids::count(&response.body));
     Ok(Page {
-        is_whole: ids <= tasks.len() && tasks.iter().all(|task| is_task_id(&task.id)),
+        is_complete: ids <= tasks.len() && tasks.iter().all(|task| is_task_id(&task.id)),
         extent: extent.unwrap_or_default(),
         tasks,
-        is_there: true,
+        exists: true,
     })
 }
 
-/// The rows of a list of which not all are as documented. What cannot be read of one is empty or unknown.
+/// The rows of a list with undocumented fields. Unreadable fields are empty or unknown.
 fn rows(answer: &Answer) -> Option<Vec<TaskSummary>> {
     let list: Map<String, Value> = serde_json::from_slice(&answer.body).ok()?;
     let row = |row: &Value| {
@@ -220,8 +219,8 @@ fn summary(task: types::TaskSummary) -> TaskSummary {
     TaskSummary::new(task.task_id, status(task.status))
 }
 
-/// Asks for places to upload files of these kinds to: one for each, in their order.
-async fn request_uploads(exchange: &Arc<Call>, kinds: &[&str]) -> Result<Vec<UploadSlot>> {
+/// Requests one upload slot for each content type, in order.
+async fn request_uploads(call: &Arc<Call>, kinds: &[&str]) -> Result<Vec<UploadSlot>> {
     let kind = |kind: &&str| kind.parse().map(types::UploadFile::new);
     let files = kinds
         .iter()
@@ -229,34 +228,34 @@ async fn request_uploads(exchange: &Arc<Call>, kinds: &[&str]) -> Result<Vec<Upl
         .collect::<std::result::Result<Vec<_>, _>>();
     let files = files.map_err(|error| Error::new(ErrorKind::Validation, error.to_string()))?;
     let body = types::UploadRequest::new(files);
-    let answer = transport::client(exchange)
+    let answer = transport::client(call)
         .request_uploads()
         .body(body)
         .send()
         .await;
-    let places = transport::finish(exchange, answer)?.files;
-    if places.len() != kinds.len() {
+    let slots = transport::finish(call, answer)?.files;
+    if slots.len() != kinds.len() {
         return Err(Error::new(
             ErrorKind::UnexpectedResponse,
             format!(
                 "the service was asked for {} places for files and gave {}",
                 kinds.len(),
-                places.len()
+                slots.len()
             ),
         )
-        .with_request_id(exchange.request_id()));
+        .with_request_id(call.request_id()));
     }
-    let slots = places.into_iter().map(|place| UploadSlot {
-        upload_url: place.upload_url,
-        asset_url: place.asset_url,
-        headers: place.headers.map(|headers| {
+    let slots = slots.into_iter().map(|slot| UploadSlot {
+        upload_url: slot.upload_url,
+        asset_url: slot.asset_url,
+        headers: slot.headers.map(|headers| {
             headers
                 .iter()
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect()
         }),
-        expires_in: place.expires_in,
-        asset_expires_in: place.asset_url_expires_in,
+        expires_in: slot.expires_in,
+        asset_expires_in: slot.asset_url_expires_in,
     });
     Ok(slots.collect())
 }
@@ -270,7 +269,7 @@ fn state(task: types::TaskDetail) -> TaskState {
     )
 }
 
-/// A status that the document gained and we did not stays what it was before: unknown.
+/// A status that is not documented is unknown.
 fn status(status: enums::TaskStatus) -> TaskStatus {
     TaskStatus::from(status.as_str().to_owned())
 }

@@ -25,8 +25,8 @@ pub(crate) async fn read_page(
         // come from anyone on the way, and an empty list would invite a second payment.
         Err(error) if error.status() == Some(404) && error.has_words() => Ok(Page {
             tasks: Vec::new(),
-            is_whole: true,
-            is_there: false,
+            is_complete: true,
+            exists: false,
             extent: Extent::default(),
         }),
         answer => answer,

@@ -8,11 +8,11 @@ use crate::engine::state::TaskSummary;
 /// One page of a list, with completeness flags.
 pub(crate) struct Page {
     pub(crate) tasks: Vec<TaskSummary>,
-    /// Whether all ids on it could be read.
-    pub(crate) is_whole: bool,
-    /// What else is said of how much of the list it is.
+    /// Whether all ids could be read.
+    pub(crate) is_complete: bool,
+    /// The announced position and size of the page.
     pub(crate) extent: Extent,
-    /// Whether the service showed a list, and did not answer that it has none, as it does for an account without tasks
-    /// and would for a route that is gone.
-    pub(crate) is_there: bool,
+    /// Whether the list exists. The service returns 404 for an account without tasks, and would do so for a removed
+    /// route.
+    pub(crate) exists: bool,
 }

@@ -1,4 +1,4 @@
-//! Looks for the task of a create whose end is not known.
+//! Recovers the task of a create with an unknown outcome.
 
 pub(crate) mod full_list;
 
@@ -26,7 +26,7 @@ use crate::engine::unconfirmed::Unresolved;
 #[cfg(feature = "webhook")]
 use crate::engine::webhook::{Deliveries, Inbox};
 
-/// The pauses between two looks grow from the first to the second.
+/// The pauses between two attempts grow from the first to the second.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -62,7 +62,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// `Unknown`.
 #[must_use = "nothing is read until it is awaited"]
 pub struct Reconcile {
-    session: Arc<ClientInner>,
+    client: Arc<ClientInner>,
     unresolved: Unresolved,
     except: HashSet<String>,
     settle: Duration,
@@ -72,9 +72,9 @@ pub struct Reconcile {
 }
 
 impl Reconcile {
-    pub(crate) fn new(session: Arc<ClientInner>, unresolved: Unresolved) -> Self {
+    pub(crate) fn new(client: Arc<ClientInner>, unresolved: Unresolved) -> Self {
         Self {
-            session,
+            client,
             unresolved,
             except: HashSet::new(),
             settle: Duration::from_secs(300),
@@ -84,7 +84,7 @@ impl Reconcile {
         }
     }
 
-    /// Leaves out tasks that are known to belong to other creates.
+    /// Excludes tasks that are known to belong to other creates.
     pub fn except(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.except.extend(ids.into_iter().map(Into::into));
         self
@@ -125,10 +125,10 @@ impl Reconcile {
     /// prolongs it. A create that was recorded in another boot of the machine, or on another machine, gets the full time
     /// from the first call in this process.
     pub fn time_left(&self) -> Duration {
-        let now = self.session.clock().boot_time();
+        let now = self.client.clock().boot_time();
         let over = match (self.unresolved.over_in(&now), self.unresolved.create()) {
             (Some(over), _) => over.clone(),
-            (None, Some(create)) => self.session.attribution().search_began(create, &now),
+            (None, Some(create)) => self.client.attribution().search_began(create, &now),
             (None, None) => now.clone(),
         };
         let until = over.saturating_add(self.settle);
@@ -138,21 +138,21 @@ impl Reconcile {
     async fn run(self) -> Result<Reconciled> {
         let mut pause = FIRST_PAUSE;
         let mut deliveries = self.subscribe();
-        // Where the two have no clock in common, the time begins once.
-        let began = self.session.clock().boot_time();
+        // Without a common clock, the settle time starts only once.
+        let start = self.client.clock().boot_time();
         let settle = self.time_left();
         loop {
-            if let Some(answered) = self.by_answer() {
-                return Ok(answered);
+            if let Some(reconciled) = self.match_by_response() {
+                return Ok(reconciled);
             }
-            // Read before the list is: what the list has not got later counts for this moment.
-            let passed = self.session.clock().boot_time().since(&began);
+            // Taken before the list is read, because the list is at least as recent.
+            let passed = self.client.clock().boot_time().since(&start);
             let left = settle.saturating_sub(passed.unwrap_or_default());
             let reconciled = tokio::select! {
                 biased;
                 delivered = self.delivered(&mut deliveries) => return Ok(delivered),
-                listing = FullList::read(&self.session, self.unresolved.lists()) => {
-                    listing.map(|listing| self.by_lists(&listing, left))
+                list = FullList::read(&self.client, self.unresolved.lists()) => {
+                    list.map(|list| self.match_by_lists(&list, left))
                 }
             };
             if left.is_zero() || !self.may_change(&reconciled) {
@@ -165,13 +165,13 @@ impl Reconcile {
             tokio::select! {
                 biased;
                 delivered = self.delivered(&mut deliveries) => return Ok(delivered),
-                () = self.session.clock().sleep(pause.min(left)) => {}
+                () = self.client.clock().sleep(pause.min(left)) => {}
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    /// Whether the search goes on after this answer: a task may still be listed, or a delivery may still name it.
+    /// Whether the result may still change: by a task that is listed late, or by a delivery.
     fn may_change(&self, reconciled: &Result<Reconciled>) -> bool {
         self.is_patient
             && match reconciled {
@@ -184,24 +184,24 @@ impl Reconcile {
             }
     }
 
-    /// The task that is found, which from now on belongs to this create and to no other of the client.
+    /// Claims a task for this create; no other create of the client can claim it then.
     fn found(&self, id: &str, by: Evidence) -> Reconciled {
-        if !self.session.attribution().claim(id, &self.unresolved) {
+        if !self.client.attribution().claim(id, &self.unresolved) {
             return Reconciled::Ambiguous {
                 candidates: vec![id.to_owned()],
                 why: Doubt::OtherCreates,
             };
         }
         Reconciled::Found {
-            task: Task::attach(Arc::clone(&self.session), id.to_owned()),
+            task: Task::attach(Arc::clone(&self.client), id.to_owned()),
             by,
         }
     }
 
-    /// The task that this client itself was told of, where whoever waited for it did not stay to hear it.
-    fn by_answer(&self) -> Option<Reconciled> {
-        let told = self.session.attribution().answer(self.unresolved.create()?);
-        Some(self.found(&told?, Evidence::Response))
+    /// The task of a response that arrived after its caller had been dropped.
+    fn match_by_response(&self) -> Option<Reconciled> {
+        let id = self.client.attribution().answer(self.unresolved.create()?);
+        Some(self.found(&id?, Evidence::Response))
     }
 
     /// Whether a delivery can name the task.
@@ -220,7 +220,7 @@ impl Reconcile {
     #[cfg(feature = "webhook")]
     async fn delivered(&self, deliveries: &mut Option<Deliveries>) -> Reconciled {
         loop {
-            if let Some(delivered) = self.by_deliveries() {
+            if let Some(delivered) = self.match_by_deliveries() {
                 return delivered;
             }
             let has_next = match deliveries {
@@ -234,14 +234,14 @@ impl Reconcile {
     }
 
     #[cfg(feature = "webhook")]
-    fn by_deliveries(&self) -> Option<Reconciled> {
+    fn match_by_deliveries(&self) -> Option<Reconciled> {
         let mut tasks = self
             .inbox
             .as_ref()?
             .correlated(self.unresolved.correlation()?);
-        // One token in several creates: the answers to the others have named theirs.
+        // If several creates share a token, the responses to the others name their tasks.
         let create = self.unresolved.create();
-        let attribution = self.session.attribution();
+        let attribution = self.client.attribution();
         tasks.retain(|id| !attribution.is_of_another(id, create));
         drop(attribution);
         match &tasks[..] {
@@ -269,28 +269,31 @@ impl Reconcile {
         std::future::pending().await
     }
 
-    fn by_lists(&self, listing: &FullList, left: Duration) -> Reconciled {
-        let candidates = self.candidates(listing);
-        let why = match self.doubt(listing, &candidates, left) {
-            Some(why) => why,
+    fn match_by_lists(&self, list: &FullList, left: Duration) -> Reconciled {
+        let candidates = self.candidates(list);
+        let reason = match self.doubt(list, &candidates, left) {
+            Some(reason) => reason,
             None => match candidates.first() {
                 Some(id) => return self.found(id, Evidence::OnlyNewTask),
                 None => {
                     if let Some(create) = self.unresolved.create() {
-                        self.session.attribution().close(create);
+                        self.client.attribution().close(create);
                     }
                     return Reconciled::CertainlyAbsent;
                 }
             },
         };
-        Reconciled::Ambiguous { candidates, why }
+        Reconciled::Ambiguous {
+            candidates,
+            why: reason,
+        }
     }
 
-    /// The tasks that may be the one: those on the list, and those that the answer to the create named.
-    fn candidates(&self, listing: &FullList) -> Vec<String> {
-        let attribution = self.session.attribution();
+    /// The candidates: tasks on the lists, and tasks that the response to the create named.
+    fn candidates(&self, list: &FullList) -> Vec<String> {
+        let attribution = self.client.attribution();
         let create = self.unresolved.create();
-        let may_be = |id: &&String| {
+        let is_candidate = |id: &&String| {
             let known = self.unresolved.known();
             !known.is_some_and(|known| known.ids.contains(*id))
                 && !attribution.is_of_another(id, create)
@@ -298,39 +301,44 @@ impl Reconcile {
                 && !self.is_of_another(id)
         };
         let named = self.unresolved.candidates().iter();
-        let all: BTreeSet<_> = listing.tasks.keys().chain(named).filter(may_be).collect();
+        let all: BTreeSet<_> = list
+            .tasks
+            .keys()
+            .chain(named)
+            .filter(is_candidate)
+            .collect();
         all.into_iter().cloned().collect()
     }
 
-    /// What keeps the lists from settling it, with these candidates.
-    fn doubt(&self, listing: &FullList, candidates: &[String], left: Duration) -> Option<Doubt> {
+    /// Why the lists do not determine the outcome with these candidates; `None` if they do.
+    fn doubt(&self, list: &FullList, candidates: &[String], left: Duration) -> Option<Doubt> {
         let Some(known) = self.unresolved.known() else {
             return Some(Doubt::NoSnapshot);
         };
         if candidates.len() > 1 {
             return Some(Doubt::MultipleCandidates);
         }
-        if !known.complete || !listing.complete {
+        if !known.complete || !list.complete {
             return Some(Doubt::ListIncomplete);
         }
-        if !known.ids.iter().all(|id| listing.tasks.contains_key(&**id)) {
+        if !known.ids.iter().all(|id| list.tasks.contains_key(&**id)) {
             return Some(Doubt::ListShrank);
         }
         if let [id] = candidates {
-            let mut lists = listing.tasks.get(id).into_iter().flatten();
+            let mut lists = list.tasks.get(id).into_iter().flatten();
             if !lists.any(|list| known.shown.contains(list)) {
                 return Some(Doubt::NoListBefore);
             }
             if self.awaits_delivery() && !left.is_zero() {
                 return Some(self.too_early(left));
             }
-            let attribution = self.session.attribution();
+            let attribution = self.client.attribution();
             let is_contested = attribution.has_competitor(&self.unresolved, self.settle)
                 || attribution.has_evicted_after(self.unresolved.create());
             return is_contested.then_some(Doubt::OtherCreates);
         }
-        if !self.is_listed(listing) {
-            return Some(match listing.shown.is_empty() {
+        if !self.is_listed(list) {
+            return Some(match list.shown.is_empty() {
                 true => Doubt::NoListNow,
                 false => Doubt::RouteNotListed,
             });
@@ -339,21 +347,21 @@ impl Reconcile {
     }
 
     fn too_early(&self, left: Duration) -> Doubt {
-        let now = self.session.clock().system_time();
-        // A time beyond all calendars never comes.
+        let now = self.client.clock().system_time();
+        // The time may overflow.
         let until = now.checked_add(left).unwrap_or(now + LONGEST_PAUSE);
         Doubt::TooEarly { until }
     }
 
-    /// Whether tasks of the create's route are on the lists that were read.
-    fn is_listed(&self, listing: &FullList) -> bool {
+    /// Whether the lists include tasks of the create's route.
+    fn is_listed(&self, list: &FullList) -> bool {
         let route = self.unresolved.operation();
-        route.is_listed && route.lists.iter().all(|list| listing.shown.contains(list))
+        route.is_listed && route.lists.iter().all(|one| list.shown.contains(one))
             || self
-                .session
+                .client
                 .attribution()
                 .named()
-                .any(|(id, made)| made.operation == route && listing.tasks.contains_key(&**id))
+                .any(|(id, made)| made.operation == route && list.tasks.contains_key(&**id))
     }
 
     #[cfg(feature = "webhook")]

@@ -1,19 +1,15 @@
-//! Local files on their way to where the service can read them.
-
-mod cache;
-mod file_bytes;
-mod local_file;
-mod source;
-
-mod uploader;
-mod vendor;
+//! Uploads of local files.
 
 #[cfg(feature = "object-store")]
 mod bucket;
-
-mod place;
-mod problem;
+mod cache;
+mod errors;
+mod local_file;
 mod put;
+mod source;
+mod upload_target;
+mod uploader;
+mod vendor;
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -24,51 +20,25 @@ use futures_util::future::try_join_all;
 
 #[cfg(feature = "object-store")]
 pub use crate::engine::upload::bucket::ObjectStoreUploader;
-pub use crate::engine::upload::file_bytes::FileBytes;
-pub use crate::engine::upload::local_file::LocalFile;
+pub use crate::engine::upload::local_file::{FileBytes, LocalFile};
 pub use crate::engine::upload::source::FileSource;
 pub use crate::engine::upload::uploader::{BoxError, Uploaded, Uploader, Uploading};
+pub(crate) use crate::engine::upload::vendor::Uploads;
 pub use crate::engine::upload::vendor::VendorUploader;
 
 use crate::engine::error::Result;
-use crate::engine::http::Http;
-use crate::engine::http::client::LazyClient;
-use crate::engine::service::Service;
-use crate::engine::upload::cache::UploadCache;
-
-/// How a client uploads files to the service's own storage.
-pub(crate) struct Uploads {
-    pub(crate) http: Arc<Http>,
-    pub(crate) service: &'static dyn Service,
-    /// Sends files to a storage host: it never carries the key, nor any header of its own, and follows no redirect.
-    pub(crate) client: LazyClient,
-    /// What was uploaded and can be used again.
-    pub(crate) cache: UploadCache,
-}
-
-impl Uploads {
-    pub(crate) fn new(http: Arc<Http>, service: &'static dyn Service, client: LazyClient) -> Self {
-        Self {
-            http,
-            service,
-            client,
-            cache: UploadCache::default(),
-        }
-    }
-}
 
 type OnProgress = Box<dyn FnMut(u64, u64) + Send>;
 
-/// One local file, about to be uploaded. Await it to start.
+/// The upload of a local file. Await it to start.
 ///
-/// Made by [`Client::upload`](crate::Client::upload). Dropping it breaks the upload off; nothing is left behind that
-/// could be mistaken for the file.
+/// Made by [`Client::upload`](crate::Client::upload). Dropping it aborts the upload and leaves no partial file.
 #[must_use = "nothing happens until it is awaited"]
 pub struct Upload(UploadAll);
 
-/// Several local files, about to be uploaded at the same time. Await it to start.
+/// The concurrent uploads of several local files. Await it to start.
 ///
-/// Made by [`Client::upload_all`](crate::Client::upload_all). Dropping it breaks the uploads off.
+/// Made by [`Client::upload_all`](crate::Client::upload_all). Dropping it aborts the uploads.
 #[must_use = "nothing happens until it is awaited"]
 pub struct UploadAll {
     uploader: Arc<dyn Uploader>,
@@ -83,7 +53,7 @@ impl Upload {
 
     /// Calls `callback` with the bytes that were sent so far and in all.
     ///
-    /// The bytes go back to nothing when the file has to be sent again. Of a file that is there already, none are sent.
+    /// The bytes start again at 0 when the file has to be sent again. A file that is already there sends none.
     pub fn on_progress(self, callback: impl FnMut(u64, u64) + Send + 'static) -> Self {
         Self(self.0.on_progress(callback))
     }
@@ -119,22 +89,22 @@ impl UploadAll {
                     let progress = Arc::clone(&progress);
                     file.with_progress(move |sent| {
                         let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
-                        progress.tell(index, sent);
+                        progress.update(index, sent);
                     })
                 })
                 .collect();
         }
         let uploaded = self.uploader.upload_all(&files).await;
-        let uploaded = uploaded.map_err(|error| problem::of_uploader(&files, error))?;
+        let uploaded = uploaded.map_err(|error| errors::uploader_failed(&files, error))?;
         if uploaded.len() == files.len() {
             Ok(uploaded)
         } else {
-            Err(problem::miscounted(&files, uploaded.len()))
+            Err(errors::wrong_count(&files, uploaded.len()))
         }
     }
 }
 
-/// How far all files together have come.
+/// The progress of all files together.
 struct Progress {
     sent: Vec<u64>,
     total: u64,
@@ -142,7 +112,7 @@ struct Progress {
 }
 
 impl Progress {
-    fn tell(&mut self, file: usize, sent: u64) {
+    fn update(&mut self, file: usize, sent: u64) {
         self.sent[file] = sent;
         (self.callback)(self.sent.iter().sum(), self.total);
     }

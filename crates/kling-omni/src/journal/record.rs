@@ -1,3 +1,5 @@
+//! The records of a journal, their order, and their lines.
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -11,7 +13,7 @@ use crate::journal::state::State;
 
 /// The first line of a journal.
 pub(super) const HEADER: &str = "kling-omni journal 2\n";
-/// What the first line of a journal begins with, whatever its version.
+/// The beginning of the first line in all versions.
 pub(super) const NAME: &str = "kling-omni journal ";
 
 /// One line of a journal.
@@ -29,7 +31,7 @@ pub(super) enum Record {
     Saved { file: Saved },
 }
 
-/// Where it is known from what became of a create.
+/// How the outcome of a create is known.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum KnownBy {
@@ -64,11 +66,11 @@ impl Record {
         }
     }
 
-    /// Where a journal stands after this record; `None` if it cannot come at this point.
-    pub(super) fn after(&self, state: &State) -> Option<State> {
+    /// The state after this record; `None` if the record is not allowed in `state`.
+    pub(super) fn next_state(&self, state: &State) -> Option<State> {
         let next = match (self, state) {
             (Self::Prepared(_), State::Empty) => State::Prepared,
-            // Twice, if a route does not exist and the next one is tried.
+            // More than once if a route does not exist and the next one is tried.
             (
                 Self::Sending { create },
                 State::Prepared | State::Rejected { .. } | State::Unconfirmed(_),
@@ -104,25 +106,25 @@ impl Record {
     }
 }
 
-/// The checksums of a journal: each covers its record and, through the checksum before it, all others.
+/// The checksums of a journal. Each covers its record and the previous checksum, and so all earlier records.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Chain {
+pub(super) struct ChecksumChain {
     last: String,
 }
 
-impl Chain {
-    /// Of the 64 digits, so many stand in front of a record.
+impl ChecksumChain {
+    /// The length of a checksum, of the 64 digits of a SHA-256.
     const DIGITS: usize = 16;
 
-    /// The line of a record.
-    pub(super) fn seal(&mut self, record: &Record) -> serde_json::Result<String> {
+    /// Encodes a record as a line.
+    pub(super) fn encode(&mut self, record: &Record) -> serde_json::Result<String> {
         let json = serde_json::to_string(record)?;
         self.last = self.sum(&json);
         Ok(format!("{} {json}\n", self.last))
     }
 
-    /// The record of a line, without the end of the line; `None` if it is not what was written.
-    pub(super) fn open(&mut self, line: &[u8]) -> Option<Record> {
+    /// Decodes a line without its line end; `None` if it is damaged.
+    pub(super) fn decode(&mut self, line: &[u8]) -> Option<Record> {
         let (sum, json) = std::str::from_utf8(line).ok()?.split_once(' ')?;
         if sum != self.sum(json) {
             return None;

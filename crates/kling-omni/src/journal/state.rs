@@ -1,9 +1,11 @@
+//! The state of a journal.
+
 use crate::engine::download::Saved;
 use crate::engine::error::Charged;
 use crate::engine::state::TaskStatus;
 use crate::engine::unconfirmed::Unresolved;
 
-/// Where a journal stands.
+/// The state of a journal.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum State {

@@ -200,7 +200,7 @@ impl ListPoll {
         self.pages_read += 1;
         self.credit -= 1;
         let is_complete =
-            page.is_whole && page.is_there && !page.extent.is_partial && !page.extent.has_more;
+            page.is_complete && page.exists && !page.extent.is_partial && !page.extent.has_more;
         let is_end = page.tasks.is_empty() && is_complete;
         let mut found = Vec::new();
         for task in page.tasks {
@@ -215,7 +215,7 @@ impl ListPoll {
         self.credit = (self.credit + found.len()).min(MAX_CREDIT);
         self.is_complete = is_end || self.list.max_page_size.is_none() && is_complete;
         let is_over = self.is_complete
-            || !page.is_there
+            || !page.exists
             || self.list.max_page_size.is_none()
             || self.requests.is_empty()
             || self.credit == 0;

@@ -1,4 +1,4 @@
-//! The whole list of the account's tasks, page after page, and whether it can be all of it.
+//! Reads the complete list of an account's tasks, and decides whether it is complete.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use crate::engine::page::Page;
 use crate::engine::task_id::is_task_id;
 use crate::engine::unconfirmed::Snapshot;
 
-/// A list that is longer is not read to its end.
-const MOST_PAGES: u32 = 100;
-/// How often a list of several pages is read until two readings agree.
-const MOST_PASSES: u32 = 3;
+/// A longer list is not read to its end.
+const MAX_PAGES: u32 = 100;
+/// How often a list of several pages is read until two scans agree.
+const MAX_SCANS: u32 = 3;
 
 /// The tasks of one or several lists.
 #[derive(Debug, Default)]
 pub(crate) struct FullList {
-    /// Each with the lists that it is on.
+    /// The lists of each task.
     pub(crate) tasks: BTreeMap<String, Vec<&'static ListOperation>>,
-    /// Whether nothing speaks against these being all.
+    /// Whether these are known to be all.
     pub(crate) complete: bool,
-    /// The lists that the service has shown.
+    /// The lists that exist.
     pub(crate) shown: Vec<&'static ListOperation>,
 }
 
@@ -32,150 +32,154 @@ pub(crate) struct FullList {
 struct ListResult {
     tasks: BTreeSet<String>,
     complete: bool,
-    is_there: bool,
+    exists: bool,
 }
 
-/// One reading of a list from its first page to its last.
-struct Pass {
+/// One scan of a list, from the first page to the last.
+struct ListScan {
     tasks: BTreeSet<String>,
-    /// Pages that had something on them.
+    /// The number of non-empty pages.
     pages: u32,
-    /// Whether it came to an end, all of it could be read, and no task moved from one page to the next meanwhile.
-    is_whole: bool,
-    /// Whether its first page was shown.
-    is_there: bool,
-    /// Whether its last page was shown, and was not answered as if there were no list.
-    is_end_shown: bool,
-    /// Whether the last page with something on it said that there is more.
+    /// Whether the scan reached the end, could read everything, and no task moved between pages.
+    is_complete: bool,
+    /// Whether the list exists.
+    exists: bool,
+    /// Whether the last page exists, instead of a 404.
+    last_page_exists: bool,
+    /// Whether the last non-empty page announced another result.
     has_more: bool,
-    /// How many tasks and pages there are said to be.
-    said: (u64, u64),
+    /// The announced numbers of tasks and pages.
+    announced: (u64, u64),
 }
 
 impl FullList {
     pub(crate) async fn read(
-        session: &Arc<ClientInner>,
+        client: &Arc<ClientInner>,
         lists: &[&'static ListOperation],
     ) -> Result<Self> {
-        let mut whole = Self {
+        let mut all = Self {
             complete: true,
             ..Self::default()
         };
         for list in lists {
-            let one = read_one(session, list).await?;
-            whole.complete &= one.complete;
-            if one.is_there {
-                whole.shown.push(*list);
+            let result = scan_until_stable(client, list).await?;
+            all.complete &= result.complete;
+            if result.exists {
+                all.shown.push(*list);
             }
-            for id in one.tasks {
-                whole.tasks.entry(id).or_default().push(*list);
+            for id in result.tasks {
+                all.tasks.entry(id).or_default().push(*list);
             }
         }
-        Ok(whole)
+        Ok(all)
     }
 
     pub(crate) async fn snapshot(
-        session: &Arc<ClientInner>,
+        client: &Arc<ClientInner>,
         lists: &[&'static ListOperation],
     ) -> Result<Snapshot> {
-        let listing = Self::read(session, lists).await?;
+        let list = Self::read(client, lists).await?;
         Ok(Snapshot {
             lists: lists.to_vec(),
-            shown: listing.shown,
-            complete: listing.complete,
-            ids: listing.tasks.into_keys().collect(),
+            shown: list.shown,
+            complete: list.complete,
+            ids: list.tasks.into_keys().collect(),
         })
     }
 }
 
-/// A task that leaves the list while it is read pulls others to a page that was read already, which nothing shows; so
-/// a list of several pages counts as complete only when two readings in a row have the same tasks. So does one that broke
-/// off with a 404 behind its first page.
-async fn read_one(session: &Arc<ClientInner>, list: &'static ListOperation) -> Result<ListResult> {
+/// Scans a list until two consecutive scans have the same tasks. A task that leaves the list during a scan moves others to a
+/// page that was already read, and nothing shows that. A list of one page is complete after one scan, unless it ended with
+/// a 404.
+async fn scan_until_stable(
+    client: &Arc<ClientInner>,
+    list: &'static ListOperation,
+) -> Result<ListResult> {
     let mut all = BTreeSet::new();
-    let mut before: Option<Pass> = None;
-    for _ in 0..MOST_PASSES {
-        let pass = read_pass(session, list).await?;
-        all.extend(pass.tasks.clone());
-        let is_simple = pass.pages == 0 || pass.pages == 1 && pass.is_end_shown;
-        let is_confirmed =
-            is_simple || before.is_some_and(|before| before.is_whole && before.tasks == pass.tasks);
-        if pass.is_whole && is_confirmed {
+    let mut previous: Option<ListScan> = None;
+    for _ in 0..MAX_SCANS {
+        let current = scan(client, list).await?;
+        all.extend(current.tasks.clone());
+        let is_simple = current.pages == 0 || current.pages == 1 && current.last_page_exists;
+        let is_confirmed = is_simple
+            || previous
+                .is_some_and(|previous| previous.is_complete && previous.tasks == current.tasks);
+        if current.is_complete && is_confirmed {
             return Ok(ListResult {
-                tasks: pass.tasks,
+                tasks: current.tasks,
                 complete: true,
-                is_there: pass.is_there,
+                exists: current.exists,
             });
         }
-        before = Some(pass);
+        previous = Some(current);
     }
     Ok(ListResult {
         tasks: all,
         complete: false,
-        is_there: true,
+        exists: true,
     })
 }
 
-async fn read_pass(session: &Arc<ClientInner>, list: &'static ListOperation) -> Result<Pass> {
-    let mut pass = Pass {
+async fn scan(client: &Arc<ClientInner>, list: &'static ListOperation) -> Result<ListScan> {
+    let mut scan = ListScan {
         tasks: BTreeSet::new(),
         pages: 0,
-        is_whole: true,
-        is_there: false,
-        is_end_shown: false,
+        is_complete: true,
+        exists: false,
+        last_page_exists: false,
         has_more: false,
-        said: (0, 0),
+        announced: (0, 0),
     };
     let read = |number| {
-        let http = Arc::clone(&session.http);
-        read_largest_page(http, session.service, list, number, Options::default())
+        let http = Arc::clone(&client.http);
+        read_largest_page(http, client.service, list, number, Options::default())
     };
     if list.max_page_size.is_none() {
-        pass.take(read(1).await?);
-        return Ok(pass.ended());
+        scan.add(read(1).await?);
+        return Ok(scan.finish());
     }
-    // The service may put fewer on a page than it was asked to, so only an empty page is the end.
-    for number in 1..=MOST_PAGES {
+    // A page may be shorter than requested: only an empty page is the end.
+    for number in 1..=MAX_PAGES {
         let page = read(number).await?;
-        let is_end = page.is_whole && page.tasks.is_empty();
-        let has_news = pass.take(page);
+        let is_end = page.is_complete && page.tasks.is_empty();
+        let has_new_tasks = scan.add(page);
         if is_end {
-            return Ok(pass.ended());
+            return Ok(scan.finish());
         }
-        if !has_news {
-            // Pages that repeat themselves would go on for ever.
-            pass.is_whole = false;
-            return Ok(pass);
+        if !has_new_tasks {
+            // Repeated pages would never end.
+            scan.is_complete = false;
+            return Ok(scan);
         }
     }
-    pass.is_whole = false;
-    Ok(pass)
+    scan.is_complete = false;
+    Ok(scan)
 }
 
-impl Pass {
-    /// Adds a page, and says whether there was anything new on it.
-    fn take(&mut self, page: Page) -> bool {
+impl ListScan {
+    /// Adds a page. Returns whether it had new tasks.
+    fn add(&mut self, page: Page) -> bool {
         let before = self.tasks.len();
-        self.is_there |= page.is_there;
-        self.is_end_shown = page.is_there;
-        self.is_whole &= page.is_whole && !page.extent.is_partial;
+        self.exists |= page.exists;
+        self.last_page_exists = page.exists;
+        self.is_complete &= page.is_complete && !page.extent.is_partial;
         self.has_more = page.extent.has_more || self.has_more && page.tasks.is_empty();
-        let (tasks, pages) = self.said;
-        self.said = (tasks.max(page.extent.total), pages.max(page.extent.pages));
+        let (tasks, pages) = self.announced;
+        self.announced = (tasks.max(page.extent.total), pages.max(page.extent.pages));
         let ids = page.tasks.into_iter().map(|task| task.id);
         let ids: Vec<_> = ids.filter(|id| is_task_id(id)).collect();
         let on_page = ids.len();
         self.tasks.extend(ids);
         let new = self.tasks.len() - before;
         self.pages += u32::from(on_page > 0);
-        self.is_whole &= new == on_page;
+        self.is_complete &= new == on_page;
         new > 0
     }
 
-    /// Says of the last page that it is that. What the pages say may contradict it.
-    fn ended(mut self) -> Self {
-        let (tasks, pages) = self.said;
-        self.is_whole &= !self.has_more
+    /// Ends the scan, and checks that it does not contradict the announced numbers.
+    fn finish(mut self) -> Self {
+        let (tasks, pages) = self.announced;
+        self.is_complete &= !self.has_more
             && self.tasks.len() as u64 >= tasks
             && u64::from(self.pages.max(1)) >= pages;
         self

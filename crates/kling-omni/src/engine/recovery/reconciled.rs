@@ -1,3 +1,5 @@
+//! The result of reconciling a create.
+
 use std::fmt;
 use std::time::SystemTime;
 
@@ -6,7 +8,7 @@ use serde::Serialize;
 use crate::clock;
 use crate::engine::task::Task;
 
-/// What became of a create whose end was unknown. What it rests on, [`Reconcile`](crate::recovery::Reconcile) says.
+/// The result of reconciling a create. What it rests on, [`Reconcile`](crate::recovery::Reconcile) says.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Reconciled {

@@ -1,7 +1,7 @@
-//! A bucket of the user's own.
+//! The uploader to a bucket of the user's own.
 
+mod errors;
 mod http;
-mod problem;
 mod send;
 mod settings;
 mod signing;
@@ -22,27 +22,27 @@ use crate::engine::error::{Error, Result};
 use crate::engine::polling::DEFAULT_WAIT_TIMEOUT;
 use crate::engine::upload::local_file::LocalFile;
 use crate::engine::upload::source;
-use crate::engine::upload::uploader::{Uploaded, Uploader, Uploading, in_order};
+use crate::engine::upload::uploader::{Uploaded, Uploader, Uploading, expand_to_files};
 
 /// How many files are sent at the same time.
-const AT_ONCE: usize = 2;
+const CONCURRENCY: usize = 2;
 
 /// A store that can make URLs which work without its credentials.
 trait SigningStore: ObjectStore + Signer {}
 
 impl<S: ObjectStore + Signer> SigningStore for S {}
 
-/// A bucket of yours, for whoever has a key that cannot use the service's uploads, or wants the files at home.
+/// A bucket of yours, for keys that cannot use the service's uploads, or to keep the files there.
 ///
 /// The service reads them by presigned URLs, which work without credentials and for a [lifetime](Self::lifetime). An object
-/// is named by the SHA-256 of its content, so that the same content goes up once, whoever uploads it; it is kept, and a
-/// lifecycle rule of the bucket is the way to have it removed. The credentials need `s3:PutObject` and `s3:GetObject`;
+/// is named by the SHA-256 of its content, and the same content is uploaded once. It is kept; use a lifecycle rule of the
+/// bucket to delete it. The credentials need `s3:PutObject` and `s3:GetObject`;
 /// with `s3:ListBucket`, the store can also tell that an object is not there yet.
 ///
-/// Files are read from disk in parts of 5 MiB, a few of which are in memory at a time. An object appears once all of it is
-/// there and is known to be what was measured; a file that is changed on the way is an error. Of an upload that is
-/// dropped, parts may stay which are no object: a lifecycle rule for incomplete multipart uploads removes them.
-/// What counts as sent is what has been read, which runs ahead of the connection by those few parts.
+/// Files are read from disk in parts of 5 MiB, a few of which are in memory at a time. An object appears once it is
+/// complete and verified; a file that changes during the upload is an error. A dropped upload may leave parts: a lifecycle
+/// rule for incomplete multipart uploads removes them. The progress counts bytes that were read, which is ahead of the
+/// connection by those few parts.
 ///
 /// ```no_run
 /// use kling_omni::upload::ObjectStoreUploader;
@@ -58,8 +58,8 @@ impl<S: ObjectStore + Signer> SigningStore for S {}
 pub struct ObjectStoreUploader {
     store: Arc<dyn SigningStore>,
     prefix: Path,
-    /// What people know it by.
-    place: Arc<str>,
+    /// The name for messages.
+    name: Arc<str>,
     lifetime: Duration,
     reuse_within: Option<Duration>,
 }
@@ -90,11 +90,11 @@ impl ObjectStoreUploader {
     /// cannot be read.
     pub fn from_url(url: &str) -> Result<Self> {
         let (store, prefix) = settings::of_environment(url)?;
-        let place = match prefix.as_ref() {
+        let name = match prefix.as_ref() {
             "" => url.trim_end_matches('/').to_owned(),
             _ => url.to_owned(),
         };
-        Ok(Self::at(store, prefix, place))
+        Ok(Self::at(store, prefix, name))
     }
 
     /// A bucket that speaks S3, with settings of yours, and the prefix of all names in it, which may be empty.
@@ -118,16 +118,16 @@ impl ObjectStoreUploader {
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if names cannot begin like that.
     pub fn new(store: impl ObjectStore + Signer, prefix: &str) -> Result<Self> {
-        let prefix = Path::parse(prefix).map_err(|error| problem::of_prefix(prefix, &error))?;
-        let place = store.to_string();
-        Ok(Self::at(store, prefix, place))
+        let prefix = Path::parse(prefix).map_err(|error| errors::invalid_prefix(prefix, &error))?;
+        let name = store.to_string();
+        Ok(Self::at(store, prefix, name))
     }
 
-    fn at(store: impl ObjectStore + Signer, prefix: Path, place: String) -> Self {
+    fn at(store: impl ObjectStore + Signer, prefix: Path, name: String) -> Self {
         Self {
             store: Arc::new(store),
             prefix,
-            place: place.into(),
+            name: name.into(),
             lifetime: Self::DEFAULT_LIFETIME,
             reuse_within: None,
         }
@@ -142,13 +142,13 @@ impl ObjectStoreUploader {
     /// [`SHORTEST_LIFETIME`](Self::SHORTEST_LIFETIME) or longer than [`LONGEST_LIFETIME`](Self::LONGEST_LIFETIME).
     pub fn lifetime(mut self, lifetime: Duration) -> Result<Self> {
         if !(Self::SHORTEST_LIFETIME..=Self::LONGEST_LIFETIME).contains(&lifetime) {
-            return Err(problem::of_lifetime(lifetime));
+            return Err(errors::invalid_lifetime(lifetime));
         }
         self.lifetime = Duration::from_secs(lifetime.as_secs());
         Ok(self)
     }
 
-    /// Uses an object again only if it was written within this time, and writes it anew otherwise. By default its age does
+    /// Uses an object again only if it was written within this time, and writes it again otherwise. By default its age does
     /// not matter.
     ///
     /// For a bucket that removes objects after a while: its age and the lifetime of a URL have to fit into that while.
@@ -157,14 +157,14 @@ impl ObjectStoreUploader {
         self
     }
 
-    async fn bring(&self, file: &LocalFile) -> Result<Uploaded> {
+    async fn upload_file(&self, file: &LocalFile) -> Result<Uploaded> {
         let path = self.path_of(file);
-        if self.has(file, &path).await? {
+        if self.contains(file, &path).await? {
             tracing::info!(file = file.name(), %path, "it is in the bucket already");
         } else {
             send::send(&self.store, file, &path)
                 .await
-                .map_err(|failure| problem::not_sent(file, &self.place, failure))?;
+                .map_err(|failure| errors::send_failed(file, &self.name, failure))?;
             self.check(file, &path).await?;
             let bytes = file.length();
             tracing::info!(file = file.name(), %path, bytes, "uploaded");
@@ -174,14 +174,14 @@ impl ObjectStoreUploader {
             .store
             .signed_url(Method::GET, &path, self.lifetime)
             .await
-            .map_err(|error| problem::not_signed(file, &self.place, &error))?;
+            .map_err(|error| errors::sign_failed(file, &self.name, &error))?;
         // The signature has whole seconds, and may be younger than `now`.
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let end = Duration::from_secs(now.as_secs()) + self.lifetime;
         Ok(Uploaded::new(url, UNIX_EPOCH.checked_add(end)))
     }
 
-    /// Where a file with this content is.
+    /// The path of a file with this content.
     fn path_of(&self, file: &LocalFile) -> Path {
         let mut name = digest::digits(file.sha256());
         if let Some(extension) = source::extension(file.content_type()) {
@@ -191,16 +191,16 @@ impl ObjectStoreUploader {
         self.prefix.clone().join(name)
     }
 
-    /// Whether the file is there, as far as the store tells.
-    async fn has(&self, file: &LocalFile, path: &Path) -> Result<bool> {
-        let look = GetOptions::new().with_head(true);
-        let found = match self.store.get_opts(path, look).await {
+    /// Whether the store reports that it has the file.
+    async fn contains(&self, file: &LocalFile, path: &Path) -> Result<bool> {
+        let options = GetOptions::new().with_head(true);
+        let found = match self.store.get_opts(path, options).await {
             Ok(found) => found,
-            Err(error) if problem::is_unanswered(&error) => {
-                return Err(problem::not_sent(file, &self.place, error.into()));
+            Err(error) if errors::is_unanswered(&error) => {
+                return Err(errors::send_failed(file, &self.name, error.into()));
             }
-            // Whoever may not list a bucket is not told that something is missing, and such an answer has no words for
-            // what else is wrong. The upload itself gets them.
+            // Without the permission to list, a missing object looks like a denied one, and the response has no message.
+            // The upload itself returns the actual error.
             Err(_) => return Ok(false),
         };
         let kind = found.attributes.get(&Attribute::ContentType);
@@ -209,44 +209,44 @@ impl ObjectStoreUploader {
             .duration_since(found.meta.last_modified.into());
         Ok(found.meta.size == file.length()
             && kind.is_none_or(|kind| kind.as_ref() == file.content_type())
-            // What is from the future by this clock is new.
-            && self.reuse_within.is_none_or(|most| age.unwrap_or_default() < most))
+            // An object from the future by this clock is new.
+            && self.reuse_within.is_none_or(|max| age.unwrap_or_default() < max))
     }
 
-    /// Makes sure that an object is whole and can be read with these credentials, which are those of the signed URL.
+    /// Checks that an object is complete and readable with these credentials, which sign the URL.
     async fn check(&self, file: &LocalFile, path: &Path) -> Result<()> {
-        let look = GetOptions::new().with_head(true);
-        let found = self.store.get_opts(path, look).await;
-        let found = found.map_err(|error| problem::not_readable(file, &self.place, error))?;
+        let options = GetOptions::new().with_head(true);
+        let found = self.store.get_opts(path, options).await;
+        let found = found.map_err(|error| errors::not_readable(file, &self.name, error))?;
         if found.meta.size == file.length() {
             Ok(())
         } else {
-            Err(problem::of_other_length(file, &self.place, found.meta.size))
+            Err(errors::wrong_length(file, &self.name, found.meta.size))
         }
     }
 }
 
 impl Uploader for ObjectStoreUploader {
     fn upload<'a>(&'a self, file: &'a LocalFile) -> Uploading<'a, Uploaded> {
-        Box::pin(async move { Ok(self.bring(file).await?) })
+        Box::pin(async move { Ok(self.upload_file(file).await?) })
     }
 
-    /// A few files go at once, and those of the same content together.
+    /// Uploads a few distinct contents concurrently.
     fn upload_all<'a>(&'a self, files: &'a [LocalFile]) -> Uploading<'a, Vec<Uploaded>> {
         Box::pin(async move {
             let mut distinct: Vec<&LocalFile> = Vec::new();
             for file in files {
-                if !distinct.iter().any(|one| one.is_same(file)) {
+                if !distinct.iter().any(|one| one.has_same_content(file)) {
                     distinct.push(file);
                 }
             }
             let mut sending = Vec::new();
             for file in distinct {
-                sending.push(async move { Ok::<_, Error>((file, self.bring(file).await?)) });
+                sending.push(async move { Ok::<_, Error>((file, self.upload_file(file).await?)) });
             }
-            let sending = stream::iter(sending).buffer_unordered(AT_ONCE);
-            let there: Vec<_> = sending.try_collect().await?;
-            Ok(in_order(files, &there))
+            let sending = stream::iter(sending).buffer_unordered(CONCURRENCY);
+            let distinct_uploads: Vec<_> = sending.try_collect().await?;
+            Ok(expand_to_files(files, &distinct_uploads))
         })
     }
 }
@@ -254,7 +254,7 @@ impl Uploader for ObjectStoreUploader {
 impl fmt::Debug for ObjectStoreUploader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ObjectStoreUploader")
-            .field("place", &self.place)
+            .field("place", &self.name)
             .field("prefix", &self.prefix.as_ref())
             .field("lifetime", &self.lifetime)
             .field("reuse_within", &self.reuse_within)

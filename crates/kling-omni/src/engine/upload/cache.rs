@@ -1,15 +1,17 @@
+//! Remembers uploads that can be used again.
+
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-/// The most uploads that are remembered.
-const MOST: usize = 256;
+/// The number of uploads that are remembered.
+const CAPACITY: usize = 256;
 
-/// What the client has uploaded, for as long as it can be read.
+/// The uploads of a client, until their URLs expire.
 #[derive(Default)]
-pub(crate) struct UploadCache(Mutex<VecDeque<Known>>);
+pub(crate) struct UploadCache(Mutex<VecDeque<CachedUpload>>);
 
-struct Known {
+struct CachedUpload {
     sha256: [u8; 32],
     content_type: String,
     url: String,
@@ -17,17 +19,17 @@ struct Known {
 }
 
 impl UploadCache {
-    /// The URL of a file of this content that works at least until then, and when it ends.
+    /// The URL of this content and its expiry, if it works at least until `until`.
     pub(crate) fn find(
         &self,
         sha256: &[u8; 32],
         content_type: &str,
         until: SystemTime,
     ) -> Option<(String, SystemTime)> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|one| one.expires_at > until);
-        let is_it = |one: &&Known| one.sha256 == *sha256 && one.content_type == content_type;
-        let found = known.iter().rev().find(is_it)?;
+        let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cached.retain(|one| one.expires_at > until);
+        let is_it = |one: &&CachedUpload| one.sha256 == *sha256 && one.content_type == content_type;
+        let found = cached.iter().rev().find(is_it)?;
         Some((found.url.clone(), found.expires_at))
     }
 
@@ -38,11 +40,11 @@ impl UploadCache {
         url: &str,
         expires_at: SystemTime,
     ) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() == MOST {
-            known.pop_front();
+        let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if cached.len() == CAPACITY {
+            cached.pop_front();
         }
-        known.push_back(Known {
+        cached.push_back(CachedUpload {
             sha256,
             content_type: content_type.to_owned(),
             url: url.to_owned(),
@@ -58,24 +60,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_and_those_at_their_end_are_forgotten() {
+    fn the_oldest_and_expired_uploads_are_evicted() {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        let known = UploadCache::default();
+        let cached = UploadCache::default();
         let hash = |n: usize| {
             let mut hash = [0; 32];
             hash[..8].copy_from_slice(&(n as u64).to_le_bytes());
             hash
         };
-        for n in 0..=MOST {
-            known.add(hash(n), "video/mp4", &n.to_string(), at(10 + n as u64));
+        for n in 0..=CAPACITY {
+            cached.add(hash(n), "video/mp4", &n.to_string(), at(10 + n as u64));
         }
-        let kept = || known.0.lock().unwrap().len();
-        assert_eq!(kept(), MOST);
-        assert_eq!(known.find(&hash(0), "video/mp4", at(0)), None);
-        let second = known.find(&hash(1), "video/mp4", at(0));
+        let kept = || cached.0.lock().unwrap().len();
+        assert_eq!(kept(), CAPACITY);
+        assert_eq!(cached.find(&hash(0), "video/mp4", at(0)), None);
+        let second = cached.find(&hash(1), "video/mp4", at(0));
         assert_eq!(second, Some(("1".to_owned(), at(11))));
-        assert_eq!(known.find(&hash(1), "image/png", at(0)), None);
-        assert_eq!(known.find(&hash(1), "video/mp4", at(11)), None);
-        assert_eq!(kept(), MOST - 1);
+        assert_eq!(cached.find(&hash(1), "image/png", at(0)), None);
+        assert_eq!(cached.find(&hash(1), "video/mp4", at(11)), None);
+        assert_eq!(kept(), CAPACITY - 1);
     }
 }

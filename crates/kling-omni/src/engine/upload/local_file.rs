@@ -1,18 +1,25 @@
+//! A local file, measured and hashed, and the stream of its bytes.
+
 use std::fmt;
 use std::io::{self, Read as _};
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use bytes::{Bytes, BytesMut};
+use futures_core::Stream;
+use futures_util::stream;
 use sha2::{Digest, Sha256};
+use tokio::fs::File;
+use tokio::io::AsyncReadExt as _;
 
-use crate::engine::error::Result;
-use crate::engine::upload::file_bytes::FileBytes;
-use crate::engine::upload::problem;
+use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::upload::source::{Content, FileSource};
 
 type OnRead = Arc<dyn Fn(u64) + Send + Sync>;
 
-/// A local file that was looked at once from end to end: how long it is, and what the hash of its content is.
+/// A local file that was read once, with its length and the hash of its content.
 ///
 /// Made from a [`FileSource`], and given to an [`Uploader`](crate::upload::Uploader).
 #[derive(Clone)]
@@ -26,16 +33,16 @@ pub struct LocalFile {
 }
 
 impl LocalFile {
-    /// Reads a file through once.
+    /// Reads a file once to measure and hash it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::File`](crate::ErrorKind::File) if it cannot be read, is empty, or if nothing tells what it holds.
+    /// [`ErrorKind::File`](crate::ErrorKind::File) if it cannot be read, is empty, or if its content type is unknown.
     pub async fn measure(source: impl Into<FileSource>) -> Result<Self> {
         let source = source.into();
         let name = source.name();
-        let Some(content_type) = source.kind() else {
-            return Err(problem::of_no_kind(&name));
+        let Some(content_type) = source.resolve_content_type() else {
+            return Err(unknown_content_type(&name));
         };
         let content = source.content.clone();
         let measuring = tokio::task::spawn_blocking(move || match content {
@@ -45,9 +52,9 @@ impl LocalFile {
         let measured = measuring
             .await
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-        let (length, sha256) = measured.map_err(|error| problem::unreadable(&name, &error))?;
+        let (length, sha256) = measured.map_err(|error| unreadable(&name, &error))?;
         if length == 0 {
-            return Err(problem::empty(&name));
+            return Err(empty(&name));
         }
         Ok(Self {
             name: name.into(),
@@ -64,17 +71,17 @@ impl LocalFile {
         self
     }
 
-    /// What people know it by: the path as it was given.
+    /// The name for messages: the path as it was given.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What it holds, such as `video/mp4`.
+    /// The content type, such as `video/mp4`.
     pub fn content_type(&self) -> &str {
         &self.content_type
     }
 
-    /// How many bytes it has.
+    /// The length in bytes.
     pub fn length(&self) -> u64 {
         self.length
     }
@@ -84,25 +91,24 @@ impl LocalFile {
         &self.sha256
     }
 
-    /// Whether one upload does for both.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
+    /// Whether both have the same content, for which one upload is enough.
+    pub(crate) fn has_same_content(&self, other: &Self) -> bool {
         self.sha256 == other.sha256 && self.content_type == other.content_type
     }
 
-    /// Opens it for reading from its first byte, as often as need be. What is read counts as sent for whoever wants to
-    /// know of the progress.
+    /// Opens it for reading from its first byte, as often as needed. The bytes that are read are reported as sent.
     ///
     /// # Errors
     ///
-    /// The file is gone, or cannot be read any more.
+    /// The file no longer exists or cannot be read.
     pub async fn open(&self) -> io::Result<FileBytes> {
         let bytes = FileBytes::open(self, &self.content).await?;
-        self.tell(0);
+        self.report_progress(0);
         Ok(bytes)
     }
 
-    /// Tells how much of it was read.
-    pub(crate) fn tell(&self, read: u64) {
+    /// Reports how many bytes were read.
+    fn report_progress(&self, read: u64) {
         if let Some(on_read) = &self.on_read {
             on_read(read);
         }
@@ -111,7 +117,7 @@ impl LocalFile {
 
 /// Length and hash of a file.
 fn measure(path: &Path) -> io::Result<(u64, [u8; 32])> {
-    // Opening a pipe would wait for its other end, and a device may never end.
+    // Opening a pipe would block, and a device may never end.
     let data = path.metadata()?;
     if data.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -136,11 +142,154 @@ fn measure(path: &Path) -> io::Result<(u64, [u8; 32])> {
     }
 }
 
+fn unreadable(name: &str, error: &io::Error) -> Error {
+    Error::new(
+        ErrorKind::File,
+        format!("{name} could not be read: {error}"),
+    )
+    .with_help("check the path and the permissions")
+}
+
+fn empty(name: &str) -> Error {
+    Error::new(ErrorKind::File, format!("{name} is empty"))
+}
+
+fn unknown_content_type(name: &str) -> Error {
+    Error::new(
+        ErrorKind::File,
+        format!("the name of {name} does not tell what it holds"),
+    )
+    .with_help("say it with `FileSource::content_type`, as in video/mp4")
+}
+
 impl fmt::Debug for LocalFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LocalFile")
             .field("name", &self.name)
             .field("content_type", &self.content_type)
+            .field("length", &self.length)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The bytes of a [`LocalFile`], as a stream of chunks. Its memory does not depend on the file's length.
+///
+/// The stream only ends without an error if the content is the one that was measured. Otherwise it yields an error instead
+/// of its last chunk, and the receiver never has the whole file.
+#[must_use = "streams do nothing unless polled"]
+pub struct FileBytes {
+    length: u64,
+    chunks: Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>,
+}
+
+impl FileBytes {
+    pub(crate) const CHUNK: usize = 256 * 1024;
+
+    pub(crate) async fn open(file: &LocalFile, content: &Content) -> io::Result<Self> {
+        let reader = Reader {
+            input: match content {
+                Content::Path(path) => Input::Disk(File::open(path).await?),
+                Content::Bytes(bytes) => Input::Memory(bytes.clone()),
+            },
+            file: file.clone(),
+            hash: Sha256::new(),
+            read: 0,
+            yielded: 0,
+            held: None,
+        };
+        let chunks = stream::try_unfold(reader, async |mut reader| {
+            let chunk = reader.next().await?;
+            Ok(chunk.map(|chunk| (chunk, reader)))
+        });
+        Ok(Self {
+            length: file.length(),
+            chunks: Box::pin(chunks),
+        })
+    }
+
+    /// The length of the whole stream.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+}
+
+struct Reader {
+    input: Input,
+    file: LocalFile,
+    hash: Sha256,
+    read: u64,
+    yielded: u64,
+    /// The last chunk that was read. It is held back until another chunk follows or the hash is verified.
+    held: Option<Bytes>,
+}
+
+enum Input {
+    Disk(File),
+    Memory(Bytes),
+}
+
+impl Reader {
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        loop {
+            let chunk = self.input.chunk().await?;
+            self.read += chunk.len() as u64;
+            self.hash.update(&chunk);
+            let ready = if chunk.is_empty() {
+                let hash: [u8; 32] = self.hash.clone().finalize().into();
+                if self.read != self.file.length() || hash != *self.file.sha256() {
+                    return Err(changed());
+                }
+                let Some(last) = self.held.take() else {
+                    return Ok(None);
+                };
+                last
+            } else if self.read > self.file.length() {
+                return Err(changed());
+            } else {
+                match self.held.replace(chunk) {
+                    Some(ready) => ready,
+                    None => continue,
+                }
+            };
+            self.yielded += ready.len() as u64;
+            self.file.report_progress(self.yielded);
+            return Ok(Some(ready));
+        }
+    }
+}
+
+impl Input {
+    /// The next bytes; empty at the end.
+    async fn chunk(&mut self) -> io::Result<Bytes> {
+        match self {
+            Self::Disk(file) => {
+                let mut chunk = BytesMut::with_capacity(FileBytes::CHUNK);
+                file.read_buf(&mut chunk).await?;
+                Ok(chunk.freeze())
+            }
+            Self::Memory(bytes) => Ok(bytes.split_to(bytes.len().min(FileBytes::CHUNK))),
+        }
+    }
+}
+
+fn changed() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "it was changed while it was being sent",
+    )
+}
+
+impl Stream for FileBytes {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.chunks.as_mut().poll_next(context)
+    }
+}
+
+impl fmt::Debug for FileBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileBytes")
             .field("length", &self.length)
             .finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-//! One attempt to put a file to its place.
+//! One attempt to send a file to its upload target.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,41 +14,41 @@ use crate::engine::http::Http;
 use crate::engine::http::timeout::{Elapsed, Timeout};
 use crate::engine::http::{plan_limit, retry_headers};
 use crate::engine::upload::local_file::LocalFile;
-use crate::engine::upload::place::Place;
+use crate::engine::upload::upload_target::UploadTarget;
 use crate::redact;
 
-/// So much of a refusal is read to see what it says.
-const LARGEST_REFUSAL: usize = 16 * 1024;
+/// How much of an error response is read.
+const MAX_ERROR_BODY: usize = 16 * 1024;
 
-/// Why a file did not get to its place.
+/// Why a file was not sent.
 pub(crate) enum Failure {
-    /// The file cannot be read, or is not what it was.
+    /// The file cannot be read or has changed.
     File(io::Error),
-    /// There was no connection, or it broke, or nothing went over it any more.
-    Lost {
-        why: String,
+    /// The connection could not be established, broke or stalled.
+    Transport {
+        reason: String,
         source: Option<reqwest::Error>,
     },
-    /// The host does not take it.
+    /// The host refuses the file.
     Refused {
         status: StatusCode,
-        /// What the host says, as far as it is fit to be shown.
-        said: String,
-        /// How long the host asks to wait.
-        wait: Option<Duration>,
-        /// Whether it says that the place has expired.
+        /// The redacted message of the host.
+        message: String,
+        /// The delay that the host asks for.
+        retry_after: Option<Duration>,
+        /// Whether the target has expired.
         is_expired: bool,
-        /// Whether it says that the limit of a trial or a plan is reached.
+        /// Whether the limit of a trial or a plan is reached.
         is_plan_limit: bool,
     },
 }
 
 impl Failure {
-    /// Whether the same bytes may get to their place when they are sent again.
+    /// Whether another attempt may succeed.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::File(_) => false,
-            Self::Lost { .. } => true,
+            Self::Transport { .. } => true,
             Self::Refused {
                 is_plan_limit: true,
                 ..
@@ -67,22 +67,22 @@ impl Failure {
     }
 }
 
-/// Sends a file with the headers of its place and no others; the key is not among them.
+/// Sends a file with the headers of its target and no others, in particular without the key.
 pub(crate) async fn put(
     http: &Http,
     client: &reqwest::Client,
     file: &LocalFile,
-    place: &Place,
+    target: &UploadTarget,
 ) -> Result<(), Failure> {
     let bytes = file.open().await.map_err(Failure::File)?;
-    // The HTTP stack tells of a body that failed in its own words, if at all.
+    // The HTTP stack does not reliably report the error of a body.
     let broken = Arc::new(Mutex::new(None));
-    let (moved, sent) = watch::channel(0);
+    let (sender, sent) = watch::channel(0);
     let body = {
         let broken = Arc::clone(&broken);
         bytes.map(move |chunk| {
             chunk
-                .inspect(|chunk| moved.send_modify(|sent| *sent += chunk.len() as u64))
+                .inspect(|chunk| sender.send_modify(|sent| *sent += chunk.len() as u64))
                 .map_err(|error| {
                     let kind = error.kind();
                     *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
@@ -91,34 +91,34 @@ pub(crate) async fn put(
         })
     };
     let request = client
-        .put(place.url.clone())
-        .headers(place.headers.clone())
+        .put(target.url.clone())
+        .headers(target.headers.clone())
         .header(CONTENT_LENGTH, file.length())
         .body(Body::wrap_stream(body));
-    let answer = async {
+    let response = async {
         match request.send().await {
-            Ok(response) => read(http, response).await,
-            Err(error) => Err(lost(error)),
+            Ok(response) => check_response(http, response).await,
+            Err(error) => Err(disconnected(error)),
         }
     };
     let outcome = tokio::select! {
-        outcome = answer => outcome,
-        why = stalled(http, sent, file.length()) => Err(Failure::Lost { why, source: None }),
+        outcome = response => outcome,
+        reason = stalled(http, sent, file.length()) => Err(Failure::Transport { reason, source: None }),
     };
     match broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        // Whatever the host made of half a file.
+        // Regardless of the response to a partial file.
         Some(error) => Err(Failure::File(error)),
         None => outcome,
     }
 }
 
-/// Ends when nothing has moved for too long: no bytes, or, once all are gone, no answer.
+/// Completes when no bytes were sent for too long or, after all were sent, no response came.
 async fn stalled(http: &Http, mut sent: watch::Receiver<u64>, length: u64) -> String {
     let idle = http.settings.read_timeout;
     while *sent.borrow_and_update() < length {
         match Timeout::new(idle).run(sent.changed()).await {
             Ok(Ok(())) => {}
-            // The rest of the file is not wanted.
+            // The host does not read the rest of the file.
             Ok(Err(_)) => break,
             Err(Elapsed) => {
                 return format!("the storage host took nothing for {} s", idle.as_secs_f64());
@@ -132,15 +132,15 @@ async fn stalled(http: &Http, mut sent: watch::Receiver<u64>, length: u64) -> St
     "the storage host did not answer within the time limit".to_owned()
 }
 
-async fn read(http: &Http, mut response: Response) -> Result<(), Failure> {
+async fn check_response(http: &Http, mut response: Response) -> Result<(), Failure> {
     let status = response.status();
     if status.is_success() {
         return Ok(());
     }
     let limited = status == StatusCode::TOO_MANY_REQUESTS;
-    let wait = retry_headers::wait(response.headers(), limited, http.clock.system_time());
+    let retry_after = retry_headers::wait(response.headers(), limited, http.clock.system_time());
     let mut body = Vec::new();
-    while body.len() < LARGEST_REFUSAL
+    while body.len() < MAX_ERROR_BODY
         && let Ok(Ok(Some(chunk))) = Timeout::new(http.settings.read_timeout)
             .run(response.chunk())
             .await
@@ -157,18 +157,18 @@ async fn read(http: &Http, mut response: Response) -> Result<(), Failure> {
     let is_plan_limit = limited && plan_limit::is_told(&body);
     Err(Failure::Refused {
         status,
-        said: parts
+        message: parts
             .into_iter()
             .filter(|part| !part.is_empty())
             .collect::<Vec<_>>()
             .join(", "),
-        wait: wait.filter(|_| !is_plan_limit),
+        retry_after: retry_after.filter(|_| !is_plan_limit),
         is_expired,
         is_plan_limit,
     })
 }
 
-/// The text of the first element of this name in an error as object stores write it.
+/// The text of the first element of this name in the XML error of an object store.
 pub(crate) fn element<'a>(xml: &'a str, name: &str) -> &'a str {
     let text = xml
         .split_once(&format!("<{name}>"))
@@ -176,14 +176,14 @@ pub(crate) fn element<'a>(xml: &'a str, name: &str) -> &'a str {
     text.map_or("", |(text, _)| text)
 }
 
-fn lost(error: reqwest::Error) -> Failure {
-    let why = if error.is_connect() {
+fn disconnected(error: reqwest::Error) -> Failure {
+    let reason = if error.is_connect() {
         "no connection to the storage host"
     } else {
         "the connection to the storage host was lost"
     };
-    Failure::Lost {
-        why: why.to_owned(),
+    Failure::Transport {
+        reason: reason.to_owned(),
         source: Some(error.without_url()),
     }
 }

@@ -1,3 +1,5 @@
+//! The source of an upload: a path or bytes, and the content type.
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -28,7 +30,7 @@ pub(crate) enum Content {
 }
 
 impl FileSource {
-    /// A file on disk. What it holds is told by the end of its name, unless [`content_type`](Self::content_type) says it.
+    /// A file on disk. The content type follows from the extension, unless [`content_type`](Self::content_type) sets it.
     pub fn path(path: impl Into<PathBuf>) -> Self {
         Self {
             content: Content::Path(path.into()),
@@ -36,7 +38,7 @@ impl FileSource {
         }
     }
 
-    /// Bytes in memory, and what they are, such as `video/mp4`.
+    /// Bytes in memory and their content type, such as `video/mp4`.
     pub fn bytes(bytes: impl Into<Bytes>, content_type: impl Into<String>) -> Self {
         Self {
             content: Content::Bytes(bytes.into()),
@@ -44,13 +46,13 @@ impl FileSource {
         }
     }
 
-    /// Says what the file holds, such as `video/quicktime`.
+    /// Sets the content type, such as `video/quicktime`.
     pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
         self.content_type = Some(content_type.into());
         self
     }
 
-    /// An image or a video of a request that was found to be of this format; none of what is elsewhere.
+    /// The source of an image or a video whose format was detected; `None` for a URL.
     pub(crate) fn of(source: &MediaSource, format: Option<Format>) -> Option<Self> {
         let (content, format) = match source {
             MediaSource::Url(_) => return None,
@@ -66,7 +68,7 @@ impl FileSource {
         })
     }
 
-    /// What people know it by: the path as it was given.
+    /// The name for messages: the path as it was given.
     pub(crate) fn name(&self) -> String {
         match &self.content {
             Content::Path(path) => path.display().to_string(),
@@ -74,8 +76,8 @@ impl FileSource {
         }
     }
 
-    /// What it holds, as far as that is said or its name tells.
-    pub(crate) fn kind(&self) -> Option<String> {
+    /// The content type that was set or follows from the extension.
+    pub(crate) fn resolve_content_type(&self) -> Option<String> {
         if let Some(kind) = &self.content_type {
             return Some(kind.clone());
         }
@@ -83,13 +85,15 @@ impl FileSource {
             return None;
         };
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-        let (_, kind) = KINDS.iter().find(|(known, _)| *known == extension)?;
-        Some((*kind).to_owned())
+        let (_, content_type) = CONTENT_TYPES
+            .iter()
+            .find(|(known, _)| *known == extension)?;
+        Some((*content_type).to_owned())
     }
 }
 
-/// The kinds of files by the ends of their names.
-const KINDS: [(&str, &str); 13] = [
+/// Content types by file extension.
+const CONTENT_TYPES: [(&str, &str); 13] = [
     ("png", "image/png"),
     ("jpg", "image/jpeg"),
     ("jpeg", "image/jpeg"),
@@ -105,10 +109,12 @@ const KINDS: [(&str, &str); 13] = [
     ("ogg", "audio/ogg"),
 ];
 
-/// How the names of files of this kind end.
+/// The usual extension of a content type.
 #[cfg(feature = "object-store")]
-pub(crate) fn extension(kind: &str) -> Option<&'static str> {
-    let (extension, _) = KINDS.iter().find(|(_, known)| *known == kind)?;
+pub(crate) fn extension(content_type: &str) -> Option<&'static str> {
+    let (extension, _) = CONTENT_TYPES
+        .iter()
+        .find(|(_, known)| *known == content_type)?;
     Some(extension)
 }
 
@@ -161,13 +167,20 @@ mod tests {
             ("mp4", None),
             ("", None),
         ] {
-            assert_eq!(FileSource::path(name).kind().as_deref(), kind, "{name}");
+            assert_eq!(
+                FileSource::path(name).resolve_content_type().as_deref(),
+                kind,
+                "{name}"
+            );
         }
-        for (_, kind) in KINDS {
+        for (_, kind) in CONTENT_TYPES {
             assert!(UploadContentType::VALUES.contains(&kind), "{kind}");
         }
         for kind in UploadContentType::VALUES {
-            assert!(KINDS.iter().any(|(_, known)| known == kind), "{kind}");
+            assert!(
+                CONTENT_TYPES.iter().any(|(_, known)| known == kind),
+                "{kind}"
+            );
         }
     }
 }

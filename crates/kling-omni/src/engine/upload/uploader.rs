@@ -1,3 +1,5 @@
+//! The trait of uploaders, and what they return.
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
@@ -12,14 +14,13 @@ use crate::redact::RedactedUrl;
 /// An error of any kind.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// An upload under way.
+/// The future of an upload.
 pub type Uploading<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;
 
-/// Brings local files to where the service can read them: the service's own uploads, a bucket of yours, or anything else
-/// that has URLs.
+/// Uploads local files to where the service can read them: its own storage, a bucket of yours, or anything else with URLs.
 ///
-/// The URL has to work without credentials for as long as the service may take to read it, and to be out of reach for
-/// others. An error whose text holds URLs is shown without their queries; a [`kling_omni::Error`](crate::Error) is passed
+/// The URL has to work without credentials until the service has read it, and must not be guessable. URLs in the text of an
+/// error are shown without their queries; a [`kling_omni::Error`](crate::Error) is passed
 /// on as it is.
 ///
 /// ```
@@ -46,17 +47,20 @@ pub trait Uploader: Send + Sync + 'static {
     /// Uploads one file. Its bytes come from [`LocalFile::open`], which may be called again for another attempt.
     fn upload<'a>(&'a self, file: &'a LocalFile) -> Uploading<'a, Uploaded>;
 
-    /// Uploads several files and answers them in their order. Unless it is replaced, all of them go at once, and the first
-    /// error ends the others.
+    /// Uploads several files and returns them in their order. By default, all of them are uploaded
+    /// concurrently, and the first error cancels the others.
     fn upload_all<'a>(&'a self, files: &'a [LocalFile]) -> Uploading<'a, Vec<Uploaded>> {
         Box::pin(try_join_all(files.iter().map(|file| self.upload(file))))
     }
 }
 
-/// The answers for all files, in their order, from those for files of each content.
-pub(crate) fn in_order(files: &[LocalFile], there: &[(&LocalFile, Uploaded)]) -> Vec<Uploaded> {
+/// The results for all files in order, from the results for distinct contents.
+pub(crate) fn expand_to_files(
+    files: &[LocalFile],
+    distinct: &[(&LocalFile, Uploaded)],
+) -> Vec<Uploaded> {
     let uploaded = files.iter().filter_map(|file| {
-        let same = there.iter().find(|(one, _)| one.is_same(file));
+        let same = distinct.iter().find(|(one, _)| one.has_same_content(file));
         same.map(|(_, uploaded)| uploaded.clone())
     });
     uploaded.collect()
@@ -70,7 +74,7 @@ pub(crate) fn in_order(files: &[LocalFile], there: &[(&LocalFile, Uploaded)]) ->
 pub struct Uploaded {
     /// Where it is. Its token, if it has one, lets anyone read the file: treat it as a secret.
     pub url: String,
-    /// When the URL stops working, as far as that is known.
+    /// When the URL stops working, if known.
     pub expires_at: Option<SystemTime>,
 }
 

@@ -1,3 +1,5 @@
+//! The uploader to the service's own storage.
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -5,33 +7,57 @@ use std::time::Duration;
 use futures_util::{TryStreamExt as _, stream};
 
 use crate::engine::error::Result;
+use crate::engine::http::Http;
 use crate::engine::http::backoff::Backoff;
-use crate::engine::upload::Uploads;
+use crate::engine::http::client::LazyClient;
+use crate::engine::service::Service;
+use crate::engine::upload::cache::UploadCache;
+use crate::engine::upload::errors;
 use crate::engine::upload::local_file::LocalFile;
-use crate::engine::upload::place::Place;
-use crate::engine::upload::problem;
 use crate::engine::upload::put::{Failure, put};
-use crate::engine::upload::uploader::{Uploaded, Uploader, Uploading, in_order};
+use crate::engine::upload::upload_target::UploadTarget;
+use crate::engine::upload::uploader::{Uploaded, Uploader, Uploading, expand_to_files};
 use crate::redact::RedactedUrl;
 
 /// How many files are sent at the same time.
-const AT_ONCE: usize = 4;
-/// What is used again has to live this much longer: a task may wait for its turn before it reads its files.
-const TIME_TO_READ: Duration = Duration::from_secs(3600);
+const CONCURRENCY: usize = 4;
+/// The remaining lifetime that an earlier upload needs: a queued task may read its files late.
+const MIN_LIFETIME: Duration = Duration::from_secs(3600);
+
+/// How a client uploads files to the service's own storage.
+pub(crate) struct Uploads {
+    pub(crate) http: Arc<Http>,
+    pub(crate) service: &'static dyn Service,
+    /// Sends files to a storage host: it never carries the key, nor any header of its own, and follows no redirect.
+    pub(crate) client: LazyClient,
+    /// What was uploaded and can be used again.
+    pub(crate) cache: UploadCache,
+}
+
+impl Uploads {
+    pub(crate) fn new(http: Arc<Http>, service: &'static dyn Service, client: LazyClient) -> Self {
+        Self {
+            http,
+            service,
+            client,
+            cache: UploadCache::default(),
+        }
+    }
+}
 
 /// The service's own uploads, at no cost.
 ///
-/// The service hands out places, and the files go there without the key. They can be read for a day, and vanish after
-/// about a week. An upload of the same content, by this client or a clone of it, is used again as long as its URL lives
-/// for another hour.
+/// The service returns presigned URLs, and the files are sent there without the key. They can be read for a day and are
+/// deleted after about a week. An earlier upload of the same content by this client or a clone is used again if its URL
+/// works for another hour.
 ///
-/// Uploads belong to the host [`Host::Magnific`](crate::Host::Magnific), which takes the same keys: places are asked for
+/// Uploads belong to the host [`Host::Magnific`](crate::Host::Magnific), which takes the same keys: URLs are requested
 /// there whatever host the client has, unless it has a [base URL](crate::ClientBuilder::base_url) of its own. Not every
 /// key can use them.
 ///
-/// A connection that breaks, or takes nothing for [`ClientBuilder::idle_timeout`](crate::ClientBuilder::idle_timeout), is
-/// followed by another attempt, as often as [`ClientBuilder::retries`](crate::ClientBuilder::retries) says; a place that
-/// has expired in the meantime by another place. A file that is changed on the way is an error, and never there by half.
+/// A connection that breaks, or sends nothing for [`ClientBuilder::idle_timeout`](crate::ClientBuilder::idle_timeout), is
+/// retried up to [`ClientBuilder::retries`](crate::ClientBuilder::retries) times. A presigned URL that has expired is
+/// replaced. A file that changes during the upload is an error, and is never stored partially.
 #[derive(Clone)]
 pub struct VendorUploader {
     uploads: Arc<Uploads>,
@@ -49,63 +75,64 @@ impl VendorUploader {
         Self { uploads }
     }
 
-    async fn bring(&self, files: &[LocalFile]) -> Result<Vec<Uploaded>> {
-        let mut there: Vec<(&LocalFile, Uploaded)> = Vec::new();
+    async fn upload_files(&self, files: &[LocalFile]) -> Result<Vec<Uploaded>> {
+        let mut distinct: Vec<(&LocalFile, Uploaded)> = Vec::new();
         let mut missing: Vec<Missing<'_>> = Vec::new();
         for file in files {
             let types = self.uploads.service.upload_types();
             let kind = types.iter().find(|kind| **kind == file.content_type());
-            let kind = *kind.ok_or_else(|| problem::of_wrong_kind(file, types))?;
-            if let Some(uploaded) = self.known(file) {
-                there.push((file, uploaded));
-            } else if !missing.iter().any(|one| one.file.is_same(file)) {
+            let kind = *kind.ok_or_else(|| errors::unsupported_content_type(file, types))?;
+            if let Some(uploaded) = self.find_cached(file) {
+                distinct.push((file, uploaded));
+            } else if !missing.iter().any(|one| one.file.has_same_content(file)) {
                 missing.push(Missing { file, kind });
             }
         }
-        // Places live so shortly that they are asked for only once their files can go.
+        // Targets expire soon: they are requested when their files can be sent.
         for missing in missing.chunks(self.uploads.service.max_upload_slots()) {
             let kinds: Vec<_> = missing.iter().map(|one| one.kind).collect();
-            let places = Place::ask(&self.uploads, &kinds).await;
-            let places = places
-                .map_err(|error| problem::no_place(missing.iter().map(|one| one.file), error))?;
+            let targets =
+                UploadTarget::request(&self.uploads.http, self.uploads.service, &kinds).await;
+            let targets = targets
+                .map_err(|error| errors::no_target(missing.iter().map(|one| one.file), error))?;
             let mut sending = Vec::new();
-            for (one, place) in missing.iter().zip(places) {
-                sending.push(Ok(self.send(*one, place)));
+            for (one, target) in missing.iter().zip(targets) {
+                sending.push(Ok(self.send(*one, target)));
             }
-            let sending = stream::iter(sending).try_buffer_unordered(AT_ONCE);
-            there.extend(sending.try_collect::<Vec<_>>().await?);
+            let sending = stream::iter(sending).try_buffer_unordered(CONCURRENCY);
+            distinct.extend(sending.try_collect::<Vec<_>>().await?);
         }
-        Ok(in_order(files, &there))
+        Ok(expand_to_files(files, &distinct))
     }
 
     /// An earlier upload of the same content that can be used again.
-    fn known(&self, file: &LocalFile) -> Option<Uploaded> {
-        let until = self.uploads.http.clock.system_time() + TIME_TO_READ;
-        let known = &self.uploads.cache;
-        let (url, end) = known.find(file.sha256(), file.content_type(), until)?;
+    fn find_cached(&self, file: &LocalFile) -> Option<Uploaded> {
+        let until = self.uploads.http.clock.system_time() + MIN_LIFETIME;
+        let cache = &self.uploads.cache;
+        let (url, end) = cache.find(file.sha256(), file.content_type(), until)?;
         Some(Uploaded::new(url, Some(end)))
     }
 
-    /// Puts a file to its place, or to another one where that has expired.
+    /// Sends a file to its target, or to a new one if that has expired.
     async fn send<'a>(
         &self,
         Missing { file, kind }: Missing<'a>,
-        place: Place,
+        target: UploadTarget,
     ) -> Result<(&'a LocalFile, Uploaded)> {
         let uploads = &*self.uploads;
         let mut backoff = Backoff::default();
-        let mut place = place;
+        let mut target = target;
         let mut is_used = false;
         let mut attempt = 1;
         loop {
-            if !place.is_good(uploads.http.clock.now(), is_used) {
-                place = self.another(file, kind).await?;
+            if !target.is_usable(uploads.http.clock.now(), is_used) {
+                target = self.request_target(file, kind).await?;
             }
-            if let Some(most) = place.most().filter(|most| file.length() > *most) {
-                return Err(problem::too_long(file, most));
+            if let Some(max) = target.max_length().filter(|max| file.length() > *max) {
+                return Err(errors::too_large(file, max));
             }
-            let http = uploads.client.get(&place.url)?;
-            let failure = match put(&uploads.http, http, file, &place).await {
+            let http = uploads.client.get(&target.url)?;
+            let failure = match put(&uploads.http, http, file, &target).await {
                 Ok(()) => break,
                 Err(failure) => failure,
             };
@@ -114,17 +141,18 @@ impl VendorUploader {
                     is_expired: true, ..
                 } => Some(Duration::ZERO),
                 Failure::Refused {
-                    wait: Some(wait), ..
+                    retry_after: Some(wait),
+                    ..
                 } => Some(*wait)
                     .filter(|wait| *wait <= uploads.http.settings.max_retry_delay)
-                    // Those that were told the same moment do not come back at once.
+                    // Jitter, because other clients may have the same delay.
                     .map(|wait| wait + backoff.next_pause() / 4),
                 _ => Some(backoff.next_pause()),
             };
             let wait = wait
                 .filter(|_| failure.is_transient() && attempt <= uploads.http.settings.max_retries);
             let Some(wait) = wait else {
-                return Err(problem::not_put(file, failure, attempt));
+                return Err(errors::send_failed(file, failure, attempt));
             };
             tracing::info!(
                 file = file.name(),
@@ -136,7 +164,7 @@ impl VendorUploader {
                 is_expired: true, ..
             } = failure
             {
-                place = self.another(file, kind).await?;
+                target = self.request_target(file, kind).await?;
                 is_used = false;
             } else {
                 uploads.http.clock.sleep(wait).await;
@@ -146,31 +174,31 @@ impl VendorUploader {
         }
         let bytes = file.length();
         tracing::info!(file = file.name(), bytes, attempts = attempt, "uploaded");
-        if let Some(end) = place.uploaded.expires_at {
-            let (url, known) = (&place.uploaded.url, &uploads.cache);
-            known.add(*file.sha256(), file.content_type(), url, end);
+        if let Some(end) = target.uploaded.expires_at {
+            let (url, cache) = (&target.uploaded.url, &uploads.cache);
+            cache.add(*file.sha256(), file.content_type(), url, end);
         }
-        Ok((file, place.uploaded))
+        Ok((file, target.uploaded))
     }
 
-    async fn another(&self, file: &LocalFile, kind: &'static str) -> Result<Place> {
-        let mut places = Place::ask(&self.uploads, &[kind])
+    async fn request_target(&self, file: &LocalFile, kind: &'static str) -> Result<UploadTarget> {
+        let mut targets = UploadTarget::request(&self.uploads.http, self.uploads.service, &[kind])
             .await
-            .map_err(|error| problem::no_place([file].into_iter(), error))?;
-        Ok(places.remove(0))
+            .map_err(|error| errors::no_target([file].into_iter(), error))?;
+        Ok(targets.remove(0))
     }
 }
 
 impl Uploader for VendorUploader {
     fn upload<'a>(&'a self, file: &'a LocalFile) -> Uploading<'a, Uploaded> {
         Box::pin(async move {
-            let mut uploaded = self.bring(std::slice::from_ref(file)).await?;
+            let mut uploaded = self.upload_files(std::slice::from_ref(file)).await?;
             Ok(uploaded.remove(0))
         })
     }
 
     fn upload_all<'a>(&'a self, files: &'a [LocalFile]) -> Uploading<'a, Vec<Uploaded>> {
-        Box::pin(async move { Ok(self.bring(files).await?) })
+        Box::pin(async move { Ok(self.upload_files(files).await?) })
     }
 }
 

@@ -1,5 +1,5 @@
-//! The way to the bucket over the HTTP stack that this crate has anyway. The library's own would switch HTTP/2 on in it for
-//! everyone, and needs a TLS library to be chosen.
+//! Connects a bucket to the HTTP stack of this crate. The library's own connector would enable HTTP/2 for all clients and
+//! requires a choice of TLS library.
 
 use std::time::Duration;
 
@@ -16,8 +16,7 @@ use crate::engine::http::client::build_http_client;
 use crate::engine::http::proxy::Proxies;
 use crate::engine::upload::uploader::BoxError;
 
-/// Makes HTTP clients. Of a store's options for them, it heeds the limits in time, and whether plain HTTP will do; a
-/// proxy is refused.
+/// Makes HTTP clients. It applies the timeouts of a store's options and whether plain HTTP is allowed, and refuses a proxy.
 #[derive(Debug)]
 pub(crate) struct Connector;
 
@@ -39,18 +38,23 @@ impl HttpConnector for Connector {
             bare = bare.timeout(limit);
         }
         let connect = limit(ClientConfigKey::ConnectTimeout)?.unwrap_or(Duration::MAX);
-        // What is signed is signed for one host.
+        // A signature is valid for one host.
         let client = build_http_client(bare, connect, redirect::Policy::none()).map_err(generic)?;
         Ok(HttpClient::new(Http(client)))
     }
 }
 
 fn time(options: &ClientOptions, key: ClientConfigKey) -> object_store::Result<Option<Duration>> {
-    let told = options.get_config_value(&key);
-    let Some(told) = told else { return Ok(None) };
-    match humantime::parse_duration(&told) {
+    let value = options.get_config_value(&key);
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    match humantime::parse_duration(&value) {
         Ok(time) => Ok(Some(time)),
-        Err(_) => Err(generic(format!("{told:?} is no time for {}", key.as_ref()))),
+        Err(_) => Err(generic(format!(
+            "{value:?} is no time for {}",
+            key.as_ref()
+        ))),
     }
 }
 
@@ -72,13 +76,13 @@ impl HttpService for Http {
         Proxies::from_env()
             .covers(request.url())
             .map_err(|error| HttpError::new(HttpErrorKind::Decode, error))?;
-        let answer = self.0.execute(request).await.map_err(failed)?;
-        let answer = http::Response::<reqwest::Body>::from(answer);
-        Ok(answer.map(|body| HttpResponseBody::new(body.map_err(failed))))
+        let response = self.0.execute(request).await.map_err(failed)?;
+        let response = http::Response::<reqwest::Body>::from(response);
+        Ok(response.map(|body| HttpResponseBody::new(body.map_err(failed))))
     }
 }
 
-/// By the kind, the library decides whether to try again: what may have arrived, only if that does no harm.
+/// The library retries by kind: a request that may have arrived only if it is idempotent.
 fn failed(error: reqwest::Error) -> HttpError {
     let kind = if error.is_connect() {
         HttpErrorKind::Connect

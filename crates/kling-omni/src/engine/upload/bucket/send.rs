@@ -1,4 +1,4 @@
-//! One file on its way into a bucket.
+//! Sends one file to a bucket.
 
 use std::io;
 
@@ -9,21 +9,20 @@ use object_store::{
 };
 use tokio::runtime::Handle;
 
-use crate::engine::upload::file_bytes::FileBytes;
-use crate::engine::upload::local_file::LocalFile;
+use crate::engine::upload::local_file::{FileBytes, LocalFile};
 
-/// The smallest part that S3 takes, and the size of all parts unless there would be too many.
-const PART: u64 = 5 << 20;
-/// S3 takes no more of them.
-const MOST_PARTS: u64 = 10_000;
-/// How many parts of a file are on their way at the same time; another one is being filled.
-const PARTS_AT_ONCE: usize = 2;
+/// The smallest part size of S3, used unless there would be too many parts.
+const PART_SIZE: u64 = 5 << 20;
+/// The limit of S3.
+const MAX_PARTS: u64 = 10_000;
+/// How many parts of a file are sent concurrently, while another one is filled.
+const CONCURRENT_PARTS: usize = 2;
 
-/// Why a file did not get into the bucket.
+/// Why a file was not sent.
 pub(crate) enum Failure {
-    /// The file cannot be read, or is not what it was.
+    /// The file cannot be read or has changed.
     File(io::Error),
-    /// The store cannot be reached, or does not take it.
+    /// The store cannot be reached or refuses the file.
     Store(object_store::Error),
 }
 
@@ -33,7 +32,7 @@ impl From<object_store::Error> for Failure {
     }
 }
 
-/// Sends a file. There is an object only once every byte is known to be right.
+/// Sends a file. The object only appears once all bytes are verified.
 pub(crate) async fn send(
     store: &impl ObjectStore,
     file: &LocalFile,
@@ -42,7 +41,7 @@ pub(crate) async fn send(
     let bytes = file.open().await.map_err(Failure::File)?;
     let kind = file.content_type().to_owned();
     let attributes = Attributes::from_iter([(Attribute::ContentType, kind)]);
-    if file.length() <= PART {
+    if file.length() <= PART_SIZE {
         let whole: Vec<_> = bytes.try_collect().await.map_err(Failure::File)?;
         let options = PutOptions {
             attributes,
@@ -70,7 +69,7 @@ pub(crate) async fn send(
 }
 
 fn part_size(length: u64) -> u64 {
-    PART.max(length.div_ceil(MOST_PARTS))
+    PART_SIZE.max(length.div_ceil(MAX_PARTS))
 }
 
 /// A multipart upload, which is aborted unless it is finished.
@@ -83,7 +82,7 @@ impl Parts {
         };
         while let Some(chunk) = bytes.next().await {
             let chunk = chunk.map_err(Failure::File)?;
-            upload.wait_for_capacity(PARTS_AT_ONCE).await?;
+            upload.wait_for_capacity(CONCURRENT_PARTS).await?;
             upload.put(chunk);
         }
         Ok(())
@@ -126,13 +125,13 @@ mod tests {
     #[test]
     fn parts_are_neither_too_small_nor_too_many() {
         for (length, size) in [
-            (PART + 1, PART),
-            (PART * MOST_PARTS, PART),
-            (PART * MOST_PARTS + 1, PART + 1),
-            (1 << 40, (1 << 40) / MOST_PARTS + 1),
+            (PART_SIZE + 1, PART_SIZE),
+            (PART_SIZE * MAX_PARTS, PART_SIZE),
+            (PART_SIZE * MAX_PARTS + 1, PART_SIZE + 1),
+            (1 << 40, (1 << 40) / MAX_PARTS + 1),
         ] {
             assert_eq!(part_size(length), size, "{length}");
-            assert!(length.div_ceil(size) <= MOST_PARTS, "{length}");
+            assert!(length.div_ceil(size) <= MAX_PARTS, "{length}");
         }
     }
 }

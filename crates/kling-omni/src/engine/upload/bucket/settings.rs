@@ -1,4 +1,4 @@
-//! What the environment says of a bucket.
+//! The settings of a bucket, from the environment.
 
 use std::sync::Arc;
 
@@ -8,18 +8,18 @@ use object_store::{ClientConfigKey, RetryConfig};
 use url::Url;
 
 use crate::engine::error::Result;
+use crate::engine::upload::bucket::errors;
 use crate::engine::upload::bucket::http::Connector;
-use crate::engine::upload::bucket::problem;
 use crate::engine::upload::bucket::signing::Sha2;
 use crate::environment;
 
-/// The library gives 30 s to a request, with a part of a file in it, which is more than a slow line can do.
+/// The default of 30 s per request is too short for a part of a file on a slow line.
 const TIMEOUT: &str = "300s";
-/// With pauses that double from a tenth of a second on.
+/// With a backoff that doubles from 100 ms.
 const RETRIES: usize = 6;
 
 pub(crate) fn of_environment(url: &str) -> Result<(AmazonS3, Path)> {
-    let (bucket, prefix) = read(url)?;
+    let (bucket, prefix) = parse_url(url)?;
     let retry = RetryConfig {
         max_retries: RETRIES,
         ..RetryConfig::default()
@@ -41,7 +41,7 @@ pub(crate) fn of_environment(url: &str) -> Result<(AmazonS3, Path)> {
     Ok((build(settings)?, prefix))
 }
 
-/// Reads the variables that [`AmazonS3Builder::from_env`] reads, but for those that are empty.
+/// Reads the variables that [`AmazonS3Builder::from_env`] reads, except empty ones.
 fn from_environment() -> AmazonS3Builder {
     let texts = environment::variables().filter_map(|(name, value)| {
         let name = name.into_string().ok()?;
@@ -57,18 +57,18 @@ fn from_environment() -> AmazonS3Builder {
     })
 }
 
-/// A store that works, whichever TLS library there is.
+/// Builds a store that works with any TLS library.
 pub(crate) fn build(settings: AmazonS3Builder) -> Result<AmazonS3> {
     let store = settings
         .with_http_connector(Connector)
         .with_crypto_provider(Arc::new(Sha2))
         .build();
-    store.map_err(|error| problem::of_settings(&error))
+    store.map_err(|error| errors::invalid_settings(&error))
 }
 
-/// Takes `s3://bucket/prefix` apart.
-fn read(text: &str) -> Result<(String, Path)> {
-    let url = Url::parse(text).map_err(|_| problem::of_url(text))?;
+/// Parses `s3://bucket/prefix`.
+fn parse_url(text: &str) -> Result<(String, Path)> {
+    let url = Url::parse(text).map_err(|_| errors::invalid_url(text))?;
     let is_bare = url.username().is_empty()
         && url.password().is_none()
         && url.port().is_none()
@@ -76,9 +76,9 @@ fn read(text: &str) -> Result<(String, Path)> {
         && url.fragment().is_none();
     let bucket = url.host_str().unwrap_or_default();
     if url.scheme() != "s3" || bucket.is_empty() || !is_bare {
-        return Err(problem::of_url(text));
+        return Err(errors::invalid_url(text));
     }
-    let prefix = Path::from_url_path(url.path()).map_err(|_| problem::of_url(text))?;
+    let prefix = Path::from_url_path(url.path()).map_err(|_| errors::invalid_url(text))?;
     Ok((bucket.to_owned(), prefix))
 }
 
@@ -94,7 +94,7 @@ mod tests {
             ("s3://my.clips/for/kling/", "my.clips", "for/kling"),
             ("s3://clips/a%20b", "clips", "a b"),
         ] {
-            let (read_bucket, read_prefix) = read(url).unwrap();
+            let (read_bucket, read_prefix) = parse_url(url).unwrap();
             assert_eq!(
                 (&*read_bucket, read_prefix.as_ref()),
                 (bucket, prefix),
@@ -113,7 +113,7 @@ mod tests {
             "s3://clips:9000/prefix",
             "s3://clips//prefix",
         ] {
-            let error = read(url).unwrap_err().to_string();
+            let error = parse_url(url).unwrap_err().to_string();
             assert!(!error.contains("secret"), "{error}");
             assert!(error.contains("s3://bucket/prefix"), "{error}");
         }

@@ -1,4 +1,4 @@
-//! Hashes for S3's signatures, from what this crate has anyway: they do not depend on the TLS library that is chosen.
+//! Hashes for S3's signatures with the hash crates of this crate, independent of the TLS library.
 
 use hmac::{Hmac, KeyInit, Mac};
 use object_store::client::{

@@ -1,3 +1,5 @@
+//! The file of a journal: locking, reading, and appending records.
+
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -6,11 +8,11 @@ use crate::engine::error::{Charged, Error, ErrorKind};
 use crate::engine::folder;
 use crate::fingerprint::Plan;
 use crate::journal::Step;
-use crate::journal::record::{Chain, HEADER, NAME, Record};
+use crate::journal::record::{ChecksumChain, HEADER, NAME, Record};
 use crate::journal::state::State;
 
-/// The most that is read as a journal, in bytes. One with the lists of ten thousand tasks has half a megabyte.
-const LARGEST: u64 = 64 * 1024 * 1024;
+/// The largest journal in bytes. One with the lists of 10,000 tasks has half a megabyte.
+const MAX_SIZE: u64 = 64 * 1024 * 1024;
 
 /// How a journal is opened.
 #[derive(Clone, Copy, Debug)]
@@ -22,59 +24,59 @@ pub(super) enum Opening {
 
 pub(super) type OnStep = Box<dyn Fn(Step<'_>) + Send>;
 
-/// The file of a journal, locked, with what was read from it.
-pub(super) struct Book {
+/// The locked file of a journal, and its contents.
+pub(super) struct JournalFile {
     file: File,
     pub(super) path: PathBuf,
-    pub(super) contents: Contents,
+    pub(super) contents: JournalContents,
     pub(super) on_step: Option<OnStep>,
-    /// Why nothing can be written any more, if something kept a record from getting to disk.
-    pub(super) trouble: Option<String>,
+    /// The error that kept a record from being written. Nothing is written after it.
+    pub(super) write_error: Option<String>,
 }
 
-/// What a journal holds.
+/// The contents of a journal.
 #[derive(Debug)]
-pub(super) struct Contents {
+pub(super) struct JournalContents {
     pub(super) plan: Option<Plan>,
     pub(super) state: State,
-    /// Whether the last record is of a create that was about to be sent.
+    /// Whether the last record is `Sending`.
     pub(super) is_sending: bool,
-    chain: Chain,
-    /// How much of the file is whole; what comes after it is a record that never got to disk.
+    chain: ChecksumChain,
+    /// The length of the complete records. Bytes after it are a partial record.
     length: u64,
 }
 
-/// Reads a regular file that is no larger than a journal can become.
-fn read(file: &mut File, bytes: &mut Vec<u8>) -> io::Result<()> {
+/// Reads a regular file of at most [`MAX_SIZE`] bytes.
+fn read_limited(file: &mut File, bytes: &mut Vec<u8>) -> io::Result<()> {
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    file.take(LARGEST + 1).read_to_end(bytes)?;
-    match bytes.len() as u64 <= LARGEST {
+    file.take(MAX_SIZE + 1).read_to_end(bytes)?;
+    match bytes.len() as u64 <= MAX_SIZE {
         true => Ok(()),
         false => Err(io::Error::other(format!(
-            "it is larger than the limit of {LARGEST} bytes"
+            "it is larger than the limit of {MAX_SIZE} bytes"
         ))),
     }
 }
 
-impl Book {
+impl JournalFile {
     pub(super) fn open(path: &Path, opening: Opening) -> Result<Self, Error> {
-        Self::opened(path, opening).map_err(|error| match opening {
+        Self::open_file(path, opening).map_err(|error| match opening {
             Opening::New => error,
-            // What is in a journal that cannot be read may well be a paid task.
+            // An unreadable journal may have a paid task.
             Opening::Existing | Opening::Either => error.with_charged(Charged::Unknown),
         })
     }
 
-    fn opened(path: &Path, opening: Opening) -> Result<Self, Error> {
+    fn open_file(path: &Path, opening: Opening) -> Result<Self, Error> {
         let path = std::path::absolute(path).map_err(|error| unusable(path, "read", error))?;
         let mut options = OpenOptions::new();
         options.read(true).write(true);
         match opening {
             Opening::New => options.create_new(true),
             Opening::Existing => &mut options,
-            // The name alone decides who comes first; what is in the file is left alone.
+            // Never truncates: another process may have created the file.
             Opening::Either => options.create(true).truncate(false),
         };
         #[cfg(unix)]
@@ -97,37 +99,39 @@ impl Book {
                 .with_help("put the journal on a file system that has locks"),
         })?;
         let mut bytes = Vec::new();
-        read(&mut file, &mut bytes).map_err(|error| {
+        read_limited(&mut file, &mut bytes).map_err(|error| {
             unusable(&path, "read", error).with_help("open it again once it can be read")
         })?;
-        let contents = Contents::read(&bytes).map_err(|problem| problem.of(&path))?;
-        let mut book = Self {
+        let contents =
+            JournalContents::parse(&bytes).map_err(|problem| problem.into_error(&path))?;
+        let mut journal = Self {
             file,
             path,
             contents,
             on_step: None,
-            trouble: None,
+            write_error: None,
         };
-        if book.contents.length == 0 {
-            book.append(HEADER)
-                .and_then(|()| folder::sync(folder::of(&book.path)))
+        if journal.contents.length == 0 {
+            journal
+                .append(HEADER)
+                .and_then(|()| folder::sync(folder::of(&journal.path)))
                 .map_err(|error| {
-                    unusable(&book.path, "written", error).with_help(
+                    unusable(&journal.path, "written", error).with_help(
                         "make room for it, or put it on another file system, and open it again",
                     )
                 })?;
         }
-        Ok(book)
+        Ok(journal)
     }
 
-    /// Adds a record and sees it on disk.
+    /// Appends a record and syncs it to disk.
     pub(super) fn record(&mut self, record: &Record) -> io::Result<()> {
-        if let Some(trouble) = &self.trouble {
+        if let Some(error) = &self.write_error {
             return Err(io::Error::other(format!(
-                "the journal could not be written before: {trouble}"
+                "the journal could not be written before: {error}"
             )));
         }
-        let Some(state) = record.after(&self.contents.state) else {
+        let Some(state) = record.next_state(&self.contents.state) else {
             return Err(io::Error::other(format!(
                 "the record {:?} cannot come at this point",
                 record.name()
@@ -136,14 +140,14 @@ impl Book {
         self.step(Step::Writing(record.name()));
         let mut chain = self.contents.chain.clone();
         let written = chain
-            .seal(record)
+            .encode(record)
             .map_err(io::Error::from)
             .and_then(|line| self.append(&line));
         if let Err(error) = written {
-            self.trouble = Some(error.to_string());
+            self.write_error = Some(error.to_string());
             return Err(error);
         }
-        self.contents.take(record, state);
+        self.contents.apply(record, state);
         self.contents.chain = chain;
         self.step(Step::Written(record.name()));
         Ok(())
@@ -155,7 +159,7 @@ impl Book {
         }
     }
 
-    /// Puts a line behind what is whole, in place of what is not.
+    /// Writes a line after the complete records, replacing a partial one.
     fn append(&mut self, line: &str) -> io::Result<()> {
         self.file.set_len(self.contents.length)?;
         self.file.seek(SeekFrom::Start(self.contents.length))?;
@@ -166,15 +170,15 @@ impl Book {
     }
 }
 
-impl Contents {
-    /// Reads a journal. A last line without an end never got to disk as a whole, and nothing was done that would rest
-    /// on it, so that it does not count. Everything else has to be as it was written.
-    fn read(bytes: &[u8]) -> Result<Self, Problem> {
+impl JournalContents {
+    /// Parses a journal. A last line without a line end is a partial record and ignored: nothing was done that depends on
+    /// it. All other lines must be unchanged.
+    fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         let mut contents = Self {
             plan: None,
             state: State::Empty,
             is_sending: false,
-            chain: Chain::default(),
+            chain: ChecksumChain::default(),
             length: 0,
         };
         if HEADER.as_bytes().starts_with(bytes) && bytes.len() < HEADER.len() {
@@ -187,21 +191,21 @@ impl Contents {
             });
         };
         contents.length = HEADER.len() as u64;
-        let whole = records.split_inclusive(|byte| *byte == b'\n');
-        for (line, number) in whole.zip(2..) {
+        let lines = records.split_inclusive(|byte| *byte == b'\n');
+        for (line, number) in lines.zip(2..) {
             let Some(text) = line.strip_suffix(b"\n") else {
                 break;
             };
             let damaged = Problem::Damaged { line: number };
-            let record = contents.chain.open(text).ok_or(damaged)?;
-            let state = record.after(&contents.state).ok_or(damaged)?;
-            contents.take(&record, state);
+            let record = contents.chain.decode(text).ok_or(damaged)?;
+            let state = record.next_state(&contents.state).ok_or(damaged)?;
+            contents.apply(&record, state);
             contents.length += line.len() as u64;
         }
         Ok(contents)
     }
 
-    fn take(&mut self, record: &Record, state: State) {
+    fn apply(&mut self, record: &Record, state: State) {
         if let Record::Prepared(plan) = record {
             self.plan = Some(plan.clone());
         }
@@ -210,7 +214,7 @@ impl Contents {
     }
 }
 
-/// What keeps a file from being read as a journal.
+/// Why a file cannot be read as a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Problem {
     NoJournal,
@@ -219,7 +223,7 @@ enum Problem {
 }
 
 impl Problem {
-    fn of(self, path: &Path) -> Error {
+    fn into_error(self, path: &Path) -> Error {
         let shown = path.display();
         match self {
             Self::NoJournal => Error::new(ErrorKind::File, format!("{shown} is no journal"))

@@ -1,4 +1,4 @@
-//! The errors of uploads. None of them has cost anything.
+//! The errors of uploads. None of them is charged.
 
 use std::io;
 
@@ -9,31 +9,12 @@ use crate::engine::upload::put::Failure;
 use crate::engine::upload::uploader::BoxError;
 use crate::redact;
 
-/// What is left when the service does not take files.
-const ELSEWHERE: &str = "put the file into a bucket of your own, or elsewhere, and give its URL";
+/// The help if the service does not accept files.
+const UPLOAD_ELSEWHERE: &str =
+    "put the file into a bucket of your own, or elsewhere, and give its URL";
 
-pub(crate) fn unreadable(name: &str, error: &io::Error) -> Error {
-    Error::new(
-        ErrorKind::File,
-        format!("{name} could not be read: {error}"),
-    )
-    .with_help("check the path and the permissions")
-}
-
-pub(crate) fn empty(name: &str) -> Error {
-    Error::new(ErrorKind::File, format!("{name} is empty"))
-}
-
-pub(crate) fn of_no_kind(name: &str) -> Error {
-    Error::new(
-        ErrorKind::File,
-        format!("the name of {name} does not tell what it holds"),
-    )
-    .with_help("say it with `FileSource::content_type`, as in video/mp4")
-}
-
-/// The service does not take such files.
-pub(crate) fn of_wrong_kind(file: &LocalFile, types: &[&str]) -> Error {
+/// The service does not accept files of this content type.
+pub(crate) fn unsupported_content_type(file: &LocalFile, types: &[&str]) -> Error {
     Error::new(
         ErrorKind::File,
         format!(
@@ -45,11 +26,11 @@ pub(crate) fn of_wrong_kind(file: &LocalFile, types: &[&str]) -> Error {
     .with_help(format!("it takes {}", types.join(", ")))
 }
 
-pub(crate) fn too_long(file: &LocalFile, most: u64) -> Error {
+pub(crate) fn too_large(file: &LocalFile, max: u64) -> Error {
     Error::new(
         ErrorKind::File,
         format!(
-            "{} has {} bytes, and the service takes {most} at the most",
+            "{} has {} bytes, and the service takes {max} at the most",
             file.name(),
             file.length()
         ),
@@ -57,8 +38,8 @@ pub(crate) fn too_long(file: &LocalFile, most: u64) -> Error {
     .with_help("make the file smaller")
 }
 
-/// The service gave no place for any of the files.
-pub(crate) fn no_place<'a>(files: impl Iterator<Item = &'a LocalFile>, error: Error) -> Error {
+/// The service returned no upload target for the files.
+pub(crate) fn no_target<'a>(files: impl Iterator<Item = &'a LocalFile>, error: Error) -> Error {
     let names: Vec<_> = files.map(LocalFile::name).collect();
     let what = match names[..] {
         [one] => format!("{one} was not uploaded"),
@@ -66,32 +47,32 @@ pub(crate) fn no_place<'a>(files: impl Iterator<Item = &'a LocalFile>, error: Er
     };
     let error = match error.kind() {
         ErrorKind::Permission => error.with_help(format!(
-            "this key cannot use uploads, it seems: {ELSEWHERE}"
+            "this key cannot use uploads, it seems: {UPLOAD_ELSEWHERE}"
         )),
         ErrorKind::NotFound => error.with_help(format!(
-            "the service has no uploads there, it seems: {ELSEWHERE}"
+            "the service has no uploads there, it seems: {UPLOAD_ELSEWHERE}"
         )),
         _ => error,
     };
     error.after(&what)
 }
 
-/// The file cannot be read any more, or is not what it was.
-pub(crate) fn of_file(name: &str, error: &io::Error) -> Error {
+/// The file can no longer be read, or has changed.
+pub(crate) fn file_changed(name: &str, error: &io::Error) -> Error {
     Error::new(ErrorKind::File, format!("{name} was not uploaded: {error}"))
         .with_help("leave the file alone until it is uploaded, and upload it again")
 }
 
-/// The last attempt to put a file to its place has failed.
-pub(crate) fn not_put(file: &LocalFile, failure: Failure, attempts: u32) -> Error {
+/// The last attempt to send a file has failed.
+pub(crate) fn send_failed(file: &LocalFile, failure: Failure, attempts: u32) -> Error {
     let name = file.name();
     let is_transient = failure.is_transient();
     let error = match failure {
-        Failure::File(error) => return of_file(name, &error),
-        Failure::Lost { why, source } => {
+        Failure::File(error) => return file_changed(name, &error),
+        Failure::Transport { reason, source } => {
             let error = Error::new(
                 ErrorKind::Transport,
-                format!("{name} was not uploaded: {why}"),
+                format!("{name} was not uploaded: {reason}"),
             );
             match source {
                 Some(source) => error.with_source(source),
@@ -100,8 +81,8 @@ pub(crate) fn not_put(file: &LocalFile, failure: Failure, attempts: u32) -> Erro
         }
         Failure::Refused {
             status,
-            said,
-            wait,
+            message,
+            retry_after,
             is_expired,
             is_plan_limit,
         } => {
@@ -111,10 +92,10 @@ pub(crate) fn not_put(file: &LocalFile, failure: Failure, attempts: u32) -> Erro
                 408 | 500..=599 => ErrorKind::Server,
                 _ => ErrorKind::Upload,
             };
-            let said = if said.is_empty() {
-                said
+            let message = if message.is_empty() {
+                message
             } else {
-                format!(": {said}")
+                format!(": {message}")
             };
             let what = match kind {
                 _ if is_expired => "its place in the storage had expired",
@@ -125,39 +106,39 @@ pub(crate) fn not_put(file: &LocalFile, failure: Failure, attempts: u32) -> Erro
             };
             Error::new(
                 kind,
-                format!("{name} was not uploaded: {what} ({status}){said}"),
+                format!("{name} was not uploaded: {what} ({status}){message}"),
             )
             .with_status(Some(status))
-            .with_retry_after(wait)
+            .with_retry_after(retry_after)
         }
     };
     let error = match attempts {
         1 => error,
         attempts => error.with_attempts(attempts),
     };
-    let advice = match error.retry_after() {
+    let help = match error.retry_after() {
         Some(wait) => format!("try again in {} s", retry_headers::whole_seconds(wait)),
         None if is_transient => "upload it again, which costs nothing".to_owned(),
-        None => ELSEWHERE.to_owned(),
+        None => UPLOAD_ELSEWHERE.to_owned(),
     };
-    error.with_retryable(is_transient).with_help(advice)
+    error.with_retryable(is_transient).with_help(help)
 }
 
-/// What an uploader said; ours says it in our words already.
-pub(crate) fn of_uploader(files: &[LocalFile], error: BoxError) -> Error {
+/// The error of an uploader. An error of this crate is returned as it is.
+pub(crate) fn uploader_failed(files: &[LocalFile], error: BoxError) -> Error {
     let error = match error.downcast::<Error>() {
         Ok(error) => return *error,
         Err(error) => error,
     };
     let names: Vec<_> = files.iter().map(LocalFile::name).collect();
-    let why = redact::sanitize(&error.to_string(), "");
+    let reason = redact::sanitize(&error.to_string(), "");
     Error::new(
         ErrorKind::Upload,
-        format!("{}: the upload failed: {why}", names.join(", ")),
+        format!("{}: the upload failed: {reason}", names.join(", ")),
     )
 }
 
-pub(crate) fn miscounted(files: &[LocalFile], uploaded: usize) -> Error {
+pub(crate) fn wrong_count(files: &[LocalFile], uploaded: usize) -> Error {
     Error::new(
         ErrorKind::Upload,
         format!(

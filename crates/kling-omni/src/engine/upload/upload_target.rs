@@ -1,3 +1,5 @@
+//! Presigned targets for uploads, as the service hands them out.
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,81 +11,85 @@ use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::expiry;
 use crate::engine::http::Http;
 use crate::engine::http::call::{Call, Options};
-use crate::engine::service::UploadSlot;
-use crate::engine::upload::Uploads;
+use crate::engine::service::{Service, UploadSlot};
 use crate::engine::upload::uploader::Uploaded;
 
 const LENGTH_RANGE: &str = "x-goog-content-length-range";
 
-/// Where the service wants one file to be put.
-pub(crate) struct Place {
+/// A presigned URL to which the service accepts one file.
+pub(crate) struct UploadTarget {
     pub(crate) url: Url,
-    /// Exactly what has to go with the file.
+    /// Exactly the headers to send with the file.
     pub(crate) headers: HeaderMap,
-    /// When it takes nothing any more, if the service says so.
-    until: Option<Instant>,
-    /// What there will be once the file is there.
+    /// When it expires, if the service says so.
+    expires_at: Option<Instant>,
+    /// The uploaded file, once it is sent.
     pub(crate) uploaded: Uploaded,
 }
 
-impl Place {
-    /// Asks for places for files of these kinds: one for each, in their order.
-    pub(crate) async fn ask(uploads: &Uploads, types: &[&'static str]) -> Result<Vec<Self>> {
+impl UploadTarget {
+    /// Requests one target for each content type, in order.
+    pub(crate) async fn request(
+        http: &Arc<Http>,
+        service: &dyn Service,
+        types: &[&'static str],
+    ) -> Result<Vec<Self>> {
         let options = Options {
             is_upload: true,
             ..Options::default()
         };
-        let exchange = Call::new(Arc::clone(&uploads.http), options);
-        // Lifetimes count from before the question, so that no place is taken to live longer than it does.
-        let (asked, asked_at) = (uploads.http.clock.now(), uploads.http.clock.system_time());
-        let places = uploads.service.request_uploads(&exchange, types).await?;
-        let places = places.into_iter().zip(types).map(|(slot, kind)| {
-            let (lives, asset_lives) = (slot.expires_in, slot.asset_expires_in);
-            let mut place = Self::read(&uploads.http, slot, kind)
-                .map_err(|error| error.with_request_id(exchange.request_id()))?;
-            place.until = lives.and_then(|seconds| asked.checked_add(span(seconds)));
-            let told = asset_lives.and_then(|seconds| asked_at.checked_add(span(seconds)));
-            let signed = place.uploaded.expires_at;
-            place.uploaded.expires_at = told.into_iter().chain(signed).min();
-            Ok(place)
+        let call = Call::new(Arc::clone(http), options);
+        // Lifetimes count from before the request, so that none is overestimated.
+        let (start, start_time) = (http.clock.now(), http.clock.system_time());
+        let slots = service.request_uploads(&call, types).await?;
+        let targets = slots.into_iter().zip(types).map(|(slot, kind)| {
+            let (lifetime, asset_lifetime) = (slot.expires_in, slot.asset_expires_in);
+            let mut target = Self::parse(http, slot, kind)
+                .map_err(|error| error.with_request_id(call.request_id()))?;
+            target.expires_at = lifetime.and_then(|seconds| start.checked_add(duration(seconds)));
+            let announced =
+                asset_lifetime.and_then(|seconds| start_time.checked_add(duration(seconds)));
+            let signed = target.uploaded.expires_at;
+            target.uploaded.expires_at = announced.into_iter().chain(signed).min();
+            Ok(target)
         });
-        places.collect()
+        targets.collect()
     }
 
-    fn read(http: &Http, slot: UploadSlot, kind: &'static str) -> Result<Self> {
+    fn parse(http: &Http, slot: UploadSlot, kind: &'static str) -> Result<Self> {
         let is_encrypted = http.upload_server.base_url.starts_with("https:");
         let asset = checked_url(&slot.asset_url, is_encrypted)?;
         Ok(Self {
             url: checked_url(&slot.upload_url, is_encrypted)?,
             headers: match slot.headers {
-                Some(given) => headers(given)?,
+                Some(headers) => parse_headers(headers)?,
                 None => HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]),
             },
-            until: None,
+            expires_at: None,
             uploaded: Uploaded::new(slot.asset_url, expiry::of(&asset)),
         })
     }
 
-    /// Whether it can be expected to take a file now. One that says nothing of its end is good for one attempt.
-    pub(crate) fn is_good(&self, now: Instant, is_used: bool) -> bool {
-        match self.until {
-            Some(until) => now < until,
+    /// Whether it can be used now. A target without an expiry is used for one attempt.
+    pub(crate) fn is_usable(&self, now: Instant, is_used: bool) -> bool {
+        match self.expires_at {
+            Some(end) => now < end,
             None => !is_used,
         }
     }
 
-    /// The most bytes that it takes, as far as that is known.
-    pub(crate) fn most(&self) -> Option<u64> {
+    /// The largest accepted file in bytes, if known.
+    pub(crate) fn max_length(&self) -> Option<u64> {
         let range = self.headers.get(LENGTH_RANGE)?.to_str().ok()?;
         range.split_once(',')?.1.trim().parse().ok()
     }
 }
 
-fn span(seconds: i64) -> Duration {
+fn duration(seconds: i64) -> Duration {
     Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
 }
 
-/// A URL of the service's that a file may go to, or be read from: encrypted, where the service itself is.
+/// Checks a URL of the service. It must be encrypted if the service itself is.
 fn checked_url(text: &str, is_encrypted: bool) -> Result<Url> {
     let url = Url::parse(text).ok().filter(|url| match url.scheme() {
         "https" => true,
@@ -93,12 +99,12 @@ fn checked_url(text: &str, is_encrypted: bool) -> Result<Url> {
     url.ok_or_else(|| unusable("a URL that no file can go to"))
 }
 
-fn headers(given: Vec<(String, String)>) -> Result<HeaderMap> {
+fn parse_headers(values: Vec<(String, String)>) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
-    for (name, value) in given {
+    for (name, value) in values {
         let name = HeaderName::try_from(name).map_err(|_| unusable("a header that is none"))?;
         let value = HeaderValue::try_from(value).map_err(|_| unusable("a header that is none"))?;
-        // These follow from the URL and from the file.
+        // These follow from the URL and the file.
         if name != HOST && name != CONTENT_LENGTH {
             headers.insert(name, value);
         }
@@ -118,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_go_where_the_service_is_no_better_protected() {
+    fn an_encrypted_service_has_encrypted_targets() {
         for (url, is_encrypted, is_taken) in [
             ("https://h.example/x?sig=1", true, true),
             ("https://h.example/x", false, true),
