@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use crate::engine::create::outcome::Outcome;
+use crate::engine::create::Outcome;
 
 use crate::context::Context;
 use crate::engine::attribution::Attribution;

@@ -1,3 +1,5 @@
+//! The hosts of the service.
+
 use std::fmt;
 use std::str::FromStr;
 

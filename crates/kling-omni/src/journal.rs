@@ -62,24 +62,21 @@
 mod journal_file;
 mod record;
 mod state;
-mod step;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use crate::fingerprint::Plan;
-pub use crate::journal::state::State;
-#[cfg(not(feature = "test-hooks"))]
-use crate::journal::step::Step;
 #[cfg(feature = "test-hooks")]
 #[doc(hidden)]
-pub use crate::journal::step::Step;
+pub use crate::journal::journal_file::Step;
+pub use crate::journal::state::State;
 
 use crate::client::Client;
 use crate::create::Create;
 use crate::engine::attribution::{self, Attribution};
-use crate::engine::create::outcome::Outcome;
+use crate::engine::create::Outcome;
 use crate::engine::download::{Save, Saved};
 use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::recovery::Reconcile;

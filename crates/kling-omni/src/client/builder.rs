@@ -1,3 +1,5 @@
+//! The settings of a client.
+
 use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;

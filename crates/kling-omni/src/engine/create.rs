@@ -1,7 +1,5 @@
 //! Creates a task: one request that costs money, sent once.
 
-pub(crate) mod outcome;
-
 use std::io;
 use std::sync::Arc;
 
@@ -9,7 +7,6 @@ use serde_json::value::RawValue;
 
 use crate::engine::attribution::CreatedTask;
 use crate::engine::client::ClientInner;
-use crate::engine::create::outcome::Outcome;
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
 use crate::engine::http::call::{self, Call, Options};
 use crate::engine::limits::in_flight::InFlightPermit;
@@ -22,6 +19,39 @@ use crate::redact::printable;
 
 /// Records what is needed to find the task, before anything is sent.
 pub(crate) type BeforeSend = Box<dyn FnMut(&Unresolved) -> io::Result<()> + Send>;
+
+/// The three outcomes of a create. There will be no fourth one, and a `match` can be exhaustive.
+#[derive(Debug)]
+pub enum Outcome {
+    /// There is a paid task.
+    Created(Task),
+    /// No paid task was made: nothing was sent, or the service refused. It may be created again.
+    Rejected(Error),
+    /// A paid task may have been made. Creating it again may pay for a second one.
+    Unknown {
+        /// What [`Client::reconcile`](crate::Client::reconcile) needs to find out.
+        unresolved: Unresolved,
+        /// What went wrong.
+        error: Error,
+    },
+}
+
+impl Outcome {
+    /// The task, or the error of a create that did not return one.
+    pub fn into_result(self) -> Result<Task> {
+        match self {
+            Self::Created(task) => Ok(task),
+            Self::Rejected(error) | Self::Unknown { error, .. } => Err(error),
+        }
+    }
+}
+
+impl From<Error> for Outcome {
+    /// The outcome of a create that failed before it was sent, or that the service refused.
+    fn from(error: Error) -> Self {
+        Self::Rejected(error)
+    }
+}
 
 /// One create, about to be sent by one operation.
 pub(crate) struct Submission {
@@ -50,7 +80,7 @@ pub(crate) async fn submit(
         known,
     } = submission;
     let call = Call::new(Arc::clone(&client.http), options);
-    // What is recorded of the time would be wrong if the request were then held back.
+    // Before the times are recorded, which a delay would make wrong.
     if let Err(error) = call.take_first_slot().await {
         return error.into();
     }
@@ -111,7 +141,7 @@ pub(crate) async fn submit(
     }
 }
 
-/// Hands out what is needed to find the task, where waiting for the disk holds nobody up.
+/// Calls `before_send` on a blocking thread.
 async fn record(before_send: &mut Option<BeforeSend>, unresolved: &Unresolved) -> Result<()> {
     let Some(mut record) = before_send.take() else {
         return Ok(());
@@ -134,8 +164,8 @@ async fn record(before_send: &mut Option<BeforeSend>, unresolved: &Unresolved) -
     })
 }
 
-/// Whether a task that an answer names cannot be the new one of a create that can be reconciled: it was listed before, or
-/// is that of another create. An answer that was kept on the way, or belongs to another request, looks like this.
+/// Whether a task in a response cannot be the new one: it was listed before, or belongs to another create. A cached or
+/// misrouted response looks like this.
 fn is_taken(client: &ClientInner, id: &str, unresolved: &Unresolved) -> bool {
     unresolved.known().is_some_and(|known| {
         let attribution = client.attribution();
@@ -164,11 +194,11 @@ pub(crate) async fn take_permit(client: &ClientInner, fails_fast: bool) -> Resul
 }
 
 fn too_many(client: &ClientInner) -> Error {
-    let most = client.in_flight.max();
+    let max = client.in_flight.max();
     Error::new(
         ErrorKind::RateLimited,
         format!(
-            "as many tasks are in flight as this client may have ({most}), and so nothing was created"
+            "as many tasks are in flight as this client may have ({max}), and so nothing was created"
         ),
     )
     .with_retryable(true)

@@ -1,3 +1,5 @@
+//! The expiry of signed URLs.
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use url::Url;
@@ -8,7 +10,7 @@ pub(crate) fn of(url: &Url) -> Option<SystemTime> {
     let digits = token
         .split('~')
         .find_map(|part| part.strip_prefix("exp="))?;
-    // The parser would take a sign.
+    // `parse` would accept a sign.
     let seconds = digits
         .bytes()
         .all(|byte| byte.is_ascii_digit())

@@ -1,4 +1,4 @@
-//! What brings files and their names to disk: a file's name is not safe before its folder is there.
+//! Syncs files and their folders to disk. A file name is only durable once its folder is synced.
 
 use std::fs::File;
 use std::io;
@@ -12,8 +12,8 @@ pub(crate) fn of(path: &Path) -> &Path {
     }
 }
 
-/// Brings a file to disk. That the file system cannot do it is a warning: there is no other way, and what was written is
-/// there unless the power is cut.
+/// Syncs a file to disk. If the file system does not support that, it logs a warning: there is no alternative, and only a
+/// power cut could lose the content.
 pub(crate) fn sync_file(file: &File) -> io::Result<()> {
     match file.sync_all() {
         Err(error) if is_impossible(&error) => {
@@ -32,8 +32,8 @@ fn is_impossible(error: &io::Error) -> bool {
     )
 }
 
-/// Brings the names in a folder to disk. That the file system cannot do it, or does not let this user do it, is a
-/// warning: there is no other way.
+/// Syncs the names in a folder to disk. If the file system does not support or permit that, it logs a warning: there is no
+/// alternative.
 #[cfg(unix)]
 pub(crate) fn sync(folder: &Path) -> io::Result<()> {
     match File::open(folder).and_then(|folder| folder.sync_all()) {
@@ -55,7 +55,7 @@ fn is_unsupported(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(EBADF)
 }
 
-/// Elsewhere, folders cannot be opened like files, and the file system sees to names itself.
+/// On other systems, folders cannot be opened as files, and the file system syncs names itself.
 #[cfg(not(unix))]
 pub(crate) fn sync(_: &Path) -> io::Result<()> {
     Ok(())

@@ -6,8 +6,8 @@ use crate::engine::error::Result;
 use crate::engine::http::Http;
 use crate::engine::http::call::{Call, Options};
 use crate::engine::operations::ListOperation;
+use crate::engine::page::Extent;
 use crate::engine::page::Page;
-use crate::engine::page::extent::Extent;
 use crate::engine::service::Service;
 
 /// Reads a page. The number and the size are those of a list that has pages.

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use crate::engine::error::{Charged, Error, ErrorKind};
 use crate::engine::folder;
 use crate::fingerprint::Plan;
-use crate::journal::Step;
 use crate::journal::record::{ChecksumChain, HEADER, NAME, Record};
 use crate::journal::state::State;
 
@@ -20,6 +19,16 @@ pub(super) enum Opening {
     New,
     Existing,
     Either,
+}
+
+/// A point at which tests end the process: see `Journal::on_step`. The name is that of the record in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "test-hooks"), expect(unreachable_pub))]
+pub enum Step<'a> {
+    /// The record is about to be written.
+    Writing(&'a str),
+    /// The record is on disk, and what it announces has not begun.
+    Written(&'a str),
 }
 
 pub(super) type OnStep = Box<dyn Fn(Step<'_>) + Send>;
