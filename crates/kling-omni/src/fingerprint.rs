@@ -42,7 +42,7 @@ impl Plan {
         }
     }
 
-    /// Adds where the video is to go, as a reminder for whoever takes the journal up again.
+    /// Adds where the video is to go, as a reminder for a later process.
     pub fn with_destination(mut self, path: impl Into<PathBuf>) -> Self {
         self.destination = Some(path.into());
         self

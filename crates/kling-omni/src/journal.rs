@@ -156,7 +156,7 @@ impl Journal {
     }
 
     /// What kept a record from being written, if something did. The file stays as it was before: what is done once a
-    /// task is paid for goes on without it, and whoever opens it later may have to reconcile.
+    /// task is paid for continues without it, and a later process may have to reconcile.
     pub fn trouble(&self) -> Option<String> {
         lock(&self.journal_file).write_error.clone()
     }

@@ -186,7 +186,7 @@ impl ClientBuilder {
     /// How often a request is tried again after its first attempt. Default: 3.
     ///
     /// Reads are tried again on lost connections, timeouts, 429 and 5xx; a create only where it certainly made no task.
-    /// All calls together have a [budget](Self::retry_budget). For a download, the count begins anew with each MiB of headway.
+    /// All calls together have a [budget](Self::retry_budget). For a download, the count starts again after each MiB.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self

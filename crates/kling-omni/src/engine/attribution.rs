@@ -61,19 +61,19 @@ impl Attribution {
         }
     }
 
-    /// It is known what became of a create.
+    /// The outcome of a create is known.
     pub(crate) fn close(&mut self, create: &CreateNonce) {
         self.open.remove(create);
         self.searches.remove(create);
     }
 
-    /// The answer to a create named its task.
+    /// The response to a create named its task.
     pub(crate) fn answered(&mut self, id: Arc<str>, created: CreatedTask) {
         self.close(&created.by);
         self.insert(id, created);
     }
 
-    /// Adds a task, and evicts the oldest one where there are too many.
+    /// Adds a task, and evicts the oldest one if there are too many.
     fn insert(&mut self, id: Arc<str>, created: CreatedTask) {
         if self.tasks.insert(Arc::clone(&id), created).is_some() {
             return;
@@ -93,7 +93,7 @@ impl Attribution {
         self.evicted > open.map_or(0, |open| open.tasks_before)
     }
 
-    /// Gives a task to the create that a search was for; `false` if it belongs to another one.
+    /// Assigns a task to a create; `false` if it belongs to another one.
     pub(crate) fn claim(&mut self, id: &str, unresolved: &Unresolved) -> bool {
         let Some(create) = unresolved.create() else {
             return !self.tasks.contains_key(id);
@@ -132,7 +132,7 @@ impl Attribution {
         Some(id.to_string())
     }
 
-    /// The routes of tasks that answers named.
+    /// The routes of tasks that responses named.
     pub(crate) fn named(&self) -> impl Iterator<Item = (&Arc<str>, &CreatedTask)> {
         self.tasks.iter().filter(|(_, made)| made.origin.is_some())
     }

@@ -179,7 +179,7 @@ impl Unresolved {
         self.known.as_deref()
     }
 
-    /// The lists to look at: those that were read before, so that they can be compared.
+    /// The lists to read: the same ones as before the create, for comparison.
     pub(crate) fn lists(&self) -> &[&'static ListOperation] {
         match &self.known {
             Some(known) => &known.lists,

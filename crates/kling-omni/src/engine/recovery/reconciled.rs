@@ -35,7 +35,7 @@ pub enum Reconciled {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Evidence {
-    /// This client got the answer to the create, and whoever waited for it had gone: it is this task and no other.
+    /// The response to the create arrived after its caller had been dropped. It names exactly this task.
     Response,
     /// A delivery brought the create's own token: it is this task and no other.
     Webhook,
