@@ -35,7 +35,7 @@ pub struct Task(Arc<Shared>);
 struct Shared {
     client: Arc<ClientInner>,
     id: Arc<str>,
-    request_id: Option<String>,
+    request_id: Option<Box<str>>,
     reads: &'static [&'static ReadOperation],
     /// Of a task that this client has created.
     origin: Option<TaskOrigin>,
@@ -142,7 +142,7 @@ impl Task {
         Self(Arc::new(Shared {
             client,
             id,
-            request_id: call.request_id(),
+            request_id: call.request_id().map(String::into_boxed_str),
             reads: operation.reads,
             origin: Some(origin),
             known: Mutex::new(Known {

@@ -1,3 +1,5 @@
+//! When a wait polls its task.
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -50,12 +52,15 @@ enum Rule {
     Adaptive {
         mean_delay: Duration,
     },
-    Growing {
-        first: Duration,
-        growth: f64,
-        longest: Duration,
-    },
+    /// Boxed, since each wait has a schedule, and most are adaptive.
+    Growing(Arc<Growing>),
     Custom(Arc<dyn Fn(u32, Duration) -> Duration + Send + Sync>),
+}
+
+struct Growing {
+    first: Duration,
+    growth: f64,
+    longest: Duration,
 }
 
 impl PollSchedule {
@@ -89,11 +94,12 @@ impl PollSchedule {
             true => growth.max(1.0),
             false => 1.0,
         };
-        Self::of(Rule::Growing {
+        let longest = longest.max(first);
+        Self::of(Rule::Growing(Arc::new(Growing {
             first,
             growth,
-            longest: longest.max(first),
-        })
+            longest,
+        })))
     }
 
     /// Intervals of your own: `interval` gets the number of polls that the wait has made and the time since its
@@ -138,15 +144,11 @@ impl PollSchedule {
     fn interval(&self, polls: u32, waited: Duration, jitter: f64) -> Option<Duration> {
         let interval = match &self.rule {
             Rule::Adaptive { .. } => return None,
-            Rule::Growing {
-                first,
-                growth,
-                longest,
-            } => {
+            Rule::Growing(rule) => {
                 let steps = i32::try_from(polls).unwrap_or(i32::MAX);
-                let seconds = first.as_secs_f64() * growth.powi(steps);
-                let seconds = seconds.min(longest.as_secs_f64()) * (0.9 + 0.2 * jitter);
-                Duration::try_from_secs_f64(seconds).unwrap_or(*longest)
+                let seconds = rule.first.as_secs_f64() * rule.growth.powi(steps);
+                let seconds = seconds.min(rule.longest.as_secs_f64()) * (0.9 + 0.2 * jitter);
+                Duration::try_from_secs_f64(seconds).unwrap_or(rule.longest)
             }
             Rule::Custom(interval) => interval(polls, waited),
         };
@@ -168,14 +170,11 @@ impl fmt::Debug for PollSchedule {
                 shown.field("mean_delay", mean_delay);
                 shown
             }
-            Rule::Growing {
-                first,
-                growth,
-                longest,
-            } => {
+            Rule::Growing(rule) => {
                 let mut shown = f.debug_struct("Growing");
-                shown.field("first", first).field("growth", growth);
-                shown.field("longest", longest);
+                shown.field("first", &rule.first);
+                shown.field("growth", &rule.growth);
+                shown.field("longest", &rule.longest);
                 shown
             }
             Rule::Custom(_) => f.debug_struct("Custom"),
