@@ -90,7 +90,7 @@ impl ListPoll {
         let mut list_poll = Self {
             poller: Arc::clone(poller),
             list,
-            requests: HashMap::new(),
+            requests: HashMap::with_capacity(requests.len()),
             pages: FuturesOrdered::new(),
             pages_requested: 0,
             pages_read: 0,

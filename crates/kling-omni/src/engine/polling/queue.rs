@@ -229,13 +229,16 @@ impl PollQueue {
     /// Takes all requests that a list can answer.
     pub(crate) fn take_listed(&self, list: &'static ListOperation) -> Vec<(u64, Box<PollRequest>)> {
         let mut entries = self.entries();
-        let listed = entries
-            .requests
-            .iter()
-            .filter(|(_, request)| request.list() == Some(list));
-        let listed: Vec<_> = listed.map(|(number, _)| *number).collect();
-        let take = |number| entries.remove(number).map(|request| (number, request));
-        listed.into_iter().filter_map(take).collect()
+        let Entries {
+            requests, by_due, ..
+        } = &mut *entries;
+        // Mostly all of them.
+        let mut listed = Vec::with_capacity(requests.len());
+        listed.extend(requests.extract_if(|_, request| request.list() == Some(list)));
+        for (number, request) in &listed {
+            by_due.remove(&(request.due, *number));
+        }
+        listed
     }
 
     /// How many requests that are due until then a list could answer, counted up to `enough`.
