@@ -30,7 +30,7 @@ const TIMES: (f64, f64) = (90.0, 0.3);
 const TASKS_ALONE: usize = 200;
 
 const MOST_CPU: Duration = Duration::from_millis(1);
-const MOST_KIB: f64 = 2.0;
+const MOST_KIB: f64 = 1.5;
 
 #[derive(Args)]
 pub struct Cost {
