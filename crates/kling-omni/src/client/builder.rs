@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::engine::client::ClientInner;
 use crate::engine::download::Downloads;
 use crate::engine::error::{Error, ErrorKind, Result};
-use crate::engine::http::client::{LazyClient, build_http_client};
+use crate::engine::http::client::{LazyClient, build_call_client};
 use crate::engine::http::key::ApiKey;
 use crate::engine::http::proxy::Proxies;
 use crate::engine::http::{Http, HttpSettings};
@@ -381,10 +381,9 @@ impl ClientBuilder {
                         Proxies::from_env().covers(&url)?;
                     }
                 }
-                build_http_client(
+                build_call_client(
                     reqwest::Client::builder().user_agent(user_agent.clone()),
                     self.connect_timeout,
-                    redirect::Policy::none(),
                 )?
             }
         };

@@ -10,10 +10,12 @@ use url::Url;
 use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::http::proxy::Proxies;
 
-/// More headers than in any answer that means well, such as one with a cookie from each proxy on the way. The HTTP stack
-/// makes room for all of them with every answer, 64 bytes for each: more of it, and allocators give it back and take it
-/// anew each time, which costs more than the rest of a call.
-const MOST_HEADERS: usize = 1_600;
+/// More headers than any well-meant response has, such as one with a cookie from each proxy on the way.
+const MAX_HEADERS: usize = 2_000;
+
+/// The same for calls. The HTTP stack allocates 64 bytes for each with every response: with more, allocators return the
+/// memory to the system each time, which costs more than the rest of a call.
+const MAX_CALL_HEADERS: usize = 1_600;
 
 /// An HTTP client of our making, from settings of its own and those that all of them have.
 pub(crate) fn build_http_client(
@@ -21,11 +23,18 @@ pub(crate) fn build_http_client(
     connect_timeout: Duration,
     redirects: redirect::Policy,
 ) -> Result<reqwest::Client> {
-    built(
-        Proxies::from_env().set_on(builder),
-        connect_timeout,
-        redirects,
-    )
+    let builder = accept_malformed_headers(Proxies::from_env().set_on(builder));
+    built(builder, connect_timeout, redirects)
+}
+
+/// The client for calls, which follows no redirect.
+pub(crate) fn build_call_client(
+    builder: reqwest::ClientBuilder,
+    connect_timeout: Duration,
+) -> Result<reqwest::Client> {
+    let builder = accept_malformed_headers(Proxies::from_env().set_on(builder));
+    let builder = builder.http1_max_headers(MAX_CALL_HEADERS);
+    built(builder, connect_timeout, redirect::Policy::none())
 }
 
 /// The same without any proxy.
@@ -34,7 +43,8 @@ pub(crate) fn build_direct_http_client(
     connect_timeout: Duration,
     redirects: redirect::Policy,
 ) -> Result<reqwest::Client> {
-    built(builder.no_proxy(), connect_timeout, redirects)
+    let builder = accept_malformed_headers(builder.no_proxy());
+    built(builder, connect_timeout, redirects)
 }
 
 fn built(
@@ -42,7 +52,7 @@ fn built(
     connect_timeout: Duration,
     redirects: redirect::Policy,
 ) -> Result<reqwest::Client> {
-    accept_malformed_headers(builder)
+    builder
         .connect_timeout(connect_timeout)
         .redirect(redirects)
         // Whether a request may be repeated is decided in one place, which sees each attempt.
@@ -66,7 +76,7 @@ pub fn accept_malformed_headers(builder: reqwest::ClientBuilder) -> reqwest::Cli
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_ignore_invalid_headers_in_responses(true)
-        .http1_max_headers(MOST_HEADERS)
+        .http1_max_headers(MAX_HEADERS)
 }
 
 /// An HTTP client that is made when it is needed: most clients upload nothing, and many never fetch a result, and reading
