@@ -241,7 +241,7 @@ impl Create {
     async fn prepare(&mut self) -> Result<Prepared> {
         if let Payload::Checked(request) = &self.payload {
             if request.mode() != self.mode {
-                return Err(Error::new(
+                return Err(Error::uncharged(
                     ErrorKind::InvalidState,
                     format!(
                         "the request is of the mode {}, and cannot be sent in the mode {}",
@@ -311,7 +311,7 @@ impl Create {
                 }
             }
         }
-        Error::new(ErrorKind::Configuration, "there is no route to try").into()
+        Error::uncharged(ErrorKind::Configuration, "there is no route to try").into()
     }
 
     async fn send_by(&mut self, route: CreateRoute, known: Option<Snapshot>) -> Outcome {

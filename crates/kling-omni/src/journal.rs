@@ -434,7 +434,7 @@ impl Journal {
     /// An error with the charge and the task that the journal knows.
     fn error(&self, kind: ErrorKind, summary: impl Into<String>) -> Error {
         let state = self.state();
-        let error = Error::new(kind, summary).with_charged(state.charged());
+        let error = Error::new(kind, state.charged(), summary);
         match state.task_id() {
             Some(id) => error.with_task_id(id),
             None => error,

@@ -113,7 +113,7 @@ impl List {
 
     async fn read(self) -> Result<Vec<TaskSummary>> {
         if self.mode == Mode::Text && self.page.or(self.page_size).is_some() {
-            return Err(Error::new(
+            return Err(Error::uncharged(
                 ErrorKind::Validation,
                 "the list of tasks made from text has no pages",
             )
@@ -181,7 +181,7 @@ fn checked(rules: &Field, value: Option<u32>) -> Result<Option<i32>> {
     let least = rules.minimum.unwrap_or(f64::MIN);
     let most = rules.maximum.unwrap_or(f64::from(i32::MAX));
     if given < least || given > most {
-        return Err(Error::new(
+        return Err(Error::uncharged(
             ErrorKind::Validation,
             format!("{} is {value}, allowed is {least} to {most}", rules.name),
         ));

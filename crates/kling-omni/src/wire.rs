@@ -110,13 +110,13 @@ async fn create(
     if !is_task_id(state.id()) {
         return Err(Error::new(
             ErrorKind::UnexpectedResponse,
+            Charged::Unknown,
             format!(
                 "the service created a task with an id of {} bytes, and an id must have 1 to 1024",
                 state.id().len()
             ),
         )
-        .with_request_id(call.request_id())
-        .with_charged(Charged::Unknown));
+        .with_request_id(call.request_id()));
     }
     Ok(Created {
         id: state.id().to_owned(),
@@ -140,7 +140,7 @@ async fn read(call: &Arc<Call>, operation: &ReadOperation, id: &str) -> Result<T
         Err(error) => response.and_then(with_number).ok_or(error)?,
     };
     if state.id() != id {
-        return Err(Error::new(
+        return Err(Error::uncharged(
             ErrorKind::UnexpectedResponse,
             "the service answered with another task than the one asked for",
         )
@@ -226,7 +226,8 @@ async fn request_uploads(call: &Arc<Call>, kinds: &[&str]) -> Result<Vec<UploadS
         .iter()
         .map(kind)
         .collect::<std::result::Result<Vec<_>, _>>();
-    let files = files.map_err(|error| Error::new(ErrorKind::Validation, error.to_string()))?;
+    let files =
+        files.map_err(|error| Error::uncharged(ErrorKind::Validation, error.to_string()))?;
     let body = types::UploadRequest::new(files);
     let answer = transport::client(call)
         .request_uploads()
@@ -235,7 +236,7 @@ async fn request_uploads(call: &Arc<Call>, kinds: &[&str]) -> Result<Vec<UploadS
         .await;
     let slots = transport::finish(call, answer)?.files;
     if slots.len() != kinds.len() {
-        return Err(Error::new(
+        return Err(Error::uncharged(
             ErrorKind::UnexpectedResponse,
             format!(
                 "the service was asked for {} places for files and gave {}",

@@ -118,7 +118,7 @@ impl ClientBuilder {
             }
         }
         let variables: Vec<_> = Host::ALL.iter().map(|host| host.key_variable()).collect();
-        Err(Error::new(
+        Err(Error::uncharged(
             ErrorKind::Configuration,
             "there is no API key in the environment",
         )
@@ -137,20 +137,20 @@ impl ClientBuilder {
         };
         let key = key
             .into_string()
-            .map_err(|_| Error::new(ErrorKind::Configuration, "the API key is no text"))
+            .map_err(|_| Error::uncharged(ErrorKind::Configuration, "the API key is no text"))
             .and_then(ApiKey::new)
             .map_err(|error| {
                 let advice = error
                     .help()
                     .unwrap_or("set it to the key as the developer dashboard shows it");
                 let summary = format!("{variable}: {}", error.summary());
-                Error::new(ErrorKind::Configuration, summary).with_help(advice)
+                Error::uncharged(ErrorKind::Configuration, summary).with_help(advice)
             })?;
         let builder = Self::default().api_key(key).host(host);
         match environment::variable(BASE_URL_VARIABLE).map(OsString::into_string) {
             Some(Ok(url)) => Ok(Some(builder.base_url(url))),
             // Passing over it would send a request meant for a sandbox to the service.
-            Some(Err(_)) => Err(Error::new(
+            Some(Err(_)) => Err(Error::uncharged(
                 ErrorKind::Configuration,
                 format!("{BASE_URL_VARIABLE} is not UTF-8 text"),
             )),
@@ -349,7 +349,7 @@ impl ClientBuilder {
     /// the HTTP stack refuses the settings.
     pub fn build(self) -> Result<Client> {
         let key = self.key.clone().ok_or_else(|| {
-            Error::new(ErrorKind::Configuration, "the client has no API key")
+            Error::uncharged(ErrorKind::Configuration, "the client has no API key")
                 .with_help("give one to `api_key`, or use `Client::from_env`")
         })?;
         let base_url = self.base_url.as_deref().map(checked_base_url).transpose()?;
@@ -365,7 +365,7 @@ impl ClientBuilder {
         }
         let interval = self.interval()?;
         if self.tasks_in_flight == Some(0) {
-            return Err(Error::new(
+            return Err(Error::uncharged(
                 ErrorKind::Configuration,
                 "with no task in flight, none can be created",
             )
@@ -441,7 +441,7 @@ impl ClientBuilder {
         };
         let interval = Duration::try_from_secs_f64(rate.recip());
         interval.map_err(|_| {
-            Error::new(
+            Error::uncharged(
                 ErrorKind::Configuration,
                 format!("{rate} requests per second are no rate"),
             )
@@ -455,8 +455,9 @@ impl ClientBuilder {
             .user_agent
             .clone()
             .unwrap_or_else(|| format!("kling-omni/{}", env!("CARGO_PKG_VERSION")));
-        HeaderValue::from_str(&agent)
-            .map_err(|_| Error::new(ErrorKind::Configuration, "the user agent fits no header"))
+        HeaderValue::from_str(&agent).map_err(|_| {
+            Error::uncharged(ErrorKind::Configuration, "the user agent fits no header")
+        })
     }
 }
 
@@ -490,7 +491,7 @@ fn is_loopback(url: &str) -> bool {
 
 fn checked_base_url(text: &str) -> Result<String> {
     let refuse = |why: &str| {
-        Error::new(ErrorKind::Configuration, format!("the base URL {why}"))
+        Error::uncharged(ErrorKind::Configuration, format!("the base URL {why}"))
             .with_help("give an http or https URL such as http://127.0.0.1:8080")
     };
     let url =

@@ -39,7 +39,7 @@ impl Payload {
     /// The body as it is sent.
     pub(super) fn to_body(&self) -> Result<Box<RawValue>> {
         to_raw_value(self.body())
-            .map_err(|error| Error::new(ErrorKind::Validation, error.to_string()))
+            .map_err(|error| Error::uncharged(ErrorKind::Validation, error.to_string()))
     }
 
     /// The correlation token in the webhook's URL.

@@ -108,9 +108,8 @@ pub(crate) async fn submit(
                 "the service answered with the task {}, which was there before",
                 printable(&id)
             );
-            Error::new(ErrorKind::UnexpectedResponse, summary)
+            Error::new(ErrorKind::UnexpectedResponse, Charged::Unknown, summary)
                 .with_request_id(call.request_id())
-                .with_charged(Charged::Unknown)
         }
         Ok(Created { id, state }) => {
             let id: Arc<str> = id.into();
@@ -156,7 +155,7 @@ async fn record(before_send: &mut Option<BeforeSend>, unresolved: &Unresolved) -
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
     *before_send = Some(record);
     recorded.map_err(|error| {
-        Error::new(
+        Error::uncharged(
             ErrorKind::File,
             "what would be needed to find the task could not be recorded, and so nothing was created",
         )
@@ -195,7 +194,7 @@ pub(crate) async fn take_permit(client: &ClientInner, fails_fast: bool) -> Resul
 
 fn too_many(client: &ClientInner) -> Error {
     let max = client.in_flight.max();
-    Error::new(
+    Error::uncharged(
         ErrorKind::RateLimited,
         format!(
             "as many tasks are in flight as this client may have ({max}), and so nothing was created"

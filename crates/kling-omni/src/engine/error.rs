@@ -132,12 +132,18 @@ struct Facts {
 }
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, summary: impl Into<String>) -> Self {
+    /// An error that has charged nothing: nothing was sent, or reading is free.
+    pub(crate) fn uncharged(kind: ErrorKind, summary: impl Into<String>) -> Self {
+        Self::new(kind, Charged::No, summary)
+    }
+
+    /// An error of a create, or about a task: it says whether that was charged.
+    pub(crate) fn new(kind: ErrorKind, charged: Charged, summary: impl Into<String>) -> Self {
         Self(Box::new(Facts {
             kind,
             summary: summary.into(),
             help: None,
-            charged: Charged::No,
+            charged,
             retryable: false,
             has_words: false,
             task_id: None,
@@ -348,7 +354,7 @@ impl Error {
 
 impl From<ValidationError> for Error {
     fn from(validation: ValidationError) -> Self {
-        let mut error = Self::new(ErrorKind::Validation, validation.to_string());
+        let mut error = Self::uncharged(ErrorKind::Validation, validation.to_string());
         error.0.validation = Some(validation);
         error
     }

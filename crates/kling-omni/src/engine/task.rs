@@ -240,7 +240,7 @@ impl Task {
                 Video::of(&self.0.client.downloads, &state, self.ended_after(), origin)
             }
             None => Err(self
-                .concerning(Error::new(
+                .concerning(Error::uncharged(
                     ErrorKind::NotFinished,
                     format!("task {} has not been read yet", printable(self.id())),
                 ))
@@ -287,8 +287,8 @@ impl Task {
                 Err(error) => return Err(self.concerning(error)),
             }
         }
-        let error =
-            missing.unwrap_or_else(|| Error::new(ErrorKind::NotFound, "no route reads tasks"));
+        let error = missing
+            .unwrap_or_else(|| Error::uncharged(ErrorKind::NotFound, "no route reads tasks"));
         // A task is visible only to the account that created it.
         let help = match self.is_known_to_exist() {
             true => {
@@ -411,7 +411,7 @@ impl Task {
         } else {
             return Ok(());
         };
-        let error = Error::new(ErrorKind::Validation, why)
+        let error = Error::uncharged(ErrorKind::Validation, why)
             .with_help("give the id that the task got when it was created");
         // The service itself may have given a task such an id.
         Err(match self.is_known_to_exist() {

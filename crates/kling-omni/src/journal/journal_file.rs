@@ -235,14 +235,14 @@ impl Problem {
     fn into_error(self, path: &Path) -> Error {
         let shown = path.display();
         match self {
-            Self::NoJournal => Error::new(ErrorKind::File, format!("{shown} is no journal"))
+            Self::NoJournal => Error::uncharged(ErrorKind::File, format!("{shown} is no journal"))
                 .with_help("give the file that the create was started with"),
-            Self::OtherVersion => Error::new(
+            Self::OtherVersion => Error::uncharged(
                 ErrorKind::File,
                 format!("the journal {shown} is of another version"),
             )
             .with_help("use the version of this program that wrote it, or a newer one"),
-            Self::Damaged { line } => Error::new(
+            Self::Damaged { line } => Error::uncharged(
                 ErrorKind::File,
                 format!("the journal {shown} is damaged in line {line}"),
             )
@@ -254,7 +254,7 @@ impl Problem {
 }
 
 fn exists(path: &Path) -> Error {
-    Error::new(
+    Error::uncharged(
         ErrorKind::File,
         format!("the journal {} is there already", path.display()),
     )
@@ -262,7 +262,7 @@ fn exists(path: &Path) -> Error {
 }
 
 fn in_use(path: &Path) -> Error {
-    Error::new(
+    Error::uncharged(
         ErrorKind::File,
         format!(
             "the journal {} is in use by another process",
@@ -273,7 +273,7 @@ fn in_use(path: &Path) -> Error {
 }
 
 pub(super) fn unusable(path: &Path, what: &str, error: io::Error) -> Error {
-    Error::new(
+    Error::uncharged(
         ErrorKind::File,
         format!("the journal {} could not be {what}", path.display()),
     )

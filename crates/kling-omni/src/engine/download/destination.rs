@@ -75,7 +75,7 @@ impl Destination {
         let checked = checked.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
         checked.map_err(|obstacle| {
             let (what, help) = obstacle.describe();
-            let error = Error::new(ErrorKind::File, what).with_help(help);
+            let error = Error::uncharged(ErrorKind::File, what).with_help(help);
             match obstacle {
                 Obstacle::Unusable(_, source) => error.with_source(source),
                 Obstacle::Exists(_) => error,

@@ -36,7 +36,7 @@ pub(crate) fn interrupted(
         false => ErrorKind::Transport,
     };
     let position = Position(received, length);
-    let error = Error::new(
+    let error = Error::uncharged(
         kind,
         format!(
             "the download of task {shown} broke off {position}: {}",
@@ -70,7 +70,7 @@ pub(crate) fn timed_out(
     let position = Position(received, length);
     // Rounded, because the rest of a longer timeout has a fraction of a second.
     let limit = (timeout.as_secs_f64() * 100.0).round() / 100.0;
-    Error::new(
+    Error::uncharged(
         ErrorKind::Timeout,
         format!(
             "the download of task {id} was not complete within {limit} s: it stopped {position}"
@@ -98,7 +98,7 @@ fn retry_help(video: &Video, url: &Url) -> String {
 pub(crate) fn corrupt(video: &Video, what: &str) -> Error {
     let id = video.task_id();
     let shown = printable(id);
-    Error::new(
+    Error::uncharged(
         ErrorKind::CorruptResult,
         format!("what the result host sent for task {shown} is no whole MP4 file: {what}"),
     )
@@ -112,7 +112,7 @@ pub(crate) fn corrupt(video: &Video, what: &str) -> Error {
 pub(crate) fn changed(video: &Video) -> Error {
     let id = video.task_id();
     let shown = printable(id);
-    Error::new(
+    Error::uncharged(
         ErrorKind::CorruptResult,
         format!("the file of task {shown} was replaced by another while it was read"),
     )
@@ -124,7 +124,7 @@ pub(crate) fn changed(video: &Video) -> Error {
 pub(crate) fn refused(video: &Video, reason: String) -> Error {
     let id = video.task_id();
     let shown = printable(id);
-    Error::new(
+    Error::uncharged(
         ErrorKind::UnexpectedResponse,
         format!("the video of task {shown} did not come: {reason}"),
     )
@@ -146,7 +146,7 @@ pub(crate) fn gone(video: &Video, url: &Url, status: StatusCode) -> Error {
         },
         None => "no longer works".to_owned(),
     };
-    Error::new(
+    Error::uncharged(
         ErrorKind::Expired,
         format!("the result URL of task {shown} {what} ({status})"),
     )
@@ -175,7 +175,7 @@ pub(crate) fn unavailable(video: &Video, url: &Url, refusal: &Error, addition: &
         ),
         false => help,
     };
-    Error::new(
+    Error::uncharged(
         ErrorKind::Expired,
         format!("{}, {addition}", refusal.summary()),
     )
@@ -215,7 +215,7 @@ pub(crate) fn sidecar_failed(video: &Video, path: &Path, error: &Error) -> Error
 }
 
 fn file(video: &Video, what: String, help: &str) -> Error {
-    Error::new(ErrorKind::File, what)
+    Error::uncharged(ErrorKind::File, what)
         .with_task(video.task_id())
         .with_help(help)
 }

@@ -74,7 +74,7 @@ impl Video {
             TaskStatus::Completed => {}
             TaskStatus::Failed => return Err(failed_error(downloads, state, ended_after)),
             status => {
-                return Err(Error::new(
+                return Err(Error::uncharged(
                     ErrorKind::NotFinished,
                     format!("task {shown} is {status} and has no result yet"),
                 )
@@ -83,7 +83,7 @@ impl Video {
             }
         }
         let Some(original_url) = state.generated().first() else {
-            return Err(Error::new(
+            return Err(Error::uncharged(
                 ErrorKind::EmptyResult,
                 format!("task {shown} is completed, and the service names no result"),
             )
@@ -94,7 +94,7 @@ impl Video {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"))
             .ok_or_else(|| {
-                Error::new(
+                Error::uncharged(
                     ErrorKind::UnexpectedResponse,
                     format!(
                         "the result of task {shown} is no http URL: {}",
@@ -163,9 +163,8 @@ fn failed_error(
         ),
         _ => format!("task {shown} failed, and the service gives no reason"),
     };
-    Error::new(ErrorKind::TaskFailed, summary)
-        .with_task(id)
-        .with_charged(Charged::Unknown)
+    Error::new(ErrorKind::TaskFailed, Charged::Unknown, summary)
+        .with_task_id(id)
         .with_help(help)
 }
 

@@ -192,35 +192,39 @@ impl AttemptResult {
         http: &Http,
         server: &Server,
     ) -> Option<Error> {
+        let charged = match effect {
+            Idempotency::Create if !self.is_without_effect(http) => Charged::Unknown,
+            _ => Charged::No,
+        };
         let error = match self {
             Self::Reply(reply) if reply.is_good() => return None,
-            Self::Reply(reply) => refused(reply, effect, http),
+            Self::Reply(reply) => refused(reply, effect, charged, http),
             Self::BrokenReply { error, .. } if error.is_timeout() => {
-                lost("the answer was not complete within the time limit")
+                lost(charged, "the answer was not complete within the time limit")
             }
-            Self::BrokenReply { .. } => {
-                lost("the connection was lost before the answer was complete")
-            }
+            Self::BrokenReply { .. } => lost(
+                charged,
+                "the connection was lost before the answer was complete",
+            ),
             Self::NoReply(error) if error.is_connect() => Error::new(
                 ErrorKind::Transport,
+                charged,
                 format!("no connection to {}", redact::RedactedUrl(&server.base_url)),
             )
             .with_help("check the network, the base URL and any proxy"),
             Self::NoReply(error) if error.is_timeout() => {
-                lost("there was no answer within the time limit")
+                lost(charged, "there was no answer within the time limit")
             }
-            Self::NoReply(_) => lost("the connection was lost before there was an answer"),
-        };
-        let charged = match effect {
-            Idempotency::Create if !self.is_without_effect(http) => Charged::Unknown,
-            _ => Charged::No,
+            Self::NoReply(_) => lost(
+                charged,
+                "the connection was lost before there was an answer",
+            ),
         };
         let hint = self.hint(http);
         let mut error = error
             .with_status(self.status())
             .with_request_id(self.request_id())
             .with_retry_after(hint)
-            .with_charged(charged)
             .with_retryable(self.may_repeat(effect, http));
         if let Some(hint) = hint.filter(|_| charged == Charged::No) {
             error = error.with_help(format!(
@@ -321,11 +325,11 @@ impl fmt::Display for Cause {
 
 impl std::error::Error for Cause {}
 
-fn lost(what: &str) -> Error {
-    Error::new(ErrorKind::Transport, what)
+fn lost(charged: Charged, what: &str) -> Error {
+    Error::new(ErrorKind::Transport, charged, what)
 }
 
-fn refused(reply: &Reply, effect: Idempotency, http: &Http) -> Error {
+fn refused(reply: &Reply, effect: Idempotency, charged: Charged, http: &Http) -> Error {
     let status = reply.status;
     let (kind, what, advice) = match status.as_u16() {
         _ if reply.redirected || status.is_redirection() => (
@@ -392,7 +396,7 @@ fn refused(reply: &Reply, effect: Idempotency, http: &Http) -> Error {
     for param in &invalid_params {
         summary.push_str(&format!("; {}: {}", param.name, param.reason));
     }
-    let error = Error::new(kind, summary)
+    let error = Error::new(kind, charged, summary)
         .with_invalid_params(invalid_params)
         .with_words(!said.is_empty());
     match advice {

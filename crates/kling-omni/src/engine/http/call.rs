@@ -252,15 +252,15 @@ impl Call {
             }
             None => "the service's answer could not be read".to_owned(),
         };
-        let error = Error::new(ErrorKind::UnexpectedResponse, what);
+        let charged = match result.map(|result| result.effect) {
+            Some(Idempotency::Create) => Charged::Unknown,
+            Some(Idempotency::Read) | None => Charged::No,
+        };
+        let error = Error::new(ErrorKind::UnexpectedResponse, charged, what);
         let Some(result) = result else { return error };
-        let error = error
+        error
             .with_status(result.answer.as_ref().map(|answer| answer.status))
-            .with_request_id(result.request_id());
-        match result.effect {
-            Idempotency::Create => error.with_charged(Charged::Unknown),
-            Idempotency::Read => error,
-        }
+            .with_request_id(result.request_id())
     }
 
     pub(crate) fn client(&self) -> &reqwest::Client {
@@ -526,7 +526,7 @@ impl Call {
 
 /// The error of a request that had to wait so long for its slot that it was not sent.
 fn unsent(wait: Duration) -> Error {
-    Error::new(
+    Error::uncharged(
         ErrorKind::RateLimited,
         "not sent: the rate limit leaves no slot for it now",
     )

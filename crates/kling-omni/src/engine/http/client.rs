@@ -60,7 +60,7 @@ fn built(
         .referer(false)
         .build()
         .map_err(|error| {
-            Error::new(
+            Error::uncharged(
                 ErrorKind::Configuration,
                 "the HTTP client could not be set up",
             )

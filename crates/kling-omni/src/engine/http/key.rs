@@ -27,10 +27,13 @@ impl ApiKey {
         let key = key.into();
         let trimmed = key.trim();
         if trimmed.is_empty() {
-            return Err(Error::new(ErrorKind::Configuration, "the API key is empty"));
+            return Err(Error::uncharged(
+                ErrorKind::Configuration,
+                "the API key is empty",
+            ));
         }
         if let Some(at) = trimmed.chars().position(|c| !c.is_ascii_graphic()) {
-            return Err(Error::new(
+            return Err(Error::uncharged(
                 ErrorKind::Configuration,
                 format!(
                     "character {} of the API key is none that a key can have",
@@ -48,8 +51,9 @@ impl ApiKey {
 
     /// The key as a header that the HTTP stack knows not to print.
     pub(crate) fn to_header(&self) -> Result<HeaderValue> {
-        let mut value = HeaderValue::from_str(self.expose())
-            .map_err(|_| Error::new(ErrorKind::Configuration, "the API key fits no header"))?;
+        let mut value = HeaderValue::from_str(self.expose()).map_err(|_| {
+            Error::uncharged(ErrorKind::Configuration, "the API key fits no header")
+        })?;
         value.set_sensitive(true);
         Ok(value)
     }

@@ -95,7 +95,7 @@ impl Proxies {
             return Ok(false);
         };
         match setting {
-            Setting::Unusable(name, problem) => Err(Error::new(
+            Setting::Unusable(name, problem) => Err(Error::uncharged(
                 ErrorKind::Configuration,
                 format!("the proxy in {name} cannot be used: {problem}"),
             )

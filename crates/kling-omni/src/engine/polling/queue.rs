@@ -157,7 +157,7 @@ impl Drop for PendingPoll {
 
 /// The wait goes on in another runtime than the one in which it began.
 fn aborted() -> Error {
-    Error::new(
+    Error::uncharged(
         ErrorKind::Transport,
         "poll aborted: the Tokio runtime that drove it was shut down",
     )

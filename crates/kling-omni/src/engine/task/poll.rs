@@ -372,7 +372,7 @@ impl Polling {
             summary.push_str(&format!(", the last poll failed: {}", failure.summary()));
         }
         let error = task
-            .concerning(Error::new(ErrorKind::Timeout, summary))
+            .concerning(Error::uncharged(ErrorKind::Timeout, summary))
             .with_retryable(true)
             .with_help(format!(
                 "the task goes on: wait again with `client.task(\"{id}\").wait()`, do not create it again"

@@ -176,7 +176,7 @@ fn cancelled(task: &Task) -> Error {
             "; it is {status}, a status that this version does not know"
         ));
     }
-    task.concerning(Error::new(ErrorKind::Cancelled, summary))
+    task.concerning(Error::uncharged(ErrorKind::Cancelled, summary))
         .with_help(format!(
             "the task goes on: wait again with `client.task(\"{shown}\").wait()`"
         ))

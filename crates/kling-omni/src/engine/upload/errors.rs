@@ -15,7 +15,7 @@ const UPLOAD_ELSEWHERE: &str =
 
 /// The service does not accept files of this content type.
 pub(crate) fn unsupported_content_type(file: &LocalFile, types: &[&str]) -> Error {
-    Error::new(
+    Error::uncharged(
         ErrorKind::File,
         format!(
             "{} is {}, which the service does not take",
@@ -27,7 +27,7 @@ pub(crate) fn unsupported_content_type(file: &LocalFile, types: &[&str]) -> Erro
 }
 
 pub(crate) fn too_large(file: &LocalFile, max: u64) -> Error {
-    Error::new(
+    Error::uncharged(
         ErrorKind::File,
         format!(
             "{} has {} bytes, and the service takes {max} at the most",
@@ -59,7 +59,7 @@ pub(crate) fn no_target<'a>(files: impl Iterator<Item = &'a LocalFile>, error: E
 
 /// The file can no longer be read, or has changed.
 pub(crate) fn file_changed(name: &str, error: &io::Error) -> Error {
-    Error::new(ErrorKind::File, format!("{name} was not uploaded: {error}"))
+    Error::uncharged(ErrorKind::File, format!("{name} was not uploaded: {error}"))
         .with_help("leave the file alone until it is uploaded, and upload it again")
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn send_failed(file: &LocalFile, failure: Failure, attempts: u32) -> 
     let error = match failure {
         Failure::File(error) => return file_changed(name, &error),
         Failure::Transport { reason, source } => {
-            let error = Error::new(
+            let error = Error::uncharged(
                 ErrorKind::Transport,
                 format!("{name} was not uploaded: {reason}"),
             );
@@ -104,7 +104,7 @@ pub(crate) fn send_failed(file: &LocalFile, failure: Failure, attempts: u32) -> 
                 ErrorKind::PlanLimit => "the storage host's plan has reached its limit",
                 _ => "the storage host refused it",
             };
-            Error::new(
+            Error::uncharged(
                 kind,
                 format!("{name} was not uploaded: {what} ({status}){message}"),
             )
@@ -132,14 +132,14 @@ pub(crate) fn uploader_failed(files: &[LocalFile], error: BoxError) -> Error {
     };
     let names: Vec<_> = files.iter().map(LocalFile::name).collect();
     let reason = redact::sanitize(&error.to_string(), "");
-    Error::new(
+    Error::uncharged(
         ErrorKind::Upload,
         format!("{}: the upload failed: {reason}", names.join(", ")),
     )
 }
 
 pub(crate) fn wrong_count(files: &[LocalFile], uploaded: usize) -> Error {
-    Error::new(
+    Error::uncharged(
         ErrorKind::Upload,
         format!(
             "the uploader was given {} files and answered {uploaded}",

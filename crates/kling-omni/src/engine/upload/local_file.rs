@@ -143,7 +143,7 @@ fn measure(path: &Path) -> io::Result<(u64, [u8; 32])> {
 }
 
 fn unreadable(name: &str, error: &io::Error) -> Error {
-    Error::new(
+    Error::uncharged(
         ErrorKind::File,
         format!("{name} could not be read: {error}"),
     )
@@ -151,11 +151,11 @@ fn unreadable(name: &str, error: &io::Error) -> Error {
 }
 
 fn empty(name: &str) -> Error {
-    Error::new(ErrorKind::File, format!("{name} is empty"))
+    Error::uncharged(ErrorKind::File, format!("{name} is empty"))
 }
 
 fn unknown_content_type(name: &str) -> Error {
-    Error::new(
+    Error::uncharged(
         ErrorKind::File,
         format!("the name of {name} does not tell what it holds"),
     )

@@ -113,7 +113,7 @@ fn parse_headers(values: Vec<(String, String)>) -> Result<HeaderMap> {
 }
 
 fn unusable(what: &str) -> Error {
-    Error::new(
+    Error::uncharged(
         ErrorKind::UnexpectedResponse,
         format!("the service gave a place for a file with {what}"),
     )

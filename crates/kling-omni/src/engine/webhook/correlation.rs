@@ -43,7 +43,7 @@ impl Token {
     pub fn random() -> Result<Self> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|error| {
-            Error::new(
+            Error::uncharged(
                 ErrorKind::Configuration,
                 "the operating system gives no random numbers",
             )
@@ -66,7 +66,7 @@ impl Token {
         if is_token {
             return Ok(Self(text));
         }
-        Err(Error::new(
+        Err(Error::uncharged(
             ErrorKind::Validation,
             format!(
                 "the correlation token, {} characters long, is none: 1 to {} letters, digits, dashes and underscores \
@@ -99,7 +99,7 @@ pub fn attach(webhook_url: &str, token: &Token) -> Result<String> {
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https"))
         .ok_or_else(|| {
-            Error::new(
+            Error::uncharged(
                 ErrorKind::Validation,
                 format!(
                     "the webhook URL is no http URL: {}",

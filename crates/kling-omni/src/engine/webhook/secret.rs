@@ -56,7 +56,7 @@ impl Secret {
         let text = text.as_ref().trim();
         if let Some(problem) = copy_mistake(text) {
             let summary = format!("the webhook secret {problem}");
-            return Err(Error::new(ErrorKind::Configuration, summary).with_help(SECRET_HELP));
+            return Err(Error::uncharged(ErrorKind::Configuration, summary).with_help(SECRET_HELP));
         }
         match (
             text.strip_prefix(BASE64_PREFIX),
@@ -77,7 +77,7 @@ impl Secret {
         let text = text.as_ref().trim();
         let digits = text.strip_prefix(HEX_PREFIX).unwrap_or(text);
         let key = crate::digest::bytes(digits).ok_or_else(|| {
-            Error::new(
+            Error::uncharged(
                 ErrorKind::Configuration,
                 "the webhook secret is not valid hexadecimal",
             )
@@ -96,7 +96,7 @@ impl Secret {
         let encoded = text.strip_prefix(BASE64_PREFIX).unwrap_or(text);
         // The decoder's own error would quote a character of the secret.
         let key = BASE64.decode(encoded).map_err(|_| {
-            Error::new(
+            Error::uncharged(
                 ErrorKind::Configuration,
                 "the webhook secret is not valid base64",
             )
@@ -116,7 +116,7 @@ impl Secret {
         let key = key.into();
         if key.is_empty() {
             return Err(
-                Error::new(ErrorKind::Configuration, "the webhook secret is empty")
+                Error::uncharged(ErrorKind::Configuration, "the webhook secret is empty")
                     .with_help("copy it from the webhook settings of the account"),
             );
         }
@@ -163,7 +163,7 @@ impl Secret {
             .ok()
             .filter(|value| is_id && value.to_str().is_ok());
         let Some(printable) = readable else {
-            return Err(Error::new(
+            return Err(Error::uncharged(
                 ErrorKind::Validation,
                 "the id is none that a delivery can have: 1 to 256 printable ASCII characters, and no blanks around them, \
                  make one",

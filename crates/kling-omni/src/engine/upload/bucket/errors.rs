@@ -20,19 +20,19 @@ const ROLE_ENDPOINTS: [&str; 3] = ["//169.254.169.254", "//169.254.170.2", "//[f
 
 pub(crate) fn invalid_url(url: &str) -> Error {
     let summary = format!("{} is not the URL of a bucket alone", RedactedUrl(url));
-    Error::new(ErrorKind::Configuration, summary)
+    Error::uncharged(ErrorKind::Configuration, summary)
         .with_help("write s3://bucket/prefix, and give credentials and endpoint in the environment")
 }
 
 pub(crate) fn invalid_prefix(prefix: &str, error: &object_store::path::Error) -> Error {
     let summary = format!("no object can have a name that begins with {prefix:?}: {error}");
-    Error::new(ErrorKind::Configuration, summary)
+    Error::uncharged(ErrorKind::Configuration, summary)
 }
 
 pub(crate) fn invalid_settings(error: &object_store::Error) -> Error {
     let reason = redact::sanitize(&innermost(error), "");
     let summary = format!("the settings of the bucket do not work: {reason}");
-    Error::new(ErrorKind::Configuration, summary)
+    Error::uncharged(ErrorKind::Configuration, summary)
         .with_help("settings of the environment are in the variables that begin with AWS_")
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn invalid_lifetime(lifetime: Duration) -> Error {
         shown(lifetime),
         shown(ObjectStoreUploader::LONGEST_LIFETIME),
     );
-    Error::new(ErrorKind::Configuration, summary).with_help(format!(
+    Error::uncharged(ErrorKind::Configuration, summary).with_help(format!(
         "give a lifetime from {} to {}",
         shown(ObjectStoreUploader::SHORTEST_LIFETIME),
         shown(ObjectStoreUploader::LONGEST_LIFETIME),
@@ -73,7 +73,7 @@ pub(crate) fn not_readable(file: &LocalFile, bucket: &str, error: object_store::
     let what = format!("{} is in {bucket}, but cannot be read there", file.name());
     match error {
         object_store::Error::PermissionDenied { .. }
-        | object_store::Error::Unauthenticated { .. } => Error::new(
+        | object_store::Error::Unauthenticated { .. } => Error::uncharged(
             ErrorKind::Upload,
             format!("{what}, and so not by the service either: access is denied"),
         )
@@ -88,7 +88,7 @@ pub(crate) fn wrong_length(file: &LocalFile, bucket: &str, length: u64) -> Error
         file.name(),
         file.length()
     );
-    Error::new(ErrorKind::Upload, summary)
+    Error::uncharged(ErrorKind::Upload, summary)
         .with_retryable(true)
         .with_help("upload it again, which costs nothing")
 }
@@ -107,7 +107,7 @@ fn store_failed(what: &str, error: &object_store::Error) -> Error {
         let summary = format!(
             "{what}: there are no credentials, and this machine has no role that gives any"
         );
-        return Error::new(ErrorKind::Configuration, summary).with_help(
+        return Error::uncharged(ErrorKind::Configuration, summary).with_help(
             "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; the profiles of the AWS command line are not read",
         );
     }
@@ -118,7 +118,7 @@ fn store_failed(what: &str, error: &object_store::Error) -> Error {
             _ => "the connection to the store was lost",
         };
         let cause = redact::sanitize(&innermost(error), "");
-        return Error::new(ErrorKind::Transport, format!("{what}: {reason}: {cause}"))
+        return Error::uncharged(ErrorKind::Transport, format!("{what}: {reason}: {cause}"))
             .with_retryable(true)
             .with_help(
                 "check AWS_ENDPOINT_URL, if there is one, and upload it again, which costs nothing",
@@ -161,7 +161,7 @@ fn store_failed(what: &str, error: &object_store::Error) -> Error {
     } else {
         ErrorKind::Upload
     };
-    Error::new(kind, format!("{what}: {reason}"))
+    Error::uncharged(kind, format!("{what}: {reason}"))
         .with_retryable(is_down)
         .with_help(help)
 }
