@@ -82,7 +82,7 @@ use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::recovery::Reconcile;
 use crate::engine::recovery::reconciled::Reconciled;
 use crate::engine::state::TaskState;
-use crate::engine::task_id::is_task_id;
+use crate::engine::task_id::TaskId;
 use crate::engine::unconfirmed::Unresolved;
 use crate::journal::journal_file::{JournalFile, Opening};
 use crate::journal::record::{KnownBy, Record};
@@ -293,11 +293,8 @@ impl Journal {
     /// [`ErrorKind::File`] if it cannot be written.
     pub async fn attach(&mut self, id: &str) -> Result<()> {
         let unresolved = self.unresolved()?;
-        if !is_task_id(id) {
-            return Err(self.error(
-                ErrorKind::InvalidState,
-                "a task id must have 1 to 1024 bytes",
-            ));
+        if let Err(invalid) = TaskId::parse(id) {
+            return Err(self.error(ErrorKind::Validation, invalid.to_string()));
         }
         if unresolved
             .known_ids()

@@ -15,7 +15,7 @@ use crate::engine::page::Extent;
 use crate::engine::page::Page;
 use crate::engine::service::{Created, Service, ServiceFuture, UploadSlot};
 use crate::engine::state::{TaskState, TaskStatus, TaskSummary};
-use crate::engine::task_id::is_task_id;
+use crate::engine::task_id::TaskId;
 use crate::redact::printable;
 use crate::route::{self, CreateRoute};
 use crate::transport;
@@ -107,19 +107,13 @@ async fn create(
             None => return Err(error),
         },
     };
-    if !is_task_id(state.id()) {
-        return Err(Error::new(
-            ErrorKind::UnexpectedResponse,
-            Charged::Unknown,
-            format!(
-                "the service created a task with an id of {} bytes, and an id must have 1 to 1024",
-                state.id().len()
-            ),
-        )
-        .with_request_id(call.request_id()));
-    }
+    let id = TaskId::parse(state.id()).map_err(|invalid| {
+        let summary = format!("the service created a task with an invalid id: {invalid}");
+        Error::new(ErrorKind::UnexpectedResponse, Charged::Unknown, summary)
+            .with_request_id(call.request_id())
+    })?;
     Ok(Created {
-        id: state.id().to_owned(),
+        id,
         state: Some(state),
     })
 }
@@ -193,7 +187,7 @@ async fn list(
     // An id outside the rows belongs to a task that the rows do not have.
     let ids = response.map_or(0, |response| task_ids::count(&response.body));
     Ok(Page {
-        is_complete: ids <= tasks.len() && tasks.iter().all(|task| is_task_id(&task.id)),
+        is_complete: ids <= tasks.len() && tasks.iter().all(|task| TaskId::is_valid(&task.id)),
         extent: extent.unwrap_or_default(),
         tasks,
         exists: true,

@@ -1,12 +1,13 @@
 //! Which task belongs to which create of a client, and which creates may still get one.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::BootTime;
 use crate::engine::operations::{CreateOperation, ListOperation};
 use crate::engine::polling::durations::TaskOrigin;
+use crate::engine::task_id::TaskId;
 use crate::engine::unconfirmed::{CreateNonce, Unresolved};
 
 /// How many tasks are remembered: a few megabytes.
@@ -15,9 +16,9 @@ const CAPACITY: usize = 16_384;
 /// One task belongs to one create. All clones of a client share this.
 #[derive(Default)]
 pub(crate) struct Attribution {
-    tasks: HashMap<Arc<str>, CreatedTask>,
+    tasks: HashMap<TaskId, CreatedTask>,
     /// The ids of `tasks`, from the oldest to the latest.
-    order: VecDeque<Arc<str>>,
+    order: VecDeque<TaskId>,
     /// How many tasks were evicted.
     evicted: u64,
     /// The creates that were sent and whose end is not known yet.
@@ -68,14 +69,14 @@ impl Attribution {
     }
 
     /// The response to a create named its task.
-    pub(crate) fn answered(&mut self, id: Arc<str>, created: CreatedTask) {
+    pub(crate) fn answered(&mut self, id: TaskId, created: CreatedTask) {
         self.close(&created.by);
         self.insert(id, created);
     }
 
     /// Adds a task, and evicts the oldest one if there are too many.
-    fn insert(&mut self, id: Arc<str>, created: CreatedTask) {
-        if self.tasks.insert(Arc::clone(&id), created).is_some() {
+    fn insert(&mut self, id: TaskId, created: CreatedTask) {
+        if self.tasks.insert(id.clone(), created).is_some() {
             return;
         }
         self.order.push_back(id);
@@ -108,7 +109,9 @@ impl Attribution {
                 by: create.clone(),
                 origin: None,
             };
-            self.insert(id.into(), created);
+            if let Ok(id) = TaskId::parse(id) {
+                self.insert(id, created);
+            }
         }
         self.close(create);
         true
@@ -133,7 +136,7 @@ impl Attribution {
     }
 
     /// The routes of tasks that responses named.
-    pub(crate) fn named(&self) -> impl Iterator<Item = (&Arc<str>, &CreatedTask)> {
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&TaskId, &CreatedTask)> {
         self.tasks.iter().filter(|(_, made)| made.origin.is_some())
     }
 
@@ -195,7 +198,7 @@ mod tests {
                 by,
                 origin: None,
             };
-            attribution.answered(format!("{count}-{task}").into(), created);
+            attribution.answered(TaskId::parse(format!("{count}-{task}")).unwrap(), created);
         }
     }
 

@@ -112,13 +112,12 @@ pub(crate) async fn submit(
                 .with_request_id(call.request_id())
         }
         Ok(Created { id, state }) => {
-            let id: Arc<str> = id.into();
             let created = CreatedTask {
                 operation,
                 by: nonce,
                 origin: Some(origin),
             };
-            client.attribution().answered(Arc::clone(&id), created);
+            client.attribution().answered(id.clone(), created);
             let client = Arc::clone(client);
             return Outcome::Created(Task::created(client, id, operation, origin, state, &call));
         }

@@ -11,10 +11,11 @@ use crate::engine::http::call::Call;
 use crate::engine::operations::{CreateOperation, ListOperation, ReadOperation};
 use crate::engine::page::Page;
 use crate::engine::state::TaskState;
+use crate::engine::task_id::TaskId;
 
 /// A task that a create has made.
 pub(crate) struct Created {
-    pub(crate) id: String,
+    pub(crate) id: TaskId,
     /// Unless the answer named the task in another form than documented.
     pub(crate) state: Option<TaskState>,
 }

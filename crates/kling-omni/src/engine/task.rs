@@ -22,7 +22,7 @@ use crate::engine::polling::schedule::{PollContext, ScheduleState, end_of_pause}
 use crate::engine::state::{Progress, TaskState, TaskStatus};
 use crate::engine::task::updates::Updates;
 use crate::engine::task::wait::Wait;
-use crate::engine::task_id::{is_path_segment, is_task_id};
+use crate::engine::task_id::{InvalidTaskId, TaskId};
 use crate::redact::printable;
 
 /// A paid task: the same whether it was just created or taken up by its id.
@@ -34,7 +34,7 @@ pub struct Task(Arc<Shared>);
 
 struct Shared {
     client: Arc<ClientInner>,
-    id: Arc<str>,
+    id: Result<TaskId, InvalidTaskId>,
     request_id: Option<Box<str>>,
     reads: &'static [&'static ReadOperation],
     /// Of a task that this client has created.
@@ -128,7 +128,7 @@ impl Known {
 impl Task {
     pub(crate) fn created(
         client: Arc<ClientInner>,
-        id: Arc<str>,
+        id: TaskId,
         operation: &'static CreateOperation,
         origin: TaskOrigin,
         state: Option<TaskState>,
@@ -141,7 +141,7 @@ impl Task {
         };
         Self(Arc::new(Shared {
             client,
-            id,
+            id: Ok(id),
             request_id: call.request_id().map(String::into_boxed_str),
             reads: operation.reads,
             origin: Some(origin),
@@ -159,7 +159,7 @@ impl Task {
         Self(Arc::new(Shared {
             reads: client.service.reads(),
             client,
-            id: id.into(),
+            id: TaskId::parse(id),
             request_id: None,
             origin,
             known: Mutex::default(),
@@ -168,7 +168,10 @@ impl Task {
 
     /// Id of the task. Keep it: with [`Client::task`](crate::Client::task) it is all that is needed to go on later.
     pub fn id(&self) -> &str {
-        &self.0.id
+        match &self.0.id {
+            Ok(id) => id,
+            Err(invalid) => invalid.as_str(),
+        }
     }
 
     /// The service's id of the exchange that created the task; `None` for a task taken up by its id.
@@ -400,18 +403,12 @@ impl Task {
     }
 
     fn check_id(&self) -> Result<()> {
-        let id = self.id();
-        let why = if !is_task_id(id) {
-            format!(
-                "a task id must have 1 to 1024 bytes, this one has {}",
-                id.len()
-            )
-        } else if !is_path_segment(id) {
-            format!("the task id {id} cannot be part of a URL")
-        } else {
-            return Ok(());
+        let summary = match &self.0.id {
+            Ok(id) if id.is_path_segment() => return Ok(()),
+            Ok(id) => format!("the task id {} cannot be part of a URL", &**id),
+            Err(invalid) => invalid.to_string(),
         };
-        let error = Error::uncharged(ErrorKind::Validation, why)
+        let error = Error::uncharged(ErrorKind::Validation, summary)
             .with_help("give the id that the task got when it was created");
         // The service itself may have given a task such an id.
         Err(match self.is_known_to_exist() {

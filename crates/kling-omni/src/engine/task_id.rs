@@ -1,5 +1,10 @@
 //! The ids of tasks, which are the service's text: what is taken for one, and how it is shown and named on disk.
 
+use std::borrow::Borrow;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::digest;
@@ -7,15 +12,62 @@ use crate::digest;
 /// The longest id that is kept, in bytes.
 const LONGEST_ID: usize = 1024;
 
-/// Whether a text can be the id of a task: any text that is neither empty nor longer than 1024 bytes. The service
-/// promises nothing about the form of its ids.
-pub(crate) fn is_task_id(text: &str) -> bool {
-    (1..=LONGEST_ID).contains(&text.len())
+/// The id of a task: a text of 1 to 1024 bytes. The service promises nothing else about the form of its ids.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct TaskId(Arc<str>);
+
+/// A text that is too short or too long for the id of a task.
+#[derive(Clone, Debug)]
+pub(crate) struct InvalidTaskId(Arc<str>);
+
+impl TaskId {
+    pub(crate) fn parse(text: impl Into<Arc<str>>) -> Result<Self, InvalidTaskId> {
+        let text = text.into();
+        match Self::is_valid(&text) {
+            true => Ok(Self(text)),
+            false => Err(InvalidTaskId(text)),
+        }
+    }
+
+    pub(crate) fn is_valid(text: &str) -> bool {
+        (1..=LONGEST_ID).contains(&text.len())
+    }
+
+    /// Whether the id can be a segment of a path: URLs take these two for steps in it, escaped or not.
+    pub(crate) fn is_path_segment(&self) -> bool {
+        !matches!(&*self.0, "." | "..")
+    }
 }
 
-/// Whether an id can be a segment of a path: URLs take these two for steps in it, escaped or not.
-pub(crate) fn is_path_segment(id: &str) -> bool {
-    !matches!(id, "." | "..")
+impl Deref for TaskId {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for TaskId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl InvalidTaskId {
+    /// The text, which is no id.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InvalidTaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = self.0.len();
+        write!(
+            f,
+            "a task id must have 1 to {LONGEST_ID} bytes, this one has {length}"
+        )
+    }
 }
 
 /// The id of a task as a file name without its extension: safe on every system, and different for different ids.

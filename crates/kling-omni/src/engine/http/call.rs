@@ -16,6 +16,7 @@ use crate::engine::error::{Charged, Error, ErrorKind, Result};
 use crate::engine::http::Http;
 use crate::engine::http::Server;
 use crate::engine::http::{retry_headers, task_ids};
+use crate::engine::task_id::TaskId;
 use crate::redact;
 
 /// No call is taken to go on for longer, so that every clock can tell the time after it.
@@ -237,10 +238,10 @@ impl Call {
     }
 
     /// The one task that a successful answer to a create names, whatever else is in the answer or missing from it.
-    pub(crate) fn created_task(&self) -> Option<String> {
+    pub(crate) fn created_task(&self) -> Option<TaskId> {
         let result = self.result.get().filter(|result| result.is_accepted)?;
         let [id] = <[String; 1]>::try_from(result.named_tasks()).ok()?;
-        Some(id)
+        TaskId::parse(id).ok()
     }
 
     /// The error of an answer whose shape the caller does not know.

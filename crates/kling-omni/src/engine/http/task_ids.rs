@@ -4,7 +4,7 @@ use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::engine::task_id::is_task_id;
+use crate::engine::task_id::TaskId;
 
 const KEY: &str = "task_id";
 const QUOTED_KEY: &[u8] = b"\"task_id\"";
@@ -43,7 +43,7 @@ struct Ids(Vec<String>);
 
 impl Ids {
     fn add(&mut self, id: String) {
-        if self.0.len() < MOST_IDS && is_task_id(&id) && !self.0.contains(&id) {
+        if self.0.len() < MOST_IDS && TaskId::is_valid(&id) && !self.0.contains(&id) {
             self.0.push(id);
         }
     }

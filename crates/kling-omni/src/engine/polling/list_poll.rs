@@ -20,6 +20,7 @@ use crate::engine::polling::backlog::earlier;
 use crate::engine::polling::list_poll_stats::ListPollResult;
 use crate::engine::polling::queue::PollRequest;
 use crate::engine::state::TaskStatus;
+use crate::engine::task_id::TaskId;
 
 /// How many pages are read at once, if so many are likely to be needed.
 const MAX_CONCURRENT_PAGES: usize = 8;
@@ -41,7 +42,7 @@ pub(crate) struct ListPoll {
     poller: Arc<Poller>,
     list: &'static ListOperation,
     /// By the ids of the tasks.
-    requests: HashMap<Arc<str>, Vec<(u64, Box<PollRequest>)>>,
+    requests: HashMap<TaskId, Vec<(u64, Box<PollRequest>)>>,
     pages: FuturesOrdered<ReadPage>,
     pages_requested: u32,
     pages_read: u32,
@@ -122,7 +123,10 @@ impl ListPoll {
     /// Adds a request. It is answered if the page with its task has not been read yet.
     pub(crate) fn join(&mut self, number: u64, request: Box<PollRequest>) {
         self.first_deadline = earlier(self.first_deadline, request.deadline);
-        let id = Arc::clone(request.task.id());
+        // Only tasks with an id are on a list.
+        let Some(id) = request.task.id().cloned() else {
+            return;
+        };
         // Most tasks have one wait, and a growing vector begins with room for four.
         let requests = self.requests.entry(id);
         requests

@@ -13,10 +13,12 @@ use tracing::Span;
 use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::operations::ListOperation;
 use crate::engine::state::{TaskState, TaskStatus};
+use crate::engine::task_id::TaskId;
 
 /// A task as the poller sees it, on behalf of one wait.
 pub(crate) trait Pollable: Send + Sync {
-    fn id(&self) -> &Arc<str>;
+    /// `None` if the task has no valid id, and so is on no list.
+    fn id(&self) -> Option<&TaskId>;
 
     /// The list that the task should be on.
     fn list(&self) -> Option<&'static ListOperation>;

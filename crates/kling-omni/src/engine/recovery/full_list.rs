@@ -9,7 +9,7 @@ use crate::engine::http::call::Options;
 use crate::engine::list::read_largest_page;
 use crate::engine::operations::ListOperation;
 use crate::engine::page::Page;
-use crate::engine::task_id::is_task_id;
+use crate::engine::task_id::TaskId;
 use crate::engine::unconfirmed::Snapshot;
 
 /// A longer list is not read to its end.
@@ -167,7 +167,7 @@ impl ListScan {
         let (tasks, pages) = self.announced;
         self.announced = (tasks.max(page.extent.total), pages.max(page.extent.pages));
         let ids = page.tasks.into_iter().map(|task| task.id);
-        let ids: Vec<_> = ids.filter(|id| is_task_id(id)).collect();
+        let ids: Vec<_> = ids.filter(|id| TaskId::is_valid(id)).collect();
         let on_page = ids.len();
         self.tasks.extend(ids);
         let new = self.tasks.len() - before;

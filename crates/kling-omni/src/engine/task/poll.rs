@@ -19,6 +19,7 @@ use crate::engine::polling::{WebhookUpdate, WebhookUpdates};
 use crate::engine::state::{Progress, TaskState, TaskStatus};
 use crate::engine::task::updates::Update;
 use crate::engine::task::{Source, Task};
+use crate::engine::task_id::TaskId;
 use crate::redact::printable;
 
 /// How many inconsistent reads in a row are tolerated: the service does not know a task that is known to exist, since new
@@ -38,14 +39,14 @@ struct PolledTask {
 }
 
 impl Pollable for PolledTask {
-    fn id(&self) -> &Arc<str> {
-        &self.task.0.id
+    fn id(&self) -> Option<&TaskId> {
+        self.task.0.id.as_ref().ok()
     }
 
     fn list(&self) -> Option<&'static ListOperation> {
         let known = self.task.known();
         let operation = known.read_by.or(self.task.0.reads.first().copied())?;
-        (!known.is_unlisted).then_some(operation.list)
+        (!known.is_unlisted && self.id().is_some()).then_some(operation.list)
     }
 
     fn read(

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use crate::engine::state::TaskState;
-use crate::engine::task_id::is_task_id;
+use crate::engine::task_id::TaskId;
 use crate::engine::webhook::correlation::{self, Token};
 use crate::engine::webhook::refusal::{Refusal, RefusalKind};
 use crate::engine::webhook::verifier::Verified;
@@ -91,5 +91,5 @@ fn parse_state(body: &[u8]) -> Option<TaskState> {
         task = task.get_mut("data")?.take();
     }
     let state: TaskState = serde_json::from_value(task).ok()?;
-    is_task_id(state.id()).then_some(state)
+    TaskId::is_valid(state.id()).then_some(state)
 }
