@@ -9,7 +9,7 @@ use std::error::Error;
 
 use kling_omni::journal::{Journal, State};
 use kling_omni::recovery::Reconciled;
-use kling_omni::{Client, Outcome, VideoReference};
+use kling_omni::{Client, CreateOutcome, VideoReference};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -59,8 +59,8 @@ async fn create(journal: &mut Journal, client: &Client) -> Result<(), Box<dyn Er
         .reference_video("https://example.com/dance.mp4")
         .build()?;
     match journal.create(client.create(request)).await? {
-        Outcome::Created(_) => Ok(()),
+        CreateOutcome::Created(_) => Ok(()),
         // What is unknown is in the journal, and the next run looks for it.
-        Outcome::Rejected(error) | Outcome::Unknown { error, .. } => Err(error.into()),
+        CreateOutcome::Rejected(error) | CreateOutcome::Unknown { error, .. } => Err(error.into()),
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use crate::engine::create::Outcome;
+use crate::engine::create::CreateOutcome;
 
 use crate::context::Context;
 use crate::engine::attribution::Attribution;
@@ -210,13 +210,13 @@ impl Create {
     ///
     /// ```no_run
     /// use kling_omni::recovery::Reconciled;
-    /// use kling_omni::Outcome;
+    /// use kling_omni::CreateOutcome;
     ///
     /// # async fn example(client: kling_omni::Client, request: kling_omni::VideoReference) -> kling_omni::Result<()> {
     /// match client.create(request).reconcilable().outcome().await {
-    ///     Outcome::Created(task) => println!("task {}", task.id()),
-    ///     Outcome::Rejected(error) => println!("not charged: {error}"),
-    ///     Outcome::Unknown { unresolved, .. } => match client.reconcile(&unresolved).wait().await? {
+    ///     CreateOutcome::Created(task) => println!("task {}", task.id()),
+    ///     CreateOutcome::Rejected(error) => println!("not charged: {error}"),
+    ///     CreateOutcome::Unknown { unresolved, .. } => match client.reconcile(&unresolved).wait().await? {
     ///         Reconciled::Found { task, by } => println!("task {}, {by}", task.id()),
     ///         Reconciled::CertainlyAbsent => println!("no task was made: it can be created again"),
     ///         Reconciled::Ambiguous { candidates, why, .. } => println!("{why}: {candidates:?}"),
@@ -226,11 +226,11 @@ impl Create {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn outcome(self) -> Outcome {
+    pub async fn outcome(self) -> CreateOutcome {
         self.run().await
     }
 
-    async fn run(mut self) -> Outcome {
+    async fn run(mut self) -> CreateOutcome {
         match self.prepare().await {
             Ok(prepared) => self.send(prepared).await,
             Err(error) => error.into(),
@@ -287,21 +287,21 @@ impl Create {
     }
 
     /// Sends the request by the first route, and by the next one only if a route does not exist.
-    async fn send(&mut self, prepared: Prepared) -> Outcome {
+    async fn send(&mut self, prepared: Prepared) -> CreateOutcome {
         let mut routes = prepared.routes.iter().copied().peekable();
         let mut gone: Option<Error> = None;
         while let Some(route) = routes.next() {
             match self.send_by(route, prepared.known.clone()).await {
                 // A route that does not exist has made no task, so the next one may be asked.
-                Outcome::Rejected(error)
+                CreateOutcome::Rejected(error)
                     if error.kind() == ErrorKind::NotFound && routes.peek().is_some() =>
                 {
                     tracing::info!(%route, %error, "the route is gone, trying its successor");
                     gone = Some(error);
                 }
-                Outcome::Rejected(error) => return after(gone, error).into(),
+                CreateOutcome::Rejected(error) => return after(gone, error).into(),
                 outcome => {
-                    if let Outcome::Created(task) = &outcome {
+                    if let CreateOutcome::Created(task) = &outcome {
                         task.hold_permit(prepared.permit);
                         if gone.is_some() {
                             self.context.remember_successor_only();
@@ -314,7 +314,7 @@ impl Create {
         Error::uncharged(ErrorKind::Configuration, "there is no route to try").into()
     }
 
-    async fn send_by(&mut self, route: CreateRoute, known: Option<Snapshot>) -> Outcome {
+    async fn send_by(&mut self, route: CreateRoute, known: Option<Snapshot>) -> CreateOutcome {
         if let Err(error) = self.check_for(route) {
             return error.into();
         }

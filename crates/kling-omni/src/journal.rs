@@ -7,7 +7,7 @@
 //! ```no_run
 //! use kling_omni::journal::{Journal, State};
 //! use kling_omni::recovery::Reconciled;
-//! use kling_omni::{Client, Outcome, VideoReference};
+//! use kling_omni::{Client, CreateOutcome, VideoReference};
 //!
 //! # async fn example(client: Client, request: VideoReference) -> Result<(), Box<dyn std::error::Error>> {
 //! let mut journal = Journal::open_or_create("puppet.journal").await?;
@@ -19,7 +19,7 @@
 //!     }
 //! }
 //! if journal.state().may_create() {
-//!     if let Outcome::Rejected(error) | Outcome::Unknown { error, .. } = journal.create(client.create(request)).await? {
+//!     if let CreateOutcome::Rejected(error) | CreateOutcome::Unknown { error, .. } = journal.create(client.create(request)).await? {
 //!         return Err(error.into());
 //!     }
 //! }
@@ -76,7 +76,7 @@ pub use crate::journal::state::State;
 use crate::client::Client;
 use crate::create::Create;
 use crate::engine::attribution::{self, Attribution};
-use crate::engine::create::Outcome;
+use crate::engine::create::CreateOutcome;
 use crate::engine::download::{Save, Saved};
 use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::recovery::Reconcile;
@@ -195,7 +195,7 @@ impl Journal {
     ///
     /// [`ErrorKind::InvalidState`] if the journal is about another create or says that there is, or may be, a task
     /// already, and [`ErrorKind::File`] if it cannot be written. Nothing was sent then.
-    pub async fn create(&mut self, create: Create) -> Result<Outcome> {
+    pub async fn create(&mut self, create: Create) -> Result<CreateOutcome> {
         let state = self.state();
         if !state.may_create() {
             let what = match state.task_id() {
@@ -219,14 +219,14 @@ impl Journal {
             .outcome()
             .await;
         self.note(match &outcome {
-            Outcome::Created(task) => Record::Created {
+            CreateOutcome::Created(task) => Record::Created {
                 task_id: task.id().to_owned(),
                 known_by: KnownBy::Response,
             },
-            Outcome::Rejected(error) => Record::Rejected {
+            CreateOutcome::Rejected(error) => Record::Rejected {
                 reason: error.summary().to_owned(),
             },
-            Outcome::Unknown { unresolved, error } => Record::Unconfirmed {
+            CreateOutcome::Unknown { unresolved, error } => Record::Unconfirmed {
                 create: unresolved.clone(),
                 reason: error.summary().to_owned(),
             },

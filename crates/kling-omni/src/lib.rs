@@ -30,7 +30,7 @@ pub mod fuzzing;
 
 pub use crate::client::{Client, ClientBuilder};
 pub use crate::create::Create;
-pub use crate::engine::create::Outcome;
+pub use crate::engine::create::CreateOutcome;
 pub use crate::engine::download::Video;
 pub use crate::engine::error::{Charged, Error, ErrorKind, Result};
 pub use crate::engine::http::key::ApiKey;

@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt;
 use kling_omni::recovery::{Doubt, Reconciled, Unresolved};
-use kling_omni::{Charged, Error, Outcome, Video};
+use kling_omni::{Charged, CreateOutcome, Error, Video};
 
 use super::scene::Scene;
 
@@ -59,15 +59,15 @@ impl Loose {
         }
     }
 
-    pub fn of_create(scene: &Scene<'_>, outcome: &Outcome) -> Self {
+    pub fn of_create(scene: &Scene<'_>, outcome: &CreateOutcome) -> Self {
         scene.watch.object(outcome);
         match outcome {
-            Outcome::Created(task) => Self::at("created").task(task.id()),
-            Outcome::Rejected(error) => Self {
+            CreateOutcome::Created(task) => Self::at("created").task(task.id()),
+            CreateOutcome::Rejected(error) => Self {
                 next: Next::Create,
                 ..Self::of(scene, error)
             },
-            Outcome::Unknown { unresolved, error } => {
+            CreateOutcome::Unknown { unresolved, error } => {
                 let loose = Self::of(scene, error);
                 assert_eq!(loose.unresolved.as_ref(), Some(unresolved));
                 loose

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::{FutureExt, StreamExt};
 use kling_omni::polling::{PollSchedule, TaskStatus, Update, Wait};
 use kling_omni::recovery::{Reconciled, Unresolved};
-use kling_omni::{Outcome, Task, Video};
+use kling_omni::{CreateOutcome, Task, Video};
 use kling_omni_sandbox::{DeliveryOutcome, TaskOutcome as End, TaskScript as Life};
 
 use super::resume::{self, Loose, Next, word};
@@ -69,7 +69,7 @@ pub async fn reconcile(scene: &Scene<'_>) -> Ended {
     if !scene.given.unlisted {
         create = create.reconcilable();
     }
-    let Outcome::Unknown { unresolved, .. } = create.outcome().await else {
+    let CreateOutcome::Unknown { unresolved, .. } = create.outcome().await else {
         panic!("{}: the create should be unknown", scene.row.id);
     };
     scene.sandbox.clear_faults();

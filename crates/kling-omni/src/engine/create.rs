@@ -22,7 +22,7 @@ pub(crate) type BeforeSend = Box<dyn FnMut(&Unresolved) -> io::Result<()> + Send
 
 /// The three outcomes of a create. There will be no fourth one, and a `match` can be exhaustive.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum CreateOutcome {
     /// There is a paid task.
     Created(Task),
     /// No paid task was made: nothing was sent, or the service refused. It may be created again.
@@ -36,7 +36,7 @@ pub enum Outcome {
     },
 }
 
-impl Outcome {
+impl CreateOutcome {
     /// The task, or the error of a create that did not return one.
     pub fn into_result(self) -> Result<Task> {
         match self {
@@ -46,7 +46,7 @@ impl Outcome {
     }
 }
 
-impl From<Error> for Outcome {
+impl From<Error> for CreateOutcome {
     /// The outcome of a create that failed before it was sent, or that the service refused.
     fn from(error: Error) -> Self {
         Self::Rejected(error)
@@ -70,7 +70,7 @@ pub(crate) async fn submit(
     client: &Arc<ClientInner>,
     submission: Submission,
     before_send: &mut Option<BeforeSend>,
-) -> Outcome {
+) -> CreateOutcome {
     let Submission {
         operation,
         body,
@@ -119,7 +119,9 @@ pub(crate) async fn submit(
             };
             client.attribution().answered(id.clone(), created);
             let client = Arc::clone(client);
-            return Outcome::Created(Task::created(client, id, operation, origin, state, &call));
+            return CreateOutcome::Created(Task::created(
+                client, id, operation, origin, state, &call,
+            ));
         }
         Err(error) => error,
     };
@@ -133,7 +135,7 @@ pub(crate) async fn submit(
     client
         .attribution()
         .give_up(&nonce, client.clock().boot_time());
-    Outcome::Unknown {
+    CreateOutcome::Unknown {
         error: error.with_unresolved(unresolved.clone()),
         unresolved,
     }

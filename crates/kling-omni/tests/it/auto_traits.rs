@@ -43,7 +43,7 @@ fn what_is_awaited_or_read_is_send_and_static() {
     future::<recovery::Reconcile>();
     future::<upload::Upload>();
     future::<upload::UploadAll>();
-    is_sent::<Outcome>();
+    is_sent::<CreateOutcome>();
     is_sent::<download::Download>();
     is_sent::<polling::AsCompleted>();
     is_sent::<polling::ListStream>();

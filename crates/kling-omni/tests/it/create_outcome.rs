@@ -7,16 +7,16 @@ use std::time::Duration;
 use kling_omni::recovery::Unresolved;
 use kling_omni::request::Route;
 use kling_omni::webhook::correlation::{self, Token};
-use kling_omni::{Charged, ErrorKind, Mode, Outcome, Tier};
+use kling_omni::{Charged, CreateOutcome, ErrorKind, Mode, Tier};
 use kling_omni_test_support::fake::{ClosedPort, Fake, Reply};
 use kling_omni_test_support::setup::{KEY, client, sandbox, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-fn word(outcome: &Outcome) -> &'static str {
+fn word(outcome: &CreateOutcome) -> &'static str {
     match outcome {
-        Outcome::Created(_) => "created",
-        Outcome::Rejected(_) => "rejected",
-        Outcome::Unknown { .. } => "unknown",
+        CreateOutcome::Created(_) => "created",
+        CreateOutcome::Rejected(_) => "rejected",
+        CreateOutcome::Unknown { .. } => "unknown",
     }
 }
 
@@ -51,7 +51,7 @@ async fn what_is_kept_of_it_outlives_the_process_and_holds_no_secret() {
     let hook = correlation::attach("https://me:canary@h.example/hook?k=canary", &token).unwrap();
     let request = valid_request().tier(Tier::Standard).webhook_url(hook);
     let outcome = client.create(request.build().unwrap()).reconcilable();
-    let Outcome::Unknown { unresolved, error } = outcome.outcome().await else {
+    let CreateOutcome::Unknown { unresolved, error } = outcome.outcome().await else {
         panic!("it is unknown");
     };
     assert_eq!(unresolved.mode(), Mode::Reference);
@@ -84,7 +84,7 @@ async fn a_list_that_cannot_be_read_lets_nothing_be_created() {
     let create = client
         .create(valid_request().build().unwrap())
         .reconcilable();
-    let Outcome::Rejected(error) = create.outcome().await else {
+    let CreateOutcome::Rejected(error) = create.outcome().await else {
         panic!("nothing was sent");
     };
     assert_eq!(error.charged(), Charged::No);

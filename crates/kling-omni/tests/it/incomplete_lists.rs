@@ -1,6 +1,6 @@
 //! A list that says, in whatever way, that it is not all of it proves nothing.
 
-use kling_omni::Outcome;
+use kling_omni::CreateOutcome;
 use kling_omni::recovery::{Doubt, Reconciled};
 use kling_omni::request::Route;
 use kling_omni_test_support::fake::{Fake, Reply};
@@ -31,7 +31,7 @@ async fn reconcile(before: &[Reply], after: &[Reply]) -> Reconciled {
     let create = client
         .create(valid_request().build().unwrap())
         .reconcilable();
-    let Outcome::Unknown { unresolved, .. } = create.outcome().await else {
+    let CreateOutcome::Unknown { unresolved, .. } = create.outcome().await else {
         panic!("it is unknown");
     };
     clock.advance(std::time::Duration::from_secs(3_600));

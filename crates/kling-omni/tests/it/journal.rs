@@ -8,7 +8,7 @@ use std::time::Duration;
 use kling_omni::journal::{Journal, State, Step};
 use kling_omni::recovery::Reconciled;
 use kling_omni::request::TextToVideoBuilder;
-use kling_omni::{Charged, Client, ErrorKind, Outcome, TextToVideo};
+use kling_omni::{Charged, Client, CreateOutcome, ErrorKind, TextToVideo};
 use kling_omni_sandbox::{Sandbox, SandboxBuilder};
 use kling_omni_test_support::setup::{KEY, client, sandbox};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -73,7 +73,7 @@ impl Desk {
         if journal.state().may_create() {
             let create = self.client.create(cat().build().unwrap());
             let outcome = journal.create(create).await.unwrap();
-            assert!(matches!(outcome, Outcome::Created(_)));
+            assert!(matches!(outcome, CreateOutcome::Created(_)));
         }
     }
 
@@ -82,7 +82,7 @@ impl Desk {
         let mut journal = self.journal().await;
         let create = self.client.create(cat().build().unwrap());
         let outcome = journal.create(create).await.unwrap();
-        assert!(matches!(outcome, Outcome::Unknown { .. }));
+        assert!(matches!(outcome, CreateOutcome::Unknown { .. }));
     }
 }
 
@@ -345,7 +345,7 @@ async fn a_dead_sender_sends_nothing_any_more() {
     let create = desk.client.create(cat().build().unwrap());
     let create = create.before_send(|_| Err(std::io::Error::other("died")));
     let outcome = journal.create(create).await.unwrap();
-    assert!(matches!(outcome, Outcome::Rejected(_)));
+    assert!(matches!(outcome, CreateOutcome::Rejected(_)));
     assert_eq!(word(&journal.state()), "rejected");
     drop(journal);
 
@@ -428,7 +428,7 @@ async fn a_journal_is_about_one_create_at_one_service() {
     let outcome = journal
         .create(desk.client.create(hooked.build().unwrap()))
         .await;
-    assert!(matches!(outcome.unwrap(), Outcome::Created(_)));
+    assert!(matches!(outcome.unwrap(), CreateOutcome::Created(_)));
 }
 
 #[tokio::test]

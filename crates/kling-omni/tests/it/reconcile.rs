@@ -9,7 +9,7 @@ use kling_omni::recovery::{Doubt, Evidence, Reconciled, Unresolved};
 use kling_omni::request::Route;
 use kling_omni::webhook::correlation::{self, Token};
 use kling_omni::webhook::{Inbox, Secret};
-use kling_omni::{Charged, Client, Mode, Outcome, TextToVideo, Tier};
+use kling_omni::{Charged, Client, CreateOutcome, Mode, TextToVideo, Tier};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{self, client, sandbox, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -65,9 +65,9 @@ async fn lost(
     (fake, client, unresolved)
 }
 
-fn unknown(outcome: Outcome) -> Unresolved {
+fn unknown(outcome: CreateOutcome) -> Unresolved {
     match outcome {
-        Outcome::Unknown { unresolved, .. } => unresolved,
+        CreateOutcome::Unknown { unresolved, .. } => unresolved,
         other => panic!("it should be unknown: {other:?}"),
     }
 }

@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use kling_omni::journal::{Journal, State};
 use kling_omni::recovery::Reconciled;
-use kling_omni::{Charged, ErrorKind, Outcome};
+use kling_omni::{Charged, CreateOutcome, ErrorKind};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{KEY, client, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -234,7 +234,7 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-async fn create(reply: Reply) -> (Outcome, usize) {
+async fn create(reply: Reply) -> (CreateOutcome, usize) {
     let fake = Fake::start(vec![reply]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock).build().unwrap();
@@ -259,7 +259,7 @@ fn one_id_is_a_task_in_every_wrapping() {
         let (outcome, sent) = runtime.block_on(create(reply));
         prop_assert_eq!(sent, 1);
         match outcome {
-            Outcome::Created(task) => prop_assert_eq!(task.id(), &case.id),
+            CreateOutcome::Created(task) => prop_assert_eq!(task.id(), &case.id),
             outcome => prop_assert!(false, "{:?}", outcome),
         }
         Ok(())
@@ -290,7 +290,7 @@ fn two_ids_are_candidates_and_no_task() {
         let reply = reply(200, case.head, coding, &body, case.end);
         let (outcome, sent) = runtime.block_on(create(reply));
         prop_assert_eq!(sent, 1);
-        let Outcome::Unknown { unresolved, error } = outcome else {
+        let CreateOutcome::Unknown { unresolved, error } = outcome else {
             return Err(TestCaseError::fail(format!("{outcome:?}")));
         };
         let expected = BTreeSet::from([case.id, other]);
@@ -312,7 +312,7 @@ async fn a_refusal_that_names_a_task_is_no_proof() {
     for status in [301, 400, 404, 409, 429, 500, 503] {
         let body = json!({"message": "sorry", "task": {"task_id": "a.b"}}).to_string();
         let (outcome, sent) = create(reply(status, "", None, body.as_bytes(), End::Length)).await;
-        let Outcome::Unknown { unresolved, error } = outcome else {
+        let CreateOutcome::Unknown { unresolved, error } = outcome else {
             panic!("{status}: {outcome:?}");
         };
         assert_eq!(sent, 1, "{status}");
@@ -327,7 +327,7 @@ async fn a_refusal_that_names_a_task_is_no_proof() {
     }
     let body = json!({"message": "sorry", "task_id": null}).to_string();
     let (outcome, _) = create(reply(400, "", None, body.as_bytes(), End::Length)).await;
-    assert!(matches!(outcome, Outcome::Rejected(_)), "{outcome:?}");
+    assert!(matches!(outcome, CreateOutcome::Rejected(_)), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -336,7 +336,7 @@ async fn a_coding_that_unpacks_to_too_much_is_cut_off() {
     let (coding, body) = Coding::Gzip(Some("gzip")).encode(body.as_bytes());
     let (outcome, _) = create(reply(200, "", coding, &body, End::Length)).await;
     assert!(
-        matches!(&outcome, Outcome::Created(task) if task.id() == "a"),
+        matches!(&outcome, CreateOutcome::Created(task) if task.id() == "a"),
         "{outcome:?}"
     );
 }
@@ -380,7 +380,7 @@ async fn an_answer_with_many_headers_is_read() {
         .collect();
     let body = task("a", "CREATED", &[]);
     let (outcome, _) = create(reply(200, &head, None, body.as_bytes(), End::Length)).await;
-    assert!(matches!(outcome, Outcome::Created(_)), "{outcome:?}");
+    assert!(matches!(outcome, CreateOutcome::Created(_)), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -414,7 +414,7 @@ async fn a_journal_keeps_what_the_answer_named() {
         .create(client.create(valid_request().build().unwrap()))
         .await
         .unwrap();
-    let Outcome::Unknown { error, .. } = outcome else {
+    let CreateOutcome::Unknown { error, .. } = outcome else {
         panic!("{outcome:?}");
     };
     for text in [error.to_string(), format!("{error:?}")] {

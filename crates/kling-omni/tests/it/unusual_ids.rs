@@ -1,7 +1,7 @@
 //! Ids that look odd, and ids that cannot be that of the new task.
 
 use kling_omni::recovery::Reconciled;
-use kling_omni::{Charged, Outcome};
+use kling_omni::{Charged, CreateOutcome};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -75,7 +75,7 @@ async fn an_answer_that_names_an_older_task_is_no_answer() {
     let create = client
         .create(valid_request().build().unwrap())
         .reconcilable();
-    let Outcome::Unknown { unresolved, error } = create.outcome().await else {
+    let CreateOutcome::Unknown { unresolved, error } = create.outcome().await else {
         panic!("the task was listed before");
     };
     assert!(
@@ -92,7 +92,10 @@ async fn an_answer_that_names_an_older_task_is_no_answer() {
         .create(valid_request().build().unwrap())
         .reconcilable();
     let outcome = create.outcome().await;
-    assert!(matches!(&outcome, Outcome::Unknown { .. }), "{outcome:?}");
+    assert!(
+        matches!(&outcome, CreateOutcome::Unknown { .. }),
+        "{outcome:?}"
+    );
 }
 
 #[tokio::test]
@@ -110,7 +113,7 @@ async fn an_id_in_the_head_alone_is_a_candidate() {
             .create(valid_request().build().unwrap())
             .outcome()
             .await;
-        let Outcome::Unknown { unresolved, error } = outcome else {
+        let CreateOutcome::Unknown { unresolved, error } = outcome else {
             panic!("{outcome:?}");
         };
         assert_eq!(unresolved.candidates(), ["a.b"], "{name}");

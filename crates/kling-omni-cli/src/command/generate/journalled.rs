@@ -8,7 +8,7 @@ use kling_omni::journal::{Journal, Plan, State};
 use kling_omni::preflight::PreflightReport;
 use kling_omni::recovery::{Doubt, Reconciled, Unresolved};
 use kling_omni::request::Route;
-use kling_omni::{Charged, Create, Error, Outcome, Task};
+use kling_omni::{Charged, Create, CreateOutcome, Error, Task};
 
 use super::{GenerateArgs, SentFlag, create_of, interrupted_after, leave, send, tell};
 use crate::connect::{ConnectArgs, start_a_sandbox};
@@ -330,18 +330,18 @@ impl Run<'_> {
         .await?;
         warn_of_trouble(&self.journal);
         match sent.answer? {
-            Outcome::Created(task) => {
+            CreateOutcome::Created(task) => {
                 tell(&self.runner, &task, self.no_wait);
                 match sent.is_interrupted {
                     true => Err(interrupted_after(&self.runner, &task)),
                     false => Ok(Some(task)),
                 }
             }
-            Outcome::Rejected(error) => Err(self.runner.explain_create(error)),
-            Outcome::Unknown { error, .. } if sent.is_interrupted => {
+            CreateOutcome::Rejected(error) => Err(self.runner.explain_create(error)),
+            CreateOutcome::Unknown { error, .. } if sent.is_interrupted => {
                 Err(self.runner.explain_create(error))
             }
-            Outcome::Unknown { error, .. } => {
+            CreateOutcome::Unknown { error, .. } => {
                 self.runner.progress.say(format_args!(
                     "no answer to the request: {}",
                     error.summary()

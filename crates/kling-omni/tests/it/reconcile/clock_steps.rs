@@ -5,7 +5,7 @@ use std::time::Duration;
 use kling_omni::journal::{Journal, State};
 use kling_omni::recovery::{Reconciled, Unresolved};
 use kling_omni::request::Route;
-use kling_omni::{Client, Outcome};
+use kling_omni::{Client, CreateOutcome};
 use kling_omni_sandbox::Sandbox;
 use kling_omni_test_support::clock_steps::{LISTED_AFTER, Moment, STEPS};
 use kling_omni_test_support::setup::{client, sandbox, valid_request};
@@ -110,7 +110,7 @@ async fn never_lose_a_paid_task_of_the_library() {
         scenario.reach(Moment::BeforeTheCreate);
         let create = scenario.client.create(valid_request().build().unwrap());
         let outcome = create.reconcilable().outcome().await;
-        let Outcome::Unknown { unresolved, .. } = outcome else {
+        let CreateOutcome::Unknown { unresolved, .. } = outcome else {
             panic!("{}: {outcome:?}", scenario.name());
         };
         scenario.reach(Moment::BetweenChargeAndList);
@@ -134,7 +134,10 @@ async fn never_lose_a_paid_task_of_a_journal() {
         let mut journal = Journal::create_new(&path).await.unwrap();
         let create = scenario.client.create(valid_request().build().unwrap());
         let outcome = journal.create(create).await.unwrap();
-        assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
+        assert!(
+            matches!(outcome, CreateOutcome::Unknown { .. }),
+            "{outcome:?}"
+        );
         scenario.reach(Moment::BetweenChargeAndList);
         drop(journal);
         let client = scenario.restarted();
@@ -160,7 +163,7 @@ async fn never_lose_a_paid_task_of_a_journal() {
 async fn do_not_shorten_the_time_left() {
     let scenario = Scenario::new(DAY, Moment::BetweenKillAndResume, true).await;
     let create = scenario.client.create(valid_request().build().unwrap());
-    let Outcome::Unknown { unresolved, .. } = create.reconcilable().outcome().await else {
+    let CreateOutcome::Unknown { unresolved, .. } = create.reconcilable().outcome().await else {
         panic!("the create should be unknown");
     };
     scenario.clock.advance(Duration::from_secs(100));
@@ -176,7 +179,8 @@ async fn another_boot_waits_for_the_whole_time_once() {
     for is_recorded in [true, false] {
         let scenario = Scenario::new(0, Moment::BeforeTheCreate, true).await;
         let create = scenario.client.create(valid_request().build().unwrap());
-        let Outcome::Unknown { unresolved, .. } = create.reconcilable().outcome().await else {
+        let CreateOutcome::Unknown { unresolved, .. } = create.reconcilable().outcome().await
+        else {
             panic!("the create should be unknown");
         };
         let mut record = serde_json::to_value(&unresolved).unwrap();

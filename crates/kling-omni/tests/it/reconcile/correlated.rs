@@ -7,7 +7,7 @@ use kling_omni::recovery::{Doubt, Evidence, Reconciled, Unresolved};
 use kling_omni::request::Route;
 use kling_omni::webhook::correlation::{self, PARAMETER, Token};
 use kling_omni::webhook::{Inbox, Secret};
-use kling_omni::{Client, Outcome};
+use kling_omni::{Client, CreateOutcome};
 use kling_omni_sandbox::Sandbox;
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, sandbox, valid_request};
@@ -343,11 +343,11 @@ async fn play(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError>
     let mut open = Vec::new();
     for (index, outcome) in outcomes.into_iter().enumerate() {
         match outcome {
-            Outcome::Created(task) => {
+            CreateOutcome::Created(task) => {
                 prop_assert_eq!(Some(&task.id().to_owned()), tasks.get(&index));
                 given.insert(task.id().to_owned(), index);
             }
-            Outcome::Unknown { unresolved, .. } => open.push((index, unresolved)),
+            CreateOutcome::Unknown { unresolved, .. } => open.push((index, unresolved)),
             other => panic!("{other:?}"),
         }
     }
