@@ -24,13 +24,6 @@ const SNAPSHOTS_OF_THE_CRATE: [&str; 3] = ["errors", "names", "wire"];
 /// Listings that `cargo xtask surface` keeps: long ones, of which a change shows its own lines.
 const SURFACE: &str = "surface";
 
-/// Folders whose files need not begin with a `//!` line yet, nor be named by their modules.
-const NOT_YET_DOCUMENTED: [&str; 3] = [
-    "crates/kling-omni/src/",
-    "crates/kling-omni-cli/src/",
-    "crates/kling-omni-sandbox/",
-];
-
 /// Macros that people put into code which is not ready.
 const UNFINISHED: [&str; 3] = ["dbg", "todo", "unimplemented"];
 
@@ -104,7 +97,7 @@ fn nothing_is_left_unfinished() {
 
 #[test]
 fn every_source_file_says_what_is_in_it() {
-    fail_on(documented().filter_map(|path| {
+    fail_on(handwritten().into_iter().filter_map(|path| {
         let text = sources::read(&path);
         let mut lines = text.lines().map(str::trim).filter(|line| {
             let is_attribute = line.starts_with("#!") && !line.starts_with("#![doc");
@@ -121,7 +114,7 @@ fn every_source_file_says_what_is_in_it() {
 fn modules_are_named_by_their_files() {
     // A file in the folder of the examples would be an example of its own.
     let is_exempt = |path: &str| path.contains("/examples/");
-    let found = documented().filter(|path| path.ends_with("/mod.rs") && !is_exempt(path));
+    let found = handwritten().into_iter().filter(|path| path.ends_with("/mod.rs") && !is_exempt(path));
     fail_on(found.map(|path| format!("{path}: give it the name of the module")));
 }
 
@@ -190,15 +183,6 @@ fn packages_come_from_public_registries() {
         findings.extend(found.into_iter().map(|line| format!("{path}: {line}")));
     }
     fail_on(findings);
-}
-
-/// The files that [`NOT_YET_DOCUMENTED`] does not exempt.
-fn documented() -> impl Iterator<Item = String> {
-    let files = handwritten().into_iter();
-    files.filter(|path| {
-        let mut exempt = NOT_YET_DOCUMENTED.iter();
-        !exempt.any(|folder| path.starts_with(folder))
-    })
 }
 
 /// Every Rust file that a person writes.

@@ -1,3 +1,5 @@
+//! The result of one attempt, and what it means for the caller: an error, a charge, a retry.
+
 use std::fmt;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Pauses between attempts, which grow and are jittered.
+
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};

@@ -1,3 +1,5 @@
+//! The API key, which is never shown.
+
 use std::fmt;
 
 use http::HeaderValue;

@@ -1,3 +1,5 @@
+//! How long the headers of a response ask to wait.
+
 use std::time::{Duration, SystemTime};
 
 use http::header::{HeaderMap, RETRY_AFTER};
