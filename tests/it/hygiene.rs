@@ -114,7 +114,9 @@ fn every_source_file_says_what_is_in_it() {
 fn modules_are_named_by_their_files() {
     // A file in the folder of the examples would be an example of its own.
     let is_exempt = |path: &str| path.contains("/examples/");
-    let found = handwritten().into_iter().filter(|path| path.ends_with("/mod.rs") && !is_exempt(path));
+    let found = handwritten()
+        .into_iter()
+        .filter(|path| path.ends_with("/mod.rs") && !is_exempt(path));
     fail_on(found.map(|path| format!("{path}: give it the name of the module")));
 }
 

@@ -115,8 +115,10 @@ impl Scenario {
     fn play(&self) {
         let mut running = match self.moment {
             Moment::BeforeTheCreate => self.start("before sending"),
-            Moment::BetweenChargeAndList | Moment::DuringSettling => self.start("before unknown"),
-            Moment::BetweenKillAndResume => self.start("after unknown"),
+            Moment::BetweenChargeAndList | Moment::DuringSettling => {
+                self.start("before unconfirmed")
+            }
+            Moment::BetweenKillAndResume => self.start("after unconfirmed"),
         };
         self.reach(Moment::BeforeTheCreate);
         self.reach(Moment::BetweenChargeAndList);
