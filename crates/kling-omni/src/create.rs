@@ -16,7 +16,7 @@ use crate::engine::create::CreateOutcome;
 use crate::context::Context;
 use crate::engine::attribution::Attribution;
 use crate::engine::create::{self, BeforeSend, Submission};
-use crate::engine::error::{Error, ErrorKind, Result};
+use crate::engine::error::{Charged, Error, ErrorKind, Result};
 use crate::engine::http::call::{Options, RateLimitWait};
 use crate::engine::limits::in_flight::InFlightPermit;
 use crate::engine::recovery::full_list::FullList;
@@ -200,7 +200,8 @@ impl Create {
     ///
     /// Where that is for the sake of the rate
     /// ([`ClientBuilder::requests_per_second`](crate::ClientBuilder::requests_per_second)), [`Error::retry_after`] has the
-    /// time to wait. When one of the [tasks in flight](crate::ClientBuilder::tasks_in_flight) will end, nobody knows.
+    /// time to wait. When one of the [tasks in flight](crate::ClientBuilder::tasks_in_flight) will end, nobody knows. A request
+    /// that was sent, certainly made no task, and would have to wait before it is repeated ends with its own error.
     pub fn fail_fast(mut self) -> Self {
         self.fails_fast = true;
         self
@@ -233,7 +234,7 @@ impl Create {
     async fn run(mut self) -> CreateOutcome {
         match self.prepare().await {
             Ok(prepared) => self.send(prepared).await,
-            Err(error) => error.into(),
+            Err(error) => CreateOutcome::failed(error),
         }
     }
 
@@ -294,12 +295,14 @@ impl Create {
             match self.send_by(route, prepared.known.clone()).await {
                 // A route that does not exist has made no task, so the next one may be asked.
                 CreateOutcome::Rejected(error)
-                    if error.kind() == ErrorKind::NotFound && routes.peek().is_some() =>
+                    if error.kind() == ErrorKind::NotFound
+                        && error.charged() == Charged::No
+                        && routes.peek().is_some() =>
                 {
                     tracing::info!(%route, %error, "the route is gone, trying its successor");
                     gone = Some(error);
                 }
-                CreateOutcome::Rejected(error) => return after(gone, error).into(),
+                CreateOutcome::Rejected(error) => return CreateOutcome::failed(after(gone, error)),
                 outcome => {
                     if let CreateOutcome::Created(task) = &outcome {
                         task.hold_permit(prepared.permit);
@@ -311,16 +314,19 @@ impl Create {
                 }
             }
         }
-        Error::uncharged(ErrorKind::Configuration, "there is no route to try").into()
+        CreateOutcome::failed(Error::uncharged(
+            ErrorKind::Configuration,
+            "there is no route to try",
+        ))
     }
 
     async fn send_by(&mut self, route: CreateRoute, known: Option<Snapshot>) -> CreateOutcome {
         if let Err(error) = self.check_for(route) {
-            return error.into();
+            return CreateOutcome::failed(error);
         }
         let body = match self.payload.to_body() {
             Ok(body) => body,
-            Err(error) => return error.into(),
+            Err(error) => return CreateOutcome::failed(error),
         };
         let submission = Submission {
             operation: route.operation(),

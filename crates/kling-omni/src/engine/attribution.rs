@@ -8,10 +8,13 @@ use crate::clock::BootTime;
 use crate::engine::operations::{CreateOperation, ListOperation};
 use crate::engine::polling::durations::TaskOrigin;
 use crate::engine::task_id::TaskId;
-use crate::engine::unconfirmed::{CreateNonce, Unresolved};
+use crate::engine::unconfirmed::{CreateNonce, Snapshot, Unresolved};
 
 /// How many tasks are remembered: a few megabytes.
 const CAPACITY: usize = 16_384;
+
+/// After so many tasks the time is recorded, so that evicted ones can be told from those before another process's create.
+const MARK_EVERY: u64 = 1_024;
 
 /// One task belongs to one create. All clones of a client share this.
 #[derive(Default)]
@@ -21,6 +24,8 @@ pub(crate) struct Attribution {
     order: VecDeque<TaskId>,
     /// How many tasks were evicted.
     evicted: u64,
+    /// Numbers of tasks, from the first not evicted on, with a time after all tasks before them.
+    marks: VecDeque<(u64, BootTime)>,
     /// The creates that were sent and whose end is not known yet.
     open: HashMap<CreateNonce, Open>,
     /// When the search for a create of another boot began in this process.
@@ -68,16 +73,33 @@ impl Attribution {
         self.searches.remove(create);
     }
 
-    /// The response to a create named its task.
-    pub(crate) fn answered(&mut self, id: TaskId, created: CreatedTask) {
-        self.close(&created.by);
-        self.insert(id, created);
+    /// The response to a create named its task. Returns whether the task can be the new one: one that was listed before,
+    /// or belongs to another create, cannot. A cached or misrouted response looks like this.
+    pub(crate) fn answered(
+        &mut self,
+        id: TaskId,
+        created: CreatedTask,
+        known: Option<&Snapshot>,
+        now: BootTime,
+    ) -> bool {
+        let is_taken = known.is_some_and(|known| {
+            known.ids.contains(&*id) || self.is_of_another(&id, Some(&created.by))
+        });
+        if !is_taken {
+            self.close(&created.by);
+            self.insert(id, created, now);
+        }
+        !is_taken
     }
 
     /// Adds a task, and evicts the oldest one if there are too many.
-    fn insert(&mut self, id: TaskId, created: CreatedTask) {
+    fn insert(&mut self, id: TaskId, created: CreatedTask, now: BootTime) {
         if self.tasks.insert(id.clone(), created).is_some() {
             return;
+        }
+        let number = self.evicted + self.order.len() as u64;
+        if number.is_multiple_of(MARK_EVERY) {
+            self.marks.push_back((number, now));
         }
         self.order.push_back(id);
         if self.order.len() > CAPACITY
@@ -85,17 +107,40 @@ impl Attribution {
         {
             self.tasks.remove(&oldest);
             self.evicted += 1;
+            while self
+                .marks
+                .front()
+                .is_some_and(|(number, _)| *number < self.evicted)
+            {
+                self.marks.pop_front();
+            }
         }
     }
 
-    /// Whether tasks were evicted that were created after a create was sent: a new task on the lists may be one of them.
-    pub(crate) fn has_evicted_after(&self, create: Option<&CreateNonce>) -> bool {
-        let open = create.and_then(|create| self.open.get(create));
-        self.evicted > open.map_or(0, |open| open.tasks_before)
+    /// Whether tasks were evicted that may have been created after this create was sent: a new task on the lists may be
+    /// one of them.
+    pub(crate) fn has_evicted_after(&self, unresolved: &Unresolved) -> bool {
+        if self.evicted == 0 {
+            return false;
+        }
+        let create = unresolved.create();
+        if let Some(open) = create.and_then(|create| self.open.get(create)) {
+            return self.evicted > open.tasks_before;
+        }
+        let mark = self.marks.front().map(|(_, time)| time);
+        let since = unresolved.sent().zip(mark);
+        let since = since.and_then(|(sent, mark)| sent.since(mark));
+        since.is_none_or(|since| since.is_zero())
+    }
+
+    /// Whether a task belongs to this create.
+    pub(crate) fn is_of(&self, id: &str, create: Option<&CreateNonce>) -> bool {
+        let task = self.tasks.get(id);
+        task.is_some_and(|task| Some(&task.by) == create)
     }
 
     /// Assigns a task to a create; `false` if it belongs to another one.
-    pub(crate) fn claim(&mut self, id: &str, unresolved: &Unresolved) -> bool {
+    pub(crate) fn claim(&mut self, id: &str, unresolved: &Unresolved, now: BootTime) -> bool {
         let Some(create) = unresolved.create() else {
             return !self.tasks.contains_key(id);
         };
@@ -110,7 +155,7 @@ impl Attribution {
                 origin: None,
             };
             if let Ok(id) = TaskId::parse(id) {
-                self.insert(id, created);
+                self.insert(id, created, now);
             }
         }
         self.close(create);
@@ -175,6 +220,8 @@ pub(crate) fn lock(attribution: &Mutex<Attribution>) -> MutexGuard<'_, Attributi
 
 #[cfg(test)]
 mod tests {
+    use kling_omni_clock::{Clock, ManualClock};
+
     use super::*;
 
     static LIST: ListOperation = ListOperation {
@@ -189,8 +236,15 @@ mod tests {
         reads: &[],
     };
 
-    fn create_tasks(attribution: &mut Attribution, count: usize) {
+    fn sent(clock: &ManualClock) -> Unresolved {
+        let nonce = CreateNonce::new();
+        Unresolved::new(&CREATE, nonce, clock, Duration::ZERO, None, None)
+    }
+
+    /// Creates tasks, one in each second.
+    fn create_tasks(attribution: &mut Attribution, clock: &ManualClock, count: usize) {
         for task in 0..count {
+            clock.advance(Duration::from_secs(1));
             let by = CreateNonce::new();
             attribution.open(by.clone(), &CREATE);
             let created = CreatedTask {
@@ -198,26 +252,69 @@ mod tests {
                 by,
                 origin: None,
             };
-            attribution.answered(TaskId::parse(format!("{count}-{task}")).unwrap(), created);
+            let id = TaskId::parse(format!("{count}-{task}")).unwrap();
+            assert!(attribution.answered(id, created, None, clock.boot_time()));
         }
     }
 
     #[test]
-    fn tasks_are_bounded_and_what_was_evicted_is_a_doubt_for_older_creates() {
+    fn tasks_are_bounded_and_evicted_ones_are_a_doubt_for_older_creates() {
+        let clock = ManualClock::new(std::time::UNIX_EPOCH);
         let mut attribution = Attribution::default();
-        let [before, after, elsewhere] = [(); 3].map(|()| CreateNonce::new());
-        attribution.open(before.clone(), &CREATE);
-        create_tasks(&mut attribution, CAPACITY);
-        assert!(!attribution.has_evicted_after(Some(&before)));
-        attribution.open(after.clone(), &CREATE);
-        create_tasks(&mut attribution, 10);
+        let [before, elsewhere] = [sent(&clock), sent(&clock)];
+        attribution.open(before.create().unwrap().clone(), &CREATE);
+        create_tasks(&mut attribution, &clock, CAPACITY);
+        assert!(!attribution.has_evicted_after(&before));
+        clock.advance(Duration::from_secs(1));
+        let [after, later_elsewhere] = [sent(&clock), sent(&clock)];
+        attribution.open(after.create().unwrap().clone(), &CREATE);
+        create_tasks(&mut attribution, &clock, 10);
         assert_eq!(attribution.tasks.len(), CAPACITY);
         assert_eq!(attribution.order.len(), CAPACITY);
-        for (create, is_doubtful) in [(&before, true), (&elsewhere, true), (&after, false)] {
-            assert_eq!(attribution.has_evicted_after(Some(create)), is_doubtful);
+        for (create, is_doubtful) in [
+            (&before, true),
+            (&elsewhere, true),
+            (&after, false),
+            (&later_elsewhere, false),
+        ] {
+            assert_eq!(attribution.has_evicted_after(create), is_doubtful);
         }
-        assert!(attribution.has_evicted_after(None));
         assert!(!attribution.is_of_another("16384-0", None));
         assert!(attribution.is_of_another("16384-10", None));
+        // What a create has claimed stays its own.
+        let now = clock.boot_time();
+        assert!(attribution.claim("new", &before, now.clone()));
+        assert!(attribution.is_of("new", before.create()));
+        assert!(!attribution.claim("new", &after, now));
+    }
+
+    #[test]
+    fn a_response_with_the_task_of_another_create_is_not_taken() {
+        let clock = ManualClock::new(std::time::UNIX_EPOCH);
+        let mut attribution = Attribution::default();
+        create_tasks(&mut attribution, &clock, 1);
+        let known = |id: &str| Snapshot {
+            lists: Vec::new(),
+            shown: Vec::new(),
+            ids: [id.to_owned()].into(),
+            complete: true,
+        };
+        for (id, known, is_new) in [
+            ("1-0", Some(known("other")), false),
+            ("listed", Some(known("listed")), false),
+            ("new", Some(known("listed")), true),
+            // Without a list there is nothing to compare with.
+            ("1-0", None, true),
+        ] {
+            let created = CreatedTask {
+                operation: &CREATE,
+                by: CreateNonce::new(),
+                origin: None,
+            };
+            let id = TaskId::parse(id).unwrap();
+            let answered =
+                attribution.answered(id.clone(), created, known.as_ref(), clock.boot_time());
+            assert_eq!(answered, is_new, "{}", &*id);
+        }
     }
 }

@@ -37,19 +37,24 @@ pub enum CreateOutcome {
 }
 
 impl CreateOutcome {
+    /// The outcome of a create that ended before its own request. An uploader of the caller's may fail with the error of
+    /// another create.
+    pub(crate) fn failed(error: Error) -> Self {
+        match error.unresolved() {
+            Some(unresolved) => Self::Unknown {
+                unresolved: unresolved.clone(),
+                error,
+            },
+            None => Self::Rejected(error),
+        }
+    }
+
     /// The task, or the error of a create that did not return one.
     pub fn into_result(self) -> Result<Task> {
         match self {
             Self::Created(task) => Ok(task),
             Self::Rejected(error) | Self::Unknown { error, .. } => Err(error),
         }
-    }
-}
-
-impl From<Error> for CreateOutcome {
-    /// The outcome of a create that failed before it was sent, or that the service refused.
-    fn from(error: Error) -> Self {
-        Self::Rejected(error)
     }
 }
 
@@ -82,7 +87,7 @@ pub(crate) async fn submit(
     let call = Call::new(Arc::clone(&client.http), options);
     // Before the times are recorded, which a delay would make wrong.
     if let Err(error) = call.take_first_slot().await {
-        return error.into();
+        return CreateOutcome::failed(error);
     }
     let nonce = CreateNonce::new();
     let origin = TaskOrigin {
@@ -99,11 +104,27 @@ pub(crate) async fn submit(
         known,
     );
     if let Err(error) = record(before_send, &unresolved).await {
-        return error.into();
+        return CreateOutcome::failed(error);
     }
     client.attribution().open(nonce.clone(), operation);
     let error = match client.service.create(&call, operation, body).await {
-        Ok(Created { id, .. }) if is_taken(client, &id, &unresolved) => {
+        Ok(Created { id, state }) => {
+            let created = CreatedTask {
+                operation,
+                by: nonce.clone(),
+                origin: Some(origin),
+            };
+            let now = client.clock().boot_time();
+            let is_new =
+                client
+                    .attribution()
+                    .answered(id.clone(), created, unresolved.known(), now);
+            if is_new {
+                let client = Arc::clone(client);
+                return CreateOutcome::Created(Task::created(
+                    client, id, operation, origin, state, &call,
+                ));
+            }
             let summary = format!(
                 "the service answered with the task {}, which was there before",
                 printable(&id)
@@ -111,23 +132,11 @@ pub(crate) async fn submit(
             Error::new(ErrorKind::UnexpectedResponse, Charged::Unknown, summary)
                 .with_request_id(call.request_id())
         }
-        Ok(Created { id, state }) => {
-            let created = CreatedTask {
-                operation,
-                by: nonce,
-                origin: Some(origin),
-            };
-            client.attribution().answered(id.clone(), created);
-            let client = Arc::clone(client);
-            return CreateOutcome::Created(Task::created(
-                client, id, operation, origin, state, &call,
-            ));
-        }
         Err(error) => error,
     };
     if error.charged() != Charged::Unknown {
         client.attribution().close(&nonce);
-        return error.into();
+        return CreateOutcome::failed(error);
     }
     let unresolved = unresolved
         .given_up(client.clock(), error.request_id().map(str::to_owned))
@@ -161,15 +170,6 @@ async fn record(before_send: &mut Option<BeforeSend>, unresolved: &Unresolved) -
             "what would be needed to find the task could not be recorded, and so nothing was created",
         )
         .with_source(error)
-    })
-}
-
-/// Whether a task in a response cannot be the new one: it was listed before, or belongs to another create. A cached or
-/// misrouted response looks like this.
-fn is_taken(client: &ClientInner, id: &str, unresolved: &Unresolved) -> bool {
-    unresolved.known().is_some_and(|known| {
-        let attribution = client.attribution();
-        known.ids.contains(id) || attribution.is_of_another(id, unresolved.create())
     })
 }
 

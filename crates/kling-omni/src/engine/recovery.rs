@@ -186,7 +186,8 @@ impl Reconcile {
 
     /// Claims a task for this create; no other create of the client can claim it then.
     fn found(&self, id: &str, by: Evidence) -> Reconciled {
-        if !self.client.attribution().claim(id, &self.unresolved) {
+        let now = self.client.clock().boot_time();
+        if !self.client.attribution().claim(id, &self.unresolved, now) {
             return Reconciled::Ambiguous {
                 candidates: vec![id.to_owned()],
                 why: Doubt::OtherCreates,
@@ -246,6 +247,10 @@ impl Reconcile {
         drop(attribution);
         match &tasks[..] {
             [] => None,
+            [id] if self.may_belong_to_evicted(id) => Some(Reconciled::Ambiguous {
+                candidates: tasks,
+                why: Doubt::OtherCreates,
+            }),
             [id] => Some(self.found(id, Evidence::Webhook)),
             several => Some(Reconciled::Ambiguous {
                 candidates: several.to_vec(),
@@ -287,6 +292,13 @@ impl Reconcile {
             candidates,
             why: reason,
         }
+    }
+
+    /// Whether a task may belong to a create of this client whose task was evicted.
+    fn may_belong_to_evicted(&self, id: &str) -> bool {
+        let attribution = self.client.attribution();
+        attribution.has_evicted_after(&self.unresolved)
+            && !attribution.is_of(id, self.unresolved.create())
     }
 
     /// The candidates: tasks on the lists, and tasks that the response to the create named.
@@ -333,8 +345,9 @@ impl Reconcile {
                 return Some(self.too_early(left));
             }
             let attribution = self.client.attribution();
-            let is_contested = attribution.has_competitor(&self.unresolved, self.settle)
-                || attribution.has_evicted_after(self.unresolved.create());
+            let is_contested = attribution.has_competitor(&self.unresolved, self.settle);
+            drop(attribution);
+            let is_contested = is_contested || self.may_belong_to_evicted(id);
             return is_contested.then_some(Doubt::OtherCreates);
         }
         if !self.is_listed(list) {
