@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("http_body", &["webhook"]),
     ("http_body_util", &["webhook"]),
     ("kling_omni_api", &["raw"]),
+    ("kling_omni_clock", &[]),
     ("media_probe", &[]),
     ("object_store", &["object-store"]),
     ("reqwest", &["reqwest-client"]),

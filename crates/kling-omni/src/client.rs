@@ -283,7 +283,7 @@ impl Client {
     /// # }
     /// ```
     #[cfg(feature = "raw")]
-    pub fn raw(&self) -> crate::raw::Client {
+    pub fn raw(&self) -> kling_omni_api::Client {
         transport::raw_client(&self.inner().http)
     }
 }

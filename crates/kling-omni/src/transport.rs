@@ -12,9 +12,10 @@ use tracing::Instrument;
 use crate::engine::error::Result;
 #[cfg(feature = "raw")]
 use crate::engine::http::Http;
+use crate::engine::http::attempt_result::Idempotency;
+use crate::engine::http::call::Call;
 #[cfg(feature = "raw")]
 use crate::engine::http::call::Options;
-use crate::engine::http::call::{Call, Idempotency};
 
 /// The generated client with `call` as its way out. It is good for one operation.
 pub(crate) fn client(call: &Arc<Call>) -> Api {

@@ -13,10 +13,18 @@ use crate::engine::error::{Charged, Error, ErrorKind};
 use crate::engine::http::Http;
 use crate::engine::http::Server;
 use crate::engine::http::backoff::Backoff;
-use crate::engine::http::call::Idempotency;
 use crate::engine::http::{plan_limit, retry_headers, task_ids};
 use crate::redact;
 use crate::validation::InvalidParam;
+
+/// What a repetition of a request would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Idempotency {
+    /// Nothing that lasts or costs: it may be repeated at will.
+    Read,
+    /// Pay for a second task, unless the first attempt certainly made none.
+    Create,
+}
 
 /// How one attempt ended.
 pub(crate) enum AttemptResult {

@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tracing::Instrument;
 
 use crate::engine::http::attempt;
-use crate::engine::http::attempt_result::{self, AttemptResult};
+use crate::engine::http::attempt_result::{self, AttemptResult, Idempotency};
 pub(crate) use crate::engine::http::backoff::Backoff;
 
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
@@ -50,15 +50,6 @@ pub(crate) fn longest_call(http: &Http) -> Duration {
     all.saturating_add(attempt)
         .min(whole.unwrap_or(LONGEST_CALL))
         .min(LONGEST_CALL)
-}
-
-/// What a repetition of a request would do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Idempotency {
-    /// Nothing that lasts or costs: it may be repeated at will.
-    Read,
-    /// Pay for a second task, unless the first attempt certainly made none.
-    Create,
 }
 
 /// One call of one operation: at most a few attempts, of which the last one counts.
