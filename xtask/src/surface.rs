@@ -50,8 +50,9 @@ const OUTLINED: [&str; 6] = [
 /// When a crate does not compile, or when the toolchain's rustdoc writes JSON that cannot be read.
 pub fn run(root: &Path, program: &Path, mode: Mode) -> Result<Vec<Change>> {
     let mut files = Files::new();
+    let folder = rustdoc::json(root, program)?;
     for package in PACKAGES {
-        let json = rustdoc::json(root, package, program)?;
+        let json = folder.join(format!("{}.json", package.replace('-', "_")));
         files.insert(format!("{package}.txt"), listing(package, &json)?);
     }
     let folder = root.join(FOLDER);

@@ -31,12 +31,14 @@ pub fn stand_in() -> Option<ExitCode> {
     })
 }
 
-/// Documents the library of `package` in the workspace at `root`, and answers with the file. `program` is this program.
+/// Documents the libraries of the workspace at `root`, and returns the folder of the files. `program` is this program.
+///
+/// All at once, with the features that the lints have: a package alone would build its dependencies for itself.
 ///
 /// # Errors
 ///
-/// When the library does not compile, with all that cargo said.
-pub fn json(root: &Path, package: &str, program: &Path) -> Result<PathBuf> {
+/// When a library does not compile, with all that cargo said.
+pub fn json(root: &Path, program: &Path) -> Result<PathBuf> {
     let target = env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root.join("target"), |folder| root.join(folder));
     let rustdoc = env::var_os("RUSTDOC").unwrap_or_else(|| "rustdoc".into());
@@ -44,29 +46,26 @@ pub fn json(root: &Path, package: &str, program: &Path) -> Result<PathBuf> {
     cargo
         .current_dir(root)
         .args([
-            "rustdoc",
+            "doc",
             "--quiet",
-            "--package",
-            package,
+            "--workspace",
+            "--no-deps",
             "--lib",
             "--all-features",
         ])
         .arg("--target-dir")
         .arg(&target)
-        .args(["--", "-Z", "unstable-options", "--output-format", "json"])
         .env("RUSTDOC", program)
         .env(STANDS_IN_FOR, rustdoc)
-        .env_remove("RUSTDOCFLAGS");
+        .env("RUSTDOCFLAGS", "-Z unstable-options --output-format json");
     let output = cargo.output().context("cannot start cargo")?;
     if !output.status.success() {
         bail!(
-            "{package} cannot be documented\n{}",
+            "the libraries cannot be documented\n{}",
             String::from_utf8_lossy(&output.stderr).trim_end()
         );
     }
-    Ok(target
-        .join("doc")
-        .join(format!("{}.json", package.replace('-', "_"))))
+    Ok(target.join("doc"))
 }
 
 /// The version of the format that `json` is written in.
