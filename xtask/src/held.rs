@@ -15,7 +15,7 @@ use crate::{catalogue, surface};
 /// What a file is about, in the order in which people read them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Snapshots of one kind, by the name of their folder below one of the folders of [`SNAPSHOTS`].
+    /// Snapshots of one kind, by the name of their folder below one of the folders of `SNAPSHOTS`.
     Snapshots(String),
     /// Listings of the public surface.
     Surface,

@@ -298,7 +298,7 @@ async fn every_awkward_answer_ends_in_one_defined_way_for_each_operation() {
         for operation in OPERATIONS {
             let name = format!("{} on {operation:?}", case.name);
             let fake = Fake::start(vec![case.reply.clone()]).await;
-            let error = run(operation, &fake.base_url()).await.expect_err(&name);
+            let error = run(operation, fake.base_url()).await.expect_err(&name);
             check(&name, &case, operation, &error);
             let [read, create] = case.requests;
             let requests = if operation == Operation::Create {
