@@ -192,7 +192,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a connection may take to come about. Default: 10 s. Not used with [`http_client`](Self::http_client).
+    /// How long a connection may take to come about. Default: 10 s. Not used with `http_client`.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
@@ -276,7 +276,7 @@ impl ClientBuilder {
     }
 
     /// The `user-agent` header. Default: `kling-omni/` and the version. Not used with
-    /// [`http_client`](Self::http_client).
+    /// `http_client`.
     pub fn user_agent(mut self, agent: impl Into<String>) -> Self {
         self.user_agent = Some(agent.into());
         self
@@ -288,7 +288,7 @@ impl ClientBuilder {
     /// follows redirects takes the API key along to wherever it is sent, and one that repeats requests by itself may pay
     /// twice. With `http1_ignore_invalid_headers_in_responses`, `http1_allow_obsolete_multiline_headers_in_responses` and
     /// `http1_allow_spaces_after_header_name_in_responses`, an answer behind a broken header is not lost: it may name a paid
-    /// task. Answers that came by a redirect are refused, except by [`Client::raw`], and since nobody can tell what such a client has
+    /// task. Answers that came by a redirect are refused, except by `Client::raw`, and since nobody can tell what such a client has
     /// sent before a connection failed, a create that ends so is never repeated and counts as
     /// [`Charged::Unknown`](crate::Charged::Unknown).
     #[cfg(feature = "reqwest-client")]

@@ -89,9 +89,9 @@ impl Video {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Expired`] if the URL no longer works and the service names no other, [`ErrorKind::CorruptResult`] if
-    /// what came is not a whole MP4, [`ErrorKind::File`] if the file cannot be written or exists,
-    /// [`ErrorKind::Transport`] if connections broke more often than [`Save`] puts up with, [`ErrorKind::Timeout`] if it
+    /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) if the URL no longer works and the service names no other, [`ErrorKind::CorruptResult`](crate::ErrorKind::CorruptResult) if
+    /// what came is not a whole MP4, [`ErrorKind::File`](crate::ErrorKind::File) if the file cannot be written or exists,
+    /// [`ErrorKind::Transport`](crate::ErrorKind::Transport) if connections broke more often than [`Save`] puts up with, [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) if it
     /// takes longer than [`Save::timeout`], and the errors of
     /// [`Task::refresh`](crate::Task::refresh) if the service had to be asked for a fresh URL and did not answer.
     pub fn save(&self, path: impl Into<std::path::PathBuf>) -> Save {

@@ -69,7 +69,7 @@ impl ObjectStoreUploader {
     /// uploads.
     pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(24 * 3600);
     /// The shortest lifetime: a task may be read for the first time after it has waited for its turn, as long as a
-    /// [`Wait`] does.
+    /// [`Wait`](crate::polling::Wait) does.
     pub const SHORTEST_LIFETIME: Duration = DEFAULT_WAIT_TIMEOUT;
     /// The longest lifetime that a presigned URL of S3 can have.
     pub const LONGEST_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
