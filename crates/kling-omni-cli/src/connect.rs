@@ -349,7 +349,7 @@ impl TimesFile {
         serde_json::from_str(&text).map_err(|error| {
             Failure::file(format!("{name} holds no task times"))
                 .with_cause(error)
-                .with_help("name another file, or delete this one to begin anew")
+                .with_help("name another file, or delete this one to start over")
         })
     }
 

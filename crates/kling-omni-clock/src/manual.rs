@@ -59,10 +59,10 @@ impl ManualClock {
         });
     }
 
-    /// Sets the wall clock, as a person or a time server sets that of a machine. The monotonic readings stay as they are,
-    /// and nobody is woken.
+    /// Sets the wall clock, as a person or a time server does on a machine. The monotonic readings do not change, and no
+    /// sleep ends.
     ///
-    /// A client reads the wall clock anew each time; a sandbox reads it once, when it starts.
+    /// A client reads the wall clock each time it needs it; a sandbox reads it once, when it starts.
     pub fn set_system_time(&self, time: SystemTime) {
         self.reading.send_modify(|reading| reading.wall = time);
     }

@@ -1,4 +1,4 @@
-//! What the sandbox tells of the requests, tasks, uploads and deliveries that it has seen.
+//! Records of the requests, tasks, uploads and deliveries of a sandbox.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -86,7 +86,7 @@ impl ReceivedRequest {
     }
 
     /// The body; empty where it could not be read or was too long, and at the storage host, whose files
-    /// [`Sandbox::uploads`](crate::Sandbox::uploads) tells of.
+    /// [`Sandbox::uploads`](crate::Sandbox::uploads) returns.
     pub fn body(&self) -> &Bytes {
         &self.body
     }

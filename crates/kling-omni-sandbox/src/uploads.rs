@@ -135,7 +135,7 @@ impl Uploads {
         (now < stored.at + self.file_lifetime).then_some(stored)
     }
 
-    /// Why there is no file with this id, if there is none.
+    /// Why the file with this id cannot be read; `None` if it can.
     pub(crate) fn lost_file(&self, id: &str, now: SystemTime) -> Option<&'static str> {
         match self.get(id) {
             Some(slot) if self.stored(&slot, now).is_some() => None,
@@ -144,7 +144,7 @@ impl Uploads {
         }
     }
 
-    /// The upload URL of a slot as the API tells of it, without any time left; `None` if it tells of something else.
+    /// The expired upload URL of a slot in a response; `None` if the response has no slot.
     pub(crate) fn expired_url(&self, shown: &Map<String, Value>) -> Option<String> {
         shown.get("upload_url")?;
         let slot = self.get(shown.get("file_id")?.as_str()?)?;

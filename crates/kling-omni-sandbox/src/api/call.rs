@@ -21,7 +21,7 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// The body, held against its schema; otherwise what is answered to it.
+    /// Returns the body if it is valid against the schema, and the error response otherwise.
     pub(super) fn json(&self, schema: &Schema, form: ProblemForm) -> Result<Value, Box<Response>> {
         if !is_json(&self.parts.headers) {
             let text = "The content type must be application/json";

@@ -19,7 +19,7 @@ struct Files<T> {
     files: Vec<T>,
 }
 
-/// A slot as the API tells of it.
+/// A slot, as the API returns it.
 #[derive(Serialize)]
 struct SlotView<'a> {
     file_id: &'a str,
@@ -30,7 +30,7 @@ struct SlotView<'a> {
     asset_url_expires_in: u64,
 }
 
-/// A file as the API tells of it.
+/// A file, as the API returns it.
 #[derive(Serialize)]
 struct FileView<'a> {
     file_id: &'a str,
@@ -122,7 +122,7 @@ fn file_view<'a>(service: &Service, slot: &'a UploadSlot, stored: &Stored) -> Fi
     }
 }
 
-/// A URL of the file that is signed anew.
+/// A freshly signed URL of the file.
 fn asset_url(service: &Service, slot: &UploadSlot) -> String {
     let now = unix_seconds(service.clock.now());
     let expires = now + service.config.asset_lifetime.as_secs();

@@ -108,8 +108,7 @@ impl ActiveFaults {
         self.faults().any(lost)
     }
 
-    /// Does to a response what the faults do to it, except for the wait before it. `results` and `uploads` sign the URLs
-    /// in it anew.
+    /// Applies the faults to a response, except for the delay before it. `results` and `uploads` sign its URLs again.
     pub(crate) async fn mutate_response(
         &self,
         results: &Results,

@@ -69,8 +69,8 @@ impl FromStr for UploadTo {
 }
 
 impl FileArgs {
-    /// Inspects the images and videos of a request, unless nobody is to check it. Nothing is sent to the service, and no
-    /// key is needed.
+    /// Inspects the images and videos of a request, unless checks are off. Nothing is sent to the service, and no key is
+    /// needed.
     pub(super) async fn preflight(
         &self,
         request: &Request,
