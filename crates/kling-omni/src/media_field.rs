@@ -74,22 +74,23 @@ impl MediaField {
         rule
     }
 
-    fn pointer(self) -> String {
-        let name = |(name, index): (&str, Option<usize>)| match index {
-            Some(index) => format!("/{name}/{index}"),
-            None => format!("/{name}"),
-        };
-        self.path().map(name).collect()
-    }
-
     /// Its value in a body.
     pub(crate) fn value(self, body: &Value) -> Option<&Value> {
-        body.pointer(&self.pointer())
+        self.path().try_fold(body, |value, (name, index)| {
+            let value = value.get(name)?;
+            index.map_or(Some(value), |index| value.get(index))
+        })
     }
 
     /// Its value in a body, to be replaced.
     pub(crate) fn value_mut(self, body: &mut Value) -> Option<&mut Value> {
-        body.pointer_mut(&self.pointer())
+        self.path().try_fold(body, |value, (name, index)| {
+            let value = value.get_mut(name)?;
+            match index {
+                Some(index) => value.get_mut(index),
+                None => Some(value),
+            }
+        })
     }
 }
 

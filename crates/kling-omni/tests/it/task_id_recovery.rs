@@ -375,7 +375,7 @@ async fn a_task_that_is_known_by_its_id_alone_is_followed() {
 
 #[tokio::test]
 async fn an_answer_with_many_headers_is_read() {
-    let head: String = (0..1_500)
+    let head: String = (0..490)
         .map(|n| format!("Set-Cookie: a{n}=b\r\n"))
         .collect();
     let body = task("a", "CREATED", &[]);

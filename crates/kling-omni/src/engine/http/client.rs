@@ -13,9 +13,9 @@ use crate::engine::http::proxy::Proxies;
 /// More headers than any well-meant response has, such as one with a cookie from each proxy on the way.
 const MAX_HEADERS: usize = 2_000;
 
-/// The same for calls. The HTTP stack allocates 64 bytes for each with every response: with more, allocators return the
-/// memory to the system each time, which costs more than the rest of a call.
-const MAX_CALL_HEADERS: usize = 1_600;
+/// The same for calls, which are many. The HTTP stack allocates 64 bytes for each header with every response, before it
+/// reads any: from 64 KiB on, allocators return the memory to the system each time.
+const MAX_CALL_HEADERS: usize = 500;
 
 /// An HTTP client of our making, from settings of its own and those that all of them have.
 pub(crate) fn build_http_client(
