@@ -192,6 +192,8 @@ codes! {
     TooManyItems = "too-many-items", Error;
     /// A URL is not an absolute http or https URL, or has characters that a URL has to escape.
     InvalidUrl = "invalid-url", Error;
+    /// The route has no field of this name. The service ignores such a field, and charges for a video without it.
+    UnsupportedField = "unsupported-field", Error;
     /// The tier does not exist on the route that was chosen.
     UnsupportedTier = "unsupported-tier", Error;
     /// A prompt and shots stand beside a start frame, which goes with one of the two.

@@ -76,17 +76,20 @@ impl RuleChecker {
     }
 
     fn file(&mut self, probed: &MediaInfo, declared: Option<Format>, rules: Option<Media>) {
-        let kind = rules.map_or(MediaKind::Image, |rules| rules.kind);
         if let Some(format) = probed.format {
             self.fix.is(format);
         }
+        let kind = rules.map(|rules| rules.kind);
         for problem in &probed.problems {
             self.problem(problem, kind);
         }
-        let formats = rules.map_or(&[][..], |rules| rules.formats);
-        self.format(probed, formats, kind);
+        if let Some(rules) = rules {
+            self.format(probed, rules.formats, rules.kind);
+        }
         self.name(probed, declared);
+        // Without rules in the document, only damage and a wrong name can be told.
         let Some(rules) = rules else { return };
+        let kind = rules.kind;
         let size = match kind {
             MediaKind::Video => probed
                 .video
@@ -111,8 +114,9 @@ impl RuleChecker {
         }
     }
 
-    fn problem(&mut self, problem: &Problem, kind: MediaKind) {
+    fn problem(&mut self, problem: &Problem, kind: Option<MediaKind>) {
         let code = match problem.severity {
+            Severity::Unsupported if kind.is_none() => return,
             Severity::Corrupt => FindingCode::FileCorrupt,
             Severity::Unsupported => FindingCode::UnsupportedFormat,
             Severity::Unusual => FindingCode::FileNonconforming,
@@ -120,8 +124,8 @@ impl RuleChecker {
             _ => FindingCode::InspectionIncomplete,
         };
         let wanted = match kind {
-            MediaKind::Video => "video",
-            MediaKind::Image => "image",
+            Some(MediaKind::Video) => "video",
+            _ => "image",
         };
         let message = match code {
             FindingCode::UnsupportedFormat => {

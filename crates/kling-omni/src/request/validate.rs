@@ -51,6 +51,15 @@ pub(super) fn against(
             findings.extend(check(rules, at, value));
         }
     });
+    find_unknown(route.limits(), json.body(), "", &mut |at, given| {
+        findings.push(Finding::new(
+            FindingCode::UnsupportedField,
+            at,
+            None,
+            given,
+            format!("is not a field of the route {route}, which would ignore it"),
+        ));
+    });
     findings.extend(fields.errors());
     let tier = fields.tier().unwrap_or_default();
     if tier != route.tier() {
@@ -96,6 +105,45 @@ fn each_value(
         }
         (Some(object @ Value::Object(_)), _) => each_field(rules.fields, object, at, visit),
         _ => {}
+    }
+}
+
+/// Visits every member of an object, and of the objects in it, that there are no rules for. The service ignores such a
+/// field, and makes and charges another video than the one that was asked for.
+fn find_unknown(
+    rules: &[Field],
+    object: &Value,
+    within: &str,
+    visit: &mut impl FnMut(&str, Actual),
+) {
+    for (name, value) in object.as_object().into_iter().flatten() {
+        let at = match within {
+            "" => name.clone(),
+            within => format!("{within}.{name}"),
+        };
+        let Some(field) = rules.iter().find(|field| field.name == name) else {
+            visit(&at, shown(value));
+            continue;
+        };
+        match (value, field.items) {
+            (Value::Array(items), Some(item)) => {
+                for (index, value) in items.iter().enumerate() {
+                    find_unknown(item.fields, value, &format!("{at}[{index}]"), visit);
+                }
+            }
+            _ => find_unknown(field.fields, value, &at, visit),
+        }
+    }
+}
+
+/// What a finding may show of a value without rules: a text may be a URL with a token.
+fn shown(value: &Value) -> Actual {
+    match value {
+        Value::String(text) => Actual::Characters(text.chars().count()),
+        Value::Array(items) => Actual::Items(items.len()),
+        Value::Number(number) => Actual::Number(number.to_string()),
+        Value::Object(members) => Actual::Items(members.len()),
+        Value::Bool(_) | Value::Null => Actual::Value(value.to_string()),
     }
 }
 
@@ -275,4 +323,49 @@ fn unlikely_format(rules: &Field, at: &str, value: &Value) -> Option<Finding> {
         Actual::Value(extension.clone()),
         format!("ends in .{extension}, the service takes {allowed}"),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn unknown_fields_are_found_at_every_depth() {
+        const IMAGE: Field = Field {
+            fields: &[Field::named("frontal_image_url")],
+            ..Field::named("elements")
+        };
+        const RULES: &[Field] = &[
+            Field::named("prompt"),
+            Field::named("reference_video_url"),
+            Field {
+                items: Some(&IMAGE),
+                ..Field::named("elements")
+            },
+        ];
+        for (body, unknown) in [
+            (json!({}), &[][..]),
+            (json!({"prompt": "A river"}), &[]),
+            (
+                json!({"prompt": "A river", "video_url": "https://h.example/a.mp4"}),
+                &["video_url"],
+            ),
+            (
+                json!({"elements": [{}, {"frontal_image_url": "a", "main_image_url": "b"}]}),
+                &["elements[1].main_image_url"],
+            ),
+            (
+                json!({"seed": 7, "multi_prompt": ["a"]}),
+                &["multi_prompt", "seed"],
+            ),
+            (json!({"prompt": {"text": "A river"}}), &["prompt.text"]),
+        ] {
+            let mut found = Vec::new();
+            find_unknown(RULES, &body, "", &mut |at, _| found.push(at.to_owned()));
+            found.sort();
+            assert_eq!(found, unknown, "{body}");
+        }
+    }
 }

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::snapshots;
-use kling_omni::VideoReference;
 use kling_omni::request::{AspectRatio, Route, VideoReferenceBuilder};
 use kling_omni::validation::Severity;
+use kling_omni::{TextToVideo, VideoReference};
 use kling_omni_test_support::media::{Film, png};
 
 use super::{codes, look, offline};
@@ -158,6 +158,32 @@ async fn files_are_told_by_their_content() {
             .map(|(code, _)| code)
             .collect();
         assert_eq!(errors, expected, "{name}");
+    }
+}
+
+/// The document has no `x-media` for these fields: it does not say whether a file in them is an image.
+#[tokio::test]
+async fn a_field_without_media_rules_is_not_checked() {
+    let cut = png(1280, 720)[..40].to_vec();
+    for (name, file, expected) in [
+        ("an image", png(1280, 720), &[][..]),
+        ("a small image", png(16, 16), &[]),
+        ("a video", Film::GOOD.mp4(), &[]),
+        ("another format", b"RIFF1234WAVEfmt ".to_vec(), &[]),
+        ("a cut image", cut, &["end_image_url file-corrupt"]),
+    ] {
+        let request = TextToVideo::builder()
+            .prompt("A river")
+            .start_frame(png(1280, 720))
+            .end_frame(file);
+        let report = offline().preflight(request.build().unwrap()).await;
+        let findings = report.findings();
+        assert!(findings.iter().all(|one| one.help().is_none()), "{name}");
+        let codes: Vec<_> = codes(findings)
+            .into_iter()
+            .filter(|code| !code.ends_with("aspect-ratio-mismatch"))
+            .collect();
+        assert_eq!(codes, expected, "{name}");
     }
 }
 
