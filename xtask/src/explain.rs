@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::spec::catalogue::{alike, find};
-use crate::spec::rule::{Effect, Rule};
+use crate::spec::rules::{alike, find};
+use openapi_diff::rule::{Effect, Rule};
 
 /// What the finding with this id means.
 ///

@@ -33,10 +33,11 @@ pub enum Kind {
 const SNAPSHOTS: [&str; 2] = ["crates/kling-omni/tests/snapshots", "tests/snapshots"];
 
 /// Folders of held files, each with the kind of those that lie in it.
-const FOLDERS: [(&str, Kind); 4] = [
+const FOLDERS: [(&str, Kind); 5] = [
     (GENERATED, Kind::Generated),
     (surface::FOLDER, Kind::Surface),
     ("crates/kling-omni-cli/tests/it/snapshots", Kind::Program),
+    ("crates/openapi-diff/tests/snapshots", Kind::Chores),
     ("xtask/tests/snapshots", Kind::Chores),
 ];
 

@@ -19,5 +19,3 @@ pub mod catalogue;
 pub mod explain;
 
 pub mod exit;
-pub mod format;
-pub mod tree;

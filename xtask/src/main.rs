@@ -9,10 +9,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
+use openapi_diff::render::Format;
 use xtask::ci::{self, Ci};
 use xtask::codegen::{self, Mode, report};
 use xtask::exit::Exit;
-use xtask::format::Format;
 use xtask::spec::command::Spec;
 use xtask::summary::{self, Summary};
 use xtask::{accept, bench, catalogue, drift, explain, spec, surface};

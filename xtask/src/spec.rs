@@ -1,15 +1,8 @@
-//! Compares OpenAPI documents by meaning.
+//! Versions of the spec and the vendor's document, compared.
 
 pub mod command;
-pub mod upstream;
-
-pub mod document;
 pub mod source;
 
-pub mod compare;
-pub mod render;
+pub mod upstream;
 
-pub mod catalogue;
-pub mod finding;
-pub mod place;
-pub mod rule;
+pub mod rules;

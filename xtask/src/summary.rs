@@ -17,12 +17,12 @@ use anyhow::{Context as _, Result, bail};
 use crate::codegen::SPEC;
 use crate::drift;
 use crate::held::{self, Held, Moved};
-use crate::spec::compare::compare;
-use crate::spec::finding::Finding;
 use crate::spec::source::{Source, git};
 use bump::Bump;
 use limits::Limit;
 use open::Open;
+use openapi_diff::compare::compare;
+use openapi_diff::finding::Finding;
 use rust::Surface;
 
 /// What a change means.

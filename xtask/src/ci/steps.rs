@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use super::Ci;
 use crate::drift::{self, render};
 use crate::exit::Exit;
-use crate::format::Format;
+use openapi_diff::render::Format;
 
 /// One step.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use syn::{Attribute, Ident};
 
 use super::client::doc_attributes;
 use super::load::Spec;
-use crate::tree::Node;
+use openapi_diff::tree::Node;
 
 /// The names of all component schemas that are enums.
 pub fn names(spec: &Spec) -> Vec<String> {

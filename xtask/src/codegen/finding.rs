@@ -4,9 +4,9 @@ use std::fmt;
 
 use super::SPEC;
 use super::load::Spec;
-use crate::spec::catalogue::lint as rules;
-use crate::spec::document::{Position, Unreadable};
-use crate::spec::rule::Rule;
+use crate::spec::rules::lint as rules;
+use openapi_diff::document::{Position, Unreadable};
+use openapi_diff::rule::Rule;
 
 /// One thing in the spec that the generator would get wrong without a word.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

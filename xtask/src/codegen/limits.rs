@@ -10,7 +10,7 @@ use quote::{format_ident, quote};
 use super::load::{Spec, schema_name};
 use super::prepare::reach;
 use super::split::Sources;
-use crate::tree::Node;
+use openapi_diff::tree::Node;
 
 /// The spans of `x-media`: the key in the spec and the field of `Media`.
 pub const SPANS: [(&str, &str); 4] = [

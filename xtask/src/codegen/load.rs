@@ -4,13 +4,8 @@ use anyhow::Result;
 use sha2::{Digest as _, Sha256};
 
 use super::SPEC;
-use crate::spec::document::{self, Document, Lines, Unreadable};
-use crate::tree::{Node, join};
-
-/// The HTTP methods that a path item may have, in the order in which OpenAPI lists them.
-pub const METHODS: [&str; 8] = [
-    "get", "put", "post", "delete", "options", "head", "patch", "trace",
-];
+use openapi_diff::document::{self, Document, Lines, METHODS, Unreadable};
+use openapi_diff::tree::{Node, join};
 
 /// The spec as it was read.
 #[derive(Clone, Debug)]

@@ -6,8 +6,10 @@ use std::mem;
 use anyhow::{Context as _, Result};
 use indexmap::IndexMap;
 
-use super::load::{METHODS, Operation, Spec, schema_name};
-use crate::tree::Node;
+use openapi_diff::document::METHODS;
+
+use super::load::{Operation, Spec, schema_name};
+use openapi_diff::tree::Node;
 
 /// The document that the client generator sees, and what was taken out of it.
 #[derive(Debug)]

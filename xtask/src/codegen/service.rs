@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::load::Spec;
-use crate::tree::Node;
+use openapi_diff::tree::Node;
 
 /// Emits the servers, the names of the key headers and the table of operations.
 pub fn emit(spec: &Spec) -> Result<TokenStream> {

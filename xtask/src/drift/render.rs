@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::{Checked, Finding, exit};
-use crate::format::{Format, github_message, github_property};
+use openapi_diff::render::{Format, github_message, github_property};
 
 /// Lines of one message, and characters of a line, that are shown before it is cut.
 const LINES: usize = 12;

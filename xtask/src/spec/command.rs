@@ -7,14 +7,14 @@ use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use url::Url;
 
-use super::compare::compare;
-use super::finding::Finding;
-use super::render::{self, Sides};
-use super::rule::Severity;
 use super::source::Source;
 use super::upstream::{self, command::Upstream};
 use crate::exit::Exit;
-use crate::format::Format;
+use openapi_diff::compare::compare;
+use openapi_diff::finding::Finding;
+use openapi_diff::render::Format;
+use openapi_diff::render::{self, Sides};
+use openapi_diff::rule::Severity;
 
 /// What can be done with the spec as a document.
 #[derive(Debug, Subcommand)]

@@ -5,9 +5,9 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::document::Document;
-use super::render::Side;
 use crate::codegen::SPEC;
+use openapi_diff::document::Document;
+use openapi_diff::render::Side;
 
 /// The branches that are the main one, the first that is there.
 const MAIN: [&str; 2] = ["origin/main", "main"];

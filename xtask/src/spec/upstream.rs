@@ -11,9 +11,9 @@ mod slip;
 
 pub mod accepted;
 
-use super::compare;
-use super::document::Document;
 use accepted::{Accepted, Judged};
+use openapi_diff::compare;
+use openapi_diff::document::Document;
 use reach::Reach;
 
 /// Every difference between our spec and the part of the vendor's document that concerns it, parted into accepted ones

@@ -1,8 +1,8 @@
 //! The version that a change calls for.
 
 use super::rust::Surface;
-use crate::spec::finding::Finding;
-use crate::spec::rule::Severity;
+use openapi_diff::finding::Finding;
+use openapi_diff::rule::Severity;
 
 /// A suggestion.
 #[derive(Clone, Debug, PartialEq, Eq)]

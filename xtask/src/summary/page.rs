@@ -9,7 +9,7 @@ use super::rust::{Item, Surface};
 use crate::codegen::SPEC;
 use crate::drift::ACCEPT;
 use crate::held::{Change, Kind, Moved};
-use crate::spec::render::{self, Counts, Side, Sides, escape};
+use openapi_diff::render::{self, Counts, Side, Sides, escape};
 
 /// Rows and lines that are shown at once; more are folded away.
 const SHOWN: usize = 12;

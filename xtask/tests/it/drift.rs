@@ -1,9 +1,9 @@
 //! The report of `cargo xtask drift`.
 
+use openapi_diff::render::Format;
 use xtask::drift::render::render;
 use xtask::drift::{Checked, Finding, exit};
 use xtask::exit::Exit;
-use xtask::format::Format;
 
 fn finding(place: &str, fix: Option<&'static str>) -> Finding {
     Finding {

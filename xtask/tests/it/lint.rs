@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 use insta::Settings;
+use openapi_diff::tree::Node;
 use serde::Deserialize;
 use xtask::codegen::accept;
 use xtask::codegen::finding::Finding;
 use xtask::codegen::lint::lint;
 use xtask::codegen::report;
 use xtask::codegen::{self, Outcome, SPEC};
-use xtask::spec::catalogue;
-use xtask::tree::Node;
+use xtask::spec::rules;
 
 use crate::workspace::{edited, snapshot, source, spec, yaml};
 
@@ -55,7 +55,7 @@ fn each_edit_is_found() {
 
 #[test]
 fn every_kind_of_finding_has_a_case() {
-    let rules = catalogue::lint::RULES.iter();
+    let rules = rules::lint::RULES.iter();
     let kinds: BTreeSet<_> = rules.map(|rule| rule.id.to_owned()).collect();
     let findings = cases().into_iter().flat_map(|case| case.find);
     let mut covered: BTreeSet<_> = findings

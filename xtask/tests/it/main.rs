@@ -1,7 +1,7 @@
 //! The chores, tested on copies of this workspace's own spec.
 
 mod diff;
-mod document;
+mod rules;
 
 mod upstream;
 

@@ -188,7 +188,8 @@ fn the_hash_stands_in_one_file_and_every_file_names_its_command() {
 #[test]
 fn the_json_is_the_whole_spec_in_its_order() {
     let files = generate(&[]);
-    let tree: xtask::tree::Node = serde_json::from_str(&files["openapi.json"]).expect("JSON");
+    let tree: openapi_diff::tree::Node =
+        serde_json::from_str(&files["openapi.json"]).expect("JSON");
     assert_eq!(tree, spec().tree);
     let keys: Vec<_> = tree.entries().map(|(key, _)| key).collect();
     let spec = spec();

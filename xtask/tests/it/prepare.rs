@@ -1,7 +1,7 @@
 //! How the document is prepared for the generator.
 
+use openapi_diff::tree::Node;
 use xtask::codegen::prepare::{Prepared, RULES, prepare};
-use xtask::tree::Node;
 
 use crate::workspace::{edited, spec, yaml};
 
@@ -236,7 +236,7 @@ fn each_part_is_made_fit() {
         let found = prepared.tree.at(&case.at.replace("V1", V1)).cloned();
         let want = serde_saphyr::from_str(case.want).expect("YAML");
         assert_eq!(
-            found.unwrap_or(xtask::tree::Node::Null),
+            found.unwrap_or(openapi_diff::tree::Node::Null),
             want,
             "{}",
             case.name

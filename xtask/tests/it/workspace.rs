@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use insta::Settings;
+use openapi_diff::tree::Node;
 use tempfile::TempDir;
 use xtask::codegen::load::Spec;
 use xtask::codegen::{self, GENERATED, Mode, Outcome, SPEC};
-use xtask::tree::Node;
 
 /// The root of the real workspace.
 pub fn root() -> PathBuf {

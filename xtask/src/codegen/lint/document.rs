@@ -2,7 +2,7 @@
 
 use crate::codegen::finding::Findings;
 use crate::codegen::load::Spec;
-use crate::tree::{Node, join};
+use openapi_diff::tree::{Node, join};
 
 /// Every extension that something reads.
 const EXTENSIONS: [&str; 4] = ["x-enum-varnames", "x-media", "x-open-enum", "x-provenance"];

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::codegen::finding::Findings;
-use crate::tree::{Node, join};
+use openapi_diff::tree::{Node, join};
 
 use super::names::is_pascal_case;
 

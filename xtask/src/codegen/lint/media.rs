@@ -2,7 +2,7 @@
 
 use crate::codegen::finding::Findings;
 use crate::codegen::limits::SPANS;
-use crate::tree::{Node, join};
+use openapi_diff::tree::{Node, join};
 
 /// Spans that only a moving picture has.
 const VIDEO_ONLY: [&str; 2] = ["seconds", "framesPerSecond"];

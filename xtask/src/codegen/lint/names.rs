@@ -9,7 +9,7 @@ use crate::codegen::limits::request_schemas;
 use crate::codegen::load::Spec;
 use crate::codegen::prepare::generated_schemas;
 use crate::codegen::service::host;
-use crate::tree::{Node, join};
+use openapi_diff::tree::{Node, join};
 
 /// Names of the generated client's own functions, which no operation may take.
 const CLIENT: [&str; 9] = [

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::codegen::finding::Findings;
-use crate::codegen::load::{METHODS, Operation, Spec};
-use crate::tree::{Node, join};
+use openapi_diff::document::METHODS;
+
+use crate::codegen::load::{Operation, Spec};
+use openapi_diff::tree::{Node, join};
 
 /// Keys of a path item that generation understands, besides the methods.
 const ITEM_KEYS: [&str; 3] = ["description", "parameters", "summary"];

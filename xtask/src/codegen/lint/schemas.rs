@@ -6,7 +6,7 @@ use crate::codegen::finding::Findings;
 use crate::codegen::limits::asked;
 use crate::codegen::load::{Spec, schema_name};
 use crate::codegen::prepare::generated_schemas;
-use crate::tree::{Node, join};
+use openapi_diff::tree::{Node, join};
 
 /// Keywords for every type.
 const ANY: [&str; 9] = [

@@ -6,11 +6,11 @@ mod read;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::spec::document::Document;
-use crate::spec::finding::Finding;
-use crate::spec::rule::Severity;
+use openapi_diff::document::Document;
+use openapi_diff::finding::Finding;
+use openapi_diff::rule::Severity;
 
-use crate::spec::catalogue::upstream::ACCEPTANCE_UNUSED;
+use crate::spec::rules::upstream::ACCEPTANCE_UNUSED;
 use pattern::Pattern;
 
 /// The file, from the workspace's root.

@@ -10,11 +10,11 @@ use super::accepted::{ACCEPTED, Accepted, Judged};
 use super::{compare, source};
 use crate::codegen::SPEC;
 use crate::exit::Exit;
-use crate::format::Format;
-use crate::spec::catalogue::reference::REFERENCE_BROKEN;
 use crate::spec::command::Report;
-use crate::spec::document::Document;
-use crate::spec::render::{Side, Sides, escape};
+use openapi_diff::document::Document;
+use openapi_diff::render::Format;
+use openapi_diff::render::{Side, Sides, escape};
+use openapi_diff::rules::reference::REFERENCE_BROKEN;
 
 /// Which document to compare with, and how to tell the result.
 #[derive(Args, Debug)]

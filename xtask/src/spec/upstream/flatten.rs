@@ -3,8 +3,8 @@
 
 use indexmap::{IndexMap, IndexSet};
 
-use crate::spec::document::locate;
-use crate::tree::{Node, join};
+use openapi_diff::document::locate;
+use openapi_diff::tree::{Node, join};
 
 /// What a part may say so that all parts together are one plain object. Its texts and examples are its own.
 const PLAIN: [&str; 7] = [

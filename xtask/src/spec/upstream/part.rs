@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::codegen::load::METHODS;
-use crate::tree::Node;
+use openapi_diff::document::METHODS;
+use openapi_diff::tree::Node;
 
 use super::Reach;
 

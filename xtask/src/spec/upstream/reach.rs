@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::codegen::load::METHODS;
-use crate::spec::finding::Finding;
-use crate::tree::{Node, join};
+use openapi_diff::document::METHODS;
+use openapi_diff::finding::Finding;
+use openapi_diff::tree::{Node, join};
 
-use crate::spec::catalogue::upstream::{OPERATION_MISSING, SIBLING_OPERATION};
+use crate::spec::rules::upstream::{OPERATION_MISSING, SIBLING_OPERATION};
 
 /// The operations of two documents, side by side.
 pub struct Reach {

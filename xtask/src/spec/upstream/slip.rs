@@ -2,12 +2,12 @@
 
 use indexmap::IndexMap;
 
-use crate::spec::document::locate;
-use crate::spec::finding::Finding;
-use crate::tree::{Node, join};
+use openapi_diff::document::locate;
+use openapi_diff::finding::Finding;
+use openapi_diff::tree::{Node, join};
 
 use super::Reach;
-use crate::spec::catalogue::upstream::EMPTY_SCHEMA;
+use crate::spec::rules::upstream::EMPTY_SCHEMA;
 
 /// What a schema may say and still be empty.
 const TEXTS: [&str; 3] = ["description", "title", "$comment"];

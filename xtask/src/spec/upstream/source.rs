@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use url::Url;
 
-use crate::spec::document::Document;
+use openapi_diff::document::Document;
 
 #[cfg(feature = "fetch")]
 mod fetch;

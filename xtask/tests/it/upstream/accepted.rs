@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use xtask::spec::catalogue;
-use xtask::spec::finding::Finding;
+use openapi_diff::finding::Finding;
+use xtask::spec::rules;
 use xtask::spec::upstream::accepted::{ACCEPTED, Accepted, Judged};
 
 use crate::workspace::root;
 
 fn finding(id: &str, base: Option<&str>, head: Option<&str>) -> Finding {
     Finding {
-        rule: catalogue::find(id).unwrap_or_else(|| panic!("there is no rule {id}")),
+        rule: rules::find(id).unwrap_or_else(|| panic!("there is no rule {id}")),
         subject: "a subject".to_owned(),
         message: "a message".to_owned(),
         base: base.map(str::to_owned),

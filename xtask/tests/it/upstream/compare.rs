@@ -1,10 +1,10 @@
 //! What differs from the vendor's document.
 
-use xtask::spec::document::Document;
-use xtask::spec::finding::Finding;
+use openapi_diff::document::Document;
+use openapi_diff::finding::Finding;
+use openapi_diff::tree::Node;
 use xtask::spec::upstream::accepted::{Accepted, Judged};
 use xtask::spec::upstream::compare;
-use xtask::tree::Node;
 
 const OURS: &str = include_str!("ours.yaml");
 const VENDOR: &str = include_str!("vendor.yaml");

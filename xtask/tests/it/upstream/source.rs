@@ -1,6 +1,6 @@
 //! Where the vendor's document comes from: files and URLs.
 
-use xtask::spec::document::MOST_BYTES;
+use openapi_diff::document::MOST_BYTES;
 use xtask::spec::upstream::source::read;
 
 use super::server::Server;

@@ -1,8 +1,8 @@
 //! Reads the file of accepted differences.
 
-use crate::spec::catalogue;
-use crate::spec::document::Document;
-use crate::tree::{Node, join};
+use crate::spec::rules;
+use openapi_diff::document::Document;
+use openapi_diff::tree::{Node, join};
 
 use super::Acceptance;
 use super::pattern::Pattern;
@@ -137,13 +137,13 @@ impl Reader<'_> {
     fn check_id(&mut self, pointer: &str, id: &str) {
         let pattern = Pattern::new(id);
         let bare = id.trim_matches('*').is_empty();
-        if bare || !catalogue::rules().any(|rule| pattern.matches(rule.id)) {
+        if bare || !rules::rules().any(|rule| pattern.matches(rule.id)) {
             let mut message = match pattern.has_wildcard() {
                 _ if bare => format!("`{id}` would accept everything; name what"),
                 true => format!("no rule matches `{id}`"),
                 false => format!("there is no rule `{id}`"),
             };
-            if let Some(near) = catalogue::alike(id).first() {
+            if let Some(near) = rules::alike(id).first() {
                 message += &format!("; did you mean `{near}`?");
             }
             self.fault(pointer, &message);

@@ -8,7 +8,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use url::Url;
 
-use crate::spec::document::MOST_BYTES;
+use openapi_diff::document::MOST_BYTES;
 
 const USER_AGENT: &str = concat!("kling-omni-xtask/", env!("CARGO_PKG_VERSION"));
 

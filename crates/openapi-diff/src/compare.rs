@@ -1,0 +1,292 @@
+//! Finds every difference in meaning between two OpenAPI documents, and says what kind of difference it is.
+//!
+//! * [`compare`] takes two whole documents.
+//! * [`operations`] takes only those operations that its caller chooses, and what they reach. Operations are matched by
+//!   method and path, where the names of placeholders in the path do not matter. Names of components do not count
+//!   there, nor do `info`, the document's servers and tags, components that no chosen operation reaches, and those of
+//!   our extensions (`x-media`, `x-enum-varnames`, `x-open-enum`) that only one side has.
+//!
+//! At every level the keys of both sides are walked. A key either has a rule of its own or falls to `unclassified`, so
+//! nothing that differs is dropped. No difference in meaning are:
+//!
+//! * the order of keys, of `required`, of tags, of parameters, and of the alternatives in `security`,
+//! * the spelling of numbers, and the case of header names,
+//! * a `$ref` against the same schema written in its place,
+//! * a default written out, such as `deprecated: false`, and an empty list or mapping where nothing is as good,
+//! * words of OpenAPI 3.1 for what 3.0 says otherwise: `type: [string, 'null']`, numbers in `exclusiveMinimum`, `const`,
+//!   `examples` of a schema.
+
+mod body;
+mod bounds;
+mod callback;
+mod components;
+mod composition;
+mod document;
+mod enums;
+mod examples;
+mod media;
+mod objects;
+mod operation;
+mod parameter;
+mod paths;
+mod reference;
+mod schema;
+mod security;
+mod servers;
+mod types;
+
+mod spot;
+mod words;
+
+use std::collections::{BTreeSet, HashSet};
+
+use indexmap::IndexMap;
+
+use crate::finding::Finding;
+use crate::place::Place;
+use crate::rule::Rule;
+use crate::rules::reference::{COMPONENT_CHANGED, NESTED_TOO_DEEPLY, UNCLASSIFIED};
+use crate::tree::Node;
+
+use spot::{Both, Pair, deepest};
+use words::moved;
+
+/// How deep a document may nest. Each level costs stack.
+const MOST_DEPTH: usize = 80;
+
+/// Every difference between two whole documents: errors first, then by subject.
+pub fn compare(base: &Node, head: &Node) -> Vec<Finding> {
+    run(base, head, true, |comparison| comparison.document())
+}
+
+/// Every difference between the operations that `chosen` takes by lower-case method and path, and what they reach.
+///
+/// `chosen` is asked about the operations of both sides; one that it takes and that only one side has is a finding.
+pub fn operations(base: &Node, head: &Node, chosen: impl Fn(&str, &str) -> bool) -> Vec<Finding> {
+    run(base, head, false, |comparison| {
+        comparison.paths(&chosen);
+    })
+}
+
+fn run<'a>(
+    base: &'a Node,
+    head: &'a Node,
+    whole: bool,
+    walk: impl FnOnce(&mut Comparison<'a>),
+) -> Vec<Finding> {
+    let mut comparison = Comparison::new(base, head, whole);
+    let places = [base, head].map(|root| deepest(root, MOST_DEPTH));
+    if places.iter().all(Option::is_none) {
+        comparison.untouched = reference::untouched(base, head);
+        walk(&mut comparison);
+    } else {
+        let [base, head] = places;
+        let message = format!("more than {MOST_DEPTH} levels of lists and mappings");
+        let at = At::new("the document");
+        comparison.add(&NESTED_TOO_DEEPLY, &at, message, base, head);
+    }
+    comparison.finish()
+}
+
+/// Where a walk is.
+#[derive(Clone, Debug)]
+struct At {
+    /// What findings are about.
+    subject: String,
+    /// Where a schema stands in the exchange.
+    place: Place,
+}
+
+impl At {
+    fn new(subject: impl Into<String>) -> Self {
+        Self {
+            subject: subject.into(),
+            place: Place::RequestBody,
+        }
+    }
+
+    /// The same place, one step further in.
+    fn step(&self, step: &str) -> Self {
+        self.to(format!("{}{step}", self.subject), self.place)
+    }
+
+    fn to(&self, subject: impl Into<String>, place: Place) -> Self {
+        Self {
+            subject: subject.into(),
+            place,
+        }
+    }
+}
+
+/// What tells one finding from another: rule, subject, message, and the pointers into both documents.
+type Key = (&'static str, String, String, Option<String>, Option<String>);
+
+/// One run over two documents.
+struct Comparison<'a> {
+    base: &'a Node,
+    head: &'a Node,
+    /// Whether everything is compared, names of components included.
+    whole: bool,
+    /// The operations that the walk is in: one, or all below a path or a document-wide setting.
+    within: BTreeSet<String>,
+    /// The operations met so far that leave their credentials to the document.
+    inheriting: BTreeSet<String>,
+    /// Whether the walk is in components that no operation reaches.
+    unused: bool,
+    /// Pairs behind references that the walk has met since it entered the operation, which ends recursion.
+    met: HashSet<(String, String, Place)>,
+    /// Pairs behind references that any operation reached.
+    reached: HashSet<(String, String)>,
+    /// Targets of references in which, and behind which, nothing can differ.
+    untouched: HashSet<&'a str>,
+    /// Schemas behind references that are still to be walked. Not on the stack, since chains of references have no end.
+    ahead: Vec<(Both<'a>, At)>,
+    /// Pointers of components that go by another name on the other side.
+    renamed: HashSet<String>,
+    found: IndexMap<Key, (&'static Rule, BTreeSet<String>)>,
+}
+
+impl<'a> Comparison<'a> {
+    fn new(base: &'a Node, head: &'a Node, whole: bool) -> Self {
+        Self {
+            base,
+            head,
+            whole,
+            within: BTreeSet::new(),
+            inheriting: BTreeSet::new(),
+            unused: false,
+            met: HashSet::new(),
+            reached: HashSet::new(),
+            untouched: HashSet::new(),
+            ahead: Vec::new(),
+            renamed: HashSet::new(),
+            found: IndexMap::new(),
+        }
+    }
+
+    fn add(
+        &mut self,
+        rule: &'static Rule,
+        at: &At,
+        message: impl Into<String>,
+        base: Option<String>,
+        head: Option<String>,
+    ) {
+        // Direction and severity mean nothing where nobody sends anything.
+        let rule = match rule.direction {
+            Some(_) if self.unused => &COMPONENT_CHANGED,
+            _ => rule,
+        };
+        let key = (rule.id, at.subject.clone(), message.into(), base, head);
+        let (_, used_by) = self.found.entry(key).or_insert((rule, BTreeSet::new()));
+        used_by.extend(self.within.iter().cloned());
+    }
+
+    /// Adds a finding about what stands at `pair`.
+    fn add_pair(
+        &mut self,
+        rule: &'static Rule,
+        at: &At,
+        message: impl Into<String>,
+        pair: &Pair<'_>,
+    ) {
+        self.add(rule, at, message, pair.base_pointer(), pair.head_pointer());
+    }
+
+    /// Adds a finding about what stands at `pair`, unless both sides are the same.
+    fn changed(&mut self, rule: &'static Rule, at: &At, what: &str, pair: &Pair<'a>) {
+        if !pair.is_same() {
+            let message = moved(what, pair.base_node(), pair.head_node());
+            self.add_pair(rule, at, message, pair);
+        }
+    }
+
+    /// Both sides differ, and no rule knows how.
+    fn unclassified(&mut self, at: &At, pair: &Pair<'a>) {
+        if self.alike(pair) {
+            return;
+        }
+        let pointer = pair.pointer();
+        let message = moved(pointer, pair.base_node(), pair.head_node());
+        self.add_pair(&UNCLASSIFIED, at, message, pair);
+    }
+
+    /// Whether an extension of ours stands on one side only, of which the other may know nothing.
+    fn is_ours_alone(&self, pair: &Pair<'a>) -> bool {
+        !self.whole && pair.both().is_none()
+    }
+
+    /// Walks the keys of both sides. What `visit` does not know is unclassified, and so are sides that are no mappings.
+    fn keys(
+        &mut self,
+        both: &Both<'a>,
+        at: &At,
+        mut visit: impl FnMut(&mut Self, &'a str, &Pair<'a>) -> Known,
+    ) {
+        if !both.are_maps() {
+            return self.unclassified(at, &both.pair());
+        }
+        for (key, pair) in both.keys() {
+            if visit(self, key, &pair) == Known::No {
+                self.unclassified(at, &pair);
+            }
+        }
+    }
+
+    /// The findings: errors first, then by subject, each with a fingerprint of its own.
+    fn finish(self) -> Vec<Finding> {
+        let mut findings: Vec<_> = self
+            .found
+            .into_iter()
+            .map(
+                |((_, subject, message, base, head), (rule, used_by))| Finding {
+                    rule,
+                    subject,
+                    message,
+                    base,
+                    head,
+                    used_by: used_by.into_iter().collect(),
+                },
+            )
+            .collect();
+        findings.sort_by(|a, b| {
+            let severity = b.rule.severity.cmp(&a.rule.severity);
+            let rest = |one: &Finding| {
+                let pointers = (one.base.clone(), one.head.clone());
+                (
+                    one.subject.clone(),
+                    one.rule.id,
+                    one.message.clone(),
+                    pointers,
+                )
+            };
+            severity.then_with(|| rest(a).cmp(&rest(b)))
+        });
+        tell_apart(&mut findings);
+        findings
+    }
+}
+
+/// Two findings can say the same about the same subject only when it stands at several places; then the place tells
+/// them apart.
+fn tell_apart(findings: &mut [Finding]) {
+    let mut seen = HashSet::new();
+    let twice: Vec<_> = findings
+        .iter()
+        .map(|finding| !seen.insert(finding.fingerprint()))
+        .collect();
+    for (finding, twice) in findings.iter_mut().zip(twice) {
+        if twice {
+            let pointer = finding.head.as_ref().or(finding.base.as_ref());
+            let pointer = pointer.map_or("", String::as_str);
+            finding.subject = format!("{} at {pointer}", finding.subject);
+        }
+    }
+}
+
+/// Whether a walk knows a key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Yes,
+    No,
+}

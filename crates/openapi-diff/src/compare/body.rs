@@ -1,0 +1,195 @@
+//! Bodies, media types and answers.
+
+use super::reference::target;
+use super::spot::{Both, Pair, matched};
+use super::words::moved;
+use super::{At, Comparison, Known};
+use crate::place::Place;
+use crate::rule::Direction;
+use crate::rules::exchange::{
+    ACKNOWLEDGEMENT_ADDED, ACKNOWLEDGEMENT_REMOVED, BODY_BECAME_OPTIONAL, BODY_BECAME_REQUIRED,
+    BODY_REMOVED, ENCODING_CHANGED, FAILURE_ADDED, FAILURE_REMOVED, LINK_CHANGED, MEDIA_TYPE_ADDED,
+    MEDIA_TYPE_REMOVED, OPTIONAL_BODY_ADDED, REQUIRED_BODY_ADDED, SUCCESS_ADDED, SUCCESS_REMOVED,
+};
+
+impl<'a> Comparison<'a> {
+    /// The `requestBody` of an operation.
+    pub fn body(&mut self, at: &At, pair: &Pair<'a>, direction: Direction) {
+        let at = at.step(" request body");
+        if let Some(both) = pair.both() {
+            if let Some((both, at)) = self.follow(&both, &at) {
+                self.body_object(&both, &at, direction);
+            }
+            return;
+        }
+        let head = pair.head.as_ref().and_then(|spot| target(self.head, spot));
+        let required = head.is_some_and(|spot| spot.node.is_set("required"));
+        let (rules, word) = match (&pair.head, required) {
+            (Some(_), true) => (&REQUIRED_BODY_ADDED, "new"),
+            (Some(_), false) => (&OPTIONAL_BODY_ADDED, "new"),
+            (None, _) => (&BODY_REMOVED, "gone"),
+        };
+        self.add_pair(rules.of(direction), &at, format!("body is {word}"), pair);
+    }
+
+    pub fn body_object(&mut self, both: &Both<'a>, at: &At, direction: Direction) {
+        let at = &at.to(at.subject.clone(), Place::body(direction));
+        self.keys(both, at, |this, key, pair| {
+            match key {
+                "required" => {
+                    let rules = [&BODY_BECAME_REQUIRED, &BODY_BECAME_OPTIONAL];
+                    this.flag(at, pair, rules.map(|duo| duo.of(direction)));
+                }
+                "content" => this.content(pair, at),
+                _ => return this.texts(at, key, pair),
+            }
+            Known::Yes
+        });
+    }
+
+    /// The media types of a body or a parameter.
+    pub fn content(&mut self, pair: &Pair<'a>, at: &At) {
+        if !pair.each(|node| node.as_map().is_some()) {
+            return self.unclassified(at, pair);
+        }
+        for (name, pair) in pair.entries() {
+            let at = at.step(&format!(" {name}"));
+            let Some(both) = pair.both() else {
+                let (rules, word) = match pair.head {
+                    Some(_) => (&MEDIA_TYPE_ADDED, "new"),
+                    None => (&MEDIA_TYPE_REMOVED, "gone"),
+                };
+                let message = format!("media type is {word}");
+                self.add_pair(rules.of(at.place.direction()), &at, message, &pair);
+                continue;
+            };
+            self.keys(&both, &at, |this, key, pair| {
+                match key {
+                    "schema" => this.subschema(pair, &at),
+                    "example" => this.example(&at, pair),
+                    "examples" => this.examples(&at, pair),
+                    "encoding" => this.encoding(pair, &at),
+                    _ => return this.texts(&at, key, pair),
+                }
+                Known::Yes
+            });
+        }
+    }
+
+    fn encoding(&mut self, pair: &Pair<'a>, at: &At) {
+        if !pair.each(|node| node.as_map().is_some()) {
+            return self.unclassified(at, pair);
+        }
+        for (name, pair) in pair.entries() {
+            if !self.alike(&pair) {
+                let rule = ENCODING_CHANGED.of(at.place.direction());
+                let message = moved("encoding", pair.base_node(), pair.head_node());
+                self.add_pair(rule, &at.step(&format!(" part {name}")), message, &pair);
+            }
+        }
+    }
+
+    /// The answers of an operation, by status.
+    pub fn responses(&mut self, at: &At, pair: &Pair<'a>, direction: Direction) {
+        if !pair.each(|node| node.as_map().is_some()) {
+            return self.unclassified(at, pair);
+        }
+        for (status, pair) in pair.entries() {
+            if status.starts_with("x-") {
+                self.unclassified(at, &pair);
+                continue;
+            }
+            let at = at.step(&format!(" response {status}"));
+            match pair.both() {
+                Some(both) => {
+                    if let Some((both, at)) = self.follow(&both, &at) {
+                        self.response(&both, &at, direction);
+                    }
+                }
+                None => {
+                    let (rule, word) = lone_status(status, pair.head.is_some(), direction);
+                    self.add_pair(rule, &at, format!("response is {word}"), &pair);
+                }
+            }
+        }
+    }
+
+    pub fn response(&mut self, both: &Both<'a>, at: &At, direction: Direction) {
+        let at = &at.to(at.subject.clone(), Place::body(direction));
+        self.keys(both, at, |this, key, pair| {
+            match key {
+                "headers" => this.headers(pair, at, direction),
+                "content" => this.content(pair, at),
+                "links" => this.links(pair, at),
+                _ => return this.texts(at, key, pair),
+            }
+            Known::Yes
+        });
+    }
+
+    fn headers(&mut self, pair: &Pair<'a>, at: &At, direction: Direction) {
+        if !pair.each(|node| node.as_map().is_some()) {
+            return self.unclassified(at, pair);
+        }
+        let entries = |spot: &Option<super::spot::Spot<'a>>| {
+            spot.as_ref().map_or_else(Vec::new, |spot| spot.entries())
+        };
+        let pairs = matched(entries(&pair.base), entries(&pair.head), str::to_lowercase);
+        for (name, pair) in pairs {
+            let subject = format!("{} header {name}", at.subject);
+            let at = at.to(subject, Place::parameter(direction));
+            match pair.both() {
+                Some(both) => {
+                    if let Some((both, at)) = self.follow(&both, &at) {
+                        self.parameter_object(&both, &at, direction);
+                    }
+                }
+                None => {
+                    let end = |root, spot: &Option<_>| target(root, spot.as_ref()?);
+                    let ends = Pair {
+                        base: end(self.base, &pair.base).or(pair.base),
+                        head: end(self.head, &pair.head).or(pair.head),
+                    };
+                    self.lone_field(&at, &ends, direction, "header");
+                }
+            }
+        }
+    }
+
+    fn links(&mut self, pair: &Pair<'a>, at: &At) {
+        if !pair.each(|node| node.as_map().is_some()) {
+            return self.unclassified(at, pair);
+        }
+        for (name, pair) in pair.entries() {
+            let at = at.step(&format!(" link {name}"));
+            match pair.both() {
+                Some(both) => {
+                    if let Some((both, at)) = self.follow(&both, &at) {
+                        self.link(&at, &both.pair());
+                    }
+                }
+                None => self.link(&at, &pair),
+            }
+        }
+    }
+
+    pub fn link(&mut self, at: &At, pair: &Pair<'a>) {
+        self.changed(&LINK_CHANGED, at, "link", pair);
+    }
+}
+
+fn lone_status(
+    status: &str,
+    new: bool,
+    direction: Direction,
+) -> (&'static crate::rule::Rule, &'static str) {
+    let success = status.starts_with('2');
+    match (direction, success, new) {
+        (Direction::Request, _, true) => (&ACKNOWLEDGEMENT_ADDED, "new"),
+        (Direction::Request, _, false) => (&ACKNOWLEDGEMENT_REMOVED, "gone"),
+        (Direction::Response, true, true) => (&SUCCESS_ADDED, "new"),
+        (Direction::Response, true, false) => (&SUCCESS_REMOVED, "gone"),
+        (Direction::Response, false, true) => (&FAILURE_ADDED, "new"),
+        (Direction::Response, false, false) => (&FAILURE_REMOVED, "gone"),
+    }
+}

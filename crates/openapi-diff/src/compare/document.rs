@@ -1,0 +1,138 @@
+//! The whole document.
+
+use std::collections::HashSet;
+
+use super::spot::{Both, Pair, Spot, matched};
+use super::words::show;
+use super::{At, Comparison, Known};
+use crate::rules::document::{
+    DESCRIPTION_CHANGED, EDITION_CHANGED, EXTERNAL_DOCS_CHANGED, INFO_CHANGED, PROVENANCE_CHANGED,
+    TAG_ADDED, TAG_REMOVED, TITLE_CHANGED, VERSION_CHANGED,
+};
+use crate::tree::Node;
+
+impl<'a> Comparison<'a> {
+    /// Compares everything.
+    pub fn document(&mut self) {
+        let both = Both {
+            base: Spot::new(self.base, ""),
+            head: Spot::new(self.head, ""),
+        };
+        let at = At::new("the document");
+        self.paths(&|_, _| true);
+        self.keys(&both, &at, |this, key, pair| {
+            match key {
+                "paths" | "components" | "webhooks" => {}
+                "openapi" => this.changed(&EDITION_CHANGED, &at, key, pair),
+                "info" => this.info(pair),
+                "servers" => this.servers(pair, ""),
+                "security" => this.global_security(pair),
+                "tags" => this.tag_objects(pair),
+                "externalDocs" => this.changed(&EXTERNAL_DOCS_CHANGED, &at, key, pair),
+                "x-provenance" => this.changed(&PROVENANCE_CHANGED, &at, key, pair),
+                _ => return Known::No,
+            }
+            Known::Yes
+        });
+        if both.are_maps() {
+            self.webhooks(&both.get("webhooks"));
+            self.components(&both.get("components"));
+        }
+        self.broken();
+    }
+
+    fn info(&mut self, pair: &Pair<'a>) {
+        let at = At::new("info");
+        let Some(both) = pair.both() else {
+            return self.unclassified(&at, pair);
+        };
+        self.keys(&both, &at, |this, key, pair| {
+            let rule = match key {
+                "title" => &TITLE_CHANGED,
+                "version" => &VERSION_CHANGED,
+                "description" => &DESCRIPTION_CHANGED,
+                "summary" | "termsOfService" | "contact" | "license" => &INFO_CHANGED,
+                "x-provenance" => &PROVENANCE_CHANGED,
+                _ => return Known::No,
+            };
+            this.changed(rule, &at, key, pair);
+            Known::Yes
+        });
+    }
+
+    fn tag_objects(&mut self, pair: &Pair<'a>) {
+        let Some([base, head]) = self.named(&At::new("tags"), pair, "name") else {
+            return;
+        };
+        for (name, pair) in matched(base, head, |name| name) {
+            let at = At::new(format!("tag {name}"));
+            match pair.both() {
+                Some(both) => self.keys(&both, &at, |this, key, pair| {
+                    let rule = match key {
+                        "name" => return Known::Yes,
+                        "description" => &DESCRIPTION_CHANGED,
+                        "externalDocs" => &EXTERNAL_DOCS_CHANGED,
+                        _ => return Known::No,
+                    };
+                    this.changed(rule, &at, key, pair);
+                    Known::Yes
+                }),
+                None => {
+                    let (rule, word) = match pair.head {
+                        Some(_) => (&TAG_ADDED, "new"),
+                        None => (&TAG_REMOVED, "gone"),
+                    };
+                    self.add_pair(rule, &at, format!("tag is {word}"), &pair);
+                }
+            }
+        }
+    }
+
+    /// The items of two lists whose items are told apart by the text under `key`; nothing when they are no such lists,
+    /// which is unclassified.
+    pub fn named(
+        &mut self,
+        at: &At,
+        pair: &Pair<'a>,
+        key: &str,
+    ) -> Option<[Vec<(&'a str, Spot<'a>)>; 2]> {
+        let named = |spots: Vec<Spot<'a>>| -> Option<Vec<_>> {
+            let named = spots
+                .into_iter()
+                .map(|spot| Some((spot.node.text(key)?, spot)));
+            let named: Vec<_> = named.collect::<Option<_>>()?;
+            let names: HashSet<_> = named.iter().map(|(name, _)| *name).collect();
+            (names.len() == named.len()).then_some(named)
+        };
+        let (base, head) = pair.items();
+        let lists = pair.each(|node| matches!(node, Node::List(_)));
+        let both = named(base).zip(named(head)).filter(|_| lists);
+        if both.is_none() {
+            self.unclassified(at, pair);
+        }
+        both.map(|(base, head)| [base, head])
+    }
+
+    /// Compares two lists of texts in which neither order nor repetition counts: what is new, and what is gone.
+    pub fn sets(&mut self, at: &At, pair: &Pair<'a>) -> (Vec<Spot<'a>>, Vec<Spot<'a>>) {
+        let texts = |node: &Node| {
+            let all_text = node.items().iter().all(|item| item.as_text().is_some());
+            matches!(node, Node::List(_)) && all_text
+        };
+        if !pair.each(texts) {
+            self.unclassified(at, pair);
+            return (Vec::new(), Vec::new());
+        }
+        let (base, head) = pair.items();
+        let without = |spots: &[Spot<'a>], others: &[Spot<'a>]| -> Vec<_> {
+            let missing = |spot: &&Spot<'a>| !others.iter().any(|other| other.node == spot.node);
+            spots.iter().filter(missing).cloned().collect()
+        };
+        (without(&head, &base), without(&base, &head))
+    }
+}
+
+/// A text for messages; anything else as JSON.
+pub fn plain(node: &Node) -> String {
+    node.as_text().map_or_else(|| show(node), str::to_owned)
+}

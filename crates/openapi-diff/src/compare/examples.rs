@@ -1,0 +1,118 @@
+//! Texts and examples, which only people and tests read.
+
+use super::spot::{Both, Pair, Spot, matched};
+use super::words::{moved, show};
+use super::{At, Comparison, Known};
+use crate::rules::document::{
+    DESCRIPTION_CHANGED, EXAMPLE_ADDED, EXAMPLE_CHANGED, EXAMPLE_REMOVED, EXTERNAL_DOCS_CHANGED,
+    PROVENANCE_CHANGED, SCHEMA_TITLE_CHANGED, SUMMARY_CHANGED,
+};
+use crate::tree::Node;
+
+impl<'a> Comparison<'a> {
+    /// Compares a key that means the same wherever it stands.
+    pub fn texts(&mut self, at: &At, key: &str, pair: &Pair<'a>) -> Known {
+        let rule = match key {
+            "description" => &DESCRIPTION_CHANGED,
+            "summary" => &SUMMARY_CHANGED,
+            "title" => &SCHEMA_TITLE_CHANGED,
+            "externalDocs" => &EXTERNAL_DOCS_CHANGED,
+            "x-provenance" => &PROVENANCE_CHANGED,
+            _ => return Known::No,
+        };
+        self.changed(rule, at, key, pair);
+        Known::Yes
+    }
+
+    /// The `example` of a parameter, a header or a media type.
+    pub fn example(&mut self, at: &At, pair: &Pair<'a>) {
+        let rule = match (&pair.base, &pair.head) {
+            (Some(_), Some(_)) => &EXAMPLE_CHANGED,
+            (None, _) => &EXAMPLE_ADDED,
+            (_, None) => &EXAMPLE_REMOVED,
+        };
+        self.changed(rule, at, "example", pair);
+    }
+
+    /// The named `examples` of a parameter, a header or a media type.
+    pub fn examples(&mut self, at: &At, pair: &Pair<'a>) {
+        if !pair.each(|node| node.as_map().is_some()) {
+            return self.unclassified(at, pair);
+        }
+        for (name, pair) in pair.entries() {
+            let at = at.step(&format!(" example {name}"));
+            self.named_example(&at, &pair);
+        }
+    }
+
+    fn named_example(&mut self, at: &At, pair: &Pair<'a>) {
+        match pair.both() {
+            Some(both) => {
+                if let Some((both, at)) = self.follow(&both, at) {
+                    self.example_object(&both, &at);
+                }
+            }
+            None => {
+                let (rule, word) = match pair.head {
+                    Some(_) => (&EXAMPLE_ADDED, "new"),
+                    None => (&EXAMPLE_REMOVED, "gone"),
+                };
+                self.add_pair(rule, at, format!("example is {word}"), pair);
+            }
+        }
+    }
+
+    pub fn example_object(&mut self, both: &Both<'a>, at: &At) {
+        self.keys(both, at, |this, key, pair| {
+            match key {
+                "value" | "externalValue" => this.changed(&EXAMPLE_CHANGED, at, key, pair),
+                _ => return this.texts(at, key, pair),
+            }
+            Known::Yes
+        });
+    }
+
+    /// The examples of a schema: one under `example`, or since OpenAPI 3.1 a list under `examples`.
+    pub fn schema_examples(&mut self, both: &Both<'a>, at: &At) {
+        let listed = both.get("examples");
+        if !listed.each(|node| matches!(node, Node::List(_))) {
+            self.unclassified(at, &listed);
+        }
+        let all = |spot: &Spot<'a>| -> Vec<(String, Spot<'a>)> {
+            let one = spot.get("example");
+            let list = spot.get("examples");
+            let all = one
+                .into_iter()
+                .chain(list.map_or_else(Vec::new, |list| list.items()));
+            all.enumerate()
+                .map(|(index, spot)| (index.to_string(), spot))
+                .collect()
+        };
+        let (base, head) = (all(&both.base), all(&both.head));
+        let base = base
+            .iter()
+            .map(|(name, spot)| (name.as_str(), spot.clone()));
+        let head = head
+            .iter()
+            .map(|(name, spot)| (name.as_str(), spot.clone()));
+        for (_, pair) in matched(base.collect(), head.collect(), |name| name) {
+            if pair.both().is_some() {
+                self.changed(&EXAMPLE_CHANGED, at, "example", &pair);
+                continue;
+            }
+            let rule = match pair.head {
+                Some(_) => &EXAMPLE_ADDED,
+                None => &EXAMPLE_REMOVED,
+            };
+            let node = pair
+                .head_node()
+                .or(pair.base_node())
+                .map_or_else(String::new, show);
+            let message = match pair.head {
+                Some(_) => moved("example", None, pair.head_node()),
+                None => format!("example {node} is gone"),
+            };
+            self.add_pair(rule, at, message, &pair);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Objects: their properties, which of them must be there, and whether there may be others.
+
+use std::collections::BTreeSet;
+
+use super::spot::{Both, Spot, is_empty};
+use super::{At, Comparison};
+use crate::rules::keywords::{ADDITIONAL_NARROWED, ADDITIONAL_WIDENED};
+use crate::rules::properties::{
+    BECAME_OPTIONAL, BECAME_REQUIRED, OPTIONAL_ADDED, OPTIONAL_REMOVED, REQUIRED_ADDED,
+    REQUIRED_REMOVED,
+};
+use crate::tree::Node;
+
+/// What properties beside the named ones may be, the strictest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Others {
+    Forbidden,
+    OfSchema,
+    Free,
+}
+
+impl<'a> Comparison<'a> {
+    /// Compares `properties` and `required`.
+    pub fn properties(&mut self, both: &Both<'a>, at: &At) {
+        let required = both.get("required");
+        let names = (names(&required.base), names(&required.head));
+        let (Some(old), Some(new)) = names else {
+            self.unclassified(at, &required);
+            return self.each_property(both, at, &BTreeSet::new(), &BTreeSet::new());
+        };
+        self.each_property(both, at, &old, &new);
+        let described = |name: &&&str| {
+            let pair = both.get("properties");
+            let nodes = [pair.base_node(), pair.head_node()];
+            nodes
+                .into_iter()
+                .flatten()
+                .any(|all| all.get(name).is_some())
+        };
+        let nameless = |one: &BTreeSet<&'a str>, other: &BTreeSet<&'a str>| -> Vec<&'a str> {
+            let missing = one.difference(other);
+            missing.filter(|name| !described(name)).copied().collect()
+        };
+        for (names, rules, word) in [
+            (nameless(&new, &old), &BECAME_REQUIRED, "required"),
+            (nameless(&old, &new), &BECAME_OPTIONAL, "optional"),
+        ] {
+            for name in names {
+                let at = at.step(&format!(".{name}"));
+                let rule = rules.of(at.place.direction());
+                self.add_pair(rule, &at, format!("property became {word}"), &required);
+            }
+        }
+    }
+
+    fn each_property(
+        &mut self,
+        both: &Both<'a>,
+        at: &At,
+        old: &BTreeSet<&str>,
+        new: &BTreeSet<&str>,
+    ) {
+        let properties = both.get("properties");
+        if !properties.each(|node| node.as_map().is_some()) {
+            return self.unclassified(at, &properties);
+        }
+        let direction = at.place.direction();
+        for (name, pair) in properties.entries() {
+            let at = at.to(format!("{}.{name}", at.subject), at.place.inside());
+            let (was, is) = (old.contains(name), new.contains(name));
+            let finding = match (&pair.base, &pair.head, was, is) {
+                (Some(_), Some(_), false, true) => Some((&BECAME_REQUIRED, "became required")),
+                (Some(_), Some(_), true, false) => Some((&BECAME_OPTIONAL, "became optional")),
+                (None, Some(_), _, true) => Some((&REQUIRED_ADDED, "is new")),
+                (None, Some(_), _, false) => Some((&OPTIONAL_ADDED, "is new")),
+                (Some(_), None, true, _) => Some((&REQUIRED_REMOVED, "is gone")),
+                (Some(_), None, false, _) => Some((&OPTIONAL_REMOVED, "is gone")),
+                _ => None,
+            };
+            if let Some((rules, words)) = finding {
+                self.add_pair(rules.of(direction), &at, format!("property {words}"), &pair);
+            }
+            if pair.both().is_some() {
+                self.subschema(&pair, &at);
+            }
+        }
+    }
+
+    /// Compares `additionalProperties`, without which any others are allowed.
+    pub fn additional(&mut self, both: &Both<'a>, at: &At) {
+        let pair = both.get("additionalProperties");
+        let (Some(old), Some(new)) = (others(&pair.base), others(&pair.head)) else {
+            return self.unclassified(at, &pair);
+        };
+        let family = match (old, new) {
+            (Others::OfSchema, Others::OfSchema) => {
+                let at = at.to(format!("{}.*", at.subject), at.place.inside());
+                return self.subschema(&pair, &at);
+            }
+            (old, new) if old > new => &ADDITIONAL_NARROWED,
+            (old, new) if old < new => &ADDITIONAL_WIDENED,
+            _ => return,
+        };
+        let message = format!(
+            "additional properties were {} and are {}",
+            old.tell(),
+            new.tell()
+        );
+        let pair = match (&pair.base, &pair.head) {
+            (None, None) => both.pair(),
+            _ => pair,
+        };
+        self.add_pair(family.at(at.place), at, message, &pair);
+    }
+}
+
+impl Others {
+    fn tell(self) -> &'static str {
+        match self {
+            Self::Forbidden => "forbidden",
+            Self::OfSchema => "bound by a schema",
+            Self::Free => "free",
+        }
+    }
+}
+
+/// The names in `required`; nothing when it is no list of names.
+fn names<'a>(required: &Option<Spot<'a>>) -> Option<BTreeSet<&'a str>> {
+    match required.as_ref().map(|spot| spot.node) {
+        None => Some(BTreeSet::new()),
+        Some(Node::List(names)) => names.iter().map(Node::as_text).collect(),
+        Some(_) => None,
+    }
+}
+
+/// Nothing when it is neither true, false nor a schema.
+fn others(additional: &Option<Spot<'_>>) -> Option<Others> {
+    Some(match additional.as_ref().map(|spot| spot.node) {
+        None | Some(Node::Flag(true)) => Others::Free,
+        Some(Node::Flag(false)) => Others::Forbidden,
+        Some(node) if is_empty(node) => Others::Free,
+        Some(Node::Map(_)) => Others::OfSchema,
+        Some(_) => return None,
+    })
+}

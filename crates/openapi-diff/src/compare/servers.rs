@@ -1,0 +1,76 @@
+//! Base URLs.
+
+use super::spot::{Pair, Spot, matched};
+use super::{At, Comparison, Known};
+use crate::rules::document::{
+    DESCRIPTION_CHANGED, SERVER_ADDED, SERVER_ORDER_CHANGED, SERVER_REMOVED,
+    SERVER_VARIABLES_CHANGED,
+};
+
+impl<'a> Comparison<'a> {
+    /// The servers that hold where `around` has none of its own: those of the document.
+    pub fn inherited(&self, around: Pair<'a>) -> Pair<'a> {
+        let whole = |root| Spot::new(root, "").get("servers");
+        Pair {
+            base: around.base.or_else(|| whole(self.base)),
+            head: around.head.or_else(|| whole(self.head)),
+        }
+    }
+
+    /// Compares the servers that a path or an operation names itself. They take the place of those `around` it, so a
+    /// side that names none is held against the other with these.
+    pub fn own_servers(&mut self, pair: &Pair<'a>, around: &Pair<'a>, at: &At) {
+        let either = |own: &Option<Spot<'a>>, around: &Option<Spot<'a>>| {
+            own.clone().or_else(|| around.clone())
+        };
+        let holding = Pair {
+            base: either(&pair.base, &around.base),
+            head: either(&pair.head, &around.head),
+        };
+        self.servers(&holding, &at.subject);
+    }
+
+    /// Compares the servers of `owner`, an operation or a path; an empty text stands for the document.
+    pub fn servers(&mut self, pair: &Pair<'a>, owner: &str) {
+        let owner = if owner.is_empty() {
+            String::new()
+        } else {
+            format!("{owner} ")
+        };
+        let all = At::new(format!("{owner}servers"));
+        let Some([base, head]) = self.named(&all, pair, "url") else {
+            return;
+        };
+        let common = |spots: &[(&'a str, Spot<'a>)], others: &[(&'a str, Spot<'a>)]| -> Vec<_> {
+            let urls = spots.iter().map(|(url, _)| *url);
+            let there = |url: &&str| others.iter().any(|(other, _)| other == url);
+            urls.filter(there).collect()
+        };
+        let (old, new) = (common(&base, &head), common(&head, &base));
+        if old != new {
+            let message = format!("{} were in the order {}", new.join(", "), old.join(", "));
+            self.add_pair(&SERVER_ORDER_CHANGED, &all, message, pair);
+        }
+        for (url, pair) in matched(base, head, |url| url) {
+            let at = At::new(format!("{owner}server {url}"));
+            match pair.both() {
+                Some(both) => self.keys(&both, &at, |this, key, pair| {
+                    match key {
+                        "url" => {}
+                        "description" => this.changed(&DESCRIPTION_CHANGED, &at, key, pair),
+                        "variables" => this.changed(&SERVER_VARIABLES_CHANGED, &at, key, pair),
+                        _ => return Known::No,
+                    }
+                    Known::Yes
+                }),
+                None => {
+                    let (rule, word) = match pair.head {
+                        Some(_) => (&SERVER_ADDED, "new"),
+                        None => (&SERVER_REMOVED, "gone"),
+                    };
+                    self.add_pair(rule, &at, format!("server is {word}"), &pair);
+                }
+            }
+        }
+    }
+}

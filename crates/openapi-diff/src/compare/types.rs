@@ -1,0 +1,89 @@
+//! Types, and whether null is one of them.
+
+use std::collections::BTreeSet;
+
+use super::spot::{Both, Spot};
+use super::words::list;
+use super::{At, Comparison};
+use crate::rules::keywords::{
+    BECAME_NOT_NULLABLE, BECAME_NULLABLE, TYPE_CHANGED, TYPE_GENERALIZED, TYPE_SPECIALIZED,
+};
+use crate::tree::Node;
+
+/// The types that a value may have; nothing stands for any type.
+struct Types<'a> {
+    names: Option<BTreeSet<&'a str>>,
+    nullable: bool,
+}
+
+impl<'a> Comparison<'a> {
+    /// Compares `type` and `nullable`.
+    pub fn types(&mut self, both: &Both<'a>, at: &At) {
+        let (Some(base), Some(head)) = (types(&both.base), types(&both.head)) else {
+            self.unclassified(at, &both.get("type"));
+            return self.unclassified(at, &both.get("nullable"));
+        };
+        let family = match (within(&base, &head), within(&head, &base)) {
+            (true, true) => None,
+            (true, false) => Some(&TYPE_GENERALIZED),
+            (false, true) => Some(&TYPE_SPECIALIZED),
+            (false, false) => Some(&TYPE_CHANGED),
+        };
+        if let Some(family) = family {
+            let message = format!("type was {} and is {}", base.tell(), head.tell());
+            self.add_pair(family.at(at.place), at, message, &both.get("type"));
+        }
+        let family = match (base.nullable, head.nullable) {
+            (false, true) => Some((&BECAME_NULLABLE, "may be null")),
+            (true, false) => Some((&BECAME_NOT_NULLABLE, "may no longer be null")),
+            _ => None,
+        };
+        if let Some((family, message)) = family {
+            let pair = both.get("nullable");
+            let pair = match (&pair.base, &pair.head) {
+                (None, None) => both.get("type"),
+                _ => pair,
+            };
+            self.add_pair(family.at(at.place), at, message, &pair);
+        }
+    }
+}
+
+impl Types<'_> {
+    fn tell(&self) -> String {
+        self.names.as_ref().map_or_else(|| "any".to_owned(), list)
+    }
+}
+
+/// Nothing when the keywords are not what OpenAPI wants.
+fn types<'a>(schema: &Spot<'a>) -> Option<Types<'a>> {
+    let mut names = match schema.get("type").map(|spot| spot.node) {
+        None => None,
+        Some(Node::Text(name)) => Some(BTreeSet::from([name.as_str()])),
+        Some(Node::List(names)) => Some(names.iter().map(Node::as_text).collect::<Option<_>>()?),
+        Some(_) => return None,
+    };
+    let listed = names
+        .as_mut()
+        .is_some_and(|names| names.len() > 1 && names.remove("null"));
+    let nullable = match schema.get("nullable").map(|spot| spot.node) {
+        None => false,
+        Some(Node::Flag(flag)) => *flag,
+        Some(_) => return None,
+    };
+    Some(Types {
+        names,
+        nullable: nullable || listed,
+    })
+}
+
+/// Whether each type of `part` is among those of `whole`.
+fn within(part: &Types<'_>, whole: &Types<'_>) -> bool {
+    match (&part.names, &whole.names) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(part), Some(whole)) => part
+            .iter()
+            .all(|name| whole.contains(name) || (*name == "integer" && whole.contains("number"))),
+    }
+}

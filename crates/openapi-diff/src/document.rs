@@ -1,0 +1,294 @@
+//! A document as it was read: its tree, and where in the file each part of it stands.
+
+mod lines;
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use serde::de::IgnoredAny;
+use serde_saphyr::budget::BudgetBreach;
+use serde_saphyr::{
+    DuplicateKeyPolicy, Error, Location, MessageFormatter as _, Options, UserMessageFormatter,
+    alias_limits, budget, options,
+};
+
+use crate::tree::Node;
+
+pub use lines::Lines;
+use lines::Located;
+
+/// The HTTP methods that a path item may have, in the order in which OpenAPI lists them.
+pub const METHODS: [&str; 8] = [
+    "get", "put", "post", "delete", "options", "head", "patch", "trace",
+];
+
+/// The most bytes that a document may have. The vendor's has about two million.
+pub const MOST_BYTES: usize = 16 << 20;
+
+/// How deep lists and mappings may nest; each level costs stack.
+const MOST_DEPTH: usize = 64;
+
+/// How many values a document may have once its aliases are written out. The vendor's has 43 thousand.
+const MOST_VALUES: usize = 400_000;
+
+/// How many values its aliases may stand for. Documents that programs wrote have none.
+const MOST_REPEATED: usize = 50_000;
+
+/// How many characters a key may have.
+const LONGEST_KEY: usize = 16_384;
+
+/// An OpenAPI document as it was read from YAML or JSON.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// What messages call it: the path or the URL that it was read from.
+    pub name: String,
+    /// The whole document.
+    pub tree: Node,
+    /// Where its parts stand.
+    pub lines: Lines,
+}
+
+/// Why a text is no document, and where in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What messages call the document.
+    pub name: String,
+    /// Where in the text; `None` when the fault is in no one place.
+    pub position: Option<Position>,
+    /// What is wrong, without a full stop.
+    pub message: String,
+}
+
+/// A place in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The line, the first being 1.
+    pub line: usize,
+    /// The character in the line, the first being 1; `None` for what a pointer names.
+    pub column: Option<usize>,
+}
+
+impl Document {
+    /// Reads the file at `path`, which messages call `name`.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or is no document.
+    pub fn read(path: &Path, name: &str) -> Result<Self> {
+        let cannot = || format!("cannot read {name}");
+        let file = File::open(path).with_context(cannot)?;
+        let mut bytes = Vec::new();
+        // One byte more than may be, so that a file that is too large is told from one that just fits.
+        file.take(MOST_BYTES as u64 + 1)
+            .read_to_end(&mut bytes)
+            .with_context(cannot)?;
+        Ok(Self::parse(name, &bytes)?)
+    }
+
+    /// Reads YAML or JSON. What begins with a brace has to be JSON.
+    ///
+    /// # Errors
+    ///
+    /// When the text is too large, is no UTF-8, is neither YAML nor JSON, has a key twice or a key that is no text, holds more than
+    /// one document, nests too deep, or unfolds into too much.
+    pub fn parse(name: &str, bytes: &[u8]) -> Result<Self, Unreadable> {
+        let unreadable = |position, message: String| Unreadable {
+            name: name.to_owned(),
+            position,
+            message,
+        };
+        if bytes.len() > MOST_BYTES {
+            let message = format!("it is larger than {} MiB", MOST_BYTES >> 20);
+            return Err(unreadable(None, message));
+        }
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let position = Position::end_of(&bytes[..error.valid_up_to()]);
+            unreadable(Some(position), "it is not UTF-8 text".to_owned())
+        })?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if text.trim_start().starts_with('{') {
+            // As YAML, much would pass that is no JSON: `NaN` is a text, and so is a forgotten quote.
+            serde_json::from_str::<IgnoredAny>(text)
+                .map_err(|error| unreadable(Some(Position::in_json(&error)), json_fault(&error)))?;
+        }
+        let located: Located = serde_saphyr::from_str_with_options(text, options())
+            .map_err(|error| unreadable(Position::of(&error), explain(&error)))?;
+        Ok(Self {
+            name: name.to_owned(),
+            tree: located.node,
+            lines: located.lines,
+        })
+    }
+
+    /// The line of what the JSON pointer names, or of the nearest thing around it that is there.
+    pub fn position(&self, pointer: &str) -> Position {
+        self.lines.find(&self.tree, pointer)
+    }
+
+    /// Whether it is an OpenAPI document of an edition whose meaning is known.
+    ///
+    /// # Errors
+    ///
+    /// When it is not, with the place that says so.
+    pub fn require_openapi(&self) -> Result<()> {
+        let name = &self.name;
+        let Some(edition) = self.tree.get("openapi") else {
+            let kind = self.tree.kind();
+            bail!("{name} is no OpenAPI document: it is {kind} without `openapi`");
+        };
+        let known = edition
+            .as_text()
+            .is_some_and(|edition| edition.starts_with("3.0.") || edition.starts_with("3.1."));
+        if !known {
+            let line = self.position("/openapi");
+            bail!(
+                "{name}:{line}: `openapi` is not 3.0.x or 3.1.x, so nothing is known about its meaning"
+            );
+        }
+        let paths = self.tree.get("paths");
+        if paths.is_none_or(|paths| paths.entries().next().is_none()) {
+            let line = self.position("/paths");
+            bail!("{name}:{line}: `paths` is missing or empty");
+        }
+        Ok(())
+    }
+}
+
+/// Follows `$ref` in `tree` from `pointer` until something else comes, and answers with its JSON pointer.
+///
+/// # Errors
+///
+/// When a `$ref` leads nowhere, outside, or back to itself.
+pub fn locate<'a>(tree: &'a Node, pointer: &str, node: &'a Node) -> Result<(String, &'a Node)> {
+    let mut here = (pointer.to_owned(), node);
+    let mut seen = Vec::new();
+    while let Some(reference) = here.1.text("$ref") {
+        if seen.contains(&reference) {
+            bail!("`{reference}` leads back to itself");
+        }
+        seen.push(reference);
+        here = reference
+            .strip_prefix('#')
+            .and_then(|pointer| Some((pointer.to_owned(), tree.at(pointer)?)))
+            .with_context(|| format!("`{reference}` leads nowhere"))?;
+    }
+    Ok(here)
+}
+
+fn options() -> Options {
+    options! {
+        emit_comments: false,
+        duplicate_keys: DuplicateKeyPolicy::Error,
+        with_snippet: false,
+        // The YAML of OpenAPI is 1.2: `no` and `1_000` are texts.
+        strict_booleans: true,
+        underscored_numbers_as_strings: true,
+        budget: budget! {
+            max_depth: MOST_DEPTH,
+            flow_nesting_limit: MOST_DEPTH,
+            // JSON may have keys longer than the 1024 characters that YAML allows.
+            simple_key_max_lookahead: LONGEST_KEY,
+            max_documents: 1,
+            max_nodes: MOST_VALUES,
+            max_events: 2 * MOST_VALUES,
+            max_recorded_anchor_events: MOST_REPEATED,
+            max_recorded_anchor_bytes: MOST_BYTES,
+            max_total_scalar_bytes: MOST_BYTES,
+        },
+        alias_limits: alias_limits! {
+            max_total_replayed_events: MOST_REPEATED,
+        },
+    }
+}
+
+/// The library's message without its own mention of the place.
+fn explain(error: &Error) -> String {
+    let error = innermost(error);
+    let unfolds = || "its anchors and aliases unfold into too much".to_owned();
+    match error {
+        Error::Budget { breach, .. } => match breach {
+            BudgetBreach::Depth { .. } => format!("it nests deeper than {MOST_DEPTH} levels"),
+            BudgetBreach::Documents { .. } => {
+                "a second document begins, and only one is read".to_owned()
+            }
+            BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. } => {
+                format!("it has more than {MOST_VALUES} values")
+            }
+            BudgetBreach::ScalarBytes { .. } => {
+                format!("its texts come to more than {} MiB", MOST_BYTES >> 20)
+            }
+            _ => unfolds(),
+        },
+        Error::AliasReplayLimitExceeded { .. } => unfolds(),
+        error => UserMessageFormatter
+            .format_message(error)
+            .replace(char::is_control, "\u{fffd}"),
+    }
+}
+
+fn json_fault(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let message = text.split(" at line ").next().unwrap_or_default();
+    format!("it begins as JSON, but is none: {message}")
+}
+
+fn innermost(error: &Error) -> &Error {
+    match error {
+        Error::AliasError { error, .. } => innermost(error),
+        error => error,
+    }
+}
+
+impl Position {
+    fn of(error: &Error) -> Option<Self> {
+        error
+            .location()
+            .filter(|location| *location != Location::UNKNOWN)
+            .map(|location| Self {
+                line: location.line() as usize,
+                column: Some(location.column() as usize),
+            })
+    }
+
+    fn in_json(error: &serde_json::Error) -> Self {
+        Self {
+            line: error.line(),
+            column: Some(error.column()),
+        }
+    }
+
+    /// The place behind `text`, which is UTF-8.
+    fn end_of(text: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(text);
+        let last = text.rsplit('\n').next().unwrap_or_default();
+        Self {
+            line: text.matches('\n').count() + 1,
+            column: Some(last.chars().count() + 1),
+        }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.line)?;
+        match self.column {
+            Some(column) => write!(f, ":{column}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if let Some(position) = self.position {
+            write!(f, ":{position}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+impl std::error::Error for Unreadable {}

@@ -1,0 +1,12 @@
+//! Compares two OpenAPI documents by meaning.
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+
+pub mod compare;
+pub mod document;
+pub mod finding;
+pub mod place;
+pub mod render;
+pub mod rule;
+pub mod rules;
+pub mod tree;

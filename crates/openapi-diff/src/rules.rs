@@ -1,0 +1,108 @@
+//! Every rule there is, by area. Whoever finds something names its rule by a static in here.
+
+#[macro_use]
+mod define;
+
+pub mod document;
+pub mod exchange;
+pub mod family;
+pub mod keywords;
+pub mod operation;
+pub mod properties;
+pub mod reference;
+
+use family::{Duo, Family};
+
+use crate::rule::Rule;
+
+/// How many ids are offered in place of one that nobody knows.
+const OFFERED: usize = 3;
+
+/// How alike an id has to be to be offered, from 0 to 1.
+const ALIKE: f64 = 0.7;
+
+/// Rules that belong together.
+pub struct Area {
+    /// What they are about.
+    pub title: &'static str,
+    /// The rules that stand alone.
+    pub rules: &'static [&'static Rule],
+    /// The rules that come twice, once for each direction.
+    pub duos: &'static [&'static Duo],
+    /// The rules that come once for each place in an exchange.
+    pub families: &'static [&'static Family],
+}
+
+/// The rules of a comparison, in the order in which people read about them.
+pub static COMPARISON: [Area; 6] = [
+    Area::of_rules("The document", document::RULES),
+    Area::of_rules("Paths, operations and security", operation::RULES),
+    Area {
+        title: "Parameters, headers, bodies and answers",
+        rules: exchange::RULES,
+        duos: exchange::DUOS,
+        families: &[],
+    },
+    Area {
+        title: "Properties",
+        rules: &[],
+        duos: properties::DUOS,
+        families: &[],
+    },
+    Area {
+        title: "Keywords of schemas",
+        rules: keywords::RULES,
+        duos: &[],
+        families: keywords::FAMILIES,
+    },
+    Area::of_rules(
+        "Components, references and what no rule knows",
+        reference::RULES,
+    ),
+];
+
+impl Area {
+    /// An area of rules that stand alone.
+    pub const fn of_rules(title: &'static str, rules: &'static [&'static Rule]) -> Self {
+        Self {
+            title,
+            rules,
+            duos: &[],
+            families: &[],
+        }
+    }
+
+    /// Every rule of the area.
+    pub fn all(&self) -> impl Iterator<Item = &'static Rule> {
+        let duos = self.duos.iter().flat_map(|duo| duo.rules());
+        let families = self.families.iter().flat_map(|family| family.rules());
+        self.rules.iter().copied().chain(duos).chain(families)
+    }
+}
+
+/// Every rule of a comparison.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    COMPARISON.iter().flat_map(Area::all)
+}
+
+/// The ids among `rules` that are spelled most like `id`, the most alike first.
+pub fn alike(id: &str, rules: impl Iterator<Item = &'static Rule>) -> Vec<&'static str> {
+    let id = id.to_lowercase();
+    // A page of rules names a family by its end.
+    let end = id.trim_start_matches(['…', '.', '-']);
+    let likeness = |known: &str| match known.ends_with(end) && !end.is_empty() {
+        true => 1.0,
+        false => strsim::jaro_winkler(&id, known),
+    };
+    let mut alike: Vec<_> = rules
+        .map(|rule| (likeness(rule.id), rule.id))
+        .filter(|(score, _)| *score >= ALIKE)
+        .collect();
+    alike.sort_by(|a, b| b.0.total_cmp(&a.0));
+    alike.into_iter().take(OFFERED).map(|(_, id)| id).collect()
+}
+
+/// The rule with this id.
+pub fn find(id: &str) -> Option<&'static Rule> {
+    rules().find(|rule| rule.id == id)
+}

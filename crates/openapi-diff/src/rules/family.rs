@@ -1,0 +1,51 @@
+//! Rules that come several times, because who sends a thing decides how bad a change of it is.
+
+use crate::place::Place;
+use crate::rule::{Direction, Rule};
+
+/// One rule for each direction.
+pub struct Duo {
+    /// What happened, in a few words.
+    pub title: &'static str,
+    /// What the explanations begin with.
+    pub text: &'static str,
+    pub(super) rules: [Rule; 2],
+}
+
+/// One rule for each place in an exchange.
+pub struct Family {
+    /// What the ids end in.
+    pub action: &'static str,
+    /// What happened, in a few words.
+    pub title: &'static str,
+    /// What the explanations begin with.
+    pub text: &'static str,
+    pub(super) rules: [Rule; 6],
+}
+
+impl Duo {
+    /// The rule for `direction`.
+    pub fn of(&'static self, direction: Direction) -> &'static Rule {
+        match direction {
+            Direction::Request => &self.rules[0],
+            Direction::Response => &self.rules[1],
+        }
+    }
+
+    /// Both rules.
+    pub fn rules(&'static self) -> &'static [Rule; 2] {
+        &self.rules
+    }
+}
+
+impl Family {
+    /// The rule for `place`.
+    pub fn at(&'static self, place: Place) -> &'static Rule {
+        &self.rules[place as usize]
+    }
+
+    /// Every rule of the family.
+    pub fn rules(&'static self) -> &'static [Rule] {
+        &self.rules
+    }
+}

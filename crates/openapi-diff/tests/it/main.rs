@@ -1,0 +1,10 @@
+//! The comparison of two documents, from outside.
+
+mod cases;
+mod random;
+mod reach;
+mod reports;
+
+mod document;
+
+mod sample;
