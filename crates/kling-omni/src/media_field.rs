@@ -43,23 +43,31 @@ impl MediaField {
     /// The fields whose image starts the video, in order of precedence.
     pub(crate) const START_FRAMES: [Self; 2] = [Self::StartFrame, Self::FirstFrame];
 
+    /// The field of a body that has it, or the list that it is in.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::ReferenceVideo => "video_url",
+            Self::StartFrame => "image_url",
+            Self::FirstFrame => "start_image_url",
+            Self::EndFrame => "end_image_url",
+            Self::ReferenceImage(_) => "image_urls",
+            Self::ElementFrontal(_) | Self::ElementReference { .. } => "elements",
+        }
+    }
+
     /// The names that lead to it, outermost first; an index selects an item of the list of that name.
     fn path(self) -> impl Iterator<Item = (&'static str, Option<usize>)> {
-        let outer = |name| [Some((name, None)), None];
-        let of_element =
-            |element, name, image| [Some(("elements", Some(element))), Some((name, image))];
-        let path = match self {
-            Self::ReferenceVideo => outer("video_url"),
-            Self::StartFrame => outer("image_url"),
-            Self::FirstFrame => outer("start_image_url"),
-            Self::EndFrame => outer("end_image_url"),
-            Self::ReferenceImage(image) => [Some(("image_urls", Some(image))), None],
-            Self::ElementFrontal(element) => of_element(element, "frontal_image_url", None),
+        let (index, inner) = match self {
+            Self::ReferenceVideo | Self::StartFrame | Self::FirstFrame | Self::EndFrame => {
+                (None, None)
+            }
+            Self::ReferenceImage(image) => (Some(image), None),
+            Self::ElementFrontal(element) => (Some(element), Some(("frontal_image_url", None))),
             Self::ElementReference { element, image } => {
-                of_element(element, "reference_image_urls", Some(image))
+                (Some(element), Some(("reference_image_urls", Some(image))))
             }
         };
-        path.into_iter().flatten()
+        std::iter::once((self.name(), index)).chain(inner)
     }
 
     /// The rule for it among those of a body.

@@ -5,12 +5,13 @@ pub(crate) mod video_reference;
 
 pub(crate) mod aspect_ratio;
 pub(crate) mod element;
+pub(crate) mod shot_type;
 
 pub(crate) mod fields;
+pub(crate) mod mentions;
+pub(crate) mod table;
 pub(crate) mod typed;
-
 pub(crate) mod validate;
-pub(crate) mod warnings;
 
 pub(crate) mod object;
 #[cfg(feature = "schemars")]
@@ -25,7 +26,10 @@ pub use crate::media_field::MediaField;
 pub use crate::named::UnknownValue;
 pub use crate::request::aspect_ratio::AspectRatio;
 pub use crate::request::element::Element;
-pub use crate::request::text_to_video::{ShotType, TextToVideo, TextToVideoBuilder};
+pub use crate::request::shot_type::ShotType;
+#[doc(hidden)]
+pub use crate::request::table::{FieldKind, FieldValue, RequestField, RequestTable};
+pub use crate::request::text_to_video::{TextToVideo, TextToVideoBuilder};
 pub use crate::request::video_reference::{VideoReference, VideoReferenceBuilder};
 pub use crate::route::Route;
 

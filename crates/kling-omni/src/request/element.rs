@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::media::MediaSource;
 use crate::media_field::MediaField;
-use crate::request::object::{list_or_null, object};
+use crate::request::object::object;
 #[cfg(feature = "schemars")]
 use crate::request::schema;
+use crate::request::table::or_unset;
 
 /// A character or an object that looks the same throughout a video, shown by images of it.
 ///
@@ -32,10 +33,7 @@ use crate::request::schema;
 ))]
 pub struct Element {
     /// Public http(s) URLs of images of it. Several angles make it more consistent.
-    #[serde(
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "list_or_null"
-    )]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_unset")]
     reference_image_urls: Vec<MediaSource>,
     /// Public http(s) URL of the main image of it, best one that shows face or front clearly.
     #[serde(skip_serializing_if = "Option::is_none")]

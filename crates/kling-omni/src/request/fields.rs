@@ -20,9 +20,6 @@ use crate::validation::Finding;
 pub(crate) trait Fields: Clone + Default + Serialize {
     /// What the video is made from.
     const MODE: Mode;
-    /// The rules that the type is described by; a route may have narrower ones.
-    #[cfg(feature = "schemars")]
-    const RULES: &'static [Field];
 
     /// The tier that was asked for.
     fn tier(&self) -> Option<Tier>;

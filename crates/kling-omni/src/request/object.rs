@@ -3,14 +3,14 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use serde::Deserializer;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serializer};
+use serde::de::{MapAccess, Visitor};
 
 /// Lets a type with `#[serde(remote = "Self")]` be written as derived, be read from an object alone, and be shown without
 /// what is secret in its URLs.
 macro_rules! object {
-    ($type:ty, $name:literal, $rules:expr) => {
+    ($type:ty, $name:expr, $rules:expr) => {
         impl std::fmt::Debug for $type {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 #[allow(unused_imports, reason = "one of the types has the method itself")]
@@ -69,47 +69,4 @@ pub(super) fn read<'de, T: FromObject, D: Deserializer<'de>>(
     }
 
     deserializer.deserialize_map(Object(PhantomData))
-}
-
-/// Null is read as "not set" everywhere.
-pub(super) fn list_or_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-pub(super) fn seconds_as_text<S: Serializer>(
-    seconds: &Option<u32>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match seconds {
-        Some(seconds) => serializer.collect_str(seconds),
-        None => serializer.serialize_none(),
-    }
-}
-
-/// The wire has a string; people write numbers, and there is just one thing that they can mean.
-pub(super) fn seconds_from_text_or_number<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<u32>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Given {
-        Number(u32),
-        Text(String),
-    }
-    match Option::<Given>::deserialize(deserializer) {
-        Ok(None) => Ok(None),
-        Ok(Some(Given::Number(seconds))) => Ok(Some(seconds)),
-        // `+8` and `08` are numbers, and no duration that the service knows.
-        Ok(Some(Given::Text(text))) => match text.parse::<u32>() {
-            Ok(seconds) if seconds.to_string() == text => Ok(Some(seconds)),
-            _ => Err(de::Error::custom(
-                "duration is not a whole number of seconds",
-            )),
-        },
-        Err(_) => Err(de::Error::custom(
-            "duration is not a whole number of seconds",
-        )),
-    }
 }

@@ -2,38 +2,75 @@
 
 use kling_omni_api::limits::element;
 use kling_omni_api::{Field, Scalar};
-use schemars::Schema;
-use serde_json::{Value, json};
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::{Map, Value, json};
 
-use crate::request::fields::Fields;
+use crate::request::table::{FieldKind, RequestField};
+use crate::route::Tier;
 
-/// Writes the spec's limits into the JSON Schema of a request, so that editors check a request file as the client will.
-pub(super) fn add_limits<F: Fields>(schema: &mut Schema) {
-    of_object(schema, F::RULES);
+/// The JSON Schema of a request, with the spec's limits, so that editors check a request file as the client will.
+pub(super) fn of_request(
+    description: &str,
+    table: &[RequestField],
+    rules: &[Field],
+    values: impl IntoIterator<Item = Schema>,
+    generator: &mut SchemaGenerator,
+) -> Schema {
+    let mut properties = Map::new();
+    for (field, mut schema) in table.iter().zip(values) {
+        schema.insert("description".to_owned(), describe(field).into());
+        if let Some(rules) = rules.iter().find(|rules| rules.name == field.name) {
+            add(&mut schema, rules);
+        }
+        properties.insert(field.name.to_owned(), schema.to_value());
+    }
+    let mut tier = generator.subschema_for::<Tier>();
+    let text = "Quality tier that makes the video. Not part of the body: it decides the route.";
+    tier.insert("description".to_owned(), text.into());
+    properties.insert("tier".to_owned(), tier.to_value());
+    json_schema!({
+        "description": description,
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+    })
 }
 
-/// The same for the objects in a request.
+/// What a field is, as it is written in JSON.
+fn describe(field: &RequestField) -> String {
+    let text = field.text();
+    let mut rest = text.chars();
+    match (field.kind, rest.next()) {
+        (FieldKind::Media, Some(first)) => {
+            let urls = if field.is_list { "URLs" } else { "URL" };
+            let first = first.to_lowercase();
+            format!("Public http(s) {urls} of {first}{}", rest.as_str())
+        }
+        (FieldKind::Seconds, _) => format!("{}, as a string.", text.trim_end_matches('.')),
+        _ => text,
+    }
+}
+
+/// Writes the spec's limits into the schema of an object in a request.
 pub(super) fn add_element_limits(schema: &mut Schema) {
-    of_object(schema, element::FIELDS);
-}
-
-fn of_object(schema: &mut Schema, fields: &[Field]) {
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
         return;
     };
-    for field in fields {
-        if let Some(property) = properties.get_mut(field.name) {
+    for field in element::FIELDS {
+        let property = properties.get_mut(field.name);
+        if let Some(Ok(property)) = property.map(<&mut Schema>::try_from) {
             add(property, field);
         }
     }
 }
 
-fn add(value: &mut Value, field: &Field) {
-    let Value::Object(schema) = value else {
-        return;
-    };
+fn add(schema: &mut Schema, field: &Field) {
+    // The type of a number in Rust is no rule of the API.
+    schema.remove("format");
+    let schema = schema.ensure_object();
     schema.extend(keywords(field));
-    if let (Some(items), Some(rules)) = (schema.get_mut("items"), field.items) {
+    let items = schema.get_mut("items").map(<&mut Schema>::try_from);
+    if let (Some(Ok(items)), Some(rules)) = (items, field.items) {
         add(items, rules);
     }
 }

@@ -1,329 +1,119 @@
 //! A request that starts from text, or from text and images.
 
-use std::fmt;
+use kling_omni_api::limits::video_request::ELEMENTS;
 
-#[cfg(feature = "schemars")]
-use kling_omni_api::Field;
-use kling_omni_api::enums;
-use kling_omni_api::limits::video_request::{ELEMENTS, FIELDS};
-#[cfg(feature = "schemars")]
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use crate::media::MediaSource;
-use crate::media_field::MediaField;
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::element::Element;
-use crate::request::fields::{Fields, RequestJson};
-use crate::request::object::{list_or_null, object, seconds_as_text, seconds_from_text_or_number};
-#[cfg(feature = "schemars")]
-use crate::request::schema;
-use crate::request::typed::{Checked, request};
-use crate::request::warnings;
-use crate::route::{CreateRoute, Mode, Tier};
+use crate::request::fields::RequestJson;
+use crate::request::mentions::mentions;
+use crate::request::shot_type::ShotType;
+use crate::request::typed::request;
+use crate::route::{CreateRoute, Mode};
 use crate::validation::{Actual, Finding, FindingCode, Limit};
 
-/// A video to make from text, or from text and images: a request that has passed validation.
-///
-/// A prompt makes the whole video, or each shot has a prompt of its own. A start frame, with or without an end frame, makes
-/// it image to video. Elements and reference images keep characters, objects and style to what they show. For a reference
-/// video there is [`VideoReference`](crate::VideoReference).
-///
-/// Made by [`TextToVideo::builder`], or read from JSON with the field names of the API
-/// (`{"prompt": …, "image_url": …, "duration": "8"}`), which validates as well. What was not set is not sent, so the
-/// service's own defaults apply.
-///
-/// ```
-/// use kling_omni::request::Element;
-/// use kling_omni::TextToVideo;
-///
-/// let request = TextToVideo::builder()
-///     .shot("@Element1 wakes up in a paper bed")
-///     .shot("@Element1 climbs a moonlit staircase")
-///     .element(Element::new().frontal_image("https://example.com/puppet.png"))
-///     .generate_audio(true)
-///     .duration(10)
-///     .build()?;
-/// assert!(request.warnings().is_empty());
-/// assert_eq!(request.shots().len(), 2);
-/// # Ok::<(), kling_omni::validation::ValidationError>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schemars", derive(JsonSchema))]
-#[serde(try_from = "TextToVideoFields", into = "TextToVideoFields")]
-#[cfg_attr(
-    feature = "schemars",
-    schemars(description = "A video to make from text, or from text and images.")
-)]
-pub struct TextToVideo {
-    pub(super) checked: Checked<TextToVideoFields>,
-}
+request! {
+    /// A video to make from text, or from text and images: a request that has passed validation.
+    ///
+    /// A prompt makes the whole video, or each shot has a prompt of its own. A start frame, with or without an end frame, makes
+    /// it image to video. Elements and reference images keep characters, objects and style to what they show. For a reference
+    /// video there is [`VideoReference`](crate::VideoReference).
+    ///
+    /// Made by [`TextToVideo::builder`], or read from JSON with the field names of the API
+    /// (`{"prompt": …, "image_url": …, "duration": "8"}`), which validates as well. What was not set is not sent, so the
+    /// service's own defaults apply.
+    ///
+    /// ```
+    /// use kling_omni::request::Element;
+    /// use kling_omni::TextToVideo;
+    ///
+    /// let request = TextToVideo::builder()
+    ///     .shot("@Element1 wakes up in a paper bed")
+    ///     .shot("@Element1 climbs a moonlit staircase")
+    ///     .element(Element::new().frontal_image("https://example.com/puppet.png"))
+    ///     .generate_audio(true)
+    ///     .duration(10)
+    ///     .build()?;
+    /// assert!(request.warnings().is_empty());
+    /// assert_eq!(request.shots().len(), 2);
+    /// # Ok::<(), kling_omni::validation::ValidationError>(())
+    /// ```
+    request TextToVideo = "A video to make from text, or from text and images.";
 
-impl TextToVideo {
+    /// Collects what a video should be. Nothing is sent, and nothing is refused before [`build`](Self::build).
+    ///
+    /// The limits come from the API's document, as constants that each method names. They are checked at `build`, all of them
+    /// together, and so is what the documentation says about several fields:
+    ///
+    /// * A prompt or shots are needed. With a start frame, only one of the two is allowed.
+    /// * Elements and reference images are, together, no more than [`ELEMENTS`](kling_omni_api::limits::video_request::ELEMENTS)
+    ///   allows by themselves. Frames and the images of an element do not count.
+    ///
+    /// ```
+    /// use kling_omni::validation::FindingCode;
+    /// use kling_omni::TextToVideo;
+    ///
+    /// let findings = TextToVideo::builder().prompt("It rains").reference_image("rain.png").findings();
+    /// assert_eq!(findings[0].code(), FindingCode::InvalidUrl);
+    /// assert_eq!(findings[0].field(), "image_urls[0]");
+    /// ```
+    ///
+    /// It can be read from the same JSON as a [`TextToVideo`](crate::TextToVideo), for a request in a file that is still to be changed.
+    builder TextToVideoBuilder;
+
+    fields TextToVideoFields;
+    mode Mode::Text;
+    limits video_request;
+    errors errors;
+    warnings warnings;
+
     /// What the video shows.
-    pub fn prompt(&self) -> Option<&str> {
-        self.checked.fields.prompt.as_deref()
-    }
+    prompt PROMPT: text,
+    /// Call reference images `@Image1`, `@Image2` and so on, and elements `@Element1` and so on.
+    set prompt(prompt), get prompt;
 
-    /// What each shot shows, in order; empty for a video of one shot.
-    pub fn shots(&self) -> &[String] {
-        &self.checked.fields.multi_prompt
-    }
+    /// What each shot shows, in order.
+    multi_prompt MULTI_PROMPT: texts,
+    /// A shot has no length of its own; [`duration`](Self::duration) is that of all shots together.
+    set shot(prompt), get shots;
 
     /// How the shots are made into a video.
-    pub fn shot_type(&self) -> Option<ShotType> {
-        self.checked.fields.shot_type
-    }
+    shot_type SHOT_TYPE: choice(ShotType), set shot_type(kind), get shot_type;
 
     /// The image that the video starts with.
-    pub fn start_frame(&self) -> Option<&MediaSource> {
-        self.checked.fields.image_url.as_ref()
-    }
+    image_url IMAGE_URL: media(StartFrame),
+    /// It is what the documentation asks for in image to video.
+    set start_frame(image), get start_frame;
 
-    /// The first frame, under the name that goes with an end frame.
-    pub fn first_frame(&self) -> Option<&MediaSource> {
-        self.checked.fields.start_image_url.as_ref()
-    }
+    /// The first frame, for use with `end_image_url`.
+    start_image_url START_IMAGE_URL: media(FirstFrame),
+    /// How it differs from [`start_frame`](Self::start_frame) is not documented; set one of them, beside an
+    /// [`end_frame`](Self::end_frame) if you like.
+    set first_frame(image), get first_frame;
 
     /// The image that the video ends with.
-    pub fn end_frame(&self) -> Option<&MediaSource> {
-        self.checked.fields.end_image_url.as_ref()
-    }
+    end_image_url END_IMAGE_URL: media(EndFrame),
+    /// It goes with a start frame.
+    set end_frame(image), get end_frame;
 
-    /// The images that guide style and looks, `@Image1` and so on in the prompt.
-    pub fn reference_images(&self) -> &[MediaSource] {
-        &self.checked.fields.image_urls
-    }
+    /// Images that guide style and looks; `@Image1` and so on in the prompt.
+    image_urls IMAGE_URLS: media_list(ReferenceImage), set reference_image(image), get reference_images;
 
-    /// Characters and objects, `@Element1` and so on in the prompt.
-    pub fn elements(&self) -> &[Element] {
-        &self.checked.fields.elements
-    }
+    /// Characters and objects that look the same throughout the video; `@Element1` and so on in the prompt.
+    elements ELEMENTS: elements, set element(element), get elements;
 
     /// Whether the video gets a sound track.
-    pub fn generate_audio(&self) -> Option<bool> {
-        self.checked.fields.generate_audio
-    }
-
-    /// Length of the video to make, in seconds.
-    pub fn duration(&self) -> Option<u32> {
-        self.checked.fields.duration
-    }
-
-    /// Shape of the video to make.
-    pub fn aspect_ratio(&self) -> Option<AspectRatio> {
-        self.checked.fields.aspect_ratio
-    }
-
-    /// URL that is told about every change of status.
-    pub fn webhook_url(&self) -> Option<&str> {
-        self.checked.fields.webhook_url.as_deref()
-    }
-}
-
-/// Collects what a video should be. Nothing is sent, and nothing is refused before [`build`](Self::build).
-///
-/// The limits come from the API's document, as constants that each method names. They are checked at `build`, all of them
-/// together, and so is what the documentation says about several fields:
-///
-/// * A prompt or shots are needed. With a start frame, only one of the two is allowed.
-/// * Elements and reference images are, together, no more than [`ELEMENTS`](kling_omni_api::limits::video_request::ELEMENTS)
-///   allows by themselves. Frames and the images of an element do not count.
-///
-/// ```
-/// use kling_omni::validation::FindingCode;
-/// use kling_omni::TextToVideo;
-///
-/// let findings = TextToVideo::builder().prompt("It rains").reference_image("rain.png").findings();
-/// assert_eq!(findings[0].code(), FindingCode::InvalidUrl);
-/// assert_eq!(findings[0].field(), "image_urls[0]");
-/// ```
-///
-/// It can be read from the same JSON as a [`TextToVideo`](crate::TextToVideo), for a request in a file that is still to be changed.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(from = "TextToVideoFields")]
-#[must_use = "a builder does nothing until `build`"]
-pub struct TextToVideoBuilder {
-    fields: TextToVideoFields,
-    deny_warnings: bool,
-}
-
-impl TextToVideoBuilder {
-    /// What the video shows. Call reference images `@Image1`, `@Image2` and so on, and elements `@Element1` and so on.
-    ///
-    /// Limits: [`PROMPT`](kling_omni_api::limits::video_request::PROMPT).
-    pub fn prompt(mut self, prompt: impl Into<String>) -> Self {
-        self.fields.prompt = Some(prompt.into());
-        self
-    }
-
-    /// Adds a shot: what it shows, called as in a prompt. A shot has no length of its own;
-    /// [`duration`](Self::duration) is that of all shots together.
-    ///
-    /// Limits: [`MULTI_PROMPT`](kling_omni_api::limits::video_request::MULTI_PROMPT).
-    pub fn shot(mut self, prompt: impl Into<String>) -> Self {
-        self.fields.multi_prompt.push(prompt.into());
-        self
-    }
-
-    /// How the shots are made into a video.
-    ///
-    /// Limits: [`SHOT_TYPE`](kling_omni_api::limits::video_request::SHOT_TYPE).
-    pub fn shot_type(mut self, kind: ShotType) -> Self {
-        self.fields.shot_type = Some(kind);
-        self
-    }
-
-    /// The image that the video starts with, a JPEG or PNG file, as a public http(s) URL, a path or bytes: what the
-    /// documentation asks for in image to video.
-    ///
-    /// Limits: [`IMAGE_URL`](kling_omni_api::limits::video_request::IMAGE_URL).
-    pub fn start_frame(mut self, image: impl Into<MediaSource>) -> Self {
-        self.fields.image_url = Some(image.into());
-        self
-    }
-
-    /// The first frame, as a public http(s) URL, a path or bytes, under the name that the documentation gives together with an
-    /// [`end_frame`](Self::end_frame). How it differs from [`start_frame`](Self::start_frame) is not documented; set one.
-    ///
-    /// Limits: [`START_IMAGE_URL`](kling_omni_api::limits::video_request::START_IMAGE_URL).
-    pub fn first_frame(mut self, image: impl Into<MediaSource>) -> Self {
-        self.fields.start_image_url = Some(image.into());
-        self
-    }
-
-    /// The image that the video ends with, as a public http(s) URL, a path or bytes. It goes with a start frame.
-    ///
-    /// Limits: [`END_IMAGE_URL`](kling_omni_api::limits::video_request::END_IMAGE_URL).
-    pub fn end_frame(mut self, image: impl Into<MediaSource>) -> Self {
-        self.fields.end_image_url = Some(image.into());
-        self
-    }
-
-    /// Adds an image that guides style and looks, as a public http(s) URL, a path or bytes; the first is `@Image1` in the prompt.
-    ///
-    /// Limits: [`IMAGE_URLS`](kling_omni_api::limits::video_request::IMAGE_URLS).
-    pub fn reference_image(mut self, image: impl Into<MediaSource>) -> Self {
-        self.fields.image_urls.push(image.into());
-        self
-    }
-
-    /// Adds a character or an object that looks the same throughout the video; the first is `@Element1` in the prompt.
-    ///
-    /// Limits: [`ELEMENTS`](kling_omni_api::limits::video_request::ELEMENTS).
-    pub fn element(mut self, element: Element) -> Self {
-        self.fields.elements.push(element);
-        self
-    }
-
-    /// Whether the video gets a sound track. What the service does when nothing is set is not documented.
-    ///
-    /// Limits: [`GENERATE_AUDIO`](kling_omni_api::limits::video_request::GENERATE_AUDIO).
-    pub fn generate_audio(mut self, audio: bool) -> Self {
-        self.fields.generate_audio = Some(audio);
-        self
-    }
+    generate_audio GENERATE_AUDIO: flag,
+    /// What the service does when nothing is set is not documented.
+    set generate_audio(audio), get generate_audio;
 
     /// Length of the video to make, all shots together, in whole seconds.
-    ///
-    /// Limits: [`DURATION`](kling_omni_api::limits::video_request::DURATION).
-    pub fn duration(mut self, seconds: u32) -> Self {
-        self.fields.duration = Some(seconds);
-        self
-    }
+    duration DURATION: seconds, set duration(seconds), get duration;
 
-    /// Shape of the video to make.
-    ///
-    /// Limits: [`ASPECT_RATIO`](kling_omni_api::limits::video_request::ASPECT_RATIO).
-    pub fn aspect_ratio(mut self, ratio: AspectRatio) -> Self {
-        self.fields.aspect_ratio = Some(ratio);
-        self
-    }
-
-    /// Public http(s) URL that gets a signed POST whenever the task changes its status.
-    ///
-    /// Limits: [`WEBHOOK_URL`](kling_omni_api::limits::video_request::WEBHOOK_URL).
-    pub fn webhook_url(mut self, url: impl Into<String>) -> Self {
-        self.fields.webhook_url = Some(url.into());
-        self
-    }
-}
-
-request!(TextToVideo, TextToVideoBuilder, TextToVideoFields);
-
-/// What a person asked for, not yet checked against any rule. Named as on the wire, so that a request in a file is the
-/// body that the API documents. Null is read as "not set"; the schema has no word of it, since nobody should write it.
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schemars", derive(JsonSchema))]
-#[serde(remote = "Self", deny_unknown_fields, default)]
-#[cfg_attr(feature = "schemars", schemars(
-    rename = "TextToVideo",
-    description = "A video to make from text, or from text and images.",
-    transform = schema::add_limits::<TextToVideoFields>
-))]
-pub(crate) struct TextToVideoFields {
-    /// What the video shows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(with = "String"))]
-    pub(crate) prompt: Option<String>,
-    /// What each shot shows, in order.
-    #[serde(
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "list_or_null"
-    )]
-    pub(crate) multi_prompt: Vec<String>,
-    /// How the shots are made into a video.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(with = "ShotType"))]
-    pub(crate) shot_type: Option<ShotType>,
-    /// Public http(s) URL of the image that the video starts with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(with = "String"))]
-    pub(crate) image_url: Option<MediaSource>,
-    /// Public http(s) URL of the first frame, for use with `end_image_url`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(with = "String"))]
-    pub(crate) start_image_url: Option<MediaSource>,
-    /// Public http(s) URL of the image that the video ends with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(with = "String"))]
-    pub(crate) end_image_url: Option<MediaSource>,
-    /// Public http(s) URLs of images that guide style and looks; `@Image1` and so on in the prompt.
-    #[serde(
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "list_or_null"
-    )]
-    pub(crate) image_urls: Vec<MediaSource>,
-    /// Characters and objects that look the same throughout the video; `@Element1` and so on in the prompt.
-    #[serde(
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "list_or_null"
-    )]
-    pub(crate) elements: Vec<Element>,
-    /// Whether the video gets a sound track.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(with = "bool"))]
-    pub(crate) generate_audio: Option<bool>,
-    /// Length of the video to make, all shots together, in whole seconds, as a string.
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "seconds_as_text",
-        deserialize_with = "seconds_from_text_or_number"
-    )]
-    #[cfg_attr(feature = "schemars", schemars(with = "String"))]
-    pub(crate) duration: Option<u32>,
     /// Shape of the video to make. `auto` follows the start frame.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(with = "AspectRatio"))]
-    pub(crate) aspect_ratio: Option<AspectRatio>,
+    aspect_ratio ASPECT_RATIO: choice(AspectRatio), set aspect_ratio(ratio), get aspect_ratio;
+
     /// Public http(s) URL that gets a signed POST whenever the task changes its status.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(with = "String"))]
-    pub(crate) webhook_url: Option<String>,
-    /// Quality tier that makes the video. Not part of the body: it decides the route.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(with = "Tier"))]
-    pub(crate) tier: Option<Tier>,
+    webhook_url WEBHOOK_URL: text, set webhook_url(url), get webhook_url;
 }
 
 impl TextToVideoFields {
@@ -379,78 +169,160 @@ impl TextToVideoFields {
     }
 }
 
-impl Fields for TextToVideoFields {
-    const MODE: Mode = Mode::Text;
-    #[cfg(feature = "schemars")]
-    const RULES: &'static [Field] = FIELDS;
+/// The rules that the document has in prose only.
+fn errors(fields: &TextToVideoFields) -> impl Iterator<Item = Finding> {
+    [
+        fields.nothing_to_show(),
+        fields.prompt_and_shots(),
+        fields.too_many_together(),
+    ]
+    .into_iter()
+    .flatten()
+}
 
-    fn tier(&self) -> Option<Tier> {
-        self.tier
+const IMAGE: &str = "@Image";
+const ELEMENT: &str = "@Element";
+/// How a prompt calls a reference video, which is for another type of request.
+const VIDEO: &str = "@Video";
+
+fn warnings(fields: &TextToVideoFields, _: &RequestJson, _: CreateRoute) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    of_prompts(fields, &mut findings);
+    of_mentions(fields, &mut findings);
+    of_frames(fields, &mut findings);
+    for (index, _) in odd(&fields.elements, Element::is_empty) {
+        findings.push(warning(
+            FindingCode::ElementWithoutImage,
+            format!("elements[{index}]"),
+            "has no image that would show what it is",
+        ));
     }
+    findings
+}
 
-    fn media_mut(&mut self) -> Vec<(MediaField, &mut MediaSource)> {
-        let frames = [
-            (MediaField::StartFrame, &mut self.image_url),
-            (MediaField::FirstFrame, &mut self.start_image_url),
-            (MediaField::EndFrame, &mut self.end_image_url),
-        ];
-        let frames = frames
-            .into_iter()
-            .filter_map(|(field, source)| Some((field, source.as_mut()?)));
-        let images = self.image_urls.iter_mut().enumerate();
-        let images = images.map(|(index, source)| (MediaField::ReferenceImage(index), source));
-        let elements = self.elements.iter_mut().enumerate();
-        let elements = elements.flat_map(|(index, element)| element.media_mut(index));
-        frames.chain(images).chain(elements).collect()
+fn of_prompts(fields: &TextToVideoFields, findings: &mut Vec<Finding>) {
+    let is_blank = |text: &String| text.trim().is_empty();
+    const GUESS: &str = "is empty; the service is left to guess what the video shows";
+    if fields.prompt.as_ref().is_some_and(is_blank) {
+        findings.push(warning(FindingCode::MissingPrompt, "prompt", GUESS));
     }
-
-    fn errors(&self) -> Vec<Finding> {
-        [
-            self.nothing_to_show(),
-            self.prompt_and_shots(),
-            self.too_many_together(),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+    for (index, _) in odd(&fields.multi_prompt, is_blank) {
+        let place = format!("multi_prompt[{index}]");
+        findings.push(warning(FindingCode::MissingPrompt, place, GUESS));
     }
-
-    fn warnings(&self, _: &RequestJson, _: CreateRoute) -> Vec<Finding> {
-        warnings::of_text_to_video(self)
+    let has_shots = !fields.multi_prompt.is_empty();
+    if fields.prompt.is_some() && has_shots && !fields.has_start_frame() {
+        findings.push(warning(
+            FindingCode::PromptWithShots,
+            "prompt",
+            "stands beside shots (multi_prompt), and nothing says what becomes of it",
+        ));
+    }
+    if fields.shot_type.is_some() && !has_shots {
+        findings.push(warning(
+            FindingCode::ShotTypeWithoutShots,
+            "shot_type",
+            "is set, and there are no shots (multi_prompt)",
+        ));
     }
 }
 
-object!(TextToVideoFields, "TextToVideo", FIELDS);
-
-/// How a video of several shots is made. The service knows one way so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schemars", derive(JsonSchema))]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(
-    feature = "schemars",
-    schemars(description = "How a video of several shots is made.")
-)]
-#[non_exhaustive]
-pub enum ShotType {
-    /// `customize`: by the shots' own prompts; what the service takes when nothing is set.
-    #[default]
-    Customize,
+fn of_frames(fields: &TextToVideoFields, findings: &mut Vec<Finding>) {
+    if fields.image_url.is_some() && fields.start_image_url.is_some() {
+        findings.push(warning(
+            FindingCode::DuplicateStartFrame,
+            "start_image_url",
+            "is a second start frame beside image_url, and nothing says which of them counts",
+        ));
+    }
+    if fields.has_start_frame() {
+        return;
+    }
+    if fields.end_image_url.is_some() {
+        findings.push(warning(
+            FindingCode::EndFrameWithoutStartFrame,
+            "end_image_url",
+            "has no start frame to begin from; the service knows an end frame for image to video only",
+        ));
+    }
+    if fields.aspect_ratio == Some(AspectRatio::Auto) {
+        findings.push(Finding::new(
+            FindingCode::AutoRatioWithoutInput,
+            "aspect_ratio",
+            None,
+            Actual::Value(AspectRatio::Auto.to_string()),
+            "is auto, and there is no start frame to follow".to_owned(),
+        ));
+    }
 }
 
-impl ShotType {
-    /// All ways, in the order of the API's document.
-    pub const ALL: &[Self] = &[Self::Customize];
+/// Compares what the prompts mention with what is there.
+fn of_mentions(fields: &TextToVideoFields, findings: &mut Vec<Finding>) {
+    let prompt = fields.prompt.iter().map(|text| ("prompt".to_owned(), text));
+    let shots = fields.multi_prompt.iter().enumerate();
+    let shots = shots.map(|(index, text)| (format!("multi_prompt[{index}]"), text));
+    let prompts: Vec<_> = prompt.chain(shots).collect();
 
-    /// The value on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Customize => enums::ShotType::Customize.as_str(),
+    let names = |word: &str, count: usize| (1..=count).map(|n| format!("{word}{n}")).collect();
+    let images: Vec<String> = names(IMAGE, fields.image_urls.len());
+    let elements: Vec<String> = names(ELEMENT, fields.elements.len());
+    let mut mentioned = Vec::new();
+    for (place, text) in &prompts {
+        let mut here = mentions(text, &[IMAGE, ELEMENT, VIDEO]);
+        here.sort_unstable();
+        here.dedup();
+        for mention in &here {
+            if !images.iter().chain(&elements).any(|name| name == mention) {
+                findings.push(Finding::new(
+                    FindingCode::UnknownReference,
+                    place,
+                    None,
+                    Actual::Value((*mention).to_owned()),
+                    format!(
+                        "mentions {mention}; {}",
+                        what_there_is(mention, &images, &elements)
+                    ),
+                ));
+            }
+        }
+        mentioned.extend(here);
+    }
+    if prompts.is_empty() {
+        return;
+    }
+    for (list, names) in [("image_urls", images), ("elements", elements)] {
+        for (index, name) in odd(&names, |name| !mentioned.contains(&name.as_str())) {
+            findings.push(Finding::new(
+                FindingCode::ReferenceNotMentioned,
+                format!("{list}[{index}]"),
+                None,
+                Actual::Value(name.clone()),
+                format!("is never mentioned as {name}"),
+            ));
         }
     }
 }
 
-impl fmt::Display for ShotType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+/// The names that a prompt can use in place of `mention`, in words.
+fn what_there_is(mention: &str, images: &[String], elements: &[String]) -> String {
+    let is_video = mention[..VIDEO.len()].eq_ignore_ascii_case(VIDEO);
+    if is_video {
+        return "a video from text has no reference video".to_owned();
     }
+    let names: Vec<_> = images.iter().chain(elements).map(String::as_str).collect();
+    if names.is_empty() {
+        "there are neither reference images nor elements".to_owned()
+    } else {
+        format!("there is {}", names.join(", "))
+    }
+}
+
+/// The items of a list that something is the matter with, and their places.
+fn odd<T>(items: &[T], is_odd: impl Fn(&T) -> bool) -> impl Iterator<Item = (usize, &T)> {
+    let items = items.iter().enumerate();
+    items.filter(move |(_, item)| is_odd(item))
+}
+
+fn warning(code: FindingCode, place: impl Into<String>, message: &str) -> Finding {
+    Finding::new(code, place, None, Actual::Missing, message.to_owned())
 }

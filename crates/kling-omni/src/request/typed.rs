@@ -77,9 +77,202 @@ impl<F: fmt::Debug> fmt::Debug for Checked<F> {
     }
 }
 
+/// Declares a request type, its builder and its fields from a table.
+///
+/// A row is a field by its name on the wire, the constant of its limits, its kind (see `kind!`), and the names of its
+/// setter and its getter. The text above a row documents both, and describes the field in the JSON Schema and in help
+/// texts; the text above `set` is for the setter alone.
 macro_rules! request {
-    ($request:ident, $builder:ident, $fields:ident) => {
+    (
+        $(#[$request_meta:meta])*
+        request $request:ident = $schema:literal;
+        $(#[$builder_meta:meta])*
+        builder $builder:ident;
+        fields $fields:ident;
+        mode $mode:expr;
+        limits $limits:ident $(, $more:ident)*;
+        errors $errors:path;
+        warnings $warnings:path;
+        $(
+            $(#[doc = $doc:literal])+
+            $field:ident $constant:ident: $kind:ident $(($of:ident))?,
+            $(#[$set_meta:meta])*
+            set $set:ident($given:ident), get $get:ident;
+        )+
+    ) => {
+        $(#[$request_meta])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $request {
+            pub(super) checked: $crate::request::typed::Checked<$fields>,
+        }
+
+        $(#[$builder_meta])*
+        #[derive(Clone, Debug, Default)]
+        #[must_use = "a builder does nothing until `build`"]
+        pub struct $builder {
+            fields: $fields,
+            deny_warnings: bool,
+        }
+
+        /// What a person asked for, not yet checked against any rule. Named as on the wire, so that a request in a file
+        /// is the body that the API documents.
+        #[derive(Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(remote = "Self", deny_unknown_fields, default)]
+        pub(crate) struct $fields {
+            $(
+                #[serde(
+                    skip_serializing_if = "crate::request::table::Slot::is_unset",
+                    deserialize_with = "crate::request::table::or_unset"
+                )]
+                pub(super) $field: $crate::request::table::kind!(@value $kind $(($of))?),
+            )+
+            #[serde(skip_serializing_if = "Option::is_none")]
+            tier: Option<$crate::route::Tier>,
+        }
+
+        $crate::request::object::object!(
+            $fields,
+            stringify!($request),
+            kling_omni_api::limits::$limits::FIELDS
+        );
+
+        $(
+            const _: () = assert!(
+                $crate::request::table::is_documented(
+                    <$builder as $crate::request::table::RequestTable>::LIMITS,
+                    stringify!($field),
+                ),
+                concat!(
+                    "the API document has no field `", stringify!($field), "` for ", stringify!($request),
+                    " (any more): rename its row in ", file!(), ", or remove it"
+                ),
+            );
+            const _: () = assert!(
+                $crate::request::table::kind!(@is_named stringify!($field), $kind $(($of))?),
+                concat!(
+                    "`", stringify!($field), "` has another name in MediaField: rename it in \
+                     crates/kling-omni/src/media_field.rs, too"
+                ),
+            );
+            const _: () = assert!(
+                stringify!($constant).eq_ignore_ascii_case(stringify!($field)),
+                concat!("the constant `", stringify!($constant), "` is not that of `", stringify!($field), "`"),
+            );
+        )+
+
+        impl $crate::request::fields::Fields for $fields {
+            const MODE: $crate::route::Mode = $mode;
+
+            fn tier(&self) -> Option<$crate::route::Tier> {
+                self.tier
+            }
+
+            fn media_mut(
+                &mut self,
+            ) -> Vec<($crate::media_field::MediaField, &mut $crate::media::MediaSource)> {
+                let mut media = Vec::new();
+                $(media.extend($crate::request::table::kind!(@media self.$field, $kind $(($of))?));)+
+                media
+            }
+
+            fn errors(&self) -> Vec<$crate::validation::Finding> {
+                use $crate::request::table::Slot as _;
+
+                let mut errors = Vec::new();
+                $(errors.extend(self.$field.errors(stringify!($field)));)+
+                errors.extend($errors(self));
+                errors
+            }
+
+            fn warnings(
+                &self,
+                json: &$crate::request::fields::RequestJson,
+                route: $crate::route::CreateRoute,
+            ) -> Vec<$crate::validation::Finding> {
+                $warnings(self, json, route)
+            }
+        }
+
+        impl $crate::request::table::RequestTable for $builder {
+            const MODE: $crate::route::Mode = $mode;
+            const TABLE: &'static [$crate::request::table::RequestField] = &[$(
+                $crate::request::table::RequestField::of::<
+                    $crate::request::table::kind!(@value $kind $(($of))?),
+                >(stringify!($field), &[$($doc),+]),
+            )+];
+            const LIMITS: &'static [&'static [kling_omni_api::Field]] = &[
+                kling_omni_api::limits::$limits::FIELDS,
+                $(kling_omni_api::limits::$more::FIELDS,)*
+            ];
+
+            fn set(
+                mut self,
+                name: &str,
+                value: $crate::request::table::FieldValue,
+            ) -> Result<Self, String> {
+                use $crate::request::table::Slot as _;
+
+                match name {
+                    $(stringify!($field) => self.fields.$field.set(value)?,)+
+                    _ => return Err(format!("is not a field of {}", stringify!($request))),
+                }
+                Ok(self)
+            }
+        }
+
+        impl $request {
+            $(
+                $(#[doc = $doc])+
+                pub fn $get(&self) -> $crate::request::table::kind!(@shown $kind $(($of))?) {
+                    $crate::request::table::Slot::show(&self.checked.fields.$field)
+                }
+            )+
+
+            /// Starts a request with nothing set.
+            pub fn builder() -> $builder {
+                $builder::default()
+            }
+
+            /// Findings that are legal but look like mistakes. They are logged when the request is sent, and stop
+            /// nothing unless `deny_warnings` of the builder asked for that.
+            pub fn warnings(&self) -> &[$crate::validation::Finding] {
+                &self.checked.warnings
+            }
+
+            /// Quality tier that makes the video.
+            pub fn tier(&self) -> $crate::route::Tier {
+                self.checked.fields.tier.unwrap_or_default()
+            }
+
+            /// Every image and video that is set.
+            pub fn media(
+                &self,
+            ) -> Vec<($crate::media_field::MediaField, $crate::media::MediaSource)> {
+                $crate::request::fields::Fields::media(&self.checked.fields)
+            }
+        }
+
         impl $builder {
+            $(
+                $(#[doc = $doc])+
+                ///
+                #[doc = $crate::request::table::kind!(@doc $kind)]
+                ///
+                $(#[$set_meta])*
+                ///
+                #[doc = concat!(
+                    "Limits: [`", stringify!($constant), "`](kling_omni_api::limits::", stringify!($limits), "::",
+                    stringify!($constant), ")."
+                )]
+                pub fn $set(
+                    mut self,
+                    $given: $crate::request::table::kind!(@given $kind $(($of))?),
+                ) -> Self {
+                    $crate::request::table::Slot::put(&mut self.fields.$field, $given.into());
+                    self
+                }
+            )+
+
             /// Quality tier that makes the video.
             pub fn tier(mut self, tier: $crate::route::Tier) -> Self {
                 self.fields.tier = Some(tier);
@@ -122,51 +315,43 @@ macro_rules! request {
             }
         }
 
-        impl From<$fields> for $builder {
-            fn from(fields: $fields) -> Self {
-                Self {
+        impl serde::Serialize for $request {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serde::Serialize::serialize(&self.checked.fields, serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $request {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let builder = <$builder as serde::Deserialize>::deserialize(deserializer)?;
+                builder.build().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $builder {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let fields = serde::Deserialize::deserialize(deserializer)?;
+                Ok(Self {
                     fields,
                     deny_warnings: false,
-                }
+                })
             }
         }
 
-        impl $request {
-            /// Starts a request with nothing set.
-            pub fn builder() -> $builder {
-                $builder::default()
+        #[cfg(feature = "schemars")]
+        impl schemars::JsonSchema for $request {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($request).into()
             }
 
-            /// Findings that are legal but look like mistakes. They are logged when the request is sent, and stop
-            /// nothing unless `deny_warnings` of the builder asked for that.
-            pub fn warnings(&self) -> &[$crate::validation::Finding] {
-                &self.checked.warnings
-            }
-
-            /// Quality tier that makes the video.
-            pub fn tier(&self) -> $crate::route::Tier {
-                self.checked.fields.tier.unwrap_or_default()
-            }
-
-            /// Every image and video that is set.
-            pub fn media(
-                &self,
-            ) -> Vec<($crate::media_field::MediaField, $crate::media::MediaSource)> {
-                $crate::request::fields::Fields::media(&self.checked.fields)
-            }
-        }
-
-        impl TryFrom<$fields> for $request {
-            type Error = $crate::validation::ValidationError;
-
-            fn try_from(fields: $fields) -> Result<Self, Self::Error> {
-                $builder::from(fields).build()
-            }
-        }
-
-        impl From<$request> for $fields {
-            fn from(request: $request) -> Self {
-                request.checked.fields
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let values = [$(
+                    <$crate::request::table::kind!(@value $kind $(($of))?)
+                        as $crate::request::table::Slot>::schema(generator),
+                )+];
+                let table = <$builder as $crate::request::table::RequestTable>::TABLE;
+                let rules = kling_omni_api::limits::$limits::FIELDS;
+                $crate::request::schema::of_request($schema, table, rules, values, generator)
             }
         }
     };

@@ -1,0 +1,34 @@
+//! How a prompt mentions what a request has beside it.
+
+/// The longest mention that is repeated in a message, in bytes after the word.
+const LONGEST_NUMBER: usize = 9;
+
+/// Everything in a prompt that looks like a mention by one of `words`, such as `@video`, whatever its case: the word with
+/// or without a number. A mention is a word of its own: `me@video.example` and `@Videography` are none.
+pub(super) fn mentions<'a>(prompt: &'a str, words: &[&str]) -> Vec<&'a str> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let mut before = None;
+    prompt
+        .char_indices()
+        .filter_map(|(at, c)| {
+            let alone = !before.replace(c).is_some_and(is_part);
+            if c != '@' || !alone {
+                return None;
+            }
+            let rest = &prompt[at..];
+            let is_start = |word: &&&str| {
+                let start = rest.get(..word.len());
+                start.is_some_and(|start| start.eq_ignore_ascii_case(word))
+            };
+            let word = words.iter().find(is_start)?;
+            let end = rest[1..]
+                .find(|c| !is_part(c))
+                .map_or(rest.len(), |end| end + 1);
+            let number = &rest[word.len()..end];
+            number
+                .chars()
+                .all(|c| c.is_ascii_digit())
+                .then(|| &rest[..end.min(word.len() + LONGEST_NUMBER)])
+        })
+        .collect()
+}
