@@ -55,6 +55,12 @@ fn table(operation: &Operation<'_>) -> String {
     };
     let mut text = format!("{direction}{} {}\n", operation.method, operation.path);
     let _ = writeln!(text, "keys: {}", keys(operation.node));
+    let role: Vec<_> = entries(&operation.node["x-task"])
+        .map(|(key, value)| format!("{key} {}", plain(value)))
+        .collect();
+    if !role.is_empty() {
+        let _ = writeln!(text, "task: {}", role.join(", "));
+    }
     let mut parameters: Vec<_> = SPEC
         .parameters(operation)
         .into_iter()
@@ -121,6 +127,11 @@ fn of_response(response: &Value) -> String {
         }));
     }
     text
+}
+
+/// A value without the quotes of JSON.
+fn plain(value: &Value) -> String {
+    value.to_string().replace('"', "")
 }
 
 /// The headers of which one has to carry a key; `,` joins those that are needed together.

@@ -2,6 +2,7 @@
 //! in that order.
 
 pub mod load;
+pub mod task;
 
 pub mod lint;
 
@@ -13,6 +14,7 @@ pub mod construct;
 pub mod enums;
 pub mod limits;
 pub mod service;
+pub mod tasks;
 
 pub mod render;
 pub mod split;
@@ -131,6 +133,7 @@ fn emit(spec: &Spec) -> Result<Files> {
     sources.insert("enums.rs".to_owned(), enums::emit(spec)?);
     sources.extend(limits::emit(spec)?);
     sources.insert("service.rs".to_owned(), service::emit(spec)?);
+    sources.insert("tasks.rs".to_owned(), tasks::emit(spec)?);
     sources.insert("mod.rs".to_owned(), root());
 
     let mut files = Files::new();
@@ -167,6 +170,7 @@ fn root() -> TokenStream {
         pub mod limits;
         pub mod operations;
         pub mod service;
+        pub mod tasks;
         pub mod types;
 
         pub use client::Client;

@@ -21,10 +21,10 @@ mod generated;
 
 #[cfg(feature = "spec")]
 pub use generated::SPEC_JSON;
-pub use generated::{Client, enums, limits, operations as builder, service, types};
+pub use generated::{Client, enums, limits, operations as builder, service, tasks, types};
 
 pub use field::{Field, Media, MediaKind, Scalar, Span};
-pub use operation::Operation;
+pub use operation::{CreateSpec, ListSpec, Operation, ReadSpec, Role};
 pub use request_body::RequestBody;
 pub use transport::{Admission, Exchange, Inner, Transport};
 pub use unknown_value::UnknownValue;

@@ -4,7 +4,7 @@
 //! * [`operations`] takes only those operations that its caller chooses, and what they reach. Operations are matched by
 //!   method and path, where the names of placeholders in the path do not matter. Names of components do not count
 //!   there, nor do `info`, the document's servers and tags, components that no chosen operation reaches, and those of
-//!   our extensions (`x-media`, `x-enum-varnames`, `x-open-enum`) that only one side has.
+//!   our extensions (`x-media`, `x-task`, `x-enum-varnames`, `x-open-enum`) that only one side has.
 //!
 //! At every level the keys of both sides are walked. A key either has a rule of its own or falls to `unclassified`, so
 //! nothing that differs is dropped. No difference in meaning are:

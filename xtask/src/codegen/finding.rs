@@ -113,6 +113,11 @@ impl Findings {
         self.add(&rules::MALFORMED_EXTENSION, pointer, message);
     }
 
+    /// `x-task` that contradicts the rest of the document.
+    pub fn add_task(&mut self, pointer: &str, message: impl Into<String>) {
+        self.add(&rules::TASK, pointer, message);
+    }
+
     /// A `$ref` that leads nowhere, outside, or back to itself.
     pub fn add_broken_reference(&mut self, pointer: &str, message: impl Into<String>) {
         self.add(&rules::BROKEN_REFERENCE, pointer, message);

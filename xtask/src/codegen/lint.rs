@@ -6,6 +6,9 @@ mod media;
 mod names;
 mod operations;
 mod schemas;
+mod task;
+
+pub use task::PAGING;
 
 use super::finding::{Finding, Findings};
 use super::load::Spec;
@@ -17,6 +20,7 @@ pub fn lint(spec: &Spec) -> Vec<Finding> {
     operations::check(spec, &mut findings);
     schemas::check(spec, &mut findings);
     names::check(spec, &mut findings);
+    task::check(spec, &mut findings);
     findings.locate(spec);
     findings.into_sorted()
 }

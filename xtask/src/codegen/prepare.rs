@@ -7,9 +7,10 @@ use anyhow::{Context as _, Result};
 use indexmap::IndexMap;
 
 use openapi_diff::document::METHODS;
+use openapi_diff::tree::Node;
 
 use super::load::{Operation, Spec, schema_name};
-use openapi_diff::tree::Node;
+use super::task;
 
 /// The document that the client generator sees, and what was taken out of it.
 #[derive(Debug)]
@@ -92,7 +93,9 @@ impl Work<'_> {
         }
         operation.remove("security");
         self.parameters(operation)?;
-        let is_create = operation.text("operationId").is_some_and(is_create);
+        let is_create = operation
+            .get(task::KEY)
+            .is_some_and(|task| task.get("creates").is_some());
         if let Some(body) = operation.get_mut("requestBody") {
             *body = self.spec.resolve(body)?.clone();
             self.bodies(body);
@@ -274,20 +277,24 @@ fn is_plain(schema: &Node) -> bool {
     schema.get("enum").is_none() && schema.text("type").is_some_and(|kind| kind != "object")
 }
 
-/// Whether an operation makes a task, by its `operationId`.
-fn is_create(id: &str) -> bool {
-    id.starts_with("create")
-}
-
 /// The schemas of the request bodies of all creates.
 pub fn create_bodies(spec: &Spec) -> BTreeSet<&str> {
-    let creates = spec.operations();
-    let creates = creates.iter().filter(|one| one.id().is_some_and(is_create));
-    let bodies = creates.filter_map(|one| spec.resolve(one.node.get("requestBody")?).ok());
-    bodies
-        .filter_map(|body| body.at("/content/application~1json/schema")?.text("$ref"))
-        .filter_map(schema_name)
+    let creates = task::creates(spec).into_iter();
+    creates
+        .filter_map(|(operation, _)| body_schema(spec, &operation))
         .collect()
+}
+
+/// The schema of the body that an operation takes.
+pub fn body_schema<'a>(spec: &'a Spec, operation: &Operation<'a>) -> Option<&'a str> {
+    let body = spec.resolve(operation.node.get("requestBody")?).ok()?;
+    schema_name(body.at("/content/application~1json/schema")?.text("$ref")?)
+}
+
+/// The schema of the body that an operation answers when it succeeds.
+pub fn answer_schema<'a>(spec: &'a Spec, operation: &Operation<'a>) -> Option<&'a str> {
+    let content = answers(spec, operation).next()?;
+    schema_name(content.at("/application~1json/schema")?.text("$ref")?)
 }
 
 /// The component schemas that code is generated from: those of parameters, request bodies and 2xx responses.

@@ -6,6 +6,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::load::Spec;
+use super::tasks;
 use openapi_diff::tree::Node;
 
 /// Emits the servers, the names of the key headers and the table of operations.
@@ -39,6 +40,7 @@ pub fn emit(spec: &Spec) -> Result<TokenStream> {
         let constant = format_ident!("{}", id.to_shouty_snake_case());
         let (name, path) = (id.to_snake_case(), operation.path);
         let method = operation.method.to_uppercase();
+        let role = tasks::role(&operation)?;
         constants.push(quote! {
             #[doc = #doc]
             pub const #constant: Operation = Operation {
@@ -46,13 +48,15 @@ pub fn emit(spec: &Spec) -> Result<TokenStream> {
                 name: #name,
                 method: #method,
                 path: #path,
+                role: #role,
             };
         });
         operations.push(constant);
     }
     Ok(quote! {
         //! Where the service is, how it takes keys, and what it can do.
-        use crate::Operation;
+        use super::tasks::{TaskCreate, TaskList, TaskRead};
+        use crate::{Operation, Role};
         #(#constants)*
         /// All base URLs, in the order of the spec.
         pub const SERVERS: &[&str] = &[#(#servers),*];

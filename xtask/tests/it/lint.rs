@@ -17,6 +17,9 @@ use crate::workspace::{edited, snapshot, source, spec, yaml};
 
 /// Shorthands for places of the real spec.
 const V1: &str = "/paths/~1v1~1ai~1video~1kling-v3-omni-pro~1video-reference/post";
+const R1: &str = "/paths/~1v1~1ai~1reference-to-video~1kling-v3-omni-pro/post";
+const R2: &str = "/paths/~1v1~1ai~1reference-to-video~1kling-v3-omni-std/post";
+const READ: &str = "/paths/~1v1~1ai~1reference-to-video~1kling-v3-omni~1{task-id}/get";
 const LIST: &str = "/paths/~1v1~1ai~1reference-to-video~1kling-v3-omni/get";
 
 #[derive(Deserialize)]
@@ -177,6 +180,58 @@ fn harmless_edits_pass_lint_and_generate() {
     }
 }
 
+/// The status path keeps the tier, the list is the path that creates, and there is no list for the other tier.
+#[test]
+fn a_second_model_passes_lint_and_generates() {
+    let real = spec();
+    let operation = |pointer: &str, id: &str, task: &str| {
+        let mut node = real.tree.at(pointer).expect(pointer).clone();
+        node.set("operationId", id.into());
+        let (_, task) = yaml(&[("", task)]).remove(0);
+        node.set("x-task", task);
+        node
+    };
+    let mut edits = Vec::new();
+    for (tier, name) in [("pro", "Pro"), ("standard", "Standard")] {
+        let path = format!("/paths/~1v1~1ai~1video~1kling-v3-motion-control-{tier}");
+        let id = |verb: &str| format!("{verb}MotionControl{name}");
+        let family = format!("motion-control-{tier}");
+        let create = format!(
+            "{{creates: motion-control, route: motion-control, tier: {tier}, families: [{family}]}}"
+        );
+        let mut item = Node::map();
+        item.set("post", operation(R2, &id("create"), &create));
+        if tier == "pro" {
+            let task = format!("{{lists: {family}}}");
+            item.set("get", operation(LIST, &id("list"), &task));
+        }
+        edits.push((path.clone(), item));
+        let mut item = Node::map();
+        let task = format!("{{reads: {family}}}");
+        item.set("get", operation(READ, &id("get"), &task));
+        edits.push((format!("{path}~1{{task-id}}"), item));
+    }
+    let spec = edited(edits);
+    assert_eq!(lint(&spec), []);
+    let files = codegen::generate(&spec).expect("the generator copes");
+    let words = |file: &str| files[file].split_whitespace().collect::<Vec<_>>().join(" ");
+    let tasks = words("tasks.rs");
+    for part in [
+        "name: \"motion-control-pro\", title: \"motion-control (pro)\", families: &[\"motion-control-pro\"], reads: &[TaskRead::GetMotionControlPro], lists: &[TaskList::ListMotionControlPro], successor: None,",
+        "reads: &[TaskRead::GetMotionControlStandard], lists: &[], successor: None,",
+        "family: \"motion-control-standard\", list: None,",
+        "Self::CreateMotionControlPro => { client.create_motion_control_pro().body(body).send().await }",
+    ] {
+        assert!(tasks.contains(part), "{part} is not in {tasks}");
+    }
+    let service = words("service.rs");
+    for method in ["POST", "GET"] {
+        let part =
+            format!("method: \"{method}\", path: \"/v1/ai/video/kling-v3-motion-control-pro\",");
+        assert!(service.contains(&part), "{part} is not in {service}");
+    }
+}
+
 /// The first line of the real spec that has `text`.
 fn line_of(text: &str) -> usize {
     let source = source();
@@ -194,7 +249,14 @@ fn expand(text: &str) -> String {
         Some((finding, pointer)) => (format!("{finding} "), pointer),
         None => (String::new(), text),
     };
-    for (short, long) in [("V1", V1), ("LIST", LIST), ("S/", "/components/schemas/")] {
+    let places = [
+        ("V1", V1),
+        ("R1", R1),
+        ("R2", R2),
+        ("LIST", LIST),
+        ("S/", "/components/schemas/"),
+    ];
+    for (short, long) in places {
         if let Some(rest) = pointer.strip_prefix(short) {
             return format!("{finding}{long}{rest}");
         }

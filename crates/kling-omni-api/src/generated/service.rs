@@ -2,7 +2,8 @@
 
 //! Where the service is, how it takes keys, and what it can do.
 
-use crate::Operation;
+use super::tasks::{TaskCreate, TaskList, TaskRead};
+use crate::{Operation, Role};
 
 /// Freepik.
 pub const API_FREEPIK_COM: &str = "https://api.freepik.com";
@@ -22,6 +23,7 @@ pub const CREATE_VIDEO_REFERENCE: Operation = Operation {
     name: "create_video_reference",
     method: "POST",
     path: "/v1/ai/video/kling-v3-omni-pro/video-reference",
+    role: Role::Create(TaskCreate::CreateVideoReference),
 };
 
 /// Create a video from a reference video (Pro, successor route).
@@ -30,6 +32,7 @@ pub const CREATE_REFERENCE_TO_VIDEO_PRO: Operation = Operation {
     name: "create_reference_to_video_pro",
     method: "POST",
     path: "/v1/ai/reference-to-video/kling-v3-omni-pro",
+    role: Role::Create(TaskCreate::CreateReferenceToVideoPro),
 };
 
 /// Create a video from a reference video (Standard).
@@ -38,6 +41,7 @@ pub const CREATE_REFERENCE_TO_VIDEO_STD: Operation = Operation {
     name: "create_reference_to_video_std",
     method: "POST",
     path: "/v1/ai/reference-to-video/kling-v3-omni-std",
+    role: Role::Create(TaskCreate::CreateReferenceToVideoStd),
 };
 
 /// List tasks of both tiers.
@@ -46,6 +50,7 @@ pub const LIST_REFERENCE_TO_VIDEO_TASKS: Operation = Operation {
     name: "list_reference_to_video_tasks",
     method: "GET",
     path: "/v1/ai/reference-to-video/kling-v3-omni",
+    role: Role::List(TaskList::ListReferenceToVideoTasks),
 };
 
 /// Read a task.
@@ -54,6 +59,7 @@ pub const GET_REFERENCE_TO_VIDEO_TASK: Operation = Operation {
     name: "get_reference_to_video_task",
     method: "GET",
     path: "/v1/ai/reference-to-video/kling-v3-omni/{task-id}",
+    role: Role::Read(TaskRead::GetReferenceToVideoTask),
 };
 
 /// Create a video from text or images (Pro).
@@ -62,6 +68,7 @@ pub const CREATE_VIDEO_PRO: Operation = Operation {
     name: "create_video_pro",
     method: "POST",
     path: "/v1/ai/video/kling-v3-omni-pro",
+    role: Role::Create(TaskCreate::CreateVideoPro),
 };
 
 /// Create a video from text or images (Standard).
@@ -70,6 +77,7 @@ pub const CREATE_VIDEO_STD: Operation = Operation {
     name: "create_video_std",
     method: "POST",
     path: "/v1/ai/video/kling-v3-omni-std",
+    role: Role::Create(TaskCreate::CreateVideoStd),
 };
 
 /// List tasks of the text-and-image-to-video family.
@@ -78,6 +86,7 @@ pub const LIST_VIDEO_TASKS: Operation = Operation {
     name: "list_video_tasks",
     method: "GET",
     path: "/v1/ai/video/kling-v3-omni",
+    role: Role::List(TaskList::ListVideoTasks),
 };
 
 /// Read a task of the text-and-image-to-video family.
@@ -86,6 +95,7 @@ pub const GET_VIDEO_TASK: Operation = Operation {
     name: "get_video_task",
     method: "GET",
     path: "/v1/ai/video/kling-v3-omni/{task-id}",
+    role: Role::Read(TaskRead::GetVideoTask),
 };
 
 /// Ask for places to upload files to.
@@ -94,6 +104,7 @@ pub const REQUEST_UPLOADS: Operation = Operation {
     name: "request_uploads",
     method: "POST",
     path: "/v1/ai/uploads/request-url",
+    role: Role::Other { is_repeatable: true },
 };
 
 /// List uploaded files.
@@ -102,6 +113,7 @@ pub const LIST_UPLOADS: Operation = Operation {
     name: "list_uploads",
     method: "GET",
     path: "/v1/ai/uploads",
+    role: Role::Other { is_repeatable: true },
 };
 
 /// All base URLs, in the order of the spec.

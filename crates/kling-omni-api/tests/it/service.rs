@@ -2,7 +2,8 @@
 
 use std::sync::OnceLock;
 
-use kling_omni_api::service;
+use kling_omni_api::tasks::{TaskCreate, TaskList, TaskRead};
+use kling_omni_api::{Role, service};
 use serde_json::Value;
 
 /// The spec as the crate carries it.
@@ -35,11 +36,44 @@ pub fn operation(id: &str) -> &'static Value {
 #[test]
 fn the_table_of_operations_is_that_of_the_spec() {
     let paths = spec()["paths"].as_object().expect("paths");
-    assert_eq!(paths.len(), service::OPERATIONS.len());
+    let operations = paths
+        .values()
+        .flat_map(|item| item.as_object().expect("a path").values());
+    let operations = operations.filter(|one| one.get("operationId").is_some());
+    assert_eq!(operations.count(), service::OPERATIONS.len());
     for one in service::OPERATIONS {
         let item = &paths[one.path];
         let operation = &item[one.method.to_lowercase()];
         assert_eq!(operation["operationId"], one.id);
+        let task = &operation["x-task"];
+        assert_eq!(task.get("creates").is_some(), one.role.is_paid());
+        let is_free = ["reads", "lists"].iter().any(|key| task.get(key).is_some());
+        let is_repeatable = is_free || task["repeatable"] == true;
+        assert_eq!(is_repeatable, one.role.is_repeatable(), "{}", one.id);
+    }
+}
+
+/// A task of each create is read and listed where the table says, and an older operation stands before its successor.
+#[test]
+fn the_tables_of_tasks_agree_with_each_other() {
+    for create in TaskCreate::ALL {
+        let spec = create.spec();
+        assert_eq!(spec.operation.role, Role::Create(*create));
+        let reads: Vec<_> = spec.reads.iter().map(|read| read.spec().family).collect();
+        assert_eq!(reads, spec.families);
+        for list in spec.lists {
+            assert!(spec.families.contains(&list.spec().family));
+        }
+        assert!(spec.successor.is_none_or(|successor| *create < successor));
+    }
+    for read in TaskRead::ALL {
+        let spec = read.spec();
+        assert_eq!(spec.operation.role, Role::Read(*read));
+        let family = spec.list.map(|list| list.spec().family);
+        assert!(family.is_none_or(|family| family == spec.family));
+    }
+    for list in TaskList::ALL {
+        assert_eq!(list.spec().operation.role, Role::List(*list));
     }
 }
 

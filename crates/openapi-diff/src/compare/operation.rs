@@ -6,9 +6,13 @@ use super::{At, Comparison, Known};
 use crate::rule::{Direction, Rule};
 use crate::rules::operation::{
     ENDPOINT_DEPRECATED, ENDPOINT_REACTIVATED, OPERATION_ID_ADDED, OPERATION_ID_CHANGED,
-    OPERATION_ID_REMOVED, OPERATION_TAG_ADDED, OPERATION_TAG_REMOVED,
+    OPERATION_ID_REMOVED, OPERATION_TAG_ADDED, OPERATION_TAG_REMOVED, TASK_ADDED, TASK_CHANGED,
+    TASK_REMOVED,
 };
 use crate::tree::Node;
+
+/// The extension that says what an operation does with tasks.
+const TASK: &str = "x-task";
 
 /// The names between the braces of both paths.
 pub type Placeholders<'n> = (Vec<&'n str>, Vec<&'n str>);
@@ -42,6 +46,7 @@ impl<'a> Comparison<'a> {
                 "deprecated" => {
                     this.flag(at, pair, [&ENDPOINT_DEPRECATED, &ENDPOINT_REACTIVATED]);
                 }
+                TASK => this.task(at, pair),
                 "requestBody" => this.body(at, pair, asks),
                 "responses" => this.responses(at, pair, asks.reverse()),
                 "callbacks" => this.callbacks(at, pair, asks.reverse()),
@@ -63,6 +68,18 @@ impl<'a> Comparison<'a> {
             (_, None) => &OPERATION_ID_REMOVED,
         };
         self.changed(rule, at, "operationId", pair);
+    }
+
+    fn task(&mut self, at: &At, pair: &Pair<'a>) {
+        if self.is_ours_alone(pair) {
+            return;
+        }
+        let rule = match (&pair.base, &pair.head) {
+            (Some(_), Some(_)) => &TASK_CHANGED,
+            (None, _) => &TASK_ADDED,
+            (_, None) => &TASK_REMOVED,
+        };
+        self.changed(rule, at, TASK, pair);
     }
 
     fn tags(&mut self, at: &At, pair: &Pair<'a>) {

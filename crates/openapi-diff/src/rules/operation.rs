@@ -53,6 +53,18 @@ define_rules! {
         "operation id removed"
         "The operation has no name any more. Code generation refuses it until it has one."
 
+    TASK_ADDED "task-added" Info None [GeneratedApi, Ergonomic]
+        "role of an operation added"
+        "`x-task` says what the operation does with tasks, and nothing did before."
+
+    TASK_CHANGED "task-changed" Warning None [GeneratedApi, Ergonomic]
+        "role of an operation changed"
+        "`x-task` says something else of what the operation does with tasks: whether it costs money, for which mode and tier it is chosen, where its tasks are read and listed, or whether it is repeated. Programs take other operations for the same call, and names in journals may change."
+
+    TASK_REMOVED "task-removed" Warning None [GeneratedApi, Ergonomic]
+        "role of an operation removed"
+        "`x-task` is gone, and nothing says what the operation does with tasks. Code generation refuses it until something does."
+
     OPERATION_TAG_ADDED "api-tag-added" Info None [Docs]
         "tag of an operation added"
         "Texts group the operation under one more tag."

@@ -2,10 +2,17 @@
 
 use crate::codegen::finding::Findings;
 use crate::codegen::load::Spec;
+use crate::codegen::task::KEY;
 use openapi_diff::tree::{Node, join};
 
 /// Every extension that something reads.
-const EXTENSIONS: [&str; 4] = ["x-enum-varnames", "x-media", "x-open-enum", "x-provenance"];
+const EXTENSIONS: [&str; 5] = [
+    "x-enum-varnames",
+    "x-media",
+    "x-open-enum",
+    "x-provenance",
+    KEY,
+];
 
 /// Keys whose values map names of the spec's own choice.
 const NAME_MAPS: [&str; 15] = [
@@ -43,7 +50,7 @@ pub fn check(spec: &Spec, findings: &mut Findings) {
         }
     }
     objects(tree, "", &mut |pointer, node| {
-        extensions(pointer, node, findings);
+        extensions(spec, pointer, node, findings);
         reference(spec, pointer, node, findings);
     });
     servers(tree, findings);
@@ -74,7 +81,7 @@ fn objects<'a>(node: &'a Node, pointer: &str, visit: &mut impl FnMut(&str, &'a N
     }
 }
 
-fn extensions(pointer: &str, node: &Node, findings: &mut Findings) {
+fn extensions(spec: &Spec, pointer: &str, node: &Node, findings: &mut Findings) {
     for (key, value) in node.entries().filter(|(key, _)| key.starts_with("x-")) {
         let here = join(pointer, key);
         match key {
@@ -92,6 +99,9 @@ fn extensions(pointer: &str, node: &Node, findings: &mut Findings) {
             }
             "x-media" if node.text("format") != Some("uri") => {
                 findings.add_misplaced_extension(&here, "a string with `format: uri`");
+            }
+            KEY if !spec.operations().iter().any(|one| one.pointer() == pointer) => {
+                findings.add_misplaced_extension(&here, "an operation below `paths`");
             }
             "x-media" => super::media::check(&here, value, findings),
             key if EXTENSIONS.contains(&key) => {}

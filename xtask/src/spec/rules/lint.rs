@@ -29,6 +29,10 @@ openapi_diff::define_rules! {
         "extension of the wrong form"
         "The extension is known, but its value is not of the form that openapi/README.md describes."
 
+    TASK "task" Error None [GeneratedApi]
+        "task operations that do not agree"
+        "`x-task` says what each operation does with tasks, and the table of operations is generated from it. Each task has to be read somewhere, operations of one kind have to be called alike and answer alike, and of two that create tasks of the same mode and tier the older has to name the newer."
+
     BROKEN_REFERENCE "broken-reference" Error None [GeneratedApi]
         "reference leads nowhere"
         "A `$ref` names something that is not there, that stands outside the components, or that leads back to itself."
