@@ -264,7 +264,7 @@ impl Create {
         }
         if let Payload::Checked(request) = &self.payload {
             let remote = &self.context.remote;
-            self.media.inspect(remote, request, routes).await?;
+            self.media.inspect(remote, request, &routes).await?;
         }
         let permit = create::take_permit(&self.context.inner, self.fails_fast).await?;
         if let Payload::Checked(request) = &mut self.payload {
@@ -289,7 +289,7 @@ impl Create {
 
     /// Sends the request by the first route, and by the next one only if a route does not exist.
     async fn send(&mut self, prepared: Prepared) -> CreateOutcome {
-        let mut routes = prepared.routes.iter().copied().peekable();
+        let mut routes = prepared.routes.into_iter().peekable();
         let mut gone: Option<Error> = None;
         while let Some(route) = routes.next() {
             match self.send_by(route, prepared.known.clone()).await {
@@ -358,7 +358,7 @@ impl Create {
 /// What is ready once a create can be sent.
 struct Prepared {
     /// The routes to try, in order.
-    routes: &'static [CreateRoute],
+    routes: Vec<CreateRoute>,
     permit: InFlightPermit,
     /// The tasks that are listed already.
     known: Option<Snapshot>,

@@ -10,13 +10,13 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use futures_util::{TryStreamExt, stream};
 
-use kling_omni_api::Field;
-use kling_omni_api::limits::list_reference_to_video_tasks::{PAGE, PAGE_SIZE};
+use kling_omni_api::tasks::TaskList;
 
 use crate::engine::client::ClientInner;
 use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::http::call::Options;
 use crate::engine::list::read_page;
+use crate::engine::operations::ListOperation;
 use crate::engine::state::TaskSummary;
 use crate::route::Mode;
 
@@ -69,7 +69,7 @@ impl List {
 
     /// Number of the page.
     ///
-    /// Limits and default: [`PAGE`].
+    /// Limits and default: [`PAGE`](kling_omni_api::limits::list_reference_to_video_tasks::PAGE).
     pub fn page(mut self, page: u32) -> Self {
         self.page = Some(page);
         self
@@ -77,7 +77,7 @@ impl List {
 
     /// Number of tasks on a page.
     ///
-    /// Limits and default: [`PAGE_SIZE`].
+    /// Limits and default: [`PAGE_SIZE`](kling_omni_api::limits::list_reference_to_video_tasks::PAGE_SIZE).
     pub fn page_size(mut self, size: u32) -> Self {
         self.page_size = Some(size);
         self
@@ -111,19 +111,51 @@ impl List {
         ListStream(Box::pin(pages.try_flatten()))
     }
 
-    async fn read(self) -> Result<Vec<TaskSummary>> {
-        if self.mode == Mode::Text && self.page.or(self.page_size).is_some() {
+    /// Checks a parameter of the list.
+    fn checked(
+        &self,
+        operation: &ListOperation,
+        name: &str,
+        value: Option<u32>,
+    ) -> Result<Option<i32>> {
+        let Some(value) = value else {
+            return Ok(None);
+        };
+        let mut fields = TaskList::ALL[operation.key].spec().fields.iter();
+        let Some(rules) = fields.find(|field| field.name == name) else {
             return Err(Error::uncharged(
                 ErrorKind::Validation,
-                "the list of tasks made from text has no pages",
+                format!("the list of tasks made from {} has no pages", self.mode),
             )
             .with_help("leave page and page size out"));
+        };
+        let given = f64::from(value);
+        let least = rules.minimum.unwrap_or(f64::MIN);
+        let most = rules.maximum.unwrap_or(f64::from(i32::MAX));
+        if given < least || given > most {
+            return Err(Error::uncharged(
+                ErrorKind::Validation,
+                format!("{name} is {value}, allowed is {least} to {most}"),
+            ));
         }
-        let number = checked(&PAGE, self.page)?;
-        let size = checked(&PAGE_SIZE, self.page_size)?;
+        Ok(i32::try_from(value).ok())
+    }
+
+    fn operation(&self) -> Result<&'static ListOperation> {
+        self.mode.list().ok_or_else(|| {
+            Error::uncharged(
+                ErrorKind::Validation,
+                format!("no list has the tasks made from {}", self.mode),
+            )
+        })
+    }
+
+    async fn read(self) -> Result<Vec<TaskSummary>> {
+        let operation = self.operation()?;
+        let number = self.checked(operation, "page", self.page)?;
+        let size = self.checked(operation, "page_size", self.page_size)?;
         let http = Arc::clone(&self.inner.http);
         let service = self.inner.service;
-        let operation = self.mode.list();
         let page = read_page(http, service, operation, number, size, Options::default());
         Ok(page.await?.tasks)
     }
@@ -141,7 +173,7 @@ impl Pages {
         let Some(list) = self.next.take() else {
             return Ok(None);
         };
-        if list.mode.list().max_page_size.is_some() {
+        if list.operation()?.max_page_size.is_some() {
             let number = list.page.unwrap_or(1).saturating_add(1);
             self.next = Some(list.clone().page(number));
         }
@@ -171,22 +203,6 @@ impl fmt::Debug for ListStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ListStream").finish_non_exhaustive()
     }
-}
-
-fn checked(rules: &Field, value: Option<u32>) -> Result<Option<i32>> {
-    let Some(value) = value else {
-        return Ok(None);
-    };
-    let given = f64::from(value);
-    let least = rules.minimum.unwrap_or(f64::MIN);
-    let most = rules.maximum.unwrap_or(f64::from(i32::MAX));
-    if given < least || given > most {
-        return Err(Error::uncharged(
-            ErrorKind::Validation,
-            format!("{} is {value}, allowed is {least} to {most}", rules.name),
-        ));
-    }
-    Ok(i32::try_from(value).ok())
 }
 
 impl IntoFuture for List {

@@ -133,7 +133,7 @@ impl Preflight {
             self.request.tier(),
             self.is_successor_only,
         );
-        let findings = check_plan(&self.request, &files, plan);
+        let findings = check_plan(&self.request, &files, &plan);
         PreflightReport { findings, files }
     }
 }

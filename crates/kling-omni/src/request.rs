@@ -177,7 +177,7 @@ mod tests {
         ] {
             let routes = Route::default().plan(request.mode(), request.tier(), false);
             for (field, mut source) in request.media() {
-                for route in routes {
+                for route in &routes {
                     let rule = field.rule(route.limits()).expect("a rule");
                     assert_eq!(rule.format, Some("uri"), "{field}");
                 }
@@ -213,7 +213,8 @@ mod tests {
     #[test]
     fn the_url_of_an_upload_is_checked() {
         let mut request = Request::from(with_everything());
-        let [route] = Route::default().plan(Mode::Text, Tier::default(), false) else {
+        let routes = Route::default().plan(Mode::Text, Tier::default(), false);
+        let [route] = &routes[..] else {
             panic!("there is one route");
         };
         request.check_for(*route).unwrap();

@@ -1,10 +1,11 @@
 //! Which path a request takes.
 
-use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
+use std::{fmt, ptr};
 
-use kling_omni_api::limits::list_reference_to_video_tasks::PAGE_SIZE;
-use kling_omni_api::{Field, limits};
+use kling_omni_api::tasks::{TaskCreate, TaskList, TaskRead};
+use kling_omni_api::{CreateSpec, Field};
 #[cfg(feature = "schemars")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -29,12 +30,12 @@ impl Mode {
     /// Both modes.
     pub const ALL: &[Self] = &[Self::Reference, Self::Text];
 
-    /// The list of its tasks.
-    pub(crate) fn list(self) -> &'static ListOperation {
-        match self {
-            Self::Reference => &REFERENCE_LIST,
-            Self::Text => &TEXT_LIST,
-        }
+    /// The list that documents its tasks.
+    pub(crate) fn list(self) -> Option<&'static ListOperation> {
+        let operations = CreateRoute::all().filter(|route| route.mode() == self);
+        let operations = operations.map(CreateRoute::operation);
+        let mut listed = operations.filter(|operation| operation.is_listed);
+        listed.find_map(|operation| operation.lists.first().copied())
     }
 
     /// The name on the command line.
@@ -92,25 +93,22 @@ impl Route {
     }
 
     /// The routes to try, in order.
-    pub(crate) fn plan(
-        self,
-        mode: Mode,
-        tier: Tier,
-        successor_only: bool,
-    ) -> &'static [CreateRoute] {
-        use CreateRoute::{
-            ReferenceToVideoPro, ReferenceToVideoStandard, VideoPro, VideoReferencePro,
-            VideoStandard,
-        };
-        match (mode, self, tier) {
-            (Mode::Text, _, Tier::Pro) => &[VideoPro],
-            (Mode::Text, _, Tier::Standard) => &[VideoStandard],
-            (Mode::Reference, Self::VideoReference, _) => &[VideoReferencePro],
-            (Mode::Reference, _, Tier::Standard) => &[ReferenceToVideoStandard],
-            (Mode::Reference, Self::ReferenceToVideo, Tier::Pro) => &[ReferenceToVideoPro],
-            (Mode::Reference, Self::Auto, Tier::Pro) if successor_only => &[ReferenceToVideoPro],
-            (Mode::Reference, Self::Auto, Tier::Pro) => &[VideoReferencePro, ReferenceToVideoPro],
+    pub(crate) fn plan(self, mode: Mode, tier: Tier, successor_only: bool) -> Vec<CreateRoute> {
+        let of_mode = || CreateRoute::all().filter(move |route| route.mode() == mode);
+        let is_named = |route: &CreateRoute| route.0.spec.route == self.as_str();
+        // Without a route of this name, the mode has no choice.
+        let is_pinned = of_mode().any(|route| is_named(&route));
+        let mut plan: Vec<_> = of_mode()
+            .filter(|route| is_named(route) || !is_pinned)
+            .collect();
+        // A request is checked against a pinned route that does not offer its tier, and is told so.
+        if !is_pinned || plan.iter().any(|route| route.tier() == tier) {
+            plan.retain(|route| route.tier() == tier);
         }
+        if successor_only && !is_pinned {
+            plan.retain(|route| route.successor().is_none());
+        }
+        plan
     }
 }
 
@@ -170,144 +168,183 @@ impl FromStr for Tier {
     }
 }
 
-/// One creating route of the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CreateRoute {
-    VideoReferencePro,
-    ReferenceToVideoPro,
-    ReferenceToVideoStandard,
-    VideoPro,
-    VideoStandard,
+/// One creating route of the service that this client has a mode and a tier for.
+#[derive(Clone, Copy)]
+pub(crate) struct CreateRoute(&'static OfferedCreate);
+
+struct OfferedCreate {
+    task: TaskCreate,
+    spec: &'static CreateSpec,
+    mode: Mode,
+    tier: Tier,
+    operation: CreateOperation,
 }
 
 impl CreateRoute {
+    /// All of them, older ones before their successors.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        OPERATIONS.creates.iter().map(Self)
+    }
+
     /// The spec's rules for the body of this route.
     pub(crate) fn limits(self) -> &'static [Field] {
-        match self {
-            Self::VideoReferencePro => limits::video_reference_request::FIELDS,
-            Self::ReferenceToVideoPro | Self::ReferenceToVideoStandard => {
-                limits::reference_to_video_request::FIELDS
-            }
-            Self::VideoPro | Self::VideoStandard => limits::video_request::FIELDS,
-        }
+        self.0.spec.fields
     }
 
     pub(crate) fn tier(self) -> Tier {
-        match self {
-            Self::VideoReferencePro | Self::ReferenceToVideoPro | Self::VideoPro => Tier::Pro,
-            Self::ReferenceToVideoStandard | Self::VideoStandard => Tier::Standard,
-        }
+        self.0.tier
     }
 
     pub(crate) fn mode(self) -> Mode {
-        match self {
-            Self::VideoReferencePro
-            | Self::ReferenceToVideoPro
-            | Self::ReferenceToVideoStandard => Mode::Reference,
-            Self::VideoPro | Self::VideoStandard => Mode::Text,
-        }
+        self.0.mode
     }
 
-    /// The setting that takes this route and no other.
+    /// The setting that takes this route and no other; [`Route::Auto`] where there is no such setting.
     pub(crate) fn pinned(self) -> Route {
-        match self {
-            Self::VideoReferencePro => Route::VideoReference,
-            Self::ReferenceToVideoPro | Self::ReferenceToVideoStandard => Route::ReferenceToVideo,
-            Self::VideoPro | Self::VideoStandard => Route::Auto,
-        }
+        self.0.spec.route.parse().unwrap_or_default()
+    }
+
+    /// The route that replaces this one.
+    pub(crate) fn successor(self) -> Option<Self> {
+        let successor = self.0.spec.successor?;
+        Self::all().find(|route| route.task() == successor)
+    }
+
+    /// The generated operation.
+    pub(crate) fn task(self) -> TaskCreate {
+        self.0.task
     }
 
     /// What the engine knows of it.
     pub(crate) fn operation(self) -> &'static CreateOperation {
-        match self {
-            Self::VideoReferencePro => &VIDEO_REFERENCE_PRO,
-            Self::ReferenceToVideoPro => &REFERENCE_TO_VIDEO_PRO,
-            Self::ReferenceToVideoStandard => &REFERENCE_TO_VIDEO_STANDARD,
-            Self::VideoPro => &VIDEO_PRO,
-            Self::VideoStandard => &VIDEO_STANDARD,
-        }
+        &self.0.operation
     }
 
-    const ALL: &[Self] = &[
-        Self::VideoReferencePro,
-        Self::ReferenceToVideoPro,
-        Self::ReferenceToVideoStandard,
-        Self::VideoPro,
-        Self::VideoStandard,
-    ];
-
-    /// The route of an operation, which belongs to exactly one.
+    /// The route of an operation.
     pub(crate) fn of(operation: &CreateOperation) -> Self {
-        let mut all = Self::ALL.iter().copied();
-        let found = all.find(|route| route.operation() == operation);
-        found.unwrap_or(Self::VideoReferencePro)
+        Self(&OPERATIONS.creates[operation.key])
     }
 }
 
-pub(crate) static REFERENCE_LIST: ListOperation = ListOperation {
-    name: "reference",
-    max_page_size: Some(PAGE_SIZE.maximum.expect("the document limits pages") as u32),
-};
+impl PartialEq for CreateRoute {
+    fn eq(&self, other: &Self) -> bool {
+        ptr::eq(self.0, other.0)
+    }
+}
 
-pub(crate) static TEXT_LIST: ListOperation = ListOperation {
-    name: "text",
-    max_page_size: None,
-};
+impl fmt::Debug for CreateRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.operation.name)
+    }
+}
 
-pub(crate) static READ_REFERENCE_TO_VIDEO: ReadOperation = ReadOperation {
-    name: "reference-to-video",
-    list: &REFERENCE_LIST,
-};
+/// The generated table as the engine takes it. An operation of another mode or tier is left out until one is written here.
+static OPERATIONS: LazyLock<Operations> = LazyLock::new(Operations::new);
 
-pub(crate) static READ_VIDEO: ReadOperation = ReadOperation {
-    name: "video",
-    list: &TEXT_LIST,
-};
+/// Built once and never freed, so that the engine can name its parts by reference.
+struct Operations {
+    creates: Vec<OfferedCreate>,
+    reads: Vec<&'static ReadOperation>,
+    lists: Vec<&'static ListOperation>,
+}
 
-pub(crate) static LISTS: &[&ListOperation] = &[&REFERENCE_LIST, &TEXT_LIST];
-pub(crate) static READS: &[&ReadOperation] = &[&READ_REFERENCE_TO_VIDEO, &READ_VIDEO];
+impl Operations {
+    fn new() -> Self {
+        let offered = TaskCreate::ALL.iter().filter_map(|task| {
+            let spec = task.spec();
+            Some((
+                *task,
+                spec,
+                spec.mode.parse().ok()?,
+                spec.tier.parse().ok()?,
+            ))
+        });
+        let offered: Vec<_> = offered.collect();
+        let is_offered = |family: &'static str| {
+            let mut offered = offered.iter();
+            offered.any(|(_, spec, ..)| spec.families.contains(&family))
+        };
+        let lists = TaskList::ALL.iter().enumerate().map(|(key, list)| {
+            let spec = list.spec();
+            ListOperation {
+                name: spec.family,
+                max_page_size: max_page_size(spec.fields),
+                key,
+            }
+        });
+        let lists: Vec<_> = lists
+            .filter(|list| is_offered(list.name))
+            .map(leak)
+            .collect();
+        let list_of = |family: &str| lists.iter().copied().find(|list| list.name == family);
+        let reads = TaskRead::ALL.iter().enumerate().map(|(key, read)| {
+            let family = read.spec().family;
+            ReadOperation {
+                name: family,
+                list: list_of(family),
+                key,
+            }
+        });
+        let reads: Vec<_> = reads
+            .filter(|read| is_offered(read.name))
+            .map(leak)
+            .collect();
+        let read_of = |family: &str| reads.iter().copied().find(|read| read.name == family);
+        let creates = offered.into_iter().enumerate();
+        let creates = creates.map(|(key, (task, spec, mode, tier))| {
+            let families = || spec.families.iter().copied();
+            let lists: Vec<_> = families().filter_map(list_of).collect();
+            let reads: Vec<_> = families().filter_map(read_of).collect();
+            OfferedCreate {
+                task,
+                spec,
+                mode,
+                tier,
+                operation: CreateOperation {
+                    name: spec.name,
+                    title: spec.title,
+                    is_listed: spec.families.len() == 1 && !lists.is_empty(),
+                    lists: lists.leak(),
+                    reads: reads.leak(),
+                    key,
+                },
+            }
+        });
+        Self {
+            creates: creates.collect(),
+            reads,
+            lists,
+        }
+    }
+}
 
-/// Of the older route, nothing says on which list its tasks are.
-static VIDEO_REFERENCE_PRO: CreateOperation = CreateOperation {
-    name: "video-reference-pro",
-    title: "video-reference",
-    lists: LISTS,
-    is_listed: false,
-    reads: READS,
-};
+fn leak<T>(operation: T) -> &'static T {
+    Box::leak(Box::new(operation))
+}
 
-static REFERENCE_TO_VIDEO_PRO: CreateOperation = CreateOperation {
-    name: "reference-to-video-pro",
-    title: "reference-to-video (pro)",
-    lists: &[&REFERENCE_LIST],
-    is_listed: true,
-    reads: &[&READ_REFERENCE_TO_VIDEO],
-};
+/// All lists of tasks.
+pub(crate) fn lists() -> &'static [&'static ListOperation] {
+    &OPERATIONS.lists
+}
 
-static REFERENCE_TO_VIDEO_STANDARD: CreateOperation = CreateOperation {
-    name: "reference-to-video-standard",
-    title: "reference-to-video (standard)",
-    ..REFERENCE_TO_VIDEO_PRO
-};
+/// Where a task of unknown origin may be read, most likely first.
+pub(crate) fn reads() -> &'static [&'static ReadOperation] {
+    &OPERATIONS.reads
+}
 
-static VIDEO_PRO: CreateOperation = CreateOperation {
-    name: "video-pro",
-    title: "video (pro)",
-    lists: &[&TEXT_LIST],
-    is_listed: true,
-    reads: &[&READ_VIDEO],
-};
+/// The parameter that says how many tasks a page has.
+const PAGE_SIZE: &str = "page_size";
 
-static VIDEO_STANDARD: CreateOperation = CreateOperation {
-    name: "video-standard",
-    title: "video (standard)",
-    ..VIDEO_PRO
-};
+fn max_page_size(fields: &[Field]) -> Option<u32> {
+    let field = fields.iter().find(|field| field.name == PAGE_SIZE)?;
+    // Limits are whole numbers above zero.
+    field.maximum.map(|maximum| maximum as u32)
+}
 
 impl<'de> Deserialize<'de> for &'static CreateOperation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        let mut all = CreateRoute::ALL.iter().map(|route| route.operation());
+        let mut all = CreateRoute::all().map(CreateRoute::operation);
         let found = all.find(|operation| operation.name == name);
         found.ok_or_else(|| de::Error::unknown_variant(&name, &[]))
     }
@@ -315,7 +352,11 @@ impl<'de> Deserialize<'de> for &'static CreateOperation {
 
 impl<'de> Deserialize<'de> for &'static ListOperation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Mode::deserialize(deserializer)?.list())
+        let name = String::deserialize(deserializer)?;
+        let found = lists().iter().find(|list| list.name == name);
+        found
+            .copied()
+            .ok_or_else(|| de::Error::unknown_variant(&name, &[]))
     }
 }
 

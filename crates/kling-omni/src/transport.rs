@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::Method;
 use kling_omni_api::{
     Admission, Client as Api, Error as ApiError, Exchange, Inner, ResponseValue, Transport, service,
 };
@@ -53,12 +52,13 @@ pub(crate) fn finish<T, E>(
     )
 }
 
-fn idempotency(method: &Method, operation: &str) -> Idempotency {
-    match *method {
-        Method::GET | Method::HEAD | Method::OPTIONS => Idempotency::Read,
-        // A place that nobody uses costs nothing and lapses by itself.
-        _ if operation == service::REQUEST_UPLOADS.name => Idempotency::Read,
-        _ => Idempotency::Create,
+fn idempotency(operation: &str) -> Idempotency {
+    let mut operations = service::OPERATIONS.iter();
+    let operation = operations.find(|known| known.name == operation);
+    if operation.is_some_and(|operation| operation.role.is_repeatable()) {
+        Idempotency::Read
+    } else {
+        Idempotency::Create
     }
 }
 
@@ -71,7 +71,7 @@ impl Transport for CallTransport {
 
     fn exchange<'a>(&'a self, request: reqwest::Request, operation: &'static str) -> Exchange<'a> {
         let span = tracing::info_span!("call", operation);
-        let effect = idempotency(request.method(), operation);
+        let effect = idempotency(operation);
         Box::pin(self.0.send(request, effect, operation).instrument(span))
     }
 }
@@ -105,7 +105,7 @@ impl Transport for RawTransport {
     fn exchange<'a>(&'a self, request: reqwest::Request, operation: &'static str) -> Exchange<'a> {
         let span = tracing::info_span!("call", operation);
         let exchange = async move {
-            let effect = idempotency(request.method(), operation);
+            let effect = idempotency(operation);
             let last = self.call().run(request, effect, operation).await;
             last.result.into_response()
         };

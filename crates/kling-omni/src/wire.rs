@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kling_omni_api::limits::upload_request::FILES;
+use kling_omni_api::tasks::{TaskList, TaskRead};
 use kling_omni_api::{RequestBody, enums, types};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -25,11 +26,11 @@ pub(crate) struct Kling;
 
 impl Service for Kling {
     fn lists(&self) -> &'static [&'static ListOperation] {
-        route::LISTS
+        route::lists()
     }
 
     fn reads(&self) -> &'static [&'static ReadOperation] {
-        route::READS
+        route::reads()
     }
 
     fn upload_types(&self) -> &'static [&'static str] {
@@ -85,17 +86,7 @@ async fn create(
 ) -> Result<Created> {
     let api = transport::client(call);
     let body = RequestBody::from(body);
-    let answer = match CreateRoute::of(operation) {
-        CreateRoute::VideoReferencePro => api.create_video_reference().body(body).send().await,
-        CreateRoute::ReferenceToVideoPro => {
-            api.create_reference_to_video_pro().body(body).send().await
-        }
-        CreateRoute::ReferenceToVideoStandard => {
-            api.create_reference_to_video_std().body(body).send().await
-        }
-        CreateRoute::VideoPro => api.create_video_pro().body(body).send().await,
-        CreateRoute::VideoStandard => api.create_video_std().body(body).send().await,
-    };
+    let answer = CreateRoute::of(operation).task().send(&api, body).await;
     let state = match transport::finish(call, answer) {
         Ok(answer) => state(answer.data),
         // The response has an id: there is a task, and it was charged.
@@ -122,12 +113,7 @@ async fn create(
 async fn read(call: &Arc<Call>, operation: &ReadOperation, id: &str) -> Result<TaskState> {
     let api = transport::client(call);
     let segment = call.path_segment(id);
-    let answer = if *operation == route::READ_VIDEO {
-        api.get_video_task().task_id(segment).send().await
-    } else {
-        let request = api.get_reference_to_video_task();
-        request.task_id(segment).send().await
-    };
+    let answer = TaskRead::ALL[operation.key].send(&api, &segment).await;
     let response = call.answer();
     let state = match transport::finish(call, answer) {
         Ok(answer) => state(answer.data),
@@ -164,18 +150,9 @@ async fn list(
     page_size: Option<i32>,
 ) -> Result<Page> {
     let api = transport::client(call);
-    let answer = if *operation == route::TEXT_LIST {
-        api.list_video_tasks().send().await
-    } else {
-        let mut request = api.list_reference_to_video_tasks();
-        if let Some(page) = page {
-            request = request.page(page);
-        }
-        if let Some(size) = page_size {
-            request = request.page_size(size);
-        }
-        request.send().await
-    };
+    let answer = TaskList::ALL[operation.key]
+        .send(&api, page, page_size)
+        .await;
     let response = call.answer();
     let tasks: Vec<_> = match transport::finish(call, answer) {
         Ok(answer) => answer.data.into_iter().map(summary).collect(),

@@ -227,6 +227,7 @@ mod tests {
     static LIST: ListOperation = ListOperation {
         name: "list",
         max_page_size: None,
+        key: 0,
     };
     static CREATE: CreateOperation = CreateOperation {
         name: "create",
@@ -234,6 +235,7 @@ mod tests {
         lists: &[&LIST],
         is_listed: true,
         reads: &[],
+        key: 0,
     };
 
     fn sent(clock: &ManualClock) -> Unresolved {

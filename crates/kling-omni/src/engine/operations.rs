@@ -11,6 +11,8 @@ pub(crate) struct ListOperation {
     pub(crate) name: &'static str,
     /// The most tasks on a page; `None` if the list has no pages.
     pub(crate) max_page_size: Option<u32>,
+    /// The position in the service's own table.
+    pub(crate) key: usize,
 }
 
 /// Reads a task.
@@ -18,7 +20,9 @@ pub(crate) struct ListOperation {
 pub(crate) struct ReadOperation {
     pub(crate) name: &'static str,
     /// The list that has the tasks that are read here.
-    pub(crate) list: &'static ListOperation,
+    pub(crate) list: Option<&'static ListOperation>,
+    /// The position in the service's own table.
+    pub(crate) key: usize,
 }
 
 /// Creates a task.
@@ -34,6 +38,8 @@ pub(crate) struct CreateOperation {
     pub(crate) is_listed: bool,
     /// Where its tasks may be read, most likely first.
     pub(crate) reads: &'static [&'static ReadOperation],
+    /// The position in the service's own table.
+    pub(crate) key: usize,
 }
 
 impl fmt::Display for ListOperation {

@@ -95,7 +95,7 @@ impl Inspect {
         let url = file.source.as_url();
         let findings = match url.and_then(|url| check_media_url(file.field, url)) {
             Some(finding) => vec![finding],
-            None => by_plan(plan, |route| rules::check_file(&file, route.limits())),
+            None => by_plan(&plan, |route| rules::check_file(&file, route.limits())),
         };
         Inspection {
             role,

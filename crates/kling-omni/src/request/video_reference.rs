@@ -127,8 +127,8 @@ const REFERENCE_VIDEO: &str = "@Video1";
 fn warnings(fields: &VideoReferenceFields, json: &RequestJson, route: CreateRoute) -> Vec<Finding> {
     let mut findings = Vec::new();
     of_prompt(fields, &mut findings);
-    if route == CreateRoute::VideoReferencePro {
-        findings.extend(rejected_by_successor(fields, json));
+    if let Some(successor) = route.successor() {
+        findings.extend(rejected_by_successor(fields, json, route, successor));
     }
     if fields.aspect_ratio == Some(AspectRatio::Auto)
         && fields.video_url.is_none()
@@ -146,13 +146,15 @@ fn warnings(fields: &VideoReferenceFields, json: &RequestJson, route: CreateRout
     findings
 }
 
-/// What the older route takes and its successor does not.
+/// What a route takes and its successor does not.
 fn rejected_by_successor(
     fields: &VideoReferenceFields,
     json: &RequestJson,
+    route: CreateRoute,
+    successor: CreateRoute,
 ) -> impl Iterator<Item = Finding> {
-    let here = against(fields, json, CreateRoute::VideoReferencePro);
-    against(fields, json, CreateRoute::ReferenceToVideoPro)
+    let here = against(fields, json, route);
+    against(fields, json, successor)
         .into_iter()
         .filter(move |finding| !here.iter().any(|known| known.field() == finding.field()))
         .map(Finding::of_successor)

@@ -1,8 +1,16 @@
 //! The names of findings in JSON, which are stable from 0.1. Those that the program writes are in its own tests.
 
-use kling_omni::VideoReference;
+use std::fmt::Write as _;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use kling_omni::recovery::Unresolved;
+use kling_omni::request::Route;
 use kling_omni::validation::FindingCode;
-use serde_json::Value;
+use kling_omni::{Mode, Tier, VideoReference};
+use kling_omni_test_support::setup::{client, sandbox};
+use kling_omni_test_support::virtual_clock::VirtualClock;
+use serde_json::{Value, json};
 
 use crate::snapshots;
 
@@ -20,6 +28,39 @@ fn finding_codes() {
     codes.sort();
     let mut snapshots = snapshots("names");
     snapshots.check("finding-codes", &codes.join("\n"));
+    snapshots.finish();
+}
+
+/// The operations and lists in journals and in records of unknown creates.
+#[tokio::test]
+async fn operations() {
+    let clock = VirtualClock::new();
+    let sandbox = sandbox(&clock).start().await.unwrap();
+    let client = client(sandbox.base_url(), &clock).build().unwrap();
+    let mut lines = String::new();
+    for mode in Mode::ALL {
+        for tier in Tier::ALL {
+            for route in Route::ALL {
+                let record = Arc::new(Mutex::new(Value::Null));
+                let shared = Arc::clone(&record);
+                let create = client.create_unchecked(*tier, json!({})).mode(*mode);
+                let create = create.route(*route).reconcilable();
+                let create = create.before_send(move |unresolved| {
+                    *shared.lock().unwrap() = serde_json::to_value(unresolved)?;
+                    Err(io::Error::other("it is not sent"))
+                });
+                create.await.unwrap_err();
+                let record = record.lock().unwrap();
+                let read: Unresolved = serde_json::from_value(record.clone()).unwrap();
+                assert_eq!(read.mode(), *mode);
+                let (name, lists) = (&record["route"], &record["snapshot"]["lists"]);
+                let pinned = read.route();
+                writeln!(lines, "{mode} {tier} {route}: {name} {lists} {pinned}").unwrap();
+            }
+        }
+    }
+    let mut snapshots = snapshots("names");
+    snapshots.check("operations", &lines);
     snapshots.finish();
 }
 

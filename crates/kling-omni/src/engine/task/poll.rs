@@ -46,7 +46,8 @@ impl Pollable for PolledTask {
     fn list(&self) -> Option<&'static ListOperation> {
         let known = self.task.known();
         let operation = known.read_by.or(self.task.0.reads.first().copied())?;
-        (!known.is_unlisted && self.id().is_some()).then_some(operation.list)
+        let is_listed = !known.is_unlisted && self.id().is_some();
+        operation.list.filter(|_| is_listed)
     }
 
     fn read(
