@@ -13,8 +13,11 @@
 //! * the spelling of numbers, and the case of header names,
 //! * a `$ref` against the same schema written in its place,
 //! * a default written out, such as `deprecated: false`, and an empty list or mapping where nothing is as good,
-//! * words of OpenAPI 3.1 for what 3.0 says otherwise: `type: [string, 'null']`, numbers in `exclusiveMinimum`, `const`,
-//!   `examples` of a schema.
+//! * words of OpenAPI 3.1 for what 3.0 says otherwise: `type: [string, 'null']`, null in a union, numbers in
+//!   `exclusiveMinimum`, `const`, `examples` of a schema, `contentEncoding: base64`,
+//! * a composition of one schema against that schema: `allOf: [{$ref: …}]` with a description beside it,
+//! * a scalar in other words where the schema asks for text: `8` and `'8'` are one text, `1.1` and `1.10` are two,
+//! * a `readOnly` property of a request and a `writeOnly` one of a response: they are never sent.
 
 mod body;
 mod bounds;
@@ -48,7 +51,7 @@ use crate::rule::Rule;
 use crate::rules::reference::{COMPONENT_CHANGED, NESTED_TOO_DEEPLY, UNCLASSIFIED};
 use crate::tree::Node;
 
-use spot::{Both, Pair, deepest};
+use spot::{Both, Pair, deepest, same, written};
 use words::moved;
 
 /// How deep a document may nest. Each level costs stack.
@@ -95,6 +98,11 @@ struct At {
     subject: String,
     /// Where a schema stands in the exchange.
     place: Place,
+    /// Whether this side of the exchange never has it: a `readOnly` property of a request, a `writeOnly` one of a
+    /// response.
+    unsent: bool,
+    /// Keys that have been compared already, with what stands around the schema.
+    skip: Vec<String>,
 }
 
 impl At {
@@ -102,6 +110,8 @@ impl At {
         Self {
             subject: subject.into(),
             place: Place::RequestBody,
+            unsent: false,
+            skip: Vec::new(),
         }
     }
 
@@ -114,6 +124,8 @@ impl At {
         Self {
             subject: subject.into(),
             place,
+            unsent: self.unsent,
+            skip: Vec::new(),
         }
     }
 }
@@ -134,11 +146,11 @@ struct Comparison<'a> {
     /// Whether the walk is in components that no operation reaches.
     unused: bool,
     /// Pairs behind references that the walk has met since it entered the operation, which ends recursion.
-    met: HashSet<(String, String, Place)>,
+    met: HashSet<(String, String, Place, bool)>,
     /// Pairs behind references that any operation reached.
     reached: HashSet<(String, String)>,
     /// Targets of references in which, and behind which, nothing can differ.
-    untouched: HashSet<&'a str>,
+    untouched: HashSet<String>,
     /// Schemas behind references that are still to be walked. Not on the stack, since chains of references have no end.
     ahead: Vec<(Both<'a>, At)>,
     /// Pointers of components that go by another name on the other side.
@@ -172,6 +184,9 @@ impl<'a> Comparison<'a> {
         base: Option<String>,
         head: Option<String>,
     ) {
+        if at.unsent && rule.direction.is_some() {
+            return;
+        }
         // Direction and severity mean nothing where nobody sends anything.
         let rule = match rule.direction {
             Some(_) if self.unused => &COMPONENT_CHANGED,
@@ -198,6 +213,23 @@ impl<'a> Comparison<'a> {
         if !pair.is_same() {
             let message = moved(what, pair.base_node(), pair.head_node());
             self.add_pair(rule, at, message, pair);
+        }
+    }
+
+    /// Like [`Self::changed`], but numbers and booleans are texts where the schema asks for text.
+    fn changed_as_written(
+        &mut self,
+        rule: &'static Rule,
+        at: &At,
+        what: &str,
+        pair: &Pair<'a>,
+        is_of_text: (bool, bool),
+    ) {
+        let base = pair.base_node().map(|node| written(node, is_of_text.0));
+        let head = pair.head_node().map(|node| written(node, is_of_text.1));
+        let (base, head) = (base.as_deref(), head.as_deref());
+        if !base.zip(head).is_some_and(|(base, head)| same(base, head)) {
+            self.add_pair(rule, at, moved(what, base, head), pair);
         }
     }
 

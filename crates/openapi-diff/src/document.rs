@@ -15,7 +15,7 @@ use serde_saphyr::{
     alias_limits, budget, options,
 };
 
-use crate::tree::Node;
+use crate::tree::{Node, fragment};
 
 pub use lines::Lines;
 use lines::Located;
@@ -114,12 +114,13 @@ impl Document {
             serde_json::from_str::<IgnoredAny>(text)
                 .map_err(|error| unreadable(Some(Position::in_json(&error)), json_fault(&error)))?;
         }
-        let located: Located = serde_saphyr::from_str_with_options(text, options())
+        let Located { mut node, lines } = serde_saphyr::from_str_with_options(text, options())
             .map_err(|error| unreadable(Position::of(&error), explain(&error)))?;
+        lines::note_written(&mut node, &lines, text);
         Ok(Self {
             name: name.to_owned(),
-            tree: located.node,
-            lines: located.lines,
+            tree: node,
+            lines,
         })
     }
 
@@ -170,9 +171,8 @@ pub fn locate<'a>(tree: &'a Node, pointer: &str, node: &'a Node) -> Result<(Stri
             bail!("`{reference}` leads back to itself");
         }
         seen.push(reference);
-        here = reference
-            .strip_prefix('#')
-            .and_then(|pointer| Some((pointer.to_owned(), tree.at(pointer)?)))
+        here = fragment(reference)
+            .and_then(|pointer| Some((pointer.to_string(), tree.at(&pointer)?)))
             .with_context(|| format!("`{reference}` leads nowhere"))?;
     }
     Ok(here)

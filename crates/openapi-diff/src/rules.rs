@@ -45,7 +45,7 @@ pub static COMPARISON: [Area; 6] = [
     },
     Area {
         title: "Properties",
-        rules: &[],
+        rules: properties::RULES,
         duos: properties::DUOS,
         families: &[],
     },

@@ -1,8 +1,11 @@
 //! YAML and JSON as a tree.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
-use serde_json::Number;
+use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A YAML or JSON value whose keys keep the order of the source.
 ///
@@ -22,6 +25,69 @@ pub enum Node {
     List(Vec<Node>),
     /// A mapping in source order.
     Map(IndexMap<String, Node>),
+}
+
+/// A number, and how it was written where that is not how it is printed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Number {
+    value: serde_json::Number,
+    written: Option<Box<str>>,
+}
+
+impl Number {
+    /// The number as a double.
+    pub fn as_f64(&self) -> Option<f64> {
+        self.value.as_f64()
+    }
+
+    /// The number, if it is whole and not negative.
+    pub fn as_u64(&self) -> Option<u64> {
+        self.value.as_u64()
+    }
+
+    /// The number, if it is whole.
+    pub fn as_i128(&self) -> Option<i128> {
+        self.value.as_i128()
+    }
+
+    /// The text in the document: `1.10` is another text than `1.1`, and the same number.
+    pub fn written(&self) -> Cow<'_, str> {
+        match &self.written {
+            Some(written) => Cow::Borrowed(written),
+            None => Cow::Owned(self.value.to_string()),
+        }
+    }
+
+    pub(crate) fn set_written(&mut self, text: &str) {
+        self.written = (text != self.value.to_string()).then(|| text.into());
+    }
+}
+
+impl From<serde_json::Number> for Number {
+    fn from(value: serde_json::Number) -> Self {
+        Self {
+            value,
+            written: None,
+        }
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
+}
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde_json::Number::deserialize(deserializer).map(Self::from)
+    }
 }
 
 impl Node {
@@ -85,6 +151,16 @@ impl Node {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
+        }
+    }
+
+    /// A text, or a number or a boolean as it was written.
+    pub fn as_written(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Text(text) => Some(Cow::Borrowed(text)),
+            Self::Number(number) => Some(number.written()),
+            Self::Flag(flag) => Some(Cow::Borrowed(if *flag { "true" } else { "false" })),
+            Self::Null | Self::List(_) | Self::Map(_) => None,
         }
     }
 
@@ -187,6 +263,13 @@ pub fn join(pointer: &str, key: &str) -> String {
         joined += key;
     }
     joined
+}
+
+/// The JSON pointer in a `$ref` to a place in the same document: a URI fragment, so `%7B` stands for `{`. `None` for any
+/// other reference.
+pub fn fragment(reference: &str) -> Option<Cow<'_, str>> {
+    let encoded = reference.strip_prefix('#')?;
+    percent_decode_str(encoded).decode_utf8().ok()
 }
 
 /// The keys and indices that the JSON pointer leads through.

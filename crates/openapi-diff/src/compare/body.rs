@@ -1,7 +1,7 @@
 //! Bodies, media types and answers.
 
 use super::reference::target;
-use super::spot::{Both, Pair, matched};
+use super::spot::{Both, Pair, Spot, is_empty, matched};
 use super::words::moved;
 use super::{At, Comparison, Known};
 use crate::place::Place;
@@ -9,8 +9,10 @@ use crate::rule::Direction;
 use crate::rules::exchange::{
     ACKNOWLEDGEMENT_ADDED, ACKNOWLEDGEMENT_REMOVED, BODY_BECAME_OPTIONAL, BODY_BECAME_REQUIRED,
     BODY_REMOVED, ENCODING_CHANGED, FAILURE_ADDED, FAILURE_REMOVED, LINK_CHANGED, MEDIA_TYPE_ADDED,
-    MEDIA_TYPE_REMOVED, OPTIONAL_BODY_ADDED, REQUIRED_BODY_ADDED, SUCCESS_ADDED, SUCCESS_REMOVED,
+    MEDIA_TYPE_CHARSET_CHANGED, MEDIA_TYPE_REMOVED, OPTIONAL_BODY_ADDED, REQUIRED_BODY_ADDED,
+    SUCCESS_ADDED, SUCCESS_REMOVED,
 };
+use crate::tree::Node;
 
 impl<'a> Comparison<'a> {
     /// The `requestBody` of an operation.
@@ -52,7 +54,7 @@ impl<'a> Comparison<'a> {
         if !pair.each(|node| node.as_map().is_some()) {
             return self.unclassified(at, pair);
         }
-        for (name, pair) in pair.entries() {
+        for (name, pair) in by_media_type(pair) {
             let at = at.step(&format!(" {name}"));
             let Some(both) = pair.both() else {
                 let (rules, word) = match pair.head {
@@ -63,8 +65,15 @@ impl<'a> Comparison<'a> {
                 self.add_pair(rules.of(at.place.direction()), &at, message, &pair);
                 continue;
             };
+            let names = [&both.base, &both.head].map(media_type_at);
+            if names[0] != names[1] {
+                let rule = MEDIA_TYPE_CHARSET_CHANGED.of(at.place.direction());
+                let message = format!("media type was {} and is {}", names[0], names[1]);
+                self.add_pair(rule, &at, message, &pair);
+            }
             self.keys(&both, &at, |this, key, pair| {
                 match key {
+                    "schema" if is_binary_everywhere(pair, name) => {}
                     "schema" => this.subschema(pair, &at),
                     "example" => this.example(&at, pair),
                     "examples" => this.examples(&at, pair),
@@ -192,4 +201,58 @@ fn lone_status(
         (Direction::Response, false, true) => (&FAILURE_ADDED, "new"),
         (Direction::Response, false, false) => (&FAILURE_REMOVED, "gone"),
     }
+}
+
+/// The bodies of both sides by media type. Of two types that differ in their charset alone, one pair is made.
+fn by_media_type<'a>(pair: &Pair<'a>) -> Vec<(&'a str, Pair<'a>)> {
+    let entries = |spot: &Option<Spot<'a>>| spot.as_ref().map_or_else(Vec::new, Spot::entries);
+    let (base, head) = (entries(&pair.base), entries(&pair.head));
+    let mut pairs = matched(base, head, |name| normal(name, true));
+    let (old, new): (Vec<_>, Vec<_>) = pairs
+        .extract_if(.., |(_, pair)| pair.both().is_none())
+        .partition(|(_, pair)| pair.base.is_some());
+    let only = |all: &[(&'a str, Pair<'a>)], name: &str| {
+        let name = normal(name, false);
+        all.iter()
+            .filter(|(other, _)| normal(other, false) == name)
+            .count()
+            == 1
+    };
+    let key = |name: &'a str| normal(name, !(only(&old, name) && only(&new, name)));
+    let base = old
+        .iter()
+        .filter_map(|(name, pair)| Some((*name, pair.base.clone()?)));
+    let head = new
+        .iter()
+        .filter_map(|(name, pair)| Some((*name, pair.head.clone()?)));
+    pairs.extend(matched(base.collect(), head.collect(), key));
+    pairs
+}
+
+/// The media type in lower case without spaces, and without its charset if that does not count.
+fn normal(name: &str, with_charset: bool) -> String {
+    let mut parts = name.split(';').map(|part| part.trim().to_lowercase());
+    let essence = parts.next().unwrap_or_default();
+    let parameters = parts.filter(|part| with_charset || !part.starts_with("charset="));
+    parameters.fold(essence, |whole, part| format!("{whole};{part}"))
+}
+
+/// The media type under which a body stands.
+fn media_type_at(spot: &Spot<'_>) -> String {
+    let step = spot.pointer.rsplit('/').next().unwrap_or_default();
+    normal(&step.replace("~1", "/").replace("~0", "~"), true)
+}
+
+/// Whether each side is a body of bytes: OpenAPI 3.1 needs no schema for what is neither JSON nor text.
+fn is_binary_everywhere(pair: &Pair<'_>, media_type: &str) -> bool {
+    let has_text = ["json", "text", "xml", "form"]
+        .iter()
+        .any(|kind| media_type.contains(kind));
+    let is_binary = |node: Option<&Node>| {
+        node.is_none_or(|node| {
+            let plain = node.entries().count() == 2 && node.text("type") == Some("string");
+            is_empty(node) || (plain && node.text("format") == Some("binary"))
+        })
+    };
+    !has_text && is_binary(pair.base_node()) && is_binary(pair.head_node())
 }

@@ -82,12 +82,14 @@ impl<'a> Comparison<'a> {
         if self.reached.contains(&pointers) {
             return;
         }
+        if kind == "schemas" {
+            return self.subschema(&both.pair(), at);
+        }
         let Some((both, at)) = self.follow(both, at) else {
             return;
         };
         let direction = Direction::Response;
         match kind {
-            "schemas" => self.schema(&both, &at),
             "responses" => self.response(&both, &at, direction),
             "parameters" => self.parameter_object(&both, &at, direction),
             "examples" => self.example_object(&both, &at),

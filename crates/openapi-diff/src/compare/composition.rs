@@ -16,7 +16,7 @@ impl<'a> Comparison<'a> {
         key: &str,
         families: [&'static Family; 2],
     ) {
-        let (base, head) = pair.items();
+        let (base, head) = members(pair, key);
         let lists = pair.each(|node| matches!(node, Node::List(_)));
         match (base.is_empty(), head.is_empty()) {
             (false, true) | (true, false) if lists => {
@@ -35,7 +35,7 @@ impl<'a> Comparison<'a> {
         if !pair.each(|node| matches!(node, Node::List(_))) {
             return self.unclassified(at, pair);
         }
-        let (base, head) = pair.items();
+        let (base, head) = members(pair, key);
         let partners = self.partners(&base, &head);
         let order: Vec<_> = partners.iter().flatten().collect();
         if !order.is_sorted() {
@@ -116,4 +116,12 @@ impl<'a> Comparison<'a> {
         });
         partners
     }
+}
+
+/// The schemas of both sides without null, which counts as the schema around them being nullable.
+fn members<'a>(pair: &Pair<'a>, key: &str) -> (Vec<Spot<'a>>, Vec<Spot<'a>>) {
+    let (mut base, mut head) = pair.items();
+    base.retain(|one| !one.is_null_of(key));
+    head.retain(|one| !one.is_null_of(key));
+    (base, head)
 }

@@ -1,22 +1,33 @@
 //! Lists of values, their order, and their Rust names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::spot::{Both, Spot, canonical};
+use super::document::plain;
+use super::spot::{Both, Spot, canonical, written};
 use super::words::{list, show};
 use super::{At, Comparison};
 use crate::rules::keywords::{
-    BECAME_ENUM, BECAME_NOT_ENUM, ENUM_CLOSED, ENUM_OPENED, ENUM_ORDER_CHANGED, ENUM_VALUE_ADDED,
-    ENUM_VALUE_REMOVED, ENUM_VARIANT_RENAMED, OPEN_VALUE_ADDED, OPEN_VALUE_REMOVED,
+    BECAME_ENUM, BECAME_NOT_ENUM, ENUM_CLOSED, ENUM_NAMES_MISPAIRED, ENUM_OPENED,
+    ENUM_ORDER_CHANGED, ENUM_VALUE_ADDED, ENUM_VALUE_REMOVED, ENUM_VARIANT_RENAMED,
+    OPEN_VALUE_ADDED, OPEN_VALUE_REMOVED,
 };
 use crate::tree::Node;
+
+/// The values of an enum, and what is wrong with their names.
+struct Values<'a> {
+    list: Vec<Value<'a>>,
+    /// Names and values do not pair up, which is said in these words.
+    mispaired: Option<String>,
+}
 
 /// A value of an enum.
 struct Value<'a> {
     spot: Spot<'a>,
     canonical: String,
-    /// Its Rust name, as far as the document gives one.
-    name: String,
+    /// The value as JSON.
+    shown: String,
+    /// Its Rust name: what the document says, or else the value itself. `None` where names and values do not pair up.
+    name: Option<String>,
 }
 
 impl<'a> Comparison<'a> {
@@ -40,14 +51,25 @@ impl<'a> Comparison<'a> {
         match (base, head) {
             (None, None) => self.unclassified(at, &both.get("x-enum-varnames")),
             (None, Some(head)) => {
-                let message = format!("only these values are allowed now: {}", tell(&head));
+                let message = format!("only these values are allowed now: {}", tell(&head.list));
                 self.add_pair(BECAME_ENUM.at(at.place), at, message, &pair);
+                if let Some(message) = &head.mispaired {
+                    self.add_pair(
+                        &ENUM_NAMES_MISPAIRED,
+                        at,
+                        message,
+                        &both.get("x-enum-varnames"),
+                    );
+                }
             }
             (Some(base), None) => {
-                let message = format!("other values are allowed than {}", tell(&base));
+                let message = format!("other values are allowed than {}", tell(&base.list));
                 self.add_pair(BECAME_NOT_ENUM.at(at.place), at, message, &pair);
             }
-            (Some(base), Some(head)) => self.values(both, at, &base, &head),
+            (Some(base), Some(head)) => {
+                self.values(both, at, &base.list, &head.list);
+                self.names(both, at, &base, &head);
+            }
         }
     }
 
@@ -56,11 +78,9 @@ impl<'a> Comparison<'a> {
             let open = schema.get("x-open-enum");
             open.is_some_and(|open| *open.node == Node::Flag(true))
         };
-        let index = |values: &[Value<'a>]| -> HashMap<String, String> {
+        let index = |values: &[Value<'a>]| -> HashSet<String> {
             let values = values.iter();
-            values
-                .map(|value| (value.canonical.clone(), value.name.clone()))
-                .collect()
+            values.map(|value| value.canonical.clone()).collect()
         };
         let (old, new) = (index(base), index(head));
         let added = if is_open(&both.base) {
@@ -68,11 +88,8 @@ impl<'a> Comparison<'a> {
         } else {
             &ENUM_VALUE_ADDED
         };
-        for value in head
-            .iter()
-            .filter(|value| !old.contains_key(&value.canonical))
-        {
-            let message = format!("value {} is new", show(value.spot.node));
+        for value in head.iter().filter(|value| !old.contains(&value.canonical)) {
+            let message = format!("value {} is new", value.shown);
             let pointer = Some(value.spot.pointer.clone());
             self.add(added.at(at.place), at, message, None, pointer);
         }
@@ -81,69 +98,106 @@ impl<'a> Comparison<'a> {
         } else {
             &ENUM_VALUE_REMOVED
         };
-        for value in base
-            .iter()
-            .filter(|value| !new.contains_key(&value.canonical))
-        {
-            let message = format!("value {} is gone", show(value.spot.node));
+        for value in base.iter().filter(|value| !new.contains(&value.canonical)) {
+            let message = format!("value {} is gone", value.shown);
             let pointer = Some(value.spot.pointer.clone());
             self.add(removed.at(at.place), at, message, pointer, None);
         }
-        let common = |values: &[Value<'a>], others: &HashMap<String, String>| -> Vec<String> {
+        let common = |values: &[Value<'a>], others: &HashSet<String>| -> Vec<String> {
             let values = values.iter().map(|value| value.canonical.clone());
-            values.filter(|value| others.contains_key(value)).collect()
+            values.filter(|value| others.contains(value)).collect()
         };
         let (before, after) = (common(base, &new), common(head, &old));
         if before != after {
             let message = format!("order was {} and is {}", list(&before), list(&after));
             self.add_pair(&ENUM_ORDER_CHANGED, at, message, &both.get("enum"));
         }
+    }
+
+    /// Compares the Rust names of the values that both sides have.
+    fn names(&mut self, both: &Both<'a>, at: &At, base: &Values<'a>, head: &Values<'a>) {
         let names = both.get("x-enum-varnames");
-        let renamed = head.iter().filter_map(|value| {
-            let name = old
-                .get(&value.canonical)
-                .filter(|name| **name != value.name)?;
-            Some(format!("{name} is {} now", value.name))
+        if self.is_ours_alone(&names) {
+            return;
+        }
+        let old: HashMap<_, _> = base
+            .list
+            .iter()
+            .map(|value| (&value.canonical, &value.name))
+            .collect();
+        let renamed = head.list.iter().filter_map(|value| {
+            let (old, new) = (old.get(&value.canonical)?.as_ref()?, value.name.as_ref()?);
+            (old != new).then(|| format!("{old} is {new} now"))
         });
         let renamed: Vec<_> = renamed.collect();
-        if !renamed.is_empty() && !self.is_ours_alone(&names) {
+        if !renamed.is_empty() {
             self.add_pair(&ENUM_VARIANT_RENAMED, at, list(&renamed), &names);
+        }
+        match (&base.mispaired, &head.mispaired) {
+            (old, Some(new)) if old.as_ref() != Some(new) || !names.is_same() => {
+                self.add_pair(&ENUM_NAMES_MISPAIRED, at, new, &names);
+            }
+            (Some(_), None) if renamed.is_empty() => {
+                let message = "x-enum-varnames names each value now";
+                self.add_pair(&ENUM_VARIANT_RENAMED, at, message, &names);
+            }
+            _ => {}
         }
     }
 }
 
 fn tell(values: &[Value<'_>]) -> String {
-    list(values.iter().map(|value| show(value.spot.node)))
+    list(values.iter().map(|value| &value.shown))
 }
 
 /// The values of an enum, if it is one; nothing at all when the keywords are not what they should be.
-fn values<'a>(schema: &Spot<'a>) -> Option<Option<Vec<Value<'a>>>> {
+fn values<'a>(schema: &Spot<'a>) -> Option<Option<Values<'a>>> {
     let spots = match (schema.get("enum"), schema.get("const")) {
         (Some(list), None) if matches!(list.node, Node::List(_)) => list.items(),
         (None, Some(value)) => vec![value],
         (None, None) => return Some(None),
         _ => return None,
     };
-    let names = match schema.get("x-enum-varnames") {
-        None => spots
-            .iter()
-            .map(|spot| super::document::plain(spot.node))
-            .collect(),
-        Some(names) => {
-            let names = match names.node {
-                Node::List(names) => names.iter().map(|name| Some(name.as_text()?.to_owned())),
-                _ => return None,
-            };
-            names.collect::<Option<Vec<_>>>()?
+    let names = match schema.get("x-enum-varnames").map(|spot| spot.node) {
+        None => None,
+        Some(Node::List(names)) => {
+            let names = names.iter().map(Node::as_text);
+            Some(names.collect::<Option<Vec<_>>>()?)
         }
+        Some(_) => return None,
     };
-    if names.len() != spots.len() {
-        return None;
-    }
-    let values = spots.into_iter().zip(names).map(|(spot, name)| Value {
-        canonical: canonical(spot.node),
-        spot,
-        name,
+    let is_of_text = schema.is_of_text();
+    let mispaired = names.as_ref().and_then(|names| mispaired(names, &spots));
+    let values = spots.into_iter().enumerate().map(|(index, spot)| {
+        let node = written(spot.node, is_of_text);
+        let name = names.as_ref().and_then(|names| names.get(index).copied());
+        Value {
+            canonical: canonical(&node),
+            shown: show(&node),
+            name: match names {
+                Some(_) => name.map(str::to_owned),
+                None => Some(plain(&node)),
+            },
+            spot,
+        }
     });
-    Some(Some(values.collect()))
+    Some(Some(Values {
+        list: values.collect(),
+        mispaired,
+    }))
+}
+
+fn mispaired(names: &[&str], values: &[Spot<'_>]) -> Option<String> {
+    let what = match values.get(names.len()..) {
+        Some([]) => return None,
+        Some(unnamed) => {
+            let unnamed = unnamed.iter().map(|value| show(value.node));
+            format!("add a name for {}", list(unnamed))
+        }
+        None => format!("take out {}", list(&names[values.len()..])),
+    };
+    let (names, values) = (names.len(), values.len());
+    Some(format!(
+        "x-enum-varnames has {names} names for {values} values; {what}"
+    ))
 }

@@ -13,7 +13,7 @@ impl<'a> Comparison<'a> {
     /// Compares a key that means the same wherever it stands.
     pub fn texts(&mut self, at: &At, key: &str, pair: &Pair<'a>) -> Known {
         let rule = match key {
-            "description" => &DESCRIPTION_CHANGED,
+            "description" | "$comment" => &DESCRIPTION_CHANGED,
             "summary" => &SUMMARY_CHANGED,
             "title" => &SCHEMA_TITLE_CHANGED,
             "externalDocs" => &EXTERNAL_DOCS_CHANGED,
@@ -97,7 +97,8 @@ impl<'a> Comparison<'a> {
             .map(|(name, spot)| (name.as_str(), spot.clone()));
         for (_, pair) in matched(base.collect(), head.collect(), |name| name) {
             if pair.both().is_some() {
-                self.changed(&EXAMPLE_CHANGED, at, "example", &pair);
+                let is_of_text = (both.base.is_of_text(), both.head.is_of_text());
+                self.changed_as_written(&EXAMPLE_CHANGED, at, "example", &pair, is_of_text);
                 continue;
             }
             let rule = match pair.head {

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::reference::target;
 use super::spot::{Both, Spot, is_empty};
 use super::{At, Comparison};
+use crate::rule::Direction;
 use crate::rules::keywords::{ADDITIONAL_NARROWED, ADDITIONAL_WIDENED};
 use crate::rules::properties::{
-    BECAME_OPTIONAL, BECAME_REQUIRED, OPTIONAL_ADDED, OPTIONAL_REMOVED, REQUIRED_ADDED,
-    REQUIRED_REMOVED,
+    BECAME_OPTIONAL, BECAME_REQUIRED, BECAME_REQUIRED_WITH_DEFAULT, OPTIONAL_ADDED,
+    OPTIONAL_REMOVED, REQUIRED_ADDED, REQUIRED_ADDED_WITH_DEFAULT, REQUIRED_REMOVED,
 };
 use crate::tree::Node;
 
@@ -64,10 +66,14 @@ impl<'a> Comparison<'a> {
         if !properties.each(|node| node.as_map().is_some()) {
             return self.unclassified(at, &properties);
         }
-        let direction = at.place.direction();
         for (name, pair) in properties.entries() {
-            let at = at.to(format!("{}.{name}", at.subject), at.place.inside());
-            let (was, is) = (old.contains(name), new.contains(name));
+            let mut at = at.to(format!("{}.{name}", at.subject), at.place.inside());
+            let direction = at.place.direction();
+            let old_property = Property::new(self.base, pair.base.as_ref(), direction);
+            let new_property = Property::new(self.head, pair.head.as_ref(), direction);
+            // Where it is never sent, it need not be there.
+            let was = old.contains(name) && old_property.is_sent;
+            let is = new.contains(name) && new_property.is_sent;
             let finding = match (&pair.base, &pair.head, was, is) {
                 (Some(_), Some(_), false, true) => Some((&BECAME_REQUIRED, "became required")),
                 (Some(_), Some(_), true, false) => Some((&BECAME_OPTIONAL, "became optional")),
@@ -77,8 +83,18 @@ impl<'a> Comparison<'a> {
                 (Some(_), None, false, _) => Some((&OPTIONAL_REMOVED, "is gone")),
                 _ => None,
             };
+            at.unsent |= !old_property.is_sent && !new_property.is_sent;
             if let Some((rules, words)) = finding {
-                self.add_pair(rules.of(direction), &at, format!("property {words}"), &pair);
+                let rule = match (rules.of(direction), new_property.has_default) {
+                    (rule, true) if rule.id == BECAME_REQUIRED.of(Direction::Request).id => {
+                        &BECAME_REQUIRED_WITH_DEFAULT
+                    }
+                    (rule, true) if rule.id == REQUIRED_ADDED.of(Direction::Request).id => {
+                        &REQUIRED_ADDED_WITH_DEFAULT
+                    }
+                    (rule, _) => rule,
+                };
+                self.add_pair(rule, &at, format!("property {words}"), &pair);
             }
             if pair.both().is_some() {
                 self.subschema(&pair, &at);
@@ -111,6 +127,31 @@ impl<'a> Comparison<'a> {
             _ => pair,
         };
         self.add_pair(family.at(at.place), at, message, &pair);
+    }
+}
+
+/// A property as one side of an exchange has it.
+struct Property {
+    /// Whether it goes over the wire in this direction. One that is not described does not.
+    is_sent: bool,
+    has_default: bool,
+}
+
+impl Property {
+    fn new<'a>(root: &'a Node, spot: Option<&Spot<'a>>, direction: Direction) -> Self {
+        let unsent = match direction {
+            Direction::Request => "readOnly",
+            Direction::Response => "writeOnly",
+        };
+        let found = spot.and_then(|spot| target(root, &spot.innermost(spot)));
+        let is_set = |spot: &Spot<'a>| {
+            let flag = spot.get(unsent);
+            flag.is_some_and(|flag| *flag.node == Node::Flag(true))
+        };
+        Self {
+            is_sent: spot.is_some() && !found.as_ref().is_some_and(is_set),
+            has_default: found.is_some_and(|spot| spot.get("default").is_some()),
+        }
     }
 }
 

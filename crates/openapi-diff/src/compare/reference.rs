@@ -1,9 +1,10 @@
 //! References: where they lead, and whether they lead to the same.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::document::plain;
-use super::spot::{Both, Pair, Spot, is_empty, same};
+use super::spot::{Both, Over, Pair, Spot, is_empty, same};
 use super::{At, Comparison};
 use crate::rule::Rule;
 use crate::rules::operation::SCHEME_RENAMED;
@@ -11,7 +12,7 @@ use crate::rules::reference::{
     COMPONENT_RENAMED, REFERENCE_BROKEN, REFERENCE_CHANGED, REFERENCE_SIBLINGS_CHANGED,
     SCHEMA_RENAMED,
 };
-use crate::tree::{Node, join};
+use crate::tree::{Node, fragment, join};
 
 /// Kinds of components, and what findings call one of them. Schemas go by their name alone.
 pub const KINDS: [(&str, &str); 10] = [
@@ -44,7 +45,23 @@ struct End<'a> {
 impl<'a> Comparison<'a> {
     /// What stands behind the references of both sides, or nothing when that has been compared already, comes later, or
     /// cannot be found. A schema that comes later is walked once the operation around it is done.
+    ///
+    /// What stands beside a reference and counts there is compared here.
     pub fn follow(&mut self, both: &Both<'a>, at: &At) -> Option<(Both<'a>, At)> {
+        self.follow_with(both, at, |this, ends, keys| {
+            for key in keys {
+                this.texts(at, key, &ends.get(key));
+            }
+        })
+    }
+
+    /// Like [`Self::follow`]. `beside` compares the keys around what was found.
+    pub fn follow_with(
+        &mut self,
+        both: &Both<'a>,
+        at: &At,
+        beside: impl FnOnce(&mut Self, &Both<'a>, &[&'a str]),
+    ) -> Option<(Both<'a>, At)> {
         let ends = (end(self.base, &both.base), end(self.head, &both.head));
         let (Ok(base), Ok(head)) = ends else {
             let text = |spot: &Spot<'a>| spot.node.get("$ref").map(plain);
@@ -66,13 +83,27 @@ impl<'a> Comparison<'a> {
             return None;
         };
         self.siblings(both, at);
+        let mut keys = base.spot.keys_over();
+        keys.extend(head.spot.keys_over());
+        keys.sort_unstable();
+        keys.dedup();
         let mut at = at.clone();
+        at.skip = Vec::new();
+        if !keys.is_empty() {
+            let ends = Both {
+                base: base.spot.clone(),
+                head: head.spot.clone(),
+            };
+            beside(self, &ends, &keys);
+        }
         if base.followed && head.followed {
             at.subject = self.name(&base.spot, &head.spot, both, &at);
+        } else {
+            at.skip = keys.into_iter().map(str::to_owned).collect();
         }
         let found = Both {
-            base: base.spot,
-            head: head.spot,
+            base: base.spot.bare(),
+            head: head.spot.bare(),
         };
         if base.followed || head.followed {
             let pointers = (found.base.pointer.clone(), found.head.pointer.clone());
@@ -80,9 +111,9 @@ impl<'a> Comparison<'a> {
                 self.reached.insert(pointers);
                 return None;
             }
-            let fresh = self
-                .met
-                .insert((pointers.0.clone(), pointers.1.clone(), at.place));
+            let fresh =
+                self.met
+                    .insert((pointers.0.clone(), pointers.1.clone(), at.place, at.unsent));
             if !fresh || (self.unused && self.reached.contains(&pointers)) {
                 return None;
             }
@@ -97,8 +128,7 @@ impl<'a> Comparison<'a> {
     /// are like that, and need no walk.
     fn is_untouched(&self, both: &Both<'a>) -> bool {
         let pointer = &both.base.pointer;
-        let simple = both.base.over.is_none() && both.head.over.is_none();
-        simple && *pointer == both.head.pointer && self.untouched.contains(pointer.as_str())
+        *pointer == both.head.pointer && self.untouched.contains(pointer.as_str())
     }
 
     /// What findings about the two components are about. Two names for one thing are findings themselves.
@@ -146,7 +176,7 @@ impl<'a> Comparison<'a> {
         }
         let beside = |root: &'a Node, spot: &Spot<'a>| {
             let ignored = reference(spot.node).is_some() && !takes_siblings(root);
-            ignored.then(|| spot.clone())
+            ignored.then(|| spot.bare())
         };
         let pair = Pair {
             base: beside(self.base, &both.base),
@@ -174,14 +204,16 @@ impl<'a> Comparison<'a> {
         head: &'a Node,
         met: &mut HashSet<(*const Node, *const Node)>,
     ) -> bool {
+        let (old, new) = (Spot::new(base, ""), Spot::new(head, ""));
         let ends = (
-            end(self.base, &Spot::new(base, "")),
-            end(self.head, &Spot::new(head, "")),
+            end(self.base, &old.innermost(&new)),
+            end(self.head, &new.innermost(&old)),
         );
         let (Ok(old), Ok(new)) = ends else {
             return same(base, head);
         };
-        if !same_siblings(base, head) {
+        let is_plain = old.spot.keys_over().is_empty() && new.spot.keys_over().is_empty();
+        if is_plain && !same_siblings(base, head) {
             return false;
         }
         if (old.followed || new.followed)
@@ -197,11 +229,13 @@ impl<'a> Comparison<'a> {
                 let mut pairs = old.iter().zip(new);
                 old.len() == new.len() && pairs.all(|(old, new)| self.alike_nodes(old, new, met))
             }
-            (Node::Map(old), Node::Map(new)) => {
-                old.len() == new.len()
-                    && old.iter().all(|(key, old)| {
-                        let new = new.get(key);
-                        new.is_some_and(|new| self.alike_nodes(old, new, met))
+            (Node::Map(_), Node::Map(_)) => {
+                let entries = old.spot.entries();
+                old.spot.nullable == new.spot.nullable
+                    && entries.len() == new.spot.keys().len()
+                    && entries.into_iter().all(|(key, old)| {
+                        let new = new.spot.get(key);
+                        new.is_some_and(|new| self.alike_nodes(old.node, new.node, met))
                     })
             }
             (old, new) => same(old, new),
@@ -236,32 +270,31 @@ impl<'a> Comparison<'a> {
 }
 
 /// The targets of references that are the same text in both documents, with all that they refer to in turn.
-pub fn untouched<'a>(base: &'a Node, head: &Node) -> HashSet<&'a str> {
+pub fn untouched(base: &Node, head: &Node) -> HashSet<String> {
     if takes_siblings(base) != takes_siblings(head) {
         return HashSet::new();
     }
-    let targets = |node: &'a Node| {
+    let targets = |node: &Node| {
         let mut found = Vec::new();
         references(node, &mut found);
-        found
-            .into_iter()
-            .filter_map(|target| target.strip_prefix('#'))
+        let found = found.into_iter().filter_map(fragment);
+        found.map(Cow::into_owned).collect::<HashSet<_>>()
     };
-    let mut untouched: HashSet<&str> = targets(base).collect();
-    let mut referrers: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut untouched = targets(base);
+    let mut referrers: HashMap<String, Vec<String>> = HashMap::new();
     let mut touched = Vec::new();
     for target in &untouched {
         let node = base.at(target);
         if node != head.at(target) {
-            touched.push(*target);
+            touched.push(target.clone());
         }
-        for further in node.into_iter().flat_map(targets) {
-            referrers.entry(further).or_default().push(target);
+        for further in node.map(targets).unwrap_or_default() {
+            referrers.entry(further).or_default().push(target.clone());
         }
     }
     while let Some(target) = touched.pop() {
-        if untouched.remove(target) {
-            touched.extend(referrers.get(target).into_iter().flatten());
+        if untouched.remove(&target) {
+            touched.extend(referrers.get(&target).into_iter().flatten().cloned());
         }
     }
     untouched
@@ -343,17 +376,19 @@ fn end<'a>(root: &'a Node, from: &Spot<'a>) -> Result<End<'a>, ()> {
     let mut steps = 0;
     while let Some(reference) = spot.node.get("$ref") {
         steps += 1;
-        let pointer = reference.as_text().and_then(|text| text.strip_prefix('#'));
-        let pointer = pointer.ok_or(())?;
-        let node = root.at(pointer).ok_or(())?;
-        // Whoever takes more steps than any document has names goes round in circles.
+        let pointer = reference.as_text().and_then(fragment).ok_or(())?;
+        let node = root.at(&pointer).ok_or(())?;
+        // A chain of more steps goes round in circles.
         if steps > 64 {
             return Err(());
         }
-        let beside = takes_siblings(root) && spot.node.entries().count() > 1;
-        let over = beside.then(|| (spot.node, spot.pointer.clone()));
+        let mut over = spot.over.clone();
+        if takes_siblings(root) && spot.node.entries().count() > 1 {
+            over.push(Over::new(&spot, "$ref"));
+        }
         spot = Spot {
-            over: over.or(spot.over),
+            over,
+            nullable: spot.nullable,
             ..Spot::new(node, pointer)
         };
         followed = true;

@@ -1,10 +1,14 @@
 //! Schemas, keyword by keyword.
 
+use std::borrow::Cow;
+
 use super::bounds::count_rules;
-use super::spot::{Both, Pair};
+use super::spot::{Both, Pair, Spot, same};
+use super::words::moved;
 use super::{At, Comparison, Known};
 use crate::rules::family::Family;
 use crate::rules::keywords::*;
+use crate::tree::Node;
 
 impl<'a> Comparison<'a> {
     /// A schema in its place, which may be a reference or missing on one side.
@@ -12,7 +16,14 @@ impl<'a> Comparison<'a> {
         let Some(both) = pair.both() else {
             return self.presence(at, pair, "schema", [&SCHEMA_ADDED, &SCHEMA_REMOVED]);
         };
-        if let Some((found, at)) = self.follow(&both, at) {
+        let inner = Both {
+            base: both.base.innermost(&both.head),
+            head: both.head.innermost(&both.base),
+        };
+        let found = self.follow_with(&inner, at, |this, ends, keys| {
+            this.keywords(ends, at, &|key| keys.contains(&key));
+        });
+        if let Some((found, at)) = found {
             let inline =
                 found.base.pointer == both.base.pointer && found.head.pointer == both.head.pointer;
             if inline {
@@ -25,16 +36,51 @@ impl<'a> Comparison<'a> {
 
     /// Compares two schemas that are no references.
     pub fn schema(&mut self, both: &Both<'a>, at: &At) {
-        let place = at.place;
-        if both.are_maps() {
-            self.types(both, at);
-            self.enums(both, at);
-            self.ranges(both, at);
-            self.schema_examples(both, at);
-            self.properties(both, at);
-            self.additional(both, at);
+        // Behind a reference, there may be a composition of one schema.
+        let is_around = |spot: &Spot<'a>, other| spot.innermost(other).pointer != spot.pointer;
+        if is_around(&both.base, &both.head) || is_around(&both.head, &both.base) {
+            return self.subschema(&both.pair(), at);
         }
+        let skip = at.skip.clone();
+        self.keywords(both, at, &|key| !skip.iter().any(|one| one == key));
+    }
+
+    /// Compares those keywords of two schemas that `counts` names.
+    fn keywords(&mut self, both: &Both<'a>, at: &At, counts: &dyn Fn(&str) -> bool) {
+        let place = at.place;
+        let any = |keys: &[&str]| keys.iter().any(|key| counts(key));
+        let both = &Both {
+            base: both.base.or_empty(),
+            head: both.head.or_empty(),
+        };
+        if both.are_maps() {
+            if any(&["type", "nullable"]) {
+                self.types(both, at);
+            }
+            if any(&["enum", "const", "x-enum-varnames", "x-open-enum"]) {
+                self.enums(both, at);
+            }
+            if any(&["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]) {
+                self.ranges(both, at);
+            }
+            if any(&["example", "examples"]) {
+                self.schema_examples(both, at);
+            }
+            if any(&["properties", "required"]) {
+                self.properties(both, at);
+            }
+            if counts("additionalProperties") {
+                self.additional(both, at);
+            }
+        }
+        if both.are_maps() && any(&["format", "contentEncoding", "contentMediaType"]) {
+            self.format(both, at);
+        }
+        let is_of_text = (both.base.is_of_text(), both.head.is_of_text());
         self.keys(both, at, |this, key, pair| {
+            if !counts(key) {
+                return Known::Yes;
+            }
             if let Some(bound) = count_rules(key) {
                 this.count(at, pair, key, bound);
                 return Known::Yes;
@@ -54,15 +100,17 @@ impl<'a> Comparison<'a> {
                 | "examples"
                 | "properties"
                 | "required"
-                | "additionalProperties" => {}
-                "format" => this.changed(FORMAT_CHANGED.at(place), at, key, pair),
+                | "additionalProperties"
+                | "format" => {}
+                "contentEncoding" | "contentMediaType"
+                    if pair.each(|node| is_format(key, node)) => {}
                 "default" => {
-                    this.value(
-                        at,
-                        pair,
-                        key,
-                        [&DEFAULT_ADDED, &DEFAULT_CHANGED, &DEFAULT_REMOVED],
-                    );
+                    let family = match (&pair.base, &pair.head) {
+                        (Some(_), Some(_)) => &DEFAULT_CHANGED,
+                        (None, _) => &DEFAULT_ADDED,
+                        (_, None) => &DEFAULT_REMOVED,
+                    };
+                    this.changed_as_written(family.at(place), at, key, pair, is_of_text);
                 }
                 "pattern" => {
                     this.value(
@@ -83,6 +131,7 @@ impl<'a> Comparison<'a> {
                 "items" => {
                     this.subschema(pair, &at.to(format!("{}[]", at.subject), place.inside()))
                 }
+                "oneOf" | "anyOf" if both.is_list_of_types(key) => {}
                 "oneOf" => this.alternatives(at, pair, key, [&ONE_OF_ADDED, &ONE_OF_REMOVED]),
                 "anyOf" => this.alternatives(at, pair, key, [&ANY_OF_ADDED, &ANY_OF_REMOVED]),
                 "allOf" => this.members(at, pair, key, [&ALL_OF_ADDED, &ALL_OF_REMOVED]),
@@ -92,6 +141,24 @@ impl<'a> Comparison<'a> {
             }
             Known::Yes
         });
+    }
+
+    /// Compares `format`, for which OpenAPI 3.1 has other keywords where it says how bytes become text.
+    fn format(&mut self, both: &Both<'a>, at: &At) {
+        let (base, head) = (format(&both.base), format(&both.head));
+        let nodes = [&base, &head].map(|side| side.as_ref().map(|(_, node)| node.as_ref()));
+        if nodes[0]
+            .zip(nodes[1])
+            .is_none_or(|(base, head)| !same(base, head))
+            && nodes != [None; 2]
+        {
+            let message = moved("format", nodes[0], nodes[1]);
+            let pair = Pair {
+                base: base.map(|(spot, _)| spot),
+                head: head.map(|(spot, _)| spot),
+            };
+            self.add_pair(FORMAT_CHANGED.at(at.place), at, message, &pair);
+        }
     }
 
     /// Something that only one side has.
@@ -130,4 +197,27 @@ impl<'a> Comparison<'a> {
     fn switch(&mut self, at: &At, pair: &Pair<'a>, families: [&'static Family; 2]) {
         self.flag(at, pair, families.map(|family| family.at(at.place)));
     }
+}
+
+/// The format in the words of OpenAPI 3.0, and where the document says it.
+fn format<'a>(schema: &Spot<'a>) -> Option<(Spot<'a>, Cow<'a, Node>)> {
+    if let Some(spot) = schema.get("format") {
+        let node = Cow::Borrowed(spot.node);
+        return Some((spot, node));
+    }
+    [("contentEncoding", "byte"), ("contentMediaType", "binary")]
+        .into_iter()
+        .find_map(|(key, format)| {
+            let spot = schema.get(key).filter(|spot| is_format(key, spot.node))?;
+            Some((spot, Cow::Owned(Node::from(format))))
+        })
+}
+
+/// Whether the keyword of OpenAPI 3.1 says what 3.0 says with a format.
+fn is_format(key: &str, node: &Node) -> bool {
+    let text = match key {
+        "contentEncoding" => "base64",
+        _ => "application/octet-stream",
+    };
+    node.as_text() == Some(text)
 }

@@ -1,9 +1,33 @@
 //! Places in the two documents, and whether what stands there means the same.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
 use indexmap::IndexMap;
 
 use super::words::show;
 use crate::tree::{Node, join};
+
+/// The keys under which a schema is made of several.
+pub const COMPOSITIONS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+
+/// Keys that may stand beside a composition of one schema, since they describe it or are compared with those of the
+/// schema.
+const BESIDE: [&str; 13] = [
+    "$comment",
+    "default",
+    "deprecated",
+    "description",
+    "example",
+    "examples",
+    "externalDocs",
+    "nullable",
+    "readOnly",
+    "summary",
+    "title",
+    "type",
+    "writeOnly",
+];
 
 /// A place in a document.
 #[derive(Clone, Debug)]
@@ -12,8 +36,35 @@ pub struct Spot<'a> {
     pub node: &'a Node,
     /// Its JSON pointer.
     pub pointer: String,
-    /// A reference whose own keys take precedence, with its JSON pointer.
-    pub over: Option<(&'a Node, String)>,
+    /// What stands around it and whose keys take precedence, the outermost first: references, and compositions of one
+    /// schema.
+    pub over: Vec<Over<'a>>,
+    /// Whether it is the only alternative to null in a composition.
+    pub nullable: bool,
+}
+
+/// A reference or a composition around a schema.
+#[derive(Clone, Debug)]
+pub struct Over<'a> {
+    node: &'a Node,
+    pointer: String,
+    /// The key that leads to the schema.
+    key: &'static str,
+}
+
+impl<'a> Over<'a> {
+    pub fn new(spot: &Spot<'a>, key: &'static str) -> Self {
+        Self {
+            node: spot.node,
+            pointer: spot.pointer.clone(),
+            key,
+        }
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &'a str> {
+        let keys = self.node.entries().map(|(key, _)| key);
+        keys.filter(|key| *key != self.key)
+    }
 }
 
 /// The same place in both documents, where at least one has something.
@@ -36,17 +87,17 @@ impl<'a> Spot<'a> {
         Self {
             node,
             pointer: pointer.into(),
-            over: None,
+            over: Vec::new(),
+            nullable: false,
         }
     }
 
     /// What stands under `key`.
     pub fn get(&self, key: &str) -> Option<Self> {
-        if let Some((node, pointer)) = &self.over
-            && key != "$ref"
-            && let Some(node) = node.get(key)
-        {
-            return Some(Self::new(node, join(pointer, key)));
+        for over in self.over.iter().filter(|over| over.key != key) {
+            if let Some(node) = over.node.get(key) {
+                return Some(Self::new(node, join(&over.pointer, key)));
+            }
         }
         let node = self.node.get(key)?;
         Some(Self::new(node, join(&self.pointer, key)))
@@ -55,14 +106,115 @@ impl<'a> Spot<'a> {
     /// The keys here.
     pub fn keys(&self) -> Vec<&'a str> {
         let mut keys: Vec<_> = self.node.entries().map(|(key, _)| key).collect();
-        if let Some((node, _)) = self.over {
-            let over = node.entries().map(|(key, _)| key);
-            let new: Vec<_> = over
-                .filter(|key| *key != "$ref" && !keys.contains(key))
-                .collect();
-            keys.extend(new);
+        for key in self.over.iter().flat_map(Over::keys) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
         }
         keys
+    }
+
+    /// The schema in a composition of this one schema and nothing else that binds: `allOf` of one, and `anyOf` or
+    /// `oneOf` of one and null. References are not followed. Where `other` is such a composition too, but of
+    /// several schemas or with more beside it, both are compared as they stand.
+    pub fn innermost(&self, other: &Self) -> Self {
+        let mut spot = self.clone();
+        while let Some((key, inner, nullable)) = spot.only_member()
+            && (other.get(key).is_none() || other.only_member().is_some())
+        {
+            let over = Over::new(&spot, key);
+            spot = Self {
+                over: spot.over.into_iter().chain([over]).collect(),
+                nullable: spot.nullable || nullable,
+                ..inner
+            };
+        }
+        spot
+    }
+
+    fn only_member(&self) -> Option<(&'static str, Self, bool)> {
+        let key = COMPOSITIONS
+            .into_iter()
+            .find(|key| self.node.get(key).is_some())?;
+        let binds = |name: &str| name != key && !BESIDE.contains(&name) && !name.starts_with("x-");
+        if self.node.entries().any(|(name, _)| binds(name)) {
+            return None;
+        }
+        let mut members = self.members(key);
+        let inner = (members.len() == 1).then(|| members.remove(0))?;
+        let has_null = self.node.get(key)?.items().len() > 1;
+        Some((key, inner, has_null))
+    }
+
+    /// The schemas under `key`, without null.
+    pub fn members(&self, key: &str) -> Vec<Self> {
+        let list = self.get(key);
+        let mut members = list.map_or_else(Vec::new, |list| list.items());
+        members.retain(|one| !one.is_null_of(key));
+        members
+    }
+
+    /// Whether this alternative of `key` allows null and nothing else.
+    pub fn is_null_of(&self, key: &str) -> bool {
+        let mut entries = self.node.entries();
+        let only = (entries.next(), entries.next());
+        key != "allOf"
+            && match only {
+                (Some(("type", kind)), None) => kind.as_text() == Some("null"),
+                (Some(("const", value)), None) => *value == Node::Null,
+                (Some(("enum", values)), None) => *values == Node::List(vec![Node::Null]),
+                _ => false,
+            }
+    }
+
+    /// Whether the schema is one of texts and nothing else.
+    pub fn is_of_text(&self) -> bool {
+        match self.get("type").map(|spot| spot.node) {
+            Some(Node::List(names)) => {
+                let mut names = names.iter().filter_map(Node::as_text);
+                names.all(|name| ["string", "null"].contains(&name))
+            }
+            Some(name) => name.as_text() == Some("string"),
+            None => false,
+        }
+    }
+
+    /// The keys of what stands around it.
+    pub fn keys_over(&self) -> Vec<&'a str> {
+        let nullable = self.nullable.then_some("nullable");
+        self.over
+            .iter()
+            .flat_map(Over::keys)
+            .chain(nullable)
+            .collect()
+    }
+
+    /// The same, with the schema `true` written as the empty one.
+    pub fn or_empty(&self) -> Self {
+        static EMPTY: LazyLock<Node> = LazyLock::new(Node::map);
+        let mut spot = self.clone();
+        if *spot.node == Node::Flag(true) {
+            spot.node = &EMPTY;
+        }
+        spot
+    }
+
+    /// The types of which a union is made that says nothing else of its alternatives.
+    pub fn list_of_types(&self) -> Option<(&'static str, Vec<&'a str>)> {
+        let key = COMPOSITIONS[1..]
+            .iter()
+            .find(|key| self.get(key).is_some())?;
+        let types = self.get(key)?.items().into_iter().map(|spot| {
+            let only = spot.node.entries().count() == 1;
+            spot.node.text("type").filter(|_| only)
+        });
+        let types: Vec<_> = types.collect::<Option<_>>()?;
+        (types.len() > 1).then_some((key, types))
+    }
+
+    /// The same without what stands around it.
+    pub fn bare(&self) -> Self {
+        Self::new(self.node, self.pointer.clone())
     }
 
     /// What stands under each key.
@@ -155,6 +307,18 @@ impl<'a> Both<'a> {
         }
     }
 
+    /// Whether one side has a union of plain types under `key`, and the other names types otherwise.
+    pub fn is_list_of_types(&self, key: &str) -> bool {
+        let is_list = |one: &Spot<'a>, other: &Spot<'a>| {
+            let list = one.list_of_types().filter(|(found, _)| *found == key);
+            list.is_some()
+                && one.get("type").is_none()
+                && other.get("type").is_some()
+                && other.get(key).is_none()
+        };
+        is_list(&self.base, &self.head) || is_list(&self.head, &self.base)
+    }
+
     pub fn are_maps(&self) -> bool {
         self.base.node.as_map().is_some() && self.head.node.as_map().is_some()
     }
@@ -188,6 +352,14 @@ pub fn matched<'a, N: Copy, K: Eq + std::hash::Hash>(
         (name, Pair { base, head: None })
     }));
     pairs
+}
+
+/// A number or a boolean as the text that was written, if the schema asks for text: `8` and `'8'` are one text.
+pub fn written(node: &Node, is_of_text: bool) -> Cow<'_, Node> {
+    match node.as_written() {
+        Some(text) if is_of_text => Cow::Owned(Node::Text(text.into_owned())),
+        _ => Cow::Borrowed(node),
+    }
 }
 
 /// Whether two values are the same, whatever the order of keys and the spelling of numbers.

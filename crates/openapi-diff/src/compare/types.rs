@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::spot::{Both, Spot};
+use super::spot::{Both, COMPOSITIONS, Spot};
 use super::words::list;
 use super::{At, Comparison};
 use crate::rules::keywords::{
@@ -19,7 +19,9 @@ struct Types<'a> {
 impl<'a> Comparison<'a> {
     /// Compares `type` and `nullable`.
     pub fn types(&mut self, both: &Both<'a>, at: &At) {
-        let (Some(base), Some(head)) = (types(&both.base), types(&both.head)) else {
+        let unions = COMPOSITIONS.iter().any(|key| both.is_list_of_types(key));
+        let sides = (types(&both.base, unions), types(&both.head, unions));
+        let (Some(base), Some(head)) = sides else {
             self.unclassified(at, &both.get("type"));
             return self.unclassified(at, &both.get("nullable"));
         };
@@ -55,10 +57,13 @@ impl Types<'_> {
     }
 }
 
-/// Nothing when the keywords are not what OpenAPI wants.
-fn types<'a>(schema: &Spot<'a>) -> Option<Types<'a>> {
+/// Nothing when the keywords are not what OpenAPI wants. With `unions`, a union of plain types counts as a list of them.
+fn types<'a>(schema: &Spot<'a>, unions: bool) -> Option<Types<'a>> {
     let mut names = match schema.get("type").map(|spot| spot.node) {
-        None => None,
+        None => {
+            let union = schema.list_of_types().filter(|_| unions);
+            union.map(|(_, names)| names.into_iter().collect::<BTreeSet<_>>())
+        }
         Some(Node::Text(name)) => Some(BTreeSet::from([name.as_str()])),
         Some(Node::List(names)) => Some(names.iter().map(Node::as_text).collect::<Option<_>>()?),
         Some(_) => return None,
@@ -71,9 +76,14 @@ fn types<'a>(schema: &Spot<'a>) -> Option<Types<'a>> {
         Some(Node::Flag(flag)) => *flag,
         Some(_) => return None,
     };
+    let has_null = |key: &&str| {
+        let all = schema.get(key).map_or_else(Vec::new, |spot| spot.items());
+        all.iter().any(|one| one.is_null_of(key))
+    };
+    let in_union = COMPOSITIONS.iter().any(has_null);
     Some(Types {
         names,
-        nullable: nullable || listed,
+        nullable: nullable || listed || in_union || schema.nullable,
     })
 }
 

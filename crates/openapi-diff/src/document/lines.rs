@@ -1,12 +1,13 @@
 //! The line of each value of a document.
 
 use std::fmt;
+use std::ops::Range;
 
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
-use serde_saphyr::Spanned;
+use serde_saphyr::{Location, Spanned};
 
 use super::Position;
 use crate::tree::{Node, steps};
@@ -15,6 +16,8 @@ use crate::tree::{Node, steps};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lines {
     line: u32,
+    /// The bytes of a scalar in the text.
+    span: Range<usize>,
     children: Vec<Self>,
 }
 
@@ -46,6 +49,39 @@ impl Lines {
             column: None,
         }
     }
+}
+
+/// Notes how each number of `tree` is written in `text`.
+pub(super) fn note_written(tree: &mut Node, lines: &Lines, text: &str) {
+    match tree {
+        Node::Number(number) => {
+            let written = text.get(lines.span.clone()).unwrap_or_default();
+            // With a tag or quotes, the number is not what is written.
+            if written.starts_with(|sign: char| sign.is_ascii_digit() || "+-.".contains(sign)) {
+                number.set_written(written.trim_end());
+            }
+        }
+        Node::List(items) => {
+            for (item, lines) in items.iter_mut().zip(&lines.children) {
+                note_written(item, lines, text);
+            }
+        }
+        Node::Map(map) => {
+            for (value, lines) in map.values_mut().zip(&lines.children) {
+                note_written(value, lines, text);
+            }
+        }
+        Node::Null | Node::Flag(_) | Node::Text(_) => {}
+    }
+}
+
+fn span(location: Location) -> Range<usize> {
+    let span = location.span();
+    let range = span.byte_offset().zip(span.byte_len());
+    range.map_or(0..0, |(start, length)| {
+        let (start, length) = (start as usize, length as usize);
+        start..start + length
+    })
 }
 
 /// A value with its lines. A key's line stands for its value, which may begin a line later.
@@ -87,16 +123,16 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Located, E> {
-        Ok(Node::Number(number.into()).into())
+        Ok(Node::Number(Number::from(number).into()).into())
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Located, E> {
-        Ok(Node::Number(number.into()).into())
+        Ok(Node::Number(Number::from(number).into()).into())
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Located, E> {
         let number = Number::from_f64(number).ok_or_else(|| E::custom("the number is infinite"))?;
-        Ok(Node::Number(number).into())
+        Ok(Node::Number(number.into()).into())
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Located, E> {
@@ -115,6 +151,7 @@ impl<'de> Visitor<'de> for Reader {
             items.push(item.value.node);
             lines.children.push(Lines {
                 line,
+                span: span(item.defined),
                 ..item.value.lines
             });
         }
@@ -128,7 +165,8 @@ impl<'de> Visitor<'de> for Reader {
         let mut map = IndexMap::new();
         let mut lines = Lines::default();
         while let Some(key) = access.next_key::<Spanned<String>>()? {
-            let value: Located = access.next_value()?;
+            let spanned: Spanned<Located> = access.next_value()?;
+            let value = spanned.value;
             match map.entry(key.value) {
                 // The parser compares values: to it, `200` and `'200'` are two keys.
                 Entry::Occupied(entry) => {
@@ -140,6 +178,7 @@ impl<'de> Visitor<'de> for Reader {
             };
             lines.children.push(Lines {
                 line: key.referenced.line() as u32,
+                span: span(spanned.defined),
                 ..value.lines
             });
         }

@@ -91,6 +91,10 @@ duos! {
         "media type removed"
         "The body no longer comes in a form that was described before."
 
+    MEDIA_TYPE_CHARSET_CHANGED "request-body-media-type-charset-changed" Info "response-media-type-charset-changed" Info [Wire]
+        "charset of a media type changed"
+        "The media type is the same but for its parameter `charset`. Clients that compare whole header values see a difference."
+
     ENCODING_CHANGED "request-body-encoding-changed" Error "response-encoding-changed" Error [Wire]
         "encoding of a part changed"
         "`encoding` says something else about how a part of the body becomes bytes."

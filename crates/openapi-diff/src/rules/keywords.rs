@@ -9,6 +9,10 @@ define_rules! {
         "Rust name of an enum value changed"
         "`x-enum-varnames` gives a value another Rust name. Nothing changes on the wire, but code that names the variant no longer compiles."
 
+    ENUM_NAMES_MISPAIRED "enum-varnames-mispaired" Error None [GeneratedApi]
+        "names and values of an enum do not pair up"
+        "`x-enum-varnames` must have one name for each value, in the order of `enum`. Which value a name belongs to cannot be known otherwise. Add the missing names to `x-enum-varnames`, or take out those that are too many."
+
     MEDIA_ORDER_CHANGED "media-format-order-changed" Info None [GeneratedApi]
         "order of the file formats changed"
         "The same formats stand in another order in `x-media`. Only the generated constant and the texts that list them change."

@@ -1,5 +1,15 @@
 //! Rules about the properties of an object.
 
+define_rules! {
+    REQUIRED_ADDED_WITH_DEFAULT "new-required-request-property-with-default" Warning Request [Wire, GeneratedApi, Ergonomic]
+        "request: required property with a default added"
+        "An object of a request has a new property that is required and has a default. Read strictly, a request without it is refused; services often take the default instead. Try which of both holds, and take the property out of `required` if it may be left out."
+
+    BECAME_REQUIRED_WITH_DEFAULT "request-property-became-required-with-default" Warning Request [Wire, GeneratedApi, Ergonomic]
+        "request: property with a default became required"
+        "A property of a request that could be left out is required now, and has a default. Read strictly, a request without it is refused; services often take the default instead. Try which of both holds, and take the property out of `required` if it may be left out."
+}
+
 duos! {
     REQUIRED_ADDED "new-required-request-property" Error "response-required-property-added" Info [Wire, GeneratedApi, Ergonomic]
         "required property added"

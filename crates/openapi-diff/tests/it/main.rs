@@ -4,6 +4,7 @@ mod cases;
 mod random;
 mod reach;
 mod reports;
+mod spelling;
 
 mod document;
 

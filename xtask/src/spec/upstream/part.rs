@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use openapi_diff::document::METHODS;
-use openapi_diff::tree::Node;
+use openapi_diff::tree::{Node, fragment};
 
 use super::Reach;
 
@@ -79,8 +79,8 @@ fn components(tree: &Node, part: &Node) -> Node {
 
 /// The component that a reference leads to or into, with its kind and its name.
 fn found<'a>(tree: &'a Node, reference: &str) -> Option<(&'a str, &'a str, &'a Node)> {
-    let rest = reference.strip_prefix("#/components/")?;
-    let mut steps = rest.splitn(3, '/');
+    let pointer = fragment(reference)?;
+    let mut steps = pointer.strip_prefix("/components/")?.splitn(3, '/');
     let (kind, name) = (steps.next()?, steps.next()?);
     let name = name.replace("~1", "/").replace("~0", "~");
     let all = tree.get("components")?.as_map()?;
