@@ -193,6 +193,7 @@ macro_rules! request {
             }
         }
 
+        #[doc(hidden)]
         impl $crate::request::table::RequestTable for $builder {
             const MODE: $crate::route::Mode = $mode;
             const TABLE: &'static [$crate::request::table::RequestField] = &[$(
@@ -315,12 +316,14 @@ macro_rules! request {
             }
         }
 
+        #[automatically_derived]
         impl serde::Serialize for $request {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serde::Serialize::serialize(&self.checked.fields, serializer)
             }
         }
 
+        #[automatically_derived]
         impl<'de> serde::Deserialize<'de> for $request {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let builder = <$builder as serde::Deserialize>::deserialize(deserializer)?;
@@ -328,6 +331,7 @@ macro_rules! request {
             }
         }
 
+        #[automatically_derived]
         impl<'de> serde::Deserialize<'de> for $builder {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let fields = serde::Deserialize::deserialize(deserializer)?;
@@ -339,6 +343,7 @@ macro_rules! request {
         }
 
         #[cfg(feature = "schemars")]
+        #[automatically_derived]
         impl schemars::JsonSchema for $request {
             fn schema_name() -> std::borrow::Cow<'static, str> {
                 stringify!($request).into()
