@@ -36,6 +36,14 @@ pub(crate) struct RequestArgs {
     #[command(flatten)]
     fields: RequestFields,
 
+    #[arg(
+        long,
+        value_name = "TIER",
+        value_parser = one_of(Tier::ALL, Tier::as_str),
+        help = help::tier()
+    )]
+    tier: Option<Tier>,
+
     /// Take the request from a JSON or YAML file, or from standard input for -; the other options override its fields
     #[arg(short, long, value_name = "FILE", value_parser = input::file_or_stdin())]
     request: Option<PathBuf>,
@@ -65,7 +73,7 @@ pub(crate) enum Request {
 impl RequestArgs {
     /// Whether any part of a request was given.
     pub(crate) fn is_given(&self) -> bool {
-        self.request.is_some() || !self.fields.body().is_empty()
+        self.request.is_some() || self.tier.is_some() || self.fields.names().next().is_some()
     }
 
     /// Puts file and options together and holds them against the rules, unless told not to.
@@ -78,11 +86,10 @@ impl RequestArgs {
             Some(file) => file.parse()?,
             None => Map::new(),
         };
-        let options = fields.body();
         let parts = Parts {
             mode: self.mode,
             has_route,
-            options: &options,
+            options: &fields,
             file: &in_file,
         };
         let mode = match parts.mode() {
@@ -100,24 +107,26 @@ impl RequestArgs {
             }
         }
         let mut body = in_file;
-        body.extend(options);
+        if let Some(tier) = self.tier {
+            body.insert("tier".to_owned(), tier.as_str().into());
+        }
         if self.unchecked {
-            refuse_files(&fields)?;
+            body.extend(fields.body()?);
             return unchecked(mode, body);
         }
-        if body.keys().all(|name| name == "tier") {
-            return Err(nothing_asked());
-        }
-        for (name, _) in fields.media() {
+        for name in fields.names() {
             body.remove(name);
+        }
+        if body.keys().all(|name| name == "tier") && fields.names().next().is_none() {
+            return Err(nothing_asked());
         }
         let request = match mode {
             Mode::Text => {
-                let builder = fields.add_to_text(built(body)?);
+                let builder: TextToVideoBuilder = fields.set_on(built(body)?)?;
                 builder.deny_warnings(self.deny_warnings).build()?.into()
             }
             _ => {
-                let builder = fields.add_to_reference(built(body)?);
+                let builder: VideoReferenceBuilder = fields.set_on(built(body)?)?;
                 builder.deny_warnings(self.deny_warnings).build()?.into()
             }
         };
@@ -125,19 +134,6 @@ impl RequestArgs {
             request: Box::new(request),
             denies_warnings: self.deny_warnings,
         })
-    }
-}
-
-/// Makes sure that nothing is given that an unchecked request could not carry.
-fn refuse_files(fields: &RequestFields) -> Result<(), Failure> {
-    let mut media = fields.media();
-    match media.find(|(_, source)| source.is_local()) {
-        Some((name, _)) => Err(Failure::usage(format!(
-            "{}: --unchecked sends the request as it is, and so takes no file",
-            option(name)
-        ))
-        .with_help("leave --unchecked out, or give a URL")),
-        None => Ok(()),
     }
 }
 

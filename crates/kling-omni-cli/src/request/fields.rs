@@ -1,256 +1,382 @@
-//! The options that set the fields of a request.
+//! The options that set the fields of a request: one for each row of the tables that declare the request types.
 
 use std::path::Path;
 use std::str::FromStr;
 
-use clap::Args;
-use kling_omni::Tier;
+use clap::builder::PossibleValuesParser;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use kling_omni::Mode;
 use kling_omni::request::{
-    AspectRatio, Element, MediaSource, TextToVideoBuilder, VideoReferenceBuilder,
+    Element, FieldKind, FieldValue, RequestField, RequestTable, TextToVideoBuilder,
+    VideoReferenceBuilder,
 };
-use serde::{Serialize, Serializer};
+use kling_omni_api::Field;
 use serde_json::{Map, Value};
 
 use super::help;
-use crate::choice::one_of;
 use crate::cli;
 use crate::failure::Failure;
 use crate::input::{self, LARGEST_TEXT};
 use crate::media::{self, FILE_OR_URL};
 
-const REFERENCE: &str = "From a reference video";
-const TEXT: &str = "From text and images";
+/// How an option differs from its row, whose name and text it has by default.
+struct Wording {
+    /// The name of the row.
+    field: &'static str,
+    long: &'static str,
+    short: Option<char>,
+    value_name: Option<&'static str>,
+    help: Option<&'static str>,
+}
 
-/// The fields of a request as options of the command line, for both modes. They are named and written as the API does,
-/// so that they can be laid over those of a file.
-#[derive(Args, Debug, Serialize)]
-pub(super) struct RequestFields {
-    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true, help = help::prompt())]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prompt: Option<String>,
+impl Wording {
+    const fn new(field: &'static str, long: &'static str) -> Self {
+        Self {
+            field,
+            long,
+            short: None,
+            value_name: None,
+            help: None,
+        }
+    }
 
-    #[arg(long = "image", value_name = FILE_OR_URL, value_parser = media::parser(), help = help::image())]
-    #[serde(skip)]
-    image_url: Option<MediaSource>,
+    const fn short(self, short: char) -> Self {
+        Self {
+            short: Some(short),
+            ..self
+        }
+    }
 
-    #[arg(short, long, value_name = "SECONDS", allow_negative_numbers = true, help = help::duration())]
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
-    duration: Option<u32>,
+    const fn value_name(self, name: &'static str) -> Self {
+        Self {
+            value_name: Some(name),
+            ..self
+        }
+    }
 
-    #[arg(
-        short,
-        long,
-        value_name = "RATIO",
-        value_parser = one_of(AspectRatio::ALL, AspectRatio::as_str),
-        help = help::aspect_ratio()
-    )]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    aspect_ratio: Option<AspectRatio>,
+    const fn help(self, help: &'static str) -> Self {
+        Self {
+            help: Some(help),
+            ..self
+        }
+    }
+}
 
-    /// URL that gets a signed POST whenever the task changes its status
-    #[arg(long, value_name = "URL")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    webhook_url: Option<String>,
+/// Without the numbers of the document, which follow by themselves.
+const WORDINGS: &[Wording] = &[
+    Wording::new("prompt", "prompt").short('p').help(
+        "What the video shows, or - for standard input; calls a reference video @Video1, other inputs as they say \
+         themselves",
+    ),
+    Wording::new("video_url", "video").help(
+        "The reference video that guides motion and style: a file, which is uploaded, or a public URL",
+    ),
+    Wording::new("image_url", "image")
+        .help("The image that the video starts with, a file or a public URL"),
+    Wording::new("duration", "duration")
+        .short('d')
+        .help("Length of the video to make, in seconds"),
+    Wording::new("aspect_ratio", "aspect-ratio")
+        .short('a')
+        .value_name("RATIO")
+        .help("Shape of the video to make; auto follows the input"),
+    Wording::new("cfg_scale", "cfg-scale")
+        .help("How closely to follow the prompt, from free to strict"),
+    Wording::new("webhook_url", "webhook-url")
+        .help("URL that gets a signed POST whenever the task changes its status"),
+    Wording::new("multi_prompt", "shot").help(
+        "What a shot shows, in place of --prompt; once for each shot, and --duration is that of all together",
+    ),
+    Wording::new("start_image_url", "start-image").help(
+        "The first frame, under the name that the API gives together with an end frame",
+    ),
+    Wording::new("end_image_url", "end-image")
+        .help("The image that the video ends with; goes with --image"),
+    Wording::new("image_urls", "reference-image").help(
+        "An image that guides style and looks, @Image1 and so on in the prompt; once for each",
+    ),
+    Wording::new("elements", "element").help(
+        "A character or an object, @Element1 and so on in the prompt: its main image, and others after blanks; once \
+         for each, and counted together with --reference-image",
+    ),
+    Wording::new("generate_audio", "audio")
+        .help("Ask for a sound track, or for none with --audio=false"),
+];
 
-    #[arg(
-        long,
-        value_name = "TIER",
-        value_parser = one_of(Tier::ALL, Tier::as_str),
-        help = help::tier()
-    )]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tier: Option<Tier>,
+/// An option for the rows of one name.
+struct FieldOption {
+    row: RequestField,
+    wording: Option<&'static Wording>,
+    /// The modes whose requests have the field, and its limits on each of their routes.
+    modes: Vec<(Mode, Vec<&'static Field>)>,
+}
 
-    #[arg(
-        long = "video",
-        value_name = FILE_OR_URL,
-        value_parser = media::parser(),
-        help = help::video(),
-        help_heading = REFERENCE
-    )]
-    #[serde(skip)]
-    video_url: Option<MediaSource>,
+/// The options, in the order of the tables.
+fn options() -> Vec<FieldOption> {
+    let mut options = Vec::new();
+    add_options::<VideoReferenceBuilder>(&mut options);
+    add_options::<TextToVideoBuilder>(&mut options);
+    options
+}
 
-    #[arg(
-        long,
-        value_name = "NUMBER",
-        allow_negative_numbers = true,
-        value_parser = finite,
-        help = help::cfg_scale(),
-        help_heading = REFERENCE
-    )]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cfg_scale: Option<f64>,
+fn add_options<B: RequestTable>(options: &mut Vec<FieldOption>) {
+    for row in B::TABLE {
+        // One value is no choice.
+        if matches!(row.kind, FieldKind::Choice(names) if names().len() < 2) {
+            continue;
+        }
+        let limits = B::LIMITS.iter().copied().flatten();
+        let limits = limits.filter(|limits| limits.name == row.name);
+        let mode = (B::MODE, limits.collect());
+        let known = options.iter_mut();
+        match known.into_iter().find(|known| known.row.name == row.name) {
+            Some(known) => known.modes.push(mode),
+            None => options.push(FieldOption {
+                row: *row,
+                wording: WORDINGS.iter().find(|one| one.field == row.name),
+                modes: vec![mode],
+            }),
+        }
+    }
+}
 
-    #[arg(
-        long,
-        value_name = "TEXT",
-        allow_hyphen_values = true,
-        help = help::negative_prompt(),
-        help_heading = REFERENCE
-    )]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    negative_prompt: Option<String>,
+/// The names of the fields of a mode.
+pub(super) fn names(mode: Mode) -> impl Iterator<Item = &'static str> {
+    let table = match mode {
+        Mode::Text => TextToVideoBuilder::TABLE,
+        _ => VideoReferenceBuilder::TABLE,
+    };
+    table.iter().map(|row| row.name)
+}
 
-    #[arg(
-        long = "shot",
-        value_name = "TEXT",
-        allow_hyphen_values = true,
-        help = help::shot(),
-        help_heading = TEXT
-    )]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    multi_prompt: Vec<String>,
+impl FieldOption {
+    fn long(&self) -> String {
+        match self.wording {
+            Some(wording) => wording.long.to_owned(),
+            None => self.row.name.replace('_', "-"),
+        }
+    }
 
-    /// The first frame, under the name that the API gives together with an end frame
-    #[arg(long = "start-image", value_name = FILE_OR_URL, value_parser = media::parser(), help_heading = TEXT)]
-    #[serde(skip)]
-    start_image_url: Option<MediaSource>,
+    /// Whether it takes a text that people write, and not a URL.
+    fn is_prose(&self) -> bool {
+        let mut limits = self.modes.iter().flat_map(|(_, limits)| limits);
+        matches!(self.row.kind, FieldKind::Text) && limits.all(|limits| limits.format.is_none())
+    }
 
-    /// The image that the video ends with; goes with --image
-    #[arg(long = "end-image", value_name = FILE_OR_URL, value_parser = media::parser(), help_heading = TEXT)]
-    #[serde(skip)]
-    end_image_url: Option<MediaSource>,
+    fn arg(&self) -> Arg {
+        let help = self.wording.and_then(|wording| wording.help);
+        let help = help.map_or_else(
+            || self.row.text().trim_end_matches('.').to_owned(),
+            str::to_owned,
+        );
+        let arg = Arg::new(self.row.name)
+            .long(self.long())
+            .short(self.wording.and_then(|wording| wording.short))
+            .action(match self.row.is_list {
+                true => ArgAction::Append,
+                false => ArgAction::Set,
+            })
+            .help(help::with_limits(&help, self.row.kind, &self.modes));
+        let arg = match self.row.kind {
+            FieldKind::Media => arg.value_name(FILE_OR_URL).value_parser(media::parser()),
+            FieldKind::Element => arg.value_name("FILES|URLS").value_parser(element),
+            FieldKind::Seconds => arg
+                .value_name("SECONDS")
+                .allow_negative_numbers(true)
+                .value_parser(value_parser!(u32)),
+            FieldKind::Number => arg
+                .value_name("NUMBER")
+                .allow_negative_numbers(true)
+                .value_parser(finite),
+            FieldKind::Integer => arg
+                .value_name("NUMBER")
+                .allow_negative_numbers(true)
+                .value_parser(value_parser!(i64)),
+            FieldKind::Flag => arg
+                .value_name("BOOL")
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value("true")
+                .value_parser(value_parser!(bool)),
+            FieldKind::Choice(names) => arg
+                .value_name("VALUE")
+                .value_parser(PossibleValuesParser::new(names())),
+            _ if self.is_prose() => arg.value_name("TEXT").allow_hyphen_values(true),
+            _ => arg.value_name("URL"),
+        };
+        let arg = match self.wording.and_then(|wording| wording.value_name) {
+            Some(name) => arg.value_name(name),
+            None => arg,
+        };
+        match self.modes[..] {
+            [(mode, _)] => arg.help_heading(help::heading(mode)),
+            _ => arg,
+        }
+    }
 
-    #[arg(
-        long = "reference-image",
-        value_name = FILE_OR_URL,
-        value_parser = media::parser(),
-        help = help::reference_image(),
-        help_heading = TEXT
-    )]
-    #[serde(skip)]
-    image_urls: Vec<MediaSource>,
+    /// What was given.
+    fn value(&self, matches: &mut ArgMatches) -> Option<FieldValue> {
+        let name = self.row.name;
+        if matches.value_source(name) != Some(ValueSource::CommandLine) {
+            return None;
+        }
+        Some(match self.row.kind {
+            FieldKind::Media => FieldValue::Media(matches.remove_many(name)?.collect()),
+            FieldKind::Element => FieldValue::Elements(matches.remove_many(name)?.collect()),
+            FieldKind::Seconds => {
+                // The API has a text here.
+                self.json(matches, |seconds: u32| seconds.to_string().into())?
+            }
+            FieldKind::Number => self.json(matches, |number: f64| number.into())?,
+            FieldKind::Integer => self.json(matches, |number: i64| number.into())?,
+            FieldKind::Flag => self.json(matches, |flag: bool| flag.into())?,
+            _ => self.json(matches, |text: String| text.into())?,
+        })
+    }
 
-    #[arg(long = "element", value_name = "FILES|URLS", value_parser = element, help = help::element(), help_heading = TEXT)]
-    #[serde(skip)]
-    elements: Vec<Element>,
+    fn json<T: Clone + Send + Sync + 'static>(
+        &self,
+        matches: &mut ArgMatches,
+        to_json: fn(T) -> Value,
+    ) -> Option<FieldValue> {
+        let mut values = matches.remove_many(self.row.name)?.map(to_json);
+        Some(FieldValue::Json(match self.row.is_list {
+            true => values.collect(),
+            false => values.next()?,
+        }))
+    }
+}
 
-    /// Ask for a sound track, or for none with --audio=false
-    #[arg(
-        long = "audio",
-        value_name = "BOOL",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        help_heading = TEXT
-    )]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    generate_audio: Option<bool>,
+/// The fields of a request that were given as options, for every mode.
+#[derive(Debug)]
+pub(super) struct RequestFields(Vec<GivenField>);
+
+#[derive(Debug)]
+struct GivenField {
+    name: &'static str,
+    option: String,
+    is_prose: bool,
+    value: FieldValue,
+}
+
+impl Args for RequestFields {
+    fn augment_args(command: Command) -> Command {
+        command.args(options().iter().map(FieldOption::arg))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for RequestFields {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Self::from_arg_matches_mut(&mut matches.clone())
+    }
+
+    fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
+        let given = |option: FieldOption| {
+            Some(GivenField {
+                name: option.row.name,
+                option: format!("--{}", option.long()),
+                is_prose: option.is_prose(),
+                value: option.value(matches)?,
+            })
+        };
+        Ok(Self(options().into_iter().filter_map(given).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 impl RequestFields {
     /// Reads the text that `-` stands for, and refuses what can only be a slip: a text that is an option of this program,
     /// since another one was forgotten or empty, or the name of a file after `@`.
     pub(super) fn read_texts(&mut self, other_uses_of_stdin: usize) -> Result<(), Failure> {
-        let texts = || ["--prompt", "--negative-prompt"].into_iter();
-        let given = [&mut self.prompt, &mut self.negative_prompt];
-        let single = texts()
-            .zip(given)
-            .filter_map(|(option, text)| Some((option, text.as_mut()?)));
-        let shots = self.multi_prompt.iter_mut().map(|shot| ("--shot", shot));
         let mut uses = other_uses_of_stdin;
         let mut piped = None;
-        for (option, text) in single.chain(shots) {
-            if text == "-" {
-                uses += 1;
-                input::refuse_sharing(uses)?;
-                piped = Some(text);
-            } else {
-                refuse_slip(option, text)?;
+        for field in self.0.iter_mut().filter(|field| field.is_prose) {
+            let values = match &mut field.value {
+                FieldValue::Json(Value::Array(items)) => &mut items[..],
+                FieldValue::Json(value) => std::slice::from_mut(value),
+                _ => &mut [],
+            };
+            for value in values {
+                match value.as_str() {
+                    Some("-") => {
+                        uses += 1;
+                        input::refuse_sharing(uses)?;
+                        piped = Some(value);
+                    }
+                    Some(text) => refuse_slip(&field.option, text)?,
+                    None => {}
+                }
             }
         }
-        if let Some(text) = piped {
-            *text = from_stdin()?;
+        if let Some(value) = piped {
+            *value = from_stdin()?.into();
         }
         Ok(())
     }
 
-    /// What is set, as in a file. What is local has no URL yet, and is shown as text.
-    pub(super) fn body(&self) -> Map<String, Value> {
-        let mut body = match serde_json::to_value(self) {
-            Ok(Value::Object(body)) => body,
-            // Texts, lists and finite numbers can always be written as JSON.
-            _ => Map::new(),
-        };
-        let shown = |source: &MediaSource| match source.as_url() {
-            Some(url) => url.into(),
-            None => Value::from(source.to_string()),
-        };
-        let elements = |element: &Element| {
-            serde_json::to_value(element).unwrap_or_else(|_| element.frontal().map(shown).into())
-        };
-        for (name, source) in self.media() {
-            let value = match name {
-                "image_urls" => self.image_urls.iter().map(shown).collect(),
-                "elements" => self.elements.iter().map(elements).collect(),
-                _ => shown(source),
+    /// The names of the fields that are set.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|field| field.name)
+    }
+
+    /// Sets the fields of a request, in place of what it has.
+    ///
+    /// # Errors
+    ///
+    /// The request has no field for an option.
+    pub(super) fn set_on<B: RequestTable>(self, builder: B) -> Result<B, Failure> {
+        self.0.into_iter().try_fold(builder, |builder, field| {
+            let set = builder.set(field.name, field.value);
+            set.map_err(|problem| {
+                Failure::usage(format!("{}: {} {problem}", field.option, field.name))
+            })
+        })
+    }
+
+    /// What is set, as in a file.
+    ///
+    /// # Errors
+    ///
+    /// A file on this machine has no URL that JSON could have.
+    pub(super) fn body(self) -> Result<Map<String, Value>, Failure> {
+        let fields = self.0.into_iter().map(|field| {
+            let is_list = options()
+                .iter()
+                .any(|option| option.row.name == field.name && option.row.is_list);
+            let value = match field.value {
+                FieldValue::Json(value) => Ok(value),
+                FieldValue::Media(mut media) if !is_list => serde_json::to_value(media.pop()),
+                FieldValue::Media(media) => serde_json::to_value(media),
+                FieldValue::Elements(elements) => serde_json::to_value(elements),
+                _ => Ok(Value::Null),
             };
-            body.insert(name.to_owned(), value);
-        }
-        body
-    }
-
-    /// Every image and video that is set, with the name of its field.
-    pub(super) fn media(&self) -> impl Iterator<Item = (&'static str, &MediaSource)> {
-        let single = [
-            ("video_url", &self.video_url),
-            ("image_url", &self.image_url),
-            ("start_image_url", &self.start_image_url),
-            ("end_image_url", &self.end_image_url),
-        ];
-        let single = single
-            .into_iter()
-            .filter_map(|(name, one)| Some((name, one.as_ref()?)));
-        let images = self.image_urls.iter().map(|one| ("image_urls", one));
-        let elements = self.elements.iter().flat_map(|element| {
-            let all = element.frontal().into_iter().chain(element.references());
-            all.map(|one| ("elements", one))
+            let value = value.map_err(|_| {
+                Failure::usage(format!(
+                    "{}: --unchecked sends the request as it is, and so takes no file",
+                    field.option
+                ))
+                .with_help("leave --unchecked out, or give a URL")
+            })?;
+            Ok((field.name.to_owned(), value))
         });
-        single.chain(images).chain(elements)
-    }
-
-    /// Adds images and videos to a request that was read without them: a file on this machine cannot be read from JSON.
-    pub(super) fn add_to_reference(
-        self,
-        mut builder: VideoReferenceBuilder,
-    ) -> VideoReferenceBuilder {
-        if let Some(video) = self.video_url {
-            builder = builder.reference_video(video);
-        }
-        if let Some(image) = self.image_url {
-            builder = builder.start_frame(image);
-        }
-        builder
-    }
-
-    /// The same for a request from text.
-    pub(super) fn add_to_text(self, mut builder: TextToVideoBuilder) -> TextToVideoBuilder {
-        if let Some(image) = self.image_url {
-            builder = builder.start_frame(image);
-        }
-        if let Some(image) = self.start_image_url {
-            builder = builder.first_frame(image);
-        }
-        if let Some(image) = self.end_image_url {
-            builder = builder.end_frame(image);
-        }
-        builder = self
-            .image_urls
-            .into_iter()
-            .fold(builder, TextToVideoBuilder::reference_image);
-        self.elements
-            .into_iter()
-            .fold(builder, TextToVideoBuilder::element)
+        fields.collect()
     }
 
     /// The option that a field of the API has here.
     pub(super) fn option(field: &str) -> String {
-        let command = Self::augment_args(clap::Command::new(""));
-        let mut options = command.get_arguments();
-        let option = options.find(|option| option.get_id() == field);
-        let long = option.and_then(|option| option.get_long());
-        format!("--{}", long.unwrap_or(field))
+        let options = options();
+        let option = options.iter().find(|option| option.row.name == field);
+        let long = option.map(FieldOption::long);
+        format!("--{}", long.as_deref().unwrap_or(field))
     }
 }
 
@@ -310,9 +436,81 @@ fn finite(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The API has a string here.
-fn as_text<S: Serializer>(seconds: &Option<u32>, serializer: S) -> Result<S::Ok, S::Error> {
-    seconds
-        .map(|seconds| seconds.to_string())
-        .serialize(serializer)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wording_is_of_a_row() {
+        for Wording { field, long, .. } in WORDINGS {
+            assert!(
+                options().iter().any(|option| option.row.name == *field),
+                "--{long}: no request type has a row {field}; rename it in WORDINGS"
+            );
+        }
+    }
+
+    /// Each limit of each mode is in the help of the option itself. Another option may have the same number.
+    #[test]
+    fn the_help_of_an_option_has_the_limits_of_each_mode() {
+        let limits_of = |field: &Field| {
+            let least = field.minimum.map(|least| format!("{least} to "));
+            [
+                field
+                    .max_length
+                    .map(|most| format!("at most {most} characters")),
+                field.max_items.map(|most| format!("at most {most}")),
+                field.default.map(|default| format!("default: {default}")),
+                least.or_else(|| field.maximum.map(|most| format!("at most {most}"))),
+            ]
+        };
+        for option in options() {
+            let arg = option.arg();
+            let help = arg.get_help().expect("a help text").to_string();
+            let firsts = option
+                .modes
+                .iter()
+                .map(|(mode, routes)| (*mode, limits_of(routes[0])));
+            let firsts: Vec<_> = firsts.collect();
+            for (mode, limits) in &firsts {
+                for (index, limit) in limits.iter().enumerate() {
+                    let Some(limit) = limit else { continue };
+                    let is_common = firsts
+                        .iter()
+                        .all(|(_, others)| others[index].as_ref() == Some(limit));
+                    let shown = match (is_common, mode) {
+                        (true, _) => format!("[{limit}"),
+                        (false, Mode::Text) => format!("{limit} from text"),
+                        (false, _) => format!("{limit} with a reference video"),
+                    };
+                    assert!(help.contains(&shown), "{}: {shown}: {help}", arg.get_id());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_option_that_a_request_has_no_field_for_is_refused() {
+        for (name, value) in [
+            (
+                "video_url",
+                FieldValue::Media(vec!["https://h.example/a.mp4".into()]),
+            ),
+            ("cfg_scale", FieldValue::Json(0.5.into())),
+            (
+                "elements",
+                FieldValue::Media(vec!["https://h.example/a.png".into()]),
+            ),
+            ("seed", FieldValue::Json(7.into())),
+        ] {
+            let fields = RequestFields(vec![GivenField {
+                name,
+                option: format!("--{name}"),
+                is_prose: false,
+                value,
+            }]);
+            let error = fields.set_on(TextToVideoBuilder::default()).unwrap_err();
+            assert!(format!("{error:?}").contains(name), "{error:?}");
+        }
+    }
 }

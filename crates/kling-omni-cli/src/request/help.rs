@@ -1,9 +1,8 @@
 //! Help texts of the request's options. Every number and value in them comes from the spec.
 
-use kling_omni::request::AspectRatio;
+use kling_omni::request::FieldKind;
 use kling_omni::{Mode, Tier};
-use kling_omni_api::limits::{reference_to_video_request, video_reference_request, video_request};
-use kling_omni_api::{Field, Media, Span};
+use kling_omni_api::{Field, Span};
 
 pub(super) fn mode() -> String {
     format!(
@@ -13,87 +12,12 @@ pub(super) fn mode() -> String {
     )
 }
 
-pub(super) fn shot() -> String {
-    with_rules(
-        "What a shot shows, in place of --prompt; once for each shot, and --duration is that of all together",
-        &video_request::MULTI_PROMPT,
-    )
-}
-
-pub(super) fn reference_image() -> String {
-    with_rules(
-        "An image that guides style and looks, @Image1 and so on in the prompt; once for each",
-        &video_request::IMAGE_URLS,
-    )
-}
-
-pub(super) fn element() -> String {
-    let mut text =
-        "A character or an object, @Element1 and so on in the prompt: its main image, and others \
-                    after blanks; once for each"
-            .to_owned();
-    if let Some(most) = video_request::ELEMENTS.max_items {
-        text.push_str(&format!(
-            " [at most {most}, together with --reference-image]"
-        ));
+/// The part of the help that has the options of one mode.
+pub(super) fn heading(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Text => "From text and images",
+        _ => "From a reference video",
     }
-    text
-}
-
-pub(super) fn prompt() -> String {
-    with_rules(
-        "What the video shows, or - for standard input; calls a reference video @Video1, other inputs as they say themselves",
-        &video_reference_request::PROMPT,
-    )
-}
-
-pub(super) fn video() -> String {
-    let rules = &reference_to_video_request::VIDEO_URL;
-    with_rules(
-        "The reference video that guides motion and style: a file, which is uploaded, or a public URL",
-        rules,
-    )
-}
-
-pub(super) fn image() -> String {
-    let rules = &video_reference_request::IMAGE_URL;
-    with_rules(
-        "The image that the video starts with, a file or a public URL",
-        rules,
-    )
-}
-
-pub(super) fn duration() -> String {
-    let rules = &video_reference_request::DURATION;
-    with_rules("Length of the video to make, in seconds", rules)
-}
-
-pub(super) fn aspect_ratio() -> String {
-    // The parser lists the values itself.
-    let rules = Field {
-        values: &[],
-        ..video_reference_request::ASPECT_RATIO
-    };
-    let auto = AspectRatio::Auto;
-    with_rules(
-        &format!("Shape of the video to make; {auto} follows the input"),
-        &rules,
-    )
-}
-
-pub(super) fn cfg_scale() -> String {
-    let rules = &video_reference_request::CFG_SCALE;
-    let mut text = "How closely to follow the prompt, from free to strict".to_owned();
-    let successor = reference_to_video_request::CFG_SCALE.maximum;
-    if let Some(most) = successor.filter(|_| successor != rules.maximum) {
-        text.push_str(&format!("; the successor route takes {most} at most"));
-    }
-    with_rules(&text, rules)
-}
-
-pub(super) fn negative_prompt() -> String {
-    let rules = &video_reference_request::NEGATIVE_PROMPT;
-    with_rules("What to keep out of the video", rules)
 }
 
 pub(super) fn tier() -> String {
@@ -103,28 +27,79 @@ pub(super) fn tier() -> String {
     )
 }
 
-/// The text, followed by the rules of the field in brackets.
-fn with_rules(text: &str, rules: &Field) -> String {
-    let allowed = [
-        values(rules.values),
-        rules
-            .max_length
-            .map(|most| format!("at most {most} characters")),
-        range(Span {
-            minimum: rules.minimum,
-            maximum: rules.maximum,
-        }),
-        rules.max_items.map(|most| format!("at most {most}")),
-        rules.media.as_ref().map(media),
-    ];
+/// The text, followed by the limits of the field in brackets, by mode where they differ.
+pub(super) fn with_limits(text: &str, kind: FieldKind, modes: &[(Mode, Vec<&Field>)]) -> String {
+    // The parser of a choice lists the values itself.
+    let has_choice = matches!(kind, FieldKind::Choice(_));
+    let limits: Vec<_> = modes
+        .iter()
+        .map(|(mode, routes)| (*mode, limits_of(routes, has_choice)))
+        .collect();
     let mut text = text.to_owned();
-    for allowed in allowed.into_iter().flatten() {
-        text.push_str(&format!(" [{allowed}]"));
-    }
-    if let Some(default) = rules.default {
-        text.push_str(&format!(" [default: {default}]"));
+    for index in 0..KINDS {
+        let of_modes: Vec<_> = limits
+            .iter()
+            .map(|(mode, all)| (mode, &all[index]))
+            .collect();
+        let is_same = of_modes.iter().all(|(_, limit)| *limit == of_modes[0].1);
+        let shown: Vec<_> = of_modes
+            .iter()
+            .filter_map(|(mode, limit)| match (limit, is_same, mode) {
+                (None, ..) => None,
+                (Some(limit), true, _) => Some(limit.clone()),
+                (Some(limit), false, Mode::Text) => Some(format!("{limit} from text")),
+                (Some(limit), false, _) => Some(format!("{limit} with a reference video")),
+            })
+            .collect();
+        let shown = if is_same {
+            &shown[..shown.len().min(1)]
+        } else {
+            &shown
+        };
+        if !shown.is_empty() {
+            text.push_str(&format!(" [{}]", shown.join(", ")));
+        }
     }
     text
+}
+
+/// The kinds of limits, each of which has its own brackets.
+const KINDS: usize = 6;
+
+/// The limits of a field in one mode. What differs on another route follows the limit of the preferred route.
+fn limits_of(routes: &[&Field], has_choice: bool) -> [Option<String>; KINDS] {
+    let of_routes = |limit: &dyn Fn(&Field) -> Option<String>| {
+        let mut limits = routes.iter().filter_map(|field| limit(field));
+        let first = limits.next()?;
+        let others = limits.filter(|other| *other != first);
+        let others: String = others
+            .map(|other| format!(", {other} on the successor route"))
+            .collect();
+        Some(first + &others)
+    };
+    let media: Vec<_> = [
+        of_routes(&|field| formats(field.media?.formats)),
+        of_routes(&|field| in_units(field.media?.seconds, "s")),
+        of_routes(&|field| in_units(field.media?.pixels, "px")),
+        of_routes(&|field| in_units(field.media?.frames_per_second, "fps")),
+        of_routes(&|field| in_units(field.media?.megabytes, "MB")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    [
+        of_routes(&|field| values(field.values).filter(|_| !has_choice)),
+        of_routes(&|field| Some(format!("at most {} characters", field.max_length?))),
+        of_routes(&|field| {
+            range(Span {
+                minimum: field.minimum,
+                maximum: field.maximum,
+            })
+        }),
+        of_routes(&|field| Some(format!("at most {}", field.max_items?))),
+        (!media.is_empty()).then(|| media.join(", ")),
+        of_routes(&|field| Some(format!("default: {}", field.default?))),
+    ]
 }
 
 /// Whole numbers without a gap as a range, anything else as a list.
@@ -152,24 +127,16 @@ fn range(span: Span) -> Option<String> {
     }
 }
 
-fn media(media: &Media) -> String {
-    let unit = |span, unit: &str| range(span).map(|range| format!("{range} {unit}"));
-    let formats = match media.formats {
+fn in_units(span: Span, unit: &str) -> Option<String> {
+    range(span).map(|range| format!("{range} {unit}"))
+}
+
+fn formats(formats: &[&str]) -> Option<String> {
+    match formats {
         [] => None,
         [only] => Some((*only).to_owned()),
         [first @ .., last] => Some(format!("{} or {last}", first.join(", "))),
-    };
-    [
-        formats,
-        unit(media.seconds, "s"),
-        unit(media.pixels, "px"),
-        unit(media.frames_per_second, "fps"),
-        unit(media.megabytes, "MB"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect::<Vec<_>>()
-    .join(", ")
+    }
 }
 
 #[cfg(test)]
@@ -194,6 +161,49 @@ mod tests {
             (None, None, None),
         ] {
             assert_eq!(range(Span { minimum, maximum }).as_deref(), shown);
+        }
+    }
+
+    #[test]
+    fn limits_are_shown_by_mode_where_they_differ() {
+        let long = |most| Field {
+            max_length: Some(most),
+            ..Field::named("prompt")
+        };
+        let scale = |most| Field {
+            minimum: Some(0.0),
+            maximum: Some(most),
+            ..Field::named("cfg_scale")
+        };
+        let free = Field::named("prompt");
+        let (shorter, longer) = (long(2500), long(3000));
+        let (low, high) = (scale(1.0), scale(2.0));
+        let reference = |fields: &[&'static Field]| (Mode::Reference, fields.to_vec());
+        let text = |fields: &[&'static Field]| (Mode::Text, fields.to_vec());
+        let leak = |field: Field| -> &'static Field { Box::leak(Box::new(field)) };
+        let [shorter, longer, low, high, free] = [shorter, longer, low, high, free].map(leak);
+        for (modes, shown) in [
+            (vec![text(&[shorter])], "P [at most 2500 characters]"),
+            (
+                vec![reference(&[shorter, shorter]), text(&[shorter])],
+                "P [at most 2500 characters]",
+            ),
+            (
+                vec![reference(&[longer, longer]), text(&[shorter])],
+                "P [at most 3000 characters with a reference video, at most 2500 characters from text]",
+            ),
+            (
+                vec![reference(&[free, free]), text(&[shorter])],
+                "P [at most 2500 characters from text]",
+            ),
+            (
+                vec![reference(&[high, low])],
+                "P [0 to 2, 0 to 1 on the successor route]",
+            ),
+            (vec![reference(&[free, low])], "P [0 to 1]"),
+            (vec![text(&[free])], "P"),
+        ] {
+            assert_eq!(with_limits("P", FieldKind::Text, &modes), shown);
         }
     }
 }

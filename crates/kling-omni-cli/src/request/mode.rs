@@ -1,10 +1,9 @@
 //! Whether a request is made from a reference video or from text.
 
 use kling_omni::Mode;
-use kling_omni_api::limits::{video_reference_request, video_request};
 use serde_json::{Map, Value};
 
-use super::fields::RequestFields;
+use super::fields::{self, RequestFields};
 use crate::failure::Failure;
 
 /// The parts that a request is put together from.
@@ -13,7 +12,7 @@ pub(super) struct Parts<'a> {
     pub(super) mode: Option<Mode>,
     /// Whether a route was chosen, which there is for a reference video only.
     pub(super) has_route: bool,
-    pub(super) options: &'a Map<String, Value>,
+    pub(super) options: &'a RequestFields,
     pub(super) file: &'a Map<String, Value>,
 }
 
@@ -45,18 +44,21 @@ impl Parts<'_> {
 
     /// The fields that are set and that no other mode has, by the names under which they were given.
     fn only_in(&self, mode: Mode) -> Vec<String> {
-        let reference = video_reference_request::FIELDS;
-        let (here, there) = match mode {
-            Mode::Text => (video_request::FIELDS, reference),
-            _ => (reference, video_request::FIELDS),
+        let other = match mode {
+            Mode::Text => Mode::Reference,
+            _ => Mode::Text,
         };
-        here.iter()
-            .map(|field| field.name)
-            .filter(|name| !there.iter().any(|field| field.name == *name))
-            .filter_map(|name| match (self.options.get(name), self.file.get(name)) {
-                (Some(_), _) => Some(RequestFields::option(name)),
-                (None, Some(value)) if !value.is_null() => Some(format!("{name} in the file")),
-                _ => None,
+        fields::names(mode)
+            .filter(|name| fields::names(other).all(|there| there != *name))
+            .filter_map(|name| {
+                match (
+                    self.options.names().any(|given| given == name),
+                    self.file.get(name),
+                ) {
+                    (true, _) => Some(RequestFields::option(name)),
+                    (false, Some(value)) if !value.is_null() => Some(format!("{name} in the file")),
+                    _ => None,
+                }
             })
             .collect()
     }

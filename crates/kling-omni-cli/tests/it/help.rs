@@ -70,38 +70,6 @@ fn the_schema_has_fields_of_the_spec() {
     }
 }
 
-/// A field that the spec gained is offered later; one that is offered shows with its limits.
-#[test]
-fn the_help_of_a_field_has_its_limits() {
-    let help = program("generate --help").run().expect(0).stdout;
-    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    let offered = MODES.iter().flat_map(|(mode, _, fields)| {
-        let own = properties(&schema(&format!("schema --mode {mode}")));
-        fields
-            .iter()
-            .filter(move |field| own.contains_key(field.name))
-    });
-    for field in offered {
-        // There is one way to make shots into a video, so that no option chooses among them.
-        if field.name == "shot_type" {
-            continue;
-        }
-        for limit in [
-            field
-                .max_length
-                .map(|most| format!("[at most {most} characters]")),
-            field.max_items.map(|most| format!("[at most {most}")),
-            field.default.map(|default| format!("[default: {default}]")),
-            field.minimum.map(|least| format!("[{least} to ")),
-        ]
-        .into_iter()
-        .flatten()
-        {
-            assert!(help.contains(&limit), "{}: {limit}", field.name);
-        }
-    }
-}
-
 /// Each mode, with the type of its requests and the rules for their fields.
 const MODES: [(&str, &str, &[Field]); 2] = [
     (
