@@ -4,15 +4,54 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use kling_omni_api::limits::list_reference_to_video_tasks::PAGE_SIZE;
+use kling_omni_api::limits::{reference_to_video_request, video_reference_request};
 use kling_omni_test_support::fake::ClosedPort;
 
 use crate::support::{Fake, Program, Service, Snapshots, response};
+
+/// A length below the least, a prompt above the greatest length, and numbers below and above their bounds, whatever the
+/// limits are: so no limit that moves makes one of them valid.
+fn beyond_limits() -> (u32, String, f64, f64) {
+    let routes = [
+        video_reference_request::FIELDS,
+        reference_to_video_request::FIELDS,
+    ];
+    let find = |name: &str| {
+        let fields = routes.iter().copied().flatten();
+        fields
+            .filter(move |field| field.name == name)
+            .collect::<Vec<_>>()
+    };
+    let lengths = find("duration").into_iter().flat_map(|field| field.values);
+    let shortest: u32 = lengths.map(|value| value.parse().unwrap()).min().unwrap();
+    let longest = find("prompt")
+        .into_iter()
+        .filter_map(|field| field.max_length);
+    let least = find("cfg_scale")
+        .into_iter()
+        .filter_map(|field| field.minimum);
+    let most = find("cfg_scale")
+        .into_iter()
+        .filter_map(|field| field.maximum);
+    (
+        shortest - 1,
+        "x".repeat(longest.max().unwrap() + 500),
+        least.reduce(f64::min).unwrap() - 1.0,
+        most.reduce(f64::max).unwrap() + 7.0,
+    )
+}
 
 #[test]
 fn mistakes_on_the_command_line_cost_nothing() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
-    let long = "x".repeat(3000);
+    let (too_short, long, too_low, _) = beyond_limits();
+    let many_rules = format!(
+        "generate -d {too_short} --cfg-scale {too_low} --video ftp://example.com/dance.mp4 --image ftp://example.com/a?token=secret -p"
+    );
+    let page_size = PAGE_SIZE.maximum.unwrap_or(100.0) * 10.0;
+    let page_too_long = format!("list --page-size {page_size}");
     for (name, line, words) in [
         ("nothing-to-make", "generate", &[][..]),
         ("unknown-option", "generate --prompts x", &[]),
@@ -43,12 +82,8 @@ fn mistakes_on_the_command_line_cost_nothing() {
             "generate -p x --sandbox --base-url http://127.0.0.1:1",
             &[],
         ),
-        (
-            "many-rules-broken",
-            "generate -d 2 --cfg-scale -1 --video ftp://example.com/dance.mp4 --image ftp://example.com/a?token=secret -p",
-            &[long.as_str()],
-        ),
-        ("page-too-long", "list --page-size 1000", &[]),
+        ("many-rules-broken", &many_rules, &[long.as_str()]),
+        ("page-too-long", &page_too_long, &[]),
         ("no-task-id", "status", &[]),
         ("impossible-task-id", "status ..", &[]),
         ("base-url-is-none", "list --base-url example.com", &[]),
@@ -59,6 +94,9 @@ fn mistakes_on_the_command_line_cost_nothing() {
         }
         let ended = program.run().expect(2);
         let shown = ended.to_string().replace(&long, "xxx…");
+        if name == "many-rules-broken" {
+            assert!(shown.contains("breaks 5 rules"), "{shown}");
+        }
         snapshots.check(format!("usage-{name}"), &shown);
     }
     assert_eq!(service.requests().len(), 0);
@@ -68,10 +106,9 @@ fn mistakes_on_the_command_line_cost_nothing() {
 fn scripts_get_mistakes_as_json_too() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
-    for (name, line) in [
-        ("option", "generate --json --prompts x"),
-        ("rules", "generate --json -d 2 --cfg-scale 9 -p @Video2"),
-    ] {
+    let (too_short, _, _, too_high) = beyond_limits();
+    let rules = format!("generate --json -d {too_short} --cfg-scale {too_high} -p @Video2");
+    for (name, line) in [("option", "generate --json --prompts x"), ("rules", &rules)] {
         let ended = service.program(line).run().expect(2);
         assert_eq!(ended.json()["error"]["exit_code"], 2);
         snapshots.check(format!("json-{name}"), &ended);

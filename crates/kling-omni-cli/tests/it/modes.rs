@@ -1,5 +1,6 @@
 //! The two modes: what chooses between them, and what each sends.
 
+use kling_omni_api::limits::video_request::{IMAGE_URLS, MULTI_PROMPT};
 use serde_json::{Value, json};
 
 use crate::support::{Service, Snapshots};
@@ -140,8 +141,9 @@ fn options_of_both_modes_do_not_mix() {
 fn the_rules_of_text_cost_nothing_to_break() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
-    let shots = " --shot x".repeat(7);
-    let images = " --reference-image https://example.com/one.png".repeat(5);
+    let shots = " --shot x".repeat(MULTI_PROMPT.max_items.unwrap() + 1);
+    let most = IMAGE_URLS.max_items.unwrap();
+    let images = " --reference-image https://example.com/one.png".repeat(most + 1);
     for (name, options) in [
         (
             "both-prompts",

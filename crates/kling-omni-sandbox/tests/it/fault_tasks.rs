@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
+use kling_omni_api::limits::video_reference_request::{CFG_SCALE, PROMPT};
 use serde_json::{Value, json};
 
 use crate::harness::{
@@ -63,8 +64,8 @@ async fn lenience_makes_and_charges_what_the_spec_refuses() {
         order_with("duration", 5),
         order_with("duration", "99"),
         order_with("aspect_ratio", "7:7"),
-        order_with("cfg_scale", 9),
-        order_with("prompt", "x".repeat(3000)),
+        order_with("cfg_scale", CFG_SCALE.maximum.unwrap() + 7.0),
+        order_with("prompt", "x".repeat(PROMPT.max_length.unwrap() + 1)),
     ];
     let strict = Bench::start().await;
     for body in &bodies {

@@ -6,7 +6,12 @@ use std::time::Duration;
 use crate::snapshots;
 use kling_omni::request::{AspectRatio, Element, ShotType};
 use kling_omni::upload::FileSource;
+use kling_omni::validation::ValidationError;
 use kling_omni::{Client, Error, TextToVideo, Tier, VideoReference};
+use kling_omni_api::limits::video_reference_request::{
+    CFG_SCALE, DURATION, NEGATIVE_PROMPT, PROMPT,
+};
+use kling_omni_api::limits::video_request::{self, ELEMENTS, MULTI_PROMPT};
 use kling_omni_test_support::clip::mp4;
 use kling_omni_test_support::fake::{ClosedPort, Fake, Reply};
 use kling_omni_test_support::setup::{SHORT, client, sandbox, task, valid_request};
@@ -23,9 +28,26 @@ fn entry(text: &mut String, case: &str, error: &Error) {
     writeln!(text, "# {case} ({kind:?}{again})\n{error}\n").unwrap();
 }
 
+fn too_long() -> String {
+    let limits = [PROMPT, NEGATIVE_PROMPT, video_request::PROMPT];
+    let longest = limits.iter().filter_map(|field| field.max_length).max();
+    "x".repeat(2 * longest.unwrap())
+}
+
+fn too_many_seconds() -> u32 {
+    let lengths = DURATION.values.iter().map(|value| value.parse::<u32>());
+    4 * lengths.map(Result::unwrap).max().unwrap()
+}
+
+/// How many rules a request breaks. A limit that moves must not make a part of it valid.
+fn broken(error: &ValidationError) -> usize {
+    let findings = error.findings().iter();
+    findings.filter(|finding| finding.is_error()).count()
+}
+
 #[test]
 fn validation() {
-    let long = "x".repeat(5_000);
+    let long = too_long();
     let cases = [
         (
             "everything wrong at once",
@@ -33,8 +55,8 @@ fn validation() {
                 .prompt(&long)
                 .reference_video("dance.mp4")
                 .start_frame("ftp://example.com/stage.png?token=secret")
-                .duration(60)
-                .cfg_scale(9.5)
+                .duration(too_many_seconds())
+                .cfg_scale(CFG_SCALE.maximum.unwrap() + 7.5)
                 .negative_prompt(&long)
                 .webhook_url("https://"),
         ),
@@ -76,7 +98,12 @@ fn validation() {
     ];
     let mut text = String::new();
     for (case, builder) in cases {
-        entry(&mut text, case, &builder.build().expect_err(case).into());
+        let error = builder.build().expect_err(case);
+        if case == "everything wrong at once" {
+            // Of eight fields, the shape alone cannot be wrong.
+            assert_eq!(broken(&error), 7);
+        }
+        entry(&mut text, case, &error.into());
     }
     let mut snapshots = snapshots("errors");
     snapshots.check("validation", &text);
@@ -86,13 +113,15 @@ fn validation() {
 #[test]
 fn validation_of_text() {
     let image = "https://example.com/one.png";
-    let six = (0..7).fold(TextToVideo::builder(), |all, n| {
+    let shots = MULTI_PROMPT.max_items.unwrap();
+    let too_many_shots = (0..=shots).fold(TextToVideo::builder(), |all, n| {
         all.shot(format!("Shot {n}"))
     });
     let cases = [
         (
             "everything wrong at once",
-            six.prompt("x".repeat(5_000))
+            too_many_shots
+                .prompt(too_long())
                 .start_frame("stage.png")
                 .first_frame("https://example.com/my stage.png?token=secret")
                 .end_frame("ftp://example.com/curtain.png?token=secret")
@@ -108,16 +137,19 @@ fn validation_of_text() {
                         .reference_image(image)
                         .reference_image("side.png"),
                 )
-                .duration(60)
+                .duration(too_many_seconds())
                 .webhook_url("https://"),
         ),
         ("nothing to show", TextToVideo::builder().start_frame(image)),
         (
             "too many images and elements together",
-            (0..3).fold(TextToVideo::builder().prompt("A lake"), |all, _| {
-                let element = Element::new().frontal_image(image);
-                all.reference_image(image).element(element)
-            }),
+            (0..=ELEMENTS.max_items.unwrap() / 2).fold(
+                TextToVideo::builder().prompt("A lake"),
+                |all, _| {
+                    let element = Element::new().frontal_image(image);
+                    all.reference_image(image).element(element)
+                },
+            ),
         ),
         (
             "warnings alone, denied",
@@ -144,7 +176,11 @@ fn validation_of_text() {
     ];
     let mut text = String::new();
     for (case, builder) in cases {
-        entry(&mut text, case, &builder.build().expect_err(case).into());
+        let error = builder.build().expect_err(case);
+        if case == "everything wrong at once" {
+            assert_eq!(broken(&error), 11);
+        }
+        entry(&mut text, case, &error.into());
     }
     let mut snapshots = snapshots("errors");
     snapshots.check("validation-of-text", &text);

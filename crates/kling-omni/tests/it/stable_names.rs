@@ -8,6 +8,7 @@ use kling_omni::recovery::Unresolved;
 use kling_omni::request::Route;
 use kling_omni::validation::FindingCode;
 use kling_omni::{Mode, Tier, VideoReference};
+use kling_omni_api::limits::video_reference_request::PROMPT;
 use kling_omni_test_support::setup::{client, sandbox};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 use serde_json::{Value, json};
@@ -67,7 +68,7 @@ async fn operations() {
 #[test]
 fn finding_fields() {
     let request = VideoReference::builder()
-        .prompt("x".repeat(5_000))
+        .prompt("x".repeat(PROMPT.max_length.unwrap() + 1))
         .reference_video("dance.mp4");
     let findings = serde_json::to_value(request.findings()).unwrap();
     let mut names: Vec<_> = findings
