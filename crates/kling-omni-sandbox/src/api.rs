@@ -14,12 +14,13 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use kling_omni_api::tasks::TaskCreate;
 
 use crate::injection::{ActiveFaults, FaultContext};
 use crate::record::Host;
 use crate::reply;
 use crate::service::{RecordId, Service};
-use crate::spec::{Kind, Operation, VIDEO_REFERENCE};
+use crate::spec::{Kind, Operation};
 use call::Call;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -140,7 +141,8 @@ fn answer(service: &Arc<Service>, target: &Target, call: &Call<'_>) -> Response 
         }
         Target::Nowhere => return reply::message(StatusCode::NOT_FOUND, reply::NO_SUCH_ROUTE),
     };
-    if operation.id == VIDEO_REFERENCE
+    if let Kind::Create { task, .. } = operation.kind
+        && task == TaskCreate::CreateVideoReference
         && let Some(status) = service.config.video_reference.refusal()
     {
         return reply::error(Host::Api, status);
@@ -192,10 +194,81 @@ fn operate(service: &Arc<Service>, operation: &Operation, call: &Call, key: usiz
         return reply::problem(service.config.problem_form, invalid);
     }
     match &operation.kind {
-        Kind::Create { body } => create::task(service, operation, body, call, key),
-        Kind::List => read::list(service, operation, &query, key),
-        Kind::Status => read::task(service, operation, call.task_id.unwrap_or_default(), key),
+        Kind::Create { families, body, .. } => {
+            create::task(service, operation, families, body, call, key)
+        }
+        Kind::List { family } => read::list(service, operation, family, &query, key),
+        Kind::Status { family } => {
+            read::task(service, family, call.task_id.unwrap_or_default(), key)
+        }
         Kind::Slots { body } => upload::slots(service, body, call),
         Kind::Files => upload::files(service),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::Sandbox;
+    use crate::spec::Spec;
+
+    /// Sends a request to a sandbox for the real document after an edit, and returns status and body.
+    async fn exchange(edit: fn(&mut Value), requests: &[(&str, &str)]) -> Vec<(u16, String)> {
+        let mut document: Value = serde_json::from_str(kling_omni_api::SPEC_JSON).unwrap();
+        edit(&mut document);
+        let spec = Arc::new(Spec::parse(&document.to_string()).unwrap());
+        let sandbox = Sandbox::builder().serve(spec).await.unwrap();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let mut answers = Vec::new();
+        for (method, path) in requests {
+            let method = method.parse::<http::Method>().unwrap();
+            let url = format!("{}{path}", sandbox.base_url());
+            let request = client.request(method.clone(), url);
+            let request = request.header("x-freepik-api-key", sandbox.api_key());
+            let request = match method {
+                http::Method::POST => request.json(&json!({"prompt": "A river"})),
+                _ => request,
+            };
+            let answer = request.send().await.unwrap();
+            answers.push((answer.status().as_u16(), answer.text().await.unwrap()));
+        }
+        answers
+    }
+
+    const CREATE: &str = "/v1/ai/video/kling-v3-omni-pro";
+
+    #[tokio::test]
+    async fn a_path_that_creates_may_list_too() {
+        let edit = |document: &mut Value| {
+            let list = document["paths"]["/v1/ai/video/kling-v3-omni"]["get"].take();
+            document["paths"][CREATE]["get"] = list;
+            let paths = document["paths"].as_object_mut().unwrap();
+            paths.remove("/v1/ai/video/kling-v3-omni");
+        };
+        let requests = [
+            ("GET", CREATE),
+            ("POST", CREATE),
+            ("GET", CREATE),
+            ("GET", "/v1/ai/reference-to-video/kling-v3-omni"),
+            ("PUT", CREATE),
+        ];
+        let answers = exchange(edit, &requests).await;
+        let statuses: Vec<_> = answers.iter().map(|(status, _)| *status).collect();
+        assert_eq!(statuses, [404, 200, 200, 404, 405]);
+        let created: Value = serde_json::from_str(&answers[1].1).unwrap();
+        let listed: Value = serde_json::from_str(&answers[2].1).unwrap();
+        assert_eq!(listed["data"][0]["task_id"], created["data"]["task_id"]);
+    }
+
+    #[tokio::test]
+    async fn a_create_whose_document_knows_no_duration_is_served() {
+        let edit = |document: &mut Value| {
+            let fields = &mut document["components"]["schemas"]["VideoRequest"]["properties"];
+            fields.as_object_mut().unwrap().remove("duration").unwrap();
+        };
+        let answers = exchange(edit, &[("POST", CREATE)]).await;
+        assert_eq!(answers[0].0, 200, "{}", answers[0].1);
     }
 }

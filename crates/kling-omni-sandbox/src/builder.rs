@@ -9,6 +9,7 @@ use crate::clock::{Clock, ServiceClock, SystemClock};
 use crate::config::{Config, ProblemForm, StartError, StatusRoute, VideoReferenceRoute};
 use crate::fault::FaultRule;
 use crate::sandbox::{self, Sandbox};
+use crate::spec::Spec;
 
 /// Settings of a [`Sandbox`], made by [`Sandbox::builder`].
 ///
@@ -278,10 +279,16 @@ impl SandboxBuilder {
     /// A port cannot be listened on, a setting is out of its range, or the spec has a route that the sandbox cannot
     /// serve.
     pub async fn start(self) -> Result<Sandbox, StartError> {
+        let spec = Spec::load().map_err(|error| StartError::Spec(error.to_string()))?;
+        self.serve(spec).await
+    }
+
+    /// Starts a sandbox for another document than the real one.
+    pub(crate) async fn serve(self, spec: Arc<Spec>) -> Result<Sandbox, StartError> {
         let secret = self.config.check()?;
         let clock = ServiceClock::new(self.clock);
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
-        sandbox::start(self.config, secret, clock, seed, self.faults).await
+        sandbox::start(spec, self.config, secret, clock, seed, self.faults).await
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use http::StatusCode;
+use kling_omni_api::tasks::TaskRead;
 
 use crate::secret::Secret;
 
@@ -164,6 +165,17 @@ pub enum StatusRoute {
     ReferenceToVideo,
     /// At `getVideoTask` and in `listVideoTasks`, beside the tasks from text and images.
     Video,
+}
+
+impl StatusRoute {
+    /// The family that has these tasks.
+    pub(crate) fn family(self) -> &'static str {
+        let read = match self {
+            Self::ReferenceToVideo => TaskRead::GetReferenceToVideoTask,
+            Self::Video => TaskRead::GetVideoTask,
+        };
+        read.spec().family
+    }
 }
 
 /// Why a sandbox did not start.

@@ -7,6 +7,7 @@ mod text;
 use std::time::Duration;
 
 use http::StatusCode;
+use kling_omni_api::Role;
 
 pub use rule::{FaultMatcher, FaultRule, FaultTarget, InvalidFault};
 
@@ -175,9 +176,11 @@ impl Fault {
                 target,
                 FaultTarget::Webhook | FaultTarget::Result | FaultTarget::Storage
             ),
-            Self::HasMore | Self::HideNewest(_) => target.may_be("GET", FaultTarget::List),
+            Self::HasMore | Self::HideNewest(_) => {
+                target.may_be(FaultTarget::List, |role| matches!(role, Role::List(_)))
+            }
             Self::Id(_) | Self::Lenient | Self::SilentFailure(_) | Self::Moderated => {
-                target.may_be("POST", FaultTarget::Create)
+                target.may_be(FaultTarget::Create, Role::is_paid)
             }
             _ => *target != FaultTarget::Webhook,
         }

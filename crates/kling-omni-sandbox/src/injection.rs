@@ -112,8 +112,8 @@ impl FaultContext<'_> {
             | (Self::Webhook { .. }, FaultTarget::Webhook) => true,
             (Self::Api { operation, .. }, target) => match target {
                 FaultTarget::Create => matches!(operation.kind, Kind::Create { .. }),
-                FaultTarget::List => matches!(operation.kind, Kind::List),
-                FaultTarget::Status => matches!(operation.kind, Kind::Status),
+                FaultTarget::List => matches!(operation.kind, Kind::List { .. }),
+                FaultTarget::Status => matches!(operation.kind, Kind::Status { .. }),
                 FaultTarget::Upload => matches!(operation.kind, Kind::Slots { .. }),
                 FaultTarget::Operation(id) => operation.id == *id,
                 _ => false,

@@ -250,13 +250,13 @@ impl fmt::Debug for Sandbox {
 }
 
 pub(crate) async fn start(
+    spec: Arc<Spec>,
     config: Config,
     secret: Secret,
     clock: ServiceClock,
     seed: u64,
     faults: Vec<FaultRule>,
 ) -> Result<Sandbox, StartError> {
-    let spec = Spec::load().map_err(|error| StartError::Spec(error.to_string()))?;
     let (api_listener, base_url) = bind(config.address, config.port).await?;
     let (result_listener, result_base_url) = bind(config.address, config.result_port).await?;
     let (storage_listener, storage_base_url) = bind(config.address, config.storage_port).await?;

@@ -6,7 +6,8 @@ mod violation;
 use std::sync::{Arc, LazyLock};
 
 use http::{HeaderName, Method};
-use kling_omni_api::service;
+use kling_omni_api::tasks::TaskCreate;
+use kling_omni_api::{Role, service};
 use serde_json::{Map, Value};
 
 pub(crate) use schema::Schema;
@@ -15,11 +16,6 @@ pub(crate) use violation::InvalidParam;
 /// The spec, read once in the life of a process.
 static SPEC: LazyLock<Result<Arc<Spec>, SpecError>> =
     LazyLock::new(|| Spec::parse(kling_omni_api::SPEC_JSON).map(Arc::new));
-
-/// The `operationId` of the older creating route, whose state is configurable.
-pub(crate) const VIDEO_REFERENCE: &str = service::CREATE_VIDEO_REFERENCE.id;
-/// The `operationId` of the status route where the tasks of that route are read, unless configured otherwise.
-const DEFAULT_STATUS: &str = service::GET_REFERENCE_TO_VIDEO_TASK.id;
 
 /// The spec has something that the sandbox cannot serve.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -41,8 +37,6 @@ impl SpecError {
 #[derive(Debug)]
 pub(crate) struct Spec {
     pub(crate) operations: Vec<Arc<Operation>>,
-    /// The family of routes that a task of the older creating route belongs to, unless configured otherwise.
-    pub(crate) default_family: String,
     /// The headers that carry a key.
     pub(crate) key_headers: Vec<HeaderName>,
 }
@@ -54,21 +48,23 @@ pub(crate) struct Operation {
     pub(crate) method: Method,
     /// The path, with parameters as `{name}`.
     pub(crate) path: String,
-    /// The routes that share tasks: the part of the path before the model's name.
-    pub(crate) family: String,
     pub(crate) kind: Kind,
     pub(crate) query: Schema,
 }
 
-/// What an operation does, told by its shape and by whether it is about uploads.
+/// What an operation does, by the generated table.
 #[derive(Debug)]
 pub(crate) enum Kind {
-    /// Takes a body and creates a task.
-    Create { body: Schema },
-    /// Reads all tasks.
-    List,
-    /// Reads the task that its path names.
-    Status,
+    /// Takes a body and creates a task, which belongs to one of the families.
+    Create {
+        task: TaskCreate,
+        families: &'static [&'static str],
+        body: Schema,
+    },
+    /// Reads all tasks of a family.
+    List { family: &'static str },
+    /// Reads the task of a family that its path names.
+    Status { family: &'static str },
     /// Takes a body that lists files, and hands out an upload slot for each.
     Slots { body: Schema },
     /// Reads all files that were uploaded.
@@ -80,7 +76,7 @@ impl Spec {
         SPEC.clone()
     }
 
-    fn parse(json: &str) -> Result<Self, SpecError> {
+    pub(crate) fn parse(json: &str) -> Result<Self, SpecError> {
         let document: Value =
             serde_json::from_str(json).map_err(|error| SpecError::new("", error.to_string()))?;
         let mut operations = Vec::new();
@@ -88,7 +84,7 @@ impl Spec {
             let methods = item.as_object().into_iter().flatten();
             for (method, operation) in methods.filter(|(key, _)| is_method(key)) {
                 let operation = Operation::parse(&document, path, method, operation)?;
-                operations.push(Arc::new(operation));
+                operations.extend(operation.map(Arc::new));
             }
         }
         let key_headers = object(&document, "/components/securitySchemes")?
@@ -96,26 +92,21 @@ impl Spec {
             .filter(|scheme| scheme["type"] == "apiKey" && scheme["in"] == "header")
             .filter_map(|scheme| scheme["name"].as_str()?.parse().ok())
             .collect();
-        let default_family = operations
-            .iter()
-            .find(|operation| operation.id == DEFAULT_STATUS)
-            .map(|operation| operation.family.clone())
-            .ok_or_else(|| SpecError::new("/paths", format!("{DEFAULT_STATUS} is missing")))?;
         Ok(Self {
             operations,
-            default_family,
             key_headers,
         })
     }
 }
 
 impl Operation {
+    /// Reads an operation; `None` if the sandbox does not serve it.
     fn parse(
         document: &Value,
         path: &str,
         method: &str,
         operation: &Value,
-    ) -> Result<Self, SpecError> {
+    ) -> Result<Option<Self>, SpecError> {
         let at = format!("{method} {path}");
         let id = operation["operationId"]
             .as_str()
@@ -124,52 +115,41 @@ impl Operation {
             .to_ascii_uppercase()
             .parse()
             .map_err(|_| SpecError::new(&at, "the method is not one"))?;
-        let family = path
-            .split('/')
-            .nth(FAMILY_SEGMENT)
-            .ok_or_else(|| SpecError::new(&at, "the path is too short to tell its family"))?;
-
         let compile = |schema: &Value| {
             Schema::compile(document, schema).map_err(|problem| SpecError::new(&at, problem))
         };
         let body = &operation["requestBody"]["content"]["application/json"]["schema"];
-        let mut tags = operation["tags"].as_array().into_iter().flatten();
-        let is_upload = tags.any(|tag| tag == UPLOAD);
-        let shape = (method == Method::GET, body.is_null(), path.contains('{'));
-        let kind = match (shape, is_upload) {
-            ((false, false, false), false) => Kind::Create {
+        let known = service::OPERATIONS.iter().find(|known| known.id == id);
+        let known = known
+            .ok_or_else(|| SpecError::new(&at, "the generated table has no such operation"))?;
+        let kind = match known.role {
+            Role::Create(task) => Kind::Create {
+                task,
+                families: task.spec().families,
                 body: compile(body)?,
             },
-            ((true, true, false), false) => Kind::List,
-            ((true, true, true), false) => Kind::Status,
-            ((false, false, false), true) => Kind::Slots {
+            Role::List(list) => Kind::List {
+                family: list.spec().family,
+            },
+            Role::Read(read) => Kind::Status {
+                family: read.spec().family,
+            },
+            Role::Other { .. } if *known == service::REQUEST_UPLOADS => Kind::Slots {
                 body: compile(body)?,
             },
-            ((true, true, false), true) => Kind::Files,
-            _ => {
-                return Err(SpecError::new(
-                    &at,
-                    "the sandbox serves creating, listing, reading and uploading only",
-                ));
-            }
+            Role::Other { .. } if *known == service::LIST_UPLOADS => Kind::Files,
+            Role::Other { .. } => return Ok(None),
         };
         let query = compile(&query_schema(document, operation, &at)?)?;
-        Ok(Self {
+        Ok(Some(Self {
             id: id.to_owned(),
             method,
             path: path.to_owned(),
-            family: family.to_owned(),
             kind,
             query,
-        })
+        }))
     }
 }
-
-/// The tag of the operations that are about files in place of tasks.
-const UPLOAD: &str = "upload";
-
-/// `/v1/ai/FAMILY/…`
-const FAMILY_SEGMENT: usize = 3;
 
 fn is_method(key: &str) -> bool {
     ["get", "put", "post", "delete", "patch"].contains(&key)
@@ -210,34 +190,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_configurable_routes_are_in_the_spec() {
-        let spec = Spec::load().unwrap();
-        let mut ids = spec.operations.iter().map(|operation| &operation.id);
-        assert!(ids.any(|id| id == VIDEO_REFERENCE));
-        let readable = |family: &str| {
-            spec.operations.iter().any(|operation| {
-                operation.family == family && matches!(operation.kind, Kind::Status)
-            })
-        };
-        let is_about_tasks = |kind: &Kind| !matches!(kind, Kind::Slots { .. } | Kind::Files);
-        for operation in spec
-            .operations
-            .iter()
-            .filter(|one| is_about_tasks(&one.kind))
-        {
-            assert!(readable(&operation.family), "{}", operation.path);
-        }
-        assert!(readable(&spec.default_family));
-        assert!(!spec.key_headers.is_empty());
-    }
-
-    #[test]
-    fn an_operation_of_another_shape_is_refused() {
+    fn an_operation_that_the_table_does_not_have_is_refused() {
         let spec = r#"{"paths":{"/v1/ai/x/m":{"delete":{"operationId":"d"}}},"components":{"securitySchemes":{}}}"#;
         let error = Spec::parse(spec).unwrap_err().to_string();
         assert_eq!(
             error,
-            "delete /v1/ai/x/m: the sandbox serves creating, listing, reading and uploading only"
+            "delete /v1/ai/x/m: the generated table has no such operation"
         );
     }
 }

@@ -27,8 +27,8 @@ pub(crate) struct Task {
     pub(crate) operation_id: String,
     /// The place of the key that it was created with.
     pub(crate) key: usize,
-    /// The family of routes whose status route knows it.
-    pub(crate) family: String,
+    /// The family whose reads and lists know it.
+    pub(crate) family: &'static str,
     /// The body of the request, as it came.
     pub(crate) request: Value,
     pub(crate) render_spec: RenderSpec,
@@ -141,7 +141,7 @@ pub(crate) struct NewTask {
     pub(crate) id: String,
     pub(crate) key: usize,
     pub(crate) operation_id: String,
-    pub(crate) family: String,
+    pub(crate) family: &'static str,
     pub(crate) request: Value,
     pub(crate) render_spec: RenderSpec,
     pub(crate) created_at: SystemTime,

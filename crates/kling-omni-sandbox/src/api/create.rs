@@ -7,16 +7,17 @@ use serde_json::Value;
 
 use super::call::Call;
 use super::read;
-use crate::config::StatusRoute;
 use crate::reply;
 use crate::script::{TaskOutcome, TaskScript};
 use crate::service::Service;
-use crate::spec::{InvalidParam, Operation, Schema, VIDEO_REFERENCE};
+use crate::spec::{InvalidParam, Operation, Schema};
 use crate::task::{NewTask, RenderSpec};
 use crate::webhook::sequence;
 
 const PROMPT: &str = "prompt";
 const SHOTS: &str = "multi_prompt";
+/// The length of a clip where the schema neither asks for one nor has a default.
+const UNSAID_SECONDS: u32 = 5;
 /// The fields whose URLs a clip shows, and the word that it has for each.
 const INPUTS: [(&str, &str); 4] = [
     ("video_url", "video"),
@@ -29,6 +30,7 @@ const INPUTS: [(&str, &str); 4] = [
 pub(super) fn task(
     service: &Arc<Service>,
     operation: &Operation,
+    families: &[&'static str],
     schema: &Schema,
     call: &Call,
     key: usize,
@@ -64,7 +66,7 @@ pub(super) fn task(
         id: call.faults.id().map_or(id, str::to_owned),
         key,
         operation_id: operation.id.clone(),
-        family: family(service, operation),
+        family: family(service, families),
         request,
         render_spec,
         created_at: service.clock.now(),
@@ -87,12 +89,13 @@ fn usable(schema: &Schema, request: &Value) -> Value {
     usable
 }
 
-fn family(service: &Service, operation: &Operation) -> String {
-    match service.config.video_reference_status {
-        StatusRoute::ReferenceToVideo if operation.id == VIDEO_REFERENCE => {
-            service.spec.default_family.clone()
-        }
-        _ => operation.family.clone(),
+/// The family that a task belongs to. Where the document leaves it open, the settings say.
+fn family(service: &Service, families: &[&'static str]) -> &'static str {
+    let set = service.config.video_reference_status.family();
+    match families {
+        [family] => family,
+        several if several.contains(&set) => set,
+        several => several.first().copied().unwrap_or_default(),
     }
 }
 
@@ -138,8 +141,10 @@ fn lost_file(service: &Service, value: &Value) -> Option<&'static str> {
 
 /// What the clip needs to know, with the spec's defaults.
 fn render_spec(schema: &Schema, request: &Value) -> Result<RenderSpec, InvalidParam> {
-    let seconds = schema.text(request, "duration");
-    let seconds = seconds.and_then(|seconds| seconds.parse().ok());
+    let seconds = match schema.text(request, "duration") {
+        Some(seconds) => seconds.parse().ok(),
+        None => Some(UNSAID_SECONDS),
+    };
     let aspect_ratio = schema.text(request, "aspect_ratio").unwrap_or_default();
     let shape = if aspect_ratio.contains(':') {
         aspect_ratio.clone()

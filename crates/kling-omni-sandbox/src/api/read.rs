@@ -19,10 +19,10 @@ struct Summary<'a> {
     status: &'a str,
 }
 
-/// One task, where its family of routes knows it.
-pub(super) fn task(service: &Service, operation: &Operation, id: &str, key: usize) -> Response {
+/// One task of a family.
+pub(super) fn task(service: &Service, family: &str, id: &str, key: usize) -> Response {
     match service.tasks.get(id) {
-        Some(task) if task.family == operation.family && service.shows(&task, key) => {
+        Some(task) if task.family == family && service.shows(&task, key) => {
             let stage = task.stage(service.clock.now());
             shown(service, &task, stage)
         }
@@ -39,10 +39,11 @@ pub(super) fn shown(service: &Service, task: &Task, stage: &Stage) -> Response {
     response
 }
 
-/// One page of the tasks of a family of routes, newest first. An account without any gets a 404, as the service does.
+/// One page of the tasks of a family, newest first. An account without any gets a 404, as the service does.
 pub(super) fn list(
     service: &Service,
     operation: &Operation,
+    family: &str,
     query: &Value,
     key: usize,
 ) -> Response {
@@ -50,7 +51,7 @@ pub(super) fn list(
     let mut tasks = service.tasks.all();
     tasks.retain(|task| {
         let is_listed = task.created_at + service.config.list_delay <= now;
-        is_listed && task.family == operation.family && service.shows(task, key)
+        is_listed && task.family == family && service.shows(task, key)
     });
     if tasks.is_empty() {
         return reply::message(StatusCode::NOT_FOUND, "Tasks not found");

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use kling_omni_api::service;
+use kling_omni_api::{Role, service};
 
 use super::Fault;
 
@@ -71,10 +71,10 @@ impl fmt::Display for FaultTarget {
 impl FaultTarget {
     fn check(&self) -> Result<(), InvalidFault> {
         match self {
-            Self::Operation(id) if !service::OPERATIONS.iter().any(|known| known.id == id) => {
+            Self::Operation(_) if self.role().is_none() => {
                 let named: Vec<&str> = NAMED.iter().map(|(name, _)| *name).collect();
                 Err(InvalidFault(format!(
-                    "`{id}` is no place for a fault: write one of {}, or an operationId of the spec",
+                    "`{self}` is no place for a fault: write one of {}, or an operationId of the spec",
                     named.join(", ")
                 )))
             }
@@ -82,24 +82,29 @@ impl FaultTarget {
         }
     }
 
-    /// Whether it is `target`, or an operation with `method`, or all of them.
-    pub(super) fn may_be(&self, method: &str, target: Self) -> bool {
+    /// Whether it is `target`, or an operation of such a role, or all of them.
+    pub(super) fn may_be(&self, target: Self, is_such: impl Fn(Role) -> bool) -> bool {
         match self {
             Self::Api => true,
-            Self::Operation(id) => service::OPERATIONS
-                .iter()
-                .any(|known| known.id == id && known.method == method),
+            Self::Operation(_) => self.role().is_some_and(is_such),
             named => *named == target,
         }
+    }
+
+    /// What the operation does that it names.
+    fn role(&self) -> Option<Role> {
+        let Self::Operation(id) = self else {
+            return None;
+        };
+        let known = service::OPERATIONS.iter().find(|known| known.id == id);
+        known.map(|known| known.role)
     }
 
     /// Whether what comes here belongs to a task that is there already.
     fn has_task(&self) -> bool {
         match self {
             Self::Status | Self::Result | Self::Webhook => true,
-            Self::Operation(id) => service::OPERATIONS
-                .iter()
-                .any(|known| known.id == id && known.path.contains('{')),
+            Self::Operation(_) => matches!(self.role(), Some(Role::Read(_))),
             Self::Api | Self::Create | Self::List | Self::Upload | Self::Storage => false,
         }
     }

@@ -127,7 +127,7 @@ mod tests {
             id: id.to_owned(),
             key: 0,
             operation_id: String::new(),
-            family: String::new(),
+            family: "",
             request: Value::Null,
             render_spec: RenderSpec {
                 prompt: id.to_owned(),

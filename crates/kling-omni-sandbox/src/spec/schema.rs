@@ -90,10 +90,11 @@ impl Schema {
 }
 
 fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
-    schema["$ref"]
-        .as_str()
-        .and_then(|reference| document.pointer(reference.trim_start_matches('#')))
-        .unwrap_or(schema)
+    let target = schema["$ref"].as_str();
+    match target.and_then(|reference| document.pointer(reference.trim_start_matches('#'))) {
+        Some(target) => resolve(document, target),
+        None => schema,
+    }
 }
 
 /// Turns a schema of OpenAPI 3.0 into one of JSON Schema 2020-12, in place.

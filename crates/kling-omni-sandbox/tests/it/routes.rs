@@ -1,6 +1,8 @@
 //! Which routes there are, and which tasks each knows.
 
+use kling_omni_api::tasks::{TaskCreate, TaskList, TaskRead};
 use kling_omni_sandbox::{StatusRoute, VideoReferenceRoute};
+use serde_json::{Map, json};
 
 use crate::harness::{
     Answer, Bench, KEY_HEADER, LIST, PRO, STANDARD, STATUS, VIDEO_REFERENCE, VIDEO_STATUS, order,
@@ -54,6 +56,33 @@ async fn tasks_are_read_where_their_route_says() {
         ] {
             let answer = bench.get(&path).await;
             assert_eq!(answer.status, status, "{setting:?} {path}");
+        }
+    }
+}
+
+/// What a create takes is the least that its document asks for, and so without a duration.
+#[tokio::test]
+async fn each_create_is_read_and_listed_where_the_table_says() {
+    for create in TaskCreate::ALL {
+        let bench = Bench::start().await;
+        let spec = create.spec();
+        let required = spec.fields.iter().filter(|field| field.required);
+        let body: Map<_, _> = required
+            .map(|field| (field.name.to_owned(), json!("https://example.com/a.mp4")))
+            .collect();
+        let id = bench.create(spec.operation.path, &body.into()).await;
+        let family = spec.families[0];
+        for list in TaskList::ALL {
+            let list = list.spec();
+            let answer = bench.get(list.operation.path).await;
+            let status = if list.family == family { 200 } else { 404 };
+            assert_eq!(answer.status, status, "{} {}", spec.name, list.family);
+        }
+        for read in TaskRead::ALL {
+            let read = read.spec();
+            let answer = bench.get(&path_of(read.operation.path, &id)).await;
+            let status = if read.family == family { 200 } else { 404 };
+            assert_eq!(answer.status, status, "{} {}", spec.name, read.family);
         }
     }
 }
