@@ -97,56 +97,19 @@ const STATUS: &[Intended] = &[
 struct Pair {
     component: &'static str,
     ours: Schema,
-    /// Whether we write it: then a required field cannot wait.
-    is_sent: bool,
+    /// Where the type is declared, if we write it: then a required field cannot wait, and one of ours has to be known.
+    declared_in: Option<&'static str>,
     intended: &'static [&'static [Intended]],
 }
 
 #[test]
 fn ergonomic_types_agree_with_the_spec() {
     require_fresh_code();
-    let pairs = [
-        Pair {
-            component: "VideoReferenceRequest",
-            ours: schema_for!(VideoReference),
-            is_sent: true,
-            intended: &[CLOSED, REQUEST],
-        },
-        Pair {
-            component: "ReferenceToVideoRequest",
-            ours: schema_for!(VideoReference),
-            is_sent: true,
-            intended: &[CLOSED, REQUEST, SUCCESSOR],
-        },
-        Pair {
-            component: "VideoRequest",
-            ours: schema_for!(TextToVideo),
-            is_sent: true,
-            intended: &[CLOSED, REQUEST],
-        },
-        Pair {
-            component: "Element",
-            ours: schema_for!(Element),
-            is_sent: true,
-            intended: &[CLOSED],
-        },
-        Pair {
-            component: "TaskDetail",
-            ours: schema_for!(TaskState),
-            is_sent: false,
-            intended: &[TASK, STATUS],
-        },
-        Pair {
-            component: "TaskSummary",
-            ours: schema_for!(TaskSummary),
-            is_sent: false,
-            intended: &[STATUS],
-        },
-    ];
+    let pairs = pairs();
     let mut texts = Vec::new();
     let mut problems = Vec::new();
     for pair in &pairs {
-        let agreement = compare(pair);
+        let agreement = compare(pair, SPEC.schema(pair.component));
         problems.extend(
             agreement
                 .problems
@@ -165,6 +128,88 @@ fn ergonomic_types_agree_with_the_spec() {
         snapshots.check(name, &text);
     }
     snapshots.finish();
+}
+
+fn pairs() -> [Pair; 6] {
+    [
+        Pair {
+            component: "VideoReferenceRequest",
+            ours: schema_for!(VideoReference),
+            declared_in: Some("video_reference.rs"),
+            intended: &[CLOSED, REQUEST],
+        },
+        Pair {
+            component: "ReferenceToVideoRequest",
+            ours: schema_for!(VideoReference),
+            declared_in: Some("video_reference.rs"),
+            intended: &[CLOSED, REQUEST, SUCCESSOR],
+        },
+        Pair {
+            component: "VideoRequest",
+            ours: schema_for!(TextToVideo),
+            declared_in: Some("text_to_video.rs"),
+            intended: &[CLOSED, REQUEST],
+        },
+        Pair {
+            component: "Element",
+            ours: schema_for!(Element),
+            declared_in: Some("element.rs"),
+            intended: &[CLOSED],
+        },
+        Pair {
+            component: "TaskDetail",
+            ours: schema_for!(TaskState),
+            declared_in: None,
+            intended: &[TASK, STATUS],
+        },
+        Pair {
+            component: "TaskSummary",
+            ours: schema_for!(TaskSummary),
+            declared_in: None,
+            intended: &[STATUS],
+        },
+    ]
+}
+
+/// What the vendor adds waits, and a field that it renames is one line.
+#[test]
+fn an_edited_document_waits_or_names_the_row() {
+    let offered_later = |name: &str| format!(".{name}  only the spec: {NOT_OFFERED}\n");
+    let ratio = json!({"type": "string", "enum": ["auto", "16:9", "9:16", "1:1", "21:9"], "default": "16:9"});
+    for (name, field) in [
+        ("seed", json!({"type": "integer", "minimum": 0})),
+        ("strength", json!({"type": "number", "maximum": 1})),
+        ("watermark", json!({"type": "boolean"})),
+        (
+            "tags",
+            json!({"type": "array", "items": {"type": "string"}}),
+        ),
+        ("aspect_ratio", ratio),
+    ] {
+        for pair in pairs().iter().take(3) {
+            let mut edited = SPEC.schema(pair.component).clone();
+            edited["properties"][name] = field.clone();
+            let agreement = compare(pair, &edited);
+            assert_eq!(agreement.problems, [""; 0], "{name}");
+            let waits = match name {
+                "aspect_ratio" => offered_later("aspect_ratio 21:9"),
+                name => offered_later(name),
+            };
+            assert!(agreement.text.contains(&waits), "{}", agreement.text);
+        }
+    }
+    for (pair, name) in pairs().iter().zip(["video_url", "image_url", "image_urls"]) {
+        let mut edited = SPEC.schema(pair.component).clone();
+        let properties = edited["properties"].as_object_mut().expect("properties");
+        let field = properties.remove(name).expect("the field");
+        properties.insert(format!("new_{name}"), field);
+        let file = pair.declared_in.expect("a request type");
+        let expected = format!(
+            ".{name}: the spec has no such field; rename its row in crates/kling-omni/src/request/{file}, or remove it; \
+             the spec has, and we do not offer: .new_{name}"
+        );
+        assert_eq!(compare(pair, &edited).problems, [expected]);
+    }
 }
 
 /// What two sides agree in and what we have yet to offer, and whatever is not as it was meant.
@@ -189,13 +234,15 @@ fn facts(rows: Vec<Row>) -> Facts {
     facts
 }
 
-fn compare(pair: &Pair) -> Agreement {
-    let spec = facts(rules::rows(&SPEC, SPEC.schema(pair.component)));
+/// Compares one of our types with a schema.
+fn compare(pair: &Pair, schema: &Value) -> Agreement {
+    let spec = facts(rules::rows(&SPEC, schema));
     let ours = facts(rules::rows(&SPEC, &flattened(&pair.ours)));
     let intended: Vec<_> = pair.intended.iter().copied().flatten().collect();
     let mut unused: BTreeSet<_> = (0..intended.len()).collect();
     let mut agreement = Agreement::default();
     let mut missing: Vec<&String> = Vec::new();
+    let mut gone: Vec<(&String, &str)> = Vec::new();
     let nothing = BTreeMap::new();
     let places: BTreeSet<_> = spec.keys().chain(ours.keys()).collect();
     for place in places {
@@ -211,13 +258,23 @@ fn compare(pair: &Pair) -> Agreement {
                 continue;
             }
             missing.push(place);
-            if pair.is_sent && said.get("required").is_some_and(|value| value == "true") {
+            if pair.declared_in.is_some()
+                && said.get("required").is_some_and(|value| value == "true")
+            {
                 agreement.problems.push(format!(
-                    "{place}: the spec requires it, and we cannot send it; give it a home in the request and in `wire`"
+                    "{place}: the spec requires it, and we cannot send it; add a row to its request type"
                 ));
             } else {
                 let _ = writeln!(agreement.text, "{place}  only the spec: {NOT_OFFERED}");
             }
+            continue;
+        }
+        if let (None, Some(file), false) = (said, pair.declared_in, is_meant || place == ".") {
+            // The items of a list, and the rules about its difference, go with it.
+            if !place.ends_with("[]") {
+                gone.push((place, file));
+            }
+            unused.retain(|index| !intended[*index].covers(place, intended[*index].keyword));
             continue;
         }
         let (said, say) = (said.unwrap_or(&nothing), say.unwrap_or(&nothing));
@@ -227,6 +284,17 @@ fn compare(pair: &Pair) -> Agreement {
             let difference = match (said.get(keyword), say.get(keyword)) {
                 (Some(spec), Some(ours)) if spec == ours => {
                     equal.push(keyword.as_str());
+                    continue;
+                }
+                (Some(spec), Some(ours)) if keyword == "enum" && has_values(spec, ours) => {
+                    equal.push(keyword.as_str());
+                    for value in values(spec).filter(|value| values(ours).all(|one| one != *value))
+                    {
+                        let _ = writeln!(
+                            agreement.text,
+                            "{place} {value}  only the spec: {NOT_OFFERED}"
+                        );
+                    }
                     continue;
                 }
                 (Some(spec), Some(ours)) => format!("the spec says {spec}, we say {ours}"),
@@ -252,11 +320,35 @@ fn compare(pair: &Pair) -> Agreement {
             let _ = writeln!(agreement.text, "{place}  ≠ {}  {why}", keywords.join(" "));
         }
     }
+    agreement.problems.extend(gone.into_iter().map(|(place, file)| {
+        let mut text = format!(
+            "{place}: the spec has no such field; rename its row in crates/kling-omni/src/request/{file}, or remove it"
+        );
+        if !missing.is_empty() {
+            let _ = write!(text, "; the spec has, and we do not offer: {}", joined(&missing));
+        }
+        text
+    }));
     agreement.problems.extend(unused.into_iter().map(|index| {
         let Intended { place, keyword, .. } = intended[index];
         format!("{place} {keyword}: there is no such difference any more; take it out of the table")
     }));
     agreement
+}
+
+fn joined(places: &[&String]) -> String {
+    let places: Vec<_> = places.iter().map(|place| place.as_str()).collect();
+    places.join(", ")
+}
+
+/// The values of an enum, as its rule is written.
+fn values(rule: &str) -> impl Iterator<Item = &str> {
+    rule.split('|')
+}
+
+/// Whether all values that we have are among those of the spec.
+fn has_values(spec: &str, ours: &str) -> bool {
+    values(ours).all(|value| values(spec).any(|one| one == value))
 }
 
 /// The operations of the spec, and whether the ergonomic crate calls them: those on tasks where it has the mode and the

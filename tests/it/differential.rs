@@ -6,7 +6,7 @@ mod runner;
 
 use std::fmt;
 
-use kling_omni::request::{TextToVideoBuilder, VideoReferenceBuilder};
+use kling_omni::request::{RequestTable, TextToVideoBuilder, VideoReferenceBuilder};
 use kling_omni::validation::{FindingCode, ValidationError};
 use kling_omni::{TextToVideo, Tier, VideoReference};
 use kling_omni_api::{Field, limits};
@@ -21,7 +21,7 @@ use request::{Broken, Ours};
 use runner::check;
 
 /// A type of request, by its builder.
-trait Builder: DeserializeOwned {
+trait Builder: DeserializeOwned + RequestTable {
     type Request: Serialize + DeserializeOwned + JsonSchema + PartialEq + fmt::Debug;
 
     fn build(self) -> Result<Self::Request, ValidationError>;
@@ -120,10 +120,16 @@ fn broken_requests<B: Builder>(case: RouteCase) {
     let ours = schema_for!(B::Request);
     let ours = Ours::new(ours.as_value());
     let validator = SPEC.validator(case.schema);
-    let known = case.fields.iter().filter(|field| ours.has(field.name));
-    let rules: Vec<_> = known
-        .flat_map(|field| {
-            request::broken(field)
+    let rules: Vec<_> = B::TABLE
+        .iter()
+        .filter_map(|row| {
+            Some((
+                case.fields.iter().find(|field| field.name == row.name)?,
+                row,
+            ))
+        })
+        .flat_map(|(field, row)| {
+            request::broken(field, row.kind)
                 .into_iter()
                 .map(|rule| (field.name, rule))
         })

@@ -33,6 +33,7 @@ fn values_of_generated_enums_are_those_of_the_spec() {
 /// An enum that we write by hand.
 struct Handwritten {
     name: &'static str,
+    declared_in: &'static str,
     spec: &'static [&'static str],
     is_ours: fn(&str) -> bool,
     /// How many values we know.
@@ -46,18 +47,21 @@ pub(super) fn agreement() -> Agreement {
     for all in [
         Handwritten {
             name: "AspectRatio",
+            declared_in: "request/aspect_ratio.rs",
             spec: enums::AspectRatio::VALUES,
             is_ours: |value| value.parse::<AspectRatio>().is_ok(),
             count: AspectRatio::ALL.len(),
         },
         Handwritten {
             name: "ShotType",
+            declared_in: "request/shot_type.rs",
             spec: enums::ShotType::VALUES,
             is_ours: |value| ShotType::ALL.iter().any(|kind| kind.as_str() == value),
             count: ShotType::ALL.len(),
         },
         Handwritten {
             name: "TaskStatus",
+            declared_in: "engine/state.rs",
             spec: enums::TaskStatus::VALUES,
             is_ours: |value| !matches!(TaskStatus::from(value.to_owned()), TaskStatus::Unknown(_)),
             // One of the variants is for what is not known.
@@ -71,7 +75,8 @@ pub(super) fn agreement() -> Agreement {
         for value in missing {
             let _ = writeln!(
                 agreement.text,
-                "{name} {value}  only the spec: {NOT_OFFERED}"
+                "{name} {value} (crates/kling-omni/src/{})  only the spec: {NOT_OFFERED}",
+                all.declared_in
             );
         }
         if ours.len() < all.count {

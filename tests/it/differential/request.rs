@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use kling_omni::request::FieldKind;
 use kling_omni::validation::FindingCode;
 use kling_omni_api::Field;
 use kling_omni_api::limits::video_request::ELEMENTS;
@@ -22,8 +23,10 @@ pub(super) fn valid(schema: &Value, ours: Ours<'_>) -> BoxedStrategy<Value> {
     let size = |key: &str| schema[key].as_u64().map(|size| size as usize);
     let number = |key: &str, otherwise| schema[key].as_f64().unwrap_or(otherwise);
     if schema.get("enum").is_some() {
-        let values: Vec<_> = items(&schema["enum"]).cloned().collect();
-        return select(values).boxed();
+        // A value that our type does not have yet cannot be sent.
+        let offered: Vec<_> = items(&ours.node["enum"]).collect();
+        let values = items(&schema["enum"]).filter(|value| offered.contains(value));
+        return select(values.cloned().collect::<Vec<_>>()).boxed();
     }
     match schema["type"].as_str() {
         Some("string") if schema["format"] == "uri" => url().prop_map(Value::from).boxed(),
@@ -34,6 +37,15 @@ pub(super) fn valid(schema: &Value, ours: Ours<'_>) -> BoxedStrategy<Value> {
         }
         Some("number") => {
             let (least, most) = (number("minimum", -9.0), number("maximum", 9.0));
+            prop_oneof![Just(least), least..=most, Just(most)]
+                .prop_map(Value::from)
+                .boxed()
+        }
+        Some("integer") => {
+            let least = schema["minimum"].as_i64().unwrap_or(-9);
+            let most = schema["maximum"]
+                .as_i64()
+                .unwrap_or(least.saturating_add(99));
             prop_oneof![Just(least), least..=most, Just(most)]
                 .prop_map(Value::from)
                 .boxed()
@@ -81,25 +93,22 @@ impl<'a> Ours<'a> {
     }
 
     fn at(self, node: &'a Value) -> Self {
-        let target = node["$ref"].as_str();
+        Self { node, ..self }
+    }
+
+    /// The node, or what it refers to; what stands beside a reference is about the one place.
+    fn target(self) -> &'a Value {
+        let target = self.node["$ref"].as_str();
         let target = target.and_then(|place| self.root.pointer(place.trim_start_matches('#')));
-        Self {
-            node: target.unwrap_or(node),
-            ..self
-        }
+        target.unwrap_or(self.node)
     }
 
     fn property(self, name: &str) -> Option<Self> {
-        Some(self.at(self.node["properties"].get(name)?))
+        Some(self.at(self.target()["properties"].get(name)?))
     }
 
     fn items(self) -> Self {
-        self.at(&self.node["items"])
-    }
-
-    /// Whether the type has the field.
-    pub(super) fn has(self, field: &str) -> bool {
-        self.property(field).is_some()
+        self.at(&self.target()["items"])
     }
 }
 
@@ -147,6 +156,7 @@ pub(super) struct Broken {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Breach {
     Missing,
+    TooShort,
     TooLong,
     TooFew,
     TooMany,
@@ -156,15 +166,22 @@ pub(super) enum Breach {
     NotAUrl,
 }
 
-/// Every rule that a field has, for itself, its items and their fields, and that a builder's call can break.
-pub(super) fn broken(field: &'static Field) -> Vec<Broken> {
-    assert_eq!(field.min_length, None, "teach this test to be too short");
-    // These are enums of ours, of which a builder gets no other; a request file that has one is in a test of its own.
-    let is_ours = ["aspect_ratio", "shot_type"].contains(&field.name);
+/// Every rule that a field of `kind` has, for itself, its items and their fields, and that a builder's call can break.
+pub(super) fn broken(field: &'static Field, kind: FieldKind) -> Vec<Broken> {
+    // A builder takes no other value of an enum of ours; a request file that has one is in a test of its own.
+    let is_ours = matches!(kind, FieldKind::Choice(_));
     let own = [
         (field.required, Breach::Missing),
+        // A shorter text than one of a single character is empty, and one of a list is not sent.
+        (
+            field.min_length.is_some_and(|least| least > 0),
+            Breach::TooShort,
+        ),
         (field.max_length.is_some(), Breach::TooLong),
-        (field.min_items.is_some(), Breach::TooFew),
+        (
+            field.min_items.is_some_and(|least| least > 1),
+            Breach::TooFew,
+        ),
         (field.max_items.is_some(), Breach::TooMany),
         (field.minimum.is_some(), Breach::BelowMinimum),
         (field.maximum.is_some(), Breach::AboveMaximum),
@@ -176,12 +193,12 @@ pub(super) fn broken(field: &'static Field) -> Vec<Broken> {
         at: String::new(),
         pointer: String::new(),
         breach,
-        values: breach.values(field),
+        values: breach.values(field, kind),
     });
     let of_items = field
         .items
         .into_iter()
-        .flat_map(broken)
+        .flat_map(|item| broken(item, kind))
         .map(|inner| Broken {
             at: format!("[0]{}", inner.at),
             pointer: format!("/0{}", inner.pointer),
@@ -191,15 +208,17 @@ pub(super) fn broken(field: &'static Field) -> Vec<Broken> {
     let of_members = field.fields.iter().flat_map(|member| {
         assert!(!member.required, "teach this test to leave out a member");
         let name = member.name;
-        broken(member).into_iter().map(move |inner| Broken {
-            at: format!(".{name}{}", inner.at),
-            pointer: format!("/{name}{}", inner.pointer),
-            values: inner
-                .values
-                .prop_map(move |value| Some(json!({ name: value? })))
-                .boxed(),
-            ..inner
-        })
+        broken(member, FieldKind::Media)
+            .into_iter()
+            .map(move |inner| Broken {
+                at: format!(".{name}{}", inner.at),
+                pointer: format!("/{name}{}", inner.pointer),
+                values: inner
+                    .values
+                    .prop_map(move |value| Some(json!({ name: value? })))
+                    .boxed(),
+                ..inner
+            })
     });
     own.chain(of_items).chain(of_members).collect()
 }
@@ -208,6 +227,7 @@ impl Breach {
     pub(super) fn code(self) -> FindingCode {
         match self {
             Self::Missing => FindingCode::MissingField,
+            Self::TooShort => FindingCode::TextTooShort,
             Self::TooLong => FindingCode::TextTooLong,
             Self::TooFew => FindingCode::TooFewItems,
             Self::TooMany => FindingCode::TooManyItems,
@@ -218,17 +238,21 @@ impl Breach {
         }
     }
 
-    fn values(self, field: &'static Field) -> BoxedStrategy<Option<Value>> {
+    fn values(self, field: &'static Field, kind: FieldKind) -> BoxedStrategy<Option<Value>> {
         let bound = |bound: Option<f64>| bound.unwrap_or_default();
+        let is_whole = matches!(kind, FieldKind::Integer);
         let values = match self {
             Self::Missing => return Just(None).boxed(),
+            Self::TooShort => {
+                let least = field.min_length.unwrap_or_default();
+                text(0..=least - 1).prop_map(Value::from).boxed()
+            }
             Self::TooLong => {
                 let most = field.max_length.unwrap_or_default();
                 text(most + 1..=most + 100).prop_map(Value::from).boxed()
             }
             Self::TooFew => {
                 let least = field.min_items.unwrap_or_default();
-                assert!(least > 1, "an empty list is not sent: teach this test");
                 (1..least)
                     .prop_map(move |count| some_items(field, count))
                     .boxed()
@@ -238,6 +262,18 @@ impl Breach {
                 let counts = most + 1..=most + 9;
                 counts
                     .prop_map(move |count| some_items(field, count))
+                    .boxed()
+            }
+            Self::BelowMinimum if is_whole => {
+                let least = bound(field.minimum) as i64;
+                (1..1000_i64)
+                    .prop_map(move |less| json!(least - less))
+                    .boxed()
+            }
+            Self::AboveMaximum if is_whole => {
+                let most = bound(field.maximum) as i64;
+                (1..1000_i64)
+                    .prop_map(move |more| json!(most + more))
                     .boxed()
             }
             Self::BelowMinimum => {

@@ -21,6 +21,9 @@ pub(super) fn of_request(
         schema.insert("description".to_owned(), describe(field).into());
         if let Some(rules) = rules.iter().find(|rules| rules.name == field.name) {
             add(&mut schema, rules);
+            if let Some(values) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+                values.retain(|value| can_be(field.kind, value));
+            }
         }
         properties.insert(field.name.to_owned(), schema.to_value());
     }
@@ -34,6 +37,16 @@ pub(super) fn of_request(
         "properties": properties,
         "additionalProperties": false,
     })
+}
+
+/// Whether a field can have a value that the document allows. One that the document gained is offered later.
+fn can_be(kind: FieldKind, value: &Value) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    match kind {
+        FieldKind::Choice(names) => names().contains(&text),
+        FieldKind::Seconds => text.parse::<u32>().is_ok(),
+        _ => true,
+    }
 }
 
 /// What a field is, as it is written in JSON.
