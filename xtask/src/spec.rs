@@ -5,4 +5,6 @@ pub mod source;
 
 pub mod upstream;
 
+pub mod extensions;
+
 pub mod rules;

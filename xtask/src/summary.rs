@@ -17,11 +17,11 @@ use anyhow::{Context as _, Result, bail};
 use crate::codegen::SPEC;
 use crate::drift;
 use crate::held::{self, Held, Moved};
+use crate::spec::extensions::COMPARER;
 use crate::spec::source::{Source, git};
 use bump::Bump;
 use limits::Limit;
 use open::Open;
-use openapi_diff::compare::compare;
 use openapi_diff::finding::Finding;
 use rust::Surface;
 
@@ -68,7 +68,7 @@ impl Summary {
         let now = held::on_disk(root)?;
         let then = held::at_commit(root, commit, &now)?;
         let name = old.document.name.trim_end_matches(&format!(":{SPEC}"));
-        let findings = compare(&old.document.tree, &new.document.tree);
+        let findings = COMPARER.compare(&old.document.tree, &new.document.tree);
         let manifest = git(root, &["show", &format!("{commit}:./Cargo.toml")])?;
         let version = version(&manifest.unwrap_or_default())?;
         let summary = Self::between(name, findings, &then, &now, &version);

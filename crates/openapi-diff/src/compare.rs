@@ -3,10 +3,12 @@
 //! * [`compare`] takes two whole documents.
 //! * [`operations`] takes only those operations that its caller chooses, and what they reach. Operations are matched by
 //!   method and path, where the names of placeholders in the path do not matter. Names of components do not count
-//!   there, nor do `info`, the document's servers and tags, components that no chosen operation reaches, and those of
-//!   our extensions (`x-media`, `x-task`, `x-enum-varnames`, `x-open-enum`) that only one side has.
+//!   there, nor do `info`, the document's servers and tags, components that no chosen operation reaches, and
+//!   extensions with rules that only one side has.
+//! * [`Comparer`] does the same and knows more [extensions](crate::extension::Extension) than `x-enum-varnames` and
+//!   `x-open-enum`.
 //!
-//! At every level the keys of both sides are walked. A key either has a rule of its own or falls to `unclassified`, so
+//! Location every level the keys of both sides are walked. A key either has a rule of its own or falls to `unclassified`, so
 //! nothing that differs is dropped. No difference in meaning are:
 //!
 //! * the order of keys, of `required`, of tags, of parameters, and of the alternatives in `security`,
@@ -27,7 +29,6 @@ mod composition;
 mod document;
 mod enums;
 mod examples;
-mod media;
 mod objects;
 mod operation;
 mod parameter;
@@ -38,46 +39,81 @@ mod security;
 mod servers;
 mod types;
 
-mod spot;
-mod words;
+mod message;
+mod node_ref;
 
 use std::collections::{BTreeSet, HashSet};
 
 use indexmap::IndexMap;
 
+use crate::extension::{Extension, ExtensionChange};
 use crate::finding::Finding;
 use crate::place::Place;
 use crate::rule::Rule;
 use crate::rules::reference::{COMPONENT_CHANGED, NESTED_TOO_DEEPLY, UNCLASSIFIED};
 use crate::tree::Node;
 
-use spot::{Both, Pair, deepest, same, written};
-use words::moved;
+pub(crate) use bounds::compare as compare_numbers;
+use message::moved;
+pub(crate) use message::moved as describe;
+use node_ref::{NodeChange, NodePair, NodeRef, deepest, same, written};
 
 /// How deep a document may nest. Each level costs stack.
 const MOST_DEPTH: usize = 80;
 
 /// Every difference between two whole documents: errors first, then by subject.
 pub fn compare(base: &Node, head: &Node) -> Vec<Finding> {
-    run(base, head, true, |comparison| comparison.document())
+    Comparer::default().compare(base, head)
 }
 
 /// Every difference between the operations that `chosen` takes by lower-case method and path, and what they reach.
 ///
 /// `chosen` is asked about the operations of both sides; one that it takes and that only one side has is a finding.
 pub fn operations(base: &Node, head: &Node, chosen: impl Fn(&str, &str) -> bool) -> Vec<Finding> {
-    run(base, head, false, |comparison| {
-        comparison.paths(&chosen);
-    })
+    Comparer::default().operations(base, head, chosen)
+}
+
+/// A comparison that knows extensions of the caller's.
+#[derive(Clone, Copy, Default)]
+pub struct Comparer<'e> {
+    extensions: &'e [&'e dyn Extension],
+}
+
+impl<'e> Comparer<'e> {
+    /// A comparison that knows these extensions, too.
+    pub const fn new(extensions: &'e [&'e dyn Extension]) -> Self {
+        Self { extensions }
+    }
+
+    /// Like [`compare`].
+    pub fn compare(self, base: &Node, head: &Node) -> Vec<Finding> {
+        run(base, head, true, self.extensions, |comparison| {
+            comparison.document();
+        })
+    }
+
+    /// Like [`operations`].
+    pub fn operations(
+        self,
+        base: &Node,
+        head: &Node,
+        chosen: impl Fn(&str, &str) -> bool,
+    ) -> Vec<Finding> {
+        run(base, head, false, self.extensions, |comparison| {
+            comparison.paths(&chosen);
+        })
+    }
 }
 
 fn run<'a>(
     base: &'a Node,
     head: &'a Node,
     whole: bool,
+    extensions: &'a [&'a dyn Extension],
     walk: impl FnOnce(&mut Comparison<'a>),
 ) -> Vec<Finding> {
     let mut comparison = Comparison::new(base, head, whole);
+    comparison.extensions = extensions;
     let places = [base, head].map(|root| deepest(root, MOST_DEPTH));
     if places.iter().all(Option::is_none) {
         comparison.untouched = reference::untouched(base, head);
@@ -85,7 +121,7 @@ fn run<'a>(
     } else {
         let [base, head] = places;
         let message = format!("more than {MOST_DEPTH} levels of lists and mappings");
-        let at = At::new("the document");
+        let at = Location::new("the document");
         comparison.add(&NESTED_TOO_DEEPLY, &at, message, base, head);
     }
     comparison.finish()
@@ -93,7 +129,7 @@ fn run<'a>(
 
 /// Where a walk is.
 #[derive(Clone, Debug)]
-struct At {
+struct Location {
     /// What findings are about.
     subject: String,
     /// Where a schema stands in the exchange.
@@ -105,7 +141,7 @@ struct At {
     skip: Vec<String>,
 }
 
-impl At {
+impl Location {
     fn new(subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
@@ -139,6 +175,8 @@ struct Comparison<'a> {
     head: &'a Node,
     /// Whether everything is compared, names of components included.
     whole: bool,
+    /// The extensions that the caller knows.
+    extensions: &'a [&'a dyn Extension],
     /// The operations that the walk is in: one, or all below a path or a document-wide setting.
     within: BTreeSet<String>,
     /// The operations met so far that leave their credentials to the document.
@@ -152,7 +190,7 @@ struct Comparison<'a> {
     /// Targets of references in which, and behind which, nothing can differ.
     untouched: HashSet<String>,
     /// Schemas behind references that are still to be walked. Not on the stack, since chains of references have no end.
-    ahead: Vec<(Both<'a>, At)>,
+    ahead: Vec<(NodePair<'a>, Location)>,
     /// Pointers of components that go by another name on the other side.
     renamed: HashSet<String>,
     found: IndexMap<Key, (&'static Rule, BTreeSet<String>)>,
@@ -164,6 +202,7 @@ impl<'a> Comparison<'a> {
             base,
             head,
             whole,
+            extensions: &[],
             within: BTreeSet::new(),
             inheriting: BTreeSet::new(),
             unused: false,
@@ -179,7 +218,7 @@ impl<'a> Comparison<'a> {
     fn add(
         &mut self,
         rule: &'static Rule,
-        at: &At,
+        at: &Location,
         message: impl Into<String>,
         base: Option<String>,
         head: Option<String>,
@@ -201,15 +240,15 @@ impl<'a> Comparison<'a> {
     fn add_pair(
         &mut self,
         rule: &'static Rule,
-        at: &At,
+        at: &Location,
         message: impl Into<String>,
-        pair: &Pair<'_>,
+        pair: &NodeChange<'_>,
     ) {
         self.add(rule, at, message, pair.base_pointer(), pair.head_pointer());
     }
 
     /// Adds a finding about what stands at `pair`, unless both sides are the same.
-    fn changed(&mut self, rule: &'static Rule, at: &At, what: &str, pair: &Pair<'a>) {
+    fn changed(&mut self, rule: &'static Rule, at: &Location, what: &str, pair: &NodeChange<'a>) {
         if !pair.is_same() {
             let message = moved(what, pair.base_node(), pair.head_node());
             self.add_pair(rule, at, message, pair);
@@ -220,9 +259,9 @@ impl<'a> Comparison<'a> {
     fn changed_as_written(
         &mut self,
         rule: &'static Rule,
-        at: &At,
+        at: &Location,
         what: &str,
-        pair: &Pair<'a>,
+        pair: &NodeChange<'a>,
         is_of_text: (bool, bool),
     ) {
         let base = pair.base_node().map(|node| written(node, is_of_text.0));
@@ -233,8 +272,8 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Both sides differ, and no rule knows how.
-    fn unclassified(&mut self, at: &At, pair: &Pair<'a>) {
+    /// NodePair sides differ, and no rule knows how.
+    fn unclassified(&mut self, at: &Location, pair: &NodeChange<'a>) {
         if self.alike(pair) {
             return;
         }
@@ -244,25 +283,49 @@ impl<'a> Comparison<'a> {
     }
 
     /// Whether an extension of ours stands on one side only, of which the other may know nothing.
-    fn is_ours_alone(&self, pair: &Pair<'a>) -> bool {
+    fn is_ours_alone(&self, pair: &NodeChange<'a>) -> bool {
         !self.whole && pair.both().is_none()
     }
 
     /// Walks the keys of both sides. What `visit` does not know is unclassified, and so are sides that are no mappings.
     fn keys(
         &mut self,
-        both: &Both<'a>,
-        at: &At,
-        mut visit: impl FnMut(&mut Self, &'a str, &Pair<'a>) -> Known,
+        both: &NodePair<'a>,
+        at: &Location,
+        mut visit: impl FnMut(&mut Self, &'a str, &NodeChange<'a>) -> Known,
     ) {
         if !both.are_maps() {
             return self.unclassified(at, &both.pair());
         }
         for (key, pair) in both.keys() {
-            if visit(self, key, &pair) == Known::No {
+            if visit(self, key, &pair) == Known::No && !self.extension(key, at, &pair) {
                 self.unclassified(at, &pair);
             }
         }
+    }
+
+    /// Compares an extension that the caller knows, and returns whether it is one.
+    fn extension(&mut self, key: &str, at: &Location, pair: &NodeChange<'a>) -> bool {
+        let mut known = self.extensions.iter();
+        let Some(extension) = known.find(|extension| extension.key() == key) else {
+            return false;
+        };
+        if self.is_ours_alone(pair) || pair.is_same() {
+            return true;
+        }
+        let change = ExtensionChange {
+            base: pair.base_node(),
+            head: pair.head_node(),
+            place: at.place,
+        };
+        for found in extension.compare(&change) {
+            let whole = |spot: &Option<NodeRef<'a>>, below: Option<String>| {
+                Some(format!("{}{}", spot.as_ref()?.pointer, below?))
+            };
+            let (base, head) = (whole(&pair.base, found.base), whole(&pair.head, found.head));
+            self.add(found.rule, at, found.message, base, head);
+        }
+        true
     }
 
     /// The findings: errors first, then by subject, each with a fingerprint of its own.

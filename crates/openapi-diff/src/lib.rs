@@ -4,6 +4,7 @@
 
 pub mod compare;
 pub mod document;
+pub mod extension;
 pub mod finding;
 pub mod place;
 pub mod render;

@@ -1,4 +1,4 @@
-//! What kinds of differences there are, and what each means for us.
+//! What kinds of differences there are, and what each means for clients.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub struct Rule {
     pub severity: Severity,
     /// Which side of the exchange it is about; `None` for what is about neither.
     pub direction: Option<Direction>,
-    /// Where this workspace feels it, the deepest effect first.
+    /// Where a client feels it, the deepest effect first.
     pub effects: &'static [Effect],
     /// What happened, in a few words.
     pub title: &'static str,
@@ -41,14 +41,14 @@ pub enum Direction {
     Response,
 }
 
-/// Where this workspace feels a difference.
+/// Where a client feels a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
     /// Other bytes go over the wire.
     Wire,
-    /// The generated crate has another surface or other constants.
+    /// Code that is generated from the document has another surface or other constants.
     GeneratedApi,
-    /// A person has to change the ergonomic crate.
+    /// Code that is written by hand above the generated code has to follow.
     Ergonomic,
     /// Only texts change.
     Docs,

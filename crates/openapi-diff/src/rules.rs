@@ -1,4 +1,4 @@
-//! Every rule there is, by area. Whoever finds something names its rule by a static in here.
+//! Every rule there is, by group. Whoever finds something names its rule by a static in here.
 
 #[macro_use]
 mod define;
@@ -11,7 +11,7 @@ pub mod operation;
 pub mod properties;
 pub mod reference;
 
-use family::{Duo, Family};
+use family::{RuleFamily, RulePair};
 
 use crate::rule::Rule;
 
@@ -22,67 +22,67 @@ const OFFERED: usize = 3;
 const ALIKE: f64 = 0.7;
 
 /// Rules that belong together.
-pub struct Area {
+pub struct RuleGroup {
     /// What they are about.
     pub title: &'static str,
     /// The rules that stand alone.
     pub rules: &'static [&'static Rule],
     /// The rules that come twice, once for each direction.
-    pub duos: &'static [&'static Duo],
+    pub pairs: &'static [&'static RulePair],
     /// The rules that come once for each place in an exchange.
-    pub families: &'static [&'static Family],
+    pub families: &'static [&'static RuleFamily],
 }
 
 /// The rules of a comparison, in the order in which people read about them.
-pub static COMPARISON: [Area; 6] = [
-    Area::of_rules("The document", document::RULES),
-    Area::of_rules("Paths, operations and security", operation::RULES),
-    Area {
+pub static COMPARISON: [RuleGroup; 6] = [
+    RuleGroup::of_rules("The document", document::RULES),
+    RuleGroup::of_rules("Paths, operations and security", operation::RULES),
+    RuleGroup {
         title: "Parameters, headers, bodies and answers",
         rules: exchange::RULES,
-        duos: exchange::DUOS,
+        pairs: exchange::PAIRS,
         families: &[],
     },
-    Area {
+    RuleGroup {
         title: "Properties",
         rules: properties::RULES,
-        duos: properties::DUOS,
+        pairs: properties::PAIRS,
         families: &[],
     },
-    Area {
+    RuleGroup {
         title: "Keywords of schemas",
         rules: keywords::RULES,
-        duos: &[],
+        pairs: &[],
         families: keywords::FAMILIES,
     },
-    Area::of_rules(
+    RuleGroup::of_rules(
         "Components, references and what no rule knows",
         reference::RULES,
     ),
 ];
 
-impl Area {
-    /// An area of rules that stand alone.
+impl RuleGroup {
+    /// An group of rules that stand alone.
     pub const fn of_rules(title: &'static str, rules: &'static [&'static Rule]) -> Self {
         Self {
             title,
             rules,
-            duos: &[],
+            pairs: &[],
             families: &[],
         }
     }
 
-    /// Every rule of the area.
+    /// Every rule of the group.
     pub fn all(&self) -> impl Iterator<Item = &'static Rule> {
-        let duos = self.duos.iter().flat_map(|duo| duo.rules());
+        let pairs = self.pairs.iter().flat_map(|pair| pair.rules());
         let families = self.families.iter().flat_map(|family| family.rules());
-        self.rules.iter().copied().chain(duos).chain(families)
+        self.rules.iter().copied().chain(pairs).chain(families)
     }
 }
 
 /// Every rule of a comparison.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    COMPARISON.iter().flat_map(Area::all)
+    COMPARISON.iter().flat_map(RuleGroup::all)
 }
 
 /// The ids among `rules` that are spelled most like `id`, the most alike first.

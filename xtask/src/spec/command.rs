@@ -7,10 +7,10 @@ use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use url::Url;
 
+use super::extensions::COMPARER;
 use super::source::Source;
 use super::upstream::{self, command::Upstream};
 use crate::exit::Exit;
-use openapi_diff::compare::compare;
 use openapi_diff::finding::Finding;
 use openapi_diff::render::Format;
 use openapi_diff::render::{self, Sides};
@@ -119,7 +119,7 @@ fn run_diff(root: &Path, diff: &Diff) -> Result<(String, Exit)> {
         Some(head) => Source::read(root, head)?,
         None => Source::work_tree(root)?,
     };
-    let findings = compare(&base.document.tree, &head.document.tree);
+    let findings = COMPARER.compare(&base.document.tree, &head.document.tree);
     let old_line = |pointer: &str| base.document.position(pointer).line;
     let new_line = |pointer: &str| head.document.position(pointer).line;
     let sides = Sides {

@@ -1,26 +1,35 @@
 //! Every rule about the spec: those of a comparison, and those of this workspace.
 
+pub mod extensions;
 pub mod lint;
 pub mod upstream;
 
 use openapi_diff::rule::Rule;
-use openapi_diff::rules::{Area, COMPARISON};
+use openapi_diff::rules::{COMPARISON, RuleGroup};
+
+/// The rules about our own extensions.
+pub static EXTENSIONS: RuleGroup = RuleGroup {
+    title: "Extensions of this workspace",
+    rules: extensions::RULES,
+    pairs: &[],
+    families: extensions::FAMILIES,
+};
 
 /// The rules that only the comparison with the vendor's document has.
-pub static UPSTREAM: Area =
-    Area::of_rules("Our spec beside the vendor's document", upstream::RULES);
+pub static UPSTREAM: RuleGroup =
+    RuleGroup::of_rules("Our spec beside the vendor's document", upstream::RULES);
 
 /// The rules of code generation.
-pub static LINT: Area = Area::of_rules("What code generation refuses", lint::RULES);
+pub static LINT: RuleGroup = RuleGroup::of_rules("What code generation refuses", lint::RULES);
 
-/// Every area.
-pub fn areas() -> impl Iterator<Item = &'static Area> {
-    COMPARISON.iter().chain([&UPSTREAM, &LINT])
+/// Every group.
+pub fn groups() -> impl Iterator<Item = &'static RuleGroup> {
+    COMPARISON.iter().chain([&EXTENSIONS, &UPSTREAM, &LINT])
 }
 
 /// Every rule.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    areas().flat_map(Area::all)
+    groups().flat_map(RuleGroup::all)
 }
 
 /// The rule with this id.

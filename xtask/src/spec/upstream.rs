@@ -11,8 +11,8 @@ mod slip;
 
 pub mod accepted;
 
+use super::extensions::COMPARER;
 use accepted::{Accepted, Judged};
-use openapi_diff::compare;
 use openapi_diff::document::Document;
 use reach::Reach;
 
@@ -24,9 +24,7 @@ pub fn compare(ours: &Document, vendor: &Document, accepted: &Accepted) -> Judge
     let mut findings = slip::mend(&mut part, &vendor.tree, &reach);
     part::complete(&mut part, &vendor.tree);
     flatten::flatten(&mut part);
-    findings.extend(compare::operations(&ours.tree, &part, |method, path| {
-        reach.has(method, path)
-    }));
+    findings.extend(COMPARER.operations(&ours.tree, &part, |method, path| reach.has(method, path)));
     findings.extend(reach.missing);
     findings.extend(reach.siblings);
     accepted.judge(findings)

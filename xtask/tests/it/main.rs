@@ -1,6 +1,7 @@
 //! The chores, tested on copies of this workspace's own spec.
 
 mod diff;
+mod extensions;
 mod rules;
 
 mod upstream;

@@ -1,9 +1,9 @@
 //! Bodies, media types and answers.
 
+use super::message::moved;
+use super::node_ref::{NodeChange, NodePair, NodeRef, is_empty, matched};
 use super::reference::target;
-use super::spot::{Both, Pair, Spot, is_empty, matched};
-use super::words::moved;
-use super::{At, Comparison, Known};
+use super::{Comparison, Known, Location};
 use crate::place::Place;
 use crate::rule::Direction;
 use crate::rules::exchange::{
@@ -16,7 +16,7 @@ use crate::tree::Node;
 
 impl<'a> Comparison<'a> {
     /// The `requestBody` of an operation.
-    pub fn body(&mut self, at: &At, pair: &Pair<'a>, direction: Direction) {
+    pub fn body(&mut self, at: &Location, pair: &NodeChange<'a>, direction: Direction) {
         let at = at.step(" request body");
         if let Some(both) = pair.both() {
             if let Some((both, at)) = self.follow(&both, &at) {
@@ -34,13 +34,13 @@ impl<'a> Comparison<'a> {
         self.add_pair(rules.of(direction), &at, format!("body is {word}"), pair);
     }
 
-    pub fn body_object(&mut self, both: &Both<'a>, at: &At, direction: Direction) {
+    pub fn body_object(&mut self, both: &NodePair<'a>, at: &Location, direction: Direction) {
         let at = &at.to(at.subject.clone(), Place::body(direction));
         self.keys(both, at, |this, key, pair| {
             match key {
                 "required" => {
                     let rules = [&BODY_BECAME_REQUIRED, &BODY_BECAME_OPTIONAL];
-                    this.flag(at, pair, rules.map(|duo| duo.of(direction)));
+                    this.flag(at, pair, rules.map(|pair| pair.of(direction)));
                 }
                 "content" => this.content(pair, at),
                 _ => return this.texts(at, key, pair),
@@ -50,7 +50,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// The media types of a body or a parameter.
-    pub fn content(&mut self, pair: &Pair<'a>, at: &At) {
+    pub fn content(&mut self, pair: &NodeChange<'a>, at: &Location) {
         if !pair.each(|node| node.as_map().is_some()) {
             return self.unclassified(at, pair);
         }
@@ -85,7 +85,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn encoding(&mut self, pair: &Pair<'a>, at: &At) {
+    fn encoding(&mut self, pair: &NodeChange<'a>, at: &Location) {
         if !pair.each(|node| node.as_map().is_some()) {
             return self.unclassified(at, pair);
         }
@@ -99,7 +99,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// The answers of an operation, by status.
-    pub fn responses(&mut self, at: &At, pair: &Pair<'a>, direction: Direction) {
+    pub fn responses(&mut self, at: &Location, pair: &NodeChange<'a>, direction: Direction) {
         if !pair.each(|node| node.as_map().is_some()) {
             return self.unclassified(at, pair);
         }
@@ -123,7 +123,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    pub fn response(&mut self, both: &Both<'a>, at: &At, direction: Direction) {
+    pub fn response(&mut self, both: &NodePair<'a>, at: &Location, direction: Direction) {
         let at = &at.to(at.subject.clone(), Place::body(direction));
         self.keys(both, at, |this, key, pair| {
             match key {
@@ -136,11 +136,11 @@ impl<'a> Comparison<'a> {
         });
     }
 
-    fn headers(&mut self, pair: &Pair<'a>, at: &At, direction: Direction) {
+    fn headers(&mut self, pair: &NodeChange<'a>, at: &Location, direction: Direction) {
         if !pair.each(|node| node.as_map().is_some()) {
             return self.unclassified(at, pair);
         }
-        let entries = |spot: &Option<super::spot::Spot<'a>>| {
+        let entries = |spot: &Option<super::node_ref::NodeRef<'a>>| {
             spot.as_ref().map_or_else(Vec::new, |spot| spot.entries())
         };
         let pairs = matched(entries(&pair.base), entries(&pair.head), str::to_lowercase);
@@ -155,7 +155,7 @@ impl<'a> Comparison<'a> {
                 }
                 None => {
                     let end = |root, spot: &Option<_>| target(root, spot.as_ref()?);
-                    let ends = Pair {
+                    let ends = NodeChange {
                         base: end(self.base, &pair.base).or(pair.base),
                         head: end(self.head, &pair.head).or(pair.head),
                     };
@@ -165,7 +165,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn links(&mut self, pair: &Pair<'a>, at: &At) {
+    fn links(&mut self, pair: &NodeChange<'a>, at: &Location) {
         if !pair.each(|node| node.as_map().is_some()) {
             return self.unclassified(at, pair);
         }
@@ -182,7 +182,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    pub fn link(&mut self, at: &At, pair: &Pair<'a>) {
+    pub fn link(&mut self, at: &Location, pair: &NodeChange<'a>) {
         self.changed(&LINK_CHANGED, at, "link", pair);
     }
 }
@@ -204,14 +204,15 @@ fn lone_status(
 }
 
 /// The bodies of both sides by media type. Of two types that differ in their charset alone, one pair is made.
-fn by_media_type<'a>(pair: &Pair<'a>) -> Vec<(&'a str, Pair<'a>)> {
-    let entries = |spot: &Option<Spot<'a>>| spot.as_ref().map_or_else(Vec::new, Spot::entries);
+fn by_media_type<'a>(pair: &NodeChange<'a>) -> Vec<(&'a str, NodeChange<'a>)> {
+    let entries =
+        |spot: &Option<NodeRef<'a>>| spot.as_ref().map_or_else(Vec::new, NodeRef::entries);
     let (base, head) = (entries(&pair.base), entries(&pair.head));
     let mut pairs = matched(base, head, |name| normal(name, true));
     let (old, new): (Vec<_>, Vec<_>) = pairs
         .extract_if(.., |(_, pair)| pair.both().is_none())
         .partition(|(_, pair)| pair.base.is_some());
-    let only = |all: &[(&'a str, Pair<'a>)], name: &str| {
+    let only = |all: &[(&'a str, NodeChange<'a>)], name: &str| {
         let name = normal(name, false);
         all.iter()
             .filter(|(other, _)| normal(other, false) == name)
@@ -238,13 +239,13 @@ fn normal(name: &str, with_charset: bool) -> String {
 }
 
 /// The media type under which a body stands.
-fn media_type_at(spot: &Spot<'_>) -> String {
+fn media_type_at(spot: &NodeRef<'_>) -> String {
     let step = spot.pointer.rsplit('/').next().unwrap_or_default();
     normal(&step.replace("~1", "/").replace("~0", "~"), true)
 }
 
 /// Whether each side is a body of bytes: OpenAPI 3.1 needs no schema for what is neither JSON nor text.
-fn is_binary_everywhere(pair: &Pair<'_>, media_type: &str) -> bool {
+fn is_binary_everywhere(pair: &NodeChange<'_>, media_type: &str) -> bool {
     let has_text = ["json", "text", "xml", "form"]
         .iter()
         .any(|kind| media_type.contains(kind));

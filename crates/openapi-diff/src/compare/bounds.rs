@@ -2,15 +2,15 @@
 
 use std::cmp::Ordering;
 
-use super::spot::{Both, Pair, Spot};
-use super::words::{moved, show};
-use super::{At, Comparison};
-use crate::rules::family::Family;
+use super::message::{moved, show};
+use super::node_ref::{NodeChange, NodePair, NodeRef};
+use super::{Comparison, Location};
+use crate::rules::family::RuleFamily;
 use crate::rules::keywords as rules;
 use crate::tree::Node;
 
 /// The rules for a bound that comes, goes, grows and shrinks.
-type Bound = [&'static Family; 4];
+type Bound = [&'static RuleFamily; 4];
 
 static MAX: Bound = [
     &rules::MAX_SET,
@@ -86,7 +86,7 @@ static COUNTS: [(&str, Bound); 6] = [
 
 /// One end of a range.
 struct End<'a> {
-    spot: Spot<'a>,
+    spot: NodeRef<'a>,
     exclusive: bool,
 }
 
@@ -100,7 +100,7 @@ pub fn count_rules(key: &str) -> Option<&'static Bound> {
 
 impl<'a> Comparison<'a> {
     /// `minimum` and `maximum`, with or without the ends themselves.
-    pub fn ranges(&mut self, both: &Both<'a>, at: &At) {
+    pub fn ranges(&mut self, both: &NodePair<'a>, at: &Location) {
         self.range(
             both,
             at,
@@ -120,8 +120,8 @@ impl<'a> Comparison<'a> {
     /// One side of a range. `tight` is how the stricter of two ends compares.
     fn range(
         &mut self,
-        both: &Both<'a>,
-        at: &At,
+        both: &NodePair<'a>,
+        at: &Location,
         keys: [&str; 2],
         [set, unset, increased, decreased]: &Bound,
         tight: Ordering,
@@ -150,7 +150,7 @@ impl<'a> Comparison<'a> {
             (Some(base), None) => format!("{key} is gone; it was {}", base.tell()),
             (None, None) => return,
         };
-        let pair = Pair {
+        let pair = NodeChange {
             base: base.map(|end| end.spot),
             head: head.map(|end| end.spot),
         };
@@ -158,7 +158,13 @@ impl<'a> Comparison<'a> {
     }
 
     /// A keyword that counts something. The least count of zero is as good as none.
-    pub fn count(&mut self, at: &At, pair: &Pair<'a>, key: &str, bound: &'static Bound) {
+    pub fn count(
+        &mut self,
+        at: &Location,
+        pair: &NodeChange<'a>,
+        key: &str,
+        bound: &'static Bound,
+    ) {
         if !pair.each(|node| matches!(node, Node::Number(_))) {
             return self.unclassified(at, pair);
         }
@@ -222,13 +228,13 @@ pub fn compare(base: &Node, head: &Node) -> Ordering {
 ///
 /// Before OpenAPI 3.1 the second keyword says whether the first one is in the range, since then it is a number itself.
 fn end<'a>(
-    schema: &Spot<'a>,
+    schema: &NodeRef<'a>,
     [key, exclusive]: [&str; 2],
     tight: Ordering,
 ) -> Option<Option<End<'a>>> {
     let spot = schema.get(key);
     let other = schema.get(exclusive);
-    let number = |spot: &Spot<'a>| matches!(spot.node, Node::Number(_));
+    let number = |spot: &NodeRef<'a>| matches!(spot.node, Node::Number(_));
     if spot.as_ref().is_some_and(|spot| !number(spot)) {
         return None;
     }

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use super::node_ref::{NodeChange, NodePair};
 use super::operation::Item;
 use super::paths::placeholders;
-use super::spot::{Both, Pair};
-use super::{At, Comparison};
+use super::{Comparison, Location};
 use crate::document::METHODS;
 use crate::rule::Direction;
 use crate::rules::operation::{CALLBACK_ADDED, CALLBACK_REMOVED};
 
 impl<'a> Comparison<'a> {
     /// The callbacks of an operation, by name. `asks` is the direction of what goes into them.
-    pub fn callbacks(&mut self, at: &At, pair: &Pair<'a>, asks: Direction) {
+    pub fn callbacks(&mut self, at: &Location, pair: &NodeChange<'a>, asks: Direction) {
         if !pair.each(|node| node.as_map().is_some()) {
             return self.unclassified(at, pair);
         }
@@ -30,7 +30,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// One callback: path items by the expression that yields their URL.
-    pub fn callback(&mut self, both: &Both<'a>, at: &At, asks: Direction) {
+    pub fn callback(&mut self, both: &NodePair<'a>, at: &Location, asks: Direction) {
         if !both.are_maps() {
             return self.unclassified(at, &both.pair());
         }
@@ -52,7 +52,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// A path item whose operations the service calls.
-    pub fn path_item(&mut self, both: &Both<'a>, at: &At, asks: Direction) {
+    pub fn path_item(&mut self, both: &NodePair<'a>, at: &Location, asks: Direction) {
         self.item_keys(both, at);
         let item = Item {
             both: both.clone(),
@@ -74,7 +74,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn lone_callback(&mut self, at: &At, pair: &Pair<'a>) {
+    fn lone_callback(&mut self, at: &Location, pair: &NodeChange<'a>) {
         let (rule, word) = match pair.head {
             Some(_) => (&CALLBACK_ADDED, "new"),
             None => (&CALLBACK_REMOVED, "gone"),
@@ -83,12 +83,12 @@ impl<'a> Comparison<'a> {
     }
 
     /// The `webhooks` of a document of OpenAPI 3.1.
-    pub fn webhooks(&mut self, pair: &Pair<'a>) {
+    pub fn webhooks(&mut self, pair: &NodeChange<'a>) {
         if !pair.each(|node| node.as_map().is_some()) {
-            return self.unclassified(&At::new("webhooks"), pair);
+            return self.unclassified(&Location::new("webhooks"), pair);
         }
         for (name, pair) in pair.entries() {
-            let at = At::new(format!("webhook {name}"));
+            let at = Location::new(format!("webhook {name}"));
             self.within = BTreeSet::from([at.subject.clone()]);
             self.met.clear();
             match pair.both() {

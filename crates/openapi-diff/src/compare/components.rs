@@ -1,8 +1,8 @@
 //! Components: their names, and those that no operation reaches.
 
+use super::node_ref::{NodeChange, NodePair, NodeRef};
 use super::reference::KINDS;
-use super::spot::{Both, Pair, Spot};
-use super::{At, Comparison};
+use super::{Comparison, Location};
 use crate::place::Place;
 use crate::rule::Direction;
 use crate::rules::operation::{SCHEME_ADDED, SCHEME_REMOVED};
@@ -10,10 +10,10 @@ use crate::rules::reference::{COMPONENT_ADDED, COMPONENT_REMOVED, SCHEMA_ADDED, 
 
 impl<'a> Comparison<'a> {
     /// Compares what no operation has reached, and the names of everything.
-    pub fn components(&mut self, pair: &Pair<'a>) {
+    pub fn components(&mut self, pair: &NodeChange<'a>) {
         self.unused = true;
         self.met.clear();
-        let at = At::new("components");
+        let at = Location::new("components");
         for (kind, pair) in pair.entries() {
             match KINDS.iter().find(|(known, _)| *known == kind) {
                 Some((_, word)) if pair.each(|node| node.as_map().is_some()) => {
@@ -29,11 +29,11 @@ impl<'a> Comparison<'a> {
         self.unused = false;
     }
 
-    fn kind(&mut self, kind: &str, word: &str, pair: &Pair<'a>) {
+    fn kind(&mut self, kind: &str, word: &str, pair: &NodeChange<'a>) {
         let mut gone = Vec::new();
         let mut new = Vec::new();
         for (name, pair) in pair.entries() {
-            let at = At::new(format!("{word}{name}"));
+            let at = Location::new(format!("{word}{name}"));
             match (pair.both(), pair.base, pair.head) {
                 (Some(both), _, _) => self.component(kind, &both, &at),
                 (_, Some(base), _) if !self.renamed.contains(&base.pointer) => {
@@ -47,7 +47,7 @@ impl<'a> Comparison<'a> {
             let twin = new.iter().position(|(_, head)| {
                 let base = Some(base.clone());
                 let head = Some(head.clone());
-                self.alike(&Pair { base, head })
+                self.alike(&NodeChange { base, head })
             });
             match twin {
                 Some(index) => {
@@ -62,7 +62,13 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn one_sided(&mut self, kind: &str, at: &At, base: Option<Spot<'a>>, head: Option<Spot<'a>>) {
+    fn one_sided(
+        &mut self,
+        kind: &str,
+        at: &Location,
+        base: Option<NodeRef<'a>>,
+        head: Option<NodeRef<'a>>,
+    ) {
         let [added, removed] = match kind {
             "schemas" => [&SCHEMA_ADDED, &SCHEMA_REMOVED],
             "securitySchemes" => [&SCHEME_ADDED, &SCHEME_REMOVED],
@@ -74,10 +80,10 @@ impl<'a> Comparison<'a> {
             (removed, "gone")
         };
         let message = format!("component is {word}");
-        self.add_pair(rule, at, message, &Pair { base, head });
+        self.add_pair(rule, at, message, &NodeChange { base, head });
     }
 
-    fn component(&mut self, kind: &str, both: &Both<'a>, at: &At) {
+    fn component(&mut self, kind: &str, both: &NodePair<'a>, at: &Location) {
         let pointers = (both.base.pointer.clone(), both.head.pointer.clone());
         if self.reached.contains(&pointers) {
             return;

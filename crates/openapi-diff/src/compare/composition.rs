@@ -1,9 +1,9 @@
 //! Schemas made of several.
 
+use super::node_ref::{NodeChange, NodeRef};
 use super::reference::{component, target};
-use super::spot::{Pair, Spot};
-use super::{At, Comparison};
-use crate::rules::family::Family;
+use super::{Comparison, Location};
+use crate::rules::family::RuleFamily;
 use crate::rules::keywords::{COMPOSITION_ADDED, COMPOSITION_ORDER_CHANGED, COMPOSITION_REMOVED};
 use crate::tree::Node;
 
@@ -11,16 +11,16 @@ impl<'a> Comparison<'a> {
     /// `oneOf` and `anyOf`, which bind nothing while they are not there.
     pub fn alternatives(
         &mut self,
-        at: &At,
-        pair: &Pair<'a>,
+        at: &Location,
+        pair: &NodeChange<'a>,
         key: &str,
-        families: [&'static Family; 2],
+        families: [&'static RuleFamily; 2],
     ) {
         let (base, head) = members(pair, key);
         let lists = pair.each(|node| matches!(node, Node::List(_)));
         match (base.is_empty(), head.is_empty()) {
             (false, true) | (true, false) if lists => {
-                let full = Pair {
+                let full = NodeChange {
                     base: pair.base.clone().filter(|_| !base.is_empty()),
                     head: pair.head.clone().filter(|_| !head.is_empty()),
                 };
@@ -31,7 +31,13 @@ impl<'a> Comparison<'a> {
     }
 
     /// The schemas of `oneOf`, `anyOf` or `allOf`.
-    pub fn members(&mut self, at: &At, pair: &Pair<'a>, key: &str, families: [&'static Family; 2]) {
+    pub fn members(
+        &mut self,
+        at: &Location,
+        pair: &NodeChange<'a>,
+        key: &str,
+        families: [&'static RuleFamily; 2],
+    ) {
         if !pair.each(|node| matches!(node, Node::List(_))) {
             return self.unclassified(at, pair);
         }
@@ -51,7 +57,7 @@ impl<'a> Comparison<'a> {
             match base {
                 Some(base) => {
                     let (base, head) = (Some(base), Some(head));
-                    self.subschema(&Pair { base, head }, &step);
+                    self.subschema(&NodeChange { base, head }, &step);
                 }
                 None => self.lone_member(at, None, Some(head), key, families),
             }
@@ -63,13 +69,13 @@ impl<'a> Comparison<'a> {
 
     fn lone_member(
         &mut self,
-        at: &At,
-        base: Option<Spot<'a>>,
-        head: Option<Spot<'a>>,
+        at: &Location,
+        base: Option<NodeRef<'a>>,
+        head: Option<NodeRef<'a>>,
         key: &str,
-        families: [&'static Family; 2],
+        families: [&'static RuleFamily; 2],
     ) {
-        let pair = Pair { base, head };
+        let pair = NodeChange { base, head };
         let node = pair.head_node().or(pair.base_node());
         let name = node
             .and_then(|node| node.text("$ref"))
@@ -77,13 +83,13 @@ impl<'a> Comparison<'a> {
                 let pointer = reference.strip_prefix('#')?;
                 component(pointer)
             });
-        let name = name.unwrap_or_else(|| node.map_or_else(String::new, super::words::show));
+        let name = name.unwrap_or_else(|| node.map_or_else(String::new, super::message::show));
         self.presence(at, &pair, &format!("{name} in {key}"), families);
     }
 
     /// For each schema of the newer list its partner in the older one: what it is the same as, or else what has been
     /// edited or renamed into it.
-    fn partners(&self, base: &[Spot<'a>], head: &[Spot<'a>]) -> Vec<Option<usize>> {
+    fn partners(&self, base: &[NodeRef<'a>], head: &[NodeRef<'a>]) -> Vec<Option<usize>> {
         let old: Vec<_> = base.iter().map(|spot| target(self.base, spot)).collect();
         let new: Vec<_> = head.iter().map(|spot| target(self.head, spot)).collect();
         let mut partners = vec![None; head.len()];
@@ -99,14 +105,14 @@ impl<'a> Comparison<'a> {
             }
         };
         let name =
-            |spot: &Option<Spot<'a>>| spot.as_ref().and_then(|spot| component(&spot.pointer));
+            |spot: &Option<NodeRef<'a>>| spot.as_ref().and_then(|spot| component(&spot.pointer));
         pass(&|base, head| name(&old[base]).is_some() && name(&old[base]) == name(&new[head]));
         pass(&|old, new| {
             let (base, head) = (Some(base[old].clone()), Some(head[new].clone()));
-            self.alike(&Pair { base, head })
+            self.alike(&NodeChange { base, head })
         });
         pass(&|base, head| {
-            let lives = |root: &Node, spot: &Option<Spot<'a>>| {
+            let lives = |root: &Node, spot: &Option<NodeRef<'a>>| {
                 let spot = spot
                     .as_ref()
                     .filter(|spot| component(&spot.pointer).is_some());
@@ -119,7 +125,7 @@ impl<'a> Comparison<'a> {
 }
 
 /// The schemas of both sides without null, which counts as the schema around them being nullable.
-fn members<'a>(pair: &Pair<'a>, key: &str) -> (Vec<Spot<'a>>, Vec<Spot<'a>>) {
+fn members<'a>(pair: &NodeChange<'a>, key: &str) -> (Vec<NodeRef<'a>>, Vec<NodeRef<'a>>) {
     let (mut base, mut head) = pair.items();
     base.retain(|one| !one.is_null_of(key));
     head.retain(|one| !one.is_null_of(key));

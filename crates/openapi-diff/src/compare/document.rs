@@ -2,23 +2,23 @@
 
 use std::collections::HashSet;
 
-use super::spot::{Both, Pair, Spot, matched};
-use super::words::show;
-use super::{At, Comparison, Known};
+use super::message::show;
+use super::node_ref::{NodeChange, NodePair, NodeRef, matched};
+use super::{Comparison, Known, Location};
 use crate::rules::document::{
-    DESCRIPTION_CHANGED, EDITION_CHANGED, EXTERNAL_DOCS_CHANGED, INFO_CHANGED, PROVENANCE_CHANGED,
-    TAG_ADDED, TAG_REMOVED, TITLE_CHANGED, VERSION_CHANGED,
+    DESCRIPTION_CHANGED, EDITION_CHANGED, EXTERNAL_DOCS_CHANGED, INFO_CHANGED, TAG_ADDED,
+    TAG_REMOVED, TITLE_CHANGED, VERSION_CHANGED,
 };
 use crate::tree::Node;
 
 impl<'a> Comparison<'a> {
     /// Compares everything.
     pub fn document(&mut self) {
-        let both = Both {
-            base: Spot::new(self.base, ""),
-            head: Spot::new(self.head, ""),
+        let both = NodePair {
+            base: NodeRef::new(self.base, ""),
+            head: NodeRef::new(self.head, ""),
         };
-        let at = At::new("the document");
+        let at = Location::new("the document");
         self.paths(&|_, _| true);
         self.keys(&both, &at, |this, key, pair| {
             match key {
@@ -29,7 +29,6 @@ impl<'a> Comparison<'a> {
                 "security" => this.global_security(pair),
                 "tags" => this.tag_objects(pair),
                 "externalDocs" => this.changed(&EXTERNAL_DOCS_CHANGED, &at, key, pair),
-                "x-provenance" => this.changed(&PROVENANCE_CHANGED, &at, key, pair),
                 _ => return Known::No,
             }
             Known::Yes
@@ -41,8 +40,8 @@ impl<'a> Comparison<'a> {
         self.broken();
     }
 
-    fn info(&mut self, pair: &Pair<'a>) {
-        let at = At::new("info");
+    fn info(&mut self, pair: &NodeChange<'a>) {
+        let at = Location::new("info");
         let Some(both) = pair.both() else {
             return self.unclassified(&at, pair);
         };
@@ -52,7 +51,6 @@ impl<'a> Comparison<'a> {
                 "version" => &VERSION_CHANGED,
                 "description" => &DESCRIPTION_CHANGED,
                 "summary" | "termsOfService" | "contact" | "license" => &INFO_CHANGED,
-                "x-provenance" => &PROVENANCE_CHANGED,
                 _ => return Known::No,
             };
             this.changed(rule, &at, key, pair);
@@ -60,12 +58,12 @@ impl<'a> Comparison<'a> {
         });
     }
 
-    fn tag_objects(&mut self, pair: &Pair<'a>) {
-        let Some([base, head]) = self.named(&At::new("tags"), pair, "name") else {
+    fn tag_objects(&mut self, pair: &NodeChange<'a>) {
+        let Some([base, head]) = self.named(&Location::new("tags"), pair, "name") else {
             return;
         };
         for (name, pair) in matched(base, head, |name| name) {
-            let at = At::new(format!("tag {name}"));
+            let at = Location::new(format!("tag {name}"));
             match pair.both() {
                 Some(both) => self.keys(&both, &at, |this, key, pair| {
                     let rule = match key {
@@ -92,11 +90,11 @@ impl<'a> Comparison<'a> {
     /// which is unclassified.
     pub fn named(
         &mut self,
-        at: &At,
-        pair: &Pair<'a>,
+        at: &Location,
+        pair: &NodeChange<'a>,
         key: &str,
-    ) -> Option<[Vec<(&'a str, Spot<'a>)>; 2]> {
-        let named = |spots: Vec<Spot<'a>>| -> Option<Vec<_>> {
+    ) -> Option<[Vec<(&'a str, NodeRef<'a>)>; 2]> {
+        let named = |spots: Vec<NodeRef<'a>>| -> Option<Vec<_>> {
             let named = spots
                 .into_iter()
                 .map(|spot| Some((spot.node.text(key)?, spot)));
@@ -114,7 +112,11 @@ impl<'a> Comparison<'a> {
     }
 
     /// Compares two lists of texts in which neither order nor repetition counts: what is new, and what is gone.
-    pub fn sets(&mut self, at: &At, pair: &Pair<'a>) -> (Vec<Spot<'a>>, Vec<Spot<'a>>) {
+    pub fn sets(
+        &mut self,
+        at: &Location,
+        pair: &NodeChange<'a>,
+    ) -> (Vec<NodeRef<'a>>, Vec<NodeRef<'a>>) {
         let texts = |node: &Node| {
             let all_text = node.items().iter().all(|item| item.as_text().is_some());
             matches!(node, Node::List(_)) && all_text
@@ -124,8 +126,8 @@ impl<'a> Comparison<'a> {
             return (Vec::new(), Vec::new());
         }
         let (base, head) = pair.items();
-        let without = |spots: &[Spot<'a>], others: &[Spot<'a>]| -> Vec<_> {
-            let missing = |spot: &&Spot<'a>| !others.iter().any(|other| other.node == spot.node);
+        let without = |spots: &[NodeRef<'a>], others: &[NodeRef<'a>]| -> Vec<_> {
+            let missing = |spot: &&NodeRef<'a>| !others.iter().any(|other| other.node == spot.node);
             spots.iter().filter(missing).cloned().collect()
         };
         (without(&head, &base), without(&base, &head))

@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::document::plain;
-use super::spot::{Both, Spot, canonical, written};
-use super::words::{list, show};
-use super::{At, Comparison};
+use super::message::{list, show};
+use super::node_ref::{NodePair, NodeRef, canonical, written};
+use super::{Comparison, Location};
 use crate::rules::keywords::{
     BECAME_ENUM, BECAME_NOT_ENUM, ENUM_CLOSED, ENUM_NAMES_MISPAIRED, ENUM_OPENED,
     ENUM_ORDER_CHANGED, ENUM_VALUE_ADDED, ENUM_VALUE_REMOVED, ENUM_VARIANT_RENAMED,
@@ -22,7 +22,7 @@ struct Values<'a> {
 
 /// A value of an enum.
 struct Value<'a> {
-    spot: Spot<'a>,
+    spot: NodeRef<'a>,
     canonical: String,
     /// The value as JSON.
     shown: String,
@@ -32,7 +32,7 @@ struct Value<'a> {
 
 impl<'a> Comparison<'a> {
     /// Compares `enum`, `const` and our extensions about them.
-    pub fn enums(&mut self, both: &Both<'a>, at: &At) {
+    pub fn enums(&mut self, both: &NodePair<'a>, at: &Location) {
         let open = both.get("x-open-enum");
         let flags = [&ENUM_OPENED, &ENUM_CLOSED];
         if !self.is_ours_alone(&open) {
@@ -73,8 +73,14 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn values(&mut self, both: &Both<'a>, at: &At, base: &[Value<'a>], head: &[Value<'a>]) {
-        let is_open = |schema: &Spot<'a>| {
+    fn values(
+        &mut self,
+        both: &NodePair<'a>,
+        at: &Location,
+        base: &[Value<'a>],
+        head: &[Value<'a>],
+    ) {
+        let is_open = |schema: &NodeRef<'a>| {
             let open = schema.get("x-open-enum");
             open.is_some_and(|open| *open.node == Node::Flag(true))
         };
@@ -115,7 +121,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Compares the Rust names of the values that both sides have.
-    fn names(&mut self, both: &Both<'a>, at: &At, base: &Values<'a>, head: &Values<'a>) {
+    fn names(&mut self, both: &NodePair<'a>, at: &Location, base: &Values<'a>, head: &Values<'a>) {
         let names = both.get("x-enum-varnames");
         if self.is_ours_alone(&names) {
             return;
@@ -151,7 +157,7 @@ fn tell(values: &[Value<'_>]) -> String {
 }
 
 /// The values of an enum, if it is one; nothing at all when the keywords are not what they should be.
-fn values<'a>(schema: &Spot<'a>) -> Option<Option<Values<'a>>> {
+fn values<'a>(schema: &NodeRef<'a>) -> Option<Option<Values<'a>>> {
     let spots = match (schema.get("enum"), schema.get("const")) {
         (Some(list), None) if matches!(list.node, Node::List(_)) => list.items(),
         (None, Some(value)) => vec![value],
@@ -187,7 +193,7 @@ fn values<'a>(schema: &Spot<'a>) -> Option<Option<Values<'a>>> {
     }))
 }
 
-fn mispaired(names: &[&str], values: &[Spot<'_>]) -> Option<String> {
+fn mispaired(names: &[&str], values: &[NodeRef<'_>]) -> Option<String> {
     let what = match values.get(names.len()..) {
         Some([]) => return None,
         Some(unnamed) => {

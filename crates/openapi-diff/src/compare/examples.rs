@@ -1,23 +1,22 @@
 //! Texts and examples, which only people and tests read.
 
-use super::spot::{Both, Pair, Spot, matched};
-use super::words::{moved, show};
-use super::{At, Comparison, Known};
+use super::message::{moved, show};
+use super::node_ref::{NodeChange, NodePair, NodeRef, matched};
+use super::{Comparison, Known, Location};
 use crate::rules::document::{
     DESCRIPTION_CHANGED, EXAMPLE_ADDED, EXAMPLE_CHANGED, EXAMPLE_REMOVED, EXTERNAL_DOCS_CHANGED,
-    PROVENANCE_CHANGED, SCHEMA_TITLE_CHANGED, SUMMARY_CHANGED,
+    SCHEMA_TITLE_CHANGED, SUMMARY_CHANGED,
 };
 use crate::tree::Node;
 
 impl<'a> Comparison<'a> {
     /// Compares a key that means the same wherever it stands.
-    pub fn texts(&mut self, at: &At, key: &str, pair: &Pair<'a>) -> Known {
+    pub fn texts(&mut self, at: &Location, key: &str, pair: &NodeChange<'a>) -> Known {
         let rule = match key {
             "description" | "$comment" => &DESCRIPTION_CHANGED,
             "summary" => &SUMMARY_CHANGED,
             "title" => &SCHEMA_TITLE_CHANGED,
             "externalDocs" => &EXTERNAL_DOCS_CHANGED,
-            "x-provenance" => &PROVENANCE_CHANGED,
             _ => return Known::No,
         };
         self.changed(rule, at, key, pair);
@@ -25,7 +24,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// The `example` of a parameter, a header or a media type.
-    pub fn example(&mut self, at: &At, pair: &Pair<'a>) {
+    pub fn example(&mut self, at: &Location, pair: &NodeChange<'a>) {
         let rule = match (&pair.base, &pair.head) {
             (Some(_), Some(_)) => &EXAMPLE_CHANGED,
             (None, _) => &EXAMPLE_ADDED,
@@ -35,7 +34,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// The named `examples` of a parameter, a header or a media type.
-    pub fn examples(&mut self, at: &At, pair: &Pair<'a>) {
+    pub fn examples(&mut self, at: &Location, pair: &NodeChange<'a>) {
         if !pair.each(|node| node.as_map().is_some()) {
             return self.unclassified(at, pair);
         }
@@ -45,7 +44,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn named_example(&mut self, at: &At, pair: &Pair<'a>) {
+    fn named_example(&mut self, at: &Location, pair: &NodeChange<'a>) {
         match pair.both() {
             Some(both) => {
                 if let Some((both, at)) = self.follow(&both, at) {
@@ -62,7 +61,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    pub fn example_object(&mut self, both: &Both<'a>, at: &At) {
+    pub fn example_object(&mut self, both: &NodePair<'a>, at: &Location) {
         self.keys(both, at, |this, key, pair| {
             match key {
                 "value" | "externalValue" => this.changed(&EXAMPLE_CHANGED, at, key, pair),
@@ -73,12 +72,12 @@ impl<'a> Comparison<'a> {
     }
 
     /// The examples of a schema: one under `example`, or since OpenAPI 3.1 a list under `examples`.
-    pub fn schema_examples(&mut self, both: &Both<'a>, at: &At) {
+    pub fn schema_examples(&mut self, both: &NodePair<'a>, at: &Location) {
         let listed = both.get("examples");
         if !listed.each(|node| matches!(node, Node::List(_))) {
             self.unclassified(at, &listed);
         }
-        let all = |spot: &Spot<'a>| -> Vec<(String, Spot<'a>)> {
+        let all = |spot: &NodeRef<'a>| -> Vec<(String, NodeRef<'a>)> {
             let one = spot.get("example");
             let list = spot.get("examples");
             let all = one

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::node_ref::{NodePair, NodeRef, is_empty};
 use super::reference::target;
-use super::spot::{Both, Spot, is_empty};
-use super::{At, Comparison};
+use super::{Comparison, Location};
 use crate::rule::Direction;
 use crate::rules::keywords::{ADDITIONAL_NARROWED, ADDITIONAL_WIDENED};
 use crate::rules::properties::{
@@ -23,7 +23,7 @@ enum Others {
 
 impl<'a> Comparison<'a> {
     /// Compares `properties` and `required`.
-    pub fn properties(&mut self, both: &Both<'a>, at: &At) {
+    pub fn properties(&mut self, both: &NodePair<'a>, at: &Location) {
         let required = both.get("required");
         let names = (names(&required.base), names(&required.head));
         let (Some(old), Some(new)) = names else {
@@ -57,8 +57,8 @@ impl<'a> Comparison<'a> {
 
     fn each_property(
         &mut self,
-        both: &Both<'a>,
-        at: &At,
+        both: &NodePair<'a>,
+        at: &Location,
         old: &BTreeSet<&str>,
         new: &BTreeSet<&str>,
     ) {
@@ -103,7 +103,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Compares `additionalProperties`, without which any others are allowed.
-    pub fn additional(&mut self, both: &Both<'a>, at: &At) {
+    pub fn additional(&mut self, both: &NodePair<'a>, at: &Location) {
         let pair = both.get("additionalProperties");
         let (Some(old), Some(new)) = (others(&pair.base), others(&pair.head)) else {
             return self.unclassified(at, &pair);
@@ -138,13 +138,13 @@ struct Property {
 }
 
 impl Property {
-    fn new<'a>(root: &'a Node, spot: Option<&Spot<'a>>, direction: Direction) -> Self {
+    fn new<'a>(root: &'a Node, spot: Option<&NodeRef<'a>>, direction: Direction) -> Self {
         let unsent = match direction {
             Direction::Request => "readOnly",
             Direction::Response => "writeOnly",
         };
         let found = spot.and_then(|spot| target(root, &spot.innermost(spot)));
-        let is_set = |spot: &Spot<'a>| {
+        let is_set = |spot: &NodeRef<'a>| {
             let flag = spot.get(unsent);
             flag.is_some_and(|flag| *flag.node == Node::Flag(true))
         };
@@ -166,7 +166,7 @@ impl Others {
 }
 
 /// The names in `required`; nothing when it is no list of names.
-fn names<'a>(required: &Option<Spot<'a>>) -> Option<BTreeSet<&'a str>> {
+fn names<'a>(required: &Option<NodeRef<'a>>) -> Option<BTreeSet<&'a str>> {
     match required.as_ref().map(|spot| spot.node) {
         None => Some(BTreeSet::new()),
         Some(Node::List(names)) => names.iter().map(Node::as_text).collect(),
@@ -175,7 +175,7 @@ fn names<'a>(required: &Option<Spot<'a>>) -> Option<BTreeSet<&'a str>> {
 }
 
 /// Nothing when it is neither true, false nor a schema.
-fn others(additional: &Option<Spot<'_>>) -> Option<Others> {
+fn others(additional: &Option<NodeRef<'_>>) -> Option<Others> {
     Some(match additional.as_ref().map(|spot| spot.node) {
         None | Some(Node::Flag(true)) => Others::Free,
         Some(Node::Flag(false)) => Others::Forbidden,

@@ -1,26 +1,22 @@
 //! One operation on both sides.
 
 use super::document::plain;
-use super::spot::{Both, Pair};
-use super::{At, Comparison, Known};
+use super::node_ref::{NodeChange, NodePair};
+use super::{Comparison, Known, Location};
 use crate::rule::{Direction, Rule};
 use crate::rules::operation::{
     ENDPOINT_DEPRECATED, ENDPOINT_REACTIVATED, OPERATION_ID_ADDED, OPERATION_ID_CHANGED,
-    OPERATION_ID_REMOVED, OPERATION_TAG_ADDED, OPERATION_TAG_REMOVED, TASK_ADDED, TASK_CHANGED,
-    TASK_REMOVED,
+    OPERATION_ID_REMOVED, OPERATION_TAG_ADDED, OPERATION_TAG_REMOVED,
 };
 use crate::tree::Node;
-
-/// The extension that says what an operation does with tasks.
-const TASK: &str = "x-task";
 
 /// The names between the braces of both paths.
 pub type Placeholders<'n> = (Vec<&'n str>, Vec<&'n str>);
 
 /// The path item around an operation.
 pub struct Item<'a> {
-    pub both: Both<'a>,
-    pub at: At,
+    pub both: NodePair<'a>,
+    pub at: Location,
 }
 
 impl<'a> Comparison<'a> {
@@ -29,8 +25,8 @@ impl<'a> Comparison<'a> {
     pub fn operation(
         &mut self,
         item: &Item<'a>,
-        both: &Both<'a>,
-        at: &At,
+        both: &NodePair<'a>,
+        at: &Location,
         asks: Direction,
         names: &Placeholders<'_>,
     ) {
@@ -46,7 +42,6 @@ impl<'a> Comparison<'a> {
                 "deprecated" => {
                     this.flag(at, pair, [&ENDPOINT_DEPRECATED, &ENDPOINT_REACTIVATED]);
                 }
-                TASK => this.task(at, pair),
                 "requestBody" => this.body(at, pair, asks),
                 "responses" => this.responses(at, pair, asks.reverse()),
                 "callbacks" => this.callbacks(at, pair, asks.reverse()),
@@ -61,7 +56,7 @@ impl<'a> Comparison<'a> {
         });
     }
 
-    fn operation_id(&mut self, at: &At, pair: &Pair<'a>) {
+    fn operation_id(&mut self, at: &Location, pair: &NodeChange<'a>) {
         let rule = match (&pair.base, &pair.head) {
             (Some(_), Some(_)) => &OPERATION_ID_CHANGED,
             (None, _) => &OPERATION_ID_ADDED,
@@ -70,19 +65,7 @@ impl<'a> Comparison<'a> {
         self.changed(rule, at, "operationId", pair);
     }
 
-    fn task(&mut self, at: &At, pair: &Pair<'a>) {
-        if self.is_ours_alone(pair) {
-            return;
-        }
-        let rule = match (&pair.base, &pair.head) {
-            (Some(_), Some(_)) => &TASK_CHANGED,
-            (None, _) => &TASK_ADDED,
-            (_, None) => &TASK_REMOVED,
-        };
-        self.changed(rule, at, TASK, pair);
-    }
-
-    fn tags(&mut self, at: &At, pair: &Pair<'a>) {
+    fn tags(&mut self, at: &Location, pair: &NodeChange<'a>) {
         let (added, removed) = self.sets(at, pair);
         for spot in added {
             let message = format!("tag {} is new", plain(spot.node));
@@ -101,7 +84,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// A key that is true or false, and false when it is left out: the rules for when it becomes true and false.
-    pub fn flag(&mut self, at: &At, pair: &Pair<'a>, [set, unset]: [&'static Rule; 2]) {
+    pub fn flag(&mut self, at: &Location, pair: &NodeChange<'a>, [set, unset]: [&'static Rule; 2]) {
         if !pair.each(|node| matches!(node, Node::Flag(_))) {
             return self.unclassified(at, pair);
         }

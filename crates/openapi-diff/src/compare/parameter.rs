@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use indexmap::IndexMap;
 
+use super::message::moved;
+use super::node_ref::{NodeChange, NodePair, NodeRef};
 use super::operation::{Item, Placeholders};
-use super::spot::{Both, Pair, Spot};
-use super::words::moved;
-use super::{At, Comparison, Known};
+use super::{Comparison, Known, Location};
 use crate::place::Place;
 use crate::rule::Direction;
 use crate::rules::exchange::{
@@ -25,9 +25,9 @@ struct Parameter<'a> {
     /// What findings call it.
     name: String,
     /// Where it stands in the list.
-    spot: Spot<'a>,
+    spot: NodeRef<'a>,
     /// Where its references end.
-    end: Spot<'a>,
+    end: NodeRef<'a>,
     /// Whether it is listed for every operation of the path.
     shared: bool,
 }
@@ -37,8 +37,8 @@ impl<'a> Comparison<'a> {
     pub fn parameters(
         &mut self,
         item: &Item<'a>,
-        both: &Both<'a>,
-        at: &At,
+        both: &NodePair<'a>,
+        at: &Location,
         direction: Direction,
         names: &Placeholders<'_>,
     ) {
@@ -81,7 +81,7 @@ impl<'a> Comparison<'a> {
             let at = owner.to(subject, Place::parameter(direction));
             match (base, head) {
                 (Some(base), Some(head)) => {
-                    let both = Both {
+                    let both = NodePair {
                         base: base.spot,
                         head: head.spot,
                     };
@@ -96,14 +96,14 @@ impl<'a> Comparison<'a> {
 
     fn lone_parameter(
         &mut self,
-        at: &At,
+        at: &Location,
         base: Option<Parameter<'a>>,
         head: Option<Parameter<'a>>,
         direction: Direction,
     ) {
         let node = head.as_ref().or(base.as_ref()).map(|one| one.end.node);
         let in_path = node.and_then(|node| node.text("in")) == Some("path");
-        let pair = Pair {
+        let pair = NodeChange {
             base: base.map(|one| one.end),
             head: head.map(|one| one.end),
         };
@@ -115,7 +115,13 @@ impl<'a> Comparison<'a> {
     }
 
     /// A parameter or header that only one side has.
-    pub fn lone_field(&mut self, at: &At, pair: &Pair<'a>, direction: Direction, word: &str) {
+    pub fn lone_field(
+        &mut self,
+        at: &Location,
+        pair: &NodeChange<'a>,
+        direction: Direction,
+        word: &str,
+    ) {
         let node = pair.head_node().or(pair.base_node());
         let required = node.is_some_and(|node| node.is_set("required"));
         let (rules, verb) = match (&pair.head, required) {
@@ -128,7 +134,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Compares two parameters or two headers.
-    pub fn parameter_object(&mut self, both: &Both<'a>, at: &At, direction: Direction) {
+    pub fn parameter_object(&mut self, both: &NodePair<'a>, at: &Location, direction: Direction) {
         let at = &at.to(at.subject.clone(), Place::parameter(direction));
         if both.are_maps() {
             self.serialization(both, at, direction);
@@ -147,7 +153,7 @@ impl<'a> Comparison<'a> {
                 }
                 "required" => {
                     let rules = [&PARAMETER_BECAME_REQUIRED, &PARAMETER_BECAME_OPTIONAL];
-                    this.flag(at, pair, rules.map(|duo| duo.of(direction)));
+                    this.flag(at, pair, rules.map(|pair| pair.of(direction)));
                 }
                 "deprecated" => {
                     let rules = [&DEPRECATED, &REACTIVATED];
@@ -165,11 +171,11 @@ impl<'a> Comparison<'a> {
         });
     }
 
-    fn serialization(&mut self, both: &Both<'a>, at: &At, direction: Direction) {
+    fn serialization(&mut self, both: &NodePair<'a>, at: &Location, direction: Direction) {
         for key in ["style", "explode", "allowReserved", "allowEmptyValue"] {
             let pair = both.get(key);
             let (old, new) = (written(both.base.node, key), written(both.head.node, key));
-            if !super::spot::same(&old, &new) {
+            if !super::node_ref::same(&old, &new) {
                 let message = moved(key, Some(&old), Some(&new));
                 self.add_pair(SERIALIZATION_CHANGED.of(direction), at, message, &pair);
             }
@@ -194,8 +200,8 @@ fn written(node: &Node, key: &str) -> Node {
 /// The parameters that count for an operation, by what tells one from another.
 fn merged<'a>(
     root: &'a Node,
-    shared: Vec<Spot<'a>>,
-    own: Vec<Spot<'a>>,
+    shared: Vec<NodeRef<'a>>,
+    own: Vec<NodeRef<'a>>,
     placeholders: &[&str],
 ) -> IndexMap<(String, String), Parameter<'a>> {
     let shared = shared.into_iter().map(|spot| (true, spot));

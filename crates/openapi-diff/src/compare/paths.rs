@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::node_ref::{NodeChange, NodePair, NodeRef};
 use super::operation::Item;
-use super::spot::{Both, Pair, Spot};
-use super::{At, Comparison, Known};
+use super::{Comparison, Known, Location};
 use crate::document::METHODS;
 use crate::rule::Direction;
 use crate::rules::operation::{
@@ -19,12 +19,12 @@ type Chosen<'c> = dyn Fn(&str, &str) -> bool + 'c;
 impl<'a> Comparison<'a> {
     /// Compares the paths, and in them the operations that are `chosen`.
     pub fn paths(&mut self, chosen: &Chosen<'_>) {
-        let pair = Both {
-            base: Spot::new(self.base, ""),
-            head: Spot::new(self.head, ""),
+        let pair = NodePair {
+            base: NodeRef::new(self.base, ""),
+            head: NodeRef::new(self.head, ""),
         };
         let pair = pair.get("paths");
-        let at = At::new("paths");
+        let at = Location::new("paths");
         if !pair.each(|node| node.as_map().is_some()) {
             return self.unclassified(&at, &pair);
         }
@@ -46,9 +46,16 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn path(&mut self, old: &str, base: Spot<'a>, new: &str, head: Spot<'a>, chosen: &Chosen<'_>) {
-        let both = Both { base, head };
-        let here = At::new(new);
+    fn path(
+        &mut self,
+        old: &str,
+        base: NodeRef<'a>,
+        new: &str,
+        head: NodeRef<'a>,
+        chosen: &Chosen<'_>,
+    ) {
+        let both = NodePair { base, head };
+        let here = Location::new(new);
         self.met.clear();
         let Some((both, _)) = self.follow(&both, &here) else {
             return;
@@ -74,7 +81,7 @@ impl<'a> Comparison<'a> {
                     self.within = BTreeSet::from([subject.clone()]);
                     self.met.clear();
                     let names = (placeholders(old), placeholders(new));
-                    let at = At::new(subject);
+                    let at = Location::new(subject);
                     self.operation(&item, &operation, &at, Direction::Request, &names);
                     self.drain();
                 }
@@ -85,13 +92,13 @@ impl<'a> Comparison<'a> {
     }
 
     /// The keys of a path item, except its operations and their parameters.
-    pub fn item_keys(&mut self, both: &Both<'a>, at: &At) {
+    pub fn item_keys(&mut self, both: &NodePair<'a>, at: &Location) {
         self.keys(both, at, |this, key, pair| {
             match key {
                 "parameters" | "$ref" => {}
                 key if METHODS.contains(&key) => {}
                 "servers" => {
-                    let around = this.inherited(Pair::default());
+                    let around = this.inherited(NodeChange::default());
                     this.own_servers(pair, &around, at);
                 }
                 _ => return this.texts(at, key, pair),
@@ -100,7 +107,7 @@ impl<'a> Comparison<'a> {
         });
     }
 
-    fn placeholders(&mut self, both: &Both<'a>, at: &At, old: &str, new: &str) {
+    fn placeholders(&mut self, both: &NodePair<'a>, at: &Location, old: &str, new: &str) {
         for (old, new) in placeholders(old).into_iter().zip(placeholders(new)) {
             if old != new {
                 let message = format!("placeholder was {{{old}}} and is {{{new}}}");
@@ -112,15 +119,15 @@ impl<'a> Comparison<'a> {
     fn lone_path(
         &mut self,
         path: &str,
-        base: Option<Spot<'a>>,
-        head: Option<Spot<'a>>,
+        base: Option<NodeRef<'a>>,
+        head: Option<NodeRef<'a>>,
         chosen: &Chosen<'_>,
     ) {
         let root = if base.is_some() { self.base } else { self.head };
-        let pair = Pair { base, head };
+        let pair = NodeChange { base, head };
         let spot = pair.base.as_ref().or(pair.head.as_ref());
         let Some(item) = spot.and_then(|spot| behind(root, spot)) else {
-            return self.unclassified(&At::new(path), &pair);
+            return self.unclassified(&Location::new(path), &pair);
         };
         let mut none = true;
         for method in METHODS {
@@ -128,11 +135,11 @@ impl<'a> Comparison<'a> {
             none &= operation.is_none();
             if operation.is_some() && chosen(method, path) {
                 let pair = match pair.base {
-                    Some(_) => Pair {
+                    Some(_) => NodeChange {
                         base: operation,
                         head: None,
                     },
-                    None => Pair {
+                    None => NodeChange {
                         base: None,
                         head: operation,
                     },
@@ -145,12 +152,17 @@ impl<'a> Comparison<'a> {
                 Some(_) => (&EMPTY_PATH_ADDED, "new"),
                 None => (&EMPTY_PATH_REMOVED, "gone"),
             };
-            self.add_pair(rule, &At::new(path), format!("the path is {word}"), &pair);
+            self.add_pair(
+                rule,
+                &Location::new(path),
+                format!("the path is {word}"),
+                &pair,
+            );
         }
     }
 
-    fn lone_operation(&mut self, subject: &str, pair: &Pair<'a>, whole_path: bool) {
-        let at = At::new(subject);
+    fn lone_operation(&mut self, subject: &str, pair: &NodeChange<'a>, whole_path: bool) {
+        let at = Location::new(subject);
         let deprecated = pair
             .base_node()
             .is_some_and(|node| node.is_set("deprecated"));
@@ -200,12 +212,12 @@ fn shape(path: &str) -> String {
     shape
 }
 
-type Named<'a> = Option<(&'a str, Spot<'a>)>;
+type Named<'a> = Option<(&'a str, NodeRef<'a>)>;
 
 /// Paths that are spelled alike, then those that differ only in the names between braces, then the rest.
-fn together<'a>(pair: &Pair<'a>) -> Vec<(Named<'a>, Named<'a>)> {
-    let paths = |spot: &Option<Spot<'a>>| {
-        let entries = spot.as_ref().map_or_else(Vec::new, Spot::entries);
+fn together<'a>(pair: &NodeChange<'a>) -> Vec<(Named<'a>, Named<'a>)> {
+    let paths = |spot: &Option<NodeRef<'a>>| {
+        let entries = spot.as_ref().map_or_else(Vec::new, NodeRef::entries);
         let paths = entries
             .into_iter()
             .filter(|(path, _)| path.starts_with('/'));
@@ -230,11 +242,11 @@ fn together<'a>(pair: &Pair<'a>) -> Vec<(Named<'a>, Named<'a>)> {
 }
 
 /// A path item, which may stand behind a reference.
-fn behind<'a>(root: &'a Node, spot: &Spot<'a>) -> Option<Spot<'a>> {
+fn behind<'a>(root: &'a Node, spot: &NodeRef<'a>) -> Option<NodeRef<'a>> {
     match spot.node.text("$ref") {
         Some(reference) => {
             let pointer = reference.strip_prefix('#')?;
-            Some(Spot::new(root.at(pointer)?, pointer))
+            Some(NodeRef::new(root.at(pointer)?, pointer))
         }
         None => spot.node.as_map().map(|_| spot.clone()),
     }

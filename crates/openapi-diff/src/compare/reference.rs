@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::document::plain;
-use super::spot::{Both, Over, Pair, Spot, is_empty, same};
-use super::{At, Comparison};
+use super::node_ref::{NodeChange, NodePair, NodeRef, Over, is_empty, same};
+use super::{Comparison, Location};
 use crate::rule::Rule;
 use crate::rules::operation::SCHEME_RENAMED;
 use crate::rules::reference::{
@@ -38,7 +38,7 @@ pub fn component(pointer: &str) -> Option<String> {
 
 /// Where a chain of references ends.
 struct End<'a> {
-    spot: Spot<'a>,
+    spot: NodeRef<'a>,
     followed: bool,
 }
 
@@ -47,7 +47,11 @@ impl<'a> Comparison<'a> {
     /// cannot be found. A schema that comes later is walked once the operation around it is done.
     ///
     /// What stands beside a reference and counts there is compared here.
-    pub fn follow(&mut self, both: &Both<'a>, at: &At) -> Option<(Both<'a>, At)> {
+    pub fn follow(
+        &mut self,
+        both: &NodePair<'a>,
+        at: &Location,
+    ) -> Option<(NodePair<'a>, Location)> {
         self.follow_with(both, at, |this, ends, keys| {
             for key in keys {
                 this.texts(at, key, &ends.get(key));
@@ -58,17 +62,17 @@ impl<'a> Comparison<'a> {
     /// Like [`Self::follow`]. `beside` compares the keys around what was found.
     pub fn follow_with(
         &mut self,
-        both: &Both<'a>,
-        at: &At,
-        beside: impl FnOnce(&mut Self, &Both<'a>, &[&'a str]),
-    ) -> Option<(Both<'a>, At)> {
+        both: &NodePair<'a>,
+        at: &Location,
+        beside: impl FnOnce(&mut Self, &NodePair<'a>, &[&'a str]),
+    ) -> Option<(NodePair<'a>, Location)> {
         let ends = (end(self.base, &both.base), end(self.head, &both.head));
         let (Ok(base), Ok(head)) = ends else {
-            let text = |spot: &Spot<'a>| spot.node.get("$ref").map(plain);
+            let text = |spot: &NodeRef<'a>| spot.node.get("$ref").map(plain);
             let (base, head) = (text(&both.base), text(&both.head));
             if ends.0.is_ok() != ends.1.is_ok() || base != head {
                 let pair = both.pair();
-                let pair = Pair {
+                let pair = NodeChange {
                     base: pair.base.filter(|_| ends.0.is_err()),
                     head: pair.head.filter(|_| ends.1.is_err()),
                 };
@@ -90,7 +94,7 @@ impl<'a> Comparison<'a> {
         let mut at = at.clone();
         at.skip = Vec::new();
         if !keys.is_empty() {
-            let ends = Both {
+            let ends = NodePair {
                 base: base.spot.clone(),
                 head: head.spot.clone(),
             };
@@ -101,7 +105,7 @@ impl<'a> Comparison<'a> {
         } else {
             at.skip = keys.into_iter().map(str::to_owned).collect();
         }
-        let found = Both {
+        let found = NodePair {
             base: base.spot.bare(),
             head: head.spot.bare(),
         };
@@ -126,13 +130,19 @@ impl<'a> Comparison<'a> {
 
     /// Whether both documents have the same text here and behind every reference in it. Most components of two versions
     /// are like that, and need no walk.
-    fn is_untouched(&self, both: &Both<'a>) -> bool {
+    fn is_untouched(&self, both: &NodePair<'a>) -> bool {
         let pointer = &both.base.pointer;
         *pointer == both.head.pointer && self.untouched.contains(pointer.as_str())
     }
 
     /// What findings about the two components are about. Two names for one thing are findings themselves.
-    fn name(&mut self, base: &Spot<'a>, head: &Spot<'a>, from: &Both<'a>, at: &At) -> String {
+    fn name(
+        &mut self,
+        base: &NodeRef<'a>,
+        head: &NodeRef<'a>,
+        from: &NodePair<'a>,
+        at: &Location,
+    ) -> String {
         let (Some(old), Some(new)) = (component(&base.pointer), component(&head.pointer)) else {
             return at.subject.clone();
         };
@@ -150,12 +160,12 @@ impl<'a> Comparison<'a> {
     }
 
     /// A component goes by another name.
-    pub fn rename(&mut self, base: &Spot<'a>, head: &Spot<'a>) {
+    pub fn rename(&mut self, base: &NodeRef<'a>, head: &NodeRef<'a>) {
         let (Some(old), Some(new)) = (component(&base.pointer), component(&head.pointer)) else {
             return;
         };
         let rule = rename_rule(&head.pointer);
-        let pair = Pair {
+        let pair = NodeChange {
             base: Some(base.clone()),
             head: Some(head.clone()),
         };
@@ -163,35 +173,35 @@ impl<'a> Comparison<'a> {
         self.renamed.insert(head.pointer.clone());
         self.add_pair(
             rule,
-            &At::new(&new),
+            &Location::new(&new),
             format!("was {old} and is {new}"),
             &pair,
         );
     }
 
     /// Keys beside a `$ref`, which count only since OpenAPI 3.1, and then as keys of the target.
-    fn siblings(&mut self, both: &Both<'a>, at: &At) {
+    fn siblings(&mut self, both: &NodePair<'a>, at: &Location) {
         if !self.whole {
             return;
         }
-        let beside = |root: &'a Node, spot: &Spot<'a>| {
+        let beside = |root: &'a Node, spot: &NodeRef<'a>| {
             let ignored = reference(spot.node).is_some() && !takes_siblings(root);
             ignored.then(|| spot.bare())
         };
-        let pair = Pair {
+        let pair = NodeChange {
             base: beside(self.base, &both.base),
             head: beside(self.head, &both.head),
         };
         for (key, pair) in pair.entries() {
             if key != "$ref" && !pair.is_same() {
-                let message = super::words::moved(key, pair.base_node(), pair.head_node());
+                let message = super::message::moved(key, pair.base_node(), pair.head_node());
                 self.add_pair(&REFERENCE_SIBLINGS_CHANGED, at, message, &pair);
             }
         }
     }
 
     /// Whether both sides are the same once references are followed.
-    pub fn alike(&self, pair: &Pair<'a>) -> bool {
+    pub fn alike(&self, pair: &NodeChange<'a>) -> bool {
         match (&pair.base, &pair.head) {
             (Some(base), Some(head)) => self.alike_nodes(base.node, head.node, &mut HashSet::new()),
             _ => pair.each(is_empty),
@@ -204,7 +214,7 @@ impl<'a> Comparison<'a> {
         head: &'a Node,
         met: &mut HashSet<(*const Node, *const Node)>,
     ) -> bool {
-        let (old, new) = (Spot::new(base, ""), Spot::new(head, ""));
+        let (old, new) = (NodeRef::new(base, ""), NodeRef::new(head, ""));
         let ends = (
             end(self.base, &old.innermost(&new)),
             end(self.head, &new.innermost(&old)),
@@ -262,7 +272,7 @@ impl<'a> Comparison<'a> {
         for (pointer, reference) in fresh {
             if !told.contains(&pointer) {
                 let message = format!("$ref leads nowhere: {reference}");
-                let at = At::new(format!("reference at {pointer}"));
+                let at = Location::new(format!("reference at {pointer}"));
                 self.add(&REFERENCE_BROKEN, &at, message, None, Some(pointer));
             }
         }
@@ -312,7 +322,7 @@ fn rename_rule(pointer: &str) -> &'static Rule {
 fn broken(root: &Node, found: &mut impl FnMut(&str, &str)) {
     fn walk(root: &Node, node: &Node, pointer: &str, found: &mut impl FnMut(&str, &str)) {
         if let Some(reference) = reference(node)
-            && end(root, &Spot::new(node, pointer)).is_err()
+            && end(root, &NodeRef::new(node, pointer)).is_err()
         {
             found(pointer, reference);
         }
@@ -365,12 +375,12 @@ fn takes_siblings(root: &Node) -> bool {
 }
 
 /// Where the references at `spot` end; nothing when they lead nowhere.
-pub fn target<'a>(root: &'a Node, spot: &Spot<'a>) -> Option<Spot<'a>> {
+pub fn target<'a>(root: &'a Node, spot: &NodeRef<'a>) -> Option<NodeRef<'a>> {
     end(root, spot).ok().map(|end| end.spot)
 }
 
 /// Follows references until something else comes.
-fn end<'a>(root: &'a Node, from: &Spot<'a>) -> Result<End<'a>, ()> {
+fn end<'a>(root: &'a Node, from: &NodeRef<'a>) -> Result<End<'a>, ()> {
     let mut spot = from.clone();
     let mut followed = false;
     let mut steps = 0;
@@ -386,10 +396,10 @@ fn end<'a>(root: &'a Node, from: &Spot<'a>) -> Result<End<'a>, ()> {
         if takes_siblings(root) && spot.node.entries().count() > 1 {
             over.push(Over::new(&spot, "$ref"));
         }
-        spot = Spot {
+        spot = NodeRef {
             over,
             nullable: spot.nullable,
-            ..Spot::new(node, pointer)
+            ..NodeRef::new(node, pointer)
         };
         followed = true;
     }

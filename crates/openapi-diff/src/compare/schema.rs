@@ -3,20 +3,20 @@
 use std::borrow::Cow;
 
 use super::bounds::count_rules;
-use super::spot::{Both, Pair, Spot, same};
-use super::words::moved;
-use super::{At, Comparison, Known};
-use crate::rules::family::Family;
+use super::message::moved;
+use super::node_ref::{NodeChange, NodePair, NodeRef, same};
+use super::{Comparison, Known, Location};
+use crate::rules::family::RuleFamily;
 use crate::rules::keywords::*;
 use crate::tree::Node;
 
 impl<'a> Comparison<'a> {
     /// A schema in its place, which may be a reference or missing on one side.
-    pub fn subschema(&mut self, pair: &Pair<'a>, at: &At) {
+    pub fn subschema(&mut self, pair: &NodeChange<'a>, at: &Location) {
         let Some(both) = pair.both() else {
             return self.presence(at, pair, "schema", [&SCHEMA_ADDED, &SCHEMA_REMOVED]);
         };
-        let inner = Both {
+        let inner = NodePair {
             base: both.base.innermost(&both.head),
             head: both.head.innermost(&both.base),
         };
@@ -35,9 +35,9 @@ impl<'a> Comparison<'a> {
     }
 
     /// Compares two schemas that are no references.
-    pub fn schema(&mut self, both: &Both<'a>, at: &At) {
+    pub fn schema(&mut self, both: &NodePair<'a>, at: &Location) {
         // Behind a reference, there may be a composition of one schema.
-        let is_around = |spot: &Spot<'a>, other| spot.innermost(other).pointer != spot.pointer;
+        let is_around = |spot: &NodeRef<'a>, other| spot.innermost(other).pointer != spot.pointer;
         if is_around(&both.base, &both.head) || is_around(&both.head, &both.base) {
             return self.subschema(&both.pair(), at);
         }
@@ -46,10 +46,10 @@ impl<'a> Comparison<'a> {
     }
 
     /// Compares those keywords of two schemas that `counts` names.
-    fn keywords(&mut self, both: &Both<'a>, at: &At, counts: &dyn Fn(&str) -> bool) {
+    fn keywords(&mut self, both: &NodePair<'a>, at: &Location, counts: &dyn Fn(&str) -> bool) {
         let place = at.place;
         let any = |keys: &[&str]| keys.iter().any(|key| counts(key));
-        let both = &Both {
+        let both = &NodePair {
             base: both.base.or_empty(),
             head: both.head.or_empty(),
         };
@@ -136,7 +136,6 @@ impl<'a> Comparison<'a> {
                 "anyOf" => this.alternatives(at, pair, key, [&ANY_OF_ADDED, &ANY_OF_REMOVED]),
                 "allOf" => this.members(at, pair, key, [&ALL_OF_ADDED, &ALL_OF_REMOVED]),
                 "discriminator" => this.changed(DISCRIMINATOR_CHANGED.at(place), at, key, pair),
-                "x-media" => this.media(at, pair),
                 _ => return this.texts(at, key, pair),
             }
             Known::Yes
@@ -144,7 +143,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Compares `format`, for which OpenAPI 3.1 has other keywords where it says how bytes become text.
-    fn format(&mut self, both: &Both<'a>, at: &At) {
+    fn format(&mut self, both: &NodePair<'a>, at: &Location) {
         let (base, head) = (format(&both.base), format(&both.head));
         let nodes = [&base, &head].map(|side| side.as_ref().map(|(_, node)| node.as_ref()));
         if nodes[0]
@@ -153,7 +152,7 @@ impl<'a> Comparison<'a> {
             && nodes != [None; 2]
         {
             let message = moved("format", nodes[0], nodes[1]);
-            let pair = Pair {
+            let pair = NodeChange {
                 base: base.map(|(spot, _)| spot),
                 head: head.map(|(spot, _)| spot),
             };
@@ -164,10 +163,10 @@ impl<'a> Comparison<'a> {
     /// Something that only one side has.
     pub fn presence(
         &mut self,
-        at: &At,
-        pair: &Pair<'a>,
+        at: &Location,
+        pair: &NodeChange<'a>,
         what: &str,
-        [added, removed]: [&'static Family; 2],
+        [added, removed]: [&'static RuleFamily; 2],
     ) {
         let (family, word) = match (&pair.base, &pair.head) {
             (None, Some(_)) => (added, "new"),
@@ -180,10 +179,10 @@ impl<'a> Comparison<'a> {
     /// A keyword with a value of its own: the rules for when it comes, changes and goes.
     fn value(
         &mut self,
-        at: &At,
-        pair: &Pair<'a>,
+        at: &Location,
+        pair: &NodeChange<'a>,
         key: &str,
-        [added, changed, removed]: [&'static Family; 3],
+        [added, changed, removed]: [&'static RuleFamily; 3],
     ) {
         let family = match (&pair.base, &pair.head) {
             (Some(_), Some(_)) => changed,
@@ -194,13 +193,13 @@ impl<'a> Comparison<'a> {
     }
 
     /// A keyword that is true or false.
-    fn switch(&mut self, at: &At, pair: &Pair<'a>, families: [&'static Family; 2]) {
+    fn switch(&mut self, at: &Location, pair: &NodeChange<'a>, families: [&'static RuleFamily; 2]) {
         self.flag(at, pair, families.map(|family| family.at(at.place)));
     }
 }
 
 /// The format in the words of OpenAPI 3.0, and where the document says it.
-fn format<'a>(schema: &Spot<'a>) -> Option<(Spot<'a>, Cow<'a, Node>)> {
+fn format<'a>(schema: &NodeRef<'a>) -> Option<(NodeRef<'a>, Cow<'a, Node>)> {
     if let Some(spot) = schema.get("format") {
         let node = Cow::Borrowed(spot.node);
         return Some((spot, node));

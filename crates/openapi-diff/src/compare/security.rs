@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::spot::{Both, Pair, Spot};
-use super::words::list;
-use super::{At, Comparison, Known};
+use super::message::list;
+use super::node_ref::{NodeChange, NodePair, NodeRef};
+use super::{Comparison, Known, Location};
 use crate::rule::Rule;
 use crate::rules::operation::{
     GLOBAL_SECURITY_ADDED, GLOBAL_SECURITY_REMOVED, SCHEME_CHANGED, SECURITY_ADDED,
@@ -19,35 +19,35 @@ struct Alternative<'a> {
     schemes: BTreeMap<String, BTreeSet<&'a str>>,
     /// The schemes by what the document calls them.
     names: BTreeSet<&'a str>,
-    spot: Spot<'a>,
+    spot: NodeRef<'a>,
 }
 
 impl<'a> Comparison<'a> {
     /// What the document demands of operations that say nothing of their own.
-    pub fn global_security(&mut self, pair: &Pair<'a>) {
+    pub fn global_security(&mut self, pair: &NodeChange<'a>) {
         self.within = std::mem::take(&mut self.inheriting);
         let rules = [&GLOBAL_SECURITY_ADDED, &GLOBAL_SECURITY_REMOVED];
-        self.requirements(pair, &At::new("security"), rules);
+        self.requirements(pair, &Location::new("security"), rules);
         self.within.clear();
     }
 
     /// What an operation demands, by itself or by default.
-    pub fn security(&mut self, both: &Both<'a>, at: &At) {
+    pub fn security(&mut self, both: &NodePair<'a>, at: &Location) {
         let own = both.get("security");
         if self.whole && own.base.is_none() && own.head.is_none() {
             self.inheriting.extend(self.within.iter().cloned());
             return;
         }
         let or_default =
-            |own: Option<Spot<'a>>, root| own.or_else(|| Spot::new(root, "").get("security"));
-        let pair = Pair {
+            |own: Option<NodeRef<'a>>, root| own.or_else(|| NodeRef::new(root, "").get("security"));
+        let pair = NodeChange {
             base: or_default(own.base, self.base),
             head: or_default(own.head, self.head),
         };
         self.requirements(&pair, at, [&SECURITY_ADDED, &SECURITY_REMOVED]);
     }
 
-    fn requirements(&mut self, pair: &Pair<'a>, at: &At, rules: [&'static Rule; 2]) {
+    fn requirements(&mut self, pair: &NodeChange<'a>, at: &Location, rules: [&'static Rule; 2]) {
         let all = (
             alternatives(self.base, pair.base.as_ref()),
             alternatives(self.head, pair.head.as_ref()),
@@ -84,7 +84,7 @@ impl<'a> Comparison<'a> {
         &mut self,
         mut base: Vec<Alternative<'a>>,
         head: Vec<Alternative<'a>>,
-        at: &At,
+        at: &Location,
         [added, removed]: [&'static Rule; 2],
     ) {
         let mut new = Vec::new();
@@ -115,8 +115,8 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn scopes(&mut self, base: &Alternative<'a>, head: &Alternative<'a>, at: &At) {
-        let pair = Pair {
+    fn scopes(&mut self, base: &Alternative<'a>, head: &Alternative<'a>, at: &Location) {
+        let pair = NodeChange {
             base: Some(base.spot.clone()),
             head: Some(head.spot.clone()),
         };
@@ -147,19 +147,19 @@ impl<'a> Comparison<'a> {
             let (Some(base), Some(head)) = (self.base.at(&pointer), self.head.at(&pointer)) else {
                 continue;
             };
-            let both = Both {
-                base: Spot::new(base, pointer.clone()),
-                head: Spot::new(head, pointer.clone()),
+            let both = NodePair {
+                base: NodeRef::new(base, pointer.clone()),
+                head: NodeRef::new(head, pointer.clone()),
             };
             self.reached.insert((pointer.clone(), pointer));
-            let at = At::new(format!("security scheme {name}"));
+            let at = Location::new(format!("security scheme {name}"));
             if let Some((both, at)) = self.follow(&both, &at) {
                 self.scheme(&both, &at);
             }
         }
     }
 
-    pub fn scheme(&mut self, both: &Both<'a>, at: &At) {
+    pub fn scheme(&mut self, both: &NodePair<'a>, at: &Location) {
         self.keys(both, at, |this, key, pair| {
             match key {
                 "type" | "name" | "in" | "scheme" | "bearerFormat" | "flows"
@@ -187,7 +187,7 @@ fn closed(mut all: Vec<Alternative<'_>>) -> (Vec<Alternative<'_>>, bool) {
 }
 
 /// Nothing when the list is not what OpenAPI wants.
-fn alternatives<'a>(root: &'a Node, spot: Option<&Spot<'a>>) -> Option<Vec<Alternative<'a>>> {
+fn alternatives<'a>(root: &'a Node, spot: Option<&NodeRef<'a>>) -> Option<Vec<Alternative<'a>>> {
     let Some(spot) = spot else {
         return Some(Vec::new());
     };
@@ -200,7 +200,7 @@ fn alternatives<'a>(root: &'a Node, spot: Option<&Spot<'a>>) -> Option<Vec<Alter
         .collect()
 }
 
-fn alternative<'a>(root: &'a Node, spot: Spot<'a>) -> Option<Alternative<'a>> {
+fn alternative<'a>(root: &'a Node, spot: NodeRef<'a>) -> Option<Alternative<'a>> {
     let mut schemes = BTreeMap::new();
     let mut names = BTreeSet::new();
     spot.node.as_map()?;
@@ -222,7 +222,7 @@ fn alternative<'a>(root: &'a Node, spot: Spot<'a>) -> Option<Alternative<'a>> {
 /// What a scheme is, whatever the document calls it.
 fn what(root: &Node, name: &str) -> String {
     let pointer = join("/components/securitySchemes", name);
-    let start = root.at(&pointer).map(|node| Spot::new(node, pointer));
+    let start = root.at(&pointer).map(|node| NodeRef::new(node, pointer));
     let scheme = start.and_then(|spot| super::reference::target(root, &spot));
     let text = |key| scheme.as_ref().and_then(|spot| spot.node.text(key));
     match (text("type"), text("in"), text("name"), text("scheme")) {

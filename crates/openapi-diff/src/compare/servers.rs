@@ -1,7 +1,7 @@
 //! Base URLs.
 
-use super::spot::{Pair, Spot, matched};
-use super::{At, Comparison, Known};
+use super::node_ref::{NodeChange, NodeRef, matched};
+use super::{Comparison, Known, Location};
 use crate::rules::document::{
     DESCRIPTION_CHANGED, SERVER_ADDED, SERVER_ORDER_CHANGED, SERVER_REMOVED,
     SERVER_VARIABLES_CHANGED,
@@ -9,9 +9,9 @@ use crate::rules::document::{
 
 impl<'a> Comparison<'a> {
     /// The servers that hold where `around` has none of its own: those of the document.
-    pub fn inherited(&self, around: Pair<'a>) -> Pair<'a> {
-        let whole = |root| Spot::new(root, "").get("servers");
-        Pair {
+    pub fn inherited(&self, around: NodeChange<'a>) -> NodeChange<'a> {
+        let whole = |root| NodeRef::new(root, "").get("servers");
+        NodeChange {
             base: around.base.or_else(|| whole(self.base)),
             head: around.head.or_else(|| whole(self.head)),
         }
@@ -19,11 +19,11 @@ impl<'a> Comparison<'a> {
 
     /// Compares the servers that a path or an operation names itself. They take the place of those `around` it, so a
     /// side that names none is held against the other with these.
-    pub fn own_servers(&mut self, pair: &Pair<'a>, around: &Pair<'a>, at: &At) {
-        let either = |own: &Option<Spot<'a>>, around: &Option<Spot<'a>>| {
+    pub fn own_servers(&mut self, pair: &NodeChange<'a>, around: &NodeChange<'a>, at: &Location) {
+        let either = |own: &Option<NodeRef<'a>>, around: &Option<NodeRef<'a>>| {
             own.clone().or_else(|| around.clone())
         };
-        let holding = Pair {
+        let holding = NodeChange {
             base: either(&pair.base, &around.base),
             head: either(&pair.head, &around.head),
         };
@@ -31,28 +31,29 @@ impl<'a> Comparison<'a> {
     }
 
     /// Compares the servers of `owner`, an operation or a path; an empty text stands for the document.
-    pub fn servers(&mut self, pair: &Pair<'a>, owner: &str) {
+    pub fn servers(&mut self, pair: &NodeChange<'a>, owner: &str) {
         let owner = if owner.is_empty() {
             String::new()
         } else {
             format!("{owner} ")
         };
-        let all = At::new(format!("{owner}servers"));
+        let all = Location::new(format!("{owner}servers"));
         let Some([base, head]) = self.named(&all, pair, "url") else {
             return;
         };
-        let common = |spots: &[(&'a str, Spot<'a>)], others: &[(&'a str, Spot<'a>)]| -> Vec<_> {
-            let urls = spots.iter().map(|(url, _)| *url);
-            let there = |url: &&str| others.iter().any(|(other, _)| other == url);
-            urls.filter(there).collect()
-        };
+        let common =
+            |spots: &[(&'a str, NodeRef<'a>)], others: &[(&'a str, NodeRef<'a>)]| -> Vec<_> {
+                let urls = spots.iter().map(|(url, _)| *url);
+                let there = |url: &&str| others.iter().any(|(other, _)| other == url);
+                urls.filter(there).collect()
+            };
         let (old, new) = (common(&base, &head), common(&head, &base));
         if old != new {
             let message = format!("{} were in the order {}", new.join(", "), old.join(", "));
             self.add_pair(&SERVER_ORDER_CHANGED, &all, message, pair);
         }
         for (url, pair) in matched(base, head, |url| url) {
-            let at = At::new(format!("{owner}server {url}"));
+            let at = Location::new(format!("{owner}server {url}"));
             match pair.both() {
                 Some(both) => self.keys(&both, &at, |this, key, pair| {
                     match key {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::spot::{Both, COMPOSITIONS, Spot};
-use super::words::list;
-use super::{At, Comparison};
+use super::message::list;
+use super::node_ref::{COMPOSITIONS, NodePair, NodeRef};
+use super::{Comparison, Location};
 use crate::rules::keywords::{
     BECAME_NOT_NULLABLE, BECAME_NULLABLE, TYPE_CHANGED, TYPE_GENERALIZED, TYPE_SPECIALIZED,
 };
@@ -18,7 +18,7 @@ struct Types<'a> {
 
 impl<'a> Comparison<'a> {
     /// Compares `type` and `nullable`.
-    pub fn types(&mut self, both: &Both<'a>, at: &At) {
+    pub fn types(&mut self, both: &NodePair<'a>, at: &Location) {
         let unions = COMPOSITIONS.iter().any(|key| both.is_list_of_types(key));
         let sides = (types(&both.base, unions), types(&both.head, unions));
         let (Some(base), Some(head)) = sides else {
@@ -58,7 +58,7 @@ impl Types<'_> {
 }
 
 /// Nothing when the keywords are not what OpenAPI wants. With `unions`, a union of plain types counts as a list of them.
-fn types<'a>(schema: &Spot<'a>, unions: bool) -> Option<Types<'a>> {
+fn types<'a>(schema: &NodeRef<'a>, unions: bool) -> Option<Types<'a>> {
     let mut names = match schema.get("type").map(|spot| spot.node) {
         None => {
             let union = schema.list_of_types().filter(|_| unions);

@@ -3,7 +3,7 @@
 define_rules! {
     EDITION_CHANGED "openapi-version-changed" Info None [Docs]
         "edition of OpenAPI changed"
-        "The document is written in another edition of OpenAPI. What it says is compared by meaning, so a mere change of spelling causes no further finding; code generation reads 3.0 only and refuses others."
+        "The document is written in another edition of OpenAPI. What it says is compared by meaning, so a mere change of spelling causes no further finding."
 
     TITLE_CHANGED "api-title-changed" Info None [Docs]
         "title of the document changed"
@@ -17,13 +17,9 @@ define_rules! {
         "contact, licence or terms changed"
         "One of the particulars in `info` is another, is new or is gone. Look at it when it is the licence or the terms."
 
-    PROVENANCE_CHANGED "provenance-changed" Info None [Docs]
-        "provenance changed"
-        "`x-provenance` names another place for where the facts come from."
-
     SERVER_ADDED "server-added" Info None [GeneratedApi, Ergonomic]
         "server added"
-        "There is one more base URL. The generated list of hosts grows; the ergonomic crate decides which key belongs to it."
+        "There is one more base URL. Clients may offer it; which credentials belong to it is for them to know."
 
     SERVER_REMOVED "server-removed" Error None [Wire, GeneratedApi, Ergonomic]
         "server removed"
@@ -47,7 +43,7 @@ define_rules! {
 
     DESCRIPTION_CHANGED "description-changed" Info None [Docs]
         "description changed"
-        "A description is another, is new or is gone. Read it: vendors announce changes of behaviour in descriptions first. Generated doc comments follow it; texts of the ergonomic crate do not."
+        "A description is another, is new or is gone. Read it: vendors announce changes of behaviour in descriptions first. Generated doc comments follow it; texts that are written by hand do not."
 
     SUMMARY_CHANGED "summary-changed" Info None [Docs]
         "summary changed"
@@ -63,7 +59,7 @@ define_rules! {
 
     EXAMPLE_ADDED "example-added" Info None [Docs]
         "example added"
-        "There is one more example. Examples are among the test cases of the ergonomic crate, which has to read it."
+        "There is one more example. Tests that use the examples of the document read it, too."
 
     EXAMPLE_REMOVED "example-removed" Info None [Docs]
         "example removed"
@@ -71,5 +67,5 @@ define_rules! {
 
     EXAMPLE_CHANGED "example-changed" Info None [Docs]
         "example changed"
-        "An example shows something else. Examples are among the test cases of the ergonomic crate, which has to read it."
+        "An example shows something else. Tests that use the examples of the document read it, too."
 }

@@ -7,7 +7,7 @@ define_rules! {
 
     SUCCESS_ADDED "response-success-status-added" Warning Response [Wire, GeneratedApi, Ergonomic]
         "status of success added"
-        "The service may report success with one more status. Clients that know only the other take it for a failure; code generation copes with exactly one."
+        "The service may report success with one more status. Clients that know only the other take it for a failure."
 
     SUCCESS_REMOVED "response-success-status-removed" Error Response [Wire, GeneratedApi, Ergonomic]
         "status of success removed"
@@ -15,7 +15,7 @@ define_rules! {
 
     FAILURE_ADDED "response-non-success-status-added" Info Response [Wire, Ergonomic]
         "status of failure added"
-        "The document describes one more way in which the operation fails. Clients treat it like every failure that they do not know; say in kling-omni whether it was charged and whether a second attempt makes sense."
+        "The document describes one more way in which the operation fails. Clients treat it like every failure that they do not know; say whether a second attempt makes sense."
 
     FAILURE_REMOVED "response-non-success-status-removed" Info Response [Wire, Ergonomic]
         "status of failure removed"
@@ -34,7 +34,7 @@ define_rules! {
         "How a value of this answer serves in another operation is described otherwise, is new or is gone."
 }
 
-duos! {
+define_pairs! {
     REQUIRED_PARAMETER_ADDED "new-required-request-parameter" Error "required-response-header-added" Info [Wire, GeneratedApi, Ergonomic]
         "required parameter or header added"
         "There is a new parameter or header that must be there."

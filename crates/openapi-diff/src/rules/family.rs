@@ -4,7 +4,7 @@ use crate::place::Place;
 use crate::rule::{Direction, Rule};
 
 /// One rule for each direction.
-pub struct Duo {
+pub struct RulePair {
     /// What happened, in a few words.
     pub title: &'static str,
     /// What the explanations begin with.
@@ -13,17 +13,17 @@ pub struct Duo {
 }
 
 /// One rule for each place in an exchange.
-pub struct Family {
+pub struct RuleFamily {
     /// What the ids end in.
     pub action: &'static str,
     /// What happened, in a few words.
     pub title: &'static str,
     /// What the explanations begin with.
     pub text: &'static str,
-    pub(super) rules: [Rule; 6],
+    rules: [Rule; 6],
 }
 
-impl Duo {
+impl RulePair {
     /// The rule for `direction`.
     pub fn of(&'static self, direction: Direction) -> &'static Rule {
         match direction {
@@ -38,7 +38,22 @@ impl Duo {
     }
 }
 
-impl Family {
+impl RuleFamily {
+    /// A family of the rules for each [`Place`], in that order. `define_families!` writes them.
+    pub const fn new(
+        action: &'static str,
+        title: &'static str,
+        text: &'static str,
+        rules: [Rule; 6],
+    ) -> Self {
+        Self {
+            action,
+            title,
+            text,
+            rules,
+        }
+    }
+
     /// The rule for `place`.
     pub fn at(&'static self, place: Place) -> &'static Rule {
         &self.rules[place as usize]

@@ -13,16 +13,12 @@ define_rules! {
         "names and values of an enum do not pair up"
         "`x-enum-varnames` must have one name for each value, in the order of `enum`. Which value a name belongs to cannot be known otherwise. Add the missing names to `x-enum-varnames`, or take out those that are too many."
 
-    MEDIA_ORDER_CHANGED "media-format-order-changed" Info None [GeneratedApi]
-        "order of the file formats changed"
-        "The same formats stand in another order in `x-media`. Only the generated constant and the texts that list them change."
-
     COMPOSITION_ORDER_CHANGED "composition-order-changed" Info None [GeneratedApi]
         "order of the alternatives changed"
         "The same schemas stand in another order in `oneOf`, `anyOf` or `allOf`. The same values are allowed; generated types that try one after the other change."
 }
 
-families! {
+define_families! {
     TYPE_CHANGED "type-changed" Other Shape
         "type changed"
         "The value is of another type than before, neither a part of the older types nor more than them."
@@ -326,32 +322,4 @@ families! {
     DISCRIMINATOR_CHANGED "discriminator-changed" Other Shape
         "discriminator changed"
         "What tells the alternatives apart is another property or another mapping, is new or is gone."
-
-    MEDIA_ADDED "media-rules-added" Narrower Bound
-        "rules for the file added"
-        "`x-media` says what the file behind the URL has to be, and nothing did before."
-
-    MEDIA_REMOVED "media-rules-removed" Wider Bound
-        "rules for the file removed"
-        "`x-media` is gone, and nothing says what the file behind the URL has to be."
-
-    MEDIA_KIND_CHANGED "media-kind-changed" Other Bound
-        "other kind of file"
-        "The file behind the URL has to be of another kind."
-
-    MEDIA_FORMAT_ADDED "media-format-added" Wider Bound
-        "file format added"
-        "The file behind the URL may be of a format that was not allowed before."
-
-    MEDIA_FORMAT_REMOVED "media-format-removed" Narrower Bound
-        "file format removed"
-        "The file behind the URL may no longer be of a format that was allowed."
-
-    MEDIA_BOUND_TIGHTENED "media-bound-tightened" Narrower Bound
-        "bound of the file tightened"
-        "A span in `x-media` ends earlier, begins later, or is new."
-
-    MEDIA_BOUND_LOOSENED "media-bound-loosened" Wider Bound
-        "bound of the file loosened"
-        "A span in `x-media` ends later, begins earlier, or is gone."
 }

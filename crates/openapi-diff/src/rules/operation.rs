@@ -3,15 +3,15 @@
 define_rules! {
     ENDPOINT_ADDED "endpoint-added" Info None [GeneratedApi, Ergonomic]
         "operation added"
-        "There is one more operation. The generated client gets a method for it; offering it to people is work for the ergonomic crate and the sandbox."
+        "There is one more operation. Generated clients get a method for it."
 
     PATH_REMOVED "api-path-removed-without-deprecation" Error Request [Wire, GeneratedApi, Ergonomic]
         "path removed without warning"
-        "The whole path of the operation is gone, and the older document did not call it deprecated. Look for a successor route; the ergonomic crate may have to fall through to it."
+        "The whole path of the operation is gone, and the older document did not call it deprecated. Look for a successor route."
 
     PATH_REMOVED_DEPRECATED "api-path-removed-with-deprecation" Warning Request [Wire, GeneratedApi, Ergonomic]
         "deprecated path removed"
-        "The whole path of the operation is gone, as its deprecation announced. Take the route out of the ergonomic crate."
+        "The whole path of the operation is gone, as its deprecation announced. Take it out of clients."
 
     OPERATION_REMOVED "api-removed-without-deprecation" Error Request [Wire, GeneratedApi, Ergonomic]
         "operation removed without warning"
@@ -35,7 +35,7 @@ define_rules! {
 
     ENDPOINT_DEPRECATED "endpoint-deprecated" Info None [Docs]
         "operation deprecated"
-        "The document advises against the operation and keeps it for now. Look for its successor, and prefer that one in the ergonomic crate."
+        "The document advises against the operation and keeps it for now. Look for its successor, and prefer that one."
 
     ENDPOINT_REACTIVATED "endpoint-reactivated" Info None [Docs]
         "operation no longer deprecated"
@@ -51,19 +51,7 @@ define_rules! {
 
     OPERATION_ID_REMOVED "api-operation-id-removed" Warning None [GeneratedApi, Ergonomic]
         "operation id removed"
-        "The operation has no name any more. Code generation refuses it until it has one."
-
-    TASK_ADDED "task-added" Info None [GeneratedApi, Ergonomic]
-        "role of an operation added"
-        "`x-task` says what the operation does with tasks, and nothing did before."
-
-    TASK_CHANGED "task-changed" Warning None [GeneratedApi, Ergonomic]
-        "role of an operation changed"
-        "`x-task` says something else of what the operation does with tasks: whether it costs money, for which mode and tier it is chosen, where its tasks are read and listed, or whether it is repeated. Programs take other operations for the same call, and names in journals may change."
-
-    TASK_REMOVED "task-removed" Warning None [GeneratedApi, Ergonomic]
-        "role of an operation removed"
-        "`x-task` is gone, and nothing says what the operation does with tasks. Code generation refuses it until something does."
+        "The operation has no name any more. Code generators make a name up, or refuse it."
 
     OPERATION_TAG_ADDED "api-tag-added" Info None [Docs]
         "tag of an operation added"
@@ -75,7 +63,7 @@ define_rules! {
 
     CALLBACK_ADDED "callback-added" Info Response [Wire, Ergonomic]
         "callback added"
-        "The service makes one more kind of call to us. Receivers that do not know it are as good as they were; the sandbox should make it as well."
+        "The service makes one more kind of call to us. Receivers that do not know it are as good as they were; test servers should make it as well."
 
     CALLBACK_REMOVED "callback-removed" Error Response [Wire, Ergonomic]
         "callback removed"

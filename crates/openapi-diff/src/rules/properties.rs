@@ -10,14 +10,14 @@ define_rules! {
         "A property of a request that could be left out is required now, and has a default. Read strictly, a request without it is refused; services often take the default instead. Try which of both holds, and take the property out of `required` if it may be left out."
 }
 
-duos! {
+define_pairs! {
     REQUIRED_ADDED "new-required-request-property" Error "response-required-property-added" Info [Wire, GeneratedApi, Ergonomic]
         "required property added"
         "An object has a new property that must be there."
 
     OPTIONAL_ADDED "new-optional-request-property" Info "response-optional-property-added" Info [GeneratedApi, Ergonomic]
         "optional property added"
-        "An object has a new property that may be left out. A new field of a request breaks nothing: it waits as not offered yet until the ergonomic request has a home for it."
+        "An object has a new property that may be left out. A new field of a request breaks nothing."
 
     REQUIRED_REMOVED "request-required-property-removed" Warning "response-required-property-removed" Error [Wire, GeneratedApi, Ergonomic]
         "required property removed"

@@ -11,7 +11,7 @@ define_rules! {
 
     SCHEMA_RENAMED "component-schema-renamed" Info None [GeneratedApi, Ergonomic]
         "component schema renamed"
-        "A schema goes by another name. Nothing changes on the wire; the generated type is renamed, and the ergonomic crate has to follow."
+        "A schema goes by another name. Nothing changes on the wire; generated types are renamed."
 
     COMPONENT_ADDED "component-added" Info None [Docs]
         "component added"

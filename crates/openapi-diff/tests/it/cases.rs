@@ -115,7 +115,7 @@ fn every_rule_has_a_case() {
     }
     // No table can hold what is too deep for its own reader; a test of its own builds it.
     covered.insert("nested-too-deeply".to_owned());
-    let rules = COMPARISON.iter().flat_map(|area| area.all());
+    let rules = COMPARISON.iter().flat_map(|group| group.all());
     let missing: Vec<_> = rules
         .map(|rule| rule.id)
         .filter(|id| !covered.contains(*id))
@@ -131,7 +131,7 @@ fn the_table_is_not_small() {
 #[test]
 fn ids_and_fingerprints_are_unique() {
     let mut ids = BTreeSet::new();
-    for rule in COMPARISON.iter().flat_map(|area| area.all()) {
+    for rule in COMPARISON.iter().flat_map(|group| group.all()) {
         assert!(ids.insert(rule.id), "{} is there twice", rule.id);
     }
     let base = base();

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use indexmap::IndexMap;
 
-use super::words::show;
+use super::message::show;
 use crate::tree::{Node, join};
 
 /// The keys under which a schema is made of several.
@@ -31,7 +31,7 @@ const BESIDE: [&str; 13] = [
 
 /// A place in a document.
 #[derive(Clone, Debug)]
-pub struct Spot<'a> {
+pub struct NodeRef<'a> {
     /// What stands there.
     pub node: &'a Node,
     /// Its JSON pointer.
@@ -53,7 +53,7 @@ pub struct Over<'a> {
 }
 
 impl<'a> Over<'a> {
-    pub fn new(spot: &Spot<'a>, key: &'static str) -> Self {
+    pub fn new(spot: &NodeRef<'a>, key: &'static str) -> Self {
         Self {
             node: spot.node,
             pointer: spot.pointer.clone(),
@@ -69,19 +69,19 @@ impl<'a> Over<'a> {
 
 /// The same place in both documents, where at least one has something.
 #[derive(Clone, Debug, Default)]
-pub struct Pair<'a> {
-    pub base: Option<Spot<'a>>,
-    pub head: Option<Spot<'a>>,
+pub struct NodeChange<'a> {
+    pub base: Option<NodeRef<'a>>,
+    pub head: Option<NodeRef<'a>>,
 }
 
 /// The same place in both documents, where both have something.
 #[derive(Clone, Debug)]
-pub struct Both<'a> {
-    pub base: Spot<'a>,
-    pub head: Spot<'a>,
+pub struct NodePair<'a> {
+    pub base: NodeRef<'a>,
+    pub head: NodeRef<'a>,
 }
 
-impl<'a> Spot<'a> {
+impl<'a> NodeRef<'a> {
     /// The place that `pointer` names.
     pub fn new(node: &'a Node, pointer: impl Into<String>) -> Self {
         Self {
@@ -232,10 +232,10 @@ impl<'a> Spot<'a> {
     }
 }
 
-impl<'a> Pair<'a> {
-    /// Both sides, when both have something.
-    pub fn both(&self) -> Option<Both<'a>> {
-        Some(Both {
+impl<'a> NodeChange<'a> {
+    /// NodePair sides, when both have something.
+    pub fn both(&self) -> Option<NodePair<'a>> {
+        Some(NodePair {
             base: self.base.clone()?,
             head: self.head.clone()?,
         })
@@ -279,29 +279,31 @@ impl<'a> Pair<'a> {
     }
 
     /// The items of the lists here; none where a side has no list.
-    pub fn items(&self) -> (Vec<Spot<'a>>, Vec<Spot<'a>>) {
-        let items = |spot: &Option<Spot<'a>>| spot.as_ref().map_or_else(Vec::new, Spot::items);
+    pub fn items(&self) -> (Vec<NodeRef<'a>>, Vec<NodeRef<'a>>) {
+        let items =
+            |spot: &Option<NodeRef<'a>>| spot.as_ref().map_or_else(Vec::new, NodeRef::items);
         (items(&self.base), items(&self.head))
     }
 
     /// What stands under each key of either side.
-    pub fn entries(&self) -> Vec<(&'a str, Pair<'a>)> {
-        let entries = |spot: &Option<Spot<'a>>| spot.as_ref().map_or_else(Vec::new, Spot::entries);
+    pub fn entries(&self) -> Vec<(&'a str, NodeChange<'a>)> {
+        let entries =
+            |spot: &Option<NodeRef<'a>>| spot.as_ref().map_or_else(Vec::new, NodeRef::entries);
         matched(entries(&self.base), entries(&self.head), |key| key)
     }
 }
 
-impl<'a> Both<'a> {
-    pub fn pair(&self) -> Pair<'a> {
-        Pair {
+impl<'a> NodePair<'a> {
+    pub fn pair(&self) -> NodeChange<'a> {
+        NodeChange {
             base: Some(self.base.clone()),
             head: Some(self.head.clone()),
         }
     }
 
     /// What stands under `key`.
-    pub fn get(&self, key: &str) -> Pair<'a> {
-        Pair {
+    pub fn get(&self, key: &str) -> NodeChange<'a> {
+        NodeChange {
             base: self.base.get(key),
             head: self.head.get(key),
         }
@@ -309,7 +311,7 @@ impl<'a> Both<'a> {
 
     /// Whether one side has a union of plain types under `key`, and the other names types otherwise.
     pub fn is_list_of_types(&self, key: &str) -> bool {
-        let is_list = |one: &Spot<'a>, other: &Spot<'a>| {
+        let is_list = |one: &NodeRef<'a>, other: &NodeRef<'a>| {
             let list = one.list_of_types().filter(|(found, _)| *found == key);
             list.is_some()
                 && one.get("type").is_none()
@@ -324,18 +326,18 @@ impl<'a> Both<'a> {
     }
 
     /// What stands under each key of either side, in the order of the newer document.
-    pub fn keys(&self) -> Vec<(&'a str, Pair<'a>)> {
+    pub fn keys(&self) -> Vec<(&'a str, NodeChange<'a>)> {
         self.pair().entries()
     }
 }
 
 /// Brings together what has the same `key`: in the order of the newer document, then what only the older one has.
 pub fn matched<'a, N: Copy, K: Eq + std::hash::Hash>(
-    base: Vec<(N, Spot<'a>)>,
-    head: Vec<(N, Spot<'a>)>,
+    base: Vec<(N, NodeRef<'a>)>,
+    head: Vec<(N, NodeRef<'a>)>,
     key: impl Fn(N) -> K,
-) -> Vec<(N, Pair<'a>)> {
-    let mut base: IndexMap<K, (N, Spot<'a>)> = base
+) -> Vec<(N, NodeChange<'a>)> {
+    let mut base: IndexMap<K, (N, NodeRef<'a>)> = base
         .into_iter()
         .map(|(name, spot)| (key(name), (name, spot)))
         .collect();
@@ -344,12 +346,12 @@ pub fn matched<'a, N: Copy, K: Eq + std::hash::Hash>(
         .map(|(name, spot)| {
             let base = base.shift_remove(&key(name)).map(|(_, spot)| spot);
             let head = Some(spot);
-            (name, Pair { base, head })
+            (name, NodeChange { base, head })
         })
         .collect();
     pairs.extend(base.into_values().map(|(name, spot)| {
         let base = Some(spot);
-        (name, Pair { base, head: None })
+        (name, NodeChange { base, head: None })
     }));
     pairs
 }
