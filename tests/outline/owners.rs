@@ -11,8 +11,8 @@ use kling_omni_test_support::sources;
 const GENERATED: &str = "crates/kling-omni-api/src/generated";
 /// Owner of what belongs to no type and no operation.
 const CRATE: &str = "crate";
-/// The file with the enums, and what their outlines are called.
-const ENUMS: &str = "enums";
+/// The files with enums, and what the outlines of these are called.
+const ENUMS: [&str; 2] = ["enums", "tasks"];
 
 /// Every item of the generated code by the name of the outline that it belongs to.
 pub fn owned() -> BTreeMap<String, Vec<Item>> {
@@ -77,12 +77,12 @@ fn operation(method: &str) -> Option<String> {
 /// Gives the parts of a file that is about several things to their owners.
 fn split(file: &str, item: Item) -> Vec<(String, Item)> {
     match item {
-        Item::Enum(item) if file == ENUMS => {
-            vec![(format!("{ENUMS}.{}", item.ident), Item::Enum(item))]
+        Item::Enum(item) if ENUMS.contains(&file) => {
+            vec![(format!("{file}.{}", item.ident), Item::Enum(item))]
         }
-        Item::Impl(block) if file == ENUMS => {
+        Item::Impl(block) if ENUMS.contains(&file) => {
             let of = block.self_ty.to_token_stream();
-            vec![(format!("{ENUMS}.{of}"), Item::Impl(block))]
+            vec![(format!("{file}.{of}"), Item::Impl(block))]
         }
         Item::Impl(block) => split_impl(block),
         Item::Const(item) => {

@@ -113,7 +113,7 @@ async fn create(
 async fn read(call: &Arc<Call>, operation: &ReadOperation, id: &str) -> Result<TaskState> {
     let api = transport::client(call);
     let segment = call.path_segment(id);
-    let answer = TaskRead::ALL[operation.key].send(&api, &segment).await;
+    let answer = TaskRead::ALL[operation.key].send(&api, segment).await;
     let response = call.answer();
     let state = match transport::finish(call, answer) {
         Ok(answer) => state(answer.data),

@@ -11,6 +11,7 @@ use kling_omni::reqwest::header::HeaderValue;
 use kling_omni::webhook::correlation::{self, Token};
 use kling_omni::webhook::{Inbox, Secret, Verifier};
 use kling_omni::{Client, ClientBuilder, Create, Mode, TextToVideo, Tier};
+use kling_omni_api::service;
 use kling_omni_sandbox::{Host, ReceivedRequest, Sandbox, StatusRoute};
 use kling_omni_test_support::setup::{self, valid_request};
 use kling_omni_test_support::tcp_proxy::TcpProxy;
@@ -317,7 +318,9 @@ impl Given {
 }
 
 pub fn is_create(request: &ReceivedRequest) -> bool {
-    request.method() == "POST"
+    let id = request.operation_id();
+    let mut operations = service::OPERATIONS.iter();
+    operations.any(|operation| id == Some(operation.id) && operation.role.is_paid())
 }
 
 pub fn is_result(request: &ReceivedRequest) -> bool {
