@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek};
+use std::io::{self, Seek, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, PersistError, TempPath};
@@ -145,7 +145,13 @@ pub(crate) fn dry_run(path: &Path, room: u64) -> io::Result<Option<TempPath>> {
     let path = std::path::absolute(path)?.with_file_name(other);
     let temp_file = TempFile::create(&path, false)?;
     let mut file = temp_file.file()?;
-    io::copy(&mut io::repeat(0).take(room), &mut file)?;
+    let zeros = [0; 64 * 1024];
+    let mut left = room;
+    while left > 0 {
+        let length = usize::try_from(left).map_or(zeros.len(), |left| left.min(zeros.len()));
+        file.write_all(&zeros[..length])?;
+        left -= length as u64;
+    }
     // Some file systems report only now that the disk is full, or cannot sync.
     folder::sync_file(&file)?;
     if !is_other {
