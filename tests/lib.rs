@@ -1,7 +1,6 @@
 //! What the tests in this package share.
 
 pub mod fixture;
-pub mod outline;
 pub mod rules;
 pub mod snapshots;
 

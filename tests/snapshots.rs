@@ -7,12 +7,8 @@ use kling_omni_test_support::snapshots::Snapshots;
 /// What a snapshot is about; also the folder it lies in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Surface of the generated crate.
-    Outline,
     /// The spec's rules, a line for each field.
     Constraints,
-    /// The generated limits.
-    Limits,
     /// The ergonomic types held against the spec.
     Agreement,
     /// JSON Schemas of the ergonomic types.
@@ -21,20 +17,12 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
-        Self::Outline,
-        Self::Constraints,
-        Self::Limits,
-        Self::Agreement,
-        Self::Schema,
-    ];
+    pub const ALL: [Self; 3] = [Self::Constraints, Self::Agreement, Self::Schema];
 
     /// Name of the folder under `tests/snapshots`.
     pub fn folder(self) -> &'static str {
         match self {
-            Self::Outline => "outline",
             Self::Constraints => "constraints",
-            Self::Limits => "limits",
             Self::Agreement => "agreement",
             Self::Schema => "schema",
         }

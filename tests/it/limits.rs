@@ -10,21 +10,10 @@ use kling_omni_test_support::spec::{
     Operation, SPEC, entries, items, require_fresh_code, schema_name,
 };
 use kling_omni_tests::rules::{self, Row, Rules};
-use kling_omni_tests::snapshots::Kind;
 use serde_json::Value;
 use syn::{Item, Visibility};
 
 const FOLDER: &str = "crates/kling-omni-api/src/generated/limits";
-
-#[test]
-fn generated_limits() {
-    let mut snapshots = Kind::Limits.all();
-    for (subject, fields) in limits::ALL {
-        let lines: String = table(fields).values().map(rules::lines).collect();
-        snapshots.check(&subject.to_snake_case(), &lines);
-    }
-    snapshots.finish();
-}
 
 #[test]
 fn limits_say_what_the_spec_says() {
@@ -35,7 +24,7 @@ fn limits_say_what_the_spec_says() {
             Some(schema) => of_schema(schema),
             None => of_parameters(operation(subject)),
         };
-        // Types are the business of the generated types, which the outlines show; those of objects name their fields.
+        // Types are the business of the generated types; those of objects name their fields.
         for row in spec.values_mut() {
             row.rules.retain(|keyword, name| {
                 keyword != "type" || SPEC.schemas().contains_key(name.as_str())

@@ -9,7 +9,6 @@ mod fuzz;
 mod hygiene;
 mod layers;
 mod limits;
-mod outline;
 mod schema;
 mod spec;
 mod third_party_types;

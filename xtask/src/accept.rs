@@ -1,17 +1,29 @@
-//! Takes a change of the spec in: everything that follows from it is written, and all of it is looked at again.
+//! Takes a change of the spec in: everything that follows from it is written, and every test runs once.
 
+use std::env;
 use std::fmt::Write as _;
+use std::io;
 use std::path::Path;
 use std::process::Command;
-use std::{env, io};
 
 use anyhow::{Context as _, Result};
 
-use crate::codegen::{self, Mode, report};
+use crate::check::ACCEPT;
+use crate::codegen::{self, Mode, SPEC, report};
 use crate::exit::Exit;
 use crate::held::{self, Held, Moved};
+use crate::log::{self, Log};
 use crate::snapshots::outcome::Failure;
+use crate::summary::renames;
 use crate::{catalogue, snapshots, surface};
+
+/// Failed tests, lines of each, and lines of the compiler that are shown; the log has the rest.
+const FAILURES: usize = 6;
+const LINES_OF_FAILURE: usize = 5;
+const LINES_OF_COMPILER: usize = 24;
+
+/// Characters of a line that are shown.
+const CHARACTERS: usize = 160;
 
 /// How a run ended.
 #[derive(Debug)]
@@ -27,49 +39,49 @@ pub enum Outcome {
     },
 }
 
-/// Takes a change in. `program` is this program, and `tell` hears what is about to be done.
+/// Takes a change in, with what is quick and names the cause first. `program` is this program, and `screen` shows the
+/// steps.
 ///
 /// # Errors
 ///
 /// When a file cannot be read or written, or when cargo cannot be started.
-pub fn run(root: &Path, program: &Path, tell: &mut dyn io::Write) -> Result<Outcome> {
+pub fn run(root: &Path, program: &Path, screen: &mut dyn io::Write) -> Result<Outcome> {
+    let mut log = Log::create(screen, &root.join(log::ACCEPT))?;
     let before = held::on_disk(root)?;
     let stopped = |reason: String| -> Result<Outcome> {
         let moved = moved_since(root, &before)?;
         Ok(Outcome::Stopped { reason, moved })
     };
 
-    writeln!(tell, "generating code")?;
+    log.step("generating the code")?;
     let generated = codegen::run(root, Mode::Write)?;
     if let codegen::Outcome::Refused(_) = generated {
-        return stopped(report::report(&generated));
+        return stopped(report::report(&generated, ACCEPT));
     }
 
-    // Before the tests, one of which looks at the page.
-    writeln!(tell, "writing the docs that come from the code")?;
+    // Before the tests, one of which reads the page.
     catalogue::run(root, Mode::Write)?;
 
-    writeln!(tell, "accepting snapshots")?;
-    let tested = snapshots::run(root, Mode::Write)?;
+    let tested = snapshots::run(root, Mode::Write, &mut log)?;
     if let Some(said) = tested.unbuilt {
         return stopped(format!(
-            "{}\n\nThe workspace does not compile with the new spec. Mend the places above and run `cargo xtask accept` again.",
-            said.trim()
+            "{}{}\nThe workspace does not compile with the new spec. Change the places above and run `{ACCEPT}` again.",
+            likely_renames(root),
+            cut(&said, LINES_OF_COMPILER)
         ));
     }
     if !tested.failures.is_empty() {
-        return stopped(failures(&tested.failures));
+        return stopped(likely_renames(root) + &failures(&tested.failures));
     }
 
-    writeln!(tell, "listing the public surface")?;
+    log.step("listing the public surface")?;
     if let Err(error) = surface::run(root, program, Mode::Write) {
         return stopped(format!("{error:#}"));
     }
 
-    writeln!(tell, "checking everything")?;
-    if let Some(reason) = check(root)? {
-        return stopped(reason);
-    }
+    log.step("formatting")?;
+    format(root)?;
+    log.step("done")?;
     Ok(Outcome::Accepted(moved_since(root, &before)?))
 }
 
@@ -77,36 +89,81 @@ fn moved_since(root: &Path, before: &Held) -> Result<Vec<Moved>> {
     Ok(held::moved(before, &held::on_disk(root)?))
 }
 
-fn failures(failures: &[Failure]) -> String {
-    let mut text = String::new();
-    for failure in failures {
-        let _ = writeln!(text, "{}\n{}\n", failure.test, failure.message);
+/// The likely cause of all that fails: fields that go by another name than in the last commit.
+fn likely_renames(root: &Path) -> String {
+    let renames = renames::since(root, "HEAD").unwrap_or_default();
+    let mut text: String = renames
+        .iter()
+        .map(|rename| format!("{SPEC}: {rename}\n"))
+        .collect();
+    if !text.is_empty() {
+        text.push('\n');
     }
-    text + "These tests fail for another reason than a snapshot. Mend what they name and run `cargo xtask accept` again."
+    text
 }
 
-/// Runs every test, and code generation once more: a snapshot that is not the same twice would show here.
-fn check(root: &Path) -> Result<Option<String>> {
-    let fresh = codegen::run(root, Mode::Check)?;
-    if fresh != codegen::Outcome::Fresh {
-        return Ok(Some(report::report(&fresh)));
+fn failures(failures: &[Failure]) -> String {
+    let mut text = String::new();
+    for failure in failures.iter().take(FAILURES) {
+        let _ = writeln!(
+            text,
+            "{}\n{}",
+            failure.test,
+            cut(&failure.message, LINES_OF_FAILURE)
+        );
     }
-    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let rest: Vec<_> = failures.iter().skip(FAILURES).collect();
+    if !rest.is_empty() {
+        let names: Vec<_> = rest.iter().map(|failure| failure.test.as_str()).collect();
+        let _ = writeln!(
+            text,
+            "{} more: {}",
+            rest.len(),
+            cut(&names.join(", "), 1).trim_end()
+        );
+    }
+    let count = match failures.len() {
+        1 => "This test fails".to_owned(),
+        count => format!("These {count} tests fail"),
+    };
+    let _ = write!(
+        text,
+        "{count} for another reason than a snapshot; {} has all of it. Change what the first names and run `{ACCEPT}` again.",
+        log::ACCEPT
+    );
+    text
+}
+
+/// The first lines of a text, each cut to what fits on the screen.
+fn cut(text: &str, lines: usize) -> String {
+    let mut shown = String::new();
+    for line in text.trim().lines().take(lines) {
+        match line.char_indices().nth(CHARACTERS) {
+            Some((end, _)) => {
+                let _ = writeln!(shown, "  {}…", &line[..end]);
+            }
+            None => {
+                let _ = writeln!(shown, "  {line}");
+            }
+        }
+    }
+    let more = text.trim().lines().count().saturating_sub(lines);
+    if more > 0 {
+        let _ = writeln!(shown, "  … {more} more lines in {}", log::ACCEPT);
+    }
+    shown
+}
+
+/// Formats the code, of which snapshots within the tests are a part.
+fn format(root: &Path) -> Result<()> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
         .current_dir(root)
-        .args(["test", "--workspace", "--no-fail-fast"])
-        .env("INSTA_UPDATE", "no")
-        .env("RUST_BACKTRACE", "0")
-        .env("CARGO_TERM_COLOR", "never")
-        .output()
-        .context("cannot start cargo")?;
-    if output.status.success() {
-        return Ok(None);
-    }
-    let found = snapshots::outcome::failures(&String::from_utf8_lossy(&output.stdout));
-    Ok(Some(match found.as_slice() {
-        [] => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        found => failures(found),
-    }))
+        .args(["fmt", "--all"])
+        .status()
+        .context("cannot start cargo fmt")?;
+    anyhow::ensure!(status.success(), "`cargo fmt --all` ended with {status}");
+    Ok(())
 }
 
 /// What a person reads at the end.
@@ -154,7 +211,7 @@ pub fn render(outcome: &Outcome) -> String {
         };
         let _ = writeln!(
             text,
-            "\n{} lines to read, {} generated. Everything agrees; `cargo xtask summary` tells what it means.",
+            "\n{} lines to read, {} generated. Everything agrees; `cargo xtask summary` shows what it means.",
             count(&read),
             count(&generated)
         );

@@ -145,8 +145,6 @@ fn emit(spec: &Spec) -> Result<Files> {
         );
         files.insert(path, text);
     }
-    let json = serde_json::to_string_pretty(&spec.tree)?;
-    files.insert("openapi.json".to_owned(), json + "\n");
     verify::verify(spec, &prepared, &replacements, &files)?;
     Ok(files)
 }
@@ -174,9 +172,5 @@ fn root() -> TokenStream {
         pub mod types;
 
         pub use client::Client;
-
-        /// The spec as JSON, its keys in the order of the source.
-        #[cfg(feature = "spec")]
-        pub const SPEC_JSON: &str = include_str!("openapi.json");
     }
 }

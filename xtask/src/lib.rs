@@ -3,8 +3,8 @@
 #![warn(missing_docs)]
 
 pub mod accept;
+pub mod check;
 pub mod ci;
-pub mod drift;
 pub mod summary;
 
 pub mod codegen;
@@ -13,6 +13,7 @@ pub mod spec;
 pub mod surface;
 
 pub mod held;
+pub mod log;
 
 pub mod bench;
 pub mod catalogue;

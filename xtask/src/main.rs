@@ -15,7 +15,7 @@ use xtask::codegen::{self, Mode, report};
 use xtask::exit::Exit;
 use xtask::spec::command::Spec;
 use xtask::summary::{self, Summary};
-use xtask::{accept, bench, catalogue, drift, explain, spec, surface};
+use xtask::{accept, bench, catalogue, check, explain, spec, surface};
 
 /// The chores of this workspace.
 ///
@@ -35,12 +35,11 @@ struct Arguments {
 enum Chore {
     /// Take a change of the spec in: generate, accept snapshots, list the surface, and check everything.
     Accept,
-    /// Look at everything that has to agree with the spec and the code, and tell what does not.
-    Drift {
-        /// How to tell it.
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
-    },
+    /// Check everything that has to agree with the spec and the code, without writing anything.
+    Check(Report),
+    /// The former name of `check`.
+    #[command(hide = true)]
+    Drift(Report),
     /// Write the page that a reviewer reads: what a change of the spec means.
     Summary {
         /// The revision to compare the work tree with. Left out, it is where this branch left the main one.
@@ -82,6 +81,14 @@ enum Chore {
     Catalogue(Writing),
 }
 
+/// How to report.
+#[derive(Args, Clone, Copy)]
+struct Report {
+    /// The format of the report.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
 /// Whether to write.
 #[derive(Args, Clone, Copy)]
 struct Writing {
@@ -118,7 +125,7 @@ fn main() -> ExitCode {
         Ok(Ok((text, exit))) => {
             match (exit, &arguments.chore) {
                 // What these find is what they are asked for.
-                (_, Chore::Drift { .. } | Chore::Ci { .. }) => print!("{text}"),
+                (_, Chore::Check(_) | Chore::Drift(_) | Chore::Ci { .. }) => print!("{text}"),
                 (Exit::Person | Exit::Usage | Exit::Unavailable, _) => eprint!("{text}"),
                 _ => print!("{text}"),
             }
@@ -140,9 +147,17 @@ fn run(root: &Path, program: &Path, chore: &Chore) -> Result<(String, Exit)> {
             let outcome = accept::run(root, program, &mut io::stderr())?;
             (accept::render(&outcome), Exit::from(&outcome))
         }
-        Chore::Drift { format } => {
-            let all = drift::run(root, program);
-            (drift::render::render(&all, *format), drift::exit(&all))
+        Chore::Check(report) | Chore::Drift(report) => {
+            if matches!(chore, Chore::Drift(_)) {
+                eprintln!(
+                    "warning: `cargo xtask drift` is `cargo xtask check` now; the old name goes with the next release"
+                );
+            }
+            let all = check::run(root, program);
+            (
+                check::render::render(&all, report.format),
+                check::exit(&all),
+            )
         }
         Chore::Summary { base } => {
             let summary = Summary::of(root, base.as_deref())?;
@@ -168,7 +183,10 @@ fn run(root: &Path, program: &Path, chore: &Chore) -> Result<(String, Exit)> {
         },
         Chore::Codegen(writing) => {
             let outcome = codegen::run(root, writing.mode())?;
-            (report::report(&outcome), Exit::from(&outcome))
+            (
+                report::report(&outcome, codegen::COMMAND),
+                Exit::from(&outcome),
+            )
         }
         Chore::Surface(writing) => {
             let changes = surface::run(root, program, writing.mode())?;

@@ -1,25 +1,23 @@
-//! The snapshots of every package that has some, held against what the tests make of the code as it is.
+//! Runs the tests of the workspace, each once, and finds the snapshots that differ or that no test uses.
 
 pub mod outcome;
+pub mod run;
 
 use std::collections::BTreeSet;
-use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 use crate::codegen::{Mode, write};
+use crate::log::Log;
 use outcome::Failure;
+use run::Job;
 
-/// The folders that may hold packages, from the workspace's root; a `*` stands for each folder in it.
-const MEMBERS: [&str; 3] = ["crates/*", "xtask", "tests"];
-
-/// What a package with snapshots depends on: insta itself, or the crate that calls it for the tests of several packages.
-const DEPENDENCIES: [&str; 2] = ["insta", "kling-omni-test-support"];
+/// The folders below which snapshots are, from the workspace's root.
+const FOLDERS: [&str; 3] = ["crates", "xtask", "tests"];
 
 /// What a run of the tests showed.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -34,94 +32,55 @@ pub struct Outcome {
     pub unbuilt: Option<String>,
 }
 
-/// A package with snapshots.
-#[derive(Debug, PartialEq, Eq)]
-struct Package {
-    name: String,
-    /// From the workspace's root.
-    folder: String,
-}
-
-/// Runs the tests of every package that has snapshots. With [`Mode::Write`] it brings the files up to date and takes the
-/// orphans away, if all went well.
+/// Builds all tests and runs each once. With [`Mode::Write`] it updates the snapshots, removes the orphans if every test
+/// passed, and stops after the tests of the agreement with the spec if one of these fails.
 ///
 /// # Errors
 ///
-/// When cargo cannot be started, or a file cannot be read or removed.
-pub fn run(root: &Path, mode: Mode) -> Result<Outcome> {
-    let packages = packages(root)?;
+/// When cargo or a test cannot be started, or a file cannot be read or removed.
+pub fn run(root: &Path, mode: Mode, log: &mut Log) -> Result<Outcome> {
     let room = TempDir::new().context("no temporary folder")?;
-    let (asked, pending) = (room.path().join("asked"), room.path().join("pending"));
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root).args(["test", "--no-fail-fast"]);
-    for package in &packages {
-        cargo.args(["--package", &package.name]);
-    }
-    cargo
-        .env("INSTA_SNAPSHOT_REFERENCES_FILE", &asked)
-        .env("RUST_BACKTRACE", "0")
-        .env("CARGO_TERM_COLOR", "never");
-    match mode {
-        Mode::Write => cargo
-            .env("INSTA_UPDATE", "always")
-            .env_remove("INSTA_FORCE_PASS")
-            .env_remove("INSTA_PENDING_DIR"),
+    let pending = room.path().join("pending");
+    let variables = match mode {
+        Mode::Write => vec![("INSTA_UPDATE", OsStr::new("always"))],
         // What differs goes into a folder of its own, and no test ends at it.
-        Mode::Check => cargo
-            .env("INSTA_UPDATE", "new")
-            .env("INSTA_FORCE_PASS", "1")
-            .env("INSTA_PENDING_DIR", &pending),
+        Mode::Check => vec![
+            ("INSTA_UPDATE", OsStr::new("new")),
+            ("INSTA_FORCE_PASS", OsStr::new("1")),
+            ("INSTA_PENDING_DIR", pending.as_os_str()),
+        ],
     };
-    let output = cargo.output().context("cannot start cargo")?;
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let failures = outcome::failures(&said(&output.stdout));
-    let mut outcome = Outcome {
-        differing: differing(&pending)?,
-        ..Outcome::default()
+    log.step("building the tests")?;
+    let binaries = match run::build(root, log)? {
+        Ok(binaries) => binaries,
+        Err(said) => {
+            return Ok(Outcome {
+                unbuilt: Some(said),
+                ..Outcome::default()
+            });
+        }
     };
-    if output.status.success() {
-        outcome.orphans = orphans(root, &packages, &asked)?;
-    } else if failures.is_empty() {
-        outcome.unbuilt = Some(said(&output.stderr));
-    } else {
-        outcome.failures = failures;
+    let (first, rest) = Job::in_order(binaries);
+    let mut outcome = Outcome::default();
+    for (title, jobs) in [
+        ("testing the agreement with the spec", first),
+        ("running the other tests", rest),
+    ] {
+        log.step(title)?;
+        let failures = run::run(root, jobs, &variables, room.path(), log)?;
+        outcome.failures.extend(failures);
+        if mode == Mode::Write && !outcome.failures.is_empty() {
+            break;
+        }
+    }
+    outcome.differing = differing(&pending)?;
+    if outcome.failures.is_empty() {
+        outcome.orphans = orphans(root, &run::used(room.path())?)?;
     }
     if mode == Mode::Write {
-        clear(root, &packages, &outcome.orphans)?;
+        clear(root, &outcome.orphans)?;
     }
     Ok(outcome)
-}
-
-/// The packages whose tests may have snapshots.
-fn packages(root: &Path) -> Result<Vec<Package>> {
-    let mut folders = Vec::new();
-    for member in MEMBERS {
-        match member.strip_suffix("/*") {
-            None => folders.push(member.to_owned()),
-            Some(parent) => {
-                for path in children(&root.join(parent))? {
-                    let name = path.file_name().unwrap_or_default().to_string_lossy();
-                    folders.push(format!("{parent}/{name}"));
-                }
-            }
-        }
-    }
-    let mut packages = Vec::new();
-    for folder in folders {
-        let manifest = root.join(&folder).join("Cargo.toml");
-        let Ok(text) = fs::read_to_string(&manifest) else {
-            continue;
-        };
-        let name = text.lines().find_map(|line| line.strip_prefix("name = "));
-        let depends = |line: &str| DEPENDENCIES.iter().any(|one| line.starts_with(one));
-        if text.lines().any(depends)
-            && let Some(name) = name
-        {
-            let name = name.trim_matches('"').to_owned();
-            packages.push(Package { name, folder });
-        }
-    }
-    Ok(packages)
 }
 
 /// The snapshots that differ: each lies in the folder for them as it lies in the workspace.
@@ -135,19 +94,18 @@ fn differing(pending: &Path) -> Result<Vec<String>> {
     Ok(paths)
 }
 
-/// The snapshots on disk that are not among those asked for.
-fn orphans(root: &Path, packages: &[Package], asked: &Path) -> Result<Vec<String>> {
-    let text = fs::read_to_string(asked).unwrap_or_default();
-    let asked: BTreeSet<PathBuf> = text
+/// The snapshots on disk that are not among those in `used`, which insta wrote: a path on each line.
+pub fn orphans(root: &Path, used: &str) -> Result<Vec<String>> {
+    let used: BTreeSet<PathBuf> = used
         .lines()
         .filter_map(|line| fs::canonicalize(root.join(line)).ok())
         .collect();
     let mut orphans = Vec::new();
-    for path in snapshots(root, packages, "snap")? {
+    for path in snapshots(root, "snap")? {
         let place = root.join(&path);
         let place =
             fs::canonicalize(&place).with_context(|| format!("cannot find {}", place.display()))?;
-        if !asked.contains(&place) {
+        if !used.contains(&place) {
             orphans.push(path);
         }
     }
@@ -155,39 +113,26 @@ fn orphans(root: &Path, packages: &[Package], asked: &Path) -> Result<Vec<String
 }
 
 /// Removes orphans, and what other runs have put beside snapshots for somebody to look at.
-fn clear(root: &Path, packages: &[Package], orphans: &[String]) -> Result<()> {
-    for path in orphans.iter().chain(&snapshots(root, packages, "new")?) {
+fn clear(root: &Path, orphans: &[String]) -> Result<()> {
+    for path in orphans.iter().chain(&snapshots(root, "new")?) {
         let path = root.join(path);
         fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
     }
     Ok(())
 }
 
-/// The files in the snapshot folders of the packages, by what their names end in.
-fn snapshots(root: &Path, packages: &[Package], extension: &str) -> Result<Vec<String>> {
+/// The files in folders of snapshots, by what their names end in.
+fn snapshots(root: &Path, extension: &str) -> Result<Vec<String>> {
     let mut paths = Vec::new();
-    for package in packages {
-        let below = write::list(&root.join(&package.folder))?.into_iter();
+    for folder in FOLDERS {
+        let below = write::list(&root.join(folder))?.into_iter();
         paths.extend(
             below
                 .filter(|path| Path::new(path).extension() == Some(OsStr::new(extension)))
                 .filter(|path| path.split('/').any(|step| step == "snapshots"))
-                .map(|path| format!("{}/{path}", package.folder)),
+                .map(|path| format!("{folder}/{path}")),
         );
     }
-    paths.sort();
-    Ok(paths)
-}
-
-fn children(folder: &Path) -> Result<Vec<PathBuf>> {
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    let entries =
-        fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
-    let mut paths = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<Vec<_>>>()?;
     paths.sort();
     Ok(paths)
 }

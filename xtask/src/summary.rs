@@ -5,8 +5,11 @@
 pub mod page;
 
 pub mod bump;
+pub mod coverage;
+pub mod help;
 pub mod limits;
 pub mod open;
+pub mod renames;
 pub mod rust;
 
 use std::env;
@@ -14,15 +17,18 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::check;
 use crate::codegen::SPEC;
-use crate::drift;
 use crate::held::{self, Held, Moved};
 use crate::spec::extensions::COMPARER;
 use crate::spec::source::{Source, git};
 use bump::Bump;
+use coverage::Narrowed;
+use help::Help;
 use limits::Limit;
 use open::Open;
 use openapi_diff::finding::Finding;
+use renames::Rename;
 use rust::Surface;
 
 /// What a change means.
@@ -31,6 +37,12 @@ pub struct Summary {
     pub base: String,
     /// Differences in meaning between the documents.
     pub findings: Vec<Finding>,
+    /// Fields that are likely to have another name now.
+    pub renames: Vec<Rename>,
+    /// Snapshots that cover less than before.
+    pub narrowed: Vec<Narrowed>,
+    /// What the help of the program says differently.
+    pub help: Vec<Help>,
     /// The public surface of each package that moved.
     pub surface: Vec<Surface>,
     /// Limits that moved.
@@ -73,7 +85,8 @@ impl Summary {
         let version = version(&manifest.unwrap_or_default())?;
         let summary = Self::between(name, findings, &then, &now, &version);
         Ok(Self {
-            is_stale: !drift::hash(root).is_empty(),
+            renames: renames::likely(&old.document.tree, &new.document.tree),
+            is_stale: !check::hash(root).is_empty(),
             blob: blob(),
             ..summary
         })
@@ -94,6 +107,9 @@ impl Summary {
             limits: limits::moved(then, now),
             moved: held::moved(then, now),
             open: open::list(then, now),
+            renames: Vec::new(),
+            narrowed: coverage::narrowed(then, now),
+            help: help::moved(then, now),
             surface,
             findings,
             blob: None,

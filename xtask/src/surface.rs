@@ -2,6 +2,7 @@
 
 pub mod rustdoc;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -29,18 +30,7 @@ pub const COMMAND: &str = "cargo xtask surface";
 
 /// The versions of rustdoc's JSON that can be read, and the toolchains that write them.
 const FORMATS: std::ops::RangeInclusive<u32> = 57..=59;
-const TOOLCHAIN: &str = "Rust 1.93 or a little newer, such as 1.95";
-
-/// The package with the generated code, and the parts of it that outlines hold: they say the same in fewer lines.
-const GENERATED: &str = "kling-omni-api";
-const OUTLINED: [&str; 6] = [
-    "enums::",
-    "limits::",
-    "builder::",
-    "service::",
-    "types::",
-    "Client",
-];
+const TOOLCHAIN: &str = "Rust 1.93 to 1.97";
 
 /// Lists the surfaces, and brings the files up to date or only compares. `program` is this program, as it was found when
 /// it started: a build may have replaced it since.
@@ -63,7 +53,8 @@ pub fn run(root: &Path, program: &Path, mode: Mode) -> Result<Vec<Change>> {
     Ok(changes)
 }
 
-/// The surface of one package, from rustdoc's JSON, an item a line.
+/// The surface of one package, from rustdoc's JSON, an item a line. Of a derived trait there is the `impl`, since losing
+/// one breaks its users, and not the methods that follow from it.
 fn listing(package: &str, json: &Path) -> Result<String> {
     let text =
         fs::read_to_string(json).with_context(|| format!("cannot read {}", json.display()))?;
@@ -76,25 +67,26 @@ fn listing(package: &str, json: &Path) -> Result<String> {
             FORMATS.end()
         );
     }
-    let surface = Builder::from_rustdoc_json(json)
-        .omit_blanket_impls(true)
-        .omit_auto_trait_impls(true)
-        .omit_auto_derived_impls(true)
-        .build()
-        .with_context(|| format!("the surface of {package} cannot be read"))?;
-    let crate_name = package.replace('-', "_");
-    let outlined: Vec<_> = OUTLINED
-        .iter()
-        .map(|part| format!("{crate_name}::{part}"))
-        .collect();
-    let is_held =
-        |line: &&String| package != GENERATED || !outlined.iter().any(|part| line.contains(part));
-    let lines: Vec<_> = surface.items().map(|item| item.to_string()).collect();
-    Ok(lines
-        .iter()
-        .filter(is_held)
-        .map(|line| format!("{line}\n"))
+    let items = |omit_derived| -> Result<Vec<String>> {
+        let surface = Builder::from_rustdoc_json(json)
+            .omit_blanket_impls(true)
+            .omit_auto_trait_impls(true)
+            .omit_auto_derived_impls(omit_derived)
+            .build()
+            .with_context(|| format!("the surface of {package} cannot be read"))?;
+        Ok(surface.items().map(|item| item.to_string()).collect())
+    };
+    let written: BTreeSet<_> = items(true)?.into_iter().collect();
+    Ok(items(false)?
+        .into_iter()
+        .filter(|line| written.contains(line) || is_derived(line))
+        .map(|line| line + "\n")
         .collect())
+}
+
+/// Whether a line names a trait that can be derived for others to use: `StructuralPartialEq` follows from `PartialEq`.
+fn is_derived(line: &str) -> bool {
+    line.starts_with("impl") && !line.contains("StructuralPartialEq")
 }
 
 /// What a person reads about a run.

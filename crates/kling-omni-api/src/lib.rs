@@ -19,8 +19,6 @@ mod unknown_value;
 #[rustfmt::skip]
 mod generated;
 
-#[cfg(feature = "spec")]
-pub use generated::SPEC_JSON;
 pub use generated::{Client, enums, limits, operations as builder, service, tasks, types};
 
 pub use field::{Field, Media, MediaKind, Scalar, Span};
@@ -30,3 +28,8 @@ pub use transport::{Admission, Exchange, Inner, Transport};
 pub use unknown_value::UnknownValue;
 
 pub use progenitor_client::{Error, ResponseValue};
+
+/// The spec as YAML: the document from which this crate is generated.
+#[cfg(feature = "spec")]
+// A symbolic link, of which a package has the file.
+pub const SPEC_YAML: &str = include_str!("../openapi.yaml");

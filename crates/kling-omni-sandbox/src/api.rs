@@ -216,7 +216,7 @@ mod tests {
 
     /// Sends a request to a sandbox for the real document after an edit, and returns status and body.
     async fn exchange(edit: fn(&mut Value), requests: &[(&str, &str)]) -> Vec<(u16, String)> {
-        let mut document: Value = serde_json::from_str(kling_omni_api::SPEC_JSON).unwrap();
+        let mut document: Value = serde_saphyr::from_str(kling_omni_api::SPEC_YAML).unwrap();
         edit(&mut document);
         let spec = Arc::new(Spec::parse(&document.to_string()).unwrap());
         let sandbox = Sandbox::builder().serve(spec).await.unwrap();

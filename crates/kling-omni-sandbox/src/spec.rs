@@ -15,7 +15,7 @@ pub(crate) use violation::InvalidParam;
 
 /// The spec, read once in the life of a process.
 static SPEC: LazyLock<Result<Arc<Spec>, SpecError>> =
-    LazyLock::new(|| Spec::parse(kling_omni_api::SPEC_JSON).map(Arc::new));
+    LazyLock::new(|| Spec::parse(kling_omni_api::SPEC_YAML).map(Arc::new));
 
 /// The spec has something that the sandbox cannot serve.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -76,9 +76,9 @@ impl Spec {
         SPEC.clone()
     }
 
-    pub(crate) fn parse(json: &str) -> Result<Self, SpecError> {
+    pub(crate) fn parse(yaml: &str) -> Result<Self, SpecError> {
         let document: Value =
-            serde_json::from_str(json).map_err(|error| SpecError::new("", error.to_string()))?;
+            serde_saphyr::from_str(yaml).map_err(|error| SpecError::new("", error.to_string()))?;
         let mut operations = Vec::new();
         for (path, item) in object(&document, "/paths")? {
             let methods = item.as_object().into_iter().flatten();

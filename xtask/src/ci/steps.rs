@@ -5,11 +5,12 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use super::Ci;
-use crate::drift::{self, render};
+use crate::check::{self, Checked, render};
 use crate::exit::Exit;
+use crate::snapshots;
 use openapi_diff::render::Format;
 
 /// One step.
@@ -26,6 +27,9 @@ pub struct Step {
     /// The command that mends what it finds.
     pub fix: Option<&'static str>,
 }
+
+/// The file in which the tests list the snapshots that they use, from the workspace's root.
+const USED_SNAPSHOTS: &str = "target/used-snapshots";
 
 /// The name of the step that installs tools.
 pub const TOOLS: &str = "tools";
@@ -100,15 +104,9 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         name: "generated",
-        title: "generated code is fresh",
-        run: |ci| {
-            ci.succeed(
-                Command::new(&ci.program)
-                    .args(["codegen", "--check", "--root"])
-                    .arg(&ci.root),
-            )
-        },
-        fix: Some(drift::ACCEPT),
+        title: "generated code and docs are fresh",
+        run: |ci| agree(&check::without_build(&ci.root)),
+        fix: Some(check::ACCEPT),
         ..NO_STEP
     },
     Step {
@@ -155,19 +153,20 @@ pub const STEPS: &[Step] = &[
     Step {
         name: "tests",
         title: "tests",
-        run: |ci| {
-            let mut command = of_readme(ci, "cargo test")?;
-            for package in PACKAGES.iter().filter(|package| package.is_there(ci)) {
-                command.env(package.needed, "1");
-            }
-            ci.succeed(&mut command)
-        },
+        run: tests,
         ..NO_STEP
     },
     Step {
-        name: "drift",
-        title: "drift",
-        run: nothing_drifted,
+        name: "surface",
+        title: "public surface",
+        run: |ci| agree(&[check::public_surface(&ci.root, &ci.program)]),
+        fix: Some(check::ACCEPT),
+        ..NO_STEP
+    },
+    Step {
+        name: "oldest-rust",
+        title: "the oldest Rust that is supported",
+        run: oldest_rust,
         ..NO_STEP
     },
     Step {
@@ -334,14 +333,56 @@ fn remove(file: &Path) -> Result<()> {
     }
 }
 
-fn nothing_drifted(ci: &Ci) -> Result<()> {
-    let all = drift::run(&ci.root, &ci.program);
-    print!("{}", render::render(&all, Format::Text));
-    if env::var_os("GITHUB_ACTIONS").is_some() {
-        print!("{}", render::render(&all, Format::Github));
+/// Every test, and the snapshots that none of them uses.
+fn tests(ci: &Ci) -> Result<()> {
+    let used = ci.root.join(USED_SNAPSHOTS);
+    remove(&used)?;
+    let mut command = of_readme(ci, "cargo test")?;
+    command.env("INSTA_SNAPSHOT_REFERENCES_FILE", &used);
+    for package in PACKAGES.iter().filter(|package| package.is_there(ci)) {
+        command.env(package.needed, "1");
     }
-    match drift::exit(&all) {
+    ci.succeed(&mut command)?;
+    let used =
+        fs::read_to_string(&used).with_context(|| format!("cannot read {USED_SNAPSHOTS}"))?;
+    let orphans = snapshots::orphans(&ci.root, &used)?;
+    ensure!(
+        orphans.is_empty(),
+        "no test uses these snapshots; `{}` removes them: {}",
+        check::ACCEPT,
+        orphans.join(", ")
+    );
+    Ok(())
+}
+
+/// Compiles everything with the oldest toolchain that the manifest promises, where it is installed.
+fn oldest_rust(ci: &Ci) -> Result<()> {
+    let manifest = fs::read_to_string(ci.root.join("Cargo.toml")).context("no Cargo.toml")?;
+    let version = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("rust-version = "))
+        .context("Cargo.toml has no rust-version")?
+        .trim_matches('"');
+    let rustc = ["run", version, "rustc", "--version"];
+    if !can_run(ci, "rustup", &rustc) {
+        println!("skipped: `rustup toolchain install {version} --profile minimal` installs it");
+        return Ok(());
+    }
+    let check = ["run", version, "cargo", "check", "--workspace", "--quiet"];
+    // What cargo sets for the programs that it runs belongs to the toolchain of this one.
+    let mut command = ci.command("rustup");
+    command.env_remove("CARGO").env_remove("RUSTC");
+    ci.succeed(command.args(check))
+}
+
+/// Fails if anything was found, after showing it.
+fn agree(all: &[Checked]) -> Result<()> {
+    print!("{}", render::render(all, Format::Text));
+    if env::var_os("GITHUB_ACTIONS").is_some() {
+        print!("{}", render::render(all, Format::Github));
+    }
+    match check::exit(all) {
         Exit::Done => Ok(()),
-        _ => bail!("something drifted"),
+        _ => bail!("something does not agree"),
     }
 }

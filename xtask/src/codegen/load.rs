@@ -14,7 +14,7 @@ pub struct Spec {
     pub tree: Node,
     /// Where its parts stand in the file.
     pub lines: Lines,
-    /// SHA-256 of the file's bytes, in hexadecimal.
+    /// [`hash`] of the text.
     pub sha256: String,
 }
 
@@ -38,10 +38,7 @@ impl Spec {
         Ok(Self {
             tree,
             lines,
-            sha256: Sha256::digest(source)
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            sha256: hash(source),
         })
     }
 
@@ -106,6 +103,15 @@ impl<'a> Operation<'a> {
             })
             .collect()
     }
+}
+
+/// SHA-256 of a text in hexadecimal, the same whatever ends its lines and with a byte order mark or without.
+pub fn hash(source: &str) -> String {
+    let text = source.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+    Sha256::digest(text)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// The last step of a `$ref` to a component schema.

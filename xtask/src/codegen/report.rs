@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::finding::Finding;
 use super::write::{Change, diff};
-use super::{COMMAND, Outcome, SPEC};
+use super::{Outcome, SPEC};
 
 /// Lines of one file's diff that are shown before it is cut.
 const LINES_PER_FILE: usize = 40;
@@ -12,8 +12,8 @@ const LINES_PER_FILE: usize = 40;
 /// Files whose diff is shown.
 const FILES: usize = 12;
 
-/// What a person reads about an outcome.
-pub fn report(outcome: &Outcome) -> String {
+/// What a person reads about an outcome. `command` is what to run once the spec is changed.
+pub fn report(outcome: &Outcome, command: &str) -> String {
     match outcome {
         Outcome::Fresh => "The generated code is up to date.\n".to_owned(),
         Outcome::Written(paths) => {
@@ -24,12 +24,12 @@ pub fn report(outcome: &Outcome) -> String {
             let _ = writeln!(text, "{} files changed.", paths.len());
             text
         }
-        Outcome::Stale(changes) => stale(changes),
-        Outcome::Refused(findings) => refused(findings),
+        Outcome::Stale(changes) => stale(changes, command),
+        Outcome::Refused(findings) => refused(findings, command),
     }
 }
 
-fn stale(changes: &[Change]) -> String {
+fn stale(changes: &[Change], command: &str) -> String {
     let mut text = String::new();
     for change in changes.iter().take(FILES) {
         let diff = diff(change);
@@ -50,11 +50,11 @@ fn stale(changes: &[Change]) -> String {
         1 => "1 generated file does".to_owned(),
         count => format!("{count} generated files do"),
     };
-    let _ = writeln!(text, "{files} not match {SPEC}; run `{COMMAND}`.");
+    let _ = writeln!(text, "{files} not match {SPEC}; run `{command}`.");
     text
 }
 
-fn refused(findings: &[Finding]) -> String {
+fn refused(findings: &[Finding], command: &str) -> String {
     let mut text = String::new();
     for finding in findings {
         let _ = writeln!(text, "{finding}\n");
@@ -65,7 +65,7 @@ fn refused(findings: &[Finding]) -> String {
     };
     let _ = writeln!(
         text,
-        "{count} in {SPEC}, nothing was written; mend the spec and run `{COMMAND}`."
+        "{count} in {SPEC}, nothing was written; correct the spec and run `{command}`."
     );
     text
 }

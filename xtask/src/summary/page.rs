@@ -4,15 +4,21 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::Summary;
+use super::coverage::Narrowed;
+use super::help::Help;
 use super::limits::Limit;
+use super::renames::Rename;
 use super::rust::{Item, Surface};
+use crate::check::ACCEPT;
 use crate::codegen::SPEC;
-use crate::drift::ACCEPT;
 use crate::held::{Change, Kind, Moved};
 use openapi_diff::render::{self, Counts, Side, Sides, escape};
 
 /// Rows and lines that are shown at once; more are folded away.
 const SHOWN: usize = 12;
+
+/// Names that a list has before it says how many more there are.
+const NAMES: usize = 4;
 
 /// The page.
 pub fn page(summary: &Summary) -> String {
@@ -33,6 +39,10 @@ pub fn page(summary: &Summary) -> String {
         return page;
     }
     let _ = writeln!(page, "{}", head(summary));
+    let first = read_first(summary);
+    if !first.is_empty() {
+        let _ = writeln!(page, "\n## Read first\n\n{}", first.trim_end());
+    }
     if !summary.findings.is_empty() {
         let sides = Sides {
             base: Side::named(&summary.base),
@@ -45,11 +55,10 @@ pub fn page(summary: &Summary) -> String {
         );
     }
     if !summary.limits.is_empty() {
-        let _ = writeln!(
-            page,
-            "\n## Limits that moved\n\n{}",
-            limits(&summary.limits)
-        );
+        let _ = writeln!(page, "\n## Limits\n\n{}", limits(&summary.limits));
+    }
+    if !summary.help.is_empty() {
+        let _ = writeln!(page, "\n## Help of the program\n\n{}", help(&summary.help));
     }
     if !summary.surface.is_empty() {
         let _ = writeln!(page, "\n## Rust surface");
@@ -57,28 +66,92 @@ pub fn page(summary: &Summary) -> String {
             let _ = write!(page, "\n{}", rust(surface));
         }
     }
-    if !summary.open.is_empty() {
-        let _ = writeln!(page, "\n## What `kling-omni` does not offer yet\n");
-        let (new, old): (Vec<_>, Vec<_>) = summary.open.iter().partition(|open| open.is_new);
-        for open in new {
-            let _ = writeln!(page, "* {}: new", escape(&open.what));
-        }
-        if !old.is_empty() {
-            let old: String = old
-                .iter()
-                .map(|open| format!("* {}\n", escape(&open.what)))
-                .collect();
-            let _ = writeln!(page, "\n{}", folded("since before", &old));
-        }
-    }
     if !summary.moved.is_empty() {
         let _ = writeln!(
             page,
-            "\n## Files that moved\n\n{}",
+            "\n## Files\n\n{}",
             files(&summary.moved, summary.blob.as_deref().unwrap_or_default()).trim_end()
         );
     }
     page
+}
+
+/// What is easily missed in the rest of the page, and what is left to do.
+fn read_first(summary: &Summary) -> String {
+    let mut lines = Vec::new();
+    for Rename { place, was, is } in &summary.renames {
+        lines.push(format!(
+            "{}: {} is likely renamed to {}",
+            escape(place),
+            escape(was),
+            escape(is)
+        ));
+    }
+    for surface in &summary.surface {
+        for lost in surface.lost_traits() {
+            lines.push(format!(
+                "`{}` lost a trait, which breaks its users: {}",
+                surface.package,
+                escape(lost)
+            ));
+        }
+    }
+    for Narrowed { path, was, is } in &summary.narrowed {
+        let blob = summary.blob.as_deref().unwrap_or_default();
+        lines.push(match is {
+            Some(is) => format!(
+                "{} covers less: it has {is} lines, and had {was}",
+                link(path, blob)
+            ),
+            None => format!("{} is gone", escape(path)),
+        });
+    }
+    let (new, old): (Vec<_>, Vec<_>) = summary.open.iter().partition(|open| open.is_new);
+    for open in new {
+        lines.push(format!(
+            "not offered by `kling-omni` yet: {}",
+            escape(&open.what)
+        ));
+    }
+    if !old.is_empty() {
+        let old: Vec<_> = old.iter().map(|open| escape(&open.what)).collect();
+        lines.push(format!("not offered since before: {}", some(&old)));
+    }
+    let folded_lines = lines.len().saturating_sub(SHOWN);
+    let list =
+        |lines: &[String]| -> String { lines.iter().map(|line| format!("* {line}\n")).collect() };
+    let (shown, rest) = lines.split_at(lines.len() - folded_lines);
+    let mut text = list(shown);
+    if !rest.is_empty() {
+        let _ = write!(
+            text,
+            "\n{}",
+            folded(&format!("{folded_lines} more"), &list(rest))
+        );
+    }
+    text
+}
+
+/// The first few, and how many more there are.
+fn some(names: &[String]) -> String {
+    let mut text = names[..names.len().min(NAMES)].join(", ");
+    if names.len() > NAMES {
+        let _ = write!(text, " and {} more", names.len() - NAMES);
+    }
+    text
+}
+
+fn help(helps: &[Help]) -> String {
+    let mut lines = Vec::new();
+    for help in helps {
+        lines.push(format!("  kling-omni {}", help.command));
+        lines.extend(help.lines.iter().cloned());
+    }
+    let block = format!("```diff\n{}\n```", lines.join("\n"));
+    match lines.len() > SHOWN {
+        true => folded(&format!("{} lines", lines.len()), &block),
+        false => block,
+    }
 }
 
 /// The page in one line.
@@ -141,33 +214,17 @@ fn limits(limits: &[Limit]) -> String {
 fn rust(surface: &Surface) -> String {
     let (added, removed, changed) = surface.counts();
     let mut lines = Vec::new();
-    for (name, items) in &surface.parts {
-        if !name.is_empty() {
-            lines.push(format!("# {name}"));
-        }
-        for item in items {
-            match item {
-                Item::Added(line) => lines.push(format!("+ {line}")),
-                Item::Removed(line) => lines.push(format!("- {line}")),
-                Item::Changed { was, is } => lines.extend([format!("- {was}"), format!("+ {is}")]),
-            }
+    for item in &surface.items {
+        match item {
+            Item::Added(line) => lines.push(format!("+ {line}")),
+            Item::Removed(line) => lines.push(format!("- {line}")),
+            Item::Changed { was, is } => lines.extend([format!("- {was}"), format!("+ {is}")]),
         }
     }
-    let mut text = format!(
-        "`{}`: {added} added, {removed} removed, {changed} changed",
+    let text = format!(
+        "`{}`: {added} added, {removed} removed, {changed} changed\n",
         surface.package
     );
-    if !surface.inner.is_empty() {
-        let _ = write!(
-            text,
-            "; only bodies or docs: {}",
-            escape(&surface.inner.join(", "))
-        );
-    }
-    text.push('\n');
-    if lines.is_empty() {
-        return text;
-    }
     let block = format!("```diff\n{}\n```\n", lines.join("\n"));
     match lines.len() > SHOWN {
         true => text + "\n" + &folded("the lines", &block) + "\n",
@@ -175,41 +232,36 @@ fn rust(surface: &Surface) -> String {
     }
 }
 
+/// A line for each kind of file.
 fn files(moved: &[Moved], blob: &str) -> String {
     let mut kinds = BTreeMap::<&Kind, Vec<&Moved>>::new();
     for one in moved {
         kinds.entry(&one.kind).or_default().push(one);
     }
-    let mut text = String::from(
-        "| kind | added | changed | removed | lines |\n| --- | --- | --- | --- | --- |\n",
-    );
-    let mut names = String::new();
+    let mut text = String::new();
     for (kind, moved) in kinds {
-        let count = |change| moved.iter().filter(|one| one.file == change).count();
         let sum = |of: fn(&Moved) -> usize| moved.iter().map(|one| of(one)).sum::<usize>();
-        let _ = writeln!(
+        let _ = write!(
             text,
-            "| {kind} | {} | {} | {} | +{} −{} |",
-            count(Change::Added),
-            count(Change::Changed),
-            count(Change::Removed),
+            "* {kind}: +{} −{}",
             sum(|one| one.added),
             sum(|one| one.removed)
         );
-        if *kind != Kind::Generated {
-            for one in moved {
-                let _ = writeln!(
-                    names,
-                    "* {}: +{} −{}",
-                    link(&one.path, blob),
-                    one.added,
-                    one.removed
-                );
-            }
+        if *kind == Kind::Generated {
+            let _ = writeln!(text, " in {} files", moved.len());
+            continue;
         }
-    }
-    if !names.is_empty() {
-        let _ = write!(text, "\n{}", folded("the files", &names));
+        let names: Vec<_> = moved
+            .iter()
+            .map(|one| {
+                let link = link(&one.path, blob);
+                match one.file {
+                    Change::Changed => link,
+                    change => format!("{link} ({})", change.as_str()),
+                }
+            })
+            .collect();
+        let _ = writeln!(text, " in {}", some(&names));
     }
     text
 }

@@ -8,7 +8,12 @@ use crate::workspace::root;
 #[test]
 fn the_generated_code_matches_the_spec() {
     let outcome = codegen::run(&root(), Mode::Check).expect("code generation works");
-    assert_eq!(outcome, Outcome::Fresh, "\n{}", report::report(&outcome));
+    assert_eq!(
+        outcome,
+        Outcome::Fresh,
+        "\n{}",
+        report::report(&outcome, codegen::COMMAND)
+    );
 }
 
 #[test]

@@ -113,7 +113,7 @@ fn all_findings_are_shown_at_once_with_their_places() {
         ("/components/schemas/TaskStatus/x-open-enums", "true"),
         ("/components/schemas/Prompt/default", "7"),
     ]));
-    let text = report::report(&Outcome::Refused(lint(&spec)));
+    let text = report::report(&Outcome::Refused(lint(&spec)), codegen::COMMAND);
     let mut settings = Settings::clone_current();
     // The lines move with every edit of the spec; a test below looks at them.
     settings.add_filter(r"\.yaml:\d+:", ".yaml:[line]:");

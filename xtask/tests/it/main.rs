@@ -12,8 +12,8 @@ mod lint;
 mod output;
 mod prepare;
 
+mod check;
 mod ci;
-mod drift;
 mod exit;
 mod snapshots;
 mod summary;

@@ -4,6 +4,7 @@ use std::fs;
 
 use tempfile::TempDir;
 use xtask::codegen::Mode;
+use xtask::log::Log;
 use xtask::snapshots::outcome::failures;
 use xtask::snapshots::{self, Outcome};
 
@@ -81,6 +82,12 @@ fn held() {
 }
 "#;
 
+fn run(root: &TempDir, mode: Mode) -> Outcome {
+    let mut screen = Vec::new();
+    let mut log = Log::without_file(&mut screen);
+    snapshots::run(root.path(), mode, &mut log).expect("it runs")
+}
+
 fn left(root: &TempDir) -> Vec<String> {
     let entries = fs::read_dir(root.path().join("tests/snapshots")).expect("listed");
     let mut names: Vec<_> = entries
@@ -99,7 +106,7 @@ fn left(root: &TempDir) -> Vec<String> {
 #[test]
 fn a_check_tells_and_removes_nothing() {
     let root = workspace(PASSES);
-    let outcome = snapshots::run(root.path(), Mode::Check).expect("it runs");
+    let outcome = run(&root, Mode::Check);
     let want = Outcome {
         differing: vec!["tests/snapshots/kept.snap".to_owned()],
         orphans: vec!["tests/snapshots/orphan.snap".to_owned()],
@@ -112,7 +119,7 @@ fn a_check_tells_and_removes_nothing() {
 #[test]
 fn orphans_go_when_every_test_passed() {
     let root = workspace(PASSES);
-    let outcome = snapshots::run(root.path(), Mode::Write).expect("it runs");
+    let outcome = run(&root, Mode::Write);
     assert_eq!(outcome.orphans, ["tests/snapshots/orphan.snap"]);
     assert_eq!(left(&root), ["kept.snap"]);
     assert!(root.path().join("tests/other.snap").exists());
@@ -121,7 +128,7 @@ fn orphans_go_when_every_test_passed() {
 #[test]
 fn orphans_stay_when_a_test_failed() {
     let root = workspace("#[test] fn held() { panic!(\"no\") }");
-    let outcome = snapshots::run(root.path(), Mode::Write).expect("it runs");
+    let outcome = run(&root, Mode::Write);
     assert_eq!(outcome.failures.len(), 1);
     assert_eq!(outcome.orphans, [""; 0]);
     assert!(left(&root).contains(&"orphan.snap".to_owned()));
@@ -130,7 +137,7 @@ fn orphans_stay_when_a_test_failed() {
 #[test]
 fn code_that_does_not_compile_is_told_as_such() {
     let root = workspace("fn broken() -> u8 { \"\" }");
-    let outcome = snapshots::run(root.path(), Mode::Check).expect("it runs");
+    let outcome = run(&root, Mode::Check);
     let said = outcome.unbuilt.expect("what the compiler said");
     assert!(said.contains("mismatched types"), "{said}");
 }

@@ -16,7 +16,7 @@ fn held(files: &[(&str, &str)]) -> Held {
 
 const CONSTRAINTS: &str = "tests/snapshots/constraints/Request.snap";
 const AGREEMENT: &str = "tests/snapshots/agreement/Request.snap";
-const OUTLINE: &str = "tests/snapshots/outline/types.Request.snap";
+const GENERATED: &str = "tests/snapshots/surface/kling-omni-api.txt";
 const LISTING: &str = "tests/snapshots/surface/kling-omni.txt";
 
 fn before() -> Held {
@@ -30,8 +30,8 @@ fn before() -> Held {
             ".prompt  = type\n.old  only the spec: not offered yet\n",
         ),
         (
-            OUTLINE,
-            "/// A request.\npub struct Request {\n    pub prompt: Option<String>,\n}\nfingerprint: 1\n",
+            GENERATED,
+            "impl core::clone::Clone for Request\nimpl core::cmp::Eq for Request\npub Request::prompt: Option<String>\n",
         ),
         (
             LISTING,
@@ -51,8 +51,8 @@ fn after() -> Held {
             ".prompt  = type\n.old  only the spec: not offered yet\n.style  only the spec: not offered yet\n",
         ),
         (
-            OUTLINE,
-            "/// A request.\npub struct Request {\n    pub prompt: Option<String>,\n    /// Looks.\n    pub style: Option<String>,\n}\nfingerprint: 2\n",
+            GENERATED,
+            "impl core::clone::Clone for Request\nimpl core::marker::Copy for Request\npub Request::prompt: Option<String>\npub Request::style: Option<String>\n",
         ),
         (LISTING, "pub fn kling_omni::Client::list(&self, u8)\n"),
     ])
@@ -129,17 +129,22 @@ fn the_version_follows_from_what_breaks() {
         LISTING,
         "pub fn kling_omni::Client::list(&self)\npub fn kling_omni::Client::gone(&self)\npub fn kling_omni::new()\n",
     );
-    let docs = with(
-        OUTLINE,
-        "/// Another.\npub struct Request {\n    pub prompt: Option<String>,\n}\nfingerprint: 3\n",
+    let listed = |derived: &str| {
+        let text = format!("{derived}pub Request::prompt: Option<String>\n");
+        with(GENERATED, &text)
+    };
+    let derives_less = listed("impl core::clone::Clone for Request\n");
+    let derives_more = listed(
+        "impl core::clone::Clone for Request\nimpl core::cmp::Eq for Request\nimpl core::marker::Copy for Request\n",
     );
     let cases = [
         ("0.1.4", after(), Some("0.2.0")),
         ("1.1.4", after(), Some("2.0.0")),
         ("0.1.4", more.clone(), Some("0.1.5")),
         ("1.1.4", more, Some("1.2.0")),
-        ("0.1.4", docs.clone(), Some("0.1.5")),
-        ("1.1.4", docs, Some("1.1.5")),
+        ("0.1.4", derives_less.clone(), Some("0.2.0")),
+        ("1.1.4", derives_less, Some("2.0.0")),
+        ("1.1.4", derives_more, Some("1.2.0")),
         ("0.1.4", before.clone(), None),
     ];
     for (version, after, want) in cases {

@@ -12,7 +12,3 @@ pub mod tasks;
 pub mod types;
 
 pub use client::Client;
-
-/// The spec as JSON, its keys in the order of the source.
-#[cfg(feature = "spec")]
-pub const SPEC_JSON: &str = include_str!("openapi.json");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
-use kling_omni_api::SPEC_JSON;
+use kling_omni_api::SPEC_YAML;
 use kling_omni_api::enums::{AspectRatio, OutputDuration};
 use kling_omni_sandbox::Host;
 use serde_json::{Value, json};
@@ -215,7 +215,7 @@ fn measure(file: &[u8]) -> (f64, u32, u32) {
 
 #[tokio::test]
 async fn the_file_has_the_duration_and_the_shape_that_were_asked_for() {
-    let spec: Value = serde_json::from_str(SPEC_JSON).unwrap();
+    let spec: Value = serde_saphyr::from_str(SPEC_YAML).unwrap();
     let default = |schema: &str| {
         spec["components"]["schemas"][schema]["default"]
             .as_str()

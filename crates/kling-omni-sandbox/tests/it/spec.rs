@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use http::Method;
-use kling_omni_api::SPEC_JSON;
+use kling_omni_api::SPEC_YAML;
 use kling_omni_api::tasks::TaskCreate;
 use kling_omni_sandbox::ProblemForm;
 use serde_json::{Map, Value, json};
@@ -21,7 +21,7 @@ fn is_create(path: &str) -> bool {
 
 impl Spec {
     fn read() -> Self {
-        Self(serde_json::from_str(SPEC_JSON).unwrap())
+        Self(serde_saphyr::from_str(SPEC_YAML).unwrap())
     }
 
     fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {

@@ -5,15 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use indexmap::IndexMap;
 use kling_omni::polling::{TaskState, TaskSummary};
 use kling_omni::{TextToVideo, VideoReference};
-use kling_omni_api::SPEC_JSON;
+use kling_omni_api::SPEC_YAML;
 use kling_omni_test_support::fail_on;
 use kling_omni_test_support::spec::{SPEC, entries, items, schema_name};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 type Trip = fn(&str) -> serde_json::Result<String>;
 
@@ -128,25 +128,20 @@ fn named() -> BTreeMap<String, String> {
     }
     #[derive(Deserialize)]
     struct Example {
-        value: Box<RawValue>,
+        value: Ordered,
     }
-    let document: Document = serde_json::from_str(SPEC_JSON).expect("the embedded spec is JSON");
+    let document: Document = serde_saphyr::from_str(SPEC_YAML).expect("the spec is YAML");
     let examples = document.components.examples.into_iter();
     examples
-        .map(|(name, example)| (name, without_blanks(example.value.get())))
+        .map(|(name, example)| (name, serde_json::to_string(&example.value).expect("JSON")))
         .collect()
 }
 
-/// JSON without the blanks between its parts. A parser would lose the order of the keys.
-fn without_blanks(json: &str) -> String {
-    let mut text = String::new();
-    let (mut is_quoted, mut is_escaped) = (false, false);
-    for character in json.chars() {
-        if is_quoted || !character.is_ascii_whitespace() {
-            text.push(character);
-        }
-        is_quoted ^= character == '"' && !is_escaped;
-        is_escaped = character == '\\' && !is_escaped;
-    }
-    text
+/// JSON whose objects keep the order of their keys.
+#[derive(Deserialize, Serialize)]
+#[serde(untagged)]
+enum Ordered {
+    Object(IndexMap<String, Ordered>),
+    List(Vec<Ordered>),
+    Value(Value),
 }

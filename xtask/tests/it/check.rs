@@ -1,8 +1,8 @@
-//! The report of `cargo xtask drift`.
+//! The report of `cargo xtask check`.
 
 use openapi_diff::render::Format;
-use xtask::drift::render::render;
-use xtask::drift::{Checked, Finding, exit};
+use xtask::check::render::render;
+use xtask::check::{Checked, Finding, exit};
 use xtask::exit::Exit;
 
 fn finding(place: &str, fix: Option<&'static str>) -> Finding {

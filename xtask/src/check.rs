@@ -1,15 +1,16 @@
-//! Everything that has to agree with the spec and the code, looked at in one go.
+//! Checks everything that has to agree with the spec and the code, without writing anything.
 
 pub mod render;
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use anyhow::anyhow;
-use sha2::{Digest as _, Sha256};
 
-use crate::codegen::{self, GENERATED, Mode, SPEC};
+use crate::codegen::{self, GENERATED, Mode, SPEC, load};
 use crate::exit::Exit;
+use crate::log::Log;
 use crate::snapshots::outcome::Failure;
 use crate::{catalogue, snapshots, surface};
 
@@ -40,21 +41,27 @@ pub struct Checked {
 
 /// Looks at everything; `program` is this program. No check ends the run: one that cannot be made is a finding itself.
 pub fn run(root: &Path, program: &Path) -> Vec<Checked> {
-    let mut all = Vec::new();
-    let mut add =
-        |check: &'static str, findings: Vec<Finding>| all.push(Checked { check, findings });
-
-    let (refused, stale) = generated(root);
-    add(RULES, refused);
-    add(HASH, hash(root));
-    let is_stale = !stale.is_empty();
-    add(CODE, stale);
-    for Checked { check, findings } in held_by_tests(root, is_stale) {
-        add(check, findings);
-    }
-    add(SURFACE, public_surface(root, program));
-    add(DOCS, docs(root));
+    let mut all = without_build(root);
+    let is_stale = all
+        .iter()
+        .any(|checked| checked.check == CODE && !checked.findings.is_empty());
+    all.extend(held_by_tests(root, is_stale));
+    all.push(public_surface(root, program));
     all
+}
+
+/// Checks what needs no build: the spec, the generated code and the generated docs.
+pub fn without_build(root: &Path) -> Vec<Checked> {
+    let (refused, stale) = generated(root);
+    let checks = [
+        (RULES, refused),
+        (HASH, hash(root)),
+        (CODE, stale),
+        (DOCS, docs(root)),
+    ];
+    checks
+        .map(|(check, findings)| Checked { check, findings })
+        .into()
 }
 
 /// How a run ends: the worst of all findings decides.
@@ -116,12 +123,11 @@ fn generated(root: &Path) -> (Vec<Finding>, Vec<Finding>) {
     }
 }
 
-/// The hash in the generated code is that of the spec's bytes.
+/// The hash in the generated code is that of the spec.
 pub(crate) fn hash(root: &Path) -> Vec<Finding> {
     let file = format!("{GENERATED}/mod.rs");
     let read = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
-    let digest = Sha256::digest(read(SPEC));
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = load::hash(&read(SPEC));
     if read(&file).contains(&format!("// Spec: sha256 {digest}\n")) {
         return Vec::new();
     }
@@ -140,7 +146,8 @@ fn held_by_tests(root: &Path, is_stale: bool) -> Vec<Checked> {
         check: TESTS,
         findings,
     };
-    let outcome = match snapshots::run(root, Mode::Check) {
+    let mut screen = io::sink();
+    let outcome = match snapshots::run(root, Mode::Check, &mut Log::without_file(&mut screen)) {
         Ok(outcome) => outcome,
         Err(error) => return vec![tests(impossible(TESTS, "tests", &error))],
     };
@@ -204,8 +211,9 @@ fn follow(failures: &[Failure]) -> Finding {
     }
 }
 
-fn public_surface(root: &Path, program: &Path) -> Vec<Finding> {
-    match surface::run(root, program, Mode::Check) {
+/// Checks the listings of the public surface; `program` is this program.
+pub fn public_surface(root: &Path, program: &Path) -> Checked {
+    let findings = match surface::run(root, program, Mode::Check) {
         Err(error) => impossible(SURFACE, surface::FOLDER, &error),
         Ok(changes) => changes
             .into_iter()
@@ -216,6 +224,10 @@ fn public_surface(root: &Path, program: &Path) -> Vec<Finding> {
                 fix: Some(ACCEPT),
             })
             .collect(),
+    };
+    Checked {
+        check: SURFACE,
+        findings,
     }
 }
 
