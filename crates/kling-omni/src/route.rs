@@ -1,11 +1,12 @@
 //! Which path a request takes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use std::sync::LazyLock;
 use std::{fmt, ptr};
 
-use kling_omni_api::tasks::{TaskCreate, TaskList, TaskRead};
-use kling_omni_api::{CreateSpec, Field};
+use kling_omni_api::Field;
+use kling_omni_api::tasks::TaskCreate;
 #[cfg(feature = "schemars")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -95,7 +96,7 @@ impl Route {
     /// The routes to try, in order.
     pub(crate) fn plan(self, mode: Mode, tier: Tier, successor_only: bool) -> Vec<CreateRoute> {
         let of_mode = || CreateRoute::all().filter(move |route| route.mode() == mode);
-        let is_named = |route: &CreateRoute| route.0.spec.route == self.as_str();
+        let is_named = |route: &CreateRoute| route.task().spec().route == self.as_str();
         // Without a route of this name, the mode has no choice.
         let is_pinned = of_mode().any(|route| is_named(&route));
         let mut plan: Vec<_> = of_mode()
@@ -174,7 +175,6 @@ pub(crate) struct CreateRoute(&'static OfferedCreate);
 
 struct OfferedCreate {
     task: TaskCreate,
-    spec: &'static CreateSpec,
     mode: Mode,
     tier: Tier,
     operation: CreateOperation,
@@ -188,7 +188,7 @@ impl CreateRoute {
 
     /// The spec's rules for the body of this route.
     pub(crate) fn limits(self) -> &'static [Field] {
-        self.0.spec.fields
+        self.0.task.spec().fields
     }
 
     pub(crate) fn tier(self) -> Tier {
@@ -201,12 +201,12 @@ impl CreateRoute {
 
     /// The setting that takes this route and no other; [`Route::Auto`] where there is no such setting.
     pub(crate) fn pinned(self) -> Route {
-        self.0.spec.route.parse().unwrap_or_default()
+        self.0.task.spec().route.parse().unwrap_or_default()
     }
 
     /// The route that replaces this one.
     pub(crate) fn successor(self) -> Option<Self> {
-        let successor = self.0.spec.successor?;
+        let successor = self.0.task.spec().successor?;
         Self::all().find(|route| route.task() == successor)
     }
 
@@ -252,54 +252,38 @@ impl Operations {
     fn new() -> Self {
         let offered = TaskCreate::ALL.iter().filter_map(|task| {
             let spec = task.spec();
-            Some((
-                *task,
-                spec,
-                spec.mode.parse().ok()?,
-                spec.tier.parse().ok()?,
-            ))
+            Some((*task, spec.mode.parse().ok()?, spec.tier.parse().ok()?))
         });
         let offered: Vec<_> = offered.collect();
-        let is_offered = |family: &'static str| {
-            let mut offered = offered.iter();
-            offered.any(|(_, spec, ..)| spec.families.contains(&family))
-        };
-        let lists = TaskList::ALL.iter().enumerate().map(|(key, list)| {
-            let spec = list.spec();
-            ListOperation {
-                name: spec.family,
-                max_page_size: max_page_size(spec.fields),
-                key,
-            }
+        let specs = || offered.iter().map(|(task, ..)| task.spec());
+        let lists: BTreeSet<_> = specs().flat_map(|spec| spec.lists).collect();
+        let lists = lists.into_iter().map(|list| {
+            let operation = ListOperation {
+                name: list.spec().family,
+                max_page_size: max_page_size(list.spec().fields),
+                key: *list as usize,
+            };
+            (*list, leak(operation))
         });
-        let lists: Vec<_> = lists
-            .filter(|list| is_offered(list.name))
-            .map(leak)
-            .collect();
-        let list_of = |family: &str| lists.iter().copied().find(|list| list.name == family);
-        let reads = TaskRead::ALL.iter().enumerate().map(|(key, read)| {
-            let family = read.spec().family;
-            ReadOperation {
-                name: family,
-                list: list_of(family),
-                key,
-            }
+        let lists: BTreeMap<_, _> = lists.collect();
+        let reads: BTreeSet<_> = specs().flat_map(|spec| spec.reads).collect();
+        let reads = reads.into_iter().map(|read| {
+            let operation = ReadOperation {
+                name: read.spec().family,
+                list: read.spec().list.map(|list| lists[&list]),
+                key: *read as usize,
+            };
+            (*read, leak(operation))
         });
-        let reads: Vec<_> = reads
-            .filter(|read| is_offered(read.name))
-            .map(leak)
-            .collect();
-        let read_of = |family: &str| reads.iter().copied().find(|read| read.name == family);
-        let creates = offered.into_iter().enumerate();
-        let creates = creates.map(|(key, (task, spec, mode, tier))| {
-            let families = || spec.families.iter().copied();
-            let lists: Vec<_> = families().filter_map(list_of).collect();
-            let reads: Vec<_> = families().filter_map(read_of).collect();
+        let reads: BTreeMap<_, _> = reads.collect();
+        let creates = offered.iter().enumerate().map(|(key, (task, mode, tier))| {
+            let spec = task.spec();
+            let lists: Vec<_> = spec.lists.iter().map(|list| lists[list]).collect();
+            let reads: Vec<_> = spec.reads.iter().map(|read| reads[read]).collect();
             OfferedCreate {
-                task,
-                spec,
-                mode,
-                tier,
+                task: *task,
+                mode: *mode,
+                tier: *tier,
                 operation: CreateOperation {
                     name: spec.name,
                     title: spec.title,
@@ -312,8 +296,8 @@ impl Operations {
         });
         Self {
             creates: creates.collect(),
-            reads,
-            lists,
+            reads: reads.into_values().collect(),
+            lists: lists.into_values().collect(),
         }
     }
 }

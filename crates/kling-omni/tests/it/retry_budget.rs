@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kling_omni::ErrorKind;
 use kling_omni::client::{Circuit, RetryBudget};
+use kling_omni_api::{Role, service, types};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{SHORT, client};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -137,4 +138,34 @@ async fn an_attempt_is_cut_off_with_its_call() {
         error.to_string().contains("within the time limit"),
         "{error}"
     );
+}
+
+/// Which operations these are is in the document; the generated client has no other opinion of its own.
+#[tokio::test]
+async fn an_operation_is_repeated_if_the_table_says_so() {
+    for operation in service::OPERATIONS {
+        let fake = Fake::start(vec![down()]).await;
+        let clock = VirtualClock::new();
+        let client = client(fake.base_url(), &clock).build().unwrap().raw();
+        match operation.role {
+            Role::Create(create) => drop(create.send(&client, "{}".parse().unwrap()).await),
+            Role::Read(read) => drop(read.send(&client, "a").await),
+            Role::List(list) => drop(list.send(&client, None, None).await),
+            Role::Other { .. } if *operation == service::REQUEST_UPLOADS => {
+                let body = types::UploadRequest::new(Vec::new());
+                drop(client.request_uploads().body(body).send().await);
+            }
+            Role::Other { .. } if *operation == service::LIST_UPLOADS => {
+                drop(client.list_uploads().send().await);
+            }
+            Role::Other { .. } => continue,
+        }
+        let attempts = fake.requests().len();
+        assert_eq!(
+            attempts > 1,
+            operation.role.is_repeatable(),
+            "{}",
+            operation.id
+        );
+    }
 }

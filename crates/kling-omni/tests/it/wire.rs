@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::snapshots;
 use kling_omni::request::{AspectRatio, Element, Route, ShotType};
 use kling_omni::{ApiKey, Client, Mode, TextToVideo, Tier, VideoReference};
+use kling_omni_api::tasks::TaskCreate;
 use kling_omni_test_support::fake::{Fake, Reply, Request};
 
 const KEY: &str = "FPSX-wire";
@@ -104,10 +105,19 @@ async fn every_operation_sends_what_its_snapshot_says() {
         ("download", Call::Download),
     ];
     let mut snapshots = snapshots("wire");
+    let mut lines = Vec::new();
     for (name, call) in cases {
-        snapshots.check(name, &render(&sent(call).await));
+        let request = sent(call).await;
+        snapshots.check(name, &render(&request));
+        lines.push(request.line);
     }
     snapshots.finish();
+    for create in TaskCreate::ALL.iter().map(|create| create.spec()) {
+        let is_offered = create.mode.parse::<Mode>().is_ok() && create.tier.parse::<Tier>().is_ok();
+        let line = format!("POST {}", create.operation.path);
+        let is_sent = lines.contains(&line);
+        assert_eq!(is_sent, is_offered, "{line} needs a case");
+    }
 }
 
 /// The request that a call makes; of two, the one asked for.
