@@ -1,13 +1,10 @@
 //! The hosts of the service.
 
-use std::fmt;
-use std::str::FromStr;
-
 use http::HeaderName;
 use kling_omni_api::service;
 
 use crate::engine::http::Server;
-use crate::named::{UnknownValue, named};
+use crate::named::by_name;
 
 /// The two names under which the service can be reached. One key has been seen to work on both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -64,16 +61,4 @@ impl Host {
     }
 }
 
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Host {
-    type Err = UnknownValue;
-
-    fn from_str(text: &str) -> Result<Self, UnknownValue> {
-        named(text, Self::ALL, Self::as_str)
-    }
-}
+by_name!(Host);

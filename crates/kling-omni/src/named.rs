@@ -36,6 +36,26 @@ impl fmt::Display for UnknownValue {
 
 impl std::error::Error for UnknownValue {}
 
+/// Reads and writes an enum by the names that its `as_str` gives the values in `ALL`.
+macro_rules! by_name {
+    ($named:ty) => {
+        impl ::std::fmt::Display for $named {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl ::std::str::FromStr for $named {
+            type Err = $crate::named::UnknownValue;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                $crate::named::named(text, Self::ALL, Self::as_str)
+            }
+        }
+    };
+}
+pub(crate) use by_name;
+
 pub(crate) fn named<T: Copy>(
     text: &str,
     all: &[T],

@@ -1,7 +1,6 @@
 //! Which path a request takes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr;
 use std::sync::LazyLock;
 use std::{fmt, ptr};
 
@@ -13,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::engine::operations::{CreateOperation, ListOperation, ReadOperation};
 use crate::engine::unconfirmed::Unresolved;
-use crate::named::{UnknownValue, named};
+use crate::named::by_name;
 
 /// What a video is made from. It decides the family of routes that creates, lists and reads the task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,19 +47,7 @@ impl Mode {
     }
 }
 
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Mode {
-    type Err = UnknownValue;
-
-    fn from_str(text: &str) -> Result<Self, UnknownValue> {
-        named(text, Self::ALL, Self::as_str)
-    }
-}
+by_name!(Mode);
 
 /// The route that creates a task from a reference video.
 ///
@@ -113,19 +100,7 @@ impl Route {
     }
 }
 
-impl fmt::Display for Route {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Route {
-    type Err = UnknownValue;
-
-    fn from_str(text: &str) -> Result<Self, UnknownValue> {
-        named(text, Self::ALL, Self::as_str)
-    }
-}
+by_name!(Route);
 
 /// Quality tier that makes the video. It decides the route, and with it the price.
 ///
@@ -155,19 +130,7 @@ impl Tier {
     }
 }
 
-impl fmt::Display for Tier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Tier {
-    type Err = UnknownValue;
-
-    fn from_str(text: &str) -> Result<Self, UnknownValue> {
-        named(text, Self::ALL, Self::as_str)
-    }
-}
+by_name!(Tier);
 
 /// One creating route of the service that this client has a mode and a tier for.
 #[derive(Clone, Copy)]

@@ -3,14 +3,13 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::str::FromStr;
 
 use media_probe::{Format, Kind, MediaInfo};
 use serde::{Serialize, Serializer};
 
 use crate::media::MediaSource;
 use crate::media_field::MediaField;
-use crate::named::{UnknownValue, named};
+use crate::named::by_name;
 use crate::preflight::inspected_file::{
     InspectResult, InspectedFile, declared_format, inspect_file,
 };
@@ -211,16 +210,4 @@ impl MediaRole {
     }
 }
 
-impl fmt::Display for MediaRole {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for MediaRole {
-    type Err = UnknownValue;
-
-    fn from_str(text: &str) -> Result<Self, UnknownValue> {
-        named(text, Self::ALL, Self::as_str)
-    }
-}
+by_name!(MediaRole);

@@ -1,14 +1,11 @@
 //! Shapes of the video to make.
 
-use std::fmt;
-use std::str::FromStr;
-
 use kling_omni_api::enums;
 #[cfg(feature = "schemars")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::named::{UnknownValue, named};
+use crate::named::{UnknownValue, by_name};
 
 /// Shape of the video to make.
 ///
@@ -57,19 +54,7 @@ impl AspectRatio {
     }
 }
 
-impl fmt::Display for AspectRatio {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for AspectRatio {
-    type Err = UnknownValue;
-
-    fn from_str(text: &str) -> Result<Self, UnknownValue> {
-        named(text, Self::ALL, Self::as_str)
-    }
-}
+by_name!(AspectRatio);
 
 impl TryFrom<String> for AspectRatio {
     type Error = UnknownValue;
