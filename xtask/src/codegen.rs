@@ -78,8 +78,7 @@ pub enum Outcome {
 /// When a file cannot be read or written, or when the generator fails on a spec that passed every rule.
 pub fn run(root: &Path, mode: Mode) -> Result<Outcome> {
     let path = root.join(SPEC);
-    let source =
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let source = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let spec = match accept(&source) {
         Ok(spec) => spec,
         Err(findings) => return Ok(Outcome::Refused(findings)),
@@ -99,7 +98,7 @@ pub fn run(root: &Path, mode: Mode) -> Result<Outcome> {
 }
 
 /// Reads a spec and refuses one that breaks a rule.
-pub fn accept(source: &str) -> Result<Spec, Vec<Finding>> {
+pub fn accept(source: impl AsRef<[u8]>) -> Result<Spec, Vec<Finding>> {
     let spec = Spec::parse(source).map_err(|error| {
         let mut findings = Findings::default();
         findings.add_unreadable(error);

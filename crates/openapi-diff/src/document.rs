@@ -4,10 +4,9 @@ mod lines;
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
 use serde::de::IgnoredAny;
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{
@@ -77,15 +76,20 @@ impl Document {
     /// # Errors
     ///
     /// When the file cannot be read, or is no document.
-    pub fn read(path: &Path, name: &str) -> Result<Self> {
-        let cannot = || format!("cannot read {name}");
-        let file = File::open(path).with_context(cannot)?;
-        let mut bytes = Vec::new();
-        // One byte more than may be, so that a file that is too large is told from one that just fits.
-        file.take(MOST_BYTES as u64 + 1)
-            .read_to_end(&mut bytes)
-            .with_context(cannot)?;
-        Ok(Self::parse(name, &bytes)?)
+    pub fn read(path: &Path, name: &str) -> Result<Self, Unreadable> {
+        let read = || {
+            let mut bytes = Vec::new();
+            // One byte more than may be, so that a file that is too large is told from one that just fits.
+            let mut file = File::open(path)?.take(MOST_BYTES as u64 + 1);
+            file.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let bytes = read().map_err(|error: io::Error| Unreadable {
+            name: name.to_owned(),
+            position: None,
+            message: format!("cannot read it: {error}"),
+        })?;
+        Self::parse(name, &bytes)
     }
 
     /// Reads YAML or JSON. What begins with a brace has to be JSON.
@@ -106,7 +110,11 @@ impl Document {
         }
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let position = Position::end_of(&bytes[..error.valid_up_to()]);
-            unreadable(Some(position), "it is not UTF-8 text".to_owned())
+            let byte = bytes[error.valid_up_to()];
+            let message = format!(
+                "byte 0x{byte:02X} is not UTF-8; convert the file, as with `iconv -f ISO-8859-1 -t UTF-8`"
+            );
+            unreadable(Some(position), message)
         })?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.trim_start().starts_with('{') {
@@ -134,25 +142,31 @@ impl Document {
     /// # Errors
     ///
     /// When it is not, with the place that says so.
-    pub fn require_openapi(&self) -> Result<()> {
-        let name = &self.name;
+    pub fn require_openapi(&self) -> Result<(), Unreadable> {
+        let refuse = |pointer: Option<&str>, message: String| {
+            Err(Unreadable {
+                name: self.name.clone(),
+                position: pointer.map(|pointer| self.position(pointer)),
+                message,
+            })
+        };
         let Some(edition) = self.tree.get("openapi") else {
             let kind = self.tree.kind();
-            bail!("{name} is no OpenAPI document: it is {kind} without `openapi`");
+            return refuse(
+                None,
+                format!("no OpenAPI document: it is {kind} without `openapi`"),
+            );
         };
         let known = edition
             .as_text()
             .is_some_and(|edition| edition.starts_with("3.0.") || edition.starts_with("3.1."));
         if !known {
-            let line = self.position("/openapi");
-            bail!(
-                "{name}:{line}: `openapi` is not 3.0.x or 3.1.x, so nothing is known about its meaning"
-            );
+            let message = "`openapi` is not 3.0.x or 3.1.x; write the document in one of these versions, as texts";
+            return refuse(Some("/openapi"), message.to_owned());
         }
         let paths = self.tree.get("paths");
         if paths.is_none_or(|paths| paths.entries().next().is_none()) {
-            let line = self.position("/paths");
-            bail!("{name}:{line}: `paths` is missing or empty");
+            return refuse(Some("/paths"), "`paths` is missing or empty".to_owned());
         }
         Ok(())
     }
@@ -163,20 +177,49 @@ impl Document {
 /// # Errors
 ///
 /// When a `$ref` leads nowhere, outside, or back to itself.
-pub fn locate<'a>(tree: &'a Node, pointer: &str, node: &'a Node) -> Result<(String, &'a Node)> {
+pub fn locate<'a>(
+    tree: &'a Node,
+    pointer: &str,
+    node: &'a Node,
+) -> Result<(String, &'a Node), BrokenReference> {
     let mut here = (pointer.to_owned(), node);
     let mut seen = Vec::new();
     while let Some(reference) = here.1.text("$ref") {
+        let broken = |is_circular| BrokenReference {
+            reference: reference.to_owned(),
+            is_circular,
+        };
         if seen.contains(&reference) {
-            bail!("`{reference}` leads back to itself");
+            return Err(broken(true));
         }
         seen.push(reference);
         here = fragment(reference)
             .and_then(|pointer| Some((pointer.to_string(), tree.at(&pointer)?)))
-            .with_context(|| format!("`{reference}` leads nowhere"))?;
+            .ok_or_else(|| broken(false))?;
     }
     Ok(here)
 }
+
+/// A `$ref` without a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokenReference {
+    /// The text of the reference.
+    pub reference: String,
+    /// Whether it leads back to itself. Otherwise, it leads nowhere, or out of the document.
+    pub is_circular: bool,
+}
+
+impl fmt::Display for BrokenReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = match self.is_circular {
+            true => "leads back to itself",
+            false => "leads nowhere",
+        };
+        write!(f, "`{}` {end}", self.reference)
+    }
+}
+
+impl std::error::Error for BrokenReference {}
 
 fn options() -> Options {
     options! {

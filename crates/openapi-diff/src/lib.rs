@@ -2,6 +2,10 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
+#[macro_use]
+pub mod rules;
+
+pub mod accepted;
 pub mod compare;
 pub mod document;
 pub mod extension;
@@ -9,5 +13,4 @@ pub mod finding;
 pub mod place;
 pub mod render;
 pub mod rule;
-pub mod rules;
 pub mod tree;

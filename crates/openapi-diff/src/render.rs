@@ -28,6 +28,48 @@ pub enum Format {
     Markdown,
 }
 
+impl Format {
+    /// The findings in this form.
+    pub fn render(self, sides: &Sides<'_>, findings: &[Finding]) -> String {
+        match self {
+            Self::Text => text(sides, findings),
+            Self::Markdown => markdown(sides, findings),
+            Self::Json => json(sides, findings),
+            Self::Github => github(sides, findings),
+        }
+    }
+}
+
+/// From which severity on findings are a failure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum FailOn {
+    /// Programs break.
+    #[default]
+    Error,
+    /// Programs may break.
+    Warning,
+    /// Anything differs.
+    Info,
+    /// Nothing is a failure.
+    Never,
+}
+
+impl FailOn {
+    /// Whether one of the findings is a failure.
+    pub fn is_met(self, findings: &[Finding]) -> bool {
+        let limit = match self {
+            Self::Error => Severity::Error,
+            Self::Warning => Severity::Warning,
+            Self::Info => Severity::Info,
+            Self::Never => return false,
+        };
+        findings
+            .iter()
+            .any(|finding| finding.rule.severity >= limit)
+    }
+}
+
 /// Both sides of a comparison.
 #[derive(Clone, Copy)]
 pub struct Sides<'a> {

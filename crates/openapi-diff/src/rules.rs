@@ -34,7 +34,7 @@ pub struct RuleGroup {
 }
 
 /// The rules of a comparison, in the order in which people read about them.
-pub static COMPARISON: [RuleGroup; 6] = [
+pub static COMPARISON: [RuleGroup; 7] = [
     RuleGroup::of_rules("The document", document::RULES),
     RuleGroup::of_rules("Paths, operations and security", operation::RULES),
     RuleGroup {
@@ -59,6 +59,7 @@ pub static COMPARISON: [RuleGroup; 6] = [
         "Components, references and what no rule knows",
         reference::RULES,
     ),
+    RuleGroup::of_rules("Accepted differences", crate::accepted::RULES),
 ];
 
 impl RuleGroup {

@@ -33,12 +33,12 @@ pub struct Operation<'a> {
 
 impl Spec {
     /// Reads the text of a spec.
-    pub fn parse(source: &str) -> Result<Self, Unreadable> {
-        let Document { tree, lines, .. } = Document::parse(SPEC, source.as_bytes())?;
+    pub fn parse(source: impl AsRef<[u8]>) -> Result<Self, Unreadable> {
+        let Document { tree, lines, .. } = Document::parse(SPEC, source.as_ref())?;
         Ok(Self {
             tree,
             lines,
-            sha256: hash(source),
+            sha256: hash(&String::from_utf8_lossy(source.as_ref())),
         })
     }
 
@@ -75,7 +75,7 @@ impl Spec {
 
     /// Follows `$ref` from `pointer` until something else comes, and answers with its JSON pointer.
     pub fn locate<'a>(&'a self, pointer: &str, node: &'a Node) -> Result<(String, &'a Node)> {
-        document::locate(&self.tree, pointer, node)
+        Ok(document::locate(&self.tree, pointer, node)?)
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::Result;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use url::Url;
 
 use super::extensions::COMPARER;
@@ -12,9 +12,7 @@ use super::source::Source;
 use super::upstream::{self, command::Upstream};
 use crate::exit::Exit;
 use openapi_diff::finding::Finding;
-use openapi_diff::render::Format;
-use openapi_diff::render::{self, Sides};
-use openapi_diff::rule::Severity;
+use openapi_diff::render::{FailOn, Format, Sides};
 
 /// What can be done with the spec as a document.
 #[derive(Debug, Subcommand)]
@@ -53,37 +51,11 @@ pub struct Report {
     pub fail_on: FailOn,
 }
 
-/// From which severity on findings are a failure.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum FailOn {
-    /// Programs break.
-    #[default]
-    Error,
-    /// Programs may break.
-    Warning,
-    /// Anything differs.
-    Info,
-    /// Nothing is a failure.
-    Never,
-}
-
 impl Report {
     /// The findings in the form that is wanted, and the end that they call for.
     pub fn tell(self, sides: &Sides<'_>, findings: &[Finding]) -> (String, Exit) {
-        let text = match self.format {
-            Format::Text => render::text(sides, findings),
-            Format::Markdown => render::markdown(sides, findings),
-            Format::Json => render::json(sides, findings),
-            Format::Github => render::github(sides, findings),
-        };
-        let limit = match self.fail_on {
-            FailOn::Error => Some(Severity::Error),
-            FailOn::Warning => Some(Severity::Warning),
-            FailOn::Info => Some(Severity::Info),
-            FailOn::Never => None,
-        };
-        let bad = |finding: &Finding| limit.is_some_and(|limit| finding.rule.severity >= limit);
-        let exit = match findings.iter().any(bad) {
+        let text = self.format.render(sides, findings);
+        let exit = match self.fail_on.is_met(findings) {
             true => Exit::Findings,
             false => Exit::Done,
         };

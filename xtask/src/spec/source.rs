@@ -118,11 +118,11 @@ impl Source {
     fn at(root: &Path, commit: &str, name: &str) -> Result<Self> {
         // With the dot, the path counts from the workspace, wherever in the repository that is.
         let object = format!("{commit}:./{SPEC}");
-        let Some(text) = git(root, &["show", "--end-of-options", &object])? else {
+        let Some(bytes) = git_bytes(root, &["show", "--end-of-options", &object])? else {
             bail!("there is no {SPEC} at {name}");
         };
         Ok(Self {
-            document: Document::parse(&format!("{name}:{SPEC}"), text.as_bytes())?,
+            document: Document::parse(&format!("{name}:{SPEC}"), &bytes)?,
             file: None,
             commit: Some(commit.to_owned()),
         })
@@ -147,8 +147,14 @@ fn commit(root: &Path, revision: &str) -> Result<Option<String>> {
     Ok(commit.map(|commit| commit.trim().to_owned()))
 }
 
-/// What git prints; nothing when it says no.
+/// The text that git prints; nothing when it says no.
 pub(crate) fn git(root: &Path, arguments: &[&str]) -> Result<Option<String>> {
+    let text = git_bytes(root, arguments)?.map(String::from_utf8);
+    text.transpose()
+        .context("git printed something that is no text")
+}
+
+fn git_bytes(root: &Path, arguments: &[&str]) -> Result<Option<Vec<u8>>> {
     let root: PathBuf = match root.as_os_str().is_empty() {
         true => ".".into(),
         false => root.to_owned(),
@@ -162,6 +168,5 @@ pub(crate) fn git(root: &Path, arguments: &[&str]) -> Result<Option<String>> {
     if !output.status.success() {
         return Ok(None);
     }
-    let text = String::from_utf8(output.stdout).context("git printed something that is no text")?;
-    Ok(Some(text))
+    Ok(Some(output.stdout))
 }

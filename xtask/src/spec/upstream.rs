@@ -9,16 +9,28 @@ mod flatten;
 mod part;
 mod slip;
 
-pub mod accepted;
-
 use super::extensions::COMPARER;
-use accepted::{Accepted, Judged};
+use super::rules::rules;
+use openapi_diff::accepted::{Accepted, AcceptedSyntax, Classified};
 use openapi_diff::document::Document;
 use reach::Reach;
 
+/// The file of accepted differences, from the workspace's root.
+pub const ACCEPTED: &str = "openapi/accepted.yaml";
+
+/// How that file is written.
+pub fn accepted_syntax() -> AcceptedSyntax<'static> {
+    AcceptedSyntax {
+        name: ACCEPTED,
+        base: "ours",
+        head: "vendor",
+        rules: || Box::new(rules()),
+    }
+}
+
 /// Every difference between our spec and the part of the vendor's document that concerns it, parted into accepted ones
 /// and others.
-pub fn compare(ours: &Document, vendor: &Document, accepted: &Accepted) -> Judged {
+pub fn compare(ours: &Document, vendor: &Document, accepted: &Accepted) -> Classified {
     let reach = Reach::new(&ours.tree, &vendor.tree);
     let mut part = part::operations(&vendor.tree, &reach);
     let mut findings = slip::mend(&mut part, &vendor.tree, &reach);
@@ -27,5 +39,5 @@ pub fn compare(ours: &Document, vendor: &Document, accepted: &Accepted) -> Judge
     findings.extend(COMPARER.operations(&ours.tree, &part, |method, path| reach.has(method, path)));
     findings.extend(reach.missing);
     findings.extend(reach.siblings);
-    accepted.judge(findings)
+    accepted.classify(findings)
 }

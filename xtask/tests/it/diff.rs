@@ -198,7 +198,7 @@ fn each_fault_is_named() {
     here.ends(
         &["HEAD~1"],
         Exit::Crashed,
-        "cannot read openapi/kling-v3-omni.yaml",
+        "openapi/kling-v3-omni.yaml: cannot read it",
     );
 }
 
@@ -236,4 +236,39 @@ fn an_unknown_id_is_wrong_usage() {
     };
     assert_eq!(run("unclassified"), Some(Exit::Done as i32));
     assert_eq!(run("unclasified"), Some(Exit::Usage as i32));
+}
+
+#[test]
+fn a_fault_of_the_document_says_what_to_do_next() {
+    let here = Repository::new();
+    let latin = |text: String| {
+        let bytes = text
+            .replacen("title: Kling", "title: \u{1}Kling", 1)
+            .into_bytes();
+        let to_latin = |byte| if byte == 1 { 0xe9 } else { byte };
+        bytes.into_iter().map(to_latin).collect::<Vec<u8>>()
+    };
+    fs::write(here.path().join(SPEC), latin(source())).expect("written");
+    let byte = "byte 0xE9 is not UTF-8; convert the file, as with `iconv";
+    here.ends(&[], Exit::Crashed, byte);
+    let (_, _, told) = here.diff(&[]);
+    assert!(
+        told.starts_with("error: openapi/kling-v3-omni.yaml:"),
+        "{told}"
+    );
+    here.commit("Latin-1");
+    let (_, _, told) = here.diff(&["HEAD", "HEAD~1"]);
+    assert!(
+        told.starts_with("error: HEAD:openapi/kling-v3-omni.yaml:"),
+        "{told}"
+    );
+    assert!(told.contains(byte), "{told}");
+
+    here.write(&source());
+    here.edit("[CREATED, IN_PROGRESS, ", "[CREATED, IN_PROGRESS, zz, ");
+    let (code, out, err) = here.diff(&["HEAD~1"]);
+    assert_eq!(code, Some(Exit::Findings as i32), "{err}");
+    assert!(out.contains("enum-varnames-mispaired"), "{out}");
+    assert!(out.contains("; add a name for "), "{out}");
+    assert!(!out.contains("unclassified"), "{out}");
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use xtask::codegen::SPEC;
 use xtask::exit::Exit;
 
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, source};
 
 fn xtask(copy: &Workspace, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
@@ -93,4 +93,41 @@ fn a_stale_check_ends_with_the_command_that_mends_it() {
     let text = String::from_utf8(output.stdout).expect("text");
     let last = text.lines().last().unwrap_or_default();
     assert!(last.ends_with("run `cargo xtask codegen`."), "{text}");
+}
+
+#[test]
+fn a_refused_spec_says_what_to_do_next() {
+    let edit = |from: &str, to: &str| {
+        let text = source();
+        assert!(text.contains(from), "the spec has no `{from}`");
+        text.replacen(from, to, 1).into_bytes()
+    };
+    let cases = [
+        (
+            "a list of types",
+            edit(
+                "    Prompt:\n      type: string\n",
+                "    Prompt:\n      type: [string, 'null']\n",
+            ),
+            "and `nullable: true` for null",
+        ),
+        (
+            "Latin-1",
+            [b"# \xe9\n", source().as_bytes()].concat(),
+            ":1:3: unreadable\n  byte 0xE9 is not UTF-8; convert the file, as with `iconv",
+        ),
+        (
+            "a missing variant name",
+            edit("x-enum-varnames: [Auto, ", "x-enum-varnames: ["),
+            "; add a name for ",
+        ),
+    ];
+    for (name, text, wanted) in cases {
+        let copy = Workspace::new();
+        fs::write(copy.root().join(SPEC), text).expect("written");
+        let output = xtask(&copy, &["codegen"]);
+        assert_eq!(output.status.code(), Some(Exit::Person as i32), "{name}");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains(wanted), "{name}: {told}");
+    }
 }

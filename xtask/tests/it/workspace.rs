@@ -28,7 +28,7 @@ pub fn source() -> String {
 /// The real spec.
 pub fn spec() -> Spec {
     static SPEC: OnceLock<Spec> = OnceLock::new();
-    SPEC.get_or_init(|| Spec::parse(&source()).expect("the spec is YAML"))
+    SPEC.get_or_init(|| Spec::parse(source()).expect("the spec is YAML"))
         .clone()
 }
 

@@ -115,6 +115,8 @@ fn every_rule_has_a_case() {
     }
     // No table can hold what is too deep for its own reader; a test of its own builds it.
     covered.insert("nested-too-deeply".to_owned());
+    // It is about the file of accepted differences, whose tests show it.
+    covered.insert("acceptance-unused".to_owned());
     let rules = COMPARISON.iter().flat_map(|group| group.all());
     let missing: Vec<_> = rules
         .map(|rule| rule.id)

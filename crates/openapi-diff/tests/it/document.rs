@@ -103,7 +103,12 @@ fn hostile_and_broken_input_is_refused_with_its_place() {
             "1:3",
             "expected string",
         ),
-        ("not UTF-8", b"a: 1\nb: \xff\n".to_vec(), "2:4", "not UTF-8"),
+        (
+            "not UTF-8",
+            b"a: 1\nb: \xff\n".to_vec(),
+            "2:4",
+            "byte 0xFF is not UTF-8; convert the file",
+        ),
         ("UTF-16", b"\xff\xfea\0:\0".to_vec(), "1:1", "not UTF-8"),
         (
             "behind a byte order mark",

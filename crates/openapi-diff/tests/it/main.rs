@@ -1,5 +1,6 @@
 //! The comparison of two documents, from outside.
 
+mod accepted;
 mod cases;
 mod random;
 mod reach;
@@ -7,5 +8,8 @@ mod reports;
 mod spelling;
 
 mod document;
+
+#[cfg(feature = "cli")]
+mod program;
 
 mod sample;

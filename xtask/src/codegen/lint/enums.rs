@@ -42,7 +42,12 @@ fn variant_names(pointer: &str, schema: &Node, values: &[&str], findings: &mut F
     let here = join(pointer, "x-enum-varnames");
     let names: Vec<_> = given.items().iter().filter_map(Node::as_text).collect();
     if names.len() != given.items().len() || names.len() != values.len() {
-        let message = format!("{} names for {} values", names.len(), values.len());
+        let what = match values.get(names.len()..) {
+            Some([]) => "each name has to be a text".to_owned(),
+            Some(unnamed) => format!("add a name for {}", unnamed.join(", ")),
+            None => format!("take out {}", names[values.len()..].join(", ")),
+        };
+        let message = format!("{} names for {} values; {what}", names.len(), values.len());
         findings.add_variant_names(&here, message);
     }
     if let Some(twice) = repeated(&names) {

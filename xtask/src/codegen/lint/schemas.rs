@@ -94,7 +94,13 @@ fn one(pointer: &str, schema: &Node, named: bool, findings: &mut Findings) {
     let Some((_, keywords, formats)) = TYPES.iter().find(|(name, _, _)| *name == kind) else {
         if composed.is_empty() {
             let known = TYPES.map(|(name, _, _)| name).join(", ");
-            findings.add_type(pointer, format!("`type` is none of {known}"));
+            let message = match schema.get("type") {
+                Some(Node::List(_)) => format!(
+                    "a list of types is OpenAPI 3.1, and code is generated from 3.0: write one `type` of {known}, and `nullable: true` for null"
+                ),
+                _ => format!("`type` is none of {known}"),
+            };
+            findings.add_type(pointer, message);
         }
         return;
     };

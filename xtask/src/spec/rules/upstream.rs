@@ -12,8 +12,4 @@ openapi_diff::define_rules! {
     EMPTY_SCHEMA "upstream-empty-schema-named-like-response" Warning Response [Docs]
         "an answer refers to an empty schema instead of the response of that name"
         "In the vendor's document an answer names a schema that says nothing, while a response component of the same name describes the answer. That is a slip of the vendor's: read to the letter, the answer could be anything. The comparison takes the response component instead. Nothing has to be done here; generators that are fed with the vendor's document make untyped answers of it."
-
-    ACCEPTANCE_UNUSED "acceptance-unused" Warning None [Docs]
-        "an accepted difference is gone"
-        "An entry of `openapi/accepted.yaml` matches no difference between our spec and the vendor's document any more. Either both agree by now, or the difference has become another one. Take the entry out, or write it anew."
 }

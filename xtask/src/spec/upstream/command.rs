@@ -6,8 +6,9 @@ use std::path::Path;
 use anyhow::Result;
 use clap::Args;
 
-use super::accepted::{ACCEPTED, Accepted, Judged};
-use super::{compare, source};
+use openapi_diff::accepted::{Accepted, Classified};
+
+use super::{ACCEPTED, accepted_syntax, compare, source};
 use crate::codegen::SPEC;
 use crate::exit::Exit;
 use crate::spec::command::Report;
@@ -34,7 +35,7 @@ pub struct Upstream {
 /// When our own spec cannot be read.
 pub fn run(root: &Path, upstream: &Upstream) -> Result<(String, Exit)> {
     let ours = Document::read(&root.join(SPEC), SPEC)?;
-    let accepted = match Accepted::read(&root.join(ACCEPTED)) {
+    let accepted = match Accepted::read(&root.join(ACCEPTED), accepted_syntax()) {
         Ok(accepted) => accepted,
         Err(faults) => return Ok((malformed(&faults), Exit::Person)),
     };
@@ -42,11 +43,11 @@ pub fn run(root: &Path, upstream: &Upstream) -> Result<(String, Exit)> {
         Ok(vendor) => vendor,
         Err(error) => return Ok((format!("error: {error:#}\n"), Exit::Unavailable)),
     };
-    let judged = compare(&ours, &vendor, &accepted);
-    if let Some(broken) = cut_short(&vendor, &judged) {
+    let classified = compare(&ours, &vendor, &accepted);
+    if let Some(broken) = cut_short(&vendor, &classified) {
         return Ok((broken, Exit::Unavailable));
     }
-    Ok(tell(&ours, &vendor, &judged, upstream.report))
+    Ok(tell(&ours, &vendor, &classified, upstream.report))
 }
 
 fn malformed(faults: &[String]) -> String {
@@ -60,8 +61,8 @@ fn malformed(faults: &[String]) -> String {
 
 /// What to say of a document that refers to what it does not have: most likely, its end is missing. Compared with that,
 /// everything behind those references would seem to be gone.
-fn cut_short(vendor: &Document, judged: &Judged) -> Option<String> {
-    let broken: Vec<_> = judged
+fn cut_short(vendor: &Document, classified: &Classified) -> Option<String> {
+    let broken: Vec<_> = classified
         .open
         .iter()
         .filter(|finding| finding.rule.id == REFERENCE_BROKEN.id)
@@ -75,7 +76,12 @@ fn cut_short(vendor: &Document, judged: &Judged) -> Option<String> {
     ))
 }
 
-fn tell(ours: &Document, vendor: &Document, judged: &Judged, report: Report) -> (String, Exit) {
+fn tell(
+    ours: &Document,
+    vendor: &Document,
+    classified: &Classified,
+    report: Report,
+) -> (String, Exit) {
     let our_line = |pointer: &str| ours.position(pointer).line;
     let vendor_line = |pointer: &str| vendor.position(pointer).line;
     let sides = Sides {
@@ -91,14 +97,14 @@ fn tell(ours: &Document, vendor: &Document, judged: &Judged, report: Report) -> 
             line: Some(&vendor_line),
         },
     };
-    let (told, exit) = report.tell(&sides, &judged.open);
+    let (told, exit) = report.tell(&sides, &classified.open);
     let plain = match report.format {
         Format::Text => str::to_owned,
         Format::Markdown => escape,
         Format::Json | Format::Github => return (told, exit),
     };
-    let closing = plain(&closing(ours, vendor, judged));
-    let text = match (judged.open.is_empty(), judged.accepted.is_empty()) {
+    let closing = plain(&closing(ours, vendor, classified));
+    let text = match (classified.open.is_empty(), classified.accepted.is_empty()) {
         (true, _) => format!("{closing}\n"),
         (false, true) => format!("{}\n\n{told}", plain(LEGEND)),
         (false, false) => format!("{}\n\n{told}\n{closing}\n", plain(LEGEND)),
@@ -111,9 +117,9 @@ const LEGEND: &str = "Our spec beside the vendor's document: what \"was\" or \"i
                       \"is\" or \"is new\" is what the vendor's says.";
 
 /// What there is to say about what was accepted.
-fn closing(ours: &Document, vendor: &Document, judged: &Judged) -> String {
+fn closing(ours: &Document, vendor: &Document, classified: &Classified) -> String {
     let both = format!("{} and {}", ours.name, vendor.name);
-    match (judged.open.is_empty(), judged.accepted.len()) {
+    match (classified.open.is_empty(), classified.accepted.len()) {
         (true, 0) => format!("{both} say the same about the operations of ours."),
         (true, 1) => format!("{both} differ in nothing but what {ACCEPTED} accepts: 1 difference."),
         (true, count) => {

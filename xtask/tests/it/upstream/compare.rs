@@ -1,10 +1,12 @@
 //! What differs from the vendor's document.
 
+use openapi_diff::accepted::{Accepted, Classified};
 use openapi_diff::document::Document;
 use openapi_diff::finding::Finding;
 use openapi_diff::tree::Node;
-use xtask::spec::upstream::accepted::{Accepted, Judged};
-use xtask::spec::upstream::compare;
+use xtask::spec::upstream::{ACCEPTED, accepted_syntax, compare};
+
+use crate::workspace::root;
 
 const OURS: &str = include_str!("ours.yaml");
 const VENDOR: &str = include_str!("vendor.yaml");
@@ -14,8 +16,9 @@ fn document(text: &str) -> Document {
     Document::parse("doc", text.as_bytes()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn judge(vendor: &str, accepted: &str) -> Judged {
-    let accepted = Accepted::parse(accepted).unwrap_or_else(|faults| panic!("{faults:?}"));
+fn judge(vendor: &str, accepted: &str) -> Classified {
+    let accepted =
+        Accepted::parse(accepted, accepted_syntax()).unwrap_or_else(|faults| panic!("{faults:?}"));
     compare(&document(OURS), &document(vendor), &accepted)
 }
 
@@ -211,4 +214,12 @@ fn a_document_agrees_with_itself() {
     let judged = compare(&ours, &nothing, &accepted);
     let ids: Vec<_> = judged.open.iter().map(|one| one.rule.id).collect();
     assert_eq!(ids, ["upstream-operation-missing"; 3]);
+}
+
+#[test]
+fn the_accepted_file_of_the_workspace_is_well_formed() {
+    Accepted::read(&root().join(ACCEPTED), accepted_syntax()).expect("it is well-formed");
+    let nothing = root().join("openapi/nothing.yaml");
+    let nothing = Accepted::read(&nothing, accepted_syntax()).expect("no file is fine");
+    assert!(nothing.classify(Vec::new()).open.is_empty());
 }

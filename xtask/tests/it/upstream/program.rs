@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 use xtask::codegen::SPEC;
 use xtask::exit::Exit;
-use xtask::spec::upstream::accepted::ACCEPTED;
+use xtask::spec::upstream::ACCEPTED;
 
 use super::server::Server;
 use crate::workspace::snapshot;

@@ -1,18 +1,20 @@
 //! Reads the file of accepted differences.
 
-use crate::spec::rules;
-use openapi_diff::document::Document;
-use openapi_diff::tree::{Node, join};
+use crate::document::Document;
+use crate::rules;
+use crate::tree::{Node, join};
 
-use super::Acceptance;
 use super::pattern::Pattern;
-
-const KEYS: [&str; 6] = ["id", "ours", "vendor", "fingerprint", "reason", "date"];
+use super::{Acceptance, AcceptedSyntax};
 
 /// Every entry of the file, or everything that is wrong with it, each with its line.
-pub(super) fn read(document: &Document) -> Result<Vec<Acceptance>, Vec<String>> {
+pub(super) fn read(
+    document: &Document,
+    syntax: AcceptedSyntax<'_>,
+) -> Result<Vec<Acceptance>, Vec<String>> {
     let mut reader = Reader {
         document,
+        syntax,
         faults: Vec::new(),
     };
     let entries = reader.entries();
@@ -24,6 +26,7 @@ pub(super) fn read(document: &Document) -> Result<Vec<Acceptance>, Vec<String>> 
 
 struct Reader<'a> {
     document: &'a Document,
+    syntax: AcceptedSyntax<'a>,
     faults: Vec<String>,
 }
 
@@ -50,21 +53,24 @@ impl Reader<'_> {
 
     fn entry(&mut self, pointer: &str, item: &Node) -> Option<Acceptance> {
         if item.as_map().is_none() {
-            let message = format!("an entry is a mapping of {}", KEYS.join(", "));
+            let message = format!("an entry is a mapping of {}", self.syntax.keys().join(", "));
             self.fault(pointer, &message);
             return None;
         }
-        for (key, _) in item.entries().filter(|(key, _)| !KEYS.contains(key)) {
-            let message = format!("`{key}` is unknown; an entry has {}", KEYS.join(", "));
+        let keys = self.syntax.keys();
+        for (key, _) in item.entries().filter(|(key, _)| !keys.contains(key)) {
+            let message = format!("`{key}` is unknown; an entry has {}", keys.join(", "));
             self.fault(&join(pointer, key), &message);
         }
         let ids = self.ids(pointer, item);
-        let ours = self.places(pointer, item, "ours");
-        let vendor = self.places(pointer, item, "vendor");
-        if item.get("ours").is_none() && item.get("vendor").is_none() {
-            let message = "`ours` or `vendor` is missing: a JSON pointer into that document";
-            self.fault(pointer, message);
+        let AcceptedSyntax { base, head, .. } = self.syntax;
+        if item.get(base).is_none() && item.get(head).is_none() {
+            let message =
+                format!("`{base}` or `{head}` is missing: a JSON pointer into that document");
+            self.fault(pointer, &message);
         }
+        let base = self.places(pointer, item, base);
+        let head = self.places(pointer, item, head);
         let reason = self.required(pointer, item, "reason");
         let date = self.required(pointer, item, "date");
         if let Some(date) = date.as_deref().filter(|date| !is_day(date)) {
@@ -85,8 +91,8 @@ impl Reader<'_> {
         });
         Some(Acceptance {
             ids,
-            ours,
-            vendor,
+            base,
+            head,
             fingerprint,
             reason: reason?,
             date: date?,
@@ -137,13 +143,13 @@ impl Reader<'_> {
     fn check_id(&mut self, pointer: &str, id: &str) {
         let pattern = Pattern::new(id);
         let bare = id.trim_matches('*').is_empty();
-        if bare || !rules::rules().any(|rule| pattern.matches(rule.id)) {
+        if bare || !(self.syntax.rules)().any(|rule| pattern.matches(rule.id)) {
             let mut message = match pattern.has_wildcard() {
                 _ if bare => format!("`{id}` would accept everything; name what"),
                 true => format!("no rule matches `{id}`"),
                 false => format!("there is no rule `{id}`"),
             };
-            if let Some(near) = rules::alike(id).first() {
+            if let Some(near) = rules::alike(id, (self.syntax.rules)()).first() {
                 message += &format!("; did you mean `{near}`?");
             }
             self.fault(pointer, &message);
@@ -177,7 +183,9 @@ impl Reader<'_> {
         let text = text.filter(|text| !text.is_empty());
         if text.is_none() {
             let mut steps = pointer.rsplit('/');
-            let key = steps.find(|step| KEYS.contains(step)).unwrap_or_default();
+            let key = steps
+                .find(|step| self.syntax.keys().contains(step))
+                .unwrap_or_default();
             let message = format!("`{key}` has to be a text, and not an empty one");
             self.fault(pointer, &message);
         }
@@ -191,6 +199,24 @@ impl Reader<'_> {
     }
 }
 
+/// Whether the text is a day of the Gregorian calendar, as `YYYY-MM-DD`.
 fn is_day(text: &str) -> bool {
-    text.len() == 10 && humantime::parse_rfc3339(&format!("{text}T00:00:00Z")).is_ok()
+    let number = |range| {
+        text.get(range)
+            .filter(|text: &&str| text.bytes().all(|byte| byte.is_ascii_digit()))?
+            .parse::<u32>()
+            .ok()
+    };
+    let (Some(year), Some(month), Some(day)) = (number(0..4), number(5..7), number(8..10)) else {
+        return false;
+    };
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 if is_leap => 29,
+        2 => 28,
+        _ => return false,
+    };
+    text.len() == 10 && &text[4..5] == "-" && &text[7..8] == "-" && (1..=last).contains(&day)
 }
