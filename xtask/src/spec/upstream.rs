@@ -7,6 +7,7 @@ mod reach;
 
 mod flatten;
 mod part;
+mod prose;
 mod slip;
 
 use super::extensions::COMPARER;
@@ -37,6 +38,7 @@ pub fn compare(ours: &Document, vendor: &Document, accepted: &Accepted) -> Class
     part::complete(&mut part, &vendor.tree);
     flatten::flatten(&mut part);
     findings.extend(COMPARER.operations(&ours.tree, &part, |method, path| reach.has(method, path)));
+    findings.extend(prose::compare(&ours.tree, &part));
     findings.extend(reach.missing);
     findings.extend(reach.siblings);
     accepted.classify(findings)

@@ -1,6 +1,6 @@
 //! Which operations of the vendor's document concern us.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use openapi_diff::document::METHODS;
 use openapi_diff::finding::Finding;
@@ -18,18 +18,25 @@ pub struct Reach {
 }
 
 /// The method, and the path with nameless placeholders.
-type Key = (String, String);
+pub type Key = (String, String);
 
-struct Operation<'a> {
+/// One operation of a document.
+pub struct Operation<'a> {
     method: &'a str,
     path: &'a str,
-    node: &'a Node,
+    /// The operation object.
+    pub node: &'a Node,
 }
 
 impl Reach {
     /// Finds out which operations both documents have, and what stands beside them.
     pub fn new(ours: &Node, vendor: &Node) -> Self {
         let prefixes = prefixes(operations(ours).iter().map(|one| one.path));
+        let families = families(operations(ours).iter().map(|one| one.path));
+        let is_beside = |path: &str| {
+            let of_family = |family: &String| path.split('/').any(|step| begins(step, family));
+            prefixes.iter().any(|prefix| begins(path, prefix)) || families.iter().any(of_family)
+        };
         let keys = |tree| operations(tree).iter().map(Operation::key).collect();
         let (our_keys, vendor_keys): (BTreeSet<_>, BTreeSet<_>) = (keys(ours), keys(vendor));
         let missing = operations(ours)
@@ -40,7 +47,7 @@ impl Reach {
         let siblings = operations(vendor)
             .into_iter()
             .filter(|one| !our_keys.contains(&one.key()))
-            .filter(|one| prefixes.iter().any(|prefix| begins(one.path, prefix)))
+            .filter(|one| is_beside(one.path))
             .map(|one| one.sibling())
             .collect();
         Self {
@@ -57,15 +64,18 @@ impl Reach {
 }
 
 impl Operation<'_> {
-    fn key(&self) -> Key {
+    /// What tells it from the others of a document.
+    pub fn key(&self) -> Key {
         (self.method.to_owned(), nameless(self.path))
     }
 
-    fn name(&self) -> String {
+    /// `METHOD /path`.
+    pub fn name(&self) -> String {
         format!("{} {}", self.method.to_uppercase(), self.path)
     }
 
-    fn pointer(&self) -> String {
+    /// Where it is in the document.
+    pub fn pointer(&self) -> String {
         join(&join("/paths", self.path), self.method)
     }
 
@@ -99,7 +109,8 @@ impl Operation<'_> {
     }
 }
 
-fn operations(tree: &Node) -> Vec<Operation<'_>> {
+/// Every operation of a document.
+pub fn operations(tree: &Node) -> Vec<Operation<'_>> {
     let paths = tree.get("paths").into_iter().flat_map(Node::entries);
     paths
         .flat_map(|(path, item)| {
@@ -128,6 +139,29 @@ fn prefixes<'a>(paths: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
         !others.any(|other| begins(stem, other))
     });
     shortest.collect()
+}
+
+/// The product families in the paths: what several steps of paths begin with, less its last word. `kling-v3-omni-pro` and
+/// `kling-v3-omni-std` are of the family `kling-v3`.
+fn families<'a>(paths: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let mut by_first: BTreeMap<&str, BTreeSet<Vec<&str>>> = BTreeMap::new();
+    for step in paths.flat_map(|path| path.split('/')) {
+        let words: Vec<_> = step.split('-').collect();
+        if !step.starts_with('{') {
+            by_first.entry(words[0]).or_default().insert(words);
+        }
+    }
+    let families = by_first.into_values().filter_map(|steps| {
+        // In order, all steps have in common what the first and the last have.
+        let (first, last) = (steps.first()?, steps.last()?);
+        let common = first
+            .iter()
+            .zip(last)
+            .take_while(|(one, other)| one == other);
+        let count = common.count().saturating_sub(1);
+        (steps.len() > 1 && count > 0).then(|| first[..count].join("-"))
+    });
+    families.collect()
 }
 
 fn stem(path: &str) -> &str {

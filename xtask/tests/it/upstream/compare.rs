@@ -223,3 +223,90 @@ fn the_accepted_file_of_the_workspace_is_well_formed() {
     let nothing = Accepted::read(&nothing, accepted_syntax()).expect("no file is fine");
     assert!(nothing.classify(Vec::new()).open.is_empty());
 }
+
+/// A document with one operation that takes a clip, whose schema is given.
+fn clip(schema: &str) -> Document {
+    document(&format!(
+        "openapi: 3.0.3\n\
+         paths:\n\
+         \x20 /v1/clips:\n\
+         \x20   post:\n\
+         \x20     requestBody: {{content: {{application/json: {{schema: {{type: object, properties: {{clip: {schema}}}}}}}}}}}\n\
+         \x20     responses: {{}}\n"
+    ))
+}
+
+#[test]
+fn numbers_in_prose_are_compared_with_those_of_x_media() {
+    let ours = clip(
+        "{type: string, x-media: {kind: video, formats: [mp4], seconds: {minimum: 3, maximum: 10}, megabytes: {maximum: 200}, pixels: {minimum: 720, maximum: 2160}}}",
+    );
+    let cases = [
+        ("Between 3-10 seconds, at most 200MB, 720px to 2160px.", ""),
+        ("3\u{2013}10 s", ""),
+        ("from 3s to 10s, 4 of 5 people like 5 s", ""),
+        ("A clip. Up to 4 of them.", ""),
+        ("", ""),
+        (
+            "3-20 seconds",
+            "seconds is 3, 10 in x-media, and the vendor's description says 3, 20",
+        ),
+        (
+            "5 to 10 sec, 200 MB",
+            "seconds is 3, 10 in x-media, and the vendor's description says 5, 10",
+        ),
+        (
+            "3-10s, max. 100 megabytes",
+            "megabytes is 200 in x-media, and the vendor's description says 100",
+        ),
+        (
+            "between 300 and 2160 pixels",
+            "pixels is 720, 2160 in x-media, and the vendor's description says 300, 2160",
+        ),
+    ];
+    for (text, message) in cases {
+        let vendor = clip(&format!("{{type: string, description: '{text}'}}"));
+        let all = compare(&ours, &vendor, &Accepted::default()).open;
+        let found = all
+            .iter()
+            .filter(|one| one.rule.id == "upstream-media-prose-differs");
+        let found: Vec<_> = found.map(|one| one.message.as_str()).collect();
+        assert_eq!(found.join("; "), message, "{text}");
+    }
+}
+
+#[test]
+fn siblings_of_the_product_family_are_reported() {
+    let paths = |paths: &[&str]| {
+        let mut text = "openapi: 3.0.3\npaths:\n".to_owned();
+        for path in paths {
+            text += &format!("  {path}: {{post: {{responses: {{}}}}}}\n");
+        }
+        document(&text)
+    };
+    let ours = [
+        "/v1/ai/video/kling-v3-omni-pro",
+        "/v1/ai/video/kling-v3-omni-std",
+        "/v1/ai/reference-to-video/kling-v3-omni-pro",
+    ];
+    let cases = [
+        ("/v1/ai/video/kling-v3-motion-control-pro", true),
+        ("/v1/ai/image-to-video/kling-v3", true),
+        ("/v1/ai/video/kling-v3-omni-max", true),
+        ("/v1/ai/video/kling-v30-pro", false),
+        ("/v1/ai/video/kling-v2-pro", false),
+        ("/v1/ai/reference-to-video/other-pro", false),
+        ("/v1/ai/video-upscale", false),
+    ];
+    for (path, is_sibling) in cases {
+        let vendor = paths(&[&ours[..], &[path]].concat());
+        let found = compare(&paths(&ours), &vendor, &Accepted::default()).open;
+        let found: Vec<_> = found
+            .iter()
+            .map(|one| (one.rule.id, one.subject.as_str()))
+            .collect();
+        let subject = format!("POST {path}");
+        let wanted = ("upstream-sibling-operation", subject.as_str());
+        assert_eq!(found.contains(&wanted), is_sibling, "{path}: {found:?}");
+    }
+}
