@@ -202,8 +202,8 @@ impl FieldOption {
             FieldKind::Choice(names) => arg
                 .value_name("VALUE")
                 .value_parser(PossibleValuesParser::new(names())),
-            _ if self.is_prose() => arg.value_name("TEXT").allow_hyphen_values(true),
-            _ => arg.value_name("URL"),
+            FieldKind::Text if self.is_prose() => arg.value_name("TEXT").allow_hyphen_values(true),
+            FieldKind::Text => arg.value_name("URL"),
         };
         let arg = match self.wording.and_then(|wording| wording.value_name) {
             Some(name) => arg.value_name(name),
@@ -231,7 +231,9 @@ impl FieldOption {
             FieldKind::Number => self.json(matches, |number: f64| number.into())?,
             FieldKind::Integer => self.json(matches, |number: i64| number.into())?,
             FieldKind::Flag => self.json(matches, |flag: bool| flag.into())?,
-            _ => self.json(matches, |text: String| text.into())?,
+            FieldKind::Text | FieldKind::Choice(_) => {
+                self.json(matches, |text: String| text.into())?
+            }
         })
     }
 
@@ -303,7 +305,7 @@ impl RequestFields {
             let values = match &mut field.value {
                 FieldValue::Json(Value::Array(items)) => &mut items[..],
                 FieldValue::Json(value) => std::slice::from_mut(value),
-                _ => &mut [],
+                FieldValue::Media(_) | FieldValue::Elements(_) => &mut [],
             };
             for value in values {
                 match value.as_str() {
@@ -357,7 +359,6 @@ impl RequestFields {
                 FieldValue::Media(mut media) if !is_list => serde_json::to_value(media.pop()),
                 FieldValue::Media(media) => serde_json::to_value(media),
                 FieldValue::Elements(elements) => serde_json::to_value(elements),
-                _ => Ok(Value::Null),
             };
             let value = value.map_err(|_| {
                 Failure::usage(format!(
@@ -501,7 +502,7 @@ mod tests {
                 "elements",
                 FieldValue::Media(vec!["https://h.example/a.png".into()]),
             ),
-            ("seed", FieldValue::Json(7.into())),
+            ("no_such_field", FieldValue::Json(7.into())),
         ] {
             let fields = RequestFields(vec![GivenField {
                 name,

@@ -94,7 +94,12 @@ impl Inspect {
         let url = file.source.as_url();
         let findings = match url.and_then(|url| check_media_url(file.field, url)) {
             Some(finding) => vec![finding],
-            None => by_plan(&plan, |route| rules::check_file(&file, route.limits())),
+            None => {
+                let mut findings = by_plan(&plan, |route| rules::check_file(&file, route.limits()));
+                let limits = plan.iter().map(|route| route.limits());
+                findings.extend(rules::not_checked(file.field, limits));
+                findings
+            }
         };
         Inspection {
             role,

@@ -31,6 +31,24 @@ pub(super) fn check_file(file: &InspectedFile, fields: &[Field]) -> Vec<Finding>
     checker.finish()
 }
 
+/// Says that a file was not checked, if no route has a rule about the files of its field.
+pub(super) fn not_checked<'a>(
+    field: MediaField,
+    mut limits: impl Iterator<Item = &'a [Field]>,
+) -> Option<Finding> {
+    let has_rules =
+        |fields| MediaField::rule(field, fields).is_some_and(|rules| rules.media.is_some());
+    (!limits.any(has_rules)).then(|| {
+        Finding::new(
+            FindingCode::InspectionIncomplete,
+            field,
+            None,
+            Actual::Missing,
+            "is not checked: the API document has no rules for its file".to_owned(),
+        )
+    })
+}
+
 /// Collects the findings about one file.
 struct RuleChecker {
     field: MediaField,
@@ -343,4 +361,26 @@ impl RuleChecker {
 fn plain(number: f64) -> String {
     let text = format!("{number:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_without_rules_is_not_checked() {
+        const OLDER: &[Field] = &[Field::named("image_url"), Field::named("end_image_url")];
+        const SUCCESSOR: &[Field] = &[Field {
+            media: Some(Media::of(MediaKind::Image)),
+            ..Field::named("image_url")
+        }];
+        for (field, is_checked) in [
+            (MediaField::StartFrame, true),
+            (MediaField::EndFrame, false),
+            (MediaField::ReferenceVideo, false),
+        ] {
+            let finding = not_checked(field, [OLDER, SUCCESSOR].into_iter());
+            assert_eq!(finding.is_none(), is_checked, "{field}");
+        }
+    }
 }

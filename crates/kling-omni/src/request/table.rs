@@ -46,7 +46,6 @@ impl RequestField {
 
 /// What the value of a field is.
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
 pub enum FieldKind {
     /// A text.
     Text,
@@ -68,7 +67,6 @@ pub enum FieldKind {
 
 /// The values of one field.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum FieldValue {
     /// As in the JSON of a request.
     Json(Value),

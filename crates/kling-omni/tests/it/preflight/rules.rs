@@ -6,6 +6,7 @@ use crate::snapshots;
 use kling_omni::request::{AspectRatio, Route, VideoReferenceBuilder};
 use kling_omni::validation::Severity;
 use kling_omni::{TextToVideo, VideoReference};
+use kling_omni_api::limits::video_request::END_IMAGE_URL;
 use kling_omni_test_support::media::{Film, png};
 
 use super::{codes, look, offline};
@@ -161,9 +162,13 @@ async fn files_are_told_by_their_content() {
     }
 }
 
-/// The document has no `x-media` for these fields: it does not say whether a file in them is an image.
+/// The document has no `x-media` for the end frame: it does not say whether a file in them is an image.
 #[tokio::test]
 async fn a_field_without_media_rules_is_not_checked() {
+    assert_eq!(
+        END_IMAGE_URL.media, None,
+        "it has rules now: take another field"
+    );
     let cut = png(1280, 720)[..40].to_vec();
     for (name, file, expected) in [
         ("an image", png(1280, 720), &[][..]),
