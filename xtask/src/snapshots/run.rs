@@ -144,6 +144,8 @@ pub fn build(root: &Path, log: &mut Log) -> Result<Result<Vec<Binary>, String>> 
     let output = Command::new(cargo())
         .current_dir(root)
         .args(WORKSPACE)
+        // Without the examples, each of which would be linked and none of which is run.
+        .arg("--tests")
         .args([
             "--no-run",
             "--quiet",

@@ -3,9 +3,10 @@
 use xtask::held::Held;
 use xtask::summary::bump::suggest;
 use xtask::summary::page::page;
-use xtask::summary::{Summary, limits, open, rust};
+use xtask::summary::renames::likely;
+use xtask::summary::{Summary, coverage, help, limits, open, rust};
 
-use crate::workspace::snapshot;
+use crate::workspace::{edited, snapshot, spec, yaml};
 
 fn held(files: &[(&str, &str)]) -> Held {
     let files = files.iter();
@@ -155,4 +156,80 @@ fn the_version_follows_from_what_breaks() {
             "{version}: {bump:?}"
         );
     }
+}
+
+/// Edits of the document, and the renames that are likely.
+#[test]
+fn renames_are_found_by_place_and_type() {
+    const FIELDS: &str = "/components/schemas/VideoReferenceRequest/properties";
+    let at = |name: &str| format!("{FIELDS}/{name}");
+    let field = |name: &str| {
+        let spec = spec();
+        let node = spec.tree.at(&at(name)).expect("the field").clone();
+        serde_json::to_string(&node).expect("JSON")
+    };
+    let (video, scale) = (field("video_url"), field("cfg_scale"));
+    let renamed = "VideoReferenceRequest: video_url is likely renamed to source_video_url";
+    let cases: [(&[(&str, &str)], &[&str]); 4] = [
+        (
+            &[("video_url", "null"), ("source_video_url", &video)],
+            &[renamed],
+        ),
+        // Of two that came, the one with the likelier name.
+        (
+            &[
+                ("video_url", "null"),
+                ("extra", &video),
+                ("source_video_url", &video),
+            ],
+            &[renamed],
+        ),
+        (&[("video_url", "null"), ("scale", &scale)], &[]),
+        (&[("source_video_url", &video)], &[]),
+    ];
+    for (edits, want) in cases {
+        let edits: Vec<_> = edits
+            .iter()
+            .map(|(name, value)| (at(name), *value))
+            .collect();
+        let edits: Vec<_> = edits
+            .iter()
+            .map(|(pointer, value)| (pointer.as_str(), *value))
+            .collect();
+        let found: Vec<_> = likely(&spec().tree, &edited(yaml(&edits)).tree)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(found, want, "{edits:?}");
+    }
+}
+
+const FIVE_RULES: &str = "crates/kling-omni-cli/tests/it/snapshots/usage-many-rules-broken.snap";
+const HELP: &str = "crates/kling-omni-cli/tests/it/snapshots/help-generate.snap";
+
+#[test]
+fn snapshots_that_cover_less_are_found() {
+    let then = held(&[(FIVE_RULES, "one\ntwo\n\n"), (HELP, "one\n")]);
+    let narrowed = |text: &str| {
+        let now = held(&[(FIVE_RULES, text), (HELP, "one\ntwo\n")]);
+        let narrowed = coverage::narrowed(&then, &now);
+        narrowed
+            .into_iter()
+            .map(|one| (one.path, one.is))
+            .collect::<Vec<_>>()
+    };
+    // Three lines are those of insta's header.
+    assert_eq!(narrowed("one\n"), [(FIVE_RULES.to_owned(), Some(4))]);
+    assert_eq!(narrowed("other\nwords\n"), []);
+}
+
+#[test]
+fn what_the_help_says_differently_is_shown_by_command() {
+    let then = held(&[(HELP, "a\n-p  up to 2500\n")]);
+    let now = held(&[(HELP, "a\n-p  up to 3000\n")]);
+    let moved = help::moved(&then, &now);
+    assert_eq!(moved.len(), 1);
+    assert_eq!(moved[0].command, "generate");
+    assert_eq!(moved[0].lines, ["--p  up to 2500", "+-p  up to 3000"]);
+    assert_eq!(help::moved(&then, &then), []);
 }
