@@ -14,3 +14,7 @@ pub mod place;
 pub mod render;
 pub mod rule;
 pub mod tree;
+
+/// The public checks of oasdiff, beside the rules of this crate.
+#[doc = include_str!("../docs/oasdiff.md")]
+pub mod oasdiff {}

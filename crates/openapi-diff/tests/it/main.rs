@@ -2,6 +2,7 @@
 
 mod accepted;
 mod cases;
+mod oasdiff;
 mod random;
 mod reach;
 mod reports;
