@@ -77,7 +77,7 @@ pub struct Acceptance {
     fingerprint: Option<String>,
     /// Why the difference is right.
     pub reason: String,
-    /// The day on which somebody decided so, as `YYYY-MM-DD`.
+    /// The day of the decision, as `YYYY-MM-DD`.
     pub date: String,
     /// Its line in the file.
     pub line: usize,
@@ -94,7 +94,7 @@ pub struct Accepted {
 /// Findings after the acceptances.
 #[derive(Debug, Default)]
 pub struct Classified {
-    /// What nobody accepted, and a finding for each acceptance that matches nothing.
+    /// Findings without an acceptance, and a finding for each acceptance that matches nothing.
     pub open: Vec<Finding>,
     /// What was accepted, each with the acceptance that did it.
     pub accepted: Vec<(Finding, Acceptance)>,
@@ -163,7 +163,7 @@ impl Accepted {
 impl Acceptance {
     /// The patterns that match when the finding is accepted.
     fn accepts(&self, finding: &Finding) -> Option<Vec<&Pattern>> {
-        // Whoever accepts what breaks programs has looked at that one place.
+        // A change that breaks programs is accepted at one place, not by a pattern.
         if finding.rule.severity == Severity::Error && self.is_family() {
             return None;
         }

@@ -15,7 +15,7 @@
 //! * the spelling of numbers, and the case of header names,
 //! * a `$ref` against the same schema written in its place,
 //! * a default written out, such as `deprecated: false`, and an empty list or mapping where nothing is as good,
-//! * words of OpenAPI 3.1 for what 3.0 says otherwise: `type: [string, 'null']`, null in a union, numbers in
+//! * `openapi: 3.1.0` for `openapi: 3.0.3`, and words of 3.1 for what 3.0 says otherwise: `type: [string, 'null']`, null in a union, numbers in
 //!   `exclusiveMinimum`, `const`, `examples` of a schema, `contentEncoding: base64`,
 //! * a composition of one schema against that schema: `allOf: [{$ref: …}]` with a description beside it,
 //! * a scalar in other words where the schema asks for text: `8` and `'8'` are one text, `1.1` and `1.10` are two,
@@ -226,7 +226,7 @@ impl<'a> Comparison<'a> {
         if at.unsent && rule.direction.is_some() {
             return;
         }
-        // Direction and severity mean nothing where nobody sends anything.
+        // Direction and severity mean nothing where nothing is sent.
         let rule = match rule.direction {
             Some(_) if self.unused => &COMPONENT_CHANGED,
             _ => rule,

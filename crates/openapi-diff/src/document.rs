@@ -24,13 +24,13 @@ pub const METHODS: [&str; 8] = [
     "get", "put", "post", "delete", "options", "head", "patch", "trace",
 ];
 
-/// The most bytes that a document may have. The vendor's has about two million.
+/// The most bytes that a document may have. Those of large services have a few million.
 pub const MOST_BYTES: usize = 16 << 20;
 
 /// How deep lists and mappings may nest; each level costs stack.
 const MOST_DEPTH: usize = 64;
 
-/// How many values a document may have once its aliases are written out. The vendor's has 43 thousand.
+/// How many values a document may have once its aliases are written out. A document of two megabytes has 43 thousand.
 const MOST_VALUES: usize = 400_000;
 
 /// How many values its aliases may stand for. Documents that programs wrote have none.
@@ -50,7 +50,7 @@ pub struct Document {
     pub lines: Lines,
 }
 
-/// Why a text is no document, and where in it.
+/// Why a text cannot be read as a document, and where in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
     /// What messages call the document.
@@ -75,7 +75,7 @@ impl Document {
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, or is no document.
+    /// When the file cannot be read, or its text cannot, as for [`Self::parse`].
     pub fn read(path: &Path, name: &str) -> Result<Self, Unreadable> {
         let read = || {
             let mut bytes = Vec::new();
@@ -96,7 +96,7 @@ impl Document {
     ///
     /// # Errors
     ///
-    /// When the text is too large, is no UTF-8, is neither YAML nor JSON, has a key twice or a key that is no text, holds more than
+    /// When the text is too large, not UTF-8, or neither YAML nor JSON, has a key twice or a key that is not a text, holds more than
     /// one document, nests too deep, or unfolds into too much.
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Self, Unreadable> {
         let unreadable = |position, message: String| Unreadable {
@@ -118,7 +118,7 @@ impl Document {
         })?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.trim_start().starts_with('{') {
-            // As YAML, much would pass that is no JSON: `NaN` is a text, and so is a forgotten quote.
+            // YAML accepts what is not JSON: `NaN` is a text, and so is a forgotten quote.
             serde_json::from_str::<IgnoredAny>(text)
                 .map_err(|error| unreadable(Some(Position::in_json(&error)), json_fault(&error)))?;
         }

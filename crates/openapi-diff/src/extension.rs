@@ -103,7 +103,7 @@ pub fn describe(what: &str, base: Option<&Node>, head: Option<&Node>) -> String 
     crate::compare::describe(what, base, head)
 }
 
-/// How two numbers compare; equal when one of them is no number.
+/// How two numbers compare; equal when one of them is not a number.
 pub fn compare_numbers(base: &Node, head: &Node) -> Ordering {
     crate::compare::compare_numbers(base, head)
 }

@@ -143,7 +143,7 @@ impl Counts {
         }
     }
 
-    /// `2 errors, 1 warning, 12 infos`, without those that are none.
+    /// `2 errors, 1 warning, 12 infos`, without severities that do not occur.
     pub fn tell(self) -> String {
         let parts = [
             (self.error, "error"),

@@ -28,7 +28,7 @@ pub enum Severity {
     Info,
     /// The documents cannot decide whether programs break.
     Warning,
-    /// Programs break, or nobody knows.
+    /// Programs break, or it is unknown whether they do.
     Error,
 }
 

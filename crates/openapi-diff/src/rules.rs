@@ -1,4 +1,4 @@
-//! Every rule there is, by group. Whoever finds something names its rule by a static in here.
+//! The catalogue of rules, by group. Each finding refers to one of these statics.
 
 #[macro_use]
 mod define;
@@ -15,7 +15,7 @@ use family::{RuleFamily, RulePair};
 
 use crate::rule::Rule;
 
-/// How many ids are offered in place of one that nobody knows.
+/// How many ids are offered in place of an unknown one.
 const OFFERED: usize = 3;
 
 /// How alike an id has to be to be offered, from 0 to 1.

@@ -23,6 +23,8 @@ impl<'a> Comparison<'a> {
         self.keys(&both, &at, |this, key, pair| {
             match key {
                 "paths" | "components" | "webhooks" => {}
+                // What both editions say is compared by meaning.
+                "openapi" if pair.base.is_some() && pair.head.is_some() && pair.each(is_known) => {}
                 "openapi" => this.changed(&EDITION_CHANGED, &at, key, pair),
                 "info" => this.info(pair),
                 "servers" => this.servers(pair, ""),
@@ -137,4 +139,12 @@ impl<'a> Comparison<'a> {
 /// A text for messages; anything else as JSON.
 pub fn plain(node: &Node) -> String {
     node.as_text().map_or_else(|| show(node), str::to_owned)
+}
+
+/// Whether this is the number of an edition of OpenAPI whose meaning is known.
+fn is_known(edition: &Node) -> bool {
+    let parts: Option<Vec<u8>> = edition
+        .as_text()
+        .and_then(|text| text.split('.').map(|part| part.parse().ok()).collect());
+    matches!(parts.as_deref(), Some([3, 0 | 1, _]))
 }

@@ -11,6 +11,17 @@ use crate::tree::{Node, join};
 /// The keys under which a schema is made of several.
 pub const COMPOSITIONS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 
+/// Keys that describe a schema and bind nothing.
+const DESCRIBES: [&str; 7] = [
+    "$comment",
+    "description",
+    "example",
+    "examples",
+    "externalDocs",
+    "summary",
+    "title",
+];
+
 /// Keys that may stand beside a composition of one schema, since they describe it or are compared with those of the
 /// schema.
 const BESIDE: [&str; 13] = [
@@ -119,12 +130,12 @@ impl<'a> NodeRef<'a> {
     /// several schemas or with more beside it, both are compared as they stand.
     pub fn innermost(&self, other: &Self) -> Self {
         let mut spot = self.clone();
-        while let Some((key, inner, nullable)) = spot.only_member()
+        while let Some((key, inner, nullable, texts)) = spot.only_member()
             && (other.get(key).is_none() || other.only_member().is_some())
         {
             let over = Over::new(&spot, key);
             spot = Self {
-                over: spot.over.into_iter().chain([over]).collect(),
+                over: spot.over.into_iter().chain([over]).chain(texts).collect(),
                 nullable: spot.nullable || nullable,
                 ..inner
             };
@@ -132,7 +143,8 @@ impl<'a> NodeRef<'a> {
         spot
     }
 
-    fn only_member(&self) -> Option<(&'static str, Self, bool)> {
+    /// The key, the schema, whether null is beside it, and members of `allOf` that only describe.
+    fn only_member(&self) -> Option<(&'static str, Self, bool, Vec<Over<'a>>)> {
         let key = COMPOSITIONS
             .into_iter()
             .find(|key| self.node.get(key).is_some())?;
@@ -140,10 +152,19 @@ impl<'a> NodeRef<'a> {
         if self.node.entries().any(|(name, _)| binds(name)) {
             return None;
         }
-        let mut members = self.members(key);
+        let (texts, mut members): (Vec<_>, Vec<_>) = self
+            .members(key)
+            .into_iter()
+            .partition(|one| key == "allOf" && one.only_describes());
         let inner = (members.len() == 1).then(|| members.remove(0))?;
-        let has_null = self.node.get(key)?.items().len() > 1;
-        Some((key, inner, has_null))
+        let has_null = key != "allOf" && self.node.get(key)?.items().len() > 1;
+        let texts = texts.iter().map(|text| Over::new(text, key)).collect();
+        Some((key, inner, has_null, texts))
+    }
+
+    fn only_describes(&self) -> bool {
+        let mut keys = self.node.entries().map(|(key, _)| key);
+        !is_empty(self.node) && keys.all(|key| DESCRIBES.contains(&key))
     }
 
     /// The schemas under `key`, without null.

@@ -165,7 +165,7 @@ impl Others {
     }
 }
 
-/// The names in `required`; nothing when it is no list of names.
+/// The names in `required`; `None` when it is not a list of names.
 fn names<'a>(required: &Option<NodeRef<'a>>) -> Option<BTreeSet<&'a str>> {
     match required.as_ref().map(|spot| spot.node) {
         None => Some(BTreeSet::new()),

@@ -31,7 +31,7 @@ impl<'a> Comparison<'a> {
         self.within.clear();
     }
 
-    /// What an operation demands, by itself or by default.
+    /// The security requirements of an operation: its own, or those of the document.
     pub fn security(&mut self, both: &NodePair<'a>, at: &Location) {
         let own = both.get("security");
         if self.whole && own.base.is_none() && own.head.is_none() {

@@ -18,7 +18,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Compares the servers that a path or an operation names itself. They take the place of those `around` it, so a
-    /// side that names none is held against the other with these.
+    /// side without any is compared with these.
     pub fn own_servers(&mut self, pair: &NodeChange<'a>, around: &NodeChange<'a>, at: &Location) {
         let either = |own: &Option<NodeRef<'a>>, around: &Option<NodeRef<'a>>| {
             own.clone().or_else(|| around.clone())

@@ -3,7 +3,7 @@
 define_rules! {
     EDITION_CHANGED "openapi-version-changed" Info None [Docs]
         "edition of OpenAPI changed"
-        "The document is written in another edition of OpenAPI. What it says is compared by meaning, so a mere change of spelling causes no further finding."
+        "The document is written in another edition of OpenAPI, and one of both is neither 3.0 nor 3.1. What it says may mean something else than what is compared here."
 
     TITLE_CHANGED "api-title-changed" Info None [Docs]
         "title of the document changed"
@@ -27,7 +27,7 @@ define_rules! {
 
     SERVER_ORDER_CHANGED "server-order-changed" Warning None [Wire, GeneratedApi]
         "order of the servers changed"
-        "The same servers stand in another order. The first one is where clients go when nobody chooses."
+        "The same servers stand in another order. Clients use the first one by default."
 
     SERVER_VARIABLES_CHANGED "server-variables-changed" Warning None [Wire]
         "variables of a server changed"

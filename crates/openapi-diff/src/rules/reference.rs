@@ -35,7 +35,7 @@ define_rules! {
 
     REFERENCE_SIBLINGS_CHANGED "reference-siblings-changed" Info None [Docs]
         "keys beside a reference changed"
-        "OpenAPI 3.0 ignores every key beside a `$ref`, so this has no effect, and whoever wrote it probably wanted one."
+        "OpenAPI 3.0 ignores every key beside a `$ref`, so this has no effect, although one was probably intended."
 
     REFERENCE_BROKEN "reference-broken" Error None [Wire, GeneratedApi, Ergonomic]
         "reference leads nowhere"
@@ -47,5 +47,5 @@ define_rules! {
 
     UNCLASSIFIED "unclassified" Error None [Wire, GeneratedApi, Ergonomic, Docs]
         "difference that no rule knows"
-        "The documents differ in a way for which there is no rule, be it a keyword, an extension, or a value of an unexpected form. It counts as an error because nobody knows what it means. Find out, and teach the comparison a rule."
+        "The documents differ in a way for which there is no rule, be it a keyword, an extension, or a value of an unexpected form. It counts as an error because its meaning is unknown. For an extension, implement the trait `Extension`."
 }
