@@ -48,7 +48,7 @@ macro_rules! by_name {
         impl ::std::str::FromStr for $named {
             type Err = $crate::named::UnknownValue;
 
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
+            fn from_str(text: &str) -> Result<Self, $crate::named::UnknownValue> {
                 $crate::named::named(text, Self::ALL, Self::as_str)
             }
         }
