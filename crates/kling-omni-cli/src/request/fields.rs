@@ -20,94 +20,47 @@ use crate::failure::Failure;
 use crate::input::{self, LARGEST_TEXT};
 use crate::media::{self, FILE_OR_URL};
 
-/// How an option differs from its row, whose name and text it has by default.
+/// The row of an option that has another name or text, its names, and its help without the limits of the document.
 struct Wording {
-    /// The name of the row.
-    field: &'static str,
+    row: &'static str,
     long: &'static str,
-    short: Option<char>,
-    value_name: Option<&'static str>,
-    help: Option<&'static str>,
+    short: &'static [char],
+    help: &'static str,
 }
 
-impl Wording {
-    const fn new(field: &'static str, long: &'static str) -> Self {
-        Self {
-            field,
-            long,
-            short: None,
-            value_name: None,
-            help: None,
-        }
-    }
-
-    const fn short(self, short: char) -> Self {
-        Self {
-            short: Some(short),
-            ..self
-        }
-    }
-
-    const fn value_name(self, name: &'static str) -> Self {
-        Self {
-            value_name: Some(name),
-            ..self
-        }
-    }
-
-    const fn help(self, help: &'static str) -> Self {
-        Self {
-            help: Some(help),
-            ..self
-        }
-    }
+macro_rules! wordings {
+    ($($row:ident: $long:literal $($short:literal)?, $help:literal;)*) => {
+        const WORDINGS: &[Wording] = &[$(Wording {
+            row: stringify!($row),
+            long: $long,
+            short: &[$($short)?],
+            help: $help,
+        }),*];
+    };
 }
 
-/// Without the numbers of the document, which follow by themselves.
-const WORDINGS: &[Wording] = &[
-    Wording::new("prompt", "prompt").short('p').help(
-        "What the video shows, or - for standard input; calls a reference video @Video1, other inputs as they say \
-         themselves",
-    ),
-    Wording::new("video_url", "video").help(
-        "The reference video that guides motion and style: a file, which is uploaded, or a public URL",
-    ),
-    Wording::new("image_url", "image")
-        .help("The image that the video starts with, a file or a public URL"),
-    Wording::new("duration", "duration")
-        .short('d')
-        .help("Length of the video to make, in seconds"),
-    Wording::new("aspect_ratio", "aspect-ratio")
-        .short('a')
-        .value_name("RATIO")
-        .help("Shape of the video to make; auto follows the input"),
-    Wording::new("cfg_scale", "cfg-scale")
-        .help("How closely to follow the prompt, from free to strict"),
-    Wording::new("webhook_url", "webhook-url")
-        .help("URL that gets a signed POST whenever the task changes its status"),
-    Wording::new("multi_prompt", "shot").help(
-        "What a shot shows, in place of --prompt; once for each shot, and --duration is that of all together",
-    ),
-    Wording::new("start_image_url", "start-image").help(
-        "The first frame, under the name that the API gives together with an end frame",
-    ),
-    Wording::new("end_image_url", "end-image")
-        .help("The image that the video ends with; goes with --image"),
-    Wording::new("image_urls", "reference-image").help(
-        "An image that guides style and looks, @Image1 and so on in the prompt; once for each",
-    ),
-    Wording::new("elements", "element").help(
-        "A character or an object, @Element1 and so on in the prompt: its main image, and others after blanks; once \
-         for each, and counted together with --reference-image",
-    ),
-    Wording::new("generate_audio", "audio")
-        .help("Ask for a sound track, or for none with --audio=false"),
-];
+wordings! {
+    prompt: "prompt" 'p', "What the video shows, or - for standard input; calls a reference video @Video1, other inputs as they say themselves";
+    video_url: "video", "The reference video that guides motion and style: a file, which is uploaded, or a public URL";
+    image_url: "image", "The image that the video starts with, a file or a public URL";
+    duration: "duration" 'd', "Length of the video to make, in seconds";
+    aspect_ratio: "aspect-ratio" 'a', "Shape of the video to make; auto follows the input";
+    cfg_scale: "cfg-scale", "How closely to follow the prompt, from free to strict";
+    webhook_url: "webhook-url", "URL that gets a signed POST whenever the task changes its status";
+    multi_prompt: "shot", "What a shot shows, in place of --prompt; once for each shot, and --duration is that of all together";
+    start_image_url: "start-image", "The first frame, under the name that the API gives together with an end frame";
+    end_image_url: "end-image", "The image that the video ends with; goes with --image";
+    image_urls: "reference-image", "An image that guides style and looks, @Image1 and so on in the prompt; once for each";
+    elements: "element", "A character or an object, @Element1 and so on in the prompt: its main image, and others after blanks; once for each, and counted together with --reference-image";
+    generate_audio: "audio", "Ask for a sound track, or for none with --audio=false";
+}
 
 /// An option for the rows of one name.
 struct FieldOption {
     row: RequestField,
-    wording: Option<&'static Wording>,
+    long: String,
+    short: Option<char>,
+    help: String,
     /// The modes whose requests have the field, and its limits on each of their routes.
     modes: Vec<(Mode, Vec<&'static Field>)>,
 }
@@ -132,11 +85,17 @@ fn add_options<B: RequestTable>(options: &mut Vec<FieldOption>) {
         let known = options.iter_mut();
         match known.into_iter().find(|known| known.row.name == row.name) {
             Some(known) => known.modes.push(mode),
-            None => options.push(FieldOption {
-                row: *row,
-                wording: WORDINGS.iter().find(|one| one.field == row.name),
-                modes: vec![mode],
-            }),
+            None => {
+                let wording = WORDINGS.iter().find(|wording| wording.row == row.name);
+                options.push(FieldOption {
+                    row: *row,
+                    long: wording
+                        .map_or_else(|| row.name.replace('_', "-"), |one| one.long.to_owned()),
+                    short: wording.and_then(|one| one.short.first().copied()),
+                    help: wording.map_or_else(|| row.text(), |one| one.help.to_owned()),
+                    modes: vec![mode],
+                });
+            }
         }
     }
 }
@@ -151,13 +110,6 @@ pub(super) fn names(mode: Mode) -> impl Iterator<Item = &'static str> {
 }
 
 impl FieldOption {
-    fn long(&self) -> String {
-        match self.wording {
-            Some(wording) => wording.long.to_owned(),
-            None => self.row.name.replace('_', "-"),
-        }
-    }
-
     /// Whether it takes a text that people write, and not a URL.
     fn is_prose(&self) -> bool {
         let mut limits = self.modes.iter().flat_map(|(_, limits)| limits);
@@ -165,19 +117,18 @@ impl FieldOption {
     }
 
     fn arg(&self) -> Arg {
-        let help = self.wording.and_then(|wording| wording.help);
-        let help = help.map_or_else(
-            || self.row.text().trim_end_matches('.').to_owned(),
-            str::to_owned,
-        );
         let arg = Arg::new(self.row.name)
-            .long(self.long())
-            .short(self.wording.and_then(|wording| wording.short))
+            .long(&self.long)
+            .short(self.short)
             .action(match self.row.is_list {
                 true => ArgAction::Append,
                 false => ArgAction::Set,
             })
-            .help(help::with_limits(&help, self.row.kind, &self.modes));
+            .help(help::with_limits(
+                self.help.trim_end_matches('.'),
+                self.row.kind,
+                &self.modes,
+            ));
         let arg = match self.row.kind {
             FieldKind::Media => arg.value_name(FILE_OR_URL).value_parser(media::parser()),
             FieldKind::Element => arg.value_name("FILES|URLS").value_parser(element),
@@ -200,14 +151,16 @@ impl FieldOption {
                 .default_missing_value("true")
                 .value_parser(value_parser!(bool)),
             FieldKind::Choice(names) => arg
-                .value_name("VALUE")
+                .value_name(
+                    self.long
+                        .rsplit('-')
+                        .next()
+                        .unwrap_or_default()
+                        .to_uppercase(),
+                )
                 .value_parser(PossibleValuesParser::new(names())),
             FieldKind::Text if self.is_prose() => arg.value_name("TEXT").allow_hyphen_values(true),
             FieldKind::Text => arg.value_name("URL"),
-        };
-        let arg = match self.wording.and_then(|wording| wording.value_name) {
-            Some(name) => arg.value_name(name),
-            None => arg,
         };
         match self.modes[..] {
             [(mode, _)] => arg.help_heading(help::heading(mode)),
@@ -281,7 +234,7 @@ impl FromArgMatches for RequestFields {
         let given = |option: FieldOption| {
             Some(GivenField {
                 name: option.row.name,
-                option: format!("--{}", option.long()),
+                option: format!("--{}", option.long),
                 is_prose: option.is_prose(),
                 value: option.value(matches)?,
             })
@@ -376,8 +329,7 @@ impl RequestFields {
     pub(super) fn option(field: &str) -> String {
         let options = options();
         let option = options.iter().find(|option| option.row.name == field);
-        let long = option.map(FieldOption::long);
-        format!("--{}", long.as_deref().unwrap_or(field))
+        format!("--{}", option.map_or(field, |option| &option.long))
     }
 }
 
@@ -443,10 +395,10 @@ mod tests {
 
     #[test]
     fn every_wording_is_of_a_row() {
-        for Wording { field, long, .. } in WORDINGS {
+        for Wording { row, long, .. } in WORDINGS {
             assert!(
-                options().iter().any(|option| option.row.name == *field),
-                "--{long}: no request type has a row {field}; rename it in WORDINGS"
+                options().iter().any(|option| option.row.name == *row),
+                "--{long}: no request type has a row {row}; rename it in WORDINGS"
             );
         }
     }
