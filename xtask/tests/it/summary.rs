@@ -6,7 +6,7 @@ use xtask::summary::page::page;
 use xtask::summary::renames::likely;
 use xtask::summary::{Summary, coverage, help, limits, open, rust};
 
-use crate::workspace::{edited, snapshot, spec, yaml};
+use crate::workspace::{edited, snapshot, spec};
 
 fn held(files: &[(&str, &str)]) -> Held {
     let files = files.iter();
@@ -169,34 +169,21 @@ fn renames_are_found_by_place_and_type() {
         serde_json::to_string(&node).expect("JSON")
     };
     let (video, scale) = (field("video_url"), field("cfg_scale"));
+    let (gone, came) = (("video_url", "null"), ("source_video_url", video.as_str()));
     let renamed = "VideoReferenceRequest: video_url is likely renamed to source_video_url";
-    let cases: [(&[(&str, &str)], &[&str]); 4] = [
-        (
-            &[("video_url", "null"), ("source_video_url", &video)],
-            &[renamed],
-        ),
+    let cases = [
+        (vec![gone, came], vec![renamed]),
         // Of two that came, the one with the likelier name.
-        (
-            &[
-                ("video_url", "null"),
-                ("extra", &video),
-                ("source_video_url", &video),
-            ],
-            &[renamed],
-        ),
-        (&[("video_url", "null"), ("scale", &scale)], &[]),
-        (&[("source_video_url", &video)], &[]),
+        (vec![gone, ("extra", &video), came], vec![renamed]),
+        (vec![gone, ("scale", &scale)], vec![]),
+        (vec![came], vec![]),
     ];
     for (edits, want) in cases {
-        let edits: Vec<_> = edits
-            .iter()
-            .map(|(name, value)| (at(name), *value))
-            .collect();
-        let edits: Vec<_> = edits
-            .iter()
-            .map(|(pointer, value)| (pointer.as_str(), *value))
-            .collect();
-        let found: Vec<_> = likely(&spec().tree, &edited(yaml(&edits)).tree)
+        let nodes = edits.iter().map(|(name, value)| {
+            let node = serde_json::from_str(value).expect("JSON");
+            (at(name), node)
+        });
+        let found: Vec<_> = likely(&spec().tree, &edited(nodes).tree)
             .iter()
             .map(ToString::to_string)
             .collect();
