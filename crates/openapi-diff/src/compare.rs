@@ -255,19 +255,24 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Like [`Self::changed`], but numbers and booleans are texts where the schema asks for text.
+    /// Like [`Self::changed`], but numbers and booleans are texts where the schemas of both sides ask for
+    /// text.
     fn changed_as_written(
         &mut self,
         rule: &'static Rule,
         at: &Location,
         what: &str,
         pair: &NodeChange<'a>,
-        is_of_text: (bool, bool),
+        is_of_text: bool,
     ) {
-        let base = pair.base_node().map(|node| written(node, is_of_text.0));
-        let head = pair.head_node().map(|node| written(node, is_of_text.1));
+        let base = pair.base_node().map(|node| written(node, is_of_text));
+        let head = pair.head_node().map(|node| written(node, is_of_text));
         let (base, head) = (base.as_deref(), head.as_deref());
-        if !base.zip(head).is_some_and(|(base, head)| same(base, head)) {
+        let is_same = match (base, head) {
+            (Some(base), Some(head)) => same(base, head),
+            (base, head) => base.is_none() && head.is_none(),
+        };
+        if !is_same {
             self.add_pair(rule, at, moved(what, base, head), pair);
         }
     }

@@ -75,7 +75,7 @@ impl<'a> Comparison<'a> {
                 match key {
                     "schema" if is_binary_everywhere(pair, name) => {}
                     "schema" => this.subschema(pair, &at),
-                    "example" => this.example(&at, pair),
+                    "example" => this.example(&at, &both),
                     "examples" => this.examples(&at, pair),
                     "encoding" => this.encoding(pair, &at),
                     _ => return this.texts(&at, key, pair),

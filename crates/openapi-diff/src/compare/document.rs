@@ -55,7 +55,7 @@ impl<'a> Comparison<'a> {
                 "summary" | "termsOfService" | "contact" | "license" => &INFO_CHANGED,
                 _ => return Known::No,
             };
-            this.changed(rule, &at, key, pair);
+            this.changed_as_written(rule, &at, key, pair, true);
             Known::Yes
         });
     }

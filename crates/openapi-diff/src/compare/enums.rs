@@ -38,7 +38,10 @@ impl<'a> Comparison<'a> {
         if !self.is_ours_alone(&open) {
             self.flag(at, &open, flags.map(|family| family.at(at.place)));
         }
-        let (Some(base), Some(head)) = (values(&both.base), values(&both.head)) else {
+        let (Some(base), Some(head)) = (
+            values(&both.base, both.are_of_text()),
+            values(&both.head, both.are_of_text()),
+        ) else {
             for key in ["enum", "const", "x-enum-varnames"] {
                 self.unclassified(at, &both.get(key));
             }
@@ -157,7 +160,7 @@ fn tell(values: &[Value<'_>]) -> String {
 }
 
 /// The values of an enum, if it is one; nothing at all when the keywords are not what they should be.
-fn values<'a>(schema: &NodeRef<'a>) -> Option<Option<Values<'a>>> {
+fn values<'a>(schema: &NodeRef<'a>, is_of_text: bool) -> Option<Option<Values<'a>>> {
     let spots = match (schema.get("enum"), schema.get("const")) {
         (Some(list), None) if matches!(list.node, Node::List(_)) => list.items(),
         (None, Some(value)) => vec![value],
@@ -172,7 +175,6 @@ fn values<'a>(schema: &NodeRef<'a>) -> Option<Option<Values<'a>>> {
         }
         Some(_) => return None,
     };
-    let is_of_text = schema.is_of_text();
     let mispaired = names.as_ref().and_then(|names| mispaired(names, &spots));
     let values = spots.into_iter().enumerate().map(|(index, spot)| {
         let node = written(spot.node, is_of_text);
@@ -202,8 +204,10 @@ fn mispaired(names: &[&str], values: &[NodeRef<'_>]) -> Option<String> {
         }
         None => format!("take out {}", list(&names[values.len()..])),
     };
-    let (names, values) = (names.len(), values.len());
-    Some(format!(
-        "x-enum-varnames has {names} names for {values} values; {what}"
-    ))
+    let count = |count: usize, word: &str| {
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} {word}{plural}")
+    };
+    let (names, values) = (count(names.len(), "name"), count(values.len(), "value"));
+    Some(format!("x-enum-varnames has {names} for {values}; {what}"))
 }

@@ -2,6 +2,7 @@
 
 use super::message::{moved, show};
 use super::node_ref::{NodeChange, NodePair, NodeRef, matched};
+use super::reference::target;
 use super::{Comparison, Known, Location};
 use crate::rules::document::{
     DESCRIPTION_CHANGED, EXAMPLE_ADDED, EXAMPLE_CHANGED, EXAMPLE_REMOVED, EXTERNAL_DOCS_CHANGED,
@@ -19,18 +20,25 @@ impl<'a> Comparison<'a> {
             "externalDocs" => &EXTERNAL_DOCS_CHANGED,
             _ => return Known::No,
         };
-        self.changed(rule, at, key, pair);
+        self.changed_as_written(rule, at, key, pair, true);
         Known::Yes
     }
 
-    /// The `example` of a parameter, a header or a media type.
-    pub fn example(&mut self, at: &Location, pair: &NodeChange<'a>) {
+    /// The `example` of a parameter, a header or a media type, which both sides have.
+    pub fn example(&mut self, at: &Location, owner: &NodePair<'a>) {
+        let pair = &owner.get("example");
+        let is_of_text = |root: &'a Node, owner: &NodeRef<'a>| {
+            let schema = owner.get("schema");
+            let schema = schema.and_then(|schema| target(root, &schema.innermost(&schema)));
+            schema.is_some_and(|schema| schema.is_of_text())
+        };
+        let is_of_text = is_of_text(self.base, &owner.base) && is_of_text(self.head, &owner.head);
         let rule = match (&pair.base, &pair.head) {
             (Some(_), Some(_)) => &EXAMPLE_CHANGED,
             (None, _) => &EXAMPLE_ADDED,
             (_, None) => &EXAMPLE_REMOVED,
         };
-        self.changed(rule, at, "example", pair);
+        self.changed_as_written(rule, at, "example", pair, is_of_text);
     }
 
     /// The named `examples` of a parameter, a header or a media type.
@@ -96,7 +104,7 @@ impl<'a> Comparison<'a> {
             .map(|(name, spot)| (name.as_str(), spot.clone()));
         for (_, pair) in matched(base.collect(), head.collect(), |name| name) {
             if pair.both().is_some() {
-                let is_of_text = (both.base.is_of_text(), both.head.is_of_text());
+                let is_of_text = both.are_of_text();
                 self.changed_as_written(&EXAMPLE_CHANGED, at, "example", &pair, is_of_text);
                 continue;
             }

@@ -293,6 +293,13 @@ impl<'a> NodeChange<'a> {
         }
     }
 
+    /// Whether both sides are the same text, in whatever words.
+    pub fn is_same_text(&self) -> bool {
+        let text = |node: Option<&'a Node>| node?.as_written();
+        let (base, head) = (text(self.base_node()), text(self.head_node()));
+        base.is_some() && base == head
+    }
+
     /// Whether each side lacks it or satisfies `test`.
     pub fn each(&self, test: impl Fn(&Node) -> bool) -> bool {
         let nodes = [self.base_node(), self.head_node()];
@@ -340,6 +347,11 @@ impl<'a> NodePair<'a> {
                 && other.get(key).is_none()
         };
         is_list(&self.base, &self.head) || is_list(&self.head, &self.base)
+    }
+
+    /// Whether both schemas are of texts and nothing else.
+    pub fn are_of_text(&self) -> bool {
+        self.base.is_of_text() && self.head.is_of_text()
     }
 
     pub fn are_maps(&self) -> bool {

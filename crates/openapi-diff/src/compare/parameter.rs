@@ -163,7 +163,7 @@ impl<'a> Comparison<'a> {
                 "schema" | "content" if is_rewritten => this.unclassified(at, pair),
                 "schema" => this.subschema(pair, at),
                 "content" => this.content(pair, at),
-                "example" => this.example(at, pair),
+                "example" => this.example(at, both),
                 "examples" => this.examples(at, pair),
                 _ => return this.texts(at, key, pair),
             }

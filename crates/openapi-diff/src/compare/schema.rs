@@ -76,7 +76,7 @@ impl<'a> Comparison<'a> {
         if both.are_maps() && any(&["format", "contentEncoding", "contentMediaType"]) {
             self.format(both, at);
         }
-        let is_of_text = (both.base.is_of_text(), both.head.is_of_text());
+        let is_of_text = both.are_of_text();
         self.keys(both, at, |this, key, pair| {
             if !counts(key) {
                 return Known::Yes;
@@ -112,6 +112,7 @@ impl<'a> Comparison<'a> {
                     };
                     this.changed_as_written(family.at(place), at, key, pair, is_of_text);
                 }
+                "pattern" if pair.is_same_text() => {}
                 "pattern" => {
                     this.value(
                         at,

@@ -286,6 +286,29 @@ fn scalars_are_compared_as_they_were_written_where_the_schema_says_text() {
 }
 
 #[test]
+fn texts_of_the_document_and_examples_of_texts_are_compared_as_they_were_written() {
+    let with = |version: &str, example: &str, kind: &str| {
+        let text = format!(
+            "openapi: 3.0.3\n\
+             info: {{title: Things, version: {version}}}\n\
+             paths: {{/a: {{get: {{parameters: [{{name: p, in: query, example: {example}, schema: {{type: {kind}}}}}], responses: {{}}}}}}}}\n"
+        );
+        Document::parse("doc", text.as_bytes()).unwrap_or_else(|error| panic!("{error}"))
+    };
+    let old = with("1.10", "5", "string");
+    let cases = [
+        (with("'1.10'", "'5'", "string"), ""),
+        (with("1.1", "5", "string"), "api-version-changed"),
+        (with("1.10", "5.0", "string"), "example-changed"),
+    ];
+    for (new, ids) in cases {
+        assert_eq!(found(&old, &new).join(" "), ids);
+    }
+    let (old, new) = (with("1", "5", "integer"), with("1", "'5'", "integer"));
+    assert_eq!(found(&old, &new), ["example-changed"]);
+}
+
+#[test]
 fn references_are_decoded() {
     let same = |old, new| Case {
         name: "reference",
