@@ -34,7 +34,9 @@ pub fn arrived_id(data: &[u8]) {
             continue;
         }
         let (again, same) = named_tasks(&[before, &json].concat(), LARGEST);
-        assert_eq!(again.as_deref(), Some(json.trim_ascii()));
+        // Blanks behind the JSON may stay.
+        let again = again.as_deref().map(<[u8]>::trim_ascii);
+        assert_eq!(again, Some(json.trim_ascii()));
         assert_eq!(same, ids);
     }
 }

@@ -286,7 +286,7 @@ mod limits {
         assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
         assert_eq!(error.charged(), kling_omni::Charged::Yes);
         assert!(error.is_retryable(), "{error}");
-        let part = "was not complete within 0.15 s: it stopped after 900 of 2044 bytes";
+        let part = "was not complete within 0.5 s: it stopped after 900 of 2044 bytes";
         assert!(error.summary().contains(part), "{error}");
         assert_eq!(entries(folder.path()), [""; 0]);
     }

@@ -187,7 +187,7 @@ async fn a_host_that_takes_nothing_or_answers_nothing_is_given_up() {
         (
             deaf.0.as_str(),
             16_000_000,
-            "the storage host took nothing for 0.15 s",
+            "the storage host took nothing for 0.5 s",
         ),
         (
             mute.base_url(),
