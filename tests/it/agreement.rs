@@ -8,11 +8,11 @@ use std::fmt::Write as _;
 
 use kling_omni::polling::{TaskState, TaskSummary};
 use kling_omni::request::Element;
-use kling_omni::{Mode, TextToVideo, Tier, VideoReference};
+use kling_omni::{Mode, Tier};
 use kling_omni_api::enums::AspectRatio;
 use kling_omni_api::tasks::TaskCreate;
 use kling_omni_api::{Role, service};
-use kling_omni_test_support::spec::{SPEC, entries, items, require_fresh_code};
+use kling_omni_test_support::spec::{SPEC, entries, items, request_bodies, require_fresh_code};
 use kling_omni_test_support::{fail_on, sources};
 use kling_omni_tests::rules::{self, Row};
 use kling_omni_tests::snapshots::Kind;
@@ -99,7 +99,7 @@ struct Pair {
     component: &'static str,
     ours: Schema,
     /// Where the type is declared, if we write it: then a required field cannot wait, and one of ours has to be known.
-    declared_in: Option<&'static str>,
+    declared_in: Option<String>,
     intended: &'static [&'static [Intended]],
 }
 
@@ -131,30 +131,36 @@ fn ergonomic_types_agree_with_the_spec() {
     snapshots.finish();
 }
 
-fn pairs() -> [Pair; 6] {
-    [
-        Pair {
-            component: "VideoReferenceRequest",
-            ours: schema_for!(VideoReference),
-            declared_in: Some("video_reference.rs"),
-            intended: &[CLOSED, REQUEST],
+fn request_pairs() -> impl Iterator<Item = Pair> {
+    request_bodies().into_iter().map(|body| Pair {
+        component: body.schema,
+        ours: (body.request.schema)(),
+        declared_in: Some(file_of(body.request.name)),
+        intended: match body.schema {
+            "ReferenceToVideoRequest" => &[CLOSED, REQUEST, SUCCESSOR],
+            _ => &[CLOSED, REQUEST],
         },
-        Pair {
-            component: "ReferenceToVideoRequest",
-            ours: schema_for!(VideoReference),
-            declared_in: Some("video_reference.rs"),
-            intended: &[CLOSED, REQUEST, SUCCESSOR],
-        },
-        Pair {
-            component: "VideoRequest",
-            ours: schema_for!(TextToVideo),
-            declared_in: Some("text_to_video.rs"),
-            intended: &[CLOSED, REQUEST],
-        },
+    })
+}
+
+/// The file that declares a type of requests.
+fn file_of(name: &str) -> String {
+    let mut file = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !file.is_empty() {
+            file.push('_');
+        }
+        file.push(letter.to_ascii_lowercase());
+    }
+    file + ".rs"
+}
+
+fn pairs() -> Vec<Pair> {
+    let others = [
         Pair {
             component: "Element",
             ours: schema_for!(Element),
-            declared_in: Some("element.rs"),
+            declared_in: Some(file_of("Element")),
             intended: &[CLOSED],
         },
         Pair {
@@ -169,7 +175,8 @@ fn pairs() -> [Pair; 6] {
             declared_in: None,
             intended: &[STATUS],
         },
-    ]
+    ];
+    request_pairs().chain(others).collect()
 }
 
 /// What the vendor adds waits, and a field that it renames is one line.
@@ -189,8 +196,11 @@ fn an_edited_document_waits_or_names_the_row() {
         ),
         ("aspect_ratio", ratio),
     ] {
-        for pair in pairs().iter().take(3) {
+        for pair in &request_pairs().collect::<Vec<_>>() {
             let mut edited = SPEC.schema(pair.component).clone();
+            if name == "aspect_ratio" && edited["properties"].get(name).is_none() {
+                continue;
+            }
             edited["properties"][name] = field.clone();
             let agreement = compare(pair, &edited);
             assert_eq!(agreement.problems, [""; 0], "{name}");
@@ -201,26 +211,27 @@ fn an_edited_document_waits_or_names_the_row() {
             assert!(agreement.text.contains(&waits), "{}", agreement.text);
         }
     }
-    for (pair, name) in pairs().iter().zip(["video_url", "image_url", "image_urls"]) {
-        let mut edited = SPEC.schema(pair.component).clone();
-        let properties = edited["properties"].as_object_mut().expect("properties");
-        let field = properties.remove(name).expect("the field");
-        properties.insert(format!("new_{name}"), field);
-        let file = pair.declared_in.expect("a request type");
-        let expected = format!(
-            ".{name}: the spec has no such field; rename its row in crates/kling-omni/src/request/{file}, or remove it; \
-             the spec has, and we do not offer: "
-        );
-        let problems = compare(pair, &edited).problems;
-        let [problem] = &problems[..] else {
-            panic!("{problems:?}");
-        };
-        let others = problem.strip_prefix(&expected).expect(problem);
-        assert!(
-            others
-                .split(", ")
-                .any(|other| other == format!(".new_{name}"))
-        );
+    for pair in request_pairs() {
+        for name in ["video_url", "image_url", "image_urls"] {
+            let mut edited = SPEC.schema(pair.component).clone();
+            let properties = edited["properties"].as_object_mut().expect("properties");
+            let Some(field) = properties.remove(name) else {
+                continue;
+            };
+            properties.insert(format!("new_{name}"), field);
+            let file = pair.declared_in.as_deref().expect("a request type");
+            let expected = format!(
+                ".{name}: the spec has no such field; rename its row in crates/kling-omni/src/request/{file}, or remove \
+                 it; the spec has, and we do not offer: "
+            );
+            let problems = compare(&pair, &edited).problems;
+            let [problem] = &problems[..] else {
+                panic!("{problems:?}");
+            };
+            let others = problem.strip_prefix(&expected).expect(problem);
+            let renamed = format!(".new_{name}");
+            assert!(others.split(", ").any(|other| other == renamed));
+        }
     }
 }
 
@@ -281,7 +292,9 @@ fn compare(pair: &Pair, schema: &Value) -> Agreement {
             }
             continue;
         }
-        if let (None, Some(file), false) = (said, pair.declared_in, is_meant || place == ".") {
+        if let (None, Some(file), false) =
+            (said, pair.declared_in.as_deref(), is_meant || place == ".")
+        {
             // The items of a list, and the rules about its difference, go with it.
             if !place.ends_with("[]") {
                 gone.push((place, file));

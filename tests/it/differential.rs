@@ -4,106 +4,53 @@
 mod request;
 mod runner;
 
-use std::fmt;
-
-use kling_omni::request::{RequestTable, TextToVideoBuilder, VideoReferenceBuilder};
-use kling_omni::validation::{FindingCode, ValidationError};
-use kling_omni::{TextToVideo, Tier, VideoReference};
-use kling_omni_api::{Field, limits};
-use kling_omni_test_support::spec::{SPEC, complaints, require_fresh_code};
+use kling_omni::request::{RequestBuilder, TextToVideoBuilder};
+use kling_omni::validation::FindingCode;
+use kling_omni::{Mode, TextToVideo, VideoReference};
+use kling_omni_test_support::spec::{
+    RequestBody, SPEC, complaints, request_bodies, require_fresh_code,
+};
 use proptest::prelude::*;
-use schemars::{JsonSchema, schema_for};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed as _};
 use serde_json::{Map, Value, json};
 
 use request::{Broken, Ours};
 use runner::check;
 
-/// A type of request, by its builder.
-trait Builder: DeserializeOwned + RequestTable {
-    type Request: Serialize + DeserializeOwned + JsonSchema + PartialEq + fmt::Debug;
-
-    fn build(self) -> Result<Self::Request, ValidationError>;
-    fn unchecked(&self) -> Value;
+/// Makes the fields of a request fit each other, and leaves the named one alone.
+fn repair(case: &RequestBody, body: &mut Map<String, Value>, kept: &str) {
+    if case.request.mode == Mode::Text {
+        request::repair(body, kept);
+    }
 }
-
-macro_rules! builders {
-    ($($builder:ty => $request:ty;)*) => {
-        $(impl Builder for $builder {
-            type Request = $request;
-
-            fn build(self) -> Result<$request, ValidationError> {
-                self.build()
-            }
-
-            fn unchecked(&self) -> Value {
-                self.to_unchecked_body()
-            }
-        })*
-    };
-}
-
-builders! {
-    VideoReferenceBuilder => VideoReference;
-    TextToVideoBuilder => TextToVideo;
-}
-
-/// A tier, and what the spec says of the requests of the route that its builder checks against.
-#[derive(Clone, Copy)]
-struct RouteCase {
-    tier: Tier,
-    schema: &'static str,
-    fields: &'static [Field],
-    /// Makes the fields fit each other, and leaves the named one alone.
-    repair: fn(&mut Map<String, Value>, &str),
-}
-
-const OLDER: RouteCase = RouteCase {
-    tier: Tier::Pro,
-    schema: "VideoReferenceRequest",
-    fields: limits::video_reference_request::FIELDS,
-    repair: |_, _| {},
-};
-const SUCCESSOR: RouteCase = RouteCase {
-    tier: Tier::Standard,
-    schema: "ReferenceToVideoRequest",
-    fields: limits::reference_to_video_request::FIELDS,
-    repair: |_, _| {},
-};
-const TEXT: RouteCase = RouteCase {
-    tier: Tier::Standard,
-    schema: "VideoRequest",
-    fields: limits::video_request::FIELDS,
-    repair: request::repair,
-};
-const CASES: usize = 3;
 
 #[test]
 fn a_valid_request_satisfies_the_spec() {
     require_fresh_code();
-    valid_requests::<VideoReferenceBuilder>(OLDER);
-    valid_requests::<VideoReferenceBuilder>(SUCCESSOR);
-    valid_requests::<TextToVideoBuilder>(TEXT);
+    let cases = request_bodies();
+    for case in &cases {
+        valid_requests(case, cases.len());
+    }
 }
 
-fn valid_requests<B: Builder>(case: RouteCase) {
-    let ours = schema_for!(B::Request);
+fn valid_requests(case: &RequestBody, count: usize) {
+    let ours = (case.request.schema)();
     let our_validator = jsonschema::validator_for(ours.as_value()).unwrap();
     let validator = SPEC.validator(case.schema);
     let bodies = bodies(case, Ours::new(ours.as_value()));
-    check(case.schema, CASES, &bodies, |mut body| {
-        (case.repair)(&mut body, "");
-        let builder = read::<B>(case, &body)?;
-        prop_assert_eq!(&builder.unchecked(), &Value::Object(body.clone()));
-        prop_assert_eq!(complaints(&validator, &builder.unchecked()), [""; 0]);
+    check(case.schema, count, &bodies, |mut body| {
+        repair(case, &mut body, "");
+        let builder = read(case, &body)?;
+        let unchecked = builder.to_unchecked_body();
+        prop_assert_eq!(&unchecked, &Value::Object(body.clone()));
+        prop_assert_eq!(complaints(&validator, &unchecked), [""; 0]);
         let built = builder.build();
         let built = built.map_err(|error| TestCaseError::fail(error.to_string()))?;
         let written = serde_json::to_value(&built).unwrap();
         prop_assert_eq!(&written, &Value::Object(with_tier(case, &body)));
         prop_assert_eq!(complaints(&our_validator, &written), [""; 0]);
-        let again: B::Request = serde_json::from_value(written).unwrap();
-        prop_assert_eq!(again, built);
+        let again = case.request.deserialize(written).unwrap();
+        prop_assert_eq!(again.build().unwrap(), built);
         Ok(())
     });
 }
@@ -111,16 +58,16 @@ fn valid_requests<B: Builder>(case: RouteCase) {
 #[test]
 fn a_request_that_breaks_one_rule_is_refused_by_both() {
     require_fresh_code();
-    broken_requests::<VideoReferenceBuilder>(OLDER);
-    broken_requests::<VideoReferenceBuilder>(SUCCESSOR);
-    broken_requests::<TextToVideoBuilder>(TEXT);
+    request_bodies().iter().for_each(broken_requests);
 }
 
-fn broken_requests<B: Builder>(case: RouteCase) {
-    let ours = schema_for!(B::Request);
+fn broken_requests(case: &RequestBody) {
+    let ours = (case.request.schema)();
     let ours = Ours::new(ours.as_value());
     let validator = SPEC.validator(case.schema);
-    let rules: Vec<_> = B::TABLE
+    let rules: Vec<_> = case
+        .request
+        .table
         .iter()
         .filter_map(|row| {
             Some((
@@ -148,9 +95,9 @@ fn broken_requests<B: Builder>(case: RouteCase) {
                 Some(value) => body.insert((*name).to_owned(), value),
                 None => body.remove(*name),
             };
-            (case.repair)(&mut body, name);
-            let builder = read::<B>(case, &body)?;
-            let found = complaints(&validator, &builder.unchecked());
+            repair(case, &mut body, name);
+            let builder = read(case, &body)?;
+            let found = complaints(&validator, &builder.to_unchecked_body());
             let error = builder.build().expect_err("a broken rule goes unnoticed");
             let errors = error.findings().iter().filter(|finding| finding.is_error());
             let errors: Vec<_> = errors
@@ -170,19 +117,20 @@ fn broken_requests<B: Builder>(case: RouteCase) {
     }
 }
 
-fn bodies(case: RouteCase, ours: Ours<'_>) -> BoxedStrategy<Map<String, Value>> {
+fn bodies(case: &RequestBody, ours: Ours<'_>) -> BoxedStrategy<Map<String, Value>> {
     let bodies = request::valid(SPEC.schema(case.schema), ours);
     bodies
         .prop_map(|body| body.as_object().cloned().expect("a request is an object"))
         .boxed()
 }
 
-fn read<B: Builder>(case: RouteCase, body: &Map<String, Value>) -> Result<B, TestCaseError> {
-    serde_json::from_value(Value::Object(with_tier(case, body)))
-        .map_err(|error| TestCaseError::fail(error.to_string()))
+fn read(case: &RequestBody, body: &Map<String, Value>) -> Result<RequestBuilder, TestCaseError> {
+    let body = Value::Object(with_tier(case, body));
+    let builder = case.request.deserialize(body);
+    builder.map_err(|error| TestCaseError::fail(error.to_string()))
 }
 
-fn with_tier(case: RouteCase, body: &Map<String, Value>) -> Map<String, Value> {
+fn with_tier(case: &RequestBody, body: &Map<String, Value>) -> Map<String, Value> {
     let mut body = body.clone();
     body.insert("tier".to_owned(), case.tier.as_str().into());
     body

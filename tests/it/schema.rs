@@ -2,8 +2,8 @@
 
 use kling_omni::download::{Saved, Sidecar};
 use kling_omni::polling::{TaskState, TaskSummary};
+use kling_omni::request::RequestType;
 use kling_omni::validation::Finding;
-use kling_omni::{TextToVideo, VideoReference};
 use kling_omni_tests::snapshots::Kind;
 use schemars::schema_for;
 use serde_json::Value;
@@ -19,11 +19,11 @@ fn schemas() {
         ("Sidecar", schema_for!(Sidecar)),
         ("TaskState", schema_for!(TaskState)),
         ("TaskSummary", schema_for!(TaskSummary)),
-        ("TextToVideo", schema_for!(TextToVideo)),
-        ("VideoReference", schema_for!(VideoReference)),
     ];
+    let requests = RequestType::ALL.iter();
+    let requests = requests.map(|request| (request.name, (request.schema)()));
     let mut snapshots = Kind::Schema.all();
-    for (name, schema) in schemas {
+    for (name, schema) in schemas.into_iter().chain(requests) {
         let mut schema = schema.to_value();
         schema.sort_all_objects();
         snapshots.check(name, &pretty(&schema, 0));

@@ -6,13 +6,14 @@ mod help;
 mod json;
 mod mode;
 
+use std::marker::PhantomData;
 use std::path::PathBuf;
 
 use clap::Args;
-use kling_omni::request::{Route, TextToVideoBuilder, VideoReferenceBuilder};
+use kling_omni::request::{RequestType, Route};
 use kling_omni::validation::Finding;
 use kling_omni::{Mode, Tier};
-use serde::de::DeserializeOwned;
+use serde::de::DeserializeSeed;
 use serde_json::{Map, Value};
 
 use crate::choice::one_of;
@@ -83,7 +84,7 @@ impl RequestArgs {
         fields.read_texts(usize::from(from_stdin))?;
         let file = self.request.as_deref().map(file::read).transpose()?;
         let in_file = match &file {
-            Some(file) => file.parse()?,
+            Some(file) => file.parse(PhantomData)?,
             None => Map::new(),
         };
         let parts = Parts {
@@ -101,10 +102,7 @@ impl RequestArgs {
             && let Some(file) = &file
         {
             // A second look, which knows the place of what it does not understand.
-            match mode {
-                Mode::Text => drop(file.parse::<TextToVideoBuilder>()?),
-                _ => drop(file.parse::<VideoReferenceBuilder>()?),
-            }
+            file.parse(RequestType::of(mode))?;
         }
         let mut body = in_file;
         if let Some(tier) = self.tier {
@@ -120,16 +118,12 @@ impl RequestArgs {
         if body.keys().all(|name| name == "tier") && fields.names().next().is_none() {
             return Err(nothing_asked());
         }
-        let request = match mode {
-            Mode::Text => {
-                let builder: TextToVideoBuilder = fields.set_on(built(body)?)?;
-                builder.deny_warnings(self.deny_warnings).build()?.into()
-            }
-            _ => {
-                let builder: VideoReferenceBuilder = fields.set_on(built(body)?)?;
-                builder.deny_warnings(self.deny_warnings).build()?.into()
-            }
-        };
+        let builder = RequestType::of(mode).deserialize(Value::Object(body));
+        let builder = builder.map_err(|error| {
+            Failure::usage("the request cannot be understood").with_cause(error)
+        })?;
+        let builder = fields.set_on(builder)?.deny_warnings(self.deny_warnings);
+        let request = builder.build()?;
         Ok(Request::Checked {
             request: Box::new(request),
             denies_warnings: self.deny_warnings,
@@ -140,11 +134,6 @@ impl RequestArgs {
 /// The option that a place in a request, such as `elements[0].frontal_image_url`, is given by.
 pub(crate) fn option(at: &str) -> String {
     RequestFields::option(at.split(['[', '.']).next().unwrap_or(at))
-}
-
-fn built<B: DeserializeOwned>(body: Map<String, Value>) -> Result<B, Failure> {
-    serde_json::from_value(Value::Object(body))
-        .map_err(|error| Failure::usage("the request cannot be understood").with_cause(error))
 }
 
 /// Keeps what there is as it is, fields unknown to this version included.

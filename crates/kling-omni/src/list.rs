@@ -22,8 +22,9 @@ use crate::route::Mode;
 
 /// One page of the account's tasks, about to be read. Await it to send the request.
 ///
-/// Tasks of both tiers are listed together, and those of one [`Mode`] apart from those of the other. Whether tasks of the
-/// older creating route are among them is the service's decision. No row is left out: one without an id that can be read
+/// Tasks of both tiers are listed together, and those of one [`Mode`] apart from those of the others. Where the service has
+/// a list for each tier, both are read, one after the other. Whether tasks of the older creating route are among them is
+/// the service's decision. No row is left out: one without an id that can be read
 /// has an empty [`id`](TaskSummary::id).
 ///
 /// # Errors
@@ -60,8 +61,8 @@ impl List {
 
     /// Which tasks to list, by what their videos are made from; [`Mode::Reference`] unless set.
     ///
-    /// The service lists all tasks of [`Mode::Text`] at once, so that neither [`page`](Self::page) nor
-    /// [`page_size`](Self::page_size) can be set with it.
+    /// Only tasks of [`Mode::Reference`] are listed in pages. With any other mode, neither [`page`](Self::page) nor
+    /// [`page_size`](Self::page_size) can be set.
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
@@ -141,23 +142,24 @@ impl List {
         Ok(i32::try_from(value).ok())
     }
 
-    fn operation(&self) -> Result<&'static ListOperation> {
-        self.mode.list().ok_or_else(|| {
-            Error::uncharged(
+    async fn read(self) -> Result<Vec<TaskSummary>> {
+        let lists = self.mode.lists();
+        if lists.is_empty() {
+            return Err(Error::uncharged(
                 ErrorKind::Validation,
                 format!("no list has the tasks made from {}", self.mode),
-            )
-        })
-    }
-
-    async fn read(self) -> Result<Vec<TaskSummary>> {
-        let operation = self.operation()?;
-        let number = self.checked(operation, "page", self.page)?;
-        let size = self.checked(operation, "page_size", self.page_size)?;
-        let http = Arc::clone(&self.inner.http);
-        let service = self.inner.service;
-        let page = read_page(http, service, operation, number, size, Options::default());
-        Ok(page.await?.tasks)
+            ));
+        }
+        let mut tasks = Vec::new();
+        for operation in lists {
+            let number = self.checked(operation, "page", self.page)?;
+            let size = self.checked(operation, "page_size", self.page_size)?;
+            let http = Arc::clone(&self.inner.http);
+            let service = self.inner.service;
+            let page = read_page(http, service, operation, number, size, Options::default());
+            tasks.extend(page.await?.tasks);
+        }
+        Ok(tasks)
     }
 }
 
@@ -173,7 +175,8 @@ impl Pages {
         let Some(list) = self.next.take() else {
             return Ok(None);
         };
-        if list.operation()?.max_page_size.is_some() {
+        let mut lists = list.mode.lists().into_iter();
+        if lists.any(|operation| operation.max_page_size.is_some()) {
             let number = list.page.unwrap_or(1).saturating_add(1);
             self.next = Some(list.clone().page(number));
         }

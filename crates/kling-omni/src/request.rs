@@ -19,6 +19,9 @@ pub(crate) mod schema;
 
 use std::collections::BTreeMap;
 
+use kling_omni_api::Field;
+use serde::de::DeserializeSeed;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 pub use crate::media::MediaSource;
@@ -28,51 +31,182 @@ pub use crate::request::aspect_ratio::AspectRatio;
 pub use crate::request::element::Element;
 pub use crate::request::shot_type::ShotType;
 #[doc(hidden)]
-pub use crate::request::table::{FieldKind, FieldValue, RequestField, RequestTable};
+pub use crate::request::table::{FieldKind, FieldValue, RequestField};
 pub use crate::request::text_to_video::{TextToVideo, TextToVideoBuilder};
 pub use crate::request::video_reference::{VideoReference, VideoReferenceBuilder};
 pub use crate::route::Route;
 
+use crate::request::fields::Files;
+use crate::request::table::RequestTable;
+use crate::request::typed::CheckedRequest;
 use crate::route::{CreateRoute, Mode, Tier};
 use crate::validation::{Finding, ValidationError};
 
-/// A request of either type, ready to be sent by [`Client::create`](crate::Client::create).
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Request {
-    /// From a reference video.
-    VideoReference(VideoReference),
-    /// From text, or from text and images.
-    TextToVideo(TextToVideo),
-}
+/// Declares the types of requests. A row is the type and its builder, the mode, and what the video is made from.
+macro_rules! requests {
+    ($(
+        $(#[$meta:meta])*
+        $request:ident($builder:ident), mode $mode:ident, from $source:literal;
+    )+) => {
+        /// A request of any type, ready to be sent by [`Client::create`](crate::Client::create).
+        ///
+        /// It serialises as the request that it holds.
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+        #[cfg_attr(feature = "schemars", schemars(description = "What a request file may hold."))]
+        #[serde(untagged)]
+        #[non_exhaustive]
+        pub enum Request {
+            $($(#[$meta])* $request($request),)+
+        }
 
-/// Does the same with a request of either type.
-macro_rules! either {
-    ($request:expr, $one:ident => $then:expr) => {
-        match $request {
-            Request::VideoReference($one) => $then,
-            Request::TextToVideo($one) => $then,
+        impl Request {
+            /// What the video is made from.
+            pub fn mode(&self) -> Mode {
+                match self {
+                    $(Self::$request(_) => Mode::$mode,)+
+                }
+            }
+
+            fn checked(&self) -> &dyn CheckedRequest {
+                match self {
+                    $(Self::$request(request) => &request.checked,)+
+                }
+            }
+
+            fn checked_mut(&mut self) -> &mut dyn CheckedRequest {
+                match self {
+                    $(Self::$request(request) => &mut request.checked,)+
+                }
+            }
+        }
+
+        $(impl From<$request> for Request {
+            fn from(request: $request) -> Self {
+                Self::$request(request)
+            }
+        })+
+
+        /// The builder of a request of any type, for programs that offer every field.
+        #[doc(hidden)]
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub enum RequestBuilder {
+            $($request($builder),)+
+        }
+
+        #[doc(hidden)]
+        impl RequestBuilder {
+            /// Sets the field of this name, in place of what it had.
+            ///
+            /// # Errors
+            ///
+            /// The type has no such field, or the value is of another kind.
+            pub fn set(self, name: &str, value: FieldValue) -> Result<Self, String> {
+                match self {
+                    $(Self::$request(builder) => builder.set(name, value).map(Self::$request),)+
+                }
+            }
+
+            /// Treats warnings as errors.
+            #[must_use]
+            pub fn deny_warnings(self, deny: bool) -> Self {
+                match self {
+                    $(Self::$request(builder) => Self::$request(builder.deny_warnings(deny)),)+
+                }
+            }
+
+            /// Checks everything and makes the request.
+            ///
+            /// # Errors
+            ///
+            /// [`ValidationError`] with every rule that the request breaks.
+            pub fn build(self) -> Result<Request, ValidationError> {
+                match self {
+                    $(Self::$request(builder) => builder.build().map(Request::$request),)+
+                }
+            }
+
+            /// The request as the JSON body of the API, unchecked.
+            pub fn to_unchecked_body(&self) -> Value {
+                match self {
+                    $(Self::$request(builder) => builder.to_unchecked_body(),)+
+                }
+            }
+        }
+
+        impl RequestType {
+            /// Every type, in the order of the modes.
+            pub const ALL: &[Self] = &[$(Self {
+                mode: Mode::$mode,
+                name: stringify!($request),
+                source: $source,
+                table: $builder::TABLE,
+                limits: $builder::LIMITS,
+                #[cfg(feature = "schemars")]
+                schema: || schemars::schema_for!($request),
+            }),+];
+
+            /// The type of a mode.
+            pub fn of(mode: Mode) -> &'static Self {
+                &Self::ALL[mode as usize]
+            }
+        }
+
+        $(const _: () = assert!(
+            RequestType::ALL[Mode::$mode as usize].mode as usize == Mode::$mode as usize,
+            "the rows are not in the order of the modes",
+        );)+
+
+        /// Reads the builder from the JSON of a request.
+        impl<'de> DeserializeSeed<'de> for &RequestType {
+            type Value = RequestBuilder;
+
+            fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<RequestBuilder, D::Error> {
+                match self.mode {
+                    $(Mode::$mode => $builder::deserialize(from).map(RequestBuilder::$request),)+
+                }
+            }
         }
     };
 }
 
-impl Request {
-    /// What the video is made from.
-    pub fn mode(&self) -> Mode {
-        match self {
-            Self::VideoReference(_) => Mode::Reference,
-            Self::TextToVideo(_) => Mode::Text,
-        }
-    }
+/// A type of requests, for programs that offer all of them.
+#[doc(hidden)]
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RequestType {
+    /// The mode that it belongs to.
+    pub mode: Mode,
+    /// Name of the type.
+    pub name: &'static str,
+    /// What the video is made from, in words.
+    pub source: &'static str,
+    /// The rows of the table that declares it, in order.
+    pub table: &'static [RequestField],
+    /// The limits of the fields on each route that takes the request, those of the preferred route first.
+    pub limits: &'static [&'static [Field]],
+    /// Its JSON Schema.
+    #[cfg(feature = "schemars")]
+    pub schema: fn() -> schemars::Schema,
+}
 
+requests! {
+    /// From a reference video.
+    VideoReference(VideoReferenceBuilder), mode Reference, from "a reference video";
+    /// From text, or from text and images.
+    TextToVideo(TextToVideoBuilder), mode Text, from "text and images";
+}
+
+impl Request {
     /// Quality tier that makes the video.
     pub fn tier(&self) -> Tier {
-        either!(self, request => request.tier())
+        self.checked().tier()
     }
 
     /// Findings that are legal but look like mistakes.
     pub fn warnings(&self) -> &[Finding] {
-        either!(self, request => request.warnings())
+        self.checked().warnings()
     }
 
     /// The JSON body as it is sent. The tier chooses the path, and is no part of it.
@@ -80,8 +214,8 @@ impl Request {
         self.body().clone()
     }
 
-    /// Checks the request against the rules of a route, as [`VideoReference::check`] does. There is one route only for
-    /// [`TextToVideo`], whose rules it has passed already.
+    /// Checks the request against the rules of a route, as [`VideoReference::check`] does. The other types have one route
+    /// only, whose rules they have passed already.
     ///
     /// # Errors
     ///
@@ -95,44 +229,37 @@ impl Request {
 
     /// Every image and video that is set.
     pub fn media(&self) -> Vec<(MediaField, MediaSource)> {
-        either!(self, request => request.media())
+        self.checked().media()
     }
 
     /// Length of the video to make, in seconds.
     pub fn duration(&self) -> Option<u32> {
-        either!(self, request => request.duration())
+        self.body().get("duration")?.as_str()?.parse().ok()
     }
 
     /// Shape of the video to make.
     pub fn aspect_ratio(&self) -> Option<AspectRatio> {
-        either!(self, request => request.aspect_ratio())
+        self.body().get("aspect_ratio")?.as_str()?.parse().ok()
     }
 
     /// Replaces files with the URLs that they were uploaded to.
     pub(crate) fn set_urls(&mut self, urls: &BTreeMap<MediaField, String>) {
-        either!(self, request => request.checked.set_urls(urls));
+        self.checked_mut().set_urls(urls);
     }
 
     /// The JSON body, serialised when the request was built.
     pub(crate) fn body(&self) -> &Value {
-        either!(self, request => request.checked.json.body())
+        self.checked().body()
     }
 
     /// Checks the request against the rules of one route of the service.
     pub(crate) fn check_for(&self, route: CreateRoute) -> Result<(), ValidationError> {
-        either!(self, request => request.checked.check_for(route))
+        self.checked().check_for(route)
     }
-}
 
-impl From<VideoReference> for Request {
-    fn from(request: VideoReference) -> Self {
-        Self::VideoReference(request)
-    }
-}
-
-impl From<TextToVideo> for Request {
-    fn from(request: TextToVideo) -> Self {
-        Self::TextToVideo(request)
+    /// What is legal and looks like a mistake, now that the files are known.
+    pub(crate) fn file_warnings(&self, files: &Files<'_>) -> Vec<Finding> {
+        self.checked().file_warnings(files)
     }
 }
 

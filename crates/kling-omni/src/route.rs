@@ -30,12 +30,18 @@ impl Mode {
     /// Both modes.
     pub const ALL: &[Self] = &[Self::Reference, Self::Text];
 
-    /// The list that documents its tasks.
-    pub(crate) fn list(self) -> Option<&'static ListOperation> {
+    /// The lists that document its tasks: one for all tiers, or one for each.
+    pub(crate) fn lists(self) -> Vec<&'static ListOperation> {
         let operations = CreateRoute::all().filter(|route| route.mode() == self);
         let operations = operations.map(CreateRoute::operation);
-        let mut listed = operations.filter(|operation| operation.is_listed);
-        listed.find_map(|operation| operation.lists.first().copied())
+        let listed = operations.filter(|operation| operation.is_listed);
+        let mut lists: Vec<_> = listed
+            .flat_map(|operation| operation.lists)
+            .copied()
+            .collect();
+        lists.sort_by_key(|list| list.key);
+        lists.dedup();
+        lists
     }
 
     /// The name on the command line.

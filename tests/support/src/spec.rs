@@ -4,6 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use jsonschema::{Draft, Validator};
+use kling_omni::Tier;
+use kling_omni::request::{RequestBuilder, RequestType};
+use kling_omni_api::Field;
+use kling_omni_api::tasks::TaskCreate;
+use serde::de::DeserializeSeed as _;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -109,6 +114,57 @@ impl Spec {
             .build(&root)
             .expect("the spec's schemas can be compiled")
     }
+}
+
+/// The body of a creating route, and the type of ours that is sent there.
+pub struct RequestBody {
+    /// The component schema of the body.
+    pub schema: &'static str,
+    /// Our type.
+    pub request: &'static RequestType,
+    /// The tier of the route.
+    pub tier: Tier,
+    /// The generated limits.
+    pub fields: &'static [Field],
+}
+
+/// The bodies of all creating routes that are offered, each once, with the first route that takes it.
+pub fn request_bodies() -> Vec<RequestBody> {
+    let operations = SPEC.operations();
+    let mut bodies: Vec<RequestBody> = Vec::new();
+    for spec in TaskCreate::ALL.iter().map(|create| create.spec()) {
+        let (Ok(mode), Ok(tier)) = (spec.mode.parse(), spec.tier.parse()) else {
+            continue;
+        };
+        let mut operations = operations.iter();
+        let operation = operations.find(|operation| operation.id == spec.operation.id);
+        let schema = operation.and_then(|operation| SPEC.body_schema(operation));
+        let schema = schema.expect("a create has a body");
+        if bodies.iter().all(|body| body.schema != schema) {
+            bodies.push(RequestBody {
+                schema,
+                request: RequestType::of(mode),
+                tier,
+                fields: spec.fields,
+            });
+        }
+    }
+    bodies
+}
+
+/// The first example that the spec has of the body of a creating route, with its tier; `None` if the route is not offered.
+pub fn example(create: TaskCreate) -> Option<RequestBuilder> {
+    let spec = create.spec();
+    let request = RequestType::of(spec.mode.parse().ok()?);
+    let tier: Tier = spec.tier.parse().ok()?;
+    let operations = SPEC.operations();
+    let mut operations = operations.iter();
+    let operation = operations.find(|operation| operation.id == spec.operation.id)?;
+    let content = &operation.node["requestBody"]["content"]["application/json"];
+    let (_, example) = entries(&content["examples"]).next()?;
+    let mut body = SPEC.resolve(example)["value"].clone();
+    body["tier"] = tier.as_str().into();
+    Some(request.deserialize(body).expect("an example is valid"))
 }
 
 /// Fails a test that would only tell at length that the generated code is older than the spec.

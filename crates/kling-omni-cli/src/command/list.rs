@@ -21,7 +21,7 @@ const MOST_PAGES: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {
-    /// Only tasks whose videos are made from this [default: both]
+    /// Only tasks whose videos are made from this [default: all]
     #[arg(long, value_name = "MODE", value_parser = one_of(Mode::ALL, Mode::as_str))]
     mode: Option<Mode>,
 
@@ -130,7 +130,7 @@ impl Listing<'_> {
             if let Some(page) = page {
                 list = list.page(page);
             }
-            // Asked for both modes, a size is one for the pages that there are.
+            // Asked for all modes, a size is one for the pages that there are.
             let size = self.args.page_size;
             if let Some(size) = size.filter(|_| has_pages || self.args.mode.is_some()) {
                 list = list.page_size(size);

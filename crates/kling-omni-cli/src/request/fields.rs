@@ -6,10 +6,8 @@ use std::str::FromStr;
 use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
-use kling_omni::Mode;
 use kling_omni::request::{
-    Element, FieldKind, FieldValue, RequestField, RequestTable, TextToVideoBuilder,
-    VideoReferenceBuilder,
+    Element, FieldKind, FieldValue, RequestBuilder, RequestField, RequestType,
 };
 use kling_omni_api::Field;
 use serde_json::{Map, Value};
@@ -61,30 +59,25 @@ struct FieldOption {
     long: String,
     short: Option<char>,
     help: String,
-    /// The modes whose requests have the field, and its limits on each of their routes.
-    modes: Vec<(Mode, Vec<&'static Field>)>,
+    /// The types of requests that have the field, and its limits on each of their routes.
+    types: Vec<(&'static RequestType, Vec<&'static Field>)>,
 }
 
 /// The options, in the order of the tables.
 fn options() -> Vec<FieldOption> {
-    let mut options = Vec::new();
-    add_options::<VideoReferenceBuilder>(&mut options);
-    add_options::<TextToVideoBuilder>(&mut options);
-    options
-}
-
-fn add_options<B: RequestTable>(options: &mut Vec<FieldOption>) {
-    for row in B::TABLE {
+    let mut options: Vec<FieldOption> = Vec::new();
+    let types = RequestType::ALL.iter();
+    for (request, row) in types.flat_map(|one| one.table.iter().map(move |row| (one, row))) {
         // One value is no choice.
         if matches!(row.kind, FieldKind::Choice(names) if names().len() < 2) {
             continue;
         }
-        let limits = B::LIMITS.iter().copied().flatten();
+        let limits = request.limits.iter().copied().flatten();
         let limits = limits.filter(|limits| limits.name == row.name);
-        let mode = (B::MODE, limits.collect());
+        let of_type = (request, limits.collect());
         let known = options.iter_mut();
         match known.into_iter().find(|known| known.row.name == row.name) {
-            Some(known) => known.modes.push(mode),
+            Some(known) => known.types.push(of_type),
             None => {
                 let wording = WORDINGS.iter().find(|wording| wording.row == row.name);
                 options.push(FieldOption {
@@ -93,26 +86,18 @@ fn add_options<B: RequestTable>(options: &mut Vec<FieldOption>) {
                         .map_or_else(|| row.name.replace('_', "-"), |one| one.long.to_owned()),
                     short: wording.and_then(|one| one.short.first().copied()),
                     help: wording.map_or_else(|| row.text(), |one| one.help.to_owned()),
-                    modes: vec![mode],
+                    types: vec![of_type],
                 });
             }
         }
     }
-}
-
-/// The names of the fields of a mode.
-pub(super) fn names(mode: Mode) -> impl Iterator<Item = &'static str> {
-    let table = match mode {
-        Mode::Text => TextToVideoBuilder::TABLE,
-        _ => VideoReferenceBuilder::TABLE,
-    };
-    table.iter().map(|row| row.name)
+    options
 }
 
 impl FieldOption {
     /// Whether it takes a text that people write, and not a URL.
     fn is_prose(&self) -> bool {
-        let mut limits = self.modes.iter().flat_map(|(_, limits)| limits);
+        let mut limits = self.types.iter().flat_map(|(_, limits)| limits);
         matches!(self.row.kind, FieldKind::Text) && limits.all(|limits| limits.format.is_none())
     }
 
@@ -127,7 +112,7 @@ impl FieldOption {
             .help(help::with_limits(
                 self.help.trim_end_matches('.'),
                 self.row.kind,
-                &self.modes,
+                &self.types,
             ));
         let arg = match self.row.kind {
             FieldKind::Media => arg.value_name(FILE_OR_URL).value_parser(media::parser()),
@@ -162,8 +147,8 @@ impl FieldOption {
             FieldKind::Text if self.is_prose() => arg.value_name("TEXT").allow_hyphen_values(true),
             FieldKind::Text => arg.value_name("URL"),
         };
-        match self.modes[..] {
-            [(mode, _)] => arg.help_heading(help::heading(mode)),
+        match self.types[..] {
+            [(request, _)] => arg.help_heading(help::heading(request)),
             _ => arg,
         }
     }
@@ -288,7 +273,7 @@ impl RequestFields {
     /// # Errors
     ///
     /// The request has no field for an option.
-    pub(super) fn set_on<B: RequestTable>(self, builder: B) -> Result<B, Failure> {
+    pub(super) fn set_on(self, builder: RequestBuilder) -> Result<RequestBuilder, Failure> {
         self.0.into_iter().try_fold(builder, |builder, field| {
             let set = builder.set(field.name, field.value);
             set.map_err(|problem| {
@@ -391,6 +376,8 @@ fn finite(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
+    use kling_omni::TextToVideo;
+
     use super::*;
 
     #[test]
@@ -421,20 +408,19 @@ mod tests {
             let arg = option.arg();
             let help = arg.get_help().expect("a help text").to_string();
             let firsts = option
-                .modes
+                .types
                 .iter()
-                .map(|(mode, routes)| (*mode, limits_of(routes[0])));
+                .map(|(request, routes)| (request.source, limits_of(routes[0])));
             let firsts: Vec<_> = firsts.collect();
-            for (mode, limits) in &firsts {
+            for (source, limits) in &firsts {
                 for (index, limit) in limits.iter().enumerate() {
                     let Some(limit) = limit else { continue };
                     let is_common = firsts
                         .iter()
                         .all(|(_, others)| others[index].as_ref() == Some(limit));
-                    let shown = match (is_common, mode) {
-                        (true, _) => format!("[{limit}"),
-                        (false, Mode::Text) => format!("{limit} from text"),
-                        (false, _) => format!("{limit} with a reference video"),
+                    let shown = match is_common {
+                        true => format!("[{limit}"),
+                        false => format!("{limit} from {source}"),
                     };
                     assert!(help.contains(&shown), "{}: {shown}: {help}", arg.get_id());
                 }
@@ -462,7 +448,8 @@ mod tests {
                 is_prose: false,
                 value,
             }]);
-            let error = fields.set_on(TextToVideoBuilder::default()).unwrap_err();
+            let builder = RequestBuilder::TextToVideo(TextToVideo::builder());
+            let error = fields.set_on(builder).unwrap_err();
             assert!(format!("{error:?}").contains(name), "{error:?}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
+use serde::de::DeserializeSeed;
 use serde_saphyr::{Error, SnippetMode, UserMessageFormatter, render_options};
 
 use super::json;
@@ -17,17 +17,22 @@ pub(super) struct RequestFile {
 }
 
 impl RequestFile {
-    /// Reads the text as a request. A YAML reader takes what only looks like JSON, and changes texts in it.
-    pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+    /// Reads the text. A YAML reader takes what only looks like JSON, and changes texts in it.
+    pub(super) fn parse<'a, S: DeserializeSeed<'a>>(
+        &'a self,
+        seed: S,
+    ) -> Result<S::Value, Failure> {
         if self.text.trim_start().starts_with(['{', '[']) {
-            return json::parse(&self.text).map_err(|problem| {
+            return json::parse(&self.text, seed).map_err(|problem| {
                 self.broken(problem).with_help(format!(
                     "{}; a file that begins with {{ or [ is strict JSON",
                     fields()
                 ))
             });
         }
-        serde_saphyr::from_str(&self.text).map_err(|error| {
+        let read =
+            serde_saphyr::with_deserializer_from_str(&self.text, |yaml| seed.deserialize(yaml));
+        read.map_err(|error| {
             self.broken(told(&error)).with_help(format!(
                 "{}; in YAML, a text that begins with @ or holds a colon and a blank needs quotes",
                 fields()

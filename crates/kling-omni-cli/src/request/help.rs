@@ -1,23 +1,22 @@
 //! Help texts of the request's options. Every number and value in them comes from the spec.
 
-use kling_omni::request::FieldKind;
-use kling_omni::{Mode, Tier};
+use kling_omni::Tier;
+use kling_omni::request::{FieldKind, RequestType};
 use kling_omni_api::{Field, Span};
 
+use super::mode::by_preference;
+
 pub(super) fn mode() -> String {
+    let modes: Vec<_> = by_preference().map(|one| one.mode.as_str()).collect();
     format!(
-        "What to make the video from [default: {} if there is --video or another of its options, else {}]",
-        Mode::Reference,
-        Mode::Text
+        "What to make the video from [default: the first of {} that has all options]",
+        modes.join(", ")
     )
 }
 
-/// The part of the help that has the options of one mode.
-pub(super) fn heading(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Text => "From text and images",
-        _ => "From a reference video",
-    }
+/// The part of the help that has the options of one type of requests.
+pub(super) fn heading(request: &RequestType) -> String {
+    format!("From {}", request.source)
 }
 
 pub(super) fn tier() -> String {
@@ -27,28 +26,33 @@ pub(super) fn tier() -> String {
     )
 }
 
-/// The text, followed by the limits of the field in brackets, by mode where they differ.
-pub(super) fn with_limits(text: &str, kind: FieldKind, modes: &[(Mode, Vec<&Field>)]) -> String {
+/// The text, followed by the limits of the field in brackets, by type of request where they differ.
+pub(super) fn with_limits(
+    text: &str,
+    kind: FieldKind,
+    types: &[(&RequestType, Vec<&Field>)],
+) -> String {
     // The parser of a choice lists the values itself.
     let has_choice = matches!(kind, FieldKind::Choice(_));
-    let limits: Vec<_> = modes
+    let limits: Vec<_> = types
         .iter()
-        .map(|(mode, routes)| (*mode, limits_of(routes, has_choice)))
+        .map(|(request, routes)| (request.source, limits_of(routes, has_choice)))
         .collect();
     let mut text = text.to_owned();
     for index in 0..KINDS {
-        let of_modes: Vec<_> = limits
+        let of_types: Vec<_> = limits
             .iter()
-            .map(|(mode, all)| (mode, &all[index]))
+            .map(|(source, all)| (source, &all[index]))
             .collect();
-        let is_same = of_modes.iter().all(|(_, limit)| *limit == of_modes[0].1);
-        let shown: Vec<_> = of_modes
+        let is_same = of_types.iter().all(|(_, limit)| *limit == of_types[0].1);
+        let shown: Vec<_> = of_types
             .iter()
-            .filter_map(|(mode, limit)| match (limit, is_same, mode) {
-                (None, ..) => None,
-                (Some(limit), true, _) => Some(limit.clone()),
-                (Some(limit), false, Mode::Text) => Some(format!("{limit} from text")),
-                (Some(limit), false, _) => Some(format!("{limit} with a reference video")),
+            .filter_map(|(source, limit)| {
+                let limit = (*limit).clone()?;
+                Some(match is_same {
+                    true => limit,
+                    false => format!("{limit} from {source}"),
+                })
             })
             .collect();
         let shown = if is_same {
@@ -141,6 +145,8 @@ fn formats(formats: &[&str]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use kling_omni::Mode;
+
     use super::*;
 
     #[test]
@@ -178,8 +184,9 @@ mod tests {
         let free = Field::named("prompt");
         let (shorter, longer) = (long(2500), long(3000));
         let (low, high) = (scale(1.0), scale(2.0));
-        let reference = |fields: &[&'static Field]| (Mode::Reference, fields.to_vec());
-        let text = |fields: &[&'static Field]| (Mode::Text, fields.to_vec());
+        let reference =
+            |fields: &[&'static Field]| (RequestType::of(Mode::Reference), fields.to_vec());
+        let text = |fields: &[&'static Field]| (RequestType::of(Mode::Text), fields.to_vec());
         let leak = |field: Field| -> &'static Field { Box::leak(Box::new(field)) };
         let [shorter, longer, low, high, free] = [shorter, longer, low, high, free].map(leak);
         for (modes, shown) in [
@@ -190,11 +197,11 @@ mod tests {
             ),
             (
                 vec![reference(&[longer, longer]), text(&[shorter])],
-                "P [at most 3000 characters with a reference video, at most 2500 characters from text]",
+                "P [at most 3000 characters from a reference video, at most 2500 characters from text and images]",
             ),
             (
                 vec![reference(&[free, free]), text(&[shorter])],
-                "P [at most 2500 characters from text]",
+                "P [at most 2500 characters from text and images]",
             ),
             (
                 vec![reference(&[high, low])],

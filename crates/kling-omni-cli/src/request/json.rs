@@ -10,9 +10,13 @@ use serde_json::error::Category;
 /// # Errors
 ///
 /// What is wrong, with line and column, and without a value of the text, which may be secret.
-pub(super) fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
+pub(super) fn parse<'a, S: DeserializeSeed<'a>>(
+    text: &'a str,
+    seed: S,
+) -> Result<S::Value, String> {
     serde_json::from_str::<Unique>(text).map_err(|error| shown(&error))?;
-    serde_json::from_str(text).map_err(|error| shown(&error))
+    let mut json = serde_json::Deserializer::from_str(text);
+    seed.deserialize(&mut json).map_err(|error| shown(&error))
 }
 
 fn shown(error: &serde_json::Error) -> String {
@@ -96,6 +100,8 @@ impl<'de> Visitor<'de> for Unique {
 
 #[cfg(test)]
 mod tests {
+    use std::marker::PhantomData;
+
     use serde_json::Value;
 
     use super::*;
@@ -123,11 +129,12 @@ mod tests {
             ),
             ("{\"a\": ", "at line 1 column 6"),
         ] {
-            let error = parse::<Value>(text).unwrap_err();
+            let error = parse(text, PhantomData::<Value>).unwrap_err();
             assert!(error.contains(problem), "{text}: {error}");
         }
-        let error = parse::<u32>("\"needle\"").unwrap_err();
+        let error = parse("\"needle\"", PhantomData::<u32>).unwrap_err();
         assert!(!error.contains("needle"), "{error}");
-        assert!(parse::<Value>("{\"a\": [1, 0.5, \"\\ud83d\\ude00\", null, true]}").is_ok());
+        let text = "{\"a\": [1, 0.5, \"\\ud83d\\ude00\", null, true]}";
+        assert!(parse(text, PhantomData::<Value>).is_ok());
     }
 }

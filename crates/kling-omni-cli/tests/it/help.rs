@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use kling_omni_api::Field;
-use kling_omni_api::limits::{video_reference_request, video_request};
+use kling_omni::request::RequestType;
 use serde_json::{Map, Value};
 
 use crate::support::{Program, Snapshots};
@@ -57,28 +56,21 @@ fn the_version_is_that_of_the_package() {
 
 #[test]
 fn the_schema_has_fields_of_the_spec() {
-    for (mode, name, fields) in MODES {
+    for RequestType {
+        mode, name, limits, ..
+    } in RequestType::ALL
+    {
         let own = properties(&schema(&format!("schema --mode {mode}")));
         let either = schema("schema");
         assert_eq!(properties(&either["$defs"][name]), own, "{mode}");
         for name in own.keys() {
-            let is_of_the_spec = fields.iter().any(|field| field.name == name);
+            let is_of_the_spec = limits[0].iter().any(|field| field.name == name);
             assert!(is_of_the_spec || name == "tier", "{mode}: {name} is none");
         }
         let choices = either["anyOf"].to_string();
         assert!(choices.contains(&format!("#/$defs/{name}")), "{choices}");
     }
 }
-
-/// Each mode, with the type of its requests and the rules for their fields.
-const MODES: [(&str, &str, &[Field]); 2] = [
-    (
-        "reference",
-        "VideoReference",
-        video_reference_request::FIELDS,
-    ),
-    ("text", "TextToVideo", video_request::FIELDS),
-];
 
 /// The schema that the program prints.
 fn schema(line: &str) -> Value {

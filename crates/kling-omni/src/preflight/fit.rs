@@ -23,7 +23,7 @@ pub(super) fn check_together(
     let reference = size(MediaField::ReferenceVideo);
     let start = MediaField::START_FRAMES.into_iter().find_map(size);
     let end = size(MediaField::EndFrame);
-    let mut findings = Vec::new();
+    let mut findings = request.file_warnings(&|field| probed(files, field));
     findings.extend(long_reference(request, files, rules));
     if let (Some((_, reference)), Some((field, start))) = (reference, start) {
         findings.extend(unlike(field, start, "the reference video", reference));

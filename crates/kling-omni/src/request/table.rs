@@ -8,10 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::media::MediaSource;
-use crate::request::aspect_ratio::AspectRatio;
 use crate::request::element::Element;
-use crate::request::shot_type::ShotType;
-use crate::route::Mode;
 use crate::validation::{Actual, Finding, FindingCode};
 
 /// A row of the table of a request type, for programs that offer every field.
@@ -66,7 +63,7 @@ pub enum FieldKind {
 }
 
 /// The values of one field.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum FieldValue {
     /// As in the JSON of a request.
     Json(Value),
@@ -76,10 +73,8 @@ pub enum FieldValue {
     Elements(Vec<Element>),
 }
 
-/// The builder of a request type, for programs that offer every field.
-pub trait RequestTable: Sized {
-    /// What the video is made from.
-    const MODE: Mode;
+/// The builder of a request type.
+pub(crate) trait RequestTable: Sized {
     /// The rows of the table, in order.
     const TABLE: &'static [RequestField];
     /// The limits of the fields on each route that takes the request, those of the preferred route first.
@@ -232,8 +227,6 @@ items! {
     bool: FieldKind::Flag, Self, |flag| *flag, Self;
     i64: FieldKind::Integer, Self, |integer| *integer, Self;
     Seconds: FieldKind::Seconds, u32, |seconds| seconds.0, String;
-    AspectRatio: FieldKind::Choice(|| AspectRatio::ALL.iter().map(|one| one.as_str()).collect()), Self, |ratio| *ratio, Self;
-    ShotType: FieldKind::Choice(|| ShotType::ALL.iter().map(|one| one.as_str()).collect()), Self, |kind| *kind, Self;
     Number: FieldKind::Number, f64, |number| number.0, f64,
         fn error(&self, name: &str) -> Option<Finding> {
             let Self(number) = self;
@@ -260,6 +253,71 @@ items! {
             }
         };
 }
+
+/// Declares the values of a field as an enum, under their names in the enum of the API's document.
+macro_rules! choice {
+    (
+        $(#[$meta:meta])*
+        $choice:ident = $schema:literal {
+            $($(#[$value_meta:meta])* $value:ident,)+
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+        #[serde(try_from = "String", into = "&'static str")]
+        #[cfg_attr(feature = "schemars", schemars(description = $schema))]
+        #[non_exhaustive]
+        pub enum $choice {
+            $($(#[$value_meta])* $value,)+
+        }
+
+        impl $choice {
+            /// All values.
+            pub const ALL: &[Self] = &[$(Self::$value),+];
+
+            /// The value on the wire.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$value => kling_omni_api::enums::$choice::$value.as_str(),)+
+                }
+            }
+        }
+
+        $crate::named::by_name!($choice);
+
+        impl TryFrom<String> for $choice {
+            type Error = $crate::named::UnknownValue;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$choice> for &'static str {
+            fn from(choice: $choice) -> Self {
+                choice.as_str()
+            }
+        }
+
+        impl $crate::request::table::Item for $choice {
+            const KIND: $crate::request::table::FieldKind = $crate::request::table::FieldKind::Choice(
+                || Self::ALL.iter().map(|one| one.as_str()).collect(),
+            );
+            type Shown<'a> = Self;
+
+            fn show(&self) -> Self {
+                *self
+            }
+
+            #[cfg(feature = "schemars")]
+            fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                generator.subschema_for::<Self>()
+            }
+        }
+    };
+}
+pub(super) use choice;
 
 /// Reads null as "not set".
 pub(super) fn or_unset<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(

@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde_json::Value;
+
+use crate::media::MediaSource;
 use crate::media_field::MediaField;
-use crate::request::fields::{Fields, RequestJson};
+use crate::request::fields::{Fields, Files, RequestJson};
 use crate::request::validate;
-use crate::route::CreateRoute;
+use crate::route::{CreateRoute, Tier};
 use crate::validation::{Finding, ValidationError};
 
 /// Fields that have passed validation, with the JSON body that they were serialised to.
@@ -35,9 +38,43 @@ impl<F: Fields> Checked<F> {
             passed,
         })
     }
+}
+
+/// What a client does with a request of any type.
+pub(super) trait CheckedRequest {
+    fn tier(&self) -> Tier;
+    fn warnings(&self) -> &[Finding];
+    fn media(&self) -> Vec<(MediaField, MediaSource)>;
+    fn body(&self) -> &Value;
 
     /// Checks the fields against the rules of one route of the service.
-    pub(super) fn check_for(&self, route: CreateRoute) -> Result<(), ValidationError> {
+    fn check_for(&self, route: CreateRoute) -> Result<(), ValidationError>;
+
+    /// What looks like a mistake about the files, which were inspected since.
+    fn file_warnings(&self, files: &Files<'_>) -> Vec<Finding>;
+
+    /// Replaces files with the URLs that they were uploaded to.
+    fn set_urls(&mut self, urls: &BTreeMap<MediaField, String>);
+}
+
+impl<F: Fields> CheckedRequest for Checked<F> {
+    fn tier(&self) -> Tier {
+        self.fields.tier().unwrap_or_default()
+    }
+
+    fn warnings(&self) -> &[Finding] {
+        &self.warnings
+    }
+
+    fn media(&self) -> Vec<(MediaField, MediaSource)> {
+        self.fields.media()
+    }
+
+    fn body(&self) -> &Value {
+        self.json.body()
+    }
+
+    fn check_for(&self, route: CreateRoute) -> Result<(), ValidationError> {
         if self.passed.contains(&route) {
             return Ok(());
         }
@@ -48,8 +85,11 @@ impl<F: Fields> Checked<F> {
         Ok(())
     }
 
-    /// Replaces files with the URLs that they were uploaded to.
-    pub(super) fn set_urls(&mut self, urls: &BTreeMap<MediaField, String>) {
+    fn file_warnings(&self, files: &Files<'_>) -> Vec<Finding> {
+        self.fields.file_warnings(files)
+    }
+
+    fn set_urls(&mut self, urls: &BTreeMap<MediaField, String>) {
         self.passed.clear();
         for (field, source) in self.fields.media_mut() {
             if let Some(url) = urls.get(&field) {
@@ -82,6 +122,9 @@ impl<F: fmt::Debug> fmt::Debug for Checked<F> {
 /// A row is a field by its name on the wire, the constant of its limits, its kind (see `kind!`), and the names of its
 /// setter and its getter. The text above a row documents both, and describes the field in the JSON Schema and in help
 /// texts; the text above `set` is for the setter alone.
+///
+/// `errors` and `warnings` name the functions for rules on several fields, and `file_warnings` one for what the inspected
+/// files show.
 macro_rules! request {
     (
         $(#[$request_meta:meta])*
@@ -93,6 +136,7 @@ macro_rules! request {
         limits $limits:ident $(, $more:ident)*;
         errors $errors:path;
         warnings $warnings:path;
+        $(file_warnings $file_warnings:path;)?
         $(
             $(#[doc = $doc:literal])+
             $field:ident $constant:ident: $kind:ident $(($of:ident))?,
@@ -191,11 +235,16 @@ macro_rules! request {
             ) -> Vec<$crate::validation::Finding> {
                 $warnings(self, json, route)
             }
+
+            $(fn file_warnings(
+                &self,
+                files: &$crate::request::fields::Files<'_>,
+            ) -> Vec<$crate::validation::Finding> {
+                $file_warnings(self, files)
+            })?
         }
 
-        #[doc(hidden)]
         impl $crate::request::table::RequestTable for $builder {
-            const MODE: $crate::route::Mode = $mode;
             const TABLE: &'static [$crate::request::table::RequestField] = &[$(
                 $crate::request::table::RequestField::of::<
                     $crate::request::table::kind!(@value $kind $(($of))?),

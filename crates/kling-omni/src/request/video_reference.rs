@@ -3,7 +3,7 @@
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::fields::RequestJson;
 use crate::request::mentions::mentions;
-use crate::request::typed::request;
+use crate::request::typed::{CheckedRequest as _, request};
 use crate::request::validate::against;
 use crate::route::{CreateRoute, Mode, Route};
 use crate::validation::{Actual, Finding, FindingCode, ValidationError};

@@ -1,10 +1,7 @@
 //! Listing tasks.
 
-use std::collections::BTreeSet;
-
 use futures_util::{StreamExt, TryStreamExt};
 use kling_omni::{Charged, ErrorKind, Mode};
-use kling_omni_api::tasks::TaskCreate;
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, sandbox, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -113,16 +110,4 @@ async fn stream_ends_after_an_error() {
     let error = tasks.next().await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Authentication);
     assert!(tasks.next().await.is_none());
-}
-
-/// A mode whose tasks are on two lists, one for each tier, needs a setting of `List` that chooses between them.
-#[test]
-fn each_mode_has_one_documented_list() {
-    for mode in Mode::ALL {
-        let specs = TaskCreate::ALL.iter().map(|create| create.spec());
-        let documented =
-            specs.filter(|spec| spec.mode == mode.as_str() && spec.families.len() == 1);
-        let lists: BTreeSet<_> = documented.flat_map(|spec| spec.lists).collect();
-        assert_eq!(lists.len(), 1, "{mode}: {lists:?}");
-    }
 }

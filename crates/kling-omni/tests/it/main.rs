@@ -5,6 +5,7 @@ mod create;
 mod create_outcome;
 mod download;
 mod errors;
+mod every_create;
 mod examples;
 mod http_client;
 mod in_flight;

@@ -5,13 +5,13 @@ mod correlated;
 
 use std::time::Duration;
 
-use kling_omni::recovery::{Doubt, Evidence, Reconciled, Unresolved};
+use kling_omni::recovery::{Doubt, Reconciled, Unresolved};
 use kling_omni::request::Route;
 use kling_omni::webhook::correlation::{self, Token};
 use kling_omni::webhook::{Inbox, Secret};
-use kling_omni::{Charged, Client, CreateOutcome, Mode, TextToVideo, Tier};
+use kling_omni::{Charged, Client, CreateOutcome};
 use kling_omni_test_support::fake::{Fake, Reply};
-use kling_omni_test_support::setup::{self, client, sandbox, task, valid_request};
+use kling_omni_test_support::setup::{client, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
 use crate::webhook as hooks;
@@ -467,46 +467,5 @@ async fn deliveries_name_the_task_and_what_belongs_to_another_create() {
         clock.advance(SETTLED);
         let reconciled = client.reconcile(&unresolved).webhook(&inbox).await.unwrap();
         assert_eq!(told(&reconciled), expected, "{name}");
-    }
-}
-
-#[tokio::test]
-async fn a_lost_answer_of_the_service_is_found_in_both_modes() {
-    for mode in Mode::ALL {
-        let clock = VirtualClock::new();
-        let sandbox = sandbox(&clock).start().await.unwrap();
-        let client = client(sandbox.base_url(), &clock).build().unwrap();
-        let request = || match mode {
-            Mode::Text => TextToVideo::builder()
-                .prompt("A slow river")
-                .build()
-                .unwrap()
-                .into(),
-            _ => kling_omni::request::Request::from(
-                valid_request().tier(Tier::Standard).build().unwrap(),
-            ),
-        };
-        client.create(request()).await.unwrap();
-        let (record, recorded) = std::sync::mpsc::channel();
-        let create = client.create(request()).reconcilable();
-        let create = create.before_send(move |unresolved| {
-            record.send(unresolved.clone()).unwrap();
-            Ok(())
-        });
-        let task = create.await.unwrap();
-        // As a process that died before it had the answer, and a new one that has only the record.
-        let unresolved = recorded.recv().unwrap();
-        let later = setup::client(sandbox.base_url(), &clock).build().unwrap();
-        let reconciled = later.reconcile(&unresolved).await.unwrap();
-        let Reconciled::Found { task: found, by } = reconciled else {
-            panic!("{mode}: {reconciled:?}");
-        };
-        assert_eq!(
-            (found.id(), by),
-            (task.id(), Evidence::OnlyNewTask),
-            "{mode}"
-        );
-        found.wait().await.unwrap();
-        assert_eq!(sandbox.charges(), 2, "{mode}");
     }
 }

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use crate::snapshots;
 use kling_omni::request::{AspectRatio, Element, Route, ShotType};
 use kling_omni::{ApiKey, Client, Mode, TextToVideo, Tier, VideoReference};
-use kling_omni_api::tasks::TaskCreate;
+use kling_omni_api::tasks::{TaskCreate, TaskRead};
 use kling_omni_test_support::fake::{Fake, Reply, Request};
+use kling_omni_test_support::spec::example;
 
 const KEY: &str = "FPSX-wire";
 
@@ -15,9 +16,10 @@ enum Call {
     Create(Route, Tier, fn() -> VideoReference),
     FromText(Tier),
     Unchecked(Mode),
+    /// The spec's example.
+    Example(TaskCreate),
     Status(usize),
-    List(Option<(u32, u32)>),
-    ListText,
+    Page(u32, u32),
     Download,
 }
 
@@ -76,7 +78,7 @@ fn from_text(tier: Tier) -> TextToVideo {
 
 #[tokio::test]
 async fn every_operation_sends_what_its_snapshot_says() {
-    let cases = [
+    let cases: &[(&str, Call)] = &[
         (
             "create.video-reference",
             Call::Create(Route::VideoReference, Tier::Pro, everything),
@@ -97,27 +99,43 @@ async fn every_operation_sends_what_its_snapshot_says() {
         ("create.video.standard", Call::FromText(Tier::Standard)),
         ("create.unchecked", Call::Unchecked(Mode::Reference)),
         ("create.unchecked.text", Call::Unchecked(Mode::Text)),
-        ("status.reference-to-video", Call::Status(0)),
-        ("status.video", Call::Status(1)),
-        ("list", Call::List(None)),
-        ("list.text", Call::ListText),
-        ("list.page", Call::List(Some((2, 50)))),
+        ("list.page", Call::Page(2, 50)),
         ("download", Call::Download),
     ];
     let mut snapshots = snapshots("wire");
     let mut lines = Vec::new();
     for (name, call) in cases {
-        let request = sent(call).await;
+        let request = sent(*call).await;
         snapshots.check(name, &render(&request));
         lines.push(request.line);
     }
-    snapshots.finish();
-    for create in TaskCreate::ALL.iter().map(|create| create.spec()) {
-        let is_offered = create.mode.parse::<Mode>().is_ok() && create.tier.parse::<Tier>().is_ok();
-        let line = format!("POST {}", create.operation.path);
-        let is_sent = lines.contains(&line);
-        assert_eq!(is_sent, is_offered, "{line} needs a case");
+    for create in TaskCreate::ALL.iter().copied() {
+        let spec = create.spec();
+        let is_sent = lines.contains(&format!("POST {}", spec.operation.path));
+        if example(create).is_some() && !is_sent {
+            let request = sent(Call::Example(create)).await;
+            snapshots.check(&format!("create.{}", spec.name), &render(&request));
+        }
     }
+    let reads = TaskRead::ALL.iter().map(|read| read.spec().family);
+    for (at, family) in reads.filter(|family| is_offered(family)).enumerate() {
+        let request = sent(Call::Status(at)).await;
+        snapshots.check(&format!("status.{family}"), &render(&request));
+    }
+    for mode in Mode::ALL {
+        let empty = || Reply::json(200, r#"{"data":[]}"#);
+        let fake = Fake::start(Tier::ALL.iter().map(|_| empty()).collect()).await;
+        client_for(&fake).list().mode(*mode).await.unwrap();
+        let requests: Vec<_> = fake.requests().iter().map(render).collect();
+        snapshots.check(&format!("list.{mode}"), &requests.join("\n\n"));
+    }
+    snapshots.finish();
+}
+
+/// Whether a create of a mode and a tier of ours makes tasks of the family.
+fn is_offered(family: &str) -> bool {
+    let mut creates = TaskCreate::ALL.iter().copied();
+    creates.any(|create| create.spec().families.contains(&family) && example(create).is_some())
 }
 
 /// The request that a call makes; of two, the one asked for.
@@ -125,8 +143,12 @@ async fn sent(call: Call) -> Request {
     let task = r#"{"data":{"task_id":"a","status":"CREATED","generated":[]}}"#;
     let missing = Reply::json(404, r#"{"message":"Task not found"}"#);
     let (replies, which) = match call {
-        Call::Status(at) => (vec![missing, Reply::json(200, task)], at),
-        Call::List(_) | Call::ListText => (vec![Reply::json(200, r#"{"data":[]}"#)], 0),
+        Call::Status(at) => {
+            let mut replies = vec![missing; at];
+            replies.push(Reply::json(200, task));
+            (replies, at)
+        }
+        Call::Page(..) => (vec![Reply::json(200, r#"{"data":[]}"#)], 0),
         _ => (vec![Reply::json(200, task)], 0),
     };
     let fake = Fake::start(replies).await;
@@ -145,9 +167,11 @@ async fn sent(call: Call) -> Request {
             create.mode(mode).await.unwrap();
         }
         Call::Status(_) => drop(client.task("a").refresh().await.unwrap()),
-        Call::List(None) => drop(client.list().await.unwrap()),
-        Call::ListText => drop(client.list().mode(Mode::Text).await.unwrap()),
-        Call::List(Some((page, size))) => {
+        Call::Example(create) => {
+            let request = example(create).expect("an offered create").build();
+            drop(client.create(request.unwrap()).await.unwrap());
+        }
+        Call::Page(page, size) => {
             drop(client.list().page(page).page_size(size).await.unwrap());
         }
         Call::Download => return downloaded().await,
