@@ -193,11 +193,11 @@ fn a_second_model_passes_lint_and_generates() {
     };
     let mut edits = Vec::new();
     for (tier, name) in [("pro", "Pro"), ("standard", "Standard")] {
-        let path = format!("/paths/~1v1~1ai~1video~1kling-v3-motion-control-{tier}");
-        let id = |verb: &str| format!("{verb}MotionControl{name}");
-        let family = format!("motion-control-{tier}");
+        let path = format!("/paths/~1v1~1ai~1video~1kling-v3-lip-sync-{tier}");
+        let id = |verb: &str| format!("{verb}LipSync{name}");
+        let family = format!("lip-sync-{tier}");
         let create = format!(
-            "{{creates: motion-control, route: motion-control, tier: {tier}, families: [{family}]}}"
+            "{{creates: lip-sync, route: lip-sync, tier: {tier}, families: [{family}]}}"
         );
         let mut item = Node::map();
         item.set("post", operation(R2, &id("create"), &create));
@@ -217,17 +217,17 @@ fn a_second_model_passes_lint_and_generates() {
     let words = |file: &str| files[file].split_whitespace().collect::<Vec<_>>().join(" ");
     let tasks = words("tasks.rs");
     for part in [
-        "name: \"motion-control-pro\", title: \"motion-control (pro)\", families: &[\"motion-control-pro\"], reads: &[TaskRead::GetMotionControlPro], lists: &[TaskList::ListMotionControlPro], successor: None,",
-        "reads: &[TaskRead::GetMotionControlStandard], lists: &[], successor: None,",
-        "family: \"motion-control-standard\", list: None,",
-        "Self::CreateMotionControlPro => { client.create_motion_control_pro().body(body).send().await }",
+        "name: \"lip-sync-pro\", title: \"lip-sync (pro)\", families: &[\"lip-sync-pro\"], reads: &[TaskRead::GetLipSyncPro], lists: &[TaskList::ListLipSyncPro], successor: None,",
+        "reads: &[TaskRead::GetLipSyncStandard], lists: &[], successor: None,",
+        "family: \"lip-sync-standard\", list: None,",
+        "Self::CreateLipSyncPro => { client.create_lip_sync_pro().body(body).send().await }",
     ] {
         assert!(tasks.contains(part), "{part} is not in {tasks}");
     }
     let service = words("service.rs");
     for method in ["POST", "GET"] {
         let part =
-            format!("method: \"{method}\", path: \"/v1/ai/video/kling-v3-motion-control-pro\",");
+            format!("method: \"{method}\", path: \"/v1/ai/video/kling-v3-lip-sync-pro\",");
         assert!(service.contains(&part), "{part} is not in {service}");
     }
 }
