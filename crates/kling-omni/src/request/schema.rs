@@ -8,18 +8,24 @@ use serde_json::{Map, Value, json};
 use crate::request::table::{FieldKind, RequestField};
 use crate::route::Tier;
 
-/// The JSON Schema of a request, with the spec's limits, so that editors check a request file as the client will.
+/// The JSON Schema of a request, with the spec's limits, so that editors check a request file as the client will. Of the
+/// `limits` of several routes, the first count, and a field is required if all require it.
 pub(super) fn of_request(
     description: &str,
     table: &[RequestField],
-    rules: &[Field],
+    limits: &[&'static [Field]],
     values: impl IntoIterator<Item = Schema>,
     generator: &mut SchemaGenerator,
 ) -> Schema {
     let mut properties = Map::new();
+    let mut required = Vec::new();
     for (field, mut schema) in table.iter().zip(values) {
         schema.insert("description".to_owned(), describe(field).into());
-        if let Some(rules) = rules.iter().find(|rules| rules.name == field.name) {
+        let of_field = |rules: &&'static [Field]| rules.iter().find(|one| one.name == field.name);
+        if limits.iter().all(|rules| of_field(rules).is_some_and(|one| one.required)) {
+            required.push(field.name);
+        }
+        if let Some(rules) = limits.first().and_then(of_field) {
             add(&mut schema, rules);
             if let Some(values) = schema.get_mut("enum").and_then(Value::as_array_mut) {
                 values.retain(|value| can_be(field.kind, value));
@@ -31,12 +37,16 @@ pub(super) fn of_request(
     let text = "Quality tier that makes the video. Not part of the body: it decides the route.";
     tier.insert("description".to_owned(), text.into());
     properties.insert("tier".to_owned(), tier.to_value());
-    json_schema!({
+    let mut schema = json_schema!({
         "description": description,
         "type": "object",
         "properties": properties,
         "additionalProperties": false,
-    })
+    });
+    if !required.is_empty() {
+        schema.insert("required".to_owned(), json!(required));
+    }
+    schema
 }
 
 /// Whether a field can have a value that the document allows. One that the document gained is offered later.

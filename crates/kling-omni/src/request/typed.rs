@@ -404,8 +404,8 @@ macro_rules! request {
                         as $crate::request::table::Slot>::schema(generator),
                 )+];
                 let table = <$builder as $crate::request::table::RequestTable>::TABLE;
-                let rules = kling_omni_api::limits::$limits::FIELDS;
-                $crate::request::schema::of_request($schema, table, rules, values, generator)
+                let limits = <$builder as $crate::request::table::RequestTable>::LIMITS;
+                $crate::request::schema::of_request($schema, table, limits, values, generator)
             }
         }
     };
