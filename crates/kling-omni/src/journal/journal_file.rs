@@ -43,6 +43,14 @@ pub(super) struct JournalFile {
     pub(super) write_error: Option<String>,
 }
 
+/// A child process that another thread starts holds a copy of the file until its program begins. Unlocking ends the lock for
+/// all copies; closing would not.
+impl Drop for JournalFile {
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
 /// The contents of a journal.
 #[derive(Debug)]
 pub(super) struct JournalContents {
