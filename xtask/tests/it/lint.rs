@@ -196,9 +196,8 @@ fn a_second_model_passes_lint_and_generates() {
         let path = format!("/paths/~1v1~1ai~1video~1kling-v3-lip-sync-{tier}");
         let id = |verb: &str| format!("{verb}LipSync{name}");
         let family = format!("lip-sync-{tier}");
-        let create = format!(
-            "{{creates: lip-sync, route: lip-sync, tier: {tier}, families: [{family}]}}"
-        );
+        let create =
+            format!("{{creates: lip-sync, route: lip-sync, tier: {tier}, families: [{family}]}}");
         let mut item = Node::map();
         item.set("post", operation(R2, &id("create"), &create));
         if tier == "pro" {
@@ -226,8 +225,7 @@ fn a_second_model_passes_lint_and_generates() {
     }
     let service = words("service.rs");
     for method in ["POST", "GET"] {
-        let part =
-            format!("method: \"{method}\", path: \"/v1/ai/video/kling-v3-lip-sync-pro\",");
+        let part = format!("method: \"{method}\", path: \"/v1/ai/video/kling-v3-lip-sync-pro\",");
         assert!(service.contains(&part), "{part} is not in {service}");
     }
 }

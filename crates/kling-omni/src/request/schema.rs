@@ -22,7 +22,10 @@ pub(super) fn of_request(
     for (field, mut schema) in table.iter().zip(values) {
         schema.insert("description".to_owned(), describe(field).into());
         let of_field = |rules: &&'static [Field]| rules.iter().find(|one| one.name == field.name);
-        if limits.iter().all(|rules| of_field(rules).is_some_and(|one| one.required)) {
+        if limits
+            .iter()
+            .all(|rules| of_field(rules).is_some_and(|one| one.required))
+        {
             required.push(field.name);
         }
         if let Some(rules) = limits.first().and_then(of_field) {
