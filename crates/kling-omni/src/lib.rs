@@ -37,6 +37,7 @@ pub use crate::engine::http::key::ApiKey;
 pub use crate::engine::task::Task;
 pub use crate::host::Host;
 pub use crate::redact::printable;
+pub use crate::request::motion_control::MotionControl;
 pub use crate::request::text_to_video::TextToVideo;
 pub use crate::request::video_reference::VideoReference;
 pub use crate::route::{Mode, Tier};

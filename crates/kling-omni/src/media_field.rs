@@ -26,6 +26,8 @@ pub enum MediaField {
     FirstFrame,
     /// The image that the video ends with.
     EndFrame,
+    /// The image that shows the character of a motion control request.
+    Character,
     /// A reference image, by its index.
     ReferenceImage(usize),
     /// The main image of an element, by the index of the element.
@@ -47,7 +49,7 @@ impl MediaField {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::ReferenceVideo => "video_url",
-            Self::StartFrame => "image_url",
+            Self::StartFrame | Self::Character => "image_url",
             Self::FirstFrame => "start_image_url",
             Self::EndFrame => "end_image_url",
             Self::ReferenceImage(_) => "image_urls",
@@ -58,9 +60,11 @@ impl MediaField {
     /// The names that lead to it, outermost first; an index selects an item of the list of that name.
     fn path(self) -> impl Iterator<Item = (&'static str, Option<usize>)> {
         let (index, inner) = match self {
-            Self::ReferenceVideo | Self::StartFrame | Self::FirstFrame | Self::EndFrame => {
-                (None, None)
-            }
+            Self::ReferenceVideo
+            | Self::StartFrame
+            | Self::FirstFrame
+            | Self::EndFrame
+            | Self::Character => (None, None),
             Self::ReferenceImage(image) => (Some(image), None),
             Self::ElementFrontal(element) => (Some(element), Some(("frontal_image_url", None))),
             Self::ElementReference { element, image } => {

@@ -1,5 +1,6 @@
 //! What a person asks for, and what is wrong with it.
 
+pub(crate) mod motion_control;
 pub(crate) mod text_to_video;
 pub(crate) mod video_reference;
 
@@ -29,6 +30,9 @@ pub use crate::media_field::MediaField;
 pub use crate::named::UnknownValue;
 pub use crate::request::aspect_ratio::AspectRatio;
 pub use crate::request::element::Element;
+pub use crate::request::motion_control::{
+    CharacterOrientation, MotionControl, MotionControlBuilder,
+};
 pub use crate::request::shot_type::ShotType;
 #[doc(hidden)]
 pub use crate::request::table::{FieldKind, FieldValue, RequestField};
@@ -196,6 +200,8 @@ requests! {
     VideoReference(VideoReferenceBuilder), mode Reference, from "a reference video";
     /// From text, or from text and images.
     TextToVideo(TextToVideoBuilder), mode Text, from "text and images";
+    /// From a character and the motion of a reference video.
+    MotionControl(MotionControlBuilder), mode MotionControl, from "a character and a motion";
 }
 
 impl Request {

@@ -24,11 +24,13 @@ pub enum Mode {
     Reference,
     /// Text, or text and images: [`TextToVideo`](crate::TextToVideo).
     Text,
+    /// A character and the motion of a reference video: [`MotionControl`](crate::MotionControl).
+    MotionControl,
 }
 
 impl Mode {
-    /// Both modes.
-    pub const ALL: &[Self] = &[Self::Reference, Self::Text];
+    /// All modes.
+    pub const ALL: &[Self] = &[Self::Reference, Self::Text, Self::MotionControl];
 
     /// The lists that document its tasks: one for all tiers, or one for each.
     pub(crate) fn lists(self) -> Vec<&'static ListOperation> {
@@ -49,6 +51,7 @@ impl Mode {
         match self {
             Self::Reference => "reference",
             Self::Text => "text",
+            Self::MotionControl => "motion-control",
         }
     }
 }

@@ -5,6 +5,22 @@
 use super::types;
 use crate::RequestBody;
 
+impl TryFrom<types::MotionControlRequest> for RequestBody {
+    type Error = types::error::ConversionError;
+    fn try_from(request: types::MotionControlRequest) -> Result<Self, Self::Error> {
+        Self::new(&request).map_err(|error| error.to_string().into())
+    }
+}
+
+impl TryFrom<types::builder::MotionControlRequest> for RequestBody {
+    type Error = types::error::ConversionError;
+    fn try_from(
+        request: types::builder::MotionControlRequest,
+    ) -> Result<Self, Self::Error> {
+        types::MotionControlRequest::try_from(request)?.try_into()
+    }
+}
+
 impl TryFrom<types::ReferenceToVideoRequest> for RequestBody {
     type Error = types::error::ConversionError;
     fn try_from(request: types::ReferenceToVideoRequest) -> Result<Self, Self::Error> {

@@ -7,7 +7,8 @@ use super::operations as builder;
 /// Client for Kling 3 Omni, video from text, images and reference videos
 ///
 /// The part of the Freepik / Magnific AI API that makes videos with the model Kling 3 Omni: from a prompt, a reference
-/// video and an optional start frame, or from text and images alone.
+/// video and an optional start frame, or from text and images alone. Kling 3 motion control makes videos of a character
+/// that moves as in a reference video.
 ///
 /// Creating a video is asynchronous. A `POST` answers at once with a task, and from then on the task is paid work
 /// that nothing can cancel. Its progress is read by polling a status route, or pushed to `webhook_url`. A completed
@@ -240,6 +241,106 @@ impl Client {
     /// ```
     pub fn get_video_task(&self) -> builder::GetVideoTask<'_> {
         builder::GetVideoTask::new(self)
+    }
+    /// List motion control tasks (Pro)
+    ///
+    /// Answers the tasks of this tier with their status, without result URLs. It takes no parameters, so there are no pages
+    /// to choose from.
+    ///
+    /// Sends a `GET` request to `/v1/ai/video/kling-v3-motion-control-pro`
+    ///
+    /// ```text
+    /// let response = client.list_motion_control_pro_tasks()
+    ///     .send()
+    ///     .await;
+    /// ```
+    pub fn list_motion_control_pro_tasks(
+        &self,
+    ) -> builder::ListMotionControlProTasks<'_> {
+        builder::ListMotionControlProTasks::new(self)
+    }
+    /// Create a video from a character and a motion (Pro)
+    ///
+    /// Starts a paid task. The image shows a character, which moves as in the reference video. The service decides how long
+    /// the video is.
+    ///
+    /// Sends a `POST` request to `/v1/ai/video/kling-v3-motion-control-pro`
+    ///
+    /// ```text
+    /// let response = client.create_motion_control_pro()
+    ///     .body(body)
+    ///     .send()
+    ///     .await;
+    /// ```
+    pub fn create_motion_control_pro(&self) -> builder::CreateMotionControlPro<'_> {
+        builder::CreateMotionControlPro::new(self)
+    }
+    /// Read a motion control task (Pro)
+    ///
+    /// Status and result of one task of this tier. Here, the tier is part of the path.
+    ///
+    /// Sends a `GET` request to `/v1/ai/video/kling-v3-motion-control-pro/{task-id}`
+    ///
+    /// Arguments:
+    /// - `task_id`: Id of the task, as the creating route answered it.
+    /// ```text
+    /// let response = client.get_motion_control_pro_task()
+    ///     .task_id(task_id)
+    ///     .send()
+    ///     .await;
+    /// ```
+    pub fn get_motion_control_pro_task(&self) -> builder::GetMotionControlProTask<'_> {
+        builder::GetMotionControlProTask::new(self)
+    }
+    /// List motion control tasks (Standard)
+    ///
+    /// Answers the tasks of this tier with their status, without result URLs. It takes no parameters, so there are no pages
+    /// to choose from.
+    ///
+    /// Sends a `GET` request to `/v1/ai/video/kling-v3-motion-control-std`
+    ///
+    /// ```text
+    /// let response = client.list_motion_control_std_tasks()
+    ///     .send()
+    ///     .await;
+    /// ```
+    pub fn list_motion_control_std_tasks(
+        &self,
+    ) -> builder::ListMotionControlStdTasks<'_> {
+        builder::ListMotionControlStdTasks::new(self)
+    }
+    /// Create a video from a character and a motion (Standard)
+    ///
+    /// Starts a paid task of the Standard tier. Takes the same body as the Pro route; its tasks are listed and read apart
+    /// from those of the Pro tier.
+    ///
+    /// Sends a `POST` request to `/v1/ai/video/kling-v3-motion-control-std`
+    ///
+    /// ```text
+    /// let response = client.create_motion_control_std()
+    ///     .body(body)
+    ///     .send()
+    ///     .await;
+    /// ```
+    pub fn create_motion_control_std(&self) -> builder::CreateMotionControlStd<'_> {
+        builder::CreateMotionControlStd::new(self)
+    }
+    /// Read a motion control task (Standard)
+    ///
+    /// Status and result of one task of this tier. Here, the tier is part of the path.
+    ///
+    /// Sends a `GET` request to `/v1/ai/video/kling-v3-motion-control-std/{task-id}`
+    ///
+    /// Arguments:
+    /// - `task_id`: Id of the task, as the creating route answered it.
+    /// ```text
+    /// let response = client.get_motion_control_std_task()
+    ///     .task_id(task_id)
+    ///     .send()
+    ///     .await;
+    /// ```
+    pub fn get_motion_control_std_task(&self) -> builder::GetMotionControlStdTask<'_> {
+        builder::GetMotionControlStdTask::new(self)
     }
     /// Ask for places to upload files to
     ///

@@ -8,6 +8,76 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::UnknownValue;
 
+/// What the orientation of the character follows: the reference video, for complex motion, or the image, for a moving
+/// camera. With `image`, the video to make is 10 seconds long at most.
+///
+/// Left out, the service takes [`CharacterOrientation::Video`] (`video`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum CharacterOrientation {
+    /// `video`
+    Video,
+    /// `image`
+    Image,
+}
+
+impl CharacterOrientation {
+    /// Every variant, in the order of the spec.
+    pub const ALL: &'static [Self] = &[Self::Video, Self::Image];
+    /// Every value as it is written on the wire, in the order of [`Self::ALL`].
+    pub const VALUES: &'static [&'static str] = &["video", "image"];
+    /// The value as it is written on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Video => "video",
+            Self::Image => "image",
+        }
+    }
+}
+
+impl fmt::Display for CharacterOrientation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for CharacterOrientation {
+    type Err = UnknownValue;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "video" => Ok(Self::Video),
+            "image" => Ok(Self::Image),
+            _ => Err(UnknownValue::new(text, Self::VALUES)),
+        }
+    }
+}
+
+impl TryFrom<&str> for CharacterOrientation {
+    type Error = UnknownValue;
+    fn try_from(text: &str) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for CharacterOrientation {
+    type Error = UnknownValue;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl Serialize for CharacterOrientation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for CharacterOrientation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// How a video of several shots is made. There is one way so far.
 ///
 /// Left out, the service takes [`ShotType::Customize`] (`customize`).

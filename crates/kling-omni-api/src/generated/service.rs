@@ -98,6 +98,60 @@ pub const GET_VIDEO_TASK: Operation = Operation {
     role: Role::Read(TaskRead::GetVideoTask),
 };
 
+/// Create a video from a character and a motion (Pro).
+pub const CREATE_MOTION_CONTROL_PRO: Operation = Operation {
+    id: "createMotionControlPro",
+    name: "create_motion_control_pro",
+    method: "POST",
+    path: "/v1/ai/video/kling-v3-motion-control-pro",
+    role: Role::Create(TaskCreate::CreateMotionControlPro),
+};
+
+/// List motion control tasks (Pro).
+pub const LIST_MOTION_CONTROL_PRO_TASKS: Operation = Operation {
+    id: "listMotionControlProTasks",
+    name: "list_motion_control_pro_tasks",
+    method: "GET",
+    path: "/v1/ai/video/kling-v3-motion-control-pro",
+    role: Role::List(TaskList::ListMotionControlProTasks),
+};
+
+/// Read a motion control task (Pro).
+pub const GET_MOTION_CONTROL_PRO_TASK: Operation = Operation {
+    id: "getMotionControlProTask",
+    name: "get_motion_control_pro_task",
+    method: "GET",
+    path: "/v1/ai/video/kling-v3-motion-control-pro/{task-id}",
+    role: Role::Read(TaskRead::GetMotionControlProTask),
+};
+
+/// Create a video from a character and a motion (Standard).
+pub const CREATE_MOTION_CONTROL_STD: Operation = Operation {
+    id: "createMotionControlStd",
+    name: "create_motion_control_std",
+    method: "POST",
+    path: "/v1/ai/video/kling-v3-motion-control-std",
+    role: Role::Create(TaskCreate::CreateMotionControlStd),
+};
+
+/// List motion control tasks (Standard).
+pub const LIST_MOTION_CONTROL_STD_TASKS: Operation = Operation {
+    id: "listMotionControlStdTasks",
+    name: "list_motion_control_std_tasks",
+    method: "GET",
+    path: "/v1/ai/video/kling-v3-motion-control-std",
+    role: Role::List(TaskList::ListMotionControlStdTasks),
+};
+
+/// Read a motion control task (Standard).
+pub const GET_MOTION_CONTROL_STD_TASK: Operation = Operation {
+    id: "getMotionControlStdTask",
+    name: "get_motion_control_std_task",
+    method: "GET",
+    path: "/v1/ai/video/kling-v3-motion-control-std/{task-id}",
+    role: Role::Read(TaskRead::GetMotionControlStdTask),
+};
+
 /// Ask for places to upload files to.
 pub const REQUEST_UPLOADS: Operation = Operation {
     id: "requestUploads",
@@ -130,6 +184,12 @@ pub const OPERATIONS: &[Operation] = &[
     CREATE_VIDEO_STD,
     LIST_VIDEO_TASKS,
     GET_VIDEO_TASK,
+    CREATE_MOTION_CONTROL_PRO,
+    LIST_MOTION_CONTROL_PRO_TASKS,
+    GET_MOTION_CONTROL_PRO_TASK,
+    CREATE_MOTION_CONTROL_STD,
+    LIST_MOTION_CONTROL_STD_TASKS,
+    GET_MOTION_CONTROL_STD_TASK,
     REQUEST_UPLOADS,
     LIST_UPLOADS,
 ];

@@ -17,6 +17,10 @@ pub enum TaskCreate {
     CreateVideoPro,
     /// Create a video from text or images (Standard).
     CreateVideoStd,
+    /// Create a video from a character and a motion (Pro).
+    CreateMotionControlPro,
+    /// Create a video from a character and a motion (Standard).
+    CreateMotionControlStd,
     /// Create a video from a reference video (Pro, successor route).
     CreateReferenceToVideoPro,
 }
@@ -28,6 +32,8 @@ impl TaskCreate {
         Self::CreateReferenceToVideoStd,
         Self::CreateVideoPro,
         Self::CreateVideoStd,
+        Self::CreateMotionControlPro,
+        Self::CreateMotionControlStd,
         Self::CreateReferenceToVideoPro,
     ];
     const SPECS: &[CreateSpec] = &[
@@ -84,6 +90,32 @@ impl TaskCreate {
             fields: limits::video_request::FIELDS,
         },
         CreateSpec {
+            operation: service::CREATE_MOTION_CONTROL_PRO,
+            mode: "motion-control",
+            route: "motion-control",
+            tier: "pro",
+            name: "motion-control-pro",
+            title: "motion-control (pro)",
+            families: &["motion-control-pro"],
+            reads: &[TaskRead::GetMotionControlProTask],
+            lists: &[TaskList::ListMotionControlProTasks],
+            successor: None,
+            fields: limits::motion_control_request::FIELDS,
+        },
+        CreateSpec {
+            operation: service::CREATE_MOTION_CONTROL_STD,
+            mode: "motion-control",
+            route: "motion-control",
+            tier: "standard",
+            name: "motion-control-standard",
+            title: "motion-control (standard)",
+            families: &["motion-control-std"],
+            reads: &[TaskRead::GetMotionControlStdTask],
+            lists: &[TaskList::ListMotionControlStdTasks],
+            successor: None,
+            fields: limits::motion_control_request::FIELDS,
+        },
+        CreateSpec {
             operation: service::CREATE_REFERENCE_TO_VIDEO_PRO,
             mode: "reference",
             route: "reference-to-video",
@@ -119,6 +151,12 @@ impl TaskCreate {
             }
             Self::CreateVideoPro => client.create_video_pro().body(body).send().await,
             Self::CreateVideoStd => client.create_video_std().body(body).send().await,
+            Self::CreateMotionControlPro => {
+                client.create_motion_control_pro().body(body).send().await
+            }
+            Self::CreateMotionControlStd => {
+                client.create_motion_control_std().body(body).send().await
+            }
             Self::CreateReferenceToVideoPro => {
                 client.create_reference_to_video_pro().body(body).send().await
             }
@@ -133,11 +171,20 @@ pub enum TaskRead {
     GetReferenceToVideoTask,
     /// Read a task of the text-and-image-to-video family.
     GetVideoTask,
+    /// Read a motion control task (Pro).
+    GetMotionControlProTask,
+    /// Read a motion control task (Standard).
+    GetMotionControlStdTask,
 }
 
 impl TaskRead {
     /// All of them, in the order of the spec.
-    pub const ALL: &[Self] = &[Self::GetReferenceToVideoTask, Self::GetVideoTask];
+    pub const ALL: &[Self] = &[
+        Self::GetReferenceToVideoTask,
+        Self::GetVideoTask,
+        Self::GetMotionControlProTask,
+        Self::GetMotionControlStdTask,
+    ];
     const SPECS: &[ReadSpec] = &[
         ReadSpec {
             operation: service::GET_REFERENCE_TO_VIDEO_TASK,
@@ -148,6 +195,16 @@ impl TaskRead {
             operation: service::GET_VIDEO_TASK,
             family: "text",
             list: Some(TaskList::ListVideoTasks),
+        },
+        ReadSpec {
+            operation: service::GET_MOTION_CONTROL_PRO_TASK,
+            family: "motion-control-pro",
+            list: Some(TaskList::ListMotionControlProTasks),
+        },
+        ReadSpec {
+            operation: service::GET_MOTION_CONTROL_STD_TASK,
+            family: "motion-control-std",
+            list: Some(TaskList::ListMotionControlStdTasks),
         },
     ];
     /// What the spec says of it.
@@ -168,6 +225,12 @@ impl TaskRead {
                 client.get_reference_to_video_task().task_id(id).send().await
             }
             Self::GetVideoTask => client.get_video_task().task_id(id).send().await,
+            Self::GetMotionControlProTask => {
+                client.get_motion_control_pro_task().task_id(id).send().await
+            }
+            Self::GetMotionControlStdTask => {
+                client.get_motion_control_std_task().task_id(id).send().await
+            }
         }
     }
 }
@@ -179,11 +242,20 @@ pub enum TaskList {
     ListReferenceToVideoTasks,
     /// List tasks of the text-and-image-to-video family.
     ListVideoTasks,
+    /// List motion control tasks (Pro).
+    ListMotionControlProTasks,
+    /// List motion control tasks (Standard).
+    ListMotionControlStdTasks,
 }
 
 impl TaskList {
     /// All of them, in the order of the spec.
-    pub const ALL: &[Self] = &[Self::ListReferenceToVideoTasks, Self::ListVideoTasks];
+    pub const ALL: &[Self] = &[
+        Self::ListReferenceToVideoTasks,
+        Self::ListVideoTasks,
+        Self::ListMotionControlProTasks,
+        Self::ListMotionControlStdTasks,
+    ];
     const SPECS: &[ListSpec] = &[
         ListSpec {
             operation: service::LIST_REFERENCE_TO_VIDEO_TASKS,
@@ -193,6 +265,16 @@ impl TaskList {
         ListSpec {
             operation: service::LIST_VIDEO_TASKS,
             family: "text",
+            fields: &[],
+        },
+        ListSpec {
+            operation: service::LIST_MOTION_CONTROL_PRO_TASKS,
+            family: "motion-control-pro",
+            fields: &[],
+        },
+        ListSpec {
+            operation: service::LIST_MOTION_CONTROL_STD_TASKS,
+            family: "motion-control-std",
             fields: &[],
         },
     ];
@@ -222,6 +304,12 @@ impl TaskList {
                 request.send().await
             }
             Self::ListVideoTasks => client.list_video_tasks().send().await,
+            Self::ListMotionControlProTasks => {
+                client.list_motion_control_pro_tasks().send().await
+            }
+            Self::ListMotionControlStdTasks => {
+                client.list_motion_control_std_tasks().send().await
+            }
         }
     }
 }

@@ -40,7 +40,7 @@ macro_rules! wordings {
 wordings! {
     prompt: "prompt" 'p', "What the video shows, or - for standard input; calls a reference video @Video1, other inputs as they say themselves";
     video_url: "video", "The reference video that guides motion and style: a file, which is uploaded, or a public URL";
-    image_url: "image", "The image that the video starts with, a file or a public URL";
+    image_url: "image", "The image that the video starts with, or that shows the character, a file or a public URL";
     duration: "duration" 'd', "Length of the video to make, in seconds";
     aspect_ratio: "aspect-ratio" 'a', "Shape of the video to make; auto follows the input";
     cfg_scale: "cfg-scale", "How closely to follow the prompt, from free to strict";

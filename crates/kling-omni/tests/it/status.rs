@@ -2,6 +2,7 @@
 
 use kling_omni::request::Route;
 use kling_omni::{Charged, ErrorKind};
+use kling_omni_api::tasks::TaskRead;
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -70,7 +71,7 @@ async fn a_task_of_the_successor_route_is_looked_for_in_one_place() {
 }
 
 #[tokio::test]
-async fn a_task_taken_up_by_its_id_is_looked_for_in_both_places() {
+async fn a_task_taken_up_by_its_id_is_looked_for_in_every_family() {
     let fake = Fake::start(vec![missing()]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock).build().unwrap();
@@ -82,7 +83,11 @@ async fn a_task_taken_up_by_its_id_is_looked_for_in_both_places() {
         .into_iter()
         .map(|asked| asked.line)
         .collect();
-    assert_eq!(lines, [R4, S4]);
+    let paths = TaskRead::ALL.iter().map(|read| read.spec().operation.path);
+    let expected: Vec<_> = paths
+        .map(|path| format!("GET {}", path.replace("{task-id}", "a")))
+        .collect();
+    assert_eq!(lines, expected);
 }
 
 #[tokio::test]

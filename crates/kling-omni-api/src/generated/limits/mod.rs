@@ -7,22 +7,28 @@ use crate::Field;
 pub mod video_reference_request;
 pub mod reference_to_video_request;
 pub mod video_request;
+pub mod motion_control_request;
 pub mod element;
 pub mod upload_request;
 pub mod upload_file;
 pub mod list_reference_to_video_tasks;
 pub mod get_reference_to_video_task;
 pub mod get_video_task;
+pub mod get_motion_control_pro_task;
+pub mod get_motion_control_std_task;
 
 /// The request schemas and the operations with parameters, by their names in the spec.
 pub const ALL: &[(&str, &[Field])] = &[
     ("VideoReferenceRequest", video_reference_request::FIELDS),
     ("ReferenceToVideoRequest", reference_to_video_request::FIELDS),
     ("VideoRequest", video_request::FIELDS),
+    ("MotionControlRequest", motion_control_request::FIELDS),
     ("Element", element::FIELDS),
     ("UploadRequest", upload_request::FIELDS),
     ("UploadFile", upload_file::FIELDS),
     ("listReferenceToVideoTasks", list_reference_to_video_tasks::FIELDS),
     ("getReferenceToVideoTask", get_reference_to_video_task::FIELDS),
     ("getVideoTask", get_video_task::FIELDS),
+    ("getMotionControlProTask", get_motion_control_pro_task::FIELDS),
+    ("getMotionControlStdTask", get_motion_control_std_task::FIELDS),
 ];

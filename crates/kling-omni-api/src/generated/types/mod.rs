@@ -3,6 +3,7 @@
 //! The request and response bodies.
 
 mod element;
+mod motion_control_request;
 mod reference_to_video_request;
 mod task_detail;
 mod task_list_response;
@@ -19,6 +20,7 @@ mod video_reference_request;
 mod video_request;
 
 pub use element::Element;
+pub use motion_control_request::MotionControlRequest;
 pub use reference_to_video_request::ReferenceToVideoRequest;
 pub use task_detail::TaskDetail;
 pub use task_list_response::TaskListResponse;
@@ -37,6 +39,7 @@ pub use video_request::VideoRequest;
 /// Builders of the types.
 pub mod builder {
     pub use super::element::builder::Element;
+    pub use super::motion_control_request::builder::MotionControlRequest;
     pub use super::reference_to_video_request::builder::ReferenceToVideoRequest;
     pub use super::task_detail::builder::TaskDetail;
     pub use super::task_list_response::builder::TaskListResponse;
