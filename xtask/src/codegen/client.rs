@@ -111,9 +111,7 @@ fn doc_lines(attribute: Attribute) -> Vec<Attribute> {
 /// A description as doc comment attributes, one a line.
 pub fn doc_attributes(text: &str) -> Vec<Attribute> {
     let mut lines: Vec<String> = Vec::new();
-    for line in text.trim().lines() {
-        // The samples name values that only the reader has, so they cannot compile.
-        let line = line.trim_end().replace("```ignore", "```text");
+    for line in without_doctests(text.trim()) {
         let repeated = line.is_empty() && lines.last().is_some_and(String::is_empty);
         if !repeated {
             lines.push(line);
@@ -130,4 +128,86 @@ pub fn doc_attributes(text: &str) -> Vec<Attribute> {
             parse_quote!(#[doc = #line])
         })
         .collect()
+}
+
+/// The lines of a text in Markdown, with its code marked as text: rustdoc would compile a block without a language, fenced or
+/// indented, as a doctest.
+fn without_doctests(text: &str) -> Vec<String> {
+    const FENCE: &str = "```";
+    let mut lines: Vec<String> = Vec::new();
+    let mut is_fenced = false;
+    let mut is_indented = false;
+    let mut code_indent = 4;
+    for line in text.lines().map(str::trim_end) {
+        let content = line.trim_start();
+        let indent = line.len() - content.len();
+        if let Some(language) = content.strip_prefix(FENCE) {
+            is_fenced = !is_fenced;
+            let is_rust = matches!(language.trim(), "" | "ignore" | "rust");
+            lines.push(match is_fenced && is_rust {
+                true => format!("{}{FENCE}text", &line[..indent]),
+                false => line.to_owned(),
+            });
+            continue;
+        }
+        let is_after_blank = lines.last().is_none_or(String::is_empty);
+        let is_code = content.is_empty() || indent >= code_indent;
+        if is_indented && !is_code {
+            let end = lines.iter().rposition(|line| !line.is_empty());
+            lines.insert(end.map_or(0, |end| end + 1), FENCE.to_owned());
+            is_indented = false;
+        } else if !is_fenced && !is_indented && is_after_blank && indent >= code_indent {
+            lines.push(format!("{FENCE}text"));
+            is_indented = true;
+        }
+        if !is_fenced && !is_code {
+            // In an item of a list, a paragraph is indented as far as code is elsewhere.
+            let is_item = content.starts_with(['*', '-', '+'])
+                || content.starts_with(|c: char| c.is_ascii_digit());
+            code_indent = if is_item || indent > 0 { 8 } else { 4 };
+        }
+        lines.push(match is_indented {
+            true => line.get(code_indent..).unwrap_or_default().to_owned(),
+            false => line.to_owned(),
+        });
+    }
+    if is_indented {
+        lines.push(FENCE.to_owned());
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_without_a_language_is_no_doctest() {
+        for (text, expected) in [
+            ("One line.", "One line."),
+            (
+                "Such as:\n\n    POST /v1\n\n      x: 1\n\nThen.",
+                "Such as:\n\n```text\nPOST /v1\n\n  x: 1\n```\n\nThen.",
+            ),
+            (
+                "At the end:\n\n    code",
+                "At the end:\n\n```text\ncode\n```",
+            ),
+            // A line that goes on is no code.
+            ("Words\n    that go on", "Words\n    that go on"),
+            (
+                "```\ncode\n\n    deep\n```",
+                "```text\ncode\n\n    deep\n```",
+            ),
+            ("```rust\ncode\n```", "```text\ncode\n```"),
+            ("```json\n{}\n```\nwords", "```json\n{}\n```\nwords"),
+            (
+                "* item\n\n    of two paragraphs",
+                "* item\n\n    of two paragraphs",
+            ),
+            ("* item\n\n        code", "* item\n\n```text\ncode\n```"),
+        ] {
+            assert_eq!(without_doctests(text).join("\n"), expected, "{text}");
+        }
+    }
 }
