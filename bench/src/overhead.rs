@@ -66,7 +66,7 @@ impl Overhead {
             ]);
         }
         report.figure(&format!(
-            "against reqwest: **{most:.3} ×** at the most (target: {MOST:.2} ×; medians of {} runs of {} calls each)",
+            "against reqwest: **{most:.3} ×** at most (target: {MOST:.2} ×; medians of {} runs of {} calls each)",
             self.runs, self.calls
         ));
         report

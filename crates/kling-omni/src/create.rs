@@ -102,7 +102,7 @@ impl Create {
     /// task from an old one should the end of this create stay unknown.
     ///
     /// It costs reads, which are free: one request for each page of the list and one more, all of it twice where there
-    /// are several pages, and both modes' lists on the older route. If the list cannot be read, nothing is sent.
+    /// are several pages, and the lists of two families on the older route. If the list cannot be read, nothing is sent.
     ///
     /// An answer that names a task of that list, or one of another create of this client, leaves the end unknown.
     pub fn reconcilable(mut self) -> Self {

@@ -60,8 +60,8 @@ by_name!(Mode);
 
 /// The route that creates a task from a reference video.
 ///
-/// The vendor moved it once; both paths are known to this client. For [`Mode::Text`] there is only one, whatever is chosen
-/// here.
+/// The vendor moved it once; both paths are known to this client. The other modes have one route for each
+/// tier, whatever is chosen here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

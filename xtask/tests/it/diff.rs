@@ -113,7 +113,7 @@ fn left_out_versions_are_the_merge_base_and_the_work_tree() {
         Exit::Done,
         "1 info between HEAD~1:openapi",
     );
-    // What the main branch has got since is none of this branch's business.
+    // Commits that the main branch gained since are not compared.
     here.git(&["checkout", "--quiet", "main"]);
     here.edit("https://api.magnific.com", "https://api.example.com");
     here.commit("third");

@@ -1,4 +1,4 @@
-//! The two modes: what chooses between them, and what each sends.
+//! The modes: how options and files choose one, and what each sends.
 
 use kling_omni_api::limits::video_request::{IMAGE_URLS, MULTI_PROMPT};
 use serde_json::{Value, json};
@@ -37,6 +37,22 @@ fn the_options_choose_the_mode() {
             "-p @Video1 --video https://example.com/v.mp4 --tier standard",
             "reference",
             "createReferenceToVideoStd",
+        ),
+        (
+            "-p @Video1 --video https://example.com/v.mp4 --image https://example.com/one.png",
+            "reference",
+            "createVideoReference",
+        ),
+        (
+            "--video https://example.com/v.mp4 --image https://example.com/one.png --mode motion-control",
+            "motion-control",
+            "createMotionControlPro",
+        ),
+        (
+            "--video https://example.com/v.mp4 --image https://example.com/one.png --character-orientation image \
+             --tier standard",
+            "motion-control",
+            "createMotionControlStd",
         ),
     ] {
         let dry = service.program(&format!("generate --dry-run --json {options}"));

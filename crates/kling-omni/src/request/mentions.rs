@@ -4,7 +4,7 @@
 const LONGEST_NUMBER: usize = 9;
 
 /// Everything in a prompt that looks like a mention by one of `words`, such as `@video`, whatever its case: the word with
-/// or without a number. A mention is a word of its own: `me@video.example` and `@Videography` are none.
+/// or without a number. A mention is a whole word: `me@video.example` and `@Videography` do not count.
 pub(super) fn mentions<'a>(prompt: &'a str, words: &[&str]) -> Vec<&'a str> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     let mut before = None;

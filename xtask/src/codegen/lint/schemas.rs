@@ -98,7 +98,7 @@ fn one(pointer: &str, schema: &Node, named: bool, findings: &mut Findings) {
                 Some(Node::List(_)) => format!(
                     "a list of types is OpenAPI 3.1, and code is generated from 3.0: write one `type` of {known}, and `nullable: true` for null"
                 ),
-                _ => format!("`type` is none of {known}"),
+                _ => format!("`type` must be one of {known}"),
             };
             findings.add_type(pointer, message);
         }

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::snapshots;
-use kling_omni::request::{AspectRatio, Route, VideoReferenceBuilder};
+use kling_omni::request::{AspectRatio, CharacterOrientation, Route, VideoReferenceBuilder};
 use kling_omni::validation::Severity;
-use kling_omni::{TextToVideo, VideoReference};
+use kling_omni::{MotionControl, TextToVideo, VideoReference};
 use kling_omni_api::limits::video_request::END_IMAGE_URL;
 use kling_omni_test_support::media::{Film, png};
 
@@ -231,6 +231,27 @@ async fn files_have_to_go_with_each_other_and_with_what_is_asked_for() {
     ];
     for (request, expected) in cases {
         assert_eq!(codes(look(request).await.findings()), expected);
+    }
+}
+
+#[tokio::test]
+async fn motion_control_warns_of_a_video_that_the_orientation_cuts_short() {
+    const LONG: &[&str] = &["video_url long-reference-video"];
+    for (orientation, milliseconds, expected) in [
+        (Some(CharacterOrientation::Image), 10_000, &[][..]),
+        (Some(CharacterOrientation::Image), 12_000, LONG),
+        (Some(CharacterOrientation::Video), 12_000, &[]),
+        (None, 12_000, &[]),
+    ] {
+        let mut request = MotionControl::builder()
+            .character(png(720, 720))
+            .reference_video(Film::GOOD.lasting(milliseconds).mp4());
+        if let Some(orientation) = orientation {
+            request = request.character_orientation(orientation);
+        }
+        let report = offline().preflight(request.build().unwrap()).await;
+        let found = codes(report.findings());
+        assert_eq!(found, expected, "{orientation:?}, {milliseconds} ms");
     }
 }
 
