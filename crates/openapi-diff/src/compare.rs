@@ -8,7 +8,7 @@
 //! * [`Comparer`] does the same and knows more [extensions](crate::extension::Extension) than `x-enum-varnames` and
 //!   `x-open-enum`.
 //!
-//! Location every level the keys of both sides are walked. A key either has a rule of its own or falls to `unclassified`, so
+//! At every level the keys of both sides are walked. A key either has a rule of its own or falls to `unclassified`, so
 //! nothing that differs is dropped. No difference in meaning are:
 //!
 //! * the order of keys, of `required`, of tags, of parameters, and of the alternatives in `security`,
@@ -21,6 +21,7 @@
 //! * a scalar in other words where the schema asks for text: `8` and `'8'` are one text, `1.1` and `1.10` are two,
 //! * a `readOnly` property of a request and a `writeOnly` one of a response: they are never sent.
 
+mod applicators;
 mod body;
 mod bounds;
 mod callback;
@@ -277,7 +278,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// NodePair sides differ, and no rule knows how.
+    /// Both sides differ, and no rule knows how.
     fn unclassified(&mut self, at: &Location, pair: &NodeChange<'a>) {
         if self.alike(pair) {
             return;
@@ -324,8 +325,8 @@ impl<'a> Comparison<'a> {
             place: at.place,
         };
         for found in extension.compare(&change) {
-            let whole = |spot: &Option<NodeRef<'a>>, below: Option<String>| {
-                Some(format!("{}{}", spot.as_ref()?.pointer, below?))
+            let whole = |node_ref: &Option<NodeRef<'a>>, below: Option<String>| {
+                Some(format!("{}{}", node_ref.as_ref()?.pointer, below?))
             };
             let (base, head) = (whole(&pair.base, found.base), whole(&pair.head, found.head));
             self.add(found.rule, at, found.message, base, head);

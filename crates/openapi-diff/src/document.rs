@@ -1,6 +1,7 @@
 //! A document as it was read: its tree, and where in the file each part of it stands.
 
 mod lines;
+mod operations;
 
 use std::fmt;
 use std::fs::File;
@@ -18,6 +19,7 @@ use crate::tree::{Node, fragment};
 
 pub use lines::Lines;
 use lines::Located;
+pub use operations::{Operation, operations};
 
 /// The HTTP methods that a path item may have, in the order in which OpenAPI lists them.
 pub const METHODS: [&str; 8] = [

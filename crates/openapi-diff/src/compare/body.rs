@@ -24,8 +24,11 @@ impl<'a> Comparison<'a> {
             }
             return;
         }
-        let head = pair.head.as_ref().and_then(|spot| target(self.head, spot));
-        let required = head.is_some_and(|spot| spot.node.is_set("required"));
+        let head = pair
+            .head
+            .as_ref()
+            .and_then(|node_ref| target(self.head, node_ref));
+        let required = head.is_some_and(|node_ref| node_ref.node.is_set("required"));
         let (rules, word) = match (&pair.head, required) {
             (Some(_), true) => (&REQUIRED_BODY_ADDED, "new"),
             (Some(_), false) => (&OPTIONAL_BODY_ADDED, "new"),
@@ -140,8 +143,10 @@ impl<'a> Comparison<'a> {
         if !pair.each(|node| node.as_map().is_some()) {
             return self.unclassified(at, pair);
         }
-        let entries = |spot: &Option<super::node_ref::NodeRef<'a>>| {
-            spot.as_ref().map_or_else(Vec::new, |spot| spot.entries())
+        let entries = |node_ref: &Option<super::node_ref::NodeRef<'a>>| {
+            node_ref
+                .as_ref()
+                .map_or_else(Vec::new, |node_ref| node_ref.entries())
         };
         let pairs = matched(entries(&pair.base), entries(&pair.head), str::to_lowercase);
         for (name, pair) in pairs {
@@ -154,7 +159,7 @@ impl<'a> Comparison<'a> {
                     }
                 }
                 None => {
-                    let end = |root, spot: &Option<_>| target(root, spot.as_ref()?);
+                    let end = |root, node_ref: &Option<_>| target(root, node_ref.as_ref()?);
                     let ends = NodeChange {
                         base: end(self.base, &pair.base).or(pair.base),
                         head: end(self.head, &pair.head).or(pair.head),
@@ -206,7 +211,7 @@ fn lone_status(
 /// The bodies of both sides by media type. Of two types that differ in their charset alone, one pair is made.
 fn by_media_type<'a>(pair: &NodeChange<'a>) -> Vec<(&'a str, NodeChange<'a>)> {
     let entries =
-        |spot: &Option<NodeRef<'a>>| spot.as_ref().map_or_else(Vec::new, NodeRef::entries);
+        |node_ref: &Option<NodeRef<'a>>| node_ref.as_ref().map_or_else(Vec::new, NodeRef::entries);
     let (base, head) = (entries(&pair.base), entries(&pair.head));
     let mut pairs = matched(base, head, |name| normal(name, true));
     let (old, new): (Vec<_>, Vec<_>) = pairs
@@ -239,8 +244,8 @@ fn normal(name: &str, with_charset: bool) -> String {
 }
 
 /// The media type under which a body stands.
-fn media_type_at(spot: &NodeRef<'_>) -> String {
-    let step = spot.pointer.rsplit('/').next().unwrap_or_default();
+fn media_type_at(node_ref: &NodeRef<'_>) -> String {
+    let step = node_ref.pointer.rsplit('/').next().unwrap_or_default();
     normal(&step.replace("~1", "/").replace("~0", "~"), true)
 }
 

@@ -27,7 +27,7 @@ static MIN: Bound = [
 ];
 
 /// The keywords that count something, each with its rules.
-static COUNTS: [(&str, Bound); 6] = [
+static COUNTS: [(&str, Bound); 7] = [
     (
         "maxLength",
         [
@@ -65,6 +65,15 @@ static COUNTS: [(&str, Bound); 6] = [
         ],
     ),
     (
+        "maxContains",
+        [
+            &rules::MAX_CONTAINS_SET,
+            &rules::MAX_CONTAINS_UNSET,
+            &rules::MAX_CONTAINS_INCREASED,
+            &rules::MAX_CONTAINS_DECREASED,
+        ],
+    ),
+    (
         "maxProperties",
         [
             &rules::MAX_PROPERTIES_SET,
@@ -86,7 +95,7 @@ static COUNTS: [(&str, Bound); 6] = [
 
 /// One end of a range.
 struct End<'a> {
-    spot: NodeRef<'a>,
+    node_ref: NodeRef<'a>,
     exclusive: bool,
 }
 
@@ -151,8 +160,8 @@ impl<'a> Comparison<'a> {
             (None, None) => return,
         };
         let pair = NodeChange {
-            base: base.map(|end| end.spot),
-            head: head.map(|end| end.spot),
+            base: base.map(|end| end.node_ref),
+            head: head.map(|end| end.node_ref),
         };
         self.add_pair(family.at(at.place), at, message, &pair);
     }
@@ -188,7 +197,7 @@ impl<'a> Comparison<'a> {
 impl End<'_> {
     /// How two ends compare. The same number without the end itself is the stricter one.
     fn compare(&self, other: &Self, tight: Ordering) -> Ordering {
-        let numbers = compare(self.spot.node, other.spot.node);
+        let numbers = compare(self.node_ref.node, other.node_ref.node);
         numbers.then(match (self.exclusive, other.exclusive) {
             (true, false) => tight,
             (false, true) => tight.reverse(),
@@ -197,7 +206,7 @@ impl End<'_> {
     }
 
     fn tell(&self) -> String {
-        let number = show(self.spot.node);
+        let number = show(self.node_ref.node);
         match self.exclusive {
             true => format!("{number} (itself excluded)"),
             false => number,
@@ -232,26 +241,26 @@ fn end<'a>(
     [key, exclusive]: [&str; 2],
     tight: Ordering,
 ) -> Option<Option<End<'a>>> {
-    let spot = schema.get(key);
+    let node_ref = schema.get(key);
     let other = schema.get(exclusive);
-    let number = |spot: &NodeRef<'a>| matches!(spot.node, Node::Number(_));
-    if spot.as_ref().is_some_and(|spot| !number(spot)) {
+    let number = |node_ref: &NodeRef<'a>| matches!(node_ref.node, Node::Number(_));
+    if node_ref.as_ref().is_some_and(|node_ref| !number(node_ref)) {
         return None;
     }
     let flag = match &other {
         None => false,
-        Some(spot) => match spot.node {
+        Some(node_ref) => match node_ref.node {
             Node::Flag(flag) => *flag,
             Node::Number(_) => false,
             _ => return None,
         },
     };
-    let first = spot.map(|spot| End {
-        spot,
+    let first = node_ref.map(|node_ref| End {
+        node_ref,
         exclusive: flag,
     });
-    let second = other.filter(number).map(|spot| End {
-        spot,
+    let second = other.filter(number).map(|node_ref| End {
+        node_ref,
         exclusive: true,
     });
     Some(match (first, second) {

@@ -50,7 +50,7 @@ impl<'a> Comparison<'a> {
         }
         let left = base.iter().enumerate();
         let left = left.filter(|(index, _)| !partners.contains(&Some(*index)));
-        let gone: Vec<_> = left.map(|(_, spot)| spot.clone()).collect();
+        let gone: Vec<_> = left.map(|(_, node_ref)| node_ref.clone()).collect();
         for (index, (head, partner)) in head.into_iter().zip(partners).enumerate() {
             let step = at.step(&format!(".{key}[{index}]"));
             let base = partner.map(|partner| base[partner].clone());
@@ -90,8 +90,14 @@ impl<'a> Comparison<'a> {
     /// For each schema of the newer list its partner in the older one: what it is the same as, or else what has been
     /// edited or renamed into it.
     fn partners(&self, base: &[NodeRef<'a>], head: &[NodeRef<'a>]) -> Vec<Option<usize>> {
-        let old: Vec<_> = base.iter().map(|spot| target(self.base, spot)).collect();
-        let new: Vec<_> = head.iter().map(|spot| target(self.head, spot)).collect();
+        let old: Vec<_> = base
+            .iter()
+            .map(|node_ref| target(self.base, node_ref))
+            .collect();
+        let new: Vec<_> = head
+            .iter()
+            .map(|node_ref| target(self.head, node_ref))
+            .collect();
         let mut partners = vec![None; head.len()];
         let mut taken = vec![false; base.len()];
         let mut pass = |fits: &dyn Fn(usize, usize) -> bool| {
@@ -104,19 +110,22 @@ impl<'a> Comparison<'a> {
                 }
             }
         };
-        let name =
-            |spot: &Option<NodeRef<'a>>| spot.as_ref().and_then(|spot| component(&spot.pointer));
+        let name = |node_ref: &Option<NodeRef<'a>>| {
+            node_ref
+                .as_ref()
+                .and_then(|node_ref| component(&node_ref.pointer))
+        };
         pass(&|base, head| name(&old[base]).is_some() && name(&old[base]) == name(&new[head]));
         pass(&|old, new| {
             let (base, head) = (Some(base[old].clone()), Some(head[new].clone()));
             self.alike(&NodeChange { base, head })
         });
         pass(&|base, head| {
-            let lives = |root: &Node, spot: &Option<NodeRef<'a>>| {
-                let spot = spot
+            let lives = |root: &Node, node_ref: &Option<NodeRef<'a>>| {
+                let node_ref = node_ref
                     .as_ref()
-                    .filter(|spot| component(&spot.pointer).is_some());
-                self.whole && spot.is_some_and(|spot| root.at(&spot.pointer).is_some())
+                    .filter(|node_ref| component(&node_ref.pointer).is_some());
+                self.whole && node_ref.is_some_and(|node_ref| root.at(&node_ref.pointer).is_some())
             };
             !lives(self.head, &old[base]) && !lives(self.base, &new[head])
         });

@@ -96,10 +96,10 @@ impl<'a> Comparison<'a> {
         pair: &NodeChange<'a>,
         key: &str,
     ) -> Option<[Vec<(&'a str, NodeRef<'a>)>; 2]> {
-        let named = |spots: Vec<NodeRef<'a>>| -> Option<Vec<_>> {
-            let named = spots
+        let named = |node_refs: Vec<NodeRef<'a>>| -> Option<Vec<_>> {
+            let named = node_refs
                 .into_iter()
-                .map(|spot| Some((spot.node.text(key)?, spot)));
+                .map(|node_ref| Some((node_ref.node.text(key)?, node_ref)));
             let named: Vec<_> = named.collect::<Option<_>>()?;
             let names: HashSet<_> = named.iter().map(|(name, _)| *name).collect();
             (names.len() == named.len()).then_some(named)
@@ -128,9 +128,10 @@ impl<'a> Comparison<'a> {
             return (Vec::new(), Vec::new());
         }
         let (base, head) = pair.items();
-        let without = |spots: &[NodeRef<'a>], others: &[NodeRef<'a>]| -> Vec<_> {
-            let missing = |spot: &&NodeRef<'a>| !others.iter().any(|other| other.node == spot.node);
-            spots.iter().filter(missing).cloned().collect()
+        let without = |node_refs: &[NodeRef<'a>], others: &[NodeRef<'a>]| -> Vec<_> {
+            let missing =
+                |node_ref: &&NodeRef<'a>| !others.iter().any(|other| other.node == node_ref.node);
+            node_refs.iter().filter(missing).cloned().collect()
         };
         (without(&head, &base), without(&base, &head))
     }

@@ -22,7 +22,7 @@ struct Values<'a> {
 
 /// A value of an enum.
 struct Value<'a> {
-    spot: NodeRef<'a>,
+    node_ref: NodeRef<'a>,
     canonical: String,
     /// The value as JSON.
     shown: String,
@@ -99,7 +99,7 @@ impl<'a> Comparison<'a> {
         };
         for value in head.iter().filter(|value| !old.contains(&value.canonical)) {
             let message = format!("value {} is new", value.shown);
-            let pointer = Some(value.spot.pointer.clone());
+            let pointer = Some(value.node_ref.pointer.clone());
             self.add(added.at(at.place), at, message, None, pointer);
         }
         let removed = if is_open(&both.head) {
@@ -109,7 +109,7 @@ impl<'a> Comparison<'a> {
         };
         for value in base.iter().filter(|value| !new.contains(&value.canonical)) {
             let message = format!("value {} is gone", value.shown);
-            let pointer = Some(value.spot.pointer.clone());
+            let pointer = Some(value.node_ref.pointer.clone());
             self.add(removed.at(at.place), at, message, pointer, None);
         }
         let common = |values: &[Value<'a>], others: &HashSet<String>| -> Vec<String> {
@@ -161,13 +161,13 @@ fn tell(values: &[Value<'_>]) -> String {
 
 /// The values of an enum, if it is one; nothing at all when the keywords are not what they should be.
 fn values<'a>(schema: &NodeRef<'a>, is_of_text: bool) -> Option<Option<Values<'a>>> {
-    let spots = match (schema.get("enum"), schema.get("const")) {
+    let node_refs = match (schema.get("enum"), schema.get("const")) {
         (Some(list), None) if matches!(list.node, Node::List(_)) => list.items(),
         (None, Some(value)) => vec![value],
         (None, None) => return Some(None),
         _ => return None,
     };
-    let names = match schema.get("x-enum-varnames").map(|spot| spot.node) {
+    let names = match schema.get("x-enum-varnames").map(|node_ref| node_ref.node) {
         None => None,
         Some(Node::List(names)) => {
             let names = names.iter().map(Node::as_text);
@@ -175,9 +175,11 @@ fn values<'a>(schema: &NodeRef<'a>, is_of_text: bool) -> Option<Option<Values<'a
         }
         Some(_) => return None,
     };
-    let mispaired = names.as_ref().and_then(|names| mispaired(names, &spots));
-    let values = spots.into_iter().enumerate().map(|(index, spot)| {
-        let node = written(spot.node, is_of_text);
+    let mispaired = names
+        .as_ref()
+        .and_then(|names| mispaired(names, &node_refs));
+    let values = node_refs.into_iter().enumerate().map(|(index, node_ref)| {
+        let node = written(node_ref.node, is_of_text);
         let name = names.as_ref().and_then(|names| names.get(index).copied());
         Value {
             canonical: canonical(&node),
@@ -186,7 +188,7 @@ fn values<'a>(schema: &NodeRef<'a>, is_of_text: bool) -> Option<Option<Values<'a
                 Some(_) => name.map(str::to_owned),
                 None => Some(plain(&node)),
             },
-            spot,
+            node_ref,
         }
     });
     Some(Some(Values {

@@ -85,23 +85,23 @@ impl<'a> Comparison<'a> {
         if !listed.each(|node| matches!(node, Node::List(_))) {
             self.unclassified(at, &listed);
         }
-        let all = |spot: &NodeRef<'a>| -> Vec<(String, NodeRef<'a>)> {
-            let one = spot.get("example");
-            let list = spot.get("examples");
+        let all = |node_ref: &NodeRef<'a>| -> Vec<(String, NodeRef<'a>)> {
+            let one = node_ref.get("example");
+            let list = node_ref.get("examples");
             let all = one
                 .into_iter()
                 .chain(list.map_or_else(Vec::new, |list| list.items()));
             all.enumerate()
-                .map(|(index, spot)| (index.to_string(), spot))
+                .map(|(index, node_ref)| (index.to_string(), node_ref))
                 .collect()
         };
         let (base, head) = (all(&both.base), all(&both.head));
         let base = base
             .iter()
-            .map(|(name, spot)| (name.as_str(), spot.clone()));
+            .map(|(name, node_ref)| (name.as_str(), node_ref.clone()));
         let head = head
             .iter()
-            .map(|(name, spot)| (name.as_str(), spot.clone()));
+            .map(|(name, node_ref)| (name.as_str(), node_ref.clone()));
         for (_, pair) in matched(base.collect(), head.collect(), |name| name) {
             if pair.both().is_some() {
                 let is_of_text = both.are_of_text();

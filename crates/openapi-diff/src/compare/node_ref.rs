@@ -64,10 +64,10 @@ pub struct Over<'a> {
 }
 
 impl<'a> Over<'a> {
-    pub fn new(spot: &NodeRef<'a>, key: &'static str) -> Self {
+    pub fn new(node_ref: &NodeRef<'a>, key: &'static str) -> Self {
         Self {
-            node: spot.node,
-            pointer: spot.pointer.clone(),
+            node: node_ref.node,
+            pointer: node_ref.pointer.clone(),
             key,
         }
     }
@@ -129,18 +129,23 @@ impl<'a> NodeRef<'a> {
     /// `oneOf` of one and null. References are not followed. Where `other` is such a composition too, but of
     /// several schemas or with more beside it, both are compared as they stand.
     pub fn innermost(&self, other: &Self) -> Self {
-        let mut spot = self.clone();
-        while let Some((key, inner, nullable, texts)) = spot.only_member()
+        let mut node_ref = self.clone();
+        while let Some((key, inner, nullable, texts)) = node_ref.only_member()
             && (other.get(key).is_none() || other.only_member().is_some())
         {
-            let over = Over::new(&spot, key);
-            spot = Self {
-                over: spot.over.into_iter().chain([over]).chain(texts).collect(),
-                nullable: spot.nullable || nullable,
+            let over = Over::new(&node_ref, key);
+            node_ref = Self {
+                over: node_ref
+                    .over
+                    .into_iter()
+                    .chain([over])
+                    .chain(texts)
+                    .collect(),
+                nullable: node_ref.nullable || nullable,
                 ..inner
             };
         }
-        spot
+        node_ref
     }
 
     /// The key, the schema, whether null is beside it, and members of `allOf` that only describe.
@@ -190,7 +195,7 @@ impl<'a> NodeRef<'a> {
 
     /// Whether the schema is one of texts and nothing else.
     pub fn is_of_text(&self) -> bool {
-        match self.get("type").map(|spot| spot.node) {
+        match self.get("type").map(|node_ref| node_ref.node) {
             Some(Node::List(names)) => {
                 let mut names = names.iter().filter_map(Node::as_text);
                 names.all(|name| ["string", "null"].contains(&name))
@@ -213,11 +218,11 @@ impl<'a> NodeRef<'a> {
     /// The same, with the schema `true` written as the empty one.
     pub fn or_empty(&self) -> Self {
         static EMPTY: LazyLock<Node> = LazyLock::new(Node::map);
-        let mut spot = self.clone();
-        if *spot.node == Node::Flag(true) {
-            spot.node = &EMPTY;
+        let mut node_ref = self.clone();
+        if *node_ref.node == Node::Flag(true) {
+            node_ref.node = &EMPTY;
         }
-        spot
+        node_ref
     }
 
     /// The types of which a union is made that says nothing else of its alternatives.
@@ -225,9 +230,9 @@ impl<'a> NodeRef<'a> {
         let key = COMPOSITIONS[1..]
             .iter()
             .find(|key| self.get(key).is_some())?;
-        let types = self.get(key)?.items().into_iter().map(|spot| {
-            let only = spot.node.entries().count() == 1;
-            spot.node.text("type").filter(|_| only)
+        let types = self.get(key)?.items().into_iter().map(|node_ref| {
+            let only = node_ref.node.entries().count() == 1;
+            node_ref.node.text("type").filter(|_| only)
         });
         let types: Vec<_> = types.collect::<Option<_>>()?;
         (types.len() > 1).then_some((key, types))
@@ -263,25 +268,25 @@ impl<'a> NodeChange<'a> {
     }
 
     pub fn base_node(&self) -> Option<&'a Node> {
-        self.base.as_ref().map(|spot| spot.node)
+        self.base.as_ref().map(|node_ref| node_ref.node)
     }
 
     pub fn head_node(&self) -> Option<&'a Node> {
-        self.head.as_ref().map(|spot| spot.node)
+        self.head.as_ref().map(|node_ref| node_ref.node)
     }
 
     pub fn base_pointer(&self) -> Option<String> {
-        self.base.as_ref().map(|spot| spot.pointer.clone())
+        self.base.as_ref().map(|node_ref| node_ref.pointer.clone())
     }
 
     pub fn head_pointer(&self) -> Option<String> {
-        self.head.as_ref().map(|spot| spot.pointer.clone())
+        self.head.as_ref().map(|node_ref| node_ref.pointer.clone())
     }
 
     /// The pointer into the newer document, or else into the older one.
     pub fn pointer(&self) -> &str {
-        let spot = self.head.as_ref().or(self.base.as_ref());
-        spot.map_or("", |spot| &spot.pointer)
+        let node_ref = self.head.as_ref().or(self.base.as_ref());
+        node_ref.map_or("", |node_ref| &node_ref.pointer)
     }
 
     /// Whether both sides are the same value, or both lack it.
@@ -308,15 +313,17 @@ impl<'a> NodeChange<'a> {
 
     /// The items of the lists here; none where a side has no list.
     pub fn items(&self) -> (Vec<NodeRef<'a>>, Vec<NodeRef<'a>>) {
-        let items =
-            |spot: &Option<NodeRef<'a>>| spot.as_ref().map_or_else(Vec::new, NodeRef::items);
+        let items = |node_ref: &Option<NodeRef<'a>>| {
+            node_ref.as_ref().map_or_else(Vec::new, NodeRef::items)
+        };
         (items(&self.base), items(&self.head))
     }
 
     /// What stands under each key of either side.
     pub fn entries(&self) -> Vec<(&'a str, NodeChange<'a>)> {
-        let entries =
-            |spot: &Option<NodeRef<'a>>| spot.as_ref().map_or_else(Vec::new, NodeRef::entries);
+        let entries = |node_ref: &Option<NodeRef<'a>>| {
+            node_ref.as_ref().map_or_else(Vec::new, NodeRef::entries)
+        };
         matched(entries(&self.base), entries(&self.head), |key| key)
     }
 }
@@ -372,18 +379,18 @@ pub fn matched<'a, N: Copy, K: Eq + std::hash::Hash>(
 ) -> Vec<(N, NodeChange<'a>)> {
     let mut base: IndexMap<K, (N, NodeRef<'a>)> = base
         .into_iter()
-        .map(|(name, spot)| (key(name), (name, spot)))
+        .map(|(name, node_ref)| (key(name), (name, node_ref)))
         .collect();
     let mut pairs: Vec<_> = head
         .into_iter()
-        .map(|(name, spot)| {
-            let base = base.shift_remove(&key(name)).map(|(_, spot)| spot);
-            let head = Some(spot);
+        .map(|(name, node_ref)| {
+            let base = base.shift_remove(&key(name)).map(|(_, node_ref)| node_ref);
+            let head = Some(node_ref);
             (name, NodeChange { base, head })
         })
         .collect();
-    pairs.extend(base.into_values().map(|(name, spot)| {
-        let base = Some(spot);
+    pairs.extend(base.into_values().map(|(name, node_ref)| {
+        let base = Some(node_ref);
         (name, NodeChange { base, head: None })
     }));
     pairs

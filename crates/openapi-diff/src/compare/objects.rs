@@ -6,7 +6,7 @@ use super::node_ref::{NodePair, NodeRef, is_empty};
 use super::reference::target;
 use super::{Comparison, Location};
 use crate::rule::Direction;
-use crate::rules::keywords::{ADDITIONAL_NARROWED, ADDITIONAL_WIDENED};
+use crate::rules::family::RuleFamily;
 use crate::rules::properties::{
     BECAME_OPTIONAL, BECAME_REQUIRED, BECAME_REQUIRED_WITH_DEFAULT, OPTIONAL_ADDED,
     OPTIONAL_REMOVED, REQUIRED_ADDED, REQUIRED_ADDED_WITH_DEFAULT, REQUIRED_REMOVED,
@@ -102,9 +102,16 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Compares `additionalProperties`, without which any others are allowed.
-    pub fn additional(&mut self, both: &NodePair<'a>, at: &Location) {
-        let pair = both.get("additionalProperties");
+    /// Compares a keyword about what other keywords do not name, such as `additionalProperties`. Without it, anything is
+    /// allowed.
+    pub fn additional(
+        &mut self,
+        both: &NodePair<'a>,
+        at: &Location,
+        key: &str,
+        [narrowed, widened]: [&'static RuleFamily; 2],
+    ) {
+        let pair = both.get(key);
         let (Some(old), Some(new)) = (others(&pair.base), others(&pair.head)) else {
             return self.unclassified(at, &pair);
         };
@@ -113,15 +120,16 @@ impl<'a> Comparison<'a> {
                 let at = at.to(format!("{}.*", at.subject), at.place.inside());
                 return self.subschema(&pair, &at);
             }
-            (old, new) if old > new => &ADDITIONAL_NARROWED,
-            (old, new) if old < new => &ADDITIONAL_WIDENED,
+            (old, new) if old > new => narrowed,
+            (old, new) if old < new => widened,
             _ => return,
         };
-        let message = format!(
-            "additional properties were {} and are {}",
-            old.tell(),
-            new.tell()
-        );
+        let what = match key {
+            "unevaluatedItems" => "unevaluated items",
+            "unevaluatedProperties" => "unevaluated properties",
+            _ => "additional properties",
+        };
+        let message = format!("{what} were {} and are {}", old.tell(), new.tell());
         let pair = match (&pair.base, &pair.head) {
             (None, None) => both.pair(),
             _ => pair,
@@ -138,19 +146,19 @@ struct Property {
 }
 
 impl Property {
-    fn new<'a>(root: &'a Node, spot: Option<&NodeRef<'a>>, direction: Direction) -> Self {
+    fn new<'a>(root: &'a Node, node_ref: Option<&NodeRef<'a>>, direction: Direction) -> Self {
         let unsent = match direction {
             Direction::Request => "readOnly",
             Direction::Response => "writeOnly",
         };
-        let found = spot.and_then(|spot| target(root, &spot.innermost(spot)));
-        let is_set = |spot: &NodeRef<'a>| {
-            let flag = spot.get(unsent);
+        let found = node_ref.and_then(|node_ref| target(root, &node_ref.innermost(node_ref)));
+        let is_set = |node_ref: &NodeRef<'a>| {
+            let flag = node_ref.get(unsent);
             flag.is_some_and(|flag| *flag.node == Node::Flag(true))
         };
         Self {
-            is_sent: spot.is_some() && !found.as_ref().is_some_and(is_set),
-            has_default: found.is_some_and(|spot| spot.get("default").is_some()),
+            is_sent: node_ref.is_some() && !found.as_ref().is_some_and(is_set),
+            has_default: found.is_some_and(|node_ref| node_ref.get("default").is_some()),
         }
     }
 }
@@ -167,7 +175,7 @@ impl Others {
 
 /// The names in `required`; `None` when it is not a list of names.
 fn names<'a>(required: &Option<NodeRef<'a>>) -> Option<BTreeSet<&'a str>> {
-    match required.as_ref().map(|spot| spot.node) {
+    match required.as_ref().map(|node_ref| node_ref.node) {
         None => Some(BTreeSet::new()),
         Some(Node::List(names)) => names.iter().map(Node::as_text).collect(),
         Some(_) => None,
@@ -176,7 +184,7 @@ fn names<'a>(required: &Option<NodeRef<'a>>) -> Option<BTreeSet<&'a str>> {
 
 /// Nothing when it is neither true, false nor a schema.
 fn others(additional: &Option<NodeRef<'_>>) -> Option<Others> {
-    Some(match additional.as_ref().map(|spot| spot.node) {
+    Some(match additional.as_ref().map(|node_ref| node_ref.node) {
         None | Some(Node::Flag(true)) => Others::Free,
         Some(Node::Flag(false)) => Others::Forbidden,
         Some(node) if is_empty(node) => Others::Free,

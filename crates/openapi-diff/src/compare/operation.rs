@@ -67,17 +67,23 @@ impl<'a> Comparison<'a> {
 
     fn tags(&mut self, at: &Location, pair: &NodeChange<'a>) {
         let (added, removed) = self.sets(at, pair);
-        for spot in added {
-            let message = format!("tag {} is new", plain(spot.node));
-            self.add(&OPERATION_TAG_ADDED, at, message, None, Some(spot.pointer));
+        for node_ref in added {
+            let message = format!("tag {} is new", plain(node_ref.node));
+            self.add(
+                &OPERATION_TAG_ADDED,
+                at,
+                message,
+                None,
+                Some(node_ref.pointer),
+            );
         }
-        for spot in removed {
-            let message = format!("tag {} is gone", plain(spot.node));
+        for node_ref in removed {
+            let message = format!("tag {} is gone", plain(node_ref.node));
             self.add(
                 &OPERATION_TAG_REMOVED,
                 at,
                 message,
-                Some(spot.pointer),
+                Some(node_ref.pointer),
                 None,
             );
         }

@@ -25,7 +25,7 @@ struct Parameter<'a> {
     /// What findings call it.
     name: String,
     /// Where it stands in the list.
-    spot: NodeRef<'a>,
+    node_ref: NodeRef<'a>,
     /// Where its references end.
     end: NodeRef<'a>,
     /// Whether it is listed for every operation of the path.
@@ -51,8 +51,8 @@ impl<'a> Comparison<'a> {
                 return self.unclassified(at, list);
             }
         }
-        let spots = lists.map(|(list, _)| list.items());
-        let [(old_shared, new_shared), (old_own, new_own)] = spots;
+        let node_refs = lists.map(|(list, _)| list.items());
+        let [(old_shared, new_shared), (old_own, new_own)] = node_refs;
         let mut base = merged(self.base, old_shared, old_own, &names.0);
         let head = merged(self.head, new_shared, new_own, &names.1);
         let mut pairs: Vec<_> = head
@@ -82,8 +82,8 @@ impl<'a> Comparison<'a> {
             match (base, head) {
                 (Some(base), Some(head)) => {
                     let both = NodePair {
-                        base: base.spot,
-                        head: head.spot,
+                        base: base.node_ref,
+                        head: head.node_ref,
                     };
                     if let Some((both, at)) = self.follow(&both, &at) {
                         self.parameter_object(&both, &at, direction);
@@ -204,10 +204,10 @@ fn merged<'a>(
     own: Vec<NodeRef<'a>>,
     placeholders: &[&str],
 ) -> IndexMap<(String, String), Parameter<'a>> {
-    let shared = shared.into_iter().map(|spot| (true, spot));
-    let own = own.into_iter().map(|spot| (false, spot));
-    let parameters = shared.chain(own).map(|(shared, spot)| {
-        let end = super::reference::target(root, &spot).unwrap_or_else(|| spot.clone());
+    let shared = shared.into_iter().map(|node_ref| (true, node_ref));
+    let own = own.into_iter().map(|node_ref| (false, node_ref));
+    let parameters = shared.chain(own).map(|(shared, node_ref)| {
+        let end = super::reference::target(root, &node_ref).unwrap_or_else(|| node_ref.clone());
         let place = end.node.text("in").unwrap_or_default();
         let name = end.node.text("name").or(end.node.text("$ref"));
         let name = name.unwrap_or_default();
@@ -221,7 +221,7 @@ fn merged<'a>(
         };
         let parameter = Parameter {
             name: format!("{place} parameter {name}"),
-            spot,
+            node_ref,
             end,
             shared,
         };

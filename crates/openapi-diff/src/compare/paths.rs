@@ -125,8 +125,8 @@ impl<'a> Comparison<'a> {
     ) {
         let root = if base.is_some() { self.base } else { self.head };
         let pair = NodeChange { base, head };
-        let spot = pair.base.as_ref().or(pair.head.as_ref());
-        let Some(item) = spot.and_then(|spot| behind(root, spot)) else {
+        let node_ref = pair.base.as_ref().or(pair.head.as_ref());
+        let Some(item) = node_ref.and_then(|node_ref| behind(root, node_ref)) else {
             return self.unclassified(&Location::new(path), &pair);
         };
         let mut none = true;
@@ -216,8 +216,8 @@ type Named<'a> = Option<(&'a str, NodeRef<'a>)>;
 
 /// Paths that are spelled alike, then those that differ only in the names between braces, then the rest.
 fn together<'a>(pair: &NodeChange<'a>) -> Vec<(Named<'a>, Named<'a>)> {
-    let paths = |spot: &Option<NodeRef<'a>>| {
-        let entries = spot.as_ref().map_or_else(Vec::new, NodeRef::entries);
+    let paths = |node_ref: &Option<NodeRef<'a>>| {
+        let entries = node_ref.as_ref().map_or_else(Vec::new, NodeRef::entries);
         let paths = entries
             .into_iter()
             .filter(|(path, _)| path.starts_with('/'));
@@ -225,9 +225,9 @@ fn together<'a>(pair: &NodeChange<'a>) -> Vec<(Named<'a>, Named<'a>)> {
     };
     let mut base = paths(&pair.base);
     let mut rows: Vec<(Named<'a>, Named<'a>)> = Vec::new();
-    for (path, spot) in paths(&pair.head) {
+    for (path, node_ref) in paths(&pair.head) {
         let twin = base.iter().position(|(old, _)| *old == path);
-        rows.push((twin.map(|index| base.remove(index)), Some((path, spot))));
+        rows.push((twin.map(|index| base.remove(index)), Some((path, node_ref))));
     }
     for (old, new) in &mut rows {
         if old.is_none()
@@ -242,12 +242,12 @@ fn together<'a>(pair: &NodeChange<'a>) -> Vec<(Named<'a>, Named<'a>)> {
 }
 
 /// A path item, which may stand behind a reference.
-fn behind<'a>(root: &'a Node, spot: &NodeRef<'a>) -> Option<NodeRef<'a>> {
-    match spot.node.text("$ref") {
+fn behind<'a>(root: &'a Node, node_ref: &NodeRef<'a>) -> Option<NodeRef<'a>> {
+    match node_ref.node.text("$ref") {
         Some(reference) => {
             let pointer = reference.strip_prefix('#')?;
             Some(NodeRef::new(root.at(pointer)?, pointer))
         }
-        None => spot.node.as_map().map(|_| spot.clone()),
+        None => node_ref.node.as_map().map(|_| node_ref.clone()),
     }
 }

@@ -38,7 +38,7 @@ pub fn component(pointer: &str) -> Option<String> {
 
 /// Where a chain of references ends.
 struct End<'a> {
-    spot: NodeRef<'a>,
+    node_ref: NodeRef<'a>,
     followed: bool,
 }
 
@@ -68,7 +68,7 @@ impl<'a> Comparison<'a> {
     ) -> Option<(NodePair<'a>, Location)> {
         let ends = (end(self.base, &both.base), end(self.head, &both.head));
         let (Ok(base), Ok(head)) = ends else {
-            let text = |spot: &NodeRef<'a>| spot.node.get("$ref").map(plain);
+            let text = |node_ref: &NodeRef<'a>| node_ref.node.get("$ref").map(plain);
             let (base, head) = (text(&both.base), text(&both.head));
             if ends.0.is_ok() != ends.1.is_ok() || base != head {
                 let pair = both.pair();
@@ -87,27 +87,27 @@ impl<'a> Comparison<'a> {
             return None;
         };
         self.siblings(both, at);
-        let mut keys = base.spot.keys_over();
-        keys.extend(head.spot.keys_over());
+        let mut keys = base.node_ref.keys_over();
+        keys.extend(head.node_ref.keys_over());
         keys.sort_unstable();
         keys.dedup();
         let mut at = at.clone();
         at.skip = Vec::new();
         if !keys.is_empty() {
             let ends = NodePair {
-                base: base.spot.clone(),
-                head: head.spot.clone(),
+                base: base.node_ref.clone(),
+                head: head.node_ref.clone(),
             };
             beside(self, &ends, &keys);
         }
         if base.followed && head.followed {
-            at.subject = self.name(&base.spot, &head.spot, both, &at);
+            at.subject = self.name(&base.node_ref, &head.node_ref, both, &at);
         } else {
             at.skip = keys.into_iter().map(str::to_owned).collect();
         }
         let found = NodePair {
-            base: base.spot.bare(),
-            head: head.spot.bare(),
+            base: base.node_ref.bare(),
+            head: head.node_ref.bare(),
         };
         if base.followed || head.followed {
             let pointers = (found.base.pointer.clone(), found.head.pointer.clone());
@@ -184,9 +184,9 @@ impl<'a> Comparison<'a> {
         if !self.whole {
             return;
         }
-        let beside = |root: &'a Node, spot: &NodeRef<'a>| {
-            let ignored = reference(spot.node).is_some() && !takes_siblings(root);
-            ignored.then(|| spot.bare())
+        let beside = |root: &'a Node, node_ref: &NodeRef<'a>| {
+            let ignored = reference(node_ref.node).is_some() && !takes_siblings(root);
+            ignored.then(|| node_ref.bare())
         };
         let pair = NodeChange {
             base: beside(self.base, &both.base),
@@ -222,29 +222,29 @@ impl<'a> Comparison<'a> {
         let (Ok(old), Ok(new)) = ends else {
             return same(base, head);
         };
-        let is_plain = old.spot.keys_over().is_empty() && new.spot.keys_over().is_empty();
+        let is_plain = old.node_ref.keys_over().is_empty() && new.node_ref.keys_over().is_empty();
         if is_plain && !same_siblings(base, head) {
             return false;
         }
         if (old.followed || new.followed)
             && !met.insert((
-                std::ptr::from_ref(old.spot.node),
-                std::ptr::from_ref(new.spot.node),
+                std::ptr::from_ref(old.node_ref.node),
+                std::ptr::from_ref(new.node_ref.node),
             ))
         {
             return true;
         }
-        match (old.spot.node, new.spot.node) {
+        match (old.node_ref.node, new.node_ref.node) {
             (Node::List(old), Node::List(new)) => {
                 let mut pairs = old.iter().zip(new);
                 old.len() == new.len() && pairs.all(|(old, new)| self.alike_nodes(old, new, met))
             }
             (Node::Map(_), Node::Map(_)) => {
-                let entries = old.spot.entries();
-                old.spot.nullable == new.spot.nullable
-                    && entries.len() == new.spot.keys().len()
+                let entries = old.node_ref.entries();
+                old.node_ref.nullable == new.node_ref.nullable
+                    && entries.len() == new.node_ref.keys().len()
                     && entries.into_iter().all(|(key, old)| {
-                        let new = new.spot.get(key);
+                        let new = new.node_ref.get(key);
                         new.is_some_and(|new| self.alike_nodes(old.node, new.node, met))
                     })
             }
@@ -374,17 +374,17 @@ fn takes_siblings(root: &Node) -> bool {
     !edition.starts_with("3.0")
 }
 
-/// Where the references at `spot` end; nothing when they lead nowhere.
-pub fn target<'a>(root: &'a Node, spot: &NodeRef<'a>) -> Option<NodeRef<'a>> {
-    end(root, spot).ok().map(|end| end.spot)
+/// Where the references at `node_ref` end; nothing when they lead nowhere.
+pub fn target<'a>(root: &'a Node, node_ref: &NodeRef<'a>) -> Option<NodeRef<'a>> {
+    end(root, node_ref).ok().map(|end| end.node_ref)
 }
 
 /// Follows references until something else comes.
 fn end<'a>(root: &'a Node, from: &NodeRef<'a>) -> Result<End<'a>, ()> {
-    let mut spot = from.clone();
+    let mut node_ref = from.clone();
     let mut followed = false;
     let mut steps = 0;
-    while let Some(reference) = spot.node.get("$ref") {
+    while let Some(reference) = node_ref.node.get("$ref") {
         steps += 1;
         let pointer = reference.as_text().and_then(fragment).ok_or(())?;
         let node = root.at(&pointer).ok_or(())?;
@@ -392,16 +392,16 @@ fn end<'a>(root: &'a Node, from: &NodeRef<'a>) -> Result<End<'a>, ()> {
         if steps > 64 {
             return Err(());
         }
-        let mut over = spot.over.clone();
-        if takes_siblings(root) && spot.node.entries().count() > 1 {
-            over.push(Over::new(&spot, "$ref"));
+        let mut over = node_ref.over.clone();
+        if takes_siblings(root) && node_ref.node.entries().count() > 1 {
+            over.push(Over::new(&node_ref, "$ref"));
         }
-        spot = NodeRef {
+        node_ref = NodeRef {
             over,
-            nullable: spot.nullable,
+            nullable: node_ref.nullable,
             ..NodeRef::new(node, pointer)
         };
         followed = true;
     }
-    Ok(End { spot, followed })
+    Ok(End { node_ref, followed })
 }

@@ -37,7 +37,8 @@ impl<'a> Comparison<'a> {
     /// Compares two schemas that are no references.
     pub fn schema(&mut self, both: &NodePair<'a>, at: &Location) {
         // Behind a reference, there may be a composition of one schema.
-        let is_around = |spot: &NodeRef<'a>, other| spot.innermost(other).pointer != spot.pointer;
+        let is_around =
+            |node_ref: &NodeRef<'a>, other| node_ref.innermost(other).pointer != node_ref.pointer;
         if is_around(&both.base, &both.head) || is_around(&both.head, &both.base) {
             return self.subschema(&both.pair(), at);
         }
@@ -69,8 +70,8 @@ impl<'a> Comparison<'a> {
             if any(&["properties", "required"]) {
                 self.properties(both, at);
             }
-            if counts("additionalProperties") {
-                self.additional(both, at);
+            if any(&["if", "then", "else"]) {
+                self.condition(both, at);
             }
         }
         if both.are_maps() && any(&["format", "contentEncoding", "contentMediaType"]) {
@@ -86,22 +87,26 @@ impl<'a> Comparison<'a> {
                 return Known::Yes;
             }
             match key {
-                "type"
-                | "nullable"
-                | "enum"
-                | "const"
-                | "x-enum-varnames"
-                | "x-open-enum"
-                | "minimum"
-                | "maximum"
-                | "exclusiveMinimum"
-                | "exclusiveMaximum"
-                | "example"
-                | "examples"
-                | "properties"
-                | "required"
-                | "additionalProperties"
-                | "format" => {}
+                "type" | "nullable" | "enum" | "const" | "x-enum-varnames" | "x-open-enum"
+                | "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "example"
+                | "examples" | "properties" | "required" | "if" | "then" | "else" | "format" => {}
+                "additionalProperties" => {
+                    this.additional(both, at, key, [&ADDITIONAL_NARROWED, &ADDITIONAL_WIDENED]);
+                }
+                "unevaluatedProperties" | "unevaluatedItems" => {
+                    this.additional(both, at, key, [&UNEVALUATED_NARROWED, &UNEVALUATED_WIDENED]);
+                }
+                "prefixItems" => this.prefix_items(both, at),
+                "contains" => this.contains(both, at),
+                "minContains" => this.min_contains(at, pair),
+                "propertyNames" => {
+                    let at = at.to(format!("{}.propertyNames", at.subject), place.inside());
+                    this.subschema(pair, &at);
+                }
+                "patternProperties" => this.pattern_properties(both, at),
+                "dependentSchemas" => this.schema_map(at, pair, None),
+                "dependentRequired" => this.dependent_required(at, pair),
+                "not" => this.value(at, pair, key, [&NOT_ADDED, &NOT_CHANGED, &NOT_REMOVED]),
                 "contentEncoding" | "contentMediaType"
                     if pair.each(|node| is_format(key, node)) => {}
                 "default" => {
@@ -154,8 +159,8 @@ impl<'a> Comparison<'a> {
         {
             let message = moved("format", nodes[0], nodes[1]);
             let pair = NodeChange {
-                base: base.map(|(spot, _)| spot),
-                head: head.map(|(spot, _)| spot),
+                base: base.map(|(node_ref, _)| node_ref),
+                head: head.map(|(node_ref, _)| node_ref),
             };
             self.add_pair(FORMAT_CHANGED.at(at.place), at, message, &pair);
         }
@@ -201,15 +206,17 @@ impl<'a> Comparison<'a> {
 
 /// The format in the words of OpenAPI 3.0, and where the document says it.
 fn format<'a>(schema: &NodeRef<'a>) -> Option<(NodeRef<'a>, Cow<'a, Node>)> {
-    if let Some(spot) = schema.get("format") {
-        let node = Cow::Borrowed(spot.node);
-        return Some((spot, node));
+    if let Some(node_ref) = schema.get("format") {
+        let node = Cow::Borrowed(node_ref.node);
+        return Some((node_ref, node));
     }
     [("contentEncoding", "byte"), ("contentMediaType", "binary")]
         .into_iter()
         .find_map(|(key, format)| {
-            let spot = schema.get(key).filter(|spot| is_format(key, spot.node))?;
-            Some((spot, Cow::Owned(Node::from(format))))
+            let node_ref = schema
+                .get(key)
+                .filter(|node_ref| is_format(key, node_ref.node))?;
+            Some((node_ref, Cow::Owned(Node::from(format))))
         })
 }
 

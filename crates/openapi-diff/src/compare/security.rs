@@ -19,7 +19,7 @@ struct Alternative<'a> {
     schemes: BTreeMap<String, BTreeSet<&'a str>>,
     /// The schemes by what the document calls them.
     names: BTreeSet<&'a str>,
-    spot: NodeRef<'a>,
+    node_ref: NodeRef<'a>,
 }
 
 impl<'a> Comparison<'a> {
@@ -107,18 +107,18 @@ impl<'a> Comparison<'a> {
         );
         for one in new {
             let message = format!("{} is taken now", one.tell());
-            self.add(added, at, message, None, Some(one.spot.pointer));
+            self.add(added, at, message, None, Some(one.node_ref.pointer));
         }
         for one in base {
             let message = format!("{} is no longer taken", one.tell());
-            self.add(removed, at, message, Some(one.spot.pointer), None);
+            self.add(removed, at, message, Some(one.node_ref.pointer), None);
         }
     }
 
     fn scopes(&mut self, base: &Alternative<'a>, head: &Alternative<'a>, at: &Location) {
         let pair = NodeChange {
-            base: Some(base.spot.clone()),
-            head: Some(head.spot.clone()),
+            base: Some(base.node_ref.clone()),
+            head: Some(head.node_ref.clone()),
         };
         for (scheme, old) in &base.schemes {
             let Some(new) = head.schemes.get(scheme) else {
@@ -187,24 +187,28 @@ fn closed(mut all: Vec<Alternative<'_>>) -> (Vec<Alternative<'_>>, bool) {
 }
 
 /// Nothing when the list is not what OpenAPI wants.
-fn alternatives<'a>(root: &'a Node, spot: Option<&NodeRef<'a>>) -> Option<Vec<Alternative<'a>>> {
-    let Some(spot) = spot else {
+fn alternatives<'a>(
+    root: &'a Node,
+    node_ref: Option<&NodeRef<'a>>,
+) -> Option<Vec<Alternative<'a>>> {
+    let Some(node_ref) = node_ref else {
         return Some(Vec::new());
     };
-    if !matches!(spot.node, Node::List(_)) {
+    if !matches!(node_ref.node, Node::List(_)) {
         return None;
     }
-    spot.items()
+    node_ref
+        .items()
         .into_iter()
-        .map(|spot| alternative(root, spot))
+        .map(|node_ref| alternative(root, node_ref))
         .collect()
 }
 
-fn alternative<'a>(root: &'a Node, spot: NodeRef<'a>) -> Option<Alternative<'a>> {
+fn alternative<'a>(root: &'a Node, node_ref: NodeRef<'a>) -> Option<Alternative<'a>> {
     let mut schemes = BTreeMap::new();
     let mut names = BTreeSet::new();
-    spot.node.as_map()?;
-    for (name, scopes) in spot.node.entries() {
+    node_ref.node.as_map()?;
+    for (name, scopes) in node_ref.node.entries() {
         let Node::List(scopes) = scopes else {
             return None;
         };
@@ -215,7 +219,7 @@ fn alternative<'a>(root: &'a Node, spot: NodeRef<'a>) -> Option<Alternative<'a>>
     Some(Alternative {
         schemes,
         names,
-        spot,
+        node_ref,
     })
 }
 
@@ -223,8 +227,8 @@ fn alternative<'a>(root: &'a Node, spot: NodeRef<'a>) -> Option<Alternative<'a>>
 fn what(root: &Node, name: &str) -> String {
     let pointer = join("/components/securitySchemes", name);
     let start = root.at(&pointer).map(|node| NodeRef::new(node, pointer));
-    let scheme = start.and_then(|spot| super::reference::target(root, &spot));
-    let text = |key| scheme.as_ref().and_then(|spot| spot.node.text(key));
+    let scheme = start.and_then(|node_ref| super::reference::target(root, &node_ref));
+    let text = |key| scheme.as_ref().and_then(|node_ref| node_ref.node.text(key));
     match (text("type"), text("in"), text("name"), text("scheme")) {
         (Some("apiKey"), Some(place), Some(name), _) => format!("apiKey in {place} {name}"),
         (Some("http"), _, _, Some(scheme)) => format!("http {}", scheme.to_lowercase()),

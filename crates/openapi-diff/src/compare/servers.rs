@@ -42,8 +42,8 @@ impl<'a> Comparison<'a> {
             return;
         };
         let common =
-            |spots: &[(&'a str, NodeRef<'a>)], others: &[(&'a str, NodeRef<'a>)]| -> Vec<_> {
-                let urls = spots.iter().map(|(url, _)| *url);
+            |node_refs: &[(&'a str, NodeRef<'a>)], others: &[(&'a str, NodeRef<'a>)]| -> Vec<_> {
+                let urls = node_refs.iter().map(|(url, _)| *url);
                 let there = |url: &&str| others.iter().any(|(other, _)| other == url);
                 urls.filter(there).collect()
             };

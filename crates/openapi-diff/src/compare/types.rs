@@ -59,7 +59,7 @@ impl Types<'_> {
 
 /// Nothing when the keywords are not what OpenAPI wants. With `unions`, a union of plain types counts as a list of them.
 fn types<'a>(schema: &NodeRef<'a>, unions: bool) -> Option<Types<'a>> {
-    let mut names = match schema.get("type").map(|spot| spot.node) {
+    let mut names = match schema.get("type").map(|node_ref| node_ref.node) {
         None => {
             let union = schema.list_of_types().filter(|_| unions);
             union.map(|(_, names)| names.into_iter().collect::<BTreeSet<_>>())
@@ -71,13 +71,15 @@ fn types<'a>(schema: &NodeRef<'a>, unions: bool) -> Option<Types<'a>> {
     let listed = names
         .as_mut()
         .is_some_and(|names| names.len() > 1 && names.remove("null"));
-    let nullable = match schema.get("nullable").map(|spot| spot.node) {
+    let nullable = match schema.get("nullable").map(|node_ref| node_ref.node) {
         None => false,
         Some(Node::Flag(flag)) => *flag,
         Some(_) => return None,
     };
     let has_null = |key: &&str| {
-        let all = schema.get(key).map_or_else(Vec::new, |spot| spot.items());
+        let all = schema
+            .get(key)
+            .map_or_else(Vec::new, |node_ref| node_ref.items());
         all.iter().any(|one| one.is_null_of(key))
     };
     let in_union = COMPOSITIONS.iter().any(has_null);

@@ -319,6 +319,82 @@ define_families! {
         "choice of schemas removed"
         "`oneOf` or `anyOf` is gone, and no choice of schemas binds the value."
 
+    MAX_CONTAINS_SET "max-contains-set" Narrower Bound
+        "greatest number of matching items set"
+        "`maxContains` is there, where any number of items could match `contains` before."
+
+    MAX_CONTAINS_UNSET "max-contains-unset" Wider Bound
+        "greatest number of matching items removed"
+        "`maxContains` is gone, and any number of items can match `contains`."
+
+    MAX_CONTAINS_INCREASED "max-contains-increased" Wider Bound
+        "greatest number of matching items increased"
+        "`maxContains` went up."
+
+    MAX_CONTAINS_DECREASED "max-contains-decreased" Narrower Bound
+        "greatest number of matching items decreased"
+        "`maxContains` went down."
+
+    MIN_CONTAINS_INCREASED "min-contains-increased" Narrower Bound
+        "least number of matching items increased"
+        "`minContains` went up. It is 1 where it is left out."
+
+    MIN_CONTAINS_DECREASED "min-contains-decreased" Wider Bound
+        "least number of matching items decreased"
+        "`minContains` went down. It is 1 where it is left out."
+
+    CONTAINS_CHANGED "contains-changed" Other Shape
+        "schema of the matching items changed"
+        "Other items match `contains`, and `maxContains` limits how many of them may."
+
+    PREFIX_ITEM_CHANGED "prefix-item-changed" Other Shape
+        "schema of an item at a fixed position added or removed"
+        "An item at a fixed position has to satisfy a schema of `prefixItems` instead of that of `items`, or the other way round."
+
+    PATTERN_PROPERTY_CHANGED "pattern-property-changed" Other Shape
+        "pattern of property names added or removed"
+        "`patternProperties` has another pattern. It restricts the properties whose names match, and other keywords that restrict further properties no longer apply to them."
+
+    DEPENDENT_REQUIRED_ADDED "dependent-required-added" Narrower Shape
+        "property required by another one"
+        "`dependentRequired`: where one property is there, another has to be, too."
+
+    DEPENDENT_REQUIRED_REMOVED "dependent-required-removed" Wider Shape
+        "property no longer required by another one"
+        "`dependentRequired`: a property no longer requires another one."
+
+    UNEVALUATED_NARROWED "unevaluated-narrowed" Narrower Shape
+        "fewer unevaluated values allowed"
+        "`unevaluatedProperties` or `unevaluatedItems` forbids or restricts what it allowed before."
+
+    UNEVALUATED_WIDENED "unevaluated-widened" Wider Shape
+        "more unevaluated values allowed"
+        "`unevaluatedProperties` or `unevaluatedItems` allows what it forbade or restricted before."
+
+    CONDITION_ADDED "condition-added" Narrower Shape
+        "condition added"
+        "`if`, `then` and `else` restrict values that nothing restricted in this way before."
+
+    CONDITION_REMOVED "condition-removed" Wider Shape
+        "condition removed"
+        "`if`, `then` and `else` are gone."
+
+    CONDITION_CHANGED "condition-changed" Other Shape
+        "condition changed"
+        "`if` matches other values, and `then` and `else` restrict others."
+
+    NOT_ADDED "not-added" Narrower Shape
+        "schema excluded"
+        "`not` excludes values that were allowed before."
+
+    NOT_REMOVED "not-removed" Wider Shape
+        "schema no longer excluded"
+        "`not` is gone, and excludes nothing."
+
+    NOT_CHANGED "not-changed" Other Shape
+        "excluded schema changed"
+        "`not` excludes other values than before."
+
     DISCRIMINATOR_CHANGED "discriminator-changed" Other Shape
         "discriminator changed"
         "What tells the alternatives apart is another property or another mapping, is new or is gone."
