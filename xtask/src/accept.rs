@@ -11,11 +11,11 @@ use anyhow::{Context as _, Result};
 use crate::check::ACCEPT;
 use crate::codegen::{self, Mode, SPEC, report};
 use crate::exit::Exit;
-use crate::held::{self, Held, Moved};
 use crate::log::{self, Log};
 use crate::snapshots::outcome::Failure;
 use crate::summary::renames;
-use crate::{catalogue, snapshots, surface};
+use crate::tracked::{self, FileDiff, TrackedFiles};
+use crate::{rules_page, snapshots, surface};
 
 /// Failed tests, lines of each, and lines of the compiler that are shown; the log has the rest.
 const FAILURES: usize = 6;
@@ -29,13 +29,13 @@ const CHARACTERS: usize = 160;
 #[derive(Debug)]
 pub enum Outcome {
     /// All is taken in, and everything agrees.
-    Accepted(Vec<Moved>),
-    /// Something is in the way that only a person can mend.
+    Accepted(Vec<FileDiff>),
+    /// Something that only a person can fix.
     Stopped {
         /// What, where, and what to do.
         reason: String,
         /// What was written before.
-        moved: Vec<Moved>,
+        written: Vec<FileDiff>,
     },
 }
 
@@ -47,10 +47,10 @@ pub enum Outcome {
 /// When a file cannot be read or written, or when cargo cannot be started.
 pub fn run(root: &Path, program: &Path, screen: &mut dyn io::Write) -> Result<Outcome> {
     let mut log = Log::create(screen, &root.join(log::ACCEPT))?;
-    let before = held::on_disk(root)?;
+    let before = tracked::on_disk(root)?;
     let stopped = |reason: String| -> Result<Outcome> {
-        let moved = moved_since(root, &before)?;
-        Ok(Outcome::Stopped { reason, moved })
+        let written = changes_since(root, &before)?;
+        Ok(Outcome::Stopped { reason, written })
     };
 
     log.step("generating the code")?;
@@ -60,7 +60,7 @@ pub fn run(root: &Path, program: &Path, screen: &mut dyn io::Write) -> Result<Ou
     }
 
     // Before the tests, one of which reads the page.
-    catalogue::run(root, Mode::Write)?;
+    rules_page::run(root, Mode::Write)?;
 
     let tested = snapshots::run(root, Mode::Write, &mut log)?;
     if let Some(said) = tested.unbuilt {
@@ -82,11 +82,11 @@ pub fn run(root: &Path, program: &Path, screen: &mut dyn io::Write) -> Result<Ou
     log.step("formatting")?;
     format(root)?;
     log.step("done")?;
-    Ok(Outcome::Accepted(moved_since(root, &before)?))
+    Ok(Outcome::Accepted(changes_since(root, &before)?))
 }
 
-fn moved_since(root: &Path, before: &Held) -> Result<Vec<Moved>> {
-    Ok(held::moved(before, &held::on_disk(root)?))
+fn changes_since(root: &Path, before: &TrackedFiles) -> Result<Vec<FileDiff>> {
+    Ok(tracked::diff(before, &tracked::on_disk(root)?))
 }
 
 /// The likely cause of all that fails: fields that go by another name than in the last commit.
@@ -168,43 +168,43 @@ fn format(root: &Path) -> Result<()> {
 
 /// What a person reads at the end.
 pub fn render(outcome: &Outcome) -> String {
-    let (moved, mut text) = match outcome {
-        Outcome::Accepted(moved) if moved.is_empty() => {
-            return "Nothing moved, and everything agrees.\n".to_owned();
+    let (written, mut text) = match outcome {
+        Outcome::Accepted(written) if written.is_empty() => {
+            return "Nothing changed, and everything agrees.\n".to_owned();
         }
-        Outcome::Accepted(moved) => (moved, String::new()),
-        Outcome::Stopped { reason, moved } => {
+        Outcome::Accepted(written) => (written, String::new()),
+        Outcome::Stopped { reason, written } => {
             let mut text = format!("{}\n\n", reason.trim_end());
-            if moved.is_empty() {
+            if written.is_empty() {
                 text.push_str("Nothing was written.\n");
                 return text;
             }
             text.push_str("Written before that:\n");
-            (moved, text)
+            (written, text)
         }
     };
-    let width = moved
+    let width = written
         .iter()
         .map(|one| one.kind.to_string().chars().count())
         .max();
-    for one in moved {
+    for one in written {
         let _ = writeln!(
             text,
             "{:width$}  {:8} {:>4} {:>4}  {}",
             one.kind.to_string(),
-            one.file.as_str(),
+            one.status.as_str(),
             format!("+{}", one.added),
             format!("−{}", one.removed),
             one.path,
             width = width.unwrap_or_default()
         );
     }
-    if let Outcome::Accepted(moved) = outcome {
-        let (generated, read): (Vec<_>, Vec<_>) = moved
+    if let Outcome::Accepted(written) = outcome {
+        let (generated, read): (Vec<_>, Vec<_>) = written
             .iter()
-            .partition(|one| one.kind == held::Kind::Generated);
-        let count = |moved: &[&Moved]| {
-            moved
+            .partition(|one| one.kind == tracked::Kind::Generated);
+        let count = |written: &[&FileDiff]| {
+            written
                 .iter()
                 .map(|one| one.added + one.removed)
                 .sum::<usize>()
@@ -223,7 +223,7 @@ impl From<&Outcome> for Exit {
     fn from(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Accepted(_) => Self::Done,
-            Outcome::Stopped { .. } => Self::Person,
+            Outcome::Stopped { .. } => Self::NeedsHuman,
         }
     }
 }

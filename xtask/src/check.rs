@@ -8,11 +8,11 @@ use std::path::Path;
 
 use anyhow::anyhow;
 
-use crate::codegen::{self, GENERATED, Mode, SPEC, load};
+use crate::codegen::{self, GENERATED, Mode, SPEC};
 use crate::exit::Exit;
 use crate::log::Log;
 use crate::snapshots::outcome::Failure;
-use crate::{catalogue, snapshots, surface};
+use crate::{rules_page, snapshots, surface};
 
 /// The command that takes a change in.
 pub const ACCEPT: &str = "cargo xtask accept";
@@ -26,7 +26,7 @@ pub struct Finding {
     pub place: String,
     /// What is wrong.
     pub message: String,
-    /// The command that mends it; `None` when a person has to.
+    /// The command that fixes it; `None` when a person has to.
     pub fix: Option<&'static str>,
 }
 
@@ -45,7 +45,7 @@ pub fn run(root: &Path, program: &Path) -> Vec<Checked> {
     let is_stale = all
         .iter()
         .any(|checked| checked.check == CODE && !checked.findings.is_empty());
-    all.extend(held_by_tests(root, is_stale));
+    all.extend(check_tests(root, is_stale));
     all.push(public_surface(root, program));
     all
 }
@@ -70,7 +70,7 @@ pub fn exit(all: &[Checked]) -> Exit {
     match findings.iter().all(|finding| finding.fix.is_some()) {
         true if findings.is_empty() => Exit::Done,
         true => Exit::Stale,
-        false => Exit::Person,
+        false => Exit::NeedsHuman,
     }
 }
 
@@ -83,7 +83,7 @@ const TESTS: &str = "agreement and other tests";
 const SURFACE: &str = "public surface";
 const DOCS: &str = "generated docs";
 
-/// What a person has to mend because a check could not be made.
+/// A check that could not be made, which a person has to fix.
 fn impossible(check: &'static str, place: &str, error: &anyhow::Error) -> Vec<Finding> {
     vec![Finding {
         check,
@@ -101,7 +101,7 @@ fn generated(root: &Path) -> (Vec<Finding>, Vec<Finding>) {
             let findings = found.into_iter().map(|finding| Finding {
                 check: RULES,
                 place: SPEC.to_owned(),
-                message: finding.to_string(),
+                message: finding.describe(SPEC),
                 fix: None,
             });
             (findings.collect(), Vec::new())
@@ -127,8 +127,8 @@ fn generated(root: &Path) -> (Vec<Finding>, Vec<Finding>) {
 pub(crate) fn hash(root: &Path) -> Vec<Finding> {
     let file = format!("{GENERATED}/mod.rs");
     let read = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
-    let digest = load::hash(&read(SPEC));
-    if read(&file).contains(&format!("// Spec: sha256 {digest}\n")) {
+    let digest = openapi_codegen::spec::hash(&read(SPEC));
+    if read(&file).contains(&openapi_codegen::hash_line(&digest)) {
         return Vec::new();
     }
     vec![Finding {
@@ -141,7 +141,7 @@ pub(crate) fn hash(root: &Path) -> Vec<Finding> {
 
 /// What only the tests can tell. Where they were built from stale code, that may be all that is wrong with those that
 /// fail. What a run that ended early cannot tell is said to be unknown.
-fn held_by_tests(root: &Path, is_stale: bool) -> Vec<Checked> {
+fn check_tests(root: &Path, is_stale: bool) -> Vec<Checked> {
     let tests = |findings| Checked {
         check: TESTS,
         findings,
@@ -187,7 +187,7 @@ fn held_by_tests(root: &Path, is_stale: bool) -> Vec<Checked> {
     vec![differing, unknown, tests(failed)]
 }
 
-/// A test that fails, which may say itself that a command mends it.
+/// A test that fails, which may say itself that a command fixes it.
 fn failed(failure: Failure) -> Finding {
     Finding {
         check: TESTS,
@@ -232,12 +232,12 @@ pub fn public_surface(root: &Path, program: &Path) -> Checked {
 }
 
 fn docs(root: &Path) -> Vec<Finding> {
-    match catalogue::run(root, Mode::Check) {
-        Err(error) => impossible(DOCS, catalogue::PAGE, &error),
+    match rules_page::run(root, Mode::Check) {
+        Err(error) => impossible(DOCS, rules_page::PAGE, &error),
         Ok(None) => Vec::new(),
         Ok(Some(_)) => vec![Finding {
             check: DOCS,
-            place: catalogue::PAGE.to_owned(),
+            place: rules_page::PAGE.to_owned(),
             message: "is not what the rules make".to_owned(),
             fix: Some(ACCEPT),
         }],

@@ -204,12 +204,12 @@ pub fn report(all: &[Ended]) -> String {
     text
 }
 
-/// How a run ends: with [`Exit::Stale`] when commands mend all that failed.
+/// How a run ends: with [`Exit::Stale`] when commands fix all that failed.
 pub fn exit(all: &[Ended]) -> Exit {
     let failed: Vec<_> = all.iter().filter(|ended| ended.failure.is_some()).collect();
     match failed.iter().all(|ended| ended.step.fix.is_some()) {
         true if failed.is_empty() => Exit::Done,
         true => Exit::Stale,
-        false => Exit::Person,
+        false => Exit::NeedsHuman,
     }
 }

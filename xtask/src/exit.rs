@@ -20,8 +20,8 @@ pub enum Exit {
     Stale = 4,
     /// The document to compare with cannot be had, or is no OpenAPI document; nothing was compared.
     Unavailable = 5,
-    /// A person has to decide: no command can.
-    Person = 100,
+    /// A person has to decide; no command can.
+    NeedsHuman = 100,
 }
 
 impl From<&Outcome> for Exit {
@@ -29,7 +29,7 @@ impl From<&Outcome> for Exit {
         match outcome {
             Outcome::Fresh | Outcome::Written(_) => Self::Done,
             Outcome::Stale(_) => Self::Stale,
-            Outcome::Refused(_) => Self::Person,
+            Outcome::Refused(_) => Self::NeedsHuman,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The chores of this workspace, as a library so that tests can call them.
+//! The commands of this workspace, as a library so that tests can call them.
 
 #![warn(missing_docs)]
 
@@ -12,11 +12,11 @@ pub mod snapshots;
 pub mod spec;
 pub mod surface;
 
-pub mod held;
 pub mod log;
+pub mod tracked;
 
 pub mod bench;
-pub mod catalogue;
 pub mod explain;
+pub mod rules_page;
 
 pub mod exit;

@@ -1,4 +1,4 @@
-//! `cargo xtask`: the chores of this workspace.
+//! `cargo xtask`: the commands of this workspace.
 
 use std::env;
 use std::ffi::OsString;
@@ -15,9 +15,9 @@ use xtask::codegen::{self, Mode, report};
 use xtask::exit::Exit;
 use xtask::spec::command::Spec;
 use xtask::summary::{self, Summary};
-use xtask::{accept, bench, catalogue, check, explain, spec, surface};
+use xtask::{accept, bench, check, explain, rules_page, spec, surface};
 
-/// The chores of this workspace.
+/// The commands of this workspace.
 ///
 /// Exit codes: 0 done, 1 the xtask failed, 2 wrong usage, 3 findings as bad as asked for, 4 files are stale and a command
 /// fixes them, 5 the document to compare with cannot be had, 100 a person has to decide.
@@ -28,18 +28,15 @@ struct Arguments {
     #[arg(long, global = true, value_name = "DIR")]
     root: Option<PathBuf>,
     #[command(subcommand)]
-    chore: Chore,
+    command: Command,
 }
 
 #[derive(Subcommand)]
-enum Chore {
+enum Command {
     /// Take a change of the spec in: generate, accept snapshots, list the surface, and check everything.
     Accept,
-    /// Check everything that has to agree with the spec and the code, without writing anything.
+    /// Check everything that has to agree with the spec and the code, without check anything.
     Check(Report),
-    /// The former name of `check`.
-    #[command(hide = true)]
-    Drift(Report),
     /// Write the page that a reviewer reads: what a change of the spec means.
     Summary {
         /// The revision to compare the work tree with. Left out, it is where this branch left the main one.
@@ -74,11 +71,11 @@ enum Chore {
         id: String,
     },
     /// Generate the low-level crate from the spec.
-    Codegen(Writing),
+    Codegen(CheckArgs),
     /// List what a person can name and call in the published libraries.
-    Surface(Writing),
+    Surface(CheckArgs),
     /// Write the page about every rule.
-    Catalogue(Writing),
+    Rules(CheckArgs),
 }
 
 /// How to report.
@@ -91,13 +88,13 @@ struct Report {
 
 /// Whether to write.
 #[derive(Args, Clone, Copy)]
-struct Writing {
+struct CheckArgs {
     /// Write nothing; show what would change and end with 4 if anything would.
     #[arg(long)]
     check: bool,
 }
 
-impl Writing {
+impl CheckArgs {
     fn mode(self) -> Mode {
         if self.check { Mode::Check } else { Mode::Write }
     }
@@ -117,16 +114,16 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::parse();
     let root = arguments.root.unwrap_or_else(workspace);
-    // Found now: a chore may build this program anew, and the system then calls the one that runs deleted.
+    // Found now: a command may build this program anew, and the system then calls the one that runs deleted.
     let program = env::current_exe().unwrap_or_default();
     // A panic would end with 101, which nothing here documents; its message is printed either way.
-    let ended = panic::catch_unwind(|| run(&root, &program, &arguments.chore));
+    let ended = panic::catch_unwind(|| run(&root, &program, &arguments.command));
     let exit = match ended {
         Ok(Ok((text, exit))) => {
-            match (exit, &arguments.chore) {
+            match (exit, &arguments.command) {
                 // What these find is what they are asked for.
-                (_, Chore::Check(_) | Chore::Drift(_) | Chore::Ci { .. }) => print!("{text}"),
-                (Exit::Person | Exit::Usage | Exit::Unavailable, _) => eprint!("{text}"),
+                (_, Command::Check(_) | Command::Ci { .. }) => print!("{text}"),
+                (Exit::NeedsHuman | Exit::Usage | Exit::Unavailable, _) => eprint!("{text}"),
                 _ => print!("{text}"),
             }
             exit
@@ -140,32 +137,27 @@ fn main() -> ExitCode {
     exit.into()
 }
 
-/// Does a chore, and answers with what it has to say.
-fn run(root: &Path, program: &Path, chore: &Chore) -> Result<(String, Exit)> {
-    Ok(match chore {
-        Chore::Accept => {
+/// Does a command, and answers with what it has to say.
+fn run(root: &Path, program: &Path, command: &Command) -> Result<(String, Exit)> {
+    Ok(match command {
+        Command::Accept => {
             let outcome = accept::run(root, program, &mut io::stderr())?;
             (accept::render(&outcome), Exit::from(&outcome))
         }
-        Chore::Check(report) | Chore::Drift(report) => {
-            if matches!(chore, Chore::Drift(_)) {
-                eprintln!(
-                    "warning: `cargo xtask drift` is `cargo xtask check` now; the old name goes with the next release"
-                );
-            }
+        Command::Check(report) => {
             let all = check::run(root, program);
             (
                 check::render::render(&all, report.format),
                 check::exit(&all),
             )
         }
-        Chore::Summary { base } => {
+        Command::Summary { base } => {
             let summary = Summary::of(root, base.as_deref())?;
             (summary::page::page(&summary), Exit::Done)
         }
-        Chore::Bench { arguments } => (String::new(), bench::run(root, arguments)?),
-        Chore::Ci { list: true, .. } => (ci::list(), Exit::Done),
-        Chore::Ci { steps, .. } => match ci::choose(steps) {
+        Command::Bench { arguments } => (String::new(), bench::run(root, arguments)?),
+        Command::Ci { list: true, .. } => (ci::list(), Exit::Done),
+        Command::Ci { steps, .. } => match ci::choose(steps) {
             Err(error) => (format!("error: {error}\n"), Exit::Usage),
             Ok(steps) => {
                 let ci = Ci {
@@ -176,27 +168,27 @@ fn run(root: &Path, program: &Path, chore: &Chore) -> Result<(String, Exit)> {
                 (ci::report(&all), ci::exit(&all))
             }
         },
-        Chore::Spec(spec) => spec::command::run(root, spec)?,
-        Chore::Explain { id } => match explain::explain(id) {
+        Command::Spec(spec) => spec::command::run(root, spec)?,
+        Command::Explain { id } => match explain::explain(id) {
             Ok(text) => (text, Exit::Done),
             Err(error) => (format!("error: {error}\n"), Exit::Usage),
         },
-        Chore::Codegen(writing) => {
-            let outcome = codegen::run(root, writing.mode())?;
+        Command::Codegen(check) => {
+            let outcome = codegen::run(root, check.mode())?;
             (
                 report::report(&outcome, codegen::COMMAND),
                 Exit::from(&outcome),
             )
         }
-        Chore::Surface(writing) => {
-            let changes = surface::run(root, program, writing.mode())?;
-            let text = surface::report(&changes, writing.mode());
-            (text, writing.end(!changes.is_empty()))
+        Command::Surface(check) => {
+            let changes = surface::run(root, program, check.mode())?;
+            let text = surface::report(&changes, check.mode());
+            (text, check.end(!changes.is_empty()))
         }
-        Chore::Catalogue(writing) => {
-            let change = catalogue::run(root, writing.mode())?;
-            let text = catalogue::report(change.as_ref(), writing.mode());
-            (text, writing.end(change.is_some()))
+        Command::Rules(check) => {
+            let change = rules_page::run(root, check.mode())?;
+            let text = rules_page::report(change.as_ref(), check.mode());
+            (text, check.end(change.is_some()))
         }
     })
 }

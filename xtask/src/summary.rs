@@ -19,9 +19,9 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::check;
 use crate::codegen::SPEC;
-use crate::held::{self, Held, Moved};
 use crate::spec::extensions::COMPARER;
 use crate::spec::source::{Source, git};
+use crate::tracked::{self, FileDiff, TrackedFiles};
 use bump::Bump;
 use coverage::Narrowed;
 use help::Help;
@@ -43,12 +43,12 @@ pub struct Summary {
     pub narrowed: Vec<Narrowed>,
     /// What the help of the program says differently.
     pub help: Vec<Help>,
-    /// The public surface of each package that moved.
+    /// The public surface of each package that changed.
     pub surface: Vec<Surface>,
-    /// Limits that moved.
+    /// Limits that changed.
     pub limits: Vec<Limit>,
-    /// Held files that moved.
-    pub moved: Vec<Moved>,
+    /// Tracked files that changed.
+    pub files: Vec<FileDiff>,
     /// What the ergonomic crate does not offer yet.
     pub open: Vec<Open>,
     /// The version that the change calls for.
@@ -77,8 +77,8 @@ impl Summary {
                 old.document.name
             );
         };
-        let now = held::on_disk(root)?;
-        let then = held::at_commit(root, commit, &now)?;
+        let now = tracked::on_disk(root)?;
+        let then = tracked::at_commit(root, commit, &now)?;
         let name = old.document.name.trim_end_matches(&format!(":{SPEC}"));
         let findings = COMPARER.compare(&old.document.tree, &new.document.tree);
         let manifest = git(root, &["show", &format!("{commit}:./Cargo.toml")])?;
@@ -92,24 +92,24 @@ impl Summary {
         })
     }
 
-    /// What moved between two sets of held files, with what was found in the documents.
+    /// What changed between two sets of tracked files, with what was found in the documents.
     pub fn between(
         base: &str,
         findings: Vec<Finding>,
-        then: &Held,
-        now: &Held,
+        then: &TrackedFiles,
+        now: &TrackedFiles,
         version: &str,
     ) -> Self {
-        let surface = rust::moved(then, now);
+        let surface = rust::diff(then, now);
         Self {
             base: base.to_owned(),
             bump: bump::suggest(version, &findings, &surface),
-            limits: limits::moved(then, now),
-            moved: held::moved(then, now),
+            limits: limits::diff(then, now),
+            files: tracked::diff(then, now),
             open: open::list(then, now),
             renames: Vec::new(),
             narrowed: coverage::narrowed(then, now),
-            help: help::moved(then, now),
+            help: help::diff(then, now),
             surface,
             findings,
             blob: None,

@@ -1,4 +1,4 @@
-//! What a person can name and call in the crates that others depend on, held in files so that a change of it is seen.
+//! What a person can name and call in the crates that others depend on, listed in files that show a change of it.
 
 pub mod rustdoc;
 
@@ -7,19 +7,21 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use openapi_codegen::Files;
 use public_api::Builder;
 
+use crate::codegen::Mode;
 use crate::codegen::write::{self, Change};
-use crate::codegen::{Files, Mode};
 
-/// The packages whose surface is held.
-pub const PACKAGES: [&str; 6] = [
+/// The packages whose surface is listed.
+pub const PACKAGES: [&str; 7] = [
     "kling-omni-api",
     "kling-omni",
     "kling-omni-clock",
     "media-probe",
     "kling-omni-sandbox",
     "test-card",
+    "openapi-diff",
 ];
 
 /// The folder of the listings, from the workspace's root. Nothing else lives in it.
@@ -101,7 +103,7 @@ pub fn report(changes: &[Change], mode: Mode) -> String {
     match mode {
         Mode::Write => text.push_str("Written. Read them as those who depend on us would.\n"),
         Mode::Check => text.push_str(&format!(
-            "The public surface is another than what is held; run `{COMMAND}`.\n"
+            "The public surface differs from the listings; run `{COMMAND}`.\n"
         )),
     }
     text

@@ -1,4 +1,4 @@
-//! The catalogue of rules, by group. Each finding refers to one of these statics.
+//! The rules, by group. Each finding refers to one of these statics.
 
 #[macro_use]
 mod define;

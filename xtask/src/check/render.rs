@@ -121,7 +121,7 @@ fn what_to_do(all: &[Checked]) -> String {
         let count = findings(all)
             .filter(|finding| finding.fix == Some(fix))
             .count();
-        let _ = writeln!(text, "`{fix}` mends {}.", things(count));
+        let _ = writeln!(text, "`{fix}` fixes {}.", things(count));
     }
     match findings(all)
         .filter(|finding| finding.fix.is_none())
@@ -130,7 +130,7 @@ fn what_to_do(all: &[Checked]) -> String {
         0 if text.is_empty() => "Everything agrees.\n".to_owned(),
         0 => text,
         count => {
-            let _ = writeln!(text, "A person has to mend {}.", things(count));
+            let _ = writeln!(text, "A person has to fix {}.", things(count));
             text
         }
     }

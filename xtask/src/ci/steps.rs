@@ -24,7 +24,7 @@ pub struct Step {
     pub run: fn(&Ci) -> Result<()>,
     /// Whether it runs a tool that the first step installs.
     pub needs_tools: bool,
-    /// The command that mends what it finds.
+    /// The command that fixes what it finds.
     pub fix: Option<&'static str>,
 }
 

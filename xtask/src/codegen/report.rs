@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::finding::Finding;
+use openapi_codegen::finding::Finding;
+
 use super::write::{Change, diff};
 use super::{Outcome, SPEC};
 
@@ -57,7 +58,7 @@ fn stale(changes: &[Change], command: &str) -> String {
 fn refused(findings: &[Finding], command: &str) -> String {
     let mut text = String::new();
     for finding in findings {
-        let _ = writeln!(text, "{finding}\n");
+        let _ = writeln!(text, "{}\n", finding.describe(SPEC));
     }
     let count = match findings.len() {
         1 => "1 finding".to_owned(),

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use similar::TextDiff;
 use tempfile::NamedTempFile;
 
-use super::Files;
+use openapi_codegen::Files;
 
 /// One file on disk that is not what would be generated.
 #[derive(Clone, Debug, PartialEq, Eq)]

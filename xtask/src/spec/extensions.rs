@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use openapi_codegen::SPANS;
 use openapi_diff::compare::Comparer;
 use openapi_diff::extension::{
     Extension, ExtensionChange, ExtensionFinding, compare_numbers, describe,
@@ -15,8 +16,6 @@ use super::rules::extensions::{
     MEDIA_FORMAT_REMOVED, MEDIA_KIND_CHANGED, MEDIA_ORDER_CHANGED, MEDIA_REMOVED,
     PROVENANCE_CHANGED, TASK_ADDED, TASK_CHANGED, TASK_REMOVED,
 };
-use crate::codegen::limits::SPANS;
-use crate::codegen::task;
 
 /// The comparison that knows them.
 pub static COMPARER: Comparer<'static> = Comparer::new(&EXTENSIONS);
@@ -29,7 +28,7 @@ static PROVENANCE: Whole = Whole {
 };
 
 static TASK: Whole = Whole {
-    key: task::KEY,
+    key: openapi_codegen::TASK,
     rules: [&TASK_ADDED, &TASK_CHANGED, &TASK_REMOVED],
 };
 

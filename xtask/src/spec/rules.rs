@@ -1,9 +1,9 @@
 //! Every rule about the spec: those of a comparison, and those of this workspace.
 
 pub mod extensions;
-pub mod lint;
 pub mod upstream;
 
+use openapi_codegen::rules as lint;
 use openapi_diff::rule::Rule;
 use openapi_diff::rules::{COMPARISON, RuleGroup};
 

@@ -8,7 +8,7 @@ mod reach;
 mod flatten;
 mod part;
 mod prose;
-mod slip;
+mod quirk;
 
 use super::extensions::COMPARER;
 use super::rules::rules;
@@ -34,7 +34,7 @@ pub fn accepted_syntax() -> AcceptedSyntax<'static> {
 pub fn compare(ours: &Document, vendor: &Document, accepted: &Accepted) -> Classified {
     let reach = Reach::new(&ours.tree, &vendor.tree);
     let mut part = part::operations(&vendor.tree, &reach);
-    let mut findings = slip::mend(&mut part, &vendor.tree, &reach);
+    let mut findings = quirk::replace(&mut part, &vendor.tree, &reach);
     part::complete(&mut part, &vendor.tree);
     flatten::flatten(&mut part);
     findings.extend(COMPARER.operations(&ours.tree, &part, |method, path| reach.has(method, path)));

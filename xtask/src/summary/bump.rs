@@ -26,7 +26,7 @@ pub enum Part {
     Patch,
 }
 
-/// The version that a change calls for; `None` when nothing that others could notice moved.
+/// The version that a change calls for; `None` when nothing that others could notice changed.
 ///
 /// Before 1.0 the second number tells what breaks, and the third tells the rest. Code that builds a generated request
 /// from a literal fills it up, as the README of that crate asks, so a new optional field breaks nothing.

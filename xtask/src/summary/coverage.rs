@@ -1,6 +1,6 @@
 //! Snapshots that cover less than before: a text that lost findings may say that a test no longer tries them.
 
-use crate::held::{Held, Kind};
+use crate::tracked::{Kind, TrackedFiles};
 
 /// A snapshot with fewer lines than it had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,9 +14,9 @@ pub struct Narrowed {
 }
 
 /// The snapshots of what is printed, to people or as errors, that lost lines.
-pub fn narrowed(then: &Held, now: &Held) -> Vec<Narrowed> {
+pub fn narrowed(then: &TrackedFiles, now: &TrackedFiles) -> Vec<Narrowed> {
     let texts = then.iter().filter(|(path, _)| match Kind::of(path) {
-        Some(Kind::Program | Kind::Chores) => true,
+        Some(Kind::Program | Kind::Xtask) => true,
         Some(Kind::Snapshots(folder)) => folder == "errors",
         _ => false,
     });

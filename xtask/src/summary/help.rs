@@ -1,8 +1,8 @@
-//! What a user of the program sees differently: the lines of its help that moved.
+//! What a user of the program sees differently: the lines of its help that changed.
 
 use similar::{ChangeTag, TextDiff};
 
-use crate::held::Held;
+use crate::tracked::TrackedFiles;
 
 /// How the snapshots of help texts begin.
 const HELP: &str = "crates/kling-omni-cli/tests/it/snapshots/help-";
@@ -12,18 +12,18 @@ const HELP: &str = "crates/kling-omni-cli/tests/it/snapshots/help-";
 pub struct Help {
     /// The command.
     pub command: String,
-    /// The lines that moved, each after a sign as in a diff.
+    /// The lines that changed, each after a sign as in a diff.
     pub lines: Vec<String>,
 }
 
-/// The commands whose help moved.
-pub fn moved(then: &Held, now: &Held) -> Vec<Help> {
+/// The commands whose help changed.
+pub fn diff(then: &TrackedFiles, now: &TrackedFiles) -> Vec<Help> {
     let mut paths: Vec<_> = then.keys().chain(now.keys()).collect();
     paths.sort();
     paths.dedup();
     let helps = paths.into_iter().filter_map(|path| {
         let command = path.strip_prefix(HELP)?.strip_suffix(".snap")?;
-        let text = |held: &Held| held.get(path).cloned().unwrap_or_default();
+        let text = |files: &TrackedFiles| files.get(path).cloned().unwrap_or_default();
         let (then, now) = (text(then), text(now));
         let diff = TextDiff::from_lines(&then, &now);
         let changes = diff

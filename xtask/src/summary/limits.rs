@@ -1,8 +1,8 @@
-//! The limits that moved, from the tables that snapshots hold.
+//! The limits that changed, from the tables that snapshots hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::held::Held;
+use crate::tracked::TrackedFiles;
 
 /// The folder of the tables.
 const TABLES: &str = "tests/snapshots/constraints/";
@@ -23,8 +23,8 @@ pub struct Limit {
 /// Rules by field and name.
 type Rules = BTreeMap<(String, String), String>;
 
-/// The rules that moved, by field.
-pub fn moved(then: &Held, now: &Held) -> Vec<Limit> {
+/// The rules that changed, by field.
+pub fn diff(then: &TrackedFiles, now: &TrackedFiles) -> Vec<Limit> {
     let (then, now) = (rules(then), rules(now));
     let keys: BTreeSet<_> = then.keys().chain(now.keys()).collect();
     keys.into_iter()
@@ -38,9 +38,9 @@ pub fn moved(then: &Held, now: &Held) -> Vec<Limit> {
         .collect()
 }
 
-fn rules(held: &Held) -> Rules {
+fn rules(files: &TrackedFiles) -> Rules {
     let mut rules = Rules::new();
-    for (path, text) in held {
+    for (path, text) in files {
         let Some(owner) = path
             .strip_prefix(TABLES)
             .and_then(|name| name.strip_suffix(".snap"))

@@ -1,6 +1,6 @@
 //! What the spec has and the ergonomic crate has not, from the snapshots of their agreement.
 
-use crate::held::Held;
+use crate::tracked::TrackedFiles;
 
 /// The folder of the snapshots.
 const AGREEMENT: &str = "tests/snapshots/agreement/";
@@ -18,7 +18,7 @@ pub struct Open {
 }
 
 /// Everything that is not offered yet.
-pub fn list(then: &Held, now: &Held) -> Vec<Open> {
+pub fn list(then: &TrackedFiles, now: &TrackedFiles) -> Vec<Open> {
     let before = all(then);
     all(now)
         .into_iter()
@@ -29,9 +29,9 @@ pub fn list(then: &Held, now: &Held) -> Vec<Open> {
         .collect()
 }
 
-fn all(held: &Held) -> Vec<String> {
+fn all(files: &TrackedFiles) -> Vec<String> {
     let mut found = Vec::new();
-    for (path, text) in held {
+    for (path, text) in files {
         let Some(of) = path
             .strip_prefix(AGREEMENT)
             .and_then(|name| name.strip_suffix(".snap"))

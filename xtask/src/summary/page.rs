@@ -11,7 +11,7 @@ use super::renames::Rename;
 use super::rust::{Item, Surface};
 use crate::check::ACCEPT;
 use crate::codegen::SPEC;
-use crate::held::{Change, Kind, Moved};
+use crate::tracked::{FileDiff, FileStatus, Kind};
 use openapi_diff::render::{self, Counts, Side, Sides, escape};
 
 /// Rows and lines that are shown at once; more are folded away.
@@ -26,14 +26,14 @@ pub fn page(summary: &Summary) -> String {
     if summary.is_stale {
         let _ = writeln!(
             page,
-            "> The spec is newer than what is held here. Run `{ACCEPT}` first.\n"
+            "> The spec is newer than the files that follow from it. Run `{ACCEPT}` first.\n"
         );
     }
-    let is_still = summary.findings.is_empty() && summary.moved.is_empty();
-    if is_still {
+    let is_unchanged = summary.findings.is_empty() && summary.files.is_empty();
+    if is_unchanged {
         let _ = writeln!(
             page,
-            "Nothing that follows from the spec has moved since `{}`.",
+            "Nothing that follows from the spec changed since `{}`.",
             summary.base
         );
         return page;
@@ -66,11 +66,11 @@ pub fn page(summary: &Summary) -> String {
             let _ = write!(page, "\n{}", rust(surface));
         }
     }
-    if !summary.moved.is_empty() {
+    if !summary.files.is_empty() {
         let _ = writeln!(
             page,
             "\n## Files\n\n{}",
-            files(&summary.moved, summary.blob.as_deref().unwrap_or_default()).trim_end()
+            files(&summary.files, summary.blob.as_deref().unwrap_or_default()).trim_end()
         );
     }
     page
@@ -162,10 +162,10 @@ fn head(summary: &Summary) -> String {
         Counts::of(&summary.findings).tell()
     )];
     let lines: usize = summary
-        .moved
+        .files
         .iter()
-        .filter(|moved| moved.kind != Kind::Generated)
-        .map(|moved| moved.added + moved.removed)
+        .filter(|diff| diff.kind != Kind::Generated)
+        .map(|diff| diff.added + diff.removed)
         .sum();
     parts.push(format!("{lines} lines to read beside the spec"));
     parts.push(match &summary.bump {
@@ -233,14 +233,14 @@ fn rust(surface: &Surface) -> String {
 }
 
 /// A line for each kind of file.
-fn files(moved: &[Moved], blob: &str) -> String {
-    let mut kinds = BTreeMap::<&Kind, Vec<&Moved>>::new();
-    for one in moved {
+fn files(diffs: &[FileDiff], blob: &str) -> String {
+    let mut kinds = BTreeMap::<&Kind, Vec<&FileDiff>>::new();
+    for one in diffs {
         kinds.entry(&one.kind).or_default().push(one);
     }
     let mut text = String::new();
-    for (kind, moved) in kinds {
-        let sum = |of: fn(&Moved) -> usize| moved.iter().map(|one| of(one)).sum::<usize>();
+    for (kind, diffs) in kinds {
+        let sum = |of: fn(&FileDiff) -> usize| diffs.iter().map(|one| of(one)).sum::<usize>();
         let _ = write!(
             text,
             "* {kind}: +{} −{}",
@@ -248,16 +248,16 @@ fn files(moved: &[Moved], blob: &str) -> String {
             sum(|one| one.removed)
         );
         if *kind == Kind::Generated {
-            let _ = writeln!(text, " in {} files", moved.len());
+            let _ = writeln!(text, " in {} files", diffs.len());
             continue;
         }
-        let names: Vec<_> = moved
+        let names: Vec<_> = diffs
             .iter()
             .map(|one| {
                 let link = link(&one.path, blob);
-                match one.file {
-                    Change::Changed => link,
-                    change => format!("{link} ({})", change.as_str()),
+                match one.status {
+                    FileStatus::Changed => link,
+                    status => format!("{link} ({})", status.as_str()),
                 }
             })
             .collect();

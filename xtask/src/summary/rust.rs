@@ -1,20 +1,20 @@
-//! The public surface that moved, from the listings.
+//! The public surface that changed, from the listings.
 
 use similar::{ChangeTag, TextDiff};
 
-use crate::held::Held;
 use crate::surface::{FOLDER, PACKAGES};
+use crate::tracked::TrackedFiles;
 
 /// The surface of one package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Surface {
     /// The package.
     pub package: &'static str,
-    /// What moved.
+    /// What changed.
     pub items: Vec<Item>,
 }
 
-/// One item that moved.
+/// One item that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
     /// It came.
@@ -58,11 +58,11 @@ impl Surface {
     }
 }
 
-/// The packages whose surface moved.
-pub fn moved(then: &Held, now: &Held) -> Vec<Surface> {
+/// The packages whose surface changed.
+pub fn diff(then: &TrackedFiles, now: &TrackedFiles) -> Vec<Surface> {
     let surfaces = PACKAGES.into_iter().map(|package| {
         let listing = format!("{FOLDER}/{package}.txt");
-        let text = |held: &Held| held.get(&listing).cloned().unwrap_or_default();
+        let text = |files: &TrackedFiles| files.get(&listing).cloned().unwrap_or_default();
         let items = items(&text(then), &text(now));
         Surface { package, items }
     });

@@ -35,8 +35,8 @@ fn the_worst_finding_decides_the_end() {
         (vec![], Exit::Done),
         (vec![fixed()], Exit::Stale),
         (vec![fixed(), fixed()], Exit::Stale),
-        (vec![person()], Exit::Person),
-        (vec![fixed(), person()], Exit::Person),
+        (vec![person()], Exit::NeedsHuman),
+        (vec![fixed(), person()], Exit::NeedsHuman),
     ] {
         assert_eq!(exit(&checked(findings.clone())), want, "{findings:?}");
     }

@@ -66,11 +66,11 @@ fn the_end_is_that_of_the_worst_step() {
         ),
         (
             vec![ended("format", found()), ended("tests", found())],
-            Exit::Person,
+            Exit::NeedsHuman,
         ),
         (
             vec![ended("spelling", Some(Failure::NoTools))],
-            Exit::Person,
+            Exit::NeedsHuman,
         ),
     ];
     for (all, want) in cases {

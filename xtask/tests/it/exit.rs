@@ -37,12 +37,12 @@ fn each_end_has_its_code() {
             &["codegen", "--check"],
             Exit::Stale,
         ),
-        ("refused", &typo, &["codegen"], Exit::Person),
+        ("refused", &typo, &["codegen"], Exit::NeedsHuman),
         (
             "refused, checked",
             &typo,
             &["codegen", "--check"],
-            Exit::Person,
+            Exit::NeedsHuman,
         ),
         ("no spec", &missing, &["codegen"], Exit::Crashed),
         (
@@ -77,7 +77,7 @@ fn the_help_lists_every_code() {
         Exit::Findings,
         Exit::Stale,
         Exit::Unavailable,
-        Exit::Person,
+        Exit::NeedsHuman,
     ];
     for code in codes {
         let code = format!("{} ", code as u8);
@@ -86,7 +86,7 @@ fn the_help_lists_every_code() {
 }
 
 #[test]
-fn a_stale_check_ends_with_the_command_that_mends_it() {
+fn a_stale_check_ends_with_the_command_that_fixes_it() {
     let copy = Workspace::new();
     copy.tighten();
     let output = xtask(&copy, &["codegen", "--check"]);
@@ -126,7 +126,11 @@ fn a_refused_spec_says_what_to_do_next() {
         let copy = Workspace::new();
         fs::write(copy.root().join(SPEC), text).expect("written");
         let output = xtask(&copy, &["codegen"]);
-        assert_eq!(output.status.code(), Some(Exit::Person as i32), "{name}");
+        assert_eq!(
+            output.status.code(),
+            Some(Exit::NeedsHuman as i32),
+            "{name}"
+        );
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(told.contains(wanted), "{name}: {told}");
     }

@@ -20,7 +20,7 @@ fn the_generated_code_matches_the_spec() {
 #[test]
 fn the_header_names_the_generator_that_the_workspace_pins() {
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).expect("the manifest");
-    let (name, version) = codegen::client::GENERATOR
+    let (name, version) = openapi_codegen::GENERATOR
         .split_once(' ')
         .expect("name and version");
     for name in [name, "progenitor-client"] {

@@ -8,10 +8,6 @@ mod upstream;
 
 mod fresh;
 
-mod lint;
-mod output;
-mod prepare;
-
 mod check;
 mod ci;
 mod exit;

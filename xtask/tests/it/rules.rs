@@ -1,16 +1,16 @@
 //! The rules, their page and their explanations.
 
-use xtask::catalogue;
 use xtask::codegen::Mode;
 use xtask::explain::explain;
+use xtask::rules_page;
 use xtask::spec::rules::rules;
 
 use crate::workspace::root;
 
 #[test]
 fn the_page_of_rules_is_fresh() {
-    let change = catalogue::run(&root(), Mode::Check).expect("the page can be read");
-    let report = catalogue::report(change.as_ref(), Mode::Check);
+    let change = rules_page::run(&root(), Mode::Check).expect("the page can be read");
+    let report = rules_page::report(change.as_ref(), Mode::Check);
     assert!(change.is_none(), "run `cargo xtask accept`\n{report}");
 }
 

@@ -1,14 +1,14 @@
 //! The page of `cargo xtask summary`.
 
-use xtask::held::Held;
 use xtask::summary::bump::suggest;
 use xtask::summary::page::page;
 use xtask::summary::renames::likely;
 use xtask::summary::{Summary, coverage, help, limits, open, rust};
+use xtask::tracked::TrackedFiles;
 
 use crate::workspace::{edited, snapshot, spec};
 
-fn held(files: &[(&str, &str)]) -> Held {
+fn held(files: &[(&str, &str)]) -> TrackedFiles {
     let files = files.iter();
     files
         .map(|(path, text)| ((*path).to_owned(), format!("---\nsource: x\n---\n{text}")))
@@ -20,7 +20,7 @@ const AGREEMENT: &str = "tests/snapshots/agreement/Request.snap";
 const GENERATED: &str = "tests/snapshots/surface/kling-omni-api.txt";
 const LISTING: &str = "tests/snapshots/surface/kling-omni.txt";
 
-fn before() -> Held {
+fn before() -> TrackedFiles {
     held(&[
         (
             CONSTRAINTS,
@@ -41,7 +41,7 @@ fn before() -> Held {
     ])
 }
 
-fn after() -> Held {
+fn after() -> TrackedFiles {
     held(&[
         (
             CONSTRAINTS,
@@ -60,7 +60,7 @@ fn after() -> Held {
 }
 
 #[test]
-fn the_page_tells_what_moved() {
+fn the_page_shows_what_changed() {
     let summary = Summary::between("abc1234", Vec::new(), &before(), &after(), "0.1.0");
     snapshot("summary.page", &page(&summary));
 }
@@ -71,14 +71,14 @@ fn without_a_change_it_is_one_line() {
     let text = page(&summary);
     assert_eq!(
         text,
-        "Nothing that follows from the spec has moved since `abc1234`.\n"
+        "Nothing that follows from the spec changed since `abc1234`.\n"
     );
 }
 
 #[test]
 fn limits_are_read_field_by_field() {
-    let moved = limits::moved(&before(), &after());
-    let moved: Vec<_> = moved
+    let changed = limits::diff(&before(), &after());
+    let changed: Vec<_> = changed
         .iter()
         .map(|limit| {
             let side = |side: &Option<String>| side.clone().unwrap_or_default();
@@ -92,7 +92,7 @@ fn limits_are_read_field_by_field() {
         })
         .collect();
     assert_eq!(
-        moved,
+        changed,
         [
             "Request.prompt maxLength 2500>2000",
             "Request.style maxLength >9",
@@ -149,7 +149,7 @@ fn the_version_follows_from_what_breaks() {
         ("0.1.4", before.clone(), None),
     ];
     for (version, after, want) in cases {
-        let bump = suggest(version, &[], &rust::moved(&before, &after));
+        let bump = suggest(version, &[], &rust::diff(&before, &after));
         assert_eq!(
             bump.as_ref().map(|bump| bump.version.as_str()),
             want,
@@ -214,9 +214,9 @@ fn snapshots_that_cover_less_are_found() {
 fn what_the_help_says_differently_is_shown_by_command() {
     let then = held(&[(HELP, "a\n-p  up to 2500\n")]);
     let now = held(&[(HELP, "a\n-p  up to 3000\n")]);
-    let moved = help::moved(&then, &now);
-    assert_eq!(moved.len(), 1);
-    assert_eq!(moved[0].command, "generate");
-    assert_eq!(moved[0].lines, ["--p  up to 2500", "+-p  up to 3000"]);
-    assert_eq!(help::moved(&then, &then), []);
+    let changed = help::diff(&then, &now);
+    assert_eq!(changed.len(), 1);
+    assert_eq!(changed[0].command, "generate");
+    assert_eq!(changed[0].lines, ["--p  up to 2500", "+-p  up to 3000"]);
+    assert_eq!(help::diff(&then, &then), []);
 }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use insta::Settings;
+use openapi_codegen::spec::Spec;
 use openapi_diff::tree::Node;
 use tempfile::TempDir;
-use xtask::codegen::load::Spec;
 use xtask::codegen::{self, GENERATED, Mode, Outcome, SPEC};
 
 /// The root of the real workspace.
@@ -30,17 +30,6 @@ pub fn spec() -> Spec {
     static SPEC: OnceLock<Spec> = OnceLock::new();
     SPEC.get_or_init(|| Spec::parse(source()).expect("the spec is YAML"))
         .clone()
-}
-
-/// Edits with their values written as YAML.
-pub fn yaml(edits: &[(&str, &str)]) -> Vec<(String, Node)> {
-    let edits = edits.iter();
-    edits
-        .map(|(pointer, value)| {
-            let value = serde_saphyr::from_str(value).expect("the edit is YAML");
-            ((*pointer).to_owned(), value)
-        })
-        .collect()
 }
 
 /// The real spec after edits: what to put at each JSON pointer. Null takes it out, a last step `-` appends to a list.
@@ -112,10 +101,12 @@ impl Workspace {
         self.edit("x-open-enum:", "x-open-enums:");
     }
 
-    fn edit(&self, from: &str, to: &str) {
-        let text = source();
+    /// Replaces a text in the spec.
+    pub fn edit(&self, from: &str, to: &str) {
+        let path = self.root().join(SPEC);
+        let text = fs::read_to_string(&path).expect("the copy can be read");
         assert!(text.contains(from), "the spec has no `{from}`");
-        fs::write(self.root().join(SPEC), text.replacen(from, to, 1)).expect("written");
+        fs::write(path, text.replacen(from, to, 1)).expect("written");
     }
 
     /// Every file below the generated folder with its content.

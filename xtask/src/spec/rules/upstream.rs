@@ -11,7 +11,7 @@ openapi_diff::define_rules! {
 
     EMPTY_SCHEMA "upstream-empty-schema-named-like-response" Warning Response [Docs]
         "an answer refers to an empty schema instead of the response of that name"
-        "In the vendor's document an answer names a schema that says nothing, while a response component of the same name describes the answer. That is a slip of the vendor's: read to the letter, the answer could be anything. The comparison takes the response component instead. Nothing has to be done here; generators that are fed with the vendor's document make untyped answers of it."
+        "In the vendor's document an answer names a schema that says nothing, while a response component of the same name describes the answer. That is an error in the vendor's document: read literally, the answer could be anything. The comparison takes the response component instead. Nothing has to be done here; generators that are fed with the vendor's document make untyped answers of it."
 
     MEDIA_PROSE_DIFFERS "upstream-media-prose-differs" Warning Request [Wire, Ergonomic]
         "the vendor's prose has other numbers for a file"

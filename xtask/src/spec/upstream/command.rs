@@ -37,7 +37,7 @@ pub fn run(root: &Path, upstream: &Upstream) -> Result<(String, Exit)> {
     let ours = Document::read(&root.join(SPEC), SPEC)?;
     let accepted = match Accepted::read(&root.join(ACCEPTED), accepted_syntax()) {
         Ok(accepted) => accepted,
-        Err(faults) => return Ok((malformed(&faults), Exit::Person)),
+        Err(faults) => return Ok((malformed(&faults), Exit::NeedsHuman)),
     };
     let vendor = match source::read(&upstream.source) {
         Ok(vendor) => vendor,
@@ -55,7 +55,7 @@ fn malformed(faults: &[String]) -> String {
     for fault in faults {
         let _ = writeln!(text, "error: {fault}");
     }
-    let _ = writeln!(text, "Nothing was compared; mend {ACCEPTED}.");
+    let _ = writeln!(text, "Nothing was compared; correct {ACCEPTED}.");
     text
 }
 

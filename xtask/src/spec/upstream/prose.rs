@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use openapi_diff::document::locate;
+use openapi_codegen::SPANS;
+use openapi_diff::document::{Operation, locate, operations};
 use openapi_diff::finding::Finding;
 use openapi_diff::tree::{Node, join};
 
-use super::reach::{Operation, operations};
-use crate::codegen::limits::SPANS;
+use super::reach::key;
 use crate::spec::rules::upstream::MEDIA_PROSE_DIFFERS;
 
 /// The words behind a number that name its unit, by the key of `x-media`.
@@ -27,7 +27,7 @@ pub fn compare(ours: &Node, vendor: &Node) -> Vec<Finding> {
     let mut found = Found::new();
     let theirs = operations(vendor);
     for operation in operations(ours) {
-        let Some(other) = theirs.iter().find(|one| one.key() == operation.key()) else {
+        let Some(other) = theirs.iter().find(|one| key(one) == key(&operation)) else {
             continue;
         };
         let bodies = [(ours, &operation), (vendor, other)].map(|(tree, one)| body(tree, one));

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use openapi_diff::document::METHODS;
+use openapi_diff::document::{Operation, operations};
 use openapi_diff::finding::Finding;
-use openapi_diff::tree::{Node, join};
+use openapi_diff::tree::Node;
 
 use crate::spec::rules::upstream::{OPERATION_MISSING, SIBLING_OPERATION};
 
@@ -20,14 +20,6 @@ pub struct Reach {
 /// The method, and the path with nameless placeholders.
 pub type Key = (String, String);
 
-/// One operation of a document.
-pub struct Operation<'a> {
-    method: &'a str,
-    path: &'a str,
-    /// The operation object.
-    pub node: &'a Node,
-}
-
 impl Reach {
     /// Finds out which operations both documents have, and what stands beside them.
     pub fn new(ours: &Node, vendor: &Node) -> Self {
@@ -37,18 +29,18 @@ impl Reach {
             let of_family = |family: &String| path.split('/').any(|step| begins(step, family));
             prefixes.iter().any(|prefix| begins(path, prefix)) || families.iter().any(of_family)
         };
-        let keys = |tree| operations(tree).iter().map(Operation::key).collect();
+        let keys = |tree| operations(tree).iter().map(key).collect();
         let (our_keys, vendor_keys): (BTreeSet<_>, BTreeSet<_>) = (keys(ours), keys(vendor));
         let missing = operations(ours)
             .into_iter()
-            .filter(|one| !vendor_keys.contains(&one.key()))
-            .map(|one| one.missing())
+            .filter(|one| !vendor_keys.contains(&key(one)))
+            .map(|one| missing(&one))
             .collect();
         let siblings = operations(vendor)
             .into_iter()
-            .filter(|one| !our_keys.contains(&one.key()))
+            .filter(|one| !our_keys.contains(&key(one)))
             .filter(|one| is_beside(one.path))
-            .map(|one| one.sibling())
+            .map(|one| sibling(&one))
             .collect();
         Self {
             both: our_keys.intersection(&vendor_keys).cloned().collect(),
@@ -63,63 +55,38 @@ impl Reach {
     }
 }
 
-impl Operation<'_> {
-    /// What tells it from the others of a document.
-    pub fn key(&self) -> Key {
-        (self.method.to_owned(), nameless(self.path))
-    }
+/// What identifies an operation in a document.
+pub fn key(operation: &Operation<'_>) -> Key {
+    (operation.method.to_owned(), nameless(operation.path))
+}
 
-    /// `METHOD /path`.
-    pub fn name(&self) -> String {
-        format!("{} {}", self.method.to_uppercase(), self.path)
-    }
-
-    /// Where it is in the document.
-    pub fn pointer(&self) -> String {
-        join(&join("/paths", self.path), self.method)
-    }
-
-    fn missing(&self) -> Finding {
-        Finding {
-            rule: &OPERATION_MISSING,
-            subject: self.name(),
-            message: "only our spec has it".to_owned(),
-            base: Some(self.pointer()),
-            head: None,
-            used_by: vec![self.name()],
-        }
-    }
-
-    fn sibling(&self) -> Finding {
-        let mut message = "only the vendor's document has it".to_owned();
-        if self.node.is_set("deprecated") {
-            message += ", as deprecated";
-        }
-        if let Some(id) = self.node.text("operationId") {
-            message += &format!("; it is called {id} there");
-        }
-        Finding {
-            rule: &SIBLING_OPERATION,
-            subject: self.name(),
-            message,
-            base: None,
-            head: Some(self.pointer()),
-            used_by: Vec::new(),
-        }
+fn missing(operation: &Operation<'_>) -> Finding {
+    Finding {
+        rule: &OPERATION_MISSING,
+        subject: operation.name(),
+        message: "only our spec has it".to_owned(),
+        base: Some(operation.pointer()),
+        head: None,
+        used_by: vec![operation.name()],
     }
 }
 
-/// Every operation of a document.
-pub fn operations(tree: &Node) -> Vec<Operation<'_>> {
-    let paths = tree.get("paths").into_iter().flat_map(Node::entries);
-    paths
-        .flat_map(|(path, item)| {
-            let methods = item
-                .entries()
-                .filter(|(method, _)| METHODS.contains(method));
-            methods.map(move |(method, node)| Operation { method, path, node })
-        })
-        .collect()
+fn sibling(operation: &Operation<'_>) -> Finding {
+    let mut message = "only the vendor's document has it".to_owned();
+    if operation.node.is_set("deprecated") {
+        message += ", as deprecated";
+    }
+    if let Some(id) = operation.id() {
+        message += &format!("; it is called {id} there");
+    }
+    Finding {
+        rule: &SIBLING_OPERATION,
+        subject: operation.name(),
+        message,
+        base: None,
+        head: Some(operation.pointer()),
+        used_by: Vec::new(),
+    }
 }
 
 /// The path with the names of its placeholders left out: they never go over the wire.

@@ -41,7 +41,7 @@ pub fn fetch(url: Url) -> Result<Vec<u8>> {
 }
 
 /// Gets what a URL names, through this program built with what that takes. The TLS library needs longer to build than
-/// all the rest, and few chores need it.
+/// all the rest, and few commands need it.
 ///
 /// # Errors
 ///

@@ -97,19 +97,19 @@ fn findings_lead_to_the_places_in_both_documents() {
 #[test]
 fn the_slip_is_named_with_the_operations_that_it_reaches() {
     let findings = findings(VENDOR);
-    let slips = findings
+    let quirks = findings
         .iter()
         .filter(|one| one.rule.id.contains("empty-schema"));
-    let slips: Vec<_> = slips.collect();
-    let [slip] = &slips[..] else {
-        panic!("{slips:?}");
+    let quirks: Vec<_> = quirks.collect();
+    let [quirk] = &quirks[..] else {
+        panic!("{quirks:?}");
     };
-    assert_eq!(slip.head.as_deref(), Some("/components/schemas/reel"));
+    assert_eq!(quirk.head.as_deref(), Some("/components/schemas/reel"));
     assert_eq!(
-        slip.used_by,
+        quirk.used_by,
         ["GET /v1/clips/reel/{clip-id}", "POST /v1/remix/reel-pro"]
     );
-    // With the schema filled in, or the response of that name gone, there is no slip.
+    // With the schema filled in, or the response of that name gone, there is no quirk.
     for (from, to) in [
         ("reel: {description: The reel.}", "reel: {type: object}"),
         ("  responses:\n    reel:", "  responses:\n    other:"),

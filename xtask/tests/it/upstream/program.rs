@@ -61,7 +61,7 @@ fn each_end_has_its_code() {
             &["same.yaml", "--fail-on", "warning"],
             Exit::Findings,
         ),
-        (unclear, &["vendor.yaml"], Exit::Person),
+        (unclear, &["vendor.yaml"], Exit::NeedsHuman),
         ("", &["nothing.yaml"], Exit::Unavailable),
         ("", &[ACCEPTED], Exit::Unavailable),
         ("", &["http://127.0.0.1:1/"], Exit::Unavailable),
@@ -125,6 +125,6 @@ fn a_malformed_entry_is_told_with_its_line_and_what_was_meant() {
     assert_eq!(
         text,
         "error: openapi/accepted.yaml:2: there is no rule `upstream-operations-missing`; did you mean \
-         `upstream-operation-missing`?\nNothing was compared; mend openapi/accepted.yaml.\n"
+         `upstream-operation-missing`?\nNothing was compared; correct openapi/accepted.yaml.\n"
     );
 }
