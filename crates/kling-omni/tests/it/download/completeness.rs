@@ -5,7 +5,7 @@ use kling_omni_test_support::clip::{boxed, mp4};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-use super::{entries, sha256, streamed, video_at};
+use super::{entries, sha256, streamed, video_at, video_at_stalling};
 
 /// A body in pieces, as a host sends it that does not know the length.
 fn chunked(body: &[u8], ended: bool) -> Reply {
@@ -233,14 +233,14 @@ async fn a_whole_video_needs_no_end_of_its_transfer() {
     ] {
         let host = Fake::start(replies.clone()).await;
         let url = format!("{}/kling_a.mp4", host.base_url());
-        let video = video_at(&url, &VirtualClock::new()).await;
+        let video = video_at_stalling(&url, &VirtualClock::new()).await;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("clip.mp4");
         let saved = video.save(&path).await;
         assert_eq!(host.requests().len(), requests, "{case}: {saved:?}");
         let host = Fake::start(replies).await;
         let url = format!("{}/kling_a.mp4", host.base_url());
-        let read = streamed(&video_at(&url, &VirtualClock::new()).await).await;
+        let read = streamed(&video_at_stalling(&url, &VirtualClock::new()).await).await;
         match kept {
             Some(file) => {
                 let saved = saved.expect(case);

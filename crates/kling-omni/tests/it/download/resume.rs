@@ -2,15 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use kling_omni::ErrorKind;
 use kling_omni::download::Setback;
+use kling_omni::{ErrorKind, Video};
 use kling_omni_test_support::clip::mp4;
 use kling_omni_test_support::fake::{Fake, Reply, Request};
-use kling_omni_test_support::setup::{SHORT, client, task};
+use kling_omni_test_support::setup::{client, task};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 use proptest::prelude::*;
 
-use super::{sha256, streamed, video_at};
+use super::{sha256, streamed, video_at, video_at_stalling};
 
 const TAG: (&str, &str) = ("etag", "\"one\"");
 const MIB: usize = 1024 * 1024;
@@ -47,6 +47,10 @@ struct Download {
 /// Saves what `host` gives.
 async fn download(host: &Fake, clock: &VirtualClock) -> Download {
     let video = video_at(&format!("{}/kling_a.mp4", host.base_url()), clock).await;
+    save(&video, host).await
+}
+
+async fn save(video: &Video, host: &Fake) -> Download {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("clip.mp4");
     let log: Arc<Mutex<(Vec<Setback>, Vec<u64>)>> = Arc::default();
@@ -224,7 +228,8 @@ async fn a_host_that_sends_nothing_is_asked_again() {
     ])
     .await;
     let clock = VirtualClock::new();
-    let download = download(&host, &clock).await;
+    let url = format!("{}/kling_a.mp4", host.base_url());
+    let download = save(&video_at_stalling(&url, &clock).await, &host).await;
     assert_eq!(download.result.unwrap(), file);
     let texts: Vec<_> = download.setbacks.iter().map(ToString::to_string).collect();
     for (text, part) in texts.iter().zip([
@@ -250,9 +255,7 @@ async fn attempts_have_an_end_and_headway_earns_new_ones() {
         let url = format!("{}/kling_a.mp4", host.base_url());
         let api = Fake::start(vec![Reply::json(200, &task("a", "COMPLETED", &[&url]))]).await;
         let clock = VirtualClock::new();
-        let client = client(api.base_url(), &clock)
-            .retries(1)
-            .idle_timeout(SHORT * 20);
+        let client = client(api.base_url(), &clock).retries(1);
         let video = client.build().unwrap().task("a").wait().await.unwrap();
         let result = streamed(&video).await;
         assert_eq!(host.requests().len(), attempts, "{case}");
