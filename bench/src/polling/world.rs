@@ -11,7 +11,8 @@ use kling_omni::clock::{Clock as _, SystemClock};
 use kling_omni::polling::{PollSchedule, TaskTimes};
 use kling_omni::webhook::{Inbox, Secret};
 use kling_omni::{ApiKey, Client, VideoReference};
-use kling_omni_sandbox::Sandbox;
+use kling_omni_api::{Operation, Role};
+use kling_omni_sandbox::{ReceivedRequest, Sandbox};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -177,10 +178,9 @@ impl World {
     pub fn reads(&self) -> Result<Vec<f64>> {
         let requests = self.sandbox.requests();
         let began = requests.first().context("nothing was asked")?.received_at();
-        let reads = requests.iter().filter(|request| {
-            let operation = request.operation_id().unwrap_or_default();
-            operation.starts_with("get")
-        });
+        let reads = requests
+            .iter()
+            .filter(|request| matches!(role(request), Some(Role::Read(_))));
         let since = |at: SystemTime| at.duration_since(began).map(|since| since.as_secs_f64());
         reads.map(|read| Ok(since(read.received_at())?)).collect()
     }
@@ -195,12 +195,18 @@ impl World {
         }
         taken.delays.sort_by(f64::total_cmp);
         for request in self.sandbox.requests().drain(before..) {
-            let operation = request.operation_id().context("a request for nothing")?;
+            let role = role(&request).context("a request for nothing")?;
             taken.requests += 1;
-            taken.lists += usize::from(operation.starts_with("list"));
+            taken.lists += usize::from(matches!(role, Role::List(_)));
         }
         Ok(taken)
     }
+}
+
+/// What a request does with tasks.
+fn role(request: &ReceivedRequest) -> Option<Role> {
+    let operation = Operation::by_id(request.operation_id()?)?;
+    Some(operation.role)
 }
 
 impl Taken {

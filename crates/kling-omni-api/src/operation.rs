@@ -1,6 +1,7 @@
 //! What the document says of one operation.
 
 use crate::Field;
+use crate::service::OPERATIONS;
 use crate::tasks::{TaskCreate, TaskList, TaskRead};
 
 /// What the spec says of one operation.
@@ -18,6 +19,13 @@ pub struct Operation {
     pub path: &'static str,
     /// What it does with tasks.
     pub role: Role,
+}
+
+impl Operation {
+    /// The operation of this `operationId`.
+    pub fn by_id(id: &str) -> Option<&'static Self> {
+        OPERATIONS.iter().find(|operation| operation.id == id)
+    }
 }
 
 /// What an operation does with tasks, from the spec's `x-task`.

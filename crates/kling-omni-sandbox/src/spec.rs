@@ -119,8 +119,7 @@ impl Operation {
             Schema::compile(document, schema).map_err(|problem| SpecError::new(&at, problem))
         };
         let body = &operation["requestBody"]["content"]["application/json"]["schema"];
-        let known = service::OPERATIONS.iter().find(|known| known.id == id);
-        let known = known
+        let known = kling_omni_api::Operation::by_id(id)
             .ok_or_else(|| SpecError::new(&at, "the generated table has no such operation"))?;
         let kind = match known.role {
             Role::Create(task) => Kind::Create {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::SystemTime;
 
-use kling_omni_api::tasks::TaskList;
+use kling_omni_api::{Operation, Role};
 use kling_omni_sandbox::ManualClock;
 use kling_omni_test_support::clock_steps::{LISTED_AFTER, Moment, STEPS};
 
@@ -105,14 +105,9 @@ impl Scenario {
 
     fn lists_read(&self) -> usize {
         let requests = self.service.requests();
-        let is_list = |id: &str| {
-            let mut lists = TaskList::ALL.iter().map(|list| list.spec().operation);
-            lists.any(|operation| operation.id == id)
-        };
-        let lists = requests
-            .iter()
-            .filter(|request| request.operation_id().is_some_and(is_list));
-        lists.count()
+        let operations = requests.iter().filter_map(|request| request.operation_id());
+        let roles = operations.filter_map(|id| Some(Operation::by_id(id)?.role));
+        roles.filter(|role| matches!(role, Role::List(_))).count()
     }
 
     fn play(&self) {

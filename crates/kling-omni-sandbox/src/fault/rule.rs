@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use kling_omni_api::{Role, service};
+use kling_omni_api::{Operation, Role};
 
 use super::Fault;
 
@@ -93,11 +93,10 @@ impl FaultTarget {
 
     /// What the operation does that it names.
     fn role(&self) -> Option<Role> {
-        let Self::Operation(id) = self else {
-            return None;
-        };
-        let known = service::OPERATIONS.iter().find(|known| known.id == id);
-        known.map(|known| known.role)
+        match self {
+            Self::Operation(id) => Operation::by_id(id).map(|known| known.role),
+            _ => None,
+        }
     }
 
     /// Whether what comes here belongs to a task that is there already.
