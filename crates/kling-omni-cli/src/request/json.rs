@@ -9,18 +9,19 @@ use serde_json::error::Category;
 ///
 /// # Errors
 ///
-/// What is wrong, with line and column, and without a value of the text, which may be secret.
+/// What is wrong, with line and column as an editor counts them, and without a value of the text, which may be secret.
 pub(super) fn parse<'a, S: DeserializeSeed<'a>>(
     text: &'a str,
     seed: S,
 ) -> Result<S::Value, String> {
-    serde_json::from_str::<Unique>(text).map_err(|error| shown(&error))?;
+    serde_json::from_str::<Unique>(text).map_err(|error| shown(&error, text))?;
     let mut json = serde_json::Deserializer::from_str(text);
-    seed.deserialize(&mut json).map_err(|error| shown(&error))
+    seed.deserialize(&mut json)
+        .map_err(|error| shown(&error, text))
 }
 
-fn shown(error: &serde_json::Error) -> String {
-    let text = error.to_string();
+fn shown(error: &serde_json::Error, json: &str) -> String {
+    let text = with_position(error, json);
     // serde quotes a text of the wrong type.
     let quoted = text.split_once("string \"").and_then(|(before, rest)| {
         let (_, after) = rest.rsplit_once("\", expected")?;
@@ -30,6 +31,26 @@ fn shown(error: &serde_json::Error) -> String {
         Category::Data => quoted.unwrap_or(text),
         _ => text,
     }
+}
+
+/// The message of an error, whose position serde counts in bytes. A line end is at the start of the next line there.
+fn with_position(error: &serde_json::Error, json: &str) -> String {
+    let (line, column) = (error.line(), error.column());
+    let message = error.to_string();
+    let Some(what) = message.strip_suffix(&format!(" at line {line} column {column}")) else {
+        return message;
+    };
+    let characters = |line: usize, bytes: usize| {
+        let text = json.split('\n').nth(line - 1).unwrap_or_default();
+        text.char_indices()
+            .take_while(|(at, _)| *at < bytes)
+            .count()
+    };
+    let (line, column) = match column {
+        0 if line > 1 && !error.is_eof() => (line - 1, characters(line - 1, usize::MAX) + 1),
+        _ => (line, characters(line, column).max(1)),
+    };
+    format!("{what} at line {line} column {column}")
 }
 
 /// Any JSON, of which nothing is kept.
@@ -106,10 +127,25 @@ mod tests {
 
     use super::*;
 
+    /// Each character of a text is replaced by a control character, which JSON has nowhere.
+    #[test]
+    fn a_wrong_character_is_found_by_line_and_column() {
+        let text = "{\n  \"für\": \"🎬 ein Film\",\n  \"b\": [1, true, null]\n}";
+        for (index, replaced) in text.char_indices() {
+            let after = &text[index + replaced.len_utf8()..];
+            let broken = format!("{}\u{1}{after}", &text[..index]);
+            let before: Vec<_> = text[..index].split('\n').collect();
+            let column = before[before.len() - 1].chars().count() + 1;
+            let position = format!(" at line {} column {column}", before.len());
+            let error = parse(&broken, PhantomData::<Value>).unwrap_err();
+            assert!(error.ends_with(&position), "{broken:?}: {error}");
+        }
+    }
+
     #[test]
     fn what_is_not_strict_is_refused_with_its_place() {
         for (text, problem) in [
-            ("{\"a\": \"one\ntwo\"}", "at line 2 column 0"),
+            ("{\"a\": \"one\ntwo\"}", "at line 1 column 11"),
             ("{\"a\": 1,}", "trailing comma at line 1 column 9"),
             ("[1,]", "trailing comma at line 1 column 4"),
             ("{\"a\": NaN}", "at line 1 column 7"),
@@ -128,6 +164,8 @@ mod tests {
                 "duplicate key \"b\" at line 2",
             ),
             ("{\"a\": ", "at line 1 column 6"),
+            ("{\n", "at line 2 column 1"),
+            ("", "at line 1 column 1"),
         ] {
             let error = parse(text, PhantomData::<Value>).unwrap_err();
             assert!(error.contains(problem), "{text}: {error}");
