@@ -410,6 +410,24 @@ pub(super) const fn is_same(one: &str, other: &str) -> bool {
 
 /// The types of a row, by the kind of its field, and what else depends on it.
 macro_rules! kind {
+    // Refuses a kind that is not known. The other arms take it for nothing, so that this is the only error.
+    (@known $field:ident: text) => {};
+    (@known $field:ident: texts) => {};
+    (@known $field:ident: media($of:ident)) => {};
+    (@known $field:ident: media_list($of:ident)) => {};
+    (@known $field:ident: elements) => {};
+    (@known $field:ident: seconds) => {};
+    (@known $field:ident: number) => {};
+    (@known $field:ident: integer) => {};
+    (@known $field:ident: flag) => {};
+    (@known $field:ident: choice($of:ident)) => {};
+    (@known $field:ident: $($kind:tt)+) => {
+        compile_error!(concat!(
+            "the row `", stringify!($field), "` is of no known kind, `", stringify!($($kind)+), "`: it can be text, texts, \
+             media(FIELD), media_list(FIELD), elements, seconds, number, integer, flag or choice(TYPE)"
+        ));
+    };
+
     (@value text) => { Option<String> };
     (@value texts) => { Vec<String> };
     (@value media($field:ident)) => { Option<$crate::media::MediaSource> };
@@ -420,6 +438,7 @@ macro_rules! kind {
     (@value integer) => { Option<i64> };
     (@value flag) => { Option<bool> };
     (@value choice($type:ty)) => { Option<$type> };
+    (@value $($kind:tt)+) => { Option<bool> };
 
     // What a setter takes.
     (@given text) => { impl Into<String> };
@@ -432,6 +451,7 @@ macro_rules! kind {
     (@given integer) => { i64 };
     (@given flag) => { bool };
     (@given choice($type:ty)) => { $type };
+    (@given $($kind:tt)+) => { bool };
 
     // What a getter returns.
     (@shown text) => { Option<&str> };
@@ -444,6 +464,7 @@ macro_rules! kind {
     (@shown integer) => { Option<i64> };
     (@shown flag) => { Option<bool> };
     (@shown choice($type:ty)) => { Option<$type> };
+    (@shown $($kind:tt)+) => { Option<bool> };
 
     // What a setter says of every field of the kind.
     (@doc media $($kind:tt)*) => { "A text is a public http(s) URL; a path or bytes are uploaded." };

@@ -180,6 +180,8 @@ macro_rules! request {
             kling_omni_api::limits::$limits::FIELDS
         );
 
+        $($crate::request::table::kind!(@known $field: $kind $(($of))?);)+
+
         $(
             const _: () = assert!(
                 $crate::request::table::is_documented(
