@@ -9,6 +9,7 @@ mod listen;
 mod sandbox;
 mod schema;
 mod status;
+mod task_args;
 mod wait;
 
 use clap::Subcommand;

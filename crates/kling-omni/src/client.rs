@@ -26,7 +26,7 @@ use crate::engine::upload::{FileSource, Upload, UploadAll, Uploader, VendorUploa
 use crate::list::List;
 use crate::preflight::Preflight;
 use crate::request::Request;
-use crate::route::Tier;
+use crate::route::{Mode, Tier};
 #[cfg(feature = "raw")]
 use crate::transport;
 
@@ -121,14 +121,23 @@ impl Client {
         Preflight::of_client(
             Arc::clone(&self.context.remote),
             self.context.route,
-            self.context.is_successor_only(),
+            self.context.replaced(),
             request.into(),
         )
     }
 
     /// Takes up a task by its id, to look at it or to go on waiting for it. Nothing is sent yet.
+    ///
+    /// The id does not say where the task is read. The first read requests one path after another, until one knows the
+    /// task; [`task_of_mode`](Self::task_of_mode) takes those of one mode only.
     pub fn task(&self, id: impl Into<String>) -> Task {
-        Task::attach(Arc::clone(self.inner()), id.into())
+        let inner = self.inner();
+        Task::attach(Arc::clone(inner), id.into(), inner.service.reads())
+    }
+
+    /// As [`task`](Self::task), for a task whose mode is known: it is read where tasks of this mode are, and nowhere else.
+    pub fn task_of_mode(&self, id: impl Into<String>, mode: Mode) -> Task {
+        Task::attach(Arc::clone(self.inner()), id.into(), mode.reads())
     }
 
     /// Follows any number of tasks, or ids of tasks, as a stream of their updates. Nothing is sent until it is read.

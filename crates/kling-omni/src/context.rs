@@ -1,18 +1,17 @@
 //! What the parts that know Kling share in a client.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::engine::client::ClientInner;
 use crate::preflight::RemoteInspector;
-use crate::route::Route;
+use crate::route::{CreateRoute, Route};
 
 /// What all clones of a client share.
 pub(crate) struct Context {
     pub(crate) inner: Arc<ClientInner>,
     pub(crate) route: Route,
-    /// Set once the successor route has answered in place of the older one.
-    successor_only: AtomicBool,
+    /// The routes that do not exist any more, and whose successors have answered in their place.
+    replaced: Mutex<Vec<CreateRoute>>,
     /// Inspects files behind URLs.
     pub(crate) remote: Arc<RemoteInspector>,
 }
@@ -22,16 +21,21 @@ impl Context {
         Self {
             inner,
             route,
-            successor_only: AtomicBool::new(false),
+            replaced: Mutex::default(),
             remote: Arc::default(),
         }
     }
 
-    pub(crate) fn is_successor_only(&self) -> bool {
-        self.successor_only.load(Ordering::Relaxed)
+    pub(crate) fn replaced(&self) -> Vec<CreateRoute> {
+        let replaced = self.replaced.lock();
+        replaced.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn remember_successor_only(&self) {
-        self.successor_only.store(true, Ordering::Relaxed);
+    pub(crate) fn remember_replaced(&self, route: CreateRoute) {
+        let replaced = self.replaced.lock();
+        let mut replaced = replaced.unwrap_or_else(PoisonError::into_inner);
+        if !replaced.contains(&route) {
+            replaced.push(route);
+        }
     }
 }

@@ -255,10 +255,8 @@ impl Create {
                 tracing::warn!(code = %warning.code(), "{warning}");
             }
         }
-        let is_successor_only = self.context.is_successor_only();
-        let routes = self
-            .route
-            .plan(self.mode, self.payload.tier(), is_successor_only);
+        let replaced = self.context.replaced();
+        let routes = self.route.plan(self.mode, self.payload.tier(), &replaced);
         if let Some(first) = routes.first() {
             self.payload.check(*first)?;
         }
@@ -290,7 +288,7 @@ impl Create {
     /// Sends the request by the first route, and by the next one only if a route does not exist.
     async fn send(&mut self, prepared: Prepared) -> CreateOutcome {
         let mut routes = prepared.routes.into_iter().peekable();
-        let mut gone: Option<Error> = None;
+        let mut gone: Vec<(CreateRoute, Error)> = Vec::new();
         while let Some(route) = routes.next() {
             match self.send_by(route, prepared.known.clone()).await {
                 // A route that does not exist has made no task, so the next one may be asked.
@@ -300,14 +298,16 @@ impl Create {
                         && routes.peek().is_some() =>
                 {
                     tracing::info!(%route, %error, "the route is gone, trying its successor");
-                    gone = Some(error);
+                    gone.push((route, error));
                 }
-                CreateOutcome::Rejected(error) => return CreateOutcome::failed(after(gone, error)),
+                CreateOutcome::Rejected(error) => {
+                    return CreateOutcome::failed(after(gone.pop(), error));
+                }
                 outcome => {
                     if let CreateOutcome::Created(task) = &outcome {
                         task.hold_permit(prepared.permit);
-                        if gone.is_some() {
-                            self.context.remember_successor_only();
+                        for (older, _) in gone {
+                            self.context.remember_replaced(older);
                         }
                     }
                     return outcome;
@@ -365,9 +365,9 @@ struct Prepared {
 }
 
 /// An error of the successor that came about only because the older route is gone.
-fn after(gone: Option<Error>, error: Error) -> Error {
+fn after(gone: Option<(CreateRoute, Error)>, error: Error) -> Error {
     match gone {
-        Some(gone) if error.kind() == ErrorKind::Validation => error
+        Some((_, gone)) if error.kind() == ErrorKind::Validation => error
             .with_status_of(&gone)
             .after("the older route does not exist any more, and the rules of its successor count"),
         _ => error,

@@ -50,7 +50,7 @@ pub enum MediaChecks {
 #[must_use = "nothing is inspected until it is awaited"]
 pub struct Preflight {
     remote: Arc<RemoteInspector>,
-    is_successor_only: bool,
+    replaced: Vec<CreateRoute>,
     request: Request,
     route: Route,
     checks: MediaChecks,
@@ -81,7 +81,7 @@ impl Preflight {
     pub fn new(request: impl Into<Request>) -> Self {
         Self {
             remote: Arc::default(),
-            is_successor_only: false,
+            replaced: Vec::new(),
             request: request.into(),
             route: Route::default(),
             checks: MediaChecks::All,
@@ -92,13 +92,13 @@ impl Preflight {
     pub(crate) fn of_client(
         remote: Arc<RemoteInspector>,
         route: Route,
-        is_successor_only: bool,
+        replaced: Vec<CreateRoute>,
         request: Request,
     ) -> Self {
         Self {
             remote,
             route,
-            is_successor_only,
+            replaced,
             ..Self::new(request)
         }
     }
@@ -128,11 +128,9 @@ impl Preflight {
     async fn run(self) -> PreflightReport {
         let private = self.allows_private;
         let files = inspect_files(&self.remote, &self.request, self.checks, private, &[]).await;
-        let plan = self.route.plan(
-            self.request.mode(),
-            self.request.tier(),
-            self.is_successor_only,
-        );
+        let plan = self
+            .route
+            .plan(self.request.mode(), self.request.tier(), &self.replaced);
         let findings = check_plan(&self.request, &files, &plan);
         PreflightReport { findings, files }
     }

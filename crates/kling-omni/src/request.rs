@@ -227,7 +227,7 @@ impl Request {
     ///
     /// [`ValidationError`] with every rule that the request breaks on that route.
     pub fn check(&self, route: Route) -> Result<(), ValidationError> {
-        match route.plan(self.mode(), self.tier(), false).first() {
+        match route.plan(self.mode(), self.tier(), &[]).first() {
             Some(first) => self.check_for(*first),
             None => Ok(()),
         }
@@ -308,7 +308,7 @@ mod tests {
                 .unwrap()
                 .into(),
         ] {
-            let routes = Route::default().plan(request.mode(), request.tier(), false);
+            let routes = Route::default().plan(request.mode(), request.tier(), &[]);
             for (field, mut source) in request.media() {
                 for route in &routes {
                     let rule = field.rule(route.limits()).expect("a rule");
@@ -346,7 +346,7 @@ mod tests {
     #[test]
     fn the_url_of_an_upload_is_checked() {
         let mut request = Request::from(with_everything());
-        let routes = Route::default().plan(Mode::Text, Tier::default(), false);
+        let routes = Route::default().plan(Mode::Text, Tier::default(), &[]);
         let [route] = &routes[..] else {
             panic!("there is one route");
         };

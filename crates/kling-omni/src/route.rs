@@ -46,6 +46,14 @@ impl Mode {
         lists
     }
 
+    /// Where its tasks may be read, most likely first.
+    pub(crate) fn reads(self) -> &'static [&'static ReadOperation] {
+        let mut by_mode = OPERATIONS.reads_by_mode.iter();
+        by_mode
+            .find(|(mode, _)| *mode == self)
+            .map_or(&[], |(_, reads)| reads)
+    }
+
     /// The name on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -89,8 +97,8 @@ impl Route {
         }
     }
 
-    /// The routes to try, in order.
-    pub(crate) fn plan(self, mode: Mode, tier: Tier, successor_only: bool) -> Vec<CreateRoute> {
+    /// The routes to try, in order, without those that were `replaced`.
+    pub(crate) fn plan(self, mode: Mode, tier: Tier, replaced: &[CreateRoute]) -> Vec<CreateRoute> {
         let of_mode = || CreateRoute::all().filter(move |route| route.mode() == mode);
         let is_named = |route: &CreateRoute| route.task().spec().route == self.as_str();
         // Without a route of this name, the mode has no choice.
@@ -102,8 +110,8 @@ impl Route {
         if !is_pinned || plan.iter().any(|route| route.tier() == tier) {
             plan.retain(|route| route.tier() == tier);
         }
-        if successor_only && !is_pinned {
-            plan.retain(|route| route.successor().is_none());
+        if !is_pinned {
+            plan.retain(|route| !replaced.contains(route));
         }
         plan
     }
@@ -217,6 +225,7 @@ static OPERATIONS: LazyLock<Operations> = LazyLock::new(Operations::new);
 struct Operations {
     creates: Vec<OfferedCreate>,
     reads: Vec<&'static ReadOperation>,
+    reads_by_mode: Vec<(Mode, &'static [&'static ReadOperation])>,
     lists: Vec<&'static ListOperation>,
 }
 
@@ -248,6 +257,15 @@ impl Operations {
             (*read, leak(operation))
         });
         let reads: BTreeMap<_, _> = reads.collect();
+        let reads_by_mode = Mode::ALL.iter().map(|mode| {
+            let of_mode = offered.iter().filter(|(_, of, _)| of == mode);
+            let of_mode = of_mode.flat_map(|(task, ..)| task.spec().reads);
+            let mut of_mode: Vec<_> = of_mode.map(|read| reads[read]).collect();
+            let mut known = BTreeSet::new();
+            of_mode.retain(|read| known.insert(read.key));
+            (*mode, &*of_mode.leak())
+        });
+        let reads_by_mode = reads_by_mode.collect();
         let creates = offered.iter().enumerate().map(|(key, (task, mode, tier))| {
             let spec = task.spec();
             let lists: Vec<_> = spec.lists.iter().map(|list| lists[list]).collect();
@@ -269,6 +287,7 @@ impl Operations {
         Self {
             creates: creates.collect(),
             reads: reads.into_values().collect(),
+            reads_by_mode,
             lists: lists.into_values().collect(),
         }
     }

@@ -10,10 +10,12 @@ use crate::output::OutputArgs;
 use crate::progress::Progress;
 use crate::task_runner::TaskRunner;
 
+use super::task_args::TaskArgs;
+
 #[derive(Args, Debug)]
 pub(crate) struct DownloadArgs {
-    /// Id of the task
-    id: String,
+    #[command(flatten)]
+    task: TaskArgs,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -29,8 +31,8 @@ pub(super) async fn run(
     verbose: bool,
 ) -> Result<(), Failure> {
     let connection = connect.open_existing()?;
-    args.output.check(Some(&args.id)).await?;
-    let task = connection.client.task(args.id);
+    args.output.check(Some(&args.task.id)).await?;
+    let task = args.task.task(&connection.client);
     let progress = Progress::new(verbose);
     progress.doing("asking for the status");
     let explain = |error| connection.explain(error, args.output.given());

@@ -12,10 +12,12 @@ use crate::failure::Failure;
 use crate::next::Next;
 use crate::{duration, report, task_runner};
 
+use super::task_args::TaskArgs;
+
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
-    /// Id of the task
-    id: String,
+    #[command(flatten)]
+    task: TaskArgs,
 
     /// Print one JSON object on stdout, whether it goes well or not
     #[arg(long)]
@@ -34,7 +36,7 @@ struct StatusOutput<'a> {
 
 pub(super) async fn run(args: StatusArgs, connect: &ConnectArgs) -> Result<(), Failure> {
     let connection = connect.open_existing()?;
-    let task = connection.client.task(args.id);
+    let task = args.task.task(&connection.client);
     let state = task
         .refresh()
         .await

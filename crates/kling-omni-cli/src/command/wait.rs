@@ -9,11 +9,12 @@ use crate::progress::Progress;
 use crate::task_runner::{TaskRunner, WaitArgs};
 
 use super::status;
+use super::task_args::TaskArgs;
 
 #[derive(Args, Debug)]
 pub(crate) struct WaitForArgs {
-    /// Id of the task
-    id: String,
+    #[command(flatten)]
+    task: TaskArgs,
 
     #[command(flatten)]
     wait: WaitArgs,
@@ -37,9 +38,9 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let connection = connect.open_existing()?;
     if !args.no_download {
-        args.output.check(Some(&args.id)).await?;
+        args.output.check(Some(&args.task.id)).await?;
     }
-    let task = connection.client.task(args.id);
+    let task = args.task.task(&connection.client);
     let mut runner = TaskRunner::new(&connection, &args.output, Progress::new(verbose));
     runner.progress.doing("asking for the status");
     let video = runner.wait(&task, &args.wait).await?;

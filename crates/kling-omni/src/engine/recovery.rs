@@ -194,7 +194,11 @@ impl Reconcile {
             };
         }
         Reconciled::Found {
-            task: Task::attach(Arc::clone(&self.client), id.to_owned()),
+            task: Task::attach(
+                Arc::clone(&self.client),
+                id.to_owned(),
+                self.unresolved.operation().reads,
+            ),
             by,
         }
     }

@@ -154,10 +154,15 @@ impl Task {
         }))
     }
 
-    pub(crate) fn attach(client: Arc<ClientInner>, id: String) -> Self {
+    /// A task that exists already, where one of `reads` knows it.
+    pub(crate) fn attach(
+        client: Arc<ClientInner>,
+        id: String,
+        reads: &'static [&'static ReadOperation],
+    ) -> Self {
         let origin = client.attribution().origin(&id);
         Self(Arc::new(Shared {
-            reads: client.service.reads(),
+            reads,
             client,
             id: TaskId::parse(id),
             request_id: None,

@@ -90,7 +90,7 @@ impl Inspect {
             result,
             stamp: None,
         };
-        let plan = self.route.plan(Mode::Reference, Tier::default(), false);
+        let plan = self.route.plan(Mode::Reference, Tier::default(), &[]);
         let url = file.source.as_url();
         let findings = match url.and_then(|url| check_media_url(file.field, url)) {
             Some(finding) => vec![finding],

@@ -16,7 +16,7 @@ pub(super) fn at_build<F: Fields>(
     fields: &F,
     json: &RequestJson,
 ) -> (Vec<Finding>, Vec<CreateRoute>) {
-    let routes = Route::Auto.plan(F::MODE, fields.tier().unwrap_or_default(), false);
+    let routes = Route::Auto.plan(F::MODE, fields.tier().unwrap_or_default(), &[]);
     let mut passed = Vec::new();
     let best = routes
         .iter()

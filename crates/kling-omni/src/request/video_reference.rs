@@ -109,7 +109,7 @@ impl VideoReference {
     /// # Ok::<(), kling_omni::validation::ValidationError>(())
     /// ```
     pub fn check(&self, route: Route) -> Result<(), ValidationError> {
-        match route.plan(Mode::Reference, self.tier(), false).first() {
+        match route.plan(Mode::Reference, self.tier(), &[]).first() {
             Some(first) => self.checked.check_for(*first),
             None => Ok(()),
         }

@@ -1,11 +1,14 @@
 //! Each creating route that is offered, with the example that the API's document has of its body.
 
+use std::collections::BTreeSet;
+
 use kling_omni::recovery::Reconciled;
-use kling_omni::request::{FieldValue, Request, Route};
-use kling_omni::{Client, CreateOutcome, Mode};
+use kling_omni::request::{FieldValue, Request, RequestType, Route};
+use kling_omni::{Client, CreateOutcome, ErrorKind, Mode};
 use kling_omni_api::tasks::TaskCreate;
 use kling_omni_sandbox::{Sandbox, SandboxBuilder};
-use kling_omni_test_support::setup::{client, sandbox};
+use kling_omni_test_support::fake::{Fake, Reply};
+use kling_omni_test_support::setup::{client, sandbox, task};
 use kling_omni_test_support::spec::example;
 use kling_omni_test_support::virtual_clock::VirtualClock;
 use serde_json::Value;
@@ -60,6 +63,8 @@ async fn its_task_is_listed_and_found_by_its_id_and_its_video_saved() {
             .build()
             .unwrap();
         let video = other.task(task.id()).wait().await.unwrap();
+        let of_mode = other.task_of_mode(task.id(), case.mode).refresh().await;
+        assert_eq!(of_mode.unwrap().id(), task.id(), "{name}");
         let saved = video.save(folder.path().join(name)).await.unwrap();
         assert!(saved.bytes > 0, "{name}");
         let requests = case.sandbox.requests();
@@ -86,5 +91,86 @@ async fn its_task_is_found_when_the_response_is_lost() {
             "{}: {found:?}",
             case.name
         );
+    }
+}
+
+/// A route that does not exist any more moves the requests of its own mode and tier to its successor, and no others.
+#[tokio::test]
+async fn a_route_that_is_gone_moves_no_other() {
+    let path = |create: TaskCreate| create.spec().operation.path;
+    let kind = |create: TaskCreate| (create.spec().mode, create.spec().tier);
+    let creates = TaskCreate::ALL.iter().copied();
+    for older in creates.clone() {
+        let Some(successor) = older.spec().successor else {
+            continue;
+        };
+        let gone = path(older);
+        let fake = Fake::answering(move |_, request| match request.path() == gone {
+            true => Reply::http(404, &[], ""),
+            false => Reply::json(200, &task("a", "CREATED", &[])),
+        });
+        let fake = fake.await;
+        let clock = VirtualClock::new();
+        let client = client(fake.base_url(), &clock).build().unwrap();
+        let paths_of = async |create| {
+            let before = fake.requests().len();
+            let request = example(create).expect("an example").build().unwrap();
+            client.create(request).await.unwrap();
+            let sent = fake.requests().split_off(before);
+            let paths = sent.iter().map(|request| request.path().to_owned());
+            paths.collect::<Vec<_>>()
+        };
+        // Both routes take the example of the successor, which has the stricter limits.
+        assert_eq!(paths_of(successor).await, [gone, path(successor)]);
+        for other in creates.clone().filter(|other| kind(*other) != kind(older)) {
+            assert_eq!(paths_of(other).await, [path(other)]);
+        }
+        assert_eq!(paths_of(successor).await, [path(successor)]);
+    }
+}
+
+/// A task of a known mode is read where tasks of this mode are, and nowhere else.
+#[tokio::test]
+async fn a_wrong_id_is_read_where_its_mode_has_tasks() {
+    let fake = Fake::start(vec![Reply::http(404, &[], "")]).await;
+    let client = client(fake.base_url(), &VirtualClock::new())
+        .build()
+        .unwrap();
+    for mode in Mode::ALL {
+        let creates = TaskCreate::ALL.iter().map(|create| create.spec());
+        let reads = creates
+            .filter(|spec| spec.mode == mode.as_str())
+            .flat_map(|spec| spec.reads);
+        let paths = reads.map(|read| {
+            let path = read.spec().operation.path;
+            path.replace("{task-id}", "wrong")
+        });
+        let before = fake.requests().len();
+        let error = client
+            .task_of_mode("wrong", *mode)
+            .refresh()
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{mode}");
+        let sent = fake.requests().split_off(before);
+        let once = sent.len();
+        let sent: BTreeSet<_> = sent
+            .iter()
+            .map(|request| request.path().to_owned())
+            .collect();
+        assert_eq!(sent.len(), once, "{mode}");
+        assert_eq!(sent, paths.collect(), "{mode}");
+    }
+}
+
+/// The table of a request type names the limits of every route that takes the request, in the order of the routes.
+#[test]
+fn the_limits_of_a_request_type_are_those_of_its_routes() {
+    for request in RequestType::ALL {
+        let creates = TaskCreate::ALL.iter().map(|create| create.spec());
+        let of_mode = creates.filter(|spec| spec.mode == request.mode.as_str());
+        let mut limits: Vec<_> = of_mode.map(|spec| spec.fields).collect();
+        limits.dedup();
+        assert_eq!(request.limits, limits, "{}", request.name);
     }
 }

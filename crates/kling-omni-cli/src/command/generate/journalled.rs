@@ -255,7 +255,7 @@ impl Run<'_> {
             let state = self.journal.state();
             let task = match (&state, state.task_id()) {
                 (State::Unconfirmed(unresolved), _) => self.look(unresolved).await?,
-                (_, Some(id)) => Some(self.runner.connection.client.task(id)),
+                (_, Some(id)) => Some(self.task(id)),
                 (_, None) => self.create().await?,
             };
             // A task that is known is gone on with, even if the journal could not take it down.
@@ -429,9 +429,18 @@ impl Run<'_> {
             ))
     }
 
+    /// Takes up a task of the journal's mode.
+    fn task(&self, id: &str) -> Task {
+        let client = &self.runner.connection.client;
+        match self.journal.plan() {
+            Some(plan) => client.task_of_mode(id, plan.mode()),
+            None => client.task(id),
+        }
+    }
+
     async fn attach(&mut self, id: &str) -> Result<(), Failure> {
         // A slip in the id would lose the task for good.
-        let task = self.runner.connection.client.task(id);
+        let task = self.task(id);
         if let State::Unconfirmed(_) = self.journal.state() {
             task.refresh()
                 .await

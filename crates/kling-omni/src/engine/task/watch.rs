@@ -36,7 +36,7 @@ impl TaskRef {
     fn task(self, client: &Arc<ClientInner>) -> Task {
         match self.0 {
             Named::Task(task) => task,
-            Named::Id(id) => Task::attach(Arc::clone(client), id),
+            Named::Id(id) => Task::attach(Arc::clone(client), id, client.service.reads()),
         }
     }
 }
