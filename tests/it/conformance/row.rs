@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use kling_omni_api::tasks::TaskCreate;
 use serde::Deserialize;
 
 /// The rows of one operation.
@@ -26,7 +27,7 @@ pub enum Operation {
 }
 
 /// One fault, and what comes of it.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
     pub id: String,
@@ -108,18 +109,49 @@ pub enum Script {
     Queued,
 }
 
-/// A route to create on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// A route to create on: `auto`, `every` or an `operationId`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Way {
     /// The older route, and then its successor.
     Auto,
-    V1,
-    #[default]
-    R1,
-    R2,
-    S1,
-    S2,
+    /// One after another, every creating route of the generated table: the row is carried out on each.
+    Every,
+    /// The route of this operation.
+    Of(TaskCreate),
+}
+
+impl Default for Way {
+    fn default() -> Self {
+        Self::Of(TaskCreate::CreateReferenceToVideoPro)
+    }
+}
+
+impl Way {
+    /// An operation whose body is sent: with `auto`, the one whose body every route of the mode takes.
+    pub fn operation(self) -> TaskCreate {
+        match self {
+            Self::Of(create) => create,
+            Self::Auto | Self::Every => TaskCreate::CreateReferenceToVideoPro,
+        }
+    }
+}
+
+impl TryFrom<String> for Way {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        match name.as_str() {
+            "auto" => return Ok(Self::Auto),
+            "every" => return Ok(Self::Every),
+            _ => {}
+        }
+        let mut creates = TaskCreate::ALL.iter();
+        let create = creates.find(|create| create.spec().operation.id == name);
+        create
+            .map(|create| Self::Of(*create))
+            .ok_or_else(|| format!("{name} creates no task"))
+    }
 }
 
 /// What came of a row, in the words of the table.
@@ -143,6 +175,21 @@ impl Row {
             resume: self.resume.clone(),
             paid: self.paid,
         }
+    }
+
+    /// The row on each of the routes that it is about.
+    pub fn by_route(&self) -> Vec<Self> {
+        if self.given.route != Way::Every {
+            return vec![self.clone()];
+        }
+        let routes = TaskCreate::ALL.iter();
+        let on = routes.map(|create| {
+            let mut row = self.clone();
+            row.id = format!("{} on {}", self.id, create.spec().operation.id);
+            row.given.route = Way::Of(*create);
+            row
+        });
+        on.collect()
     }
 
     /// What the TCP proxy does.

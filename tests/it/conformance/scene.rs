@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use axum::Router;
 use kling_omni::client::RetryBudget;
-use kling_omni::request::{AspectRatio, Request, Route};
+use kling_omni::request::{FieldValue, Request, RequestType, Route};
 use kling_omni::reqwest::header::HeaderValue;
 use kling_omni::webhook::correlation::{self, Token};
 use kling_omni::webhook::{Inbox, Secret, Verifier};
-use kling_omni::{Client, ClientBuilder, Create, Mode, TextToVideo, Tier};
-use kling_omni_api::service;
+use kling_omni::{Client, ClientBuilder, Create, Mode};
 use kling_omni_sandbox::{Host, ReceivedRequest, Sandbox, StatusRoute};
-use kling_omni_test_support::setup::{self, valid_request};
+use kling_omni_test_support::setup;
+use kling_omni_test_support::spec::example;
 use kling_omni_test_support::tcp_proxy::TcpProxy;
 use kling_omni_test_support::virtual_clock::VirtualClock;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::time::timeout;
@@ -220,38 +221,26 @@ impl<'a> Scene<'a> {
         create.await.unwrap();
     }
 
+    /// The example of the route's body, with a signed URL and a short video.
     fn request(&self, webhook_url: Option<&str>) -> Request {
+        let builder = example(self.given.route.operation()).expect("every route is offered");
         let video = "https://example.com/dance.mp4?sig=canary-of-a-signed-url";
-        let reference = || {
-            let request = valid_request()
-                .reference_video(video)
-                .duration(3)
-                .aspect_ratio(AspectRatio::Square);
-            match webhook_url {
-                Some(url) => request.webhook_url(url),
-                None => request,
-            }
-        };
-        let text = |tier| {
-            let request = TextToVideo::builder()
-                .prompt("A slow river")
-                .duration(3)
-                .tier(tier);
-            Request::from(request.build().unwrap())
-        };
-        match self.given.route {
-            Way::S1 => text(Tier::Pro),
-            Way::S2 => text(Tier::Standard),
-            Way::R2 => reference().tier(Tier::Standard).build().unwrap().into(),
-            Way::Auto | Way::V1 | Way::R1 => reference().build().unwrap().into(),
-        }
+        let table = RequestType::of(self.mode()).table;
+        let has = |name: &str| table.iter().any(|row| row.name == name);
+        let mut values = vec![("webhook_url", webhook_url.into())];
+        values.extend([("duration", "3".into()), ("aspect_ratio", "1:1".into())]);
+        let values = values.into_iter().filter(|(name, _)| has(name));
+        let values = values.map(|(name, value): (_, Value)| (name, FieldValue::Json(value)));
+        let media = has("video_url").then(|| ("video_url", FieldValue::Media(vec![video.into()])));
+        let builder = values.chain(media).fold(builder, |builder, (name, value)| {
+            builder.set(name, value).expect("a value of the field")
+        });
+        builder.build().expect("a valid request")
     }
 
     pub fn mode(&self) -> Mode {
-        match self.given.route {
-            Way::S1 | Way::S2 => Mode::Text,
-            _ => Mode::Reference,
-        }
+        let mode = self.given.route.operation().spec().mode;
+        mode.parse().expect("every mode is offered")
     }
 
     pub fn file(&self, name: &str) -> PathBuf {
@@ -318,9 +307,10 @@ impl Given {
 }
 
 pub fn is_create(request: &ReceivedRequest) -> bool {
-    let id = request.operation_id();
-    let mut operations = service::OPERATIONS.iter();
-    operations.any(|operation| id == Some(operation.id) && operation.role.is_paid())
+    let operation = request
+        .operation_id()
+        .and_then(kling_omni_api::Operation::by_id);
+    operation.is_some_and(|operation| operation.role.is_paid())
 }
 
 pub fn is_result(request: &ReceivedRequest) -> bool {
@@ -334,8 +324,8 @@ pub fn is_read(request: &ReceivedRequest) -> bool {
 fn client(base_url: impl Into<String>, given: &Given, clock: &VirtualClock) -> ClientBuilder {
     let mut client = setup::client(base_url, clock).route(match given.route {
         Way::Auto => Route::Auto,
-        Way::V1 => Route::VideoReference,
-        _ => Route::ReferenceToVideo,
+        // A mode with one route has no name for it.
+        way => way.operation().spec().route.parse().unwrap_or_default(),
     });
     if given.hasty {
         client = client.attempt_timeout(HASTE).idle_timeout(HASTE).retries(1);
