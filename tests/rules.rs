@@ -44,6 +44,7 @@ const NO_RULES: [&str; 6] = [
     "x-enum-varnames",
 ];
 const MEDIA: &str = "media.";
+const OUTPUT_SECONDS: &str = "output-seconds.";
 
 /// The rows of an object schema: what it says as a whole, and its properties by name, with the properties of those that
 /// have no schema of their own.
@@ -104,6 +105,10 @@ pub fn of_schema(schema: &Value) -> Rules {
     for (keyword, value) in entries(schema) {
         match keyword {
             "x-media" => rules.extend(of_media(value)),
+            "x-output-seconds" => rules.extend(entries(value).map(|(choice, seconds)| {
+                let text = span(seconds["minimum"].as_f64(), seconds["maximum"].as_f64());
+                (format!("{OUTPUT_SECONDS}{choice}"), text)
+            })),
             "type" if value.is_array() => {
                 let kinds: Vec<_> = items(value).filter(|kind| *kind != "null").collect();
                 rules.insert("nullable".to_owned(), "true".to_owned());
@@ -196,6 +201,12 @@ pub fn of_field(field: &Field) -> Rules {
             Scalar::Flag(flag) => flag.to_string(),
         }),
     );
+    for (choice, seconds) in field.output_seconds {
+        add(
+            &format!("{OUTPUT_SECONDS}{choice}"),
+            Some(span(seconds.minimum, seconds.maximum)),
+        );
+    }
     if let Some(media) = field.media {
         let kind = match media.kind {
             MediaKind::Video => "video",

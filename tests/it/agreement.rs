@@ -49,6 +49,12 @@ const REQUEST: &[Intended] = &[
     },
 ];
 
+const MOTION_CONTROL: &[Intended] = &[Intended {
+    place: ".character_orientation",
+    keyword: "output-seconds.*",
+    reason: "JSON Schema knows nothing of the video to make; a preflight warns of it",
+}];
+
 /// The request goes to routes with different rules. Its schema has those of the older one, which takes more.
 const SUCCESSOR: &[Intended] = &[
     Intended {
@@ -138,6 +144,7 @@ fn request_pairs() -> impl Iterator<Item = Pair> {
         declared_in: Some(file_of(body.request.name)),
         intended: match body.schema {
             "ReferenceToVideoRequest" => &[CLOSED, REQUEST, SUCCESSOR],
+            "MotionControlRequest" => &[CLOSED, REQUEST, MOTION_CONTROL],
             _ => &[CLOSED, REQUEST],
         },
     })

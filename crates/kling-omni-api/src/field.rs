@@ -28,6 +28,8 @@ pub struct Field {
     pub default: Option<Scalar>,
     /// Rules about the file that a URL points to.
     pub media: Option<Media>,
+    /// How long the video to make can be, in seconds, with some of the values; from the spec's `x-output-seconds`.
+    pub output_seconds: &'static [(&'static str, Span)],
     /// Least number of items of a list.
     pub min_items: Option<usize>,
     /// Greatest number of items of a list.
@@ -52,6 +54,7 @@ impl Field {
             values: &[],
             default: None,
             media: None,
+            output_seconds: &[],
             min_items: None,
             max_items: None,
             items: None,

@@ -40,7 +40,6 @@ pub use crate::request::text_to_video::{TextToVideo, TextToVideoBuilder};
 pub use crate::request::video_reference::{VideoReference, VideoReferenceBuilder};
 pub use crate::route::Route;
 
-use crate::request::fields::Files;
 use crate::request::table::RequestTable;
 use crate::request::typed::CheckedRequest;
 use crate::route::{CreateRoute, Mode, Tier};
@@ -261,11 +260,6 @@ impl Request {
     /// Checks the request against the rules of one route of the service.
     pub(crate) fn check_for(&self, route: CreateRoute) -> Result<(), ValidationError> {
         self.checked().check_for(route)
-    }
-
-    /// What is legal and looks like a mistake, now that the files are known.
-    pub(crate) fn file_warnings(&self, files: &Files<'_>) -> Vec<Finding> {
-        self.checked().file_warnings(files)
     }
 }
 

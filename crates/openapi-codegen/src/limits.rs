@@ -197,6 +197,14 @@ impl<'a> Rules<'a> {
             let media = emit_media(media)?;
             rules.push(quote!(media: Some(#media)));
         }
+        if let Some(values) = schema.get("x-output-seconds") {
+            let values = values.entries().map(|(value, seconds)| {
+                let seconds = emit_span(seconds)?;
+                Ok(quote!((#value, #seconds)))
+            });
+            let values = values.collect::<Result<Vec<_>>>()?;
+            rules.push(quote!(output_seconds: &[#(#values),*]));
+        }
         if let Some(items) = schema.get("items") {
             let items = Self::new(self.spec, self.name, false, items, None)?.value()?;
             rules.push(quote!(items: Some(&#items)));
@@ -246,16 +254,19 @@ fn emit_media(media: &Node) -> Result<TokenStream> {
     let mut rules = vec![quote!(formats: &[#(#formats),*])];
     for (key, field) in SPANS {
         if let Some(span) = media.get(key) {
-            let ends = ends(span)?;
-            let field = format_ident!("{field}");
-            rules.push(if ends.len() == 2 {
-                quote!(#field: Span { #(#ends),* })
-            } else {
-                quote!(#field: Span { #(#ends,)* ..Span::ANY })
-            });
+            let (field, span) = (format_ident!("{field}"), emit_span(span)?);
+            rules.push(quote!(#field: #span));
         }
     }
     Ok(quote!(Media { #(#rules,)* ..Media::of(#kind) }))
+}
+
+fn emit_span(span: &Node) -> Result<TokenStream> {
+    let ends = ends(span)?;
+    Ok(match ends.len() {
+        2 => quote!(Span { #(#ends),* }),
+        _ => quote!(Span { #(#ends,)* ..Span::ANY }),
+    })
 }
 
 fn ends(node: &Node) -> Result<Vec<TokenStream>> {

@@ -14,13 +14,18 @@ use openapi_diff::tree::{Node, join};
 use super::rules::extensions::{
     MEDIA_ADDED, MEDIA_BOUND_LOOSENED, MEDIA_BOUND_TIGHTENED, MEDIA_FORMAT_ADDED,
     MEDIA_FORMAT_REMOVED, MEDIA_KIND_CHANGED, MEDIA_ORDER_CHANGED, MEDIA_REMOVED,
-    PROVENANCE_CHANGED, TASK_ADDED, TASK_CHANGED, TASK_REMOVED,
+    OUTPUT_SECONDS_CHANGED, PROVENANCE_CHANGED, TASK_ADDED, TASK_CHANGED, TASK_REMOVED,
 };
 
 /// The comparison that knows them.
 pub static COMPARER: Comparer<'static> = Comparer::new(&EXTENSIONS);
 
-static EXTENSIONS: [&dyn Extension; 3] = [&Media, &PROVENANCE, &TASK];
+static EXTENSIONS: [&dyn Extension; 4] = [&Media, &OUTPUT_SECONDS, &PROVENANCE, &TASK];
+
+static OUTPUT_SECONDS: Whole = Whole {
+    key: "x-output-seconds",
+    rules: [&OUTPUT_SECONDS_CHANGED; 3],
+};
 
 static PROVENANCE: Whole = Whole {
     key: "x-provenance",

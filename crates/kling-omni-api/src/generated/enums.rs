@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::UnknownValue;
 
 /// What the orientation of the character follows: the reference video, for complex motion, or the image, for a moving
-/// camera. With `image`, the video to make is 10 seconds long at most.
+/// camera and a short video.
 ///
 /// Left out, the service takes [`CharacterOrientation::Video`] (`video`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

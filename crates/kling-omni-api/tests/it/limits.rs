@@ -42,6 +42,14 @@ fn stated(field: &Field) -> Value {
         }),
     );
     put("x-media", field.media.map(media));
+    let output = field.output_seconds.iter();
+    let output: Map<_, _> = output
+        .map(|(value, seconds)| ((*value).to_owned(), span(*seconds)))
+        .collect();
+    put(
+        "x-output-seconds",
+        (!output.is_empty()).then(|| Value::Object(output)),
+    );
     put("minItems", field.min_items.map(|count| json!(count as f64)));
     put("maxItems", field.max_items.map(|count| json!(count as f64)));
     put("items", field.items.map(stated));
@@ -68,21 +76,24 @@ fn media(media: Media) -> Value {
     };
     rules.insert("kind".to_owned(), json!(kind));
     rules.insert("formats".to_owned(), json!(media.formats));
-    for (key, span) in [
+    for (key, limits) in [
         ("seconds", media.seconds),
         ("pixels", media.pixels),
         ("framesPerSecond", media.frames_per_second),
         ("megabytes", media.megabytes),
     ] {
-        if span != Span::ANY {
-            let mut ends = Map::new();
-            for (key, end) in [("minimum", span.minimum), ("maximum", span.maximum)] {
-                ends.extend(end.map(|end| (key.to_owned(), number(end))));
-            }
-            rules.insert(key.to_owned(), Value::Object(ends));
+        if limits != Span::ANY {
+            rules.insert(key.to_owned(), span(limits));
         }
     }
     Value::Object(rules)
+}
+
+fn span(span: Span) -> Value {
+    let ends = [("minimum", span.minimum), ("maximum", span.maximum)];
+    let ends = ends.into_iter();
+    ends.filter_map(|(key, end)| Some((key.to_owned(), number(end?))))
+        .collect()
 }
 
 /// The rules of a schema in the spec, told from its prose, with every number as a float.

@@ -68,7 +68,7 @@ pub(super) fn with_limits(
 }
 
 /// The kinds of limits, each of which has its own brackets.
-const KINDS: usize = 6;
+const KINDS: usize = 7;
 
 /// The limits of a field in one mode. What differs on another route follows the limit of the preferred route.
 fn limits_of(routes: &[&Field], has_choice: bool) -> [Option<String>; KINDS] {
@@ -102,6 +102,7 @@ fn limits_of(routes: &[&Field], has_choice: bool) -> [Option<String>; KINDS] {
         }),
         of_routes(&|field| Some(format!("at most {}", field.max_items?))),
         (!media.is_empty()).then(|| media.join(", ")),
+        of_routes(&|field| output_seconds(field.output_seconds)),
         of_routes(&|field| Some(format!("default: {}", field.default?))),
     ]
 }
@@ -133,6 +134,16 @@ fn range(span: Span) -> Option<String> {
 
 fn in_units(span: Span, unit: &str) -> Option<String> {
     range(span).map(|range| format!("{range} {unit}"))
+}
+
+/// How long the video to make can be, by the value.
+fn output_seconds(values: &[(&str, Span)]) -> Option<String> {
+    let limited = values.iter().filter_map(|(value, span)| {
+        let seconds = in_units(*span, "s")?;
+        Some(format!("with {value} a video of {seconds}"))
+    });
+    let limited: Vec<_> = limited.collect();
+    (!limited.is_empty()).then(|| limited.join(", "))
 }
 
 fn formats(formats: &[&str]) -> Option<String> {

@@ -2,6 +2,7 @@
 
 use kling_omni_api::{Field, Scalar};
 use media_probe::{MediaInfo, Size};
+use serde_json::Value;
 
 use crate::media_field::MediaField;
 use crate::preflight::inspected_file::InspectedFile;
@@ -23,8 +24,12 @@ pub(super) fn check_together(
     let reference = size(MediaField::ReferenceVideo);
     let start = MediaField::START_FRAMES.into_iter().find_map(size);
     let end = size(MediaField::EndFrame);
-    let mut findings = request.file_warnings(&|field| probed(files, field));
-    findings.extend(long_reference(request, files, rules));
+    let mut findings: Vec<_> = long_reference(request, files, rules).into_iter().collect();
+    findings.extend(
+        rules
+            .iter()
+            .filter_map(|rules| partly_used(request, files, rules)),
+    );
     if let (Some((_, reference)), Some((field, start))) = (reference, start) {
         findings.extend(unlike(field, start, "the reference video", reference));
     }
@@ -63,6 +68,31 @@ fn long_reference(request: &Request, files: &[InspectedFile], rules: &[Field]) -
             Some(Limit::AtMost(wanted)),
             Actual::Value(format!("{given:.1} s")),
             format!("lasts {given:.1} s, and the video to make {wanted} s: much of it may be left unused"),
+        )
+    })
+}
+
+/// A value of a field that limits the video to make limits how much of the reference video is used. That the service refuses
+/// a longer one is not documented.
+fn partly_used(request: &Request, files: &[InspectedFile], rules: &Field) -> Option<Finding> {
+    let name = rules.name;
+    let value = request.body().get(name).and_then(Value::as_str);
+    let value = value.or_else(|| default(std::slice::from_ref(rules), name))?;
+    let mut spans = rules.output_seconds.iter();
+    let (_, span) = spans.find(|(limited, _)| *limited == value)?;
+    let most = span.maximum?;
+    let field = MediaField::ReferenceVideo;
+    let given = probed(files, field)?.duration?.as_secs_f64();
+    (given > most).then(|| {
+        Finding::new(
+            FindingCode::LongReferenceVideo,
+            field,
+            Some(Limit::AtMost(most)),
+            Actual::Value(format!("{given:.1} s")),
+            format!(
+                "lasts {given:.1} s, and the video to make at most {most} s with the {name} {value}: the rest is left \
+                 unused"
+            ),
         )
     })
 }

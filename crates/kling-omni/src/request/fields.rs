@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use kling_omni_api::Field;
-use media_probe::MediaInfo;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -13,9 +12,6 @@ use crate::media_field::MediaField;
 use crate::redact::RedactedUrl;
 use crate::route::{CreateRoute, Mode, Tier};
 use crate::validation::Finding;
-
-/// What an inspection found of the file of a field.
-pub(crate) type Files<'a> = dyn Fn(MediaField) -> Option<&'a MediaInfo> + 'a;
 
 /// What a person asked for, not yet checked against any rule; one implementor for each type of request.
 ///
@@ -36,11 +32,6 @@ pub(crate) trait Fields: Clone + Default + Serialize {
 
     /// What is legal on a route and looks like a mistake.
     fn warnings(&self, json: &RequestJson, route: CreateRoute) -> Vec<Finding>;
-
-    /// What looks like a mistake about the files of the request.
-    fn file_warnings(&self, _files: &Files<'_>) -> Vec<Finding> {
-        Vec::new()
-    }
 
     /// A copy of every image and video that is set.
     fn media(&self) -> Vec<(MediaField, MediaSource)> {

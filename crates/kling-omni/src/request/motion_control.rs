@@ -1,18 +1,17 @@
 //! A request that moves a character as a reference video does.
 
-use crate::media_field::MediaField;
-use crate::request::fields::{Files, RequestJson};
+use crate::request::fields::RequestJson;
 use crate::request::table::choice;
 use crate::request::typed::request;
 use crate::route::{CreateRoute, Mode};
-use crate::validation::{Actual, Finding, FindingCode, Limit};
+use crate::validation::Finding;
 
 choice! {
     /// What the orientation of the character follows, and with it how long the video can be.
     CharacterOrientation = "What the orientation of the character follows." {
         /// `video`: the reference video, for complex motion; what the service takes when nothing is set.
         Video,
-        /// `image`: the image of the character, for a moving camera. The video to make is 10 s long at most.
+        /// `image`: the image of the character, for a moving camera. The video to make is short.
         Image,
     }
 }
@@ -61,7 +60,6 @@ request! {
     limits motion_control_request;
     errors errors;
     warnings warnings;
-    file_warnings file_warnings;
 
     /// The image that shows the character.
     image_url IMAGE_URL: media(Character), set character(image), get character;
@@ -72,7 +70,7 @@ request! {
     /// What the video shows.
     prompt PROMPT: text, set prompt(prompt), get prompt;
 
-    /// What the orientation of the character follows: `video`, or `image` for at most 10 s.
+    /// What the orientation of the character follows: `video`, or `image` for a short video.
     character_orientation CHARACTER_ORIENTATION: choice(CharacterOrientation),
     set character_orientation(orientation), get character_orientation;
 
@@ -90,29 +88,4 @@ fn errors(_: &MotionControlFields) -> [Finding; 0] {
 
 fn warnings(_: &MotionControlFields, _: &RequestJson, _: CreateRoute) -> Vec<Finding> {
     Vec::new()
-}
-
-/// The most seconds of a video in which the character keeps the orientation of its image. The document has it in prose only.
-const MAX_SECONDS_LIKE_IMAGE: f64 = 10.0;
-
-/// That the service refuses a longer reference video is not documented.
-fn file_warnings(fields: &MotionControlFields, files: &Files<'_>) -> Vec<Finding> {
-    let field = MediaField::ReferenceVideo;
-    let duration = files(field).and_then(|video| video.duration);
-    let seconds = duration.map_or(0.0, |duration| duration.as_secs_f64());
-    let follows_image = fields.character_orientation == Some(CharacterOrientation::Image);
-    if !follows_image || seconds <= MAX_SECONDS_LIKE_IMAGE {
-        return Vec::new();
-    }
-    let message = format!(
-        "lasts {seconds:.1} s, and the video to make at most {MAX_SECONDS_LIKE_IMAGE} s with the orientation image: the rest \
-         is left unused"
-    );
-    vec![Finding::new(
-        FindingCode::LongReferenceVideo,
-        field,
-        Some(Limit::AtMost(MAX_SECONDS_LIKE_IMAGE)),
-        Actual::Value(format!("{seconds:.1} s")),
-        message,
-    )]
 }

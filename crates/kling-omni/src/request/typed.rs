@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::media::MediaSource;
 use crate::media_field::MediaField;
-use crate::request::fields::{Fields, Files, RequestJson};
+use crate::request::fields::{Fields, RequestJson};
 use crate::request::validate;
 use crate::route::{CreateRoute, Tier};
 use crate::validation::{Finding, ValidationError};
@@ -50,9 +50,6 @@ pub(super) trait CheckedRequest {
     /// Checks the fields against the rules of one route of the service.
     fn check_for(&self, route: CreateRoute) -> Result<(), ValidationError>;
 
-    /// What looks like a mistake about the files, which were inspected since.
-    fn file_warnings(&self, files: &Files<'_>) -> Vec<Finding>;
-
     /// Replaces files with the URLs that they were uploaded to.
     fn set_urls(&mut self, urls: &BTreeMap<MediaField, String>);
 }
@@ -83,10 +80,6 @@ impl<F: Fields> CheckedRequest for Checked<F> {
             return Err(ValidationError::new(findings));
         }
         Ok(())
-    }
-
-    fn file_warnings(&self, files: &Files<'_>) -> Vec<Finding> {
-        self.fields.file_warnings(files)
     }
 
     fn set_urls(&mut self, urls: &BTreeMap<MediaField, String>) {
@@ -123,8 +116,7 @@ impl<F: fmt::Debug> fmt::Debug for Checked<F> {
 /// setter and its getter. The text above a row documents both, and describes the field in the JSON Schema and in help
 /// texts; the text above `set` is for the setter alone.
 ///
-/// `errors` and `warnings` name the functions for rules on several fields, and `file_warnings` one for what the inspected
-/// files show.
+/// `errors` and `warnings` name the functions for rules on several fields.
 macro_rules! request {
     (
         $(#[$request_meta:meta])*
@@ -136,7 +128,6 @@ macro_rules! request {
         limits $limits:ident $(, $more:ident)*;
         errors $errors:path;
         warnings $warnings:path;
-        $(file_warnings $file_warnings:path;)?
         $(
             $(#[doc = $doc:literal])+
             $field:ident $constant:ident: $kind:ident $(($of:ident))?,
@@ -237,13 +228,6 @@ macro_rules! request {
             ) -> Vec<$crate::validation::Finding> {
                 $warnings(self, json, route)
             }
-
-            $(fn file_warnings(
-                &self,
-                files: &$crate::request::fields::Files<'_>,
-            ) -> Vec<$crate::validation::Finding> {
-                $file_warnings(self, files)
-            })?
         }
 
         impl $crate::request::table::RequestTable for $builder {

@@ -7,10 +7,11 @@ use crate::task::KEY;
 use openapi_diff::tree::{Node, join};
 
 /// Every extension that something reads.
-const EXTENSIONS: [&str; 5] = [
+const EXTENSIONS: [&str; 6] = [
     "x-enum-varnames",
     "x-media",
     "x-open-enum",
+    "x-output-seconds",
     "x-provenance",
     KEY,
 ];
@@ -98,7 +99,9 @@ fn extensions(spec: &Spec, pointer: &str, node: &Node, findings: &mut Findings) 
                     "it is the path of a file",
                 );
             }
-            "x-enum-varnames" | "x-open-enum" if node.get("enum").is_none() => {
+            "x-enum-varnames" | "x-open-enum" | "x-output-seconds"
+                if node.get("enum").is_none() =>
+            {
                 findings.add_misplaced_extension(&here, "a schema with `enum`");
             }
             "x-open-enum" if !matches!(value, Node::Flag(_)) => {
@@ -111,6 +114,7 @@ fn extensions(spec: &Spec, pointer: &str, node: &Node, findings: &mut Findings) 
                 findings.add_misplaced_extension(&here, "an operation below `paths`");
             }
             "x-media" => super::media::check(&here, value, findings),
+            "x-output-seconds" => super::media::check_output(&here, value, node, findings),
             key if EXTENSIONS.contains(&key) => {}
             _ => {
                 let known = EXTENSIONS.join(", ");

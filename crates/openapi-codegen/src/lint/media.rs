@@ -1,4 +1,4 @@
-//! Lint of the extension `x-media`.
+//! Lint of the extensions about files and videos: `x-media` and `x-output-seconds`.
 
 use crate::finding::Findings;
 use crate::limits::SPANS;
@@ -39,6 +39,21 @@ pub fn check(pointer: &str, media: &Node, findings: &mut Findings) {
             let message = format!("unknown key; known are kind, formats, {known}");
             findings.add(&rules::MALFORMED_EXTENSION, &here, message);
         }
+    }
+}
+
+/// Checks `x-output-seconds` of a schema with `enum`.
+pub fn check_output(pointer: &str, seconds: &Node, schema: &Node, findings: &mut Findings) {
+    if seconds.entries().count() == 0 {
+        findings.add_malformed_extension(pointer, "it is a mapping of values to spans");
+    }
+    let values = schema.get("enum").map_or(&[][..], Node::items);
+    for (value, seconds) in seconds.entries() {
+        let here = join(pointer, value);
+        if !values.iter().any(|known| known.as_text() == Some(value)) {
+            findings.add_malformed_extension(&here, format!("`{value}` is no value of the enum"));
+        }
+        span(&here, seconds, findings);
     }
 }
 

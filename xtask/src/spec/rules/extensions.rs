@@ -17,6 +17,10 @@ openapi_diff::define_rules! {
         "role of an operation removed"
         "`x-task` is gone, and nothing says what the operation does with tasks. Code generation refuses it until something does."
 
+    OUTPUT_SECONDS_CHANGED "output-seconds-changed" Info None [GeneratedApi, Ergonomic]
+        "length of the video to make changed"
+        "`x-output-seconds` says something else of how long the video to make can be with a value. The client warns of a reference video of which a part is left unused, and refuses nothing."
+
     MEDIA_ORDER_CHANGED "media-format-order-changed" Info None [GeneratedApi]
         "order of the file formats changed"
         "The same formats stand in another order in `x-media`. Only the generated constant and the texts that list them change."

@@ -44,10 +44,19 @@ pub const PROMPT: Field = Field {
     ..Field::named("prompt")
 };
 
-/// What the orientation of the character follows: the reference video, for complex motion, or the image, for a moving camera.
+/// What the orientation of the character follows: the reference video, for complex motion, or the image, for a moving camera and a short video.
 pub const CHARACTER_ORIENTATION: Field = Field {
     values: enums::CharacterOrientation::VALUES,
     default: Some(Scalar::Text("video")),
+    output_seconds: &[
+        (
+            "image",
+            Span {
+                maximum: Some(10.0),
+                ..Span::ANY
+            },
+        ),
+    ],
     ..Field::named("character_orientation")
 };
 

@@ -6,6 +6,7 @@ use crate::snapshots;
 use kling_omni::request::{AspectRatio, CharacterOrientation, Route, VideoReferenceBuilder};
 use kling_omni::validation::Severity;
 use kling_omni::{MotionControl, TextToVideo, VideoReference};
+use kling_omni_api::limits::motion_control_request::CHARACTER_ORIENTATION;
 use kling_omni_api::limits::video_request::END_IMAGE_URL;
 use kling_omni_test_support::media::{Film, png};
 
@@ -236,22 +237,31 @@ async fn files_have_to_go_with_each_other_and_with_what_is_asked_for() {
 
 #[tokio::test]
 async fn motion_control_warns_of_a_video_that_the_orientation_cuts_short() {
-    const LONG: &[&str] = &["video_url long-reference-video"];
-    for (orientation, milliseconds, expected) in [
-        (Some(CharacterOrientation::Image), 10_000, &[][..]),
-        (Some(CharacterOrientation::Image), 12_000, LONG),
-        (Some(CharacterOrientation::Video), 12_000, &[]),
-        (None, 12_000, &[]),
-    ] {
-        let mut request = MotionControl::builder()
-            .character(png(720, 720))
-            .reference_video(Film::GOOD.lasting(milliseconds).mp4());
-        if let Some(orientation) = orientation {
-            request = request.character_orientation(orientation);
+    let limits = CHARACTER_ORIENTATION.output_seconds;
+    assert!(!limits.is_empty());
+    let given = CharacterOrientation::ALL.iter().copied().map(Some);
+    for orientation in given.chain([None]) {
+        let limit = limits
+            .iter()
+            .find(|(value, _)| orientation.is_some_and(|one| one.as_str() == *value));
+        let most = limit.and_then(|(_, seconds)| seconds.maximum);
+        let milliseconds = most.unwrap_or(12.0) as u32 * 1_000;
+        let beyond = most.map(|_| "video_url long-reference-video");
+        for (milliseconds, expected) in [(milliseconds, None), (milliseconds + 1_000, beyond)] {
+            let mut request = MotionControl::builder()
+                .character(png(720, 720))
+                .reference_video(Film::GOOD.lasting(milliseconds).mp4());
+            if let Some(orientation) = orientation {
+                request = request.character_orientation(orientation);
+            }
+            let report = offline().preflight(request.build().unwrap()).await;
+            let found = codes(report.findings());
+            assert_eq!(
+                found,
+                Vec::from_iter(expected),
+                "{orientation:?}, {milliseconds} ms"
+            );
         }
-        let report = offline().preflight(request.build().unwrap()).await;
-        let found = codes(report.findings());
-        assert_eq!(found, expected, "{orientation:?}, {milliseconds} ms");
     }
 }
 
