@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use kling_omni::Mode;
 use kling_omni::request::{
     Element, FieldKind, FieldValue, RequestBuilder, RequestField, RequestType,
 };
@@ -24,23 +25,28 @@ struct Wording {
     long: &'static str,
     short: &'static [char],
     help: &'static str,
+    /// The modes in which the field is something else, and what.
+    by_mode: &'static [(Mode, &'static str)],
 }
 
 macro_rules! wordings {
-    ($($row:ident: $long:literal $($short:literal)?, $help:literal;)*) => {
+    ($($row:ident: $long:literal $($short:literal)?, $help:literal $(, $mode:ident: $other:literal)*;)*) => {
         const WORDINGS: &[Wording] = &[$(Wording {
             row: stringify!($row),
             long: $long,
             short: &[$($short)?],
             help: $help,
+            by_mode: &[$((Mode::$mode, $other)),*],
         }),*];
     };
 }
 
 wordings! {
     prompt: "prompt" 'p', "What the video shows, or - for standard input; calls a reference video @Video1, other inputs as they say themselves";
-    video_url: "video", "The reference video that guides motion and style: a file, which is uploaded, or a public URL";
-    image_url: "image", "The image that the video starts with, or that shows the character, a file or a public URL";
+    video_url: "video", "The reference video that guides motion and style: a file, which is uploaded, or a public URL",
+        MotionControl: "the one whose motion the character takes over";
+    image_url: "image", "The image that the video starts with: a file, which is uploaded, or a public URL",
+        MotionControl: "the one that shows the character";
     duration: "duration" 'd', "Length of the video to make, in seconds";
     aspect_ratio: "aspect-ratio" 'a', "Shape of the video to make; auto follows the input";
     cfg_scale: "cfg-scale", "How closely to follow the prompt, from free to strict";
@@ -51,6 +57,18 @@ wordings! {
     image_urls: "reference-image", "An image that guides style and looks, @Image1 and so on in the prompt; once for each";
     elements: "element", "A character or an object, @Element1 and so on in the prompt: its main image, and others after blanks; once for each, and counted together with --reference-image";
     generate_audio: "audio", "Ask for a sound track, or for none with --audio=false";
+}
+
+impl Wording {
+    /// The help, and what the field is in other modes.
+    fn help(&self) -> String {
+        let others = self.by_mode.iter().map(|(mode, other)| {
+            let source = RequestType::of(*mode).source;
+            format!("; from {source}, {other}")
+        });
+        let others: String = others.collect();
+        format!("{}{others}", self.help)
+    }
 }
 
 /// An option for the rows of one name.
@@ -85,7 +103,7 @@ fn options() -> Vec<FieldOption> {
                     long: wording
                         .map_or_else(|| row.name.replace('_', "-"), |one| one.long.to_owned()),
                     short: wording.and_then(|one| one.short.first().copied()),
-                    help: wording.map_or_else(|| row.text(), |one| one.help.to_owned()),
+                    help: wording.map_or_else(|| row.text(), Wording::help),
                     types: vec![of_type],
                 });
             }
@@ -377,17 +395,78 @@ fn finite(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use kling_omni::TextToVideo;
+    use kling_omni::request::MediaField;
+    use serde::de::DeserializeSeed as _;
 
     use super::*;
 
     #[test]
     fn every_wording_is_of_a_row() {
-        for Wording { row, long, .. } in WORDINGS {
+        for Wording {
+            row, long, by_mode, ..
+        } in WORDINGS
+        {
             assert!(
                 options().iter().any(|option| option.row.name == *row),
                 "--{long}: no request type has a row {row}; rename it in WORDINGS"
             );
+            for (mode, _) in *by_mode {
+                let table = RequestType::of(*mode).table;
+                assert!(
+                    table.iter().any(|field| field.name == *row),
+                    "--{long}: requests of the mode {mode} have no row {row}; take the mode out of WORDINGS"
+                );
+            }
         }
+    }
+
+    /// Rows of one name that are different images or videos are told apart in the help.
+    #[test]
+    fn the_help_of_a_file_says_what_it_is_in_each_mode() {
+        let is_shared = |option: &FieldOption| {
+            matches!(option.row.kind, FieldKind::Media) && option.types.len() > 1
+        };
+        for option in options().into_iter().filter(is_shared) {
+            let name = option.row.name;
+            let fields = option.types.iter();
+            let fields: Vec<_> = fields
+                .map(|(request, _)| (request.mode, media_field(request, name)))
+                .collect();
+            for (mode, field) in &fields {
+                let mut wordings = WORDINGS.iter().filter(|wording| wording.row == name);
+                let is_told = wordings.any(|one| one.by_mode.iter().any(|(of, _)| of == mode));
+                assert!(
+                    *field == fields[0].1 || is_told,
+                    "--{}: {mode}",
+                    option.long
+                );
+            }
+        }
+    }
+
+    /// What the image or video of this name is in a request of a type.
+    fn media_field(request: &RequestType, name: &str) -> MediaField {
+        let limits = || request.limits.iter().copied().flatten();
+        let is_set = |row: &&RequestField| {
+            let mut limits = limits();
+            let is_required = limits.any(|limits| limits.name == row.name && limits.required);
+            matches!(row.kind, FieldKind::Media) && (row.name == name || is_required)
+        };
+        let body = serde_json::json!({ "prompt": "p" });
+        let builder = request.deserialize(body).expect("a prompt");
+        let builder = request
+            .table
+            .iter()
+            .filter(is_set)
+            .fold(builder, |builder, row| {
+                let media = FieldValue::Media(vec!["https://h.example/a".into()]);
+                builder.set(row.name, media).expect("a file")
+            });
+        let request = builder.build().expect("a valid request");
+        let mut media = request.media().into_iter().map(|(field, _)| field);
+        media
+            .find(|field| field.to_string() == name)
+            .expect("the file")
     }
 
     /// Each limit of each mode is in the help of the option itself. Another option may have the same number.

@@ -180,7 +180,7 @@ fn what_begins_like_json_is_strict_json() {
     for (text, problem) in [
         (
             "{\"prompt\":\"one\ntwo\",\"duration\":\"5\"}",
-            "at line 1 column 16",
+            "at line 1 column 15",
         ),
         ("  \n{\"prompt\": \"cat\",}", "at line 2"),
         (

@@ -13,7 +13,10 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use kling_omni::request::Route;
 use kling_omni::webhook::Secret;
+use kling_omni_api::tasks::TaskCreate;
+use kling_omni_test_support::spec::example;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
@@ -100,6 +103,36 @@ fn task(status: &str, results: &[&str]) -> String {
 }
 
 const RESULT: &str = "https://result.example/kling.mp4?token=hmac=00ff";
+
+/// Tasks of each creating route, by the example of its body.
+#[test]
+fn deliveries_name_the_tasks_of_every_route() {
+    let service =
+        Service::start(|builder| builder.task_time(Duration::ZERO).webhook_secret(SECRET));
+    let count = 2 * TaskCreate::ALL.len();
+    let options = format!("--json --exit-after {count}");
+    let mut listening = Listening::start(listen(service.folder(), &options));
+    for create in TaskCreate::ALL {
+        let spec = create.spec();
+        let mut body = example(*create).unwrap().to_unchecked_body();
+        body["webhook_url"] = format!("{}/hook", listening.url).into();
+        let route = spec.route.parse::<Route>();
+        let route = route.map_or_else(|_| String::new(), |route| format!("--route {route}"));
+        let (mode, tier) = (spec.mode, spec.tier);
+        let line = format!("generate --no-wait -r - --mode {mode} --tier {tier} {route}");
+        let program = service.program(&line).stdin(body.to_string());
+        let created = program.run().expect(0);
+        for status in ["IN_PROGRESS", "COMPLETED"] {
+            let told = listening.event();
+            assert_eq!(told["verdict"], "accepted", "{told}");
+            assert_eq!(told["status"], status, "{told}");
+            assert_eq!(told["task_id"], created.stdout.trim(), "{told}");
+        }
+        let requests = service.requests();
+        let sent = requests.last().and_then(|request| request.operation_id());
+        assert_eq!(sent, Some(spec.operation.id));
+    }
+}
 
 #[test]
 fn deliveries_of_a_sandbox_go_through_two_programs() {
