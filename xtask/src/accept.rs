@@ -166,7 +166,7 @@ fn format(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What a person reads at the end.
+/// The report of a run.
 pub fn render(outcome: &Outcome) -> String {
     let (written, mut text) = match outcome {
         Outcome::Accepted(written) if written.is_empty() => {

@@ -72,7 +72,7 @@ enum Command {
     },
     /// Generate the low-level crate from the spec.
     Codegen(CheckArgs),
-    /// List what a person can name and call in the published libraries.
+    /// List the public surface of the libraries.
     Surface(CheckArgs),
     /// Write the page about every rule.
     Rules(CheckArgs),
@@ -114,7 +114,7 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::parse();
     let root = arguments.root.unwrap_or_else(workspace);
-    // Found now: a command may build this program anew, and the system then calls the one that runs deleted.
+    // Read now: a command may rebuild this program, and the path of the running one is then marked as deleted.
     let program = env::current_exe().unwrap_or_default();
     // A panic would end with 101, which nothing here documents; its message is printed either way.
     let ended = panic::catch_unwind(|| run(&root, &program, &arguments.command));

@@ -55,7 +55,7 @@ pub fn run(root: &Path, mode: Mode) -> Result<Option<Change>> {
     Ok(Some(change))
 }
 
-/// What a person reads about a run.
+/// The report of a run.
 pub fn report(change: Option<&Change>, mode: Mode) -> String {
     match (change, mode) {
         (None, _) => format!("{PAGE} is up to date.\n"),
@@ -86,12 +86,12 @@ rules about differences, `cargo xtask codegen` those about what it refuses. `car
 
 Severity is judged against what the documents say, not against what the service tolerates:
 
-* **error**: programs that kept to the older document break, or nobody knows whether they do.
+* **error**: programs that kept to the older document break, or it is unknown whether they do.
 * **warning**: the documents alone cannot tell.
 * **info**: worth knowing.
 
-A request that may say less is an error and an answer that may say less is not; what may say more, the other way round.
-Calls that the service makes to a webhook count as answers, because the service sends them.
+Narrowing a request or widening a response is an error; the reverse is not. A webhook delivery counts as a response,
+because the service sends it.
 
 Where we feel it:
 

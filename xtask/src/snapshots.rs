@@ -112,7 +112,7 @@ pub fn orphans(root: &Path, used: &str) -> Result<Vec<String>> {
     Ok(orphans)
 }
 
-/// Removes orphans, and what other runs have put beside snapshots for somebody to look at.
+/// Removes orphans, and the pending snapshots of other runs.
 fn clear(root: &Path, orphans: &[String]) -> Result<()> {
     for path in orphans.iter().chain(&snapshots(root, "new")?) {
         let path = root.join(path);

@@ -1,4 +1,4 @@
-//! What a person can name and call in the crates that others depend on, listed in files that show a change of it.
+//! Listings of the public surface of the libraries, which show every change of it.
 
 pub mod rustdoc;
 
@@ -91,7 +91,7 @@ fn is_derived(line: &str) -> bool {
     line.starts_with("impl") && !line.contains("StructuralPartialEq")
 }
 
-/// What a person reads about a run.
+/// The report of a run.
 pub fn report(changes: &[Change], mode: Mode) -> String {
     if changes.is_empty() {
         return "The listings of the public surface are up to date.\n".to_owned();

@@ -59,7 +59,7 @@ fn emit_one(name: &str, schema: &Node) -> Result<TokenStream> {
     let pairs = variants(schema);
     if let Some(default) = schema.text("default") {
         let variant = pairs.iter().find(|(_, value)| *value == default);
-        let (variant, _) = variant.context("the default is none of the values")?;
+        let (variant, _) = variant.context("the default is not one of the values")?;
         description +=
             &format!("\n\nLeft out, the service takes [`{name}::{variant}`] (`{default}`).");
     }

@@ -1,4 +1,4 @@
-//! Refuses what the generator would get wrong without a word.
+//! Refuses what the generator would silently get wrong.
 
 mod document;
 mod enums;

@@ -15,7 +15,7 @@ openapi_diff::define_rules! {
 
     IGNORED "ignored" Error None [GeneratedApi]
         "would be left out"
-        "Code generation leaves this out without a word, so whoever wrote it would wait for an effect in vain. Take it out, or say it in a way that has one."
+        "Code generation silently ignores this, and it would have no effect. Remove it, or say it in a way that the generator reads."
 
     UNKNOWN_EXTENSION "unknown-extension" Error None [GeneratedApi]
         "unknown extension"
@@ -31,7 +31,7 @@ openapi_diff::define_rules! {
 
     TASK "task" Error None [GeneratedApi]
         "task operations that do not agree"
-        "`x-task` says what each operation does with tasks, and the table of operations is generated from it. Each task has to be read somewhere, operations of one kind have to be called alike and answer alike, and of two that create tasks of the same mode and tier the older has to name the newer."
+        "`x-task` says what each operation does with tasks, and the table of operations is generated from it. An operation has to read each task. Operations of one kind need the same parameters and the same response. Of two operations that create tasks of the same mode and tier, the older has to name the newer."
 
     BROKEN_REFERENCE "broken-reference" Error None [GeneratedApi]
         "reference leads nowhere"
@@ -91,7 +91,7 @@ openapi_diff::define_rules! {
 
     VARIANT_NAMES "variant-names" Error None [GeneratedApi]
         "names that do not fit the values"
-        "`x-enum-varnames` needs one name for each value, in the same order, each in PascalCase and none twice. It is needed as soon as one value is no such name itself."
+        "`x-enum-varnames` needs one name for each value, in the same order, each in PascalCase and none twice. It is required if a value is not such a name itself."
 
     COMPOSITION "composition" Error None [GeneratedApi]
         "schema made of several"
@@ -99,7 +99,7 @@ openapi_diff::define_rules! {
 
     UNSUPPORTED_KEYWORD "unsupported-keyword" Error None [GeneratedApi]
         "keyword that would be lost"
-        "Neither generated types nor generated limits can state the keyword, so nobody would keep to it. Say it in the description, or teach code generation to state it."
+        "Neither generated types nor generated limits can state the keyword, and it would be lost. Say it in the description, or extend code generation."
 
     TYPE "type" Error None [GeneratedApi]
         "missing or unknown type"

@@ -277,7 +277,7 @@ fn explain(error: &Error) -> String {
 fn json_fault(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let message = text.split(" at line ").next().unwrap_or_default();
-    format!("it begins as JSON, but is none: {message}")
+    format!("it begins as JSON, but is not JSON: {message}")
 }
 
 fn innermost(error: &Error) -> &Error {

@@ -1,4 +1,4 @@
-//! What a person reads about a run.
+//! The report of a run.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ const LINES_PER_FILE: usize = 40;
 /// Files whose diff is shown.
 const FILES: usize = 12;
 
-/// What a person reads about an outcome. `command` is what to run once the spec is changed.
+/// The report of an outcome. `command` is what to run once the spec is changed.
 pub fn report(outcome: &Outcome, command: &str) -> String {
     match outcome {
         Outcome::Fresh => "The generated code is up to date.\n".to_owned(),

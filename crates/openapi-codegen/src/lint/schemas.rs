@@ -38,7 +38,7 @@ const TYPES: [(&str, &[&str], &[&str]); 6] = [
 
 const COMPOSITIONS: [&str; 5] = ["allOf", "anyOf", "discriminator", "not", "oneOf"];
 
-/// What only requests may have: the generated limits state it, and there are none for responses.
+/// Keywords that only requests may have: limits are generated for requests, not for responses.
 const LIMITED: [&str; 2] = ["minItems", "maxItems"];
 
 /// Checks every schema that code is generated from. Those of error responses are not among them.
@@ -225,7 +225,7 @@ fn bounds(pointer: &str, schema: &Node, findings: &mut Findings) {
                 findings.add(
                     &rules::BOUND,
                     &join(pointer, key),
-                    format!("`{key}` is no such number"),
+                    format!("`{key}` is not a number that fits"),
                 );
             }
         }
@@ -262,7 +262,7 @@ fn default(pointer: &str, schema: &Node, kind: &str, findings: &mut Findings) {
     if let Some(values) = schema.get("enum")
         && !values.items().contains(value)
     {
-        findings.add(&rules::DEFAULT, &here, "it is none of the values");
+        findings.add(&rules::DEFAULT, &here, "it is not one of the values");
     }
     let bound = |key| schema.get(key).and_then(Node::as_f64);
     let (size, low, high) = match value {

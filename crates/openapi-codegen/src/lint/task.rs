@@ -121,7 +121,7 @@ fn is_in_circle(creates: &[(Operation<'_>, Create<'_>)], start: &str) -> bool {
     next.is_some()
 }
 
-/// Operations of one kind are called alike and answer alike, since one function calls them.
+/// Operations of one kind have the same parameters and the same response, because one function calls them.
 fn shapes(spec: &Spec, tasks: &[(Operation<'_>, Task<'_>)], findings: &mut Findings) {
     let mut answers = BTreeMap::new();
     for (operation, task) in tasks {
