@@ -13,9 +13,13 @@ use crate::codegen::{self, Mode, SPEC, report};
 use crate::exit::Exit;
 use crate::log::{self, Log};
 use crate::snapshots::outcome::Failure;
+use crate::summary::open::{self, Open};
 use crate::summary::renames;
 use crate::tracked::{self, FileDiff, TrackedFiles};
 use crate::{rules_page, snapshots, surface};
+
+/// Files that are shown one by one, generated ones apart.
+const FILES: usize = 20;
 
 /// Failed tests, lines of each, and lines of the compiler that are shown; the log has the rest.
 const FAILURES: usize = 6;
@@ -23,13 +27,18 @@ const LINES_OF_FAILURE: usize = 5;
 const LINES_OF_COMPILER: usize = 24;
 
 /// Characters of a line that are shown.
-const CHARACTERS: usize = 160;
+const CHARACTERS: usize = 240;
 
 /// How a run ended.
 #[derive(Debug)]
 pub enum Outcome {
     /// All is taken in, and everything agrees.
-    Accepted(Vec<FileDiff>),
+    Accepted {
+        /// What was written.
+        written: Vec<FileDiff>,
+        /// What the spec has now and the ergonomic crate does not offer yet.
+        waiting: Vec<Open>,
+    },
     /// Something that only a person can fix.
     Stopped {
         /// What, where, and what to do.
@@ -67,7 +76,7 @@ pub fn run(root: &Path, program: &Path, screen: &mut dyn io::Write) -> Result<Ou
         return stopped(format!(
             "{}{}\nThe workspace does not compile with the new spec. Change the places above and run `{ACCEPT}` again.",
             likely_renames(root),
-            cut(&said, LINES_OF_COMPILER)
+            cut(&errors(&said), LINES_OF_COMPILER)
         ));
     }
     if !tested.failures.is_empty() {
@@ -82,7 +91,13 @@ pub fn run(root: &Path, program: &Path, screen: &mut dyn io::Write) -> Result<Ou
     log.step("formatting")?;
     format(root)?;
     log.step("done")?;
-    Ok(Outcome::Accepted(changes_since(root, &before)?))
+    let after = tracked::on_disk(root)?;
+    let mut waiting = open::list(&before, &after);
+    waiting.retain(|open| open.is_new);
+    Ok(Outcome::Accepted {
+        written: tracked::diff(&before, &after),
+        waiting,
+    })
 }
 
 fn changes_since(root: &Path, before: &TrackedFiles) -> Result<Vec<FileDiff>> {
@@ -134,6 +149,25 @@ fn failures(failures: &[Failure]) -> String {
     text
 }
 
+/// What the compiler said of one error, or else the message and the place of each.
+fn errors(said: &str) -> String {
+    let is_error = |line: &&str| line.starts_with("error") && !line.starts_with("error: could not");
+    if said.lines().filter(is_error).count() <= 1 {
+        return said.to_owned();
+    }
+    let mut text = String::new();
+    let mut is_placed = true;
+    for line in said.lines() {
+        let is_place = line.trim_start().starts_with("--> ");
+        if is_error(&line) || is_place && !is_placed {
+            text += line;
+            text.push('\n');
+            is_placed = is_place;
+        }
+    }
+    text
+}
+
 /// The first lines of a text, each cut to what fits on the screen.
 fn cut(text: &str, lines: usize) -> String {
     let mut shown = String::new();
@@ -168,61 +202,93 @@ fn format(root: &Path) -> Result<()> {
 
 /// The report of a run.
 pub fn render(outcome: &Outcome) -> String {
-    let (written, mut text) = match outcome {
-        Outcome::Accepted(written) if written.is_empty() => {
-            return "Nothing changed, and everything agrees.\n".to_owned();
+    match outcome {
+        Outcome::Accepted { written, .. } if written.is_empty() => {
+            "Nothing changed, and everything agrees.\n".to_owned()
         }
-        Outcome::Accepted(written) => (written, String::new()),
-        Outcome::Stopped { reason, written } => {
-            let mut text = format!("{}\n\n", reason.trim_end());
-            if written.is_empty() {
-                text.push_str("Nothing was written.\n");
-                return text;
+        Outcome::Accepted { written, waiting } => {
+            let mut text = files(written);
+            if !waiting.is_empty() {
+                let names: Vec<_> = waiting.iter().map(|open| open.what.as_str()).collect();
+                let _ = writeln!(text, "\nNot offered yet: {}.", names.join(", "));
             }
-            text.push_str("Written before that:\n");
-            (written, text)
+            let (generated, read) = by_reader(written);
+            let _ = writeln!(
+                text,
+                "\n{} lines to read, {} generated. Everything agrees; `cargo xtask summary` shows what it means.",
+                lines(&read),
+                lines(&generated)
+            );
+            text
         }
-    };
-    let width = written
-        .iter()
-        .map(|one| one.kind.to_string().chars().count())
-        .max();
-    for one in written {
-        let _ = writeln!(
-            text,
-            "{:width$}  {:8} {:>4} {:>4}  {}",
-            one.kind.to_string(),
-            one.status.as_str(),
-            format!("+{}", one.added),
-            format!("−{}", one.removed),
-            one.path,
-            width = width.unwrap_or_default()
-        );
+        Outcome::Stopped { reason, written } => {
+            let reason = reason.trim_end();
+            match written.is_empty() {
+                true => format!("{reason}\n\nNothing was written.\n"),
+                false => format!("{reason}\n\nWritten before that:\n{}", files(written)),
+            }
+        }
     }
-    if let Outcome::Accepted(written) = outcome {
-        let (generated, read): (Vec<_>, Vec<_>) = written
-            .iter()
-            .partition(|one| one.kind == tracked::Kind::Generated);
-        let count = |written: &[&FileDiff]| {
-            written
-                .iter()
-                .map(|one| one.added + one.removed)
-                .sum::<usize>()
-        };
-        let _ = writeln!(
-            text,
-            "\n{} lines to read, {} generated. Everything agrees; `cargo xtask summary` shows what it means.",
-            count(&read),
-            count(&generated)
+}
+
+/// A row for each file that a person reads, and one for all that are generated.
+fn files(written: &[FileDiff]) -> String {
+    let (generated, read) = by_reader(written);
+    let kinds = written
+        .iter()
+        .map(|one| one.kind.to_string().chars().count());
+    let width = kinds.max().unwrap_or_default();
+    let row = |kind: &tracked::Kind, what: &str, added: usize, removed: usize, path: &str| {
+        let (kind, added, removed) = (kind.to_string(), format!("+{added}"), format!("−{removed}"));
+        format!("{kind:width$}  {what:8} {added:>5} {removed:>5}  {path}\n")
+    };
+    let mut text: String = read
+        .iter()
+        .take(FILES)
+        .map(|one| {
+            row(
+                &one.kind,
+                one.status.as_str(),
+                one.added,
+                one.removed,
+                &one.path,
+            )
+        })
+        .collect();
+    let more = read.len().saturating_sub(FILES);
+    if more > 0 {
+        let _ = writeln!(text, "… {more} more files, which `git status` lists");
+    }
+    if !generated.is_empty() {
+        let sum = |of: fn(&FileDiff) -> usize| generated.iter().map(|one| of(one)).sum();
+        let count = format!("{} files", generated.len());
+        text += &row(
+            &tracked::Kind::Generated,
+            &count,
+            sum(|one| one.added),
+            sum(|one| one.removed),
+            codegen::GENERATED,
         );
     }
     text
 }
 
+/// The generated files, and those that a person reads.
+fn by_reader(written: &[FileDiff]) -> (Vec<&FileDiff>, Vec<&FileDiff>) {
+    written
+        .iter()
+        .partition(|one| one.kind == tracked::Kind::Generated)
+}
+
+/// How many lines came and went.
+fn lines(written: &[&FileDiff]) -> usize {
+    written.iter().map(|one| one.added + one.removed).sum()
+}
+
 impl From<&Outcome> for Exit {
     fn from(outcome: &Outcome) -> Self {
         match outcome {
-            Outcome::Accepted(_) => Self::Done,
+            Outcome::Accepted { .. } => Self::Done,
             Outcome::Stopped { .. } => Self::NeedsHuman,
         }
     }

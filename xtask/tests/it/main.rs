@@ -8,6 +8,7 @@ mod upstream;
 
 mod fresh;
 
+mod accept;
 mod check;
 mod ci;
 mod exit;

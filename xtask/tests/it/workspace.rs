@@ -11,6 +11,9 @@ use openapi_diff::tree::Node;
 use tempfile::TempDir;
 use xtask::codegen::{self, GENERATED, Mode, Outcome, SPEC};
 
+/// Lines of a screen.
+pub const SCREEN: usize = 50;
+
 /// The root of the real workspace.
 pub fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));

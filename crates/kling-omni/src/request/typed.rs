@@ -180,8 +180,8 @@ macro_rules! request {
                     stringify!($field),
                 ),
                 concat!(
-                    "the API document has no field `", stringify!($field), "` for ", stringify!($request),
-                    " (any more): rename its row in ", file!(), ", or remove it"
+                    "the spec has no field `", stringify!($field), "` of ", stringify!($request),
+                    "; rename its row in ", file!(), ", or remove it"
                 ),
             );
             const _: () = assert!(
