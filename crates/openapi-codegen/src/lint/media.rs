@@ -45,13 +45,21 @@ pub fn check(pointer: &str, media: &Node, findings: &mut Findings) {
 /// Checks `x-output-seconds` of a schema with `enum`.
 pub fn check_output(pointer: &str, seconds: &Node, schema: &Node, findings: &mut Findings) {
     if seconds.entries().count() == 0 {
-        findings.add_malformed_extension(pointer, "it is a mapping of values to spans");
+        findings.add(
+            &rules::MALFORMED_EXTENSION,
+            pointer,
+            "it is a mapping of values to spans",
+        );
     }
     let values = schema.get("enum").map_or(&[][..], Node::items);
     for (value, seconds) in seconds.entries() {
         let here = join(pointer, value);
         if !values.iter().any(|known| known.as_text() == Some(value)) {
-            findings.add_malformed_extension(&here, format!("`{value}` is no value of the enum"));
+            findings.add(
+                &rules::MALFORMED_EXTENSION,
+                &here,
+                format!("`{value}` is no value of the enum"),
+            );
         }
         span(&here, seconds, findings);
     }
