@@ -337,8 +337,8 @@ fn compare(pair: &Pair, schema: &Value) -> Agreement {
             match entries.find(|(_, entry)| entry.covers(place, keyword)) {
                 Some((index, entry)) => {
                     unused.remove(&index);
-                    let why = format!("{difference}: {}", entry.reason);
-                    different.entry(why).or_default().push(keyword);
+                    let reason = format!("{difference}: {}", entry.reason);
+                    different.entry(reason).or_default().push(keyword);
                 }
                 None => agreement.problems.push(format!(
                     "{place} {keyword}: {difference}; make them agree, or give a reason in the table of this test"
@@ -348,8 +348,8 @@ fn compare(pair: &Pair, schema: &Value) -> Agreement {
         if !equal.is_empty() {
             let _ = writeln!(agreement.text, "{place}  = {}", equal.join(" "));
         }
-        for (why, keywords) in different {
-            let _ = writeln!(agreement.text, "{place}  ≠ {}  {why}", keywords.join(" "));
+        for (reason, keywords) in different {
+            let _ = writeln!(agreement.text, "{place}  ≠ {}  {reason}", keywords.join(" "));
         }
     }
     agreement.problems.extend(gone.into_iter().map(|(place, file)| {

@@ -208,7 +208,7 @@ impl Service {
             .base_url(&self.base_url)
             .http_client(self.http.clone())
             .download_client(self.http.clone())
-            .retries(0)
+            .max_retries(0)
             .build()
             .expect("there is a client");
         let request = TextToVideo::builder()

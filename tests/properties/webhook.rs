@@ -8,7 +8,7 @@ use kling_omni::polling::TaskState;
 use kling_omni::reqwest::Url;
 use kling_omni::reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use kling_omni::webhook::correlation::{self, Token};
-use kling_omni::webhook::{Inbox, Received, RefusalKind, Secret, Verified, Verifier};
+use kling_omni::webhook::{WebhookReceiver, Received, WebhookErrorKind, Secret, Verified, Verifier};
 use serde_json::Value;
 
 /// The time in all of this.
@@ -80,7 +80,7 @@ fn stays_verified(request: &Request<'_>, verified: &Verified) {
         let refusal = verifier
             .verify(headers, body, sent_at)
             .expect_err("it was changed");
-        assert_eq!(refusal.kind(), RefusalKind::BadSignature);
+        assert_eq!(refusal.kind(), WebhookErrorKind::BadSignature);
     };
     for at in [0, body.len() / 2, body.len().saturating_sub(1)] {
         let mut changed = body.to_vec();
@@ -115,7 +115,7 @@ fn stays_verified(request: &Request<'_>, verified: &Verified) {
                 .expect_err("it is not of now");
             assert!(matches!(
                 refusal.kind(),
-                RefusalKind::TooOld | RefusalKind::TooNew
+                WebhookErrorKind::TooOld | WebhookErrorKind::TooNew
             ));
         }
     }
@@ -123,12 +123,12 @@ fn stays_verified(request: &Request<'_>, verified: &Verified) {
 
 /// An authentic delivery is a task or none, and a task is taken in once.
 fn is_taken_in(request: &Request<'_>, headers: &HeaderMap) {
-    let inbox = Inbox::builder(Verifier::new(request.secret.clone()))
+    let inbox = WebhookReceiver::builder(Verifier::new(request.secret.clone()))
         .clock(Fixed)
         .build();
     let receive = || inbox.receive(headers, request.query, request.body);
     match receive() {
-        Ok(Received::New(delivery)) => {
+        Ok(Received::Accepted(delivery)) => {
             let state = read(request.body).expect("only a task is accepted");
             assert_eq!(delivery.state(), &state);
             assert_eq!(inbox.state(state.id()), Some(state));
@@ -142,11 +142,11 @@ fn is_taken_in(request: &Request<'_>, headers: &HeaderMap) {
             }
         }
         Ok(other) => panic!("the first delivery is {other:?}"),
-        Err(refusal) if refusal.kind() == RefusalKind::BodyTooLarge => {
+        Err(refusal) if refusal.kind() == WebhookErrorKind::BodyTooLarge => {
             assert!(request.body.len() > 64 * 1024);
         }
         Err(refusal) => {
-            assert_eq!(refusal.kind(), RefusalKind::BodyUnreadable);
+            assert_eq!(refusal.kind(), WebhookErrorKind::BodyUnreadable);
             assert_eq!(read(request.body), None, "a task is accepted");
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use kling_omni::clock::Clock as _;
-use kling_omni::polling::TaskTimes;
+use kling_omni::polling::TaskDurations;
 use kling_omni::{Client, Video};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
@@ -67,7 +67,7 @@ impl Hold {
 
     async fn hold(&self) -> Result<Held> {
         let clock = FastClock::since(self.origin);
-        let client = client(&self.base_url, clock, &TaskTimes::default())?;
+        let client = client(&self.base_url, clock, &TaskDurations::default())?;
         let mut waits = JoinSet::new();
         let few = settle(&client, &mut waits, FEW, clock).await?;
         let many = settle(&client, &mut waits, MANY - FEW, clock).await?;

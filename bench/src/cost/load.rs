@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use fastrand::Rng;
 use kling_omni::clock::Clock as _;
-use kling_omni::polling::TaskTimes;
+use kling_omni::polling::TaskDurations;
 use kling_omni::{ApiKey, Client, VideoReference};
 use kling_omni_sandbox::DEFAULT_API_KEY;
 use serde::{Deserialize, Serialize};
@@ -95,17 +95,17 @@ impl Load {
 }
 
 /// What a client knows that has seen many such tasks.
-fn warm(times: &Times, random: &mut Rng) -> Result<TaskTimes> {
+fn warm(times: &Times, random: &mut Rng) -> Result<TaskDurations> {
     let seconds: Vec<f64> = (0..SEEN).map(|_| times.draw(random)).collect();
     let known = serde_json::json!({"reference/pro/5/without-image": seconds});
     Ok(serde_json::from_value(known)?)
 }
 
-pub(super) fn client(base_url: &str, clock: FastClock, known: &TaskTimes) -> Result<Client> {
+pub(super) fn client(base_url: &str, clock: FastClock, known: &TaskDurations) -> Result<Client> {
     let client = Client::builder()
         .api_key(ApiKey::new(DEFAULT_API_KEY)?)
         .base_url(base_url)
-        .task_times(known.clone())
+        .task_durations(known.clone())
         .clock(clock);
     Ok(client.build()?)
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result};
 use fastrand::Rng;
 use kling_omni::clock::{Clock as _, SystemClock};
-use kling_omni::polling::{PollSchedule, TaskTimes};
-use kling_omni::webhook::{Inbox, Secret};
+use kling_omni::polling::{PollSchedule, TaskDurations};
+use kling_omni::webhook::{WebhookReceiver, Secret};
 use kling_omni::{ApiKey, Client, VideoReference};
 use kling_omni_api::{Operation, Role};
 use kling_omni_sandbox::{ReceivedRequest, Sandbox};
@@ -20,7 +20,7 @@ use super::times::Times;
 
 pub struct World {
     sandbox: Sandbox,
-    inbox: Inbox,
+    inbox: WebhookReceiver,
     webhook_url: String,
 }
 
@@ -43,7 +43,7 @@ pub struct Plan {
     pub schedule: PollSchedule,
     pub webhooks: bool,
     /// What the client has seen before; it learns on unless each task has a client of its own.
-    pub known: TaskTimes,
+    pub known: TaskDurations,
     pub each_alone: bool,
 }
 
@@ -58,7 +58,7 @@ impl Plan {
             in_flight: 1,
             schedule: PollSchedule::default(),
             webhooks: false,
-            known: TaskTimes::default(),
+            known: TaskDurations::default(),
             each_alone: false,
         }
     }
@@ -96,7 +96,7 @@ impl World {
             .start()
             .await?;
         let secret = Secret::new(sandbox.webhook_secret())?;
-        let inbox = Inbox::builder(secret).build();
+        let inbox = WebhookReceiver::builder(secret).build();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let webhook_url = format!("http://{}/", listener.local_addr()?);
         let endpoint = axum::Router::new().fallback_service(inbox.endpoint());
@@ -108,11 +108,11 @@ impl World {
         })
     }
 
-    fn client(&self, known: &TaskTimes) -> Result<Client> {
+    fn client(&self, known: &TaskDurations) -> Result<Client> {
         let client = Client::builder()
             .api_key(ApiKey::new(self.sandbox.api_key())?)
             .base_url(self.sandbox.base_url())
-            .task_times(known.clone());
+            .task_durations(known.clone());
         Ok(client.build()?)
     }
 

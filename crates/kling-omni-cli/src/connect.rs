@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use kling_omni::polling::TaskTimes;
+use kling_omni::polling::TaskDurations;
 use kling_omni::{
     ApiKey, Charged, Client, ClientBuilder, Error, ErrorKind, Host, Task, accept_malformed_headers,
 };
@@ -42,7 +42,7 @@ pub(crate) struct ConnectArgs {
     /// Learn from one run to the next how long tasks take, in this file, and ask for the status accordingly; with
     /// --sandbox, nothing is learnt [env: KLING_OMNI_TASK_TIMES]
     #[arg(long, global = true, value_name = "FILE", value_parser = input::file())]
-    pub(crate) task_times: Option<PathBuf>,
+    pub(crate) task_durations: Option<PathBuf>,
 
     /// Play the service in this process: no key, no network, no charge
     #[arg(long, global = true)]
@@ -64,7 +64,7 @@ pub(crate) struct Connection {
 impl ConnectArgs {
     /// Refuses a video where the task times are kept.
     pub(crate) fn refuse_shared(&self, output: &OutputArgs) -> Result<(), Failure> {
-        match &self.task_times {
+        match &self.task_durations {
             Some(file) => output.refuse_shared("--task-times", file),
             None => Ok(()),
         }
@@ -110,7 +110,7 @@ impl ConnectArgs {
             options.push(("--host", host.as_str().into()));
         }
         if let Some(retries) = self.retries {
-            builder = builder.retries(retries);
+            builder = builder.max_retries(retries);
         }
         if let Some(url) = &self.base_url {
             builder = builder.base_url(url);
@@ -119,9 +119,9 @@ impl ConnectArgs {
         // In front of a name that is no path yet, so that `-` is a file here, too.
         let named =
             environment::variable("KLING_OMNI_TASK_TIMES").map(|name| Path::new(".").join(name));
-        let times = self.task_times.clone().or(named).map(TimesFile::new);
+        let times = self.task_durations.clone().or(named).map(TimesFile::new);
         if let Some(times) = &times {
-            builder = builder.task_times(times.load()?);
+            builder = builder.task_durations(times.load()?);
         }
         Ok(Connection {
             client: builder.build()?,
@@ -182,17 +182,17 @@ impl Connection {
     }
 
     /// How long a task is likely to take.
-    pub(crate) fn typical_time(&self, task: &Task) -> Duration {
+    pub(crate) fn expected_duration(&self, task: &Task) -> Duration {
         match self.is_sandbox() {
             true => SANDBOX_TASK_TIME,
-            false => task.typical_time(),
+            false => task.expected_duration(),
         }
     }
 
     /// Keeps what the client has learnt, for the next run.
     pub(crate) fn keep_times(&self) {
         let Some(times) = &self.times else { return };
-        if let Err(error) = times.store(&self.client.task_times()) {
+        if let Err(error) = times.store(&self.client.task_durations()) {
             report::warn(format_args!("the task times could not be written: {error}"));
         }
     }
@@ -340,10 +340,10 @@ impl TimesFile {
     }
 
     /// Reads it; a file that is not there yet has learnt nothing.
-    fn load(&self) -> Result<TaskTimes, Failure> {
+    fn load(&self) -> Result<TaskDurations, Failure> {
         let name = input::name(&self.0);
         if let Ok(false) = self.0.try_exists() {
-            return Ok(TaskTimes::default());
+            return Ok(TaskDurations::default());
         }
         let text = input::read(&self.0, input::LARGEST_TEXT)?.text()?;
         serde_json::from_str(&text).map_err(|error| {
@@ -354,7 +354,7 @@ impl TimesFile {
     }
 
     /// Writes it, whole or not at all.
-    fn store(&self, times: &TaskTimes) -> io::Result<()> {
+    fn store(&self, times: &TaskDurations) -> io::Result<()> {
         let folder = self
             .0
             .parent()

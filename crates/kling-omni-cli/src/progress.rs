@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{DecimalBytes, ProgressBar, ProgressState, ProgressStyle};
-use kling_omni::download::Setback;
+use kling_omni::download::DownloadEvent;
 use kling_omni::polling::{TaskState, TaskStatus};
 
 use crate::{duration, report};
@@ -73,8 +73,8 @@ impl Progress {
     }
 
     /// A poll failed, which says nothing about the task.
-    pub(crate) fn no_news(&self, why: &str) {
-        self.say(format_args!("no news of the task, asking again: {why}"));
+    pub(crate) fn no_news(&self, reason: &str) {
+        self.say(format_args!("no news of the task, asking again: {reason}"));
     }
 
     /// Takes the progress of uploads, after which what was being done goes on.
@@ -125,7 +125,7 @@ impl Progress {
     }
 
     /// Takes what a download gets over.
-    pub(crate) fn setbacks(&self) -> impl FnMut(&Setback) + Send + 'static {
+    pub(crate) fn setbacks(&self) -> impl FnMut(&DownloadEvent) + Send + 'static {
         let bar = self.live.clone();
         move |setback| say(bar.as_ref(), setback)
     }

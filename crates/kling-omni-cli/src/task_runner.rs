@@ -44,7 +44,7 @@ fn timeout_help() -> String {
 fn poll_interval_help() -> String {
     format!(
         "Ask for the status at this interval, {} at least, instead of when the task is likely to end",
-        duration::text(PollSchedule::SHORTEST)
+        duration::text(PollSchedule::MIN_INTERVAL)
     )
 }
 
@@ -89,7 +89,7 @@ impl<'a> Delivered<'a> {
 
 /// Tells what keeps a journal from being written, which is no reason to stop.
 pub(crate) fn warn_of_trouble(journal: &Journal) {
-    if let Some(trouble) = journal.trouble() {
+    if let Some(trouble) = journal.write_error() {
         report::warn(format_args!(
             "the journal {} could not be written, so keep the id of the task: {trouble}",
             journal.path().display()
@@ -133,14 +133,14 @@ impl<'a> TaskRunner<'a> {
     pub(crate) async fn wait(&mut self, task: &Task, args: &WaitArgs) -> Result<Video, Failure> {
         // Of others, nobody knows when they began.
         if task.request_id().is_some() {
-            self.progress.begins(self.connection.typical_time(task));
+            self.progress.begins(self.connection.expected_duration(task));
         }
         let waited = self.wait_for(task, args).await;
         if waited.is_ok() {
             self.connection.keep_times();
         }
         if let (Some(journal), Some(state)) = (&mut self.journal, task.state()) {
-            journal.ended(&state).await;
+            journal.record_ended(&state).await;
         }
         waited
     }
@@ -174,7 +174,7 @@ impl<'a> TaskRunner<'a> {
                     }
                     failpoint::at("polling");
                 }
-                Some(Ok(Update::PollFailed { why, .. })) => self.progress.no_news(&why),
+                Some(Ok(Update::PollFailed { reason, .. })) => self.progress.no_news(&reason),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(self.explain(error)),
                 None => break,
@@ -199,7 +199,7 @@ impl<'a> TaskRunner<'a> {
                 progress(done, whole);
                 failpoint::at("downloading");
             })
-            .on_setback(self.progress.setbacks());
+            .on_event(self.progress.setbacks());
         if let Some(deadline) = self.deadline {
             saving = saving.timeout(deadline.saturating_duration_since(Instant::now()));
         }

@@ -24,9 +24,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     if let State::Unconfirmed(_) = journal.state() {
         println!("an earlier run was cut off: looking for its task");
-        match journal.reconcile(&client, |search| search.wait()).await? {
-            Reconciled::Found { by, .. } => println!("found: {by}"),
-            Reconciled::CertainlyAbsent => println!("it made none"),
+        match journal.reconcile(&client, |search| search.until_settled()).await? {
+            Reconciled::Found { matched_by, .. } => println!("found: {matched_by}"),
+            Reconciled::NotCreated => println!("it made none"),
             // A person looks at the account and says so with `attach` or `absent`.
             doubt => return Err(format!("it cannot be told: {doubt:?}").into()),
         }
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if journal.state().may_create() {
         create(&mut journal, &client).await?;
     }
-    let saved = match journal.delivered().await {
+    let saved = match journal.verify_saved().await {
         Some(saved) => saved,
         None => {
             let state = journal.state();
@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             println!("task {}", task.id());
             let waited = task.wait().await;
             if let Some(state) = task.state() {
-                journal.ended(&state).await;
+                journal.record_ended(&state).await;
             }
             journal
                 .save(waited?.save(folder.join("puppet.mp4")))

@@ -12,7 +12,7 @@ use std::error::Error;
 use axum::Router;
 use kling_omni::VideoReference;
 use kling_omni::webhook::correlation::{self, Token};
-use kling_omni::webhook::{Inbox, Secret};
+use kling_omni::webhook::{WebhookReceiver, Secret};
 use tokio::net::TcpListener;
 
 #[tokio::main(flavor = "current_thread")]
@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         None => (env::var("WEBHOOK_SECRET")?, "0.0.0.0:8080"),
     };
 
-    let inbox = Inbox::new(Secret::new(secret)?);
+    let inbox = WebhookReceiver::new(Secret::new(secret)?);
     let app = Router::new().route_service("/hooks/kling", inbox.endpoint());
     let listener = TcpListener::bind(address).await?;
     let public_url = match sandbox {

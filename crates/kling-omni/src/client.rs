@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 pub use crate::client::builder::ClientBuilder;
-pub use crate::engine::limits::retry_budget::{Circuit, Health, RetryBudget};
+pub use crate::engine::limits::retry_budget::{CircuitState, Health, RetryBudget};
 
 use crate::clock::Clock;
 use crate::context::Context;
@@ -17,12 +17,12 @@ use crate::engine::attribution::Attribution;
 use crate::engine::client::ClientInner;
 use crate::engine::download::Video;
 use crate::engine::error::Result;
-use crate::engine::polling::durations::TaskTimes;
+use crate::engine::polling::durations::TaskDurations;
 use crate::engine::recovery::Reconcile;
 use crate::engine::task::Task;
 use crate::engine::task::watch::{AsCompleted, TaskRef, Watch};
-use crate::engine::unconfirmed::Unresolved;
-use crate::engine::upload::{FileSource, Upload, UploadAll, Uploader, VendorUploader};
+use crate::engine::unconfirmed::UnconfirmedCreate;
+use crate::engine::upload::{FileSource, Upload, UploadAll, Uploader, ServiceUploader};
 use crate::list::List;
 use crate::preflight::Preflight;
 use crate::request::Request;
@@ -176,7 +176,7 @@ impl Client {
     /// Looks for the task of a create whose end is unknown. Await the answer, or set options on it first.
     ///
     /// The client has to be of the same account and service as the one that sent the create.
-    pub fn reconcile(&self, unresolved: &Unresolved) -> Reconcile {
+    pub fn reconcile(&self, unresolved: &UnconfirmedCreate) -> Reconcile {
         Reconcile::new(Arc::clone(self.inner()), unresolved.clone())
     }
 
@@ -234,25 +234,25 @@ impl Client {
     }
 
     /// The service's own uploads, for an [`Uploader`] that falls back on them or adds to them.
-    pub fn vendor_uploader(&self) -> VendorUploader {
-        VendorUploader::new(Arc::clone(&self.inner().uploads))
+    pub fn service_uploader(&self) -> ServiceUploader {
+        ServiceUploader::new(Arc::clone(&self.inner().uploads))
     }
 
     fn uploader(&self) -> Arc<dyn Uploader> {
         match &self.uploader {
             Some(uploader) => Arc::clone(uploader),
-            None => Arc::new(self.vendor_uploader()),
+            None => Arc::new(self.service_uploader()),
         }
     }
 
     /// How this client, its clones and the service get on. Nothing is sent.
     ///
     /// ```
-    /// use kling_omni::client::Circuit;
+    /// use kling_omni::client::CircuitState;
     /// use kling_omni::{ApiKey, Client};
     ///
     /// let client = Client::builder().api_key(ApiKey::new("FPSX-secret")?).build()?;
-    /// assert_eq!(client.health().circuit, Circuit::Closed);
+    /// assert_eq!(client.health().circuit, CircuitState::Closed);
     /// # Ok::<(), kling_omni::Error>(())
     /// ```
     pub fn health(&self) -> Health {
@@ -260,7 +260,7 @@ impl Client {
     }
 
     /// How long tasks take, as far as this client and its clones have learnt it. Nothing is sent.
-    pub fn task_times(&self) -> TaskTimes {
+    pub fn task_durations(&self) -> TaskDurations {
         self.inner().poller.durations().times().clone()
     }
 

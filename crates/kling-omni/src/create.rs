@@ -21,9 +21,9 @@ use crate::engine::http::call::{Options, RateLimitWait};
 use crate::engine::limits::in_flight::InFlightPermit;
 use crate::engine::recovery::full_list::FullList;
 use crate::engine::task::Task;
-use crate::engine::unconfirmed::{Snapshot, Unresolved};
+use crate::engine::unconfirmed::{Snapshot, UnconfirmedCreate};
 use crate::engine::upload::Uploader;
-use crate::fingerprint::Plan;
+use crate::fingerprint::RequestFingerprint;
 use crate::preflight::{MediaChecks, PreflightReport};
 use crate::request::Request;
 use crate::route::{CreateRoute, Mode, Route, Tier};
@@ -105,7 +105,7 @@ impl Create {
     /// are several pages, and the lists of two families on the older route. If the list cannot be read, nothing is sent.
     ///
     /// An answer that names a task of that list, or one of another create of this client, leaves the end unknown.
-    pub fn reconcilable(mut self) -> Self {
+    pub fn with_list_snapshot(mut self) -> Self {
         self.is_reconcilable = true;
         self
     }
@@ -122,7 +122,7 @@ impl Create {
     /// # async fn example(client: kling_omni::Client, request: kling_omni::VideoReference) -> kling_omni::Result<()> {
     /// let task = client
     ///     .create(request)
-    ///     .reconcilable()
+    ///     .with_list_snapshot()
     ///     .before_send(|unresolved| insert(serde_json::to_vec(unresolved)?))
     ///     .await?;
     /// # Ok(())
@@ -130,7 +130,7 @@ impl Create {
     /// ```
     pub fn before_send(
         mut self,
-        record: impl FnMut(&Unresolved) -> io::Result<()> + Send + 'static,
+        record: impl FnMut(&UnconfirmedCreate) -> io::Result<()> + Send + 'static,
     ) -> Self {
         self.before_send = Some(Box::new(record));
         self
@@ -139,7 +139,7 @@ impl Create {
     /// The same, before whatever is done already.
     pub(crate) fn before_send_first(
         mut self,
-        mut record: impl FnMut(&Unresolved) -> io::Result<()> + Send + 'static,
+        mut record: impl FnMut(&UnconfirmedCreate) -> io::Result<()> + Send + 'static,
     ) -> Self {
         let mut later = self.before_send.take();
         self.before_send(move |unresolved| {
@@ -149,10 +149,10 @@ impl Create {
     }
 
     /// What a journal keeps of it: where it goes, in which mode and tier, and a hash of the request.
-    pub fn plan(&self) -> Plan {
+    pub fn fingerprint(&self) -> RequestFingerprint {
         let base_url = &self.context.inner.http.server.base_url;
         let tier = self.payload.tier();
-        Plan::new(base_url, self.mode, tier, self.payload.body())
+        RequestFingerprint::new(base_url, self.mode, tier, self.payload.body())
     }
 
     pub(crate) fn attribution(&self) -> Arc<Mutex<Attribution>> {
@@ -162,7 +162,7 @@ impl Create {
     /// Which images and videos of the request are looked at before anything is uploaded or sent. Default:
     /// [`MediaChecks::Local`]. What the service would certainly refuse ends the create as
     /// [`ErrorKind::Validation`]; warnings are logged.
-    pub fn check_media(mut self, checks: MediaChecks) -> Self {
+    pub fn media_checks(mut self, checks: MediaChecks) -> Self {
         self.media.checks = checks;
         self
     }
@@ -176,8 +176,8 @@ impl Create {
     }
 
     /// Lets [`MediaChecks::All`] look at URLs that lead to this machine or its own network, too; see
-    /// [`Preflight::allow_private`](crate::preflight::Preflight::allow_private).
-    pub fn allow_private(mut self, allow: bool) -> Self {
+    /// [`Preflight::allow_private_networks`](crate::preflight::Preflight::allow_private_networks).
+    pub fn allow_private_networks(mut self, allow: bool) -> Self {
         self.media.allows_private = allow;
         self
     }
@@ -191,7 +191,7 @@ impl Create {
 
     /// Calls `callback` with the bytes of local images and videos that were uploaded so far and in all; see
     /// [`Upload::on_progress`](crate::upload::Upload::on_progress).
-    pub fn on_upload(mut self, callback: impl FnMut(u64, u64) + Send + 'static) -> Self {
+    pub fn on_upload_progress(mut self, callback: impl FnMut(u64, u64) + Send + 'static) -> Self {
         self.media.on_progress = Some(Box::new(callback));
         self
     }
@@ -200,7 +200,7 @@ impl Create {
     ///
     /// Where that is for the sake of the rate
     /// ([`ClientBuilder::requests_per_second`](crate::ClientBuilder::requests_per_second)), [`Error::retry_after`] has the
-    /// time to wait. When one of the [tasks in flight](crate::ClientBuilder::tasks_in_flight) will end, nobody knows. A request
+    /// time to wait. When one of the [tasks in flight](crate::ClientBuilder::max_in_flight_tasks) will end, nobody knows. A request
     /// that was sent, certainly made no task, and would have to wait before it is repeated ends with its own error.
     pub fn fail_fast(mut self) -> Self {
         self.fails_fast = true;
@@ -214,13 +214,13 @@ impl Create {
     /// use kling_omni::CreateOutcome;
     ///
     /// # async fn example(client: kling_omni::Client, request: kling_omni::VideoReference) -> kling_omni::Result<()> {
-    /// match client.create(request).reconcilable().outcome().await {
+    /// match client.create(request).with_list_snapshot().outcome().await {
     ///     CreateOutcome::Created(task) => println!("task {}", task.id()),
     ///     CreateOutcome::Rejected(error) => println!("not charged: {error}"),
-    ///     CreateOutcome::Unknown { unresolved, .. } => match client.reconcile(&unresolved).wait().await? {
-    ///         Reconciled::Found { task, by } => println!("task {}, {by}", task.id()),
-    ///         Reconciled::CertainlyAbsent => println!("no task was made: it can be created again"),
-    ///         Reconciled::Ambiguous { candidates, why, .. } => println!("{why}: {candidates:?}"),
+    ///     CreateOutcome::Unknown { unresolved, .. } => match client.reconcile(&unresolved).until_settled().await? {
+    ///         Reconciled::Found { task, matched_by: by } => println!("task {}, {by}", task.id()),
+    ///         Reconciled::NotCreated => println!("no task was made: it can be created again"),
+    ///         Reconciled::Ambiguous { candidates, reason, .. } => println!("{reason}: {candidates:?}"),
     ///         _ => {}
     ///     },
     /// }

@@ -10,13 +10,13 @@ use crate::digest;
 use crate::redact::RedactedUrl;
 use crate::route::{Mode, Tier};
 
-/// What a journal is about: [`Create::plan`](crate::Create::plan) makes it.
+/// What a journal is about: [`Create::fingerprint`](crate::Create::fingerprint) makes it.
 ///
 /// Of the request it has a hash and nothing else, since URLs in a request may carry tokens. So a create that is taken up
 /// again needs the request again, and the hash tells whether it is the same. The `webhook_url` is no part of it: it does
 /// not change what is made, and may bring a fresh token each time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct RequestFingerprint {
     base_url: String,
     mode: Mode,
     tier: Tier,
@@ -25,7 +25,7 @@ pub struct Plan {
     destination: Option<PathBuf>,
 }
 
-impl Plan {
+impl RequestFingerprint {
     pub(crate) fn new(base_url: &str, mode: Mode, tier: Tier, body: &Value) -> Self {
         let mut body = body.clone();
         if let Some(fields) = body.as_object_mut() {

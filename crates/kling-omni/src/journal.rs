@@ -14,7 +14,7 @@
 //! if let State::Unconfirmed(_) = journal.state() {
 //!     match journal.reconcile(&client, |search| search.wait()).await? {
 //!         Reconciled::Found { task, .. } => println!("there is a task: {}", task.id()),
-//!         Reconciled::CertainlyAbsent => println!("there is none, it can be created again"),
+//!         Reconciled::NotCreated => println!("there is none, it can be created again"),
 //!         doubt => return Err(format!("ask a person, who calls `attach` or `absent`: {doubt:?}").into()),
 //!     }
 //! }
@@ -23,13 +23,13 @@
 //!         return Err(error.into());
 //!     }
 //! }
-//! if journal.delivered().await.is_none()
+//! if journal.verify_saved().await.is_none()
 //!     && let Some(id) = journal.state().task_id()
 //! {
 //!     let task = client.task(id);
 //!     let waited = task.wait().await;
 //!     if let Some(state) = task.state() {
-//!         journal.ended(&state).await;
+//!         journal.record_ended(&state).await;
 //!     }
 //!     journal.save(waited?.save("puppet.mp4")).await?;
 //! }
@@ -47,7 +47,7 @@
 //! The names of records and fields are stable from 0.1 on; the version is for what would change the meaning of a journal.
 //!
 //! There is no secret in it: no key, no URL of a result, no webhook secret, and of the request nothing but a hash
-//! ([`Plan`]). On Unix it is readable by its owner alone. While it is open it is locked, so that no two processes go on
+//! ([`RequestFingerprint`]). On Unix it is readable by its owner alone. While it is open it is locked, so that no two processes go on
 //! with the same task; the lock ends with the process, however that ends.
 //!
 //! # What it cannot do
@@ -55,7 +55,7 @@
 //! Between the record and the answer nobody knows whether there is a task, and that is for [`Journal::reconcile`] to
 //! find out, with the limits that [`Reconcile`] tells. One of them concerns journals among themselves: two creates of
 //! one account that different processes have unresolved at the same time can both take the same new task, unless their
-//! webhooks carry correlation tokens or [`Reconcile::except`] tells the one of the other. Each journal records how its task was
+//! webhooks carry correlation tokens or [`Reconcile::exclude`] tells the one of the other. Each journal records how its task was
 //! found. Which account it was is not recorded: take a journal up with a key of the same one. Locks work between the
 //! processes of one machine; not all network file systems have them.
 
@@ -67,7 +67,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use crate::fingerprint::Plan;
+pub use crate::fingerprint::RequestFingerprint;
 #[cfg(feature = "test-hooks")]
 #[doc(hidden)]
 pub use crate::journal::journal_file::Step;
@@ -83,7 +83,7 @@ use crate::engine::recovery::Reconcile;
 use crate::engine::recovery::reconciled::Reconciled;
 use crate::engine::state::TaskState;
 use crate::engine::task_id::TaskId;
-use crate::engine::unconfirmed::Unresolved;
+use crate::engine::unconfirmed::UnconfirmedCreate;
 use crate::journal::journal_file::{JournalFile, Opening};
 use crate::journal::record::{KnownBy, Record};
 use crate::redact::printable;
@@ -151,13 +151,13 @@ impl Journal {
     }
 
     /// What the journal is about, once that is recorded.
-    pub fn plan(&self) -> Option<Plan> {
+    pub fn fingerprint(&self) -> Option<RequestFingerprint> {
         lock(&self.journal_file).contents.plan.clone()
     }
 
     /// What kept a record from being written, if something did. The file stays as it was before: what is done once a
     /// task is paid for continues without it, and a later process may have to reconcile.
-    pub fn trouble(&self) -> Option<String> {
+    pub fn write_error(&self) -> Option<String> {
         lock(&self.journal_file).write_error.clone()
     }
 
@@ -167,10 +167,10 @@ impl Journal {
     ///
     /// [`ErrorKind::InvalidState`] if the journal is about something else, and [`ErrorKind::File`] if it cannot be
     /// written.
-    pub async fn begin(&mut self, plan: Plan) -> Result<()> {
-        match self.plan() {
-            None => self.record(Record::Prepared(plan)).await,
-            Some(planned) => match planned.differs_from(&plan) {
+    pub async fn begin(&mut self, fingerprint: RequestFingerprint) -> Result<()> {
+        match self.fingerprint() {
+            None => self.record(Record::Prepared(fingerprint)).await,
+            Some(recorded) => match recorded.differs_from(&fingerprint) {
                 None => Ok(()),
                 Some(reason) => Err(self
                     .error(
@@ -186,10 +186,10 @@ impl Journal {
     }
 
     /// Creates the task, with a record before it is sent and one of its end. The create is made
-    /// [reconcilable](Create::reconcilable).
+    /// [with_list_snapshot](Create::with_list_snapshot).
     ///
     /// That the last record cannot be written is no error, since there may be a task by then:
-    /// [`trouble`](Self::trouble) tells it.
+    /// [`write_error`](Self::write_error) tells it.
     ///
     /// # Errors
     ///
@@ -206,11 +206,11 @@ impl Journal {
                 .error(ErrorKind::InvalidState, what)
                 .with_help("go on from the journal's state"));
         }
-        self.begin(create.plan()).await?;
+        self.begin(create.fingerprint()).await?;
         self.attribution = Some(create.attribution());
         let journal_file = Arc::clone(&self.journal_file);
         let outcome = create
-            .reconcilable()
+            .with_list_snapshot()
             .before_send_first(move |unresolved| {
                 lock(&journal_file).record(&Record::Sending {
                     create: unresolved.clone(),
@@ -238,7 +238,7 @@ impl Journal {
     /// Looks for the task of a create whose end is unknown, and records what comes of it: a task that is found, and that
     /// there certainly is none. `settings` are those of the search.
     ///
-    /// The time of [`Reconcile::settled_after`] begins now if the process that sent the create has died, since nothing is
+    /// The time of [`Reconcile::settle_time`] begins now if the process that sent the create has died, since nothing is
     /// sent any more, and if the machine was restarted since.
     ///
     /// # Errors
@@ -250,7 +250,7 @@ impl Journal {
         client: &Client,
         settings: impl FnOnce(Reconcile) -> Reconcile,
     ) -> Result<Reconciled> {
-        let mut unresolved = self.unresolved()?;
+        let mut unresolved = self.unconfirmed_create()?;
         self.check_service(client)?;
         let is_inherited = lock(&self.journal_file).contents.is_sending;
         let clock = client.clock();
@@ -269,14 +269,14 @@ impl Journal {
         self.attribution = Some(client.attribution());
         let reconciled = settings(client.reconcile(&unresolved)).await?;
         match &reconciled {
-            Reconciled::Found { task, by } => {
+            Reconciled::Found { task, matched_by } => {
                 self.note(Record::Created {
                     task_id: task.id().to_owned(),
-                    known_by: (*by).into(),
+                    known_by: (*matched_by).into(),
                 })
                 .await;
             }
-            Reconciled::CertainlyAbsent => {
+            Reconciled::NotCreated => {
                 let known_by = KnownBy::List;
                 self.record(Record::NotCreated { known_by }).await?;
             }
@@ -291,8 +291,8 @@ impl Journal {
     ///
     /// [`ErrorKind::InvalidState`] if the journal is at another point, or the task was listed before the create, and
     /// [`ErrorKind::File`] if it cannot be written.
-    pub async fn attach(&mut self, id: &str) -> Result<()> {
-        let unresolved = self.unresolved()?;
+    pub async fn resolve_as(&mut self, id: &str) -> Result<()> {
+        let unresolved = self.unconfirmed_create()?;
         if let Err(invalid) = TaskId::parse(id) {
             return Err(self.error(ErrorKind::Validation, invalid.to_string()));
         }
@@ -323,9 +323,9 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// As [`attach`](Self::attach).
-    pub async fn absent(&mut self) -> Result<()> {
-        let unresolved = self.unresolved()?;
+    /// As [`resolve_as`](Self::resolve_as).
+    pub async fn resolve_not_created(&mut self) -> Result<()> {
+        let unresolved = self.unconfirmed_create()?;
         let known_by = KnownBy::Operator;
         self.record(Record::NotCreated { known_by }).await?;
         self.settle(&unresolved);
@@ -333,14 +333,14 @@ impl Journal {
     }
 
     /// Closes a create that was settled manually: it no longer competes for new tasks.
-    fn settle(&self, unresolved: &Unresolved) {
+    fn settle(&self, unresolved: &UnconfirmedCreate) {
         if let (Some(attribution), Some(create)) = (&self.attribution, unresolved.create()) {
             attribution::lock(attribution).close(create);
         }
     }
 
-    /// Records that the task has ended, if it has. What keeps it from being written, [`trouble`](Self::trouble) tells.
-    pub async fn ended(&mut self, state: &TaskState) {
+    /// Records that the task has ended, if it has. What keeps it from being written, [`write_error`](Self::write_error) tells.
+    pub async fn record_ended(&mut self, state: &TaskState) {
         let is_its_own = self.state().task_id() == Some(state.id());
         if is_its_own && state.status().is_terminal() {
             let status = state.status().clone();
@@ -351,7 +351,7 @@ impl Journal {
     /// Saves the video, with a record before the file gets its name and one after that. A file of the name that is the
     /// journal's own, by its hash, is replaced.
     ///
-    /// What keeps a record from being written does not keep the video from being saved: [`trouble`](Self::trouble)
+    /// What keeps a record from being written does not keep the video from being saved: [`write_error`](Self::write_error)
     /// tells it.
     ///
     /// # Errors
@@ -378,7 +378,7 @@ impl Journal {
 
     /// The video, if it was saved and is in its place unchanged, with its sidecar if it has one. Where the process died
     /// between giving the file its name and recording that, it is recorded now.
-    pub async fn delivered(&mut self) -> Option<Saved> {
+    pub async fn verify_saved(&mut self) -> Option<Saved> {
         let state = self.state();
         let (State::Publishing { file, .. } | State::Saved { file, .. }) = &state else {
             return None;
@@ -394,7 +394,7 @@ impl Journal {
         Some(file.clone())
     }
 
-    fn unresolved(&self) -> Result<Unresolved> {
+    fn unconfirmed_create(&self) -> Result<UnconfirmedCreate> {
         match self.state() {
             State::Unconfirmed(unresolved) => Ok(unresolved),
             _ => Err(self.error(
@@ -414,7 +414,7 @@ impl Journal {
     /// [`ErrorKind::InvalidState`], with both services, if it is not.
     pub fn check_service(&self, client: &Client) -> Result<()> {
         let service = crate::redact::RedactedUrl(client.base_url()).to_string();
-        match self.plan() {
+        match self.fingerprint() {
             Some(plan) if plan.base_url() != service => Err(self
                 .error(
                     ErrorKind::InvalidState,

@@ -44,18 +44,18 @@ pub use crate::route::{Mode, Tier};
 
 /// Waits for tasks: when they are polled, what is learnt about them, and many at once.
 pub mod polling {
-    pub use crate::engine::polling::durations::TaskTimes;
+    pub use crate::engine::polling::durations::TaskDurations;
     pub use crate::engine::polling::schedule::PollSchedule;
     pub use crate::engine::state::{TaskState, TaskStatus, TaskSummary};
     pub use crate::engine::task::updates::{Update, Updates};
     pub use crate::engine::task::wait::Wait;
-    pub use crate::engine::task::watch::{AsCompleted, TaskRef, Watch, Watched};
+    pub use crate::engine::task::watch::{AsCompleted, TaskRef, Watch, WatchItem};
     pub use crate::list::{List, ListStream};
 }
 
 /// Downloads of finished videos.
 pub mod download {
-    pub use crate::engine::download::{Destination, Download, Save, Saved, Setback, Sidecar};
+    pub use crate::engine::download::{Destination, Download, Save, Saved, DownloadEvent, Sidecar};
     pub use crate::engine::task_id::file_stem;
 }
 
@@ -64,8 +64,8 @@ pub mod upload {
     #[cfg(feature = "object-store")]
     pub use crate::engine::upload::ObjectStoreUploader;
     pub use crate::engine::upload::{
-        BoxError, FileBytes, FileSource, LocalFile, Upload, UploadAll, Uploaded, Uploader,
-        Uploading, VendorUploader,
+        BoxError, FileStream, FileSource, LocalFile, Upload, UploadAll, UploadedFile, Uploader,
+        UploadFuture, ServiceUploader,
     };
     /// The stores, in the version that [`ObjectStoreUploader::new`] takes.
     #[cfg(feature = "object-store")]
@@ -75,8 +75,8 @@ pub mod upload {
 /// Finds out what became of a create whose outcome is unknown.
 pub mod recovery {
     pub use crate::engine::recovery::Reconcile;
-    pub use crate::engine::recovery::reconciled::{Doubt, Evidence, Reconciled};
-    pub use crate::engine::unconfirmed::Unresolved;
+    pub use crate::engine::recovery::reconciled::{AmbiguityReason, MatchedBy, Reconciled};
+    pub use crate::engine::unconfirmed::UnconfirmedCreate;
 }
 
 /// Receives webhooks: verification, deduplication, and a service to mount.

@@ -120,7 +120,7 @@ impl Preflight {
     ///
     /// The guard judges the target of a URL, not a proxy. Behind a proxy, whose resolver decides in the end, a name must
     /// resolve on this machine to public addresses alone.
-    pub fn allow_private(mut self, allow: bool) -> Self {
+    pub fn allow_private_networks(mut self, allow: bool) -> Self {
         self.allows_private = allow;
         self
     }

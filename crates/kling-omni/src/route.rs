@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::engine::operations::{CreateOperation, ListOperation, ReadOperation};
-use crate::engine::unconfirmed::Unresolved;
+use crate::engine::unconfirmed::UnconfirmedCreate;
 use crate::named::by_name;
 
 /// What a video is made from. It decides the family of routes that creates, lists and reads the task.
@@ -336,7 +336,7 @@ impl<'de> Deserialize<'de> for &'static ListOperation {
 }
 
 /// What is particular to Kling in a create whose end is not known.
-impl Unresolved {
+impl UnconfirmedCreate {
     /// What the video is made from.
     pub fn mode(&self) -> Mode {
         CreateRoute::of(self.operation()).mode()

@@ -1,7 +1,7 @@
 //! What is left after a fault, and the way from there to the video.
 
 use futures_util::TryStreamExt;
-use kling_omni::recovery::{Doubt, Reconciled, Unresolved};
+use kling_omni::recovery::{AmbiguityReason, Reconciled, UnconfirmedCreate};
 use kling_omni::{Charged, CreateOutcome, Error, Video};
 
 use super::scene::Scene;
@@ -15,7 +15,7 @@ pub struct Loose {
     pub says: String,
     /// The task, if it is known.
     pub task: Option<String>,
-    pub unresolved: Option<Unresolved>,
+    pub unresolved: Option<UnconfirmedCreate>,
     pub next: Next,
 }
 
@@ -54,7 +54,7 @@ impl Loose {
             charged: Some(error.charged()),
             says: error.to_string(),
             task: error.task_id().map(str::to_owned),
-            unresolved: error.unresolved().cloned(),
+            unresolved: error.unconfirmed_create().cloned(),
             next: Next::Nothing,
         }
     }
@@ -79,13 +79,13 @@ impl Loose {
 /// How a search ended, in the words of the table.
 pub fn word(reconciled: &Reconciled) -> String {
     match reconciled {
-        Reconciled::Found { by, .. } => format!("found by {by:?}"),
-        Reconciled::CertainlyAbsent => "absent".to_owned(),
+        Reconciled::Found { matched_by, .. } => format!("found by {matched_by:?}"),
+        Reconciled::NotCreated => "absent".to_owned(),
         Reconciled::Ambiguous {
-            why: Doubt::TooEarly { .. },
+            reason: AmbiguityReason::TooEarly { .. },
             ..
         } => "ambiguous: TooEarly".to_owned(),
-        Reconciled::Ambiguous { why, .. } => format!("ambiguous: {why:?}"),
+        Reconciled::Ambiguous { reason, .. } => format!("ambiguous: {reason:?}"),
         other => panic!("{other:?}"),
     }
 }
@@ -105,7 +105,7 @@ pub async fn to_the_video(scene: &Scene<'_>, loose: &Loose) -> String {
     }
 }
 
-async fn search(scene: &Scene<'_>, unresolved: &Unresolved) -> String {
+async fn search(scene: &Scene<'_>, unresolved: &UnconfirmedCreate) -> String {
     // As another process would have it from a file.
     scene.watch.object(unresolved);
     scene.watch.text(unresolved);
@@ -113,7 +113,7 @@ async fn search(scene: &Scene<'_>, unresolved: &Unresolved) -> String {
     let json = serde_json::to_string(unresolved).unwrap();
     let unresolved = serde_json::from_str(&json).unwrap();
     let client = scene.fresh_process();
-    let mut search = client.reconcile(&unresolved).wait();
+    let mut search = client.reconcile(&unresolved).until_settled();
     if let Some(inbox) = &scene.inbox {
         // In the time that the task takes, its deliveries arrive.
         scene.deliver(&scene.given.deliveries).await;
@@ -125,7 +125,7 @@ async fn search(scene: &Scene<'_>, unresolved: &Unresolved) -> String {
     let way = word(&reconciled);
     match reconciled {
         Reconciled::Found { task, .. } => take_up(scene, &way, task.id()).await,
-        Reconciled::CertainlyAbsent => create_again(scene, "absent, create").await,
+        Reconciled::NotCreated => create_again(scene, "absent, create").await,
         Reconciled::Ambiguous { candidates, .. } => match &candidates[..] {
             [] => way,
             [one] => take_up(scene, &format!("{way}, 1 candidate"), one).await,
@@ -179,7 +179,7 @@ pub async fn save(scene: &Scene<'_>, video: &Video, name: &str) -> kling_omni::R
         .save(&path)
         .sidecar(true)
         .request(request)
-        .on_setback(move |setback| {
+        .on_event(move |setback| {
             let _ = tell.send((format!("{setback:?}"), setback.to_string()));
         });
     scene.watch.object(&save);

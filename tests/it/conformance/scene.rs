@@ -9,7 +9,7 @@ use kling_omni::client::RetryBudget;
 use kling_omni::request::{FieldValue, Request, RequestType, Route};
 use kling_omni::reqwest::header::HeaderValue;
 use kling_omni::webhook::correlation::{self, Token};
-use kling_omni::webhook::{Inbox, Secret, Verifier};
+use kling_omni::webhook::{WebhookReceiver, Secret, Verifier};
 use kling_omni::{Client, ClientBuilder, Create, Mode};
 use kling_omni_sandbox::{Host, ReceivedRequest, Sandbox, StatusRoute};
 use kling_omni_test_support::setup;
@@ -46,7 +46,7 @@ pub struct Scene<'a> {
     /// The client that meets the fault.
     pub client: Client,
     pub watch: Watch,
-    pub inbox: Option<Inbox>,
+    pub inbox: Option<WebhookReceiver>,
     pub folder: tempfile::TempDir,
     webhook_url: Option<String>,
     /// Charges and requests from before the row.
@@ -328,27 +328,27 @@ fn client(base_url: impl Into<String>, given: &Given, clock: &VirtualClock) -> C
         way => way.operation().spec().route.parse().unwrap_or_default(),
     });
     if given.hasty {
-        client = client.attempt_timeout(HASTE).idle_timeout(HASTE).retries(1);
+        client = client.attempt_timeout(HASTE).read_timeout(HASTE).max_retries(1);
     }
     if let Some(retries) = given.budget {
         client = client.retry_budget(RetryBudget::new(retries));
     }
     if let Some(seconds) = given.call {
-        client = client.call_timeout(Duration::from_secs(seconds));
+        client = client.operation_timeout(Duration::from_secs(seconds));
     }
     client
 }
 
-fn inbox(given: &Given, clock: &VirtualClock) -> Inbox {
+fn inbox(given: &Given, clock: &VirtualClock) -> WebhookReceiver {
     let mut verifier = Verifier::new(Secret::new(SECRET).unwrap());
     if given.rotating {
         verifier = verifier.or(Secret::new(NEXT_SECRET).unwrap());
     }
-    Inbox::builder(verifier).clock(clock.clone()).build()
+    WebhookReceiver::builder(verifier).clock(clock.clone()).build()
 }
 
 /// A real server for deliveries, and its URL.
-async fn serve(inbox: &Inbox, token: bool) -> String {
+async fn serve(inbox: &WebhookReceiver, token: bool) -> String {
     let app = Router::new().route_service("/hook", inbox.endpoint());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 use kling_omni::polling::{PollSchedule, TaskStatus, Update, Wait};
-use kling_omni::recovery::{Reconciled, Unresolved};
+use kling_omni::recovery::{Reconciled, UnconfirmedCreate};
 use kling_omni::{CreateOutcome, Task, Video};
 use kling_omni_sandbox::{DeliveryOutcome, TaskOutcome as End, TaskScript as Life};
 
@@ -29,7 +29,7 @@ pub async fn create(scene: &Scene<'_>) -> Ended {
     let journal = Arc::new(Mutex::new(None));
     let mut create = scene.create(&scene.client);
     if !scene.given.unlisted {
-        create = create.reconcilable();
+        create = create.with_list_snapshot();
     }
     if scene.given.journal {
         let journal = Arc::clone(&journal);
@@ -52,7 +52,7 @@ pub async fn create(scene: &Scene<'_>) -> Ended {
         .unwrap()
         .take()
         .filter(|_| scene.given.dropped);
-    let unresolved: Option<Unresolved> = recorded.or(loose.unresolved);
+    let unresolved: Option<UnconfirmedCreate> = recorded.or(loose.unresolved);
     (
         Loose {
             unresolved,
@@ -67,7 +67,7 @@ pub async fn reconcile(scene: &Scene<'_>) -> Ended {
     scene.sandbox.inject(how.parse().unwrap());
     let mut create = scene.create(&scene.client);
     if !scene.given.unlisted {
-        create = create.reconcilable();
+        create = create.with_list_snapshot();
     }
     let CreateOutcome::Unknown { unresolved, .. } = create.outcome().await else {
         panic!("{}: the create should be unknown", scene.row.id);
@@ -158,8 +158,8 @@ pub async fn wait(scene: &Scene<'_>) -> Ended {
         let mut updates = wait.updates();
         while let Some(update) = updates.next().await {
             scene.watch.object(&update);
-            if let Update::PollFailed { why, .. } = update? {
-                scene.watch.text(&why);
+            if let Update::PollFailed { reason, .. } = update? {
+                scene.watch.text(&reason);
             }
         }
         task.video()

@@ -43,7 +43,7 @@ impl Watch {
             error.kind(),
             error.charged(),
             error.invalid_params(),
-            error.unresolved(),
+            error.unconfirmed_create(),
         ));
         let mut cause = error.source();
         while let Some(next) = cause {

@@ -36,7 +36,7 @@ pub(crate) struct CheckArgs {
 
     /// Look at URLs that lead to this machine or its own network, too
     #[arg(long)]
-    allow_private: bool,
+    allow_private_networks: bool,
 
     /// End with an exit code of its own where there are warnings
     #[arg(long)]
@@ -52,7 +52,7 @@ Examples:
   A clip and a picture, before they cost anything:
     kling-omni check dance.mov stage.png
 
-  Every clip of a folder that cannot be used, and why:
+  Every clip of a folder that cannot be used, and reason:
     kling-omni check --json clips/*.mp4 | jq 'select(any(.findings[]; .severity == \"error\"))'";
 
 pub(super) async fn run(args: CheckArgs) -> Result<(), Failure> {
@@ -60,14 +60,14 @@ pub(super) async fn run(args: CheckArgs) -> Result<(), Failure> {
         files,
         role,
         route,
-        allow_private,
+        allow_private_networks,
         deny_warnings,
         json,
     } = args;
     let looks = files.into_iter().map(|source| {
         let mut look = inspect(source)
             .route(route.unwrap_or_default())
-            .allow_private(allow_private);
+            .allow_private_networks(allow_private_networks);
         if let Some(role) = role {
             look = look.role(role);
         }

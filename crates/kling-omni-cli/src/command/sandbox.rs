@@ -324,8 +324,8 @@ fn outcome(outcome: &DeliveryOutcome) -> String {
     match outcome {
         DeliveryOutcome::Accepted(status) => format!("accepted with {}", status.as_u16()),
         DeliveryOutcome::Refused(status) => format!("refused with {}", status.as_u16()),
-        DeliveryOutcome::Failed(why) => format!("not delivered, {why}"),
-        DeliveryOutcome::Skipped(why) => format!("not sent, {why}"),
+        DeliveryOutcome::Failed(reason) => format!("not delivered, {reason}"),
+        DeliveryOutcome::Skipped(reason) => format!("not sent, {reason}"),
         _ => "of an outcome that this version does not know".to_owned(),
     }
 }

@@ -62,9 +62,9 @@ fn fields() -> String {
 
 fn told(error: &Error) -> String {
     // A snippet would repeat lines of the file, and URLs in it may hold tokens.
-    let why = error.render_with_options(render_options! {
+    let reason = error.render_with_options(render_options! {
         formatter: &UserMessageFormatter,
         snippets: SnippetMode::Off,
     });
-    why.lines().next().unwrap_or_default().to_owned()
+    reason.lines().next().unwrap_or_default().to_owned()
 }

@@ -23,7 +23,7 @@ use crate::engine::limits::in_flight::InFlightLimit;
 use crate::engine::limits::rate_limiter::RateLimiter;
 use crate::engine::limits::retry_budget::{RetryBudget, RetryThrottle};
 use crate::engine::polling::Poller;
-use crate::engine::polling::durations::{DurationModel, TaskTimes};
+use crate::engine::polling::durations::{DurationModel, TaskDurations};
 use crate::engine::upload::{Uploader, Uploads};
 use crate::environment;
 use crate::host::Host;
@@ -56,23 +56,23 @@ pub struct ClientBuilder {
     host: Host,
     base_url: Option<String>,
     route: Route,
-    retries: u32,
+    max_retries: u32,
     connect_timeout: Duration,
     attempt_timeout: Duration,
-    call_timeout: Option<Duration>,
+    operation_timeout: Option<Duration>,
     retry_budget: RetryBudget,
     requests_per_second: Option<f64>,
-    tasks_in_flight: Option<usize>,
-    idle_timeout: Duration,
+    max_in_flight_tasks: Option<usize>,
+    read_timeout: Duration,
     max_download_size: u64,
-    longest_retry_wait: Duration,
-    largest_body: usize,
+    max_retry_delay: Duration,
+    max_response_size: usize,
     user_agent: Option<String>,
     http: Option<reqwest::Client>,
     downloads: Option<reqwest::Client>,
     uploads: Option<reqwest::Client>,
     uploader: Option<Arc<dyn Uploader>>,
-    task_times: TaskTimes,
+    task_durations: TaskDurations,
     clock: Arc<dyn Clock>,
 }
 
@@ -83,23 +83,23 @@ impl Default for ClientBuilder {
             host: Host::default(),
             base_url: None,
             route: Route::default(),
-            retries: 3,
+            max_retries: 3,
             connect_timeout: Duration::from_secs(10),
             attempt_timeout: Duration::from_secs(60),
-            call_timeout: None,
+            operation_timeout: None,
             retry_budget: RetryBudget::default(),
             requests_per_second: None,
-            tasks_in_flight: None,
-            idle_timeout: Duration::from_secs(30),
+            max_in_flight_tasks: None,
+            read_timeout: Duration::from_secs(30),
             max_download_size: 4 * 1024 * 1024 * 1024,
-            longest_retry_wait: Duration::from_secs(120),
-            largest_body: 1024 * 1024,
+            max_retry_delay: Duration::from_secs(120),
+            max_response_size: 1024 * 1024,
             user_agent: None,
             http: None,
             downloads: None,
             uploads: None,
             uploader: None,
-            task_times: TaskTimes::default(),
+            task_durations: TaskDurations::default(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -187,8 +187,8 @@ impl ClientBuilder {
     ///
     /// Reads are tried again on lost connections, timeouts, 429 and 5xx; a create only where it certainly made no task.
     /// All calls together have a [budget](Self::retry_budget). For a download, the count starts again after each MiB.
-    pub fn retries(mut self, retries: u32) -> Self {
-        self.retries = retries;
+    pub fn max_retries(mut self, max: u32) -> Self {
+        self.max_retries = max;
         self
     }
 
@@ -199,19 +199,19 @@ impl ClientBuilder {
     }
 
     /// How long one attempt may take, from connecting to the last byte of the answer. Default: 60 s. Downloads are
-    /// not attempts: see [`idle_timeout`](Self::idle_timeout).
+    /// not attempts: see [`read_timeout`](Self::read_timeout).
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_timeout = timeout;
         self
     }
 
     /// How long a call may take with all its attempts and the waits between them. Default: as long as
-    /// [`retries`](Self::retries) and the other limits let it.
+    /// [`max_retries`](Self::max_retries) and the other limits let it.
     ///
     /// An attempt under way then is cut off, and none begins later: the call ends with what its last attempt came to. A
     /// wait for a task is many calls, and has a timeout of its own; downloads are not calls.
-    pub fn call_timeout(mut self, timeout: Duration) -> Self {
-        self.call_timeout = Some(timeout);
+    pub fn operation_timeout(mut self, timeout: Duration) -> Self {
+        self.operation_timeout = Some(timeout);
         self
     }
 
@@ -228,7 +228,7 @@ impl ClientBuilder {
     /// A request waits for its turn, except that a create with [`fail_fast`](crate::Create::fail_fast) ends, and that a
     /// wait for a task does not go beyond its own deadline. With or without this setting, requests are held back while
     /// the service says that its limit is used up: until the reset that it names beside `x-ratelimit-remaining: 0`, and
-    /// for what it asks for with a 429, each as far as it is within [`longest_retry_wait`](Self::longest_retry_wait).
+    /// for what it asks for with a 429, each as far as it is within [`max_retry_delay`](Self::max_retry_delay).
     pub fn requests_per_second(mut self, rate: f64) -> Self {
         self.requests_per_second = Some(rate);
         self
@@ -239,19 +239,19 @@ impl ClientBuilder {
     /// A task is in flight from its create until the client hears that it has ended, through the [`Task`](crate::Task)
     /// that the create returned or a clone of it, or until the last of these is dropped. A create beyond the limit waits for
     /// a place, first come, first served, unless it [fails fast](crate::Create::fail_fast) or the
-    /// [`call_timeout`](Self::call_timeout) runs out. So let something wait for the tasks while others are created: a loop
+    /// [`operation_timeout`](Self::operation_timeout) runs out. So let something wait for the tasks while others are created: a loop
     /// that keeps every task and waits for none comes to a stop. Tasks that are taken up by their ids do not count, and
     /// neither do creates whose end is unknown.
-    pub fn tasks_in_flight(mut self, most: usize) -> Self {
-        self.tasks_in_flight = Some(most);
+    pub fn max_in_flight_tasks(mut self, most: usize) -> Self {
+        self.max_in_flight_tasks = Some(most);
         self
     }
 
     /// How long a download may go without a byte before its connection counts as broken. Default: 30 s.
     ///
     /// A connection that brings less than 64 KiB in a minute counts as broken, too; in this time instead, if it is longer.
-    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.idle_timeout = timeout;
+    pub fn read_timeout(mut self, timeout: Duration) -> Self {
+        self.read_timeout = timeout;
         self
     }
 
@@ -264,14 +264,14 @@ impl ClientBuilder {
 
     /// The longest wait that the service may ask for between attempts. Default: 120 s. If it asks for more, the call
     /// ends with an error that says how long.
-    pub fn longest_retry_wait(mut self, wait: Duration) -> Self {
-        self.longest_retry_wait = wait;
+    pub fn max_retry_delay(mut self, wait: Duration) -> Self {
+        self.max_retry_delay = wait;
         self
     }
 
     /// The largest answer that is read, in bytes. Default: 1 MiB. Results are not answers and have no such limit.
-    pub fn largest_body(mut self, bytes: usize) -> Self {
-        self.largest_body = bytes;
+    pub fn max_response_size(mut self, bytes: usize) -> Self {
+        self.max_response_size = bytes;
         self
     }
 
@@ -315,7 +315,7 @@ impl ClientBuilder {
         self
     }
 
-    /// What brings local files to where the service can read them. Default: [`VendorUploader`](crate::upload::VendorUploader),
+    /// What brings local files to where the service can read them. Default: [`ServiceUploader`](crate::upload::ServiceUploader),
     /// the service's own uploads.
     pub fn uploader(mut self, uploader: impl Uploader) -> Self {
         self.uploader = Some(Arc::new(uploader));
@@ -324,8 +324,8 @@ impl ClientBuilder {
 
     /// How long tasks are known to take, such as an earlier client has learnt it. Default: nothing but what is known of the
     /// service.
-    pub fn task_times(mut self, times: TaskTimes) -> Self {
-        self.task_times = times;
+    pub fn task_durations(mut self, times: TaskDurations) -> Self {
+        self.task_durations = times;
         self
     }
 
@@ -364,12 +364,12 @@ impl ClientBuilder {
             tracing::warn!("the API key will cross the network unencrypted: the base URL is http");
         }
         let interval = self.interval()?;
-        if self.tasks_in_flight == Some(0) {
+        if self.max_in_flight_tasks == Some(0) {
             return Err(Error::uncharged(
                 ErrorKind::Configuration,
                 "with no task in flight, none can be created",
             )
-            .with_help("give `tasks_in_flight` a number above zero"));
+            .with_help("give `max_in_flight_tasks` a number above zero"));
         }
         let is_own_client = self.http.is_none();
         let user_agent = self.named()?;
@@ -395,12 +395,12 @@ impl ClientBuilder {
             client,
             is_own_client,
             settings: HttpSettings {
-                max_retries: self.retries,
+                max_retries: self.max_retries,
                 attempt_timeout: self.attempt_timeout,
-                operation_timeout: self.call_timeout,
-                read_timeout: self.idle_timeout,
-                max_retry_delay: self.longest_retry_wait,
-                max_response_size: self.largest_body,
+                operation_timeout: self.operation_timeout,
+                read_timeout: self.read_timeout,
+                max_retry_delay: self.max_retry_delay,
+                max_response_size: self.max_response_size,
             },
             throttle: RetryThrottle::new(self.retry_budget),
             rate_limiter: RateLimiter::new(interval),
@@ -418,11 +418,11 @@ impl ClientBuilder {
             ),
             max_size: self.max_download_size,
         };
-        let durations = DurationModel::new(self.task_times);
+        let durations = DurationModel::new(self.task_durations);
         let inner = ClientInner {
             service: &Kling,
             poller: Arc::new(Poller::new(Arc::clone(&http), &Kling, durations)),
-            in_flight: InFlightLimit::new(self.tasks_in_flight),
+            in_flight: InFlightLimit::new(self.max_in_flight_tasks),
             attribution: Arc::default(),
             downloads: Arc::new(downloads),
             uploads: Arc::new(Uploads::new(Arc::clone(&http), &Kling, uploads)),
@@ -472,7 +472,7 @@ impl fmt::Debug for ClientBuilder {
             .field("host", &self.host)
             .field("base_url", &base_url)
             .field("route", &self.route)
-            .field("retries", &self.retries)
+            .field("max_retries", &self.max_retries)
             .finish_non_exhaustive()
     }
 }
@@ -490,8 +490,8 @@ fn is_loopback(url: &str) -> bool {
 }
 
 fn checked_base_url(text: &str) -> Result<String> {
-    let refuse = |why: &str| {
-        Error::uncharged(ErrorKind::Configuration, format!("the base URL {why}"))
+    let refuse = |reason: &str| {
+        Error::uncharged(ErrorKind::Configuration, format!("the base URL {reason}"))
             .with_help("give an http or https URL such as http://127.0.0.1:8080")
     };
     let url =

@@ -8,7 +8,7 @@ use crate::clock::BootTime;
 use crate::engine::operations::{CreateOperation, ListOperation};
 use crate::engine::polling::durations::TaskOrigin;
 use crate::engine::task_id::TaskId;
-use crate::engine::unconfirmed::{CreateNonce, Snapshot, Unresolved};
+use crate::engine::unconfirmed::{CreateNonce, Snapshot, UnconfirmedCreate};
 
 /// How many tasks are remembered: a few megabytes.
 const CAPACITY: usize = 16_384;
@@ -119,7 +119,7 @@ impl Attribution {
 
     /// Whether tasks were evicted that may have been created after this create was sent: a new task on the lists may be
     /// one of them.
-    pub(crate) fn has_evicted_after(&self, unresolved: &Unresolved) -> bool {
+    pub(crate) fn has_evicted_after(&self, unresolved: &UnconfirmedCreate) -> bool {
         if self.evicted == 0 {
             return false;
         }
@@ -140,7 +140,7 @@ impl Attribution {
     }
 
     /// Assigns a task to a create; `false` if it belongs to another one.
-    pub(crate) fn claim(&mut self, id: &str, unresolved: &Unresolved, now: BootTime) -> bool {
+    pub(crate) fn claim(&mut self, id: &str, unresolved: &UnconfirmedCreate, now: BootTime) -> bool {
         let Some(create) = unresolved.create() else {
             return !self.tasks.contains_key(id);
         };
@@ -187,7 +187,7 @@ impl Attribution {
 
     /// Whether a new task on the lists of `unresolved` may belong to another open create of this client: to one that is
     /// in flight, or whose end came no longer than `settle` before.
-    pub(crate) fn has_competitor(&self, unresolved: &Unresolved, settle: Duration) -> bool {
+    pub(crate) fn has_competitor(&self, unresolved: &UnconfirmedCreate, settle: Duration) -> bool {
         self.open
             .iter()
             .filter(|(create, _)| Some(*create) != unresolved.create())
@@ -238,9 +238,9 @@ mod tests {
         key: 0,
     };
 
-    fn sent(clock: &ManualClock) -> Unresolved {
+    fn sent(clock: &ManualClock) -> UnconfirmedCreate {
         let nonce = CreateNonce::new();
-        Unresolved::new(&CREATE, nonce, clock, Duration::ZERO, None, None)
+        UnconfirmedCreate::new(&CREATE, nonce, clock, Duration::ZERO, None, None)
     }
 
     /// Creates tasks, one in each second.

@@ -14,11 +14,11 @@ use crate::engine::operations::CreateOperation;
 use crate::engine::polling::durations::{TaskKind, TaskOrigin};
 use crate::engine::service::Created;
 use crate::engine::task::Task;
-use crate::engine::unconfirmed::{CreateNonce, Snapshot, Unresolved};
+use crate::engine::unconfirmed::{CreateNonce, Snapshot, UnconfirmedCreate};
 use crate::redact::printable;
 
 /// Records what is needed to find the task, before anything is sent.
-pub(crate) type BeforeSend = Box<dyn FnMut(&Unresolved) -> io::Result<()> + Send>;
+pub(crate) type BeforeSend = Box<dyn FnMut(&UnconfirmedCreate) -> io::Result<()> + Send>;
 
 /// The three outcomes of a create. There will be no fourth one, and a `match` can be exhaustive.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub enum CreateOutcome {
     /// A paid task may have been made. Creating it again may pay for a second one.
     Unknown {
         /// What [`Client::reconcile`](crate::Client::reconcile) needs to find out.
-        unresolved: Unresolved,
+        unresolved: UnconfirmedCreate,
         /// What went wrong.
         error: Error,
     },
@@ -40,7 +40,7 @@ impl CreateOutcome {
     /// The outcome of a create that ended before its own request. An uploader of the caller's may fail with the error of
     /// another create.
     pub(crate) fn failed(error: Error) -> Self {
-        match error.unresolved() {
+        match error.unconfirmed_create() {
             Some(unresolved) => Self::Unknown {
                 unresolved: unresolved.clone(),
                 error,
@@ -95,7 +95,7 @@ pub(crate) async fn submit(
         created: client.clock().now(),
     };
     let longest = call::longest_call(&client.http);
-    let unresolved = Unresolved::new(
+    let unresolved = UnconfirmedCreate::new(
         operation,
         nonce.clone(),
         client.clock(),
@@ -145,13 +145,13 @@ pub(crate) async fn submit(
         .attribution()
         .give_up(&nonce, client.clock().boot_time());
     CreateOutcome::Unknown {
-        error: error.with_unresolved(unresolved.clone()),
+        error: error.with_unconfirmed(unresolved.clone()),
         unresolved,
     }
 }
 
 /// Calls `before_send` on a blocking thread.
-async fn record(before_send: &mut Option<BeforeSend>, unresolved: &Unresolved) -> Result<()> {
+async fn record(before_send: &mut Option<BeforeSend>, unresolved: &UnconfirmedCreate) -> Result<()> {
     let Some(mut record) = before_send.take() else {
         return Ok(());
     };
@@ -202,5 +202,5 @@ fn too_many(client: &ClientInner) -> Error {
         ),
     )
     .with_retryable(true)
-    .with_help("create it once one of them has ended, or raise `tasks_in_flight`")
+    .with_help("create it once one of them has ended, or raise `max_in_flight_tasks`")
 }

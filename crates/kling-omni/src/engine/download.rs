@@ -4,7 +4,7 @@ mod destination;
 mod errors;
 pub(crate) mod redirect;
 mod save;
-mod setback;
+mod event;
 mod sidecar;
 mod source;
 mod stream;
@@ -15,7 +15,7 @@ mod writer;
 
 pub use crate::engine::download::destination::Destination;
 pub use crate::engine::download::save::{Save, Saved};
-pub use crate::engine::download::setback::Setback;
+pub use crate::engine::download::event::DownloadEvent;
 pub use crate::engine::download::sidecar::Sidecar;
 pub use crate::engine::download::stream::Download;
 pub use crate::engine::download::video::Video;

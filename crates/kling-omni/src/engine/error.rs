@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::engine::state::TaskStatus;
-use crate::engine::unconfirmed::Unresolved;
+use crate::engine::unconfirmed::UnconfirmedCreate;
 use crate::redact;
 use crate::redact::printable;
 use crate::validation::{Finding, InvalidParam, ValidationError};
@@ -125,7 +125,7 @@ struct Facts {
     request_id: Option<String>,
     retry_after: Option<Duration>,
     validation: Option<ValidationError>,
-    unresolved: Option<Box<Unresolved>>,
+    unresolved: Option<Box<UnconfirmedCreate>>,
     candidates: Vec<String>,
     invalid_params: Vec<InvalidParam>,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -220,7 +220,7 @@ impl Error {
 
     /// What is needed to find out whether there is a task, for an error of a create that is
     /// [`Charged::Unknown`]: give it to [`Client::reconcile`](crate::Client::reconcile).
-    pub fn unresolved(&self) -> Option<&Unresolved> {
+    pub fn unconfirmed_create(&self) -> Option<&UnconfirmedCreate> {
         self.0.unresolved.as_deref()
     }
 
@@ -294,7 +294,7 @@ impl Error {
     }
 
     /// Leaves open whether there is a task, and says how to find out.
-    pub(crate) fn with_unresolved(mut self, unresolved: Unresolved) -> Self {
+    pub(crate) fn with_unconfirmed(mut self, unresolved: UnconfirmedCreate) -> Self {
         self.0.unresolved = Some(Box::new(unresolved));
         self.0.retryable = false;
         self.with_charged(Charged::Unknown)

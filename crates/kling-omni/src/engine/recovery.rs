@@ -16,21 +16,21 @@ use std::time::Duration;
 #[cfg(feature = "webhook")]
 use futures_util::StreamExt as _;
 
-use crate::engine::recovery::reconciled::{Doubt, Evidence, Reconciled};
+use crate::engine::recovery::reconciled::{AmbiguityReason, MatchedBy, Reconciled};
 
 use crate::engine::client::ClientInner;
 use crate::engine::error::{Charged, Result};
 use crate::engine::recovery::full_list::FullList;
 use crate::engine::task::Task;
-use crate::engine::unconfirmed::Unresolved;
+use crate::engine::unconfirmed::UnconfirmedCreate;
 #[cfg(feature = "webhook")]
-use crate::engine::webhook::{Deliveries, Inbox};
+use crate::engine::webhook::{Deliveries, WebhookReceiver};
 
 /// The pauses between two attempts grow from the first to the second.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// The search for the task of an [`Unresolved`] create. Await it for the answer.
+/// The search for the task of an [`UnconfirmedCreate`] create. Await it for the answer.
 ///
 /// It only reads, and can be repeated. There are two ways to the task, and both have to be prepared before the create:
 ///
@@ -38,22 +38,22 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 ///   the delivery that brings the token back names the task exactly. That none has come proves nothing: until the
 ///   settle time is over, no task is taken from the list.
 /// * **Lists.** The service's list names ids and statuses, and neither times nor requests, in no promised order. So
-///   all that can be told is which tasks are new since [`Create::reconcilable`](crate::Create::reconcilable) read it.
+///   all that can be told is which tasks are new since [`Create::with_list_snapshot`](crate::Create::with_list_snapshot) read it.
 ///
 /// The answer by lists is right as far as these hold, none of which the service promises:
 ///
 /// 1. **Nobody else creates tasks on this account meanwhile.** One new task is taken to be the one that is looked for.
-///    Left out are those that belong to another create of this client, those that [`except`](Self::except) names,
+///    Left out are those that belong to another create of this client, those that [`exclude`](Self::exclude) names,
 ///    and those that deliveries show to belong to another create. While another create of this client is open, a new
-///    task is not given to either ([`Doubt::OtherCreates`]). Where several processes share an account, use a token.
+///    task is not given to either ([`AmbiguityReason::OtherCreates`]). Where several processes share an account, use a token.
 /// 2. **The list has all tasks.** A list that lost a task since counts as one that forgets, and a list that moves while
 ///    it is read as incomplete; both leave the answer open. No document says on which list the tasks of the older
 ///    route are. They count as listed once this client has seen one of its own there. An account without tasks is answered
 ///    with 404, as a list that has moved away, or cannot be found for a moment, would be. So that answer proves neither
-///    that there is no task ([`Doubt::NoListNow`]) nor, before the create, that there was none: a task that is listed
-///    later may be older, and is named and not taken ([`Doubt::NoListBefore`]). The first create of an account is
+///    that there is no task ([`AmbiguityReason::NoListNow`]) nor, before the create, that there was none: a task that is listed
+///    later may be older, and is named and not taken ([`AmbiguityReason::NoListBefore`]). The first create of an account is
 ///    therefore settled by a delivery, or by you.
-/// 3. **What has not made a task [so long](Self::settled_after) after the last attempt never will.** The time is
+/// 3. **What has not made a task [so long](Self::settle_time) after the last attempt never will.** The time is
 ///    measured by a clock that a step of the wall clock does not move.
 ///
 /// # Errors
@@ -63,20 +63,20 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 #[must_use = "nothing is read until it is awaited"]
 pub struct Reconcile {
     client: Arc<ClientInner>,
-    unresolved: Unresolved,
-    except: HashSet<String>,
+    unresolved: UnconfirmedCreate,
+    exclude: HashSet<String>,
     settle: Duration,
     is_patient: bool,
     #[cfg(feature = "webhook")]
-    inbox: Option<Inbox>,
+    inbox: Option<WebhookReceiver>,
 }
 
 impl Reconcile {
-    pub(crate) fn new(client: Arc<ClientInner>, unresolved: Unresolved) -> Self {
+    pub(crate) fn new(client: Arc<ClientInner>, unresolved: UnconfirmedCreate) -> Self {
         Self {
             client,
             unresolved,
-            except: HashSet::new(),
+            exclude: HashSet::new(),
             settle: Duration::from_secs(300),
             is_patient: false,
             #[cfg(feature = "webhook")]
@@ -85,8 +85,8 @@ impl Reconcile {
     }
 
     /// Excludes tasks that are known to belong to other creates.
-    pub fn except(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.except.extend(ids.into_iter().map(Into::into));
+    pub fn exclude(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.exclude.extend(ids.into_iter().map(Into::into));
         self
     }
 
@@ -95,31 +95,31 @@ impl Reconcile {
     /// [`time_left`](Self::time_left) says by which clock.
     ///
     /// Default: 300 s, which is a guess on the safe side; the service promises nothing. **With a shorter time you may pay
-    /// twice**: a task that appears after it was reported as [`CertainlyAbsent`](Reconciled::CertainlyAbsent) is paid for,
+    /// twice**: a task that appears after it was reported as [`NotCreated`](Reconciled::NotCreated) is paid for,
     /// and so is the one that you have created in its place.
-    pub fn settled_after(mut self, span: Duration) -> Self {
+    pub fn settle_time(mut self, span: Duration) -> Self {
         self.settle = span;
         self
     }
 
-    /// Looks again until the task is found or the time of [`settled_after`](Self::settled_after) is over, where it would
-    /// otherwise return [`Doubt::TooEarly`].
+    /// Looks again until the task is found or the time of [`settle_time`](Self::settle_time) is over, where it would
+    /// otherwise return [`AmbiguityReason::TooEarly`].
     ///
     /// With a correlation token and a `webhook` inbox it waits for the delivery that long, whatever the lists show, and
     /// returns as soon as the delivery arrives.
-    pub fn wait(mut self) -> Self {
+    pub fn until_settled(mut self) -> Self {
         self.is_patient = true;
         self
     }
 
     /// Looks at what was delivered, too: before it asks the service anything, and each time that it looks again.
     #[cfg(feature = "webhook")]
-    pub fn webhook(mut self, inbox: &Inbox) -> Self {
+    pub fn webhook(mut self, inbox: &WebhookReceiver) -> Self {
         self.inbox = Some(inbox.clone());
         self
     }
 
-    /// How long the create may still make a task, as of now: what is left of [`settled_after`](Self::settled_after).
+    /// How long the create may still make a task, as of now: what is left of [`settle_time`](Self::settle_time).
     ///
     /// It is measured by [`Clock::boot_time`](crate::clock::Clock::boot_time), so a step of the wall clock neither shortens nor
     /// prolongs it. A create that was recorded in another boot of the machine, or on another machine, gets the full time
@@ -176,7 +176,7 @@ impl Reconcile {
         self.is_patient
             && match reconciled {
                 Ok(Reconciled::Ambiguous {
-                    why: Doubt::TooEarly { .. },
+                    reason: AmbiguityReason::TooEarly { .. },
                     ..
                 }) => true,
                 Ok(Reconciled::Ambiguous { .. }) | Err(_) => self.awaits_delivery(),
@@ -185,12 +185,12 @@ impl Reconcile {
     }
 
     /// Claims a task for this create; no other create of the client can claim it then.
-    fn found(&self, id: &str, by: Evidence) -> Reconciled {
+    fn found(&self, id: &str, by: MatchedBy) -> Reconciled {
         let now = self.client.clock().boot_time();
         if !self.client.attribution().claim(id, &self.unresolved, now) {
             return Reconciled::Ambiguous {
                 candidates: vec![id.to_owned()],
-                why: Doubt::OtherCreates,
+                reason: AmbiguityReason::OtherCreates,
             };
         }
         Reconciled::Found {
@@ -199,14 +199,14 @@ impl Reconcile {
                 id.to_owned(),
                 self.unresolved.operation().reads,
             ),
-            by,
+            matched_by: by,
         }
     }
 
     /// The task of a response that arrived after its caller had been dropped.
     fn match_by_response(&self) -> Option<Reconciled> {
         let id = self.client.attribution().answer(self.unresolved.create()?);
-        Some(self.found(&id?, Evidence::Response))
+        Some(self.found(&id?, MatchedBy::Response))
     }
 
     /// Whether a delivery can name the task.
@@ -218,7 +218,7 @@ impl Reconcile {
     #[cfg(feature = "webhook")]
     fn subscribe(&self) -> Option<Deliveries> {
         let inbox = self.inbox.as_ref().filter(|_| self.awaits_delivery());
-        inbox.map(Inbox::deliveries)
+        inbox.map(WebhookReceiver::deliveries)
     }
 
     /// Waits for a delivery that names the task.
@@ -253,12 +253,12 @@ impl Reconcile {
             [] => None,
             [id] if self.may_belong_to_evicted(id) => Some(Reconciled::Ambiguous {
                 candidates: tasks,
-                why: Doubt::OtherCreates,
+                reason: AmbiguityReason::OtherCreates,
             }),
-            [id] => Some(self.found(id, Evidence::Webhook)),
+            [id] => Some(self.found(id, MatchedBy::Webhook)),
             several => Some(Reconciled::Ambiguous {
                 candidates: several.to_vec(),
-                why: Doubt::MultipleCandidates,
+                reason: AmbiguityReason::MultipleCandidates,
             }),
         }
     }
@@ -283,18 +283,18 @@ impl Reconcile {
         let reason = match self.doubt(list, &candidates, left) {
             Some(reason) => reason,
             None => match candidates.first() {
-                Some(id) => return self.found(id, Evidence::OnlyNewTask),
+                Some(id) => return self.found(id, MatchedBy::OnlyNewTask),
                 None => {
                     if let Some(create) = self.unresolved.create() {
                         self.client.attribution().close(create);
                     }
-                    return Reconciled::CertainlyAbsent;
+                    return Reconciled::NotCreated;
                 }
             },
         };
         Reconciled::Ambiguous {
             candidates,
-            why: reason,
+            reason,
         }
     }
 
@@ -313,7 +313,7 @@ impl Reconcile {
             let known = self.unresolved.known();
             !known.is_some_and(|known| known.ids.contains(*id))
                 && !attribution.is_of_another(id, create)
-                && !self.except.contains(*id)
+                && !self.exclude.contains(*id)
                 && !self.is_of_another(id)
         };
         let named = self.unresolved.candidates().iter();
@@ -327,23 +327,23 @@ impl Reconcile {
     }
 
     /// Why the lists do not determine the outcome with these candidates; `None` if they do.
-    fn doubt(&self, list: &FullList, candidates: &[String], left: Duration) -> Option<Doubt> {
+    fn doubt(&self, list: &FullList, candidates: &[String], left: Duration) -> Option<AmbiguityReason> {
         let Some(known) = self.unresolved.known() else {
-            return Some(Doubt::NoSnapshot);
+            return Some(AmbiguityReason::NoSnapshot);
         };
         if candidates.len() > 1 {
-            return Some(Doubt::MultipleCandidates);
+            return Some(AmbiguityReason::MultipleCandidates);
         }
         if !known.complete || !list.complete {
-            return Some(Doubt::ListIncomplete);
+            return Some(AmbiguityReason::ListIncomplete);
         }
         if !known.ids.iter().all(|id| list.tasks.contains_key(&**id)) {
-            return Some(Doubt::ListShrank);
+            return Some(AmbiguityReason::ListShrank);
         }
         if let [id] = candidates {
             let mut lists = list.tasks.get(id).into_iter().flatten();
             if !lists.any(|list| known.shown.contains(list)) {
-                return Some(Doubt::NoListBefore);
+                return Some(AmbiguityReason::NoListBefore);
             }
             if self.awaits_delivery() && !left.is_zero() {
                 return Some(self.too_early(left));
@@ -352,22 +352,22 @@ impl Reconcile {
             let is_contested = attribution.has_competitor(&self.unresolved, self.settle);
             drop(attribution);
             let is_contested = is_contested || self.may_belong_to_evicted(id);
-            return is_contested.then_some(Doubt::OtherCreates);
+            return is_contested.then_some(AmbiguityReason::OtherCreates);
         }
         if !self.is_listed(list) {
             return Some(match list.shown.is_empty() {
-                true => Doubt::NoListNow,
-                false => Doubt::RouteNotListed,
+                true => AmbiguityReason::NoListNow,
+                false => AmbiguityReason::RouteNotListed,
             });
         }
         (!left.is_zero()).then(|| self.too_early(left))
     }
 
-    fn too_early(&self, left: Duration) -> Doubt {
+    fn too_early(&self, left: Duration) -> AmbiguityReason {
         let now = self.client.clock().system_time();
         // The time may overflow.
         let until = now.checked_add(left).unwrap_or(now + LONGEST_PAUSE);
-        Doubt::TooEarly { until }
+        AmbiguityReason::TooEarly { until }
     }
 
     /// Whether the lists include tasks of the create's route.

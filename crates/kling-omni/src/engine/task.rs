@@ -380,7 +380,7 @@ impl Task {
     /// is known of the service. A task that was taken up by its id is like all.
     ///
     /// There is no better measure of progress: the service tells none.
-    pub fn typical_time(&self) -> Duration {
+    pub fn expected_duration(&self) -> Duration {
         let kind = self.0.origin.map(|origin| origin.kind);
         self.0.client.poller.durations().median(kind)
     }

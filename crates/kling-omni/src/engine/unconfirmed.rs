@@ -16,14 +16,14 @@ use crate::engine::operations::{CreateOperation, ListOperation};
 ///
 /// ```
 /// # fn example(error: kling_omni::Error) -> Result<(), Box<dyn std::error::Error>> {
-/// if let Some(unresolved) = error.unresolved() {
+/// if let Some(unresolved) = error.unconfirmed_create() {
 ///     std::fs::write("unresolved.json", serde_json::to_vec(unresolved)?)?;
 /// }
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unresolved {
+pub struct UnconfirmedCreate {
     #[serde(with = "rfc3339")]
     sent_at: SystemTime,
     #[serde(with = "rfc3339")]
@@ -84,7 +84,7 @@ pub(crate) struct Snapshot {
     pub(crate) complete: bool,
 }
 
-impl Unresolved {
+impl UnconfirmedCreate {
     /// Of a create that is sent now, and of which no attempt goes on for longer than `longest`.
     pub(crate) fn new(
         operation: &'static CreateOperation,
@@ -168,7 +168,7 @@ impl Unresolved {
         self.correlation.as_deref()
     }
 
-    /// The ids of the tasks that were listed before it was sent, if [`Create::reconcilable`](crate::Create::reconcilable)
+    /// The ids of the tasks that were listed before it was sent, if [`Create::with_list_snapshot`](crate::Create::with_list_snapshot)
     /// asked for them.
     pub fn known_ids(&self) -> Option<impl Iterator<Item = &str>> {
         let known = self.known.as_ref()?;
@@ -196,7 +196,7 @@ impl Unresolved {
     }
 }
 
-impl fmt::Display for Unresolved {
+impl fmt::Display for UnconfirmedCreate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a create on {} at ", self.operation)?;
         match clock::shown(self.sent_at) {

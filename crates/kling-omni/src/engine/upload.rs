@@ -20,11 +20,11 @@ use futures_util::future::try_join_all;
 
 #[cfg(feature = "object-store")]
 pub use crate::engine::upload::bucket::ObjectStoreUploader;
-pub use crate::engine::upload::local_file::{FileBytes, LocalFile};
+pub use crate::engine::upload::local_file::{FileStream, LocalFile};
 pub use crate::engine::upload::source::FileSource;
-pub use crate::engine::upload::uploader::{BoxError, Uploaded, Uploader, Uploading};
+pub use crate::engine::upload::uploader::{BoxError, UploadedFile, Uploader, UploadFuture};
 pub(crate) use crate::engine::upload::vendor::Uploads;
-pub use crate::engine::upload::vendor::VendorUploader;
+pub use crate::engine::upload::vendor::ServiceUploader;
 
 use crate::engine::error::Result;
 
@@ -74,8 +74,8 @@ impl UploadAll {
         self
     }
 
-    async fn run(self) -> Result<Vec<Uploaded>> {
-        let mut files = try_join_all(self.sources.into_iter().map(LocalFile::measure)).await?;
+    async fn run(self) -> Result<Vec<UploadedFile>> {
+        let mut files = try_join_all(self.sources.into_iter().map(LocalFile::open)).await?;
         if let Some(callback) = self.on_progress {
             let progress = Arc::new(Mutex::new(Progress {
                 sent: vec![0; files.len()],
@@ -119,7 +119,7 @@ impl Progress {
 }
 
 impl IntoFuture for Upload {
-    type Output = Result<Uploaded>;
+    type Output = Result<UploadedFile>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
@@ -131,7 +131,7 @@ impl IntoFuture for Upload {
 }
 
 impl IntoFuture for UploadAll {
-    type Output = Result<Vec<Uploaded>>;
+    type Output = Result<Vec<UploadedFile>>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::engine::error::{Charged, Error, ErrorKind};
 use crate::engine::folder;
-use crate::fingerprint::Plan;
+use crate::fingerprint::RequestFingerprint;
 use crate::journal::record::{ChecksumChain, HEADER, NAME, Record};
 use crate::journal::state::State;
 
@@ -54,7 +54,7 @@ impl Drop for JournalFile {
 /// The contents of a journal.
 #[derive(Debug)]
 pub(super) struct JournalContents {
-    pub(super) plan: Option<Plan>,
+    pub(super) plan: Option<RequestFingerprint>,
     pub(super) state: State,
     /// Whether the last record is `Sending`.
     pub(super) is_sending: bool,

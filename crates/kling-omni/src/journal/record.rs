@@ -5,10 +5,10 @@ use sha2::{Digest, Sha256};
 
 use crate::digest;
 use crate::engine::download::Saved;
-use crate::engine::recovery::reconciled::Evidence;
+use crate::engine::recovery::reconciled::MatchedBy;
 use crate::engine::state::TaskStatus;
-use crate::engine::unconfirmed::Unresolved;
-use crate::fingerprint::Plan;
+use crate::engine::unconfirmed::UnconfirmedCreate;
+use crate::fingerprint::RequestFingerprint;
 use crate::journal::state::State;
 
 /// The first line of a journal.
@@ -20,9 +20,9 @@ pub(super) const NAME: &str = "kling-omni journal ";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
 pub(super) enum Record {
-    Prepared(Plan),
-    Sending { create: Unresolved },
-    Unconfirmed { create: Unresolved, reason: String },
+    Prepared(RequestFingerprint),
+    Sending { create: UnconfirmedCreate },
+    Unconfirmed { create: UnconfirmedCreate, reason: String },
     Rejected { reason: String },
     NotCreated { known_by: KnownBy },
     Created { task_id: String, known_by: KnownBy },
@@ -41,12 +41,12 @@ pub(super) enum KnownBy {
     Operator,
 }
 
-impl From<Evidence> for KnownBy {
-    fn from(evidence: Evidence) -> Self {
+impl From<MatchedBy> for KnownBy {
+    fn from(evidence: MatchedBy) -> Self {
         match evidence {
-            Evidence::Response => Self::Response,
-            Evidence::Webhook => Self::Webhook,
-            Evidence::OnlyNewTask => Self::List,
+            MatchedBy::Response => Self::Response,
+            MatchedBy::Webhook => Self::Webhook,
+            MatchedBy::OnlyNewTask => Self::List,
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::engine::download::Saved;
 use crate::engine::error::Charged;
 use crate::engine::state::TaskStatus;
-use crate::engine::unconfirmed::Unresolved;
+use crate::engine::unconfirmed::UnconfirmedCreate;
 
 /// The state of a journal.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +20,7 @@ pub enum State {
     },
     /// A create was about to be sent, or its answer was lost: it may have made a paid task. It has to be
     /// [reconciled](super::Journal::reconcile) before anything else.
-    Unconfirmed(Unresolved),
+    Unconfirmed(UnconfirmedCreate),
     /// There is a paid task.
     Created {
         /// Id of the task.
@@ -34,7 +34,7 @@ pub enum State {
         status: TaskStatus,
     },
     /// The video is on disk as a whole and about to get its name. Whether it has it,
-    /// [`Journal::delivered`](super::Journal::delivered) finds out.
+    /// [`Journal::verify_saved`](super::Journal::verify_saved) finds out.
     Publishing {
         /// Id of the task.
         task_id: String,

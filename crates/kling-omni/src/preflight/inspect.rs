@@ -74,8 +74,8 @@ impl Inspect {
     }
 
     /// Also inspects a URL that leads to this machine or its own network; see
-    /// [`Preflight::allow_private`](crate::preflight::Preflight::allow_private).
-    pub fn allow_private(mut self, allow: bool) -> Self {
+    /// [`Preflight::allow_private_networks`](crate::preflight::Preflight::allow_private_networks).
+    pub fn allow_private_networks(mut self, allow: bool) -> Self {
         self.allows_private = allow;
         self
     }

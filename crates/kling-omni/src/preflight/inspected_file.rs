@@ -127,8 +127,8 @@ fn inspect_path(path: &Path) -> InspectResult {
     }
 }
 
-fn unreadable(path: &Path, why: impl Display) -> InspectResult {
-    InspectResult::Unreadable(format!("{} cannot be read: {why}", file_name(path)))
+fn unreadable(path: &Path, reason: impl Display) -> InspectResult {
+    InspectResult::Unreadable(format!("{} cannot be read: {reason}", file_name(path)))
 }
 
 /// The format that the name of a file says.

@@ -37,15 +37,15 @@ pub(crate) struct RemoteInspector {
 
 impl RemoteInspector {
     pub(super) async fn inspect(&self, url: &str, allows_private: bool) -> InspectResult {
-        let why = match Timeout::new(DEADLINE)
+        let reason = match Timeout::new(DEADLINE)
             .run(self.probe(url, allows_private))
             .await
         {
             Ok(Ok(probed)) => return InspectResult::Probed(Box::new(probed)),
-            Ok(Err(why)) => why,
+            Ok(Err(reason)) => reason,
             Err(Elapsed) => format!("there was no answer within {} s", DEADLINE.as_secs()),
         };
-        InspectResult::Unknown(format!("could not be looked at: {why}"))
+        InspectResult::Unknown(format!("could not be looked at: {reason}"))
     }
 
     async fn probe(&self, url: &str, allows_private: bool) -> Result<MediaInfo, String> {
@@ -61,10 +61,10 @@ impl RemoteInspector {
             let first = prober.requests() == 1;
             match fetcher.fetch(range, &mut prober).await {
                 Ok(()) => {}
-                Err(why) if first => return Err(why),
+                Err(reason) if first => return Err(reason),
                 // What was seen before counts, and the prober says what is missing.
-                Err(why) => {
-                    tracing::debug!(why, "a range of a file could not be had");
+                Err(reason) => {
+                    tracing::debug!(reason, "a range of a file could not be had");
                     break;
                 }
             }
@@ -154,8 +154,8 @@ impl<'a> RangeFetcher<'a> {
             let next = next.and_then(|next| self.url.join(next.to_str().ok()?).ok());
             let next = next.ok_or("its server redirects to nowhere")?;
             asked.push(std::mem::replace(&mut self.url, next));
-            if let Some(why) = redirect::refusal(&asked, &self.url) {
-                return Err(why);
+            if let Some(reason) = redirect::refusal(&asked, &self.url) {
+                return Err(reason);
             }
         }
     }

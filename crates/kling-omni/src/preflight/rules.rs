@@ -20,10 +20,10 @@ pub(super) fn check_file(file: &InspectedFile, fields: &[Field]) -> Vec<Finding>
         findings: Vec::new(),
         fix: Fix::new(&file.source, rules),
     };
-    let mut add = |code, why: &str| checker.add(code, None, Actual::Missing, why);
+    let mut add = |code, reason: &str| checker.add(code, None, Actual::Missing, reason);
     match &file.result {
-        InspectResult::Unreadable(why) => add(FindingCode::FileUnreadable, why),
-        InspectResult::Unknown(why) => add(FindingCode::InspectionIncomplete, why),
+        InspectResult::Unreadable(reason) => add(FindingCode::FileUnreadable, reason),
+        InspectResult::Unknown(reason) => add(FindingCode::InspectionIncomplete, reason),
         InspectResult::Probed(probed) => {
             checker.file(probed, declared_format(&file.source), rules);
         }

@@ -212,14 +212,14 @@ fn as_path(text: &str) -> Option<String> {
 }
 
 fn check_url(at: &str, text: &str, need: &str) -> Option<Finding> {
-    let why = url_problem(text)?;
+    let reason = url_problem(text)?;
     Some(
         Finding::new(
             FindingCode::InvalidUrl,
             at,
             None,
             Actual::Url(RedactedUrl(text).to_string()),
-            format!("{why}: {}; {need}", RedactedUrl(text)),
+            format!("{reason}: {}; {need}", RedactedUrl(text)),
         )
         .with_help(as_path(text).filter(|_| need == FETCHES)),
     )

@@ -19,16 +19,16 @@ fn types_that_are_kept_are_send_sync_and_static() {
     is_shared::<clock::ManualClock>();
     is_shared::<journal::Journal>();
     is_shared::<polling::PollSchedule>();
-    is_shared::<polling::TaskTimes>();
+    is_shared::<polling::TaskDurations>();
     is_shared::<preflight::PreflightReport>();
-    is_shared::<recovery::Unresolved>();
+    is_shared::<recovery::UnconfirmedCreate>();
     is_shared::<request::Request>();
     is_shared::<upload::LocalFile>();
     is_shared::<upload::ObjectStoreUploader>();
-    is_shared::<upload::VendorUploader>();
+    is_shared::<upload::ServiceUploader>();
     is_shared::<validation::ValidationError>();
     is_shared::<webhook::Endpoint>();
-    is_shared::<webhook::Inbox>();
+    is_shared::<webhook::WebhookReceiver>();
     is_shared::<webhook::Verifier>();
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kling_omni::recovery::Unresolved;
+use kling_omni::recovery::UnconfirmedCreate;
 use kling_omni::request::Route;
 use kling_omni::webhook::correlation::{self, Token};
 use kling_omni::{Charged, CreateOutcome, ErrorKind, Mode, Tier};
@@ -50,7 +50,7 @@ async fn what_is_kept_of_it_outlives_the_process_and_holds_no_secret() {
     let token = Token::new("tok-1").unwrap();
     let hook = correlation::attach("https://me:canary@h.example/hook?k=canary", &token).unwrap();
     let request = valid_request().tier(Tier::Standard).webhook_url(hook);
-    let outcome = client.create(request.build().unwrap()).reconcilable();
+    let outcome = client.create(request.build().unwrap()).with_list_snapshot();
     let CreateOutcome::Unknown { unresolved, error } = outcome.outcome().await else {
         panic!("it is unknown");
     };
@@ -67,7 +67,7 @@ async fn what_is_kept_of_it_outlives_the_process_and_holds_no_secret() {
         json.replace(mark, "…"),
         r#"{"sent_at":"2027-01-15T08:00:00Z","ended_at":"2027-01-15T08:00:00Z","sent_monotonic":{"boot_id":"virtual","uptime_ms":0},"ended_monotonic":{"boot_id":"virtual","uptime_ms":0},"route":"reference-to-video-standard","create_nonce":"…","request_id":"ak-fake","correlation":"tok-1","snapshot":{"lists":["reference"],"existing_lists":["reference"],"task_ids":["old"],"is_complete":true}}"#
     );
-    let read: Unresolved = serde_json::from_str(&json).unwrap();
+    let read: UnconfirmedCreate = serde_json::from_str(&json).unwrap();
     assert_eq!(read, unresolved);
     for text in [json, format!("{unresolved} {unresolved:?} {error:?}")] {
         for secret in [KEY, "canary", "h.example", "puppet"] {
@@ -83,7 +83,7 @@ async fn a_list_that_cannot_be_read_lets_nothing_be_created() {
     let client = client(fake.base_url(), &clock).build().unwrap();
     let create = client
         .create(valid_request().build().unwrap())
-        .reconcilable();
+        .with_list_snapshot();
     let CreateOutcome::Rejected(error) = create.outcome().await else {
         panic!("nothing was sent");
     };

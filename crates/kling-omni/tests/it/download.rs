@@ -29,7 +29,7 @@ async fn video_at(url: &str, clock: &VirtualClock) -> Video {
 
 /// As [`video_at`], of a host that stalls. The limit on silence runs in real time, and a busy machine can exceed it, too.
 async fn video_at_stalling(url: &str, clock: &VirtualClock) -> Video {
-    video_of(url, |api| client(api, clock).idle_timeout(SHORT)).await
+    video_of(url, |api| client(api, clock).read_timeout(SHORT)).await
 }
 
 async fn video_of(url: &str, client: impl FnOnce(String) -> ClientBuilder) -> Video {

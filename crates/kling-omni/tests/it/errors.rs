@@ -375,7 +375,7 @@ async fn downloading() {
         .await;
         let clock = VirtualClock::new();
         let client = client(api.base_url(), &clock)
-            .idle_timeout(SHORT)
+            .read_timeout(SHORT)
             .build()
             .unwrap();
         let video = client.task("046b6c7f").wait().await.unwrap();

@@ -35,7 +35,7 @@ async fn cases(settings: fn(SandboxBuilder) -> SandboxBuilder) -> Vec<Case> {
         let sandbox = settings(sandbox(&clock)).start().await.unwrap();
         let client = client(sandbox.base_url(), &clock)
             .route(spec.route.parse().unwrap_or(Route::Auto))
-            .retries(0);
+            .max_retries(0);
         cases.push(Case {
             name: spec.operation.id,
             mode: spec.mode.parse().unwrap(),
@@ -76,7 +76,7 @@ async fn its_task_is_listed_and_found_by_its_id_and_its_video_saved() {
 async fn its_task_is_found_when_the_response_is_lost() {
     for case in cases(|sandbox| sandbox.fault("create:drop@2".parse().unwrap())).await {
         case.client.create(case.request.clone()).await.unwrap();
-        let outcome = case.client.create(case.request).reconcilable().outcome();
+        let outcome = case.client.create(case.request).with_list_snapshot().outcome();
         let CreateOutcome::Unknown { unresolved, .. } = outcome.await else {
             panic!("{}: the response is not lost", case.name);
         };

@@ -17,7 +17,7 @@ async fn create(client: &Client) -> Result<kling_omni::Task, Error> {
 }
 
 fn in_flight(client: &Client) -> usize {
-    client.health().tasks_in_flight
+    client.health().in_flight_tasks
 }
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn creates_beyond_the_limit_wait_until_a_task_has_ended() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock)
-        .tasks_in_flight(2)
+        .max_in_flight_tasks(2)
         .build()
         .unwrap();
     let videos = (0..6).map(|_| async {
@@ -55,7 +55,7 @@ async fn a_place_is_free_again_once_the_client_hears_the_end_or_nobody_follows_t
     sandbox.script_next(TaskScript::default());
     sandbox.script_next(TaskScript::failed());
     let client = client(sandbox.base_url(), &clock)
-        .tasks_in_flight(1)
+        .max_in_flight_tasks(1)
         .build()
         .unwrap();
     for end in ["completed", "failed"] {
@@ -79,7 +79,7 @@ async fn a_create_that_made_no_task_or_may_have_made_one_holds_no_place() {
         let fake = Fake::start(vec![Reply::http(status, &[], "")]).await;
         let clock = VirtualClock::new();
         let client = client(fake.base_url(), &clock)
-            .tasks_in_flight(1)
+            .max_in_flight_tasks(1)
             .build()
             .unwrap();
         for _ in 0..3 {
@@ -95,8 +95,8 @@ async fn without_a_place_nothing_is_sent() {
     let fake = Fake::start(vec![Reply::http(200, &[], task("a", "CREATED", &[]))]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
-        .tasks_in_flight(1)
-        .call_timeout(Duration::from_secs(40))
+        .max_in_flight_tasks(1)
+        .operation_timeout(Duration::from_secs(40))
         .build()
         .unwrap();
     let _task = create(&client).await.unwrap();
@@ -123,7 +123,7 @@ async fn without_a_place_nothing_is_sent() {
 async fn a_limit_of_none_is_refused() {
     let clock = VirtualClock::new();
     let error = client("http://h.example", &clock)
-        .tasks_in_flight(0)
+        .max_in_flight_tasks(0)
         .build()
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);

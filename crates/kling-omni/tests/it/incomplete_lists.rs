@@ -1,7 +1,7 @@
 //! A list that says, in whatever way, that it is not all of it proves nothing.
 
 use kling_omni::CreateOutcome;
-use kling_omni::recovery::{Doubt, Reconciled};
+use kling_omni::recovery::{AmbiguityReason, Reconciled};
 use kling_omni::request::Route;
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, valid_request};
@@ -25,12 +25,12 @@ async fn reconcile(before: &[Reply], after: &[Reply]) -> Reconciled {
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
         .route(Route::ReferenceToVideo)
-        .retries(0)
+        .max_retries(0)
         .build()
         .unwrap();
     let create = client
         .create(valid_request().build().unwrap())
-        .reconcilable();
+        .with_list_snapshot();
     let CreateOutcome::Unknown { unresolved, .. } = create.outcome().await else {
         panic!("it is unknown");
     };
@@ -45,10 +45,10 @@ fn whole() -> Vec<Reply> {
 }
 
 fn is_incomplete(reconciled: &Reconciled) -> bool {
-    let Reconciled::Ambiguous { why, .. } = reconciled else {
+    let Reconciled::Ambiguous { reason, .. } = reconciled else {
         return false;
     };
-    matches!(why, Doubt::ListIncomplete)
+    matches!(reason, AmbiguityReason::ListIncomplete)
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn a_list_that_says_that_it_is_whole_is_believed() {
         let after =
             [&["old"][..], &[]].map(|ids| Reply::http(200, &headers, page(ids, besides.clone())));
         let reconciled = reconcile(&whole(), &after).await;
-        let is_absent = matches!(reconciled, Reconciled::CertainlyAbsent);
+        let is_absent = matches!(reconciled, Reconciled::NotCreated);
         assert!(is_absent, "{besides}: {reconciled:?}");
     }
 }

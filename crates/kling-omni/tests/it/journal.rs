@@ -26,7 +26,7 @@ impl Desk {
     async fn new(settings: impl FnOnce(SandboxBuilder) -> SandboxBuilder) -> Self {
         let clock = VirtualClock::new();
         let sandbox = settings(sandbox(&clock)).start().await.unwrap();
-        let client = client(sandbox.base_url(), &clock).retries(0).build();
+        let client = client(sandbox.base_url(), &clock).max_retries(0).build();
         Self {
             sandbox,
             client: client.unwrap(),
@@ -53,12 +53,12 @@ impl Desk {
     /// What a program does that goes on with a journal, whatever is in it.
     async fn go_on(&self, journal: &mut Journal) {
         self.find_or_create(journal).await;
-        if journal.delivered().await.is_some() {
+        if journal.verify_saved().await.is_some() {
             return;
         }
         let task = self.client.task(journal.state().task_id().unwrap());
         let video = task.wait().await.unwrap();
-        journal.ended(video.state()).await;
+        journal.record_ended(video.state()).await;
         let save = video
             .save(self.folder.path().join("cat.mp4"))
             .overwrite(true);
@@ -126,7 +126,7 @@ async fn each_step_is_on_disk_before_the_next() {
         });
     });
     desk.go_on(&mut journal).await;
-    let saved = journal.delivered().await.unwrap();
+    let saved = journal.verify_saved().await.unwrap();
     let expected: Vec<_> = [
         "prepared",
         "sending",
@@ -146,12 +146,12 @@ async fn each_step_is_on_disk_before_the_next() {
     .collect();
     assert_eq!(*seen.lock().unwrap(), expected);
     assert!(journal.state().is_finished());
-    assert_eq!(journal.delivered().await, Some(saved.clone()));
+    assert_eq!(journal.verify_saved().await, Some(saved.clone()));
     drop(journal);
     let mut journal = desk.journal().await;
-    assert_eq!(journal.delivered().await, Some(saved.clone()));
+    assert_eq!(journal.verify_saved().await, Some(saved.clone()));
     fs::write(&saved.path, "another").unwrap();
-    assert_eq!(journal.delivered().await, None);
+    assert_eq!(journal.verify_saved().await, None);
     assert_eq!(desk.sandbox.charges(), 1);
 }
 
@@ -263,7 +263,7 @@ async fn wherever_a_record_is_torn_there_is_one_charge_and_a_file() {
             }
             desk.go_on(&mut journal).await;
             assert!(journal.state().is_finished());
-            assert!(journal.delivered().await.is_some());
+            assert!(journal.verify_saved().await.is_some());
         }
         let created = desk.sandbox.charges() - charges_before;
         assert_eq!(created, if is_unsent { count } else { 0 }, "{record}");
@@ -332,7 +332,7 @@ async fn nothing_is_sent_while_there_may_be_a_task() {
             .await
             .is_err()
     );
-    assert!(journal.absent().await.is_err());
+    assert!(journal.resolve_not_created().await.is_err());
     assert_eq!(desk.sandbox.charges(), 2);
 }
 
@@ -355,7 +355,7 @@ async fn a_dead_sender_sends_nothing_any_more() {
     fs::write(desk.path(), &whole[..end]).unwrap();
     let mut journal = desk.journal().await;
     let span = Duration::from_secs(300);
-    let looked = journal.reconcile(&desk.client, |search| search.settled_after(span));
+    let looked = journal.reconcile(&desk.client, |search| search.settle_time(span));
     assert!(matches!(
         looked.await.unwrap(),
         Reconciled::Ambiguous { .. }
@@ -364,8 +364,8 @@ async fn a_dead_sender_sends_nothing_any_more() {
     // A second look, later, does not begin to count anew.
     desk.clock.advance(span);
     let mut journal = desk.journal().await;
-    let looked = journal.reconcile(&desk.client, |search| search.settled_after(span));
-    assert!(matches!(looked.await.unwrap(), Reconciled::CertainlyAbsent));
+    let looked = journal.reconcile(&desk.client, |search| search.settle_time(span));
+    assert!(matches!(looked.await.unwrap(), Reconciled::NotCreated));
     assert!(journal.state().may_create());
     assert_eq!(desk.sandbox.charges(), 1);
 }
@@ -376,13 +376,13 @@ async fn a_person_may_settle_it() {
     let before = desk.client.create(cat().build().unwrap()).await.unwrap();
     desk.lose_a_create().await;
     let mut journal = desk.journal().await;
-    let error = journal.attach(before.id()).await.unwrap_err();
+    let error = journal.resolve_as(before.id()).await.unwrap_err();
     assert!(error.summary().contains("was there before"), "{error}");
-    assert!(journal.attach("").await.is_err());
+    assert!(journal.resolve_as("").await.is_err());
     let id = desk.sandbox.tasks()[1].id().to_owned();
-    journal.attach(&id).await.unwrap();
+    journal.resolve_as(&id).await.unwrap();
     assert_eq!(journal.state().task_id(), Some(id.as_str()));
-    assert!(journal.attach(&id).await.is_err());
+    assert!(journal.resolve_as(&id).await.is_err());
 }
 
 #[tokio::test]
@@ -399,8 +399,8 @@ async fn a_journal_is_about_one_create_at_one_service() {
         (error.kind(), error.charged()),
         (ErrorKind::InvalidState, Charged::Unknown)
     );
-    journal.absent().await.unwrap();
-    for (create, why) in [
+    journal.resolve_not_created().await.unwrap();
+    for (create, reason) in [
         (
             elsewhere.create(cat().build().unwrap()),
             "it was for http://127.0.0.1",
@@ -420,7 +420,7 @@ async fn a_journal_is_about_one_create_at_one_service() {
             (error.kind(), error.charged()),
             (ErrorKind::InvalidState, Charged::No)
         );
-        assert!(error.summary().contains(why), "{error}");
+        assert!(error.summary().contains(reason), "{error}");
     }
     assert_eq!(desk.sandbox.charges(), 1);
     // Where deliveries go does not change what is made.

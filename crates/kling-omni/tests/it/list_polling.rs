@@ -263,7 +263,7 @@ async fn a_watch_that_nobody_reads_holds_up_nobody() {
     let delay = bench.wait_all(&tasks).await;
     assert!(delay < Duration::from_secs(15), "{delay:?}");
     let rest = watch.collect::<Vec<_>>().await;
-    let is_end = |watched: &kling_omni::polling::Watched| matches!(&watched.update, Ok(Update::Status(state)) if state.status().is_terminal());
+    let is_end = |watched: &kling_omni::polling::WatchItem| matches!(&watched.update, Ok(Update::Status(state)) if state.status().is_terminal());
     assert_eq!(rest.iter().filter(|watched| is_end(watched)).count(), 60);
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kling_omni::preflight::MediaChecks;
 use kling_omni::request::{Element, MediaSource, Route};
-use kling_omni::upload::{LocalFile, Uploaded, Uploader, Uploading};
+use kling_omni::upload::{LocalFile, UploadedFile, Uploader, UploadFuture};
 use kling_omni::{Charged, Client, ErrorKind, TextToVideo, VideoReference};
 use kling_omni_sandbox::{Host, Sandbox};
 use kling_omni_test_support::log::Log;
@@ -73,7 +73,7 @@ async fn files_and_bytes_are_uploaded_and_the_task_gets_their_urls() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let progress = Arc::clone(&told);
     let create = desk.client.create(request.clone());
-    let create = create.on_upload(move |sent, total| progress.lock().unwrap().push((sent, total)));
+    let create = create.on_upload_progress(move |sent, total| progress.lock().unwrap().push((sent, total)));
     create.await.unwrap().wait().await.unwrap();
 
     let kinds: Vec<_> = desk
@@ -118,7 +118,7 @@ async fn a_wrong_clip_is_neither_uploaded_nor_paid_for() {
     assert!(error.to_string().contains("lasts 30 s"), "{error}");
     assert_eq!((desk.requests(), desk.sandbox.charges()), ((0, 0), 0));
 
-    let unchecked = desk.client.create(long).check_media(MediaChecks::Off);
+    let unchecked = desk.client.create(long).media_checks(MediaChecks::Off);
     unchecked.await.unwrap();
     assert_eq!((desk.requests().1, desk.sandbox.charges()), (1, 1));
 }
@@ -230,9 +230,9 @@ async fn every_image_of_a_request_from_text_may_be_local() {
 struct Elsewhere;
 
 impl Uploader for Elsewhere {
-    fn upload<'a>(&'a self, file: &'a LocalFile) -> Uploading<'a, Uploaded> {
+    fn upload<'a>(&'a self, file: &'a LocalFile) -> UploadFuture<'a, UploadedFile> {
         let url = format!("https://files.example.com/{}", file.length());
-        Box::pin(async move { Ok(Uploaded::new(url, None)) })
+        Box::pin(async move { Ok(UploadedFile::new(url, None)) })
     }
 }
 
@@ -242,7 +242,7 @@ async fn an_uploader_of_ones_own_takes_the_files() {
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock)
         .uploader(Elsewhere)
-        .call_timeout(Duration::from_secs(60))
+        .operation_timeout(Duration::from_secs(60))
         .build()
         .unwrap();
     let film = Film::GOOD.mp4();

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use kling_omni::polling::Wait;
-use kling_omni::upload::{FileSource, LocalFile, ObjectStoreUploader, Uploaded, Uploader as _};
+use kling_omni::upload::{FileSource, LocalFile, ObjectStoreUploader, UploadedFile, Uploader as _};
 use kling_omni::{Client, ErrorKind};
 use kling_omni_test_support::media::{Film, png};
 use kling_omni_test_support::setup::{client, sandbox, valid_request};
@@ -49,7 +49,7 @@ async fn fetch(url: &str) -> (u16, String, Vec<u8>) {
     )
 }
 
-async fn assert_readable(uploaded: &Uploaded, kind: &str, bytes: &[u8]) {
+async fn assert_readable(uploaded: &UploadedFile, kind: &str, bytes: &[u8]) {
     let (status, told, read) = fetch(&uploaded.url).await;
     assert_eq!((status, &*told), (200, kind));
     assert!(read == bytes, "{} bytes, other ones", read.len());
@@ -209,7 +209,7 @@ async fn a_file_that_changes_on_the_way_leaves_nothing() {
     for length in [300_000, LONG] {
         let server = Server::start().await;
         let (_folder, path) = file("clip.mp4", &content(7, length));
-        let measured = LocalFile::measure(&*path).await.unwrap();
+        let measured = LocalFile::open(&*path).await.unwrap();
         std::fs::write(&path, content(8, length)).unwrap();
         let error = uploader(&server).upload(&measured).await.unwrap_err();
         let error: Box<kling_omni::Error> = error.downcast().unwrap();

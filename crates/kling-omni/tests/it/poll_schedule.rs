@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kling_omni::polling::{PollSchedule, TaskTimes};
+use kling_omni::polling::{PollSchedule, TaskDurations};
 use kling_omni::request::{AspectRatio, VideoReferenceBuilder};
 use kling_omni::{Charged, Client, ErrorKind};
 use kling_omni_test_support::fake::{Fake, Reply};
@@ -19,9 +19,9 @@ fn knowing(service: &Service, seconds: f64) -> Client {
         .map(|n| seconds * (0.9 + 0.002 * f64::from(n)))
         .collect();
     let times = json!({"reference/pro/5/without-image": times});
-    let times: TaskTimes = serde_json::from_value(times).unwrap();
+    let times: TaskDurations = serde_json::from_value(times).unwrap();
     client_of(service.base_url())
-        .task_times(times)
+        .task_durations(times)
         .build()
         .unwrap()
 }
@@ -41,7 +41,7 @@ fn reads(service: &Service) -> Vec<f64> {
 }
 
 fn seen(client: &Client) -> serde_json::Value {
-    serde_json::to_value(client.task_times()).unwrap()
+    serde_json::to_value(client.task_durations()).unwrap()
 }
 
 async fn make(client: &Client, request: VideoReferenceBuilder) -> kling_omni::Task {
@@ -108,8 +108,8 @@ async fn what_says_nothing_about_the_time_is_not_learnt() {
     let other = fresh_client(service.base_url());
     let found = make(&client, valid_request()).await;
     other.task(found.id()).wait().await.unwrap();
-    assert!(client.task_times().is_empty());
-    assert!(other.task_times().is_empty());
+    assert!(client.task_durations().is_empty());
+    assert!(other.task_durations().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -198,12 +198,12 @@ async fn the_service_may_say_when_to_look_again() {
 fn task_times_are_read_as_they_were_written_and_nothing_else_is() {
     let text =
         r#"{"reference/pro/5/without-image":[81.5,90.0],"text/standard/10/with-image":[120.25]}"#;
-    let times: TaskTimes = serde_json::from_str(text).unwrap();
+    let times: TaskDurations = serde_json::from_str(text).unwrap();
     assert_eq!(serde_json::to_string(&times).unwrap(), text);
     assert_eq!(times.len(), 3);
 
     let odd = r#"{"reference/pro/5/without-image":[-1.0, 0.0, 1e30, 80.0]}"#;
-    let times: TaskTimes = serde_json::from_str(odd).unwrap();
+    let times: TaskDurations = serde_json::from_str(odd).unwrap();
     assert_eq!(times.len(), 1, "what is no time is left out");
 
     let many: serde_json::Map<_, _> = (0..300)
@@ -235,7 +235,7 @@ fn task_times_are_read_as_they_were_written_and_nothing_else_is() {
         ),
         ("too many kinds", many.into()),
     ] {
-        let read = serde_json::from_value::<TaskTimes>(json);
+        let read = serde_json::from_value::<TaskDurations>(json);
         assert!(read.is_err(), "{name}");
     }
 }
@@ -243,7 +243,7 @@ fn task_times_are_read_as_they_were_written_and_nothing_else_is() {
 #[test]
 fn more_times_than_count_are_forgotten() {
     let many = json!({"reference/pro/5/without-image": vec![90.0; 1000]});
-    let times: TaskTimes = serde_json::from_value(many).unwrap();
+    let times: TaskDurations = serde_json::from_value(many).unwrap();
     assert_eq!(times.len(), 128);
 }
 
@@ -253,13 +253,13 @@ async fn the_typical_time_is_what_was_learnt() {
     let unknown = fresh_client(service.base_url());
     let guess = make(&unknown, valid_request())
         .await
-        .typical_time()
+        .expected_duration()
         .as_secs();
     assert!((60..150).contains(&guess), "{guess}");
     let client = knowing(&service, 40.0);
     let typical = make(&client, valid_request())
         .await
-        .typical_time()
+        .expected_duration()
         .as_secs();
     assert!((38..43).contains(&typical), "{typical}");
 }

@@ -88,7 +88,7 @@ async fn what_the_service_says_of_its_limit_holds_the_next_request_back() {
         let clock = VirtualClock::new();
         let client = client(fake.base_url(), &clock)
             .route(Route::VideoReference)
-            .retries(0)
+            .max_retries(0)
             .build()
             .unwrap();
         assert_eq!(
@@ -134,7 +134,7 @@ async fn a_turn_beyond_the_time_of_the_call_is_not_waited_for() {
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
         .requests_per_second(0.1)
-        .call_timeout(Duration::from_secs(5))
+        .operation_timeout(Duration::from_secs(5))
         .build()
         .unwrap();
     client.task("a").refresh().await.unwrap();
@@ -184,7 +184,7 @@ async fn an_attempt_without_a_slot_leaves_the_answer_of_the_one_before() {
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
         .requests_per_second(0.1)
-        .call_timeout(Duration::from_secs(5))
+        .operation_timeout(Duration::from_secs(5))
         .build()
         .unwrap();
     let error = client.list().await.unwrap_err();
@@ -204,7 +204,7 @@ async fn the_raw_client_has_slots_too_and_says_what_is_not_sent() {
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
         .requests_per_second(0.1)
-        .call_timeout(Duration::from_secs(5))
+        .operation_timeout(Duration::from_secs(5))
         .build()
         .unwrap();
     let raw = client.raw();
@@ -212,10 +212,10 @@ async fn the_raw_client_has_slots_too_and_says_what_is_not_sent() {
     assert_eq!(answer.status(), 202);
     assert_eq!(answer.headers()["x-request-id"], "ak-fake");
     let refused = raw.get_video_task().task_id("a").send().await;
-    let Err(kling_omni::raw::Error::Custom(why)) = refused else {
+    let Err(kling_omni::raw::Error::Custom(reason)) = refused else {
         panic!("it was sent");
     };
-    assert!(why.contains("not sent"), "{why}");
+    assert!(reason.contains("not sent"), "{reason}");
     clock.advance(Duration::from_secs(10));
     raw.get_video_task().task_id("a").send().await.unwrap();
     assert_eq!(fake.requests().len(), 2);

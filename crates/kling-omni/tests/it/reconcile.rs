@@ -5,10 +5,10 @@ mod correlated;
 
 use std::time::Duration;
 
-use kling_omni::recovery::{Doubt, Reconciled, Unresolved};
+use kling_omni::recovery::{AmbiguityReason, Reconciled, UnconfirmedCreate};
 use kling_omni::request::Route;
 use kling_omni::webhook::correlation::{self, Token};
-use kling_omni::webhook::{Inbox, Secret};
+use kling_omni::webhook::{WebhookReceiver, Secret};
 use kling_omni::{Charged, Client, CreateOutcome};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, task, valid_request};
@@ -51,21 +51,21 @@ async fn lost(
     replies: Vec<Vec<Reply>>,
     route: Route,
     clock: &VirtualClock,
-) -> (Fake, Client, Unresolved) {
+) -> (Fake, Client, UnconfirmedCreate) {
     let fake = Fake::start(replies.concat()).await;
     let client = client(fake.base_url(), clock)
         .route(route)
-        .retries(0)
+        .max_retries(0)
         .build()
         .unwrap();
     let create = client
         .create(valid_request().build().unwrap())
-        .reconcilable();
+        .with_list_snapshot();
     let unresolved = unknown(create.outcome().await);
     (fake, client, unresolved)
 }
 
-fn unknown(outcome: CreateOutcome) -> Unresolved {
+fn unknown(outcome: CreateOutcome) -> UnconfirmedCreate {
     match outcome {
         CreateOutcome::Unknown { unresolved, .. } => unresolved,
         other => panic!("it should be unknown: {other:?}"),
@@ -74,14 +74,14 @@ fn unknown(outcome: CreateOutcome) -> Unresolved {
 
 fn told(reconciled: &Reconciled) -> String {
     match reconciled {
-        Reconciled::Found { task, by } => format!("found {} {by:?}", task.id()),
-        Reconciled::CertainlyAbsent => "absent".to_owned(),
-        Reconciled::Ambiguous { candidates, why } => {
-            let why = match why {
-                Doubt::TooEarly { .. } => "TooEarly".to_owned(),
-                why => format!("{why:?}"),
+        Reconciled::Found { task, matched_by } => format!("found {} {matched_by:?}", task.id()),
+        Reconciled::NotCreated => "absent".to_owned(),
+        Reconciled::Ambiguous { candidates, reason } => {
+            let reason = match reason {
+                AmbiguityReason::TooEarly { .. } => "TooEarly".to_owned(),
+                reason => format!("{reason:?}"),
             };
-            format!("{why} {}", candidates.join(","))
+            format!("{reason} {}", candidates.join(","))
         }
         other => panic!("{other:?}"),
     }
@@ -254,7 +254,7 @@ async fn tasks_that_belong_to_others_are_left_out() {
     assert_eq!(told(&reconciled), "MultipleCandidates named,new");
     let reconciled = client
         .reconcile(&unresolved)
-        .except(["named"])
+        .exclude(["named"])
         .await
         .unwrap();
     assert_eq!(told(&reconciled), "found new OnlyNewTask");
@@ -290,7 +290,7 @@ async fn absence_needs_time() {
     clock.advance(SETTLED - Duration::from_secs(1));
     let reconciled = client.reconcile(&unresolved).await.unwrap();
     let Reconciled::Ambiguous {
-        why: Doubt::TooEarly { until },
+        reason: AmbiguityReason::TooEarly { until },
         ..
     } = reconciled
     else {
@@ -310,7 +310,7 @@ async fn a_patient_search_looks_again_until_it_is_settled() {
         let rest = (0..20).flat_map(|_| late.clone()).collect();
         let replies = vec![now.clone(), vec![Reply::Drop], now.clone(), now, rest];
         let (_fake, client, unresolved) = lost(replies, Route::ReferenceToVideo, &clock).await;
-        let reconciled = client.reconcile(&unresolved).wait().await.unwrap();
+        let reconciled = client.reconcile(&unresolved).until_settled().await.unwrap();
         assert_eq!(told(&reconciled), expected);
         assert_eq!(clock.slept(), Duration::from_secs(slept));
     }
@@ -375,7 +375,7 @@ async fn a_record_that_does_not_say_which_lists_were_shown_settles_on_no_task() 
     let mut record = serde_json::to_value(&unresolved).unwrap();
     let known = record["snapshot"].as_object_mut().unwrap();
     assert!(known.remove("existing_lists").is_some());
-    let unresolved: Unresolved = serde_json::from_value(record).unwrap();
+    let unresolved: UnconfirmedCreate = serde_json::from_value(record).unwrap();
     let reconciled = client.reconcile(&unresolved).await.unwrap();
     assert_eq!(told(&reconciled), "NoListBefore new");
 }
@@ -453,8 +453,8 @@ async fn deliveries_name_the_task_and_what_belongs_to_another_create() {
             .unwrap();
         let hook = correlation::attach("https://h.example/hook", &ours).unwrap();
         let request = valid_request().webhook_url(hook).build().unwrap();
-        let unresolved = unknown(client.create(request).reconcilable().outcome().await);
-        let inbox = Inbox::builder(Secret::new(hooks::SECRET).unwrap())
+        let unresolved = unknown(client.create(request).with_list_snapshot().outcome().await);
+        let inbox = WebhookReceiver::builder(Secret::new(hooks::SECRET).unwrap())
             .clock(clock.clone())
             .build();
         for (id, token) in deliveries {

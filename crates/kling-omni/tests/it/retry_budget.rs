@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kling_omni::ErrorKind;
-use kling_omni::client::{Circuit, RetryBudget};
+use kling_omni::client::{CircuitState, RetryBudget};
 use kling_omni_api::{Role, service, types};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{SHORT, client};
@@ -29,9 +29,9 @@ async fn retries_run_out_for_all_and_come_back_with_successes() {
         .unwrap();
     let mut requests = 0;
     for (attempts, left, circuit, failures) in [
-        (4, 1, Circuit::Closed, 4),
-        (2, 0, Circuit::Open, 6),
-        (1, 0, Circuit::Open, 7),
+        (4, 1, CircuitState::Closed, 4),
+        (2, 0, CircuitState::Open, 6),
+        (1, 0, CircuitState::Open, 7),
     ] {
         // Clones have it in common.
         let error = client.clone().list().await.unwrap_err();
@@ -43,21 +43,21 @@ async fn retries_run_out_for_all_and_come_back_with_successes() {
         let health = client.health();
         assert_eq!(health.retries_left, Some(left));
         assert_eq!(
-            (health.circuit, health.failures_in_a_row),
+            (health.circuit, health.consecutive_failures),
             (circuit, failures)
         );
         assert!(health.last_failure.is_some() && health.last_success.is_none());
     }
     for (left, circuit) in [
-        (0, Circuit::Open),
-        (0, Circuit::Open),
-        (1, Circuit::Closed),
-        (1, Circuit::Closed),
+        (0, CircuitState::Open),
+        (0, CircuitState::Open),
+        (1, CircuitState::Closed),
+        (1, CircuitState::Closed),
     ] {
         client.list().await.unwrap();
         let health = client.health();
         assert_eq!((health.retries_left, health.circuit), (Some(left), circuit));
-        assert_eq!(health.failures_in_a_row, 0);
+        assert_eq!(health.consecutive_failures, 0);
     }
     client.list().await.unwrap_err();
     assert_eq!(fake.requests().len(), requests + 4 + 2);
@@ -76,7 +76,7 @@ async fn what_comes_back_never_exceeds_the_budget_and_refusals_count_as_life() {
     }
     let health = client.health();
     assert_eq!(
-        (health.retries_left, health.failures_in_a_row),
+        (health.retries_left, health.consecutive_failures),
         (Some(2), 0)
     );
 }
@@ -96,7 +96,7 @@ async fn an_unlimited_budget_leaves_each_call_its_retries() {
     let health = client.health();
     assert_eq!(
         (health.retries_left, health.circuit),
-        (None, Circuit::Closed)
+        (None, CircuitState::Closed)
     );
 }
 
@@ -112,7 +112,7 @@ async fn no_attempt_begins_after_the_time_of_the_call() {
         let fake = Fake::start(replies).await;
         let clock = VirtualClock::new();
         let client = client(fake.base_url(), &clock)
-            .call_timeout(Duration::from_secs(timeout))
+            .operation_timeout(Duration::from_secs(timeout))
             .build()
             .unwrap();
         let error = client.list().await.unwrap_err();
@@ -129,7 +129,7 @@ async fn an_attempt_is_cut_off_with_its_call() {
     let fake = Fake::start(vec![Reply::hang()]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
-        .call_timeout(SHORT)
+        .operation_timeout(SHORT)
         .build()
         .unwrap();
     let error = client.list().await.unwrap_err();

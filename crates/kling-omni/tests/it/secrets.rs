@@ -66,7 +66,7 @@ async fn what_a_download_gets_over_is_told_without_its_tokens() {
         let folder = tempfile::tempdir().unwrap();
         let told = Arc::clone(&printed);
         let save = video.save(folder.path().join("clip.mp4"));
-        let save = save.on_setback(move |setback| {
+        let save = save.on_event(move |setback| {
             *told.lock().unwrap() += &format!("{setback} {setback:?}\n");
         });
         save.await.unwrap_err()

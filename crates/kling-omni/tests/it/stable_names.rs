@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use kling_omni::recovery::Unresolved;
+use kling_omni::recovery::UnconfirmedCreate;
 use kling_omni::request::Route;
 use kling_omni::validation::FindingCode;
 use kling_omni::{Mode, Tier, VideoReference};
@@ -45,14 +45,14 @@ async fn operations() {
                 let record = Arc::new(Mutex::new(Value::Null));
                 let shared = Arc::clone(&record);
                 let create = client.create_unchecked(*tier, json!({})).mode(*mode);
-                let create = create.route(*route).reconcilable();
+                let create = create.route(*route).with_list_snapshot();
                 let create = create.before_send(move |unresolved| {
                     *shared.lock().unwrap() = serde_json::to_value(unresolved)?;
                     Err(io::Error::other("it is not sent"))
                 });
                 create.await.unwrap_err();
                 let record = record.lock().unwrap();
-                let read: Unresolved = serde_json::from_value(record.clone()).unwrap();
+                let read: UnconfirmedCreate = serde_json::from_value(record.clone()).unwrap();
                 assert_eq!(read.mode(), *mode);
                 let (name, lists) = (&record["route"], &record["snapshot"]["lists"]);
                 let pinned = read.route();

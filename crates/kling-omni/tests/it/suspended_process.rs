@@ -73,7 +73,7 @@ async fn a_create_and_a_poll_read_what_has_arrived() {
     for first in parts(&answer) {
         let clock = VirtualClock::new();
         let client = client(stopping(answer.clone(), first).await, &clock)
-            .retries(0)
+            .max_retries(0)
             .build()
             .unwrap();
         let created = client.create(valid_request().build().unwrap()).await;
@@ -92,7 +92,7 @@ async fn a_download_reads_what_has_arrived() {
         let clock = VirtualClock::new();
         let finished = answer(task("a", "COMPLETED", &[&url]).as_bytes());
         let api = stopping(finished, 0).await;
-        let client = client(api, &clock).retries(0).build().unwrap();
+        let client = client(api, &clock).max_retries(0).build().unwrap();
         let video = client.task("a").wait().await.unwrap();
         let chunks = video.download().await.expect("a head");
         let chunks: Vec<_> = chunks.try_collect().await.expect("a file");

@@ -321,7 +321,7 @@ async fn a_refusal_that_names_a_task_is_no_proof() {
         assert_eq!(error.charged(), Charged::Unknown);
         let json = serde_json::to_string(&unresolved).unwrap();
         assert_eq!(
-            serde_json::from_str::<kling_omni::recovery::Unresolved>(&json).unwrap(),
+            serde_json::from_str::<kling_omni::recovery::UnconfirmedCreate>(&json).unwrap(),
             unresolved
         );
     }
@@ -433,6 +433,6 @@ async fn a_journal_keeps_what_the_answer_named() {
         panic!("{reconciled:?}");
     };
     assert_eq!(candidates, ["a.b", "c\u{1b}[31m"]);
-    journal.attach("a.b").await.unwrap();
+    journal.resolve_as("a.b").await.unwrap();
     assert_eq!(journal.state().task_id(), Some("a.b"));
 }

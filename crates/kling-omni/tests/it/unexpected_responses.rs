@@ -316,7 +316,7 @@ async fn run(operation: Operation, base_url: &str) -> Result<(), Error> {
     let client = client(base_url, &clock)
         .route(kling_omni::request::Route::VideoReference)
         .attempt_timeout(SHORT)
-        .largest_body(65_536)
+        .max_response_size(65_536)
         .build()?;
     match operation {
         Operation::Create => client.create(valid_request().build()?).await.map(drop),

@@ -74,7 +74,7 @@ async fn an_answer_that_names_an_older_task_is_no_answer() {
         .unwrap();
     let create = client
         .create(valid_request().build().unwrap())
-        .reconcilable();
+        .with_list_snapshot();
     let CreateOutcome::Unknown { unresolved, error } = create.outcome().await else {
         panic!("the task was listed before");
     };
@@ -90,7 +90,7 @@ async fn an_answer_that_names_an_older_task_is_no_answer() {
     // It belongs to a create of the client now, and is not given to a second one.
     let create = client
         .create(valid_request().build().unwrap())
-        .reconcilable();
+        .with_list_snapshot();
     let outcome = create.outcome().await;
     assert!(
         matches!(&outcome, CreateOutcome::Unknown { .. }),

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kling_omni::upload::{FileSource, LocalFile, Uploaded, Uploader, Uploading};
+use kling_omni::upload::{FileSource, LocalFile, UploadedFile, Uploader, UploadFuture};
 use kling_omni::{Charged, Client, ErrorKind};
 use kling_omni_sandbox::{Host, ReceivedRequest, Sandbox};
 use kling_omni_test_support::log::Log;
@@ -102,7 +102,7 @@ async fn a_file_goes_up_and_makes_a_video_and_no_key_goes_with_it() {
 async fn uploads_belong_to_one_host_unless_another_server_stands_in_for_all() {
     let clock = VirtualClock::new();
     let builder = || client("http://127.0.0.1:1", &clock);
-    let of = |client: Client| format!("{:?}", client.vendor_uploader());
+    let of = |client: Client| format!("{:?}", client.service_uploader());
     let key = kling_omni::ApiKey::new(KEY).unwrap();
     for host in kling_omni::Host::ALL {
         let plain = Client::builder().api_key(key.clone()).host(*host);
@@ -163,7 +163,7 @@ async fn nothing_secret_is_printed_or_logged() {
         let first = client.upload(FileSource::bytes(content(1, 100), "video/mp4"));
         let mut printed = format!("{first:?}");
         let error = first.await.unwrap_err();
-        printed += &format!("{error} {error:?} {:?}", client.vendor_uploader());
+        printed += &format!("{error} {error:?} {:?}", client.service_uploader());
         sandbox.clear_faults();
         let uploaded = client.upload(FileSource::bytes(content(1, 100), "video/mp4"));
         printed + &format!("{:?}", uploaded.await.unwrap())
@@ -181,10 +181,10 @@ async fn nothing_secret_is_printed_or_logged() {
 }
 
 /// Uploads nothing, and says what it is told to.
-struct Own(fn(&LocalFile) -> Result<Uploaded, kling_omni::upload::BoxError>);
+struct Own(fn(&LocalFile) -> Result<UploadedFile, kling_omni::upload::BoxError>);
 
 impl Uploader for Own {
-    fn upload<'a>(&'a self, file: &'a LocalFile) -> Uploading<'a, Uploaded> {
+    fn upload<'a>(&'a self, file: &'a LocalFile) -> UploadFuture<'a, UploadedFile> {
         let answer = self.0(file);
         Box::pin(async move { answer })
     }
@@ -194,11 +194,11 @@ impl Uploader for Own {
 struct Forgetful;
 
 impl Uploader for Forgetful {
-    fn upload<'a>(&'a self, _: &'a LocalFile) -> Uploading<'a, Uploaded> {
-        Box::pin(async { Ok(Uploaded::new("https://h.example/x", None)) })
+    fn upload<'a>(&'a self, _: &'a LocalFile) -> UploadFuture<'a, UploadedFile> {
+        Box::pin(async { Ok(UploadedFile::new("https://h.example/x", None)) })
     }
 
-    fn upload_all<'a>(&'a self, _: &'a [LocalFile]) -> Uploading<'a, Vec<Uploaded>> {
+    fn upload_all<'a>(&'a self, _: &'a [LocalFile]) -> UploadFuture<'a, Vec<UploadedFile>> {
         Box::pin(async { Ok(Vec::new()) })
     }
 }
@@ -214,13 +214,13 @@ async fn an_uploader_of_your_own_takes_the_place_of_ours() {
             file.length(),
             file.content_type()
         );
-        Ok(Uploaded::new(url, None))
+        Ok(UploadedFile::new(url, None))
     }));
     let own = own.build().unwrap();
     let uploaded = own.upload(picture()).await.unwrap();
     assert_eq!(
         uploaded,
-        Uploaded::new("https://h.example/10/image/tiff", None)
+        UploadedFile::new("https://h.example/10/image/tiff", None)
     );
     assert_eq!(
         own.upload_all([picture(), picture()]).await.unwrap().len(),

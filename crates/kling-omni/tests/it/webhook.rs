@@ -10,7 +10,7 @@ mod waits;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kling_omni::reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use kling_omni::webhook::{Inbox, InboxBuilder, Received, Refusal, Secret, Verifier};
+use kling_omni::webhook::{WebhookReceiver, WebhookReceiverBuilder, Received, WebhookError, Secret, Verifier};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
 /// Where the virtual clock begins.
@@ -26,8 +26,8 @@ fn secret(text: &str) -> Secret {
     Secret::new(text).unwrap()
 }
 
-fn inbox(clock: &VirtualClock) -> InboxBuilder {
-    Inbox::builder(Verifier::new(secret(SECRET))).clock(clock.clone())
+fn inbox(clock: &VirtualClock) -> WebhookReceiverBuilder {
+    WebhookReceiver::builder(Verifier::new(secret(SECRET))).clock(clock.clone())
 }
 
 fn headers(id: &str, timestamp: &str, signature: &str) -> HeaderMap {
@@ -56,16 +56,16 @@ pub fn task(id: &str, status: &str, generated: &[&str]) -> String {
 }
 
 /// Hands in an authentic delivery.
-fn deliver(inbox: &Inbox, id: &str, sent_at: u64, body: &str) -> Result<Received, Refusal> {
+fn deliver(inbox: &WebhookReceiver, id: &str, sent_at: u64, body: &str) -> Result<Received, WebhookError> {
     inbox.receive(&signed(id, sent_at, body), None, body.as_bytes())
 }
 
 /// What became of a delivery, in a word.
-fn word(result: &Result<Received, Refusal>) -> String {
+fn word(result: &Result<Received, WebhookError>) -> String {
     match result {
-        Ok(Received::New(_)) => "new".to_owned(),
+        Ok(Received::Accepted(_)) => "new".to_owned(),
         Ok(Received::Duplicate(_)) => "duplicate".to_owned(),
-        Ok(Received::Late(_)) => "late".to_owned(),
+        Ok(Received::OutOfOrder(_)) => "late".to_owned(),
         Ok(other) => format!("{other:?}"),
         Err(refusal) => format!("{:?}", refusal.kind()),
     }

@@ -33,7 +33,7 @@ pub(super) struct FileArgs {
 
     /// Look at URLs that lead to this machine or its own network, too
     #[arg(long, requires = "check_urls")]
-    allow_private: bool,
+    allow_private_networks: bool,
 }
 
 /// Where the service finds what is on this machine.
@@ -90,7 +90,7 @@ impl FileArgs {
         let preflight = Preflight::new(checked.clone())
             .checks(checks)
             .route(route.unwrap_or_default())
-            .allow_private(self.allow_private);
+            .allow_private_networks(self.allow_private_networks);
         let report = preflight.await;
         match report.has_errors() || request.denies_warnings() && report.severity().is_some() {
             true => Err(Failure::refused(report.findings())),
@@ -130,7 +130,7 @@ impl FileArgs {
             true => MediaChecks::Off,
             false => MediaChecks::Local,
         };
-        let create = create.check_media(checks).on_upload(progress.upload());
+        let create = create.media_checks(checks).on_upload_progress(progress.upload());
         let create = match report {
             Some(report) => create.preflight_report(report),
             None => create,

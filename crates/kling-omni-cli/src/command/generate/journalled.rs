@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use kling_omni::journal::{Journal, Plan, State};
+use kling_omni::journal::{Journal, RequestFingerprint, State};
 use kling_omni::preflight::PreflightReport;
-use kling_omni::recovery::{Doubt, Reconciled, Unresolved};
+use kling_omni::recovery::{AmbiguityReason, Reconciled, UnconfirmedCreate};
 use kling_omni::request::Route;
 use kling_omni::{Charged, Create, CreateOutcome, Error, Task};
 
@@ -113,8 +113,8 @@ pub(super) async fn run(
         journal: settings,
         dry_run: _,
     } = args;
-    let planned = opened.as_ref().and_then(Journal::plan);
-    let output = output.or(planned.as_ref().and_then(Plan::destination));
+    let planned = opened.as_ref().and_then(Journal::fingerprint);
+    let output = output.or(planned.as_ref().and_then(RequestFingerprint::destination));
     let request = if opened.is_none() || request.is_given() {
         Some(prepared(request, route).map_err(known)?)
     } else {
@@ -249,7 +249,7 @@ impl Run<'_> {
         if let Some(id) = task {
             self.attach(id).await?;
         } else if create_anyway {
-            self.journal.absent().await?;
+            self.journal.resolve_not_created().await?;
         }
         let task = loop {
             let state = self.journal.state();
@@ -264,7 +264,7 @@ impl Run<'_> {
             }
         };
         let state = self.journal.state();
-        if let Some(saved) = self.journal.delivered().await {
+        if let Some(saved) = self.journal.verify_saved().await {
             return self.runner.have(task.id(), &saved, json);
         }
         if let State::Saved { file, .. } = state {
@@ -301,7 +301,7 @@ impl Run<'_> {
                 .with_charged(self.journal.state().charged())
                 .with_help("give the options of the request again, as before"));
         };
-        let plan = create.plan().with_destination(&self.destination);
+        let plan = create.fingerprint().with_destination(&self.destination);
         Ok(self.journal.begin(plan).await?)
     }
 
@@ -352,11 +352,11 @@ impl Run<'_> {
     }
 
     /// Looks for the task of a create whose answer was lost.
-    async fn look(&mut self, unresolved: &Unresolved) -> Result<Option<Task>, Failure> {
+    async fn look(&mut self, unresolved: &UnconfirmedCreate) -> Result<Option<Task>, Failure> {
         let connection = self.runner.connection;
         let (settle, progress) = (self.settle, &self.runner.progress);
         let search = self.journal.reconcile(&connection.client, |search| {
-            let search = search.settled_after(settle).wait();
+            let search = search.settle_time(settle).until_settled();
             let until = SystemTime::now() + search.time_left();
             progress.say(format_args!(
                 "{unresolved}: looking for it until {} at the latest",
@@ -373,18 +373,18 @@ impl Run<'_> {
         };
         warn_of_trouble(&self.journal);
         match reconciled {
-            Reconciled::Found { task, by } => {
+            Reconciled::Found { task, matched_by: by } => {
                 self.runner.progress.say(format_args!(
                     "found task {}: {by}",
                     report::printable(task.id())
                 ));
                 Ok(Some(task))
             }
-            Reconciled::CertainlyAbsent => {
+            Reconciled::NotCreated => {
                 self.runner.progress.say("it made no task");
                 Ok(None)
             }
-            Reconciled::Ambiguous { candidates, why } => Err(self.ask(candidates, &why)),
+            Reconciled::Ambiguous { candidates, reason } => Err(self.ask(candidates, &reason)),
             _ => Err(
                 Failure::unexpected("what became of the request cannot be told")
                     .with_exit(Exit::Ambiguous)
@@ -394,27 +394,27 @@ impl Run<'_> {
     }
 
     /// Leaves it to the person to say what became of the request.
-    fn ask(&self, candidates: Vec<String>, why: &Doubt) -> Failure {
-        let why = match why {
-            Doubt::MultipleCandidates => "several tasks are new on the account's list",
-            Doubt::ListIncomplete => {
+    fn ask(&self, candidates: Vec<String>, reason: &AmbiguityReason) -> Failure {
+        let reason = match reason {
+            AmbiguityReason::MultipleCandidates => "several tasks are new on the account's list",
+            AmbiguityReason::ListIncomplete => {
                 "the account's list of tasks is too long, or moved while it was read"
             }
-            Doubt::ListShrank => {
+            AmbiguityReason::ListShrank => {
                 "tasks have gone from the account's list since, and the one may be among them"
             }
-            Doubt::NoListBefore => {
+            AmbiguityReason::NoListBefore => {
                 "the account's list of tasks was empty or not there before the request, so that the task on it may be an \
                  older one"
             }
-            Doubt::NoListNow => {
+            AmbiguityReason::NoListNow => {
                 "the account's list of tasks is empty or not there, which does not prove that there is no task"
             }
-            Doubt::RouteNotListed => {
+            AmbiguityReason::RouteNotListed => {
                 "nothing is new on the account's list, but the service may not list tasks of this route"
             }
-            Doubt::OtherCreates => "another request of this program is open",
-            Doubt::TooEarly { .. } => "nothing is new on the account's list yet",
+            AmbiguityReason::OtherCreates => "another request of this program is open",
+            AmbiguityReason::TooEarly { .. } => "nothing is new on the account's list yet",
             _ => "the account's list of tasks does not tell",
         };
         let connection = self.runner.connection;
@@ -422,7 +422,7 @@ impl Run<'_> {
             journal: connection.journal(),
         });
         Failure::ambiguous("it cannot be told what became of the request", candidates)
-            .with_cause(why)
+            .with_cause(reason)
             .with_help(format!(
                 "look at the account's tasks and usage; `{resume}` goes on with a task, and --create-anyway with \
                  the options of the request creates it again, which may be paid for twice"
@@ -432,7 +432,7 @@ impl Run<'_> {
     /// Takes up a task of the journal's mode.
     fn task(&self, id: &str) -> Task {
         let client = &self.runner.connection.client;
-        match self.journal.plan() {
+        match self.journal.fingerprint() {
             Some(plan) => client.task_of_mode(id, plan.mode()),
             None => client.task(id),
         }
@@ -446,6 +446,6 @@ impl Run<'_> {
                 .await
                 .map_err(|error| self.runner.explain(error))?;
         }
-        Ok(self.journal.attach(id).await?)
+        Ok(self.journal.resolve_as(id).await?)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use kling_omni::webhook::{Inbox, Received, Refusal, Verifier};
+use kling_omni::webhook::{WebhookReceiver, Received, WebhookError, Verifier};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
@@ -16,7 +16,7 @@ use super::{End, LARGEST_BODY};
 use crate::failure::Failure;
 
 pub(super) struct DeliveryHandler {
-    inbox: Inbox,
+    inbox: WebhookReceiver,
     forward: Option<Forward>,
     save: Option<Mutex<Save>>,
     printer: Printer,
@@ -44,7 +44,7 @@ impl DeliveryHandler {
         condition: Option<UntilCondition>,
     ) -> Self {
         Self {
-            inbox: Inbox::builder(verifier).largest_body(LARGEST_BODY).build(),
+            inbox: WebhookReceiver::builder(verifier).max_body_size(LARGEST_BODY).build(),
             forward,
             save: save.map(Mutex::new),
             printer,
@@ -60,7 +60,7 @@ impl DeliveryHandler {
         headers: &HeaderMap,
         query: Option<&str>,
         body: &[u8],
-    ) -> Result<Received, Refusal> {
+    ) -> Result<Received, WebhookError> {
         self.inbox.receive(headers, query, body)
     }
 
@@ -102,7 +102,7 @@ impl DeliveryHandler {
             answer: self.printer.answers().then_some(answer),
         })?;
         let end = match &received {
-            Received::New(delivery) => self
+            Received::Accepted(delivery) => self
                 .condition
                 .as_ref()
                 .and_then(|condition| condition.note(delivery.state())),

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use kling_omni::polling::TaskStatus;
 use kling_omni::printable;
 use kling_omni::webhook::correlation::Token;
-use kling_omni::webhook::{Received, Refusal, RefusalKind};
+use kling_omni::webhook::{Received, WebhookError, WebhookErrorKind};
 use reqwest::StatusCode;
 use serde::Serialize;
 
@@ -43,7 +43,7 @@ pub(super) struct Refused {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Reason {
-    Library(RefusalKind),
+    Library(WebhookErrorKind),
     Own(&'static str),
 }
 
@@ -120,7 +120,7 @@ impl Printer {
             http_status: delivered.answer.map(|answer| answer.as_u16()),
         };
         self.print(&event, delivered)?;
-        let is_news = matches!(delivered.received, Received::New(_));
+        let is_news = matches!(delivered.received, Received::Accepted(_));
         if !self.json && is_news && *state.status() == TaskStatus::Completed {
             self.say_how_to_save(state);
         }
@@ -180,9 +180,9 @@ impl Printer {
 /// What became of a delivery: in a word, and what that means where it is not plain.
 fn verdict(received: &Received) -> (&'static str, &'static str) {
     match received {
-        Received::New(_) => ("accepted", ""),
+        Received::Accepted(_) => ("accepted", ""),
         Received::Duplicate(_) => ("duplicate", ", a duplicate: its id came before"),
-        Received::Late(_) => ("out_of_order", ", late: the task is known to be further"),
+        Received::OutOfOrder(_) => ("out_of_order", ", late: the task is known to be further"),
         _ => ("other", ", of a kind that this version does not know"),
     }
 }
@@ -204,8 +204,8 @@ impl Display for Delivered<'_> {
             1 => f.write_str(" with 1 result")?,
             results => write!(f, " with {results} results")?,
         }
-        if let Some(why) = state.shown_error() {
-            write!(f, " ({why})")?;
+        if let Some(reason) = state.shown_error() {
+            write!(f, " ({reason})")?;
         }
         f.write_str(verdict(self.received).1)?;
         let Some(forwarded) = self.forwarded else {
@@ -213,9 +213,9 @@ impl Display for Delivered<'_> {
         };
         match (forwarded.http_status, &forwarded.error) {
             (Some(status), _) => write!(f, "; forwarded, answered {status}")?,
-            (None, why) => {
-                let why = why.as_deref().unwrap_or_default();
-                write!(f, "; not forwarded: {why}")?;
+            (None, reason) => {
+                let reason = reason.as_deref().unwrap_or_default();
+                write!(f, "; not forwarded: {reason}")?;
                 if forwarded.attempts > 1 {
                     write!(f, ", {} times", forwarded.attempts)?;
                 }
@@ -230,13 +230,13 @@ impl Display for Delivered<'_> {
     }
 }
 
-impl From<&Refusal> for Refused {
-    fn from(refusal: &Refusal) -> Self {
+impl From<&WebhookError> for Refused {
+    fn from(refusal: &WebhookError) -> Self {
         Self {
             kind: Reason::Library(refusal.kind()),
             message: match refusal.kind() {
                 // The advice is for programs, which can change these limits.
-                RefusalKind::BodyTooLarge | RefusalKind::ReplayWindowExceeded => {
+                WebhookErrorKind::BodyTooLarge | WebhookErrorKind::ReplayWindowExceeded => {
                     refusal.summary().to_owned()
                 }
                 _ => refusal.to_string(),

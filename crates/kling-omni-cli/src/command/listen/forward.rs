@@ -165,16 +165,16 @@ impl Forwarded {
     }
 
     fn failed(error: &reqwest::Error, attempts: usize) -> Self {
-        let (why, answer) = if error.is_timeout() {
-            let why = format!("no answer within {} s", PATIENCE.as_secs());
-            (why, StatusCode::GATEWAY_TIMEOUT)
+        let (reason, answer) = if error.is_timeout() {
+            let reason = format!("no answer within {} s", PATIENCE.as_secs());
+            (reason, StatusCode::GATEWAY_TIMEOUT)
         } else {
             (innermost(error), StatusCode::BAD_GATEWAY)
         };
         Self {
             http_status: None,
             attempts,
-            error: Some(why),
+            error: Some(reason),
             answer,
         }
     }

@@ -14,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use kling_omni::webhook::{Received, RefusalKind};
+use kling_omni::webhook::{Received, WebhookErrorKind};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
@@ -177,7 +177,7 @@ impl Visit {
             Ok(Some(body)) => body,
             Ok(None) => {
                 return self.log_rejected(&Refused {
-                    kind: Reason::Library(RefusalKind::BodyUnreadable),
+                    kind: Reason::Library(WebhookErrorKind::BodyUnreadable),
                     message: "the body did not arrive whole".to_owned(),
                     answer: StatusCode::BAD_REQUEST,
                 });

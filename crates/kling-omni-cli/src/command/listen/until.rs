@@ -57,11 +57,11 @@ fn end_of(state: &TaskState) -> Option<End> {
             Next::Status { id }.command(&Options::new())
         )),
         TaskStatus::Failed => {
-            let why = state.shown_error().map(|why| format!(": {why}"));
+            let reason = state.shown_error().map(|reason| format!(": {reason}"));
             Failure::custom(
                 "task_failed",
                 Exit::NoVideo,
-                format!("task {id} failed{}", why.unwrap_or_default()),
+                format!("task {id} failed{}", reason.unwrap_or_default()),
             )
         }
         _ => return None,

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::clock;
 use crate::engine::download::destination::Obstacle;
-use crate::engine::download::setback::Position;
+use crate::engine::download::event::Position;
 use crate::engine::download::source::TransferError;
 use crate::engine::download::video::Video;
 use crate::engine::error::{Error, ErrorKind};

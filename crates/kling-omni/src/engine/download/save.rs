@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::digest::hex;
 use crate::engine::download::destination::Destination;
 use crate::engine::download::errors;
-use crate::engine::download::setback::Setback;
+use crate::engine::download::event::DownloadEvent;
 use crate::engine::download::sidecar::Sidecar;
 use crate::engine::download::temp_file::TempFile;
 use crate::engine::download::transfer::{DownloadItem, Transfer};
@@ -27,13 +27,13 @@ use crate::engine::error::Result;
 use crate::engine::http::timeout::{Elapsed, Timeout};
 
 type OnProgress = Box<dyn FnMut(u64, Option<u64>) + Send>;
-type OnSetback = Box<dyn FnMut(&Setback) + Send>;
+type OnSetback = Box<dyn FnMut(&DownloadEvent) + Send>;
 type BeforePublish = Box<dyn FnOnce(&Saved) + Send>;
 
 /// A download to a file. Await it to start.
 ///
-/// A connection that breaks, or receives nothing for [`ClientBuilder::idle_timeout`](crate::ClientBuilder::idle_timeout),
-/// is resumed at the same position, up to [`ClientBuilder::retries`](crate::ClientBuilder::retries) times. The count starts
+/// A connection that breaks, or receives nothing for [`ClientBuilder::read_timeout`](crate::ClientBuilder::read_timeout),
+/// is resumed at the same position, up to [`ClientBuilder::max_retries`](crate::ClientBuilder::max_retries) times. The count starts
 /// again after each MiB. If the host gives no strong validator, the download restarts from the first byte. If the URL no
 /// longer works, the service is asked for a fresh one.
 ///
@@ -49,7 +49,7 @@ pub struct Save {
     timeout: Duration,
     request: Option<Value>,
     on_progress: Option<OnProgress>,
-    on_setback: Option<OnSetback>,
+    on_event: Option<OnSetback>,
     before_publish: Option<BeforePublish>,
 }
 
@@ -80,7 +80,7 @@ impl Video {
     /// let saved = video
     ///     .save("puppet.mp4")
     ///     .sidecar(true) // puppet.mp4.json
-    ///     .on_setback(|setback| eprintln!("{setback}"))
+    ///     .on_event(|setback| eprintln!("{setback}"))
     ///     .await?;
     /// println!("{}  {}", saved.sha256, saved.path.display());
     /// # Ok(())
@@ -137,7 +137,7 @@ impl Save {
             timeout: Self::DEFAULT_TIMEOUT,
             request: None,
             on_progress: None,
-            on_setback: None,
+            on_event: None,
             before_publish: None,
         }
     }
@@ -173,15 +173,15 @@ impl Save {
     }
 
     /// Calls `callback` after each chunk with the bytes so far and, if known, in all. The bytes only grow, unless the
-    /// download restarts, which [`on_setback`](Self::on_setback) reports first.
+    /// download restarts, which [`on_event`](Self::on_event) reports first.
     pub fn on_progress(mut self, callback: impl FnMut(u64, Option<u64>) + Send + 'static) -> Self {
         self.on_progress = Some(Box::new(callback));
         self
     }
 
     /// Calls `callback` with each setback that the download recovers from.
-    pub fn on_setback(mut self, callback: impl FnMut(&Setback) + Send + 'static) -> Self {
-        self.on_setback = Some(Box::new(callback));
+    pub fn on_event(mut self, callback: impl FnMut(&DownloadEvent) + Send + 'static) -> Self {
+        self.on_event = Some(Box::new(callback));
         self
     }
 
@@ -274,11 +274,11 @@ impl Save {
                         callback(transfer.position(), transfer.length());
                     }
                 }
-                DownloadItem::Setback(setback) => {
-                    if matches!(setback, Setback::Restarted { .. }) {
+                DownloadItem::DownloadEvent(setback) => {
+                    if matches!(setback, DownloadEvent::Restarted { .. }) {
                         writer.restart().await.map_err(file_error)?;
                     }
-                    if let Some(callback) = &mut self.on_setback {
+                    if let Some(callback) = &mut self.on_event {
                         callback(&setback);
                     }
                 }

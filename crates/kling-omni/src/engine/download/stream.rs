@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use sha2::{Digest, Sha256};
 
 use crate::engine::download::errors;
-use crate::engine::download::setback::Setback;
+use crate::engine::download::event::DownloadEvent;
 use crate::engine::download::transfer::{DownloadItem, Transfer};
 use crate::engine::download::video::Video;
 use crate::engine::error::Result;
@@ -86,13 +86,13 @@ impl Reader {
     async fn next(&mut self) -> Result<Option<Bytes>> {
         while let Some(item) = self.transfer.next().await? {
             match item {
-                DownloadItem::Setback(Setback::Restarted { .. }) => {
+                DownloadItem::DownloadEvent(DownloadEvent::Restarted { .. }) => {
                     self.replay = Some(Replay {
                         left: self.yielded,
                         digest: Sha256::new(),
                     });
                 }
-                DownloadItem::Setback(_) => {}
+                DownloadItem::DownloadEvent(_) => {}
                 DownloadItem::Bytes(chunk) => {
                     let fresh = self.skip_replayed(chunk)?;
                     if !fresh.is_empty() {

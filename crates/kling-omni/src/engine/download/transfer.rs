@@ -8,7 +8,7 @@ use media_probe::{Completeness, Problem};
 use url::Url;
 
 use crate::engine::download::errors;
-use crate::engine::download::setback::Setback;
+use crate::engine::download::event::DownloadEvent;
 use crate::engine::download::source::{self, Body, ResponseKind, TransferError, Validator};
 use crate::engine::download::video::Video;
 use crate::engine::error::{Error, ErrorKind, Result};
@@ -40,8 +40,8 @@ pub(crate) struct Transfer {
 /// An item of a transfer.
 pub(crate) enum DownloadItem {
     Bytes(Bytes),
-    /// After [`Setback::Restarted`], the next byte is the file's first.
-    Setback(Setback),
+    /// After [`DownloadEvent::Restarted`], the next byte is the file's first.
+    DownloadEvent(DownloadEvent),
 }
 
 impl Transfer {
@@ -91,7 +91,7 @@ impl Transfer {
         loop {
             let Some(body) = &mut self.body else {
                 match self.connect().await {
-                    Ok(Some(setback)) => return Ok(Some(DownloadItem::Setback(setback))),
+                    Ok(Some(setback)) => return Ok(Some(DownloadItem::DownloadEvent(setback))),
                     Ok(None) => continue,
                     Err(error) => return self.accept_if_complete(error),
                 }
@@ -158,7 +158,7 @@ impl Transfer {
 
     fn interrupted(&mut self, failure: TransferError) -> Result<Option<DownloadItem>> {
         match self.schedule_retry(failure) {
-            Ok(setback) => Ok(Some(DownloadItem::Setback(setback))),
+            Ok(setback) => Ok(Some(DownloadItem::DownloadEvent(setback))),
             Err(error) => self.accept_if_complete(error),
         }
     }
@@ -171,9 +171,9 @@ impl Transfer {
         let (task, at) = (self.video.task_id(), self.position);
         tracing::info!(
             task,
-            at,
+            offset = at,
             announced = self.length,
-            why = error.summary(),
+            reason = error.summary(),
             "the result is whole, with an oddity: the host never ended its transfer"
         );
         Ok(None)
@@ -219,7 +219,7 @@ impl Transfer {
     }
 
     /// Takes the next step towards an open response. Returns the setback that it caused, if any.
-    async fn connect(&mut self) -> Result<Option<Setback>> {
+    async fn connect(&mut self) -> Result<Option<DownloadEvent>> {
         if let Some(pause) = self.pause.take() {
             self.video.downloads.http.clock.sleep(pause).await;
         }
@@ -280,25 +280,25 @@ impl Transfer {
         }
     }
 
-    fn restart(&mut self, reason: &str) -> Setback {
+    fn restart(&mut self, reason: &str) -> DownloadEvent {
         let lost = std::mem::take(&mut self.position);
         self.completeness = Completeness::new();
         self.length = None;
         self.validator = None;
         tracing::warn!(
             task = self.video.task_id(),
-            lost,
-            why = reason,
+            discarded_bytes = lost,
+            reason = reason,
             "the download begins anew"
         );
-        Setback::Restarted {
-            lost,
-            why: reason.to_owned(),
+        DownloadEvent::Restarted {
+            discarded_bytes: lost,
+            reason: reason.to_owned(),
         }
     }
 
     /// Schedules another attempt, if one is left.
-    fn schedule_retry(&mut self, failure: TransferError) -> Result<Setback> {
+    fn schedule_retry(&mut self, failure: TransferError) -> Result<DownloadEvent> {
         self.body = None;
         let http = &self.video.downloads.http;
         let retry_after = failure.retry_after.unwrap_or_default();
@@ -319,21 +319,21 @@ impl Transfer {
         let (task, at) = (self.video.task_id(), self.position);
         tracing::info!(
             task,
-            at,
+            offset = at,
             ?pause,
-            why = failure.reason,
+            reason = failure.reason,
             "the download was interrupted"
         );
-        Ok(Setback::Interrupted {
-            at,
-            length: self.length,
-            why: failure.reason,
-            pause,
+        Ok(DownloadEvent::Retrying {
+            offset: at,
+            total: self.length,
+            reason: failure.reason,
+            retry_in: pause,
         })
     }
 
     /// Reads a fresh URL from the service. `refusal` is the error of the current one.
-    async fn refresh(&mut self, refusal: Error) -> Result<Setback> {
+    async fn refresh(&mut self, refusal: Error) -> Result<DownloadEvent> {
         if self.refreshed {
             return Err(self.unavailable(&refusal, "though the service has just named it"));
         }
@@ -361,7 +361,7 @@ impl Transfer {
             task = self.video.task_id(),
             "the result has a fresh URL now"
         );
-        Ok(Setback::Refreshed)
+        Ok(DownloadEvent::UrlRefreshed)
     }
 
     fn unavailable(&self, refusal: &Error, addition: &str) -> Error {

@@ -63,25 +63,25 @@ impl Default for RetryBudget {
 #[non_exhaustive]
 pub struct Health {
     /// Whether failed attempts are followed by others.
-    pub circuit: Circuit,
+    pub circuit: CircuitState,
     /// What is left of the [`RetryBudget`]; `None` if it is unlimited.
     pub retries_left: Option<u32>,
     /// How many attempts have failed since the last success: no connection, no whole answer in time, 408, 429 or 5xx.
-    pub failures_in_a_row: u32,
+    pub consecutive_failures: u32,
     /// When an attempt last succeeded. A refusal is a success here, since the service is there and answers.
     pub last_success: Option<SystemTime>,
     /// When an attempt last failed.
     pub last_failure: Option<SystemTime>,
-    /// How many tasks of this client are in flight, as [`ClientBuilder::tasks_in_flight`](crate::ClientBuilder::tasks_in_flight)
+    /// How many tasks of this client are in flight, as [`ClientBuilder::max_in_flight_tasks`](crate::ClientBuilder::max_in_flight_tasks)
     /// counts them, creates under way included.
-    pub tasks_in_flight: usize,
+    pub in_flight_tasks: usize,
 }
 
 /// Whether failed attempts are followed by others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Circuit {
+pub enum CircuitState {
     /// They are.
     Closed,
     /// They are not: the [`RetryBudget`] is used up, and each call is a single attempt until successes refill it.
@@ -97,7 +97,7 @@ pub(crate) struct RetryThrottle {
 struct BudgetState {
     /// What is left, in successes: each retry costs as many as put it back.
     left: u64,
-    failures_in_a_row: u32,
+    consecutive_failures: u32,
     last_success: Option<SystemTime>,
     last_failure: Option<SystemTime>,
 }
@@ -107,7 +107,7 @@ impl RetryThrottle {
         Self {
             state: Mutex::new(BudgetState {
                 left: rules.most(),
-                failures_in_a_row: 0,
+                consecutive_failures: 0,
                 last_success: None,
                 last_failure: None,
             }),
@@ -131,28 +131,28 @@ impl RetryThrottle {
         let mut state = self.state();
         if succeeded {
             state.left = (state.left + 1).min(self.rules.most());
-            state.failures_in_a_row = 0;
+            state.consecutive_failures = 0;
             state.last_success = Some(now);
         } else {
-            state.failures_in_a_row = state.failures_in_a_row.saturating_add(1);
+            state.consecutive_failures = state.consecutive_failures.saturating_add(1);
             state.last_failure = Some(now);
         }
     }
 
-    pub(crate) fn health(&self, tasks_in_flight: usize) -> Health {
+    pub(crate) fn health(&self, in_flight_tasks: usize) -> Health {
         let state = self.state();
         let left = u32::try_from(state.left / self.rules.price()).unwrap_or(u32::MAX);
         let retries_left = self.rules.capacity.map(|_| left);
         Health {
             circuit: match retries_left {
-                Some(0) => Circuit::Open,
-                _ => Circuit::Closed,
+                Some(0) => CircuitState::Open,
+                _ => CircuitState::Closed,
             },
             retries_left,
-            failures_in_a_row: state.failures_in_a_row,
+            consecutive_failures: state.consecutive_failures,
             last_success: state.last_success,
             last_failure: state.last_failure,
-            tasks_in_flight,
+            in_flight_tasks,
         }
     }
 

@@ -45,29 +45,29 @@ pub(crate) struct TaskOrigin {
 ///
 /// A client learns it from the tasks that it has created and seen completed, and [polls](crate::polling::PollSchedule::adaptive)
 /// accordingly. Keep it across processes as JSON, so that the next one does not begin anew: take it with
-/// [`Client::task_times`](crate::Client::task_times) and give it to
-/// [`ClientBuilder::task_times`](crate::ClientBuilder::task_times). It holds nothing but kinds and seconds: at most 256
+/// [`Client::task_durations`](crate::Client::task_durations) and give it to
+/// [`ClientBuilder::task_durations`](crate::ClientBuilder::task_durations). It holds nothing but kinds and seconds: at most 256
 /// kinds, and the latest 128 times of each.
 ///
 /// ```
-/// use kling_omni::polling::TaskTimes;
+/// use kling_omni::polling::TaskDurations;
 /// use kling_omni::{ApiKey, Client};
 ///
-/// let known: TaskTimes = serde_json::from_str(r#"{"reference/pro/5/without-image": [81.2, 94.0, 88.7]}"#)?;
+/// let known: TaskDurations = serde_json::from_str(r#"{"reference/pro/5/without-image": [81.2, 94.0, 88.7]}"#)?;
 /// let client = Client::builder()
 ///     .api_key(ApiKey::new("FPSX-secret")?)
-///     .task_times(known)
+///     .task_durations(known)
 ///     .build()?;
-/// let json = serde_json::to_string(&client.task_times())?;
+/// let json = serde_json::to_string(&client.task_durations())?;
 /// assert!(json.contains("88.7"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct TaskTimes {
+pub struct TaskDurations {
     kinds: HashMap<TaskKind, Samples>,
 }
 
-impl TaskTimes {
+impl TaskDurations {
     /// Whether nothing has been learnt.
     pub fn is_empty(&self) -> bool {
         self.kinds.is_empty()
@@ -97,7 +97,7 @@ impl TaskTimes {
     }
 }
 
-impl fmt::Debug for TaskTimes {
+impl fmt::Debug for TaskDurations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds = self.kinds.iter();
         f.debug_map()
@@ -106,7 +106,7 @@ impl fmt::Debug for TaskTimes {
     }
 }
 
-impl Serialize for TaskTimes {
+impl Serialize for TaskDurations {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // Sorted, so that a file of it differs only where something was learnt.
         let mut kinds: Vec<_> = self.kinds.iter().collect();
@@ -120,7 +120,7 @@ impl Serialize for TaskTimes {
     }
 }
 
-impl<'de> Deserialize<'de> for TaskTimes {
+impl<'de> Deserialize<'de> for TaskDurations {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let read = HashMap::<TaskKind, Vec<f32>>::deserialize(deserializer)?;
         if read.len() > MAX_KINDS {
@@ -139,7 +139,7 @@ impl<'de> Deserialize<'de> for TaskTimes {
 
 /// The durations that a client has learnt, and the plans that follow from them.
 pub(crate) struct DurationModel {
-    times: TaskTimes,
+    times: TaskDurations,
     /// The latest durations of all kinds.
     all: Samples,
     estimates: HashMap<Option<TaskKind>, Estimate>,
@@ -156,7 +156,7 @@ struct Estimate {
 }
 
 impl DurationModel {
-    pub(crate) fn new(times: TaskTimes) -> Self {
+    pub(crate) fn new(times: TaskDurations) -> Self {
         Self {
             all: times.all(),
             times,
@@ -164,7 +164,7 @@ impl DurationModel {
         }
     }
 
-    pub(crate) fn times(&self) -> &TaskTimes {
+    pub(crate) fn times(&self) -> &TaskDurations {
         &self.times
     }
 

@@ -65,7 +65,7 @@ struct Growing {
 
 impl PollSchedule {
     /// The shortest interval between polls; shorter ones are lengthened to this.
-    pub const SHORTEST: Duration = Duration::from_millis(100);
+    pub const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
     /// The mean time from a task's end to the poll that finds it, which an adaptive schedule aims at unless
     /// [told otherwise](Self::mean_delay).
@@ -74,7 +74,7 @@ impl PollSchedule {
     /// Polls when the task is likely to end: none before that is plausible, most of them around the usual time, and ever
     /// fewer after it.
     ///
-    /// What is usual, the client learns from the tasks that it has created and seen completed ([`TaskTimes`](crate::polling::TaskTimes)),
+    /// What is usual, the client learns from the tasks that it has created and seen completed ([`TaskDurations`](crate::polling::TaskDurations)),
     /// by tier, length of the video, and whether it starts from an image. It begins with what is known of the service.
     pub fn adaptive() -> Self {
         Self::of(Rule::Adaptive {
@@ -111,7 +111,7 @@ impl PollSchedule {
     fn of(rule: Rule) -> Self {
         Self {
             rule,
-            shortest: Self::SHORTEST,
+            shortest: Self::MIN_INTERVAL,
             budget: None,
         }
     }
@@ -125,9 +125,9 @@ impl PollSchedule {
         self
     }
 
-    /// Lengthens shorter intervals to this; [`SHORTEST`](Self::SHORTEST) at least.
+    /// Lengthens shorter intervals to this; [`MIN_INTERVAL`](Self::MIN_INTERVAL) at least.
     pub fn min_interval(mut self, interval: Duration) -> Self {
-        self.shortest = interval.max(Self::SHORTEST);
+        self.shortest = interval.max(Self::MIN_INTERVAL);
         self
     }
 
@@ -350,7 +350,7 @@ mod tests {
         ] {
             for jitter in [0.0, 0.5, 1.0] {
                 let interval = seconds(&schedule, 7, jitter);
-                assert!(interval >= PollSchedule::SHORTEST.as_secs_f64());
+                assert!(interval >= PollSchedule::MIN_INTERVAL.as_secs_f64());
             }
         }
     }

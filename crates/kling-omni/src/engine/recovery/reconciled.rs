@@ -17,16 +17,16 @@ pub enum Reconciled {
         /// The task.
         task: Task,
         /// How it was found.
-        by: Evidence,
+        matched_by: MatchedBy,
     },
     /// No task was made: it is safe to create it again.
-    CertainlyAbsent,
+    NotCreated,
     /// It cannot be told. Creating it again may pay for a second task.
     Ambiguous {
         /// The ids of the tasks that may be the one; there may be others.
         candidates: Vec<String>,
         /// What keeps it from being settled.
-        why: Doubt,
+        reason: AmbiguityReason,
     },
 }
 
@@ -34,7 +34,7 @@ pub enum Reconciled {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Evidence {
+pub enum MatchedBy {
     /// The response to the create arrived after its caller had been dropped. It names exactly this task.
     Response,
     /// A delivery brought the create's own token: it is this task and no other.
@@ -48,7 +48,7 @@ pub enum Evidence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Doubt {
+pub enum AmbiguityReason {
     /// The list was not read before the create, so that old and new tasks look alike.
     NoSnapshot,
     /// Several tasks may be the one.
@@ -75,7 +75,7 @@ pub enum Doubt {
     },
 }
 
-impl fmt::Display for Evidence {
+impl fmt::Display for MatchedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Response => "named by the answer to the create",
@@ -85,14 +85,14 @@ impl fmt::Display for Evidence {
     }
 }
 
-impl fmt::Display for Doubt {
+impl fmt::Display for AmbiguityReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoSnapshot => {
                 "the list of tasks was not read before the create; look at the candidates yourself, and create with \
-                 `reconcilable` next time"
+                 `with_list_snapshot` next time"
             }
-            Self::MultipleCandidates => "several tasks may be the one; leave out those that you know with `except`",
+            Self::MultipleCandidates => "several tasks may be the one; leave out those that you know with `exclude`",
             Self::ListIncomplete => "the list of tasks could not be read as a whole; try again when less is going on",
             Self::ListShrank => {
                 "tasks have gone from the list since the create, and the one looked for may be among them; look at \

@@ -298,7 +298,7 @@ impl Polling {
                 tracing::debug!(task_id = self.task().id(), %error, "poll failed");
                 let update = Update::PollFailed {
                     kind: error.kind(),
-                    why: error.summary().to_owned(),
+                    reason: error.summary().to_owned(),
                 };
                 self.failure = Some(error);
                 Some(Ok(update))

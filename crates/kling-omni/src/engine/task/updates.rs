@@ -22,7 +22,7 @@ pub enum Update {
         /// What kind of failure it was.
         kind: ErrorKind,
         /// The failure in words.
-        why: String,
+        reason: String,
     },
 }
 

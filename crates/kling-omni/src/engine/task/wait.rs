@@ -15,7 +15,7 @@ use crate::engine::task::Task;
 use crate::engine::task::poll::Polling;
 use crate::engine::task::updates::{Update, Updates};
 #[cfg(feature = "webhook")]
-use crate::engine::webhook::Inbox;
+use crate::engine::webhook::WebhookReceiver;
 use crate::redact::printable;
 
 type OnStatus = Box<dyn FnMut(&TaskState) + Send>;
@@ -102,7 +102,7 @@ impl Wait {
     /// the same inbox meanwhile. The look at the deadline stays, and a task that is known by its id alone is still read
     /// at once. A completed task without a result gets its second look from a poll.
     #[cfg(feature = "webhook")]
-    pub fn webhook(mut self, inbox: &Inbox) -> Self {
+    pub fn webhook(mut self, inbox: &WebhookReceiver) -> Self {
         self.webhook = Some(Box::new(inbox.subscribe(self.task.id())));
         self
     }

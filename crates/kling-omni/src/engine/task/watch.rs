@@ -20,7 +20,7 @@ use crate::engine::task::Task;
 use crate::engine::task::updates::Update;
 use crate::engine::task::wait::{Wait, Waiting};
 #[cfg(feature = "webhook")]
-use crate::engine::webhook::Inbox;
+use crate::engine::webhook::WebhookReceiver;
 
 /// A task to watch: one that is at hand, or its id.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl From<&str> for TaskRef {
 /// Something learnt about one of several tasks.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Watched {
+pub struct WatchItem {
     /// The task; [`Task::video`] has its result once it is completed.
     pub task: Task,
     /// What was learnt. After an error, nothing more comes of this task, and the others go on.
@@ -108,7 +108,7 @@ pub struct Watched {
 #[must_use = "streams do nothing unless polled"]
 pub struct Watch {
     waits: Vec<Wait>,
-    running: SelectAll<Pin<Box<dyn Stream<Item = Watched> + Send>>>,
+    running: SelectAll<Pin<Box<dyn Stream<Item = WatchItem> + Send>>>,
 }
 
 impl Watch {
@@ -140,7 +140,7 @@ impl Watch {
 
     /// Listens to the deliveries of a webhook, too; see [`Wait::webhook`].
     #[cfg(feature = "webhook")]
-    pub fn webhook(self, inbox: &Inbox) -> Self {
+    pub fn webhook(self, inbox: &WebhookReceiver) -> Self {
         self.each(|wait| wait.webhook(inbox))
     }
 
@@ -175,13 +175,13 @@ impl Watch {
 }
 
 impl Stream for Watch {
-    type Item = Watched;
+    type Item = WatchItem;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Watched>> {
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<WatchItem>> {
         let this = &mut *self;
         for wait in this.waits.drain(..) {
             let task = wait.task().clone();
-            let watched = wait.updates().map(move |update| Watched {
+            let watched = wait.updates().map(move |update| WatchItem {
                 task: task.clone(),
                 update,
             });

@@ -22,7 +22,7 @@ use crate::engine::error::{Error, Result};
 use crate::engine::polling::DEFAULT_WAIT_TIMEOUT;
 use crate::engine::upload::local_file::LocalFile;
 use crate::engine::upload::source;
-use crate::engine::upload::uploader::{Uploaded, Uploader, Uploading, expand_to_files};
+use crate::engine::upload::uploader::{UploadedFile, Uploader, UploadFuture, expand_to_files};
 
 /// How many files are sent at the same time.
 const CONCURRENCY: usize = 2;
@@ -70,9 +70,9 @@ impl ObjectStoreUploader {
     pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(24 * 3600);
     /// The shortest lifetime: a task may be read for the first time after it has waited for its turn, as long as a
     /// [`Wait`](crate::polling::Wait) does.
-    pub const SHORTEST_LIFETIME: Duration = DEFAULT_WAIT_TIMEOUT;
+    pub const MIN_LIFETIME: Duration = DEFAULT_WAIT_TIMEOUT;
     /// The longest lifetime that a presigned URL of S3 can have.
-    pub const LONGEST_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
+    pub const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 
     /// A bucket that speaks S3, as `s3://bucket` or `s3://bucket/prefix`, with the settings of the environment.
     ///
@@ -139,9 +139,9 @@ impl ObjectStoreUploader {
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is shorter than
-    /// [`SHORTEST_LIFETIME`](Self::SHORTEST_LIFETIME) or longer than [`LONGEST_LIFETIME`](Self::LONGEST_LIFETIME).
+    /// [`MIN_LIFETIME`](Self::MIN_LIFETIME) or longer than [`MAX_LIFETIME`](Self::MAX_LIFETIME).
     pub fn lifetime(mut self, lifetime: Duration) -> Result<Self> {
-        if !(Self::SHORTEST_LIFETIME..=Self::LONGEST_LIFETIME).contains(&lifetime) {
+        if !(Self::MIN_LIFETIME..=Self::MAX_LIFETIME).contains(&lifetime) {
             return Err(errors::invalid_lifetime(lifetime));
         }
         self.lifetime = Duration::from_secs(lifetime.as_secs());
@@ -157,7 +157,7 @@ impl ObjectStoreUploader {
         self
     }
 
-    async fn upload_file(&self, file: &LocalFile) -> Result<Uploaded> {
+    async fn upload_file(&self, file: &LocalFile) -> Result<UploadedFile> {
         let path = self.path_of(file);
         if self.contains(file, &path).await? {
             tracing::info!(file = file.name(), %path, "it is in the bucket already");
@@ -178,7 +178,7 @@ impl ObjectStoreUploader {
         // The signature has whole seconds, and may be younger than `now`.
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let end = Duration::from_secs(now.as_secs()) + self.lifetime;
-        Ok(Uploaded::new(url, UNIX_EPOCH.checked_add(end)))
+        Ok(UploadedFile::new(url, UNIX_EPOCH.checked_add(end)))
     }
 
     /// The path of a file with this content.
@@ -227,12 +227,12 @@ impl ObjectStoreUploader {
 }
 
 impl Uploader for ObjectStoreUploader {
-    fn upload<'a>(&'a self, file: &'a LocalFile) -> Uploading<'a, Uploaded> {
+    fn upload<'a>(&'a self, file: &'a LocalFile) -> UploadFuture<'a, UploadedFile> {
         Box::pin(async move { Ok(self.upload_file(file).await?) })
     }
 
     /// Uploads a few distinct contents concurrently.
-    fn upload_all<'a>(&'a self, files: &'a [LocalFile]) -> Uploading<'a, Vec<Uploaded>> {
+    fn upload_all<'a>(&'a self, files: &'a [LocalFile]) -> UploadFuture<'a, Vec<UploadedFile>> {
         Box::pin(async move {
             let mut distinct: Vec<&LocalFile> = Vec::new();
             for file in files {

@@ -38,7 +38,7 @@ impl LocalFile {
     /// # Errors
     ///
     /// [`ErrorKind::File`](crate::ErrorKind::File) if it cannot be read, is empty, or if its content type is unknown.
-    pub async fn measure(source: impl Into<FileSource>) -> Result<Self> {
+    pub async fn open(source: impl Into<FileSource>) -> Result<Self> {
         let source = source.into();
         let name = source.name();
         let Some(content_type) = source.resolve_content_type() else {
@@ -101,8 +101,8 @@ impl LocalFile {
     /// # Errors
     ///
     /// The file no longer exists or cannot be read.
-    pub async fn open(&self) -> io::Result<FileBytes> {
-        let bytes = FileBytes::open(self, &self.content).await?;
+    pub async fn stream(&self) -> io::Result<FileStream> {
+        let bytes = FileStream::open(self, &self.content).await?;
         self.report_progress(0);
         Ok(bytes)
     }
@@ -127,7 +127,7 @@ fn measure(path: &Path) -> io::Result<(u64, [u8; 32])> {
     }
     let mut file = std::fs::File::open(path)?;
     let mut hash = Sha256::new();
-    let mut chunk = vec![0; FileBytes::CHUNK];
+    let mut chunk = vec![0; FileStream::CHUNK];
     let mut length = 0;
     loop {
         match file.read(&mut chunk) {
@@ -177,12 +177,12 @@ impl fmt::Debug for LocalFile {
 /// The stream only ends without an error if the content is the one that was measured. Otherwise it yields an error instead
 /// of its last chunk, and the receiver never has the whole file.
 #[must_use = "streams do nothing unless polled"]
-pub struct FileBytes {
+pub struct FileStream {
     length: u64,
     chunks: Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>,
 }
 
-impl FileBytes {
+impl FileStream {
     pub(crate) const CHUNK: usize = 256 * 1024;
 
     pub(crate) async fn open(file: &LocalFile, content: &Content) -> io::Result<Self> {
@@ -263,11 +263,11 @@ impl Input {
     async fn chunk(&mut self) -> io::Result<Bytes> {
         match self {
             Self::Disk(file) => {
-                let mut chunk = BytesMut::with_capacity(FileBytes::CHUNK);
+                let mut chunk = BytesMut::with_capacity(FileStream::CHUNK);
                 file.read_buf(&mut chunk).await?;
                 Ok(chunk.freeze())
             }
-            Self::Memory(bytes) => Ok(bytes.split_to(bytes.len().min(FileBytes::CHUNK))),
+            Self::Memory(bytes) => Ok(bytes.split_to(bytes.len().min(FileStream::CHUNK))),
         }
     }
 }
@@ -279,7 +279,7 @@ fn changed() -> io::Error {
     )
 }
 
-impl Stream for FileBytes {
+impl Stream for FileStream {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -287,9 +287,9 @@ impl Stream for FileBytes {
     }
 }
 
-impl fmt::Debug for FileBytes {
+impl fmt::Debug for FileStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FileBytes")
+        f.debug_struct("FileStream")
             .field("length", &self.length)
             .finish_non_exhaustive()
     }

@@ -74,7 +74,7 @@ pub(crate) async fn put(
     file: &LocalFile,
     target: &UploadTarget,
 ) -> Result<(), Failure> {
-    let bytes = file.open().await.map_err(Failure::File)?;
+    let bytes = file.stream().await.map_err(Failure::File)?;
     // The HTTP stack does not reliably report the error of a body.
     let broken = Arc::new(Mutex::new(None));
     let (sender, sent) = watch::channel(0);

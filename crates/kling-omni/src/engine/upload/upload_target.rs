@@ -12,7 +12,7 @@ use crate::engine::expiry;
 use crate::engine::http::Http;
 use crate::engine::http::call::{Call, Options};
 use crate::engine::service::{Service, UploadSlot};
-use crate::engine::upload::uploader::Uploaded;
+use crate::engine::upload::uploader::UploadedFile;
 
 const LENGTH_RANGE: &str = "x-goog-content-length-range";
 
@@ -24,7 +24,7 @@ pub(crate) struct UploadTarget {
     /// When it expires, if the service says so.
     expires_at: Option<Instant>,
     /// The uploaded file, once it is sent.
-    pub(crate) uploaded: Uploaded,
+    pub(crate) uploaded: UploadedFile,
 }
 
 impl UploadTarget {
@@ -66,7 +66,7 @@ impl UploadTarget {
                 None => HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]),
             },
             expires_at: None,
-            uploaded: Uploaded::new(slot.asset_url, expiry::of(&asset)),
+            uploaded: UploadedFile::new(slot.asset_url, expiry::of(&asset)),
         })
     }
 

@@ -15,7 +15,7 @@ use crate::redact::RedactedUrl;
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// The future of an upload.
-pub type Uploading<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;
+pub type UploadFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;
 
 /// Uploads local files to where the service can read them: its own storage, a bucket of yours, or anything else with URLs.
 ///
@@ -24,18 +24,18 @@ pub type Uploading<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + S
 /// on as it is.
 ///
 /// ```
-/// use kling_omni::upload::{LocalFile, Uploaded, Uploader, Uploading};
+/// use kling_omni::upload::{LocalFile, UploadedFile, Uploader, UploadFuture};
 /// use kling_omni::{ApiKey, Client};
 ///
 /// /// Hard-links files into a folder that a web server of ours serves.
 /// struct OwnServer;
 ///
 /// impl Uploader for OwnServer {
-///     fn upload<'a>(&'a self, file: &'a LocalFile) -> Uploading<'a, Uploaded> {
+///     fn upload<'a>(&'a self, file: &'a LocalFile) -> UploadFuture<'a, UploadedFile> {
 ///         Box::pin(async move {
 ///             let name: String = file.sha256().iter().map(|byte| format!("{byte:02x}")).collect();
 ///             std::fs::hard_link(file.name(), format!("/srv/files/{name}"))?;
-///             Ok(Uploaded::new(format!("https://files.example.com/{name}"), None))
+///             Ok(UploadedFile::new(format!("https://files.example.com/{name}"), None))
 ///         })
 ///     }
 /// }
@@ -45,11 +45,11 @@ pub type Uploading<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + S
 /// ```
 pub trait Uploader: Send + Sync + 'static {
     /// Uploads one file. Its bytes come from [`LocalFile::open`], which may be called again for another attempt.
-    fn upload<'a>(&'a self, file: &'a LocalFile) -> Uploading<'a, Uploaded>;
+    fn upload<'a>(&'a self, file: &'a LocalFile) -> UploadFuture<'a, UploadedFile>;
 
     /// Uploads several files and returns them in their order. By default, all of them are uploaded
     /// concurrently, and the first error cancels the others.
-    fn upload_all<'a>(&'a self, files: &'a [LocalFile]) -> Uploading<'a, Vec<Uploaded>> {
+    fn upload_all<'a>(&'a self, files: &'a [LocalFile]) -> UploadFuture<'a, Vec<UploadedFile>> {
         Box::pin(try_join_all(files.iter().map(|file| self.upload(file))))
     }
 }
@@ -57,8 +57,8 @@ pub trait Uploader: Send + Sync + 'static {
 /// The results for all files in order, from the results for distinct contents.
 pub(crate) fn expand_to_files(
     files: &[LocalFile],
-    distinct: &[(&LocalFile, Uploaded)],
-) -> Vec<Uploaded> {
+    distinct: &[(&LocalFile, UploadedFile)],
+) -> Vec<UploadedFile> {
     let uploaded = files.iter().filter_map(|file| {
         let same = distinct.iter().find(|(one, _)| one.has_same_content(file));
         same.map(|(_, uploaded)| uploaded.clone())
@@ -71,14 +71,14 @@ pub(crate) fn expand_to_files(
 /// `Debug` shows no token of the URL.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Uploaded {
+pub struct UploadedFile {
     /// Where it is. Its token, if it has one, lets anyone read the file: treat it as a secret.
     pub url: String,
     /// When the URL stops working, if known.
     pub expires_at: Option<SystemTime>,
 }
 
-impl Uploaded {
+impl UploadedFile {
     /// A file at `url`, until `expires_at` if that is known.
     pub fn new(url: impl Into<String>, expires_at: Option<SystemTime>) -> Self {
         Self {
@@ -88,9 +88,9 @@ impl Uploaded {
     }
 }
 
-impl fmt::Debug for Uploaded {
+impl fmt::Debug for UploadedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Uploaded")
+        f.debug_struct("UploadedFile")
             .field("url", &RedactedUrl(&self.url).to_string())
             .field("expires_at", &self.expires_at)
             .finish()

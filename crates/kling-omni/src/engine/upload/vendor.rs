@@ -16,7 +16,7 @@ use crate::engine::upload::errors;
 use crate::engine::upload::local_file::LocalFile;
 use crate::engine::upload::put::{Failure, put};
 use crate::engine::upload::upload_target::UploadTarget;
-use crate::engine::upload::uploader::{Uploaded, Uploader, Uploading, expand_to_files};
+use crate::engine::upload::uploader::{UploadedFile, Uploader, UploadFuture, expand_to_files};
 use crate::redact::RedactedUrl;
 
 /// How many files are sent at the same time.
@@ -55,11 +55,11 @@ impl Uploads {
 /// there whatever host the client has, unless it has a [base URL](crate::ClientBuilder::base_url) of its own. Not every
 /// key can use them.
 ///
-/// A connection that breaks, or sends nothing for [`ClientBuilder::idle_timeout`](crate::ClientBuilder::idle_timeout), is
-/// retried up to [`ClientBuilder::retries`](crate::ClientBuilder::retries) times. A presigned URL that has expired is
+/// A connection that breaks, or sends nothing for [`ClientBuilder::read_timeout`](crate::ClientBuilder::read_timeout), is
+/// retried up to [`ClientBuilder::max_retries`](crate::ClientBuilder::max_retries) times. A presigned URL that has expired is
 /// replaced. A file that changes during the upload is an error, and is never stored partially.
 #[derive(Clone)]
-pub struct VendorUploader {
+pub struct ServiceUploader {
     uploads: Arc<Uploads>,
 }
 
@@ -70,13 +70,13 @@ struct Missing<'a> {
     kind: &'static str,
 }
 
-impl VendorUploader {
+impl ServiceUploader {
     pub(crate) fn new(uploads: Arc<Uploads>) -> Self {
         Self { uploads }
     }
 
-    async fn upload_files(&self, files: &[LocalFile]) -> Result<Vec<Uploaded>> {
-        let mut distinct: Vec<(&LocalFile, Uploaded)> = Vec::new();
+    async fn upload_files(&self, files: &[LocalFile]) -> Result<Vec<UploadedFile>> {
+        let mut distinct: Vec<(&LocalFile, UploadedFile)> = Vec::new();
         let mut missing: Vec<Missing<'_>> = Vec::new();
         for file in files {
             let types = self.uploads.service.upload_types();
@@ -106,11 +106,11 @@ impl VendorUploader {
     }
 
     /// An earlier upload of the same content that can be used again.
-    fn find_cached(&self, file: &LocalFile) -> Option<Uploaded> {
+    fn find_cached(&self, file: &LocalFile) -> Option<UploadedFile> {
         let until = self.uploads.http.clock.system_time() + MIN_LIFETIME;
         let cache = &self.uploads.cache;
         let (url, end) = cache.find(file.sha256(), file.content_type(), until)?;
-        Some(Uploaded::new(url, Some(end)))
+        Some(UploadedFile::new(url, Some(end)))
     }
 
     /// Sends a file to its target, or to a new one if that has expired.
@@ -118,7 +118,7 @@ impl VendorUploader {
         &self,
         Missing { file, kind }: Missing<'a>,
         target: UploadTarget,
-    ) -> Result<(&'a LocalFile, Uploaded)> {
+    ) -> Result<(&'a LocalFile, UploadedFile)> {
         let uploads = &*self.uploads;
         let mut backoff = Backoff::default();
         let mut target = target;
@@ -189,23 +189,23 @@ impl VendorUploader {
     }
 }
 
-impl Uploader for VendorUploader {
-    fn upload<'a>(&'a self, file: &'a LocalFile) -> Uploading<'a, Uploaded> {
+impl Uploader for ServiceUploader {
+    fn upload<'a>(&'a self, file: &'a LocalFile) -> UploadFuture<'a, UploadedFile> {
         Box::pin(async move {
             let mut uploaded = self.upload_files(std::slice::from_ref(file)).await?;
             Ok(uploaded.remove(0))
         })
     }
 
-    fn upload_all<'a>(&'a self, files: &'a [LocalFile]) -> Uploading<'a, Vec<Uploaded>> {
+    fn upload_all<'a>(&'a self, files: &'a [LocalFile]) -> UploadFuture<'a, Vec<UploadedFile>> {
         Box::pin(async move { Ok(self.upload_files(files).await?) })
     }
 }
 
-impl fmt::Debug for VendorUploader {
+impl fmt::Debug for ServiceUploader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let server = &self.uploads.http.upload_server;
-        f.debug_struct("VendorUploader")
+        f.debug_struct("ServiceUploader")
             .field("base_url", &RedactedUrl(&server.base_url).to_string())
             .field("key_header", &server.key_header)
             .finish_non_exhaustive()

@@ -33,7 +33,7 @@ pub struct Token(String);
 
 impl Token {
     /// The most characters that a token has.
-    pub const LONGEST: usize = 64;
+    pub const MAX_LENGTH: usize = 64;
 
     /// A new token of 128 random bits from the operating system.
     ///
@@ -52,14 +52,14 @@ impl Token {
         Ok(Self(format!("{:032x}", u128::from_be_bytes(bytes))))
     }
 
-    /// Takes a token that you have made or kept: 1 to [`LONGEST`](Self::LONGEST) ASCII letters, digits, `-` and `_`.
+    /// Takes a token that you have made or kept: 1 to [`MAX_LENGTH`](Self::MAX_LENGTH) ASCII letters, digits, `-` and `_`.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Validation`] for any other text.
     pub fn new(text: impl Into<String>) -> Result<Self> {
         let text = text.into();
-        let is_token = (1..=Self::LONGEST).contains(&text.len())
+        let is_token = (1..=Self::MAX_LENGTH).contains(&text.len())
             && text
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
@@ -72,7 +72,7 @@ impl Token {
                 "the correlation token, {} characters long, is none: 1 to {} letters, digits, dashes and underscores \
                  make one",
                 text.chars().count(),
-                Self::LONGEST
+                Self::MAX_LENGTH
             ),
         ))
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::engine::state::TaskState;
 use crate::engine::task_id::TaskId;
 use crate::engine::webhook::correlation::{self, Token};
-use crate::engine::webhook::refusal::{Refusal, RefusalKind};
+use crate::engine::webhook::refusal::{WebhookError, WebhookErrorKind};
 use crate::engine::webhook::verifier::Verified;
 
 /// An authentic delivery: what the service said about a task at one moment.
@@ -26,10 +26,10 @@ impl Delivery {
         verified: Verified,
         query: Option<&str>,
         body: &[u8],
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, WebhookError> {
         let state = parse_state(body).ok_or_else(|| {
-            Refusal::new(
-                RefusalKind::BodyUnreadable,
+            WebhookError::new(
+                WebhookErrorKind::BodyUnreadable,
                 "the delivery is authentic, and its body is no task",
             )
         })?;
@@ -68,18 +68,18 @@ impl Delivery {
 #[non_exhaustive]
 pub enum Received {
     /// It is new, and was passed on.
-    New(Delivery),
+    Accepted(Delivery),
     /// A delivery with the same id came before. Not passed on.
     Duplicate(Delivery),
     /// A later state of the task is known. Not passed on.
-    Late(Delivery),
+    OutOfOrder(Delivery),
 }
 
 impl Received {
     /// The delivery.
     pub fn delivery(&self) -> &Delivery {
         match self {
-            Self::New(delivery) | Self::Duplicate(delivery) | Self::Late(delivery) => delivery,
+            Self::Accepted(delivery) | Self::Duplicate(delivery) | Self::OutOfOrder(delivery) => delivery,
         }
     }
 }

@@ -14,25 +14,25 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tower_service::Service;
 
 use crate::engine::webhook::delivery::Received;
-use crate::engine::webhook::inbox::Inbox;
-use crate::engine::webhook::refusal::{Refusal, RefusalKind};
+use crate::engine::webhook::inbox::WebhookReceiver;
+use crate::engine::webhook::refusal::{WebhookError, WebhookErrorKind};
 
-/// A tower service that passes deliveries to an [`Inbox`], made by [`Inbox::endpoint`].
+/// A tower service that passes deliveries to an [`WebhookReceiver`], made by [`WebhookReceiver::endpoint`].
 ///
 /// Mount it with axum's `Router::route_service`, or in hyper through hyper-util's `TowerToHyperService`. It answers
 ///
 /// * 200 to every authentic delivery, also to late and duplicate ones, because the service would repeat them;
 /// * 405 to all methods but POST;
-/// * 413 to a body above the [limit](super::InboxBuilder::largest_body), of which it reads no more than the limit;
-/// * 400, 401 or 503 to [refused](super::Refusal::status) ones. The reason is logged, and not sent.
+/// * 413 to a body above the [limit](super::WebhookReceiverBuilder::max_body_size), of which it reads no more than the limit;
+/// * 400, 401 or 503 to [refused](super::WebhookError::status) ones. The reason is logged, and not sent.
 ///
 /// The content type is ignored, because the signature covers the bytes of the body. Timeouts are left to the server.
 #[derive(Clone)]
 pub struct Endpoint {
-    inbox: Inbox,
+    inbox: WebhookReceiver,
 }
 
-impl Inbox {
+impl WebhookReceiver {
     /// A tower service that receives the deliveries posted to it.
     pub fn endpoint(&self) -> Endpoint {
         Endpoint {
@@ -42,24 +42,24 @@ impl Inbox {
 }
 
 impl Endpoint {
-    async fn receive<B>(self, request: Request<B>) -> Result<Received, Refusal>
+    async fn receive<B>(self, request: Request<B>) -> Result<Received, WebhookError>
     where
         B: Body,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let limit = self.inbox.largest_body();
+        let limit = self.inbox.max_body_size();
         let (parts, body) = request.into_parts();
         if body.size_hint().lower() > limit as u64 {
-            return Err(Refusal::too_large(limit));
+            return Err(WebhookError::too_large(limit));
         }
         let body = match Limited::new(body, limit).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => {
-                return Err(Refusal::too_large(limit));
+                return Err(WebhookError::too_large(limit));
             }
             Err(_) => {
-                return Err(Refusal::new(
-                    RefusalKind::BodyUnreadable,
+                return Err(WebhookError::new(
+                    WebhookErrorKind::BodyUnreadable,
                     "the body did not arrive whole",
                 ));
             }
@@ -114,9 +114,9 @@ impl fmt::Debug for Endpoint {
 }
 
 /// Requests that are no deliveries are logged at debug level: anyone can post to a public address.
-fn log(refusal: &Refusal) {
+fn log(refusal: &WebhookError) {
     match refusal.kind() {
-        RefusalKind::MissingHeader | RefusalKind::MalformedHeader | RefusalKind::BodyTooLarge => {
+        WebhookErrorKind::MissingHeader | WebhookErrorKind::MalformedHeader | WebhookErrorKind::BodyTooLarge => {
             tracing::debug!(%refusal, "no delivery")
         }
         _ => tracing::warn!(%refusal, "a delivery was refused"),

@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use http::HeaderMap;
 use tokio::sync::broadcast;
 
-pub use crate::engine::webhook::inbox::deliveries::{Deliveries, Missed};
+pub use crate::engine::webhook::inbox::deliveries::{Deliveries, Lagged};
 use crate::engine::webhook::inbox::subscription::Subscription;
 
 use crate::clock::{Clock, SystemClock};
@@ -22,17 +22,17 @@ use crate::engine::webhook::delivery::{Delivery, Received};
 use crate::engine::webhook::inbox::bounded_map::BoundedMap;
 use crate::engine::webhook::inbox::subscription::Subscribers;
 use crate::engine::webhook::inbox::task_states::TaskStates;
-use crate::engine::webhook::refusal::{Refusal, RefusalKind};
+use crate::engine::webhook::refusal::{WebhookError, WebhookErrorKind};
 use crate::engine::webhook::verifier::Verifier;
 
 /// Receives deliveries and passes new ones on to [waits](crate::polling::Wait::webhook) and [streams](Self::deliveries).
 ///
 /// * **Deduplication and replays.** The ids of the latest deliveries are remembered, and none of them is passed on twice.
-///   When there are more than [can be remembered](InboxBuilder::remembered_deliveries), the oldest id is evicted. From then
+///   When there are more than [can be remembered](WebhookReceiverBuilder::dedup_capacity), the oldest id is evicted. From then
 ///   on, an unknown delivery that is not younger than the evicted one is refused
-///   ([`RefusalKind::ReplayWindowExceeded`]). A burst may therefore cost late deliveries, but never lets a replay in.
+///   ([`WebhookErrorKind::ReplayWindowExceeded`]). A burst may therefore cost late deliveries, but never lets a replay in.
 /// * **Order.** A task never goes back. A delivery that is older than the known state, or not terminal after the task has
-///   ended, is [late](Received::Late). The latest state of [some tasks](InboxBuilder::remembered_tasks) is remembered; when
+///   ended, is [late](Received::OutOfOrder). The latest state of [some tasks](WebhookReceiverBuilder::state_capacity) is remembered; when
 ///   there are more, those that ended first are evicted first. An evicted task is treated as unknown.
 ///
 /// All of it is in memory and lost with the process. After a restart, a recorded delivery can be replayed once within the
@@ -40,12 +40,12 @@ use crate::engine::webhook::verifier::Verifier;
 ///
 /// Clones share everything.
 #[derive(Clone)]
-pub struct Inbox(Arc<Shared>);
+pub struct WebhookReceiver(Arc<Shared>);
 
 pub(crate) struct Shared {
     verifier: Verifier,
     clock: Arc<dyn Clock>,
-    largest_body: usize,
+    max_body_size: usize,
     memory: Mutex<Memory>,
     updates: broadcast::Sender<Delivery>,
     /// Whether deliveries are believed to arrive.
@@ -58,35 +58,35 @@ struct Memory {
     subscribers: Subscribers,
 }
 
-impl Inbox {
+impl WebhookReceiver {
     /// An inbox that accepts what is signed with a secret, or what a [`Verifier`] accepts.
     pub fn new(verifier: impl Into<Verifier>) -> Self {
         Self::builder(verifier).build()
     }
 
     /// Starts an inbox with settings of your own.
-    pub fn builder(verifier: impl Into<Verifier>) -> InboxBuilder {
-        InboxBuilder::new(verifier.into())
+    pub fn builder(verifier: impl Into<Verifier>) -> WebhookReceiverBuilder {
+        WebhookReceiverBuilder::new(verifier.into())
     }
 
     /// Receives a delivery: the headers and the query of its request, and its body unchanged.
     ///
-    /// Respond with success, also to late and duplicate deliveries, and with [`Refusal::status`] otherwise. Limit the body
+    /// Respond with success, also to late and duplicate deliveries, and with [`WebhookError::status`] otherwise. Limit the body
     /// before it is in memory; [`endpoint`](Self::endpoint) does that.
     ///
     /// # Errors
     ///
-    /// Those of [`Verifier::verify`], [`RefusalKind::BodyTooLarge`], [`RefusalKind::BodyUnreadable`] if it is no task,
-    /// and [`RefusalKind::ReplayWindowExceeded`] if it might be a replay.
+    /// Those of [`Verifier::verify`], [`WebhookErrorKind::BodyTooLarge`], [`WebhookErrorKind::BodyUnreadable`] if it is no task,
+    /// and [`WebhookErrorKind::ReplayWindowExceeded`] if it might be a replay.
     pub fn receive(
         &self,
         headers: &HeaderMap,
         query: Option<&str>,
         body: &[u8],
-    ) -> Result<Received, Refusal> {
+    ) -> Result<Received, WebhookError> {
         let shared = &*self.0;
-        if body.len() > shared.largest_body {
-            return Err(Refusal::too_large(shared.largest_body));
+        if body.len() > shared.max_body_size {
+            return Err(WebhookError::too_large(shared.max_body_size));
         }
         let now = shared.clock.system_time();
         let verified = shared.verifier.verify(headers, body, now)?;
@@ -96,14 +96,14 @@ impl Inbox {
             DedupResult::New => {}
             DedupResult::Duplicate => return Ok(Received::Duplicate(delivery)),
             DedupResult::Evicted => {
-                return Err(Refusal::new(
-                    RefusalKind::ReplayWindowExceeded,
+                return Err(WebhookError::new(
+                    WebhookErrorKind::ReplayWindowExceeded,
                     "the delivery might be a replay: ids as old as it had to be forgotten",
                 ));
             }
         }
         if !memory.tasks.advance(&delivery) {
-            return Ok(Received::Late(delivery));
+            return Ok(Received::OutOfOrder(delivery));
         }
         shared.is_trusted.store(true, Ordering::Relaxed);
         memory
@@ -111,7 +111,7 @@ impl Inbox {
             .publish(delivery.state(), shared.clock.now());
         // Fails without a receiver.
         let _ = shared.updates.send(delivery.clone());
-        Ok(Received::New(delivery))
+        Ok(Received::Accepted(delivery))
     }
 
     /// The latest delivered state of a task, if it is remembered.
@@ -134,8 +134,8 @@ impl Inbox {
         Deliveries::new(self.0.updates.subscribe())
     }
 
-    pub(crate) fn largest_body(&self) -> usize {
-        self.0.largest_body
+    pub(crate) fn max_body_size(&self) -> usize {
+        self.0.max_body_size
     }
 
     /// Subscribes to the states of one task, beginning with the known one.
@@ -150,38 +150,38 @@ impl Shared {
     }
 }
 
-impl fmt::Debug for Inbox {
+impl fmt::Debug for WebhookReceiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inbox")
+        f.debug_struct("WebhookReceiver")
             .field("verifier", &self.0.verifier)
-            .field("largest_body", &self.0.largest_body)
+            .field("max_body_size", &self.0.max_body_size)
             .finish_non_exhaustive()
     }
 }
 
-const MAX_BACKLOG: usize = 1 << 16;
+const MAX_BUFFER: usize = 1 << 16;
 
-/// Settings of an [`Inbox`]. Together they bound its memory.
+/// Settings of an [`WebhookReceiver`]. Together they bound its memory.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build` is called"]
-pub struct InboxBuilder {
+pub struct WebhookReceiverBuilder {
     verifier: Verifier,
     clock: Arc<dyn Clock>,
-    largest_body: usize,
-    remembered_deliveries: usize,
-    remembered_tasks: usize,
-    backlog: usize,
+    max_body_size: usize,
+    dedup_capacity: usize,
+    state_capacity: usize,
+    buffer_capacity: usize,
 }
 
-impl InboxBuilder {
+impl WebhookReceiverBuilder {
     pub(crate) fn new(verifier: Verifier) -> Self {
         Self {
             verifier,
             clock: Arc::new(SystemClock),
-            largest_body: 64 * 1024,
-            remembered_deliveries: 10_000,
-            remembered_tasks: 1_000,
-            backlog: 256,
+            max_body_size: 64 * 1024,
+            dedup_capacity: 10_000,
+            state_capacity: 1_000,
+            buffer_capacity: 256,
         }
     }
 
@@ -192,43 +192,43 @@ impl InboxBuilder {
     }
 
     /// The largest body that is read, in bytes; 64 KiB by default, and a delivery has less than 1 KiB.
-    pub fn largest_body(mut self, bytes: usize) -> Self {
-        self.largest_body = bytes;
+    pub fn max_body_size(mut self, bytes: usize) -> Self {
+        self.max_body_size = bytes;
         self
     }
 
     /// How many ids are remembered, at most 256 bytes each; 10,000 by default, and at least one. Remember as many as
     /// arrive within twice the tolerance.
-    pub fn remembered_deliveries(mut self, count: usize) -> Self {
-        self.remembered_deliveries = count;
+    pub fn dedup_capacity(mut self, count: usize) -> Self {
+        self.dedup_capacity = count;
         self
     }
 
     /// How many tasks are remembered, each with its latest state; 1,000 by default, and at least one. Remember as
     /// many as run at a time or ended within the tolerance.
-    pub fn remembered_tasks(mut self, count: usize) -> Self {
-        self.remembered_tasks = count;
+    pub fn state_capacity(mut self, count: usize) -> Self {
+        self.state_capacity = count;
         self
     }
 
     /// How many deliveries are kept for streams that are slow to read them; 256 by default, from 1 to 65,536, and rounded
     /// up to a power of two. Room for them is taken at once.
-    pub fn backlog(mut self, count: usize) -> Self {
-        self.backlog = count;
+    pub fn buffer_capacity(mut self, count: usize) -> Self {
+        self.buffer_capacity = count;
         self
     }
 
     /// Makes the inbox.
-    pub fn build(self) -> Inbox {
-        let (updates, _) = broadcast::channel(self.backlog.clamp(1, MAX_BACKLOG));
-        Inbox(Arc::new(Shared {
+    pub fn build(self) -> WebhookReceiver {
+        let (updates, _) = broadcast::channel(self.buffer_capacity.clamp(1, MAX_BUFFER));
+        WebhookReceiver(Arc::new(Shared {
             verifier: self.verifier,
             clock: self.clock,
-            largest_body: self.largest_body,
+            max_body_size: self.max_body_size,
             is_trusted: AtomicBool::new(true),
             memory: Mutex::new(Memory {
-                deliveries: DedupCache::new(self.remembered_deliveries),
-                tasks: TaskStates::new(self.remembered_tasks),
+                deliveries: DedupCache::new(self.dedup_capacity),
+                tasks: TaskStates::new(self.state_capacity),
                 subscribers: Subscribers::default(),
             }),
             updates,

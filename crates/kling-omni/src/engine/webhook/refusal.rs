@@ -10,8 +10,8 @@ use serde::Serialize;
 /// `Display` says what was wrong and what to do. It is meant for your log; a sender needs no more than
 /// [`status`](Self::status). It holds no secret, no signature and nothing of the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    kind: RefusalKind,
+pub struct WebhookError {
+    kind: WebhookErrorKind,
     summary: String,
 }
 
@@ -19,7 +19,7 @@ pub struct Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum RefusalKind {
+pub enum WebhookErrorKind {
     /// One of the three headers of the scheme is not there. Not from the service, or something on the way drops headers.
     MissingHeader,
     /// One of the three headers is there twice or has a value that none of its kind can have.
@@ -41,7 +41,7 @@ pub enum RefusalKind {
     ReplayWindowExceeded,
 }
 
-impl RefusalKind {
+impl WebhookErrorKind {
     fn help(self) -> &'static str {
         match self {
             Self::MissingHeader | Self::MalformedHeader => {
@@ -63,8 +63,8 @@ impl RefusalKind {
     }
 }
 
-impl Refusal {
-    pub(crate) fn new(kind: RefusalKind, summary: impl Into<String>) -> Self {
+impl WebhookError {
+    pub(crate) fn new(kind: WebhookErrorKind, summary: impl Into<String>) -> Self {
         Self {
             kind,
             summary: summary.into(),
@@ -73,20 +73,20 @@ impl Refusal {
 
     pub(crate) fn malformed(header: &str) -> Self {
         Self::new(
-            RefusalKind::MalformedHeader,
+            WebhookErrorKind::MalformedHeader,
             format!("the `{header}` header is there twice or cannot be read"),
         )
     }
 
     pub(crate) fn too_large(limit: usize) -> Self {
         Self::new(
-            RefusalKind::BodyTooLarge,
+            WebhookErrorKind::BodyTooLarge,
             format!("the body is larger than {limit} bytes"),
         )
     }
 
     /// The kind of the refusal.
-    pub fn kind(&self) -> RefusalKind {
+    pub fn kind(&self) -> WebhookErrorKind {
         self.kind
     }
 
@@ -108,23 +108,23 @@ impl Refusal {
 
     pub(crate) fn status_code(&self) -> StatusCode {
         match self.kind {
-            RefusalKind::MissingHeader
-            | RefusalKind::MalformedHeader
-            | RefusalKind::UnknownVersion
-            | RefusalKind::BodyUnreadable => StatusCode::BAD_REQUEST,
-            RefusalKind::BadSignature | RefusalKind::TooOld | RefusalKind::TooNew => {
+            WebhookErrorKind::MissingHeader
+            | WebhookErrorKind::MalformedHeader
+            | WebhookErrorKind::UnknownVersion
+            | WebhookErrorKind::BodyUnreadable => StatusCode::BAD_REQUEST,
+            WebhookErrorKind::BadSignature | WebhookErrorKind::TooOld | WebhookErrorKind::TooNew => {
                 StatusCode::UNAUTHORIZED
             }
-            RefusalKind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            RefusalKind::ReplayWindowExceeded => StatusCode::SERVICE_UNAVAILABLE,
+            WebhookErrorKind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            WebhookErrorKind::ReplayWindowExceeded => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for WebhookError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}; {}", self.summary, self.help())
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for WebhookError {}

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::Mac;
 use http::HeaderMap;
 
-use crate::engine::webhook::refusal::{Refusal, RefusalKind};
+use crate::engine::webhook::refusal::{WebhookError, WebhookErrorKind};
 use crate::engine::webhook::secret::{self, ID, SIGNATURE, Secret, TIMESTAMP, VERSION};
 
 /// Checks that a delivery is signed with one of your secrets, and fresh.
@@ -67,21 +67,21 @@ impl Verifier {
     ///
     /// # Errors
     ///
-    /// [`RefusalKind::MissingHeader`], [`RefusalKind::MalformedHeader`] and [`RefusalKind::UnknownVersion`] for what is
-    /// no delivery of this scheme, [`RefusalKind::BadSignature`] if no secret fits, [`RefusalKind::TooOld`] and
-    /// [`RefusalKind::TooNew`] for an authentic delivery at the wrong time.
+    /// [`WebhookErrorKind::MissingHeader`], [`WebhookErrorKind::MalformedHeader`] and [`WebhookErrorKind::UnknownVersion`] for what is
+    /// no delivery of this scheme, [`WebhookErrorKind::BadSignature`] if no secret fits, [`WebhookErrorKind::TooOld`] and
+    /// [`WebhookErrorKind::TooNew`] for an authentic delivery at the wrong time.
     pub fn verify(
         &self,
         headers: &HeaderMap,
         body: &[u8],
         now: SystemTime,
-    ) -> Result<Verified, Refusal> {
+    ) -> Result<Verified, WebhookError> {
         let id = single_header(headers, ID)?;
         if !secret::is_id(id) {
-            return Err(Refusal::malformed(ID));
+            return Err(WebhookError::malformed(ID));
         }
         let timestamp = single_header(headers, TIMESTAMP)?;
-        let sent_at = parse_timestamp(timestamp).ok_or_else(|| Refusal::malformed(TIMESTAMP))?;
+        let sent_at = parse_timestamp(timestamp).ok_or_else(|| WebhookError::malformed(TIMESTAMP))?;
         let signatures = parse_signatures(single_header(headers, SIGNATURE)?)?;
         let is_signed = self.secrets.iter().any(|secret| {
             let mac = secret.mac(id, timestamp, body);
@@ -90,8 +90,8 @@ impl Verifier {
                 .any(|signature| mac.clone().verify_slice(signature).is_ok())
         });
         if !is_signed {
-            return Err(Refusal::new(
-                RefusalKind::BadSignature,
+            return Err(WebhookError::new(
+                WebhookErrorKind::BadSignature,
                 "the delivery is signed with none of the secrets, or was changed on its way",
             ));
         }
@@ -103,11 +103,11 @@ impl Verifier {
         })
     }
 
-    fn check_time(&self, sent_at: SystemTime, now: SystemTime) -> Result<(), Refusal> {
+    fn check_time(&self, sent_at: SystemTime, now: SystemTime) -> Result<(), WebhookError> {
         let (kind, off, what) = match now.duration_since(sent_at) {
-            Ok(age) => (RefusalKind::TooOld, age, "was sent long ago:"),
+            Ok(age) => (WebhookErrorKind::TooOld, age, "was sent long ago:"),
             Err(ahead) => (
-                RefusalKind::TooNew,
+                WebhookErrorKind::TooNew,
                 ahead.duration(),
                 "is ahead of the clock:",
             ),
@@ -115,7 +115,7 @@ impl Verifier {
         if off <= self.tolerance {
             return Ok(());
         }
-        Err(Refusal::new(
+        Err(WebhookError::new(
             kind,
             format!(
                 "the delivery {what} {:.1} s, where {} s are tolerated",
@@ -152,17 +152,17 @@ impl Verified {
 }
 
 /// The value of a header that must occur once. With two values, other software might use the other one.
-fn single_header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Refusal> {
+fn single_header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, WebhookError> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().ok_or_else(|| {
-        Refusal::new(
-            RefusalKind::MissingHeader,
+        WebhookError::new(
+            WebhookErrorKind::MissingHeader,
             format!("the request has no `{name}` header"),
         )
     })?;
     match (value.to_str(), values.next()) {
         (Ok(text), None) => Ok(text),
-        _ => Err(Refusal::malformed(name)),
+        _ => Err(WebhookError::malformed(name)),
     }
 }
 
@@ -174,21 +174,21 @@ fn parse_timestamp(timestamp: &str) -> Option<SystemTime> {
 }
 
 /// The signatures of the known version. Those that are not base64 are skipped: they match no secret.
-fn parse_signatures(header: &str) -> Result<Vec<Vec<u8>>, Refusal> {
+fn parse_signatures(header: &str) -> Result<Vec<Vec<u8>>, WebhookError> {
     let items: Vec<_> = header
         .split_ascii_whitespace()
         .filter_map(|item| item.split_once(','))
         .collect();
     if items.is_empty() {
-        return Err(Refusal::malformed(SIGNATURE));
+        return Err(WebhookError::malformed(SIGNATURE));
     }
     let known: Vec<_> = items
         .into_iter()
         .filter(|(version, _)| *version == VERSION)
         .collect();
     if known.is_empty() {
-        return Err(Refusal::new(
-            RefusalKind::UnknownVersion,
+        return Err(WebhookError::new(
+            WebhookErrorKind::UnknownVersion,
             format!("the delivery has no signature of version {VERSION}"),
         ));
     }

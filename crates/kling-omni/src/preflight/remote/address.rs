@@ -16,7 +16,7 @@ pub(super) enum RefusedAddress {
     /// The resolver answers with a placeholder, as that of a VPN or a transparent proxy does.
     FakeIp(IpAddr),
     /// This machine cannot resolve the name that a proxy would resolve.
-    Unresolved,
+    UnconfirmedCreate,
 }
 
 impl fmt::Display for RefusedAddress {
@@ -30,7 +30,7 @@ impl fmt::Display for RefusedAddress {
                 "its name resolves to {address}, a fake IP of 198.18.0.0/15 as the DNS of a VPN or proxy tool gives out, \
                  which does not show whether it is private; allow private addresses to look at it anyway"
             ),
-            Self::Unresolved => f.write_str(
+            Self::UnconfirmedCreate => f.write_str(
                 "this machine cannot resolve its name, and what a proxy resolves may be private; allow private addresses to \
                  look at it anyway",
             ),
@@ -67,14 +67,14 @@ pub(super) async fn check_target(url: &Url) -> Result<(), RefusedAddress> {
         };
     };
     let found = tokio::net::lookup_host((name, 0)).await;
-    let addresses = found.map_err(|_| RefusedAddress::Unresolved)?;
+    let addresses = found.map_err(|_| RefusedAddress::UnconfirmedCreate)?;
     check(addresses.map(|address| address.ip()))
 }
 
 fn check(addresses: impl IntoIterator<Item = IpAddr>) -> Result<(), RefusedAddress> {
     let mut addresses = addresses.into_iter().peekable();
     if addresses.peek().is_none() {
-        return Err(RefusedAddress::Unresolved);
+        return Err(RefusedAddress::UnconfirmedCreate);
     }
     match addresses.find(|address| !is_public(*address)) {
         Some(address) => Err(refusal(address)),
@@ -211,7 +211,7 @@ mod tests {
             (&["198.18.0.7"], fake("198.18.0.7")),
             (&["198.19.255.1", "8.8.8.8"], fake("198.19.255.1")),
             (&["::1"], Err(RefusedAddress::Private)),
-            (&[], Err(RefusedAddress::Unresolved)),
+            (&[], Err(RefusedAddress::UnconfirmedCreate)),
         ] {
             let addresses = addresses.iter().map(|text| text.parse().unwrap());
             assert_eq!(check(addresses), verdict);

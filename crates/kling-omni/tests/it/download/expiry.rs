@@ -18,7 +18,7 @@ async fn video(host: &Fake, path: &str, later: Reply) -> Video {
     let first = Reply::json(200, &task("a", "COMPLETED", &[&url]));
     let api = Fake::start(vec![first, later]).await;
     let clock = VirtualClock::new();
-    let client = client(api.detach(), &clock).retries(1).build().unwrap();
+    let client = client(api.detach(), &clock).max_retries(1).build().unwrap();
     client.task("a").wait().await.unwrap()
 }
 

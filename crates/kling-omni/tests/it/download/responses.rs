@@ -254,7 +254,7 @@ mod limits {
     async fn a_trickle_counts_as_a_broken_connection() {
         let url = trickle(Duration::from_secs(20)).await;
         let api = Fake::start(vec![Reply::json(200, &task("a", "COMPLETED", &[&url]))]).await;
-        let client = client(api.base_url(), &VirtualClock::new()).retries(2);
+        let client = client(api.base_url(), &VirtualClock::new()).max_retries(2);
         let video = client.build().unwrap().task("a").wait().await.unwrap();
         let error = streamed(&video).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
@@ -309,7 +309,7 @@ mod limits {
             let url = format!("{}/kling_a.mp4", host.base_url());
             let api = Fake::start(vec![Reply::json(200, &task("a", "COMPLETED", &[&url]))]).await;
             let client = client(api.base_url(), &VirtualClock::new())
-                .idle_timeout(SHORT)
+                .read_timeout(SHORT)
                 .max_download_size(file.len() as u64);
             let video = client.build().unwrap().task("a").wait().await.unwrap();
             match streamed(&video).await {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use kling_omni::download::Setback;
+use kling_omni::download::DownloadEvent;
 use kling_omni::{ErrorKind, Video};
 use kling_omni_test_support::clip::mp4;
 use kling_omni_test_support::fake::{Fake, Reply, Request};
@@ -39,7 +39,7 @@ async fn host(file: &[u8], cuts: &[usize]) -> Fake {
 #[derive(Debug)]
 struct Download {
     result: kling_omni::Result<Vec<u8>>,
-    setbacks: Vec<Setback>,
+    setbacks: Vec<DownloadEvent>,
     progress: Vec<u64>,
     asked: Vec<Request>,
 }
@@ -53,11 +53,11 @@ async fn download(host: &Fake, clock: &VirtualClock) -> Download {
 async fn save(video: &Video, host: &Fake) -> Download {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("clip.mp4");
-    let log: Arc<Mutex<(Vec<Setback>, Vec<u64>)>> = Arc::default();
+    let log: Arc<Mutex<(Vec<DownloadEvent>, Vec<u64>)>> = Arc::default();
     let (setbacks, progress) = (Arc::clone(&log), Arc::clone(&log));
     let result = video
         .save(&path)
-        .on_setback(move |setback| setbacks.lock().unwrap().0.push(setback.clone()))
+        .on_event(move |setback| setbacks.lock().unwrap().0.push(setback.clone()))
         .on_progress(move |done, _| progress.lock().unwrap().1.push(done))
         .await
         .map(|saved| {
@@ -96,7 +96,7 @@ async fn a_download_goes_on_at_any_byte() {
         assert_eq!(condition, range.map(|_| TAG.1), "{cut}");
         assert!(download.progress.is_sorted(), "{cut}");
         assert!(
-            matches!(download.setbacks[..], [Setback::Interrupted { at, .. }] if at == cut as u64),
+            matches!(download.setbacks[..], [DownloadEvent::Retrying { offset, .. }] if offset == cut as u64),
             "{cut}: {:?}",
             download.setbacks
         );
@@ -154,7 +154,7 @@ async fn only_what_cannot_name_two_files_lets_a_download_go_on() {
         assert_eq!(download.asked[1].header("if-range"), condition, "{case}");
         let restarted = matches!(
             download.setbacks.last(),
-            Some(Setback::Restarted { lost: 900, .. })
+            Some(DownloadEvent::Restarted { discarded_bytes: 900, .. })
         );
         assert_eq!(restarted, condition.is_none(), "{case}");
         let range = download.asked[1].header("range");
@@ -197,8 +197,8 @@ async fn an_answer_that_is_not_the_rest_is_never_joined() {
         let download = download(&host, &clock).await;
         assert_eq!(download.result.unwrap(), *file, "{case}");
         let [
-            Setback::Interrupted { .. },
-            Setback::Restarted { lost: 900, .. },
+            DownloadEvent::Retrying { .. },
+            DownloadEvent::Restarted { discarded_bytes: 900, .. },
         ] = &download.setbacks[..]
         else {
             panic!("{case}: {:?}", download.setbacks);
@@ -255,7 +255,7 @@ async fn attempts_have_an_end_and_headway_earns_new_ones() {
         let url = format!("{}/kling_a.mp4", host.base_url());
         let api = Fake::start(vec![Reply::json(200, &task("a", "COMPLETED", &[&url]))]).await;
         let clock = VirtualClock::new();
-        let client = client(api.base_url(), &clock).retries(1);
+        let client = client(api.base_url(), &clock).max_retries(1);
         let video = client.build().unwrap().task("a").wait().await.unwrap();
         let result = streamed(&video).await;
         assert_eq!(host.requests().len(), attempts, "{case}");

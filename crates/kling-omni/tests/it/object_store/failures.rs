@@ -111,8 +111,8 @@ async fn what_cannot_be_a_lifetime_or_a_prefix_is_refused() {
     let server = Server::start().await;
     let second = Duration::from_secs(1);
     let (shortest, longest) = (
-        ObjectStoreUploader::SHORTEST_LIFETIME,
-        ObjectStoreUploader::LONGEST_LIFETIME,
+        ObjectStoreUploader::MIN_LIFETIME,
+        ObjectStoreUploader::MAX_LIFETIME,
     );
     for (lifetime, is_one) in [
         (Duration::ZERO, false),

@@ -86,7 +86,7 @@ async fn at_the_deadline_each_task_is_read_once() {
 
 #[tokio::test(start_paused = true)]
 async fn deliveries_do_not_put_off_the_deadline() {
-    use kling_omni::webhook::{Inbox, Secret};
+    use kling_omni::webhook::{WebhookReceiver, Secret};
     let service = FakeService::start(s(6000), |_, asked| match asked {
         Request::Read(..) => ResponseOverride {
             after: Duration::from_millis(1500),
@@ -97,7 +97,7 @@ async fn deliveries_do_not_put_off_the_deadline() {
     .await;
     let client = service.client();
     let task = make(&client, 1).await.remove(0);
-    let inbox = Inbox::new(Secret::new(crate::webhook::SECRET).unwrap());
+    let inbox = WebhookReceiver::new(Secret::new(crate::webhook::SECRET).unwrap());
     let said = inbox.clone();
     let id = task.id().to_owned();
     let saying = tokio::spawn(async move {

@@ -16,26 +16,26 @@ async fn a_kind_learns_from_others_as_long_as_it_is_unknown_itself() {
             .await
             .unwrap()
     };
-    let before = other(&early).await.typical_time();
+    let before = other(&early).await.expected_duration();
     for client in [&early, &late] {
         for _ in 0..20 {
             make(client, 1).await.remove(0).wait().await.unwrap();
         }
     }
     let (one, two) = (
-        other(&early).await.typical_time(),
-        other(&late).await.typical_time(),
+        other(&early).await.expected_duration(),
+        other(&late).await.expected_duration(),
     );
     assert!(one.abs_diff(two) < s(5), "before: {before:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_delivery_that_nobody_took_at_once_is_learnt_as_of_when_it_came() {
-    use kling_omni::webhook::{Inbox, Secret};
+    use kling_omni::webhook::{WebhookReceiver, Secret};
     let service = FakeService::start(s(600), well_behaved).await;
     let client = service.client();
     let task = make(&client, 1).await.remove(0);
-    let inbox = Inbox::new(Secret::new(crate::webhook::SECRET).unwrap());
+    let inbox = WebhookReceiver::new(Secret::new(crate::webhook::SECRET).unwrap());
     let mut updates = task.wait().webhook(&inbox).updates();
     assert!(updates.next().await.is_some());
     tokio::time::sleep(s(2)).await;
@@ -53,7 +53,7 @@ async fn a_delivery_that_nobody_took_at_once_is_learnt_as_of_when_it_came() {
     // The program has other things to do.
     tokio::time::sleep(s(400)).await;
     assert!(updates.next().await.is_some());
-    let learnt = serde_json::to_value(client.task_times()).unwrap();
+    let learnt = serde_json::to_value(client.task_durations()).unwrap();
     let seconds = learnt["reference/pro/5/without-image"][0].as_f64();
     assert!(seconds.is_none_or(|seconds| seconds < 60.0), "{learnt}");
 }

@@ -57,8 +57,8 @@ async fn a_panic_in_one_schedule_is_that_waits_own() {
         .watch(&tasks[1..])
         .schedule(PollSchedule::fixed(s(3)));
     while let Some(watched) = watch.next().await {
-        if let Ok(kling_omni::polling::Update::PollFailed { why, .. }) = watched.update {
-            failures.push(why);
+        if let Ok(kling_omni::polling::Update::PollFailed { reason, .. }) = watched.update {
+            failures.push(reason);
         }
     }
     assert_eq!(failures, Vec::<String>::new());

@@ -180,7 +180,7 @@ async fn look(address: SocketAddr, allow: bool) -> PreflightReport {
         .reference_video(format!("http://{address}/dance.mp4?token=canary"))
         .build()
         .unwrap();
-    offline().preflight(request).allow_private(allow).await
+    offline().preflight(request).allow_private_networks(allow).await
 }
 
 #[tokio::test]
@@ -228,7 +228,7 @@ async fn what_is_wrong_with_a_file_elsewhere_is_an_error_all_the_same() {
 
 #[tokio::test]
 async fn what_cannot_be_found_out_is_a_warning_that_says_why() {
-    for (manner, why) in [
+    for (manner, reason) in [
         (Manner::Unmeasured, None),
         (
             Manner::Shifted,
@@ -243,12 +243,12 @@ async fn what_cannot_be_found_out_is_a_warning_that_says_why() {
         let (address, _) = serve(File::first(Film::GOOD), manner).await;
         let report = look(address, true).await;
         assert!(!report.has_errors(), "{manner:?}");
-        let Some(why) = why else { continue };
+        let Some(reason) = reason else { continue };
         let [finding] = report.findings() else {
             panic!("{manner:?}: {:?}", report.findings());
         };
         assert_eq!(finding.code().as_str(), "inspection-incomplete");
-        assert!(finding.message().contains(why), "{manner:?}: {finding}");
+        assert!(finding.message().contains(reason), "{manner:?}: {finding}");
         assert!(!format!("{report:?}").contains("canary"), "{manner:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kling_omni::journal::{Journal, State};
-use kling_omni::recovery::{Reconciled, Unresolved};
+use kling_omni::recovery::{Reconciled, UnconfirmedCreate};
 use kling_omni::request::Route;
 use kling_omni::{Client, CreateOutcome};
 use kling_omni_sandbox::Sandbox;
@@ -33,7 +33,7 @@ impl Scenario {
             .unwrap();
         let client = client(sandbox.base_url(), &clock)
             .route(Route::ReferenceToVideo)
-            .retries(0)
+            .max_retries(0)
             .build()
             .unwrap();
         client
@@ -90,7 +90,7 @@ async fn every_scenario(run: impl AsyncFn(Scenario) -> Reconciled) {
                 let clock = scenario.clock.clone();
                 let reconciled = run(scenario).await;
                 match (is_charged, &reconciled) {
-                    (true, Reconciled::Found { .. }) | (false, Reconciled::CertainlyAbsent) => {}
+                    (true, Reconciled::Found { .. }) | (false, Reconciled::NotCreated) => {}
                     _ => panic!("{name}, charged {is_charged}: {reconciled:?}"),
                 }
                 // A step backwards must not prolong the search either.
@@ -109,15 +109,15 @@ async fn never_lose_a_paid_task_of_the_library() {
     every_scenario(async |scenario| {
         scenario.reach(Moment::BeforeTheCreate);
         let create = scenario.client.create(valid_request().build().unwrap());
-        let outcome = create.reconcilable().outcome().await;
+        let outcome = create.with_list_snapshot().outcome().await;
         let CreateOutcome::Unknown { unresolved, .. } = outcome else {
             panic!("{}: {outcome:?}", scenario.name());
         };
         scenario.reach(Moment::BetweenChargeAndList);
         let json = serde_json::to_string(&unresolved).unwrap();
-        let unresolved: Unresolved = serde_json::from_str(&json).unwrap();
+        let unresolved: UnconfirmedCreate = serde_json::from_str(&json).unwrap();
         let client = scenario.restarted();
-        let reconciled = client.reconcile(&unresolved).wait().await.unwrap();
+        let reconciled = client.reconcile(&unresolved).until_settled().await.unwrap();
         let paid = 1 + usize::from(matches!(reconciled, Reconciled::Found { .. }));
         assert_eq!(scenario.sandbox.charges(), paid, "{}", scenario.name());
         reconciled
@@ -143,7 +143,7 @@ async fn never_lose_a_paid_task_of_a_journal() {
         let client = scenario.restarted();
         let mut journal = Journal::open(&path).await.unwrap();
         let reconciled = journal
-            .reconcile(&client, |search| search.wait())
+            .reconcile(&client, |search| search.until_settled())
             .await
             .unwrap();
         match &reconciled {
@@ -163,14 +163,14 @@ async fn never_lose_a_paid_task_of_a_journal() {
 async fn do_not_shorten_the_time_left() {
     let scenario = Scenario::new(DAY, Moment::BetweenKillAndResume, true).await;
     let create = scenario.client.create(valid_request().build().unwrap());
-    let CreateOutcome::Unknown { unresolved, .. } = create.reconcilable().outcome().await else {
+    let CreateOutcome::Unknown { unresolved, .. } = create.with_list_snapshot().outcome().await else {
         panic!("the create should be unknown");
     };
     scenario.clock.advance(Duration::from_secs(100));
     let client = scenario.restarted();
     let search = client.reconcile(&unresolved);
     assert_eq!(search.time_left(), Duration::from_secs(200));
-    let for_ever = search.settled_after(Duration::MAX).time_left();
+    let for_ever = search.settle_time(Duration::MAX).time_left();
     assert!(for_ever > Duration::from_secs(1 << 40), "{for_ever:?}");
 }
 
@@ -179,7 +179,7 @@ async fn another_boot_waits_for_the_whole_time_once() {
     for is_recorded in [true, false] {
         let scenario = Scenario::new(0, Moment::BeforeTheCreate, true).await;
         let create = scenario.client.create(valid_request().build().unwrap());
-        let CreateOutcome::Unknown { unresolved, .. } = create.reconcilable().outcome().await
+        let CreateOutcome::Unknown { unresolved, .. } = create.with_list_snapshot().outcome().await
         else {
             panic!("the create should be unknown");
         };
@@ -189,7 +189,7 @@ async fn another_boot_waits_for_the_whole_time_once() {
         } else {
             record.as_object_mut().unwrap().remove("ended_monotonic");
         }
-        let unresolved: Unresolved = serde_json::from_value(record).unwrap();
+        let unresolved: UnconfirmedCreate = serde_json::from_value(record).unwrap();
         scenario.clock.advance(Duration::from_secs(1000));
         let client = scenario.restarted();
         let left = || client.reconcile(&unresolved).time_left().as_secs();

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use kling_omni::recovery::{Doubt, Evidence, Reconciled, Unresolved};
+use kling_omni::recovery::{AmbiguityReason, MatchedBy, Reconciled, UnconfirmedCreate};
 use kling_omni::request::Route;
 use kling_omni::webhook::correlation::{self, PARAMETER, Token};
-use kling_omni::webhook::{Inbox, Secret};
+use kling_omni::webhook::{WebhookReceiver, Secret};
 use kling_omni::{Client, CreateOutcome};
 use kling_omni_sandbox::Sandbox;
 use kling_omni_test_support::fake::{Fake, Reply};
@@ -18,14 +18,14 @@ use proptest::test_runner::{Config, TestRunner};
 use super::{SETTLED, list, none, told, unknown};
 use crate::webhook as hooks;
 
-fn inbox(clock: &VirtualClock) -> Inbox {
+fn inbox(clock: &VirtualClock) -> WebhookReceiver {
     let secret = Secret::new(hooks::SECRET).unwrap();
-    Inbox::builder(secret).clock(clock.clone()).build()
+    WebhookReceiver::builder(secret).clock(clock.clone()).build()
 }
 
 /// Hands in an authentic delivery that brings this token, or none.
 fn deliver(
-    inbox: &Inbox,
+    inbox: &WebhookReceiver,
     message: &str,
     sent_at: u64,
     id: &str,
@@ -44,11 +44,11 @@ fn deliver(
         .unwrap();
 }
 
-async fn lose(client: &Client, token: &str) -> Unresolved {
+async fn lose(client: &Client, token: &str) -> UnconfirmedCreate {
     let token = Token::new(token).unwrap();
     let hook = correlation::attach("https://h.example/hook", &token).unwrap();
     let request = valid_request().webhook_url(hook).build().unwrap();
-    unknown(client.create(request).reconcilable().outcome().await)
+    unknown(client.create(request).with_list_snapshot().outcome().await)
 }
 
 /// An account with one older task.
@@ -56,7 +56,7 @@ async fn service(clock: &VirtualClock) -> (Sandbox, Client) {
     let sandbox = sandbox(clock).start().await.unwrap();
     let client = client(sandbox.base_url(), clock)
         .route(Route::ReferenceToVideo)
-        .retries(0)
+        .max_retries(0)
         .build()
         .unwrap();
     client
@@ -94,8 +94,8 @@ async fn two_creates_never_share_a_new_task() {
         );
     });
     let (first, second) = tokio::join!(
-        client.reconcile(&first).webhook(&inbox).wait(),
-        client.reconcile(&second).webhook(&inbox).wait(),
+        client.reconcile(&first).webhook(&inbox).until_settled(),
+        client.reconcile(&second).webhook(&inbox).until_settled(),
     );
     assert_eq!(told(&first.unwrap()), "absent");
     assert_eq!(told(&second.unwrap()), format!("found {id} Webhook"));
@@ -110,14 +110,14 @@ async fn without_tokens_a_task_of_two_open_creates_is_given_to_neither() {
     let create = || {
         client
             .create(valid_request().build().unwrap())
-            .reconcilable()
+            .with_list_snapshot()
     };
     let (first, second) = tokio::join!(create().outcome(), create().outcome());
     let (first, second) = (unknown(first), unknown(second));
     clock.advance(SETTLED);
     let id = sandbox.tasks()[1].id().to_owned();
     for unresolved in [&first, &second] {
-        let reconciled = client.reconcile(unresolved).wait().await.unwrap();
+        let reconciled = client.reconcile(unresolved).until_settled().await.unwrap();
         assert_eq!(told(&reconciled), format!("OtherCreates {id}"));
     }
 }
@@ -131,7 +131,7 @@ async fn a_create_that_was_settled_long_before_competes_for_nothing() {
     let create = || {
         client
             .create(valid_request().build().unwrap())
-            .reconcilable()
+            .with_list_snapshot()
     };
     unknown(create().outcome().await);
     clock.advance(SETTLED);
@@ -195,7 +195,7 @@ async fn a_patient_search_waits_for_the_delivery_whatever_the_lists_show() {
         let fake = Fake::start([before, vec![Reply::Drop], often].concat()).await;
         let client = client(fake.base_url(), &clock)
             .route(Route::ReferenceToVideo)
-            .retries(0)
+            .max_retries(0)
             .build()
             .unwrap();
         let unresolved = lose(&client, "ours").await;
@@ -210,7 +210,7 @@ async fn a_patient_search_waits_for_the_delivery_whatever_the_lists_show() {
         clock.at(clock.elapsed() + Duration::from_millis(1500), move || {
             deliver(&named, "m", hooks::START + 1, "x", "CREATED", Some("ours"));
         });
-        let reconciled = search().wait().await.unwrap();
+        let reconciled = search().until_settled().await.unwrap();
         assert_eq!(told(&reconciled), "found x Webhook", "{name}");
         assert!(
             clock.elapsed() < Duration::from_secs(6),
@@ -325,7 +325,7 @@ async fn play(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError>
         let hook = correlation::attach("https://h.example/hook", &token).unwrap();
         let request = valid_request().webhook_url(hook).build().unwrap();
         let client = &client;
-        async move { client.create(request).reconcilable().outcome().await }
+        async move { client.create(request).with_list_snapshot().outcome().await }
     });
     let outcomes = futures_util::future::join_all(creates).await;
     // The faults strike in the order of arrival, so what became of which create is read from the service.
@@ -372,7 +372,7 @@ async fn play(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError>
             });
         }
     }
-    let search = |unresolved: &Unresolved| client.reconcile(unresolved).webhook(&inbox).wait();
+    let search = |unresolved: &UnconfirmedCreate| client.reconcile(unresolved).webhook(&inbox).until_settled();
     let mut left = Vec::new();
     let searched = futures_util::future::join_all(
         open.iter()
@@ -416,13 +416,13 @@ async fn play(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError>
 /// Whether a search was right; a create that is still open is returned.
 fn check(
     index: usize,
-    unresolved: &Unresolved,
+    unresolved: &UnconfirmedCreate,
     reconciled: Reconciled,
     tasks: &HashMap<usize, String>,
     given: &mut HashMap<String, usize>,
-) -> Result<Option<(usize, Unresolved)>, TestCaseError> {
+) -> Result<Option<(usize, UnconfirmedCreate)>, TestCaseError> {
     match reconciled {
-        Reconciled::Found { task, by } => {
+        Reconciled::Found { task, matched_by: by } => {
             prop_assert_eq!(
                 Some(&task.id().to_owned()),
                 tasks.get(&index),
@@ -437,17 +437,17 @@ fn check(
                 task.id(),
                 before
             );
-            prop_assert!(matches!(by, Evidence::Webhook | Evidence::OnlyNewTask));
+            prop_assert!(matches!(by, MatchedBy::Webhook | MatchedBy::OnlyNewTask));
             Ok(None)
         }
-        Reconciled::CertainlyAbsent => {
+        Reconciled::NotCreated => {
             prop_assert_eq!(None, tasks.get(&index), "create {} has a task", index);
             Ok(None)
         }
-        Reconciled::Ambiguous { why, .. } => {
+        Reconciled::Ambiguous { reason, .. } => {
             prop_assert!(
-                matches!(why, Doubt::MultipleCandidates | Doubt::OtherCreates),
-                "{why:?}"
+                matches!(reason, AmbiguityReason::MultipleCandidates | AmbiguityReason::OtherCreates),
+                "{reason:?}"
             );
             Ok(Some((index, unresolved.clone())))
         }

@@ -198,9 +198,9 @@ async fn a_host_that_takes_nothing_or_answers_nothing_is_given_up() {
         let api = Fake::start(vec![place_on(host)]).await;
         let clock = VirtualClock::new();
         let client = client(api.base_url(), &clock)
-            .idle_timeout(SHORT)
+            .read_timeout(SHORT)
             .attempt_timeout(SHORT)
-            .retries(0)
+            .max_retries(0)
             .build()
             .unwrap();
         let file = FileSource::bytes(content(1, length), "video/mp4");

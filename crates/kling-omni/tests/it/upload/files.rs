@@ -91,11 +91,11 @@ async fn a_file_that_is_not_what_it_was_never_gets_there() {
             let client = client(sandbox.base_url(), &clock).build().unwrap();
             let bytes = content(1, length);
             let (_folder, path) = file("clip.mp4", &bytes);
-            let measured = LocalFile::measure(&*path).await.unwrap();
+            let measured = LocalFile::open(&*path).await.unwrap();
             assert_eq!(measured.length(), length as u64);
             change(&path, &bytes);
 
-            let uploader = client.vendor_uploader();
+            let uploader = client.service_uploader();
             let error = uploader.upload(&measured).await.unwrap_err();
             let error = error.downcast::<Error>().unwrap();
             assert_eq!(
@@ -125,9 +125,9 @@ async fn a_file_can_be_read_again_and_again() {
     let bytes = content(1, LONG);
     let (_folder, path) = file("clip.mp4", &bytes);
     for source in [path.into(), FileSource::bytes(bytes.clone(), "video/mp4")] {
-        let measured = LocalFile::measure(source).await.unwrap();
+        let measured = LocalFile::open(source).await.unwrap();
         for _ in 0..2 {
-            let stream = measured.open().await.unwrap();
+            let stream = measured.stream().await.unwrap();
             assert_eq!(stream.length(), LONG as u64);
             let chunks: Vec<_> = stream.try_collect().await.unwrap();
             assert!(chunks.len() > 3);

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use kling_omni::polling::PollSchedule;
 use kling_omni::webhook::correlation::{self, Token};
-use kling_omni::webhook::{Endpoint, Inbox, Secret, Verifier};
+use kling_omni::webhook::{Endpoint, WebhookReceiver, Secret, Verifier};
 use kling_omni::{ApiKey, Client};
 use kling_omni_sandbox::{DeliveryOutcome, Sandbox};
 use kling_omni_test_support::log::Log;
@@ -91,7 +91,7 @@ async fn each_case_has_its_status_and_no_more() {
         ("too large", request("9", START, &large), 413),
         ("fitting", request("10", START, &begin), 200),
     ];
-    let inbox = inbox(&VirtualClock::new()).largest_body(1024).build();
+    let inbox = inbox(&VirtualClock::new()).max_body_size(1024).build();
     let mut endpoint = inbox.endpoint();
     let log = Log::default();
     for (case, request, status) in cases {
@@ -112,7 +112,7 @@ async fn each_case_has_its_status_and_no_more() {
         assert!(!log.contains(secret), "{secret}: {log}");
     }
     let full = super::inbox(&VirtualClock::new())
-        .remembered_deliveries(1)
+        .dedup_capacity(1)
         .build();
     let mut endpoint = full.endpoint();
     for (id, sent_at, status) in [("1", START, 200), ("2", START + 1, 200), ("1", START, 503)] {
@@ -124,7 +124,7 @@ async fn each_case_has_its_status_and_no_more() {
 #[tokio::test]
 async fn a_body_is_read_up_to_the_limit_and_no_further() {
     const CHUNK: usize = 256;
-    let inbox = inbox(&VirtualClock::new()).largest_body(1024).build();
+    let inbox = inbox(&VirtualClock::new()).max_body_size(1024).build();
     let mut endpoint = inbox.endpoint();
     let read = Arc::new(AtomicUsize::new(0));
     let chunks = || {
@@ -148,7 +148,7 @@ async fn a_body_is_read_up_to_the_limit_and_no_further() {
 }
 
 /// The endpoint behind a real server, and its URL.
-async fn serve(inbox: &Inbox) -> String {
+async fn serve(inbox: &WebhookReceiver) -> String {
     let app = Router::new().route_service("/hooks/kling", inbox.endpoint());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -158,7 +158,7 @@ async fn serve(inbox: &Inbox) -> String {
 
 #[tokio::test]
 async fn a_body_that_is_announced_as_too_large_is_not_waited_for() {
-    let url = serve(&inbox(&VirtualClock::new()).largest_body(1024).build()).await;
+    let url = serve(&inbox(&VirtualClock::new()).max_body_size(1024).build()).await;
     let host = url.split('/').nth(2).unwrap();
     let mut connection = TcpStream::connect(host).await.unwrap();
     let head =
@@ -188,7 +188,7 @@ async fn a_wait_ends_with_what_the_sandbox_delivers() {
     for (text, secret) in secrets {
         let sandbox = sandbox(&clock).webhook_secret(text).start().await.unwrap();
         let verifier = Verifier::new(super::secret("the-next-one")).or(secret);
-        let inbox = Inbox::builder(verifier).clock(clock.clone()).build();
+        let inbox = WebhookReceiver::builder(verifier).clock(clock.clone()).build();
         let mut deliveries = inbox.deliveries();
         let token = Token::random().unwrap();
         let url = correlation::attach(&serve(&inbox).await, &token).unwrap();

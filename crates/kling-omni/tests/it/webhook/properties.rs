@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kling_omni::reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use kling_omni::webhook::{Inbox, RefusalKind, Verifier};
+use kling_omni::webhook::{WebhookReceiver, WebhookErrorKind, Verifier};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 use proptest::prelude::*;
 
@@ -38,7 +38,7 @@ proptest! {
                 headers.append(HeaderName::from_static(name), value);
             }
         }
-        let inbox: Inbox = inbox(&VirtualClock::new()).build();
+        let inbox: WebhookReceiver = inbox(&VirtualClock::new()).build();
         let refusal = inbox.receive(&headers, query.as_deref(), &body).unwrap_err();
         prop_assert!(refusal.status() >= 400, "{}", refusal);
     }
@@ -51,7 +51,7 @@ proptest! {
                 let state = received.delivery().state();
                 prop_assert_eq!(inbox.state(state.id()), Some(state.clone()));
             }
-            Err(refusal) => prop_assert_eq!(refusal.kind(), RefusalKind::BodyUnreadable),
+            Err(refusal) => prop_assert_eq!(refusal.kind(), WebhookErrorKind::BodyUnreadable),
         }
     }
 

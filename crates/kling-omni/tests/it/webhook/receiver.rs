@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 use kling_omni::polling::TaskStatus;
-use kling_omni::webhook::{Deliveries, Delivery, Missed, Received, RefusalKind};
+use kling_omni::webhook::{Deliveries, Delivery, Lagged, Received, WebhookErrorKind};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
 use super::{START, URL, at, deliver, inbox, signed, task, word};
 
 /// What a stream has to say without waiting.
-fn drain(deliveries: &mut Deliveries) -> Vec<Result<Delivery, Missed>> {
+fn drain(deliveries: &mut Deliveries) -> Vec<Result<Delivery, Lagged>> {
     std::iter::from_fn(|| deliveries.next().now_or_never().flatten()).collect()
 }
 
@@ -65,7 +65,7 @@ fn authentic_bodies_that_are_no_task_are_refused_and_not_remembered() {
         "{\"task_id\":\"a\",\"status\":\"CREATED\"",
     ] {
         let refusal = deliver(&inbox, "msg", START, body).unwrap_err();
-        assert_eq!(refusal.kind(), RefusalKind::BodyUnreadable, "{body}");
+        assert_eq!(refusal.kind(), WebhookErrorKind::BodyUnreadable, "{body}");
         assert!(!refusal.to_string().contains("canary"), "{refusal}");
     }
     for (number, id) in ["a", "../a", "a.b", "a\u{202e}"].into_iter().enumerate() {
@@ -165,7 +165,7 @@ fn no_order_of_arrival_takes_a_task_back() {
             assert_eq!(&word(&received), expected, "{case}, step {number}");
             let state = inbox.state("a").unwrap();
             assert_eq!(state.status().as_str(), *known, "{case}, step {number}");
-            if let Ok(Received::New(delivery)) = received {
+            if let Ok(Received::Accepted(delivery)) = received {
                 passed_on.push(Ok(delivery));
             }
         }
@@ -177,7 +177,7 @@ fn no_order_of_arrival_takes_a_task_back() {
 #[test]
 fn a_full_memory_costs_late_deliveries_and_lets_no_replay_in() {
     let clock = VirtualClock::new();
-    let inbox = inbox(&clock).remembered_deliveries(3).build();
+    let inbox = inbox(&clock).dedup_capacity(3).build();
     let send = |number: u64, seconds: u64| {
         let body = task(&format!("task-{number}"), "IN_PROGRESS", &[]);
         word(&deliver(
@@ -216,7 +216,7 @@ fn a_full_memory_costs_late_deliveries_and_lets_no_replay_in() {
 
 #[test]
 fn tasks_that_ended_first_are_forgotten_first() {
-    let inbox = inbox(&VirtualClock::new()).remembered_tasks(2).build();
+    let inbox = inbox(&VirtualClock::new()).state_capacity(2).build();
     let send = |id: &str, task_id: &str, status: &str| {
         deliver(&inbox, id, START, &task(task_id, status, &[URL])).unwrap();
     };
@@ -235,7 +235,7 @@ fn tasks_that_ended_first_are_forgotten_first() {
 
 #[test]
 fn a_slow_reader_is_told_what_it_missed_and_holds_nobody_up() {
-    let inbox = inbox(&VirtualClock::new()).backlog(4).build();
+    let inbox = inbox(&VirtualClock::new()).buffer_capacity(4).build();
     let mut slow = inbox.deliveries();
     for number in 0..10 {
         let body = task(&format!("task-{number}"), "CREATED", &[]);

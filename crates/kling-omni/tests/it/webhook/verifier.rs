@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kling_omni::ErrorKind;
 use kling_omni::reqwest::header::{HeaderMap, HeaderValue};
-use kling_omni::webhook::{Refusal, RefusalKind, Secret, Verifier};
+use kling_omni::webhook::{WebhookError, WebhookErrorKind, Secret, Verifier};
 
 use super::{SECRET, START, at, headers, secret, signed};
 
@@ -164,7 +164,7 @@ fn secrets_that_are_none() {
     }
 }
 
-fn verify(headers: &HeaderMap, now: u64) -> Result<(), Refusal> {
+fn verify(headers: &HeaderMap, now: u64) -> Result<(), WebhookError> {
     let verifier = Verifier::new(secret(SECRET));
     verifier.verify(headers, b"{}", at(now)).map(drop)
 }
@@ -177,12 +177,12 @@ fn the_tolerance_has_two_ends_and_includes_them() {
         (300, START, Ok(())),
         (300, START + 300, Ok(())),
         (300, START - 300, Ok(())),
-        (300, START + 301, Err(RefusalKind::TooOld)),
-        (300, START - 301, Err(RefusalKind::TooNew)),
-        (300, 0, Err(RefusalKind::TooNew)),
+        (300, START + 301, Err(WebhookErrorKind::TooOld)),
+        (300, START - 301, Err(WebhookErrorKind::TooNew)),
+        (300, 0, Err(WebhookErrorKind::TooNew)),
         (0, START, Ok(())),
-        (0, START + 1, Err(RefusalKind::TooOld)),
-        (0, START - 1, Err(RefusalKind::TooNew)),
+        (0, START + 1, Err(WebhookErrorKind::TooOld)),
+        (0, START - 1, Err(WebhookErrorKind::TooNew)),
         (u64::MAX, 0, Ok(())),
     ];
     for (tolerance, now, expected) in cases {
@@ -193,8 +193,8 @@ fn the_tolerance_has_two_ends_and_includes_them() {
     }
     let verifier = Verifier::new(secret(SECRET));
     for (now, kind) in [
-        (at(START + 300) + nano, RefusalKind::TooOld),
-        (at(START - 300) - nano, RefusalKind::TooNew),
+        (at(START + 300) + nano, WebhookErrorKind::TooOld),
+        (at(START - 300) - nano, WebhookErrorKind::TooNew),
     ] {
         let refusal = verifier.verify(&headers, b"{}", now).unwrap_err();
         assert_eq!(refusal.kind(), kind);
@@ -226,7 +226,7 @@ fn any_of_several_signatures_fits_any_of_several_secrets() {
         let verified = verifier.verify(&headers, b"{}", at(START));
         assert_eq!(verified.is_ok(), fits, "{signatures}");
         if let Err(refusal) = verified {
-            assert_eq!(refusal.kind(), RefusalKind::BadSignature, "{signatures}");
+            assert_eq!(refusal.kind(), WebhookErrorKind::BadSignature, "{signatures}");
         }
     }
 }
@@ -239,7 +239,7 @@ fn headers_that_make_no_delivery() {
         let mut missing = good.clone();
         missing.remove(name);
         let refusal = verify(&missing, START).unwrap_err();
-        assert_eq!(refusal.kind(), RefusalKind::MissingHeader, "{name}");
+        assert_eq!(refusal.kind(), WebhookErrorKind::MissingHeader, "{name}");
         assert!(refusal.summary().contains(name), "{refusal}");
 
         let mut twice = good.clone();
@@ -248,10 +248,10 @@ fn headers_that_make_no_delivery() {
         binary.insert(name, HeaderValue::from_bytes(b"\xff").unwrap());
         for headers in [twice, binary] {
             let refusal = verify(&headers, START).unwrap_err();
-            assert_eq!(refusal.kind(), RefusalKind::MalformedHeader, "{name}");
+            assert_eq!(refusal.kind(), WebhookErrorKind::MalformedHeader, "{name}");
         }
     }
-    let malformed = RefusalKind::MalformedHeader;
+    let malformed = WebhookErrorKind::MalformedHeader;
     let long = "x".repeat(257);
     let seconds = START.to_string();
     for (id, timestamp, signature, kind) in [
@@ -266,11 +266,11 @@ fn headers_that_make_no_delivery() {
         ("msg", "99999999999999999999", &signature, malformed),
         ("msg", &seconds, "", malformed),
         ("msg", &seconds, "v1", malformed),
-        ("msg", &seconds, "v2,x", RefusalKind::UnknownVersion),
-        ("msg", &seconds, ",", RefusalKind::UnknownVersion),
-        ("msg", &seconds, "v1,", RefusalKind::BadSignature),
-        ("msg", "01800000000", &signature, RefusalKind::BadSignature),
-        ("msh", &seconds, &signature, RefusalKind::BadSignature),
+        ("msg", &seconds, "v2,x", WebhookErrorKind::UnknownVersion),
+        ("msg", &seconds, ",", WebhookErrorKind::UnknownVersion),
+        ("msg", &seconds, "v1,", WebhookErrorKind::BadSignature),
+        ("msg", "01800000000", &signature, WebhookErrorKind::BadSignature),
+        ("msh", &seconds, &signature, WebhookErrorKind::BadSignature),
     ] {
         let refusal = verify(&headers(id, timestamp, signature), START).unwrap_err();
         assert_eq!(refusal.kind(), kind, "{id:?} {timestamp:?} {signature:?}");

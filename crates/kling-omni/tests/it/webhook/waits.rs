@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
 use kling_omni::polling::{PollSchedule, TaskStatus, Update};
-use kling_omni::webhook::Inbox;
+use kling_omni::webhook::WebhookReceiver;
 use kling_omni::{ErrorKind, Task};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, task};
@@ -18,7 +18,7 @@ const EVERY: Duration = Duration::from_secs(10);
 struct Bench {
     fake: Fake,
     clock: VirtualClock,
-    inbox: Inbox,
+    inbox: WebhookReceiver,
     task: Task,
 }
 
@@ -54,7 +54,7 @@ impl Bench {
     }
 }
 
-fn say(inbox: &Inbox, seconds: u64, status: &str, generated: &[&str]) {
+fn say(inbox: &WebhookReceiver, seconds: u64, status: &str, generated: &[&str]) {
     let id = format!("{status}-{seconds}");
     let body = delivered("a", status, generated);
     deliver(inbox, &id, START + seconds, &body).unwrap();

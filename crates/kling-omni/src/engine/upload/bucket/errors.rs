@@ -41,12 +41,12 @@ pub(crate) fn invalid_lifetime(lifetime: Duration) -> Error {
     let summary = format!(
         "a URL cannot work for {}: a task may read it late, and no signature lasts longer than {}",
         shown(lifetime),
-        shown(ObjectStoreUploader::LONGEST_LIFETIME),
+        shown(ObjectStoreUploader::MAX_LIFETIME),
     );
     Error::uncharged(ErrorKind::Configuration, summary).with_help(format!(
         "give a lifetime from {} to {}",
-        shown(ObjectStoreUploader::SHORTEST_LIFETIME),
-        shown(ObjectStoreUploader::LONGEST_LIFETIME),
+        shown(ObjectStoreUploader::MIN_LIFETIME),
+        shown(ObjectStoreUploader::MAX_LIFETIME),
     ))
 }
 

@@ -9,7 +9,7 @@ use object_store::{
 };
 use tokio::runtime::Handle;
 
-use crate::engine::upload::local_file::{FileBytes, LocalFile};
+use crate::engine::upload::local_file::{FileStream, LocalFile};
 
 /// The smallest part size of S3, used unless there would be too many parts.
 const PART_SIZE: u64 = 5 << 20;
@@ -38,7 +38,7 @@ pub(crate) async fn send(
     file: &LocalFile,
     path: &Path,
 ) -> Result<(), Failure> {
-    let bytes = file.open().await.map_err(Failure::File)?;
+    let bytes = file.stream().await.map_err(Failure::File)?;
     let kind = file.content_type().to_owned();
     let attributes = Attributes::from_iter([(Attribute::ContentType, kind)]);
     if file.length() <= PART_SIZE {
@@ -76,7 +76,7 @@ fn part_size(length: u64) -> u64 {
 struct Parts(Option<WriteMultipart>);
 
 impl Parts {
-    async fn fill(&mut self, mut bytes: FileBytes) -> Result<(), Failure> {
+    async fn fill(&mut self, mut bytes: FileStream) -> Result<(), Failure> {
         let Some(upload) = &mut self.0 else {
             return Ok(());
         };

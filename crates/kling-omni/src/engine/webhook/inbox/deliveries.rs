@@ -14,12 +14,12 @@ use crate::engine::webhook::delivery::Delivery;
 /// The new deliveries of all tasks, as a stream. It ends when the inbox, all its clones and endpoints are gone.
 ///
 /// A slow reader blocks neither the service nor other readers. Deliveries beyond the
-/// [backlog](super::InboxBuilder::backlog) are dropped, the stream yields their number as [`Missed`], and continues.
+/// [backlog](super::WebhookReceiverBuilder::backlog) are dropped, the stream yields their number as [`Lagged`], and continues.
 ///
 /// ```no_run
 /// use futures_util::StreamExt;
 ///
-/// # async fn example(inbox: kling_omni::webhook::Inbox) {
+/// # async fn example(inbox: kling_omni::webhook::WebhookReceiver) {
 /// let mut deliveries = inbox.deliveries();
 /// while let Some(delivery) = deliveries.next().await {
 ///     match delivery {
@@ -30,22 +30,22 @@ use crate::engine::webhook::delivery::Delivery;
 /// # }
 /// ```
 #[must_use = "streams do nothing unless polled"]
-pub struct Deliveries(Pin<Box<dyn Stream<Item = Result<Delivery, Missed>> + Send>>);
+pub struct Deliveries(Pin<Box<dyn Stream<Item = Result<Delivery, Lagged>> + Send>>);
 
 /// The number of deliveries that were dropped because they were not read in time. The tasks are not affected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Missed {
+pub struct Lagged {
     count: u64,
 }
 
-impl Missed {
+impl Lagged {
     /// How many were dropped.
     pub fn count(self) -> u64 {
         self.count
     }
 }
 
-impl fmt::Display for Missed {
+impl fmt::Display for Lagged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -55,14 +55,14 @@ impl fmt::Display for Missed {
     }
 }
 
-impl std::error::Error for Missed {}
+impl std::error::Error for Lagged {}
 
 impl Deliveries {
     pub(crate) fn new(updates: broadcast::Receiver<Delivery>) -> Self {
         Self(Box::pin(stream::unfold(updates, |mut updates| async {
             let item = match updates.recv().await {
                 Ok(delivery) => Ok(delivery),
-                Err(RecvError::Lagged(count)) => Err(Missed { count }),
+                Err(RecvError::Lagged(count)) => Err(Lagged { count }),
                 Err(RecvError::Closed) => return None,
             };
             Some((item, updates))
@@ -71,7 +71,7 @@ impl Deliveries {
 }
 
 impl Stream for Deliveries {
-    type Item = Result<Delivery, Missed>;
+    type Item = Result<Delivery, Lagged>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.as_mut().poll_next(context)

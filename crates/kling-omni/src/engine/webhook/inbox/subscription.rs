@@ -97,11 +97,11 @@ impl Drop for Subscription {
 
 #[cfg(test)]
 mod tests {
-    use crate::engine::webhook::{Inbox, Secret};
+    use crate::engine::webhook::{WebhookReceiver, Secret};
 
     #[test]
     fn dropped_subscriptions_leave_nothing() {
-        let inbox = Inbox::new(Secret::new("s3cret").unwrap());
+        let inbox = WebhookReceiver::new(Secret::new("s3cret").unwrap());
         let subscribed = || inbox.0.memory().subscribers.0.len();
         let (one, other) = (inbox.subscribe("a"), inbox.subscribe("a"));
         let third = inbox.subscribe("b");

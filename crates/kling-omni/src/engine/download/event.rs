@@ -6,54 +6,54 @@ use std::time::Duration;
 /// A failure that a download recovered from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Setback {
+pub enum DownloadEvent {
     /// The connection broke, stalled or could not be established. It is retried after a pause.
     #[non_exhaustive]
-    Interrupted {
+    Retrying {
         /// The number of bytes received.
-        at: u64,
+        offset: u64,
         /// The length of the whole file, if known.
-        length: Option<u64>,
+        total: Option<u64>,
         /// What happened.
-        why: String,
+        reason: String,
         /// The time until the next attempt.
-        pause: Duration,
+        retry_in: Duration,
     },
     /// The download cannot be resumed and starts from the first byte.
     #[non_exhaustive]
     Restarted {
         /// How many bytes are fetched again.
-        lost: u64,
+        discarded_bytes: u64,
         /// Why it cannot be resumed.
-        why: String,
+        reason: String,
     },
     /// The URL no longer worked, and the service gave another one.
-    Refreshed,
+    UrlRefreshed,
 }
 
-impl fmt::Display for Setback {
+impl fmt::Display for DownloadEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Interrupted {
-                at,
-                length,
-                why,
-                pause,
+            Self::Retrying {
+                offset,
+                total,
+                reason,
+                retry_in,
             } => {
-                let position = Position(*at, *length);
-                let pause = pause.as_secs_f64();
+                let position = Position(*offset, *total);
+                let retry_in = retry_in.as_secs_f64();
                 write!(
                     f,
-                    "download interrupted {position}: {why}; trying again in {pause:.1} s"
+                    "download interrupted {position}: {reason}; trying again in {retry_in:.1} s"
                 )
             }
-            Self::Restarted { lost, why } => {
+            Self::Restarted { discarded_bytes, reason } => {
                 write!(
                     f,
-                    "download begun anew, {lost} bytes are fetched again: {why}"
+                    "download begun anew, {discarded_bytes} bytes are fetched again: {reason}"
                 )
             }
-            Self::Refreshed => {
+            Self::UrlRefreshed => {
                 f.write_str("the URL no longer worked; the service gave a fresh one")
             }
         }
