@@ -7,6 +7,7 @@ mod differential;
 mod fixtures;
 mod fuzz;
 mod hygiene;
+mod language;
 mod layers;
 mod limits;
 mod schema;
