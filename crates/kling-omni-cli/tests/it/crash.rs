@@ -370,7 +370,7 @@ fn row(crash: &Crash, request: &'static str, is_twice: bool) -> String {
         crash.step,
         before.last().map_or("", String::as_str),
         if asked {
-            "said that it is unknown, and reason; after --create-anyway: "
+            "said that it is unknown, and why; after --create-anyway: "
         } else {
             ""
         },
