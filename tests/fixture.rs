@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use kling_omni_test_support::sources;
 
 const FOLDER: &str = "tests/fixtures";
-/// Headers that frame the recorded message or belong to its connection: whoever replays it sets their own.
+/// Headers that frame the recorded message or belong to its connection: a replay sets its own.
 const FRAMING: [&str; 2] = ["connection", "content-length"];
 
 /// One recorded response.

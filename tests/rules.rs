@@ -1,4 +1,4 @@
-//! What a document says about one value, as keywords and texts, so that two documents can be held against each other.
+//! What a document says about one value, as keywords and texts. Two documents can be compared by it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ pub type Rules = BTreeMap<String, String>;
 pub struct Row {
     /// Where the value stands: `.prompt`, or `.generated[]` for the items of an array.
     pub place: String,
-    /// Whether it may be left out; `None` where that is no question.
+    /// Whether it may be left out; `None` where that does not apply.
     pub required: Option<bool>,
     /// What it has to be.
     pub rules: Rules,

@@ -9,7 +9,7 @@ use kling_omni_test_support::snapshots::Snapshots;
 pub enum Kind {
     /// The spec's rules, a line for each field.
     Constraints,
-    /// The ergonomic types held against the spec.
+    /// The ergonomic types compared with the document.
     Agreement,
     /// JSON Schemas of the ergonomic types.
     Schema,

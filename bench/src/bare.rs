@@ -22,7 +22,7 @@ struct Answer {
 
 /// What there is to know of a task.
 #[derive(Deserialize)]
-#[allow(dead_code, reason = "read, as whoever looks at a task would")]
+#[allow(dead_code, reason = "a caller would read it")]
 struct Task {
     task_id: String,
     status: String,

@@ -1,4 +1,4 @@
-//! What the crate costs whoever builds it, and what the program costs whoever starts it.
+//! Measures the build time of the crate, and the start time of the program.
 
 mod crates;
 mod start;
@@ -52,7 +52,7 @@ impl BuildCost {
         let usual = Build::USUAL.crates()?;
         let bare = Build::BARE.crates()?;
         report.figure(&format!(
-            "crates for `kling-omni` with default features: **{}** (target: {MOST_CRATES} at the most)",
+            "crates for `kling-omni` with default features: **{}** (target: at most {MOST_CRATES})",
             usual.len()
         ));
         for feature in FEATURES {

@@ -24,7 +24,7 @@ pub fn run<T: DeserializeOwned>(
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-/// Tells whoever runs this process what was found.
+/// Reports the results to the parent process.
 pub fn tell(found: &impl Serialize) -> Result<()> {
     println!("{}", serde_json::to_string(found)?);
     Ok(())

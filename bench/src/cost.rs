@@ -20,7 +20,7 @@ use crate::child;
 use crate::report::Report;
 use crate::sample::median;
 
-/// Time is run through so much faster than it is, so that nobody has to wait for minutes.
+/// Time runs this much faster than real time, which saves minutes of waiting.
 const FASTER: u32 = 10;
 
 /// How long tasks take: the median in seconds, and the spread.

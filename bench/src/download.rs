@@ -17,7 +17,7 @@ use crate::machine;
 use crate::report::Report;
 use crate::sample::median;
 
-/// Kept in memory by most systems, so that the disk is no part of what is measured.
+/// Most systems keep it in memory, which excludes the disk from the measurement.
 const MEMORY: &str = "/dev/shm";
 
 const MIB: u64 = 1024 * 1024;

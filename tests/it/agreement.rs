@@ -1,4 +1,4 @@
-//! The ergonomic types held against the spec, which they are written by hand for.
+//! Agreement of the handwritten types with the document.
 
 mod enums;
 mod keys;
@@ -438,7 +438,7 @@ fn flatten(root: &Value, node: &Value) -> Value {
         match keyword {
             "$ref" => {
                 let pointer = value.as_str().unwrap_or_default().trim_start_matches('#');
-                // An object of the spec's own name is held against it by itself.
+                // An object with a name of the document is compared on its own.
                 let name = pointer.rsplit('/').next().unwrap_or_default();
                 if SPEC
                     .schemas()

@@ -59,12 +59,12 @@ fn snapshots_are_short_and_in_their_folders() {
                 "{path}: there is no kind of snapshots with this folder"
             ));
         }
-        // What insta has put beside a snapshot for a person to look at is nobody's snapshot yet.
+        // A snapshot that awaits review is not a snapshot yet.
         if path.ends_with(".snap.new") {
             continue;
         }
         if !path.ends_with(".snap") {
-            findings.push(format!("{path} is no snapshot"));
+            findings.push(format!("{path} is not a snapshot"));
         }
         let lines = contents(&sources::read(&path)).lines().count();
         let is_long = lines > MOST_LINES_OF_SNAPSHOT;

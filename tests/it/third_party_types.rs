@@ -25,7 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("url", &[]),
 ];
 
-/// What is no foreign crate; `str` is a type with methods.
+/// Not foreign crates; `str` is a type with methods.
 const OWN: [&str; 5] = ["alloc", "core", "kling_omni", "std", "str"];
 
 /// The crates that a line of the listing names: what paths begin with.

@@ -18,7 +18,7 @@ pub fn arrived_id(data: &[u8]) {
     let Some(json) = json else { return };
     assert!(json.len() <= data.len().max(LARGEST));
     let value: serde_json::Result<Value> = serde_json::from_slice(&json);
-    // What nobody asks for need not be text, and numbers may be too large.
+    // Unread values need not be text, and numbers may be too large.
     let Ok(value) = value else { return };
     let mut expected = Vec::new();
     collect(&value, &mut expected);

@@ -22,7 +22,7 @@ pub fn response(data: &[u8]) {
         return;
     };
     let mut service = SERVICE.lock().unwrap_or_else(PoisonError::into_inner);
-    // What nobody asks for need not be text.
+    // Unread values need not be text.
     let body: Option<Value> = json(&String::from_utf8_lossy(&answer.body));
     let task = body.as_ref().and_then(|body| field(body, "data", 0));
     let (created, read, listed) = service.ask(&answer);

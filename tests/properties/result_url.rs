@@ -23,7 +23,7 @@ pub fn result_url(data: &[u8]) {
     }
     other.set_fragment(None);
     // URLs of files have none, and say so.
-    let _ = other.set_username("somebody");
+    let _ = other.set_username("user");
     let _ = other.set_password(Some("else"));
     let shown = [
         format!("{state:?}"),

@@ -64,7 +64,7 @@ pub fn webhook(data: &[u8]) {
     }
 }
 
-/// What was verified can be signed anew, and not be changed.
+/// A verified delivery can be signed again, but not changed.
 fn stays_verified(request: &Request<'_>, verified: &Verified) {
     let Request { secret, body, .. } = request;
     let verifier = Verifier::new(secret.clone()).tolerance(Duration::MAX);
@@ -94,7 +94,7 @@ fn stays_verified(request: &Request<'_>, verified: &Verified) {
         let mut changed = headers.clone();
         let value = changed[name].to_str().expect("it is printable");
         let value = format!("1{value}");
-        // An id can be so long that another letter makes it none, and a moment so late that it is none.
+        // An id can be so long that one more letter makes it invalid, and a time so late that it is invalid.
         let Ok(value) = HeaderValue::from_str(&value) else {
             continue;
         };

@@ -18,7 +18,7 @@ pub enum Exit {
     Findings = 3,
     /// Files on disk are stale, and a command fixes them. Not 1, so that a script can tell it from a crash.
     Stale = 4,
-    /// The document to compare with cannot be had, or is no OpenAPI document; nothing was compared.
+    /// The document to compare with is not available, or is not an OpenAPI document; nothing was compared.
     Unavailable = 5,
     /// A person has to decide; no command can.
     NeedsHuman = 100,

@@ -18,7 +18,7 @@ pub const GENERATOR: &str = "progenitor 0.15.1";
 pub fn generate(prepared: &Prepared, replacements: &[String]) -> Result<syn::File> {
     let json = serde_json::to_string(&prepared.tree)?;
     let document: OpenAPI =
-        serde_json::from_str(&json).context("the prepared spec is no OpenAPI 3.0")?;
+        serde_json::from_str(&json).context("the prepared document is not valid OpenAPI 3.0")?;
     let mut settings = GenerationSettings::new();
     settings
         .with_interface(InterfaceStyle::Builder)
@@ -35,7 +35,7 @@ pub fn generate(prepared: &Prepared, replacements: &[String]) -> Result<syn::Fil
     let tokens = Generator::new(&settings)
         .generate_tokens(&document)
         .context("the client generator refuses the prepared spec")?;
-    let mut file = syn::parse2(tokens).context("the client generator's output is no Rust")?;
+    let mut file = syn::parse2(tokens).context("the output of the client generator is not valid Rust")?;
     let_null_through(&mut file, prepared)?;
     Docs.visit_file_mut(&mut file);
     Ok(file)

@@ -13,7 +13,7 @@
 //!   the servers, the key headers, the table of operations, and for the operations that create, read and list tasks.
 //! * **A check of the output**. progenitor ignores a setting whose name it does not find, so only the output shows
 //!   whether the setting worked.
-//! * **One file for each type and operation**, so that a change of the document changes few files.
+//! * **One file for each type and operation.** A change of the document changes few files.
 //!
 //! The document says with extensions what OpenAPI cannot say: `x-enum-varnames`, `x-open-enum`, `x-media` and `x-task`.
 //! The generated code is the module `generated` of a crate that declares the few types it names: `Field`, `Media`,

@@ -168,7 +168,7 @@ impl<'a> Rules<'a> {
             if let Some(bound) = schema.get(key) {
                 let bound = bound
                     .as_u64()
-                    .with_context(|| format!("`{key}` is no number of anything"))?;
+                    .with_context(|| format!("`{key}` is not a count"))?;
                 let (field, bound) = (format_ident!("{field}"), Literal::u64_unsuffixed(bound));
                 rules.push(quote!(#field: Some(#bound)));
             }
@@ -186,7 +186,7 @@ impl<'a> Rules<'a> {
                 Node::Text(text) => quote!(Scalar::Text(#text)),
                 Node::Flag(flag) => quote!(Scalar::Flag(#flag)),
                 other => {
-                    let number = other.as_f64().context("`default` is no scalar")?;
+                    let number = other.as_f64().context("`default` is not a scalar")?;
                     let number = Literal::f64_unsuffixed(number);
                     quote!(Scalar::Number(#number))
                 }
@@ -275,7 +275,7 @@ fn ends(node: &Node) -> Result<Vec<TokenStream>> {
         if let Some(bound) = node.get(key) {
             let bound = bound
                 .as_f64()
-                .with_context(|| format!("`{key}` is no number"))?;
+                .with_context(|| format!("`{key}` is not a number"))?;
             let (field, bound) = (format_ident!("{key}"), Literal::f64_unsuffixed(bound));
             ends.push(quote!(#field: Some(#bound)));
         }

@@ -9,7 +9,7 @@ use syn::{File, Item};
 /// Formats Rust, with an empty line between the items of a file.
 pub fn render(path: &str, tokens: TokenStream) -> Result<String> {
     let mut file: File =
-        syn::parse2(tokens).with_context(|| format!("what was generated for {path} is no Rust"))?;
+        syn::parse2(tokens).with_context(|| format!("the output for {path} is not valid Rust"))?;
     let items = mem::take(&mut file.items);
     let mut text = prettyplease::unparse(&file);
     let mut previous: Option<Kind> = None;

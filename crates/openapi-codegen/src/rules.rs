@@ -119,5 +119,5 @@ openapi_diff::define_rules! {
 
     UNKNOWN_REQUIRED "unknown-required" Error None [GeneratedApi]
         "required, but no property"
-        "`required` names something that is no property of the object. Most likely it is misspelt, or the property was renamed."
+        "`required` names something that is not a property of the object. Most likely it is misspelt, or the property was renamed."
 }

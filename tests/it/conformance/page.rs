@@ -39,7 +39,7 @@ pub fn check(groups: &[Group]) {
     }
     fail(&format!(
         "{PAGE} does not show the rows of tests/it/conformance/rows.yaml, or the crash matrix of the program.\nIf they are \
-         right, write it anew: `cargo xtask accept`, or `{HOW}`"
+         right, write it again: `cargo xtask accept`, or `{HOW}`"
     ));
 }
 

@@ -215,7 +215,7 @@ impl<'a> Scene<'a> {
         client.create(self.request(self.webhook_url.as_deref()))
     }
 
-    /// Creates a task on the same account that is none of ours.
+    /// Creates a task of another program on the same account.
     pub async fn create_as_another(&self) {
         let create = self.other_client().create(self.request(None));
         create.await.unwrap();

@@ -1,6 +1,6 @@
 //! The smallest files that pass for an MP4.
 
-/// A file with all that every MP4 has, and `media` bytes of pictures that nobody can play.
+/// A file with all that every MP4 has, and `media` bytes that cannot be decoded.
 pub fn mp4(media: usize) -> Vec<u8> {
     let pictures: Vec<u8> = (0..media).map(|at| (at % 251) as u8).collect();
     [

@@ -40,7 +40,7 @@ pub fn fail(text: &str) -> ! {
     std::panic::resume_unwind(Box::new("the test failed"))
 }
 
-/// Fails a test with all its findings, one on a line, unless there are none.
+/// Fails a test with all its findings, one on a line; passes without findings.
 pub fn fail_on<T: std::fmt::Display>(findings: impl IntoIterator<Item = T>) {
     let lines: Vec<_> = findings
         .into_iter()

@@ -36,7 +36,7 @@ impl io::Write for Log {
 
 /// Wants to hear of everything and keeps nothing.
 ///
-/// What is worth saying is settled once for each place that logs, for all subscribers together, and settled anew when one
+/// What is worth saying is settled once for each place that logs, for all subscribers together, and decided again when one
 /// comes or goes. Among tests that run at once, a place could be found silent just when it spoke; with a subscriber that
 /// stays and wants everything, none ever is.
 struct Deaf;
@@ -65,6 +65,6 @@ impl tracing::Subscriber for Deaf {
 fn wake() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        tracing::subscriber::set_global_default(Deaf).expect("nobody else sets one");
+        tracing::subscriber::set_global_default(Deaf).expect("no other subscriber is set");
     });
 }

@@ -126,7 +126,7 @@ impl Film {
     }
 }
 
-/// A PNG of this size, whose pictures nobody can show.
+/// A PNG of this size that cannot be decoded.
 pub fn png(width: u32, height: u32) -> Vec<u8> {
     let header = [words(&[width, height]), vec![8, 2, 0, 0, 0]].concat();
     [

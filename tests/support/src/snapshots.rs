@@ -82,7 +82,7 @@ impl Snapshots {
     ///
     /// With the lines that differ, of all snapshots, and the way to accept them.
     pub fn finish(mut self) {
-        // Whoever collects what was asked for finds the orphans of all packages.
+        // The collected names show the orphans of all packages.
         if self.owns_folder && env::var_os("INSTA_SNAPSHOT_REFERENCES_FILE").is_none() {
             for orphan in self.orphans() {
                 self.differ(&orphan, "  is a snapshot of nothing any more\n");

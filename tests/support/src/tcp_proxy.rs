@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 /// What the proxy does to each `POST`. All other requests get through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Break {
-    /// `refused`: there is nobody who takes the connection.
+    /// `refused`: the connection is refused.
     Refused,
     /// `swallow`: takes the request, passes nothing on, and closes without a byte.
     Swallow,

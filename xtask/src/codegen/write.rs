@@ -86,7 +86,7 @@ pub fn diff(change: &Change) -> String {
 }
 
 fn stage(target: &Path, text: &str) -> Result<NamedTempFile> {
-    let folder = target.parent().context("the target is no file")?;
+    let folder = target.parent().context("the target is not a file")?;
     fs::create_dir_all(folder)?;
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]

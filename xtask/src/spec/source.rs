@@ -151,7 +151,7 @@ fn commit(root: &Path, revision: &str) -> Result<Option<String>> {
 pub(crate) fn git(root: &Path, arguments: &[&str]) -> Result<Option<String>> {
     let text = git_bytes(root, arguments)?.map(String::from_utf8);
     text.transpose()
-        .context("git printed something that is no text")
+        .context("git printed something that is not UTF-8")
 }
 
 fn git_bytes(root: &Path, arguments: &[&str]) -> Result<Option<Vec<u8>>> {

@@ -16,7 +16,7 @@ pub struct Limit {
     pub rule: String,
     /// What it was; `None` where there was none.
     pub was: Option<String>,
-    /// What it is; `None` where there is none any more.
+    /// The value; `None` if it was removed.
     pub is: Option<String>,
 }
 

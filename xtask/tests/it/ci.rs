@@ -88,7 +88,7 @@ fn the_report_names_the_command_and_adds_the_time_up() {
     assert!(text.ends_with("1 of 2 failed in 2 min 2 s.\n"), "{text}");
 }
 
-/// A folder that is no workspace, and a spec that is newer than the code.
+/// A folder that is not a workspace, and a spec that is newer than the code.
 #[test]
 fn a_step_that_fails_does_not_hide_the_next() {
     let copy = Workspace::new();

@@ -49,9 +49,9 @@ impl Repository {
             .arg(self.path())
             .args([
                 "-c",
-                "user.name=Somebody",
+                "user.name=Tester",
                 "-c",
-                "user.email=somebody@example.com",
+                "user.email=tester@example.com",
             ])
             .args(arguments)
             .env_remove("GIT_DIR")

@@ -5,7 +5,7 @@ use xtask::codegen::{self, Mode, Outcome, report};
 
 use crate::workspace::root;
 
-/// The same as `cargo xtask codegen --check`, so that plain `cargo test` sees stale code.
+/// The same as `cargo xtask codegen --check`. Plain `cargo test` finds stale code.
 #[test]
 fn the_generated_code_matches_the_spec() {
     let outcome = codegen::run(&root(), Mode::Check).expect("code generation works");
@@ -27,7 +27,7 @@ fn the_header_names_the_generator_that_the_workspace_pins() {
         let line = manifest
             .lines()
             .find(|line| line.starts_with(&format!("{name} = ")));
-        let line = line.unwrap_or_else(|| panic!("{name} is no dependency of the workspace"));
+        let line = line.unwrap_or_else(|| panic!("{name} is not a dependency of the workspace"));
         assert!(line.contains(&format!("\"={version}\"")), "{line}");
     }
 }

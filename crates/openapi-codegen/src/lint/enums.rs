@@ -39,7 +39,7 @@ fn variant_names(pointer: &str, schema: &Node, values: &[&str], findings: &mut F
         let unfit = values.iter().find(|value| !is_pascal_case(value));
         if let Some(value) = unfit {
             let message =
-                format!("`{value}` is no Rust variant; name the variants in `x-enum-varnames`");
+                format!("`{value}` is not a valid Rust variant; name the variants in `x-enum-varnames`");
             findings.add(&rules::VARIANT_NAMES, &join(pointer, "enum"), message);
         }
         return;
@@ -64,7 +64,7 @@ fn variant_names(pointer: &str, schema: &Node, values: &[&str], findings: &mut F
     }
     for name in &names {
         if !is_pascal_case(name) {
-            let message = format!("`{name}` is no PascalCase identifier");
+            let message = format!("`{name}` is not a PascalCase identifier");
             findings.add(&rules::VARIANT_NAMES, &here, message);
         }
     }

@@ -58,7 +58,7 @@ pub fn check_output(pointer: &str, seconds: &Node, schema: &Node, findings: &mut
             findings.add(
                 &rules::MALFORMED_EXTENSION,
                 &here,
-                format!("`{value}` is no value of the enum"),
+                format!("`{value}` is not a value of the enum"),
             );
         }
         span(&here, seconds, findings);

@@ -115,7 +115,7 @@ fn field(findings: &mut Findings, pointer: &str, name: &str, taken: &mut Taken) 
     }
 }
 
-/// Reports `name` when `rust`, made of it, is no identifier.
+/// Reports `name` if `rust`, derived from it, is not an identifier.
 fn identifier(findings: &mut Findings, pointer: &str, name: &str, rust: &str) -> bool {
     let fit = syn::parse_str::<syn::Ident>(rust).is_ok();
     if !fit {

@@ -50,7 +50,7 @@ fn what_was_taken_out_is_counted() {
     assert_eq!(prepared.tolerant, [generated]);
 }
 
-/// How many schemas have a keyword; the values of examples are none.
+/// The number of schemas that have a keyword; the values of examples do not count.
 fn rules(tree: &Node, keyword: &str) -> usize {
     let mut found = 0;
     tree.walk("", &mut |pointer, node| {

@@ -74,7 +74,7 @@ impl Reader<'_> {
         let reason = self.required(pointer, item, "reason");
         let date = self.required(pointer, item, "date");
         if let Some(date) = date.as_deref().filter(|date| !is_day(date)) {
-            let message = format!("`{date}` is no day; write it as 2026-02-22");
+            let message = format!("`{date}` is not a date; write it as 2026-02-22");
             self.fault(&join(pointer, "date"), &message);
         }
         let fingerprint = item.get("fingerprint").and_then(|node| {
@@ -162,7 +162,7 @@ impl Reader<'_> {
             .and_then(|rest| rest.split('/').next());
         if first.is_none_or(|step| step.is_empty() || step.contains('*')) {
             let message = format!(
-                "`{text}` is no JSON pointer with a first step without `*`, such as `/paths/**`"
+                "`{text}` is not a JSON pointer with a first step without `*`, such as `/paths/**`"
             );
             self.fault(pointer, &message);
         }

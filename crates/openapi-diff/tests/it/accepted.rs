@@ -207,10 +207,10 @@ fn a_malformed_entry_is_said_with_its_line() {
             "`*` would accept everything",
         ),
         (without("ours: /info, "), "`ours` or `vendor` is missing"),
-        (instead("/info", "info"), "`info` is no JSON pointer"),
+        (instead("/info", "info"), "`info` is not a JSON pointer"),
         (
             instead("/info", "/**"),
-            "`/**` is no JSON pointer with a first step",
+            "`/**` is not a JSON pointer with a first step",
         ),
         (without("reason: because, "), "`reason` is missing"),
         (
@@ -220,9 +220,9 @@ fn a_malformed_entry_is_said_with_its_line() {
         (without(", date: 2026-02-28"), "`date` is missing"),
         (
             instead("2026-02-28", "2026-02-29"),
-            "`2026-02-29` is no day",
+            "`2026-02-29` is not a date",
         ),
-        (instead("2026-02-28", "28.2.2026"), "`28.2.2026` is no day"),
+        (instead("2026-02-28", "28.2.2026"), "`28.2.2026` is not a date"),
         (
             instead("reason", "cause: x, reason"),
             "`cause` is unknown; an entry has id, ours, vendor, fingerprint, reason, date",

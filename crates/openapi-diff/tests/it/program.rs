@@ -128,7 +128,7 @@ fn each_end_has_its_code_and_its_words() {
     for (arguments, code, words) in cases {
         let (ended, out, err) = folder.run(arguments);
         assert_eq!(ended, Some(code), "{arguments:?}: {out}{err}");
-        // What is no report goes where errors go, so that a script can keep the report in a file.
+        // Everything but the report goes to standard error: a script can keep the report in a file.
         let (told, silent) = if code == 2 {
             (&err, &out)
         } else {

@@ -19,7 +19,7 @@ enum Edit {
     Form,
     /// One key or item less.
     Remove,
-    /// A key that nobody has heard of.
+    /// An unknown key.
     Add,
     /// One item more.
     Insert,
@@ -155,7 +155,7 @@ fn make(
             let keys: Vec<_> = node.entries().map(|(key, _)| key.to_owned()).collect();
             let key = other.get(&keys);
             let value = node.remove(key).expect("the key");
-            node.set(&format!("{key}-anew"), value);
+            node.set(&format!("{key}-renamed"), value);
             format!("another name for {key} at {place}")
         }
         Edit::Component => {
@@ -166,8 +166,8 @@ fn make(
             let text = serde_json::to_string(tree).expect("JSON");
             let name = place.rsplit('/').next().expect("a name");
             let text = text
-                .replace(&format!("\"#{place}\""), &format!("\"#{place}Anew\""))
-                .replace(&format!("\"{name}\":"), &format!("\"{name}Anew\":"));
+                .replace(&format!("\"#{place}\""), &format!("\"#{place}Renamed\""))
+                .replace(&format!("\"{name}\":"), &format!("\"{name}Renamed\":"));
             *tree = serde_json::from_str(&text).expect("JSON");
             format!("another name for {place}")
         }

@@ -373,7 +373,7 @@ fn a_composition_of_one_schema_is_that_schema() {
             found: &["description-changed"],
         },
         Case {
-            name: "with a bound beside it, it is no description alone",
+            name: "with a bound beside it, it is not only a description",
             old: "{allOf: [{type: string}]}",
             new: "{allOf: [{type: string}], maxLength: 6}",
             found: &["max-length-set"],

@@ -14,11 +14,11 @@ mod fetch;
 ///
 /// # Errors
 ///
-/// When it cannot be had, or when what came is no OpenAPI document of an edition that is read.
+/// Fails if it is not available, or is not an OpenAPI document of a supported version.
 pub fn read(source: &str) -> Result<Document> {
     let document = match source.split_once("://") {
         Some(("http" | "https", _)) => {
-            let url = Url::parse(source).with_context(|| format!("`{source}` is no URL"))?;
+            let url = Url::parse(source).with_context(|| format!("`{source}` is not a URL"))?;
             let name = shown(&url);
             let body = fetch(url).with_context(|| format!("cannot fetch {name}"))?;
             Document::parse(&name, &body)?

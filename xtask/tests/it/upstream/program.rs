@@ -71,7 +71,7 @@ fn each_end_has_its_code() {
         let output = Place::new(accepted).run(arguments);
         let code = output.status.code();
         assert_eq!(code, Some(exit as i32), "{arguments:?}: {output:?}");
-        // What is no report goes where errors go, so that a script can keep the report in a file.
+        // Everything but the report goes to standard error: a script can keep the report in a file.
         let is_report = matches!(exit, Exit::Done | Exit::Findings);
         assert_eq!(output.stdout.is_empty(), !is_report, "{output:?}");
         assert_eq!(output.stderr.is_empty(), is_report, "{output:?}");

@@ -115,7 +115,7 @@ fn what_is_no_document_is_said_with_its_name() {
     }
     let sources = [
         (closed_url.as_str(), "cannot fetch http://127.0.0.1:"),
-        ("http://", "`http://` is no URL"),
+        ("http://", "`http://` is not a URL"),
         ("ftp://example.com/x", "`ftp` is neither http nor https"),
         ("no/such/file.yaml", "no/such/file.yaml: cannot read it"),
         (env!("CARGO_MANIFEST_DIR"), "cannot read"),
