@@ -25,7 +25,7 @@ use crate::engine::unconfirmed::UnconfirmedCreate;
 use crate::engine::upload::{FileSource, Upload, UploadAll, Uploader, ServiceUploader};
 use crate::list::List;
 use crate::preflight::Preflight;
-use crate::request::Request;
+use crate::request::IntoRequest;
 use crate::route::{Mode, Tier};
 #[cfg(feature = "raw")]
 use crate::transport;
@@ -84,8 +84,12 @@ impl Client {
     ///
     /// [`Error::charged`](crate::Error::charged) says what an error means for your money: `No` when nothing was sent or
     /// the service refused, `Unknown` when the request went out and no readable answer came back.
-    pub fn create(&self, request: impl Into<Request>) -> Create {
-        Create::checked(Arc::clone(&self.context), self.uploader(), request.into())
+    pub fn create(&self, request: impl IntoRequest) -> Create {
+        Create::checked(
+            Arc::clone(&self.context),
+            self.uploader(),
+            request.into_request(),
+        )
     }
 
     /// Creates a paid task from a body that nobody checks: for the day the service's rules move before ours.
@@ -117,12 +121,12 @@ impl Client {
     /// }
     /// # }
     /// ```
-    pub fn preflight(&self, request: impl Into<Request>) -> Preflight {
+    pub fn preflight(&self, request: impl IntoRequest) -> Preflight {
         Preflight::of_client(
             Arc::clone(&self.context.remote),
             self.context.route,
             self.context.replaced(),
-            request.into(),
+            request.into_request(),
         )
     }
 

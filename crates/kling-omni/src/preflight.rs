@@ -25,7 +25,7 @@ pub(crate) use crate::preflight::remote::RemoteInspector;
 
 use crate::media::MediaSource;
 use crate::media_field::MediaField;
-use crate::request::Request;
+use crate::request::{IntoRequest, Request};
 use crate::route::{CreateRoute, Route};
 use crate::validation::{Finding, Severity};
 
@@ -78,11 +78,11 @@ impl Preflight {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn new(request: impl Into<Request>) -> Self {
+    pub fn new(request: impl IntoRequest) -> Self {
         Self {
             remote: Arc::default(),
             replaced: Vec::new(),
-            request: request.into(),
+            request: request.into_request(),
             route: Route::default(),
             checks: MediaChecks::All,
             allows_private: false,

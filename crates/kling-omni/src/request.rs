@@ -88,6 +88,12 @@ macro_rules! requests {
             fn from(request: $request) -> Self {
                 Self::$request(request)
             }
+        }
+
+        impl IntoRequest for $request {
+            fn into_request(self) -> Request {
+                Request::$request(self)
+            }
         })+
 
         /// The builder of a request of any type, for programs that offer every field.
@@ -172,6 +178,24 @@ macro_rules! requests {
             }
         }
     };
+}
+
+/// A request that [`Client::create`](crate::Client::create) takes: one of the request types, or [`Request`] itself.
+// Not `Into<Request>`, for whose errors the compiler has no words about builders.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a request",
+    label = "not a request",
+    note = "finish a builder with `.build()?`, and clone a borrowed request"
+)]
+pub trait IntoRequest {
+    /// Converts this into a [`Request`].
+    fn into_request(self) -> Request;
+}
+
+impl IntoRequest for Request {
+    fn into_request(self) -> Request {
+        self
+    }
 }
 
 /// A type of requests, for programs that offer all of them.

@@ -1,6 +1,7 @@
 //! The crate from outside: against the sandbox, and against a server that answers in every awkward way.
 
 mod auto_traits;
+mod compile_errors;
 mod create;
 mod create_outcome;
 mod download;
