@@ -28,6 +28,9 @@ mod wire;
 #[doc(hidden)]
 pub mod fuzzing;
 
+#[cfg(doc)]
+pub mod guide;
+
 pub use crate::client::{Client, ClientBuilder};
 pub use crate::create::Create;
 pub use crate::engine::create::CreateOutcome;
