@@ -1,12 +1,12 @@
-//! The table of what can go wrong: fault × operation × outcome, each row carried out and then resumed.
+//! The table of faults: fault × operation × outcome. Each row is run and then recovered.
 //!
 //! `conformance/rows.yaml` says how each row ends, and `docs/reliability.md` shows it.
 
 mod page;
 mod resume;
 mod row;
-mod scene;
-mod scenes;
+mod fixture;
+mod scenarios;
 mod watch;
 
 use std::num::NonZero;
@@ -35,7 +35,7 @@ fn every_row_ends_as_the_table_says() {
     let run = || {
         let mut findings = Vec::new();
         while let Some((operation, row)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-            findings.extend(scene::play(*operation, row));
+            findings.extend(fixture::run(*operation, row));
         }
         findings
     };

@@ -1,4 +1,4 @@
-//! `docs/reliability.md`, of which the table comes from here.
+//! Writes the tables of `docs/reliability.md`.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use super::row::{Group, Operation, Row};
 
 const PAGE: &str = "docs/reliability.md";
 const HOW: &str = "INSTA_UPDATE=always cargo test -p kling-omni-tests conformance";
-/// Where the crash matrix of the command-line program is kept, by the kind of request that it was played with.
+/// The snapshots with the crash matrix of the command-line program, by the kind of request.
 const CRASHES: [(&str, &str); 2] = [
     (
         "A request whose tasks the service is known to list",
@@ -23,7 +23,7 @@ const CRASHES: [(&str, &str); 2] = [
     ),
 ];
 
-/// Holds the page against the table, or brings it up to date where insta does that to its snapshots.
+/// Compares the page with the table, or updates it where insta updates its snapshots.
 pub fn check(groups: &[Group]) {
     let page = sources::read(PAGE);
     let words = put(&put(&page, "rows", ""), "crash matrix", "");
@@ -43,7 +43,7 @@ pub fn check(groups: &[Group]) {
     ));
 }
 
-/// The page with this in the place of what stands between two marks.
+/// The page with the text between two markers replaced.
 fn put(page: &str, name: &str, text: &str) -> String {
     let begin = format!("<!-- The {name}: written by `{HOW}` -->\n");
     let end = format!("<!-- The end of the {name} -->\n");
@@ -59,19 +59,19 @@ fn put(page: &str, name: &str, text: &str) -> String {
     format!("{head}{begin}{text}\n{end}{tail}")
 }
 
-/// What the program's own tests have seen.
+/// The results of the program's own tests.
 fn crashes() -> String {
     let mut text = String::new();
     for (title, name) in CRASHES {
         let file = format!("crates/kling-omni-cli/tests/it/snapshots/crash-{name}.snap");
         let table = sources::read(&file);
-        // A `String` takes whatever is written.
+        // Writing to a `String` cannot fail.
         let _ = write!(text, "\n### {title}\n\n{}\n", contents(&table));
     }
     text
 }
 
-/// Rows that the text names and the table has not.
+/// Rows that the text names and the table does not have.
 fn unknown(text: &str, groups: &[Group]) -> Vec<String> {
     let ids: BTreeSet<_> = groups
         .iter()
@@ -93,7 +93,7 @@ fn table(groups: &[Group]) -> String {
     let rows: usize = groups.iter().map(|group| group.rows.len()).sum();
     let mut text = format!("\n{rows} rows.\n");
     for group in groups {
-        // A `String` takes whatever is written.
+        // Writing to a `String` cannot fail.
         let _ = write!(text, "\n### {}\n\n{}", title(group.operation), HEAD);
         for row in &group.rows {
             let _ = writeln!(text, "{}", line(row));

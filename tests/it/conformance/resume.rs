@@ -1,36 +1,36 @@
-//! What is left after a fault, and the way from there to the video.
+//! What remains after a fault, and the recovery from there to the video.
 
 use futures_util::TryStreamExt;
 use kling_omni::recovery::{AmbiguityReason, Reconciled, UnconfirmedCreate};
 use kling_omni::{Charged, CreateOutcome, Error, Video};
 
-use super::scene::Scene;
+use super::fixture::Fixture;
 
-/// What an operation has left behind.
-pub struct Loose {
-    /// How it ended.
+/// What remains after an operation.
+pub struct Leftover {
+    /// The outcome.
     pub end: String,
     pub charged: Option<Charged>,
-    /// All that the error says.
+    /// The full text of the error.
     pub says: String,
     /// The task, if it is known.
     pub task: Option<String>,
     pub unresolved: Option<UnconfirmedCreate>,
-    pub next: Next,
+    pub next: Recovery,
 }
 
-/// What the caller is told to do where there is neither a task nor a doubt.
+/// What the caller can do without a task and without an unconfirmed create.
 #[derive(PartialEq)]
-pub enum Next {
-    /// There is nothing left to do.
+pub enum Recovery {
+    /// Done.
     Done,
     Create,
-    /// There is nothing to go on from.
+    /// Recovery is impossible.
     Nothing,
 }
 
-impl Loose {
-    /// Ended well, or at least without an error.
+impl Leftover {
+    /// Completed without an error.
     pub fn at(end: impl Into<String>) -> Self {
         Self {
             end: end.into(),
@@ -38,7 +38,7 @@ impl Loose {
             says: String::new(),
             task: None,
             unresolved: None,
-            next: Next::Nothing,
+            next: Recovery::Nothing,
         }
     }
 
@@ -47,28 +47,28 @@ impl Loose {
         self
     }
 
-    pub fn of(scene: &Scene<'_>, error: &Error) -> Self {
-        scene.watch.error(error);
+    pub fn of(fixture: &Fixture<'_>, error: &Error) -> Self {
+        fixture.watch.error(error);
         Self {
             end: format!("{:?}", error.kind()),
             charged: Some(error.charged()),
             says: error.to_string(),
             task: error.task_id().map(str::to_owned),
             unresolved: error.unconfirmed_create().cloned(),
-            next: Next::Nothing,
+            next: Recovery::Nothing,
         }
     }
 
-    pub fn of_create(scene: &Scene<'_>, outcome: &CreateOutcome) -> Self {
-        scene.watch.object(outcome);
+    pub fn of_create(fixture: &Fixture<'_>, outcome: &CreateOutcome) -> Self {
+        fixture.watch.object(outcome);
         match outcome {
             CreateOutcome::Created(task) => Self::at("created").task(task.id()),
             CreateOutcome::Rejected(error) => Self {
-                next: Next::Create,
-                ..Self::of(scene, error)
+                next: Recovery::Create,
+                ..Self::of(fixture, error)
             },
             CreateOutcome::Unknown { unresolved, error } => {
-                let loose = Self::of(scene, error);
+                let loose = Self::of(fixture, error);
                 assert_eq!(loose.unresolved.as_ref(), Some(unresolved));
                 loose
             }
@@ -76,7 +76,7 @@ impl Loose {
     }
 }
 
-/// How a search ended, in the words of the table.
+/// The result of a reconciliation, in the words of the table.
 pub fn word(reconciled: &Reconciled) -> String {
     match reconciled {
         Reconciled::Found { matched_by, .. } => format!("found by {matched_by:?}"),
@@ -90,89 +90,89 @@ pub fn word(reconciled: &Reconciled) -> String {
     }
 }
 
-/// Goes on from what is left, as the documentation has it, and says by which way and how far.
-pub async fn to_the_video(scene: &Scene<'_>, loose: &Loose) -> String {
+/// Recovers as the documentation describes, and returns the steps.
+pub async fn to_the_video(fixture: &Fixture<'_>, loose: &Leftover) -> String {
     if let Some(unresolved) = &loose.unresolved {
-        return search(scene, unresolved).await;
+        return search(fixture, unresolved).await;
     }
     if let Some(id) = &loose.task {
-        return take_up(scene, "attach", id).await;
+        return take_up(fixture, "attach", id).await;
     }
     match loose.next {
-        Next::Done => "–".to_owned(),
-        Next::Create => create_again(scene, "create").await,
-        Next::Nothing => "nothing to go on".to_owned(),
+        Recovery::Done => "–".to_owned(),
+        Recovery::Create => create_again(fixture, "create").await,
+        Recovery::Nothing => "nothing to go on".to_owned(),
     }
 }
 
-async fn search(scene: &Scene<'_>, unresolved: &UnconfirmedCreate) -> String {
-    // As another process would have it from a file.
-    scene.watch.object(unresolved);
-    scene.watch.text(unresolved);
-    scene.watch.json(unresolved);
+async fn search(fixture: &Fixture<'_>, unresolved: &UnconfirmedCreate) -> String {
+    // As another process would read it from a file.
+    fixture.watch.object(unresolved);
+    fixture.watch.text(unresolved);
+    fixture.watch.json(unresolved);
     let json = serde_json::to_string(unresolved).unwrap();
     let unresolved = serde_json::from_str(&json).unwrap();
-    let client = scene.fresh_process();
+    let client = fixture.fresh_process();
     let mut search = client.reconcile(&unresolved).until_settled();
-    if let Some(inbox) = &scene.inbox {
-        // In the time that the task takes, its deliveries arrive.
-        scene.deliver(&scene.given.deliveries).await;
+    if let Some(inbox) = &fixture.inbox {
+        // Its deliveries arrive while the task runs.
+        fixture.deliver(&fixture.given.deliveries).await;
         search = search.webhook(inbox);
     }
-    scene.watch.object(&search);
+    fixture.watch.object(&search);
     let reconciled = search.await.unwrap();
-    scene.watch.object(&reconciled);
+    fixture.watch.object(&reconciled);
     let way = word(&reconciled);
     match reconciled {
-        Reconciled::Found { task, .. } => take_up(scene, &way, task.id()).await,
-        Reconciled::NotCreated => create_again(scene, "absent, create").await,
+        Reconciled::Found { task, .. } => take_up(fixture, &way, task.id()).await,
+        Reconciled::NotCreated => create_again(fixture, "absent, create").await,
         Reconciled::Ambiguous { candidates, .. } => match &candidates[..] {
             [] => way,
-            [one] => take_up(scene, &format!("{way}, 1 candidate"), one).await,
+            [one] => take_up(fixture, &format!("{way}, 1 candidate"), one).await,
             several => format!("{way}, {} candidates", several.len()),
         },
         other => panic!("{other:?}"),
     }
 }
 
-async fn create_again(scene: &Scene<'_>, way: &str) -> String {
-    match scene.create(&scene.other_client()).await {
-        Ok(task) => take_up(scene, way, task.id()).await,
+async fn create_again(fixture: &Fixture<'_>, way: &str) -> String {
+    match fixture.create(&fixture.other_client()).await {
+        Ok(task) => take_up(fixture, way, task.id()).await,
         Err(error) => format!("{way} → {:?}", error.kind()),
     }
 }
 
-/// Follows a task that is known by its id alone to the video on disk.
-async fn take_up(scene: &Scene<'_>, way: &str, id: &str) -> String {
-    match video(scene, id).await {
+/// Waits for a task that is known only by its id, and saves the video.
+async fn take_up(fixture: &Fixture<'_>, way: &str, id: &str) -> String {
+    match video(fixture, id).await {
         Ok(()) => format!("{way} → video"),
         Err(error) => {
-            scene.watch.error(&error);
+            fixture.watch.error(&error);
             format!("{way} → {:?}", error.kind())
         }
     }
 }
 
-async fn video(scene: &Scene<'_>, id: &str) -> kling_omni::Result<()> {
-    let task = scene.other_client().task(id);
+async fn video(fixture: &Fixture<'_>, id: &str) -> kling_omni::Result<()> {
+    let task = fixture.other_client().task(id);
     let wait = task.wait();
-    scene.watch.object(&wait);
+    fixture.watch.object(&wait);
     let video = wait.await?;
-    scene.watch.object(&task);
-    save(scene, &video, "resumed.mp4").await.map(|_| ())
+    fixture.watch.object(&task);
+    save(fixture, &video, "resumed.mp4").await.map(|_| ())
 }
 
-/// Reads a video to its end.
+/// Reads a video completely.
 pub async fn stream(video: &Video) -> kling_omni::Result<()> {
     let mut chunks = video.download().await?;
     while chunks.try_next().await?.is_some() {}
     Ok(())
 }
 
-/// Brings a video to disk, with its sidecar, and says how often that took a new beginning.
-pub async fn save(scene: &Scene<'_>, video: &Video, name: &str) -> kling_omni::Result<String> {
-    scene.watch.object(video);
-    let path = scene.file(name);
+/// Saves a video with its sidecar, and counts the restarts.
+pub async fn save(fixture: &Fixture<'_>, video: &Video, name: &str) -> kling_omni::Result<String> {
+    fixture.watch.object(video);
+    let path = fixture.file(name);
     let (tell, told) = std::sync::mpsc::channel();
     let request = serde_json::json!({"video_url": "https://me:canary@example.com/?token=exp=1"});
     let save = video
@@ -182,20 +182,20 @@ pub async fn save(scene: &Scene<'_>, video: &Video, name: &str) -> kling_omni::R
         .on_event(move |setback| {
             let _ = tell.send((format!("{setback:?}"), setback.to_string()));
         });
-    scene.watch.object(&save);
+    fixture.watch.object(&save);
     let saved = save.await;
     for (debug, text) in told {
-        scene.watch.text(&debug);
-        scene.watch.text(&text);
+        fixture.watch.text(&debug);
+        fixture.watch.text(&text);
     }
     if saved.is_err() {
-        let left: Vec<_> = std::fs::read_dir(scene.folder.path()).unwrap().collect();
-        assert!(left.is_empty(), "{}: {left:?}", scene.row.id);
+        let left: Vec<_> = std::fs::read_dir(fixture.folder.path()).unwrap().collect();
+        assert!(left.is_empty(), "{}: {left:?}", fixture.row.id);
     }
     let saved = saved?;
-    scene.watch.object(&saved);
-    scene.watch.json(&saved);
+    fixture.watch.object(&saved);
+    fixture.watch.json(&saved);
     let sidecar = std::fs::read_to_string(saved.sidecar.as_ref().expect("it was asked for"));
-    scene.watch.text(&sidecar.unwrap());
+    fixture.watch.text(&sidecar.unwrap());
     Ok(saved.sha256)
 }

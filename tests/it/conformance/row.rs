@@ -26,78 +26,78 @@ pub enum Operation {
     Webhook,
 }
 
-/// One fault, and what comes of it.
+/// One fault, and its outcome.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
     pub id: String,
-    /// The fault in words, where its rule does not say it all.
+    /// A description of the fault, where its rule is not sufficient.
     pub what: Option<String>,
-    /// Rules of the sandbox, and after `proxy:` what the TCP proxy before it does.
+    /// Rules of the sandbox; after `proxy:`, a fault of the TCP proxy before it.
     #[serde(default)]
     pub fault: Vec<String>,
     #[serde(default)]
     pub given: Given,
-    /// How the operation ends: with what, or with which kind of error.
+    /// The outcome of the operation: a result, or a kind of error.
     pub end: String,
-    /// What the error says, among other things.
+    /// A part of the error text.
     pub says: Option<String>,
-    /// What the error says of money; `None` without an error.
+    /// The charge in the error; `None` without an error.
     pub charged: Option<String>,
-    /// Tasks that were paid for when the operation had ended.
+    /// Number of tasks that were paid for when the operation ended.
     pub charges: usize,
-    /// Requests that it took, where that is a promise.
+    /// Number of requests, where it is guaranteed.
     pub sent: Option<usize>,
-    /// The way to the video from there, as far as it leads.
+    /// The steps of the recovery.
     pub resume: String,
-    /// Tasks that were paid for at the end of that way.
+    /// Number of tasks that were paid for after the recovery.
     pub paid: usize,
 }
 
-/// What holds before the fault strikes.
+/// The situation before the fault is injected.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Given {
-    pub route: Way,
-    /// A task of the same client that has ended long ago; its charge is not counted.
+    pub route: CreateRoute,
+    /// The client has created an earlier task, which has ended; its charge does not count.
     pub older: bool,
     /// The list of tasks is not read before the create.
     pub unlisted: bool,
-    /// What is needed to reconcile is recorded before anything is sent.
+    /// The unconfirmed create is recorded before it is sent.
     pub journal: bool,
-    /// The webhook's URL has a token of ours, and there is an inbox for what is delivered.
+    /// The webhook URL has a correlation token, and there is a receiver.
     pub token: bool,
-    /// The client that saw the fault goes on itself, instead of a new one in another process.
+    /// The client that experienced the fault recovers itself, instead of a new one in another process.
     pub same: bool,
-    /// The client waits a second, and not a minute, and tries once more, and not three times.
+    /// The client has timeouts of a second instead of a minute, and one retry instead of three.
     pub hasty: bool,
-    /// Time goes by while the service is being asked.
+    /// Time advances during requests.
     pub passing: bool,
-    /// The future is dropped when the fault has struck.
+    /// The future is dropped after the fault is injected.
     pub dropped: bool,
-    /// Retries that all calls have in common.
+    /// The retry budget.
     pub budget: Option<u32>,
-    /// Seconds that a call may take with all its attempts.
+    /// The operation timeout, in seconds.
     pub call: Option<u64>,
-    /// Seconds that a wait may take.
+    /// The timeout of the wait, in seconds.
     pub timeout: Option<u64>,
     /// Seconds between polls.
     pub every: Option<u64>,
-    /// What the sandbox lets the task come to, other than a video without a detour.
+    /// A scripted outcome of the task, other than a video.
     pub script: Option<Script>,
-    /// The older route's tasks are read and listed with those made from text.
+    /// The tasks of the older route are read and listed with those of text to video.
     pub elsewhere: bool,
-    /// What becomes of the create that is then reconciled; by default its answer is lost.
+    /// The fault of the create that is then reconciled; by default its response is lost.
     pub create: Option<String>,
-    /// Creates of others on the same account, after ours.
+    /// Number of creates by others on the same account, after ours.
     pub others: usize,
-    /// The search is made at once, and not when absence is certain.
+    /// The create is reconciled at once, before the settle time is over.
     pub early: bool,
-    /// Seconds that pass between the end of the task and the operation.
+    /// Seconds between the end of the task and the operation.
     pub late: u64,
-    /// How many deliveries arrive when the task is begun, when it ends, soon after that, and late.
+    /// Number of deliveries that arrive when the task starts, when it ends, soon after that, and late.
     pub deliveries: Vec<usize>,
-    /// The inbox knows the next secret, too.
+    /// The receiver has the next secret, too.
     pub rotating: bool,
 }
 
@@ -112,23 +112,23 @@ pub enum Script {
 /// A route to create on: `auto`, `every` or an `operationId`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub enum Way {
-    /// The older route, and then its successor.
+pub enum CreateRoute {
+    /// The older route, then its successor.
     Auto,
-    /// One after another, every creating route of the generated table: the row is carried out on each.
+    /// Every creating route of the generated table, one after another.
     Every,
     /// The route of this operation.
     Of(TaskCreate),
 }
 
-impl Default for Way {
+impl Default for CreateRoute {
     fn default() -> Self {
         Self::Of(TaskCreate::CreateReferenceToVideoPro)
     }
 }
 
-impl Way {
-    /// An operation whose body is sent: with `auto`, the one whose body every route of the mode takes.
+impl CreateRoute {
+    /// The operation whose body is sent; with `auto`, one whose body every route of the mode accepts.
     pub fn operation(self) -> TaskCreate {
         match self {
             Self::Of(create) => create,
@@ -137,7 +137,7 @@ impl Way {
     }
 }
 
-impl TryFrom<String> for Way {
+impl TryFrom<String> for CreateRoute {
     type Error = String;
 
     fn try_from(name: String) -> Result<Self, String> {
@@ -154,9 +154,9 @@ impl TryFrom<String> for Way {
     }
 }
 
-/// What came of a row, in the words of the table.
+/// What was observed of a row, in the words of the table.
 #[derive(PartialEq, Eq)]
-pub struct Came {
+pub struct Observed {
     pub end: String,
     pub charged: Option<String>,
     pub charges: usize,
@@ -166,8 +166,8 @@ pub struct Came {
 }
 
 impl Row {
-    pub fn expected(&self) -> Came {
-        Came {
+    pub fn expected(&self) -> Observed {
+        Observed {
             end: self.end.clone(),
             charged: self.charged.clone(),
             charges: self.charges,
@@ -177,22 +177,22 @@ impl Row {
         }
     }
 
-    /// The row on each of the routes that it is about.
+    /// The row on each of its routes.
     pub fn by_route(&self) -> Vec<Self> {
-        if self.given.route != Way::Every {
+        if self.given.route != CreateRoute::Every {
             return vec![self.clone()];
         }
         let routes = TaskCreate::ALL.iter();
         let on = routes.map(|create| {
             let mut row = self.clone();
             row.id = format!("{} on {}", self.id, create.spec().operation.id);
-            row.given.route = Way::Of(*create);
+            row.given.route = CreateRoute::Of(*create);
             row
         });
         on.collect()
     }
 
-    /// What the TCP proxy does.
+    /// The fault of the TCP proxy.
     pub fn proxy(&self) -> Option<&str> {
         self.fault
             .iter()
@@ -206,7 +206,7 @@ impl Row {
     }
 }
 
-impl fmt::Display for Came {
+impl fmt::Display for Observed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             end,

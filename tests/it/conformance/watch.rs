@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use kling_omni_test_support::log::Log;
 
-/// What every secret of a row has in it: keys, webhook secrets, and the tokens of URLs.
+/// The part that every secret of a row contains: keys, webhook secrets, and the tokens of URLs.
 pub const CANARY: &str = "canary";
 const SECRETS: [&str; 3] = [CANARY, "hmac=", "token=exp"];
 
-/// Everything that anyone gets to read in a row.
+/// All output of a row.
 #[derive(Default)]
 pub struct Watch {
     pub log: Log,
@@ -53,7 +53,7 @@ impl Watch {
         }
     }
 
-    /// The secrets that were shown, each with where.
+    /// The secrets that were shown, each with its location.
     pub fn leaks(&self) -> Vec<String> {
         let log = self.log.text();
         assert!(!log.is_empty(), "nothing was logged");

@@ -1,4 +1,4 @@
-//! Where a row is played: a sandbox that counts charges, a TCP proxy before it, a client, and who watches what is shown.
+//! The fixture of a row: a sandbox that counts charges, a TCP proxy before it, a client, and a watch on all output.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -22,28 +22,28 @@ use tokio::runtime;
 use tokio::time::timeout;
 use tracing::subscriber::set_default;
 
-use super::resume::{self, Loose};
-use super::row::{Came, Given, Operation, Row, Way};
-use super::scenes;
+use super::resume::{self, Leftover};
+use super::row::{Observed, Given, Operation, Row, CreateRoute};
+use super::scenarios;
 use super::watch::{CANARY, Watch};
 
-/// How long tasks take.
+/// Duration of the tasks.
 pub const TASK: Duration = Duration::from_secs(60);
-/// How long a hasty client waits, in real time: long enough for a sandbox that is busy.
+/// Timeouts of an impatient client, in real time: long enough for a busy sandbox.
 const HASTE: Duration = Duration::from_secs(1);
-/// A row that goes on for so long, in real time, does not end.
+/// A row that takes longer than this, in real time, hangs.
 const LONGEST: Duration = Duration::from_secs(60);
 const SECRET: &str = "canary-of-a-secret";
-/// The secret that the rows about rotation go on to.
+/// The second secret of the rows about rotation.
 const NEXT_SECRET: &str = "canary-of-the-next-secret";
 
-pub struct Scene<'a> {
+pub struct Fixture<'a> {
     pub row: &'a Row,
     pub given: &'a Given,
     pub clock: VirtualClock,
     pub sandbox: Sandbox,
     pub proxy: Option<TcpProxy>,
-    /// The client that meets the fault.
+    /// The client that experiences the fault.
     pub client: Client,
     pub watch: Watch,
     pub inbox: Option<WebhookReceiver>,
@@ -53,8 +53,8 @@ pub struct Scene<'a> {
     before: (usize, usize),
 }
 
-/// Plays a row, and says what came otherwise than the table has it.
-pub fn play(operation: Operation, row: &Row) -> Vec<String> {
+/// Runs a row, and returns the differences from the table.
+pub fn run(operation: Operation, row: &Row) -> Vec<String> {
     let played = catch_unwind(AssertUnwindSafe(|| findings(operation, row)));
     let findings = played.unwrap_or_else(|_| vec!["panicked; see above".to_owned()]);
     let named = findings.into_iter();
@@ -68,19 +68,19 @@ fn findings(operation: Operation, row: &Row) -> Vec<String> {
     let _log = set_default(watch.log.subscriber());
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
-        let mut scene = Scene::set(row, watch).await;
-        let acting = timeout(LONGEST, scene.act(operation)).await;
-        let Ok((came, loose)) = acting else {
+        let mut fixture = Fixture::set(row, watch).await;
+        let acting = timeout(LONGEST, fixture.act(operation)).await;
+        let Ok((observed, loose)) = acting else {
             return vec![format!("does not end within {LONGEST:?}")];
         };
-        let leaks = scene.watch.leaks().into_iter().chain(scene.given_away());
+        let leaks = fixture.watch.leaks().into_iter().chain(fixture.given_away());
         let missing = row.says.as_ref().filter(|says| !loose.says.contains(*says));
         let missing = missing.map(|says| format!("`{says}` is not said in: {}", loose.says));
         let expected = row.expected();
-        let is_other = came != expected;
+        let is_other = observed != expected;
         let other = is_other.then(|| {
             format!(
-                "expected {expected}\n     came     {came}\n     saying   {}",
+                "expected {expected}\n     observed     {came}\n     saying   {}",
                 loose.says
             )
         });
@@ -88,7 +88,7 @@ fn findings(operation: Operation, row: &Row) -> Vec<String> {
     })
 }
 
-impl<'a> Scene<'a> {
+impl<'a> Fixture<'a> {
     async fn set(row: &'a Row, watch: Watch) -> Self {
         let given = &row.given;
         let clock = VirtualClock::new();
@@ -114,7 +114,7 @@ impl<'a> Scene<'a> {
         let base_url = proxy.as_ref().map(TcpProxy::base_url);
         let base_url = base_url.unwrap_or_else(|| sandbox.base_url().to_owned());
         let client = client(base_url, given, &clock).build().unwrap();
-        let mut scene = Self {
+        let mut fixture = Self {
             row,
             given,
             clock,
@@ -128,33 +128,33 @@ impl<'a> Scene<'a> {
             before: (0, 0),
         };
         if given.older {
-            let client = match &scene.proxy {
-                Some(_) => scene.other_client(),
-                None => scene.client.clone(),
+            let client = match &fixture.proxy {
+                Some(_) => fixture.other_client(),
+                None => fixture.client.clone(),
             };
-            // A create of its own: deliveries about it bring no token of ours.
-            client.create(scene.request(None)).await.unwrap();
-            scene.clock.advance(2 * TASK);
-            scene.before = (scene.charges(), scene.creates());
+            // A separate create: deliveries about it do not carry our token.
+            client.create(fixture.request(None)).await.unwrap();
+            fixture.clock.advance(2 * TASK);
+            fixture.before = (fixture.charges(), fixture.creates());
         }
-        scene
+        fixture
     }
 
-    async fn act(&mut self, operation: Operation) -> (Came, Loose) {
+    async fn act(&mut self, operation: Operation) -> (Observed, Leftover) {
         let (loose, sent) = match operation {
-            Operation::Create => scenes::create(self).await,
-            Operation::Reconcile => scenes::reconcile(self).await,
-            Operation::Status => scenes::status(self).await,
-            Operation::List => scenes::list(self).await,
-            Operation::Wait => scenes::wait(self).await,
-            Operation::Save => scenes::save(self).await,
-            Operation::Webhook => scenes::webhook(self).await,
+            Operation::Create => scenarios::create(self).await,
+            Operation::Reconcile => scenarios::reconcile(self).await,
+            Operation::Status => scenarios::status(self).await,
+            Operation::List => scenarios::list(self).await,
+            Operation::Wait => scenarios::wait(self).await,
+            Operation::Save => scenarios::save(self).await,
+            Operation::Webhook => scenarios::webhook(self).await,
         };
         let charges = self.charges();
         self.sandbox.clear_faults();
         let resume = resume::to_the_video(self, &loose).await;
         self.show();
-        let came = Came {
+        let observed = Observed {
             end: loose.end.clone(),
             charged: loose.charged.map(|charged| charged.to_string()),
             charges,
@@ -162,23 +162,23 @@ impl<'a> Scene<'a> {
             resume,
             paid: self.charges(),
         };
-        (came, loose)
+        (observed, loose)
     }
 
-    /// What holds only from now on.
-    pub fn strike(&self) {
+    /// Applies the faults from now on.
+    pub fn inject(&self) {
         for rule in self.row.rules() {
             self.sandbox.inject(rule.parse().unwrap());
         }
     }
 
-    /// Tasks that this row has paid for.
+    /// Number of tasks that this row has paid for.
     pub fn charges(&self) -> usize {
         let by_route: usize = self.sandbox.charges_by_route().values().sum();
         by_route - self.before.0
     }
 
-    /// Creates that were sent in this row, as far as a server has got them.
+    /// Number of creates that a server received in this row.
     pub fn creates(&self) -> usize {
         match &self.proxy {
             Some(proxy) => proxy.posts(),
@@ -186,13 +186,13 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Requests of a kind so far.
+    /// Number of requests of a kind so far.
     pub fn sent(&self, kind: fn(&ReceivedRequest) -> bool) -> usize {
         let requests = self.sandbox.requests();
         requests.iter().filter(|request| kind(request)).count()
     }
 
-    /// A client that knows nothing of what has been.
+    /// A fresh client, without any state.
     pub fn other_client(&self) -> Client {
         let given = Given {
             route: self.given.route,
@@ -203,7 +203,7 @@ impl<'a> Scene<'a> {
             .unwrap()
     }
 
-    /// Who goes on after the fault.
+    /// The client that continues after the fault.
     pub fn fresh_process(&self) -> Client {
         match self.given.same {
             true => self.client.clone(),
@@ -247,8 +247,8 @@ impl<'a> Scene<'a> {
         self.folder.path().join(name)
     }
 
-    /// Waits until a fault has struck a request, and the sandbox has done with it what it does.
-    pub async fn struck(&self) {
+    /// Waits until a fault has been applied to a request, and the sandbox has handled it.
+    pub async fn injected(&self) {
         let is_struck = |request: &ReceivedRequest| {
             request.status().is_some() && request.faults().next().is_some()
         };
@@ -257,7 +257,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Lets time go by for as long as something goes on, if that is given.
+    /// Advances the time until the future completes, if the row asks for it.
     pub async fn in_time<T>(&self, going_on: impl Future<Output = T>) -> T {
         let passing = async {
             loop {
@@ -274,7 +274,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Credentials that a result host got.
+    /// Credentials that a result host received.
     fn given_away(&self) -> Option<String> {
         let requests = self.sandbox.requests();
         let mut results = requests.iter().filter(|request| is_result(request));
@@ -284,7 +284,7 @@ impl<'a> Scene<'a> {
         given.map(|request| format!("the key went to the result host: {request:?}"))
     }
 
-    /// Shows all that is public.
+    /// Formats everything that is public.
     fn show(&self) {
         let watch = &self.watch;
         watch.object(&self.client);
@@ -323,8 +323,8 @@ pub fn is_read(request: &ReceivedRequest) -> bool {
 
 fn client(base_url: impl Into<String>, given: &Given, clock: &VirtualClock) -> ClientBuilder {
     let mut client = setup::client(base_url, clock).route(match given.route {
-        Way::Auto => Route::Auto,
-        // A mode with one route has no name for it.
+        CreateRoute::Auto => Route::Auto,
+        // A mode with one route has no name for that route.
         way => way.operation().spec().route.parse().unwrap_or_default(),
     });
     if given.hasty {
