@@ -349,7 +349,11 @@ fn compare(pair: &Pair, schema: &Value) -> Agreement {
             let _ = writeln!(agreement.text, "{place}  = {}", equal.join(" "));
         }
         for (reason, keywords) in different {
-            let _ = writeln!(agreement.text, "{place}  ≠ {}  {reason}", keywords.join(" "));
+            let _ = writeln!(
+                agreement.text,
+                "{place}  ≠ {}  {reason}",
+                keywords.join(" ")
+            );
         }
     }
     agreement.problems.extend(gone.into_iter().map(|(place, file)| {

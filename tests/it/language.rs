@@ -28,7 +28,12 @@ const PHRASES: &[(&str, &str)] = &[
 ];
 
 /// Plain phrases that contain one of them.
-const ALLOWED: &[&str] = &["there is no ", "is no longer ", "is no more ", "is no less "];
+const ALLOWED: &[&str] = &[
+    "there is no ",
+    "is no longer ",
+    "is no more ",
+    "is no less ",
+];
 
 /// Files that quote the phrases.
 const EXEMPT: &[&str] = &["tests/it/language.rs"];
@@ -56,8 +61,15 @@ fn occurrences<'a>(text: &'a str, phrase: &'a str) -> impl Iterator<Item = &'a s
         let is_inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
         let begins = !is_inside(before) || phrase.starts_with(',');
         let ends = phrase.ends_with(' ') || !is_inside(after);
-        let start = text[..at].char_indices().rev().nth(30).map_or(0, |(at, _)| at);
-        let end = text[at..].char_indices().nth(50).map_or(text.len(), |(n, _)| at + n);
+        let start = text[..at]
+            .char_indices()
+            .rev()
+            .nth(30)
+            .map_or(0, |(at, _)| at);
+        let end = text[at..]
+            .char_indices()
+            .nth(50)
+            .map_or(text.len(), |(n, _)| at + n);
         let is_plain = ALLOWED.iter().any(|plain| text[start..end].contains(plain));
         (begins && ends && !is_plain).then(|| &text[start..end])
     })

@@ -8,7 +8,9 @@ use kling_omni::polling::TaskState;
 use kling_omni::reqwest::Url;
 use kling_omni::reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use kling_omni::webhook::correlation::{self, Token};
-use kling_omni::webhook::{WebhookReceiver, Received, WebhookErrorKind, Secret, Verified, Verifier};
+use kling_omni::webhook::{
+    Received, Secret, Verified, Verifier, WebhookErrorKind, WebhookReceiver,
+};
 use serde_json::Value;
 
 /// The time in all of this.

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use fastrand::Rng;
 use kling_omni::clock::{Clock as _, SystemClock};
 use kling_omni::polling::{PollSchedule, TaskDurations};
-use kling_omni::webhook::{WebhookReceiver, Secret};
+use kling_omni::webhook::{Secret, WebhookReceiver};
 use kling_omni::{ApiKey, Client, VideoReference};
 use kling_omni_api::{Operation, Role};
 use kling_omni_sandbox::{ReceivedRequest, Sandbox};

@@ -41,7 +41,7 @@ impl OutputArgs {
             .sidecar(self.sidecar);
         let destination = match id {
             // What is paid for may just fit.
-            Some(_) => destination.room(0),
+            Some(_) => destination.required_space(0),
             None => destination,
         };
         destination.check().await.map_err(|error| {

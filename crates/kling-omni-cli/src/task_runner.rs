@@ -133,7 +133,8 @@ impl<'a> TaskRunner<'a> {
     pub(crate) async fn wait(&mut self, task: &Task, args: &WaitArgs) -> Result<Video, Failure> {
         // Of others, nobody knows when they began.
         if task.request_id().is_some() {
-            self.progress.begins(self.connection.expected_duration(task));
+            self.progress
+                .begins(self.connection.expected_duration(task));
         }
         let waited = self.wait_for(task, args).await;
         if waited.is_ok() {

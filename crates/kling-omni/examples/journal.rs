@@ -24,7 +24,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     if let State::Unconfirmed(_) = journal.state() {
         println!("an earlier run was cut off: looking for its task");
-        match journal.reconcile(&client, |search| search.until_settled()).await? {
+        match journal
+            .reconcile(&client, |search| search.until_settled())
+            .await?
+        {
             Reconciled::Found { matched_by, .. } => println!("found: {matched_by}"),
             Reconciled::NotCreated => println!("it made none"),
             // A person looks at the account and says so with `attach` or `absent`.

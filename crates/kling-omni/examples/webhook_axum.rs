@@ -12,7 +12,7 @@ use std::error::Error;
 use axum::Router;
 use kling_omni::VideoReference;
 use kling_omni::webhook::correlation::{self, Token};
-use kling_omni::webhook::{WebhookReceiver, Secret};
+use kling_omni::webhook::{Secret, WebhookReceiver};
 use tokio::net::TcpListener;
 
 #[tokio::main(flavor = "current_thread")]

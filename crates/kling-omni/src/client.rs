@@ -22,7 +22,7 @@ use crate::engine::recovery::Reconcile;
 use crate::engine::task::Task;
 use crate::engine::task::watch::{AsCompleted, TaskRef, Watch};
 use crate::engine::unconfirmed::UnconfirmedCreate;
-use crate::engine::upload::{FileSource, Upload, UploadAll, Uploader, ServiceUploader};
+use crate::engine::upload::{FileSource, ServiceUploader, Upload, UploadAll, Uploader};
 use crate::list::List;
 use crate::preflight::Preflight;
 use crate::request::IntoRequest;
@@ -180,8 +180,8 @@ impl Client {
     /// Looks for the task of a create whose end is unknown. Await the answer, or set options on it first.
     ///
     /// The client has to be of the same account and service as the one that sent the create.
-    pub fn reconcile(&self, unresolved: &UnconfirmedCreate) -> Reconcile {
-        Reconcile::new(Arc::clone(self.inner()), unresolved.clone())
+    pub fn reconcile(&self, unconfirmed: &UnconfirmedCreate) -> Reconcile {
+        Reconcile::new(Arc::clone(self.inner()), unconfirmed.clone())
     }
 
     /// Lists the account's tasks, a page at a time.

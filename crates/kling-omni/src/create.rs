@@ -123,7 +123,7 @@ impl Create {
     /// let task = client
     ///     .create(request)
     ///     .with_list_snapshot()
-    ///     .before_send(|unresolved| insert(serde_json::to_vec(unresolved)?))
+    ///     .before_send(|unconfirmed| insert(serde_json::to_vec(unconfirmed)?))
     ///     .await?;
     /// # Ok(())
     /// # }
@@ -142,9 +142,9 @@ impl Create {
         mut record: impl FnMut(&UnconfirmedCreate) -> io::Result<()> + Send + 'static,
     ) -> Self {
         let mut later = self.before_send.take();
-        self.before_send(move |unresolved| {
-            record(unresolved)?;
-            later.as_mut().map_or(Ok(()), |later| later(unresolved))
+        self.before_send(move |unconfirmed| {
+            record(unconfirmed)?;
+            later.as_mut().map_or(Ok(()), |later| later(unconfirmed))
         })
     }
 
@@ -217,7 +217,7 @@ impl Create {
     /// match client.create(request).with_list_snapshot().outcome().await {
     ///     CreateOutcome::Created(task) => println!("task {}", task.id()),
     ///     CreateOutcome::Rejected(error) => println!("not charged: {error}"),
-    ///     CreateOutcome::Unknown { unresolved, .. } => match client.reconcile(&unresolved).until_settled().await? {
+    ///     CreateOutcome::Unknown { unconfirmed, .. } => match client.reconcile(&unconfirmed).until_settled().await? {
     ///         Reconciled::Found { task, matched_by: by } => println!("task {}, {by}", task.id()),
     ///         Reconciled::NotCreated => println!("no task was made: it can be created again"),
     ///         Reconciled::Ambiguous { candidates, reason, .. } => println!("{reason}: {candidates:?}"),
@@ -264,7 +264,7 @@ impl Create {
             let remote = &self.context.remote;
             self.media.inspect(remote, request, &routes).await?;
         }
-        let permit = create::take_permit(&self.context.inner, self.fails_fast).await?;
+        let permit = create::acquire_permit(&self.context.inner, self.fails_fast).await?;
         if let Payload::Checked(request) = &mut self.payload {
             self.media.upload(request).await?;
         }
@@ -273,7 +273,7 @@ impl Create {
                 let lists = first.operation().lists;
                 let known = FullList::snapshot(&self.context.inner, lists).await;
                 Some(known.map_err(|error| {
-                    error.after("the list of tasks could not be read, and so nothing was created")
+                    error.with_context("could not read the list of tasks, so nothing was created")
                 })?)
             }
             _ => None,
@@ -332,7 +332,7 @@ impl Create {
             operation: route.operation(),
             body,
             options: Options {
-                hold: if self.fails_fast {
+                rate_limit_wait: if self.fails_fast {
                     RateLimitWait::Never
                 } else {
                     RateLimitWait::Unbounded
@@ -341,7 +341,7 @@ impl Create {
             },
             kind: kind_of(route, self.payload.body()),
             correlation: self.payload.correlation(),
-            known,
+            snapshot: known,
         };
         create::submit(&self.context.inner, submission, &mut self.before_send).await
     }
@@ -369,7 +369,7 @@ fn after(gone: Option<(CreateRoute, Error)>, error: Error) -> Error {
     match gone {
         Some((_, gone)) if error.kind() == ErrorKind::Validation => error
             .with_status_of(&gone)
-            .after("the older route does not exist any more, and the rules of its successor count"),
+            .with_context("the older route was removed, and the rules of its successor apply"),
         _ => error,
     }
 }

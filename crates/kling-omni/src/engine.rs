@@ -1,5 +1,5 @@
-//! Everything that knows nothing of Kling: HTTP calls, retries, polling, tasks, downloads, uploads and webhooks of a service
-//! that makes things in the background.
+//! The engine, independent of Kling: HTTP calls, retries, polling, tasks, downloads, uploads and webhooks of a service
+//! that completes tasks in the background.
 
 pub(crate) mod attribution;
 pub(crate) mod client;

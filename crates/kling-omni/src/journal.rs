@@ -54,7 +54,7 @@
 //!
 //! Between the record and the answer nobody knows whether there is a task, and that is for [`Journal::reconcile`] to
 //! find out, with the limits that [`Reconcile`] tells. One of them concerns journals among themselves: two creates of
-//! one account that different processes have unresolved at the same time can both take the same new task, unless their
+//! one account that different processes have unconfirmed at the same time can both take the same new task, unless their
 //! webhooks carry correlation tokens or [`Reconcile::exclude`] tells the one of the other. Each journal records how its task was
 //! found. Which account it was is not recorded: take a journal up with a key of the same one. Locks work between the
 //! processes of one machine; not all network file systems have them.
@@ -211,9 +211,9 @@ impl Journal {
         let journal_file = Arc::clone(&self.journal_file);
         let outcome = create
             .with_list_snapshot()
-            .before_send_first(move |unresolved| {
+            .before_send_first(move |unconfirmed| {
                 lock(&journal_file).record(&Record::Sending {
-                    create: unresolved.clone(),
+                    create: unconfirmed.clone(),
                 })
             })
             .outcome()
@@ -226,8 +226,8 @@ impl Journal {
             CreateOutcome::Rejected(error) => Record::Rejected {
                 reason: error.summary().to_owned(),
             },
-            CreateOutcome::Unknown { unresolved, error } => Record::Unconfirmed {
-                create: unresolved.clone(),
+            CreateOutcome::Unknown { unconfirmed, error } => Record::Unconfirmed {
+                create: unconfirmed.clone(),
                 reason: error.summary().to_owned(),
             },
         })
@@ -250,15 +250,15 @@ impl Journal {
         client: &Client,
         settings: impl FnOnce(Reconcile) -> Reconcile,
     ) -> Result<Reconciled> {
-        let mut unresolved = self.unconfirmed_create()?;
+        let mut unconfirmed = self.unconfirmed_create()?;
         self.check_service(client)?;
         let is_inherited = lock(&self.journal_file).contents.is_sending;
         let clock = client.clock();
-        let is_of_this_boot = unresolved.over_in(&clock.boot_time()).is_some();
+        let is_of_this_boot = unconfirmed.ended_in_boot_of(&clock.boot_time()).is_some();
         if is_inherited || !is_of_this_boot {
-            unresolved = unresolved.over_now(clock);
+            unconfirmed = unconfirmed.ended_now(clock);
             self.record(Record::Unconfirmed {
-                create: unresolved.clone(),
+                create: unconfirmed.clone(),
                 reason: match is_inherited {
                     true => "no answer was recorded".to_owned(),
                     false => "it was sent in another boot of the machine".to_owned(),
@@ -267,7 +267,7 @@ impl Journal {
             .await?;
         }
         self.attribution = Some(client.attribution());
-        let reconciled = settings(client.reconcile(&unresolved)).await?;
+        let reconciled = settings(client.reconcile(&unconfirmed)).await?;
         match &reconciled {
             Reconciled::Found { task, matched_by } => {
                 self.note(Record::Created {
@@ -292,11 +292,11 @@ impl Journal {
     /// [`ErrorKind::InvalidState`] if the journal is at another point, or the task was listed before the create, and
     /// [`ErrorKind::File`] if it cannot be written.
     pub async fn resolve_as(&mut self, id: &str) -> Result<()> {
-        let unresolved = self.unconfirmed_create()?;
+        let unconfirmed = self.unconfirmed_create()?;
         if let Err(invalid) = TaskId::parse(id) {
             return Err(self.error(ErrorKind::Validation, invalid.to_string()));
         }
-        if unresolved
+        if unconfirmed
             .known_ids()
             .is_some_and(|mut known| known.any(|known| known == id))
         {
@@ -315,7 +315,7 @@ impl Journal {
             known_by: KnownBy::Operator,
         })
         .await?;
-        self.settle(&unresolved);
+        self.settle(&unconfirmed);
         Ok(())
     }
 
@@ -325,16 +325,16 @@ impl Journal {
     ///
     /// As [`resolve_as`](Self::resolve_as).
     pub async fn resolve_not_created(&mut self) -> Result<()> {
-        let unresolved = self.unconfirmed_create()?;
+        let unconfirmed = self.unconfirmed_create()?;
         let known_by = KnownBy::Operator;
         self.record(Record::NotCreated { known_by }).await?;
-        self.settle(&unresolved);
+        self.settle(&unconfirmed);
         Ok(())
     }
 
     /// Closes a create that was settled manually: it no longer competes for new tasks.
-    fn settle(&self, unresolved: &UnconfirmedCreate) {
-        if let (Some(attribution), Some(create)) = (&self.attribution, unresolved.create()) {
+    fn settle(&self, unconfirmed: &UnconfirmedCreate) {
+        if let (Some(attribution), Some(create)) = (&self.attribution, unconfirmed.nonce()) {
             attribution::lock(attribution).close(create);
         }
     }
@@ -396,11 +396,11 @@ impl Journal {
 
     fn unconfirmed_create(&self) -> Result<UnconfirmedCreate> {
         match self.state() {
-            State::Unconfirmed(unresolved) => Ok(unresolved),
+            State::Unconfirmed(unconfirmed) => Ok(unconfirmed),
             _ => Err(self.error(
                 ErrorKind::InvalidState,
                 format!(
-                    "nothing is unresolved in the journal {}",
+                    "nothing is unconfirmed in the journal {}",
                     self.path().display()
                 ),
             )),

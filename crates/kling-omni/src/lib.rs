@@ -58,7 +58,7 @@ pub mod polling {
 
 /// Downloads of finished videos.
 pub mod download {
-    pub use crate::engine::download::{Destination, Download, Save, Saved, DownloadEvent, Sidecar};
+    pub use crate::engine::download::{Destination, Download, DownloadEvent, Save, Saved, Sidecar};
     pub use crate::engine::task_id::file_stem;
 }
 
@@ -67,8 +67,8 @@ pub mod upload {
     #[cfg(feature = "object-store")]
     pub use crate::engine::upload::ObjectStoreUploader;
     pub use crate::engine::upload::{
-        BoxError, FileStream, FileSource, LocalFile, Upload, UploadAll, UploadedFile, Uploader,
-        UploadFuture, ServiceUploader,
+        BoxError, FileSource, FileStream, LocalFile, ServiceUploader, Upload, UploadAll,
+        UploadFuture, UploadedFile, Uploader,
     };
     /// The stores, in the version that [`ObjectStoreUploader::new`] takes.
     #[cfg(feature = "object-store")]

@@ -97,7 +97,7 @@ impl RawTransport {
 impl Transport for RawTransport {
     fn admit<'a>(&'a self, _operation: &'static str) -> Admission<'a> {
         Box::pin(async move {
-            let slot = self.call().take_first_slot().await;
+            let slot = self.call().acquire_first_slot().await;
             slot.map_err(|error| error.to_string())
         })
     }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
-use crate::engine::http::call::{Answer, Call};
+use crate::engine::http::call::{Call, ResponseParts};
 use crate::engine::http::task_ids;
 use crate::engine::operations::{CreateOperation, ListOperation, ReadOperation};
 use crate::engine::page::Extent;
@@ -114,7 +114,7 @@ async fn read(call: &Arc<Call>, operation: &ReadOperation, id: &str) -> Result<T
     let api = transport::client(call);
     let segment = call.path_segment(id);
     let answer = TaskRead::ALL[operation.key].send(&api, segment).await;
-    let response = call.answer();
+    let response = call.response();
     let state = match transport::finish(call, answer) {
         Ok(answer) => state(answer.data),
         Err(error) => response.and_then(with_number).ok_or(error)?,
@@ -130,7 +130,7 @@ async fn read(call: &Arc<Call>, operation: &ReadOperation, id: &str) -> Result<T
 }
 
 /// The task of a response whose id is an integer. It is kept as text.
-fn with_number(answer: &Answer) -> Option<TaskState> {
+fn with_number(answer: &ResponseParts) -> Option<TaskState> {
     let mut answer: Value = serde_json::from_slice(&answer.body).ok()?;
     let id = answer.get_mut("data")?.get_mut("task_id")?;
     if id.is_i64() || id.is_u64() {
@@ -153,14 +153,14 @@ async fn list(
     let answer = TaskList::ALL[operation.key]
         .send(&api, page, page_size)
         .await;
-    let response = call.answer();
+    let response = call.response();
     let tasks: Vec<_> = match transport::finish(call, answer) {
         Ok(answer) => answer.data.into_iter().map(summary).collect(),
         // An unreadable row does not fail the whole page.
         Err(error) => response.and_then(rows).ok_or(error)?,
     };
     let extent =
-        response.map(|response| Extent::of(response.status, &response.headers, &response.body));
+        response.map(|response| Extent::read(response.status, &response.headers, &response.body));
     // An id outside the rows belongs to a task that the rows do not have.
     let ids = response.map_or(0, |response| task_ids::count(&response.body));
     Ok(Page {
@@ -172,7 +172,7 @@ async fn list(
 }
 
 /// The rows of a list with undocumented fields. Unreadable fields are empty or unknown.
-fn rows(answer: &Answer) -> Option<Vec<TaskSummary>> {
+fn rows(answer: &ResponseParts) -> Option<Vec<TaskSummary>> {
     let list: Map<String, Value> = serde_json::from_slice(&answer.body).ok()?;
     let row = |row: &Value| {
         let id = match &row["task_id"] {

@@ -9,7 +9,7 @@ use kling_omni::client::RetryBudget;
 use kling_omni::request::{FieldValue, Request, RequestType, Route};
 use kling_omni::reqwest::header::HeaderValue;
 use kling_omni::webhook::correlation::{self, Token};
-use kling_omni::webhook::{WebhookReceiver, Secret, Verifier};
+use kling_omni::webhook::{Secret, Verifier, WebhookReceiver};
 use kling_omni::{Client, ClientBuilder, Create, Mode};
 use kling_omni_sandbox::{Host, ReceivedRequest, Sandbox, StatusRoute};
 use kling_omni_test_support::setup;
@@ -328,7 +328,10 @@ fn client(base_url: impl Into<String>, given: &Given, clock: &VirtualClock) -> C
         way => way.operation().spec().route.parse().unwrap_or_default(),
     });
     if given.hasty {
-        client = client.attempt_timeout(HASTE).read_timeout(HASTE).max_retries(1);
+        client = client
+            .attempt_timeout(HASTE)
+            .read_timeout(HASTE)
+            .max_retries(1);
     }
     if let Some(retries) = given.budget {
         client = client.retry_budget(RetryBudget::new(retries));
@@ -342,9 +345,11 @@ fn client(base_url: impl Into<String>, given: &Given, clock: &VirtualClock) -> C
 fn inbox(given: &Given, clock: &VirtualClock) -> WebhookReceiver {
     let mut verifier = Verifier::new(Secret::new(SECRET).unwrap());
     if given.rotating {
-        verifier = verifier.or(Secret::new(NEXT_SECRET).unwrap());
+        verifier = verifier.add_secret(Secret::new(NEXT_SECRET).unwrap());
     }
-    WebhookReceiver::builder(verifier).clock(clock.clone()).build()
+    WebhookReceiver::builder(verifier)
+        .clock(clock.clone())
+        .build()
 }
 
 /// A real server for deliveries, and its URL.

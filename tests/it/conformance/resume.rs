@@ -15,7 +15,7 @@ pub struct Leftover {
     pub says: String,
     /// The task, if it is known.
     pub task: Option<String>,
-    pub unresolved: Option<UnconfirmedCreate>,
+    pub unconfirmed: Option<UnconfirmedCreate>,
     pub next: Recovery,
 }
 
@@ -37,7 +37,7 @@ impl Leftover {
             charged: None,
             says: String::new(),
             task: None,
-            unresolved: None,
+            unconfirmed: None,
             next: Recovery::Nothing,
         }
     }
@@ -54,7 +54,7 @@ impl Leftover {
             charged: Some(error.charged()),
             says: error.to_string(),
             task: error.task_id().map(str::to_owned),
-            unresolved: error.unconfirmed_create().cloned(),
+            unconfirmed: error.unconfirmed_create().cloned(),
             next: Recovery::Nothing,
         }
     }
@@ -67,9 +67,9 @@ impl Leftover {
                 next: Recovery::Create,
                 ..Self::of(fixture, error)
             },
-            CreateOutcome::Unknown { unresolved, error } => {
+            CreateOutcome::Unknown { unconfirmed, error } => {
                 let loose = Self::of(fixture, error);
-                assert_eq!(loose.unresolved.as_ref(), Some(unresolved));
+                assert_eq!(loose.unconfirmed.as_ref(), Some(unconfirmed));
                 loose
             }
         }
@@ -92,8 +92,8 @@ pub fn word(reconciled: &Reconciled) -> String {
 
 /// Recovers as the documentation describes, and returns the steps.
 pub async fn to_the_video(fixture: &Fixture<'_>, loose: &Leftover) -> String {
-    if let Some(unresolved) = &loose.unresolved {
-        return search(fixture, unresolved).await;
+    if let Some(unconfirmed) = &loose.unconfirmed {
+        return search(fixture, unconfirmed).await;
     }
     if let Some(id) = &loose.task {
         return take_up(fixture, "attach", id).await;
@@ -105,15 +105,15 @@ pub async fn to_the_video(fixture: &Fixture<'_>, loose: &Leftover) -> String {
     }
 }
 
-async fn search(fixture: &Fixture<'_>, unresolved: &UnconfirmedCreate) -> String {
+async fn search(fixture: &Fixture<'_>, unconfirmed: &UnconfirmedCreate) -> String {
     // As another process would read it from a file.
-    fixture.watch.object(unresolved);
-    fixture.watch.text(unresolved);
-    fixture.watch.json(unresolved);
-    let json = serde_json::to_string(unresolved).unwrap();
-    let unresolved = serde_json::from_str(&json).unwrap();
+    fixture.watch.object(unconfirmed);
+    fixture.watch.text(unconfirmed);
+    fixture.watch.json(unconfirmed);
+    let json = serde_json::to_string(unconfirmed).unwrap();
+    let unconfirmed = serde_json::from_str(&json).unwrap();
     let client = fixture.fresh_process();
-    let mut search = client.reconcile(&unresolved).until_settled();
+    let mut search = client.reconcile(&unconfirmed).until_settled();
     if let Some(inbox) = &fixture.inbox {
         // Its deliveries arrive while the task runs.
         fixture.deliver(&fixture.given.deliveries).await;

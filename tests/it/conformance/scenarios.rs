@@ -33,8 +33,8 @@ pub async fn create(fixture: &Fixture<'_>) -> Ended {
     }
     if fixture.given.journal {
         let journal = Arc::clone(&journal);
-        create = create.before_send(move |unresolved| {
-            *journal.lock().unwrap() = Some(unresolved.clone());
+        create = create.before_send(move |unconfirmed| {
+            *journal.lock().unwrap() = Some(unconfirmed.clone());
             Ok(())
         });
     }
@@ -52,10 +52,10 @@ pub async fn create(fixture: &Fixture<'_>) -> Ended {
         .unwrap()
         .take()
         .filter(|_| fixture.given.dropped);
-    let unresolved: Option<UnconfirmedCreate> = recorded.or(loose.unresolved);
+    let unconfirmed: Option<UnconfirmedCreate> = recorded.or(loose.unconfirmed);
     (
         Leftover {
-            unresolved,
+            unconfirmed,
             ..loose
         },
         fixture.creates(),
@@ -69,7 +69,7 @@ pub async fn reconcile(fixture: &Fixture<'_>) -> Ended {
     if !fixture.given.unlisted {
         create = create.with_list_snapshot();
     }
-    let CreateOutcome::Unknown { unresolved, .. } = create.outcome().await else {
+    let CreateOutcome::Unknown { unconfirmed, .. } = create.outcome().await else {
         panic!("{}: the create should be unknown", fixture.row.id);
     };
     fixture.sandbox.clear_faults();
@@ -81,7 +81,7 @@ pub async fn reconcile(fixture: &Fixture<'_>) -> Ended {
     }
     fixture.inject();
     let client = fixture.fresh_process();
-    let search = client.reconcile(&unresolved);
+    let search = client.reconcile(&unconfirmed);
     let search = match &fixture.inbox {
         Some(inbox) => {
             fixture.deliver(&fixture.given.deliveries).await;
@@ -97,13 +97,13 @@ pub async fn reconcile(fixture: &Fixture<'_>) -> Ended {
             match reconciled {
                 Reconciled::Found { task, .. } => loose.task(task.id()),
                 _ => Leftover {
-                    unresolved: Some(unresolved),
+                    unconfirmed: Some(unconfirmed),
                     ..loose
                 },
             }
         }
         Err(error) => Leftover {
-            unresolved: Some(unresolved),
+            unconfirmed: Some(unconfirmed),
             ..Leftover::of(fixture, &error)
         },
     };

@@ -63,7 +63,7 @@ impl LocalMedia {
         let sources = local.iter().map(|(field, source)| {
             let file = self.files.iter().find(|file| file.field == *field);
             let format = file.and_then(|file| file.probed()?.format);
-            FileSource::of(source, format)
+            FileSource::from_media(source, format)
         });
         let mut upload = UploadAll::new(Arc::clone(&self.uploader), sources.flatten().collect());
         if let Some(callback) = self.on_progress.take() {
@@ -71,7 +71,7 @@ impl LocalMedia {
         }
         let uploaded = upload
             .await
-            .map_err(|error| error.after("nothing was created"))?;
+            .map_err(|error| error.with_context("nothing was created"))?;
         let urls: BTreeMap<_, _> = local
             .into_iter()
             .zip(uploaded)

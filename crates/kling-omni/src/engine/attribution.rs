@@ -1,4 +1,4 @@
-//! Which task belongs to which create of a client, and which creates may still get one.
+//! Attribution: which task belongs to which create of a client.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,96 +10,97 @@ use crate::engine::polling::durations::TaskOrigin;
 use crate::engine::task_id::TaskId;
 use crate::engine::unconfirmed::{CreateNonce, Snapshot, UnconfirmedCreate};
 
-/// How many tasks are remembered: a few megabytes.
+/// The maximum number of remembered tasks. They take a few megabytes.
 const CAPACITY: usize = 16_384;
 
-/// After so many tasks the time is recorded, so that evicted ones can be told from those before another process's create.
-const MARK_EVERY: u64 = 1_024;
+/// The number of tasks between two recorded times. With a time, evicted tasks can be compared with another process's create.
+const TIME_INTERVAL: u64 = 1_024;
 
-/// One task belongs to one create. All clones of a client share this.
+/// Attributes each task to at most one create. All clones of a client share it.
 #[derive(Default)]
 pub(crate) struct Attribution {
     tasks: HashMap<TaskId, CreatedTask>,
-    /// The ids of `tasks`, from the oldest to the latest.
+    /// The ids of `tasks`, from the oldest to the newest.
     order: VecDeque<TaskId>,
-    /// How many tasks were evicted.
+    /// The number of evicted tasks.
     evicted: u64,
-    /// Numbers of tasks, from the first not evicted on, with a time after all tasks before them.
-    marks: VecDeque<(u64, BootTime)>,
-    /// The creates that were sent and whose end is not known yet.
-    open: HashMap<CreateNonce, Open>,
-    /// When the search for a create of another boot began in this process.
+    /// Sequence numbers of tasks, not evicted, each with a time after all tasks before it.
+    times: VecDeque<(u64, BootTime)>,
+    /// The creates that were sent and whose outcome is not known.
+    open: HashMap<CreateNonce, OpenCreate>,
+    /// When this process began to search for a create of another boot.
     searches: HashMap<CreateNonce, BootTime>,
 }
 
-/// What is known of a task that belongs to a create of this client.
+/// A task that belongs to a create of this client.
 pub(crate) struct CreatedTask {
     pub(crate) operation: &'static CreateOperation,
-    /// The create that it belongs to, and to no other.
-    pub(crate) by: CreateNonce,
-    /// `None` if the answer to the create did not name the task.
+    /// The one create that the task belongs to.
+    pub(crate) create: CreateNonce,
+    /// `None` if the response to the create did not name the task.
     pub(crate) origin: Option<TaskOrigin>,
 }
 
-struct Open {
+/// A create whose outcome is not known.
+struct OpenCreate {
     lists: &'static [&'static ListOperation],
-    /// `None` while it is in flight.
-    over: Option<BootTime>,
-    /// How many tasks this client had before it was sent.
+    /// When the last attempt ended. `None` while the create is in flight.
+    ended: Option<BootTime>,
+    /// The number of tasks of this client before the create was sent.
     tasks_before: u64,
 }
 
 impl Attribution {
-    /// A create is about to be sent.
+    /// Opens a create that is about to be sent.
     pub(crate) fn open(&mut self, create: CreateNonce, operation: &'static CreateOperation) {
-        let open = Open {
+        let open = OpenCreate {
             lists: operation.lists,
-            over: None,
+            ended: None,
             tasks_before: self.evicted + self.order.len() as u64,
         };
         self.open.insert(create, open);
     }
 
-    /// The last attempt of a create ended without an answer that says what became of it.
+    /// Records that the last attempt of a create ended without a conclusive response.
     pub(crate) fn give_up(&mut self, create: &CreateNonce, now: BootTime) {
         if let Some(open) = self.open.get_mut(create) {
-            open.over = Some(now);
+            open.ended = Some(now);
         }
     }
 
-    /// The outcome of a create is known.
+    /// Closes a create whose outcome is known.
     pub(crate) fn close(&mut self, create: &CreateNonce) {
         self.open.remove(create);
         self.searches.remove(create);
     }
 
-    /// The response to a create named its task. Returns whether the task can be the new one: one that was listed before,
-    /// or belongs to another create, cannot. A cached or misrouted response looks like this.
-    pub(crate) fn answered(
+    /// Attributes the task that the response to a create names. Returns whether it can be the new task. A task that was listed
+    /// before, or belongs to another create, cannot: the response was cached or misrouted.
+    pub(crate) fn record_response(
         &mut self,
         id: TaskId,
         created: CreatedTask,
-        known: Option<&Snapshot>,
+        snapshot: Option<&Snapshot>,
         now: BootTime,
     ) -> bool {
-        let is_taken = known.is_some_and(|known| {
-            known.ids.contains(&*id) || self.is_of_another(&id, Some(&created.by))
+        let belongs_elsewhere = snapshot.is_some_and(|snapshot| {
+            snapshot.ids.contains(&*id) || self.belongs_to_another(&id, Some(&created.create))
         });
-        if !is_taken {
-            self.close(&created.by);
+        if !belongs_elsewhere {
+            self.close(&created.create);
             self.insert(id, created, now);
         }
-        !is_taken
+        !belongs_elsewhere
     }
 
-    /// Adds a task, and evicts the oldest one if there are too many.
+    /// Adds a task. Evicts the oldest one if there are too many.
     fn insert(&mut self, id: TaskId, created: CreatedTask, now: BootTime) {
         if self.tasks.insert(id.clone(), created).is_some() {
             return;
         }
         let number = self.evicted + self.order.len() as u64;
-        if number.is_multiple_of(MARK_EVERY) {
-            self.marks.push_back((number, now));
+        if number.is_multiple_of(TIME_INTERVAL) {
+            self.times.push_back((number, now));
         }
         self.order.push_back(id);
         if self.order.len() > CAPACITY
@@ -108,50 +109,55 @@ impl Attribution {
             self.tasks.remove(&oldest);
             self.evicted += 1;
             while self
-                .marks
+                .times
                 .front()
                 .is_some_and(|(number, _)| *number < self.evicted)
             {
-                self.marks.pop_front();
+                self.times.pop_front();
             }
         }
     }
 
-    /// Whether tasks were evicted that may have been created after this create was sent: a new task on the lists may be
-    /// one of them.
-    pub(crate) fn has_evicted_after(&self, unresolved: &UnconfirmedCreate) -> bool {
+    /// Whether tasks were evicted that may have been created after this create was sent. A new task on the lists may be one
+    /// of them.
+    pub(crate) fn has_evicted_after(&self, unconfirmed: &UnconfirmedCreate) -> bool {
         if self.evicted == 0 {
             return false;
         }
-        let create = unresolved.create();
+        let create = unconfirmed.nonce();
         if let Some(open) = create.and_then(|create| self.open.get(create)) {
             return self.evicted > open.tasks_before;
         }
-        let mark = self.marks.front().map(|(_, time)| time);
-        let since = unresolved.sent().zip(mark);
+        let mark = self.times.front().map(|(_, time)| time);
+        let since = unconfirmed.sent().zip(mark);
         let since = since.and_then(|(sent, mark)| sent.since(mark));
         since.is_none_or(|since| since.is_zero())
     }
 
     /// Whether a task belongs to this create.
-    pub(crate) fn is_of(&self, id: &str, create: Option<&CreateNonce>) -> bool {
+    pub(crate) fn belongs_to(&self, id: &str, create: Option<&CreateNonce>) -> bool {
         let task = self.tasks.get(id);
-        task.is_some_and(|task| Some(&task.by) == create)
+        task.is_some_and(|task| Some(&task.create) == create)
     }
 
-    /// Assigns a task to a create; `false` if it belongs to another one.
-    pub(crate) fn claim(&mut self, id: &str, unresolved: &UnconfirmedCreate, now: BootTime) -> bool {
-        let Some(create) = unresolved.create() else {
+    /// Attributes a task to a create. Returns `false` if it belongs to another one.
+    pub(crate) fn claim(
+        &mut self,
+        id: &str,
+        unconfirmed: &UnconfirmedCreate,
+        now: BootTime,
+    ) -> bool {
+        let Some(create) = unconfirmed.nonce() else {
             return !self.tasks.contains_key(id);
         };
         if let Some(created) = self.tasks.get(id) {
-            if created.by != *create {
+            if created.create != *create {
                 return false;
             }
         } else {
             let created = CreatedTask {
-                operation: unresolved.operation(),
-                by: create.clone(),
+                operation: unconfirmed.operation(),
+                create: create.clone(),
                 origin: None,
             };
             if let Ok(id) = TaskId::parse(id) {
@@ -167,47 +173,51 @@ impl Attribution {
     }
 
     /// Whether a task belongs to another create of this client.
-    pub(crate) fn is_of_another(&self, id: &str, create: Option<&CreateNonce>) -> bool {
+    pub(crate) fn belongs_to_another(&self, id: &str, create: Option<&CreateNonce>) -> bool {
         self.tasks
             .get(id)
-            .is_some_and(|made| Some(&made.by) != create)
+            .is_some_and(|task| Some(&task.create) != create)
     }
 
-    /// The task that the answer to a create named.
-    pub(crate) fn answer(&self, create: &CreateNonce) -> Option<String> {
-        let mut named = self.named();
-        let (id, _) = named.find(|(_, made)| made.by == *create)?;
+    /// The task that the response to a create named.
+    pub(crate) fn task_in_response(&self, create: &CreateNonce) -> Option<String> {
+        let mut named = self.named_tasks();
+        let (id, _) = named.find(|(_, task)| task.create == *create)?;
         Some(id.to_string())
     }
 
-    /// The routes of tasks that responses named.
-    pub(crate) fn named(&self) -> impl Iterator<Item = (&TaskId, &CreatedTask)> {
-        self.tasks.iter().filter(|(_, made)| made.origin.is_some())
+    /// The tasks that responses named, with their routes.
+    pub(crate) fn named_tasks(&self) -> impl Iterator<Item = (&TaskId, &CreatedTask)> {
+        self.tasks.iter().filter(|(_, task)| task.origin.is_some())
     }
 
-    /// Whether a new task on the lists of `unresolved` may belong to another open create of this client: to one that is
-    /// in flight, or whose end came no longer than `settle` before.
-    pub(crate) fn has_competitor(&self, unresolved: &UnconfirmedCreate, settle: Duration) -> bool {
+    /// Whether a new task on the lists of `unconfirmed` may belong to another open create of this client: one that is in
+    /// flight, or whose last attempt ended less than `settle_time` before.
+    pub(crate) fn has_competitor(
+        &self,
+        unconfirmed: &UnconfirmedCreate,
+        settle_time: Duration,
+    ) -> bool {
         self.open
             .iter()
-            .filter(|(create, _)| Some(*create) != unresolved.create())
+            .filter(|(create, _)| Some(*create) != unconfirmed.nonce())
             .filter(|(_, open)| {
-                unresolved
+                unconfirmed
                     .lists()
                     .iter()
                     .any(|list| open.lists.contains(list))
             })
             .any(|(_, open)| {
-                let over = open.over.as_ref();
-                let before = unresolved
+                let ended = open.ended.as_ref();
+                let before = unconfirmed
                     .sent()
-                    .zip(over)
-                    .and_then(|(sent, over)| sent.since(over));
-                before.is_none_or(|before| before < settle)
+                    .zip(ended)
+                    .and_then(|(sent, ended)| sent.since(ended));
+                before.is_none_or(|before| before < settle_time)
             })
     }
 
-    /// When the search for a create began in this process.
+    /// When this process began to search for the task of a create.
     pub(crate) fn search_began(&mut self, create: &CreateNonce, now: &BootTime) -> BootTime {
         let began = self.searches.entry(create.clone());
         began.or_insert_with(|| now.clone()).clone()
@@ -247,29 +257,29 @@ mod tests {
     fn create_tasks(attribution: &mut Attribution, clock: &ManualClock, count: usize) {
         for task in 0..count {
             clock.advance(Duration::from_secs(1));
-            let by = CreateNonce::new();
-            attribution.open(by.clone(), &CREATE);
+            let create = CreateNonce::new();
+            attribution.open(create.clone(), &CREATE);
             let created = CreatedTask {
                 operation: &CREATE,
-                by,
+                create,
                 origin: None,
             };
             let id = TaskId::parse(format!("{count}-{task}")).unwrap();
-            assert!(attribution.answered(id, created, None, clock.boot_time()));
+            assert!(attribution.record_response(id, created, None, clock.boot_time()));
         }
     }
 
     #[test]
-    fn tasks_are_bounded_and_evicted_ones_are_a_doubt_for_older_creates() {
+    fn evicted_tasks_make_older_creates_ambiguous() {
         let clock = ManualClock::new(std::time::UNIX_EPOCH);
         let mut attribution = Attribution::default();
         let [before, elsewhere] = [sent(&clock), sent(&clock)];
-        attribution.open(before.create().unwrap().clone(), &CREATE);
+        attribution.open(before.nonce().unwrap().clone(), &CREATE);
         create_tasks(&mut attribution, &clock, CAPACITY);
         assert!(!attribution.has_evicted_after(&before));
         clock.advance(Duration::from_secs(1));
         let [after, later_elsewhere] = [sent(&clock), sent(&clock)];
-        attribution.open(after.create().unwrap().clone(), &CREATE);
+        attribution.open(after.nonce().unwrap().clone(), &CREATE);
         create_tasks(&mut attribution, &clock, 10);
         assert_eq!(attribution.tasks.len(), CAPACITY);
         assert_eq!(attribution.order.len(), CAPACITY);
@@ -281,41 +291,41 @@ mod tests {
         ] {
             assert_eq!(attribution.has_evicted_after(create), is_doubtful);
         }
-        assert!(!attribution.is_of_another("16384-0", None));
-        assert!(attribution.is_of_another("16384-10", None));
-        // What a create has claimed stays its own.
+        assert!(!attribution.belongs_to_another("16384-0", None));
+        assert!(attribution.belongs_to_another("16384-10", None));
+        // A task that a create has claimed stays its own.
         let now = clock.boot_time();
         assert!(attribution.claim("new", &before, now.clone()));
-        assert!(attribution.is_of("new", before.create()));
+        assert!(attribution.belongs_to("new", before.nonce()));
         assert!(!attribution.claim("new", &after, now));
     }
 
     #[test]
-    fn a_response_with_the_task_of_another_create_is_not_taken() {
+    fn response_with_the_task_of_another_create_is_rejected() {
         let clock = ManualClock::new(std::time::UNIX_EPOCH);
         let mut attribution = Attribution::default();
         create_tasks(&mut attribution, &clock, 1);
         let known = |id: &str| Snapshot {
             lists: Vec::new(),
-            shown: Vec::new(),
+            existing: Vec::new(),
             ids: [id.to_owned()].into(),
-            complete: true,
+            is_complete: true,
         };
         for (id, known, is_new) in [
             ("1-0", Some(known("other")), false),
             ("listed", Some(known("listed")), false),
             ("new", Some(known("listed")), true),
-            // Without a list there is nothing to compare with.
+            // Without a list, there is nothing to compare with.
             ("1-0", None, true),
         ] {
             let created = CreatedTask {
                 operation: &CREATE,
-                by: CreateNonce::new(),
+                create: CreateNonce::new(),
                 origin: None,
             };
             let id = TaskId::parse(id).unwrap();
             let answered =
-                attribution.answered(id.clone(), created, known.as_ref(), clock.boot_time());
+                attribution.record_response(id.clone(), created, known.as_ref(), clock.boot_time());
             assert_eq!(answered, is_new, "{}", &*id);
         }
     }

@@ -1,4 +1,4 @@
-//! What all clones of a client, and all of its tasks, share.
+//! The state that all clones of a client and all of its tasks share.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -12,7 +12,7 @@ use crate::engine::polling::Poller;
 use crate::engine::service::Service;
 use crate::engine::upload::Uploads;
 
-/// What all clones of a client, and all of its tasks, share.
+/// The state that all clones of a client and all of its tasks share.
 pub(crate) struct ClientInner {
     pub(crate) http: Arc<Http>,
     pub(crate) service: &'static dyn Service,

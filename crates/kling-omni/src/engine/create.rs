@@ -1,4 +1,4 @@
-//! Creates a task: one request that costs money, sent once.
+//! Creates a task: a paid request that is never sent twice for one task.
 
 use std::io;
 use std::sync::Arc;
@@ -17,39 +17,39 @@ use crate::engine::task::Task;
 use crate::engine::unconfirmed::{CreateNonce, Snapshot, UnconfirmedCreate};
 use crate::redact::printable;
 
-/// Records what is needed to find the task, before anything is sent.
+/// A callback that persists what is needed to find the task, before anything is sent.
 pub(crate) type BeforeSend = Box<dyn FnMut(&UnconfirmedCreate) -> io::Result<()> + Send>;
 
-/// The three outcomes of a create. There will be no fourth one, and a `match` can be exhaustive.
+/// The outcome of a create. The enum is exhaustive: no variant will be added.
 #[derive(Debug)]
 pub enum CreateOutcome {
-    /// There is a paid task.
+    /// A paid task exists.
     Created(Task),
-    /// No paid task was made: nothing was sent, or the service refused. It may be created again.
+    /// No paid task was created: nothing was sent, or the service rejected the request. Creating again is safe.
     Rejected(Error),
-    /// A paid task may have been made. Creating it again may pay for a second one.
+    /// A paid task may exist. Creating again may pay for a second one.
     Unknown {
-        /// What [`Client::reconcile`](crate::Client::reconcile) needs to find out.
-        unresolved: UnconfirmedCreate,
-        /// What went wrong.
+        /// The unconfirmed create. Pass it to [`Client::reconcile`](crate::Client::reconcile) to find the task.
+        unconfirmed: UnconfirmedCreate,
+        /// Why the outcome is unknown.
         error: Error,
     },
 }
 
 impl CreateOutcome {
-    /// The outcome of a create that ended before its own request. An uploader of the caller's may fail with the error of
+    /// The outcome of a create that failed before its own request. An uploader of the caller may fail with the error of
     /// another create.
     pub(crate) fn failed(error: Error) -> Self {
         match error.unconfirmed_create() {
-            Some(unresolved) => Self::Unknown {
-                unresolved: unresolved.clone(),
+            Some(unconfirmed) => Self::Unknown {
+                unconfirmed: unconfirmed.clone(),
                 error,
             },
             None => Self::Rejected(error),
         }
     }
 
-    /// The task, or the error of a create that did not return one.
+    /// Returns the task, or the error of a create that did not return one.
     pub fn into_result(self) -> Result<Task> {
         match self {
             Self::Created(task) => Ok(task),
@@ -58,7 +58,7 @@ impl CreateOutcome {
     }
 }
 
-/// One create, about to be sent by one operation.
+/// A create that is about to be sent with one operation.
 pub(crate) struct Submission {
     pub(crate) operation: &'static CreateOperation,
     pub(crate) body: Box<RawValue>,
@@ -66,11 +66,11 @@ pub(crate) struct Submission {
     pub(crate) kind: TaskKind,
     /// The correlation token of the request, if it has one.
     pub(crate) correlation: Option<String>,
-    /// The tasks that were listed before.
-    pub(crate) known: Option<Snapshot>,
+    /// The tasks that the list had before the create.
+    pub(crate) snapshot: Option<Snapshot>,
 }
 
-/// Sends a create. It is sent again only when it certainly made no task.
+/// Sends a create. Retries only when the request certainly created no task.
 pub(crate) async fn submit(
     client: &Arc<ClientInner>,
     submission: Submission,
@@ -82,11 +82,11 @@ pub(crate) async fn submit(
         options,
         kind,
         correlation,
-        known,
+        snapshot,
     } = submission;
     let call = Call::new(Arc::clone(&client.http), options);
-    // Before the times are recorded, which a delay would make wrong.
-    if let Err(error) = call.take_first_slot().await {
+    // The slot comes first: waiting for it later would falsify the recorded times.
+    if let Err(error) = call.acquire_first_slot().await {
         return CreateOutcome::failed(error);
     }
     let nonce = CreateNonce::new();
@@ -94,16 +94,16 @@ pub(crate) async fn submit(
         kind,
         created: client.clock().now(),
     };
-    let longest = call::longest_call(&client.http);
-    let unresolved = UnconfirmedCreate::new(
+    let max_duration = call::max_call_duration(&client.http);
+    let unconfirmed = UnconfirmedCreate::new(
         operation,
         nonce.clone(),
         client.clock(),
-        longest,
+        max_duration,
         correlation,
-        known,
+        snapshot,
     );
-    if let Err(error) = record(before_send, &unresolved).await {
+    if let Err(error) = record(before_send, &unconfirmed).await {
         return CreateOutcome::failed(error);
     }
     client.attribution().open(nonce.clone(), operation);
@@ -111,14 +111,16 @@ pub(crate) async fn submit(
         Ok(Created { id, state }) => {
             let created = CreatedTask {
                 operation,
-                by: nonce.clone(),
+                create: nonce.clone(),
                 origin: Some(origin),
             };
             let now = client.clock().boot_time();
-            let is_new =
-                client
-                    .attribution()
-                    .answered(id.clone(), created, unresolved.known(), now);
+            let is_new = client.attribution().record_response(
+                id.clone(),
+                created,
+                unconfirmed.snapshot(),
+                now,
+            );
             if is_new {
                 let client = Arc::clone(client);
                 return CreateOutcome::Created(Task::created(
@@ -126,7 +128,7 @@ pub(crate) async fn submit(
                 ));
             }
             let summary = format!(
-                "the service answered with the task {}, which was there before",
+                "the service responded with task {}, which existed before",
                 printable(&id)
             );
             Error::new(ErrorKind::UnexpectedResponse, Charged::Unknown, summary)
@@ -138,26 +140,29 @@ pub(crate) async fn submit(
         client.attribution().close(&nonce);
         return CreateOutcome::failed(error);
     }
-    let unresolved = unresolved
+    let unconfirmed = unconfirmed
         .given_up(client.clock(), error.request_id().map(str::to_owned))
         .with_candidates(error.candidates().to_vec());
     client
         .attribution()
         .give_up(&nonce, client.clock().boot_time());
     CreateOutcome::Unknown {
-        error: error.with_unconfirmed(unresolved.clone()),
-        unresolved,
+        error: error.with_unconfirmed(unconfirmed.clone()),
+        unconfirmed,
     }
 }
 
-/// Calls `before_send` on a blocking thread.
-async fn record(before_send: &mut Option<BeforeSend>, unresolved: &UnconfirmedCreate) -> Result<()> {
+/// Runs `before_send` on a blocking thread.
+async fn record(
+    before_send: &mut Option<BeforeSend>,
+    unconfirmed: &UnconfirmedCreate,
+) -> Result<()> {
     let Some(mut record) = before_send.take() else {
         return Ok(());
     };
-    let unresolved = unresolved.clone();
+    let unconfirmed = unconfirmed.clone();
     let recording = tokio::task::spawn_blocking(move || {
-        let recorded = record(&unresolved);
+        let recorded = record(&unconfirmed);
         (record, recorded)
     });
     let (record, recorded) = recording
@@ -167,40 +172,41 @@ async fn record(before_send: &mut Option<BeforeSend>, unresolved: &UnconfirmedCr
     recorded.map_err(|error| {
         Error::uncharged(
             ErrorKind::File,
-            "what would be needed to find the task could not be recorded, and so nothing was created",
+            "the create could not be recorded, so nothing was sent",
         )
         .with_source(error)
     })
 }
 
-/// Takes a permit for a task in flight, within the time for the call.
-pub(crate) async fn take_permit(client: &ClientInner, fails_fast: bool) -> Result<InFlightPermit> {
+/// Acquires a permit for a task in flight, within the time limit of the call.
+pub(crate) async fn acquire_permit(
+    client: &ClientInner,
+    fails_fast: bool,
+) -> Result<InFlightPermit> {
     let limit = &client.in_flight;
     if let Some(permit) = limit.try_acquire() {
         return Ok(permit);
     }
     if fails_fast {
-        return Err(too_many(client));
+        return Err(too_many_in_flight(client));
     }
-    tracing::debug!(max = limit.max(), "waiting for a task to end");
+    tracing::debug!(max = limit.max(), "waiting for an in-flight permit");
     let Some(timeout) = client.http.settings.operation_timeout else {
         return Ok(limit.acquire().await);
     };
     tokio::select! {
         biased;
         permit = limit.acquire() => Ok(permit),
-        () = client.clock().sleep(timeout) => Err(too_many(client)),
+        () = client.clock().sleep(timeout) => Err(too_many_in_flight(client)),
     }
 }
 
-fn too_many(client: &ClientInner) -> Error {
+fn too_many_in_flight(client: &ClientInner) -> Error {
     let max = client.in_flight.max();
     Error::uncharged(
         ErrorKind::RateLimited,
-        format!(
-            "as many tasks are in flight as this client may have ({max}), and so nothing was created"
-        ),
+        format!("too many tasks in flight (limit {max}), nothing was created"),
     )
     .with_retryable(true)
-    .with_help("create it once one of them has ended, or raise `max_in_flight_tasks`")
+    .with_help("create again when a task has completed, or raise `max_in_flight_tasks`")
 }

@@ -2,9 +2,9 @@
 
 mod destination;
 mod errors;
+mod event;
 pub(crate) mod redirect;
 mod save;
-mod event;
 mod sidecar;
 mod source;
 mod stream;
@@ -14,9 +14,9 @@ mod video;
 mod writer;
 
 pub use crate::engine::download::destination::Destination;
-pub use crate::engine::download::save::{Save, Saved};
 pub use crate::engine::download::event::DownloadEvent;
+pub use crate::engine::download::save::{Save, Saved};
 pub use crate::engine::download::sidecar::Sidecar;
 pub use crate::engine::download::stream::Download;
 pub use crate::engine::download::video::Video;
-pub(crate) use crate::engine::download::video::{Downloads, Origin, Times};
+pub(crate) use crate::engine::download::video::{Downloads, TaskTimes, VideoOrigin};

@@ -1,4 +1,4 @@
-//! The error of this crate: its kind, its task, and whether it was charged.
+//! The error type of this crate: what failed, for which task, and whether it was charged.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::redact;
 use crate::redact::printable;
 use crate::validation::{Finding, InvalidParam, ValidationError};
 
-/// The result of everything in this crate that can fail.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The kinds of errors.
@@ -23,51 +23,50 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum ErrorKind {
     /// The client could not be set up: no key, a key with forbidden characters, a bad base URL.
     Configuration,
-    /// The call does not fit what it is made on: a journal in another state or about another create, a request of another
+    /// The call is not valid in the present state: a journal in another state or of another create, or a request of another
     /// mode. Nothing was sent.
     InvalidState,
-    /// The request breaks a rule and was stopped before it could cost anything. [`Error::findings`](crate::Error::findings) lists every broken rule.
+    /// The request violates a rule and was not sent. [`Error::findings`](crate::Error::findings) lists every violation.
     Validation,
-    /// The service refused the key (401).
+    /// The service rejected the key (401).
     Authentication,
-    /// The key is valid but may not do this (403): the account is suspended, or its plan does not include it.
+    /// The key is valid but not permitted to do this (403): the account is suspended, or its plan does not include it.
     Permission,
     /// The account is out of credits (402).
     InsufficientCredits,
-    /// The rate limit is used up (429). It makes room by itself.
+    /// Throttled: the rate limit was exceeded (429). It recovers with time.
     RateLimited,
-    /// A trial or a plan has reached its limit (429 with a text that says so). Waiting does not help, so no call waits for
-    /// it or tries again.
+    /// A trial or a plan has reached its limit (429 with a text that says so). Waiting does not help, so no call retries it.
     PlanLimit,
-    /// The service refused the request (400, and other 4xx that say as much).
-    /// [`Error::invalid_params`](crate::Error::invalid_params) lists what it named.
+    /// The service rejected the request (400, and other 4xx with the same meaning).
+    /// [`Error::invalid_params`](crate::Error::invalid_params) lists the parameters that it named.
     InvalidRequest,
     /// No such task or route (404, 405, 410).
     NotFound,
     /// The service failed (5xx).
     Server,
-    /// No connection, or it broke before the answer was complete.
+    /// The connection failed, or broke before the response was complete.
     Transport,
-    /// A deadline of yours passed. A task that was being waited for goes on.
+    /// A deadline that the caller set has passed. A task that was being waited for keeps running.
     Timeout,
-    /// The wait was cancelled by you. The task goes on.
+    /// The caller cancelled the wait. The task keeps running.
     Cancelled,
-    /// The task has not ended, as far as is known, so there is no result yet.
+    /// The task is not known to have completed or failed, so it has no result yet.
     NotFinished,
-    /// The task ended as `FAILED`.
+    /// The status of the task is `FAILED`.
     TaskFailed,
-    /// The task ended as `COMPLETED` without a result.
+    /// The status of the task is `COMPLETED`, but it has no result.
     EmptyResult,
-    /// The result URL no longer works, and the service names no other: the video is lost at its side.
+    /// The result URL no longer works, and the service returns no other. The video can no longer be downloaded.
     Expired,
-    /// The service answered something that this version cannot read.
+    /// This version cannot read the response of the service.
     UnexpectedResponse,
-    /// What was downloaded is not a whole MP4 file.
+    /// The downloaded file is not a complete MP4 file.
     CorruptResult,
     /// A local file could not be read or written, or already exists.
     File,
-    /// A local file could not be brought to where the service can read it: its storage refused it, or an
-    /// [`Uploader`](crate::upload::Uploader) of yours gave up.
+    /// A local file could not be uploaded: its storage rejected it, or the caller's
+    /// [`Uploader`](crate::upload::Uploader) failed.
     Upload,
 }
 
@@ -77,7 +76,7 @@ pub enum ErrorKind {
 pub enum Charged {
     /// A paid task exists.
     Yes,
-    /// No paid task was made.
+    /// No paid task was created.
     No,
     /// A paid task may or may not exist.
     Unknown,
@@ -93,13 +92,14 @@ impl fmt::Display for Charged {
     }
 }
 
-/// What to do when a create may have made a task.
-const BEFORE_CREATING_AGAIN: &str = "give the error's `unresolved` to `Client::reconcile` before you create it again, or you may pay twice";
+/// What to do after a create that may have made a task.
+const HELP_UNCONFIRMED: &str = "pass `unconfirmed_create()` of the error to `Client::reconcile` before creating again, or the task may be paid twice";
 
-/// What went wrong, to which task, what it means for your money and what to do.
+/// The error type of this crate.
 ///
-/// Its `Display` is for people; so is `Debug`, which a `main` that returns an error prints. For code, [`kind`](Error::kind) says which of a few cases it is, and the
-/// other methods carry the facts. Neither `Display` nor `Debug` ever shows an API key or the token of a result URL.
+/// `Display` is one clause: what failed. `Debug`, which a `main` that returns an error prints, adds a line each for the
+/// charge, the task, the request id, the help and the cause. Code matches on [`kind`](Error::kind) and reads the other
+/// methods. Neither `Display` nor `Debug` shows an API key or the token of a result URL.
 ///
 /// ```
 /// use kling_omni::{Charged, ErrorKind, VideoReference};
@@ -108,104 +108,103 @@ const BEFORE_CREATING_AGAIN: &str = "give the error's `unresolved` to `Client::r
 /// assert_eq!(error.kind(), ErrorKind::Validation);
 /// assert_eq!(error.charged(), Charged::No);
 /// ```
-pub struct Error(Box<Facts>);
+pub struct Error(Box<ErrorInner>);
 
-#[derive(Debug)]
-struct Facts {
+struct ErrorInner {
     kind: ErrorKind,
     summary: String,
     help: Option<String>,
     charged: Charged,
     retryable: bool,
-    /// Whether the service said something in the form that its errors have.
-    has_words: bool,
+    /// Whether the response has a message in the documented form of errors.
+    has_service_message: bool,
     task_id: Option<String>,
     task_status: Option<TaskStatus>,
     status: Option<StatusCode>,
     request_id: Option<String>,
     retry_after: Option<Duration>,
     validation: Option<ValidationError>,
-    unresolved: Option<Box<UnconfirmedCreate>>,
+    unconfirmed: Option<Box<UnconfirmedCreate>>,
     candidates: Vec<String>,
     invalid_params: Vec<InvalidParam>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
-    /// An error that has charged nothing: nothing was sent, or reading is free.
+    /// An error that charged nothing: the request was not sent, or was a read, which is free.
     pub(crate) fn uncharged(kind: ErrorKind, summary: impl Into<String>) -> Self {
         Self::new(kind, Charged::No, summary)
     }
 
-    /// An error of a create, or about a task: it says whether that was charged.
+    /// An error of a create, or of a task, with whether that was charged.
     pub(crate) fn new(kind: ErrorKind, charged: Charged, summary: impl Into<String>) -> Self {
-        Self(Box::new(Facts {
+        Self(Box::new(ErrorInner {
             kind,
             summary: summary.into(),
             help: None,
             charged,
             retryable: false,
-            has_words: false,
+            has_service_message: false,
             task_id: None,
             task_status: None,
             status: None,
             request_id: None,
             retry_after: None,
             validation: None,
-            unresolved: None,
+            unconfirmed: None,
             candidates: Vec::new(),
             invalid_params: Vec::new(),
             source: None,
         }))
     }
 
-    /// Which of a few cases this is.
+    /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Whether the task that this error is about was charged.
+    /// Whether the task of this error was charged.
     ///
-    /// For an error of `create`: whether that call made a paid task. For an error about a known task: whether that task
-    /// was paid. For reads that concern no task: `No`, since reading is free.
+    /// For an error of `create`: whether that call created a paid task. For an error of a known task: whether that task
+    /// was paid. For reads without a task: `No`, because reads are free.
     pub fn charged(&self) -> Charged {
         self.0.charged
     }
 
-    /// Whether the same call may succeed later **and** is safe to repeat: it cannot pay for a second task.
+    /// Whether the same call may succeed later **and** is idempotent in effect: repeating it cannot pay for a second task.
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
     }
 
-    /// The task concerned, if there is one.
+    /// The id of the task, for an error of a task.
     pub fn task_id(&self) -> Option<&str> {
         self.0.task_id.as_deref()
     }
 
-    /// Where that task stood when it was last heard of, for errors of waiting for a task and of reading its status.
+    /// The last known status of the task, for errors of waiting for a task and of reading its status.
     ///
-    /// [`TaskStatus::Unknown`] on an [`ErrorKind::Timeout`] says that the task may have come to an end that this version
-    /// cannot read, in which case waiting longer with it is of no use.
+    /// [`TaskStatus::Unknown`] on an [`ErrorKind::Timeout`] means that the task may have a final status that this version
+    /// does not know. Waiting longer with this version does not help then.
     pub fn task_status(&self) -> Option<&TaskStatus> {
         self.0.task_status.as_ref()
     }
 
-    /// The HTTP status that the service answered, if it answered.
+    /// The HTTP status of the response, if there was one.
     pub fn status(&self) -> Option<u16> {
         self.0.status.map(|status| status.as_u16())
     }
 
-    /// The service's own id of the exchange (`x-request-id`), to be quoted to its support.
+    /// The service's id of the request (`x-request-id`). Quote it to the service's support.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// How long the service asked to wait before the next attempt, from `Retry-After` or `x-ratelimit-reset`.
+    /// The wait that the service requested before the next attempt, from `Retry-After` or `x-ratelimit-reset`.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// The rules that the request breaks, for [`ErrorKind::Validation`]; warnings included.
+    /// The rules that the request violates, for [`ErrorKind::Validation`]. Includes warnings.
     pub fn findings(&self) -> &[Finding] {
         self.0
             .validation
@@ -213,29 +212,29 @@ impl Error {
             .map_or(&[], ValidationError::findings)
     }
 
-    /// The parameters that the service named when it refused the request.
+    /// The parameters that the service named when it rejected the request.
     pub fn invalid_params(&self) -> &[InvalidParam] {
         &self.0.invalid_params
     }
 
-    /// What is needed to find out whether there is a task, for an error of a create that is
-    /// [`Charged::Unknown`]: give it to [`Client::reconcile`](crate::Client::reconcile).
+    /// The unconfirmed create, for an error of a create that is [`Charged::Unknown`]. Pass it to
+    /// [`Client::reconcile`](crate::Client::reconcile) to find out whether there is a task.
     pub fn unconfirmed_create(&self) -> Option<&UnconfirmedCreate> {
-        self.0.unresolved.as_deref()
+        self.0.unconfirmed.as_deref()
     }
 
-    /// The tasks that the answer to a create names where it does not tell which of them is the new one, or whether there
-    /// is a new one at all. At most 20 ids, as they came.
+    /// The tasks that the response to a create names, if it does not say which of them is new, or whether one is. At most
+    /// 20 ids, unchanged.
     pub fn candidates(&self) -> &[String] {
         &self.0.candidates
     }
 
-    /// What happened; the help stands beside it.
+    /// What failed, as one clause. `Display` writes the same.
     pub fn summary(&self) -> &str {
         &self.0.summary
     }
 
-    /// What to do about it, if there is something.
+    /// What to do about the error, as an imperative clause.
     pub fn help(&self) -> Option<&str> {
         self.0.help.as_deref()
     }
@@ -245,12 +244,13 @@ impl Error {
         self
     }
 
-    /// Tells first what led to this.
-    pub(crate) fn after(mut self, what: &str) -> Self {
-        self.0.summary = format!("{what}; {}", self.0.summary);
+    /// Puts what was being done in front of the summary.
+    pub(crate) fn with_context(mut self, context: &str) -> Self {
+        self.0.summary = format!("{context}: {}", self.0.summary);
         self
     }
 
+    /// Copies the status and the request id of another error.
     pub(crate) fn with_status_of(mut self, other: &Self) -> Self {
         self.0.status = other.0.status;
         self.0.request_id = other.0.request_id.clone();
@@ -261,7 +261,7 @@ impl Error {
         self.with_note(&format!("after {attempts} attempts"))
     }
 
-    /// Adds to what happened.
+    /// Appends a note to the summary.
     pub(crate) fn with_note(mut self, note: &str) -> Self {
         self.0.summary.push_str(", ");
         self.0.summary.push_str(note);
@@ -273,13 +273,13 @@ impl Error {
         self
     }
 
-    /// Whether the error is in the service's own words, and not those of a proxy or a web server on the way.
-    pub(crate) fn has_words(&self) -> bool {
-        self.0.has_words
+    /// Whether the response has a message of the service, and not a page of a proxy or a web server between.
+    pub(crate) fn has_service_message(&self) -> bool {
+        self.0.has_service_message
     }
 
-    pub(crate) fn with_words(mut self, has_words: bool) -> Self {
-        self.0.has_words = has_words;
+    pub(crate) fn with_service_message(mut self, has_service_message: bool) -> Self {
+        self.0.has_service_message = has_service_message;
         self
     }
 
@@ -287,18 +287,18 @@ impl Error {
         if !candidates.is_empty() {
             let ids: Vec<_> = candidates.iter().map(|id| printable(id)).collect();
             let ids = redact::sanitize(&ids.join(", "), key);
-            self = self.with_note(&format!("task ids in the answer: {ids}"));
+            self = self.with_note(&format!("task ids in the response: {ids}"));
         }
         self.0.candidates = candidates;
         self
     }
 
-    /// Leaves open whether there is a task, and says how to find out.
-    pub(crate) fn with_unconfirmed(mut self, unresolved: UnconfirmedCreate) -> Self {
-        self.0.unresolved = Some(Box::new(unresolved));
+    /// Marks the create as unconfirmed: a task may exist. The help says how to find out.
+    pub(crate) fn with_unconfirmed(mut self, unconfirmed: UnconfirmedCreate) -> Self {
+        self.0.unconfirmed = Some(Box::new(unconfirmed));
         self.0.retryable = false;
         self.with_charged(Charged::Unknown)
-            .with_help(BEFORE_CREATING_AGAIN)
+            .with_help(HELP_UNCONFIRMED)
     }
 
     pub(crate) fn with_retryable(mut self, retryable: bool) -> Self {
@@ -306,7 +306,7 @@ impl Error {
         self
     }
 
-    /// Ties the error to a task that is known to exist, and so to have been charged.
+    /// Sets the task, which exists and so was charged.
     pub(crate) fn with_task(mut self, id: &str) -> Self {
         self.0.task_id = Some(id.to_owned());
         self.0.charged = Charged::Yes;
@@ -362,39 +362,34 @@ impl From<ValidationError> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Facts {
-            summary,
-            help,
-            charged,
-            request_id,
-            validation,
-            ..
-        } = &*self.0;
-        // The list of findings says what it costs.
-        if validation.is_some() {
-            return f.write_str(summary);
-        }
-        f.write_str(summary)?;
-        if let Some(id) = request_id {
-            write!(f, " (request {id})")?;
-        }
-        write!(f, "; charged: {charged}")?;
-        if let Some(help) = help {
-            write!(f, "; {help}")?;
-        }
-        Ok(())
+        f.write_str(&self.0.summary)
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {self}", self.0.kind)?;
-        if let Some(id) = self.task_id() {
-            write!(f, " (task {})", printable(id))?;
+        let ErrorInner {
+            kind,
+            summary,
+            help,
+            charged,
+            task_id,
+            request_id,
+            ..
+        } = &*self.0;
+        write!(f, "{kind:?}: {summary}\n  charged: {charged}")?;
+        if let Some(id) = task_id {
+            write!(f, "\n  task: {}", printable(id))?;
+        }
+        if let Some(id) = request_id {
+            write!(f, "\n  request: {id}")?;
+        }
+        if let Some(help) = help {
+            write!(f, "\n  help: {help}")?;
         }
         let mut cause = self.source();
         while let Some(next) = cause {
-            write!(f, "; caused by: {next}")?;
+            write!(f, "\n  caused by: {next}")?;
             cause = next.source();
         }
         Ok(())

@@ -1,11 +1,11 @@
-//! The expiry of signed URLs.
+//! The expiry of presigned URLs.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use url::Url;
 
-/// Reads when a URL of a result or an upload stops working: its query has `token=exp=<unix seconds>~hmac=<hex>`.
-pub(crate) fn of(url: &Url) -> Option<SystemTime> {
+/// Reads when a presigned URL of a result or an upload expires: its query has `token=exp=<unix seconds>~hmac=<hex>`.
+pub(crate) fn expires_at(url: &Url) -> Option<SystemTime> {
     let (_, token) = url.query_pairs().find(|(name, _)| name == "token")?;
     let digits = token
         .split('~')
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_token_says_when_it_ends() {
+    fn expires_at_reads_the_token() {
         for (query, seconds) in [
             ("token=exp=1761445403~hmac=4f4e", Some(1_761_445_403)),
             ("a=b&token=hmac=4f4e~exp=7", Some(7)),
@@ -38,7 +38,7 @@ mod tests {
         ] {
             let url = Url::parse(&format!("https://h.example/x.mp4?{query}")).unwrap();
             let expected = seconds.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
-            assert_eq!(of(&url), expected, "{query}");
+            assert_eq!(expires_at(&url), expected, "{query}");
         }
     }
 }

@@ -4,27 +4,27 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// The folder that a file is in.
-pub(crate) fn of(path: &Path) -> &Path {
+/// Returns the folder of a file.
+pub(crate) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
 }
 
-/// Syncs a file to disk. If the file system does not support that, it logs a warning: there is no alternative, and only a
-/// power cut could lose the content.
+/// Syncs a file to disk. If the file system does not support that, logs a warning: there is no alternative, and only a
+/// power failure could lose the content.
 pub(crate) fn sync_file(file: &File) -> io::Result<()> {
     match file.sync_all() {
         Err(error) if is_impossible(&error) => {
-            tracing::warn!(%error, "a file could not be synced: a power cut could take its content");
+            tracing::warn!(%error, "file could not be synced to disk");
             Ok(())
         }
         synced => synced,
     }
 }
 
-/// Whether this file system has no such operation, as opposed to one that failed.
+/// Whether the file system does not have this operation, as opposed to an operation that failed.
 fn is_impossible(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -32,13 +32,13 @@ fn is_impossible(error: &io::Error) -> bool {
     )
 }
 
-/// Syncs the names in a folder to disk. If the file system does not support or permit that, it logs a warning: there is no
+/// Syncs the names in a folder to disk. If the file system does not support or permit that, logs a warning: there is no
 /// alternative.
 #[cfg(unix)]
 pub(crate) fn sync(folder: &Path) -> io::Result<()> {
     match File::open(folder).and_then(|folder| folder.sync_all()) {
         Err(error) if is_unsupported(&error) => {
-            tracing::warn!(%error, "the folder of a file could not be synced: a power cut could take the file's name");
+            tracing::warn!(%error, "folder could not be synced to disk");
             Ok(())
         }
         synced => synced,
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_file_system_can_help_is_not_an_error() {
+    fn unsupported_sync_is_not_an_error() {
         const EBADF: i32 = 9;
         const EACCES: i32 = 13;
         const EINVAL: i32 = 22;

@@ -1,4 +1,4 @@
-//! HTTP calls to the service: attempts, retries, and what an answer means.
+//! HTTP calls to the service: attempts, idempotency, retries, and what a response means.
 
 pub(crate) mod attempt;
 pub(crate) mod attempt_result;
@@ -24,15 +24,15 @@ use crate::engine::http::key::ApiKey;
 use crate::engine::limits::rate_limiter::RateLimiter;
 use crate::engine::limits::retry_budget::RetryThrottle;
 
-/// How a client calls the service.
+/// The state that all calls of a client share.
 pub(crate) struct Http {
     pub(crate) server: Server,
-    /// The host that has uploads.
+    /// The server that has the upload operations.
     pub(crate) upload_server: Server,
     pub(crate) key: ApiKey,
     pub(crate) key_value: HeaderValue,
     pub(crate) client: reqwest::Client,
-    /// Whether `client` is of our making: it follows no redirect and repeats nothing by itself, so a failure to connect
+    /// Whether this crate built `client`. Such a client follows no redirects and retries nothing, so a connect error
     /// means that nothing was sent.
     pub(crate) is_own_client: bool,
     pub(crate) settings: HttpSettings,
@@ -46,14 +46,14 @@ pub(crate) struct Http {
 pub(crate) struct HttpSettings {
     pub(crate) max_retries: u32,
     pub(crate) attempt_timeout: Duration,
-    /// For all attempts of a call and the waits between them.
+    /// Limits a call with all of its attempts and the waits between them.
     pub(crate) operation_timeout: Option<Duration>,
     pub(crate) read_timeout: Duration,
     pub(crate) max_retry_delay: Duration,
     pub(crate) max_response_size: usize,
 }
 
-/// Where requests go, and the header that takes the key there.
+/// A server, and the name of the header that carries the key to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
     pub(crate) base_url: String,

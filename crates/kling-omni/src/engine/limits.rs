@@ -1,4 +1,4 @@
-//! What a client limits: retries, requests per second, tasks in flight.
+//! The limits of a client: retries, requests per second, tasks in flight.
 
 pub(crate) mod in_flight;
 pub(crate) mod rate_limiter;

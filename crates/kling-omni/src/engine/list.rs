@@ -1,4 +1,4 @@
-//! Reads pages of a list of tasks.
+//! Reads the pages of a list of tasks.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::engine::page::Extent;
 use crate::engine::page::Page;
 use crate::engine::service::Service;
 
-/// Reads a page. The number and the size are those of a list that has pages.
+/// Reads one page. `number` and `size` are for lists that are paginated.
 pub(crate) async fn read_page(
     http: Arc<Http>,
     service: &dyn Service,
@@ -21,19 +21,19 @@ pub(crate) async fn read_page(
 ) -> Result<Page> {
     let call = Call::new(http, options);
     match service.list(&call, operation, number, size).await {
-        // An account without tasks is answered like this instead of with an empty list. A 404 in other words may
-        // come from anyone on the way, and an empty list would invite a second payment.
-        Err(error) if error.status() == Some(404) && error.has_words() => Ok(Page {
+        // The service responds like this for an account without tasks. A 404 without its message may come from a proxy, and
+        // an empty list would suggest that it is safe to pay again.
+        Err(error) if error.status() == Some(404) && error.has_service_message() => Ok(Page {
             tasks: Vec::new(),
             is_complete: true,
             exists: false,
             extent: Extent::default(),
         }),
-        answer => answer,
+        result => result,
     }
 }
 
-/// Reads a page of the largest size, or all of a list without pages.
+/// Reads a page of the maximum size, or all of a list that is not paginated.
 pub(crate) async fn read_largest_page(
     http: Arc<Http>,
     service: &dyn Service,

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 pub(crate) struct ListOperation {
     /// The name in files.
     pub(crate) name: &'static str,
-    /// The most tasks on a page; `None` if the list has no pages.
+    /// The maximum number of tasks on a page; `None` if the list is not paginated.
     pub(crate) max_page_size: Option<u32>,
     /// The position in the service's own table.
     pub(crate) key: usize,
@@ -36,7 +36,7 @@ pub(crate) struct CreateOperation {
     pub(crate) lists: &'static [&'static ListOperation],
     /// Whether the service documents that these lists have its tasks.
     pub(crate) is_listed: bool,
-    /// Where its tasks may be read, most likely first.
+    /// The operations that may read its tasks, most likely first.
     pub(crate) reads: &'static [&'static ReadOperation],
     /// The position in the service's own table.
     pub(crate) key: usize,

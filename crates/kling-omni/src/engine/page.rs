@@ -1,4 +1,4 @@
-//! A page of a list of tasks, and what its response says about the rest of the list.
+//! A page of a paginated list of tasks, and what its response says about the rest of the list.
 
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
@@ -35,7 +35,7 @@ pub(crate) struct Extent {
 const MAX_DEPTH: u32 = 4;
 
 impl Extent {
-    pub(crate) fn of(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+    pub(crate) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let mut extent = Self {
             is_partial: status != StatusCode::OK,
             ..Self::default()
@@ -84,7 +84,7 @@ impl Extent {
         let name = name.to_ascii_lowercase();
         let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
         if begins_as(&name, "next", NEXT) || begins_as(&name, "odatanext", NEXT) {
-            self.has_more |= is_said(value);
+            self.has_more |= is_truthy(value);
         }
         if ends(PAGES) {
             self.pages = self.pages.max(number(value));
@@ -96,24 +96,24 @@ impl Extent {
             | "hasnextpage" | "hasnextresults" | "more" | "moreavailable" | "moreitems"
             | "moreresults" | "cursor" | "continuation" | "continuationtoken"
             | "lastevaluatedkey" | "remaining" | "remainingitems" | "remainingcount" => {
-                self.has_more |= is_said(value)
+                self.has_more |= is_truthy(value)
             }
             "truncated" | "istruncated" | "partial" | "ispartial" | "incomplete"
             | "isincomplete" | "incompleteresults" | "timedout" | "stale" | "isstale"
             | "degraded" | "error" | "errors" => {
-                self.is_partial |= is_said(value);
+                self.is_partial |= is_truthy(value);
             }
             "count" | "found" => self.total = self.total.max(number(value)),
-            "complete" | "iscomplete" | "success" | "ok" => self.is_partial |= is_denied(value),
+            "complete" | "iscomplete" | "success" | "ok" => self.is_partial |= is_false(value),
             "last" | "islast" | "lastpage" | "islastpage" | "end" | "isend" | "done" => {
-                self.has_more |= is_denied(value);
+                self.has_more |= is_false(value);
             }
             _ => {}
         }
     }
 }
 
-/// What may come next: the one word, or what leads to it.
+/// Suffixes of `next`, the word for the next page.
 const NEXT: &[&str] = &[
     "",
     "page",
@@ -137,12 +137,12 @@ const NEXT: &[&str] = &[
     "after",
     "pagenumber",
 ];
-/// What a total may be a total of.
+/// Suffixes of `total`, the number of tasks.
 const TOTAL: &[&str] = &[
     "", "count", "items", "results", "elements", "records", "tasks", "rows", "size", "hits",
     "entries", "number",
 ];
-/// The same behind other words.
+/// Other endings of names that have the number of tasks.
 const TOTALS: &[&str] = &[
     "total",
     "totalcount",
@@ -151,7 +151,7 @@ const TOTALS: &[&str] = &[
     "numresults",
     "numfound",
 ];
-/// How many pages there are, in other words.
+/// Endings of names that have the number of pages.
 const PAGES: &[&str] = &[
     "totalpages",
     "pagecount",
@@ -162,13 +162,13 @@ const PAGES: &[&str] = &[
     "pages",
 ];
 
-/// Whether a name is a word and one of these behind it.
-fn begins_as(name: &str, word: &str, behind: &[&str]) -> bool {
+/// Whether a name is a word followed by one of the suffixes.
+fn begins_as(name: &str, word: &str, suffixes: &[&str]) -> bool {
     name.strip_prefix(word)
-        .is_some_and(|rest| behind.contains(&rest))
+        .is_some_and(|rest| suffixes.contains(&rest))
 }
 
-/// Whether an element of a list of links leads to what comes next.
+/// Whether an element of a list of links has the relation `next`.
 fn is_next(link: &Value) -> bool {
     let relations = ["rel", "relation"].map(|name| link[name].as_str());
     let mut relations = relations.into_iter().flatten();
@@ -180,7 +180,7 @@ fn is_from_cache(value: &str) -> bool {
     value.contains("hit") || value.contains("stale")
 }
 
-/// Whether a `Link` header has a link to what comes next.
+/// Whether a `Link` header has the relation `next`.
 fn has_next(link: &str) -> bool {
     link.split([';', ',']).any(|part| {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
@@ -191,23 +191,23 @@ fn has_next(link: &str) -> bool {
     })
 }
 
-fn is_said(value: &Value) -> bool {
+fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
-        Value::Bool(is_said) => *is_said,
+        Value::Bool(value) => *value,
         Value::Number(number) => number.as_f64() != Some(0.0),
         Value::String(text) => {
             let text = text.trim().to_ascii_lowercase();
             !matches!(&*text, "" | "0" | "false" | "no" | "null" | "none")
         }
         Value::Array(values) => !values.is_empty(),
-        Value::Object(fields) => fields.values().any(is_said),
+        Value::Object(fields) => fields.values().any(is_truthy),
     }
 }
 
-fn is_denied(value: &Value) -> bool {
+fn is_false(value: &Value) -> bool {
     match value {
-        Value::Bool(is_said) => !is_said,
+        Value::Bool(value) => !value,
         Value::String(text) => text.trim().eq_ignore_ascii_case("false"),
         _ => false,
     }
@@ -215,7 +215,7 @@ fn is_denied(value: &Value) -> bool {
 
 fn number(value: &Value) -> u64 {
     let text = value.as_str().and_then(|text| text.trim().parse().ok());
-    // More than any list has counts as much as that.
+    // A number above the range of u64 saturates.
     let float = value.as_f64().map(|number| number as u64);
     let inside = value.get("value").and_then(Value::as_u64);
     value.as_u64().or(text).or(float).or(inside).unwrap_or(0)

@@ -1,4 +1,4 @@
-//! Polls tasks for all waits of a client: one by one while there are few, and by the list of tasks while there are many.
+//! Polls tasks for all waits of a client: one by one if there are few, and by the list of tasks if there are many.
 
 pub(crate) mod backlog;
 pub(crate) mod durations;
@@ -24,20 +24,20 @@ use crate::engine::polling::worker::PollWorker;
 use crate::engine::service::Service;
 use crate::engine::state::TaskState;
 
-/// How long a wait for a task lasts unless told otherwise.
+/// How long a wait for a task lasts by default.
 pub(crate) const DEFAULT_WAIT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
-/// A state that a webhook delivered, and when; without a time, that was before the wait began.
+/// A state that a webhook delivered, and when. Without a time, it was delivered before the wait began.
 pub(crate) type WebhookUpdate = (TaskState, Option<Instant>);
 
 /// The webhook deliveries for one task.
 pub(crate) trait WebhookUpdates: Send {
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<WebhookUpdate>;
 
-    /// Whether deliveries are known to arrive, so that polls can be rarer.
+    /// Whether deliveries are known to arrive, so polls can be less frequent.
     fn is_trusted(&self) -> bool;
 
-    /// A poll found what a delivery should have said before.
+    /// Records that a poll returned a state that should have been delivered before.
     fn distrust(&self);
 }
 
@@ -66,14 +66,14 @@ impl Poller {
         }
     }
 
-    /// How long tasks take.
+    /// The learned durations of tasks.
     pub(crate) fn durations(&self) -> MutexGuard<'_, DurationModel> {
         self.durations
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a poll. `request` gets the sender of the response.
+    /// Queues a poll. `request` receives the sender of the response.
     pub(crate) fn poll(
         self: &Arc<Self>,
         request: impl FnOnce(oneshot::Sender<Box<PollResponse>>) -> PollRequest,

@@ -1,4 +1,4 @@
-//! Recovers the task of a create with an unknown outcome.
+//! Recovers the task of an unconfirmed create.
 
 pub(crate) mod full_list;
 
@@ -26,61 +26,63 @@ use crate::engine::unconfirmed::UnconfirmedCreate;
 #[cfg(feature = "webhook")]
 use crate::engine::webhook::{Deliveries, WebhookReceiver};
 
-/// The pauses between two attempts grow from the first to the second.
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The delays between two searches grow from the first to the second.
+const MIN_DELAY: Duration = Duration::from_secs(5);
+const MAX_DELAY: Duration = Duration::from_secs(60);
 
-/// The search for the task of an [`UnconfirmedCreate`] create. Await it for the answer.
+/// A search for the task of an [`UnconfirmedCreate`]. Await it for the result.
 ///
-/// It only reads, and can be repeated. There are two ways to the task, and both have to be prepared before the create:
+/// The search is idempotent: it only reads. It finds the task in two ways, both of which have to be prepared before the
+/// create:
 ///
-/// * **Deliveries.** With the feature `webhook`, a token of `webhook::correlation` in the `webhook_url`, and an inbox,
-///   the delivery that brings the token back names the task exactly. That none has come proves nothing: until the
-///   settle time is over, no task is taken from the list.
-/// * **Lists.** The service's list names ids and statuses, and neither times nor requests, in no promised order. So
-///   all that can be told is which tasks are new since [`Create::with_list_snapshot`](crate::Create::with_list_snapshot) read it.
+/// * **Deliveries.** With the feature `webhook`, a token of `webhook::correlation` in the `webhook_url`, and a receiver,
+///   the delivery with the token names the task exactly. A missing delivery proves nothing: until the settle time is over,
+///   no task is taken from the list.
+/// * **Lists.** The list of the service has ids and statuses, but no times and no requests, and its order is not
+///   documented. So it only shows which tasks are new since
+///   [`Create::with_list_snapshot`](crate::Create::with_list_snapshot) read it.
 ///
-/// The answer by lists is right as far as these hold, none of which the service promises:
+/// The result by lists is correct under these assumptions, none of which the service guarantees:
 ///
-/// 1. **Nobody else creates tasks on this account meanwhile.** One new task is taken to be the one that is looked for.
-///    Left out are those that belong to another create of this client, those that [`exclude`](Self::exclude) names,
-///    and those that deliveries show to belong to another create. While another create of this client is open, a new
-///    task is not given to either ([`AmbiguityReason::OtherCreates`]). Where several processes share an account, use a token.
-/// 2. **The list has all tasks.** A list that lost a task since counts as one that forgets, and a list that moves while
-///    it is read as incomplete; both leave the answer open. No document says on which list the tasks of the older
-///    route are. They count as listed once this client has seen one of its own there. An account without tasks is answered
-///    with 404, as a list that has moved away, or cannot be found for a moment, would be. So that answer proves neither
-///    that there is no task ([`AmbiguityReason::NoListNow`]) nor, before the create, that there was none: a task that is listed
-///    later may be older, and is named and not taken ([`AmbiguityReason::NoListBefore`]). The first create of an account is
-///    therefore settled by a delivery, or by you.
-/// 3. **What has not made a task [so long](Self::settle_time) after the last attempt never will.** The time is
-///    measured by a clock that a step of the wall clock does not move.
+/// 1. **Nothing else creates tasks on this account in the meantime.** A single new task counts as the one that is searched
+///    for. Excluded are tasks that belong to another create of this client, those that [`exclude`](Self::exclude) names,
+///    and those that deliveries attribute to another create. While another create of this client is open, a new task is
+///    attributed to neither ([`AmbiguityReason::OtherCreates`]). If several processes share an account, use a token.
+/// 2. **The list has all tasks.** A list that has lost a task is not trusted, and one that changes while it is read is
+///    incomplete. Both leave the result ambiguous. It is not documented which list has the tasks of the older route. They
+///    count as listed once this client has seen one of its own there. The service responds with 404 for an account
+///    without tasks, and would do the same for a list that was moved or is unavailable. So a 404 proves neither
+///    that there is no task ([`AmbiguityReason::NoListNow`]) nor, before the create, that there was none: a task that is
+///    listed later may be older, and is only a candidate ([`AmbiguityReason::NoListBefore`]). The first create of an account
+///    is therefore settled by a delivery, or by you.
+/// 3. **No task is created later than the [settle time](Self::settle_time) after the last attempt.** A monotonic clock
+///    measures that time, so a step of the wall clock does not change it.
 ///
 /// # Errors
 ///
-/// Those of reading the list. They leave everything as open as it was: [`Error::charged`](crate::Error::charged) is
+/// Those of reading the list. The outcome of the create remains unknown: [`Error::charged`](crate::Error::charged) is
 /// `Unknown`.
 #[must_use = "nothing is read until it is awaited"]
 pub struct Reconcile {
     client: Arc<ClientInner>,
-    unresolved: UnconfirmedCreate,
+    unconfirmed: UnconfirmedCreate,
     exclude: HashSet<String>,
-    settle: Duration,
-    is_patient: bool,
+    settle_time: Duration,
+    until_settled: bool,
     #[cfg(feature = "webhook")]
-    inbox: Option<WebhookReceiver>,
+    receiver: Option<WebhookReceiver>,
 }
 
 impl Reconcile {
-    pub(crate) fn new(client: Arc<ClientInner>, unresolved: UnconfirmedCreate) -> Self {
+    pub(crate) fn new(client: Arc<ClientInner>, unconfirmed: UnconfirmedCreate) -> Self {
         Self {
             client,
-            unresolved,
+            unconfirmed,
             exclude: HashSet::new(),
-            settle: Duration::from_secs(300),
-            is_patient: false,
+            settle_time: Duration::from_secs(300),
+            until_settled: false,
             #[cfg(feature = "webhook")]
-            inbox: None,
+            receiver: None,
         }
     }
 
@@ -90,53 +92,56 @@ impl Reconcile {
         self
     }
 
-    /// How long a create may still make a task, or a task still be missing from the list. It counts from the end of the
-    /// create's last attempt, or, where that is not known, from the latest time at which it can have been;
-    /// [`time_left`](Self::time_left) says by which clock.
+    /// Sets how long a create may still create a task, or a task may be missing from the list. The time starts at the end of
+    /// the last attempt or, if that is not known, at its latest possible time. See [`time_left`](Self::time_left) for the
+    /// clock. Default: 300 s.
     ///
-    /// Default: 300 s, which is a guess on the safe side; the service promises nothing. **With a shorter time you may pay
-    /// twice**: a task that appears after it was reported as [`NotCreated`](Reconciled::NotCreated) is paid for,
-    /// and so is the one that you have created in its place.
-    pub fn settle_time(mut self, span: Duration) -> Self {
-        self.settle = span;
+    /// The default is a conservative guess, because the service guarantees nothing. **With a shorter time you may pay
+    /// twice**: for a task that appears after [`NotCreated`](Reconciled::NotCreated) was returned, and for the one that you
+    /// have created instead.
+    pub fn settle_time(mut self, settle_time: Duration) -> Self {
+        self.settle_time = settle_time;
         self
     }
 
-    /// Looks again until the task is found or the time of [`settle_time`](Self::settle_time) is over, where it would
-    /// otherwise return [`AmbiguityReason::TooEarly`].
+    /// Repeats the search until the task is found or the [`settle_time`](Self::settle_time) is over, instead of returning
+    /// [`AmbiguityReason::TooEarly`].
     ///
-    /// With a correlation token and a `webhook` inbox it waits for the delivery that long, whatever the lists show, and
-    /// returns as soon as the delivery arrives.
+    /// With a correlation token and a `webhook` receiver, the search waits for the delivery that long, whatever the lists
+    /// show, and returns as soon as the delivery arrives.
     pub fn until_settled(mut self) -> Self {
-        self.is_patient = true;
+        self.until_settled = true;
         self
     }
 
-    /// Looks at what was delivered, too: before it asks the service anything, and each time that it looks again.
+    /// Searches the deliveries of a receiver, too: before the first request, and before each repetition.
     #[cfg(feature = "webhook")]
-    pub fn webhook(mut self, inbox: &WebhookReceiver) -> Self {
-        self.inbox = Some(inbox.clone());
+    pub fn webhook(mut self, receiver: &WebhookReceiver) -> Self {
+        self.receiver = Some(receiver.clone());
         self
     }
 
-    /// How long the create may still make a task, as of now: what is left of [`settle_time`](Self::settle_time).
+    /// The time left until the create is settled: the rest of the [`settle_time`](Self::settle_time).
     ///
-    /// It is measured by [`Clock::boot_time`](crate::clock::Clock::boot_time), so a step of the wall clock neither shortens nor
-    /// prolongs it. A create that was recorded in another boot of the machine, or on another machine, gets the full time
-    /// from the first call in this process.
+    /// It is measured by [`Clock::boot_time`](crate::clock::Clock::boot_time), so a step of the wall clock does not change it.
+    /// A create that was recorded in another boot of the machine, or on another machine, gets the full time from the first
+    /// call in this process.
     pub fn time_left(&self) -> Duration {
         let now = self.client.clock().boot_time();
-        let over = match (self.unresolved.over_in(&now), self.unresolved.create()) {
-            (Some(over), _) => over.clone(),
+        let ended = match (
+            self.unconfirmed.ended_in_boot_of(&now),
+            self.unconfirmed.nonce(),
+        ) {
+            (Some(ended), _) => ended.clone(),
             (None, Some(create)) => self.client.attribution().search_began(create, &now),
             (None, None) => now.clone(),
         };
-        let until = over.saturating_add(self.settle);
-        until.since(&now).unwrap_or(self.settle)
+        let until = ended.saturating_add(self.settle_time);
+        until.since(&now).unwrap_or(self.settle_time)
     }
 
     async fn run(self) -> Result<Reconciled> {
-        let mut pause = FIRST_PAUSE;
+        let mut pause = MIN_DELAY;
         let mut deliveries = self.subscribe();
         // Without a common clock, the settle time starts only once.
         let start = self.client.clock().boot_time();
@@ -145,13 +150,13 @@ impl Reconcile {
             if let Some(reconciled) = self.match_by_response() {
                 return Ok(reconciled);
             }
-            // Taken before the list is read, because the list is at least as recent.
+            // The time is read before the list: the list is at least as recent.
             let passed = self.client.clock().boot_time().since(&start);
             let left = settle.saturating_sub(passed.unwrap_or_default());
             let reconciled = tokio::select! {
                 biased;
-                delivered = self.delivered(&mut deliveries) => return Ok(delivered),
-                list = FullList::read(&self.client, self.unresolved.lists()) => {
+                delivered = self.wait_for_delivery(&mut deliveries) => return Ok(delivered),
+                list = FullList::read(&self.client, self.unconfirmed.lists()) => {
                     list.map(|list| self.match_by_lists(&list, left))
                 }
             };
@@ -159,21 +164,21 @@ impl Reconcile {
                 return reconciled.map_err(|error| {
                     error
                         .with_charged(Charged::Unknown)
-                        .after("whether there is a task is as unknown as before")
+                        .with_context("the outcome of the create is still unknown")
                 });
             }
             tokio::select! {
                 biased;
-                delivered = self.delivered(&mut deliveries) => return Ok(delivered),
+                delivered = self.wait_for_delivery(&mut deliveries) => return Ok(delivered),
                 () = self.client.clock().sleep(pause.min(left)) => {}
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(MAX_DELAY);
         }
     }
 
     /// Whether the result may still change: by a task that is listed late, or by a delivery.
     fn may_change(&self, reconciled: &Result<Reconciled>) -> bool {
-        self.is_patient
+        self.until_settled
             && match reconciled {
                 Ok(Reconciled::Ambiguous {
                     reason: AmbiguityReason::TooEarly { .. },
@@ -185,9 +190,9 @@ impl Reconcile {
     }
 
     /// Claims a task for this create; no other create of the client can claim it then.
-    fn found(&self, id: &str, by: MatchedBy) -> Reconciled {
+    fn claim(&self, id: &str, by: MatchedBy) -> Reconciled {
         let now = self.client.clock().boot_time();
-        if !self.client.attribution().claim(id, &self.unresolved, now) {
+        if !self.client.attribution().claim(id, &self.unconfirmed, now) {
             return Reconciled::Ambiguous {
                 candidates: vec![id.to_owned()],
                 reason: AmbiguityReason::OtherCreates,
@@ -197,7 +202,7 @@ impl Reconcile {
             task: Task::attach(
                 Arc::clone(&self.client),
                 id.to_owned(),
-                self.unresolved.operation().reads,
+                self.unconfirmed.operation().reads,
             ),
             matched_by: by,
         }
@@ -205,25 +210,28 @@ impl Reconcile {
 
     /// The task of a response that arrived after its caller had been dropped.
     fn match_by_response(&self) -> Option<Reconciled> {
-        let id = self.client.attribution().answer(self.unresolved.create()?);
-        Some(self.found(&id?, MatchedBy::Response))
+        let id = self
+            .client
+            .attribution()
+            .task_in_response(self.unconfirmed.nonce()?);
+        Some(self.claim(&id?, MatchedBy::Response))
     }
 
     /// Whether a delivery can name the task.
     #[cfg(feature = "webhook")]
     fn awaits_delivery(&self) -> bool {
-        self.inbox.is_some() && self.unresolved.correlation().is_some()
+        self.receiver.is_some() && self.unconfirmed.correlation().is_some()
     }
 
     #[cfg(feature = "webhook")]
     fn subscribe(&self) -> Option<Deliveries> {
-        let inbox = self.inbox.as_ref().filter(|_| self.awaits_delivery());
-        inbox.map(WebhookReceiver::deliveries)
+        let receiver = self.receiver.as_ref().filter(|_| self.awaits_delivery());
+        receiver.map(WebhookReceiver::deliveries)
     }
 
     /// Waits for a delivery that names the task.
     #[cfg(feature = "webhook")]
-    async fn delivered(&self, deliveries: &mut Option<Deliveries>) -> Reconciled {
+    async fn wait_for_delivery(&self, deliveries: &mut Option<Deliveries>) -> Reconciled {
         loop {
             if let Some(delivered) = self.match_by_deliveries() {
                 return delivered;
@@ -241,13 +249,13 @@ impl Reconcile {
     #[cfg(feature = "webhook")]
     fn match_by_deliveries(&self) -> Option<Reconciled> {
         let mut tasks = self
-            .inbox
+            .receiver
             .as_ref()?
-            .correlated(self.unresolved.correlation()?);
+            .correlated(self.unconfirmed.correlation()?);
         // If several creates share a token, the responses to the others name their tasks.
-        let create = self.unresolved.create();
+        let create = self.unconfirmed.nonce();
         let attribution = self.client.attribution();
-        tasks.retain(|id| !attribution.is_of_another(id, create));
+        tasks.retain(|id| !attribution.belongs_to_another(id, create));
         drop(attribution);
         match &tasks[..] {
             [] => None,
@@ -255,7 +263,7 @@ impl Reconcile {
                 candidates: tasks,
                 reason: AmbiguityReason::OtherCreates,
             }),
-            [id] => Some(self.found(id, MatchedBy::Webhook)),
+            [id] => Some(self.claim(id, MatchedBy::Webhook)),
             several => Some(Reconciled::Ambiguous {
                 candidates: several.to_vec(),
                 reason: AmbiguityReason::MultipleCandidates,
@@ -274,49 +282,46 @@ impl Reconcile {
     }
 
     #[cfg(not(feature = "webhook"))]
-    async fn delivered(&self, _: &mut Option<Infallible>) -> Reconciled {
+    async fn wait_for_delivery(&self, _: &mut Option<Infallible>) -> Reconciled {
         std::future::pending().await
     }
 
     fn match_by_lists(&self, list: &FullList, left: Duration) -> Reconciled {
         let candidates = self.candidates(list);
-        let reason = match self.doubt(list, &candidates, left) {
+        let reason = match self.ambiguity(list, &candidates, left) {
             Some(reason) => reason,
             None => match candidates.first() {
-                Some(id) => return self.found(id, MatchedBy::OnlyNewTask),
+                Some(id) => return self.claim(id, MatchedBy::OnlyNewTask),
                 None => {
-                    if let Some(create) = self.unresolved.create() {
+                    if let Some(create) = self.unconfirmed.nonce() {
                         self.client.attribution().close(create);
                     }
                     return Reconciled::NotCreated;
                 }
             },
         };
-        Reconciled::Ambiguous {
-            candidates,
-            reason,
-        }
+        Reconciled::Ambiguous { candidates, reason }
     }
 
     /// Whether a task may belong to a create of this client whose task was evicted.
     fn may_belong_to_evicted(&self, id: &str) -> bool {
         let attribution = self.client.attribution();
-        attribution.has_evicted_after(&self.unresolved)
-            && !attribution.is_of(id, self.unresolved.create())
+        attribution.has_evicted_after(&self.unconfirmed)
+            && !attribution.belongs_to(id, self.unconfirmed.nonce())
     }
 
     /// The candidates: tasks on the lists, and tasks that the response to the create named.
     fn candidates(&self, list: &FullList) -> Vec<String> {
         let attribution = self.client.attribution();
-        let create = self.unresolved.create();
+        let create = self.unconfirmed.nonce();
         let is_candidate = |id: &&String| {
-            let known = self.unresolved.known();
-            !known.is_some_and(|known| known.ids.contains(*id))
-                && !attribution.is_of_another(id, create)
+            let snapshot = self.unconfirmed.snapshot();
+            !snapshot.is_some_and(|snapshot| snapshot.ids.contains(*id))
+                && !attribution.belongs_to_another(id, create)
                 && !self.exclude.contains(*id)
-                && !self.is_of_another(id)
+                && !self.belongs_to_another(id)
         };
-        let named = self.unresolved.candidates().iter();
+        let named = self.unconfirmed.candidates().iter();
         let all: BTreeSet<_> = list
             .tasks
             .keys()
@@ -327,35 +332,40 @@ impl Reconcile {
     }
 
     /// Why the lists do not determine the outcome with these candidates; `None` if they do.
-    fn doubt(&self, list: &FullList, candidates: &[String], left: Duration) -> Option<AmbiguityReason> {
-        let Some(known) = self.unresolved.known() else {
+    fn ambiguity(
+        &self,
+        list: &FullList,
+        candidates: &[String],
+        left: Duration,
+    ) -> Option<AmbiguityReason> {
+        let Some(snapshot) = self.unconfirmed.snapshot() else {
             return Some(AmbiguityReason::NoSnapshot);
         };
         if candidates.len() > 1 {
             return Some(AmbiguityReason::MultipleCandidates);
         }
-        if !known.complete || !list.complete {
+        if !snapshot.is_complete || !list.is_complete {
             return Some(AmbiguityReason::ListIncomplete);
         }
-        if !known.ids.iter().all(|id| list.tasks.contains_key(&**id)) {
+        if !snapshot.ids.iter().all(|id| list.tasks.contains_key(&**id)) {
             return Some(AmbiguityReason::ListShrank);
         }
         if let [id] = candidates {
             let mut lists = list.tasks.get(id).into_iter().flatten();
-            if !lists.any(|list| known.shown.contains(list)) {
+            if !lists.any(|list| snapshot.existing.contains(list)) {
                 return Some(AmbiguityReason::NoListBefore);
             }
             if self.awaits_delivery() && !left.is_zero() {
                 return Some(self.too_early(left));
             }
             let attribution = self.client.attribution();
-            let is_contested = attribution.has_competitor(&self.unresolved, self.settle);
+            let is_contested = attribution.has_competitor(&self.unconfirmed, self.settle_time);
             drop(attribution);
             let is_contested = is_contested || self.may_belong_to_evicted(id);
             return is_contested.then_some(AmbiguityReason::OtherCreates);
         }
         if !self.is_listed(list) {
-            return Some(match list.shown.is_empty() {
+            return Some(match list.existing.is_empty() {
                 true => AmbiguityReason::NoListNow,
                 false => AmbiguityReason::RouteNotListed,
             });
@@ -366,31 +376,31 @@ impl Reconcile {
     fn too_early(&self, left: Duration) -> AmbiguityReason {
         let now = self.client.clock().system_time();
         // The time may overflow.
-        let until = now.checked_add(left).unwrap_or(now + LONGEST_PAUSE);
+        let until = now.checked_add(left).unwrap_or(now + MAX_DELAY);
         AmbiguityReason::TooEarly { until }
     }
 
     /// Whether the lists include tasks of the create's route.
     fn is_listed(&self, list: &FullList) -> bool {
-        let route = self.unresolved.operation();
-        route.is_listed && route.lists.iter().all(|one| list.shown.contains(one))
+        let route = self.unconfirmed.operation();
+        route.is_listed && route.lists.iter().all(|one| list.existing.contains(one))
             || self
                 .client
                 .attribution()
-                .named()
-                .any(|(id, made)| made.operation == route && list.tasks.contains_key(&**id))
+                .named_tasks()
+                .any(|(id, task)| task.operation == route && list.tasks.contains_key(&**id))
     }
 
     #[cfg(feature = "webhook")]
-    fn is_of_another(&self, id: &str) -> bool {
-        match (&self.inbox, self.unresolved.correlation()) {
-            (Some(inbox), Some(token)) => inbox.is_of_another(id, token),
+    fn belongs_to_another(&self, id: &str) -> bool {
+        match (&self.receiver, self.unconfirmed.correlation()) {
+            (Some(receiver), Some(token)) => receiver.belongs_to_another(id, token),
             _ => false,
         }
     }
 
     #[cfg(not(feature = "webhook"))]
-    fn is_of_another(&self, _: &str) -> bool {
+    fn belongs_to_another(&self, _: &str) -> bool {
         false
     }
 }
@@ -407,9 +417,9 @@ impl IntoFuture for Reconcile {
 impl fmt::Debug for Reconcile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reconcile")
-            .field("unresolved", &self.unresolved)
-            .field("settle", &self.settle)
-            .field("is_patient", &self.is_patient)
+            .field("unconfirmed", &self.unconfirmed)
+            .field("settle_time", &self.settle_time)
+            .field("until_settled", &self.until_settled)
             .finish_non_exhaustive()
     }
 }

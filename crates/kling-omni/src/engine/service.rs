@@ -1,4 +1,4 @@
-//! What the engine asks of a service.
+//! The trait through which the engine calls a service.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,21 +13,21 @@ use crate::engine::page::Page;
 use crate::engine::state::TaskState;
 use crate::engine::task_id::TaskId;
 
-/// A task that a create has made.
+/// The task in the response to a create.
 pub(crate) struct Created {
     pub(crate) id: TaskId,
-    /// Unless the answer named the task in another form than documented.
+    /// The state of the task. `None` if the response does not have the documented shape.
     pub(crate) state: Option<TaskState>,
 }
 
-/// Where the service takes one file.
+/// A presigned slot for one upload.
 pub(crate) struct UploadSlot {
     pub(crate) upload_url: String,
     /// The URL under which the file can be read later.
     pub(crate) asset_url: String,
-    /// Exactly what has to be sent with the file; `None` if that is its content type alone.
+    /// The exact headers of the upload; `None` if only the content type is needed.
     pub(crate) headers: Option<Vec<(String, String)>>,
-    /// How many seconds the slot takes a file, if the service says so.
+    /// How many seconds the slot is valid, if the service says so.
     pub(crate) expires_in: Option<i64>,
     /// How many seconds the file can be read, if the service says so.
     pub(crate) asset_expires_in: Option<i64>,
@@ -35,18 +35,18 @@ pub(crate) struct UploadSlot {
 
 pub(crate) type ServiceFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
-/// The calls of one service. Everything that is particular to it is behind this trait.
+/// The calls of one service. The engine knows nothing else about a service.
 pub(crate) trait Service: Send + Sync {
     /// All lists of tasks.
     fn lists(&self) -> &'static [&'static ListOperation];
 
-    /// Where a task of unknown origin may be read, most likely first.
+    /// The operations that may read a task of unknown origin, most likely first.
     fn reads(&self) -> &'static [&'static ReadOperation];
 
-    /// The content types that uploads take.
+    /// The content types that uploads accept.
     fn upload_types(&self) -> &'static [&'static str];
 
-    /// How many upload slots one call can ask for.
+    /// The maximum number of upload slots in one request.
     fn max_upload_slots(&self) -> usize;
 
     /// Creates a task.
@@ -65,7 +65,7 @@ pub(crate) trait Service: Send + Sync {
         id: &'a str,
     ) -> ServiceFuture<'a, TaskState>;
 
-    /// Reads a page of a list. A list without pages has neither number nor size.
+    /// Reads a page of a list. A list that is not paginated has neither number nor size.
     fn list<'a>(
         &'a self,
         call: &'a Arc<Call>,
@@ -74,7 +74,7 @@ pub(crate) trait Service: Send + Sync {
         size: Option<i32>,
     ) -> ServiceFuture<'a, Page>;
 
-    /// Asks for slots for files of these content types: one for each, in their order.
+    /// Requests upload slots for files of these content types: one for each, in their order.
     fn request_uploads<'a>(
         &'a self,
         call: &'a Arc<Call>,

@@ -1,4 +1,4 @@
-//! What the service says about a task.
+//! The status of a task, as the service reports it.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -11,21 +11,21 @@ use url::Url;
 use crate::engine::expiry;
 use crate::redact::{RedactedUrl, sanitize};
 
-/// Where a task stands.
+/// The status of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(from = "String", into = "String")]
 #[non_exhaustive]
 pub enum TaskStatus {
-    /// `CREATED`: taken on, not begun.
+    /// `CREATED`: accepted, not started.
     Created,
-    /// `IN_PROGRESS`: being worked on.
+    /// `IN_PROGRESS`: running.
     InProgress,
-    /// `COMPLETED`: ended with a result.
+    /// `COMPLETED`: finished with a result.
     Completed,
-    /// `FAILED`: ended without a result.
+    /// `FAILED`: finished without a result.
     Failed,
-    /// A value that this version does not know. The task is taken to be going on.
+    /// A value that this version does not know. The task counts as running.
     Unknown(String),
 }
 
@@ -41,7 +41,7 @@ impl TaskStatus {
         }
     }
 
-    /// Whether the task has ended, and this status will not change again.
+    /// Whether the status is final.
     pub fn is_terminal(&self) -> bool {
         matches!(self, Self::Completed | Self::Failed)
     }
@@ -49,7 +49,7 @@ impl TaskStatus {
 
 impl fmt::Display for TaskStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // An unknown value is the service's text, and goes to terminals and logs.
+        // An unknown value is text of the service, and may be printed to a terminal.
         match self {
             Self::Unknown(value) => f.write_str(&sanitize(value, "")),
             known => f.write_str(known.as_str()),
@@ -77,14 +77,14 @@ impl From<TaskStatus> for String {
     }
 }
 
-/// The service may send null for "nothing".
+/// Deserialises a list that may be null.
 fn list_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// What the service said about a task at one moment.
+/// The state of a task in one response of the service.
 ///
-/// Serialises as the service writes it. `Debug` leaves the tokens out of result URLs.
+/// Serialises in the form of the service. `Debug` redacts the tokens in result URLs.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[non_exhaustive]
@@ -113,57 +113,57 @@ impl TaskState {
         }
     }
 
-    /// Id of the task.
+    /// The id of the task.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Where it stood.
+    /// The status of the task.
     pub fn status(&self) -> &TaskStatus {
         &self.status
     }
 
-    /// URLs of the finished files: empty until the task is completed, and each good for an hour from then. They carry
-    /// a token that lets anyone read the file.
+    /// URLs of the result files. Empty until the task is completed. Each is valid for an hour from then, and contains a
+    /// token that lets anyone read the file.
     pub fn generated(&self) -> &[String] {
         &self.generated
     }
 
-    /// When the first of the finished files can no longer be fetched, as its URL says.
+    /// When the URL of the first result file expires, according to the URL.
     pub fn expires_at(&self) -> Option<SystemTime> {
-        expiry::of(&Url::parse(self.generated.first()?).ok()?)
+        expiry::expires_at(&Url::parse(self.generated.first()?).ok()?)
     }
 
-    /// The service's own words on why the task failed, if it had any: as they came, which is not always as they may be
-    /// shown.
+    /// The message of the service on why the task failed, unchanged. It may not be fit to print: see
+    /// [`shown_error`](Self::shown_error).
     pub fn error(&self) -> Option<&str> {
         self.error.as_deref()
     }
 
-    /// What [`error`](Self::error) says, to be shown: on one line, not too long, without what URLs in it give access to.
+    /// The message in [`error`](Self::error), to be printed: on one line, truncated, with the secrets in URLs redacted.
     pub fn shown_error(&self) -> Option<String> {
         self.error().map(|error| sanitize(error, ""))
     }
 
-    /// How far the task has come. What is said of it may arrive in any order, and none of it takes the task back.
-    pub(crate) fn progress(&self) -> Progress {
+    /// The progress of the task. Responses may arrive in any order; progress never goes back.
+    pub(crate) fn progress(&self) -> TaskProgress {
         match self.status {
-            TaskStatus::Created => Progress::Begun,
-            TaskStatus::InProgress | TaskStatus::Unknown(_) => Progress::Running,
-            TaskStatus::Completed if self.generated.is_empty() => Progress::Unproven,
-            TaskStatus::Completed | TaskStatus::Failed => Progress::Ended,
+            TaskStatus::Created => TaskProgress::Created,
+            TaskStatus::InProgress | TaskStatus::Unknown(_) => TaskProgress::Running,
+            TaskStatus::Completed if self.generated.is_empty() => TaskProgress::EmptyResult,
+            TaskStatus::Completed | TaskStatus::Failed => TaskProgress::Final,
         }
     }
 }
 
-/// Stages of a task, each of which comes after those before it.
+/// The stages of a task, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Progress {
-    Begun,
+pub(crate) enum TaskProgress {
+    Created,
     Running,
-    /// Completed without a result, which may still come.
-    Unproven,
-    Ended,
+    /// Completed without a result, which may still appear.
+    EmptyResult,
+    Final,
 }
 
 impl fmt::Debug for TaskState {
@@ -182,15 +182,15 @@ impl fmt::Debug for TaskState {
     }
 }
 
-/// A task as the list shows it: without results.
+/// A task in a list: without results.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct TaskSummary {
-    /// Id of the task; empty if the list has a row here without an id that can be read.
+    /// The id of the task. Empty if the row of the list has no id that can be read.
     #[serde(rename = "task_id")]
     pub id: String,
-    /// Where it stands.
+    /// The status of the task.
     pub status: TaskStatus,
 }
 

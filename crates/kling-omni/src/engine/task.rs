@@ -1,4 +1,4 @@
-//! A paid task: what is known of it, and how it is read.
+//! A paid task: its known state, and reading it.
 
 pub(crate) mod poll;
 pub(crate) mod updates;
@@ -12,98 +12,98 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::client::ClientInner;
-use crate::engine::download::{Origin, Times, Video};
+use crate::engine::download::{TaskTimes, Video, VideoOrigin};
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
 use crate::engine::http::call::{Call, Options};
 use crate::engine::limits::in_flight::InFlightPermit;
 use crate::engine::operations::{CreateOperation, ReadOperation};
 use crate::engine::polling::durations::TaskOrigin;
 use crate::engine::polling::schedule::{PollContext, ScheduleState, end_of_pause};
-use crate::engine::state::{Progress, TaskState, TaskStatus};
+use crate::engine::state::{TaskProgress, TaskState, TaskStatus};
 use crate::engine::task::updates::Updates;
 use crate::engine::task::wait::Wait;
 use crate::engine::task_id::{InvalidTaskId, TaskId};
 use crate::redact::printable;
 
-/// A paid task: the same whether it was just created or taken up by its id.
+/// A paid task, whether it was just created or attached by its id.
 ///
-/// Nothing happens to a task when this value is dropped; it goes on at the service, which knows no cancelling. Clones
-/// share what has been learnt about it.
+/// Dropping this value does not affect the task: it keeps running, and the service has no cancel operation. Clones share
+/// the known state of the task.
 #[derive(Clone)]
-pub struct Task(Arc<Shared>);
+pub struct Task(Arc<TaskInner>);
 
-struct Shared {
+struct TaskInner {
     client: Arc<ClientInner>,
     id: Result<TaskId, InvalidTaskId>,
     request_id: Option<Box<str>>,
     reads: &'static [&'static ReadOperation],
-    /// Of a task that this client has created.
+    /// Set for a task that this client has created.
     origin: Option<TaskOrigin>,
-    known: Mutex<Known>,
+    known: Mutex<KnownState>,
 }
 
-/// What is known of a task so far.
+/// The known state of a task.
 #[derive(Debug, Default)]
-struct Known {
-    latest: Option<Latest>,
-    /// The operation that knows the task.
+struct KnownState {
+    latest: Option<LatestState>,
+    /// The operation that has the task.
     read_by: Option<&'static ReadOperation>,
-    times: Times,
+    times: TaskTimes,
     /// When the task was last known to be in progress.
     last_in_progress: Option<Instant>,
-    /// How long after its creation the task was found to have ended.
-    ended_after: Option<Duration>,
-    /// The service asked not to be polled before.
+    /// The time from the creation of the task until it was found to be completed or failed.
+    completed_after: Option<Duration>,
+    /// The service requested not to be polled before.
     not_before: Option<Instant>,
-    /// Whether it was not on a list that it should have been on.
+    /// Whether the task was missing from its list.
     is_unlisted: bool,
-    /// Held until the task has ended.
+    /// The permit of the concurrency limit, until the task is completed or failed.
     permit: Option<InFlightPermit>,
 }
 
-/// The latest state, without the id. There is one for each task in flight, so that its size matters.
+/// The latest state, without the id. Kept small, because there is one for each task in flight.
 #[derive(Debug)]
-struct Latest {
+struct LatestState {
     status: TaskStatus,
-    progress: Progress,
-    /// What the state has beside the status, which is nothing before the task ends.
-    end: Option<Box<TaskState>>,
+    progress: TaskProgress,
+    /// The complete state, if it has more than the status: a result or a message.
+    full: Option<Box<TaskState>>,
 }
 
-impl Latest {
+impl LatestState {
     fn new(state: &TaskState) -> Self {
-        let has_end = !state.generated().is_empty() || state.error().is_some();
+        let has_more = !state.generated().is_empty() || state.error().is_some();
         Self {
             status: state.status().clone(),
             progress: state.progress(),
-            end: has_end.then(|| Box::new(state.clone())),
+            full: has_more.then(|| Box::new(state.clone())),
         }
     }
 
     fn to_state(&self, id: &str) -> TaskState {
-        match &self.end {
+        match &self.full {
             Some(state) => (**state).clone(),
             None => TaskState::new(id.to_owned(), self.status.clone(), Vec::new(), None),
         }
     }
 }
 
-/// How the client learnt a state.
+/// Where a state came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
-    /// By a poll, some time after the state was reached.
+enum StateSource {
+    /// A poll, some time after the state was reached.
     Polled,
-    /// By a webhook delivery at this time, as soon as the state was reached.
+    /// A webhook delivery at this time, as soon as the state was reached.
     Pushed(Instant),
 }
 
-/// Durations with a larger uncertainty than this, and than this part of the duration, are not recorded.
+/// Durations with an uncertainty above this, and above this part of the duration, are not recorded.
 const MAX_UNCERTAINTY: Duration = Duration::from_secs(60);
 const MAX_UNCERTAINTY_PART: u32 = 4;
 
-impl Known {
-    /// Records a state. Returns `false` if the task is known to be further: responses may overtake each other.
-    fn learn(&mut self, state: &TaskState, now: SystemTime) -> bool {
+impl KnownState {
+    /// Records a state. Returns `false` if the task is known to have progressed further: responses may arrive out of order.
+    fn record(&mut self, state: &TaskState, now: SystemTime) -> bool {
         if let Some(known) = &self.latest {
             if state.progress() < known.progress {
                 return false;
@@ -115,11 +115,11 @@ impl Known {
         if state.status().is_terminal() {
             self.permit = None;
         }
-        self.latest = Some(Latest::new(state));
+        self.latest = Some(LatestState::new(state));
         true
     }
 
-    fn has_ended(&self) -> bool {
+    fn is_terminal(&self) -> bool {
         let latest = self.latest.as_ref();
         latest.is_some_and(|latest| latest.status.is_terminal())
     }
@@ -135,33 +135,33 @@ impl Task {
         call: &Call,
     ) -> Self {
         let now = client.clock().now();
-        let times = Times {
+        let times = TaskTimes {
             created: Some(client.clock().system_time()),
             completed: None,
         };
-        Self(Arc::new(Shared {
+        Self(Arc::new(TaskInner {
             client,
             id: Ok(id),
             request_id: call.request_id().map(String::into_boxed_str),
             reads: operation.reads,
             origin: Some(origin),
-            known: Mutex::new(Known {
-                latest: state.as_ref().map(Latest::new),
+            known: Mutex::new(KnownState {
+                latest: state.as_ref().map(LatestState::new),
                 times,
                 not_before: not_before(call, now),
-                ..Known::default()
+                ..KnownState::default()
             }),
         }))
     }
 
-    /// A task that exists already, where one of `reads` knows it.
+    /// A task that exists already. One of `reads` can read it.
     pub(crate) fn attach(
         client: Arc<ClientInner>,
         id: String,
         reads: &'static [&'static ReadOperation],
     ) -> Self {
         let origin = client.attribution().origin(&id);
-        Self(Arc::new(Shared {
+        Self(Arc::new(TaskInner {
             reads,
             client,
             id: TaskId::parse(id),
@@ -171,7 +171,7 @@ impl Task {
         }))
     }
 
-    /// Id of the task. Keep it: with [`Client::task`](crate::Client::task) it is all that is needed to go on later.
+    /// The id of the task. Keep it: [`Client::task`](crate::Client::task) needs only the id to resume.
     pub fn id(&self) -> &str {
         match &self.0.id {
             Ok(id) => id,
@@ -179,19 +179,19 @@ impl Task {
         }
     }
 
-    /// The service's id of the exchange that created the task; `None` for a task taken up by its id.
+    /// The service's id of the request that created the task; `None` for a task that was attached by its id.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// Where the task stood when it was last heard of; `None` if nothing but its id is known: for a task taken up by that
-    /// and not read since, and for one whose creation was answered in another form than documented.
+    /// The last known status. `None` if only the id is known: for a task that was attached and not read yet, and for one whose
+    /// create had a response of an undocumented shape.
     pub fn status(&self) -> Option<TaskStatus> {
         let known = self.known();
         known.latest.as_ref().map(|latest| latest.status.clone())
     }
 
-    /// Everything that was last heard of the task.
+    /// The last known state.
     pub fn state(&self) -> Option<TaskState> {
         let known = self.known();
         known
@@ -200,18 +200,18 @@ impl Task {
             .map(|latest| latest.to_state(self.id()))
     }
 
-    /// Asks the service where the task stands.
+    /// Reads the state of the task from the service. Idempotent and free.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`] if no status route knows the task, [`ErrorKind::Authentication`] and the like for a
-    /// refused key, [`ErrorKind::Transport`] and [`ErrorKind::Server`] if the service cannot be asked now. None of them
-    /// says anything about the task itself.
+    /// [`ErrorKind::NotFound`] if no status route has the task, [`ErrorKind::Authentication`] and the like for a rejected key,
+    /// [`ErrorKind::Transport`] and [`ErrorKind::Server`] if the service is unavailable. None of them says anything about the
+    /// task itself.
     pub async fn refresh(&self) -> Result<TaskState> {
         self.read(Options::default()).await
     }
 
-    /// Waits until the task ends. Await the answer, or set options on it first.
+    /// Waits until the task is completed or failed. Await the result, or set options first.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -230,25 +230,30 @@ impl Task {
         Wait::new(self.clone())
     }
 
-    /// Follows the task as a stream that ends with it.
+    /// Returns the updates of the task as a stream, which ends with the task.
     pub fn updates(&self) -> Updates {
         self.wait().updates()
     }
 
-    /// The finished video, from what was last heard of the task.
+    /// The finished video, from the last known state.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TaskFailed`] or [`ErrorKind::EmptyResult`] if it ended otherwise, [`ErrorKind::NotFinished`] if it
-    /// has not ended as far as is known, and [`ErrorKind::UnexpectedResponse`] if its result is no URL.
+    /// [`ErrorKind::TaskFailed`] or [`ErrorKind::EmptyResult`] if the task has no video, [`ErrorKind::NotFinished`] if it is not
+    /// known to be completed, and [`ErrorKind::UnexpectedResponse`] if its result is not a URL.
     pub fn video(&self) -> Result<Video> {
         match self.state() {
             Some(state) => {
                 let origin = Arc::new(self.clone());
-                Video::of(&self.0.client.downloads, &state, self.ended_after(), origin)
+                Video::from_state(
+                    &self.0.client.downloads,
+                    &state,
+                    self.completed_after(),
+                    origin,
+                )
             }
             None => Err(self
-                .concerning(Error::uncharged(
+                .with_task_context(Error::uncharged(
                     ErrorKind::NotFinished,
                     format!("task {} has not been read yet", printable(self.id())),
                 ))
@@ -256,7 +261,7 @@ impl Task {
         }
     }
 
-    /// Reads the task by the operation that knows it.
+    /// Reads the task with the operation that has it.
     pub(crate) async fn read(&self, options: Options) -> Result<TaskState> {
         self.check_id()?;
         let known = self.known().read_by;
@@ -275,7 +280,7 @@ impl Task {
                 .await
             {
                 Ok(state) => {
-                    self.learn(&state, Source::Polled);
+                    self.record_state(&state, StateSource::Polled);
                     let not_before = not_before(&call, self.now());
                     let mut known = self.known();
                     known.read_by = Some(*operation);
@@ -292,7 +297,7 @@ impl Task {
                             error.kind(),
                             ErrorKind::Permission | ErrorKind::InsufficientCredits
                         ) => {}
-                Err(error) => return Err(self.concerning(error)),
+                Err(error) => return Err(self.with_task_context(error)),
             }
         }
         let error = missing
@@ -300,43 +305,43 @@ impl Task {
         // A task is visible only to the account that created it.
         let help = match self.is_known_to_exist() {
             true => {
-                "the task exists, so this key most likely belongs to another account: use the key that created the task"
+                "use the key that created the task, because this key most likely belongs to another account"
             }
             false => {
-                "check the id, and that the key belongs to the account that created the task: a key of another account gets 404"
+                "check the id, and that the key belongs to the account that created the task (other accounts get 404)"
             }
         };
-        Err(self.concerning(error).with_help(help))
+        Err(self.with_task_context(error).with_help(help))
     }
 
-    /// Holds a permit until the task has ended.
+    /// Holds a permit until the task is completed or failed.
     pub(crate) fn hold_permit(&self, permit: InFlightPermit) {
         let mut known = self.known();
-        known.permit = (!known.has_ended()).then_some(permit);
+        known.permit = (!known.is_terminal()).then_some(permit);
     }
 
-    /// Records a state, unless the task is known to be further. Returns whether it did.
-    fn learn(&self, state: &TaskState, source: Source) -> bool {
+    /// Records a state, unless the task is known to have progressed further. Returns whether it was recorded.
+    fn record_state(&self, state: &TaskState, source: StateSource) -> bool {
         let client = &self.0.client;
         let now = self.now();
         let mut known = self.known();
-        let had_ended = known.has_ended();
-        let is_recorded = known.learn(state, client.clock().system_time());
+        let was_terminal = known.is_terminal();
+        let is_recorded = known.record(state, client.clock().system_time());
         let last_in_progress = known.last_in_progress;
-        if !known.has_ended() {
+        if !known.is_terminal() {
             known.last_in_progress = Some(now);
-        } else if !had_ended {
+        } else if !was_terminal {
             let created = self.0.origin.map(|origin| origin.created);
-            let ended = match source {
-                Source::Polled => now,
-                Source::Pushed(at) => at,
+            let detected = match source {
+                StateSource::Polled => now,
+                StateSource::Pushed(at) => at,
             };
-            known.ended_after = created.map(|created| ended.duration_since(created));
+            known.completed_after = created.map(|created| detected.duration_since(created));
         }
         drop(known);
         if is_recorded
-            && !had_ended
-            && state.progress() == Progress::Ended
+            && !was_terminal
+            && state.progress() == TaskProgress::Final
             && *state.status() == TaskStatus::Completed
             && let Some(origin) = self.0.origin
         {
@@ -345,9 +350,10 @@ impl Task {
             // Another thread may have polled a moment later.
             let min = last_in_progress.map_or(Duration::ZERO, age).min(max);
             let duration = match source {
-                Source::Pushed(at) => Some(age(at)),
-                Source::Polled => (max - min <= MAX_UNCERTAINTY.max(max / MAX_UNCERTAINTY_PART))
-                    .then(|| (min + max) / 2),
+                StateSource::Pushed(at) => Some(age(at)),
+                StateSource::Polled => (max - min
+                    <= MAX_UNCERTAINTY.max(max / MAX_UNCERTAINTY_PART))
+                .then(|| (min + max) / 2),
             };
             if let Some(duration) = duration {
                 client.poller.durations().add(origin.kind, duration);
@@ -356,7 +362,7 @@ impl Task {
         is_recorded
     }
 
-    /// When to poll it next by `schedule`, now that it is known to be in progress.
+    /// When `schedule` polls the task next, given that it is in progress.
     fn next_poll(&self, schedule: &ScheduleState) -> Instant {
         schedule.next_poll(&self.poll_context(), &mut self.0.client.poller.durations())
     }
@@ -371,15 +377,15 @@ impl Task {
         }
     }
 
-    /// How long after its creation the task was found to have ended, if this client has created it.
-    fn ended_after(&self) -> Option<Duration> {
-        self.known().ended_after
+    /// The time from creation to completion, if this client created the task.
+    fn completed_after(&self) -> Option<Duration> {
+        self.known().completed_after
     }
 
-    /// The time that half of the tasks like this one take at most, as far as this client has learnt it, and else by what
-    /// is known of the service. A task that was taken up by its id is like all.
+    /// The median duration of tasks like this one, as far as this client has learned it, or else the known default. For a task
+    /// that was attached by its id, the median of all tasks.
     ///
-    /// There is no better measure of progress: the service tells none.
+    /// The service reports no progress, so this is the best measure of it.
     pub fn expected_duration(&self) -> Duration {
         let kind = self.0.origin.map(|origin| origin.kind);
         self.0.client.poller.durations().median(kind)
@@ -393,8 +399,8 @@ impl Task {
         self.0.client.clock().now()
     }
 
-    /// Ties an error to the task, which was paid for if it is known to exist.
-    fn concerning(&self, error: Error) -> Error {
+    /// Adds the task to an error. It was paid for if it is known to exist.
+    fn with_task_context(&self, error: Error) -> Error {
         match self.status() {
             Some(status) => error.with_task(self.id()).with_task_status(status),
             None if self.is_known_to_exist() => error.with_task(self.id()),
@@ -410,35 +416,35 @@ impl Task {
     fn check_id(&self) -> Result<()> {
         let summary = match &self.0.id {
             Ok(id) if id.is_path_segment() => return Ok(()),
-            Ok(id) => format!("the task id {} cannot be part of a URL", &**id),
+            Ok(id) => format!("invalid task id {}: it cannot be a segment of a URL", &**id),
             Err(invalid) => invalid.to_string(),
         };
         let error = Error::uncharged(ErrorKind::Validation, summary)
-            .with_help("give the id that the task got when it was created");
-        // The service itself may have given a task such an id.
+            .with_help("use the id that the service returned for the task");
+        // The service itself may return such an id.
         Err(match self.is_known_to_exist() {
-            true => self.concerning(error),
+            true => self.with_task_context(error),
             false => error,
         })
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, KnownState> {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// When the pause ends that the response of `call` asks for.
+/// The end of the pause that the response of `call` requests.
 fn not_before(call: &Call, now: Instant) -> Option<Instant> {
     call.requested_pause()
         .and_then(|pause| end_of_pause(now, pause))
 }
 
-impl Origin for Task {
+impl VideoOrigin for Task {
     fn read(&self) -> Pin<Box<dyn Future<Output = Result<TaskState>> + Send + '_>> {
         Box::pin(self.refresh())
     }
 
-    fn times(&self) -> Times {
+    fn times(&self) -> TaskTimes {
         self.known().times
     }
 }

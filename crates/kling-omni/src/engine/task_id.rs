@@ -1,4 +1,4 @@
-//! The ids of tasks, which are the service's text: what is taken for one, and how it is shown and named on disk.
+//! The ids of tasks, which are text of the service: which ids are valid, and how they are printed and used as file names.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -9,10 +9,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::digest;
 
-/// The longest id that is kept, in bytes.
-const LONGEST_ID: usize = 1024;
+/// The maximum length of an id, in bytes.
+const MAX_LENGTH: usize = 1024;
 
-/// The id of a task: a text of 1 to 1024 bytes. The service promises nothing else about the form of its ids.
+/// The id of a task: a text of 1 to 1024 bytes. The service documents nothing else about the form of its ids.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct TaskId(Arc<str>);
 
@@ -30,10 +30,10 @@ impl TaskId {
     }
 
     pub(crate) fn is_valid(text: &str) -> bool {
-        (1..=LONGEST_ID).contains(&text.len())
+        (1..=MAX_LENGTH).contains(&text.len())
     }
 
-    /// Whether the id can be a segment of a path: URLs take these two for steps in it, escaped or not.
+    /// Whether the id can be a segment of a path: `.` and `..` are special in URLs, escaped or not.
     pub(crate) fn is_path_segment(&self) -> bool {
         !matches!(&*self.0, "." | "..")
     }
@@ -54,7 +54,7 @@ impl Borrow<str> for TaskId {
 }
 
 impl InvalidTaskId {
-    /// The text, which is no id.
+    /// The invalid text.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -65,26 +65,26 @@ impl fmt::Display for InvalidTaskId {
         let length = self.0.len();
         write!(
             f,
-            "a task id must have 1 to {LONGEST_ID} bytes, this one has {length}"
+            "invalid task id ({length} bytes): an id has 1 to {MAX_LENGTH} bytes"
         )
     }
 }
 
-/// The id of a task as a file name without its extension: safe on every system, and different for different ids.
+/// Returns a file name without extension for the id of a task. It is safe on every system, and differs for different ids.
 ///
-/// Ids are the service's text. One of ASCII letters, digits, `-` and `_` is kept. In any other, one that is longer than
-/// 100 bytes, begins with `-`, or is a device on Windows such as `aux`, the rest is replaced by `_`, and a part of its hash
-/// is added.
+/// Ids are text of the service. An id of ASCII letters, digits, `-` and `_` is returned unchanged. In any other id, and in
+/// one that is longer than 100 bytes, begins with `-`, or is a Windows device name such as `aux`, other characters are
+/// replaced by `_`, and a part of the hash of the id is appended.
 ///
 /// ```
 /// assert_eq!(kling_omni::download::file_stem("046b6c7f-0b8a"), "046b6c7f-0b8a");
 /// assert_eq!(kling_omni::download::file_stem("../a"), "___a-61b4c98b");
 /// ```
 pub fn file_stem(id: &str) -> String {
-    const LONGEST: usize = 100;
+    const MAX_STEM_LENGTH: usize = 100;
     let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if !id.is_empty()
-        && id.len() <= LONGEST
+        && id.len() <= MAX_STEM_LENGTH
         && !id.starts_with('-')
         && id.chars().all(is_safe)
         && !is_device(id)
@@ -92,7 +92,7 @@ pub fn file_stem(id: &str) -> String {
         return id.to_owned();
     }
     let replaced = id.chars().map(|c| if is_safe(c) { c } else { '_' });
-    let mut stem: String = replaced.take(LONGEST).collect();
+    let mut stem: String = replaced.take(MAX_STEM_LENGTH).collect();
     if stem.is_empty() || stem.starts_with('-') {
         stem.insert(0, '_');
     }
@@ -100,7 +100,7 @@ pub fn file_stem(id: &str) -> String {
     format!("{stem}-{}", &hash[..8])
 }
 
-/// Whether Windows takes a name, with any extension, for a device.
+/// Whether a name is a device on Windows, with any extension.
 fn is_device(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let is_port = |port: &str| matches!(port.as_bytes(), [b'0'..=b'9']);

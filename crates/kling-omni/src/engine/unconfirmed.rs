@@ -1,4 +1,4 @@
-//! What is known of a create whose end is not known.
+//! A create with an unknown outcome.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{self, BootTime, Clock};
 use crate::engine::operations::{CreateOperation, ListOperation};
 
-/// A create that may have made a paid task: everything that is needed to find out, now or from another process.
+/// A create that may have created a paid task: everything that is needed to recover its task, now or in another process.
 ///
-/// [`Client::reconcile`](crate::Client::reconcile) looks for the task. Keep it as JSON until then; it holds no secret, and
-/// neither prompt nor URLs.
+/// [`Client::reconcile`](crate::Client::reconcile) searches for the task. Keep the value as JSON until then. It contains no
+/// secrets, no prompt and no URLs.
 ///
 /// ```
 /// # fn example(error: kling_omni::Error) -> Result<(), Box<dyn std::error::Error>> {
-/// if let Some(unresolved) = error.unconfirmed_create() {
-///     std::fs::write("unresolved.json", serde_json::to_vec(unresolved)?)?;
+/// if let Some(unconfirmed) = error.unconfirmed_create() {
+///     std::fs::write("unconfirmed.json", serde_json::to_vec(unconfirmed)?)?;
 /// }
 /// # Ok(())
 /// # }
@@ -28,7 +28,7 @@ pub struct UnconfirmedCreate {
     sent_at: SystemTime,
     #[serde(with = "rfc3339")]
     ended_at: SystemTime,
-    /// The same two moments by a clock that no step of the wall clock can move.
+    /// The same two times, by a monotonic clock.
     #[serde(
         rename = "sent_monotonic",
         default,
@@ -40,7 +40,7 @@ pub struct UnconfirmedCreate {
         default,
         skip_serializing_if = "Option::is_none"
     )]
-    over: Option<BootTime>,
+    ended: Option<BootTime>,
     #[serde(rename = "route")]
     operation: &'static CreateOperation,
     #[serde(
@@ -48,18 +48,18 @@ pub struct UnconfirmedCreate {
         default,
         skip_serializing_if = "Option::is_none"
     )]
-    create: Option<CreateNonce>,
+    nonce: Option<CreateNonce>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     candidates: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     correlation: Option<String>,
-    #[serde(rename = "snapshot", default, skip_serializing_if = "Option::is_none")]
-    known: Option<Box<Snapshot>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    snapshot: Option<Box<Snapshot>>,
 }
 
-/// What tells a create from all others. It is nothing that the service knows of.
+/// A random id of a create within this SDK. The service does not see it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct CreateNonce(String);
@@ -70,68 +70,69 @@ impl CreateNonce {
     }
 }
 
-/// The tasks that were listed before a create.
+/// The tasks that the lists had before a create.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
     /// The lists that were read.
     pub(crate) lists: Vec<&'static ListOperation>,
-    /// Those of them that the service has shown. Records of older versions do not say, and then none is known to be.
+    /// The lists that existed. Records of older versions do not have this field, and then no list is known to exist.
     #[serde(rename = "existing_lists", default)]
-    pub(crate) shown: Vec<&'static ListOperation>,
+    pub(crate) existing: Vec<&'static ListOperation>,
     #[serde(rename = "task_ids")]
     pub(crate) ids: BTreeSet<String>,
-    #[serde(rename = "is_complete")]
-    pub(crate) complete: bool,
+    pub(crate) is_complete: bool,
 }
 
 impl UnconfirmedCreate {
-    /// Of a create that is sent now, and of which no attempt goes on for longer than `longest`.
+    /// Records a create that is sent now, and whose attempts take at most `max_duration`.
     pub(crate) fn new(
         operation: &'static CreateOperation,
-        create: CreateNonce,
+        nonce: CreateNonce,
         clock: &dyn Clock,
-        longest: Duration,
+        max_duration: Duration,
         correlation: Option<String>,
-        known: Option<Snapshot>,
+        snapshot: Option<Snapshot>,
     ) -> Self {
         let (sent_at, sent) = (clock.system_time(), clock.boot_time());
         Self {
             sent_at,
-            ended_at: sent_at.checked_add(longest).unwrap_or(sent_at),
-            over: Some(sent.saturating_add(longest)),
+            ended_at: sent_at.checked_add(max_duration).unwrap_or(sent_at),
+            ended: Some(sent.saturating_add(max_duration)),
             sent: Some(sent),
             operation,
-            create: Some(create),
+            nonce: Some(nonce),
             request_id: None,
             candidates: Vec::new(),
             correlation,
-            known: known.map(Box::new),
+            snapshot: snapshot.map(Box::new),
         }
     }
 
-    /// After its last attempt.
+    /// Records that the last attempt has ended.
     pub(crate) fn given_up(self, clock: &dyn Clock, request_id: Option<String>) -> Self {
         Self {
             request_id,
-            ..self.over_now(clock)
+            ..self.ended_now(clock)
         }
     }
 
-    /// When it is known that no attempt goes on beyond now.
-    pub(crate) fn over_now(self, clock: &dyn Clock) -> Self {
+    /// Records that no attempt continues beyond now.
+    pub(crate) fn ended_now(self, clock: &dyn Clock) -> Self {
         Self {
             ended_at: clock.system_time(),
-            over: Some(clock.boot_time()),
+            ended: Some(clock.boot_time()),
             ..self
         }
     }
 
-    /// When its last attempt is over, by the clock of the running boot; `None` if it was recorded in another one.
-    pub(crate) fn over_in(&self, now: &BootTime) -> Option<&BootTime> {
-        self.over.as_ref().filter(|over| now.since(over).is_some())
+    /// When the last attempt ended, by the monotonic clock of the running boot; `None` if it was recorded in another boot.
+    pub(crate) fn ended_in_boot_of(&self, now: &BootTime) -> Option<&BootTime> {
+        self.ended
+            .as_ref()
+            .filter(|ended| now.since(ended).is_some())
     }
 
-    /// When it was sent.
+    /// When the create was sent, by the monotonic clock.
     pub(crate) fn sent(&self) -> Option<&BootTime> {
         self.sent.as_ref()
     }
@@ -140,55 +141,55 @@ impl UnconfirmedCreate {
         Self { candidates, ..self }
     }
 
-    /// When its first attempt began, by the client's clock. JSON has it to the second.
+    /// When the first attempt began, by the client's wall clock. JSON has it in whole seconds.
     pub fn sent_at(&self) -> SystemTime {
         self.sent_at
     }
 
-    /// When its last attempt was over, by the client's wall clock; before that is known, the latest time at which it can
-    /// be. [`Client::reconcile`](crate::Client::reconcile) measures by a monotonic clock instead.
+    /// When the last attempt ended, by the client's wall clock. Until that is known, the latest possible time.
+    /// [`Client::reconcile`](crate::Client::reconcile) uses a monotonic clock instead.
     pub fn ended_at(&self) -> SystemTime {
         self.ended_at
     }
 
-    /// The service's own id of the last attempt (`x-request-id`), if it answered at all. Its support may know more.
+    /// The service's id of the last attempt (`x-request-id`), if it responded. Quote it to the service's support.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
     }
 
-    /// The tasks that the service's answer names, where it does not tell which of them is the new one, or whether there is
-    /// a new one at all. At most 20 ids, as they came.
+    /// The tasks that the response names, if it does not say which of them is new, or whether one is. At most 20 ids,
+    /// unchanged.
     pub fn candidates(&self) -> &[String] {
         &self.candidates
     }
 
-    /// The correlation token in the `webhook_url` of the request, if there was one: deliveries bring it back. The feature
-    /// `webhook` makes and reads such tokens.
+    /// The correlation token in the `webhook_url` of the request, if it has one. Deliveries carry it back. The feature
+    /// `webhook` creates and parses such tokens.
     pub fn correlation(&self) -> Option<&str> {
         self.correlation.as_deref()
     }
 
-    /// The ids of the tasks that were listed before it was sent, if [`Create::with_list_snapshot`](crate::Create::with_list_snapshot)
-    /// asked for them.
+    /// The ids of the tasks that were listed before the create, if
+    /// [`Create::with_list_snapshot`](crate::Create::with_list_snapshot) was set.
     pub fn known_ids(&self) -> Option<impl Iterator<Item = &str>> {
-        let known = self.known.as_ref()?;
-        Some(known.ids.iter().map(String::as_str))
+        let snapshot = self.snapshot.as_ref()?;
+        Some(snapshot.ids.iter().map(String::as_str))
     }
 
-    pub(crate) fn known(&self) -> Option<&Snapshot> {
-        self.known.as_deref()
+    pub(crate) fn snapshot(&self) -> Option<&Snapshot> {
+        self.snapshot.as_deref()
     }
 
-    /// The lists to read: the same ones as before the create, for comparison.
+    /// The lists to read: those of the snapshot, for comparison.
     pub(crate) fn lists(&self) -> &[&'static ListOperation] {
-        match &self.known {
-            Some(known) => &known.lists,
+        match &self.snapshot {
+            Some(snapshot) => &snapshot.lists,
             None => self.operation.lists,
         }
     }
 
-    pub(crate) fn create(&self) -> Option<&CreateNonce> {
-        self.create.as_ref()
+    pub(crate) fn nonce(&self) -> Option<&CreateNonce> {
+        self.nonce.as_ref()
     }
 
     pub(crate) fn operation(&self) -> &'static CreateOperation {
@@ -198,7 +199,7 @@ impl UnconfirmedCreate {
 
 impl fmt::Display for UnconfirmedCreate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a create on {} at ", self.operation)?;
+        write!(f, "create on {} at ", self.operation)?;
         match clock::shown(self.sent_at) {
             Some(time) => f.write_str(&time)?,
             None => f.write_str("an unknown time")?,
@@ -206,11 +207,11 @@ impl fmt::Display for UnconfirmedCreate {
         if let Some(id) = &self.request_id {
             write!(f, " (request {id})")?;
         }
-        f.write_str(", which may have made a paid task")
+        f.write_str(", outcome unknown")
     }
 }
 
-/// Times as text that people can read.
+/// Serialises times as RFC 3339.
 mod rfc3339 {
     use std::time::SystemTime;
 
@@ -220,7 +221,7 @@ mod rfc3339 {
 
     pub(crate) fn serialize<S: Serializer>(time: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
         let text =
-            clock::shown(*time).ok_or_else(|| ser::Error::custom("a time beyond all calendars"))?;
+            clock::shown(*time).ok_or_else(|| ser::Error::custom("the time is out of range"))?;
         to.serialize_str(&text)
     }
 

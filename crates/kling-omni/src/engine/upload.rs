@@ -6,10 +6,10 @@ mod cache;
 mod errors;
 mod local_file;
 mod put;
+mod service;
 mod source;
 mod upload_target;
 mod uploader;
-mod vendor;
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -21,10 +21,10 @@ use futures_util::future::try_join_all;
 #[cfg(feature = "object-store")]
 pub use crate::engine::upload::bucket::ObjectStoreUploader;
 pub use crate::engine::upload::local_file::{FileStream, LocalFile};
+pub use crate::engine::upload::service::ServiceUploader;
+pub(crate) use crate::engine::upload::service::Uploads;
 pub use crate::engine::upload::source::FileSource;
-pub use crate::engine::upload::uploader::{BoxError, UploadedFile, Uploader, UploadFuture};
-pub(crate) use crate::engine::upload::vendor::Uploads;
-pub use crate::engine::upload::vendor::ServiceUploader;
+pub use crate::engine::upload::uploader::{BoxError, UploadFuture, UploadedFile, Uploader};
 
 use crate::engine::error::Result;
 
@@ -32,13 +32,13 @@ type OnProgress = Box<dyn FnMut(u64, u64) + Send>;
 
 /// The upload of a local file. Await it to start.
 ///
-/// Made by [`Client::upload`](crate::Client::upload). Dropping it aborts the upload and leaves no partial file.
+/// Returned by [`Client::upload`](crate::Client::upload). Dropping it aborts the upload and leaves no partial file.
 #[must_use = "nothing happens until it is awaited"]
 pub struct Upload(UploadAll);
 
 /// The concurrent uploads of several local files. Await it to start.
 ///
-/// Made by [`Client::upload_all`](crate::Client::upload_all). Dropping it aborts the uploads.
+/// Returned by [`Client::upload_all`](crate::Client::upload_all). Dropping it aborts the uploads.
 #[must_use = "nothing happens until it is awaited"]
 pub struct UploadAll {
     uploader: Arc<dyn Uploader>,
@@ -51,9 +51,9 @@ impl Upload {
         Self(UploadAll::new(uploader, vec![source]))
     }
 
-    /// Calls `callback` with the bytes that were sent so far and in all.
+    /// Calls `callback` with the number of bytes sent so far and the total.
     ///
-    /// The bytes start again at 0 when the file has to be sent again. A file that is already there sends none.
+    /// The number starts again at 0 when the file is sent again. A file from the upload cache sends no bytes.
     pub fn on_progress(self, callback: impl FnMut(u64, u64) + Send + 'static) -> Self {
         Self(self.0.on_progress(callback))
     }
@@ -68,7 +68,7 @@ impl UploadAll {
         }
     }
 
-    /// Calls `callback` with the bytes of all files that were sent so far and in all; see [`Upload::on_progress`].
+    /// Calls `callback` with the number of bytes of all files sent so far and the total; see [`Upload::on_progress`].
     pub fn on_progress(mut self, callback: impl FnMut(u64, u64) + Send + 'static) -> Self {
         self.on_progress = Some(Box::new(callback));
         self
@@ -77,7 +77,7 @@ impl UploadAll {
     async fn run(self) -> Result<Vec<UploadedFile>> {
         let mut files = try_join_all(self.sources.into_iter().map(LocalFile::open)).await?;
         if let Some(callback) = self.on_progress {
-            let progress = Arc::new(Mutex::new(Progress {
+            let progress = Arc::new(Mutex::new(UploadProgress {
                 sent: vec![0; files.len()],
                 total: files.iter().map(LocalFile::length).sum(),
                 callback,
@@ -104,14 +104,14 @@ impl UploadAll {
     }
 }
 
-/// The progress of all files together.
-struct Progress {
+/// The combined progress of all files.
+struct UploadProgress {
     sent: Vec<u64>,
     total: u64,
     callback: OnProgress,
 }
 
-impl Progress {
+impl UploadProgress {
     fn update(&mut self, file: usize, sent: u64) {
         self.sent[file] = sent;
         (self.callback)(self.sent.iter().sum(), self.total);

@@ -131,7 +131,7 @@ impl JournalFile {
         if journal.contents.length == 0 {
             journal
                 .append(HEADER)
-                .and_then(|()| folder::sync(folder::of(&journal.path)))
+                .and_then(|()| folder::sync(folder::parent(&journal.path)))
                 .map_err(|error| {
                     unusable(&journal.path, "written", error).with_help(
                         "make room for it, or put it on another file system, and open it again",

@@ -21,14 +21,32 @@ pub(super) const NAME: &str = "kling-omni journal ";
 #[serde(tag = "record", rename_all = "snake_case")]
 pub(super) enum Record {
     Prepared(RequestFingerprint),
-    Sending { create: UnconfirmedCreate },
-    Unconfirmed { create: UnconfirmedCreate, reason: String },
-    Rejected { reason: String },
-    NotCreated { known_by: KnownBy },
-    Created { task_id: String, known_by: KnownBy },
-    Ended { status: TaskStatus },
-    Publishing { file: Saved },
-    Saved { file: Saved },
+    Sending {
+        create: UnconfirmedCreate,
+    },
+    Unconfirmed {
+        create: UnconfirmedCreate,
+        reason: String,
+    },
+    Rejected {
+        reason: String,
+    },
+    NotCreated {
+        known_by: KnownBy,
+    },
+    Created {
+        task_id: String,
+        known_by: KnownBy,
+    },
+    Ended {
+        status: TaskStatus,
+    },
+    Publishing {
+        file: Saved,
+    },
+    Saved {
+        file: Saved,
+    },
 }
 
 /// How the outcome of a create is known.

@@ -108,7 +108,8 @@ impl<'a> RangeFetcher<'a> {
         }
         match response.status() {
             StatusCode::PARTIAL_CONTENT => {
-                let part = content::part(headers).ok_or("its Content-Range cannot be read")?;
+                let part =
+                    content::partial_range(headers).ok_or("its Content-Range cannot be read")?;
                 let both = prober.total().zip(part.total);
                 let has_changed = both.is_some_and(|(known, said)| known != said);
                 if part.first != range.start || has_changed {
@@ -126,7 +127,8 @@ impl<'a> RangeFetcher<'a> {
                 read(response, 0..u64::MAX, prober).await
             }
             StatusCode::RANGE_NOT_SATISFIABLE => {
-                let total = content::unsatisfied(headers).ok_or("its server takes no ranges")?;
+                let total =
+                    content::unsatisfied_length(headers).ok_or("its server takes no ranges")?;
                 prober.set_total(total);
                 Ok(())
             }
@@ -154,7 +156,7 @@ impl<'a> RangeFetcher<'a> {
             let next = next.and_then(|next| self.url.join(next.to_str().ok()?).ok());
             let next = next.ok_or("its server redirects to nowhere")?;
             asked.push(std::mem::replace(&mut self.url, next));
-            if let Some(reason) = redirect::refusal(&asked, &self.url) {
+            if let Some(reason) = redirect::violation(&asked, &self.url) {
                 return Err(reason);
             }
         }

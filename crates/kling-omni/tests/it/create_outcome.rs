@@ -51,16 +51,19 @@ async fn what_is_kept_of_it_outlives_the_process_and_holds_no_secret() {
     let hook = correlation::attach("https://me:canary@h.example/hook?k=canary", &token).unwrap();
     let request = valid_request().tier(Tier::Standard).webhook_url(hook);
     let outcome = client.create(request.build().unwrap()).with_list_snapshot();
-    let CreateOutcome::Unknown { unresolved, error } = outcome.outcome().await else {
+    let CreateOutcome::Unknown { unconfirmed, error } = outcome.outcome().await else {
         panic!("it is unknown");
     };
-    assert_eq!(unresolved.mode(), Mode::Reference);
-    assert_eq!(unresolved.tier(), Tier::Standard);
-    assert_eq!(unresolved.route(), Route::ReferenceToVideo);
-    assert_eq!(unresolved.request_id(), Some("ak-fake"));
-    assert_eq!(unresolved.correlation(), Some("tok-1"));
-    assert_eq!(unresolved.known_ids().unwrap().collect::<Vec<_>>(), ["old"]);
-    let json = serde_json::to_string(&unresolved).unwrap();
+    assert_eq!(unconfirmed.mode(), Mode::Reference);
+    assert_eq!(unconfirmed.tier(), Tier::Standard);
+    assert_eq!(unconfirmed.route(), Route::ReferenceToVideo);
+    assert_eq!(unconfirmed.request_id(), Some("ak-fake"));
+    assert_eq!(unconfirmed.correlation(), Some("tok-1"));
+    assert_eq!(
+        unconfirmed.known_ids().unwrap().collect::<Vec<_>>(),
+        ["old"]
+    );
+    let json = serde_json::to_string(&unconfirmed).unwrap();
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     let mark = value["create_nonce"].as_str().unwrap();
     assert_eq!(
@@ -68,8 +71,8 @@ async fn what_is_kept_of_it_outlives_the_process_and_holds_no_secret() {
         r#"{"sent_at":"2027-01-15T08:00:00Z","ended_at":"2027-01-15T08:00:00Z","sent_monotonic":{"boot_id":"virtual","uptime_ms":0},"ended_monotonic":{"boot_id":"virtual","uptime_ms":0},"route":"reference-to-video-standard","create_nonce":"…","request_id":"ak-fake","correlation":"tok-1","snapshot":{"lists":["reference"],"existing_lists":["reference"],"task_ids":["old"],"is_complete":true}}"#
     );
     let read: UnconfirmedCreate = serde_json::from_str(&json).unwrap();
-    assert_eq!(read, unresolved);
-    for text in [json, format!("{unresolved} {unresolved:?} {error:?}")] {
+    assert_eq!(read, unconfirmed);
+    for text in [json, format!("{unconfirmed} {unconfirmed:?} {error:?}")] {
         for secret in [KEY, "canary", "h.example", "puppet"] {
             assert!(!text.contains(secret), "{secret}: {text}");
         }
@@ -105,17 +108,17 @@ async fn a_journal_is_written_before_anything_is_sent_and_can_prevent_it() {
     let written = Arc::new(Mutex::new(Vec::new()));
     let journal = Arc::clone(&written);
     let create = client.create(valid_request().build().unwrap());
-    let create = create.before_send(move |unresolved| {
-        journal.lock().unwrap().push(unresolved.clone());
+    let create = create.before_send(move |unconfirmed| {
+        journal.lock().unwrap().push(unconfirmed.clone());
         Ok(())
     });
     create.await.unwrap();
     let written = written.lock().unwrap().clone();
-    let [unresolved] = &written[..] else {
+    let [unconfirmed] = &written[..] else {
         panic!("one route, one line");
     };
     // Four attempts of a minute each, and the longest waits between them.
-    let span = unresolved.ended_at().duration_since(unresolved.sent_at());
+    let span = unconfirmed.ended_at().duration_since(unconfirmed.sent_at());
     assert!(span.unwrap() > Duration::from_secs(4 * 60 + 3 * 120));
     let create = client.create(valid_request().build().unwrap());
     let create = create.before_send(|_| Err(io::Error::other("disk full")));

@@ -25,7 +25,12 @@ fn entry(text: &mut String, case: &str, error: &Error) {
     } else {
         ""
     };
-    writeln!(text, "# {case} ({kind:?}{again})\n{error}\n").unwrap();
+    writeln!(text, "# {case} ({kind:?}{again})\n{error}").unwrap();
+    writeln!(text, "charged: {}", error.charged()).unwrap();
+    if let Some(help) = error.help() {
+        writeln!(text, "help: {help}").unwrap();
+    }
+    text.push('\n');
 }
 
 fn too_long() -> String {

@@ -76,16 +76,20 @@ async fn its_task_is_listed_and_found_by_its_id_and_its_video_saved() {
 async fn its_task_is_found_when_the_response_is_lost() {
     for case in cases(|sandbox| sandbox.fault("create:drop@2".parse().unwrap())).await {
         case.client.create(case.request.clone()).await.unwrap();
-        let outcome = case.client.create(case.request).with_list_snapshot().outcome();
-        let CreateOutcome::Unknown { unresolved, .. } = outcome.await else {
+        let outcome = case
+            .client
+            .create(case.request)
+            .with_list_snapshot()
+            .outcome();
+        let CreateOutcome::Unknown { unconfirmed, .. } = outcome.await else {
             panic!("{}: the response is not lost", case.name);
         };
-        let text = serde_json::to_string(&unresolved).unwrap();
-        let unresolved = serde_json::from_str(&text).unwrap();
+        let text = serde_json::to_string(&unconfirmed).unwrap();
+        let unconfirmed = serde_json::from_str(&text).unwrap();
         let other = client(case.sandbox.base_url(), &case.clock)
             .build()
             .unwrap();
-        let found = other.reconcile(&unresolved).await.unwrap();
+        let found = other.reconcile(&unconfirmed).await.unwrap();
         assert!(
             matches!(found, Reconciled::Found { .. }),
             "{}: {found:?}",

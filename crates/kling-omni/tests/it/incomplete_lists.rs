@@ -31,11 +31,11 @@ async fn reconcile(before: &[Reply], after: &[Reply]) -> Reconciled {
     let create = client
         .create(valid_request().build().unwrap())
         .with_list_snapshot();
-    let CreateOutcome::Unknown { unresolved, .. } = create.outcome().await else {
+    let CreateOutcome::Unknown { unconfirmed, .. } = create.outcome().await else {
         panic!("it is unknown");
     };
     clock.advance(std::time::Duration::from_secs(3_600));
-    client.reconcile(&unresolved).await.unwrap()
+    client.reconcile(&unconfirmed).await.unwrap()
 }
 
 fn whole() -> Vec<Reply> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kling_omni::preflight::MediaChecks;
 use kling_omni::request::{Element, MediaSource, Route};
-use kling_omni::upload::{LocalFile, UploadedFile, Uploader, UploadFuture};
+use kling_omni::upload::{LocalFile, UploadFuture, UploadedFile, Uploader};
 use kling_omni::{Charged, Client, ErrorKind, TextToVideo, VideoReference};
 use kling_omni_sandbox::{Host, Sandbox};
 use kling_omni_test_support::log::Log;
@@ -73,7 +73,8 @@ async fn files_and_bytes_are_uploaded_and_the_task_gets_their_urls() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let progress = Arc::clone(&told);
     let create = desk.client.create(request.clone());
-    let create = create.on_upload_progress(move |sent, total| progress.lock().unwrap().push((sent, total)));
+    let create =
+        create.on_upload_progress(move |sent, total| progress.lock().unwrap().push((sent, total)));
     create.await.unwrap().wait().await.unwrap();
 
     let kinds: Vec<_> = desk

@@ -8,7 +8,7 @@ use std::time::Duration;
 use kling_omni::recovery::{AmbiguityReason, Reconciled, UnconfirmedCreate};
 use kling_omni::request::Route;
 use kling_omni::webhook::correlation::{self, Token};
-use kling_omni::webhook::{WebhookReceiver, Secret};
+use kling_omni::webhook::{Secret, WebhookReceiver};
 use kling_omni::{Charged, Client, CreateOutcome};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, task, valid_request};
@@ -61,13 +61,13 @@ async fn lost(
     let create = client
         .create(valid_request().build().unwrap())
         .with_list_snapshot();
-    let unresolved = unknown(create.outcome().await);
-    (fake, client, unresolved)
+    let unconfirmed = unknown(create.outcome().await);
+    (fake, client, unconfirmed)
 }
 
 fn unknown(outcome: CreateOutcome) -> UnconfirmedCreate {
     match outcome {
-        CreateOutcome::Unknown { unresolved, .. } => unresolved,
+        CreateOutcome::Unknown { unconfirmed, .. } => unconfirmed,
         other => panic!("it should be unknown: {other:?}"),
     }
 }
@@ -221,9 +221,9 @@ async fn by_lists() {
         let clock = VirtualClock::new();
         let replies = vec![before, vec![Reply::Drop], after];
         let requests = replies.concat().len();
-        let (fake, client, unresolved) = lost(replies, Route::ReferenceToVideo, &clock).await;
+        let (fake, client, unconfirmed) = lost(replies, Route::ReferenceToVideo, &clock).await;
         clock.advance(SETTLED);
-        let reconciled = client.reconcile(&unresolved).await.unwrap();
+        let reconciled = client.reconcile(&unconfirmed).await.unwrap();
         assert_eq!(told(&reconciled), expected, "{name}");
         assert_eq!(fake.requests().len(), requests, "{name}");
         let creates = fake
@@ -245,15 +245,15 @@ async fn tasks_that_belong_to_others_are_left_out() {
         after(),
         after(),
     ];
-    let (_fake, client, unresolved) = lost(replies, Route::ReferenceToVideo, &clock).await;
+    let (_fake, client, unconfirmed) = lost(replies, Route::ReferenceToVideo, &clock).await;
     client
         .create(valid_request().build().unwrap())
         .await
         .unwrap();
-    let reconciled = client.reconcile(&unresolved).await.unwrap();
+    let reconciled = client.reconcile(&unconfirmed).await.unwrap();
     assert_eq!(told(&reconciled), "MultipleCandidates named,new");
     let reconciled = client
-        .reconcile(&unresolved)
+        .reconcile(&unconfirmed)
         .exclude(["named"])
         .await
         .unwrap();
@@ -270,14 +270,14 @@ async fn without_a_list_from_before_nothing_is_proven() {
             .route(Route::ReferenceToVideo)
             .build()
             .unwrap();
-        let unresolved = unknown(
+        let unconfirmed = unknown(
             client
                 .create(valid_request().build().unwrap())
                 .outcome()
                 .await,
         );
         clock.advance(SETTLED);
-        let reconciled = client.reconcile(&unresolved).await.unwrap();
+        let reconciled = client.reconcile(&unconfirmed).await.unwrap();
         assert_eq!(told(&reconciled), expected);
     }
 }
@@ -286,9 +286,9 @@ async fn without_a_list_from_before_nothing_is_proven() {
 async fn absence_needs_time() {
     let clock = VirtualClock::new();
     let replies = vec![list(&["a"]), vec![Reply::Drop], list(&["a"])];
-    let (_fake, client, unresolved) = lost(replies, Route::ReferenceToVideo, &clock).await;
+    let (_fake, client, unconfirmed) = lost(replies, Route::ReferenceToVideo, &clock).await;
     clock.advance(SETTLED - Duration::from_secs(1));
-    let reconciled = client.reconcile(&unresolved).await.unwrap();
+    let reconciled = client.reconcile(&unconfirmed).await.unwrap();
     let Reconciled::Ambiguous {
         reason: AmbiguityReason::TooEarly { until },
         ..
@@ -296,7 +296,7 @@ async fn absence_needs_time() {
     else {
         panic!("{reconciled:?}");
     };
-    assert_eq!(until, unresolved.ended_at() + SETTLED);
+    assert_eq!(until, unconfirmed.ended_at() + SETTLED);
 }
 
 #[tokio::test]
@@ -309,8 +309,12 @@ async fn a_patient_search_looks_again_until_it_is_settled() {
         let now = list(&["a"]);
         let rest = (0..20).flat_map(|_| late.clone()).collect();
         let replies = vec![now.clone(), vec![Reply::Drop], now.clone(), now, rest];
-        let (_fake, client, unresolved) = lost(replies, Route::ReferenceToVideo, &clock).await;
-        let reconciled = client.reconcile(&unresolved).until_settled().await.unwrap();
+        let (_fake, client, unconfirmed) = lost(replies, Route::ReferenceToVideo, &clock).await;
+        let reconciled = client
+            .reconcile(&unconfirmed)
+            .until_settled()
+            .await
+            .unwrap();
         assert_eq!(told(&reconciled), expected);
         assert_eq!(clock.slept(), Duration::from_secs(slept));
     }
@@ -328,7 +332,7 @@ async fn the_older_route_is_looked_for_on_both_lists_and_not_taken_to_be_listed(
         vec![created("own")],
         both(&["a"], &["x", "own"]),
     ];
-    let (fake, client, unresolved) = lost(replies, Route::VideoReference, &clock).await;
+    let (fake, client, unconfirmed) = lost(replies, Route::VideoReference, &clock).await;
     clock.advance(SETTLED);
     let mut told_so_far = Vec::new();
     for step in 0..3 {
@@ -338,7 +342,7 @@ async fn the_older_route_is_looked_for_on_both_lists_and_not_taken_to_be_listed(
                 .await
                 .unwrap();
         }
-        told_so_far.push(told(&client.reconcile(&unresolved).await.unwrap()));
+        told_so_far.push(told(&client.reconcile(&unconfirmed).await.unwrap()));
     }
     assert_eq!(
         told_so_far,
@@ -359,9 +363,9 @@ async fn of_two_lists_the_one_with_the_task_must_have_been_shown_before() {
         };
         let before = [list(&["a"]), vec![none()]].concat();
         let replies = vec![before, vec![Reply::Drop], after];
-        let (_fake, client, unresolved) = lost(replies, Route::VideoReference, &clock).await;
+        let (_fake, client, unconfirmed) = lost(replies, Route::VideoReference, &clock).await;
         assert_eq!(
-            told(&client.reconcile(&unresolved).await.unwrap()),
+            told(&client.reconcile(&unconfirmed).await.unwrap()),
             expected
         );
     }
@@ -371,12 +375,12 @@ async fn of_two_lists_the_one_with_the_task_must_have_been_shown_before() {
 async fn a_record_that_does_not_say_which_lists_were_shown_settles_on_no_task() {
     let clock = VirtualClock::new();
     let replies = vec![list(&["a"]), vec![Reply::Drop], list(&["a", "new"])];
-    let (_fake, client, unresolved) = lost(replies, Route::ReferenceToVideo, &clock).await;
-    let mut record = serde_json::to_value(&unresolved).unwrap();
+    let (_fake, client, unconfirmed) = lost(replies, Route::ReferenceToVideo, &clock).await;
+    let mut record = serde_json::to_value(&unconfirmed).unwrap();
     let known = record["snapshot"].as_object_mut().unwrap();
     assert!(known.remove("existing_lists").is_some());
-    let unresolved: UnconfirmedCreate = serde_json::from_value(record).unwrap();
-    let reconciled = client.reconcile(&unresolved).await.unwrap();
+    let unconfirmed: UnconfirmedCreate = serde_json::from_value(record).unwrap();
+    let reconciled = client.reconcile(&unconfirmed).await.unwrap();
     assert_eq!(told(&reconciled), "NoListBefore new");
 }
 
@@ -391,12 +395,12 @@ async fn a_create_that_fell_through_to_the_successor_is_compared_on_the_same_lis
         both(&["a", "new"]),
         both(&["a"]),
     ];
-    let (_fake, client, unresolved) = lost(replies, Route::Auto, &clock).await;
-    assert_eq!(unresolved.route(), Route::ReferenceToVideo);
+    let (_fake, client, unconfirmed) = lost(replies, Route::Auto, &clock).await;
+    assert_eq!(unconfirmed.route(), Route::ReferenceToVideo);
     clock.advance(SETTLED);
     for expected in ["found new OnlyNewTask", "absent"] {
         assert_eq!(
-            told(&client.reconcile(&unresolved).await.unwrap()),
+            told(&client.reconcile(&unconfirmed).await.unwrap()),
             expected
         );
     }
@@ -406,8 +410,8 @@ async fn a_create_that_fell_through_to_the_successor_is_compared_on_the_same_lis
 async fn a_list_that_cannot_be_read_leaves_it_open() {
     let clock = VirtualClock::new();
     let replies = vec![list(&["a"]), vec![Reply::Drop, Reply::http(503, &[], "")]];
-    let (_fake, client, unresolved) = lost(replies, Route::ReferenceToVideo, &clock).await;
-    let error = client.reconcile(&unresolved).await.unwrap_err();
+    let (_fake, client, unconfirmed) = lost(replies, Route::ReferenceToVideo, &clock).await;
+    let error = client.reconcile(&unconfirmed).await.unwrap_err();
     assert_eq!(error.charged(), Charged::Unknown);
     assert_eq!(error.status(), Some(503));
 }
@@ -453,7 +457,7 @@ async fn deliveries_name_the_task_and_what_belongs_to_another_create() {
             .unwrap();
         let hook = correlation::attach("https://h.example/hook", &ours).unwrap();
         let request = valid_request().webhook_url(hook).build().unwrap();
-        let unresolved = unknown(client.create(request).with_list_snapshot().outcome().await);
+        let unconfirmed = unknown(client.create(request).with_list_snapshot().outcome().await);
         let inbox = WebhookReceiver::builder(Secret::new(hooks::SECRET).unwrap())
             .clock(clock.clone())
             .build();
@@ -465,7 +469,11 @@ async fn deliveries_name_the_task_and_what_belongs_to_another_create() {
                 .unwrap();
         }
         clock.advance(SETTLED);
-        let reconciled = client.reconcile(&unresolved).webhook(&inbox).await.unwrap();
+        let reconciled = client
+            .reconcile(&unconfirmed)
+            .webhook(&inbox)
+            .await
+            .unwrap();
         assert_eq!(told(&reconciled), expected, "{name}");
     }
 }

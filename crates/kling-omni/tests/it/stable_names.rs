@@ -46,8 +46,8 @@ async fn operations() {
                 let shared = Arc::clone(&record);
                 let create = client.create_unchecked(*tier, json!({})).mode(*mode);
                 let create = create.route(*route).with_list_snapshot();
-                let create = create.before_send(move |unresolved| {
-                    *shared.lock().unwrap() = serde_json::to_value(unresolved)?;
+                let create = create.before_send(move |unconfirmed| {
+                    *shared.lock().unwrap() = serde_json::to_value(unconfirmed)?;
                     Err(io::Error::other("it is not sent"))
                 });
                 create.await.unwrap_err();

@@ -290,11 +290,11 @@ fn two_ids_are_candidates_and_no_task() {
         let reply = reply(200, case.head, coding, &body, case.end);
         let (outcome, sent) = runtime.block_on(create(reply));
         prop_assert_eq!(sent, 1);
-        let CreateOutcome::Unknown { unresolved, error } = outcome else {
+        let CreateOutcome::Unknown { unconfirmed, error } = outcome else {
             return Err(TestCaseError::fail(format!("{outcome:?}")));
         };
         let expected = BTreeSet::from([case.id, other]);
-        for candidates in [unresolved.candidates(), error.candidates()] {
+        for candidates in [unconfirmed.candidates(), error.candidates()] {
             prop_assert_eq!(
                 &candidates.iter().cloned().collect::<BTreeSet<_>>(),
                 &expected
@@ -312,17 +312,17 @@ async fn a_refusal_that_names_a_task_is_no_proof() {
     for status in [301, 400, 404, 409, 429, 500, 503] {
         let body = json!({"message": "sorry", "task": {"task_id": "a.b"}}).to_string();
         let (outcome, sent) = create(reply(status, "", None, body.as_bytes(), End::Length)).await;
-        let CreateOutcome::Unknown { unresolved, error } = outcome else {
+        let CreateOutcome::Unknown { unconfirmed, error } = outcome else {
             panic!("{status}: {outcome:?}");
         };
         assert_eq!(sent, 1, "{status}");
-        assert_eq!(unresolved.candidates(), ["a.b"], "{status}");
+        assert_eq!(unconfirmed.candidates(), ["a.b"], "{status}");
         assert!(error.to_string().contains("a.b"), "{error}");
         assert_eq!(error.charged(), Charged::Unknown);
-        let json = serde_json::to_string(&unresolved).unwrap();
+        let json = serde_json::to_string(&unconfirmed).unwrap();
         assert_eq!(
             serde_json::from_str::<kling_omni::recovery::UnconfirmedCreate>(&json).unwrap(),
-            unresolved
+            unconfirmed
         );
     }
     let body = json!({"message": "sorry", "task_id": null}).to_string();
@@ -423,10 +423,10 @@ async fn a_journal_keeps_what_the_answer_named() {
     }
     drop(journal);
     let mut journal = Journal::open(&path).await.unwrap();
-    let State::Unconfirmed(unresolved) = journal.state() else {
+    let State::Unconfirmed(unconfirmed) = journal.state() else {
         panic!("{:?}", journal.state());
     };
-    assert_eq!(unresolved.candidates(), ["a.b", "c\u{1b}[31m"]);
+    assert_eq!(unconfirmed.candidates(), ["a.b", "c\u{1b}[31m"]);
     // One of them is on the list, and that is no reason to take it.
     let reconciled = journal.reconcile(&client, |search| search).await.unwrap();
     let Reconciled::Ambiguous { candidates, .. } = reconciled else {

@@ -75,14 +75,14 @@ async fn an_answer_that_names_an_older_task_is_no_answer() {
     let create = client
         .create(valid_request().build().unwrap())
         .with_list_snapshot();
-    let CreateOutcome::Unknown { unresolved, error } = create.outcome().await else {
+    let CreateOutcome::Unknown { unconfirmed, error } = create.outcome().await else {
         panic!("the task was listed before");
     };
     assert!(
         error.to_string().contains("the task old, which was there"),
         "{error}"
     );
-    let reconciled = client.reconcile(&unresolved).await.unwrap();
+    let reconciled = client.reconcile(&unconfirmed).await.unwrap();
     let Reconciled::Found { task, .. } = reconciled else {
         panic!("{reconciled:?}");
     };
@@ -113,10 +113,10 @@ async fn an_id_in_the_head_alone_is_a_candidate() {
             .create(valid_request().build().unwrap())
             .outcome()
             .await;
-        let CreateOutcome::Unknown { unresolved, error } = outcome else {
+        let CreateOutcome::Unknown { unconfirmed, error } = outcome else {
             panic!("{outcome:?}");
         };
-        assert_eq!(unresolved.candidates(), ["a.b"], "{name}");
+        assert_eq!(unconfirmed.candidates(), ["a.b"], "{name}");
         assert!(error.to_string().contains("a.b"), "{error}");
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kling_omni::upload::{FileSource, LocalFile, UploadedFile, Uploader, UploadFuture};
+use kling_omni::upload::{FileSource, LocalFile, UploadFuture, UploadedFile, Uploader};
 use kling_omni::{Charged, Client, ErrorKind};
 use kling_omni_sandbox::{Host, ReceivedRequest, Sandbox};
 use kling_omni_test_support::log::Log;

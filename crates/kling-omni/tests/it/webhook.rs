@@ -10,7 +10,9 @@ mod waits;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kling_omni::reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use kling_omni::webhook::{WebhookReceiver, WebhookReceiverBuilder, Received, WebhookError, Secret, Verifier};
+use kling_omni::webhook::{
+    Received, Secret, Verifier, WebhookError, WebhookReceiver, WebhookReceiverBuilder,
+};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
 /// Where the virtual clock begins.
@@ -56,7 +58,12 @@ pub fn task(id: &str, status: &str, generated: &[&str]) -> String {
 }
 
 /// Hands in an authentic delivery.
-fn deliver(inbox: &WebhookReceiver, id: &str, sent_at: u64, body: &str) -> Result<Received, WebhookError> {
+fn deliver(
+    inbox: &WebhookReceiver,
+    id: &str,
+    sent_at: u64,
+    body: &str,
+) -> Result<Received, WebhookError> {
     inbox.receive(&signed(id, sent_at, body), None, body.as_bytes())
 }
 

@@ -130,7 +130,9 @@ impl FileArgs {
             true => MediaChecks::Off,
             false => MediaChecks::Local,
         };
-        let create = create.media_checks(checks).on_upload_progress(progress.upload());
+        let create = create
+            .media_checks(checks)
+            .on_upload_progress(progress.upload());
         let create = match report {
             Some(report) => create.preflight_report(report),
             None => create,

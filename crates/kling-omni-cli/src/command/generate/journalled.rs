@@ -254,7 +254,7 @@ impl Run<'_> {
         let task = loop {
             let state = self.journal.state();
             let task = match (&state, state.task_id()) {
-                (State::Unconfirmed(unresolved), _) => self.look(unresolved).await?,
+                (State::Unconfirmed(unconfirmed), _) => self.look(unconfirmed).await?,
                 (_, Some(id)) => Some(self.task(id)),
                 (_, None) => self.create().await?,
             };
@@ -352,14 +352,14 @@ impl Run<'_> {
     }
 
     /// Looks for the task of a create whose answer was lost.
-    async fn look(&mut self, unresolved: &UnconfirmedCreate) -> Result<Option<Task>, Failure> {
+    async fn look(&mut self, unconfirmed: &UnconfirmedCreate) -> Result<Option<Task>, Failure> {
         let connection = self.runner.connection;
         let (settle, progress) = (self.settle, &self.runner.progress);
         let search = self.journal.reconcile(&connection.client, |search| {
             let search = search.settle_time(settle).until_settled();
             let until = SystemTime::now() + search.time_left();
             progress.say(format_args!(
-                "{unresolved}: looking for it until {} at the latest",
+                "{unconfirmed}: looking for it until {} at the latest",
                 timestamp(until).unwrap_or_default()
             ));
             progress.doing("looking for the task");
@@ -373,7 +373,10 @@ impl Run<'_> {
         };
         warn_of_trouble(&self.journal);
         match reconciled {
-            Reconciled::Found { task, matched_by: by } => {
+            Reconciled::Found {
+                task,
+                matched_by: by,
+            } => {
                 self.runner.progress.say(format_args!(
                     "found task {}: {by}",
                     report::printable(task.id())

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use kling_omni::webhook::{WebhookReceiver, Received, WebhookError, Verifier};
+use kling_omni::webhook::{Received, Verifier, WebhookError, WebhookReceiver};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
@@ -44,7 +44,9 @@ impl DeliveryHandler {
         condition: Option<UntilCondition>,
     ) -> Self {
         Self {
-            inbox: WebhookReceiver::builder(verifier).max_body_size(LARGEST_BODY).build(),
+            inbox: WebhookReceiver::builder(verifier)
+                .max_body_size(LARGEST_BODY)
+                .build(),
             forward,
             save: save.map(Mutex::new),
             printer,

@@ -66,7 +66,7 @@ impl Secrets {
 
     pub(super) fn into_verifier(self) -> Verifier {
         let first = Verifier::new(self.first);
-        self.others.into_iter().fold(first, Verifier::or)
+        self.others.into_iter().fold(first, Verifier::add_secret)
     }
 }
 

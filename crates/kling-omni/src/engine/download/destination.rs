@@ -1,4 +1,4 @@
-//! The file that a video is to be saved to, and a check that it can be written before anything is paid for.
+//! The file that a video is saved to, and a check that it can be written before the task is paid for.
 
 use std::fs;
 use std::io;
@@ -9,7 +9,7 @@ use crate::engine::download::temp_file::dry_run;
 use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::folder;
 
-/// Where a video is to be saved. [`check`](Self::check) finds out whether that can work before the video is paid for.
+/// The file that a video is saved to. [`check`](Self::check) finds out whether it can be written, before the task is paid for.
 ///
 /// ```no_run
 /// # async fn example() -> kling_omni::Result<()> {
@@ -23,7 +23,7 @@ pub struct Destination {
     pub(crate) path: PathBuf,
     pub(crate) overwrite: bool,
     sidecar: bool,
-    room: u64,
+    required_space: u64,
 }
 
 /// What prevents a file from being written.
@@ -33,42 +33,42 @@ pub(crate) enum Obstacle {
 }
 
 impl Destination {
-    /// The file `path`, which is not replaced if it is there, and no sidecar.
+    /// Creates a destination at `path`, without a sidecar. An existing file is not replaced.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
             overwrite: false,
             sidecar: false,
-            room: 8 * 1024 * 1024,
+            required_space: 8 * 1024 * 1024,
         }
     }
 
-    /// As [`Save::overwrite`](super::Save::overwrite).
+    /// Sets whether to replace an existing file. See [`Save::overwrite`](super::Save::overwrite). Default: false.
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
         self
     }
 
-    /// As [`Save::sidecar`](super::Save::sidecar).
+    /// Sets whether to write a sidecar. See [`Save::sidecar`](super::Save::sidecar). Default: false.
     pub fn sidecar(mut self, sidecar: bool) -> Self {
         self.sidecar = sidecar;
         self
     }
 
-    /// How many bytes [`check`](Self::check) writes to see whether there is room. Default: 8 MiB.
-    pub fn room(mut self, bytes: u64) -> Self {
-        self.room = bytes;
+    /// Sets how many bytes [`check`](Self::check) writes to check the free space. Default: 8 MiB.
+    pub fn required_space(mut self, bytes: u64) -> Self {
+        self.required_space = bytes;
         self
     }
 
-    /// Tries to save a file there, in the way in which [`Save`](super::Save) does it: makes a file in the folder, fills
-    /// it, and publishes it under a name of the same characters. The same goes for the sidecar. Nothing stays.
+    /// Checks whether a file can be saved there, in the same way as [`Save`](super::Save): creates a file in the folder, fills
+    /// it, and publishes it under a name of the same characters. Does the same for the sidecar. Removes all of it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::File`] if a file of the name exists and is not to be overwritten, if something is there that is not
-    /// a regular file, such as a folder, a device or a link to one, if the folder does not exist or takes no files, if
-    /// the name is too long or not allowed, and if there is no room.
+    /// [`ErrorKind::File`] if the file exists and must not be overwritten, if the path is not a regular file but, for example, a
+    /// folder, a device or a link to one, if the folder does not exist or is not writable, if the name is too long or not
+    /// allowed, and if there is not enough space.
     pub async fn check(&self) -> Result<()> {
         let destination = self.clone();
         let checked = tokio::task::spawn_blocking(move || destination.dry_run()).await;
@@ -85,11 +85,12 @@ impl Destination {
 
     fn dry_run(&self) -> std::result::Result<(), Obstacle> {
         self.inspect()?;
-        let tried = |path: &Path, room| {
-            dry_run(path, room).map_err(|error| Obstacle::Unusable(path.to_owned(), error))
+        let tried = |path: &Path, required_space| {
+            dry_run(path, required_space)
+                .map_err(|error| Obstacle::Unusable(path.to_owned(), error))
         };
         // Both exist at the same time, as after a save.
-        let _video = tried(&self.path, self.room)?;
+        let _video = tried(&self.path, self.required_space)?;
         let _sidecar = match self.sidecar_path() {
             Some(path) => tried(&path, 0)?,
             None => None,
@@ -101,7 +102,7 @@ impl Destination {
         self.sidecar.then(|| Sidecar::beside(&self.path))
     }
 
-    /// Checks what exists, without changing anything.
+    /// Checks the existing files, without changing anything.
     pub(crate) fn inspect(&self) -> std::result::Result<(), Obstacle> {
         let path = &self.path;
         let text = path.as_os_str().to_string_lossy();
@@ -121,7 +122,7 @@ impl Destination {
                 Ok(known) if known.is_dir() => {
                     return Err(unusable(io::ErrorKind::IsADirectory.into()));
                 }
-                Ok(_) => return Err(unusable(io::Error::other("it is not a regular file"))),
+                Ok(_) => return Err(unusable(io::Error::other("not a regular file"))),
                 // A dangling link.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(unusable(error)),
@@ -139,14 +140,14 @@ impl Obstacle {
     pub(crate) fn describe(&self) -> (String, &'static str) {
         match self {
             Self::Exists(path) => (
-                format!("{} exists already and was left alone", path.display()),
+                format!("{} already exists", path.display()),
                 "choose another name, or allow overwriting",
             ),
             Self::Unusable(path, error) => (
                 write_error(path, error),
                 match error.kind() {
                     io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                        "make room, or save the video elsewhere"
+                        "free some space, or save the video elsewhere"
                     }
                     _ => "save the video elsewhere",
                 },
@@ -161,7 +162,7 @@ fn write_error(path: &Path, error: &io::Error) -> String {
         name if name.is_empty() => "a file without a name".into(),
         name => name,
     };
-    let folder = folder::of(path);
+    let folder = folder::parent(path);
     match error.kind() {
         io::ErrorKind::NotFound if !folder.exists() => {
             format!("the folder {} does not exist", folder.display())
@@ -171,7 +172,7 @@ fn write_error(path: &Path, error: &io::Error) -> String {
     }
 }
 
-/// The reason without the path of a temporary file that follows it.
+/// Returns the reason without the path of a temporary file after it.
 fn cause(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" at path ") {

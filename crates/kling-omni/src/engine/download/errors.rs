@@ -18,10 +18,10 @@ use crate::redact::printable;
 
 pub(crate) fn has_expired(video: &Video, url: &Url) -> bool {
     let now = video.downloads.http.clock.system_time();
-    expiry::of(url).is_some_and(|end| end <= now)
+    expiry::expires_at(url).is_some_and(|end| end <= now)
 }
 
-/// The connection broke more often than it is retried.
+/// The error of a connection that broke more often than it is retried.
 pub(crate) fn interrupted(
     video: &Video,
     url: &Url,
@@ -39,7 +39,7 @@ pub(crate) fn interrupted(
     let error = Error::uncharged(
         kind,
         format!(
-            "the download of task {shown} broke off {position}: {}",
+            "download of task {shown} interrupted {position}: {}",
             failure.reason
         ),
     );
@@ -59,7 +59,7 @@ pub(crate) fn interrupted(
     }
 }
 
-/// The timeout of the whole download has elapsed.
+/// The error of a download that exceeded its timeout.
 pub(crate) fn timed_out(
     video: &Video,
     url: &Url,
@@ -72,27 +72,25 @@ pub(crate) fn timed_out(
     let limit = (timeout.as_secs_f64() * 100.0).round() / 100.0;
     Error::uncharged(
         ErrorKind::Timeout,
-        format!(
-            "the download of task {id} was not complete within {limit} s: it stopped {position}"
-        ),
+        format!("download of task {id} timed out after {limit} s, {position}"),
     )
     .with_task(id)
     .with_retryable(true)
     .with_help(retry_help(video, url))
 }
 
-/// Adds to `what` that it costs nothing, and until when it works.
-fn at_no_cost(video: &Video, url: &Url, what: &str) -> String {
+/// Adds to the help that the download is free, and when the URL expires.
+fn with_no_cost(video: &Video, url: &Url, what: &str) -> String {
     let now = video.downloads.http.clock.system_time();
-    let until = expiry::of(url).filter(|end| *end > now);
+    let until = expiry::expires_at(url).filter(|end| *end > now);
     match until.and_then(clock::shown) {
-        Some(until) => format!("{what}, at no further cost: its URL works until {until}"),
-        None => format!("{what}, at no further cost"),
+        Some(until) => format!("{what} at no further cost (its URL expires at {until})"),
+        None => format!("{what} at no further cost"),
     }
 }
 
 fn retry_help(video: &Video, url: &Url) -> String {
-    at_no_cost(video, url, "download it again")
+    with_no_cost(video, url, "download it again")
 }
 
 pub(crate) fn corrupt(video: &Video, what: &str) -> Error {
@@ -100,11 +98,11 @@ pub(crate) fn corrupt(video: &Video, what: &str) -> Error {
     let shown = printable(id);
     Error::uncharged(
         ErrorKind::CorruptResult,
-        format!("what the result host sent for task {shown} is no whole MP4 file: {what}"),
+        format!("downloaded file for task {shown} is not a complete MP4: {what}"),
     )
     .with_task(id)
     .with_help(format!(
-        "{}; if it comes out the same, ask the vendor's support",
+        "{}, or ask the vendor's support if the file stays the same",
         retry_help(video, &video.url)
     ))
 }
@@ -114,7 +112,7 @@ pub(crate) fn changed(video: &Video) -> Error {
     let shown = printable(id);
     Error::uncharged(
         ErrorKind::CorruptResult,
-        format!("the file of task {shown} was replaced by another while it was read"),
+        format!("the file of task {shown} changed while it was downloaded"),
     )
     .with_task(id)
     .with_retryable(true)
@@ -126,23 +124,23 @@ pub(crate) fn refused(video: &Video, reason: String) -> Error {
     let shown = printable(id);
     Error::uncharged(
         ErrorKind::UnexpectedResponse,
-        format!("the video of task {shown} did not come: {reason}"),
+        format!("the video of task {shown} could not be downloaded: {reason}"),
     )
     .with_task(id)
     .with_help(retry_help(video, &video.url))
 }
 
-/// The URL does not work or has expired.
+/// The error of a URL that expired or does not work.
 pub(crate) fn gone(video: &Video, url: &Url, status: StatusCode) -> Error {
     let id = video.task_id();
     let shown = printable(id);
-    let end = expiry::of(url);
+    let end = expiry::expires_at(url);
     let now = video.downloads.http.clock.system_time();
     let what = match end.map(|end| (end, now.duration_since(end))) {
         Some((_, Ok(past))) => format!("expired {} s ago", past.as_secs()),
         Some((end, Err(_))) => match clock::shown(end) {
-            Some(end) => format!("is refused before its end at {end}"),
-            None => "is refused before its end".to_owned(),
+            Some(end) => format!("was rejected before it expires at {end}"),
+            None => "was rejected before it expires".to_owned(),
         },
         None => "no longer works".to_owned(),
     };
@@ -153,25 +151,26 @@ pub(crate) fn gone(video: &Video, url: &Url, status: StatusCode) -> Error {
     .with_task(id)
 }
 
-/// The service rejects `url`, and `addition` says why there is no other URL.
+/// The error of a rejected `url` without a replacement. `addition` says why there is no other URL.
 pub(crate) fn unavailable(video: &Video, url: &Url, refusal: &Error, addition: &str) -> Error {
     let id = video.task_id();
     let now = video.downloads.http.clock.system_time();
-    let support = "the vendor's support may find the video: name the task to them before you pay for another one";
-    let help = match expiry::of(url) {
-        Some(end) if end <= now => format!("it is lost at the service's side; {support}"),
+    let support =
+        "ask the vendor's support for the video of this task before paying for another one";
+    let help = match expiry::expires_at(url) {
+        Some(end) if end <= now => support.to_owned(),
         Some(_) => {
-            format!("look again in a minute, and check this machine's clock; else {support}")
+            format!("retry in a minute, check the clock of this machine, or {support}")
         }
-        None => format!("look again in a minute; else {support}"),
+        None => format!("retry in a minute, or {support}"),
     };
-    // Percent-encoding breaks a signature over the text of the URL.
+    // Percent-encoding breaks a signature over the unencoded text of the URL.
     let is_encoded =
         *url == video.url && !video.original_url.contains(url.query().unwrap_or_default());
     let help = match is_encoded {
         true => format!(
-            "the query of the URL holds characters that were percent-encoded on the way: fetch it with another program \
-             such as curl, or {help}"
+            "download the URL with another program, such as curl, because its query contains characters that were \
+            percent-encoded, or {help}"
         ),
         false => help,
     };
@@ -184,7 +183,7 @@ pub(crate) fn unavailable(video: &Video, url: &Url, refusal: &Error, addition: &
     .with_help(help)
 }
 
-/// The file could not be written or renamed.
+/// The error of a file that could not be written or renamed.
 pub(crate) fn write_failed(video: &Video, path: &Path, error: io::Error) -> Error {
     let path = path.to_owned();
     blocked(
@@ -196,25 +195,25 @@ pub(crate) fn write_failed(video: &Video, path: &Path, error: io::Error) -> Erro
     )
 }
 
-/// An obstacle prevents the file from being written.
+/// The error of an obstacle that prevents the file from being written.
 pub(crate) fn blocked(video: &Video, obstacle: Obstacle) -> Error {
     let (what, help) = obstacle.describe();
     match obstacle {
-        Obstacle::Exists(_) => file(video, what, help),
+        Obstacle::Exists(_) => file_error(video, what, help),
         Obstacle::Unusable(_, error) => {
-            file(video, what, &at_no_cost(video, &video.url, help)).with_source(error)
+            file_error(video, what, &with_no_cost(video, &video.url, help)).with_source(error)
         }
     }
 }
 
-/// The video is saved, its sidecar is not.
+/// The error of a sidecar that could not be written. The video is saved.
 pub(crate) fn sidecar_failed(video: &Video, path: &Path, error: &Error) -> Error {
-    let what = format!("the video is whole at {}", path.display());
-    let help = "nothing needs to be downloaded again";
-    file(video, error.summary().to_owned(), help).after(&what)
+    let what = format!("the video is saved at {}", path.display());
+    let help = "write the sidecar yourself, or save the video again";
+    file_error(video, error.summary().to_owned(), help).with_context(&what)
 }
 
-fn file(video: &Video, what: String, help: &str) -> Error {
+fn file_error(video: &Video, what: String, help: &str) -> Error {
     Error::uncharged(ErrorKind::File, what)
         .with_task(video.task_id())
         .with_help(help)

@@ -1,4 +1,4 @@
-//! What a download recovers from.
+//! The failures that a download recovers from.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DownloadEvent {
-    /// The connection broke, stalled or could not be established. It is retried after a pause.
+    /// The connection broke, stalled or could not be established. It is retried after a backoff.
     #[non_exhaustive]
     Retrying {
         /// The number of bytes received.
         offset: u64,
-        /// The length of the whole file, if known.
+        /// The length of the complete file, if known.
         total: Option<u64>,
-        /// What happened.
+        /// What failed.
         reason: String,
         /// The time until the next attempt.
         retry_in: Duration,
@@ -22,12 +22,12 @@ pub enum DownloadEvent {
     /// The download cannot be resumed and starts from the first byte.
     #[non_exhaustive]
     Restarted {
-        /// How many bytes are fetched again.
+        /// The number of bytes that are downloaded again.
         discarded_bytes: u64,
-        /// Why it cannot be resumed.
+        /// Why the download cannot be resumed.
         reason: String,
     },
-    /// The URL no longer worked, and the service gave another one.
+    /// The URL expired or was rejected, and the service returned another one.
     UrlRefreshed,
 }
 
@@ -44,23 +44,24 @@ impl fmt::Display for DownloadEvent {
                 let retry_in = retry_in.as_secs_f64();
                 write!(
                     f,
-                    "download interrupted {position}: {reason}; trying again in {retry_in:.1} s"
+                    "download interrupted {position}: {reason}, retrying in {retry_in:.1} s"
                 )
             }
-            Self::Restarted { discarded_bytes, reason } => {
+            Self::Restarted {
+                discarded_bytes,
+                reason,
+            } => {
                 write!(
                     f,
-                    "download begun anew, {discarded_bytes} bytes are fetched again: {reason}"
+                    "download restarted, {discarded_bytes} bytes discarded: {reason}"
                 )
             }
-            Self::UrlRefreshed => {
-                f.write_str("the URL no longer worked; the service gave a fresh one")
-            }
+            Self::UrlRefreshed => f.write_str("result URL refreshed"),
         }
     }
 }
 
-/// The progress of a download, displayed as a part of a sentence.
+/// The position in a download, displayed as a part of a sentence.
 pub(crate) struct Position(pub(crate) u64, pub(crate) Option<u64>);
 
 impl fmt::Display for Position {

@@ -1,17 +1,17 @@
-//! The redirects that are followed.
+//! The redirect policy of downloads.
 
 use reqwest::redirect::Policy;
 use url::Url;
 
 use crate::engine::http::proxy::Proxies;
 
-/// The longest chain of redirects that is followed.
+/// The maximum number of redirects.
 const MAX_REDIRECTS: usize = 5;
 
 /// Follows up to [`MAX_REDIRECTS`] redirects, none of them from https to http.
 pub(crate) fn policy() -> Policy {
     Policy::custom(|attempt| {
-        if let Some(reason) = refusal(attempt.previous(), attempt.url()) {
+        if let Some(reason) = violation(attempt.previous(), attempt.url()) {
             return attempt.error(reason);
         }
         match Proxies::from_env().covers(attempt.url()) {
@@ -21,13 +21,12 @@ pub(crate) fn policy() -> Policy {
     })
 }
 
-/// Why `next` must not be requested after the URLs in `visited`; `None` if it may.
-pub(crate) fn refusal(visited: &[Url], next: &Url) -> Option<String> {
+/// Returns why `next` must not be requested after the URLs in `visited`; `None` if it may.
+pub(crate) fn violation(visited: &[Url], next: &Url) -> Option<String> {
     if visited.len() > MAX_REDIRECTS {
-        return Some(format!("more than {MAX_REDIRECTS} redirects"));
+        return Some(format!("too many redirects (limit {MAX_REDIRECTS})"));
     }
-    is_downgrade(visited.last()?, next)
-        .then(|| "a redirect from https to an unencrypted address".to_owned())
+    is_downgrade(visited.last()?, next).then(|| "redirect from https to http".to_owned())
 }
 
 pub(crate) fn is_downgrade(from: &Url, to: &Url) -> bool {
@@ -39,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn redirects_are_limited_and_stay_encrypted() {
+    fn redirects_are_limited_and_never_leave_https() {
         let url = |text: &str| Url::parse(text).unwrap();
         for (from, to, hops, followed) in [
             ("https://a.example/x", "https://b.example/y", 1, true),
@@ -59,7 +58,7 @@ mod tests {
             ("https://a.example/x", "http://a.example/x", 1, false),
         ] {
             let visited = vec![url(from); hops];
-            let refused = refusal(&visited, &url(to));
+            let refused = violation(&visited, &url(to));
             assert_eq!(refused.is_none(), followed, "{from} {to} {hops}");
         }
     }

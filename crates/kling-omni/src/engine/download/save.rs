@@ -27,21 +27,21 @@ use crate::engine::error::Result;
 use crate::engine::http::timeout::{Elapsed, Timeout};
 
 type OnProgress = Box<dyn FnMut(u64, Option<u64>) + Send>;
-type OnSetback = Box<dyn FnMut(&DownloadEvent) + Send>;
+type OnEvent = Box<dyn FnMut(&DownloadEvent) + Send>;
 type BeforePublish = Box<dyn FnOnce(&Saved) + Send>;
 
 /// A download to a file. Await it to start.
 ///
 /// A connection that breaks, or receives nothing for [`ClientBuilder::read_timeout`](crate::ClientBuilder::read_timeout),
-/// is resumed at the same position, up to [`ClientBuilder::max_retries`](crate::ClientBuilder::max_retries) times. The count starts
-/// again after each MiB. If the host gives no strong validator, the download restarts from the first byte. If the URL no
-/// longer works, the service is asked for a fresh one.
+/// is resumed at the same position, up to [`ClientBuilder::max_retries`](crate::ClientBuilder::max_retries) times. The count
+/// starts again after each MiB. If the host sends no strong validator, the download restarts from the first byte. If the URL
+/// is rejected, the service is asked for another one.
 ///
 /// A connection that receives less than 64 KiB in a minute counts as broken, and [`timeout`](Self::timeout) limits the
-/// download as a whole.
+/// download with all its attempts.
 ///
-/// Dropping it removes the partial file; nothing is kept to resume from. Partial files that a dead process has left of the
-/// same task in the same folder are removed, too.
+/// Dropping it removes the partial file, so it cannot be resumed later. Partial files of the same task in the same folder
+/// that a dead process has left are removed, too.
 #[must_use = "nothing happens until it is awaited"]
 pub struct Save {
     video: Video,
@@ -49,7 +49,7 @@ pub struct Save {
     timeout: Duration,
     request: Option<Value>,
     on_progress: Option<OnProgress>,
-    on_event: Option<OnSetback>,
+    on_event: Option<OnEvent>,
     before_publish: Option<BeforePublish>,
 }
 
@@ -58,29 +58,29 @@ pub struct Save {
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Saved {
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
-    /// How long it is.
+    /// The length of the file in bytes.
     pub bytes: u64,
-    /// The SHA-256 of its content, in 64 hexadecimal digits.
+    /// The SHA-256 of the content, in 64 hexadecimal digits.
     pub sha256: String,
-    /// Where the file that describes it is, if one was asked for.
+    /// The path of the sidecar, if one was requested.
     pub sidecar: Option<PathBuf>,
 }
 
 impl Video {
-    /// Downloads the file to `path`. Await the answer, or set options on it first.
+    /// Downloads the file to `path`. Await the result, or set options first.
     ///
-    /// The file appears under its name whole or not at all: it is written to a temporary file beside the target,
-    /// checked for its length and for being a whole MP4, with its index, its media and every frame, brought to disk, and
-    /// renamed. An existing file is left alone, unless [`Save::overwrite`] says otherwise.
+    /// The file appears under its name only when it is complete: it is written to a temporary file beside the target, checked
+    /// (its length, and a complete MP4 with the index, the media and every frame), synced to disk, and renamed. An existing
+    /// file is not replaced, unless [`Save::overwrite`] is set.
     ///
     /// ```no_run
     /// # async fn example(video: kling_omni::Video) -> kling_omni::Result<()> {
     /// let saved = video
     ///     .save("puppet.mp4")
     ///     .sidecar(true) // puppet.mp4.json
-    ///     .on_event(|setback| eprintln!("{setback}"))
+    ///     .on_event(|event| eprintln!("{event}"))
     ///     .await?;
     /// println!("{}  {}", saved.sha256, saved.path.display());
     /// # Ok(())
@@ -89,22 +89,23 @@ impl Video {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) if the URL no longer works and the service names no other, [`ErrorKind::CorruptResult`](crate::ErrorKind::CorruptResult) if
-    /// what came is not a whole MP4, [`ErrorKind::File`](crate::ErrorKind::File) if the file cannot be written or exists,
-    /// [`ErrorKind::Transport`](crate::ErrorKind::Transport) if connections broke more often than [`Save`] puts up with, [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) if it
-    /// takes longer than [`Save::timeout`], and the errors of
-    /// [`Task::refresh`](crate::Task::refresh) if the service had to be asked for a fresh URL and did not answer.
+    /// * [`ErrorKind::Expired`](crate::ErrorKind::Expired): the URL was rejected and the service returns no other.
+    /// * [`ErrorKind::CorruptResult`](crate::ErrorKind::CorruptResult): the downloaded file is not a complete MP4.
+    /// * [`ErrorKind::File`](crate::ErrorKind::File): the file cannot be written, or exists.
+    /// * [`ErrorKind::Transport`](crate::ErrorKind::Transport): connections broke more often than [`Save`] retries.
+    /// * [`ErrorKind::Timeout`](crate::ErrorKind::Timeout): the download takes longer than [`Save::timeout`].
+    /// * The errors of [`Task::refresh`](crate::Task::refresh), if another URL was needed and the service failed.
     pub fn save(&self, path: impl Into<std::path::PathBuf>) -> Save {
         Save::new(self.clone(), path.into())
     }
 }
 
 impl Saved {
-    /// Whether the file exists and has the content that was saved. The whole file is read.
+    /// Whether the file exists and has the content that was saved. Reads the complete file.
     ///
     /// # Errors
     ///
-    /// The file exists and could not be read.
+    /// Fails if the file exists and cannot be read.
     pub fn is_in_place(&self) -> io::Result<bool> {
         let mut file = match File::open(&self.path) {
             Ok(file) => file,
@@ -126,8 +127,7 @@ impl Saved {
 }
 
 impl Save {
-    /// How long a download may take, unless [`timeout`](Self::timeout) says otherwise: one hour, which is how long the URL
-    /// of a result works.
+    /// How long a download may take by default: one hour, which is how long the URL of a result works.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
 
     pub(crate) fn new(video: Video, path: PathBuf) -> Self {
@@ -142,50 +142,48 @@ impl Save {
         }
     }
 
-    /// Replaces a file that is already there, and its sidecar. Default: refuse.
+    /// Sets whether to replace an existing file and its sidecar. Default: false.
     ///
-    /// On Unix, the new file keeps the mode of the old one, and its owner where that is allowed. Of a symbolic link to a
-    /// file, the link is replaced and not what it points to. A folder, a device, a FIFO or a link to one is never
-    /// replaced.
+    /// On Unix, the new file keeps the mode of the old one, and its owner if permitted. A symbolic link to a file is replaced
+    /// itself, and not its target. A folder, a device, a FIFO or a link to one is never replaced.
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.destination = self.destination.overwrite(overwrite);
         self
     }
 
-    /// Writes a [`Sidecar`] once the video is saved: a JSON file of the video's name with `.json` behind it. Default: no.
+    /// Sets whether to write a [`Sidecar`] after the video: a JSON file with the name of the video plus `.json`. Default: false.
     pub fn sidecar(mut self, sidecar: bool) -> Self {
         self.destination = self.destination.sidecar(sidecar);
         self
     }
 
-    /// How long the download may take, with all its attempts and the waits between them; giving the file its name is not
-    /// part of it. Default: [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+    /// Sets how long the download may take, with all its attempts and the waits between them. The final rename is not included.
+    /// Default: [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// What the video was made from, for the sidecar: any JSON, such as that of the request. Credentials in URLs are left
-    /// out of the file.
+    /// Sets the request for the sidecar: any JSON. Credentials in URLs are redacted.
     pub fn request(mut self, request: Value) -> Self {
         self.request = Some(request);
         self
     }
 
-    /// Calls `callback` after each chunk with the bytes so far and, if known, in all. The bytes only grow, unless the
-    /// download restarts, which [`on_event`](Self::on_event) reports first.
+    /// Calls `callback` after each chunk with the number of bytes received and, if known, the total. The number only grows,
+    /// unless the download restarts, which [`on_event`](Self::on_event) reports first.
     pub fn on_progress(mut self, callback: impl FnMut(u64, Option<u64>) + Send + 'static) -> Self {
         self.on_progress = Some(Box::new(callback));
         self
     }
 
-    /// Calls `callback` with each setback that the download recovers from.
+    /// Calls `callback` for each failure that the download recovers from.
     pub fn on_event(mut self, callback: impl FnMut(&DownloadEvent) + Send + 'static) -> Self {
         self.on_event = Some(Box::new(callback));
         self
     }
 
-    /// Calls `callback` when the file is complete on disk and about to get its name. It runs on a blocking thread.
+    /// Calls `callback` when the file is complete on disk, before the rename. It runs on a blocking thread.
     pub(crate) fn before_publish(mut self, callback: impl FnOnce(&Saved) + Send + 'static) -> Self {
         self.before_publish = Some(Box::new(callback));
         self
@@ -204,7 +202,7 @@ impl Save {
             path, overwrite, ..
         } = self.destination.clone();
         let (target, id) = (path.clone(), self.video.task_id().to_owned());
-        // Blocking: this reads the folder to find what earlier processes have left.
+        // Blocking, because it reads the folder to find orphaned files.
         let temp_file =
             tokio::task::spawn_blocking(move || TempFile::create_for_task(&target, overwrite, &id))
                 .await
@@ -233,7 +231,7 @@ impl Save {
         let (video, request) = (self.video, self.request);
         let before_publish = self.before_publish;
         let url = transfer.url().clone();
-        // Blocking: this syncs the folder.
+        // Blocking, because it syncs the folder.
         let publishing = tokio::task::spawn_blocking(move || {
             if let Some(callback) = before_publish {
                 callback(&saved);
@@ -260,7 +258,7 @@ impl Save {
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
-    /// Writes the whole file to disk and returns its hash.
+    /// Writes the file to disk and returns its hash.
     async fn fill(&mut self, temp_file: &TempFile, transfer: &mut Transfer) -> Result<String> {
         let video = self.video.clone();
         let path = self.destination.path.clone();
@@ -274,12 +272,12 @@ impl Save {
                         callback(transfer.position(), transfer.length());
                     }
                 }
-                DownloadItem::DownloadEvent(setback) => {
-                    if matches!(setback, DownloadEvent::Restarted { .. }) {
+                DownloadItem::Event(event) => {
+                    if matches!(event, DownloadEvent::Restarted { .. }) {
                         writer.restart().await.map_err(file_error)?;
                     }
                     if let Some(callback) = &mut self.on_event {
-                        callback(&setback);
+                        callback(&event);
                     }
                 }
             }

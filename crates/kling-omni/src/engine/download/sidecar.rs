@@ -19,35 +19,35 @@ use crate::engine::expiry;
 use crate::engine::folder;
 use crate::redact;
 
-/// What is written about a saved video, in a file beside it: where it came from, when, and how to recognise it.
+/// The metadata of a saved video, in a JSON file beside it: its origin, times, and hash.
 ///
-/// It holds no key and no token: of every URL, user info, query and fragment are left out.
+/// It contains no key and no token: user info, query and fragment of every URL are removed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Sidecar {
-    /// Id of the task that made the video.
+    /// The id of the task that made the video.
     pub task_id: String,
-    /// What was asked for, as far as it was given to [`Save::request`](super::Save::request).
+    /// The request that was passed to [`Save::request`](super::Save::request).
     pub request: Option<Value>,
-    /// Name of the video's file, which is in the same folder.
+    /// The name of the file of the video, in the same folder.
     pub file_name: String,
-    /// How long the video's file is, in bytes.
+    /// The length of the file in bytes.
     pub bytes: u64,
-    /// The SHA-256 of the file's content, in hexadecimal digits.
+    /// The SHA-256 of the content, in hexadecimal digits.
     pub sha256: String,
     /// The host that the video was downloaded from.
     pub host: String,
-    /// When the task was created, in RFC 3339; null if this client did not see it.
+    /// When the task was created, in RFC 3339. Null if another client created it.
     pub created_at: Option<String>,
-    /// When this client learnt that the task was completed, at most an interval between two polls late; null if it was
-    /// so when the client first heard of it.
+    /// When this client detected the completion of the task, at most one interval between polls late. Null if the task was
+    /// already completed at the first read.
     pub completed_at: Option<String>,
     /// When the video was saved.
     pub saved_at: Option<String>,
-    /// When the URL of the video stops working; null if the URL does not tell.
+    /// When the URL of the video expires. Null if the URL does not say.
     pub url_expires_at: Option<String>,
-    /// Name and version of this crate.
+    /// The name and version of this crate.
     pub saved_by: String,
 }
 
@@ -62,7 +62,7 @@ impl Sidecar {
     ) -> Self {
         let key = video.downloads.http.key.expose();
         let times = video.origin.times();
-        let shown = |time: Option<SystemTime>| time.and_then(clock::shown);
+        let text = |time: Option<SystemTime>| time.and_then(clock::shown);
         let name = path.file_name().unwrap_or_default();
         Self {
             task_id: video.task_id().to_owned(),
@@ -71,22 +71,22 @@ impl Sidecar {
             bytes,
             sha256: sha256.to_owned(),
             host: url.host_str().unwrap_or_default().to_owned(),
-            created_at: shown(times.created),
-            completed_at: shown(times.completed),
-            saved_at: shown(Some(video.downloads.http.clock.system_time())),
-            url_expires_at: shown(expiry::of(url)),
+            created_at: text(times.created),
+            completed_at: text(times.completed),
+            saved_at: text(Some(video.downloads.http.clock.system_time())),
+            url_expires_at: text(expiry::expires_at(url)),
             saved_by: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
 
-    /// Where the sidecar of the video at `path` is: the same name with `.json` behind it, such as `puppet.mp4.json`.
+    /// Returns the path of the sidecar of the video at `path`: the same name plus `.json`, such as `puppet.mp4.json`.
     pub fn beside(path: &Path) -> PathBuf {
         let mut name = path.as_os_str().to_owned();
         name.push(".json");
         name.into()
     }
 
-    /// Writes it atomically.
+    /// Writes the file atomically.
     pub(crate) fn write(&self, video: &Video, path: &Path, overwrite: bool) -> Result<()> {
         let written = serde_json::to_vec_pretty(self)
             .map_err(Into::into)
@@ -102,7 +102,7 @@ impl Sidecar {
     }
 }
 
-/// Removes credentials, such as the signatures of URLs, from all strings of a request.
+/// Redacts credentials, such as the signatures of URLs, in all strings of a request.
 fn redact_strings(value: Value, key: &str) -> Value {
     match value {
         Value::String(text) => Value::String(redact::redact(&text, key)),

@@ -21,7 +21,7 @@ use crate::engine::http::timeout::{Elapsed, Timeout};
 pub(crate) struct Validator {
     /// The URL without its query, because tokens change. A validator is valid for one URL only.
     url: String,
-    /// The same file has other bytes in another content coding.
+    /// The same file has different bytes in another content coding.
     coding: Option<String>,
     value: HeaderValue,
 }
@@ -29,21 +29,24 @@ pub(crate) struct Validator {
 /// What a response of the result host means.
 pub(crate) enum ResponseKind {
     /// The file from its first byte.
-    Whole {
-        body: Body,
+    Complete {
+        body: ResponseBody,
         length: Option<u64>,
         validator: Option<Validator>,
     },
-    /// The rest of the file, and the length of the whole.
-    Rest { body: Body, length: Option<u64> },
-    /// The part that was downloaded cannot be continued.
+    /// The rest of the file, and the length of the complete file.
+    Rest {
+        body: ResponseBody,
+        length: Option<u64>,
+    },
+    /// The download cannot be resumed.
     NotResumable(String),
-    /// No bytes; another attempt may succeed.
+    /// No bytes. Another attempt may succeed.
     Failed(TransferError),
     /// The URL no longer works.
     Gone(StatusCode),
-    /// Not the file; another attempt would not change that.
-    Refused {
+    /// Not the file. Another attempt would not change that.
+    Rejected {
         status: Option<StatusCode>,
         reason: String,
     },
@@ -53,10 +56,10 @@ pub(crate) enum ResponseKind {
 pub(crate) struct TransferError {
     pub(crate) reason: String,
     pub(crate) status: Option<StatusCode>,
-    /// The delay that the host asks for.
+    /// The delay that the host requests.
     pub(crate) retry_after: Option<Duration>,
     pub(crate) source: Option<reqwest::Error>,
-    /// Whether the response ended before the file did.
+    /// Whether the response ended before the file was complete.
     pub(crate) is_truncated: bool,
 }
 
@@ -73,7 +76,7 @@ impl TransferError {
 
     fn disconnected(error: reqwest::Error) -> Self {
         let reason = if error.is_connect() {
-            "no connection to the result host"
+            "could not connect to the result host"
         } else {
             "the connection to the result host was lost"
         };
@@ -85,14 +88,14 @@ impl TransferError {
 
     fn slow(window: Duration) -> Self {
         Self::new(format!(
-            "the result host sent less than {MIN_BYTES} bytes in {} s",
+            "the result host sent less than {MIN_BYTES} bytes within {} s",
             window.as_secs_f64()
         ))
     }
 
     fn stalled(idle: Duration) -> Self {
         Self::new(format!(
-            "the result host sent nothing for {} s",
+            "no data from the result host for {} s",
             idle.as_secs_f64()
         ))
     }
@@ -105,27 +108,27 @@ impl TransferError {
     }
 }
 
-/// The least that a host has to send in [`WINDOW`], about 1 KiB/s. Only the time spent waiting for the host counts.
+/// The minimum that a host has to send in [`MIN_BYTES_WINDOW`], about 1 KiB/s. Only the time spent waiting for the host counts.
 const MIN_BYTES: usize = 64 * 1024;
 
-const WINDOW: Duration = Duration::from_secs(60);
+const MIN_BYTES_WINDOW: Duration = Duration::from_secs(60);
 
 /// The body of one response.
-pub(crate) struct Body {
+pub(crate) struct ResponseBody {
     response: Response,
     idle: Duration,
     /// The bytes received in this window, and the time waited for them. The time that the reader takes does not count.
     received: usize,
     waited: Duration,
-    /// The content codings that the host claims.
+    /// The content codings that the host declares.
     pub(crate) coding: Option<String>,
-    /// Whether the protocol marks the last byte. If not, a lost connection looks like the end.
+    /// Whether the protocol marks the last byte. If not, a lost connection looks like the end of the file.
     pub(crate) length_delimited: bool,
 }
 
-impl Body {
+impl ResponseBody {
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, TransferError> {
-        let window = WINDOW.max(self.idle);
+        let window = MIN_BYTES_WINDOW.max(self.idle);
         let limit = self.idle.min(window.saturating_sub(self.waited));
         let mut timeout = Timeout::new(limit);
         let chunk = timeout.run(self.response.chunk()).await;
@@ -156,7 +159,7 @@ pub(crate) async fn fetch(
     let http = match downloads.client.get(url) {
         Ok(http) => http,
         Err(error) => {
-            return ResponseKind::Refused {
+            return ResponseKind::Rejected {
                 status: None,
                 reason: error.summary().to_owned(),
             };
@@ -182,11 +185,11 @@ pub(crate) async fn fetch(
             ));
         }
     };
-    // A client that the caller provides may follow redirects that this crate refuses.
+    // A client of the caller may follow redirects that this crate refuses.
     if redirect::is_downgrade(url, response.url()) {
-        return ResponseKind::Refused {
+        return ResponseKind::Rejected {
             status: Some(response.status()),
-            reason: "the result host led to an unencrypted address".to_owned(),
+            reason: "the result host redirected from https to http".to_owned(),
         };
     }
     classify(downloads, response, resume)
@@ -194,10 +197,10 @@ pub(crate) async fn fetch(
 
 fn redirect_failed(error: reqwest::Error) -> ResponseKind {
     let reason = std::error::Error::source(&error).map(ToString::to_string);
-    let reason = reason.unwrap_or_else(|| "a redirect that cannot be followed".to_owned());
-    ResponseKind::Refused {
+    let reason = reason.unwrap_or_else(|| "invalid redirect".to_owned());
+    ResponseKind::Rejected {
         status: None,
-        reason: format!("the result host led elsewhere: {reason}"),
+        reason: format!("redirect not followed: {reason}"),
     }
 }
 
@@ -209,14 +212,14 @@ fn classify(
     let status = response.status();
     match (status, resume) {
         (StatusCode::PARTIAL_CONTENT, _) => classify_partial(downloads, response, resume),
-        // Any success: a proxy answers 203, for example. The bytes are checked later.
-        _ if status.is_success() => ResponseKind::Whole {
+        // Any success: a proxy sends 203, for example. The bytes are checked later.
+        _ if status.is_success() => ResponseKind::Complete {
             length: response.content_length(),
             validator: validator(&response),
             body: body(downloads, response),
         },
         (StatusCode::RANGE_NOT_SATISFIABLE, Some(_)) => {
-            ResponseKind::NotResumable("the file is shorter than it was".to_owned())
+            ResponseKind::NotResumable("the file is shorter than before".to_owned())
         }
         (
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS,
@@ -225,9 +228,9 @@ fn classify(
         // Hosts use different statuses for an expired URL or a rejected signature.
         _ if status.is_client_error() => ResponseKind::Gone(status),
         _ if status.is_server_error() => server_failed(downloads, &response),
-        _ => ResponseKind::Refused {
+        _ => ResponseKind::Rejected {
             status: Some(status),
-            reason: format!("the result host answered something else than the file ({status})"),
+            reason: format!("the response of the result host is not the file ({status})"),
         },
     }
 }
@@ -240,7 +243,7 @@ fn server_failed(downloads: &Downloads, response: &Response) -> ResponseKind {
     let mut reason = format!("the result host failed ({status})");
     if let Some(wait) = retry_after {
         reason.push_str(&format!(
-            " and asks to wait {} s",
+            ", retry after {} s",
             retry_headers::whole_seconds(wait)
         ));
     }
@@ -251,16 +254,16 @@ fn server_failed(downloads: &Downloads, response: &Response) -> ResponseKind {
     })
 }
 
-/// A part that begins with the first byte is the file or its beginning. So is a part without a position that was not
-/// asked for.
+/// A partial response that begins with the first byte is the file or its beginning. So is one without a range that was not
+/// requested.
 fn classify_partial(
     downloads: &Downloads,
     response: Response,
     resume: Option<(u64, &Validator)>,
 ) -> ResponseKind {
-    let part = content::part(response.headers());
+    let part = content::partial_range(response.headers());
     match (part.map(|part| part.first), resume) {
-        (Some(0), _) | (None, None) => ResponseKind::Whole {
+        (Some(0), _) | (None, None) => ResponseKind::Complete {
             length: match part {
                 Some(part) => part.total,
                 None => response.content_length(),
@@ -268,10 +271,10 @@ fn classify_partial(
             validator: validator(&response),
             body: body(downloads, response),
         },
-        (_, Some((position, known))) => classify_rest(downloads, response, position, known),
-        (Some(first), None) => ResponseKind::Refused {
+        (_, Some((position, expected))) => classify_rest(downloads, response, position, expected),
+        (Some(first), None) => ResponseKind::Rejected {
             status: Some(response.status()),
-            reason: format!("the result host sent the file from byte {first} on"),
+            reason: format!("the result host sent a part from byte {first} instead of the file"),
         },
     }
 }
@@ -281,27 +284,27 @@ fn classify_rest(
     downloads: &Downloads,
     response: Response,
     position: u64,
-    known: &Validator,
+    expected: &Validator,
 ) -> ResponseKind {
     let other = |reason: &str| ResponseKind::NotResumable(reason.to_owned());
     let headers = response.headers();
-    if content::coding(headers) != known.coding {
-        return other("the host sent the rest in another coding");
+    if content::coding(headers) != expected.coding {
+        return other("the result host sent the rest in another content coding");
     }
-    let Some(part) = content::part(headers) else {
-        return other("the host does not say which part it sent");
+    let Some(part) = content::partial_range(headers) else {
+        return other("the response has no valid content-range");
     };
     if part.first != position {
-        return other("the host sent another part than asked for");
+        return other("the result host sent another range than requested");
     }
     // The host has compared the validator and need not repeat it. A repeated one has to match.
     let url = without_query(response.url());
     let is_other_version = [ETAG, LAST_MODIFIED]
         .iter()
-        .filter(|name| is_of_kind(&known.value, name))
+        .filter(|name| is_of_kind(&expected.value, name))
         .filter_map(|name| headers.get(name))
-        .any(|value| *value != known.value);
-    if url != known.url || is_other_version {
+        .any(|value| *value != expected.value);
+    if url != expected.url || is_other_version {
         return other("the file has changed");
     }
     ResponseKind::Rest {
@@ -315,11 +318,11 @@ fn is_of_kind(value: &HeaderValue, name: &http::HeaderName) -> bool {
     value.as_bytes().starts_with(b"\"") == (name == ETAG)
 }
 
-fn body(downloads: &Downloads, response: Response) -> Body {
+fn body(downloads: &Downloads, response: Response) -> ResponseBody {
     let length_delimited = response.version() > Version::HTTP_11
         || response.content_length().is_some()
         || response.headers().contains_key(TRANSFER_ENCODING);
-    Body {
+    ResponseBody {
         coding: content::coding(response.headers()),
         response,
         idle: downloads.http.settings.read_timeout,
@@ -333,8 +336,8 @@ fn without_query(url: &Url) -> String {
     url[..url::Position::AfterPath].to_owned()
 }
 
-/// The strong validator of a response: a strong entity tag, or a `Last-Modified` old enough that no later change has the
-/// same.
+/// Returns the strong validator of a response: a strong entity tag, or a `Last-Modified` that is old enough, so no later
+/// change has the same date.
 fn validator(response: &Response) -> Option<Validator> {
     let headers = response.headers();
     let tag = headers.get(ETAG).filter(|tag| {

@@ -17,9 +17,9 @@ use crate::engine::error::Result;
 
 /// The bytes of a finished video, as a stream of chunks.
 ///
-/// A connection that breaks or stalls is resumed at the same position, as [`Save`](super::Save) does it; the stream
-/// continues without a gap. If the host cannot resume, the bytes that were already yielded are fetched again and compared.
-/// The stream ends with an error if they differ, or if the file is not a complete MP4.
+/// A connection that breaks or stalls is resumed at the same position, as by [`Save`](super::Save). The stream continues
+/// without a gap. If the host cannot resume, the bytes that were already yielded are downloaded again and compared. The
+/// stream ends with an error if they differ, or if the file is not a complete MP4.
 #[must_use = "streams do nothing unless polled"]
 pub struct Download {
     length: Option<u64>,
@@ -31,7 +31,7 @@ impl Download {
         let mut transfer = Transfer::new(video.clone());
         transfer.open().await?;
         let length = transfer.length();
-        let reader = Reader {
+        let reader = DownloadReader {
             video: video.clone(),
             transfer,
             yielded: 0,
@@ -48,16 +48,16 @@ impl Download {
         })
     }
 
-    /// The length of the whole file, if the host announces it.
+    /// The length of the complete file, if the host announces it.
     pub fn length(&self) -> Option<u64> {
         self.length
     }
 }
 
 impl Video {
-    /// Opens the file for reading as a stream of bytes, in chunks as they arrive. The API key is not sent along.
+    /// Opens the file for reading as a stream of bytes, in chunks as they arrive. The request carries no API key.
     ///
-    /// What [`save`](Self::save) does about lost connections and expired URLs happens here, too.
+    /// Interrupted connections and expired URLs are handled as by [`save`](Self::save).
     ///
     /// # Errors
     ///
@@ -67,8 +67,8 @@ impl Video {
     }
 }
 
-/// Yields each byte once, even if the transfer fetches it again.
-struct Reader {
+/// Yields each byte once, even if the transfer downloads it again.
+struct DownloadReader {
     video: Video,
     transfer: Transfer,
     yielded: u64,
@@ -76,23 +76,23 @@ struct Reader {
     replay: Option<Replay>,
 }
 
-/// Bytes that are fetched again and have to be the same.
+/// The bytes that are downloaded again and have to be the same.
 struct Replay {
     left: u64,
     digest: Sha256,
 }
 
-impl Reader {
+impl DownloadReader {
     async fn next(&mut self) -> Result<Option<Bytes>> {
         while let Some(item) = self.transfer.next().await? {
             match item {
-                DownloadItem::DownloadEvent(DownloadEvent::Restarted { .. }) => {
+                DownloadItem::Event(DownloadEvent::Restarted { .. }) => {
                     self.replay = Some(Replay {
                         left: self.yielded,
                         digest: Sha256::new(),
                     });
                 }
-                DownloadItem::DownloadEvent(_) => {}
+                DownloadItem::Event(_) => {}
                 DownloadItem::Bytes(chunk) => {
                     let fresh = self.skip_replayed(chunk)?;
                     if !fresh.is_empty() {
@@ -109,7 +109,7 @@ impl Reader {
         }
     }
 
-    /// Compares the bytes that are fetched again with those that were yielded; returns the new ones.
+    /// Compares the bytes that are downloaded again with those that were yielded. Returns the new ones.
     fn skip_replayed(&mut self, mut chunk: Bytes) -> Result<Bytes> {
         let Some(replay) = &mut self.replay else {
             return Ok(chunk);

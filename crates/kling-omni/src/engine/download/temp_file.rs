@@ -1,4 +1,4 @@
-//! Temporary files beside their targets, renamed to them once they are complete.
+//! Temporary files beside their targets, renamed when they are complete.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -12,7 +12,7 @@ use crate::engine::folder;
 const PREFIX: &str = ".kling-omni-";
 const SUFFIX: &str = ".part";
 
-/// A file that is written beside its target. It is removed unless it is published.
+/// A file that is written beside its target. Removed on drop, unless it is published.
 pub(crate) struct TempFile {
     temporary: NamedTempFile,
     target: PathBuf,
@@ -25,15 +25,15 @@ impl TempFile {
         Self::new(path, overwrite, PREFIX)
     }
 
-    /// Creates a file for the video of a task, and removes those that a dead process has left of the same task.
+    /// Creates a file for the video of a task, and removes orphans: files of the same task that a dead process has left.
     pub(crate) fn create_for_task(path: &Path, overwrite: bool, id: &str) -> io::Result<Self> {
         let prefix = format!("{PREFIX}{}-", sanitize_id(id));
         let file = Self::new(path, overwrite, &prefix)?;
-        // Not an error: on a file system without locks, orphans are not removed either.
+        // Not an error: without locks, orphans are not removed either.
         if let Err(error) = file.temporary.as_file().try_lock() {
-            tracing::debug!(%error, "the unfinished file could not be locked");
+            tracing::debug!(%error, "temporary file could not be locked");
         }
-        remove_orphans(folder::of(&file.target), &prefix, file.temporary.path());
+        remove_orphans(folder::parent(&file.target), &prefix, file.temporary.path());
         Ok(file)
     }
 
@@ -41,12 +41,12 @@ impl TempFile {
         let target = std::path::absolute(path)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(prefix).suffix(SUFFIX);
-        // Temporary files are private by default; the finished video follows the user's umask like any other file.
+        // Temporary files are private by default. The finished video has the permissions of any other file of the user.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        // In the target's own folder, so that the rename at the end stays on one file system.
-        let temporary = builder.tempfile_in(folder::of(&target))?;
-        // From the beginning: the replacement of a private file is private while it is written, too.
+        // In the target's own folder, so the rename stays on one file system.
+        let temporary = builder.tempfile_in(folder::parent(&target))?;
+        // From the beginning, so the replacement of a private file is private while it is written, too.
         if overwrite {
             keep_access(temporary.as_file(), &target);
         }
@@ -62,10 +62,10 @@ impl TempFile {
         self.temporary.as_file().try_clone()
     }
 
-    /// Renames the file, which has to be synced, to its target. Unless it overwrites, an existing target is an error, also
-    /// if it was created a moment ago.
+    /// Renames the file, which has to be synced, to its target. Without `overwrite`, an existing target is an error, even if it
+    /// was created a moment ago.
     ///
-    /// Some file systems can rename without replacing, some can only link, some can do neither. If all of that fails, the
+    /// Some file systems can rename without replacing, some can only link, and some can do neither. If all of that fails, the
     /// target is created as a new file, and this one is renamed over it or copied into it.
     pub(crate) fn publish(self) -> io::Result<()> {
         let Self {
@@ -83,14 +83,14 @@ impl TempFile {
                 true => temporary.persist(&target),
                 false => temporary.persist_noclobber(&target),
             };
-            // A network file system may report a failure although the rename took place.
+            // A network file system may report a failure although the file was renamed.
             if let Err(PersistError { error, file }) = persisted
                 && !(cfg!(unix) && is_at(&published, &target))
             {
                 if error.kind() == io::ErrorKind::AlreadyExists {
                     return Err(error);
                 }
-                tracing::debug!(%error, "the finished file could not be renamed");
+                tracing::debug!(%error, "temporary file could not be renamed");
                 published = publish_fallback(file, &target, overwrite)?;
             }
         } else {
@@ -98,12 +98,12 @@ impl TempFile {
         }
         if !is_at(&published, &target) {
             return Err(io::Error::other(
-                "another file took its place while it was published",
+                "another file replaced it while it was published",
             ));
         }
-        if let Err(error) = folder::sync(folder::of(&target)) {
-            // The file is published. A power cut now could still lose its name.
-            tracing::warn!(%error, "the folder of the finished file could not be synced");
+        if let Err(error) = folder::sync(folder::parent(&target)) {
+            // The file is published. A power failure could still lose its name.
+            tracing::warn!(%error, "folder could not be synced to disk");
         }
         Ok(())
     }
@@ -129,16 +129,16 @@ fn publish_fallback(temporary: NamedTempFile, target: &Path, overwrite: bool) ->
     match copied {
         Ok(()) => Ok(reserved),
         Err(error) => {
-            // A partial file under the final name would pass for a complete one.
+            // A partial file under the final name would look like a complete one.
             let _ = fs::remove_file(target);
             Err(error)
         }
     }
 }
 
-/// Rehearses a save to `path`: creates a temporary file, writes `room` bytes, and publishes it under another name of the
-/// same characters. The file is removed when the guard is dropped.
-pub(crate) fn dry_run(path: &Path, room: u64) -> io::Result<Option<TempPath>> {
+/// Simulates a save to `path`: creates a temporary file, writes `required_space` bytes, and publishes it under another name of
+/// the same characters. The file is removed when the guard is dropped.
+pub(crate) fn dry_run(path: &Path, required_space: u64) -> io::Result<Option<TempPath>> {
     let name = path.file_name().unwrap_or_default();
     let other = reversed(name);
     let is_other = other != name;
@@ -146,13 +146,13 @@ pub(crate) fn dry_run(path: &Path, room: u64) -> io::Result<Option<TempPath>> {
     let temp_file = TempFile::create(&path, false)?;
     let mut file = temp_file.file()?;
     let zeros = [0; 64 * 1024];
-    let mut left = room;
+    let mut left = required_space;
     while left > 0 {
         let length = usize::try_from(left).map_or(zeros.len(), |left| left.min(zeros.len()));
         file.write_all(&zeros[..length])?;
         left -= length as u64;
     }
-    // Some file systems report only now that the disk is full, or cannot sync.
+    // Some file systems report only on sync that the disk is full, or cannot sync.
     folder::sync_file(&file)?;
     if !is_other {
         // The final name must not appear before the video is paid for.
@@ -166,7 +166,7 @@ pub(crate) fn dry_run(path: &Path, room: u64) -> io::Result<Option<TempPath>> {
     }
 }
 
-/// A name of the same length and characters: a file system that accepts one accepts the other.
+/// Returns a name of the same length and characters: a file system that accepts one accepts the other.
 fn reversed(name: &OsStr) -> OsString {
     match name.to_str() {
         Some(name) => name.chars().rev().collect::<String>().into(),
@@ -180,7 +180,7 @@ fn reversed(name: &OsStr) -> OsString {
     }
 }
 
-/// Whether `path` is the file itself, not a symbolic link to it.
+/// Whether `path` is the file itself, and not a symbolic link to it.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -192,13 +192,13 @@ fn is_at(file: &File, path: &Path) -> bool {
         .is_ok_and(|own| there.is_ok_and(|there| there == own))
 }
 
-/// On other systems, others cannot rename or replace an open file.
+/// On other systems, other processes cannot rename or replace an open file.
 #[cfg(not(unix))]
 fn is_at(_: &File, _: &Path) -> bool {
     true
 }
 
-/// Copies the mode of the replaced file and, where permitted, its owner.
+/// Copies the mode of the replaced file and, if permitted, its owner.
 #[cfg(unix)]
 fn keep_access(file: &File, replaced: &Path) {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
@@ -211,7 +211,7 @@ fn keep_access(file: &File, replaced: &Path) {
         .or_else(|_| fchown(file, None, Some(known.gid())));
     let mode = fs::Permissions::from_mode(known.mode() & 0o777);
     if let Err(error) = file.set_permissions(mode).and(owned) {
-        tracing::debug!(%error, "the owner or the mode of the replaced file could not be kept");
+        tracing::debug!(%error, "owner or mode of the replaced file could not be kept");
     }
 }
 
@@ -224,7 +224,7 @@ fn sanitize_id(id: &str) -> String {
     id.chars().filter(may_stay).take(64).collect()
 }
 
-/// Removes temporary files that are no longer written. Those in use are locked.
+/// Removes temporary files that no process writes any more. Files in use are locked.
 fn remove_orphans(folder: &Path, prefix: &str, own: &Path) {
     let is_temp_file = |name: &OsStr| {
         let name = name.as_encoded_bytes();
@@ -241,7 +241,7 @@ fn remove_orphans(folder: &Path, prefix: &str, own: &Path) {
             Err(_) => Ok(()),
         });
         if let Err(error) = removed {
-            tracing::debug!(%error, "an unfinished file of an earlier process could not be removed");
+            tracing::debug!(%error, "orphaned temporary file could not be removed");
         }
     }
 }
@@ -258,9 +258,9 @@ mod tests {
         temporary
     }
 
-    /// On a file system that can neither link nor rename without replacing.
+    /// Simulates a file system that can neither link nor rename without replacing.
     #[test]
-    fn a_name_is_taken_without_links() {
+    fn publish_works_without_links() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("clip.mp4");
         let placed = publish_fallback(temporary(folder.path()), &target, false).unwrap();
@@ -273,7 +273,7 @@ mod tests {
 
     /// A temporary file that has lost its name cannot be renamed.
     #[test]
-    fn a_file_that_cannot_be_renamed_is_copied() {
+    fn publish_copies_a_file_that_cannot_be_renamed() {
         for overwrite in [false, true] {
             let folder = tempfile::tempdir().unwrap();
             let target = folder.path().join("clip.mp4");
@@ -291,7 +291,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_is_not_the_file() {
+    fn symbolic_link_is_not_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let [path, link] = ["file", "link"].map(|name| folder.path().join(name));
         let file = File::create(&path).unwrap();

@@ -9,29 +9,29 @@ use url::Url;
 
 use crate::engine::download::errors;
 use crate::engine::download::event::DownloadEvent;
-use crate::engine::download::source::{self, Body, ResponseKind, TransferError, Validator};
+use crate::engine::download::source::{self, ResponseBody, ResponseKind, TransferError, Validator};
 use crate::engine::download::video::Video;
 use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::http::backoff::Backoff;
 
-/// After this many new bytes, the failure count starts again. Without a minimum, a host that sends one byte per connection
-/// would be retried for every byte.
+/// The failure count is reset after this many new bytes. Without a minimum, a host that sends one byte per connection would
+/// be retried for every byte.
 const PROGRESS_RESET: u64 = 1024 * 1024;
 
 /// The bytes of a video in order, over as many connections and URLs as needed.
 pub(crate) struct Transfer {
     video: Video,
     url: Url,
-    body: Option<Body>,
+    body: Option<ResponseBody>,
     length: Option<u64>,
     validator: Option<Validator>,
     position: u64,
     completeness: Completeness,
-    /// Connections that broke since the last reset.
+    /// The number of connections that broke since the last reset.
     failures: u32,
-    /// Whether the URL was refreshed since then.
+    /// Whether the URL was refreshed since the last reset.
     refreshed: bool,
-    /// The position at the last reset of the failure count.
+    /// The position at the last reset.
     reset_position: u64,
     backoff: Backoff,
     pause: Option<Duration>,
@@ -40,8 +40,8 @@ pub(crate) struct Transfer {
 /// An item of a transfer.
 pub(crate) enum DownloadItem {
     Bytes(Bytes),
-    /// After [`DownloadEvent::Restarted`], the next byte is the file's first.
-    DownloadEvent(DownloadEvent),
+    /// After [`DownloadEvent::Restarted`], the next byte is the first one of the file.
+    Event(DownloadEvent),
 }
 
 impl Transfer {
@@ -65,13 +65,13 @@ impl Transfer {
     /// Connects until a response has the file.
     pub(crate) async fn open(&mut self) -> Result<()> {
         while self.body.is_none() {
-            // No bytes are lost yet: the setback need not be reported.
+            // No bytes are lost yet, so the event need not be reported.
             self.connect().await?;
         }
         Ok(())
     }
 
-    /// The length of the whole file, if known.
+    /// The length of the complete file, if known.
     pub(crate) fn length(&self) -> Option<u64> {
         self.length
     }
@@ -86,12 +86,12 @@ impl Transfer {
         &self.url
     }
 
-    /// The next item; `None` once the file is complete.
+    /// Returns the next item; `None` once the file is complete.
     pub(crate) async fn next(&mut self) -> Result<Option<DownloadItem>> {
         loop {
             let Some(body) = &mut self.body else {
                 match self.connect().await {
-                    Ok(Some(setback)) => return Ok(Some(DownloadItem::DownloadEvent(setback))),
+                    Ok(Some(event)) => return Ok(Some(DownloadItem::Event(event))),
                     Ok(None) => continue,
                     Err(error) => return self.accept_if_complete(error),
                 }
@@ -122,10 +122,10 @@ impl Transfer {
         let position = self.position + chunk.len() as u64;
         self.check_size(position)?;
         if let Some(length) = self.length.filter(|length| position > *length) {
-            let what = format!("it goes on after the {length} bytes that were announced");
+            let what = format!("it exceeds the announced {length} bytes");
             return Err(errors::corrupt(&self.video, &what));
         }
-        // As early as possible: an error page is not worth downloading.
+        // As early as possible: an error page need not be downloaded.
         self.completeness
             .feed(&chunk)
             .map_err(|problem| self.corrupt_error(&problem))?;
@@ -139,17 +139,17 @@ impl Transfer {
         Ok(chunk)
     }
 
-    /// The response has ended, either with the file or before it.
+    /// Handles the end of a response, which may come before the end of the file.
     fn finish(&mut self, length_delimited: bool) -> Result<Option<DownloadItem>> {
         if self.length.is_some_and(|length| self.position < length) {
-            let failure = TransferError::truncated("the result host ended its answer early");
+            let failure = TransferError::truncated("the result host ended the response early");
             return self.interrupted(failure);
         }
         match self.check_complete(length_delimited) {
             Ok(()) => Ok(None),
-            // The protocol does not mark the end: this may be a lost connection.
+            // The protocol does not mark the end, so this may be a lost connection.
             Err(problem) if !length_delimited && self.position > 0 => {
-                let reason = format!("what came is no whole MP4 file: {problem}");
+                let reason = format!("the file is not a complete MP4: {problem}");
                 self.interrupted(TransferError::truncated(reason))
             }
             Err(problem) => Err(self.corrupt_error(&problem)),
@@ -158,23 +158,23 @@ impl Transfer {
 
     fn interrupted(&mut self, failure: TransferError) -> Result<Option<DownloadItem>> {
         match self.schedule_retry(failure) {
-            Ok(setback) => Ok(Some(DownloadItem::DownloadEvent(setback))),
+            Ok(event) => Ok(Some(DownloadItem::Event(event))),
             Err(error) => self.accept_if_complete(error),
         }
     }
 
-    /// No attempt is left. A video that is complete by itself is accepted, even if the host never ended the transfer.
+    /// Accepts a complete file although its transfer failed, if no attempt is left.
     fn accept_if_complete(&self, error: Error) -> Result<Option<DownloadItem>> {
         if !self.is_self_contained() {
             return Err(error);
         }
-        let (task, at) = (self.video.task_id(), self.position);
+        let (task_id, offset) = (self.video.task_id(), self.position);
         tracing::info!(
-            task,
-            offset = at,
+            task_id,
+            offset,
             announced = self.length,
             reason = error.summary(),
-            "the result is whole, with an oddity: the host never ended its transfer"
+            "download accepted although the transfer failed"
         );
         Ok(None)
     }
@@ -190,8 +190,8 @@ impl Transfer {
     fn check_complete(&self, length_delimited: bool) -> Result<(), Problem> {
         let oddity = self.completeness.finish(length_delimited)?;
         if let Some(oddity) = oddity {
-            let task = self.video.task_id();
-            tracing::info!(task, %oddity, "the result is whole, with an oddity");
+            let task_id = self.video.task_id();
+            tracing::info!(task_id, irregularity = %oddity, "downloaded file has an irregularity");
         }
         Ok(())
     }
@@ -200,7 +200,7 @@ impl Transfer {
         let coding = self.body.as_ref().and_then(|body| body.coding.as_deref());
         let what = match coding {
             Some(coding) => format!(
-                "{}, and its content coding is {coding:?}, though none was asked for",
+                "{}, with the unrequested content coding {coding:?}",
                 problem.message
             ),
             None => problem.message.clone(),
@@ -214,32 +214,32 @@ impl Transfer {
         if bytes <= limit {
             return Ok(());
         }
-        let what = format!("it is larger than {limit} bytes, the limit of this client");
+        let what = format!("it exceeds the limit of {limit} bytes");
         Err(errors::corrupt(&self.video, &what))
     }
 
-    /// Takes the next step towards an open response. Returns the setback that it caused, if any.
+    /// Takes the next step towards an open response. Returns the event that it caused.
     async fn connect(&mut self) -> Result<Option<DownloadEvent>> {
         if let Some(pause) = self.pause.take() {
             self.video.downloads.http.clock.sleep(pause).await;
         }
-        // A complete file is discarded only once another response is there.
+        // A complete file is discarded only once there is another response.
         let is_complete = self.is_self_contained();
         if self.position > 0 && self.validator.is_none() && !is_complete {
-            // Without a validator, parts of two files of the same length would pass for one file.
-            let reason = "the host gives nothing to recognise the file by";
+            // Without a validator, parts of two files of the same length would look like one file.
+            let reason = "the result host sends no strong validator";
             return Ok(Some(self.restart(reason)));
         }
         let resume = self.validator.as_ref().filter(|_| self.position > 0);
         let resume = resume.map(|validator| (self.position, validator));
         match source::fetch(&self.video.downloads, &self.url, resume).await {
-            ResponseKind::Whole {
+            ResponseKind::Complete {
                 body,
                 length,
                 validator,
             } => {
-                let restart = (self.position > 0)
-                    .then(|| self.restart("the host does not continue what it began"));
+                let restart =
+                    (self.position > 0).then(|| self.restart("the result host does not resume"));
                 self.check_size(length.unwrap_or_default())?;
                 self.body = Some(body);
                 self.length = length;
@@ -248,7 +248,7 @@ impl Transfer {
             }
             ResponseKind::Rest { body, length } => match (self.length, length) {
                 (Some(known), Some(length)) if known != length => {
-                    Ok(Some(self.restart("the file has another length now")))
+                    Ok(Some(self.restart("the length of the file has changed")))
                 }
                 (known, length) => {
                     self.body = Some(body);
@@ -268,9 +268,9 @@ impl Transfer {
                     .await
                     .map(Some)
             }
-            ResponseKind::Refused { status, reason } => {
+            ResponseKind::Rejected { status, reason } => {
                 let error = errors::refused(&self.video, reason).with_status(status);
-                // Some hosts do not answer 4xx for an expired URL.
+                // Some hosts do not use 4xx for an expired URL.
                 if errors::has_expired(&self.video, &self.url) {
                     self.refresh(error).await.map(Some)
                 } else {
@@ -286,10 +286,10 @@ impl Transfer {
         self.length = None;
         self.validator = None;
         tracing::warn!(
-            task = self.video.task_id(),
+            task_id = self.video.task_id(),
             discarded_bytes = lost,
-            reason = reason,
-            "the download begins anew"
+            reason,
+            "download restarted"
         );
         DownloadEvent::Restarted {
             discarded_bytes: lost,
@@ -316,51 +316,51 @@ impl Transfer {
         self.failures += 1;
         let pause = self.backoff.next_pause().max(retry_after);
         self.pause = Some(pause);
-        let (task, at) = (self.video.task_id(), self.position);
+        let (task_id, offset) = (self.video.task_id(), self.position);
         tracing::info!(
-            task,
-            offset = at,
-            ?pause,
+            task_id,
+            attempt = self.failures,
+            offset,
+            delay = ?pause,
             reason = failure.reason,
-            "the download was interrupted"
+            "retrying download"
         );
         Ok(DownloadEvent::Retrying {
-            offset: at,
+            offset,
             total: self.length,
             reason: failure.reason,
             retry_in: pause,
         })
     }
 
-    /// Reads a fresh URL from the service. `refusal` is the error of the current one.
+    /// Reads another URL from the service. `refusal` is the error of the current one.
     async fn refresh(&mut self, refusal: Error) -> Result<DownloadEvent> {
         if self.refreshed {
-            return Err(self.unavailable(&refusal, "though the service has just named it"));
+            return Err(self.unavailable(&refusal, "although the service has just returned it"));
         }
         self.refreshed = true;
         let state = match self.video.origin.read().await {
             Ok(state) => state,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let addition = "and the service does not know the task any more";
+                let addition = "and the service no longer has the task";
                 return Err(self.unavailable(&refusal, addition));
             }
-            Err(error) => return Err(error.after(refusal.summary())),
+            Err(error) => return Err(error.with_context(refusal.summary())),
         };
-        let video = Video::of(
+        let video = Video::from_state(
             &self.video.downloads,
             &state,
             None,
             Arc::clone(&self.video.origin),
         );
-        let url = video.map_err(|error| error.after(refusal.summary()))?.url;
+        let url = video
+            .map_err(|error| error.with_context(refusal.summary()))?
+            .url;
         if url == self.url {
-            return Err(self.unavailable(&refusal, "and the service names no other URL"));
+            return Err(self.unavailable(&refusal, "and the service returns no other URL"));
         }
         self.url = url;
-        tracing::info!(
-            task = self.video.task_id(),
-            "the result has a fresh URL now"
-        );
+        tracing::info!(task_id = self.video.task_id(), "result URL refreshed");
         Ok(DownloadEvent::UrlRefreshed)
     }
 

@@ -1,4 +1,4 @@
-//! A finished video: its URL, its state, and the error of a task that has no video.
+//! A finished video: its URL, its state, and the error of a task without a video.
 
 use std::fmt;
 use std::future::Future;
@@ -17,36 +17,36 @@ use crate::engine::state::{TaskState, TaskStatus};
 use crate::redact::RedactedUrl;
 use crate::redact::printable;
 
-/// How a client downloads results.
+/// The HTTP client and the limits of downloads.
 pub(crate) struct Downloads {
     pub(crate) http: Arc<Http>,
-    /// Fetches results, which live on other hosts: it never carries the key, and follows redirects.
+    /// The client for results, which are on other hosts. It never carries the key, and follows redirects.
     pub(crate) client: LazyClient,
     pub(crate) max_size: u64,
 }
 
-/// The task behind a video, as far as the video needs it.
-pub(crate) trait Origin: Send + Sync {
+/// The task of a video, as far as the video needs it.
+pub(crate) trait VideoOrigin: Send + Sync {
     /// Reads the state of the task from the service.
     fn read(&self) -> Pin<Box<dyn Future<Output = Result<TaskState>> + Send + '_>>;
 
     /// The times that this client has observed.
-    fn times(&self) -> Times;
+    fn times(&self) -> TaskTimes;
 }
 
-/// Times in the life of a task that this client has observed.
+/// TaskTimes in the life of a task that this client has observed.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Times {
+pub(crate) struct TaskTimes {
     pub(crate) created: Option<SystemTime>,
-    /// When the client learnt of the completion, if it had seen the task unfinished before.
+    /// When the client detected the completion, if it had seen the task in progress before.
     pub(crate) completed: Option<SystemTime>,
 }
 
-/// A finished video: a URL that works for an hour after completion, and the means to fetch the file before that ends.
+/// A finished video. Its URL works for an hour after the completion of the task; [`save`](Self::save) downloads the file.
 #[derive(Clone)]
 pub struct Video {
     pub(crate) downloads: Arc<Downloads>,
-    pub(crate) origin: Arc<dyn Origin>,
+    pub(crate) origin: Arc<dyn VideoOrigin>,
     task_id: String,
     /// The URL as the service wrote it.
     pub(crate) original_url: String,
@@ -54,41 +54,42 @@ pub struct Video {
     state: TaskState,
 }
 
-/// No task of the service reaches the inputs within this time.
+/// A task that fails faster than this cannot have processed its inputs.
 const FAST_FAILURE: Duration = Duration::from_secs(30);
-const CHECK_INPUTS: &str = "whether failed tasks are refunded is for the vendor to say; check the inputs before trying again";
-const NOT_AVAILABLE: &str = "the account or the tier most likely cannot use this model: try the other tier or ask the vendor, and do not repeat the request unchanged";
-const PERHAPS_NOT_AVAILABLE: &str = "if it failed within seconds of its creation, the account or the tier most likely cannot use this model; otherwise check the inputs before trying again";
+const HELP_FAILED: &str =
+    "check the inputs before trying again, and ask the vendor whether failed tasks are refunded";
+const HELP_FAST_FAILURE: &str = "try the other tier or ask the vendor instead of repeating the request, because the account or the tier most likely cannot use this model";
+const HELP_FAILED_UNTIMED: &str = "check the inputs before trying again, and whether the account can use this model if the task failed within seconds";
 
 impl Video {
-    /// The video of a completed task; for any other task, the error that describes its state.
-    pub(crate) fn of(
+    /// Returns the video of a completed task, or the error that describes the state of any other task.
+    pub(crate) fn from_state(
         downloads: &Arc<Downloads>,
         state: &TaskState,
-        ended_after: Option<Duration>,
-        origin: Arc<dyn Origin>,
+        completed_after: Option<Duration>,
+        origin: Arc<dyn VideoOrigin>,
     ) -> Result<Self> {
         let id = state.id();
         let shown = printable(id);
         match state.status() {
             TaskStatus::Completed => {}
-            TaskStatus::Failed => return Err(failed_error(downloads, state, ended_after)),
+            TaskStatus::Failed => return Err(failed_error(downloads, state, completed_after)),
             status => {
                 return Err(Error::uncharged(
                     ErrorKind::NotFinished,
-                    format!("task {shown} is {status} and has no result yet"),
+                    format!("task {shown} has no result yet: its status is {status}"),
                 )
                 .with_task(id)
-                .with_help("wait for it"));
+                .with_help("wait for the task"));
             }
         }
         let Some(original_url) = state.generated().first() else {
             return Err(Error::uncharged(
                 ErrorKind::EmptyResult,
-                format!("task {shown} is completed, and the service names no result"),
+                format!("task {shown} is completed without a result"),
             )
             .with_task(id)
-            .with_help("the content filter is the likely cause: change the prompt or the inputs, since the same request most likely ends the same way and costs the same"));
+            .with_help("change the prompt or the inputs instead of repeating the request, because the content filter is the likely cause"));
         };
         let url = Url::parse(original_url)
             .ok()
@@ -97,7 +98,7 @@ impl Video {
                 Error::uncharged(
                     ErrorKind::UnexpectedResponse,
                     format!(
-                        "the result of task {shown} is no http URL: {}",
+                        "the result of task {shown} is not an http or https URL: {}",
                         RedactedUrl(original_url)
                     ),
                 )
@@ -113,55 +114,55 @@ impl Video {
         })
     }
 
-    /// Id of the task that made it.
+    /// The id of the task that made the video.
     pub fn task_id(&self) -> &str {
         &self.task_id
     }
 
-    /// Where the file is, as the service wrote it. Its token lets anyone read the file: treat it as a secret.
+    /// The presigned URL of the file, as the service wrote it. Its token lets anyone read the file: treat it as a secret.
     ///
-    /// A download sends the query byte for byte, with one exception: characters that no URL may hold, and `'`, are
-    /// percent-encoded by the URL library, as browsers do. A host whose signature does not survive that refuses the
-    /// URL, and the error says so; another program can fetch it then.
+    /// A download sends the query unchanged, except that characters that are not allowed in URLs, and `'`, are percent-encoded,
+    /// as in browsers. A host whose signature covers the unencoded text rejects such a URL. The error then says so, and another
+    /// program can download the file.
     pub fn url(&self) -> &str {
         &self.original_url
     }
 
-    /// Everything that the service said about the finished task, further results included.
+    /// The state of the completed task, including further results.
     pub fn state(&self) -> &TaskState {
         &self.state
     }
 
-    /// When the URL stops working, read from its token; `None` if it has none that can be read.
+    /// When the URL expires, read from its token; `None` if it has no readable one.
     pub fn expires_at(&self) -> Option<SystemTime> {
-        expiry::of(&self.url)
+        expiry::expires_at(&self.url)
     }
 }
 
-/// The error of a failed task. A failure within seconds and without a reason is not about the inputs: the account or the
-/// tier cannot use the model.
+/// The error of a failed task. A failure within seconds and without a reason does not depend on the inputs: the account or
+/// the tier cannot use the model.
 fn failed_error(
     downloads: &Arc<Downloads>,
     state: &TaskState,
-    ended_after: Option<Duration>,
+    completed_after: Option<Duration>,
 ) -> Error {
     let id = state.id();
     let shown = printable(id);
     let reason = state.error().unwrap_or_default();
     let reason = crate::redact::sanitize(reason, downloads.http.key.expose());
-    let help = match ended_after {
-        _ if !reason.is_empty() => CHECK_INPUTS,
-        Some(time) if time <= FAST_FAILURE => NOT_AVAILABLE,
-        Some(_) => CHECK_INPUTS,
-        None => PERHAPS_NOT_AVAILABLE,
+    let help = match completed_after {
+        _ if !reason.is_empty() => HELP_FAILED,
+        Some(time) if time <= FAST_FAILURE => HELP_FAST_FAILURE,
+        Some(_) => HELP_FAILED,
+        None => HELP_FAILED_UNTIMED,
     };
-    let summary = match ended_after {
+    let summary = match completed_after {
         _ if !reason.is_empty() => format!("task {shown} failed: {reason}"),
         Some(time) if time <= FAST_FAILURE => format!(
-            "task {shown} failed within {} s, and the service gives no reason",
+            "task {shown} failed within {} s without a reason",
             retry_headers::whole_seconds(time)
         ),
-        _ => format!("task {shown} failed, and the service gives no reason"),
+        _ => format!("task {shown} failed without a reason"),
     };
     Error::new(ErrorKind::TaskFailed, Charged::Unknown, summary)
         .with_task_id(id)

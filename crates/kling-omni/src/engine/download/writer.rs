@@ -14,7 +14,7 @@ use crate::engine::folder;
 /// The number of chunks that may wait to be written or hashed. A chunk is one read from a socket, at most about 100 kB.
 const CAPACITY: usize = 16;
 
-/// Writes and hashes concurrently, each on its own thread. On the network's thread, or one after the other, they would
+/// Writes and hashes concurrently, each on its own thread. On the thread of the network, or one after the other, they would
 /// slow down a fast download.
 pub(crate) struct Writer {
     file: Channel<File>,
@@ -110,7 +110,7 @@ impl<S: Sink> Channel<S> {
         if self.commands.send(command).await.is_ok() {
             return Ok(());
         }
-        // The thread only ends early if a command fails.
+        // The thread ends early only if a command fails.
         (&mut self.thread).await.map_err(io::Error::other)??;
         Err(io::Error::other("the thread ended early"))
     }
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_restart_leaves_no_trace() {
+    async fn restart_discards_all_bytes() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut writer = Writer::start(file.reopen().unwrap());
         writer.append(Bytes::from_static(b"longer")).await.unwrap();
@@ -136,14 +136,14 @@ mod tests {
         writer.append(Bytes::from_static(b"bc")).await.unwrap();
         let hash = writer.finish().await.unwrap();
         assert_eq!(std::fs::read(file.path()).unwrap(), b"abc");
-        // The example of the standard.
+        // The example of FIPS 180.
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(hash, expected);
     }
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn a_full_disk_is_told_while_there_is_more_to_come() {
+    async fn full_disk_is_reported_before_the_end() {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let mut writer = Writer::start(full);
         let chunk = Bytes::from_static(&[0; 4096]);

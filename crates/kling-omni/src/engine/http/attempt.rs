@@ -1,4 +1,4 @@
-//! One attempt of a call: a request is sent once, and its answer is read.
+//! One attempt of a call: sends a request once and reads the response.
 
 use std::io;
 use std::time::Duration;
@@ -7,37 +7,37 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 
 use crate::engine::http::Http;
-use crate::engine::http::attempt_result::{AttemptResult, Reply};
+use crate::engine::http::attempt_result::{AttemptResult, Response};
 use crate::engine::http::body::Content;
 use crate::engine::http::timeout::{Elapsed, Timeout};
 
-/// Sends a request once and reads the whole answer, as far as its size allows.
+/// Sends a request once and reads the response, up to the maximum size.
 pub(crate) async fn send(http: &Http, request: reqwest::Request, limit: Duration) -> AttemptResult {
-    // Covers everything from the connection to the end of the body, so a slow body cannot hang an attempt.
+    // The timeout covers everything from the connection to the end of the body, so a slow body cannot hang an attempt.
     let mut timeout = Timeout::new(limit);
-    let asked = request.url().clone();
+    let url = request.url().clone();
     let mut response = match timeout.run(http.client.execute(request)).await {
         Ok(Ok(response)) => response,
-        Ok(Err(error)) => return AttemptResult::NoReply(error),
-        Err(Elapsed) => return AttemptResult::NoReply(timed_out().await),
+        Ok(Err(error)) => return AttemptResult::NoResponse(error),
+        Err(Elapsed) => return AttemptResult::NoResponse(timed_out().await),
     };
-    let redirected = *response.url() != asked;
+    let redirected = *response.url() != url;
     let status = response.status();
     let headers = std::mem::take(response.headers_mut());
     let (body, end) = read_body(response, http.settings.max_response_size, timeout).await;
     let is_complete = *end.as_ref().unwrap_or(&false);
     let content = Content::read(&headers, body, is_complete, http.settings.max_response_size);
     match end {
-        Ok(_) => AttemptResult::Reply(Reply {
+        Ok(_) => AttemptResult::Response(Response {
             status,
             headers,
             is_json: content.is_json,
             body: content.bytes,
             complete: content.is_complete,
             redirected,
-            url: asked,
+            url,
         }),
-        Err(error) => AttemptResult::BrokenReply {
+        Err(error) => AttemptResult::IncompleteResponse {
             status,
             headers,
             body: content.bytes,
@@ -47,18 +47,18 @@ pub(crate) async fn send(http: &Http, request: reqwest::Request, limit: Duration
     }
 }
 
-/// What came of a body, and whether that is all of it.
+/// Returns the bytes of a body, and whether they are complete.
 async fn read_body(
     mut response: reqwest::Response,
-    largest: usize,
+    max_size: usize,
     mut timeout: Timeout,
 ) -> (Bytes, reqwest::Result<bool>) {
-    // Most bodies are one chunk, which is taken as it is.
+    // Most bodies are a single chunk, which is not copied.
     let (mut first, mut all) = (Bytes::new(), BytesMut::new());
     let end = loop {
         match timeout.run(response.chunk()).await {
             Ok(Ok(Some(mut chunk))) => {
-                let room = largest - first.len().max(all.len());
+                let room = max_size - first.len().max(all.len());
                 let fits = chunk.len() <= room;
                 chunk.truncate(room);
                 if first.is_empty() {
@@ -85,7 +85,7 @@ async fn read_body(
     (body, end)
 }
 
-/// The error that the HTTP stack has for its own timeouts. It has no constructor, but it wraps the errors of bodies.
+/// Returns the error that reqwest uses for its own timeouts. It has no public constructor, but it wraps errors of bodies.
 async fn timed_out() -> reqwest::Error {
     let error = || io::Error::new(io::ErrorKind::TimedOut, "operation timed out");
     loop {

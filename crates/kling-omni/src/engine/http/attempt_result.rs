@@ -1,5 +1,6 @@
-//! The result of one attempt, and what it means for the caller: an error, a charge, a retry.
+//! The result of one attempt, and what follows from it: an error, a charge, a retry.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -17,47 +18,48 @@ use crate::engine::http::{plan_limit, retry_headers, task_ids};
 use crate::redact;
 use crate::validation::InvalidParam;
 
-/// What a repetition of a request would do.
+/// Whether a call is idempotent, that is, what a second request would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Idempotency {
-    /// Nothing that lasts or costs: it may be repeated at will.
+    /// Idempotent: a second request costs nothing and changes nothing.
     Read,
-    /// Pay for a second task, unless the first attempt certainly made none.
+    /// Not idempotent: a second request pays for a second task, unless the first certainly created none.
     Create,
 }
 
-/// How one attempt ended.
+/// The result of one attempt.
 pub(crate) enum AttemptResult {
-    /// The service answered.
-    Reply(Reply),
-    /// The service began to answer and did not finish.
-    BrokenReply {
+    /// The response was received.
+    Response(Response),
+    /// The response began but did not complete.
+    IncompleteResponse {
         status: StatusCode,
         headers: HeaderMap,
-        /// What came of it.
+        /// The bytes received.
         body: Bytes,
         redirected: bool,
         error: reqwest::Error,
     },
-    /// There was no answer, perhaps not even a connection.
-    NoReply(reqwest::Error),
+    /// No response was received. The connection may not even have been established.
+    NoResponse(reqwest::Error),
 }
 
-pub(crate) struct Reply {
+/// A response as it was received, with the JSON in its body.
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// Whether `body` is all of it, and not cut off for its size.
+    /// Whether `body` is complete, and not truncated at the maximum size.
     pub(crate) complete: bool,
-    /// Whether that is JSON.
+    /// Whether the body is JSON.
     pub(crate) is_json: bool,
-    /// Whether the answer comes from another URL than the one that was asked.
+    /// Whether the response comes from another URL than `url`.
     pub(crate) redirected: bool,
-    /// The one that was asked.
+    /// The URL of the request.
     pub(crate) url: Url,
 }
 
-impl Reply {
+impl Response {
     fn is_good(&self) -> bool {
         self.status.is_success() && self.is_json && !self.redirected
     }
@@ -66,17 +68,17 @@ impl Reply {
 impl AttemptResult {
     pub(crate) fn status(&self) -> Option<StatusCode> {
         match self {
-            Self::Reply(reply) => Some(reply.status),
-            Self::BrokenReply { status, .. } => Some(*status),
-            Self::NoReply(_) => None,
+            Self::Response(response) => Some(response.status),
+            Self::IncompleteResponse { status, .. } => Some(*status),
+            Self::NoResponse(_) => None,
         }
     }
 
     fn headers(&self) -> Option<&HeaderMap> {
         match self {
-            Self::Reply(reply) => Some(&reply.headers),
-            Self::BrokenReply { headers, .. } => Some(headers),
-            Self::NoReply(_) => None,
+            Self::Response(response) => Some(&response.headers),
+            Self::IncompleteResponse { headers, .. } => Some(headers),
+            Self::NoResponse(_) => None,
         }
     }
 
@@ -84,18 +86,18 @@ impl AttemptResult {
         self.headers().and_then(retry_headers::request_id)
     }
 
-    /// Whether it is a 429 about the limit of a trial or a plan: a wait is of no use, whatever the headers say.
+    /// Whether this is a 429 about the limit of a trial or a plan. Waiting does not help then, whatever the headers say.
     fn is_plan_limit(&self) -> bool {
-        let (Self::Reply(Reply { status, body, .. }) | Self::BrokenReply { status, body, .. }) =
-            self
+        let (Self::Response(Response { status, body, .. })
+        | Self::IncompleteResponse { status, body, .. }) = self
         else {
             return false;
         };
-        *status == StatusCode::TOO_MANY_REQUESTS && plan_limit::is_told(body)
+        *status == StatusCode::TOO_MANY_REQUESTS && plan_limit::is_reported(body)
     }
 
-    /// How long the service asks to wait, if it does.
-    fn hint(&self, http: &Http) -> Option<Duration> {
+    /// The wait that the service requests.
+    fn requested_wait(&self, http: &Http) -> Option<Duration> {
         if self.is_plan_limit() {
             return None;
         }
@@ -103,98 +105,115 @@ impl AttemptResult {
         retry_headers::wait(self.headers()?, limited, http.clock.system_time())
     }
 
-    /// How long the service asks to wait, as far as it can be believed.
+    /// The wait that the service requests, at most the maximum retry delay.
     pub(crate) fn requested_pause(&self, http: &Http) -> Option<Duration> {
-        let hint = self.hint(http)?;
-        Some(hint.min(http.settings.max_retry_delay))
+        let wait = self.requested_wait(http)?;
+        Some(wait.min(http.settings.max_retry_delay))
     }
 
-    /// How long the service takes no further requests, as far as it says so and can be believed.
-    pub(crate) fn hold(&self, http: &Http) -> Option<Duration> {
+    /// How long the service throttles further requests. A value above the maximum retry delay is ignored.
+    pub(crate) fn throttled_for(&self, http: &Http) -> Option<Duration> {
         if self.is_plan_limit() {
             return None;
         }
         let limited = self.status() == Some(StatusCode::TOO_MANY_REQUESTS);
-        retry_headers::hold(self.headers()?, limited, http.clock.system_time())
-            .filter(|hold| *hold <= http.settings.max_retry_delay)
+        retry_headers::throttled_for(self.headers()?, limited, http.clock.system_time())
+            .filter(|pause| *pause <= http.settings.max_retry_delay)
     }
 
-    /// Whether the same request may succeed when sent again, whatever it does.
+    /// The `error.type` of logs: the status, or the kind of the transport failure. `None` for a good response.
+    pub(crate) fn error_type(&self) -> Option<Cow<'static, str>> {
+        Some(match self {
+            Self::Response(response) if response.is_good() => return None,
+            Self::Response(response) if response.status.is_success() => "invalid_response".into(),
+            Self::Response(response) => response.status.as_u16().to_string().into(),
+            Self::IncompleteResponse { error, .. } | Self::NoResponse(error)
+                if error.is_timeout() =>
+            {
+                "timeout".into()
+            }
+            Self::IncompleteResponse { .. } => "incomplete_response".into(),
+            Self::NoResponse(error) if error.is_connect() => "connect".into(),
+            Self::NoResponse(_) => "no_response".into(),
+        })
+    }
+
+    /// Whether the same request may succeed if sent again.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             _ if self.is_plan_limit() => false,
-            Self::Reply(reply) if reply.is_good() => false,
-            Self::Reply(reply) if reply.status.is_success() => true,
-            Self::Reply(Reply { status, .. }) | Self::BrokenReply { status, .. } => {
+            Self::Response(response) if response.is_good() => false,
+            Self::Response(response) if response.status.is_success() => true,
+            Self::Response(Response { status, .. }) | Self::IncompleteResponse { status, .. } => {
                 status.is_success() || is_transient_status(*status)
             }
-            Self::NoReply(error) => !error.is_builder(),
+            Self::NoResponse(error) => !error.is_builder(),
         }
     }
 
-    /// Whether the request certainly made no task: it never left, or the service refused it. A refusal that names a task
-    /// contradicts itself.
-    fn is_without_effect(&self, http: &Http) -> bool {
+    /// Whether the request certainly created no task: it was not sent, or the service rejected it. A rejection that names a
+    /// task contradicts itself and does not count.
+    fn certainly_created_nothing(&self, http: &Http) -> bool {
         match self {
-            // A client that follows redirects fails to connect after the service has long had the request.
-            Self::NoReply(error) => {
+            // A client that follows redirects may fail to connect after the service received the request.
+            Self::NoResponse(error) => {
                 http.is_own_client && (error.is_connect() || error.is_builder())
             }
-            Self::Reply(Reply {
+            Self::Response(Response {
                 status, redirected, ..
             })
-            | Self::BrokenReply {
+            | Self::IncompleteResponse {
                 status, redirected, ..
-            } => !redirected && is_refusal(*status) && self.named_tasks().is_empty(),
+            } => !redirected && is_rejection(*status) && self.named_tasks().is_empty(),
         }
     }
 
-    fn may_repeat(&self, effect: Idempotency, http: &Http) -> bool {
-        self.is_transient() && (effect == Idempotency::Read || self.is_without_effect(http))
+    fn may_retry(&self, effect: Idempotency, http: &Http) -> bool {
+        self.is_transient() && (effect == Idempotency::Read || self.certainly_created_nothing(http))
     }
 
-    /// The ids of tasks in the answer, even if the rest of it is of no known shape or did not come.
+    /// The ids of tasks in the response, which may be incomplete or of an unknown shape.
     fn named_tasks(&self) -> Vec<String> {
         match self {
-            Self::Reply(Reply { body, .. }) | Self::BrokenReply { body, .. } => {
+            Self::Response(Response { body, .. }) | Self::IncompleteResponse { body, .. } => {
                 task_ids::named_tasks(body)
             }
-            Self::NoReply(_) => Vec::new(),
+            Self::NoResponse(_) => Vec::new(),
         }
     }
 
-    /// Whether the service itself answered with success.
+    /// Whether the service itself responded with success.
     pub(crate) fn is_accepted(&self) -> bool {
         match self {
-            Self::Reply(Reply {
+            Self::Response(Response {
                 status, redirected, ..
             })
-            | Self::BrokenReply {
+            | Self::IncompleteResponse {
                 status, redirected, ..
             } => status.is_success() && !redirected,
-            Self::NoReply(_) => false,
+            Self::NoResponse(_) => false,
         }
     }
 
-    /// The pause before the next attempt; `None` if there should be none.
-    pub(crate) fn wait_before_retry(
+    /// The delay before a retry, or `None` if the request must not be retried.
+    pub(crate) fn retry_delay(
         &self,
         effect: Idempotency,
         backoff: &mut Backoff,
         http: &Http,
     ) -> Option<Duration> {
-        if !self.may_repeat(effect, http) {
+        if !self.may_retry(effect, http) {
             return None;
         }
-        match self.hint(http) {
-            Some(hint) if hint > http.settings.max_retry_delay => None,
-            // The backoff on top keeps clients that were told the same moment from coming back at once.
-            Some(hint) => Some(hint + backoff.next_pause() / 4),
+        match self.requested_wait(http) {
+            Some(wait) if wait > http.settings.max_retry_delay => None,
+            // The jittered backoff on top spreads clients that were given the same time.
+            Some(wait) => Some(wait + backoff.next_pause() / 4),
             None => Some(backoff.next_pause()),
         }
     }
 
-    /// What the caller is told; `None` for a good answer.
+    /// The error of this attempt, or `None` for a good response.
     pub(crate) fn to_error(
         &self,
         effect: Idempotency,
@@ -203,96 +222,84 @@ impl AttemptResult {
         server: &Server,
     ) -> Option<Error> {
         let charged = match effect {
-            Idempotency::Create if !self.is_without_effect(http) => Charged::Unknown,
+            Idempotency::Create if !self.certainly_created_nothing(http) => Charged::Unknown,
             _ => Charged::No,
         };
         let error = match self {
-            Self::Reply(reply) if reply.is_good() => return None,
-            Self::Reply(reply) => refused(reply, effect, charged, http),
-            Self::BrokenReply { error, .. } if error.is_timeout() => {
-                lost(charged, "the answer was not complete within the time limit")
-            }
-            Self::BrokenReply { .. } => lost(
+            Self::Response(response) if response.is_good() => return None,
+            Self::Response(response) => error_from_status(response, effect, charged, http),
+            Self::IncompleteResponse { error, .. } if error.is_timeout() => transport_error(
                 charged,
-                "the connection was lost before the answer was complete",
+                "the response was not complete within the time limit",
             ),
-            Self::NoReply(error) if error.is_connect() => Error::new(
+            Self::IncompleteResponse { .. } => transport_error(
+                charged,
+                "the connection was lost before the response was complete",
+            ),
+            Self::NoResponse(error) if error.is_connect() => Error::new(
                 ErrorKind::Transport,
                 charged,
-                format!("no connection to {}", redact::RedactedUrl(&server.base_url)),
+                format!(
+                    "could not connect to {}",
+                    redact::RedactedUrl(&server.base_url)
+                ),
             )
             .with_help("check the network, the base URL and any proxy"),
-            Self::NoReply(error) if error.is_timeout() => {
-                lost(charged, "there was no answer within the time limit")
+            Self::NoResponse(error) if error.is_timeout() => {
+                transport_error(charged, "no response within the time limit")
             }
-            Self::NoReply(_) => lost(
-                charged,
-                "the connection was lost before there was an answer",
-            ),
+            Self::NoResponse(_) => {
+                transport_error(charged, "the connection was lost before a response")
+            }
         };
-        let hint = self.hint(http);
+        let wait = self.requested_wait(http);
         let mut error = error
             .with_status(self.status())
             .with_request_id(self.request_id())
-            .with_retry_after(hint)
-            .with_retryable(self.may_repeat(effect, http));
-        if let Some(hint) = hint.filter(|_| charged == Charged::No) {
-            error = error.with_help(format!(
-                "try again in {} s",
-                retry_headers::whole_seconds(hint)
-            ));
+            .with_retry_after(wait)
+            .with_retryable(self.may_retry(effect, http));
+        if let Some(wait) = wait.filter(|_| charged == Charged::No) {
+            error = error.with_help(format!("retry in {} s", retry_headers::whole_seconds(wait)));
         }
         if attempts > 1 {
             error = error.with_attempts(attempts);
         }
         match self {
-            Self::NoReply(source) | Self::BrokenReply { error: source, .. } => {
-                Some(error.with_source(Cause::of(source)))
+            Self::NoResponse(source) | Self::IncompleteResponse { error: source, .. } => {
+                Some(error.with_source(Cause::new(source)))
             }
-            Self::Reply(_) => Some(error),
+            Self::Response(_) => Some(error),
         }
     }
 
-    /// The answer as it came; a failure without any answer stays one.
+    /// Converts to the response as it was received, or to the error of a transport failure.
     #[cfg(feature = "raw")]
     pub(crate) fn into_response(self) -> reqwest::Result<reqwest::Response> {
         match self {
-            Self::Reply(reply) => {
-                let mut response = response(reply.status, reply.url, reply.body);
-                *response.headers_mut() = reply.headers;
-                Ok(response)
+            Self::Response(response) => {
+                let mut built = build_response(response.status, response.url, response.body);
+                *built.headers_mut() = response.headers;
+                Ok(built)
             }
-            Self::BrokenReply { error, .. } | Self::NoReply(error) => Err(error.without_url()),
+            Self::IncompleteResponse { error, .. } | Self::NoResponse(error) => {
+                Err(error.without_url())
+            }
         }
     }
 }
 
-/// An answer without headers, for the generated code to read.
-pub(crate) fn response(status: StatusCode, url: Url, body: Bytes) -> reqwest::Response {
-    // Without a URL, the HTTP stack would parse one that stands for none.
+/// Builds a response without headers, for the generated code.
+pub(crate) fn build_response(status: StatusCode, url: Url, body: Bytes) -> reqwest::Response {
+    // Without a URL, reqwest would parse a placeholder.
     let response = http::Response::builder().status(status).url(url);
     response.body(body).unwrap_or_default().into()
 }
 
-impl fmt::Display for AttemptResult {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Reply(reply) => write!(f, "status {}", reply.status.as_u16()),
-            Self::BrokenReply { status, .. } => {
-                write!(f, "status {}, then a broken body", status.as_u16())
-            }
-            Self::NoReply(error) if error.is_connect() => f.write_str("no connection"),
-            Self::NoReply(error) if error.is_timeout() => f.write_str("no answer in time"),
-            Self::NoReply(_) => f.write_str("no answer"),
-        }
-    }
-}
-
-/// Whether a status says that the request was turned away before any work.
+/// Whether a status means that the request was rejected before any work.
 ///
-/// The others of its class may come after it: 408 and 499 when someone on the way lost patience, 409 when the request was
-/// sent on twice, and what nobody has defined for whatever reason.
-fn is_refusal(status: StatusCode) -> bool {
+/// Other statuses of the class may follow some work: a proxy that timed out sends 408 or 499, a request that was forwarded
+/// twice gets 409, and undefined statuses may have any cause.
+fn is_rejection(status: StatusCode) -> bool {
     matches!(
         status.as_u16(),
         400..=405 | 407 | 410..=417 | 421 | 422 | 425 | 426 | 428 | 429 | 431 | 451
@@ -307,12 +314,12 @@ fn is_transient_status(status: StatusCode) -> bool {
         )
 }
 
-/// The chain of causes behind a transport failure, as text: the HTTP stack's own error prints URLs.
+/// The chain of causes of a transport failure, as text. reqwest's own error prints URLs.
 #[derive(Debug)]
 struct Cause(String);
 
 impl Cause {
-    fn of(error: &reqwest::Error) -> Self {
+    fn new(error: &reqwest::Error) -> Self {
         let mut causes = Vec::new();
         let mut next = std::error::Error::source(error);
         while let Some(cause) = next {
@@ -335,31 +342,36 @@ impl fmt::Display for Cause {
 
 impl std::error::Error for Cause {}
 
-fn lost(charged: Charged, what: &str) -> Error {
+fn transport_error(charged: Charged, what: &str) -> Error {
     Error::new(ErrorKind::Transport, charged, what)
 }
 
-fn refused(reply: &Reply, effect: Idempotency, charged: Charged, http: &Http) -> Error {
-    let status = reply.status;
-    let (kind, what, advice) = match status.as_u16() {
-        _ if reply.redirected || status.is_redirection() => (
+fn error_from_status(
+    response: &Response,
+    effect: Idempotency,
+    charged: Charged,
+    http: &Http,
+) -> Error {
+    let status = response.status;
+    let (kind, what, help) = match status.as_u16() {
+        _ if response.redirected || status.is_redirection() => (
             ErrorKind::UnexpectedResponse,
-            "the service redirected to another URL, which is not followed",
+            "the service redirected to another URL",
             Some("check the base URL"),
         ),
-        200..=299 if !reply.complete => (
+        200..=299 if !response.complete => (
             ErrorKind::UnexpectedResponse,
-            "the service answered a body larger than this client reads",
+            "the response of the service exceeds the maximum size",
             None,
         ),
         200..=299 => (
             ErrorKind::UnexpectedResponse,
-            "the service answered something that is not JSON",
-            Some("check the base URL: a proxy or a web page may have answered"),
+            "the response of the service is not JSON",
+            Some("check the base URL: a proxy or a web server may have responded"),
         ),
         401 => (
             ErrorKind::Authentication,
-            "the service refused the API key",
+            "the service rejected the API key",
             Some("check that the key is complete and belongs to this host"),
         ),
         402 => (
@@ -369,65 +381,65 @@ fn refused(reply: &Reply, effect: Idempotency, charged: Charged, http: &Http) ->
         ),
         403 => (
             ErrorKind::Permission,
-            "the service does not allow this to the API key",
+            "the API key is not permitted to do this",
             Some("check that the account is not suspended, and that its plan includes this"),
         ),
         404 | 405 | 410 => {
             let what = match effect {
-                Idempotency::Create => "the service does not know this route",
-                Idempotency::Read => "the service does not know what was asked for",
+                Idempotency::Create => "the service does not have this route",
+                Idempotency::Read => "the service has no such task or route",
             };
             (ErrorKind::NotFound, what, None)
         }
-        429 if plan_limit::is_told(&reply.body) => (
+        429 if plan_limit::is_reported(&response.body) => (
             ErrorKind::PlanLimit,
-            "the account's trial or plan has reached its limit",
-            Some("waiting does not help: upgrade the plan or add credits"),
+            "the trial or plan of the account has reached its limit",
+            Some("upgrade the plan or add credits, because waiting does not help"),
         ),
-        429 => (ErrorKind::RateLimited, "the rate limit is used up", None),
+        429 => (ErrorKind::RateLimited, "rate limit exceeded", None),
         408 | 500..=599 => (ErrorKind::Server, "the service failed", None),
-        _ if is_refusal(status) => (
+        _ if is_rejection(status) => (
             ErrorKind::InvalidRequest,
-            "the service refused the request",
+            "the service rejected the request",
             None,
         ),
         _ => (
             ErrorKind::UnexpectedResponse,
-            "the service answered a status that it does not document",
+            "the service responded with an undocumented status",
             None,
         ),
     };
-    let (said, invalid_params) = said(reply, http.key.expose());
-    let mut summary = format!("{what} ({status}{})", unreadable(reply));
-    if !said.is_empty() {
+    let (message, invalid_params) = service_message(response, http.key.expose());
+    let mut summary = format!("{what} ({status}{})", describe_body(response));
+    if !message.is_empty() {
         summary.push_str(": ");
-        summary.push_str(&said);
+        summary.push_str(&message);
     }
     for param in &invalid_params {
-        summary.push_str(&format!("; {}: {}", param.name, param.reason));
+        summary.push_str(&format!(", {}: {}", param.name, param.reason));
     }
     let error = Error::new(kind, charged, summary)
         .with_invalid_params(invalid_params)
-        .with_words(!said.is_empty());
-    match advice {
-        Some(advice) => error.with_help(advice),
+        .with_service_message(!message.is_empty());
+    match help {
+        Some(help) => error.with_help(help),
         None => error,
     }
 }
 
-/// What stands in place of the service's own words where the body has none.
-fn unreadable(reply: &Reply) -> String {
-    match reply.body.len() {
+/// Describes a body without a message of the service.
+fn describe_body(response: &Response) -> String {
+    match response.body.len() {
         0 => ", empty body".to_owned(),
-        length if !reply.is_json => format!(", {length} bytes that are no JSON"),
+        length if !response.is_json => format!(", {length} bytes that are not JSON"),
         _ => String::new(),
     }
 }
 
-/// The service's own words, as far as they are fit to be shown: a message, and the parameters that it names, by `name` or
-/// `field`. The three documented forms are read, and whatever of them an odd body has.
-fn said(reply: &Reply, key: &str) -> (String, Vec<InvalidParam>) {
-    let Ok(body) = serde_json::from_slice::<Value>(&reply.body) else {
+/// Reads the message of the service and the parameters that it names, by `name` or `field`, in any of the three documented
+/// forms. The texts are sanitized.
+fn service_message(response: &Response, key: &str) -> (String, Vec<InvalidParam>) {
+    let Ok(body) = serde_json::from_slice::<Value>(&response.body) else {
         return (String::new(), Vec::new());
     };
     let body = body.get("problem").unwrap_or(&body);

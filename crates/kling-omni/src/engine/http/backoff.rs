@@ -1,10 +1,10 @@
-//! Pauses between attempts, which grow and are jittered.
+//! Exponential backoff with jitter between attempts.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-/// Growing, jittered pauses between attempts, for when the service names no pause of its own.
+/// Exponential backoff with jitter, for when the service requests no delay of its own.
 #[derive(Debug)]
 pub(crate) struct Backoff(ExponentialBackoff);
 

@@ -1,4 +1,4 @@
-//! The JSON in the body of an answer, as far as what was put around it on the way can be taken off again.
+//! Extracts the JSON from the body of a response: undoes content codings, and removes prefixes and suffixes.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -9,37 +9,37 @@ use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 use serde::de::IgnoredAny;
 
-/// How many content codings may lie on top of each other.
-const MOST_CODINGS: usize = 3;
-/// How much may stand before or behind the JSON: `)]}',`, `while(1);`, the name of a callback.
-const LONGEST_WRAPPER: usize = 64;
+/// The maximum number of nested content codings.
+const MAX_CODINGS: usize = 3;
+/// The maximum length of text before or after the JSON, such as `)]}',`, `while(1);` or the name of a callback.
+const MAX_WRAPPER: usize = 64;
 
-/// A body as it is to be read.
+/// A decoded body.
 #[derive(Debug)]
 pub(crate) struct Content {
-    /// The JSON alone if `is_json`, else what there is.
+    /// The JSON alone if `is_json`, else the decoded body.
     pub(crate) bytes: Bytes,
-    /// Whether it is not longer than it may be.
+    /// Whether the body is not truncated.
     pub(crate) is_complete: bool,
     pub(crate) is_json: bool,
 }
 
 impl Content {
-    /// Reads a body of which, decoded, no more than `largest` bytes are kept.
+    /// Decodes a body and keeps at most `max_size` bytes.
     ///
-    /// The coding is recognised by the bytes: proxies forget the header, or name a coding that they have undone.
+    /// The bytes decide about the coding: proxies drop the header, or name a coding that they have undone.
     pub(crate) fn read(
         headers: &HeaderMap,
         body: Bytes,
         is_complete: bool,
-        largest: usize,
+        max_size: usize,
     ) -> Self {
-        let (body, is_complete) = decoded(headers, body, is_complete, largest);
+        let (body, is_complete) = decoded(headers, body, is_complete, max_size);
         let text = match utf8(&body) {
             Cow::Borrowed(text) => body.slice_ref(text),
             Cow::Owned(text) => text.into(),
         };
-        let json = document(&text).map(|json| text.slice_ref(json));
+        let json = find_json(&text).map(|json| text.slice_ref(json));
         let json = json.filter(|_| is_complete);
         Self {
             is_complete,
@@ -49,30 +49,30 @@ impl Content {
     }
 }
 
-/// Undoes content codings, of which none was asked for.
+/// Undoes content codings. The client requests none.
 fn decoded(
     headers: &HeaderMap,
     mut body: Bytes,
     mut is_complete: bool,
-    largest: usize,
+    max_size: usize,
 ) -> (Bytes, bool) {
     let declares_deflate = headers.get_all(CONTENT_ENCODING).iter().any(|coding| {
         let coding = coding.as_bytes().to_ascii_lowercase();
         coding.windows(7).any(|part| part == b"deflate")
     });
-    for _ in 0..MOST_CODINGS {
+    for _ in 0..MAX_CODINGS {
         let bytes = &body[..];
         let decoded = match bytes {
-            [0x1f, 0x8b, ..] => inflate(MultiGzDecoder::new(bytes), largest),
-            // The header of zlib: its method, a window that exists, and a checksum.
+            [0x1f, 0x8b, ..] => inflate(MultiGzDecoder::new(bytes), max_size),
+            // The header of zlib: its method, a valid window, and a checksum.
             [first, second, ..]
                 if first & 0x8f == 8 && u16::from_be_bytes([*first, *second]) % 31 == 0 =>
             {
-                inflate(ZlibDecoder::new(bytes), largest)
+                inflate(ZlibDecoder::new(bytes), max_size)
             }
-            // Without a header of its own, it is what is said to be compressed, is no text, and becomes one.
+            // Raw deflate has no header: the header of the response must name it, and it must decode to text from something else.
             _ if declares_deflate && std::str::from_utf8(bytes).is_err() => {
-                inflate(DeflateDecoder::new(bytes), largest)
+                inflate(DeflateDecoder::new(bytes), max_size)
                     .filter(|(text, _)| begins_as_text(&utf8(text)))
             }
             _ => None,
@@ -86,23 +86,25 @@ fn decoded(
     (body, is_complete)
 }
 
-/// Whether there is nothing wrong with a text but that it may be cut off within a character.
+/// Whether bytes are UTF-8 that may be truncated within a character.
 fn begins_as_text(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
-/// What can be decoded, and whether that is not more than `largest`; `None` if nothing can be.
-fn inflate(from: impl Read, largest: usize) -> Option<(Bytes, bool)> {
+/// Returns the bytes that can be decoded, and whether they are not more than `max_size`. `None` without any.
+fn inflate(from: impl Read, max_size: usize) -> Option<(Bytes, bool)> {
     let mut bytes = Vec::new();
-    let most = u64::try_from(largest).unwrap_or(u64::MAX).saturating_add(1);
-    // Where it breaks off, what came before stays.
+    let most = u64::try_from(max_size)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
+    // An error in the middle keeps the bytes before it.
     let _ = from.take(most).read_to_end(&mut bytes);
-    let fits = bytes.len() <= largest;
-    bytes.truncate(largest);
+    let fits = bytes.len() <= max_size;
+    bytes.truncate(max_size);
     (!bytes.is_empty()).then(|| (bytes.into(), fits))
 }
 
-/// The text without a byte order mark, and from UTF-16 into UTF-8.
+/// Removes a byte order mark, and converts UTF-16 to UTF-8.
 fn utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
     let from_utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
@@ -119,9 +121,9 @@ fn utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// The one JSON value in a text, without the little that may stand around it. What has a quote or an angle bracket in
-/// it is not around JSON but part of it, or a page.
-fn document(text: &[u8]) -> Option<&[u8]> {
+/// Finds the one JSON value in a text, without the short text around it. Text with a quote or an angle bracket is a part of
+/// JSON, or a page, and not around JSON.
+fn find_json(text: &[u8]) -> Option<&[u8]> {
     let is_json = |text: &[u8]| serde_json::from_slice::<IgnoredAny>(text).is_ok();
     if is_json(text) {
         return Some(text);
@@ -133,7 +135,7 @@ fn document(text: &[u8]) -> Option<&[u8]> {
     let ends = |byte: &u8| matches!(byte, b'}' | b']');
     let is_inside = |byte: &u8| matches!(byte, b'"' | b'<');
     for (start, _) in text.iter().enumerate().filter(|(_, byte)| begins(byte)) {
-        if start > LONGEST_WRAPPER || text[..start].iter().any(is_inside) {
+        if start > MAX_WRAPPER || text[..start].iter().any(is_inside) {
             return None;
         }
         let mut values = serde_json::Deserializer::from_slice(&text[start..]).into_iter();
@@ -142,7 +144,7 @@ fn document(text: &[u8]) -> Option<&[u8]> {
         };
         let (value, behind) = text[start..].split_at(values.byte_offset());
         let is_last = !behind.iter().any(|byte| begins(byte) || is_inside(byte));
-        if is_last && behind.len() <= LONGEST_WRAPPER && !behind.iter().any(ends) {
+        if is_last && behind.len() <= MAX_WRAPPER && !behind.iter().any(ends) {
             return Some(value);
         }
     }
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_read_through_what_is_around_it() {
+    fn json_is_extracted_from_wrappers() {
         let json = JSON.as_bytes();
         let utf16 = |unit: fn(u16) -> [u8; 2], mark: bool| {
             let mark = mark.then_some(0xfeff);
@@ -206,7 +208,7 @@ mod tests {
             ("blanks", None, [b"\r\n\t ", json, &[0; 500]].concat()),
             ("behind", None, [json, b"\r\n0\r\n"].concat()),
             ("gzip", Some("gzip"), gzip(json)),
-            ("gzip, not said", None, gzip(json)),
+            ("gzip, not declared", None, gzip(json)),
             (
                 "gzip of its mark",
                 None,
@@ -238,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_and_pieces_of_json_are_no_json() {
+    fn pages_and_fragments_are_not_json() {
         for body in [
             "",
             "<html><script>x = {}</script></html>",
@@ -255,14 +257,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_decoded_is_bounded() {
+    fn decoded_size_is_bounded() {
         let content = read(Some("gzip"), &gzip(&vec![b' '; 10_000_000]));
         assert!(!content.is_complete && !content.is_json);
         assert_eq!(content.bytes.len(), 1_000);
     }
 
     #[test]
-    fn what_came_of_a_cut_body_is_decoded() {
+    fn truncated_body_is_decoded() {
         let long = format!(r#"{{"task_id":"a","x":"{}"}}"#, "0123456789".repeat(20));
         let body = gzip(long.as_bytes());
         let content = read(Some("gzip"), &body[..body.len() - 9]);

@@ -1,4 +1,4 @@
-//! The one way out: every request to the service, whichever operation it belongs to, leaves through a [`Call`].
+//! A call of an operation with its attempts. Every request to the service goes through a [`Call`].
 
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -19,26 +19,26 @@ use crate::engine::http::{retry_headers, task_ids};
 use crate::engine::task_id::TaskId;
 use crate::redact;
 
-/// No call is taken to go on for longer, so that every clock can tell the time after it.
-const LONGEST_CALL: Duration = Duration::from_secs(365 * 24 * 3600);
+/// An upper bound, so a deadline fits into every clock.
+const MAX_CALL_DURATION: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// What is escaped in an id that is a part of a path: all but the characters that mean nothing in URLs.
+/// The characters of an id that are escaped in a path: all but the unreserved ones.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// How long a call can go on once its first attempt has its turn: all of its attempts, each as long as it may be, and the
+/// How long a call can take once its first attempt has its slot: all of its attempts, each of the maximum duration, and the
 /// waits between them.
-pub(crate) fn longest_call(http: &Http) -> Duration {
-    // On a machine that is always late, a limit is counted down at half the speed.
+pub(crate) fn max_call_duration(http: &Http) -> Duration {
+    // On a machine whose timers are always late, a timeout counts down at half the speed.
     let attempt = http.settings.attempt_timeout.saturating_mul(2);
     let wait = http
         .settings
         .max_retry_delay
         .saturating_add(Backoff::LONGEST);
-    // Twice: what the service asks for, and then until the request has its turn.
+    // Twice: the delay that the service requests, and then the wait for the slot.
     let again = wait
         .saturating_add(http.settings.max_retry_delay)
         .saturating_add(attempt);
@@ -48,54 +48,54 @@ pub(crate) fn longest_call(http: &Http) -> Duration {
         .operation_timeout
         .map(|whole| whole.saturating_mul(2));
     all.saturating_add(attempt)
-        .min(whole.unwrap_or(LONGEST_CALL))
-        .min(LONGEST_CALL)
+        .min(whole.unwrap_or(MAX_CALL_DURATION))
+        .min(MAX_CALL_DURATION)
 }
 
-/// One call of one operation: at most a few attempts, of which the last one counts.
+/// One call of one operation. Makes one or more attempts, of which the last one counts.
 pub(crate) struct Call {
     http: Arc<Http>,
     options: Options,
-    /// What takes the place of the last segment of the path, escaped already.
+    /// The escaped id that replaces the last segment of the path.
     last_segment: OnceLock<String>,
-    /// When it began, once its first attempt has its slot.
+    /// When the call began. Set once its first attempt has its slot.
     started: OnceLock<Instant>,
-    /// Set when it ends. The generated operation in between can return nothing but what it read of the answer.
+    /// Set when the call completes. The generated operation returns only what it reads of the response.
     result: OnceLock<CallResult>,
 }
 
-/// What sets one call apart from others.
+/// The options of one call.
 #[derive(Clone, Default)]
 pub(crate) struct Options {
-    /// Attempts after the first; the client's own setting if `None`.
+    /// Attempts after the first. Default: the setting of the client.
     pub(crate) retries: Option<u32>,
-    /// How long one attempt may take; the client's own setting if `None`.
+    /// How long one attempt may take. Default: the setting of the client.
     pub(crate) attempt_timeout: Option<Duration>,
-    pub(crate) hold: RateLimitWait,
-    /// Whether it goes to the server that has uploads.
+    pub(crate) rate_limit_wait: RateLimitWait,
+    /// Whether the call goes to the server that has the upload operations.
     pub(crate) is_upload: bool,
 }
 
-/// What to do when there is no slot for the request yet.
+/// How long a request may wait for its slot of the rate limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum RateLimitWait {
-    /// Waits, within the time for the call.
+    /// Waits, within the time limit of the call.
     #[default]
     Unbounded,
-    /// Waits no longer than this, and is sent then, slot or not.
+    /// Waits at most this long, and is then sent even without a slot.
     AtMost(Duration),
-    /// Is not sent.
+    /// Does not wait: without a free slot, the request is not sent.
     Never,
 }
 
 /// Why there is no further attempt.
 #[derive(Clone, Copy, Debug)]
 enum StopReason {
-    /// Another would not help, may not be made, or is one too many for this call.
-    Settled,
-    /// All calls together have tried again too often.
-    BudgetSpent,
-    /// It would begin after the time for the whole call.
+    /// A retry would not help, is not allowed, or exceeds the maximum number of retries.
+    Final,
+    /// The retry budget of the client is exhausted.
+    BudgetExhausted,
+    /// The retry would begin after the time limit of the call.
     OutOfTime(Duration),
     /// The rate limit has no slot for it in time.
     RateLimited,
@@ -104,32 +104,31 @@ enum StopReason {
 /// The last attempt of a call, and why there is no further one.
 pub(crate) struct LastAttempt {
     effect: Idempotency,
-    operation: &'static str,
     number: u32,
     stop: StopReason,
     pub(crate) result: AttemptResult,
 }
 
-/// How a call ended.
+/// The result of a call.
 struct CallResult {
     effect: Idempotency,
-    /// The answer to the last attempt, or what came of it.
-    answer: Option<Answer>,
-    /// Whether the answer is whole, JSON, and of the service itself.
+    /// The response to the last attempt, which may be incomplete.
+    response: Option<ResponseParts>,
+    /// Whether the response is complete, JSON, and from the service itself.
     is_good: bool,
-    /// Whether the answer says that the request was successful.
+    /// Whether the service responded with success.
     is_accepted: bool,
     requested_pause: Option<Duration>,
-    /// Why the call failed, until it is told to the caller.
+    /// Why the call failed. Taken when it is returned to the caller.
     error: Mutex<Option<Error>>,
 }
 
 impl CallResult {
-    /// Of a request that was not sent.
-    fn unsent(error: Error) -> Self {
+    /// The result of a request that was not sent.
+    fn not_sent(error: Error) -> Self {
         Self {
             effect: Idempotency::Read,
-            answer: None,
+            response: None,
             is_good: false,
             is_accepted: false,
             requested_pause: None,
@@ -143,33 +142,33 @@ impl CallResult {
     }
 
     fn request_id(&self) -> Option<String> {
-        retry_headers::request_id(&self.answer.as_ref()?.headers)
+        retry_headers::request_id(&self.response.as_ref()?.headers)
     }
 
-    /// The tasks that the answer to a create names.
+    /// The tasks that the response to a create names.
     fn named_tasks(&self) -> Vec<String> {
-        match (&self.answer, self.effect) {
-            (Some(answer), Idempotency::Create) => task_ids::named_tasks(&answer.body),
+        match (&self.response, self.effect) {
+            (Some(response), Idempotency::Create) => task_ids::named_tasks(&response.body),
             _ => Vec::new(),
         }
     }
 
-    /// Those that the answer to a create names, or else those that the head of a successful one may name: they are not
-    /// enough to take one for the new task.
+    /// The tasks that the response to a create names, or else those that the headers of a successful one name. The latter are
+    /// not enough to identify the new task.
     fn candidates(&self) -> Vec<String> {
         let named = self.named_tasks();
-        match (&self.answer, self.effect) {
-            (Some(answer), Idempotency::Create) if named.is_empty() && self.is_accepted => {
-                task_ids::hinted_tasks(&answer.headers)
+        match (&self.response, self.effect) {
+            (Some(response), Idempotency::Create) if named.is_empty() && self.is_accepted => {
+                task_ids::hinted_tasks(&response.headers)
             }
             _ => named,
         }
     }
 }
 
-/// An answer as it came, but for its body, which is the JSON in it.
+/// The head of a response, and its body, reduced to the JSON in it.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ResponseParts {
     pub(crate) status: http::StatusCode,
     pub(crate) headers: http::HeaderMap,
     pub(crate) body: Bytes,
@@ -186,8 +185,8 @@ impl Call {
         })
     }
 
-    /// What the generated code takes for an id at the end of the path. It does not escape backslashes, which URLs take for
-    /// slashes: of an id that has to be escaped, it gets a placeholder, whose place the id takes later.
+    /// Returns the id for the generated code to put at the end of the path. The generated code does not escape backslashes,
+    /// which URLs treat as slashes, so it gets a placeholder for an id that needs escaping, and `prepare` puts the id there.
     pub(crate) fn path_segment<'a>(&self, id: &'a str) -> &'a str {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         if id.bytes().all(is_plain) {
@@ -198,51 +197,51 @@ impl Call {
         "-"
     }
 
-    /// The service's id of the last attempt.
+    /// The request id in the response to the last attempt.
     pub(crate) fn request_id(&self) -> Option<String> {
         self.result.get()?.request_id()
     }
 
-    /// The answer as it came, if it was good.
-    pub(crate) fn answer(&self) -> Option<&Answer> {
+    /// The response, if it is good.
+    pub(crate) fn response(&self) -> Option<&ResponseParts> {
         let result = self.result.get()?;
-        result.answer.as_ref().filter(|_| result.is_good)
+        result.response.as_ref().filter(|_| result.is_good)
     }
 
-    /// How long the service asks not to be asked again, where it answered otherwise than with an error.
+    /// The wait that the service requests in a response that is not an error.
     pub(crate) fn requested_pause(&self) -> Option<Duration> {
         self.result.get()?.requested_pause
     }
 
-    /// The answer that the caller read, or why there is none. `read` says why the answer could not be read, if it says
-    /// anything.
+    /// Returns the value that the caller read, or the error of the call. `read` is why the response could not be read, if
+    /// known.
     pub(crate) fn finish<T>(&self, read: std::result::Result<T, Option<String>>) -> Result<T> {
         let result = self.result.get();
-        // Asked first: an answer that was refused, such as one from another host, may well be readable.
+        // The error of the call comes first: a rejected response, such as one from another host, may well be readable.
         let error = match (result.and_then(CallResult::take_error), read) {
             (Some(error), _) => error,
             (None, Ok(value)) => return Ok(value),
-            (None, Err(reason)) => self.unread(result, reason),
+            (None, Err(reason)) => self.unreadable_response(result, reason),
         };
         let candidates = result.map(CallResult::candidates).unwrap_or_default();
         Err(error.with_candidates(candidates, self.http.key.expose()))
     }
 
-    /// The one task that a successful answer to a create names, whatever else is in the answer or missing from it.
+    /// The one task that a successful response to a create names, whatever its shape.
     pub(crate) fn created_task(&self) -> Option<TaskId> {
         let result = self.result.get().filter(|result| result.is_accepted)?;
         let [id] = <[String; 1]>::try_from(result.named_tasks()).ok()?;
         TaskId::parse(id).ok()
     }
 
-    /// The error of an answer whose shape the caller does not know.
-    fn unread(&self, result: Option<&CallResult>, reason: Option<String>) -> Error {
+    /// The error of a response whose shape the caller does not know.
+    fn unreadable_response(&self, result: Option<&CallResult>, reason: Option<String>) -> Error {
         let what = match reason {
             Some(reason) => {
                 let reason = redact::sanitize(&reason, self.http.key.expose());
-                format!("the service answered JSON of another shape than documented: {reason}")
+                format!("the response of the service does not have the documented shape: {reason}")
             }
-            None => "the service's answer could not be read".to_owned(),
+            None => "the response of the service could not be read".to_owned(),
         };
         let charged = match result.map(|result| result.effect) {
             Some(Idempotency::Create) => Charged::Unknown,
@@ -251,7 +250,7 @@ impl Call {
         let error = Error::new(ErrorKind::UnexpectedResponse, charged, what);
         let Some(result) = result else { return error };
         error
-            .with_status(result.answer.as_ref().map(|answer| answer.status))
+            .with_status(result.response.as_ref().map(|response| response.status))
             .with_request_id(result.request_id())
     }
 
@@ -267,20 +266,20 @@ impl Call {
         }
     }
 
-    /// Waits until the request may be sent, or says why it is not.
+    /// Waits until the request may be sent, or returns why it is not.
     pub(crate) async fn admit(&self) -> std::result::Result<(), String> {
-        // Some have their slot ahead.
+        // The slot may have been acquired before.
         if self.started.get().is_some() {
             return Ok(());
         }
-        self.take_first_slot().await.map_err(|error| {
+        self.acquire_first_slot().await.map_err(|error| {
             let reason = error.to_string();
-            let _ = self.result.set(CallResult::unsent(error));
+            let _ = self.result.set(CallResult::not_sent(error));
             reason
         })
     }
 
-    /// Sends the request, keeps how the call ended, and returns what can be read of the answer: its status and body.
+    /// Sends the request, stores the result of the call, and returns what the generated code reads: the status and the body.
     pub(crate) async fn send(
         &self,
         request: reqwest::Request,
@@ -290,74 +289,85 @@ impl Call {
         self.conclude(self.run(request, effect, operation).await)
     }
 
-    /// Makes as many attempts as it takes. The first one has its slot already.
+    /// Makes attempts until one is final. The first one has its slot already.
     pub(crate) async fn run(
         &self,
         mut request: reqwest::Request,
         effect: Idempotency,
         operation: &'static str,
     ) -> LastAttempt {
-        let line = tracing::enabled!(tracing::Level::INFO)
-            .then(|| format!("{} {}", request.method(), request.url().path()));
+        let (method, url) = (request.method().clone(), request.url().clone());
         self.prepare(&mut request);
         let http = &self.http;
         let started = *self.started.get_or_init(|| http.clock.now());
         let mut backoff = Backoff::default();
         let mut attempt = 1;
         loop {
-            // A body in memory can always be copied; a request that cannot is sent just once.
+            // A body in memory can always be cloned. A request that cannot be cloned is sent once.
             let spare = (attempt <= self.retries()).then(|| request.try_clone());
             let spare = spare.flatten();
             let span = tracing::debug_span!("attempt", operation, attempt);
             let spent = http.clock.now().duration_since(started);
             let sending = attempt::send(http, request, self.attempt_timeout(spent));
-            let outcome = sending.instrument(span).await;
-            self.note(&outcome);
+            let result = sending.instrument(span).await;
+            self.record(&result);
             let spent = http.clock.now().duration_since(started);
-            let next = self.next(effect, attempt, &outcome, &mut backoff, spent);
+            let next = self.retry_delay(effect, attempt, &result, &mut backoff, spent);
             let stop = match (next, spare) {
                 (Ok(wait), Some(again)) => {
-                    tracing::info!(operation, attempt, ?wait, %outcome, "trying again after a wait");
+                    tracing::info!(
+                        operation,
+                        attempt,
+                        delay = ?wait,
+                        http.response.status_code = status_code(&result),
+                        error.type = result.error_type().as_deref(),
+                        "retrying request"
+                    );
                     http.clock.sleep(wait).await;
                     attempt += 1;
-                    if self.take_slot(started, attempt).await.is_ok() {
+                    if self.acquire_slot(started, attempt).await.is_ok() {
                         request = again;
                         continue;
                     }
                     attempt -= 1;
                     StopReason::RateLimited
                 }
-                (Ok(_), None) => StopReason::Settled,
+                (Ok(_), None) => StopReason::Final,
                 (Err(stop), _) => stop,
             };
             tracing::info!(
-                attempts = attempt,
-                %outcome,
-                request_id = outcome.request_id().unwrap_or_default(),
-                "{}",
-                line.unwrap_or_default()
+                operation,
+                http.request.method = %method,
+                url.path = url.path(),
+                http.response.status_code = status_code(&result),
+                error.type = result.error_type().as_deref(),
+                attempt,
+                request_id = result.request_id(),
+                "request completed"
             );
             return LastAttempt {
                 effect,
-                operation,
                 number: attempt,
                 stop,
-                result: outcome,
+                result,
             };
         }
     }
 
-    /// Takes the slot of the first attempt, so that it is sent as soon as it is asked for. The time of the call begins
-    /// with the wait for it.
-    pub(crate) async fn take_first_slot(&self) -> Result<()> {
+    /// Acquires the slot of the first attempt. The time of the call begins with this wait.
+    pub(crate) async fn acquire_first_slot(&self) -> Result<()> {
         let started = self.http.clock.now();
-        self.take_slot(started, 1).await.map_err(unsent)?;
+        self.acquire_slot(started, 1).await.map_err(not_sent)?;
         let _ = self.started.set(started);
         Ok(())
     }
 
-    /// Waits until the request may be sent, or says how long it would have to.
-    async fn take_slot(&self, started: Instant, attempt: u32) -> std::result::Result<(), Duration> {
+    /// Waits until the request may be sent, or returns how long the wait would be.
+    async fn acquire_slot(
+        &self,
+        started: Instant,
+        attempt: u32,
+    ) -> std::result::Result<(), Duration> {
         let http = &self.http;
         let now = match attempt {
             1 => started,
@@ -369,32 +379,35 @@ impl Call {
             .map_or(Duration::MAX, |whole| {
                 whole.saturating_sub(now.duration_since(started))
             });
-        let most = match self.options.hold {
+        let most = match self.options.rate_limit_wait {
             RateLimitWait::Unbounded if attempt == 1 => left,
             RateLimitWait::Unbounded => left.min(http.settings.max_retry_delay),
             RateLimitWait::AtMost(most) => most.min(left),
             RateLimitWait::Never => Duration::ZERO,
         };
-        let wait = match (http.rate_limiter.acquire(now, most), self.options.hold) {
+        let wait = match (
+            http.rate_limiter.acquire(now, most),
+            self.options.rate_limit_wait,
+        ) {
             (Ok(wait), _) => wait,
             (Err(_), RateLimitWait::AtMost(_)) => most,
             (Err(wait), _) => return Err(wait),
         };
         if !wait.is_zero() {
-            tracing::debug!(?wait, "waiting for the request's slot");
+            tracing::debug!(delay = ?wait, "request delayed by the rate limiter");
             http.clock.sleep(wait).await;
         }
         Ok(())
     }
 
-    /// How many attempts there may be after the first.
+    /// The maximum number of attempts after the first.
     fn retries(&self) -> u32 {
         self.options
             .retries
             .unwrap_or(self.http.settings.max_retries)
     }
 
-    /// How long an attempt may take that begins after so much of the call's time.
+    /// How long an attempt may take that begins after this much of the time of the call.
     fn attempt_timeout(&self, spent: Duration) -> Duration {
         let http = &self.http;
         let one = self.options.attempt_timeout;
@@ -405,24 +418,24 @@ impl Call {
         }
     }
 
-    /// The wait before the next attempt, or why there is none.
-    fn next(
+    /// Returns the delay before the next attempt, or why there is none.
+    fn retry_delay(
         &self,
         effect: Idempotency,
         attempt: u32,
-        outcome: &AttemptResult,
+        result: &AttemptResult,
         backoff: &mut Backoff,
         spent: Duration,
     ) -> std::result::Result<Duration, StopReason> {
         let http = &self.http;
         if attempt > self.retries() {
-            return Err(StopReason::Settled);
+            return Err(StopReason::Final);
         }
-        let wait = outcome.wait_before_retry(effect, backoff, http);
-        let wait = wait.ok_or(StopReason::Settled)?;
+        let wait = result.retry_delay(effect, backoff, http);
+        let wait = wait.ok_or(StopReason::Final)?;
         match http.settings.operation_timeout {
             Some(whole) if spent.saturating_add(wait) >= whole => Err(StopReason::OutOfTime(whole)),
-            _ if !http.throttle.acquire() => Err(StopReason::BudgetSpent),
+            _ if !http.throttle.acquire() => Err(StopReason::BudgetExhausted),
             _ => Ok(wait),
         }
     }
@@ -440,51 +453,51 @@ impl Call {
         );
     }
 
-    /// Tells the limits of all calls what came of an attempt.
-    fn note(&self, outcome: &AttemptResult) {
+    /// Reports the result of an attempt to the retry budget and the rate limiter, which all calls share.
+    fn record(&self, result: &AttemptResult) {
         let now = self.http.clock.system_time();
-        self.http.throttle.record(!outcome.is_transient(), now);
-        if let Some(hold) = outcome.hold(&self.http) {
-            self.http.rate_limiter.pause(self.http.clock.now(), hold);
+        self.http.throttle.record(!result.is_transient(), now);
+        if let Some(pause) = result.throttled_for(&self.http) {
+            self.http.rate_limiter.pause(self.http.clock.now(), pause);
         }
     }
 
-    /// Keeps how the call ended, and makes of it what the generated code can read: of an answer, only status and body.
+    /// Stores the result of the call, and converts it to what the generated code reads: the status and the body.
     fn conclude(&self, last: LastAttempt) -> reqwest::Result<reqwest::Response> {
-        let error = self.error_of(&last);
+        let error = self.to_error(&last);
         let (effect, result) = (last.effect, last.result);
         let is_accepted = result.is_accepted();
         let requested_pause = result.requested_pause(&self.http);
-        let (answer, response) = match result {
-            AttemptResult::Reply(reply) => {
-                let body = reply.body.clone();
-                let response = attempt_result::response(reply.status, reply.url, body);
-                let answer = Answer {
-                    status: reply.status,
-                    headers: reply.headers,
-                    body: reply.body,
+        let (parts, response) = match result {
+            AttemptResult::Response(full) => {
+                let body = full.body.clone();
+                let response = attempt_result::build_response(full.status, full.url, body);
+                let parts = ResponseParts {
+                    status: full.status,
+                    headers: full.headers,
+                    body: full.body,
                 };
-                (Some(answer), Ok(response))
+                (Some(parts), Ok(response))
             }
-            AttemptResult::BrokenReply {
+            AttemptResult::IncompleteResponse {
                 status,
                 headers,
                 body,
                 error,
                 ..
             } => {
-                let answer = Answer {
+                let parts = ResponseParts {
                     status,
                     headers,
                     body,
                 };
-                (Some(answer), Err(error.without_url()))
+                (Some(parts), Err(error.without_url()))
             }
-            AttemptResult::NoReply(error) => (None, Err(error.without_url())),
+            AttemptResult::NoResponse(error) => (None, Err(error.without_url())),
         };
         let _ = self.result.set(CallResult {
             effect,
-            answer,
+            response: parts,
             is_good: error.is_none(),
             is_accepted,
             requested_pause,
@@ -493,38 +506,43 @@ impl Call {
         response
     }
 
-    /// Why a call failed, if it did.
-    fn error_of(&self, last: &LastAttempt) -> Option<Error> {
+    /// Returns the error of a failed call.
+    fn to_error(&self, last: &LastAttempt) -> Option<Error> {
         let attempts = last.number;
         let error = last
             .result
             .to_error(last.effect, attempts, &self.http, self.server())?;
-        let error =
-            match last.stop {
-                StopReason::Settled => error,
-                StopReason::BudgetSpent => error
-                    .with_note("not tried again, since too many calls of this client have failed"),
-                StopReason::OutOfTime(whole) => error.with_note(&format!(
-                    "not tried again, since the call may take no longer than {}",
-                    humantime::format_duration(whole)
-                )),
-                StopReason::RateLimited => error
-                    .with_note("not tried again, since the rate limit leaves no slot for it now"),
-            };
-        tracing::debug!(operation = last.operation, attempts, %error, "gave up");
+        let error = match last.stop {
+            StopReason::Final => error,
+            StopReason::BudgetExhausted => {
+                error.with_note("not retried because the retry budget of the client is exhausted")
+            }
+            StopReason::OutOfTime(whole) => error.with_note(&format!(
+                "not retried because the time limit of the call is {}",
+                humantime::format_duration(whole)
+            )),
+            StopReason::RateLimited => {
+                error.with_note("not retried because the rate limit has no free slot")
+            }
+        };
         Some(error)
     }
 }
 
-/// The error of a request that had to wait so long for its slot that it was not sent.
-fn unsent(wait: Duration) -> Error {
+/// The status of a response, as it is logged.
+fn status_code(result: &AttemptResult) -> Option<u16> {
+    result.status().map(|status| status.as_u16())
+}
+
+/// The error of a request that was not sent because its slot is too late.
+fn not_sent(wait: Duration) -> Error {
     Error::uncharged(
         ErrorKind::RateLimited,
-        "not sent: the rate limit leaves no slot for it now",
+        "not sent: rate limited by this client",
     )
     .with_retry_after(Some(wait))
     .with_retryable(true)
-    .with_help(format!("try again in {} s", wait.as_secs_f64().ceil()))
+    .with_help(format!("retry in {} s", wait.as_secs_f64().ceil()))
 }
 
 impl fmt::Debug for Call {

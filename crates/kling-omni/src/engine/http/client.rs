@@ -1,4 +1,4 @@
-//! The one place where HTTP clients are made.
+//! Builds all HTTP clients.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use url::Url;
 use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::http::proxy::Proxies;
 
-/// More headers than any well-meant response has, such as one with a cookie from each proxy on the way.
+/// A limit above the headers of any regular response, such as one with a cookie from each proxy on the way.
 const MAX_HEADERS: usize = 2_000;
 
-/// The same for calls, which are many. The HTTP stack allocates 64 bytes for each header with every response, before it
-/// reads any: from 64 KiB on, allocators return the memory to the system each time.
+/// The limit for calls, which are frequent. The HTTP library allocates 64 bytes for each possible header before it reads a
+/// response, and allocators return allocations of 64 KiB or more to the system each time.
 const MAX_CALL_HEADERS: usize = 500;
 
-/// An HTTP client of our making, from settings of its own and those that all of them have.
+/// Builds an HTTP client from its own settings and the common ones.
 pub(crate) fn build_http_client(
     builder: reqwest::ClientBuilder,
     connect_timeout: Duration,
@@ -27,7 +27,7 @@ pub(crate) fn build_http_client(
     built(builder, connect_timeout, redirects)
 }
 
-/// The client for calls, which follows no redirect.
+/// Builds the client for calls, which follows no redirects.
 pub(crate) fn build_call_client(
     builder: reqwest::ClientBuilder,
     connect_timeout: Duration,
@@ -37,7 +37,7 @@ pub(crate) fn build_call_client(
     built(builder, connect_timeout, redirect::Policy::none())
 }
 
-/// The same without any proxy.
+/// Builds a client that uses no proxy.
 pub(crate) fn build_direct_http_client(
     builder: reqwest::ClientBuilder,
     connect_timeout: Duration,
@@ -55,7 +55,7 @@ fn built(
     builder
         .connect_timeout(connect_timeout)
         .redirect(redirects)
-        // Whether a request may be repeated is decided in one place, which sees each attempt.
+        // Only `Call` retries: it sees each attempt.
         .retry(reqwest::retry::never())
         .referer(false)
         .build()
@@ -69,8 +69,8 @@ fn built(
         })
 }
 
-/// Reads the headers of responses as the client of this crate does: one that breaks the rules says nothing about the
-/// response behind it, which may name a paid task.
+/// Makes a client accept malformed headers of responses, as the client of this crate does: the response behind such a
+/// header may name a paid task.
 pub fn accept_malformed_headers(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
     builder
         .http1_allow_obsolete_multiline_headers_in_responses(true)
@@ -79,11 +79,11 @@ pub fn accept_malformed_headers(builder: reqwest::ClientBuilder) -> reqwest::Cli
         .http1_max_headers(MAX_HEADERS)
 }
 
-/// An HTTP client that is made when it is needed: most clients upload nothing, and many never fetch a result, and reading
-/// the platform's certificates takes time.
+/// An HTTP client that is built on first use. Most clients upload nothing, many never download a result, and loading the
+/// platform's certificates takes time.
 pub(crate) struct LazyClient {
     client: OnceLock<reqwest::Client>,
-    /// Whether the proxies are those of the environment.
+    /// Whether this crate builds the client, which then uses the proxies of the environment.
     is_ours: bool,
     user_agent: Option<HeaderValue>,
     connect_timeout: Duration,
@@ -91,7 +91,7 @@ pub(crate) struct LazyClient {
 }
 
 impl LazyClient {
-    /// The one that is ready, or else one of our making that says who it is, if it is to.
+    /// Uses `ready`, or builds a client with the given user agent on first use.
     pub(crate) fn new(
         ready: Option<reqwest::Client>,
         user_agent: Option<HeaderValue>,

@@ -1,4 +1,4 @@
-//! What the headers of an answer say of the file in it.
+//! Headers of a response that describe the file in it.
 
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_RANGE};
@@ -8,24 +8,24 @@ use http::header::{CONTENT_ENCODING, CONTENT_RANGE};
 pub(crate) struct ContentRange {
     pub(crate) first: u64,
     pub(crate) last: u64,
-    /// None for `*`.
+    /// `None` for `*`.
     pub(crate) total: Option<u64>,
 }
 
-/// The part that came; none if that is not said, or does not add up.
-pub(crate) fn part(headers: &HeaderMap) -> Option<ContentRange> {
+/// Returns the range of a partial response. `None` if the header is missing or inconsistent.
+pub(crate) fn partial_range(headers: &HeaderMap) -> Option<ContentRange> {
     parse(headers.get(CONTENT_RANGE)?.to_str().ok()?)
 }
 
-/// The length of a file of which nothing came, since the range lay beyond its end.
-pub(crate) fn unsatisfied(headers: &HeaderMap) -> Option<u64> {
+/// Returns the length of the file from a response to a range beyond its end.
+pub(crate) fn unsatisfied_length(headers: &HeaderMap) -> Option<u64> {
     total(headers.get(CONTENT_RANGE)?.to_str().ok()?)
 }
 
-/// The content codings that the sender claims, in lower case and joined by commas; `None` without any.
+/// Returns the content codings that the sender declares, in lower case and joined by commas; `None` without any.
 ///
-/// `identity` and an empty value mean no coding. `aws-chunked` frames an upload; object stores repeat it by mistake when
-/// they send the file. A claim says little about the bytes: hosts repeat whatever was uploaded with the file.
+/// `identity` and an empty value mean no coding. `aws-chunked` is a framing of uploads that object stores repeat by mistake
+/// with the file. The header is not reliable: hosts repeat whatever was uploaded with the file.
 pub(crate) fn coding(headers: &HeaderMap) -> Option<String> {
     let values = headers.get_all(CONTENT_ENCODING);
     let text = values
@@ -53,12 +53,12 @@ fn parse(text: &str) -> Option<ContentRange> {
     adds_up.then_some(ContentRange { first, last, total })
 }
 
-/// The length in `bytes */TOTAL`, with which a range beyond the end is refused.
+/// The length in `bytes */TOTAL`, which a response to a range beyond the end has.
 fn total(text: &str) -> Option<u64> {
     number(text.trim().strip_prefix("bytes */")?)
 }
 
-/// Digits alone: no sign, no blank.
+/// Parses digits only: no sign, no whitespace.
 fn number(text: &str) -> Option<u64> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().ok())?
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codings_that_leave_the_bytes_alone_are_none() {
+    fn coding_ignores_identity() {
         for (values, expected) in [
             (&[][..], None),
             (&[""], None),
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_adds_up_is_believed() {
+    fn content_range_must_be_consistent() {
         for (text, expected) in [
             ("bytes 0-9/10", Some((0, 9, Some(10)))),
             ("bytes 5-9/*", Some((5, 9, None))),

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::engine::error::{Error, ErrorKind, Result};
 
-/// An API key. It is shown nowhere: `Debug` hides it, and there is no way to print it.
+/// An API key. `Debug` does not show it, and it has no `Display`.
 ///
 /// ```
 /// use kling_omni::ApiKey;
@@ -20,11 +20,11 @@ use crate::engine::error::{Error, ErrorKind, Result};
 pub struct ApiKey(SecretString);
 
 impl ApiKey {
-    /// Takes a key; blanks and line ends around it, as files and variables tend to have, are dropped.
+    /// Creates a key. Whitespace around it is removed, as files and variables often have a line end.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if nothing is left or if the key has characters that no header can carry.
+    /// [`ErrorKind::Configuration`] if the key is empty or contains a character that is not allowed in a header.
     pub fn new(key: impl Into<String>) -> Result<Self> {
         let key = key.into();
         let trimmed = key.trim();
@@ -38,11 +38,11 @@ impl ApiKey {
             return Err(Error::uncharged(
                 ErrorKind::Configuration,
                 format!(
-                    "character {} of the API key is none that a key can have",
+                    "the API key contains an invalid character at position {}",
                     at + 1
                 ),
             )
-            .with_help("copy the key again, without blanks or quotes inside"));
+            .with_help("copy the key again without spaces or quotes"));
         }
         Ok(Self(SecretString::from(trimmed.to_owned())))
     }
@@ -51,10 +51,13 @@ impl ApiKey {
         self.0.expose_secret()
     }
 
-    /// The key as a header that the HTTP stack knows not to print.
+    /// Returns the key as a header value that is marked as sensitive, so the HTTP library does not print it.
     pub(crate) fn to_header(&self) -> Result<HeaderValue> {
         let mut value = HeaderValue::from_str(self.expose()).map_err(|_| {
-            Error::uncharged(ErrorKind::Configuration, "the API key fits no header")
+            Error::uncharged(
+                ErrorKind::Configuration,
+                "the API key is not a valid header value",
+            )
         })?;
         value.set_sensitive(true);
         Ok(value)

@@ -1,11 +1,11 @@
-//! Whether a 429 speaks of the limit of a trial or a plan, which no wait lifts.
+//! Whether a 429 reports the limit of a trial or a plan, for which waiting does not help.
 
 use serde_json::Value;
 
-/// So much of a body is searched.
-const LONGEST: usize = 64 * 1024;
+/// The maximum number of bytes of a body that are searched.
+const MAX_SEARCHED: usize = 64 * 1024;
 
-/// Say it whatever else a text says, except for [`SOON`].
+/// Phrases that mean a plan limit in any text, except with [`SOON`].
 const CERTAIN: &[&str] = &[
     "free trial",
     "trial usage",
@@ -39,7 +39,7 @@ const CERTAIN: &[&str] = &[
     "monthly usage",
 ];
 
-/// Say it in a text that does not speak of the [rate](RATE).
+/// Phrases that mean a plan limit in a text without the words of a [rate limit](RATE).
 const LIKELY: &[&str] = &[
     "usage limit",
     "usage cap",
@@ -65,7 +65,7 @@ const LIKELY: &[&str] = &[
     "daily quota",
 ];
 
-/// The words of a rate limit.
+/// Words of a rate limit.
 const RATE: &[&str] = &[
     "rate limit",
     "rate-limit",
@@ -79,7 +79,7 @@ const RATE: &[&str] = &[
     "throttl",
 ];
 
-/// Say of a limit that it makes room by itself within minutes.
+/// Words of a limit that recovers within minutes.
 const SOON: &[&str] = &[
     "per second",
     "per minute",
@@ -97,15 +97,15 @@ const SOON: &[&str] = &[
     "at the same time",
 ];
 
-/// Whether a body, JSON of whatever form or a text, speaks of such a limit.
-pub(crate) fn is_told(body: &[u8]) -> bool {
-    let body = &body[..body.len().min(LONGEST)];
+/// Whether a body, JSON of any shape or plain text, reports a plan limit.
+pub(crate) fn is_reported(body: &[u8]) -> bool {
+    let body = &body[..body.len().min(MAX_SEARCHED)];
     let mut texts = Vec::new();
     match serde_json::from_slice(body) {
         Ok(json) => collect(json, &mut texts),
         Err(_) => texts.push(String::from_utf8_lossy(body).into_owned()),
     }
-    let texts: Vec<String> = texts.iter().map(|text| plain(text)).collect();
+    let texts: Vec<String> = texts.iter().map(|text| normalize(text)).collect();
     let has = |text: &str, phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
     !texts.iter().any(|text| has(text, SOON))
         && texts
@@ -124,8 +124,8 @@ fn collect(json: Value, texts: &mut Vec<String>) {
     }
 }
 
-/// A text in small letters, with one blank between words. Codes are words, too: `QUOTA_EXCEEDED`, `QuotaExceeded`.
-fn plain(text: &str) -> String {
+/// Converts a text to lower case with single spaces. Codes are split into words, too: `QUOTA_EXCEEDED`, `QuotaExceeded`.
+fn normalize(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut before = ' ';
     for c in text.chars() {
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plan_limits_are_told_from_rate_limits() {
+    fn plan_limits_differ_from_rate_limits() {
         for text in [
             "You have reached the usage limit of your free trial",
             "Free  Trial\nusage limit reached. Upgrade your plan to continue.",
@@ -180,7 +180,7 @@ mod tests {
                 format!("\u{feff}{{\"message\":{escaped}}}"),
                 format!("<html><h1>{text}</h1></html>"),
             ] {
-                assert!(is_told(body.as_bytes()), "{body}");
+                assert!(is_reported(body.as_bytes()), "{body}");
             }
         }
         for text in [
@@ -204,7 +204,7 @@ mod tests {
                 text.to_owned(),
                 format!("<html><title>429 Too Many Requests</title>{text}</html>"),
             ] {
-                assert!(!is_told(body.as_bytes()), "{body}");
+                assert!(!is_reported(body.as_bytes()), "{body}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The proxies that the environment names: which URLs go through one, and which settings cannot be used.
+//! The proxies in the environment: which URLs they cover, and which settings cannot be used.
 
 use std::ffi::OsString;
 
@@ -10,25 +10,25 @@ use url::Url;
 use crate::engine::error::{Error, ErrorKind, Result};
 use crate::environment;
 
-const ADVICE: &str = "use http://, https://, socks4://, socks4a://, socks5:// or socks5h://HOST:PORT, or list the host in \
-                      NO_PROXY; socks:// does not say who resolves names: write socks5h://";
+const HELP: &str = "use http://, https://, socks4://, socks4a://, socks5:// or socks5h://HOST:PORT (not socks://, which does \
+                    not say whether the proxy resolves names), or list the host in NO_PROXY";
 
-/// Takes the place of a proxy that cannot be used. No connection to port 0 comes about, so nothing bypasses the proxy.
-const NOWHERE: &str = "http://127.0.0.1:0";
+/// The address that replaces a proxy that cannot be used. Connections to port 0 fail, so no request bypasses the proxy.
+const UNREACHABLE: &str = "http://127.0.0.1:0";
 
-/// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in upper or lower case. An empty variable is an unset one.
+/// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in upper or lower case. An empty variable counts as unset.
 #[derive(Debug)]
 pub(crate) struct Proxies {
-    http: Setting,
-    https: Setting,
+    http: ProxySetting,
+    https: ProxySetting,
     exceptions: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Setting {
+enum ProxySetting {
     Unset,
     Proxy(Url),
-    /// The name of the variable, and what is wrong with its value. The value may hold a password.
+    /// The name of the variable, and what is wrong with its value. The value is not kept: it may contain a password.
     Unusable(&'static str, &'static str),
 }
 
@@ -44,7 +44,7 @@ impl Proxies {
                 Some((*name, value))
             })
         };
-        // A CGI program gets the header `Proxy` of a stranger's request as HTTP_PROXY.
+        // A CGI program gets the header `Proxy` of an untrusted request as HTTP_PROXY.
         let http: &[_] = match variable("REQUEST_METHOD") {
             Some(_) => &["http_proxy"],
             None => &["HTTP_PROXY", "http_proxy"],
@@ -53,7 +53,9 @@ impl Proxies {
         let setting = |names| {
             first(names)
                 .or_else(|| first(&all))
-                .map_or(Setting::Unset, |(name, value)| Setting::new(name, value))
+                .map_or(ProxySetting::Unset, |(name, value)| {
+                    ProxySetting::new(name, value)
+                })
         };
         Self {
             http: setting(http),
@@ -64,9 +66,9 @@ impl Proxies {
         }
     }
 
-    /// Makes a client use these proxies. Without any, the client keeps its own default.
+    /// Configures a client to use these proxies. Without any, the client keeps its own default.
     pub(crate) fn set_on(&self, builder: ClientBuilder) -> ClientBuilder {
-        if (&self.http, &self.https) == (&Setting::Unset, &Setting::Unset) {
+        if (&self.http, &self.https) == (&ProxySetting::Unset, &ProxySetting::Unset) {
             return builder;
         }
         let exceptions = NoProxy::from_string(&self.exceptions);
@@ -90,23 +92,24 @@ impl Proxies {
             "https" => &self.https,
             _ => &self.http,
         };
-        let (Setting::Proxy(_) | Setting::Unusable(..), false) = (setting, self.excepts(url))
+        let (ProxySetting::Proxy(_) | ProxySetting::Unusable(..), false) =
+            (setting, self.excepts(url))
         else {
             return Ok(false);
         };
         match setting {
-            Setting::Unusable(name, problem) => Err(Error::uncharged(
+            ProxySetting::Unusable(name, problem) => Err(Error::uncharged(
                 ErrorKind::Configuration,
-                format!("the proxy in {name} cannot be used: {problem}"),
+                format!("the proxy in {name} {problem}"),
             )
-            .with_help(ADVICE)),
+            .with_help(HELP)),
             _ => Ok(true),
         }
     }
 
     fn excepts(&self, url: &Url) -> bool {
         let any = Matcher::builder()
-            .all(NOWHERE)
+            .all(UNREACHABLE)
             .no(&*self.exceptions)
             .build();
         let url: Option<Uri> = url.as_str().parse().ok();
@@ -114,7 +117,7 @@ impl Proxies {
     }
 }
 
-impl Setting {
+impl ProxySetting {
     fn new(name: &'static str, value: OsString) -> Self {
         match proxy(value) {
             Ok(url) => Self::Proxy(url),
@@ -126,30 +129,30 @@ impl Setting {
         match self {
             Self::Unset => None,
             Self::Proxy(url) => Some(url.as_str()),
-            Self::Unusable(..) => Some(NOWHERE),
+            Self::Unusable(..) => Some(UNREACHABLE),
         }
     }
 }
 
 fn proxy(value: OsString) -> std::result::Result<Url, &'static str> {
-    let value = value.into_string().map_err(|_| "it is not UTF-8")?;
+    let value = value.into_string().map_err(|_| "is not UTF-8")?;
     let value = value.trim();
     let url = match value.contains("://") {
         true => Url::parse(value),
         false => Url::parse(&format!("http://{value}")),
     };
-    let url = url.map_err(|_| "it is not a URL")?;
+    let url = url.map_err(|_| "is not a URL")?;
     if !matches!(
         url.scheme(),
         "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h"
     ) {
-        return Err("its scheme is not supported");
+        return Err("has an unsupported scheme");
     }
-    // The HTTP client drops in silence what it cannot read, so it is asked first.
+    // The HTTP client silently ignores a value that it cannot parse, so parse it first.
     let read = Matcher::builder().all(url.as_str()).build();
     match read.intercept(&Uri::from_static("http://example.com/")) {
         Some(_) => Ok(url),
-        None => Err("it has no usable host"),
+        None => Err("has no usable host"),
     }
 }
 
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn each_url_has_its_proxy() {
+    fn covers_matches_scheme_and_exceptions() {
         for (variables, url, covered) in [
             (&[][..], "http://a.example/", false),
             (&[("HTTP_PROXY", "p:1")], "http://a.example/", true),
@@ -224,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_named_and_not_shown() {
+    fn unusable_proxy_is_named_without_its_value() {
         let url = Url::parse("https://a.example/").unwrap();
         for value in [
             "socks://u:needle@p:1",

@@ -1,23 +1,23 @@
-//! How long the headers of a response ask to wait.
+//! The waits that the headers of a response request.
 
 use std::time::{Duration, SystemTime};
 
 use http::header::{HeaderMap, RETRY_AFTER};
 
-/// A wait beyond this is not meant as a span in seconds: an epoch, perhaps, or nonsense.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// A longer wait is not a number of seconds but a timestamp or a mistake.
+const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The service's own id of an exchange.
+/// Returns the service's id of the request.
 pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
     text(headers, "x-request-id")
         .filter(|id| id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic()))
         .map(str::to_owned)
 }
 
-/// How long the service asks to wait: `Retry-After` in seconds or as a date, else, where `limited`, the seconds until
-/// the rate window starts anew.
+/// Returns the wait that the service requests: `Retry-After` in seconds or as a date, else, if `limited`, the seconds until
+/// the rate limit window resets.
 pub(crate) fn wait(headers: &HeaderMap, limited: bool, now: SystemTime) -> Option<Duration> {
-    let plausible = |wait: &Duration| *wait <= LONGEST;
+    let plausible = |wait: &Duration| *wait <= MAX_WAIT;
     text(headers, RETRY_AFTER.as_str())
         .and_then(|value| retry_after(value, now))
         .filter(plausible)
@@ -25,13 +25,17 @@ pub(crate) fn wait(headers: &HeaderMap, limited: bool, now: SystemTime) -> Optio
         .filter(plausible)
 }
 
-/// How long the service takes no further requests: what it asks for with a refusal, or the time to the reset of a rate
-/// window that is used up.
-pub(crate) fn hold(headers: &HeaderMap, limited: bool, now: SystemTime) -> Option<Duration> {
-    let is_used_up = text(headers, "x-ratelimit-remaining") == Some("0");
-    match (limited, is_used_up) {
+/// Returns how long the service throttles further requests: the wait that a 429 requests, or the time until an exhausted
+/// rate limit window resets.
+pub(crate) fn throttled_for(
+    headers: &HeaderMap,
+    limited: bool,
+    now: SystemTime,
+) -> Option<Duration> {
+    let is_exhausted = text(headers, "x-ratelimit-remaining") == Some("0");
+    match (limited, is_exhausted) {
         (true, _) => wait(headers, true, now),
-        (false, true) => rate_limit_reset(headers).filter(|wait| *wait <= LONGEST),
+        (false, true) => rate_limit_reset(headers).filter(|wait| *wait <= MAX_WAIT),
         (false, false) => None,
     }
 }
@@ -49,7 +53,7 @@ fn rate_limit_reset(headers: &HeaderMap) -> Option<Duration> {
     seconds(text(headers, "x-ratelimit-reset")?)
 }
 
-/// A number of seconds, with or without a decimal fraction, rounded up.
+/// Parses a number of seconds, with or without a decimal fraction, and rounds it up.
 fn seconds(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let is_number =
@@ -62,7 +66,7 @@ fn seconds(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(seconds.saturating_add(more.into())))
 }
 
-/// The seconds of a wait, rounded up, since a request sent earlier would be refused again.
+/// Returns the seconds of a wait, rounded up, because an earlier request would be rejected again.
 pub(crate) fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs()
         .saturating_add(u64::from(wait.subsec_nanos() > 0))
@@ -80,7 +84,7 @@ mod tests {
     type Case = (&'static [(&'static str, &'static str)], bool, Option<u64>);
 
     #[test]
-    fn waits_are_read_from_what_the_service_sends() {
+    fn wait_is_read_from_the_headers_of_the_service() {
         let now = httpdate::parse_http_date("Sun, 22 Nov 2026 10:00:00 GMT").unwrap();
         let cases: &[Case] = &[
             (&[], true, None),

@@ -1,4 +1,4 @@
-//! The ids of tasks in the answer to a create, whatever shape the answer has.
+//! The task ids in the response to a create, whatever its shape.
 
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
@@ -8,26 +8,26 @@ use crate::engine::task_id::TaskId;
 
 const KEY: &str = "task_id";
 const QUOTED_KEY: &[u8] = b"\"task_id\"";
-/// More ids than this say no more about which one it is.
-const MOST_IDS: usize = 20;
-/// How many strings of JSON may lie within each other.
-const MOST_NESTED: u32 = 4;
+/// More ids than this do not help to find the right one.
+const MAX_IDS: usize = 20;
+/// The maximum nesting of JSON in strings of JSON.
+const MAX_NESTING: u32 = 4;
 
-/// All different ids that an answer gives a task, in the order of their appearance, at most 20. The answer need not be
-/// complete, and need not be JSON as a whole.
+/// Returns the distinct ids that a response gives tasks, in the order of their appearance, at most 20. The response may be
+/// incomplete, and need not be JSON as a whole.
 ///
-/// It is searched twice. The text shows what a parser hides: the first of two equal keys, and an id before the place
-/// where the answer breaks off. The parser shows what the text hides: escaped keys, and JSON within strings.
-pub(crate) fn named_tasks(answer: &[u8]) -> Vec<String> {
+/// The response is searched twice. The text has what a parser hides: the first of two equal keys, and an id before the
+/// point where the response breaks off. The parser finds what the text hides: escaped keys, and JSON in strings.
+pub(crate) fn named_tasks(response: &[u8]) -> Vec<String> {
     let mut ids = Ids::default();
-    ids.search_text(answer);
-    if let Ok(value) = serde_json::from_slice(answer) {
-        ids.search_value(&value, MOST_NESTED);
+    ids.search_text(response);
+    if let Ok(value) = serde_json::from_slice(response) {
+        ids.search_value(&value, MAX_NESTING);
     }
     ids.0
 }
 
-/// How many ids a JSON text gives tasks, in all places together. A parser hides the first of two equal keys.
+/// Counts the ids that a JSON text gives tasks, at any depth. A parser hides the first of two equal keys.
 pub(crate) fn count(json: &[u8]) -> usize {
     let mut rest = json;
     let mut count = 0;
@@ -43,7 +43,7 @@ struct Ids(Vec<String>);
 
 impl Ids {
     fn add(&mut self, id: String) {
-        if self.0.len() < MOST_IDS && TaskId::is_valid(&id) && !self.0.contains(&id) {
+        if self.0.len() < MAX_IDS && TaskId::is_valid(&id) && !self.0.contains(&id) {
             self.0.push(id);
         }
     }
@@ -90,13 +90,13 @@ impl Ids {
     }
 }
 
-/// Whether a field has the id of a task, in whichever way its name is written.
+/// Whether a field has the id of a task, in any spelling of its name.
 fn is_key(name: &str) -> bool {
     let letters = name.bytes().filter(u8::is_ascii_alphanumeric);
     letters.map(|byte| byte.to_ascii_lowercase()).eq(*b"taskid")
 }
 
-/// The ids that the head of an answer may give a task: in a header of that name, or as the last part of a location.
+/// Returns the ids that the headers of a response may give a task: a header of that name, or the last segment of a location.
 pub(crate) fn hinted_tasks(headers: &HeaderMap) -> Vec<String> {
     let mut ids = Ids::default();
     for (name, value) in headers {
@@ -113,22 +113,22 @@ pub(crate) fn hinted_tasks(headers: &HeaderMap) -> Vec<String> {
     ids.0
 }
 
-/// The string or whole number at the beginning of a text, if its end is there.
+/// Returns the string or integer at the beginning of a text, if it is complete.
 fn scalar(text: &[u8]) -> Option<String> {
     if let Some(inside) = text.strip_prefix(b"\"") {
         let mut strings = serde_json::Deserializer::from_slice(text).into_iter();
-        return strings.next()?.ok().or_else(|| as_it_stands(inside));
+        return strings.next()?.ok().or_else(|| raw_string(inside));
     }
     let end = text.iter().position(|byte| !byte.is_ascii_digit())?;
-    // A fraction or an exponent is no id, and neither is a number that may go on.
+    // A fraction or an exponent is not an id, and neither is a number that may be truncated.
     let is_whole = matches!(text[end], b',' | b'}' | b']') || text[end].is_ascii_whitespace();
     let digits = std::str::from_utf8(&text[..end]).ok()?;
     (is_whole && end > 0).then(|| digits.to_owned())
 }
 
-/// A string that JSON does not allow, such as one with a bare control character: an id that cannot be read must not make
-/// another one the only one.
-fn as_it_stands(inside: &[u8]) -> Option<String> {
+/// Returns a string that JSON does not allow, such as one with a bare control character. Without it, another id could look
+/// like the only one.
+fn raw_string(inside: &[u8]) -> Option<String> {
     let is_end = |at: &usize| inside[*at] == b'"' && !inside[..*at].ends_with(b"\\");
     let end = (0..inside.len()).find(is_end)?;
     Some(String::from_utf8_lossy(&inside[..end]).into_owned())
@@ -143,8 +143,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_id_is_found_wherever_it_stands() {
-        for (answer, expected) in [
+    fn named_tasks_finds_every_id() {
+        for (response, expected) in [
             (
                 r#"{"data":{"task_id":"a-1","status":"CREATED"}}"#,
                 &["a-1"][..],
@@ -188,12 +188,12 @@ mod tests {
             ("<html>", &[]),
             ("", &[]),
         ] {
-            assert_eq!(named_tasks(answer.as_bytes()), expected, "{answer}");
+            assert_eq!(named_tasks(response.as_bytes()), expected, "{response}");
         }
     }
 
     #[test]
-    fn a_head_gives_hints() {
+    fn hinted_tasks_reads_headers() {
         for (name, value, expected) in [
             (
                 "location",
@@ -215,12 +215,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_bounded() {
+    fn named_tasks_is_bounded() {
         let long = format!(r#"{{"task_id":"{}"}}"#, "a".repeat(5_000));
         assert!(named_tasks(long.as_bytes()).is_empty());
         let many: String = (0..100)
             .map(|id| format!(r#"{{"task_id":"{id}"}}"#))
             .collect();
-        assert_eq!(named_tasks(many.as_bytes()).len(), MOST_IDS);
+        assert_eq!(named_tasks(many.as_bytes()).len(), MAX_IDS);
     }
 }

@@ -1,4 +1,4 @@
-//! Limits on exchanges, in time in which this process could have read an answer.
+//! A timeout for one HTTP exchange that does not count time in which this process could not run.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -7,24 +7,25 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// How much time may pass unseen, should the process be stopped.
+/// The longest time that counts while the process is stopped.
 const STEP: Duration = Duration::from_secs(1);
-/// A timer may be so late in a process that runs.
+/// How late a timer may be in a running process.
 const SLACK: Duration = Duration::from_millis(50);
 
-/// A limit on one exchange, in real time.
+/// A timeout for one HTTP exchange, in real time.
 ///
-/// While a process is stopped, or its machine sleeps, answers arrive and nothing reads them. Such time does not count: a
-/// limit is counted down in steps of a second, and a step that ends late gives the process up to a second to read
-/// what has come, and all steps together no more than the limit once more. What is awaited is always polled before the clock.
+/// While a process is stopped or its machine sleeps, responses arrive and nothing reads them. Such time does not count:
+/// the timeout counts down in steps of one second, and a step that ends late gives the process up to one more second to
+/// read what has arrived. All such extensions together are at most the timeout itself. The future is always polled
+/// before the timer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeout {
     left: Duration,
-    /// How much may still be given back, so that a machine that is always late cannot prolong it for ever.
-    grace: Duration,
+    /// How much extension is left. A bound, because on some machines every timer is late.
+    extension: Duration,
 }
 
-/// The limit is reached.
+/// The timeout has elapsed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Elapsed;
 
@@ -32,19 +33,19 @@ impl Timeout {
     pub(crate) fn new(limit: Duration) -> Self {
         Self {
             left: limit,
-            grace: limit.max(STEP),
+            extension: limit.max(STEP),
         }
     }
 
-    /// What is left of the limit. A time in which the process did not run is not part of what was taken off.
+    /// The rest of the timeout. Time in which the process did not run has not been subtracted.
     pub(crate) fn left(&self) -> Duration {
         self.left
     }
 
-    /// Awaits a part of the exchange. What it takes is taken off the limit.
+    /// Awaits a part of the exchange, and subtracts the time that it takes.
     pub(crate) async fn run<F: Future>(&mut self, part: F) -> Result<F::Output, Elapsed> {
         let mut part = pin!(part);
-        // What is there already takes no time, and needs no timer.
+        // A future that is ready needs no timer.
         let first = poll_fn(|context| Poll::Ready(part.as_mut().poll(context)));
         if let Poll::Ready(output) = first.await {
             return Ok(output);
@@ -64,8 +65,8 @@ impl Timeout {
             }
             let late = spent.saturating_sub(step);
             if late > SLACK {
-                let given = late.min(STEP).min(self.grace);
-                self.grace -= given;
+                let given = late.min(STEP).min(self.extension);
+                self.extension -= given;
                 self.left = self.left.saturating_add(given);
             }
             if self.left.is_zero() {

@@ -1,4 +1,4 @@
-//! Limits how many tasks of a client are in flight.
+//! The concurrency limit: how many tasks of a client are in flight.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(crate) struct InFlightPermit {
 }
 
 impl InFlightLimit {
-    /// At most `max` tasks, or practically any number.
+    /// Allows at most `max` tasks, or practically any number.
     pub(crate) fn new(max: Option<usize>) -> Self {
         let max = max
             .unwrap_or(Semaphore::MAX_PERMITS)
@@ -46,7 +46,7 @@ impl InFlightLimit {
 
     /// Waits for a permit, in the order of the calls.
     pub(crate) async fn acquire(&self) -> InFlightPermit {
-        // The semaphore is never closed, so that there is no error.
+        // The semaphore is never closed, so there is no error.
         let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
         InFlightPermit { _permit: permit }
     }

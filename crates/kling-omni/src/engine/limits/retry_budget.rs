@@ -1,14 +1,14 @@
-//! Limits the retries of all calls of a client, and records how its attempts have gone.
+//! The retry budget of a client, which throttles the retries of all its calls, and its health.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use serde::Serialize;
 
-/// How many retries all calls of a client have in common, so that an outage is not made worse by everyone trying again.
+/// A number of retries that all calls of a client share, so retries do not make an outage worse.
 ///
-/// Each retry takes one out; successes put them back one by one. With none left, a call is one attempt. A retry that is
-/// not made costs nothing but the failure of its call, which would most likely have failed again.
+/// Each retry takes one out of the budget, and successes put it back. With an empty budget, each call makes a single
+/// attempt. Without the retry, the call fails, as it most likely would have with it.
 ///
 /// ```
 /// use kling_omni::client::RetryBudget;
@@ -28,7 +28,7 @@ pub struct RetryBudget {
 }
 
 impl RetryBudget {
-    /// This many retries at the most, and one back for every five successes.
+    /// Allows at most this many retries, and restores one for every five successes.
     pub const fn new(retries: u32) -> Self {
         Self {
             capacity: Some(retries),
@@ -36,7 +36,7 @@ impl RetryBudget {
         }
     }
 
-    /// No limit but that of each call.
+    /// Sets no limit for all calls together. Each call has its own limit.
     pub const fn unlimited() -> Self {
         Self {
             capacity: None,
@@ -44,7 +44,7 @@ impl RetryBudget {
         }
     }
 
-    /// How many successes put one retry back; at least one.
+    /// Sets how many successes restore one retry. At least one. Default: 5.
     pub const fn successes_per_retry(mut self, successes: u32) -> Self {
         self.successes_per_retry = if successes == 0 { 1 } else { successes };
         self
@@ -52,50 +52,51 @@ impl RetryBudget {
 }
 
 impl Default for RetryBudget {
-    /// 50 retries, and one back for every five successes.
+    /// 50 retries, of which one is restored for every five successes.
     fn default() -> Self {
         Self::new(50)
     }
 }
 
-/// How a client and the service get on, from what the client's attempts came to.
+/// The health of the connection to the service, from the attempts of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Health {
-    /// Whether failed attempts are followed by others.
+    /// Whether failed attempts are retried.
     pub circuit: CircuitState,
-    /// What is left of the [`RetryBudget`]; `None` if it is unlimited.
+    /// The rest of the [`RetryBudget`]; `None` if it is unlimited.
     pub retries_left: Option<u32>,
-    /// How many attempts have failed since the last success: no connection, no whole answer in time, 408, 429 or 5xx.
+    /// The number of failed attempts since the last success: connection errors, incomplete responses, 408, 429 and 5xx.
     pub consecutive_failures: u32,
-    /// When an attempt last succeeded. A refusal is a success here, since the service is there and answers.
+    /// When an attempt last succeeded. A rejection counts as a success: the service responds.
     pub last_success: Option<SystemTime>,
     /// When an attempt last failed.
     pub last_failure: Option<SystemTime>,
-    /// How many tasks of this client are in flight, as [`ClientBuilder::max_in_flight_tasks`](crate::ClientBuilder::max_in_flight_tasks)
-    /// counts them, creates under way included.
+    /// The number of tasks of this client that are in flight, as
+    /// [`ClientBuilder::max_in_flight_tasks`](crate::ClientBuilder::max_in_flight_tasks) counts them. Includes creates in progress.
     pub in_flight_tasks: usize,
 }
 
-/// Whether failed attempts are followed by others.
+/// Whether failed attempts are retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CircuitState {
-    /// They are.
+    /// Failed attempts are retried.
     Closed,
-    /// They are not: the [`RetryBudget`] is used up, and each call is a single attempt until successes refill it.
+    /// Failed attempts are not retried: the [`RetryBudget`] is exhausted. Each call makes a single attempt until successes
+    /// restore the budget.
     Open,
 }
 
-/// Limits the retries of all calls of a client, and records its health.
+/// Throttles the retries of all calls of a client, and records its health.
 pub(crate) struct RetryThrottle {
     rules: RetryBudget,
     state: Mutex<BudgetState>,
 }
 
 struct BudgetState {
-    /// What is left, in successes: each retry costs as many as put it back.
+    /// The rest of the budget, in successes: each retry costs as many as restore it.
     left: u64,
     consecutive_failures: u32,
     last_success: Option<SystemTime>,
@@ -106,7 +107,7 @@ impl RetryThrottle {
     pub(crate) fn new(rules: RetryBudget) -> Self {
         Self {
             state: Mutex::new(BudgetState {
-                left: rules.most(),
+                left: rules.max(),
                 consecutive_failures: 0,
                 last_success: None,
                 last_failure: None,
@@ -121,7 +122,7 @@ impl RetryThrottle {
             return true;
         }
         let mut state = self.state();
-        let left = state.left.checked_sub(self.rules.price());
+        let left = state.left.checked_sub(self.rules.cost());
         state.left = left.unwrap_or(state.left);
         left.is_some()
     }
@@ -130,7 +131,7 @@ impl RetryThrottle {
     pub(crate) fn record(&self, succeeded: bool, now: SystemTime) {
         let mut state = self.state();
         if succeeded {
-            state.left = (state.left + 1).min(self.rules.most());
+            state.left = (state.left + 1).min(self.rules.max());
             state.consecutive_failures = 0;
             state.last_success = Some(now);
         } else {
@@ -141,7 +142,7 @@ impl RetryThrottle {
 
     pub(crate) fn health(&self, in_flight_tasks: usize) -> Health {
         let state = self.state();
-        let left = u32::try_from(state.left / self.rules.price()).unwrap_or(u32::MAX);
+        let left = u32::try_from(state.left / self.rules.cost()).unwrap_or(u32::MAX);
         let retries_left = self.rules.capacity.map(|_| left);
         Health {
             circuit: match retries_left {
@@ -162,11 +163,11 @@ impl RetryThrottle {
 }
 
 impl RetryBudget {
-    fn price(&self) -> u64 {
+    fn cost(&self) -> u64 {
         self.successes_per_retry.into()
     }
 
-    fn most(&self) -> u64 {
-        u64::from(self.capacity.unwrap_or_default()) * self.price()
+    fn max(&self) -> u64 {
+        u64::from(self.capacity.unwrap_or_default()) * self.cost()
     }
 }

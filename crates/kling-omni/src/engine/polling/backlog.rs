@@ -1,4 +1,4 @@
-//! The polls that are due and wait for one of the concurrent reads.
+//! The polls that are due, and wait for the limit on concurrent reads.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -6,11 +6,11 @@ use std::time::Instant;
 use crate::engine::operations::ListOperation;
 use crate::engine::polling::queue::PollRequest;
 
-/// Polls that are made one by one, as soon as the concurrency limit allows.
+/// A queue of polls that are made one by one, as the concurrency limit allows.
 #[derive(Default)]
 pub(crate) struct Backlog {
     requests: VecDeque<(u64, Box<PollRequest>)>,
-    /// No deadline among the requests is before this.
+    /// A lower bound of the deadlines of the requests.
     first_deadline: Option<Instant>,
 }
 
@@ -47,7 +47,7 @@ impl Backlog {
         self.first_deadline
     }
 
-    /// Takes the requests whose deadline has come.
+    /// Removes and returns the requests whose deadline has passed.
     pub(crate) fn take_overdue(&mut self, now: Instant) -> Vec<(u64, Box<PollRequest>)> {
         if self.first_deadline.is_none_or(|deadline| deadline > now) {
             return Vec::new();
@@ -60,7 +60,7 @@ impl Backlog {
         overdue
     }
 
-    /// Takes the requests that a list can answer.
+    /// Removes and returns the requests that a list can answer.
     pub(crate) fn take_listed(
         &mut self,
         list: &'static ListOperation,
@@ -78,7 +78,7 @@ impl Backlog {
         requests.filter_map(|(_, request)| request.deadline).min()
     }
 
-    /// How many requests a list could answer.
+    /// The number of requests that a list could answer.
     pub(crate) fn listed(&self, list: &'static ListOperation) -> usize {
         let requests = self.requests.iter();
         requests
@@ -87,7 +87,7 @@ impl Backlog {
     }
 }
 
-/// The earlier of two times, each of which may never come.
+/// The earlier of two optional times.
 pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     [one, other].into_iter().flatten().min()
 }

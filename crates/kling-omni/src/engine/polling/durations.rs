@@ -1,4 +1,4 @@
-//! How long tasks take, learnt from those that have completed, and when to poll them.
+//! How long tasks take, learned from those that have completed, and when to poll them.
 
 pub(crate) mod histogram;
 pub(crate) mod poll_plan;
@@ -13,23 +13,25 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::engine::polling::durations::histogram::Histogram;
-pub(crate) use crate::engine::polling::durations::poll_plan::{Plan, PollTarget, initial_phase};
+pub(crate) use crate::engine::polling::durations::poll_plan::{
+    PollPlan, PollTarget, initial_phase,
+};
 use crate::engine::polling::durations::samples::Samples;
 
-/// How many kinds are distinguished.
+/// The maximum number of kinds.
 const MAX_KINDS: usize = 256;
-/// How many targets of one kind have their plans cached.
+/// The maximum number of cached plans of one kind.
 const MAX_PLANS: usize = 8;
-/// An estimate is stale once the number of samples has grown by one part in this many.
+/// An estimate is stale once the number of samples has grown by one in this many.
 const STALE_PART: usize = 8;
 
 /// A kind with this many samples hardly learns from others.
-const WELL_KNOWN: usize = 8;
+const ENOUGH_SAMPLES: usize = 8;
 
-/// Plans aim at this part of the requested mean delay, since an estimate is never quite right.
+/// Plans use this part of the requested mean delay, because estimates are not exact.
 const SAFETY_FACTOR: f64 = 0.93;
 
-/// A kind of tasks with similar durations. What the number stands for, and how it is written, is up to the service.
+/// A kind of tasks with similar durations. The service defines what the number means, and its text form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub(crate) struct TaskKind(pub(crate) u32);
@@ -41,13 +43,13 @@ pub(crate) struct TaskOrigin {
     pub(crate) created: Instant,
 }
 
-/// How long tasks have taken, by kind: tier, length of the video, with or without an image to start from.
+/// How long tasks have taken, by kind: tier, length of the video, with or without a start image.
 ///
-/// A client learns it from the tasks that it has created and seen completed, and [polls](crate::polling::PollSchedule::adaptive)
-/// accordingly. Keep it across processes as JSON, so that the next one does not begin anew: take it with
-/// [`Client::task_durations`](crate::Client::task_durations) and give it to
-/// [`ClientBuilder::task_durations`](crate::ClientBuilder::task_durations). It holds nothing but kinds and seconds: at most 256
-/// kinds, and the latest 128 times of each.
+/// A client learns the durations from tasks that it has created and seen completed, and
+/// [polls](crate::polling::PollSchedule::adaptive) accordingly. Keep them across processes as JSON: get them from
+/// [`Client::task_durations`](crate::Client::task_durations) and pass them to
+/// [`ClientBuilder::task_durations`](crate::ClientBuilder::task_durations). They contain only kinds and seconds: at most 256 kinds, and
+/// the latest 128 durations of each.
 ///
 /// ```
 /// use kling_omni::polling::TaskDurations;
@@ -68,17 +70,17 @@ pub struct TaskDurations {
 }
 
 impl TaskDurations {
-    /// Whether nothing has been learnt.
+    /// Whether there are no durations.
     pub fn is_empty(&self) -> bool {
         self.kinds.is_empty()
     }
 
-    /// How many times are remembered, of all kinds together.
+    /// The number of durations, of all kinds together.
     pub fn len(&self) -> usize {
         self.kinds.values().map(Samples::len).sum()
     }
 
-    /// The latest durations of all kinds, interleaved, since their order in time is not known.
+    /// The latest durations of all kinds, interleaved, because their order in time is not known.
     fn all(&self) -> Samples {
         let mut kinds: Vec<_> = self.kinds.iter().collect();
         kinds.sort_by_cached_key(|(kind, _)| kind.to_string());
@@ -108,7 +110,7 @@ impl fmt::Debug for TaskDurations {
 
 impl Serialize for TaskDurations {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Sorted, so that a file of it differs only where something was learnt.
+        // Sorted, so a file of it differs only in what was learned.
         let mut kinds: Vec<_> = self.kinds.iter().collect();
         kinds.sort_by_cached_key(|(kind, _)| kind.to_string());
         let seconds = |samples: &Samples| samples.seconds().collect::<Vec<_>>();
@@ -125,7 +127,7 @@ impl<'de> Deserialize<'de> for TaskDurations {
         let read = HashMap::<TaskKind, Vec<f32>>::deserialize(deserializer)?;
         if read.len() > MAX_KINDS {
             return Err(D::Error::custom(format_args!(
-                "there are {} kinds of tasks, at most {MAX_KINDS} are told apart",
+                "too many kinds of tasks: {} (limit {MAX_KINDS})",
                 read.len()
             )));
         }
@@ -137,22 +139,22 @@ impl<'de> Deserialize<'de> for TaskDurations {
     }
 }
 
-/// The durations that a client has learnt, and the plans that follow from them.
+/// The durations that a client has learned, and the plans derived from them.
 pub(crate) struct DurationModel {
     times: TaskDurations,
     /// The latest durations of all kinds.
     all: Samples,
-    estimates: HashMap<Option<TaskKind>, Estimate>,
+    estimates: HashMap<Option<TaskKind>, DurationEstimate>,
 }
 
 /// The expected durations of one kind, or of tasks whose kind and age are unknown.
-struct Estimate {
+struct DurationEstimate {
     /// The number of samples that it is based on.
     samples: usize,
     samples_of_all: usize,
     histogram: Histogram,
     median: Duration,
-    plans: Vec<(PollTarget, Arc<Plan>)>,
+    plans: Vec<(PollTarget, Arc<PollPlan>)>,
 }
 
 impl DurationModel {
@@ -179,8 +181,8 @@ impl DurationModel {
         self.estimate(kind).median
     }
 
-    /// When to poll a task of this kind, by the time since its creation; without a kind, since it was attached.
-    pub(crate) fn plan(&mut self, kind: Option<TaskKind>, target: PollTarget) -> Arc<Plan> {
+    /// When to poll a task of this kind, by its age; without a kind, by the time since it was attached.
+    pub(crate) fn plan(&mut self, kind: Option<TaskKind>, target: PollTarget) -> Arc<PollPlan> {
         let estimate = self.estimate(kind);
         let target = match estimate.samples {
             0 => target,
@@ -192,7 +194,7 @@ impl DurationModel {
         if let Some((_, plan)) = estimate.plans.iter().find(|(other, _)| *other == target) {
             return Arc::clone(plan);
         }
-        let plan = Arc::new(Plan::new(&estimate.histogram, target));
+        let plan = Arc::new(PollPlan::new(&estimate.histogram, target));
         if estimate.plans.len() == MAX_PLANS {
             estimate.plans.remove(0);
         }
@@ -200,7 +202,7 @@ impl DurationModel {
         plan
     }
 
-    fn estimate(&mut self, kind: Option<TaskKind>) -> &mut Estimate {
+    fn estimate(&mut self, kind: Option<TaskKind>) -> &mut DurationEstimate {
         let Self {
             times,
             all,
@@ -208,8 +210,8 @@ impl DurationModel {
         } = self;
         let own = kind.and_then(|kind| times.kinds.get(&kind));
         let make = || match kind {
-            Some(_) => Estimate::of_kind(own, all),
-            None => Estimate::of_unknown(all),
+            Some(_) => DurationEstimate::for_kind(own, all),
+            None => DurationEstimate::for_unknown_age(all),
         };
         let estimate = estimates.entry(kind).or_insert_with(make);
         let samples = match kind {
@@ -228,14 +230,14 @@ fn has_grown(before: usize, now: usize) -> bool {
     now >= before + (before.min(samples::CAPACITY) / STALE_PART).max(1)
 }
 
-impl Estimate {
+impl DurationEstimate {
     /// Whether there are enough new samples: of the kind itself, or of all kinds while it has few of its own.
     fn is_stale(&self, samples: usize, of_all: usize) -> bool {
         has_grown(self.samples, samples)
-            || self.samples < WELL_KNOWN && has_grown(self.samples_of_all, of_all)
+            || self.samples < ENOUGH_SAMPLES && has_grown(self.samples_of_all, of_all)
     }
 
-    fn of_kind(samples: Option<&Samples>, all: &Samples) -> Self {
+    fn for_kind(samples: Option<&Samples>, all: &Samples) -> Self {
         let prior = Histogram::learn_from_all(all, &Histogram::prior());
         let histogram = match samples {
             Some(samples) => Histogram::learn(samples, &prior),
@@ -250,7 +252,7 @@ impl Estimate {
         }
     }
 
-    fn of_unknown(all: &Samples) -> Self {
+    fn for_unknown_age(all: &Samples) -> Self {
         let histogram = Histogram::learn(all, &Histogram::prior());
         Self {
             samples: all.total(),

@@ -1,4 +1,4 @@
-//! Answers many polls at once by reading the list of tasks.
+//! Answers many polls with one request for the list of tasks.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -22,46 +22,46 @@ use crate::engine::polling::queue::PollRequest;
 use crate::engine::state::TaskStatus;
 use crate::engine::task_id::TaskId;
 
-/// How many pages are read at once, if so many are likely to be needed.
+/// The maximum number of pages that are read concurrently.
 const MAX_CONCURRENT_PAGES: usize = 8;
 
-/// Each page costs one, each task found on it earns one. A list poll without credit ends.
+/// The initial credit. Each page costs one, each task found on it earns one. A list poll without credit ends.
 const CREDIT: usize = 2;
 const MAX_CREDIT: usize = 8;
 
-/// After this time, the requests that are left are answered otherwise.
+/// The maximum duration of a list poll. After it, direct reads answer the remaining requests.
 const MAX_DURATION: Duration = Duration::from_secs(5);
 
 type ReadPage = Pin<Box<dyn Future<Output = Result<Page>> + Send>>;
 /// `None` if no page is being read.
 pub(crate) type PageResult = Option<Result<Page>>;
 
-/// One reading of a list from its newest task on, until all requested tasks have been found or the rest is not worth the
-/// pages.
+/// A list poll: paginates through a list from its newest task on, until all requested tasks are found or the rest is not
+/// worth the pages.
 pub(crate) struct ListPoll {
     poller: Arc<Poller>,
     list: &'static ListOperation,
-    /// By the ids of the tasks.
+    /// The requests by task id.
     requests: HashMap<TaskId, Vec<(u64, Box<PollRequest>)>>,
     pages: FuturesOrdered<ReadPage>,
     pages_requested: u32,
     pages_read: u32,
-    /// The number of pages that it is likely to take.
+    /// The estimated number of pages.
     pages_expected: usize,
     /// The last page on which a requested task was found.
     last_useful_page: u32,
     found: usize,
     credit: usize,
     ends: Instant,
-    /// No deadline among the requests is before this.
+    /// A lower bound of the deadlines of the requests.
     first_deadline: Option<Instant>,
-    /// How long the service asked for the list not to be read.
+    /// How long the service requested not to read the list.
     requested_pause: Option<Duration>,
     /// Whether the list was read to its end.
     is_complete: bool,
 }
 
-/// What a page has shown of the requested tasks.
+/// The requested tasks on one page.
 pub(crate) struct PageOutcome {
     pub(crate) found: Vec<(u64, Box<PollRequest>, TaskStatus)>,
     pub(crate) is_over: bool,
@@ -75,7 +75,7 @@ impl PageOutcome {
     };
 }
 
-/// The end of a list poll.
+/// The result of a list poll, and the requests that it left.
 pub(crate) struct ListPollSummary {
     pub(crate) result: ListPollResult,
     pub(crate) unanswered: Vec<(u64, Box<PollRequest>)>,
@@ -115,26 +115,26 @@ impl ListPoll {
         self.list
     }
 
-    /// When it ends at the latest.
+    /// The latest time at which it ends.
     pub(crate) fn ends(&self) -> Instant {
         self.ends
     }
 
-    /// Adds a request. It is answered if the page with its task has not been read yet.
+    /// Adds a request. It is answered only if the page with its task has not been read yet.
     pub(crate) fn join(&mut self, number: u64, request: Box<PollRequest>) {
         self.first_deadline = earlier(self.first_deadline, request.deadline);
         // Only tasks with an id are on a list.
         let Some(id) = request.task.id().cloned() else {
             return;
         };
-        // Most tasks have one wait, and a growing vector begins with room for four.
+        // Most tasks have one wait, and a growing vector begins with a capacity of four.
         let requests = self.requests.entry(id);
         requests
             .or_insert_with(|| Vec::with_capacity(1))
             .push((number, request));
     }
 
-    /// Whether all of its waits have gone.
+    /// Whether all of its requests are cancelled.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.requests
             .values()
@@ -146,7 +146,7 @@ impl ListPoll {
         self.first_deadline
     }
 
-    /// Takes the requests whose deadline has come.
+    /// Removes and returns the requests whose deadline has passed.
     pub(crate) fn take_overdue(&mut self, now: Instant) -> Vec<(u64, Box<PollRequest>)> {
         if self.first_deadline.is_none_or(|deadline| deadline > now) {
             return Vec::new();
@@ -185,13 +185,13 @@ impl ListPoll {
         }
     }
 
-    /// The next page.
+    /// Polls for the next page.
     pub(crate) fn poll_page(&mut self, context: &mut Context<'_>) -> Poll<PageResult> {
         self.pages.poll_next_unpin(context)
     }
 
-    /// Finds the requested tasks on a page.
-    pub(crate) fn take(&mut self, page: PageResult) -> PageOutcome {
+    /// Applies a page: finds the requested tasks on it.
+    pub(crate) fn apply(&mut self, page: PageResult) -> PageOutcome {
         let page = match page {
             Some(Ok(page)) => page,
             Some(Err(error)) => {

@@ -1,4 +1,4 @@
-//! When it is worth to poll a list in place of single tasks.
+//! Statistics that decide whether polling a list is worth more than polling single tasks.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::operations::ListOperation;
 
-/// How long a list is not read after a list poll that was not profitable, and the most after several in a row.
+/// How long a list is not polled after a list poll that was not profitable, and the maximum after several in a row.
 const BACK_OFF: Duration = Duration::from_secs(30);
 const MAX_BACK_OFF: Duration = Duration::from_secs(600);
 
@@ -15,10 +15,10 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How well each list has answered polls.
 #[derive(Default)]
-pub(crate) struct ListPollStats(Mutex<HashMap<&'static ListOperation, Record>>);
+pub(crate) struct ListPollStats(Mutex<HashMap<&'static ListOperation, ListRecord>>);
 
 #[derive(Clone, Copy, Default)]
-struct Record {
+struct ListRecord {
     pages: u32,
     consecutive_misses: u32,
     profitable_at: Option<Instant>,
@@ -29,7 +29,7 @@ struct Record {
     checked: Option<Instant>,
 }
 
-impl Record {
+impl ListRecord {
     fn back_off(&mut self, now: Instant, requested_pause: Option<Duration>) {
         let back_off = BACK_OFF.saturating_mul(1 << self.consecutive_misses.min(8));
         let back_off = back_off
@@ -52,16 +52,16 @@ pub(crate) struct ListPollResult {
     pub(crate) at: Instant,
     /// When to poll the list next.
     pub(crate) next_at: Option<Instant>,
-    /// How long the service asked for the list not to be read.
+    /// How long the service requested not to read the list.
     pub(crate) requested_pause: Option<Duration>,
 }
 
 impl ListPollStats {
-    /// How many pages a list poll is likely to take; `None` while the list backs off.
+    /// The estimated number of pages of a list poll; `None` while the list backs off.
     pub(crate) fn pages(&self, list: &'static ListOperation, now: Instant) -> Option<usize> {
         let record = self.records().get(&list).copied().unwrap_or_default();
         let backs_off = record.backs_off_until.is_some_and(|until| now < until);
-        // An old page count says nothing about the tasks of now.
+        // An old page count says nothing about the present tasks.
         let is_fresh = |at: Instant| now.duration_since(at) < BACK_OFF;
         let pages = match record.profitable_at.is_some_and(is_fresh) {
             true => record.pages.max(1),
@@ -70,7 +70,7 @@ impl ListPollStats {
         (!backs_off).then_some(pages as usize)
     }
 
-    /// When the next list poll is planned, if that is still to come.
+    /// When the next list poll is planned, if that is in the future.
     pub(crate) fn next_at(&self, list: &'static ListOperation, now: Instant) -> Option<Instant> {
         let next_at = self.records().get(&list)?.next_at;
         next_at.filter(|next_at| *next_at > now)
@@ -80,7 +80,7 @@ impl ListPollStats {
         let mut records = self.records();
         let record = records.entry(result.list).or_default();
         if result.was_profitable {
-            *record = Record {
+            *record = ListRecord {
                 pages: result.pages,
                 profitable_at: Some(result.at),
                 next_at: result.next_at,
@@ -91,7 +91,7 @@ impl ListPollStats {
         }
     }
 
-    /// Whether a task that the list shows in progress should be read directly. The caller does so.
+    /// Whether a task that the list shows in progress should be read directly. The caller must do so.
     pub(crate) fn is_check_due(&self, list: &'static ListOperation, now: Instant) -> bool {
         let mut records = self.records();
         let checked = &mut records.entry(list).or_default().checked;
@@ -103,7 +103,7 @@ impl ListPollStats {
     }
 
     /// Records whether a direct read agreed with the list.
-    pub(crate) fn checked(&self, list: &'static ListOperation, agrees: bool, now: Instant) {
+    pub(crate) fn record_check(&self, list: &'static ListOperation, agrees: bool, now: Instant) {
         let mut records = self.records();
         let record = records.entry(list).or_default();
         match agrees {
@@ -112,7 +112,7 @@ impl ListPollStats {
         }
     }
 
-    fn records(&self) -> MutexGuard<'_, HashMap<&'static ListOperation, Record>> {
+    fn records(&self) -> MutexGuard<'_, HashMap<&'static ListOperation, ListRecord>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

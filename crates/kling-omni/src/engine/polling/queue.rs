@@ -15,55 +15,55 @@ use crate::engine::operations::ListOperation;
 use crate::engine::state::{TaskState, TaskStatus};
 use crate::engine::task_id::TaskId;
 
-/// A task as the poller sees it, on behalf of one wait.
+/// A task that can be polled, on behalf of one wait.
 pub(crate) trait Pollable: Send + Sync {
-    /// `None` if the task has no valid id, and so is on no list.
+    /// `None` if the task has no valid id, and so is not on any list.
     fn id(&self) -> Option<&TaskId>;
 
     /// The list that the task should be on.
     fn list(&self) -> Option<&'static ListOperation>;
 
-    /// Reads the task. With `time_left`, neither the rate limit nor the response may take longer.
+    /// Reads the task. `time_left` limits both the wait for the rate limit and the wait for the response.
     fn read(
         self: Arc<Self>,
         time_left: Option<Duration>,
     ) -> Pin<Box<dyn Future<Output = Result<TaskState>> + Send>>;
 
-    /// A list shows the task, and not as ended.
+    /// Records that a list shows the task in progress.
     fn observe_in_list(&self, status: &TaskStatus) -> TaskState;
 
-    /// A list that was read to its end does not have the task.
+    /// Records that a complete list does not have the task.
     fn missing_in_list(&self);
 
-    /// When to poll the task next, now that it is known to be in progress.
+    /// When to poll the task next, given that it is in progress.
     fn next_due(&self) -> Instant;
 }
 
-/// One poll that a wait has requested.
+/// A poll that a wait has requested.
 pub(crate) struct PollRequest {
     pub(crate) task: Arc<dyn Pollable>,
     pub(crate) due: Instant,
     pub(crate) deadline: Option<Instant>,
-    /// Whether a list is not enough.
+    /// Whether only a direct read can answer it.
     pub(crate) needs_direct_read: bool,
     /// The status that the wait has reported last.
-    pub(crate) known: Option<TaskStatus>,
-    /// Boxed, since there is one for each wait, and few have a response to take at any time.
+    pub(crate) reported: Option<TaskStatus>,
+    /// Boxed, because there is one for each wait, and few responses exist at a time.
     pub(crate) response: oneshot::Sender<Box<PollResponse>>,
-    /// The service asked not to be polled before.
+    /// The service requested not to be polled before.
     pub(crate) not_before: Option<Instant>,
-    /// Since when only lists have shown the task.
+    /// When a list first showed the task since its last direct read.
     pub(crate) listed_since: Option<Instant>,
-    /// What a list has just shown, which a direct read has to confirm.
+    /// The entry of a list that a direct read has to confirm.
     pub(crate) observation: Option<ListObservation>,
-    /// The span of the wait, for the direct read; `None` if there is none. Boxed, since most programs have no spans.
+    /// The span of the wait, for the direct read. Boxed, because most programs have no spans.
     pub(crate) span: Option<Box<Span>>,
 }
 
 /// The result of a poll.
 pub(crate) struct PollResponse {
     pub(crate) state: Result<TaskState>,
-    /// Whether it was the poll at the deadline.
+    /// Whether this was the poll at the deadline.
     pub(crate) was_last: bool,
 }
 
@@ -75,22 +75,22 @@ pub(crate) struct ListObservation {
 }
 
 impl PollRequest {
-    /// Whether the wait has gone.
+    /// Whether the wait was dropped.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.response.is_closed()
     }
 
-    /// Whether its deadline has come.
+    /// Whether the deadline has passed.
     pub(crate) fn is_overdue(&self, now: Instant) -> bool {
         self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
-    /// Whether the service asked not to be polled now.
+    /// Whether the service requested not to be polled now.
     pub(crate) fn is_paused(&self, now: Instant) -> bool {
         self.not_before.is_some_and(|time| time > now)
     }
 
-    /// Makes it due then, or at its deadline if that is sooner.
+    /// Sets when it is due, or its deadline if that is earlier.
     pub(crate) fn reschedule(&mut self, due: Instant) {
         self.due = self.deadline.map_or(due, |deadline| deadline.min(due));
         self.needs_direct_read |= self.deadline == Some(self.due);
@@ -98,7 +98,7 @@ impl PollRequest {
 
     pub(crate) fn respond(self, state: Result<TaskState>) {
         let was_last = self.is_overdue(self.due);
-        // The wait may have gone.
+        // The wait may have been dropped.
         let _ = self
             .response
             .send(Box::new(PollResponse { state, was_last }));
@@ -113,7 +113,7 @@ impl PollRequest {
     }
 }
 
-/// A poll that is queued or under way. Dropping it cancels the poll, and the request that was sent for it alone.
+/// A poll that is queued or in flight. Dropping it cancels the poll, and the request that was sent for it alone.
 pub(crate) struct PendingPoll {
     queue: Arc<PollQueue>,
     number: u64,
@@ -142,7 +142,7 @@ impl Future for PendingPoll {
         response.map(|response| match response {
             Ok(response) => *response,
             Err(_) => PollResponse {
-                state: Err(aborted()),
+                state: Err(poll_aborted()),
                 was_last: false,
             },
         })
@@ -157,8 +157,8 @@ impl Drop for PendingPoll {
     }
 }
 
-/// The wait goes on in another runtime than the one in which it began.
-fn aborted() -> Error {
+/// The error of a poll whose runtime was shut down. The wait continues in another runtime.
+fn poll_aborted() -> Error {
     Error::uncharged(
         ErrorKind::Transport,
         "poll aborted: the Tokio runtime that drove it was shut down",
@@ -169,13 +169,13 @@ fn aborted() -> Error {
 /// All polls that the waits of a client have requested in one runtime.
 #[derive(Default)]
 pub(crate) struct PollQueue {
-    entries: Mutex<Entries>,
+    entries: Mutex<QueueEntries>,
     changed: Notify,
 }
 
 #[derive(Default)]
-struct Entries {
-    /// Boxed, since requests move about, and a table has room for more than it holds.
+struct QueueEntries {
+    /// Boxed, because requests are moved often, and the table has spare capacity.
     requests: HashMap<u64, Box<PollRequest>>,
     by_due: BTreeSet<(Instant, u64)>,
     next_number: u64,
@@ -197,7 +197,7 @@ impl PollQueue {
         (number, needs_worker)
     }
 
-    /// Puts requests back that were rescheduled.
+    /// Puts rescheduled requests back.
     pub(crate) fn put_back(&self, requests: impl IntoIterator<Item = (u64, Box<PollRequest>)>) {
         let mut entries = self.entries();
         for (number, request) in requests {
@@ -207,7 +207,7 @@ impl PollQueue {
         }
     }
 
-    /// Removes a request whose wait has gone.
+    /// Removes a request whose wait was dropped.
     fn cancel(&self, number: u64) {
         let mut entries = self.entries();
         entries.remove(number);
@@ -218,7 +218,7 @@ impl PollQueue {
         }
     }
 
-    /// Takes the requests that are due.
+    /// Removes and returns the requests that are due.
     pub(crate) fn take_due(&self, now: Instant) -> Vec<(u64, Box<PollRequest>)> {
         let mut entries = self.entries();
         let mut due = Vec::new();
@@ -228,13 +228,13 @@ impl PollQueue {
         due
     }
 
-    /// Takes all requests that a list can answer.
+    /// Removes and returns the requests that a list can answer.
     pub(crate) fn take_listed(&self, list: &'static ListOperation) -> Vec<(u64, Box<PollRequest>)> {
         let mut entries = self.entries();
-        let Entries {
+        let QueueEntries {
             requests, by_due, ..
         } = &mut *entries;
-        // Mostly all of them.
+        // Usually all of them.
         let mut listed = Vec::with_capacity(requests.len());
         listed.extend(requests.extract_if(|_, request| request.list() == Some(list)));
         for (number, request) in &listed {
@@ -243,7 +243,7 @@ impl PollQueue {
         listed
     }
 
-    /// How many requests that are due until then a list could answer, counted up to `enough`.
+    /// The number of requests due until a time that a list could answer, counted up to `enough`.
     pub(crate) fn listed_until(
         &self,
         until: Instant,
@@ -257,7 +257,7 @@ impl PollQueue {
             .count()
     }
 
-    /// When the first of the requests is due that this list has answered before.
+    /// When the first request is due that this list has answered before.
     pub(crate) fn earliest_listed(&self, list: &'static ListOperation) -> Option<Instant> {
         let entries = self.entries();
         let mut in_order = entries.by_due.iter();
@@ -275,40 +275,40 @@ impl PollQueue {
         self.entries().by_due.first().map(|(at, _)| *at)
     }
 
-    /// Completes when another request may have become the earliest.
+    /// Completes when another request may be the earliest.
     pub(crate) async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// Lets the worker end if the queue is empty. Returns whether it does.
+    /// Stops the worker if the queue is empty. Returns whether it does.
     pub(crate) fn finish(&self) -> bool {
         let mut entries = self.entries();
         entries.has_worker = !entries.requests.is_empty();
         !entries.has_worker
     }
 
-    /// Aborts all polls, since the worker was dropped before it was done. The next request starts another one.
+    /// Aborts all polls, because the worker was dropped. The next request starts a new worker.
     pub(crate) fn clear(&self) {
         let mut entries = self.entries();
         let next_number = entries.next_number;
         let aborted = std::mem::replace(
             &mut *entries,
-            Entries {
+            QueueEntries {
                 next_number,
-                ..Entries::default()
+                ..QueueEntries::default()
             },
         );
         drop(entries);
         drop(aborted);
     }
 
-    fn entries(&self) -> MutexGuard<'_, Entries> {
+    fn entries(&self) -> MutexGuard<'_, QueueEntries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Entries {
-    /// Returns whether the request is the earliest now.
+impl QueueEntries {
+    /// Adds a request. Returns whether it is the earliest.
     fn insert(&mut self, number: u64, request: Box<PollRequest>) -> bool {
         let key = (request.due, number);
         self.by_due.insert(key);

@@ -7,29 +7,29 @@ use std::time::{Duration, Instant};
 
 use crate::engine::polling::durations::{DurationModel, PollTarget, TaskOrigin, initial_phase};
 
-/// How much longer the intervals between polls are while webhook deliveries arrive.
+/// The factor of the intervals between polls while webhook deliveries arrive.
 const WEBHOOK_INTERVAL_FACTOR: u32 = 6;
-/// The same for planned polls, of which a typical task then gets less than one.
+/// The same factor for planned polls. A typical task is then polled less than once.
 const WEBHOOK_PLAN_FACTOR: f64 = 12.0;
 
-/// The shortest interval between polls beyond the request budget.
+/// The minimum interval between polls after the request budget is used up.
 const MIN_INTERVAL_BEYOND_BUDGET: Duration = Duration::from_secs(60);
 
-/// Shorter pauses that the service asks for are lengthened to this.
+/// The minimum of the pauses that the service requests.
 const MIN_REQUESTED_PAUSE: Duration = Duration::from_secs(1);
 
-/// The range of mean delays that a plan can reach, given the shortest and the longest interval.
+/// The range of mean delays that a plan can reach, given the minimum and the maximum interval.
 const MIN_MEAN_DELAY: Duration = Duration::from_millis(100);
 const MAX_MEAN_DELAY: Duration = Duration::from_secs(120);
 
-/// Longer intervals are shortened to this, so that no time overflows.
+/// The maximum interval, so no time overflows.
 const MAX_INTERVAL: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// When a wait polls its task.
 ///
-/// The default is [adaptive](Self::adaptive). Every schedule respects a pause that the service asks for (`Retry-After`), and
-/// an adaptive one polls when it is over. Where many tasks are waited for at once, the client polls the list of tasks
-/// in place of each of them: then it mostly learns of an end sooner than the schedule says, and at most ten seconds later.
+/// The default is [adaptive](Self::adaptive). Every schedule respects a pause that the service requests (`Retry-After`), and
+/// an adaptive one polls at its end. If many tasks are waited for at once, the client polls the list of tasks instead of
+/// each task. It then usually detects a completion earlier than the schedule would, and at most ten seconds later.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,17 +42,17 @@ const MAX_INTERVAL: Duration = Duration::from_secs(365 * 24 * 3600);
 /// ```
 #[derive(Clone)]
 pub struct PollSchedule {
-    rule: Rule,
-    shortest: Duration,
+    rule: ScheduleRule,
+    min_interval: Duration,
     budget: Option<u32>,
 }
 
 #[derive(Clone)]
-enum Rule {
+enum ScheduleRule {
     Adaptive {
         mean_delay: Duration,
     },
-    /// Boxed, since each wait has a schedule, and most are adaptive.
+    /// Shared, because each wait has a schedule.
     Growing(Arc<Growing>),
     Custom(Arc<dyn Fn(u32, Duration) -> Duration + Send + Sync>),
 }
@@ -64,95 +64,97 @@ struct Growing {
 }
 
 impl PollSchedule {
-    /// The shortest interval between polls; shorter ones are lengthened to this.
+    /// The minimum interval between polls. Shorter intervals are raised to it.
     pub const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
-    /// The mean time from a task's end to the poll that finds it, which an adaptive schedule aims at unless
-    /// [told otherwise](Self::mean_delay).
+    /// The default target of an adaptive schedule: the mean time from the completion of a task to the poll that detects it. See
+    /// [`mean_delay`](Self::mean_delay).
     pub const MEAN_DELAY: Duration = Duration::from_secs(2);
 
-    /// Polls when the task is likely to end: none before that is plausible, most of them around the usual time, and ever
-    /// fewer after it.
+    /// Polls when the task is likely to be completed: not before that is plausible, most often around the usual duration, and
+    /// less and less often after it.
     ///
-    /// What is usual, the client learns from the tasks that it has created and seen completed ([`TaskDurations`](crate::polling::TaskDurations)),
-    /// by tier, length of the video, and whether it starts from an image. It begins with what is known of the service.
+    /// The client learns the usual durations from the tasks that it has created and seen completed
+    /// ([`TaskDurations`](crate::polling::TaskDurations)), by tier, length of the video, and whether it starts from an image. It begins
+    /// with a built-in prior.
     pub fn adaptive() -> Self {
-        Self::of(Rule::Adaptive {
+        Self::with_rule(ScheduleRule::Adaptive {
             mean_delay: Self::MEAN_DELAY,
         })
     }
 
-    /// The same interval throughout, give or take a tenth.
+    /// Polls at a fixed interval, with a jitter of 10 %.
     pub fn fixed(interval: Duration) -> Self {
         Self::growing(interval, 1.0, interval)
     }
 
-    /// Intervals that begin with `first` and become `growth` times longer after each poll, up to `longest`, each give or
-    /// take a tenth. A growth below 1 counts as 1.
+    /// Polls at intervals that begin with `first` and grow by the factor `growth` after each poll, up to `longest`, each with a
+    /// jitter of 10 %. A factor below 1 counts as 1.
     pub fn growing(first: Duration, growth: f64, longest: Duration) -> Self {
         let growth = match growth.is_finite() {
             true => growth.max(1.0),
             false => 1.0,
         };
         let longest = longest.max(first);
-        Self::of(Rule::Growing(Arc::new(Growing {
+        Self::with_rule(ScheduleRule::Growing(Arc::new(Growing {
             first,
             growth,
             longest,
         })))
     }
 
-    /// Intervals of your own: `interval` gets the number of polls that the wait has made and the time since its
-    /// beginning, and answers the time to the next poll.
+    /// Polls at custom intervals: `interval` receives the number of polls that the wait has made and the time since it began,
+    /// and returns the time until the next poll.
     pub fn custom(interval: impl Fn(u32, Duration) -> Duration + Send + Sync + 'static) -> Self {
-        Self::of(Rule::Custom(Arc::new(interval)))
+        Self::with_rule(ScheduleRule::Custom(Arc::new(interval)))
     }
 
-    fn of(rule: Rule) -> Self {
+    fn with_rule(rule: ScheduleRule) -> Self {
         Self {
             rule,
-            shortest: Self::MIN_INTERVAL,
+            min_interval: Self::MIN_INTERVAL,
             budget: None,
         }
     }
 
-    /// What an adaptive schedule aims at: the mean time from a task's end to the poll that finds it, from a tenth of a second
-    /// to two minutes. Half of it takes twice the polls. No other schedule has it.
+    /// Sets the target of an adaptive schedule: the mean time from the completion of a task to the poll that detects it, from
+    /// 0.1 s to 120 s. Half the delay takes twice the polls. Other schedules ignore it. Default:
+    /// [`MEAN_DELAY`](Self::MEAN_DELAY).
     pub fn mean_delay(mut self, delay: Duration) -> Self {
-        if let Rule::Adaptive { mean_delay } = &mut self.rule {
+        if let ScheduleRule::Adaptive { mean_delay } = &mut self.rule {
             *mean_delay = delay;
         }
         self
     }
 
-    /// Lengthens shorter intervals to this; [`MIN_INTERVAL`](Self::MIN_INTERVAL) at least.
+    /// Sets the minimum interval. At least, and by default, [`MIN_INTERVAL`](Self::MIN_INTERVAL).
     pub fn min_interval(mut self, interval: Duration) -> Self {
-        self.shortest = interval.max(Self::MIN_INTERVAL);
+        self.min_interval = interval.max(Self::MIN_INTERVAL);
         self
     }
 
-    /// How many polls a wait should make do with; one at least.
+    /// Sets how many polls a wait should need. At least one. Default: no limit.
     ///
-    /// An adaptive schedule places them so that this is enough for a usual task, whatever its
-    /// [mean delay](Self::mean_delay) comes to. Polls that go beyond it are a minute apart, for any schedule.
+    /// An adaptive schedule distributes them over the duration of a usual task, whatever [mean delay](Self::mean_delay) results.
+    /// Polls beyond the budget are a minute apart, in any schedule.
     pub fn request_budget(mut self, polls: u32) -> Self {
         self.budget = Some(polls.max(1));
         self
     }
 
-    /// The interval before the next poll, for a rule that goes by the number of polls made.
+    /// The interval before the next poll, for rules that depend on the number of polls.
     fn interval(&self, polls: u32, waited: Duration, jitter: f64) -> Option<Duration> {
         let interval = match &self.rule {
-            Rule::Adaptive { .. } => return None,
-            Rule::Growing(rule) => {
+            ScheduleRule::Adaptive { .. } => return None,
+            ScheduleRule::Growing(rule) => {
                 let steps = i32::try_from(polls).unwrap_or(i32::MAX);
                 let seconds = rule.first.as_secs_f64() * rule.growth.powi(steps);
                 let seconds = seconds.min(rule.longest.as_secs_f64()) * (0.9 + 0.2 * jitter);
                 Duration::try_from_secs_f64(seconds).unwrap_or(rule.longest)
             }
-            Rule::Custom(interval) => interval(polls, waited),
+            ScheduleRule::Custom(interval) => interval(polls, waited),
         };
-        Some(interval.max(self.shortest))
+        Some(interval.max(self.min_interval))
     }
 }
 
@@ -165,37 +167,37 @@ impl Default for PollSchedule {
 impl fmt::Debug for PollSchedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = match &self.rule {
-            Rule::Adaptive { mean_delay } => {
+            ScheduleRule::Adaptive { mean_delay } => {
                 let mut shown = f.debug_struct("Adaptive");
                 shown.field("mean_delay", mean_delay);
                 shown
             }
-            Rule::Growing(rule) => {
+            ScheduleRule::Growing(rule) => {
                 let mut shown = f.debug_struct("Growing");
                 shown.field("first", &rule.first);
                 shown.field("growth", &rule.growth);
                 shown.field("longest", &rule.longest);
                 shown
             }
-            Rule::Custom(_) => f.debug_struct("Custom"),
+            ScheduleRule::Custom(_) => f.debug_struct("Custom"),
         };
-        shown.field("min_interval", &self.shortest);
+        shown.field("min_interval", &self.min_interval);
         shown.field("request_budget", &self.budget).finish()
     }
 }
 
-/// What a schedule goes by to plan the next poll of a task.
+/// The input of a schedule when it plans the next poll of a task.
 pub(crate) struct PollContext {
     pub(crate) now: Instant,
-    /// The kind of task, and when it was created, where this client created it.
+    /// The kind of the task and when it was created, if this client created it.
     pub(crate) origin: Option<TaskOrigin>,
     /// When the task was last known to be in progress.
     pub(crate) last_in_progress: Option<Instant>,
-    /// The service asked not to be polled before.
+    /// The service requested not to be polled before.
     pub(crate) not_before: Option<Instant>,
 }
 
-/// The end of a pause that the service asks for now.
+/// The end of a pause that the service requests now.
 pub(crate) fn end_of_pause(now: Instant, pause: Duration) -> Option<Instant> {
     now.checked_add(pause.max(MIN_REQUESTED_PAUSE))
 }
@@ -210,7 +212,7 @@ pub(crate) struct ScheduleState {
     reads: AtomicU32,
     /// The phase of the first poll. It is random, so that the polls of many waits are spread.
     initial_phase: f64,
-    /// Whether webhook deliveries arrive, so that polls can be rarer.
+    /// Whether webhook deliveries arrive, so polls can be less frequent.
     webhook_mode: AtomicBool,
 }
 
@@ -226,7 +228,7 @@ impl ScheduleState {
         }
     }
 
-    /// The wait begins now.
+    /// Sets the beginning of the wait.
     pub(crate) fn start(&mut self, now: Instant) {
         self.started = now;
     }
@@ -250,9 +252,9 @@ impl ScheduleState {
         self.started
     }
 
-    /// The shortest interval between two polls.
+    /// The min_interval interval between two polls.
     pub(crate) fn min_interval(&self) -> Duration {
-        self.schedule.shortest.min(MAX_INTERVAL)
+        self.schedule.min_interval.min(MAX_INTERVAL)
     }
 
     /// When to poll the task next.
@@ -276,7 +278,7 @@ impl ScheduleState {
                 };
                 now + interval.saturating_mul(factor).min(MAX_INTERVAL)
             }
-            // The service knows best when the task will end.
+            // The service knows best when the task will be completed.
             (None, Some(not_before)) => not_before.max(now + self.min_interval()),
             (None, None) => self.planned(context, durations),
         };
@@ -292,7 +294,7 @@ impl ScheduleState {
 
     /// When the plan for tasks of this kind has the next poll.
     fn planned(&self, context: &PollContext, durations: &mut DurationModel) -> Instant {
-        let Rule::Adaptive { mean_delay } = self.schedule.rule else {
+        let ScheduleRule::Adaptive { mean_delay } = self.schedule.rule else {
             return self.started;
         };
         let target = PollTarget {
@@ -300,7 +302,7 @@ impl ScheduleState {
                 .clamp(MIN_MEAN_DELAY, MAX_MEAN_DELAY)
                 .as_secs_f64(),
             max_polls: self.schedule.budget.map(f64::from),
-            min_interval: self.schedule.shortest.as_secs_f64(),
+            min_interval: self.schedule.min_interval.as_secs_f64(),
         };
         let origin = context.origin.as_ref();
         let started = origin.map_or(self.started, |origin| origin.created);
@@ -312,7 +314,8 @@ impl ScheduleState {
             (false, false) => self.initial_phase,
         };
         let plan = durations.plan(origin.map(|origin| origin.kind), target);
-        let due = Duration::try_from_secs_f64(plan.after(age, polls)).unwrap_or(MAX_INTERVAL);
+        let due =
+            Duration::try_from_secs_f64(plan.next_poll_age(age, polls)).unwrap_or(MAX_INTERVAL);
         started + due.min(MAX_INTERVAL)
     }
 }
@@ -327,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_grow_and_stay_within_a_tenth() {
+    fn growing_intervals_have_a_jitter_of_ten_percent() {
         let schedule = PollSchedule::growing(Duration::from_secs(2), 2.0, Duration::from_secs(10));
         for (poll, expected) in [(0, 2.0), (1, 4.0), (2, 8.0), (3, 10.0), (u32::MAX, 10.0)] {
             for (jitter, factor) in [(0.0, 0.9), (0.5, 1.0), (1.0, 1.1)] {
@@ -341,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn no_schedule_is_faster_than_the_shortest_interval_allows() {
+    fn custom_interval_is_at_least_min_interval() {
         for schedule in [
             PollSchedule::fixed(Duration::ZERO),
             PollSchedule::growing(Duration::ZERO, f64::NAN, Duration::ZERO),

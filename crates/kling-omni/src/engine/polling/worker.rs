@@ -1,4 +1,4 @@
-//! The worker of one queue: starts direct reads and list polls, and reschedules what lists have answered.
+//! The worker of one queue: starts direct reads and list polls, and reschedules requests that lists have answered.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,21 +18,21 @@ use crate::engine::polling::list_poll::{ListPoll, PageOutcome, PageResult};
 use crate::engine::polling::queue::{ListObservation, PollQueue, PollRequest};
 use crate::engine::state::TaskStatus;
 
-/// How many tasks are read at once.
+/// The limit on concurrent direct reads.
 const MAX_CONCURRENT_READS: usize = 32;
 
 /// A list is polled if it answers at least this many requests,
 const MIN_REQUESTS: usize = 4;
 /// and this many for each page that it takes,
 const MIN_REQUESTS_PER_PAGE: usize = 2;
-/// among those that are due within this time. For at most as long, requests are deferred to the next list poll.
+/// among those that are due within this time. Requests are deferred to the next list poll for at most as long.
 const SOON: Duration = Duration::from_secs(5);
 
-/// A list is polled again when the first of its tasks is due, and this part of the interval later: for all of the tasks
-/// together, that is soon enough.
+/// A list is polled again when the first of its tasks is due, plus this part of the interval. For all tasks together, that
+/// is soon enough.
 const SLACK_PART: u32 = 3;
 
-/// A task that only lists have shown is read directly after this time, or up to twice as much: a list may lag behind with
+/// A task that only lists have shown is read directly after this time, or up to twice as long: a list may lag behind for
 /// some tasks.
 const MAX_LISTED: Duration = Duration::from_secs(180);
 /// Tasks that were listed together are spread over this many parts of that time.
@@ -40,7 +40,7 @@ const SPREAD: u32 = 64;
 
 type Read = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Works through a queue until it is empty.
+/// Processes a queue until it is empty.
 pub(crate) struct PollWorker {
     poller: Arc<Poller>,
     queue: Arc<PollQueue>,
@@ -80,7 +80,7 @@ impl PollWorker {
                 () = queue.changed() => {}
                 Some(()) = self.reads.next() => {}
                 (index, page) = next_page(&mut self.list_polls) => {
-                    let outcome = self.list_polls[index].take(page);
+                    let outcome = self.list_polls[index].apply(page);
                     self.apply_list_page(index, outcome);
                 }
                 () = sleep_until(&poller, wake) => {}
@@ -88,7 +88,7 @@ impl PollWorker {
         }
     }
 
-    /// When there is something to do, unless something happens before.
+    /// When to wake up at the latest.
     fn wake(&self, now: Instant) -> Option<Instant> {
         let mut wake = earlier(self.queue.earliest(), self.backlog.first_deadline());
         for list_poll in &self.list_polls {
@@ -101,12 +101,12 @@ impl PollWorker {
         }
     }
 
-    /// When the next request may be sent, if that is still to come.
+    /// When the next request may be sent, if that is in the future.
     fn next_slot(&self, now: Instant) -> Option<Instant> {
         self.poller.http.rate_limiter.next_slot(now)
     }
 
-    /// Starts what is due.
+    /// Starts the requests that are due.
     fn start_due(&mut self, now: Instant) {
         self.end_list_polls(now);
         let mut overdue = self.backlog.take_overdue(now);
@@ -155,16 +155,16 @@ impl PollWorker {
         self.start_reads(now);
     }
 
-    /// Ends list polls whose waits have gone, and those that take too long.
+    /// Ends list polls whose waits were dropped, and those that take too long.
     fn end_list_polls(&mut self, now: Instant) {
         self.list_polls
             .retain(|list_poll| !list_poll.is_cancelled());
         let is_late = |list_poll: &ListPoll| list_poll.ends() <= now;
         while let Some(index) = self.list_polls.iter().position(is_late) {
             let list_poll = self.list_polls.swap_remove(index);
-            // One that the rate limit has delayed says nothing about the list.
+            // A list poll that the rate limiter delayed says nothing about the list.
             let counts = self.next_slot(now).is_none();
-            self.end(list_poll, counts, now);
+            self.end_list_poll(list_poll, counts, now);
         }
     }
 
@@ -178,7 +178,7 @@ impl PollWorker {
         let mut deferred = Vec::new();
         let mut rest = Vec::new();
         for (number, mut request) in due {
-            let list = request.list().filter(|_| request.known.is_some());
+            let list = request.list().filter(|_| request.reported.is_some());
             let list = list.and_then(|list| self.poller.list_stats.next_at(list, now));
             match list.max(slot) {
                 Some(until) => {
@@ -202,7 +202,7 @@ impl PollWorker {
         due + soon >= enough
     }
 
-    /// Answers, confirms or reschedules the requests whose tasks a page has shown.
+    /// Answers, confirms or reschedules the requests whose tasks are on a page.
     fn apply_list_page(&mut self, index: usize, outcome: PageOutcome) {
         let now = self.poller.http.clock.now();
         let list = self.list_polls[index].list();
@@ -222,7 +222,7 @@ impl PollWorker {
                 back.push((number, request));
             }
         }
-        // The last one is the oldest, and the most likely to have ended if the list lags behind.
+        // The last one is the oldest, and the most likely to be completed if the list lags behind.
         if let Some(oldest) = back
             .iter()
             .rposition(|(_, request)| !request.is_paused(now))
@@ -235,11 +235,11 @@ impl PollWorker {
         self.queue.put_back(back);
         if outcome.is_over {
             let list_poll = self.list_polls.swap_remove(index);
-            self.end(list_poll, true, now);
+            self.end_list_poll(list_poll, true, now);
         }
     }
 
-    fn end(&mut self, list_poll: ListPoll, counts: bool, now: Instant) {
+    fn end_list_poll(&mut self, list_poll: ListPoll, counts: bool, now: Instant) {
         let list = list_poll.list();
         let mut summary = list_poll.end(now);
         let next = self.queue.earliest_listed(list);
@@ -253,7 +253,7 @@ impl PollWorker {
         let mut back = Vec::new();
         for (number, mut request) in summary.unanswered {
             if request.due <= now {
-                // Another list poll would start at once and not find it either.
+                // Another list poll would start at once, and not find it either.
                 request.needs_direct_read = true;
                 self.backlog.add(number, request);
             } else {
@@ -281,7 +281,7 @@ impl Drop for PollWorker {
     }
 }
 
-/// Records that a list shows a task, and not as ended. Answers the request if the status is new, and otherwise returns it
+/// Records that a list shows a task in progress. Answers the request if the status is new, and otherwise returns it
 /// rescheduled.
 fn apply_list_entry(
     mut request: Box<PollRequest>,
@@ -289,11 +289,11 @@ fn apply_list_entry(
     now: Instant,
 ) -> Option<Box<PollRequest>> {
     let state = request.task.observe_in_list(status);
-    if request.known.as_ref() != Some(state.status()) {
+    if request.reported.as_ref() != Some(state.status()) {
         request.respond(Ok(state));
         return None;
     }
-    // A schedule may be a closure of the caller. If it panics, it does so once more in that wait, and not in the worker.
+    // A schedule may be a closure of the caller. If it panics, it panics again in that wait, and not in the worker.
     match catch_unwind(AssertUnwindSafe(|| request.task.next_due())) {
         Ok(due) => {
             request.reschedule(due.max(request.not_before.unwrap_or(now)));
@@ -306,7 +306,7 @@ fn apply_list_entry(
     }
 }
 
-/// Reads a task directly, unless the wait goes before.
+/// Reads a task directly, unless the wait is dropped before.
 fn read(poller: &Arc<Poller>, mut request: Box<PollRequest>, now: Instant) -> Read {
     let poller = Arc::clone(poller);
     let time_left = request
@@ -323,13 +323,15 @@ fn read(poller: &Arc<Poller>, mut request: Box<PollRequest>, now: Instant) -> Re
         if let (Some(observation), Ok(state)) = (request.observation, &state) {
             let agrees = observation.ended == state.status().is_terminal();
             let now = poller.http.clock.now();
-            poller.list_stats.checked(observation.list, agrees, now);
+            poller
+                .list_stats
+                .record_check(observation.list, agrees, now);
         }
         request.respond(state);
     })
 }
 
-/// The next page of any list poll, with the index of that. Never completes without list polls.
+/// Returns the next page of any list poll, with the index of that. Never completes without list polls.
 async fn next_page(list_polls: &mut [ListPoll]) -> (usize, PageResult) {
     poll_fn(|context| {
         for (index, list_poll) in list_polls.iter_mut().enumerate() {

@@ -23,15 +23,15 @@ pub(crate) struct FullList {
     /// The lists of each task.
     pub(crate) tasks: BTreeMap<String, Vec<&'static ListOperation>>,
     /// Whether these are known to be all.
-    pub(crate) complete: bool,
+    pub(crate) is_complete: bool,
     /// The lists that exist.
-    pub(crate) shown: Vec<&'static ListOperation>,
+    pub(crate) existing: Vec<&'static ListOperation>,
 }
 
 /// The tasks of one list.
 struct ListResult {
     tasks: BTreeSet<String>,
-    complete: bool,
+    is_complete: bool,
     exists: bool,
 }
 
@@ -58,14 +58,14 @@ impl FullList {
         lists: &[&'static ListOperation],
     ) -> Result<Self> {
         let mut all = Self {
-            complete: true,
+            is_complete: true,
             ..Self::default()
         };
         for list in lists {
             let result = scan_until_stable(client, list).await?;
-            all.complete &= result.complete;
+            all.is_complete &= result.is_complete;
             if result.exists {
-                all.shown.push(*list);
+                all.existing.push(*list);
             }
             for id in result.tasks {
                 all.tasks.entry(id).or_default().push(*list);
@@ -81,8 +81,8 @@ impl FullList {
         let list = Self::read(client, lists).await?;
         Ok(Snapshot {
             lists: lists.to_vec(),
-            shown: list.shown,
-            complete: list.complete,
+            existing: list.existing,
+            is_complete: list.is_complete,
             ids: list.tasks.into_keys().collect(),
         })
     }
@@ -107,7 +107,7 @@ async fn scan_until_stable(
         if current.is_complete && is_confirmed {
             return Ok(ListResult {
                 tasks: current.tasks,
-                complete: true,
+                is_complete: true,
                 exists: current.exists,
             });
         }
@@ -115,7 +115,7 @@ async fn scan_until_stable(
     }
     Ok(ListResult {
         tasks: all,
-        complete: false,
+        is_complete: false,
         exists: true,
     })
 }

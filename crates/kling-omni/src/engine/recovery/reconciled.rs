@@ -8,24 +8,24 @@ use serde::Serialize;
 use crate::clock;
 use crate::engine::task::Task;
 
-/// The result of reconciling a create. What it rests on, [`Reconcile`](crate::recovery::Reconcile) says.
+/// The result of reconciling a create. [`Reconcile`](crate::recovery::Reconcile) documents the assumptions.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Reconciled {
-    /// There is a paid task, and this is it: go on with it.
+    /// A paid task exists. Continue with it.
     Found {
         /// The task.
         task: Task,
         /// How it was found.
         matched_by: MatchedBy,
     },
-    /// No task was made: it is safe to create it again.
+    /// No task was created. Creating again is safe.
     NotCreated,
-    /// It cannot be told. Creating it again may pay for a second task.
+    /// The outcome is still unknown. Creating again may pay for a second task.
     Ambiguous {
-        /// The ids of the tasks that may be the one; there may be others.
+        /// The ids of tasks that may belong to the create. There may be others.
         candidates: Vec<String>,
-        /// What keeps it from being settled.
+        /// Why the result is ambiguous.
         reason: AmbiguityReason,
     },
 }
@@ -35,42 +35,42 @@ pub enum Reconciled {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MatchedBy {
-    /// The response to the create arrived after its caller had been dropped. It names exactly this task.
+    /// The response to the create, which names the task, arrived after its future had been dropped.
     Response,
-    /// A delivery brought the create's own token: it is this task and no other.
+    /// A delivery with the token of the create named the task.
     Webhook,
-    /// It is the only task on the list that is new and belongs to no other create: it is the one if nobody else creates
-    /// tasks on the account.
+    /// The only task on the list that is new and belongs to no other create. Correct if nothing else creates tasks on the
+    /// account.
     OnlyNewTask,
 }
 
-/// Why it cannot be told whether a create has made a task, or which.
+/// Why the outcome of a create, or its task, cannot be determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AmbiguityReason {
-    /// The list was not read before the create, so that old and new tasks look alike.
+    /// The list was not read before the create, so old and new tasks cannot be told apart.
     NoSnapshot,
-    /// Several tasks may be the one.
+    /// Several tasks may belong to the create.
     MultipleCandidates,
-    /// The list was not read as a whole, before the create or now: it is too long, or moved meanwhile.
+    /// The list could not be read completely, before the create or now: it is too long, or changed while it was read.
     ListIncomplete,
-    /// Tasks that were listed before the create are not any more, so the one that is looked for may be gone from it, too.
+    /// Tasks that were listed before the create have disappeared, so its task may have disappeared, too.
     ListShrank,
-    /// A task is listed that was not before the create, but then the service answered that there was no list, as it does
-    /// for an account without tasks: the task may be an older one, which the service did not show then.
+    /// A task is listed that was not before the create, but the service returned 404 for the list then, as it does for an
+    /// account without tasks. The task may be an older one.
     NoListBefore,
-    /// The service answers that there is no list, as it does for an account without tasks. It would do so, too, for a list
-    /// that has moved away.
+    /// The service returns 404 for the list, as it does for an account without tasks. It would do the same for a list that
+    /// was moved.
     NoListNow,
-    /// Nothing new is listed, and it is not known that tasks of this route, the older one, are listed at all.
+    /// No new task is listed, and tasks of this route, the older one, are not known to be listed.
     RouteNotListed,
-    /// Another create of this client is unresolved or in flight, and the new task may be its. Reconcile that one first.
+    /// Another create of this client is unconfirmed or in flight, and the new task may belong to it. Reconcile that one first.
     OtherCreates,
-    /// It is not settled yet: nothing new is listed and the task may still appear until then, or one new task is listed
-    /// and a delivery may still say whose it is.
+    /// The settle time is not over. Either no new task is listed and the task may still appear, or one new task is listed and
+    /// a delivery may still attribute it.
     TooEarly {
-        /// From when on a look settles it.
+        /// When a search can settle it.
         until: SystemTime,
     },
 }
@@ -78,44 +78,49 @@ pub enum AmbiguityReason {
 impl fmt::Display for MatchedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Response => "named by the answer to the create",
+            Self::Response => "named by the response to the create",
             Self::Webhook => "named by a delivery with the token of the create",
             Self::OnlyNewTask => "the only new task on the list",
         })
     }
 }
 
+impl AmbiguityReason {
+    /// What to do about it, as an imperative clause.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::NoSnapshot => {
+                "inspect the candidates yourself, and create with `with_list_snapshot` next time"
+            }
+            Self::MultipleCandidates => "exclude the tasks that you know with `exclude`",
+            Self::ListIncomplete => "try again when fewer tasks are created",
+            Self::ListShrank | Self::NoListNow | Self::RouteNotListed => {
+                "check the usage of the account"
+            }
+            Self::NoListBefore => "inspect the candidate yourself",
+            Self::OtherCreates => "reconcile the other create first",
+            Self::TooEarly { .. } => "reconcile again later, or use `until_settled`",
+        }
+    }
+}
+
 impl fmt::Display for AmbiguityReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoSnapshot => {
-                "the list of tasks was not read before the create; look at the candidates yourself, and create with \
-                 `with_list_snapshot` next time"
-            }
-            Self::MultipleCandidates => "several tasks may be the one; leave out those that you know with `exclude`",
-            Self::ListIncomplete => "the list of tasks could not be read as a whole; try again when less is going on",
-            Self::ListShrank => {
-                "tasks have gone from the list since the create, and the one looked for may be among them; look at \
-                 the account's usage"
-            }
+            Self::NoSnapshot => "the list of tasks was not read before the create",
+            Self::MultipleCandidates => "several tasks may belong to the create",
+            Self::ListIncomplete => "the list of tasks could not be read completely",
+            Self::ListShrank => "tasks have disappeared from the list since the create",
             Self::NoListBefore => {
-                "the service showed no list of tasks before the create, as with an account without tasks, so that the \
-                 candidate may be an older task; look at it yourself"
+                "the service had no list of tasks before the create, so the candidate may be an older task"
             }
-            Self::NoListNow => {
-                "the service shows no list of tasks, as with an account without tasks, which does not prove that there is \
-                 none; look at the account's usage"
-            }
-            Self::RouteNotListed => {
-                "nothing new is listed, but the service may not list tasks of this route; look at the account's usage"
-            }
-            Self::OtherCreates => {
-                "another create of this client is unresolved, and the new task may be its; reconcile that one first"
-            }
+            Self::NoListNow => "the service has no list of tasks, which does not prove that there is no task",
+            Self::RouteNotListed => "no new task is listed, but the service may not list tasks of this route",
+            Self::OtherCreates => "the new task may belong to another unconfirmed create of this client",
             Self::TooEarly { until } => {
-                f.write_str("not settled yet: a task may still be listed or be named by a delivery")?;
+                f.write_str("the task may still be listed or named by a delivery")?;
                 return match clock::shown(*until) {
-                    Some(until) => write!(f, "; look again after {until}"),
+                    Some(until) => write!(f, " until {until}"),
                     None => Ok(()),
                 };
             }

@@ -1,5 +1,5 @@
-//! Follows one task for a wait: polls it when its schedule says so, takes webhook deliveries in between, and ends with the
-//! task or at the deadline.
+//! Polls one task for a wait: on its schedule, with webhook deliveries in between, until the task is completed or failed, or
+//! the deadline passes.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,23 +16,23 @@ use crate::engine::operations::ListOperation;
 use crate::engine::polling::queue::{PendingPoll, PollRequest, PollResponse, Pollable};
 use crate::engine::polling::schedule::{PollSchedule, ScheduleState};
 use crate::engine::polling::{WebhookUpdate, WebhookUpdates};
-use crate::engine::state::{Progress, TaskState, TaskStatus};
+use crate::engine::state::{TaskProgress, TaskState, TaskStatus};
 use crate::engine::task::updates::Update;
-use crate::engine::task::{Source, Task};
+use crate::engine::task::{StateSource, Task};
 use crate::engine::task_id::TaskId;
 use crate::redact::printable;
 
-/// How many inconsistent reads in a row are tolerated: the service does not know a task that is known to exist, since new
-/// tasks can take a moment to become readable everywhere, or its response cannot be read.
+/// How many inconsistent reads in a row are tolerated: a 404 for a task that exists, because a new task may not be readable
+/// everywhere yet, or a response that cannot be read.
 const MAX_INCONSISTENT_READS: u32 = 3;
 
-/// The delay before a completed task without a result is read once more.
+/// The delay before a completed task without a result is read again.
 const EMPTY_RESULT_DELAY: Duration = Duration::from_secs(2);
 
-/// The shortest time for the poll at the deadline.
+/// The minimum time for the poll at the deadline.
 const MIN_LAST_POLL: Duration = Duration::from_secs(5);
 
-/// A task as one wait polls it.
+/// A task as polled for one wait.
 struct PolledTask {
     task: Task,
     schedule: ScheduleState,
@@ -56,11 +56,11 @@ impl Pollable for PolledTask {
     ) -> Pin<Box<dyn Future<Output = Result<TaskState>> + Send>> {
         let attempt_timeout = self.task.client().http.settings.attempt_timeout;
         let options = Options {
-            // A failed poll is followed by the next poll, not by attempts of its own.
+            // After a failed poll comes the next poll, not a retry.
             retries: Some(0),
             attempt_timeout: time_left.map(|left| left.max(MIN_LAST_POLL).min(attempt_timeout)),
             // The poll at the deadline bypasses the rate limiter.
-            hold: time_left.map_or(RateLimitWait::Unbounded, RateLimitWait::AtMost),
+            rate_limit_wait: time_left.map_or(RateLimitWait::Unbounded, RateLimitWait::AtMost),
             ..Options::default()
         };
         Box::pin(async move { self.task.read(options).await })
@@ -69,9 +69,9 @@ impl Pollable for PolledTask {
     fn observe_in_list(&self, status: &TaskStatus) -> TaskState {
         let id = self.task.id().to_owned();
         let state = TaskState::new(id, status.clone(), Vec::new(), None);
-        self.task.learn(&state, Source::Polled);
+        self.task.record_state(&state, StateSource::Polled);
         self.task.known().is_unlisted = false;
-        // Lists may lag behind what is known already.
+        // Lists may lag behind the known state.
         self.task.state().unwrap_or(state)
     }
 
@@ -86,39 +86,39 @@ impl Pollable for PolledTask {
     }
 }
 
-/// A wait for one task, as a source of updates. There is one for each task in flight, so that its size matters.
+/// A wait for one task, as a source of updates. Kept small, because there is one for each task in flight.
 pub(crate) struct Polling {
-    /// Shared with the poll that is under way.
+    /// Shared with the poll in flight.
     polled: Arc<PolledTask>,
     webhook: Option<Box<dyn WebhookUpdates>>,
     pending: Option<PendingPoll>,
     timeout: Option<Duration>,
     deadline: Option<Instant>,
-    stage: Stage,
-    /// Boxed, since few waits have one.
+    stage: PollingStage,
+    /// Boxed, because few waits have one.
     backoff: Option<Box<Backoff>>,
-    /// The service asked not to be polled before.
+    /// The service requested not to be polled before.
     not_before: Option<Instant>,
     inconsistent_reads: u32,
     empty_result_retried: bool,
     reported: Option<TaskStatus>,
-    /// The last poll's failure, unless a later one succeeded.
+    /// The failure of the last poll. Cleared by a successful one.
     failure: Option<Error>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// What is known from the creation is still to be reported.
-    Opening,
+enum PollingStage {
+    /// The state known from the creation has not been reported.
+    NotStarted,
     /// The next poll is due at this time.
     Polling(Instant),
-    /// The deadline has passed; only that is still to be reported.
+    /// The deadline has passed. Only the error has not been reported.
     Expired,
-    Ended,
+    Done,
 }
 
 impl Polling {
-    /// Does nothing before it is polled.
+    /// Polls nothing before it is polled itself.
     pub(crate) fn new(
         task: Task,
         webhook: Option<Box<dyn WebhookUpdates>>,
@@ -133,7 +133,7 @@ impl Polling {
             pending: None,
             timeout,
             deadline: None,
-            stage: Stage::Opening,
+            stage: PollingStage::NotStarted,
             backoff: None,
             not_before: None,
             inconsistent_reads: 0,
@@ -148,28 +148,28 @@ impl Polling {
         if let Some(polled) = Arc::get_mut(&mut self.polled) {
             polled.schedule.start(now);
         }
-        // A deadline beyond the range of the clock is none.
+        // A deadline beyond the range of the clock means none.
         self.deadline = self.timeout.and_then(|timeout| now.checked_add(timeout));
-        self.stage = Stage::Polling(now);
+        self.stage = PollingStage::Polling(now);
     }
 
     pub(crate) fn task(&self) -> &Task {
         &self.polled.task
     }
 
-    /// The next update; `None` once the task has ended or an error has ended the wait.
+    /// Returns the next update; `None` once the task is completed or failed, or an error has ended the wait.
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Update>>> {
         loop {
             match self.stage {
-                Stage::Opening => {
+                PollingStage::NotStarted => {
                     self.begin();
                     if let Some(state) = self.task().state()
-                        && let Some(update) = self.learn(state)
+                        && let Some(update) = self.plan_next(state)
                     {
                         return Poll::Ready(Some(Ok(update)));
                     }
                 }
-                Stage::Polling(due) => {
+                PollingStage::Polling(due) => {
                     let (update, was_last) = match self.poll_webhook(context) {
                         Poll::Ready(update) => {
                             self.pending = None;
@@ -190,11 +190,11 @@ impl Polling {
                         return Poll::Ready(update);
                     }
                 }
-                Stage::Expired => {
-                    self.stage = Stage::Ended;
+                PollingStage::Expired => {
+                    self.stage = PollingStage::Done;
                     return Poll::Ready(Some(Err(self.timed_out())));
                 }
-                Stage::Ended => return Poll::Ready(None),
+                PollingStage::Done => return Poll::Ready(None),
             }
         }
     }
@@ -225,7 +225,7 @@ impl Polling {
             due,
             deadline: self.deadline,
             needs_direct_read: self.empty_result_retried || self.deadline == Some(due),
-            known: self.reported.clone(),
+            reported: self.reported.clone(),
             response,
             not_before: self.not_before.max(self.task().known().not_before),
             listed_since: None,
@@ -234,25 +234,26 @@ impl Polling {
         })
     }
 
-    /// Takes a delivery as if a poll had found it.
+    /// Handles a delivery like the response to a poll.
     fn on_webhook(&mut self, (state, at): WebhookUpdate) -> Option<Result<Update>> {
         self.schedule().set_webhook_mode(true);
         // Only a second poll proves that a completed task has no result, and deliveries may be repeated.
-        let is_repeated = self.empty_result_retried && state.progress() == Progress::Unproven;
-        let source = at.map_or(Source::Polled, Source::Pushed);
-        if is_repeated || !self.task().learn(&state, source) {
+        let is_repeated =
+            self.empty_result_retried && state.progress() == TaskProgress::EmptyResult;
+        let source = at.map_or(StateSource::Polled, StateSource::Pushed);
+        if is_repeated || !self.task().record_state(&state, source) {
             return None;
         }
-        self.learn(state).map(Ok)
+        self.plan_next(state).map(Ok)
     }
 
-    /// After the poll at the deadline, there are no others.
+    /// Ends the polling after the poll at the deadline.
     fn expire(&mut self) {
-        if matches!(self.stage, Stage::Polling(_)) {
-            self.stage = if self.has_ended() {
-                Stage::Ended
+        if matches!(self.stage, PollingStage::Polling(_)) {
+            self.stage = if self.is_terminal() {
+                PollingStage::Done
             } else {
-                Stage::Expired
+                PollingStage::Expired
             };
         }
     }
@@ -265,7 +266,7 @@ impl Polling {
         &self.polled.schedule
     }
 
-    fn has_ended(&self) -> bool {
+    fn is_terminal(&self) -> bool {
         self.task()
             .status()
             .is_some_and(|status| status.is_terminal())
@@ -284,17 +285,17 @@ impl Polling {
                     webhook.distrust();
                     self.schedule().set_webhook_mode(false);
                 }
-                self.learn(state).map(Ok)
+                self.plan_next(state).map(Ok)
             }
             Err(error) if self.is_transient(&error) => {
                 let pause = self.backoff.get_or_insert_default().next_pause();
-                // A pause of hours is cut, since results expire.
+                // A requested pause of hours is shortened, because results expire.
                 let requested = error.retry_after().unwrap_or_default();
                 let requested = requested.min(self.task().client().http.settings.max_retry_delay);
                 let now = self.now();
                 self.not_before = Some(now + requested);
                 let pause = pause.max(self.schedule().min_interval());
-                self.stage = Stage::Polling(self.next_due().max(now + pause));
+                self.stage = PollingStage::Polling(self.next_due().max(now + pause));
                 tracing::debug!(task_id = self.task().id(), %error, "poll failed");
                 let update = Update::PollFailed {
                     kind: error.kind(),
@@ -304,28 +305,29 @@ impl Polling {
                 Some(Ok(update))
             }
             Err(error) => {
-                self.stage = Stage::Ended;
+                self.stage = PollingStage::Done;
                 Some(Err(error))
             }
         }
     }
 
     /// Plans the next step after a state. Returns an update if the status has changed.
-    fn learn(&mut self, state: TaskState) -> Option<Update> {
+    fn plan_next(&mut self, state: TaskState) -> Option<Update> {
         let status = state.status().clone();
-        self.stage = if state.progress() == Progress::Unproven && !self.empty_result_retried {
+        self.stage = if state.progress() == TaskProgress::EmptyResult && !self.empty_result_retried
+        {
             self.empty_result_retried = true;
-            Stage::Polling(self.not_before(self.now() + EMPTY_RESULT_DELAY))
+            PollingStage::Polling(self.not_before(self.now() + EMPTY_RESULT_DELAY))
         } else if status.is_terminal() {
-            Stage::Ended
+            PollingStage::Done
         } else {
-            Stage::Polling(self.next_due())
+            PollingStage::Polling(self.next_due())
         };
         if self.reported.as_ref() == Some(&status) {
             return None;
         }
         if let TaskStatus::Unknown(_) = status {
-            tracing::warn!(task_id = self.task().id(), %status, "unknown task status, taken for one in progress");
+            tracing::warn!(task_id = self.task().id(), %status, "unknown task status");
         }
         self.reported = Some(status);
         Some(Update::Status(state))
@@ -337,12 +339,12 @@ impl Polling {
         self.not_before(due)
     }
 
-    /// That time, or the later one before which the service asked not to be polled.
+    /// Postpones `due` to the time before which the service requested not to be polled.
     fn not_before(&self, due: Instant) -> Instant {
         self.not_before.map_or(due, |time| time.max(due))
     }
 
-    /// Whether a failed poll says nothing about the next one.
+    /// Whether polling continues after this failure.
     fn is_transient(&mut self, error: &Error) -> bool {
         let is_inconsistent = match error.kind() {
             ErrorKind::NotFound => self.task().is_known_to_exist(),
@@ -364,20 +366,22 @@ impl Polling {
         let waited = waited.as_secs_f64();
         let status = task.status();
         let mut summary = match &status {
-            Some(status) => format!("task {id} is {status} after {waited} s of waiting"),
-            None => format!("task {id} has not been heard of after {waited} s of waiting"),
+            Some(status) => {
+                format!("timed out after {waited} s waiting for task {id}: its status is {status}")
+            }
+            None => format!("timed out after {waited} s waiting for task {id}: no status received"),
         };
         if let Some(TaskStatus::Unknown(_)) = status {
-            summary.push_str(", a status that this version does not know");
+            summary.push_str(" (unknown to this version)");
         }
         if let Some(failure) = &self.failure {
             summary.push_str(&format!(", the last poll failed: {}", failure.summary()));
         }
         let error = task
-            .concerning(Error::uncharged(ErrorKind::Timeout, summary))
+            .with_task_context(Error::uncharged(ErrorKind::Timeout, summary))
             .with_retryable(true)
             .with_help(format!(
-                "the task goes on: wait again with `client.task(\"{id}\").wait()`, do not create it again"
+                "wait again with `client.task(\"{id}\").wait()` instead of creating it again"
             ));
         match self.failure.take() {
             Some(failure) => error.with_source(failure),

@@ -10,26 +10,26 @@ use crate::engine::error::{ErrorKind, Result};
 use crate::engine::state::TaskState;
 use crate::engine::task::poll::Polling;
 
-/// Something learnt about a task.
+/// An update of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Update {
-    /// The status has changed; the first update carries the status found first.
+    /// The status has changed. The first update has the first known status.
     Status(TaskState),
-    /// The service could not be asked this time. Says nothing about the task, and polling goes on.
+    /// A poll failed. Says nothing about the task. Polling continues.
     #[non_exhaustive]
     PollFailed {
-        /// What kind of failure it was.
+        /// The kind of the failure.
         kind: ErrorKind,
-        /// The failure in words.
+        /// What failed.
         reason: String,
     },
 }
 
-/// A task's updates, as a stream.
+/// The updates of a task, as a stream.
 ///
-/// Ends after `COMPLETED` or `FAILED`. An error ends it, too: a deadline that passed, or a poll that failed for good,
-/// such as by a refused key. Dropping it stops the polling and leaves the task alone.
+/// The stream ends after `COMPLETED` or `FAILED`. An error ends it, too: a deadline that passed, or a poll that failed
+/// permanently, such as with a rejected key. Dropping the stream stops the polling and does not affect the task.
 ///
 /// ```no_run
 /// use futures_util::TryStreamExt;
@@ -40,7 +40,7 @@ pub enum Update {
 /// while let Some(update) = updates.try_next().await? {
 ///     match update {
 ///         Update::Status(state) => println!("{}", state.status()),
-///         Update::PollFailed { why, .. } => println!("no news: {why}"),
+///         Update::PollFailed { reason, .. } => println!("poll failed: {reason}"),
 ///         _ => {}
 ///     }
 /// }

@@ -1,4 +1,4 @@
-//! Waiting for the end of a task.
+//! Waits until a task is completed or failed.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -21,20 +21,20 @@ use crate::redact::printable;
 type OnStatus = Box<dyn FnMut(&TaskState) + Send>;
 type Cancel = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A wait for a task's end. Await it to start; dropping it, at any time, leaves the task alone.
+/// A wait for a task. Await it to start. Dropping it at any time does not affect the task.
 ///
 /// The wait ends in one of these ways:
 ///
-/// * the task is completed: the [`Video`];
-/// * the task failed ([`ErrorKind::TaskFailed`]), or was completed without a result ([`ErrorKind::EmptyResult`], after
-///   one more look);
-/// * the timeout passed ([`ErrorKind::Timeout`]) or you cancelled ([`ErrorKind::Cancelled`]): the task goes on and can
-///   be waited for again;
-/// * the service could not be asked, and asking again will not help, such as with a refused key.
+/// * The task is completed: returns the [`Video`].
+/// * The task failed ([`ErrorKind::TaskFailed`]), or was completed without a result ([`ErrorKind::EmptyResult`], after one
+///   more poll).
+/// * The timeout passed ([`ErrorKind::Timeout`]) or the caller cancelled ([`ErrorKind::Cancelled`]). The task keeps running
+///   and can be waited for again.
+/// * Polls fail permanently, such as with a rejected key.
 ///
-/// A poll that fails for a passing reason ends nothing, and neither does a status that this version does not know:
-/// both are polled on until the timeout, whose error has the status last heard of ([`Error::task_status`]). An answer that cannot be right, such as "not found" for a task that was found
-/// before, ends the wait only when it comes four times in a row.
+/// A poll with a transient failure does not end the wait, and neither does a status that this version does not know. Polling
+/// continues until the timeout, whose error has the last known status ([`Error::task_status`]). An inconsistent response,
+/// such as a 404 for a task that was read before, ends the wait only if it comes four times in a row.
 #[must_use = "nothing happens until it is awaited"]
 pub struct Wait {
     task: Task,
@@ -46,8 +46,8 @@ pub struct Wait {
 }
 
 impl Wait {
-    /// How long a wait takes at most, unless [`timeout`](Self::timeout) says otherwise. Most videos take one or two
-    /// minutes; more than seven have been seen.
+    /// How long a wait takes at most by default. Most videos take one or two minutes; more than seven minutes have been
+    /// observed.
     pub const DEFAULT_TIMEOUT: Duration = polling::DEFAULT_WAIT_TIMEOUT;
 
     pub(crate) fn new(task: Task) -> Self {
@@ -61,53 +61,54 @@ impl Wait {
         }
     }
 
-    /// How long to wait. The task is looked at one last time when the time is up, which may take a few seconds more.
+    /// Sets how long to wait. When the time is up, the task is polled a last time, which may take a few seconds more. Default:
+    /// [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Waits for as long as the task takes.
+    /// Waits as long as the task takes.
     pub fn no_timeout(mut self) -> Self {
         self.timeout = None;
         self
     }
 
-    /// When to ask the service.
+    /// Sets when to poll. Default: [`PollSchedule::adaptive`].
     pub fn schedule(mut self, schedule: PollSchedule) -> Self {
         self.schedule = schedule;
         self
     }
 
-    /// Calls `callback` with the status found first and with every change, as soon as it is learnt.
+    /// Calls `callback` with the first known status and with every change, as soon as it is known.
     pub fn on_status(mut self, callback: impl FnMut(&TaskState) + Send + 'static) -> Self {
         self.on_status = Some(Box::new(callback));
         self
     }
 
-    /// Gives up waiting once `signal` completes, with an error that says how to go on. Dropping the wait does the same
-    /// without an error.
+    /// Cancels the wait when `signal` completes, with an error that says how to wait again. Dropping the wait cancels it without
+    /// an error.
     pub fn cancel_on(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
         self.cancel = Some(Box::pin(signal));
         self
     }
 
-    /// Listens to the deliveries of a webhook, too: whichever of delivery and poll tells first is taken, and the other
-    /// changes nothing. The task's `webhook_url` has to lead to `inbox`, and what that has taken in before counts.
+    /// Receives webhook deliveries, too. The first of delivery and poll reports a status; the other has no effect. The
+    /// `webhook_url` of the task has to lead to `receiver`. Deliveries that the receiver got before count.
     ///
-    /// Deliveries may be lost, so that polling goes on, with pauses six times as long, and twelve times in an adaptive
-    /// schedule. A delivered state counts as a poll: the next one is due a whole pause after it. A poll that finds a
-    /// status which no delivery has told shows that deliveries are late or lost; polls keep to the
-    /// [schedule](Self::schedule) from then on, until the next delivery comes, and so do those of waits that begin with
-    /// the same inbox meanwhile. The look at the deadline stays, and a task that is known by its id alone is still read
-    /// at once. A completed task without a result gets its second look from a poll.
+    /// Deliveries may be lost, so polling continues, with intervals six times as long, or twelve times in an adaptive schedule.
+    /// A delivered state counts as a poll: the next poll comes a full interval later. A poll that returns a status that was not
+    /// delivered shows that deliveries are late or lost. From then on, polls follow the [schedule](Self::schedule), until the
+    /// next delivery arrives. The same holds for waits that begin with the same receiver in the meantime. The poll at the
+    /// deadline takes place in any case, and a task of which only the id is known is still polled at once. A completed task
+    /// without a result is read again by a poll.
     #[cfg(feature = "webhook")]
-    pub fn webhook(mut self, inbox: &WebhookReceiver) -> Self {
-        self.webhook = Some(Box::new(inbox.subscribe(self.task.id())));
+    pub fn webhook(mut self, receiver: &WebhookReceiver) -> Self {
+        self.webhook = Some(Box::new(receiver.subscribe(self.task.id())));
         self
     }
 
-    /// The same wait as a stream of updates; `on_status` and `cancel_on` play no part in it.
+    /// Returns the same wait as a stream of updates. The stream ignores `on_status` and `cancel_on`.
     pub fn updates(self) -> Updates {
         Updates::new(self.begin().polling)
     }
@@ -116,10 +117,10 @@ impl Wait {
         &self.task
     }
 
-    /// The wait as a future of a known type.
-    pub(crate) fn begin(self) -> Waiting {
+    /// Starts the wait as a future of a named type.
+    pub(crate) fn begin(self) -> RunningWait {
         let (task, webhook) = (self.task, self.webhook);
-        Waiting {
+        RunningWait {
             polling: Polling::new(task, webhook, self.schedule, self.timeout),
             on_status: self.on_status,
             cancel: self.cancel,
@@ -127,34 +128,34 @@ impl Wait {
     }
 }
 
-/// A wait that has begun. An `async` block in its place would take twice the memory.
-pub(crate) struct Waiting {
+/// A running wait. A named future, because an `async` block would take twice the memory.
+pub(crate) struct RunningWait {
     polling: Polling,
     on_status: Option<OnStatus>,
     cancel: Option<Cancel>,
 }
 
-impl Waiting {
+impl RunningWait {
     pub(crate) fn task(&self) -> &Task {
         self.polling.task()
     }
 
-    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Result<Video>> {
+    fn poll_completion(&mut self, context: &mut Context<'_>) -> Poll<Result<Video>> {
         while let Some(update) = ready!(self.polling.poll_next(context)) {
             if let (Update::Status(state), Some(callback)) = (update?, &mut self.on_status) {
                 callback(&state);
             }
         }
-        // A task that has ended does not change any more, so that this is the state that ended the polling.
+        // The state of a completed or failed task does not change, so this is the state that ended the polling.
         Poll::Ready(self.task().video())
     }
 }
 
-impl Future for Waiting {
+impl Future for RunningWait {
     type Output = Result<Video>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Video>> {
-        if let Poll::Ready(result) = self.poll_end(context) {
+        if let Poll::Ready(result) = self.poll_completion(context) {
             return Poll::Ready(result);
         }
         match &mut self.cancel {
@@ -170,16 +171,14 @@ impl Future for Waiting {
 fn cancelled(task: &Task) -> Error {
     let id = task.id();
     let shown = printable(id);
-    let mut summary = format!("the wait for task {shown} was cancelled");
+    let mut summary = format!("wait for task {shown} cancelled");
     if let Some(status @ TaskStatus::Unknown(_)) = task.status() {
         summary.push_str(&format!(
-            "; it is {status}, a status that this version does not know"
+            ": its status is {status} (unknown to this version)"
         ));
     }
-    task.concerning(Error::uncharged(ErrorKind::Cancelled, summary))
-        .with_help(format!(
-            "the task goes on: wait again with `client.task(\"{shown}\").wait()`"
-        ))
+    task.with_task_context(Error::uncharged(ErrorKind::Cancelled, summary))
+        .with_help(format!("wait again with `client.task(\"{shown}\").wait()`"))
 }
 
 impl IntoFuture for Wait {

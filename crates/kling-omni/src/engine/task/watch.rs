@@ -1,4 +1,4 @@
-//! Many tasks at once.
+//! Watching many tasks at once.
 
 use std::fmt;
 use std::future::Future;
@@ -18,16 +18,16 @@ use crate::engine::error::Result;
 use crate::engine::polling::schedule::PollSchedule;
 use crate::engine::task::Task;
 use crate::engine::task::updates::Update;
-use crate::engine::task::wait::{Wait, Waiting};
+use crate::engine::task::wait::{RunningWait, Wait};
 #[cfg(feature = "webhook")]
 use crate::engine::webhook::WebhookReceiver;
 
-/// A task to watch: one that is at hand, or its id.
+/// A task to watch, or its id.
 #[derive(Clone, Debug)]
-pub struct TaskRef(Named);
+pub struct TaskRef(TaskRefKind);
 
 #[derive(Clone, Debug)]
-enum Named {
+enum TaskRefKind {
     Task(Task),
     Id(String),
 }
@@ -35,60 +35,60 @@ enum Named {
 impl TaskRef {
     fn task(self, client: &Arc<ClientInner>) -> Task {
         match self.0 {
-            Named::Task(task) => task,
-            Named::Id(id) => Task::attach(Arc::clone(client), id, client.service.reads()),
+            TaskRefKind::Task(task) => task,
+            TaskRefKind::Id(id) => Task::attach(Arc::clone(client), id, client.service.reads()),
         }
     }
 }
 
 impl From<Task> for TaskRef {
     fn from(task: Task) -> Self {
-        Self(Named::Task(task))
+        Self(TaskRefKind::Task(task))
     }
 }
 
 impl From<&Task> for TaskRef {
     fn from(task: &Task) -> Self {
-        Self(Named::Task(task.clone()))
+        Self(TaskRefKind::Task(task.clone()))
     }
 }
 
 impl From<String> for TaskRef {
     fn from(id: String) -> Self {
-        Self(Named::Id(id))
+        Self(TaskRefKind::Id(id))
     }
 }
 
 impl From<&String> for TaskRef {
     fn from(id: &String) -> Self {
-        Self(Named::Id(id.clone()))
+        Self(TaskRefKind::Id(id.clone()))
     }
 }
 
 impl From<&str> for TaskRef {
     fn from(id: &str) -> Self {
-        Self(Named::Id(id.to_owned()))
+        Self(TaskRefKind::Id(id.to_owned()))
     }
 }
 
-/// Something learnt about one of several tasks.
+/// An update of one of the item tasks.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct WatchItem {
-    /// The task; [`Task::video`] has its result once it is completed.
+    /// The task. [`Task::video`] returns its result once it is completed.
     pub task: Task,
-    /// What was learnt. After an error, nothing more comes of this task, and the others go on.
+    /// The update. After an error, this task has no further updates. The other tasks continue.
     pub update: Result<Update>,
 }
 
-/// Follows any number of tasks: a stream of their updates that ends with the last of them.
+/// Watches any number of tasks. A stream of their updates that ends with the last task.
 ///
-/// Each task is followed as [`Task::updates`] does, and ends or fails for itself. All of them share one scheduler with
-/// every other wait of the client: from a handful of tasks on, it reads the list of tasks, a hundred at a time, and then
-/// only those that have ended.
+/// Each task is followed as by [`Task::updates`], and ends or fails independently. All tasks share one scheduler with
+/// all other waits of the client: from four tasks on, it reads the paginated list of tasks, up to a hundred at a time, and
+/// then only the tasks that are completed or failed.
 ///
-/// A stream that is not read holds up nobody: of each task, one update waits to be taken. Dropping it stops the polling
-/// and leaves the tasks alone.
+/// A stream that is not read blocks nothing: at most one update of each task is buffered. Dropping the stream stops the
+/// polling and does not affect the tasks.
 ///
 /// ```no_run
 /// use futures_util::StreamExt;
@@ -96,11 +96,11 @@ pub struct WatchItem {
 ///
 /// # async fn example(client: kling_omni::Client, ids: Vec<String>) {
 /// let mut watch = client.watch(ids);
-/// while let Some(watched) = watch.next().await {
-///     match watched.update {
-///         Ok(Update::Status(state)) => println!("{} {}", watched.task.id(), state.status()),
+/// while let Some(item) = watch.next().await {
+///     match item.update {
+///         Ok(Update::Status(state)) => println!("{} {}", item.task.id(), state.status()),
 ///         Ok(_) => {}
-///         Err(error) => eprintln!("{}: {error}", watched.task.id()),
+///         Err(error) => eprintln!("{}: {error}", item.task.id()),
 ///     }
 /// }
 /// # }
@@ -123,25 +123,25 @@ impl Watch {
         }
     }
 
-    /// How long to wait for each task, from when the stream is first read. Default: [`Wait::DEFAULT_TIMEOUT`].
+    /// Sets how long to wait for each task, from when the stream is first polled. Default: [`Wait::DEFAULT_TIMEOUT`].
     pub fn timeout(self, timeout: Duration) -> Self {
         self.each(|wait| wait.timeout(timeout))
     }
 
-    /// Waits for as long as the tasks take.
+    /// Waits as long as the tasks take.
     pub fn no_timeout(self) -> Self {
         self.each(Wait::no_timeout)
     }
 
-    /// When to ask the service.
+    /// Sets when to poll. Default: [`PollSchedule::adaptive`].
     pub fn schedule(self, schedule: PollSchedule) -> Self {
         self.each(|wait| wait.schedule(schedule.clone()))
     }
 
-    /// Listens to the deliveries of a webhook, too; see [`Wait::webhook`].
+    /// Receives webhook deliveries, too; see [`Wait::webhook`].
     #[cfg(feature = "webhook")]
-    pub fn webhook(self, inbox: &WebhookReceiver) -> Self {
-        self.each(|wait| wait.webhook(inbox))
+    pub fn webhook(self, receiver: &WebhookReceiver) -> Self {
+        self.each(|wait| wait.webhook(receiver))
     }
 
     fn each(mut self, change: impl Fn(Wait) -> Wait) -> Self {
@@ -149,14 +149,14 @@ impl Watch {
         self
     }
 
-    /// The tasks with their videos, or what became of them instead, each as soon as it has ended.
+    /// Returns the tasks with their videos or errors, each as soon as it is completed or failed.
     ///
     /// ```no_run
     /// use futures_util::StreamExt;
     ///
     /// # async fn example(client: kling_omni::Client, tasks: Vec<kling_omni::Task>) -> kling_omni::Result<()> {
-    /// let mut ended = client.as_completed(tasks);
-    /// while let Some((task, video)) = ended.next().await {
+    /// let mut completed = client.as_completed(tasks);
+    /// while let Some((task, video)) = completed.next().await {
     ///     video?.save(format!("{}.mp4", task.id())).await?;
     /// }
     /// # Ok(())
@@ -167,7 +167,7 @@ impl Watch {
         AsCompleted(waits.collect())
     }
 
-    /// Waits for all of the tasks, and answers what became of each, in their order. None of them ends the wait for
+    /// Waits for all tasks, and returns their videos or errors in the order of the tasks. An error does not end the wait for
     /// the others.
     pub async fn wait_all(self) -> Vec<Result<Video>> {
         join_all(self.waits.into_iter().map(Wait::begin)).await
@@ -181,11 +181,11 @@ impl Stream for Watch {
         let this = &mut *self;
         for wait in this.waits.drain(..) {
             let task = wait.task().clone();
-            let watched = wait.updates().map(move |update| WatchItem {
+            let item = wait.updates().map(move |update| WatchItem {
                 task: task.clone(),
                 update,
             });
-            this.running.push(Box::pin(watched));
+            this.running.push(Box::pin(item));
         }
         this.running.poll_next_unpin(context)
     }
@@ -199,8 +199,8 @@ impl fmt::Debug for Watch {
     }
 }
 
-/// A wait with its task.
-struct TaskWait(Waiting);
+/// A running wait with its task.
+struct TaskWait(RunningWait);
 
 impl Future for TaskWait {
     type Output = (Task, Result<Video>);
@@ -211,9 +211,9 @@ impl Future for TaskWait {
     }
 }
 
-/// Tasks with their videos, or what became of them instead, in the order in which they end.
+/// Tasks with their videos or errors, in the order of their completion.
 ///
-/// Dropping it stops the polling and leaves the tasks alone.
+/// Dropping it stops the polling and does not affect the tasks.
 #[must_use = "streams do nothing unless polled"]
 pub struct AsCompleted(FuturesUnordered<TaskWait>);
 

@@ -1,4 +1,4 @@
-//! The uploader to a bucket of the user's own.
+//! The uploader to a bucket of the caller.
 
 mod errors;
 mod http;
@@ -22,27 +22,27 @@ use crate::engine::error::{Error, Result};
 use crate::engine::polling::DEFAULT_WAIT_TIMEOUT;
 use crate::engine::upload::local_file::LocalFile;
 use crate::engine::upload::source;
-use crate::engine::upload::uploader::{UploadedFile, Uploader, UploadFuture, expand_to_files};
+use crate::engine::upload::uploader::{UploadFuture, UploadedFile, Uploader, expand_to_files};
 
-/// How many files are sent at the same time.
+/// The maximum number of concurrent uploads.
 const CONCURRENCY: usize = 2;
 
-/// A store that can make URLs which work without its credentials.
+/// A store that can create presigned URLs, which work without its credentials.
 trait SigningStore: ObjectStore + Signer {}
 
 impl<S: ObjectStore + Signer> SigningStore for S {}
 
-/// A bucket of yours, for keys that cannot use the service's uploads, or to keep the files there.
+/// Uploads to your own bucket, for keys that cannot use the uploads of the service, or to keep the files there.
 ///
-/// The service reads them by presigned URLs, which work without credentials and for a [lifetime](Self::lifetime). An object
-/// is named by the SHA-256 of its content, and the same content is uploaded once. It is kept; use a lifecycle rule of the
-/// bucket to delete it. The credentials need `s3:PutObject` and `s3:GetObject`;
-/// with `s3:ListBucket`, the store can also tell that an object is not there yet.
+/// The service reads the files through presigned URLs, which work without credentials for a [lifetime](Self::lifetime). The
+/// name of an object is the SHA-256 of its content, so the same content is uploaded once. Objects are kept; use a lifecycle
+/// rule of the bucket to delete them. The credentials need `s3:PutObject` and `s3:GetObject`. With `s3:ListBucket`, the
+/// store can also report that an object does not exist yet.
 ///
 /// Files are read from disk in parts of 5 MiB, a few of which are in memory at a time. An object appears once it is
-/// complete and verified; a file that changes during the upload is an error. A dropped upload may leave parts: a lifecycle
-/// rule for incomplete multipart uploads removes them. The progress counts bytes that were read, which is ahead of the
-/// connection by those few parts.
+/// complete and verified. A file that changes during the upload is an error. A dropped upload may leave parts: a lifecycle
+/// rule for incomplete multipart uploads removes them. The progress counts bytes that were read, which is a few parts ahead
+/// of the connection.
 ///
 /// ```no_run
 /// use kling_omni::upload::ObjectStoreUploader;
@@ -58,72 +58,71 @@ impl<S: ObjectStore + Signer> SigningStore for S {}
 pub struct ObjectStoreUploader {
     store: Arc<dyn SigningStore>,
     prefix: Path,
-    /// The name for messages.
+    /// The name in messages.
     name: Arc<str>,
     lifetime: Duration,
     reuse_within: Option<Duration>,
 }
 
 impl ObjectStoreUploader {
-    /// How long its URLs work, unless [`lifetime`](Self::lifetime) says otherwise: as long as those of the service's own
-    /// uploads.
+    /// How long presigned URLs are valid by default: as long as those of the service's own uploads.
     pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(24 * 3600);
-    /// The shortest lifetime: a task may be read for the first time after it has waited for its turn, as long as a
-    /// [`Wait`](crate::polling::Wait) does.
+    /// The minimum lifetime: a task may wait in a queue before it is first read, up to the default timeout of a
+    /// [`Wait`](crate::polling::Wait).
     pub const MIN_LIFETIME: Duration = DEFAULT_WAIT_TIMEOUT;
-    /// The longest lifetime that a presigned URL of S3 can have.
+    /// The maximum lifetime of a presigned URL of S3.
     pub const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 
-    /// A bucket that speaks S3, as `s3://bucket` or `s3://bucket/prefix`, with the settings of the environment.
+    /// Creates an uploader to a bucket with the S3 API, from `s3://bucket` or `s3://bucket/prefix` and the environment. Sends
+    /// nothing yet.
     ///
-    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary credentials, `AWS_SESSION_TOKEN`; without them, the
-    /// role of the machine or container. `AWS_REGION` is the bucket's. `AWS_ENDPOINT_URL` leads to another service than
-    /// Amazon's, over plain HTTP only if it says so; `AWS_VIRTUAL_HOSTED_STYLE_REQUEST` and the other settings of
-    /// [`AmazonS3Builder::from_env`](object_store::aws::AmazonS3Builder::from_env) count, too. The files of the AWS
-    /// command line, with its profiles, are not read.
-    ///
-    /// Nothing is sent yet.
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary credentials, `AWS_SESSION_TOKEN` are the credentials.
+    /// Without them, the role of the machine or container is used. `AWS_REGION` is the region of the bucket. `AWS_ENDPOINT_URL`
+    /// selects another service than Amazon's, over plain HTTP only if it begins with `http://`.
+    /// `AWS_VIRTUAL_HOSTED_STYLE_REQUEST` and the other settings of
+    /// [`AmazonS3Builder::from_env`](object_store::aws::AmazonS3Builder::from_env) apply, too. The files of the AWS command line,
+    /// with its profiles, are not read.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if this is no such URL, or if settings are missing or
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if this is not such a URL, or if settings are missing or
     /// cannot be read.
     pub fn from_url(url: &str) -> Result<Self> {
-        let (store, prefix) = settings::of_environment(url)?;
+        let (store, prefix) = settings::from_env(url)?;
         let name = match prefix.as_ref() {
             "" => url.trim_end_matches('/').to_owned(),
             _ => url.to_owned(),
         };
-        Ok(Self::at(store, prefix, name))
+        Ok(Self::with_store(store, prefix, name))
     }
 
-    /// A bucket that speaks S3, with settings of yours, and the prefix of all names in it, which may be empty.
+    /// Creates an uploader to a bucket with the S3 API, from your settings and the prefix of all object names, which may be empty.
     ///
-    /// Requests go over this crate's HTTP stack and are signed with what it has anyway, so that `object_store` needs none of
-    /// its features for that. Of the [`ClientOptions`](object_store::ClientOptions), the limits in time count, and whether
-    /// plain HTTP is allowed. Their default gives a part of a file 30 s, which is short for a slow line.
+    /// Requests use the HTTP library and the hash functions of this crate, so `object_store` needs none of its features for
+    /// that. Of the [`ClientOptions`](object_store::ClientOptions), the timeouts apply, and whether plain HTTP is allowed. The
+    /// default timeout allows 30 s for a part of a file, which is short for a slow connection.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if settings are missing or cannot be read, or if names
-    /// cannot begin like that.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if settings are missing or cannot be read, or if the prefix
+    /// is invalid.
     pub fn from_s3(settings: AmazonS3Builder, prefix: &str) -> Result<Self> {
         Self::new(settings::build(settings)?, prefix)
     }
 
-    /// Any store that can sign URLs, such as one of [`object_store`]'s for Google Cloud or Azure, with features of its that
-    /// your program chooses; and the prefix of all names in it, which may be empty.
+    /// Creates an uploader to any store that can sign URLs, such as those of [`object_store`] for Google Cloud or Azure, with
+    /// features of it that your program enables; and the prefix of all object names, which may be empty.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if names cannot begin like that.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the prefix is invalid.
     pub fn new(store: impl ObjectStore + Signer, prefix: &str) -> Result<Self> {
         let prefix = Path::parse(prefix).map_err(|error| errors::invalid_prefix(prefix, &error))?;
         let name = store.to_string();
-        Ok(Self::at(store, prefix, name))
+        Ok(Self::with_store(store, prefix, name))
     }
 
-    fn at(store: impl ObjectStore + Signer, prefix: Path, name: String) -> Self {
+    fn with_store(store: impl ObjectStore + Signer, prefix: Path, name: String) -> Self {
         Self {
             store: Arc::new(store),
             prefix,
@@ -133,13 +132,13 @@ impl ObjectStoreUploader {
         }
     }
 
-    /// Sets how long its URLs work, in whole seconds. One that is signed with temporary credentials ends with them, if
-    /// that is earlier.
+    /// Sets how long presigned URLs are valid, in whole seconds. A URL that is signed with temporary credentials expires with
+    /// them, if that is earlier. Default: [`DEFAULT_LIFETIME`](Self::DEFAULT_LIFETIME).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is shorter than
-    /// [`MIN_LIFETIME`](Self::MIN_LIFETIME) or longer than [`MAX_LIFETIME`](Self::MAX_LIFETIME).
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is below
+    /// [`MIN_LIFETIME`](Self::MIN_LIFETIME) or above [`MAX_LIFETIME`](Self::MAX_LIFETIME).
     pub fn lifetime(mut self, lifetime: Duration) -> Result<Self> {
         if !(Self::MIN_LIFETIME..=Self::MAX_LIFETIME).contains(&lifetime) {
             return Err(errors::invalid_lifetime(lifetime));
@@ -148,26 +147,25 @@ impl ObjectStoreUploader {
         Ok(self)
     }
 
-    /// Uses an object again only if it was written within this time, and writes it again otherwise. By default its age does
-    /// not matter.
+    /// Sets how old an object may be to be used again. An older one is uploaded again. Default: any age.
     ///
-    /// For a bucket that removes objects after a while: its age and the lifetime of a URL have to fit into that while.
+    /// For a bucket that deletes objects after some time: the age plus the lifetime of a URL must not exceed that time.
     pub fn reuse_within(mut self, age: Duration) -> Self {
         self.reuse_within = Some(age);
         self
     }
 
     async fn upload_file(&self, file: &LocalFile) -> Result<UploadedFile> {
-        let path = self.path_of(file);
+        let path = self.object_path(file);
         if self.contains(file, &path).await? {
-            tracing::info!(file = file.name(), %path, "it is in the bucket already");
+            tracing::info!(file = file.name(), %path, "file already in the bucket");
         } else {
             send::send(&self.store, file, &path)
                 .await
                 .map_err(|failure| errors::send_failed(file, &self.name, failure))?;
             self.check(file, &path).await?;
             let bytes = file.length();
-            tracing::info!(file = file.name(), %path, bytes, "uploaded");
+            tracing::info!(file = file.name(), %path, bytes, "file uploaded");
         }
         let now = SystemClock.system_time();
         let url = self
@@ -175,14 +173,14 @@ impl ObjectStoreUploader {
             .signed_url(Method::GET, &path, self.lifetime)
             .await
             .map_err(|error| errors::sign_failed(file, &self.name, &error))?;
-        // The signature has whole seconds, and may be younger than `now`.
+        // The signature has whole seconds, and may be earlier than `now`.
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let end = Duration::from_secs(now.as_secs()) + self.lifetime;
         Ok(UploadedFile::new(url, UNIX_EPOCH.checked_add(end)))
     }
 
-    /// The path of a file with this content.
-    fn path_of(&self, file: &LocalFile) -> Path {
+    /// The path of an object with this content.
+    fn object_path(&self, file: &LocalFile) -> Path {
         let mut name = digest::digits(file.sha256());
         if let Some(extension) = source::extension(file.content_type()) {
             name.push('.');
@@ -196,7 +194,7 @@ impl ObjectStoreUploader {
         let options = GetOptions::new().with_head(true);
         let found = match self.store.get_opts(path, options).await {
             Ok(found) => found,
-            Err(error) if errors::is_unanswered(&error) => {
+            Err(error) if errors::has_no_response(&error) => {
                 return Err(errors::send_failed(file, &self.name, error.into()));
             }
             // Without the permission to list, a missing object looks like a denied one, and the response has no message.
@@ -209,11 +207,11 @@ impl ObjectStoreUploader {
             .duration_since(found.meta.last_modified.into());
         Ok(found.meta.size == file.length()
             && kind.is_none_or(|kind| kind.as_ref() == file.content_type())
-            // An object from the future by this clock is new.
+            // An object with a time in the future is new.
             && self.reuse_within.is_none_or(|max| age.unwrap_or_default() < max))
     }
 
-    /// Checks that an object is complete and readable with these credentials, which sign the URL.
+    /// Checks that an object is complete and readable with the credentials that sign the URL.
     async fn check(&self, file: &LocalFile, path: &Path) -> Result<()> {
         let options = GetOptions::new().with_head(true);
         let found = self.store.get_opts(path, options).await;
@@ -221,7 +219,7 @@ impl ObjectStoreUploader {
         if found.meta.size == file.length() {
             Ok(())
         } else {
-            Err(errors::wrong_length(file, &self.name, found.meta.size))
+            Err(errors::wrong_length(file, found.meta.size))
         }
     }
 }
@@ -231,7 +229,7 @@ impl Uploader for ObjectStoreUploader {
         Box::pin(async move { Ok(self.upload_file(file).await?) })
     }
 
-    /// Uploads a few distinct contents concurrently.
+    /// Uploads distinct contents, a few of them concurrently.
     fn upload_all<'a>(&'a self, files: &'a [LocalFile]) -> UploadFuture<'a, Vec<UploadedFile>> {
         Box::pin(async move {
             let mut distinct: Vec<&LocalFile> = Vec::new();
@@ -254,7 +252,7 @@ impl Uploader for ObjectStoreUploader {
 impl fmt::Debug for ObjectStoreUploader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ObjectStoreUploader")
-            .field("place", &self.name)
+            .field("name", &self.name)
             .field("prefix", &self.prefix.as_ref())
             .field("lifetime", &self.lifetime)
             .field("reuse_within", &self.reuse_within)

@@ -1,10 +1,10 @@
-//! Remembers uploads that can be used again.
+//! The upload cache: uploads that can be used again.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-/// The number of uploads that are remembered.
+/// The maximum number of cached uploads.
 const CAPACITY: usize = 256;
 
 /// The uploads of a client, until their URLs expire.
@@ -19,7 +19,7 @@ struct CachedUpload {
 }
 
 impl UploadCache {
-    /// The URL of this content and its expiry, if it works at least until `until`.
+    /// Returns the URL of this content and its expiry, if it is valid at least until `until`.
     pub(crate) fn find(
         &self,
         sha256: &[u8; 32],
@@ -28,8 +28,9 @@ impl UploadCache {
     ) -> Option<(String, SystemTime)> {
         let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         cached.retain(|one| one.expires_at > until);
-        let is_it = |one: &&CachedUpload| one.sha256 == *sha256 && one.content_type == content_type;
-        let found = cached.iter().rev().find(is_it)?;
+        let matches =
+            |one: &&CachedUpload| one.sha256 == *sha256 && one.content_type == content_type;
+        let found = cached.iter().rev().find(matches)?;
         Some((found.url.clone(), found.expires_at))
     }
 
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_and_expired_uploads_are_evicted() {
+    fn upload_cache_evicts_oldest_and_expired_uploads() {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let cached = UploadCache::default();
         let hash = |n: usize| {

@@ -5,32 +5,32 @@ use std::io;
 use crate::engine::error::{Error, ErrorKind};
 use crate::engine::http::retry_headers;
 use crate::engine::upload::local_file::LocalFile;
-use crate::engine::upload::put::Failure;
+use crate::engine::upload::put::PutError;
 use crate::engine::upload::uploader::BoxError;
 use crate::redact;
 
-/// The help if the service does not accept files.
-const UPLOAD_ELSEWHERE: &str =
-    "put the file into a bucket of your own, or elsewhere, and give its URL";
+/// The help if the service does not accept the upload.
+const HELP_UPLOAD_ELSEWHERE: &str =
+    "upload the file to your own bucket or elsewhere, and use its URL";
 
-/// The service does not accept files of this content type.
+/// The error of a content type that the service does not accept.
 pub(crate) fn unsupported_content_type(file: &LocalFile, types: &[&str]) -> Error {
     Error::uncharged(
         ErrorKind::File,
         format!(
-            "{} is {}, which the service does not take",
+            "unsupported content type of {}: {}",
             file.name(),
             file.content_type()
         ),
     )
-    .with_help(format!("it takes {}", types.join(", ")))
+    .with_help(format!("use one of {}", types.join(", ")))
 }
 
 pub(crate) fn too_large(file: &LocalFile, max: u64) -> Error {
     Error::uncharged(
         ErrorKind::File,
         format!(
-            "{} has {} bytes, and the service takes {max} at the most",
+            "{} is too large: {} bytes (limit {max})",
             file.name(),
             file.length()
         ),
@@ -38,48 +38,51 @@ pub(crate) fn too_large(file: &LocalFile, max: u64) -> Error {
     .with_help("make the file smaller")
 }
 
-/// The service returned no upload target for the files.
-pub(crate) fn no_target<'a>(files: impl Iterator<Item = &'a LocalFile>, error: Error) -> Error {
+/// The error of a request for presigned URLs.
+pub(crate) fn no_upload_slot<'a>(
+    files: impl Iterator<Item = &'a LocalFile>,
+    error: Error,
+) -> Error {
     let names: Vec<_> = files.map(LocalFile::name).collect();
     let what = match names[..] {
-        [one] => format!("{one} was not uploaded"),
-        _ => format!("{} were not uploaded", names.join(", ")),
+        [one] => format!("could not upload {one}"),
+        _ => format!("could not upload {}", names.join(", ")),
     };
     let error = match error.kind() {
         ErrorKind::Permission => error.with_help(format!(
-            "this key cannot use uploads, it seems: {UPLOAD_ELSEWHERE}"
+            "{HELP_UPLOAD_ELSEWHERE}, because this key most likely cannot use uploads"
         )),
         ErrorKind::NotFound => error.with_help(format!(
-            "the service has no uploads there, it seems: {UPLOAD_ELSEWHERE}"
+            "{HELP_UPLOAD_ELSEWHERE}, because this host most likely has no uploads"
         )),
         _ => error,
     };
-    error.after(&what)
+    error.with_context(&what)
 }
 
-/// The file can no longer be read, or has changed.
+/// The error of a file that can no longer be read, or has changed.
 pub(crate) fn file_changed(name: &str, error: &io::Error) -> Error {
-    Error::uncharged(ErrorKind::File, format!("{name} was not uploaded: {error}"))
-        .with_help("leave the file alone until it is uploaded, and upload it again")
+    Error::uncharged(ErrorKind::File, format!("could not upload {name}: {error}"))
+        .with_help("upload the file again, and do not change it during the upload")
 }
 
-/// The last attempt to send a file has failed.
-pub(crate) fn send_failed(file: &LocalFile, failure: Failure, attempts: u32) -> Error {
+/// The error of the last attempt to send a file.
+pub(crate) fn send_failed(file: &LocalFile, failure: PutError, attempts: u32) -> Error {
     let name = file.name();
     let is_transient = failure.is_transient();
     let error = match failure {
-        Failure::File(error) => return file_changed(name, &error),
-        Failure::Transport { reason, source } => {
+        PutError::File(error) => return file_changed(name, &error),
+        PutError::Transport { reason, source } => {
             let error = Error::uncharged(
                 ErrorKind::Transport,
-                format!("{name} was not uploaded: {reason}"),
+                format!("could not upload {name}: {reason}"),
             );
             match source {
                 Some(source) => error.with_source(source),
                 None => error,
             }
         }
-        Failure::Refused {
+        PutError::Rejected {
             status,
             message,
             retry_after,
@@ -98,15 +101,15 @@ pub(crate) fn send_failed(file: &LocalFile, failure: Failure, attempts: u32) -> 
                 format!(": {message}")
             };
             let what = match kind {
-                _ if is_expired => "its place in the storage had expired",
+                _ if is_expired => "the presigned URL has expired",
                 ErrorKind::Server => "the storage host failed",
-                ErrorKind::RateLimited => "the storage host is asked too often",
-                ErrorKind::PlanLimit => "the storage host's plan has reached its limit",
-                _ => "the storage host refused it",
+                ErrorKind::RateLimited => "the storage host throttled the request",
+                ErrorKind::PlanLimit => "the plan of the storage host has reached its limit",
+                _ => "the storage host rejected it",
             };
             Error::uncharged(
                 kind,
-                format!("{name} was not uploaded: {what} ({status}){message}"),
+                format!("could not upload {name}: {what} ({status}){message}"),
             )
             .with_status(Some(status))
             .with_retry_after(retry_after)
@@ -117,14 +120,14 @@ pub(crate) fn send_failed(file: &LocalFile, failure: Failure, attempts: u32) -> 
         attempts => error.with_attempts(attempts),
     };
     let help = match error.retry_after() {
-        Some(wait) => format!("try again in {} s", retry_headers::whole_seconds(wait)),
-        None if is_transient => "upload it again, which costs nothing".to_owned(),
-        None => UPLOAD_ELSEWHERE.to_owned(),
+        Some(wait) => format!("retry in {} s", retry_headers::whole_seconds(wait)),
+        None if is_transient => "upload the file again at no cost".to_owned(),
+        None => HELP_UPLOAD_ELSEWHERE.to_owned(),
     };
     error.with_retryable(is_transient).with_help(help)
 }
 
-/// The error of an uploader. An error of this crate is returned as it is.
+/// The error of an uploader. An error of this crate is returned unchanged.
 pub(crate) fn uploader_failed(files: &[LocalFile], error: BoxError) -> Error {
     let error = match error.downcast::<Error>() {
         Ok(error) => return *error,
@@ -134,7 +137,7 @@ pub(crate) fn uploader_failed(files: &[LocalFile], error: BoxError) -> Error {
     let reason = redact::sanitize(&error.to_string(), "");
     Error::uncharged(
         ErrorKind::Upload,
-        format!("{}: the upload failed: {reason}", names.join(", ")),
+        format!("could not upload {}: {reason}", names.join(", ")),
     )
 }
 
@@ -142,7 +145,7 @@ pub(crate) fn wrong_count(files: &[LocalFile], uploaded: usize) -> Error {
     Error::uncharged(
         ErrorKind::Upload,
         format!(
-            "the uploader was given {} files and answered {uploaded}",
+            "the uploader returned {uploaded} results for {} files",
             files.len()
         ),
     )

@@ -1,4 +1,4 @@
-//! A local file, measured and hashed, and the stream of its bytes.
+//! A local file with its length and hash, and the stream of its bytes.
 
 use std::fmt;
 use std::io::{self, Read as _};
@@ -15,17 +15,17 @@ use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 
 use crate::engine::error::{Error, ErrorKind, Result};
-use crate::engine::upload::source::{Content, FileSource};
+use crate::engine::upload::source::{FileSource, SourceContent};
 
 type OnRead = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// A local file that was read once, with its length and the hash of its content.
 ///
-/// Made from a [`FileSource`], and given to an [`Uploader`](crate::upload::Uploader).
+/// Created from a [`FileSource`], and passed to an [`Uploader`](crate::upload::Uploader).
 #[derive(Clone)]
 pub struct LocalFile {
     name: Arc<str>,
-    content: Content,
+    content: SourceContent,
     content_type: Arc<str>,
     length: u64,
     sha256: [u8; 32],
@@ -33,11 +33,11 @@ pub struct LocalFile {
 }
 
 impl LocalFile {
-    /// Reads a file once to measure and hash it.
+    /// Reads a file once to determine its length and hash.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::File`](crate::ErrorKind::File) if it cannot be read, is empty, or if its content type is unknown.
+    /// [`ErrorKind::File`](crate::ErrorKind::File) if the file cannot be read, is empty, or if its content type is unknown.
     pub async fn open(source: impl Into<FileSource>) -> Result<Self> {
         let source = source.into();
         let name = source.name();
@@ -46,15 +46,15 @@ impl LocalFile {
         };
         let content = source.content.clone();
         let measuring = tokio::task::spawn_blocking(move || match content {
-            Content::Path(path) => measure(&path),
-            Content::Bytes(bytes) => Ok((bytes.len() as u64, Sha256::digest(&bytes).into())),
+            SourceContent::Path(path) => read_length_and_hash(&path),
+            SourceContent::Bytes(bytes) => Ok((bytes.len() as u64, Sha256::digest(&bytes).into())),
         });
         let measured = measuring
             .await
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-        let (length, sha256) = measured.map_err(|error| unreadable(&name, &error))?;
+        let (length, sha256) = measured.map_err(|error| read_error(&name, &error))?;
         if length == 0 {
-            return Err(empty(&name));
+            return Err(empty_error(&name));
         }
         Ok(Self {
             name: name.into(),
@@ -71,7 +71,7 @@ impl LocalFile {
         self
     }
 
-    /// The name for messages: the path as it was given.
+    /// The name in messages: the path as given by the caller.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -86,21 +86,21 @@ impl LocalFile {
         self.length
     }
 
-    /// The SHA-256 of its content.
+    /// The SHA-256 of the content.
     pub fn sha256(&self) -> &[u8; 32] {
         &self.sha256
     }
 
-    /// Whether both have the same content, for which one upload is enough.
+    /// Whether both files have the same content and content type, so one upload is enough.
     pub(crate) fn has_same_content(&self, other: &Self) -> bool {
         self.sha256 == other.sha256 && self.content_type == other.content_type
     }
 
-    /// Opens it for reading from its first byte, as often as needed. The bytes that are read are reported as sent.
+    /// Opens the file for reading from its first byte. Can be called repeatedly. Bytes that are read are reported as sent.
     ///
     /// # Errors
     ///
-    /// The file no longer exists or cannot be read.
+    /// Fails if the file no longer exists or cannot be read.
     pub async fn stream(&self) -> io::Result<FileStream> {
         let bytes = FileStream::open(self, &self.content).await?;
         self.report_progress(0);
@@ -115,15 +115,15 @@ impl LocalFile {
     }
 }
 
-/// Length and hash of a file.
-fn measure(path: &Path) -> io::Result<(u64, [u8; 32])> {
+/// Returns the length and the hash of a file.
+fn read_length_and_hash(path: &Path) -> io::Result<(u64, [u8; 32])> {
     // Opening a pipe would block, and a device may never end.
     let data = path.metadata()?;
     if data.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
     if !data.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
+        return Err(io::Error::other("not a regular file"));
     }
     let mut file = std::fs::File::open(path)?;
     let mut hash = Sha256::new();
@@ -142,7 +142,7 @@ fn measure(path: &Path) -> io::Result<(u64, [u8; 32])> {
     }
 }
 
-fn unreadable(name: &str, error: &io::Error) -> Error {
+fn read_error(name: &str, error: &io::Error) -> Error {
     Error::uncharged(
         ErrorKind::File,
         format!("{name} could not be read: {error}"),
@@ -150,16 +150,16 @@ fn unreadable(name: &str, error: &io::Error) -> Error {
     .with_help("check the path and the permissions")
 }
 
-fn empty(name: &str) -> Error {
+fn empty_error(name: &str) -> Error {
     Error::uncharged(ErrorKind::File, format!("{name} is empty"))
 }
 
 fn unknown_content_type(name: &str) -> Error {
     Error::uncharged(
         ErrorKind::File,
-        format!("the name of {name} does not tell what it holds"),
+        format!("cannot determine the content type of {name} from its name"),
     )
-    .with_help("say it with `FileSource::content_type`, as in video/mp4")
+    .with_help("set it with `FileSource::content_type`, for example to video/mp4")
 }
 
 impl fmt::Debug for LocalFile {
@@ -172,10 +172,10 @@ impl fmt::Debug for LocalFile {
     }
 }
 
-/// The bytes of a [`LocalFile`], as a stream of chunks. Its memory does not depend on the file's length.
+/// The bytes of a [`LocalFile`], as a stream of chunks. Its memory does not depend on the length of the file.
 ///
-/// The stream only ends without an error if the content is the one that was measured. Otherwise it yields an error instead
-/// of its last chunk, and the receiver never has the whole file.
+/// The stream ends without an error only if the content has the length and hash of [`LocalFile::open`]. Otherwise it yields
+/// an error instead of its last chunk, so the receiver never has the complete file.
 #[must_use = "streams do nothing unless polled"]
 pub struct FileStream {
     length: u64,
@@ -185,17 +185,17 @@ pub struct FileStream {
 impl FileStream {
     pub(crate) const CHUNK: usize = 256 * 1024;
 
-    pub(crate) async fn open(file: &LocalFile, content: &Content) -> io::Result<Self> {
-        let reader = Reader {
+    pub(crate) async fn open(file: &LocalFile, content: &SourceContent) -> io::Result<Self> {
+        let reader = FileReader {
             input: match content {
-                Content::Path(path) => Input::Disk(File::open(path).await?),
-                Content::Bytes(bytes) => Input::Memory(bytes.clone()),
+                SourceContent::Path(path) => FileInput::Disk(File::open(path).await?),
+                SourceContent::Bytes(bytes) => FileInput::Memory(bytes.clone()),
             },
             file: file.clone(),
             hash: Sha256::new(),
             read: 0,
             yielded: 0,
-            held: None,
+            last_chunk: None,
         };
         let chunks = stream::try_unfold(reader, async |mut reader| {
             let chunk = reader.next().await?;
@@ -207,28 +207,28 @@ impl FileStream {
         })
     }
 
-    /// The length of the whole stream.
+    /// The length of the stream in bytes.
     pub fn length(&self) -> u64 {
         self.length
     }
 }
 
-struct Reader {
-    input: Input,
+struct FileReader {
+    input: FileInput,
     file: LocalFile,
     hash: Sha256,
     read: u64,
     yielded: u64,
-    /// The last chunk that was read. It is held back until another chunk follows or the hash is verified.
-    held: Option<Bytes>,
+    /// The last chunk that was read. It is yielded when another chunk follows or the hash is verified.
+    last_chunk: Option<Bytes>,
 }
 
-enum Input {
+enum FileInput {
     Disk(File),
     Memory(Bytes),
 }
 
-impl Reader {
+impl FileReader {
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
         loop {
             let chunk = self.input.chunk().await?;
@@ -237,16 +237,16 @@ impl Reader {
             let ready = if chunk.is_empty() {
                 let hash: [u8; 32] = self.hash.clone().finalize().into();
                 if self.read != self.file.length() || hash != *self.file.sha256() {
-                    return Err(changed());
+                    return Err(changed_error());
                 }
-                let Some(last) = self.held.take() else {
+                let Some(last) = self.last_chunk.take() else {
                     return Ok(None);
                 };
                 last
             } else if self.read > self.file.length() {
-                return Err(changed());
+                return Err(changed_error());
             } else {
-                match self.held.replace(chunk) {
+                match self.last_chunk.replace(chunk) {
                     Some(ready) => ready,
                     None => continue,
                 }
@@ -258,8 +258,8 @@ impl Reader {
     }
 }
 
-impl Input {
-    /// The next bytes; empty at the end.
+impl FileInput {
+    /// Returns the next bytes; empty at the end.
     async fn chunk(&mut self) -> io::Result<Bytes> {
         match self {
             Self::Disk(file) => {
@@ -272,10 +272,10 @@ impl Input {
     }
 }
 
-fn changed() -> io::Error {
+fn changed_error() -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
-        "it was changed while it was being sent",
+        "the file changed during the upload",
     )
 }
 

@@ -1,4 +1,4 @@
-//! One attempt to send a file to its upload target.
+//! One attempt to send a file to its presigned URL.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,11 +17,11 @@ use crate::engine::upload::local_file::LocalFile;
 use crate::engine::upload::upload_target::UploadTarget;
 use crate::redact;
 
-/// How much of an error response is read.
+/// The maximum number of bytes that are read of an error response.
 const MAX_ERROR_BODY: usize = 16 * 1024;
 
 /// Why a file was not sent.
-pub(crate) enum Failure {
+pub(crate) enum PutError {
     /// The file cannot be read or has changed.
     File(io::Error),
     /// The connection could not be established, broke or stalled.
@@ -29,31 +29,31 @@ pub(crate) enum Failure {
         reason: String,
         source: Option<reqwest::Error>,
     },
-    /// The host refuses the file.
-    Refused {
+    /// The host rejected the file.
+    Rejected {
         status: StatusCode,
         /// The redacted message of the host.
         message: String,
-        /// The delay that the host asks for.
+        /// The delay that the host requests.
         retry_after: Option<Duration>,
-        /// Whether the target has expired.
+        /// Whether the presigned URL has expired.
         is_expired: bool,
         /// Whether the limit of a trial or a plan is reached.
         is_plan_limit: bool,
     },
 }
 
-impl Failure {
+impl PutError {
     /// Whether another attempt may succeed.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::File(_) => false,
             Self::Transport { .. } => true,
-            Self::Refused {
+            Self::Rejected {
                 is_plan_limit: true,
                 ..
             } => false,
-            Self::Refused {
+            Self::Rejected {
                 status, is_expired, ..
             } => {
                 *is_expired
@@ -67,15 +67,15 @@ impl Failure {
     }
 }
 
-/// Sends a file with the headers of its target and no others, in particular without the key.
+/// Sends a file with the headers of its presigned URL and no others, in particular without the key.
 pub(crate) async fn put(
     http: &Http,
     client: &reqwest::Client,
     file: &LocalFile,
     target: &UploadTarget,
-) -> Result<(), Failure> {
-    let bytes = file.stream().await.map_err(Failure::File)?;
-    // The HTTP stack does not reliably report the error of a body.
+) -> Result<(), PutError> {
+    let bytes = file.stream().await.map_err(PutError::File)?;
+    // reqwest does not reliably report the error of a body.
     let broken = Arc::new(Mutex::new(None));
     let (sender, sent) = watch::channel(0);
     let body = {
@@ -101,14 +101,14 @@ pub(crate) async fn put(
             Err(error) => Err(disconnected(error)),
         }
     };
-    let outcome = tokio::select! {
-        outcome = response => outcome,
-        reason = stalled(http, sent, file.length()) => Err(Failure::Transport { reason, source: None }),
+    let result = tokio::select! {
+        result = response => result,
+        reason = stalled(http, sent, file.length()) => Err(PutError::Transport { reason, source: None }),
     };
     match broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        // Regardless of the response to a partial file.
-        Some(error) => Err(Failure::File(error)),
-        None => outcome,
+        // Takes precedence over the response to a partial file.
+        Some(error) => Err(PutError::File(error)),
+        None => result,
     }
 }
 
@@ -121,18 +121,21 @@ async fn stalled(http: &Http, mut sent: watch::Receiver<u64>, length: u64) -> St
             // The host does not read the rest of the file.
             Ok(Err(_)) => break,
             Err(Elapsed) => {
-                return format!("the storage host took nothing for {} s", idle.as_secs_f64());
+                return format!(
+                    "the storage host accepted no data for {} s",
+                    idle.as_secs_f64()
+                );
             }
         }
     }
-    let answer = std::future::pending::<()>();
+    let response = std::future::pending::<()>();
     let _ = Timeout::new(http.settings.attempt_timeout)
-        .run(answer)
+        .run(response)
         .await;
-    "the storage host did not answer within the time limit".to_owned()
+    "no response from the storage host within the time limit".to_owned()
 }
 
-async fn check_response(http: &Http, mut response: Response) -> Result<(), Failure> {
+async fn check_response(http: &Http, mut response: Response) -> Result<(), PutError> {
     let status = response.status();
     if status.is_success() {
         return Ok(());
@@ -154,8 +157,8 @@ async fn check_response(http: &Http, mut response: Response) -> Result<(), Failu
         && parts
             .iter()
             .any(|part| part.to_ascii_lowercase().contains("expired"));
-    let is_plan_limit = limited && plan_limit::is_told(&body);
-    Err(Failure::Refused {
+    let is_plan_limit = limited && plan_limit::is_reported(&body);
+    Err(PutError::Rejected {
         status,
         message: parts
             .into_iter()
@@ -168,7 +171,7 @@ async fn check_response(http: &Http, mut response: Response) -> Result<(), Failu
     })
 }
 
-/// The text of the first element of this name in the XML error of an object store.
+/// Returns the text of the first element with this name in the XML error of an object store.
 pub(crate) fn element<'a>(xml: &'a str, name: &str) -> &'a str {
     let text = xml
         .split_once(&format!("<{name}>"))
@@ -176,13 +179,13 @@ pub(crate) fn element<'a>(xml: &'a str, name: &str) -> &'a str {
     text.map_or("", |(text, _)| text)
 }
 
-fn disconnected(error: reqwest::Error) -> Failure {
+fn disconnected(error: reqwest::Error) -> PutError {
     let reason = if error.is_connect() {
-        "no connection to the storage host"
+        "could not connect to the storage host"
     } else {
         "the connection to the storage host was lost"
     };
-    Failure::Transport {
+    PutError::Transport {
         reason: reason.to_owned(),
         source: Some(error.without_url()),
     }
@@ -193,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn elements_are_found_in_what_stores_say() {
+    fn element_finds_the_text_of_store_errors() {
         for (xml, code) in [
             (
                 "<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>",

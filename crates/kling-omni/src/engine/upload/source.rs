@@ -8,7 +8,7 @@ use media_probe::Format;
 
 use crate::media::MediaSource;
 
-/// A local file: one on disk by its path, or bytes in memory. Nothing is read before it is needed.
+/// A local file: one on disk by its path, or bytes in memory. It is read only when needed.
 ///
 /// ```
 /// use kling_omni::upload::FileSource;
@@ -19,29 +19,30 @@ use crate::media::MediaSource;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct FileSource {
-    pub(crate) content: Content,
+    pub(crate) content: SourceContent,
     pub(crate) content_type: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Content {
+pub(crate) enum SourceContent {
     Path(PathBuf),
     Bytes(Bytes),
 }
 
 impl FileSource {
-    /// A file on disk. The content type follows from the extension, unless [`content_type`](Self::content_type) sets it.
+    /// Creates a source from a file on disk. The content type follows from the extension, unless
+    /// [`content_type`](Self::content_type) sets it.
     pub fn path(path: impl Into<PathBuf>) -> Self {
         Self {
-            content: Content::Path(path.into()),
+            content: SourceContent::Path(path.into()),
             content_type: None,
         }
     }
 
-    /// Bytes in memory and their content type, such as `video/mp4`.
+    /// Creates a source from bytes in memory and their content type, such as `video/mp4`.
     pub fn bytes(bytes: impl Into<Bytes>, content_type: impl Into<String>) -> Self {
         Self {
-            content: Content::Bytes(bytes.into()),
+            content: SourceContent::Bytes(bytes.into()),
             content_type: Some(content_type.into()),
         }
     }
@@ -52,13 +53,13 @@ impl FileSource {
         self
     }
 
-    /// The source of an image or a video whose format was detected; `None` for a URL.
-    pub(crate) fn of(source: &MediaSource, format: Option<Format>) -> Option<Self> {
+    /// Creates the source of an image or a video whose format was detected; `None` for a URL.
+    pub(crate) fn from_media(source: &MediaSource, format: Option<Format>) -> Option<Self> {
         let (content, format) = match source {
             MediaSource::Url(_) => return None,
-            MediaSource::File(path) => (Content::Path(path.clone()), format),
+            MediaSource::File(path) => (SourceContent::Path(path.clone()), format),
             MediaSource::Bytes(bytes) => (
-                Content::Bytes(bytes.clone()),
+                SourceContent::Bytes(bytes.clone()),
                 format.or_else(|| media_probe::probe_bytes(bytes).format),
             ),
         };
@@ -68,20 +69,20 @@ impl FileSource {
         })
     }
 
-    /// The name for messages: the path as it was given.
+    /// The name in messages: the path as given by the caller.
     pub(crate) fn name(&self) -> String {
         match &self.content {
-            Content::Path(path) => path.display().to_string(),
-            Content::Bytes(_) => "a file in memory".to_owned(),
+            SourceContent::Path(path) => path.display().to_string(),
+            SourceContent::Bytes(_) => "a file in memory".to_owned(),
         }
     }
 
-    /// The content type that was set or follows from the extension.
+    /// The content type that was set, or that follows from the extension.
     pub(crate) fn resolve_content_type(&self) -> Option<String> {
         if let Some(kind) = &self.content_type {
             return Some(kind.clone());
         }
-        let Content::Path(path) = &self.content else {
+        let SourceContent::Path(path) = &self.content else {
             return None;
         };
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
@@ -92,7 +93,7 @@ impl FileSource {
     }
 }
 
-/// Content types by file extension.
+/// SourceContent types by file extension.
 const CONTENT_TYPES: [(&str, &str); 13] = [
     ("png", "image/png"),
     ("jpg", "image/jpeg"),
@@ -158,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_a_name_tells_what_the_service_takes() {
+    fn content_type_follows_from_the_extension() {
         for (name, kind) in [
             ("a.mp4", Some("video/mp4")),
             ("a/b.MOV", Some("video/quicktime")),

@@ -1,4 +1,4 @@
-//! Presigned targets for uploads, as the service hands them out.
+//! Presigned URLs for uploads, as returned by the service.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,19 +16,19 @@ use crate::engine::upload::uploader::UploadedFile;
 
 const LENGTH_RANGE: &str = "x-goog-content-length-range";
 
-/// A presigned URL to which the service accepts one file.
+/// A presigned URL to which one file can be sent.
 pub(crate) struct UploadTarget {
     pub(crate) url: Url,
-    /// Exactly the headers to send with the file.
+    /// The exact headers to send with the file.
     pub(crate) headers: HeaderMap,
-    /// When it expires, if the service says so.
+    /// When the URL expires, if the service says so.
     expires_at: Option<Instant>,
     /// The uploaded file, once it is sent.
     pub(crate) uploaded: UploadedFile,
 }
 
 impl UploadTarget {
-    /// Requests one target for each content type, in order.
+    /// Requests one presigned URL for each content type, in order.
     pub(crate) async fn request(
         http: &Arc<Http>,
         service: &dyn Service,
@@ -39,7 +39,7 @@ impl UploadTarget {
             ..Options::default()
         };
         let call = Call::new(Arc::clone(http), options);
-        // Lifetimes count from before the request, so that none is overestimated.
+        // Lifetimes count from before the request, so they are not overestimated.
         let (start, start_time) = (http.clock.now(), http.clock.system_time());
         let slots = service.request_uploads(&call, types).await?;
         let targets = slots.into_iter().zip(types).map(|(slot, kind)| {
@@ -66,11 +66,11 @@ impl UploadTarget {
                 None => HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]),
             },
             expires_at: None,
-            uploaded: UploadedFile::new(slot.asset_url, expiry::of(&asset)),
+            uploaded: UploadedFile::new(slot.asset_url, expiry::expires_at(&asset)),
         })
     }
 
-    /// Whether it can be used now. A target without an expiry is used for one attempt.
+    /// Whether it can be used now. Without an expiry, it is used for one attempt.
     pub(crate) fn is_usable(&self, now: Instant, is_used: bool) -> bool {
         match self.expires_at {
             Some(end) => now < end,
@@ -78,7 +78,7 @@ impl UploadTarget {
         }
     }
 
-    /// The largest accepted file in bytes, if known.
+    /// The maximum length of the file in bytes, if known.
     pub(crate) fn max_length(&self) -> Option<u64> {
         let range = self.headers.get(LENGTH_RANGE)?.to_str().ok()?;
         range.split_once(',')?.1.trim().parse().ok()
@@ -89,21 +89,21 @@ fn duration(seconds: i64) -> Duration {
     Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
 }
 
-/// Checks a URL of the service. It must be encrypted if the service itself is.
+/// Checks a URL of the service. It must use https if the service itself does.
 fn checked_url(text: &str, is_encrypted: bool) -> Result<Url> {
     let url = Url::parse(text).ok().filter(|url| match url.scheme() {
         "https" => true,
         "http" => !is_encrypted,
         _ => false,
     });
-    url.ok_or_else(|| unusable("a URL that no file can go to"))
+    url.ok_or_else(|| invalid_slot("an invalid URL"))
 }
 
 fn parse_headers(values: Vec<(String, String)>) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, value) in values {
-        let name = HeaderName::try_from(name).map_err(|_| unusable("a header that is none"))?;
-        let value = HeaderValue::try_from(value).map_err(|_| unusable("a header that is none"))?;
+        let name = HeaderName::try_from(name).map_err(|_| invalid_slot("an invalid header"))?;
+        let value = HeaderValue::try_from(value).map_err(|_| invalid_slot("an invalid header"))?;
         // These follow from the URL and the file.
         if name != HOST && name != CONTENT_LENGTH {
             headers.insert(name, value);
@@ -112,10 +112,10 @@ fn parse_headers(values: Vec<(String, String)>) -> Result<HeaderMap> {
     Ok(headers)
 }
 
-fn unusable(what: &str) -> Error {
+fn invalid_slot(what: &str) -> Error {
     Error::uncharged(
         ErrorKind::UnexpectedResponse,
-        format!("the service gave a place for a file with {what}"),
+        format!("the service returned an upload slot with {what}"),
     )
 }
 
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_encrypted_service_has_encrypted_targets() {
+    fn upload_target_uses_https_like_the_service() {
         for (url, is_encrypted, is_taken) in [
             ("https://h.example/x?sig=1", true, true),
             ("https://h.example/x", false, true),

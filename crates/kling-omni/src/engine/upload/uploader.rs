@@ -17,17 +17,16 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 /// The future of an upload.
 pub type UploadFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;
 
-/// Uploads local files to where the service can read them: its own storage, a bucket of yours, or anything else with URLs.
+/// Uploads local files to where the service can read them: its own storage, your bucket, or any other host with URLs.
 ///
 /// The URL has to work without credentials until the service has read it, and must not be guessable. URLs in the text of an
-/// error are shown without their queries; a [`kling_omni::Error`](crate::Error) is passed
-/// on as it is.
+/// error are shown without their queries. A [`kling_omni::Error`](crate::Error) is returned to the caller unchanged.
 ///
 /// ```
 /// use kling_omni::upload::{LocalFile, UploadedFile, Uploader, UploadFuture};
 /// use kling_omni::{ApiKey, Client};
 ///
-/// /// Hard-links files into a folder that a web server of ours serves.
+/// /// Hard-links files into a folder that our web server serves.
 /// struct OwnServer;
 ///
 /// impl Uploader for OwnServer {
@@ -44,17 +43,17 @@ pub type UploadFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> 
 /// # Ok::<(), kling_omni::Error>(())
 /// ```
 pub trait Uploader: Send + Sync + 'static {
-    /// Uploads one file. Its bytes come from [`LocalFile::open`], which may be called again for another attempt.
+    /// Uploads one file. Its bytes come from [`LocalFile::stream`], which may be called again for another attempt.
     fn upload<'a>(&'a self, file: &'a LocalFile) -> UploadFuture<'a, UploadedFile>;
 
-    /// Uploads several files and returns them in their order. By default, all of them are uploaded
-    /// concurrently, and the first error cancels the others.
+    /// Uploads several files and returns the results in the same order. By default, all of them are uploaded concurrently, and
+    /// the first error cancels the others.
     fn upload_all<'a>(&'a self, files: &'a [LocalFile]) -> UploadFuture<'a, Vec<UploadedFile>> {
         Box::pin(try_join_all(files.iter().map(|file| self.upload(file))))
     }
 }
 
-/// The results for all files in order, from the results for distinct contents.
+/// Returns the results for all files in order, from the results for distinct contents.
 pub(crate) fn expand_to_files(
     files: &[LocalFile],
     distinct: &[(&LocalFile, UploadedFile)],
@@ -68,18 +67,18 @@ pub(crate) fn expand_to_files(
 
 /// A file that the service can read.
 ///
-/// `Debug` shows no token of the URL.
+/// `Debug` redacts the token of the URL.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UploadedFile {
-    /// Where it is. Its token, if it has one, lets anyone read the file: treat it as a secret.
+    /// The URL of the file. Its token, if it has one, lets anyone read the file: treat it as a secret.
     pub url: String,
-    /// When the URL stops working, if known.
+    /// When the URL expires, if known.
     pub expires_at: Option<SystemTime>,
 }
 
 impl UploadedFile {
-    /// A file at `url`, until `expires_at` if that is known.
+    /// Creates the result for a file at `url`, which is valid until `expires_at`, if known.
     pub fn new(url: impl Into<String>, expires_at: Option<SystemTime>) -> Self {
         Self {
             url: url.into(),

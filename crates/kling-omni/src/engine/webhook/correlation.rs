@@ -1,13 +1,13 @@
 //! Correlation tokens: they name the create that a delivery belongs to, even if the response to the create was lost.
 //!
-//! A token is added to the query of the `webhook_url`. The service posts to that URL unchanged, and every delivery then has
-//! the token and the id of the task.
+//! A token is added to the query of the `webhook_url`. The service posts to that URL unchanged, so every delivery has the
+//! token and the id of the task.
 //!
 //! ```
 //! use kling_omni::webhook::correlation::{self, Token};
 //!
 //! let token = Token::random()?;
-//! // Keep the token with what you are about to create, then:
+//! // Store the token with the create, then:
 //! let webhook_url = correlation::attach("https://example.com/hooks/kling", &token)?;
 //! assert!(webhook_url.contains(correlation::PARAMETER));
 //! # Ok::<(), kling_omni::Error>(())
@@ -24,35 +24,35 @@ use crate::redact::RedactedUrl;
 /// The name of the query parameter.
 pub const PARAMETER: &str = "kling-omni-correlation";
 
-/// A text that names one create.
+/// A text that identifies one create.
 ///
-/// It is no credential and may be logged. But the signature does not cover the URL: a party that knows a token and one of
+/// It is not a credential and may be logged. But the signature does not cover the URL: a party that knows a token and one of
 /// your deliveries can replay that delivery with the token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Token(String);
 
 impl Token {
-    /// The most characters that a token has.
+    /// The maximum length of a token, in characters.
     pub const MAX_LENGTH: usize = 64;
 
-    /// A new token of 128 random bits from the operating system.
+    /// Creates a token of 128 random bits from the operating system.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if the operating system has no random numbers to give.
+    /// [`ErrorKind::Configuration`] if the operating system provides no random numbers.
     pub fn random() -> Result<Self> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|error| {
             Error::uncharged(
                 ErrorKind::Configuration,
-                "the operating system gives no random numbers",
+                "the operating system provides no random numbers",
             )
             .with_source(error)
         })?;
         Ok(Self(format!("{:032x}", u128::from_be_bytes(bytes))))
     }
 
-    /// Takes a token that you have made or kept: 1 to [`MAX_LENGTH`](Self::MAX_LENGTH) ASCII letters, digits, `-` and `_`.
+    /// Creates a token from a text: 1 to [`MAX_LENGTH`](Self::MAX_LENGTH) ASCII letters, digits, `-` and `_`.
     ///
     /// # Errors
     ///
@@ -69,15 +69,14 @@ impl Token {
         Err(Error::uncharged(
             ErrorKind::Validation,
             format!(
-                "the correlation token, {} characters long, is none: 1 to {} letters, digits, dashes and underscores \
-                 make one",
+                "invalid correlation token ({} characters): 1 to {} letters, digits, `-` and `_` are allowed",
                 text.chars().count(),
                 Self::MAX_LENGTH
             ),
         ))
     }
 
-    /// The token as text, to be kept.
+    /// The token as text, to be stored.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -89,11 +88,11 @@ impl fmt::Display for Token {
     }
 }
 
-/// Adds `token` to the query of a `webhook_url`, replacing an earlier one. All other parameters stay as they are.
+/// Adds `token` to the query of a `webhook_url`, and replaces an earlier one. Other parameters stay unchanged.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Validation`] if it is no http URL.
+/// [`ErrorKind::Validation`] if it is not an http or https URL.
 pub fn attach(webhook_url: &str, token: &Token) -> Result<String> {
     let mut url = Url::parse(webhook_url)
         .ok()
@@ -102,11 +101,11 @@ pub fn attach(webhook_url: &str, token: &Token) -> Result<String> {
             Error::uncharged(
                 ErrorKind::Validation,
                 format!(
-                    "the webhook URL is no http URL: {}",
+                    "the webhook URL is not an http or https URL: {}",
                     RedactedUrl(webhook_url)
                 ),
             )
-            .with_help("give the address that the service can reach your receiver at")
+            .with_help("use an address at which the service can reach your receiver")
         })?;
     let ours = format!("{PARAMETER}={token}");
     let query: Vec<_> = url
@@ -121,7 +120,7 @@ pub fn attach(webhook_url: &str, token: &Token) -> Result<String> {
     Ok(url.into())
 }
 
-/// The token in a query; `None` if there are two different ones.
+/// Returns the token in a query; `None` if there are two different ones.
 pub(crate) fn parse(query: &str) -> Option<Token> {
     let mut tokens = query.split('&').filter_map(value_of);
     let first = tokens.next()?;
@@ -131,7 +130,7 @@ pub(crate) fn parse(query: &str) -> Option<Token> {
     Token::new(first).ok()
 }
 
-/// The value of [`PARAMETER`]; `None` for any other parameter.
+/// Returns the value of [`PARAMETER`]; `None` for any other parameter.
 fn value_of(parameter: &str) -> Option<String> {
     let (name, value) = form_urlencoded::parse(parameter.as_bytes()).next()?;
     (name == PARAMETER).then(|| value.into_owned())

@@ -7,12 +7,12 @@ use serde_json::Value;
 use crate::engine::state::TaskState;
 use crate::engine::task_id::TaskId;
 use crate::engine::webhook::correlation::{self, Token};
-use crate::engine::webhook::refusal::{WebhookError, WebhookErrorKind};
+use crate::engine::webhook::error::{WebhookError, WebhookErrorKind};
 use crate::engine::webhook::verifier::Verified;
 
-/// An authentic delivery: what the service said about a task at one moment.
+/// An authentic delivery: the state of a task at one time.
 ///
-/// `Debug` leaves the tokens out of result URLs.
+/// `Debug` redacts the tokens in result URLs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     verified: Verified,
@@ -30,7 +30,7 @@ impl Delivery {
         let state = parse_state(body).ok_or_else(|| {
             WebhookError::new(
                 WebhookErrorKind::BodyUnreadable,
-                "the delivery is authentic, and its body is no task",
+                "the delivery is authentic, but its body is not a task",
             )
         })?;
         Ok(Self {
@@ -40,38 +40,38 @@ impl Delivery {
         })
     }
 
-    /// Its `webhook-id`: the same for each repetition.
+    /// The `webhook-id` of the delivery. A repetition has the same id.
     pub fn id(&self) -> &str {
         self.verified.id()
     }
 
-    /// When it was sent, to the second.
+    /// When the delivery was sent, in whole seconds.
     pub fn sent_at(&self) -> SystemTime {
         self.verified.sent_at()
     }
 
-    /// The state of the task at that time, as a poll would have returned it.
+    /// The state of the task at that time, in the form of a poll response.
     pub fn state(&self) -> &TaskState {
         &self.state
     }
 
-    /// The token that [`correlation::attach`] put into the `webhook_url`, if there is one.
+    /// The token that [`correlation::attach`] added to the `webhook_url`, if any.
     ///
-    /// The signature does not cover the URL that it comes from. It is only reliable if nobody else knows the token.
+    /// The signature does not cover the URL, so the token is reliable only while it is secret.
     pub fn correlation(&self) -> Option<&Token> {
         self.correlation.as_ref()
     }
 }
 
-/// The result of an authentic delivery. Respond with success to each of them, or the service repeats it.
+/// The result of an authentic delivery. Respond with success to all of them, or the service repeats the delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Received {
-    /// It is new, and was passed on.
+    /// The delivery is new, and was published.
     Accepted(Delivery),
-    /// A delivery with the same id came before. Not passed on.
+    /// A delivery with the same id was received before. Not published.
     Duplicate(Delivery),
-    /// A later state of the task is known. Not passed on.
+    /// A later state of the task is known. Not published.
     OutOfOrder(Delivery),
 }
 
@@ -79,7 +79,9 @@ impl Received {
     /// The delivery.
     pub fn delivery(&self) -> &Delivery {
         match self {
-            Self::Accepted(delivery) | Self::Duplicate(delivery) | Self::OutOfOrder(delivery) => delivery,
+            Self::Accepted(delivery) | Self::Duplicate(delivery) | Self::OutOfOrder(delivery) => {
+                delivery
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The HTTP endpoint of an inbox, as a tower service.
+//! The HTTP endpoint of a receiver, as a tower service.
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
@@ -14,29 +14,29 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tower_service::Service;
 
 use crate::engine::webhook::delivery::Received;
-use crate::engine::webhook::inbox::WebhookReceiver;
-use crate::engine::webhook::refusal::{WebhookError, WebhookErrorKind};
+use crate::engine::webhook::error::{WebhookError, WebhookErrorKind};
+use crate::engine::webhook::receiver::WebhookReceiver;
 
-/// A tower service that passes deliveries to an [`WebhookReceiver`], made by [`WebhookReceiver::endpoint`].
+/// A tower service that passes deliveries to a [`WebhookReceiver`], returned by [`WebhookReceiver::endpoint`].
 ///
-/// Mount it with axum's `Router::route_service`, or in hyper through hyper-util's `TowerToHyperService`. It answers
+/// Mount it with axum's `Router::route_service`, or in hyper through hyper-util's `TowerToHyperService`. It responds with
 ///
-/// * 200 to every authentic delivery, also to late and duplicate ones, because the service would repeat them;
+/// * 200 to every authentic delivery, including late and duplicate ones, because the service would repeat them;
 /// * 405 to all methods but POST;
 /// * 413 to a body above the [limit](super::WebhookReceiverBuilder::max_body_size), of which it reads no more than the limit;
-/// * 400, 401 or 503 to [refused](super::WebhookError::status) ones. The reason is logged, and not sent.
+/// * 400, 401 or 503 to [rejected](super::WebhookError::status) ones. The reason is logged, and not sent.
 ///
 /// The content type is ignored, because the signature covers the bytes of the body. Timeouts are left to the server.
 #[derive(Clone)]
 pub struct Endpoint {
-    inbox: WebhookReceiver,
+    receiver: WebhookReceiver,
 }
 
 impl WebhookReceiver {
-    /// A tower service that receives the deliveries posted to it.
+    /// Returns a tower service that receives the deliveries posted to it.
     pub fn endpoint(&self) -> Endpoint {
         Endpoint {
-            inbox: self.clone(),
+            receiver: self.clone(),
         }
     }
 }
@@ -47,7 +47,7 @@ impl Endpoint {
         B: Body,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let limit = self.inbox.max_body_size();
+        let limit = self.receiver.max_body_size();
         let (parts, body) = request.into_parts();
         if body.size_hint().lower() > limit as u64 {
             return Err(WebhookError::too_large(limit));
@@ -60,11 +60,12 @@ impl Endpoint {
             Err(_) => {
                 return Err(WebhookError::new(
                     WebhookErrorKind::BodyUnreadable,
-                    "the body did not arrive whole",
+                    "the body is incomplete",
                 ));
             }
         };
-        self.inbox.receive(&parts.headers, parts.uri.query(), &body)
+        self.receiver
+            .receive(&parts.headers, parts.uri.query(), &body)
     }
 }
 
@@ -93,12 +94,12 @@ where
             }
             Ok(match endpoint.receive(request).await {
                 Ok(received) => {
-                    tracing::debug!(?received, "a delivery");
+                    tracing::debug!(?received, "webhook received");
                     response(StatusCode::OK)
                 }
-                Err(refusal) => {
-                    log(&refusal);
-                    response(refusal.status_code())
+                Err(error) => {
+                    log_rejected(&error);
+                    response(error.status_code())
                 }
             })
         })
@@ -108,18 +109,20 @@ where
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint")
-            .field("inbox", &self.inbox)
+            .field("receiver", &self.receiver)
             .finish()
     }
 }
 
-/// Requests that are no deliveries are logged at debug level: anyone can post to a public address.
-fn log(refusal: &WebhookError) {
-    match refusal.kind() {
-        WebhookErrorKind::MissingHeader | WebhookErrorKind::MalformedHeader | WebhookErrorKind::BodyTooLarge => {
-            tracing::debug!(%refusal, "no delivery")
+/// Logs a rejected request. Anyone can post to a public address, so requests that are not deliveries have the level debug.
+fn log_rejected(error: &WebhookError) {
+    match error.kind() {
+        WebhookErrorKind::MissingHeader
+        | WebhookErrorKind::MalformedHeader
+        | WebhookErrorKind::BodyTooLarge => {
+            tracing::debug!(error.type = ?error.kind(), %error, "webhook rejected")
         }
-        _ => tracing::warn!(%refusal, "a delivery was refused"),
+        _ => tracing::warn!(error.type = ?error.kind(), %error, "webhook rejected"),
     }
 }
 

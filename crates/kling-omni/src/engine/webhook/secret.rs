@@ -1,4 +1,4 @@
-//! The secret of an account, and the signatures made with it.
+//! The webhook secret of an account, and the signatures made with it.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,23 +14,23 @@ use crate::engine::error::{Error, ErrorKind, Result};
 
 /// The header with the id of a delivery. A repetition has the same id.
 pub(crate) const ID: &str = "webhook-id";
-/// The header with the time it was sent, in seconds since 1970.
+/// The header with the time of sending, in seconds since 1970.
 pub(crate) const TIMESTAMP: &str = "webhook-timestamp";
-/// The header with `version,signature` items, separated by blanks.
+/// The header with `version,signature` items, separated by spaces.
 pub(crate) const SIGNATURE: &str = "webhook-signature";
 
-/// The only version of the scheme that is understood.
+/// The only supported version of the scheme.
 pub(crate) const VERSION: &str = "v1";
 
-/// Limited, because ids are remembered.
+/// The maximum length of an id. Limited, because ids are kept for deduplication.
 const MAX_ID_LENGTH: usize = 256;
 
 const BASE64_PREFIX: &str = "whsec_";
 const HEX_PREFIX: &str = "hex:";
 const SECRET_HELP: &str =
-    "copy it again as the account shows it; a key in hexadecimal is written as hex:DIGITS";
+    "copy the secret again as the account shows it, or write a hexadecimal key as hex:DIGITS";
 
-/// A secret that deliveries are signed with. `Debug` hides it, and it cannot be printed.
+/// A secret that deliveries are signed with. `Debug` does not show it, and it has no `Display`.
 ///
 /// ```
 /// use kling_omni::webhook::Secret;
@@ -43,15 +43,16 @@ const SECRET_HELP: &str =
 pub struct Secret(SecretSlice<u8>);
 
 impl Secret {
-    /// Takes a secret as the vendor shows it: its UTF-8 bytes are the key or, after a `whsec_`, the bytes that the rest
-    /// encodes in base64 or, after a `hex:`, in hexadecimal. Blanks and line ends around it, as files and variables tend to
-    /// have, are dropped.
+    /// Creates a secret from the text that the vendor shows. The key is the UTF-8 bytes of the text or, after `whsec_`, the bytes
+    /// that the rest encodes in base64 or, after `hex:`, in hexadecimal. Whitespace around it is removed, as files and variables
+    /// often have a line end.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if nothing is left, if what follows `whsec_` is not base64 or what follows `hex:` is not
-    /// hexadecimal, or if the text is a secret with something around it: quotes, a version such as `v1,`, a name before
-    /// `whsec_`, the name of a variable, blanks, line breaks or invisible characters inside. [`from_bytes`](Self::from_bytes) takes any key.
+    /// [`ErrorKind::Configuration`] if the text is empty, if the rest after `whsec_` is not base64 or the rest after `hex:` is
+    /// not hexadecimal, or if the text looks like a secret with something around it: quotes, a version such as `v1,`, a name before
+    /// `whsec_`, the name of a variable, or spaces, line breaks or invisible characters inside.
+    /// [`from_bytes`](Self::from_bytes) accepts any key.
     pub fn new(text: impl AsRef<str>) -> Result<Self> {
         let text = text.as_ref().trim();
         if let Some(problem) = copy_mistake(text) {
@@ -68,7 +69,7 @@ impl Secret {
         }
     }
 
-    /// Takes a secret that is the key in hexadecimal digits of either case, with or without `hex:` before it.
+    /// Creates a secret from hexadecimal digits of either case, with or without `hex:` before them.
     ///
     /// # Errors
     ///
@@ -86,7 +87,7 @@ impl Secret {
         Self::from_bytes(key)
     }
 
-    /// Takes a secret that is the base64 of the key, with or without `whsec_` before it.
+    /// Creates a secret from base64, with or without `whsec_` before it.
     ///
     /// # Errors
     ///
@@ -94,24 +95,24 @@ impl Secret {
     pub fn from_base64(text: impl AsRef<str>) -> Result<Self> {
         let text = text.as_ref().trim();
         let encoded = text.strip_prefix(BASE64_PREFIX).unwrap_or(text);
-        // The decoder's own error would quote a character of the secret.
+        // The error of the decoder would quote a character of the secret.
         let key = BASE64.decode(encoded).map_err(|_| {
             Error::uncharged(
                 ErrorKind::Configuration,
                 "the webhook secret is not valid base64",
             )
             .with_help(
-                "copy it again; a secret that is no base64 goes in as plain text, without `whsec_`",
+                "copy the secret again, or pass a secret that is not base64 without `whsec_`",
             )
         })?;
         Self::from_bytes(key)
     }
 
-    /// Takes the key itself.
+    /// Creates a secret from the bytes of the key.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if it is empty: anyone could sign with that.
+    /// [`ErrorKind::Configuration`] if the key is empty: anyone could sign with that.
     pub fn from_bytes(key: impl Into<Vec<u8>>) -> Result<Self> {
         let key = key.into();
         if key.is_empty() {
@@ -123,7 +124,7 @@ impl Secret {
         Ok(Self(key.into()))
     }
 
-    /// Signs a delivery: the value of its `webhook-signature`, for passing deliveries on and for tests.
+    /// Signs a delivery. Returns the value of its `webhook-signature` header. For forwarding and for tests.
     ///
     /// ```
     /// use std::time::{Duration, UNIX_EPOCH};
@@ -139,8 +140,8 @@ impl Secret {
         format!("{VERSION},{}", BASE64.encode(mac.finalize().into_bytes()))
     }
 
-    /// The headers of a delivery that is signed and sent: what a [`Verifier`](super::Verifier) checks. To pass a delivery
-    /// on, keep its id and its body byte for byte, and give the time of now.
+    /// Returns the headers of a signed delivery, which a [`Verifier`](super::Verifier) verifies. To forward a delivery, keep its id
+    /// and its body unchanged, and pass the current time.
     ///
     /// ```
     /// use std::time::SystemTime;
@@ -154,10 +155,10 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Validation`] if no delivery can have this id: it is empty, longer than 256 bytes, or not printable
-    /// ASCII without blanks around it.
+    /// [`ErrorKind::Validation`] if the id is invalid: empty, longer than 256 bytes, or not printable ASCII without spaces around
+    /// it.
     pub fn headers(&self, id: &str, sent_at: SystemTime, body: &[u8]) -> Result<HeaderMap> {
-        // Blanks around a header value are lost in transit.
+        // Spaces around a header value are lost in transit.
         let is_id = is_id(id) && id.trim_ascii() == id;
         let readable = HeaderValue::from_str(id)
             .ok()
@@ -165,8 +166,7 @@ impl Secret {
         let Some(printable) = readable else {
             return Err(Error::uncharged(
                 ErrorKind::Validation,
-                "the id is none that a delivery can have: 1 to 256 printable ASCII characters, and no blanks around them, \
-                 make one",
+                "invalid delivery id: 1 to 256 printable ASCII characters without spaces around them are allowed",
             ));
         };
         let signature = HeaderValue::from_str(&self.sign(id, sent_at, body))
@@ -181,10 +181,10 @@ impl Secret {
         ]))
     }
 
-    /// The message authentication code of a delivery, to verify or to sign it.
+    /// Computes the message authentication code of a delivery, to verify or to sign it.
     pub(crate) fn mac(&self, id: &str, timestamp: &str, body: &[u8]) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose_secret())
-            .expect("a key of any length will do");
+            .expect("HMAC accepts keys of any length");
         for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
             mac.update(part);
         }
@@ -228,11 +228,11 @@ fn copy_mistake(text: &str) -> Option<&'static str> {
     if text.starts_with(is_quote) || text.ends_with(is_quote) {
         Some("is in quotes")
     } else if text.contains(is_invisible) {
-        Some("contains a blank, a line break or an invisible character")
+        Some("contains a space, a line break or an invisible character")
     } else if lower.rfind(BASE64_PREFIX).is_some_and(|at| at > 0)
         || lower.starts_with(BASE64_PREFIX) && !text.starts_with(BASE64_PREFIX)
     {
-        Some("has something before `whsec_`, or `whsec_` in another case")
+        Some("has text before `whsec_`, or `whsec_` in another case")
     } else if text
         .split_once([',', '='])
         .is_some_and(|(version, _)| is_version(version))

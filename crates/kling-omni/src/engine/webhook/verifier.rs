@@ -7,10 +7,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::Mac;
 use http::HeaderMap;
 
-use crate::engine::webhook::refusal::{WebhookError, WebhookErrorKind};
+use crate::engine::webhook::error::{WebhookError, WebhookErrorKind};
 use crate::engine::webhook::secret::{self, ID, SIGNATURE, Secret, TIMESTAMP, VERSION};
 
-/// Checks that a delivery is signed with one of your secrets, and fresh.
+/// Verifies that a delivery is signed with one of the secrets, and that its timestamp is within the tolerance.
 ///
 /// The signature covers `webhook-id`, `webhook-timestamp` and the bytes of the body: pass the body unchanged, not parsed
 /// and serialised again. Neither the URL nor the other headers are covered.
@@ -22,7 +22,7 @@ use crate::engine::webhook::secret::{self, ID, SIGNATURE, Secret, TIMESTAMP, VER
 ///
 /// # fn example(headers: HeaderMap, body: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
 /// let verifier = Verifier::new(Secret::new("the new secret")?)
-///     .or(Secret::new("the old secret, until it is gone")?)
+///     .add_secret(Secret::new("the old secret, until it is retired")?)
 ///     .tolerance(Duration::from_secs(120));
 /// let verified = verifier.verify(&headers, &body, SystemTime::now())?;
 /// println!("{} is authentic", verified.id());
@@ -36,8 +36,7 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// How far a delivery's timestamp may be from now, in both directions, unless [`tolerance`](Self::tolerance) says
-    /// otherwise.
+    /// How far the timestamp of a delivery may be from the current time, in both directions, by default.
     pub const DEFAULT_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
     /// Accepts deliveries signed with `secret`.
@@ -48,28 +47,28 @@ impl Verifier {
         }
     }
 
-    /// Also accepts deliveries signed with `secret`, while secrets are rotated.
+    /// Accepts deliveries signed with `secret`, too. For the rotation of secrets.
     #[must_use]
-    pub fn or(mut self, secret: Secret) -> Self {
+    pub fn add_secret(mut self, secret: Secret) -> Self {
         self.secrets.push(secret);
         self
     }
 
-    /// How far a delivery's timestamp may be from now; inclusive. It is also how long a recorded delivery can be
-    /// replayed by others.
+    /// Sets how far the timestamp of a delivery may be from the current time, inclusive. It is also how long a recorded delivery
+    /// can be replayed by others. Default: [`DEFAULT_TOLERANCE`](Self::DEFAULT_TOLERANCE).
     #[must_use]
     pub fn tolerance(mut self, tolerance: Duration) -> Self {
         self.tolerance = tolerance;
         self
     }
 
-    /// Checks a delivery that came in at `now`.
+    /// Verifies a delivery that was received at `now`.
     ///
     /// # Errors
     ///
-    /// [`WebhookErrorKind::MissingHeader`], [`WebhookErrorKind::MalformedHeader`] and [`WebhookErrorKind::UnknownVersion`] for what is
-    /// no delivery of this scheme, [`WebhookErrorKind::BadSignature`] if no secret fits, [`WebhookErrorKind::TooOld`] and
-    /// [`WebhookErrorKind::TooNew`] for an authentic delivery at the wrong time.
+    /// [`WebhookErrorKind::MissingHeader`], [`WebhookErrorKind::MalformedHeader`] and [`WebhookErrorKind::UnknownVersion`] for a
+    /// request that is not a delivery of this scheme, [`WebhookErrorKind::BadSignature`] if no secret matches,
+    /// [`WebhookErrorKind::TooOld`] and [`WebhookErrorKind::TooNew`] for an authentic delivery outside the tolerance.
     pub fn verify(
         &self,
         headers: &HeaderMap,
@@ -81,7 +80,8 @@ impl Verifier {
             return Err(WebhookError::malformed(ID));
         }
         let timestamp = single_header(headers, TIMESTAMP)?;
-        let sent_at = parse_timestamp(timestamp).ok_or_else(|| WebhookError::malformed(TIMESTAMP))?;
+        let sent_at =
+            parse_timestamp(timestamp).ok_or_else(|| WebhookError::malformed(TIMESTAMP))?;
         let signatures = parse_signatures(single_header(headers, SIGNATURE)?)?;
         let is_signed = self.secrets.iter().any(|secret| {
             let mac = secret.mac(id, timestamp, body);
@@ -92,7 +92,7 @@ impl Verifier {
         if !is_signed {
             return Err(WebhookError::new(
                 WebhookErrorKind::BadSignature,
-                "the delivery is signed with none of the secrets, or was changed on its way",
+                "the signature does not match any secret",
             ));
         }
         // After the signature: these errors are only returned for authentic deliveries.
@@ -105,11 +105,11 @@ impl Verifier {
 
     fn check_time(&self, sent_at: SystemTime, now: SystemTime) -> Result<(), WebhookError> {
         let (kind, off, what) = match now.duration_since(sent_at) {
-            Ok(age) => (WebhookErrorKind::TooOld, age, "was sent long ago:"),
+            Ok(age) => (WebhookErrorKind::TooOld, age, "is too old"),
             Err(ahead) => (
                 WebhookErrorKind::TooNew,
                 ahead.duration(),
-                "is ahead of the clock:",
+                "is in the future",
             ),
         };
         if off <= self.tolerance {
@@ -118,7 +118,7 @@ impl Verifier {
         Err(WebhookError::new(
             kind,
             format!(
-                "the delivery {what} {:.1} s, where {} s are tolerated",
+                "the delivery {what}: {:.1} s (tolerance {} s)",
                 off.as_secs_f64(),
                 self.tolerance.as_secs_f64()
             ),
@@ -140,18 +140,18 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// Its id: the same for each repetition.
+    /// The id of the delivery. A repetition has the same id.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// When it was sent, to the second.
+    /// When the delivery was sent, in whole seconds.
     pub fn sent_at(&self) -> SystemTime {
         self.sent_at
     }
 }
 
-/// The value of a header that must occur once. With two values, other software might use the other one.
+/// Returns the value of a header that must occur once. With two values, other software might use the other one.
 fn single_header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, WebhookError> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().ok_or_else(|| {
@@ -173,7 +173,7 @@ fn parse_timestamp(timestamp: &str) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(timestamp.parse().ok()?))
 }
 
-/// The signatures of the known version. Those that are not base64 are skipped: they match no secret.
+/// Parses the signatures of the known version. Those that are not base64 match no secret, and are skipped.
 fn parse_signatures(header: &str) -> Result<Vec<Vec<u8>>, WebhookError> {
     let items: Vec<_> = header
         .split_ascii_whitespace()
@@ -189,7 +189,7 @@ fn parse_signatures(header: &str) -> Result<Vec<Vec<u8>>, WebhookError> {
     if known.is_empty() {
         return Err(WebhookError::new(
             WebhookErrorKind::UnknownVersion,
-            format!("the delivery has no signature of version {VERSION}"),
+            format!("no signature of version {VERSION}"),
         ));
     }
     Ok(known

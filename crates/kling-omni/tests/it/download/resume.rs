@@ -154,7 +154,10 @@ async fn only_what_cannot_name_two_files_lets_a_download_go_on() {
         assert_eq!(download.asked[1].header("if-range"), condition, "{case}");
         let restarted = matches!(
             download.setbacks.last(),
-            Some(DownloadEvent::Restarted { discarded_bytes: 900, .. })
+            Some(DownloadEvent::Restarted {
+                discarded_bytes: 900,
+                ..
+            })
         );
         assert_eq!(restarted, condition.is_none(), "{case}");
         let range = download.asked[1].header("range");
@@ -198,7 +201,10 @@ async fn an_answer_that_is_not_the_rest_is_never_joined() {
         assert_eq!(download.result.unwrap(), *file, "{case}");
         let [
             DownloadEvent::Retrying { .. },
-            DownloadEvent::Restarted { discarded_bytes: 900, .. },
+            DownloadEvent::Restarted {
+                discarded_bytes: 900,
+                ..
+            },
         ] = &download.setbacks[..]
         else {
             panic!("{case}: {:?}", download.setbacks);

@@ -86,7 +86,7 @@ async fn at_the_deadline_each_task_is_read_once() {
 
 #[tokio::test(start_paused = true)]
 async fn deliveries_do_not_put_off_the_deadline() {
-    use kling_omni::webhook::{WebhookReceiver, Secret};
+    use kling_omni::webhook::{Secret, WebhookReceiver};
     let service = FakeService::start(s(6000), |_, asked| match asked {
         Request::Read(..) => ResponseOverride {
             after: Duration::from_millis(1500),

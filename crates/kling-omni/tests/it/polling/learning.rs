@@ -31,7 +31,7 @@ async fn a_kind_learns_from_others_as_long_as_it_is_unknown_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn a_delivery_that_nobody_took_at_once_is_learnt_as_of_when_it_came() {
-    use kling_omni::webhook::{WebhookReceiver, Secret};
+    use kling_omni::webhook::{Secret, WebhookReceiver};
     let service = FakeService::start(s(600), well_behaved).await;
     let client = service.client();
     let task = make(&client, 1).await.remove(0);

@@ -180,7 +180,10 @@ async fn look(address: SocketAddr, allow: bool) -> PreflightReport {
         .reference_video(format!("http://{address}/dance.mp4?token=canary"))
         .build()
         .unwrap();
-    offline().preflight(request).allow_private_networks(allow).await
+    offline()
+        .preflight(request)
+        .allow_private_networks(allow)
+        .await
 }
 
 #[tokio::test]

@@ -110,14 +110,18 @@ async fn never_lose_a_paid_task_of_the_library() {
         scenario.reach(Moment::BeforeTheCreate);
         let create = scenario.client.create(valid_request().build().unwrap());
         let outcome = create.with_list_snapshot().outcome().await;
-        let CreateOutcome::Unknown { unresolved, .. } = outcome else {
+        let CreateOutcome::Unknown { unconfirmed, .. } = outcome else {
             panic!("{}: {outcome:?}", scenario.name());
         };
         scenario.reach(Moment::BetweenChargeAndList);
-        let json = serde_json::to_string(&unresolved).unwrap();
-        let unresolved: UnconfirmedCreate = serde_json::from_str(&json).unwrap();
+        let json = serde_json::to_string(&unconfirmed).unwrap();
+        let unconfirmed: UnconfirmedCreate = serde_json::from_str(&json).unwrap();
         let client = scenario.restarted();
-        let reconciled = client.reconcile(&unresolved).until_settled().await.unwrap();
+        let reconciled = client
+            .reconcile(&unconfirmed)
+            .until_settled()
+            .await
+            .unwrap();
         let paid = 1 + usize::from(matches!(reconciled, Reconciled::Found { .. }));
         assert_eq!(scenario.sandbox.charges(), paid, "{}", scenario.name());
         reconciled
@@ -163,12 +167,13 @@ async fn never_lose_a_paid_task_of_a_journal() {
 async fn do_not_shorten_the_time_left() {
     let scenario = Scenario::new(DAY, Moment::BetweenKillAndResume, true).await;
     let create = scenario.client.create(valid_request().build().unwrap());
-    let CreateOutcome::Unknown { unresolved, .. } = create.with_list_snapshot().outcome().await else {
+    let CreateOutcome::Unknown { unconfirmed, .. } = create.with_list_snapshot().outcome().await
+    else {
         panic!("the create should be unknown");
     };
     scenario.clock.advance(Duration::from_secs(100));
     let client = scenario.restarted();
-    let search = client.reconcile(&unresolved);
+    let search = client.reconcile(&unconfirmed);
     assert_eq!(search.time_left(), Duration::from_secs(200));
     let for_ever = search.settle_time(Duration::MAX).time_left();
     assert!(for_ever > Duration::from_secs(1 << 40), "{for_ever:?}");
@@ -179,20 +184,21 @@ async fn another_boot_waits_for_the_whole_time_once() {
     for is_recorded in [true, false] {
         let scenario = Scenario::new(0, Moment::BeforeTheCreate, true).await;
         let create = scenario.client.create(valid_request().build().unwrap());
-        let CreateOutcome::Unknown { unresolved, .. } = create.with_list_snapshot().outcome().await
+        let CreateOutcome::Unknown { unconfirmed, .. } =
+            create.with_list_snapshot().outcome().await
         else {
             panic!("the create should be unknown");
         };
-        let mut record = serde_json::to_value(&unresolved).unwrap();
+        let mut record = serde_json::to_value(&unconfirmed).unwrap();
         if is_recorded {
             record["ended_monotonic"]["boot_id"] = "another".into();
         } else {
             record.as_object_mut().unwrap().remove("ended_monotonic");
         }
-        let unresolved: UnconfirmedCreate = serde_json::from_value(record).unwrap();
+        let unconfirmed: UnconfirmedCreate = serde_json::from_value(record).unwrap();
         scenario.clock.advance(Duration::from_secs(1000));
         let client = scenario.restarted();
-        let left = || client.reconcile(&unresolved).time_left().as_secs();
+        let left = || client.reconcile(&unconfirmed).time_left().as_secs();
         assert_eq!(left(), 300);
         scenario.clock.advance(Duration::from_secs(100));
         assert_eq!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kling_omni::recovery::{AmbiguityReason, MatchedBy, Reconciled, UnconfirmedCreate};
 use kling_omni::request::Route;
 use kling_omni::webhook::correlation::{self, PARAMETER, Token};
-use kling_omni::webhook::{WebhookReceiver, Secret};
+use kling_omni::webhook::{Secret, WebhookReceiver};
 use kling_omni::{Client, CreateOutcome};
 use kling_omni_sandbox::Sandbox;
 use kling_omni_test_support::fake::{Fake, Reply};
@@ -20,7 +20,9 @@ use crate::webhook as hooks;
 
 fn inbox(clock: &VirtualClock) -> WebhookReceiver {
     let secret = Secret::new(hooks::SECRET).unwrap();
-    WebhookReceiver::builder(secret).clock(clock.clone()).build()
+    WebhookReceiver::builder(secret)
+        .clock(clock.clone())
+        .build()
 }
 
 /// Hands in an authentic delivery that brings this token, or none.
@@ -74,8 +76,8 @@ async fn two_creates_never_share_a_new_task() {
     sandbox.inject("create:lost@1".parse().unwrap());
     sandbox.inject("create:drop@2".parse().unwrap());
     let (first, second) = tokio::join!(lose(&client, "first"), lose(&client, "second"));
-    for unresolved in [&first, &second] {
-        let search = client.reconcile(unresolved).webhook(&inbox);
+    for unconfirmed in [&first, &second] {
+        let search = client.reconcile(unconfirmed).webhook(&inbox);
         let id = &sandbox.tasks()[1].id().to_owned();
         assert_eq!(told(&search.await.unwrap()), format!("TooEarly {id}"));
     }
@@ -116,8 +118,8 @@ async fn without_tokens_a_task_of_two_open_creates_is_given_to_neither() {
     let (first, second) = (unknown(first), unknown(second));
     clock.advance(SETTLED);
     let id = sandbox.tasks()[1].id().to_owned();
-    for unresolved in [&first, &second] {
-        let reconciled = client.reconcile(unresolved).until_settled().await.unwrap();
+    for unconfirmed in [&first, &second] {
+        let reconciled = client.reconcile(unconfirmed).until_settled().await.unwrap();
         assert_eq!(told(&reconciled), format!("OtherCreates {id}"));
     }
 }
@@ -198,9 +200,9 @@ async fn a_patient_search_waits_for_the_delivery_whatever_the_lists_show() {
             .max_retries(0)
             .build()
             .unwrap();
-        let unresolved = lose(&client, "ours").await;
+        let unconfirmed = lose(&client, "ours").await;
         let inbox = inbox(&clock);
-        let search = || client.reconcile(&unresolved).webhook(&inbox);
+        let search = || client.reconcile(&unconfirmed).webhook(&inbox);
         let said = match search().await {
             Ok(reconciled) => told(&reconciled),
             Err(error) => format!("{:?}", error.kind()),
@@ -306,7 +308,7 @@ fn plans() -> impl Strategy<Value = (Vec<Fate>, Vec<Message>)> {
     })
 }
 
-/// Plays one plan: all creates are in flight at once, then each that is unresolved is searched for, once while deliveries
+/// Plays one plan: all creates are in flight at once, then each that is unconfirmed is searched for, once while deliveries
 /// arrive and once after the last of them.
 async fn play(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError> {
     let clock = VirtualClock::new();
@@ -347,7 +349,7 @@ async fn play(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError>
                 prop_assert_eq!(Some(&task.id().to_owned()), tasks.get(&index));
                 given.insert(task.id().to_owned(), index);
             }
-            CreateOutcome::Unknown { unresolved, .. } => open.push((index, unresolved)),
+            CreateOutcome::Unknown { unconfirmed, .. } => open.push((index, unconfirmed)),
             other => panic!("{other:?}"),
         }
     }
@@ -372,16 +374,21 @@ async fn play(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError>
             });
         }
     }
-    let search = |unresolved: &UnconfirmedCreate| client.reconcile(unresolved).webhook(&inbox).until_settled();
+    let search = |unconfirmed: &UnconfirmedCreate| {
+        client
+            .reconcile(unconfirmed)
+            .webhook(&inbox)
+            .until_settled()
+    };
     let mut left = Vec::new();
     let searched = futures_util::future::join_all(
         open.iter()
-            .map(|(_, unresolved)| async { search(unresolved).await }),
+            .map(|(_, unconfirmed)| async { search(unconfirmed).await }),
     );
-    for ((index, unresolved), reconciled) in open.iter().zip(searched.await) {
+    for ((index, unconfirmed), reconciled) in open.iter().zip(searched.await) {
         left.extend(check(
             *index,
-            unresolved,
+            unconfirmed,
             reconciled.unwrap(),
             &tasks,
             &mut given,
@@ -402,9 +409,9 @@ async fn play(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError>
     }
     // Those with a task are found by their deliveries, and then the others have no competitor.
     left.sort_by_key(|(index, _)| !tasks.contains_key(index));
-    for (index, unresolved) in left {
-        let reconciled = search(&unresolved).await.unwrap();
-        let again = check(index, &unresolved, reconciled, &tasks, &mut given)?;
+    for (index, unconfirmed) in left {
+        let reconciled = search(&unconfirmed).await.unwrap();
+        let again = check(index, &unconfirmed, reconciled, &tasks, &mut given)?;
         prop_assert!(again.is_none(), "create {index} needs a person");
     }
     for (index, id) in &tasks {
@@ -416,13 +423,16 @@ async fn play(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError>
 /// Whether a search was right; a create that is still open is returned.
 fn check(
     index: usize,
-    unresolved: &UnconfirmedCreate,
+    unconfirmed: &UnconfirmedCreate,
     reconciled: Reconciled,
     tasks: &HashMap<usize, String>,
     given: &mut HashMap<String, usize>,
 ) -> Result<Option<(usize, UnconfirmedCreate)>, TestCaseError> {
     match reconciled {
-        Reconciled::Found { task, matched_by: by } => {
+        Reconciled::Found {
+            task,
+            matched_by: by,
+        } => {
             prop_assert_eq!(
                 Some(&task.id().to_owned()),
                 tasks.get(&index),
@@ -446,10 +456,13 @@ fn check(
         }
         Reconciled::Ambiguous { reason, .. } => {
             prop_assert!(
-                matches!(reason, AmbiguityReason::MultipleCandidates | AmbiguityReason::OtherCreates),
+                matches!(
+                    reason,
+                    AmbiguityReason::MultipleCandidates | AmbiguityReason::OtherCreates
+                ),
                 "{reason:?}"
             );
-            Ok(Some((index, unresolved.clone())))
+            Ok(Some((index, unconfirmed.clone())))
         }
         other => panic!("{other:?}"),
     }

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use kling_omni::polling::PollSchedule;
 use kling_omni::webhook::correlation::{self, Token};
-use kling_omni::webhook::{Endpoint, WebhookReceiver, Secret, Verifier};
+use kling_omni::webhook::{Endpoint, Secret, Verifier, WebhookReceiver};
 use kling_omni::{ApiKey, Client};
 use kling_omni_sandbox::{DeliveryOutcome, Sandbox};
 use kling_omni_test_support::log::Log;
@@ -111,9 +111,7 @@ async fn each_case_has_its_status_and_no_more() {
     for secret in [SECRET, "v1,", "hmac=", "token="] {
         assert!(!log.contains(secret), "{secret}: {log}");
     }
-    let full = super::inbox(&VirtualClock::new())
-        .dedup_capacity(1)
-        .build();
+    let full = super::inbox(&VirtualClock::new()).dedup_capacity(1).build();
     let mut endpoint = full.endpoint();
     for (id, sent_at, status) in [("1", START, 200), ("2", START + 1, 200), ("1", START, 503)] {
         let answer = ask(&mut endpoint, request(id, sent_at, &begin)).await;
@@ -187,8 +185,10 @@ async fn a_wait_ends_with_what_the_sandbox_delivers() {
     ];
     for (text, secret) in secrets {
         let sandbox = sandbox(&clock).webhook_secret(text).start().await.unwrap();
-        let verifier = Verifier::new(super::secret("the-next-one")).or(secret);
-        let inbox = WebhookReceiver::builder(verifier).clock(clock.clone()).build();
+        let verifier = Verifier::new(super::secret("the-next-one")).add_secret(secret);
+        let inbox = WebhookReceiver::builder(verifier)
+            .clock(clock.clone())
+            .build();
         let mut deliveries = inbox.deliveries();
         let token = Token::random().unwrap();
         let url = correlation::attach(&serve(&inbox).await, &token).unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kling_omni::reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use kling_omni::webhook::{WebhookReceiver, WebhookErrorKind, Verifier};
+use kling_omni::webhook::{Verifier, WebhookErrorKind, WebhookReceiver};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 use proptest::prelude::*;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kling_omni::ErrorKind;
 use kling_omni::reqwest::header::{HeaderMap, HeaderValue};
-use kling_omni::webhook::{WebhookError, WebhookErrorKind, Secret, Verifier};
+use kling_omni::webhook::{Secret, Verifier, WebhookError, WebhookErrorKind};
 
 use super::{SECRET, START, at, headers, secret, signed};
 
@@ -204,7 +204,7 @@ fn the_tolerance_has_two_ends_and_includes_them() {
 #[test]
 fn any_of_several_signatures_fits_any_of_several_secrets() {
     let (old, new, other) = (secret("old"), secret("new"), secret("other"));
-    let verifier = Verifier::new(new.clone()).or(old.clone());
+    let verifier = Verifier::new(new.clone()).add_secret(old.clone());
     let sign = |secret: &Secret| secret.sign("msg", at(START), b"{}");
     let (old, new, other) = (sign(&old), sign(&new), sign(&other));
     let cases = [
@@ -226,7 +226,11 @@ fn any_of_several_signatures_fits_any_of_several_secrets() {
         let verified = verifier.verify(&headers, b"{}", at(START));
         assert_eq!(verified.is_ok(), fits, "{signatures}");
         if let Err(refusal) = verified {
-            assert_eq!(refusal.kind(), WebhookErrorKind::BadSignature, "{signatures}");
+            assert_eq!(
+                refusal.kind(),
+                WebhookErrorKind::BadSignature,
+                "{signatures}"
+            );
         }
     }
 }
@@ -269,7 +273,12 @@ fn headers_that_make_no_delivery() {
         ("msg", &seconds, "v2,x", WebhookErrorKind::UnknownVersion),
         ("msg", &seconds, ",", WebhookErrorKind::UnknownVersion),
         ("msg", &seconds, "v1,", WebhookErrorKind::BadSignature),
-        ("msg", "01800000000", &signature, WebhookErrorKind::BadSignature),
+        (
+            "msg",
+            "01800000000",
+            &signature,
+            WebhookErrorKind::BadSignature,
+        ),
         ("msh", &seconds, &signature, WebhookErrorKind::BadSignature),
     ] {
         let refusal = verify(&headers(id, timestamp, signature), START).unwrap_err();

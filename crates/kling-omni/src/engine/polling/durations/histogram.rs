@@ -1,4 +1,4 @@
-//! The distribution of durations, learnt by kernel density estimation from a prior and samples.
+//! The distribution of durations, learned by kernel density estimation from a prior and samples.
 
 use crate::engine::polling::durations::samples::Samples;
 
@@ -16,7 +16,7 @@ const SPREAD: f64 = 0.3;
 const SPREAD_WEIGHT: f64 = 3.0;
 /// The assumed spread between kinds.
 const SPREAD_BETWEEN_KINDS: f64 = 0.25;
-/// No kernel is narrower, since polls limit the precision of a duration.
+/// The minimum bandwidth of a kernel, because polls limit the precision of a duration.
 const MIN_BANDWIDTH: f64 = 0.03;
 /// How many samples the prior counts as.
 const PRIOR_WEIGHT: f64 = 1.0;
@@ -50,7 +50,7 @@ struct Prior {
 pub(crate) struct Histogram([f64; BINS]);
 
 /// The upper bound of a bin, in seconds.
-pub(crate) fn end_of(bin: usize) -> f64 {
+pub(crate) fn bin_end(bin: usize) -> f64 {
     MIN_SECONDS * ((bin + 1) as f64 * BIN_WIDTH).exp()
 }
 
@@ -90,7 +90,7 @@ impl Histogram {
         let count = stats.count;
         let variance =
             (SPREAD_WEIGHT * SPREAD * SPREAD + count * stats.variance) / (SPREAD_WEIGHT + count);
-        // Silverman's rule: a little too wide for a normal distribution, and good for several peaks.
+        // Silverman's rule: a little too wide for a normal distribution, and suitable for several peaks.
         let bandwidth = (0.9 * variance.sqrt() * count.powf(-0.2)).max(MIN_BANDWIDTH);
         let mut raw = [0.0; BINS];
         for (seconds, weight) in samples.weighted() {
@@ -142,7 +142,7 @@ impl Histogram {
     pub(crate) fn bins(&self) -> impl Iterator<Item = (f64, f64, f64)> {
         let mut from = 0.0;
         self.0.iter().enumerate().map(move |(bin, mass)| {
-            let bounds = (from, end_of(bin), *mass);
+            let bounds = (from, bin_end(bin), *mass);
             from = bounds.1;
             bounds
         })
@@ -150,7 +150,7 @@ impl Histogram {
 
     /// The distribution of the remaining duration of a task of unknown age.
     pub(crate) fn residual(&self) -> Self {
-        // Long tasks are more likely to be met, at any age with the same probability.
+        // A random moment falls into long tasks more often, and into each age of them with the same probability.
         let mut in_progress = 1.0;
         let mut residual = [0.0; BINS];
         for ((from, to, mass), into) in self.bins().zip(&mut residual) {
@@ -169,6 +169,6 @@ impl Histogram {
             }
             below += mass;
         }
-        end_of(BINS - 1)
+        bin_end(BINS - 1)
     }
 }

@@ -2,21 +2,20 @@
 
 use crate::engine::polling::durations::histogram::Histogram;
 
-/// The phase of the first poll, in polls. Within this range it makes no difference to the delay, so that waits can be
-/// spread over it.
+/// The range of the phase of the first poll, in polls. Within it, the delay is the same, so waits can be spread over it.
 const INITIAL_PHASE: (f64, f64) = (0.75, 1.0);
 
-/// The longest interval, in seconds, once a task may have ended.
+/// The maximum interval, in seconds, once a task may be completed.
 const MAX_INTERVAL: f64 = 60.0;
-/// From this many planned polls on, a task may have ended.
-const PLAUSIBLE: f64 = 0.5;
+/// From this many planned polls on, a task may be completed.
+const PLAUSIBLE_POLLS: f64 = 0.5;
 
-/// The plan ends where fewer tasks than this are still in progress.
+/// The plan ends when fewer tasks than this are still in progress.
 const MIN_IN_PROGRESS: f64 = 1e-4;
 const MAX_POLLS: usize = 2_000;
-/// With fewer polls on average, a task would have to be certain to have ended at the first one.
+/// With fewer polls on average, a task would have to be completed at the first poll with certainty.
 const MIN_POLLS: f64 = 1.15;
-/// Keeps polls in the far tail of the prior, where the hazard is next to nothing.
+/// Keeps polls in the far tail of the prior, where the hazard is almost zero.
 const MIN_HAZARD: f64 = 1e-6;
 
 /// The phase of the first poll of a wait, for a random number from 0 to 1.
@@ -24,52 +23,52 @@ pub(crate) fn initial_phase(random: f64) -> f64 {
     INITIAL_PHASE.0 + random * (INITIAL_PHASE.1 - INITIAL_PHASE.0)
 }
 
-/// What a plan should reach.
+/// The target of a plan.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct PollTarget {
-    /// The mean time, in seconds, from a task's end to the poll that finds it.
+    /// The mean time, in seconds, from the completion of a task to the poll that detects it.
     pub(crate) mean_delay: f64,
-    /// The largest mean number of polls of a task.
+    /// The maximum of the mean number of polls of a task.
     pub(crate) max_polls: Option<f64>,
-    /// The shortest interval between polls, in seconds.
+    /// The minimum interval between polls, in seconds.
     pub(crate) min_interval: f64,
 }
 
 /// When to poll a task, by its age.
 ///
-/// The density of polls at each age is proportional to the square root of the hazard, the probability that a task which
-/// has not ended yet does so now. Of all ways to spend a number of polls, this one finds the end soonest.
+/// The density of polls at each age is proportional to the square root of the hazard, which is the probability that a task
+/// in progress completes now. For a given number of polls, this density has the smallest mean delay.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct PollPlan {
     /// How many polls are planned up to the end of each bin, before scaling.
-    polls: Vec<Point>,
+    polls: Vec<CumulativePoint>,
     scale: f64,
     min_interval: f64,
 }
 
 /// A value at an age.
 #[derive(Clone, Copy, Debug)]
-struct Point {
+struct CumulativePoint {
     age: f64,
     value: f64,
 }
 
 /// The expected cost of a plan.
 #[derive(Clone, Copy, Debug)]
-struct Expected {
+struct ExpectedCost {
     polls: f64,
     delay: f64,
 }
 
-/// Where in a plan the latest ages were found. Ages and polls only grow from one poll to the next, so that a walk over the
-/// whole plan passes each of its points once.
+/// The position of the latest ages in a plan. Ages and polls only grow from one poll to the next, so a walk over the complete
+/// plan passes each of its points once.
 #[derive(Default)]
-struct Cursor {
+struct PlanCursor {
     by_age: usize,
     by_polls: usize,
 }
 
-impl Plan {
+impl PollPlan {
     pub(crate) fn new(histogram: &Histogram, target: PollTarget) -> Self {
         let table = CumulativeTable::new(histogram);
         let mut plan = Self {
@@ -78,7 +77,7 @@ impl Plan {
             min_interval: target.min_interval,
         };
         let max_polls = target.max_polls.map(|polls| polls.max(MIN_POLLS));
-        // More polls always mean less delay, so that bisection finds the fewest that will do.
+        // More polls always mean less delay, so bisection finds the fewest polls that are enough.
         let (mut low, mut high) = (1e-3_f64, 1e3_f64);
         for _ in 0..24 {
             plan.scale = (low * high).sqrt();
@@ -95,22 +94,22 @@ impl Plan {
     }
 
     /// The age of the poll that follows after `polls` polls, for a task that was last known to be in progress at `age`.
-    pub(crate) fn after(&self, age: f64, polls: f64) -> f64 {
-        self.next(&mut Cursor::default(), age, polls)
+    pub(crate) fn next_poll_age(&self, age: f64, polls: f64) -> f64 {
+        self.next_age(&mut PlanCursor::default(), age, polls)
     }
 
-    fn next(&self, cursor: &mut Cursor, age: f64, polls: f64) -> f64 {
-        let done = self.planned(cursor, age);
-        let next = self.age_of(cursor, done + polls);
+    fn next_age(&self, cursor: &mut PlanCursor, age: f64, polls: f64) -> f64 {
+        let done = self.polls_until(cursor, age);
+        let next = self.age_at(cursor, done + polls);
         let mut next = next.unwrap_or(f64::INFINITY);
-        if done >= PLAUSIBLE || next.is_infinite() {
+        if done >= PLAUSIBLE_POLLS || next.is_infinite() {
             next = next.min(age + MAX_INTERVAL * polls);
         }
         next.max(age + self.min_interval)
     }
 
-    /// How many polls are planned up to an age.
-    fn planned(&self, cursor: &mut Cursor, age: f64) -> f64 {
+    /// The number of polls planned up to an age.
+    fn polls_until(&self, cursor: &mut PlanCursor, age: f64) -> f64 {
         advance(&mut cursor.by_age, &self.polls, |point| point.age <= age);
         let (Some(after), Some(before)) =
             (self.polls.get(cursor.by_age), cursor.by_age.checked_sub(1))
@@ -123,7 +122,7 @@ impl Plan {
     }
 
     /// The age up to which this many polls are planned.
-    fn age_of(&self, cursor: &mut Cursor, polls: f64) -> Option<f64> {
+    fn age_at(&self, cursor: &mut PlanCursor, polls: f64) -> Option<f64> {
         let polls = polls / self.scale;
         advance(&mut cursor.by_polls, &self.polls, |point| {
             point.value < polls
@@ -138,16 +137,16 @@ impl Plan {
     }
 }
 
-/// Moves `index` past all items of which `is_before` is true.
+/// Moves `index` past all items for which `is_before` is true.
 fn advance<T>(index: &mut usize, items: &[T], is_before: impl Fn(&T) -> bool) {
     while items.get(*index).is_some_and(&is_before) {
         *index += 1;
     }
 }
 
-fn cumulative_root_of_hazard(histogram: &Histogram) -> Vec<Point> {
+fn cumulative_root_of_hazard(histogram: &Histogram) -> Vec<CumulativePoint> {
     let (mut in_progress, mut polls) = (1.0, 0.0);
-    let mut points = vec![Point {
+    let mut points = vec![CumulativePoint {
         age: 0.0,
         value: 0.0,
     }];
@@ -155,7 +154,7 @@ fn cumulative_root_of_hazard(histogram: &Histogram) -> Vec<Point> {
         let hazard = mass / ((in_progress - mass / 2.0).max(1e-12) * (to - from));
         polls += hazard.max(MIN_HAZARD).sqrt() * (to - from);
         in_progress -= mass;
-        points.push(Point {
+        points.push(CumulativePoint {
             age: to,
             value: polls,
         });
@@ -163,8 +162,8 @@ fn cumulative_root_of_hazard(histogram: &Histogram) -> Vec<Point> {
     points
 }
 
-/// A histogram summed up to the end of each bin: the age, the probability that a task has ended by then, and the mean time
-/// since it has.
+/// A cumulative histogram, by the end of each bin: the age, the probability that a task is completed by then, and the mean
+/// time since its completion.
 struct CumulativeTable(Vec<(f64, f64, f64)>);
 
 impl CumulativeTable {
@@ -179,7 +178,7 @@ impl CumulativeTable {
         Self(points)
     }
 
-    /// The probability to have ended by an age, and the mean time since.
+    /// The probability of completion by an age, and the mean time since.
     fn at(&self, index: &mut usize, age: f64) -> (f64, f64) {
         advance(index, &self.0, |(to, ..)| *to <= age);
         let (from, ended, since) = self.0[index.saturating_sub(1)];
@@ -193,17 +192,17 @@ impl CumulativeTable {
         )
     }
 
-    /// What a plan costs a task with these durations on average.
-    fn expected(&self, plan: &Plan) -> Expected {
-        let mut expected = Expected {
+    /// The mean cost of a plan for tasks with these durations.
+    fn expected(&self, plan: &PollPlan) -> ExpectedCost {
+        let mut expected = ExpectedCost {
             polls: 0.0,
             delay: 0.0,
         };
-        let (mut cursor, mut index) = (Cursor::default(), 0);
+        let (mut cursor, mut index) = (PlanCursor::default(), 0);
         let (mut age, mut ended, mut since) = (0.0, 0.0, 0.0);
         let mut polls = initial_phase(0.5);
         for _ in 0..MAX_POLLS {
-            let next = plan.next(&mut cursor, age, polls);
+            let next = plan.next_age(&mut cursor, age, polls);
             let (then_ended, then_since) = self.at(&mut index, next);
             expected.polls += 1.0 - ended;
             expected.delay += then_since - since - ended * (next - age);
@@ -230,7 +229,7 @@ mod tests {
         min_interval: 0.1,
     };
 
-    /// What is learnt from many tasks with log-normal durations.
+    /// The histogram learned from many tasks with log-normal durations.
     fn log_normal(median: f64, spread: f64) -> Histogram {
         let mut samples = Samples::default();
         let mut random = fastrand::Rng::with_seed(7);
@@ -243,34 +242,35 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_reaches_its_mean_delay_with_few_polls() {
+    fn plan_reaches_its_mean_delay_with_few_polls() {
         for (spread, most) in [(0.2, 10.5), (0.3, 14.5)] {
             let histogram = log_normal(90.0, spread);
             let expected =
-                CumulativeTable::new(&histogram).expected(&Plan::new(&histogram, TARGET));
+                CumulativeTable::new(&histogram).expected(&PollPlan::new(&histogram, TARGET));
             assert!((expected.delay - 2.0).abs() < 0.02, "{spread} {expected:?}");
             assert!(expected.polls < most, "{spread} {expected:?}");
         }
     }
 
     #[test]
-    fn a_request_budget_is_kept_and_costs_delay() {
+    fn request_budget_is_respected() {
         let histogram = log_normal(90.0, 0.3);
         let target = PollTarget {
             max_polls: Some(5.0),
             ..TARGET
         };
-        let expected = CumulativeTable::new(&histogram).expected(&Plan::new(&histogram, target));
+        let expected =
+            CumulativeTable::new(&histogram).expected(&PollPlan::new(&histogram, target));
         assert!((4.5..=5.01).contains(&expected.polls), "{expected:?}");
         assert!((3.0..8.0).contains(&expected.delay), "{expected:?}");
     }
 
     #[test]
-    fn polls_begin_when_a_task_can_have_ended_and_are_densest_around_the_mode() {
-        let plan = Plan::new(&log_normal(90.0, 0.2), TARGET);
-        let first = plan.after(0.0, INITIAL_PHASE.1);
+    fn polls_are_densest_around_the_mode() {
+        let plan = PollPlan::new(&log_normal(90.0, 0.2), TARGET);
+        let first = plan.next_poll_age(0.0, INITIAL_PHASE.1);
         assert!((40.0..70.0).contains(&first), "{first}");
-        let interval = |age: f64| plan.after(age, 1.0) - age;
+        let interval = |age: f64| plan.next_poll_age(age, 1.0) - age;
         assert!(interval(90.0) < 6.0, "{}", interval(90.0));
         assert!(interval(90.0) < interval(60.0));
         assert!(interval(300.0) > interval(110.0));
@@ -279,14 +279,14 @@ mod tests {
     #[test]
     fn intervals_stay_within_bounds_at_any_age() {
         let plans = [
-            Plan::new(&Histogram::prior(), TARGET),
-            Plan::new(&Histogram::prior().residual(), TARGET),
-            Plan::new(&log_normal(3.0, 0.01), TARGET),
+            PollPlan::new(&Histogram::prior(), TARGET),
+            PollPlan::new(&Histogram::prior().residual(), TARGET),
+            PollPlan::new(&log_normal(3.0, 0.01), TARGET),
         ];
         for plan in plans {
             for age in [0.0, 0.5, 1.0, 30.0, 100.0, 1e3, 1e4, 1e6] {
                 for polls in [0.75, 1.0, 6.0] {
-                    let interval = plan.after(age, polls) - age;
+                    let interval = plan.next_poll_age(age, polls) - age;
                     assert!(interval >= 0.09, "{age} {polls} {interval}");
                     assert!(interval <= 360.0, "{age} {polls} {interval}");
                 }

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How many durations are kept.
+/// The maximum number of durations.
 pub(crate) const CAPACITY: usize = 128;
-/// After this many newer ones, a sample counts half as much: durations drift.
+/// The number of newer samples after which a sample has half the weight: durations drift.
 const HALF_LIFE: f64 = 32.0;
 
 /// Longer durations are ignored.
@@ -26,7 +26,7 @@ pub(crate) struct Stats {
 }
 
 impl Samples {
-    /// Durations in the order in which they were observed. Invalid ones are left out.
+    /// Creates samples from durations in the order of their observation. Invalid ones are skipped.
     pub(crate) fn new(seconds: impl IntoIterator<Item = f32>) -> Self {
         let mut samples = Self::default();
         for seconds in seconds {
@@ -48,7 +48,7 @@ impl Samples {
         self.total += 1;
     }
 
-    /// How many have been added, including those that are not kept any more.
+    /// The number of samples ever added, including those that were evicted.
     pub(crate) fn total(&self) -> usize {
         self.total
     }

@@ -1,5 +1,5 @@
-//! Connects a bucket to the HTTP stack of this crate. The library's own connector would enable HTTP/2 for all clients and
-//! requires a choice of TLS library.
+//! Connects a bucket to the HTTP library of this crate. The connector of `object_store` would enable HTTP/2 for all clients
+//! and requires a choice of TLS library.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::engine::http::client::build_http_client;
 use crate::engine::http::proxy::Proxies;
 use crate::engine::upload::uploader::BoxError;
 
-/// Makes HTTP clients. It applies the timeouts of a store's options and whether plain HTTP is allowed, and refuses a proxy.
+/// Builds HTTP clients. Applies the timeouts of a store's options and whether plain HTTP is allowed, and rejects a proxy.
 #[derive(Debug)]
 pub(crate) struct Connector;
 
@@ -27,10 +27,10 @@ impl HttpConnector for Connector {
             .is_some()
         {
             return Err(generic(
-                "a proxy among the options of the store is not supported: set HTTPS_PROXY in place of AWS_PROXY_URL",
+                "the store option for a proxy is not supported, use HTTPS_PROXY instead of AWS_PROXY_URL",
             ));
         }
-        let limit = |key| time(options, key);
+        let limit = |key| duration_option(options, key);
         let is_plain = options.get_config_value(&ClientConfigKey::AllowHttp);
         let mut bare = reqwest::Client::builder()
             .https_only(is_plain.is_none_or(|is_plain| is_plain != "true"));
@@ -40,11 +40,14 @@ impl HttpConnector for Connector {
         let connect = limit(ClientConfigKey::ConnectTimeout)?.unwrap_or(Duration::MAX);
         // A signature is valid for one host.
         let client = build_http_client(bare, connect, redirect::Policy::none()).map_err(generic)?;
-        Ok(HttpClient::new(Http(client)))
+        Ok(HttpClient::new(BucketHttp(client)))
     }
 }
 
-fn time(options: &ClientOptions, key: ClientConfigKey) -> object_store::Result<Option<Duration>> {
+fn duration_option(
+    options: &ClientOptions,
+    key: ClientConfigKey,
+) -> object_store::Result<Option<Duration>> {
     let value = options.get_config_value(&key);
     let Some(value) = value else {
         return Ok(None);
@@ -52,7 +55,7 @@ fn time(options: &ClientOptions, key: ClientConfigKey) -> object_store::Result<O
     match humantime::parse_duration(&value) {
         Ok(time) => Ok(Some(time)),
         Err(_) => Err(generic(format!(
-            "{value:?} is no time for {}",
+            "{value:?} is not a valid duration for {}",
             key.as_ref()
         ))),
     }
@@ -66,24 +69,24 @@ fn generic(error: impl Into<BoxError>) -> object_store::Error {
 }
 
 #[derive(Debug)]
-struct Http(reqwest::Client);
+struct BucketHttp(reqwest::Client);
 
 #[async_trait]
-impl HttpService for Http {
+impl HttpService for BucketHttp {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let request = request.map(reqwest::Body::wrap);
-        let request: reqwest::Request = request.try_into().map_err(failed)?;
+        let request: reqwest::Request = request.try_into().map_err(to_http_error)?;
         Proxies::from_env()
             .covers(request.url())
             .map_err(|error| HttpError::new(HttpErrorKind::Decode, error))?;
-        let response = self.0.execute(request).await.map_err(failed)?;
+        let response = self.0.execute(request).await.map_err(to_http_error)?;
         let response = http::Response::<reqwest::Body>::from(response);
-        Ok(response.map(|body| HttpResponseBody::new(body.map_err(failed))))
+        Ok(response.map(|body| HttpResponseBody::new(body.map_err(to_http_error))))
     }
 }
 
 /// The library retries by kind: a request that may have arrived only if it is idempotent.
-fn failed(error: reqwest::Error) -> HttpError {
+fn to_http_error(error: reqwest::Error) -> HttpError {
     let kind = if error.is_connect() {
         HttpErrorKind::Connect
     } else if error.is_timeout() {

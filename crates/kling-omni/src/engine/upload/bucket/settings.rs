@@ -13,18 +13,18 @@ use crate::engine::upload::bucket::http::Connector;
 use crate::engine::upload::bucket::signing::Sha2;
 use crate::environment;
 
-/// The default of 30 s per request is too short for a part of a file on a slow line.
+/// The default of 30 s per request is too short for a part of a file on a slow connection.
 const TIMEOUT: &str = "300s";
 /// With a backoff that doubles from 100 ms.
 const RETRIES: usize = 6;
 
-pub(crate) fn of_environment(url: &str) -> Result<(AmazonS3, Path)> {
+pub(crate) fn from_env(url: &str) -> Result<(AmazonS3, Path)> {
     let (bucket, prefix) = parse_url(url)?;
     let retry = RetryConfig {
         max_retries: RETRIES,
         ..RetryConfig::default()
     };
-    let mut settings = from_environment()
+    let mut settings = builder_from_env()
         .with_bucket_name(bucket)
         .with_retry(retry);
     let timeout = AmazonS3ConfigKey::Client(ClientConfigKey::Timeout);
@@ -42,7 +42,7 @@ pub(crate) fn of_environment(url: &str) -> Result<(AmazonS3, Path)> {
 }
 
 /// Reads the variables that [`AmazonS3Builder::from_env`] reads, except empty ones.
-fn from_environment() -> AmazonS3Builder {
+fn builder_from_env() -> AmazonS3Builder {
     let texts = environment::variables().filter_map(|(name, value)| {
         let name = name.into_string().ok()?;
         Some((name, value.into_string().ok()?))
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_and_a_prefix_make_a_url_and_nothing_else_does() {
+    fn parse_url_accepts_a_bucket_and_a_prefix_only() {
         for (url, bucket, prefix) in [
             ("s3://clips", "clips", ""),
             ("s3://clips/", "clips", ""),

@@ -1,4 +1,4 @@
-//! Hashes for S3's signatures with the hash crates of this crate, independent of the TLS library.
+//! Hashes for the signatures of S3, with the hash crates of this crate, independent of the TLS library.
 
 use hmac::{Hmac, KeyInit, Mac};
 use object_store::client::{
@@ -39,7 +39,7 @@ impl CryptoProvider for Sha2 {
 
 fn unsupported(algorithm: &dyn std::fmt::Debug) -> Error {
     Error::NotSupported {
-        source: format!("{algorithm:?} is not offered here").into(),
+        source: format!("{algorithm:?} is not supported").into(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The uploader to the service's own storage.
+//! The uploader to the storage of the service, through presigned URLs.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,23 +14,23 @@ use crate::engine::service::Service;
 use crate::engine::upload::cache::UploadCache;
 use crate::engine::upload::errors;
 use crate::engine::upload::local_file::LocalFile;
-use crate::engine::upload::put::{Failure, put};
+use crate::engine::upload::put::{PutError, put};
 use crate::engine::upload::upload_target::UploadTarget;
-use crate::engine::upload::uploader::{UploadedFile, Uploader, UploadFuture, expand_to_files};
+use crate::engine::upload::uploader::{UploadFuture, UploadedFile, Uploader, expand_to_files};
 use crate::redact::RedactedUrl;
 
-/// How many files are sent at the same time.
+/// The maximum number of concurrent uploads.
 const CONCURRENCY: usize = 4;
-/// The remaining lifetime that an earlier upload needs: a queued task may read its files late.
-const MIN_LIFETIME: Duration = Duration::from_secs(3600);
+/// The minimum remaining lifetime of a cached upload: a queued task may read its files late.
+const MIN_REMAINING_LIFETIME: Duration = Duration::from_secs(3600);
 
-/// How a client uploads files to the service's own storage.
+/// The HTTP client and the cache of uploads to the storage of the service.
 pub(crate) struct Uploads {
     pub(crate) http: Arc<Http>,
     pub(crate) service: &'static dyn Service,
-    /// Sends files to a storage host: it never carries the key, nor any header of its own, and follows no redirect.
+    /// The client for storage hosts. It carries neither the key nor other headers, and follows no redirects.
     pub(crate) client: LazyClient,
-    /// What was uploaded and can be used again.
+    /// The uploads that can be used again.
     pub(crate) cache: UploadCache,
 }
 
@@ -45,27 +45,27 @@ impl Uploads {
     }
 }
 
-/// The service's own uploads, at no cost.
+/// Uploads to the storage of the service, at no cost.
 ///
 /// The service returns presigned URLs, and the files are sent there without the key. They can be read for a day and are
-/// deleted after about a week. An earlier upload of the same content by this client or a clone is used again if its URL
-/// works for another hour.
+/// deleted after about a week. A cache in the client and its clones reuses an earlier upload of the same content if its URL
+/// is valid for another hour.
 ///
-/// Uploads belong to the host [`Host::Magnific`](crate::Host::Magnific), which takes the same keys: URLs are requested
-/// there whatever host the client has, unless it has a [base URL](crate::ClientBuilder::base_url) of its own. Not every
-/// key can use them.
+/// Only the host [`Host::Magnific`](crate::Host::Magnific) has uploads. It accepts the same keys: URLs are requested there,
+/// whatever the host of the client, unless the client has its own [base URL](crate::ClientBuilder::base_url). Not every key
+/// can use uploads.
 ///
 /// A connection that breaks, or sends nothing for [`ClientBuilder::read_timeout`](crate::ClientBuilder::read_timeout), is
-/// retried up to [`ClientBuilder::max_retries`](crate::ClientBuilder::max_retries) times. A presigned URL that has expired is
+/// retried up to [`ClientBuilder::max_retries`](crate::ClientBuilder::max_retries) times. An expired presigned URL is
 /// replaced. A file that changes during the upload is an error, and is never stored partially.
 #[derive(Clone)]
 pub struct ServiceUploader {
     uploads: Arc<Uploads>,
 }
 
-/// A file that has to be sent.
+/// A file that is not in the cache.
 #[derive(Clone, Copy)]
-struct Missing<'a> {
+struct UncachedFile<'a> {
     file: &'a LocalFile,
     kind: &'static str,
 }
@@ -77,7 +77,7 @@ impl ServiceUploader {
 
     async fn upload_files(&self, files: &[LocalFile]) -> Result<Vec<UploadedFile>> {
         let mut distinct: Vec<(&LocalFile, UploadedFile)> = Vec::new();
-        let mut missing: Vec<Missing<'_>> = Vec::new();
+        let mut missing: Vec<UncachedFile<'_>> = Vec::new();
         for file in files {
             let types = self.uploads.service.upload_types();
             let kind = types.iter().find(|kind| **kind == file.content_type());
@@ -85,16 +85,17 @@ impl ServiceUploader {
             if let Some(uploaded) = self.find_cached(file) {
                 distinct.push((file, uploaded));
             } else if !missing.iter().any(|one| one.file.has_same_content(file)) {
-                missing.push(Missing { file, kind });
+                missing.push(UncachedFile { file, kind });
             }
         }
-        // Targets expire soon: they are requested when their files can be sent.
+        // Presigned URLs expire soon, so they are requested when their files can be sent.
         for missing in missing.chunks(self.uploads.service.max_upload_slots()) {
             let kinds: Vec<_> = missing.iter().map(|one| one.kind).collect();
             let targets =
                 UploadTarget::request(&self.uploads.http, self.uploads.service, &kinds).await;
-            let targets = targets
-                .map_err(|error| errors::no_target(missing.iter().map(|one| one.file), error))?;
+            let targets = targets.map_err(|error| {
+                errors::no_upload_slot(missing.iter().map(|one| one.file), error)
+            })?;
             let mut sending = Vec::new();
             for (one, target) in missing.iter().zip(targets) {
                 sending.push(Ok(self.send(*one, target)));
@@ -105,18 +106,18 @@ impl ServiceUploader {
         Ok(expand_to_files(files, &distinct))
     }
 
-    /// An earlier upload of the same content that can be used again.
+    /// Returns a cached upload of the same content.
     fn find_cached(&self, file: &LocalFile) -> Option<UploadedFile> {
-        let until = self.uploads.http.clock.system_time() + MIN_LIFETIME;
+        let until = self.uploads.http.clock.system_time() + MIN_REMAINING_LIFETIME;
         let cache = &self.uploads.cache;
         let (url, end) = cache.find(file.sha256(), file.content_type(), until)?;
         Some(UploadedFile::new(url, Some(end)))
     }
 
-    /// Sends a file to its target, or to a new one if that has expired.
+    /// Sends a file to its presigned URL, or to a new one if that has expired.
     async fn send<'a>(
         &self,
-        Missing { file, kind }: Missing<'a>,
+        UncachedFile { file, kind }: UncachedFile<'a>,
         target: UploadTarget,
     ) -> Result<(&'a LocalFile, UploadedFile)> {
         let uploads = &*self.uploads;
@@ -137,10 +138,10 @@ impl ServiceUploader {
                 Err(failure) => failure,
             };
             let wait = match &failure {
-                Failure::Refused {
+                PutError::Rejected {
                     is_expired: true, ..
                 } => Some(Duration::ZERO),
-                Failure::Refused {
+                PutError::Rejected {
                     retry_after: Some(wait),
                     ..
                 } => Some(*wait)
@@ -157,10 +158,10 @@ impl ServiceUploader {
             tracing::info!(
                 file = file.name(),
                 attempt,
-                ?wait,
-                "uploading again after a wait"
+                delay = ?wait,
+                "retrying upload"
             );
-            if let Failure::Refused {
+            if let PutError::Rejected {
                 is_expired: true, ..
             } = failure
             {
@@ -173,7 +174,7 @@ impl ServiceUploader {
             attempt += 1;
         }
         let bytes = file.length();
-        tracing::info!(file = file.name(), bytes, attempts = attempt, "uploaded");
+        tracing::info!(file = file.name(), bytes, attempt, "file uploaded");
         if let Some(end) = target.uploaded.expires_at {
             let (url, cache) = (&target.uploaded.url, &uploads.cache);
             cache.add(*file.sha256(), file.content_type(), url, end);
@@ -184,7 +185,7 @@ impl ServiceUploader {
     async fn request_target(&self, file: &LocalFile, kind: &'static str) -> Result<UploadTarget> {
         let mut targets = UploadTarget::request(&self.uploads.http, self.uploads.service, &[kind])
             .await
-            .map_err(|error| errors::no_target([file].into_iter(), error))?;
+            .map_err(|error| errors::no_upload_slot([file].into_iter(), error))?;
         Ok(targets.remove(0))
     }
 }

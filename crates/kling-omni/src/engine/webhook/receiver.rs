@@ -1,4 +1,4 @@
-//! The inbox: deduplicates deliveries, keeps their order, and publishes new ones.
+//! The webhook receiver: deduplicates deliveries, keeps their order, and publishes new ones.
 
 mod bounded_map;
 mod deliveries;
@@ -13,71 +13,71 @@ use std::time::SystemTime;
 use http::HeaderMap;
 use tokio::sync::broadcast;
 
-pub use crate::engine::webhook::inbox::deliveries::{Deliveries, Lagged};
-use crate::engine::webhook::inbox::subscription::Subscription;
+pub use crate::engine::webhook::receiver::deliveries::{Deliveries, Lagged};
+use crate::engine::webhook::receiver::subscription::Subscription;
 
 use crate::clock::{Clock, SystemClock};
 use crate::engine::state::TaskState;
 use crate::engine::webhook::delivery::{Delivery, Received};
-use crate::engine::webhook::inbox::bounded_map::BoundedMap;
-use crate::engine::webhook::inbox::subscription::Subscribers;
-use crate::engine::webhook::inbox::task_states::TaskStates;
-use crate::engine::webhook::refusal::{WebhookError, WebhookErrorKind};
+use crate::engine::webhook::error::{WebhookError, WebhookErrorKind};
+use crate::engine::webhook::receiver::bounded_map::BoundedMap;
+use crate::engine::webhook::receiver::subscription::Subscribers;
+use crate::engine::webhook::receiver::task_states::TaskStates;
 use crate::engine::webhook::verifier::Verifier;
 
-/// Receives deliveries and passes new ones on to [waits](crate::polling::Wait::webhook) and [streams](Self::deliveries).
+/// Receives deliveries and publishes new ones to [waits](crate::polling::Wait::webhook) and [streams](Self::deliveries).
 ///
-/// * **Deduplication and replays.** The ids of the latest deliveries are remembered, and none of them is passed on twice.
-///   When there are more than [can be remembered](WebhookReceiverBuilder::dedup_capacity), the oldest id is evicted. From then
-///   on, an unknown delivery that is not younger than the evicted one is refused
-///   ([`WebhookErrorKind::ReplayWindowExceeded`]). A burst may therefore cost late deliveries, but never lets a replay in.
-/// * **Order.** A task never goes back. A delivery that is older than the known state, or not terminal after the task has
-///   ended, is [late](Received::OutOfOrder). The latest state of [some tasks](WebhookReceiverBuilder::state_capacity) is remembered; when
-///   there are more, those that ended first are evicted first. An evicted task is treated as unknown.
+/// * **Deduplication and replays.** A cache has the ids of the latest deliveries, and none of them is published twice. When
+///   it exceeds its [capacity](WebhookReceiverBuilder::dedup_capacity), the oldest id is evicted. From then on, an unknown
+///   delivery that is not younger than the evicted one is rejected ([`WebhookErrorKind::ReplayWindowExceeded`]). A burst may
+///   therefore cost late deliveries, but never accepts a replay.
+/// * **Order.** A task never goes back. A delivery that is older than the known state, or not terminal after a terminal one, is
+///   [out of order](Received::OutOfOrder). The latest state of [some tasks](WebhookReceiverBuilder::state_capacity) is kept;
+///   above that, the tasks that completed or failed first are evicted first. An evicted task is treated as unknown.
 ///
 /// All of it is in memory and lost with the process. After a restart, a recorded delivery can be replayed once within the
 /// tolerance.
 ///
 /// Clones share everything.
 #[derive(Clone)]
-pub struct WebhookReceiver(Arc<Shared>);
+pub struct WebhookReceiver(Arc<ReceiverInner>);
 
-pub(crate) struct Shared {
+pub(crate) struct ReceiverInner {
     verifier: Verifier,
     clock: Arc<dyn Clock>,
     max_body_size: usize,
-    memory: Mutex<Memory>,
+    state: Mutex<ReceiverState>,
     updates: broadcast::Sender<Delivery>,
-    /// Whether deliveries are believed to arrive.
+    /// Whether deliveries are expected to arrive.
     is_trusted: AtomicBool,
 }
 
-struct Memory {
+struct ReceiverState {
     deliveries: DedupCache,
     tasks: TaskStates,
     subscribers: Subscribers,
 }
 
 impl WebhookReceiver {
-    /// An inbox that accepts what is signed with a secret, or what a [`Verifier`] accepts.
+    /// Creates a receiver that accepts deliveries signed with a secret, or accepted by a [`Verifier`].
     pub fn new(verifier: impl Into<Verifier>) -> Self {
         Self::builder(verifier).build()
     }
 
-    /// Starts an inbox with settings of your own.
+    /// Returns a builder for a receiver.
     pub fn builder(verifier: impl Into<Verifier>) -> WebhookReceiverBuilder {
         WebhookReceiverBuilder::new(verifier.into())
     }
 
     /// Receives a delivery: the headers and the query of its request, and its body unchanged.
     ///
-    /// Respond with success, also to late and duplicate deliveries, and with [`WebhookError::status`] otherwise. Limit the body
-    /// before it is in memory; [`endpoint`](Self::endpoint) does that.
+    /// Respond with success, also to late and duplicate deliveries, and with [`WebhookError::status`] otherwise. Limit the size
+    /// of the body before it is in memory; [`endpoint`](Self::endpoint) does that.
     ///
     /// # Errors
     ///
-    /// Those of [`Verifier::verify`], [`WebhookErrorKind::BodyTooLarge`], [`WebhookErrorKind::BodyUnreadable`] if it is no task,
-    /// and [`WebhookErrorKind::ReplayWindowExceeded`] if it might be a replay.
+    /// Those of [`Verifier::verify`], [`WebhookErrorKind::BodyTooLarge`], [`WebhookErrorKind::BodyUnreadable`] if the body is not a
+    /// task, and [`WebhookErrorKind::ReplayWindowExceeded`] if the delivery might be a replay.
     pub fn receive(
         &self,
         headers: &HeaderMap,
@@ -91,45 +91,45 @@ impl WebhookReceiver {
         let now = shared.clock.system_time();
         let verified = shared.verifier.verify(headers, body, now)?;
         let delivery = Delivery::parse(verified, query, body)?;
-        let mut memory = self.0.memory();
-        match memory.deliveries.insert(delivery.id(), delivery.sent_at()) {
+        let mut state = self.0.state();
+        match state.deliveries.insert(delivery.id(), delivery.sent_at()) {
             DedupResult::New => {}
             DedupResult::Duplicate => return Ok(Received::Duplicate(delivery)),
             DedupResult::Evicted => {
                 return Err(WebhookError::new(
                     WebhookErrorKind::ReplayWindowExceeded,
-                    "the delivery might be a replay: ids as old as it had to be forgotten",
+                    "the delivery might be a replay: ids of its age have been evicted",
                 ));
             }
         }
-        if !memory.tasks.advance(&delivery) {
+        if !state.tasks.advance(&delivery) {
             return Ok(Received::OutOfOrder(delivery));
         }
         shared.is_trusted.store(true, Ordering::Relaxed);
-        memory
+        state
             .subscribers
             .publish(delivery.state(), shared.clock.now());
-        // Fails without a receiver.
+        // Fails without a subscriber.
         let _ = shared.updates.send(delivery.clone());
         Ok(Received::Accepted(delivery))
     }
 
-    /// The latest delivered state of a task, if it is remembered.
+    /// The latest delivered state of a task, if it is kept.
     pub fn state(&self, task_id: &str) -> Option<TaskState> {
-        self.0.memory().tasks.state(task_id).cloned()
+        self.0.state().tasks.state(task_id).cloned()
     }
 
-    /// The remembered tasks whose deliveries had this [token](super::correlation): one, unless several creates used it.
+    /// The kept tasks whose deliveries had this [token](super::correlation): one, unless several creates used the token.
     pub fn correlated(&self, token: &str) -> Vec<String> {
-        self.0.memory().tasks.correlated(token)
+        self.0.state().tasks.correlated(token)
     }
 
     /// Whether a task is known to belong to a create with another token.
-    pub(crate) fn is_of_another(&self, task_id: &str, token: &str) -> bool {
-        self.0.memory().tasks.is_of_another(task_id, token)
+    pub(crate) fn belongs_to_another(&self, task_id: &str, token: &str) -> bool {
+        self.0.state().tasks.belongs_to_another(task_id, token)
     }
 
-    /// All new deliveries from now on, as a stream.
+    /// Returns a stream of all new deliveries from now on.
     pub fn deliveries(&self) -> Deliveries {
         Deliveries::new(self.0.updates.subscribe())
     }
@@ -144,9 +144,9 @@ impl WebhookReceiver {
     }
 }
 
-impl Shared {
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+impl ReceiverInner {
+    fn state(&self) -> MutexGuard<'_, ReceiverState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -161,7 +161,7 @@ impl fmt::Debug for WebhookReceiver {
 
 const MAX_BUFFER: usize = 1 << 16;
 
-/// Settings of an [`WebhookReceiver`]. Together they bound its memory.
+/// Settings of a [`WebhookReceiver`]. Together they bound its memory.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct WebhookReceiverBuilder {
@@ -185,48 +185,48 @@ impl WebhookReceiverBuilder {
         }
     }
 
-    /// The clock that timestamps are compared with.
+    /// Sets the clock that timestamps are compared with. Default: the system clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// The largest body that is read, in bytes; 64 KiB by default, and a delivery has less than 1 KiB.
+    /// Sets the maximum size of a body, in bytes. Default: 64 KiB. A delivery has less than 1 KiB.
     pub fn max_body_size(mut self, bytes: usize) -> Self {
         self.max_body_size = bytes;
         self
     }
 
-    /// How many ids are remembered, at most 256 bytes each; 10,000 by default, and at least one. Remember as many as
-    /// arrive within twice the tolerance.
+    /// Sets how many ids of deliveries are kept for deduplication, at most 256 bytes each. At least one. Default: 10,000. Keep as
+    /// many as arrive within twice the tolerance.
     pub fn dedup_capacity(mut self, count: usize) -> Self {
         self.dedup_capacity = count;
         self
     }
 
-    /// How many tasks are remembered, each with its latest state; 1,000 by default, and at least one. Remember as
-    /// many as run at a time or ended within the tolerance.
+    /// Sets how many tasks are kept with their latest state. At least one. Default: 1,000. Keep as many as run at a time, or
+    /// complete within the tolerance.
     pub fn state_capacity(mut self, count: usize) -> Self {
         self.state_capacity = count;
         self
     }
 
-    /// How many deliveries are kept for streams that are slow to read them; 256 by default, from 1 to 65,536, and rounded
-    /// up to a power of two. Room for them is taken at once.
+    /// Sets how many deliveries are buffered for slow streams, from 1 to 65,536, rounded up to a power of two. Default: 256. The
+    /// buffer is allocated at once.
     pub fn buffer_capacity(mut self, count: usize) -> Self {
         self.buffer_capacity = count;
         self
     }
 
-    /// Makes the inbox.
+    /// Builds the receiver.
     pub fn build(self) -> WebhookReceiver {
         let (updates, _) = broadcast::channel(self.buffer_capacity.clamp(1, MAX_BUFFER));
-        WebhookReceiver(Arc::new(Shared {
+        WebhookReceiver(Arc::new(ReceiverInner {
             verifier: self.verifier,
             clock: self.clock,
             max_body_size: self.max_body_size,
             is_trusted: AtomicBool::new(true),
-            memory: Mutex::new(Memory {
+            state: Mutex::new(ReceiverState {
                 deliveries: DedupCache::new(self.dedup_capacity),
                 tasks: TaskStates::new(self.state_capacity),
                 subscribers: Subscribers::default(),
@@ -236,18 +236,18 @@ impl WebhookReceiverBuilder {
     }
 }
 
-/// The ids of the latest deliveries.
+/// The deduplication cache: the ids of the latest deliveries.
 pub(crate) struct DedupCache {
     ids: BoundedMap<SystemTime, ()>,
     /// The send time of the youngest evicted delivery.
     evicted_until: Option<SystemTime>,
 }
 
-/// Whether a delivery came before.
+/// Whether a delivery is new.
 pub(crate) enum DedupResult {
     New,
     Duplicate,
-    /// Unknown: ids as old as this one have been evicted.
+    /// Unknown: ids of its age have been evicted.
     Evicted,
 }
 
@@ -265,7 +265,7 @@ impl DedupCache {
         if known.is_none() && self.evicted_until.is_some_and(|moment| sent_at <= moment) {
             return DedupResult::Evicted;
         }
-        // A repetition may have a new signature. The id is kept for as long as the latest one is accepted.
+        // A repetition may have a new signature. The id is kept as long as the latest signature is accepted.
         let latest = known.map_or(sent_at, |known| known.max(sent_at));
         self.evicted_until = self.evicted_until.max(self.ids.insert(id, latest, ()));
         match known {

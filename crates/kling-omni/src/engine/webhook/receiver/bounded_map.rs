@@ -1,9 +1,9 @@
-//! A map of limited size.
+//! A map of bounded size, which evicts entries.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// A map of limited size that evicts the entry with the lowest order.
+/// A map of bounded size. Evicts the entry with the lowest order.
 pub(crate) struct BoundedMap<O, V> {
     capacity: usize,
     entries: HashMap<Arc<str>, (O, V)>,
@@ -11,7 +11,7 @@ pub(crate) struct BoundedMap<O, V> {
 }
 
 impl<O: Ord + Copy, V> BoundedMap<O, V> {
-    /// Holds `capacity` entries, and at least one.
+    /// Creates a map for `capacity` entries, at least one.
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             capacity: capacity.max(1),
@@ -37,7 +37,7 @@ impl<O: Ord + Copy, V> BoundedMap<O, V> {
         self.entries.get(key).map(|(order, _)| *order)
     }
 
-    /// Inserts or replaces an entry. Returns the order of the evicted entry, if any, which may be the new one.
+    /// Inserts or replaces an entry. Returns the order of the evicted entry, which may be the new one.
     pub(crate) fn insert(&mut self, key: &str, order: O, value: V) -> Option<O> {
         let key = match self.entries.remove_entry(key) {
             Some((key, (old, _))) => {
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lowest_order_is_evicted_completely() {
+    fn bounded_map_evicts_the_lowest_order() {
         let mut map = BoundedMap::new(2);
         assert_eq!(map.insert("a", 5, 'a'), None);
         assert_eq!(map.insert("b", 3, 'b'), None);

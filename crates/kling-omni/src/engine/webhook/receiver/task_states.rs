@@ -1,11 +1,11 @@
-//! The states of tasks, as delivered.
+//! The delivered states of tasks.
 
 use std::time::SystemTime;
 
 use crate::engine::state::TaskState;
 use crate::engine::webhook::correlation::Token;
 use crate::engine::webhook::delivery::Delivery;
-use crate::engine::webhook::inbox::bounded_map::BoundedMap;
+use crate::engine::webhook::receiver::bounded_map::BoundedMap;
 
 /// The latest delivered state of each task.
 pub(crate) struct TaskStates {
@@ -13,7 +13,7 @@ pub(crate) struct TaskStates {
     arrivals: u64,
 }
 
-/// Ended tasks are evicted before running ones, and older ones before younger ones.
+/// The order of eviction: completed and failed tasks before running ones, and older ones before younger ones.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct EvictionOrder {
     is_running: bool,
@@ -23,11 +23,11 @@ struct EvictionOrder {
 struct TaskEntry {
     state: TaskState,
     sent_at: SystemTime,
-    /// The tokens of its deliveries: one, unless someone has changed it on the way.
+    /// The tokens of its deliveries: one, unless a party on the way has changed it.
     tokens: Vec<Token>,
 }
 
-/// More tokens of one task are not remembered: two are ambiguous already.
+/// The maximum number of tokens of a task: two are ambiguous already.
 const MAX_TOKENS: usize = 2;
 
 impl TaskEntry {
@@ -63,8 +63,8 @@ impl TaskStates {
         ids
     }
 
-    /// Whether a task has deliveries, none of them with this token.
-    pub(crate) fn is_of_another(&self, task_id: &str, token: &str) -> bool {
+    /// Whether a task has deliveries, but none with this token.
+    pub(crate) fn belongs_to_another(&self, task_id: &str, token: &str) -> bool {
         let known = self.tasks.get(task_id);
         known.is_some_and(|known| !known.has(token))
     }
@@ -74,11 +74,11 @@ impl TaskStates {
         let (state, sent_at) = (delivery.state(), delivery.sent_at());
         let mut tokens = Vec::new();
         if let Some(known) = self.tasks.get_mut(state.id()) {
-            // A late delivery still tells which create the task belongs to.
+            // A late delivery still names the create that the task belongs to.
             if let Some(token) = delivery.correlation() {
                 known.add(token);
             }
-            // Of equals, the later arrival counts: timestamps have whole seconds.
+            // Of equal ones, the later arrival counts: timestamps have whole seconds.
             if (state.progress(), sent_at) < (known.state.progress(), known.sent_at) {
                 return false;
             }

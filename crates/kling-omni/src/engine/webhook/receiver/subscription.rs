@@ -12,14 +12,14 @@ use tokio::sync::watch;
 
 use crate::engine::polling::{WebhookUpdate, WebhookUpdates};
 use crate::engine::state::TaskState;
-use crate::engine::webhook::inbox::Shared;
+use crate::engine::webhook::receiver::ReceiverInner;
 
-/// The latest state and the time of its delivery; without a time if that was before the first subscription.
-type Latest = Option<WebhookUpdate>;
+/// The latest state and the time of its delivery. Without a time, it was delivered before the first subscription.
+type LatestUpdate = Option<WebhookUpdate>;
 
 /// The subscribers of single tasks, by task id.
 #[derive(Default)]
-pub(crate) struct Subscribers(HashMap<String, watch::Sender<Latest>>);
+pub(crate) struct Subscribers(HashMap<String, watch::Sender<LatestUpdate>>);
 
 impl Subscribers {
     pub(crate) fn publish(&self, state: &TaskState, now: Instant) {
@@ -31,20 +31,20 @@ impl Subscribers {
 
 /// A subscription to one task. It keeps only the latest state and never blocks the publisher.
 pub(crate) struct Subscription {
-    shared: Arc<Shared>,
+    shared: Arc<ReceiverInner>,
     task_id: String,
-    updates: Pin<Box<dyn Future<Output = watch::Receiver<Latest>> + Send>>,
+    updates: Pin<Box<dyn Future<Output = watch::Receiver<LatestUpdate>> + Send>>,
 }
 
 impl Subscription {
-    pub(crate) fn new(shared: &Arc<Shared>, task_id: &str) -> Self {
-        let mut memory = shared.memory();
-        let known = memory.tasks.state(task_id).cloned();
+    pub(crate) fn new(shared: &Arc<ReceiverInner>, task_id: &str) -> Self {
+        let mut state = shared.state();
+        let known = state.tasks.state(task_id).cloned();
         let known = known.map(|state| (state, None));
-        let subscribers = memory.subscribers.0.entry(task_id.to_owned());
+        let subscribers = state.subscribers.0.entry(task_id.to_owned());
         let subscribers = subscribers.or_insert_with(|| watch::Sender::new(known));
         let mut updates = subscribers.subscribe();
-        drop(memory);
+        drop(state);
         // The known state is the first update.
         updates.mark_changed();
         Self {
@@ -77,9 +77,9 @@ impl WebhookUpdates for Subscription {
 }
 
 /// Completes with the next change.
-async fn changed(mut updates: watch::Receiver<Latest>) -> watch::Receiver<Latest> {
+async fn changed(mut updates: watch::Receiver<LatestUpdate>) -> watch::Receiver<LatestUpdate> {
     if updates.changed().await.is_err() {
-        // Unreachable: the inbox keeps the sender while there are subscribers.
+        // Unreachable: the receiver keeps the sender while there are subscribers.
         return std::future::pending().await;
     }
     updates
@@ -87,8 +87,8 @@ async fn changed(mut updates: watch::Receiver<Latest>) -> watch::Receiver<Latest
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let subscribers = &mut self.shared.memory().subscribers.0;
-        let is_last = |subscribers: &watch::Sender<Latest>| subscribers.receiver_count() <= 1;
+        let subscribers = &mut self.shared.state().subscribers.0;
+        let is_last = |subscribers: &watch::Sender<LatestUpdate>| subscribers.receiver_count() <= 1;
         if subscribers.get(&self.task_id).is_some_and(is_last) {
             subscribers.remove(&self.task_id);
         }
@@ -97,12 +97,12 @@ impl Drop for Subscription {
 
 #[cfg(test)]
 mod tests {
-    use crate::engine::webhook::{WebhookReceiver, Secret};
+    use crate::engine::webhook::{Secret, WebhookReceiver};
 
     #[test]
-    fn dropped_subscriptions_leave_nothing() {
+    fn dropped_subscriptions_are_removed() {
         let inbox = WebhookReceiver::new(Secret::new("s3cret").unwrap());
-        let subscribed = || inbox.0.memory().subscribers.0.len();
+        let subscribed = || inbox.0.state().subscribers.0.len();
         let (one, other) = (inbox.subscribe("a"), inbox.subscribe("a"));
         let third = inbox.subscribe("b");
         assert_eq!(subscribed(), 2);

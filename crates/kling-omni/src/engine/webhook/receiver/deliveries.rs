@@ -11,20 +11,20 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::engine::webhook::delivery::Delivery;
 
-/// The new deliveries of all tasks, as a stream. It ends when the inbox, all its clones and endpoints are gone.
+/// The new deliveries of all tasks, as a stream. It ends when the receiver, all its clones and its endpoints are dropped.
 ///
 /// A slow reader blocks neither the service nor other readers. Deliveries beyond the
-/// [backlog](super::WebhookReceiverBuilder::backlog) are dropped, the stream yields their number as [`Lagged`], and continues.
+/// [buffer](super::WebhookReceiverBuilder::buffer_capacity) are dropped, the stream yields their number as [`Lagged`], and continues.
 ///
 /// ```no_run
 /// use futures_util::StreamExt;
 ///
-/// # async fn example(inbox: kling_omni::webhook::WebhookReceiver) {
-/// let mut deliveries = inbox.deliveries();
+/// # async fn example(receiver: kling_omni::webhook::WebhookReceiver) {
+/// let mut deliveries = receiver.deliveries();
 /// while let Some(delivery) = deliveries.next().await {
 ///     match delivery {
 ///         Ok(delivery) => println!("{} is {}", delivery.state().id(), delivery.state().status()),
-///         Err(missed) => println!("{missed}"),
+///         Err(lagged) => println!("{lagged}"),
 ///     }
 /// }
 /// # }
@@ -32,14 +32,15 @@ use crate::engine::webhook::delivery::Delivery;
 #[must_use = "streams do nothing unless polled"]
 pub struct Deliveries(Pin<Box<dyn Stream<Item = Result<Delivery, Lagged>> + Send>>);
 
-/// The number of deliveries that were dropped because they were not read in time. The tasks are not affected.
+/// The number of deliveries that were dropped because they were not read in time. The tasks are not affected. Read faster, or
+/// raise [`buffer_capacity`](super::WebhookReceiverBuilder::buffer_capacity).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lagged {
     count: u64,
 }
 
 impl Lagged {
-    /// How many were dropped.
+    /// The number of dropped deliveries.
     pub fn count(self) -> u64 {
         self.count
     }
@@ -49,7 +50,7 @@ impl fmt::Display for Lagged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} deliveries were not read in time and are gone; read faster, or raise the backlog of the inbox",
+            "{} deliveries were dropped because they were not read in time",
             self.count
         )
     }
