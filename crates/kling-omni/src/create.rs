@@ -252,7 +252,7 @@ impl Create {
                 ));
             }
             for warning in request.warnings() {
-                tracing::warn!(code = %warning.code(), "{warning}");
+                tracing::warn!(code = %warning.code(), %warning, "request has a warning");
             }
         }
         let replaced = self.context.replaced();
@@ -297,7 +297,7 @@ impl Create {
                         && error.charged() == Charged::No
                         && routes.peek().is_some() =>
                 {
-                    tracing::info!(%route, %error, "the route is gone, trying its successor");
+                    tracing::info!(%route, %error, "route not found, using its successor");
                     gone.push((route, error));
                 }
                 CreateOutcome::Rejected(error) => {

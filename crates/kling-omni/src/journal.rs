@@ -466,7 +466,7 @@ impl fmt::Debug for Journal {
 fn note(journal_file: &Mutex<JournalFile>, record: &Record) {
     let mut journal_file = lock(journal_file);
     if let Err(error) = journal_file.record(record) {
-        tracing::warn!(record = record.name(), %error, "the journal could not be written");
+        tracing::warn!(record = record.name(), %error, "journal write failed");
         journal_file
             .write_error
             .get_or_insert_with(|| error.to_string());

@@ -71,8 +71,12 @@ impl Transport for CallTransport {
 
     fn exchange<'a>(&'a self, request: reqwest::Request, operation: &'static str) -> Exchange<'a> {
         let span = tracing::info_span!("call", operation);
-        let effect = idempotency(operation);
-        Box::pin(self.0.send(request, effect, operation).instrument(span))
+        let idempotency = idempotency(operation);
+        Box::pin(
+            self.0
+                .send(request, idempotency, operation)
+                .instrument(span),
+        )
     }
 }
 
@@ -105,8 +109,8 @@ impl Transport for RawTransport {
     fn exchange<'a>(&'a self, request: reqwest::Request, operation: &'static str) -> Exchange<'a> {
         let span = tracing::info_span!("call", operation);
         let exchange = async move {
-            let effect = idempotency(operation);
-            let last = self.call().run(request, effect, operation).await;
+            let idempotency = idempotency(operation);
+            let last = self.call().run(request, idempotency, operation).await;
             last.result.into_response()
         };
         Box::pin(exchange.instrument(span))

@@ -14,7 +14,7 @@ use crate::engine::http::task_ids;
 use crate::engine::operations::{CreateOperation, ListOperation, ReadOperation};
 use crate::engine::page::Extent;
 use crate::engine::page::Page;
-use crate::engine::service::{Created, Service, ServiceFuture, UploadSlot};
+use crate::engine::service::{CreateResponse, Service, ServiceFuture, UploadSlot};
 use crate::engine::state::{TaskState, TaskStatus, TaskSummary};
 use crate::engine::task_id::TaskId;
 use crate::redact::printable;
@@ -46,7 +46,7 @@ impl Service for Kling {
         call: &'a Arc<Call>,
         operation: &'static CreateOperation,
         body: Box<RawValue>,
-    ) -> ServiceFuture<'a, Created> {
+    ) -> ServiceFuture<'a, CreateResponse> {
         Box::pin(create(call, operation, body))
     }
 
@@ -83,7 +83,7 @@ async fn create(
     call: &Arc<Call>,
     operation: &CreateOperation,
     body: Box<RawValue>,
-) -> Result<Created> {
+) -> Result<CreateResponse> {
     let api = transport::client(call);
     let body = RequestBody::from(body);
     let answer = CreateRoute::of(operation).task().send(&api, body).await;
@@ -92,8 +92,8 @@ async fn create(
         // The response has an id: there is a task, and it was charged.
         Err(error) => match call.created_task() {
             Some(id) => {
-                tracing::warn!(task = %printable(&id), %error, "the answer to a create is odd, and names its task");
-                return Ok(Created { id, state: None });
+                tracing::warn!(task_id = %printable(&id), %error, "task created, but the response has an undocumented shape");
+                return Ok(CreateResponse { id, state: None });
             }
             None => return Err(error),
         },
@@ -103,7 +103,7 @@ async fn create(
         Error::new(ErrorKind::UnexpectedResponse, Charged::Unknown, summary)
             .with_request_id(call.request_id())
     })?;
-    Ok(Created {
+    Ok(CreateResponse {
         id,
         state: Some(state),
     })

@@ -58,7 +58,7 @@ fn a_task_of_another_account_is_not_found() {
         .expect(2)
         .to_string();
     assert!(
-        shown.contains("a key of another account gets 404"),
+        shown.contains("other accounts get 404"),
         "{shown}"
     );
     server.running.interrupt();

@@ -361,7 +361,7 @@ impl ClientBuilder {
         let server = self.host.server(base_url.clone());
         let upload_server = upload_host.server(base_url);
         if server.base_url.starts_with("http:") && !is_loopback(&server.base_url) {
-            tracing::warn!("the API key will cross the network unencrypted: the base URL is http");
+            tracing::warn!("API key is sent unencrypted because the base URL is http");
         }
         let interval = self.interval()?;
         if self.max_in_flight_tasks == Some(0) {

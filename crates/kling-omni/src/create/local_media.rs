@@ -43,7 +43,7 @@ impl LocalMedia {
             preflight::inspect_files(remote, request, self.checks, private, &self.files).await;
         let findings = preflight::check_plan(request, &self.files, plan);
         for warning in findings.iter().filter(|finding| !finding.is_error()) {
-            tracing::warn!(code = %warning.code(), "{warning}");
+            tracing::warn!(code = %warning.code(), %warning, "media file has a warning");
         }
         refused(findings)
     }

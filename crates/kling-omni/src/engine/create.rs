@@ -12,7 +12,7 @@ use crate::engine::http::call::{self, Call, Options};
 use crate::engine::limits::in_flight::InFlightPermit;
 use crate::engine::operations::CreateOperation;
 use crate::engine::polling::durations::{TaskKind, TaskOrigin};
-use crate::engine::service::Created;
+use crate::engine::service::CreateResponse;
 use crate::engine::task::Task;
 use crate::engine::unconfirmed::{CreateNonce, Snapshot, UnconfirmedCreate};
 use crate::redact::printable;
@@ -108,7 +108,7 @@ pub(crate) async fn submit(
     }
     client.attribution().open(nonce.clone(), operation);
     let error = match client.service.create(&call, operation, body).await {
-        Ok(Created { id, state }) => {
+        Ok(CreateResponse { id, state }) => {
             let created = CreatedTask {
                 operation,
                 create: nonce.clone(),
@@ -122,6 +122,13 @@ pub(crate) async fn submit(
                 now,
             );
             if is_new {
+                tracing::info!(
+                    operation = operation.name,
+                    task_id = %printable(&id),
+                    charged = %Charged::Yes,
+                    request_id = call.request_id(),
+                    "task created"
+                );
                 let client = Arc::clone(client);
                 return CreateOutcome::Created(Task::created(
                     client, id, operation, origin, state, &call,
@@ -136,7 +143,16 @@ pub(crate) async fn submit(
         }
         Err(error) => error,
     };
-    if error.charged() != Charged::Unknown {
+    let charged = error.charged();
+    tracing::warn!(
+        operation = operation.name,
+        error.type = ?error.kind(),
+        %error,
+        %charged,
+        request_id = error.request_id(),
+        "create failed"
+    );
+    if charged != Charged::Unknown {
         client.attribution().close(&nonce);
         return CreateOutcome::failed(error);
     }

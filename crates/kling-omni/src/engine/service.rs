@@ -14,7 +14,7 @@ use crate::engine::state::TaskState;
 use crate::engine::task_id::TaskId;
 
 /// The task in the response to a create.
-pub(crate) struct Created {
+pub(crate) struct CreateResponse {
     pub(crate) id: TaskId,
     /// The state of the task. `None` if the response does not have the documented shape.
     pub(crate) state: Option<TaskState>,
@@ -55,7 +55,7 @@ pub(crate) trait Service: Send + Sync {
         call: &'a Arc<Call>,
         operation: &'static CreateOperation,
         body: Box<RawValue>,
-    ) -> ServiceFuture<'a, Created>;
+    ) -> ServiceFuture<'a, CreateResponse>;
 
     /// Reads the task `id`.
     fn read<'a>(

@@ -187,13 +187,13 @@ impl Task {
     /// The last known status. `None` if only the id is known: for a task that was attached and not read yet, and for one whose
     /// create had a response of an undocumented shape.
     pub fn status(&self) -> Option<TaskStatus> {
-        let known = self.known();
+        let known = self.known_state();
         known.latest.as_ref().map(|latest| latest.status.clone())
     }
 
     /// The last known state.
     pub fn state(&self) -> Option<TaskState> {
-        let known = self.known();
+        let known = self.known_state();
         known
             .latest
             .as_ref()
@@ -264,7 +264,7 @@ impl Task {
     /// Reads the task with the operation that has it.
     pub(crate) async fn read(&self, options: Options) -> Result<TaskState> {
         self.check_id()?;
-        let known = self.known().read_by;
+        let known = self.known_state().read_by;
         let operations = match &known {
             Some(operation) => std::slice::from_ref(operation),
             None => self.0.reads,
@@ -282,7 +282,7 @@ impl Task {
                 Ok(state) => {
                     self.record_state(&state, StateSource::Polled);
                     let not_before = not_before(&call, self.now());
-                    let mut known = self.known();
+                    let mut known = self.known_state();
                     known.read_by = Some(*operation);
                     known.not_before = not_before;
                     return Ok(state);
@@ -316,7 +316,7 @@ impl Task {
 
     /// Holds a permit until the task is completed or failed.
     pub(crate) fn hold_permit(&self, permit: InFlightPermit) {
-        let mut known = self.known();
+        let mut known = self.known_state();
         known.permit = (!known.is_terminal()).then_some(permit);
     }
 
@@ -324,8 +324,10 @@ impl Task {
     fn record_state(&self, state: &TaskState, source: StateSource) -> bool {
         let client = &self.0.client;
         let now = self.now();
-        let mut known = self.known();
+        let mut known = self.known_state();
         let was_terminal = known.is_terminal();
+        let before = known.latest.as_ref().map(|latest| &latest.status);
+        let is_changed = before != Some(state.status());
         let is_recorded = known.record(state, client.clock().system_time());
         let last_in_progress = known.last_in_progress;
         if !known.is_terminal() {
@@ -339,6 +341,10 @@ impl Task {
             known.completed_after = created.map(|created| detected.duration_since(created));
         }
         drop(known);
+        if is_recorded && is_changed {
+            let (task_id, status) = (printable(self.id()), state.status());
+            tracing::debug!(%task_id, %status, "task status changed");
+        }
         if is_recorded
             && !was_terminal
             && state.progress() == TaskProgress::Final
@@ -368,7 +374,7 @@ impl Task {
     }
 
     fn poll_context(&self) -> PollContext {
-        let known = self.known();
+        let known = self.known_state();
         PollContext {
             now: self.now(),
             origin: self.0.origin,
@@ -379,7 +385,7 @@ impl Task {
 
     /// The time from creation to completion, if this client created the task.
     fn completed_after(&self) -> Option<Duration> {
-        self.known().completed_after
+        self.known_state().completed_after
     }
 
     /// The median duration of tasks like this one, as far as this client has learned it, or else the known default. For a task
@@ -410,7 +416,7 @@ impl Task {
 
     /// Whether this client has created the task or read it.
     fn is_known_to_exist(&self) -> bool {
-        self.0.origin.is_some() || self.known().latest.is_some()
+        self.0.origin.is_some() || self.known_state().latest.is_some()
     }
 
     fn check_id(&self) -> Result<()> {
@@ -428,7 +434,7 @@ impl Task {
         })
     }
 
-    fn known(&self) -> MutexGuard<'_, KnownState> {
+    fn known_state(&self) -> MutexGuard<'_, KnownState> {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -445,7 +451,7 @@ impl VideoOrigin for Task {
     }
 
     fn times(&self) -> TaskTimes {
-        self.known().times
+        self.known_state().times
     }
 }
 

@@ -64,7 +64,7 @@ impl RemoteInspector {
                 Err(reason) if first => return Err(reason),
                 // What was seen before counts, and the prober says what is missing.
                 Err(reason) => {
-                    tracing::debug!(reason, "a range of a file could not be had");
+                    tracing::debug!(reason, "range of a remote file could not be read");
                     break;
                 }
             }

@@ -287,9 +287,7 @@ async fn a_request_that_the_successor_refuses_is_told_why() {
     assert_eq!(error.kind(), ErrorKind::Validation);
     assert_eq!(error.status(), Some(410));
     assert!(
-        error
-            .to_string()
-            .starts_with("the older route does not exist"),
+        error.to_string().starts_with("the older route was removed"),
         "{error}"
     );
 }

@@ -112,7 +112,7 @@ async fn without_a_place_nothing_is_sent() {
         assert_eq!(error.charged(), Charged::No);
         assert!(error.is_retryable());
         assert!(
-            error.summary().contains("as many tasks are in flight"),
+            error.summary().contains("too many tasks in flight (limit"),
             "{error}"
         );
     }

@@ -15,6 +15,7 @@ mod journal;
 mod list;
 mod list_polling;
 mod local_media;
+mod logging;
 mod manual_clock;
 mod object_store;
 mod poll_schedule;

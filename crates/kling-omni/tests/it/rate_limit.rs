@@ -194,7 +194,7 @@ async fn an_attempt_without_a_slot_leaves_the_answer_of_the_one_before() {
     );
     assert_eq!(error.request_id(), Some("ak-fake"));
     let text = error.to_string();
-    assert!(text.contains("the rate limit leaves no slot"), "{text}");
+    assert!(text.contains("the rate limit has no free slot"), "{text}");
     assert_eq!(fake.requests().len(), 1);
 }
 

@@ -75,7 +75,7 @@ async fn what_a_download_gets_over_is_told_without_its_tokens() {
     .await;
     assert_eq!(error.kind(), ErrorKind::Expired);
     let (log, told) = (log.text(), printed.lock().unwrap().clone());
-    assert!(log.contains("fresh URL"), "{log}");
+    assert!(log.contains("result URL refreshed"), "{log}");
     assert!(told.contains("Refreshed"), "{told}");
     for text in [log, told, format!("{error} {error:?}")] {
         for secret in [KEY, "hmac=", "token=exp"] {

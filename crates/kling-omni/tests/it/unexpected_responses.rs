@@ -143,7 +143,7 @@ fn cases() -> Vec<Case> {
             Some(429),
             No,
             [ALL, ALL],
-            "no JSON",
+            "not JSON",
         ),
         case(
             "429 for longer than we wait",
@@ -215,7 +215,7 @@ fn cases() -> Vec<Case> {
             Some(200),
             Unknown,
             [1, 1],
-            "another shape",
+            "documented shape",
         ),
         case(
             "200 oversized",
@@ -224,7 +224,7 @@ fn cases() -> Vec<Case> {
             Some(200),
             Unknown,
             [ALL, 1],
-            "larger",
+            "exceeds",
         ),
         case(
             "204",
@@ -251,7 +251,7 @@ fn cases() -> Vec<Case> {
             Some(200),
             Unknown,
             [ALL, 1],
-            "before the answer was complete",
+            "before the response was complete",
         ),
         case(
             "slow body",
@@ -335,7 +335,7 @@ fn check(name: &str, case: &Case, operation: Operation, error: &Error) {
         Operation::List => Charged::No,
     };
     assert_eq!(error.charged(), charged, "{name}: {error}");
-    let text = error.to_string();
+    let text = format!("{error:?}");
     assert!(text.contains(case.says), "{name}: {text}");
     let id = case.status.is_some().then_some("ak-fake");
     assert_eq!(error.request_id(), id, "{name}: {text}");
@@ -343,7 +343,7 @@ fn check(name: &str, case: &Case, operation: Operation, error: &Error) {
         let safe = error.charged() == Charged::No && error.kind() == ErrorKind::RateLimited;
         assert_eq!(error.is_retryable(), safe, "{name}: {text}");
         assert_eq!(
-            text.contains("pay twice"),
+            text.contains("paid twice"),
             charged == Charged::Unknown,
             "{name}: {text}"
         );
@@ -453,6 +453,6 @@ async fn a_task_without_an_id_is_never_taken_for_one() {
         assert_eq!(error.kind(), ErrorKind::UnexpectedResponse, "{id:?}");
         assert_eq!(error.charged(), Charged::Unknown, "{id:?}");
         assert!(error.candidates().is_empty(), "{id:?}");
-        assert!(error.to_string().contains("1 to 1024"), "{error}");
+        assert!(format!("{error:?}").contains("1 to 1024"), "{error}");
     }
 }

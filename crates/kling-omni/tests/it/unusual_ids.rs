@@ -79,7 +79,7 @@ async fn an_answer_that_names_an_older_task_is_no_answer() {
         panic!("the task was listed before");
     };
     assert!(
-        error.to_string().contains("the task old, which was there"),
+        error.to_string().contains("task old, which existed before"),
         "{error}"
     );
     let reconciled = client.reconcile(&unconfirmed).await.unwrap();

@@ -171,7 +171,7 @@ async fn nothing_secret_is_printed_or_logged() {
     .with_subscriber(log.subscriber())
     .await;
     let log = log.text();
-    assert!(log.contains("uploading again"), "{log}");
+    assert!(log.contains("retrying upload"), "{log}");
     assert!(printed.contains("/uploads/upl_vid_"), "{printed}");
     for (what, text) in [("log", log), ("output", printed)] {
         for secret in [KEY, "hmac=", "token=exp", "Signature="] {

@@ -16,7 +16,7 @@ fn it_ends_when_what_was_asked_for_has_come() {
         ("--exit-after 2", &[&going, &other], 0, ""),
         (&until, &[&other, &going, &done], 0, ""),
         (&until, &[&going, &failed], 4, "failed: too dark"),
-        (&until, &[&empty], 4, "names no result"),
+        (&until, &[&empty], 4, "without a result"),
         ("--exit-after 1 --timeout 1h", &[&going], 0, ""),
     ];
     for (options, bodies, code, said) in cases {

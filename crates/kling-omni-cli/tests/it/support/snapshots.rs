@@ -17,7 +17,7 @@ const PATTERNS: [(&str, &str); 11] = [
     (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
     (r"after [0-9.]+s", "after [span]"),
-    (r"trying again in [0-9.]+ s", "trying again in [span]"),
+    (r"retrying in [0-9.]+ s", "retrying in [span]"),
     (r"within [0-9hms]+", "within [span]"),
     (r"expired [0-9][0-9hms ]* ago", "expired [span] ago"),
     (r"saved [0-9.]+ [kM]?B", "saved [size]"),

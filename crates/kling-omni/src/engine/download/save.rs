@@ -25,6 +25,7 @@ use crate::engine::download::video::Video;
 use crate::engine::download::writer::Writer;
 use crate::engine::error::Result;
 use crate::engine::http::timeout::{Elapsed, Timeout};
+use crate::redact::printable;
 
 type OnProgress = Box<dyn FnMut(u64, Option<u64>) + Send>;
 type OnEvent = Box<dyn FnMut(&DownloadEvent) + Send>;
@@ -228,6 +229,7 @@ impl Save {
             sidecar,
             path,
         };
+        let task_id = printable(self.video.task_id()).into_owned();
         let (video, request) = (self.video, self.request);
         let before_publish = self.before_publish;
         let url = transfer.url().clone();
@@ -253,9 +255,13 @@ impl Save {
             }
             Ok(saved)
         });
-        publishing
+        let saved: Result<Saved> = publishing
             .await
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        let saved = saved?;
+        let path = saved.path.display();
+        tracing::info!(%task_id, %path, bytes = saved.bytes, "video saved");
+        Ok(saved)
     }
 
     /// Writes the file to disk and returns its hash.

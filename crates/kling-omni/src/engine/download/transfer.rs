@@ -13,6 +13,7 @@ use crate::engine::download::source::{self, ResponseBody, ResponseKind, Transfer
 use crate::engine::download::video::Video;
 use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::http::backoff::Backoff;
+use crate::redact::printable;
 
 /// The failure count is reset after this many new bytes. Without a minimum, a host that sends one byte per connection would
 /// be retried for every byte.
@@ -168,9 +169,9 @@ impl Transfer {
         if !self.is_self_contained() {
             return Err(error);
         }
-        let (task_id, offset) = (self.video.task_id(), self.position);
+        let (task_id, offset) = (printable(self.video.task_id()), self.position);
         tracing::info!(
-            task_id,
+            %task_id,
             offset,
             announced = self.length,
             reason = error.summary(),
@@ -190,8 +191,8 @@ impl Transfer {
     fn check_complete(&self, length_delimited: bool) -> Result<(), Problem> {
         let oddity = self.completeness.finish(length_delimited)?;
         if let Some(oddity) = oddity {
-            let task_id = self.video.task_id();
-            tracing::info!(task_id, irregularity = %oddity, "downloaded file has an irregularity");
+            let task_id = printable(self.video.task_id());
+            tracing::info!(%task_id, irregularity = %oddity, "downloaded file has an irregularity");
         }
         Ok(())
     }
@@ -286,7 +287,7 @@ impl Transfer {
         self.length = None;
         self.validator = None;
         tracing::warn!(
-            task_id = self.video.task_id(),
+            task_id = %printable(self.video.task_id()),
             discarded_bytes = lost,
             reason,
             "download restarted"
@@ -314,11 +315,11 @@ impl Transfer {
             ));
         }
         self.failures += 1;
-        let pause = self.backoff.next_pause().max(retry_after);
+        let pause = self.backoff.next_delay().max(retry_after);
         self.pause = Some(pause);
-        let (task_id, offset) = (self.video.task_id(), self.position);
+        let (task_id, offset) = (printable(self.video.task_id()), self.position);
         tracing::info!(
-            task_id,
+            %task_id,
             attempt = self.failures,
             offset,
             delay = ?pause,
@@ -360,7 +361,7 @@ impl Transfer {
             return Err(self.unavailable(&refusal, "and the service returns no other URL"));
         }
         self.url = url;
-        tracing::info!(task_id = self.video.task_id(), "result URL refreshed");
+        tracing::info!(task_id = %printable(self.video.task_id()), "result URL refreshed");
         Ok(DownloadEvent::UrlRefreshed)
     }
 

@@ -8,7 +8,7 @@ use futures_util::stream;
 
 use crate::engine::http::Http;
 use crate::engine::http::attempt_result::{AttemptResult, Response};
-use crate::engine::http::body::Content;
+use crate::engine::http::body::DecodedBody;
 use crate::engine::http::timeout::{Elapsed, Timeout};
 
 /// Sends a request once and reads the response, up to the maximum size.
@@ -26,7 +26,7 @@ pub(crate) async fn send(http: &Http, request: reqwest::Request, limit: Duration
     let headers = std::mem::take(response.headers_mut());
     let (body, end) = read_body(response, http.settings.max_response_size, timeout).await;
     let is_complete = *end.as_ref().unwrap_or(&false);
-    let content = Content::read(&headers, body, is_complete, http.settings.max_response_size);
+    let content = DecodedBody::read(&headers, body, is_complete, http.settings.max_response_size);
     match end {
         Ok(_) => AttemptResult::Response(Response {
             status,

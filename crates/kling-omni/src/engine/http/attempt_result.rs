@@ -168,8 +168,9 @@ impl AttemptResult {
         }
     }
 
-    fn may_retry(&self, effect: Idempotency, http: &Http) -> bool {
-        self.is_transient() && (effect == Idempotency::Read || self.certainly_created_nothing(http))
+    fn may_retry(&self, idempotency: Idempotency, http: &Http) -> bool {
+        self.is_transient()
+            && (idempotency == Idempotency::Read || self.certainly_created_nothing(http))
     }
 
     /// The ids of tasks in the response, which may be incomplete or of an unknown shape.
@@ -198,36 +199,36 @@ impl AttemptResult {
     /// The delay before a retry, or `None` if the request must not be retried.
     pub(crate) fn retry_delay(
         &self,
-        effect: Idempotency,
+        idempotency: Idempotency,
         backoff: &mut Backoff,
         http: &Http,
     ) -> Option<Duration> {
-        if !self.may_retry(effect, http) {
+        if !self.may_retry(idempotency, http) {
             return None;
         }
         match self.requested_wait(http) {
             Some(wait) if wait > http.settings.max_retry_delay => None,
             // The jittered backoff on top spreads clients that were given the same time.
-            Some(wait) => Some(wait + backoff.next_pause() / 4),
-            None => Some(backoff.next_pause()),
+            Some(wait) => Some(wait + backoff.next_delay() / 4),
+            None => Some(backoff.next_delay()),
         }
     }
 
     /// The error of this attempt, or `None` for a good response.
     pub(crate) fn to_error(
         &self,
-        effect: Idempotency,
+        idempotency: Idempotency,
         attempts: u32,
         http: &Http,
         server: &Server,
     ) -> Option<Error> {
-        let charged = match effect {
+        let charged = match idempotency {
             Idempotency::Create if !self.certainly_created_nothing(http) => Charged::Unknown,
             _ => Charged::No,
         };
         let error = match self {
             Self::Response(response) if response.is_good() => return None,
-            Self::Response(response) => error_from_status(response, effect, charged, http),
+            Self::Response(response) => error_from_status(response, idempotency, charged, http),
             Self::IncompleteResponse { error, .. } if error.is_timeout() => transport_error(
                 charged,
                 "the response was not complete within the time limit",
@@ -257,7 +258,7 @@ impl AttemptResult {
             .with_status(self.status())
             .with_request_id(self.request_id())
             .with_retry_after(wait)
-            .with_retryable(self.may_retry(effect, http));
+            .with_retryable(self.may_retry(idempotency, http));
         if let Some(wait) = wait.filter(|_| charged == Charged::No) {
             error = error.with_help(format!("retry in {} s", retry_headers::whole_seconds(wait)));
         }
@@ -348,7 +349,7 @@ fn transport_error(charged: Charged, what: &str) -> Error {
 
 fn error_from_status(
     response: &Response,
-    effect: Idempotency,
+    idempotency: Idempotency,
     charged: Charged,
     http: &Http,
 ) -> Error {
@@ -385,7 +386,7 @@ fn error_from_status(
             Some("check that the account is not suspended, and that its plan includes this"),
         ),
         404 | 405 | 410 => {
-            let what = match effect {
+            let what = match idempotency {
                 Idempotency::Create => "the service does not have this route",
                 Idempotency::Read => "the service has no such task or route",
             };

@@ -9,11 +9,11 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 pub(crate) struct Backoff(ExponentialBackoff);
 
 impl Backoff {
-    const FIRST: Duration = Duration::from_millis(500);
-    pub(crate) const LONGEST: Duration = Duration::from_secs(8);
+    const MIN_DELAY: Duration = Duration::from_millis(500);
+    pub(crate) const MAX_DELAY: Duration = Duration::from_secs(8);
 
-    pub(crate) fn next_pause(&mut self) -> Duration {
-        self.0.next().unwrap_or(Self::LONGEST)
+    pub(crate) fn next_delay(&mut self) -> Duration {
+        self.0.next().unwrap_or(Self::MAX_DELAY)
     }
 }
 
@@ -21,8 +21,8 @@ impl Default for Backoff {
     fn default() -> Self {
         Self(
             ExponentialBuilder::default()
-                .with_min_delay(Self::FIRST)
-                .with_max_delay(Self::LONGEST)
+                .with_min_delay(Self::MIN_DELAY)
+                .with_max_delay(Self::MAX_DELAY)
                 .with_jitter()
                 .without_max_times()
                 .build(),

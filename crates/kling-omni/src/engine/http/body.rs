@@ -16,7 +16,7 @@ const MAX_WRAPPER: usize = 64;
 
 /// A decoded body.
 #[derive(Debug)]
-pub(crate) struct Content {
+pub(crate) struct DecodedBody {
     /// The JSON alone if `is_json`, else the decoded body.
     pub(crate) bytes: Bytes,
     /// Whether the body is not truncated.
@@ -24,7 +24,7 @@ pub(crate) struct Content {
     pub(crate) is_json: bool,
 }
 
-impl Content {
+impl DecodedBody {
     /// Decodes a body and keeps at most `max_size` bytes.
     ///
     /// The bytes decide about the coding: proxies drop the header, or name a coding that they have undone.
@@ -163,12 +163,12 @@ mod tests {
 
     const JSON: &str = r#"{"data":{"task_id":"a","status":"CREATED"}}"#;
 
-    fn read(coding: Option<&'static str>, body: &[u8]) -> Content {
+    fn read(coding: Option<&'static str>, body: &[u8]) -> DecodedBody {
         let mut headers = HeaderMap::new();
         if let Some(coding) = coding {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
         }
-        Content::read(&headers, Bytes::copy_from_slice(body), true, 1_000)
+        DecodedBody::read(&headers, Bytes::copy_from_slice(body), true, 1_000)
     }
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {

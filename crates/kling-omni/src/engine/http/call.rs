@@ -37,18 +37,19 @@ pub(crate) fn max_call_duration(http: &Http) -> Duration {
     let wait = http
         .settings
         .max_retry_delay
-        .saturating_add(Backoff::LONGEST);
+        .saturating_add(Backoff::MAX_DELAY);
     // Twice: the delay that the service requests, and then the wait for the slot.
-    let again = wait
+    let retry = wait
         .saturating_add(http.settings.max_retry_delay)
         .saturating_add(attempt);
-    let all = again.saturating_mul(http.settings.max_retries);
-    let whole = http
+    let retries = retry.saturating_mul(http.settings.max_retries);
+    let operation_timeout = http
         .settings
         .operation_timeout
-        .map(|whole| whole.saturating_mul(2));
-    all.saturating_add(attempt)
-        .min(whole.unwrap_or(MAX_CALL_DURATION))
+        .map(|timeout| timeout.saturating_mul(2));
+    retries
+        .saturating_add(attempt)
+        .min(operation_timeout.unwrap_or(MAX_CALL_DURATION))
         .min(MAX_CALL_DURATION)
 }
 
@@ -103,7 +104,7 @@ enum StopReason {
 
 /// The last attempt of a call, and why there is no further one.
 pub(crate) struct LastAttempt {
-    effect: Idempotency,
+    idempotency: Idempotency,
     number: u32,
     stop: StopReason,
     pub(crate) result: AttemptResult,
@@ -111,7 +112,7 @@ pub(crate) struct LastAttempt {
 
 /// The result of a call.
 struct CallResult {
-    effect: Idempotency,
+    idempotency: Idempotency,
     /// The response to the last attempt, which may be incomplete.
     response: Option<ResponseParts>,
     /// Whether the response is complete, JSON, and from the service itself.
@@ -127,7 +128,7 @@ impl CallResult {
     /// The result of a request that was not sent.
     fn not_sent(error: Error) -> Self {
         Self {
-            effect: Idempotency::Read,
+            idempotency: Idempotency::Read,
             response: None,
             is_good: false,
             is_accepted: false,
@@ -147,7 +148,7 @@ impl CallResult {
 
     /// The tasks that the response to a create names.
     fn named_tasks(&self) -> Vec<String> {
-        match (&self.response, self.effect) {
+        match (&self.response, self.idempotency) {
             (Some(response), Idempotency::Create) => task_ids::named_tasks(&response.body),
             _ => Vec::new(),
         }
@@ -157,7 +158,7 @@ impl CallResult {
     /// not enough to identify the new task.
     fn candidates(&self) -> Vec<String> {
         let named = self.named_tasks();
-        match (&self.response, self.effect) {
+        match (&self.response, self.idempotency) {
             (Some(response), Idempotency::Create) if named.is_empty() && self.is_accepted => {
                 task_ids::hinted_tasks(&response.headers)
             }
@@ -243,7 +244,7 @@ impl Call {
             }
             None => "the response of the service could not be read".to_owned(),
         };
-        let charged = match result.map(|result| result.effect) {
+        let charged = match result.map(|result| result.idempotency) {
             Some(Idempotency::Create) => Charged::Unknown,
             Some(Idempotency::Read) | None => Charged::No,
         };
@@ -283,17 +284,17 @@ impl Call {
     pub(crate) async fn send(
         &self,
         request: reqwest::Request,
-        effect: Idempotency,
+        idempotency: Idempotency,
         operation: &'static str,
     ) -> reqwest::Result<reqwest::Response> {
-        self.conclude(self.run(request, effect, operation).await)
+        self.conclude(self.run(request, idempotency, operation).await)
     }
 
     /// Makes attempts until one is final. The first one has its slot already.
     pub(crate) async fn run(
         &self,
         mut request: reqwest::Request,
-        effect: Idempotency,
+        idempotency: Idempotency,
         operation: &'static str,
     ) -> LastAttempt {
         let (method, url) = (request.method().clone(), request.url().clone());
@@ -304,17 +305,17 @@ impl Call {
         let mut attempt = 1;
         loop {
             // A body in memory can always be cloned. A request that cannot be cloned is sent once.
-            let spare = (attempt <= self.retries()).then(|| request.try_clone());
-            let spare = spare.flatten();
+            let copy = (attempt <= self.retries()).then(|| request.try_clone());
+            let copy = copy.flatten();
             let span = tracing::debug_span!("attempt", operation, attempt);
             let spent = http.clock.now().duration_since(started);
             let sending = attempt::send(http, request, self.attempt_timeout(spent));
             let result = sending.instrument(span).await;
             self.record(&result);
             let spent = http.clock.now().duration_since(started);
-            let next = self.retry_delay(effect, attempt, &result, &mut backoff, spent);
-            let stop = match (next, spare) {
-                (Ok(wait), Some(again)) => {
+            let next = self.retry_delay(idempotency, attempt, &result, &mut backoff, spent);
+            let stop = match (next, copy) {
+                (Ok(wait), Some(copy)) => {
                     tracing::info!(
                         operation,
                         attempt,
@@ -326,7 +327,7 @@ impl Call {
                     http.clock.sleep(wait).await;
                     attempt += 1;
                     if self.acquire_slot(started, attempt).await.is_ok() {
-                        request = again;
+                        request = copy;
                         continue;
                     }
                     attempt -= 1;
@@ -346,7 +347,7 @@ impl Call {
                 "request completed"
             );
             return LastAttempt {
-                effect,
+                idempotency,
                 number: attempt,
                 stop,
                 result,
@@ -376,8 +377,8 @@ impl Call {
         let left = http
             .settings
             .operation_timeout
-            .map_or(Duration::MAX, |whole| {
-                whole.saturating_sub(now.duration_since(started))
+            .map_or(Duration::MAX, |timeout| {
+                timeout.saturating_sub(now.duration_since(started))
             });
         let most = match self.options.rate_limit_wait {
             RateLimitWait::Unbounded if attempt == 1 => left,
@@ -413,15 +414,15 @@ impl Call {
         let one = self.options.attempt_timeout;
         let one = one.unwrap_or(http.settings.attempt_timeout);
         match http.settings.operation_timeout {
-            Some(whole) => one.min(whole.saturating_sub(spent)),
+            Some(timeout) => one.min(timeout.saturating_sub(spent)),
             None => one,
         }
     }
 
-    /// Returns the delay before the next attempt, or why there is none.
+    /// Returns the delay before the next attempt, or why the call stops.
     fn retry_delay(
         &self,
-        effect: Idempotency,
+        idempotency: Idempotency,
         attempt: u32,
         result: &AttemptResult,
         backoff: &mut Backoff,
@@ -431,10 +432,12 @@ impl Call {
         if attempt > self.retries() {
             return Err(StopReason::Final);
         }
-        let wait = result.retry_delay(effect, backoff, http);
+        let wait = result.retry_delay(idempotency, backoff, http);
         let wait = wait.ok_or(StopReason::Final)?;
         match http.settings.operation_timeout {
-            Some(whole) if spent.saturating_add(wait) >= whole => Err(StopReason::OutOfTime(whole)),
+            Some(timeout) if spent.saturating_add(wait) >= timeout => {
+                Err(StopReason::OutOfTime(timeout))
+            }
             _ if !http.throttle.acquire() => Err(StopReason::BudgetExhausted),
             _ => Ok(wait),
         }
@@ -465,7 +468,7 @@ impl Call {
     /// Stores the result of the call, and converts it to what the generated code reads: the status and the body.
     fn conclude(&self, last: LastAttempt) -> reqwest::Result<reqwest::Response> {
         let error = self.to_error(&last);
-        let (effect, result) = (last.effect, last.result);
+        let (idempotency, result) = (last.idempotency, last.result);
         let is_accepted = result.is_accepted();
         let requested_pause = result.requested_pause(&self.http);
         let (parts, response) = match result {
@@ -496,7 +499,7 @@ impl Call {
             AttemptResult::NoResponse(error) => (None, Err(error.without_url())),
         };
         let _ = self.result.set(CallResult {
-            effect,
+            idempotency,
             response: parts,
             is_good: error.is_none(),
             is_accepted,
@@ -511,15 +514,15 @@ impl Call {
         let attempts = last.number;
         let error = last
             .result
-            .to_error(last.effect, attempts, &self.http, self.server())?;
+            .to_error(last.idempotency, attempts, &self.http, self.server())?;
         let error = match last.stop {
             StopReason::Final => error,
             StopReason::BudgetExhausted => {
                 error.with_note("not retried because the retry budget of the client is exhausted")
             }
-            StopReason::OutOfTime(whole) => error.with_note(&format!(
+            StopReason::OutOfTime(timeout) => error.with_note(&format!(
                 "not retried because the time limit of the call is {}",
-                humantime::format_duration(whole)
+                humantime::format_duration(timeout)
             )),
             StopReason::RateLimited => {
                 error.with_note("not retried because the rate limit has no free slot")

@@ -210,7 +210,7 @@ pub(crate) struct ScheduleState {
     polls: AtomicU32,
     /// The number of direct reads.
     reads: AtomicU32,
-    /// The phase of the first poll. It is random, so that the polls of many waits are spread.
+    /// The phase of the first poll. Random, to spread the polls of many waits.
     initial_phase: f64,
     /// Whether webhook deliveries arrive, so polls can be less frequent.
     webhook_mode: AtomicBool,

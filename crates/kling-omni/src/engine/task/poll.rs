@@ -44,7 +44,7 @@ impl Pollable for PolledTask {
     }
 
     fn list(&self) -> Option<&'static ListOperation> {
-        let known = self.task.known();
+        let known = self.task.known_state();
         let operation = known.read_by.or(self.task.0.reads.first().copied())?;
         let is_listed = !known.is_unlisted && self.id().is_some();
         operation.list.filter(|_| is_listed)
@@ -70,13 +70,13 @@ impl Pollable for PolledTask {
         let id = self.task.id().to_owned();
         let state = TaskState::new(id, status.clone(), Vec::new(), None);
         self.task.record_state(&state, StateSource::Polled);
-        self.task.known().is_unlisted = false;
+        self.task.known_state().is_unlisted = false;
         // Lists may lag behind the known state.
         self.task.state().unwrap_or(state)
     }
 
     fn missing_in_list(&self) {
-        self.task.known().is_unlisted = true;
+        self.task.known_state().is_unlisted = true;
     }
 
     fn next_due(&self) -> Instant {
@@ -227,7 +227,7 @@ impl Polling {
             needs_direct_read: self.empty_result_retried || self.deadline == Some(due),
             reported: self.reported.clone(),
             response,
-            not_before: self.not_before.max(self.task().known().not_before),
+            not_before: self.not_before.max(self.task().known_state().not_before),
             listed_since: None,
             observation: None,
             span: (!span.is_none()).then(|| Box::new(span)),
@@ -288,7 +288,7 @@ impl Polling {
                 self.plan_next(state).map(Ok)
             }
             Err(error) if self.is_transient(&error) => {
-                let pause = self.backoff.get_or_insert_default().next_pause();
+                let pause = self.backoff.get_or_insert_default().next_delay();
                 // A requested pause of hours is shortened, because results expire.
                 let requested = error.retry_after().unwrap_or_default();
                 let requested = requested.min(self.task().client().http.settings.max_retry_delay);
@@ -296,7 +296,7 @@ impl Polling {
                 self.not_before = Some(now + requested);
                 let pause = pause.max(self.schedule().min_interval());
                 self.stage = PollingStage::Polling(self.next_due().max(now + pause));
-                tracing::debug!(task_id = self.task().id(), %error, "poll failed");
+                tracing::debug!(task_id = %printable(self.task().id()), %error, "poll failed");
                 let update = Update::PollFailed {
                     kind: error.kind(),
                     reason: error.summary().to_owned(),
@@ -327,7 +327,7 @@ impl Polling {
             return None;
         }
         if let TaskStatus::Unknown(_) = status {
-            tracing::warn!(task_id = self.task().id(), %status, "unknown task status");
+            tracing::warn!(task_id = %printable(self.task().id()), %status, "unknown task status");
         }
         self.reported = Some(status);
         Some(Update::Status(state))

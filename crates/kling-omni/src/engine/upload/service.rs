@@ -147,8 +147,8 @@ impl ServiceUploader {
                 } => Some(*wait)
                     .filter(|wait| *wait <= uploads.http.settings.max_retry_delay)
                     // Jitter, because other clients may have the same delay.
-                    .map(|wait| wait + backoff.next_pause() / 4),
-                _ => Some(backoff.next_pause()),
+                    .map(|wait| wait + backoff.next_delay() / 4),
+                _ => Some(backoff.next_delay()),
             };
             let wait = wait
                 .filter(|_| failure.is_transient() && attempt <= uploads.http.settings.max_retries);

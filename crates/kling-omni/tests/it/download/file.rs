@@ -68,7 +68,7 @@ async fn a_file_that_comes_during_the_download_is_left_alone_as_well() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::File);
-    assert!(error.summary().contains("exists already"), "{error}");
+    assert!(error.summary().contains("already exists"), "{error}");
     assert_eq!(fs::read(&path).unwrap(), b"mine");
     assert_eq!(entries(folder.path()), ["clip.mp4"]);
 }
@@ -87,7 +87,7 @@ async fn a_sidecar_that_fails_says_that_the_video_is_there() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::File);
     assert!(
-        error.summary().starts_with("the video is whole at "),
+        error.summary().starts_with("the video is saved at "),
         "{error}"
     );
     assert_eq!(entries(folder.path()), ["clip.mp4", "clip.mp4.json"]);
@@ -392,7 +392,7 @@ mod before_paying {
                 "there.mp4".to_owned(),
                 false,
                 false,
-                Some("exists already"),
+                Some("already exists"),
             ),
             ("too long", name_of(260), false, false, Some("too long")),
             (

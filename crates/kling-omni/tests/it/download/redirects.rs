@@ -45,7 +45,7 @@ async fn a_chain_of_redirects_has_an_end() {
     assert_eq!(error.kind(), ErrorKind::UnexpectedResponse, "{error}");
     assert_eq!(error.charged(), Charged::Yes);
     assert!(
-        error.to_string().contains("more than 5 redirects"),
+        error.to_string().contains("too many redirects (limit 5)"),
         "{error}"
     );
     assert!(!format!("{error:?}").contains("secret"), "{error:?}");

@@ -239,9 +239,9 @@ async fn a_host_that_sends_nothing_is_asked_again() {
     assert_eq!(download.result.unwrap(), file);
     let texts: Vec<_> = download.setbacks.iter().map(ToString::to_string).collect();
     for (text, part) in texts.iter().zip([
-        "before its first byte: the result host sent nothing for 0.5 s",
-        "after 900 of 2044 bytes: the result host sent nothing for 0.5 s",
-        "429 Too Many Requests) and asks to wait 7 s; trying again in 7.0 s",
+        "before its first byte: no data from the result host for 0.5 s",
+        "after 900 of 2044 bytes: no data from the result host for 0.5 s",
+        "429 Too Many Requests), retry after 7 s, retrying in 7.0 s",
     ]) {
         assert!(text.contains(part), "{text}");
     }

@@ -240,7 +240,7 @@ async fn what_cannot_be_found_out_is_a_warning_that_says_why() {
         (Manner::Short, Some("sent less than it said")),
         (Manner::Compressed, Some("compressed")),
         (Manner::Missing, Some("answered 404")),
-        (Manner::Circle, Some("more than 5 redirects")),
+        (Manner::Circle, Some("too many redirects")),
         (Manner::Inward, Some("neither http nor https")),
     ] {
         let (address, _) = serve(File::first(Film::GOOD), manner).await;

@@ -94,9 +94,8 @@ async fn what_may_pass_is_tried_again_and_what_will_not_is_told() {
             (Err(error), Err(kind)) => {
                 assert_eq!(error.kind(), *kind, "{faults:?} {error}");
                 assert_eq!(error.charged(), Charged::No, "{faults:?} {error}");
-                let text = error.to_string();
-                assert!(text.starts_with("a file in memory "), "{text}");
-                assert!(text.contains("charged: no"), "{text}");
+                let text = error.summary();
+                assert!(text.contains("a file in memory"), "{text}");
                 assert!(
                     uploads.iter().all(|one| one.length().is_none()),
                     "{faults:?}"
@@ -104,7 +103,7 @@ async fn what_may_pass_is_tried_again_and_what_will_not_is_told() {
                 let passes = matches!(kind, Transport | Server | RateLimited);
                 if *sent > 0 && *sent < 4 && !passes {
                     assert!(
-                        error.help().unwrap().contains("bucket of your own"),
+                        error.help().unwrap().contains("your own bucket"),
                         "{error:?}"
                     );
                 }
@@ -123,14 +122,8 @@ async fn what_may_pass_is_tried_again_and_what_will_not_is_told() {
 #[tokio::test]
 async fn a_key_without_uploads_is_told_what_to_do_instead() {
     for (fault, said) in [
-        (
-            "upload:403",
-            "this key cannot use uploads, it seems: put the file into a bucket of your own",
-        ),
-        (
-            "upload:404",
-            "the service has no uploads there, it seems: put the file into a bucket of your own",
-        ),
+        ("upload:403", "this key most likely cannot use uploads"),
+        ("upload:404", "this host most likely has no uploads"),
     ] {
         let clock = VirtualClock::new();
         let sandbox = sandbox(&clock)
@@ -141,9 +134,9 @@ async fn a_key_without_uploads_is_told_what_to_do_instead() {
         let client = client(sandbox.base_url(), &clock).build().unwrap();
         let files = ["video/mp4", "image/png"].map(|kind| FileSource::bytes(content(1, 9), kind));
         let error = client.upload_all(files).await.unwrap_err();
-        let names = "a file in memory, a file in memory were not uploaded; ";
+        let names = "could not upload a file in memory, a file in memory: ";
         assert!(error.summary().starts_with(names), "{error}");
-        assert!(error.help().unwrap().starts_with(said), "{error}");
+        assert!(error.help().unwrap().ends_with(said), "{error}");
     }
 }
 
@@ -187,12 +180,12 @@ async fn a_host_that_takes_nothing_or_answers_nothing_is_given_up() {
         (
             deaf.0.as_str(),
             16_000_000,
-            "the storage host took nothing for 0.5 s",
+            "the storage host accepted no data for 0.5 s",
         ),
         (
             mute.base_url(),
             10,
-            "the storage host did not answer within the time limit",
+            "no response from the storage host within the time limit",
         ),
     ] {
         let api = Fake::start(vec![place_on(host)]).await;

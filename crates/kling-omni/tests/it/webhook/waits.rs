@@ -220,21 +220,21 @@ async fn a_delivered_state_behaves_as_a_polled_one() {
             "COMPLETED",
             NONE,
             reply("COMPLETED"),
-            Err((ErrorKind::EmptyResult, "names no result")),
+            Err((ErrorKind::EmptyResult, "without a result")),
         ),
         (
             "unknown status",
             "PAUSED",
             NONE,
             reply("PAUSED"),
-            Err((ErrorKind::Timeout, "is PAUSED after 600 s")),
+            Err((ErrorKind::Timeout, "its status is PAUSED")),
         ),
         (
             "no URL",
             "COMPLETED",
             &["nonsense"],
             Reply::Drop,
-            Err((ErrorKind::UnexpectedResponse, "no http URL")),
+            Err((ErrorKind::UnexpectedResponse, "not an http or https URL")),
         ),
     ];
     for (name, status, generated, then, end) in cases {
@@ -245,7 +245,7 @@ async fn a_delivered_state_behaves_as_a_polled_one() {
             (Ok(video), Ok(())) => assert_eq!(video.url(), URL, "{name}"),
             (Err(error), Err((kind, says))) => {
                 assert_eq!(error.kind(), kind, "{name}: {error}");
-                assert!(error.to_string().contains(says), "{name}: {error}");
+                assert!(format!("{error:?}").contains(says), "{name}: {error}");
             }
             (result, _) => panic!("{name}: {result:?}"),
         }

@@ -13,7 +13,7 @@ pub(crate) struct Sha2;
 impl CryptoProvider for Sha2 {
     fn digest(&self, algorithm: DigestAlgorithm) -> Result<Box<dyn DigestContext>> {
         match algorithm {
-            DigestAlgorithm::Sha256 => Ok(Box::new(Context::<Sha256>::default())),
+            DigestAlgorithm::Sha256 => Ok(Box::new(HashContext::<Sha256>::default())),
             other => Err(unsupported(&other)),
         }
     }
@@ -23,7 +23,7 @@ impl CryptoProvider for Sha2 {
             DigestAlgorithm::Sha256 => {
                 let keyed = Hmac::new_from_slice(secret);
                 let state = keyed.expect("HMAC takes keys of any length");
-                Ok(Box::new(Context {
+                Ok(Box::new(HashContext {
                     state,
                     out: [0; 32],
                 }))
@@ -44,12 +44,12 @@ fn unsupported(algorithm: &dyn std::fmt::Debug) -> Error {
 }
 
 #[derive(Default)]
-struct Context<S> {
+struct HashContext<S> {
     state: S,
     out: [u8; 32],
 }
 
-impl DigestContext for Context<Sha256> {
+impl DigestContext for HashContext<Sha256> {
     fn update(&mut self, data: &[u8]) {
         Digest::update(&mut self.state, data);
     }
@@ -60,7 +60,7 @@ impl DigestContext for Context<Sha256> {
     }
 }
 
-impl HmacContext for Context<Hmac<Sha256>> {
+impl HmacContext for HashContext<Hmac<Sha256>> {
     fn update(&mut self, data: &[u8]) {
         Mac::update(&mut self.state, data);
     }
