@@ -1,6 +1,6 @@
 //! What fuzzing reaches that nobody else may. None of it is a promise.
 
-use crate::engine::http::body::Content;
+use crate::engine::http::body::DecodedBody;
 use crate::engine::http::task_ids;
 use crate::redact;
 
@@ -18,7 +18,7 @@ pub fn bare_url(url: &str) -> String {
 /// are decoded.
 pub fn named_tasks(body: &[u8], largest: usize) -> (Option<Vec<u8>>, Vec<String>) {
     let body = bytes::Bytes::copy_from_slice(body);
-    let content = Content::read(&http::HeaderMap::new(), body, true, largest);
+    let content = DecodedBody::read(&http::HeaderMap::new(), body, true, largest);
     let ids = task_ids::named_tasks(&content.bytes);
     (content.is_json.then(|| content.bytes.to_vec()), ids)
 }

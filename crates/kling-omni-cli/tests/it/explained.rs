@@ -57,9 +57,6 @@ fn a_task_of_another_account_is_not_found() {
     let shown = program(&format!("status {id}"), "yours")
         .expect(2)
         .to_string();
-    assert!(
-        shown.contains("other accounts get 404"),
-        "{shown}"
-    );
+    assert!(shown.contains("other accounts get 404"), "{shown}");
     server.running.interrupt();
 }
