@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use tracing::subscriber::set_default;
 
 use super::resume::{self, Leftover};
-use super::row::{Observed, Given, Operation, Row, CreateRoute};
+use super::row::{CreateRoute, Given, Observed, Operation, Row};
 use super::scenarios;
 use super::watch::{CANARY, Watch};
 
@@ -73,14 +73,18 @@ fn findings(operation: Operation, row: &Row) -> Vec<String> {
         let Ok((observed, loose)) = acting else {
             return vec![format!("does not end within {LONGEST:?}")];
         };
-        let leaks = fixture.watch.leaks().into_iter().chain(fixture.given_away());
+        let leaks = fixture
+            .watch
+            .leaks()
+            .into_iter()
+            .chain(fixture.given_away());
         let missing = row.says.as_ref().filter(|says| !loose.says.contains(*says));
         let missing = missing.map(|says| format!("`{says}` is not said in: {}", loose.says));
         let expected = row.expected();
         let is_other = observed != expected;
         let other = is_other.then(|| {
             format!(
-                "expected {expected}\n     observed     {came}\n     saying   {}",
+                "expected {expected}\n     observed     {observed}\n     saying   {}",
                 loose.says
             )
         });

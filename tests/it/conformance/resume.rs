@@ -52,7 +52,7 @@ impl Leftover {
         Self {
             end: format!("{:?}", error.kind()),
             charged: Some(error.charged()),
-            says: error.to_string(),
+            says: format!("{error:?}"),
             task: error.task_id().map(str::to_owned),
             unconfirmed: error.unconfirmed_create().cloned(),
             next: Recovery::Nothing,

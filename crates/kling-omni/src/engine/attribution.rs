@@ -324,9 +324,9 @@ mod tests {
                 origin: None,
             };
             let id = TaskId::parse(id).unwrap();
-            let answered =
+            let is_attributed =
                 attribution.record_response(id.clone(), created, known.as_ref(), clock.boot_time());
-            assert_eq!(answered, is_new, "{}", &*id);
+            assert_eq!(is_attributed, is_new, "{}", &*id);
         }
     }
 }

@@ -119,7 +119,7 @@ pub(crate) fn changed(video: &Video) -> Error {
     .with_help(retry_help(video, &video.url))
 }
 
-pub(crate) fn refused(video: &Video, reason: String) -> Error {
+pub(crate) fn rejected(video: &Video, reason: String) -> Error {
     let id = video.task_id();
     let shown = printable(id);
     Error::uncharged(

@@ -58,8 +58,8 @@ mod tests {
             ("https://a.example/x", "http://a.example/x", 1, false),
         ] {
             let visited = vec![url(from); hops];
-            let refused = violation(&visited, &url(to));
-            assert_eq!(refused.is_none(), followed, "{from} {to} {hops}");
+            let violation = violation(&visited, &url(to));
+            assert_eq!(violation.is_none(), followed, "{from} {to} {hops}");
         }
     }
 }

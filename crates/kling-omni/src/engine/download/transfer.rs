@@ -270,7 +270,7 @@ impl Transfer {
                     .map(Some)
             }
             ResponseKind::Rejected { status, reason } => {
-                let error = errors::refused(&self.video, reason).with_status(status);
+                let error = errors::rejected(&self.video, reason).with_status(status);
                 // Some hosts do not use 4xx for an expired URL.
                 if errors::has_expired(&self.video, &self.url) {
                     self.refresh(error).await.map(Some)

@@ -113,7 +113,7 @@ mod tests {
             "s3://clips:9000/prefix",
             "s3://clips//prefix",
         ] {
-            let error = parse_url(url).unwrap_err().to_string();
+            let error = format!("{:?}", parse_url(url).unwrap_err());
             assert!(!error.contains("secret"), "{error}");
             assert!(error.contains("s3://bucket/prefix"), "{error}");
         }
