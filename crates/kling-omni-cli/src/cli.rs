@@ -1,4 +1,4 @@
-//! The command line: options that all commands share, and the help.
+//! The command line: the options that all commands share, the help, and the log.
 
 use std::env;
 use std::io::stderr;
@@ -22,7 +22,7 @@ use crate::report::Style;
 #[derive(Debug, Parser)]
 #[command(name = "kling-omni", version, max_term_width = 100, after_help = after_help())]
 pub(crate) struct Cli {
-    /// Log to stderr what is sent and what comes back, but never a key; -vv adds each attempt
+    /// Log requests and responses to stderr, without keys; -vv adds each attempt
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
 
@@ -33,18 +33,18 @@ pub(crate) struct Cli {
     command: Command,
 }
 
-/// The commands that talk to no service, and so have no use for the options of the connection.
+/// The commands that do not contact the service. Their help hides the connection options.
 const WITHOUT_CONNECTION: [&str; 5] = ["check", "listen", "sandbox", "schema", "completions"];
 
 fn after_help() -> String {
     format!(
-        "A video is a paid task of the service. It takes a minute or two, goes on without this program, and cannot be \
-         cancelled. Whatever waits for a task can be repeated at no cost.\n\n\
+        "A video is a paid task of the service. The task takes a minute or two, continues when this program exits, and \
+         cannot be cancelled. Waiting for a task is free and can be repeated.\n\n\
          {}\n  FREEPIK_API_KEY      The API key, for api.freepik.com\n  \
          MAGNIFIC_API_KEY     The API key, for api.magnific.com\n  \
-         KLING_OMNI_BASE_URL  Another server to use, as --base-url\n  \
+         KLING_OMNI_BASE_URL  Another server, same as --base-url\n  \
          HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY\n                       \
-         Proxies: http, https, socks4, socks4a, socks5, socks5h\n\n\
+         Proxies with the schemes http, https, socks4, socks4a, socks5, socks5h\n\n\
          {}\n{}",
         Style::Heading.paint("Environment:"),
         Style::Heading.paint("Exit codes:"),
@@ -52,10 +52,10 @@ fn after_help() -> String {
     )
 }
 
-/// The whole command line, as help and completions show it.
+/// Returns the command line that help and completions show.
 pub(crate) fn command() -> clap::Command {
     let command = Cli::command();
-    let idle: Vec<_> = command
+    let hidden: Vec<_> = command
         .get_arguments()
         .filter(|arg| arg.is_global_set() && arg.get_id() != "verbose")
         .map(|arg| arg.clone().hide(true))
@@ -63,12 +63,12 @@ pub(crate) fn command() -> clap::Command {
     WITHOUT_CONNECTION
         .into_iter()
         .fold(command, |command, name| {
-            let idle = idle.clone();
-            command.mut_subcommand(name, |command| command.args(idle))
+            let hidden = hidden.clone();
+            command.mut_subcommand(name, |command| command.args(hidden))
         })
 }
 
-/// Does what the command line says.
+/// Parses the command line and runs the command.
 pub(crate) fn run() -> ExitCode {
     let exit = match parse() {
         Ok(cli) => cli.run(),
@@ -79,7 +79,7 @@ pub(crate) fn run() -> ExitCode {
 
 impl Cli {
     fn run(self) -> Exit {
-        log(self.verbose);
+        start_log(self.verbose);
         let json = self.command.json();
         match self.command.run(&self.connect, self.verbose > 0) {
             Ok(()) => Exit::Done,
@@ -91,8 +91,8 @@ impl Cli {
     }
 }
 
-/// The option of a command that `text` is, if it is one with nothing or `=` behind it.
-pub(crate) fn option_of(name: &str, text: &str) -> Option<String> {
+/// Returns the long name of the option of a command that `text` is, alone or followed by `=`.
+pub(crate) fn find_option(name: &str, text: &str) -> Option<String> {
     let all = command();
     let command = all.find_subcommand(name)?;
     let (long, short) = match text.strip_prefix("--") {
@@ -103,17 +103,17 @@ pub(crate) fn option_of(name: &str, text: &str) -> Option<String> {
         }
     };
     let options = command.get_arguments().chain(all.get_arguments());
-    let is_it = |option: &&clap::Arg| {
+    let matches = |option: &&clap::Arg| {
         let longs = option.get_long_and_visible_aliases().unwrap_or_default();
         longs.contains(&long) || short.is_some() && option.get_short() == short
     };
-    let long = options.into_iter().find(is_it)?.get_long()?;
+    let long = options.into_iter().find(matches)?.get_long()?;
     Some(format!("--{long}"))
 }
 
-/// Takes out of an error what the person typed: a secret in the wrong place must not reach a terminal or a log. What is
-/// left of it looks like the name of an option or a command.
-fn without_values(mut error: clap::Error) -> clap::Error {
+/// Removes the user's input from an error: a secret in the wrong place must not reach a terminal or a log. Only text
+/// that looks like the name of an option or a command is kept.
+fn redact_values(mut error: clap::Error) -> clap::Error {
     let hidden = || ContextValue::String("…".to_owned());
     let is_name = |text: &str| {
         let is_letter = |c: char| c.is_ascii_lowercase() || c == '-';
@@ -127,7 +127,7 @@ fn without_values(mut error: clap::Error) -> clap::Error {
         if is_typed && matches!(error.get(kind), Some(ContextValue::String(text)) if !is_name(text))
         {
             error.insert(kind, hidden());
-            // Tips repeat it.
+            // Suggestions repeat it.
             error.remove(ContextKind::Suggested);
         }
     }
@@ -142,8 +142,8 @@ fn parse() -> Result<Cli, Exit> {
         .try_get_matches()
         .and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.map_err(|error| {
-        let error = without_values(error);
-        // Help and version are answers, not errors.
+        let error = redact_values(error);
+        // Help and version are not errors.
         if !error.use_stderr() {
             let _ = error.print();
             return Exit::Done;
@@ -165,18 +165,18 @@ fn first_line(text: &str) -> &str {
     line.strip_prefix("error: ").unwrap_or(line)
 }
 
-/// Shows the events of this project's crates, and of no other, since those do not know what is secret here.
-fn log(verbose: u8) {
+/// Starts the log of this project's crates. Events of other crates are left out, because they may contain secrets.
+fn start_log(verbose: u8) {
     let level = match verbose {
         0 => return,
         1 => LevelFilter::INFO,
         2 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    let colours = AutoStream::choice(&stderr()) != ColorChoice::Never;
+    let has_colors = AutoStream::choice(&stderr()) != ColorChoice::Never;
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(stderr)
-        .with_ansi(colours)
+        .with_ansi(has_colors)
         .with_timer(tracing_subscriber::fmt::time::uptime());
     tracing_subscriber::registry()
         .with(lines)
@@ -187,7 +187,7 @@ fn log(verbose: u8) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_line_is_consistent() {
         super::command().debug_assert();
     }
 }

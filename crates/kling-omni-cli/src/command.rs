@@ -20,30 +20,30 @@ use crate::interrupt;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make a video: create a task, wait for it, save the file
+    /// Make a video: create a task, wait for it, save the video
     Generate(Box<generate::GenerateArgs>),
-    /// Look at images and videos before they cost anything: what they are, and what the service would refuse
+    /// Inspect images and videos before paying: their properties, and what the service would reject
     Check(check::CheckArgs),
-    /// Say where a task stands
+    /// Print the status of a task
     Status(status::StatusArgs),
-    /// Wait for a task that exists already, and save its video
+    /// Wait for an existing task and save its video
     Wait(wait::WaitForArgs),
-    /// Save the video of a finished task
+    /// Save the video of a completed task
     Download(download::DownloadArgs),
     /// List the tasks of the account
     List(list::ListArgs),
-    /// Receive webhooks: verify, show, save and forward them
+    /// Receive webhooks: verify, print, save and forward deliveries
     Listen(Box<listen::ListenArgs>),
-    /// Run the service on this machine, to try things out at no cost
+    /// Run a local stand-in for the service, for tests at no cost
     Sandbox(sandbox::SandboxArgs),
     /// Print the JSON Schema of a request file
     Schema(schema::SchemaArgs),
-    /// Print the completions for a shell
+    /// Print the completion script for a shell
     Completions(completions::CompletionsArgs),
 }
 
 impl Command {
-    /// Whether stdout carries JSON, so that errors go there, too.
+    /// Returns whether stdout is JSON, errors included.
     pub(crate) fn json(&self) -> bool {
         match self {
             Self::Generate(args) => args.json,
@@ -74,17 +74,17 @@ impl Command {
     }
 }
 
-/// Runs a command on this thread.
+/// Runs a command on the current thread.
 fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::unexpected("the program could not start").with_cause(error))?;
+        .map_err(|error| Failure::unexpected("cannot start the async runtime").with_cause(error))?;
     let result = runtime.block_on(async {
-        interrupt::survive_file_limit();
+        interrupt::ignore_file_size_signal();
         command.await
     });
-    // A name lookup that hangs must not keep a command that has ended.
+    // A hanging DNS lookup must not delay the exit.
     runtime.shutdown_background();
     result
 }

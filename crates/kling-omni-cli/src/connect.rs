@@ -1,4 +1,4 @@
-//! The client that a command works with, for the service or for a sandbox in this process.
+//! The connection options, and the client: for the service, or for a sandbox in this process.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,142 +16,140 @@ use crate::choice::one_of;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::faults::SeededFaultArgs;
-use crate::next::{Next, Options};
+use crate::next::{ConnectionOptions, NextCommand};
 use crate::output::OutputArgs;
 use crate::{duration, environment, input, report};
 
-/// How long a task takes in the sandbox that `--sandbox` starts.
+/// The duration of a task with `--sandbox`.
 const SANDBOX_TASK_TIME: Duration = Duration::from_secs(3);
 
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectArgs {
-    /// Which of the service's hosts to use, keyed by FREEPIK_API_KEY or MAGNIFIC_API_KEY [default: the one whose key is
-    /// set, freepik first]
+    /// The host of the service; its key is FREEPIK_API_KEY or MAGNIFIC_API_KEY [default: the host whose key is set,
+    /// freepik first]
     #[arg(long, global = true, value_name = "HOST", value_parser = one_of(Host::ALL, Host::as_str))]
     pub(crate) host: Option<Host>,
 
-    /// Another server that speaks the same API; it gets the key [env: KLING_OMNI_BASE_URL]
+    /// Another server with the same API; it receives the key [env: KLING_OMNI_BASE_URL]
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) base_url: Option<String>,
 
-    /// How often to try again what is safe to try again, when the service cannot be reached or fails
-    #[arg(long, global = true, value_name = "N")]
-    pub(crate) retries: Option<u32>,
+    /// Maximum number of retries of a request; only requests that are safe to retry are retried
+    #[arg(long, alias = "retries", global = true, value_name = "N")]
+    pub(crate) max_retries: Option<u32>,
 
-    /// Learn from one run to the next how long tasks take, in this file, and ask for the status accordingly; with
-    /// --sandbox, nothing is learnt [env: KLING_OMNI_TASK_TIMES]
-    #[arg(long, global = true, value_name = "FILE", value_parser = input::file())]
+    /// Keep the task durations that the polling schedule is based on in this file; not used with --sandbox [env:
+    /// KLING_OMNI_TASK_DURATIONS]
+    #[arg(long, alias = "task-times", global = true, value_name = "FILE", value_parser = input::file())]
     pub(crate) task_durations: Option<PathBuf>,
 
-    /// Play the service in this process: no key, no network, no charge
+    /// Simulate the service in this process: no key, no network, no charge
     #[arg(long, global = true)]
     pub(crate) sandbox: bool,
 }
 
-/// A client, and how to get the same one again.
+/// A client, and the options that select its server.
 pub(crate) struct Connection {
     pub(crate) client: Client,
-    /// Keeps the sandbox alive for as long as its client.
+    /// The sandbox of `--sandbox`, which stops on drop.
     sandbox: Option<Sandbox>,
-    /// The options that lead back to the same server.
-    options: Options,
-    /// The journal that the task is kept in.
+    /// The options that select the same server in another run.
+    options: ConnectionOptions,
+    /// The journal of the task.
     pub(crate) journal: Option<PathBuf>,
-    times: Option<TimesFile>,
+    durations: Option<DurationsFile>,
 }
 
 impl ConnectArgs {
-    /// Refuses a video where the task times are kept.
+    /// Fails if the video would replace the file with the task durations.
     pub(crate) fn refuse_shared(&self, output: &OutputArgs) -> Result<(), Failure> {
         match &self.task_durations {
-            Some(file) => output.refuse_shared("--task-times", file),
+            Some(file) => output.refuse_shared("--task-durations", file),
             None => Ok(()),
         }
     }
 
-    /// Connects to the service, or to a sandbox of its own. Nothing is sent yet.
+    /// Builds a client for the service, or starts a sandbox. Sends nothing to the service.
     pub(crate) async fn open(&self, faults: SeededFaultArgs) -> Result<Connection, Failure> {
         if !self.sandbox {
             if !faults.is_empty() {
-                return Err(Failure::usage(
-                    "--fault is for the sandbox, so it needs --sandbox",
-                ));
+                return Err(Failure::usage("--fault needs --sandbox"));
             }
             return self.open_service().map_err(|failure| match failure.exit() {
-                Exit::Access => failure.adding_help("or see with --sandbox how it works"),
+                Exit::Access => failure.adding_help("or try it with --sandbox"),
                 _ => failure,
             });
         }
         if self.host.is_some() || self.base_url.is_some() {
             return Err(Failure::usage(
-                "--sandbox takes the place of the service, so it cannot go with --host or --base-url",
+                "--sandbox cannot be used with --host or --base-url",
             ));
         }
         Connection::to_sandbox(faults).await
     }
 
-    /// Connects to the service for a command about tasks that exist already.
+    /// Builds a client for the service, for commands about existing tasks.
     pub(crate) fn open_existing(&self) -> Result<Connection, Failure> {
         if self.sandbox {
-            return Err(
-                Failure::usage("--sandbox starts a fresh sandbox, which has no tasks yet")
-                    .with_help(start_a_sandbox()),
-            );
+            return Err(Failure::usage(
+                "--sandbox cannot be used here: a new sandbox has no tasks",
+            )
+            .with_help(sandbox_help()));
         }
         self.open_service()
     }
 
     fn open_service(&self) -> Result<Connection, Failure> {
         let mut builder = self.with_key()?.user_agent(user_agent());
-        let mut options = Options::new();
+        let mut options = ConnectionOptions::new();
         if let Some(host) = self.host {
             builder = builder.host(host);
             options.push(("--host", host.as_str().into()));
         }
-        if let Some(retries) = self.retries {
-            builder = builder.max_retries(retries);
+        if let Some(max_retries) = self.max_retries {
+            builder = builder.max_retries(max_retries);
         }
         if let Some(url) = &self.base_url {
             builder = builder.base_url(url);
             options.push(("--base-url", url.into()));
         }
-        // In front of a name that is no path yet, so that `-` is a file here, too.
-        let named =
-            environment::variable("KLING_OMNI_TASK_TIMES").map(|name| Path::new(".").join(name));
-        let times = self.task_durations.clone().or(named).map(TimesFile::new);
-        if let Some(times) = &times {
-            builder = builder.task_durations(times.load()?);
+        // The prefix makes `-` a file name here, not standard input.
+        let from_env = environment::variable("KLING_OMNI_TASK_DURATIONS")
+            .map(|name| Path::new(".").join(name));
+        let durations = self.task_durations.clone().or(from_env).map(DurationsFile);
+        if let Some(durations) = &durations {
+            builder = builder.task_durations(durations.load()?);
         }
         Ok(Connection {
             client: builder.build()?,
             sandbox: None,
             options,
             journal: None,
-            times,
+            durations,
         })
     }
 
-    /// Takes the key from the environment: that of the chosen host if it is set, else whichever is.
+    /// Reads the key from the environment: the one of `--host` if it is set, else any.
     fn with_key(&self) -> Result<ClientBuilder, Failure> {
-        let own = match self.host {
+        let of_host = match self.host {
             Some(host) => ClientBuilder::from_env_for(host).transpose(),
             None => None,
         };
-        let builder = own.unwrap_or_else(ClientBuilder::from_env);
+        let builder = of_host.unwrap_or_else(ClientBuilder::from_env);
         builder.map_err(|error| Failure::from(error).with_exit(Exit::Access))
     }
 }
 
 impl Connection {
     async fn to_sandbox(faults: SeededFaultArgs) -> Result<Self, Failure> {
-        let faulty = !faults.is_empty();
+        let has_faults = !faults.is_empty();
         let sandbox = faults
             .add_to(Sandbox::builder().task_time(SANDBOX_TASK_TIME))
             .start()
             .await
-            .map_err(|error| Failure::unexpected("the sandbox did not start").with_cause(error))?;
-        // A proxy of this machine does not know the loopback of this process, and there is no TLS to verify here.
+            .map_err(|error| Failure::unexpected("cannot start the sandbox").with_cause(error))?;
+        // Loopback needs no proxy and no TLS certificates.
         let http = accept_malformed_headers(reqwest::Client::builder())
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -159,7 +157,7 @@ impl Connection {
         #[cfg(any(feature = "rustls", feature = "native-tls"))]
         let http = http.tls_certs_only([]);
         let http = http.build().map_err(|error| {
-            Failure::unexpected("the HTTP client could not be set up").with_cause(error)
+            Failure::unexpected("cannot build the HTTP client").with_cause(error)
         })?;
         let client = Client::builder()
             .api_key(ApiKey::new(sandbox.api_key())?)
@@ -168,20 +166,20 @@ impl Connection {
             .upload_client(http.clone())
             .download_client(http)
             .build()?;
-        report::say("sandbox: this process plays the service; no network, no charge");
-        if faulty {
+        report::say("sandbox: simulating the service in this process (no network, no charge)");
+        if has_faults {
             report::say(format_args!("sandbox: seed {}", sandbox.seed()));
         }
         Ok(Self {
             client,
             sandbox: Some(sandbox),
-            options: Options::new(),
+            options: ConnectionOptions::new(),
             journal: None,
-            times: None,
+            durations: None,
         })
     }
 
-    /// How long a task is likely to take.
+    /// Returns how long a task is likely to take.
     pub(crate) fn expected_duration(&self, task: &Task) -> Duration {
         match self.is_sandbox() {
             true => SANDBOX_TASK_TIME,
@@ -189,11 +187,13 @@ impl Connection {
         }
     }
 
-    /// Keeps what the client has learnt, for the next run.
-    pub(crate) fn keep_times(&self) {
-        let Some(times) = &self.times else { return };
-        if let Err(error) = times.store(&self.client.task_durations()) {
-            report::warn(format_args!("the task times could not be written: {error}"));
+    /// Saves the task durations for the next run.
+    pub(crate) fn save_durations(&self) {
+        let Some(durations) = &self.durations else {
+            return;
+        };
+        if let Err(error) = durations.store(&self.client.task_durations()) {
+            report::warn(format_args!("cannot write the task durations: {error}"));
         }
     }
 
@@ -201,27 +201,27 @@ impl Connection {
         self.sandbox.is_some()
     }
 
-    /// The command that takes a task up again; `None` if the task ends with this process. A journal knows its task, and where
-    /// the video goes.
-    pub(crate) fn resume(&self, next: Next<'_>) -> Option<String> {
+    /// Returns the command that continues with a task, which resumes the journal if there is one. Returns `None` if the
+    /// task exists in this process only.
+    pub(crate) fn resume(&self, next: NextCommand<'_>) -> Option<String> {
         match &self.journal {
             _ if self.is_sandbox() => None,
-            Some(journal) => Some(self.command(Next::Resume { journal })),
+            Some(journal) => Some(self.command(NextCommand::Resume { journal })),
             None => Some(self.command(next)),
         }
     }
 
-    /// The journal as it was named on the command line; empty without one.
+    /// Returns the path of the journal, which is empty without one.
     pub(crate) fn journal(&self) -> &Path {
         self.journal.as_deref().unwrap_or(Path::new(""))
     }
 
-    /// A command for the same server.
-    pub(crate) fn command(&self, next: Next<'_>) -> String {
-        next.command(&self.options)
+    /// Returns a command for the same server.
+    pub(crate) fn command(&self, next: NextCommand<'_>) -> String {
+        next.to_shell(&self.options)
     }
 
-    /// An error of the library in the words of this program, and with the commands that help.
+    /// Converts an error of the library. The help names commands of this program.
     pub(crate) fn explain(&self, error: Error, output: Option<&Path>) -> Failure {
         let help = self.help(&error, output);
         let failure = self.without_sandbox_charges(Failure::from(error));
@@ -231,8 +231,8 @@ impl Connection {
         }
     }
 
-    /// An error of a create. Whatever it is, a script must not take it for one after which it may simply try again, unless
-    /// it is sure that there is no paid task.
+    /// Converts an error of a create. If a paid task may exist, the exit code is [`Exit::Ambiguous`], so a script does not
+    /// retry.
     pub(crate) fn explain_create(&self, error: Error, output: Option<&Path>) -> Failure {
         let failure = self.explain(error, output);
         match failure.charged() {
@@ -241,8 +241,7 @@ impl Connection {
         }
     }
 
-    /// In a sandbox nothing is paid for, whatever a service would charge. What a service would leave unknown stays so,
-    /// since that is what there is to see.
+    /// Reports a charge of the sandbox as none. An unknown charge stays unknown, as it would be with the service.
     pub(crate) fn without_sandbox_charges(&self, failure: Failure) -> Failure {
         if self.is_sandbox() && failure.charged() == Some(Charged::Yes) {
             failure.with_charged(Charged::No)
@@ -251,43 +250,42 @@ impl Connection {
         }
     }
 
-    /// A request went out, and nobody knows what became of it.
+    /// Marks the outcome of a create as unknown.
     pub(crate) fn ambiguous(&self, failure: Failure) -> Failure {
         failure
             .with_charged(Charged::Unknown)
-            .with_help(self.look_first())
+            .with_help(self.ambiguous_help())
     }
 
-    /// What to do when there may be a paid task.
-    fn look_first(&self) -> String {
+    /// Returns the help for a create with an unknown outcome.
+    fn ambiguous_help(&self) -> String {
         match &self.journal {
             Some(journal) => format!(
-                "`{}` finds out, and goes on with the task or creates it",
-                self.command(Next::Resume { journal })
+                "run `{}` to find the task, or to create it if it does not exist",
+                self.command(NextCommand::Resume { journal })
             ),
             None if self.is_sandbox() => {
-                "nothing is paid for in a sandbox, which has ended; of the service, find out before you create it again: \
-                 with --state FILE, --resume does it for you"
+                "with the service, check whether the task exists before you create it again, or use --journal FILE and \
+                 then --resume FILE"
                     .to_owned()
             }
             None => format!(
-                "look for the task with `{}` before you create it again; with --state FILE, --resume would do it for you",
-                self.command(Next::List)
+                "check with `{}` whether the task exists before you create it again (use --journal FILE and then \
+                 --resume FILE to automate this)",
+                self.command(NextCommand::List)
             ),
         }
     }
 
     fn help(&self, error: &Error, output: Option<&Path>) -> Option<String> {
         let Some(id) = error.task_id() else {
-            return (error.charged() == Charged::Unknown).then(|| self.look_first());
+            return (error.charged() == Charged::Unknown).then(|| self.ambiguous_help());
         };
-        let wait = self.resume(Next::Wait { id, output });
+        let wait = self.resume(NextCommand::Wait { id, output });
         match error.kind() {
             ErrorKind::Timeout => Some(match wait {
-                Some(wait) => format!("the task goes on; `{wait}` waits for it again, at no cost"),
-                None => {
-                    "the sandbox has ended, and the task with it; give it more --timeout".to_owned()
-                }
+                Some(wait) => format!("run `{wait}` to continue waiting for the task, at no cost"),
+                None => "use a longer --timeout".to_owned(),
             }),
             ErrorKind::Transport
             | ErrorKind::Server
@@ -295,85 +293,77 @@ impl Connection {
             | ErrorKind::CorruptResult => {
                 let when = error
                     .retry_after()
-                    .map(|pause| Duration::from_secs(duration::whole_seconds(pause)))
-                    .map(|pause| format!("in {} ", duration::text(pause)));
+                    .map(|delay| Duration::from_secs(duration::whole_seconds(delay)))
+                    .map(|delay| format!("in {} ", duration::text(delay)));
                 let when = when.unwrap_or_default();
-                Some(format!(
-                    "{when}`{}` takes the task up again, at no cost",
-                    wait?
-                ))
+                Some(format!("{when}run `{}` to resume, at no cost", wait?))
             }
             ErrorKind::PlanLimit | ErrorKind::InsufficientCredits => Some(format!(
-                "{}, then `{}` takes the task up again, at no cost",
+                "{}, then run `{}` to resume, at no cost",
                 error.help()?,
                 wait?
             )),
             ErrorKind::File => {
                 let output = Some(Path::new("OTHER"));
-                let download = self.resume(Next::Download { id, output })?;
+                let download = self.resume(NextCommand::Download { id, output })?;
                 Some(match self.journal {
                     None => format!(
-                        "`{download}` saves the video elsewhere, at no cost; --force overwrites"
+                        "run `{download}` to save the video to another path, at no cost, or add --force to overwrite"
                     ),
                     Some(_) => format!(
-                        "`{download}` takes the task up again, at no cost; -o OTHER saves the video elsewhere, and --force \
-                         overwrites"
+                        "run `{download}` to resume, at no cost, with -o OTHER to save the video to another path or with \
+                         --force to overwrite"
                     ),
                 })
             }
-            // What the library says is for programs that are written with it.
-            ErrorKind::UnexpectedResponse => Some(format!(
-                "the task exists: `{}` waits for it, at no cost",
-                wait?
-            )),
+            // The library's help is for programs.
+            ErrorKind::UnexpectedResponse => {
+                Some(format!("run `{}` to wait for the task, at no cost", wait?))
+            }
             _ => None,
         }
     }
 }
 
-/// What earlier runs have learnt of how long tasks take.
-struct TimesFile(PathBuf);
+/// The file with the task durations of earlier runs.
+struct DurationsFile(PathBuf);
 
-impl TimesFile {
-    fn new(path: PathBuf) -> Self {
-        Self(path)
-    }
-
-    /// Reads it; a file that is not there yet has learnt nothing.
+impl DurationsFile {
+    /// Reads the durations, which are empty if the file does not exist.
     fn load(&self) -> Result<TaskDurations, Failure> {
         let name = input::name(&self.0);
         if let Ok(false) = self.0.try_exists() {
             return Ok(TaskDurations::default());
         }
-        let text = input::read(&self.0, input::LARGEST_TEXT)?.text()?;
+        let text = input::read(&self.0, input::MAX_TEXT_SIZE)?.text()?;
         serde_json::from_str(&text).map_err(|error| {
-            Failure::file(format!("{name} holds no task times"))
+            Failure::file(format!("{name} does not contain task durations"))
                 .with_cause(error)
-                .with_help("name another file, or delete this one to start over")
+                .with_help("use another file, or delete this one")
         })
     }
 
-    /// Writes it, whole or not at all.
-    fn store(&self, times: &TaskDurations) -> io::Result<()> {
+    /// Replaces the file atomically.
+    fn store(&self, durations: &TaskDurations) -> io::Result<()> {
         let folder = self
             .0
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
-        let mut draft = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-        serde_json::to_writer(&mut draft, times)?;
-        draft.flush()?;
-        // A name that reaches the disk before its content would leave an empty file after a power cut.
-        draft.as_file().sync_all()?;
-        draft.persist(&self.0)?;
+        let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        serde_json::to_writer(&mut file, durations)?;
+        file.flush()?;
+        // Without a sync, a power failure may leave an empty file under the new name.
+        file.as_file().sync_all()?;
+        file.persist(&self.0)?;
         Ok(())
     }
 }
 
-/// How to get a sandbox that outlives its command.
-pub(crate) fn start_a_sandbox() -> String {
+/// Returns the help for starting a sandbox that outlives a command.
+pub(crate) fn sandbox_help() -> String {
     format!(
-        "start one that stays with `{}`, and name it with --base-url",
-        Next::Sandbox.command(&Options::new())
+        "run `{}` in another terminal and use its URL with --base-url",
+        NextCommand::Sandbox.to_shell(&ConnectionOptions::new())
     )
 }
 

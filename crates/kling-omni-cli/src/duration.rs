@@ -1,37 +1,38 @@
-//! Spans of time as people write and read them.
+//! Parses and formats durations, such as `1h30m`.
 
 use std::time::Duration;
 
-/// Reads `90`, `90s`, `15m` or `1h30m`; a bare number is in seconds.
+/// Parses `90`, `90s`, `15m` or `1h30m`. A bare number is in seconds.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let text = text.trim();
-    let bare = text.starts_with(|c: char| c.is_ascii_digit())
+    let is_bare = text.starts_with(|c: char| c.is_ascii_digit())
         && text.chars().all(|c| c.is_ascii_digit() || c == '.');
-    let span = if bare {
+    let duration = if is_bare {
         text.parse()
             .ok()
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
     } else {
         humantime::parse_duration(text).ok()
     };
-    span.ok_or_else(|| "write it as 90s, 15m or 1h30m; a bare number is in seconds".to_owned())
+    duration.ok_or_else(|| "expected a duration such as 90s, 15m or 1h30m, or seconds".to_owned())
 }
 
-/// Writes a span as [`parse`] reads it; of a second and more, whole seconds only.
-pub(crate) fn text(span: Duration) -> String {
-    let span = match span.as_secs() {
-        0 => Duration::from_millis(u64::from(span.subsec_millis())),
+/// Formats a duration as [`parse`] reads it. From one second on, fractions are cut off.
+pub(crate) fn text(duration: Duration) -> String {
+    let duration = match duration.as_secs() {
+        0 => Duration::from_millis(u64::from(duration.subsec_millis())),
         seconds => Duration::from_secs(seconds),
     };
-    humantime::format_duration(span)
+    humantime::format_duration(duration)
         .to_string()
         .replace(' ', "")
 }
 
-/// The seconds of a wait, rounded up: a script that comes back after them does not come too early.
-pub(crate) fn whole_seconds(wait: Duration) -> u64 {
-    wait.as_secs()
-        .saturating_add(u64::from(wait.subsec_nanos() > 0))
+/// Returns the seconds of a retry delay, rounded up, so a script that waits for them does not retry too early.
+pub(crate) fn whole_seconds(delay: Duration) -> u64 {
+    delay
+        .as_secs()
+        .saturating_add(u64::from(delay.subsec_nanos() > 0))
 }
 
 #[cfg(test)]
@@ -39,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_read_as_people_write_them() {
+    fn parse_accepts_units_and_bare_seconds() {
         for (text, milliseconds) in [
             ("900", Some(900_000)),
             ("0", Some(0)),
@@ -64,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_written_as_they_are_read() {
+    fn text_uses_the_units_of_parse() {
         for (milliseconds, shown) in [
             (0, "0s"),
             (250, "250ms"),

@@ -1,10 +1,10 @@
-//! The environment, in which an empty variable is an unset one.
+//! Reads environment variables. An empty variable counts as unset.
 
 use std::env;
 use std::ffi::OsString;
 
-/// The value of a variable, unless it is unset or empty.
+/// Returns the value of a variable, or `None` if it is unset or empty.
 pub(crate) fn variable(name: &str) -> Option<OsString> {
-    // No variable has a name with `=` or NUL, but a secret that was given as the name may have one.
+    // `var_os` returns `None` for a name with `=` or NUL, such as a misplaced secret.
     env::var_os(name).filter(|value| !value.is_empty())
 }

@@ -1,4 +1,4 @@
-//! Exit codes, and what they mean.
+//! The exit codes and their meanings.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use kling_omni::ErrorKind;
 use serde::{Serialize, Serializer};
 
-/// How a run ended, as scripts see it. The numbers are a promise.
+/// The exit code of a run. The numbers are stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done = 0,
@@ -39,8 +39,8 @@ impl Exit {
         Self::Interrupted,
     ];
 
-    /// The end that an error of the library means.
-    pub(crate) fn of(kind: ErrorKind) -> Self {
+    /// Returns the exit code for an error of the library.
+    pub(crate) fn from_kind(kind: ErrorKind) -> Self {
         match kind {
             ErrorKind::Configuration
             | ErrorKind::InvalidState
@@ -60,7 +60,7 @@ impl Exit {
             | ErrorKind::CorruptResult => Self::Network,
             ErrorKind::File => Self::File,
             ErrorKind::Cancelled => Self::Interrupted,
-            // Kinds of later versions have no number of their own yet.
+            // Kinds of later versions have no exit code yet.
             _ => Self::Unexpected,
         }
     }
@@ -71,30 +71,26 @@ impl Exit {
 
     fn meaning(self) -> &'static str {
         match self {
-            Self::Done => "done",
-            Self::Unexpected => "something unexpected",
-            Self::Usage => "the command line or the request is wrong, or there is no such task",
+            Self::Done => "success",
+            Self::Unexpected => "unexpected error",
+            Self::Usage => "invalid command line or request, or task not found",
             Self::Access => {
-                "no API key or webhook secret, a key that is refused or may not do this, or an account out of credits or at its plan's limit"
+                "API key or webhook secret missing, rejected or without permission, or account out of credits or at its plan limit"
             }
-            Self::NoVideo => "the task failed, ended without a video, or its video has expired",
-            Self::Unfinished => "the task is not finished yet and goes on",
-            Self::Network => {
-                "the service could not be reached, failed, or asked for fewer requests"
-            }
-            Self::File => "a local file could not be read or written, or is there already",
+            Self::NoVideo => "task failed or completed without a video, or the video expired",
+            Self::Unfinished => "task not completed yet; it continues",
+            Self::Network => "service unreachable, failing or rate limiting",
+            Self::File => "local file unreadable, not writable or already existing",
             Self::Ambiguous => {
-                "it cannot be told whether there is a paid task, or which it is: look before you try again"
+                "unknown whether a paid task exists, or which one it is: check before you create it again"
             }
-            Self::Rejected => "`check` found a file that the service would refuse",
-            Self::WarningsDenied => {
-                "`check` found nothing worse than warnings, and --deny-warnings was given"
-            }
-            Self::Interrupted => "interrupted; a task that was being waited for goes on",
+            Self::Rejected => "`check` found errors",
+            Self::WarningsDenied => "`check` found warnings only, with --deny-warnings",
+            Self::Interrupted => "interrupted; a created task continues",
         }
     }
 
-    /// All codes with their meaning, one on a line.
+    /// Returns all codes with their meanings, one per line.
     pub(crate) fn table() -> String {
         Self::ALL.iter().fold(String::new(), |mut table, exit| {
             // Writing to a String cannot fail.
@@ -121,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_has_every_code_with_its_meaning() {
+    fn readme_lists_every_exit_code() {
         let readme = include_str!("../README.md");
         for exit in Exit::ALL {
             let row = format!("| {} | {} |", exit.code(), exit.meaning());
@@ -130,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_of_errors_have_the_documented_codes() {
+    fn error_kinds_have_the_documented_exit_codes() {
         for (kind, code) in [
             (ErrorKind::Configuration, 2),
             (ErrorKind::InvalidState, 2),
@@ -155,7 +151,7 @@ mod tests {
             (ErrorKind::UnexpectedResponse, 1),
             (ErrorKind::Cancelled, 130),
         ] {
-            assert_eq!(Exit::of(kind).code(), code, "{kind:?}");
+            assert_eq!(Exit::from_kind(kind).code(), code, "{kind:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Errors as people and scripts get them.
+//! Reports failures as text and as JSON.
 
 use std::borrow::Cow;
 use std::error::Error as _;
@@ -14,14 +14,14 @@ use crate::exit::Exit;
 use crate::report::{self, Style, printable};
 use crate::request;
 
-/// Why a command did not do what it was asked, for people and for scripts.
+/// The failure of a command.
 #[derive(Debug)]
-pub(crate) struct Failure(Box<Facts>);
+pub(crate) struct Failure(Box<FailureFields>);
 
-/// Every field is there in every error, so that scripts need not look for them.
+/// The fields of the JSON output. Every failure has all of them.
 #[derive(Debug, Serialize)]
-struct Facts {
-    kind: Kind,
+struct FailureFields {
+    kind: FailureKind,
     message: String,
     exit_code: Exit,
     charged: Option<Charged>,
@@ -29,26 +29,26 @@ struct Facts {
     http_status: Option<u16>,
     request_id: Option<String>,
     retry_after_seconds: Option<u64>,
-    #[serde(serialize_with = "with_help")]
+    #[serde(serialize_with = "serialize_findings")]
     findings: Vec<Finding>,
     invalid_params: Vec<InvalidParam>,
     candidates: Vec<String>,
     cause: Option<String>,
     help: Option<String>,
     #[serde(skip)]
-    silent: bool,
+    is_silent: bool,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Kind {
+enum FailureKind {
     Library(ErrorKind),
     Custom(&'static str),
 }
 
 impl Failure {
-    fn new(kind: Kind, exit: Exit, message: impl Into<String>) -> Self {
-        Self(Box::new(Facts {
+    fn new(kind: FailureKind, exit: Exit, message: impl Into<String>) -> Self {
+        Self(Box::new(FailureFields {
             kind,
             message: message.into(),
             exit_code: exit,
@@ -62,64 +62,73 @@ impl Failure {
             candidates: Vec::new(),
             cause: None,
             help: None,
-            silent: false,
+            is_silent: false,
         }))
     }
 
-    /// The command line, or a file that it names, cannot be understood.
+    /// The command line, or a file that it names, is invalid.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self::new(Kind::Custom("usage"), Exit::Usage, message)
+        Self::new(FailureKind::Custom("usage"), Exit::Usage, message)
     }
 
-    /// A request that is not sent, since of its images and videos too much speaks against it.
-    pub(crate) fn refused(findings: &[Finding]) -> Self {
-        let message = rules_broken(findings).unwrap_or_default();
-        let mut failure = Self::new(Kind::Library(ErrorKind::Validation), Exit::Usage, message);
+    /// Preflight found errors; the request was not sent.
+    pub(crate) fn from_findings(findings: &[Finding]) -> Self {
+        let message = validation_message(findings).unwrap_or_default();
+        let kind = FailureKind::Library(ErrorKind::Validation);
+        let mut failure = Self::new(kind, Exit::Usage, message);
         failure.0.findings = findings.to_vec();
         failure.with_charged(Charged::No)
     }
 
-    /// A local file is in the way, or out of reach.
+    /// A local file cannot be read or written.
     pub(crate) fn file(message: impl Into<String>) -> Self {
-        Self::new(Kind::Library(ErrorKind::File), Exit::File, message)
+        Self::new(FailureKind::Library(ErrorKind::File), Exit::File, message)
     }
 
-    /// The task exists and has not ended.
+    /// The task exists and is not completed.
     pub(crate) fn unfinished(message: impl Into<String>) -> Self {
-        Self::new(Kind::Custom("not_finished"), Exit::Unfinished, message)
+        Self::new(
+            FailureKind::Custom("not_finished"),
+            Exit::Unfinished,
+            message,
+        )
     }
 
-    /// The person pressed Ctrl-C.
+    /// The user pressed Ctrl-C.
     pub(crate) fn interrupted(message: impl Into<String>) -> Self {
-        Self::new(Kind::Custom("interrupted"), Exit::Interrupted, message)
+        Self::new(
+            FailureKind::Custom("interrupted"),
+            Exit::Interrupted,
+            message,
+        )
     }
 
-    /// There may be a paid task, and only a person can tell.
+    /// A paid task may exist, and the user has to decide.
     pub(crate) fn ambiguous(message: impl Into<String>, candidates: Vec<String>) -> Self {
-        let mut failure = Self::new(Kind::Custom("ambiguous"), Exit::Ambiguous, message);
+        let mut failure = Self::new(FailureKind::Custom("ambiguous"), Exit::Ambiguous, message);
         failure.0.candidates = candidates;
         failure.with_charged(Charged::Unknown)
     }
 
     pub(crate) fn unexpected(message: impl Into<String>) -> Self {
-        Self::new(Kind::Custom("unexpected"), Exit::Unexpected, message)
+        Self::new(FailureKind::Custom("unexpected"), Exit::Unexpected, message)
     }
 
-    /// Whoever reads the output has gone, which is nobody's mistake.
+    /// The reader of stdout closed it, which is not an error.
     pub(crate) fn broken_pipe() -> Self {
         Self::silent(Exit::Done)
     }
 
-    /// An end that needs no words: they were said, or nobody would hear them.
+    /// A failure that is not printed.
     pub(crate) fn silent(exit: Exit) -> Self {
-        let mut failure = Self::new(Kind::Custom("silent"), exit, "");
-        failure.0.silent = true;
+        let mut failure = Self::new(FailureKind::Custom("silent"), exit, "");
+        failure.0.is_silent = true;
         failure
     }
 
-    /// What only some commands run into.
+    /// A failure of a kind that only some commands have.
     pub(crate) fn custom(kind: &'static str, exit: Exit, message: impl Into<String>) -> Self {
-        Self::new(Kind::Custom(kind), exit, message)
+        Self::new(FailureKind::Custom(kind), exit, message)
     }
 
     pub(crate) fn with_exit(mut self, exit: Exit) -> Self {
@@ -132,11 +141,11 @@ impl Failure {
         self
     }
 
-    /// Adds another way out to the help that there is.
+    /// Appends an alternative to the help.
     pub(crate) fn adding_help(mut self, help: &str) -> Self {
-        let before = self.0.help.take();
-        self.0.help = Some(match before {
-            Some(before) => format!("{before}, {help}"),
+        let existing = self.0.help.take();
+        self.0.help = Some(match existing {
+            Some(existing) => format!("{existing}, {help}"),
             None => help.to_owned(),
         });
         self
@@ -165,9 +174,9 @@ impl Failure {
         self.0.charged
     }
 
-    /// Says it to the person, and in JSON mode to the script as well.
+    /// Prints the failure as text on stderr, and with `json` as JSON on stdout, too.
     pub(crate) fn print(&self, json: bool) {
-        if self.0.silent {
+        if self.0.is_silent {
             return;
         }
         report::say(self.text().trim_end());
@@ -176,63 +185,66 @@ impl Failure {
         }
     }
 
-    /// Says it to the script alone.
+    /// Prints the failure as JSON on stdout.
     pub(crate) fn print_json(&self) {
-        // There is no one left to tell if this fails.
-        let _ = report::json_line(&Envelope { error: &self.0 });
+        // A failure to print an error cannot be reported.
+        let _ = report::json_line(&ErrorEnvelope { error: &self.0 });
     }
 
-    /// What happened on the first line, below it what is known besides, one fact on a line.
+    /// Returns the text: the message on the first line, then one field per line.
     fn text(&self) -> String {
-        let facts = &*self.0;
-        let head = match facts.exit_code {
+        let fields = &*self.0;
+        let head = match fields.exit_code {
             Exit::Interrupted => Style::Warning.paint("interrupted:"),
             _ => Style::Error.paint("error:"),
         };
-        let mut text = format!("{head} {}\n", facts.message);
-        for finding in &facts.findings {
+        let mut text = format!("{head} {}\n", fields.message);
+        for finding in &fields.findings {
             let mark = if finding.is_error() { "" } else { "warning: " };
             // Writing to a String cannot fail.
             let _ = writeln!(text, "  {mark}{finding}");
             if let Some(help) = help(finding) {
-                let _ = writeln!(text, "    try: {help}");
+                let _ = writeln!(text, "    help: {help}");
             }
         }
-        let charged = facts.charged.map(|charged| charged.to_string());
-        let candidates: Vec<_> = facts.candidates.iter().map(|id| printable(id)).collect();
+        let charged = fields.charged.map(|charged| charged.to_string());
+        let candidates: Vec<_> = fields.candidates.iter().map(|id| printable(id)).collect();
         let candidates = (!candidates.is_empty()).then(|| candidates.join(", "));
-        let task = facts.task_id.as_deref();
+        let task = fields.task_id.as_deref();
         let task = task.map(|id| printable(id).into_owned());
         for (label, value) in [
-            ("cause:", &facts.cause),
-            ("charged:", &charged),
-            ("task:", &task),
-            ("request:", &facts.request_id),
-            ("may be:", &candidates),
-            ("next:", &facts.help),
+            ("cause", &fields.cause),
+            ("charged", &charged),
+            ("task", &task),
+            ("request id", &fields.request_id),
+            ("candidates", &candidates),
+            ("help", &fields.help),
         ] {
             if let Some(value) = value {
-                let _ = writeln!(text, "  {label:<8} {value}");
+                let _ = writeln!(text, "{label}: {value}");
             }
         }
         text
     }
 }
 
-/// What to do about a finding, in terms of the command line where the library speaks of Rust.
+/// Returns the help of a finding, with options of the command line instead of functions.
 fn help(finding: &Finding) -> Option<Cow<'_, str>> {
     let help = finding.help()?;
     Some(match finding.code() {
         FindingCode::InvalidUrl => {
             let option = request::option(finding.field());
-            format!("give a file on this machine with {option}").into()
+            format!("use {option} for a local file").into()
         }
         _ => help.into(),
     })
 }
 
-/// Findings as the library writes them, with the help of this program.
-fn with_help<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
+/// Serializes findings with the help of this program.
+fn serialize_findings<S: Serializer>(
+    findings: &[Finding],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(findings.iter().map(FindingWithHelp))
 }
 
@@ -252,14 +264,14 @@ impl Serialize for FindingWithHelp<'_> {
 }
 
 #[derive(Serialize)]
-struct Envelope<'a> {
-    error: &'a Facts,
+struct ErrorEnvelope<'a> {
+    error: &'a FailureFields,
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let message = match rules_broken(error.findings()) {
-            // There was an answer, so something was sent: the older route is gone, and its successor is stricter.
+        let message = match validation_message(error.findings()) {
+            // A request was sent: the older route is gone, and its successor is stricter.
             Some(_) if error.status().is_some() => {
                 let first = error.summary().split('\n').next().unwrap_or_default();
                 first.trim_end_matches(':').to_owned()
@@ -267,10 +279,10 @@ impl From<Error> for Failure {
             Some(message) => message,
             None => error.summary().to_owned(),
         };
-        let facts = Facts {
-            kind: Kind::Library(error.kind()),
+        let fields = FailureFields {
+            kind: FailureKind::Library(error.kind()),
             message,
-            exit_code: Exit::of(error.kind()),
+            exit_code: Exit::from_kind(error.kind()),
             charged: Some(error.charged()),
             task_id: error.task_id().map(str::to_owned),
             http_status: error.status(),
@@ -281,9 +293,9 @@ impl From<Error> for Failure {
             candidates: error.candidates().to_vec(),
             cause: cause(&error),
             help: error.help().map(str::to_owned),
-            silent: false,
+            is_silent: false,
         };
-        Self(Box::new(facts))
+        Self(Box::new(fields))
     }
 }
 
@@ -293,18 +305,18 @@ impl From<ValidationError> for Failure {
     }
 }
 
-/// The first line for a request that was refused before it was sent; the findings follow on lines of their own.
-fn rules_broken(findings: &[Finding]) -> Option<String> {
+/// Returns the message for a request that was rejected before it was sent. The findings follow on their own lines.
+fn validation_message(findings: &[Finding]) -> Option<String> {
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     Some(match (findings.len(), errors) {
         (0, _) => return None,
-        (_, 0) => "the request was not sent, since warnings are denied".to_owned(),
-        (_, 1) => "the request was not sent, since it breaks a rule".to_owned(),
-        (_, errors) => format!("the request was not sent, since it breaks {errors} rules"),
+        (_, 0) => "invalid request, not sent: warnings are denied".to_owned(),
+        (_, 1) => "invalid request, not sent: 1 error".to_owned(),
+        (_, errors) => format!("invalid request, not sent: {errors} errors"),
     })
 }
 
-/// What lies behind an error, the nearest cause first.
+/// Returns the causes of an error, the nearest first.
 fn cause(error: &Error) -> Option<String> {
     let mut causes: Vec<String> = Vec::new();
     let mut next = error.source();

@@ -1,5 +1,5 @@
-//! Files that the command line names, and standard input for `-`. Only regular files are read, and no more of them than
-//! a limit, so that neither a device nor a pipe can hang the program or fill its memory.
+//! Reads the files of the command line, and standard input for `-`. Only regular files are read, up to a limit: a device or
+//! a pipe could block forever or fill the memory.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
@@ -10,17 +10,17 @@ use clap::builder::{PathBufValueParser, TypedValueParser};
 use crate::failure::Failure;
 use crate::{media, report};
 
-/// The most that is read of a request, a text or a file of task times.
-pub(crate) const LARGEST_TEXT: u64 = 1024 * 1024;
+/// The maximum size of a request, a text or a file of task durations, in bytes.
+pub(crate) const MAX_TEXT_SIZE: u64 = 1024 * 1024;
 
-/// What was read, and how messages name its origin.
+/// The content of a file or of standard input, and its name in messages.
 #[derive(Debug)]
 pub(crate) struct Input {
     pub(crate) name: String,
     bytes: Vec<u8>,
 }
 
-/// Whether a path or a text stands for standard input.
+/// Returns whether a path stands for standard input.
 pub(crate) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
@@ -36,7 +36,7 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Input, Failure> {
     let read = match is_stdin(path) {
         true => {
             if io::stdin().is_terminal() {
-                report::say("reading standard input, up to Ctrl-D");
+                report::say("reading standard input until Ctrl-D");
             }
             io::stdin().take(limit + 1).read_to_end(&mut bytes)
         }
@@ -45,17 +45,17 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Input, Failure> {
     read.map_err(|error| unreadable(&name, error))?;
     if bytes.len() as u64 > limit {
         return Err(Failure::file(format!(
-            "{name} is larger than the limit of {limit} bytes"
+            "{name} is larger than {limit} bytes"
         )));
     }
     Ok(Input { name, bytes })
 }
 
 impl Input {
-    /// The text without a byte order mark.
+    /// Returns the text without a byte order mark.
     pub(crate) fn text(self) -> Result<String, Failure> {
         let text = String::from_utf8(self.bytes)
-            .map_err(|_| Failure::usage(format!("{} is not UTF-8 text", self.name)))?;
+            .map_err(|_| Failure::usage(format!("{} is not valid UTF-8", self.name)))?;
         Ok(match text.strip_prefix('\u{feff}') {
             Some(text) => text.to_owned(),
             None => text,
@@ -63,7 +63,7 @@ impl Input {
     }
 }
 
-/// Opens a regular file. A pipe would wait for its other end, and a device may never end.
+/// Opens a regular file. Fails for a pipe, which would block, and for a device, which may be endless.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     refuse_special(path)?;
     let file = File::open(path)?;
@@ -73,7 +73,7 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Refuses a path that leads to something else than a regular file. A file that does not exist is left to the caller.
+/// Fails if a path exists and is not a regular file.
 pub(crate) fn refuse_special(path: &Path) -> io::Result<()> {
     match path.metadata() {
         Ok(data) if data.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
@@ -82,7 +82,7 @@ pub(crate) fn refuse_special(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The same for a file that is written to, which may be a device such as `/dev/null`.
+/// Fails if a path exists and is neither a regular file nor a device such as `/dev/null`.
 pub(crate) fn refuse_pipe(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     if let Ok(data) = path.metadata()
@@ -94,20 +94,20 @@ pub(crate) fn refuse_pipe(path: &Path) -> io::Result<()> {
 }
 
 fn special() -> io::Error {
-    io::Error::other("it is not a regular file")
+    io::Error::other("not a regular file")
 }
 
 pub(crate) fn unreadable(name: &str, error: io::Error) -> Failure {
-    let failure = Failure::file(format!("{name} could not be read"));
+    let failure = Failure::file(format!("cannot read {name}"));
     match error.to_string() {
         cause if cause == special().to_string() => failure
             .with_cause(cause)
-            .with_help("name a regular file; an option that takes - reads standard input"),
+            .with_help("use a regular file, or - for standard input if the option allows it"),
         cause => failure.with_cause(cause),
     }
 }
 
-/// How messages name a path.
+/// Returns the name of a path in messages.
 pub(crate) fn name(path: &Path) -> String {
     match is_stdin(path) {
         true => "standard input".to_owned(),
@@ -115,29 +115,29 @@ pub(crate) fn name(path: &Path) -> String {
     }
 }
 
-/// Reads an option that takes a file, and not standard input.
+/// Returns a parser for an option that takes a file, but not standard input.
 pub(crate) fn file() -> impl TypedValueParser<Value = PathBuf> {
     file_or_stdin().try_map(|path| match is_stdin(&path) {
-        true => Err("standard input cannot be used here; a file of that name is ./-"),
+        true => Err("standard input cannot be used here (use ./- for a file of that name)"),
         false => Ok(path),
     })
 }
 
-/// Reads an option that takes a file, or standard input for `-`. A URL may hold a secret, so it is refused before a message
-/// can name it as a file.
+/// Returns a parser for an option that takes a file, or standard input for `-`. It rejects URLs, which may contain secrets,
+/// before a message can name them as files.
 pub(crate) fn file_or_stdin() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| match media::source(path.clone().into()).is_local() {
         true => Ok(path),
-        false => Err("a URL cannot be used here; name a file on this machine"),
+        false => Err("a URL cannot be used here, only a local file"),
     })
 }
 
-/// Counts the options that read standard input, which can be read once.
+/// Fails if several options read standard input.
 pub(crate) fn refuse_sharing(uses: usize) -> Result<(), Failure> {
     match uses {
         0 | 1 => Ok(()),
         _ => Err(Failure::usage(
-            "standard input can be read once, and - stands for it several times",
+            "standard input (-) cannot be used by several options",
         )),
     }
 }

@@ -1,12 +1,11 @@
-//! Ctrl-C, and a service manager's wish that the process ends.
+//! Handles Ctrl-C (SIGINT) and SIGTERM.
 
 use std::future::pending;
 
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Takes Ctrl-C over from the system, and with it a service manager's wish that the process ends (SIGTERM): from its
-/// making on none gets lost, even when nobody waits for it just then.
+/// Receives Ctrl-C and SIGTERM. A signal that arrives while no call of [`next`](Self::next) is pending is not lost.
 pub(crate) struct Interrupts {
     #[cfg(unix)]
     signals: [Option<Signal>; 2],
@@ -15,12 +14,12 @@ pub(crate) struct Interrupts {
 }
 
 impl Interrupts {
-    /// Starts to listen. Where that is not possible, the signals go on to end the process.
+    /// Starts to listen. A signal that cannot be handled keeps its default action.
     pub(crate) fn listen() -> Self {
         Self {
             #[cfg(unix)]
             signals: [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| {
-                // A shell starts a background job with SIGINT ignored; taking the signal over would make it heard again.
+                // A shell starts a background job with SIGINT ignored, and a handler would undo that.
                 let is_ignored = is_ignored(kind.as_raw_value());
                 (!is_ignored).then(|| signal(kind).ok()).flatten()
             }),
@@ -29,14 +28,14 @@ impl Interrupts {
         }
     }
 
-    /// Completes at the next Ctrl-C, or at once if there was one that nobody has waited for.
+    /// Completes at the next signal, or immediately if one is pending.
     pub(crate) async fn next(&mut self) {
         #[cfg(unix)]
         {
             let [interrupt, terminate] = &mut self.signals;
             tokio::select! {
-                () = heard(interrupt) => {}
-                () = heard(terminate) => {}
+                () = receive(interrupt) => {}
+                () = receive(terminate) => {}
             }
         }
         #[cfg(windows)]
@@ -50,13 +49,12 @@ impl Interrupts {
     }
 }
 
-/// Whether this process was started with a signal ignored. Only Linux shows it without a system call of ours, which would be
-/// unsafe code.
+/// Returns whether this process was started with a signal ignored. Only Linux reports it without unsafe code.
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
     use std::sync::OnceLock;
 
-    // Before any handler is installed, since that changes it.
+    // Read once, before a handler is installed, which changes it.
     static IGNORED: OnceLock<u64> = OnceLock::new();
     let ignored = IGNORED.get_or_init(|| {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -67,19 +65,19 @@ fn is_ignored(signal: i32) -> bool {
     (1..=64).contains(&signal) && ignored >> (signal - 1) & 1 == 1
 }
 
-/// Makes a file that grows beyond the limit of `ulimit -f` an error of the write like any other (`EFBIG`). By default,
-/// the signal ends the process: in the middle of a download, or with a task that was just paid for.
-pub(crate) fn survive_file_limit() {
+/// Handles SIGXFSZ, so a write beyond the limit of `ulimit -f` fails with `EFBIG`. By default, the signal kills the
+/// process, possibly just after a task was paid for.
+pub(crate) fn ignore_file_size_signal() {
     #[cfg(unix)]
     {
         let limit = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
-        // The handler stays for as long as the process; who listens does not matter.
+        // The handler stays installed after the receiver is dropped.
         let _ = signal(limit);
     }
 }
 
 #[cfg(unix)]
-async fn heard(signal: &mut Option<Signal>) {
+async fn receive(signal: &mut Option<Signal>) {
     if let Some(signal) = signal
         && signal.recv().await.is_some()
     {

@@ -1,5 +1,4 @@
-//! The command `kling-omni`. Everything that can be done with the service is in the crate of that name; here is what a
-//! person at a terminal, or a script, sees of it.
+//! The program `kling-omni`: arguments, progress and reports. The crate `kling-omni` does everything else.
 
 mod choice;
 mod cli;

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use kling_omni::request::MediaSource;
 
-/// How help names a value that is one.
+/// The value name of an image or a video in the help.
 pub(crate) const FILE_OR_URL: &str = "FILE|URL";
 
-/// What a URL is here, for whoever gave one that is none.
-pub(crate) const URLS: &str = "a URL begins with http:// or https://; anything else is a file";
+/// The help for a missing file, which may be meant as a URL.
+pub(crate) const URL_HELP: &str = "check the path, or begin a URL with http:// or https://";
 
-/// Reads what begins with a scheme as a URL, be it one of the web or not, and anything else as a path.
+/// Parses a URL if the text begins with a scheme, of any kind, and a path otherwise.
 pub(crate) fn source(text: OsString) -> MediaSource {
     match text.into_string() {
         Ok(text) if is_url(&text) => text.into(),
@@ -21,19 +21,19 @@ pub(crate) fn source(text: OsString) -> MediaSource {
     }
 }
 
-/// The same, but for standard input, which cannot be read twice.
-pub(crate) fn accepted(text: OsString) -> Result<MediaSource, &'static str> {
+/// Parses a URL or a path. Rejects `-`, because media cannot be read from standard input.
+pub(crate) fn parse(text: OsString) -> Result<MediaSource, &'static str> {
     match text == "-" {
         true => Err(
-            "an image or a video cannot come by standard input: name a file; one of that name is ./-",
+            "an image or a video cannot be read from standard input (use ./- for a file of that name)",
         ),
         false => Ok(source(text)),
     }
 }
 
-/// The same, for an option.
+/// Returns the parser for an option.
 pub(crate) fn parser() -> impl TypedValueParser<Value = MediaSource> {
-    OsStringValueParser::new().try_map(accepted)
+    OsStringValueParser::new().try_map(parse)
 }
 
 fn is_url(text: &str) -> bool {
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_begins_with_a_scheme_is_a_url() {
+    fn source_is_a_url_if_it_begins_with_a_scheme() {
         for (text, is_local) in [
             ("https://example.com/dance.mp4", false),
             ("HTTP://example.com", false),

@@ -1,4 +1,4 @@
-//! The commands that messages tell people to run next, as a POSIX shell takes them.
+//! The commands that messages suggest, quoted for a POSIX shell.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
@@ -6,39 +6,39 @@ use std::path::Path;
 
 use crate::report;
 
-/// A command that a message may name. Every one of them is made here, and each has its case in the tests.
+/// A command that a message suggests. The tests run each of them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Next<'a> {
+pub(crate) enum NextCommand<'a> {
     /// Waits for a task and saves its video.
     Wait {
         id: &'a str,
         output: Option<&'a Path>,
     },
-    /// Saves the video of a finished task.
+    /// Saves the video of a completed task.
     Download {
         id: &'a str,
         output: Option<&'a Path>,
     },
-    /// Says where a task stands.
+    /// Prints the status of a task.
     Status { id: &'a str },
-    /// Goes on with a journal.
+    /// Resumes a journal.
     Resume { journal: &'a Path },
-    /// Goes on with a journal and a task, which the person has to look up.
+    /// Resumes a journal with a task whose id the user inserts.
     ResumeWithTask { journal: &'a Path },
     /// Lists the tasks of the account.
     List,
-    /// Describes a request file.
+    /// Prints the schema of a request file.
     Schema,
-    /// Runs the service on this machine.
+    /// Runs the sandbox.
     Sandbox,
 }
 
-/// The options of the connection that lead back to the same server.
-pub(crate) type Options = Vec<(&'static str, OsString)>;
+/// The connection options that select the same server.
+pub(crate) type ConnectionOptions = Vec<(&'static str, OsString)>;
 
-impl Next<'_> {
-    /// The command line. `connection` is left out where a command has no use for it.
-    pub(crate) fn command(&self, connection: &Options) -> String {
+impl NextCommand<'_> {
+    /// Returns the command line. `connection` is omitted for commands that do not contact the service.
+    pub(crate) fn to_shell(&self, connection: &ConnectionOptions) -> String {
         let mut words = vec!["kling-omni".to_owned()];
         let mut operand = None;
         let mut options = connection.clone();
@@ -67,42 +67,42 @@ impl Next<'_> {
                 options.clear();
             }
         }
-        // What begins with a dash is no operand, unless it stands behind `--`.
+        // An operand that begins with a dash must follow `--`.
         let is_option = operand.is_some_and(|operand| operand.starts_with('-'));
         words.extend(
             operand
                 .filter(|_| !is_option)
-                .map(|operand| quoted(operand.as_ref())),
+                .map(|operand| quote(operand.as_ref())),
         );
         for (name, value) in options {
-            let word = quoted(&value);
+            let word = quote(&value);
             match value.as_encoded_bytes().starts_with(b"-") {
                 true => words.push(format!("{name}={word}")),
                 false => words.extend([name.to_owned(), word]),
             }
         }
         if let Some(operand) = operand.filter(|_| is_option) {
-            words.extend(["--".to_owned(), quoted(operand.as_ref())]);
+            words.extend(["--".to_owned(), quote(operand.as_ref())]);
         }
         words.join(" ")
     }
 }
 
-/// A word as a POSIX shell reads it back. What a terminal must not get, and bytes that are not UTF-8, are written as
-/// octal numbers for `printf`.
-fn quoted(word: &OsStr) -> String {
+/// Quotes a word for a POSIX shell. Characters that are unsafe to print, and bytes that are not UTF-8, become octal escapes
+/// for `printf`.
+fn quote(word: &OsStr) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,=[]".contains(c);
     match word.to_str() {
         Some(word) if !word.is_empty() && word.chars().all(is_plain) => word.to_owned(),
         Some(word) if report::printable(word) == word => {
             format!("'{}'", word.replace('\'', r"'\''"))
         }
-        _ => through_printf(word.as_encoded_bytes()),
+        _ => quote_with_printf(word.as_encoded_bytes()),
     }
 }
 
-fn through_printf(word: &[u8]) -> String {
-    // A command substitution drops the line ends at its end.
+fn quote_with_printf(word: &[u8]) -> String {
+    // A command substitution removes trailing newlines.
     let kept = word.len() - word.iter().rev().take_while(|byte| **byte == b'\n').count();
     let (word, ends) = word.split_at(kept);
     let mut text = String::new();
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_survive_a_shell() {
+    fn quote_is_shortest_for_plain_words() {
         for (word, shown) in [
             ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
             ("046b6c7f-0b8a", "046b6c7f-0b8a"),
@@ -137,47 +137,49 @@ mod tests {
             ("", "''"),
             ("a\x1b[m", r#""$(printf -- 'a\033\133m')""#),
         ] {
-            assert_eq!(quoted(word.as_ref()), shown);
+            assert_eq!(quote(word.as_ref()), shown);
         }
     }
 
-    /// A case for each command, with the words that the program has to get from the shell.
+    /// Returns a case for each command, with the words that the shell must pass to the program.
     #[cfg(unix)]
-    fn cases(name: &OsStr) -> Vec<(Next<'_>, Vec<OsString>)> {
+    fn cases(name: &OsStr) -> Vec<(NextCommand<'_>, Vec<OsString>)> {
         let path = Path::new(name);
         let id = name.to_str().unwrap_or("--force");
         let kinds = [
-            Next::Wait {
+            NextCommand::Wait {
                 id,
                 output: Some(path),
             },
-            Next::Wait { id, output: None },
-            Next::Download {
+            NextCommand::Wait { id, output: None },
+            NextCommand::Download {
                 id,
                 output: Some(path),
             },
-            Next::Status { id },
-            Next::Resume { journal: path },
-            Next::ResumeWithTask { journal: path },
-            Next::List,
-            Next::Schema,
-            Next::Sandbox,
+            NextCommand::Status { id },
+            NextCommand::Resume { journal: path },
+            NextCommand::ResumeWithTask { journal: path },
+            NextCommand::List,
+            NextCommand::Schema,
+            NextCommand::Sandbox,
         ];
-        let expected = |next: &Next<'_>| match next {
+        let expected = |next: &NextCommand<'_>| match next {
             // A new command needs a case above.
-            Next::Wait { output: None, .. } | Next::Status { .. } => vec![id.into()],
-            Next::Wait { .. } | Next::Download { .. } => vec![id.into(), name.to_owned()],
-            Next::Resume { .. } => vec![name.to_owned()],
-            Next::ResumeWithTask { .. } => vec![name.to_owned(), "ID".into()],
-            Next::List | Next::Schema | Next::Sandbox => Vec::new(),
+            NextCommand::Wait { output: None, .. } | NextCommand::Status { .. } => vec![id.into()],
+            NextCommand::Wait { .. } | NextCommand::Download { .. } => {
+                vec![id.into(), name.to_owned()]
+            }
+            NextCommand::Resume { .. } => vec![name.to_owned()],
+            NextCommand::ResumeWithTask { .. } => vec![name.to_owned(), "ID".into()],
+            NextCommand::List | NextCommand::Schema | NextCommand::Sandbox => Vec::new(),
         };
         kinds.map(|next| (next, expected(&next))).into()
     }
 
-    /// Whatever a name holds, the shell gives the program that very name, and the program takes the command.
+    /// The shell passes every name unchanged, and the program accepts the command.
     #[cfg(unix)]
     #[test]
-    fn each_command_can_be_pasted() {
+    fn commands_can_be_pasted_into_a_shell() {
         use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
         use std::process::Command;
 
@@ -202,13 +204,13 @@ mod tests {
         let options = vec![("--base-url", "http://127.0.0.1:9/a b".into())];
         for name in names {
             for (next, expected) in cases(OsStr::from_bytes(name)) {
-                let line = next.command(&options);
+                let line = next.to_shell(&options);
                 let controls = line
                     .trim_end_matches('\n')
                     .contains(|c: char| c.is_control() && c != '\n');
                 assert!(!controls, "{line:?}");
                 let script = format!("kling-omni() {{ printf '%s\\0' \"$@\"; }}\n{line}\n");
-                // Some shells take no dash in the name of a function.
+                // Some shells do not allow a dash in the name of a function.
                 let script = script.replace("kling-omni", "kling_omni");
                 let ran = Command::new("/bin/sh")
                     .args(["-c", &script])
@@ -222,9 +224,12 @@ mod tests {
                     .collect();
                 let program = [OsString::from("kling-omni")];
                 let all = program.into_iter().chain(words.iter().cloned());
-                // The journal cannot be standard input, which has no name of its own.
+                // A journal cannot be standard input.
                 let path_is_stdin = name == b"-"
-                    && matches!(next, Next::Resume { .. } | Next::ResumeWithTask { .. });
+                    && matches!(
+                        next,
+                        NextCommand::Resume { .. } | NextCommand::ResumeWithTask { .. }
+                    );
                 let parsed = crate::cli::command().try_get_matches_from(all);
                 assert_eq!(parsed.is_ok(), !path_is_stdin, "{line}");
                 for word in expected {

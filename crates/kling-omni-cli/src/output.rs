@@ -1,4 +1,4 @@
-//! Where a video goes.
+//! The output options: where the video is saved.
 
 use std::error::Error as _;
 use std::io;
@@ -13,34 +13,33 @@ use crate::input;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// File to save the video as, or a folder for it [default: the task's id and .mp4, in the current folder]
+    /// File or folder to save the video to [default: ID.mp4 in the current folder]
     #[arg(short, long, value_name = "PATH", value_parser = input::file_or_stdin())]
     output: Option<PathBuf>,
 
-    /// Replace the file if it is there already
+    /// Replace an existing file
     #[arg(short, long, visible_alias = "overwrite")]
     pub(crate) force: bool,
 
-    /// Write a JSON file beside the video, of its name and .json: task, request, hash, times
+    /// Write a JSON file with task, request, hash and times beside the video, with the suffix .json
     #[arg(long)]
     pub(crate) sidecar: bool,
 }
 
 impl OutputArgs {
-    /// Finds out whether a video could be saved there, before anything is paid for or fetched. Without `id`, the task
-    /// does not exist yet.
+    /// Checks whether a video can be saved, before it is paid for or downloaded. Without `id`, the task does not exist yet.
     pub(crate) async fn check(&self, id: Option<&str>) -> Result<(), Failure> {
         if self.output.as_deref() == Some(Path::new("-")) {
             return Err(Failure::usage(
-                "a video goes to a file, not to standard output",
+                "a video cannot be written to standard output",
             ));
         }
-        // The name of a task that does not exist yet is taken by nobody.
+        // No existing file has the name of a new task.
         let destination = Destination::new(self.path(id.unwrap_or("new task")))
             .overwrite(self.force)
             .sidecar(self.sidecar);
         let destination = match id {
-            // What is paid for may just fit.
+            // A paid video may just fit, so no space is required.
             Some(_) => destination.required_space(0),
             None => destination,
         };
@@ -48,37 +47,36 @@ impl OutputArgs {
             let cause = error.source().and_then(|cause| cause.downcast_ref());
             let failure = Failure::file(error.summary());
             failure.with_help(match cause.map(io::Error::kind) {
-                None => "--force replaces it, -o names another file",
-                Some(io::ErrorKind::NotFound) => "make it first, or give another path to -o",
+                None => "add --force to replace it, or use another path with -o",
+                Some(io::ErrorKind::NotFound) => "create it, or use another path with -o",
                 Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
-                    "make room, or give another path to -o"
+                    "free some space, or use another path with -o"
                 }
-                Some(_) => "give another path to -o",
+                Some(_) => "use another path with -o",
             })
         })
     }
 
-    /// Refuses a file of this program's own where the video or its sidecar goes: one would replace the other, or stand in
-    /// its way once the video is paid for.
+    /// Fails if a file of this program is also the path of the video or of its sidecar.
     pub(crate) fn refuse_shared(&self, option: &str, file: &Path) -> Result<(), Failure> {
-        let mut description = self.path("new task").into_os_string();
-        description.push(".json");
+        let mut sidecar = self.path("new task").into_os_string();
+        sidecar.push(".json");
         let video = self.path("new task");
-        let written = [Some(video), self.sidecar.then(|| description.into())];
+        let written = [Some(video), self.sidecar.then(|| sidecar.into())];
         match written
             .into_iter()
             .flatten()
             .any(|path| is_same(&path, file))
         {
             true => Err(Failure::usage(format!(
-                "{option} names the file that the video or its sidecar is saved as"
+                "{option} names the same file as the video or its sidecar"
             ))
-            .with_help("give each a file of its own")),
+            .with_help("use different files")),
             false => Ok(()),
         }
     }
 
-    /// Where the video of task `id` goes.
+    /// Returns the path for the video of task `id`.
     pub(crate) fn path(&self, id: &str) -> PathBuf {
         let name = format!("{}.mp4", file_stem(id));
         match &self.output {
@@ -88,42 +86,42 @@ impl OutputArgs {
         }
     }
 
-    /// The same, with a place for where none was given.
-    pub(crate) fn or(mut self, place: Option<&Path>) -> Self {
-        self.output = self.output.or(place.map(Path::to_owned));
+    /// Uses `path` if no output was given.
+    pub(crate) fn or(mut self, path: Option<&Path>) -> Self {
+        self.output = self.output.or(path.map(Path::to_owned));
         self
     }
 
-    /// Where the video goes, for whoever goes on in another folder.
-    pub(crate) fn place(&self) -> io::Result<PathBuf> {
+    /// Returns the absolute path of the output, which stays valid in another working directory.
+    pub(crate) fn absolute(&self) -> io::Result<PathBuf> {
         match &self.output {
             Some(path) if !is_folder(path) => std::path::absolute(path),
-            // With a separator at its end, so that it stays a folder.
+            // The trailing separator marks it as a folder.
             folder => {
                 Ok(std::path::absolute(folder.as_deref().unwrap_or(Path::new(".")))?.join(""))
             }
         }
     }
 
-    /// What the person gave, for commands that say how to go on.
+    /// Returns the path that was given, for suggested commands.
     pub(crate) fn given(&self) -> Option<&Path> {
         self.output.as_deref()
     }
 }
 
-/// Whether two paths name one file, which need not be there yet.
+/// Returns whether two paths name the same file, which need not exist.
 fn is_same(one: &Path, other: &Path) -> bool {
-    let place = |path: &Path| {
+    let resolve = |path: &Path| {
         let path = std::path::absolute(path).ok()?;
         let folder = path.parent()?.canonicalize().ok()?;
         Some(folder.join(path.file_name()?))
     };
-    place(one).is_some_and(|place_of_one| Some(place_of_one) == place(other))
+    resolve(one).is_some_and(|resolved| Some(resolved) == resolve(other))
 }
 
 fn is_folder(path: &Path) -> bool {
     let text = path.as_os_str().as_encoded_bytes();
-    // Nothing but a folder is named by `name/.` either.
+    // `name/.` is a folder, too.
     let text = match text.strip_suffix(b".") {
         Some(name) if !name.ends_with(b".") => name,
         _ => text,
@@ -136,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn videos_go_where_they_were_asked_to() {
+    fn path_is_in_the_folder_or_the_given_file() {
         let folder = tempfile::tempdir().unwrap();
         let there = folder.path().to_owned();
         for (output, id, path) in [
@@ -170,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_the_program_is_not_where_the_video_goes() {
+    fn shared_paths_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let there = folder.path();
         let args = OutputArgs {

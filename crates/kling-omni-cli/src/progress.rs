@@ -1,4 +1,4 @@
-//! Progress on stderr: a live line on a terminal, plain lines elsewhere.
+//! Shows progress on stderr: a live line on a terminal, plain lines elsewhere.
 
 use std::fmt::{self, Display};
 use std::io::IsTerminal;
@@ -10,89 +10,85 @@ use kling_omni::polling::{TaskState, TaskStatus};
 
 use crate::{duration, report};
 
-/// Shows on stderr how a task is doing: a line that is alive on a terminal, a line for each change elsewhere.
+/// Shows the progress of a task on stderr: a live line on a terminal, one line per change elsewhere.
 pub(crate) struct Progress {
     started: Instant,
     live: Option<ProgressBar>,
-    /// Since when a task goes on, and how long it is likely to take.
-    life: Option<(Instant, Duration)>,
+    /// When the task started, and its expected duration.
+    task_timing: Option<(Instant, Duration)>,
 }
 
 impl Progress {
-    /// Starts the clock that is shown. With `plain`, even a terminal gets lines, such as between those of a log.
+    /// Starts measuring the elapsed time. With `plain`, a terminal gets plain lines, too, to be mixed with a log.
     pub(crate) fn new(plain: bool) -> Self {
-        let dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-        let live = (!plain && !dumb && std::io::stderr().is_terminal()).then(spinner);
+        let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+        let live = (!plain && !is_dumb && std::io::stderr().is_terminal()).then(spinner);
         Self {
             started: Instant::now(),
             live,
-            life: None,
+            task_timing: None,
         }
     }
 
-    /// Shows what is being done, until something else is.
-    pub(crate) fn doing(&self, what: &str) {
+    /// Shows the current activity on the live line.
+    pub(crate) fn set_activity(&self, activity: &str) {
         if let Some(bar) = &self.live {
-            turn(bar, what);
+            show_activity(bar, activity);
         }
     }
 
-    /// Adds a line that stays.
+    /// Prints a permanent line.
     pub(crate) fn say(&self, text: impl Display) {
         say(self.live.as_ref(), text);
     }
 
-    /// A task goes on from now that is likely to take so long. The service tells no more of its progress.
-    pub(crate) fn begins(&mut self, typical: Duration) {
-        self.life = Some((Instant::now(), typical));
+    /// Sets the expected duration of a task that starts now. The service reports no progress, only the status.
+    pub(crate) fn set_expected_duration(&mut self, expected: Duration) {
+        self.task_timing = Some((Instant::now(), expected));
     }
 
     pub(crate) fn status(&self, state: &TaskState) {
         match &self.live {
             Some(bar) => {
-                turn(bar, &state.status().to_string());
-                if let Some((since, typical)) = self.life {
-                    bar.set_style(living(since, typical));
+                show_activity(bar, &state.status().to_string());
+                if let Some((since, expected)) = self.task_timing {
+                    bar.set_style(task_style(since, expected));
                 }
             }
             None => report::say(format_args!("{} after {}", state.status(), self.elapsed())),
         }
     }
 
-    /// A status is shown that nobody has heard of, which ends nothing.
-    pub(crate) fn strange(&self, status: &TaskStatus) {
-        let warn = || {
-            report::warn(format_args!(
-                "this version does not know the status {status}; the wait goes on"
-            ))
-        };
+    /// Warns about an unknown status, which does not end the wait.
+    pub(crate) fn warn_unknown_status(&self, status: &TaskStatus) {
+        let warn = || report::warn(format_args!("unknown status {status}, still waiting"));
         match &self.live {
             Some(bar) => bar.suspend(warn),
             None => warn(),
         }
     }
 
-    /// A poll failed, which says nothing about the task.
-    pub(crate) fn no_news(&self, reason: &str) {
-        self.say(format_args!("no news of the task, asking again: {reason}"));
+    /// Reports a failed poll, which does not end the wait.
+    pub(crate) fn poll_failed(&self, reason: &str) {
+        self.say(format_args!("poll failed, retrying: {reason}"));
     }
 
-    /// Takes the progress of uploads, after which what was being done goes on.
+    /// Returns a callback for the progress of uploads. After an upload, the live line shows the activity again.
     pub(crate) fn upload(&self) -> impl FnMut(u64, u64) + Send + 'static {
         let bar = self.live.clone();
-        let mut told = None;
-        move |sent, whole| {
-            let is_over = sent == whole;
-            let is_news = told != Some(is_over);
-            told = Some(is_over);
+        let mut reported = None;
+        move |sent, total| {
+            let is_complete = sent == total;
+            let is_new = reported != Some(is_complete);
+            reported = Some(is_complete);
             match &bar {
-                None if is_news && is_over => report::say("uploaded"),
-                None if is_news => report::say(format_args!("uploading {}", DecimalBytes(whole))),
+                None if is_new && is_complete => report::say("uploaded"),
+                None if is_new => report::say(format_args!("uploading {}", DecimalBytes(total))),
                 None => {}
-                Some(bar) if is_over => turn(bar, &bar.message()),
+                Some(bar) if is_complete => show_activity(bar, &bar.message()),
                 Some(bar) => {
-                    if is_news {
-                        bar.set_length(whole);
+                    if is_new {
+                        bar.set_length(total);
                         bar.set_style(style(
                             "{spinner} uploading [{bar:24}] {decimal_bytes} of {decimal_total_bytes}",
                         ));
@@ -103,19 +99,19 @@ impl Progress {
         }
     }
 
-    /// Takes the progress of a download.
+    /// Returns a callback for the progress of a download.
     pub(crate) fn download(&self) -> impl FnMut(u64, Option<u64>) + Send + 'static {
         let bar = self.live.clone();
         if let Some(bar) = &bar {
             bar.reset();
             bar.set_style(style("{spinner} downloading {decimal_bytes}"));
         }
-        let mut known = None;
-        move |done, whole| {
+        let mut length = None;
+        move |done, total| {
             let Some(bar) = &bar else { return };
-            if let Some(whole) = whole.filter(|whole| known != Some(*whole)) {
-                known = Some(whole);
-                bar.set_length(whole);
+            if let Some(total) = total.filter(|total| length != Some(*total)) {
+                length = Some(total);
+                bar.set_length(total);
                 bar.set_style(style(
                     "{spinner} downloading [{bar:24}] {decimal_bytes} of {decimal_total_bytes}",
                 ));
@@ -124,13 +120,14 @@ impl Progress {
         }
     }
 
-    /// Takes what a download gets over.
-    pub(crate) fn setbacks(&self) -> impl FnMut(&DownloadEvent) + Send + 'static {
+    /// Returns a callback for the events of a download, such as retries.
+    pub(crate) fn download_events(&self) -> impl FnMut(&DownloadEvent) + Send + 'static {
         let bar = self.live.clone();
-        move |setback| say(bar.as_ref(), setback)
+        move |event| say(bar.as_ref(), event)
     }
 
-    /// Ends with a line that stays. The result on stdout comes after it, and may share the terminal.
+    /// Clears the live line and prints the size of the saved video. The result on stdout follows, and may share the
+    /// terminal.
     pub(crate) fn saved(mut self, bytes: u64) {
         self.clear();
         report::say(format_args!(
@@ -168,25 +165,25 @@ fn say(live: Option<&ProgressBar>, text: impl Display) {
     }
 }
 
-/// Shows what is being done, in the place of how far something has come.
-fn turn(bar: &ProgressBar, what: &str) {
-    bar.set_style(style(DOING));
-    bar.set_message(what.to_owned());
+/// Shows an activity instead of a progress bar.
+fn show_activity(bar: &ProgressBar, activity: &str) {
+    bar.set_style(style(ACTIVITY));
+    bar.set_message(activity.to_owned());
 }
 
-/// How wide a bar is.
+/// The width of a bar, in characters.
 const WIDTH: usize = 24;
 
-/// The time that has passed, beside what is usual. The bar is never full: what takes longer goes on all the same.
-fn living(since: Instant, typical: Duration) -> ProgressStyle {
-    let about = duration::text(Duration::from_secs(typical.as_secs_f64().round() as u64));
-    let template = format!("{{spinner}} {{msg}} [{{life}}] {{elapsed}}, usually about {about}");
+/// Returns a style with the elapsed and the expected time. The bar is never full, because a task may take longer.
+fn task_style(since: Instant, expected: Duration) -> ProgressStyle {
+    let about = duration::text(Duration::from_secs(expected.as_secs_f64().round() as u64));
+    let template = format!("{{spinner}} {{msg}} [{{task}}] {{elapsed}}, usually about {about}");
     style(&template).with_key(
-        "life",
+        "task",
         move |_: &ProgressState, out: &mut dyn fmt::Write| {
-            let part = since.elapsed().as_secs_f64() / typical.as_secs_f64().max(1.0);
-            let done = ((part * WIDTH as f64) as usize).min(WIDTH - 1);
-            // Nobody is told when a bar cannot be drawn.
+            let fraction = since.elapsed().as_secs_f64() / expected.as_secs_f64().max(1.0);
+            let done = ((fraction * WIDTH as f64) as usize).min(WIDTH - 1);
+            // A bar that cannot be drawn is not an error.
             let _ = write!(
                 out,
                 "{}>{:width$}",
@@ -198,16 +195,16 @@ fn living(since: Instant, typical: Duration) -> ProgressStyle {
     )
 }
 
-const DOING: &str = "{spinner} {msg}, {elapsed}";
+const ACTIVITY: &str = "{spinner} {msg}, {elapsed}";
 
 fn spinner() -> ProgressBar {
-    let bar = ProgressBar::new_spinner().with_style(style(DOING));
+    let bar = ProgressBar::new_spinner().with_style(style(ACTIVITY));
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // The templates are in this file; a wrong one shows as the plain default.
+    // The templates are constants of this file. An invalid one falls back to the default.
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
         .progress_chars("=> ")

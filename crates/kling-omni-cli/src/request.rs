@@ -1,4 +1,4 @@
-//! The request, put together from options and a file.
+//! Builds the request from options and a file.
 
 mod fields;
 mod file;
@@ -20,9 +20,9 @@ use crate::choice::one_of;
 use crate::failure::Failure;
 use crate::input;
 use fields::RequestFields;
-use mode::Parts;
+use mode::RequestParts;
 
-/// What to make, from the command line and from a file.
+/// The options of a request.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Request")]
 pub(crate) struct RequestArgs {
@@ -45,20 +45,20 @@ pub(crate) struct RequestArgs {
     )]
     tier: Option<Tier>,
 
-    /// Take the request from a JSON or YAML file, or from standard input for -; the other options override its fields
+    /// Read the request from a JSON or YAML file, or from standard input for -; the other options override its fields
     #[arg(short, long, value_name = "FILE", value_parser = input::file_or_stdin())]
     request: Option<PathBuf>,
 
-    /// Refuse what merely looks like a mistake, too
+    /// Treat warnings as errors
     #[arg(long)]
     deny_warnings: bool,
 
-    /// Send the request as it is, checked by nobody but the service: for the day its rules move before this program's
+    /// Send the request without validation, in case the rules of the service changed
     #[arg(long, conflicts_with = "deny_warnings")]
     unchecked: bool,
 }
 
-/// A request that is ready to be sent.
+/// A request to send.
 pub(crate) enum Request {
     Checked {
         request: Box<kling_omni::request::Request>,
@@ -72,12 +72,12 @@ pub(crate) enum Request {
 }
 
 impl RequestArgs {
-    /// Whether any part of a request was given.
+    /// Returns whether any part of a request was given.
     pub(crate) fn is_given(&self) -> bool {
         self.request.is_some() || self.tier.is_some() || self.fields.names().next().is_some()
     }
 
-    /// Puts file and options together and holds them against the rules, unless told not to.
+    /// Merges the file and the options, and validates the request unless `--unchecked` is given.
     pub(crate) fn into_request(self, has_route: bool) -> Result<Request, Failure> {
         let mut fields = self.fields;
         let from_stdin = self.request.as_deref().is_some_and(input::is_stdin);
@@ -87,21 +87,21 @@ impl RequestArgs {
             Some(file) => file.parse(PhantomData)?,
             None => Map::new(),
         };
-        let parts = Parts {
+        let parts = RequestParts {
             mode: self.mode,
             has_route,
             options: &fields,
             file: &in_file,
         };
         let mode = match parts.mode() {
-            // Whoever sends what nobody checks, and says where to, is not to be stopped.
+            // An unchecked request with a mode is sent in any case.
             Err(_) if self.unchecked && self.mode.is_some() => self.mode.unwrap_or_default(),
             mode => mode?,
         };
         if !self.unchecked
             && let Some(file) = &file
         {
-            // A second look, which knows the place of what it does not understand.
+            // Parsed again with the type of the mode, so errors have a position in the file.
             file.parse(RequestType::of(mode))?;
         }
         let mut body = in_file;
@@ -116,12 +116,11 @@ impl RequestArgs {
             body.remove(name);
         }
         if body.keys().all(|name| name == "tier") && fields.names().next().is_none() {
-            return Err(nothing_asked());
+            return Err(empty_request());
         }
         let builder = RequestType::of(mode).deserialize(Value::Object(body));
-        let builder = builder.map_err(|error| {
-            Failure::usage("the request cannot be understood").with_cause(error)
-        })?;
+        let builder = builder
+            .map_err(|error| Failure::usage("cannot parse the request").with_cause(error))?;
         let builder = fields.set_on(builder)?.deny_warnings(self.deny_warnings);
         let request = builder.build()?;
         Ok(Request::Checked {
@@ -131,18 +130,18 @@ impl RequestArgs {
     }
 }
 
-/// The option that a place in a request, such as `elements[0].frontal_image_url`, is given by.
+/// Returns the option for a field of a request, such as `elements[0].frontal_image_url`.
 pub(crate) fn option(at: &str) -> String {
     RequestFields::option(at.split(['[', '.']).next().unwrap_or(at))
 }
 
-/// Keeps what there is as it is, fields unknown to this version included.
+/// Builds an unchecked request, with unknown fields included.
 fn unchecked(mode: Mode, mut body: Map<String, Value>) -> Result<Request, Failure> {
     let tier = body.remove("tier").map(serde_json::from_value).transpose();
     let tier =
-        tier.map_err(|error| Failure::usage("the tier in the file is none").with_cause(error))?;
+        tier.map_err(|error| Failure::usage("invalid tier in the file").with_cause(error))?;
     if body.is_empty() {
-        return Err(nothing_asked());
+        return Err(empty_request());
     }
     Ok(Request::Unchecked {
         mode,
@@ -152,7 +151,7 @@ fn unchecked(mode: Mode, mut body: Map<String, Value>) -> Result<Request, Failur
 }
 
 impl Request {
-    /// What is checked of it; none if nobody is to check it.
+    /// Returns the validated request, or `None` for an unchecked one.
     pub(crate) fn checked(&self) -> Option<&kling_omni::request::Request> {
         match self {
             Self::Checked { request, .. } => Some(request),
@@ -160,7 +159,7 @@ impl Request {
         }
     }
 
-    /// Whether what merely looks like a mistake is to be refused.
+    /// Returns whether warnings are errors.
     pub(crate) fn denies_warnings(&self) -> bool {
         match self {
             Self::Checked {
@@ -184,7 +183,7 @@ impl Request {
         }
     }
 
-    /// What is legal and looks like a mistake.
+    /// Returns the warnings of the validation.
     pub(crate) fn warnings(&self) -> &[Finding] {
         match self {
             Self::Checked { request, .. } => request.warnings(),
@@ -192,7 +191,7 @@ impl Request {
         }
     }
 
-    /// Holds the request against the rules of its route, unless nobody is to check it.
+    /// Validates the request against the rules of a route, unless it is unchecked.
     pub(crate) fn check(&self, route: Option<Route>) -> Result<(), Failure> {
         match self {
             Self::Checked { request, .. } => Ok(request.check(route.unwrap_or_default())?),
@@ -200,7 +199,7 @@ impl Request {
         }
     }
 
-    /// The body as it is sent.
+    /// Returns the body as it is sent.
     pub(crate) fn body(&self) -> Value {
         match self {
             Self::Checked { request, .. } => request.to_body(),
@@ -209,8 +208,8 @@ impl Request {
     }
 }
 
-/// Without a word of what is wanted there is nothing to check.
-fn nothing_asked() -> Failure {
-    Failure::usage("there is nothing to make a video from")
-        .with_help("give --prompt, --shot, --video or --image, or a file to --request")
+/// The failure for a request without any field.
+fn empty_request() -> Failure {
+    Failure::usage("the request is empty")
+        .with_help("use --prompt, --shot, --video or --image, or --request with a file")
 }

@@ -1,4 +1,4 @@
-//! From a task to a file: the wait and the download, which Ctrl-C may end without harm to the task.
+//! Waits for a task and saves its video. Ctrl-C stops the program, not the task.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,12 +14,12 @@ use serde_json::Value;
 use crate::connect::Connection;
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
-use crate::next::Next;
+use crate::next::NextCommand;
 use crate::output::OutputArgs;
 use crate::progress::Progress;
 use crate::{duration, failpoint, report};
 
-/// The interval between polls of a sandbox in this process, whose tasks take seconds.
+/// The poll interval with `--sandbox`, whose tasks take seconds.
 const SANDBOX_POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 #[derive(Args, Clone, Debug)]
@@ -34,8 +34,8 @@ pub(crate) struct WaitArgs {
 
 fn timeout_help() -> String {
     format!(
-        "How long to wait for the task and its video, such as 90s, 15m or 1h30m; the task goes on when the time is up \
-         [default: {} for the task, and {} for the download]",
+        "How long to wait for the task and its video, such as 90s, 15m or 1h30m; the task continues afterwards [default: \
+         {} for the task, and {} for the download]",
         duration::text(Wait::DEFAULT_TIMEOUT),
         duration::text(Save::DEFAULT_TIMEOUT)
     )
@@ -43,14 +43,14 @@ fn timeout_help() -> String {
 
 fn poll_interval_help() -> String {
     format!(
-        "Ask for the status at this interval, {} at least, instead of when the task is likely to end",
+        "Fixed interval between polls, at least {}, instead of an adaptive schedule",
         duration::text(PollSchedule::MIN_INTERVAL)
     )
 }
 
-/// A video on disk, as scripts get it.
+/// The JSON output for a saved video.
 #[derive(Serialize)]
-struct Delivered<'a> {
+struct SavedOutput<'a> {
     task_id: &'a str,
     status: &'a str,
     path: String,
@@ -61,11 +61,11 @@ struct Delivered<'a> {
     url_expires_at: Option<String>,
 }
 
-impl<'a> Delivered<'a> {
-    fn of(task_id: &'a str, saved: &'a Saved) -> Self {
+impl<'a> SavedOutput<'a> {
+    fn new(task_id: &'a str, saved: &'a Saved) -> Self {
         Self {
             task_id,
-            // Of no other is there a video.
+            // Only a completed task has a video.
             status: "COMPLETED",
             path: saved.path.display().to_string(),
             bytes: saved.bytes,
@@ -87,28 +87,27 @@ impl<'a> Delivered<'a> {
     }
 }
 
-/// Tells what keeps a journal from being written, which is no reason to stop.
-pub(crate) fn warn_of_trouble(journal: &Journal) {
-    if let Some(trouble) = journal.write_error() {
+/// Warns if a journal could not be written, which does not stop the command.
+pub(crate) fn warn_write_error(journal: &Journal) {
+    if let Some(error) = journal.write_error() {
         report::warn(format_args!(
-            "the journal {} could not be written, so keep the id of the task: {trouble}",
+            "cannot write journal {}, so note the id of the task: {error}",
             journal.path().display()
         ));
     }
 }
 
-/// What a command needs to bring a task to its end: where the task is, where its video goes, and the person, who looks
-/// on and may press Ctrl-C.
+/// Waits for a task and saves its video, with progress, and until Ctrl-C.
 pub(crate) struct TaskRunner<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) output: &'a OutputArgs,
     pub(crate) progress: Progress,
     pub(crate) interrupts: Interrupts,
-    /// What the video was made from, where that is known.
+    /// The request for the sidecar, if known.
     pub(crate) request: Option<Value>,
-    /// Where each step is recorded, where that was asked for.
+    /// The journal that records each step.
     pub(crate) journal: Option<Journal>,
-    /// When the time for the task and its video is over, where it has a limit.
+    /// The end of `--timeout`, which covers the wait and the download.
     deadline: Option<Instant>,
 }
 
@@ -131,14 +130,14 @@ impl<'a> TaskRunner<'a> {
 
     /// Waits until the task ends.
     pub(crate) async fn wait(&mut self, task: &Task, args: &WaitArgs) -> Result<Video, Failure> {
-        // Of others, nobody knows when they began.
+        // Only for a task that this run created is the start known.
         if task.request_id().is_some() {
-            self.progress
-                .begins(self.connection.expected_duration(task));
+            let expected = self.connection.expected_duration(task);
+            self.progress.set_expected_duration(expected);
         }
-        let waited = self.wait_for(task, args).await;
+        let waited = self.poll_until_ended(task, args).await;
         if waited.is_ok() {
-            self.connection.keep_times();
+            self.connection.save_durations();
         }
         if let (Some(journal), Some(state)) = (&mut self.journal, task.state()) {
             journal.record_ended(&state).await;
@@ -146,7 +145,7 @@ impl<'a> TaskRunner<'a> {
         waited
     }
 
-    async fn wait_for(&mut self, task: &Task, args: &WaitArgs) -> Result<Video, Failure> {
+    async fn poll_until_ended(&mut self, task: &Task, args: &WaitArgs) -> Result<Video, Failure> {
         let mut wait = task.wait();
         if let Some(timeout) = args.timeout {
             wait = wait.timeout(timeout);
@@ -164,18 +163,20 @@ impl<'a> TaskRunner<'a> {
             let update = tokio::select! {
                 update = updates.next() => update,
                 () = self.interrupts.next() => {
-                    return Err(self.left_alone(task, "stopped waiting for the task", self.wait_again(task)));
+                    return Err(self.interrupted(task, "stopped waiting for the task", self.wait_command(task)));
                 }
             };
             match update {
                 Some(Ok(Update::Status(state))) => {
                     self.progress.status(&state);
                     if let TaskStatus::Unknown(_) = state.status() {
-                        self.progress.strange(state.status());
+                        self.progress.warn_unknown_status(state.status());
                     }
-                    failpoint::at("polling");
+                    failpoint::block_at("polling");
                 }
-                Some(Ok(Update::PollFailed { reason, .. })) => self.progress.no_news(&reason),
+                Some(Ok(Update::PollFailed { reason, .. })) => {
+                    self.progress.poll_failed(&reason);
+                }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(self.explain(error)),
                 None => break,
@@ -184,7 +185,7 @@ impl<'a> TaskRunner<'a> {
         task.video().map_err(|error| self.explain(error))
     }
 
-    /// Downloads a finished video and prints its path.
+    /// Downloads a video and prints its path.
     pub(crate) async fn save(
         mut self,
         task: &Task,
@@ -192,98 +193,96 @@ impl<'a> TaskRunner<'a> {
         json: bool,
     ) -> Result<(), Failure> {
         let mut progress = self.progress.download();
-        let mut saving = video
+        let mut save = video
             .save(self.output.path(task.id()))
             .overwrite(self.output.force)
             .sidecar(self.output.sidecar)
-            .on_progress(move |done, whole| {
-                progress(done, whole);
-                failpoint::at("downloading");
+            .on_progress(move |done, total| {
+                progress(done, total);
+                failpoint::block_at("downloading");
             })
-            .on_event(self.progress.setbacks());
+            .on_event(self.progress.download_events());
         if let Some(deadline) = self.deadline {
-            saving = saving.timeout(deadline.saturating_duration_since(Instant::now()));
+            save = save.timeout(deadline.saturating_duration_since(Instant::now()));
         }
         if let Some(request) = self.request.take() {
-            saving = saving.request(request);
+            save = save.request(request);
         }
         let mut journal = self.journal.take();
-        let saving = async {
+        let save = async {
             match &mut journal {
-                Some(journal) => journal.save(saving).await,
-                None => saving.await,
+                Some(journal) => journal.save(save).await,
+                None => save.await,
             }
         };
         let saved = tokio::select! {
-            saved = saving => saved.map_err(|error| self.undelivered(task, video, error))?,
+            saved = save => saved.map_err(|error| self.explain_download(task, video, error))?,
             () = self.interrupts.next() => {
-                let what = "stopped the download, which left no file behind";
-                let next = Next::Download {
+                let what = "stopped the download, no partial file was left";
+                let next = NextCommand::Download {
                     id: task.id(),
                     output: self.output.given(),
                 };
-                return Err(self.left_alone(task, what, next));
+                return Err(self.interrupted(task, what, next));
             }
         };
         if let Some(journal) = &journal {
-            warn_of_trouble(journal);
+            warn_write_error(journal);
         }
         self.progress.saved(saved.bytes);
-        Delivered {
+        SavedOutput {
             request_id: task.request_id(),
             url_expires_at: expiry(video),
-            ..Delivered::of(task.id(), &saved)
+            ..SavedOutput::new(task.id(), &saved)
         }
         .print(&saved, json)
     }
 
-    /// Says where the video is that an earlier run has saved.
-    pub(crate) fn have(self, id: &str, saved: &Saved, json: bool) -> Result<(), Failure> {
+    /// Prints the path of a video that an earlier run saved.
+    pub(crate) fn report_saved(self, id: &str, saved: &Saved, json: bool) -> Result<(), Failure> {
         self.progress
-            .say("the video was saved before, and is in its place");
+            .say("the video is already saved and unchanged");
         drop(self);
-        Delivered::of(id, saved).print(saved, json)
+        SavedOutput::new(id, saved).print(saved, json)
     }
 
-    /// The command that waits for a task again.
-    pub(crate) fn wait_again<'t>(&'t self, task: &'t Task) -> Next<'t> {
-        Next::Wait {
+    /// Returns the command that continues to wait for a task.
+    pub(crate) fn wait_command<'t>(&'t self, task: &'t Task) -> NextCommand<'t> {
+        NextCommand::Wait {
             id: task.id(),
             output: self.output.given(),
         }
     }
 
-    /// What Ctrl-C means once there is a task.
-    pub(crate) fn left_alone(&self, task: &Task, what: &str, next: Next<'_>) -> Failure {
-        let resume = self.connection.resume(next);
-        let advice = match resume {
-            Some(resume) => format!("the task goes on; `{resume}` takes it up again, at no cost"),
-            None => "the sandbox has ended, and the task with it".to_owned(),
-        };
+    /// Returns the failure for Ctrl-C after the task was created.
+    pub(crate) fn interrupted(&self, task: &Task, what: &str, next: NextCommand<'_>) -> Failure {
         let failure = Failure::interrupted(what)
             .with_task_id(task.id())
-            .with_charged(Charged::Yes)
-            .with_help(advice);
+            .with_charged(Charged::Yes);
+        let failure = match self.connection.resume(next) {
+            Some(resume) => failure.with_help(format!("run `{resume}` to resume, at no cost")),
+            None => failure,
+        };
         self.connection.without_sandbox_charges(failure)
     }
 
-    /// A download that failed, with the time that there is for another one.
-    fn undelivered(&self, task: &Task, video: &Video, error: Error) -> Failure {
+    /// Explains a failed download, with the time left for another one.
+    fn explain_download(&self, task: &Task, video: &Video, error: Error) -> Failure {
         let is_late = error.kind() == ErrorKind::Timeout;
-        let ends = error.kind() == ErrorKind::Expired || self.connection.is_sandbox();
-        let left = video
+        let is_gone = error.kind() == ErrorKind::Expired || self.connection.is_sandbox();
+        let expires_at = video
             .expires_at()
-            .filter(|end| !ends && *end > SystemTime::now());
+            .filter(|expiry| !is_gone && *expiry > SystemTime::now());
         let mut failure = self.explain(error);
-        let again = self.connection.resume(Next::Download {
+        let download = self.connection.resume(NextCommand::Download {
             id: task.id(),
             output: self.output.given(),
         });
-        if let Some(again) = again.filter(|_| is_late) {
-            failure = failure.with_help(format!("`{again}` saves the video, at no cost"));
+        if let Some(download) = download.filter(|_| is_late) {
+            failure = failure.with_help(format!("run `{download}` to save the video, at no cost"));
         }
-        match left.and_then(timestamp) {
-            Some(until) => failure.adding_help(&format!("and the video is there until {until}")),
+        match expires_at.and_then(timestamp) {
+            Some(expiry) => failure.adding_help(&format!("before the video expires at {expiry}")),
             None => failure,
         }
     }
@@ -297,16 +296,16 @@ impl<'a> TaskRunner<'a> {
     }
 }
 
-/// When the URL of the result stops working, as RFC 3339 has it.
+/// Returns when the URL of a result expires, as RFC 3339.
 pub(crate) fn expiry(video: &Video) -> Option<String> {
     timestamp(video.expires_at()?)
 }
 
-/// A moment as RFC 3339 has it, to the second.
+/// Formats a time as RFC 3339, to the second. Returns `None` for years that the format does not support.
 pub(crate) fn timestamp(time: SystemTime) -> Option<String> {
     use std::fmt::Write as _;
     let mut text = String::new();
-    // Years that the format cannot express are an error, where `to_string` would panic.
+    // `to_string` would panic where `write!` returns an error.
     write!(text, "{}", humantime::format_rfc3339_seconds(time)).ok()?;
     Some(text)
 }
@@ -316,7 +315,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn timestamps_are_written_where_they_can_be() {
+    fn timestamp_supports_years_to_9999() {
         for (seconds, text) in [
             (1_761_445_403, Some("2025-10-26T02:23:23Z")),
             (253_402_300_799, Some("9999-12-31T23:59:59Z")),

@@ -1,4 +1,4 @@
-//! `check`: what an image or a video is, and what the service would reject about it.
+//! `check`: inspects images and videos, and reports what the service would reject.
 
 mod facts;
 
@@ -15,44 +15,44 @@ use crate::failure::Failure;
 use crate::media::{self, FILE_OR_URL};
 use crate::report::{self, Style};
 
-/// How many files are looked at at the same time.
-const AT_ONCE: usize = 8;
+/// The number of files that are inspected concurrently.
+const MAX_CONCURRENT: usize = 8;
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CheckArgs {
-    /// Images and videos; a URL begins with http:// or https://, and a few parts of what is there are fetched
+    /// Images and videos; a URL begins with http:// or https://, and only a few ranges of its file are fetched
     #[arg(required = true, value_name = FILE_OR_URL, value_parser = media::parser())]
     files: Vec<MediaSource>,
 
-    /// Take every file for a reference video, or for an image to start with [default: what it is by its content]
+    /// Validate every file as a reference video or as a start frame [default: by its content]
     #[arg(long = "as", value_name = "KIND", value_parser = one_of(MediaRole::ALL, MediaRole::as_str))]
     role: Option<MediaRole>,
 
-    /// The route whose rules count; with auto, what only the successor of the older route refuses is a warning
+    /// The route whose rules apply; with auto, a file that only the successor route rejects gets a warning
     /// [default: auto]
     #[arg(long, value_name = "ROUTE", value_parser = one_of(Route::ALL, Route::as_str))]
     route: Option<Route>,
 
-    /// Look at URLs that lead to this machine or its own network, too
-    #[arg(long)]
+    /// Inspect URLs in private networks and on this machine, too
+    #[arg(long, alias = "allow-private")]
     allow_private_networks: bool,
 
-    /// End with an exit code of its own where there are warnings
+    /// Exit with 10 if there are warnings and no errors
     #[arg(long)]
     deny_warnings: bool,
 
-    /// Print one JSON object for each file, on a line of its own
+    /// Print one JSON object per file, one per line
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  A clip and a picture, before they cost anything:
+  A video and an image, before they are paid for:
     kling-omni check dance.mov stage.png
 
-  Every clip of a folder that cannot be used, and reason:
+  Every clip of a folder that would be rejected, with its findings:
     kling-omni check --json clips/*.mp4 | jq 'select(any(.findings[]; .severity == \"error\"))'";
 
 pub(super) async fn run(args: CheckArgs) -> Result<(), Failure> {
@@ -64,38 +64,38 @@ pub(super) async fn run(args: CheckArgs) -> Result<(), Failure> {
         deny_warnings,
         json,
     } = args;
-    let looks = files.into_iter().map(|source| {
-        let mut look = inspect(source)
+    let inspections = files.into_iter().map(|source| {
+        let mut inspect = inspect(source)
             .route(route.unwrap_or_default())
             .allow_private_networks(allow_private_networks);
         if let Some(role) = role {
-            look = look.role(role);
+            inspect = inspect.role(role);
         }
-        look.into_future()
+        inspect.into_future()
     });
-    let mut inspections = stream::iter(looks).buffered(AT_ONCE);
-    let mut verdict = Verdict::default();
+    let mut inspections = stream::iter(inspections).buffered(MAX_CONCURRENT);
+    let mut counts = FileCounts::default();
     while let Some(inspection) = inspections.next().await {
-        verdict.add(&inspection);
+        counts.add(&inspection);
         if json {
             report::json_line(&inspection)?;
         } else {
-            show(&inspection, verdict.files > 1)?;
+            print(&inspection, counts.files > 1)?;
         }
     }
-    verdict.end(deny_warnings)
+    counts.into_result(deny_warnings)
 }
 
-/// What was found about all files together.
+/// How many files were inspected, with which result.
 #[derive(Default)]
-struct Verdict {
+struct FileCounts {
     files: usize,
     rejected: usize,
     unreadable: usize,
     with_warnings: usize,
 }
 
-impl Verdict {
+impl FileCounts {
     fn add(&mut self, inspection: &Inspection) {
         self.files += 1;
         let is_unreadable = |finding: &Finding| finding.code() == FindingCode::FileUnreadable;
@@ -108,8 +108,8 @@ impl Verdict {
         }
     }
 
-    /// Each file has told already what is wrong with it.
-    fn end(self, deny_warnings: bool) -> Result<(), Failure> {
+    /// Returns the exit code. The findings of each file are already printed.
+    fn into_result(self, deny_warnings: bool) -> Result<(), Failure> {
         let exit = match self {
             Self { rejected: 1.., .. } => Exit::Rejected,
             Self {
@@ -124,16 +124,16 @@ impl Verdict {
     }
 }
 
-/// Prints a file as people read it: its name, what it is, and what is to be said about it.
-fn show(inspection: &Inspection, follows_another: bool) -> Result<(), Failure> {
+/// Prints a file as text: its name, its properties and its findings.
+fn print(inspection: &Inspection, follows_another: bool) -> Result<(), Failure> {
     if follows_another {
         report::line("")?;
     }
     let name = inspection.source().to_string();
     let name = report::printable(&name);
     report::line(Style::Heading.paint(&name))?;
-    if let Some(probed) = inspection.media_info() {
-        entry(facts::kind(probed), None, facts::of(probed))?;
+    if let Some(media) = inspection.media_info() {
+        print_entry(facts::kind(media), None, facts::describe(media))?;
     }
     for finding in inspection.findings() {
         let (label, style) = match finding.is_error() {
@@ -141,27 +141,27 @@ fn show(inspection: &Inspection, follows_another: bool) -> Result<(), Failure> {
             false => ("warning", Style::Warning),
         };
         let message = report::printable(finding.message());
-        entry(
+        print_entry(
             label,
             Some(style),
             format!("{message} [{}]", finding.code()),
         )?;
         if let Some(help) = finding.help() {
-            entry("", None, format!("try: {}", report::printable(help)))?;
+            print_entry("", None, format!("help: {}", report::printable(help)))?;
         }
     }
     if inspection.severity().is_none() {
-        let what = match inspection.role() {
-            MediaRole::StartFrame => "an image to start with",
-            _ => "a reference video",
+        let role = match inspection.role() {
+            MediaRole::StartFrame => "start frame",
+            _ => "reference video",
         };
-        entry("ok", None, format!("keeps every rule for {what}"))?;
+        print_entry("ok", None, format!("valid as a {role}"))?;
     }
     Ok(())
 }
 
-/// A line of a file, whose label is padded before it is painted.
-fn entry(label: &str, style: Option<Style>, text: String) -> Result<(), Failure> {
+/// Prints a line about a file. The label is padded before it is colored.
+fn print_entry(label: &str, style: Option<Style>, text: String) -> Result<(), Failure> {
     let label = format!("{label:<7}");
     let label = style.map_or(label.clone(), |style| style.paint(&label));
     report::line(format_args!("  {label}  {text}"))

@@ -8,7 +8,7 @@ use crate::{cli, report};
 
 #[derive(Args, Debug)]
 pub(crate) struct CompletionsArgs {
-    /// The shell that is to complete the commands and options of this program
+    /// The shell to complete commands and options in
     shell: Shell,
 }
 

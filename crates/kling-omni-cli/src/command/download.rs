@@ -1,13 +1,14 @@
-//! `download`: saves the video of a task that has ended.
+//! `download`: saves the video of a completed task.
 
 use clap::Args;
 use kling_omni::Charged;
 
 use crate::connect::ConnectArgs;
 use crate::failure::Failure;
-use crate::next::Next;
+use crate::next::NextCommand;
 use crate::output::OutputArgs;
 use crate::progress::Progress;
+use crate::report;
 use crate::task_runner::TaskRunner;
 
 use super::task_args::TaskArgs;
@@ -20,7 +21,7 @@ pub(crate) struct DownloadArgs {
     #[command(flatten)]
     output: OutputArgs,
 
-    /// Print one JSON object on stdout, whether it goes well or not
+    /// Print one JSON object on stdout, on success and on failure
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
@@ -34,20 +35,25 @@ pub(super) async fn run(
     args.output.check(Some(&args.task.id)).await?;
     let task = args.task.task(&connection.client);
     let progress = Progress::new(verbose);
-    progress.doing("asking for the status");
+    progress.set_activity("reading the status");
     let explain = |error| connection.explain(error, args.output.given());
     let state = task.refresh().await.map_err(explain)?;
     if !state.status().is_terminal() {
         let status = state.status();
-        let failure = Failure::unfinished(format!("the task is {status}, and has no video yet"))
-            .with_task_id(task.id())
-            .with_charged(Charged::Yes);
-        let wait = connection.resume(Next::Wait {
+        let failure = Failure::unfinished(format!(
+            "task {} is not completed (status {status})",
+            report::printable(task.id())
+        ))
+        .with_task_id(task.id())
+        .with_charged(Charged::Yes);
+        let wait = connection.resume(NextCommand::Wait {
             id: task.id(),
             output: args.output.given(),
         });
         return Err(match wait {
-            Some(wait) => failure.with_help(format!("`{wait}` waits for it and saves the video")),
+            Some(wait) => {
+                failure.with_help(format!("run `{wait}` to wait for it and save its video"))
+            }
             None => failure,
         });
     }

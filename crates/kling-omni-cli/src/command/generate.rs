@@ -1,4 +1,4 @@
-//! `generate`: from a request to a video on disk.
+//! `generate`: creates a task, waits for it and saves its video.
 
 mod files;
 mod journalled;
@@ -33,8 +33,7 @@ pub(crate) struct GenerateArgs {
     #[command(flatten)]
     request: RequestArgs,
 
-    /// Which of the service's routes creates the task: the older one and then its successor (auto), or just one
-    /// [default: auto]
+    /// The route that creates the task; auto tries the older route first, then its successor [default: auto]
     #[arg(
         long,
         value_name = "ROUTE",
@@ -43,7 +42,7 @@ pub(crate) struct GenerateArgs {
     )]
     route: Option<Route>,
 
-    /// Check everything that can be checked here, print the request as JSON, and send nothing
+    /// Validate the request and its files, print the request as JSON, and send nothing
     #[arg(long, help_heading = "Request")]
     dry_run: bool,
 
@@ -53,7 +52,7 @@ pub(crate) struct GenerateArgs {
     #[command(flatten)]
     output: OutputArgs,
 
-    /// Print one JSON object on stdout, whether it goes well or not
+    /// Print one JSON object on stdout, on success and on failure
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 
@@ -66,42 +65,42 @@ pub(crate) struct GenerateArgs {
     #[command(flatten)]
     journal: JournalArgs,
 
-    /// Print the id of the new task and leave it alone
+    /// Print the id of the new task and exit
     #[arg(long, help_heading = "Waiting", conflicts_with_all = ["timeout", "poll_interval", "output", "force", "sidecar"])]
     no_wait: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  Try it, without a key and at no cost:
+  Try it without a key, at no cost:
     kling-omni generate --sandbox -p 'The dancer of @Video1' --video https://example.com/dance.mp4
 
   A reference video that guides the motion:
     kling-omni generate -p 'The dancer of @Video1 as a paper puppet' \\
       --video https://example.com/dance.mp4 -d 8 -a 16:9 -o puppet.mp4
 
-  The same from a file, with another length:
+  The same from a file, with another duration:
     kling-omni generate -r puppet.yaml -d 10
 
   Two shots of one character, with sound:
     kling-omni generate --shot '@Element1 wakes up' --shot '@Element1 climbs the stairs' \\
       --element 'https://example.com/puppet.png https://example.com/puppet-left.png' --audio -d 10";
 
-/// The parts of an answer to `--dry-run` for scripts.
+/// The JSON output of `--dry-run`.
 #[derive(Serialize)]
-struct DryRun {
+struct DryRunOutput {
     request: Value,
     mode: Mode,
     tier: Tier,
-    /// There is no choice but for a reference video.
+    /// Only requests with a reference video have a choice of routes.
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<Route>,
     findings: Vec<Finding>,
 }
 
-/// A task that was left alone, for scripts.
+/// The JSON output of `--no-wait`.
 #[derive(Serialize)]
-struct Created<'a> {
+struct CreatedOutput<'a> {
     task_id: &'a str,
     status: Option<String>,
     request_id: Option<&'a str>,
@@ -127,65 +126,68 @@ pub(super) async fn run(
         no_wait,
         journal: _,
     } = args;
-    let request = request.into_request(route.is_some()).map_err(unpaid)?;
-    request.warnings().iter().for_each(report::warn_of);
-    // A task that is paid for must not fail for want of a place to put its video.
+    let request = request.into_request(route.is_some()).map_err(not_charged)?;
+    request.warnings().iter().for_each(report::warn_finding);
+    // A file that cannot be saved is found before the task is paid for.
     if !no_wait {
-        connect.refuse_shared(&output).map_err(unpaid)?;
-        output.check(None).await.map_err(unpaid)?;
+        connect.refuse_shared(&output).map_err(not_charged)?;
+        output.check(None).await.map_err(not_charged)?;
     }
     if dry_run {
         request.check(route)?;
     }
-    let preflight = files.preflight(&request, route).await.map_err(unpaid)?;
-    let found = preflight
+    let preflight = files
+        .preflight(&request, route)
+        .await
+        .map_err(not_charged)?;
+    let findings = preflight
         .as_ref()
         .map_or(&[][..], PreflightReport::findings);
-    found.iter().for_each(report::warn_of);
+    findings.iter().for_each(report::warn_finding);
     if dry_run {
         let body = request.body();
         if !json {
             return report::pretty_json(&body);
         }
-        return report::json_line(&DryRun {
+        return report::json_line(&DryRunOutput {
             request: body,
             mode: request.mode(),
             tier: request.tier(),
             route: (request.mode() == Mode::Reference).then(|| route.unwrap_or_default()),
-            findings: [request.warnings(), found].concat(),
+            findings: [request.warnings(), findings].concat(),
         });
     }
     if no_wait && connect.sandbox {
-        return Err(unpaid(Failure::usage(
-            "--sandbox ends with this command, so that --no-wait would leave nothing to come back to",
+        return Err(not_charged(Failure::usage(
+            "--no-wait cannot be used with --sandbox, which stops with this command",
         )));
     }
 
     let body = output.sidecar.then(|| request.body());
-    let connection = connect.open(faults).await.map_err(unpaid)?;
+    let connection = connect.open(faults).await.map_err(not_charged)?;
     let mut runner = TaskRunner::new(&connection, &output, Progress::new(verbose));
     runner.request = body;
     let sent_flag = SentFlag::default();
-    let create = create_of(&runner, request, preflight, route, &files, &sent_flag);
+    let create = build_create(&runner, request, preflight, route, &files, &sent_flag);
     let sent = send(&mut runner, create.into_future(), &sent_flag).await?;
-    let task = sent.answer.map_err(|error| runner.explain_create(error))?;
+    let task = sent.result.map_err(|error| runner.explain_create(error))?;
     if sent.is_interrupted {
-        return Err(interrupted_after(&runner, &task));
+        return Err(interrupted_after_create(&runner, &task));
     }
-    tell(&runner, &task, no_wait);
+    report_task(&runner, &task, no_wait);
     if no_wait {
         drop(runner);
-        return leave(&task, json);
+        return print_created(&task, json);
     }
     let video = runner.wait(&task, &wait).await?;
     runner.save(&task, &video, json).await
 }
 
-/// Whether a request may have gone out: from just before that on.
+/// Whether the request may have been sent. Set immediately before it is.
 #[derive(Clone, Debug, Default)]
 struct SentFlag(Arc<AtomicBool>);
 
-fn create_of(
+fn build_create(
     runner: &TaskRunner<'_>,
     request: Request,
     preflight: Option<PreflightReport>,
@@ -198,11 +200,11 @@ fn create_of(
         Request::Checked { request, .. } => client.create(*request),
         Request::Unchecked { mode, tier, body } => client.create_unchecked(tier, body).mode(mode),
     };
-    let SentFlag(is_over) = sent_flag.clone();
+    let SentFlag(is_sent) = sent_flag.clone();
     let create = files
         .set_on(create, preflight, &runner.progress)
         .before_send(move |_| {
-            is_over.store(true, Ordering::SeqCst);
+            is_sent.store(true, Ordering::SeqCst);
             Ok(())
         });
     match route {
@@ -211,73 +213,71 @@ fn create_of(
     }
 }
 
-/// Says what the task is as soon as there is one, so that it can be found again whatever happens next.
-fn tell(runner: &TaskRunner<'_>, task: &Task, no_wait: bool) {
+/// Prints the id of a new task, and the command that resumes it, before anything else can fail.
+fn report_task(runner: &TaskRunner<'_>, task: &Task, no_wait: bool) {
     if !no_wait {
         let id = report::printable(task.id());
         runner.progress.say(format_args!("task {id}"));
     }
-    let resume = runner.connection.resume(runner.wait_again(task));
+    let resume = runner.connection.resume(runner.wait_command(task));
     if let Some(resume) = resume {
-        runner
-            .progress
-            .say(format_args!("to come back to it: {resume}"));
+        runner.progress.say(format_args!("to resume: {resume}"));
     }
 }
 
-/// Prints a task that goes on without this program.
-fn leave(task: &Task, json: bool) -> Result<(), Failure> {
+/// Prints the id of a task that continues without this program.
+fn print_created(task: &Task, json: bool) -> Result<(), Failure> {
     if !json {
         return report::line(report::printable(task.id()));
     }
-    report::json_line(&Created {
+    report::json_line(&CreatedOutput {
         task_id: task.id(),
         status: task.status().map(String::from),
         request_id: task.request_id(),
     })
 }
 
-fn interrupted_after(runner: &TaskRunner<'_>, task: &Task) -> Failure {
+fn interrupted_after_create(runner: &TaskRunner<'_>, task: &Task) -> Failure {
     let what = format!("task {} was created", report::printable(task.id()));
-    runner.left_alone(task, &what, runner.wait_again(task))
+    runner.interrupted(task, &what, runner.wait_command(task))
 }
 
-/// Says what everything means for money that happens before the request is sent.
-fn unpaid(failure: Failure) -> Failure {
+/// Marks a failure from before the request was sent.
+fn not_charged(failure: Failure) -> Failure {
     failure.with_charged(Charged::No)
 }
 
-/// What came of a create, and whether Ctrl-C was pressed meanwhile.
-struct Sent<T> {
-    answer: T,
+/// The result of a create, and whether Ctrl-C was pressed meanwhile.
+struct SendResult<T> {
+    result: T,
     is_interrupted: bool,
 }
 
-/// Creates the task. Once the request is under way, a first Ctrl-C waits for the answer, since without it nobody knows the
-/// id of a task that may be paid for; a second one gives up on that.
+/// Creates the task. After the request was sent, the first Ctrl-C still waits for the response, which has the id of
+/// the paid task; the second one gives up.
 async fn send<T>(
     runner: &mut TaskRunner<'_>,
     create: impl Future<Output = T>,
     sent_flag: &SentFlag,
-) -> Result<Sent<T>, Failure> {
-    runner.progress.doing("sending the request");
+) -> Result<SendResult<T>, Failure> {
+    runner.progress.set_activity("sending the request");
     let mut create = pin!(create);
     tokio::select! {
-        answer = &mut create => return Ok(Sent { answer, is_interrupted: false }),
+        result = &mut create => return Ok(SendResult { result, is_interrupted: false }),
         () = runner.interrupts.next() => {}
     }
     if !sent_flag.0.load(Ordering::SeqCst) {
-        return Err(unpaid(Failure::interrupted(
-            "stopped before the request was sent; there is no task",
+        return Err(not_charged(Failure::interrupted(
+            "stopped before the request was sent",
         )));
     }
     runner.progress.say(
-        "the request is under way: waiting for its answer, so that no paid task is lost; Ctrl-C again ends at once",
+        "request sent: waiting for the response with the task id (press Ctrl-C again to exit now)",
     );
     tokio::select! {
-        answer = &mut create => Ok(Sent { answer, is_interrupted: true }),
+        result = &mut create => Ok(SendResult { result, is_interrupted: true }),
         () = runner.interrupts.next() => Err(runner.connection.ambiguous(Failure::interrupted(
-            "ended before the service answered; there may be a paid task or not",
+            "stopped before the response arrived, so a paid task may exist",
         ))),
     }
 }

@@ -16,12 +16,12 @@ use crate::connect::{ConnectArgs, Connection};
 use crate::failure::Failure;
 use crate::report::{self, Style};
 
-/// The service does not say how many pages there are, and a broken one may never end.
-const MOST_PAGES: NonZeroU32 = NonZeroU32::new(1000).unwrap();
+/// The default limit for `--all`: the service does not report the number of pages, and a faulty one may never stop.
+const MAX_PAGES: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {
-    /// Only tasks whose videos are made from this [default: all]
+    /// List only tasks of this mode [default: all]
     #[arg(long, value_name = "MODE", value_parser = one_of(Mode::ALL, Mode::as_str))]
     mode: Option<Mode>,
 
@@ -31,31 +31,33 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "N", help = page_size_help())]
     page_size: Option<u32>,
 
-    /// List every page, from the first or from --page on
+    /// List all pages, starting at --page or the first
     #[arg(long)]
     all: bool,
 
-    /// With --all, end with 5 after this many pages if there are more
-    #[arg(long, value_name = "N", requires = "all", default_value_t = MOST_PAGES)]
+    /// With --all, exit with 5 after this many pages if there are more
+    #[arg(long, value_name = "N", requires = "all", default_value_t = MAX_PAGES)]
     max_pages: NonZeroU32,
 
-    /// Print one JSON object for each task, on a line of its own
+    /// Print one JSON object per task, one per line
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 fn page_help() -> String {
     format!(
-        "Number of the page, from 1, of the tasks from a reference video{}",
+        "Page number, from 1, of the tasks with a reference video{}",
         default(&PAGE)
     )
 }
 
 fn page_size_help() -> String {
-    let most = PAGE_SIZE.maximum.map(|most| format!(" [at most {most}]"));
+    let maximum = PAGE_SIZE
+        .maximum
+        .map(|maximum| format!(" [at most {maximum}]"));
     format!(
-        "Number of tasks on a page{}{}",
-        most.unwrap_or_default(),
+        "Number of tasks per page{}{}",
+        maximum.unwrap_or_default(),
         default(&PAGE_SIZE)
     )
 }
@@ -67,9 +69,9 @@ fn default(field: &Field) -> String {
         .unwrap_or_default()
 }
 
-/// A task of the list, for scripts: named as `status` and `generate` name it.
+/// The JSON output for a listed task. The names are those of `status` and `generate`.
 #[derive(Serialize)]
-struct Row<'a> {
+struct ListedTask<'a> {
     task_id: &'a str,
     status: String,
     mode: Mode,
@@ -77,34 +79,34 @@ struct Row<'a> {
 
 pub(super) async fn run(args: ListArgs, connect: &ConnectArgs) -> Result<(), Failure> {
     let connection = connect.open_existing()?;
-    // Only tasks from a reference video are listed in pages, so that a page is one of theirs.
+    // Only tasks with a reference video are paginated, so `--page` implies their mode.
     let modes = match args.mode {
         Some(mode) => vec![mode],
         None if args.page.is_some() => vec![Mode::Reference],
         None => Mode::ALL.to_vec(),
     };
-    let mut listing = Listing {
+    let mut printer = ListPrinter {
         args: &args,
         connection: &connection,
         seen: HashSet::new(),
         unreadable: 0,
     };
     for mode in &modes {
-        listing.run(*mode).await?;
+        printer.print_mode(*mode).await?;
     }
-    if listing.unreadable > 0 {
+    if printer.unreadable > 0 {
         report::warn(format_args!(
-            "{} on the list without an id that can be read",
-            match listing.unreadable {
-                1 => "there is a task".to_owned(),
-                more => format!("there are {more} tasks"),
+            "the list has {} without a readable id",
+            match printer.unreadable {
+                1 => "a task".to_owned(),
+                count => format!("{count} tasks"),
             }
         ));
-    } else if listing.seen.is_empty() {
+    } else if printer.seen.is_empty() {
         match (args.mode, args.page) {
-            (_, Some(page)) => report::say(format_args!("there are no tasks on page {page}")),
+            (_, Some(page)) => report::say(format_args!("page {page} has no tasks")),
             (Some(mode), None) => {
-                report::say(format_args!("the account has no tasks of the mode {mode}"));
+                report::say(format_args!("the account has no tasks of mode {mode}"));
             }
             (None, None) => report::say("the account has no tasks"),
         }
@@ -112,17 +114,17 @@ pub(super) async fn run(args: ListArgs, connect: &ConnectArgs) -> Result<(), Fai
     Ok(())
 }
 
-/// What goes through the lists of the service and prints them as one.
-struct Listing<'a> {
+/// Reads the lists of the service and prints them as one.
+struct ListPrinter<'a> {
     args: &'a ListArgs,
     connection: &'a Connection,
     seen: HashSet<String>,
-    /// Tasks that are listed without an id.
+    /// The number of tasks that are listed without an id.
     unreadable: usize,
 }
 
-impl Listing<'_> {
-    async fn run(&mut self, mode: Mode) -> Result<(), Failure> {
+impl ListPrinter<'_> {
+    async fn print_mode(&mut self, mode: Mode) -> Result<(), Failure> {
         let has_pages = mode == Mode::Reference;
         let mut page = self.args.page;
         for _ in 0..self.args.max_pages.get() {
@@ -130,7 +132,7 @@ impl Listing<'_> {
             if let Some(page) = page {
                 list = list.page(page);
             }
-            // Asked for all modes, a size is one for the pages that there are.
+            // Without `--mode`, the page size applies to the paginated lists only.
             let size = self.args.page_size;
             if let Some(size) = size.filter(|_| has_pages || self.args.mode.is_some()) {
                 list = list.page_size(size);
@@ -142,31 +144,30 @@ impl Listing<'_> {
             tasks.retain(|task| !task.id.is_empty());
             self.unreadable += listed - tasks.len();
             let is_first = self.seen.is_empty();
-            // A task that is created meanwhile pushes others to the next page, where they would be listed again.
+            // A task that is created meanwhile moves others to the next page, where they are listed again.
             tasks.retain(|task| self.seen.insert(task.id.clone()));
             if is_first && !tasks.is_empty() && !self.args.json {
-                header(&tasks)?;
+                print_header(&tasks)?;
             }
             for task in &tasks {
-                print(task, mode, self.args.json)?;
+                print_task(task, mode, self.args.json)?;
             }
-            // A page without a new task, be it empty or a repeated one, is the last.
+            // A page without a new task is the last one, whether it is empty or a repetition.
             if !self.args.all || !has_pages || tasks.is_empty() {
                 return Ok(());
             }
             page = Some(page.unwrap_or(1).saturating_add(1));
         }
-        let (most, next) = (self.args.max_pages, page.unwrap_or(1));
+        let (maximum, next) = (self.args.max_pages, page.unwrap_or(1));
         Err(
-            Failure::unfinished(format!("there are more than {most} pages of tasks")).with_help(
-                format!("--page {next} goes on from there; --max-pages allows more"),
-            ),
+            Failure::unfinished(format!("the list has more than {maximum} pages"))
+                .with_help(format!("continue with --page {next}, or raise --max-pages")),
         )
     }
 }
 
-/// Names the columns for people; scripts that cut lines apart get none.
-fn header(tasks: &[TaskSummary]) -> Result<(), Failure> {
+/// Prints the column names if stdout is a terminal.
+fn print_header(tasks: &[TaskSummary]) -> Result<(), Failure> {
     if !io::stdout().is_terminal() {
         return Ok(());
     }
@@ -174,9 +175,9 @@ fn header(tasks: &[TaskSummary]) -> Result<(), Failure> {
     report::line(Style::Heading.paint(&format!("{:width$}  STATUS  MODE", "TASK")))
 }
 
-fn print(task: &TaskSummary, mode: Mode, json: bool) -> Result<(), Failure> {
+fn print_task(task: &TaskSummary, mode: Mode, json: bool) -> Result<(), Failure> {
     if json {
-        report::json_line(&Row {
+        report::json_line(&ListedTask {
             task_id: &task.id,
             status: task.status.to_string(),
             mode,

@@ -1,4 +1,4 @@
-//! `listen`: receives webhooks, and saves, forwards and replays them.
+//! `listen`: receives webhooks, and saves, forwards and replays their deliveries.
 
 mod secrets;
 
@@ -24,24 +24,24 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 use crate::{duration, input, report};
 use delivery_handler::DeliveryHandler;
-use event::Printer;
-use forward::{Forward, ForwardArgs};
-use saved::Save;
+use event::EventPrinter;
+use forward::{ForwardArgs, Forwarder};
+use saved::DeliveryFile;
 use secrets::SecretArgs;
 use server::Server;
 use until::{UntilArgs, UntilCondition};
 
-/// The largest body that is read, in bytes. A delivery has less than a KiB.
-const LARGEST_BODY: usize = 64 * 1024;
+/// The maximum size of a body, in bytes. A delivery has less than 1 KiB.
+const MAX_BODY_SIZE: usize = 64 * 1024;
 
 #[derive(Args, Debug)]
-#[command(after_help = EXPLANATION)]
+#[command(after_help = DETAILS)]
 pub(crate) struct ListenArgs {
-    /// Port to listen on; 0 takes a free one
+    /// Port to listen on; 0 chooses a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
 
-    /// Address to listen on; anything but loopback lets other machines in
+    /// Address to listen on; any address but loopback accepts connections from other machines
     #[arg(long, value_name = "IP", default_value_t = Ipv4Addr::LOCALHOST.into())]
     address: IpAddr,
 
@@ -51,87 +51,89 @@ pub(crate) struct ListenArgs {
     #[command(flatten)]
     forward: ForwardArgs,
 
-    /// Append each authentic delivery to this file, as a line of JSON that --replay reads; it holds the URLs of results
+    /// Append each authentic delivery to this file, as a line of JSON for --replay; it contains the URLs of results
     #[arg(long, value_name = "FILE", value_parser = input::file())]
     save: Option<PathBuf>,
 
-    /// Instead of listening, take the deliveries of a saved file in again, signed anew; - reads standard input
+    /// Instead of listening, replay the deliveries of a saved file with a new signature; - reads standard input
     #[arg(long, value_name = "FILE", value_parser = input::file_or_stdin(), conflicts_with_all = ["port", "address", "save", "end_condition"])]
     replay: Option<PathBuf>,
 
     #[command(flatten)]
     until: UntilArgs,
 
-    /// End with 5 when what --exit-after or --until waits for has not come by then
+    /// Exit with 5 after this time, unless --exit-after or --until was satisfied before
     #[arg(long, value_name = "TIME", value_parser = duration::parse, requires = "end_condition")]
     timeout: Option<Duration>,
 
-    /// Print one JSON object for each delivery
+    /// Print one JSON object per delivery
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-const EXPLANATION: &str = "\
-The secrets come from KLING_OMNI_WEBHOOK_SECRET, unless --secret-env or --secret-file names other places. One that fits \
-is enough, so that they can be exchanged. What begins with whsec_ is base64, what begins with hex: is hexadecimal, anything else is text.
+const DETAILS: &str = "\
+The secret is read from KLING_OMNI_WEBHOOK_SECRET, or from the variables and files of --secret-env and --secret-file. A \
+delivery is authentic if one of the secrets matches, which allows rotation. A secret that begins with whsec_ is base64, one \
+that begins with hex: is hexadecimal, any other is text.
 
-The answer to the sender:
-  200            An authentic delivery, also one that is late or came before
-  400, 401, 413  Refused: no delivery, not authentic or not fresh, too large
-  405, 408       Not a POST; not whole in time
-  503            Refused: it might be a replay, since more came than can be remembered
-With --forward, an authentic delivery is answered as the other program answers it:
-  2xx, 4xx, 5xx  Its own status
-  502, 504       It could not be reached, or answered anything else; it did not answer in time
+Response to the sender:
+  200            Authentic delivery, also if it is a duplicate or out of order
+  400, 401, 413  Rejected: not a delivery; signature or time invalid; body too large
+  405, 408       Not a POST; body incomplete after the timeout
+  503            Rejected: may be a replay, because older delivery ids were evicted
+Response to the sender with --forward, for authentic deliveries:
+  2xx, 4xx, 5xx  The status of the target's response
+  502, 504       Target unreachable or any other response; no response before the timeout
 
-What is refused is neither saved nor forwarded. What is forwarded keeps its id and, byte for byte, its body, and gets a \
-new time and signature; so do repetitions. Nothing but a connection that does not come about is tried again: the \
-service hears of an error, and whether it repeats the delivery is up to it.";
+A rejected delivery is neither saved nor forwarded. A forwarded delivery keeps its id and body and gets a new time and \
+signature; duplicates are forwarded, too. Forwarding is retried only if no connection is established: any other failure is \
+reported to the service, which may deliver again.";
 
-/// Why it ends on its own.
-type End = Result<(), Failure>;
+/// The result of the command, when it stops without an interrupt.
+type ListenResult = Result<(), Failure>;
 
 pub(super) async fn run(args: ListenArgs) -> Result<(), Failure> {
-    // Before the first word, so that whoever has read it may end the program.
+    // Before the first output, so a reader of it can interrupt the program.
     let mut interrupts = Interrupts::listen();
     let interrupted = interrupts.next();
     input::refuse_sharing(args.uses_of_stdin())?;
     let secrets = args.secrets.read()?;
-    let printer = Printer::new(args.json, args.replay.is_none());
+    let printer = EventPrinter::new(args.json, args.replay.is_none());
     if let Some(path) = args.replay {
         let secret = secrets.first().clone();
-        let forward = Forward::from_args(args.forward, &secret)?;
-        let replay = replay::run(&path, secret, forward, printer);
+        let forwarder = Forwarder::from_args(args.forward, &secret)?;
+        let replay = replay::run(&path, secret, forwarder, printer);
         return tokio::select! {
-            end = replay => end,
-            () = interrupted => Err(Failure::interrupted("stopped the replay before its end")),
+            result = replay => result,
+            () = interrupted => Err(Failure::interrupted("stopped the replay before it was complete")),
         };
     }
-    let forward = Forward::from_args(args.forward, secrets.first())?;
-    let save = args.save.as_deref().map(Save::open).transpose()?;
+    let forwarder = Forwarder::from_args(args.forward, secrets.first())?;
+    let file = args.save.as_deref().map(DeliveryFile::open).transpose()?;
     let server = Server::bind(args.address, args.port).await?;
-    printer.listening(server.address())?;
-    let (ended, mut end) = mpsc::channel(1);
+    printer.print_listening(server.address())?;
+    let (result_sender, mut results) = mpsc::channel(1);
     let condition = UntilCondition::new(args.until);
     let has_condition = condition.is_some();
-    let handler = DeliveryHandler::new(secrets.into_verifier(), forward, save, printer, condition);
+    let handler =
+        DeliveryHandler::new(secrets.into_verifier(), forwarder, file, printer, condition);
     let handler = Arc::new(handler);
     let until = async {
         tokio::select! {
-            Some(end) = end.recv() => end,
+            Some(result) = results.recv() => result,
             () = interrupted => match has_condition {
-                true => Err(Failure::interrupted("stopped listening before the end that was asked for")),
+                true => Err(Failure::interrupted("stopped listening before --exit-after or --until was satisfied")),
                 false => Ok(()),
             },
-            () = expiry(args.timeout) => Err(Failure::unfinished(format!(
-                "what was asked for did not come within {}",
+            () = wait_for_timeout(args.timeout) => Err(Failure::unfinished(format!(
+                "--exit-after or --until was not satisfied within {}",
                 duration::text(args.timeout.unwrap_or_default())
             ))),
         }
     };
-    let end = server.run(Arc::clone(&handler), ended, until).await;
-    report::say(format_args!("listened to {}", handler.summary()));
-    end
+    let result = server.run(Arc::clone(&handler), result_sender, until).await;
+    report::say(format_args!("received {}", handler.summary()));
+    result
 }
 
 impl ListenArgs {
@@ -144,7 +146,7 @@ impl ListenArgs {
     }
 }
 
-async fn expiry(timeout: Option<Duration>) {
+async fn wait_for_timeout(timeout: Option<Duration>) {
     match timeout {
         Some(timeout) => tokio::time::sleep(timeout).await,
         None => std::future::pending().await,

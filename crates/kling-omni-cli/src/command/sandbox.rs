@@ -1,4 +1,4 @@
-//! `sandbox`: the service on this machine.
+//! `sandbox`: runs the sandbox, a local stand-in for the service.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Display;
@@ -19,53 +19,53 @@ use crate::faults::{FaultArgs, GRAMMAR};
 use crate::interrupt::Interrupts;
 use crate::{duration, report};
 
-/// The time that `--rate-limit` counts in.
+/// The window of `--rate-limit`.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
-/// How often the sandbox is asked what has happened since.
-const LOOK: Duration = Duration::from_millis(100);
-/// How many requests, and how many deliveries, it keeps between two looks.
-const KEPT: usize = 1000;
+/// The interval at which new records of the sandbox are printed.
+const PRINT_INTERVAL: Duration = Duration::from_millis(100);
+/// How many requests, and how many deliveries, the sandbox keeps until they are printed.
+const RECORD_LIMIT: usize = 1000;
 
 #[derive(Args, Debug)]
 #[command(after_help = format!("{DIRECTIVES}\n\n{GRAMMAR}"))]
 pub(crate) struct SandboxArgs {
-    /// Port of the API; 0 takes a free one
+    /// Port of the API; 0 chooses a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
 
-    /// Port of the results; 0 takes a free one
+    /// Port of the result host; 0 chooses a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     result_port: u16,
 
-    /// Port of the host that takes uploads; 0 takes a free one
+    /// Port of the storage host for uploads; 0 chooses a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     storage_port: u16,
 
-    /// About how long a task takes
+    /// Approximate duration of a task
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "5s")]
     task_time: Duration,
 
-    /// Requests a minute, beyond which the answer is 429
+    /// Maximum number of requests per minute; more get a 429
     #[arg(long, value_name = "N", default_value_t = 300)]
     rate_limit: u32,
 
-    /// How long a result can be downloaded, from the end of its task
+    /// How long a result can be downloaded after its task completed
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "1h")]
     result_lifetime: Duration,
 
-    /// How long after its creation a task appears on the list
+    /// Delay after which a new task is listed
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "0s")]
     list_delay: Duration,
 
-    /// Key that is right, in place of `sandbox-key`; may be given several times
+    /// Accepted API key, instead of `sandbox-key`; may be repeated
     #[arg(long = "api-key", value_name = "TEXT")]
     api_keys: Vec<String>,
 
-    /// Give each key an account of its own, whose tasks another key gets 404 for
+    /// Give each API key its own account; other keys get a 404 for its tasks
     #[arg(long)]
     account_per_key: bool,
 
-    /// Secret that webhooks are signed with
+    /// Secret to sign webhooks with
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, default_value = DEFAULT_WEBHOOK_SECRET)]
     webhook_secret: String,
 
@@ -76,28 +76,28 @@ pub(crate) struct SandboxArgs {
     #[command(flatten)]
     faults: FaultArgs,
 
-    /// Make task ids, times and the luck of faults repeatable
+    /// Seed for task ids, task durations and the probability of faults
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// Print one JSON object for each event
+    /// Print one JSON object per event
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 const DIRECTIVES: &str = "\
-A prompt can say how its task goes:
-  [sandbox:fail]           It fails
-  [sandbox:fail=TEXT]      It fails, for the reason TEXT
-  [sandbox:fail-silently]  It fails without a reason
-  [sandbox:empty]          It is completed without a video
-  [sandbox:status=NAME]    It has the status NAME for a while
-  [sandbox:seconds=N]      It takes N seconds";
+Directives in a prompt control its task:
+  [sandbox:fail]           Fails
+  [sandbox:fail=TEXT]      Fails with the reason TEXT
+  [sandbox:fail-silently]  Fails without a reason
+  [sandbox:empty]          Completes without a video
+  [sandbox:status=NAME]    Has the status NAME for a while
+  [sandbox:seconds=N]      Takes N seconds";
 
-/// Something that happened, for scripts.
+/// The JSON output for an event.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-enum Event<'a> {
+enum SandboxEvent<'a> {
     Started {
         base_url: &'a str,
         result_base_url: &'a str,
@@ -113,7 +113,7 @@ enum Event<'a> {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         faults: Vec<String>,
     },
-    /// What was paid for, by route.
+    /// The number of charged creates by route.
     Ended { charges: BTreeMap<String, usize> },
     Delivery {
         task_id: &'a str,
@@ -126,25 +126,23 @@ enum Event<'a> {
 
 pub(super) async fn run(args: SandboxArgs) -> Result<(), Failure> {
     let json = args.json;
-    // Before the first word, so that whoever has read it may end the sandbox.
+    // Before the first output, so a reader of it can interrupt the program.
     let mut interrupts = Interrupts::listen();
-    let sandbox = args.into_builder().start().await.map_err(not_started)?;
-    started(&sandbox, json)?;
-    let mut feed = Feed::new(json);
-    let mut looks = tokio::time::interval(LOOK);
+    let sandbox = args.into_builder().start().await.map_err(start_failure)?;
+    print_started(&sandbox, json)?;
+    let mut printer = RecordPrinter::new(json);
+    let mut interval = tokio::time::interval(PRINT_INTERVAL);
     loop {
         tokio::select! {
-            _ = looks.tick() => feed.look(&sandbox)?,
+            _ = interval.tick() => printer.print_new(&sandbox)?,
             () = interrupts.next() => break,
         }
     }
-    feed.look(&sandbox)?;
+    printer.print_new(&sandbox)?;
     let tasks = sandbox.charges();
     let charges = sandbox.charges_by_route();
     sandbox.shutdown().await;
-    report::say(format_args!(
-        "the sandbox has ended, and its tasks ({tasks}) with it"
-    ));
+    report::say(format_args!("the sandbox stopped (tasks: {tasks})"));
     if !charges.is_empty() {
         let routes: Vec<_> = charges
             .iter()
@@ -153,7 +151,7 @@ pub(super) async fn run(args: SandboxArgs) -> Result<(), Failure> {
         report::say(format_args!("charged: {tasks} ({})", routes.join(", ")));
     }
     match json {
-        true => report::json_line(&Event::Ended { charges }),
+        true => report::json_line(&SandboxEvent::Ended { charges }),
         false => Ok(()),
     }
 }
@@ -171,7 +169,7 @@ impl SandboxArgs {
             .result_lifetime(self.result_lifetime)
             .webhook_secret(self.webhook_secret)
             .remote_webhooks(self.remote_webhooks)
-            .record_limit(KEPT);
+            .record_limit(RECORD_LIMIT);
         let builder = builder.account_per_key(self.account_per_key);
         let builder = match self.api_keys.is_empty() {
             true => builder,
@@ -185,7 +183,7 @@ impl SandboxArgs {
     }
 }
 
-fn not_started(error: StartError) -> Failure {
+fn start_failure(error: StartError) -> Failure {
     let failure = Failure::unexpected(error.to_string());
     let failure = match &error {
         StartError::Bind { source, .. } => failure.with_cause(source),
@@ -197,9 +195,9 @@ fn not_started(error: StartError) -> Failure {
     }
 }
 
-fn started(sandbox: &Sandbox, json: bool) -> Result<(), Failure> {
+fn print_started(sandbox: &Sandbox, json: bool) -> Result<(), Failure> {
     if json {
-        return report::json_line(&Event::Started {
+        return report::json_line(&SandboxEvent::Started {
             base_url: sandbox.base_url(),
             result_base_url: sandbox.result_base_url(),
             storage_base_url: sandbox.storage_base_url(),
@@ -210,7 +208,7 @@ fn started(sandbox: &Sandbox, json: bool) -> Result<(), Failure> {
     }
     let (url, key) = (sandbox.base_url(), sandbox.api_key());
     report::line(format_args!(
-        "The sandbox listens until Ctrl-C.\n\n  \
+        "The sandbox is listening until Ctrl-C.\n\n  \
          base URL        {url}\n  \
          API key         {key}\n  \
          results         {}\n  \
@@ -228,38 +226,42 @@ fn started(sandbox: &Sandbox, json: bool) -> Result<(), Failure> {
     ))
 }
 
-/// What has been printed of the sandbox's records.
-struct Feed {
+/// Prints the new records of a sandbox.
+struct RecordPrinter {
     json: bool,
-    requests: Printed<SystemTime>,
-    deliveries: Printed<(String, usize)>,
+    requests: PrintedKeys<SystemTime>,
+    deliveries: PrintedKeys<(String, usize)>,
 }
 
-impl Feed {
+impl RecordPrinter {
     fn new(json: bool) -> Self {
         Self {
             json,
-            requests: Printed::default(),
-            deliveries: Printed::default(),
+            requests: PrintedKeys::default(),
+            deliveries: PrintedKeys::default(),
         }
     }
 
-    /// Prints what is new.
-    fn look(&mut self, sandbox: &Sandbox) -> Result<(), Failure> {
+    /// Prints the records since the last call.
+    fn print_new(&mut self, sandbox: &Sandbox) -> Result<(), Failure> {
         let requests = sandbox.requests();
         let answered = requests.iter().filter_map(|request| {
             let status = request.status()?.as_u16();
             Some((request, status))
         });
-        // No two requests come at the same nanosecond, and those to the other hosts have no id.
+        // Requests to the other hosts have no id, so the time of arrival, in nanoseconds, is the key.
         for (request, status) in self
             .requests
-            .news(answered, |(request, _)| request.received_at())
+            .filter_new(answered, |(request, _)| request.received_at())
         {
             let (method, path) = (request.method().as_str(), request.path());
             let faults = texts(request.faults());
-            let text = format!("{method} {} {status}{}", printable(path), struck(&faults));
-            let event = Event::Request {
+            let text = format!(
+                "{method} {} {status}{}",
+                printable(path),
+                fault_note(&faults)
+            );
+            let event = SandboxEvent::Request {
                 method,
                 path,
                 http_status: status,
@@ -268,17 +270,18 @@ impl Feed {
             self.print(&event, text)?;
         }
         let deliveries = sandbox.deliveries();
-        for (delivery, _) in self.deliveries.news(nth(&deliveries), |(delivery, nth)| {
-            (delivery.id().to_owned(), *nth)
+        let numbered = number_by_id(&deliveries);
+        for (delivery, _) in self.deliveries.filter_new(numbered, |(delivery, number)| {
+            (delivery.id().to_owned(), *number)
         }) {
-            let (status, outcome) = (delivery.status().as_str(), outcome(delivery.outcome()));
+            let (status, outcome) = (delivery.status().as_str(), outcome_text(delivery.outcome()));
             let faults = texts(delivery.faults());
             let text = format!(
                 "webhook for task {}, {status}: {outcome}{}",
                 printable(delivery.task_id()),
-                struck(&faults)
+                fault_note(&faults)
             );
-            let event = Event::Delivery {
+            let event = SandboxEvent::Delivery {
                 task_id: delivery.task_id(),
                 status,
                 outcome: &outcome,
@@ -289,7 +292,7 @@ impl Feed {
         Ok(())
     }
 
-    fn print(&self, event: &Event<'_>, text: impl Display) -> Result<(), Failure> {
+    fn print(&self, event: &SandboxEvent<'_>, text: impl Display) -> Result<(), Failure> {
         if self.json {
             report::json_line(event)
         } else {
@@ -298,13 +301,13 @@ impl Feed {
     }
 }
 
-/// Each delivery with how many before it had its id: a fault may repeat one.
-fn nth(deliveries: &[Delivery]) -> impl Iterator<Item = (&Delivery, usize)> {
-    let mut seen = HashMap::new();
+/// Numbers the deliveries that have the same id: a fault may repeat one.
+fn number_by_id(deliveries: &[Delivery]) -> impl Iterator<Item = (&Delivery, usize)> {
+    let mut counts = HashMap::new();
     deliveries.iter().map(move |delivery| {
-        let times = seen.entry(delivery.id()).or_insert(0);
-        *times += 1;
-        (delivery, *times)
+        let count = counts.entry(delivery.id()).or_insert(0);
+        *count += 1;
+        (delivery, *count)
     })
 }
 
@@ -312,29 +315,30 @@ fn texts<'a>(rules: impl Iterator<Item = &'a FaultRule>) -> Vec<String> {
     rules.map(FaultRule::to_string).collect()
 }
 
-/// What is said of the faults of an event, if it has any.
-fn struck(faults: &[String]) -> String {
+/// Returns the text about the faults of an event, which is empty without faults.
+fn fault_note(faults: &[String]) -> String {
     match faults {
         [] => String::new(),
         faults => format!(" (fault {})", faults.join(", ")),
     }
 }
 
-fn outcome(outcome: &DeliveryOutcome) -> String {
+fn outcome_text(outcome: &DeliveryOutcome) -> String {
     match outcome {
         DeliveryOutcome::Accepted(status) => format!("accepted with {}", status.as_u16()),
         DeliveryOutcome::Refused(status) => format!("refused with {}", status.as_u16()),
         DeliveryOutcome::Failed(reason) => format!("not delivered, {reason}"),
         DeliveryOutcome::Skipped(reason) => format!("not sent, {reason}"),
-        _ => "of an outcome that this version does not know".to_owned(),
+        _ => "unknown outcome".to_owned(),
     }
 }
 
-/// Tells the new entries of a record from those that were there at the last look.
-struct Printed<K>(HashSet<K>);
+/// The keys of the printed entries that the sandbox still keeps.
+struct PrintedKeys<K>(HashSet<K>);
 
-impl<K: Eq + Hash> Printed<K> {
-    fn news<T>(&mut self, entries: impl Iterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<T> {
+impl<K: Eq + Hash> PrintedKeys<K> {
+    /// Returns the entries that were not in the last call.
+    fn filter_new<T>(&mut self, entries: impl Iterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<T> {
         let before = std::mem::take(&mut self.0);
         entries
             .filter(|entry| {
@@ -347,7 +351,7 @@ impl<K: Eq + Hash> Printed<K> {
     }
 }
 
-impl<K> Default for Printed<K> {
+impl<K> Default for PrintedKeys<K> {
     fn default() -> Self {
         Self(HashSet::new())
     }
@@ -358,15 +362,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_entry_is_news_once_even_if_it_is_finished_late() {
-        let mut printed = Printed::default();
-        for (entries, news) in [
+    fn printed_keys_return_each_entry_once() {
+        let mut printed = PrintedKeys::default();
+        for (entries, new) in [
             (&[1, 3][..], &[1, 3][..]),
             (&[1, 2, 3], &[2]),
             (&[2, 3, 4], &[4]),
             (&[2, 3, 4], &[]),
         ] {
-            assert_eq!(printed.news(entries.iter().copied(), |entry| *entry), news);
+            let found = printed.filter_new(entries.iter().copied(), |entry| *entry);
+            assert_eq!(found, new);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `schema`: the JSON Schema of request files.
+//! `schema`: prints the JSON Schema of request files.
 
 use clap::Args;
 use kling_omni::Mode;
@@ -11,12 +11,12 @@ use crate::report;
 
 #[derive(Args, Debug)]
 pub(crate) struct SchemaArgs {
-    /// Only for requests that are made from this [default: any]
+    /// Print the schema of requests of this mode only [default: all]
     #[arg(long, value_name = "MODE", value_parser = one_of(Mode::ALL, Mode::as_str))]
     mode: Option<Mode>,
 }
 
-/// Prints what a request file may hold, for editors and other programs.
+/// Prints the schema, for editors and other programs.
 pub(super) fn run(args: &SchemaArgs) -> Result<(), Failure> {
     report::pretty_json(&match args.mode {
         Some(mode) => (RequestType::of(mode).schema)(),

@@ -1,4 +1,4 @@
-//! `status`: where a task stands.
+//! `status`: prints the status of a task.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::connect::{ConnectArgs, Connection};
 use crate::failure::Failure;
-use crate::next::Next;
+use crate::next::NextCommand;
 use crate::{duration, report, task_runner};
 
 use super::task_args::TaskArgs;
@@ -19,12 +19,12 @@ pub(crate) struct StatusArgs {
     #[command(flatten)]
     task: TaskArgs,
 
-    /// Print one JSON object on stdout, whether it goes well or not
+    /// Print one JSON object on stdout, on success and on failure
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// Where a task stands, for scripts. The URL of the result is not in it, since whoever has it can read the file.
+/// The JSON output, without the URL of the result, which is enough to read the file.
 #[derive(Serialize)]
 struct StatusOutput<'a> {
     task_id: &'a str,
@@ -41,11 +41,11 @@ pub(super) async fn run(args: StatusArgs, connect: &ConnectArgs) -> Result<(), F
         .refresh()
         .await
         .map_err(|error| connection.explain(error, None))?;
-    show(&connection, &task, &state, args.json)
+    print(&connection, &task, &state, args.json)
 }
 
-/// Prints the status alone on stdout, and on stderr what can be done now.
-pub(super) fn show(
+/// Prints the status on stdout, and the next command on stderr.
+pub(super) fn print(
     connection: &Connection,
     task: &Task,
     state: &TaskState,
@@ -53,8 +53,8 @@ pub(super) fn show(
 ) -> Result<(), Failure> {
     let ended = state.status().is_terminal().then(|| task.video());
     if json {
-        let video = ended.as_ref().and_then(|end| end.as_ref().ok());
-        let error = ended.as_ref().and_then(|end| end.as_ref().err());
+        let video = ended.as_ref().and_then(|result| result.as_ref().ok());
+        let error = ended.as_ref().and_then(|result| result.as_ref().err());
         return report::json_line(&StatusOutput {
             task_id: state.id(),
             status: state.status().to_string(),
@@ -66,12 +66,12 @@ pub(super) fn show(
     report::line(state.status())?;
     let (id, output) = (task.id(), None);
     let next = |next| connection.resume(next).unwrap_or_default();
-    let wait = || next(Next::Wait { id, output });
-    let download = || next(Next::Download { id, output });
+    let wait = || next(NextCommand::Wait { id, output });
+    let download = || next(NextCommand::Download { id, output });
     match ended {
         None => report::say(format_args!("to wait for the video: {}", wait())),
         Some(Err(error)) => report::say(error.summary()),
-        Some(Ok(video)) => match video.expires_at().map(left) {
+        Some(Ok(video)) => match video.expires_at().map(time_until) {
             None => report::say(format_args!("to save the video: {}", download())),
             Some(Ok(left)) => report::say(format_args!(
                 "to save the video, within {}: {}",
@@ -87,8 +87,9 @@ pub(super) fn show(
     Ok(())
 }
 
-/// The time until `end`, or since then.
-fn left(end: SystemTime) -> Result<Duration, Duration> {
-    end.duration_since(SystemTime::now())
+/// Returns the time until `expiry`, or the time since then as the error.
+fn time_until(expiry: SystemTime) -> Result<Duration, Duration> {
+    expiry
+        .duration_since(SystemTime::now())
         .map_err(|past| past.duration())
 }

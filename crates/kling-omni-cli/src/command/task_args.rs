@@ -7,16 +7,16 @@ use crate::choice::one_of;
 
 #[derive(Args, Debug)]
 pub(super) struct TaskArgs {
-    /// Id of the task
+    /// The id of the task
     pub(super) id: String,
 
-    /// What the video is made from; saves requests, since the id does not say where the task is read
+    /// The mode of the task; saves requests, because the id does not determine the route
     #[arg(long, value_name = "MODE", value_parser = one_of(Mode::ALL, Mode::as_str))]
     mode: Option<Mode>,
 }
 
 impl TaskArgs {
-    /// Takes up the task. Nothing is sent yet.
+    /// Returns a handle to the task. Sends nothing.
     pub(super) fn task(self, client: &Client) -> Task {
         match self.mode {
             Some(mode) => client.task_of_mode(self.id, mode),

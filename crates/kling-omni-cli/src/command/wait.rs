@@ -19,14 +19,14 @@ pub(crate) struct WaitForArgs {
     #[command(flatten)]
     wait: WaitArgs,
 
-    /// Leave the video where it is, and print the status
+    /// Do not save the video; print the status
     #[arg(long, conflicts_with_all = ["output", "force", "sidecar"], help_heading = "Waiting")]
     no_download: bool,
 
     #[command(flatten)]
     output: OutputArgs,
 
-    /// Print one JSON object on stdout, whether it goes well or not
+    /// Print one JSON object on stdout, on success and on failure
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
@@ -42,11 +42,11 @@ pub(super) async fn run(
     }
     let task = args.task.task(&connection.client);
     let mut runner = TaskRunner::new(&connection, &args.output, Progress::new(verbose));
-    runner.progress.doing("asking for the status");
+    runner.progress.set_activity("reading the status");
     let video = runner.wait(&task, &args.wait).await?;
     if args.no_download {
         drop(runner);
-        return status::show(&connection, &task, video.state(), args.json);
+        return status::print(&connection, &task, video.state(), args.json);
     }
     runner.save(&task, &video, args.json).await
 }

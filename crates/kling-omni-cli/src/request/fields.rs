@@ -1,4 +1,4 @@
-//! The options that set the fields of a request: one for each row of the tables that declare the request types.
+//! The options for the fields of a request: one for each row of the tables that declare the request types.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -16,16 +16,16 @@ use serde_json::{Map, Value};
 use super::help;
 use crate::cli;
 use crate::failure::Failure;
-use crate::input::{self, LARGEST_TEXT};
+use crate::input::{self, MAX_TEXT_SIZE};
 use crate::media::{self, FILE_OR_URL};
 
-/// The row of an option that has another name or text, its names, and its help without the limits of the document.
+/// The names and the help of an option that differ from those of its row. The help has no limits; they are added.
 struct Wording {
     row: &'static str,
     long: &'static str,
     short: &'static [char],
     help: &'static str,
-    /// The modes in which the field is something else, and what.
+    /// The modes in which the field has another meaning, with that meaning.
     by_mode: &'static [(Mode, &'static str)],
 }
 
@@ -42,25 +42,25 @@ macro_rules! wordings {
 }
 
 wordings! {
-    prompt: "prompt" 'p', "What the video shows, or - for standard input; calls a reference video @Video1, other inputs as they say themselves";
-    video_url: "video", "The reference video that guides motion and style: a file, which is uploaded, or a public URL",
-        MotionControl: "the one whose motion the character takes over";
-    image_url: "image", "The image that the video starts with: a file, which is uploaded, or a public URL",
-        MotionControl: "the one that shows the character";
-    duration: "duration" 'd', "Length of the video to make, in seconds";
-    aspect_ratio: "aspect-ratio" 'a', "Shape of the video to make; auto follows the input";
-    cfg_scale: "cfg-scale", "How closely to follow the prompt, from free to strict";
-    webhook_url: "webhook-url", "URL that gets a signed POST whenever the task changes its status";
-    multi_prompt: "shot", "What a shot shows, in place of --prompt; once for each shot, and --duration is that of all together";
-    start_image_url: "start-image", "The first frame, under the name that the API gives together with an end frame";
-    end_image_url: "end-image", "The image that the video ends with; goes with --image";
-    image_urls: "reference-image", "An image that guides style and looks, @Image1 and so on in the prompt; once for each";
-    elements: "element", "A character or an object, @Element1 and so on in the prompt: its main image, and others after blanks; once for each, and counted together with --reference-image";
-    generate_audio: "audio", "Ask for a sound track, or for none with --audio=false";
+    prompt: "prompt" 'p', "Description of the video, or - for standard input; refers to a reference video as @Video1, to other inputs as their options say";
+    video_url: "video", "Reference video that guides motion and style: a local file, which is uploaded, or a public URL",
+        MotionControl: "the video whose motion is transferred to the character";
+    image_url: "image", "Start frame: a local file, which is uploaded, or a public URL",
+        MotionControl: "the image of the character";
+    duration: "duration" 'd', "Duration of the video, in seconds";
+    aspect_ratio: "aspect-ratio" 'a', "Aspect ratio of the video; auto uses that of the input";
+    cfg_scale: "cfg-scale", "How closely the video follows the prompt; higher is stricter";
+    webhook_url: "webhook-url", "URL that receives a signed POST for each status change of the task";
+    multi_prompt: "shot", "Description of one shot, instead of --prompt; repeat it for each shot; --duration is the total";
+    start_image_url: "start-image", "Start frame, under the name that the API uses together with an end frame";
+    end_image_url: "end-image", "End frame; needs --image";
+    image_urls: "reference-image", "Image that guides style and appearance, @Image1 and so on in the prompt; may be repeated";
+    elements: "element", "Character or object, @Element1 and so on in the prompt: its main image, then further images, separated by spaces; may be repeated, and counts together with --reference-image";
+    generate_audio: "audio", "Generate sound, or no sound with --audio=false";
 }
 
 impl Wording {
-    /// The help, and what the field is in other modes.
+    /// Returns the help, with the meanings in other modes.
     fn help(&self) -> String {
         let others = self.by_mode.iter().map(|(mode, other)| {
             let source = RequestType::of(*mode).source;
@@ -71,31 +71,33 @@ impl Wording {
     }
 }
 
-/// An option for the rows of one name.
+/// The option for all rows of one name.
 struct FieldOption {
     row: RequestField,
     long: String,
     short: Option<char>,
     help: String,
-    /// The types of requests that have the field, and its limits on each of their routes.
+    /// The request types that have the field, and its limits on each of their routes.
     types: Vec<(&'static RequestType, Vec<&'static Field>)>,
 }
 
-/// The options, in the order of the tables.
+/// Returns the options, in the order of the tables.
 fn options() -> Vec<FieldOption> {
     let mut options: Vec<FieldOption> = Vec::new();
     let types = RequestType::ALL.iter();
     for (request, row) in types.flat_map(|one| one.table.iter().map(move |row| (one, row))) {
-        // One value is no choice.
+        // A choice with one value needs no option.
         if matches!(row.kind, FieldKind::Choice(names) if names().len() < 2) {
             continue;
         }
         let limits = request.limits.iter().copied().flatten();
         let limits = limits.filter(|limits| limits.name == row.name);
         let of_type = (request, limits.collect());
-        let known = options.iter_mut();
-        match known.into_iter().find(|known| known.row.name == row.name) {
-            Some(known) => known.types.push(of_type),
+        let existing = options
+            .iter_mut()
+            .find(|option| option.row.name == row.name);
+        match existing {
+            Some(option) => option.types.push(of_type),
             None => {
                 let wording = WORDINGS.iter().find(|wording| wording.row == row.name);
                 options.push(FieldOption {
@@ -113,7 +115,7 @@ fn options() -> Vec<FieldOption> {
 }
 
 impl FieldOption {
-    /// Whether it takes a text that people write, and not a URL.
+    /// Returns whether the value is prose, not a URL.
     fn is_prose(&self) -> bool {
         let mut limits = self.types.iter().flat_map(|(_, limits)| limits);
         matches!(self.row.kind, FieldKind::Text) && limits.all(|limits| limits.format.is_none())
@@ -171,7 +173,7 @@ impl FieldOption {
         }
     }
 
-    /// What was given.
+    /// Returns the value from the command line.
     fn value(&self, matches: &mut ArgMatches) -> Option<FieldValue> {
         let name = self.row.name;
         if matches.value_source(name) != Some(ValueSource::CommandLine) {
@@ -181,7 +183,7 @@ impl FieldOption {
             FieldKind::Media => FieldValue::Media(matches.remove_many(name)?.collect()),
             FieldKind::Element => FieldValue::Elements(matches.remove_many(name)?.collect()),
             FieldKind::Seconds => {
-                // The API has a text here.
+                // A string in the API.
                 self.json(matches, |seconds: u32| seconds.to_string().into())?
             }
             FieldKind::Number => self.json(matches, |number: f64| number.into())?,
@@ -206,7 +208,7 @@ impl FieldOption {
     }
 }
 
-/// The fields of a request that were given as options, for every mode.
+/// The fields that were given as options, of any mode.
 #[derive(Debug)]
 pub(super) struct RequestFields(Vec<GivenField>);
 
@@ -252,8 +254,8 @@ impl FromArgMatches for RequestFields {
 }
 
 impl RequestFields {
-    /// Reads the text that `-` stands for, and refuses what can only be a slip: a text that is an option of this program,
-    /// since another one was forgotten or empty, or the name of a file after `@`.
+    /// Reads the text for `-` from standard input, and rejects texts that are mistakes: an option of this program, because
+    /// the text is missing, or the name of a file after `@`.
     pub(super) fn read_texts(&mut self, other_uses_of_stdin: usize) -> Result<(), Failure> {
         let mut uses = other_uses_of_stdin;
         let mut piped = None;
@@ -270,27 +272,27 @@ impl RequestFields {
                         input::refuse_sharing(uses)?;
                         piped = Some(value);
                     }
-                    Some(text) => refuse_slip(&field.option, text)?,
+                    Some(text) => refuse_mistake(&field.option, text)?,
                     None => {}
                 }
             }
         }
         if let Some(value) = piped {
-            *value = from_stdin()?.into();
+            *value = read_stdin()?.into();
         }
         Ok(())
     }
 
-    /// The names of the fields that are set.
+    /// Returns the names of the fields that are set.
     pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().map(|field| field.name)
     }
 
-    /// Sets the fields of a request, in place of what it has.
+    /// Sets the fields on a request, replacing existing values.
     ///
     /// # Errors
     ///
-    /// The request has no field for an option.
+    /// Fails if the request does not have the field of an option.
     pub(super) fn set_on(self, builder: RequestBuilder) -> Result<RequestBuilder, Failure> {
         self.0.into_iter().try_fold(builder, |builder, field| {
             let set = builder.set(field.name, field.value);
@@ -300,11 +302,11 @@ impl RequestFields {
         })
     }
 
-    /// What is set, as in a file.
+    /// Returns the fields as JSON.
     ///
     /// # Errors
     ///
-    /// A file on this machine has no URL that JSON could have.
+    /// Fails for a local file, which has no URL.
     pub(super) fn body(self) -> Result<Map<String, Value>, Failure> {
         let fields = self.0.into_iter().map(|field| {
             let is_list = options()
@@ -318,17 +320,17 @@ impl RequestFields {
             };
             let value = value.map_err(|_| {
                 Failure::usage(format!(
-                    "{}: --unchecked sends the request as it is, and so takes no file",
+                    "{}: local files cannot be used with --unchecked",
                     field.option
                 ))
-                .with_help("leave --unchecked out, or give a URL")
+                .with_help("remove --unchecked, or give a URL")
             })?;
             Ok((field.name.to_owned(), value))
         });
         fields.collect()
     }
 
-    /// The option that a field of the API has here.
+    /// Returns the option for a field of the API.
     pub(super) fn option(field: &str) -> String {
         let options = options();
         let option = options.iter().find(|option| option.row.name == field);
@@ -336,44 +338,43 @@ impl RequestFields {
     }
 }
 
-/// Standard input without the line end that a shell adds.
-fn from_stdin() -> Result<String, Failure> {
-    let mut text = input::read(Path::new("-"), LARGEST_TEXT)?.text()?;
+/// Reads standard input, without the newline that a shell adds.
+fn read_stdin() -> Result<String, Failure> {
+    let mut text = input::read(Path::new("-"), MAX_TEXT_SIZE)?.text()?;
     if text.ends_with('\n') {
         text.pop();
         text.truncate(text.trim_end_matches('\r').len());
     }
-    // A program in front of the pipe that failed must not lead to a paid task without a text.
+    // If the program before the pipe failed, the text is empty, and no task must be paid for.
     if text.trim().is_empty() {
-        return Err(Failure::usage("standard input holds no text"));
+        return Err(Failure::usage("standard input is empty"));
     }
     Ok(text)
 }
 
-fn refuse_slip(option: &str, text: &str) -> Result<(), Failure> {
-    let advice = "give the text by standard input: write - in its place";
-    if let Some(other) = cli::option_of("generate", text) {
+fn refuse_mistake(option: &str, text: &str) -> Result<(), Failure> {
+    if let Some(other) = cli::find_option("generate", text) {
         return Err(Failure::usage(format!(
-            "{option} has no text of its own: the option {other} follows it"
+            "{option} has no text, it is followed by the option {other}"
         ))
-        .with_help(advice));
+        .with_help("add the text, or use - to read such a text from standard input"));
     }
     let file = text.strip_prefix('@').map(Path::new);
     match file.filter(|path| path.is_file()) {
         Some(path) => Err(Failure::usage(format!(
-            "{option} takes a text, and no file after @: {} is a file",
+            "{option} takes text, but @{} names a file",
             input::name(path)
         ))
-        .with_help("write - in its place, and redirect standard input from the file")),
+        .with_help("use - and redirect standard input from the file")),
         None => Ok(()),
     }
 }
 
-/// The main image of an element, and further ones after blanks, which no URL has and a file here must not.
+/// Parses the images of an element, separated by spaces: the main image first. Paths with spaces are not supported.
 fn element(images: &str) -> Result<Element, String> {
     let mut images = images
         .split_whitespace()
-        .map(|image| media::accepted(image.into()))
+        .map(|image| media::parse(image.into()))
         .collect::<Result<Vec<_>, _>>()?
         .into_iter();
     let frontal = images.next().ok_or("an element needs an image")?;
@@ -383,11 +384,11 @@ fn element(images: &str) -> Result<Element, String> {
     ))
 }
 
-/// JSON has no other numbers.
+/// Parses a finite number, the only kind that JSON has.
 fn finite(text: &str) -> Result<f64, String> {
     match f64::from_str(text) {
         Ok(number) if number.is_finite() => Ok(number),
-        Ok(number) => Err(format!("{number} is no number that can be sent")),
+        Ok(number) => Err(format!("{number} is not a finite number")),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -401,7 +402,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_wording_is_of_a_row() {
+    fn wordings_have_rows() {
         for Wording {
             row, long, by_mode, ..
         } in WORDINGS
@@ -414,15 +415,15 @@ mod tests {
                 let table = RequestType::of(*mode).table;
                 assert!(
                     table.iter().any(|field| field.name == *row),
-                    "--{long}: requests of the mode {mode} have no row {row}; take the mode out of WORDINGS"
+                    "--{long}: requests of the mode {mode} have no row {row}; remove the mode from WORDINGS"
                 );
             }
         }
     }
 
-    /// Rows of one name that are different images or videos are told apart in the help.
+    /// The help distinguishes rows of one name that are different images or videos.
     #[test]
-    fn the_help_of_a_file_says_what_it_is_in_each_mode() {
+    fn help_of_media_has_the_meaning_in_each_mode() {
         let is_shared = |option: &FieldOption| {
             matches!(option.row.kind, FieldKind::Media) && option.types.len() > 1
         };
@@ -434,9 +435,9 @@ mod tests {
                 .collect();
             for (mode, field) in &fields {
                 let mut wordings = WORDINGS.iter().filter(|wording| wording.row == name);
-                let is_told = wordings.any(|one| one.by_mode.iter().any(|(of, _)| of == mode));
+                let has_meaning = wordings.any(|one| one.by_mode.iter().any(|(of, _)| of == mode));
                 assert!(
-                    *field == fields[0].1 || is_told,
+                    *field == fields[0].1 || has_meaning,
                     "--{}: {mode}",
                     option.long
                 );
@@ -444,7 +445,7 @@ mod tests {
         }
     }
 
-    /// What the image or video of this name is in a request of a type.
+    /// Returns the meaning of the image or video of this name in a request type.
     fn media_field(request: &RequestType, name: &str) -> MediaField {
         let limits = || request.limits.iter().copied().flatten();
         let is_set = |row: &&RequestField| {
@@ -469,9 +470,9 @@ mod tests {
             .expect("the file")
     }
 
-    /// Each limit of each mode is in the help of the option itself. Another option may have the same number.
+    /// The help of each option has each limit of each mode.
     #[test]
-    fn the_help_of_an_option_has_the_limits_of_each_mode() {
+    fn help_has_the_limits_of_each_mode() {
         let limits_of = |field: &Field| {
             let least = field.minimum.map(|least| format!("{least} to "));
             [
@@ -508,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_that_a_request_has_no_field_for_is_refused() {
+    fn options_without_a_field_are_refused() {
         for (name, value) in [
             (
                 "video_url",

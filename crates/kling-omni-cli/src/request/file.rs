@@ -1,4 +1,4 @@
-//! The file that a request comes from: strict JSON if it begins like JSON, else YAML.
+//! Reads a request file: strict JSON if it begins like JSON, else YAML.
 
 use std::path::Path;
 
@@ -7,61 +7,60 @@ use serde_saphyr::{Error, SnippetMode, UserMessageFormatter, render_options};
 
 use super::json;
 use crate::failure::Failure;
-use crate::input::{self, LARGEST_TEXT};
-use crate::next::{Next, Options};
+use crate::input::{self, MAX_TEXT_SIZE};
+use crate::next::{ConnectionOptions, NextCommand};
 
-/// The text of a request, and where it is from.
+/// The text of a request file, and its name in messages.
 pub(super) struct RequestFile {
     name: String,
     text: String,
 }
 
 impl RequestFile {
-    /// Reads the text. A YAML reader takes what only looks like JSON, and changes texts in it.
+    /// Parses the text. JSON is not parsed as YAML, which would accept invalid JSON and change strings.
     pub(super) fn parse<'a, S: DeserializeSeed<'a>>(
         &'a self,
         seed: S,
     ) -> Result<S::Value, Failure> {
         if self.text.trim_start().starts_with(['{', '[']) {
             return json::parse(&self.text, seed).map_err(|problem| {
-                self.broken(problem).with_help(format!(
-                    "{}; a file that begins with {{ or [ is strict JSON",
-                    fields()
+                self.parse_failure(problem).with_help(format!(
+                    "{} (a file that begins with {{ or [ must be strict JSON)",
+                    schema_help()
                 ))
             });
         }
         let read =
             serde_saphyr::with_deserializer_from_str(&self.text, |yaml| seed.deserialize(yaml));
         read.map_err(|error| {
-            self.broken(told(&error)).with_help(format!(
-                "{}; in YAML, a text that begins with @ or holds a colon and a blank needs quotes",
-                fields()
+            self.parse_failure(error_message(&error)).with_help(format!(
+                "{} (in YAML, quote a text that begins with @ or contains a colon and a space)",
+                schema_help()
             ))
         })
     }
 
-    fn broken(&self, problem: String) -> Failure {
-        Failure::usage(format!("{} cannot be understood as a request", self.name))
-            .with_cause(problem)
+    fn parse_failure(&self, problem: String) -> Failure {
+        Failure::usage(format!("cannot parse {} as a request", self.name)).with_cause(problem)
     }
 }
 
 /// Reads a file, or standard input for `-`.
 pub(super) fn read(path: &Path) -> Result<RequestFile, Failure> {
-    let input = input::read(path, LARGEST_TEXT)?;
+    let input = input::read(path, MAX_TEXT_SIZE)?;
     Ok(RequestFile {
         name: input.name.clone(),
         text: input.text()?,
     })
 }
 
-fn fields() -> String {
-    let schema = Next::Schema.command(&Options::new());
-    format!("`{schema}` describes the fields")
+fn schema_help() -> String {
+    let schema = NextCommand::Schema.to_shell(&ConnectionOptions::new());
+    format!("run `{schema}` for the fields")
 }
 
-fn told(error: &Error) -> String {
-    // A snippet would repeat lines of the file, and URLs in it may hold tokens.
+fn error_message(error: &Error) -> String {
+    // A snippet would quote the file, whose URLs may contain tokens.
     let reason = error.render_with_options(render_options! {
         formatter: &UserMessageFormatter,
         snippets: SnippetMode::Off,

@@ -1,4 +1,4 @@
-//! Help texts of the request's options. Every number and value in them comes from the spec.
+//! Help texts of the request options. All limits in them come from the document.
 
 use kling_omni::Tier;
 use kling_omni::request::{FieldKind, RequestType};
@@ -9,24 +9,24 @@ use super::mode::by_preference;
 pub(super) fn mode() -> String {
     let modes: Vec<_> = by_preference().map(|one| one.mode.as_str()).collect();
     format!(
-        "What to make the video from [default: the first of {} that has all options]",
+        "What the video is made from [default: the first of {} that has all given options]",
         modes.join(", ")
     )
 }
 
-/// The part of the help that has the options of one type of requests.
+/// Returns the heading above the options of one request type.
 pub(super) fn heading(request: &RequestType) -> String {
     format!("From {}", request.source)
 }
 
 pub(super) fn tier() -> String {
     format!(
-        "Quality tier, which decides the price [default: {}]",
+        "Quality tier, which determines the price [default: {}]",
         Tier::default()
     )
 }
 
-/// The text, followed by the limits of the field in brackets, by type of request where they differ.
+/// Appends the limits of a field in brackets, by request type where they differ.
 pub(super) fn with_limits(
     text: &str,
     kind: FieldKind,
@@ -67,10 +67,10 @@ pub(super) fn with_limits(
     text
 }
 
-/// The kinds of limits, each of which has its own brackets.
+/// The number of kinds of limits. Each has its own brackets.
 const KINDS: usize = 7;
 
-/// The limits of a field in one mode. What differs on another route follows the limit of the preferred route.
+/// Returns the limits of a field in one mode. A different limit of another route follows that of the preferred route.
 fn limits_of(routes: &[&Field], has_choice: bool) -> [Option<String>; KINDS] {
     let of_routes = |limit: &dyn Fn(&Field) -> Option<String>| {
         let mut limits = routes.iter().filter_map(|field| limit(field));
@@ -107,7 +107,7 @@ fn limits_of(routes: &[&Field], has_choice: bool) -> [Option<String>; KINDS] {
     ]
 }
 
-/// Whole numbers without a gap as a range, anything else as a list.
+/// Formats consecutive integers as a range, and other values as a list.
 fn values(values: &[&str]) -> Option<String> {
     let numbers: Option<Vec<u32>> = values.iter().map(|value| value.parse().ok()).collect();
     let first = numbers.as_deref().and_then(<[u32]>::first);
@@ -136,7 +136,7 @@ fn in_units(span: Span, unit: &str) -> Option<String> {
     range(span).map(|range| format!("{range} {unit}"))
 }
 
-/// How long the video to make can be, by the value.
+/// Formats the range of video durations for each value.
 fn output_seconds(values: &[(&str, Span)]) -> Option<String> {
     let limited = values.iter().filter_map(|(value, span)| {
         let seconds = in_units(*span, "s")?;
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_read_well() {
+    fn values_and_ranges_are_formatted() {
         for (list, shown) in [
             (&["3", "4", "5"][..], Some("3 to 5")),
             (&["3", "5"], Some("3, 5")),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_shown_by_mode_where_they_differ() {
+    fn limits_are_listed_by_mode_where_they_differ() {
         let long = |most| Field {
             max_length: Some(most),
             ..Field::named("prompt")

@@ -1,39 +1,40 @@
-//! Strict JSON: no key stands twice in an object.
+//! Parses strict JSON, without duplicate keys.
 
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 
-/// Reads a text as JSON.
+/// Parses a text as JSON.
 ///
 /// # Errors
 ///
-/// What is wrong, with line and column as an editor counts them, and without a value of the text, which may be secret.
+/// Returns the problem, with line and column as an editor counts them. It does not quote values, which may be secret.
 pub(super) fn parse<'a, S: DeserializeSeed<'a>>(
     text: &'a str,
     seed: S,
 ) -> Result<S::Value, String> {
-    serde_json::from_str::<Unique>(text).map_err(|error| shown(&error, text))?;
+    serde_json::from_str::<UniqueKeys>(text).map_err(|error| error_message(&error, text))?;
     let mut json = serde_json::Deserializer::from_str(text);
     seed.deserialize(&mut json)
-        .map_err(|error| shown(&error, text))
+        .map_err(|error| error_message(&error, text))
 }
 
-fn shown(error: &serde_json::Error, json: &str) -> String {
+fn error_message(error: &serde_json::Error, json: &str) -> String {
     let text = with_position(error, json);
-    // serde quotes a text of the wrong type.
-    let quoted = text.split_once("string \"").and_then(|(before, rest)| {
+    // serde quotes a string of the wrong type.
+    let unquoted = text.split_once("string \"").and_then(|(before, rest)| {
         let (_, after) = rest.rsplit_once("\", expected")?;
         Some(format!("{before}string, expected{after}"))
     });
     match error.classify() {
-        Category::Data => quoted.unwrap_or(text),
+        Category::Data => unquoted.unwrap_or(text),
         _ => text,
     }
 }
 
-/// The message of an error, whose position serde counts in bytes. A line end is at the start of the next line there.
+/// Returns the message with the column in characters. serde counts bytes, and puts a newline at the start of the next
+/// line.
 fn with_position(error: &serde_json::Error, json: &str) -> String {
     let (line, column) = (error.line(), error.column());
     let message = error.to_string();
@@ -53,16 +54,16 @@ fn with_position(error: &serde_json::Error, json: &str) -> String {
     format!("{what} at line {line} column {column}")
 }
 
-/// Any JSON, of which nothing is kept.
-struct Unique;
+/// Accepts any JSON without duplicate keys, and discards it.
+struct UniqueKeys;
 
-impl<'de> Deserialize<'de> for Unique {
+impl<'de> Deserialize<'de> for UniqueKeys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Self)
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Unique {
+impl<'de> DeserializeSeed<'de> for UniqueKeys {
     type Value = Self;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self, D::Error> {
@@ -70,7 +71,7 @@ impl<'de> DeserializeSeed<'de> for Unique {
     }
 }
 
-impl<'de> Visitor<'de> for Unique {
+impl<'de> Visitor<'de> for UniqueKeys {
     type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,9 +128,9 @@ mod tests {
 
     use super::*;
 
-    /// Each character of a text is replaced by a control character, which JSON has nowhere.
+    /// Replaces each character of a text by a control character, which is invalid anywhere in JSON.
     #[test]
-    fn a_wrong_character_is_found_by_line_and_column() {
+    fn parse_errors_have_line_and_column() {
         let text = "{\n  \"für\": \"🎬 ein Film\",\n  \"b\": [1, true, null]\n}";
         for (index, replaced) in text.char_indices() {
             let after = &text[index + replaced.len_utf8()..];
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_strict_is_refused_with_its_place() {
+    fn parse_rejects_lenient_json() {
         for (text, problem) in [
             ("{\"a\": \"one\ntwo\"}", "at line 1 column 11"),
             ("{\"a\": 1,}", "trailing comma at line 1 column 9"),

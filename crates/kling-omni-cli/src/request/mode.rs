@@ -1,4 +1,4 @@
-//! What a request is made from, by its fields.
+//! Chooses the mode of a request by its fields.
 
 use kling_omni::Mode;
 use kling_omni::request::RequestType;
@@ -7,18 +7,18 @@ use serde_json::{Map, Value};
 use super::fields::RequestFields;
 use crate::failure::Failure;
 
-/// The parts that a request is put together from.
-pub(super) struct Parts<'a> {
-    /// The mode that was asked for.
+/// The inputs that determine the mode.
+pub(super) struct RequestParts<'a> {
+    /// The value of `--mode`.
     pub(super) mode: Option<Mode>,
-    /// Whether a route was chosen, which there is for a reference video only.
+    /// Whether `--route` was given, which only requests with a reference video have.
     pub(super) has_route: bool,
     pub(super) options: &'a RequestFields,
     pub(super) file: &'a Map<String, Value>,
 }
 
-/// The types of requests, those first that a request is of if several have its fields: from text, since without a
-/// reference video nothing else can be made, and then in the order of the modes.
+/// Returns the request types in the order of preference, for requests whose fields several types have: text first, then
+/// the order of the modes.
 pub(super) fn by_preference() -> impl Iterator<Item = &'static RequestType> {
     let (text, others): (Vec<_>, Vec<_>) = RequestType::ALL
         .iter()
@@ -26,39 +26,39 @@ pub(super) fn by_preference() -> impl Iterator<Item = &'static RequestType> {
     text.into_iter().chain(others)
 }
 
-/// A part of a request, and the types that can have it.
-struct Part {
-    /// The name under which it was given.
-    shown: String,
+/// A field or option of a request, and the types that have it.
+struct RequestPart {
+    /// The name in messages.
+    name: String,
     types: Vec<&'static RequestType>,
 }
 
-impl Parts<'_> {
-    /// The mode of the request: as asked for, else the preferred one that has all fields.
+impl RequestParts<'_> {
+    /// Returns the mode: the value of `--mode`, else the preferred mode that has all fields.
     ///
     /// # Errors
     ///
-    /// Fields that no mode has together, or that the one asked for does not have.
+    /// Fails if no mode, or not the given one, has all fields.
     pub(super) fn mode(&self) -> Result<Mode, Failure> {
-        let parts = self.given();
-        let has = |part: &Part, mode: Mode| part.types.iter().any(|one| one.mode == mode);
+        let parts = self.distinctive();
+        let has = |part: &RequestPart, mode: Mode| part.types.iter().any(|one| one.mode == mode);
         if let Some(mode) = self.mode {
             return match parts.iter().find(|part| !has(part, mode)) {
-                Some(Part { shown, .. }) => Err(Failure::usage(format!(
-                    "{shown} does not go with --mode {mode}"
+                Some(RequestPart { name, .. }) => Err(Failure::usage(format!(
+                    "{name} cannot be used with --mode {mode}"
                 ))),
                 None => Ok(mode),
             };
         }
-        let mut fitting = by_preference().map(|one| one.mode);
-        match fitting.find(|mode| parts.iter().all(|part| has(part, *mode))) {
+        let mut modes = by_preference().map(|one| one.mode);
+        match modes.find(|mode| parts.iter().all(|part| has(part, *mode))) {
             Some(mode) => Ok(mode),
             None => Err(conflict(&parts)),
         }
     }
 
-    /// What is set and not in every type, a field that no type has aside: it is refused where its place is known.
-    fn given(&self) -> Vec<Part> {
+    /// Returns the parts that are set and that not every type has. Unknown fields are rejected later, with their position.
+    fn distinctive(&self) -> Vec<RequestPart> {
         let mut names: Vec<&str> = Vec::new();
         for row in RequestType::ALL.iter().flat_map(|one| one.table) {
             if !names.contains(&row.name) {
@@ -67,17 +67,17 @@ impl Parts<'_> {
         }
         let fields = names.into_iter().filter_map(|name| {
             let is_option = self.options.names().any(|given| given == name);
-            let shown = match self.file.get(name) {
+            let label = match self.file.get(name) {
                 _ if is_option => RequestFields::option(name),
                 Some(value) if !value.is_null() => format!("{name} in the file"),
                 _ => return None,
             };
             let has_field = |one: &RequestType| one.table.iter().any(|row| row.name == name);
-            Some(Part::new(shown, has_field))
+            Some(RequestPart::new(label, has_field))
         });
         let route = self
             .has_route
-            .then(|| Part::new("--route".to_owned(), |one| one.mode == Mode::Reference));
+            .then(|| RequestPart::new("--route".to_owned(), |one| one.mode == Mode::Reference));
         let parts = fields.chain(route);
         parts
             .filter(|part| part.types.len() < RequestType::ALL.len())
@@ -85,11 +85,14 @@ impl Parts<'_> {
     }
 }
 
-impl Part {
-    fn new(shown: String, has_it: impl Fn(&RequestType) -> bool) -> Self {
+impl RequestPart {
+    fn new(name: String, has_part: impl Fn(&RequestType) -> bool) -> Self {
         Self {
-            shown,
-            types: RequestType::ALL.iter().filter(|one| has_it(one)).collect(),
+            name,
+            types: RequestType::ALL
+                .iter()
+                .filter(|one| has_part(one))
+                .collect(),
         }
     }
 
@@ -99,21 +102,22 @@ impl Part {
     }
 }
 
-/// Names the first two parts that have no mode in common, or else all of them.
-fn conflict(parts: &[Part]) -> Failure {
+/// Returns the failure for parts without a common mode. It names the first two such parts, or else all.
+fn conflict(parts: &[RequestPart]) -> Failure {
     let pairs = parts
         .iter()
         .enumerate()
         .flat_map(|(index, one)| parts[index + 1..].iter().map(move |other| [one, other]));
-    let is_apart = |[one, other]: &[&Part; 2]| {
+    let is_conflict = |[one, other]: &[&RequestPart; 2]| {
         let mut modes = one.types.iter().map(|one| one.mode);
         !modes.any(|mode| other.types.iter().any(|other| other.mode == mode))
     };
-    let apart = pairs.into_iter().find(is_apart);
-    let apart = apart.map_or_else(|| parts.iter().collect(), Vec::from);
-    let apart: Vec<_> = apart
+    let pair = pairs.into_iter().find(is_conflict);
+    let conflicting = pair.map_or_else(|| parts.iter().collect(), Vec::from);
+    let conflicting: Vec<_> = conflicting
         .into_iter()
-        .map(|part| format!("{} goes with {}", part.shown, part.sources()))
+        .map(|part| format!("{} (from {})", part.name, part.sources()))
         .collect();
-    Failure::usage(apart.join(", and ")).with_help("make a video of each")
+    Failure::usage(format!("no mode has both {}", conflicting.join(" and ")))
+        .with_help("make separate videos, or remove one of them")
 }

@@ -1,16 +1,16 @@
-//! `check`: what it sees of files, and how it ends.
+//! `check`: the output and the exit code.
 
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Fake, Program, Snapshots, bring, fixture};
+use crate::support::{Fake, Program, Snapshots, copy_fixtures, fixture};
 
 const OURS: [&str; 4] = ["dance.mp4", "long.mp4", "slow.mp4", "stage.png"];
 
 #[test]
-fn each_kind_of_file_is_told_from_the_others() {
+fn distinguishes_kinds_of_files() {
     let mut snapshots = Snapshots::default();
-    // A package has no other package's files beside it.
+    // The files are missing in a package.
     let kinds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../media-probe/tests/fixtures");
     if !kinds.exists() {
         return;
@@ -68,10 +68,10 @@ fn each_kind_of_file_is_told_from_the_others() {
 }
 
 #[test]
-fn what_is_found_goes_to_people_and_to_scripts() {
+fn prints_findings_as_text_and_json() {
     let mut snapshots = Snapshots::default();
     let folder = tempfile::tempdir().unwrap();
-    bring(folder.path(), &OURS);
+    copy_fixtures(folder.path(), &OURS);
     let all = "long.mp4 stage.png missing.mov slow.mp4 ftp://example.com/dance.mp4 dance.mp4";
     for (name, line) in [
         ("check", format!("check {all}")),
@@ -89,7 +89,7 @@ fn what_is_found_goes_to_people_and_to_scripts() {
 }
 
 #[test]
-fn the_worst_of_all_files_decides_how_it_ends() {
+fn exit_code_is_that_of_the_worst_file() {
     for (line, code) in [
         ("dance.mp4 stage.png", 0),
         ("slow.mp4", 0),
@@ -112,7 +112,7 @@ fn the_worst_of_all_files_decides_how_it_ends() {
 }
 
 #[test]
-fn a_file_behind_a_url_is_looked_at_by_its_parts() {
+fn url_is_inspected_by_ranges() {
     let fake = Fake::of_file("dance.mp4");
     let url = format!("{}/dance.mp4?token=needle", fake.base_url());
     let check = |options: &str| {
@@ -124,9 +124,9 @@ fn a_file_behind_a_url_is_looked_at_by_its_parts() {
     let refused = check("--json");
     assert_eq!(refused["media_info"], serde_json::Value::Null);
     assert_eq!(refused["findings"][0]["code"], "inspection-incomplete");
-    let seen = check("--json --allow-private");
-    assert_eq!(seen["findings"], serde_json::json!([]));
-    assert_eq!(seen["media_info"]["duration_us"], 5_000_000);
+    let inspected = check("--json --allow-private-networks");
+    assert_eq!(inspected["findings"], serde_json::json!([]));
+    assert_eq!(inspected["media_info"]["duration_us"], 5_000_000);
     let request = fake.request();
     assert_eq!(request.method(), "GET");
     let range = request.header("range").unwrap();

@@ -1,6 +1,6 @@
-//! The wall clock of the machine is set while a create is settled: the paid task is found, and nothing is paid twice.
+//! Steps of the wall clock during reconciliation: the paid task is found, and nothing is paid twice.
 //!
-//! libfaketime sets it for the program alone. The monotonic clocks stay as they are, as they do when a machine is set.
+//! libfaketime steps the clock of the program only. Monotonic clocks are unchanged, as they are on a real machine.
 #![cfg(all(target_os = "linux", debug_assertions))]
 
 use std::fs;
@@ -17,7 +17,7 @@ use crate::support::{Program, Running, Service};
 /// Makes this test fail where libfaketime is missing.
 const NEEDED: &str = "KLING_OMNI_NEEDS_FAKETIME";
 
-/// The library that Debian's package `faketime` has.
+/// Returns the path of libfaketime, which is in Debian's package `faketime`.
 fn libfaketime() -> Option<PathBuf> {
     let roots = fs::read_dir("/usr/lib").ok()?;
     let libraries = roots
@@ -37,7 +37,7 @@ struct Scenario {
 }
 
 impl Scenario {
-    /// A service that has made one task before, and loses the answer to the next create.
+    /// Starts a service with one older task, which drops the response to the next create.
     fn new(library: PathBuf, moment: Moment, step: i64) -> Self {
         let clock = ManualClock::new(SystemTime::now());
         let for_service = clock.clone();
@@ -62,13 +62,13 @@ impl Scenario {
     }
 
     fn set_clock(&self, offset: &str) {
-        // In one step, since the program reads it whenever it asks for the time.
+        // Atomically, because the program reads the file at each clock read.
         fs::write(self.file("next"), offset).unwrap();
         fs::rename(self.file("next"), self.file("offset")).unwrap();
     }
 
-    /// The clock is set here if this is the moment.
-    fn reach(&self, moment: Moment) {
+    /// Steps the clock if this is the moment.
+    fn step_clock_at(&self, moment: Moment) {
         if self.moment == moment {
             self.set_clock(&format!("{:+}", self.step));
         }
@@ -77,7 +77,7 @@ impl Scenario {
     fn program(&self, journal: &str) -> Program {
         self.service
             .program(&format!(
-                "generate -p puppet -d 3 {journal} one.journal --no-wait --retries 0 --settle 8s"
+                "generate -p puppet -d 3 {journal} one.journal --no-wait --max-retries 0 --settle-time 8s"
             ))
             .env("LD_PRELOAD", self.library.to_str().unwrap())
             .env(
@@ -86,54 +86,54 @@ impl Scenario {
             )
             .env("FAKETIME_NO_CACHE", "1")
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-            .env("KLING_OMNI_GO_ON", self.file("go").to_str().unwrap())
+            .env("KLING_OMNI_FAILPOINT_RELEASE", self.file("release").to_str().unwrap())
     }
 
-    /// The program stops at `place`, and goes on once the clock may be set.
-    fn start(&self, place: &str) -> Running {
+    /// Starts the program with a failpoint, and waits until it blocks there.
+    fn start_with_failpoint(&self, failpoint: &str) -> Running {
         let mut running = self
-            .program("--state")
-            .env("KLING_OMNI_STOP_AT", place)
+            .program("--journal")
+            .env("KLING_OMNI_FAILPOINT", failpoint)
             .start();
-        running.until(&format!("stopped at {place}"));
+        running.until(&format!("stopped at {failpoint}"));
         running
     }
 
-    fn go_on(&self) {
-        fs::write(self.file("go"), "").unwrap();
+    fn release(&self) {
+        fs::write(self.file("release"), "").unwrap();
     }
 
-    fn lists_read(&self) -> usize {
+    fn list_requests(&self) -> usize {
         let requests = self.service.requests();
         let operations = requests.iter().filter_map(|request| request.operation_id());
         let roles = operations.filter_map(|id| Some(Operation::by_id(id)?.role));
         roles.filter(|role| matches!(role, Role::List(_))).count()
     }
 
-    fn play(&self) {
+    fn run(&self) {
         let mut running = match self.moment {
-            Moment::BeforeTheCreate => self.start("before sending"),
+            Moment::BeforeTheCreate => self.start_with_failpoint("before sending"),
             Moment::BetweenChargeAndList | Moment::DuringSettling => {
-                self.start("before unconfirmed")
+                self.start_with_failpoint("before unconfirmed")
             }
-            Moment::BetweenKillAndResume => self.start("after unconfirmed"),
+            Moment::BetweenKillAndResume => self.start_with_failpoint("after unconfirmed"),
         };
-        self.reach(Moment::BeforeTheCreate);
-        self.reach(Moment::BetweenChargeAndList);
+        self.step_clock_at(Moment::BeforeTheCreate);
+        self.step_clock_at(Moment::BetweenChargeAndList);
         if self.moment == Moment::BetweenKillAndResume {
             running.child.kill().unwrap();
             running.child.wait().unwrap();
-            self.reach(Moment::BetweenKillAndResume);
+            self.step_clock_at(Moment::BetweenKillAndResume);
             running = self.program("--resume").start();
         } else {
-            self.go_on();
+            self.release();
         }
-        running.until("looking for it");
-        let before = self.lists_read();
-        while self.lists_read() == before && running.child.try_wait().unwrap().is_none() {
+        running.until("searching for its task");
+        let before = self.list_requests();
+        while self.list_requests() == before && running.child.try_wait().unwrap().is_none() {
             thread::yield_now();
         }
-        self.reach(Moment::DuringSettling);
+        self.step_clock_at(Moment::DuringSettling);
         self.clock.advance(LISTED_AFTER);
         let ended = running.end();
         assert_eq!(ended.code, Some(0), "{}: {ended}", self.name);
@@ -144,7 +144,7 @@ impl Scenario {
 }
 
 #[test]
-fn no_step_of_the_wall_clock_loses_a_paid_task() {
+fn do_not_lose_a_paid_task() {
     let Some(library) = libfaketime() else {
         assert!(
             std::env::var_os(NEEDED).is_none(),
@@ -159,7 +159,7 @@ fn no_step_of_the_wall_clock_loses_a_paid_task() {
             .flat_map(|moment| STEPS.map(|step| (*moment, step)));
         for (moment, step) in all {
             let library = library.clone();
-            scope.spawn(move || Scenario::new(library, moment, step).play());
+            scope.spawn(move || Scenario::new(library, moment, step).run());
         }
     });
 }

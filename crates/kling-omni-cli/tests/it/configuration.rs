@@ -1,12 +1,12 @@
-//! Settings from the environment, and values in the wrong place, which are never shown.
+//! Settings from the environment, and misplaced values, which are never printed.
 
 use crate::support::{Program, Service};
 
 #[test]
-fn an_empty_variable_is_an_unset_one() {
+fn empty_variables_count_as_unset() {
     let service = Service::slow();
     for name in [
-        "KLING_OMNI_TASK_TIMES",
+        "KLING_OMNI_TASK_DURATIONS",
         "MAGNIFIC_API_KEY",
         "HTTP_PROXY",
         "https_proxy",
@@ -31,7 +31,7 @@ fn an_empty_variable_is_an_unset_one() {
     let both = Program::new(folder.path(), "list").env("FREEPIK_API_KEY", "");
     let ended = both.env("KLING_OMNI_BASE_URL", "").run().expect(3);
     assert!(ended.stderr.contains("no API key"), "{ended}");
-    // The other key counts and the empty base URL is ignored: only the settings of the bucket are missing.
+    // The other key is used and the empty base URL is ignored: only the settings of the bucket are missing.
     let bucket = Program::new(
         folder.path(),
         "generate --dry-run -p cat --upload s3://bucket",
@@ -43,7 +43,7 @@ fn an_empty_variable_is_an_unset_one() {
 }
 
 #[test]
-fn a_value_in_the_wrong_place_is_not_shown() {
+fn misplaced_values_are_not_printed() {
     let service = Service::slow();
     let id = "needle0123456789abcdef";
     for (line, value) in [
@@ -100,9 +100,9 @@ fn a_value_in_the_wrong_place_is_not_shown() {
         ("list --base-url", "http://u:needle@h"),
         ("list --base-url", "needle needle"),
         ("list --page", id),
-        ("list --retries", "-needle7"),
+        ("list --max-retries", "-needle7"),
         ("list --host", id),
-        ("list --task-times", "https://u:needle@h/?t=needle"),
+        ("list --task-durations", "https://u:needle@h/?t=needle"),
         ("check", "ftp://u:needle@h/?t=needle"),
         ("completions", id),
         ("", "sk-needle-7"),
@@ -122,7 +122,7 @@ fn a_value_in_the_wrong_place_is_not_shown() {
 }
 
 #[test]
-fn a_slip_in_a_secret_is_found_before_anything_is_listened_to() {
+fn malformed_secrets_are_rejected_before_listening() {
     let folder = tempfile::tempdir().unwrap();
     for text in [
         "\"whsec_c2Vj\"",

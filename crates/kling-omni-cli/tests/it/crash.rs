@@ -1,8 +1,8 @@
-//! The crash matrix: `generate --state` is killed at every step, and `generate --resume` as well. There is one charge
-//! in the end and the video in its place, or it is said that nobody can know.
+//! The crash matrix: `generate --journal` and `generate --resume` are killed at every failpoint. After the last resume, one
+//! task was charged and its video is saved, or the program reports that this is unknown.
 //!
-//! The program stops at a place that the environment names, says so, and is killed there with SIGKILL; only debug builds
-//! have such places.
+//! The program blocks at the failpoint that the environment names, and is killed there with SIGKILL. Only debug builds have
+//! failpoints.
 #![cfg(all(unix, debug_assertions))]
 
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::support::{Ended, Facts, KEY, Program, Running, Service, Snapshots, facts};
 
-/// A request whose tasks the service is known to list, and one for the older route, whose tasks it is not.
+/// A request whose tasks the service lists, and one for the older route, whose tasks it may not list.
 const LISTED: &str = "-p puppet -d 3";
 const UNLISTED: &str = "-p @Video1 --video https://example.com/dance.mp4 -d 3";
 
@@ -24,28 +24,28 @@ const JOURNAL: &str = "puppet.journal";
 const VIDEO: &str = "puppet.mp4";
 const TASK_TIME: Duration = Duration::from_secs(60);
 
-/// Where the program is killed.
+/// When the program is killed.
 #[derive(Clone, Copy, Debug)]
 enum Stop {
-    /// Where it has come to this place.
+    /// At a failpoint.
     At(&'static str),
-    /// Once the service has made a task, while the program waits for the answer.
+    /// After the service created a task, while the program waits for the response.
     Charged,
 }
 
-/// A crash: what goes wrong at the service before, if anything, and where the program is killed then.
+/// A crash: the fault of the service, if any, and when the program is killed.
 #[derive(Clone, Copy, Debug)]
 struct Crash {
     step: &'static str,
     fault: Option<&'static str>,
     stop: Stop,
-    /// Whether it leaves the same journal and the same service behind as another crash of the table.
-    is_like_another: bool,
+    /// Whether another crash of the table leaves the same journal and the same state of the service.
+    is_equivalent: bool,
 }
 
 impl Crash {
-    const fn like_another(mut self) -> Self {
-        self.is_like_another = true;
+    const fn equivalent(mut self) -> Self {
+        self.is_equivalent = true;
         self
     }
 }
@@ -55,7 +55,7 @@ const fn at(place: &'static str) -> Crash {
         step: place,
         fault: None,
         stop: Stop::At(place),
-        is_like_another: false,
+        is_equivalent: false,
     }
 }
 
@@ -64,129 +64,129 @@ const fn with(step: &'static str, fault: &'static str, place: &'static str) -> C
         step,
         fault: Some(fault),
         stop: Stop::At(place),
-        is_like_another: false,
+        is_equivalent: false,
     }
 }
 
-/// Every step of a run, in order, and those of runs in which the create does not go well.
+/// Every failpoint of a run, in order, and those of runs whose create fails.
 const CRASHES: &[Crash] = &[
     at("before the journal"),
     at("before prepared"),
     at("after prepared"),
-    at("before sending").like_another(),
+    at("before sending").equivalent(),
     at("after sending"),
     Crash {
-        step: "request under way",
+        step: "request sent",
         fault: Some("create:hang@1"),
         stop: Stop::Charged,
-        is_like_another: false,
+        is_equivalent: false,
     },
-    at("before created").like_another(),
+    at("before created").equivalent(),
     at("after created"),
-    at("polling").like_another(),
-    at("before ended").like_another(),
+    at("polling").equivalent(),
+    at("before ended").equivalent(),
     at("after ended"),
     at("downloading"),
-    at("before publishing").like_another(),
+    at("before publishing").equivalent(),
     at("after publishing"),
     at("before saved"),
     at("after saved"),
     with(
-        "answer lost, before unconfirmed",
+        "response lost, before unconfirmed",
         "create:drop@1",
         "before unconfirmed",
     )
-    .like_another(),
+    .equivalent(),
     with(
-        "answer lost, after unconfirmed",
+        "response lost, after unconfirmed",
         "create:drop@1",
         "after unconfirmed",
     ),
     with(
-        "answer lost, task found, before created",
+        "response lost, task found, before created",
         "create:drop@1",
         "before created",
     )
-    .like_another(),
+    .equivalent(),
     with(
         "request lost, before unconfirmed",
         "create:lost@1",
         "before unconfirmed",
     )
-    .like_another(),
+    .equivalent(),
     with(
         "request lost, after unconfirmed",
         "create:lost@1",
         "after unconfirmed",
     ),
     with(
-        "refused, before rejected",
+        "rejected, before rejected",
         "create:400@1",
         "before rejected",
     )
-    .like_another(),
-    with("refused, after rejected", "create:400@1", "after rejected"),
+    .equivalent(),
+    with("rejected, after rejected", "create:400@1", "after rejected"),
 ];
 
-/// Those that need to be sure that there is no task.
-const SURE: &[Crash] = &[
+/// Crashes after it is certain that no task was created.
+const NOT_CREATED: &[Crash] = &[
     with(
-        "request lost, before absent",
+        "request lost, before not_created",
         "create:lost@1",
         "before not_created",
     )
-    .like_another(),
+    .equivalent(),
     with(
-        "request lost, after absent",
+        "request lost, after not_created",
         "create:lost@1",
         "after not_created",
     )
-    .like_another(),
+    .equivalent(),
 ];
 
-/// A service that has made one task before, and a place to work in.
-struct World {
+/// A service with older tasks, and a folder for the program.
+struct Setup {
     service: Service,
     clock: ManualClock,
     request: &'static str,
-    /// What the earlier task was charged.
+    /// The charges of the older tasks.
     before: usize,
 }
 
-impl World {
+impl Setup {
     fn new(request: &'static str) -> Self {
         let clock = ManualClock::new(SystemTime::now());
         let service = Service::start(|builder| builder.task_time(TASK_TIME).clock(clock.clone()));
         service.task("an older one");
         service.text_task("another older one");
         let before = service.charges();
-        let world = Self {
+        let setup = Self {
             service,
             clock,
             request,
             before,
         };
-        world.tasks_end();
-        world
+        setup.complete_tasks();
+        setup
     }
 
-    /// Lets all tasks that there are come to their end.
-    fn tasks_end(&self) {
+    /// Completes all tasks.
+    fn complete_tasks(&self) {
         self.clock.advance(2 * TASK_TIME);
     }
 
     fn program(&self, journal: &str) -> Program {
         self.service.program(&format!(
-            "generate {} {journal} {JOURNAL} -o {VIDEO} --poll-interval 0.1 --retries 0 --settle 0s",
+            "generate {} {journal} {JOURNAL} -o {VIDEO} --poll-interval 0.1 --max-retries 0 --settle-time 0s",
             self.request
         ))
     }
 
-    /// What a person does who finds the program dead: goes on with the journal if there is one.
-    fn again(&self) -> Program {
+    /// Returns the run after a crash: a resume if the journal exists.
+    fn next_run(&self) -> Program {
         match self.journal().exists() {
             true => self.program("--resume"),
-            false => self.program("--state"),
+            false => self.program("--journal"),
         }
     }
 
@@ -198,11 +198,11 @@ impl World {
         self.service.charges() - self.before
     }
 
-    /// Runs the program until it is killed; says whether it got there.
+    /// Runs the program until it is killed. Returns whether it was killed before it exited.
     fn kill(&self, program: Program, stop: Stop) -> bool {
         let before = self.service.charges();
         let (program, place) = match stop {
-            Stop::At(place) => (program.env("KLING_OMNI_STOP_AT", place), place),
+            Stop::At(place) => (program.env("KLING_OMNI_FAILPOINT", place), place),
             Stop::Charged => (program, ""),
         };
         let mut running = program.start();
@@ -211,25 +211,28 @@ impl World {
                 thread::yield_now();
             }
         } else {
-            self.look_on(&mut running, Some(place));
+            self.read_until(&mut running, Some(place));
         }
         running.child.kill().unwrap();
-        // Whoever was killed has no exit code.
+        // A killed process has no exit code.
         running.child.wait().unwrap().code().is_none()
     }
 
-    /// The first crash of a case.
+    /// Runs the first crash of a case.
     fn crash(&self, crash: &Crash) {
         self.service.clear_faults();
         if let Some(fault) = crash.fault {
             self.service.inject(fault.parse().unwrap());
         }
-        assert!(self.kill(self.program("--state"), crash.stop), "{crash:?}");
+        assert!(
+            self.kill(self.program("--journal"), crash.stop),
+            "{crash:?}"
+        );
         self.service.clear_faults();
-        self.tasks_end();
+        self.complete_tasks();
     }
 
-    /// The names of the records in the journal.
+    /// Returns the names of the records in the journal.
     fn records(&self) -> Vec<String> {
         let text = fs::read_to_string(self.journal()).unwrap_or_default();
         let record = |line: &str| -> Value {
@@ -242,58 +245,62 @@ impl World {
             .collect()
     }
 
-    /// Goes on to the end, and checks that it is a good one. Answers whether a person had to be asked.
+    /// Resumes until the video is saved, and checks the result. Returns whether the outcome was ambiguous.
     fn finish(&self, case: &str) -> bool {
-        let mut ended = self.run(self.again());
-        let asked = ended.code == Some(8);
-        if asked {
+        let mut ended = self.run(self.next_run());
+        let is_ambiguous = ended.code == Some(8);
+        if is_ambiguous {
             assert!(ended.stderr.contains("charged: unknown"), "{case}: {ended}");
             assert!(ended.stderr.contains("--create-anyway"), "{case}: {ended}");
-            // The person looks at the service's own count: there is none.
+            // The charges show that no task was created.
             assert_eq!(self.charges(), 0, "{case}: {ended}");
-            ended = self.run(self.again().arg("--create-anyway"));
+            ended = self.run(self.next_run().arg("--create-anyway"));
         }
         assert_eq!(ended.code, Some(0), "{case}: {ended}");
         assert_eq!(self.charges(), 1, "{case}: {ended}");
         self.check_files(case);
-        asked
+        is_ambiguous
     }
 
-    /// Runs the program to its end, and lets the task that it waits for end as well.
+    /// Runs the program until it exits, and completes the task that it waits for.
     fn run(&self, program: Program) -> Ended {
         let mut running = program.start();
-        self.look_on(&mut running, None);
+        self.read_until(&mut running, None);
         running.end()
     }
 
-    /// Reads what the program says until it stops at `place` or ends. Once it looks at the task, the task ends.
-    fn look_on(&self, running: &mut Running, place: Option<&str>) {
+    /// Reads the output until the program blocks at `place` or exits. Completes the task after its first poll.
+    fn read_until(&self, running: &mut Running, place: Option<&str>) {
         while let Some(line) = running.line() {
             if place.is_some_and(|place| line.trim_end() == format!("stopped at {place}")) {
                 return;
             }
             if line.contains("CREATED") {
-                self.tasks_end();
+                self.complete_tasks();
             }
         }
     }
 
-    /// The video is there, whole, and nothing else; and the journal opens no door.
+    /// Checks that the video is complete, that no other file is left, and that the journal contains no secrets.
     fn check_files(&self, case: &str) {
         assert_eq!(self.service.files(), [JOURNAL, VIDEO], "{case}");
-        let whole = Facts {
+        let complete = Facts {
             seconds: 3.0,
             width: 1280,
             height: 720,
         };
-        assert_eq!(facts(&self.service.folder().join(VIDEO)), whole, "{case}");
+        assert_eq!(
+            facts(&self.service.folder().join(VIDEO)),
+            complete,
+            "{case}"
+        );
         let journal = fs::read_to_string(self.journal()).unwrap();
         for secret in [KEY, "hmac", "example.com"] {
             assert!(!journal.contains(secret), "{case}: {secret} in\n{journal}");
         }
     }
 
-    /// As before the first crash, but for the tasks that the service remembers.
+    /// Removes all files. The service keeps its tasks.
     fn clear(&mut self) {
         for name in self.service.files() {
             fs::remove_file(self.service.folder().join(name)).unwrap();
@@ -302,66 +309,66 @@ impl World {
     }
 }
 
-/// What a resumed run did, by what it has written.
-fn done(records: &[String], asked: bool) -> String {
-    let absent = match asked {
-        true => "took the person's word",
-        false => "made sure there was none",
+/// Describes what a resumed run did, by the records that it wrote.
+fn actions(records: &[String], is_ambiguous: bool) -> String {
+    let not_created = match is_ambiguous {
+        true => "was told that none existed",
+        false => "found that none existed",
     };
     let words = [
-        ("not_created", absent),
+        ("not_created", not_created),
         ("sending", "created"),
         ("ended", "waited"),
         ("publishing", "saved"),
     ];
-    let mut done: Vec<_> = words
+    let mut actions: Vec<_> = words
         .into_iter()
         .filter(|(record, _)| records.iter().any(|name| name == record))
         .map(|(_, word)| word)
         .collect();
-    // It was not created by this run, and there was no answer.
-    if records.iter().any(|name| name == "created") && !done.contains(&"created") {
-        done.insert(0, "found it");
+    // Another run created it, and its response was lost.
+    if records.iter().any(|name| name == "created") && !actions.contains(&"created") {
+        actions.insert(0, "found the task");
     }
-    match (&done[..], records) {
+    match (&actions[..], records) {
         ([], []) => "nothing".to_owned(),
-        ([], _) => "recorded it".to_owned(),
-        _ => done.join(", "),
+        ([], _) => "updated the journal".to_owned(),
+        _ => actions.join(", "),
     }
 }
 
-/// The places that a run comes by which writes these records.
-fn places(records: &[String]) -> Vec<&'static str> {
+/// Returns the failpoints of a run that writes these records.
+fn failpoints(records: &[String]) -> Vec<&'static str> {
     let all = CRASHES
         .iter()
-        .chain(SURE)
+        .chain(NOT_CREATED)
         .filter_map(|crash| match crash.stop {
             Stop::At(place) => Some(place),
             Stop::Charged => None,
         });
-    let mut places: Vec<_> = all
+    let mut failpoints: Vec<_> = all
         .filter(|place| match place.split_once(' ') {
             Some((_, record)) => records.iter().any(|name| name == record),
             None => records.iter().any(|name| name == "publishing"),
         })
         .collect();
-    places.sort_unstable();
-    places.dedup();
-    places
+    failpoints.sort_unstable();
+    failpoints.dedup();
+    failpoints
 }
 
-/// One row of the matrix.
+/// Runs one row of the matrix.
 fn row(crash: &Crash, request: &'static str, is_twice: bool) -> String {
-    let mut world = World::new(request);
-    world.crash(crash);
-    let before = world.records();
-    let charged = world.charges();
-    let asked = world.finish(crash.step);
-    let records = world.records().split_off(before.len());
-    // The program itself holds the file against the hash in the journal.
-    let ended = world.program("--resume").run().expect(0);
+    let mut setup = Setup::new(request);
+    setup.crash(crash);
+    let before = setup.records();
+    let charged = setup.charges();
+    let is_ambiguous = setup.finish(crash.step);
+    let records = setup.records().split_off(before.len());
+    // The program compares the file with the hash in the journal.
+    let ended = setup.program("--resume").run().expect(0);
     assert!(
-        ended.stderr.contains("in its place"),
+        ended.stderr.contains("already saved"),
         "{}: {ended}",
         crash.step
     );
@@ -369,36 +376,36 @@ fn row(crash: &Crash, request: &'static str, is_twice: bool) -> String {
         "| {} | {} | {charged} | {}{} | {} | {VIDEO} |",
         crash.step,
         before.last().map_or("", String::as_str),
-        if asked {
-            "said that it is unknown, and why; after --create-anyway: "
+        if is_ambiguous {
+            "reported it as unknown; after --create-anyway: "
         } else {
             ""
         },
-        done(&records, asked),
-        world.charges(),
+        actions(&records, is_ambiguous),
+        setup.charges(),
     );
     if is_twice {
-        let twice = match crash.is_like_another {
+        let twice = match crash.is_equivalent {
             true => String::new(),
-            false => crash_twice(&mut world, crash, &records).to_string(),
+            false => crash_twice(&mut setup, crash, &records).to_string(),
         };
         let _ = write!(row, " {twice} |");
     }
     row
 }
 
-/// The same crash, and another one at every step of the run that goes on from it; says at how many.
-fn crash_twice(world: &mut World, crash: &Crash, records: &[String]) -> usize {
-    let places = places(records);
-    for place in &places {
-        world.clear();
-        world.crash(crash);
+/// Runs the same crash, then another one at every failpoint of the resumed run. Returns the number of failpoints.
+fn crash_twice(setup: &mut Setup, crash: &Crash, records: &[String]) -> usize {
+    let failpoints = failpoints(records);
+    for place in &failpoints {
+        setup.clear();
+        setup.crash(crash);
         let case = format!("{}, then {place}", crash.step);
-        assert!(world.kill(world.again(), Stop::At(place)), "{case}");
-        world.tasks_end();
-        world.finish(&case);
+        assert!(setup.kill(setup.next_run(), Stop::At(place)), "{case}");
+        setup.complete_tasks();
+        setup.finish(&case);
     }
-    places.len()
+    failpoints.len()
 }
 
 fn matrix(request: &'static str, crashes: &[&Crash], is_twice: bool) -> String {
@@ -421,20 +428,20 @@ fn matrix(request: &'static str, crashes: &[&Crash], is_twice: bool) -> String {
 }
 
 #[test]
-fn of_a_request_whose_tasks_are_listed() {
-    let crashes: Vec<_> = CRASHES.iter().chain(SURE).collect();
+fn request_with_listed_tasks() {
+    let crashes: Vec<_> = CRASHES.iter().chain(NOT_CREATED).collect();
     Snapshots::default().check("crash-listed", matrix(LISTED, &crashes, true));
 }
 
 #[test]
-fn of_a_request_whose_tasks_may_not_be_listed() {
+fn request_with_possibly_unlisted_tasks() {
     let crashes: Vec<_> = CRASHES.iter().collect();
     Snapshots::default().check("crash-unlisted", matrix(UNLISTED, &crashes, false));
 }
 
-/// A record whose writing is cut short counts as not written, and what rests on it was not done.
+/// A truncated record counts as not written, and the step after it was not taken.
 #[test]
-fn torn_records() {
+fn truncated_records() {
     for place in [
         "after prepared",
         "after sending",
@@ -443,24 +450,24 @@ fn torn_records() {
         "after publishing",
         "after saved",
     ] {
-        let mut world = World::new(LISTED);
+        let mut setup = Setup::new(LISTED);
         for part in [0, 1, 8, 15, 16] {
-            world.clear();
-            world.crash(&at(place));
-            tear(&world.journal(), part);
-            world.finish(&format!("{place}, {part}/16 of the record"));
+            setup.clear();
+            setup.crash(&at(place));
+            truncate(&setup.journal(), part);
+            setup.finish(&format!("{place}, {part}/16 of the record"));
         }
     }
 }
 
-/// Leaves so many sixteenths of the last line, but never all of it.
-fn tear(journal: &Path, part: usize) {
-    let whole = fs::read(journal).unwrap();
-    let start = whole[..whole.len() - 1]
+/// Keeps this many sixteenths of the last line, but never all of it.
+fn truncate(journal: &Path, part: usize) {
+    let content = fs::read(journal).unwrap();
+    let start = content[..content.len() - 1]
         .iter()
         .rposition(|byte| *byte == b'\n')
         .unwrap()
         + 1;
-    let length = whole.len() - 1 - start;
-    fs::write(journal, &whole[..start + length * part / 16]).unwrap();
+    let length = content.len() - 1 - start;
+    fs::write(journal, &content[..start + length * part / 16]).unwrap();
 }

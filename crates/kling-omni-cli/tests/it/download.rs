@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::{Fake, Service, Snapshots, response};
 
 #[test]
-fn a_sidecar_tells_what_the_video_was_made_from() {
+fn sidecar_has_the_request() {
     let service = Service::quick();
     let line = "generate --json --sidecar -d 3 --poll-interval 0.1 -o clip.mp4 -p puppet \
         --video https://example.com/dance.mp4?sig=secret";
@@ -26,7 +26,7 @@ fn a_sidecar_tells_what_the_video_was_made_from() {
     assert_eq!(sidecar["request"]["prompt"], "puppet");
     assert_eq!(sidecar["request"]["duration"], "3");
 
-    // What is there already is in the way of either file.
+    // An existing file of either name is an error.
     let id = result["task_id"].as_str().unwrap();
     fs::remove_file(service.folder().join("clip.mp4")).unwrap();
     let again = |options: &str| {
@@ -35,7 +35,7 @@ fn a_sidecar_tells_what_the_video_was_made_from() {
     };
     let refused = again("").expect(7);
     assert!(
-        refused.stderr.contains("clip.mp4.json exists already"),
+        refused.stderr.contains("clip.mp4.json already exists"),
         "{refused}"
     );
     again("--overwrite").expect(0);
@@ -46,7 +46,7 @@ fn a_sidecar_tells_what_the_video_was_made_from() {
 }
 
 #[test]
-fn a_lost_connection_is_told_and_ends_nothing() {
+fn retries_are_reported() {
     let mut snapshots = Snapshots::default();
     let asked = std::cell::Cell::new(0);
     let fake = Fake::new(move |base_url, path| {
@@ -70,26 +70,26 @@ fn a_lost_connection_is_told_and_ends_nothing() {
     snapshots.check("download-interrupted", &ended);
 }
 
-/// The limit on the size of files stands in for a disk that is full: the same call fails, for whoever runs the tests.
+/// A limit on file sizes stands in for a full disk: the same call fails, and root is not exempt.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_disk_that_takes_no_more_leaves_nothing_behind() {
+fn full_disk_leaves_no_file() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
     let id = service.task("puppet");
     let ended = service
         .program("download -o clip.mp4")
         .arg(&id)
-        .largest_file(64 * 1024)
+        .max_file_size(64 * 1024)
         .run()
         .expect(7);
     snapshots.check("download-no-room", &ended);
     assert_eq!(service.files(), [""; 0]);
 }
 
-/// The time limit is one for the task and its video.
+/// `--timeout` covers the task and its video.
 #[test]
-fn a_download_ends_with_the_time_limit() {
+fn timeout_covers_the_download() {
     let fake = Fake::new(|base_url, path| {
         if path.ends_with(".mp4") {
             return b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n\0\0\0\x10ftypisom".to_vec();
@@ -101,7 +101,7 @@ fn a_download_ends_with_the_time_limit() {
         response("200 OK", &headers, task.as_bytes())
     });
     let ended = fake.program("wait 7 --timeout 1").run().expect(5);
-    assert!(ended.stderr.contains("was not complete within"), "{ended}");
+    assert!(ended.stderr.contains("timed out after"), "{ended}");
     assert!(ended.stderr.contains("kling-omni download 7"), "{ended}");
     assert!(ended.stderr.contains("charged: yes"), "{ended}");
     assert_eq!(std::fs::read_dir(fake.folder()).unwrap().count(), 0);

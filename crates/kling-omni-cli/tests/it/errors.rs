@@ -10,8 +10,8 @@ use kling_omni_test_support::fake::ClosedPort;
 
 use crate::support::{Fake, Program, Service, Snapshots, response};
 
-/// A length below the least, a prompt above the greatest length, and numbers below and above their bounds, whatever the
-/// limits are: so no limit that moves makes one of them valid.
+/// Returns a duration below the minimum, a prompt above the maximum length, and numbers below and above their range. They are
+/// derived from the limits, so they stay invalid when the limits change.
 fn beyond_limits() -> (u32, String, f64, f64) {
     let routes = [
         video_reference_request::FIELDS,
@@ -43,7 +43,7 @@ fn beyond_limits() -> (u32, String, f64, f64) {
 }
 
 #[test]
-fn mistakes_on_the_command_line_cost_nothing() {
+fn usage_errors_send_no_request() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
     let (too_short, long, too_low, _) = beyond_limits();
@@ -53,10 +53,10 @@ fn mistakes_on_the_command_line_cost_nothing() {
     let page_size = PAGE_SIZE.maximum.unwrap_or(100.0) * 10.0;
     let page_too_long = format!("list --page-size {page_size}");
     for (name, line, words) in [
-        ("nothing-to-make", "generate", &[][..]),
+        ("empty-request", "generate", &[][..]),
         ("unknown-option", "generate --prompts x", &[]),
         ("unknown-ratio", "generate -p x -a 4:3", &[]),
-        ("unreadable-time", "generate -p x --timeout soon", &[]),
+        ("invalid-time", "generate -p x --timeout soon", &[]),
         (
             "no-wait-and-output",
             "generate -p x --no-wait -o x.mp4",
@@ -73,7 +73,7 @@ fn mistakes_on_the_command_line_cost_nothing() {
             &[],
         ),
         (
-            "unreadable-fault",
+            "invalid-fault",
             "generate -p x --sandbox --fault create:dorp",
             &[],
         ),
@@ -82,11 +82,11 @@ fn mistakes_on_the_command_line_cost_nothing() {
             "generate -p x --sandbox --base-url http://127.0.0.1:1",
             &[],
         ),
-        ("many-rules-broken", &many_rules, &[long.as_str()]),
+        ("several-errors", &many_rules, &[long.as_str()]),
         ("page-too-long", &page_too_long, &[]),
         ("no-task-id", "status", &[]),
-        ("impossible-task-id", "status ..", &[]),
-        ("base-url-is-none", "list --base-url example.com", &[]),
+        ("invalid-task-id", "status ..", &[]),
+        ("base-url-invalid", "list --base-url example.com", &[]),
     ] {
         let mut program = service.program(line);
         for word in words {
@@ -94,8 +94,8 @@ fn mistakes_on_the_command_line_cost_nothing() {
         }
         let ended = program.run().expect(2);
         let shown = ended.to_string().replace(&long, "xxx…");
-        if name == "many-rules-broken" {
-            assert!(shown.contains("breaks 5 rules"), "{shown}");
+        if name == "several-errors" {
+            assert!(shown.contains("5 errors"), "{shown}");
         }
         snapshots.check(format!("usage-{name}"), &shown);
     }
@@ -103,7 +103,7 @@ fn mistakes_on_the_command_line_cost_nothing() {
 }
 
 #[test]
-fn scripts_get_mistakes_as_json_too() {
+fn usage_errors_are_printed_as_json() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
     let (too_short, _, _, too_high) = beyond_limits();
@@ -116,7 +116,7 @@ fn scripts_get_mistakes_as_json_too() {
 }
 
 #[test]
-fn files_that_are_no_request_are_refused_with_the_place() {
+fn invalid_request_files_are_rejected_with_position() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
     for (name, content) in [
@@ -146,7 +146,7 @@ fn files_that_are_no_request_are_refused_with_the_place() {
 }
 
 #[test]
-fn without_a_good_key_nothing_goes_out() {
+fn missing_and_invalid_keys_send_no_request() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
     let program =
@@ -177,7 +177,7 @@ fn without_a_good_key_nothing_goes_out() {
 }
 
 #[test]
-fn tasks_that_give_no_video_say_why() {
+fn tasks_without_a_video_have_a_reason() {
     let mut snapshots = Snapshots::default();
     let quick = Service::quick();
     let expired = Service::start(|builder| {
@@ -201,7 +201,7 @@ fn tasks_that_give_no_video_say_why() {
 }
 
 #[test]
-fn answers_of_the_service_have_their_exit_codes() {
+fn error_responses_have_exit_codes() {
     let mut snapshots = Snapshots::default();
     let problem =
         r#"{"message":"Not valid","invalid_params":[{"name":"prompt","reason":"is rude"}]}"#;
@@ -297,17 +297,17 @@ fn answers_of_the_service_have_their_exit_codes() {
         ),
     ] {
         let fake = Fake::always(status, headers, body);
-        let ended = fake.program(line).arg("--retries=0").run().expect(code);
-        snapshots.check(format!("answer-{name}"), &ended);
+        let ended = fake.program(line).arg("--max-retries=0").run().expect(code);
+        snapshots.check(format!("response-{name}"), &ended);
     }
 }
 
 #[test]
-fn a_service_that_is_not_there_is_a_network_error() {
+fn unreachable_service_is_a_network_error() {
     let closed = ClosedPort::new();
     let ended = Program::new(
         Path::new("."),
-        "generate --json --retries 1 -p x --base-url",
+        "generate --json --max-retries 1 -p x --base-url",
     )
     .arg(&closed.url())
     .key()
@@ -319,7 +319,7 @@ fn a_service_that_is_not_there_is_a_network_error() {
 }
 
 #[test]
-fn a_result_that_is_no_video_is_not_kept() {
+fn corrupt_result_is_not_kept() {
     let mut snapshots = Snapshots::default();
     let fake = Fake::new(|base_url, path| {
         if path.ends_with(".mp4") {

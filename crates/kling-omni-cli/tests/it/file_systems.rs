@@ -1,14 +1,14 @@
-//! File systems that are full, or that lack what others can do. Linux alone has the means to play them.
+//! File systems that are full or lack features. Linux only, because they are simulated with strace and namespaces.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use crate::support::Service;
 
-/// Set to make the lack of strace a failure.
+/// Makes these tests fail where strace is missing.
 const NEEDED: &str = "KLING_OMNI_NEEDS_STRACE";
 
-/// Whether a script works here. If not, says so past the capture of the test harness.
+/// Returns whether a script works on this machine. If not, prints that the test is skipped, not captured by the harness.
 fn works(test: &str, script: &str) -> bool {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", script]).stdout(Stdio::null());
@@ -32,7 +32,7 @@ fn has_strace(test: &str) -> bool {
     has_strace
 }
 
-/// A script that makes system calls fail.
+/// Returns a script that makes system calls fail.
 fn failing(faults: &[&str]) -> String {
     let faults: String = faults
         .iter()
@@ -44,8 +44,8 @@ fn failing(faults: &[&str]) -> String {
 const RENAME: &str = "?rename,?renameat";
 
 #[test]
-fn a_video_is_published_whatever_the_file_system_lacks() {
-    if !has_strace("a_video_is_published_whatever_the_file_system_lacks") {
+fn publish_falls_back_without_links_and_renames() {
+    if !has_strace("publish_falls_back_without_links_and_renames") {
         return;
     }
     for (case, faults, force) in [
@@ -94,10 +94,10 @@ fn a_video_is_published_whatever_the_file_system_lacks() {
     }
 }
 
-/// Some file systems, such as those behind FUSE, refuse to sync a folder.
+/// Some file systems, such as those behind FUSE, cannot sync a folder.
 #[test]
-fn a_folder_that_cannot_be_synced_stops_nothing() {
-    if !has_strace("a_folder_that_cannot_be_synced_stops_nothing") {
+fn folder_sync_failures_are_ignored() {
+    if !has_strace("folder_sync_failures_are_ignored") {
         return;
     }
     for error in ["EINVAL", "EBADF", "EOPNOTSUPP", "EACCES"] {
@@ -105,19 +105,19 @@ fn a_folder_that_cannot_be_synced_stops_nothing() {
         let folder = std::fs::canonicalize(service.folder()).unwrap();
         let script = failing(&[&format!("fsync:error={error}")]);
         let script = script.replacen("-f", &format!("-f -P {}", folder.display()), 1);
-        let line = "generate -p cat -d 3 --poll-interval 0.1 -o v.mp4 --state j";
+        let line = "generate -p cat -d 3 --poll-interval 0.1 -o v.mp4 --journal j";
         service.program(line).through_sh(&script).run().expect(0);
         assert_eq!(service.files(), ["j", "v.mp4"], "{error}");
     }
 }
 
-/// Some have no sync at all. One that fails is another matter.
+/// Some file systems have no sync, which is ignored. A sync that fails is an error.
 #[test]
-fn files_that_cannot_be_synced_stop_nothing_and_a_failed_sync_does() {
-    if !has_strace("files_that_cannot_be_synced_stop_nothing_and_a_failed_sync_does") {
+fn missing_sync_is_ignored_but_failed_sync_is_an_error() {
+    if !has_strace("missing_sync_is_ignored_but_failed_sync_is_an_error") {
         return;
     }
-    for (error, goes_on) in [
+    for (error, is_ignored) in [
         ("EINVAL", true),
         ("ENOSYS", true),
         ("EOPNOTSUPP", true),
@@ -127,13 +127,13 @@ fn files_that_cannot_be_synced_stop_nothing_and_a_failed_sync_does() {
     ] {
         for (options, files) in [
             ("--sidecar", &["v.mp4", "v.mp4.json"][..]),
-            ("--state j", &["j", "v.mp4"]),
+            ("--journal j", &["j", "v.mp4"]),
         ] {
             let service = Service::quick();
             let line = format!("generate -p cat -d 3 --poll-interval 0.1 -o v.mp4 {options}");
             let script = failing(&[&format!("fsync:error={error}")]);
             let ended = service.program(&line).through_sh(&script).run();
-            if goes_on {
+            if is_ignored {
                 ended.expect(0);
                 assert_eq!(service.files(), files, "{error} {options}");
                 assert_eq!(service.charges(), 1, "{error} {options}");
@@ -147,20 +147,20 @@ fn files_that_cannot_be_synced_stop_nothing_and_a_failed_sync_does() {
 }
 
 #[test]
-fn a_limit_on_files_is_found_before_paying() {
+fn file_size_limit_is_found_before_paying() {
     let service = Service::quick();
     let line = "generate -p cat -d 3 -o v.mp4";
-    let ended = service.program(line).largest_file(51_200).run().expect(7);
+    let ended = service.program(line).max_file_size(51_200).run().expect(7);
     assert!(ended.stderr.contains("File too large"), "{ended}");
     assert!(ended.stderr.contains("charged: no"), "{ended}");
     assert_eq!(service.charges(), 0);
     assert_eq!(service.files(), [""; 0]);
 }
 
-/// Needs the right to mount, in a namespace of its own.
+/// Needs permission to mount in a new namespace.
 #[test]
-fn a_full_file_system_is_found_before_paying() {
-    let test = "a_full_file_system_is_found_before_paying";
+fn full_file_system_is_found_before_paying() {
+    let test = "full_file_system_is_found_before_paying";
     if !works(test, "unshare -m mount -t tmpfs none /mnt") {
         return;
     }

@@ -1,27 +1,27 @@
-//! `generate` with files on this machine: looked at, uploaded, and replaced by URLs.
+//! `generate` with local files: inspected, uploaded, and replaced by URLs.
 
 use std::fs;
 
 use kling_omni_sandbox::Host;
 use serde_json::{Value, json};
 
-use crate::support::{Fake, KEY, Service, Snapshots, bring, fixture};
+use crate::support::{Fake, KEY, Service, Snapshots, copy_fixtures, fixture};
 
 const FILES: [&str; 4] = ["dance.mp4", "long.mp4", "slow.mp4", "stage.png"];
 
-/// A service, and files beside the program that talks to it.
+/// Starts a service, and copies the fixtures to its folder.
 fn service() -> Service {
     let service = Service::quick();
-    bring(service.folder(), &FILES);
+    copy_fixtures(service.folder(), &FILES);
     service
 }
 
-/// What the storage host has, by content type.
+/// Returns the content types and sizes of the stored files.
 #[track_caller]
 fn stored(service: &Service) -> Vec<(String, u64)> {
     let uploads = service.uploads();
     let one = |upload: &kling_omni_sandbox::UploadRecord| {
-        let length = upload.length().expect("it came");
+        let length = upload.length().expect("the file arrived");
         (upload.content_type().to_owned(), length)
     };
     let mut all: Vec<_> = uploads.iter().map(one).collect();
@@ -34,7 +34,7 @@ fn length(name: &str) -> u64 {
 }
 
 #[test]
-fn two_files_become_a_video() {
+fn are_uploaded_and_replaced_by_urls() {
     let mut snapshots = Snapshots::default();
     let service = service();
     let line = "generate -p @Video1 --video dance.mp4 --image stage.png -o puppet.mp4";
@@ -63,7 +63,7 @@ fn two_files_become_a_video() {
 }
 
 #[test]
-fn every_image_of_a_request_from_text_may_be_a_file() {
+fn are_accepted_for_every_image() {
     let service = service();
     let url = "https://example.com/one.png";
     fs::copy(fixture("stage.png"), service.folder().join("left.png")).unwrap();
@@ -94,7 +94,7 @@ fn every_image_of_a_request_from_text_may_be_a_file() {
 }
 
 #[test]
-fn a_file_overrides_what_stands_in_a_request_file() {
+fn override_the_request_file() {
     let service = service();
     let request =
         "{\"prompt\": \"@Video1\", \"video_url\": \"https://example.com/v.mp4\", \"duration\": 4}";
@@ -107,7 +107,7 @@ fn a_file_overrides_what_stands_in_a_request_file() {
 }
 
 #[test]
-fn a_wrong_clip_costs_nothing() {
+fn with_errors_send_no_request() {
     let mut snapshots = Snapshots::default();
     let service = service();
     for (name, line, code) in [
@@ -124,7 +124,7 @@ fn a_wrong_clip_costs_nothing() {
         ("unchecked", "--video dance.mp4 --unchecked", 2),
         (
             "too-long-journal",
-            "--video long.mp4 --state dance.journal",
+            "--video long.mp4 --journal dance.journal",
             2,
         ),
     ] {
@@ -141,7 +141,7 @@ fn a_wrong_clip_costs_nothing() {
 }
 
 #[test]
-fn what_is_doubtful_goes_out_with_a_warning() {
+fn with_warnings_are_sent() {
     let mut snapshots = Snapshots::default();
     let service = service();
     for (name, line) in [
@@ -158,11 +158,11 @@ fn what_is_doubtful_goes_out_with_a_warning() {
 }
 
 #[test]
-fn a_journal_goes_on_with_a_file() {
+fn are_needed_until_the_task_is_created() {
     let service = service();
     let options = "-p @Video1 --video dance.mp4 -o puppet.mp4";
     service.inject("create:400@1".parse().unwrap());
-    let state = format!("generate {options} --retries 0 --state puppet.journal");
+    let state = format!("generate {options} --max-retries 0 --journal puppet.journal");
     let lost = service.program(&state).run();
     assert_ne!(lost.code, Some(0), "{lost}");
     assert_eq!(service.charges(), 0);
@@ -173,26 +173,30 @@ fn a_journal_goes_on_with_a_file() {
     let again = service.program(&format!("{resume} {options}"));
     again.run().expect(0);
     assert_eq!(service.charges(), 1);
-    // The video is there, so that nobody needs the clip any more.
+    // The video is saved, so the local file is not needed.
     fs::remove_file(service.folder().join("dance.mp4")).unwrap();
     let over = service.program(&format!("{resume} {options}"));
     over.run().expect(0);
 }
 
 #[test]
-fn files_behind_urls_are_looked_at_when_asked_for() {
+fn behind_urls_are_inspected_on_request() {
     let fake = Fake::of_file("long.mp4");
     let service = service();
     let url = format!("{}/long.mp4?token=needle", fake.base_url());
     for (options, code, found) in [
         ("", 0, None),
         ("--check-urls", 0, Some("[inspection-incomplete]")),
-        ("--check-urls --allow-private", 2, Some("[video-too-long]")),
+        (
+            "--check-urls --allow-private-networks",
+            2,
+            Some("[video-too-long]"),
+        ),
     ] {
         let line = format!("generate -p @Video1 --dry-run {options} --video {url}");
         let ended = service.program(&line).run().expect(code);
-        let told = ended.stderr.contains("[inspection-") || ended.stderr.contains("[video-");
-        assert_eq!(told, found.is_some(), "{ended}");
+        let has_finding = ended.stderr.contains("[inspection-") || ended.stderr.contains("[video-");
+        assert_eq!(has_finding, found.is_some(), "{ended}");
         assert!(
             found.is_none_or(|code| ended.stderr.contains(code)),
             "{ended}"
@@ -204,10 +208,10 @@ fn files_behind_urls_are_looked_at_when_asked_for() {
 
 #[cfg(unix)]
 #[test]
-fn an_upload_is_broken_off_at_once() {
+fn upload_is_interruptible() {
     let mut snapshots = Snapshots::default();
     let fake = Fake::new(|_, _| Vec::new());
-    bring(fake.folder(), &FILES);
+    copy_fixtures(fake.folder(), &FILES);
     let line = "generate -p @Video1 --video dance.mp4 --json";
     let running = fake.program(line).start();
     assert!(fake.arrival().contains("/uploads/"));

@@ -1,4 +1,4 @@
-//! `generate`, from the request to the video.
+//! `generate`: the output, the route and the key.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::{Facts, Program, Service, Snapshots, facts};
 
 #[test]
-fn the_video_is_the_one_that_was_asked_for() {
+fn video_has_the_requested_duration_and_size() {
     let service = Service::quick();
     for (options, seconds, width, height) in [
         ("-d 3 -a 9:16", 3.0, 720, 1280),
@@ -33,7 +33,7 @@ fn the_video_is_the_one_that_was_asked_for() {
 }
 
 #[test]
-fn a_run_tells_the_person_what_happens() {
+fn prints_progress_as_text() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
     let ended = service
@@ -48,7 +48,7 @@ fn a_run_tells_the_person_what_happens() {
 }
 
 #[test]
-fn a_run_tells_the_script_one_object() {
+fn prints_one_json_object() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
     let ended = service
@@ -86,7 +86,7 @@ fn a_run_tells_the_script_one_object() {
 }
 
 #[test]
-fn without_waiting_the_id_is_the_result() {
+fn no_wait_prints_the_id() {
     let mut snapshots = Snapshots::default();
     let service = Service::slow();
     let ended = service
@@ -107,14 +107,14 @@ fn without_waiting_the_id_is_the_result() {
 }
 
 #[test]
-fn the_sandbox_inside_needs_nothing() {
+fn sandbox_needs_no_key_and_no_network() {
     let mut snapshots = Snapshots::default();
     let folder = tempfile::tempdir().unwrap();
     let ended = Program::new(
         folder.path(),
         "generate --sandbox -p puppet -d 3 -o clip.mp4",
     )
-    // Neither a proxy nor the settings for the real service play a part.
+    // Proxies and the settings for the service are ignored.
     .env("http_proxy", "http://127.0.0.1:1")
     .env("KLING_OMNI_BASE_URL", "http://127.0.0.1:1")
     .env("SSL_CERT_FILE", "/nonexistent")
@@ -127,7 +127,7 @@ fn the_sandbox_inside_needs_nothing() {
 }
 
 #[test]
-fn the_route_is_the_one_that_was_asked_for() {
+fn route_is_selectable() {
     let video = "--video https://example.com/dance.mp4";
     for (options, gone, operations) in [
         ("", false, &["createVideoReference"][..]),
@@ -164,7 +164,7 @@ fn the_route_is_the_one_that_was_asked_for() {
 }
 
 #[test]
-fn the_key_goes_to_the_host_that_was_chosen() {
+fn host_selects_the_key_header() {
     const OTHER: &str = "MGNF-c0ffee-do-not-print";
     for (options, keys, header, key) in [
         ("", "both", "x-freepik-api-key", "first"),
@@ -197,7 +197,7 @@ fn the_key_goes_to_the_host_that_was_chosen() {
 }
 
 #[test]
-fn logs_name_the_calls_and_no_secret() {
+fn log_has_operations_and_no_secrets() {
     let service = Service::quick();
     let ended = service
         .program("-vvv generate --mode reference -d 3 --poll-interval 0.1 -p puppet --webhook-url http://127.0.0.1:9/x?token=hmac=00")
@@ -211,8 +211,8 @@ fn logs_name_the_calls_and_no_secret() {
 }
 
 #[test]
-fn the_sandbox_of_the_tests_counts_charges() {
-    // All tests that say that nothing was paid for stand on this.
+fn sandbox_counts_charges() {
+    // The tests that check for no charge depend on this.
     let service = Service::quick();
     assert_eq!(Sandbox::charges(&service), 0);
     service.task("puppet");

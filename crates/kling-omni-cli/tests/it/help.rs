@@ -12,7 +12,7 @@ fn program(line: &str) -> Program {
 }
 
 #[test]
-fn every_command_explains_itself() {
+fn every_command_has_help() {
     let mut snapshots = Snapshots::default();
     for command in [
         "",
@@ -39,14 +39,14 @@ fn every_command_explains_itself() {
 }
 
 #[test]
-fn without_a_command_there_is_help_and_an_error() {
+fn no_command_prints_help_and_fails() {
     let ended = program("").run().expect(2);
     assert_eq!(ended.stdout, "");
     assert!(ended.stderr.contains("Usage: kling-omni"));
 }
 
 #[test]
-fn the_version_is_that_of_the_package() {
+fn version_is_that_of_the_package() {
     let ended = program("--version").run().expect(0);
     assert_eq!(
         ended.stdout,
@@ -55,7 +55,7 @@ fn the_version_is_that_of_the_package() {
 }
 
 #[test]
-fn the_schema_has_fields_of_the_spec() {
+fn schema_has_the_fields_of_the_document() {
     for RequestType {
         mode, name, limits, ..
     } in RequestType::ALL
@@ -64,21 +64,24 @@ fn the_schema_has_fields_of_the_spec() {
         let either = schema("schema");
         assert_eq!(properties(&either["$defs"][name]), own, "{mode}");
         for name in own.keys() {
-            let is_of_the_spec = limits[0].iter().any(|field| field.name == name);
-            assert!(is_of_the_spec || name == "tier", "{mode}: {name} is none");
+            let is_in_document = limits[0].iter().any(|field| field.name == name);
+            assert!(
+                is_in_document || name == "tier",
+                "{mode}: the document has no field {name}"
+            );
         }
         let choices = either["anyOf"].to_string();
         assert!(choices.contains(&format!("#/$defs/{name}")), "{choices}");
     }
 }
 
-/// The schema that the program prints.
+/// Returns the schema that a command prints.
 fn schema(line: &str) -> Value {
     let ended = program(line).run().expect(0);
     serde_json::from_str(&ended.stdout).expect("the schema is JSON")
 }
 
-/// What a request can say.
+/// Returns the properties of a schema.
 fn properties(schema: &Value) -> Map<String, Value> {
     schema["properties"]
         .as_object()
@@ -87,7 +90,7 @@ fn properties(schema: &Value) -> Map<String, Value> {
 }
 
 #[test]
-fn completions_know_the_commands() {
+fn completions_contain_commands_and_options() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let ended = program("completions").arg(shell).run().expect(0);
         for word in ["generate", "aspect-ratio", "no-wait"] {

@@ -1,4 +1,4 @@
-//! What the command line names as input: standard input, texts that begin with a dash, and what is not a regular file.
+//! Input: standard input, texts that begin with a dash, and files that are not regular.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ fn dry_run(folder: &Path, line: &str) -> Program {
 }
 
 #[test]
-fn a_dash_reads_a_text_from_standard_input() {
+fn dash_reads_standard_input() {
     let folder = tempfile::tempdir().unwrap();
     for (line, stdin, body) in [
         ("-p -", "cat\n", json!({"prompt": "cat"})),
@@ -38,45 +38,48 @@ fn a_dash_reads_a_text_from_standard_input() {
 }
 
 #[test]
-fn a_pipe_that_brings_nothing_makes_no_task() {
+fn empty_standard_input_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     for stdin in ["", "\n", " \r\n"] {
         let ended = dry_run(folder.path(), "-p -").stdin(stdin).run().expect(2);
-        assert!(ended.stderr.contains("holds no text"), "{ended}");
+        assert!(ended.stderr.contains("standard input is empty"), "{ended}");
     }
 }
 
 #[test]
-fn standard_input_is_read_once_and_only_where_that_makes_sense() {
+fn standard_input_is_read_by_one_option() {
     let folder = tempfile::tempdir().unwrap();
     for (line, problem) in [
         (
             "generate --dry-run -p - -r -",
-            "standard input can be read once",
+            "cannot be used by several options",
         ),
         (
             "generate --dry-run --shot - --shot -",
-            "standard input can be read once",
+            "cannot be used by several options",
         ),
         (
             "generate --dry-run -p cat --image -",
-            "cannot come by standard input",
+            "cannot be read from standard input",
         ),
         (
             "generate --dry-run -p cat --video -",
-            "cannot come by standard input",
+            "cannot be read from standard input",
         ),
         (
             "generate --dry-run -p cat --element -",
-            "cannot come by standard input",
+            "cannot be read from standard input",
         ),
-        ("check -", "cannot come by standard input"),
+        ("check -", "cannot be read from standard input"),
         (
-            "generate -p cat --state -",
+            "generate -p cat --journal -",
             "standard input cannot be used here",
         ),
         ("generate --resume -", "standard input cannot be used here"),
-        ("list --task-times -", "standard input cannot be used here"),
+        (
+            "list --task-durations -",
+            "standard input cannot be used here",
+        ),
         ("listen --save -", "standard input cannot be used here"),
     ] {
         let ended = Program::new(folder.path(), line).run().expect(2);
@@ -86,7 +89,7 @@ fn standard_input_is_read_once_and_only_where_that_makes_sense() {
 }
 
 #[test]
-fn a_text_may_begin_with_a_dash() {
+fn text_may_begin_with_a_dash() {
     let folder = tempfile::tempdir().unwrap();
     for text in ["-blurry", "--no-text", "-1", "- a list", "--", "---"] {
         for option in ["-p", "--prompt"] {
@@ -100,23 +103,23 @@ fn a_text_may_begin_with_a_dash() {
     }
 }
 
-/// An empty variable before it would make the next option the text, and that would be paid for.
+/// After an empty variable, the next option would become the text, and be paid for.
 #[test]
-fn an_option_or_a_file_is_not_taken_for_a_text() {
+fn option_or_file_is_not_a_text() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("prompt.txt"), "cat").unwrap();
     for (line, problem) in [
-        ("--prompt --audio", "the option --audio follows it"),
-        ("--prompt --audio=false", "the option --audio follows it"),
-        ("--prompt --json", "the option --json follows it"),
-        ("-p -d", "the option --duration follows it"),
-        ("-p --sandbox", "the option --sandbox follows it"),
+        ("--prompt --audio", "followed by the option --audio"),
+        ("--prompt --audio=false", "followed by the option --audio"),
+        ("--prompt --json", "followed by the option --json"),
+        ("-p -d", "followed by the option --duration"),
+        ("-p --sandbox", "followed by the option --sandbox"),
         (
             "-p cat --negative-prompt --overwrite",
-            "the option --force follows it",
+            "followed by the option --force",
         ),
-        ("--shot -v", "the option --verbose follows it"),
-        ("-p @prompt.txt", "prompt.txt is a file"),
+        ("--shot -v", "followed by the option --verbose"),
+        ("-p @prompt.txt", "@prompt.txt names a file"),
     ] {
         let ended = dry_run(folder.path(), line).run().expect(2);
         assert!(ended.stderr.contains(problem), "{ended}");
@@ -126,7 +129,7 @@ fn an_option_or_a_file_is_not_taken_for_a_text() {
 
 #[cfg(unix)]
 #[test]
-fn only_regular_files_are_read_and_no_more_than_a_limit() {
+fn only_regular_files_are_read_up_to_a_limit() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     let made = std::process::Command::new("mkfifo").arg(&fifo).status();
@@ -135,11 +138,11 @@ fn only_regular_files_are_read_and_no_more_than_a_limit() {
         for line in [
             "generate --dry-run --request",
             "generate -p cat --resume",
-            "list --task-times",
+            "list --task-durations",
             "listen --secret-file",
             "listen --replay",
             "listen --forward http://127.0.0.1:9 --forward-secret-file",
-            "generate -p cat --no-preflight --base-url http://127.0.0.1:9 --retries 0 --video",
+            "generate -p cat --no-preflight --base-url http://127.0.0.1:9 --max-retries 0 --video",
         ] {
             let ended = Program::new(folder.path(), line)
                 .arg(path)
@@ -152,7 +155,7 @@ fn only_regular_files_are_read_and_no_more_than_a_limit() {
     let listen = Program::new(folder.path(), "listen --save fifo");
     let listen = listen.env("KLING_OMNI_WEBHOOK_SECRET", "secret");
     listen.run().expect(7);
-    // The limit counts for standard input, too, which may be anything.
+    // The limit applies to standard input, too.
     let endless = vec![b'a'; 2 * 1024 * 1024];
     for line in [
         "generate --dry-run --request -",
@@ -161,21 +164,21 @@ fn only_regular_files_are_read_and_no_more_than_a_limit() {
     ] {
         let program = Program::new(folder.path(), line);
         let ended = program.stdin(endless.clone()).run().expect(7);
-        assert!(ended.stderr.contains("larger than the limit"), "{ended}");
+        assert!(ended.stderr.contains("is larger than"), "{ended}");
     }
     fs::write(folder.path().join("large"), endless).unwrap();
     for line in [
         "generate --dry-run -r large",
-        "list --task-times large",
+        "list --task-durations large",
         "listen --secret-file large",
     ] {
         let ended = Program::new(folder.path(), line).key().run().expect(7);
-        assert!(ended.stderr.contains("larger than the limit"), "{ended}");
+        assert!(ended.stderr.contains("is larger than"), "{ended}");
     }
 }
 
 #[test]
-fn what_begins_like_json_is_strict_json() {
+fn json_is_strict() {
     let service = Service::slow();
     for (text, problem) in [
         (

@@ -1,4 +1,4 @@
-//! What Ctrl-C does. The signal is sent once the program has said what it is doing.
+//! Ctrl-C and SIGTERM. The signal is sent after the program printed its progress.
 #![cfg(unix)]
 
 use kling_omni_test_support::clip::mp4;
@@ -8,7 +8,7 @@ use crate::support::{Fake, Running, Service, Snapshots, response};
 const TASK: &str = "046b6c7f-0b8a-43b9-b35d-6489e6daee91";
 
 #[test]
-fn a_wait_leaves_the_task_alone() {
+fn wait_leaves_the_task_running() {
     let mut snapshots = Snapshots::default();
     let signals: [(_, fn(&Running)); 2] = [
         ("interrupt", Running::interrupt),
@@ -29,24 +29,24 @@ fn a_wait_leaves_the_task_alone() {
 }
 
 #[test]
-fn a_request_under_way_is_given_up_on_the_second_time() {
+fn second_interrupt_gives_up_the_create() {
     let mut snapshots = Snapshots::default();
     let fake = Fake::new(|_, _| Vec::new());
     let mut running = fake.program("generate -p puppet").start();
     assert!(fake.arrival().starts_with("POST "));
     running.interrupt();
-    running.until("waiting for its answer");
+    running.until("waiting for the response");
     running.interrupt();
     let ended = running.end().expect(130);
     snapshots.check("interrupt-create-twice", &ended);
 }
 
 #[test]
-fn a_request_under_way_is_awaited_the_first_time() {
+fn first_interrupt_waits_for_the_create() {
     let mut snapshots = Snapshots::default();
-    let (answer, wanted) = std::sync::mpsc::channel::<()>();
+    let (respond, requested) = std::sync::mpsc::channel::<()>();
     let fake = Fake::new(move |_, _| {
-        wanted.recv().unwrap();
+        requested.recv().unwrap();
         let task =
             format!(r#"{{"data":{{"task_id":"{TASK}","status":"CREATED","generated":[]}}}}"#);
         response(
@@ -58,21 +58,21 @@ fn a_request_under_way_is_awaited_the_first_time() {
     let mut running = fake.program("generate -p puppet").start();
     fake.arrival();
     running.interrupt();
-    running.until("waiting for its answer");
-    answer.send(()).unwrap();
+    running.until("waiting for the response");
+    respond.send(()).unwrap();
     let ended = running.end().expect(130);
     assert!(ended.stderr.contains(TASK));
     snapshots.check("interrupt-create", &ended);
 }
 
 #[test]
-fn a_download_leaves_no_file_behind() {
+fn download_leaves_no_file() {
     let mut snapshots = Snapshots::default();
     let fake = Fake::new(|base_url, path| {
         if path.ends_with(".mp4") {
-            let mut answer = response("200 OK", &[], &[mp4(0), vec![0; 1000]].concat());
-            answer.truncate(answer.len() - 500);
-            return answer;
+            let mut response = response("200 OK", &[], &[mp4(0), vec![0; 1000]].concat());
+            response.truncate(response.len() - 500);
+            return response;
         }
         let task = format!(
             r#"{{"data":{{"task_id":"{TASK}","status":"COMPLETED","generated":["{base_url}/7.mp4"]}}}}"#
@@ -91,10 +91,10 @@ fn a_download_leaves_no_file_behind() {
     assert_eq!(fake.folder().read_dir().unwrap().count(), 0);
 }
 
-/// A shell starts a background job with SIGINT ignored, and what is meant for the foreground must not end it.
+/// A shell starts a background job with SIGINT ignored. A Ctrl-C for the foreground job must not stop it.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_background_job_goes_on() {
+fn background_job_ignores_interrupts() {
     type Send = fn(&Running);
     for (ignored, signal, code) in [
         ("INT", Running::interrupt as Send, 0),
@@ -104,9 +104,9 @@ fn a_background_job_goes_on() {
         ("TERM", Running::interrupt, 130),
         ("HUP", Running::interrupt, 130),
     ] {
-        let (answer, wanted) = std::sync::mpsc::channel::<()>();
+        let (respond, requested) = std::sync::mpsc::channel::<()>();
         let fake = Fake::new(move |_, _| {
-            wanted.recv().unwrap();
+            requested.recv().unwrap();
             let task =
                 format!(r#"{{"data":{{"task_id":"{TASK}","status":"CREATED","generated":[]}}}}"#);
             response(
@@ -120,9 +120,9 @@ fn a_background_job_goes_on() {
         fake.arrival();
         signal(&running);
         if code != 0 {
-            running.until("waiting for its answer");
+            running.until("waiting for the response");
         }
-        answer.send(()).unwrap();
+        respond.send(()).unwrap();
         running.end().expect(code);
     }
 }

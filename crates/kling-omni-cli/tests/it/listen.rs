@@ -1,4 +1,4 @@
-//! Receiving webhooks: from a sandbox, and from requests that no service would send.
+//! `listen`: deliveries of a sandbox, and arbitrary requests.
 #![cfg(unix)]
 
 mod forwarding;
@@ -24,11 +24,11 @@ use crate::support::{Program, Server, Service};
 
 const TASK: &str = "046b6c7f-0b8a-43b9-b35d-6489e6daee91";
 const VARIABLE: &str = "KLING_OMNI_WEBHOOK_SECRET";
-/// No output may ever hold it.
+/// No output may contain it.
 const SECRET: &str = "needle-of-a-webhook-secret";
 const OTHER: &str = "needle-of-another-secret";
 
-/// A run of `listen` that has said where it listens.
+/// A run of `listen`, with its URL.
 struct Listening {
     server: Server,
     url: String,
@@ -47,12 +47,12 @@ impl Listening {
         self.url.strip_prefix("http://").unwrap()
     }
 
-    /// Posts a signed body, and answers the status.
+    /// Posts a signed body, and returns the status.
     fn post(&self, path: &str, headers: &HeaderMap, body: &str) -> u16 {
         self.send(&request("POST", path, headers, body.as_bytes()))
     }
 
-    /// Sends bytes, and answers the status.
+    /// Sends bytes, and returns the status.
     fn send(&self, bytes: &[u8]) -> u16 {
         let mut stream = TcpStream::connect(self.address()).unwrap();
         stream.write_all(bytes).unwrap();
@@ -69,15 +69,15 @@ impl Listening {
     }
 }
 
-/// A run of `listen` with the secret, in a folder.
+/// Returns a run of `listen` with the secret, in a folder.
 fn listen(folder: &Path, options: &str) -> Program {
     Program::new(folder, &format!("listen {options}")).env(VARIABLE, SECRET)
 }
 
 fn status(stream: &mut TcpStream) -> u16 {
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer.split(' ').nth(1).unwrap().parse().unwrap()
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
 fn request(method: &str, path: &str, headers: &HeaderMap, body: &[u8]) -> Vec<u8> {
@@ -91,7 +91,7 @@ fn request(method: &str, path: &str, headers: &HeaderMap, body: &[u8]) -> Vec<u8
     [head.as_bytes(), b"\r\n", body].concat()
 }
 
-/// The headers of a delivery that was sent so long ago.
+/// Returns the headers of a delivery that was sent `ago` seconds ago.
 fn signed(secret: &str, id: &str, ago: u64, body: &str) -> HeaderMap {
     let sent_at = SystemTime::now() - Duration::from_secs(ago);
     let secret = Secret::new(secret).unwrap();
@@ -104,9 +104,9 @@ fn task(status: &str, results: &[&str]) -> String {
 
 const RESULT: &str = "https://result.example/kling.mp4?token=hmac=00ff";
 
-/// Tasks of each creating route, by the example of its body.
+/// Each creating route gets the example of its body.
 #[test]
-fn deliveries_name_the_tasks_of_every_route() {
+fn receives_deliveries_of_every_route() {
     let service =
         Service::start(|builder| builder.task_time(Duration::ZERO).webhook_secret(SECRET));
     let count = 2 * TaskCreate::ALL.len();
@@ -123,10 +123,10 @@ fn deliveries_name_the_tasks_of_every_route() {
         let program = service.program(&line).stdin(body.to_string());
         let created = program.run().expect(0);
         for status in ["IN_PROGRESS", "COMPLETED"] {
-            let told = listening.event();
-            assert_eq!(told["verdict"], "accepted", "{told}");
-            assert_eq!(told["status"], status, "{told}");
-            assert_eq!(told["task_id"], created.stdout.trim(), "{told}");
+            let event = listening.event();
+            assert_eq!(event["verdict"], "accepted", "{event}");
+            assert_eq!(event["status"], status, "{event}");
+            assert_eq!(event["task_id"], created.stdout.trim(), "{event}");
         }
         let requests = service.requests();
         let sent = requests.last().and_then(|request| request.operation_id());
@@ -135,7 +135,7 @@ fn deliveries_name_the_tasks_of_every_route() {
 }
 
 #[test]
-fn deliveries_of_a_sandbox_go_through_two_programs() {
+fn forwards_saves_and_replays_deliveries() {
     let service = Service::start(|builder| {
         builder
             .task_time(Duration::ZERO)
@@ -171,11 +171,11 @@ fn deliveries_of_a_sandbox_go_through_two_programs() {
         (&"bad_signature".into(), &401.into())
     );
     for (status, results) in [("IN_PROGRESS", 0), ("COMPLETED", 1)] {
-        let (told, passed_on) = (first.event(), last.event());
-        assert_eq!(told["verdict"], "accepted", "{told}");
-        assert_eq!(told["status"], status, "{told}");
-        assert_eq!(told["results"], results, "{told}");
-        assert_eq!(told["forwarded"]["http_status"], 200, "{told}");
+        let (event, forwarded) = (first.event(), last.event());
+        assert_eq!(event["verdict"], "accepted", "{event}");
+        assert_eq!(event["status"], status, "{event}");
+        assert_eq!(event["results"], results, "{event}");
+        assert_eq!(event["forwarded"]["http_status"], 200, "{event}");
         for key in [
             "delivery_id",
             "task_id",
@@ -183,13 +183,13 @@ fn deliveries_of_a_sandbox_go_through_two_programs() {
             "verdict",
             "url_expires_at",
         ] {
-            assert_eq!(told[key], passed_on[key], "{key}");
+            assert_eq!(event[key], forwarded[key], "{key}");
         }
-        assert_eq!(told["task_id"], id, "{told}");
+        assert_eq!(event["task_id"], id, "{event}");
     }
     first.server.running.end().expect(0);
     last.server.running.end().expect(0);
-    assert_eq!(service.deliveries_once_there_are(3).len(), 3);
+    assert_eq!(service.wait_for_deliveries(3).len(), 3);
 
     let again = listen(service.folder(), "--replay saved.jsonl --json")
         .run()

@@ -1,17 +1,16 @@
-//! The real binary, against a sandbox on loopback and against answers that no sandbox gives.
+//! Tests that run the program against the sandbox, and against a server with arbitrary responses.
 
 mod support;
 
-mod advice;
 mod check;
 mod clock_steps;
-#[cfg(unix)]
-mod commands;
 mod configuration;
 mod crash;
 mod download;
 mod errors;
-mod explained;
+mod explanations;
+#[cfg(unix)]
+mod ffmpeg_commands;
 #[cfg(target_os = "linux")]
 mod file_systems;
 mod files;
@@ -28,4 +27,5 @@ mod request;
 mod resume;
 mod sandbox;
 mod stable_names;
+mod suggested_commands;
 mod tasks;

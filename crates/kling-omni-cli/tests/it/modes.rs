@@ -1,4 +1,4 @@
-//! The modes: how options and files choose one, and what each sends.
+//! The modes: how options and files choose one, and which requests are sent.
 
 use kling_omni_api::limits::video_request::{IMAGE_URLS, MULTI_PROMPT};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::support::{Service, Snapshots};
 const URL: &str = "https://example.com/one.png";
 
 #[test]
-fn the_options_choose_the_mode() {
+fn options_choose_the_mode() {
     let service = Service::quick();
     for (options, mode, operation) in [
         ("-p river", "text", "createVideoPro"),
@@ -66,7 +66,7 @@ fn the_options_choose_the_mode() {
 }
 
 #[test]
-fn every_option_for_text_has_its_field_and_overrides_the_file() {
+fn text_options_override_the_file() {
     let service = Service::slow();
     let expected = json!({
         "multi_prompt": ["@Element1 wakes up", "@Element1 and @Image1 climb"],
@@ -120,7 +120,7 @@ webhook_url: https://example.com/old
 }
 
 #[test]
-fn options_of_both_modes_do_not_mix() {
+fn options_of_different_modes_conflict() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
     for (name, line, file) in [
@@ -154,7 +154,7 @@ fn options_of_both_modes_do_not_mix() {
 }
 
 #[test]
-fn the_rules_of_text_cost_nothing_to_break() {
+fn invalid_text_requests_are_not_sent() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
     let shots = " --shot x".repeat(MULTI_PROMPT.max_items.unwrap() + 1);
@@ -167,7 +167,7 @@ fn the_rules_of_text_cost_nothing_to_break() {
         ),
         ("five-images", &format!("-p river{images}")),
         ("seven-shots", &shots),
-        ("nothing-to-show", "--image https://example.com/one.png"),
+        ("no-prompt", "--image https://example.com/one.png"),
         (
             "end-alone",
             "-p river --end-image https://example.com/one.png --deny-warnings",
@@ -185,7 +185,7 @@ fn the_rules_of_text_cost_nothing_to_break() {
 }
 
 #[test]
-fn an_unchecked_request_goes_where_it_is_told_to() {
+fn unchecked_request_uses_the_given_mode() {
     let service = Service::slow();
     let body = json!({"prompt": "river", "new_field": [1], "video_url": 7, "multi_prompt": []});
     let run = |options: &str| {
@@ -201,7 +201,7 @@ fn an_unchecked_request_goes_where_it_is_told_to() {
 }
 
 #[test]
-fn both_modes_are_listed_and_found_again() {
+fn tasks_of_both_modes_are_listed() {
     let service = Service::slow();
     let from_video = service.task("puppet");
     let from_text = service

@@ -1,4 +1,4 @@
-//! Output files and pipes: what cannot be written, and who does not read.
+//! Output files and pipes that cannot be written.
 
 use std::fs;
 use std::io::Read;
@@ -6,7 +6,7 @@ use std::io::Read;
 use crate::support::{Service, Snapshots};
 
 #[test]
-fn a_video_that_could_not_be_saved_is_not_paid_for() {
+fn unwritable_path_is_found_before_paying() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
     let there = service.folder();
@@ -24,7 +24,7 @@ fn a_video_that_could_not_be_saved_is_not_paid_for() {
             .expect(7);
         snapshots.check(name, &ended);
     }
-    // Nor is one whose file would have a name that is too long, or take the place of a device.
+    // The same holds for a name that is too long, and for a device.
     for options in [
         format!("-o {}.mp4", "x".repeat(256)),
         format!("-o {}.mp4 --sidecar", "x".repeat(251)),
@@ -41,7 +41,7 @@ fn a_video_that_could_not_be_saved_is_not_paid_for() {
 
 #[cfg(unix)]
 #[test]
-fn a_folder_without_the_right_to_write_is_found_out_before() {
+fn read_only_folder_is_found_before_paying() {
     use std::os::unix::fs::PermissionsExt;
 
     let service = Service::quick();
@@ -56,7 +56,7 @@ fn a_folder_without_the_right_to_write_is_found_out_before() {
         .program("generate -p puppet -o locked/clip.mp4")
         .run()
         .expect(7);
-    // No snapshot, since it would look like a leftover to whoever may write anywhere.
+    // No snapshot, because it would be reported as unused where the test is skipped.
     assert!(
         ended
             .stderr
@@ -67,7 +67,7 @@ fn a_folder_without_the_right_to_write_is_found_out_before() {
 }
 
 #[test]
-fn a_file_is_replaced_only_when_that_is_asked_for() {
+fn existing_file_is_replaced_with_force_only() {
     let service = Service::quick();
     let id = service.task("puppet");
     let path = service.folder().join("clip.mp4");
@@ -85,7 +85,7 @@ fn a_file_is_replaced_only_when_that_is_asked_for() {
 }
 
 #[test]
-fn nobody_has_to_read_the_output() {
+fn closed_stdout_is_not_an_error() {
     let service = Service::quick();
     for line in [
         "generate -d 3 --poll-interval 0.1 -p puppet",
@@ -101,7 +101,7 @@ fn nobody_has_to_read_the_output() {
 }
 
 #[test]
-fn nobody_has_to_read_what_is_said() {
+fn closed_stderr_is_not_an_error() {
     let service = Service::quick();
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_kling-omni"))
         .env_clear()

@@ -1,15 +1,15 @@
-//! Proxies of the environment: none is bypassed in silence, and the SSRF guard judges the target, never the proxy.
+//! Proxies of the environment: none is bypassed silently, and the SSRF guard checks the target, not the proxy.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
 use crate::support::{Fake, Program, response};
 
-/// An address of the internet. No test connects to it: the proxy answers in its place.
+/// A public address. No test connects to it: the proxy responds instead.
 const PUBLIC: &str = "http://8.8.8.8/dance.mp4";
 
 #[test]
-fn a_proxy_on_this_machine_is_not_judged() {
+fn loopback_proxy_is_allowed() {
     for name in ["localhost", "127.0.0.1"] {
         let proxy = Fake::of_file("dance.mp4");
         let (_, port) = proxy.base_url().rsplit_once(':').unwrap();
@@ -26,7 +26,7 @@ fn a_proxy_on_this_machine_is_not_judged() {
 }
 
 #[test]
-fn a_private_target_is_refused_before_the_proxy_hears_of_it() {
+fn private_target_is_rejected_before_the_proxy_is_contacted() {
     let proxy = Fake::of_file("dance.mp4");
     for (target, problem) in [
         ("http://10.0.0.1/dance.mp4", "its address is private"),
@@ -48,10 +48,10 @@ fn a_private_target_is_refused_before_the_proxy_hears_of_it() {
             .expect(0);
         assert!(ended.stdout.contains(problem), "{ended}");
     }
-    // Only what is allowed arrives, so that it is the first request.
+    // Only the allowed request reaches the proxy, as its first one.
     let ended = Program::new(
         proxy.folder(),
-        "check --allow-private http://10.0.0.1/dance.mp4",
+        "check --allow-private-networks http://10.0.0.1/dance.mp4",
     )
     .env("http_proxy", proxy.base_url())
     .run();
@@ -59,7 +59,7 @@ fn a_private_target_is_refused_before_the_proxy_hears_of_it() {
 }
 
 #[test]
-fn a_proxy_that_cannot_be_used_ends_the_command_at_once() {
+fn invalid_proxy_is_an_error() {
     for (variable, value) in [
         ("ALL_PROXY", "socks://needle:1080"),
         ("all_proxy", "socks6://u:needle@host:1080"),
@@ -83,21 +83,21 @@ fn a_proxy_that_cannot_be_used_ends_the_command_at_once() {
         assert!(ended.stderr.contains(variable), "{ended}");
         assert!(!ended.stderr.contains("needle"), "{ended}");
         if variable.to_lowercase() != "https_proxy" {
-            // Nothing was sent around the proxy: this is the first request.
+            // No request bypassed the proxy: this is the first one.
             list("list").env("NO_PROXY", "127.0.0.1").run().expect(0);
             assert!(service.arrival().starts_with("GET /v1/"));
-            let look = Program::new(service.folder(), "check")
+            let checked = Program::new(service.folder(), "check")
                 .arg(PUBLIC)
                 .env(variable, value)
                 .run()
                 .expect(0);
-            assert!(look.stdout.contains(variable), "{look}");
+            assert!(checked.stdout.contains(variable), "{checked}");
         }
     }
 }
 
 #[test]
-fn socks_proxies_are_used() {
+fn socks_is_supported() {
     for scheme in ["socks5", "socks5h"] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = format!("{scheme}://{}", listener.local_addr().unwrap());
@@ -116,8 +116,8 @@ fn socks_proxies_are_used() {
                 stream.read_exact(&mut byte).unwrap();
                 head.push(byte[0]);
             }
-            let answer = response("200 OK", &[], br#"{"data":[]}"#);
-            stream.write_all(&answer).unwrap();
+            let response = response("200 OK", &[], br#"{"data":[]}"#);
+            stream.write_all(&response).unwrap();
             request
         });
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The workspace's README says what this program prints. A package has no such file beside it, and nothing to check.
+//! Checks the transcript in the README of the workspace. The file is missing in a package.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::Program;
 
 #[test]
-fn the_transcript_in_the_readme_is_true() {
+fn transcript_is_reproducible() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
     let Ok(readme) = fs::read_to_string(path) else {
         return;
@@ -25,11 +25,11 @@ fn the_transcript_in_the_readme_is_true() {
     }
     let ended = program.run().expect(0);
     let printed = format!("{}{}", ended.stderr, ended.stdout);
-    assert_eq!(shape(transcript), shape(&printed), "{printed}");
+    assert_eq!(normalize(transcript), normalize(&printed), "{printed}");
     assert!(folder.path().join(ended.stdout.trim_end()).exists());
 }
 
-/// The words of a command line, which may be in double quotes.
+/// Splits a command line into words, which may be in double quotes.
 fn words(line: &str) -> Vec<String> {
     line.split('"')
         .enumerate()
@@ -40,8 +40,8 @@ fn words(line: &str) -> Vec<String> {
         .collect()
 }
 
-/// A transcript without ids, times and sizes, which differ from run to run.
-fn shape(text: &str) -> Vec<String> {
+/// Replaces ids, times and sizes, which differ from run to run.
+fn normalize(text: &str) -> Vec<String> {
     let varies =
         |word: &str| !word.ends_with(".mp4") && word.contains(|c: char| c.is_ascii_digit());
     text.lines()

@@ -34,7 +34,7 @@ fn body() -> Value {
 }
 
 #[test]
-fn a_request_comes_from_a_file_or_from_standard_input() {
+fn is_read_from_a_file_or_standard_input() {
     let service = Service::slow();
     for (number, text) in [YAML, JSON].into_iter().enumerate() {
         fs::write(service.folder().join("request"), text).unwrap();
@@ -46,7 +46,7 @@ fn a_request_comes_from_a_file_or_from_standard_input() {
 }
 
 #[test]
-fn options_make_the_same_request_as_a_file() {
+fn is_the_same_from_options() {
     let service = Service::slow();
     service
         .program("generate --no-wait -d 8 -a 9:16 --cfg-scale 0 --video https://example.com/dance.mp4 -p")
@@ -57,7 +57,7 @@ fn options_make_the_same_request_as_a_file() {
 }
 
 #[test]
-fn every_option_has_its_field_and_overrides_the_file() {
+fn options_override_the_file() {
     let service = Service::slow();
     let expected = json!({
         "prompt": "Puppet of @Video1",
@@ -94,7 +94,7 @@ fn every_option_has_its_field_and_overrides_the_file() {
 }
 
 #[test]
-fn what_is_not_set_is_not_sent() {
+fn unset_fields_are_not_sent() {
     let service = Service::slow();
     service
         .program("generate --no-wait -p puppet")
@@ -104,7 +104,7 @@ fn what_is_not_set_is_not_sent() {
 }
 
 #[test]
-fn the_tier_of_a_file_counts() {
+fn tier_is_read_from_the_file() {
     let service = Service::slow();
     let ended = service
         .program("generate --dry-run --json -r -")
@@ -116,10 +116,10 @@ fn the_tier_of_a_file_counts() {
 }
 
 #[test]
-fn an_unchecked_request_goes_out_as_it_is() {
+fn unchecked_request_is_sent_unchanged() {
     let mut snapshots = Snapshots::default();
     let service = Service::slow();
-    // The sandbox checks what it gets, too, so that the answer shows that the request got there.
+    // The sandbox validates the body, so its error shows that the request was sent.
     let ended = service
         .program("generate --no-wait --mode reference --unchecked -r - -p puppet")
         .stdin("duration: 20\nnew_field: [1]\nprompt: old\ntier: standard\n")
@@ -138,7 +138,7 @@ fn an_unchecked_request_goes_out_as_it_is() {
 }
 
 #[test]
-fn a_dry_run_shows_the_request_and_sends_nothing() {
+fn dry_run_prints_the_request_and_sends_nothing() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
     let ended = service
@@ -163,7 +163,7 @@ fn a_dry_run_shows_the_request_and_sends_nothing() {
 }
 
 #[test]
-fn warnings_stop_a_request_only_when_they_are_denied() {
+fn deny_warnings_rejects_warnings() {
     let mut snapshots = Snapshots::default();
     let service = Service::slow();
     let run = "generate --no-wait --video https://example.com/dance.mp4 -p puppet";

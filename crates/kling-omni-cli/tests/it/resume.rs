@@ -1,24 +1,24 @@
-//! What `--state` and `--resume` say and do where nothing crashes; where something does, `crash` shows it.
+//! `--journal` and `--resume` without crashes. The module `crash` tests them with crashes.
 
 use std::fs;
 
 use crate::support::{Ended, Program, Service, Snapshots};
 
-/// A request from text, whose tasks the service is known to list.
+/// A request from text, whose tasks the service lists.
 const CAT: &str = "-p cat -d 3 --poll-interval 0.1";
-/// One to the older route, whose tasks it is not known to list.
+/// A request to the older route, whose tasks it may not list.
 const DANCE: &str = "-p @Video1 --video https://example.com/dance.mp4 -d 3 --poll-interval 0.1";
 
 #[test]
-fn a_journal_goes_with_one_task_to_its_end() {
+fn journal_is_for_one_task() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
-    let line = format!("generate {CAT} --state cat.journal -o cat.mp4");
+    let line = format!("generate {CAT} --journal cat.journal -o cat.mp4");
     let ended = service.program(&line).run().expect(0);
-    snapshots.check("state", &ended);
+    snapshots.check("journal", &ended);
     let line = line.replace("cat.mp4", "other.mp4");
     let ended = service.program(&line).run().expect(7);
-    snapshots.check("state-exists", redacted(&service, &ended));
+    snapshots.check("journal-exists", redacted(&service, &ended));
 
     let ended = service
         .program("generate --resume cat.journal -p dog -d 3")
@@ -45,31 +45,31 @@ fn a_journal_goes_with_one_task_to_its_end() {
 }
 
 #[test]
-fn a_lost_answer_is_found_again_in_the_same_run() {
+fn lost_response_is_reconciled_in_the_same_run() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
-    // Only a list that was shown before tells a new task from an old one.
+    // A new task is recognized only by comparison with an earlier list.
     service.text_task("a dog");
     service.inject("create:drop@1".parse().unwrap());
-    let line = format!("generate {CAT} --retries 0 --state cat.journal -o cat.mp4");
+    let line = format!("generate {CAT} --max-retries 0 --journal cat.journal -o cat.mp4");
     let ended = service.program(&line).run().expect(0);
-    snapshots.check("state-lost-answer", &ended);
+    snapshots.check("journal-lost-response", &ended);
     assert_eq!(service.charges(), 2);
     assert_eq!(service.files(), ["cat.journal", "cat.mp4"]);
 }
 
 #[test]
-fn a_lost_request_is_created_by_the_next_run() {
+fn lost_request_is_created_by_the_next_run() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
     service.text_task("an older one");
     service.inject("create:lost@1".parse().unwrap());
-    let options = format!("{CAT} --retries 0 --settle 0s -o cat.mp4");
+    let options = format!("{CAT} --max-retries 0 --settle-time 0s -o cat.mp4");
     let ended = service
-        .program(&format!("generate {options} --state cat.journal"))
+        .program(&format!("generate {options} --journal cat.journal"))
         .run()
         .expect(5);
-    snapshots.check("state-lost-request", &ended);
+    snapshots.check("journal-lost-request", &ended);
     let ended = service
         .program("generate --resume cat.journal")
         .run()
@@ -89,10 +89,10 @@ fn a_lost_request_is_created_by_the_next_run() {
 }
 
 #[test]
-fn what_cannot_be_told_is_left_to_the_person() {
+fn ambiguous_create_is_resolved_by_the_user() {
     let mut snapshots = Snapshots::default();
-    // With nothing new on a list that may not have it, and with more on it than there should be.
-    for (fault, others, said) in [
+    // Without a new task on the list, which may not contain it, and with several new tasks.
+    for (fault, others, name) in [
         ("create:lost@1", 0, "nothing"),
         ("create:drop@1", 1, "several"),
     ] {
@@ -100,16 +100,16 @@ fn what_cannot_be_told_is_left_to_the_person() {
         let old = service.task("an older one");
         let program = |options: &str| {
             service.program(&format!(
-                "generate {options} --retries 0 --settle 0s --json"
+                "generate {options} --max-retries 0 --settle-time 0s --json"
             ))
         };
         service.inject(fault.parse().unwrap());
-        // It can read the lists before the create, three answers, and not look at them afterwards.
+        // The three list requests before the create succeed, those after it fail.
         service.inject("list:503@4-".parse().unwrap());
-        program(&format!("{DANCE} --state dance.journal -o dance.mp4"))
+        program(&format!("{DANCE} --journal dance.journal -o dance.mp4"))
             .run()
             .expect(8);
-        let theirs: Vec<_> = (0..others).map(|_| service.task("of another")).collect();
+        let other_tasks: Vec<_> = (0..others).map(|_| service.task("of another")).collect();
         service.clear_faults();
 
         let ended = program("--resume dance.journal").run().expect(8);
@@ -118,7 +118,7 @@ fn what_cannot_be_told_is_left_to_the_person() {
             (&error["charged"], &error["kind"]),
             (&"unknown".into(), &"ambiguous".into())
         );
-        for id in &theirs {
+        for id in &other_tasks {
             assert!(
                 error["candidates"]
                     .as_array()
@@ -127,11 +127,11 @@ fn what_cannot_be_told_is_left_to_the_person() {
             );
         }
         snapshots.check(
-            format!("resume-ambiguous-{said}"),
+            format!("resume-ambiguous-{name}"),
             redacted(&service, &ended),
         );
 
-        for (options, code, name) in [
+        for (options, code, case) in [
             (format!("--task {old}"), 2, "old-task"),
             ("--task 0000".to_owned(), 2, "no-task"),
             ("--create-anyway".to_owned(), 2, "create-without-request"),
@@ -139,7 +139,7 @@ fn what_cannot_be_told_is_left_to_the_person() {
             let ended = program(&format!("--resume dance.journal {options}")).run();
             let ended = ended.expect(code);
             assert_eq!(ended.json()["error"]["charged"], "unknown", "{ended}");
-            snapshots.check(format!("resume-{said}-{name}"), redacted(&service, &ended));
+            snapshots.check(format!("resume-{name}-{case}"), redacted(&service, &ended));
         }
         let before = service.charges();
         if others == 0 {
@@ -168,23 +168,27 @@ fn what_cannot_be_told_is_left_to_the_person() {
 }
 
 #[test]
-fn a_journal_is_not_for_every_run() {
+fn invalid_uses_of_a_journal() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
     fs::write(service.folder().join("notes.txt"), "a list").unwrap();
     for (name, line, code) in [
-        ("sandbox", "generate -p x --sandbox --state x.journal", 2),
+        ("sandbox", "generate -p x --sandbox --journal x.journal", 2),
         ("missing", "generate --resume x.journal", 7),
-        ("no-folder", "generate -p x --state d/x.journal", 7),
+        ("no-folder", "generate -p x --journal d/x.journal", 7),
         ("no-journal", "generate --resume notes.txt", 7),
-        ("dry-run", "generate -p x --dry-run --state x.journal", 2),
+        ("dry-run", "generate -p x --dry-run --journal x.journal", 2),
         (
             "both",
-            "generate -p x --state x.journal --resume y.journal",
+            "generate -p x --journal x.journal --resume y.journal",
             2,
         ),
-        ("task-alone", "generate -p x --state x.journal --task 7", 2),
-        ("rule", "generate -p x -d 99 --state x.journal", 2),
+        (
+            "task-alone",
+            "generate -p x --journal x.journal --task 7",
+            2,
+        ),
+        ("rule", "generate -p x -d 99 --journal x.journal", 2),
     ] {
         let ended = service.program(line).run().expect(code);
         snapshots.check(format!("journal-{name}"), redacted(&service, &ended));
@@ -193,9 +197,9 @@ fn a_journal_is_not_for_every_run() {
     assert_eq!(service.requests().len(), 0);
 }
 
-/// Root may read everything, so that a folder stands in for a file that may not be read.
+/// A folder stands in for a file without read permission, because root can read all files.
 #[test]
-fn a_journal_that_cannot_be_opened_may_hold_a_paid_task() {
+fn unreadable_journal_is_charged_unknown() {
     let service = Service::quick();
     fs::create_dir(service.folder().join("folder")).unwrap();
     fs::write(service.folder().join("notes.txt"), "a list").unwrap();
@@ -210,7 +214,7 @@ fn a_journal_that_cannot_be_opened_may_hold_a_paid_task() {
         ("notes.txt", "give the file"),
         ("newer", "use the version"),
         ("damaged", "look for the task"),
-        ("missing", "start with --state"),
+        ("missing", "start with --journal"),
     ] {
         let line = format!("generate --json --resume {name}");
         let ended = service.program(&line).run().expect(7);
@@ -222,11 +226,11 @@ fn a_journal_that_cannot_be_opened_may_hold_a_paid_task() {
 }
 
 #[test]
-fn two_runs_do_not_share_a_journal() {
+fn journal_is_locked() {
     let mut snapshots = Snapshots::default();
     let service = Service::slow();
     let mut first = service
-        .program(&format!("generate {CAT} --state cat.journal"))
+        .program(&format!("generate {CAT} --journal cat.journal"))
         .start();
     first.until("CREATED after");
     let ended = service
@@ -245,13 +249,13 @@ fn two_runs_do_not_share_a_journal() {
 }
 
 #[test]
-fn a_journal_that_knows_its_task_says_so_whatever_happens_to_it() {
+fn journal_with_a_task_is_charged() {
     let service = Service::slow();
-    let line = "generate -p cat -d 3 --state cat.journal --no-wait";
+    let line = "generate -p cat -d 3 --journal cat.journal --no-wait";
     let line = line.replace(" --poll-interval 0.1", "");
     let id = service.program(&line).run().expect(0);
     let id = id.stdout.trim();
-    let resume = || service.program("generate --resume cat.journal --retries 0 --json");
+    let resume = || service.program("generate --resume cat.journal --max-retries 0 --json");
     let check = |ended: &Ended| {
         let error = &ended.json()["error"];
         assert_eq!(error["charged"], "yes", "{ended}");
@@ -275,9 +279,9 @@ fn a_journal_that_knows_its_task_says_so_whatever_happens_to_it() {
 }
 
 #[test]
-fn a_failed_task_stays_failed() {
+fn failed_task_stays_failed() {
     let service = Service::quick();
-    let line = format!("generate {CAT} --state x.journal --prompt");
+    let line = format!("generate {CAT} --journal x.journal --prompt");
     let line = line.replacen("-p cat", "", 1);
     service
         .program(&line)
@@ -292,27 +296,27 @@ fn a_failed_task_stays_failed() {
     assert_eq!(service.charges(), 1);
 }
 
-/// The disk is full from the answer on: the id is told, and the next run finds the task.
+/// The disk is full from the response on: the id is printed, and the next run finds the task.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_journal_that_cannot_be_written_loses_no_task() {
+fn unwritable_journal_loses_no_task() {
     const BLOCK: usize = 512;
     let mut snapshots = Snapshots::default();
-    // The folder is in the journal, and its name makes the journal as long as it is to be.
+    // The journal contains the path of the folder, whose length sets the length of the journal.
     let run = |service: &Service, folder: &str, limit: Option<u64>| {
         let folder = service.folder().join(folder);
         fs::create_dir_all(&folder).unwrap();
-        let line = "generate -p cat -d 3 --state cat.journal --no-wait";
+        let line = "generate -p cat -d 3 --journal cat.journal --no-wait";
         let program = Program::new(&folder, line)
             .key()
             .env("KLING_OMNI_BASE_URL", service.base_url());
         let ended = match limit {
-            Some(bytes) => program.largest_file(bytes).run(),
+            Some(bytes) => program.max_file_size(bytes).run(),
             None => program.run(),
         };
         (ended.expect(0), folder.join("cat.journal"))
     };
-    // So long is a journal that has everything but the answer.
+    // The length of a journal before the response.
     let service = Service::slow();
     service.text_task("a dog");
     let (_, journal) = run(&service, "d", None);
@@ -325,7 +329,7 @@ fn a_journal_that_cannot_be_written_loses_no_task() {
     let name = format!("d{}", "/d".repeat((limit - unanswered) / 2));
     let (ended, _) = run(&service, &name, Some(limit as u64));
     let shown = redacted(&service, &ended).replace(&name, "d");
-    snapshots.check("state-no-room", shown);
+    snapshots.check("journal-disk-full", shown);
     let id = service.tasks()[1].id().to_owned();
     assert_eq!(ended.stdout.trim(), id);
 
@@ -335,7 +339,7 @@ fn a_journal_that_cannot_be_written_loses_no_task() {
     assert_eq!(service.charges(), 2);
 }
 
-/// Without the folder of the test.
+/// Returns the text without the folder of the test.
 fn redacted(service: &Service, shown: &impl std::fmt::Display) -> String {
     let folder = fs::canonicalize(service.folder()).unwrap();
     shown

@@ -1,4 +1,4 @@
-//! The command `sandbox`.
+//! `sandbox`: requests, events and settings.
 
 #![cfg(unix)]
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::support::{Program, Server, Snapshots, facts};
 
 #[test]
-fn it_serves_another_program_until_ctrl_c() {
+fn serves_until_ctrl_c() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::start(Program::new(
         folder.path(),
@@ -36,17 +36,17 @@ fn it_serves_another_program_until_ctrl_c() {
     assert_eq!(ended.stdout, "clip.mp4\n");
     assert_eq!(facts(&folder.path().join("clip.mp4")).seconds, 3.0);
 
-    let mut seen = Vec::new();
-    while !seen.iter().any(|event: &String| event.contains(".mp4")) {
+    let mut requests = Vec::new();
+    while !requests.iter().any(|event: &String| event.contains(".mp4")) {
         let event = server.event();
-        seen.push(format!(
+        requests.push(format!(
             "{} {} {}",
             event["method"], event["path"], event["http_status"]
         ));
     }
     assert!(
-        seen[0].contains("POST") && seen[0].contains("200"),
-        "{seen:?}"
+        requests[0].contains("POST") && requests[0].contains("200"),
+        "{requests:?}"
     );
     server.running.interrupt();
     let mut last = server.event();
@@ -62,7 +62,7 @@ fn it_serves_another_program_until_ctrl_c() {
 }
 
 #[test]
-fn it_says_how_to_use_it() {
+fn prints_how_to_use_it() {
     let mut snapshots = Snapshots::default();
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::start(Program::new(folder.path(), "sandbox --seed 7"));
@@ -76,7 +76,7 @@ fn it_says_how_to_use_it() {
 }
 
 #[test]
-fn it_tells_of_the_faults_that_struck() {
+fn prints_injected_faults() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::start(
         Program::new(folder.path(), "sandbox --json --task-time 0")
@@ -86,7 +86,7 @@ fn it_tells_of_the_faults_that_struck() {
             .arg("webhook:duplicate"),
     );
     let started = server.event();
-    // Each delivery is refused, which is an outcome like any other.
+    // The connection of each delivery is refused.
     let closed = ClosedPort::new();
     let url = format!("{}/hook", closed.url());
     let ended = Program::new(
@@ -101,9 +101,9 @@ fn it_tells_of_the_faults_that_struck() {
     assert!(ended.stderr.contains("charged: unknown"), "{ended}");
 
     let events: Vec<Value> = (0..5).map(|_| server.event()).collect();
-    let struck = |event: &Value| format!("{} {}", event["event"], event["faults"]);
-    let mut told: Vec<String> = events.iter().map(struck).collect();
-    told.sort();
+    let event_faults = |event: &Value| format!("{} {}", event["event"], event["faults"]);
+    let mut printed: Vec<String> = events.iter().map(event_faults).collect();
+    printed.sort();
     let delivery = r#""delivery" ["webhook:duplicate"]"#;
     let expected = [
         delivery,
@@ -112,13 +112,13 @@ fn it_tells_of_the_faults_that_struck() {
         delivery,
         r#""request" ["create:drop@1"]"#,
     ];
-    assert_eq!(told, expected);
+    assert_eq!(printed, expected);
     server.running.interrupt();
     server.running.end().expect(0);
 }
 
 #[test]
-fn it_ends_when_nobody_reads_it() {
+fn stops_when_stdout_is_closed() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::start(Program::new(folder.path(), "sandbox --json"));
     let started = server.event();
@@ -126,8 +126,8 @@ fn it_ends_when_nobody_reads_it() {
     let base_url = started["base_url"].as_str().unwrap();
     let address = base_url.trim_start_matches("http://");
     let request = format!("GET / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-    // A child that another test is about to start has the pipe for a moment, too, and an event may end up in it. So there is
-    // more than one request, and each of them may meet a sandbox that has ended.
+    // A child process of another test may hold the pipe for a moment, so one event may be written to it. Therefore several
+    // requests are sent, and each may find a stopped sandbox.
     while server.running.child.try_wait().unwrap().is_none() {
         if let Ok(mut connection) = TcpStream::connect(address) {
             let _ = connection.write_all(request.as_bytes());
@@ -138,7 +138,7 @@ fn it_ends_when_nobody_reads_it() {
 }
 
 #[test]
-fn settings_that_cannot_be_used_are_refused() {
+fn invalid_settings_are_rejected() {
     let mut snapshots = Snapshots::default();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();

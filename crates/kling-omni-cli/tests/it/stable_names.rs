@@ -1,5 +1,4 @@
-//! The names in JSON and in files that are stable from 0.1, each taken from what the program writes. A change here breaks
-//! scripts, or journals that are still open.
+//! The stable names in JSON output and in files, taken from the output. A change here breaks scripts or open journals.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
@@ -10,10 +9,10 @@ use serde_json::Value;
 
 use crate::support::{Fake, Program, Server, Service, Snapshots};
 
-/// The fields whose values are names, too.
+/// The fields whose values are stable names, too.
 const NAMES: [&str; 4] = ["record", "known_by", "event", "verdict"];
 
-/// The names of all fields in these values. What is in a field that `tag` names comes first.
+/// Returns the names of all fields in the values, prefixed with the value of the field `tag`.
 fn names(values: &[Value], tag: Option<&str>) -> String {
     let mut names = BTreeSet::new();
     for value in values {
@@ -37,7 +36,7 @@ fn collect(at: &str, value: &Value, names: &mut BTreeSet<String>) {
                     Some(text) if NAMES.contains(&name.as_str()) => {
                         names.insert(format!("{path} = {text}"));
                     }
-                    // Its fields are the service's, and charges are counted by its operations.
+                    // Their fields are named by the service and its operations.
                     _ if name == "request" || name == "charges" => {}
                     _ => collect(&path, value, names),
                 }
@@ -62,8 +61,8 @@ fn lines(text: &str) -> Vec<Value> {
         .collect()
 }
 
-const CAT: &str = "-p cat -d 3 --poll-interval 0.1 --retries 0 --settle 0s";
-const DANCE: &str = "-p @Video1 --video https://example.com/dance.mp4 -d 3 --poll-interval 0.1 --retries 0 --settle 0s";
+const CAT: &str = "-p cat -d 3 --poll-interval 0.1 --max-retries 0 --settle-time 0s";
+const DANCE: &str = "-p @Video1 --video https://example.com/dance.mp4 -d 3 --poll-interval 0.1 --max-retries 0 --settle-time 0s";
 
 #[test]
 fn journal_records() {
@@ -76,26 +75,32 @@ fn journal_records() {
             .run()
             .expect(code);
     };
-    run(&format!("{CAT} --state saved.journal -o saved.mp4"), 0);
+    run(&format!("{CAT} --journal saved.journal -o saved.mp4"), 0);
     for (fault, name, code) in [
         ("create:drop@1", "lost-response", 0),
         ("create:lost@1", "lost-request", 5),
         ("create:400@1", "rejected", 2),
     ] {
         service.inject(fault.parse().unwrap());
-        run(&format!("{CAT} --state {name}.journal -o {name}.mp4"), code);
+        run(
+            &format!("{CAT} --journal {name}.journal -o {name}.mp4"),
+            code,
+        );
         service.clear_faults();
     }
-    for (name, answer) in [("asked", "--create-anyway"), ("named", "--task")] {
+    for (name, option) in [("asked", "--create-anyway"), ("named", "--task")] {
         service.inject("create:lost@1".parse().unwrap());
         service.inject("list:503@4-".parse().unwrap());
-        run(&format!("{DANCE} --state {name}.journal -o {name}.mp4"), 8);
+        run(
+            &format!("{DANCE} --journal {name}.journal -o {name}.mp4"),
+            8,
+        );
         service.clear_faults();
-        let answer = match answer {
+        let option = match option {
             "--task" => format!("--task {}", service.task("the one")),
-            _ => answer.to_owned(),
+            _ => option.to_owned(),
         };
-        run(&format!("{DANCE} --resume {name}.journal {answer}"), 0);
+        run(&format!("{DANCE} --resume {name}.journal {option}"), 0);
     }
     assert!(service.tasks().iter().any(|task| task.id() == old));
 
@@ -121,7 +126,7 @@ fn journal_records() {
 }
 
 #[test]
-fn results_and_errors_of_commands() {
+fn results_and_errors() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();
     let run = |line: &str, code: i32| lines(&service.program(line).run().expect(code).stdout);
@@ -148,7 +153,7 @@ fn results_and_errors_of_commands() {
     ] {
         snapshots.check(format!("names-{name}"), names(&run(line, 0), None));
     }
-    fs::write(service.folder().join("cat.png"), "no picture").unwrap();
+    fs::write(service.folder().join("cat.png"), "not an image").unwrap();
     let checked = run("check --json cat.mp4 cat.png", 9);
     snapshots.check("names-check", names(&checked, None));
 

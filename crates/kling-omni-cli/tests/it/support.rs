@@ -1,4 +1,4 @@
-//! What the tests of the program share: runs of it, services for it to talk to, and snapshots.
+//! Support for the tests: runs of the program, services, and snapshots.
 
 mod background;
 mod fake;
@@ -11,12 +11,12 @@ mod video;
 
 pub use background::Background;
 pub use fake::{Fake, response};
-pub use files::{bring, fixture};
+pub use files::{copy_fixtures, fixture};
 pub use program::{Ended, Program, Running};
 pub use server::Server;
 pub use service::Service;
 pub use snapshots::Snapshots;
 pub use video::{Facts, facts};
 
-/// The key that every test uses. No output may ever hold it.
+/// The key of all tests. No output may contain it.
 pub const KEY: &str = "FPSX-c0ffee-do-not-print";

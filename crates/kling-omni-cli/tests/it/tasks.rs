@@ -1,4 +1,4 @@
-//! The commands `status`, `wait` and `list`.
+//! `status`, `wait`, `download` and `list`.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::{Fake, Program, Service, Snapshots, facts, response};
 
 #[test]
-fn the_status_is_told_at_every_stage() {
+fn status_is_printed_in_every_state() {
     let mut snapshots = Snapshots::default();
     let slow = Service::slow();
     let quick = Service::quick();
@@ -35,7 +35,7 @@ fn the_status_is_told_at_every_stage() {
 }
 
 #[test]
-fn a_task_that_was_left_alone_is_taken_up_again() {
+fn wait_and_download_resume_a_task() {
     let service = Service::quick();
     let id = service.task("puppet");
     let ended = service
@@ -62,27 +62,27 @@ fn a_task_that_was_left_alone_is_taken_up_again() {
 }
 
 #[test]
-fn a_wait_goes_on_until_the_task_ends() {
+fn wait_prints_each_status() {
     let service = Service::start(|builder| builder.task_time(Duration::from_millis(500)));
     let ended = service
         .program("generate -d 3 --poll-interval 0.1 -p")
         .arg("puppet [sandbox:status=QUEUED]")
         .run()
         .expect(0);
-    let seen: Vec<_> = ["CREATED", "QUEUED", "IN_PROGRESS", "COMPLETED"]
+    let printed: Vec<_> = ["CREATED", "QUEUED", "IN_PROGRESS", "COMPLETED"]
         .into_iter()
         .filter(|status| ended.stderr.contains(&format!("{status} after ")))
         .collect();
-    // Between two polls a status may come and go, but neither the first nor the last is missed.
+    // A status between two polls may be missed, but not the first and the last one.
     assert_eq!(
-        (seen.first(), seen.last()),
+        (printed.first(), printed.last()),
         (Some(&"CREATED"), Some(&"COMPLETED")),
         "{ended}"
     );
 }
 
 #[test]
-fn a_poll_that_fails_is_told_and_ends_nothing() {
+fn failed_poll_does_not_end_the_wait() {
     let mut snapshots = Snapshots::default();
     let polls = std::cell::Cell::new(0);
     let fake = Fake::new(move |base_url, path| {
@@ -112,7 +112,7 @@ fn a_poll_that_fails_is_told_and_ends_nothing() {
 }
 
 #[test]
-fn a_wait_ends_with_its_time_and_the_task_does_not() {
+fn timeout_leaves_the_task_running() {
     let mut snapshots = Snapshots::default();
     let service = Service::slow();
     let ended = service
@@ -138,7 +138,7 @@ fn a_wait_ends_with_its_time_and_the_task_does_not() {
 }
 
 #[test]
-fn the_way_back_leads_to_the_same_server() {
+fn suggested_command_uses_the_same_server() {
     let service = Service::slow();
     let ended = Program::new(
         service.folder(),
@@ -149,22 +149,22 @@ fn the_way_back_leads_to_the_same_server() {
     .run()
     .expect(0);
     let id = service.tasks()[0].id().to_owned();
-    let back = format!(
+    let wait = format!(
         "kling-omni wait {id} --host magnific --base-url {}",
         service.base_url()
     );
-    assert!(ended.stderr.contains(&back), "{ended}");
+    assert!(ended.stderr.contains(&wait), "{ended}");
 }
 
-/// Pages that never end, and pages that repeat.
+/// Endless pages, and repeated pages.
 #[test]
-fn a_list_without_an_end_is_cut_off() {
+fn endless_list_is_cut_off() {
     let page = |path: &str| {
         let (_, query) = path.split_once('?').unwrap_or_default();
         let page = query.split('&').find_map(|part| part.strip_prefix("page="));
         page.unwrap_or("1").parse::<u32>().unwrap()
     };
-    let answer = |page: u32| {
+    let respond = |page: u32| {
         let list = format!(r#"{{"data":[{{"task_id":"task-{page}","status":"CREATED"}}]}}"#);
         response(
             "200 OK",
@@ -172,7 +172,7 @@ fn a_list_without_an_end_is_cut_off() {
             list.as_bytes(),
         )
     };
-    let endless = Fake::new(move |_, path| answer(page(path)));
+    let endless = Fake::new(move |_, path| respond(page(path)));
     let line = "list --mode reference --all";
     let ended = endless
         .program(&format!("{line} --max-pages 7 --page 3"))
@@ -181,8 +181,8 @@ fn a_list_without_an_end_is_cut_off() {
     assert_eq!(ended.stdout.lines().count(), 7, "{ended}");
     assert!(ended.stderr.contains("more than 7 pages"), "{ended}");
     assert!(ended.stderr.contains("--page 10"), "{ended}");
-    // A page that shows nothing new is the last one that is read.
-    let repeating = Fake::new(move |_, path| answer(page(path).min(3)));
+    // A page without a new task is the last one.
+    let repeating = Fake::new(move |_, path| respond(page(path).min(3)));
     let ended = repeating.program(line).run().expect(0);
     assert_eq!(ended.stdout.lines().count(), 3, "{ended}");
     repeating
@@ -192,7 +192,7 @@ fn a_list_without_an_end_is_cut_off() {
 }
 
 #[test]
-fn the_list_has_pages() {
+fn list_is_paginated() {
     let mut snapshots = Snapshots::default();
     let service = Service::slow();
     let ended = service.program("list").run().expect(0);
@@ -226,7 +226,7 @@ fn the_list_has_pages() {
 }
 
 #[test]
-fn a_fresh_sandbox_has_no_tasks_to_look_at() {
+fn sandbox_option_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     for command in ["status x", "wait x", "download x", "list"] {
         let ended = Program::new(folder.path(), command)
@@ -234,14 +234,14 @@ fn a_fresh_sandbox_has_no_tasks_to_look_at() {
             .run()
             .expect(2);
         assert!(
-            ended.stderr.contains("a fresh sandbox, which has no tasks"),
+            ended.stderr.contains("a new sandbox has no tasks"),
             "{ended}"
         );
     }
 }
 
 #[test]
-fn one_run_learns_for_the_next_how_long_tasks_take() {
+fn task_durations_are_kept_between_runs() {
     let service = Service::quick();
     let generate = |name: &str| {
         let line = "generate -p puppet --video https://example.com/dance.mp4";
@@ -249,11 +249,11 @@ fn one_run_learns_for_the_next_how_long_tasks_take() {
             .program(line)
             .arg("-o")
             .arg(name)
-            .env("KLING_OMNI_TASK_TIMES", "times.json")
+            .env("KLING_OMNI_TASK_DURATIONS", "durations.json")
     };
-    for (name, seen) in [("first.mp4", 1), ("second.mp4", 2)] {
+    for (name, count) in [("first.mp4", 1), ("second.mp4", 2)] {
         generate(name).run().expect(0);
-        let times = std::fs::read(service.folder().join("times.json")).unwrap();
+        let times = std::fs::read(service.folder().join("durations.json")).unwrap();
         let times: serde_json::Value = serde_json::from_slice(&times).unwrap();
         let kinds = times.as_object().unwrap();
         assert_eq!(kinds.len(), 1, "{times}");
@@ -262,15 +262,17 @@ fn one_run_learns_for_the_next_how_long_tasks_take() {
                 .as_array()
                 .unwrap()
                 .len(),
-            seen
+            count
         );
     }
     assert_eq!(service.charges(), 2);
 
-    std::fs::write(service.folder().join("times.json"), "[]").unwrap();
+    std::fs::write(service.folder().join("durations.json"), "[]").unwrap();
     let ended = generate("third.mp4").run().expect(7);
     assert!(
-        ended.stderr.contains("times.json holds no task times"),
+        ended
+            .stderr
+            .contains("durations.json does not contain task durations"),
         "{}",
         ended.stderr
     );
@@ -279,7 +281,7 @@ fn one_run_learns_for_the_next_how_long_tasks_take() {
 }
 
 #[test]
-fn a_status_that_is_not_known_is_told_and_ends_nothing() {
+fn unknown_status_does_not_end_the_wait() {
     let service = Service::quick();
     let line = "generate -p [sandbox:status=POLISHING][sandbox:seconds=2] -o odd.mp4 --poll-interval 100ms";
     let ended = service
@@ -288,6 +290,6 @@ fn a_status_that_is_not_known_is_told_and_ends_nothing() {
         .arg("https://example.com/dance.mp4")
         .run()
         .expect(0);
-    let told = "warning: this version does not know the status POLISHING; the wait goes on";
-    assert_eq!(ended.stderr.matches(told).count(), 1, "{}", ended.stderr);
+    let warning = "warning: unknown status POLISHING, still waiting";
+    assert_eq!(ended.stderr.matches(warning).count(), 1, "{}", ended.stderr);
 }

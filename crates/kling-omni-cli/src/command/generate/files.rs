@@ -1,4 +1,4 @@
-//! Files on this machine: the look at them before anything is paid for, and how they get to the service.
+//! The local files of a request: the preflight before paying, and the upload.
 
 use std::str::FromStr;
 
@@ -17,36 +17,35 @@ use crate::request::{self, Request};
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Files")]
 pub(super) struct FileArgs {
-    /// How files on this machine get to where the service can read them: by its own uploads (vendor), by a bucket of
-    /// yours that speaks S3, whose settings are in the usual AWS_… variables (s3://BUCKET/PREFIX), or not at all (none)
-    /// [default: vendor]
-    #[arg(long, value_name = "WHERE")]
+    /// Where local files are uploaded: to the service (service), to your own S3 bucket (s3://BUCKET/PREFIX), configured
+    /// by the usual AWS_… variables, or nowhere (none), which rejects files [default: service]
+    #[arg(long, value_name = "TARGET")]
     upload: Option<UploadTo>,
 
-    /// Send the request without a look at its images and videos
+    /// Do not inspect the images and videos of the request
     #[arg(long)]
     no_preflight: bool,
 
-    /// Look at those behind URLs, too; a few parts of each are fetched
+    /// Inspect URLs, too; only a few ranges of each file are fetched
     #[arg(long, conflicts_with = "no_preflight")]
     check_urls: bool,
 
-    /// Look at URLs that lead to this machine or its own network, too
-    #[arg(long, requires = "check_urls")]
+    /// Inspect URLs in private networks and on this machine, too
+    #[arg(long, alias = "allow-private", requires = "check_urls")]
     allow_private_networks: bool,
 }
 
-/// Where the service finds what is on this machine.
+/// Where local files are uploaded.
 #[derive(Clone, Debug, Default)]
 enum UploadTo {
-    /// The service's own uploads.
+    /// To the service itself.
     #[default]
-    Vendor,
-    /// A bucket of one's own.
+    Service,
+    /// To a bucket of the user.
     #[cfg(feature = "object-store")]
     Bucket(ObjectStoreUploader),
-    /// Nowhere: a request may have URLs only.
-    Nowhere,
+    /// Nowhere: only URLs are accepted.
+    None,
 }
 
 impl FromStr for UploadTo {
@@ -54,23 +53,24 @@ impl FromStr for UploadTo {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
-            "vendor" => Ok(Self::Vendor),
-            "none" => Ok(Self::Nowhere),
+            // The name before 0.1.
+            "service" | "vendor" => Ok(Self::Service),
+            "none" => Ok(Self::None),
             #[cfg(feature = "object-store")]
             url if url.starts_with("s3:") => ObjectStoreUploader::from_url(url)
                 .map(Self::Bucket)
                 .map_err(|error| match error.help() {
-                    Some(advice) => format!("{}: {advice}", error.summary()),
+                    Some(help) => format!("{}: {help}", error.summary()),
                     None => error.summary().to_owned(),
                 }),
-            _ => Err("it is neither vendor nor none nor an s3:// URL".to_owned()),
+            _ => Err("expected service, none or an s3:// URL".to_owned()),
         }
     }
 }
 
 impl FileArgs {
-    /// Inspects the images and videos of a request, unless checks are off. Nothing is sent to the service, and no key is
-    /// needed.
+    /// Inspects the images and videos of a request, unless `--no-preflight` is given. Sends nothing to the service, and
+    /// needs no key.
     pub(super) async fn preflight(
         &self,
         request: &Request,
@@ -80,7 +80,7 @@ impl FileArgs {
             return Ok(None);
         };
         for (field, source) in checked.media() {
-            self.accept(field, &source)?;
+            self.check_upload(field, &source)?;
         }
         let checks = match (self.no_preflight, self.check_urls) {
             (true, _) => MediaChecks::Off,
@@ -93,33 +93,31 @@ impl FileArgs {
             .allow_private_networks(self.allow_private_networks);
         let report = preflight.await;
         match report.has_errors() || request.denies_warnings() && report.severity().is_some() {
-            true => Err(Failure::refused(report.findings())),
+            true => Err(Failure::from_findings(report.findings())),
             false => Ok(Some(report)),
         }
     }
 
-    /// Refuses a file that cannot get to the service, whatever it is.
-    fn accept(&self, field: MediaField, source: &MediaSource) -> Result<(), Failure> {
+    /// Fails if a file does not exist or cannot be uploaded.
+    fn check_upload(&self, field: MediaField, source: &MediaSource) -> Result<(), Failure> {
         let MediaSource::File(path) = source else {
             return Ok(());
         };
         let option = request::option(&field.to_string());
         if !path.exists() {
-            return Err(
-                Failure::file(format!("{option}: there is no file {source}"))
-                    .with_help(media::URLS),
-            );
+            return Err(Failure::file(format!("{option}: file {source} not found"))
+                .with_help(media::URL_HELP));
         }
         match &self.upload {
-            Some(UploadTo::Nowhere) => Err(Failure::usage(format!(
-                "{option}: {source} is on this machine, where the service cannot read it without an upload"
+            Some(UploadTo::None) => Err(Failure::usage(format!(
+                "{option}: local file {source} cannot be used with --upload none"
             ))
-            .with_help("leave --upload none out, or give a URL")),
+            .with_help("remove --upload none, or give a URL")),
             _ => Ok(()),
         }
     }
 
-    /// Has a create upload what is on this machine, which was inspected before.
+    /// Configures the checks and the upload of a create, and passes on the preflight report.
     pub(super) fn set_on(
         &self,
         create: Create,

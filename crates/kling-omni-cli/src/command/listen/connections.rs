@@ -1,4 +1,4 @@
-//! How many connections there may be, and which of them makes room for a new one.
+//! The limit on open connections, and the eviction of the oldest one with an incomplete request.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,90 +7,92 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// How many connections may be open at once.
-const MOST: usize = 128;
-/// How long a connection is kept in any case, so that a burst of senders does not push itself out.
-const TIME_TO_SPEAK: Duration = Duration::from_millis(250);
+/// The maximum number of open connections.
+const MAX_CONNECTIONS: usize = 128;
+/// The time for which a connection is never evicted, so a burst of connections does not evict itself.
+const MIN_CONNECTION_TIME: Duration = Duration::from_millis(250);
 
-/// The open connections. A sender that is slow on purpose (slowloris) cannot keep others out: where there is no room, the
-/// oldest connection whose request has not arrived whole is closed.
+/// Limits the number of open connections. At the limit, the oldest connection with an incomplete request is closed, so
+/// slow senders (slowloris) cannot keep others out.
 #[derive(Clone)]
-pub(super) struct Connections {
-    places: Arc<Semaphore>,
+pub(super) struct ConnectionLimit {
+    permits: Arc<Semaphore>,
     incomplete: Arc<Mutex<Incomplete>>,
 }
 
 #[derive(Default)]
 struct Incomplete {
     last: u64,
-    /// By age, oldest first.
-    all: BTreeMap<u64, (Instant, oneshot::Sender<()>)>,
+    /// By number, oldest first.
+    connections: BTreeMap<u64, (Instant, oneshot::Sender<()>)>,
 }
 
-/// The place of one connection, which is free again when this is dropped.
-pub(super) struct Connection {
+/// The permit of one connection, released on drop.
+pub(super) struct ConnectionPermit {
     number: u64,
-    connections: Connections,
-    #[expect(dead_code, reason = "held")]
-    place: OwnedSemaphorePermit,
+    limit: ConnectionLimit,
+    #[expect(dead_code, reason = "released on drop")]
+    permit: OwnedSemaphorePermit,
 }
 
-/// Completes when a connection has to make room, or its request is complete.
-pub(super) type Closed = oneshot::Receiver<()>;
+/// Completes when a connection is evicted, or when its request is complete.
+pub(super) type CloseSignal = oneshot::Receiver<()>;
 
-impl Connections {
+impl ConnectionLimit {
     pub(super) fn new() -> Self {
         Self {
-            places: Arc::new(Semaphore::new(MOST)),
+            permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             incomplete: Arc::default(),
         }
     }
 
-    /// A place for a new connection. Where all are taken by requests that are in hand, it waits.
-    pub(super) async fn add(&self) -> (Connection, Closed) {
-        let place = self.place().await;
+    /// Acquires a permit for a new connection. Waits while all are held by complete requests.
+    pub(super) async fn acquire(&self) -> (ConnectionPermit, CloseSignal) {
+        let permit = self.acquire_permit().await;
         let mut incomplete = self.incomplete();
         let (close, closed) = oneshot::channel();
         incomplete.last += 1;
         let number = incomplete.last;
-        incomplete.all.insert(number, (Instant::now(), close));
+        incomplete
+            .connections
+            .insert(number, (Instant::now(), close));
         drop(incomplete);
-        let connection = Connection {
+        let connection = ConnectionPermit {
             number,
-            connections: self.clone(),
-            place,
+            limit: self.clone(),
+            permit,
         };
         (connection, closed)
     }
 
-    /// Waits until there is no connection left, but no longer than `limit`.
-    pub(super) async fn end(&self, limit: Duration) {
-        let _ = timeout(limit, self.places.acquire_many(MOST as u32)).await;
+    /// Waits until all connections are closed, for at most `limit`.
+    pub(super) async fn wait_until_closed(&self, limit: Duration) {
+        let _ = timeout(limit, self.permits.acquire_many(MAX_CONNECTIONS as u32)).await;
     }
 
-    async fn place(&self) -> OwnedSemaphorePermit {
-        let free = || Arc::clone(&self.places).acquire_owned();
+    async fn acquire_permit(&self) -> OwnedSemaphorePermit {
+        let acquire = || Arc::clone(&self.permits).acquire_owned();
         let oldest = self
             .incomplete()
-            .all
+            .connections
             .first_key_value()
             .map(|(_, (since, _))| *since);
-        let overdue = async {
+        let evictable = async {
             match oldest {
-                Some(since) => sleep_until(since + TIME_TO_SPEAK).await,
+                Some(since) => sleep_until(since + MIN_CONNECTION_TIME).await,
                 None => std::future::pending().await,
             }
         };
-        let place = tokio::select! {
+        let permit = tokio::select! {
             biased;
-            place = free() => place,
-            () = overdue => {
-                // Dropping the sender closes the connection, and that frees its place.
-                drop(self.incomplete().all.pop_first());
-                free().await
+            permit = acquire() => permit,
+            () = evictable => {
+                // Dropping the sender closes the connection, which releases its permit.
+                drop(self.incomplete().connections.pop_first());
+                acquire().await
             }
         };
-        place.expect("the semaphore is never closed")
+        permit.expect("the semaphore is never closed")
     }
 
     fn incomplete(&self) -> MutexGuard<'_, Incomplete> {
@@ -100,15 +102,15 @@ impl Connections {
     }
 }
 
-impl Connection {
-    /// The request has arrived whole, and the connection is not closed any more to make room.
+impl ConnectionPermit {
+    /// Marks the request as complete, after which the connection is not evicted.
     pub(super) fn complete(&self) {
-        // Dropped after the lock, since the drop may wake a task that takes the lock.
-        let _close = self.connections.incomplete().all.remove(&self.number);
+        // Dropped after the lock, because the drop may wake a task that takes the lock.
+        let _close = self.limit.incomplete().connections.remove(&self.number);
     }
 }
 
-impl Drop for Connection {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.complete();
     }

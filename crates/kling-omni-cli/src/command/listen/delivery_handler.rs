@@ -1,4 +1,4 @@
-//! What is done with all that comes in: check it, keep it, hand it on, tell it.
+//! Handles deliveries: verifies, saves, forwards and prints them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -8,76 +8,76 @@ use kling_omni::webhook::{Received, Verifier, WebhookError, WebhookReceiver};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
-use super::event::{Delivered, Printer, Refused};
-use super::forward::{Forward, Forwarded};
-use super::saved::Save;
+use super::event::{EventPrinter, HandledDelivery, RejectedRequest};
+use super::forward::{ForwardResult, Forwarder};
+use super::saved::DeliveryFile;
 use super::until::UntilCondition;
-use super::{End, LARGEST_BODY};
+use super::{ListenResult, MAX_BODY_SIZE};
 use crate::failure::Failure;
 
 pub(super) struct DeliveryHandler {
-    inbox: WebhookReceiver,
-    forward: Option<Forward>,
-    save: Option<Mutex<Save>>,
-    printer: Printer,
+    receiver: WebhookReceiver,
+    forwarder: Option<Forwarder>,
+    file: Option<Mutex<DeliveryFile>>,
+    printer: EventPrinter,
     condition: Option<UntilCondition>,
     authentic: AtomicU64,
-    refused: AtomicU64,
+    rejected: AtomicU64,
 }
 
-/// What became of a delivery.
+/// The result of handling a delivery.
 pub(super) struct HandleResult {
-    /// What the sender is told.
-    pub(super) answer: StatusCode,
-    /// What the other program did with it, if it got it.
-    pub(super) forwarded: Option<Forwarded>,
-    /// It was the last that was wanted.
-    pub(super) end: Option<End>,
+    /// The status of the response to the sender.
+    pub(super) status: StatusCode,
+    /// The result of forwarding it, with `--forward`.
+    pub(super) forwarded: Option<ForwardResult>,
+    /// The result of the command, if this delivery satisfied the condition to exit.
+    pub(super) result: Option<ListenResult>,
 }
 
 impl DeliveryHandler {
     pub(super) fn new(
         verifier: Verifier,
-        forward: Option<Forward>,
-        save: Option<Save>,
-        printer: Printer,
+        forwarder: Option<Forwarder>,
+        file: Option<DeliveryFile>,
+        printer: EventPrinter,
         condition: Option<UntilCondition>,
     ) -> Self {
         Self {
-            inbox: WebhookReceiver::builder(verifier)
-                .max_body_size(LARGEST_BODY)
+            receiver: WebhookReceiver::builder(verifier)
+                .max_body_size(MAX_BODY_SIZE)
                 .build(),
-            forward,
-            save: save.map(Mutex::new),
+            forwarder,
+            file: file.map(Mutex::new),
             printer,
             condition,
             authentic: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
         }
     }
 
-    /// Checks what was posted.
+    /// Verifies a request.
     pub(super) fn receive(
         &self,
         headers: &HeaderMap,
         query: Option<&str>,
         body: &[u8],
     ) -> Result<Received, WebhookError> {
-        self.inbox.receive(headers, query, body)
+        self.receiver.receive(headers, query, body)
     }
 
-    /// Tells of something that is no delivery.
-    pub(super) fn log_rejected(&self, refused: &Refused) -> Result<(), Failure> {
-        self.refused.fetch_add(1, Ordering::Relaxed);
-        self.printer.refused(refused)
+    /// Counts and prints a rejected request.
+    pub(super) fn log_rejected(&self, rejected: &RejectedRequest) -> Result<(), Failure> {
+        self.rejected.fetch_add(1, Ordering::Relaxed);
+        self.printer.print_rejected(rejected)
     }
 
-    /// Does everything with a delivery. It is saved first, so that what was answered with success is not lost, and told
-    /// last, with all that became of it.
+    /// Saves, forwards and prints a delivery. It is saved first, so no delivery is lost that was answered with success,
+    /// and printed last, with the result of forwarding it.
     ///
     /// # Errors
     ///
-    /// When the program cannot go on: it cannot print, or cannot save what it was asked to save.
+    /// The delivery cannot be saved or printed. The program cannot continue then.
     pub(super) async fn handle(
         &self,
         received: Received,
@@ -85,45 +85,47 @@ impl DeliveryHandler {
     ) -> Result<HandleResult, Failure> {
         self.authentic.fetch_add(1, Ordering::Relaxed);
         let (delivery, received_at) = (received.delivery(), SystemTime::now());
-        if let Some(save) = &self.save {
-            let mut save = save.lock().unwrap_or_else(PoisonError::into_inner);
-            save.append(delivery, body, received_at)?;
+        if let Some(file) = &self.file {
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            file.append(delivery, body, received_at)?;
         }
-        let forwarded = match &self.forward {
-            Some(forward) => {
-                let sent = forward.send(delivery.id(), delivery.correlation(), body);
-                Some(sent.await?)
+        let forwarded = match &self.forwarder {
+            Some(forwarder) => {
+                let forward = forwarder.forward(delivery.id(), delivery.correlation(), body);
+                Some(forward.await?)
             }
             None => None,
         };
-        let answer = forwarded.as_ref().map_or(StatusCode::OK, Forwarded::answer);
-        self.printer.delivered(&Delivered {
+        let status = forwarded
+            .as_ref()
+            .map_or(StatusCode::OK, ForwardResult::status);
+        self.printer.print_delivery(&HandledDelivery {
             received: &received,
             received_at,
             forwarded: forwarded.as_ref(),
-            answer: self.printer.answers().then_some(answer),
+            status: self.printer.has_sender().then_some(status),
         })?;
-        let end = match &received {
+        let result = match &received {
             Received::Accepted(delivery) => self
                 .condition
                 .as_ref()
-                .and_then(|condition| condition.note(delivery.state())),
+                .and_then(|condition| condition.update(delivery.state())),
             _ => None,
         };
         Ok(HandleResult {
-            answer,
+            status,
             forwarded,
-            end,
+            result,
         })
     }
 
-    /// How many there were.
+    /// Returns the number of authentic deliveries and rejected requests, as text.
     pub(super) fn summary(&self) -> String {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
         format!(
-            "{} authentic deliveries, {} refused",
+            "{} authentic deliveries, rejected {}",
             count(&self.authentic),
-            count(&self.refused)
+            count(&self.rejected)
         )
     }
 }

@@ -1,5 +1,4 @@
-//! What is told of deliveries, to people and to scripts. The URLs of results are not in it, since whoever has one can
-//! read the file.
+//! Prints deliveries as text or JSON, without the URLs of results: a URL is enough to read the file.
 
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
@@ -12,45 +11,47 @@ use kling_omni::webhook::{Received, WebhookError, WebhookErrorKind};
 use reqwest::StatusCode;
 use serde::Serialize;
 
-use super::forward::Forwarded;
+use super::forward::ForwardResult;
 use crate::failure::Failure;
-use crate::next::{Next, Options};
+use crate::next::{ConnectionOptions, NextCommand};
 use crate::task_runner::timestamp;
 use crate::{duration, report};
 
-pub(super) struct Printer {
+/// Prints events to stdout.
+pub(super) struct EventPrinter {
     json: bool,
-    /// Whether there is a sender to be answered.
-    answers: bool,
+    /// Whether a sender waits for a response. A replay has none.
+    has_sender: bool,
 }
 
-/// An authentic delivery, and what was done with it.
-pub(super) struct Delivered<'a> {
+/// An authentic delivery, and how it was handled.
+pub(super) struct HandledDelivery<'a> {
     pub(super) received: &'a Received,
     pub(super) received_at: SystemTime,
-    pub(super) forwarded: Option<&'a Forwarded>,
-    /// What the sender was told, if there is one.
-    pub(super) answer: Option<StatusCode>,
+    pub(super) forwarded: Option<&'a ForwardResult>,
+    /// The status of the response to the sender, if there is one.
+    pub(super) status: Option<StatusCode>,
 }
 
-/// Something that came in and is not to be trusted, or is none at all.
-pub(super) struct Refused {
-    pub(super) kind: Reason,
+/// A request that is not an authentic delivery.
+pub(super) struct RejectedRequest {
+    pub(super) kind: RejectionKind,
     pub(super) message: String,
-    pub(super) answer: StatusCode,
+    pub(super) help: Option<String>,
+    pub(super) status: StatusCode,
 }
 
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum Reason {
+pub(super) enum RejectionKind {
     Library(WebhookErrorKind),
-    Own(&'static str),
+    Custom(&'static str),
 }
 
-/// What scripts get.
+/// The JSON output for an event.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-enum Event<'a> {
+enum ListenEvent<'a> {
     Listening {
         url: &'a str,
     },
@@ -65,48 +66,49 @@ enum Event<'a> {
         correlation: Option<&'a Token>,
         sent_at: Option<String>,
         received_at: Option<String>,
-        forwarded: Option<&'a Forwarded>,
+        forwarded: Option<&'a ForwardResult>,
         http_status: Option<u16>,
     },
     Rejected {
-        kind: &'a Reason,
+        kind: &'a RejectionKind,
         message: &'a str,
+        help: Option<&'a str>,
         received_at: Option<String>,
         http_status: u16,
     },
 }
 
-impl Printer {
-    pub(super) fn new(json: bool, answers: bool) -> Self {
-        Self { json, answers }
+impl EventPrinter {
+    pub(super) fn new(json: bool, has_sender: bool) -> Self {
+        Self { json, has_sender }
     }
 
-    pub(super) fn answers(&self) -> bool {
-        self.answers
+    pub(super) fn has_sender(&self) -> bool {
+        self.has_sender
     }
 
-    pub(super) fn listening(&self, address: SocketAddr) -> Result<(), Failure> {
+    pub(super) fn print_listening(&self, address: SocketAddr) -> Result<(), Failure> {
         let url = format!("http://{address}");
         let port = address.port();
         self.print(
-            &Event::Listening { url: &url },
+            &ListenEvent::Listening { url: &url },
             format_args!(
-                "Listens on {url} until Ctrl-C, at every path.\n\n\
-                 The service needs a public URL that leads here, which a tunnel has, such as\n\n  \
+                "Listening on {url}, on all paths, until Ctrl-C.\n\n\
+                 The service needs a public URL. A tunnel provides one, for example\n\n  \
                  cloudflared tunnel --url {url}\n  \
                  ngrok http {port}\n\n\
-                 Give it to a task with --webhook-url https://NAME-OF-THE-TUNNEL.\n\n\
-                 `{}` delivers to this machine without one: --webhook-url {url}\n",
-                Next::Sandbox.command(&Options::new())
+                 Pass it to a task with --webhook-url https://NAME-OF-THE-TUNNEL.\n\n\
+                 `{}` needs no tunnel: --webhook-url {url}\n",
+                NextCommand::Sandbox.to_shell(&ConnectionOptions::new())
             ),
         )
     }
 
-    pub(super) fn delivered(&self, delivered: &Delivered<'_>) -> Result<(), Failure> {
-        let delivery = delivered.received.delivery();
+    pub(super) fn print_delivery(&self, handled: &HandledDelivery<'_>) -> Result<(), Failure> {
+        let delivery = handled.received.delivery();
         let state = delivery.state();
-        let event = Event::Delivery {
-            verdict: verdict(delivered.received).0,
+        let event = ListenEvent::Delivery {
+            verdict: verdict(handled.received).0,
             delivery_id: delivery.id(),
             task_id: state.id(),
             status: state.status().to_string(),
@@ -115,36 +117,40 @@ impl Printer {
             url_expires_at: state.expires_at().and_then(timestamp),
             correlation: delivery.correlation(),
             sent_at: timestamp(delivery.sent_at()),
-            received_at: timestamp(delivered.received_at),
-            forwarded: delivered.forwarded,
-            http_status: delivered.answer.map(|answer| answer.as_u16()),
+            received_at: timestamp(handled.received_at),
+            forwarded: handled.forwarded,
+            http_status: handled.status.map(|status| status.as_u16()),
         };
-        self.print(&event, delivered)?;
-        let is_news = matches!(delivered.received, Received::Accepted(_));
-        if !self.json && is_news && *state.status() == TaskStatus::Completed {
-            self.say_how_to_save(state);
+        self.print(&event, handled)?;
+        let is_new = matches!(handled.received, Received::Accepted(_));
+        if !self.json && is_new && *state.status() == TaskStatus::Completed {
+            self.suggest_download(state);
         }
         Ok(())
     }
 
-    pub(super) fn refused(&self, refused: &Refused) -> Result<(), Failure> {
+    pub(super) fn print_rejected(&self, rejected: &RejectedRequest) -> Result<(), Failure> {
         let received_at = timestamp(SystemTime::now());
-        let text = format!(
-            "{} refused with {}: {}",
+        let mut text = format!(
+            "{} rejected with {}: {}",
             received_at.as_deref().unwrap_or_default(),
-            refused.answer.as_u16(),
-            printable(&refused.message)
+            rejected.status.as_u16(),
+            printable(&rejected.message)
         );
-        let event = Event::Rejected {
-            kind: &refused.kind,
-            message: &refused.message,
+        if let Some(help) = &rejected.help {
+            text.push_str(&format!(" (help: {})", printable(help)));
+        }
+        let event = ListenEvent::Rejected {
+            kind: &rejected.kind,
+            message: &rejected.message,
+            help: rejected.help.as_deref(),
             received_at,
-            http_status: refused.answer.as_u16(),
+            http_status: rejected.status.as_u16(),
         };
         self.print(&event, text)
     }
 
-    fn say_how_to_save(&self, state: &kling_omni::polling::TaskState) {
+    fn suggest_download(&self, state: &kling_omni::polling::TaskState) {
         if state.generated().is_empty() {
             return;
         }
@@ -160,15 +166,15 @@ impl Printer {
         };
         report::say(format_args!(
             "to save the video{within}: {}",
-            Next::Download {
+            NextCommand::Download {
                 id: state.id(),
                 output: None
             }
-            .command(&Options::new())
+            .to_shell(&ConnectionOptions::new())
         ));
     }
 
-    fn print(&self, event: &Event<'_>, text: impl Display) -> Result<(), Failure> {
+    fn print(&self, event: &ListenEvent<'_>, text: impl Display) -> Result<(), Failure> {
         if self.json {
             report::json_line(event)
         } else {
@@ -177,17 +183,20 @@ impl Printer {
     }
 }
 
-/// What became of a delivery: in a word, and what that means where it is not plain.
+/// Returns the name of a verdict, and what the text output adds about it.
 fn verdict(received: &Received) -> (&'static str, &'static str) {
     match received {
         Received::Accepted(_) => ("accepted", ""),
-        Received::Duplicate(_) => ("duplicate", ", a duplicate: its id came before"),
-        Received::OutOfOrder(_) => ("out_of_order", ", late: the task is known to be further"),
-        _ => ("other", ", of a kind that this version does not know"),
+        Received::Duplicate(_) => ("duplicate", ", duplicate"),
+        Received::OutOfOrder(_) => (
+            "out_of_order",
+            ", out of order: a later status was received before",
+        ),
+        _ => ("other", ", unknown verdict"),
     }
 }
 
-impl Display for Delivered<'_> {
+impl Display for HandledDelivery<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let delivery = self.received.delivery();
         let state = delivery.state();
@@ -212,37 +221,36 @@ impl Display for Delivered<'_> {
             return Ok(());
         };
         match (forwarded.http_status, &forwarded.error) {
-            (Some(status), _) => write!(f, "; forwarded, answered {status}")?,
+            (Some(status), _) => write!(f, "; forwarded, response {status}")?,
             (None, reason) => {
                 let reason = reason.as_deref().unwrap_or_default();
                 write!(f, "; not forwarded: {reason}")?;
                 if forwarded.attempts > 1 {
-                    write!(f, ", {} times", forwarded.attempts)?;
+                    write!(f, " ({} attempts)", forwarded.attempts)?;
                 }
             }
         }
-        match self.answer.map(|answer| answer.as_u16()) {
-            Some(answer) if forwarded.http_status != Some(answer) => {
-                write!(f, "; so the sender was answered {answer}")
+        match self.status.map(|status| status.as_u16()) {
+            Some(status) if forwarded.http_status != Some(status) => {
+                write!(f, "; response to the sender {status}")
             }
             _ => Ok(()),
         }
     }
 }
 
-impl From<&WebhookError> for Refused {
-    fn from(refusal: &WebhookError) -> Self {
+impl From<&WebhookError> for RejectedRequest {
+    fn from(error: &WebhookError) -> Self {
         Self {
-            kind: Reason::Library(refusal.kind()),
-            message: match refusal.kind() {
-                // The advice is for programs, which can change these limits.
-                WebhookErrorKind::BodyTooLarge | WebhookErrorKind::ReplayWindowExceeded => {
-                    refusal.summary().to_owned()
-                }
-                _ => refusal.to_string(),
+            kind: RejectionKind::Library(error.kind()),
+            message: error.summary().to_owned(),
+            help: match error.kind() {
+                // Their help is about settings that only programs can change.
+                WebhookErrorKind::BodyTooLarge | WebhookErrorKind::ReplayWindowExceeded => None,
+                _ => Some(error.help().to_owned()),
             },
-            // The library's statuses are ones that HTTP has.
-            answer: StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST),
+            // The library uses valid statuses only.
+            status: StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),
         }
     }
 }

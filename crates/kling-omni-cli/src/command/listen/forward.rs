@@ -1,4 +1,4 @@
-//! Hands deliveries on to another program, signed anew.
+//! Forwards deliveries to another program, with a new signature.
 
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
@@ -14,18 +14,18 @@ use super::secrets;
 use crate::failure::Failure;
 use crate::input;
 
-/// How long the other program may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The pauses before it is tried again, when no connection comes about: it may just be restarting.
-const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(800)];
+/// The time limit for a response of the target.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The delays before retries, if no connection is established: the target may be restarting.
+const RETRY_DELAYS: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(800)];
 
 #[derive(Args, Debug)]
 pub(super) struct ForwardArgs {
-    /// Post authentic deliveries to this URL, signed anew; redirects are not followed
-    #[arg(long, value_name = "URL", value_parser = target)]
+    /// Forward authentic deliveries to this URL, with a new signature; redirects are not followed
+    #[arg(long, value_name = "URL", value_parser = parse_target)]
     forward: Option<Url>,
 
-    /// Sign what is forwarded with the secret in this environment variable [default: the first secret]
+    /// Sign forwarded deliveries with the secret in this environment variable [default: the first secret]
     #[arg(
         long,
         value_name = "NAME",
@@ -34,7 +34,7 @@ pub(super) struct ForwardArgs {
     )]
     forward_secret_env: Option<String>,
 
-    /// Sign what is forwarded with the secret in this file
+    /// Sign forwarded deliveries with the secret in this file
     #[arg(long, value_name = "FILE", value_parser = input::file_or_stdin(), requires = "forward")]
     forward_secret_file: Option<PathBuf>,
 }
@@ -45,39 +45,39 @@ impl ForwardArgs {
     }
 }
 
-/// Reads a URL without saying what is in one that cannot be used.
-fn target(text: &str) -> Result<Url, &'static str> {
-    let url = Url::parse(text).map_err(|_| "it is no URL")?;
+/// Parses the target URL. An error does not contain the URL.
+fn parse_target(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "invalid URL")?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err("it is no http URL");
+        return Err("the URL must begin with http:// or https://");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("a user name or password does not belong in it");
+        return Err("the URL must not contain a user name or password");
     }
     Ok(url)
 }
 
-/// The program that gets the deliveries.
-pub(super) struct Forward {
+/// Forwards deliveries to a target.
+pub(super) struct Forwarder {
     url: Url,
     secret: Secret,
     client: reqwest::Client,
 }
 
-/// What became of a delivery that was handed on.
+/// The result of forwarding a delivery.
 #[derive(Debug, Serialize)]
-pub(super) struct Forwarded {
-    /// The status of the answer.
+pub(super) struct ForwardResult {
+    /// The status of the target's response.
     pub(super) http_status: Option<u16>,
     pub(super) attempts: usize,
-    /// Why there was no answer.
+    /// Why no response arrived.
     pub(super) error: Option<String>,
     #[serde(skip)]
-    answer: StatusCode,
+    status: StatusCode,
 }
 
-impl Forward {
-    pub(super) fn from_args(args: ForwardArgs, usual: &Secret) -> Result<Option<Self>, Failure> {
+impl Forwarder {
+    pub(super) fn from_args(args: ForwardArgs, default: &Secret) -> Result<Option<Self>, Failure> {
         let Some(url) = args.forward else {
             return Ok(None);
         };
@@ -88,23 +88,23 @@ impl Forward {
                     [secret] => secret.clone(),
                     secrets => {
                         return Err(Failure::usage(format!(
-                            "{} holds {} secrets, and a forwarded delivery is signed with one",
+                            "{} contains {} secrets, but --forward-secret-file needs exactly one",
                             input::name(path),
                             secrets.len()
                         )));
                     }
                 }
             }
-            (None, None) => usual.clone(),
+            (None, None) => default.clone(),
         };
         let client = reqwest::Client::builder()
-            // The other program is on this machine or near it, where proxies do not lead.
+            // The target is on this machine or in its network, which a proxy may not reach.
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(PATIENCE)
+            .timeout(TIMEOUT)
             .build()
             .map_err(|error| {
-                Failure::unexpected("the HTTP client could not be set up").with_cause(error)
+                Failure::unexpected("cannot build the HTTP client").with_cause(error)
             })?;
         Ok(Some(Self {
             url,
@@ -113,18 +113,18 @@ impl Forward {
         }))
     }
 
-    /// Hands a delivery on. Only when no connection comes about it is tried again: otherwise it may have arrived.
-    pub(super) async fn send(
+    /// Forwards a delivery. It is retried only if no connection is established, because otherwise it may have arrived.
+    pub(super) async fn forward(
         &self,
         id: &str,
         correlation: Option<&Token>,
         body: &[u8],
-    ) -> Result<Forwarded, Failure> {
+    ) -> Result<ForwardResult, Failure> {
         let url = match correlation {
             Some(token) => correlation::attach(self.url.as_str(), token)?,
             None => self.url.to_string(),
         };
-        let mut pauses = PAUSES.iter();
+        let mut delays = RETRY_DELAYS.iter();
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -135,28 +135,28 @@ impl Forward {
                 .header("content-type", "application/json")
                 .body(body.to_vec());
             let error = match request.send().await {
-                Ok(answer) => return Ok(Forwarded::answered(answer.status(), attempts)),
+                Ok(response) => return Ok(ForwardResult::from_status(response.status(), attempts)),
                 Err(error) => error,
             };
-            match pauses
+            match delays
                 .next()
                 .filter(|_| error.is_connect() && !error.is_timeout())
             {
-                Some(pause) => tokio::time::sleep(*pause).await,
-                None => return Ok(Forwarded::failed(&error, attempts)),
+                Some(delay) => tokio::time::sleep(*delay).await,
+                None => return Ok(ForwardResult::from_error(&error, attempts)),
             }
         }
     }
 }
 
-impl Forwarded {
-    fn answered(status: StatusCode, attempts: usize) -> Self {
+impl ForwardResult {
+    fn from_status(status: StatusCode, attempts: usize) -> Self {
         let is_final = status.is_success() || status.is_client_error() || status.is_server_error();
         Self {
             http_status: Some(status.as_u16()),
             attempts,
             error: None,
-            answer: if is_final {
+            status: if is_final {
                 status
             } else {
                 StatusCode::BAD_GATEWAY
@@ -164,37 +164,37 @@ impl Forwarded {
         }
     }
 
-    fn failed(error: &reqwest::Error, attempts: usize) -> Self {
-        let (reason, answer) = if error.is_timeout() {
-            let reason = format!("no answer within {} s", PATIENCE.as_secs());
+    fn from_error(error: &reqwest::Error, attempts: usize) -> Self {
+        let (reason, status) = if error.is_timeout() {
+            let reason = format!("no response within {} s", TIMEOUT.as_secs());
             (reason, StatusCode::GATEWAY_TIMEOUT)
         } else {
-            (innermost(error), StatusCode::BAD_GATEWAY)
+            (root_cause(error), StatusCode::BAD_GATEWAY)
         };
         Self {
             http_status: None,
             attempts,
             error: Some(reason),
-            answer,
+            status,
         }
     }
 
-    /// What the sender is told.
-    pub(super) fn answer(&self) -> StatusCode {
-        self.answer
+    /// Returns the status for the response to the sender.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
     }
 
-    /// Whether the other program has taken the delivery in.
+    /// Returns whether the target accepted the delivery.
     pub(super) fn is_accepted(&self) -> bool {
-        self.answer.is_success()
+        self.status.is_success()
     }
 }
 
-/// The cause behind all others, which names no URL.
-fn innermost(error: &reqwest::Error) -> String {
+/// Returns the text of the innermost cause, which does not contain the URL.
+fn root_cause(error: &reqwest::Error) -> String {
     let mut cause: Option<&dyn std::error::Error> = error.source();
     while let Some(next) = cause.and_then(|cause| cause.source()) {
         cause = Some(next);
     }
-    cause.map_or_else(|| "the connection broke".to_owned(), ToString::to_string)
+    cause.map_or_else(|| "the connection was lost".to_owned(), ToString::to_string)
 }

@@ -1,4 +1,4 @@
-//! Takes deliveries of a saved file in again, as if they came now.
+//! Replays the deliveries of a saved file, as if they arrived now.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -9,29 +9,29 @@ use tokio::fs::File;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader, stdin};
 
 use super::delivery_handler::DeliveryHandler;
-use super::event::Printer;
-use super::forward::{Forward, Forwarded};
-use super::saved::{Defect, LONGEST_LINE, Saved};
+use super::event::EventPrinter;
+use super::forward::{ForwardResult, Forwarder};
+use super::saved::{LineError, MAX_LINE_LENGTH, SavedDelivery};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::input::{self, unreadable};
 use crate::report;
 
-/// What has been done of a file.
+/// How many lines of a file were replayed, with which result.
 #[derive(Default)]
-struct Progress {
+struct ReplayCounts {
     replayed: u64,
-    /// How many the other program did not take in.
+    /// Replayed deliveries that the target did not accept.
     unaccepted: u64,
-    /// How many lines are the rest of deliveries that could not be saved as a whole.
-    torn: u64,
+    /// Lines that were skipped because they are truncated.
+    truncated: u64,
 }
 
 pub(super) async fn run(
     path: &Path,
     secret: Secret,
-    forward: Option<Forward>,
-    printer: Printer,
+    forwarder: Option<Forwarder>,
+    printer: EventPrinter,
 ) -> Result<(), Failure> {
     let name = input::name(path);
     let mut lines: Box<dyn AsyncBufRead + Unpin> = if input::is_stdin(path) {
@@ -40,12 +40,13 @@ pub(super) async fn run(
         let file = input::open_regular(path).map_err(|error| unreadable(&name, error))?;
         Box::new(BufReader::new(File::from_std(file)))
     };
-    let handler = DeliveryHandler::new(Verifier::new(secret.clone()), forward, None, printer, None);
-    let mut progress = Progress::default();
+    let verifier = Verifier::new(secret.clone());
+    let handler = DeliveryHandler::new(verifier, forwarder, None, printer, None);
+    let mut counts = ReplayCounts::default();
     let mut line = Vec::new();
     for number in 1_u64.. {
         line.clear();
-        let mut limited = (&mut lines).take(LONGEST_LINE as u64 + 1);
+        let mut limited = (&mut lines).take(MAX_LINE_LENGTH as u64 + 1);
         let length = limited
             .read_until(b'\n', &mut line)
             .await
@@ -56,70 +57,72 @@ pub(super) async fn run(
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let taken = take(&handler, &secret, &line).await?;
-        match taken {
+        match replay_line(&handler, &secret, &line).await? {
             Ok(forwarded) => {
-                progress.replayed += 1;
+                counts.replayed += 1;
                 let is_accepted = forwarded.is_none_or(|forwarded| forwarded.is_accepted());
-                progress.unaccepted += u64::from(!is_accepted);
+                counts.unaccepted += u64::from(!is_accepted);
             }
-            Err(Defect::Torn(problem)) => {
-                progress.torn += 1;
+            Err(LineError::Truncated(problem)) => {
+                counts.truncated += 1;
                 report::warn(format_args!(
-                    "{name}, line {number} was skipped, since it was not saved as a whole: {problem}"
+                    "{name}, line {number}: skipped a truncated delivery: {problem}"
                 ));
             }
-            Err(Defect::Foreign(problem)) => {
+            Err(LineError::Invalid(problem)) => {
                 return Err(Failure::usage(format!(
-                    "{name}, line {number} is no saved delivery: {problem}"
+                    "{name}, line {number}: not a saved delivery: {problem}"
                 ))
                 .with_help(format!(
-                    "mend or delete the line; replayed before it: {}",
-                    progress.replayed
+                    "correct or delete the line (deliveries replayed before it: {})",
+                    counts.replayed
                 )));
             }
         }
     }
-    if progress.torn > 0 && progress.replayed == 0 {
-        return Err(Failure::usage(format!("{name} holds no saved delivery")));
+    if counts.truncated > 0 && counts.replayed == 0 {
+        return Err(Failure::usage(format!("{name} contains no saved delivery")));
     }
-    progress.end()
+    counts.into_result()
 }
 
-/// Takes one line in, or says what is wrong with it.
-async fn take(
+/// Replays one line, or returns what is wrong with it.
+async fn replay_line(
     handler: &DeliveryHandler,
     secret: &Secret,
     line: &[u8],
-) -> Result<Result<Option<Forwarded>, Defect>, Failure> {
-    let foreign = |problem: String| Ok(Err(Defect::Foreign(problem)));
-    if line.len() > LONGEST_LINE {
-        return foreign(format!("it is longer than {LONGEST_LINE} bytes"));
+) -> Result<Result<Option<ForwardResult>, LineError>, Failure> {
+    let invalid = |problem: String| Ok(Err(LineError::Invalid(problem)));
+    if line.len() > MAX_LINE_LENGTH {
+        return invalid(format!("longer than {MAX_LINE_LENGTH} bytes"));
     }
-    let saved = match Saved::parse(line) {
+    let saved = match SavedDelivery::parse(line) {
         Ok(saved) => saved,
-        Err(defect) => return Ok(Err(defect)),
+        Err(error) => return Ok(Err(error)),
     };
     let body = saved.body.as_bytes();
     let headers = match secret.headers(&saved.delivery_id, SystemTime::now(), body) {
         Ok(headers) => headers,
-        Err(error) => return foreign(error.summary().to_owned()),
+        Err(error) => return invalid(error.summary().to_owned()),
     };
     let query = saved
         .correlation
         .map(|token| format!("{PARAMETER}={token}"));
     match handler.receive(&headers, query.as_deref(), body) {
         Ok(received) => Ok(Ok(handler.handle(received, body).await?.forwarded)),
-        Err(refusal) => foreign(refusal.summary().to_owned()),
+        Err(error) => invalid(error.summary().to_owned()),
     }
 }
 
-impl Progress {
-    fn end(self) -> Result<(), Failure> {
+impl ReplayCounts {
+    fn into_result(self) -> Result<(), Failure> {
         if self.unaccepted == 0 {
-            match self.torn {
+            match self.truncated {
                 0 => report::say(format_args!("replayed: {}", self.replayed)),
-                torn => report::say(format_args!("replayed: {}, skipped: {torn}", self.replayed)),
+                skipped => report::say(format_args!(
+                    "replayed: {}, skipped: {skipped}",
+                    self.replayed
+                )),
             }
             return Ok(());
         }
@@ -127,12 +130,10 @@ impl Progress {
             "forward_failed",
             Exit::Network,
             format!(
-                "{} of {} deliveries were not accepted where they were forwarded to",
+                "the target did not accept {} of {} deliveries",
                 self.unaccepted, self.replayed
             ),
         )
-        .with_help(
-            "see above how each was answered; the file is unchanged and can be replayed again",
-        ))
+        .with_help("see the responses above, then replay the file again"))
     }
 }

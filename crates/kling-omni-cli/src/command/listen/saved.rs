@@ -1,4 +1,4 @@
-//! Deliveries in a file, one JSON object on a line.
+//! Deliveries in a file, one JSON object per line.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -10,25 +10,25 @@ use kling_omni::webhook::correlation::Token;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::LARGEST_BODY;
+use super::MAX_BODY_SIZE;
 use crate::failure::Failure;
 use crate::input;
 use crate::task_runner::timestamp;
 
-/// Every byte of a body may have to be written as six, and there is something beside it.
-pub(super) const LONGEST_LINE: usize = 6 * LARGEST_BODY + 4096;
+/// The maximum length of a line, in bytes. JSON may escape a byte of the body as six; the other fields are short.
+pub(super) const MAX_LINE_LENGTH: usize = 6 * MAX_BODY_SIZE + 4096;
 
 /// A file that deliveries are appended to.
-pub(super) struct Save {
+pub(super) struct DeliveryFile {
     path: PathBuf,
     file: File,
-    /// Whether the last line has no end, since a disk was full or a process died.
-    is_torn: bool,
+    /// Whether the last line is incomplete, because the disk was full or the process was killed.
+    is_truncated: bool,
 }
 
-/// What is written. The body is in it as it came: it is JSON, and therefore text.
+/// A line as it is written. The body is unchanged; it is JSON, so it is UTF-8.
 #[derive(Serialize)]
-struct Line<'a> {
+struct DeliveryLine<'a> {
     delivery_id: &'a str,
     sent_at: Option<String>,
     received_at: Option<String>,
@@ -36,69 +36,69 @@ struct Line<'a> {
     body: &'a str,
 }
 
-/// What is read.
+/// A line as it is read.
 #[derive(Debug, PartialEq)]
-pub(super) struct Saved {
+pub(super) struct SavedDelivery {
     pub(super) delivery_id: String,
     pub(super) correlation: Option<Token>,
     pub(super) body: String,
 }
 
-impl Save {
-    /// Opens the file, or makes one that is nobody else's to read: whoever has the URL of a result can read the file
-    /// behind it.
+impl DeliveryFile {
+    /// Opens the file. A new one is readable by its owner only, because the URL of a result is enough to read the
+    /// result.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        // Opening a pipe would wait for its reader.
+        // Opening a pipe would block until it has a reader.
         let opened = input::refuse_pipe(path).and_then(|()| options.open(path));
         let file = opened.map_err(|error| {
-            Failure::file(format!("{} could not be opened", input::name(path))).with_cause(error)
+            Failure::file(format!("cannot open {}", input::name(path))).with_cause(error)
         })?;
         Ok(Self {
             path: path.to_owned(),
-            is_torn: is_torn(path),
+            is_truncated: is_truncated(path),
             file,
         })
     }
 
-    /// Appends a delivery whose body has been read as JSON.
+    /// Appends a delivery whose body is valid JSON.
     pub(super) fn append(
         &mut self,
         delivery: &Delivery,
         body: &[u8],
         received_at: SystemTime,
     ) -> Result<(), Failure> {
-        let line = Line {
+        let line = DeliveryLine {
             delivery_id: delivery.id(),
             sent_at: timestamp(delivery.sent_at()),
             received_at: timestamp(received_at),
             correlation: delivery.correlation(),
             body: std::str::from_utf8(body).map_err(|error| {
-                Failure::unexpected("a delivery that was read as JSON is no text").with_cause(error)
+                Failure::unexpected("the body of a delivery is not UTF-8").with_cause(error)
             })?,
         };
         let mut bytes = serde_json::to_vec(&line).map_err(|error| {
-            Failure::unexpected("a delivery could not be written as JSON").with_cause(error)
+            Failure::unexpected("cannot serialize a delivery as JSON").with_cause(error)
         })?;
         bytes.push(b'\n');
-        // What came of a line that could not be finished must not spoil the next one.
-        if self.is_torn {
+        // An incomplete line must not be joined to the next one.
+        if self.is_truncated {
             bytes.insert(0, b'\n');
         }
-        self.is_torn = true;
+        self.is_truncated = true;
         self.file.write_all(&bytes).map_err(|error| {
-            Failure::file(format!("{} could not be written", self.path.display())).with_cause(error)
+            Failure::file(format!("cannot write {}", self.path.display())).with_cause(error)
         })?;
-        self.is_torn = false;
+        self.is_truncated = false;
         Ok(())
     }
 }
 
-/// Whether a regular file has bytes behind its last line.
-fn is_torn(path: &Path) -> bool {
+/// Returns whether a regular file does not end with a newline.
+fn is_truncated(path: &Path) -> bool {
     let last = || {
         let mut file = File::open(path)?;
         let mut byte = [b'\n'];
@@ -108,38 +108,39 @@ fn is_torn(path: &Path) -> bool {
         }
         std::io::Result::Ok(byte)
     };
-    // A blank line too many does no harm.
+    // If the file cannot be read, a blank line is added, which is harmless.
     last().map_or(true, |byte| byte != *b"\n")
 }
 
 /// Why a line is not a saved delivery.
 #[derive(Debug, PartialEq)]
-pub(super) enum Defect {
-    /// It is not JSON: the rest of a line that could not be written as a whole.
-    Torn(String),
-    /// It is JSON, and something else than a delivery.
-    Foreign(String),
+pub(super) enum LineError {
+    /// The line is not JSON: it was not written completely.
+    Truncated(String),
+    /// The line is JSON, but not a delivery.
+    Invalid(String),
 }
 
-impl Saved {
-    /// Reads a line; what is wrong with it is said without a word of it, since it may hold the URL of a result.
-    pub(super) fn parse(line: &[u8]) -> Result<Self, Defect> {
+impl SavedDelivery {
+    /// Parses a line. An error does not quote the line, which may contain the URL of a result.
+    pub(super) fn parse(line: &[u8]) -> Result<Self, LineError> {
         let value = serde_json::from_slice(line).map_err(|error| {
-            Defect::Torn(match error.classify() {
-                serde_json::error::Category::Eof => "it ends in the middle of its JSON".to_owned(),
-                _ => format!("it is no JSON from column {} on", error.column()),
+            LineError::Truncated(match error.classify() {
+                serde_json::error::Category::Eof => "unexpected end of JSON".to_owned(),
+                _ => format!("invalid JSON at column {}", error.column()),
             })
         })?;
-        Self::of(value).map_err(Defect::Foreign)
+        Self::from_json(value).map_err(LineError::Invalid)
     }
 
-    fn of(value: Value) -> Result<Self, String> {
+    fn from_json(value: Value) -> Result<Self, String> {
         let Value::Object(mut fields) = value else {
-            return Err("it is no JSON object".to_owned());
+            return Err("not a JSON object".to_owned());
         };
-        let delivery_id = text(&mut fields, "delivery_id")?.ok_or("it has no `delivery_id`")?;
-        let body = text(&mut fields, "body")?.ok_or("it has no `body`")?;
-        let correlation = text(&mut fields, "correlation")?
+        let delivery_id =
+            remove_text(&mut fields, "delivery_id")?.ok_or("field `delivery_id` is missing")?;
+        let body = remove_text(&mut fields, "body")?.ok_or("field `body` is missing")?;
+        let correlation = remove_text(&mut fields, "correlation")?
             .map(Token::new)
             .transpose()
             .map_err(|error| error.summary().to_owned())?;
@@ -151,11 +152,11 @@ impl Saved {
     }
 }
 
-fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, String> {
+fn remove_text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, String> {
     match fields.remove(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(format!("its `{name}` is no text")),
+        Some(_) => Err(format!("field `{name}` is not a string")),
     }
 }
 
@@ -164,43 +165,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_with_a_line_is_said_without_its_words() {
-        let torn = |text: &str| Defect::Torn(text.to_owned());
-        let foreign = |text: &str| Defect::Foreign(text.to_owned());
+    fn parse_errors_do_not_quote_the_line() {
+        let truncated = |text: &str| LineError::Truncated(text.to_owned());
+        let invalid = |text: &str| LineError::Invalid(text.to_owned());
         for (line, problem) in [
-            ("", torn("it ends in the middle of its JSON")),
+            ("", truncated("unexpected end of JSON")),
             (
                 r#"{"delivery_id":"a","#,
-                torn("it ends in the middle of its JSON"),
+                truncated("unexpected end of JSON"),
             ),
             (
                 r#"{"delivery_id":token}"#,
-                torn("it is no JSON from column 17 on"),
+                truncated("invalid JSON at column 17"),
             ),
-            ("[]", foreign("it is no JSON object")),
-            ("{}", foreign("it has no `delivery_id`")),
+            ("[]", invalid("not a JSON object")),
+            ("{}", invalid("field `delivery_id` is missing")),
             (
                 r#"{"delivery_id":7,"body":"{}"}"#,
-                foreign("its `delivery_id` is no text"),
+                invalid("field `delivery_id` is not a string"),
             ),
             (
                 r#"{"delivery_id":"a","body":null}"#,
-                foreign("it has no `body`"),
+                invalid("field `body` is missing"),
             ),
             (
                 r#"{"delivery_id":"a","body":{}}"#,
-                foreign("its `body` is no text"),
+                invalid("field `body` is not a string"),
             ),
         ] {
             assert_eq!(
-                Saved::parse(line.as_bytes()).unwrap_err(),
+                SavedDelivery::parse(line.as_bytes()).unwrap_err(),
                 problem,
                 "{line}"
             );
         }
-        let odd = br#"{"delivery_id":"a","body":"{}","correlation":"no token"}"#;
-        let Err(Defect::Foreign(problem)) = Saved::parse(odd) else {
-            panic!("a token of other characters was read");
+        let line = br#"{"delivery_id":"a","body":"{}","correlation":"no token"}"#;
+        let Err(LineError::Invalid(problem)) = SavedDelivery::parse(line) else {
+            panic!("an invalid token was parsed");
         };
         assert!(problem.contains("correlation"));
     }

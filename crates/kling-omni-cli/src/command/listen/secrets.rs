@@ -1,4 +1,4 @@
-//! Where webhook secrets come from: never the command line itself, which others can read.
+//! Reads webhook secrets from variables and files, never from the command line, which other users can read.
 
 use std::path::{Path, PathBuf};
 
@@ -7,28 +7,27 @@ use kling_omni::webhook::{Secret, Verifier};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::next::{Next, Options};
+use crate::next::{ConnectionOptions, NextCommand};
 use crate::{environment, input};
 
-/// The variable that is read unless another place is named.
+/// The variable that is read by default.
 pub(super) const VARIABLE: &str = "KLING_OMNI_WEBHOOK_SECRET";
 
 #[derive(Args, Debug)]
 pub(super) struct SecretArgs {
-    /// Take a webhook secret from this environment variable; may be given several times [default:
-    /// KLING_OMNI_WEBHOOK_SECRET]
+    /// Read a webhook secret from this environment variable; may be repeated [default: KLING_OMNI_WEBHOOK_SECRET]
     #[arg(long, value_name = "NAME")]
     secret_env: Vec<String>,
 
-    /// Take webhook secrets from this file, one on a line; - reads standard input; may be given several times
+    /// Read webhook secrets from this file, one per line; - reads standard input; may be repeated
     #[arg(long, value_name = "FILE", value_parser = input::file_or_stdin())]
     secret_file: Vec<PathBuf>,
 }
 
-/// The most that is read of a file with secrets.
-const LARGEST_FILE: u64 = 64 * 1024;
+/// The maximum size of a file with secrets, in bytes.
+const MAX_FILE_SIZE: u64 = 64 * 1024;
 
-/// One secret or several.
+/// At least one secret.
 pub(super) struct Secrets {
     first: Secret,
     others: Vec<Secret>,
@@ -48,10 +47,12 @@ impl SecretArgs {
             secrets.extend(from_file("--secret-file", path)?);
         }
         if self.secret_env.is_empty() && self.secret_file.is_empty() {
-            secrets.push(usual()?);
+            secrets.push(read_variable(VARIABLE, VARIABLE)?);
         }
         let mut secrets = secrets.into_iter();
-        let first = secrets.next().ok_or_else(|| none("no webhook secret"))?;
+        let first = secrets
+            .next()
+            .ok_or_else(|| missing("no webhook secret given"))?;
         Ok(Secrets {
             first,
             others: secrets.collect(),
@@ -70,39 +71,35 @@ impl Secrets {
     }
 }
 
-fn usual() -> Result<Secret, Failure> {
-    from_named(VARIABLE, VARIABLE)
-}
-
-/// The secret in the variable that an option names. The name is not shown: it may be a secret in the wrong place.
+/// Reads the secret in the variable of an option. Errors do not contain the name, which may be a misplaced secret.
 pub(super) fn from_variable(option: &str, name: &str) -> Result<Secret, Failure> {
-    from_named(name, &format!("the variable that {option} names"))
+    read_variable(name, &format!("the variable of {option}"))
 }
 
-fn from_named(name: &str, shown: &str) -> Result<Secret, Failure> {
+fn read_variable(name: &str, shown: &str) -> Result<Secret, Failure> {
     let Some(text) = environment::variable(name) else {
-        return Err(none(&format!("no webhook secret: {shown} is not set")));
+        return Err(missing(&format!("no webhook secret: {shown} is not set")));
     };
     match text.to_str() {
         Some(text) => parse(text, shown),
         None => Err(Failure::custom(
             "configuration",
             Exit::Access,
-            format!("{shown} is not UTF-8 text"),
+            format!("{shown} is not valid UTF-8"),
         )),
     }
 }
 
-/// The secrets of the file that an option names, one on a line. A name that leads to no file is not shown: it may be a
-/// secret in the wrong place.
+/// Reads the secrets in the file of an option, one per line. Errors do not contain the name of a missing file, which may
+/// be a misplaced secret.
 pub(super) fn from_file(option: &str, path: &Path) -> Result<Vec<Secret>, Failure> {
     if !input::is_stdin(path)
         && let Err(error) = path.metadata()
     {
-        let summary = format!("the file that {option} names could not be read");
+        let summary = format!("cannot read the file of {option}");
         return Err(Failure::file(summary).with_cause(error));
     }
-    let input = input::read(path, LARGEST_FILE)?;
+    let input = input::read(path, MAX_FILE_SIZE)?;
     let name = input.name.clone();
     let text = input.text()?;
     let lines = (1..)
@@ -112,7 +109,7 @@ pub(super) fn from_file(option: &str, path: &Path) -> Result<Vec<Secret>, Failur
         .map(|(number, line)| parse(line, &format!("{name}, line {number}")))
         .collect::<Result<_, _>>()?;
     if secrets.is_empty() {
-        return Err(none(&format!("{name} holds no webhook secret")));
+        return Err(missing(&format!("{name} contains no webhook secret")));
     }
     Ok(secrets)
 }
@@ -125,16 +122,16 @@ fn parse(text: &str, place: &str) -> Result<Secret, Failure> {
             format!("{place}: {}", error.summary()),
         );
         match error.help() {
-            Some(advice) => failure.with_help(advice),
+            Some(help) => failure.with_help(help),
             None => failure,
         }
     })
 }
 
-fn none(message: &str) -> Failure {
+fn missing(message: &str) -> Failure {
     Failure::custom("configuration", Exit::Access, message).with_help(format!(
-        "set {VARIABLE} to the secret in the webhook settings of the account, or to that which `{}` shows; \
-         --secret-env and --secret-file name other places",
-        Next::Sandbox.command(&Options::new())
+        "set {VARIABLE} to the secret in the webhook settings of the account or in the output of `{}`, or use \
+         --secret-env or --secret-file",
+        NextCommand::Sandbox.to_shell(&ConnectionOptions::new())
     ))
 }

@@ -1,4 +1,4 @@
-//! Listens for requests, of which none can hold up the others or take more than its share of memory.
+//! The HTTP server of `listen`, with limits on time, memory and connections.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -20,23 +20,22 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::End;
-use super::LARGEST_BODY;
-use super::connections::{Closed, Connection, Connections};
+use super::connections::{CloseSignal, ConnectionLimit, ConnectionPermit};
 use super::delivery_handler::DeliveryHandler;
-use super::event::{Reason, Refused};
+use super::event::{RejectedRequest, RejectionKind};
+use super::{ListenResult, MAX_BODY_SIZE};
 use crate::failure::Failure;
 
-/// How long the head of a request may take, and then its body.
-const TIME_TO_ARRIVE: Duration = Duration::from_secs(10);
-/// What a head may hold.
-const LARGEST_HEAD: usize = 32 * 1024;
-/// How much of a body that is too large is read on, so that its sender hears of it.
-const LARGEST_WASTE: usize = 1024 * 1024;
-/// How long answers may take that are under way when the program ends.
-const GRACE: Duration = Duration::from_secs(3);
-/// How long the system is left alone when it has no more connections to give.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The time limit for the head of a request, and again for its body.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// The maximum size of the head, in bytes.
+const MAX_HEAD_SIZE: usize = 32 * 1024;
+/// How many bytes beyond the maximum size of a body are read and discarded, so its sender receives the response.
+const MAX_DISCARDED: usize = 1024 * 1024;
+/// How long the shutdown waits for responses in flight.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
+/// The delay after a failed accept, such as when the process has too many open files.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 pub(super) struct Server {
     listener: TcpListener,
@@ -45,16 +44,16 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) async fn bind(address: IpAddr, port: u16) -> Result<Self, Failure> {
-        let wanted = SocketAddr::new(address, port);
+        let requested = SocketAddr::new(address, port);
         let bound = async {
-            let listener = TcpListener::bind(wanted).await?;
+            let listener = TcpListener::bind(requested).await?;
             let address = listener.local_addr()?;
             Ok(Self { listener, address })
         };
         bound.await.map_err(|error: std::io::Error| {
-            Failure::usage(format!("cannot listen on {wanted}"))
+            Failure::usage(format!("cannot listen on {requested}"))
                 .with_cause(error)
-                .with_help("name another --port, or 0 for a free one")
+                .with_help("use another --port, or --port 0 for a free one")
         })
     }
 
@@ -62,98 +61,99 @@ impl Server {
         self.address
     }
 
-    /// Serves until then, and lets the deliveries that are in hand come to their end.
+    /// Serves until `until` completes, then finishes the deliveries in flight.
     pub(super) async fn run(
         self,
         handler: Arc<DeliveryHandler>,
-        ended: Sender<End>,
-        until: impl Future<Output = End>,
-    ) -> End {
-        let connections = Connections::new();
+        results: Sender<ListenResult>,
+        until: impl Future<Output = ListenResult>,
+    ) -> ListenResult {
+        let limit = ConnectionLimit::new();
         let (stop, stopping) = watch::channel(false);
         let accepting = async {
             loop {
                 let Ok((stream, _)) = self.listener.accept().await else {
-                    sleep(PAUSE).await;
+                    sleep(ACCEPT_RETRY_DELAY).await;
                     continue;
                 };
-                let (connection, closed) = connections.add().await;
-                let visit = Visit {
+                let (permit, closed) = limit.acquire().await;
+                let exchange = Exchange {
                     handler: Arc::clone(&handler),
-                    ended: ended.clone(),
-                    is_in_hand: AtomicBool::new(false),
-                    connection,
+                    results: results.clone(),
+                    is_complete: AtomicBool::new(false),
+                    permit,
                 };
-                tokio::spawn(converse(stream, Arc::new(visit), closed, stopping.clone()));
+                let exchange = Arc::new(exchange);
+                tokio::spawn(serve_connection(stream, exchange, closed, stopping.clone()));
             }
         };
-        let end = tokio::select! {
-            end = until => end,
-            () = accepting => unreachable!("it accepts until it is dropped"),
+        let result = tokio::select! {
+            result = until => result,
+            () = accepting => unreachable!("the loop accepts until it is dropped"),
         };
         drop(self.listener);
         stop.send_replace(true);
-        connections.end(GRACE).await;
-        end
+        limit.wait_until_closed(SHUTDOWN_TIMEOUT).await;
+        result
     }
 }
 
-/// One sender, from its connection to the end of what its delivery sets off: that outlives the connection, so that no
-/// delivery is lost with a sender who is tired of waiting.
-struct Visit {
+/// One request and the handling of its delivery. The handling outlives the connection, so no delivery is lost if the
+/// sender disconnects early.
+struct Exchange {
     handler: Arc<DeliveryHandler>,
-    ended: Sender<End>,
-    /// The request has come whole.
-    is_in_hand: AtomicBool,
-    connection: Connection,
+    results: Sender<ListenResult>,
+    /// Whether the request is complete.
+    is_complete: AtomicBool,
+    permit: ConnectionPermit,
 }
 
-/// Answers one request.
-async fn converse(
+/// Serves one request on a connection.
+async fn serve_connection(
     stream: TcpStream,
-    visit: Arc<Visit>,
-    closed: Closed,
+    exchange: Arc<Exchange>,
+    closed: CloseSignal,
     mut stopping: watch::Receiver<bool>,
 ) {
     let service = service_fn(|request| {
-        let visit = Arc::clone(&visit);
-        async move { Ok::<_, Infallible>(visit.answer(request).await) }
+        let exchange = Arc::clone(&exchange);
+        async move { Ok::<_, Infallible>(exchange.respond(request).await) }
     });
     let connection = http1::Builder::new()
         .keep_alive(false)
         .timer(TokioTimer::new())
-        .header_read_timeout(TIME_TO_ARRIVE)
-        .max_buf_size(LARGEST_HEAD)
+        .header_read_timeout(READ_TIMEOUT)
+        .max_buf_size(MAX_HEAD_SIZE)
         .serve_connection(TokioIo::new(stream), service);
-    let stopped_before = async {
+    let stopped_while_incomplete = async {
         let _ = stopping.wait_for(|stopping| *stopping).await;
-        if visit.is_in_hand.load(Ordering::Relaxed) {
+        if exchange.is_complete.load(Ordering::Relaxed) {
             pending::<()>().await;
         }
     };
-    let makes_room = async {
+    let evicted = async {
         let _ = closed.await;
-        if visit.is_in_hand.load(Ordering::Relaxed) {
+        if exchange.is_complete.load(Ordering::Relaxed) {
             pending::<()>().await;
         }
     };
     tokio::select! {
-        // A sender that goes away has nothing to be told.
+        // The sender disconnected, so nothing is left to respond to.
         _ = connection => {}
-        () = stopped_before => {}
-        () = makes_room => {}
+        () = stopped_while_incomplete => {}
+        () = evicted => {}
     }
 }
 
-impl Visit {
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Empty<Bytes>> {
+impl Exchange {
+    async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Response<Empty<Bytes>> {
         let is_post = request.method() == Method::POST;
         let mut response = Response::new(Empty::new());
-        *response.status_mut() = match self.take(request).await {
+        *response.status_mut() = match self.receive(request).await {
             Ok(status) => status,
             Err(failure) => {
-                // The first end counts.
-                let _ = self.ended.try_send(Err(failure));
+                // Only the first result counts.
+                let _ = self.results.try_send(Err(failure));
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         };
@@ -164,45 +164,45 @@ impl Visit {
         response
     }
 
-    async fn take(self: &Arc<Self>, request: Request<Incoming>) -> Result<StatusCode, Failure> {
+    async fn receive(self: &Arc<Self>, request: Request<Incoming>) -> Result<StatusCode, Failure> {
         let (head, body) = request.into_parts();
         if head.method != Method::POST {
-            return self.log_rejected(&Refused {
-                kind: Reason::Own("not_a_post"),
-                message: format!("a {} is no delivery, which is a POST", head.method),
-                answer: StatusCode::METHOD_NOT_ALLOWED,
+            return self.log_rejected(&RejectedRequest {
+                kind: RejectionKind::Custom("not_a_post"),
+                message: format!("method {} is not allowed, only POST", head.method),
+                help: None,
+                status: StatusCode::METHOD_NOT_ALLOWED,
             });
         }
-        let body = match timeout(TIME_TO_ARRIVE, read(body)).await {
+        let body = match timeout(READ_TIMEOUT, read_body(body)).await {
             Ok(Some(body)) => body,
             Ok(None) => {
-                return self.log_rejected(&Refused {
-                    kind: Reason::Library(WebhookErrorKind::BodyUnreadable),
-                    message: "the body did not arrive whole".to_owned(),
-                    answer: StatusCode::BAD_REQUEST,
+                return self.log_rejected(&RejectedRequest {
+                    kind: RejectionKind::Library(WebhookErrorKind::BodyUnreadable),
+                    message: "the body is incomplete".to_owned(),
+                    help: None,
+                    status: StatusCode::BAD_REQUEST,
                 });
             }
             Err(_) => {
-                return self.log_rejected(&Refused {
-                    kind: Reason::Own("too_slow"),
-                    message: format!(
-                        "the body did not arrive within {} s",
-                        TIME_TO_ARRIVE.as_secs()
-                    ),
-                    answer: StatusCode::REQUEST_TIMEOUT,
+                return self.log_rejected(&RejectedRequest {
+                    kind: RejectionKind::Custom("too_slow"),
+                    message: format!("the body is incomplete after {} s", READ_TIMEOUT.as_secs()),
+                    help: None,
+                    status: StatusCode::REQUEST_TIMEOUT,
                 });
             }
         };
-        self.is_in_hand.store(true, Ordering::Relaxed);
-        self.connection.complete();
+        self.is_complete.store(true, Ordering::Relaxed);
+        self.permit.complete();
         match self.handler.receive(&head.headers, head.uri.query(), &body) {
             Ok(received) => {
-                let delivering = tokio::spawn(Arc::clone(self).handle(received, body));
-                delivering.await.unwrap_or_else(|error| {
-                    Err(Failure::unexpected("a delivery could not be handled").with_cause(error))
+                let handling = tokio::spawn(Arc::clone(self).handle(received, body));
+                handling.await.unwrap_or_else(|error| {
+                    Err(Failure::unexpected("cannot handle a delivery").with_cause(error))
                 })
             }
-            Err(refusal) => self.log_rejected(&Refused::from(&refusal)),
+            Err(error) => self.log_rejected(&RejectedRequest::from(&error)),
         }
     }
 
@@ -211,30 +211,30 @@ impl Visit {
         received: Received,
         body: Vec<u8>,
     ) -> Result<StatusCode, Failure> {
-        let taken = self.handler.handle(received, &body).await?;
-        if let Some(end) = taken.end {
-            let _ = self.ended.try_send(end);
+        let handled = self.handler.handle(received, &body).await?;
+        if let Some(result) = handled.result {
+            let _ = self.results.try_send(result);
         }
-        Ok(taken.answer)
+        Ok(handled.status)
     }
 
-    fn log_rejected(&self, refused: &Refused) -> Result<StatusCode, Failure> {
-        self.handler.log_rejected(refused)?;
-        Ok(refused.answer)
+    fn log_rejected(&self, rejected: &RejectedRequest) -> Result<StatusCode, Failure> {
+        self.handler.log_rejected(rejected)?;
+        Ok(rejected.status)
     }
 }
 
-/// The body, or as much of it as shows that it is too large; `None` if it broke off.
-async fn read(mut body: Incoming) -> Option<Vec<u8>> {
-    let (mut bytes, mut wasted) = (Vec::new(), 0);
+/// Reads a body, up to one byte beyond the maximum size. Returns `None` if the body is incomplete.
+async fn read_body(mut body: Incoming) -> Option<Vec<u8>> {
+    let (mut bytes, mut discarded) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.ok()?.into_data() else {
             continue;
         };
-        let part = data.len().min(LARGEST_BODY + 1 - bytes.len());
-        bytes.extend_from_slice(&data[..part]);
-        wasted += data.len() - part;
-        if wasted > LARGEST_WASTE {
+        let kept = data.len().min(MAX_BODY_SIZE + 1 - bytes.len());
+        bytes.extend_from_slice(&data[..kept]);
+        discarded += data.len() - kept;
+        if discarded > MAX_DISCARDED {
             break;
         }
     }

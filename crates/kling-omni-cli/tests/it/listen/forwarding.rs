@@ -14,7 +14,7 @@ use super::{Listening, OTHER, SECRET, TASK, listen, request, signed, task};
 use crate::support::{Fake, response};
 
 #[test]
-fn what_is_forwarded_is_the_delivery_signed_anew() {
+fn body_is_unchanged_and_signature_is_new() {
     let target = Fake::always("204 No Content", &[], "");
     let program = listen(
         target.folder(),
@@ -61,8 +61,8 @@ fn what_is_forwarded_is_the_delivery_signed_anew() {
     );
 }
 
-/// What the other program answers, and what the sender is told.
-const ANSWERS: [(&str, u16); 5] = [
+/// The status of the target, and the status of the response to the sender.
+const STATUSES: [(&str, u16); 5] = [
     ("201 Created", 201),
     ("401 Unauthorized", 401),
     ("410 Gone", 410),
@@ -71,8 +71,8 @@ const ANSWERS: [(&str, u16); 5] = [
 ];
 
 #[test]
-fn the_answer_is_passed_on_and_redirects_are_not_followed() {
-    for (status, told) in ANSWERS {
+fn status_is_passed_on_and_redirects_are_not_followed() {
+    for (status, expected) in STATUSES {
         let target = Fake::always(status, &["location: /elsewhere"], "");
         let mut listening =
             Listening::start(listen(target.folder(), "--json --forward").arg(target.base_url()));
@@ -80,10 +80,10 @@ fn the_answer_is_passed_on_and_redirects_are_not_followed() {
             let body = task("CREATED", &[]);
             assert_eq!(
                 listening.post("/", &signed(SECRET, id, 0, &body), &body),
-                told,
+                expected,
                 "{status}"
             );
-            // A repetition is forwarded too, and nothing follows the location.
+            // A duplicate is forwarded, too, and the redirect is not followed.
             assert_eq!(target.arrival(), "POST /", "{status}");
             let event = listening.event();
             assert_eq!(
@@ -91,9 +91,9 @@ fn the_answer_is_passed_on_and_redirects_are_not_followed() {
                 status[..3],
                 "{event}"
             );
-            assert_eq!(event["http_status"], told, "{event}");
+            assert_eq!(event["http_status"], expected, "{event}");
         }
-        // What is refused goes nowhere: the next arrival is that of the next delivery.
+        // A rejected delivery is not forwarded: the next request is the next delivery.
         let body = task("IN_PROGRESS", &[]);
         assert_eq!(
             listening.post("/forged", &signed(OTHER, "msg_3", 0, &body), &body),
@@ -106,7 +106,7 @@ fn the_answer_is_passed_on_and_redirects_are_not_followed() {
 }
 
 #[test]
-fn a_target_that_is_down_is_tried_again_and_told() {
+fn unreachable_target_is_retried() {
     let closed = ClosedPort::new();
     let url = format!("{}/", closed.url());
     let folder = tempfile::tempdir().unwrap();
@@ -126,21 +126,21 @@ fn a_target_that_is_down_is_tried_again_and_told() {
             .contains("refused"),
         "{event}"
     );
-    // It is not lost: it can be replayed when the other program is back.
+    // It is saved, and can be replayed when the target is back.
     let target = Fake::always("200 OK", &[], "");
     let again = listen(folder.path(), "--replay saved --forward")
         .arg(target.base_url())
         .run();
-    assert!(again.expect(0).stdout.contains("forwarded, answered 200"));
+    assert!(again.expect(0).stdout.contains("forwarded, response 200"));
     assert_eq!(target.request().body, body);
 }
 
-/// A sender who gives up waiting takes nothing with him.
+/// A sender that disconnects early does not abort the forwarding.
 #[test]
-fn a_delivery_outlives_its_connection() {
-    let (answer, wanted) = mpsc::channel::<()>();
+fn delivery_outlives_its_connection() {
+    let (respond, requested) = mpsc::channel::<()>();
     let target = Fake::new(move |_, _| {
-        wanted.recv().unwrap();
+        requested.recv().unwrap();
         response("200 OK", &[], b"")
     });
     let mut listening =
@@ -155,14 +155,14 @@ fn a_delivery_outlives_its_connection() {
     sender.shutdown(std::net::Shutdown::Both).unwrap();
     assert_eq!(sender.read(&mut [0; 1]).unwrap(), 0);
     listening.server.running.interrupt();
-    answer.send(()).unwrap();
+    respond.send(()).unwrap();
     let event = listening.event();
     assert_eq!(event["forwarded"]["http_status"], 200, "{event}");
     listening.server.running.end().expect(0);
 }
 
 #[test]
-fn urls_that_cannot_be_used_are_not_repeated_whole() {
+fn invalid_urls_are_rejected() {
     let folder = tempfile::tempdir().unwrap();
     for url in [
         "ftp://x",

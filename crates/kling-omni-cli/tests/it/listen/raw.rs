@@ -1,4 +1,4 @@
-//! Requests of every kind, one after the other, to the same program.
+//! Arbitrary requests to `listen`.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -8,7 +8,7 @@ use reqwest::header::HeaderMap;
 use super::{Listening, OTHER, RESULT, SECRET, VARIABLE, listen, request, signed, status, task};
 use crate::support::{Server, Snapshots};
 
-/// What is sent, what it is answered, and the verdict or the kind of the refusal.
+/// A name, headers and body, and the expected status and verdict or kind of rejection.
 type Case = (&'static str, HeaderMap, String, u16, &'static str);
 
 fn cases() -> Vec<Case> {
@@ -102,14 +102,14 @@ fn cases() -> Vec<Case> {
             "duplicate",
         ),
         (
-            "the same, signed anew",
+            "the same, with a new signature",
             signed(SECRET, "msg_2", 0, &going),
             going,
             200,
             "duplicate",
         ),
         (
-            "overtaken",
+            "out of order",
             signed(SECRET, "msg_1", 10, &created),
             created,
             200,
@@ -126,20 +126,20 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn each_request_is_judged_answered_and_told() {
+fn every_request_gets_a_response_and_an_event() {
     let folder = tempfile::tempdir().unwrap();
     let program = listen(folder.path(), "--json --secret-env OTHER --secret-env").arg(VARIABLE);
     let mut listening = Listening::start(program.env("OTHER", OTHER));
-    for (case, headers, body, answer, told) in cases() {
+    for (case, headers, body, status, expected) in cases() {
         assert_eq!(
             listening.post("/any/path", &headers, &body),
-            answer,
+            status,
             "{case}"
         );
         let event = listening.event();
-        let key = if answer == 200 { "verdict" } else { "kind" };
-        assert_eq!(event[key], told, "{case}: {event}");
-        assert_eq!(event["http_status"], answer, "{case}: {event}");
+        let key = if status == 200 { "verdict" } else { "kind" };
+        assert_eq!(event[key], expected, "{case}: {event}");
+        assert_eq!(event["http_status"], status, "{case}: {event}");
     }
     assert_eq!(
         listening.send(&request("GET", "/", &HeaderMap::new(), b"")),
@@ -161,19 +161,19 @@ fn each_request_is_judged_answered_and_told() {
     listening.server.running.interrupt();
     let ended = listening.server.running.end().expect(0);
     assert!(
-        ended.stderr.contains("6 authentic deliveries, 12 refused"),
+        ended.stderr.contains("6 authentic deliveries, rejected 12"),
         "{ended}"
     );
 }
 
 #[test]
-fn people_read_it_line_by_line() {
+fn prints_text_line_by_line() {
     let mut snapshots = Snapshots::default();
     let folder = tempfile::tempdir().unwrap();
     let program = listen(folder.path(), "--secret-env OTHER --secret-env").arg(VARIABLE);
     let mut server = Server::start(program.env("OTHER", OTHER));
     let mut shown = String::new();
-    while !shown.contains("without one") {
+    while !shown.contains("needs no tunnel") {
         shown.push_str(&server.line());
     }
     let url = shown
@@ -212,9 +212,9 @@ fn people_read_it_line_by_line() {
     snapshots.check("listen", format!("{shown}---\n{}", ended.stderr));
 }
 
-/// Whoever begins a request and does not go on is in nobody's way.
+/// An incomplete request blocks neither other senders nor the shutdown.
 #[test]
-fn senders_that_stall_hold_up_neither_others_nor_the_end() {
+fn stalled_senders_block_neither_others_nor_shutdown() {
     let folder = tempfile::tempdir().unwrap();
     let mut listening = Listening::start(listen(folder.path(), "--json"));
     let stalled: Vec<_> = [
@@ -240,24 +240,24 @@ fn senders_that_stall_hold_up_neither_others_nor_the_end() {
     drop(stalled);
 }
 
-/// As many senders that stay silent, or stop in the middle, as there is room for: the oldest one makes room.
+/// With the maximum number of incomplete requests, the oldest connection is evicted.
 #[test]
-fn senders_that_never_finish_keep_nobody_out() {
+fn stalled_connections_are_evicted() {
     let folder = tempfile::tempdir().unwrap();
     let mut listening = Listening::start(listen(folder.path(), "--json"));
     let body = task("CREATED", &[]);
-    let whole = request(
+    let complete = request(
         "POST",
         "/",
         &signed(SECRET, "msg_0", 0, &body),
         body.as_bytes(),
     );
-    let head = whole.len() - body.len();
+    let head = complete.len() - body.len();
     for beginning in [0, 1, head / 2, head, head + 1] {
         let silent: Vec<_> = (0..128)
             .map(|_| {
                 let mut stream = TcpStream::connect(listening.address()).unwrap();
-                stream.write_all(&whole[..beginning]).unwrap();
+                stream.write_all(&complete[..beginning]).unwrap();
                 stream
             })
             .collect();
@@ -265,10 +265,10 @@ fn senders_that_never_finish_keep_nobody_out() {
             let id = format!("msg_{beginning}_{number}");
             let headers = signed(SECRET, &id, 0, &body);
             assert_eq!(listening.post("/", &headers, &body), 200);
-            // Those of the last round that broke off are told, too.
+            // The evicted connections of the last round have events, too.
             while listening.event()["delivery_id"] != *id {}
         }
-        // The newest of them is still there, so that this took none of their time limits.
+        // The newest is still open, so none of the time limits had passed.
         let newest = silent.last().unwrap();
         newest.set_nonblocking(true).unwrap();
         let left = (&mut &*newest).read(&mut [0]).unwrap_err();
@@ -278,7 +278,7 @@ fn senders_that_never_finish_keep_nobody_out() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_a_mistake_of_the_command_line() {
+fn port_in_use_is_a_usage_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let folder = tempfile::tempdir().unwrap();
@@ -290,7 +290,7 @@ fn an_address_that_is_taken_is_a_mistake_of_the_command_line() {
 }
 
 #[test]
-fn it_ends_when_nobody_reads_it() {
+fn stops_when_stdout_is_closed() {
     let folder = tempfile::tempdir().unwrap();
     let listening = Listening::start(listen(folder.path(), "--json"));
     let url = listening.address().to_owned();
@@ -300,7 +300,7 @@ fn it_ends_when_nobody_reads_it() {
     } = listening;
     drop(stdout);
     let body = task("CREATED", &[]);
-    // A child that another test is about to start has the pipe for a moment, too, and an event may end up in it.
+    // A child process of another test may hold the pipe for a moment, so one event may be written to it.
     let mut codes = (1..).map(|number| {
         let headers = signed(SECRET, &format!("msg_{number}"), 0, &body);
         let mut stream = TcpStream::connect(&url).unwrap();

@@ -1,10 +1,10 @@
-//! Where `listen` takes its secrets from.
+//! The secrets of `listen`.
 
 use super::{Listening, OTHER, SECRET, VARIABLE, listen, signed, task};
 use crate::support::{Program, Snapshots};
 
 #[test]
-fn without_a_secret_nothing_is_listened_to() {
+fn are_required() {
     let mut snapshots = Snapshots::default();
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("empty.txt"), "\n \n").unwrap();
@@ -35,7 +35,7 @@ fn without_a_secret_nothing_is_listened_to() {
 }
 
 #[test]
-fn secrets_come_from_variables_files_and_standard_input() {
+fn are_read_from_variables_files_and_standard_input() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(
         folder.path().join("secrets.txt"),
@@ -47,10 +47,10 @@ fn secrets_come_from_variables_files_and_standard_input() {
         "listen --json --secret-env MINE --secret-file secrets.txt --secret-file -",
     );
     let program = program.env("MINE", SECRET).stdin("from-stdin\n");
-    // Those that are named take the place of the usual one.
+    // The options replace the default variable.
     let mut listening = Listening::start(program.env(VARIABLE, "usual"));
     let body = task("CREATED", &[]);
-    for (number, (secret, answer)) in [
+    for (number, (secret, status)) in [
         (SECRET, 200),
         (OTHER, 200),
         ("stdin", 200),
@@ -61,21 +61,21 @@ fn secrets_come_from_variables_files_and_standard_input() {
     .into_iter()
     .enumerate()
     {
-        // An empty secret is none, so that the last one is spelt out.
+        // An empty secret is invalid, so the last one is replaced.
         let secret = if secret == "whsec_" {
             "whsec_d2hhdA=="
         } else {
             secret
         };
         let headers = signed(secret, &format!("msg_{number}"), 0, &body);
-        assert_eq!(listening.post("/", &headers, &body), answer, "{secret}");
+        assert_eq!(listening.post("/", &headers, &body), status, "{secret}");
         listening.event();
     }
 }
 
-/// Whoever lists the processes of the machine would read it.
+/// Other users can read the command line of a process.
 #[test]
-fn a_secret_is_no_option() {
+fn are_not_options() {
     let folder = tempfile::tempdir().unwrap();
     for option in ["--secret", "--webhook-secret", "--forward-secret"] {
         listen(folder.path(), option).arg("text").run().expect(2);

@@ -1,10 +1,10 @@
-//! When `listen` ends.
+//! When `listen` exits.
 
 use super::{Listening, RESULT, SECRET, TASK, listen, signed, task};
 
-/// The options, the deliveries, and the exit code that they lead to.
+/// The cases are options, deliveries, exit code and message.
 #[test]
-fn it_ends_when_what_was_asked_for_has_come() {
+fn exit_after_and_until_exit() {
     let going = task("IN_PROGRESS", &[]);
     let done = task("COMPLETED", &[RESULT]);
     let empty = task("COMPLETED", &[]);
@@ -16,25 +16,25 @@ fn it_ends_when_what_was_asked_for_has_come() {
         ("--exit-after 2", &[&going, &other], 0, ""),
         (&until, &[&other, &going, &done], 0, ""),
         (&until, &[&going, &failed], 4, "failed: too dark"),
-        (&until, &[&empty], 4, "without a result"),
+        (&until, &[&empty], 4, "its delivery has no result"),
         ("--exit-after 1 --timeout 1h", &[&going], 0, ""),
     ];
-    for (options, bodies, code, said) in cases {
+    for (options, bodies, code, message) in cases {
         let folder = tempfile::tempdir().unwrap();
         let mut listening = Listening::start(listen(folder.path(), &format!("--json {options}")));
         for (number, body) in bodies.iter().enumerate() {
-            // The last one, too, is answered before the end.
+            // The last delivery gets a response, too.
             let headers = signed(SECRET, &format!("msg_{number}"), 0, body);
             assert_eq!(listening.post("/", &headers, body), 200, "{options}");
             listening.event();
         }
         let ended = listening.server.running.end().expect(code);
-        assert!(ended.stderr.contains(said), "{ended}");
+        assert!(ended.stderr.contains(message), "{ended}");
     }
 }
 
 #[test]
-fn repetitions_do_not_count() {
+fn duplicates_do_not_count() {
     let folder = tempfile::tempdir().unwrap();
     let mut listening = Listening::start(listen(folder.path(), "--json --exit-after 2"));
     let body = task("IN_PROGRESS", &[]);
@@ -49,7 +49,7 @@ fn repetitions_do_not_count() {
 }
 
 #[test]
-fn signals_end_it() {
+fn signals_stop_it() {
     for (options, code) in [
         ("", 0),
         ("--exit-after 1", 130),
@@ -65,11 +65,11 @@ fn signals_end_it() {
 }
 
 #[test]
-fn the_time_for_it_runs_out() {
+fn timeout_exits_with_5() {
     let folder = tempfile::tempdir().unwrap();
     let ended = listen(folder.path(), "--exit-after 1 --timeout 0")
         .run()
         .expect(5);
-    assert!(ended.stderr.contains("did not come within 0s"), "{ended}");
+    assert!(ended.stderr.contains("not satisfied within 0s"), "{ended}");
     listen(folder.path(), "--timeout 1").run().expect(2);
 }

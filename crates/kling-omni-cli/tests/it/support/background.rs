@@ -7,10 +7,10 @@ use std::thread;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-/// Something that serves on a thread of its own, until it is dropped.
+/// A server on its own thread, which stops on drop.
 pub struct Background<T> {
     server: T,
-    /// The thread ends when this is dropped.
+    /// The thread stops when this is dropped.
     _stop: oneshot::Sender<()>,
 }
 

@@ -1,4 +1,4 @@
-//! A server for responses that no sandbox gives, and a folder to run the program in.
+//! A server with arbitrary responses, and a folder to run the program in.
 
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
@@ -8,8 +8,7 @@ use tempfile::TempDir;
 
 use super::{Background, Program, fixture};
 
-/// A server for answers that no sandbox gives. It answers one request on a connection, with the bytes that the test
-/// made for its path.
+/// A server that responds to one request per connection, with bytes that the test chooses by path.
 pub struct Fake {
     server: Background<fake::Fake>,
     arrived: Receiver<Request>,
@@ -17,14 +16,14 @@ pub struct Fake {
 }
 
 impl Fake {
-    /// `answer` gets the base URL and the path, and gives the whole answer. The connection stays open after it, so that
-    /// an answer that is cut short is one that never ends.
-    pub fn new(answer: impl Fn(&str, &str) -> Vec<u8> + Send + 'static) -> Self {
+    /// `respond` takes the base URL and the path, and returns the complete response. The connection stays open, so a truncated
+    /// response never ends.
+    pub fn new(respond: impl Fn(&str, &str) -> Vec<u8> + Send + 'static) -> Self {
         let (arrival, arrived) = mpsc::channel();
         let server = Background::start(fake::Fake::answering(move |base_url, request| {
-            // Not every test wants to know.
+            // Not every test reads the requests.
             let _ = arrival.send(request.clone());
-            Reply::Stall(answer(base_url, request.path()))
+            Reply::Stall(respond(base_url, request.path()))
         }));
         Self {
             server,
@@ -33,19 +32,19 @@ impl Fake {
         }
     }
 
-    /// Every request gets the same answer.
+    /// Every request gets the same response.
     pub fn always(status: &str, headers: &[&str], body: &str) -> Self {
-        let answer = response(status, headers, body.as_bytes());
-        Self::new(move |_, _| answer.clone())
+        let response = response(status, headers, body.as_bytes());
+        Self::new(move |_, _| response.clone())
     }
 
-    /// Every request gets a fixture, as the answer to a range that is longer than it.
+    /// Every request gets a fixture, as the response to a range that is longer than the file.
     pub fn of_file(name: &str) -> Self {
         let content = std::fs::read(fixture(name)).unwrap();
         let length = content.len();
         let range = format!("content-range: bytes 0-{}/{length}", length - 1);
-        let answer = response("206 Partial Content", &[&range], &content);
-        Self::new(move |_, _| answer.clone())
+        let response = response("206 Partial Content", &[&range], &content);
+        Self::new(move |_, _| response.clone())
     }
 
     pub fn program(&self, line: &str) -> Program {
@@ -62,12 +61,12 @@ impl Fake {
         self.server.base_url()
     }
 
-    /// Waits until a request has come.
+    /// Waits for a request.
     pub fn request(&self) -> Request {
         self.arrived.recv().unwrap()
     }
 
-    /// Waits until a request has come, and answers its method and path.
+    /// Waits for a request, and returns its method and path.
     pub fn arrival(&self) -> String {
         self.request().line
     }

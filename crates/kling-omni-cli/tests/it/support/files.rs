@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Videos and images that the service takes, and some that it does not: `dance.mp4` and `stage.png`, `long.mp4` of 12
-/// seconds, and `slow.mp4`, which only the newer of the routes refuses.
+/// Returns the path of a fixture: `dance.mp4` and `stage.png` are valid, `long.mp4` has 12 seconds, and only the successor
+/// route rejects `slow.mp4`.
 pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/it/fixtures")
@@ -12,7 +12,7 @@ pub fn fixture(name: &str) -> PathBuf {
 }
 
 /// Copies fixtures to a folder.
-pub fn bring(folder: &Path, names: &[&str]) {
+pub fn copy_fixtures(folder: &Path, names: &[&str]) {
     for name in names {
         fs::copy(fixture(name), folder.join(name)).unwrap();
     }

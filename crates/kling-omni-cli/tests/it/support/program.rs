@@ -8,7 +8,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 
 use super::KEY;
 
-/// A run of the program that is about to start: in a folder of its own, with nothing from this process's environment.
+/// A run of the program before its start, in a folder and with an empty environment.
 pub struct Program {
     command: Command,
     shown: String,
@@ -16,7 +16,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// `line` is split at blanks; what holds blanks is added with [`arg`](Self::arg).
+    /// `line` is split at spaces. Add a word with spaces by [`arg`](Self::arg).
     pub fn new(folder: &Path, line: &str) -> Self {
         let mut command = command();
         command.env_clear().current_dir(folder);
@@ -42,7 +42,7 @@ impl Program {
         self
     }
 
-    /// A word as it is, whatever its encoding.
+    /// Adds a word of any encoding.
     #[cfg(unix)]
     pub fn os_arg(mut self, word: &std::ffi::OsStr) -> Self {
         self.shown.push_str(&format!(" {word:?}"));
@@ -50,7 +50,7 @@ impl Program {
         self
     }
 
-    /// A run of a shell that finds the program, and is given what a person would paste.
+    /// A run of a shell that has the program in its path.
     #[cfg(unix)]
     pub fn shell(folder: &Path, script: &str) -> Self {
         let program = Path::new(env!("CARGO_BIN_EXE_kling-omni"));
@@ -70,19 +70,19 @@ impl Program {
         self
     }
 
-    /// Starts it as a shell starts a background job.
+    /// Starts the program as a shell starts a background job.
     #[cfg(unix)]
     pub fn ignoring(self, signals: &str) -> Self {
         self.through_sh(&format!("trap '' {signals}; exec \"$0\" \"$@\""))
     }
 
-    /// Lets no file grow beyond so many bytes.
+    /// Limits the size of files.
     #[cfg(target_os = "linux")]
-    pub fn largest_file(self, bytes: u64) -> Self {
+    pub fn max_file_size(self, bytes: u64) -> Self {
         self.through_sh(&format!("ulimit -f {}; exec \"$0\" \"$@\"", bytes / 512))
     }
 
-    /// Runs it by a shell script, which gets the program and its arguments as `"$0" "$@"`.
+    /// Runs the program through a shell script, which gets it and its arguments as `"$0" "$@"`.
     #[cfg(unix)]
     pub fn through_sh(mut self, script: &str) -> Self {
         let mut limited = Command::new("/bin/sh");
@@ -104,11 +104,11 @@ impl Program {
         self
     }
 
-    /// Runs it to its end.
+    /// Runs the program until it exits.
     pub fn run(self) -> Ended {
         let mut running = self.start();
         let mut stdout = running.child.stdout.take().unwrap();
-        // Both pipes are read at once, so that neither can fill up and block the program.
+        // Both pipes are read concurrently, so none can fill up and block the program.
         let stdout = std::thread::spawn(move || {
             let mut text = Vec::new();
             stdout.read_to_end(&mut text).unwrap();
@@ -119,7 +119,7 @@ impl Program {
         ended.check()
     }
 
-    /// Starts it, for those who want to see it work.
+    /// Starts the program.
     pub fn start(mut self) -> Running {
         let mut child = self
             .command
@@ -128,20 +128,19 @@ impl Program {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // A program that does not read its input closes it, which is no mistake.
+        // A program that does not read its input closes the pipe, which is not an error.
         let _ = child.stdin.take().unwrap().write_all(&self.stdin);
         let stderr = BufReader::new(child.stderr.take().unwrap());
         Running {
             child: Reaped(child),
             stderr,
-            said: String::new(),
+            stderr_text: String::new(),
             shown: self.shown,
         }
     }
 }
 
-/// The program with signals as in a foreground job, even where the tests run in the background of a shell, which ignores
-/// SIGINT there.
+/// Returns the program with the signals of a foreground job, even if the tests run as a background job, which ignores SIGINT.
 fn command() -> Command {
     let program = env!("CARGO_BIN_EXE_kling-omni");
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -159,11 +158,11 @@ fn command() -> Command {
 pub struct Running {
     pub child: Reaped,
     stderr: BufReader<ChildStderr>,
-    said: String,
+    stderr_text: String,
     shown: String,
 }
 
-/// A process that does not outlive a test that fails.
+/// A process that is killed on drop.
 pub struct Reaped(Child);
 
 impl Deref for Reaped {
@@ -182,14 +181,14 @@ impl DerefMut for Reaped {
 
 impl Drop for Reaped {
     fn drop(&mut self) {
-        // Both fail for a process that has ended, as it should have.
+        // Both fail for a process that has exited.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
 impl Running {
-    /// Reads stderr until a line that holds `mark`.
+    /// Reads stderr up to a line that contains `mark`.
     #[track_caller]
     pub fn until(&mut self, mark: &str) {
         while let Some(line) = self.line() {
@@ -197,24 +196,24 @@ impl Running {
                 return;
             }
         }
-        panic!("no line with {mark:?} in:\n{}", self.said);
+        panic!("no line with {mark:?} in:\n{}", self.stderr_text);
     }
 
-    /// The next line of stderr, if there is one.
+    /// Reads the next line of stderr, if any.
     pub fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         self.stderr.read_line(&mut line).unwrap();
-        self.said.push_str(&line);
+        self.stderr_text.push_str(&line);
         (!line.is_empty()).then_some(line)
     }
 
-    /// What Ctrl-C does.
+    /// Sends SIGINT, as Ctrl-C does.
     #[cfg(unix)]
     pub fn interrupt(&self) {
         self.signal("-INT");
     }
 
-    /// What a service manager does.
+    /// Sends SIGTERM, as a service manager does.
     #[cfg(unix)]
     pub fn terminate(&self) {
         self.signal("-TERM");
@@ -227,9 +226,9 @@ impl Running {
         assert!(status.success());
     }
 
-    /// Waits for the end. What is on stdout is read if nobody has taken it.
+    /// Waits until the program exits. Reads stdout unless the test took it.
     pub fn end(mut self) -> Ended {
-        self.stderr.read_to_string(&mut self.said).unwrap();
+        self.stderr.read_to_string(&mut self.stderr_text).unwrap();
         let mut stdout = String::new();
         if let Some(mut pipe) = self.child.stdout.take() {
             pipe.read_to_string(&mut stdout).unwrap();
@@ -239,13 +238,13 @@ impl Running {
             shown: self.shown,
             code: status.code(),
             stdout,
-            stderr: self.said,
+            stderr: self.stderr_text,
         }
         .check()
     }
 }
 
-/// A run that is over.
+/// A completed run.
 pub struct Ended {
     shown: String,
     pub code: Option<i32>,
@@ -254,7 +253,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// What must hold for every run, whatever it was asked to do.
+    /// Checks what must hold for every run.
     fn check(self) -> Self {
         for text in [&self.stdout, &self.stderr] {
             assert!(!text.contains(KEY), "the key was printed:\n{text}");
@@ -288,7 +287,7 @@ impl fmt::Display for Ended {
         }
         match self.code {
             Some(code) => write!(f, "--- exit {code}"),
-            None => write!(f, "--- ended by a signal"),
+            None => write!(f, "--- killed by a signal"),
         }
     }
 }

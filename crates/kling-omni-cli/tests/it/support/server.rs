@@ -1,11 +1,11 @@
-//! A run of the program that serves.
+//! A run of the program as a server.
 
 use std::io::{BufRead, BufReader};
 use std::process::ChildStdout;
 
 use super::{Program, Running};
 
-/// A run of the program that goes on until it is stopped, and whose stdout is read line by line.
+/// A run of the program until it is stopped. Its stdout is read line by line.
 pub struct Server {
     pub running: Running,
     pub stdout: BufReader<ChildStdout>,
@@ -22,7 +22,7 @@ impl Server {
     pub fn line(&mut self) -> String {
         let mut line = String::new();
         let length = self.stdout.read_line(&mut line).unwrap();
-        assert!(length > 0, "the program has ended");
+        assert!(length > 0, "the program exited");
         line
     }
 

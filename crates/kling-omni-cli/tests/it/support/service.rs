@@ -9,19 +9,19 @@ use tempfile::TempDir;
 
 use super::{Background, KEY, Program};
 
-/// A sandbox on a thread of its own, and a folder to work in.
+/// A sandbox on its own thread, and a folder to run the program in.
 pub struct Service {
     sandbox: Background<Sandbox>,
     folder: TempDir,
 }
 
 impl Service {
-    /// Tasks end as soon as they are created.
+    /// Starts a service whose tasks complete immediately.
     pub fn quick() -> Self {
         Self::start(|builder| builder.task_time(Duration::ZERO))
     }
 
-    /// Tasks do not end while a test runs.
+    /// Starts a service whose tasks do not complete during a test.
     pub fn slow() -> Self {
         Self::start(|builder| builder.task_time(Duration::from_secs(24 * 3600)))
     }
@@ -34,14 +34,14 @@ impl Service {
         }
     }
 
-    /// A run of the program that has the key and talks to this sandbox.
+    /// Returns a run of the program with the key and the URL of this sandbox.
     pub fn program(&self, line: &str) -> Program {
         Program::new(self.folder(), line)
             .key()
             .env("KLING_OMNI_BASE_URL", self.sandbox.base_url())
     }
 
-    /// Creates a task that the older route takes, and answers its id.
+    /// Creates a task on the older route, and returns its id.
     pub fn task(&self, prompt: &str) -> String {
         let ended = self
             .program("generate --no-wait --mode reference --prompt")
@@ -51,7 +51,7 @@ impl Service {
         ended.stdout.trim().to_owned()
     }
 
-    /// Creates one from text, and answers its id.
+    /// Creates a task from text, and returns its id.
     pub fn text_task(&self, prompt: &str) -> String {
         let program = self.program("generate --no-wait --prompt").arg(prompt);
         program.run().expect(0).stdout.trim().to_owned()
@@ -61,7 +61,7 @@ impl Service {
         self.folder.path()
     }
 
-    /// Names of the files in the folder.
+    /// Returns the names of the files in the folder.
     pub fn files(&self) -> Vec<String> {
         let mut names: Vec<_> = self
             .folder()
@@ -73,15 +73,15 @@ impl Service {
         names
     }
 
-    /// The deliveries, once so many have been answered: their receivers know before the sandbox does.
-    pub fn deliveries_once_there_are(&self, count: usize) -> Vec<Delivery> {
+    /// Waits until `count` deliveries have a response, and returns all.
+    pub fn wait_for_deliveries(&self, count: usize) -> Vec<Delivery> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
         runtime.block_on(self.sandbox.wait_for_deliveries(count))
     }
 
-    /// The bodies of the requests that made a task.
+    /// Returns the bodies of the requests that created a task.
     pub fn bodies(&self) -> Vec<serde_json::Value> {
         let tasks = self.sandbox.tasks();
         tasks.iter().map(|task| task.request().clone()).collect()

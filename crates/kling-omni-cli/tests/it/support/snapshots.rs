@@ -1,4 +1,4 @@
-//! Snapshots of what the program prints, without what differs in each run.
+//! Snapshots of the output, without the parts that differ in each run.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -10,7 +10,7 @@ use std::thread;
 use kling_omni_test_support::snapshots;
 use regex::Regex;
 
-/// What differs in each run, and what stands for it.
+/// The parts that differ in each run, and their placeholders.
 const PATTERNS: [(&str, &str); 11] = [
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[task]"),
     (r"ak-[0-9a-f]{32}", "[request]"),
@@ -39,8 +39,8 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    /// Compares `shown`, without what differs in each run, with the snapshot `name`. Several runs of a test may have to
-    /// print the same.
+    /// Compares `shown`, without the parts that differ in each run, with the snapshot `name`. A test may check several outputs
+    /// against one snapshot.
     pub fn check(&mut self, name: impl AsRef<str>, shown: impl Display) {
         let mut shown = shown.to_string();
         for (pattern, replacement) in &*FILTERS {
@@ -50,7 +50,7 @@ impl Snapshots {
             Entry::Occupied(before) => assert_eq!(before.get(), &shown, "{}", before.key()),
             Entry::Vacant(first) => {
                 let snapshots = self.snapshots.as_mut();
-                let snapshots = snapshots.expect("it is taken when this is dropped");
+                let snapshots = snapshots.expect("present until drop");
                 snapshots.check(first.key(), &shown);
                 first.insert(shown);
             }

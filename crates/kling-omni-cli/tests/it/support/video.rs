@@ -1,10 +1,10 @@
-//! What a saved video is, by the probe.
+//! Reads the properties of a saved video with the probe.
 
 use std::path::Path;
 
 use kling_omni::preflight::probe::probe_file;
 
-/// What an MP4 file says of itself.
+/// The properties of an MP4 file.
 #[derive(Debug, PartialEq)]
 pub struct Facts {
     pub seconds: f64,
@@ -12,7 +12,7 @@ pub struct Facts {
     pub height: u32,
 }
 
-/// Reads a video, which has to be whole.
+/// Reads the properties of a video, which must be complete.
 #[track_caller]
 pub fn facts(path: &Path) -> Facts {
     let info = probe_file(path).unwrap();

@@ -1,9 +1,9 @@
-//! What a person reads when a task ends without a video, or another account asks for it.
+//! The explanations for tasks without a video, and for tasks of another account.
 
 use crate::support::{Program, Server};
 
 #[test]
-fn a_task_without_a_video_is_explained() {
+fn task_without_a_video() {
     for (fault, says) in [
         ("create:moderated", "content filter"),
         (
@@ -22,7 +22,7 @@ fn a_task_without_a_video_is_explained() {
 }
 
 #[test]
-fn header_lines_that_break_the_rules_cost_no_video() {
+fn malformed_header_lines_are_accepted() {
     for line in ["X Bad Header: 1", r"Set-Cookie: a=1\r\n   XSa: b"] {
         let folder = tempfile::tempdir().unwrap();
         let program = Program::new(
@@ -36,7 +36,7 @@ fn header_lines_that_break_the_rules_cost_no_video() {
 
 #[test]
 #[cfg(unix)]
-fn a_task_of_another_account_is_not_found() {
+fn task_of_another_account() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::start(Program::new(
         folder.path(),

@@ -1,4 +1,4 @@
-//! The commands that messages name: pasted into a shell, they do what the message says, whatever names are in them.
+//! The suggested commands of messages: pasted into a shell, they work, for any file name.
 #![cfg(unix)]
 
 use std::ffi::{OsStr, OsString};
@@ -19,15 +19,15 @@ const NAMES: [&[u8]; 8] = [
     b"$(touch pwned)`touch pwned`;*",
 ];
 
-/// An option with a value that a shell would have to quote.
-fn with(option: &str, value: &[u8]) -> OsString {
+/// Returns an option with a value that a shell would have to quote.
+fn option_with(option: &str, value: &[u8]) -> OsString {
     let mut word = OsString::from(format!("{option}="));
     word.push(OsStr::from_bytes(value));
     word
 }
 
-/// What stands behind a mark, to the end of the line or to the backtick that closes it.
-fn after<'a>(ended: &'a Ended, mark: &str) -> &'a str {
+/// Returns the text after a mark, up to the end of the line or the closing backtick.
+fn text_after<'a>(ended: &'a Ended, mark: &str) -> &'a str {
     let (_, rest) = ended
         .stderr
         .split_once(mark)
@@ -46,54 +46,57 @@ fn paste(service: &Service, command: &str) -> Ended {
 }
 
 #[test]
-fn a_task_is_taken_up_again() {
+fn resume_a_task() {
     let service = Service::quick();
     for name in NAMES {
         let video = service.folder().join(OsStr::from_bytes(name));
         let generate = service.program("generate -p puppet");
-        let ended = generate.os_arg(&with("--output", name)).run().expect(0);
-        let wait = after(&ended, "to come back to it: ");
+        let ended = generate
+            .os_arg(&option_with("--output", name))
+            .run()
+            .expect(0);
+        let wait = text_after(&ended, "to resume: ");
         fs::remove_file(&video).unwrap();
-        let url = with("--base-url", service.base_url().as_bytes());
-        // The options of the connection are part of it only where they were given as such.
-        let back = paste(
+        let url = option_with("--base-url", service.base_url().as_bytes());
+        // The command has the connection options only if they were given as options.
+        let resumed = paste(
             &service,
             &format!("export KLING_OMNI_BASE_URL={}; {wait}", service.base_url()),
         );
-        back.expect(0);
+        resumed.expect(0);
         fs::remove_file(&video).unwrap();
         let generate = service.program("generate -p puppet").os_arg(&url);
-        let ended = generate.os_arg(&with("-o", name)).run().expect(0);
+        let ended = generate.os_arg(&option_with("-o", name)).run().expect(0);
         fs::remove_file(&video).unwrap();
-        paste(&service, after(&ended, "to come back to it: ")).expect(0);
+        paste(&service, text_after(&ended, "to resume: ")).expect(0);
         fs::remove_file(&video).unwrap();
     }
     assert_eq!(service.files(), [""; 0]);
 }
 
 #[test]
-fn a_journal_is_gone_on_with() {
+fn resume_a_journal() {
     let service = Service::quick();
     for name in NAMES {
-        let journal = with("--state", name);
-        let url = with("--base-url", service.base_url().as_bytes());
+        let journal = option_with("--journal", name);
+        let url = option_with("--base-url", service.base_url().as_bytes());
         let generate = || {
             let program = service.program("generate -p puppet --overwrite -o clip.mp4");
             program.os_arg(&journal).os_arg(&url)
         };
         generate().run().expect(0);
         let ended = generate().run().expect(7);
-        let ended = paste(&service, after(&ended, "next:    `")).expect(0);
+        let ended = paste(&service, text_after(&ended, "help: run `")).expect(0);
         assert!(ended.stdout.contains("clip.mp4"), "{ended}");
         fs::remove_file(service.folder().join(OsStr::from_bytes(name))).unwrap();
     }
     assert_eq!(service.files(), ["clip.mp4"]);
-    // Nothing is paid for a second time by going on.
+    // Resuming is not charged.
     assert_eq!(service.charges(), NAMES.len());
 }
 
 #[test]
-fn a_finished_task_is_saved() {
+fn download_a_completed_task() {
     let service = Service::quick();
     let id = service.task("puppet");
     let line = format!("status {id} --base-url {}", service.base_url());
@@ -107,7 +110,7 @@ fn a_finished_task_is_saved() {
 }
 
 #[test]
-fn the_fields_of_a_request_are_described() {
+fn describe_the_fields_of_a_request() {
     let service = Service::quick();
     for request in ["{", "prompt: @"] {
         let ended = service
@@ -115,14 +118,14 @@ fn the_fields_of_a_request_are_described() {
             .stdin(request)
             .run()
             .expect(2);
-        let ended = paste(&service, after(&ended, "next:    `")).expect(0);
+        let ended = paste(&service, text_after(&ended, "help: run `")).expect(0);
         assert!(ended.stdout.contains("\"properties\""), "{ended}");
     }
 }
 
-/// A command that is written elsewhere is neither quoted nor tried by a test.
+/// A command that is written elsewhere is neither quoted nor tested.
 #[test]
-fn every_command_is_made_in_one_place() {
+fn are_built_in_one_place() {
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
@@ -136,7 +139,7 @@ fn every_command_is_made_in_one_place() {
             for line in text.lines() {
                 let is_doc = line.trim_start().starts_with("//");
                 let has_command = line.contains("kling-omni ") || line.contains("kling-omni {");
-                // Help texts name commands with options that people fill in.
+                // Help texts have commands with placeholders.
                 let is_help =
                     line.contains("kling-omni generate ") || line.contains("kling-omni check ");
                 if has_command && !is_doc && !is_help && !path.ends_with("next.rs") {
@@ -147,7 +150,7 @@ fn every_command_is_made_in_one_place() {
     }
     assert!(
         found.is_empty(),
-        "make them with `Next`:\n{}",
+        "build them with `NextCommand`:\n{}",
         found.join("\n")
     );
 }

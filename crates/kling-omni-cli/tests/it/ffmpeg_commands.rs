@@ -1,4 +1,4 @@
-//! Each `ffmpeg` command that `check` advises, run by a shell as it is printed: what it writes keeps the rule.
+//! The `ffmpeg` commands that `check` suggests: run by a shell as printed, each writes a valid file.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -10,18 +10,18 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// Set to make the lack of ffmpeg a failure.
+/// Makes this test fail where ffmpeg is missing.
 const NEEDED: &str = "KLING_OMNI_NEEDS_FFMPEG";
 
-/// A file that breaks a rule.
+/// A file that violates a rule.
 struct Case {
-    /// The steps of the command that mends it, as `preflight/fix.rs` names them.
+    /// The steps of the command that corrects it, as `preflight/fix.rs` names them.
     steps: &'static [&'static str],
-    /// What makes the file.
+    /// The ffmpeg arguments that make the file.
     make: &'static str,
     extension: &'static str,
     role: &'static str,
-    /// What the file is filled up to, in bytes.
+    /// The size that the file is padded to, in bytes.
     length: Option<u64>,
 }
 
@@ -176,7 +176,7 @@ const CASES: &[Case] = &[
     ),
 ];
 
-/// Names that a shell or ffmpeg may take for something else. The extension follows.
+/// File names that a shell or ffmpeg may misinterpret, without extension.
 const NAMES: &[&[u8]] = &[
     b"plain",
     b"two words",
@@ -207,20 +207,20 @@ const NAMES: &[&[u8]] = &[
     b"~",
 ];
 
-fn is_here() -> bool {
+fn has_ffmpeg() -> bool {
     let mut command = Command::new("ffmpeg");
     command.arg("-version").stdout(Stdio::null());
-    let is_here = command.stderr(Stdio::null()).status().is_ok();
+    let is_available = command.stderr(Stdio::null()).status().is_ok();
     let is_needed = std::env::var_os(NEEDED).is_some_and(|value| value != "0" && !value.is_empty());
     assert!(
-        is_here || !is_needed,
-        "ffmpeg is not here, and {NEEDED} is set"
+        is_available || !is_needed,
+        "ffmpeg is missing, and {NEEDED} is set"
     );
-    if !is_here {
-        // Past the capture of the test harness.
-        let _ = writeln!(io::stderr(), "skipped: commands: ffmpeg is not here");
+    if !is_available {
+        // Not captured by the test harness.
+        let _ = writeln!(io::stderr(), "skipped: ffmpeg_commands: ffmpeg is missing");
     }
-    is_here
+    is_available
 }
 
 fn make(case: &Case, path: &Path) -> bool {
@@ -233,7 +233,7 @@ fn make(case: &Case, path: &Path) -> bool {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     if said.contains("Unknown encoder") {
-        let _ = writeln!(io::stderr(), "skipped: commands: {said}");
+        let _ = writeln!(io::stderr(), "skipped: ffmpeg_commands: {said}");
         return false;
     }
     assert!(output.status.success(), "{}: {said}", case.make);
@@ -248,7 +248,7 @@ fn make(case: &Case, path: &Path) -> bool {
     true
 }
 
-/// What the program says about a file: its findings, and all that it prints for people.
+/// Returns the findings of the program about a file, and its text output.
 fn check(folder: &Path, case: &Case, name: &OsStr) -> (Vec<Value>, String) {
     let run = |json: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kling-omni"));
@@ -273,34 +273,34 @@ fn errors(findings: &[Value]) -> Vec<&Value> {
     errors.collect()
 }
 
-/// Runs the command that is advised, and gives the file that it wrote.
-fn mend(folder: &Path, case: &Case, name: &OsStr) -> OsString {
+/// Runs the suggested command, and returns the file that it wrote.
+fn correct(folder: &Path, case: &Case, name: &OsStr) -> OsString {
     let (findings, printed) = check(folder, case, name);
-    let advice = errors(&findings)
+    let command_line = errors(&findings)
         .into_iter()
         .find_map(|finding| finding["help"].as_str());
-    let advice = advice.unwrap_or_else(|| panic!("{name:?}: no command in {printed}"));
+    let command_line = command_line.unwrap_or_else(|| panic!("{name:?}: no command in {printed}"));
     assert!(
-        printed.contains(&format!("try: {advice}\n")),
-        "{advice} is not in {printed}"
+        printed.contains(&format!("help: {command_line}\n")),
+        "{command_line} is not in {printed}"
     );
     let before = entries(folder);
     let mut shell = Command::new("sh");
     let output = shell
-        .args(["-c", advice])
+        .args(["-c", command_line])
         .current_dir(folder)
         .stdin(Stdio::null())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{advice}\n{said}");
+    assert!(output.status.success(), "{command_line}\n{said}");
     let written: Vec<_> = entries(folder).difference(&before).cloned().collect();
-    assert_eq!(written.len(), 1, "{advice} wrote {written:?}");
+    assert_eq!(written.len(), 1, "{command_line} wrote {written:?}");
     let (findings, printed) = check(folder, case, &written[0]);
     assert_eq!(
         errors(&findings),
         [&Value::Null; 0],
-        "{advice} came to {printed}"
+        "{command_line} resulted in {printed}"
     );
     written.into_iter().next().unwrap()
 }
@@ -311,22 +311,22 @@ fn entries(folder: &Path) -> BTreeSet<OsString> {
 }
 
 #[test]
-fn what_is_advised_mends_the_file() {
-    if !is_here() {
+fn correct_the_file() {
+    if !has_ffmpeg() {
         return;
     }
     for case in CASES {
         let folder = tempfile::tempdir().unwrap();
         let name = format!("odd.{}", case.extension);
         if make(case, &folder.path().join(&name)) {
-            mend(folder.path(), case, name.as_ref());
+            correct(folder.path(), case, name.as_ref());
         }
     }
 }
 
 #[test]
-fn names_are_names_in_what_is_advised() {
-    if !is_here() {
+fn quote_file_names() {
+    if !has_ffmpeg() {
         return;
     }
     let short = video(
@@ -345,22 +345,22 @@ fn names_are_names_in_what_is_advised() {
         "-f lavfi -i color=teal:s=100x100:d=1 -frames:v 1",
     );
     for case in [short, small, jpeg] {
-        let room = tempfile::tempdir().unwrap();
-        let source = room.path().join(format!("source.{}", case.extension));
+        let sources = tempfile::tempdir().unwrap();
+        let source = sources.path().join(format!("source.{}", case.extension));
         make(&case, &source);
         for name in NAMES {
             let folder = tempfile::tempdir().unwrap();
             let name = [name, &b"."[..], case.extension.as_bytes()].concat();
             let name = OsStr::from_bytes(&name);
             fs::copy(&source, folder.path().join(name)).unwrap();
-            mend(folder.path(), &case, name);
+            correct(folder.path(), &case, name);
         }
     }
 }
 
-/// A step that is new needs a case.
+/// A new step needs a case.
 #[test]
-fn every_step_of_a_command_has_a_case() {
+fn have_a_case_for_every_step() {
     let fix = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kling-omni/src/preflight/fix.rs");
     let text = fs::read_to_string(fix).unwrap();
     let steps = text.lines().filter_map(|line| {
