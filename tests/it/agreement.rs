@@ -8,11 +8,11 @@ use std::fmt::Write as _;
 
 use kling_omni::polling::{TaskState, TaskSummary};
 use kling_omni::request::Element;
-use kling_omni::{Mode, Tier};
 use kling_omni_api::enums::AspectRatio;
-use kling_omni_api::tasks::TaskCreate;
-use kling_omni_api::{Role, service};
-use kling_omni_test_support::spec::{SPEC, entries, items, request_bodies, require_fresh_code};
+use kling_omni_api::{Operation, service};
+use kling_omni_test_support::spec::{
+    SPEC, entries, is_called, items, request_bodies, require_fresh_code,
+};
 use kling_omni_test_support::{fail_on, sources};
 use kling_omni_tests::rules::{self, Row};
 use kling_omni_tests::snapshots::Kind;
@@ -22,6 +22,9 @@ use serde_json::{Map, Value, json};
 /// How a line ends that names something which the spec has and we have not, and which nothing breaks without. Such lines
 /// are the list of what is left to do.
 const NOT_OFFERED: &str = "not offered yet";
+
+/// The operations of the last accepted document.
+const OPERATIONS: &str = "tests/snapshots/agreement/operations.snap";
 
 /// A difference that is meant. `*` stands for every field, and for every rest of a keyword.
 struct Intended {
@@ -125,7 +128,10 @@ fn ergonomic_types_agree_with_the_spec() {
         );
         texts.push((pair.component, agreement.text));
     }
-    for (name, agreement) in [("enums", enums::agreement()), ("operations", operations())] {
+    for (name, agreement) in [
+        ("enums", enums::agreement()),
+        ("operations", operations(&sources::read(OPERATIONS))),
+    ] {
         problems.extend(agreement.problems);
         texts.push((name, agreement.text));
     }
@@ -239,6 +245,17 @@ fn an_edited_document_waits_or_names_the_row() {
             let renamed = format!(".new_{name}");
             assert!(others.split(", ").any(|other| other == renamed));
         }
+    }
+}
+
+#[test]
+fn a_removed_operation_is_named() {
+    for (verdict, count) in [("=", 1), ("only the spec: not offered yet", 0)] {
+        let agreement = operations(&format!("listOldTasks  {verdict}\n"));
+        let problems = agreement.problems.iter();
+        let named = problems.filter(|problem| problem.contains("listOldTasks, which crates/"));
+        assert_eq!(named.count(), count, "{verdict}");
+        assert_eq!(agreement.problems.len(), count);
     }
 }
 
@@ -387,38 +404,24 @@ fn has_values(spec: &str, ours: &str) -> bool {
     values(ours).all(|value| values(spec).any(|one| one == value))
 }
 
-/// The operations of the spec, and whether the ergonomic crate calls them: those on tasks where it has the mode and the
-/// tier of a create, and others by name.
-fn operations() -> Agreement {
-    let sources: String = sources::files_below("crates/kling-omni/src")
-        .iter()
-        .map(|path| sources::read(path))
-        .collect();
+/// The operations of the spec, and whether the ergonomic crate calls them. One that it called cannot go unnoticed.
+fn operations(accepted: &str) -> Agreement {
     let mut agreement = Agreement::default();
     for operation in service::OPERATIONS {
-        let is_called = match operation.role {
-            Role::Create(create) => is_offered(&create),
-            Role::Read(read) => offered().any(|create| create.spec().reads.contains(&read)),
-            Role::List(list) => offered().any(|create| create.spec().lists.contains(&list)),
-            Role::Other { .. } => sources.contains(&format!(".{}()", operation.name)),
-        };
-        let verdict = if is_called {
-            "=".to_owned()
-        } else {
-            format!("only the spec: {NOT_OFFERED}")
+        let verdict = match is_called(operation) {
+            true => "=".to_owned(),
+            false => format!("only the spec: {NOT_OFFERED}"),
         };
         let _ = writeln!(agreement.text, "{}  {verdict}", operation.id);
     }
+    // A task operation has no other name in our code than its mode, tier or family.
+    let ours = accepted.lines().filter_map(|line| line.strip_suffix("  ="));
+    for id in ours.filter(|id| Operation::by_id(id).is_none()) {
+        agreement.problems.push(format!(
+            "operations: the spec has no {id}, which crates/kling-omni/src/route.rs offers; remove its line from {OPERATIONS} once nothing needs it"
+        ));
+    }
     agreement
-}
-
-fn offered() -> impl Iterator<Item = TaskCreate> {
-    TaskCreate::ALL.iter().copied().filter(is_offered)
-}
-
-fn is_offered(create: &TaskCreate) -> bool {
-    let spec = create.spec();
-    spec.mode.parse::<Mode>().is_ok() && spec.tier.parse::<Tier>().is_ok()
 }
 
 impl Intended {

@@ -128,7 +128,10 @@ mod tests {
 
     #[test]
     fn directives() {
-        let queued = || TaskStatus::Unknown("QUEUED".into());
+        let name = TaskStatus::VALUES.concat();
+        let unknown = || TaskStatus::Unknown(name.clone());
+        let by_status = format!("[sandbox:status={name}]");
+        let by_status_and_failed = format!("{by_status} and [sandbox:fail]");
         let cases = [
             ("a plain prompt [with brackets]", Ok(None)),
             ("x [sandbox:fail]", Ok(Some(TaskScript::failed()))),
@@ -143,12 +146,12 @@ mod tests {
                 Ok(Some(TaskScript::new(TaskOutcome::CompletedEmpty))),
             ),
             (
-                "[sandbox:status=QUEUED]",
-                Ok(Some(TaskScript::default().via(queued()))),
+                by_status.as_str(),
+                Ok(Some(TaskScript::default().via(unknown()))),
             ),
             (
-                "[sandbox:status=QUEUED] and [sandbox:fail]",
-                Ok(Some(TaskScript::failed().via(queued()))),
+                by_status_and_failed.as_str(),
+                Ok(Some(TaskScript::failed().via(unknown()))),
             ),
             (
                 "[sandbox:seconds=2.5]",

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use heck::{ToShoutySnakeCase as _, ToUpperCamelCase as _};
 use kling_omni::Host;
 use kling_omni::polling::TaskStatus;
 use kling_omni_api::{enums, service};
@@ -29,30 +30,113 @@ fn values_of_generated_enums_are_those_of_the_spec() {
     }
 }
 
-/// The statuses of tasks, value by value. A new one can wait: in a response it is an unknown one. The values of request
-/// fields are compared with those of their fields.
+/// The enums of responses and uploads, value by value. A new value can wait: a status is an unknown one then, and no extension
+/// stands for a content type. The values of request fields are compared with those of their fields.
 pub(super) fn agreement() -> Agreement {
     let mut agreement = Agreement::default();
+    statuses(enums::TaskStatus::VALUES, &mut agreement);
+    content_types(enums::UploadContentType::VALUES, &mut agreement);
+    agreement
+}
+
+fn statuses(values: &[&str], agreement: &mut Agreement) {
+    let file = format!("{OURS}/engine/state.rs");
     let is_ours =
         |value: &str| !matches!(TaskStatus::from(value.to_owned()), TaskStatus::Unknown(_));
-    let values = enums::TaskStatus::VALUES.iter();
-    let (ours, missing): (Vec<&str>, Vec<&str>) = values.partition(|value| is_ours(value));
-    let _ = writeln!(agreement.text, "TaskStatus  = {}", ours.join(" "));
+    list(agreement, "TaskStatus", values, &file, is_ours);
+    let ours = variants(OURS, "TaskStatus").into_iter();
+    // One of the variants is for what is not known.
+    let gone = ours.filter(|variant| {
+        let value = variant.to_shouty_snake_case();
+        variant != "Unknown" && !values.contains(&value.as_str())
+    });
+    for variant in gone {
+        agreement.problems.push(format!(
+            "TaskStatus: the spec has no value for the variant {variant}; remove it from {file}"
+        ));
+    }
+}
+
+fn content_types(values: &[&str], agreement: &mut Agreement) {
+    let file = format!("{OURS}/engine/upload/source.rs");
+    let text = sources::read(&file);
+    let table = text.split_once("const CONTENT_TYPES");
+    let (table, _) = table
+        .and_then(|(_, rest)| rest.split_once("];"))
+        .expect("the table");
+    let ours: BTreeSet<_> = table.split('"').filter(|text| text.contains('/')).collect();
+    list(agreement, "UploadContentType", values, &file, |value| {
+        ours.contains(value)
+    });
+    for value in ours.iter().filter(|value| !values.contains(value)) {
+        agreement.problems.push(format!(
+            "UploadContentType: the spec has no value {value}; remove it from {file}"
+        ));
+    }
+}
+
+/// Lists the values of an enum of the spec.
+fn list(
+    agreement: &mut Agreement,
+    name: &str,
+    values: &[&str],
+    file: &str,
+    is_ours: impl Fn(&str) -> bool,
+) {
+    let (ours, missing): (Vec<&str>, Vec<&str>) = values.iter().partition(|value| is_ours(value));
+    let _ = writeln!(agreement.text, "{name}  = {}", ours.join(" "));
     for value in missing {
         let _ = writeln!(
             agreement.text,
-            "TaskStatus {value} ({OURS}/engine/state.rs)  only the spec: {NOT_OFFERED}"
+            "{name} {value} ({file})  only the spec: {NOT_OFFERED}"
         );
     }
-    // One of the variants is for what is not known.
-    let count = variants(OURS, "TaskStatus").len() - 1;
-    if ours.len() < count {
-        agreement.problems.push(format!(
-            "TaskStatus: we have {count} values, and the spec knows {} of them; take out what it dropped",
-            ours.len()
-        ));
+}
+
+/// Each value of ours, taken out of the document, is named with its file, and a new one waits.
+#[test]
+fn a_removed_value_is_named_and_a_new_one_waits() {
+    type Compare = fn(&[&str], &mut Agreement);
+    let cases: [(&[&str], Compare); 2] = [
+        (enums::TaskStatus::VALUES, statuses),
+        (enums::UploadContentType::VALUES, content_types),
+    ];
+    for (values, compare) in cases {
+        let mut agreement = Agreement::default();
+        compare(&[values, &["image/new"]].concat(), &mut agreement);
+        assert_eq!(agreement.problems, [""; 0]);
+        let waits = agreement
+            .text
+            .lines()
+            .find(|line| line.contains("image/new"));
+        assert!(waits.expect("a line").ends_with(NOT_OFFERED));
+
+        let mut named = 0;
+        for removed in values {
+            let rest: Vec<_> = values
+                .iter()
+                .copied()
+                .filter(|value| value != removed)
+                .collect();
+            let mut agreement = Agreement::default();
+            compare(&rest, &mut agreement);
+            let name = removed.to_upper_camel_case();
+            let is_named = |problem: &String| problem.contains(removed) || problem.contains(&name);
+            assert!(
+                agreement.problems.iter().all(is_named),
+                "{:?}",
+                agreement.problems
+            );
+            assert!(
+                agreement
+                    .problems
+                    .iter()
+                    .all(|problem| problem.contains(OURS))
+            );
+            named += agreement.problems.len();
+        }
+        assert!(named > 0);
     }
-    agreement
 }
 
 #[test]

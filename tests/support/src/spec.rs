@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use jsonschema::{Draft, Validator};
-use kling_omni::Tier;
 use kling_omni::request::{RequestBuilder, RequestType};
-use kling_omni_api::Field;
+use kling_omni::{Mode, Tier};
 use kling_omni_api::tasks::TaskCreate;
+use kling_omni_api::{Field, Role};
 use serde::de::DeserializeSeed as _;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -126,6 +126,33 @@ pub struct RequestBody {
     pub tier: Tier,
     /// The generated limits.
     pub fields: &'static [Field],
+}
+
+/// Whether `kling-omni` calls an operation: those on tasks where it has the mode and the tier of a create, and any other by
+/// its name.
+pub fn is_called(operation: &kling_omni_api::Operation) -> bool {
+    static SOURCES: LazyLock<String> = LazyLock::new(|| {
+        let paths = crate::sources::files_below("crates/kling-omni/src");
+        paths
+            .iter()
+            .map(|path| crate::sources::read(path))
+            .collect()
+    });
+    match operation.role {
+        Role::Create(create) => is_offered(&create),
+        Role::Read(read) => offered().any(|create| create.spec().reads.contains(&read)),
+        Role::List(list) => offered().any(|create| create.spec().lists.contains(&list)),
+        Role::Other { .. } => SOURCES.contains(&format!(".{}()", operation.name)),
+    }
+}
+
+fn offered() -> impl Iterator<Item = TaskCreate> {
+    TaskCreate::ALL.iter().copied().filter(is_offered)
+}
+
+fn is_offered(create: &TaskCreate) -> bool {
+    let spec = create.spec();
+    spec.mode.parse::<Mode>().is_ok() && spec.tier.parse::<Tier>().is_ok()
 }
 
 /// The bodies of all creating routes that are offered, each once, with the first route that takes it.

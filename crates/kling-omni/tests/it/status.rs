@@ -5,6 +5,7 @@ use kling_omni::{Charged, ErrorKind};
 use kling_omni_api::tasks::TaskRead;
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, task, valid_request};
+use kling_omni_test_support::spec::is_called;
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
 const R4: &str = "GET /v1/ai/reference-to-video/kling-v3-omni/a";
@@ -71,7 +72,7 @@ async fn a_task_of_the_successor_route_is_looked_for_in_one_place() {
 }
 
 #[tokio::test]
-async fn a_task_taken_up_by_its_id_is_looked_for_in_every_family() {
+async fn a_task_taken_up_by_its_id_is_looked_for_in_every_family_of_ours() {
     let fake = Fake::start(vec![missing()]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock).build().unwrap();
@@ -83,9 +84,10 @@ async fn a_task_taken_up_by_its_id_is_looked_for_in_every_family() {
         .into_iter()
         .map(|asked| asked.line)
         .collect();
-    let paths = TaskRead::ALL.iter().map(|read| read.spec().operation.path);
-    let expected: Vec<_> = paths
-        .map(|path| format!("GET {}", path.replace("{task-id}", "a")))
+    let reads = TaskRead::ALL.iter().map(|read| read.spec().operation);
+    let expected: Vec<_> = reads
+        .filter(|read| is_called(read))
+        .map(|read| format!("GET {}", read.path.replace("{task-id}", "a")))
         .collect();
     assert_eq!(lines, expected);
 }

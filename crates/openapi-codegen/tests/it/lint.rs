@@ -43,7 +43,7 @@ fn each_edit_is_found() {
             .iter()
             .map(|one| format!("{} {}", one.code, one.pointer))
             .collect();
-        let wanted: BTreeSet<_> = case.find.iter().map(|one| expand(one)).collect();
+        let wanted: BTreeSet<_> = case.find.iter().flat_map(|one| places(one)).collect();
         if found != wanted {
             let edit = &case.edit;
             wrong.push(format!("{edit:?}\n  wanted {wanted:?}\n  found  {found:?}"));
@@ -221,6 +221,33 @@ fn line_of(text: &str) -> usize {
 
 fn codes(findings: &[Finding]) -> Vec<&'static str> {
     findings.iter().map(|finding| finding.code).collect()
+}
+
+/// The findings that a line of the table stands for.
+fn places(finding: &str) -> Vec<String> {
+    let spec = spec();
+    let (rule, place) = finding.split_once(' ').expect("a rule and a place");
+    let mut found = Vec::new();
+    if let Some(target) = place.strip_prefix("references to ") {
+        let target = format!("#{}", expand(target));
+        spec.tree.walk("", &mut |pointer, node| {
+            if node.text("$ref") == Some(&target) {
+                found.push(format!("{rule} {pointer}/$ref"));
+            }
+        });
+    } else if let Some(target) = place.strip_prefix("operations with ") {
+        let target = format!("#{}", expand(target));
+        let operations = spec.operations().into_iter();
+        let operations = operations.filter(|operation| {
+            let mut parameters = operation.parameters().into_iter();
+            parameters.any(|(_, node)| node.text("$ref") == Some(&target))
+        });
+        found.extend(operations.map(|operation| format!("{rule} {}", operation.pointer())));
+    } else {
+        return vec![expand(finding)];
+    }
+    assert!(!found.is_empty(), "no {finding}");
+    found
 }
 
 /// Writes the shorthands of the table out.

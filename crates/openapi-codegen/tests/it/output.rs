@@ -1,5 +1,8 @@
 //! What an edit of the document changes in the generated code.
 
+use std::collections::BTreeMap;
+
+use heck::ToSnakeCase as _;
 use openapi_codegen::Files;
 use openapi_diff::tree::Node;
 
@@ -31,31 +34,28 @@ fn one(path: &str, old: &str, new: &str) -> (String, Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn a_bound_is_one_line_for_each_schema_that_has_it() {
+fn a_bound_is_one_line_for_each_field_that_has_it() {
     let before = generate(&[("/components/schemas/Prompt/maxLength", "1111")]);
     let after = generate(&[("/components/schemas/Prompt/maxLength", "2222")]);
     let (old, new) = ("max_length: Some(1111),", "max_length: Some(2222),");
-    let limits: Vec<_> = changed(&before, &after)
-        .into_iter()
-        .map(|(path, _, put_in)| (path, put_in))
-        .collect();
-    assert_eq!(
-        limits,
-        [
-            (
-                "limits/reference_to_video_request.rs".to_owned(),
-                vec![new.to_owned()]
-            ),
-            (
-                "limits/video_reference_request.rs".to_owned(),
-                vec![new.to_owned()]
-            ),
-        ]
-    );
-    for (path, _) in limits {
-        let count = |files: &Files, line: &str| files[&path].matches(line).count();
-        assert_eq!(count(&before, old) - count(&after, old), 1, "{path}");
-        assert_eq!(count(&after, new), 1, "{path}");
+    let changes = changed(&before, &after).into_iter();
+    let limits: Vec<_> = changes.map(|(path, _, put_in)| (path, put_in)).collect();
+    let spec = spec();
+    let uses = spec.schemas().filter_map(|(name, schema)| {
+        let mut uses = 0;
+        schema.walk("", &mut |_, node| {
+            uses += usize::from(node.text("$ref") == Some("#/components/schemas/Prompt"));
+        });
+        (uses > 0).then(|| (format!("limits/{}.rs", name.to_snake_case()), uses))
+    });
+    let uses: BTreeMap<_, _> = uses.collect();
+    let expected = uses.keys().map(|path| (path.clone(), vec![new.to_owned()]));
+    assert_eq!(limits, expected.collect::<Vec<_>>());
+    assert!(!limits.is_empty());
+    for (path, count) in uses {
+        let lines = |files: &Files, line: &str| files[&path].matches(line).count();
+        assert_eq!(lines(&before, old) - lines(&after, old), count, "{path}");
+        assert_eq!(lines(&after, new), count, "{path}");
     }
 }
 
