@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use indexmap::IndexSet;
 
 use crate::check::ACCEPT;
 use crate::codegen::{self, Mode, SPEC, report};
@@ -149,23 +150,26 @@ fn failures(failures: &[Failure]) -> String {
     text
 }
 
-/// What the compiler said of one error, or else the message and the place of each.
+/// Each error of the compiler once, its message and its place on one line. What has no such line is shown as it is.
 fn errors(said: &str) -> String {
     let is_error = |line: &&str| line.starts_with("error") && !line.starts_with("error: could not");
-    if said.lines().filter(is_error).count() <= 1 {
-        return said.to_owned();
+    let mut lines = said.lines();
+    let mut found = IndexSet::new();
+    while let Some(error) = lines.find(is_error) {
+        let details = lines.clone().take_while(|line| !is_error(line));
+        let place = details
+            .map(str::trim_start)
+            .find_map(|line| line.strip_prefix("--> "));
+        found.insert(match place {
+            Some(place) if !error.contains(".rs") => format!("{error} ({place})\n"),
+            // A row that the document does not have names its own file.
+            _ => format!("{error}\n"),
+        });
     }
-    let mut text = String::new();
-    let mut is_placed = true;
-    for line in said.lines() {
-        let is_place = line.trim_start().starts_with("--> ");
-        if is_error(&line) || is_place && !is_placed {
-            text += line;
-            text.push('\n');
-            is_placed = is_place;
-        }
+    match found.is_empty() {
+        true => said.to_owned(),
+        false => found.into_iter().collect(),
     }
-    text
 }
 
 /// The first lines of a text, each cut to what fits on the screen.
