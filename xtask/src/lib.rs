@@ -17,6 +17,7 @@ pub mod tracked;
 
 pub mod bench;
 pub mod explain;
+pub mod record;
 pub mod rules_page;
 
 pub mod exit;

@@ -15,7 +15,7 @@ use xtask::codegen::{self, Mode, report};
 use xtask::exit::Exit;
 use xtask::spec::command::Spec;
 use xtask::summary::{self, Summary};
-use xtask::{accept, bench, check, explain, rules_page, spec, surface};
+use xtask::{accept, bench, check, explain, record, rules_page, spec, surface};
 
 /// The commands of this workspace.
 ///
@@ -62,6 +62,8 @@ enum Command {
         )]
         arguments: Vec<OsString>,
     },
+    /// Record the command of the README in a terminal, as the picture docs/generate.svg.
+    Record,
     /// Compare versions of the spec.
     #[command(subcommand)]
     Spec(Spec),
@@ -156,6 +158,7 @@ fn run(root: &Path, program: &Path, command: &Command) -> Result<(String, Exit)>
             (summary::page::page(&summary), Exit::Done)
         }
         Command::Bench { arguments } => (String::new(), bench::run(root, arguments)?),
+        Command::Record => (record::run(root)?, Exit::Done),
         Command::Ci { list: true, .. } => (ci::list(), Exit::Done),
         Command::Ci { steps, .. } => match ci::choose(steps) {
             Err(error) => (format!("error: {error}\n"), Exit::Usage),
