@@ -157,6 +157,17 @@ pub const STEPS: &[Step] = &[
         ..NO_STEP
     },
     Step {
+        name: "recipes",
+        title: "recipes of CONTRIBUTING.md",
+        run: |ci| {
+            // As the step before has built them: a package alone would have dependencies with other features.
+            let arguments = ["test", "--workspace", "--test", "it", "--quiet"];
+            let ignored = ["--", "--ignored", "--nocapture", "recipes::"];
+            cargo(ci, &[&arguments[..], &ignored].concat())
+        },
+        ..NO_STEP
+    },
+    Step {
         name: "surface",
         title: "public surface",
         run: |ci| agree(&[check::public_surface(&ci.root, &ci.program)]),

@@ -12,6 +12,8 @@ mod accept;
 mod check;
 mod ci;
 mod exit;
+#[cfg(unix)]
+mod recipes;
 mod snapshots;
 mod summary;
 mod write;
