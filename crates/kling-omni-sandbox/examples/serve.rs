@@ -1,5 +1,4 @@
-//! Serves a sandbox until Enter is pressed, for trying requests by hand:
-//! `cargo run -p kling-omni-sandbox --example serve -- 8080`
+//! Runs a sandbox until Enter is pressed: `cargo run -p kling-omni-sandbox --example serve -- 8080`.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! The API: the routes of the spec, and the one way that every request takes through them.
+//! The API host: routes the operations of the document, and records, validates and answers each request.
 
 mod call;
 mod create;
@@ -24,20 +24,20 @@ use crate::spec::{Kind, Operation};
 use call::Call;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Longer bodies are answered with 413. The longest legal request is a small part of it.
+/// The maximum size of a body, in bytes. Larger ones get a 413. Valid requests are far smaller.
 const BODY_LIMIT: usize = 1024 * 1024;
 
 const MISSING_KEY: &str = "Missing API key";
 
-/// Where a request has arrived.
+/// What a request is routed to.
 #[derive(Clone, Debug)]
 enum Target {
     Operation(Arc<Operation>),
     WrongMethod,
-    Nowhere,
+    Unknown,
 }
 
-/// Serves the operations of the spec.
+/// Returns the router for the operations of the document.
 pub(crate) fn router(service: &Arc<Service>) -> Router {
     let mut router = Router::new();
     for operation in &service.spec.operations {
@@ -50,28 +50,28 @@ pub(crate) fn router(service: &Arc<Service>) -> Router {
             let params: Option<RawPathParams> = params.ok();
             let params = params.as_ref().into_iter().flatten();
             let task_id = params.map(|(_, value)| value.to_owned()).next();
-            exchange(&service, target, task_id, request).await
+            handle(&service, target, task_id, request).await
         };
         router = router.route(&operation.path, on(method, handler));
     }
-    let to = |target: Target| {
+    let fallback = |target: Target| {
         let service = Arc::clone(service);
-        async move |request: Request| exchange(&service, target, None, request).await
+        async move |request: Request| handle(&service, target, None, request).await
     };
     router
-        .method_not_allowed_fallback(to(Target::WrongMethod))
-        .fallback(to(Target::Nowhere))
+        .method_not_allowed_fallback(fallback(Target::WrongMethod))
+        .fallback(fallback(Target::Unknown))
 }
 
-/// The way of every request: recorded as it comes, answered, marked with an id, recorded as answered.
-async fn exchange(
+/// Handles a request: records it, injects its faults, runs the operation, and records the response.
+async fn handle(
     service: &Arc<Service>,
     target: Target,
     task_id: Option<String>,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let request_id = format!("ak-{}", service.random.exchange_id());
+    let request_id = format!("ak-{}", service.random.request_id());
     let record = service.record_request(Host::Api, &parts);
     service.amend(record, |entry| {
         entry.request_id = Some(request_id.clone());
@@ -81,7 +81,7 @@ async fn exchange(
     });
 
     let faults = evaluate_faults(service, record, &target, task_id.as_deref());
-    let response = match read(body).await {
+    let response = match read_body(body).await {
         Ok(body) => {
             service.amend(record, |entry| entry.body = body.clone());
             let call = Call {
@@ -90,7 +90,7 @@ async fn exchange(
                 body: &body,
                 faults: &faults,
             };
-            answer(service, &target, &call)
+            respond(service, &target, &call)
         }
         Err(response) => response,
     };
@@ -106,7 +106,7 @@ async fn exchange(
     response
 }
 
-/// Decides on the faults of a request that has met an operation.
+/// Evaluates the faults of a request. Only requests to an operation have any.
 fn evaluate_faults(
     service: &Service,
     record: RecordId,
@@ -124,49 +124,49 @@ fn evaluate_faults(
     service.evaluate_faults(record, Host::Api, &context)
 }
 
-async fn read(body: Body) -> Result<Bytes, Response> {
+async fn read_body(body: Body) -> Result<Bytes, Response> {
     to_bytes(body, BODY_LIMIT).await.map_err(|_| {
         let text = format!("The body could not be read, or is longer than {BODY_LIMIT} bytes");
         reply::message(StatusCode::PAYLOAD_TOO_LARGE, &text)
     })
 }
 
-/// Decides on a request: is there such a route, is the key right, is there room in its window, and then the operation,
-/// or the fault in its place.
-fn answer(service: &Arc<Service>, target: &Target, call: &Call<'_>) -> Response {
+/// Returns the response: checks the route, the key and the rate limit, then runs the operation, or returns the response
+/// of a fault.
+fn respond(service: &Arc<Service>, target: &Target, call: &Call<'_>) -> Response {
     let operation = match target {
         Target::Operation(operation) => operation,
         Target::WrongMethod => {
             return reply::message(StatusCode::METHOD_NOT_ALLOWED, reply::WRONG_METHOD);
         }
-        Target::Nowhere => return reply::message(StatusCode::NOT_FOUND, reply::NO_SUCH_ROUTE),
+        Target::Unknown => return reply::message(StatusCode::NOT_FOUND, reply::NO_SUCH_ROUTE),
     };
     if let Kind::Create { task, .. } = operation.kind
         && task == TaskCreate::CreateVideoReference
-        && let Some(status) = service.config.video_reference.refusal()
+        && let Some(status) = service.config.video_reference.rejection()
     {
         return reply::error(Host::Api, status);
     }
 
-    let key = match key(service, &call.parts.headers) {
+    let key = match authenticate(service, &call.parts.headers) {
         Ok(key) => key,
         Err(text) => return reply::message(StatusCode::UNAUTHORIZED, text),
     };
-    let limit = service.rates.take(key, service.clock.now());
+    let limit = service.rates.acquire(key, service.clock.now());
     let mut response = if !limit.allowed {
         reply::error(Host::Api, StatusCode::TOO_MANY_REQUESTS)
-    } else if let Some(refusal) = call.faults.refusal(call.parts) {
-        refusal
+    } else if let Some(rejection) = call.faults.rejection(call.parts) {
+        rejection
     } else {
-        operate(service, operation, call, key)
+        run_operation(service, operation, call, key)
     };
     limit.write(response.headers_mut(), service.config.retry_after);
     response
 }
 
-/// The place of the key that a request carries among the right ones, or why it is not let in. Either header of the spec
-/// will do.
-fn key(service: &Service, headers: &HeaderMap) -> Result<usize, &'static str> {
+/// Returns the index of the request's key among the accepted ones, or the message of the 401. Any key header of the
+/// document is accepted.
+fn authenticate(service: &Service, headers: &HeaderMap) -> Result<usize, &'static str> {
     let given = service
         .spec
         .key_headers
@@ -174,18 +174,23 @@ fn key(service: &Service, headers: &HeaderMap) -> Result<usize, &'static str> {
         .flat_map(|name| headers.get_all(name))
         .map(|value| value.as_bytes())
         .filter(|key| !key.is_empty());
-    let mut refused = MISSING_KEY;
+    let mut message = MISSING_KEY;
     for key in given {
-        let mut right = service.config.api_keys.iter();
-        match right.position(|right| right.as_bytes() == key) {
-            Some(place) => return Ok(place),
-            None => refused = reply::INVALID_KEY,
+        let mut accepted = service.config.api_keys.iter();
+        match accepted.position(|accepted| accepted.as_bytes() == key) {
+            Some(index) => return Ok(index),
+            None => message = reply::INVALID_KEY,
         }
     }
-    Err(refused)
+    Err(message)
 }
 
-fn operate(service: &Arc<Service>, operation: &Operation, call: &Call, key: usize) -> Response {
+fn run_operation(
+    service: &Arc<Service>,
+    operation: &Operation,
+    call: &Call,
+    key: usize,
+) -> Response {
     let query = operation
         .query
         .parse_query(call.parts.uri.query().unwrap_or_default());
@@ -214,14 +219,14 @@ mod tests {
     use crate::Sandbox;
     use crate::spec::Spec;
 
-    /// Sends a request to a sandbox for the real document after an edit, and returns status and body.
-    async fn exchange(edit: fn(&mut Value), requests: &[(&str, &str)]) -> Vec<(u16, String)> {
+    /// Sends requests to a sandbox with an edited document, and returns the statuses and bodies.
+    async fn send(edit: fn(&mut Value), requests: &[(&str, &str)]) -> Vec<(u16, String)> {
         let mut document: Value = serde_saphyr::from_str(kling_omni_api::SPEC_YAML).unwrap();
         edit(&mut document);
         let spec = Arc::new(Spec::parse(&document.to_string()).unwrap());
         let sandbox = Sandbox::builder().serve(spec).await.unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         for (method, path) in requests {
             let method = method.parse::<http::Method>().unwrap();
             let url = format!("{}{path}", sandbox.base_url());
@@ -231,16 +236,16 @@ mod tests {
                 http::Method::POST => request.json(&json!({"prompt": "A river"})),
                 _ => request,
             };
-            let answer = request.send().await.unwrap();
-            answers.push((answer.status().as_u16(), answer.text().await.unwrap()));
+            let response = request.send().await.unwrap();
+            responses.push((response.status().as_u16(), response.text().await.unwrap()));
         }
-        answers
+        responses
     }
 
     const CREATE: &str = "/v1/ai/video/kling-v3-omni-pro";
 
     #[tokio::test]
-    async fn a_path_that_creates_may_list_too() {
+    async fn router_serves_create_and_list_on_one_path() {
         let edit = |document: &mut Value| {
             let list = document["paths"]["/v1/ai/video/kling-v3-omni"]["get"].take();
             document["paths"][CREATE]["get"] = list;
@@ -254,21 +259,21 @@ mod tests {
             ("GET", "/v1/ai/reference-to-video/kling-v3-omni"),
             ("PUT", CREATE),
         ];
-        let answers = exchange(edit, &requests).await;
-        let statuses: Vec<_> = answers.iter().map(|(status, _)| *status).collect();
+        let responses = send(edit, &requests).await;
+        let statuses: Vec<_> = responses.iter().map(|(status, _)| *status).collect();
         assert_eq!(statuses, [404, 200, 200, 404, 405]);
-        let created: Value = serde_json::from_str(&answers[1].1).unwrap();
-        let listed: Value = serde_json::from_str(&answers[2].1).unwrap();
+        let created: Value = serde_json::from_str(&responses[1].1).unwrap();
+        let listed: Value = serde_json::from_str(&responses[2].1).unwrap();
         assert_eq!(listed["data"][0]["task_id"], created["data"]["task_id"]);
     }
 
     #[tokio::test]
-    async fn a_create_whose_document_knows_no_duration_is_served() {
+    async fn create_works_without_a_duration_in_the_document() {
         let edit = |document: &mut Value| {
             let fields = &mut document["components"]["schemas"]["VideoRequest"]["properties"];
             fields.as_object_mut().unwrap().remove("duration").unwrap();
         };
-        let answers = exchange(edit, &[("POST", CREATE)]).await;
-        assert_eq!(answers[0].0, 200, "{}", answers[0].1);
+        let responses = send(edit, &[("POST", CREATE)]).await;
+        assert_eq!(responses[0].0, 200, "{}", responses[0].1);
     }
 }

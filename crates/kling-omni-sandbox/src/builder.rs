@@ -11,7 +11,7 @@ use crate::fault::FaultRule;
 use crate::sandbox::{self, Sandbox};
 use crate::spec::Spec;
 
-/// Settings of a [`Sandbox`], made by [`Sandbox::builder`].
+/// Builds a [`Sandbox`]. Created by [`Sandbox::builder`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -47,37 +47,38 @@ impl SandboxBuilder {
         }
     }
 
-    /// The address that all three servers listen on; 127.0.0.1 by default. Whoever reaches another one and knows the key
+    /// Sets the address that all three hosts listen on. Default: 127.0.0.1. On any other address, a client with the key
     /// can make the sandbox send webhooks.
     pub fn address(mut self, address: IpAddr) -> Self {
         self.config.address = address;
         self
     }
 
-    /// The port of the API; 0, the default, takes a free one.
+    /// Sets the port of the API. Default: 0, which chooses a free one.
     pub fn port(mut self, port: u16) -> Self {
         self.config.port = port;
         self
     }
 
-    /// The port of the results; 0, the default, takes a free one.
+    /// Sets the port of the result host. Default: 0, which chooses a free one.
     pub fn result_port(mut self, port: u16) -> Self {
         self.config.result_port = port;
         self
     }
 
-    /// The port of the storage host, which takes uploads; 0, the default, takes a free one.
+    /// Sets the port of the storage host, which receives uploads. Default: 0, which chooses a free one.
     pub fn storage_port(mut self, port: u16) -> Self {
         self.config.storage_port = port;
         self
     }
 
-    /// The one key that is right, in place of [`DEFAULT_API_KEY`](crate::DEFAULT_API_KEY).
+    /// Sets the only accepted API key. Default: [`DEFAULT_API_KEY`](crate::DEFAULT_API_KEY).
     pub fn api_key(self, key: impl Into<String>) -> Self {
         self.api_keys([key])
     }
 
-    /// The keys that are right. All belong to one account unless [`account_per_key`](Self::account_per_key) is set, and each has a rate limit of its own.
+    /// Sets the accepted API keys. Each has its own rate limit. All belong to one account unless
+    /// [`account_per_key`](Self::account_per_key) is set.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), kling_omni_sandbox::StartError> {
@@ -90,8 +91,7 @@ impl SandboxBuilder {
         self
     }
 
-    /// Whether each key has an account of its own: its tasks are not listed for another key, and reading one with another
-    /// key fails with 404. Default: no.
+    /// Sets whether each key has its own account, whose tasks other keys cannot list, and get a 404 for. Default: `false`.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -112,66 +112,67 @@ impl SandboxBuilder {
         self
     }
 
-    /// The time from the creation of a task to its end, before jitter; 4 seconds by default. With zero, tasks are
-    /// answered as `CREATED` and have ended when they are read.
+    /// Sets the duration of a task, before jitter. Default: 4 seconds. With zero, the response to a create has the status
+    /// `CREATED`, and the first read returns the final status.
     pub fn task_time(mut self, time: Duration) -> Self {
         self.config.task_time = time;
         self
     }
 
-    /// How far the time of a task may be off, as a part of [`task_time`](Self::task_time): 0 to 1, a quarter by
-    /// default. Each task's time is evenly distributed within these bounds.
-    pub fn jitter(mut self, part: f64) -> Self {
-        self.config.jitter = part;
+    /// Sets the maximum deviation from [`task_time`](Self::task_time), as a fraction from 0 to 1. Default: 0.25. The
+    /// durations of tasks are uniformly distributed in this range.
+    pub fn jitter(mut self, fraction: f64) -> Self {
+        self.config.jitter = fraction;
         self
     }
 
-    /// Makes task ids, task times, request ids and URL tokens repeatable, given the same requests in the same order.
+    /// Sets the seed of task ids, task durations, request ids and URL tokens. The same requests in the same order give the
+    /// same values. Default: random.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Where the time comes from; [`SystemClock`] by default. Its wall clock is read once, at the start.
+    /// Sets the clock. Default: [`SystemClock`]. Its wall clock is read once, at the start.
     ///
-    /// Tests can give a [`ManualClock`](crate::ManualClock), and a clone of it to the client.
+    /// Tests can pass a [`ManualClock`](crate::ManualClock), and a clone of it to the client.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Requests that a key may send in a window; 300 by default. More are answered with 429, with zero all are.
+    /// Sets how many requests a key may send per window. Default: 300. Further requests get a 429.
     pub fn rate_limit(mut self, requests: u32) -> Self {
         self.config.rate_limit = requests;
         self
     }
 
-    /// The length of a rate limit window, which starts at a key's first request; 60 seconds by default.
+    /// Sets the length of a rate limit window, which starts at the first request of a key. Default: 60 seconds.
     pub fn rate_window(mut self, window: Duration) -> Self {
         self.config.rate_window = window;
         self
     }
 
-    /// Whether a 429 has a `Retry-After`; the service has not been seen to send one, so that the default is no.
+    /// Sets whether a 429 has a `Retry-After`. Default: `false`, because none was observed from the service.
     pub fn retry_after(mut self, yes: bool) -> Self {
         self.config.retry_after = yes;
         self
     }
 
-    /// Whether answers about a task that takes less than twenty seconds, and has not ended, say in `Retry-After` to come
-    /// back after one. The service was never seen to send it, and its tasks take longer. Default: yes.
+    /// Sets whether responses about a task have `Retry-After: 1` while it runs, if it takes less than 20 seconds. None was
+    /// observed from the service, whose tasks take longer. Default: `true`.
     pub fn poll_hints(mut self, yes: bool) -> Self {
         self.config.poll_hints = yes;
         self
     }
 
-    /// The form of a 400 answer to a request that breaks the schema.
+    /// Sets the form of the 400 for an invalid request.
     pub fn problem_form(mut self, form: ProblemForm) -> Self {
         self.config.problem_form = form;
         self
     }
 
-    /// Whether the older creating route is there.
+    /// Sets whether the older creating route is available.
     ///
     /// ```
     /// use kling_omni_sandbox::{Sandbox, VideoReferenceRoute};
@@ -179,8 +180,8 @@ impl SandboxBuilder {
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let sandbox = Sandbox::builder().video_reference(VideoReferenceRoute::Gone).start().await?;
     /// let url = format!("{}/v1/ai/video/kling-v3-omni-pro/video-reference", sandbox.base_url());
-    /// let answer = reqwest::Client::new().post(url).send().await?;
-    /// assert_eq!(answer.status().as_u16(), 410);
+    /// let response = reqwest::Client::new().post(url).send().await?;
+    /// assert_eq!(response.status().as_u16(), 410);
     /// # Ok(()) }
     /// ```
     pub fn video_reference(mut self, route: VideoReferenceRoute) -> Self {
@@ -188,75 +189,74 @@ impl SandboxBuilder {
         self
     }
 
-    /// Where the tasks of the older creating route are read.
+    /// Sets the route on which the tasks of the older creating route are read.
     pub fn video_reference_status(mut self, route: StatusRoute) -> Self {
         self.config.video_reference_status = route;
         self
     }
 
-    /// How long after its creation a task appears on the list; at once by default. Its status can be read from the start.
+    /// Sets the delay after which a new task is listed. Default: zero. Its status can be read immediately.
     pub fn list_delay(mut self, delay: Duration) -> Self {
         self.config.list_delay = delay;
         self
     }
 
-    /// How long a result URL works, counted from the completion of its task; an hour by default.
+    /// Sets the lifetime of a result URL, from the completion of its task. Default: 1 hour.
     pub fn result_lifetime(mut self, lifetime: Duration) -> Self {
         self.config.result_lifetime = lifetime;
         self
     }
 
-    /// How long the storage host takes a file after its slot was asked for; 2 minutes by default.
+    /// Sets how long after the request for an upload slot the storage host accepts its file. Default: 2 minutes.
     pub fn upload_lifetime(mut self, lifetime: Duration) -> Self {
         self.config.upload_lifetime = lifetime;
         self
     }
 
-    /// How long the URL of an uploaded file works after it was given out; a day by default.
+    /// Sets the lifetime of the URL of an uploaded file, from the response that contains it. Default: 1 day.
     pub fn asset_lifetime(mut self, lifetime: Duration) -> Self {
         self.config.asset_lifetime = lifetime;
         self
     }
 
-    /// How long an uploaded file is kept, whatever its URL says; a week by default.
+    /// Sets how long an uploaded file is kept, independently of its URL. Default: 1 week.
     pub fn file_lifetime(mut self, lifetime: Duration) -> Self {
         self.config.file_lifetime = lifetime;
         self
     }
 
-    /// The most bytes that an uploaded file may have; 1 GiB by default.
-    pub fn largest_upload(mut self, bytes: u64) -> Self {
-        self.config.largest_upload = bytes;
+    /// Sets the maximum size of an uploaded file, in bytes. Default: 1 GiB.
+    pub fn max_upload_size(mut self, bytes: u64) -> Self {
+        self.config.max_upload_size = bytes;
         self
     }
 
-    /// The secret that webhooks are signed with, in place of [`DEFAULT_WEBHOOK_SECRET`](crate::DEFAULT_WEBHOOK_SECRET): its UTF-8 bytes are the key,
-    /// or, after a `whsec_`, the bytes that the rest encodes in base64, or after a `hex:` in hexadecimal.
+    /// Sets the secret that webhooks are signed with: base64 after `whsec_`, hexadecimal after `hex:`, else UTF-8 text.
+    /// Default: [`DEFAULT_WEBHOOK_SECRET`](crate::DEFAULT_WEBHOOK_SECRET).
     pub fn webhook_secret(mut self, secret: impl Into<String>) -> Self {
         self.config.webhook_secret = secret.into();
         self
     }
 
-    /// How long a receiver may take for a delivery; 10 seconds by default. Measured in real time on any clock.
+    /// Sets the time limit for a delivery, in real time with any clock. Default: 10 seconds.
     pub fn webhook_timeout(mut self, timeout: Duration) -> Self {
         self.config.webhook_timeout = timeout;
         self
     }
 
-    /// Whether webhooks go to hosts other than this machine. By default such deliveries are recorded as skipped.
+    /// Sets whether webhooks are sent to other machines. Default: `false`, and such deliveries are recorded as skipped.
     pub fn remote_webhooks(mut self, yes: bool) -> Self {
         self.config.remote_webhooks = yes;
         self
     }
 
-    /// How many requests, and how many deliveries, are kept for reading; the oldest beyond that are forgotten. 10,000
-    /// by default.
+    /// Sets how many requests, and how many deliveries, are kept as records. Older ones are evicted. Default: 10,000.
     pub fn record_limit(mut self, entries: usize) -> Self {
         self.config.record_limit = entries;
         self
     }
 
-    /// Adds a fault; several may strike the same request.
+    /// Adds a fault. Several may apply to the same request.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -272,18 +272,17 @@ impl SandboxBuilder {
         self
     }
 
-    /// Starts all servers within the current tokio runtime.
+    /// Starts all hosts in the current tokio runtime.
     ///
     /// # Errors
     ///
-    /// A port cannot be listened on, a setting is out of its range, or the spec has a route that the sandbox cannot
-    /// serve.
+    /// Fails if a port is in use, a setting is out of range, or the document has a route that the sandbox cannot serve.
     pub async fn start(self) -> Result<Sandbox, StartError> {
         let spec = Spec::load().map_err(|error| StartError::Spec(error.to_string()))?;
         self.serve(spec).await
     }
 
-    /// Starts a sandbox for another document than the real one.
+    /// Starts a sandbox for any document.
     pub(crate) async fn serve(self, spec: Arc<Spec>) -> Result<Sandbox, StartError> {
         let secret = self.config.check()?;
         let clock = ServiceClock::new(self.clock);

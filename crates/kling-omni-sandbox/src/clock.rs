@@ -1,13 +1,14 @@
-//! The time of the service, made from any clock.
+//! The time of the sandbox, based on any clock.
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 pub use kling_omni_clock::{Clock, ManualClock, Sleep, SystemClock};
 
-/// The wall time that a clock showed when the sandbox started, carried on by its monotonic readings.
+/// The wall time at the start of the sandbox, advanced by the monotonic clock.
 ///
-/// It does not jump when the machine's clock is set: tasks, windows and signed URLs would end early or late.
+/// A step of the wall clock does not affect it, because tasks, rate limit windows and signed URLs would end too early or
+/// too late.
 #[derive(Clone, Debug)]
 pub(crate) struct ServiceClock {
     clock: Arc<dyn Clock>,
@@ -16,7 +17,7 @@ pub(crate) struct ServiceClock {
 }
 
 impl ServiceClock {
-    /// Starts from the clock's wall time.
+    /// Starts at the current wall time of `clock`.
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         let (wall, instant) = (clock.system_time(), clock.now());
         Self {
@@ -30,14 +31,14 @@ impl ServiceClock {
         self.wall + self.clock.now().duration_since(self.instant)
     }
 
-    /// Completes once [`now`](Self::now) has reached `deadline`.
+    /// Completes when [`now`](Self::now) reaches `deadline`.
     pub(crate) fn sleep_until(&self, deadline: SystemTime) -> Sleep<'_> {
         let since_start = deadline.duration_since(self.wall).unwrap_or_default();
         self.clock.sleep_until(self.instant + since_start)
     }
 }
 
-/// Whole seconds since 1970, rounded down.
+/// Returns the seconds since 1970, rounded down.
 pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())

@@ -1,4 +1,4 @@
-//! What can be set, and what is wrong with a setting.
+//! The settings of a sandbox, and their validation.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -9,15 +9,15 @@ use kling_omni_api::tasks::TaskRead;
 
 use crate::secret::Secret;
 
-/// The key that a sandbox takes unless it is given another.
+/// The default API key of a sandbox.
 pub const DEFAULT_API_KEY: &str = "sandbox-key";
-/// The secret that a sandbox signs webhooks with unless it is given another.
+/// The default webhook secret of a sandbox.
 pub const DEFAULT_WEBHOOK_SECRET: &str = "sandbox-webhook-secret";
 
-/// No span of time is longer, so that adding one to a time cannot overflow.
-pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The maximum duration of a setting or a fault. Adding it to a time cannot overflow.
+pub(crate) const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Every setting but the clock, the seed and the faults.
+/// The settings, except for the clock, the seed and the faults.
 #[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) address: IpAddr,
@@ -40,7 +40,7 @@ pub(crate) struct Config {
     pub(crate) upload_lifetime: Duration,
     pub(crate) asset_lifetime: Duration,
     pub(crate) file_lifetime: Duration,
-    pub(crate) largest_upload: u64,
+    pub(crate) max_upload_size: u64,
     pub(crate) webhook_secret: String,
     pub(crate) webhook_timeout: Duration,
     pub(crate) remote_webhooks: bool,
@@ -70,7 +70,7 @@ impl Default for Config {
             upload_lifetime: Duration::from_secs(120),
             asset_lifetime: Duration::from_secs(24 * 3600),
             file_lifetime: Duration::from_secs(7 * 24 * 3600),
-            largest_upload: 1 << 30,
+            max_upload_size: 1 << 30,
             webhook_secret: DEFAULT_WEBHOOK_SECRET.to_owned(),
             webhook_timeout: Duration::from_secs(10),
             remote_webhooks: false,
@@ -80,19 +80,16 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The webhook secret, if every setting is within its range.
+    /// Validates the settings, and returns the webhook secret.
     pub(crate) fn check(&self) -> Result<Secret, StartError> {
-        let wrong = |name, problem| Err(StartError::Setting { name, problem });
+        let invalid = |name, problem| Err(StartError::Setting { name, problem });
         if self.api_keys.is_empty() || self.api_keys.iter().any(String::is_empty) {
-            return wrong(
-                "api_keys",
-                "there must be at least one, and none may be empty",
-            );
+            return invalid("api_keys", "must contain at least one key and no empty one");
         }
         if !(0.0..=1.0).contains(&self.jitter) {
-            return wrong("jitter", "must be from 0 to 1");
+            return invalid("jitter", "must be from 0 to 1");
         }
-        for (name, span) in [
+        for (name, duration) in [
             ("task_time", self.task_time),
             ("rate_window", self.rate_window),
             ("list_delay", self.list_delay),
@@ -101,28 +98,28 @@ impl Config {
             ("asset_lifetime", self.asset_lifetime),
             ("file_lifetime", self.file_lifetime),
         ] {
-            if span > LONGEST {
-                return wrong(name, "must not be longer than a year");
+            if duration > MAX_DURATION {
+                return invalid(name, "must be at most one year");
             }
         }
         if self.rate_window.is_zero() {
-            return wrong("rate_window", "must be longer than nothing");
+            return invalid("rate_window", "must not be zero");
         }
         Secret::parse(&self.webhook_secret).ok_or(StartError::Setting {
             name: "webhook_secret",
-            problem: "what follows `whsec_` must be base64, and what follows `hex:` hexadecimal",
+            problem: "must be base64 after `whsec_` and hexadecimal after `hex:`",
         })
     }
 }
 
-/// The form of a 400 answer to a request that breaks the schema. The service documents all but `Fields`, which was met.
+/// The form of the 400 for an invalid request. The service documents all but `Fields`, which was observed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProblemForm {
     /// `application/problem+json`: `{"message":…,"invalid_params":[{"name":…,"reason":…},…]}`.
     #[default]
     Flat,
-    /// `application/problem+json`: the same below `problem`.
+    /// `application/problem+json`: the same in `problem`.
     Nested,
     /// `application/json`: `{"message":…,"invalid_params":[{"field":…,"reason":…},…]}`.
     Fields,
@@ -130,23 +127,23 @@ pub enum ProblemForm {
     Message,
 }
 
-/// Whether the older creating route, `createVideoReference`, is there.
+/// Whether the older creating route, `createVideoReference`, is available.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VideoReferenceRoute {
-    /// It creates tasks.
+    /// The route creates tasks.
     #[default]
     Available,
-    /// It answers 404 and creates nothing.
+    /// The route responds with 404.
     NotFound,
-    /// It answers 405 and creates nothing.
+    /// The route responds with 405.
     MethodNotAllowed,
-    /// It answers 410 and creates nothing.
+    /// The route responds with 410.
     Gone,
 }
 
 impl VideoReferenceRoute {
-    pub(crate) fn refusal(self) -> Option<StatusCode> {
+    pub(crate) fn rejection(self) -> Option<StatusCode> {
         match self {
             Self::Available => None,
             Self::NotFound => Some(StatusCode::NOT_FOUND),
@@ -156,19 +153,19 @@ impl VideoReferenceRoute {
     }
 }
 
-/// Where the tasks of the older creating route are read; the service does not document it.
+/// The routes on which the tasks of the older creating route are read. The service does not document them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StatusRoute {
-    /// At `getReferenceToVideoTask` and in `listReferenceToVideoTasks`, beside the tasks of the successor routes.
+    /// `getReferenceToVideoTask` and `listReferenceToVideoTasks`, together with the tasks of the successor routes.
     #[default]
     ReferenceToVideo,
-    /// At `getVideoTask` and in `listVideoTasks`, beside the tasks from text and images.
+    /// `getVideoTask` and `listVideoTasks`, together with the tasks from text and images.
     Video,
 }
 
 impl StatusRoute {
-    /// The family that has these tasks.
+    /// Returns the family of these tasks.
     pub(crate) fn family(self) -> &'static str {
         let read = match self {
             Self::ReferenceToVideo => TaskRead::GetReferenceToVideoTask,
@@ -178,27 +175,27 @@ impl StatusRoute {
     }
 }
 
-/// Why a sandbox did not start.
+/// An error on starting a sandbox.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// A setting is out of its range.
-    #[error("the sandbox setting `{name}` cannot be used: {problem}")]
+    /// A setting is invalid.
+    #[error("invalid sandbox setting `{name}`: {problem}")]
     Setting {
         /// The method of the builder.
         name: &'static str,
-        /// What is wrong.
+        /// The problem.
         problem: &'static str,
     },
-    /// An address cannot be listened on.
-    #[error("the sandbox cannot listen on {address}; choose another port, or 0 for any free one")]
+    /// The sandbox cannot listen on an address.
+    #[error("the sandbox cannot listen on {address}")]
     Bind {
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The spec has something that the sandbox cannot serve.
-    #[error("the sandbox cannot serve the spec: {0}")]
+    /// The sandbox cannot serve the document.
+    #[error("the sandbox cannot serve the document: {0}")]
     Spec(String),
 }

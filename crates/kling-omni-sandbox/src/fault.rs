@@ -1,4 +1,4 @@
-//! Faults on request: what can go wrong.
+//! The faults that a sandbox can inject.
 
 mod escape;
 mod rule;
@@ -11,10 +11,9 @@ use kling_omni_api::Role;
 
 pub use rule::{FaultMatcher, FaultRule, FaultTarget, InvalidFault};
 
-/// What goes wrong with a request, its answer or a webhook.
+/// A fault of a request, a response or a webhook.
 ///
-/// Its text, and in `Debug` the same without secrets, is what stands in a [`FaultRule`] between
-/// the target and the conditions.
+/// The text form is the part of a [`FaultRule`] between the target and the conditions. `Debug` shows it without secrets.
 ///
 /// ```
 /// use kling_omni_sandbox::Fault;
@@ -27,118 +26,119 @@ pub use rule::{FaultMatcher, FaultRule, FaultTarget, InvalidFault};
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// `lost`: nothing is done, and the connection is closed without an answer. A webhook is not sent.
+    /// `lost`: the request is not executed, and the connection is closed without a response. A webhook is not sent.
     Lost,
-    /// `drop`: the request is carried out, a task made and charged, and the connection closed without an answer.
+    /// `drop`: the request is executed and charged, and the connection is closed without a response.
     Drop,
-    /// `hang`: the request is carried out, and the answer never comes. It ends with the connection, or the sandbox.
+    /// `hang`: the request is executed and charged, and no response is sent until the connection is closed or the sandbox
+    /// stops.
     Hang,
-    /// `CODE`, `accept-CODE`, `CODE-html`, each with `=RETRY-AFTER` if need be: an error as the answer.
+    /// `CODE`, `accept-CODE`, `CODE-html`, each optionally with `=RETRY-AFTER`: an error response.
     Status {
-        /// 400 to 599.
+        /// The status, from 400 to 599.
         code: StatusCode,
-        /// Whether the request is carried out before, so that a task is made and charged.
+        /// Whether the request is executed and charged before.
         accepted: bool,
-        /// Whether the body is a page, as gateways have it, in place of JSON.
+        /// Whether the body is HTML, as from a gateway, instead of JSON.
         html: bool,
-        /// The `Retry-After` of the answer, as it is sent.
+        /// The `Retry-After` of the response.
         retry_after: Option<String>,
     },
-    /// `slow-headers=TIME`: the answer begins this much later, by the sandbox's clock.
+    /// `slow-headers=TIME`: the response starts after this delay, by the sandbox's clock.
     SlowHeaders(Duration),
-    /// `slow-body=TIME`: the body comes in eight pieces, this long after each other by the sandbox's clock.
+    /// `slow-body=TIME`: the body is sent in eight chunks, with this delay before each, by the sandbox's clock.
     SlowBody(Duration),
-    /// `truncate` or `truncate=BYTES`: only so much of the body, half of it by default, as if that were all.
+    /// `truncate` or `truncate=BYTES`: the body is truncated to this size, by default to half, with a matching
+    /// `Content-Length`.
     Truncate(Option<u64>),
-    /// `cut` or `cut=BYTES`: the connection is closed after so much of the body, half of it by default. At the storage
-    /// host it is the body of the request.
+    /// `cut` or `cut=BYTES`: the connection is closed after this many bytes of the body, by default after half. At the
+    /// storage host, this is the body of the request.
     Cut(Option<u64>),
-    /// `length=NUMBER`: `Content-Length` is off by so much.
+    /// `length=NUMBER`: this number is added to `Content-Length`.
     Length(i64),
-    /// `oversize=BYTES`: the body is filled up with blanks to this size and announces none.
+    /// `oversize=BYTES`: the body is padded with spaces to this size, without a `Content-Length`.
     Oversize(u64),
-    /// `content-type=TYPE`: the answer calls itself something else.
+    /// `content-type=TYPE`: the response has this content type.
     ContentType(String),
-    /// `content-encoding=TOKEN`: the answer names this content coding. With `gzip` or `deflate` the body has it; with any
-    /// other token, or an empty one, the body stays as it is.
+    /// `content-encoding=TOKEN`: the response has this content coding. `gzip` and `deflate` encode the body; any other
+    /// token, or an empty one, leaves it unchanged.
     ContentEncoding(String),
-    /// `header=LINE`: a line in the head of the answer, with the escapes of [`Prefix`](Self::Prefix). A well-formed one
-    /// takes the place of the header of its name; any other, folded ones included, is sent byte for byte.
+    /// `header=LINE`: a header line of the response, with the escapes of [`Prefix`](Self::Prefix). A valid one replaces
+    /// the header of its name; any other, also a folded one, is sent byte for byte.
     Header(Vec<u8>),
-    /// `success=CODE`: the answer has this status, from 200 to 299, and otherwise stays as it is.
+    /// `success=CODE`: the response has this status, from 200 to 299, and is otherwise unchanged.
     Success(StatusCode),
-    /// `bom`: the body begins with a byte order mark, `EF BB BF`.
+    /// `bom`: the body starts with a byte order mark, `EF BB BF`.
     Bom,
-    /// `prefix=TEXT`: these bytes come before the body, as in `)]}',\n`. The text has the escapes `\r`, `\n`, `\t`,
-    /// `\\`, `\xNN` for a byte and `\u{N}` for a character.
+    /// `prefix=TEXT`: the body starts with these bytes, such as `)]}',\n`. The text may contain the escapes `\r`, `\n`,
+    /// `\t`, `\\`, `\xNN` for a byte and `\u{N}` for a character.
     Prefix(Vec<u8>),
-    /// `body=TEXT`: these bytes take the place of the body, whatever the status is; with the same escapes.
+    /// `body=TEXT`: these bytes replace the body, with any status; with the same escapes.
     Body(Vec<u8>),
-    /// `message=TEXT`: an error of the API says this; with the same escapes.
+    /// `message=TEXT`: an error of the API has this message; with the same escapes.
     Message(String),
-    /// `drip=BYTES/TIME`: the body comes forward by so many bytes, so long after each other by the sandbox's clock.
+    /// `drip=BYTES/TIME`: the body is sent in chunks of this size, with this delay before each, by the sandbox's clock.
     Drip {
-        /// At least 1.
+        /// The size of a chunk, at least 1.
         bytes: u64,
-        /// The time before each piece.
+        /// The delay before each chunk.
         every: Duration,
     },
-    /// `plan-limit`: a 429 that speaks of the limit of a trial or a plan. Nothing is done.
+    /// `plan-limit`: a 429 with a message about the limit of a trial or a plan. The request is not executed.
     PlanLimit,
-    /// `has-more`: a list says that there is more of it.
+    /// `has-more`: a list has `"has_more": true`.
     HasMore,
-    /// `hide-newest=NUMBER`: so many of the newest rows are missing on a page of a list.
+    /// `hide-newest=NUMBER`: a page of a list lacks this many of its newest rows.
     HideNewest(u64),
-    /// `id=TEXT`: a created task has this id, with a number behind it where another has it already; with the escapes of
+    /// `id=TEXT`: a created task has this id, with a number appended if another task has it; with the escapes of
     /// [`Prefix`](Self::Prefix).
     Id(String),
-    /// `lenient`: a create that breaks the schema makes a task all the same, and is charged. What cannot be used of it
-    /// is taken as if it were not there.
+    /// `lenient`: an invalid create is executed and charged. Its invalid fields are ignored.
     Lenient,
-    /// `silent-failure` or `silent-failure=TIME`: a created task ends in `FAILED` after 3 seconds or this time, and gives
-    /// no reason.
+    /// `silent-failure` or `silent-failure=TIME`: a created task fails without a reason after this time, by default after
+    /// 3 seconds.
     SilentFailure(Option<Duration>),
-    /// `moderated`: a created task ends in `COMPLETED` without a result URL, as one that the content filter stopped.
+    /// `moderated`: a created task completes without a result URL, as if a content filter had rejected it.
     Moderated,
-    /// `redirect` or `redirect=URL`: a 307 in place of the answer, by default to the same port under another name of
-    /// this machine. Nothing is done.
+    /// `redirect` or `redirect=URL`: a 307 to this URL, by default to the same port under another name of this machine.
+    /// The request is not executed.
     Redirect(Option<String>),
-    /// `unknown-status=NAME`: tasks are shown with this status.
+    /// `unknown-status=NAME`: tasks have this status in the response.
     UnknownStatus(String),
-    /// `null=FIELD`: a field of the task, or `data` itself, is `null`; of upload slots, `files` and what is in it.
+    /// `null=FIELD`: a field of the task, or `data`, is `null`; for upload slots, a field of the slot, or `files`.
     Null(String),
-    /// `missing=FIELD`: the same, and the field is not there.
+    /// `missing=FIELD`: the same field is missing.
     Missing(String),
-    /// `empty`: the task is shown without result URLs.
+    /// `empty`: the task has no result URLs in the response.
     Empty,
-    /// `expired-url`: the result URLs, or those of upload slots, have expired already.
+    /// `expired-url`: the result URLs, or those of upload slots, have expired.
     ExpiredUrl,
-    /// `fresh-url`: the result URLs are signed anew, for a whole lifetime from now.
+    /// `fresh-url`: the result URLs have a new signature, with a full lifetime.
     FreshUrl,
-    /// `epoch-reset`: `x-ratelimit-reset` is a point in time, seconds since 1970, in place of a span.
+    /// `epoch-reset`: `x-ratelimit-reset` is a time, in seconds since 1970, instead of a duration.
     EpochReset,
-    /// `duplicate`: a webhook comes twice, byte for byte.
+    /// `duplicate`: a webhook is sent twice, unchanged.
     Duplicate,
-    /// `late=TIME`: a webhook comes this much later, by the sandbox's clock, and does not hold up the next.
+    /// `late=TIME`: a webhook is sent after this delay, by the sandbox's clock, and does not delay the next one.
     Late(Duration),
-    /// `reordered`: a webhook comes after the next one of its task; after the last there is none, and it comes as usual.
+    /// `reordered`: a webhook is sent after the next one of its task. The last one is sent as usual.
     Reordered,
-    /// `forged`: before the webhook comes one that tells of a failure and is signed with a wrong secret.
+    /// `forged`: a webhook about a failure, signed with a wrong secret, is sent before.
     Forged,
-    /// `replay=TIME`: a webhook comes a second time so much later, by the sandbox's clock, with its old timestamp.
+    /// `replay=TIME`: a webhook is sent again after this delay, by the sandbox's clock, with its old timestamp.
     Replay(Duration),
-    /// `rotated=SECRET`: a webhook is signed with this secret; `rotating=SECRET`: with this one and the usual one.
+    /// `rotated=SECRET`: a webhook is signed with this secret; `rotating=SECRET`: with this and the configured one.
     Rotated {
         /// The new secret, in the form of [`webhook_secret`](crate::SandboxBuilder::webhook_secret).
         secret: String,
-        /// Whether the usual secret signs as well.
+        /// Whether it is signed with the configured secret, too.
         both: bool,
     },
 }
 
 impl Fault {
-    /// Whether it takes the place of the work, so that nothing is done.
-    pub(crate) fn refuses(&self) -> bool {
+    /// Returns whether the request is not executed.
+    pub(crate) fn rejects(&self) -> bool {
         matches!(
             self,
             Self::Lost
@@ -151,8 +151,8 @@ impl Fault {
         )
     }
 
-    /// Whether it can happen at `target`.
-    fn suits(&self, target: &FaultTarget) -> bool {
+    /// Returns whether the fault is possible at `target`.
+    fn is_possible_at(&self, target: &FaultTarget) -> bool {
         match self {
             Self::Lost => true,
             Self::Duplicate
@@ -177,10 +177,10 @@ impl Fault {
                 FaultTarget::Webhook | FaultTarget::Result | FaultTarget::Storage
             ),
             Self::HasMore | Self::HideNewest(_) => {
-                target.may_be(FaultTarget::List, |role| matches!(role, Role::List(_)))
+                target.includes(FaultTarget::List, |role| matches!(role, Role::List(_)))
             }
             Self::Id(_) | Self::Lenient | Self::SilentFailure(_) | Self::Moderated => {
-                target.may_be(FaultTarget::Create, Role::is_paid)
+                target.includes(FaultTarget::Create, Role::is_paid)
             }
             _ => *target != FaultTarget::Webhook,
         }

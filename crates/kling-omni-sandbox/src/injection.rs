@@ -1,4 +1,4 @@
-//! Fault injection: which rules strike a request or a delivery, and what they do to a response.
+//! Fault injection: evaluates the rules for requests and deliveries, and applies faults to responses.
 
 mod body;
 mod response;
@@ -16,7 +16,7 @@ use crate::task::Task;
 use body::Timer;
 pub(crate) use response::ActiveFaults;
 
-/// The rules of a sandbox, each with what it has seen.
+/// The rules of a sandbox, each with its counter.
 #[derive(Debug)]
 pub(crate) struct Faults {
     rules: Mutex<Vec<ArmedRule>>,
@@ -26,10 +26,11 @@ pub(crate) struct Faults {
 #[derive(Debug)]
 struct ArmedRule {
     rule: Arc<FaultRule>,
-    seen: u64,
+    /// How many requests or deliveries matched the target and the task.
+    count: u64,
 }
 
-/// Where something is about to happen.
+/// The request or delivery that rules are evaluated for.
 pub(crate) enum FaultContext<'a> {
     Api {
         operation: &'a Operation,
@@ -45,7 +46,7 @@ pub(crate) enum FaultContext<'a> {
 }
 
 impl Faults {
-    /// Waits follow `clock`, and end when `stop` becomes true.
+    /// Delays use `clock`, and end when `stop` becomes true.
     pub(crate) fn new(
         rules: Vec<FaultRule>,
         clock: ServiceClock,
@@ -62,7 +63,7 @@ impl Faults {
     pub(crate) fn add(&self, rule: FaultRule) {
         self.lock().push(ArmedRule {
             rule: Arc::new(rule),
-            seen: 0,
+            count: 0,
         });
     }
 
@@ -70,30 +71,31 @@ impl Faults {
         self.lock().clear();
     }
 
-    /// The rules that strike here, in the order in which they were given. Each that is about here counts it.
+    /// Counts a request or delivery in the rules that match it, and returns the triggered ones, in the order of their
+    /// addition.
     pub(crate) fn evaluate(
         &self,
         random: &Random,
         context: &FaultContext<'_>,
     ) -> Vec<Arc<FaultRule>> {
         let mut rules = self.lock();
-        let concerned = rules
+        let matching = rules
             .iter_mut()
-            .filter(|armed| context.concerns(&armed.rule.matcher));
-        let triggered = concerned.filter_map(|armed| {
-            armed.seen += 1;
+            .filter(|armed| context.matches(&armed.rule.matcher));
+        let triggered = matching.filter_map(|armed| {
+            armed.count += 1;
             let FaultMatcher {
                 requests,
                 probability,
                 ..
             } = &armed.rule.matcher;
-            let is_triggered = requests.contains(&armed.seen) && random.chance(*probability);
+            let is_triggered = requests.contains(&armed.count) && random.chance(*probability);
             is_triggered.then(|| Arc::clone(&armed.rule))
         });
         triggered.collect()
     }
 
-    /// Rules that were [evaluated](Self::evaluate), ready to act on the response of a host.
+    /// Returns the faults of [evaluated](Self::evaluate) rules, to be applied to a response of a host.
     pub(crate) fn activate(&self, host: Host, rules: Vec<Arc<FaultRule>>) -> ActiveFaults {
         ActiveFaults::new(host, rules, self.timer.clone())
     }
@@ -104,8 +106,8 @@ impl Faults {
 }
 
 impl FaultContext<'_> {
-    fn concerns(&self, matcher: &FaultMatcher) -> bool {
-        let here = match (self, &matcher.target) {
+    fn matches(&self, matcher: &FaultMatcher) -> bool {
+        let is_target = match (self, &matcher.target) {
             (Self::Api { .. }, FaultTarget::Api)
             | (Self::Result { .. }, FaultTarget::Result)
             | (Self::Storage, FaultTarget::Storage)
@@ -125,7 +127,7 @@ impl FaultContext<'_> {
             Self::Webhook { task } => Some(*task),
             Self::Storage => None,
         };
-        let wanted = |number| task.is_some_and(|task| task.number == number);
-        here && matcher.task.is_none_or(wanted)
+        let is_task = |number| task.is_some_and(|task| task.number == number);
+        is_target && matcher.task.is_none_or(is_task)
     }
 }

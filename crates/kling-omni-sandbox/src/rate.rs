@@ -10,12 +10,12 @@ const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// A fixed window for each key, which starts at the key's first request.
+/// The rate limiter: a fixed window for each key, which starts at the first request of the key.
 #[derive(Debug)]
 pub(crate) struct RateLimits {
     limit: u32,
     window: Duration,
-    /// By the place of the key among the right keys.
+    /// By the index of the key among the accepted keys.
     windows: Mutex<HashMap<usize, Window>>,
 }
 
@@ -25,7 +25,7 @@ struct Window {
     used: u32,
 }
 
-/// What the window of a key says of one request.
+/// The rate limit headers for one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RateLimitStatus {
     pub(crate) allowed: bool,
@@ -43,8 +43,8 @@ impl RateLimits {
         }
     }
 
-    /// Counts one request of `key`. Requests that are not allowed use nothing up.
-    pub(crate) fn take(&self, key: usize, now: SystemTime) -> RateLimitStatus {
+    /// Counts one request of `key`. A rejected request does not count.
+    pub(crate) fn acquire(&self, key: usize, now: SystemTime) -> RateLimitStatus {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         let window = windows.entry(key).or_insert(Window {
             started: now,
@@ -73,6 +73,7 @@ impl RateLimits {
 }
 
 impl RateLimitStatus {
+    /// Sets the rate limit headers of a response.
     pub(crate) fn write(self, headers: &mut HeaderMap, retry_after: bool) {
         headers.insert(LIMIT, self.limit.into());
         headers.insert(REMAINING, self.remaining.into());
@@ -83,11 +84,13 @@ impl RateLimitStatus {
     }
 }
 
-/// Turns the span until the reset into a point in time at which it ends.
+/// Replaces the seconds until the reset by its unix time.
 pub(crate) fn reset_as_time(headers: &mut HeaderMap, now: u64) {
-    let span = headers.get(RESET).and_then(|span| span.to_str().ok());
-    let span = span.and_then(|span| span.parse::<u64>().ok()).unwrap_or(0);
-    headers.insert(RESET, HeaderValue::from(now + span));
+    let seconds = headers.get(RESET).and_then(|value| value.to_str().ok());
+    let seconds = seconds
+        .and_then(|text| text.parse::<u64>().ok())
+        .unwrap_or(0);
+    headers.insert(RESET, HeaderValue::from(now + seconds));
 }
 
 #[cfg(test)]
@@ -95,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_runs_out_and_starts_anew() {
+    fn window_is_exhausted_and_reset() {
         let limits = RateLimits::new(2, Duration::from_secs(10));
         let start = SystemTime::UNIX_EPOCH;
         // key, milliseconds, allowed, remaining, reset
@@ -115,8 +118,8 @@ mod tests {
                 remaining,
                 reset,
             };
-            let taken = limits.take(key, start + Duration::from_millis(at));
-            assert_eq!(taken, expected, "key {key} at {at} ms");
+            let status = limits.acquire(key, start + Duration::from_millis(at));
+            assert_eq!(status, expected, "key {key} at {at} ms");
         }
     }
 }

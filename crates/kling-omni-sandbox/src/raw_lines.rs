@@ -1,4 +1,4 @@
-//! Header lines that an HTTP library does not send: they are written into the head of an answer on its way out.
+//! Sends header lines that no HTTP library sends, by replacing placeholders in the head of a response.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,19 +12,19 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Stands in the head for a line that takes its place.
-const MARK: &str = "x-kling-omni-sandbox-raw-line";
+/// The name of the placeholder header.
+const PLACEHOLDER: &str = "x-kling-omni-sandbox-raw-line";
 const END: &[u8] = b"\r\n";
 
-/// Adds a line to the head of an answer, to be sent byte for byte.
+/// Adds a header line to a response, to be sent byte for byte.
 pub(crate) fn add(headers: &mut HeaderMap, line: &[u8]) {
     // Base64 is always a header value.
     if let Ok(value) = HeaderValue::try_from(STANDARD.encode(line)) {
-        headers.append(HeaderName::from_static(MARK), value);
+        headers.append(HeaderName::from_static(PLACEHOLDER), value);
     }
 }
 
-/// A TCP listener whose connections write such lines.
+/// A TCP listener whose connections replace placeholders.
 #[derive(Debug)]
 pub(crate) struct RawListener(pub(crate) TcpListener);
 
@@ -35,11 +35,11 @@ impl Listener for RawListener {
     async fn accept(&mut self) -> (RawLines, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "no TCP_NODELAY");
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
         let lines = RawLines {
             stream,
-            left: Vec::new(),
+            pending: Vec::new(),
         };
         (lines, address)
     }
@@ -49,22 +49,22 @@ impl Listener for RawListener {
     }
 }
 
-/// A connection that puts the lines into each head with marks. The server writes a head in one piece.
+/// A connection that replaces the placeholders in each head. The server writes a head at once.
 #[derive(Debug)]
 pub(crate) struct RawLines {
     stream: TcpStream,
-    /// What was taken to be written and was not yet.
-    left: Vec<u8>,
+    /// Accepted bytes that are not written yet.
+    pending: Vec<u8>,
 }
 
 impl RawLines {
-    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.left.is_empty() {
-            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.left))?;
+    fn poll_pending(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.pending.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.pending))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.left.drain(..written);
+            self.pending.drain(..written);
         }
         Poll::Ready(Ok(()))
     }
@@ -76,10 +76,10 @@ impl AsyncWrite for RawLines {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_left(cx))?;
-        match with_lines(bytes) {
-            Some(changed) => {
-                self.left = changed;
+        ready!(self.poll_pending(cx))?;
+        match replace_placeholders(bytes) {
+            Some(replaced) => {
+                self.pending = replaced;
                 Poll::Ready(Ok(bytes.len()))
             }
             None => Pin::new(&mut self.stream).poll_write(cx, bytes),
@@ -87,12 +87,12 @@ impl AsyncWrite for RawLines {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_left(cx))?;
+        ready!(self.poll_pending(cx))?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_left(cx))?;
+        ready!(self.poll_pending(cx))?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
@@ -107,38 +107,38 @@ impl AsyncRead for RawLines {
     }
 }
 
-/// A head with the lines in place of their marks; `None` where there are no marks.
-fn with_lines(bytes: &[u8]) -> Option<Vec<u8>> {
+/// Replaces the placeholders in a head. Returns `None` if it has none.
+fn replace_placeholders(bytes: &[u8]) -> Option<Vec<u8>> {
     if !bytes.starts_with(b"HTTP/1.") {
         return None;
     }
     let end = find(bytes, b"\r\n\r\n")? + END.len();
     let (mut head, body) = bytes.split_at(end);
-    find(head, MARK.as_bytes())?;
-    let mut changed = Vec::with_capacity(bytes.len());
+    find(head, PLACEHOLDER.as_bytes())?;
+    let mut replaced = Vec::with_capacity(bytes.len());
     while let Some(end) = find(head, END) {
         let (line, rest) = head.split_at(end + END.len());
-        let marked = line.strip_prefix(MARK.as_bytes());
-        let marked = marked.and_then(|rest| {
+        let encoded = line.strip_prefix(PLACEHOLDER.as_bytes());
+        let decoded = encoded.and_then(|rest| {
             STANDARD
                 .decode(rest.trim_ascii().get(1..)?.trim_ascii())
                 .ok()
         });
-        match marked {
+        match decoded {
             Some(raw) => {
-                changed.extend(raw);
-                changed.extend_from_slice(END);
+                replaced.extend(raw);
+                replaced.extend_from_slice(END);
             }
-            None => changed.extend_from_slice(line),
+            None => replaced.extend_from_slice(line),
         }
         head = rest;
     }
-    changed.extend_from_slice(body);
-    Some(changed)
+    replaced.extend_from_slice(body);
+    Some(replaced)
 }
 
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     bytes
-        .windows(wanted.len())
-        .position(|window| window == wanted)
+        .windows(needle.len())
+        .position(|window| window == needle)
 }

@@ -14,21 +14,21 @@ use tokio::sync::watch;
 use crate::fault::FaultRule;
 use crate::redact;
 
-/// Which of the servers got a request.
+/// One of the hosts of a sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Host {
     /// The API.
     Api,
-    /// The host of the results, and of uploaded files.
+    /// The result host, which serves results and uploaded files.
     Results,
-    /// The host that takes uploads.
+    /// The storage host, which receives uploads.
     Storage,
 }
 
-/// A request that the sandbox got, on any of its servers, and how it was answered.
+/// A request to any host of the sandbox, with the status of its response.
 ///
-/// The accessors give everything as it came. `Debug` shows no key, no URL token and no body.
+/// The accessors return the request unchanged. `Debug` shows no key, no URL token and no body.
 #[derive(Clone)]
 pub struct ReceivedRequest {
     pub(crate) host: Host,
@@ -45,64 +45,64 @@ pub struct ReceivedRequest {
 }
 
 impl ReceivedRequest {
-    /// The server that got it.
+    /// Returns the host that received the request.
     pub fn host(&self) -> Host {
         self.host
     }
 
-    /// When it came, by the sandbox's clock.
+    /// Returns when the request arrived, by the sandbox's clock.
     pub fn received_at(&self) -> SystemTime {
         self.received_at
     }
 
-    /// The `x-request-id` of the answer; `None` at the other hosts, which have no such ids.
+    /// Returns the `x-request-id` of the response, or `None` for the other hosts.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
     }
 
-    /// The spec's `operationId` of the route; `None` where no operation of the spec was met.
+    /// Returns the `operationId` of the route, or `None` for an unknown route.
     pub fn operation_id(&self) -> Option<&str> {
         self.operation_id.as_deref()
     }
 
-    /// The method.
+    /// Returns the method.
     pub fn method(&self) -> &Method {
         &self.method
     }
 
-    /// The path, percent-encoded as it came.
+    /// Returns the path, percent-encoded as received.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The query without its `?`, as it came.
+    /// Returns the query without `?`, as received.
     pub fn query(&self) -> Option<&str> {
         self.query.as_deref()
     }
 
-    /// All headers, keys included. Those that hold a key are marked as sensitive.
+    /// Returns all headers, with keys. Headers that contain a key are marked as sensitive.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The body; empty where it could not be read or was too long, and at the storage host, whose files
+    /// Returns the body. It is empty if it could not be read or was too large, and for the storage host, whose files
     /// [`Sandbox::uploads`](crate::Sandbox::uploads) returns.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
 
-    /// The body as JSON; `None` when it is none.
+    /// Returns the body as JSON, or `None` if it is not JSON.
     pub fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// The status of the answer; `None` as long as there is none. Of an answer that a fault held up or kept back, the
-    /// status that it has or would have had.
+    /// Returns the status of the response, or `None` before there is one. For a response that a fault delays or drops,
+    /// this is the status it would have.
     pub fn status(&self) -> Option<StatusCode> {
         self.status
     }
 
-    /// The faults that struck it.
+    /// Returns the faults that were applied.
     pub fn faults(&self) -> impl Iterator<Item = &FaultRule> {
         self.faults.iter().map(Arc::as_ref)
     }
@@ -127,7 +127,7 @@ impl fmt::Debug for ReceivedRequest {
 
 /// A task that the sandbox created.
 ///
-/// `Debug` names the fields of the request without their values, since URLs in it may hold tokens.
+/// `Debug` shows the fields of the request without values, because URLs may contain tokens.
 #[derive(Clone)]
 pub struct TaskRecord {
     pub(crate) id: String,
@@ -139,32 +139,32 @@ pub struct TaskRecord {
 }
 
 impl TaskRecord {
-    /// The id of the task.
+    /// Returns the id of the task.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The spec's `operationId` of the route that created it.
+    /// Returns the `operationId` of the route that created the task.
     pub fn operation_id(&self) -> &str {
         &self.operation_id
     }
 
-    /// The status when the record was taken.
+    /// Returns the status at the time of the record.
     pub fn status(&self) -> &TaskStatus {
         &self.status
     }
 
-    /// The body that the task was created with, as it came.
+    /// Returns the body of the create, as received.
     pub fn request(&self) -> &Value {
         &self.request
     }
 
-    /// When it was created, by the sandbox's clock.
+    /// Returns when the task was created, by the sandbox's clock.
     pub fn created_at(&self) -> SystemTime {
         self.created_at
     }
 
-    /// When it ends or has ended, by the sandbox's clock.
+    /// Returns when the task ends, by the sandbox's clock.
     pub fn ends_at(&self) -> SystemTime {
         self.ends_at
     }
@@ -186,14 +186,14 @@ impl fmt::Debug for TaskRecord {
     }
 }
 
-/// An upload slot that the sandbox handed out, and the file that came to it, if one has.
+/// An upload slot, and the file that was uploaded to it, if any.
 ///
-/// The accessors know the file even when it is no longer served. `Debug` has no URL.
+/// The accessors return the file even if it is expired. `Debug` shows no URL.
 #[derive(Clone)]
 pub struct UploadRecord {
     pub(crate) id: String,
     pub(crate) content_type: String,
-    pub(crate) asked_at: SystemTime,
+    pub(crate) requested_at: SystemTime,
     pub(crate) file: Option<UploadedFile>,
 }
 
@@ -206,32 +206,32 @@ pub(crate) struct UploadedFile {
 }
 
 impl UploadRecord {
-    /// The id of the file.
+    /// Returns the id of the file.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The content type that the slot was asked for with.
+    /// Returns the content type of the slot.
     pub fn content_type(&self) -> &str {
         &self.content_type
     }
 
-    /// When the slot was asked for, by the sandbox's clock.
-    pub fn asked_at(&self) -> SystemTime {
-        self.asked_at
+    /// Returns when the slot was requested, by the sandbox's clock.
+    pub fn requested_at(&self) -> SystemTime {
+        self.requested_at
     }
 
-    /// When the file came, by the sandbox's clock; the last time, where it came again.
+    /// Returns when the file was last uploaded, by the sandbox's clock.
     pub fn uploaded_at(&self) -> Option<SystemTime> {
         self.file.map(|file| file.stored_at)
     }
 
-    /// How many bytes it has.
+    /// Returns the size of the file, in bytes.
     pub fn length(&self) -> Option<u64> {
         self.file.map(|file| file.length)
     }
 
-    /// Its SHA-256.
+    /// Returns the SHA-256 of the file.
     pub fn sha256(&self) -> Option<[u8; 32]> {
         self.file.map(|file| file.sha256)
     }
@@ -247,24 +247,24 @@ impl fmt::Debug for UploadRecord {
     }
 }
 
-/// What became of a webhook delivery.
+/// The outcome of a webhook delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DeliveryOutcome {
-    /// The receiver answered 2xx.
+    /// The receiver responded with 2xx.
     Accepted(StatusCode),
-    /// The receiver answered something else; redirects are not followed.
-    Refused(StatusCode),
-    /// There was no answer; the text says why.
+    /// The receiver responded with another status. Redirects are not followed.
+    Rejected(StatusCode),
+    /// No response arrived, for this reason.
     Failed(String),
-    /// Nothing was sent; the text says why.
+    /// The delivery was not sent, for this reason.
     Skipped(String),
 }
 
-/// A webhook delivery: one change of status of one task, once. A fault may deliver one several times, under the same
+/// A webhook delivery of one status change of one task. A fault may send it several times, with the same
 /// [`id`](Self::id).
 ///
-/// `Debug` shows neither the body nor the path and the query of the URL, since both may hold tokens.
+/// `Debug` shows neither the body nor the path and query of the URL, which may contain tokens.
 #[derive(Clone)]
 pub struct Delivery {
     pub(crate) id: String,
@@ -278,42 +278,42 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// The `webhook-id`.
+    /// Returns the `webhook-id`.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The id of the task.
+    /// Returns the id of the task.
     pub fn task_id(&self) -> &str {
         &self.task_id
     }
 
-    /// The status that it told of.
+    /// Returns the status in the delivery.
     pub fn status(&self) -> &TaskStatus {
         &self.status
     }
 
-    /// The `webhook_url` of the request.
+    /// Returns the `webhook_url` of the request.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The headers it was sent with, signature included.
+    /// Returns the headers, with the signature.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The body it was sent with.
+    /// Returns the body.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
 
-    /// What became of it.
+    /// Returns the outcome.
     pub fn outcome(&self) -> &DeliveryOutcome {
         &self.outcome
     }
 
-    /// The faults that struck it.
+    /// Returns the faults that were applied.
     pub fn faults(&self) -> impl Iterator<Item = &FaultRule> {
         self.faults.iter().map(Arc::as_ref)
     }
@@ -333,7 +333,7 @@ impl fmt::Debug for Delivery {
     }
 }
 
-/// A list of records that forgets its oldest entries at its limit.
+/// A list of records that evicts its oldest entries at its limit.
 #[derive(Debug)]
 pub(crate) struct Log<T> {
     limit: usize,
@@ -343,7 +343,7 @@ pub(crate) struct Log<T> {
 
 #[derive(Debug)]
 struct Entries<T> {
-    forgotten: u64,
+    evicted: u64,
     kept: VecDeque<T>,
 }
 
@@ -352,32 +352,32 @@ impl<T: Clone> Log<T> {
         Self {
             limit,
             entries: Mutex::new(Entries {
-                forgotten: 0,
+                evicted: 0,
                 kept: VecDeque::new(),
             }),
             total: watch::Sender::new(0),
         }
     }
 
-    /// Adds an entry and answers its number, for [`update`](Self::update).
+    /// Adds an entry, and returns its number for [`update`](Self::update).
     pub(crate) fn push(&self, entry: T) -> u64 {
         let mut entries = self.lock();
         entries.kept.push_back(entry);
-        let number = entries.forgotten + entries.kept.len() as u64 - 1;
+        let number = entries.evicted + entries.kept.len() as u64 - 1;
         if entries.kept.len() > self.limit {
             entries.kept.pop_front();
-            entries.forgotten += 1;
+            entries.evicted += 1;
         }
         drop(entries);
         self.total.send_modify(|total| *total += 1);
         number
     }
 
-    /// Changes an entry, unless it is forgotten already.
+    /// Changes an entry, unless it was evicted.
     pub(crate) fn update(&self, number: u64, change: impl FnOnce(&mut T)) {
         let mut entries = self.lock();
         let entry = number
-            .checked_sub(entries.forgotten)
+            .checked_sub(entries.evicted)
             .and_then(|index| usize::try_from(index).ok())
             .and_then(|index| entries.kept.get_mut(index));
         if let Some(entry) = entry {
@@ -385,16 +385,16 @@ impl<T: Clone> Log<T> {
         }
     }
 
-    /// The entries that are kept, oldest first.
+    /// Returns the kept entries, oldest first.
     pub(crate) fn all(&self) -> Vec<T> {
         self.lock().kept.iter().cloned().collect()
     }
 
-    /// Waits until `total` entries have been added, forgotten ones included.
-    pub(crate) async fn reached(&self, total: u64) {
-        let mut seen = self.total.subscribe();
-        // The sender is borrowed for as long as this future lives, so that the wait cannot end in an error.
-        let _ = seen.wait_for(|seen| *seen >= total).await;
+    /// Waits until `total` entries have been added, including evicted ones.
+    pub(crate) async fn wait_for_total(&self, total: u64) {
+        let mut added = self.total.subscribe();
+        // The wait cannot fail, because this future borrows the sender.
+        let _ = added.wait_for(|added| *added >= total).await;
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries<T>> {
@@ -407,7 +407,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_forgets_its_oldest_entries() {
+    fn log_evicts_its_oldest_entries() {
         let log = Log::new(2);
         let numbers: Vec<u64> = [10, 11, 12].map(|entry| log.push(entry)).to_vec();
         for number in &numbers {

@@ -1,13 +1,13 @@
-//! What logs and `Debug` show of values that may hold a secret.
+//! Redacts values that may contain secrets, for logs and `Debug`.
 
 use std::fmt;
 
 use url::form_urlencoded;
 
-/// Takes the place of a value that is not shown.
+/// Replaces a redacted value.
 const MASK: &str = "…";
 
-/// A query with every value redacted but short whole numbers, such as `page=1`.
+/// Redacts all values of a query except for short integers, such as `page=1`.
 pub(crate) fn query(query: &str) -> String {
     let shown: Vec<String> = form_urlencoded::parse(query.as_bytes())
         .map(|(name, value)| {
@@ -18,7 +18,7 @@ pub(crate) fn query(query: &str) -> String {
     shown.join("&")
 }
 
-/// Scheme, host and port of a URL; the rest may hold a token.
+/// Returns scheme, host and port of a URL. The rest may contain a token.
 pub(crate) fn origin(url: &str) -> String {
     url::Url::parse(url).map_or_else(
         |_| MASK.to_owned(),
@@ -26,20 +26,20 @@ pub(crate) fn origin(url: &str) -> String {
     )
 }
 
-/// A URL without what may hold a token: user, query and fragment.
+/// Removes the parts of a URL that may contain a token: user, query and fragment.
 pub(crate) fn without_query(url: &str) -> String {
     let Ok(mut url) = url::Url::parse(url) else {
         return MASK.to_owned();
     };
     url.set_query(None);
     url.set_fragment(None);
-    // Fails for URLs that cannot have a user, which then have none to hide.
+    // Fails for URLs that cannot have a user.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.into()
 }
 
-/// A body of which only the length is shown.
+/// Formats only the length of a body.
 pub(crate) struct Length(pub(crate) usize);
 
 impl fmt::Debug for Length {

@@ -17,14 +17,14 @@ const INVALID: &str = "The request has parameters that are not valid";
 
 pub(crate) const NO_SUCH_ROUTE: &str = "There is no such route";
 pub(crate) const WRONG_METHOD: &str = "The route does not take this method";
-/// The text that was recorded from the service.
+/// The text of the service, as observed.
 pub(crate) const INVALID_KEY: &str = "Unauthorized: The provided API key is invalid. Please verify your API key at https://www.freepik.com/developers/dashboard/api-key. If you need a new key, you can request one at https://www.freepik.com/api.";
-const LIMIT_USED_UP: &str = "The rate limit is used up; wait for its next window";
+const RATE_LIMITED: &str = "Rate limit exceeded, retry in the next window";
 const PLAN_LIMIT: &str = "Free trial usage limit reached. Upgrade your plan to continue.";
 const NO_REASON: &str = "The service gives no reason";
 const NO_CODE: &str = "UnknownError";
 
-/// What every successful answer about tasks is wrapped in.
+/// The wrapper of every successful response about tasks.
 #[derive(Serialize)]
 struct Data<T> {
     data: T,
@@ -41,7 +41,7 @@ struct Problem<'a, P> {
     invalid_params: Vec<P>,
 }
 
-/// An invalid parameter with the key `field` in place of `name`.
+/// An invalid parameter with the key `field` instead of `name`.
 #[derive(Serialize)]
 struct Field {
     field: String,
@@ -53,22 +53,22 @@ struct Nested<'a> {
     problem: Problem<'a, InvalidParam>,
 }
 
-/// A 200 with `data`.
+/// Returns a 200 with `data`.
 pub(crate) fn data(data: impl Serialize) -> Response {
     ok(&Data { data })
 }
 
-/// A 200.
+/// Returns a 200.
 pub(crate) fn ok(value: &impl Serialize) -> Response {
     json(StatusCode::OK, JSON, value)
 }
 
-/// An error in one sentence.
+/// Returns an error with a message.
 pub(crate) fn message(status: StatusCode, message: &str) -> Response {
     json(status, JSON, &Message { message })
 }
 
-/// A 400 that names every broken rule, as far as `form` lets it.
+/// Returns a 400 with all violations, in the given form.
 pub(crate) fn problem(form: ProblemForm, invalid_params: Vec<InvalidParam>) -> Response {
     let problem = Problem {
         message: INVALID,
@@ -97,7 +97,7 @@ fn json(status: StatusCode, content_type: HeaderValue, value: &impl Serialize) -
     respond(status, content_type, text)
 }
 
-/// An error of a host that nothing in the request has caused.
+/// Returns an error in the form of a host.
 pub(crate) fn error(host: Host, status: StatusCode) -> Response {
     match host {
         Host::Api => api_error(status),
@@ -114,30 +114,30 @@ fn api_error(status: StatusCode) -> Response {
         StatusCode::UNAUTHORIZED => INVALID_KEY,
         StatusCode::METHOD_NOT_ALLOWED => WRONG_METHOD,
         StatusCode::NOT_FOUND | StatusCode::GONE => NO_SUCH_ROUTE,
-        StatusCode::TOO_MANY_REQUESTS => LIMIT_USED_UP,
+        StatusCode::TOO_MANY_REQUESTS => RATE_LIMITED,
         status => status.canonical_reason().unwrap_or(NO_REASON),
     };
     let mut response = message(status, text);
     if status == StatusCode::METHOD_NOT_ALLOWED {
-        // HTTP asks for the header in every 405; empty, it says that no method is left.
-        let none = HeaderValue::from_static("");
-        response.headers_mut().insert(header::ALLOW, none);
+        // HTTP requires the header in every 405. An empty one means that no method is allowed.
+        let empty = HeaderValue::from_static("");
+        response.headers_mut().insert(header::ALLOW, empty);
     }
     response
 }
 
-/// The 429 of an account that has used up what its plan allows.
+/// Returns the 429 for an account at the limit of its plan.
 pub(crate) fn plan_limit() -> Response {
     message(StatusCode::TOO_MANY_REQUESTS, PLAN_LIMIT)
 }
 
-/// A short page, as hosts of files and gateways have, and no JSON.
+/// Returns a short HTML page, as from a file host or a gateway.
 pub(crate) fn html_page(status: StatusCode) -> Response {
     let page = format!("<html><title>{status}</title><h1>{status}</h1></html>\n");
     respond(status, HTML, page)
 }
 
-/// An error in the XML of an object store.
+/// Returns an error in the XML of an object store.
 pub(crate) fn xml_error(status: StatusCode, code: &str, text: &str) -> Response {
     let body = format!(
         "<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{text}</Message></Error>"

@@ -1,4 +1,4 @@
-//! The URLs of results and of uploaded files, which are signed and expire.
+//! The presigned URLs of results and of uploaded files.
 
 mod clip_cache;
 mod file;
@@ -17,16 +17,16 @@ use clip_cache::ClipCache;
 const BEFORE_ID: &str = "/kling_";
 const AFTER_ID: &str = ".mp4";
 const BEFORE_ASSET: &str = "/uploads/";
-/// How much of what was rendered is kept in memory.
+/// The maximum size of the cache of rendered clips, in bytes.
 const CLIP_BYTES: usize = 64 * 1024 * 1024;
-/// What is percent-encoded of an id in a path.
+/// The characters of an id that are percent-encoded in a path.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Makes result URLs and those of uploaded files, and serves what they lead to.
+/// Signs and verifies the URLs of results and of uploaded files, and renders results.
 #[derive(Debug)]
 pub(crate) struct Results {
     base_url: String,
@@ -49,12 +49,12 @@ impl Results {
         &self.base_url
     }
 
-    /// How long the URL of a result works.
+    /// Returns the lifetime of a result URL.
     pub(crate) fn lifetime(&self) -> Duration {
         self.lifetime
     }
 
-    /// The URL of a task's result; the same whenever it is asked for.
+    /// Returns the result URL of a task, which is the same for each call.
     pub(crate) fn url(&self, task: &Task) -> String {
         let id = utf8_percent_encode(&task.id, ESCAPED);
         let path = format!("{BEFORE_ID}{id}{AFTER_ID}");
@@ -62,32 +62,32 @@ impl Results {
         self.signed(&path, expires)
     }
 
-    /// A result URL with a token for another time; `None` for the URL of another host.
+    /// Signs a result URL again with another expiry. Returns `None` for the URL of another host.
     pub(crate) fn sign(&self, url: &str, expires: u64) -> Option<String> {
         let path = url.strip_prefix(&self.base_url)?;
         let path = path.split_once('?').map_or(path, |(path, _)| path);
         Some(self.signed(path, expires))
     }
 
-    /// The URL of an uploaded file that works until the unix time `expires`.
+    /// Returns the URL of an uploaded file, valid until the unix time `expires`.
     pub(crate) fn asset_url(&self, file_id: &str, expires: u64) -> String {
         self.signed(&format!("{BEFORE_ASSET}{file_id}"), expires)
     }
 
-    /// The id of the uploaded file that a URL names, whether or not it works.
+    /// Returns the id of the uploaded file in a URL, even if the URL has expired.
     pub(crate) fn asset<'a>(&self, url: &'a str) -> Option<&'a str> {
         let path = url.strip_prefix(&self.base_url)?;
         let path = path.split_once('?').map_or(path, |(path, _)| path);
         path.strip_prefix(BEFORE_ASSET)
     }
 
-    /// Whether a URL is genuine and works at that time.
-    pub(crate) fn admits(&self, url: &str, now: SystemTime) -> bool {
-        let admits = |url: Url| {
+    /// Returns whether a URL has a valid signature and has not expired.
+    pub(crate) fn is_valid(&self, url: &str, now: SystemTime) -> bool {
+        let is_valid = |url: Url| {
             self.signer
-                .admits(url.path(), url.query(), unix_seconds(now))
+                .is_valid_token(url.path(), url.query(), unix_seconds(now))
         };
-        Url::parse(url).is_ok_and(admits)
+        Url::parse(url).is_ok_and(is_valid)
     }
 
     fn signed(&self, path: &str, expires: u64) -> String {
@@ -96,7 +96,7 @@ impl Results {
     }
 }
 
-/// The id of the task whose result a path names.
+/// Returns the id of the task in the path of a result.
 fn task_id(path: &str) -> Option<String> {
     let rest = path.strip_prefix(BEFORE_ID)?;
     let id = percent_decode_str(rest.strip_suffix(AFTER_ID)?);

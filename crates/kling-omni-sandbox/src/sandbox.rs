@@ -1,4 +1,4 @@
-//! A running sandbox: what it tells, and how it starts and stops.
+//! A running sandbox: its records and controls, its start and its shutdown.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -30,12 +30,12 @@ use crate::task::TaskStore;
 use crate::uploads::{self, Uploads};
 use crate::webhook::Webhooks;
 
-/// Connections that are still busy this long after a shutdown are left behind.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long a shutdown waits for open connections.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A running sandbox: the service, the host of its results and the host that takes uploads, on three ports of this machine.
+/// A running sandbox: the API, the result host and the storage host, on three local ports.
 ///
-/// It runs within the tokio runtime that started it, until it is dropped or [shut down](Self::shutdown).
+/// It runs in the tokio runtime that started it, until it is dropped or [shut down](Self::shutdown).
 pub struct Sandbox {
     service: Arc<Service>,
     base_url: String,
@@ -45,47 +45,47 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// The settings of a new sandbox, all at their defaults.
+    /// Returns a builder with default settings.
     pub fn builder() -> SandboxBuilder {
         SandboxBuilder::new()
     }
 
-    /// The base URL of the API, without a slash at its end.
+    /// Returns the base URL of the API, without a trailing slash.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// The base URL of the results, without a slash at its end. No key belongs there.
+    /// Returns the base URL of the result host, without a trailing slash. It needs no key.
     pub fn result_base_url(&self) -> &str {
         self.service.results.base_url()
     }
 
-    /// The base URL of the storage host, which takes uploads, without a slash at its end. No key belongs there.
+    /// Returns the base URL of the storage host, which receives uploads, without a trailing slash. It rejects keys.
     pub fn storage_base_url(&self) -> &str {
         self.service.uploads.base_url()
     }
 
-    /// A right key, the first one where there are several.
+    /// Returns the first accepted API key.
     pub fn api_key(&self) -> &str {
         &self.service.config.api_keys[0]
     }
 
-    /// The secret that webhooks are signed with, as it was given.
+    /// Returns the secret that webhooks are signed with, as it was set.
     pub fn webhook_secret(&self) -> &str {
         &self.service.config.webhook_secret
     }
 
-    /// The seed of everything random here; see [`SandboxBuilder::seed`].
+    /// Returns the seed. See [`SandboxBuilder::seed`].
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// How many tasks were created, each of which the service would have charged.
+    /// Returns the number of created tasks. The service would have charged each.
     pub fn charges(&self) -> usize {
         self.service.tasks.count()
     }
 
-    /// The same by route: the `operationId` of each that was charged for, with how often.
+    /// Returns the number of created tasks by the `operationId` of their route.
     pub fn charges_by_route(&self) -> BTreeMap<String, usize> {
         let mut charges = BTreeMap::new();
         for task in self.service.tasks.all() {
@@ -94,12 +94,12 @@ impl Sandbox {
         charges
     }
 
-    /// Every task, oldest first, with its status now.
+    /// Returns all tasks, oldest first, with their current status.
     pub fn tasks(&self) -> Vec<TaskRecord> {
         self.service.task_records()
     }
 
-    /// Every upload slot that was handed out, oldest first, with the file that came to it.
+    /// Returns all upload slots, oldest first, with their files.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -120,8 +120,8 @@ impl Sandbox {
         self.service.uploads.records()
     }
 
-    /// The requests that any of the servers got, in the order of their arrival, as far as they are
-    /// [kept](SandboxBuilder::record_limit).
+    /// Returns the requests to all hosts, in the order of arrival, up to the
+    /// [record limit](SandboxBuilder::record_limit).
     ///
     /// ```
     /// use kling_omni_sandbox::Host;
@@ -141,14 +141,13 @@ impl Sandbox {
         self.service.requests.all()
     }
 
-    /// The webhook deliveries whose outcome is known, skipped ones included, as far as they are
-    /// [kept](SandboxBuilder::record_limit).
+    /// Returns the webhook deliveries with an outcome, including skipped ones, up to the
+    /// [record limit](SandboxBuilder::record_limit).
     pub fn deliveries(&self) -> Vec<Delivery> {
         self.service.webhooks.deliveries.all()
     }
 
-    /// Waits until the outcome of `count` deliveries is known, counted from the start, and answers
-    /// [`deliveries`](Self::deliveries).
+    /// Waits until `count` deliveries since the start have an outcome, and returns [`deliveries`](Self::deliveries).
     ///
     /// ```
     /// use std::time::Duration;
@@ -166,17 +165,17 @@ impl Sandbox {
     ///
     /// let deliveries = sandbox.wait_for_deliveries(2).await;
     /// assert_eq!(deliveries[1].status().as_str(), "COMPLETED");
-    /// // The host is not this machine, so that nothing was sent.
+    /// // The host is another machine, so nothing was sent.
     /// assert!(matches!(deliveries[1].outcome(), DeliveryOutcome::Skipped(_)));
     /// # Ok(()) }
     /// ```
     pub async fn wait_for_deliveries(&self, count: usize) -> Vec<Delivery> {
         let deliveries = &self.service.webhooks.deliveries;
-        deliveries.reached(count as u64).await;
+        deliveries.wait_for_total(count as u64).await;
         deliveries.all()
     }
 
-    /// Lets the next `count` tasks end in `FAILED`. They are charged all the same.
+    /// Makes the next `count` tasks fail. They are still charged.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), kling_omni_sandbox::StartError> {
@@ -190,7 +189,7 @@ impl Sandbox {
         }
     }
 
-    /// Sets what happens to the next task that has no script yet and whose prompt holds no directive.
+    /// Sets the script of the next task that has no script yet and no directive in its prompt.
     ///
     /// ```
     /// use kling_omni_sandbox::{TaskOutcome, Sandbox, TaskScript};
@@ -205,21 +204,24 @@ impl Sandbox {
         self.service.tasks.script_next(script);
     }
 
-    /// Adds a fault to those of the [builder](SandboxBuilder::fault). It counts requests from now on.
+    /// Adds a fault, after those of the [builder](SandboxBuilder::fault). It counts requests from now on.
     pub fn inject(&self, rule: FaultRule) {
         self.service.faults.add(rule);
     }
 
-    /// Takes all faults back. What a fault holds up already stays so.
+    /// Removes all faults. Responses that a fault delays already stay delayed.
     pub fn clear_faults(&self) {
         self.service.faults.clear();
     }
 
-    /// Stops listening, drops webhooks that are still to come, and lets requests that are being answered finish.
+    /// Stops listening, drops pending webhooks, and waits for requests in flight.
     pub async fn shutdown(mut self) {
         self.stop();
         for mut server in std::mem::take(&mut self.servers) {
-            if tokio::time::timeout(GRACE, &mut server).await.is_err() {
+            if tokio::time::timeout(SHUTDOWN_TIMEOUT, &mut server)
+                .await
+                .is_err()
+            {
                 server.abort();
             }
         }
@@ -269,7 +271,7 @@ pub(crate) async fn start(
         results: Results::new(result_base_url, config.result_lifetime, key),
         uploads: Uploads::new(
             storage_base_url,
-            config.largest_upload,
+            config.max_upload_size,
             config.file_lifetime,
             key,
         ),
@@ -313,7 +315,7 @@ async fn bind(address: IpAddr, port: u16) -> Result<(TcpListener, String), Start
     let failed = |source| StartError::Bind { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    // Clients cannot connect to "any address".
+    // Clients cannot connect to the unspecified address.
     let host = match bound.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -325,13 +327,13 @@ async fn bind(address: IpAddr, port: u16) -> Result<(TcpListener, String), Start
 
 fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
     let stopped = async move {
-        // An error means that the sandbox is gone, which is a reason to stop as well.
+        // An error means that the sandbox was dropped.
         let _ = stop.wait_for(|stop| *stop).await;
     };
     tokio::spawn(async move {
         let served = axum::serve(RawListener(listener), router).with_graceful_shutdown(stopped);
         if let Err(error) = served.await {
-            tracing::error!(%error, "the sandbox stopped serving");
+            tracing::error!(%error, "sandbox host failed");
         }
     })
 }

@@ -1,4 +1,4 @@
-//! What happens to a task, given ahead or written into its prompt.
+//! Task scripts: the outcome and the duration of a task, set in advance or by a directive in its prompt.
 
 use std::time::Duration;
 
@@ -6,38 +6,38 @@ use kling_omni_api::enums::TaskStatus;
 
 const OPEN: &str = "[sandbox:";
 const CLOSE: char = ']';
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+const MAX_TASK_TIME: Duration = Duration::from_secs(24 * 3600);
 const FAILURE: &str = "The sandbox was asked to fail this task";
 
-/// How one task ends.
+/// The outcome of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TaskOutcome {
     /// `COMPLETED` with one result URL.
     Completed,
-    /// `COMPLETED` with an empty `generated`, as the service has been seen to answer.
+    /// `COMPLETED` with an empty `generated`, as observed from the service.
     CompletedEmpty,
-    /// `FAILED`, with this text in `error`.
+    /// `FAILED` with this text in `error`.
     Failed(String),
-    /// `FAILED` without a reason: there is no `error`.
+    /// `FAILED` without an `error`.
     FailedSilently,
 }
 
-/// What happens to one task; decided when the task is created.
+/// The life cycle of one task, fixed when the task is created.
 ///
-/// Give it ahead with [`Sandbox::script_next`](crate::Sandbox::script_next), or write a directive into the prompt or a
-/// shot of the request:
+/// Set it in advance with [`Sandbox::script_next`](crate::Sandbox::script_next), or by a directive in the prompt or a shot
+/// of the request:
 ///
 /// | directive | effect |
 /// |---|---|
-/// | `[sandbox:fail]` | ends in `FAILED` |
+/// | `[sandbox:fail]` | fails |
 /// | `[sandbox:fail=TEXT]` | the same, with TEXT as the `error` |
-/// | `[sandbox:fail-silently]` | ends in `FAILED` without an `error` |
-/// | `[sandbox:empty]` | ends in `COMPLETED` without a result URL |
-/// | `[sandbox:status=NAME]` | shows the status NAME for a while before `IN_PROGRESS` |
-/// | `[sandbox:seconds=N]` | takes N seconds, up to a day, whatever the task time and its jitter are |
+/// | `[sandbox:fail-silently]` | fails without an `error` |
+/// | `[sandbox:empty]` | completes without a result URL |
+/// | `[sandbox:status=NAME]` | has the status NAME for a while before `IN_PROGRESS` |
+/// | `[sandbox:seconds=N]` | takes N seconds, up to one day, without jitter |
 ///
-/// A request with any other directive is refused with 400, so that a misspelt one does not pass for a success.
+/// A request with any other directive gets a 400, so a misspelled one does not look like a success.
 ///
 /// ```
 /// use kling_omni_api::enums::TaskStatus;
@@ -54,7 +54,7 @@ pub struct TaskScript {
 }
 
 impl TaskScript {
-    /// A life that ends in `outcome`.
+    /// Creates a script with an outcome.
     pub fn new(outcome: TaskOutcome) -> Self {
         Self {
             outcome,
@@ -63,24 +63,24 @@ impl TaskScript {
         }
     }
 
-    /// A life that ends in `FAILED`, with a fixed text in `error`.
+    /// Creates a script that fails, with a fixed text in `error`.
     pub fn failed() -> Self {
         Self::new(TaskOutcome::Failed(FAILURE.into()))
     }
 
-    /// Shows `status` for a while between `CREATED` and `IN_PROGRESS`.
+    /// Adds `status` for a while between `CREATED` and `IN_PROGRESS`.
     pub fn via(mut self, status: TaskStatus) -> Self {
         self.via = Some(status);
         self
     }
 
-    /// Ends after exactly this time, whatever [`task_time`](crate::SandboxBuilder::task_time) and its jitter are.
+    /// Sets the exact duration, instead of [`task_time`](crate::SandboxBuilder::task_time) with jitter.
     pub fn task_time(mut self, time: Duration) -> Self {
         self.time = Some(time);
         self
     }
 
-    /// Reads the directives of a prompt: `None` without any, an error that names one that does not exist.
+    /// Parses the directives of a prompt. Returns `None` without any, and fails on an unknown one.
     pub(crate) fn from_prompt(prompt: &str) -> Result<Option<Self>, UnknownDirective> {
         let mut script = None;
         let mut rest = prompt;
@@ -105,20 +105,20 @@ impl TaskScript {
 fn seconds(text: &str) -> Option<Duration> {
     let seconds: f64 = text.parse().ok()?;
     let time = Duration::try_from_secs_f64(seconds).ok()?;
-    (time <= LONGEST).then_some(time)
+    (time <= MAX_TASK_TIME).then_some(time)
 }
 
 impl Default for TaskScript {
-    /// A life that ends in [`TaskOutcome::Completed`].
+    /// Returns a script with the outcome [`TaskOutcome::Completed`].
     fn default() -> Self {
         Self::new(TaskOutcome::Completed)
     }
 }
 
-/// A prompt asks the sandbox for something that it does not know.
+/// A prompt has an unknown directive.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "holds a [sandbox:…] directive other than fail, fail=TEXT, fail-silently, empty, status=NAME and seconds=N"
+    "has an unknown [sandbox:…] directive, expected fail, fail=TEXT, fail-silently, empty, status=NAME or seconds=N"
 )]
 pub(crate) struct UnknownDirective;
 
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn directives() {
+    fn directives_are_parsed() {
         let name = TaskStatus::VALUES.concat();
         let unknown = || TaskStatus::Unknown(name.clone());
         let by_status = format!("[sandbox:status={name}]");

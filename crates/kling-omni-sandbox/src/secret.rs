@@ -1,4 +1,4 @@
-//! The secret that webhooks are signed with, and the headers that it makes.
+//! The webhook secret, and the headers of a signed delivery.
 
 use std::time::SystemTime;
 
@@ -17,7 +17,7 @@ const HEX_PREFIX: &str = "hex:";
 pub(crate) struct Secret(Vec<u8>);
 
 impl Secret {
-    /// `None` when what follows `whsec_` is not base64, or what follows `hex:` is not hexadecimal.
+    /// Parses a secret. Returns `None` for invalid base64 after `whsec_`, or invalid hexadecimal after `hex:`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if let Some(encoded) = text.strip_prefix(BASE64_PREFIX) {
             return BASE64.decode(encoded).ok().map(Self);
@@ -28,13 +28,14 @@ impl Secret {
         }
     }
 
-    /// One that is certainly another.
+    /// Returns a different secret.
     pub(crate) fn wrong(&self) -> Self {
         Self([self.0.as_slice(), b"forged"].concat())
     }
 
     fn sign(&self, id: &str, timestamp: &str, body: &[u8]) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("a key of any length will do");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC accepts keys of any length");
         mac.update(format!("{id}.{timestamp}.").as_bytes());
         mac.update(body);
         format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()))
@@ -54,7 +55,7 @@ fn from_hex(digits: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// The headers of a delivery, with a signature by each of `secrets`.
+/// Returns the headers of a delivery, with a signature by each of `secrets`.
 pub(crate) fn headers(secrets: &[&Secret], id: &str, now: SystemTime, body: &[u8]) -> HeaderMap {
     let timestamp = unix_seconds(now).to_string();
     let signatures: Vec<String> = secrets
@@ -70,7 +71,8 @@ pub(crate) fn headers(secrets: &[&Secret], id: &str, now: SystemTime, body: &[u8
         ("webhook-timestamp", &timestamp),
         ("webhook-signature", &signature),
     ] {
-        let value = HeaderValue::from_str(value).expect("ids, numbers and base64 make headers");
+        let value =
+            HeaderValue::from_str(value).expect("ids, numbers and base64 are valid header values");
         headers.insert(name, value);
     }
     headers
@@ -81,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets() {
+    fn secrets_are_parsed() {
         let key = |text: &str| Secret::parse(text).map(|secret| secret.0);
         assert_eq!(key("plain"), Some(b"plain".to_vec()));
         assert_eq!(key("whsec_cGxhaW4="), Some(b"plain".to_vec()));

@@ -1,4 +1,4 @@
-//! What the servers and the webhooks of one sandbox share.
+//! The state that the hosts and the webhooks of a sandbox share.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::task::{Stage, Task, TaskStore};
 use crate::uploads::Uploads;
 use crate::webhook::Webhooks;
 
-/// All that the three servers and the webhooks of one sandbox share.
+/// The state that the three hosts and the webhooks of a sandbox share.
 pub(crate) struct Service {
     pub(crate) config: Config,
     pub(crate) clock: ServiceClock,
@@ -34,7 +34,7 @@ pub(crate) struct Service {
     pub(crate) faults: Faults,
 }
 
-/// A task as it is shown: the body of a webhook, and `data` of an answer.
+/// The JSON of a task: the body of a webhook, and `data` of a response.
 #[derive(Debug, Serialize)]
 pub(crate) struct TaskView<'a> {
     task_id: &'a str,
@@ -58,8 +58,8 @@ impl Service {
         }
     }
 
-    /// Whether a task is shown to this key.
-    pub(crate) fn shows(&self, task: &Task, key: usize) -> bool {
+    /// Returns whether a task is visible with this key.
+    pub(crate) fn is_visible(&self, task: &Task, key: usize) -> bool {
         !self.config.account_per_key || task.key == key
     }
 
@@ -79,7 +79,7 @@ impl Service {
             .collect()
     }
 
-    /// Records a request that has come and has no answer yet.
+    /// Records a request before its response.
     pub(crate) fn record_request(&self, host: Host, parts: &Parts) -> RecordId {
         let entry = ReceivedRequest {
             host,
@@ -97,12 +97,12 @@ impl Service {
         RecordId(self.requests.push(entry))
     }
 
-    /// Adds to the record what is learnt of a request on the way.
+    /// Updates the record of a request.
     pub(crate) fn amend(&self, id: RecordId, change: impl FnOnce(&mut ReceivedRequest)) {
         self.requests.update(id.0, change);
     }
 
-    /// Decides on the faults of a request, and records them.
+    /// Evaluates the faults of a request, and records them.
     pub(crate) fn evaluate_faults(
         &self,
         id: RecordId,
@@ -114,7 +114,7 @@ impl Service {
         self.faults.activate(host, rules)
     }
 
-    /// Finishes the record of a request, and dates the answer by the sandbox's clock.
+    /// Completes the record of a request, and sets the `Date` of the response by the sandbox's clock.
     pub(crate) fn record_response<B>(
         &self,
         id: RecordId,
@@ -128,20 +128,25 @@ impl Service {
         let status = response.status();
         self.requests
             .update(id.0, |entry| entry.status = Some(status));
-        tracing::debug!(method = %parts.method, path = parts.uri.path(), %status, "answered");
+        tracing::debug!(
+            http.request.method = %parts.method,
+            url.path = parts.uri.path(),
+            http.response.status_code = status.as_u16(),
+            "request completed"
+        );
     }
 
-    /// Marks headers as sensitive that are there for a key, or hold one.
+    /// Marks headers for credentials, and those that contain a key, as sensitive.
     pub(crate) fn mark_keys(&self, mut headers: HeaderMap) -> HeaderMap {
-        let named = [
+        let credentials = [
             header::AUTHORIZATION,
             header::PROXY_AUTHORIZATION,
             header::COOKIE,
         ];
         for (name, value) in &mut headers {
             let text = value.to_str().unwrap_or_default();
-            let holds_key = self.config.api_keys.iter().any(|key| text.contains(key));
-            if holds_key || named.contains(name) || self.spec.key_headers.contains(name) {
+            let has_key = self.config.api_keys.iter().any(|key| text.contains(key));
+            if has_key || credentials.contains(name) || self.spec.key_headers.contains(name) {
                 value.set_sensitive(true);
             }
         }
@@ -149,6 +154,6 @@ impl Service {
     }
 }
 
-/// The number of a request in the record.
+/// The number of a request in the records.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RecordId(u64);

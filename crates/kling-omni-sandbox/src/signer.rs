@@ -1,4 +1,4 @@
-//! Signatures of paths and other texts.
+//! Signs URLs, and verifies their signatures.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use http::HeaderValue;
 use sha2::Sha256;
 use url::form_urlencoded;
 
-/// Signs paths for a time, and other texts, and tells its signatures from others.
+/// Signs paths with an expiry, and other texts, and verifies the signatures.
 pub(crate) struct Signer {
     key: [u8; 32],
 }
@@ -18,25 +18,25 @@ impl Signer {
         Self { key }
     }
 
-    /// The token that opens `path` until the unix time `expires`.
+    /// Returns a token for `path`, valid until the unix time `expires`.
     pub(crate) fn sign(&self, path: &str, expires: u64) -> String {
         let signature = self.signature(&message(path, expires));
         format!("exp={expires}~hmac={signature}")
     }
 
-    /// The signature of a text, in hexadecimal.
+    /// Returns the signature of a text, in hexadecimal.
     pub(crate) fn signature(&self, text: &str) -> String {
         hex(&self.mac(text).finalize().into_bytes())
     }
 
-    /// Whether a signature is that of a text.
+    /// Returns whether a signature of a text is valid.
     pub(crate) fn verifies(&self, text: &str, signature: &str) -> bool {
         // The library compares in constant time.
         bytes(signature).is_some_and(|signature| self.mac(text).verify_slice(&signature).is_ok())
     }
 
-    /// Whether a query holds a token of this signer for `path` that has not expired at the unix time `now`.
-    pub(crate) fn admits(&self, path: &str, query: Option<&str>, now: u64) -> bool {
+    /// Returns whether a query has a token of this signer for `path` that has not expired at the unix time `now`.
+    pub(crate) fn is_valid_token(&self, path: &str, query: Option<&str>, now: u64) -> bool {
         let Some((expires, signature)) = query.and_then(token) else {
             return false;
         };
@@ -45,18 +45,18 @@ impl Signer {
 
     fn mac(&self, text: &str) -> Hmac<Sha256> {
         let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.key).expect("a key of any length will do");
+            Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC accepts keys of any length");
         mac.update(text.as_bytes());
         mac
     }
 }
 
-/// What is signed of a path.
+/// Returns the signed text of a path.
 fn message(path: &str, expires: u64) -> String {
     format!("exp={expires}~path={path}")
 }
 
-/// Bytes in hexadecimal.
+/// Formats bytes in hexadecimal.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut digits, byte| {
         // Writing to a String cannot fail.
@@ -65,10 +65,10 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The validator of a file with this SHA-256.
+/// Returns the `ETag` of a file with this SHA-256.
 pub(crate) fn etag(digest: &[u8]) -> HeaderValue {
     let etag = format!("\"{}\"", hex(&digest[..16]));
-    HeaderValue::try_from(etag).expect("quoted hexadecimal digits make a header")
+    HeaderValue::try_from(etag).expect("quoted hexadecimal digits are a valid header value")
 }
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {
@@ -85,7 +85,7 @@ impl fmt::Debug for Signer {
     }
 }
 
-/// The parts of `token=exp=UNIX~hmac=HEX`.
+/// Parses `token=exp=UNIX~hmac=HEX`.
 fn token(query: &str) -> Option<(u64, String)> {
     let (_, token) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token")?;
     let (expires, signature) = token.strip_prefix("exp=")?.split_once("~hmac=")?;
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_its_own_tokens_open_a_path() {
+    fn tokens_are_valid_for_their_path_and_time() {
         let signer = Signer::new([7; 32]);
         let token = signer.sign("/a.mp4", 1000);
         let (_, hex) = token.split_once("~hmac=").unwrap();
@@ -132,11 +132,11 @@ mod tests {
         ];
         for (path, query, now, expected) in cases {
             assert_eq!(
-                signer.admits(path, Some(&query), now),
+                signer.is_valid_token(path, Some(&query), now),
                 expected,
                 "{path} {query} {now}"
             );
         }
-        assert!(!signer.admits("/a.mp4", None, 0));
+        assert!(!signer.is_valid_token("/a.mp4", None, 0));
     }
 }

@@ -1,4 +1,4 @@
-//! The spec document, read at run time: which routes there are, and what each takes.
+//! The OpenAPI document, read at run time: the routes, and the schemas of their bodies and queries.
 
 mod schema;
 mod violation;
@@ -13,11 +13,11 @@ use serde_json::{Map, Value};
 pub(crate) use schema::Schema;
 pub(crate) use violation::InvalidParam;
 
-/// The spec, read once in the life of a process.
+/// The document, parsed once per process.
 static SPEC: LazyLock<Result<Arc<Spec>, SpecError>> =
     LazyLock::new(|| Spec::parse(kling_omni_api::SPEC_YAML).map(Arc::new));
 
-/// The spec has something that the sandbox cannot serve.
+/// The sandbox cannot serve the document.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{at}: {problem}")]
 pub(crate) struct SpecError {
@@ -52,10 +52,10 @@ pub(crate) struct Operation {
     pub(crate) query: Schema,
 }
 
-/// What an operation does, by the generated table.
+/// The kind of an operation, by the generated table.
 #[derive(Debug)]
 pub(crate) enum Kind {
-    /// Takes a body and creates a task, which belongs to one of the families.
+    /// Creates a task of one of the families.
     Create {
         task: TaskCreate,
         families: &'static [&'static str],
@@ -63,11 +63,11 @@ pub(crate) enum Kind {
     },
     /// Reads all tasks of a family.
     List { family: &'static str },
-    /// Reads the task of a family that its path names.
+    /// Reads one task of a family.
     Status { family: &'static str },
-    /// Takes a body that lists files, and hands out an upload slot for each.
+    /// Creates an upload slot for each file in the body.
     Slots { body: Schema },
-    /// Reads all files that were uploaded.
+    /// Lists the uploaded files.
     Files,
 }
 
@@ -100,7 +100,7 @@ impl Spec {
 }
 
 impl Operation {
-    /// Reads an operation; `None` if the sandbox does not serve it.
+    /// Parses an operation. Returns `None` if the sandbox does not serve it.
     fn parse(
         document: &Value,
         path: &str,
@@ -114,7 +114,7 @@ impl Operation {
         let method: Method = method
             .to_ascii_uppercase()
             .parse()
-            .map_err(|_| SpecError::new(&at, "the method is not one"))?;
+            .map_err(|_| SpecError::new(&at, "invalid method"))?;
         let compile = |schema: &Value| {
             Schema::compile(document, schema).map_err(|problem| SpecError::new(&at, problem))
         };
@@ -158,10 +158,10 @@ fn object<'a>(document: &'a Value, pointer: &str) -> Result<&'a Map<String, Valu
     document
         .pointer(pointer)
         .and_then(Value::as_object)
-        .ok_or_else(|| SpecError::new(pointer, "there is no such object"))
+        .ok_or_else(|| SpecError::new(pointer, "object not found"))
 }
 
-/// The query parameters of an operation as one object schema.
+/// Returns the query parameters of an operation as an object schema.
 fn query_schema(document: &Value, operation: &Value, at: &str) -> Result<Value, SpecError> {
     let mut properties = Map::new();
     let mut required = Vec::new();
@@ -169,7 +169,7 @@ fn query_schema(document: &Value, operation: &Value, at: &str) -> Result<Value, 
         let parameter = match parameter["$ref"].as_str() {
             Some(reference) => document
                 .pointer(reference.trim_start_matches('#'))
-                .ok_or_else(|| SpecError::new(at, format!("{reference} leads nowhere")))?,
+                .ok_or_else(|| SpecError::new(at, format!("{reference} not found")))?,
             None => parameter,
         };
         let (Some("query"), Some(name)) = (parameter["in"].as_str(), parameter["name"].as_str())
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_operation_that_the_table_does_not_have_is_refused() {
+    fn operations_must_be_in_the_generated_table() {
         let spec = r#"{"paths":{"/v1/ai/x/m":{"delete":{"operationId":"d"}}},"components":{"securitySchemes":{}}}"#;
         let error = Spec::parse(spec).unwrap_err().to_string();
         assert_eq!(

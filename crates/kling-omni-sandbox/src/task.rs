@@ -1,4 +1,4 @@
-//! TaskStore: the whole life of each, decided when it is created.
+//! Tasks, whose life cycle is fixed when they are created.
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU64;
@@ -10,26 +10,26 @@ use serde_json::Value;
 
 use crate::script::{TaskOutcome, TaskScript};
 
-/// A task stays `CREATED` for this part of its time: one fifth.
+/// A task is `CREATED` for this fraction of its duration: one fifth.
 const CREATED_PART: u32 = 5;
-/// With a status between, `IN_PROGRESS` starts after this many fifths.
+/// With an additional status, `IN_PROGRESS` starts after this many fifths.
 const VIA_FIFTHS: u32 = 3;
 
-/// No task of the service takes less.
+/// The minimum duration of a task of the service.
 const QUICK: Duration = Duration::from_secs(20);
 
-/// One paid task: what was asked, and its whole life, decided at creation.
+/// One charged task: its request and its life cycle.
 #[derive(Debug)]
 pub(crate) struct Task {
-    /// Its place among all tasks, counted from 1.
+    /// Its number in the order of creation, from 1.
     pub(crate) number: NonZeroU64,
     pub(crate) id: String,
     pub(crate) operation_id: String,
-    /// The place of the key that it was created with.
+    /// The index of the key that created it.
     pub(crate) key: usize,
-    /// The family whose reads and lists know it.
+    /// The family whose routes read and list it.
     pub(crate) family: &'static str,
-    /// The body of the request, as it came.
+    /// The body of the request, as received.
     pub(crate) request: Value,
     pub(crate) render_spec: RenderSpec,
     pub(crate) created_at: SystemTime,
@@ -37,30 +37,30 @@ pub(crate) struct Task {
     outcome: TaskOutcome,
 }
 
-/// What the result has to look like, defaults filled in.
+/// What the result shows, with defaults.
 #[derive(Clone, Debug)]
 pub(crate) struct RenderSpec {
-    /// What the video shows; of several shots, each in turn.
+    /// The prompt, or the prompts of all shots.
     pub(crate) prompt: String,
     pub(crate) seconds: u32,
     pub(crate) aspect_ratio: String,
-    /// The sides of the picture, such as `16:9`, whatever `aspect_ratio` says.
+    /// The aspect ratio of the frame, such as `16:9`, even if `aspect_ratio` is `auto`.
     pub(crate) shape: String,
-    /// URLs that the video starts from, each with a word for it.
+    /// The input URLs with their labels.
     pub(crate) inputs: Vec<(&'static str, String)>,
 }
 
-/// A stretch of a task's life.
+/// A period of a task with one status.
 #[derive(Clone, Debug)]
 pub(crate) struct Stage {
-    /// Time from the creation of the task to the start of the stage.
+    /// The time from the creation of the task to the start of the stage.
     starts: Duration,
     pub(crate) status: TaskStatus,
     is_last: bool,
 }
 
 impl Task {
-    /// The stage at `now`: nothing but a function of time.
+    /// Returns the stage at `now`, which depends on the time only.
     pub(crate) fn stage(&self, now: SystemTime) -> &Stage {
         let age = now.duration_since(self.created_at).unwrap_or_default();
         self.stages
@@ -74,14 +74,14 @@ impl Task {
         &self.stages[0]
     }
 
-    /// The changes of status after the creation, each with its time.
+    /// Returns the status changes after the creation, with their times.
     pub(crate) fn changes(&self) -> impl Iterator<Item = (SystemTime, &Stage)> {
         self.stages[1..]
             .iter()
             .map(|stage| (self.created_at + stage.starts, stage))
     }
 
-    /// When the last stage starts.
+    /// Returns when the last stage starts.
     pub(crate) fn ends_at(&self) -> SystemTime {
         self.created_at
             + self
@@ -90,17 +90,17 @@ impl Task {
                 .map_or(Duration::ZERO, |stage| stage.starts)
     }
 
-    /// Whether it goes on, and is over sooner than any task of the service.
+    /// Returns whether the task is running and takes less time than any task of the service.
     pub(crate) fn is_quick(&self, stage: &Stage) -> bool {
         !stage.is_last && self.ends_at() < self.created_at + QUICK
     }
 
-    /// Whether the result is there at `stage`.
+    /// Returns whether the task has a result at `stage`.
     pub(crate) fn has_result(&self, stage: &Stage) -> bool {
         stage.is_last && self.outcome == TaskOutcome::Completed
     }
 
-    /// Why the task failed, once it has.
+    /// Returns why the task failed, at its last stage.
     pub(crate) fn error(&self, stage: &Stage) -> Option<&str> {
         match &self.outcome {
             TaskOutcome::Failed(error) if stage.is_last => Some(error),
@@ -135,7 +135,7 @@ fn stages(script: &TaskScript, total: Duration) -> Vec<Stage> {
         .collect()
 }
 
-/// What a new task is made from, apart from its script.
+/// The fields of a new task, except for its script.
 #[derive(Debug)]
 pub(crate) struct NewTask {
     pub(crate) id: String,
@@ -148,7 +148,7 @@ pub(crate) struct NewTask {
     pub(crate) total: Duration,
 }
 
-/// All tasks of the account, and the scripts that wait for the next ones.
+/// All tasks, and the scripts for the next ones.
 #[derive(Debug, Default)]
 pub(crate) struct TaskStore {
     stored: Mutex<StoredTasks>,
@@ -162,7 +162,7 @@ struct StoredTasks {
 }
 
 impl StoredTasks {
-    /// An id that no task has yet: this one, or this one with a number behind it.
+    /// Returns an unused id: `id`, or `id` with a number appended.
     fn unused(&self, id: String) -> String {
         let numbered = (2_u64..).map(|number| format!("{id}-{number}"));
         let mut candidates = std::iter::once(id.clone()).chain(numbered);
@@ -172,15 +172,15 @@ impl StoredTasks {
 }
 
 impl TaskStore {
-    /// Creates a task: from `directed`, else from the next waiting script, else one that completes.
-    pub(crate) fn create(&self, new: NewTask, directed: Option<TaskScript>) -> Arc<Task> {
+    /// Creates a task with `script`, else with the next queued script, else with one that completes.
+    pub(crate) fn create(&self, new: NewTask, script: Option<TaskScript>) -> Arc<Task> {
         let mut stored = self.lock();
-        let script = directed
+        let script = script
             .or_else(|| stored.scripts.pop_front())
             .unwrap_or_default();
-        let before = stored.in_order.len() as u64;
+        let count = stored.in_order.len() as u64;
         let task = Arc::new(Task {
-            number: NonZeroU64::MIN.saturating_add(before),
+            number: NonZeroU64::MIN.saturating_add(count),
             stages: stages(&script, script.time.unwrap_or(new.total)),
             outcome: script.outcome,
             id: stored.unused(new.id),
@@ -200,7 +200,7 @@ impl TaskStore {
         self.lock().by_id.get(id).cloned()
     }
 
-    /// Every task, oldest first.
+    /// Returns all tasks, oldest first.
     pub(crate) fn all(&self) -> Vec<Arc<Task>> {
         self.lock().in_order.clone()
     }
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stages_cover_the_whole_time_in_order() {
+    fn stages_are_in_order() {
         let via = TaskScript::failed().via(TaskStatus::Unknown("QUEUED".into()));
         let cases = [
             (

@@ -1,4 +1,4 @@
-//! Deliveries of the changes of tasks.
+//! Sends webhook deliveries.
 
 pub(crate) mod sequence;
 
@@ -15,11 +15,11 @@ use url::{Host, Url};
 use crate::record::{Delivery, DeliveryOutcome, Log};
 use crate::secret::Secret;
 
-/// Delivers the changes of tasks to those who asked for them.
+/// Sends webhook deliveries, and records them.
 pub(crate) struct Webhooks {
     secret: Secret,
     timeout: Duration,
-    remote: bool,
+    allows_remote: bool,
     client: OnceLock<Result<reqwest::Client, String>>,
     jobs: Mutex<JoinSet<()>>,
     pub(crate) deliveries: Log<Delivery>,
@@ -29,27 +29,27 @@ impl Webhooks {
     pub(crate) fn new(
         secret: Secret,
         timeout: Duration,
-        remote: bool,
+        allows_remote: bool,
         record_limit: usize,
     ) -> Self {
         Self {
             secret,
             timeout,
-            remote,
+            allows_remote,
             client: OnceLock::new(),
             jobs: Mutex::default(),
             deliveries: Log::new(record_limit),
         }
     }
 
-    /// Drops everything that is still to be delivered.
+    /// Drops all pending deliveries.
     pub(crate) fn stop(&self) {
         self.jobs().abort_all();
     }
 
-    /// Made at the first delivery, since it may load certificates where another crate turns TLS on.
+    /// Builds the client at the first delivery, because it may load certificates if another crate enables TLS.
     fn client(&self) -> Result<&reqwest::Client, &str> {
-        let made = self.client.get_or_init(|| {
+        let client = self.client.get_or_init(|| {
             reqwest::Client::builder()
                 .no_proxy()
                 .redirect(reqwest::redirect::Policy::none())
@@ -62,16 +62,16 @@ impl Webhooks {
                 .build()
                 .map_err(|error| error.to_string())
         });
-        made.as_ref().map_err(String::as_str)
+        client.as_ref().map_err(String::as_str)
     }
 
     async fn send(&self, url: &str, headers: HeaderMap, body: Bytes) -> DeliveryOutcome {
         let url = match Url::parse(url) {
             Ok(url) => url,
-            Err(error) => return DeliveryOutcome::Failed(format!("the URL is not valid: {error}")),
+            Err(error) => return DeliveryOutcome::Failed(format!("invalid URL: {error}")),
         };
-        if !self.remote && !is_loopback(&url) {
-            let reason = "the host is not this machine, and `remote_webhooks` is off";
+        if !self.allows_remote && !is_loopback(&url) {
+            let reason = "the host is another machine, and `remote_webhooks` is off";
             return DeliveryOutcome::Skipped(reason.to_owned());
         }
         let client = match self.client() {
@@ -82,11 +82,11 @@ impl Webhooks {
             Ok(response) if response.status().is_success() => {
                 DeliveryOutcome::Accepted(response.status())
             }
-            Ok(response) => DeliveryOutcome::Refused(response.status()),
+            Ok(response) => DeliveryOutcome::Rejected(response.status()),
             Err(error) if error.is_timeout() => {
-                DeliveryOutcome::Failed("the receiver did not answer in time".to_owned())
+                DeliveryOutcome::Failed("no response within the time limit".to_owned())
             }
-            // The URL may hold a token of the receiver.
+            // The URL may contain a token.
             Err(error) => DeliveryOutcome::Failed(with_causes(&error.without_url())),
         }
     }
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_this_machine_is_loopback() {
+    fn loopback_is_recognized() {
         let cases = [
             ("http://127.0.0.1:80/x", true),
             ("http://127.9.9.9/", true),

@@ -258,7 +258,7 @@ fn told(fixture: &Fixture<'_>, video: kling_omni::Result<Video>, task: &Task) ->
 
 fn answer(delivery: &kling_omni_sandbox::Delivery) -> String {
     match delivery.outcome() {
-        DeliveryOutcome::Accepted(status) | DeliveryOutcome::Refused(status) => {
+        DeliveryOutcome::Accepted(status) | DeliveryOutcome::Rejected(status) => {
             status.as_u16().to_string()
         }
         DeliveryOutcome::Skipped(_) => "lost".to_owned(),

@@ -185,12 +185,12 @@ impl SandboxArgs {
 
 fn start_failure(error: StartError) -> Failure {
     let failure = Failure::unexpected(error.to_string());
-    let failure = match &error {
-        StartError::Bind { source, .. } => failure.with_cause(source),
-        _ => failure,
-    };
     match error {
-        StartError::Bind { .. } | StartError::Setting { .. } => failure.with_exit(Exit::Usage),
+        StartError::Bind { source, .. } => failure
+            .with_exit(Exit::Usage)
+            .with_cause(source)
+            .with_help("use another port, or 0 for a free one"),
+        StartError::Setting { .. } => failure.with_exit(Exit::Usage),
         _ => failure,
     }
 }
@@ -326,7 +326,7 @@ fn fault_note(faults: &[String]) -> String {
 fn outcome_text(outcome: &DeliveryOutcome) -> String {
     match outcome {
         DeliveryOutcome::Accepted(status) => format!("accepted with {}", status.as_u16()),
-        DeliveryOutcome::Refused(status) => format!("refused with {}", status.as_u16()),
+        DeliveryOutcome::Rejected(status) => format!("rejected with {}", status.as_u16()),
         DeliveryOutcome::Failed(reason) => format!("not delivered, {reason}"),
         DeliveryOutcome::Skipped(reason) => format!("not sent, {reason}"),
         _ => "unknown outcome".to_owned(),

@@ -118,7 +118,7 @@ fn with_errors_send_no_request() {
         ("warnings-denied", "--video slow.mp4 --deny-warnings", 2),
         ("missing", "--video dence.mp4", 7),
         ("no-scheme", "--video example.com/dance.mp4 --json", 7),
-        ("missing-element", "--element nobody.png", 7),
+        ("missing-element", "--element missing.png", 7),
         ("upload-none", "--video dance.mp4 --upload none", 2),
         ("upload-elsewhere", "--video dance.mp4 --upload there", 2),
         ("unchecked", "--video dance.mp4 --unchecked", 2),

@@ -1,4 +1,4 @@
-//! A request on its way to an operation.
+//! A request to an operation.
 
 use axum::response::Response;
 use bytes::Bytes;
@@ -11,17 +11,17 @@ use crate::injection::ActiveFaults;
 use crate::reply;
 use crate::spec::Schema;
 
-/// A request, read and routed.
+/// A request whose body was read and whose operation is known.
 pub(super) struct Call<'a> {
     pub(super) parts: &'a Parts,
-    /// The task that the path names.
+    /// The task id in the path.
     pub(super) task_id: Option<&'a str>,
     pub(super) body: &'a Bytes,
     pub(super) faults: &'a ActiveFaults,
 }
 
 impl Call<'_> {
-    /// Returns the body if it is valid against the schema, and the error response otherwise.
+    /// Returns the body, or the error response if it violates the schema.
     pub(super) fn json(&self, schema: &Schema, form: ProblemForm) -> Result<Value, Box<Response>> {
         if !is_json(&self.parts.headers) {
             let text = "The content type must be application/json";

@@ -16,9 +16,9 @@ use crate::webhook::sequence;
 
 const PROMPT: &str = "prompt";
 const SHOTS: &str = "multi_prompt";
-/// The length of a clip where the schema neither asks for one nor has a default.
-const UNSAID_SECONDS: u32 = 5;
-/// The fields whose URLs a clip shows, and the word that it has for each.
+/// The duration of a clip if neither the request nor the schema has one.
+const DEFAULT_SECONDS: u32 = 5;
+/// The fields whose URLs a clip shows, with their labels.
 const INPUTS: [(&str, &str); 4] = [
     ("video_url", "video"),
     ("image_url", "start"),
@@ -26,7 +26,7 @@ const INPUTS: [(&str, &str); 4] = [
     ("end_image_url", "end"),
 ];
 
-/// Creates a task, which is what is paid for.
+/// Creates a task, which is charged.
 pub(super) fn task(
     service: &Arc<Service>,
     operation: &Operation,
@@ -37,14 +37,14 @@ pub(super) fn task(
 ) -> Response {
     let request = match call.json(schema, service.config.problem_form) {
         Ok(request) => request,
-        Err(refusal) => return *refusal,
+        Err(rejection) => return *rejection,
     };
-    let render_spec = match render_spec(schema, &usable(schema, &request)) {
+    let render_spec = match render_spec(schema, &without_invalid_fields(schema, &request)) {
         Ok(render_spec) => render_spec,
         Err(invalid) => return reply::problem(service.config.problem_form, vec![invalid]),
     };
-    let directed = match TaskScript::from_prompt(&render_spec.prompt) {
-        Ok(directed) => directed,
+    let script = match TaskScript::from_prompt(&render_spec.prompt) {
+        Ok(script) => script,
         Err(error) => {
             let in_shot = shots(&request).any(|shot| TaskScript::from_prompt(shot).is_err());
             let invalid = InvalidParam {
@@ -55,13 +55,13 @@ pub(super) fn task(
         }
     };
 
-    let directed = match unreadable(service, &request) {
-        Some(why) => Some(TaskScript::new(TaskOutcome::Failed(why))),
-        None => call.faults.script().or(directed),
+    let script = match find_unreadable_url(service, &request) {
+        Some(reason) => Some(TaskScript::new(TaskOutcome::Failed(reason))),
+        None => call.faults.script().or(script),
     };
 
-    let (id, lean) = service.random.task();
-    let factor = 1.0 + lean * service.config.jitter;
+    let (id, jitter) = service.random.task();
+    let factor = 1.0 + jitter * service.config.jitter;
     let new = NewTask {
         id: call.faults.id().map_or(id, str::to_owned),
         key,
@@ -72,84 +72,92 @@ pub(super) fn task(
         created_at: service.clock.now(),
         total: service.config.task_time.mul_f64(factor),
     };
-    let task = service.tasks.create(new, directed);
-    sequence::follow(service, &task);
-    read::shown(service, &task, task.first_stage())
+    let task = service.tasks.create(new, script);
+    sequence::start(service, &task);
+    read::respond_with(service, &task, task.first_stage())
 }
 
-/// A request without the fields that break a rule: one that breaks any comes here only through a fault.
-fn usable(schema: &Schema, request: &Value) -> Value {
-    let mut usable = request.clone();
-    for broken in schema.check(request) {
-        let field = broken.name.split('.').next().unwrap_or_default();
-        if let Some(fields) = usable.as_object_mut() {
+/// Removes invalid fields. A request has some only with the fault `lenient`.
+fn without_invalid_fields(schema: &Schema, request: &Value) -> Value {
+    let mut valid = request.clone();
+    for invalid in schema.check(request) {
+        let field = invalid.name.split('.').next().unwrap_or_default();
+        if let Some(fields) = valid.as_object_mut() {
             fields.remove(field);
         }
     }
-    usable
+    valid
 }
 
-/// The family that a task belongs to. Where the document leaves it open, the settings say.
+/// Returns the family of a task. If the document allows several, the settings decide.
 fn family(service: &Service, families: &[&'static str]) -> &'static str {
-    let set = service.config.video_reference_status.family();
+    let configured = service.config.video_reference_status.family();
     match families {
         [family] => family,
-        several if several.contains(&set) => set,
+        several if several.contains(&configured) => configured,
         several => several.first().copied().unwrap_or_default(),
     }
 }
 
-/// The shots of a request, if it has any.
+/// Returns the shots of a request.
 fn shots(request: &Value) -> impl Iterator<Item = &str> {
     let shots = request[SHOTS].as_array().into_iter().flatten();
     shots.filter_map(Value::as_str)
 }
 
-/// The prompt of the whole video and those of its shots, numbered.
+/// Returns the prompt of the video, followed by the numbered prompts of its shots.
 fn prompt(schema: &Schema, request: &Value) -> String {
-    let whole = schema.text(request, PROMPT);
+    let prompt = schema.text(request, PROMPT);
     let shots = shots(request).zip(1..);
     let shots = shots.map(|(shot, number)| format!("{number}: {shot}"));
-    whole.into_iter().chain(shots).collect::<Vec<_>>().join(" ")
+    prompt
+        .into_iter()
+        .chain(shots)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
-/// Why a URL in the request leads to no file, where it is one of the sandbox's own; others are not looked at.
-fn unreadable(service: &Service, request: &Value) -> Option<String> {
+/// Returns why an uploaded file in the request cannot be read. URLs of other hosts are not checked.
+fn find_unreadable_url(service: &Service, request: &Value) -> Option<String> {
     let mut fields = request.as_object()?.iter();
     fields.find_map(|(name, value)| {
-        let why = lost_file(service, value)?;
-        Some(format!("{name}: {why}"))
+        let reason = unreadable_reason(service, value)?;
+        Some(format!("{name}: {reason}"))
     })
 }
 
-fn lost_file(service: &Service, value: &Value) -> Option<&'static str> {
+fn unreadable_reason(service: &Service, value: &Value) -> Option<&'static str> {
     match value {
         Value::String(url) => {
             let now = service.clock.now();
             let asset = service.results.asset(url)?;
-            if service.results.admits(url, now) {
-                service.uploads.lost_file(asset, now)
+            if service.results.is_valid(url, now) {
+                service.uploads.unreadable_reason(asset, now)
             } else {
-                Some("the URL of the uploaded file has expired, or is not genuine")
+                Some("the URL of the uploaded file has expired or is invalid")
             }
         }
-        Value::Array(values) => values.iter().find_map(|value| lost_file(service, value)),
-        Value::Object(fields) => fields.values().find_map(|value| lost_file(service, value)),
+        Value::Array(values) => values
+            .iter()
+            .find_map(|value| unreadable_reason(service, value)),
+        Value::Object(fields) => fields
+            .values()
+            .find_map(|value| unreadable_reason(service, value)),
         _ => None,
     }
 }
 
-/// What the clip needs to know, with the spec's defaults.
+/// Returns what the clip shows, with the defaults of the document.
 fn render_spec(schema: &Schema, request: &Value) -> Result<RenderSpec, InvalidParam> {
     let seconds = match schema.text(request, "duration") {
         Some(seconds) => seconds.parse().ok(),
-        None => Some(UNSAID_SECONDS),
+        None => Some(DEFAULT_SECONDS),
     };
     let aspect_ratio = schema.text(request, "aspect_ratio").unwrap_or_default();
     let shape = if aspect_ratio.contains(':') {
         aspect_ratio.clone()
     } else {
-        // `auto` would take the shape of an input, which the sandbox does not fetch.
+        // `auto` uses the aspect ratio of an input, which the sandbox does not fetch.
         schema
             .text(&Value::Null, "aspect_ratio")
             .unwrap_or_default()
@@ -158,13 +166,13 @@ fn render_spec(schema: &Schema, request: &Value) -> Result<RenderSpec, InvalidPa
         prompt: prompt(schema, request),
         seconds: seconds.ok_or_else(|| InvalidParam {
             name: "duration".to_owned(),
-            reason: "is no whole number of seconds".to_owned(),
+            reason: "must be a whole number of seconds".to_owned(),
         })?,
         aspect_ratio,
         shape,
         inputs: INPUTS
             .into_iter()
-            .filter_map(|(field, word)| Some((word, schema.text(request, field)?)))
+            .filter_map(|(field, label)| Some((label, schema.text(request, field)?)))
             .collect(),
     })
 }

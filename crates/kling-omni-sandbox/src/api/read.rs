@@ -10,8 +10,8 @@ use crate::service::Service;
 use crate::spec::Operation;
 use crate::task::{Stage, Task};
 
-/// When to look at a quick task again, in seconds.
-const SOON: HeaderValue = HeaderValue::from_static("1");
+/// The `Retry-After` of a quick task, in seconds.
+const QUICK_RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 #[derive(Serialize)]
 struct Summary<'a> {
@@ -19,27 +19,29 @@ struct Summary<'a> {
     status: &'a str,
 }
 
-/// One task of a family.
+/// Returns one task of a family.
 pub(super) fn task(service: &Service, family: &str, id: &str, key: usize) -> Response {
     match service.tasks.get(id) {
-        Some(task) if task.family == family && service.shows(&task, key) => {
+        Some(task) if task.family == family && service.is_visible(&task, key) => {
             let stage = task.stage(service.clock.now());
-            shown(service, &task, stage)
+            respond_with(service, &task, stage)
         }
         _ => reply::message(StatusCode::NOT_FOUND, "Task not found"),
     }
 }
 
-/// A 200 with a task at a stage of its life.
-pub(super) fn shown(service: &Service, task: &Task, stage: &Stage) -> Response {
+/// Returns a 200 with a task at a stage.
+pub(super) fn respond_with(service: &Service, task: &Task, stage: &Stage) -> Response {
     let mut response = reply::data(service.view(task, stage));
     if service.config.poll_hints && task.is_quick(stage) {
-        response.headers_mut().insert(header::RETRY_AFTER, SOON);
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, QUICK_RETRY_AFTER);
     }
     response
 }
 
-/// One page of the tasks of a family, newest first. An account without any gets a 404, as the service does.
+/// Returns one page of the tasks of a family, newest first. An account without tasks gets a 404, as in the service.
 pub(super) fn list(
     service: &Service,
     operation: &Operation,
@@ -51,14 +53,14 @@ pub(super) fn list(
     let mut tasks = service.tasks.all();
     tasks.retain(|task| {
         let is_listed = task.created_at + service.config.list_delay <= now;
-        is_listed && task.family == family && service.shows(task, key)
+        is_listed && task.family == family && service.is_visible(task, key)
     });
     if tasks.is_empty() {
         return reply::message(StatusCode::NOT_FOUND, "Tasks not found");
     }
     let number = |name| operation.query.number(query, name);
-    let whole = tasks.len();
-    let size = number("page_size").map_or(whole, as_index);
+    let total = tasks.len();
+    let size = number("page_size").map_or(total, as_index);
     let skipped = number("page").map_or(0, |page| as_index(page.saturating_sub(1)));
     let page: Vec<Summary> = tasks
         .iter()

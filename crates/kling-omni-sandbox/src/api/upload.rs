@@ -1,4 +1,4 @@
-//! The operations about files that users bring.
+//! The operations on uploaded files.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -12,14 +12,14 @@ use crate::clock::unix_seconds;
 use crate::reply;
 use crate::service::Service;
 use crate::spec::Schema;
-use crate::uploads::{Stored, UploadSlot};
+use crate::uploads::{StoredFile, UploadSlot};
 
 #[derive(Serialize)]
 struct Files<T> {
     files: Vec<T>,
 }
 
-/// A slot, as the API returns it.
+/// The JSON of an upload slot.
 #[derive(Serialize)]
 struct SlotView<'a> {
     file_id: &'a str,
@@ -30,7 +30,7 @@ struct SlotView<'a> {
     asset_url_expires_in: u64,
 }
 
-/// A file, as the API returns it.
+/// The JSON of an uploaded file.
 #[derive(Serialize)]
 struct FileView<'a> {
     file_id: &'a str,
@@ -43,20 +43,19 @@ struct FileView<'a> {
     asset_url_expires_in: u64,
 }
 
-/// Hands out a slot for each file of the request.
+/// Creates an upload slot for each file of the request.
 pub(super) fn slots(service: &Service, schema: &Schema, call: &Call) -> Response {
     let request = match call.json(schema, service.config.problem_form) {
         Ok(request) => request,
-        Err(refusal) => return *refusal,
+        Err(rejection) => return *rejection,
     };
     let now = service.clock.now();
-    let wanted = request["files"].as_array().into_iter().flatten();
-    let slots: Vec<_> = wanted
+    let requested = request["files"].as_array().into_iter().flatten();
+    let slots: Vec<_> = requested
         .filter_map(|file| file["content_type"].as_str())
-        .map(|kind| {
-            service
-                .uploads
-                .slot(service.random.file_id(kind), kind, now)
+        .map(|content_type| {
+            let id = service.random.file_id(content_type);
+            service.uploads.create_slot(id, content_type, now)
         })
         .collect();
     let files = slots.iter().map(|slot| slot_view(service, slot));
@@ -65,16 +64,16 @@ pub(super) fn slots(service: &Service, schema: &Schema, call: &Call) -> Response
     })
 }
 
-/// All files that are there, newest first.
+/// Returns all stored files, newest first.
 pub(super) fn files(service: &Service) -> Response {
     let now = service.clock.now();
     let slots = service.uploads.all();
-    let there: Vec<_> = slots
+    let stored: Vec<_> = slots
         .iter()
         .rev()
         .filter_map(|slot| Some((slot, service.uploads.stored(slot, now)?)))
         .collect();
-    let files = there
+    let files = stored
         .iter()
         .map(|(slot, stored)| file_view(service, slot, stored));
     reply::ok(&Files {
@@ -91,12 +90,12 @@ fn slot_view<'a>(service: &Service, slot: &'a UploadSlot) -> SlotView<'a> {
         headers: headers
             .iter()
             .map(|(name, value)| {
-                let shown = if *name == header::CONTENT_TYPE {
+                let name = if *name == header::CONTENT_TYPE {
                     "Content-Type"
                 } else {
                     name.as_str()
                 };
-                (shown.to_owned(), text(value))
+                (name.to_owned(), text(value))
             })
             .collect(),
         expires_in: lifetime.as_secs(),
@@ -105,24 +104,24 @@ fn slot_view<'a>(service: &Service, slot: &'a UploadSlot) -> SlotView<'a> {
     }
 }
 
-fn file_view<'a>(service: &Service, slot: &'a UploadSlot, stored: &Stored) -> FileView<'a> {
-    let vanishes = stored.at + service.config.file_lifetime;
-    let left: Duration = vanishes
+fn file_view<'a>(service: &Service, slot: &'a UploadSlot, stored: &StoredFile) -> FileView<'a> {
+    let expires_at = stored.at + service.config.file_lifetime;
+    let left: Duration = expires_at
         .duration_since(service.clock.now())
         .unwrap_or_default();
     FileView {
         file_id: &slot.id,
         content_type: slot.content_type.to_str().unwrap_or_default(),
         size_bytes: stored.length,
-        created_at: written(stored.at),
-        expires_at: written(vanishes),
+        created_at: rfc3339(stored.at),
+        expires_at: rfc3339(expires_at),
         ttl_seconds: left.as_secs(),
         asset_url: asset_url(service, slot),
         asset_url_expires_in: service.config.asset_lifetime.as_secs(),
     }
 }
 
-/// A freshly signed URL of the file.
+/// Returns a newly signed URL of the file.
 fn asset_url(service: &Service, slot: &UploadSlot) -> String {
     let now = unix_seconds(service.clock.now());
     let expires = now + service.config.asset_lifetime.as_secs();
@@ -133,6 +132,6 @@ fn text(value: &HeaderValue) -> String {
     value.to_str().unwrap_or_default().to_owned()
 }
 
-fn written(time: SystemTime) -> String {
+fn rfc3339(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }

@@ -1,32 +1,32 @@
-//! Bytes as text on one line, for faults whose values may hold any byte.
+//! Escapes bytes as one line of text, for faults whose values may be any bytes.
 
 use std::fmt::Write as _;
 
 use super::InvalidFault;
 
-/// Reads `\r`, `\n`, `\t`, `\\`, `\xNN` (a byte) and `\u{N}` (a character); every other character stands for itself.
-pub(super) fn read(text: &str) -> Result<Vec<u8>, InvalidFault> {
+/// Decodes the escapes `\r`, `\n`, `\t`, `\\`, `\xNN` (a byte) and `\u{N}` (a character).
+pub(super) fn decode(text: &str) -> Result<Vec<u8>, InvalidFault> {
     let mut bytes = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('\\') {
         bytes.extend_from_slice(before.as_bytes());
-        rest = escaped(after, &mut bytes).ok_or_else(|| {
-            let names = r"\r, \n, \t, \\, \xNN and \u{N}";
-            InvalidFault(format!("`{text}` has an escape other than {names}"))
+        rest = decode_escape(after, &mut bytes).ok_or_else(|| {
+            let names = r"\r, \n, \t, \\, \xNN or \u{N}";
+            InvalidFault(format!("invalid escape in `{text}`, expected {names}"))
         })?;
     }
     bytes.extend_from_slice(rest.as_bytes());
     Ok(bytes)
 }
 
-/// The same for a value that must be UTF-8.
-pub(super) fn read_text(text: &str) -> Result<String, InvalidFault> {
-    String::from_utf8(read(text)?)
-        .map_err(|_| InvalidFault(format!("`{text}` must be UTF-8 once it is read")))
+/// Decodes a text that must be UTF-8.
+pub(super) fn decode_text(text: &str) -> Result<String, InvalidFault> {
+    String::from_utf8(decode(text)?)
+        .map_err(|_| InvalidFault(format!("`{text}` does not decode to UTF-8")))
 }
 
-/// Reads one escape behind its backslash, and returns what follows it.
-fn escaped<'a>(after: &'a str, bytes: &mut Vec<u8>) -> Option<&'a str> {
+/// Decodes one escape after its backslash, and returns the rest of the text.
+fn decode_escape<'a>(after: &'a str, bytes: &mut Vec<u8>) -> Option<&'a str> {
     let mut rest = after.chars();
     match rest.next()? {
         'r' => bytes.push(b'\r'),
@@ -49,14 +49,14 @@ fn escaped<'a>(after: &'a str, bytes: &mut Vec<u8>) -> Option<&'a str> {
     Some(rest.as_str())
 }
 
-/// Writes what [`read`] reads as the same bytes.
-pub(super) fn write(bytes: &[u8]) -> String {
+/// Encodes bytes as [`decode`] reads them.
+pub(super) fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {
                 '\r' | '\n' | '\t' | '\\' => text.extend(c.escape_default()),
-                // Numbers and a probability may follow the value behind these signs.
+                // They separate the value from the conditions of a rule.
                 '@' | '~' => {
                     let _ = write!(text, r"\x{:02x}", c as u32);
                 }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_survive_being_written() {
+    fn encode_and_decode_are_inverse() {
         for (bytes, text) in [
             (&b")]}',"[..], ")]}',"),
             (b"Set-Cookie: a=1\r\n   b", r"Set-Cookie: a=1\r\n   b"),
@@ -87,12 +87,12 @@ mod tests {
             (b"a@1~0.5\0\t", r"a\x401\x7e0.5\u{0}\t"),
             ("ä\u{202e}".as_bytes(), r"ä\u{202e}"),
         ] {
-            assert_eq!(write(bytes), text);
-            assert_eq!(read(text).unwrap(), bytes, "{text}");
+            assert_eq!(encode(bytes), text);
+            assert_eq!(decode(text).unwrap(), bytes, "{text}");
         }
         for text in [r"\q", r"\x4", r"\xä", r"\u{d800}", r"\u41", "\\"] {
-            assert!(read(text).is_err(), "{text}");
+            assert!(decode(text).is_err(), "{text}");
         }
-        assert!(read_text(r"\xff").is_err());
+        assert!(decode_text(r"\xff").is_err());
     }
 }

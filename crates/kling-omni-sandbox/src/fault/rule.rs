@@ -1,4 +1,4 @@
-//! When a fault happens, and the text of a rule.
+//! Fault rules: a fault with its target and conditions, and their text form.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -9,11 +9,11 @@ use kling_omni_api::{Operation, Role};
 
 use super::Fault;
 
-/// Where a fault can happen.
+/// The requests or deliveries that a fault applies to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FaultTarget {
-    /// `api`: every operation of the spec.
+    /// `api`: all operations of the document.
     Api,
     /// `create`: the creating routes.
     Create,
@@ -21,15 +21,15 @@ pub enum FaultTarget {
     List,
     /// `status`: the status routes.
     Status,
-    /// `result`: the host of the results.
+    /// `result`: the result host.
     Result,
-    /// `upload`: asking for upload slots.
+    /// `upload`: requests for upload slots.
     Upload,
-    /// `storage`: the host that takes uploads.
+    /// `storage`: the storage host, which receives uploads.
     Storage,
     /// `webhook`: deliveries.
     Webhook,
-    /// An `operationId` of the spec: one route.
+    /// One route, by its `operationId` in the document.
     Operation(String),
 }
 
@@ -74,7 +74,7 @@ impl FaultTarget {
             Self::Operation(_) if self.role().is_none() => {
                 let named: Vec<&str> = NAMED.iter().map(|(name, _)| *name).collect();
                 Err(InvalidFault(format!(
-                    "`{self}` is no place for a fault: write one of {}, or an operationId of the spec",
+                    "unknown fault target `{self}`, expected {} or an operationId of the document",
                     named.join(", ")
                 )))
             }
@@ -82,16 +82,16 @@ impl FaultTarget {
         }
     }
 
-    /// Whether it is `target`, or an operation of such a role, or all of them.
-    pub(super) fn may_be(&self, target: Self, is_such: impl Fn(Role) -> bool) -> bool {
+    /// Returns whether this includes `target`, or is an operation with a matching role.
+    pub(super) fn includes(&self, target: Self, has_role: impl Fn(Role) -> bool) -> bool {
         match self {
             Self::Api => true,
-            Self::Operation(_) => self.role().is_some_and(is_such),
+            Self::Operation(_) => self.role().is_some_and(has_role),
             named => *named == target,
         }
     }
 
-    /// What the operation does that it names.
+    /// Returns the role of the operation.
     fn role(&self) -> Option<Role> {
         match self {
             Self::Operation(id) => Operation::by_id(id).map(|known| known.role),
@@ -99,7 +99,7 @@ impl FaultTarget {
         }
     }
 
-    /// Whether what comes here belongs to a task that is there already.
+    /// Returns whether the requests or deliveries belong to an existing task.
     fn has_task(&self) -> bool {
         match self {
             Self::Status | Self::Result | Self::Webhook => true,
@@ -109,7 +109,7 @@ impl FaultTarget {
     }
 }
 
-/// FaultMatcher a fault happens: where, to which requests, to which task, how probably.
+/// The conditions of a fault: its target, the requests, the task and the probability.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FaultMatcher {
     pub(crate) target: FaultTarget,
@@ -119,7 +119,7 @@ pub struct FaultMatcher {
 }
 
 impl FaultMatcher {
-    /// Every request there, or every delivery.
+    /// Matches all requests or deliveries of a target.
     pub fn at(target: FaultTarget) -> Self {
         Self {
             target,
@@ -129,31 +129,31 @@ impl FaultMatcher {
         }
     }
 
-    /// Only the requests with these numbers, counted from 1 among those at the target and, if given, of the task.
+    /// Matches only the requests with these numbers, counted from 1 among those of the target and, if set, of the task.
     pub fn requests(mut self, numbers: RangeInclusive<u64>) -> Self {
         self.requests = numbers;
         self
     }
 
-    /// Only one request: [`requests`](Self::requests) with one number.
+    /// Matches only one request: [`requests`](Self::requests) with one number.
     pub fn nth(self, number: u64) -> Self {
         self.requests(number..=number)
     }
 
-    /// Only what concerns one task: the how-manieth that was created, counted from 1.
+    /// Matches only one task, by the order of creation, counted from 1.
     pub fn task(mut self, number: NonZeroU64) -> Self {
         self.task = Some(number);
         self
     }
 
-    /// With this probability, from 0 to 1, drawn from the sandbox's seed.
+    /// Matches with this probability, from 0 to 1, drawn from the sandbox's seed.
     pub fn probability(mut self, probability: f64) -> Self {
         self.probability = probability;
         self
     }
 }
 
-/// A fault and when it happens, in text `PLACE[#TASK]:FAULT[@NUMBERS][~PROBABILITY]`.
+/// A fault and its conditions. The text form is `TARGET[#TASK]:FAULT[@NUMBERS][~PROBABILITY]`.
 ///
 /// ```
 /// use kling_omni_sandbox::{Fault, FaultRule, FaultTarget, FaultMatcher};
@@ -172,44 +172,45 @@ pub struct FaultRule {
 }
 
 impl FaultRule {
-    /// A rule.
+    /// Creates a rule.
     ///
     /// # Errors
     ///
-    /// The fault cannot happen at that target, the target has no tasks to choose from, or a number is out of its range.
+    /// Fails if the fault is impossible at the target, the target has no tasks, or a number is out of range.
     pub fn new(matcher: FaultMatcher, fault: Fault) -> Result<Self, InvalidFault> {
         matcher.target.check()?;
-        let wrong = |problem: String| Err(InvalidFault(problem));
-        if !fault.suits(&matcher.target) {
-            return wrong(format!("`{fault}` cannot happen at `{}`", matcher.target));
+        let invalid = |problem: String| Err(InvalidFault(problem));
+        if !fault.is_possible_at(&matcher.target) {
+            return invalid(format!(
+                "fault `{fault}` is impossible at `{}`",
+                matcher.target
+            ));
         }
         if matcher.task.is_some() && !matcher.target.has_task() {
             let target = &matcher.target;
-            return wrong(format!(
-                "`{target}` does not concern one task: leave out the #"
-            ));
+            return invalid(format!("`#TASK` cannot be used with the target `{target}`"));
         }
         if matcher.requests.is_empty() || *matcher.requests.start() == 0 {
-            return wrong("requests are counted from 1, as in @1, @2-5 or @3-".to_owned());
+            return invalid("invalid request numbers, expected @1, @2-5 or @3-".to_owned());
         }
         if !(0.0..=1.0).contains(&matcher.probability) {
-            return wrong("a probability is from 0 to 1".to_owned());
+            return invalid("a probability must be from 0 to 1".to_owned());
         }
-        // What can be read back is in its range, and can be sent.
+        // A fault that parses to itself has valid values.
         match fault.to_string().parse::<Fault>() {
-            Ok(read) if read == fault => {}
-            Ok(_) => return wrong(format!("`{fault}` is another fault as a text")),
+            Ok(parsed) if parsed == fault => {}
+            Ok(_) => return invalid(format!("the text `{fault}` is a different fault")),
             Err(error) => return Err(error),
         }
         Ok(Self { matcher, fault })
     }
 
-    /// What goes wrong.
+    /// Returns the fault.
     pub fn fault(&self) -> &Fault {
         &self.fault
     }
 
-    /// FaultMatcher it does.
+    /// Returns the conditions.
     pub fn matcher(&self) -> &FaultMatcher {
         &self.matcher
     }
@@ -221,13 +222,13 @@ impl FromStr for FaultRule {
     fn from_str(text: &str) -> Result<Self, InvalidFault> {
         let Some((target, mut fault)) = text.split_once(':') else {
             return Err(InvalidFault(format!(
-                "`{text}` names no place: write PLACE:FAULT, as in create:drop@1"
+                "`{text}` has no target, expected TARGET:FAULT such as create:drop@1"
             )));
         };
         let (target, task) = match target.split_once('#') {
             Some((target, task)) => {
                 let number = task.parse().map_err(|_| {
-                    InvalidFault(format!("`#{task}` is no task: they are counted from 1"))
+                    InvalidFault(format!("invalid task number `#{task}`, expected 1 or more"))
                 })?;
                 (target, Some(number))
             }
@@ -235,14 +236,14 @@ impl FromStr for FaultRule {
         };
         let mut matcher = FaultMatcher::at(target.parse()?);
         matcher.task = task;
-        // Values may hold both signs, so that only a number after the last one counts.
+        // Values may contain both signs, so only a number after the last one is a condition.
         if let Some((before, number)) = fault.rsplit_once('~')
             && let Ok(probability) = number.parse()
         {
             (matcher.probability, fault) = (probability, before);
         }
         if let Some((before, numbers)) = fault.rsplit_once('@')
-            && let Some(requests) = requests(numbers)
+            && let Some(requests) = parse_numbers(numbers)
         {
             (matcher.requests, fault) = (requests, before);
         }
@@ -250,8 +251,8 @@ impl FromStr for FaultRule {
     }
 }
 
-/// `3`, `3-5` or `3-`.
-fn requests(text: &str) -> Option<RangeInclusive<u64>> {
+/// Parses `3`, `3-5` or `3-`.
+fn parse_numbers(text: &str) -> Option<RangeInclusive<u64>> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let first = first.parse().ok()?;
     let last = match last {
@@ -287,7 +288,7 @@ impl fmt::Display for FaultRule {
     }
 }
 
-/// A fault that cannot be, or whose text cannot be read.
+/// An error for an impossible fault, or for text that is not a fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidFault(pub(super) String);

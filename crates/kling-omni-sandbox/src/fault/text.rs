@@ -1,4 +1,4 @@
-//! A fault as text.
+//! The text form of faults.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderValue, StatusCode};
 
 use super::{Fault, InvalidFault, escape};
-use crate::config::LONGEST;
+use crate::config::MAX_DURATION;
 use crate::redact;
 use crate::secret::Secret;
 
@@ -23,54 +23,55 @@ impl FromStr for Fault {
             Some((name, value)) => (name, Some(value)),
             None => (text, None),
         };
-        if let Some(status) = status(name, value)? {
+        if let Some(status) = parse_status(name, value)? {
             return Ok(status);
         }
         let given = || match value {
-            Some("") | None => Err(InvalidFault(format!("`{name}` needs a value: {name}=…"))),
+            Some("") | None => Err(InvalidFault(format!(
+                "fault `{name}` needs a value: {name}=…"
+            ))),
             Some(value) => Ok(value),
         };
         let owned = || given().map(str::to_owned);
-        let bytes = || value.map(number).transpose();
+        let bytes = || value.map(parse_number).transpose();
         let fault = match name {
-            "slow-headers" => Self::SlowHeaders(span(given()?)?),
-            "slow-body" => Self::SlowBody(span(given()?)?),
+            "slow-headers" => Self::SlowHeaders(parse_duration(given()?)?),
+            "slow-body" => Self::SlowBody(parse_duration(given()?)?),
             "truncate" => Self::Truncate(bytes()?),
             "cut" => Self::Cut(bytes()?),
-            "length" => Self::Length(number(given()?)?),
-            "oversize" => Self::Oversize(number(given()?)?),
-            "content-type" => Self::ContentType(header(given()?)?),
+            "length" => Self::Length(parse_number(given()?)?),
+            "oversize" => Self::Oversize(parse_number(given()?)?),
+            "content-type" => Self::ContentType(parse_header(given()?)?),
             "content-encoding" => Self::ContentEncoding(match value {
                 Some("") => String::new(),
-                _ => header(given()?)?,
+                _ => parse_header(given()?)?,
             }),
-            "header" => Self::Header(escape::read(given()?)?),
-            "success" => Self::Success(success(given()?)?),
-            "prefix" => Self::Prefix(escape::read(given()?)?),
-            "body" => Self::Body(escape::read(value.unwrap_or_default())?),
-            "message" => Self::Message(escape::read_text(given()?)?),
-            "drip" => drip(given()?)?,
-            "hide-newest" => Self::HideNewest(number(given()?)?),
-            "id" => Self::Id(escape::read_text(given()?)?),
-            "silent-failure" => Self::SilentFailure(value.map(span).transpose()?),
-            "redirect" => Self::Redirect(value.map(header).transpose()?),
+            "header" => Self::Header(escape::decode(given()?)?),
+            "success" => Self::Success(parse_success(given()?)?),
+            "prefix" => Self::Prefix(escape::decode(given()?)?),
+            "body" => Self::Body(escape::decode(value.unwrap_or_default())?),
+            "message" => Self::Message(escape::decode_text(given()?)?),
+            "drip" => parse_drip(given()?)?,
+            "hide-newest" => Self::HideNewest(parse_number(given()?)?),
+            "id" => Self::Id(escape::decode_text(given()?)?),
+            "silent-failure" => Self::SilentFailure(value.map(parse_duration).transpose()?),
+            "redirect" => Self::Redirect(value.map(parse_header).transpose()?),
             "unknown-status" => Self::UnknownStatus(owned()?),
             "null" => Self::Null(owned()?),
             "missing" => Self::Missing(owned()?),
-            "late" => Self::Late(span(given()?)?),
-            "replay" => Self::Replay(span(given()?)?),
+            "late" => Self::Late(parse_duration(given()?)?),
+            "replay" => Self::Replay(parse_duration(given()?)?),
             "rotated" | "rotating" => Self::Rotated {
-                secret: secret(given()?)?,
+                secret: parse_secret(given()?)?,
                 both: name == "rotating",
             },
             _ => {
-                let bare = bare(name).ok_or_else(|| {
-                    InvalidFault(format!("`{name}` is no fault that the sandbox knows"))
-                })?;
+                let fault = without_value(name)
+                    .ok_or_else(|| InvalidFault(format!("unknown fault `{name}`")))?;
                 if value.is_some() {
-                    return Err(InvalidFault(format!("`{name}` takes no value")));
+                    return Err(InvalidFault(format!("fault `{name}` has no value")));
                 }
-                bare
+                fault
             }
         };
         Ok(fault)
@@ -98,37 +99,39 @@ impl fmt::Display for Fault {
                     None => Ok(()),
                 }
             }
-            Self::SlowHeaders(time) => write!(f, "slow-headers={}", spelt(*time)),
-            Self::SlowBody(time) => write!(f, "slow-body={}", spelt(*time)),
+            Self::SlowHeaders(time) => write!(f, "slow-headers={}", format_duration(*time)),
+            Self::SlowBody(time) => write!(f, "slow-body={}", format_duration(*time)),
             Self::Truncate(bytes) => sized(f, "truncate", bytes),
             Self::Cut(bytes) => sized(f, "cut", bytes),
             Self::Length(off) => write!(f, "length={off}"),
             Self::Oversize(bytes) => write!(f, "oversize={bytes}"),
             Self::ContentType(kind) => write!(f, "content-type={kind}"),
             Self::ContentEncoding(token) => write!(f, "content-encoding={token}"),
-            Self::Header(line) => write!(f, "header={}", escape::write(line)),
+            Self::Header(line) => write!(f, "header={}", escape::encode(line)),
             Self::Success(code) => write!(f, "success={}", code.as_u16()),
-            Self::Prefix(bytes) => write!(f, "prefix={}", escape::write(bytes)),
-            Self::Body(bytes) => write!(f, "body={}", escape::write(bytes)),
-            Self::Message(text) => write!(f, "message={}", escape::write(text.as_bytes())),
-            Self::Drip { bytes, every } => write!(f, "drip={bytes}/{}", spelt(*every)),
+            Self::Prefix(bytes) => write!(f, "prefix={}", escape::encode(bytes)),
+            Self::Body(bytes) => write!(f, "body={}", escape::encode(bytes)),
+            Self::Message(text) => write!(f, "message={}", escape::encode(text.as_bytes())),
+            Self::Drip { bytes, every } => write!(f, "drip={bytes}/{}", format_duration(*every)),
             Self::HideNewest(rows) => write!(f, "hide-newest={rows}"),
-            Self::Id(text) => write!(f, "id={}", escape::write(text.as_bytes())),
-            Self::SilentFailure(Some(time)) => write!(f, "silent-failure={}", spelt(*time)),
+            Self::Id(text) => write!(f, "id={}", escape::encode(text.as_bytes())),
+            Self::SilentFailure(Some(time)) => {
+                write!(f, "silent-failure={}", format_duration(*time))
+            }
             Self::SilentFailure(None) => f.write_str("silent-failure"),
             Self::Redirect(Some(url)) => write!(f, "redirect={url}"),
             Self::Redirect(None) => f.write_str("redirect"),
             Self::UnknownStatus(name) => write!(f, "unknown-status={name}"),
             Self::Null(field) => write!(f, "null={field}"),
             Self::Missing(field) => write!(f, "missing={field}"),
-            Self::Late(time) => write!(f, "late={}", spelt(*time)),
-            Self::Replay(time) => write!(f, "replay={}", spelt(*time)),
+            Self::Late(time) => write!(f, "late={}", format_duration(*time)),
+            Self::Replay(time) => write!(f, "replay={}", format_duration(*time)),
             Self::Rotated { secret, both } => {
                 let name = if *both { "rotating" } else { "rotated" };
                 write!(f, "{name}={secret}")
             }
-            bare => {
-                let name = BARE.iter().find(|(_, fault)| fault == bare);
+            fault => {
+                let name = WITHOUT_VALUE.iter().find(|(_, known)| known == fault);
                 f.write_str(name.map_or("", |(name, _)| name))
             }
         }
@@ -136,7 +139,7 @@ impl fmt::Display for Fault {
 }
 
 impl fmt::Debug for Fault {
-    /// The text, without what may be secret in it.
+    /// Formats the text form, without values that may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Redirect(Some(url)) => write!(f, "redirect={}", redact::origin(url)),
@@ -151,8 +154,8 @@ impl fmt::Debug for Fault {
     }
 }
 
-/// The faults that a name alone tells.
-const BARE: [(&str, Fault); 15] = [
+/// The faults without a value.
+const WITHOUT_VALUE: [(&str, Fault); 15] = [
     ("lost", Fault::Lost),
     ("drop", Fault::Drop),
     ("hang", Fault::Hang),
@@ -170,13 +173,13 @@ const BARE: [(&str, Fault); 15] = [
     ("moderated", Fault::Moderated),
 ];
 
-fn bare(name: &str) -> Option<Fault> {
-    let mut all = BARE.into_iter();
+fn without_value(name: &str) -> Option<Fault> {
+    let mut all = WITHOUT_VALUE.into_iter();
     all.find_map(|(known, fault)| (known == name).then_some(fault))
 }
 
-/// `CODE`, with what may stand around it; `None` where there is no number.
-fn status(name: &str, retry_after: Option<&str>) -> Result<Option<Fault>, InvalidFault> {
+/// Parses `CODE` with its prefix and suffix. Returns `None` if it is not a number.
+fn parse_status(name: &str, retry_after: Option<&str>) -> Result<Option<Fault>, InvalidFault> {
     let (accepted, rest) = match name.strip_prefix(ACCEPTED) {
         Some(rest) => (true, rest),
         None => (false, name),
@@ -191,69 +194,78 @@ fn status(name: &str, retry_after: Option<&str>) -> Result<Option<Fault>, Invali
     let code = StatusCode::from_u16(number)
         .ok()
         .filter(|code| code.is_client_error() || code.is_server_error())
-        .ok_or_else(|| InvalidFault(format!("{number} is no error: they go from 400 to 599")))?;
+        .ok_or_else(|| {
+            InvalidFault(format!(
+                "invalid error status {number}, expected 400 to 599"
+            ))
+        })?;
     Ok(Some(Fault::Status {
         code,
         accepted,
         html,
-        retry_after: retry_after.map(header).transpose()?,
+        retry_after: retry_after.map(parse_header).transpose()?,
     }))
 }
 
-fn success(text: &str) -> Result<StatusCode, InvalidFault> {
+fn parse_success(text: &str) -> Result<StatusCode, InvalidFault> {
     StatusCode::from_bytes(text.as_bytes())
         .ok()
         .filter(StatusCode::is_success)
-        .ok_or_else(|| InvalidFault(format!("`{text}` is no success: they go from 200 to 299")))
-}
-
-/// `BYTES/TIME`.
-fn drip(text: &str) -> Result<Fault, InvalidFault> {
-    let (bytes, every) = text
-        .split_once('/')
-        .ok_or_else(|| InvalidFault(format!("`{text}` must be BYTES/TIME, as in 1/20s")))?;
-    let bytes: NonZeroU64 = number(bytes)?;
-    Ok(Fault::Drip {
-        bytes: bytes.get(),
-        every: span(every)?,
-    })
-}
-
-fn number<T: FromStr>(text: &str) -> Result<T, InvalidFault> {
-    text.parse()
-        .map_err(|_| InvalidFault(format!("`{text}` is no whole number that fits here")))
-}
-
-fn span(text: &str) -> Result<Duration, InvalidFault> {
-    humantime::parse_duration(text)
-        .ok()
-        .filter(|span| *span <= LONGEST)
         .ok_or_else(|| {
             InvalidFault(format!(
-                "`{text}` is no time up to a year, such as 500ms, 90s or 15m"
+                "invalid success status `{text}`, expected 200 to 299"
             ))
         })
 }
 
-fn spelt(span: Duration) -> String {
-    humantime::format_duration(span)
+/// Parses `BYTES/TIME`.
+fn parse_drip(text: &str) -> Result<Fault, InvalidFault> {
+    let (bytes, every) = text
+        .split_once('/')
+        .ok_or_else(|| InvalidFault(format!("`{text}` must be BYTES/TIME, such as 1/20s")))?;
+    let bytes: NonZeroU64 = parse_number(bytes)?;
+    Ok(Fault::Drip {
+        bytes: bytes.get(),
+        every: parse_duration(every)?,
+    })
+}
+
+fn parse_number<T: FromStr>(text: &str) -> Result<T, InvalidFault> {
+    text.parse()
+        .map_err(|_| InvalidFault(format!("invalid number `{text}`")))
+}
+
+fn parse_duration(text: &str) -> Result<Duration, InvalidFault> {
+    humantime::parse_duration(text)
+        .ok()
+        .filter(|duration| *duration <= MAX_DURATION)
+        .ok_or_else(|| {
+            InvalidFault(format!(
+                "invalid duration `{text}`, expected 500ms, 90s or 15m, up to one year"
+            ))
+        })
+}
+
+fn format_duration(duration: Duration) -> String {
+    humantime::format_duration(duration)
         .to_string()
         .replace(' ', "")
 }
 
-fn header(text: &str) -> Result<String, InvalidFault> {
+fn parse_header(text: &str) -> Result<String, InvalidFault> {
     match HeaderValue::from_str(text) {
         Ok(_) if !text.is_empty() => Ok(text.to_owned()),
-        _ => Err(InvalidFault(format!("`{text}` cannot be sent in a header"))),
+        _ => Err(InvalidFault(format!(
+            "`{text}` is not a valid header value"
+        ))),
     }
 }
 
-fn secret(text: &str) -> Result<String, InvalidFault> {
+fn parse_secret(text: &str) -> Result<String, InvalidFault> {
     match Secret::parse(text) {
         Some(_) => Ok(text.to_owned()),
         None => Err(InvalidFault(
-            "what follows `whsec_` in a secret must be base64, and what follows `hex:` hexadecimal"
-                .to_owned(),
+            "a secret must be base64 after `whsec_` and hexadecimal after `hex:`".to_owned(),
         )),
     }
 }

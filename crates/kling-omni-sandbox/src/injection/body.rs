@@ -1,4 +1,4 @@
-//! Bodies that come late, slowly or in part.
+//! Response bodies that are delayed, slow or incomplete.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -12,31 +12,31 @@ use tokio::sync::watch;
 
 use crate::clock::ServiceClock;
 
-/// Blanks are sent in pieces of this size.
-const BLANKS: &[u8] = &[b' '; 64 * 1024];
+/// Padding, sent in chunks of this size.
+const SPACES: &[u8] = &[b' '; 64 * 1024];
 
-/// What happens next in a body.
+/// A step of sending a body.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Send(Bytes),
-    /// So many blanks.
+    /// Sends this many spaces.
     Fill(u64),
     Wait(SystemTime),
-    /// The rest of a body, `size` bytes at a time, the next at `due`.
+    /// Sends the rest of a body in chunks of `size` bytes, the next one at `due`.
     Drip {
         rest: Bytes,
         size: usize,
         every: Duration,
         due: SystemTime,
     },
-    /// Lets all that was sent go out.
+    /// Flushes the connection.
     Flush,
-    /// Closes the connection, whatever was announced. Without a [`Flush`](Self::Flush) before, nothing has gone out.
+    /// Closes the connection, even before the end of the body. Bytes that are not [flushed](Self::Flush) are lost.
     Close,
 }
 
-/// A body that does one step after the other.
-pub(super) fn body(timer: &Timer, steps: Vec<Step>) -> Body {
+/// Returns a body that runs the steps in order.
+pub(super) fn build_body(timer: &Timer, steps: Vec<Step>) -> Body {
     let state = (timer.clone(), VecDeque::from(steps));
     Body::from_stream(stream::unfold(state, async |(timer, mut steps)| {
         loop {
@@ -44,9 +44,9 @@ pub(super) fn body(timer: &Timer, steps: Vec<Step>) -> Body {
                 Step::Send(bytes) => Ok(bytes),
                 Step::Fill(0) => continue,
                 Step::Fill(left) => {
-                    let size = left.min(BLANKS.len() as u64);
+                    let size = left.min(SPACES.len() as u64);
                     steps.push_front(Step::Fill(left - size));
-                    Ok(Bytes::from_static(&BLANKS[..size as usize]))
+                    Ok(Bytes::from_static(&SPACES[..size as usize]))
                 }
                 Step::Wait(until) => {
                     timer.wait(Some(until)).await;
@@ -60,17 +60,17 @@ pub(super) fn body(timer: &Timer, steps: Vec<Step>) -> Body {
                     due,
                 } => {
                     timer.wait(Some(due)).await;
-                    let piece = rest.split_to(size.min(rest.len()));
+                    let chunk = rest.split_to(size.min(rest.len()));
                     steps.push_front(Step::Drip {
                         rest,
                         size,
                         every,
                         due: due + every,
                     });
-                    Ok(piece)
+                    Ok(chunk)
                 }
                 Step::Flush => {
-                    // The server writes what it has whenever a body has nothing for it.
+                    // The server flushes whenever the body is pending.
                     tokio::task::yield_now().await;
                     continue;
                 }
@@ -81,11 +81,11 @@ pub(super) fn body(timer: &Timer, steps: Vec<Step>) -> Body {
     }))
 }
 
-/// Waits by the sandbox's clock, and no longer than the sandbox lives.
+/// Waits by the sandbox's clock, until the sandbox stops at the latest.
 #[derive(Clone, Debug)]
 pub(super) struct Timer {
     pub(super) clock: ServiceClock,
-    /// Becomes true when the sandbox ends.
+    /// Becomes true when the sandbox stops.
     stop: watch::Receiver<bool>,
 }
 
@@ -94,18 +94,18 @@ impl Timer {
         Self { clock, stop }
     }
 
-    /// Waits until a time, or until the sandbox ends.
+    /// Waits until a time, or forever, and until the sandbox stops at the latest.
     pub(super) async fn wait(&self, until: Option<SystemTime>) {
         let mut stop = self.stop.clone();
-        let over = async {
+        let reached = async {
             match until {
                 Some(until) => self.clock.sleep_until(until).await,
                 None => pending().await,
             }
         };
         tokio::select! {
-            () = over => {}
-            // An error means that the sandbox is gone, which is a reason to stop as well.
+            () = reached => {}
+            // An error means that the sandbox was dropped.
             _ = stop.wait_for(|stop| *stop) => {}
         }
     }

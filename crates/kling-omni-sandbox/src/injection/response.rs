@@ -1,4 +1,4 @@
-//! What faults do to a response.
+//! Applies faults to a response.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::body::{Step, Timer, body};
+use super::body::{Step, Timer, build_body};
 use crate::clock::unix_seconds;
 use crate::fault::{Fault, FaultRule};
 use crate::rate;
@@ -24,31 +24,31 @@ use crate::results::Results;
 use crate::script::{TaskOutcome, TaskScript};
 use crate::uploads::Uploads;
 
-/// How long a task takes that fails without a reason.
+/// The default time until a silent failure.
 const SILENT_FAILURE: Duration = Duration::from_secs(3);
-/// How many pieces a slow body comes in.
-const PIECES: usize = 8;
+/// The number of chunks of a slow body.
+const CHUNKS: usize = 8;
 const BOM: &[u8] = b"\xef\xbb\xbf";
-/// What tasks are wrapped in, and what files are.
+/// The fields that contain the tasks or the files of a response.
 const DATA: &str = "data";
 const FILES: &str = "files";
 
-/// The faults that strike one request.
+/// The faults of one request.
 pub(crate) struct ActiveFaults {
     host: Host,
     rules: Vec<Arc<FaultRule>>,
     timer: Timer,
 }
 
-/// How an answer is sent, as far as faults have changed it.
+/// How faults change the sending of a body.
 #[derive(Default)]
-struct Sending {
-    dropped: bool,
-    pieces_apart: Option<Duration>,
+struct SendPlan {
+    is_dropped: bool,
+    chunk_delay: Option<Duration>,
     drip: Option<(u64, Duration)>,
     cut: Option<usize>,
-    off: Option<i64>,
-    fill: u64,
+    length_offset: Option<i64>,
+    padding: u64,
 }
 
 impl ActiveFaults {
@@ -60,16 +60,16 @@ impl ActiveFaults {
         self.rules.iter().map(|rule| &rule.fault)
     }
 
-    /// The answer that takes the place of the work, if a fault has it so.
-    pub(crate) fn refusal(&self, parts: &Parts) -> Option<Response> {
-        let fault = self.faults().find(|fault| fault.refuses())?;
+    /// Returns the response of the first fault that prevents the execution, if any.
+    pub(crate) fn rejection(&self, parts: &Parts) -> Option<Response> {
+        let fault = self.faults().find(|fault| fault.rejects())?;
         Some(match fault {
             Fault::Redirect(url) => redirect(url.as_deref(), parts),
-            fault => self.error(fault),
+            fault => self.error_response(fault),
         })
     }
 
-    /// How much of a file of this length comes in before the connection is lost; `None` for all of it.
+    /// Returns how many bytes of an upload of this length are read before the connection is lost, or `None` for all.
     pub(crate) fn accepted_bytes(&self, length: u64) -> Option<u64> {
         self.faults().find_map(|fault| match fault {
             Fault::Cut(size) => Some(size.unwrap_or(length / 2)),
@@ -77,12 +77,12 @@ impl ActiveFaults {
         })
     }
 
-    /// Whether a request that breaks the schema is carried out.
+    /// Returns whether an invalid request is executed.
     pub(crate) fn is_lenient(&self) -> bool {
         self.faults().any(|fault| *fault == Fault::Lenient)
     }
 
-    /// The id that a created task gets.
+    /// Returns the id for a created task.
     pub(crate) fn id(&self) -> Option<&str> {
         self.faults().find_map(|fault| match fault {
             Fault::Id(id) => Some(id.as_str()),
@@ -90,7 +90,7 @@ impl ActiveFaults {
         })
     }
 
-    /// What happens to a created task.
+    /// Returns the script for a created task.
     pub(crate) fn script(&self) -> Option<TaskScript> {
         self.faults().find_map(|fault| match fault {
             Fault::SilentFailure(time) => {
@@ -102,13 +102,13 @@ impl ActiveFaults {
         })
     }
 
-    /// Whether the connection of a request is lost while its body comes.
+    /// Returns whether the connection is lost before the body of the request is read.
     pub(crate) fn drops_connection(&self) -> bool {
         let lost = |fault: &Fault| matches!(fault, Fault::Lost | Fault::Cut(_));
         self.faults().any(lost)
     }
 
-    /// Applies the faults to a response, except for the delay before it. `results` and `uploads` sign its URLs again.
+    /// Applies the faults to a response, except for raw header lines and delays. `results` and `uploads` sign new URLs.
     pub(crate) async fn mutate_response(
         &self,
         results: &Results,
@@ -118,19 +118,19 @@ impl ActiveFaults {
         if self.rules.is_empty() {
             return response;
         }
-        let (mut head, whole) = response.into_parts();
-        // What is left of the body decides.
+        let (mut head, body) = response.into_parts();
+        // It is set again for the changed body.
         head.headers.remove(header::CONTENT_LENGTH);
-        let mut bytes = to_bytes(whole, usize::MAX).await.unwrap_or_default();
-        let mut sending = Sending::default();
+        let mut bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+        let mut plan = SendPlan::default();
         for fault in self.faults() {
             let half = bytes.len() / 2;
             let limit = |size: &Option<u64>| size.map_or(half, as_index).min(bytes.len());
             match fault {
-                Fault::Lost | Fault::Drop => sending.dropped = true,
+                Fault::Lost | Fault::Drop => plan.is_dropped = true,
                 Fault::Status { accepted: true, .. } => {
-                    let (error, page) = self.error(fault).into_parts();
-                    bytes = to_bytes(page, usize::MAX).await.unwrap_or_default();
+                    let (error, body) = self.error_response(fault).into_parts();
+                    bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
                     head.status = error.status;
                     head.headers.extend(error.headers);
                 }
@@ -143,16 +143,16 @@ impl ActiveFaults {
                     set(&mut head.headers, header::CONTENT_TYPE, "application/json");
                 }
                 Fault::ContentEncoding(token) => {
-                    bytes = encoded(token, bytes);
+                    bytes = encode(token, bytes);
                     set(&mut head.headers, header::CONTENT_ENCODING, token);
                 }
-                Fault::Drip { bytes, every } => sending.drip = Some((*bytes, *every)),
-                Fault::SlowBody(apart) => sending.pieces_apart = Some(*apart),
+                Fault::Drip { bytes, every } => plan.drip = Some((*bytes, *every)),
+                Fault::SlowBody(delay) => plan.chunk_delay = Some(*delay),
                 Fault::Truncate(size) => bytes.truncate(limit(size)),
-                Fault::Cut(_) if self.host == Host::Storage => sending.dropped = true,
-                Fault::Cut(size) => sending.cut = Some(limit(size)),
-                Fault::Length(off) => sending.off = Some(*off),
-                Fault::Oversize(size) => sending.fill = size.saturating_sub(bytes.len() as u64),
+                Fault::Cut(_) if self.host == Host::Storage => plan.is_dropped = true,
+                Fault::Cut(size) => plan.cut = Some(limit(size)),
+                Fault::Length(offset) => plan.length_offset = Some(*offset),
+                Fault::Oversize(size) => plan.padding = size.saturating_sub(bytes.len() as u64),
                 Fault::ContentType(kind) => {
                     set(&mut head.headers, header::CONTENT_TYPE, kind);
                 }
@@ -162,26 +162,26 @@ impl ActiveFaults {
                 }
                 fault => {
                     let now = unix_seconds(self.timer.clock.now());
-                    if let Some(changed) = changed(results, uploads, now, fault, &bytes) {
-                        bytes = changed;
+                    if let Some(edited) = edit_body(results, uploads, now, fault, &bytes) {
+                        bytes = edited;
                     }
                 }
             }
         }
         let length = bytes.len();
-        let body = sending.body(&self.timer, bytes);
+        let body = plan.body(&self.timer, bytes);
         let mut response = Response::from_parts(head, body);
-        if sending.fill == 0 && !sending.is_plain() {
-            let told = (length as u64).saturating_add_signed(sending.off.unwrap_or(0));
-            // Of a body without a byte, nothing would be asked for, and the close never come.
-            let told = told.max(sending.dropped.into());
+        if plan.padding == 0 && !plan.is_plain() {
+            let announced = (length as u64).saturating_add_signed(plan.length_offset.unwrap_or(0));
+            // The server does not poll an empty body, which would never close the connection.
+            let announced = announced.max(plan.is_dropped.into());
             let headers = response.headers_mut();
-            headers.insert(header::CONTENT_LENGTH, told.into());
+            headers.insert(header::CONTENT_LENGTH, announced.into());
         }
         response
     }
 
-    /// Adds the header lines that faults bring, and waits as long as the faults keep the answer back.
+    /// Adds the raw header lines of faults, and waits for their delays.
     pub(crate) async fn finish(&self, response: &mut Response) {
         for fault in self.faults() {
             match fault {
@@ -195,8 +195,8 @@ impl ActiveFaults {
         }
     }
 
-    /// What an error looks like on this host.
-    fn error(&self, fault: &Fault) -> Response {
+    /// Returns an error response in the form of this host.
+    fn error_response(&self, fault: &Fault) -> Response {
         let Fault::Status {
             code,
             html,
@@ -207,7 +207,7 @@ impl ActiveFaults {
             if *fault == Fault::PlanLimit {
                 return reply::plan_limit();
             }
-            // Closed connections show nothing of it.
+            // The connection is closed, so this response is never sent.
             return reply::error(self.host, StatusCode::SERVICE_UNAVAILABLE);
         };
         let mut response = match html {
@@ -221,33 +221,33 @@ impl ActiveFaults {
     }
 }
 
-impl Sending {
+impl SendPlan {
     fn is_plain(&self) -> bool {
-        !self.dropped
-            && self.pieces_apart.is_none()
+        !self.is_dropped
+            && self.chunk_delay.is_none()
             && self.drip.is_none()
             && self.cut.is_none()
-            && self.off.is_none()
-            && self.fill == 0
+            && self.length_offset.is_none()
+            && self.padding == 0
     }
 
     fn body(&self, timer: &Timer, mut bytes: Bytes) -> Body {
         if self.is_plain() {
             return Body::from(bytes);
         }
-        if self.dropped {
-            return body(timer, vec![Step::Close]);
+        if self.is_dropped {
+            return build_body(timer, vec![Step::Close]);
         }
         if let Some(cut) = self.cut {
             bytes.truncate(cut);
         }
         let mut steps = Vec::new();
-        if let Some(apart) = self.pieces_apart {
+        if let Some(delay) = self.chunk_delay {
             let now = timer.clock.now();
-            let size = bytes.len().div_ceil(PIECES).max(1);
-            let pieces = bytes.chunks(size).map(|piece| bytes.slice_ref(piece));
-            for (piece, number) in pieces.zip(1..) {
-                steps.extend([Step::Wait(now + apart * number), Step::Send(piece)]);
+            let size = bytes.len().div_ceil(CHUNKS).max(1);
+            let chunks = bytes.chunks(size).map(|chunk| bytes.slice_ref(chunk));
+            for (chunk, number) in chunks.zip(1..) {
+                steps.extend([Step::Wait(now + delay * number), Step::Send(chunk)]);
             }
         } else if let Some((size, every)) = self.drip {
             steps.push(Step::Drip {
@@ -259,16 +259,16 @@ impl Sending {
         } else {
             steps.push(Step::Send(bytes));
         }
-        steps.push(Step::Fill(self.fill));
-        if self.cut.is_some() || self.off.is_some_and(|off| off > 0) {
+        steps.push(Step::Fill(self.padding));
+        if self.cut.is_some() || self.length_offset.is_some_and(|offset| offset > 0) {
             steps.extend([Step::Flush, Step::Close]);
         }
-        body(timer, steps)
+        build_body(timer, steps)
     }
 }
 
-/// A body with the tasks or places in it changed; `None` if it holds none, or the fault changes none.
-fn changed(
+/// Applies a fault to the tasks or upload slots in a body. Returns `None` if the body has none.
+fn edit_body(
     results: &Results,
     uploads: &Uploads,
     now: u64,
@@ -296,22 +296,22 @@ fn changed(
                 all.drain(..as_index(*rows).min(all.len()));
             }
             Value::Array(all) => {
-                for one in all {
-                    edit(results, uploads, now, fault, one);
+                for item in all {
+                    edit_item(results, uploads, now, fault, item);
                 }
             }
-            task => edit(results, uploads, now, fault, task),
+            task => edit_item(results, uploads, now, fault, task),
         },
     }
     serde_json::to_vec(&document).ok().map(Bytes::from)
 }
 
-fn edit(results: &Results, uploads: &Uploads, now: u64, fault: &Fault, task: &mut Value) {
-    let Some(task) = task.as_object_mut() else {
+fn edit_item(results: &Results, uploads: &Uploads, now: u64, fault: &Fault, item: &mut Value) {
+    let Some(item) = item.as_object_mut() else {
         return;
     };
     let mut sign = |expires| {
-        let urls = task.get_mut("generated").and_then(Value::as_array_mut);
+        let urls = item.get_mut("generated").and_then(Value::as_array_mut);
         for url in urls.into_iter().flatten() {
             let signed = url.as_str().and_then(|url| results.sign(url, expires));
             *url = signed.into();
@@ -320,28 +320,28 @@ fn edit(results: &Results, uploads: &Uploads, now: u64, fault: &Fault, task: &mu
     match fault {
         Fault::ExpiredUrl => {
             sign(now);
-            if let Some(url) = uploads.expired_url(task) {
-                task.insert("upload_url".to_owned(), url.into());
+            if let Some(url) = uploads.expired_url(item) {
+                item.insert("upload_url".to_owned(), url.into());
             }
         }
         Fault::FreshUrl => sign(now + results.lifetime().as_secs()),
         Fault::UnknownStatus(name) => {
-            task.insert("status".to_owned(), name.as_str().into());
+            item.insert("status".to_owned(), name.as_str().into());
         }
         Fault::Null(field) => {
-            task.insert(field.clone(), Value::Null);
+            item.insert(field.clone(), Value::Null);
         }
         Fault::Missing(field) => {
-            task.remove(field);
+            item.remove(field);
         }
         Fault::Empty => {
-            task.insert("generated".to_owned(), Value::Array(Vec::new()));
+            item.insert("generated".to_owned(), Value::Array(Vec::new()));
         }
         _ => {}
     }
 }
 
-/// Leads to `url`, or to where the request came, under another name of this machine.
+/// Redirects to `url`, or to the URL of the request under another name of this machine.
 fn redirect(url: Option<&str>, parts: &Parts) -> Response {
     let here = parts.headers.get(header::HOST);
     let here = here.and_then(|host| host.to_str().ok()).unwrap_or_default();
@@ -352,12 +352,12 @@ fn redirect(url: Option<&str>, parts: &Parts) -> Response {
         "localhost"
     };
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let there = format!("http://{other}:{port}{path}");
+    let location = format!("http://{other}:{port}{path}");
     let mut response = reply::html_page(StatusCode::TEMPORARY_REDIRECT);
     set(
         response.headers_mut(),
         header::LOCATION,
-        url.unwrap_or(&there),
+        url.unwrap_or(&location),
     );
     response
 }
@@ -368,7 +368,7 @@ fn set(headers: &mut HeaderMap, name: HeaderName, text: &str) {
     }
 }
 
-/// Puts a header line into the head, in place of a header of its name if it is well-formed.
+/// Adds a header line. A valid one replaces the header of its name.
 fn add_line(headers: &mut HeaderMap, line: &[u8]) {
     let colon = line.iter().position(|byte| *byte == b':');
     let parsed = colon.and_then(|colon| {
@@ -384,10 +384,10 @@ fn add_line(headers: &mut HeaderMap, line: &[u8]) {
     }
 }
 
-/// A body in a content coding; of an unknown one, as it was.
-fn encoded(token: &str, bytes: Bytes) -> Bytes {
+/// Encodes a body with a content coding. An unknown coding leaves it unchanged.
+fn encode(token: &str, bytes: Bytes) -> Bytes {
     // Writing to a Vec cannot fail.
-    let done = match token {
+    let encoded = match token {
         "gzip" | "x-gzip" => {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
             encoder.write_all(&bytes).and_then(|()| encoder.finish())
@@ -398,7 +398,7 @@ fn encoded(token: &str, bytes: Bytes) -> Bytes {
         }
         _ => return bytes,
     };
-    done.map_or(bytes, Bytes::from)
+    encoded.map_or(bytes, Bytes::from)
 }
 
 fn as_index(number: u64) -> usize {

@@ -1,4 +1,4 @@
-//! The clips of tasks, rendered when they are asked for and kept for a while.
+//! Renders the clips of tasks on request, and caches them.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,10 +21,10 @@ pub(super) struct Clip {
     pub(super) etag: HeaderValue,
 }
 
-/// A clip that is rendered once, however many ask for it.
+/// A clip that is rendered once, even for concurrent requests.
 type Entry = Arc<OnceCell<Clip>>;
 
-/// The clips that have been asked for, each rendered at its first request.
+/// The cache of rendered clips.
 #[derive(Debug)]
 pub(super) struct ClipCache {
     byte_limit: usize,
@@ -32,7 +32,7 @@ pub(super) struct ClipCache {
 }
 
 impl ClipCache {
-    /// Clips beyond `byte_limit` are forgotten, oldest first, and rendered again when asked for. The last one stays.
+    /// Beyond `byte_limit`, the oldest clips are evicted, and rendered again on request. The newest one is always kept.
     pub(super) fn new(byte_limit: usize) -> Self {
         Self {
             byte_limit,
@@ -40,17 +40,17 @@ impl ClipCache {
         }
     }
 
-    /// The clip of a task; several requests at once wait for the same rendering.
+    /// Returns the clip of a task. Concurrent requests wait for the same rendering.
     pub(super) async fn clip(&self, task: &Task) -> Result<Clip, JoinError> {
         let entry = self.entry(&task.id);
         let clip = entry
             .get_or_try_init(|| {
                 let card = test_card(task);
-                tokio::task::spawn_blocking(move || Clip::of(card.render()))
+                tokio::task::spawn_blocking(move || Clip::new(card.render()))
             })
             .await?
             .clone();
-        self.make_room();
+        self.evict();
         Ok(clip)
     }
 
@@ -64,7 +64,7 @@ impl ClipCache {
         entry
     }
 
-    fn make_room(&self) {
+    fn evict(&self) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let size = |entry: &Entry| entry.get().map_or(0, |clip| clip.bytes.len());
         let mut total: usize = entries.iter().map(|(_, entry)| size(entry)).sum();
@@ -77,7 +77,7 @@ impl ClipCache {
 }
 
 impl Clip {
-    fn of(bytes: Vec<u8>) -> Self {
+    fn new(bytes: Vec<u8>) -> Self {
         Self {
             etag: etag(&Sha256::digest(&bytes)),
             bytes: bytes.into(),
@@ -100,17 +100,17 @@ fn test_card(task: &Task) -> TestCard {
         .text(&spec.prompt)
         .size(size)
         .seconds(spec.seconds);
-    spec.inputs.iter().fold(card, |card, (word, url)| {
-        card.detail(*word, redact::without_query(url))
+    spec.inputs.iter().fold(card, |card, (label, url)| {
+        card.detail(*label, redact::without_query(url))
     })
 }
 
-/// The picture size for sides such as `16:9`.
+/// Returns the frame size for an aspect ratio such as `16:9`.
 fn size(shape: &str) -> FrameSize {
-    let sides = shape
-        .split_once(':')
-        .and_then(|(wide, high)| FrameSize::with_ratio(wide.parse().ok()?, high.parse().ok()?));
-    sides.unwrap_or(FrameSize::WIDESCREEN)
+    let size = shape.split_once(':').and_then(|(width, height)| {
+        FrameSize::with_ratio(width.parse().ok()?, height.parse().ok()?)
+    });
+    size.unwrap_or(FrameSize::WIDESCREEN)
 }
 
 #[cfg(test)]
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_oldest_clips_make_room_and_come_back_the_same() {
+    async fn oldest_clips_are_evicted_and_rendered_again() {
         let tasks = TaskStore::default();
         let all = ["a", "b", "c"].map(|id| task(&tasks, id));
         let size = ClipCache::new(0).clip(&all[0]).await.unwrap().bytes.len();
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes() {
+    fn size_follows_the_aspect_ratio() {
         let cases = [
             ("16:9", (1280, 720)),
             ("9:16", (720, 1280)),

@@ -1,4 +1,4 @@
-//! A file, or a range of it, as an answer.
+//! Serves a file, or a range of it.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use http::{HeaderValue, Method, StatusCode, header};
 use super::clip_cache::Clip;
 use crate::reply::html_page;
 use crate::signer::etag;
-use crate::uploads::{Stored, UploadSlot};
+use crate::uploads::{StoredFile, UploadSlot};
 
 const MP4: HeaderValue = HeaderValue::from_static("video/mp4");
 
-/// Something to serve.
-pub(super) struct File {
+/// A rendered clip or an uploaded file.
+pub(super) struct ServedFile {
     content: Content,
     length: u64,
     content_type: HeaderValue,
@@ -26,10 +26,10 @@ pub(super) struct File {
 
 enum Content {
     Memory(Bytes),
-    Disk(Arc<Stored>),
+    Disk(Arc<StoredFile>),
 }
 
-impl File {
+impl ServedFile {
     pub(super) fn rendered(clip: Clip) -> Self {
         Self {
             length: clip.bytes.len() as u64,
@@ -39,7 +39,7 @@ impl File {
         }
     }
 
-    pub(super) fn uploaded(slot: &UploadSlot, stored: Arc<Stored>) -> Self {
+    pub(super) fn uploaded(slot: &UploadSlot, stored: Arc<StoredFile>) -> Self {
         Self {
             length: stored.length,
             content_type: slot.content_type.clone(),
@@ -48,13 +48,13 @@ impl File {
         }
     }
 
-    /// The file, or the part of it that a request wants.
-    pub(super) async fn answer(&self, parts: &Parts) -> Response {
+    /// Returns the response: the file, or the requested range.
+    pub(super) async fn respond(&self, parts: &Parts) -> Response {
         let length = self.length;
-        let (status, bytes) = match requested(parts, &self.etag, length) {
-            Part::Whole => (StatusCode::OK, 0..=length.saturating_sub(1)),
-            Part::Range(first, last) => (StatusCode::PARTIAL_CONTENT, first..=last),
-            Part::Unsatisfiable => {
+        let (status, bytes) = match parse_range(parts, &self.etag, length) {
+            RequestedRange::Full => (StatusCode::OK, 0..=length.saturating_sub(1)),
+            RequestedRange::Part(first, last) => (StatusCode::PARTIAL_CONTENT, first..=last),
+            RequestedRange::Unsatisfiable => {
                 let mut response = html_page(StatusCode::RANGE_NOT_SATISFIABLE);
                 if let Ok(value) = HeaderValue::try_from(format!("bytes */{length}")) {
                     response.headers_mut().insert(header::CONTENT_RANGE, value);
@@ -92,7 +92,7 @@ impl File {
             Content::Disk(stored) => match stored.body(bytes).await {
                 Ok(body) => Some(body),
                 Err(error) => {
-                    tracing::error!(%error, "an uploaded file could not be read");
+                    tracing::error!(%error, "cannot read an uploaded file");
                     None
                 }
             },
@@ -100,38 +100,38 @@ impl File {
     }
 }
 
-/// What of a file a request wants.
+/// The range of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    Whole,
-    /// The first and the last byte, both counted from 0 and both within the file.
-    Range(u64, u64),
+enum RequestedRange {
+    Full,
+    /// The offsets of the first and the last byte, both within the file.
+    Part(u64, u64),
     Unsatisfiable,
 }
 
-/// Reads `Range` and `If-Range`. A range that is malformed, one of several, or bound to another state of the file is
-/// ignored, as HTTP allows.
-fn requested(parts: &Parts, etag: &HeaderValue, length: u64) -> Part {
+/// Parses `Range` and `If-Range`. Malformed and multiple ranges, and those with another validator, are ignored, as HTTP
+/// allows.
+fn parse_range(parts: &Parts, etag: &HeaderValue, length: u64) -> RequestedRange {
     let headers = &parts.headers;
     let Some(range) = headers.get(header::RANGE) else {
-        return Part::Whole;
+        return RequestedRange::Full;
     };
-    let changed = headers
+    let is_changed = headers
         .get(header::IF_RANGE)
-        .is_some_and(|known| known != etag);
-    if parts.method != Method::GET || changed {
-        return Part::Whole;
+        .is_some_and(|validator| validator != etag);
+    if parts.method != Method::GET || is_changed {
+        return RequestedRange::Full;
     }
     let range = range
         .to_str()
         .ok()
         .map(http_range_header::parse_range_header);
     let Some(Ok(ranges)) = range else {
-        return Part::Whole;
+        return RequestedRange::Full;
     };
     match ranges.validate(length).as_deref() {
-        Ok([one]) => Part::Range(*one.start(), *one.end()),
-        Ok(_) => Part::Whole,
-        Err(_) => Part::Unsatisfiable,
+        Ok([range]) => RequestedRange::Part(*range.start(), *range.end()),
+        Ok(_) => RequestedRange::Full,
+        Err(_) => RequestedRange::Unsatisfiable,
     }
 }

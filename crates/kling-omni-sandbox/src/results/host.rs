@@ -1,4 +1,4 @@
-//! The host of the results and of uploaded files.
+//! The result host, which serves results and uploaded files.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 
-use super::file::File;
+use super::file::ServedFile;
 use super::{BEFORE_ASSET, task_id};
 use crate::clock::unix_seconds;
 use crate::injection::FaultContext;
@@ -17,13 +17,13 @@ use crate::reply::html_page;
 use crate::service::Service;
 use crate::task::Task;
 
-/// Serves every path; the token decides what is there.
+/// Returns the router. It accepts every path with a valid token.
 pub(crate) fn router(service: &Arc<Service>) -> Router {
     let service = Arc::clone(service);
-    Router::new().fallback(async move |request: Request| exchange(&service, request).await)
+    Router::new().fallback(async move |request: Request| handle(&service, request).await)
 }
 
-async fn exchange(service: &Arc<Service>, request: Request) -> Response {
+async fn handle(service: &Arc<Service>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let record = service.record_request(Host::Results, &parts);
     let task = task_id(parts.uri.path()).and_then(|id| service.tasks.get(&id));
@@ -31,9 +31,9 @@ async fn exchange(service: &Arc<Service>, request: Request) -> Response {
         task: task.as_deref(),
     };
     let faults = service.evaluate_faults(record, Host::Results, &context);
-    let response = match faults.refusal(&parts) {
-        Some(refusal) => refusal,
-        None => answer(service, &parts, task.as_deref()).await,
+    let response = match faults.rejection(&parts) {
+        Some(rejection) => rejection,
+        None => respond(service, &parts, task.as_deref()).await,
     };
     let mut response = faults
         .mutate_response(&service.results, &service.uploads, response)
@@ -43,7 +43,7 @@ async fn exchange(service: &Arc<Service>, request: Request) -> Response {
     response
 }
 
-async fn answer(service: &Service, parts: &Parts, task: Option<&Task>) -> Response {
+async fn respond(service: &Service, parts: &Parts, task: Option<&Task>) -> Response {
     if ![Method::GET, Method::HEAD].contains(&parts.method) {
         let mut response = html_page(StatusCode::METHOD_NOT_ALLOWED);
         let allow = HeaderValue::from_static("GET,HEAD");
@@ -55,26 +55,26 @@ async fn answer(service: &Service, parts: &Parts, task: Option<&Task>) -> Respon
     let results = &service.results;
     if !results
         .signer
-        .admits(path, parts.uri.query(), unix_seconds(now))
+        .is_valid_token(path, parts.uri.query(), unix_seconds(now))
     {
         return html_page(StatusCode::FORBIDDEN);
     }
     let file = match (path.strip_prefix(BEFORE_ASSET), task) {
-        (Some(id), _) => service
-            .uploads
-            .get(id)
-            .and_then(|slot| Some(File::uploaded(&slot, service.uploads.stored(&slot, now)?))),
+        (Some(id), _) => service.uploads.get(id).and_then(|slot| {
+            let stored = service.uploads.stored(&slot, now)?;
+            Some(ServedFile::uploaded(&slot, stored))
+        }),
         (None, Some(task)) => match results.clip_cache.clip(task).await {
-            Ok(clip) => Some(File::rendered(clip)),
+            Ok(clip) => Some(ServedFile::rendered(clip)),
             Err(error) => {
-                tracing::error!(task = task.id, %error, "the clip could not be rendered");
+                tracing::error!(task_id = task.id, %error, "cannot render a clip");
                 return html_page(StatusCode::INTERNAL_SERVER_ERROR);
             }
         },
         (None, None) => None,
     };
     match file {
-        Some(file) => file.answer(parts).await,
+        Some(file) => file.respond(parts).await,
         None => html_page(StatusCode::NOT_FOUND),
     }
 }

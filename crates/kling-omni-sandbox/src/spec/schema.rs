@@ -1,11 +1,11 @@
-//! A schema of the spec, and the values that it takes.
+//! Validates values against a schema of the document.
 
 use jsonschema::{Draft, Validator};
 use serde_json::{Map, Value, json};
 
 use super::violation::{InvalidParam, violations};
 
-/// A schema of the spec, ready to check values with.
+/// A compiled schema of the document.
 #[derive(Debug)]
 pub(crate) struct Schema {
     validator: Validator,
@@ -13,7 +13,7 @@ pub(crate) struct Schema {
 }
 
 impl Schema {
-    /// Compiles a schema of an OpenAPI 3.0 document, which its `$ref`s lead into.
+    /// Compiles a schema of an OpenAPI 3.0 document, whose `$ref`s refer to the document.
     pub(super) fn compile(document: &Value, schema: &Value) -> Result<Self, String> {
         let mut components = document["components"]["schemas"].clone();
         for component in components
@@ -44,12 +44,12 @@ impl Schema {
         })
     }
 
-    /// Everything that is wrong with `value`, in the order of the names.
+    /// Returns all violations of `value`, sorted by name.
     pub(crate) fn check(&self, value: &Value) -> Vec<InvalidParam> {
         violations(self.validator.iter_errors(value))
     }
 
-    /// The text form of a property of `value`, else of its default in the spec.
+    /// Returns a property of `value`, or its default in the document, as text.
     pub(crate) fn text(&self, value: &Value, property: &str) -> Option<String> {
         match self.value(value, property)? {
             Value::String(text) => Some(text.clone()),
@@ -57,7 +57,7 @@ impl Schema {
         }
     }
 
-    /// A whole number among the properties of `value`, else its default in the spec.
+    /// Returns an integer property of `value`, or its default in the document.
     pub(crate) fn number(&self, value: &Value, property: &str) -> Option<u64> {
         self.value(value, property)?.as_u64()
     }
@@ -68,14 +68,14 @@ impl Schema {
             .or_else(|| self.properties.get(property)?.get("default"))
     }
 
-    /// A query as an object that [`check`](Self::check) takes: numbers and booleans are read from their text, and what
-    /// is not of its type stays text. The last of several values of one name counts.
+    /// Parses a query to an object for [`check`](Self::check). Numbers and booleans are parsed; a value of the wrong type
+    /// stays text. Of several values of one name, the last one is used.
     pub(crate) fn parse_query(&self, query: &str) -> Value {
         let parsed: Map<String, Value> = url::form_urlencoded::parse(query.as_bytes())
             .map(|(name, text)| {
-                let wanted = self.properties.get(name.as_ref());
-                let wanted = wanted.map_or(&Value::Null, |property| &property["type"]);
-                let value = match wanted.as_str() {
+                let property = self.properties.get(name.as_ref());
+                let kind = property.map_or(&Value::Null, |property| &property["type"]);
+                let value = match kind.as_str() {
                     Some("integer") => text.parse::<i64>().ok().map(Value::from),
                     Some("number") => text.parse::<f64>().ok().map(Value::from),
                     Some("boolean") => text.parse::<bool>().ok().map(Value::from),
@@ -97,12 +97,12 @@ fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     }
 }
 
-/// Turns a schema of OpenAPI 3.0 into one of JSON Schema 2020-12, in place.
+/// Converts a schema of OpenAPI 3.0 to JSON Schema 2020-12, in place.
 fn upgrade(schema: &mut Value) {
     let Some(keywords) = schema.as_object_mut() else {
         return;
     };
-    // Beside a `$ref`, OpenAPI 3.0 ignores every other keyword; JSON Schema does not.
+    // OpenAPI 3.0 ignores all keywords beside a `$ref`; JSON Schema does not.
     if keywords.contains_key("$ref") {
         keywords.retain(|keyword, _| keyword == "$ref");
         return;
@@ -132,7 +132,7 @@ fn upgrade(schema: &mut Value) {
     }
 }
 
-/// `exclusiveMinimum: true` beside `minimum` becomes `exclusiveMinimum: NUMBER`.
+/// Converts `exclusiveMinimum: true` and `minimum` to `exclusiveMinimum: NUMBER`.
 fn exclusive(keywords: &mut Map<String, Value>, exclusive: &str, bound: &str) {
     if let Some(flag) = keywords.get(exclusive).and_then(Value::as_bool) {
         keywords.remove(exclusive);
@@ -142,16 +142,17 @@ fn exclusive(keywords: &mut Map<String, Value>, exclusive: &str, bound: &str) {
     }
 }
 
-/// JSON Schema knows formats of texts only: `int32` and `int64` become bounds where the spec has no narrower ones.
+/// Converts the formats `int32` and `int64` to bounds, unless the document has bounds. JSON Schema has formats of strings
+/// only.
 fn integer_bounds(keywords: &mut Map<String, Value>) {
-    let (least, greatest) = match keywords.get("format").and_then(Value::as_str) {
+    let (minimum, maximum) = match keywords.get("format").and_then(Value::as_str) {
         Some("int32") => (i64::from(i32::MIN), i64::from(i32::MAX)),
         Some("int64") => (i64::MIN, i64::MAX),
         _ => return,
     };
     for (bound, exclusive, limit) in [
-        ("minimum", "exclusiveMinimum", least),
-        ("maximum", "exclusiveMaximum", greatest),
+        ("minimum", "exclusiveMinimum", minimum),
+        ("maximum", "exclusiveMaximum", maximum),
     ] {
         if !keywords.contains_key(exclusive) {
             keywords.entry(bound).or_insert_with(|| limit.into());
@@ -164,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn upgrades() {
+    fn upgrade_converts_to_json_schema() {
         let cases = [
             (
                 json!({"type": "string", "nullable": true}),

@@ -1,4 +1,4 @@
-//! Broken rules, in the words of the service.
+//! Converts violations of a schema to the form of the service.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde::Serialize;
 use serde_json::Value;
 
-/// Names the body as a whole, where no field is to blame.
-const WHOLE: &str = "body";
+/// The name for a violation of the body itself.
+const BODY: &str = "body";
 
-/// One broken rule, as the service reports it.
+/// One violation, in the form of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct InvalidParam {
     pub(crate) name: String,
     pub(crate) reason: String,
 }
 
-/// One entry for each broken rule, in the order of the names.
+/// Returns one entry for each violation, sorted by name.
 pub(super) fn violations<'a>(
     errors: impl Iterator<Item = ValidationError<'a>>,
 ) -> Vec<InvalidParam> {
@@ -27,12 +27,12 @@ pub(super) fn violations<'a>(
     }
     let mut params = Vec::new();
     for (name, errors) in by_name {
-        // A value of the wrong type breaks other rules for no other reason.
+        // A value of the wrong type violates other rules for that reason only.
         let is_type =
             |error: &&ValidationError| matches!(error.kind(), ValidationErrorKind::Type { .. });
-        let of_type = errors.iter().find(is_type);
-        let told = of_type.map_or(errors.as_slice(), std::slice::from_ref);
-        params.extend(told.iter().map(|error| InvalidParam {
+        let type_error = errors.iter().find(is_type);
+        let reported = type_error.map_or(errors.as_slice(), std::slice::from_ref);
+        params.extend(reported.iter().map(|error| InvalidParam {
             name: name.clone(),
             reason: reason(error),
         }));
@@ -40,7 +40,7 @@ pub(super) fn violations<'a>(
     params
 }
 
-/// The path of the field: `prompt`, `elements.0.frontal_image_url`.
+/// Returns the path of the field, such as `prompt` or `elements.0.frontal_image_url`.
 fn name(error: &ValidationError) -> String {
     let mut name = String::new();
     let mut add = |step: &str| {
@@ -56,13 +56,13 @@ fn name(error: &ValidationError) -> String {
         add(&text(property));
     }
     if name.is_empty() {
-        WHOLE.to_owned()
+        BODY.to_owned()
     } else {
         name
     }
 }
 
-/// The rule that is broken, without the value that breaks it.
+/// Returns the violated rule, without the value.
 fn reason(error: &ValidationError) -> String {
     use ValidationErrorKind as Rule;
     match error.kind() {
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons() {
+    fn violations_name_field_and_rule() {
         let cases = [
             (json!({"required": ["a"]}), json!({}), "a is required"),
             (
@@ -174,11 +174,11 @@ mod tests {
         ];
         for (schema, value, expected) in cases {
             let validator = jsonschema::validator_for(&schema).unwrap();
-            let told: Vec<String> = violations(validator.iter_errors(&value))
+            let reported: Vec<String> = violations(validator.iter_errors(&value))
                 .iter()
                 .map(|param| format!("{} {}", param.name, param.reason))
                 .collect();
-            assert_eq!(told.join("; "), expected);
+            assert_eq!(reported.join("; "), expected);
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Why the storage host takes no file.
+//! The errors of the storage host.
 
 use axum::response::Response;
 use http::{HeaderValue, Method, StatusCode, header};
 
 use crate::reply;
 
-/// Why the storage host takes no file.
+/// Why the storage host rejects an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum UploadError {
     Method,
     Credentials(String),
     Signature,
@@ -21,67 +21,67 @@ pub(super) enum Refusal {
     Disk,
 }
 
-impl From<Refusal> for Response {
-    fn from(refusal: Refusal) -> Self {
-        let (status, code, text) = match &refusal {
-            Refusal::Method => (
+impl From<UploadError> for Response {
+    fn from(error: UploadError) -> Self {
+        let (status, code, text) = match &error {
+            UploadError::Method => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "MethodNotAllowed",
-                "Files come by PUT".to_owned(),
+                "Only PUT is allowed".to_owned(),
             ),
-            Refusal::Credentials(name) => (
+            UploadError::Credentials(name) => (
                 StatusCode::BAD_REQUEST,
                 "UnexpectedCredentials",
-                format!("The URL is signed; `{name}` has no business here"),
+                format!("The URL is signed, credentials in `{name}` are not allowed"),
             ),
-            Refusal::Signature => (
+            UploadError::Signature => (
                 StatusCode::FORBIDDEN,
                 "SignatureDoesNotMatch",
-                "The signature of the URL is not that of this place".to_owned(),
+                "The signature of the URL is invalid".to_owned(),
             ),
-            Refusal::Expired => (
+            UploadError::Expired => (
                 StatusCode::BAD_REQUEST,
                 "ExpiredToken",
                 "The signed URL has expired".to_owned(),
             ),
-            Refusal::HeaderMissing(name) => (
+            UploadError::HeaderMissing(name) => (
                 StatusCode::BAD_REQUEST,
                 "MalformedSecurityHeader",
-                format!("The header `{name}` is signed and is not there"),
+                format!("The signed header `{name}` is missing"),
             ),
-            Refusal::HeaderDiffers(name) => (
+            UploadError::HeaderDiffers(name) => (
                 StatusCode::FORBIDDEN,
                 "SignatureDoesNotMatch",
-                format!("The header `{name}` is not the one that was signed"),
+                format!("The header `{name}` differs from the signed value"),
             ),
-            Refusal::HeaderExtra(name) => (
+            UploadError::HeaderExtra(name) => (
                 StatusCode::BAD_REQUEST,
                 "MalformedSecurityHeader",
-                format!("The header `{name}` is there and is not signed"),
+                format!("The header `{name}` is not signed"),
             ),
-            Refusal::LengthMissing => (
+            UploadError::LengthMissing => (
                 StatusCode::LENGTH_REQUIRED,
                 "MissingContentLength",
                 "The request needs a Content-Length".to_owned(),
             ),
-            Refusal::TooLong(largest) => (
+            UploadError::TooLong(max_size) => (
                 StatusCode::BAD_REQUEST,
                 "EntityTooLarge",
-                format!("The file has more than {largest} bytes"),
+                format!("The file has more than {max_size} bytes"),
             ),
-            Refusal::Broken => (
+            UploadError::Broken => (
                 StatusCode::BAD_REQUEST,
                 "IncompleteBody",
-                "The file ended before its length".to_owned(),
+                "The file is shorter than its Content-Length".to_owned(),
             ),
-            Refusal::Disk => (
+            UploadError::Disk => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "InternalError",
-                "The file could not be kept".to_owned(),
+                "The file could not be stored".to_owned(),
             ),
         };
         let mut response = reply::xml_error(status, code, &text);
-        if refusal == Refusal::Method {
+        if error == UploadError::Method {
             let allow = HeaderValue::from_static(Method::PUT.as_str());
             response.headers_mut().insert(header::ALLOW, allow);
         }

@@ -1,4 +1,4 @@
-//! The host that files are put on: an object store behind signed URLs, which knows no keys.
+//! The storage host: an object store that accepts presigned URLs and no keys.
 
 use std::sync::Arc;
 
@@ -11,37 +11,37 @@ use futures_util::{Stream, StreamExt as _, future};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, header};
 
-use super::refusal::Refusal;
+use super::error::UploadError;
 use super::stored::Incomplete;
-use super::{Stored, UploadSlot, slot_id};
+use super::{StoredFile, UploadSlot, slot_id};
 use crate::injection::{ActiveFaults, FaultContext};
 use crate::record::Host;
 use crate::service::Service;
 use crate::signer;
 
-/// Headers of this kind are part of the signature, so that each has to be signed.
-const SIGNED_KIND: &str = "x-goog-";
+/// Headers with this prefix must be signed.
+const SIGNED_PREFIX: &str = "x-goog-";
 
-/// Serves every path; the signature decides what is there.
+/// Returns the router. It accepts every path with a valid signature.
 pub(crate) fn router(service: &Arc<Service>) -> Router {
     let service = Arc::clone(service);
-    Router::new().fallback(async move |request: Request| exchange(&service, request).await)
+    Router::new().fallback(async move |request: Request| handle(&service, request).await)
 }
 
-async fn exchange(service: &Arc<Service>, request: Request) -> Response {
+async fn handle(service: &Arc<Service>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let record = service.record_request(Host::Storage, &parts);
     let faults = service.evaluate_faults(record, Host::Storage, &FaultContext::Storage);
     let mut body = body.into_data_stream();
-    let response = match faults.refusal(&parts) {
-        Some(refusal) => refusal,
-        None => match take(service, &faults, &parts, &mut body).await {
+    let response = match faults.rejection(&parts) {
+        Some(rejection) => rejection,
+        None => match store(service, &faults, &parts, &mut body).await {
             Ok(response) => response,
-            Err(refusal) => refusal.into(),
+            Err(rejection) => rejection.into(),
         },
     };
     if !faults.drops_connection() {
-        read_out(service, body).await;
+        drain(service, body).await;
     }
     let mut response = faults
         .mutate_response(&service.results, &service.uploads, response)
@@ -51,9 +51,9 @@ async fn exchange(service: &Arc<Service>, request: Request) -> Response {
     response
 }
 
-/// Reads what a refusal has left unread, since a client that is still sending may not look for an answer.
-async fn read_out(service: &Service, body: BodyDataStream) {
-    let mut left = service.uploads.largest;
+/// Reads the rest of a body, because a client that is still sending may not read the response.
+async fn drain(service: &Service, body: BodyDataStream) {
+    let mut left = service.uploads.max_size;
     let more = body.take_while(|chunk| {
         left = left.saturating_sub(chunk.as_ref().map_or(u64::MAX, |chunk| chunk.len() as u64));
         future::ready(left > 0)
@@ -61,32 +61,32 @@ async fn read_out(service: &Service, body: BodyDataStream) {
     more.for_each(|_| future::ready(())).await;
 }
 
-/// Takes a file in, whole or not at all.
-async fn take(
+/// Stores a file if it is complete.
+async fn store(
     service: &Service,
     faults: &ActiveFaults,
     parts: &Parts,
     body: &mut BodyDataStream,
-) -> Result<Response, Refusal> {
-    let slot = admitted(service, parts)?;
-    let length = length(&parts.headers).ok_or(Refusal::LengthMissing)?;
-    let largest = service.uploads.largest;
-    if length > largest {
-        return Err(Refusal::TooLong(largest));
+) -> Result<Response, UploadError> {
+    let slot = authorize(service, parts)?;
+    let length = length(&parts.headers).ok_or(UploadError::LengthMissing)?;
+    let max_size = service.uploads.max_size;
+    if length > max_size {
+        return Err(UploadError::TooLong(max_size));
     }
     let now = service.clock.now();
     let received = match faults.accepted_bytes(length) {
-        None => Stored::receive(body, largest, now).await,
-        Some(most) => Stored::receive(first(body, most), largest, now)
+        None => StoredFile::receive(body, max_size, now).await,
+        Some(limit) => StoredFile::receive(take_bytes(body, limit), max_size, now)
             .await
             .and(Err(Incomplete::Broken)),
     };
     let stored = received.map_err(|incomplete| match incomplete {
-        Incomplete::TooLong => Refusal::TooLong(largest),
-        Incomplete::Broken => Refusal::Broken,
+        Incomplete::TooLong => UploadError::TooLong(max_size),
+        Incomplete::Broken => UploadError::Broken,
         Incomplete::Disk(error) => {
-            tracing::error!(%error, "an upload could not be kept");
-            Refusal::Disk
+            tracing::error!(%error, "cannot store an upload");
+            UploadError::Disk
         }
     })?;
     let etag = signer::etag(&stored.sha256);
@@ -96,58 +96,60 @@ async fn take(
     Ok(response)
 }
 
-/// The first bytes of a body; after that, it is left alone.
-fn first(
+/// Returns the first chunks of a body, up to about `limit` bytes.
+fn take_bytes(
     body: &mut BodyDataStream,
-    most: u64,
+    limit: u64,
 ) -> impl Stream<Item = Result<Bytes, axum::Error>> + Unpin {
-    let mut left = most;
+    let mut left = limit;
     body.take_while(move |chunk| {
-        let more = left > 0;
+        let is_taken = left > 0;
         left = left.saturating_sub(chunk.as_ref().map_or(u64::MAX, |chunk| chunk.len() as u64));
-        future::ready(more)
+        future::ready(is_taken)
     })
 }
 
-/// The slot that a request may put a file to.
-fn admitted(service: &Service, parts: &Parts) -> Result<Arc<UploadSlot>, Refusal> {
+/// Verifies the signature of a request, and returns its slot.
+fn authorize(service: &Service, parts: &Parts) -> Result<Arc<UploadSlot>, UploadError> {
     if parts.method != Method::PUT {
-        return Err(Refusal::Method);
+        return Err(UploadError::Method);
     }
     if let Some(name) = credentials(service, parts) {
-        return Err(Refusal::Credentials(name));
+        return Err(UploadError::Credentials(name));
     }
     let uploads = &service.uploads;
     let slot = slot_id(parts.uri.path()).and_then(|id| uploads.get(id));
-    let slot = slot.ok_or(Refusal::Signature)?;
+    let slot = slot.ok_or(UploadError::Signature)?;
     let query = parts.uri.query().unwrap_or_default();
-    let end = uploads.end(&slot, query).ok_or(Refusal::Signature)?;
-    if service.clock.now() >= end {
-        return Err(Refusal::Expired);
+    let expiry = uploads
+        .url_expiry(&slot, query)
+        .ok_or(UploadError::Signature)?;
+    if service.clock.now() >= expiry {
+        return Err(UploadError::Expired);
     }
     let signed = uploads.headers(&slot);
     for (name, value) in &signed {
         let given: Vec<&HeaderValue> = parts.headers.get_all(name).iter().collect();
         match given[..] {
-            [] => return Err(Refusal::HeaderMissing(name.to_string())),
+            [] => return Err(UploadError::HeaderMissing(name.to_string())),
             [given] if given == value => {}
-            _ => return Err(Refusal::HeaderDiffers(name.to_string())),
+            _ => return Err(UploadError::HeaderDiffers(name.to_string())),
         }
     }
-    let mut kind = parts
+    let mut must_be_signed = parts
         .headers
         .keys()
-        .filter(|name| name.as_str().starts_with(SIGNED_KIND));
-    match kind.find(|name| !signed.contains_key(*name)) {
-        Some(name) => Err(Refusal::HeaderExtra(name.to_string())),
+        .filter(|name| name.as_str().starts_with(SIGNED_PREFIX));
+    match must_be_signed.find(|name| !signed.contains_key(*name)) {
+        Some(name) => Err(UploadError::HeaderExtra(name.to_string())),
         None => Ok(slot),
     }
 }
 
-/// What in a request is, or holds, a key: the name of the header, or the query.
+/// Returns where a request contains credentials: the name of a header, or the query.
 fn credentials(service: &Service, parts: &Parts) -> Option<String> {
-    let held = service.mark_keys(parts.headers.clone());
-    let in_headers = held
+    let marked = service.mark_keys(parts.headers.clone());
+    let in_headers = marked
         .iter()
         .find(|(_, value)| value.is_sensitive())
         .map(|(name, _)| name.to_string());

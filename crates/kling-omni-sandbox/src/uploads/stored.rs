@@ -1,4 +1,4 @@
-//! A file that has come, on disk.
+//! An uploaded file on disk.
 
 use std::io::{self, SeekFrom};
 use std::ops::RangeInclusive;
@@ -13,31 +13,31 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio_util::io::ReaderStream;
 
-/// A file that has come, on disk for as long as somebody holds this.
+/// An uploaded file on disk, removed on drop.
 #[derive(Debug)]
-pub(crate) struct Stored {
+pub(crate) struct StoredFile {
     pub(crate) at: SystemTime,
     pub(crate) length: u64,
     pub(crate) sha256: [u8; 32],
     path: TempPath,
 }
 
-/// Why a file did not come whole.
+/// Why an upload is incomplete.
 #[derive(Debug)]
 pub(super) enum Incomplete {
-    /// It is longer than it may be.
+    /// The file is larger than the limit.
     TooLong,
-    /// The connection was lost, or brought more or less than was announced.
+    /// The connection was lost, or the body does not match its `Content-Length`.
     Broken,
-    /// This machine could not keep it.
+    /// The file cannot be written.
     Disk(io::Error),
 }
 
-impl Stored {
-    /// Writes what comes to disk, chunk by chunk.
+impl StoredFile {
+    /// Writes a body to disk, chunk by chunk.
     pub(super) async fn receive<E>(
         mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
-        largest: u64,
+        max_size: u64,
         at: SystemTime,
     ) -> Result<Self, Incomplete> {
         let (file, path) = NamedTempFile::new().map_err(Incomplete::Disk)?.into_parts();
@@ -47,7 +47,7 @@ impl Stored {
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|_| Incomplete::Broken)?;
             length += chunk.len() as u64;
-            if length > largest {
+            if length > max_size {
                 return Err(Incomplete::TooLong);
             }
             hash.update(&chunk);
@@ -62,7 +62,7 @@ impl Stored {
         })
     }
 
-    /// Some of its bytes, read from disk as they are sent.
+    /// Returns a range of bytes as a body, which is read from disk while it is sent.
     pub(crate) async fn body(&self, bytes: RangeInclusive<u64>) -> io::Result<Body> {
         let mut file = File::open(&self.path).await?;
         file.seek(SeekFrom::Start(*bytes.start())).await?;

@@ -1,4 +1,4 @@
-//! The deliveries of one task, one after the other, and what faults do to them.
+//! Sends the deliveries of one task in order, and applies faults to them.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -16,8 +16,8 @@ use crate::secret::{self, Secret};
 use crate::service::Service;
 use crate::task::{Stage, Task};
 
-/// Delivers every change of `task` from now on, one after the other, if its request named a receiver.
-pub(crate) fn follow(service: &Arc<Service>, task: &Arc<Task>) {
+/// Starts to deliver all further status changes of `task`, if its request has a webhook URL.
+pub(crate) fn start(service: &Arc<Service>, task: &Arc<Task>) {
     let Some(url) = task.request["webhook_url"].as_str().map(str::to_owned) else {
         return;
     };
@@ -30,13 +30,13 @@ pub(crate) fn follow(service: &Arc<Service>, task: &Arc<Task>) {
 /// All deliveries of one task.
 struct DeliverySequence {
     sender: DeliverySender,
-    /// Put off until the next one has been sent.
-    held: Vec<PendingDelivery>,
-    /// What is sent at a time of its own.
-    later: JoinSet<()>,
+    /// Deliveries that wait for the next one to be sent.
+    reordered: Vec<PendingDelivery>,
+    /// Deliveries that are sent later.
+    delayed: JoinSet<()>,
 }
 
-/// Where deliveries go, and who sends them.
+/// Signs and sends the deliveries of a task.
 #[derive(Clone)]
 struct DeliverySender {
     service: Arc<Service>,
@@ -49,7 +49,7 @@ struct DeliverySender {
 struct PendingDelivery {
     id: String,
     status: TaskStatus,
-    /// When the task came to this status; delays count from here.
+    /// When the status changed. Delays count from here.
     due: SystemTime,
     body: Bytes,
     faults: Vec<Arc<FaultRule>>,
@@ -59,8 +59,8 @@ impl DeliverySequence {
     fn new(service: Arc<Service>, task: Arc<Task>, url: String) -> Self {
         Self {
             sender: DeliverySender { service, task, url },
-            held: Vec::new(),
-            later: JoinSet::new(),
+            reordered: Vec::new(),
+            delayed: JoinSet::new(),
         }
     }
 
@@ -71,14 +71,14 @@ impl DeliverySequence {
             let delivery = self.sender.prepare(at, stage);
             self.dispatch(delivery).await;
         }
-        self.send_held().await;
-        while self.later.join_next().await.is_some() {}
+        self.send_reordered().await;
+        while self.delayed.join_next().await.is_some() {}
     }
 
-    /// Sends a delivery, and does with it what the faults do to deliveries.
+    /// Sends a delivery, and applies its faults.
     async fn dispatch(&mut self, delivery: PendingDelivery) {
         if delivery.has(&Fault::Lost) {
-            let reason = "a fault has lost it".to_owned();
+            let reason = "lost by a fault".to_owned();
             let headers = self.sender.sign(&delivery);
             self.sender
                 .record(delivery, headers, DeliveryOutcome::Skipped(reason));
@@ -88,33 +88,33 @@ impl DeliverySequence {
             self.sender.forge(&delivery).await;
         }
         if delivery.has(&Fault::Reordered) {
-            self.held.push(delivery);
+            self.reordered.push(delivery);
             return;
         }
         self.send(delivery).await;
-        self.send_held().await;
+        self.send_reordered().await;
     }
 
-    async fn send_held(&mut self) {
-        while let Some(delivery) = self.held.pop() {
+    async fn send_reordered(&mut self) {
+        while let Some(delivery) = self.reordered.pop() {
             self.send(delivery).await;
         }
     }
 
     async fn send(&mut self, delivery: PendingDelivery) {
         let sender = self.sender.clone();
-        let late = delivery.faults().find_map(|fault| match fault {
-            Fault::Late(span) => Some(*span),
+        let delay = delivery.faults().find_map(|fault| match fault {
+            Fault::Late(delay) => Some(*delay),
             _ => None,
         });
-        match late {
+        match delay {
             None => {
                 let headers = sender.send(&delivery).await;
-                self.later.spawn(sender.replay(delivery, headers));
+                self.delayed.spawn(sender.replay(delivery, headers));
             }
-            Some(span) => {
-                self.later.spawn(async move {
-                    sender.service.clock.sleep_until(delivery.due + span).await;
+            Some(delay) => {
+                self.delayed.spawn(async move {
+                    sender.service.clock.sleep_until(delivery.due + delay).await;
                     let headers = sender.send(&delivery).await;
                     sender.replay(delivery, headers).await;
                 });
@@ -128,7 +128,7 @@ impl DeliverySender {
         let service = &self.service;
         let context = FaultContext::Webhook { task: &self.task };
         PendingDelivery {
-            id: format!("msg_{}", service.random.exchange_id()),
+            id: format!("msg_{}", service.random.request_id()),
             status: stage.status.clone(),
             due,
             body: json_bytes(&service.view(&self.task, stage)),
@@ -136,9 +136,9 @@ impl DeliverySender {
         }
     }
 
-    /// The headers of a delivery that is sent now.
+    /// Returns the headers of a delivery that is sent now.
     fn sign(&self, delivery: &PendingDelivery) -> HeaderMap {
-        let usual = &self.service.webhooks.secret;
+        let configured = &self.service.webhooks.secret;
         let rotated = delivery.faults().find_map(|fault| match fault {
             Fault::Rotated { secret, both } => Some((Secret::parse(secret)?, *both)),
             _ => None,
@@ -147,13 +147,13 @@ impl DeliverySender {
         let sign =
             |secrets: &[&Secret]| secret::headers(secrets, &delivery.id, now, &delivery.body);
         match &rotated {
-            None => sign(&[usual]),
-            Some((new, true)) => sign(&[usual, new]),
+            None => sign(&[configured]),
+            Some((new, true)) => sign(&[configured, new]),
             Some((new, false)) => sign(&[new]),
         }
     }
 
-    /// Signs and sends a delivery, twice if a fault has it so, and answers the headers.
+    /// Signs and sends a delivery, twice with the fault `duplicate`, and returns its headers.
     async fn send(&self, delivery: &PendingDelivery) -> HeaderMap {
         let headers = self.sign(delivery);
         self.deliver(delivery, headers.clone()).await;
@@ -163,7 +163,7 @@ impl DeliverySender {
         headers
     }
 
-    /// Tells of a failure, in the name of nobody who knows the secret.
+    /// Sends a delivery about a failure, signed with a wrong secret.
     async fn forge(&self, genuine: &PendingDelivery) {
         let service = &self.service;
         let failed = json!({
@@ -173,7 +173,7 @@ impl DeliverySender {
             "error": "This delivery is forged",
         });
         let delivery = PendingDelivery {
-            id: format!("msg_{}", service.random.exchange_id()),
+            id: format!("msg_{}", service.random.request_id()),
             status: TaskStatus::Failed,
             due: genuine.due,
             body: json_bytes(&failed),
@@ -185,14 +185,14 @@ impl DeliverySender {
         self.deliver(&delivery, headers).await;
     }
 
-    /// Sends a delivery again as it was, if a fault has it so.
+    /// Sends a delivery again, unchanged, with the fault `replay`.
     async fn replay(self, delivery: PendingDelivery, headers: HeaderMap) {
-        let later = delivery.faults().find_map(|fault| match fault {
-            Fault::Replay(span) => Some(*span),
+        let delay = delivery.faults().find_map(|fault| match fault {
+            Fault::Replay(delay) => Some(*delay),
             _ => None,
         });
-        if let Some(span) = later {
-            self.service.clock.sleep_until(delivery.due + span).await;
+        if let Some(delay) = delay {
+            self.service.clock.sleep_until(delivery.due + delay).await;
             self.deliver(&delivery, headers).await;
         }
     }
@@ -215,7 +215,12 @@ impl DeliverySender {
             outcome,
             faults: delivery.faults,
         };
-        tracing::debug!(?delivery, "delivered");
+        tracing::debug!(
+            task_id = delivery.task_id,
+            delivery_id = delivery.id,
+            outcome = ?delivery.outcome,
+            "webhook sent"
+        );
         self.service.webhooks.deliveries.push(delivery);
     }
 }

@@ -1,4 +1,4 @@
-//! Creates: the answers to valid bodies, and to all others.
+//! Creates: the responses to valid and invalid bodies.
 
 use http::Method;
 use kling_omni_api::enums::AspectRatio;
@@ -6,26 +6,28 @@ use kling_omni_api::limits::reference_to_video_request::PROMPT;
 use kling_omni_sandbox::ProblemForm;
 use serde_json::json;
 
-use crate::harness::{Answer, Bench, PRO, STANDARD, VIDEO_REFERENCE, order, order_with};
+use crate::harness::{
+    Bench, PRO, STANDARD, TestResponse, VIDEO_REFERENCE, request_body, request_body_with,
+};
 
 #[tokio::test]
-async fn a_created_task_is_answered_in_the_recorded_form() {
+async fn response_has_the_observed_form() {
     let bench = Bench::start().await;
     for (count, path) in [VIDEO_REFERENCE, PRO, STANDARD].iter().enumerate() {
-        let answer = bench.post(path, &order()).await;
-        assert_eq!(answer.status, 200);
-        assert_eq!(answer.header("content-type"), Some("application/json"));
-        let id = answer.data()["task_id"].as_str().unwrap().to_owned();
+        let response = bench.post(path, &request_body()).await;
+        assert_eq!(response.status, 200);
+        assert_eq!(response.header("content-type"), Some("application/json"));
+        let id = response.data()["task_id"].as_str().unwrap().to_owned();
         let expected =
             format!(r#"{{"data":{{"task_id":"{id}","status":"CREATED","generated":[]}}}}"#);
-        assert_eq!(answer.text(), expected);
-        // The recorded answer has this length.
-        assert_eq!(answer.header("content-length"), Some("93"));
+        assert_eq!(response.text(), expected);
+        // The observed response has this length.
+        assert_eq!(response.header("content-length"), Some("93"));
 
         assert_eq!(bench.sandbox.charges(), count + 1);
         let task = bench.sandbox.tasks().pop().unwrap();
         assert_eq!(task.id(), id);
-        assert_eq!(*task.request(), order());
+        assert_eq!(*task.request(), request_body());
     }
     let operations: Vec<_> = bench
         .sandbox
@@ -42,10 +44,10 @@ async fn a_created_task_is_answered_in_the_recorded_form() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_json_objects() {
+async fn invalid_bodies_are_rejected() {
     let bench = Bench::start().await;
     let json = Some("application/json");
-    let good = order().to_string();
+    let good = request_body().to_string();
     // content type, body, status, message
     let cases = [
         (json, good.as_str(), 200, ""),
@@ -104,19 +106,23 @@ async fn bodies_that_are_no_json_objects() {
         if let Some(content_type) = content_type {
             request = request.header("content-type", content_type);
         }
-        let answer = Answer::to(request).await;
-        assert_eq!(answer.status, status, "{content_type:?} {body}");
+        let response = TestResponse::to(request).await;
+        assert_eq!(response.status, status, "{content_type:?} {body}");
         if status != 200 {
-            assert_eq!(answer.json()["message"], message, "{content_type:?} {body}");
+            assert_eq!(
+                response.json()["message"],
+                message,
+                "{content_type:?} {body}"
+            );
         }
     }
     assert_eq!(bench.sandbox.charges(), 2);
 
     let long = "x".repeat(2 << 20);
-    let answer = bench.post(PRO, &order_with("prompt", long)).await;
-    assert_eq!(answer.status, 413);
+    let response = bench.post(PRO, &request_body_with("prompt", long)).await;
+    assert_eq!(response.status, 413);
     assert!(
-        answer.json()["message"]
+        response.json()["message"]
             .as_str()
             .unwrap()
             .contains("1048576 bytes")
@@ -125,7 +131,7 @@ async fn bodies_that_are_no_json_objects() {
 }
 
 #[tokio::test]
-async fn all_violations_come_at_once_in_each_form() {
+async fn all_violations_are_reported_in_each_form() {
     let longest = PROMPT.max_length.unwrap();
     let body = json!({
         "prompt": "x".repeat(longest + 500),
@@ -159,29 +165,29 @@ async fn all_violations_come_at_once_in_each_form() {
     ];
     for (form, content_type, expected) in cases {
         let bench = Bench::with(|builder| builder.problem_form(form)).await;
-        let answer = bench.post(PRO, &body).await;
-        assert_eq!(answer.status, 400);
-        assert_eq!(answer.header("content-type"), Some(content_type));
-        assert_eq!(answer.json(), expected);
+        let response = bench.post(PRO, &body).await;
+        assert_eq!(response.status, 400);
+        assert_eq!(response.header("content-type"), Some(content_type));
+        assert_eq!(response.json(), expected);
         assert_eq!(bench.sandbox.charges(), 0);
     }
 }
 
 #[tokio::test]
-async fn unknown_fields_and_queries_are_taken() {
+async fn unknown_fields_and_queries_are_accepted() {
     let bench = Bench::start().await;
-    let body = order_with("multi_prompt", json!(["a", "b"]));
+    let body = request_body_with("multi_prompt", json!(["a", "b"]));
     bench.create(&format!("{PRO}?debug=1"), &body).await;
     assert_eq!(*bench.sandbox.tasks()[0].request(), body);
 }
 
 #[tokio::test]
-async fn an_unknown_directive_is_refused() {
+async fn unknown_directive_is_rejected() {
     let bench = Bench::start().await;
-    let answer = bench
-        .post(PRO, &order_with("prompt", "a cat [sandbox:fial]"))
+    let response = bench
+        .post(PRO, &request_body_with("prompt", "a cat [sandbox:fial]"))
         .await;
-    assert_eq!(answer.status, 400);
-    assert_eq!(answer.json()["invalid_params"][0]["name"], "prompt");
+    assert_eq!(response.status, 400);
+    assert_eq!(response.json()["invalid_params"][0]["name"], "prompt");
     assert_eq!(bench.sandbox.charges(), 0);
 }

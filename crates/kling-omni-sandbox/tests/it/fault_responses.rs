@@ -1,4 +1,4 @@
-//! Faults that dress an answer up: header lines, codings, prefixes, texts, lists in part, and a body in drops.
+//! Faults that change a response: header lines, codings, prefixes, messages, incomplete lists and slow bodies.
 
 use std::io::Read as _;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use kling_omni_sandbox::{Fault, FaultMatcher, FaultRule, FaultTarget};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 
-use crate::harness::{Answer, Bench, LIST, PRO, order, short_order};
+use crate::harness::{Bench, LIST, PRO, TestResponse, request_body, short_request_body};
 use crate::raw::Raw;
 
 async fn bench(rules: &[&str]) -> Bench {
@@ -24,10 +24,10 @@ async fn bench(rules: &[&str]) -> Bench {
 
 async fn create(bench: &Bench) -> Raw {
     let url = format!("{}{PRO}", bench.sandbox.base_url());
-    Raw::send(bench, "POST", &url, &order().to_string()).await
+    Raw::send(bench, "POST", &url, &request_body().to_string()).await
 }
 
-async fn list(bench: &Bench) -> Answer {
+async fn list(bench: &Bench) -> TestResponse {
     bench.get(LIST).await
 }
 
@@ -36,7 +36,7 @@ fn is_created(body: &[u8]) -> bool {
 }
 
 #[tokio::test]
-async fn header_lines_are_sent_as_they_are() {
+async fn header_lines_are_sent_unchanged() {
     for (rule, line) in [
         ("create:header=X-Made-Up: 1", "\r\nx-made-up: 1\r\n"),
         ("create:header=X-Empty:", "\r\nx-empty: \r\n"),
@@ -76,9 +76,9 @@ async fn header_lines_are_sent_as_they_are() {
 }
 
 #[tokio::test]
-async fn several_header_lines_come_on_any_host() {
+async fn header_lines_are_sent_by_every_host() {
     let bench = bench(&["result:header=a b: 1", "result:header=c d: 2"]).await;
-    let (_, url) = bench.completed(&short_order()).await;
+    let (_, url) = bench.completed(&short_request_body()).await;
     let raw = Raw::send(&bench, "GET", &url, "").await;
     assert!(
         raw.head().contains("\r\na b: 1\r\nc d: 2\r\n"),
@@ -89,7 +89,7 @@ async fn several_header_lines_come_on_any_host() {
 }
 
 #[tokio::test]
-async fn content_codings_are_named_and_those_that_are_known_applied() {
+async fn known_content_codings_are_applied() {
     let gunzip = |body: &[u8]| {
         let mut plain = Vec::new();
         flate2::read::GzDecoder::new(body)
@@ -119,7 +119,7 @@ async fn content_codings_are_named_and_those_that_are_known_applied() {
 }
 
 #[tokio::test]
-async fn a_body_has_something_before_it_or_in_its_place() {
+async fn prefix_and_body_change_the_body() {
     for (rules, prefix) in [
         (&["create:bom"][..], &b"\xef\xbb\xbf"[..]),
         (&[r"create:prefix=)]}',\n"], b")]}',\n"),
@@ -143,7 +143,7 @@ async fn a_body_has_something_before_it_or_in_its_place() {
 }
 
 #[tokio::test]
-async fn errors_say_what_a_fault_has_them_say() {
+async fn message_changes_an_error() {
     let bench = bench(&["create:429", r"create:message=a\u{202e}b"]).await;
     let raw = create(&bench).await;
     assert_eq!(raw.status(), Some(429));
@@ -166,7 +166,7 @@ async fn errors_say_what_a_fault_has_them_say() {
 }
 
 #[tokio::test]
-async fn lists_come_in_part() {
+async fn has_more_and_hide_newest_change_a_list() {
     let bench = bench(&[
         "list:hide-newest=1@2",
         "list:has-more@3",
@@ -174,10 +174,10 @@ async fn lists_come_in_part() {
         "list:hide-newest=9@5",
     ])
     .await;
-    let older = bench.create(PRO, &order()).await;
-    let newer = bench.create(PRO, &order()).await;
-    let ids = |answer: &Answer| -> Vec<String> {
-        let data = answer.data();
+    let older = bench.create(PRO, &request_body()).await;
+    let newer = bench.create(PRO, &request_body()).await;
+    let ids = |response: &TestResponse| -> Vec<String> {
+        let data = response.data();
         let rows = data.as_array().unwrap().iter();
         rows.map(|row| row["task_id"].as_str().unwrap().to_owned())
             .collect()
@@ -191,7 +191,7 @@ async fn lists_come_in_part() {
 }
 
 #[tokio::test]
-async fn a_body_drips_by_the_clock() {
+async fn drip_follows_the_clock() {
     let bench = bench(&["list:drip=10/20s"]).await;
     let url = format!("{}{LIST}", bench.sandbox.base_url());
     let mut stream = Raw::open(&bench, "GET", &url, "").await;
@@ -213,7 +213,7 @@ async fn a_body_drips_by_the_clock() {
 }
 
 #[test]
-fn rules_read_what_they_write() {
+fn rules_parse_their_text_form() {
     for text in [
         r"create:header=Set-Cookie: a=1\r\n   b",
         "result:content-encoding=aws-chunked",
@@ -246,17 +246,17 @@ fn rules_read_what_they_write() {
     assert!(!format!("{secret:?}").contains("S1"));
     for (text, part) in [
         ("create:header=", "needs a value"),
-        (r"create:prefix=\q", "has an escape"),
-        (r"create:message=\xff", "must be UTF-8"),
-        ("create:success=404", "no success"),
+        (r"create:prefix=\q", "invalid escape"),
+        (r"create:message=\xff", "does not decode to UTF-8"),
+        ("create:success=404", "invalid success status"),
         ("create:drip=5", "BYTES/TIME"),
-        ("create:drip=0/1s", "no whole number"),
-        ("status:has-more", "cannot happen"),
-        ("getVideoTask:lenient", "cannot happen"),
-        ("status:id=a", "cannot happen"),
-        ("result:plan-limit", "cannot happen"),
-        ("webhook:bom", "cannot happen"),
-        ("create:moderated=1", "takes no value"),
+        ("create:drip=0/1s", "invalid number"),
+        ("status:has-more", "is impossible"),
+        ("getVideoTask:lenient", "is impossible"),
+        ("status:id=a", "is impossible"),
+        ("result:plan-limit", "is impossible"),
+        ("webhook:bom", "is impossible"),
+        ("create:moderated=1", "has no value"),
     ] {
         let error = text.parse::<FaultRule>().unwrap_err().to_string();
         assert!(error.contains(part), "{text}: {error}");

@@ -1,4 +1,4 @@
-//! Faults that decide what task a create makes, and to whom it is shown.
+//! Faults that change the created task, and the visibility of tasks.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use kling_omni_api::limits::video_reference_request::{CFG_SCALE, PROMPT};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Answer, Bench, KEY_HEADER, LIST, PRO, STANDARD, STATUS, TASK_TIME, order, order_with, path_of,
-    short_order,
+    Bench, KEY_HEADER, LIST, PRO, STANDARD, STATUS, TASK_TIME, TestResponse, path_of, request_body,
+    request_body_with, short_request_body,
 };
 
 async fn bench(rule: &str) -> Bench {
     Bench::with(|builder| builder.fault(rule.parse().unwrap())).await
 }
 
-/// The id as one segment of a path.
+/// Encodes an id as one path segment.
 fn segment(id: &str) -> String {
     let mut url = url::Url::parse("http://h/").unwrap();
     url.path_segments_mut().unwrap().push(id);
@@ -23,7 +23,7 @@ fn segment(id: &str) -> String {
 }
 
 #[tokio::test]
-async fn ids_may_be_of_any_alphabet() {
+async fn id_may_be_any_text() {
     let long = "x".repeat(300);
     for id in [
         "a.b",
@@ -38,7 +38,7 @@ async fn ids_may_be_of_any_alphabet() {
         let rule = format!("create:id={id}");
         let bench = bench(&rule).await;
         let (made, url) = {
-            let made = bench.create(PRO, &short_order()).await;
+            let made = bench.create(PRO, &short_request_body()).await;
             bench.clock.advance(TASK_TIME);
             let task = bench.task(&segment(&made)).await;
             (made, task["generated"][0].as_str().unwrap().to_owned())
@@ -46,26 +46,26 @@ async fn ids_may_be_of_any_alphabet() {
         assert_eq!(made, id);
         let listed = bench.get(LIST).await.data();
         assert_eq!(listed[0]["task_id"], *id);
-        let video = Answer::to(bench.http.get(url)).await;
+        let video = TestResponse::to(bench.http.get(url)).await;
         assert_eq!(
             (video.status, &video.body[4..8]),
             (200, &b"ftyp"[..]),
             "{id}"
         );
-        assert_eq!(bench.create(PRO, &order()).await, format!("{id}-2"));
-        assert_eq!(bench.create(PRO, &order()).await, format!("{id}-3"));
+        assert_eq!(bench.create(PRO, &request_body()).await, format!("{id}-2"));
+        assert_eq!(bench.create(PRO, &request_body()).await, format!("{id}-3"));
     }
 }
 
 #[tokio::test]
-async fn lenience_makes_and_charges_what_the_spec_refuses() {
+async fn lenient_accepts_and_charges_invalid_creates() {
     let bodies: [Value; 6] = [
         json!({}),
-        order_with("duration", 5),
-        order_with("duration", "99"),
-        order_with("aspect_ratio", "7:7"),
-        order_with("cfg_scale", CFG_SCALE.maximum.unwrap() + 7.0),
-        order_with("prompt", "x".repeat(PROMPT.max_length.unwrap() + 1)),
+        request_body_with("duration", 5),
+        request_body_with("duration", "99"),
+        request_body_with("aspect_ratio", "7:7"),
+        request_body_with("cfg_scale", CFG_SCALE.maximum.unwrap() + 7.0),
+        request_body_with("prompt", "x".repeat(PROMPT.max_length.unwrap() + 1)),
     ];
     let strict = Bench::start().await;
     for body in &bodies {
@@ -79,16 +79,20 @@ async fn lenience_makes_and_charges_what_the_spec_refuses() {
         bench.clock.advance(TASK_TIME);
         let task = bench.task(&id).await;
         let url = task["generated"][0].as_str().unwrap();
-        assert_eq!(Answer::to(bench.http.get(url)).await.status, 200, "{body}");
+        assert_eq!(
+            TestResponse::to(bench.http.get(url)).await.status,
+            200,
+            "{body}"
+        );
     }
     assert_eq!(bench.sandbox.charges(), bodies.len());
 }
 
 #[tokio::test]
-async fn a_tier_may_fail_without_a_reason() {
+async fn silent_failure_has_no_reason() {
     let bench = bench("createReferenceToVideoStd:silent-failure").await;
-    let pro = bench.create(PRO, &order()).await;
-    let standard = bench.create(STANDARD, &order()).await;
+    let pro = bench.create(PRO, &request_body()).await;
+    let standard = bench.create(STANDARD, &request_body()).await;
     bench.clock.advance(Duration::from_secs(3));
     assert_eq!(
         bench.task(&standard).await,
@@ -99,10 +103,10 @@ async fn a_tier_may_fail_without_a_reason() {
 }
 
 #[tokio::test]
-async fn a_moderated_task_completes_without_a_video() {
+async fn moderated_task_completes_without_a_video() {
     let bench = bench("create:moderated@1").await;
-    let stopped = bench.create(PRO, &order()).await;
-    let other = bench.create(PRO, &order()).await;
+    let stopped = bench.create(PRO, &request_body()).await;
+    let other = bench.create(PRO, &request_body()).await;
     bench.clock.advance(TASK_TIME);
     assert_eq!(
         bench.task(&stopped).await,
@@ -118,16 +122,20 @@ async fn a_moderated_task_completes_without_a_video() {
 }
 
 #[tokio::test]
-async fn a_task_is_shown_to_the_account_that_made_it() {
+async fn task_is_visible_to_its_account_only() {
     for (apart, seen) in [(false, 200), (true, 404)] {
         let bench =
             Bench::with(|builder| builder.api_keys(["mine", "yours"]).account_per_key(apart)).await;
-        let id = bench.create(PRO, &order()).await;
+        let id = bench.create(PRO, &request_body()).await;
         for (key, status) in [("mine", 200), ("yours", seen)] {
             for path in [path_of(STATUS, &id), LIST.to_owned()] {
                 let url = format!("{}{path}", bench.sandbox.base_url());
                 let request = bench.http.request(Method::GET, url).header(KEY_HEADER, key);
-                assert_eq!(Answer::to(request).await.status, status, "{key} {path}");
+                assert_eq!(
+                    TestResponse::to(request).await.status,
+                    status,
+                    "{key} {path}"
+                );
             }
         }
     }

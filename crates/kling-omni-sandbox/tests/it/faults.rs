@@ -1,4 +1,4 @@
-//! Faults on requests of the API: what a client sees, and what it costs.
+//! Faults on API requests: the response and the charge.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use kling_omni_sandbox::{Fault, FaultMatcher, FaultRule, FaultTarget};
 use tokio::io::AsyncReadExt as _;
 
 use crate::harness::{
-    Answer, Bench, LIST, PRO, START, STATUS, TASK_TIME, VIDEO_REFERENCE, at, order, path_of,
-    short_order,
+    Bench, LIST, PRO, START, STATUS, TASK_TIME, TestResponse, VIDEO_REFERENCE, at, path_of,
+    request_body, short_request_body,
 };
 use crate::raw::Raw;
 
@@ -18,7 +18,7 @@ fn rule(text: &str) -> FaultRule {
 
 async fn create(bench: &Bench) -> Raw {
     let url = format!("{}{PRO}", bench.sandbox.base_url());
-    Raw::send(bench, "POST", &url, &order().to_string()).await
+    Raw::send(bench, "POST", &url, &request_body().to_string()).await
 }
 
 async fn read(bench: &Bench, id: &str) -> Raw {
@@ -27,11 +27,11 @@ async fn read(bench: &Bench, id: &str) -> Raw {
 }
 
 #[tokio::test]
-async fn what_a_create_sees_and_what_it_costs() {
+async fn on_creates_have_a_response_and_a_charge() {
     const MADE: &str = r#"{"data":{"task_id":"ID","status":"CREATED","generated":[]}}"#;
     let whole = MADE.len() + "046b6c7f-0b8a-43b9-b35d-6489e6daee91".len() - "ID".len();
     let json = |share: &str, body: &str| format!("200 application/json {share}: {body}");
-    // fault, what is seen, charges
+    // fault, response, charges
     let cases = [
         ("create:500@2", json("whole", MADE), 1),
         ("createVideoReference:404", json("whole", MADE), 1),
@@ -53,7 +53,7 @@ async fn what_a_create_sees_and_what_it_costs() {
         ("api:405", r#"405 application/json whole: {"message":"The route does not take this method"}"#.into(), 0),
         (
             "createReferenceToVideoPro:429=30",
-            r#"429 application/json whole: {"message":"The rate limit is used up; wait for its next window"}"#.into(),
+            r#"429 application/json whole: {"message":"Rate limit exceeded, retry in the next window"}"#.into(),
             0,
         ),
         ("create:truncate=20", json("whole", &MADE[..20]), 1),
@@ -75,7 +75,7 @@ async fn what_a_create_sees_and_what_it_costs() {
         let raw = create(&bench).await;
         let tasks = bench.sandbox.tasks();
         let id = tasks.first().map_or("", |task| task.id());
-        assert_eq!(raw.seen(id), seen, "{text}");
+        assert_eq!(raw.summary(id), seen, "{text}");
         assert_eq!(bench.sandbox.charges(), charges, "{text}");
         let by_route: Vec<_> = bench.sandbox.charges_by_route().into_values().collect();
         assert_eq!(by_route, vec![1; charges], "{text}");
@@ -84,10 +84,10 @@ async fn what_a_create_sees_and_what_it_costs() {
             .faults()
             .map(FaultRule::to_string)
             .collect();
-        let struck = !["create:500@2", "createVideoReference:404"].contains(&text);
+        let is_triggered = !["create:500@2", "createVideoReference:404"].contains(&text);
         assert_eq!(
             recorded,
-            struck
+            is_triggered
                 .then(|| text.to_owned())
                 .into_iter()
                 .collect::<Vec<_>>()
@@ -103,7 +103,7 @@ async fn what_a_create_sees_and_what_it_costs() {
 }
 
 #[tokio::test]
-async fn what_a_read_sees() {
+async fn on_reads_have_a_response() {
     let tasks = |status: &str, urls: &str| {
         format!(
             r#"200 application/json whole: {{"data":{{"generated":{urls},"status":"{status}","task_id":"ID"}}}}"#
@@ -127,37 +127,37 @@ async fn what_a_read_sees() {
         let bench = Bench::with(|builder| builder.fault(rule(text))).await;
         let (id, url) = {
             bench.sandbox.clear_faults();
-            let completed = bench.completed(&short_order()).await;
+            let completed = bench.completed(&short_request_body()).await;
             bench.sandbox.inject(rule(text));
             completed
         };
         let raw = read(&bench, &id).await;
         let announced = raw.header("content-length").unwrap_or_default().to_owned();
-        let told = Raw::seen(&raw, &id);
-        let told = told
+        let summary = Raw::summary(&raw, &id);
+        let summary = summary
             .replace(
                 &serde_json::Value::from(url.replace(&id, "ID")).to_string(),
                 "URL",
             )
             .replace(&format!("of {announced}:"), "of N:");
-        let told = match raw.body.len() > 200 {
+        let summary = match raw.body.len() > 200 {
             true => {
                 let body: serde_json::Value = serde_json::from_slice(&raw.body).unwrap();
                 let body = body
                     .to_string()
                     .replace(&format!("\"{url}\""), "URL")
                     .replace(&id, "ID");
-                told.replace('…', &body)
+                summary.replace('…', &body)
             }
-            false => told,
+            false => summary,
         };
-        assert_eq!(told, seen, "{text}");
+        assert_eq!(summary, seen, "{text}");
         assert_eq!(bench.sandbox.charges(), 1);
     }
 }
 
 #[tokio::test]
-async fn requests_tasks_and_rules_are_counted_apart() {
+async fn count_requests_tasks_and_rules_separately() {
     let bench = Bench::with(|builder| {
         builder
             .fault(rule("status#2:401@2-3"))
@@ -165,9 +165,9 @@ async fn requests_tasks_and_rules_are_counted_apart() {
             .fault(rule("list:500"))
     })
     .await;
-    let one = bench.create(PRO, &order()).await;
-    let two = bench.create(VIDEO_REFERENCE, &order()).await;
-    // Which task, and the status; of two faults that refuse, the first one answers.
+    let one = bench.create(PRO, &request_body()).await;
+    let two = bench.create(VIDEO_REFERENCE, &request_body()).await;
+    // The task, and the status; of two faults that prevent the execution, the first one responds.
     let expected = [
         (&one, 200),
         (&two, 200),
@@ -176,11 +176,11 @@ async fn requests_tasks_and_rules_are_counted_apart() {
         (&two, 401),
         (&two, 429),
     ];
-    for (place, (id, status)) in expected.into_iter().enumerate() {
+    for (index, (id, status)) in expected.into_iter().enumerate() {
         assert_eq!(
             bench.get(&path_of(STATUS, id)).await.status,
             status,
-            "request {place}"
+            "request {index}"
         );
     }
     assert_eq!(bench.get(LIST).await.status, 500);
@@ -215,7 +215,7 @@ async fn probability_follows_the_seed() {
 }
 
 #[tokio::test]
-async fn resets_look_like_points_in_time() {
+async fn epoch_reset_is_a_time() {
     let bench = Bench::with(|builder| {
         builder
             .fault(rule("create:429"))
@@ -232,7 +232,7 @@ async fn resets_look_like_points_in_time() {
 }
 
 #[tokio::test]
-async fn slow_answers_follow_the_clock() {
+async fn slow_responses_follow_the_clock() {
     let second = Duration::from_secs(1);
     let bench = Bench::with(|builder| builder.fault(rule("list:slow-headers=1h"))).await;
     let url = format!("{}{LIST}", bench.sandbox.base_url());
@@ -278,10 +278,10 @@ async fn slow_answers_follow_the_clock() {
 }
 
 #[tokio::test]
-async fn a_hang_ends_with_the_sandbox() {
+async fn hang_ends_with_the_sandbox() {
     let bench = Bench::with(|builder| builder.fault(rule("create:hang"))).await;
     let url = format!("{}{PRO}", bench.sandbox.base_url());
-    let mut stream = Raw::open(&bench, "POST", &url, &order().to_string()).await;
+    let mut stream = Raw::open(&bench, "POST", &url, &request_body().to_string()).await;
     while bench.sandbox.charges() == 0 {
         tokio::task::yield_now().await;
     }
@@ -294,10 +294,10 @@ async fn a_hang_ends_with_the_sandbox() {
 }
 
 #[tokio::test]
-async fn what_a_download_sees() {
+async fn on_downloads_have_a_response() {
     let bench = Bench::start().await;
-    let (id, url) = bench.completed(&short_order()).await;
-    let file = Answer::to(bench.http.get(&url)).await.body;
+    let (id, url) = bench.completed(&short_request_body()).await;
+    let file = TestResponse::to(bench.http.get(&url)).await.body;
     let length = file.len();
     let last = length - 1;
     let cases = [
@@ -347,7 +347,7 @@ async fn what_a_download_sees() {
         let there = url::Url::parse(raw.header("location").unwrap()).unwrap();
         assert_eq!(there.host_str(), Some(host));
         if host == "localhost" {
-            assert_eq!(Answer::to(bench.http.get(there)).await.body, file);
+            assert_eq!(TestResponse::to(bench.http.get(there)).await.body, file);
         }
         bench.sandbox.clear_faults();
     }
@@ -361,7 +361,7 @@ async fn what_a_download_sees() {
             .as_str()
             .unwrap()
             .to_owned();
-        assert_eq!(Answer::to(bench.http.get(&url)).await.status, status);
+        assert_eq!(TestResponse::to(bench.http.get(&url)).await.status, status);
         urls.push(url);
     }
     let now = START + TASK_TIME.as_secs() + 3600;
@@ -376,28 +376,28 @@ async fn what_a_download_sees() {
 }
 
 #[test]
-fn what_is_no_rule_is_named() {
+fn invalid_rules_have_an_error() {
     let cases = [
-        ("drop", "names no place"),
-        ("creat:drop", "`creat` is no place"),
-        ("create:dorp", "`dorp` is no fault"),
-        ("create:200", "200 is no error"),
+        ("drop", "has no target"),
+        ("creat:drop", "unknown fault target `creat`"),
+        ("create:dorp", "unknown fault `dorp`"),
+        ("create:200", "invalid error status 200"),
         ("create:late", "`late` needs a value"),
-        ("create:late=1s", "cannot happen at `create`"),
-        ("webhook:drop", "cannot happen at `webhook`"),
-        ("result:empty", "cannot happen at `result`"),
-        ("create#1:drop", "does not concern one task"),
-        ("status#0:drop", "counted from 1"),
-        ("create:drop@0", "counted from 1"),
-        ("create:drop@3-2", "counted from 1"),
+        ("create:late=1s", "is impossible at `create`"),
+        ("webhook:drop", "is impossible at `webhook`"),
+        ("result:empty", "is impossible at `result`"),
+        ("create#1:drop", "cannot be used with the target"),
+        ("status#0:drop", "invalid task number"),
+        ("create:drop@0", "invalid request numbers"),
+        ("create:drop@3-2", "invalid request numbers"),
         ("create:drop~1.5", "from 0 to 1"),
         ("create:drop~NaN", "from 0 to 1"),
-        ("create:drop=1", "takes no value"),
-        ("status:slow-body=soon", "no time"),
-        ("status:slow-body=2years", "no time"),
-        ("result:cut=-1", "no whole number"),
+        ("create:drop=1", "has no value"),
+        ("status:slow-body=soon", "invalid duration"),
+        ("status:slow-body=2years", "invalid duration"),
+        ("result:cut=-1", "invalid number"),
         ("webhook:rotated=whsec_*", "base64"),
-        ("create:429=a\nb", "cannot be sent in a header"),
+        ("create:429=a\nb", "is not a valid header value"),
     ];
     for (text, part) in cases {
         let error = text.parse::<FaultRule>().unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! A sandbox with a manual clock, and a plain HTTP client.
+//! A test bench: a sandbox with a manual clock, and a plain HTTP client.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,9 +8,9 @@ use kling_omni_api::service;
 use kling_omni_sandbox::{ManualClock, Sandbox, SandboxBuilder};
 use serde_json::{Value, json};
 
-/// The time at which every test starts.
+/// The start time of every test.
 pub const START: u64 = 1_800_000_000;
-/// The time that a task takes, without jitter.
+/// The duration of a task, without jitter.
 pub const TASK_TIME: Duration = Duration::from_secs(100);
 pub const KEY_HEADER: &str = service::FREEPIK_API_KEY_HEADER;
 
@@ -23,19 +23,19 @@ pub const VIDEO_PRO: &str = service::CREATE_VIDEO_PRO.path;
 pub const VIDEO_STANDARD: &str = service::CREATE_VIDEO_STD.path;
 pub const VIDEO_LIST: &str = service::LIST_VIDEO_TASKS.path;
 pub const VIDEO_STATUS: &str = service::GET_VIDEO_TASK.path;
-pub const PLACES: &str = service::REQUEST_UPLOADS.path;
+pub const SLOTS: &str = service::REQUEST_UPLOADS.path;
 pub const FILES: &str = service::LIST_UPLOADS.path;
 
-/// A sandbox, its clock, and a client without any opinion.
+/// A sandbox, its clock, and an HTTP client that neither redirects nor retries.
 pub struct Bench {
     pub sandbox: Sandbox,
     pub clock: ManualClock,
     pub http: reqwest::Client,
 }
 
-/// An answer, read to its end.
+/// A response with its body.
 #[derive(Debug)]
-pub struct Answer {
+pub struct TestResponse {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
@@ -60,7 +60,7 @@ impl Bench {
         }
     }
 
-    /// A request to the API with the right key.
+    /// Returns a request to the API with the accepted key.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let url = format!("{}{path}", self.sandbox.base_url());
         self.http
@@ -68,35 +68,35 @@ impl Bench {
             .header(KEY_HEADER, self.sandbox.api_key())
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
-        Answer::to(self.request(Method::GET, path)).await
+    pub async fn get(&self, path: &str) -> TestResponse {
+        TestResponse::to(self.request(Method::GET, path)).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
-        Answer::to(self.request(Method::POST, path).json(body)).await
+    pub async fn post(&self, path: &str, body: &Value) -> TestResponse {
+        TestResponse::to(self.request(Method::POST, path).json(body)).await
     }
 
-    /// Creates a task and answers its id.
+    /// Creates a task, and returns its id.
     pub async fn create(&self, path: &str, body: &Value) -> String {
-        let answer = self.post(path, body).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
-        answer.data()["task_id"].as_str().unwrap().to_owned()
+        let response = self.post(path, body).await;
+        assert_eq!(response.status, 200, "{response:?}");
+        response.data()["task_id"].as_str().unwrap().to_owned()
     }
 
-    /// Asks for a place for a file.
-    pub async fn place(&self, content_type: &str) -> Place {
+    /// Requests an upload slot.
+    pub async fn slot(&self, content_type: &str) -> Slot {
         let files = json!({"files": [{"content_type": content_type}]});
-        Place::of(self.post(PLACES, &files).await)
+        Slot::from_response(self.post(SLOTS, &files).await)
     }
 
-    /// Reads a task where all but some tasks of the older route are read.
+    /// Reads a task on the default status route.
     pub async fn task(&self, id: &str) -> Value {
-        let answer = self.get(&path_of(STATUS, id)).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
-        answer.data()
+        let response = self.get(&path_of(STATUS, id)).await;
+        assert_eq!(response.status, 200, "{response:?}");
+        response.data()
     }
 
-    /// Creates a task, lets it complete, and answers its id and its result URL.
+    /// Creates a task, completes it, and returns its id and its result URL.
     pub async fn completed(&self, body: &Value) -> (String, String) {
         let id = self.create(PRO, body).await;
         self.clock.advance(TASK_TIME);
@@ -106,21 +106,21 @@ impl Bench {
     }
 }
 
-/// A place for an upload, as it was handed out.
-pub struct Place {
-    pub answer: Answer,
+/// An upload slot in a response.
+pub struct Slot {
+    pub response: TestResponse,
     pub file_id: String,
     pub upload_url: String,
     pub headers: HeaderMap,
     pub asset_url: String,
 }
 
-impl Place {
-    fn of(answer: Answer) -> Self {
-        assert_eq!(answer.status, 200, "{answer:?}");
-        let place = answer.json()["files"][0].take();
-        let text = |name: &str| place[name].as_str().unwrap().to_owned();
-        let headers = place["headers"].as_object().unwrap().iter();
+impl Slot {
+    fn from_response(response: TestResponse) -> Self {
+        assert_eq!(response.status, 200, "{response:?}");
+        let slot = response.json()["files"][0].take();
+        let text = |name: &str| slot[name].as_str().unwrap().to_owned();
+        let headers = slot["headers"].as_object().unwrap().iter();
         Self {
             file_id: text("file_id"),
             upload_url: text("upload_url"),
@@ -131,18 +131,18 @@ impl Place {
                     (name.parse::<http::HeaderName>().unwrap(), value)
                 })
                 .collect(),
-            answer,
+            response,
         }
     }
 
-    /// The file on its way, just as it is wanted.
+    /// Returns a valid upload of a file.
     pub fn put(&self, bench: &Bench, file: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
         let put = bench.http.put(&self.upload_url);
         put.headers(self.headers.clone()).body(file)
     }
 }
 
-impl Answer {
+impl TestResponse {
     pub async fn to(request: reqwest::RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         Self {
@@ -169,28 +169,28 @@ impl Answer {
     }
 }
 
-/// The least that every creating route takes.
-pub fn order() -> Value {
+/// Returns a minimal body that every creating route accepts.
+pub fn request_body() -> Value {
     json!({"video_url": "https://example.com/dance.mp4"})
 }
 
-/// [`order`] with one more field.
-pub fn order_with(field: &str, value: impl Into<Value>) -> Value {
-    let mut order = order();
+/// [`request_body`] with one more field.
+pub fn request_body_with(field: &str, value: impl Into<Value>) -> Value {
+    let mut order = request_body();
     order[field] = value.into();
     order
 }
 
-/// [`order`] for the shortest video that there is.
-pub fn short_order() -> Value {
-    order_with("duration", OutputDuration::VALUES[0])
+/// [`request_body`] for the shortest video.
+pub fn short_request_body() -> Value {
+    request_body_with("duration", OutputDuration::VALUES[0])
 }
 
 pub fn path_of(template: &str, id: &str) -> String {
     template.replace("{task-id}", id)
 }
 
-/// So many seconds after the start of the test.
+/// Returns the time `seconds` after the start of the test.
 pub fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(START + seconds)
 }

@@ -1,4 +1,4 @@
-//! The life of a task: its statuses over time, its script and its end.
+//! The life cycle of a task: its statuses over time, its script and its outcome.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,15 +7,17 @@ use kling_omni_api::enums::TaskStatus;
 use kling_omni_sandbox::{Sandbox, TaskOutcome, TaskScript};
 use serde_json::{Value, json};
 
-use crate::harness::{Bench, PRO, STATUS, TASK_TIME, VIDEO_REFERENCE, order, order_with, path_of};
+use crate::harness::{
+    Bench, PRO, STATUS, TASK_TIME, VIDEO_REFERENCE, path_of, request_body, request_body_with,
+};
 
-/// The statuses of a task from its creation on, each with the second at which it was first seen.
-async fn life(bench: &Bench, body: &Value) -> (Vec<(u64, String)>, Value) {
+/// Reads the statuses of a task from its creation, each with the second of its first occurrence.
+async fn read_statuses(bench: &Bench, body: &Value) -> (Vec<(u64, String)>, Value) {
     let id = bench.create(PRO, body).await;
     let mut seen: Vec<(u64, String)> = vec![];
     for second in 0..=TASK_TIME.as_secs() + 10 {
-        let answer = bench.get(&path_of(STATUS, &id)).await.data();
-        let status = answer["status"].as_str().unwrap();
+        let response = bench.get(&path_of(STATUS, &id)).await.data();
+        let status = response["status"].as_str().unwrap();
         if seen.last().is_none_or(|(_, last)| last != status) {
             seen.push((second, status.to_owned()));
         }
@@ -25,7 +27,7 @@ async fn life(bench: &Bench, body: &Value) -> (Vec<(u64, String)>, Value) {
 }
 
 #[tokio::test]
-async fn lives() {
+async fn statuses_follow_the_script() {
     let queued = || TaskStatus::Unknown("QUEUED".to_owned());
     let failure = json!("The sandbox was asked to fail this task");
     type Case = (
@@ -35,7 +37,7 @@ async fn lives() {
         Option<usize>,
         Option<Value>,
     );
-    // prompt, script, life, number of results, error
+    // prompt, script, statuses, number of results, error
     let cases: [Case; 9] = [
         (
             "a cat",
@@ -121,7 +123,7 @@ async fn lives() {
         if let Some(script) = script {
             bench.sandbox.script_next(script);
         }
-        let (seen, last) = life(&bench, &order_with("prompt", prompt)).await;
+        let (seen, last) = read_statuses(&bench, &request_body_with("prompt", prompt)).await;
         let seen: Vec<_> = seen
             .iter()
             .map(|(second, status)| (*second, status.as_str()))
@@ -140,9 +142,9 @@ async fn lives() {
 }
 
 #[tokio::test]
-async fn a_result_is_shown_only_at_the_end() {
+async fn result_is_visible_after_completion() {
     let bench = Bench::start().await;
-    let id = bench.create(VIDEO_REFERENCE, &order()).await;
+    let id = bench.create(VIDEO_REFERENCE, &request_body()).await;
     bench.clock.advance(TASK_TIME - Duration::from_millis(1));
     let expected = json!({"task_id": id, "status": "IN_PROGRESS", "generated": []});
     assert_eq!(bench.task(&id).await, expected);
@@ -154,11 +156,13 @@ async fn a_result_is_shown_only_at_the_end() {
 }
 
 #[tokio::test]
-async fn fail_next_counts_tasks_and_leaves_directed_ones_out() {
+async fn fail_next_skips_tasks_with_directives() {
     let bench = Bench::start().await;
     bench.sandbox.fail_next(2);
     for prompt in ["a", "[sandbox:empty]", "b", "c"] {
-        bench.create(PRO, &order_with("prompt", prompt)).await;
+        bench
+            .create(PRO, &request_body_with("prompt", prompt))
+            .await;
     }
     bench.clock.advance(TASK_TIME);
     let statuses: Vec<_> = bench
@@ -172,23 +176,23 @@ async fn fail_next_counts_tasks_and_leaves_directed_ones_out() {
 }
 
 #[tokio::test]
-async fn without_any_time_a_task_has_ended_when_it_is_read() {
+async fn zero_task_time_completes_before_the_first_read() {
     let bench = Bench::with(|builder| builder.task_time(Duration::ZERO)).await;
-    let answer = bench.post(PRO, &order()).await.data();
-    assert_eq!(answer["status"], "CREATED");
-    let id = answer["task_id"].as_str().unwrap();
+    let response = bench.post(PRO, &request_body()).await.data();
+    assert_eq!(response["status"], "CREATED");
+    let id = response["task_id"].as_str().unwrap();
     assert_eq!(bench.task(id).await["status"], "COMPLETED");
 }
 
 #[tokio::test]
-async fn jitter_stays_within_its_bounds_and_repeats_with_the_seed() {
+async fn jitter_is_bounded_and_follows_the_seed() {
     let mut runs = vec![];
     for seed in [7, 7, 8] {
         let bench = Bench::with(|builder| builder.seed(seed).jitter(0.5)).await;
         assert_eq!(bench.sandbox.seed(), seed);
         for n in 0..40 {
-            bench.create(PRO, &order()).await;
-            // Reading draws no luck away from the tasks.
+            bench.create(PRO, &request_body()).await;
+            // Reads do not change the random numbers of tasks.
             if seed == 7 && runs.is_empty() && n % 3 == 0 {
                 bench.get(&path_of(STATUS, "x")).await;
             }

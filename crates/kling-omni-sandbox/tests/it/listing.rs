@@ -4,7 +4,7 @@ use kling_omni_api::limits::list_reference_to_video_tasks::{PAGE, PAGE_SIZE};
 use kling_omni_api::{Field, Scalar};
 use serde_json::json;
 
-use crate::harness::{Bench, LIST, PRO, STANDARD, TASK_TIME, VIDEO_REFERENCE, order};
+use crate::harness::{Bench, LIST, PRO, STANDARD, TASK_TIME, VIDEO_REFERENCE, request_body};
 
 fn default(field: Field) -> usize {
     match field.default {
@@ -14,7 +14,7 @@ fn default(field: Field) -> usize {
 }
 
 #[tokio::test]
-async fn pages_run_from_the_newest_task_to_the_oldest() {
+async fn pages_are_sorted_from_newest_to_oldest() {
     let bench = Bench::with(|builder| builder.rate_limit(u32::MAX)).await;
     assert_eq!(default(PAGE), 1);
     let size = default(PAGE_SIZE);
@@ -23,7 +23,7 @@ async fn pages_run_from_the_newest_task_to_the_oldest() {
     let mut ids = vec![];
     for n in 0..all {
         let path = [PRO, STANDARD, VIDEO_REFERENCE][n % 3];
-        ids.insert(0, bench.create(path, &order()).await);
+        ids.insert(0, bench.create(path, &request_body()).await);
     }
     // query, tasks expected, counted from the newest
     let cases = [
@@ -41,28 +41,28 @@ async fn pages_run_from_the_newest_task_to_the_oldest() {
         ("?page=9&page=1&page_size=2".to_owned(), 0..2),
     ];
     for (query, expected) in cases {
-        let answer = bench.get(&format!("{LIST}{query}")).await;
-        assert_eq!(answer.status, 200, "{query}");
+        let response = bench.get(&format!("{LIST}{query}")).await;
+        assert_eq!(response.status, 200, "{query}");
         let expected: Vec<_> = ids[expected]
             .iter()
             .map(|id| json!({"task_id": id, "status": "CREATED"}))
             .collect();
-        assert_eq!(answer.json(), json!({"data": expected}), "{query}");
+        assert_eq!(response.json(), json!({"data": expected}), "{query}");
     }
 
     bench.clock.advance(TASK_TIME);
-    let answer = bench.get(&format!("{LIST}?page_size=1")).await;
+    let response = bench.get(&format!("{LIST}?page_size=1")).await;
     let expected = format!(
         r#"{{"data":[{{"task_id":"{}","status":"COMPLETED"}}]}}"#,
         ids[0]
     );
-    assert_eq!(answer.text(), expected);
+    assert_eq!(response.text(), expected);
 }
 
 #[tokio::test]
-async fn an_account_without_tasks_gets_the_recorded_404() {
+async fn account_without_tasks_gets_the_observed_404() {
     let bench = Bench::start().await;
-    let answer = bench.get(LIST).await;
-    assert_eq!(answer.status, 404);
-    assert_eq!(answer.text(), r#"{"message":"Tasks not found"}"#);
+    let response = bench.get(LIST).await;
+    assert_eq!(response.status, 404);
+    assert_eq!(response.text(), r#"{"message":"Tasks not found"}"#);
 }

@@ -1,22 +1,22 @@
-//! The sandbox from outside: over HTTP with a plain client, by the accessors of its handle, on a clock that stands still.
+//! Tests of the sandbox: over HTTP with a plain client and through its accessors, with a manual clock.
 
 mod harness;
 mod raw;
 
-mod creating;
-mod fault_answers;
+mod create;
+mod fault_responses;
 mod fault_tasks;
 mod faults;
 mod keys;
-mod life;
+mod life_cycle;
 mod listing;
 mod rates;
 mod records;
 mod results;
 mod routes;
 mod spec;
-mod starting;
-mod text;
+mod start;
+mod text_routes;
 mod upload_faults;
 mod uploads;
 mod webhook_faults;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::harness::{Bench, KEY_HEADER, LIST, PRO, order};
+use crate::harness::{Bench, KEY_HEADER, LIST, PRO, request_body};
 
 #[tokio::test]
-async fn a_window_is_counted_down_and_answers_429_until_it_ends() {
+async fn exhausted_window_responds_with_429() {
     let bench = Bench::with(|builder| {
         builder
             .api_keys(["one", "two"])
@@ -27,43 +27,43 @@ async fn a_window_is_counted_down_and_answers_429_until_it_ends() {
         let body = if status == 400 {
             serde_json::json!({})
         } else {
-            order()
+            request_body()
         };
-        let answer = bench.post(PRO, &body).await;
-        assert_eq!(answer.status, status, "{answer:?}");
-        assert_eq!(answer.header("x-ratelimit-limit"), Some("3"));
-        assert_eq!(answer.header("x-ratelimit-remaining"), Some(remaining));
-        assert_eq!(answer.header("x-ratelimit-reset"), Some(reset));
-        assert_eq!(answer.header("retry-after"), None);
+        let response = bench.post(PRO, &body).await;
+        assert_eq!(response.status, status, "{response:?}");
+        assert_eq!(response.header("x-ratelimit-limit"), Some("3"));
+        assert_eq!(response.header("x-ratelimit-remaining"), Some(remaining));
+        assert_eq!(response.header("x-ratelimit-reset"), Some(reset));
+        assert_eq!(response.header("retry-after"), None);
         if status == 429 {
-            assert_eq!(answer.header("content-type"), Some("application/json"));
-            assert!(answer.json()["message"].is_string());
+            assert_eq!(response.header("content-type"), Some("application/json"));
+            assert!(response.json()["message"].is_string());
         }
     }
     assert_eq!(bench.sandbox.charges(), 3);
 
     let url = format!("{}{LIST}", bench.sandbox.base_url());
     let other = bench.http.get(url).header(KEY_HEADER, "two");
-    let answer = crate::harness::Answer::to(other).await;
-    assert_eq!(answer.header("x-ratelimit-remaining"), Some("2"));
+    let response = crate::harness::TestResponse::to(other).await;
+    assert_eq!(response.header("x-ratelimit-remaining"), Some("2"));
 }
 
 #[tokio::test]
-async fn the_default_is_what_was_recorded() {
+async fn default_is_the_observed_limit() {
     let bench = Bench::start().await;
-    let answer = bench.get(LIST).await;
-    assert_eq!(answer.header("x-ratelimit-limit"), Some("300"));
-    assert_eq!(answer.header("x-ratelimit-remaining"), Some("299"));
-    assert_eq!(answer.header("x-ratelimit-reset"), Some("60"));
+    let response = bench.get(LIST).await;
+    assert_eq!(response.header("x-ratelimit-limit"), Some("300"));
+    assert_eq!(response.header("x-ratelimit-remaining"), Some("299"));
+    assert_eq!(response.header("x-ratelimit-reset"), Some("60"));
 }
 
 #[tokio::test]
-async fn retry_after_is_sent_when_asked_for() {
+async fn retry_after_is_optional() {
     let bench = Bench::with(|builder| builder.rate_limit(1).retry_after(true)).await;
     assert_eq!(bench.get(LIST).await.header("retry-after"), None);
     bench.clock.advance(Duration::from_millis(12_500));
-    let answer = bench.get(LIST).await;
-    assert_eq!(answer.status, 429);
-    assert_eq!(answer.header("retry-after"), Some("48"));
-    assert_eq!(answer.header("x-ratelimit-reset"), Some("48"));
+    let response = bench.get(LIST).await;
+    assert_eq!(response.status, 429);
+    assert_eq!(response.header("retry-after"), Some("48"));
+    assert_eq!(response.header("x-ratelimit-reset"), Some("48"));
 }

@@ -1,27 +1,27 @@
-//! Responses byte for byte, for what an HTTP client would not show.
+//! Reads raw responses, for what an HTTP client hides.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::harness::{Bench, KEY_HEADER};
 
-/// What came over a connection until it was closed.
+/// A raw response, up to the end of the connection.
 pub struct Raw {
     head: String,
     pub body: Vec<u8>,
 }
 
 impl Raw {
-    /// Sends a request, by a client that believes nothing and repairs nothing, and reads to the end of the connection.
+    /// Sends a request, and reads until the connection is closed, without interpreting the response.
     pub async fn send(bench: &Bench, method: &str, url: &str, body: &str) -> Self {
         let mut stream = Self::open(bench, method, url, body).await;
         let mut all = Vec::new();
-        // A reset is an end as well; what came before it counts.
+        // A reset is an end, too.
         let _ = stream.read_to_end(&mut all).await;
         Self::parse(all)
     }
 
-    /// Sends a request, and leaves the answer to be read.
+    /// Sends a request without reading the response.
     pub async fn open(bench: &Bench, method: &str, url: &str, body: &str) -> TcpStream {
         let rest = url.strip_prefix("http://").unwrap();
         let (host, path) = rest.split_at(rest.find('/').unwrap());
@@ -45,12 +45,12 @@ impl Raw {
         }
     }
 
-    /// The status, if there was an answer at all.
+    /// Returns the status, or `None` without a response.
     pub fn status(&self) -> Option<u16> {
         self.head.split(' ').nth(1)?.parse().ok()
     }
 
-    /// The status line and the header lines, as they came.
+    /// Returns the status line and the header lines.
     pub fn head(&self) -> &str {
         &self.head
     }
@@ -60,7 +60,7 @@ impl Raw {
         lines.find_map(|(known, value)| known.eq_ignore_ascii_case(name).then_some(value))
     }
 
-    /// How much of the announced body came.
+    /// Returns how much of the announced body arrived.
     pub fn share(&self) -> String {
         match self.header("content-length") {
             Some(announced) if announced == self.body.len().to_string() => "whole".to_owned(),
@@ -69,8 +69,8 @@ impl Raw {
         }
     }
 
-    /// Everything that a row of a table tells: status, type, share, body.
-    pub fn seen(&self, id: &str) -> String {
+    /// Summarizes the response: status, content type, share of the body, and body.
+    pub fn summary(&self, id: &str) -> String {
         let Some(status) = self.status() else {
             return "closed".to_owned();
         };

@@ -1,23 +1,24 @@
-//! What is recorded of requests and tasks, and what of it `Debug` shows.
+//! Records of requests and tasks, and their `Debug` output.
 
 use http::Method;
 use kling_omni_sandbox::Host;
 use serde_json::json;
 
 use crate::harness::{
-    Answer, Bench, KEY_HEADER, LIST, PRO, TASK_TIME, at, order, order_with, short_order,
+    Bench, KEY_HEADER, LIST, PRO, TASK_TIME, TestResponse, at, request_body, request_body_with,
+    short_request_body,
 };
 
 #[tokio::test]
-async fn a_request_is_recorded_as_it_came() {
+async fn requests_are_recorded_unchanged() {
     let bench = Bench::start().await;
-    let body = order_with("prompt", "ä");
+    let body = request_body_with("prompt", "ä");
     let request = bench
         .request(Method::POST, &format!("{PRO}?a=%20b"))
         .header("x-own", "1");
-    Answer::to(request.json(&body)).await;
+    TestResponse::to(request.json(&body)).await;
     let url = format!("{}{LIST}", bench.sandbox.base_url());
-    Answer::to(bench.http.get(url)).await;
+    TestResponse::to(bench.http.get(url)).await;
 
     let requests = bench.sandbox.requests();
     let first = &requests[0];
@@ -41,11 +42,11 @@ async fn a_request_is_recorded_as_it_came() {
 }
 
 #[tokio::test]
-async fn old_records_are_forgotten_and_charges_are_not() {
+async fn old_records_are_evicted_but_charges_are_not() {
     let bench = Bench::with(|builder| builder.record_limit(3)).await;
     for n in 0..5 {
         bench
-            .create(PRO, &order_with("prompt", n.to_string()))
+            .create(PRO, &request_body_with("prompt", n.to_string()))
             .await;
     }
     let prompts: Vec<_> = bench
@@ -60,7 +61,7 @@ async fn old_records_are_forgotten_and_charges_are_not() {
 }
 
 #[tokio::test]
-async fn nothing_secret_shows_in_debug_output() {
+async fn debug_output_has_no_secrets() {
     let (key, secret, token) = (
         "k3y-of-the-account",
         "s3cret-of-the-hooks",
@@ -74,7 +75,7 @@ async fn nothing_secret_shows_in_debug_output() {
         builder
     })
     .await;
-    let mut body = short_order();
+    let mut body = short_request_body();
     body["video_url"] = format!("https://example.com/v.mp4?signature={token}").into();
     body["webhook_url"] = format!("http://127.0.0.1:1/{token}?token={token}").into();
     let (_, url) = bench.completed(&body).await;
@@ -89,7 +90,7 @@ async fn nothing_secret_shows_in_debug_output() {
         bench.request(Method::GET, &format!("{LIST}?page=1&api_key={key}")),
     ];
     for request in requests {
-        Answer::to(request).await;
+        TestResponse::to(request).await;
     }
 
     let shown = [
@@ -114,9 +115,9 @@ async fn nothing_secret_shows_in_debug_output() {
 }
 
 #[tokio::test]
-async fn accessors_take_the_time_of_the_clock() {
+async fn accessors_use_the_clock() {
     let bench = Bench::start().await;
-    bench.create(PRO, &order()).await;
+    bench.create(PRO, &request_body()).await;
     let before = bench.sandbox.tasks();
     bench.clock.advance(TASK_TIME);
     let after = bench.sandbox.tasks();

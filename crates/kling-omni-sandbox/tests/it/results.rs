@@ -8,12 +8,14 @@ use kling_omni_api::enums::{AspectRatio, OutputDuration};
 use kling_omni_sandbox::Host;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Bench, PRO, START, TASK_TIME, order, order_with, short_order};
+use crate::harness::{
+    Bench, PRO, START, TASK_TIME, TestResponse, request_body, request_body_with, short_request_body,
+};
 
 #[tokio::test]
-async fn a_result_url_has_the_recorded_form_and_stays_the_same() {
+async fn url_has_the_observed_form_and_does_not_change() {
     let bench = Bench::start().await;
-    let (id, url) = bench.completed(&order()).await;
+    let (id, url) = bench.completed(&request_body()).await;
     let expires = START + TASK_TIME.as_secs() + 3600;
     let prefix = format!(
         "{}/kling_{id}.mp4?token=exp={expires}~hmac=",
@@ -32,7 +34,7 @@ async fn a_result_url_has_the_recorded_form_and_stays_the_same() {
 }
 
 #[tokio::test]
-async fn a_result_expires() {
+async fn url_expires() {
     // lifetime, seconds after completion, status
     let cases = [
         (None, 0, 200),
@@ -49,25 +51,25 @@ async fn a_result_expires() {
             None => builder,
         })
         .await;
-        let (_, url) = bench.completed(&short_order()).await;
+        let (_, url) = bench.completed(&short_request_body()).await;
         bench.clock.advance(Duration::from_secs(later));
-        let answer = Answer::to(bench.http.get(&url)).await;
-        assert_eq!(answer.status, status, "{lifetime:?} {later}");
+        let response = TestResponse::to(bench.http.get(&url)).await;
+        assert_eq!(response.status, status, "{lifetime:?} {later}");
         if status == 403 {
             assert_eq!(
-                answer.header("content-type"),
+                response.header("content-type"),
                 Some("text/html; charset=utf-8")
             );
-            assert!(answer.text().contains("403 Forbidden"));
+            assert!(response.text().contains("403 Forbidden"));
         }
     }
 }
 
 #[tokio::test]
-async fn only_the_genuine_url_opens_a_result() {
+async fn modified_url_is_rejected() {
     let bench = Bench::start().await;
-    let (id, url) = bench.completed(&short_order()).await;
-    let (other, other_url) = bench.completed(&short_order()).await;
+    let (id, url) = bench.completed(&short_request_body()).await;
+    let (other, other_url) = bench.completed(&short_request_body()).await;
     let (bare, token) = url.split_once('?').unwrap();
     let (_, other_token) = other_url.split_once('?').unwrap();
     let last = if url.ends_with('0') { '1' } else { '0' };
@@ -96,12 +98,12 @@ async fn only_the_genuine_url_opens_a_result() {
     ];
     for (url, status) in cases {
         assert_eq!(
-            Answer::to(bench.http.get(&url)).await.status,
+            TestResponse::to(bench.http.get(&url)).await.status,
             status,
             "{url}"
         );
     }
-    let posted = Answer::to(bench.http.post(&url)).await;
+    let posted = TestResponse::to(bench.http.post(&url)).await;
     assert_eq!(
         (posted.status, posted.header("allow")),
         (405, Some("GET,HEAD"))
@@ -109,10 +111,10 @@ async fn only_the_genuine_url_opens_a_result() {
 }
 
 #[tokio::test]
-async fn whole_files_and_ranges() {
+async fn files_and_ranges_are_served() {
     let bench = Bench::start().await;
-    let (_, url) = bench.completed(&short_order()).await;
-    let whole = Answer::to(bench.http.get(&url)).await;
+    let (_, url) = bench.completed(&short_request_body()).await;
+    let whole = TestResponse::to(bench.http.get(&url)).await;
     let file = &whole.body;
     let length = file.len();
     assert!(length > 1000);
@@ -127,7 +129,7 @@ async fn whole_files_and_ranges() {
     let etag = whole.header("etag").unwrap();
     assert!(etag.starts_with('"') && etag.ends_with('"') && etag.len() > 10);
 
-    let head = Answer::to(bench.http.head(&url)).await;
+    let head = TestResponse::to(bench.http.head(&url)).await;
     assert_eq!((head.status, head.body.len()), (200, 0));
     assert_eq!(
         head.header("content-length"),
@@ -150,23 +152,26 @@ async fn whole_files_and_ranges() {
         ("", None),
     ];
     for (range, expected) in ranges {
-        let answer = Answer::to(bench.http.get(&url).header("range", range)).await;
+        let response = TestResponse::to(bench.http.get(&url).header("range", range)).await;
         match expected {
             Some(part) => {
-                assert_eq!(answer.status, 206, "{range}");
-                assert!(answer.body == file[part.clone()], "{range}");
+                assert_eq!(response.status, 206, "{range}");
+                assert!(response.body == file[part.clone()], "{range}");
                 let content_range = format!("bytes {}-{}/{length}", part.start, part.end - 1);
-                assert_eq!(answer.header("content-range"), Some(content_range.as_str()));
-                assert_eq!(answer.header("etag"), Some(etag));
+                assert_eq!(
+                    response.header("content-range"),
+                    Some(content_range.as_str())
+                );
+                assert_eq!(response.header("etag"), Some(etag));
                 let content_length = part.len().to_string();
                 assert_eq!(
-                    answer.header("content-length"),
+                    response.header("content-length"),
                     Some(content_length.as_str())
                 );
             }
             None => {
-                assert_eq!(answer.status, 200, "{range}");
-                assert!(answer.body == *file, "{range}");
+                assert_eq!(response.status, 200, "{range}");
+                assert!(response.body == *file, "{range}");
             }
         }
     }
@@ -176,10 +181,10 @@ async fn whole_files_and_ranges() {
         format!("bytes={length}-{}", length + 9),
         "bytes=-0".to_owned(),
     ] {
-        let answer = Answer::to(bench.http.get(&url).header("range", &range)).await;
-        assert_eq!(answer.status, 416, "{range}");
+        let response = TestResponse::to(bench.http.get(&url).header("range", &range)).await;
+        assert_eq!(response.status, 416, "{range}");
         assert_eq!(
-            answer.header("content-range"),
+            response.header("content-range"),
             Some(format!("bytes */{length}").as_str())
         );
     }
@@ -196,15 +201,15 @@ async fn whole_files_and_ranges() {
             .get(&url)
             .header("range", "bytes=0-9")
             .header("if-range", if_range);
-        assert_eq!(Answer::to(request).await.status, status, "{if_range}");
+        assert_eq!(TestResponse::to(request).await.status, status, "{if_range}");
     }
 
-    let again = Answer::to(bench.http.get(&url)).await;
+    let again = TestResponse::to(bench.http.get(&url)).await;
     assert!(again.body == *file, "the same task has the same file");
     assert_eq!(again.header("etag"), Some(etag));
 }
 
-/// Seconds, width and height of a whole MP4.
+/// Returns seconds, width and height of a complete MP4.
 fn measure(file: &[u8]) -> (f64, u32, u32) {
     let info = media_probe::probe_bytes(file);
     assert!(info.problems.is_empty(), "{info:?}");
@@ -214,7 +219,7 @@ fn measure(file: &[u8]) -> (f64, u32, u32) {
 }
 
 #[tokio::test]
-async fn the_file_has_the_duration_and_the_shape_that_were_asked_for() {
+async fn file_has_the_requested_duration_and_aspect_ratio() {
     let spec: Value = serde_saphyr::from_str(SPEC_YAML).unwrap();
     let default = |schema: &str| {
         spec["components"]["schemas"][schema]["default"]
@@ -227,15 +232,15 @@ async fn the_file_has_the_duration_and_the_shape_that_were_asked_for() {
     let longest = OutputDuration::ALL.last().unwrap().as_str();
 
     let mut cases = vec![
-        (order(), duration.clone(), aspect_ratio.clone()),
+        (request_body(), duration.clone(), aspect_ratio.clone()),
         (
-            order_with("duration", longest),
+            request_body_with("duration", longest),
             longest.to_owned(),
             aspect_ratio.clone(),
         ),
     ];
     for ratio in AspectRatio::ALL {
-        let mut body = order_with("aspect_ratio", ratio.as_str());
+        let mut body = request_body_with("aspect_ratio", ratio.as_str());
         body["duration"] = shortest.into();
         let shape = match ratio {
             AspectRatio::Auto => &aspect_ratio,
@@ -247,7 +252,7 @@ async fn the_file_has_the_duration_and_the_shape_that_were_asked_for() {
     let bench = Bench::start().await;
     for (body, duration, aspect_ratio) in cases {
         let (_, url) = bench.completed(&body).await;
-        let (seconds, wide, high) = measure(&Answer::to(bench.http.get(url)).await.body);
+        let (seconds, wide, high) = measure(&TestResponse::to(bench.http.get(url)).await.body);
         assert_eq!(seconds, duration.parse::<f64>().unwrap(), "{body}");
         let (sides_wide, sides_high) = aspect_ratio.split_once(':').unwrap();
         let sides = (
@@ -259,21 +264,21 @@ async fn the_file_has_the_duration_and_the_shape_that_were_asked_for() {
 }
 
 #[tokio::test]
-async fn requests_at_once_get_one_file() {
+async fn concurrent_requests_get_the_same_file() {
     let bench = Bench::start().await;
-    let (_, url) = bench.completed(&short_order()).await;
-    let get = || Answer::to(bench.http.get(&url));
+    let (_, url) = bench.completed(&short_request_body()).await;
+    let get = || TestResponse::to(bench.http.get(&url));
     let (one, two, three) = tokio::join!(get(), get(), get());
     assert!(one.body == two.body && two.body == three.body);
 }
 
 #[tokio::test]
-async fn a_key_sent_to_the_results_is_seen() {
+async fn key_sent_to_the_result_host_is_recorded() {
     let bench = Bench::start().await;
-    let (_, url) = bench.completed(&short_order()).await;
+    let (_, url) = bench.completed(&short_request_body()).await;
     let key = bench.sandbox.api_key();
-    Answer::to(bench.http.get(&url).header("x-freepik-api-key", key)).await;
-    Answer::to(bench.http.request(Method::HEAD, &url)).await;
+    TestResponse::to(bench.http.get(&url).header("x-freepik-api-key", key)).await;
+    TestResponse::to(bench.http.request(Method::HEAD, &url)).await;
     let at_results: Vec<_> = bench
         .sandbox
         .requests()

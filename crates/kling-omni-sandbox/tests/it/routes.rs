@@ -1,16 +1,16 @@
-//! Which routes there are, and which tasks each knows.
+//! Routes, and the tasks that each of them reads.
 
 use kling_omni_api::tasks::{TaskCreate, TaskList, TaskRead};
 use kling_omni_sandbox::{StatusRoute, VideoReferenceRoute};
 use serde_json::{Map, json};
 
 use crate::harness::{
-    Answer, Bench, KEY_HEADER, LIST, PRO, STANDARD, STATUS, VIDEO_REFERENCE, VIDEO_STATUS, order,
-    path_of,
+    Bench, KEY_HEADER, LIST, PRO, STANDARD, STATUS, TestResponse, VIDEO_REFERENCE, VIDEO_STATUS,
+    path_of, request_body,
 };
 
 #[tokio::test]
-async fn the_older_route_can_be_gone() {
+async fn older_route_can_be_gone() {
     let cases = [
         (VideoReferenceRoute::Available, 200),
         (VideoReferenceRoute::NotFound, 404),
@@ -19,25 +19,25 @@ async fn the_older_route_can_be_gone() {
     ];
     for (route, status) in cases {
         let bench = Bench::with(|builder| builder.video_reference(route)).await;
-        let answer = bench.post(VIDEO_REFERENCE, &order()).await;
-        assert_eq!(answer.status, status);
+        let response = bench.post(VIDEO_REFERENCE, &request_body()).await;
+        assert_eq!(response.status, status);
         assert_eq!(bench.sandbox.charges(), usize::from(status == 200));
         if status != 200 {
-            assert!(answer.json()["message"].is_string());
-            assert_eq!(answer.header("allow").is_some(), status == 405);
-            // A route that is not there asks for no key.
+            assert!(response.json()["message"].is_string());
+            assert_eq!(response.header("allow").is_some(), status == 405);
+            // An unavailable route does not check the key.
             let url = format!("{}{VIDEO_REFERENCE}", bench.sandbox.base_url());
             let request = bench.http.post(url).header(KEY_HEADER, "wrong");
-            assert_eq!(Answer::to(request).await.status, status);
+            assert_eq!(TestResponse::to(request).await.status, status);
         }
-        bench.create(PRO, &order()).await;
+        bench.create(PRO, &request_body()).await;
     }
 }
 
 #[tokio::test]
-async fn tasks_are_read_where_their_route_says() {
+async fn tasks_of_the_older_route_are_read_on_the_configured_route() {
     use StatusRoute::{ReferenceToVideo, Video};
-    // setting, creating route, status at the two status routes and of the list
+    // setting, creating route, status on the two status routes and of the list
     let cases = [
         (ReferenceToVideo, VIDEO_REFERENCE, 200, 404, 200),
         (ReferenceToVideo, PRO, 200, 404, 200),
@@ -48,21 +48,21 @@ async fn tasks_are_read_where_their_route_says() {
     ];
     for (setting, path, at_successor, at_sibling, listed) in cases {
         let bench = Bench::with(|builder| builder.video_reference_status(setting)).await;
-        let id = bench.create(path, &order()).await;
+        let id = bench.create(path, &request_body()).await;
         for (path, status) in [
             (path_of(STATUS, &id), at_successor),
             (path_of(VIDEO_STATUS, &id), at_sibling),
             (LIST.to_owned(), listed),
         ] {
-            let answer = bench.get(&path).await;
-            assert_eq!(answer.status, status, "{setting:?} {path}");
+            let response = bench.get(&path).await;
+            assert_eq!(response.status, status, "{setting:?} {path}");
         }
     }
 }
 
-/// What a create takes is the least that its document asks for, and so without a duration.
+/// Each create has the required fields only, and no duration.
 #[tokio::test]
-async fn each_create_is_read_and_listed_where_the_table_says() {
+async fn tasks_are_read_and_listed_on_the_routes_of_the_table() {
     for create in TaskCreate::ALL {
         let bench = Bench::start().await;
         let spec = create.spec();
@@ -74,49 +74,49 @@ async fn each_create_is_read_and_listed_where_the_table_says() {
         let family = spec.families[0];
         for list in TaskList::ALL {
             let list = list.spec();
-            let answer = bench.get(list.operation.path).await;
+            let response = bench.get(list.operation.path).await;
             let status = if list.family == family { 200 } else { 404 };
-            assert_eq!(answer.status, status, "{} {}", spec.name, list.family);
+            assert_eq!(response.status, status, "{} {}", spec.name, list.family);
         }
         for read in TaskRead::ALL {
             let read = read.spec();
-            let answer = bench.get(&path_of(read.operation.path, &id)).await;
+            let response = bench.get(&path_of(read.operation.path, &id)).await;
             let status = if read.family == family { 200 } else { 404 };
-            assert_eq!(answer.status, status, "{} {}", spec.name, read.family);
+            assert_eq!(response.status, status, "{} {}", spec.name, read.family);
         }
     }
 }
 
 #[tokio::test]
-async fn an_unknown_task_is_not_found() {
+async fn unknown_task_is_not_found() {
     let bench = Bench::start().await;
-    bench.create(PRO, &order()).await;
+    bench.create(PRO, &request_body()).await;
     for id in ["046b6c7f-0b8a-43b9-b35d-6489e6daee91", "x", "%FF", "a%2Fb"] {
         for template in [STATUS, VIDEO_STATUS] {
-            let answer = bench.get(&path_of(template, id)).await;
-            assert_eq!(answer.status, 404, "{id}");
-            assert_eq!(answer.text(), r#"{"message":"Task not found"}"#);
+            let response = bench.get(&path_of(template, id)).await;
+            assert_eq!(response.status, 404, "{id}");
+            assert_eq!(response.text(), r#"{"message":"Task not found"}"#);
         }
     }
 }
 
 #[tokio::test]
-async fn every_answer_of_the_api_has_a_request_id_and_the_date_of_the_clock() {
+async fn every_response_has_a_request_id_and_a_date() {
     let bench = Bench::with(|builder| builder.rate_limit(2)).await;
     let url = format!("{}{PRO}", bench.sandbox.base_url());
-    let answers = [
+    let responses = [
         bench.get("/nowhere").await,
         bench.get(PRO).await,
-        Answer::to(bench.http.post(url)).await,
-        bench.post(PRO, &order()).await,
+        TestResponse::to(bench.http.post(url)).await,
+        bench.post(PRO, &request_body()).await,
         bench.get(LIST).await,
         bench.get(LIST).await,
     ];
-    let statuses = answers.iter().map(|answer| answer.status);
+    let statuses = responses.iter().map(|response| response.status);
     assert_eq!(statuses.collect::<Vec<_>>(), [404, 405, 401, 200, 200, 429]);
     let mut ids = vec![];
-    for (answer, request) in answers.iter().zip(bench.sandbox.requests()) {
-        let id = answer.header("x-request-id").unwrap();
+    for (response, request) in responses.iter().zip(bench.sandbox.requests()) {
+        let id = response.header("x-request-id").unwrap();
         let hex = id.strip_prefix("ak-").unwrap();
         assert_eq!(hex.len(), 32);
         assert!(
@@ -124,11 +124,14 @@ async fn every_answer_of_the_api_has_a_request_id_and_the_date_of_the_clock() {
                 .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
         );
         assert_eq!(request.request_id(), Some(id));
-        assert_eq!(request.status().unwrap(), answer.status);
+        assert_eq!(request.status().unwrap(), response.status);
         ids.push(id);
-        assert_eq!(answer.header("date"), Some("Fri, 15 Jan 2027 08:00:00 GMT"));
+        assert_eq!(
+            response.header("date"),
+            Some("Fri, 15 Jan 2027 08:00:00 GMT")
+        );
     }
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!(ids.len(), answers.len());
+    assert_eq!(ids.len(), responses.len());
 }

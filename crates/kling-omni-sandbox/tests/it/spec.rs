@@ -1,4 +1,4 @@
-//! The routes and their rules, held against the spec document field by field.
+//! Compares the routes and their validation with the document, field by field.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,8 @@ use kling_omni_sandbox::ProblemForm;
 use serde_json::{Map, Value, json};
 
 use crate::harness::{
-    Answer, Bench, FILES, LIST, PLACES, PRO, STATUS, TASK_TIME, order, order_with, path_of,
+    Bench, FILES, LIST, PRO, SLOTS, STATUS, TASK_TIME, TestResponse, path_of, request_body,
+    request_body_with,
 };
 
 struct Spec(Value);
@@ -31,7 +32,7 @@ impl Spec {
         }
     }
 
-    /// Path, method and body of every operation.
+    /// Returns path, method and definition of every operation.
     fn operations(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
         let paths = self.0["paths"].as_object().unwrap();
         paths.iter().flat_map(|(path, item)| {
@@ -40,7 +41,7 @@ impl Spec {
         })
     }
 
-    /// Path and request schema of every operation that takes a body.
+    /// Returns path and request schema of every operation with a body.
     fn taking(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.operations()
             .filter(|(_, method, _)| *method == "post")
@@ -54,8 +55,8 @@ impl Spec {
         self.taking().filter(|(path, _)| is_create(path))
     }
 
-    /// A value with everything of its schema that the spec has an example of.
-    fn whole(&self, schema: &Value) -> Value {
+    /// Returns a value with all fields that have an example in the document.
+    fn full_example(&self, schema: &Value) -> Value {
         self.example(schema).unwrap_or(Value::Null)
     }
 
@@ -72,8 +73,8 @@ impl Spec {
         Some(Value::Object(fields.collect()))
     }
 
-    /// Values that the rules of a schema allow, and others that they do not.
-    fn values(&self, schema: &Value) -> (Vec<Value>, Vec<Bad>) {
+    /// Returns valid and invalid values of a schema.
+    fn values(&self, schema: &Value) -> (Vec<Value>, Vec<Invalid>) {
         let schema = self.resolve(schema);
         let (mut good, mut bad) = (vec![], vec![]);
         match schema["type"].as_str().unwrap() {
@@ -84,44 +85,44 @@ impl Spec {
         (good, bad)
     }
 
-    fn lists(&self, schema: &Value, good: &mut Vec<Value>, bad: &mut Vec<Bad>) {
-        bad.push(Bad::new(json!({}), "must be an array"));
+    fn lists(&self, schema: &Value, good: &mut Vec<Value>, bad: &mut Vec<Invalid>) {
+        bad.push(Invalid::new(json!({}), "must be an array"));
         let item = match schema["example"].get(0) {
             Some(item) => item.clone(),
-            None => self.whole(&schema["items"]),
+            None => self.full_example(&schema["items"]),
         };
         good.extend([json!([]), json!([item])]);
         if let Some(limit) = schema["maxItems"].as_u64() {
             let limit = limit as usize;
             good.push(json!(vec![&item; limit]));
             let reason = format!("must have {limit} items or fewer");
-            bad.push(Bad::new(json!(vec![&item; limit + 1]), reason));
+            bad.push(Invalid::new(json!(vec![&item; limit + 1]), reason));
         }
         if let Some(limit) = schema["minItems"].as_u64() {
             good.retain(|list| list.as_array().map(Vec::len) >= Some(limit as usize));
             let reason = format!("must have {limit} items or more");
-            bad.push(Bad::new(json!(vec![&item; limit as usize - 1]), reason));
+            bad.push(Invalid::new(json!(vec![&item; limit as usize - 1]), reason));
         }
-        let (allowed, refused) = self.values(&schema["items"]);
+        let (allowed, rejected) = self.values(&schema["items"]);
         good.extend(allowed.into_iter().map(|value| json!([value])));
-        bad.extend(refused.into_iter().map(|one| Bad {
+        bad.extend(rejected.into_iter().map(|one| Invalid {
             value: json!([one.value]),
             ..one.below("0")
         }));
     }
 
-    fn objects(&self, schema: &Value, good: &mut Vec<Value>, bad: &mut Vec<Bad>) {
-        bad.push(Bad::new(json!([]), "must be an object"));
-        let whole = self.whole(schema);
+    fn objects(&self, schema: &Value, good: &mut Vec<Value>, bad: &mut Vec<Invalid>) {
+        bad.push(Invalid::new(json!([]), "must be an object"));
+        let whole = self.full_example(schema);
         for (name, field) in schema["properties"].as_object().unwrap() {
             let with = |value: &Value| {
                 let mut object = whole.clone();
                 object[name] = value.clone();
                 object
             };
-            let (allowed, refused) = self.values(field);
+            let (allowed, rejected) = self.values(field);
             good.extend(allowed.iter().map(with));
-            bad.extend(refused.into_iter().map(|one| Bad {
+            bad.extend(rejected.into_iter().map(|one| Invalid {
                 value: with(&one.value),
                 ..one.below(name)
             }));
@@ -129,59 +130,59 @@ impl Spec {
     }
 }
 
-/// A value that is refused.
-struct Bad {
+/// An invalid value.
+struct Invalid {
     value: Value,
-    /// Where in the value the fault is: `0.frontal_image_url`.
-    place: String,
-    /// A part of what is said about it.
+    /// The path of the violation in the value, such as `0.frontal_image_url`.
+    path: String,
+    /// A part of the reason.
     reason: String,
 }
 
-impl Bad {
+impl Invalid {
     fn new(value: Value, reason: impl Into<String>) -> Self {
         Self {
             value,
-            place: String::new(),
+            path: String::new(),
             reason: reason.into(),
         }
     }
 
     fn below(&self, step: &str) -> Self {
-        let place = match self.place.as_str() {
+        let path = match self.path.as_str() {
             "" => step.to_owned(),
-            place => format!("{step}.{place}"),
+            path => format!("{step}.{path}"),
         };
         Self {
             value: Value::Null,
-            place,
+            path,
             reason: self.reason.clone(),
         }
     }
 }
 
-fn scalars(field: &Value, good: &mut Vec<Value>, bad: &mut Vec<Bad>) {
+fn scalars(field: &Value, good: &mut Vec<Value>, bad: &mut Vec<Invalid>) {
     if let Some(default) = field.get("default") {
         good.push(default.clone());
     }
-    let mut refuse = |value: Value, reason: &str| bad.push(Bad::new(value, reason));
+    let mut add_invalid = |value: Value, reason: &str| bad.push(Invalid::new(value, reason));
     match field["type"].as_str().unwrap() {
         "string" => {
-            refuse(json!(5), "must be a string");
-            refuse(Value::Null, "must be a string");
+            add_invalid(json!(5), "must be a string");
+            add_invalid(Value::Null, "must be a string");
         }
         "number" => {
-            refuse(json!("0.5"), "must be a number");
-            refuse(Value::Null, "must be a number");
+            add_invalid(json!("0.5"), "must be a number");
+            add_invalid(Value::Null, "must be a number");
         }
         "boolean" => {
             good.extend([json!(true), json!(false)]);
-            refuse(json!("true"), "must be a boolean");
-            refuse(json!(1), "must be a boolean");
+            add_invalid(json!("true"), "must be a boolean");
+            add_invalid(json!(1), "must be a boolean");
         }
         "integer" => {
-            refuse(json!("5"), "must be a whole number");
-            refuse(json!(0.5), "must be a whole number");
+            add_invalid(json!("5"), "must be a whole number");
+            add_invalid(json!(0.5), "must be a whole number");
         }
         other => panic!("no cases for the type {other}"),
     }
@@ -198,22 +199,22 @@ fn scalars(field: &Value, good: &mut Vec<Value>, bad: &mut Vec<Bad>) {
         let text = |length| json!("ä".repeat(length as usize));
         good.extend([text(0), text(limit - 1), text(limit)]);
         let reason = format!("{limit} characters or fewer, has {}", limit + 1);
-        refuse(text(limit + 1), &reason);
+        add_invalid(text(limit + 1), &reason);
     }
     if let Some(limit) = field["minimum"].as_f64() {
         good.extend([number(limit), number(limit + step)]);
-        refuse(number(limit - step), &format!("{limit} or more"));
+        add_invalid(number(limit - step), &format!("{limit} or more"));
     }
     if let Some(limit) = field["maximum"].as_f64() {
         good.extend([number(limit), number(limit - step)]);
-        refuse(number(limit + step), &format!("{limit} or less"));
+        add_invalid(number(limit + step), &format!("{limit} or less"));
     }
     if let Some(allowed) = field["enum"].as_array() {
         good.extend(allowed.iter().cloned());
         let first = allowed[0].as_str().unwrap();
         let reason = format!("one of {first}");
-        refuse(json!(format!("{first}0")), &reason);
-        refuse(json!(""), &reason);
+        add_invalid(json!(format!("{first}0")), &reason);
+        add_invalid(json!(""), &reason);
     }
     if field["format"] == "uri" {
         good.extend([
@@ -227,43 +228,43 @@ fn scalars(field: &Value, good: &mut Vec<Value>, bad: &mut Vec<Bad>) {
             "//e.org/v",
             "https://e.org/a b",
         ] {
-            refuse(json!(text), "must be an absolute URI");
+            add_invalid(json!(text), "must be an absolute URI");
         }
     }
 }
 
 #[tokio::test]
-async fn every_field_is_held_to_its_rules_at_their_bounds() {
+async fn fields_are_validated_at_their_bounds() {
     let spec = Spec::read();
     let bench = Bench::with(|builder| builder.rate_limit(u32::MAX)).await;
     let mut created = 0;
     for (path, schema) in spec.taking() {
-        let whole = spec.whole(schema);
+        let whole = spec.full_example(schema);
         for (name, field) in schema["properties"].as_object().unwrap() {
             let (good, bad) = spec.values(field);
             for value in good {
                 let mut body = whole.clone();
                 body[name] = value;
-                let answer = bench.post(path, &body).await;
-                assert_eq!(answer.status, 200, "{path} {name} {}", answer.text());
+                let response = bench.post(path, &body).await;
+                assert_eq!(response.status, 200, "{path} {name} {}", response.text());
                 created += usize::from(is_create(path));
             }
             for bad in bad {
-                let Bad { value, reason, .. } = &bad;
+                let Invalid { value, reason, .. } = &bad;
                 let mut body = whole.clone();
                 body[name] = value.clone();
-                let answer = bench.post(path, &body).await;
-                assert_eq!(answer.status, 400, "{path} {name} {value}");
-                let problem = answer.json();
+                let response = bench.post(path, &body).await;
+                assert_eq!(response.status, 400, "{path} {name} {value}");
+                let problem = response.json();
                 let params = problem["invalid_params"].as_array().unwrap();
                 assert_eq!(params.len(), 1, "{path} {name} {problem}");
-                assert_eq!(params[0]["name"], bad.below(name).place);
-                let told = params[0]["reason"].as_str().unwrap();
+                assert_eq!(params[0]["name"], bad.below(name).path);
+                let text = params[0]["reason"].as_str().unwrap();
                 assert!(
-                    told.contains(reason),
-                    "{path} {name}: {told:?}, not {reason:?}"
+                    text.contains(reason),
+                    "{path} {name}: {text:?}, not {reason:?}"
                 );
-                assert!(answer.body.len() < 500, "{path} {name} echoes its value");
+                assert!(response.body.len() < 500, "{path} {name} echoes its value");
             }
         }
     }
@@ -271,29 +272,29 @@ async fn every_field_is_held_to_its_rules_at_their_bounds() {
 }
 
 #[tokio::test]
-async fn only_required_fields_are_required() {
+async fn required_fields_are_required() {
     let spec = Spec::read();
     let bench = Bench::start().await;
     for (path, schema) in spec.taking() {
         let required = schema["required"].as_array().cloned().unwrap_or_default();
-        let whole = spec.whole(schema);
+        let whole = spec.full_example(schema);
         for name in schema["properties"].as_object().unwrap().keys() {
             let mut body = whole.clone();
             body.as_object_mut().unwrap().remove(name);
-            let answer = bench.post(path, &body).await;
+            let response = bench.post(path, &body).await;
             if required.contains(&json!(name)) {
-                assert_eq!(answer.status, 400, "{path} without {name}");
+                assert_eq!(response.status, 400, "{path} without {name}");
                 let expected = json!([{"name": name, "reason": "is required"}]);
-                assert_eq!(answer.json()["invalid_params"], expected);
+                assert_eq!(response.json()["invalid_params"], expected);
             } else {
-                assert_eq!(answer.status, 200, "{path} without {name}");
+                assert_eq!(response.status, 200, "{path} without {name}");
             }
         }
     }
 }
 
 #[tokio::test]
-async fn the_examples_of_the_spec_are_taken() {
+async fn examples_are_accepted() {
     let spec = Spec::read();
     let bench = Bench::start().await;
     let mut taken = 0;
@@ -306,9 +307,9 @@ async fn the_examples_of_the_spec_are_taken() {
         {
             assert_eq!(method, "post");
             let body = &spec.resolve(example)["value"];
-            let answer = bench.post(path, body).await;
-            assert_eq!(answer.status, 200, "{path} {}", answer.text());
-            taken += usize::from(path != PLACES);
+            let response = bench.post(path, body).await;
+            assert_eq!(response.status, 200, "{path} {}", response.text());
+            taken += usize::from(path != SLOTS);
         }
     }
     assert_eq!(bench.sandbox.charges(), taken);
@@ -316,11 +317,11 @@ async fn the_examples_of_the_spec_are_taken() {
 }
 
 #[tokio::test]
-async fn every_query_parameter_is_held_to_its_rules() {
+async fn query_parameters_are_validated() {
     let spec = Spec::read();
     let bench = Bench::with(|builder| builder.rate_limit(u32::MAX)).await;
     for (create, schema) in spec.creating() {
-        bench.create(create, &spec.whole(schema)).await;
+        bench.create(create, &spec.full_example(schema)).await;
     }
     let mut checked = 0;
     for (path, _, operation) in spec.operations() {
@@ -354,13 +355,17 @@ async fn every_query_parameter_is_held_to_its_rules() {
                 ("99999999999999999999".to_owned(), Some(whole_number)),
             ];
             for (value, reason) in cases {
-                let answer = bench.get(&format!("{path}?{name}={value}")).await;
+                let response = bench.get(&format!("{path}?{name}={value}")).await;
                 match reason {
-                    None => assert_eq!(answer.status, 200, "{name}={value}"),
+                    None => assert_eq!(response.status, 200, "{name}={value}"),
                     Some(reason) => {
-                        assert_eq!(answer.status, 400, "{name}={value}");
+                        assert_eq!(response.status, 400, "{name}={value}");
                         let expected = json!([{"name": name, "reason": reason}]);
-                        assert_eq!(answer.json()["invalid_params"], expected, "{name}={value}");
+                        assert_eq!(
+                            response.json()["invalid_params"],
+                            expected,
+                            "{name}={value}"
+                        );
                     }
                 }
                 checked += 1;
@@ -370,7 +375,7 @@ async fn every_query_parameter_is_held_to_its_rules() {
     assert!(checked > 0);
 }
 
-/// Whether the sandbox serves an operation. It serves all on tasks; any other has to be written.
+/// Returns whether the sandbox serves an operation: all on tasks, and those on uploads.
 fn is_served(operation: &Value) -> bool {
     let id = operation["operationId"].as_str().unwrap_or_default();
     Operation::by_id(id).is_some_and(|one| {
@@ -394,18 +399,18 @@ async fn every_operation_is_served_and_no_other() {
         ] {
             let known = item.get(method.as_str().to_ascii_lowercase());
             let request = bench.request(method.clone(), &path_of(path, id)).body("{}");
-            let answer = Answer::to(request).await;
+            let response = TestResponse::to(request).await;
             match known.filter(|operation| is_served(operation)) {
-                Some(_) if path == FILES => assert_eq!(answer.status, 200),
-                // Nothing was created and the body has no content type: met, and refused further in.
-                Some(_) => assert!([400, 404].contains(&answer.status), "{method} {path}"),
+                Some(_) if path == FILES => assert_eq!(response.status, 200),
+                // The route exists: the error is about the missing task or content type.
+                Some(_) => assert!([400, 404].contains(&response.status), "{method} {path}"),
                 None if !item.as_object().unwrap().values().any(is_served) => {
-                    assert_eq!(answer.status, 404, "{method} {path}");
+                    assert_eq!(response.status, 404, "{method} {path}");
                 }
                 None => {
-                    assert_eq!(answer.status, 405, "{method} {path}");
-                    assert!(answer.json()["message"].is_string());
-                    assert!(answer.header("allow").is_some(), "{method} {path}");
+                    assert_eq!(response.status, 405, "{method} {path}");
+                    assert!(response.json()["message"].is_string());
+                    assert!(response.header("allow").is_some(), "{method} {path}");
                 }
             }
         }
@@ -430,9 +435,9 @@ async fn every_operation_is_served_and_no_other() {
         "/v1/ai/video/kling-v3-omni/a/b",
         "/v1/ai/video/kling-v3-omni/",
     ] {
-        let answer = bench.get(path).await;
-        assert_eq!(answer.status, 404, "{path}");
-        assert!(answer.json()["message"].is_string());
+        let response = bench.get(path).await;
+        assert_eq!(response.status, 404, "{path}");
+        assert!(response.json()["message"].is_string());
         assert_eq!(
             bench.sandbox.requests().last().unwrap().operation_id(),
             None
@@ -441,81 +446,84 @@ async fn every_operation_is_served_and_no_other() {
 }
 
 #[tokio::test]
-async fn answers_have_the_form_that_the_spec_gives_them() {
+async fn responses_match_the_document() {
     let spec = Spec::read();
     let tight = Bench::with(|builder| builder.rate_limit(0)).await;
     let nested = Bench::with(|builder| builder.problem_form(ProblemForm::Nested)).await;
     let bare = Bench::with(|builder| builder.problem_form(ProblemForm::Message)).await;
     let bench = Bench::start().await;
-    let mut answers = vec![
-        (PRO, tight.post(PRO, &order()).await),
+    let mut responses = vec![
+        (PRO, tight.post(PRO, &request_body()).await),
         (LIST, nested.get(&format!("{LIST}?page=0")).await),
         (PRO, bare.post(PRO, &json!({})).await),
         (LIST, bench.get(LIST).await),
         (STATUS, bench.get(&path_of(STATUS, "x")).await),
         (PRO, bench.post(PRO, &json!({})).await),
-        (PLACES, bench.post(PLACES, &json!({})).await),
-        (PLACES, bench.place("video/mp4").await.answer),
+        (SLOTS, bench.post(SLOTS, &json!({})).await),
+        (SLOTS, bench.slot("video/mp4").await.response),
     ];
     let keyless = bench
         .http
         .post(format!("{}{PRO}", bench.sandbox.base_url()));
-    answers.push((PRO, Answer::to(keyless).await));
+    responses.push((PRO, TestResponse::to(keyless).await));
     for prompt in [
         "a cat",
         "[sandbox:fail]",
         "[sandbox:empty]",
         "[sandbox:status=QUEUED]",
     ] {
-        let answer = bench.post(PRO, &order_with("prompt", prompt)).await;
-        let id = answer.data()["task_id"].as_str().unwrap().to_owned();
-        answers.push((PRO, answer));
+        let response = bench.post(PRO, &request_body_with("prompt", prompt)).await;
+        let id = response.data()["task_id"].as_str().unwrap().to_owned();
+        responses.push((PRO, response));
         for part in [1, 3, 1] {
             bench.clock.advance(TASK_TIME * part / 5);
-            answers.push((STATUS, bench.get(&path_of(STATUS, &id)).await));
+            responses.push((STATUS, bench.get(&path_of(STATUS, &id)).await));
         }
     }
-    answers.push((LIST, bench.get(LIST).await));
-    let place = bench.place("image/png").await;
-    assert_eq!(Answer::to(place.put(&bench, "picture")).await.status, 200);
-    answers.push((FILES, bench.get(FILES).await));
+    responses.push((LIST, bench.get(LIST).await));
+    let slot = bench.slot("image/png").await;
+    assert_eq!(
+        TestResponse::to(slot.put(&bench, "picture")).await.status,
+        200
+    );
+    responses.push((FILES, bench.get(FILES).await));
 
-    for (path, answer) in answers {
+    for (path, response) in responses {
         let (_, _, operation) = spec
             .operations()
             .find(|(known, ..)| *known == path)
             .unwrap();
-        let response = spec.resolve(&operation["responses"][answer.status.to_string()]);
-        let content_type = answer.header("content-type").unwrap();
-        let content = &response["content"][content_type];
+        let declared = spec.resolve(&operation["responses"][response.status.to_string()]);
+        let content_type = response.header("content-type").unwrap();
+        let content = &declared["content"][content_type];
         assert!(
             content.is_object(),
             "{path} {} {content_type}",
-            answer.status
+            response.status
         );
         let mut schema = content["schema"].clone();
-        // The spec says to expect values beyond its list, which JSON Schema does not know.
+        // The document allows values beyond its enums, which JSON Schema does not.
         schema["components"] = spec.0["components"].clone();
         let status = &mut schema["components"]["schemas"]["TaskStatus"];
         assert_eq!(status["x-open-enum"], true);
         status.as_object_mut().unwrap().remove("enum");
         let problems: Vec<_> = jsonschema::validator_for(&schema)
             .unwrap()
-            .iter_errors(&answer.json())
+            .iter_errors(&response.json())
             .map(|error| error.to_string())
             .collect();
         assert!(
             problems.is_empty(),
             "{path} {}: {problems:?}",
-            answer.text()
+            response.text()
         );
-        // Retry-After is declared too, and off by default.
-        let declared = response["headers"].as_object().unwrap().keys();
-        for name in declared.filter(|name| name.starts_with("x-")) {
+        // Retry-After is in the document, and off by default.
+        let names = declared["headers"].as_object().unwrap().keys();
+        for name in names.filter(|name| name.starts_with("x-")) {
             assert!(
-                answer.header(name).is_some(),
+                response.header(name).is_some(),
                 "{path} {} {name}",
-                answer.status
+                response.status
             );
         }
     }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use kling_omni_sandbox::{Sandbox, SandboxBuilder, StartError};
 use tokio::net::TcpListener;
 
-use crate::harness::{Answer, Bench, LIST, PRO, order, order_with, short_order};
+use crate::harness::{
+    Bench, LIST, PRO, TestResponse, request_body, request_body_with, short_request_body,
+};
 
 fn port(url: &str) -> u16 {
     url.rsplit_once(':').unwrap().1.parse().unwrap()
@@ -26,8 +28,8 @@ async fn is_free(port: u16) -> bool {
     TcpListener::bind(("127.0.0.1", port)).await.is_ok()
 }
 
-/// Waits until all ports can be listened on, which another process may do for a moment as well.
-async fn freed(ports: [u16; 3]) {
+/// Waits until all ports are free. Another process may use one for a moment.
+async fn wait_until_free(ports: [u16; 3]) {
     let freed = async {
         for port in ports {
             while !is_free(port).await {
@@ -40,7 +42,7 @@ async fn freed(ports: [u16; 3]) {
 }
 
 #[tokio::test]
-async fn settings_out_of_range_are_refused() {
+async fn settings_out_of_range_are_rejected() {
     let year = Duration::from_secs(366 * 24 * 3600);
     type Set = Box<dyn Fn(SandboxBuilder) -> SandboxBuilder>;
     let cases: [(Set, &str); 10] = [
@@ -72,7 +74,7 @@ async fn settings_out_of_range_are_refused() {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_named() {
+async fn port_in_use_is_an_error() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap();
     let builders = [
@@ -88,7 +90,7 @@ async fn a_port_in_use_is_named() {
 }
 
 #[tokio::test]
-async fn addresses() {
+async fn base_url_has_the_address() {
     let any = Bench::with(|builder| builder.address("0.0.0.0".parse().unwrap())).await;
     assert!(any.sandbox.base_url().starts_with("http://127.0.0.1:"));
     assert_eq!(any.get(LIST).await.status, 404);
@@ -97,35 +99,38 @@ async fn addresses() {
     if TcpListener::bind((six, 0)).await.is_ok() {
         let bench = Bench::with(|builder| builder.address(six)).await;
         assert!(bench.sandbox.base_url().starts_with("http://[::1]:"));
-        let (_, url) = bench.completed(&short_order()).await;
-        assert_eq!(Answer::to(bench.http.get(url)).await.status, 200);
+        let (_, url) = bench.completed(&short_request_body()).await;
+        assert_eq!(TestResponse::to(bench.http.get(url)).await.status, 200);
     }
 }
 
 #[tokio::test]
-async fn shutdown_frees_all_ports() {
+async fn shutdown_releases_all_ports() {
     let bench = Bench::start().await;
     bench
-        .create(PRO, &order_with("webhook_url", "http://127.0.0.1:1/"))
+        .create(
+            PRO,
+            &request_body_with("webhook_url", "http://127.0.0.1:1/"),
+        )
         .await;
     let ports = ports(&bench.sandbox);
     for port in ports {
         assert!(!is_free(port).await);
     }
     bench.sandbox.shutdown().await;
-    freed(ports).await;
+    wait_until_free(ports).await;
 }
 
 #[tokio::test]
-async fn a_dropped_sandbox_frees_all_ports() {
+async fn drop_releases_all_ports() {
     let Bench { sandbox, .. } = Bench::start().await;
     let ports = ports(&sandbox);
     drop(sandbox);
-    freed(ports).await;
+    wait_until_free(ports).await;
 }
 
 #[tokio::test]
-async fn without_a_clock_of_its_own_the_time_passes_by_itself() {
+async fn default_clock_is_the_system_clock() {
     let sandbox = Sandbox::builder()
         .task_time(Duration::from_millis(20))
         .start()
@@ -135,7 +140,7 @@ async fn without_a_clock_of_its_own_the_time_passes_by_itself() {
     let post = http
         .post(format!("{}{PRO}", sandbox.base_url()))
         .header("x-freepik-api-key", sandbox.api_key());
-    Answer::to(post.json(&order())).await;
+    TestResponse::to(post.json(&request_body())).await;
     let completed = async {
         while sandbox.tasks()[0].status().as_str() != "COMPLETED" {
             tokio::task::yield_now().await;

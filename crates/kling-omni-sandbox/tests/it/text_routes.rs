@@ -1,4 +1,4 @@
-//! The routes for text and images: another request, and the same life.
+//! The routes for text and images.
 
 use kling_omni_api::Field;
 use kling_omni_api::limits::video_request::{IMAGE_URLS, MULTI_PROMPT};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     Bench, LIST, PRO, STANDARD, STATUS, TASK_TIME, VIDEO_LIST, VIDEO_PRO, VIDEO_REFERENCE,
-    VIDEO_STANDARD, VIDEO_STATUS, order, path_of,
+    VIDEO_STANDARD, VIDEO_STATUS, path_of, request_body,
 };
 
 fn shots() -> Value {
@@ -20,7 +20,7 @@ fn shots() -> Value {
 }
 
 #[tokio::test]
-async fn a_task_is_read_and_listed_in_its_own_family() {
+async fn task_is_read_and_listed_in_its_family() {
     let bench = Bench::start().await;
     let mut from_text = vec![];
     let mut from_video = vec![];
@@ -29,7 +29,7 @@ async fn a_task_is_read_and_listed_in_its_own_family() {
             from_text.insert(0, bench.create(path, &shots()).await);
         }
         for path in [PRO, STANDARD, VIDEO_REFERENCE] {
-            from_video.insert(0, bench.create(path, &order()).await);
+            from_video.insert(0, bench.create(path, &request_body()).await);
         }
     }
     for (list, ids) in [(VIDEO_LIST, &from_text), (LIST, &from_video)] {
@@ -54,16 +54,16 @@ async fn a_task_is_read_and_listed_in_its_own_family() {
 }
 
 #[tokio::test]
-async fn the_list_of_a_family_without_tasks_is_the_recorded_404() {
+async fn list_of_a_family_without_tasks_is_the_observed_404() {
     let bench = Bench::start().await;
-    bench.create(PRO, &order()).await;
-    let answer = bench.get(VIDEO_LIST).await;
-    assert_eq!(answer.status, 404);
-    assert_eq!(answer.text(), r#"{"message":"Tasks not found"}"#);
+    bench.create(PRO, &request_body()).await;
+    let response = bench.get(VIDEO_LIST).await;
+    assert_eq!(response.status, 404);
+    assert_eq!(response.text(), r#"{"message":"Tasks not found"}"#);
 }
 
 #[tokio::test]
-async fn a_task_comes_to_a_clip() {
+async fn task_completes_with_a_clip() {
     let bench = Bench::start().await;
     let id = bench.create(VIDEO_PRO, &shots()).await;
     let mut seen = vec![];
@@ -81,9 +81,9 @@ async fn a_task_comes_to_a_clip() {
     assert_eq!(&clip.bytes().await.unwrap()[4..8], b"ftyp");
 }
 
-/// The rules of the document, and none of the prose: what ties fields together is for the service to say.
+/// Only schemas are validated, not rules on several fields, which the document has in prose.
 #[tokio::test]
-async fn lists_are_held_to_the_document() {
+async fn lists_are_validated() {
     let image = "https://example.com/one.png";
     let beyond = |list: Field| list.max_items.unwrap() + 1;
     let shots = vec!["x"; beyond(MULTI_PROMPT)];
@@ -100,16 +100,16 @@ async fn lists_are_held_to_the_document() {
     ];
     let bench = Bench::start().await;
     for (body, name) in cases {
-        let answer = bench.post(VIDEO_PRO, &body).await;
-        assert_eq!(answer.status, 400, "{body}");
-        assert_eq!(answer.json()["invalid_params"][0]["name"], name, "{body}");
+        let response = bench.post(VIDEO_PRO, &body).await;
+        assert_eq!(response.status, 400, "{body}");
+        assert_eq!(response.json()["invalid_params"][0]["name"], name, "{body}");
     }
     assert_eq!(bench.sandbox.charges(), 0);
     bench.create(VIDEO_PRO, &json!({})).await;
 }
 
 #[tokio::test]
-async fn a_shot_can_direct_its_task_and_a_misspelt_directive_names_it() {
+async fn shot_may_have_a_directive() {
     let bench = Bench::start().await;
     let shots = |shot: &str| json!({"multi_prompt": ["A puppet wakes up", shot]});
     let id = bench
@@ -126,8 +126,8 @@ async fn a_shot_can_direct_its_task_and_a_misspelt_directive_names_it() {
         (shots("[sandbox:explode]"), "multi_prompt"),
         (json!({"prompt": "[sandbox:explode]"}), "prompt"),
     ] {
-        let answer = bench.post(VIDEO_PRO, &body).await;
-        assert_eq!(answer.status, 400);
-        assert_eq!(answer.json()["invalid_params"][0]["name"], name);
+        let response = bench.post(VIDEO_PRO, &body).await;
+        assert_eq!(response.status, 400);
+        assert_eq!(response.json()["invalid_params"][0]["name"], name);
     }
 }

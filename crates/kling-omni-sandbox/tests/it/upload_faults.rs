@@ -3,7 +3,7 @@
 use kling_omni_sandbox::{FaultRule, FaultTarget};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Bench, PLACES};
+use crate::harness::{Bench, SLOTS, TestResponse};
 
 fn rule(text: &str) -> FaultRule {
     text.parse()
@@ -11,8 +11,8 @@ fn rule(text: &str) -> FaultRule {
 }
 
 #[tokio::test]
-async fn what_one_who_asks_for_a_place_sees() {
-    // The fault, the status, and the fields of the place in the answer.
+async fn on_slot_requests_have_a_response() {
+    // The fault, the status, and the fields of the slot in the response.
     let all = "asset_url asset_url_expires_in expires_in file_id headers upload_url";
     let cases = [
         ("create:500", 200, all),
@@ -31,21 +31,21 @@ async fn what_one_who_asks_for_a_place_sees() {
     for (text, status, fields) in cases {
         let bench = Bench::with(|builder| builder.fault(rule(text))).await;
         let files = json!({"files": [{"content_type": "video/mp4"}]});
-        let answer = bench.post(PLACES, &files).await;
-        assert_eq!(answer.status, status, "{text}");
-        let answer = answer.json();
-        let place = answer.pointer("/files/0");
-        let told = place.and_then(Value::as_object).into_iter().flatten();
-        let told: Vec<_> = told.map(|(name, _)| name.as_str()).collect();
-        assert_eq!(told.join(" "), fields, "{text}");
+        let response = bench.post(SLOTS, &files).await;
+        assert_eq!(response.status, status, "{text}");
+        let response = response.json();
+        let slot = response.pointer("/files/0");
+        let names = slot.and_then(Value::as_object).into_iter().flatten();
+        let names: Vec<_> = names.map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names.join(" "), fields, "{text}");
         assert_eq!(bench.sandbox.charges(), 0);
     }
 }
 
 #[tokio::test]
-async fn what_one_who_puts_a_file_sees() {
+async fn on_uploads_have_a_response() {
     let closed = None;
-    // The fault, the status and a part of the body, and whether the file came.
+    // The fault, the status and a part of the body, and whether the file was stored.
     let cases = [
         ("upload:500@2", Some((200, "")), true),
         ("api:500@2", Some((200, "")), true),
@@ -83,23 +83,27 @@ async fn what_one_who_puts_a_file_sees() {
     for (text, seen, came) in cases {
         let mut bench = Bench::with(|builder| builder.fault(rule(text))).await;
         bench.http = patient(reqwest::redirect::Policy::none()).build().unwrap();
-        let place = bench.place("video/mp4").await;
-        let put = place.put(&bench, vec![7; 3_000_000]);
+        let slot = bench.slot("video/mp4").await;
+        let put = slot.put(&bench, vec![7; 3_000_000]);
         match seen {
             Some((status, body)) => {
-                let answer = Answer::to(put).await;
-                assert_eq!(answer.status, status, "{text}");
-                assert!(answer.text().contains(body), "{text}: {}", answer.text());
+                let response = TestResponse::to(put).await;
+                assert_eq!(response.status, status, "{text}");
+                assert!(
+                    response.text().contains(body),
+                    "{text}: {}",
+                    response.text()
+                );
             }
             None => assert!(put.send().await.is_err(), "{text}"),
         }
         let length = came.then_some(3_000_000);
         assert_eq!(bench.sandbox.uploads()[0].length(), length, "{text}");
-        // The next one is not struck, where only the first was to be.
+        // A fault on the first request does not apply to the next one.
         bench.sandbox.clear_faults();
-        let again = bench.place("video/mp4").await;
+        let again = bench.slot("video/mp4").await;
         assert_eq!(
-            Answer::to(again.put(&bench, "clip")).await.status,
+            TestResponse::to(again.put(&bench, "clip")).await.status,
             200,
             "{text}"
         );
@@ -107,7 +111,7 @@ async fn what_one_who_puts_a_file_sees() {
 }
 
 #[test]
-fn places_of_uploads_have_no_tasks_and_few_urls() {
+fn impossible_at_upload_targets_are_rejected() {
     for text in [
         "upload#1:500",
         "storage#1:500",
@@ -120,11 +124,11 @@ fn places_of_uploads_have_no_tasks_and_few_urls() {
     ] {
         assert!(text.parse::<FaultRule>().is_err(), "{text}");
     }
-    for (name, place) in [
+    for (name, slot) in [
         ("upload", FaultTarget::Upload),
         ("storage", FaultTarget::Storage),
     ] {
-        assert_eq!(name.parse::<FaultTarget>().unwrap(), place);
-        assert_eq!(place.to_string(), name);
+        assert_eq!(name.parse::<FaultTarget>().unwrap(), slot);
+        assert_eq!(slot.to_string(), name);
     }
 }

@@ -1,4 +1,4 @@
-//! Files that are brought: places, the host that takes them, and what the URLs of the files are good for.
+//! Uploads: slots, the storage host, and the URLs of stored files.
 
 use std::time::Duration;
 
@@ -8,33 +8,30 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::harness::{
-    Answer, Bench, FILES, PLACES, PRO, Place, START, STATUS, TASK_TIME, VIDEO_PRO, VIDEO_STATUS,
-    at, order_with, path_of,
+    Bench, FILES, PRO, SLOTS, START, STATUS, Slot, TASK_TIME, TestResponse, VIDEO_PRO,
+    VIDEO_STATUS, at, path_of, request_body_with,
 };
 
 const DAY: u64 = 24 * 3600;
 const KEY: &str = "k3y-of-the-account";
 
 #[tokio::test]
-async fn a_place_has_the_documented_form() {
+async fn slot_has_the_documented_form() {
     let bench = Bench::start().await;
     let wanted = json!({"files": [{"content_type": "video/mp4"}, {"content_type": "image/png"}]});
-    let answer = bench.post(PLACES, &wanted).await;
-    let places = answer.json();
+    let response = bench.post(SLOTS, &wanted).await;
+    let slots = response.json();
     let expected = [("upl_vid_", "video/mp4"), ("upl_ima_", "image/png")];
-    assert_eq!(places["files"].as_array().unwrap().len(), expected.len());
-    for (place, (id, kind)) in places["files"].as_array().unwrap().iter().zip(expected) {
-        assert!(
-            place["file_id"].as_str().unwrap().starts_with(id),
-            "{place}"
-        );
+    assert_eq!(slots["files"].as_array().unwrap().len(), expected.len());
+    for (slot, (id, kind)) in slots["files"].as_array().unwrap().iter().zip(expected) {
+        assert!(slot["file_id"].as_str().unwrap().starts_with(id), "{slot}");
         let headers = json!({"Content-Type": kind, "x-goog-content-length-range": "0,1073741824"});
-        assert_eq!(place["headers"], headers);
-        assert_eq!(place["expires_in"], 120);
-        assert_eq!(place["asset_url_expires_in"], DAY);
-        let url = place["upload_url"].as_str().unwrap();
+        assert_eq!(slot["headers"], headers);
+        assert_eq!(slot["expires_in"], 120);
+        assert_eq!(slot["asset_url_expires_in"], DAY);
+        let url = slot["upload_url"].as_str().unwrap();
         assert!(url.starts_with(bench.sandbox.storage_base_url()), "{url}");
-        let url = place["asset_url"].as_str().unwrap();
+        let url = slot["asset_url"].as_str().unwrap();
         let end = format!("?token=exp={}~hmac=", START + DAY);
         assert!(
             url.starts_with(bench.sandbox.result_base_url()) && url.contains(&end),
@@ -44,29 +41,32 @@ async fn a_place_has_the_documented_form() {
     let records = bench.sandbox.uploads();
     let kinds: Vec<_> = records.iter().map(|upload| upload.content_type()).collect();
     assert_eq!(kinds, ["video/mp4", "image/png"]);
-    assert_eq!((records[0].asked_at(), records[0].length()), (at(0), None));
+    assert_eq!(
+        (records[0].requested_at(), records[0].length()),
+        (at(0), None)
+    );
     assert_eq!(bench.sandbox.charges(), 0);
 }
 
 #[tokio::test]
-async fn a_file_that_was_put_is_listed_and_served() {
+async fn file_is_listed_and_served() {
     let bench = Bench::start().await;
     let file: Vec<u8> = (0..100_000_u32).map(|n| (n % 251) as u8).collect();
-    let place = bench.place("video/quicktime").await;
-    let get = || bench.http.get(&place.asset_url);
-    assert_eq!(Answer::to(get()).await.status, 404);
+    let slot = bench.slot("video/quicktime").await;
+    let get = || bench.http.get(&slot.asset_url);
+    assert_eq!(TestResponse::to(get()).await.status, 404);
     assert_eq!(bench.get(FILES).await.json(), json!({"files": []}));
 
-    let answer = Answer::to(place.put(&bench, file.clone())).await;
-    assert_eq!((answer.status, answer.body.len()), (200, 0));
-    let etag = answer.header("etag").unwrap().to_owned();
+    let response = TestResponse::to(slot.put(&bench, file.clone())).await;
+    assert_eq!((response.status, response.body.len()), (200, 0));
+    let etag = response.header("etag").unwrap().to_owned();
 
-    let whole = Answer::to(get()).await;
+    let whole = TestResponse::to(get()).await;
     assert_eq!(whole.body, file);
     assert_eq!(whole.header("content-type"), Some("video/quicktime"));
     assert_eq!(whole.header("content-length"), Some("100000"));
     assert_eq!(whole.header("etag"), Some(&*etag));
-    let part = Answer::to(
+    let part = TestResponse::to(
         get()
             .header("range", "bytes=90000-90009")
             .header("if-range", &etag),
@@ -78,9 +78,9 @@ async fn a_file_that_was_put_is_listed_and_served() {
         Some("bytes 90000-90009/100000")
     );
     assert_eq!(part.body, file[90_000..90_010]);
-    let beyond = Answer::to(get().header("range", "bytes=100000-")).await;
+    let beyond = TestResponse::to(get().header("range", "bytes=100000-")).await;
     assert_eq!(beyond.status, 416);
-    let head = Answer::to(bench.http.head(&place.asset_url)).await;
+    let head = TestResponse::to(bench.http.head(&slot.asset_url)).await;
     assert_eq!(
         (head.status, head.header("content-length")),
         (200, Some("100000"))
@@ -89,18 +89,18 @@ async fn a_file_that_was_put_is_listed_and_served() {
     let upload = &bench.sandbox.uploads()[0];
     assert_eq!(
         (upload.id(), upload.uploaded_at()),
-        (&*place.file_id, Some(at(0)))
+        (&*slot.file_id, Some(at(0)))
     );
     assert_eq!(upload.length(), Some(100_000));
     assert_eq!(upload.sha256(), Some(Sha256::digest(&file).into()));
 
     bench.clock.advance(Duration::from_secs(DAY));
-    assert_eq!(Answer::to(get()).await.status, 403);
+    assert_eq!(TestResponse::to(get()).await.status, 403);
     let listed = bench.get(FILES).await.json();
     let mut entry = listed["files"][0].clone();
     let url = entry.as_object_mut().unwrap().remove("asset_url").unwrap();
     let expected = json!({
-        "file_id": place.file_id,
+        "file_id": slot.file_id,
         "content_type": "video/quicktime",
         "size_bytes": 100_000,
         "created_at": "2027-01-15T08:00:00Z",
@@ -110,19 +110,19 @@ async fn a_file_that_was_put_is_listed_and_served() {
     });
     assert_eq!(entry, expected);
     let fresh = url.as_str().unwrap();
-    assert_eq!(Answer::to(bench.http.get(fresh)).await.body, file);
+    assert_eq!(TestResponse::to(bench.http.get(fresh)).await.body, file);
 }
 
-/// An edit of a URL that is right otherwise.
+/// An edit of a valid URL.
 type EditUrl = fn(&str) -> String;
 
-/// An edit of a request that is right otherwise.
-type Edit = fn(reqwest::RequestBuilder, &Place) -> reqwest::RequestBuilder;
+/// An edit of a valid request.
+type Edit = fn(reqwest::RequestBuilder, &Slot) -> reqwest::RequestBuilder;
 
 #[tokio::test]
-async fn the_storage_host_takes_what_was_signed_and_nothing_else() {
+async fn storage_host_accepts_signed_requests_only() {
     let with = |name: &'static str, value: &'static str| (name, value);
-    // What differs, how it is answered, and with which code.
+    // The difference, the status and the code.
     let headers = [
         (
             with("content-type", "video/webm"),
@@ -163,26 +163,26 @@ async fn the_storage_host_takes_what_was_signed_and_nothing_else() {
     ];
     let bench = Bench::with(|builder| builder.api_key(KEY)).await;
     for ((name, value), status, code) in headers {
-        let place = bench.place("video/mp4").await;
-        let mut headers = place.headers.clone();
+        let slot = bench.slot("video/mp4").await;
+        let mut headers = slot.headers.clone();
         headers.insert(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         let put = bench
             .http
-            .put(&place.upload_url)
+            .put(&slot.upload_url)
             .headers(headers)
             .body("clip");
-        refused(&bench, put, status, code, name).await;
+        assert_rejected(&bench, put, status, code, name).await;
     }
     for name in ["content-type", "x-goog-content-length-range"] {
-        let place = bench.place("video/mp4").await;
-        let mut headers = place.headers.clone();
+        let slot = bench.slot("video/mp4").await;
+        let mut headers = slot.headers.clone();
         headers.remove(name);
         let put = bench
             .http
-            .put(&place.upload_url)
+            .put(&slot.upload_url)
             .headers(headers)
             .body("clip");
-        refused(&bench, put, 400, "MalformedSecurityHeader", name).await;
+        assert_rejected(&bench, put, 400, "MalformedSecurityHeader", name).await;
     }
     let urls: [(EditUrl, u16, &str); 4] = [
         (
@@ -207,14 +207,14 @@ async fn the_storage_host_takes_what_was_signed_and_nothing_else() {
         ),
     ];
     for (edit, status, code) in urls {
-        let place = bench.place("video/mp4").await;
-        let url = edit(&place.upload_url);
+        let slot = bench.slot("video/mp4").await;
+        let url = edit(&slot.upload_url);
         let put = bench
             .http
             .put(url)
-            .headers(place.headers.clone())
+            .headers(slot.headers.clone())
             .body("clip");
-        refused(&bench, put, status, code, "the URL").await;
+        assert_rejected(&bench, put, status, code, "the URL").await;
     }
     let bodies: [(Edit, u16, &str); 2] = [
         (
@@ -227,47 +227,65 @@ async fn the_storage_host_takes_what_was_signed_and_nothing_else() {
         ),
         (|put, _| put.body(vec![0; 101]), 400, "EntityTooLarge"),
     ];
-    let small = Bench::with(|builder| builder.largest_upload(100)).await;
+    let small = Bench::with(|builder| builder.max_upload_size(100)).await;
     for (edit, status, code) in bodies {
-        let place = small.place("video/mp4").await;
-        let put = edit(place.put(&small, ""), &place);
-        refused(&small, put, status, code, "the body").await;
+        let slot = small.slot("video/mp4").await;
+        let put = edit(slot.put(&small, ""), &slot);
+        assert_rejected(&small, put, status, code, "the body").await;
     }
-    let place = small.place("video/mp4").await;
+    let slot = small.slot("video/mp4").await;
     assert_eq!(
-        Answer::to(place.put(&small, vec![0; 100])).await.status,
+        TestResponse::to(slot.put(&small, vec![0; 100]))
+            .await
+            .status,
         200
     );
     for method in [Method::GET, Method::POST, Method::DELETE] {
-        let answer = Answer::to(bench.http.request(method, &place.upload_url)).await;
-        assert_eq!((answer.status, answer.header("allow")), (405, Some("PUT")));
+        let response = TestResponse::to(bench.http.request(method, &slot.upload_url)).await;
+        assert_eq!(
+            (response.status, response.header("allow")),
+            (405, Some("PUT"))
+        );
     }
 }
 
-async fn refused(bench: &Bench, put: reqwest::RequestBuilder, status: u16, code: &str, what: &str) {
-    let answer = Answer::to(put).await;
-    assert_eq!(answer.status, status, "{what}: {}", answer.text());
+async fn assert_rejected(
+    bench: &Bench,
+    put: reqwest::RequestBuilder,
+    status: u16,
+    code: &str,
+    what: &str,
+) {
+    let response = TestResponse::to(put).await;
+    assert_eq!(response.status, status, "{what}: {}", response.text());
     assert_eq!(
-        answer.header("content-type"),
+        response.header("content-type"),
         Some("application/xml; charset=UTF-8")
     );
     let code = format!("<Error><Code>{code}</Code><Message>");
-    assert!(answer.text().contains(&code), "{what}: {}", answer.text());
+    assert!(
+        response.text().contains(&code),
+        "{what}: {}",
+        response.text()
+    );
     let stored = bench.sandbox.uploads().pop().unwrap();
     assert_eq!(stored.length(), None, "{what}");
 }
 
 #[tokio::test]
-async fn a_place_takes_its_file_for_two_minutes_as_often_as_it_comes() {
+async fn slot_accepts_its_file_until_it_expires() {
     let bench = Bench::start().await;
-    let place = bench.place("image/webp").await;
-    assert_eq!(Answer::to(place.put(&bench, "one")).await.status, 200);
+    let slot = bench.slot("image/webp").await;
+    assert_eq!(TestResponse::to(slot.put(&bench, "one")).await.status, 200);
     bench.clock.advance(Duration::from_secs(119));
-    assert_eq!(Answer::to(place.put(&bench, "other")).await.status, 200);
-    let file = || async { Answer::to(bench.http.get(&place.asset_url)).await.body };
+    assert_eq!(
+        TestResponse::to(slot.put(&bench, "other")).await.status,
+        200
+    );
+    let file = || async { TestResponse::to(bench.http.get(&slot.asset_url)).await.body };
     assert_eq!(file().await, b"other");
     bench.clock.advance(Duration::from_secs(1));
-    let late = Answer::to(place.put(&bench, "late")).await;
+    let late = TestResponse::to(slot.put(&bench, "late")).await;
     assert_eq!(late.status, 400);
     assert!(
         late.text().contains("<Code>ExpiredToken</Code>"),
@@ -278,10 +296,10 @@ async fn a_place_takes_its_file_for_two_minutes_as_often_as_it_comes() {
 }
 
 #[tokio::test]
-async fn what_became_of_a_file_becomes_of_the_tasks_that_need_it() {
+async fn task_fails_without_its_uploaded_file() {
     let week = 7 * DAY;
-    let expired = "the URL of the uploaded file has expired, or is not genuine";
-    // Whether the file came, how long ago, what of its URL is changed, and why the task fails.
+    let expired = "the URL of the uploaded file has expired or is invalid";
+    // Whether the file was stored, its age, the edit of its URL, and why the task fails.
     let cases: [(bool, u64, EditUrl, _); 6] = [
         (true, 0, str::to_owned, None),
         (true, DAY - 1, str::to_owned, None),
@@ -290,33 +308,43 @@ async fn what_became_of_a_file_becomes_of_the_tasks_that_need_it() {
             false,
             0,
             str::to_owned,
-            Some("no file was uploaded to the place behind the URL"),
+            Some("no file was uploaded for this URL"),
         ),
         (true, 0, |url| url.replace("exp=", "exp=9"), Some(expired)),
         (
             true,
             week,
             str::to_owned,
-            Some("the uploaded file has vanished"),
+            Some("the uploaded file has expired"),
         ),
     ];
     for (came, later, edit, why) in cases {
         let bench = Bench::with(|builder| match later {
-            // The URL has to outlive its file.
+            // The URL must live longer than its file.
             later if later == week => builder.asset_lifetime(Duration::from_secs(week + 1)),
             _ => builder,
         })
         .await;
-        let place = bench.place("video/mp4").await;
+        let slot = bench.slot("video/mp4").await;
         if came {
-            assert_eq!(Answer::to(place.put(&bench, "clip")).await.status, 200);
+            assert_eq!(TestResponse::to(slot.put(&bench, "clip")).await.status, 200);
         }
         bench.clock.advance(Duration::from_secs(later));
-        let url = edit(&place.asset_url);
+        let url = edit(&slot.asset_url);
         let elements = json!({"elements": [{"frontal_image_url": url}]});
         let creates = [
-            (PRO, STATUS, order_with("video_url", &*url), "video_url"),
-            (PRO, STATUS, order_with("image_url", &*url), "image_url"),
+            (
+                PRO,
+                STATUS,
+                request_body_with("video_url", &*url),
+                "video_url",
+            ),
+            (
+                PRO,
+                STATUS,
+                request_body_with("image_url", &*url),
+                "image_url",
+            ),
             (VIDEO_PRO, VIDEO_STATUS, elements, "elements"),
         ];
         let mut tasks = vec![];
@@ -338,12 +366,12 @@ async fn what_became_of_a_file_becomes_of_the_tasks_that_need_it() {
 }
 
 #[tokio::test]
-async fn no_key_goes_unseen_and_no_token_is_shown() {
+async fn keys_are_recorded_and_tokens_redacted() {
     let bench = Bench::with(|builder| builder.api_key(KEY)).await;
-    let place = bench.place("video/mp4").await;
-    Answer::to(place.put(&bench, "clip").header("x-own", KEY)).await;
-    Answer::to(place.put(&bench, "clip")).await;
-    Answer::to(bench.http.get(&place.asset_url)).await;
+    let slot = bench.slot("video/mp4").await;
+    TestResponse::to(slot.put(&bench, "clip").header("x-own", KEY)).await;
+    TestResponse::to(slot.put(&bench, "clip")).await;
+    TestResponse::to(bench.http.get(&slot.asset_url)).await;
     let requests = bench.sandbox.requests();
     let at_storage: Vec<_> = requests
         .iter()
@@ -366,34 +394,36 @@ async fn no_key_goes_unseen_and_no_token_is_shown() {
     let secret = |url: &str| url.rsplit_once('=').unwrap().1.to_owned();
     for secret in [
         KEY.to_owned(),
-        secret(&place.upload_url),
-        secret(&place.asset_url),
+        secret(&slot.upload_url),
+        secret(&slot.asset_url),
     ] {
         assert!(!shown.contains(&secret), "{secret} in {shown}");
     }
 }
 
 #[tokio::test]
-async fn the_same_seed_gives_the_same_places_and_leaves_tasks_as_they_are() {
+async fn slots_follow_the_seed() {
     let ids = |with_upload: bool| async move {
         let bench = Bench::start().await;
-        let place = if with_upload {
-            bench.place("video/mp4").await.file_id
+        let slot = if with_upload {
+            bench.slot("video/mp4").await.file_id
         } else {
             String::new()
         };
         (
-            bench.create(PRO, &order_with("prompt", "a cat")).await,
-            place,
+            bench
+                .create(PRO, &request_body_with("prompt", "a cat"))
+                .await,
+            slot,
         )
     };
-    let (task, place) = ids(true).await;
-    assert_eq!(ids(true).await, (task.clone(), place));
+    let (task, slot) = ids(true).await;
+    assert_eq!(ids(true).await, (task.clone(), slot));
     assert_eq!(ids(false).await.0, task);
 }
 
 #[tokio::test]
-async fn bodies_are_held_to_the_document() {
+async fn bodies_are_validated() {
     let bench = Bench::start().await;
     let cases: [(Value, &str); 3] = [
         (json!({"files": []}), "files"),
@@ -404,9 +434,9 @@ async fn bodies_are_held_to_the_document() {
         ),
     ];
     for (body, name) in cases {
-        let answer = bench.post(PLACES, &body).await;
-        assert_eq!(answer.status, 400);
-        assert_eq!(answer.json()["invalid_params"][0]["name"], name);
+        let response = bench.post(SLOTS, &body).await;
+        assert_eq!(response.status, 400);
+        assert_eq!(response.json()["invalid_params"][0]["name"], name);
     }
     assert!(bench.sandbox.uploads().is_empty());
 }

@@ -9,10 +9,10 @@ use http::StatusCode;
 use kling_omni_sandbox::{DEFAULT_WEBHOOK_SECRET, Delivery, DeliveryOutcome};
 use sha2::Sha256;
 
-use crate::harness::{Bench, PRO, START, order_with};
+use crate::harness::{Bench, PRO, START, request_body_with};
 use crate::webhooks::receiver;
 
-/// Whose signatures a delivery has, in their order: `usual`, `new` or `nobody`.
+/// Returns the secrets of the signatures, in order: `configured`, `new` or `unknown`.
 fn signers(delivery: &Delivery) -> String {
     let header = |name: &str| delivery.headers()[name].to_str().unwrap();
     let (id, timestamp) = (header("webhook-id"), header("webhook-timestamp"));
@@ -24,20 +24,20 @@ fn signers(delivery: &Delivery) -> String {
     };
     let signatures = header("webhook-signature").split(' ');
     let names = signatures.map(|signature| {
-        let known = [(DEFAULT_WEBHOOK_SECRET, "usual"), ("n3w", "new")];
+        let known = [(DEFAULT_WEBHOOK_SECRET, "configured"), ("n3w", "new")];
         let mut known = known.into_iter();
         let found = known.find(|(secret, _)| by(secret) == signature);
-        found.map_or("nobody", |(_, name)| name)
+        found.map_or("unknown", |(_, name)| name)
     });
     names.collect::<Vec<_>>().join("+")
 }
 
 #[tokio::test]
-async fn what_a_receiver_sees() {
+async fn change_the_deliveries() {
     // Fault, and the deliveries after 20 seconds, 100 seconds and an hour and 20 seconds: status, number of the id,
-    // signers, seconds from the start to the timestamp.
-    const PROGRESS: &str = "IN_PROGRESS 0 usual 20";
-    const COMPLETED: &str = "COMPLETED 1 usual 100";
+    // secrets, seconds from the start to the timestamp.
+    const PROGRESS: &str = "IN_PROGRESS 0 configured 20";
+    const COMPLETED: &str = "COMPLETED 1 configured 100";
     let twice = [COMPLETED, COMPLETED].join(", ");
     let cases = [
         ("status:lost", [PROGRESS, COMPLETED, ""]),
@@ -46,17 +46,29 @@ async fn what_a_receiver_sees() {
         ("webhook#2:duplicate", [PROGRESS, COMPLETED, ""]),
         (
             "webhook:late=1h@1",
-            ["", "COMPLETED 0 usual 100", "IN_PROGRESS 1 usual 3620"],
+            [
+                "",
+                "COMPLETED 0 configured 100",
+                "IN_PROGRESS 1 configured 3620",
+            ],
         ),
         ("webhook:replay=1h@1", [PROGRESS, COMPLETED, PROGRESS]),
         (
             "webhook:reordered@1",
-            ["", "COMPLETED 0 usual 100, IN_PROGRESS 1 usual 100", ""],
+            [
+                "",
+                "COMPLETED 0 configured 100, IN_PROGRESS 1 configured 100",
+                "",
+            ],
         ),
         ("webhook:reordered@2", [PROGRESS, COMPLETED, ""]),
         (
             "webhook:forged@2",
-            [PROGRESS, "FAILED 1 nobody 100, COMPLETED 2 usual 100", ""],
+            [
+                PROGRESS,
+                "FAILED 1 unknown 100, COMPLETED 2 configured 100",
+                "",
+            ],
         ),
         (
             "webhook:rotated=n3w@2",
@@ -64,14 +76,16 @@ async fn what_a_receiver_sees() {
         ),
         (
             "webhook:rotating=n3w@1",
-            ["IN_PROGRESS 0 usual+new 20", COMPLETED, ""],
+            ["IN_PROGRESS 0 configured+new 20", COMPLETED, ""],
         ),
     ];
     for (text, expected) in cases {
         let bench = Bench::with(|builder| builder.fault(text.parse().unwrap())).await;
         let (url, mut received) = receiver(StatusCode::OK).await;
-        bench.create(PRO, &order_with("webhook_url", url)).await;
-        let all = expected.map(|part| part.split(", ").filter(|told| !told.is_empty()).count());
+        bench
+            .create(PRO, &request_body_with("webhook_url", url))
+            .await;
+        let all = expected.map(|part| part.split(", ").filter(|seen| !seen.is_empty()).count());
         let mut count = 0;
         for (seconds, more) in [20, 80, 3520].into_iter().zip(all) {
             bench.clock.advance(Duration::from_secs(seconds));
@@ -80,7 +94,7 @@ async fn what_a_receiver_sees() {
         }
         let deliveries = bench.sandbox.deliveries();
         let mut ids: Vec<&str> = Vec::new();
-        let told: Vec<String> = deliveries
+        let seen: Vec<String> = deliveries
             .iter()
             .map(|delivery| {
                 if !ids.contains(&delivery.id()) {
@@ -103,7 +117,7 @@ async fn what_a_receiver_sees() {
             .into_iter()
             .filter(|part| !part.is_empty())
             .collect();
-        assert_eq!(told.join(", "), expected.join(", "), "{text}");
+        assert_eq!(seen.join(", "), expected.join(", "), "{text}");
         let sent = deliveries
             .iter()
             .filter(|delivery| *delivery.outcome() == DeliveryOutcome::Accepted(StatusCode::OK));

@@ -1,4 +1,4 @@
-//! Deliveries: when they come, how they are signed, and what becomes of them.
+//! Deliveries: their times, signatures and outcomes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +17,11 @@ use sha2::Sha256;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 
-use crate::harness::{Bench, PRO, START, TASK_TIME, VIDEO_REFERENCE, order_with};
+use crate::harness::{Bench, PRO, START, TASK_TIME, VIDEO_REFERENCE, request_body_with};
 
 pub type Received = (HeaderMap, Bytes);
 
-/// A receiver of webhooks that answers everything with `status`.
+/// Starts a receiver of webhooks that responds with `status`.
 pub async fn receiver(status: StatusCode) -> (String, mpsc::UnboundedReceiver<Received>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let app = Router::new().fallback(async move |request: Request| {
@@ -50,7 +50,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers[name].to_str().unwrap()
 }
 
-/// The signature of a delivery, by the scheme's own words.
+/// Computes the signature of a delivery, by the Standard Webhooks scheme.
 fn signature(key: &[u8], headers: &HeaderMap, body: &[u8]) -> String {
     let id = header(headers, "webhook-id");
     let timestamp = header(headers, "webhook-timestamp");
@@ -61,7 +61,7 @@ fn signature(key: &[u8], headers: &HeaderMap, body: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn every_change_is_delivered_in_order_and_signed() {
+async fn changes_are_delivered_in_order_and_signed() {
     let failure = "The sandbox was asked to fail this task";
     let key = DEFAULT_WEBHOOK_SECRET.as_bytes();
     // prompt, secret, key, statuses with their seconds
@@ -104,7 +104,7 @@ async fn every_change_is_delivered_in_order_and_signed() {
         })
         .await;
         let (url, mut received) = receiver(StatusCode::NO_CONTENT).await;
-        let mut body = order_with("prompt", prompt);
+        let mut body = request_body_with("prompt", prompt);
         body["webhook_url"] = url.clone().into();
         let id = bench.create(VIDEO_REFERENCE, &body).await;
 
@@ -114,7 +114,7 @@ async fn every_change_is_delivered_in_order_and_signed() {
             bench.clock.advance(Duration::from_secs(second - now));
             now = *second;
             let (headers, body) = received.recv().await.unwrap();
-            // Without the wrapper, the body is that of a GET.
+            // The body is that of a read, without the wrapper.
             let expected = bench.task(&id).await;
             assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
             assert_eq!(expected["status"], *status);
@@ -162,10 +162,12 @@ async fn every_change_is_delivered_in_order_and_signed() {
 }
 
 #[tokio::test]
-async fn a_late_clock_still_delivers_each_stage() {
+async fn late_clock_delivers_each_stage() {
     let bench = Bench::start().await;
     let (url, mut received) = receiver(StatusCode::OK).await;
-    bench.create(PRO, &order_with("webhook_url", url)).await;
+    bench
+        .create(PRO, &request_body_with("webhook_url", url))
+        .await;
     bench.clock.advance(TASK_TIME * 10);
     for status in ["IN_PROGRESS", "COMPLETED"] {
         let (_, body) = received.recv().await.unwrap();
@@ -177,18 +179,18 @@ async fn a_late_clock_still_delivers_each_stage() {
 }
 
 #[tokio::test]
-async fn what_becomes_of_deliveries() {
+async fn outcomes_are_recorded() {
     let (refusing, _keep) = receiver(StatusCode::INTERNAL_SERVER_ERROR).await;
     let (redirecting, _keep) = receiver(StatusCode::TEMPORARY_REDIRECT).await;
     let closed = "http://127.0.0.1:1/?token=t0p";
-    let skipped = "the host is not this machine, and `remote_webhooks` is off";
-    let refused = DeliveryOutcome::Refused;
+    let skipped = "the host is another machine, and `remote_webhooks` is off";
+    let rejected = DeliveryOutcome::Rejected;
     let cases = [
         (
             refusing.as_str(),
-            refused(StatusCode::INTERNAL_SERVER_ERROR),
+            rejected(StatusCode::INTERNAL_SERVER_ERROR),
         ),
-        (&redirecting, refused(StatusCode::TEMPORARY_REDIRECT)),
+        (&redirecting, rejected(StatusCode::TEMPORARY_REDIRECT)),
         (closed, DeliveryOutcome::Failed("Connection refused".into())),
         (
             "http://192.0.2.1/hook?token=t0p",
@@ -209,15 +211,17 @@ async fn what_becomes_of_deliveries() {
     ];
     for (url, expected) in cases {
         let bench = Bench::start().await;
-        bench.create(PRO, &order_with("webhook_url", url)).await;
+        bench
+            .create(PRO, &request_body_with("webhook_url", url))
+            .await;
         bench.clock.advance(TASK_TIME);
         let deliveries = bench.sandbox.wait_for_deliveries(2).await;
         assert_eq!(deliveries.len(), 2);
         for delivery in deliveries {
             match (delivery.outcome(), &expected) {
-                (DeliveryOutcome::Failed(told), DeliveryOutcome::Failed(part)) => {
-                    assert!(told.contains(part), "{url}: {told}");
-                    assert!(!told.contains("t0p"), "{told}");
+                (DeliveryOutcome::Failed(text), DeliveryOutcome::Failed(part)) => {
+                    assert!(text.contains(part), "{url}: {text}");
+                    assert!(!text.contains("t0p"), "{text}");
                 }
                 (outcome, expected) => assert_eq!(outcome, expected, "{url}"),
             }
@@ -226,7 +230,7 @@ async fn what_becomes_of_deliveries() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_hangs_fails_the_delivery_only() {
+async fn hanging_receiver_fails_the_delivery_only() {
     let reached = Arc::new(Notify::new());
     let hanging = Arc::clone(&reached);
     let url = serve(Router::new().fallback(async move || {
@@ -235,11 +239,13 @@ async fn a_receiver_that_hangs_fails_the_delivery_only() {
     }))
     .await;
     let bench = Bench::with(|builder| builder.webhook_timeout(Duration::from_millis(50))).await;
-    bench.create(PRO, &order_with("webhook_url", url)).await;
+    bench
+        .create(PRO, &request_body_with("webhook_url", url))
+        .await;
     bench.clock.advance(TASK_TIME);
     reached.notified().await;
     let deliveries = bench.sandbox.wait_for_deliveries(2).await;
-    let expected = DeliveryOutcome::Failed("the receiver did not answer in time".into());
+    let expected = DeliveryOutcome::Failed("no response within the time limit".into());
     assert!(
         deliveries
             .iter()
@@ -248,12 +254,14 @@ async fn a_receiver_that_hangs_fails_the_delivery_only() {
 }
 
 #[tokio::test]
-async fn other_hosts_get_deliveries_when_allowed() {
-    // Not a loopback address by its looks, and yet it leads nowhere else.
+async fn remote_webhooks_are_sent_if_allowed() {
+    // Not a loopback address, but it reaches this machine only.
     let url = "http://0.0.0.0:1/hook";
     for (remote, sent) in [(false, false), (true, true)] {
         let bench = Bench::with(|builder| builder.remote_webhooks(remote)).await;
-        bench.create(PRO, &order_with("webhook_url", url)).await;
+        bench
+            .create(PRO, &request_body_with("webhook_url", url))
+            .await;
         bench.clock.advance(TASK_TIME);
         for delivery in bench.sandbox.wait_for_deliveries(2).await {
             let tried = matches!(delivery.outcome(), DeliveryOutcome::Failed(_));
@@ -263,14 +271,16 @@ async fn other_hosts_get_deliveries_when_allowed() {
 }
 
 #[tokio::test]
-async fn without_a_webhook_url_nothing_is_delivered() {
+async fn no_webhook_url_sends_no_delivery() {
     let bench = Bench::start().await;
     let (url, mut received) = receiver(StatusCode::OK).await;
     bench.create(PRO, &json!({"video_url": url})).await;
-    bench.create(PRO, &order_with("webhook_url", url)).await;
+    bench
+        .create(PRO, &request_body_with("webhook_url", url))
+        .await;
     bench.clock.advance(TASK_TIME);
-    let told = received.recv().await.unwrap();
-    assert!(!told.1.is_empty());
+    let text = received.recv().await.unwrap();
+    assert!(!text.1.is_empty());
     bench.sandbox.wait_for_deliveries(2).await;
     let watched = bench.sandbox.tasks()[1].id().to_owned();
     for delivery in bench.sandbox.deliveries() {

@@ -420,7 +420,7 @@ async fn uploading() {
         ("no answer", "storage:hang", mp4()),
     ] {
         let clock = VirtualClock::new();
-        let mut builder = sandbox(&clock).seed(1).largest_upload(100);
+        let mut builder = sandbox(&clock).seed(1).max_upload_size(100);
         if !fault.is_empty() {
             builder = builder.fault(fault.parse().unwrap());
         }

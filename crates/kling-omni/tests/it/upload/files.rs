@@ -14,7 +14,7 @@ use super::{LONG, at, content, file};
 #[tokio::test]
 async fn what_cannot_be_uploaded_is_told_before_anything_is_sent() {
     let clock = VirtualClock::new();
-    let sandbox = sandbox(&clock).largest_upload(100).start().await.unwrap();
+    let sandbox = sandbox(&clock).max_upload_size(100).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
     let (folder, empty) = file("empty.mp4", b"");
     let here = folder.path();
