@@ -19,7 +19,7 @@ const LONG_SNAPSHOTS: &[&str] = &[
 ];
 
 /// The folders of the snapshots that the tests of the crate `kling-omni` compare.
-const SNAPSHOTS_OF_THE_CRATE: [&str; 3] = ["errors", "names", "wire"];
+const SNAPSHOTS_OF_THE_CRATE: [&str; 4] = ["errors", "logs", "names", "wire"];
 
 /// Listings that `cargo xtask surface` keeps: long ones, of which a change shows its own lines.
 const SURFACE: &str = "surface";

@@ -17,20 +17,21 @@ use kling_omni_test_support::fake::{ClosedPort, Fake, Reply};
 use kling_omni_test_support::setup::{SHORT, client, sandbox, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-/// One error: its kind, whether it may be tried again, and its text.
+/// One error: its kind, its charge, whether it may be retried, its text, and the help.
 fn entry(text: &mut String, case: &str, error: &Error) {
-    let kind = error.kind();
-    let again = if error.is_retryable() {
-        ", may be repeated"
-    } else {
-        ""
+    let (kind, charged) = (error.kind(), error.charged());
+    let retryable = match error.is_retryable() {
+        true => ", retryable",
+        false => "",
     };
-    writeln!(text, "# {case} ({kind:?}{again})\n{error}").unwrap();
-    writeln!(text, "charged: {}", error.charged()).unwrap();
+    writeln!(
+        text,
+        "# {case} ({kind:?}, charged: {charged}{retryable})\n{error}"
+    )
+    .unwrap();
     if let Some(help) = error.help() {
         writeln!(text, "help: {help}").unwrap();
     }
-    text.push('\n');
 }
 
 fn too_long() -> String {
