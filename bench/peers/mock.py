@@ -24,7 +24,15 @@ Route = tuple[re.Pattern[str], Callable[..., Awaitable[Answer]]]
 
 QUEUED_SECONDS = 2.0
 BLOCK_SECONDS = 60.0
+SLOW_SECONDS = 330.0
 RESULT = "https://example.com/result.mp4"
+
+LOSSES = ["cut", "500", "502", "503", "slow"]
+"""How the reply of a create can be lost: the connection is closed, an error status, a reply after the timeout."""
+
+
+class Lost(Exception):
+    """A task was made, and the client does not get its id."""
 
 
 @dataclass
@@ -54,8 +62,10 @@ class Client:
 
 
 class Mock:
-    def __init__(self, durations: list[float]) -> None:
+    def __init__(self, durations: list[float], loss: str | None = None, losses: float = math.inf) -> None:
         self.durations = durations
+        self.loss = loss
+        self.losses = losses
         self.clients: dict[str, Client] = {}
         self.base_url = ""
         self.routes = self.dialects()
@@ -65,6 +75,8 @@ class Mock:
         now = time.monotonic()
         task = Task(now, now + self.durations[len(client.tasks) % len(self.durations)])
         client.tasks[task.id] = task
+        if self.loss and len(client.tasks) <= self.losses:
+            raise Lost
         return task
 
     def report(self) -> Answer:
@@ -180,7 +192,14 @@ class Mock:
                     for name, value in (line.split(":", 1) for line in lines)
                 }
                 await reader.readexactly(int(headers.get("content-length", 0)))
-                status, answer = await self.answer(method, target, headers)
+                try:
+                    status, answer = await self.answer(method, target, headers)
+                except Lost:
+                    if self.loss == "slow":
+                        await asyncio.sleep(SLOW_SECONDS)
+                    if self.loss in ("cut", "slow"):
+                        break
+                    status, answer = int(self.loss), {"message": "Internal error"}
                 body = json.dumps(answer).encode()
                 writer.write(
                     f"HTTP/1.1 {status} {'OK' if status == 200 else 'Error'}\r\n"
@@ -242,13 +261,15 @@ async def main() -> None:
     parser.add_argument("--median", type=float, required=True)
     parser.add_argument("--sigma", type=float, required=True)
     parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--loss", choices=LOSSES)
+    parser.add_argument("--losses", type=float, default=math.inf)
     options = parser.parse_args()
 
     draw = random.Random(options.seed)
     durations = [
         options.median * math.exp(options.sigma * draw.gauss(0, 1)) for _ in range(options.tasks)
     ]
-    mock = Mock(durations)
+    mock = Mock(durations, options.loss, options.losses)
     server = await asyncio.start_server(mock.serve, "127.0.0.1", 0, backlog=1024)
     port = server.sockets[0].getsockname()[1]
     mock.base_url = f"http://127.0.0.1:{port}"

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs published clients for asynchronous APIs, and kling-omni, against one mock server, and compares how they wait.
 
-Prints a table in Markdown. README.md beside this file says what its columns mean.
+With `--lost` it compares how many tasks each of them pays for when the reply of a create is lost. Prints a table in
+Markdown. README.md beside this file says what its columns mean.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import platform
 import re
@@ -17,6 +19,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator
@@ -40,8 +43,10 @@ class Peer:
 
 PEERS = [
     Peer("kling-omni", "Rust", "kling-omni", "default of `task.wait()`"),
+    Peer("kling-omni-api", "Rust", "kling-omni-api", "5 s, by our loop"),
+    Peer("curl", "sh", "curl", "5 s, by our loop"),
     Peer("google-cloud-lro", "Rust", "google-cloud-lro", "1 s, doubled up to 60 s"),
-    Peer("runway-sdk", "Rust", "runway-sdk", "2 s, then 5 s"),
+    Peer("runway-sdk", "Rust", "runway-sdk", "6 s"),
     Peer("runwayml-py", "Python", "runwayml", "4.5 s to 7.5 s, at random"),
     Peer("fal-py", "Python", "fal-client", "0.1 s"),
     Peer("replicate-py", "Python", "replicate", "`Prefer: wait` for 60 s, then 0.5 s"),
@@ -49,6 +54,12 @@ PEERS = [
     Peer("fal-js", "npm", "@fal-ai/client", "0.5 s"),
     Peer("replicate-js", "npm", "replicate", "`Prefer: wait` for 60 s, then 0.5 s"),
 ]
+
+
+LOSSES = {"cut": "connection cut", "500": "500", "502": "502", "503": "503", "slow": "no reply for 330 s"}
+"""How the reply of a create is lost after the task was made, as `mock.py` knows it, and the heading of its column."""
+LOST_SECONDS = 60
+SLOW_SECONDS = 1500
 
 
 @dataclass
@@ -76,6 +87,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", metavar="NAME,NAME", help=", ".join(peer.name for peer in PEERS))
     parser.add_argument("--one-by-one", action="store_true", help="one client after the other, not all at once")
     parser.add_argument("--work", type=Path, metavar="DIR", help="where to install and build, for later runs, too")
+    parser.add_argument("--lost", action="store_true", help="count the tasks that are paid for when replies are lost")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write each task and each request as JSON")
     options = parser.parse_args()
     if options.tasks < 1:
@@ -92,16 +104,19 @@ def arguments() -> argparse.Namespace:
                 parser.error(f"--only: no client {name!r}; there are {', '.join(peer.name for peer in PEERS)}")
         options.peers = [peer for peer in PEERS if peer.name in names]
     if options.work and options.work.exists() and not options.work.is_dir():
-        parser.error(f"--work: {options.work} is no folder")
+        parser.error(f"--work: {options.work} is not a folder")
     if options.save and not options.save.parent.is_dir():
-        parser.error(f"--save: there is no folder {options.save.parent}")
+        parser.error(f"--save: the folder does not exist: {options.save.parent}")
     return options
 
 
 def version(peer: Peer) -> str:
-    """The version that is pinned in the file of its language."""
+    """The version that is pinned in the file of its language; that of curl is the machine's."""
     if peer.language == "npm":
         return str(json.loads((HERE / "package.json").read_text())["dependencies"][peer.package])
+    if peer.language == "sh":
+        found = re.match(r"curl (\S+)", subprocess.run(["curl", "--version"], capture_output=True, text=True).stdout)
+        return found[1] if found else "unknown"
     file, pattern = {
         "Python": ("requirements.txt", rf"^{peer.package}==(.+)$"),
         "Rust": ("rust/Cargo.lock", rf'^name = "{peer.package}"\nversion = "(.+)"$'),
@@ -153,6 +168,9 @@ def prepare(peer: Peer, work: Path) -> Driver:
         call("npm", "install", "--loglevel=error", "--no-package-lock", "--prefix", folder, package)
         driver = ["node", str(HERE / "node_peers.cjs"), peer.package]
         return Driver(peer, driver, {"NODE_PATH": str(folder / "node_modules")})
+    if peer.language == "sh":
+        call("curl", "--version")
+        return Driver(peer, ["sh", str(HERE / "curl_peer.sh")], {})
     target = Path(os.environ.get("CARGO_TARGET_DIR") or work / "target").resolve()
     manifest = HERE / "rust" / "Cargo.toml"
     call(
@@ -164,10 +182,9 @@ def prepare(peer: Peer, work: Path) -> Driver:
 
 
 @contextlib.contextmanager
-def mock(options: argparse.Namespace) -> Iterator[tuple[str, list[float]]]:
+def mock(**settings: Any) -> Iterator[tuple[str, list[float]]]:
     """The server as its base URL, and how long its tasks take."""
-    numbers = ["tasks", "median", "sigma", "seed"]
-    command = [f"--{name}={getattr(options, name)}" for name in numbers]
+    command = [f"--{name}={value}" for name, value in settings.items()]
     with subprocess.Popen(
         [sys.executable, HERE / "mock.py", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -268,7 +285,8 @@ def description(options: argparse.Namespace, durations: list[float]) -> str:
     return f"{options.tasks} tasks of each client, each {times}; {order}, on {cores} cores of {platform.machine()}."
 
 
-def compare(options: argparse.Namespace, work: Path) -> str:
+def prepare_all(options: argparse.Namespace, work: Path) -> tuple[list[Driver], dict[str, str]]:
+    """The clients that can be run, and why each of the others cannot."""
     missing: dict[str, str] = {}
     drivers: list[Driver] = []
     for peer in options.peers:
@@ -276,7 +294,52 @@ def compare(options: argparse.Namespace, work: Path) -> str:
             drivers.append(prepare(peer, work))
         except Unavailable as error:
             missing[peer.name] = str(error)
-    with mock(options) as (base_url, durations):
+    return drivers, missing
+
+
+def count_paid(drivers: list[Driver], loss: str, losses: float) -> dict[str, str]:
+    """How many tasks each client pays for when it wants one, and whether it gets its result."""
+    seconds = SLOW_SECONDS if loss == "slow" else LOST_SECONDS
+    with mock(tasks=1, median=3, sigma=0, seed=1, loss=loss, losses=losses) as (base_url, _):
+        print(f"losing replies: {loss}, {losses:g} of each client, up to {seconds} s", file=sys.stderr)
+        run(drivers, base_url, 1, seconds)
+        with urllib.request.urlopen(f"{base_url}/report") as answer:
+            report = json.load(answer)
+    counts = {}
+    for name in (driver.peer.name for driver in drivers):
+        delays = [task["delay"] for task in report[name]["tasks"]] if name in report else []
+        has_result = any(delay is not None for delay in delays)
+        counts[name] = f"{len(delays)}{', result' if has_result else ''}"
+    return counts
+
+
+def compare_lost(options: argparse.Namespace, work: Path) -> str:
+    """Tables of what each client pays for, with the first reply lost and with every reply lost."""
+    drivers, missing = prepare_all(options, work)
+    tables = []
+    headings = {1: "The first reply is lost", math.inf: "Every reply is lost"}
+    with ThreadPoolExecutor() as pool:
+        slow = {losses: pool.submit(count_paid, drivers, "slow", losses) for losses in headings}
+        quick = {
+            losses: {loss: count_paid(drivers, loss, losses) for loss in LOSSES if loss != "slow"} for losses in headings
+        }
+        counts = {losses: {**quick[losses], "slow": slow[losses].result()} for losses in headings}
+    for losses, heading in headings.items():
+        rows = []
+        for peer in options.peers:
+            cells = [counts[losses][loss].get(peer.name, "") for loss in LOSSES]
+            if peer.name in missing:
+                cells[0] = f"not run: {missing[peer.name]}"
+            rows.append("| " + " | ".join([f"{peer.package} ({peer.language})", version(peer), *cells]) + " |")
+        head = "| client | version | " + " | ".join(LOSSES.values()) + " |"
+        tables.append("\n".join([f"{heading}:", "", head, "| --- | --- |" + " --- |" * len(LOSSES), *rows]))
+    return "\n\n".join(tables)
+
+
+def compare(options: argparse.Namespace, work: Path) -> str:
+    drivers, missing = prepare_all(options, work)
+    numbers = {name: getattr(options, name) for name in ("tasks", "median", "sigma", "seed")}
+    with mock(**numbers) as (base_url, durations):
         seconds = 2 * max(durations) + 120
         idle = [run([driver], base_url, 0, 60)[0] for driver in drivers]
         print(f"running {len(drivers)} clients, {max(durations):.0f} s or more", file=sys.stderr)
@@ -296,7 +359,7 @@ def compare(options: argparse.Namespace, work: Path) -> str:
         [
             description(options, durations),
             "",
-            "| client | version | asks again after | requests per task | delay, mean | delay, longest "
+            "| client | version | polls again after | requests per task | delay, mean | delay, longest "
             "| CPU per task | CPU at start | peak memory |",
             "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
             *(row(peer, cells[peer.name]) for peer in options.peers),
@@ -311,7 +374,7 @@ def main() -> None:
         if work is None:
             work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="peers-")))
         work.mkdir(parents=True, exist_ok=True)
-        print(compare(options, work.resolve()))
+        print((compare_lost if options.lost else compare)(options, work.resolve()))
 
 
 if __name__ == "__main__":

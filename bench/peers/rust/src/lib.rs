@@ -22,7 +22,7 @@ impl Load {
         Ok(Self {
             base_url: next()?,
             key: next()?,
-            tasks: next()?.parse().context("TASKS is no number")?,
+            tasks: next()?.parse().context("TASKS is not a number")?,
         })
     }
 
