@@ -28,7 +28,7 @@ pub fn completeness(data: &[u8]) {
         Err(problem) => assert!(is_probed(problem), "{problem:?} is not in {probed:?}"),
     }
     if read(file, is_end_known).is_some() {
-        let lacks_frames = |problem: &Problem| problem.message.contains("its frames go on");
+        let lacks_frames = |problem: &Problem| problem.message.contains("its frames extend");
         assert!(
             whole.as_ref().err().is_none_or(lacks_frames),
             "{whole:?} of a file whose boxes are whole"

@@ -1,13 +1,13 @@
 //! Secrets in any text are redacted.
 
-use kling_omni::fuzzing::{bare_url, quote};
+use kling_omni::fuzzing::{redact_url, sanitize};
 use kling_omni::printable;
 
 const KEY: &str = "FPSX-5d0e4c88";
 /// No end of it begins what stands before it, so that no text around it can make a second one.
 const TOKEN: &str = "9f1c77a2e05b";
-/// Longer than any quote, with what is put at its end.
-const LONGEST_QUOTE: usize = 401;
+/// The maximum length of a sanitised text, with the ellipsis.
+const MAX_SANITIZED: usize = 401;
 
 /// The last byte says what is hidden in the text before it, and where. Whatever stands around it, it is not shown.
 pub fn redaction(data: &[u8]) {
@@ -37,18 +37,18 @@ pub fn redaction(data: &[u8]) {
         _ => KEY.to_owned(),
     };
     let text = format!("{before}{hidden}{after}");
-    let shown = quote(&text, KEY);
+    let shown = sanitize(&text, KEY);
     for needle in [KEY, TOKEN] {
         // What stands around it may hold it, too, as a plain word.
         if !before.contains(needle) && !after.contains(needle) {
             assert!(!shown.contains(needle), "{text:?} is shown as {shown:?}");
         }
     }
-    assert!(shown.chars().count() <= LONGEST_QUOTE, "{shown:?}");
+    assert!(shown.chars().count() <= MAX_SANITIZED, "{shown:?}");
     assert_eq!(printable(&shown), shown, "{shown:?}");
 
     let url = format!("https://cdn.example/x?sig={TOKEN}{after}");
-    let bare = bare_url(&url);
+    let bare = redact_url(&url);
     if !after.contains(TOKEN) {
         assert!(!bare.contains(TOKEN), "{url:?} is shown as {bare:?}");
     }

@@ -1,47 +1,48 @@
-//! The rules of the document about one field.
+//! The limits of the document for one field.
 
 use std::fmt;
 
-/// Every rule that the spec states about one field of a request or one query parameter, or about the items
-/// of a list.
+/// All limits of the document for one field of a request, one query parameter, or the items of a list.
 ///
-/// The constants in [`crate::limits`] are generated from the spec. What the spec does not say is `None` or empty.
+/// The constants in [`crate::limits`] are generated from the document. A limit that the document does not have is
+/// `None` or empty.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Field {
-    /// Name on the wire.
+    /// The name in the JSON body or the query.
     pub name: &'static str,
-    /// Whether a request without it is refused.
+    /// Whether the field is required.
     pub required: bool,
-    /// The spec's `format`, such as `uri`.
+    /// The `format` of the document, such as `uri`.
     pub format: Option<&'static str>,
-    /// Least length of a text, in Unicode code points.
+    /// The minimum length of a string, in Unicode code points.
     pub min_length: Option<usize>,
-    /// Greatest length of a text, in Unicode code points.
+    /// The maximum length of a string, in Unicode code points.
     pub max_length: Option<usize>,
-    /// Least value of a number, itself allowed.
+    /// The inclusive minimum of a number.
     pub minimum: Option<f64>,
-    /// Greatest value of a number, itself allowed.
+    /// The inclusive maximum of a number.
     pub maximum: Option<f64>,
-    /// The values allowed, in the order of the spec; empty when any value is.
+    /// The allowed values, in the order of the document; empty if any value is allowed.
     pub values: &'static [&'static str],
-    /// What the service takes when the field is left out.
+    /// The default of the service.
     pub default: Option<Scalar>,
-    /// Rules about the file that a URL points to.
+    /// The rules for the file at a URL.
     pub media: Option<Media>,
-    /// How long the video to make can be, in seconds, with some of the values; from the spec's `x-output-seconds`.
+    /// The limits on the length of the video in seconds, for some of the values; from `x-output-seconds` of the
+    /// document.
     pub output_seconds: &'static [(&'static str, Span)],
-    /// Least number of items of a list.
+    /// The minimum number of items of a list.
     pub min_items: Option<usize>,
-    /// Greatest number of items of a list.
+    /// The maximum number of items of a list.
     pub max_items: Option<usize>,
-    /// The rules of each item of a list, which bear the list's name.
+    /// The limits of each item of a list, with the name of the list.
     pub items: Option<&'static Field>,
-    /// The fields of an object; empty when the value is none.
+    /// The fields of an object; empty for other values.
     pub fields: &'static [Field],
 }
 
 impl Field {
-    /// A field without any rule.
+    /// A field without limits.
     pub const fn named(name: &'static str) -> Self {
         Self {
             name,
@@ -63,7 +64,7 @@ impl Field {
     }
 }
 
-/// A default value from the spec.
+/// A default value of the document.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scalar {
     /// A string.
@@ -84,25 +85,25 @@ impl fmt::Display for Scalar {
     }
 }
 
-/// What a media file has to be, from the spec's `x-media`.
+/// The rules for a media file, from `x-media` of the document.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Media {
-    /// Video or image.
+    /// The kind: video or image.
     pub kind: MediaKind,
-    /// File formats, as lower-case file extensions.
+    /// The allowed formats, as lower-case file extensions.
     pub formats: &'static [&'static str],
-    /// Running time in seconds.
+    /// The duration in seconds.
     pub seconds: Span,
-    /// Pixels of a side. The vendor does not say which side a bound is about.
+    /// The side length in pixels. The vendor does not say to which side a limit applies.
     pub pixels: Span,
-    /// Frames per second.
+    /// The frame rate in frames per second.
     pub frames_per_second: Span,
-    /// Megabytes. The vendor does not say whether one is 10⁶ or 2²⁰ bytes.
+    /// The size in megabytes. The vendor does not say whether a megabyte is 10⁶ or 2²⁰ bytes.
     pub megabytes: Span,
 }
 
 impl Media {
-    /// Media of a kind, without any other rule.
+    /// A media file of a kind, without other rules.
     pub const fn of(kind: MediaKind) -> Self {
         Self {
             kind,
@@ -118,23 +119,23 @@ impl Media {
 /// The kind of a media file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MediaKind {
-    /// A moving picture.
+    /// A video.
     Video,
-    /// A still picture.
+    /// An image.
     Image,
 }
 
-/// The least and the greatest value allowed, where the spec gives one.
+/// An inclusive range whose ends may be missing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Span {
-    /// The least value, itself allowed.
+    /// The inclusive minimum.
     pub minimum: Option<f64>,
-    /// The greatest value, itself allowed.
+    /// The inclusive maximum.
     pub maximum: Option<f64>,
 }
 
 impl Span {
-    /// A span without ends.
+    /// A range without ends.
     pub const ANY: Self = Self {
         minimum: None,
         maximum: None,

@@ -29,7 +29,8 @@ pub use unknown_value::UnknownValue;
 
 pub use progenitor_client::{Error, ResponseValue};
 
-/// The spec as YAML: the document from which this crate is generated.
+/// The document from which this crate is generated, as YAML.
 #[cfg(feature = "spec")]
-// A symbolic link, of which a package has the file.
+// A symbolic link; a package contains the file.
+/// The document from which this crate is generated, as YAML.
 pub const SPEC_YAML: &str = include_str!("../openapi.yaml");

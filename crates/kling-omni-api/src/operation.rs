@@ -1,34 +1,34 @@
-//! What the document says of one operation.
+//! Operations: what the document defines for each.
 
 use crate::Field;
 use crate::service::OPERATIONS;
 use crate::tasks::{TaskCreate, TaskList, TaskRead};
 
-/// What the spec says of one operation.
+/// An operation of the document.
 ///
-/// The constants in [`crate::service`] are generated from the spec.
+/// The constants in [`crate::service`] are generated from the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// The spec's `operationId`, such as `createVideoReference`.
+    /// The `operationId` of the document, such as `createVideoReference`.
     pub id: &'static str,
-    /// The method of [`crate::Client`], such as `create_video_reference`, by which [`crate::Transport`] is told too.
+    /// The method of [`crate::Client`], such as `create_video_reference`. [`crate::Transport`] receives it, too.
     pub name: &'static str,
-    /// The HTTP method in capitals.
+    /// The HTTP method in upper case.
     pub method: &'static str,
-    /// The path template below the base URL, such as `/v1/tasks/{task-id}`.
+    /// The path template relative to the base URL, such as `/v1/tasks/{task-id}`.
     pub path: &'static str,
-    /// What it does with tasks.
+    /// The role of the operation.
     pub role: Role,
 }
 
 impl Operation {
-    /// The operation of this `operationId`.
+    /// Finds the operation with this `operationId`.
     pub fn by_id(id: &str) -> Option<&'static Self> {
         OPERATIONS.iter().find(|operation| operation.id == id)
     }
 }
 
-/// What an operation does with tasks, from the spec's `x-task`.
+/// What an operation does with tasks, from `x-task` of the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Creates a task.
@@ -37,9 +37,9 @@ pub enum Role {
     Read(TaskRead),
     /// Lists tasks.
     List(TaskList),
-    /// Does nothing with tasks.
+    /// Does not use tasks.
     Other {
-        /// Whether it may be sent again when its outcome is unknown.
+        /// Whether it may be retried if its outcome is unknown.
         is_repeatable: bool,
     },
 }
@@ -50,7 +50,7 @@ impl Role {
         matches!(self, Self::Create(_))
     }
 
-    /// Whether the operation may be sent again when its outcome is unknown.
+    /// Whether the operation is idempotent: it may be retried if its outcome is unknown.
     pub const fn is_repeatable(self) -> bool {
         match self {
             Self::Create(_) => false,
@@ -60,23 +60,23 @@ impl Role {
     }
 }
 
-/// What the spec says of an operation that creates a task.
+/// An operation that creates a task.
 #[derive(Clone, Copy, Debug)]
 pub struct CreateSpec {
     /// The operation.
     pub operation: Operation,
-    /// What the task is made from, such as `reference`.
+    /// The mode of the task, such as `reference`.
     pub mode: &'static str,
-    /// The name that chooses it among the operations of its mode and tier, such as `reference-to-video`.
+    /// The name that distinguishes it from other operations of its mode and tier, such as `reference-to-video`.
     pub route: &'static str,
-    /// Quality tier, such as `pro`.
+    /// The quality tier, such as `pro`.
     pub tier: &'static str,
-    /// Route and tier: the name in files.
+    /// The name in files: route and tier.
     pub name: &'static str,
     /// The name in messages.
     pub title: &'static str,
-    /// The families that may have its tasks, most likely first. With more than one, the service does not document which
-    /// of them has a task.
+    /// The families that may have its tasks, most likely first. With several families, the service does not document
+    /// which of them has a task.
     pub families: &'static [&'static str],
     /// The reads of these families.
     pub reads: &'static [TaskRead],
@@ -88,7 +88,7 @@ pub struct CreateSpec {
     pub fields: &'static [Field],
 }
 
-/// What the spec says of an operation that reads a task.
+/// An operation that reads a task.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadSpec {
     /// The operation.
@@ -99,7 +99,7 @@ pub struct ReadSpec {
     pub list: Option<TaskList>,
 }
 
-/// What the spec says of an operation that lists tasks.
+/// An operation that lists tasks.
 #[derive(Clone, Copy, Debug)]
 pub struct ListSpec {
     /// The operation.

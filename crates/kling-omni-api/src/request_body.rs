@@ -1,4 +1,4 @@
-//! The body of the operations that create a task: JSON that is serialised once.
+//! The body of the operations that create a task.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
-/// JSON, ready to be sent as the body of an operation that creates a task.
+/// The JSON body of an operation that creates a task, serialised once.
 ///
-/// The request types of [`types`](crate::types) and their builders convert into it, so that they can be given to `body`
-/// as they are. `body` says that a conversion failed, and not why; to learn that, convert the builder first:
+/// The request types of [`types`](crate::types) and their builders convert into it, so the methods named `body` accept
+/// them. `body` drops the reason if a conversion fails; to get it, convert the builder first:
 ///
 /// ```
 /// use kling_omni_api::types::ReferenceToVideoRequest;
@@ -19,7 +19,7 @@ use serde_json::value::{RawValue, to_raw_value};
 /// assert_eq!(error.to_string(), "no value supplied for video_url");
 /// ```
 ///
-/// Anything else that serialises as JSON can be sent, too:
+/// Any other value that serialises as JSON can be sent, too:
 ///
 /// ```
 /// use kling_omni_api::RequestBody;
@@ -36,12 +36,12 @@ impl RequestBody {
     ///
     /// # Errors
     ///
-    /// When JSON cannot express the value, such as a map whose keys are not strings.
+    /// Fails if JSON cannot represent the value, such as a map whose keys are not strings.
     pub fn new(value: &impl Serialize) -> serde_json::Result<Self> {
         to_raw_value(value).map(Self)
     }
 
-    /// The JSON, as it is sent.
+    /// The JSON.
     pub fn as_str(&self) -> &str {
         self.0.get()
     }
@@ -56,7 +56,7 @@ impl From<Box<RawValue>> for RequestBody {
 impl FromStr for RequestBody {
     type Err = serde_json::Error;
 
-    /// Takes a text that is JSON already.
+    /// Parses serialised JSON.
     fn from_str(json: &str) -> serde_json::Result<Self> {
         json.to_owned().try_into()
     }
@@ -65,7 +65,7 @@ impl FromStr for RequestBody {
 impl TryFrom<String> for RequestBody {
     type Error = serde_json::Error;
 
-    /// Takes a text that is JSON already.
+    /// Parses serialised JSON.
     fn try_from(json: String) -> serde_json::Result<Self> {
         RawValue::from_string(json).map(Self)
     }

@@ -1,8 +1,8 @@
-//! Deserialization that accepts more than the document promises.
+//! Deserialisation that accepts more than the document declares.
 
 use serde::{Deserialize, Deserializer};
 
-/// Reads a list of which the service may send null for "nothing".
+/// Deserialises a list, for which the service may send null instead of an empty one.
 pub(crate) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,

@@ -1,15 +1,14 @@
-//! The way of a request to the service, which the caller implements.
+//! The transport of requests, which the caller implements.
 //!
-//! What the client generator (progenitor 0.15) cannot do, and what is done about it, here and nowhere else:
+//! Limitations of the client generator (progenitor 0.15), which this module works around:
 //!
-//! * It gives every request an `api-version` header, and no setting leaves it out. [`pre`](ClientHooks::pre) takes it off
-//!   again.
-//! * The hook that executes a request returns reqwest's own result, and no value or error of another kind. A transport
-//!   that knows more of an exchange keeps it for its caller; one that does not send a request says so in
-//!   [`Transport::admit`], before there is a result.
-//! * The hooks of one request share nothing but the client. A transport that has to remember something from one to the
-//!   next needs a client for each request, which is cheap.
-//! * An operation takes its body from anything that converts into it, and drops the reason when that fails; see
+//! * It adds an `api-version` header to every request, without a setting. [`pre`](ClientHooks::pre) removes it.
+//! * The hook that executes a request returns the result of reqwest, without further values or errors. A transport that
+//!   has more information about an exchange keeps it for its caller; one that does not send a request returns the
+//!   reason from [`Transport::admit`].
+//! * The hooks of one request share only the client. A transport with state for a request needs a client for each
+//!   request, which is cheap.
+//! * An operation accepts any value that converts into its body, and drops the reason if that fails; see
 //!   [`RequestBody`](crate::RequestBody).
 
 use std::fmt;
@@ -21,41 +20,41 @@ use progenitor_client::{ClientHooks, ClientInfo, Error, OperationInfo};
 
 use crate::Client;
 
-/// The future of one exchange with the service.
+/// The future of a request and its response.
 pub type Exchange<'a> =
     Pin<Box<dyn Future<Output = reqwest::Result<reqwest::Response>> + Send + 'a>>;
 
-/// The future of the permission to send a request, or of the reason why it is not sent.
+/// The future of the permission to send a request, or of the reason for not sending it.
 pub type Admission<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
 
-/// Carries every request of the generated [`Client`] to the service.
+/// Sends the requests of the generated [`Client`] to the service.
 ///
-/// The generated code knows paths, parameters and bodies, and nothing else: keys, timeouts, attempts and limits belong
-/// to the implementor.
+/// The generated code handles only paths, parameters and bodies. Keys, timeouts, retries and limits are up to the
+/// implementation.
 pub trait Transport: fmt::Debug + Send + Sync {
-    /// Waits until a request for the operation of this [`name`](crate::Operation::name) may be sent; by default, that is
-    /// at once.
+    /// Waits until a request for the operation with this [`name`](crate::Operation::name) may be sent. Default: returns
+    /// immediately.
     ///
     /// # Errors
     ///
-    /// Why the request is not sent. The operation then fails with this as [`Error::Custom`].
+    /// Fails with the reason if the request must not be sent. The operation then fails with it as [`Error::Custom`].
     fn admit<'a>(&'a self, operation: &'static str) -> Admission<'a> {
         let _ = operation;
         Box::pin(future::ready(Ok(())))
     }
 
-    /// Sends `request`, made for the operation of this [`name`](crate::Operation::name), and answers the response.
+    /// Sends `request` for the operation with this [`name`](crate::Operation::name), and returns the response.
     fn exchange<'a>(&'a self, request: reqwest::Request, operation: &'static str) -> Exchange<'a>;
 }
 
-/// What a [`Client`] keeps beside its base URL: the way out.
+/// The state of a [`Client`] besides its base URL: the transport.
 #[derive(Clone, Debug)]
 pub struct Inner {
     transport: Arc<dyn Transport>,
 }
 
 impl Inner {
-    /// Sends every request through `transport`.
+    /// Creates the state of a client that sends its requests through `transport`.
     pub fn new(transport: Arc<dyn Transport>) -> Self {
         Self { transport }
     }

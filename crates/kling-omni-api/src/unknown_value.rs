@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-/// A text that is none of the values that the spec allows.
+/// A text that is not one of the values in the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownValue {
     given: String,
@@ -18,12 +18,12 @@ impl UnknownValue {
         }
     }
 
-    /// The text that was given.
+    /// The text.
     pub fn given(&self) -> &str {
         &self.given
     }
 
-    /// The values that would do, in the order of the spec.
+    /// The allowed values, in the order of the document.
     pub fn allowed(&self) -> &'static [&'static str] {
         self.allowed
     }
@@ -31,7 +31,7 @@ impl UnknownValue {
 
 impl fmt::Display for UnknownValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is none of ", self.given.escape_debug())?;
+        write!(f, "`{}` is not one of ", self.given.escape_debug())?;
         for (index, value) in self.allowed.iter().enumerate() {
             if index > 0 {
                 f.write_str(", ")?;

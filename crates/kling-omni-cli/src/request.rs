@@ -102,7 +102,7 @@ impl RequestArgs {
             && let Some(file) = &file
         {
             // Parsed again with the type of the mode, so errors have a position in the file.
-            file.parse(RequestType::of(mode))?;
+            file.parse(RequestType::for_mode(mode))?;
         }
         let mut body = in_file;
         if let Some(tier) = self.tier {
@@ -118,7 +118,7 @@ impl RequestArgs {
         if body.keys().all(|name| name == "tier") && fields.names().next().is_none() {
             return Err(empty_request());
         }
-        let builder = RequestType::of(mode).deserialize(Value::Object(body));
+        let builder = RequestType::for_mode(mode).deserialize(Value::Object(body));
         let builder = builder
             .map_err(|error| Failure::usage("cannot parse the request").with_cause(error))?;
         let builder = fields.set_on(builder)?.deny_warnings(self.deny_warnings);

@@ -1,14 +1,14 @@
-//! A monotonic reading that outlives the process.
+//! Monotonic readings that can be compared across processes.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-/// A reading of a monotonic clock, with an identifier of the period in which it ticks.
+/// A reading of a monotonic clock, with an identifier of the period in which readings can be compared.
 ///
-/// On Linux that period is the boot of the machine: readings of several processes can be compared, and time spent in
-/// suspension counts. Elsewhere it is the process. Readings of different periods cannot be compared.
+/// On Linux the period is the boot of the machine: readings of several processes can be compared, and suspension
+/// counts. On other systems it is the process. Readings of different periods cannot be compared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BootTime {
     boot_id: Box<str>,
@@ -16,7 +16,7 @@ pub struct BootTime {
 }
 
 impl BootTime {
-    /// The reading `since` the beginning of the period that is named `boot`. Milliseconds are kept.
+    /// The reading `since` the start of the period `boot`, in milliseconds.
     pub fn new(boot: impl Into<Box<str>>, since: Duration) -> Self {
         Self {
             boot_id: boot.into(),
@@ -28,7 +28,7 @@ impl BootTime {
         static PROCESS: LazyLock<(Box<str>, Instant)> = LazyLock::new(|| {
             let name = format!("process-{:016x}", fastrand::u64(..));
             let now = Instant::now();
-            // A clock of the caller's own may begin earlier than this one is first read.
+            // A custom clock may start earlier than its first reading here.
             let origin = now.checked_sub(Duration::from_secs(86_400)).unwrap_or(now);
             (name.into(), origin)
         });
@@ -36,14 +36,14 @@ impl BootTime {
         Self::new(name.clone(), now.saturating_duration_since(*origin))
     }
 
-    /// How much time has passed since `earlier`: zero if it is the later one, `None` if the two cannot be compared.
+    /// The time since `earlier`: zero if `earlier` is later, `None` if the readings cannot be compared.
     pub fn since(&self, earlier: &Self) -> Option<Duration> {
         let is_comparable = self.boot_id == earlier.boot_id;
         is_comparable
             .then(|| Duration::from_millis(self.uptime_ms.saturating_sub(earlier.uptime_ms)))
     }
 
-    /// The reading `span` later, or the latest one of the period if that is beyond it.
+    /// The reading `span` later, saturating at the end of the period.
     pub fn saturating_add(&self, span: Duration) -> Self {
         Self {
             boot_id: self.boot_id.clone(),

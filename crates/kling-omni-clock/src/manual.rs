@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::{BootTime, Clock, Sleep};
 
-/// A clock that moves only when told to. Clones share the time.
+/// A clock that advances only on request. Clones share the time.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -21,7 +21,7 @@ use crate::{BootTime, Clock, Sleep};
 /// ```
 #[derive(Clone, Debug)]
 pub struct ManualClock {
-    /// What [`Clock::now`] began with.
+    /// The initial value of [`Clock::now`].
     origin: Instant,
     boot: Arc<str>,
     reading: Arc<watch::Sender<Reading>>,
@@ -29,13 +29,13 @@ pub struct ManualClock {
 
 #[derive(Clone, Copy, Debug)]
 struct Reading {
-    /// Since the origin.
+    /// The time since the origin.
     elapsed: Duration,
     wall: SystemTime,
 }
 
 impl ManualClock {
-    /// Stands at `start` until it is advanced.
+    /// Creates a clock at `start`.
     pub fn new(start: SystemTime) -> Self {
         let reading = Reading {
             elapsed: Duration::ZERO,
@@ -48,10 +48,10 @@ impl ManualClock {
         }
     }
 
-    /// Moves every reading forward by `span`, and wakes everyone whose deadline has come.
+    /// Advances all readings by `span`, and wakes all sleeps whose deadline has passed.
     ///
-    /// The time goes there at one stroke: who sleeps again after waking sleeps from the new time on, and until the clock
-    /// is advanced once more.
+    /// The time advances in one step: a task that wakes and sleeps again sleeps from the new time on, until the clock
+    /// is advanced again.
     pub fn advance(&self, span: Duration) {
         self.reading.send_modify(|reading| {
             reading.elapsed += span;
@@ -59,10 +59,10 @@ impl ManualClock {
         });
     }
 
-    /// Sets the wall clock, as a person or a time server does on a machine. The monotonic readings do not change, and no
-    /// sleep ends.
+    /// Sets the wall clock, as an administrator or a time server does. Monotonic readings do not change, and no sleep
+    /// completes.
     ///
-    /// A client reads the wall clock each time it needs it; a sandbox reads it once, when it starts.
+    /// A client reads the wall clock each time it needs it; a sandbox reads it once, at its start.
     pub fn set_system_time(&self, time: SystemTime) {
         self.reading.send_modify(|reading| reading.wall = time);
     }
@@ -85,7 +85,7 @@ impl Clock for ManualClock {
         let deadline = deadline.saturating_duration_since(self.origin);
         let mut reading = self.reading.subscribe();
         Box::pin(async move {
-            // The sender is borrowed for as long as this future lives, so that the wait cannot end in an error.
+            // The future borrows the sender, so the wait cannot fail.
             let _ = reading
                 .wait_for(|reading| reading.elapsed >= deadline)
                 .await;

@@ -4,11 +4,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::{BootTime, Clock, Sleep};
 
-/// The time of the machine, which follows tokio's while that is paused.
+/// The time of the machine, or of tokio while its time is paused.
 ///
-/// While tokio's time runs, [`system_time`](Clock::system_time) is the wall clock of the machine, steps included, and
-/// [`boot_time`](Clock::boot_time) counts suspension. While it is paused, all readings follow it, so that they agree
-/// with what sleeps wait for.
+/// While tokio's time runs, [`system_time`](Clock::system_time) is the wall clock of the machine, including steps, and
+/// [`boot_time`](Clock::boot_time) counts suspension. While it is paused, all readings follow it and agree with sleeps.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -35,7 +34,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// By how much tokio's time is ahead of the machine's, or behind it: more than nothing only if it was paused.
+/// The offset of tokio's time from the machine's, ahead and behind. It is nonzero only if tokio's time was paused.
 fn offset_from_machine() -> (Duration, Duration) {
     let machine = Instant::now();
     let tokio = tokio::time::Instant::now().into_std();
@@ -45,14 +44,14 @@ fn offset_from_machine() -> (Duration, Duration) {
     )
 }
 
-/// The running boot and the time since it began, suspension included.
+/// The current boot and the time since it started, including suspension.
 #[cfg(target_os = "linux")]
 fn boot_clock() -> Option<(Box<str>, Duration)> {
     use std::sync::LazyLock;
 
     use rustix::time::{ClockId, clock_gettime};
 
-    // A time namespace has an offset of its own within the same boot.
+    // A time namespace has its own offset within the same boot.
     static BOOT: LazyLock<Option<Box<str>>> = LazyLock::new(|| {
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
         let namespace = std::fs::read_link("/proc/self/ns/time").unwrap_or_default();

@@ -1,7 +1,7 @@
-//! A video that is paid for once, however often the program is killed and started again.
+//! Creates a video that is paid for once, even if the program is killed and restarted.
 //!
-//! `cargo run --example journal -- --sandbox`. Run without the flag, it asks the service, and the video is paid for: stop
-//! it anywhere, start it again, and it goes on with the same task.
+//! `cargo run --example journal -- --sandbox`. Without the flag, the program uses the service, and the video is paid
+//! for: kill it at any point, restart it, and it resumes the same task.
 
 mod connect;
 
@@ -14,7 +14,7 @@ use kling_omni::{Client, CreateOutcome, VideoReference};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let (client, sandbox) = connect::client().await?;
-    // A sandbox ends with the program, and what was written of its task is of no use to the next one.
+    // The tasks of a sandbox end with the program, so the journal is of no use to the next run.
     let folder = match sandbox {
         Some(_) => std::env::temp_dir().join(format!("kling-omni-{}", std::process::id())),
         None => ".".into(),
@@ -23,15 +23,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut journal = Journal::open_or_create(folder.join("puppet.journal")).await?;
 
     if let State::Unconfirmed(_) = journal.state() {
-        println!("an earlier run was cut off: looking for its task");
+        println!("an earlier run was interrupted: searching for its task");
         match journal
             .reconcile(&client, |search| search.until_settled())
             .await?
         {
             Reconciled::Found { matched_by, .. } => println!("found: {matched_by}"),
-            Reconciled::NotCreated => println!("it made none"),
-            // A person looks at the account and says so with `attach` or `absent`.
-            doubt => return Err(format!("it cannot be told: {doubt:?}").into()),
+            Reconciled::NotCreated => println!("it made no task"),
+            // An operator checks the account and calls `resolve_as` or `resolve_not_created`.
+            ambiguous => return Err(format!("the task is ambiguous: {ambiguous:?}").into()),
         }
     }
     if journal.state().may_create() {
@@ -63,7 +63,7 @@ async fn create(journal: &mut Journal, client: &Client) -> Result<(), Box<dyn Er
         .build()?;
     match journal.create(client.create(request)).await? {
         CreateOutcome::Created(_) => Ok(()),
-        // What is unknown is in the journal, and the next run looks for it.
+        // The journal has the unconfirmed create, and the next run reconciles it.
         CreateOutcome::Rejected(error) | CreateOutcome::Unknown { error, .. } => Err(error.into()),
     }
 }

@@ -1,4 +1,4 @@
-//! Bringing your own `reqwest::Client`, with its proxy, TLS and pool settings.
+//! Uses a custom `reqwest::Client`, with its proxy, TLS and pool settings.
 //!
 //! `cargo run --example own_http_client -- --sandbox`
 
@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .user_agent("my-app/1.0")
         .connect_timeout(Duration::from_secs(3))
         .pool_max_idle_per_host(2)
-        // A client that follows redirects would take the API key along.
+        // A client that follows redirects would send the API key to their targets.
         .redirect(reqwest::redirect::Policy::none())
         .build()?;
     let (builder, _sandbox) = connect::builder().await?;

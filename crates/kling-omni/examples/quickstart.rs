@@ -1,7 +1,7 @@
 //! From a prompt to a file.
 //!
-//! `cargo run --example quickstart -- --sandbox` needs no key and no network. Without the flag the service is asked,
-//! with the key in `FREEPIK_API_KEY` or `MAGNIFIC_API_KEY`, and the video is paid for.
+//! `cargo run --example quickstart -- --sandbox` needs no key and no network. Without the flag, the program uses the
+//! service, with the key in `FREEPIK_API_KEY` or `MAGNIFIC_API_KEY`, and the video is paid for.
 
 mod connect;
 

@@ -1,7 +1,7 @@
-//! Going on with a task that an earlier run created.
+//! Resumes a task that an earlier run created.
 //!
-//! `cargo run --example resume_by_id -- TASK_ID`, or with `--sandbox` in place of the id: then a task is created first,
-//! and forgotten but for its id.
+//! `cargo run --example resume_by_id -- TASK_ID`, or with `--sandbox` instead of the id: the example then creates a
+//! task first, and keeps only its id.
 
 mod connect;
 
@@ -11,8 +11,10 @@ use kling_omni::{Client, VideoReference};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (client, sandbox) = connect::client().await?;
     let id = match sandbox {
-        Some(_) => create_and_forget(&client).await?,
-        None => std::env::args().nth(1).ok_or("which task? give its id")?,
+        Some(_) => create_and_return_id(&client).await?,
+        None => std::env::args()
+            .nth(1)
+            .ok_or("missing argument: the id of the task")?,
     };
     let task = client.task(&id);
     println!("{id} is {}", task.refresh().await?.status());
@@ -26,7 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-async fn create_and_forget(client: &Client) -> Result<String, Box<dyn std::error::Error>> {
+async fn create_and_return_id(client: &Client) -> Result<String, Box<dyn std::error::Error>> {
     let request = VideoReference::builder()
         .prompt("The dancer of @Video1 as a paper puppet")
         .reference_video("https://example.com/dance.mp4")

@@ -1,7 +1,8 @@
-//! Local files as the inputs of a video.
+//! Uploads local files as inputs of a video.
 //!
-//! `cargo run --example upload -- --sandbox clip.mp4 stage.png` needs no key and no network. Without the flag the service
-//! is asked, with the key in `FREEPIK_API_KEY` or `MAGNIFIC_API_KEY`; uploads are free, and nothing is created.
+//! `cargo run --example upload -- --sandbox clip.mp4 stage.png` needs no key and no network. Without the flag, the
+//! program uses the service, with the key in `FREEPIK_API_KEY` or `MAGNIFIC_API_KEY`. Uploads are free, and no task is
+//! created.
 
 mod connect;
 

@@ -1,8 +1,8 @@
-//! A receiver of webhooks in axum, and a wait that hears of the end from it.
+//! Receives webhooks in axum, and waits for a task with them.
 //!
-//! `cargo run --features webhook --example webhook_axum -- --sandbox` needs no key and no network. Without the flag the
-//! service is asked, and paid: `WEBHOOK_SECRET` has the secret from the account's settings, and `WEBHOOK_URL` the public
-//! address that leads to port 8080 of this machine.
+//! `cargo run --features webhook --example webhook_axum -- --sandbox` needs no key and no network. Without the flag,
+//! the program uses the service, and the video is paid for: `WEBHOOK_SECRET` is the secret from the account's settings,
+//! and `WEBHOOK_URL` the public address that leads to port 8080 of this machine.
 
 mod connect;
 
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     tokio::spawn(async move { axum::serve(listener, app).await });
 
-    // Should the answer to the create be lost, deliveries still tell which task it made.
+    // If the response to the create is lost, a delivery identifies its task.
     let token = Token::random()?;
     let request = VideoReference::builder()
         .prompt("The dancer of @Video1 as a paper puppet")

@@ -1,4 +1,4 @@
-//! The client: settings in, tasks out.
+//! The client: the entry point of the crate.
 
 mod builder;
 
@@ -30,9 +30,9 @@ use crate::route::{Mode, Tier};
 #[cfg(feature = "raw")]
 use crate::transport;
 
-/// The service, seen from here: creates tasks, finds them again, lists them.
+/// A client of the service: creates tasks, reads them and lists them.
 ///
-/// Cheap to clone; clones share connections and what the client has learnt.
+/// Cheap to clone. Clones share connections, limits and measured task durations.
 ///
 /// ```no_run
 /// use kling_omni::{Client, VideoReference};
@@ -56,34 +56,37 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client for the key in `FREEPIK_API_KEY`, or else for the key in `MAGNIFIC_API_KEY` on the other host.
+    /// Creates a client with the key from `FREEPIK_API_KEY`, or else with the key from `MAGNIFIC_API_KEY` and the other
+    /// host.
     ///
-    /// `KLING_OMNI_BASE_URL`, if set, sends everything to another server that speaks the same API, such as a sandbox.
+    /// `KLING_OMNI_BASE_URL`, if set, sends all requests to another server with the same API, such as a sandbox.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if neither variable holds a usable key, or if the
-    /// base URL is none.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if neither variable contains a valid key, or if
+    /// the base URL is invalid.
     pub fn from_env() -> Result<Self> {
         ClientBuilder::from_env()?.build()
     }
 
-    /// Starts a client with settings of your own.
+    /// Returns a builder for a client with custom settings.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
 
-    /// Creates a paid task: from a [`VideoReference`](crate::VideoReference) or a [`TextToVideo`](crate::TextToVideo).
+    /// Creates a paid task from a [`VideoReference`](crate::VideoReference), a [`TextToVideo`](crate::TextToVideo) or
+    /// another [`Request`](crate::request::Request).
     ///
-    /// Await the answer, or set options on it first. The request is held against the rules of the route before it is
-    /// sent. Images and videos on this machine are looked at and uploaded before that, which is free, and the request has
-    /// their URLs then. It is sent again only when it certainly made no task: no connection came about, or the service refused it
-    /// with 429. Dropping the future while it runs leaves open whether a task was made, and loses its id: let it finish.
+    /// Await the returned [`Create`], or set options on it first. The request is validated against the rules of its
+    /// route before it is sent. Local images and videos are inspected and uploaded first, which is free; the request is
+    /// then sent with their URLs. A create is retried only when it certainly made no task: no connection was
+    /// established, or the service answered 429. Do not drop the future while it runs: a task may have been made, and
+    /// its id would be lost.
     ///
     /// # Errors
     ///
-    /// [`Error::charged`](crate::Error::charged) says what an error means for your money: `No` when nothing was sent or
-    /// the service refused, `Unknown` when the request went out and no readable answer came back.
+    /// [`Error::charged`](crate::Error::charged) reports whether money was spent: `No` when nothing was sent or the
+    /// service rejected the request, `Unknown` when the request was sent and no readable response arrived.
     pub fn create(&self, request: impl IntoRequest) -> Create {
         Create::checked(
             Arc::clone(&self.context),
@@ -92,10 +95,12 @@ impl Client {
         )
     }
 
-    /// Creates a paid task from a body that nobody checks: for the day the service's rules move before ours.
+    /// Creates a paid task from a body that is not validated, for cases in which the service's rules change before this
+    /// crate does.
     ///
-    /// The JSON goes out as it is. [`VideoReferenceBuilder::to_unchecked_body`](crate::request::VideoReferenceBuilder::to_unchecked_body)
-    /// makes one to start from. It goes to the routes for a reference video, unless [`Create::mode`] says otherwise.
+    /// The JSON is sent unchanged.
+    /// [`VideoReferenceBuilder::to_unchecked_body`](crate::request::VideoReferenceBuilder::to_unchecked_body) returns a
+    /// body to start from. The request is sent to the routes for a reference video, unless [`Create::mode`] is set.
     ///
     /// ```no_run
     /// use kling_omni::{Client, Tier, VideoReference};
@@ -111,7 +116,7 @@ impl Client {
         Create::unchecked(Arc::clone(&self.context), self.uploader(), tier, body)
     }
 
-    /// Looks at the images and videos of a request, and says what about them the service would refuse. Nothing is created.
+    /// Inspects the images and videos of a request, and reports what the service would reject. Creates nothing.
     ///
     /// ```no_run
     /// # async fn example(client: kling_omni::Client, request: kling_omni::VideoReference) {
@@ -122,7 +127,7 @@ impl Client {
     /// # }
     /// ```
     pub fn preflight(&self, request: impl IntoRequest) -> Preflight {
-        Preflight::of_client(
+        Preflight::for_client(
             Arc::clone(&self.context.remote),
             self.context.route,
             self.context.replaced(),
@@ -130,29 +135,30 @@ impl Client {
         )
     }
 
-    /// Takes up a task by its id, to look at it or to go on waiting for it. Nothing is sent yet.
+    /// Returns a handle to an existing task, to read it or to wait for it. Sends nothing.
     ///
-    /// The id does not say where the task is read. The first read requests one path after another, until one knows the
-    /// task; [`task_of_mode`](Self::task_of_mode) takes those of one mode only.
+    /// The id does not contain the path at which the task is read. The first read tries one path after another until
+    /// one has the task; [`task_of_mode`](Self::task_of_mode) tries the paths of one mode only.
     pub fn task(&self, id: impl Into<String>) -> Task {
         let inner = self.inner();
         Task::attach(Arc::clone(inner), id.into(), inner.service.reads())
     }
 
-    /// As [`task`](Self::task), for a task whose mode is known: it is read where tasks of this mode are, and nowhere else.
+    /// Like [`task`](Self::task), for a task whose mode is known: only the paths of this mode are tried.
     pub fn task_of_mode(&self, id: impl Into<String>, mode: Mode) -> Task {
         Task::attach(Arc::clone(self.inner()), id.into(), mode.reads())
     }
 
-    /// Follows any number of tasks, or ids of tasks, as a stream of their updates. Nothing is sent until it is read.
+    /// Watches any number of tasks, or ids of tasks, as a stream of their updates. Sends nothing until the stream is
+    /// polled.
     ///
-    /// Options for all of them can be set first, and it has other ends than a stream: [`Watch::wait_all`] and
-    /// [`Watch::as_completed`].
+    /// Options for all tasks can be set first. [`Watch::wait_all`] and [`Watch::as_completed`] are alternatives to the
+    /// stream.
     pub fn watch(&self, tasks: impl IntoIterator<Item = impl Into<TaskRef>>) -> Watch {
         Watch::new(self.inner(), tasks)
     }
 
-    /// Waits for all of the tasks, and answers what became of each, in their order.
+    /// Waits for all of the tasks, and returns the result of each, in the given order.
     ///
     /// ```no_run
     /// # async fn example(client: kling_omni::Client, tasks: Vec<kling_omni::Task>) {
@@ -171,25 +177,26 @@ impl Client {
         self.watch(tasks).wait_all().await
     }
 
-    /// The tasks with their videos, or what became of them instead, each as soon as it has ended; see
-    /// [`Watch::as_completed`].
+    /// Returns a stream of tasks with their results, in order of completion; see [`Watch::as_completed`].
     pub fn as_completed(&self, tasks: impl IntoIterator<Item = impl Into<TaskRef>>) -> AsCompleted {
         self.watch(tasks).as_completed()
     }
 
-    /// Looks for the task of a create whose end is unknown. Await the answer, or set options on it first.
+    /// Finds the task of a create whose outcome is unknown. Await the returned [`Reconcile`], or set options on it
+    /// first.
     ///
-    /// The client has to be of the same account and service as the one that sent the create.
+    /// The client must belong to the account and the service to which the create was sent.
     pub fn reconcile(&self, unconfirmed: &UnconfirmedCreate) -> Reconcile {
         Reconcile::new(Arc::clone(self.inner()), unconfirmed.clone())
     }
 
-    /// Lists the account's tasks, a page at a time.
+    /// Lists the tasks of the account, one page at a time.
     pub fn list(&self) -> List {
         List::new(Arc::clone(self.inner()))
     }
 
-    /// Brings a local file to where the service can read it, at no cost. Await the answer, or set options on it first.
+    /// Uploads a local file to storage that the service can read, at no cost. Await the returned [`Upload`], or set
+    /// options on it first.
     ///
     /// ```no_run
     /// use kling_omni::VideoReference;
@@ -207,16 +214,20 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::File`](crate::ErrorKind::File) if the file cannot be read, changes while it is sent, is too long or of
-    /// no kind that can be uploaded; [`ErrorKind::Permission`](crate::ErrorKind::Permission) if the key cannot use uploads;
-    /// [`ErrorKind::Upload`](crate::ErrorKind::Upload) if the storage refuses the file or an uploader of yours gave up; and
-    /// what can go wrong with any request. None of them has cost anything.
+    /// * [`ErrorKind::File`](crate::ErrorKind::File) if the file cannot be read, changes during the upload, is too
+    ///   large, or has a type that cannot be uploaded
+    /// * [`ErrorKind::Permission`](crate::ErrorKind::Permission) if the key is not allowed to upload
+    /// * [`ErrorKind::Upload`](crate::ErrorKind::Upload) if the storage host rejects the file, or a custom [`Uploader`]
+    ///   fails
+    /// * the errors of any request
+    ///
+    /// None of them costs money.
     pub fn upload(&self, file: impl Into<FileSource>) -> Upload {
         Upload::new(self.uploader(), file.into())
     }
 
-    /// Brings several local files to where the service can read them, at the same time. Await the answer, or set options
-    /// on it first; it has the files in the order in which they are given here.
+    /// Uploads several local files concurrently. Await the returned [`UploadAll`], or set options on it first; its
+    /// output has the files in the given order.
     ///
     /// ```no_run
     /// # async fn example(client: kling_omni::Client) -> kling_omni::Result<()> {
@@ -231,13 +242,13 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`upload`](Self::upload), for the first file that fails; the others are broken off then.
+    /// Those of [`upload`](Self::upload), for the first file that fails; the other uploads are cancelled.
     pub fn upload_all(&self, files: impl IntoIterator<Item = impl Into<FileSource>>) -> UploadAll {
         let files = files.into_iter().map(Into::into).collect();
         UploadAll::new(self.uploader(), files)
     }
 
-    /// The service's own uploads, for an [`Uploader`] that falls back on them or adds to them.
+    /// Returns an uploader to the service's own storage, for a custom [`Uploader`] that falls back to it or extends it.
     pub fn service_uploader(&self) -> ServiceUploader {
         ServiceUploader::new(Arc::clone(&self.inner().uploads))
     }
@@ -249,7 +260,7 @@ impl Client {
         }
     }
 
-    /// How this client, its clones and the service get on. Nothing is sent.
+    /// Returns the state of the retry budget and the limits that this client shares with its clones. Sends nothing.
     ///
     /// ```
     /// use kling_omni::client::CircuitState;
@@ -263,7 +274,7 @@ impl Client {
         self.inner().health()
     }
 
-    /// How long tasks take, as far as this client and its clones have learnt it. Nothing is sent.
+    /// Returns the task durations that this client and its clones have measured. Sends nothing.
     pub fn task_durations(&self) -> TaskDurations {
         self.inner().poller.durations().times().clone()
     }
@@ -284,9 +295,9 @@ impl Client {
         Arc::clone(&self.inner().attribution)
     }
 
-    /// The generated client underneath, with this client's key, timeouts and attempts.
+    /// Returns the generated client, with this client's key, timeouts and retries.
     ///
-    /// It knows no validation, and its types follow the API's document from release to release.
+    /// It does not validate requests, and its types follow the API's document from release to release.
     ///
     /// ```no_run
     /// # async fn example(client: kling_omni::Client) -> Result<(), Box<dyn std::error::Error>> {

@@ -1,4 +1,4 @@
-//! What the parts that know Kling share in a client.
+//! The state of a client that is specific to Kling.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,11 +6,11 @@ use crate::engine::client::ClientInner;
 use crate::preflight::RemoteInspector;
 use crate::route::{CreateRoute, Route};
 
-/// What all clones of a client share.
+/// The state of a client that is specific to Kling, shared by its clones.
 pub(crate) struct Context {
     pub(crate) inner: Arc<ClientInner>,
     pub(crate) route: Route,
-    /// The routes that do not exist any more, and whose successors have answered in their place.
+    /// Routes that no longer exist and whose successors were used instead.
     replaced: Mutex<Vec<CreateRoute>>,
     /// Inspects files behind URLs.
     pub(crate) remote: Arc<RemoteInspector>,
@@ -31,7 +31,7 @@ impl Context {
         replaced.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn remember_replaced(&self, route: CreateRoute) {
+    pub(crate) fn add_replaced(&self, route: CreateRoute) {
         let replaced = self.replaced.lock();
         let mut replaced = replaced.unwrap_or_else(PoisonError::into_inner);
         if !replaced.contains(&route) {

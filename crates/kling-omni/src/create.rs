@@ -1,4 +1,4 @@
-//! Submission: the one call that costs money.
+//! The create: the one call that costs money.
 
 mod local_media;
 mod payload;
@@ -31,18 +31,18 @@ use crate::task_kind::kind_of;
 use local_media::LocalMedia;
 use payload::Payload;
 
-/// A task about to be created. Await it to send the request.
+/// A create. Await it to send the request.
 ///
 /// Dropping its future cancels nothing at the service: a request that was sent may have made a paid task whose id is
-/// lost. Where the caller may go away, as a web server's handler does when its client hangs up, let the create run to its
-/// end in a task of its own, such as `tokio::spawn(create.into_future())`.
+/// lost. Where the caller may be dropped, as a web server's handler is when its client disconnects, run the create in
+/// its own task, such as `tokio::spawn(create.into_future())`.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Create {
     context: Arc<Context>,
     payload: Payload,
     mode: Mode,
     route: Route,
-    is_reconcilable: bool,
+    takes_list_snapshot: bool,
     fails_fast: bool,
     before_send: Option<BeforeSend>,
     media: LocalMedia,
@@ -59,7 +59,7 @@ impl Create {
             route: context.route,
             context,
             payload: Payload::Checked(Box::new(request)),
-            is_reconcilable: false,
+            takes_list_snapshot: false,
             fails_fast: false,
             before_send: None,
             media: LocalMedia::new(uploader),
@@ -77,45 +77,47 @@ impl Create {
             route: context.route,
             context,
             payload: Payload::Unchecked { tier, body },
-            is_reconcilable: false,
+            takes_list_snapshot: false,
             fails_fast: false,
             before_send: None,
             media: LocalMedia::new(uploader),
         }
     }
 
-    /// Sends a body that nobody has checked to the routes of another mode than [`Mode::Reference`]. A checked request
-    /// knows its own, and setting another is an error.
+    /// Sets the mode whose routes receive an unchecked body. Default: [`Mode::Reference`]. The mode of a checked
+    /// request is fixed, and setting another one is an error.
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Takes another route than the client's own setting, for this task alone. Of the modes, [`Mode::Reference`] alone
-    /// has a choice.
+    /// Sets the route of this create. Default: the route of the client. Only [`Mode::Reference`] has several routes.
     pub fn route(mut self, route: Route) -> Self {
         self.route = route;
         self
     }
 
-    /// Reads the account's list of tasks first, so that [`Client::reconcile`](crate::Client::reconcile) can tell a new
-    /// task from an old one should the end of this create stay unknown.
+    /// Reads the account's list of tasks before the create. With this snapshot,
+    /// [`Client::reconcile`](crate::Client::reconcile) can distinguish a new task from an old one if the outcome of
+    /// this create is unknown.
     ///
-    /// It costs reads, which are free: one request for each page of the list and one more, all of it twice where there
-    /// are several pages, and the lists of two families on the older route. If the list cannot be read, nothing is sent.
+    /// The snapshot costs reads, which are free: one request for each page of the list and one more. A list of several
+    /// pages is read twice, and on the older route the lists of two families are read. If a list cannot be read,
+    /// nothing is sent.
     ///
-    /// An answer that names a task of that list, or one of another create of this client, leaves the end unknown.
+    /// A response that names a task of the snapshot, or a task of another create of this client, leaves the outcome
+    /// unknown.
     pub fn with_list_snapshot(mut self) -> Self {
-        self.is_reconcilable = true;
+        self.takes_list_snapshot = true;
         self
     }
 
-    /// Hands out what is needed to find the task, before anything is sent: for a journal that survives the end of the
-    /// process. If the closure fails, nothing is sent. It is called once for each route that is tried, on a thread that
-    /// may wait for the disk.
+    /// Calls `record` with the data for a later recovery before anything is sent, for a journal that survives the
+    /// process. If `record` fails, nothing is sent. It is called once for each route that is tried, on a thread that
+    /// may block.
     ///
-    /// For a journal in a file, [`Journal`](crate::journal::Journal) does this and all that comes after it. For one of
-    /// your own, such as a row of a database:
+    /// [`Journal`](crate::journal::Journal) does this with a file, and records all later steps. To store the data
+    /// elsewhere, such as in a database:
     ///
     /// ```no_run
     /// # fn insert(row: Vec<u8>) -> std::io::Result<()> { Ok(()) }
@@ -136,8 +138,8 @@ impl Create {
         self
     }
 
-    /// The same, before whatever is done already.
-    pub(crate) fn before_send_first(
+    /// Like [`before_send`](Self::before_send), but calls `record` before the existing callback.
+    pub(crate) fn prepend_before_send(
         mut self,
         mut record: impl FnMut(&UnconfirmedCreate) -> io::Result<()> + Send + 'static,
     ) -> Self {
@@ -148,7 +150,7 @@ impl Create {
         })
     }
 
-    /// What a journal keeps of it: where it goes, in which mode and tier, and a hash of the request.
+    /// Returns the fingerprint that a journal records: target, mode and tier of the create, and a hash of its request.
     pub fn fingerprint(&self) -> RequestFingerprint {
         let base_url = &self.context.inner.http.server.base_url;
         let tier = self.payload.tier();
@@ -159,55 +161,56 @@ impl Create {
         Arc::clone(&self.context.inner.attribution)
     }
 
-    /// Which images and videos of the request are looked at before anything is uploaded or sent. Default:
-    /// [`MediaChecks::Local`]. What the service would certainly refuse ends the create as
-    /// [`ErrorKind::Validation`]; warnings are logged.
+    /// Sets which images and videos of the request are inspected before any upload. Default: [`MediaChecks::Local`]. A
+    /// file that the service would certainly reject fails the create with [`ErrorKind::Validation`]; warnings are
+    /// logged.
     pub fn media_checks(mut self, checks: MediaChecks) -> Self {
         self.media.checks = checks;
         self
     }
 
-    /// Takes over what a [`Preflight`](crate::preflight::Preflight) has found out about the images and videos of this request, so
-    /// that they are not looked at twice. What is uploaded is still what was looked at: a file that has changed since is
-    /// looked at again, and so is what the report does not have. The rules are checked again in any case.
+    /// Reuses the inspections of a [`Preflight`](crate::preflight::Preflight) of this request. A file that has changed
+    /// since, or that the report does not contain, is inspected again before it is uploaded. The rules are always
+    /// checked again.
     pub fn preflight_report(mut self, report: PreflightReport) -> Self {
         self.media.files = report.into_files();
         self
     }
 
-    /// Lets [`MediaChecks::All`] look at URLs that lead to this machine or its own network, too; see
+    /// Lets [`MediaChecks::All`] inspect URLs with private addresses; see
     /// [`Preflight::allow_private_networks`](crate::preflight::Preflight::allow_private_networks).
     pub fn allow_private_networks(mut self, allow: bool) -> Self {
         self.media.allows_private = allow;
         self
     }
 
-    /// Uploads local images and videos with this instead of the client's own
-    /// [uploader](crate::ClientBuilder::uploader).
+    /// Sets the uploader for local images and videos. Default: the [uploader](crate::ClientBuilder::uploader) of the
+    /// client.
     pub fn uploader(mut self, uploader: impl Uploader) -> Self {
         self.media.uploader = Arc::new(uploader);
         self
     }
 
-    /// Calls `callback` with the bytes of local images and videos that were uploaded so far and in all; see
+    /// Calls `callback` with the uploaded and the total number of bytes of local images and videos; see
     /// [`Upload::on_progress`](crate::upload::Upload::on_progress).
     pub fn on_upload_progress(mut self, callback: impl FnMut(u64, u64) + Send + 'static) -> Self {
         self.media.on_progress = Some(Box::new(callback));
         self
     }
 
-    /// Ends at once, with nothing sent, where the client would hold the request back: as [`ErrorKind::RateLimited`].
+    /// Fails with [`ErrorKind::RateLimited`] where the client would have to wait before sending. Nothing is sent then.
     ///
-    /// Where that is for the sake of the rate
-    /// ([`ClientBuilder::requests_per_second`](crate::ClientBuilder::requests_per_second)), [`Error::retry_after`] has the
-    /// time to wait. When one of the [tasks in flight](crate::ClientBuilder::max_in_flight_tasks) will end, nobody knows. A request
-    /// that was sent, certainly made no task, and would have to wait before it is repeated ends with its own error.
+    /// If the client waits for its rate limiter
+    /// ([`ClientBuilder::requests_per_second`](crate::ClientBuilder::requests_per_second)), [`Error::retry_after`]
+    /// returns the time to wait. If it waits for a [task in flight](crate::ClientBuilder::max_in_flight_tasks), the
+    /// time is unknown. If a request was sent, certainly made no task, and would have to wait before a retry, the
+    /// create fails with the error of that request.
     pub fn fail_fast(mut self) -> Self {
         self.fails_fast = true;
         self
     }
 
-    /// Sends the request, and says which of three ends it came to.
+    /// Sends the request and returns one of three outcomes.
     ///
     /// ```no_run
     /// use kling_omni::recovery::Reconciled;
@@ -219,7 +222,7 @@ impl Create {
     ///     CreateOutcome::Rejected(error) => println!("not charged: {error}"),
     ///     CreateOutcome::Unknown { unconfirmed, .. } => match client.reconcile(&unconfirmed).until_settled().await? {
     ///         Reconciled::Found { task, matched_by: by } => println!("task {}, {by}", task.id()),
-    ///         Reconciled::NotCreated => println!("no task was made: it can be created again"),
+    ///         Reconciled::NotCreated => println!("no task was made: it is safe to create again"),
     ///         Reconciled::Ambiguous { candidates, reason, .. } => println!("{reason}: {candidates:?}"),
     ///         _ => {}
     ///     },
@@ -238,14 +241,14 @@ impl Create {
         }
     }
 
-    /// Does everything that comes before the request.
+    /// Runs all steps before the request is sent.
     async fn prepare(&mut self) -> Result<Prepared> {
         if let Payload::Checked(request) = &self.payload {
             if request.mode() != self.mode {
                 return Err(Error::uncharged(
                     ErrorKind::InvalidState,
                     format!(
-                        "the request is of the mode {}, and cannot be sent in the mode {}",
+                        "a request of the mode {} cannot be sent in the mode {}",
                         request.mode(),
                         self.mode
                     ),
@@ -256,7 +259,9 @@ impl Create {
             }
         }
         let replaced = self.context.replaced();
-        let routes = self.route.plan(self.mode, self.payload.tier(), &replaced);
+        let routes = self
+            .route
+            .routes_to_try(self.mode, self.payload.tier(), &replaced);
         if let Some(first) = routes.first() {
             self.payload.check(*first)?;
         }
@@ -268,12 +273,14 @@ impl Create {
         if let Payload::Checked(request) = &mut self.payload {
             self.media.upload(request).await?;
         }
-        let known = match routes.first() {
-            Some(first) if self.is_reconcilable => {
+        let snapshot = match routes.first() {
+            Some(first) if self.takes_list_snapshot => {
                 let lists = first.operation().lists;
-                let known = FullList::snapshot(&self.context.inner, lists).await;
-                Some(known.map_err(|error| {
-                    error.with_context("could not read the list of tasks, so nothing was created")
+                let snapshot = FullList::snapshot(&self.context.inner, lists).await;
+                Some(snapshot.map_err(|error| {
+                    error.with_context(
+                        "nothing was created because the list of tasks could not be read",
+                    )
                 })?)
             }
             _ => None,
@@ -281,17 +288,17 @@ impl Create {
         Ok(Prepared {
             routes,
             permit,
-            known,
+            snapshot,
         })
     }
 
-    /// Sends the request by the first route, and by the next one only if a route does not exist.
+    /// Sends the request on the first route, and on the next one only if a route does not exist.
     async fn send(&mut self, prepared: Prepared) -> CreateOutcome {
         let mut routes = prepared.routes.into_iter().peekable();
         let mut gone: Vec<(CreateRoute, Error)> = Vec::new();
         while let Some(route) = routes.next() {
-            match self.send_by(route, prepared.known.clone()).await {
-                // A route that does not exist has made no task, so the next one may be asked.
+            match self.send_on(route, prepared.snapshot.clone()).await {
+                // A route that does not exist made no task, so trying the next one is safe.
                 CreateOutcome::Rejected(error)
                     if error.kind() == ErrorKind::NotFound
                         && error.charged() == Charged::No
@@ -301,13 +308,13 @@ impl Create {
                     gone.push((route, error));
                 }
                 CreateOutcome::Rejected(error) => {
-                    return CreateOutcome::failed(after(gone.pop(), error));
+                    return CreateOutcome::failed(with_missing_route(gone.pop(), error));
                 }
                 outcome => {
                     if let CreateOutcome::Created(task) = &outcome {
                         task.hold_permit(prepared.permit);
                         for (older, _) in gone {
-                            self.context.remember_replaced(older);
+                            self.context.add_replaced(older);
                         }
                     }
                     return outcome;
@@ -316,11 +323,11 @@ impl Create {
         }
         CreateOutcome::failed(Error::uncharged(
             ErrorKind::Configuration,
-            "there is no route to try",
+            "no route of this mode and tier exists",
         ))
     }
 
-    async fn send_by(&mut self, route: CreateRoute, known: Option<Snapshot>) -> CreateOutcome {
+    async fn send_on(&mut self, route: CreateRoute, snapshot: Option<Snapshot>) -> CreateOutcome {
         if let Err(error) = self.check_for(route) {
             return CreateOutcome::failed(error);
         }
@@ -341,7 +348,7 @@ impl Create {
             },
             kind: kind_of(route, self.payload.body()),
             correlation: self.payload.correlation(),
-            snapshot: known,
+            snapshot,
         };
         create::submit(&self.context.inner, submission, &mut self.before_send).await
     }
@@ -355,21 +362,21 @@ impl Create {
     }
 }
 
-/// What is ready once a create can be sent.
+/// The state of a create before the request is sent.
 struct Prepared {
     /// The routes to try, in order.
     routes: Vec<CreateRoute>,
     permit: InFlightPermit,
-    /// The tasks that are listed already.
-    known: Option<Snapshot>,
+    /// The tasks that were listed before the create.
+    snapshot: Option<Snapshot>,
 }
 
-/// An error of the successor that came about only because the older route is gone.
-fn after(gone: Option<(CreateRoute, Error)>, error: Error) -> Error {
+/// Adds context to an error of the successor route that occurs only because the older route does not exist.
+fn with_missing_route(gone: Option<(CreateRoute, Error)>, error: Error) -> Error {
     match gone {
         Some((_, gone)) if error.kind() == ErrorKind::Validation => error
             .with_status_of(&gone)
-            .with_context("the older route was removed, and the rules of its successor apply"),
+            .with_context("the older route no longer exists, and the rules of its successor apply"),
         _ => error,
     }
 }
@@ -388,7 +395,7 @@ impl fmt::Debug for Create {
         f.debug_struct("Create")
             .field("mode", &self.mode)
             .field("route", &self.route)
-            .field("is_reconcilable", &self.is_reconcilable)
+            .field("takes_list_snapshot", &self.takes_list_snapshot)
             .finish_non_exhaustive()
     }
 }

@@ -1,15 +1,15 @@
-//! Digests as text.
+//! SHA-256 digests as hexadecimal text.
 
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-/// The SHA-256 of what was fed, in 64 hexadecimal digits.
+/// The hash of the input of `digest`, as 64 hexadecimal digits.
 pub(crate) fn hex(digest: Sha256) -> String {
     digits(&digest.finalize().into())
 }
 
-/// The bytes that hexadecimal digits stand for; `None` for anything else.
+/// Decodes hexadecimal digits; `None` for other text.
 #[cfg(feature = "webhook")]
 pub(crate) fn bytes(digits: &str) -> Option<Vec<u8>> {
     let nibbles: Option<Vec<u32>> = digits.chars().map(|c| c.to_digit(16)).collect();
@@ -18,7 +18,7 @@ pub(crate) fn bytes(digits: &str) -> Option<Vec<u8>> {
     pairs.chunks(2).map(byte).collect()
 }
 
-/// A hash in 64 hexadecimal digits.
+/// Encodes a hash as 64 hexadecimal digits.
 pub(crate) fn digits(hash: &[u8; 32]) -> String {
     hash.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String cannot fail.

@@ -1,4 +1,4 @@
-//! The environment, in which an empty variable is an unset one.
+//! Environment variables. An empty variable counts as unset.
 
 use std::env;
 use std::ffi::OsString;

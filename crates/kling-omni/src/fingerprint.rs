@@ -1,4 +1,4 @@
-//! The identity of a create, without its contents.
+//! The fingerprint of a create: its target and a hash of its request.
 
 use std::path::{Path, PathBuf};
 
@@ -10,11 +10,11 @@ use crate::digest;
 use crate::redact::RedactedUrl;
 use crate::route::{Mode, Tier};
 
-/// What a journal is about: [`Create::fingerprint`](crate::Create::fingerprint) makes it.
+/// The identity of a create, made by [`Create::fingerprint`](crate::Create::fingerprint) and recorded in a journal.
 ///
-/// Of the request it has a hash and nothing else, since URLs in a request may carry tokens. So a create that is taken up
-/// again needs the request again, and the hash tells whether it is the same. The `webhook_url` is no part of it: it does
-/// not change what is made, and may bring a fresh token each time.
+/// It contains only a hash of the request, because URLs in a request may carry tokens. Resuming a create therefore
+/// needs the request again; the hash shows whether it is the same. The hash excludes `webhook_url`, which does not
+/// affect the video and may contain a different token each time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestFingerprint {
     base_url: String,
@@ -31,7 +31,7 @@ impl RequestFingerprint {
         if let Some(fields) = body.as_object_mut() {
             fields.remove("webhook_url");
         }
-        // So that the order of fields plays no part, whatever a dependency makes of maps.
+        // The hash must not depend on the order of fields in a map.
         body.sort_all_objects();
         Self {
             base_url: RedactedUrl(base_url).to_string(),
@@ -42,13 +42,13 @@ impl RequestFingerprint {
         }
     }
 
-    /// Adds where the video is to go, as a reminder for a later process.
+    /// Adds the destination of the video, for a later process.
     pub fn with_destination(mut self, path: impl Into<PathBuf>) -> Self {
         self.destination = Some(path.into());
         self
     }
 
-    /// Where the video is to go, if that was said.
+    /// The destination of the video, if it was set.
     pub fn destination(&self) -> Option<&Path> {
         self.destination.as_deref()
     }
@@ -58,27 +58,27 @@ impl RequestFingerprint {
         &self.base_url
     }
 
-    /// What the video is made from.
+    /// The mode of the task.
     pub fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// Quality tier that is asked for.
+    /// The requested tier.
     pub fn tier(&self) -> Tier {
         self.tier
     }
 
-    /// What keeps `other` from being the same create.
+    /// Returns the first difference to `other`, if there is one.
     pub(crate) fn differs_from(&self, other: &Self) -> Option<String> {
         if self.base_url != other.base_url {
-            return Some(format!("it was for {}", self.base_url));
+            return Some(format!("its base URL is {}", self.base_url));
         }
         if (self.mode, self.tier) != (other.mode, other.tier) {
             return Some(format!(
-                "it was for the mode {} and the tier {}",
+                "its mode is {} and its tier {}",
                 self.mode, self.tier
             ));
         }
-        (self.request_sha256 != other.request_sha256).then(|| "its request was another".to_owned())
+        (self.request_sha256 != other.request_sha256).then(|| "its request differs".to_owned())
     }
 }

@@ -6,14 +6,14 @@ use kling_omni_api::service;
 use crate::engine::http::Server;
 use crate::named::by_name;
 
-/// The two names under which the service can be reached. One key has been seen to work on both.
+/// A host of the service. One key was observed to work on both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Host {
-    /// `api.freepik.com`, keyed by `FREEPIK_API_KEY`.
+    /// `api.freepik.com`, with the key in `FREEPIK_API_KEY`.
     #[default]
     Freepik,
-    /// `api.magnific.com`, keyed by `MAGNIFIC_API_KEY`.
+    /// `api.magnific.com`, with the key in `MAGNIFIC_API_KEY`.
     Magnific,
 }
 
@@ -29,7 +29,7 @@ impl Host {
         }
     }
 
-    /// The environment variable that carries this host's key.
+    /// The environment variable with the key of this host.
     pub fn key_variable(self) -> &'static str {
         match self {
             Self::Freepik => "FREEPIK_API_KEY",
@@ -45,7 +45,7 @@ impl Host {
         }
     }
 
-    /// This host, or another server in its place that takes the key as this one does.
+    /// The server at `base_url`, or this host. Either expects the key in the header of this host.
     pub(crate) fn server(self, base_url: Option<String>) -> Server {
         Server {
             base_url: base_url.unwrap_or_else(|| self.base_url().to_owned()),

@@ -1,8 +1,9 @@
-//! A write-ahead journal: a create that is never paid twice, and a task that is never lost, whenever the process dies.
+//! A write-ahead journal: crash recovery for one create and its task. A task is never paid for twice and never lost,
+//! whenever the process is killed.
 //!
-//! One journal is one file and about one task. It records what is about to be done before it is done, and what came of
-//! it before anything else is, each time on disk before it goes on. Whoever opens it later finds in [`State`] what is
-//! left to do:
+//! A journal is a file for one task. Each step is recorded before it is taken, and its result is recorded before the
+//! next step; each record is synced to disk before the journal continues. A later process opens the file and finds in
+//! [`State`] what is left to do:
 //!
 //! ```no_run
 //! use kling_omni::journal::{Journal, State};
@@ -12,10 +13,10 @@
 //! # async fn example(client: Client, request: VideoReference) -> Result<(), Box<dyn std::error::Error>> {
 //! let mut journal = Journal::open_or_create("puppet.journal").await?;
 //! if let State::Unconfirmed(_) = journal.state() {
-//!     match journal.reconcile(&client, |search| search.wait()).await? {
-//!         Reconciled::Found { task, .. } => println!("there is a task: {}", task.id()),
-//!         Reconciled::NotCreated => println!("there is none, it can be created again"),
-//!         doubt => return Err(format!("ask a person, who calls `attach` or `absent`: {doubt:?}").into()),
+//!     match journal.reconcile(&client, |reconcile| reconcile.until_settled()).await? {
+//!         Reconciled::Found { task, .. } => println!("found task {}", task.id()),
+//!         Reconciled::NotCreated => println!("no task was made: it is safe to create again"),
+//!         ambiguous => return Err(format!("decide, then call `resolve_as` or `resolve_not_created`: {ambiguous:?}").into()),
 //!     }
 //! }
 //! if journal.state().may_create() {
@@ -37,27 +38,27 @@
 //! # }
 //! ```
 //!
-//! # What is in the file
+//! # File format
 //!
-//! A line that names the format and its version, and then a line for each record: a checksum and a JSON object. The
-//! checksum covers all records before it, too. A last line without an end is a record whose writing was cut short: it
-//! does not count, and nothing was done that rests on it. Any other line that is not as it was written makes opening the
-//! journal an error, and it is left as it is.
+//! The first line names the format and its version. Each further line is a record: a checksum and a JSON object. The
+//! checksum also covers all earlier records. A last line without a line end is a record whose writing was interrupted;
+//! it is ignored, and no step that depends on it was taken. Opening a journal fails if any other line was changed, and
+//! leaves the file unchanged.
 //!
-//! The names of records and fields are stable from 0.1 on; the version is for what would change the meaning of a journal.
+//! The names of records and fields are stable from 0.1 on. The version changes when the meaning of a journal does.
 //!
-//! There is no secret in it: no key, no URL of a result, no webhook secret, and of the request nothing but a hash
-//! ([`RequestFingerprint`]). On Unix it is readable by its owner alone. While it is open it is locked, so that no two processes go on
-//! with the same task; the lock ends with the process, however that ends.
+//! The file contains no secrets: no key, no URL of a result, no webhook secret, and only a hash of the request
+//! ([`RequestFingerprint`]). On Unix only its owner can read it. An open journal is locked, so two processes cannot
+//! resume the same task. The lock is released when the process exits, however it exits.
 //!
-//! # What it cannot do
+//! # Limits
 //!
-//! Between the record and the answer nobody knows whether there is a task, and that is for [`Journal::reconcile`] to
-//! find out, with the limits that [`Reconcile`] tells. One of them concerns journals among themselves: two creates of
-//! one account that different processes have unconfirmed at the same time can both take the same new task, unless their
-//! webhooks carry correlation tokens or [`Reconcile::exclude`] tells the one of the other. Each journal records how its task was
-//! found. Which account it was is not recorded: take a journal up with a key of the same one. Locks work between the
-//! processes of one machine; not all network file systems have them.
+//! Between the record and the response it is unknown whether a task exists. [`Journal::reconcile`] finds out, with the
+//! limits that [`Reconcile`] documents. One limit concerns several journals: if two processes have an unconfirmed
+//! create of the same account at the same time, both can match the same new task, unless their webhooks carry
+//! correlation tokens or [`Reconcile::exclude`] names the task of the other. Each journal records how its task was
+//! found. The account is not recorded: resume a journal with a key of the same account. Locks work between processes of
+//! one machine; some network file systems do not support them.
 
 mod journal_file;
 mod record;
@@ -88,10 +89,10 @@ use crate::journal::journal_file::{JournalFile, Opening};
 use crate::journal::record::{KnownBy, Record};
 use crate::redact::printable;
 
-/// The journal of one task. See the [module](self) for how to use it.
+/// A journal of one task. See the [module documentation](self).
 pub struct Journal {
     journal_file: Arc<Mutex<JournalFile>>,
-    /// Of the client that last created or reconciled.
+    /// The attribution of the client that was used last.
     attribution: Option<Arc<Mutex<Attribution>>>,
 }
 
@@ -100,25 +101,26 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::File`] if there is none, if another process has it open, or if it cannot be read as what was written.
+    /// [`ErrorKind::File`] if the file does not exist, is open in another process, or is not an unchanged journal.
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self> {
         Self::open_file(path.into(), Opening::Existing).await
     }
 
-    /// Starts a new journal.
+    /// Creates a journal.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::File`] if there is a file of the name, or none can be made there.
+    /// [`ErrorKind::File`] if the file exists or cannot be created.
     pub async fn create_new(path: impl Into<PathBuf>) -> Result<Self> {
         Self::open_file(path.into(), Opening::New).await
     }
 
-    /// Opens the journal that is there, or starts a new one.
+    /// Opens the journal if it exists, and creates it otherwise.
     ///
     /// # Errors
     ///
-    /// Those of [`open`](Self::open) and [`create_new`](Self::create_new), but for whether the file is there.
+    /// Those of [`open`](Self::open) and [`create_new`](Self::create_new), except for those about whether the file
+    /// exists.
     pub async fn open_or_create(path: impl Into<PathBuf>) -> Result<Self> {
         Self::open_file(path.into(), Opening::Either).await
     }
@@ -131,8 +133,7 @@ impl Journal {
         })
     }
 
-    /// Calls `callback` before and after each record, on the thread that writes it: for tests that end the process at
-    /// each of these moments, and see what the next one makes of it.
+    /// Calls `callback` before and after each record, on the thread that writes it. Crash tests kill the process there.
     #[cfg(feature = "test-hooks")]
     #[doc(hidden)]
     pub fn on_step(self, callback: impl Fn(Step<'_>) + Send + 'static) -> Self {
@@ -150,23 +151,22 @@ impl Journal {
         lock(&self.journal_file).contents.state.clone()
     }
 
-    /// What the journal is about, once that is recorded.
+    /// The fingerprint of the create, once it is recorded.
     pub fn fingerprint(&self) -> Option<RequestFingerprint> {
-        lock(&self.journal_file).contents.plan.clone()
+        lock(&self.journal_file).contents.fingerprint.clone()
     }
 
-    /// What kept a record from being written, if something did. The file stays as it was before: what is done once a
-    /// task is paid for continues without it, and a later process may have to reconcile.
+    /// The error that prevented a record from being written, if there was one. The file stays as it was. Steps after a
+    /// paid create continue without records, and a later process may have to reconcile.
     pub fn write_error(&self) -> Option<String> {
         lock(&self.journal_file).write_error.clone()
     }
 
-    /// Records what is to be created. If that is recorded already, it has to be the same.
+    /// Records the fingerprint of the create. If one is recorded already, it must be the same.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidState`] if the journal is about something else, and [`ErrorKind::File`] if it cannot be
-    /// written.
+    /// [`ErrorKind::InvalidState`] if the journal has another create, and [`ErrorKind::File`] if it cannot be written.
     pub async fn begin(&mut self, fingerprint: RequestFingerprint) -> Result<()> {
         match self.fingerprint() {
             None => self.record(Record::Prepared(fingerprint)).await,
@@ -176,49 +176,51 @@ impl Journal {
                     .error(
                         ErrorKind::InvalidState,
                         format!(
-                            "the journal {} is about another create: {reason}",
+                            "the journal {} belongs to another create: {reason}",
                             self.path().display()
                         ),
                     )
-                    .with_help("give the same as before, or another journal to another create")),
+                    .with_help(
+                        "use the same request as before, or a new journal for another create",
+                    )),
             },
         }
     }
 
-    /// Creates the task, with a record before it is sent and one of its end. The create is made
-    /// [with_list_snapshot](Create::with_list_snapshot).
+    /// Creates the task. Writes a record before the request is sent, and one of the outcome. Calls
+    /// [`with_list_snapshot`](Create::with_list_snapshot) on the create.
     ///
-    /// That the last record cannot be written is no error, since there may be a task by then:
-    /// [`write_error`](Self::write_error) tells it.
+    /// A failure to write the last record is not an error, because there may be a task by then:
+    /// [`write_error`](Self::write_error) returns it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidState`] if the journal is about another create or says that there is, or may be, a task
-    /// already, and [`ErrorKind::File`] if it cannot be written. Nothing was sent then.
+    /// [`ErrorKind::InvalidState`] if the journal belongs to another create or its state is that there is, or may be, a
+    /// task; [`ErrorKind::File`] if the journal cannot be written. Nothing was sent then.
     pub async fn create(&mut self, create: Create) -> Result<CreateOutcome> {
         let state = self.state();
         if !state.may_create() {
-            let what = match state.task_id() {
-                Some(id) => format!("the journal has a task already: {}", printable(id)),
+            let summary = match state.task_id() {
+                Some(id) => format!("the journal already has task {}", printable(id)),
                 None => "the create in the journal may have made a task".to_owned(),
             };
             return Err(self
-                .error(ErrorKind::InvalidState, what)
-                .with_help("go on from the journal's state"));
+                .error(ErrorKind::InvalidState, summary)
+                .with_help("continue from the state of the journal"));
         }
         self.begin(create.fingerprint()).await?;
         self.attribution = Some(create.attribution());
         let journal_file = Arc::clone(&self.journal_file);
         let outcome = create
             .with_list_snapshot()
-            .before_send_first(move |unconfirmed| {
+            .prepend_before_send(move |unconfirmed| {
                 lock(&journal_file).record(&Record::Sending {
                     create: unconfirmed.clone(),
                 })
             })
             .outcome()
             .await;
-        self.note(match &outcome {
+        self.record_or_log(match &outcome {
             CreateOutcome::Created(task) => Record::Created {
                 task_id: task.id().to_owned(),
                 known_by: KnownBy::Response,
@@ -235,15 +237,15 @@ impl Journal {
         Ok(outcome)
     }
 
-    /// Looks for the task of a create whose end is unknown, and records what comes of it: a task that is found, and that
-    /// there certainly is none. `settings` are those of the search.
+    /// Finds the task of a create whose outcome is unknown, and records the result unless it is ambiguous. `settings`
+    /// configures the [`Reconcile`].
     ///
-    /// The time of [`Reconcile::settle_time`] begins now if the process that sent the create has died, since nothing is
-    /// sent any more, and if the machine was restarted since.
+    /// If the process that sent the create was killed, or the machine was restarted since, [`Reconcile::settle_time`]
+    /// starts now.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidState`] if the journal is at another point or was written for another service,
+    /// [`ErrorKind::InvalidState`] if the journal is in another state or belongs to another service,
     /// [`ErrorKind::File`] if it cannot be written, and those of [`Reconcile`].
     pub async fn reconcile(
         &mut self,
@@ -260,8 +262,8 @@ impl Journal {
             self.record(Record::Unconfirmed {
                 create: unconfirmed.clone(),
                 reason: match is_inherited {
-                    true => "no answer was recorded".to_owned(),
-                    false => "it was sent in another boot of the machine".to_owned(),
+                    true => "no response was recorded".to_owned(),
+                    false => "it was sent before the machine was restarted".to_owned(),
                 },
             })
             .await?;
@@ -270,7 +272,7 @@ impl Journal {
         let reconciled = settings(client.reconcile(&unconfirmed)).await?;
         match &reconciled {
             Reconciled::Found { task, matched_by } => {
-                self.note(Record::Created {
+                self.record_or_log(Record::Created {
                     task_id: task.id().to_owned(),
                     known_by: (*matched_by).into(),
                 })
@@ -285,12 +287,12 @@ impl Journal {
         Ok(reconciled)
     }
 
-    /// Settles by a person's word that the task of a create whose end is unknown is this one.
+    /// Records the operator's decision that the task of an unconfirmed create is `id`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidState`] if the journal is at another point, or the task was listed before the create, and
-    /// [`ErrorKind::File`] if it cannot be written.
+    /// [`ErrorKind::InvalidState`] if the journal is in another state, or the task was listed before the create, and
+    /// [`ErrorKind::File`] if the journal cannot be written.
     pub async fn resolve_as(&mut self, id: &str) -> Result<()> {
         let unconfirmed = self.unconfirmed_create()?;
         if let Err(invalid) = TaskId::parse(id) {
@@ -303,23 +305,20 @@ impl Journal {
             return Err(self
                 .error(
                     ErrorKind::InvalidState,
-                    format!(
-                        "task {} was there before the create, and cannot be its task",
-                        printable(id)
-                    ),
+                    format!("task {} existed before the create", printable(id)),
                 )
-                .with_help("look for a newer one"));
+                .with_help("choose a newer task"));
         }
         self.record(Record::Created {
             task_id: id.to_owned(),
             known_by: KnownBy::Operator,
         })
         .await?;
-        self.settle(&unconfirmed);
+        self.close_create(&unconfirmed);
         Ok(())
     }
 
-    /// Settles by a person's word that a create whose end is unknown has made no task, so that it may be created again.
+    /// Records the operator's decision that an unconfirmed create made no task. It may be created again.
     ///
     /// # Errors
     ///
@@ -328,31 +327,31 @@ impl Journal {
         let unconfirmed = self.unconfirmed_create()?;
         let known_by = KnownBy::Operator;
         self.record(Record::NotCreated { known_by }).await?;
-        self.settle(&unconfirmed);
+        self.close_create(&unconfirmed);
         Ok(())
     }
 
-    /// Closes a create that was settled manually: it no longer competes for new tasks.
-    fn settle(&self, unconfirmed: &UnconfirmedCreate) {
+    /// Closes a create that an operator resolved. It no longer competes for new tasks.
+    fn close_create(&self, unconfirmed: &UnconfirmedCreate) {
         if let (Some(attribution), Some(create)) = (&self.attribution, unconfirmed.nonce()) {
             attribution::lock(attribution).close(create);
         }
     }
 
-    /// Records that the task has ended, if it has. What keeps it from being written, [`write_error`](Self::write_error) tells.
+    /// Records the status of the task if it is terminal. [`write_error`](Self::write_error) returns a failure to write
+    /// it.
     pub async fn record_ended(&mut self, state: &TaskState) {
         let is_its_own = self.state().task_id() == Some(state.id());
         if is_its_own && state.status().is_terminal() {
             let status = state.status().clone();
-            self.note(Record::Ended { status }).await;
+            self.record_or_log(Record::Ended { status }).await;
         }
     }
 
-    /// Saves the video, with a record before the file gets its name and one after that. A file of the name that is the
-    /// journal's own, by its hash, is replaced.
+    /// Saves the video. Writes a record before the file gets its final name and one after that. Replaces an existing
+    /// file of this name only if its hash shows that this journal saved it.
     ///
-    /// What keeps a record from being written does not keep the video from being saved: [`write_error`](Self::write_error)
-    /// tells it.
+    /// A failure to write a record does not fail the save: [`write_error`](Self::write_error) returns it.
     ///
     /// # Errors
     ///
@@ -368,16 +367,16 @@ impl Journal {
         let saved = save
             .before_publish(move |saved| {
                 let file = absolute(saved);
-                note(&journal_file, &Record::Publishing { file });
+                record_or_log(&journal_file, &Record::Publishing { file });
             })
             .await?;
         let file = absolute(&saved);
-        self.note(Record::Saved { file }).await;
+        self.record_or_log(Record::Saved { file }).await;
         Ok(saved)
     }
 
-    /// The video, if it was saved and is in its place unchanged, with its sidecar if it has one. Where the process died
-    /// between giving the file its name and recording that, it is recorded now.
+    /// Returns the saved video if the file exists unchanged, with its sidecar if it has one. If the process was killed
+    /// after it named the file and before it recorded that, the record is written now.
     pub async fn verify_saved(&mut self) -> Option<Saved> {
         let state = self.state();
         let (State::Publishing { file, .. } | State::Saved { file, .. }) = &state else {
@@ -389,7 +388,7 @@ impl Journal {
         }
         if matches!(state, State::Publishing { .. }) {
             let file = file.clone();
-            self.note(Record::Saved { file }).await;
+            self.record_or_log(Record::Saved { file }).await;
         }
         Some(file.clone())
     }
@@ -400,35 +399,36 @@ impl Journal {
             _ => Err(self.error(
                 ErrorKind::InvalidState,
                 format!(
-                    "nothing is unconfirmed in the journal {}",
+                    "the journal {} has no unconfirmed create",
                     self.path().display()
                 ),
             )),
         }
     }
 
-    /// Whether the client is one of the service that the journal was written for; another one does not know its task.
+    /// Checks that the client uses the service that the journal was written for. Another service does not have its
+    /// task.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidState`], with both services, if it is not.
+    /// [`ErrorKind::InvalidState`], with both services, if it does not.
     pub fn check_service(&self, client: &Client) -> Result<()> {
         let service = crate::redact::RedactedUrl(client.base_url()).to_string();
         match self.fingerprint() {
-            Some(plan) if plan.base_url() != service => Err(self
+            Some(fingerprint) if fingerprint.base_url() != service => Err(self
                 .error(
                     ErrorKind::InvalidState,
                     format!(
-                        "the journal is for {}, and this is {service}",
-                        plan.base_url()
+                        "the journal belongs to {}, but the client uses {service}",
+                        fingerprint.base_url()
                     ),
                 )
-                .with_help("use the client of the service that it was written for")),
+                .with_help("use a client of the service that the journal was written for")),
             _ => Ok(()),
         }
     }
 
-    /// An error with the charge and the task that the journal knows.
+    /// An error with the charge and the task of the journal.
     fn error(&self, kind: ErrorKind, summary: impl Into<String>) -> Error {
         let state = self.state();
         let error = Error::new(kind, state.charged(), summary);
@@ -442,15 +442,15 @@ impl Journal {
         let journal_file = Arc::clone(&self.journal_file);
         let recorded = blocking(move || lock(&journal_file).record(&record)).await;
         recorded.map_err(|error| {
-            let summary = format!("the journal {} could not be written", self.path().display());
+            let summary = format!("cannot write the journal {}", self.path().display());
             self.error(ErrorKind::File, summary).with_source(error)
         })
     }
 
-    /// Records a fact that cannot be undone. A write error is logged and kept, not returned.
-    async fn note(&self, record: Record) {
+    /// Records a fact that cannot be undone. Logs and keeps a write error, and does not return it.
+    async fn record_or_log(&self, record: Record) {
         let journal_file = Arc::clone(&self.journal_file);
-        blocking(move || note(&journal_file, &record)).await;
+        blocking(move || record_or_log(&journal_file, &record)).await;
     }
 }
 
@@ -463,7 +463,7 @@ impl fmt::Debug for Journal {
     }
 }
 
-fn note(journal_file: &Mutex<JournalFile>, record: &Record) {
+fn record_or_log(journal_file: &Mutex<JournalFile>, record: &Record) {
     let mut journal_file = lock(journal_file);
     if let Err(error) = journal_file.record(record) {
         tracing::warn!(record = record.name(), %error, "journal write failed");
@@ -479,10 +479,10 @@ fn lock(journal_file: &Mutex<JournalFile>) -> MutexGuard<'_, JournalFile> {
 
 /// Makes the paths absolute, because a later process may have another current directory.
 fn absolute(saved: &Saved) -> Saved {
-    let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let make_absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     Saved {
-        path: whole(&saved.path),
-        sidecar: saved.sidecar.as_deref().map(whole),
+        path: make_absolute(&saved.path),
+        sidecar: saved.sidecar.as_deref().map(make_absolute),
         ..saved.clone()
     }
 }

@@ -45,7 +45,7 @@ pub use crate::request::text_to_video::TextToVideo;
 pub use crate::request::video_reference::VideoReference;
 pub use crate::route::{Mode, Tier};
 
-/// Waits for tasks: when they are polled, what is learnt about them, and many at once.
+/// Waiting for tasks: poll schedules, expected durations, and waits for many tasks at once.
 pub mod polling {
     pub use crate::engine::polling::durations::TaskDurations;
     pub use crate::engine::polling::schedule::PollSchedule;
@@ -56,13 +56,13 @@ pub mod polling {
     pub use crate::list::{List, ListStream};
 }
 
-/// Downloads of finished videos.
+/// Downloads of completed videos.
 pub mod download {
     pub use crate::engine::download::{Destination, Download, DownloadEvent, Save, Saved, Sidecar};
     pub use crate::engine::task_id::file_stem;
 }
 
-/// Uploads of local files, to the service's own storage or to a bucket of yours.
+/// Uploads of local files, to the service's own storage or to your bucket.
 pub mod upload {
     #[cfg(feature = "object-store")]
     pub use crate::engine::upload::ObjectStoreUploader;
@@ -70,35 +70,35 @@ pub mod upload {
         BoxError, FileSource, FileStream, LocalFile, ServiceUploader, Upload, UploadAll,
         UploadFuture, UploadedFile, Uploader,
     };
-    /// The stores, in the version that [`ObjectStoreUploader::new`] takes.
+    /// The `object_store` crate, in the version that [`ObjectStoreUploader::new`] accepts.
     #[cfg(feature = "object-store")]
     pub use object_store;
 }
 
-/// Finds out what became of a create whose outcome is unknown.
+/// Finds the task of a create whose outcome is unknown.
 pub mod recovery {
     pub use crate::engine::recovery::Reconcile;
     pub use crate::engine::recovery::reconciled::{AmbiguityReason, MatchedBy, Reconciled};
     pub use crate::engine::unconfirmed::UnconfirmedCreate;
 }
 
-/// Receives webhooks: verification, deduplication, and a service to mount.
+/// Receives webhooks: verification, deduplication, and a service to mount in an HTTP server.
 #[cfg(feature = "webhook")]
 pub mod webhook {
     pub use crate::engine::webhook::*;
 }
 
-// For the sandbox of the command-line program, whose own client is to read what the usual one reads.
+// Used by the command-line program: the client inside its sandbox must accept the same malformed headers.
 #[doc(hidden)]
 pub use crate::engine::http::client::accept_malformed_headers;
 
-/// The HTTP stack, in the version that [`ClientBuilder::http_client`] takes.
+/// The `reqwest` crate, in the version that [`ClientBuilder::http_client`] accepts.
 #[cfg(feature = "reqwest-client")]
 pub use reqwest;
 
-/// The generated client and its types, for what the rest of this crate does not cover.
+/// The generated client and its types, for operations that the rest of this crate does not cover.
 ///
-/// They follow the API's document and change with it. [`Client::raw`] gives a client that is ready to use.
+/// They follow the API's document and change with it. [`Client::raw`] returns a ready client.
 #[cfg(feature = "raw")]
 pub mod raw {
     #[doc(no_inline)]

@@ -1,4 +1,4 @@
-//! The list of the account's tasks.
+//! Lists of the account's tasks.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -20,17 +20,16 @@ use crate::engine::operations::ListOperation;
 use crate::engine::state::TaskSummary;
 use crate::route::Mode;
 
-/// One page of the account's tasks, about to be read. Await it to send the request.
+/// A list request. Await it to read one page of the account's tasks.
 ///
-/// Tasks of both tiers are listed together, and those of one [`Mode`] apart from those of the others. Where the service has
-/// a list for each tier, both are read, one after the other. Whether tasks of the older creating route are among them is
-/// the service's decision. No row is left out: one without an id that can be read
-/// has an empty [`id`](TaskSummary::id).
+/// A list has the tasks of one [`Mode`], of both tiers. If the service has a list for each tier, both are read in turn.
+/// The service decides whether a list includes tasks of the older creating route. No row is omitted: a row without a
+/// readable id has an empty [`id`](TaskSummary::id).
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Validation`] for a page or a size out of range, or where there are no pages, and what can go wrong with
-/// any request.
+/// [`ErrorKind::Validation`] if the page or the page size is out of range or the list is not paginated, and the errors
+/// of any request.
 ///
 /// ```no_run
 /// # async fn example(client: kling_omni::Client) -> kling_omni::Result<()> {
@@ -59,16 +58,16 @@ impl List {
         }
     }
 
-    /// Which tasks to list, by what their videos are made from; [`Mode::Reference`] unless set.
+    /// Sets the mode of the tasks to list. Default: [`Mode::Reference`].
     ///
-    /// Only tasks of [`Mode::Reference`] are listed in pages. With any other mode, neither [`page`](Self::page) nor
+    /// Only the list of [`Mode::Reference`] is paginated. With any other mode, neither [`page`](Self::page) nor
     /// [`page_size`](Self::page_size) can be set.
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Number of the page.
+    /// Sets the number of the page.
     ///
     /// Limits and default: [`PAGE`](kling_omni_api::limits::list_reference_to_video_tasks::PAGE).
     pub fn page(mut self, page: u32) -> Self {
@@ -76,7 +75,7 @@ impl List {
         self
     }
 
-    /// Number of tasks on a page.
+    /// Sets the maximum number of tasks on a page.
     ///
     /// Limits and default: [`PAGE_SIZE`](kling_omni_api::limits::list_reference_to_video_tasks::PAGE_SIZE).
     pub fn page_size(mut self, size: u32) -> Self {
@@ -84,10 +83,10 @@ impl List {
         self
     }
 
-    /// All tasks from this page on, page after page: each is read when its tasks are asked for.
+    /// Returns a stream of all tasks from this page on. It reads each page on demand.
     ///
-    /// A task that is created meanwhile pushes others to the next page, so tasks are deduplicated by their ids. The stream
-    /// ends with the first page without a new task, and after an error.
+    /// A task that is created meanwhile moves others to the next page, so tasks are deduplicated by id. The stream ends
+    /// after the first page without a new task, and after an error.
     ///
     /// ```no_run
     /// use futures_util::TryStreamExt;
@@ -112,8 +111,8 @@ impl List {
         ListStream(Box::pin(pages.try_flatten()))
     }
 
-    /// Checks a parameter of the list.
-    fn checked(
+    /// Validates a parameter of the list.
+    fn validate_parameter(
         &self,
         operation: &ListOperation,
         name: &str,
@@ -126,17 +125,17 @@ impl List {
         let Some(rules) = fields.find(|field| field.name == name) else {
             return Err(Error::uncharged(
                 ErrorKind::Validation,
-                format!("the list of tasks made from {} has no pages", self.mode),
+                format!("the list of the mode {} is not paginated", self.mode),
             )
-            .with_help("leave page and page size out"));
+            .with_help("omit the page and the page size"));
         };
-        let given = f64::from(value);
-        let least = rules.minimum.unwrap_or(f64::MIN);
-        let most = rules.maximum.unwrap_or(f64::from(i32::MAX));
-        if given < least || given > most {
+        let number = f64::from(value);
+        let minimum = rules.minimum.unwrap_or(f64::MIN);
+        let maximum = rules.maximum.unwrap_or(f64::from(i32::MAX));
+        if number < minimum || number > maximum {
             return Err(Error::uncharged(
                 ErrorKind::Validation,
-                format!("{name} is {value}, allowed is {least} to {most}"),
+                format!("{name} is {value}, allowed are {minimum} to {maximum}"),
             ));
         }
         Ok(i32::try_from(value).ok())
@@ -147,13 +146,13 @@ impl List {
         if lists.is_empty() {
             return Err(Error::uncharged(
                 ErrorKind::Validation,
-                format!("no list has the tasks made from {}", self.mode),
+                format!("the service has no list of tasks of the mode {}", self.mode),
             ));
         }
         let mut tasks = Vec::new();
         for operation in lists {
-            let number = self.checked(operation, "page", self.page)?;
-            let size = self.checked(operation, "page_size", self.page_size)?;
+            let number = self.validate_parameter(operation, "page", self.page)?;
+            let size = self.validate_parameter(operation, "page_size", self.page_size)?;
             let http = Arc::clone(&self.inner.http);
             let service = self.inner.service;
             let page = read_page(http, service, operation, number, size, Options::default());
@@ -163,14 +162,14 @@ impl List {
     }
 }
 
-/// The pages that a stream has still to read.
+/// The remaining pages of a stream.
 struct Pages {
     next: Option<List>,
     seen: HashSet<String>,
 }
 
 impl Pages {
-    /// The new tasks of the next page; `None` if there are none.
+    /// Reads the new tasks of the next page; `None` if it has none.
     async fn read_next(&mut self) -> Result<Option<Vec<TaskSummary>>> {
         let Some(list) = self.next.take() else {
             return Ok(None);
@@ -181,7 +180,7 @@ impl Pages {
             self.next = Some(list.clone().page(number));
         }
         let mut tasks = list.read().await?;
-        // Rows without an id that can be read are not deduplicated. A page of such rows alone is the last.
+        // Rows without a readable id are not deduplicated. A page with no other rows is the last one.
         tasks.retain(|task| task.id.is_empty() || self.seen.insert(task.id.clone()));
         if tasks.iter().all(|task| task.id.is_empty()) {
             self.next = None;
@@ -190,7 +189,7 @@ impl Pages {
     }
 }
 
-/// The tasks of a list, page after page: see [`List::stream`].
+/// A stream of the tasks of a list: see [`List::stream`].
 #[must_use = "streams do nothing unless polled"]
 pub struct ListStream(Pin<Box<dyn Stream<Item = Result<TaskSummary>> + Send>>);
 

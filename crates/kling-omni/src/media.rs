@@ -1,4 +1,4 @@
-//! Where the images and videos of a request come from.
+//! The sources of the images and videos of a request.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,11 +13,11 @@ use url::Url;
 
 use crate::redact::{RedactedUrl, file_name};
 
-/// Where an image or a video of a request comes from.
+/// The source of an image or a video of a request.
 ///
-/// A text is a URL, never a file: so a text from a stranger makes the client read nothing on this machine, and JSON
-/// cannot name a file either. A path is a file. Both a file and bytes are inspected and uploaded before the task is created,
-/// and the request that is sent has the URL of the upload in their place.
+/// A string is always a URL, never a file: an untrusted string cannot make the client read a local file, and JSON
+/// cannot name one. A path is a file. Files and bytes are inspected and uploaded before the task is created; the
+/// request that is sent has the URL of the upload instead.
 ///
 /// ```
 /// use std::path::Path;
@@ -32,13 +32,14 @@ use crate::redact::{RedactedUrl, file_name};
 /// # Ok::<(), kling_omni::validation::ValidationError>(())
 /// ```
 ///
-/// A URL can be serialised and read back. Serialising a file or bytes fails, and so does serialising a request that has one.
+/// A URL can be serialised and deserialised. Serialising a file or bytes fails, and so does serialising a request that
+/// has one.
 ///
-/// `Display` and `Debug` show a URL without user info, query and fragment, and of bytes how many there are.
+/// `Display` and `Debug` show a URL without user info, query and fragment, and bytes as their number.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MediaSource {
-    /// A public http(s) URL, which the service fetches itself.
+    /// A public http(s) URL, which the service fetches.
     Url(String),
     /// A file on this machine.
     File(PathBuf),
@@ -47,7 +48,7 @@ pub enum MediaSource {
 }
 
 impl MediaSource {
-    /// The URL, if it is one.
+    /// The URL, if the source is one.
     pub fn as_url(&self) -> Option<&str> {
         match self {
             Self::Url(url) => Some(url),
@@ -55,19 +56,19 @@ impl MediaSource {
         }
     }
 
-    /// Whether it is on this machine, so that it has to be uploaded.
+    /// Whether the source is a local file or bytes, which must be uploaded.
     pub fn is_local(&self) -> bool {
         self.as_url().is_none()
     }
 
-    /// Takes the text that stands for what is local, so that it can be serialised to be shown.
-    pub(crate) fn show(&mut self) {
+    /// Replaces a local source by a text, to serialise it for display.
+    pub(crate) fn replace_by_text(&mut self) {
         if self.is_local() {
             *self = Self::Url(self.text().into_owned());
         }
     }
 
-    /// As it stands in the body of a request. What is local has no URL yet, and shows what it is.
+    /// The text form in the body of a request. A local source has no URL yet and is described instead.
     fn text(&self) -> Cow<'_, str> {
         match self {
             Self::Url(url) => url.into(),
@@ -97,9 +98,9 @@ impl Serialize for MediaSource {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Url(url) => serializer.serialize_str(url),
-            // JSON cannot name a file, so it could not be read back.
+            // JSON cannot name a file, so it could not be deserialised.
             Self::File(_) | Self::Bytes(_) => Err(S::Error::custom(
-                "a file on this machine cannot be serialised: upload it, and use its URL",
+                "cannot serialise a local file: upload it, and use its URL",
             )),
         }
     }
@@ -126,7 +127,7 @@ impl JsonSchema for MediaSource {
     }
 }
 
-/// One conversion for each type that says which of the three it is.
+/// Implements a conversion for each type that identifies the kind of source.
 macro_rules! from {
     ($($given:ty => $variant:ident($convert:expr);)*) => {
         $(impl From<$given> for MediaSource {
@@ -154,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_never_a_file() {
+    fn a_string_is_never_a_file() {
         for text in ["/etc/passwd", "file:///etc/passwd", "dance.mp4", ""] {
             assert!(!MediaSource::from(text).is_local(), "{text}");
             assert!(!MediaSource::from(text.to_owned()).is_local(), "{text}");
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_serialised_can_be_read_back() {
+    fn serialisation_round_trips() {
         let url = MediaSource::from("https://h.example/a.mp4?token=1");
         let text = serde_json::to_string(&url).unwrap();
         assert_eq!(serde_json::from_str::<MediaSource>(&text).unwrap(), url);
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_opens_no_door() {
+    fn display_and_debug_are_redacted() {
         for (source, shown) in [
             (
                 MediaSource::from("https://h.example/a.mp4?token=needle"),

@@ -1,13 +1,13 @@
-//! The fields of a request that have an image or a video.
+//! The fields of a request that hold an image or a video.
 
 use std::fmt;
 
 use kling_omni_api::Field;
 use serde_json::Value;
 
-/// A field of a request that has an image or a video.
+/// A field of a request that holds an image or a video.
 ///
-/// `Display` gives its path in the JSON body, as in [`Finding::field`](crate::validation::Finding::field).
+/// `Display` writes its path in the JSON body, as in [`Finding::field`](crate::validation::Finding::field).
 ///
 /// ```
 /// use kling_omni::request::MediaField;
@@ -20,19 +20,19 @@ use serde_json::Value;
 pub enum MediaField {
     /// The reference video.
     ReferenceVideo,
-    /// The image that the video starts with.
+    /// The first frame of the video.
     StartFrame,
-    /// The same, under the name that goes with an end frame.
+    /// The first frame of the video, under the name that is combined with an end frame.
     FirstFrame,
-    /// The image that the video ends with.
+    /// The last frame of the video.
     EndFrame,
-    /// The image that shows the character of a motion control request.
+    /// The image of the character in a motion control request.
     Character,
     /// A reference image, by its index.
     ReferenceImage(usize),
     /// The main image of an element, by the index of the element.
     ElementFrontal(usize),
-    /// Another image of an element.
+    /// A further image of an element.
     ElementReference {
         /// Index of the element.
         element: usize,
@@ -42,10 +42,10 @@ pub enum MediaField {
 }
 
 impl MediaField {
-    /// The fields whose image starts the video, in order of precedence.
+    /// The fields that set the first frame, in order of precedence.
     pub(crate) const START_FRAMES: [Self; 2] = [Self::StartFrame, Self::FirstFrame];
 
-    /// The field of a body that has it, or the list that it is in.
+    /// The name of the field in the body, or of the list that contains it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::ReferenceVideo => "video_url",
@@ -57,7 +57,7 @@ impl MediaField {
         }
     }
 
-    /// The names that lead to it, outermost first; an index selects an item of the list of that name.
+    /// The names on the path to the field, outermost first, each with an index if it is a list.
     fn path(self) -> impl Iterator<Item = (&'static str, Option<usize>)> {
         let (index, inner) = match self {
             Self::ReferenceVideo
@@ -74,19 +74,19 @@ impl MediaField {
         std::iter::once((self.name(), index)).chain(inner)
     }
 
-    /// The rule for it among those of a body.
+    /// Finds the rule for this field in the rules of a body.
     pub(crate) fn rule(self, mut rules: &[Field]) -> Option<&Field> {
         let mut rule = None;
         for (name, _) in self.path() {
             let named = rules.iter().find(|rule| rule.name == name)?;
-            let one = named.items.unwrap_or(named);
-            rules = one.fields;
-            rule = Some(one);
+            let item = named.items.unwrap_or(named);
+            rules = item.fields;
+            rule = Some(item);
         }
         rule
     }
 
-    /// Its value in a body.
+    /// The value of this field in a body.
     pub(crate) fn value(self, body: &Value) -> Option<&Value> {
         self.path().try_fold(body, |value, (name, index)| {
             let value = value.get(name)?;
@@ -94,7 +94,7 @@ impl MediaField {
         })
     }
 
-    /// Its value in a body, to be replaced.
+    /// The value of this field in a body, for replacement.
     pub(crate) fn value_mut(self, body: &mut Value) -> Option<&mut Value> {
         self.path().try_fold(body, |value, (name, index)| {
             let value = value.get_mut(name)?;

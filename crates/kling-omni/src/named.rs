@@ -1,8 +1,8 @@
-//! Values that go by a name in files and on the command line.
+//! Enums with names in files and on the command line.
 
 use std::fmt;
 
-/// A text that names none of the allowed values. Its `Display` lists them.
+/// A text that is not one of the allowed values. `Display` lists them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownValue {
     given: String,
@@ -10,7 +10,7 @@ pub struct UnknownValue {
 }
 
 impl UnknownValue {
-    /// The values that would have been accepted.
+    /// The allowed values.
     pub fn allowed(&self) -> &[&'static str] {
         &self.allowed
     }
@@ -18,8 +18,8 @@ impl UnknownValue {
 
 impl fmt::Display for UnknownValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LONGEST: usize = 40;
-        let shown: String = self.given.chars().take(LONGEST).collect();
+        const MAX_SHOWN: usize = 40;
+        let shown: String = self.given.chars().take(MAX_SHOWN).collect();
         let more = if shown.len() < self.given.len() {
             "…"
         } else {
@@ -36,7 +36,7 @@ impl fmt::Display for UnknownValue {
 
 impl std::error::Error for UnknownValue {}
 
-/// Reads and writes an enum by the names that its `as_str` gives the values in `ALL`.
+/// Implements `Display` and `FromStr` for an enum with `ALL` and `as_str`.
 macro_rules! by_name {
     ($named:ty) => {
         impl ::std::fmt::Display for $named {
@@ -49,14 +49,14 @@ macro_rules! by_name {
             type Err = $crate::named::UnknownValue;
 
             fn from_str(text: &str) -> Result<Self, $crate::named::UnknownValue> {
-                $crate::named::named(text, Self::ALL, Self::as_str)
+                $crate::named::parse_name(text, Self::ALL, Self::as_str)
             }
         }
     };
 }
 pub(crate) use by_name;
 
-pub(crate) fn named<T: Copy>(
+pub(crate) fn parse_name<T: Copy>(
     text: &str,
     all: &[T],
     name: fn(T) -> &'static str,

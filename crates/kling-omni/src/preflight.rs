@@ -1,4 +1,4 @@
-//! The inspection of the files of a request before anything is paid for.
+//! Preflight: inspects the files of a request before it is paid for.
 
 pub(crate) mod fit;
 pub(crate) mod fix;
@@ -7,7 +7,7 @@ pub(crate) mod inspected_file;
 pub(crate) mod remote;
 pub(crate) mod rules;
 
-/// What a file is: the types behind [`PreflightReport::files`].
+/// The types of a probed file; see [`PreflightReport::files`].
 pub use media_probe as probe;
 
 use std::fmt;
@@ -31,22 +31,23 @@ use crate::validation::{Finding, Severity};
 
 /// Which files of a request are inspected before a task is created.
 ///
-/// An inspection costs nothing, and a file that the service cannot use costs a task.
+/// An inspection is free; a file that the service cannot use wastes a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MediaChecks {
-    /// None.
+    /// No files.
     Off,
-    /// Those on this machine.
+    /// Local files and bytes.
     #[default]
     Local,
-    /// Those behind URLs, too. A few ranges of each are asked for, never the whole file.
+    /// Files behind URLs, too. Only a few byte ranges of each are requested, never the entire file.
     All,
 }
 
 /// An inspection of the files of a request. Await it to start.
 ///
-/// Nothing is created, uploaded or changed. What cannot be found out is a warning, never an error.
+/// It creates, uploads and changes nothing. Properties that cannot be determined are reported as warnings, never as
+/// errors.
 #[must_use = "nothing is inspected until it is awaited"]
 pub struct Preflight {
     remote: Arc<RemoteInspector>,
@@ -58,8 +59,8 @@ pub struct Preflight {
 }
 
 impl Preflight {
-    /// An inspection without a client, and so without a key; [`Client::preflight`](crate::Client::preflight) knows besides which
-    /// routes of the service still answer.
+    /// Creates an inspection without a client and a key. [`Client::preflight`](crate::Client::preflight) additionally
+    /// uses what the client knows about routes that no longer exist.
     ///
     /// ```
     /// use std::path::Path;
@@ -89,7 +90,7 @@ impl Preflight {
         }
     }
 
-    pub(crate) fn of_client(
+    pub(crate) fn for_client(
         remote: Arc<RemoteInspector>,
         route: Route,
         replaced: Vec<CreateRoute>,
@@ -103,23 +104,23 @@ impl Preflight {
         }
     }
 
-    /// Which files to inspect. Default: [`MediaChecks::All`].
+    /// Sets which files to inspect. Default: [`MediaChecks::All`].
     pub fn checks(mut self, checks: MediaChecks) -> Self {
         self.checks = checks;
         self
     }
 
-    /// The route whose rules count. Default: the client's own, or [`Route::Auto`].
+    /// Sets the route whose rules apply. Default: the route of the client, or [`Route::Auto`].
     pub fn route(mut self, route: Route) -> Self {
         self.route = route;
         self
     }
 
-    /// Also inspects URLs that lead to this machine or its own network. They are refused otherwise, so that a URL from a
-    /// stranger makes the client ask nobody whom the stranger could not ask; and the service could not read them anyway.
+    /// Allows URLs that lead to this machine or a private network. Default: false. This SSRF guard prevents an
+    /// untrusted URL from making the client request an internal address. The service could not read such a URL anyway.
     ///
-    /// The guard judges the target of a URL, not a proxy. Behind a proxy, whose resolver decides in the end, a name must
-    /// resolve on this machine to public addresses alone.
+    /// The guard checks the target of a URL, not a proxy. Behind a proxy, which resolves names itself, the name must
+    /// also resolve to public addresses only on this machine.
     pub fn allow_private_networks(mut self, allow: bool) -> Self {
         self.allows_private = allow;
         self
@@ -128,10 +129,10 @@ impl Preflight {
     async fn run(self) -> PreflightReport {
         let private = self.allows_private;
         let files = inspect_files(&self.remote, &self.request, self.checks, private, &[]).await;
-        let plan = self
-            .route
-            .plan(self.request.mode(), self.request.tier(), &self.replaced);
-        let findings = check_plan(&self.request, &files, &plan);
+        let routes =
+            self.route
+                .routes_to_try(self.request.mode(), self.request.tier(), &self.replaced);
+        let findings = check_routes(&self.request, &files, &routes);
         PreflightReport { findings, files }
     }
 }
@@ -163,17 +164,17 @@ pub struct PreflightReport {
 }
 
 impl PreflightReport {
-    /// Everything that is wrong or looks so, errors first.
+    /// All findings, errors first.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// Whether a create would be stopped by it.
+    /// Whether a create would fail because of a finding.
     pub fn has_errors(&self) -> bool {
         self.findings.iter().any(Finding::is_error)
     }
 
-    /// The worst of the findings; none if there are none.
+    /// The highest severity of the findings, if there are any.
     pub fn severity(&self) -> Option<Severity> {
         self.findings.first().map(Finding::severity)
     }
@@ -182,14 +183,14 @@ impl PreflightReport {
         self.files
     }
 
-    /// Each file that was inspected: its field, where it is, and what it was found to be unless it could not be read.
+    /// Each inspected file: its field, its source, and its properties unless it could not be read.
     pub fn files(&self) -> impl Iterator<Item = (MediaField, &MediaSource, Option<&MediaInfo>)> {
         let files = self.files.iter();
         files.map(|file| (file.field, &file.source, file.probed()))
     }
 }
 
-/// Inspects the files of a request, all at once. What `known` has of them is not inspected again, as long as it holds.
+/// Inspects the files of a request concurrently. Reuses the results in `known` that are current.
 pub(crate) async fn inspect_files(
     remote: &RemoteInspector,
     request: &Request,
@@ -204,10 +205,10 @@ pub(crate) async fn inspect_files(
         MediaChecks::All => true,
     });
     let inspections = chosen.map(|(field, source)| async move {
-        // Taken before the inspection, so that a change meanwhile makes the stamp one of the past.
-        let stamp = FileStamp::of(&source).await;
+        // Read before the inspection, so a change during it makes the stamp outdated.
+        let stamp = FileStamp::read(&source).await;
         let mut known = known.iter();
-        if let Some(known) = known.find(|known| known.still_holds(field, &source, stamp)) {
+        if let Some(known) = known.find(|known| known.is_current(field, &source, stamp)) {
             return known.clone();
         }
         let result = inspect_file(remote, &source, allows_private).await;
@@ -221,19 +222,22 @@ pub(crate) async fn inspect_files(
     join_all(inspections).await
 }
 
-/// Checks what was found against the rules of the routes that a create would try.
-pub(crate) fn check_plan(
+/// Checks the inspected files against the rules of the routes that a create would try.
+pub(crate) fn check_routes(
     request: &Request,
     files: &[InspectedFile],
-    plan: &[CreateRoute],
+    routes: &[CreateRoute],
 ) -> Vec<Finding> {
-    by_plan(plan, |route| check_route(request, files, route))
+    check_each_route(routes, |route| check_route(request, files, route))
 }
 
-/// What the routes that a create would try come to: the first one decides, and what only a later one refuses is a
-/// warning. Errors come first.
-fn by_plan(plan: &[CreateRoute], check: impl Fn(CreateRoute) -> Vec<Finding>) -> Vec<Finding> {
-    let Some((first, successors)) = plan.split_first() else {
+/// Combines the findings of the routes that a create would try. Findings of the first route stay as they are; errors of
+/// only a later route become warnings. Errors come first.
+fn check_each_route(
+    routes: &[CreateRoute],
+    check: impl Fn(CreateRoute) -> Vec<Finding>,
+) -> Vec<Finding> {
+    let Some((first, successors)) = routes.split_first() else {
         return Vec::new();
     };
     let mut findings = check(*first);
@@ -245,13 +249,13 @@ fn by_plan(plan: &[CreateRoute], check: impl Fn(CreateRoute) -> Vec<Finding>) ->
             };
             finding.is_error() && !findings.iter().any(is_known)
         });
-        findings.extend(more.into_iter().map(Finding::of_successor));
+        findings.extend(more.into_iter().map(Finding::into_successor_warning));
     }
     findings.sort_by_key(Finding::severity);
     findings
 }
 
-/// Checks what was found against the rules of a route.
+/// Checks the inspected files against the rules of one route.
 pub(crate) fn check_route(
     request: &Request,
     files: &[InspectedFile],

@@ -1,4 +1,4 @@
-//! Keeps keys, tokens and terminal control codes out of everything a person or a log sees.
+//! Redaction: keeps keys, tokens and terminal control codes out of output and logs.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use url::Url;
 
-/// The longest text of the service that is repeated in an error, in characters.
+/// The maximum length of a text of the service in an error, in characters.
 const MAX_SANITIZED: usize = 400;
 
-/// Displays a URL without user info, query and fragment, where credentials and tokens live.
+/// Displays a URL without user info, query and fragment, which may contain credentials and tokens.
 pub(crate) struct RedactedUrl<'a>(pub(crate) &'a str);
 
 impl fmt::Display for RedactedUrl<'_> {
@@ -22,7 +22,7 @@ impl fmt::Display for RedactedUrl<'_> {
         if let Some(port) = url.port() {
             write!(f, ":{port}")?;
         }
-        // Another URL may stand in the path, with user info of its own.
+        // The path may contain another URL, with its own user info.
         match url.path().split_once("//") {
             Some((path, _)) => return write!(f, "{path}//…"),
             None => f.write_str(&without_user(url.path()))?,
@@ -34,11 +34,11 @@ impl fmt::Display for RedactedUrl<'_> {
     }
 }
 
-/// What cannot be read as a URL may still hold what one would.
+/// Text that is not a valid URL may still contain credentials.
 fn fmt_redacted_text(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    const LONGEST: usize = 60;
+    const MAX_SHOWN: usize = 60;
     let end = text.find(['?', '#']).unwrap_or(text.len());
-    let start: String = text[..end].chars().take(LONGEST).collect();
+    let start: String = text[..end].chars().take(MAX_SHOWN).collect();
     if text.contains('@') {
         return write!(f, "a text of {} characters", text.chars().count());
     }
@@ -49,8 +49,7 @@ fn fmt_redacted_text(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// Prepares a text that the service sent for being shown: without `key`, without URL tokens, on one line, not too long,
-/// and [printable].
+/// Prepares a text of the service for display: without `key` and URL tokens, on one line, truncated, and [printable].
 pub(crate) fn sanitize(text: &str, key: &str) -> String {
     let text: String = redact(text, key)
         .chars()
@@ -70,10 +69,10 @@ pub(crate) fn sanitize(text: &str, key: &str) -> String {
     shown
 }
 
-/// A text with the characters escaped that have no shape of their own, as in `\u{202e}`: control characters, those that
-/// change the direction of what follows, line and paragraph separators, and those of no width.
+/// Escapes invisible characters as in `\u{202e}`: control characters, bidirectional formatting, line and paragraph
+/// separators, and characters of zero width.
 ///
-/// What a service says may hold them, and a terminal obeys them. A text without any is returned as it is.
+/// Text of the service may contain them, and a terminal interprets them. Other text is returned unchanged.
 ///
 /// ```
 /// use kling_omni::printable;
@@ -82,12 +81,12 @@ pub(crate) fn sanitize(text: &str, key: &str) -> String {
 /// assert_eq!(printable("a \u{202e}cat\n"), r"a \u{202e}cat\u{a}");
 /// ```
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if text.chars().all(has_shape) {
+    if text.chars().all(is_visible) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        match has_shape(c) {
+        match is_visible(c) {
             true => shown.push(c),
             false => shown.extend(c.escape_unicode()),
         }
@@ -95,7 +94,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-fn has_shape(c: char) -> bool {
+fn is_visible(c: char) -> bool {
     !c.is_control()
         && !matches!(
             c,
@@ -117,34 +116,33 @@ fn has_shape(c: char) -> bool {
         )
 }
 
-/// A text without `key`, without the values of parameters that open doors, and without what URLs in it carry besides
-/// their place.
+/// Removes `key`, the values of secret parameters, and user info, query and fragment of URLs from a text.
 pub(crate) fn redact(text: &str, key: &str) -> String {
     let text = if key.is_empty() {
         text.to_owned()
     } else {
         text.replace(key, "[key]")
     };
-    // Parameters first: the rest may put something between a name and its value.
+    // Parameters first: the second step may insert text between a name and its value.
     without_queries(&without_secrets(&text))
 }
 
-/// A path as messages name it: without what would be secret if it were a URL without its scheme.
+/// A path for messages, redacted like a URL without its scheme.
 pub(crate) fn file_name(path: &Path) -> String {
     printable(&redact(&path.to_string_lossy(), "")).into_owned()
 }
 
-/// What no URL has in it, so that one in running text ends there.
+/// Whether a character cannot be part of a URL, so a URL in running text ends there.
 fn ends_url(c: char) -> bool {
     c.is_whitespace() || matches!(c, '"' | '`' | '<' | '>')
 }
 
-/// What a URL may have in it, and which at its end is more likely the sentence's own.
+/// Whether a character at the end of a URL more likely belongs to the sentence.
 fn ends_clause(c: char) -> bool {
     ends_url(c) || matches!(c, '\'' | ')' | ',')
 }
 
-/// Cuts every URL and every path with a query in a text down to what may be shown of it.
+/// Redacts every URL and every path with a query in a text.
 fn without_queries(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for piece in text.split_inclusive(ends_url) {
@@ -168,14 +166,14 @@ fn without_queries(text: &str) -> String {
     shown
 }
 
-/// Where the first URL of a word begins, of whatever scheme.
+/// The start of the first URL in a word, with any scheme.
 fn url_start(word: &str) -> Option<usize> {
     let is_of_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
     let scheme_end = word.find("://")?;
     Some(word[..scheme_end].trim_end_matches(is_of_scheme).len())
 }
 
-/// Where the query of a path without a scheme begins, with or without a host: `/x.mp4?sig=ff`.
+/// The start of the query of a path without a scheme, with or without a host: `/x.mp4?sig=ff`.
 fn query_start(text: &str, rest: &str) -> Option<usize> {
     let mark = text.find('?')?;
     if text[mark..].contains('=') || rest.contains('=') {
@@ -187,12 +185,12 @@ fn query_start(text: &str, rest: &str) -> Option<usize> {
     (!is_empty).then_some(mark)
 }
 
-/// Takes user and password out of what may be a URL without its scheme: `//user@host`, `user:password@host`.
+/// Removes user and password from a possible URL without a scheme: `//user@host`, `user:password@host`.
 fn without_user(word: &str) -> Cow<'_, str> {
     let Some((before, host)) = word.rsplit_once('@') else {
         return Cow::Borrowed(word);
     };
-    // Of several users, the first.
+    // Start at the first of several users.
     let first = word.find('@').unwrap_or(0);
     let start = word[..first].find("//").map_or(0, |at| at + 2);
     let has_password = before[start..]
@@ -206,12 +204,12 @@ fn without_user(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// What stands between the name of a parameter and its value: `=`, or the same within an encoded URL.
+/// The separators between the name of a parameter and its value: `=`, or the same in an encoded URL.
 const EQUALS: [&str; 3] = ["=", "%3D", "%3d"];
-/// What stands behind the value.
+/// The separators after the value.
 const AND: [&str; 2] = ["&", "%26"];
 
-/// A text in which the values of [secret parameters](is_secret) are replaced.
+/// Replaces the values of [secret parameters](is_secret) in a text.
 fn without_secrets(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -229,14 +227,14 @@ fn without_secrets(text: &str) -> String {
     shown
 }
 
-/// The first of these in a text, and where it is.
+/// The first of several patterns in a text, with its position.
 fn first_of<'a>(text: &str, wanted: &[&'a str]) -> Option<(usize, &'a str)> {
     let all = wanted.iter();
     all.filter_map(|wanted| Some((text.find(wanted)?, *wanted)))
         .min()
 }
 
-/// The name at the end of a text; if an encoded character may stand before it, the name without the end of that, too.
+/// The name at the end of a text. If the name may begin with an encoded character, also the name without it.
 fn names(text: &str) -> impl Iterator<Item = &str> {
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let start = text.trim_end_matches(is_of_name).len();
@@ -258,8 +256,8 @@ fn value_end(text: &str) -> usize {
     start + open[..end].trim_end_matches(ends_clause).len()
 }
 
-/// Whether a parameter of this name opens a door: signatures, tokens, keys and credentials, as object stores, CDNs and
-/// authorization servers name them.
+/// Whether a parameter grants access by its name: signatures, tokens, keys and credentials of object stores, CDNs and
+/// authorization servers.
 fn is_secret(name: &str) -> bool {
     const NAMES: &[&str] = &[
         "sig",
@@ -320,7 +318,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sanitized_texts_carry_no_secret() {
+    fn sanitize_removes_secrets() {
         for (text, shown) in [
             ("plain", "plain"),
             ("bad key k-123 given", "bad key [key] given"),
@@ -381,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_without_a_shape_are_escaped() {
+    fn printable_escapes_invisible_characters() {
         let hidden = [
             0x00..=0x1f,
             0x7f..=0x9f,
@@ -406,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn redacted_urls_lose_what_may_be_secret() {
+    fn redacted_url_hides_credentials() {
         for (url, shown) in [
             (
                 "https://user:pass@h.example:8443/a?token=x#y",

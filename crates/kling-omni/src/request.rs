@@ -1,4 +1,4 @@
-//! What a person asks for, and what is wrong with it.
+//! The request types, one for each mode.
 
 pub(crate) mod motion_control;
 pub(crate) mod text_to_video;
@@ -45,18 +45,18 @@ use crate::request::typed::CheckedRequest;
 use crate::route::{CreateRoute, Mode, Tier};
 use crate::validation::{Finding, ValidationError};
 
-/// Declares the types of requests. A row is the type and its builder, the mode, and what the video is made from.
+/// Declares the request types. A row has the type and its builder, the mode, and what the video is made from.
 macro_rules! requests {
     ($(
         $(#[$meta:meta])*
         $request:ident($builder:ident), mode $mode:ident, from $source:literal;
     )+) => {
-        /// A request of any type, ready to be sent by [`Client::create`](crate::Client::create).
+        /// A request of any type, for [`Client::create`](crate::Client::create).
         ///
-        /// It serialises as the request that it holds.
+        /// It serialises as the request that it contains.
         #[derive(Clone, Debug, PartialEq, Serialize)]
         #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
-        #[cfg_attr(feature = "schemars", schemars(description = "What a request file may hold."))]
+        #[cfg_attr(feature = "schemars", schemars(description = "The contents of a request file."))]
         #[serde(untagged)]
         #[non_exhaustive]
         pub enum Request {
@@ -64,7 +64,7 @@ macro_rules! requests {
         }
 
         impl Request {
-            /// What the video is made from.
+            /// The mode of the request.
             pub fn mode(&self) -> Mode {
                 match self {
                     $(Self::$request(_) => Mode::$mode,)+
@@ -96,7 +96,7 @@ macro_rules! requests {
             }
         })+
 
-        /// The builder of a request of any type, for programs that offer every field.
+        /// A request builder of any type, for programs that offer every field.
         #[doc(hidden)]
         #[derive(Clone, Debug)]
         #[non_exhaustive]
@@ -106,11 +106,11 @@ macro_rules! requests {
 
         #[doc(hidden)]
         impl RequestBuilder {
-            /// Sets the field of this name, in place of what it had.
+            /// Sets the field `name`, replacing its value.
             ///
             /// # Errors
             ///
-            /// The type has no such field, or the value is of another kind.
+            /// The type does not have the field, or the value has the wrong kind.
             pub fn set(self, name: &str, value: FieldValue) -> Result<Self, String> {
                 match self {
                     $(Self::$request(builder) => builder.set(name, value).map(Self::$request),)+
@@ -125,7 +125,7 @@ macro_rules! requests {
                 }
             }
 
-            /// Checks everything and makes the request.
+            /// Validates the fields and builds the request.
             ///
             /// # Errors
             ///
@@ -136,7 +136,7 @@ macro_rules! requests {
                 }
             }
 
-            /// The request as the JSON body of the API, unchecked.
+            /// Returns the JSON body without validation.
             pub fn to_unchecked_body(&self) -> Value {
                 match self {
                     $(Self::$request(builder) => builder.to_unchecked_body(),)+
@@ -145,7 +145,7 @@ macro_rules! requests {
         }
 
         impl RequestType {
-            /// Every type, in the order of the modes.
+            /// All types, in the order of the modes.
             pub const ALL: &[Self] = &[$(Self {
                 mode: Mode::$mode,
                 name: stringify!($request),
@@ -157,7 +157,7 @@ macro_rules! requests {
             }),+];
 
             /// The type of a mode.
-            pub fn of(mode: Mode) -> &'static Self {
+            pub fn for_mode(mode: Mode) -> &'static Self {
                 &Self::ALL[mode as usize]
             }
         }
@@ -167,7 +167,7 @@ macro_rules! requests {
             "the rows are not in the order of the modes",
         );)+
 
-        /// Reads the builder from the JSON of a request.
+        /// Deserialises the builder from the JSON of a request.
         impl<'de> DeserializeSeed<'de> for &RequestType {
             type Value = RequestBuilder;
 
@@ -180,15 +180,15 @@ macro_rules! requests {
     };
 }
 
-/// A request that [`Client::create`](crate::Client::create) takes: one of the request types, or [`Request`] itself.
-// Not `Into<Request>`, for whose errors the compiler has no words about builders.
+/// A request for [`Client::create`](crate::Client::create): one of the request types, or [`Request`].
+// Not `Into<Request>`, whose compiler errors do not mention builders.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a request",
     label = "not a request",
     note = "finish a builder with `.build()?`, and clone a borrowed request"
 )]
 pub trait IntoRequest {
-    /// Converts this into a [`Request`].
+    /// Converts the value into a [`Request`].
     fn into_request(self) -> Request;
 }
 
@@ -198,22 +198,22 @@ impl IntoRequest for Request {
     }
 }
 
-/// A type of requests, for programs that offer all of them.
+/// A request type, for programs that offer all of them.
 #[doc(hidden)]
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct RequestType {
-    /// The mode that it belongs to.
+    /// The mode of the type.
     pub mode: Mode,
-    /// Name of the type.
+    /// The name of the type.
     pub name: &'static str,
-    /// What the video is made from, in words.
+    /// What the video is made from, as text.
     pub source: &'static str,
-    /// The rows of the table that declares it, in order.
+    /// The rows of the table that declares the type, in order.
     pub table: &'static [RequestField],
-    /// The limits of the fields on each route that takes the request, those of the preferred route first.
+    /// The limits of the fields on each route for this type, those of the preferred route first.
     pub limits: &'static [&'static [Field]],
-    /// Its JSON Schema.
+    /// Returns the JSON Schema of the type.
     #[cfg(feature = "schemars")]
     pub schema: fn() -> schemars::Schema,
 }
@@ -228,50 +228,50 @@ requests! {
 }
 
 impl Request {
-    /// Quality tier that makes the video.
+    /// The quality tier of the request.
     pub fn tier(&self) -> Tier {
         self.checked().tier()
     }
 
-    /// Findings that are legal but look like mistakes.
+    /// The findings that are not errors but suggest a mistake.
     pub fn warnings(&self) -> &[Finding] {
         self.checked().warnings()
     }
 
-    /// The JSON body as it is sent. The tier chooses the path, and is no part of it.
+    /// Returns the JSON body as it is sent. The tier is not part of it; it chooses the path.
     pub fn to_body(&self) -> Value {
         self.body().clone()
     }
 
-    /// Checks the request against the rules of a route, as [`VideoReference::check`] does. The other types have one route
-    /// only, whose rules they have passed already.
+    /// Checks the request against the rules of a route, like [`VideoReference::check`]. The other types have only one
+    /// route and already conform to its rules.
     ///
     /// # Errors
     ///
-    /// [`ValidationError`] with every rule that the request breaks on that route.
+    /// [`ValidationError`] with every rule of that route that the request violates.
     pub fn check(&self, route: Route) -> Result<(), ValidationError> {
-        match route.plan(self.mode(), self.tier(), &[]).first() {
-            Some(first) => self.check_for(*first),
+        match route.routes_to_try(self.mode(), self.tier(), &[]).first() {
+            Some(first) => self.check_route(*first),
             None => Ok(()),
         }
     }
 
-    /// Every image and video that is set.
+    /// All images and videos of the request.
     pub fn media(&self) -> Vec<(MediaField, MediaSource)> {
         self.checked().media()
     }
 
-    /// Length of the video to make, in seconds.
+    /// The requested length of the video, in seconds.
     pub fn duration(&self) -> Option<u32> {
         self.body().get("duration")?.as_str()?.parse().ok()
     }
 
-    /// Shape of the video to make.
+    /// The requested aspect ratio.
     pub fn aspect_ratio(&self) -> Option<AspectRatio> {
         self.body().get("aspect_ratio")?.as_str()?.parse().ok()
     }
 
-    /// Replaces files with the URLs that they were uploaded to.
+    /// Replaces local files by the URLs of their uploads.
     pub(crate) fn set_urls(&mut self, urls: &BTreeMap<MediaField, String>) {
         self.checked_mut().set_urls(urls);
     }
@@ -281,9 +281,9 @@ impl Request {
         self.checked().body()
     }
 
-    /// Checks the request against the rules of one route of the service.
-    pub(crate) fn check_for(&self, route: CreateRoute) -> Result<(), ValidationError> {
-        self.checked().check_for(route)
+    /// Checks the request against the rules of one route.
+    pub(crate) fn check_route(&self, route: CreateRoute) -> Result<(), ValidationError> {
+        self.checked().check_route(route)
     }
 }
 
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn every_media_field_leads_to_its_rule_and_its_value() {
+    fn media_field_finds_its_rule_and_value() {
         let video = VideoReference::builder().reference_video("https://h.example/a.mp4");
         for request in [
             Request::from(with_everything()),
@@ -326,13 +326,13 @@ mod tests {
                 .unwrap()
                 .into(),
         ] {
-            let routes = Route::default().plan(request.mode(), request.tier(), &[]);
+            let routes = Route::default().routes_to_try(request.mode(), request.tier(), &[]);
             for (field, mut source) in request.media() {
                 for route in &routes {
                     let rule = field.rule(route.limits()).expect("a rule");
                     assert_eq!(rule.format, Some("uri"), "{field}");
                 }
-                source.show();
+                source.replace_by_text();
                 let value = field.value(request.body()).and_then(Value::as_str);
                 assert_eq!(value, source.as_url(), "{field}");
             }
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn uploads_replace_the_values_of_their_fields_alone() {
+    fn set_urls_replaces_only_the_given_fields() {
         let mut request = Request::from(with_everything());
         let before = request.clone();
         let local = request.media().into_iter();
@@ -362,15 +362,15 @@ mod tests {
     }
 
     #[test]
-    fn the_url_of_an_upload_is_checked() {
+    fn set_urls_revalidates_the_url() {
         let mut request = Request::from(with_everything());
-        let routes = Route::default().plan(Mode::Text, Tier::default(), &[]);
+        let routes = Route::default().routes_to_try(Mode::Text, Tier::default(), &[]);
         let [route] = &routes[..] else {
             panic!("there is one route");
         };
-        request.check_for(*route).unwrap();
+        request.check_route(*route).unwrap();
         request.set_urls(&BTreeMap::from([(MediaField::EndFrame, "end".to_owned())]));
-        let error = request.check_for(*route).unwrap_err();
+        let error = request.check_route(*route).unwrap_err();
         assert_eq!(error.findings()[0].code(), FindingCode::InvalidUrl);
         assert_eq!(error.findings()[0].field(), "end_image_url");
     }

@@ -1,4 +1,4 @@
-//! Which path a request takes.
+//! Modes, tiers and routes: which operations create, list and read a task.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ use crate::engine::operations::{CreateOperation, ListOperation, ReadOperation};
 use crate::engine::unconfirmed::UnconfirmedCreate;
 use crate::named::by_name;
 
-/// What a video is made from. It decides the family of routes that creates, lists and reads the task.
+/// What a video is made from. The mode determines the routes that create, list and read the task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -32,7 +32,7 @@ impl Mode {
     /// All modes.
     pub const ALL: &[Self] = &[Self::Reference, Self::Text, Self::MotionControl];
 
-    /// The lists that document its tasks: one for all tiers, or one for each.
+    /// The lists that have its tasks: one for all tiers, or one for each.
     pub(crate) fn lists(self) -> Vec<&'static ListOperation> {
         let operations = CreateRoute::all().filter(|route| route.mode() == self);
         let operations = operations.map(CreateRoute::operation);
@@ -46,7 +46,7 @@ impl Mode {
         lists
     }
 
-    /// Where its tasks may be read, most likely first.
+    /// The operations that may read its tasks, most likely first.
     pub(crate) fn reads(self) -> &'static [&'static ReadOperation] {
         let mut by_mode = OPERATIONS.reads_by_mode.iter();
         by_mode
@@ -68,24 +68,24 @@ by_name!(Mode);
 
 /// The route that creates a task from a reference video.
 ///
-/// The vendor moved it once; both paths are known to this client. The other modes have one route for each
-/// tier, whatever is chosen here.
+/// The vendor moved it once; this client supports both paths. The other modes have one route for each tier, regardless
+/// of this setting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Route {
-    /// The older route first; if the service answers that it does not exist (404, 405 or 410, which also means that
-    /// nothing was charged), the successor. The client remembers which one answered.
+    /// The older route first. If the service reports that it does not exist (404, 405 or 410, which also means that
+    /// nothing was charged), the successor. The client remembers which one exists.
     #[default]
     Auto,
-    /// `POST /v1/ai/video/kling-v3-omni-pro/video-reference` and nothing else.
+    /// Only `POST /v1/ai/video/kling-v3-omni-pro/video-reference`.
     VideoReference,
-    /// `POST /v1/ai/reference-to-video/kling-v3-omni-pro`, or its sibling for [`Tier::Standard`], and nothing else.
+    /// Only `POST /v1/ai/reference-to-video/kling-v3-omni-pro`, or its sibling for [`Tier::Standard`].
     ReferenceToVideo,
 }
 
 impl Route {
-    /// All choices.
+    /// All routes.
     pub const ALL: &[Self] = &[Self::Auto, Self::VideoReference, Self::ReferenceToVideo];
 
     /// The name in files and on the command line.
@@ -97,31 +97,36 @@ impl Route {
         }
     }
 
-    /// The routes to try, in order, without those that were `replaced`.
-    pub(crate) fn plan(self, mode: Mode, tier: Tier, replaced: &[CreateRoute]) -> Vec<CreateRoute> {
+    /// The routes to try, in order, without those in `replaced`.
+    pub(crate) fn routes_to_try(
+        self,
+        mode: Mode,
+        tier: Tier,
+        replaced: &[CreateRoute],
+    ) -> Vec<CreateRoute> {
         let of_mode = || CreateRoute::all().filter(move |route| route.mode() == mode);
         let is_named = |route: &CreateRoute| route.task().spec().route == self.as_str();
-        // Without a route of this name, the mode has no choice.
+        // The mode has a choice only if one of its routes has this name.
         let is_pinned = of_mode().any(|route| is_named(&route));
-        let mut plan: Vec<_> = of_mode()
+        let mut routes: Vec<_> = of_mode()
             .filter(|route| is_named(route) || !is_pinned)
             .collect();
-        // A request is checked against a pinned route that does not offer its tier, and is told so.
-        if !is_pinned || plan.iter().any(|route| route.tier() == tier) {
-            plan.retain(|route| route.tier() == tier);
+        // A pinned route that does not support the tier stays, so the request fails with a finding about it.
+        if !is_pinned || routes.iter().any(|route| route.tier() == tier) {
+            routes.retain(|route| route.tier() == tier);
         }
         if !is_pinned {
-            plan.retain(|route| !replaced.contains(route));
+            routes.retain(|route| !replaced.contains(route));
         }
-        plan
+        routes
     }
 }
 
 by_name!(Route);
 
-/// Quality tier that makes the video. It decides the route, and with it the price.
+/// The quality tier of a video. It determines the route, and thereby the price.
 ///
-/// Prices are the vendor's and change; see its price list.
+/// The vendor sets the prices; see its price list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -130,7 +135,7 @@ pub enum Tier {
     /// Kling 3 Omni Pro.
     #[default]
     Pro,
-    /// Kling 3 Omni Standard. Of the routes for a reference video, only the successor offers it.
+    /// Kling 3 Omni Standard. Of the routes for a reference video, only the successor supports it.
     Standard,
 }
 
@@ -149,7 +154,7 @@ impl Tier {
 
 by_name!(Tier);
 
-/// One creating route of the service that this client has a mode and a tier for.
+/// A creating operation of the service for which this client has a mode and a tier.
 #[derive(Clone, Copy)]
 pub(crate) struct CreateRoute(&'static OfferedCreate);
 
@@ -161,12 +166,12 @@ struct OfferedCreate {
 }
 
 impl CreateRoute {
-    /// All of them, older ones before their successors.
+    /// All routes, older ones before their successors.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         OPERATIONS.creates.iter().map(Self)
     }
 
-    /// The spec's rules for the body of this route.
+    /// The limits of the document for the body of this route.
     pub(crate) fn limits(self) -> &'static [Field] {
         self.0.task.spec().fields
     }
@@ -179,7 +184,7 @@ impl CreateRoute {
         self.0.mode
     }
 
-    /// The setting that takes this route and no other; [`Route::Auto`] where there is no such setting.
+    /// The setting that selects only this route; [`Route::Auto`] if no such setting exists.
     pub(crate) fn pinned(self) -> Route {
         self.0.task.spec().route.parse().unwrap_or_default()
     }
@@ -195,13 +200,13 @@ impl CreateRoute {
         self.0.task
     }
 
-    /// What the engine knows of it.
+    /// The operation as the engine uses it.
     pub(crate) fn operation(self) -> &'static CreateOperation {
         &self.0.operation
     }
 
     /// The route of an operation.
-    pub(crate) fn of(operation: &CreateOperation) -> Self {
+    pub(crate) fn from_operation(operation: &CreateOperation) -> Self {
         Self(&OPERATIONS.creates[operation.key])
     }
 }
@@ -218,10 +223,10 @@ impl fmt::Debug for CreateRoute {
     }
 }
 
-/// The generated table as the engine takes it. An operation of another mode or tier is left out until one is written here.
+/// The generated table as the engine uses it. Operations of a mode or a tier that this file lacks are omitted.
 static OPERATIONS: LazyLock<Operations> = LazyLock::new(Operations::new);
 
-/// Built once and never freed, so that the engine can name its parts by reference.
+/// Built once and never freed, because the engine refers to operations by `&'static`.
 struct Operations {
     creates: Vec<OfferedCreate>,
     reads: Vec<&'static ReadOperation>,
@@ -302,17 +307,17 @@ pub(crate) fn lists() -> &'static [&'static ListOperation] {
     &OPERATIONS.lists
 }
 
-/// Where a task of unknown origin may be read, most likely first.
+/// The operations that may read a task of unknown mode, most likely first.
 pub(crate) fn reads() -> &'static [&'static ReadOperation] {
     &OPERATIONS.reads
 }
 
-/// The parameter that says how many tasks a page has.
+/// The parameter with the number of tasks on a page.
 const PAGE_SIZE: &str = "page_size";
 
 fn max_page_size(fields: &[Field]) -> Option<u32> {
     let field = fields.iter().find(|field| field.name == PAGE_SIZE)?;
-    // Limits are whole numbers above zero.
+    // The limits are positive integers.
     field.maximum.map(|maximum| maximum as u32)
 }
 
@@ -335,21 +340,21 @@ impl<'de> Deserialize<'de> for &'static ListOperation {
     }
 }
 
-/// What is particular to Kling in a create whose end is not known.
+/// The properties of an unconfirmed create that are specific to Kling.
 impl UnconfirmedCreate {
-    /// What the video is made from.
+    /// The mode of the task.
     pub fn mode(&self) -> Mode {
-        CreateRoute::of(self.operation()).mode()
+        CreateRoute::from_operation(self.operation()).mode()
     }
 
-    /// Quality tier that was asked for.
+    /// The requested tier.
     pub fn tier(&self) -> Tier {
-        CreateRoute::of(self.operation()).tier()
+        CreateRoute::from_operation(self.operation()).tier()
     }
 
-    /// The route that it was sent to; [`Route::Auto`] where there is only one.
+    /// The route that the create was sent to; [`Route::Auto`] if the mode has only one.
     pub fn route(&self) -> Route {
-        CreateRoute::of(self.operation()).pinned()
+        CreateRoute::from_operation(self.operation()).pinned()
     }
 }
 

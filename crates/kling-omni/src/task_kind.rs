@@ -1,5 +1,5 @@
-//! Kinds of tasks that take similar times: of one mode and tier, of videos equally long, with or without an image to
-//! start from.
+//! The kind of a task. Tasks of one kind take similar times: they have the same mode and tier, the same video length,
+//! and either all or none have a start frame.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,20 +13,20 @@ use crate::route::{CreateRoute, Mode, Tier};
 
 const FROM_IMAGE: [(bool, &str); 2] = [(false, "without-image"), (true, "with-image")];
 
-/// The kind of the task that `body` makes on `route`; a length that it does not name is the document's default.
+/// The kind of the task that `body` creates on `route`. A missing length is the default of the document.
 pub(crate) fn kind_of(route: CreateRoute, body: &Value) -> TaskKind {
     let is_set = |field: MediaField| field.value(body).is_some_and(Value::is_string);
     let named = body.get("duration").and_then(Value::as_str);
     encode(
         route.mode(),
         route.tier(),
-        named.or(usual(route)).map_or(0, seconds),
+        named.or(default_duration(route)).map_or(0, seconds),
         MediaField::START_FRAMES.into_iter().any(is_set),
     )
 }
 
-/// The length of a video that names none.
-fn usual(route: CreateRoute) -> Option<&'static str> {
+/// The default length of a video.
+fn default_duration(route: CreateRoute) -> Option<&'static str> {
     let rules = route.limits().iter().find(|field| field.name == "duration");
     match rules?.default? {
         Scalar::Text(seconds) => Some(seconds),
@@ -34,7 +34,7 @@ fn usual(route: CreateRoute) -> Option<&'static str> {
     }
 }
 
-/// Lengths that are none, or that nobody knows yet, are of one kind.
+/// Invalid and unknown lengths share one kind.
 fn seconds(text: &str) -> u8 {
     text.parse().unwrap_or(0)
 }
@@ -65,40 +65,40 @@ impl From<TaskKind> for String {
 }
 
 impl FromStr for TaskKind {
-    type Err = NoKind;
+    type Err = ParseTaskKindError;
 
-    fn from_str(text: &str) -> Result<Self, NoKind> {
+    fn from_str(text: &str) -> Result<Self, ParseTaskKindError> {
         let mut parts = text.split('/');
-        let mut part = || parts.next().ok_or(NoKind);
-        let mode = part()?.parse().map_err(|_| NoKind)?;
-        let tier = part()?.parse().map_err(|_| NoKind)?;
-        let seconds = part()?.parse().map_err(|_| NoKind)?;
+        let mut part = || parts.next().ok_or(ParseTaskKindError);
+        let mode = part()?.parse().map_err(|_| ParseTaskKindError)?;
+        let tier = part()?.parse().map_err(|_| ParseTaskKindError)?;
+        let seconds = part()?.parse().map_err(|_| ParseTaskKindError)?;
         let start = part()?;
         let start = FROM_IMAGE.iter().find(|(_, name)| *name == start);
-        let (from_image, _) = start.ok_or(NoKind)?;
+        let (from_image, _) = start.ok_or(ParseTaskKindError)?;
         match parts.next() {
             None => Ok(encode(mode, tier, seconds, *from_image)),
-            Some(_) => Err(NoKind),
+            Some(_) => Err(ParseTaskKindError),
         }
     }
 }
 
 impl TryFrom<String> for TaskKind {
-    type Error = NoKind;
+    type Error = ParseTaskKindError;
 
-    fn try_from(text: String) -> Result<Self, NoKind> {
+    fn try_from(text: String) -> Result<Self, ParseTaskKindError> {
         text.parse()
     }
 }
 
-/// A text names no kind of task.
+/// A text is not a valid task kind.
 #[derive(Debug)]
-pub(crate) struct NoKind;
+pub(crate) struct ParseTaskKindError;
 
-impl fmt::Display for NoKind {
+impl fmt::Display for ParseTaskKindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a kind of task is written like reference/pro/5/with-image")
+        f.write_str("invalid task kind: expected a text such as reference/pro/5/with-image")
     }
 }
 
-impl std::error::Error for NoKind {}
+impl std::error::Error for ParseTaskKindError {}

@@ -1,4 +1,4 @@
-//! Carries the generated operations through the engine's calls.
+//! Runs generated operations as calls of the engine.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,34 +16,38 @@ use crate::engine::http::call::Call;
 #[cfg(feature = "raw")]
 use crate::engine::http::call::Options;
 
-/// The generated client with `call` as its way out. It is good for one operation.
+/// A generated client that sends its requests through `call`, for one operation.
 pub(crate) fn client(call: &Arc<Call>) -> Api {
-    client_of(
+    build_client(
         call.server().base_url.as_str(),
         call.client(),
         CallTransport(Arc::clone(call)),
     )
 }
 
-/// The generated client for any number of operations, which answer what the service answered.
+/// A generated client for any number of operations. It returns the responses of the service unchanged.
 #[cfg(feature = "raw")]
 pub(crate) fn raw_client(http: &Arc<Http>) -> Api {
     let transport = RawTransport(Arc::clone(http));
-    client_of(&http.server.base_url, &http.client, transport)
+    build_client(&http.server.base_url, &http.client, transport)
 }
 
-fn client_of(base_url: &str, client: &reqwest::Client, transport: impl Transport + 'static) -> Api {
+fn build_client(
+    base_url: &str,
+    client: &reqwest::Client,
+    transport: impl Transport + 'static,
+) -> Api {
     Api::new_with_client(base_url, client.clone(), Inner::new(Arc::new(transport)))
 }
 
-/// Turns the answer of a generated operation into ours. The generated error is used for what only it can know, the
-/// reading of the body, and never shown: it prints whole bodies and headers.
+/// Converts the result of a generated operation into ours. Of the generated error only the parse error of the body is
+/// used. It is never displayed, because it prints entire bodies and headers.
 pub(crate) fn finish<T, E>(
     call: &Call,
-    answer: std::result::Result<ResponseValue<T>, ApiError<E>>,
+    result: std::result::Result<ResponseValue<T>, ApiError<E>>,
 ) -> Result<T> {
     call.finish(
-        answer
+        result
             .map(ResponseValue::into_inner)
             .map_err(|error| match error {
                 ApiError::InvalidResponsePayload(_, reason) => Some(reason.to_string()),
@@ -52,7 +56,7 @@ pub(crate) fn finish<T, E>(
     )
 }
 
-fn idempotency(operation: &str) -> Idempotency {
+fn idempotency_of(operation: &str) -> Idempotency {
     let mut operations = service::OPERATIONS.iter();
     let operation = operations.find(|known| known.name == operation);
     if operation.is_some_and(|operation| operation.role.is_repeatable()) {
@@ -71,7 +75,7 @@ impl Transport for CallTransport {
 
     fn exchange<'a>(&'a self, request: reqwest::Request, operation: &'static str) -> Exchange<'a> {
         let span = tracing::info_span!("call", operation);
-        let idempotency = idempotency(operation);
+        let idempotency = idempotency_of(operation);
         Box::pin(
             self.0
                 .send(request, idempotency, operation)
@@ -86,7 +90,7 @@ impl fmt::Debug for CallTransport {
     }
 }
 
-/// Makes a call of each request.
+/// Runs each request as a separate call.
 #[cfg(feature = "raw")]
 struct RawTransport(Arc<Http>);
 
@@ -109,7 +113,7 @@ impl Transport for RawTransport {
     fn exchange<'a>(&'a self, request: reqwest::Request, operation: &'static str) -> Exchange<'a> {
         let span = tracing::info_span!("call", operation);
         let exchange = async move {
-            let idempotency = idempotency(operation);
+            let idempotency = idempotency_of(operation);
             let last = self.call().run(request, idempotency, operation).await;
             last.result.into_response()
         };

@@ -1,4 +1,4 @@
-//! Findings: what is wrong with a request, by code, field and limit.
+//! Findings: the violations and likely mistakes of a request, with code, field and limit.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// One rule that a request breaks, or one thing about it that looks like a mistake.
+/// A rule that a request violates, or a property that suggests a mistake.
 ///
-/// As data it names the field, the rule, its limit and the actual value; a long text is given by its length and a URL
-/// without its query. `Display` says the same in a sentence.
+/// It has the field, the code of the rule, the limit and the actual value. A long text is represented by its length,
+/// and a URL has no query. `Display` formats the finding as a sentence.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[non_exhaustive]
@@ -45,10 +45,10 @@ impl Finding {
         }
     }
 
-    /// The warning of what would be an error on the successor of the older route.
-    pub(crate) fn of_successor(self) -> Self {
+    /// Converts an error on the successor of the older route into a warning.
+    pub(crate) fn into_successor_warning(self) -> Self {
         let message = format!(
-            "would be refused by the older route's successor: {}",
+            "would be rejected by the successor of the older route: {}",
             self.message
         );
         Self {
@@ -64,43 +64,43 @@ impl Finding {
         self
     }
 
-    /// Whether the request cannot be sent, or merely looks wrong.
+    /// The severity: error or warning.
     pub fn severity(&self) -> Severity {
         self.severity
     }
 
-    /// Whether the request cannot be sent because of this.
+    /// Whether the finding prevents the request from being sent.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
 
-    /// Stable name of the rule.
+    /// The code of the rule.
     pub fn code(&self) -> FindingCode {
         self.code
     }
 
-    /// The field concerned, by its name on the wire. Within lists and objects it is a path, such as
+    /// The field, by its name in the JSON body. Within lists and objects it is a path, such as
     /// `elements[0].frontal_image_url`.
     pub fn field(&self) -> &str {
         &self.field
     }
 
-    /// What the rule allows, where it is a limit.
+    /// The allowed values, if the rule has a limit.
     pub fn limit(&self) -> Option<&Limit> {
         self.limit.as_ref()
     }
 
-    /// What the request has instead of it.
+    /// The actual value.
     pub fn actual(&self) -> &Actual {
         &self.actual
     }
 
-    /// The finding in words, without field and code.
+    /// The description of the finding, without field and code.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What would mend it, where that is more than the message says: for a file, a command such as `ffmpeg …`.
+    /// How to fix the finding, if the message does not say it: for a file, a command such as `ffmpeg …`.
     pub fn help(&self) -> Option<&str> {
         self.help.as_deref()
     }
@@ -118,7 +118,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The wire name, with the builder's name before it where the two differ.
+/// The name of a field in the JSON body, preceded by its name in the builder if the two differ.
 fn label(field: &str) -> Cow<'_, str> {
     let named = match field.split(['[', '.']).next() {
         Some("video_url") => "reference video",
@@ -132,21 +132,21 @@ fn label(field: &str) -> Cow<'_, str> {
     format!("{named} ({field})").into()
 }
 
-/// How much a finding weighs.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Severity {
-    /// The request breaks a rule of the API and is not sent.
+    /// The request violates a rule of the API and is not sent.
     Error,
-    /// The request is legal but looks like a mistake.
+    /// The request is valid, but likely a mistake.
     Warning,
 }
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $severity:ident;)*) => {
-        /// Stable name of a rule, for code and for searching. From 0.1 on, no code changes its text.
+        /// The code of a rule. The text of a code is stable from 0.1 on.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
         #[cfg_attr(feature = "schemars", derive(JsonSchema))]
         #[non_exhaustive]
@@ -158,12 +158,12 @@ macro_rules! codes {
             /// All codes.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The code as text, in kebab case.
+            /// The text of the code, in kebab case.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// Whether findings of this code stop a request.
+            /// The severity of findings with this code.
             pub fn severity(self) -> Severity {
                 match self { $(Self::$name => Severity::$severity,)* }
             }
@@ -172,37 +172,37 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A field that the route requires is not set.
+    /// A required field is not set.
     MissingField = "missing-field", Error;
     /// A text is shorter than allowed.
     TextTooShort = "text-too-short", Error;
     /// A text is longer than allowed, counted in Unicode code points.
     TextTooLong = "text-too-long", Error;
-    /// A number is below the least allowed value.
+    /// A number is below the minimum.
     BelowMinimum = "below-minimum", Error;
-    /// A number is above the greatest allowed value.
+    /// A number is above the maximum.
     AboveMaximum = "above-maximum", Error;
-    /// A number is NaN or infinite, which JSON cannot carry.
+    /// A number is NaN or infinite, which JSON cannot represent.
     NotFinite = "not-finite", Error;
-    /// A value is none of the allowed ones.
+    /// A value is not one of the allowed values.
     UnsupportedValue = "unsupported-value", Error;
     /// A list has fewer items than allowed.
     TooFewItems = "too-few-items", Error;
-    /// A list has more items than allowed, or several lists have together.
+    /// A list has more items than allowed, alone or together with another list.
     TooManyItems = "too-many-items", Error;
-    /// A URL is not an absolute http or https URL, or has characters that a URL has to escape.
+    /// A URL is not an absolute http or https URL, or has unescaped characters.
     InvalidUrl = "invalid-url", Error;
-    /// The route has no field of this name. The service ignores such a field, and charges for a video without it.
+    /// The route does not have the field. The service ignores it, and charges for a video without it.
     UnsupportedField = "unsupported-field", Error;
-    /// The tier does not exist on the route that was chosen.
+    /// The route does not support the tier.
     UnsupportedTier = "unsupported-tier", Error;
-    /// A prompt and shots stand beside a start frame, which goes with one of the two.
+    /// A prompt and shots are combined with a start frame, which allows only one of them.
     PromptConflictsWithShots = "prompt-conflicts-with-shots", Error;
-    /// A file on this machine cannot be read.
+    /// A local file cannot be read.
     FileUnreadable = "file-unreadable", Error;
-    /// A file is damaged or cut off.
+    /// A file is damaged or truncated.
     FileCorrupt = "file-corrupt", Error;
-    /// A file is none of the formats allowed, whatever its name says, or has no picture.
+    /// The content of a file does not have an allowed format, whatever its name, or has no picture.
     UnsupportedFormat = "unsupported-format", Error;
     /// A file has more bytes than allowed.
     FileTooLarge = "file-too-large", Error;
@@ -214,44 +214,43 @@ codes! {
     DimensionsTooSmall = "dimensions-too-small", Error;
     /// A picture has more pixels on its sides than allowed.
     DimensionsTooLarge = "dimensions-too-large", Error;
-    /// A video has fewer frames in a second than allowed.
+    /// A video has fewer frames per second than allowed.
     FrameRateTooLow = "frame-rate-too-low", Error;
-    /// A video has more frames in a second than allowed.
+    /// A video has more frames per second than allowed.
     FrameRateTooHigh = "frame-rate-too-high", Error;
-    /// There is no prompt, or an empty one.
+    /// The prompt is missing or empty.
     MissingPrompt = "missing-prompt", Warning;
-    /// There is a reference video, a reference image or an element, and no prompt mentions it, as `@Video1`, `@Image1` or
-    /// `@Element1`.
+    /// No prompt mentions a reference video, a reference image or an element, as `@Video1`, `@Image1` or `@Element1`.
     ReferenceNotMentioned = "reference-not-mentioned", Warning;
     /// A prompt mentions a reference that does not exist, such as `@Video2`, or `@Video1` without a reference video.
     UnknownReference = "unknown-reference", Warning;
-    /// The successor route refuses what the older one takes, so the request cannot fall through to it. The vendor's
-    /// newer documents leave the older route out.
+    /// The successor route rejects what the older route accepts, so the request cannot fall back to it. The vendor's
+    /// newer documents omit the older route.
     RejectedBySuccessor = "rejected-by-successor", Warning;
-    /// A URL ends in a file extension that is none of the allowed formats.
+    /// A URL has a file extension that is not one of the allowed formats.
     UnsupportedExtension = "unsupported-extension", Warning;
-    /// The shape is to follow the input, and there is no input to follow.
+    /// The aspect ratio follows the input, but the request has no input to follow.
     AutoRatioWithoutInput = "auto-ratio-without-input", Warning;
-    /// A prompt stands beside shots that have prompts of their own.
+    /// A prompt is combined with shots, which have their own prompts.
     PromptWithShots = "prompt-with-shots", Warning;
-    /// It is said how shots are made into a video, and there are none.
+    /// A shot type is set without shots.
     ShotTypeWithoutShots = "shot-type-without-shots", Warning;
-    /// Two fields name the frame that the video starts with.
+    /// Two fields set the first frame of the video.
     DuplicateStartFrame = "duplicate-start-frame", Warning;
-    /// There is an end frame without a start frame.
+    /// An end frame is set without a start frame.
     EndFrameWithoutStartFrame = "end-frame-without-start-frame", Warning;
-    /// A file breaks a limit as it is read one way, and keeps to it as it is read another; the vendor does not say which way
-    /// is meant.
+    /// A file violates a limit in one interpretation and conforms to it in another. The vendor does not say which one
+    /// applies.
     LimitAmbiguous = "limit-ambiguous", Warning;
-    /// A file breaks a rule of its format, and players read it all the same; the service may not.
+    /// A file violates a rule of its format that players tolerate. The service may not.
     FileNonconforming = "file-nonconforming", Warning;
-    /// Something about a file could not be found out, or not all of it.
+    /// Some or all properties of a file could not be determined.
     InspectionIncomplete = "inspection-incomplete", Warning;
-    /// The name of a file says another format than its content.
+    /// The name of a file has another format than its content.
     ExtensionMismatch = "extension-mismatch", Warning;
-    /// The shape of the video to make is unlike that of what it is made from.
+    /// The aspect ratio of the video differs from that of its input.
     AspectRatioMismatch = "aspect-ratio-mismatch", Warning;
-    /// The reference video is much longer than the video to make.
+    /// The reference video is much longer than the requested video.
     LongReferenceVideo = "long-reference-video", Warning;
     /// An element has no image.
     ElementWithoutImage = "element-without-image", Warning;
@@ -269,27 +268,27 @@ impl fmt::Display for FindingCode {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Limit {
-    /// At least this much.
+    /// At least this value.
     AtLeast(f64),
-    /// At most this much.
+    /// At most this value.
     AtMost(f64),
     /// One of these values.
     OneOf(Vec<&'static str>),
 }
 
-/// What the request has in place of what is allowed.
+/// The value that a request has.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Actual {
-    /// Nothing.
+    /// No value.
     Missing,
-    /// A text of so many Unicode code points.
+    /// A text with this number of Unicode code points.
     Characters(usize),
-    /// A list of so many items.
+    /// A list with this number of items.
     Items(usize),
-    /// A number; as text, since it may be NaN.
+    /// A number, as text because it may be NaN.
     Number(String),
     /// A short value.
     Value(String),
@@ -297,9 +296,9 @@ pub enum Actual {
     Url(String),
 }
 
-/// Every rule that a request breaks, with the warnings beside them.
+/// All rules that a request violates, and its warnings.
 ///
-/// `Display` lists one finding on a line, errors first.
+/// `Display` writes one line for each finding, errors first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]
 pub struct ValidationError {
@@ -321,10 +320,7 @@ impl fmt::Display for ValidationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.findings.len();
         let noun = if count == 1 { "finding" } else { "findings" };
-        write!(
-            f,
-            "the request was stopped before it could cost anything, {count} {noun}:"
-        )?;
+        write!(f, "the request was not sent, {count} {noun}:")?;
         for finding in &self.findings {
             let mark = match finding.severity {
                 Severity::Error => "error",
@@ -332,7 +328,7 @@ impl fmt::Display for ValidationError {
             };
             write!(f, "\n  {mark}: {finding}")?;
             if let Some(help) = &finding.help {
-                write!(f, "\n    {help}")?;
+                write!(f, "\n    help: {help}")?;
             }
         }
         Ok(())
@@ -341,13 +337,13 @@ impl fmt::Display for ValidationError {
 
 impl std::error::Error for ValidationError {}
 
-/// A parameter that the service refused.
+/// A parameter that the service rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct InvalidParam {
-    /// Name of the parameter on the wire.
+    /// The name of the parameter in the JSON body.
     pub name: String,
-    /// The service's reason.
+    /// The reason of the service.
     pub reason: String,
 }
 

@@ -21,7 +21,7 @@ use crate::redact::printable;
 use crate::route::{self, CreateRoute};
 use crate::transport;
 
-/// Kling 3 Omni, as the engine calls it.
+/// The service Kling 3 Omni.
 pub(crate) struct Kling;
 
 impl Service for Kling {
@@ -86,10 +86,13 @@ async fn create(
 ) -> Result<CreateResponse> {
     let api = transport::client(call);
     let body = RequestBody::from(body);
-    let answer = CreateRoute::of(operation).task().send(&api, body).await;
-    let state = match transport::finish(call, answer) {
-        Ok(answer) => state(answer.data),
-        // The response has an id: there is a task, and it was charged.
+    let result = CreateRoute::from_operation(operation)
+        .task()
+        .send(&api, body)
+        .await;
+    let state = match transport::finish(call, result) {
+        Ok(response) => state(response.data),
+        // The response has an id: a task exists and was charged.
         Err(error) => match call.created_task() {
             Some(id) => {
                 tracing::warn!(task_id = %printable(&id), %error, "task created, but the response has an undocumented shape");
@@ -109,37 +112,37 @@ async fn create(
     })
 }
 
-/// Reads the task `id` by `operation`.
+/// Reads the task `id` with `operation`.
 async fn read(call: &Arc<Call>, operation: &ReadOperation, id: &str) -> Result<TaskState> {
     let api = transport::client(call);
     let segment = call.path_segment(id);
-    let answer = TaskRead::ALL[operation.key].send(&api, segment).await;
+    let result = TaskRead::ALL[operation.key].send(&api, segment).await;
     let response = call.response();
-    let state = match transport::finish(call, answer) {
-        Ok(answer) => state(answer.data),
-        Err(error) => response.and_then(with_number).ok_or(error)?,
+    let state = match transport::finish(call, result) {
+        Ok(response) => state(response.data),
+        Err(error) => response.and_then(parse_integer_id).ok_or(error)?,
     };
     if state.id() != id {
         return Err(Error::uncharged(
             ErrorKind::UnexpectedResponse,
-            "the service answered with another task than the one asked for",
+            "the service returned another task than the requested one",
         )
         .with_request_id(call.request_id()));
     }
     Ok(state)
 }
 
-/// The task of a response whose id is an integer. It is kept as text.
-fn with_number(answer: &ResponseParts) -> Option<TaskState> {
-    let mut answer: Value = serde_json::from_slice(&answer.body).ok()?;
-    let id = answer.get_mut("data")?.get_mut("task_id")?;
+/// Parses a task whose id is an integer, and keeps the id as text.
+fn parse_integer_id(response: &ResponseParts) -> Option<TaskState> {
+    let mut response: Value = serde_json::from_slice(&response.body).ok()?;
+    let id = response.get_mut("data")?.get_mut("task_id")?;
     if id.is_i64() || id.is_u64() {
         *id = id.to_string().into();
     } else {
         return None;
     }
-    let answer: types::TaskResponse = serde_json::from_value(answer).ok()?;
-    Some(state(answer.data))
+    let response: types::TaskResponse = serde_json::from_value(response).ok()?;
+    Some(state(response.data))
 }
 
 /// Reads one page of the tasks of a list.
@@ -150,18 +153,18 @@ async fn list(
     page_size: Option<i32>,
 ) -> Result<Page> {
     let api = transport::client(call);
-    let answer = TaskList::ALL[operation.key]
+    let result = TaskList::ALL[operation.key]
         .send(&api, page, page_size)
         .await;
     let response = call.response();
-    let tasks: Vec<_> = match transport::finish(call, answer) {
-        Ok(answer) => answer.data.into_iter().map(summary).collect(),
-        // An unreadable row does not fail the whole page.
-        Err(error) => response.and_then(rows).ok_or(error)?,
+    let tasks: Vec<_> = match transport::finish(call, result) {
+        Ok(response) => response.data.into_iter().map(summary).collect(),
+        // An unreadable row does not fail the page.
+        Err(error) => response.and_then(parse_rows).ok_or(error)?,
     };
     let extent =
         response.map(|response| Extent::read(response.status, &response.headers, &response.body));
-    // An id outside the rows belongs to a task that the rows do not have.
+    // An id outside the rows belongs to a task that has no row.
     let ids = response.map_or(0, |response| task_ids::count(&response.body));
     Ok(Page {
         is_complete: ids <= tasks.len() && tasks.iter().all(|task| TaskId::is_valid(&task.id)),
@@ -171,9 +174,9 @@ async fn list(
     })
 }
 
-/// The rows of a list with undocumented fields. Unreadable fields are empty or unknown.
-fn rows(answer: &ResponseParts) -> Option<Vec<TaskSummary>> {
-    let list: Map<String, Value> = serde_json::from_slice(&answer.body).ok()?;
+/// Parses the rows of a list with undocumented fields. Unreadable fields are empty or unknown.
+fn parse_rows(response: &ResponseParts) -> Option<Vec<TaskSummary>> {
+    let list: Map<String, Value> = serde_json::from_slice(&response.body).ok()?;
     let row = |row: &Value| {
         let id = match &row["task_id"] {
             Value::String(id) => id.clone(),
@@ -200,17 +203,17 @@ async fn request_uploads(call: &Arc<Call>, kinds: &[&str]) -> Result<Vec<UploadS
     let files =
         files.map_err(|error| Error::uncharged(ErrorKind::Validation, error.to_string()))?;
     let body = types::UploadRequest::new(files);
-    let answer = transport::client(call)
+    let result = transport::client(call)
         .request_uploads()
         .body(body)
         .send()
         .await;
-    let slots = transport::finish(call, answer)?.files;
+    let slots = transport::finish(call, result)?.files;
     if slots.len() != kinds.len() {
         return Err(Error::uncharged(
             ErrorKind::UnexpectedResponse,
             format!(
-                "the service was asked for {} places for files and gave {}",
+                "the service returned {1} upload slots, {0} were requested",
                 kinds.len(),
                 slots.len()
             ),
@@ -241,7 +244,7 @@ fn state(task: types::TaskDetail) -> TaskState {
     )
 }
 
-/// A status that is not documented is unknown.
+/// Converts a status. An undocumented one is unknown.
 fn status(status: enums::TaskStatus) -> TaskStatus {
     TaskStatus::from(status.as_str().to_owned())
 }

@@ -1,16 +1,16 @@
-//! Whether a video is whole, from its bytes as they stream by.
+//! Completeness of a video while it is downloaded.
 
 use crate::limits::Limits;
 use crate::prober::{Prober, Step};
 use crate::problem::{Code, Problem};
 
-/// Checks whether an MP4 or MOV is whole while its bytes stream by, from the first to the last.
+/// Checks whether an MP4 or MOV is complete while its bytes arrive in order.
 ///
-/// It reports what a [`Prober`] reports about the completeness of the same bytes, and nothing else: whether there is an
-/// index (`moov`) and media (`mdat`), and whether all frames that the index names are there. Bytes behind a whole video do
-/// no harm.
+/// It reports what a [`Prober`] reports about the completeness of the same bytes, and nothing else: whether the file
+/// has an index (`moov`), media (`mdat`), and all frames in the index. Trailing data is allowed.
 ///
-/// Memory does not grow with the file: boxes are skipped by their headers, and only the index is buffered, up to 4 MiB.
+/// Memory does not depend on the size of the file: boxes are skipped by their headers, and only the index is buffered,
+/// up to 4 MiB.
 ///
 /// ```
 /// use media_probe::Completeness;
@@ -29,77 +29,77 @@ pub struct Completeness {
     bytes: u64,
 }
 
-/// How many bytes of an index are held: that of a video of some hours.
+/// The maximum size of an index, enough for a video of several hours.
 const INDEX: u32 = 4 << 20;
 
 impl Completeness {
-    /// Creates a check that has been fed nothing yet.
+    /// Creates a check.
     pub fn new() -> Self {
         let limits = Limits::local().with_index(INDEX).with_bytes(u64::MAX);
         Self {
-            prober: Prober::thorough(limits),
+            prober: Prober::until_end(limits),
             bytes: 0,
         }
     }
 
-    /// Takes the next bytes of the file.
+    /// Feeds the next bytes of the file.
     ///
     /// # Errors
     ///
-    /// As soon as no further bytes can make it a whole video, with what is wrong.
+    /// Fails as soon as no further bytes can complete the video.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), Problem> {
         self.prober.feed(self.bytes, bytes);
         self.bytes = self.bytes.saturating_add(bytes.len() as u64);
-        self.verdict().map(|_| ())
+        self.completeness_problem().map(|_| ())
     }
 
-    /// Judges the file after its last byte. `is_end_known` says whether the source has marked that byte as the last one, as
-    /// a length or the last chunk of HTTP does; without it, a connection may have been lost.
+    /// Checks the file after its last byte. `is_end_known` is whether the source marked that byte as the last one, as a
+    /// `Content-Length` or the last chunk in HTTP does. Otherwise the connection may have been lost.
     ///
-    /// What is odd about a whole file is returned.
+    /// Returns an irregularity of a complete file, if there is one.
     ///
     /// # Errors
     ///
-    /// With what is wrong, when the file is not a whole video, or when nothing tells that it is.
+    /// Fails if the file is not a complete video, or if its completeness cannot be determined.
     pub fn finish(&self, is_end_known: bool) -> Result<Option<Problem>, Problem> {
-        let mut whole = self.clone();
-        whole.prober.set_total(self.bytes);
-        let verdict = whole.verdict()?.cloned();
-        match whole.prober.walk() {
+        let mut complete = self.clone();
+        complete.prober.set_total(self.bytes);
+        let completeness_problem = complete.completeness_problem()?.cloned();
+        match complete.prober.walk() {
             Some(walk) if walk.is_open() && !is_end_known => Err(Problem::unknown(
                 Code::LengthUnknown,
-                "its last box reaches to the end of the file, and the source did not say where that is",
+                "the last box extends to the end of the file, which is unknown",
             )),
-            _ => Ok(verdict),
+            _ => Ok(completeness_problem),
         }
     }
 
-    /// Whether the video comes in fragments, as far as the bytes go that were seen: it looks whole after each of them, and
-    /// only the end of the file tells that it is.
-    pub fn is_in_fragments(&self) -> bool {
-        let mut whole = self.clone();
-        whole.prober.set_total(self.bytes);
-        let walk = whole.prober.walk();
-        walk.is_some_and(|walk| walk.is_in_fragments())
+    /// Whether the video is fragmented, as far as it was read. Such a file looks complete after each fragment, and only
+    /// the end of the file proves that it is.
+    pub fn is_fragmented(&self) -> bool {
+        let mut complete = self.clone();
+        complete.prober.set_total(self.bytes);
+        let walk = complete.prober.walk();
+        walk.is_some_and(|walk| walk.is_fragmented())
     }
 
-    /// What is odd about the file as far as it is known.
-    fn verdict(&self) -> Result<Option<&Problem>, Problem> {
+    /// The irregularity of the file as far as it was read. Fails if it is fatal.
+    fn completeness_problem(&self) -> Result<Option<&Problem>, Problem> {
         match self.prober.walk() {
-            Some(walk) => match walk.verdict() {
+            Some(walk) => match walk.completeness_problem() {
                 Some(problem) if problem.is_fatal() => Err(problem.clone()),
-                verdict => Ok(verdict),
+                completeness_problem => Ok(completeness_problem),
             },
             None if self.prober.step() == Step::Done => {
                 let probed = self.prober.clone().finish();
                 Err(match (probed.format, probed.problems.into_iter().next()) {
                     (Some(format), _) => Problem::unsupported(
                         Code::NotMedia,
-                        format!("its content is {format}, not MP4 or MOV"),
+                        format!("the content is {format}, not MP4 or MOV"),
                     ),
                     (None, Some(problem)) => problem,
                     (None, None) => {
-                        Problem::unsupported(Code::NotMedia, "its content is not known")
+                        Problem::unsupported(Code::NotMedia, "the content is not a known format")
                     }
                 })
             }

@@ -1,16 +1,19 @@
-//! File formats: their names, extensions and content types, and whether two of them disagree.
+//! File formats: names, extensions, content types, and mismatches.
 
 use std::fmt;
 use std::path::Path;
 
 use serde::{Serialize, Serializer};
 
-/// What a file is by its content, or by what its name or a header declares.
+/// A file format.
 ///
-/// Its text is the name that people use; in JSON it is the [id](Self::id).
+/// `Display` writes the common name; JSON has the [id](Self::id).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "their names say it, and `FORMATS` more")]
+#[expect(
+    missing_docs,
+    reason = "the names are self-explanatory, and `FORMATS` has details"
+)]
 pub enum Format {
     Mp4,
     Mov,
@@ -48,28 +51,28 @@ pub enum Format {
     Text,
 }
 
-/// What a format is for.
+/// The kind of a format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Kind {
-    /// Moving pictures; a file may all the same have sound only.
+    /// Video; a file may still contain only audio.
     Video,
-    /// Still pictures; some formats allow them to move.
+    /// Still images; some formats support animation.
     Image,
-    /// Sound only.
+    /// Audio only.
     Audio,
-    /// Something else.
+    /// Other formats.
     Other,
 }
 
-/// A name or a header that says something else than the content does.
+/// A name or a header that declares another format than the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Mismatch {
-    /// What the name or the header says.
+    /// The declared format.
     pub declared: Format,
-    /// What the content says.
+    /// The format of the content.
     pub found: Format,
 }
 
@@ -134,21 +137,20 @@ const FORMATS: &[Row] = formats! {
 };
 
 impl Format {
-    /// What the extension of a path or of a bare file name declares, in either case of letters; none if it has none that is
-    /// known.
-    pub fn of_path(path: impl AsRef<Path>) -> Option<Self> {
+    /// The format of the extension of a path or a file name, in any case; `None` without a known extension.
+    pub fn from_path(path: impl AsRef<Path>) -> Option<Self> {
         let extension = path.as_ref().extension()?.to_str()?;
-        Self::named(extension, |row| row.extensions)
+        Self::find_by_name(extension, |row| row.extensions)
     }
 
-    /// What a `Content-Type` declares, its parameters aside; none if it is not known, or says nothing as
-    /// `application/octet-stream` does.
-    pub fn of_content_type(content_type: &str) -> Option<Self> {
+    /// The format of a `Content-Type`, without its parameters; `None` if it is unknown or generic, such as
+    /// `application/octet-stream`.
+    pub fn from_content_type(content_type: &str) -> Option<Self> {
         let essence = content_type.split(';').next()?.trim();
-        Self::named(essence, |row| row.content_types)
+        Self::find_by_name(essence, |row| row.content_types)
     }
 
-    fn named(name: &str, names: fn(&Row) -> &[&str]) -> Option<Self> {
+    fn find_by_name(name: &str, names: fn(&Row) -> &[&str]) -> Option<Self> {
         let is_named = |row: &&Row| {
             let mut all = names(row).iter();
             all.any(|known| known.eq_ignore_ascii_case(name))
@@ -156,28 +158,28 @@ impl Format {
         FORMATS.iter().find(is_named).map(|row| row.format)
     }
 
-    /// What it is for.
+    /// The kind of the format.
     pub fn kind(self) -> Kind {
         self.row().kind
     }
 
-    /// Its name for programs: lower case, words joined by underscores.
+    /// The name for programs: lower case, with underscores.
     pub fn id(self) -> &'static str {
         self.row().id
     }
 
-    /// Its usual media type.
+    /// The preferred media type.
     pub fn content_type(self) -> &'static str {
         self.row().content_types[0]
     }
 
-    /// Every format.
+    /// All formats.
     pub fn all() -> impl Iterator<Item = Self> {
         FORMATS.iter().map(|row| row.format)
     }
 
-    /// Whether it is built of the boxes that this crate looks into as a video.
-    pub(crate) fn is_examined_as_video(self) -> bool {
+    /// Whether this crate parses the boxes of the format as a video.
+    pub(crate) fn is_parsed_as_video(self) -> bool {
         matches!(self, Self::Mp4 | Self::Mov | Self::ThreeGp | Self::M4a)
     }
 
@@ -187,14 +189,15 @@ impl Format {
 }
 
 impl Mismatch {
-    /// None if the two are the same.
+    /// The mismatch of two formats; `None` if they are the same.
     pub fn between(declared: Format, found: Format) -> Option<Self> {
         (declared != found).then_some(Self { declared, found })
     }
 
-    /// Whether both are built alike, as MP4 and MOV are, so that programs that go by the content do not mind.
+    /// Whether both formats have the same structure, as MP4 and MOV do. Programs that detect the format by content read
+    /// both.
     pub fn is_close(self) -> bool {
-        self.declared.is_examined_as_video() && self.found.is_examined_as_video()
+        self.declared.is_parsed_as_video() && self.found.is_parsed_as_video()
     }
 }
 
@@ -209,7 +212,7 @@ impl fmt::Display for Mismatch {
         let Self { declared, found } = self;
         write!(
             f,
-            "it is declared as {declared}, and its content is {found}"
+            "the declared format is {declared}, but the content is {found}"
         )
     }
 }

@@ -1,4 +1,4 @@
-//! MP4, MOV and their relatives: files of boxes (ISO/IEC 14496-12, and QuickTime, from which they come).
+//! MP4, MOV and related formats: files of boxes (ISO/IEC 14496-12, and QuickTime, their origin).
 
 pub(crate) mod codec;
 pub(crate) mod walk;

@@ -1,26 +1,26 @@
-//! How much a probe may cost.
+//! The limits of a probe.
 
-/// How much a probe may cost.
+/// The limits of a probe.
 ///
-/// What cannot be found out within the limits is a [`Problem`](crate::Problem) of the severity
-/// [`Unknown`](crate::Severity::Unknown), never a reason to go on.
+/// A property that cannot be determined within the limits is a [`Problem`](crate::Problem) with the severity
+/// [`Unknown`](crate::Severity::Unknown).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// How often [`Prober::request`](crate::Prober::request) names a range.
+    /// The maximum number of ranges that [`Prober::request`](crate::Prober::request) returns.
     pub requests: u32,
-    /// How many bytes may be fed, those included that nobody asked for.
+    /// The maximum number of fed bytes, including bytes that were not requested.
     pub bytes: u64,
-    /// How many bytes the index (`moov`) of a video may have, and any other box that is looked into. As many may be held
-    /// in memory.
+    /// The maximum size in bytes of the index (`moov`) of a video, and of any other parsed box. The probe may buffer as
+    /// much.
     pub index: u32,
 }
 
-/// How many bytes the index of a video may have, unless it was set otherwise: 32 MiB.
+/// The default of [`Limits::index`]: 32 MiB.
 const INDEX: u32 = 32 << 20;
 
 impl Limits {
-    /// For a source where each range costs a round trip: 3 requests, and 33 MiB in all.
+    /// The limits for a source where each range costs a round trip: 3 requests, and 33 MiB in total.
     pub const fn remote() -> Self {
         Self {
             requests: 3,
@@ -29,7 +29,7 @@ impl Limits {
         }
     }
 
-    /// For files and memory: 4096 ranges, and 128 MiB in all.
+    /// The limits for files and memory: 4096 ranges, and 128 MiB in total.
     pub const fn local() -> Self {
         Self {
             requests: 4096,
@@ -38,19 +38,19 @@ impl Limits {
         }
     }
 
-    /// The same with so many requests.
+    /// Sets the maximum number of requests.
     pub const fn with_requests(mut self, requests: u32) -> Self {
         self.requests = requests;
         self
     }
 
-    /// The same with so many bytes in all.
+    /// Sets the maximum number of fed bytes.
     pub const fn with_bytes(mut self, bytes: u64) -> Self {
         self.bytes = bytes;
         self
     }
 
-    /// The same with so many bytes for an index.
+    /// Sets the maximum size of an index.
     pub const fn with_index(mut self, index: u32) -> Self {
         self.index = index;
         self

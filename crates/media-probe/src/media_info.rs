@@ -1,4 +1,4 @@
-//! The answer of a probe.
+//! The result of a probe.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,30 +10,30 @@ use crate::iso::codec::{Codec, FourCc};
 use crate::problem::{Problem, Problems, Severity};
 use crate::rate::FrameRate;
 
-/// What a file is, as far as it was found out.
+/// The properties of a file.
 ///
-/// What is there is certain. What is `None` is not known, and [`problems`](Self::problems) says why: because the file is
-/// [`Corrupt`](Severity::Corrupt), because it has [no such thing](Severity::Unsupported), or because it was not
-/// [found out](Severity::Unknown). Without problems, the file is whole.
+/// A value that is set is certain. A value that is `None` is unknown, and [`problems`](Self::problems) gives the
+/// reason: the file is [`Corrupt`](Severity::Corrupt), [does not have the property](Severity::Unsupported), or the
+/// property could not be [determined](Severity::Unknown). A file without problems is complete.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct MediaInfo {
-    /// What the content is, whatever the file's name says; none if it is nothing that this crate knows.
+    /// The format of the content, regardless of the file's name; `None` if it is not known to this crate.
     pub format: Option<Format>,
-    /// The length of the file in bytes, if the source told it.
+    /// The length of the file in bytes, if it is known.
     pub bytes: Option<u64>,
-    /// How long a player shows it: the longest of the picture and sound tracks. In JSON `duration_us`, in microseconds.
+    /// The playing time: that of the longest video or audio track. In JSON `duration_us`, in microseconds.
     #[serde(rename = "duration_us", serialize_with = "micros")]
     pub duration: Option<Duration>,
-    /// The video that a player shows first.
+    /// The video track that a player shows.
     pub video: Option<Video>,
-    /// The number of video tracks, switched off ones included.
+    /// The number of video tracks, including disabled ones.
     pub video_tracks: Option<u64>,
-    /// Whether there is a sound track.
+    /// Whether the file has an audio track.
     pub has_audio: Option<bool>,
     /// The image, for image formats.
     pub image: Option<Image>,
-    /// What is wrong and what could not be found out, in the order in which it was met; at most 16.
+    /// The problems, in the order of detection; at most 16.
     pub problems: Vec<Problem>,
 }
 
@@ -41,24 +41,24 @@ pub struct MediaInfo {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Video {
-    /// How the frames are compressed.
+    /// The codec.
     pub codec: Codec,
-    /// The same as the file says it.
+    /// The code of the codec in the file.
     pub four_cc: FourCc,
-    /// How long a player shows this track, edit lists considered. In JSON `duration_us`, in microseconds.
+    /// The playing time of the track, with edit lists applied. In JSON `duration_us`, in microseconds.
     #[serde(rename = "duration_us", serialize_with = "micros")]
     pub duration: Option<Duration>,
-    /// The size of the frames as they are stored, in pixels.
+    /// The size of the stored frames, in pixels.
     pub coded: Option<Size>,
-    /// The size on the screen: cut to the clean aperture, pixels made square by the width, rotated.
+    /// The display size: cropped to the clean aperture, scaled in width to square pixels, and rotated.
     pub display: Option<Size>,
-    /// How a player turns the frames; none for a matrix that does something else.
+    /// The rotation by the player; `None` for a matrix that is not a rotation by quarters.
     pub rotation: Option<Rotation>,
-    /// How fast the frames follow each other.
+    /// The frame rate.
     pub frame_rate: Option<FrameRate>,
-    /// The number of frames that the track has, if all of it was seen; an edit list may leave some out.
+    /// The number of frames of the track, if all of it was read. An edit list may omit some of them.
     pub frames: Option<u64>,
-    /// Whether the video is in fragments, as it is for streaming.
+    /// Whether the video is fragmented, as for streaming.
     pub is_fragmented: bool,
 }
 
@@ -66,38 +66,38 @@ pub struct Video {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Image {
-    /// The size as it is stored, in pixels.
+    /// The stored size, in pixels.
     pub coded: Size,
-    /// The size on the screen, with the orientation carried out.
+    /// The display size, with the orientation applied.
     pub display: Size,
-    /// The orientation that EXIF asks for.
+    /// The EXIF orientation.
     pub orientation: Orientation,
 }
 
-/// Width and height in pixels. Its text is `1280 × 720`.
+/// Width and height in pixels. `Display` writes `1280 × 720`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Size {
-    /// From left to right.
+    /// The width.
     pub width: u32,
-    /// From top to bottom.
+    /// The height.
     pub height: u32,
 }
 
-/// Clockwise turns of a video. In JSON the degrees.
+/// The clockwise rotation of a video. In JSON the degrees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Rotation {
-    /// Not turned.
+    /// No rotation.
     #[default]
     None,
-    /// A quarter to the right: 90 degrees.
+    /// 90 degrees.
     Quarter,
-    /// Upside down: 180 degrees.
+    /// 180 degrees.
     Half,
-    /// A quarter to the left: 270 degrees.
+    /// 270 degrees.
     ThreeQuarters,
 }
 
-/// EXIF's orientation, 1 to 8; 1 is upright, and from 5 on width and height change places. In JSON that number.
+/// An EXIF orientation, 1 to 8. 1 is upright; from 5 on width and height are swapped. In JSON the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Orientation(u8);
 
@@ -122,27 +122,27 @@ impl MediaInfo {
         }
     }
 
-    /// Whether the file is damaged, for certain.
+    /// Whether the file is certainly damaged.
     pub fn is_corrupt(&self) -> bool {
-        self.of(Severity::Corrupt).next().is_some()
+        self.problems_with(Severity::Corrupt).next().is_some()
     }
 
     /// The problems of one severity.
-    pub fn of(&self, severity: Severity) -> impl Iterator<Item = &Problem> {
+    pub fn problems_with(&self, severity: Severity) -> impl Iterator<Item = &Problem> {
         let all = self.problems.iter();
         all.filter(move |problem| problem.severity == severity)
     }
 
-    /// Compares the content with what a name or a header declared, see [`Format::of_path`] and
-    /// [`Format::of_content_type`]. None if they agree, or if one of them is not known.
+    /// Compares the content with a declared format, see [`Format::from_path`] and [`Format::from_content_type`]. `None`
+    /// if they agree, or if one of them is unknown.
     pub fn mismatch(&self, declared: Option<Format>) -> Option<Mismatch> {
         Mismatch::between(declared?, self.format?)
     }
 }
 
 impl Size {
-    /// The same turned by a quarter.
-    pub const fn turned(self) -> Self {
+    /// The size rotated by 90 degrees.
+    pub const fn transposed(self) -> Self {
         Self {
             width: self.height,
             height: self.width,
@@ -157,7 +157,7 @@ impl fmt::Display for Size {
 }
 
 impl Rotation {
-    /// Degrees clockwise.
+    /// The rotation in degrees, clockwise.
     pub const fn degrees(self) -> u16 {
         match self {
             Self::None => 0,
@@ -167,17 +167,17 @@ impl Rotation {
         }
     }
 
-    /// Whether width and height change places.
+    /// Whether width and height are swapped.
     pub const fn swaps_sides(self) -> bool {
         matches!(self, Self::Quarter | Self::ThreeQuarters)
     }
 }
 
 impl Orientation {
-    /// Upright, which is also what no orientation means.
+    /// Upright, also the default without EXIF.
     pub const UPRIGHT: Self = Self(1);
 
-    /// The orientation of this number, if it is one.
+    /// The orientation with this EXIF number, 1 to 8.
     pub const fn new(number: u16) -> Option<Self> {
         match number {
             1..=8 => Some(Self(number as u8)),
@@ -185,12 +185,12 @@ impl Orientation {
         }
     }
 
-    /// Its number in EXIF.
+    /// The EXIF number.
     pub const fn number(self) -> u8 {
         self.0
     }
 
-    /// Whether width and height change places.
+    /// Whether width and height are swapped.
     pub const fn swaps_sides(self) -> bool {
         self.0 >= 5
     }

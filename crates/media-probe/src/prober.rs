@@ -1,4 +1,4 @@
-//! The probe itself, which names ranges and takes bytes.
+//! The sans-IO probe.
 
 use std::ops::Range;
 
@@ -9,11 +9,10 @@ use crate::problem::{Code, Problems};
 use crate::reader::{Next, Reader, Unread};
 use crate::window::{View, Want, Window};
 
-/// Probes a file without reading it: the caller does the I/O.
+/// A sans-IO probe: the caller does the I/O.
 ///
-/// The prober names the range that it needs next, always further into the file than the one before, and accepts whatever
-/// it is fed: more than that range, less, in pieces, or the file from its beginning if a server does not support ranges.
-/// So a driver is a loop:
+/// The prober names the range that it needs next, always beyond the previous one, and accepts any bytes: more than the
+/// range, fewer, in chunks, or the file from its start if a server does not support ranges. A driver is a loop:
 ///
 /// ```
 /// use media_probe::{Limits, Prober};
@@ -23,7 +22,7 @@ use crate::window::{View, Want, Window};
 /// # }
 /// let mut prober = Prober::new(Limits::remote());
 /// while let Some(range) = prober.request() {
-///     // What came, where it begins, and the length of the whole file, if the source says so.
+///     // The received bytes, their offset, and the length of the file, if the source says so.
 ///     let (offset, bytes, total) = get(range);
 ///     if let Some(total) = total {
 ///         prober.set_total(total);
@@ -34,47 +33,45 @@ use crate::window::{View, Want, Window};
 /// # assert!(info.is_corrupt());
 /// ```
 ///
-/// A driver that gets a body in pieces feeds each at its offset and stops reading at [`Step::Done`], or when
-/// [`Step::Need`] names bytes so far ahead that another request is cheaper than reading up to there. One whose server sends
-/// the whole file from its beginning just goes on feeding; [`Limits::bytes`] ends it.
+/// A driver that receives a body in chunks feeds each at its offset. It stops with_mode at [`Step::Done`], or if
+/// [`Step::Need`] names bytes so far ahead that another request is cheaper than with_mode up to there. If the server
+/// sends the entire file from its start, the driver keeps feeding it, up to [`Limits::bytes`].
 #[derive(Clone, Debug)]
 pub struct Prober {
     limits: Limits,
     total: Option<u64>,
     window: Window,
     reader: Reader,
-    /// What is wanted; none when all is known that can be.
+    /// The needed part; `None` once everything is determined.
     want: Option<Want>,
     problems: Problems,
     requests: u32,
     bytes: u64,
 }
 
-/// What a [`Prober`] needs next.
-///
-/// There is nothing else that it could need, so a driver may match on it exhaustively.
+/// What a [`Prober`] needs next. No variants will be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// These bytes are wanted next; the first ones of them help, too. The range is never empty, and may reach beyond the
-    /// end of a file whose length is not known.
+    /// The next needed bytes. A prefix of them helps, too. The range is never empty, and may extend beyond the end of a
+    /// file of unknown length.
     Need(Range<u64>),
-    /// No more bytes are wanted, or the limits are reached.
+    /// No more bytes are needed, or the limits are reached.
     Done,
 }
 
 impl Prober {
-    /// Creates a prober that has been fed nothing yet.
+    /// Creates a prober.
     pub fn new(limits: Limits) -> Self {
-        Self::reading(limits, false)
+        Self::with_mode(limits, false)
     }
 
-    /// A probe that reads a video to its end, whether or not that is known.
-    pub(crate) fn thorough(limits: Limits) -> Self {
-        Self::reading(limits, true)
+    /// Creates a prober that reads a video to its end, even if that is not needed for its properties.
+    pub(crate) fn until_end(limits: Limits) -> Self {
+        Self::with_mode(limits, true)
     }
 
-    fn reading(limits: Limits, is_thorough: bool) -> Self {
-        let (reader, want) = Reader::new(limits, is_thorough);
+    fn with_mode(limits: Limits, reads_until_end: bool) -> Self {
+        let (reader, want) = Reader::new(limits, reads_until_end);
         Self {
             limits,
             total: None,
@@ -87,36 +84,35 @@ impl Prober {
         }
     }
 
-    /// Tells the length of the whole file in bytes. Only the first call counts.
+    /// Sets the length of the file in bytes. Further calls are ignored.
     ///
-    /// Tell it as soon as it is known, since what is cut off is recognised by it: with HTTP it stands in `Content-Range`, of
-    /// a 206 as of a 416, or is the `Content-Length` of a 200. A source whose length shows only when it ends says so here,
-    /// with the offset of its end.
+    /// Call it as soon as the length is known, because it is needed to detect truncation. In HTTP it is in the
+    /// `Content-Range` of a 206 or a 416, or the `Content-Length` of a 200. If the length is unknown until the source
+    /// ends, call it with the offset of the end.
     pub fn set_total(&mut self, total: u64) {
         if self.total.is_none() {
             self.total = Some(total);
-            self.go_on();
+            self.advance_reader();
         }
     }
 
-    /// The length of the whole file in bytes, if it was told.
+    /// The length of the file in bytes, if it was set.
     pub fn total(&self) -> Option<u64> {
         self.total
     }
 
-    /// Takes bytes that begin at this offset. Bytes that are of no use are passed over, and those that would leave a gap are,
-    /// too.
+    /// Feeds bytes at this offset. Bytes that are not needed or that would leave a gap are ignored.
     pub fn feed(&mut self, offset: u64, bytes: &[u8]) -> Step {
         self.bytes = self.bytes.saturating_add(bytes.len() as u64);
         while let Some(want) = self.want
-            && self.window.take(offset, bytes, want)
+            && self.window.append(offset, bytes, want)
         {
-            self.go_on();
+            self.advance_reader();
         }
         self.step()
     }
 
-    /// What is wanted now.
+    /// The needed part.
     pub fn step(&self) -> Step {
         match self.range() {
             Some(range) => Step::Need(range),
@@ -124,7 +120,8 @@ impl Prober {
         }
     }
 
-    /// What to ask the source for, and counts it: none when nothing is wanted, or when the limits are reached.
+    /// Returns the next range to request, and counts the request; `None` if nothing is needed or the limits are
+    /// reached.
     pub fn request(&mut self) -> Option<Range<u64>> {
         match self.step() {
             Step::Need(range) if self.requests < self.limits.requests => {
@@ -135,27 +132,27 @@ impl Prober {
         }
     }
 
-    /// How often a range was asked for.
+    /// The number of requests.
     pub fn requests(&self) -> u32 {
         self.requests
     }
 
-    /// How many bytes were fed.
+    /// The number of fed bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The walk over a file of boxes; none before it is known to be one, and for any other.
+    /// The walk over a file of boxes; `None` before the format is known, and for other formats.
     pub(crate) fn walk(&self) -> Option<&Walk> {
         self.reader.walk()
     }
 
-    /// How many bytes it holds in memory.
-    pub(crate) fn held(&self) -> usize {
-        self.window.held()
+    /// The number of buffered bytes.
+    pub(crate) fn buffered(&self) -> usize {
+        self.window.buffered()
     }
 
-    /// What was found out. A probe that wants more says in its problems what remained unknown.
+    /// Returns the result. If more bytes are needed, its problems say what is unknown.
     pub fn finish(self) -> MediaInfo {
         let mut problems = self.problems;
         let unread = match self.want {
@@ -170,13 +167,13 @@ impl Prober {
         if self.total.is_none() && (probed.video.is_some() || probed.image.is_some()) {
             problems.unknown(
                 Code::LengthUnknown,
-                "the length of the file is not known, so that it may be cut off",
+                "the length of the file is unknown, so it may be truncated",
             );
         }
         probed.with_problems(problems)
     }
 
-    /// The bytes that are wanted and not held.
+    /// The needed bytes that are not buffered.
     fn range(&self) -> Option<Range<u64>> {
         let want = self.want?;
         let start = want.at.max(self.window.end());
@@ -186,16 +183,16 @@ impl Prober {
         (start < end).then_some(start..end)
     }
 
-    /// Lets the reader go on as long as it can with what is there.
-    fn go_on(&mut self) {
+    /// Advances the reader as far as the buffered bytes allow.
+    fn advance_reader(&mut self) {
         while let Some(want) = self.want {
             let view = View {
                 window: &self.window,
                 total: self.total,
                 limits: self.limits,
             };
-            let is_there = self.window.end() >= want.at.saturating_add(want.least);
-            if !is_there && !view.has_end() && self.total.is_none_or(|total| want.at < total) {
+            let is_buffered = self.window.end() >= want.at.saturating_add(want.min);
+            if !is_buffered && !view.has_end() && self.total.is_none_or(|total| want.at < total) {
                 return;
             }
             match self.reader.advance(view, &mut self.problems) {

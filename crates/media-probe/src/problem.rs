@@ -1,100 +1,100 @@
-//! Problems: what is wrong with a file, or could not be found out about it.
+//! Problems of a file: damage, irregularities, and properties that could not be determined.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Something that is wrong with a file, or that could not be found out about it.
+/// A problem of a file: damage, an irregularity, or a property that could not be determined.
 ///
-/// Its text is one or two sentences for people, which say what was seen and where.
+/// `Display` writes the message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Problem {
-    /// How sure it is, and whose fault.
+    /// The severity.
     pub severity: Severity,
-    /// What it is.
+    /// The code.
     pub code: Code,
-    /// The byte of the file at which it was met, counted from 0; none if it concerns the whole of it.
+    /// The byte offset in the file, from 0; `None` if the problem concerns the entire file.
     pub at: Option<u64>,
-    /// What was seen, for people.
+    /// The message for people.
     pub message: String,
 }
 
-/// What a [`Problem`] means for a file.
+/// The severity of a [`Problem`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Severity {
-    /// The file is damaged, for certain.
+    /// The file is certainly damaged.
     Corrupt,
-    /// The file may be whole, but it is no picture, moving or not: certain, too.
+    /// The file may be complete, but it is certainly neither a video nor an image.
     Unsupported,
-    /// Something could not be found out. The file may be in order.
+    /// A property could not be determined. The file may be valid.
     Unknown,
-    /// The file breaks a rule of its format, and players read it all the same. Other programs may not.
+    /// The file violates a rule of its format that players tolerate. Other programs may not.
     Unusual,
-    /// The file has something odd about it that does no harm.
+    /// An irregularity without consequences.
     Note,
 }
 
-/// The kinds of problems.
+/// The code of a [`Problem`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Code {
     /// The file has no bytes.
     Empty,
-    /// The file ends before something in it does.
+    /// The file ends before one of its parts.
     Truncated,
     /// The length of a part is impossible.
     WrongSize,
-    /// A part that every such file has is nowhere.
+    /// A required part is missing.
     MissingPart,
-    /// A number is impossible, such as a clock of 0 ticks a second.
+    /// A number is impossible, such as a timescale of 0.
     WrongValue,
-    /// The content is no format of pictures or videos, as far as this crate knows them.
+    /// The content is not a known format of videos or images.
     NotMedia,
-    /// It is a container without a video track, or with one that has no frames.
+    /// The container has no video track, or the track has no frames.
     NoVideo,
     /// The video is encrypted.
     Encrypted,
-    /// The format was recognised, and this crate does not look into it.
+    /// The format was detected, but this crate does not parse it.
     NotExamined,
-    /// The limits were reached before all was seen.
+    /// The limits were reached before all needed parts were read.
     LimitReached,
-    /// The source gave up before all was seen.
+    /// The source stopped before all needed parts were read.
     NotRead,
     /// The index is larger than the limit.
     TooLarge,
-    /// The file's length is not known, so that it may be cut off.
+    /// The length of the file is unknown, so it may be truncated.
     LengthUnknown,
-    /// The mark at the end of an image was not found near the end of the file.
+    /// The end marker of an image was not found near the end of the file.
     EndNotFound,
-    /// Bytes follow the video that are not part of it.
+    /// Data follows the video.
     TrailingData,
-    /// A file of several brands is treated as another format than the one that it names first.
+    /// A file with several brands is read as another format than its first brand.
     OtherBrand,
     /// Parts of the file disagree about a value.
     Inconsistent,
-    /// It is not said in the parts of the file that were read, or in a way that this crate does not read.
+    /// The value is not in the parts of the file that were read, or in a form that this crate does not support.
     NotSaid,
 }
 
-/// The most problems of one file that are told.
-const MOST: usize = 16;
-/// The most of them that do no harm, which leaves room for those that do.
-const MOST_HARMLESS: usize = 8;
+/// The maximum number of problems of one file.
+const MAX_PROBLEMS: usize = 16;
+/// The maximum number of harmless problems, which leaves room for others.
+const MAX_HARMLESS: usize = 8;
 
-/// The problems of one file, bounded.
+/// The problems of one file, limited in number.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Problems {
     all: Vec<Problem>,
 }
 
 impl Problems {
-    /// Whether no more of them are told, so that nobody has to word them.
-    pub(crate) fn are_enough(&self) -> bool {
-        self.all.len() >= MOST
+    /// Whether further problems are dropped, so their messages need not be formatted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.all.len() >= MAX_PROBLEMS
     }
 
     fn add(&mut self, severity: Severity, code: Code, at: Option<u64>, message: String) {
@@ -102,19 +102,19 @@ impl Problems {
     }
 
     pub(crate) fn push(&mut self, problem: Problem) {
-        let most = match problem.severity {
-            Severity::Unusual | Severity::Note => MOST_HARMLESS,
-            _ => MOST,
+        let max = match problem.severity {
+            Severity::Unusual | Severity::Note => MAX_HARMLESS,
+            _ => MAX_PROBLEMS,
         };
-        if self.all.len() < most {
+        if self.all.len() < max {
             self.all.push(problem);
         }
     }
 
-    /// Takes the problems of a part. Damage in a part that is not used does no harm.
-    pub(crate) fn take(&mut self, part: Self, is_looked_at: bool) {
+    /// Adds the problems of a part. Damage in an unused part is harmless.
+    pub(crate) fn append(&mut self, part: Self, is_used: bool) {
         for mut problem in part.all {
-            if !is_looked_at {
+            if !is_used {
                 problem.severity = Severity::Note;
             }
             self.push(problem);
@@ -134,8 +134,8 @@ impl Problems {
         self.add(Severity::Corrupt, code, Some(at), message.into());
     }
 
-    /// Damage that is nowhere in particular.
-    pub(crate) fn corrupt_as_a_whole(&mut self, code: Code, message: impl Into<String>) {
+    /// Damage without a position.
+    pub(crate) fn corrupt_file(&mut self, code: Code, message: impl Into<String>) {
         self.add(Severity::Corrupt, code, None, message.into());
     }
 
@@ -182,7 +182,7 @@ impl Problem {
         Self::new(Severity::Unknown, code, None, message)
     }
 
-    /// Whether it keeps the file from being a whole video or image.
+    /// Whether the file is not a complete video or image because of it.
     pub(crate) fn is_fatal(&self) -> bool {
         matches!(self.severity, Severity::Corrupt | Severity::Unsupported)
     }

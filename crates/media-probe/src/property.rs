@@ -1,4 +1,4 @@
-//! What has to be true of a probe of any bytes at all, for tests and fuzzers that make up bytes.
+//! The property that holds for a probe of any bytes, for tests and fuzzers.
 
 use crate::limits::Limits;
 use crate::media_info::MediaInfo;
@@ -6,51 +6,48 @@ use crate::prober::{Prober, Step};
 use crate::problem::Severity;
 use crate::source::probe_bytes;
 
-/// A probe holds a box that it looks into, and this much besides.
-const BESIDES: usize = 3 << 20;
+/// The maximum memory of a probe besides the buffered box.
+const MAX_OVERHEAD: usize = 3 << 20;
 
-/// Probes bytes as a slice, as a remote file, in small answers and as a stream.
+/// Probes bytes as a slice, as a remote file, with small responses, and as a stream.
 ///
 /// # Panics
 ///
-/// When these disagree, when a limit is not kept, or when nothing says why something is not known.
+/// Panics if the results differ, a limit is exceeded, or no problem explains an unknown value.
 pub fn check(bytes: &[u8]) -> MediaInfo {
     let whole = probe_bytes(bytes);
-    is_explained(&whole);
+    assert_explained(&whole);
 
     let remote = ranged(bytes, Limits::remote(), usize::MAX);
-    is_explained(&remote);
-    if remote.of(Severity::Unknown).next().is_none() {
-        assert_eq!(
-            remote, whole,
-            "what a remote file shows is what the file shows"
-        );
+    assert_explained(&remote);
+    if remote.problems_with(Severity::Unknown).next().is_none() {
+        assert_eq!(remote, whole, "a remote file has the same result");
     }
 
     let patient = Limits::local().with_requests(u32::MAX);
     assert_eq!(
         ranged(bytes, patient, 4000.max(bytes.len() / 100)),
         whole,
-        "small answers show the same"
+        "small responses have the same result"
     );
 
     for (chunk, knows_length) in [(777, true), (40_000, true), (777, false)] {
         let streamed = streamed(bytes, Limits::local(), chunk, knows_length);
-        is_explained(&streamed);
+        assert_explained(&streamed);
         if knows_length {
-            assert_eq!(streamed, whole, "a stream shows the same");
+            assert_eq!(streamed, whole, "a stream has the same result");
         }
         assert_eq!(streamed.format, whole.format);
         assert_eq!(streamed.image, whole.image);
     }
 
     let small = Limits::remote().with_index(1000).with_bytes(2000);
-    is_explained(&ranged(bytes, small, usize::MAX));
+    assert_explained(&ranged(bytes, small, usize::MAX));
     whole
 }
 
-/// A source of ranges that answers with so many bytes at most.
-fn ranged(bytes: &[u8], limits: Limits, most: usize) -> MediaInfo {
+/// Probes through a source that returns at most `max` bytes of a range.
+fn ranged(bytes: &[u8], limits: Limits, max: usize) -> MediaInfo {
     let total = bytes.len() as u64;
     let mut prober = Prober::new(limits);
     prober.set_total(total);
@@ -60,19 +57,19 @@ fn ranged(bytes: &[u8], limits: Limits, most: usize) -> MediaInfo {
             range.start < range.end && range.end <= total,
             "{range:?} is in the file"
         );
-        assert!(range.start >= before, "it goes on, never back");
+        assert!(range.start >= before, "ranges are in order");
         before = range.start;
         let part = &bytes[range.start as usize..range.end as usize];
-        let part = &part[..part.len().min(most)];
+        let part = &part[..part.len().min(max)];
         prober.feed(range.start, part);
         requests += 1;
         fed += part.len() as u64;
-        keeps_limits(&prober, limits, requests, fed);
+        assert_limits(&prober, limits, requests, fed);
     }
     prober.finish()
 }
 
-/// A source that gives all that there is, from the beginning and in pieces.
+/// Probes through a source that sends everything from the start in chunks.
 fn streamed(bytes: &[u8], limits: Limits, chunk: usize, knows_length: bool) -> MediaInfo {
     let mut prober = Prober::new(limits);
     if knows_length {
@@ -84,7 +81,7 @@ fn streamed(bytes: &[u8], limits: Limits, chunk: usize, knows_length: bool) -> M
             break;
         }
         offset += chunk.len() as u64;
-        keeps_limits(&prober, limits, 0, offset);
+        assert_limits(&prober, limits, 0, offset);
     }
     if offset == bytes.len() as u64 {
         prober.set_total(offset);
@@ -92,13 +89,13 @@ fn streamed(bytes: &[u8], limits: Limits, chunk: usize, knows_length: bool) -> M
     prober.finish()
 }
 
-fn keeps_limits(prober: &Prober, limits: Limits, requests: u32, fed: u64) {
+fn assert_limits(prober: &Prober, limits: Limits, requests: u32, fed: u64) {
     assert!(requests <= limits.requests && prober.requests() == requests);
     assert!(fed <= limits.bytes && prober.bytes() == fed);
-    assert!(prober.held() <= limits.index as usize + BESIDES);
+    assert!(prober.buffered() <= limits.index as usize + MAX_OVERHEAD);
 }
 
-fn is_explained(probed: &MediaInfo) {
+fn assert_explained(probed: &MediaInfo) {
     let is_known = match (&probed.video, &probed.image) {
         (Some(video), None) => {
             video.duration.is_some()
@@ -111,7 +108,7 @@ fn is_explained(probed: &MediaInfo) {
     };
     assert!(
         is_known || !probed.problems.is_empty(),
-        "{probed:?} does not say why"
+        "{probed:?} has no problem that explains the unknown values"
     );
     assert!(probed.problems.len() <= 16);
 }

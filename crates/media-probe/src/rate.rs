@@ -4,28 +4,28 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// Frames a second, as an exact fraction in lowest terms: `24000/1001` for what people call 23.976.
+/// Frames per second, as an exact fraction in lowest terms: `24000/1001` for 23.976.
 ///
-/// Its text, and its form in JSON, is that fraction; a whole number is written without `/1`.
+/// `Display` and JSON use this fraction; an integer has no `/1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
     numerator: u64,
     denominator: u64,
 }
 
-/// How fast the frames of a video follow each other.
+/// The frame rate of a video.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct FrameRate {
-    /// Frames a second on the average; where all frames but the last one are equally long, exactly that length's rate.
+    /// Average frames per second. If all frames but the last have the same duration, exactly the rate of that duration.
     pub average: Rate,
-    /// Whether the frames are of different length. One tick of the track's clock more or less is rounding, and the last
-    /// frame does not count.
+    /// Whether frames have different durations. A difference of one tick counts as rounding, and the last frame is
+    /// ignored.
     pub is_variable: bool,
 }
 
 impl Rate {
-    /// The fraction in lowest terms; none if one of the parts is zero.
+    /// The fraction in lowest terms; `None` if a part is zero.
     pub const fn new(numerator: u64, denominator: u64) -> Option<Self> {
         if numerator == 0 || denominator == 0 {
             return None;
@@ -40,17 +40,17 @@ impl Rate {
         })
     }
 
-    /// Frames in [`denominator`](Self::denominator) seconds.
+    /// The number of frames in [`denominator`](Self::denominator) seconds.
     pub const fn numerator(self) -> u64 {
         self.numerator
     }
 
-    /// Seconds, at least 1.
+    /// The number of seconds, at least 1.
     pub const fn denominator(self) -> u64 {
         self.denominator
     }
 
-    /// The nearest floating-point number of frames a second.
+    /// The nearest floating-point number of frames per second.
     pub fn as_f64(self) -> f64 {
         self.numerator as f64 / self.denominator as f64
     }

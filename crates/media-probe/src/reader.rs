@@ -1,4 +1,4 @@
-//! What reads on once it is known what a file is.
+//! Dispatch to the parser of the detected format.
 
 use crate::format::{Format, Kind};
 use crate::image::ImageReader;
@@ -9,15 +9,15 @@ use crate::problem::{Code, Problems};
 use crate::sniff;
 use crate::window::{View, Want};
 
-/// What is asked for in one go where not more is known to be needed.
-pub(crate) const STRETCH: u64 = 32 << 10;
-const _: () = assert!(sniff::ENOUGH <= STRETCH);
+/// The number of bytes to request if no more are known to be needed.
+pub(crate) const DEFAULT_REQUEST: u64 = 32 << 10;
+const _: () = assert!(sniff::HEAD_LENGTH <= DEFAULT_REQUEST);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
     stage: Stage,
-    /// Whether a video is read to its end, whether or not that is known.
-    is_thorough: bool,
+    /// Whether a video is read to its end, even if that is not needed.
+    reads_until_end: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -25,11 +25,11 @@ enum Stage {
     Begin,
     Boxes(Box<Walk>),
     Image(ImageReader),
-    /// All is said that there is to say.
-    Named(Option<Format>),
+    /// The format is known and not parsed further.
+    Detected(Option<Format>),
 }
 
-/// How a reader goes on.
+/// The next action of a reader.
 pub(crate) enum Next {
     Want(Want),
     Done,
@@ -40,33 +40,39 @@ pub(crate) enum Next {
 pub(crate) enum Unread {
     /// The limits were reached.
     Limit,
-    /// The source did not deliver what was asked for.
+    /// The source did not deliver the requested bytes.
     Source,
 }
 
 impl Reader {
-    pub(crate) fn new(limits: Limits, is_thorough: bool) -> (Self, Want) {
+    pub(crate) fn new(limits: Limits, reads_until_end: bool) -> (Self, Want) {
         let stage = Stage::Begin;
         let want = Want {
             at: 0,
-            least: sniff::ENOUGH.min(limits.bytes),
-            ask: STRETCH,
+            min: sniff::HEAD_LENGTH.min(limits.bytes),
+            ask: DEFAULT_REQUEST,
         };
-        (Self { stage, is_thorough }, want)
+        (
+            Self {
+                stage,
+                reads_until_end,
+            },
+            want,
+        )
     }
 
     pub(crate) fn advance(&mut self, view: View<'_>, problems: &mut Problems) -> Next {
         if let Stage::Begin = self.stage {
-            self.stage = begin(view, self.is_thorough, problems);
+            self.stage = detect(view, self.reads_until_end, problems);
         }
         match &mut self.stage {
             Stage::Boxes(walk) => walk.advance(view, problems),
             Stage::Image(reader) => reader.advance(view, problems),
-            Stage::Begin | Stage::Named(_) => Next::Done,
+            Stage::Begin | Stage::Detected(_) => Next::Done,
         }
     }
 
-    /// The walk over a file of boxes; none before it is known to be one, and for any other.
+    /// The walk over a file of boxes; `None` before the format is known, and for other formats.
     pub(crate) fn walk(&self) -> Option<&Walk> {
         match &self.stage {
             Stage::Boxes(walk) => Some(walk),
@@ -76,86 +82,86 @@ impl Reader {
 
     pub(crate) fn conclude(self, unread: Option<Unread>, problems: &mut Problems) -> MediaInfo {
         if let Some(unread) = unread {
-            unread.tell(problems);
+            unread.report(problems);
         }
         match self.stage {
             Stage::Boxes(walk) => walk.conclude(unread.is_none(), problems),
             Stage::Image(reader) => reader.conclude(),
             Stage::Begin => MediaInfo::new(None),
-            Stage::Named(format) => MediaInfo::new(format),
+            Stage::Detected(format) => MediaInfo::new(format),
         }
     }
 }
 
-fn begin(view: View<'_>, is_thorough: bool, problems: &mut Problems) -> Stage {
+fn detect(view: View<'_>, reads_until_end: bool, problems: &mut Problems) -> Stage {
     if view.total == Some(0) {
-        problems.corrupt_as_a_whole(Code::Empty, "the file is empty: it has no bytes");
-        return Stage::Named(None);
+        problems.corrupt_file(Code::Empty, "the file is empty");
+        return Stage::Detected(None);
     }
     let format = sniff::format(view.rest(0));
     match format {
-        Some(format) if format.is_examined_as_video() => {
+        Some(format) if format.is_parsed_as_video() => {
             if let Some(brand) = sniff::other_brand(view.rest(0)) {
                 problems.unusual(
                     Code::OtherBrand,
                     Some(8),
                     format!(
-                        "the first brand of the file is `{}`; it is read as MP4 by its other brands",
+                        "the first brand of the file is `{}`, but it is read as MP4 because of its other brands",
                         brand.escape_ascii()
                     ),
                 );
             }
-            return Stage::Boxes(Box::new(Walk::new(format, is_thorough)));
+            return Stage::Boxes(Box::new(Walk::new(format, reads_until_end)));
         }
         Some(Format::Jpeg) => return Stage::Image(ImageReader::jpeg()),
         Some(Format::Png) => return Stage::Image(ImageReader::png()),
         Some(format) if matches!(format.kind(), Kind::Video | Kind::Image) => problems.unknown(
             Code::NotExamined,
-            format!("it is {format}, and more was not looked at: only MP4, MOV, JPEG and PNG are"),
+            format!("the content is {format}, and only MP4, MOV, JPEG and PNG are inspected"),
         ),
         Some(format) => problems.unsupported(
             Code::NotMedia,
-            format!("it is {format}, neither a video nor an image"),
+            format!("the content is {format}, neither a video nor an image"),
         ),
         None => problems.unsupported(
             Code::NotMedia,
-            "its content is neither a video nor an image of any known format",
+            "the content is not a known format of videos or images",
         ),
     }
-    Stage::Named(format)
+    Stage::Detected(format)
 }
 
 impl Unread {
-    fn tell(self, problems: &mut Problems) {
+    fn report(self, problems: &mut Problems) {
         match self {
             Self::Limit => problems.unknown(
                 Code::LimitReached,
-                "the limits of the probe were reached before all of the file was seen that matters",
+                "the limits of the probe were reached before all needed parts were read",
             ),
             Self::Source => problems.unknown(
                 Code::NotRead,
-                "the source did not deliver all of the file that matters",
+                "the source did not deliver all needed parts of the file",
             ),
         }
     }
 }
 
 impl Want {
-    /// A part that is looked at next.
-    pub(crate) fn of(at: u64, least: u64, ask: u64) -> Next {
-        Next::Want(Self { at, least, ask })
+    /// The part to read next.
+    pub(crate) fn next(at: u64, min: u64, ask: u64) -> Next {
+        Next::Want(Self { at, min, ask })
     }
 }
 
-/// Looks at a part, or leaves the function with what is wanted; the last expression says what to do when the file ends
-/// before.
-macro_rules! look {
+/// Returns the bytes of a part, or returns from the function with the needed part. The last expression handles the end
+/// of the file.
+macro_rules! read_part {
     ($view:expr, $at:expr, $length:expr, $ask:expr, $ended:expr) => {
-        match $view.look($at, $length) {
-            $crate::window::Look::Bytes(bytes) => bytes,
-            $crate::window::Look::NotYet => return $crate::window::Want::of($at, $length, $ask),
-            $crate::window::Look::Ended => $ended,
+        match $view.get($at, $length) {
+            $crate::window::Part::Bytes(bytes) => bytes,
+            $crate::window::Part::Pending => return $crate::window::Want::next($at, $length, $ask),
+            $crate::window::Part::EndOfFile => $ended,
         }
     };
 }
-pub(crate) use look;
+pub(crate) use read_part;

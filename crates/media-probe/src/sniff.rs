@@ -1,12 +1,12 @@
-//! What the first bytes of a file say that it is.
+//! Detects a format by the first bytes of a file.
 
 use crate::format::Format;
 
-/// So many bytes decide it.
-pub(crate) const ENOUGH: u64 = 4096;
-const ENOUGH_HERE: usize = ENOUGH as usize;
+/// The number of bytes that are sufficient.
+pub(crate) const HEAD_LENGTH: u64 = 4096;
+const HEAD_LENGTH_USIZE: usize = HEAD_LENGTH as usize;
 
-/// What a file begins with, at which offset.
+/// Signatures, with their offsets.
 const SIGNATURES: &[(usize, &[u8], Format)] = &[
     (0, b"\xff\xd8\xff", Format::Jpeg),
     (0, b"\x89PNG\r\n\x1a\n", Format::Png),
@@ -28,14 +28,14 @@ const SIGNATURES: &[(usize, &[u8], Format)] = &[
     (0, b"PK\x03\x04", Format::Zip),
 ];
 
-/// What the container RIFF has in it.
+/// The content types of RIFF.
 const RIFF: &[(&[u8], Format)] = &[
     (b"AVI ", Format::Avi),
     (b"WEBP", Format::WebP),
     (b"WAVE", Format::Wav),
 ];
 
-/// The brands of an `ftyp`; any other is an MP4.
+/// The brands of an `ftyp` other than MP4. Any other brand is MP4.
 const BRANDS: &[(&[u8], Format)] = &[
     (b"qt  ", Format::Mov),
     (b"M4A ", Format::M4a),
@@ -56,24 +56,24 @@ const BRANDS: &[(&[u8], Format)] = &[
     (b"crx ", Format::CanonRaw),
 ];
 
-/// The beginnings of brands that MP4 files name first.
+/// The prefixes of usual first brands of MP4 files.
 const MP4_BRANDS: &[&[u8]] = &[
     b"iso", b"mp4", b"mp71", b"avc1", b"M4V", b"MSNV", b"XAVC", b"ND", b"dash", b"msdh", b"msix",
     b"cmf", b"f4v", b"F4V", b"mmp4", b"CAEP", b"caqv", b"niko", b"pana", b"hvc1", b"hev1", b"av01",
     b"dby1", b"piff", b"ccff", b"lmsg",
 ];
-/// Those that no other format has among its compatible brands.
+/// Brands that no other format has among its compatible brands.
 const STRICT_MP4_BRANDS: &[&[u8]] = &[b"mp41", b"mp42", b"mp71", b"avc1", b"M4V ", b"MSNV"];
 
-/// The boxes that a QuickTime file from before `ftyp` begins with.
+/// The first boxes of QuickTime files without `ftyp`.
 const OLD_QUICKTIME: &[&[u8]] = &[b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"];
-/// The boxes that a part of a stream begins with.
+/// The first boxes of a segment of a stream.
 const SEGMENT: &[&[u8]] = &[b"styp", b"moof", b"sidx", b"emsg", b"prft"];
 
-/// What a file is that begins so.
+/// The format of a file with these first bytes.
 pub(crate) fn format(head: &[u8]) -> Option<Format> {
-    // However much came, so that the answer does not depend on it.
-    let head = &head[..head.len().min(ENOUGH_HERE)];
+    // Limited, so the result does not depend on the number of available bytes.
+    let head = &head[..head.len().min(HEAD_LENGTH_USIZE)];
     let at = |offset: usize, length: usize| head.get(offset..offset + length).unwrap_or_default();
     let by_signature = SIGNATURES
         .iter()
@@ -100,12 +100,12 @@ pub(crate) fn format(head: &[u8]) -> Option<Format> {
     if at(0, 2) == b"BM" && at(6, 4) == [0; 4] {
         return Some(Format::Bmp);
     }
-    // A packet begins with this byte every 188 bytes, behind a time stamp of 4 in the form of cameras.
+    // A packet begins with this byte every 188 bytes, or after a time stamp of 4 bytes in camera files.
     let is_ts = |first: usize, packet: usize| (0..3).all(|n| at(first + n * packet, 1) == b"\x47");
     if is_ts(0, 188) || is_ts(4, 192) {
         return Some(Format::MpegTs);
     }
-    // The first frame of an MP3 without a tag: layer III, and no value that is reserved.
+    // The first frame of an MP3 without a tag: layer III, and no reserved value.
     if let [0xff, second, third, ..] = head
         && second & 0xe6 == 0xe2
         && second & 0x18 != 0x08
@@ -117,13 +117,13 @@ pub(crate) fn format(head: &[u8]) -> Option<Format> {
     text(head)
 }
 
-/// The marks that stand near the beginning of every JPEG.
+/// Markers near the start of every JPEG.
 fn begins_segment(two: &[u8]) -> bool {
     matches!(two, [0xff, 0xdb | 0xe0..=0xef | 0xfe])
 }
 
-/// The brand that a file names first, where it is read as an MP4 all the same: one of another format beside a brand of MP4,
-/// or an unknown one.
+/// The first brand of a file that is read as MP4 despite it: a brand of another format beside one of MP4, or an unknown
+/// one.
 pub(crate) fn other_brand(head: &[u8]) -> Option<[u8; 4]> {
     let major = *head.get(8..12)?.first_chunk()?;
     let is_usual = MP4_BRANDS.iter().any(|brand| major.starts_with(brand));
@@ -149,14 +149,14 @@ fn by_brand(major: &[u8], compatible: &[u8]) -> Format {
     }
     let known = BRANDS.iter().find(|(brand, _)| major == *brand);
     match known.map(|(_, format)| *format) {
-        // The brand of all still images in boxes; how they are compressed stands behind it.
+        // All still images in boxes may have this brand; a compatible brand names the compression.
         Some(Format::Heic) if compatible.chunks(4).any(|brand| brand == b"avif") => Format::Avif,
         Some(format) => format,
         None => Format::Mp4,
     }
 }
 
-/// Matroska and WebM differ in a name near the beginning.
+/// Distinguishes Matroska and WebM by a name near the start.
 fn by_doc_type(head: &[u8]) -> Format {
     let near = &head[..head.len().min(64)];
     match near.windows(4).any(|four| four == b"webm") {
@@ -168,18 +168,18 @@ fn by_doc_type(head: &[u8]) -> Format {
 fn text(head: &[u8]) -> Option<Format> {
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let is_text = |byte: &u8| matches!(byte, b'\t' | b'\n' | b'\r' | 0x1b | 0x20..=0x7e | 0x80..);
-    let whole = match str::from_utf8(head) {
+    let valid = match str::from_utf8(head) {
         Ok(text) => text,
-        // The end of what was read may lie within a character.
+        // The available bytes may end within a character.
         Err(error) if error.error_len().is_none() => {
             str::from_utf8(&head[..error.valid_up_to()]).unwrap_or_default()
         }
         Err(_) => return None,
     };
-    if whole.is_empty() || !whole.as_bytes().iter().all(is_text) {
+    if valid.is_empty() || !valid.as_bytes().iter().all(is_text) {
         return None;
     }
-    let begin: String = whole.trim_start().chars().take(2048).collect();
+    let begin: String = valid.trim_start().chars().take(2048).collect();
     let begin = begin.to_ascii_lowercase();
     Some(match begin.as_str() {
         html if html.starts_with("<!doctype html") || html.starts_with("<html") => Format::Html,

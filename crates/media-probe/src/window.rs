@@ -1,26 +1,26 @@
-//! The bytes that are held at the moment, and what a reader waits for.
+//! The buffered bytes, and the part that a parser needs.
 
 use crate::limits::Limits;
 
-/// The bytes of a file that are held at the moment: one stretch of it.
+/// The buffered bytes: one contiguous part of a file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Window {
     start: u64,
     bytes: Vec<u8>,
 }
 
-/// What a reader waits for.
+/// The part that a parser needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Want {
-    /// Where it begins.
+    /// The offset of its start.
     pub(crate) at: u64,
-    /// Without so many bytes there is no going on. Never more than the limit of an index.
-    pub(crate) least: u64,
-    /// So many are worth asking for.
+    /// The number of bytes without which the parser cannot continue, at most the limit of an index.
+    pub(crate) min: u64,
+    /// The number of bytes to request.
     pub(crate) ask: u64,
 }
 
-/// What is known of a file while it is read.
+/// The state of a file during the probe.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a> {
     pub(crate) window: &'a Window,
@@ -29,24 +29,24 @@ pub(crate) struct View<'a> {
     pub(crate) limits: Limits,
 }
 
-/// What there is to see somewhere.
-pub(crate) enum Look<'a> {
+/// The bytes at an offset.
+pub(crate) enum Part<'a> {
     Bytes(&'a [u8]),
-    /// It has not come yet.
-    NotYet,
-    /// The file ends before.
-    Ended,
+    /// They are not buffered yet.
+    Pending,
+    /// The file ends before them.
+    EndOfFile,
 }
 
 impl Want {
     pub(crate) fn end(self) -> u64 {
-        self.at.saturating_add(self.least.max(self.ask))
+        self.at.saturating_add(self.min.max(self.ask))
     }
 }
 
 impl Window {
-    /// How much memory it holds.
-    pub(crate) fn held(&self) -> usize {
+    /// The allocated bytes.
+    pub(crate) fn buffered(&self) -> usize {
         self.bytes.capacity()
     }
 
@@ -54,11 +54,11 @@ impl Window {
         self.start.saturating_add(self.bytes.len() as u64)
     }
 
-    /// Keeps what concerns the want, and forgets the rest.
+    /// Drops the bytes before the needed part.
     pub(crate) fn move_to(&mut self, want: Want) {
         match want.at.checked_sub(self.start).map(usize::try_from) {
             Some(Ok(gone)) if gone <= self.bytes.len() => {
-                // Moving a little for a little would be quadratic.
+                // Dropping few bytes at a time would be quadratic.
                 if gone > self.bytes.len() / 2 {
                     self.bytes.drain(..gone);
                     self.start = want.at;
@@ -71,8 +71,8 @@ impl Window {
         }
     }
 
-    /// Takes what continues the window, up to the end of the want. Says whether it did.
-    pub(crate) fn take(&mut self, offset: u64, bytes: &[u8], want: Want) -> bool {
+    /// Appends bytes that continue the window, up to the end of the needed part. Returns whether bytes were appended.
+    pub(crate) fn append(&mut self, offset: u64, bytes: &[u8], want: Want) -> bool {
         let Some(known) = self.end().checked_sub(offset) else {
             return false;
         };
@@ -88,7 +88,7 @@ impl Window {
         if fresh.is_empty() {
             return false;
         }
-        // Room for as much again, but never for more than was wanted.
+        // Doubles the capacity, but never beyond the needed part.
         let more = fresh.len().max(self.bytes.len()).min(room);
         if self.bytes.capacity() - self.bytes.len() < fresh.len() {
             self.bytes.reserve_exact(more);
@@ -104,22 +104,22 @@ impl Window {
 }
 
 impl<'a> View<'a> {
-    pub(crate) fn look(&self, at: u64, length: u64) -> Look<'a> {
+    pub(crate) fn get(&self, at: u64, length: u64) -> Part<'a> {
         let end = at.saturating_add(length);
         if self.total.is_some_and(|total| end > total) {
-            return Look::Ended;
+            return Part::EndOfFile;
         }
         let there = self.window.from(at).unwrap_or_default();
         match usize::try_from(length)
             .ok()
             .and_then(|length| there.get(..length))
         {
-            Some(bytes) => Look::Bytes(bytes),
-            None => Look::NotYet,
+            Some(bytes) => Part::Bytes(bytes),
+            None => Part::Pending,
         }
     }
 
-    /// All that there is from here on.
+    /// All buffered bytes from an offset on.
     pub(crate) fn rest(&self, at: u64) -> &'a [u8] {
         self.window.from(at).unwrap_or_default()
     }

@@ -1,7 +1,7 @@
 //! A lossless H.264 Constrained Baseline encoder for flat, screen-like pictures.
 //!
-//! Every macroblock is P_Skip, an Intra_16x16 prediction that happens to be exact, or I_PCM, so a
-//! decoder's picture equals the source sample for sample and needs no reconstruction here.
+//! Every macroblock is P_Skip, an exact Intra_16x16 prediction, or I_PCM, so the decoded picture equals the source and
+//! the encoder needs no reconstruction.
 
 use super::FrameSize;
 use super::bits::BitWriter;
@@ -15,8 +15,8 @@ const NAL_PPS: u8 = 0x68;
 /// `constraint_set0_flag` and `constraint_set1_flag`: Baseline that Main decoders can play.
 const CONSTRAINED: u32 = 0xC0;
 const PROFILE_BASELINE: u32 = 66;
-/// 3.1 has the macroblock rate, but it would hold a keyframe to a quarter of its samples' size;
-/// 4.1 allows half, which no card can reach.
+/// Level 3.1 has the macroblock rate, but limits a keyframe to a quarter of the size of its samples. Level 4.1 allows
+/// half, which no card reaches.
 const LEVEL_4_1: u32 = 41;
 const FRAME_NUM_BITS: u32 = 8;
 
@@ -24,7 +24,7 @@ const SLICE_P: u32 = 5;
 const SLICE_I: u32 = 7;
 /// `mb_type` of I_PCM in an I slice.
 const I_PCM: u32 = 25;
-/// What a P slice adds to the `mb_type` of an intra macroblock.
+/// The offset of the `mb_type` of an intra macroblock in a P slice.
 const INTRA_IN_P: u32 = 5;
 
 /// The sequence parameter set NAL unit.
@@ -91,11 +91,11 @@ pub(super) fn pps() -> Vec<u8> {
     w.into_nal(NAL_PPS)
 }
 
-/// How a coded macroblock is sent.
+/// The coding of a macroblock.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Coding {
     Skip,
-    /// The two prediction modes, whose codes differ between luma and chroma.
+    /// The prediction modes of luma and chroma, whose codes differ.
     Predicted {
         luma: Direction,
         chroma: Direction,
@@ -103,14 +103,14 @@ enum Coding {
     Pcm,
 }
 
-/// DC prediction is left out: where it is exact, one of these is too, save at a picture's corner.
+/// DC prediction is omitted: where it is exact, one of these is, too, except at a corner of the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Direction {
     Vertical,
     Horizontal,
 }
 
-/// Encodes pictures in order, each against the one before it.
+/// Encodes pictures in order, each relative to the previous one.
 pub(super) struct Encoder {
     size: FrameSize,
     reference: Option<Picture>,
@@ -128,8 +128,8 @@ impl Encoder {
         }
     }
 
-    /// Codes one picture of the encoder's size as one slice NAL unit. The first is an IDR picture
-    /// whatever `keyframe` says.
+    /// Encodes one picture of the encoder's size as one slice NAL unit. The first one is an IDR picture, regardless of
+    /// `keyframe`.
     pub(super) fn encode(&mut self, picture: &Picture, keyframe: bool) -> Vec<u8> {
         debug_assert_eq!(picture.mbs_wide(), usize::from(self.size.mbs_wide));
         match self.reference.take() {
@@ -146,7 +146,7 @@ impl Encoder {
             }
             _ => {
                 self.frame_num = 0;
-                // Two IDR pictures in a row have to differ in this.
+                // Consecutive IDR pictures must differ in this value.
                 self.idr_pic_id ^= 1;
                 self.reference = Some(picture.clone());
                 self.idr_slice(picture)
@@ -177,7 +177,7 @@ impl Encoder {
         let mut codings = Vec::with_capacity(picture.mbs().len());
         let mut skipped = 0;
         for (index, (new, old)) in picture.mbs().iter().zip(reference.mbs()).enumerate() {
-            // No macroblock ever moves, so the vector a decoder infers for P_Skip is zero.
+            // Macroblocks do not move, so the vector that a decoder infers for P_Skip is zero.
             if new == old {
                 codings.push(Coding::Skip);
                 skipped += 1;
@@ -209,7 +209,7 @@ fn finish_slice_header(w: &mut BitWriter) {
     w.ue(1); // disable_deblocking_filter_idc: the filter would undo exactness
 }
 
-/// Picks the exact prediction of a macroblock from its neighbours, or I_PCM.
+/// Chooses an exact prediction of a macroblock from its neighbours, or I_PCM.
 fn choose(picture: &Picture, index: usize) -> Coding {
     let mb = Macroblock(&picture.mbs()[index]);
     let (left, above) = neighbours(picture.mbs_wide(), index);
@@ -260,7 +260,7 @@ fn extends_right(block: &[u8], left: &[u8], side: usize) -> bool {
         .all(|(row, edge)| row == &[edge[side - 1]; 16][..side])
 }
 
-/// Writes the newest macroblock of `codings`, which is not skipped.
+/// Writes the last macroblock of `codings`, which is not skipped.
 fn write_macroblock(w: &mut BitWriter, picture: &Picture, codings: &[Coding], offset: u32) {
     let index = codings.len() - 1;
     match codings[index] {

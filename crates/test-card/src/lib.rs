@@ -18,14 +18,14 @@ use scene::Scene;
 
 /// Frames per second of every video.
 pub const FRAME_RATE: u32 = 24;
-/// The longest video of a card, in seconds.
+/// The maximum length of a video, in seconds.
 pub const MAX_SECONDS: u32 = 60;
 
 const KEYFRAME_INTERVAL: u32 = 2 * FRAME_RATE;
-/// The longest side that level 4.1 of H.264 allows, in macroblocks.
-const LONGEST_SIDE: u16 = 256;
+/// The maximum side of level 4.1 of H.264, in macroblocks.
+const MAX_SIDE: u16 = 256;
 
-/// A picture size in whole macroblocks of 16×16 pixels, so that no video needs cropping. Its text is `1280×720`.
+/// A picture size in macroblocks of 16×16 pixels, so the video needs no cropping. `Display` writes `1280×720`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FrameSize {
     mbs_wide: u16,
@@ -39,10 +39,11 @@ impl FrameSize {
         mbs_high: 45,
     };
 
-    /// The largest size with this ratio of width to height that has no more pixels than [`WIDESCREEN`](Self::WIDESCREEN).
+    /// The largest size with this ratio of width to height that has at most as many pixels as
+    /// [`WIDESCREEN`](Self::WIDESCREEN).
     ///
-    /// `None` for a ratio that no whole macroblocks have, or only in a size that is too small for a card or too long for
-    /// a decoder.
+    /// `None` if the ratio is impossible in macroblocks, or only in a size that is too small for a card or too large
+    /// for a decoder.
     pub fn with_ratio(width: u16, height: u16) -> Option<Self> {
         let most = u32::from(Self::WIDESCREEN.mbs_wide) * u32::from(Self::WIDESCREEN.mbs_high);
         let factor = (1..=width.min(height))
@@ -58,8 +59,8 @@ impl FrameSize {
     }
 
     fn is_drawable(self) -> bool {
-        (scene::LEAST_WIDE..=LONGEST_SIDE).contains(&self.mbs_wide)
-            && (scene::LEAST_HIGH..=LONGEST_SIDE).contains(&self.mbs_high)
+        (scene::MIN_WIDTH..=MAX_SIDE).contains(&self.mbs_wide)
+            && (scene::MIN_HEIGHT..=MAX_SIDE).contains(&self.mbs_high)
     }
 
     /// Width in pixels.
@@ -79,9 +80,9 @@ impl fmt::Display for FrameSize {
     }
 }
 
-/// What a video shows, and how long.
+/// The content and the length of a video.
 ///
-/// Any text will do: what the font lacks becomes `?`, and what does not fit is cut.
+/// Any text is allowed: characters outside of the font become `?`, and text that does not fit is truncated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestCard {
     title: String,
@@ -93,7 +94,7 @@ pub struct TestCard {
 }
 
 impl TestCard {
-    /// A card with a title alone, of five seconds in 1280×720.
+    /// Creates a card with only a title, of five seconds in 1280×720.
     pub fn new(title: impl Into<String>) -> Self {
         Self {
             title: title.into(),
@@ -119,7 +120,7 @@ impl TestCard {
         self
     }
 
-    /// Sets the text below the details, which is wrapped.
+    /// Sets the text below the details. It is wrapped.
     #[must_use]
     pub fn text(mut self, text: impl Into<String>) -> Self {
         self.text = text.into();
@@ -133,14 +134,14 @@ impl TestCard {
         self
     }
 
-    /// Sets the running time, held to `1..=`[`MAX_SECONDS`].
+    /// Sets the length, clamped to `1..=`[`MAX_SECONDS`].
     #[must_use]
     pub fn seconds(mut self, seconds: u32) -> Self {
         self.seconds = seconds.clamp(1, MAX_SECONDS);
         self
     }
 
-    /// Renders a whole MP4 file. The same card always gives the same bytes.
+    /// Renders a complete MP4 file. The same card always renders to the same bytes.
     pub fn render(&self) -> Vec<u8> {
         let mut scene = Scene::new(self);
         let mut encoder = h264::Encoder::new(self.size);

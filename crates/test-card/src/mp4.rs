@@ -1,4 +1,4 @@
-//! MP4 muxing: one AVC track, `moov` in front of `mdat`.
+//! MP4 muxing: one AVC track, with `moov` before `mdat`.
 
 use super::{FRAME_RATE, FrameSize, KEYFRAME_INTERVAL, h264};
 use mp4_atom::{
@@ -7,7 +7,7 @@ use mp4_atom::{
     SttsEntry, Tkhd, Trak, Url, Visual, Vmhd,
 };
 
-/// Ticks a second, in the movie and in the track; a frame is a whole number of them.
+/// Ticks per second, for the movie and the track. A frame is an integral number of ticks.
 const TIMESCALE: u32 = FRAME_RATE * 1000;
 const TRACK_ID: u32 = 1;
 /// A chunk is one second of video.
@@ -15,9 +15,9 @@ const CHUNK_SAMPLES: usize = FRAME_RATE as usize;
 /// NAL unit lengths and the `mdat` header are 4-byte fields.
 const LENGTH: usize = 4;
 
-/// Makes the file of a video of `seconds` whose samples are one slice NAL unit each.
+/// Muxes a video of `seconds` seconds whose samples are one slice NAL unit each.
 pub(super) fn mux(size: FrameSize, seconds: u32, samples: &[Vec<u8>]) -> Vec<u8> {
-    // The boxes have no field here that could overflow, and a Vec takes every write.
+    // No field of these boxes can overflow, and writing to a Vec cannot fail.
     try_mux(size, seconds, samples).expect("every box of a video can be written")
 }
 
@@ -36,7 +36,7 @@ fn try_mux(size: FrameSize, seconds: u32, samples: &[Vec<u8>]) -> Result<Vec<u8>
     }
     .encode(&mut file)?;
 
-    // Chunk offsets depend on the size of the box they are in, which their values do not change.
+    // Chunk offsets depend on the size of their own box, which their values do not change.
     let mut header = Vec::new();
     moov(size, seconds, &sizes, 0)?.encode(&mut header)?;
     let media_start = file.len() + header.len() + 2 * LENGTH;

@@ -1,4 +1,4 @@
-//! An 8-bit 4:2:0 picture, stored macroblock by macroblock the way I_PCM sends it.
+//! An 8-bit 4:2:0 picture, stored by macroblock in the order of I_PCM.
 
 use super::FrameSize;
 use super::text::Mask;
@@ -18,12 +18,12 @@ pub(super) struct Colour {
 }
 
 impl Colour {
-    /// From `0xRRGGBB`.
+    /// A colour from `0xRRGGBB`.
     pub(super) const fn rgb(hex: u32) -> Self {
         let r = (hex >> 16 & 0xFF) as i32;
         let g = (hex >> 8 & 0xFF) as i32;
         let b = (hex & 0xFF) as i32;
-        // Rounded to 8 fractional bits the sums stay within 16..=235 and 16..=240.
+        // With 8 fractional bits the sums stay within 16..=235 and 16..=240.
         Self {
             y: (16 + ((47 * r + 157 * g + 16 * b + 128) >> 8)) as u8,
             cb: (128 + ((-26 * r - 86 * g + 112 * b + 128) >> 8)) as u8,
@@ -32,7 +32,7 @@ impl Colour {
     }
 }
 
-/// One macroblock's planes, for looking at.
+/// Read access to the planes of a macroblock.
 #[derive(Clone, Copy)]
 pub(super) struct Macroblock<'a>(pub(super) &'a Samples);
 
@@ -65,7 +65,7 @@ impl Picture {
         }
     }
 
-    /// Macroblocks in raster order.
+    /// The macroblocks in raster order.
     pub(super) fn mbs(&self) -> &[Samples] {
         &self.mbs
     }
@@ -78,7 +78,7 @@ impl Picture {
         self.mbs_wide
     }
 
-    /// Fills a rectangle of whole macroblocks, all four numbers in macroblocks.
+    /// Fills a rectangle of macroblocks; coordinates and sizes are in macroblocks.
     pub(super) fn fill_mbs(&mut self, x: usize, y: usize, wide: usize, high: usize, ink: Colour) {
         let columns = x.min(self.mbs_wide)..(x + wide).min(self.mbs_wide);
         for row in self.mbs.chunks_exact_mut(self.mbs_wide).skip(y).take(high) {
@@ -95,8 +95,8 @@ impl Picture {
         }
     }
 
-    /// Draws a mask in `ink` on `paper` with its corner at even `x`, `y`. Pixels the mask leaves
-    /// uncovered keep what they had; what falls outside the picture is dropped.
+    /// Draws a mask in `ink` on `paper` with its corner at even `x`, `y`. Uncovered pixels do not change; parts outside
+    /// of the picture are dropped.
     pub(super) fn stamp(&mut self, mask: &Mask, x: usize, y: usize, ink: Colour, paper: Colour) {
         for qy in 0..mask.height().div_ceil(2) {
             for qx in 0..mask.width().div_ceil(2) {
@@ -113,7 +113,7 @@ impl Picture {
         }
     }
 
-    /// Sets the 2×2 luma samples that share chroma sample (`cx`, `cy`).
+    /// Sets the 2×2 luma samples of the chroma sample (`cx`, `cy`).
     fn set_quad(&mut self, cx: usize, cy: usize, luma: [u8; 4], cb: u8, cr: u8) {
         let (mb_x, mb_y) = (cx / 8, cy / 8);
         if mb_x >= self.mbs_wide {
@@ -140,7 +140,7 @@ fn flat(ink: Colour) -> Samples {
     samples
 }
 
-/// `cover` of 255 gives `ink`, 0 gives `paper`.
+/// Blends two values: `cover` 255 is `ink`, 0 is `paper`.
 fn mix(paper: u8, ink: u8, cover: u32) -> u8 {
     ((u32::from(paper) * (255 - cover) + u32::from(ink) * cover + 127) / 255) as u8
 }

@@ -1,6 +1,6 @@
-//! The card itself: what is drawn where, and what changes from frame to frame.
+//! The layout of a card, and its changes from frame to frame.
 //!
-//! Positions are in macroblocks. Text sits so that a line dirties as few of them as it can.
+//! Positions are in macroblocks. Text is placed to change as few of them as possible per line.
 
 use super::picture::{Colour, Picture};
 use super::text::{DIGIT_HEIGHT, DIGIT_WIDTH, Face, Mask, digit, printable, shorten, wrap};
@@ -12,7 +12,7 @@ const TEXT: Colour = Colour::rgb(0xE3E8EF);
 const MUTED: Colour = Colour::rgb(0x8793A5);
 const ACCENT: Colour = Colour::rgb(0x2FD3B6);
 const TRACK: Colour = Colour::rgb(0x2A323E);
-/// The strip down the left edge, top to bottom.
+/// The strip at the left edge, from top to bottom.
 const STRIP: [Colour; 5] = [
     ACCENT,
     Colour::rgb(0x3B9CF0),
@@ -22,7 +22,7 @@ const STRIP: [Colour; 5] = [
 ];
 
 const MB: usize = 16;
-/// Blank columns on either side; the strip is within the left one.
+/// Blank columns on either side. The strip is in the left one.
 const MARGIN: usize = 4;
 const LINE_PITCH: usize = 2;
 const TITLE_ROW: usize = 3;
@@ -31,20 +31,20 @@ const DETAILS_ROW: usize = 10;
 const LABEL_COLUMNS: usize = 10;
 const MAX_DETAILS: usize = 6;
 const VALUE_COLUMNS: usize = 40;
-/// Room for about this much text in every format, in as many lines as that takes.
+/// The minimum space for text in every format, in characters.
 const TEXT_CHARACTERS: usize = 320;
-/// Rows of the progress bar and the clock, counted up from the bottom edge.
+/// The rows of the progress bar and the clock, from the bottom edge.
 const BAR_RISE: usize = 5;
 const CLOCK_RISE: usize = 11;
 
-/// The smallest sides, in macroblocks: a column between the margins, and room for the clock.
-pub(super) const LEAST_WIDE: u16 = 2 * MARGIN as u16 + 1;
-pub(super) const LEAST_HIGH: u16 = CLOCK_RISE as u16;
+/// The minimum sides, in macroblocks: a column between the margins, and space for the clock.
+pub(super) const MIN_WIDTH: u16 = 2 * MARGIN as u16 + 1;
+pub(super) const MIN_HEIGHT: u16 = CLOCK_RISE as u16;
 
-/// How far above its macroblock row a line of body text starts, so that capitals fill that row.
+/// The offset of a line of body text above its macroblock row, so capitals fill that row.
 const BODY_RISE: usize = 4;
 
-/// A card being played: the picture, and what of it is there already.
+/// A card during rendering: the picture, and its moving parts.
 pub(super) struct Scene {
     picture: Picture,
     frames: u32,
@@ -110,9 +110,9 @@ impl Scene {
         }
     }
 
-    /// The picture of frame `n`; frames are asked for in order.
+    /// The picture of frame `n`. Frames are requested in order.
     pub(super) fn frame(&mut self, n: u32) -> &Picture {
-        self.clock.show(&mut self.picture, n);
+        self.clock.draw_time(&mut self.picture, n);
         self.bar.fill_to(&mut self.picture, n + 1, self.frames);
         &self.picture
     }
@@ -120,7 +120,7 @@ impl Scene {
 
 impl Bar {
     fn fill_to(&mut self, picture: &mut Picture, done: u32, total: u32) {
-        // Even, so that no chroma sample straddles the edge.
+        // Even, because a chroma sample must not span the edge.
         let filled = (self.width * done as usize / total.max(1) as usize) & !1;
         let x = MARGIN * MB + self.filled;
         let added = filled.saturating_sub(self.filled);
@@ -130,8 +130,8 @@ impl Bar {
 }
 
 impl Clock {
-    /// Shows the start time of frame `n` to a tenth, redrawing only the characters that change.
-    fn show(&mut self, picture: &mut Picture, n: u32) {
+    /// Draws the start time of frame `n` to a tenth of a second. Redraws only the changed characters.
+    fn draw_time(&mut self, picture: &mut Picture, n: u32) {
         let tenths = n * 10 / FRAME_RATE;
         let now = format!(
             "{:02}:{:02}.{}",
@@ -162,16 +162,16 @@ impl Clock {
     }
 }
 
-/// Lays out the part of the card that stands still.
+/// Draws the static part of the card.
 struct Page<'a> {
     picture: &'a mut Picture,
-    /// Body characters in a line.
+    /// The number of body characters in a line.
     columns: usize,
 }
 
 impl Page<'_> {
     fn title(&mut self, text: &str) {
-        // 1¾ times, from the top of an ascender on: that fills two rows of macroblocks exactly.
+        // Enlarged by 1¾ from the top of an ascender on, which fills exactly two rows of macroblocks.
         let enlarged = |width: usize| width * 7 / 4;
         let room = self.columns * Face::BODY.advance() / enlarged(Face::LARGE.advance());
         let mask = Mask::line(&shorten(&printable(text), room), Face::LARGE);
@@ -186,7 +186,7 @@ impl Page<'_> {
     }
 
     fn line(&mut self, row: usize, indent: usize, text: &str, ink: Colour) {
-        // An odd number of columns is an odd number of pixels, which a stamp cannot start at.
+        // An odd number of columns is an odd number of pixels, where a stamp cannot start.
         let x = (MARGIN * MB + indent * Face::BODY.advance()) & !1;
         let mask = Mask::line(text, Face::BODY);
         self.picture

@@ -1,4 +1,4 @@
-//! The parts one by one, and whole videos by a decoder of their own.
+//! Tests of the parts, and of complete videos with a separate decoder.
 
 mod decoder;
 
@@ -11,7 +11,7 @@ use decoder::{BitReader, Decoder};
 use mp4_atom::{Avc1, Codec, Decode, FourCC, Ftyp, Header, Moov, StszSamples};
 
 fn sized(wide: u16, high: u16) -> FrameSize {
-    FrameSize::with_ratio(wide, high).expect("a ratio that a picture can have")
+    FrameSize::with_ratio(wide, high).expect("a supported ratio")
 }
 
 fn sizes() -> [FrameSize; 4] {
@@ -33,7 +33,7 @@ fn card(size: FrameSize, seconds: u32, text: &str) -> TestCard {
         .seconds(seconds)
 }
 
-/// Texts that are hard to draw, from empty to more than any card holds.
+/// Texts that are hard to draw, from empty to longer than any card.
 fn hostile_texts() -> Vec<String> {
     vec![
         String::new(),
@@ -48,7 +48,7 @@ fn hostile_texts() -> Vec<String> {
     ]
 }
 
-/// A file taken apart: its boxes, and the samples the boxes point at.
+/// A parsed file: its boxes, and its samples.
 struct Parsed {
     moov: Moov,
     samples: Vec<Vec<u8>>,
@@ -61,7 +61,7 @@ fn parse(file: &[u8]) -> Parsed {
     let moov = Moov::decode(&mut rest).unwrap();
     let mdat = Header::decode(&mut rest).unwrap();
     assert_eq!(mdat.kind, FourCC::new(b"mdat"));
-    assert_eq!(mdat.size, Some(rest.len()), "mdat ends the file");
+    assert_eq!(mdat.size, Some(rest.len()), "mdat is the last box");
 
     let stbl = &moov.trak[0].mdia.minf.stbl;
     let StszSamples::Different { sizes } = &stbl.stsz.samples else {
@@ -74,13 +74,13 @@ fn parse(file: &[u8]) -> Parsed {
     let mut end = file.len() - rest.len();
     let mut samples = Vec::new();
     for &offset in &stbl.stco.as_ref().unwrap().entries {
-        assert_eq!(offset as usize, end, "chunks are back to back");
+        assert_eq!(offset as usize, end, "chunks are contiguous");
         for size in sizes.by_ref().take(run.samples_per_chunk as usize) {
             samples.push(file[end..end + size].to_vec());
             end += size;
         }
     }
-    assert_eq!(sizes.next(), None, "a sample in no chunk");
+    assert_eq!(sizes.next(), None, "a sample outside of chunks");
     assert_eq!(end, file.len(), "samples fill mdat");
     Parsed { moov, samples }
 }
@@ -92,7 +92,7 @@ fn avc1(moov: &Moov) -> &Avc1 {
     }
 }
 
-/// The NAL unit of a sample, which is its only one.
+/// The only NAL unit of a sample.
 fn nal(sample: &[u8]) -> &[u8] {
     let (length, nal) = sample.split_at(4);
     assert_eq!(length, (nal.len() as u32).to_be_bytes());
@@ -102,7 +102,7 @@ fn nal(sample: &[u8]) -> &[u8] {
 fn written(write: impl FnOnce(&mut BitWriter)) -> String {
     let mut w = BitWriter::default();
     write(&mut w);
-    let mut r = BitReader::of_nal(&w.into_nal(0));
+    let mut r = BitReader::from_nal(&w.into_nal(0));
     let mut bits = String::new();
     while r.more_data() {
         bits.push(if r.bits(1) == 1 { '1' } else { '0' });
@@ -120,7 +120,7 @@ fn ratios() {
         ((21, 9), Some((1456, 624))),
         ((19, 1), Some((3952, 208))),
         ((1, 19), Some((208, 3952))),
-        // Longer than a decoder has to take, too low for a clock, and no macroblocks at all.
+        // Larger than a decoder must support, too low for a clock, and less than a macroblock.
         ((20, 1), None),
         ((1, 20), None),
         ((3600, 1), None),
@@ -197,7 +197,7 @@ fn sps_states_profile_level_and_size() {
     for size in sizes() {
         let sps = h264::sps(size);
         assert_eq!(sps[..4], [0x67, 66, 0xC0, 41]);
-        let mut r = BitReader::of_nal(&sps[3..]);
+        let mut r = BitReader::from_nal(&sps[3..]);
         // Set id, frame_num bits less 4, order type, reference frames.
         assert_eq!([r.ue(), r.ue(), r.ue(), r.ue()], [0, 4, 2, 1]);
         assert_eq!(r.bits(1), 0, "gaps");
@@ -256,7 +256,7 @@ fn boxes_describe_the_video() {
 }
 
 #[test]
-fn decoded_pictures_are_the_ones_drawn() {
+fn decoded_pictures_equal_the_drawn_ones() {
     for size in sizes() {
         let card = card(
             size,
@@ -277,7 +277,7 @@ fn decoded_pictures_are_the_ones_drawn() {
 }
 
 #[test]
-fn any_picture_survives() {
+fn random_pictures_round_trip() {
     let size = sized(1, 1);
     let mut picture = Picture::new(size, Colour::rgb(0x808080));
     let mut encoder = h264::Encoder::new(size);
@@ -288,7 +288,7 @@ fn any_picture_survives() {
         state >> 16
     };
     for n in 0..300 {
-        // Few values, so that neighbours often agree and long runs of zeros need escaping.
+        // Few values, so neighbours often agree and long runs of zeros need escaping.
         for _ in 0..20 {
             let values = [0, 0, (random() % 3) as u8];
             let noisy = random() % 2 == 0;
@@ -307,7 +307,7 @@ fn any_picture_survives() {
 }
 
 #[test]
-fn the_clock_and_the_bar_keep_moving() {
+fn clock_and_bar_change() {
     let card = card(sized(9, 16), MAX_SECONDS, "");
     let mut scene = Scene::new(&card);
     let mut before = scene.frame(0).clone();
@@ -323,8 +323,8 @@ fn the_clock_and_the_bar_keep_moving() {
 }
 
 #[test]
-fn any_text_renders_within_the_level() {
-    // Level 4.1 holds a picture to half (its MinCR is 2) of the size of its samples.
+fn size_is_within_the_level_for_any_text() {
+    // Level 4.1 limits a picture to half (its MinCR is 2) of the size of its samples.
     let narrow = [sized(1, 19), sized(19, 1)];
     let sizes: Vec<_> = sizes().into_iter().chain(narrow).collect();
     for text in hostile_texts() {
@@ -340,13 +340,16 @@ fn any_text_renders_within_the_level() {
             for sample in &samples {
                 assert!(sample.len() < largest, "{size}: {} bytes", sample.len());
             }
-            assert!(file == card.render(), "the same card, other bytes");
+            assert!(
+                file == card.render(),
+                "the same card rendered to other bytes"
+            );
         }
     }
 }
 
 #[test]
-fn text_is_reduced_to_what_the_font_has() {
+fn printable_reduces_text_to_the_font() {
     let cases = [
         ("plain  text\n\twith\u{a0}gaps ", "plain text with gaps"),
         ("\u{201C}it\u{2019}s\u{201D} – a…", "\"it's\" - a..."),
@@ -361,7 +364,7 @@ fn text_is_reduced_to_what_the_font_has() {
 }
 
 #[test]
-fn text_is_wrapped_and_cut() {
+fn text_is_wrapped_and_truncated() {
     let cases: [(&str, usize, usize, &[&str]); 7] = [
         ("", 10, 3, &[""]),
         ("one two three", 7, 3, &["one two", "three"]),

@@ -1,12 +1,12 @@
-//! Text as coverage masks, in the one font there is.
+//! Text as coverage masks, in one font.
 
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 
-/// How much of a text is looked at; no card has room for more.
-const LONGEST: usize = 2000;
+/// The maximum number of processed characters; no card has space for more.
+const MAX_CHARACTERS: usize = 2000;
 const ELLIPSIS: &str = "...";
 
-/// Whole macroblocks, so that a changing digit touches no neighbour.
+/// Multiples of macroblocks, so a changed digit does not affect its neighbours.
 pub(super) const DIGIT_WIDTH: usize = 48;
 pub(super) const DIGIT_HEIGHT: usize = 64;
 
@@ -27,7 +27,7 @@ impl Face {
         size: RasterHeight::Size32,
     };
 
-    /// Pixels from one character to the next.
+    /// The width of a character in pixels.
     pub(super) fn advance(self) -> usize {
         get_raster_width(self.weight, self.size)
     }
@@ -49,7 +49,7 @@ impl Mask {
         }
     }
 
-    /// One line of [`printable`] text.
+    /// Draws one line of [`printable`] text.
     pub(super) fn line(text: &str, face: Face) -> Self {
         let advance = face.advance();
         let mut mask = Self::new(text.chars().count() * advance, face.size.val());
@@ -65,7 +65,7 @@ impl Mask {
         mask
     }
 
-    /// Smoothly enlarges `rows` of the mask, from `first_row` on, to `width`×`height`.
+    /// Scales `rows` rows of the mask, from `first_row` on, smoothly to `width`×`height`.
     pub(super) fn enlarge(
         &self,
         first_row: usize,
@@ -74,12 +74,12 @@ impl Mask {
         height: usize,
     ) -> Self {
         let mut mask = Self::new(width, height);
-        // Enlarging blurs edges; steepening them about the half-way point sharpens them again.
+        // Scaling blurs edges; a steeper slope around the midpoint sharpens them.
         let steep = |value: usize| {
             let off_centre = (value as i32 - 128) * (height * 4) as i32 / (rows * 5) as i32;
             (off_centre + 128).clamp(0, 255) as u8
         };
-        // Sample positions are pixel centres, in units of half a pixel of the enlarged mask.
+        // Sample positions are pixel centres, in units of half a pixel of the scaled mask.
         let (unit_x, unit_y) = (2 * width, 2 * height);
         for y in 0..height {
             let from_y = ((2 * y + 1) * rows + first_row * unit_y).saturating_sub(height);
@@ -114,7 +114,7 @@ impl Mask {
         }
     }
 
-    /// Coverage of the 2×2 pixels at (2`x`, 2`y`), row by row.
+    /// The coverage of the 2×2 pixels at (2`x`, 2`y`), row by row.
     pub(super) fn quad(&self, x: usize, y: usize) -> [u8; 4] {
         let (x, y) = (2 * x, 2 * y);
         [
@@ -131,10 +131,10 @@ pub(super) fn digit(c: char) -> Mask {
     Mask::line(c.encode_utf8(&mut [0; 4]), Face::LARGE).enlarge(8, 17, DIGIT_WIDTH, DIGIT_HEIGHT)
 }
 
-/// Reduces text to single-spaced characters the font has.
+/// Reduces text to single-spaced characters of the font.
 pub(super) fn printable(text: &str) -> String {
     let mut out = String::new();
-    for c in text.chars().take(LONGEST) {
+    for c in text.chars().take(MAX_CHARACTERS) {
         if c.is_whitespace() || c.is_control() {
             if !out.is_empty() && !out.ends_with(' ') {
                 out.push(' ');
@@ -146,7 +146,7 @@ pub(super) fn printable(text: &str) -> String {
             '\u{201C}' | '\u{201D}' => out.push('"'),
             '\u{2010}'..='\u{2015}' => out.push('-'),
             '\u{2026}' => out.push_str(ELLIPSIS),
-            // Marks, joiners, direction controls and variation selectors take no room.
+            // Marks, joiners, direction controls and variation selectors have no width.
             '\u{AD}' | '\u{300}'..='\u{36F}' | '\u{200B}'..='\u{200F}' => {}
             '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' => {}
             '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{1F3FB}'..='\u{1F3FF}' => {}
@@ -158,7 +158,7 @@ pub(super) fn printable(text: &str) -> String {
     out
 }
 
-/// Breaks [`printable`] text into at most `max_lines` lines of at most `columns` characters.
+/// Wraps [`printable`] text into at most `max_lines` lines of at most `columns` characters.
 pub(super) fn wrap(text: &str, columns: usize, max_lines: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = Vec::new();
@@ -172,7 +172,7 @@ pub(super) fn wrap(text: &str, columns: usize, max_lines: usize) -> Vec<String> 
         if !line.is_empty() {
             line.push(' ');
         }
-        // A word longer than a line is cut; the last piece stays open for what follows.
+        // A word longer than a line is split; its last part stays open for the next word.
         for piece in word.chunks(columns) {
             if piece.len() + line.chars().count() > columns {
                 lines.push(std::mem::take(&mut line));
@@ -191,7 +191,7 @@ pub(super) fn wrap(text: &str, columns: usize, max_lines: usize) -> Vec<String> 
     lines
 }
 
-/// Cuts text to `columns` characters, with an ellipsis where something is lost.
+/// Truncates text to `columns` characters, with an ellipsis if necessary.
 pub(super) fn shorten(text: &str, columns: usize) -> String {
     if text.chars().count() <= columns {
         return text.to_owned();

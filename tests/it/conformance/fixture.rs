@@ -229,7 +229,7 @@ impl<'a> Fixture<'a> {
     fn request(&self, webhook_url: Option<&str>) -> Request {
         let builder = example(self.given.route.operation()).expect("every route is offered");
         let video = "https://example.com/dance.mp4?sig=canary-of-a-signed-url";
-        let table = RequestType::of(self.mode()).table;
+        let table = RequestType::for_mode(self.mode()).table;
         let has = |name: &str| table.iter().any(|row| row.name == name);
         let mut values = vec![("webhook_url", webhook_url.into())];
         values.extend([("duration", "3".into()), ("aspect_ratio", "1:1".into())]);

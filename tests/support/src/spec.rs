@@ -170,7 +170,7 @@ pub fn request_bodies() -> Vec<RequestBody> {
         if bodies.iter().all(|body| body.schema != schema) {
             bodies.push(RequestBody {
                 schema,
-                request: RequestType::of(mode),
+                request: RequestType::for_mode(mode),
                 tier,
                 fields: spec.fields,
             });
@@ -182,7 +182,7 @@ pub fn request_bodies() -> Vec<RequestBody> {
 /// The first example that the spec has of the body of a creating route, with its tier; `None` if the route is not offered.
 pub fn example(create: TaskCreate) -> Option<RequestBuilder> {
     let spec = create.spec();
-    let request = RequestType::of(spec.mode.parse().ok()?);
+    let request = RequestType::for_mode(spec.mode.parse().ok()?);
     let tier: Tier = spec.tier.parse().ok()?;
     let operations = SPEC.operations();
     let mut operations = operations.iter();

@@ -4,14 +4,14 @@ use kling_omni_api::enums::{AspectRatio, OutputDuration, TaskStatus};
 use serde_json::{from_value, json, to_value};
 
 #[test]
-fn variants_have_names_that_people_can_read() {
+fn variants_have_readable_names() {
     assert_eq!(OutputDuration::Seconds3.as_str(), "3");
     assert_eq!(AspectRatio::Widescreen.as_str(), "16:9");
     assert_eq!(TaskStatus::InProgress.as_str(), "IN_PROGRESS");
 }
 
 #[test]
-fn closed_enums_survive_every_way_round() {
+fn closed_enums_round_trip() {
     assert_eq!(AspectRatio::ALL.len(), AspectRatio::VALUES.len());
     for (ratio, value) in AspectRatio::ALL.iter().zip(AspectRatio::VALUES) {
         assert_eq!(ratio.as_str(), *value);
@@ -20,26 +20,26 @@ fn closed_enums_survive_every_way_round() {
         assert_eq!(AspectRatio::try_from(*value), Ok(*ratio));
         assert_eq!(to_value(ratio).expect("JSON"), json!(value));
         assert_eq!(
-            from_value::<AspectRatio>(json!(value)).expect("it reads"),
+            from_value::<AspectRatio>(json!(value)).expect("a valid value"),
             *ratio
         );
     }
 }
 
 #[test]
-fn a_closed_enum_refuses_another_value_and_names_its_own() {
-    let error = "4:5".parse::<AspectRatio>().expect_err("there is none");
+fn closed_enum_rejects_unknown_values() {
+    let error = "4:5".parse::<AspectRatio>().expect_err("an unknown value");
     assert_eq!(error.given(), "4:5");
     assert_eq!(error.allowed(), AspectRatio::VALUES);
     let values = AspectRatio::VALUES.join(", ");
-    assert_eq!(error.to_string(), format!("`4:5` is none of {values}"));
-    let error = from_value::<AspectRatio>(json!("4:5")).expect_err("there is none");
+    assert_eq!(error.to_string(), format!("`4:5` is not one of {values}"));
+    let error = from_value::<AspectRatio>(json!("4:5")).expect_err("an unknown value");
     assert!(error.to_string().contains(&values), "{error}");
     assert!(from_value::<OutputDuration>(json!(5)).is_err());
 }
 
 #[test]
-fn an_open_enum_loses_nothing() {
+fn open_enum_keeps_unknown_values() {
     for value in TaskStatus::VALUES {
         let status = TaskStatus::from(*value);
         assert!(!matches!(status, TaskStatus::Unknown(_)), "{value}");
@@ -52,14 +52,14 @@ fn an_open_enum_loses_nothing() {
         assert_eq!(value.parse(), Ok(status.clone()));
         assert_eq!(to_value(&status).expect("JSON"), json!(value));
         assert_eq!(
-            from_value::<TaskStatus>(json!(value)).expect("it reads"),
+            from_value::<TaskStatus>(json!(value)).expect("a valid value"),
             status
         );
     }
 }
 
 #[test]
-fn width_and_alignment_are_honoured() {
+fn display_respects_width_and_alignment() {
     assert_eq!(
         format!("{:>6}|{:<6}|", AspectRatio::Square, TaskStatus::Failed),
         "   1:1|FAILED|"

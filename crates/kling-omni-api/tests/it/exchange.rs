@@ -7,7 +7,7 @@ use kling_omni_api::types::{
 };
 use kling_omni_api::{Error, RequestBody, Role, service};
 
-use crate::fake::{Fake, answer, client};
+use crate::fake::{Fake, client, response_bytes};
 
 const CREATED: &str = r#"{"data":{"task_id":"t","status":"CREATED","generated":[]}}"#;
 
@@ -15,12 +15,12 @@ fn reference() -> ReferenceToVideoRequest {
     ReferenceToVideoRequest::builder()
         .video_url("https://example.com/dance.mp4".to_owned())
         .try_into()
-        .expect("nothing is missing")
+        .expect("all required fields")
 }
 
-/// The generator would add a header of its own to each request; an operation is told by its own name.
+/// The generator adds a header to each request, which is removed. The transport receives the name of the operation.
 #[tokio::test]
-async fn each_operation_sends_its_request_and_nothing_of_the_generators() {
+async fn operations_send_only_their_request() {
     const BODY: &str = r#"{"prompt": "One"}"#;
     for operation in service::OPERATIONS {
         let answered = match operation.role {
@@ -28,7 +28,7 @@ async fn each_operation_sends_its_request_and_nothing_of_the_generators() {
             Role::List(_) => r#"{"data":[]}"#,
             Role::Other { .. } => r#"{"files":[]}"#,
         };
-        let fake = Fake::answering(&answer("200 OK", "", answered)).await;
+        let fake = Fake::answering(&response_bytes("200 OK", "", answered)).await;
         let (client, transport) = fake.client();
         let mut target = operation.path.to_owned();
         let mut body = String::new();
@@ -61,11 +61,14 @@ async fn each_operation_sends_its_request_and_nothing_of_the_generators() {
             Role::Other { .. } => continue,
         };
         assert!(failed.is_none(), "{}: {failed:?}", operation.id);
-        assert_eq!(transport.told(), [operation.name]);
-        let asked = fake.asked().await;
-        assert!(!asked.to_lowercase().contains("api-version"), "{asked}");
-        assert!(!asked.to_lowercase().contains("api-key"), "{asked}");
-        let (head, sent) = asked.split_once("\r\n\r\n").expect("a head");
+        assert_eq!(transport.operations(), [operation.name]);
+        let received = fake.received().await;
+        assert!(
+            !received.to_lowercase().contains("api-version"),
+            "{received}"
+        );
+        assert!(!received.to_lowercase().contains("api-key"), "{received}");
+        let (head, sent) = received.split_once("\r\n\r\n").expect("a head");
         let line = head.lines().next().unwrap_or_default();
         assert_eq!(line, format!("{} {target} HTTP/1.1", operation.method));
         assert_eq!(sent, body, "{}", operation.id);
@@ -73,9 +76,9 @@ async fn each_operation_sends_its_request_and_nothing_of_the_generators() {
 }
 
 #[tokio::test]
-async fn a_create_takes_the_generated_requests() {
+async fn create_accepts_generated_requests() {
     let element = Element::builder().frontal_image_url("https://example.com/p.png".to_owned());
-    let element = element.try_into().expect("nothing is missing");
+    let element = element.try_into().expect("all required fields");
     let shots = VideoRequest::builder()
         .multi_prompt(vec!["One".to_owned(), "Two".to_owned()])
         .elements(vec![element])
@@ -97,9 +100,9 @@ async fn a_create_takes_the_generated_requests() {
     }
 }
 
-/// With the error responses of the spec, the generator would lose status and headers of all but the first.
+/// With the documented error responses, the generator would drop status and headers of all but the first.
 #[tokio::test]
-async fn every_other_status_arrives_whole() {
+async fn error_responses_are_returned_completely() {
     let json = "content-type: application/json\r\n";
     let problem = "content-type: application/problem+json\r\n";
     let html = "content-type: text/html\r\n";
@@ -118,13 +121,13 @@ async fn every_other_status_arrives_whole() {
     ];
     for (status, kind, body) in cases {
         let headers = format!("{kind}x-request-id: ak-1\r\nretry-after: 7\r\n");
-        let fake = Fake::answering(&answer(status, &headers, body)).await;
+        let fake = Fake::answering(&response_bytes(status, &headers, body)).await;
         let (client, _) = fake.client();
         let request = client
             .create_video_reference()
             .body(VideoReferenceRequest::default());
         let Err(Error::UnexpectedResponse(response)) = request.send().await else {
-            panic!("{status} did not arrive whole");
+            panic!("{status} did not arrive completely");
         };
         assert_eq!(response.status().as_str(), &status[..3]);
         assert_eq!(response.headers()["x-request-id"], "ak-1", "{status}");
@@ -134,9 +137,9 @@ async fn every_other_status_arrives_whole() {
 }
 
 #[tokio::test]
-async fn a_success_brings_its_headers_and_what_it_says() {
+async fn success_has_headers_and_body() {
     let body = r#"{"data":{"task_id":"t","status":"PAUSED","generated":null,"has_nsfw":[false]},"more":1}"#;
-    let fake = Fake::answering(&answer("200 OK", "x-request-id: ak-1\r\n", body)).await;
+    let fake = Fake::answering(&response_bytes("200 OK", "x-request-id: ak-1\r\n", body)).await;
     let (client, _) = fake.client();
     let response = client
         .get_reference_to_video_task()
@@ -150,11 +153,11 @@ async fn a_success_brings_its_headers_and_what_it_says() {
     assert_eq!(task.generated, Vec::<String>::new());
 }
 
-/// The spec documents one success status; a service may well answer another.
+/// The document has one success status; a service may return another one.
 #[tokio::test]
-async fn every_success_status_is_a_success() {
+async fn any_2xx_status_is_a_success() {
     for status in ["200 OK", "201 Created", "202 Accepted", "299 Odd"] {
-        let fake = Fake::answering(&answer(status, "", CREATED)).await;
+        let fake = Fake::answering(&response_bytes(status, "", CREATED)).await;
         let (client, _) = fake.client();
         let sent = client.create_video_pro().body(VideoRequest::default());
         let response = sent.send().await.expect("a task");
@@ -163,16 +166,16 @@ async fn every_success_status_is_a_success() {
     }
 }
 
-/// What is no JSON type of ours goes out as it stands, too, and what is no request goes nowhere.
+/// Other JSON is sent unchanged, and invalid JSON is not sent.
 #[tokio::test]
-async fn a_create_takes_any_json() {
+async fn create_accepts_any_json() {
     let json = r#"{"prompt": "One", "new_field": [1.50]}"#;
-    let fake = Fake::answering(&answer("200 OK", "", CREATED)).await;
+    let fake = Fake::answering(&response_bytes("200 OK", "", CREATED)).await;
     let (api, _) = fake.client();
     let sent = api.create_video_std().body(json.to_owned()).send().await;
     sent.expect("a task");
-    let asked = fake.asked().await;
-    assert!(asked.ends_with(&format!("\r\n\r\n{json}")), "{asked}");
+    let received = fake.received().await;
+    assert!(received.ends_with(&format!("\r\n\r\n{json}")), "{received}");
 
     let (api, transport) = client("http://localhost");
     let nothing = api.create_video_std().send().await;
@@ -182,18 +185,18 @@ async fn a_create_takes_any_json() {
     for sent in [nothing, no_json, incomplete.send().await] {
         assert!(matches!(sent, Err(Error::InvalidRequest(_))), "{sent:?}");
     }
-    assert!(transport.told().is_empty());
+    assert!(transport.operations().is_empty());
 }
 
 #[tokio::test]
-async fn a_success_that_is_no_json_is_an_error() {
+async fn success_without_json_is_an_error() {
     for (status, body) in [
         ("200 OK", "<html></html>"),
         ("200 OK", ""),
         ("204 No Content", ""),
         ("200 OK", r#"{"data":{}}"#),
     ] {
-        let fake = Fake::answering(&answer(status, "", body)).await;
+        let fake = Fake::answering(&response_bytes(status, "", body)).await;
         let (client, _) = fake.client();
         let sent = client.get_video_task().task_id("t").send().await;
         assert!(
@@ -204,7 +207,7 @@ async fn a_success_that_is_no_json_is_an_error() {
 }
 
 #[test]
-fn clients_and_their_futures_can_be_sent_between_threads() {
+fn clients_and_futures_are_send() {
     fn sent<T: Send>(_: &T) {}
     fn shared<T: Send + Sync + Clone>(_: &T) {}
     let (client, _) = client("http://localhost");

@@ -9,7 +9,7 @@ fn number(value: f64) -> Value {
     json!(value)
 }
 
-/// A field as the spec would write it, every rule that the type knows.
+/// The limits of a field in the form of the document.
 fn stated(field: &Field) -> Value {
     let mut rules = Map::new();
     let mut put = |key: &str, value: Option<Value>| {
@@ -96,7 +96,7 @@ fn span(span: Span) -> Value {
         .collect()
 }
 
-/// The rules of a schema in the spec, told from its prose, with every number as a float.
+/// The limits of a schema in the document, without its prose, with every number as a float.
 fn written(schema: &'static Value, required: bool) -> Value {
     const PROSE: [&str; 6] = [
         "type",
@@ -121,7 +121,7 @@ fn written(schema: &'static Value, required: bool) -> Value {
     Value::Object(rules)
 }
 
-/// The rules of an object's properties by name.
+/// The limits of an object's properties by name.
 fn properties(schema: &'static Value) -> Value {
     let empty = Vec::new();
     let required = schema["required"].as_array().unwrap_or(&empty);
@@ -148,9 +148,9 @@ fn floats(value: &Value) -> Value {
     }
 }
 
-/// The constants and the spec are read independently here: one as Rust, the other as JSON.
+/// The constants and the document are read independently: as Rust, and as JSON.
 #[test]
-fn every_field_says_what_the_spec_says() {
+fn limits_match_the_document() {
     for (subject, fields) in limits::ALL {
         let stated = all(fields);
         assert_eq!(stated.as_object().map(Map::len), Some(fields.len()));
@@ -163,7 +163,7 @@ fn every_field_says_what_the_spec_says() {
     }
 }
 
-/// The rules of an operation's parameters by name.
+/// The limits of an operation's parameters by name.
 fn parameters(id: &str) -> Value {
     let parameters = operation(id)["parameters"].as_array().expect("parameters");
     parameters
@@ -178,7 +178,7 @@ fn parameters(id: &str) -> Value {
 }
 
 #[test]
-fn defaults_print_as_a_person_would_write_them() {
+fn defaults_display_in_short_form() {
     let printed = [
         Scalar::Text("auto"),
         Scalar::Number(20.0),

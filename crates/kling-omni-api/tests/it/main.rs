@@ -1,4 +1,4 @@
-//! The generated crate: each way around a fault of the generator, and that the constants say what the spec says.
+//! Tests of the generated crate: the workarounds for the generator, and the constants compared with the document.
 
 mod enums;
 mod limits;

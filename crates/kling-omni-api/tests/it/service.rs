@@ -6,13 +6,13 @@ use kling_omni_api::tasks::{TaskCreate, TaskList, TaskRead};
 use kling_omni_api::{Role, service};
 use serde_json::Value;
 
-/// The spec as the crate carries it.
+/// The document in the crate.
 pub fn spec() -> &'static Value {
     static SPEC: OnceLock<Value> = OnceLock::new();
     SPEC.get_or_init(|| serde_saphyr::from_str(include_str!("../../openapi.yaml")).expect("YAML"))
 }
 
-/// What a `$ref` leads to.
+/// The target of a `$ref`.
 pub fn resolve(node: &'static Value) -> &'static Value {
     match node.get("$ref").and_then(Value::as_str) {
         Some(reference) => spec().pointer(&reference[1..]).expect(reference),
@@ -32,7 +32,7 @@ pub fn operation(id: &str) -> &'static Value {
 }
 
 #[test]
-fn the_table_of_operations_is_that_of_the_spec() {
+fn operations_match_the_document() {
     let paths = spec()["paths"].as_object().expect("paths");
     let operations = paths
         .values()
@@ -51,9 +51,9 @@ fn the_table_of_operations_is_that_of_the_spec() {
     }
 }
 
-/// A task of each create is read and listed where the table says, and an older operation stands before its successor.
+/// The table has the reads and lists of each create, and an older operation precedes its successor.
 #[test]
-fn the_tables_of_tasks_agree_with_each_other() {
+fn task_tables_are_consistent() {
     for create in TaskCreate::ALL {
         let spec = create.spec();
         assert_eq!(spec.operation.role, Role::Create(*create));
@@ -76,7 +76,7 @@ fn the_tables_of_tasks_agree_with_each_other() {
 }
 
 #[test]
-fn the_servers_and_key_headers_are_those_of_the_spec() {
+fn servers_and_key_headers_match_the_document() {
     let servers = spec()["servers"].as_array().expect("servers");
     let urls: Vec<_> = servers.iter().map(|server| &server["url"]).collect();
     assert_eq!(urls, service::SERVERS);

@@ -1,21 +1,21 @@
-//! The generated types: what is sent, and what is accepted.
+//! The generated types: serialisation and deserialisation.
 
 use kling_omni_api::enums::{OutputDuration, TaskStatus};
 use kling_omni_api::types::{TaskDetail, TaskListResponse, TaskResponse, VideoReferenceRequest};
 use serde_json::{Value, from_value, json, to_value};
 
 fn detail(value: Value) -> TaskDetail {
-    from_value(value).expect("it reads")
+    from_value(value).expect("a valid value")
 }
 
 #[test]
-fn an_empty_request_sends_nothing_and_no_default_of_the_service() {
+fn empty_request_has_no_fields() {
     let request = VideoReferenceRequest::default();
     assert_eq!(to_value(&request).expect("JSON"), json!({}));
 }
 
 #[test]
-fn what_is_set_is_sent_even_when_it_is_zero_or_the_default() {
+fn zero_and_default_values_are_sent() {
     let request = VideoReferenceRequest {
         cfg_scale: Some(0.0),
         duration: Some(OutputDuration::Seconds5),
@@ -25,31 +25,31 @@ fn what_is_set_is_sent_even_when_it_is_zero_or_the_default() {
     assert_eq!(to_value(&request).expect("JSON"), sent);
 }
 
-/// The generator would refuse a long text, so that no unchecked request could be sent.
+/// The generator would reject a long text, so an unchecked request could not be sent.
 #[test]
-fn a_request_that_breaks_the_rules_can_be_made() {
+fn invalid_request_can_be_built() {
     let request: VideoReferenceRequest = VideoReferenceRequest::builder()
         .prompt("x".repeat(1_000_000))
-        .video_url("no URL".to_owned())
+        .video_url("not a URL".to_owned())
         .cfg_scale(-1_000.0)
         .try_into()
-        .expect("nothing is checked");
+        .expect("no validation");
     let sent = to_value(&request).expect("JSON");
     assert_eq!(sent["cfg_scale"], -1_000.0);
-    let back: VideoReferenceRequest = from_value(sent).expect("it reads");
+    let back: VideoReferenceRequest = from_value(sent).expect("a valid value");
     assert_eq!(back, request);
 }
 
 #[test]
-fn an_unknown_status_fails_no_response_and_is_kept() {
+fn unknown_status_is_kept() {
     let sent = json!({"data": {"task_id": "t", "status": "PAUSED", "generated": ["u"]}});
-    let task: TaskResponse = from_value(sent.clone()).expect("it reads");
+    let task: TaskResponse = from_value(sent.clone()).expect("a valid value");
     assert_eq!(task.data.status, TaskStatus::Unknown("PAUSED".to_owned()));
     assert_eq!(to_value(&task).expect("JSON"), sent);
 }
 
 #[test]
-fn no_list_null_and_an_empty_list_are_the_same() {
+fn missing_null_and_empty_lists_are_equal() {
     let plain = json!({"task_id": "t", "status": "COMPLETED"});
     for generated in [None, Some(Value::Null), Some(json!([]))] {
         let mut sent = plain.clone();
@@ -61,8 +61,8 @@ fn no_list_null_and_an_empty_list_are_the_same() {
 }
 
 #[test]
-fn a_page_without_its_list_says_nothing() {
-    let empty: TaskListResponse = from_value(json!({"data": []})).expect("it reads");
+fn page_without_a_list_is_rejected() {
+    let empty: TaskListResponse = from_value(json!({"data": []})).expect("a valid value");
     assert_eq!(empty.data, []);
     for sent in [json!({}), json!({"data": null})] {
         assert!(
@@ -73,7 +73,7 @@ fn a_page_without_its_list_says_nothing() {
 }
 
 #[test]
-fn a_list_with_something_else_in_it_is_refused() {
+fn list_with_other_items_is_rejected() {
     for generated in [json!([{"url": "u"}]), json!("u"), json!([null])] {
         let sent = json!({"task_id": "t", "status": "COMPLETED", "generated": generated});
         assert!(from_value::<TaskDetail>(sent.clone()).is_err(), "{sent}");
@@ -81,14 +81,14 @@ fn a_list_with_something_else_in_it_is_refused() {
 }
 
 #[test]
-fn fields_that_the_spec_does_not_name_are_accepted() {
+fn undocumented_fields_are_ignored() {
     let sent =
         json!({"task_id": "t", "status": "FAILED", "error": "no", "has_nsfw": [true], "x": {}});
     assert_eq!(detail(sent).error.as_deref(), Some("no"));
 }
 
 #[test]
-fn an_error_may_be_null_or_missing() {
+fn error_may_be_null_or_missing() {
     for sent in [
         json!({"task_id": "t", "status": "FAILED", "error": null}),
         json!({"task_id": "t", "status": "FAILED"}),
@@ -98,7 +98,7 @@ fn an_error_may_be_null_or_missing() {
 }
 
 #[test]
-fn a_task_without_id_or_status_is_refused() {
+fn task_without_id_or_status_is_rejected() {
     for sent in [json!({"status": "FAILED"}), json!({"task_id": "t"})] {
         assert!(from_value::<TaskDetail>(sent.clone()).is_err(), "{sent}");
     }

@@ -19,7 +19,7 @@ pub(crate) struct SchemaArgs {
 /// Prints the schema, for editors and other programs.
 pub(super) fn run(args: &SchemaArgs) -> Result<(), Failure> {
     report::pretty_json(&match args.mode {
-        Some(mode) => (RequestType::of(mode).schema)(),
+        Some(mode) => (RequestType::for_mode(mode).schema)(),
         None => schema_for!(Request),
     })
 }

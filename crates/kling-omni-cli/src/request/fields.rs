@@ -63,7 +63,7 @@ impl Wording {
     /// Returns the help, with the meanings in other modes.
     fn help(&self) -> String {
         let others = self.by_mode.iter().map(|(mode, other)| {
-            let source = RequestType::of(*mode).source;
+            let source = RequestType::for_mode(*mode).source;
             format!("; from {source}, {other}")
         });
         let others: String = others.collect();
@@ -412,7 +412,7 @@ mod tests {
                 "--{long}: no request type has a row {row}; rename it in WORDINGS"
             );
             for (mode, _) in *by_mode {
-                let table = RequestType::of(*mode).table;
+                let table = RequestType::for_mode(*mode).table;
                 assert!(
                     table.iter().any(|field| field.name == *row),
                     "--{long}: requests of the mode {mode} have no row {row}; remove the mode from WORDINGS"

@@ -196,8 +196,8 @@ mod tests {
         let (shorter, longer) = (long(2500), long(3000));
         let (low, high) = (scale(1.0), scale(2.0));
         let reference =
-            |fields: &[&'static Field]| (RequestType::of(Mode::Reference), fields.to_vec());
-        let text = |fields: &[&'static Field]| (RequestType::of(Mode::Text), fields.to_vec());
+            |fields: &[&'static Field]| (RequestType::for_mode(Mode::Reference), fields.to_vec());
+        let text = |fields: &[&'static Field]| (RequestType::for_mode(Mode::Text), fields.to_vec());
         let leak = |field: Field| -> &'static Field { Box::leak(Box::new(field)) };
         let [shorter, longer, low, high, free] = [shorter, longer, low, high, free].map(leak);
         for (modes, shown) in [

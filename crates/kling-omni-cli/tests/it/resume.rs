@@ -210,8 +210,8 @@ fn unreadable_journal_is_charged_unknown() {
     )
     .unwrap();
     for (name, advice) in [
-        ("folder", "see to it that the file can be read"),
-        ("notes.txt", "give the file"),
+        ("folder", "make the file readable and writable"),
+        ("notes.txt", "pass the journal"),
         ("newer", "use the version"),
         ("damaged", "look for the task"),
         ("missing", "start with --journal"),

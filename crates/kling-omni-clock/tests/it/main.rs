@@ -1,4 +1,4 @@
-//! What both clocks promise.
+//! Tests of both clocks.
 
 mod manual;
 mod system;

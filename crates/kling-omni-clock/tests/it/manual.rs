@@ -7,13 +7,13 @@ use kling_omni_clock::{Clock, ManualClock, Sleep};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn is_over(sleep: &mut Sleep<'_>) -> bool {
+fn is_complete(sleep: &mut Sleep<'_>) -> bool {
     let mut context = Context::from_waker(Waker::noop());
     sleep.as_mut().poll(&mut context).is_ready()
 }
 
 #[test]
-fn advance_moves_every_reading_of_every_clone() {
+fn advance_changes_all_readings_of_all_clones() {
     let clock = ManualClock::new(UNIX_EPOCH + MINUTE);
     let shared = clock.clone();
     let (now, boot) = (clock.now(), clock.boot_time());
@@ -24,44 +24,47 @@ fn advance_moves_every_reading_of_every_clone() {
 }
 
 #[test]
-fn advance_wakes_those_whose_deadline_has_come() {
+fn advance_wakes_sleeps_whose_deadline_has_passed() {
     let clock = ManualClock::new(UNIX_EPOCH);
     let mut short = clock.sleep(MINUTE);
     let mut long = clock.sleep_until(clock.now() + 2 * MINUTE);
-    assert!(!is_over(&mut short));
+    assert!(!is_complete(&mut short));
     clock.advance(MINUTE);
-    assert_eq!((is_over(&mut short), is_over(&mut long)), (true, false));
+    assert_eq!(
+        (is_complete(&mut short), is_complete(&mut long)),
+        (true, false)
+    );
     clock.advance(MINUTE);
-    assert!(is_over(&mut long));
+    assert!(is_complete(&mut long));
 }
 
 #[test]
-fn a_sleep_counts_from_the_call_and_one_until_the_past_is_over() {
+fn sleep_counts_from_the_call_and_completes_for_past_deadlines() {
     let clock = ManualClock::new(UNIX_EPOCH);
     let start = clock.now();
     let mut sleep = clock.sleep(MINUTE);
     clock.advance(MINUTE);
-    assert!(is_over(&mut sleep));
-    assert!(is_over(&mut clock.sleep_until(start)));
-    assert!(!is_over(&mut clock.sleep(Duration::MAX)));
+    assert!(is_complete(&mut sleep));
+    assert!(is_complete(&mut clock.sleep_until(start)));
+    assert!(!is_complete(&mut clock.sleep(Duration::MAX)));
 }
 
 #[test]
-fn setting_the_wall_clock_moves_nothing_else() {
+fn set_system_time_changes_nothing_else() {
     let clock = ManualClock::new(UNIX_EPOCH + MINUTE);
     let (now, boot) = (clock.now(), clock.boot_time());
     let mut sleep = clock.sleep(MINUTE);
     clock.set_system_time(UNIX_EPOCH + 5 * MINUTE);
     assert_eq!((clock.now(), clock.boot_time()), (now, boot));
-    assert!(!is_over(&mut sleep));
+    assert!(!is_complete(&mut sleep));
     clock.set_system_time(UNIX_EPOCH);
     clock.advance(MINUTE);
     assert_eq!(clock.system_time(), UNIX_EPOCH + MINUTE);
-    assert!(is_over(&mut sleep));
+    assert!(is_complete(&mut sleep));
 }
 
 #[test]
-fn readings_of_two_clocks_cannot_be_compared() {
+fn boot_times_of_two_clocks_cannot_be_compared() {
     let one = ManualClock::new(UNIX_EPOCH).boot_time();
     assert_eq!(ManualClock::new(UNIX_EPOCH).boot_time().since(&one), None);
 }

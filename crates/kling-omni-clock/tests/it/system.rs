@@ -7,7 +7,7 @@ use kling_omni_clock::{Clock, SystemClock};
 const DAY: Duration = Duration::from_secs(86_400);
 
 #[test]
-fn the_wall_clock_is_the_machines_outside_of_any_runtime() {
+fn wall_clock_is_the_machines_outside_of_a_runtime() {
     let (before, read, after) = (
         SystemTime::now(),
         SystemClock.system_time(),
@@ -23,7 +23,7 @@ fn the_wall_clock_is_the_machines_outside_of_any_runtime() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_reading_follows_a_paused_runtime() {
+async fn readings_follow_a_paused_runtime() {
     let clock = SystemClock;
     let (now, wall, boot) = (clock.now(), clock.system_time(), clock.boot_time());
     clock.sleep(DAY).await;
@@ -38,7 +38,7 @@ async fn every_reading_follows_a_paused_runtime() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn deadlines_are_those_of_the_runtime() {
+async fn sleeps_use_the_time_of_the_runtime() {
     let clock = SystemClock;
     let deadline = clock.now() + DAY;
     clock.sleep_until(deadline).await;

@@ -1,4 +1,4 @@
-//! The service, or with `--sandbox` a stand-in on this machine.
+//! Connects the examples to the service, or with `--sandbox` to a local stand-in.
 
 use std::error::Error;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use kling_omni::{ApiKey, Client, ClientBuilder};
 use kling_omni_sandbox::Sandbox;
 
-/// Settings that reach the service with the key in the environment, or a sandbox that runs for as long as it is kept.
+/// Settings for the service with the key in the environment, or for a sandbox that runs until it is dropped.
 pub async fn builder() -> Result<(ClientBuilder, Option<Sandbox>), Box<dyn Error>> {
     if !std::env::args().any(|argument| argument == "--sandbox") {
         return Ok((ClientBuilder::from_env()?, None));

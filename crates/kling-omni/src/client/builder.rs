@@ -31,10 +31,10 @@ use crate::redact::RedactedUrl;
 use crate::route::Route;
 use crate::wire::Kling;
 
-/// The environment variable for another server that speaks the same API.
+/// The environment variable with the base URL of another server with the same API.
 const BASE_URL_VARIABLE: &str = "KLING_OMNI_BASE_URL";
 
-/// Settings of a [`Client`]. Everything but the key has a default.
+/// Settings of a [`Client`]. Only the key is required.
 ///
 /// ```
 /// use std::time::Duration;
@@ -106,11 +106,11 @@ impl Default for ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Takes key, host and base URL from the environment, as [`Client::from_env`] does.
+    /// Reads key, host and base URL from the environment, as [`Client::from_env`] does.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if no variable holds a usable key.
+    /// [`ErrorKind::Configuration`] if no variable contains a valid key.
     pub fn from_env() -> Result<Self> {
         for host in Host::ALL {
             if let Some(builder) = Self::from_env_for(*host)? {
@@ -118,18 +118,17 @@ impl ClientBuilder {
             }
         }
         let variables: Vec<_> = Host::ALL.iter().map(|host| host.key_variable()).collect();
-        Err(Error::uncharged(
-            ErrorKind::Configuration,
-            "there is no API key in the environment",
+        Err(
+            Error::uncharged(ErrorKind::Configuration, "the environment has no API key")
+                .with_help(format!("set {}", variables.join(" or "))),
         )
-        .with_help(format!("set {}", variables.join(" or "))))
     }
 
-    /// Takes the key of one host, and the base URL, from the environment; `None` if there is no such key.
+    /// Reads the key of one host, and the base URL, from the environment. Returns `None` if the key is not set.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if the variable holds something that is no key.
+    /// [`ErrorKind::Configuration`] if the variable does not contain a valid key.
     pub fn from_env_for(host: Host) -> Result<Option<Self>> {
         let variable = host.key_variable();
         let Some(key) = environment::variable(variable) else {
@@ -137,224 +136,236 @@ impl ClientBuilder {
         };
         let key = key
             .into_string()
-            .map_err(|_| Error::uncharged(ErrorKind::Configuration, "the API key is no text"))
+            .map_err(|_| {
+                Error::uncharged(ErrorKind::Configuration, "the API key is not valid UTF-8")
+            })
             .and_then(ApiKey::new)
             .map_err(|error| {
-                let advice = error
+                let help = error
                     .help()
-                    .unwrap_or("set it to the key as the developer dashboard shows it");
+                    .unwrap_or("set it to the key from the developer dashboard");
                 let summary = format!("{variable}: {}", error.summary());
-                Error::uncharged(ErrorKind::Configuration, summary).with_help(advice)
+                Error::uncharged(ErrorKind::Configuration, summary).with_help(help)
             })?;
         let builder = Self::default().api_key(key).host(host);
         match environment::variable(BASE_URL_VARIABLE).map(OsString::into_string) {
             Some(Ok(url)) => Ok(Some(builder.base_url(url))),
-            // Passing over it would send a request meant for a sandbox to the service.
+            // Ignoring it would send a request that is meant for a sandbox to the service.
             Some(Err(_)) => Err(Error::uncharged(
                 ErrorKind::Configuration,
-                format!("{BASE_URL_VARIABLE} is not UTF-8 text"),
+                format!("{BASE_URL_VARIABLE} is not valid UTF-8"),
             )),
             None => Ok(Some(builder)),
         }
     }
 
-    /// The API key. Required.
+    /// Sets the API key. Required.
     pub fn api_key(mut self, key: ApiKey) -> Self {
         self.key = Some(key);
         self
     }
 
-    /// Which of the service's hosts to use, and with it the name of the header that carries the key. Default:
-    /// [`Host::Freepik`].
+    /// Sets the host of the service, and with it the name of the header for the key. Default: [`Host::Freepik`].
     pub fn host(mut self, host: Host) -> Self {
         self.host = host;
         self
     }
 
-    /// Another server that speaks the same API, such as a sandbox or a proxy. The key goes there, too.
+    /// Sends all requests, including the key, to another server with the same API, such as a sandbox or a gateway.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Some(url.into());
         self
     }
 
-    /// Which family of routes creates and reads tasks. Default: [`Route::Auto`].
+    /// Sets the routes on which tasks are created and read. Default: [`Route::Auto`].
     pub fn route(mut self, route: Route) -> Self {
         self.route = route;
         self
     }
 
-    /// How often a request is tried again after its first attempt. Default: 3.
+    /// Sets the maximum number of retries of a request. Default: 3.
     ///
-    /// Reads are tried again on lost connections, timeouts, 429 and 5xx; a create only where it certainly made no task.
-    /// All calls together have a [budget](Self::retry_budget). For a download, the count starts again after each MiB.
+    /// Reads are retried after lost connections, timeouts, 429 and 5xx; a create is retried only when it certainly made
+    /// no task. All calls share one [budget](Self::retry_budget). For a download, the count restarts after each MiB.
     pub fn max_retries(mut self, max: u32) -> Self {
         self.max_retries = max;
         self
     }
 
-    /// How long a connection may take to come about. Default: 10 s. Not used with `http_client`.
+    /// Sets the timeout for establishing a connection. Default: 10 s. Ignored with `http_client`.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How long one attempt may take, from connecting to the last byte of the answer. Default: 60 s. Downloads are
-    /// not attempts: see [`read_timeout`](Self::read_timeout).
+    /// Sets the timeout of one attempt, from connecting to the last byte of the response. Default: 60 s. It does not
+    /// apply to downloads: see [`read_timeout`](Self::read_timeout).
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_timeout = timeout;
         self
     }
 
-    /// How long a call may take with all its attempts and the waits between them. Default: as long as
-    /// [`max_retries`](Self::max_retries) and the other limits let it.
+    /// Sets the timeout of a call, including all attempts and the backoff between them. Default: none;
+    /// [`max_retries`](Self::max_retries) and the other limits still apply.
     ///
-    /// An attempt under way then is cut off, and none begins later: the call ends with what its last attempt came to. A
-    /// wait for a task is many calls, and has a timeout of its own; downloads are not calls.
+    /// When it expires, the current attempt is cancelled and no further one starts: the call returns the result of its
+    /// last attempt. A wait for a task consists of many calls and has its own timeout. The setting does not apply to
+    /// downloads.
     pub fn operation_timeout(mut self, timeout: Duration) -> Self {
         self.operation_timeout = Some(timeout);
         self
     }
 
-    /// How many retries all calls of this client and its clones have in common. Default: [`RetryBudget::default`].
-    /// Downloads are not part of it.
+    /// Sets the retry budget that all calls of this client and its clones share. Default: [`RetryBudget::default`].
+    /// Downloads do not use it.
     pub fn retry_budget(mut self, budget: RetryBudget) -> Self {
         self.retry_budget = budget;
         self
     }
 
-    /// The most requests per second that this client and its clones send to the service together, evenly spaced; less
-    /// than one is fine. Default: no limit but the service's own.
+    /// Sets the maximum rate of requests to the service, for this client and its clones together. Values below one are
+    /// allowed. Default: no limit other than the service's own.
     ///
-    /// A request waits for its turn, except that a create with [`fail_fast`](crate::Create::fail_fast) ends, and that a
-    /// wait for a task does not go beyond its own deadline. With or without this setting, requests are held back while
-    /// the service says that its limit is used up: until the reset that it names beside `x-ratelimit-remaining: 0`, and
-    /// for what it asks for with a 429, each as far as it is within [`max_retry_delay`](Self::max_retry_delay).
+    /// Requests are evenly spaced. A request waits for its slot, with two exceptions: a create with
+    /// [`fail_fast`](crate::Create::fail_fast) returns an error, and a wait for a task does not exceed its deadline.
+    /// With or without this setting, requests are throttled while the service reports that its rate limit is used up:
+    /// until the reset that accompanies `x-ratelimit-remaining: 0`, and for the delay of a 429 response, each up to
+    /// [`max_retry_delay`](Self::max_retry_delay).
     pub fn requests_per_second(mut self, rate: f64) -> Self {
         self.requests_per_second = Some(rate);
         self
     }
 
-    /// The most tasks that this client and its clones have in flight at once. Default: no limit but the service's own.
+    /// Sets the maximum number of tasks that this client and its clones have in flight at once. Default: no limit other
+    /// than the service's own.
     ///
-    /// A task is in flight from its create until the client hears that it has ended, through the [`Task`](crate::Task)
-    /// that the create returned or a clone of it, or until the last of these is dropped. A create beyond the limit waits for
-    /// a place, first come, first served, unless it [fails fast](crate::Create::fail_fast) or the
-    /// [`operation_timeout`](Self::operation_timeout) runs out. So let something wait for the tasks while others are created: a loop
-    /// that keeps every task and waits for none comes to a stop. Tasks that are taken up by their ids do not count, and
-    /// neither do creates whose end is unknown.
-    pub fn max_in_flight_tasks(mut self, most: usize) -> Self {
-        self.max_in_flight_tasks = Some(most);
+    /// A task is in flight from its create until the client learns that it has completed or failed, through the
+    /// [`Task`](crate::Task) that the create returned or a clone of it, or until the last of these is dropped. A create
+    /// beyond the limit waits for a permit, in FIFO order, unless it [fails fast](crate::Create::fail_fast) or the
+    /// [`operation_timeout`](Self::operation_timeout) expires. Await tasks concurrently: a loop that creates tasks and
+    /// awaits none of them deadlocks once the limit is reached. Tasks that are opened by id and creates whose outcome
+    /// is unknown do not count.
+    pub fn max_in_flight_tasks(mut self, max: usize) -> Self {
+        self.max_in_flight_tasks = Some(max);
         self
     }
 
-    /// How long a download may go without a byte before its connection counts as broken. Default: 30 s.
+    /// Sets the maximum time in which a download receives no bytes before its connection is considered lost. Default:
+    /// 30 s.
     ///
-    /// A connection that brings less than 64 KiB in a minute counts as broken, too; in this time instead, if it is longer.
+    /// A connection that delivers less than 64 KiB per minute is considered lost, too. If this timeout is longer than a
+    /// minute, it replaces the minute.
     pub fn read_timeout(mut self, timeout: Duration) -> Self {
         self.read_timeout = timeout;
         self
     }
 
-    /// The largest video that is downloaded, in bytes. Default: 4 GiB. A host that announces more is refused at once, and
-    /// one that sends more without a length as soon as it has.
+    /// Sets the maximum size of a downloaded video, in bytes. Default: 4 GiB. A response with a larger `Content-Length`
+    /// is rejected at once, and one without a length as soon as it exceeds the limit.
     pub fn max_download_size(mut self, bytes: u64) -> Self {
         self.max_download_size = bytes;
         self
     }
 
-    /// The longest wait that the service may ask for between attempts. Default: 120 s. If it asks for more, the call
-    /// ends with an error that says how long.
+    /// Sets the maximum delay between attempts that the service may request. Default: 120 s. If the service requests a
+    /// longer delay, the call fails with an error that contains it.
     pub fn max_retry_delay(mut self, wait: Duration) -> Self {
         self.max_retry_delay = wait;
         self
     }
 
-    /// The largest answer that is read, in bytes. Default: 1 MiB. Results are not answers and have no such limit.
+    /// Sets the maximum size of a response, in bytes. Default: 1 MiB. It does not apply to downloads.
     pub fn max_response_size(mut self, bytes: usize) -> Self {
         self.max_response_size = bytes;
         self
     }
 
-    /// The `user-agent` header. Default: `kling-omni/` and the version. Not used with
-    /// `http_client`.
+    /// Sets the `user-agent` header. Default: `kling-omni/` and the version. Ignored with `http_client`.
     pub fn user_agent(mut self, agent: impl Into<String>) -> Self {
         self.user_agent = Some(agent.into());
         self
     }
 
-    /// A ready HTTP client for requests to the service, with its own proxy, TLS and pool settings.
+    /// Sets the HTTP client for requests to the service, with its own proxy, TLS and pool settings.
     ///
     /// Build it with `redirect(reqwest::redirect::Policy::none())` and `retry(reqwest::retry::never())`. A client that
-    /// follows redirects takes the API key along to wherever it is sent, and one that repeats requests by itself may pay
-    /// twice. With `http1_ignore_invalid_headers_in_responses`, `http1_allow_obsolete_multiline_headers_in_responses` and
-    /// `http1_allow_spaces_after_header_name_in_responses`, an answer behind a broken header is not lost: it may name a paid
-    /// task. Answers that came by a redirect are refused, except by `Client::raw`, and since nobody can tell what such a client has
-    /// sent before a connection failed, a create that ends so is never repeated and counts as
-    /// [`Charged::Unknown`](crate::Charged::Unknown).
+    /// follows redirects sends the API key to their targets, and one that retries on its own may pay twice. Also set
+    /// `http1_ignore_invalid_headers_in_responses`, `http1_allow_obsolete_multiline_headers_in_responses` and
+    /// `http1_allow_spaces_after_header_name_in_responses`: with them, a response with a malformed header is not lost,
+    /// and it may name a paid task.
+    ///
+    /// Responses that followed a redirect are rejected, except by `Client::raw`. The crate cannot determine what a
+    /// custom client sent before a connection failed. A create that fails this way is therefore never retried, and is
+    /// reported as [`Charged::Unknown`](crate::Charged::Unknown).
     #[cfg(feature = "reqwest-client")]
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http = Some(client);
         self
     }
 
-    /// A ready HTTP client for fetching results, which live on other hosts. It must not have the API key among its
-    /// default headers. Default: one of our own, which follows five redirects at the most, and none from https to http;
-    /// it is made at the first download.
+    /// Sets the HTTP client for downloads, which come from other hosts. It must not have the API key among its default
+    /// headers. Default: a client that follows at most five redirects and none from https to http. It is created on the
+    /// first download.
     #[cfg(feature = "reqwest-client")]
     pub fn download_client(mut self, client: reqwest::Client) -> Self {
         self.downloads = Some(client);
         self
     }
 
-    /// A ready HTTP client for bringing files to the service's storage host, which takes exactly the headers that the
-    /// service gave out. It must not have the API key among its default headers. Default: one of our own, which has none and
-    /// follows no redirects; it is made at the first upload.
+    /// Sets the HTTP client for uploads to the service's storage host, which accepts exactly the headers that the
+    /// service issued. It must not have the API key among its default headers. Default: a client without default
+    /// headers that follows no redirects. It is created on the first upload.
     #[cfg(feature = "reqwest-client")]
     pub fn upload_client(mut self, client: reqwest::Client) -> Self {
         self.uploads = Some(client);
         self
     }
 
-    /// What brings local files to where the service can read them. Default: [`ServiceUploader`](crate::upload::ServiceUploader),
-    /// the service's own uploads.
+    /// Sets the uploader for local files. Default: [`ServiceUploader`](crate::upload::ServiceUploader), the service's
+    /// own storage.
     pub fn uploader(mut self, uploader: impl Uploader) -> Self {
         self.uploader = Some(Arc::new(uploader));
         self
     }
 
-    /// How long tasks are known to take, such as an earlier client has learnt it. Default: nothing but what is known of the
-    /// service.
-    pub fn task_durations(mut self, times: TaskDurations) -> Self {
-        self.task_durations = times;
+    /// Sets the initial task durations, such as those that an earlier client measured. Default: typical durations of
+    /// the service.
+    pub fn task_durations(mut self, durations: TaskDurations) -> Self {
+        self.task_durations = durations;
         self
     }
 
-    /// The clock that polls, backoff, deadlines and expiry follow. Default: [`SystemClock`].
+    /// Sets the clock for polls, backoff, deadlines and expiry. Default: [`SystemClock`].
     ///
-    /// Tests can give a [`ManualClock`](crate::clock::ManualClock), and a clone of it to the sandbox.
+    /// A test can pass a [`ManualClock`](crate::clock::ManualClock), and a clone of it to the sandbox.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Makes the client. Nothing is sent.
+    /// Builds the client. Sends nothing.
     ///
-    /// HTTP clients of its own use the proxies in `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, in upper or lower case,
+    /// The default HTTP clients use the proxies in `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, in upper or lower case,
     /// except for the hosts in `NO_PROXY`. The schemes are http, https, socks4, socks4a, socks5 and socks5h.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if there is no key, if the base URL is no absolute http or https URL, if the rate is
-    /// none, if no task may be in flight, if the proxy for the service cannot be used, or if
-    /// the HTTP stack refuses the settings.
+    /// [`ErrorKind::Configuration`] if
+    ///
+    /// * the key is missing
+    /// * the base URL is not an absolute http or https URL
+    /// * the rate is not a positive number
+    /// * the maximum number of tasks in flight is zero
+    /// * the proxy for the service cannot be used
+    /// * the HTTP client rejects the settings
     pub fn build(self) -> Result<Client> {
         let key = self.key.clone().ok_or_else(|| {
             Error::uncharged(ErrorKind::Configuration, "the client has no API key")
-                .with_help("give one to `api_key`, or use `Client::from_env`")
+                .with_help("set it with `ClientBuilder::api_key`, or use `Client::from_env`")
         })?;
         let base_url = self.base_url.as_deref().map(checked_base_url).transpose()?;
         let upload_host = match base_url {
-            // What stands in for the service does so for all of it.
+            // A custom base URL replaces all hosts of the service.
             Some(_) => self.host,
             None => Host::Magnific,
         };
@@ -367,12 +378,12 @@ impl ClientBuilder {
         if self.max_in_flight_tasks == Some(0) {
             return Err(Error::uncharged(
                 ErrorKind::Configuration,
-                "with no task in flight, none can be created",
+                "the maximum number of tasks in flight is 0",
             )
-            .with_help("give `max_in_flight_tasks` a number above zero"));
+            .with_help("pass a number above zero to `max_in_flight_tasks`"));
         }
         let is_own_client = self.http.is_none();
-        let user_agent = self.named()?;
+        let user_agent = self.user_agent_header()?;
         let client = match &self.http {
             Some(client) => client.clone(),
             None => {
@@ -434,7 +445,7 @@ impl ClientBuilder {
         })
     }
 
-    /// The time from one request to the next.
+    /// The interval between two requests.
     fn interval(&self) -> Result<Duration> {
         let Some(rate) = self.requests_per_second else {
             return Ok(Duration::ZERO);
@@ -443,20 +454,23 @@ impl ClientBuilder {
         interval.map_err(|_| {
             Error::uncharged(
                 ErrorKind::Configuration,
-                format!("{rate} requests per second are no rate"),
+                format!("invalid rate of {rate} requests per second"),
             )
-            .with_help("give a number above zero, such as 5 or 0.5")
+            .with_help("pass a number above zero, such as 5 or 0.5")
         })
     }
 
-    /// Who asks, for the HTTP stacks of our making.
-    fn named(&self) -> Result<HeaderValue> {
+    /// The `user-agent` of the default HTTP clients.
+    fn user_agent_header(&self) -> Result<HeaderValue> {
         let agent = self
             .user_agent
             .clone()
             .unwrap_or_else(|| format!("kling-omni/{}", env!("CARGO_PKG_VERSION")));
         HeaderValue::from_str(&agent).map_err(|_| {
-            Error::uncharged(ErrorKind::Configuration, "the user agent fits no header")
+            Error::uncharged(
+                ErrorKind::Configuration,
+                "the user agent is not a valid header value",
+            )
         })
     }
 }
@@ -490,20 +504,19 @@ fn is_loopback(url: &str) -> bool {
 }
 
 fn checked_base_url(text: &str) -> Result<String> {
-    let refuse = |reason: &str| {
+    let invalid = |reason: &str| {
         Error::uncharged(ErrorKind::Configuration, format!("the base URL {reason}"))
-            .with_help("give an http or https URL such as http://127.0.0.1:8080")
+            .with_help("use an http or https URL such as http://127.0.0.1:8080")
     };
-    let url =
-        Url::parse(text.trim()).map_err(|error| refuse(&format!("cannot be read: {error}")))?;
+    let url = Url::parse(text.trim()).map_err(|error| invalid(&format!("is invalid: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(refuse("is neither http nor https"));
+        return Err(invalid("is neither http nor https"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(refuse("carries a user name or a password"));
+        return Err(invalid("contains a user name or a password"));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(refuse("has a query or a fragment"));
+        return Err(invalid("has a query or a fragment"));
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }

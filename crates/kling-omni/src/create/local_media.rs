@@ -1,4 +1,4 @@
-//! What a create does with images and videos before the request can be sent.
+//! Inspection and upload of the images and videos of a create.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use crate::request::Request;
 use crate::route::CreateRoute;
 use crate::validation::{Finding, ValidationError};
 
-/// What a create does with images and videos before the request can be sent.
+/// The images and videos of a create, and how to inspect and upload them.
 pub(super) struct LocalMedia {
     pub(super) uploader: Arc<dyn Uploader>,
     pub(super) checks: MediaChecks,
     pub(super) allows_private: bool,
     pub(super) on_progress: Option<Box<dyn FnMut(u64, u64) + Send>>,
-    /// From an earlier inspection, until this one; then all that was inspected.
+    /// Inspections of an earlier preflight, which [`inspect`](Self::inspect) replaces.
     pub(super) files: Vec<InspectedFile>,
 }
 
@@ -31,29 +31,29 @@ impl LocalMedia {
         }
     }
 
-    /// Inspects what is to be checked, and ends the create where the first route of the plan would refuse it.
+    /// Inspects the files. Fails if the first route would reject one of them.
     pub(super) async fn inspect(
         &mut self,
         remote: &RemoteInspector,
         request: &Request,
-        plan: &[CreateRoute],
+        routes: &[CreateRoute],
     ) -> Result<()> {
         let private = self.allows_private;
         self.files =
             preflight::inspect_files(remote, request, self.checks, private, &self.files).await;
-        let findings = preflight::check_plan(request, &self.files, plan);
+        let findings = preflight::check_routes(request, &self.files, routes);
         for warning in findings.iter().filter(|finding| !finding.is_error()) {
             tracing::warn!(code = %warning.code(), %warning, "media file has a warning");
         }
-        refused(findings)
+        fail_on_errors(findings)
     }
 
-    /// Checks what was found against the rules of another route.
+    /// Checks the inspected files against the rules of another route.
     pub(super) fn check(&self, request: &Request, route: CreateRoute) -> Result<()> {
-        refused(preflight::check_route(request, &self.files, route))
+        fail_on_errors(preflight::check_route(request, &self.files, route))
     }
 
-    /// Uploads what is on this machine, and puts the URLs of the uploads in its place.
+    /// Uploads the local files, and replaces them in the request by their URLs.
     pub(super) async fn upload(&mut self, request: &mut Request) -> Result<()> {
         let mut local = request.media();
         local.retain(|(_, source)| source.is_local());
@@ -82,8 +82,8 @@ impl LocalMedia {
     }
 }
 
-/// The error of findings that stop a create, if one of them does.
-fn refused(findings: Vec<Finding>) -> Result<()> {
+/// Fails if one of the findings is an error.
+fn fail_on_errors(findings: Vec<Finding>) -> Result<()> {
     match findings.iter().any(Finding::is_error) {
         true => Err(ValidationError::new(findings).into()),
         false => Ok(()),

@@ -1,4 +1,4 @@
-//! What a create sends.
+//! The body of a create.
 
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
@@ -7,7 +7,7 @@ use crate::engine::error::{Error, ErrorKind, Result};
 use crate::request::Request;
 use crate::route::{CreateRoute, Tier};
 
-/// What a create sends.
+/// The body of a create.
 pub(super) enum Payload {
     Checked(Box<Request>),
     Unchecked { tier: Tier, body: Value },
@@ -23,7 +23,7 @@ impl Payload {
 
     pub(super) fn check(&self, route: CreateRoute) -> Result<()> {
         match self {
-            Self::Checked(request) => Ok(request.check_for(route)?),
+            Self::Checked(request) => Ok(request.check_route(route)?),
             Self::Unchecked { .. } => Ok(()),
         }
     }
@@ -36,7 +36,7 @@ impl Payload {
         }
     }
 
-    /// The body as it is sent.
+    /// The body in serialised form.
     pub(super) fn to_body(&self) -> Result<Box<RawValue>> {
         to_raw_value(self.body())
             .map_err(|error| Error::uncharged(ErrorKind::Validation, error.to_string()))

@@ -10,7 +10,7 @@ use crate::fingerprint::RequestFingerprint;
 use crate::journal::record::{ChecksumChain, HEADER, NAME, Record};
 use crate::journal::state::State;
 
-/// The largest journal in bytes. One with the lists of 10,000 tasks has half a megabyte.
+/// The maximum size of a journal in bytes. A journal with lists of 10,000 tasks has half a megabyte.
 const MAX_SIZE: u64 = 64 * 1024 * 1024;
 
 /// How a journal is opened.
@@ -21,13 +21,13 @@ pub(super) enum Opening {
     Either,
 }
 
-/// A point at which tests end the process: see `Journal::on_step`. The name is that of the record in the file.
+/// A point at which a test kills the process: see `Journal::on_step`. The name is the record's name in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "test-hooks"), expect(unreachable_pub))]
 pub enum Step<'a> {
     /// The record is about to be written.
     Writing(&'a str),
-    /// The record is on disk, and what it announces has not begun.
+    /// The record is on disk, and the step that it announces has not begun.
     Written(&'a str),
 }
 
@@ -39,12 +39,12 @@ pub(super) struct JournalFile {
     pub(super) path: PathBuf,
     pub(super) contents: JournalContents,
     pub(super) on_step: Option<OnStep>,
-    /// The error that kept a record from being written. Nothing is written after it.
+    /// The first write error. Nothing is written after it.
     pub(super) write_error: Option<String>,
 }
 
-/// A child process that another thread starts holds a copy of the file until its program begins. Unlocking ends the lock for
-/// all copies; closing would not.
+/// A child process that another thread starts holds a copy of the file until `exec`. Unlocking releases the lock for
+/// all copies; closing does not.
 impl Drop for JournalFile {
     fn drop(&mut self) {
         let _ = self.file.unlock();
@@ -54,7 +54,7 @@ impl Drop for JournalFile {
 /// The contents of a journal.
 #[derive(Debug)]
 pub(super) struct JournalContents {
-    pub(super) plan: Option<RequestFingerprint>,
+    pub(super) fingerprint: Option<RequestFingerprint>,
     pub(super) state: State,
     /// Whether the last record is `Sending`.
     pub(super) is_sending: bool,
@@ -66,13 +66,13 @@ pub(super) struct JournalContents {
 /// Reads a regular file of at most [`MAX_SIZE`] bytes.
 fn read_limited(file: &mut File, bytes: &mut Vec<u8>) -> io::Result<()> {
     if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
+        return Err(io::Error::other("not a regular file"));
     }
     file.take(MAX_SIZE + 1).read_to_end(bytes)?;
     match bytes.len() as u64 <= MAX_SIZE {
         true => Ok(()),
         false => Err(io::Error::other(format!(
-            "it is larger than the limit of {MAX_SIZE} bytes"
+            "larger than the limit of {MAX_SIZE} bytes"
         ))),
     }
 }
@@ -87,7 +87,7 @@ impl JournalFile {
     }
 
     fn open_file(path: &Path, opening: Opening) -> Result<Self, Error> {
-        let path = std::path::absolute(path).map_err(|error| unusable(path, "read", error))?;
+        let path = std::path::absolute(path).map_err(|error| io_failure(path, "read", error))?;
         let mut options = OpenOptions::new();
         options.read(true).write(true);
         match opening {
@@ -101,23 +101,23 @@ impl JournalFile {
         let mut file = options.open(&path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => exists(&path),
             io::ErrorKind::NotFound if matches!(opening, Opening::Existing) => {
-                unusable(&path, "opened", error).with_help(
-                    "check the path; if the earlier run never got as far as its journal, start a new one",
+                io_failure(&path, "open", error).with_help(
+                    "check the path, or start a new journal if the earlier run did not write one",
                 )
             }
-            _ => unusable(&path, "opened", error).with_help(match opening {
-                Opening::New => "give a file in a folder that is there and can be written",
-                _ => "see to it that the file can be read and written, and open it again",
+            _ => io_failure(&path, "open", error).with_help(match opening {
+                Opening::New => "choose a file in an existing folder that is writable",
+                _ => "make the file readable and writable, and open it again",
             }),
         })?;
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => in_use(&path),
-            TryLockError::Error(error) => unusable(&path, "locked", error)
-                .with_help("put the journal on a file system that has locks"),
+            TryLockError::Error(error) => io_failure(&path, "lock", error)
+                .with_help("move the journal to a file system that supports locks"),
         })?;
         let mut bytes = Vec::new();
         read_limited(&mut file, &mut bytes).map_err(|error| {
-            unusable(&path, "read", error).with_help("open it again once it can be read")
+            io_failure(&path, "read", error).with_help("make the file readable, and open it again")
         })?;
         let contents =
             JournalContents::parse(&bytes).map_err(|problem| problem.into_error(&path))?;
@@ -133,8 +133,8 @@ impl JournalFile {
                 .append(HEADER)
                 .and_then(|()| folder::sync(folder::parent(&journal.path)))
                 .map_err(|error| {
-                    unusable(&journal.path, "written", error).with_help(
-                        "make room for it, or put it on another file system, and open it again",
+                    io_failure(&journal.path, "write", error).with_help(
+                        "free disk space or move the journal to another file system, and open it again",
                     )
                 })?;
         }
@@ -145,12 +145,12 @@ impl JournalFile {
     pub(super) fn record(&mut self, record: &Record) -> io::Result<()> {
         if let Some(error) = &self.write_error {
             return Err(io::Error::other(format!(
-                "the journal could not be written before: {error}"
+                "an earlier write failed: {error}"
             )));
         }
         let Some(state) = record.next_state(&self.contents.state) else {
             return Err(io::Error::other(format!(
-                "the record {:?} cannot come at this point",
+                "the record {:?} is not valid in this state",
                 record.name()
             )));
         };
@@ -188,11 +188,11 @@ impl JournalFile {
 }
 
 impl JournalContents {
-    /// Parses a journal. A last line without a line end is a partial record and ignored: nothing was done that depends on
-    /// it. All other lines must be unchanged.
-    fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+    /// Parses a journal. A last line without a line end is a partial record and ignored: no step that depends on it was
+    /// taken. All other lines must be unchanged.
+    fn parse(bytes: &[u8]) -> Result<Self, JournalParseError> {
         let mut contents = Self {
-            plan: None,
+            fingerprint: None,
             state: State::Empty,
             is_sending: false,
             chain: ChecksumChain::default(),
@@ -203,8 +203,8 @@ impl JournalContents {
         }
         let Some(records) = bytes.strip_prefix(HEADER.as_bytes()) else {
             return Err(match bytes.starts_with(NAME.as_bytes()) {
-                true => Problem::OtherVersion,
-                false => Problem::NoJournal,
+                true => JournalParseError::OtherVersion,
+                false => JournalParseError::NotAJournal,
             });
         };
         contents.length = HEADER.len() as u64;
@@ -213,7 +213,7 @@ impl JournalContents {
             let Some(text) = line.strip_suffix(b"\n") else {
                 break;
             };
-            let damaged = Problem::Damaged { line: number };
+            let damaged = JournalParseError::Damaged { line: number };
             let record = contents.chain.decode(text).ok_or(damaged)?;
             let state = record.next_state(&contents.state).ok_or(damaged)?;
             contents.apply(&record, state);
@@ -223,39 +223,39 @@ impl JournalContents {
     }
 
     fn apply(&mut self, record: &Record, state: State) {
-        if let Record::Prepared(plan) = record {
-            self.plan = Some(plan.clone());
+        if let Record::Prepared(fingerprint) = record {
+            self.fingerprint = Some(fingerprint.clone());
         }
         self.is_sending = matches!(record, Record::Sending { .. });
         self.state = state;
     }
 }
 
-/// Why a file cannot be read as a journal.
+/// Why a file is not a valid journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Problem {
-    NoJournal,
+enum JournalParseError {
+    NotAJournal,
     OtherVersion,
     Damaged { line: usize },
 }
 
-impl Problem {
+impl JournalParseError {
     fn into_error(self, path: &Path) -> Error {
         let shown = path.display();
         match self {
-            Self::NoJournal => Error::uncharged(ErrorKind::File, format!("{shown} is no journal"))
-                .with_help("give the file that the create was started with"),
+            Self::NotAJournal => Error::uncharged(ErrorKind::File, format!("{shown} is not a journal"))
+                .with_help("pass the journal that the create was started with"),
             Self::OtherVersion => Error::uncharged(
                 ErrorKind::File,
-                format!("the journal {shown} is of another version"),
+                format!("the journal {shown} has an unsupported version"),
             )
             .with_help("use the version of this program that wrote it, or a newer one"),
             Self::Damaged { line } => Error::uncharged(
                 ErrorKind::File,
-                format!("the journal {shown} is damaged in line {line}"),
+                format!("the journal {shown} is corrupt in line {line}"),
             )
             .with_help(
-                "read what is left of it, and look for the task in the account's list before you create it again",
+                "read the remaining records, and search the account's list for the task before you create it again",
             ),
         }
     }
@@ -264,9 +264,9 @@ impl Problem {
 fn exists(path: &Path) -> Error {
     Error::uncharged(
         ErrorKind::File,
-        format!("the journal {} is there already", path.display()),
+        format!("the journal {} already exists", path.display()),
     )
-    .with_help("take it up again, or give another file to a new task")
+    .with_help("resume it, or use another file for a new task")
 }
 
 fn in_use(path: &Path) -> Error {
@@ -277,13 +277,13 @@ fn in_use(path: &Path) -> Error {
             path.display()
         ),
     )
-    .with_help("wait for its end")
+    .with_help("wait until that process exits")
 }
 
-pub(super) fn unusable(path: &Path, what: &str, error: io::Error) -> Error {
+pub(super) fn io_failure(path: &Path, action: &str, error: io::Error) -> Error {
     Error::uncharged(
         ErrorKind::File,
-        format!("the journal {} could not be {what}", path.display()),
+        format!("cannot {action} the journal {}", path.display()),
     )
     .with_source(error)
 }

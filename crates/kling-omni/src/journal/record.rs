@@ -1,4 +1,4 @@
-//! The records of a journal, their order, and their lines.
+//! The records of a journal, the valid order of records, and their text form.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -13,7 +13,7 @@ use crate::journal::state::State;
 
 /// The first line of a journal.
 pub(super) const HEADER: &str = "kling-omni journal 2\n";
-/// The beginning of the first line in all versions.
+/// The beginning of the first line, in all versions.
 pub(super) const NAME: &str = "kling-omni journal ";
 
 /// One line of a journal.
@@ -49,7 +49,7 @@ pub(super) enum Record {
     },
 }
 
-/// How the outcome of a create is known.
+/// How the outcome of a create became known.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum KnownBy {
@@ -60,8 +60,8 @@ pub(super) enum KnownBy {
 }
 
 impl From<MatchedBy> for KnownBy {
-    fn from(evidence: MatchedBy) -> Self {
-        match evidence {
+    fn from(matched_by: MatchedBy) -> Self {
+        match matched_by {
             MatchedBy::Response => Self::Response,
             MatchedBy::Webhook => Self::Webhook,
             MatchedBy::OnlyNewTask => Self::List,
@@ -84,11 +84,11 @@ impl Record {
         }
     }
 
-    /// The state after this record; `None` if the record is not allowed in `state`.
+    /// The state after this record; `None` if the record is not valid in `state`.
     pub(super) fn next_state(&self, state: &State) -> Option<State> {
         let next = match (self, state) {
             (Self::Prepared(_), State::Empty) => State::Prepared,
-            // More than once if a route does not exist and the next one is tried.
+            // Repeated if a route does not exist and the next one is tried.
             (
                 Self::Sending { create },
                 State::Prepared | State::Rejected { .. } | State::Unconfirmed(_),
@@ -124,14 +124,14 @@ impl Record {
     }
 }
 
-/// The checksums of a journal. Each covers its record and the previous checksum, and so all earlier records.
+/// The checksums of a journal. Each covers its record and the previous checksum, and thereby all earlier records.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ChecksumChain {
     last: String,
 }
 
 impl ChecksumChain {
-    /// The length of a checksum, of the 64 digits of a SHA-256.
+    /// The length of a checksum in hexadecimal digits. It is a prefix of a SHA-256.
     const DIGITS: usize = 16;
 
     /// Encodes a record as a line.

@@ -11,30 +11,30 @@ use crate::engine::unconfirmed::UnconfirmedCreate;
 pub enum State {
     /// Nothing is recorded yet.
     Empty,
-    /// Nothing was sent, or what was sent certainly made no task: it may be created.
+    /// No task exists: nothing was sent, or no request made a task. It is safe to create.
     Prepared,
-    /// The last create made no task: nothing was sent, or the service refused. It may be created again.
+    /// The last create made no task: nothing was sent, or the service rejected it. It is safe to create again.
     Rejected {
-        /// What went wrong.
+        /// Why the create was rejected.
         reason: String,
     },
-    /// A create was about to be sent, or its answer was lost: it may have made a paid task. It has to be
-    /// [reconciled](super::Journal::reconcile) before anything else.
+    /// A create was about to be sent, or its response was lost: it may have made a paid task.
+    /// [Reconcile](super::Journal::reconcile) it first.
     Unconfirmed(UnconfirmedCreate),
-    /// There is a paid task.
+    /// A paid task exists.
     Created {
         /// Id of the task.
         task_id: String,
     },
-    /// The task has ended.
+    /// The task reached a terminal status.
     Ended {
         /// Id of the task.
         task_id: String,
-        /// How it ended.
+        /// The terminal status.
         status: TaskStatus,
     },
-    /// The video is on disk as a whole and about to get its name. Whether it has it,
-    /// [`Journal::verify_saved`](super::Journal::verify_saved) finds out.
+    /// The video is complete on disk and about to get its final name.
+    /// [`Journal::verify_saved`](super::Journal::verify_saved) checks whether it has it.
     Publishing {
         /// Id of the task.
         task_id: String,
@@ -51,7 +51,7 @@ pub enum State {
 }
 
 impl State {
-    /// Id of the task, once it is known.
+    /// The id of the task, once it is known.
     pub fn task_id(&self) -> Option<&str> {
         match self {
             Self::Created { task_id }
@@ -62,12 +62,12 @@ impl State {
         }
     }
 
-    /// Whether a task may be created without paying for a second one.
+    /// Whether it is safe to create: no second task can be paid for.
     pub fn may_create(&self) -> bool {
         matches!(self, Self::Empty | Self::Prepared | Self::Rejected { .. })
     }
 
-    /// Whether there is nothing left to do: the video was saved, or the task failed.
+    /// Whether nothing is left to do: the video was saved, or the task failed.
     pub fn is_finished(&self) -> bool {
         matches!(
             self,
@@ -79,7 +79,7 @@ impl State {
         )
     }
 
-    /// Whether a task was paid for.
+    /// Whether a task was charged.
     pub fn charged(&self) -> Charged {
         match self {
             Self::Unconfirmed(_) => Charged::Unknown,

@@ -1,4 +1,4 @@
-//! How the files of a request go with each other and with the video to make. All of it is warnings.
+//! Compares the files of a request with each other and with the requested video. All findings are warnings.
 
 use kling_omni_api::{Field, Scalar};
 use media_probe::{MediaInfo, Size};
@@ -10,10 +10,10 @@ use crate::request::Request;
 use crate::request::aspect_ratio::AspectRatio;
 use crate::validation::{Actual, Finding, FindingCode, Limit};
 
-/// Shapes further apart than this are seen by everyone: 4:3 and 16:9 are 1.33 apart.
-const FAR_APART: f64 = 1.2;
-/// A reference video that lasts so many times the video to make is mostly left unused.
-const MUCH_LONGER: f64 = 2.0;
+/// Aspect ratios that differ by a larger factor are visibly different: 4:3 and 16:9 differ by 1.33.
+const MAX_RATIO_DIFFERENCE: f64 = 1.2;
+/// A reference video that is longer than the requested video by this factor is mostly unused.
+const LONG_REFERENCE_FACTOR: f64 = 2.0;
 
 pub(super) fn check_together(
     request: &Request,
@@ -28,16 +28,21 @@ pub(super) fn check_together(
     findings.extend(
         rules
             .iter()
-            .filter_map(|rules| partly_used(request, files, rules)),
+            .filter_map(|rules| unused_by_option(request, files, rules)),
     );
     if let (Some((_, reference)), Some((field, start))) = (reference, start) {
-        findings.extend(unlike(field, start, "the reference video", reference));
+        findings.extend(ratio_mismatch(
+            field,
+            start,
+            "the reference video",
+            reference,
+        ));
     }
     if let (Some((_, start)), Some((field, end))) = (start, end) {
-        findings.extend(unlike(field, end, "the start frame", start));
+        findings.extend(ratio_mismatch(field, end, "the start frame", start));
     }
     if let Some((field, followed)) = reference.or(start) {
-        findings.extend(other_shape(request, field, followed, rules));
+        findings.extend(output_ratio_mismatch(request, field, followed, rules));
     }
     findings
 }
@@ -46,7 +51,7 @@ fn probed(files: &[InspectedFile], field: MediaField) -> Option<&MediaInfo> {
     files.iter().find(|file| file.field == field)?.probed()
 }
 
-/// The size of the picture of a field, with that field.
+/// The picture size of the file of a field, with that field.
 fn size(files: &[InspectedFile], field: MediaField) -> Option<(MediaField, Size)> {
     let probed = probed(files, field)?;
     let video = probed.video.as_ref().and_then(|video| video.display);
@@ -56,84 +61,85 @@ fn size(files: &[InspectedFile], field: MediaField) -> Option<(MediaField, Size)
 
 fn long_reference(request: &Request, files: &[InspectedFile], rules: &[Field]) -> Option<Finding> {
     let field = MediaField::ReferenceVideo;
-    let given = probed(files, field)?.duration?.as_secs_f64();
-    let wanted = request.duration().map_or_else(
+    let actual = probed(files, field)?.duration?.as_secs_f64();
+    let requested = request.duration().map_or_else(
         || default(rules, "duration")?.parse().ok(),
         |seconds| Some(f64::from(seconds)),
     )?;
-    (given >= wanted * MUCH_LONGER).then(|| {
+    (actual >= requested * LONG_REFERENCE_FACTOR).then(|| {
         Finding::new(
             FindingCode::LongReferenceVideo,
             field,
-            Some(Limit::AtMost(wanted)),
-            Actual::Value(format!("{given:.1} s")),
-            format!("lasts {given:.1} s, and the video to make {wanted} s: much of it may be left unused"),
-        )
-    })
-}
-
-/// A value of a field that limits the video to make limits how much of the reference video is used. That the service refuses
-/// a longer one is not documented.
-fn partly_used(request: &Request, files: &[InspectedFile], rules: &Field) -> Option<Finding> {
-    let name = rules.name;
-    let value = request.body().get(name).and_then(Value::as_str);
-    let value = value.or_else(|| default(std::slice::from_ref(rules), name))?;
-    let mut spans = rules.output_seconds.iter();
-    let (_, span) = spans.find(|(limited, _)| *limited == value)?;
-    let most = span.maximum?;
-    let field = MediaField::ReferenceVideo;
-    let given = probed(files, field)?.duration?.as_secs_f64();
-    (given > most).then(|| {
-        Finding::new(
-            FindingCode::LongReferenceVideo,
-            field,
-            Some(Limit::AtMost(most)),
-            Actual::Value(format!("{given:.1} s")),
+            Some(Limit::AtMost(requested)),
+            Actual::Value(format!("{actual:.1} s")),
             format!(
-                "lasts {given:.1} s, and the video to make at most {most} s with the {name} {value}: the rest is left \
-                 unused"
+                "lasts {actual:.1} s for a video of {requested} s, so most of it may be unused"
             ),
         )
     })
 }
 
-fn unlike(field: MediaField, given: Size, other: &str, size: Size) -> Option<Finding> {
-    (distance(ratio(given), ratio(size)) > FAR_APART).then(|| {
+/// Checks whether the value of a field limits how much of the reference video is used. Whether the service rejects a
+/// longer one is not documented.
+fn unused_by_option(request: &Request, files: &[InspectedFile], rules: &Field) -> Option<Finding> {
+    let name = rules.name;
+    let value = request.body().get(name).and_then(Value::as_str);
+    let value = value.or_else(|| default(std::slice::from_ref(rules), name))?;
+    let mut spans = rules.output_seconds.iter();
+    let (_, span) = spans.find(|(limited, _)| *limited == value)?;
+    let max = span.maximum?;
+    let field = MediaField::ReferenceVideo;
+    let actual = probed(files, field)?.duration?.as_secs_f64();
+    (actual > max).then(|| {
         Finding::new(
-            FindingCode::AspectRatioMismatch,
+            FindingCode::LongReferenceVideo,
             field,
-            None,
-            Actual::Value(given.to_string()),
-            format!("is {given}, and {other} {size}: one of them will be cropped or distorted"),
+            Some(Limit::AtMost(max)),
+            Actual::Value(format!("{actual:.1} s")),
+            format!(
+                "lasts {actual:.1} s, but the video is at most {max} s with {name} {value}, so the rest is unused"
+            ),
         )
     })
 }
 
-/// Compares the shape of the video to make with that of what it is made from.
-fn other_shape(
+fn ratio_mismatch(field: MediaField, actual: Size, other: &str, size: Size) -> Option<Finding> {
+    (distance(ratio(actual), ratio(size)) > MAX_RATIO_DIFFERENCE).then(|| {
+        Finding::new(
+            FindingCode::AspectRatioMismatch,
+            field,
+            None,
+            Actual::Value(actual.to_string()),
+            format!("is {actual} but {other} is {size}, so one of them is cropped or distorted"),
+        )
+    })
+}
+
+/// Compares the requested aspect ratio with that of the input.
+fn output_ratio_mismatch(
     request: &Request,
     field: MediaField,
     followed: Size,
     rules: &[Field],
 ) -> Option<Finding> {
-    let wanted = match request.aspect_ratio() {
-        Some(shape) => shape.as_str(),
+    let requested = match request.aspect_ratio() {
+        Some(ratio) => ratio.as_str(),
         None => default(rules, "aspect_ratio")?,
     };
-    let (wide, high) = wanted.split_once(':')?;
-    let shape = wide.parse::<f64>().ok()? / high.parse::<f64>().ok()?;
-    (distance(ratio(followed), shape) > FAR_APART).then(|| {
-        let set = match request.aspect_ratio() {
+    let (wide, high) = requested.split_once(':')?;
+    let output = wide.parse::<f64>().ok()? / high.parse::<f64>().ok()?;
+    (distance(ratio(followed), output) > MAX_RATIO_DIFFERENCE).then(|| {
+        let by_default = match request.aspect_ratio() {
             Some(_) => "",
-            None => ", since nothing else is set",
+            None => " by default",
         };
         Finding::new(
             FindingCode::AspectRatioMismatch,
             "aspect_ratio",
             None,
-            Actual::Value(wanted.to_owned()),
+            Actual::Value(requested.to_owned()),
             format!(
-                "is {wanted}{set}, and {field} is {followed}; {} takes the shape of what the video is made from",
+                "is {requested}{by_default} but {field} is {followed}; {} follows the input",
                 AspectRatio::Auto
             ),
         )

@@ -1,4 +1,4 @@
-//! The `ffmpeg` command that makes a file fit.
+//! Builds the `ffmpeg` command that fixes a file.
 
 use std::path::Path;
 
@@ -7,26 +7,26 @@ use media_probe::{Format, Size};
 
 use crate::media::MediaSource;
 
-/// The one command that would make a file fit.
+/// The `ffmpeg` command that fixes a file.
 pub(super) struct Fix {
-    /// The file as the command names it, and the name of what it writes without an extension; none of what no command
+    /// The file in the command, and the name of its output without an extension; `None` for a source that no command
     /// can name.
     names: Option<(Vec<u8>, Vec<u8>)>,
     kind: MediaKind,
-    /// What the file is.
+    /// The format of the file.
     format: Option<Format>,
     before: Vec<String>,
     filters: Vec<String>,
     after: Vec<String>,
     encodes: bool,
-    /// Whether no command does it.
-    is_hopeless: bool,
+    /// Whether no command can fix it.
+    is_unfixable: bool,
 }
 
-/// No encoder of images takes more on a side.
-const MOST_PIXELS: f64 = 16_383.0;
-/// With so many pixels on its longer side, an image has a few megabytes.
-const FEW_PIXELS: f64 = 2_048.0;
+/// The maximum side length of image encoders.
+const MAX_SIDE: f64 = 16_383.0;
+/// With at most so many pixels on its longer side, an image has a few megabytes.
+const SMALL_SIDE: f64 = 2_048.0;
 
 impl Fix {
     pub(super) fn new(source: &MediaSource, rules: Option<Media>) -> Self {
@@ -43,24 +43,24 @@ impl Fix {
             filters: Vec::new(),
             after: Vec::new(),
             encodes: false,
-            is_hopeless: false,
+            is_unfixable: false,
         }
     }
 
-    /// Says what the file is.
-    pub(super) fn is(&mut self, format: Format) {
+    /// Sets the format of the file.
+    pub(super) fn set_format(&mut self, format: Format) {
         self.format = Some(format);
     }
 
-    /// To a format that the service takes.
+    /// Converts to a format that the service accepts.
     pub(super) fn convert(&mut self) {
         self.encodes = true;
-        self.is_hopeless |= !self
+        self.is_unfixable |= !self
             .format
             .is_some_and(|format| can_convert(self.kind, format));
     }
 
-    /// To fewer bytes, for a picture of this size.
+    /// Reduces the size in bytes of a file with this picture size.
     pub(super) fn shrink(&mut self, size: Option<Size>) {
         self.encodes = true;
         match self.kind {
@@ -70,59 +70,59 @@ impl Fix {
             }
             MediaKind::Image => {
                 self.after.push("-q:v 3".to_owned());
-                if let Some(size) = size.filter(|size| longer(*size) > FEW_PIXELS) {
-                    self.narrow(size, FEW_PIXELS);
+                if let Some(size) = size.filter(|size| longer(*size) > SMALL_SIDE) {
+                    self.scale_longer_side(size, SMALL_SIDE);
                 }
             }
         }
     }
 
-    /// To this many seconds at least, by playing it again.
+    /// Repeats the video until it has at least this many seconds.
     pub(super) fn lengthen(&mut self, seconds: f64) {
         self.encodes = true;
         self.before.push("-stream_loop -1".to_owned());
         self.after.push(format!("-t {seconds}"));
     }
 
-    /// To this many seconds at the most.
+    /// Cuts the video to at most this many seconds.
     pub(super) fn cut(&mut self, seconds: f64) {
         self.after.push(format!("-t {seconds}"));
     }
 
-    /// To this many frames a second.
-    pub(super) fn pace(&mut self, rate: f64) {
+    /// Sets the frame rate.
+    pub(super) fn set_frame_rate(&mut self, rate: f64) {
         self.encodes = true;
         self.filters.push(format!("fps={rate}"));
     }
 
-    /// So that the shorter side has this many pixels.
-    pub(super) fn widen(&mut self, size: Size, pixels: f64) {
+    /// Scales the shorter side to this many pixels.
+    pub(super) fn scale_shorter_side(&mut self, size: Size, pixels: f64) {
         self.scale(size, pixels / shorter(size));
     }
 
-    /// So that the longer side has this many pixels.
-    pub(super) fn narrow(&mut self, size: Size, pixels: f64) {
+    /// Scales the longer side to this many pixels.
+    pub(super) fn scale_longer_side(&mut self, size: Size, pixels: f64) {
         self.scale(size, pixels / longer(size));
     }
 
-    /// Encoders want even sides, and pixels may not be square.
+    /// Encoders require even sides, and pixels may not be square.
     fn scale(&mut self, size: Size, factor: f64) {
         self.encodes = true;
         let [width, height] = [size.width, size.height]
             .map(|side| ((f64::from(side) * factor / 2.0).round() * 2.0).max(2.0));
-        self.is_hopeless |= width.max(height) > MOST_PIXELS;
+        self.is_unfixable |= width.max(height) > MAX_SIDE;
         self.filters
             .push(format!("scale={width}:{height},setsar=1"));
     }
 
-    /// As a shell takes it; none if there is nothing to do.
+    /// Returns the command as shell text; `None` if nothing is to do or nothing can be done.
     pub(super) fn command(mut self) -> Option<String> {
         let is_idle = !self.encodes && self.before.is_empty() && self.after.is_empty();
-        let (from, to) = self.names.filter(|_| !is_idle && !self.is_hopeless)?;
+        let (from, to) = self.names.filter(|_| !is_idle && !self.is_unfixable)?;
         let mut words = vec!["ffmpeg".to_owned()];
         words.extend(self.before);
         if self.kind == MediaKind::Image && from.iter().any(|byte| b"%*?[]{}".contains(byte)) {
-            // It would be a pattern for many files.
+            // Otherwise the name would be a pattern for several files.
             words.push("-f image2 -pattern_type none".to_owned());
         }
         words.push(format!("-i {}", shell_word(&from)?));
@@ -139,15 +139,15 @@ impl Fix {
             words.push(format!("-vf {}", shell_word(filters.as_bytes())?));
         }
         words.push(match (self.kind, self.encodes) {
-            // Sound that one container takes another may not, and subtitles neither.
+            // Another container may not support the same audio and subtitles.
             (MediaKind::Video, true) => "-c:v libx264 -pix_fmt yuv420p -c:a aac -sn".to_owned(),
             (MediaKind::Video, false) => "-c:v copy -c:a aac -sn".to_owned(),
-            // One picture, whose name is no pattern.
+            // One image. `-update` disables name patterns.
             (MediaKind::Image, _) => "-frames:v 1 -update 1".to_owned(),
         });
         words.extend(self.after);
         let extension = match (self.kind, self.encodes, self.format) {
-            // What is copied stays in its container.
+            // A copied stream stays in its container.
             (MediaKind::Video, false, Some(Format::Mov)) => "mov",
             (MediaKind::Video, ..) => "mp4",
             (MediaKind::Image, ..) => "jpg",
@@ -158,7 +158,7 @@ impl Fix {
     }
 }
 
-/// Whether every ffmpeg makes one kind of another format. What it shows of a HEIC may be a part of the picture.
+/// Whether every ffmpeg can convert the format. Of a HEIC file it may decode only a part of the picture.
 fn can_convert(kind: MediaKind, format: Format) -> bool {
     use Format::{
         Avi, Bmp, Flv, Gif, Jpeg, Jpeg2000, M4a, Matroska, Mov, Mp4, MpegPs, MpegTs, Ogg, Png, Psd,
@@ -184,10 +184,10 @@ fn longer(size: Size) -> f64 {
     size.width.max(size.height).max(1).into()
 }
 
-/// The file, and what is written beside where the command is run.
+/// The names of the file and of the output, which is written to the current directory.
 fn names(path: &Path) -> Option<(Vec<u8>, Vec<u8>)> {
     let [file, stem] = [path.as_os_str(), path.file_stem()?].map(|name| {
-        // Elsewhere a name that is not Unicode has no bytes of its own.
+        // On other systems a name that is not Unicode has no bytes.
         let is_known = cfg!(unix) || name.to_str().is_some();
         is_known.then(|| name.as_encoded_bytes().to_vec())
     });
@@ -198,7 +198,7 @@ fn names(path: &Path) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((literal(file), literal([stem, b"-fit"].concat())))
 }
 
-/// A name that ffmpeg takes for nothing else: neither for an option nor for a protocol such as `concat:`.
+/// Prefixes a name that ffmpeg would interpret as an option or as a protocol such as `concat:`.
 fn literal(name: Vec<u8>) -> Vec<u8> {
     match name.starts_with(b"-") || name.contains(&b':') && !name.starts_with(b"/") {
         true => [&b"./"[..], &name].concat(),
@@ -206,11 +206,11 @@ fn literal(name: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// A word that a shell reads back as these bytes, in letters that a terminal shows as they are. None where no word can do it.
+/// Quotes bytes as a shell word of visible characters; `None` if that is impossible.
 fn shell_word(bytes: &[u8]) -> Option<String> {
     match str::from_utf8(bytes) {
         Ok(text) if text.chars().all(|c| !is_hidden(c)) => Some(quoted(text)),
-        // What comes from a command ends before its last line ends.
+        // A command substitution drops trailing line ends.
         _ if bytes.ends_with(b"\n") => None,
         _ => Some(format!("\"$(printf '{}')\"", printf_format(bytes))),
     }
@@ -224,7 +224,7 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// A format of `printf` that writes these bytes.
+/// A `printf` format that writes these bytes.
 fn printf_format(bytes: &[u8]) -> String {
     bytes
         .iter()
@@ -237,7 +237,7 @@ fn printf_format(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// What a terminal does not show, or shows elsewhere.
+/// Whether a terminal does not show a character, or shows it in another place.
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}')

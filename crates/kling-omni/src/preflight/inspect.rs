@@ -1,4 +1,4 @@
-//! The inspection of one image or video by itself.
+//! Inspects a single image or video.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -14,16 +14,16 @@ use crate::preflight::inspected_file::{
     InspectResult, InspectedFile, declared_format, inspect_file,
 };
 use crate::preflight::remote::RemoteInspector;
-use crate::preflight::{by_plan, rules};
+use crate::preflight::{check_each_route, rules};
 use crate::request::validate::check_media_url;
 use crate::route::{Mode, Route, Tier};
 use crate::validation::{Finding, Severity};
 
-/// Inspects one image or video, and says what about it the service would refuse. This needs no client, no key and no
-/// request, and costs nothing.
+/// Inspects one image or video, and reports what the service would reject. Needs no client, key or request, and costs
+/// nothing.
 ///
-/// Of a file on this machine as of one behind a URL, a few parts are read, never the whole of it. What is said is what a
-/// [`Preflight`](crate::preflight::Preflight) says of the file; how it goes with the rest of a request is not known here.
+/// Only a few parts of a file are read, local or behind a URL. The findings are those of a
+/// [`Preflight`](crate::preflight::Preflight) about the file, without those about the rest of a request.
 ///
 /// ```
 /// use kling_omni::preflight::{MediaRole, inspect};
@@ -46,9 +46,7 @@ pub fn inspect(source: impl Into<MediaSource>) -> Inspect {
     }
 }
 
-/// An inspection of one image or video, made by [`inspect`]. Await it to start.
-///
-/// It has to be awaited within a Tokio runtime, as everything else here.
+/// An inspection of one image or video, created by [`inspect`]. Await it to start, within a Tokio runtime.
 #[must_use = "nothing is inspected until it is awaited"]
 #[derive(Clone, Debug)]
 pub struct Inspect {
@@ -59,21 +57,21 @@ pub struct Inspect {
 }
 
 impl Inspect {
-    /// What the file is to be. Default: a video is the reference video, an image the start frame, and what is neither is
-    /// taken for what its name says, or else for a video.
+    /// Sets the role of the file. Default: the reference video for a video and the start frame for an image. Other
+    /// files are classified by their name, and otherwise as a video.
     pub fn role(mut self, role: MediaRole) -> Self {
         self.role = Some(role);
         self
     }
 
-    /// The route whose rules count. Default: [`Route::Auto`], which makes a warning of what only the successor of the
-    /// older route refuses.
+    /// Sets the route whose rules apply. Default: [`Route::Auto`], which reports violations of only the successor's
+    /// rules as warnings.
     pub fn route(mut self, route: Route) -> Self {
         self.route = route;
         self
     }
 
-    /// Also inspects a URL that leads to this machine or its own network; see
+    /// Allows URLs that lead to this machine or a private network; see
     /// [`Preflight::allow_private_networks`](crate::preflight::Preflight::allow_private_networks).
     pub fn allow_private_networks(mut self, allow: bool) -> Self {
         self.allows_private = allow;
@@ -83,20 +81,25 @@ impl Inspect {
     async fn run(self) -> Inspection {
         let remote = RemoteInspector::default();
         let result = inspect_file(&remote, &self.source, self.allows_private).await;
-        let role = self.role.unwrap_or_else(|| likely(&self.source, &result));
+        let role = self
+            .role
+            .unwrap_or_else(|| guess_role(&self.source, &result));
         let file = InspectedFile {
             field: role.field(),
             source: self.source,
             result,
             stamp: None,
         };
-        let plan = self.route.plan(Mode::Reference, Tier::default(), &[]);
+        let routes = self
+            .route
+            .routes_to_try(Mode::Reference, Tier::default(), &[]);
         let url = file.source.as_url();
         let findings = match url.and_then(|url| check_media_url(file.field, url)) {
             Some(finding) => vec![finding],
             None => {
-                let mut findings = by_plan(&plan, |route| rules::check_file(&file, route.limits()));
-                let limits = plan.iter().map(|route| route.limits());
+                let mut findings =
+                    check_each_route(&routes, |route| rules::check_file(&file, route.limits()));
+                let limits = routes.iter().map(|route| route.limits());
                 findings.extend(rules::not_checked(file.field, limits));
                 findings
             }
@@ -110,8 +113,8 @@ impl Inspect {
     }
 }
 
-/// What a file is for, by its content or else by its name.
-fn likely(source: &MediaSource, result: &InspectResult) -> MediaRole {
+/// Chooses a role by the content of the file, or else by its name.
+fn guess_role(source: &MediaSource, result: &InspectResult) -> MediaRole {
     let content = result.probed().and_then(|probed| probed.format);
     let formats = [content, declared_format(source)].into_iter().flatten();
     let role = |format: Format| match format.kind() {
@@ -134,10 +137,10 @@ impl IntoFuture for Inspect {
 
 /// The result of an inspection of one image or video.
 ///
-/// In JSON, `source` is as `Display` shows it, a URL without its query.
+/// In JSON, `source` is as in `Display`: a URL has no query.
 #[derive(Clone, Debug, Serialize)]
 pub struct Inspection {
-    #[serde(serialize_with = "shown")]
+    #[serde(serialize_with = "serialize_redacted")]
     source: MediaSource,
     role: MediaRole,
     media_info: Option<MediaInfo>,
@@ -145,57 +148,59 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// The file.
+    /// The inspected source.
     pub fn source(&self) -> &MediaSource {
         &self.source
     }
 
-    /// What the file was taken for.
+    /// The role for which the file was checked.
     pub fn role(&self) -> MediaRole {
         self.role
     }
 
-    /// What the file is; none if it could not be read, which is then among the findings.
+    /// The properties of the file; `None` if it could not be read, which is a finding.
     pub fn media_info(&self) -> Option<&MediaInfo> {
         self.media_info.as_ref()
     }
 
-    /// Everything that is wrong with it or looks so, errors first. Their field is that of a request from a reference
-    /// video.
+    /// All findings, errors first. Their fields are those of a [`VideoReference`](crate::VideoReference).
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// Whether a create with this file would be stopped.
+    /// Whether a create with this file would fail.
     pub fn has_errors(&self) -> bool {
         self.severity() == Some(Severity::Error)
     }
 
-    /// The worst of the findings; none if there are none.
+    /// The highest severity of the findings, if there are any.
     pub fn severity(&self) -> Option<Severity> {
         self.findings.first().map(Finding::severity)
     }
 }
 
-/// Without what may be a token.
-fn shown<S: Serializer>(source: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+/// Serialises without possible tokens.
+fn serialize_redacted<S: Serializer>(
+    source: &impl fmt::Display,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_str(source)
 }
 
-/// What an image or a video is for, which decides the rules that it has to keep.
+/// The role of an image or a video, which determines its rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub enum MediaRole {
     /// The reference video that guides motion and style.
     #[serde(rename = "video")]
     ReferenceVideo,
-    /// The image that the video starts with.
+    /// The first frame of the video.
     #[serde(rename = "image")]
     StartFrame,
 }
 
 impl MediaRole {
-    /// Every role.
+    /// All roles.
     pub const ALL: &[Self] = &[Self::ReferenceVideo, Self::StartFrame];
 
     /// The name on the command line and in JSON.
@@ -206,7 +211,7 @@ impl MediaRole {
         }
     }
 
-    /// The field of a request that has it.
+    /// The field of a request with this role.
     fn field(self) -> MediaField {
         match self {
             Self::ReferenceVideo => MediaField::ReferenceVideo,

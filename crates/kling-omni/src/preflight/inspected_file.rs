@@ -1,4 +1,4 @@
-//! One file of a request, and what an inspection of it found.
+//! An inspected file of a request.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -12,20 +12,20 @@ use crate::media_field::MediaField;
 use crate::preflight::remote::RemoteInspector;
 use crate::redact::file_name;
 
-/// A file of a request that was inspected.
+/// An inspected file of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct InspectedFile {
     pub(crate) field: MediaField,
     pub(crate) source: MediaSource,
     pub(crate) result: InspectResult,
-    /// The file on this machine as it was just before; none of what is elsewhere or in memory.
+    /// The stamp of a local file from before the inspection; `None` for other sources.
     pub(crate) stamp: Option<FileStamp>,
 }
 
 impl InspectedFile {
-    /// Whether another inspection of `source` would find the same: it is the one that was inspected, and if it is a
-    /// file, it has not changed since, as its stamp is `now`.
-    pub(super) fn still_holds(
+    /// Whether another inspection of `source` would have the same result: the source is the same, and a file has the
+    /// same stamp `now`.
+    pub(super) fn is_current(
         &self,
         field: MediaField,
         source: &MediaSource,
@@ -41,27 +41,27 @@ impl InspectedFile {
     }
 }
 
-/// What changes with the content of a file: two that are equal stand for the same content.
+/// Metadata that change with the content of a file. Equal stamps mean equal content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileStamp {
     bytes: u64,
     modified: SystemTime,
-    /// Device, inode, and the time of the last change of either content or metadata, which no program can set.
+    /// Device, inode, and the time of the last change of content or metadata, which programs cannot set.
     #[cfg(unix)]
     inode: (u64, u64, i64, i64),
 }
 
 impl FileStamp {
-    /// None of what is not a file on this machine, or if the file system does not say.
-    pub(super) async fn of(source: &MediaSource) -> Option<Self> {
+    /// Reads the stamp of a local file; `None` for other sources, or if the file system does not provide it.
+    pub(super) async fn read(source: &MediaSource) -> Option<Self> {
         let MediaSource::File(path) = source.clone() else {
             return None;
         };
-        let stamping = tokio::task::spawn_blocking(move || Self::of_path(&path));
+        let stamping = tokio::task::spawn_blocking(move || Self::read_path(&path));
         stamping.await.ok().flatten()
     }
 
-    fn of_path(path: &Path) -> Option<Self> {
+    fn read_path(path: &Path) -> Option<Self> {
         let data = path.metadata().ok()?;
         #[cfg(unix)]
         use std::os::unix::fs::MetadataExt as _;
@@ -78,9 +78,9 @@ impl FileStamp {
 #[derive(Clone, Debug)]
 pub(crate) enum InspectResult {
     Probed(Box<MediaInfo>),
-    /// A file on this machine that cannot be read, and why.
+    /// A local file that cannot be read, with the reason.
     Unreadable(String),
-    /// A file that could not be inspected, and why; the service may be able to read it all the same.
+    /// A file that could not be inspected, with the reason. The service may still be able to read it.
     Unknown(String),
 }
 
@@ -93,7 +93,7 @@ impl InspectResult {
     }
 }
 
-/// Inspects a file, wherever it is; one on this machine off the threads that tasks run on.
+/// Inspects a file. Reads a local file on a blocking thread.
 pub(super) async fn inspect_file(
     remote: &RemoteInspector,
     source: &MediaSource,
@@ -108,18 +108,18 @@ pub(super) async fn inspect_file(
     };
     match inspection.await {
         Ok(result) => result,
-        Err(_) => InspectResult::Unknown("could not be looked at".to_owned()),
+        Err(_) => InspectResult::Unknown("could not be inspected".to_owned()),
     }
 }
 
 fn inspect_path(path: &Path) -> InspectResult {
-    // Opening a pipe would wait for its other end.
+    // Opening a pipe would block until its other end is opened.
     let is_file = match path.metadata() {
         Ok(data) => data.is_file(),
         Err(error) => return unreadable(path, error),
     };
     if !is_file {
-        return unreadable(path, "it is not a regular file");
+        return unreadable(path, "not a regular file");
     }
     match media_probe::probe_file(path) {
         Ok(probed) => InspectResult::Probed(Box::new(probed)),
@@ -131,11 +131,11 @@ fn unreadable(path: &Path, reason: impl Display) -> InspectResult {
     InspectResult::Unreadable(format!("{} cannot be read: {reason}", file_name(path)))
 }
 
-/// The format that the name of a file says.
+/// The format according to the name of a file.
 pub(super) fn declared_format(source: &MediaSource) -> Option<Format> {
     match source {
-        MediaSource::File(path) => Format::of_path(path),
-        MediaSource::Url(url) => Format::of_path(Path::new(Url::parse(url).ok()?.path())),
+        MediaSource::File(path) => Format::from_path(path),
+        MediaSource::Url(url) => Format::from_path(Path::new(Url::parse(url).ok()?.path())),
         MediaSource::Bytes(_) => None,
     }
 }

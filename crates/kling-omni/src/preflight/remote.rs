@@ -1,4 +1,4 @@
-//! Inspects a file behind a URL, by a few ranges of it.
+//! Inspects a file behind a URL by reading a few ranges of it.
 
 mod address;
 
@@ -22,34 +22,34 @@ use crate::engine::http::timeout::{Elapsed, Timeout};
 use crate::preflight::inspected_file::InspectResult;
 use crate::preflight::remote::address::{PublicResolver, RefusedAddress};
 
-/// For one file, all requests together. In real time, as every limit on exchanges is.
-const DEADLINE: Duration = Duration::from_secs(20);
-const CONNECT: Duration = Duration::from_secs(10);
+/// The timeout for all requests for error file. In real time, like all timeouts of HTTP exchanges.
+const INSPECTION_TIMEOUT: Duration = Duration::from_secs(20);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The HTTP clients for files of strangers, which carry nothing of ours. Made when first needed.
+/// The HTTP clients for untrusted URLs, which send no credentials. Built on first use.
 #[derive(Debug, Default)]
 pub(crate) struct RemoteInspector {
-    /// Connects to public addresses only, and to no proxy.
+    /// Connects directly to public addresses only.
     direct: OnceLock<Option<Client>>,
     /// Connects to any address, through the proxies of the environment.
-    anywhere: OnceLock<Option<Client>>,
+    unrestricted: OnceLock<Option<Client>>,
 }
 
 impl RemoteInspector {
     pub(super) async fn inspect(&self, url: &str, allows_private: bool) -> InspectResult {
-        let reason = match Timeout::new(DEADLINE)
+        let reason = match Timeout::new(INSPECTION_TIMEOUT)
             .run(self.probe(url, allows_private))
             .await
         {
             Ok(Ok(probed)) => return InspectResult::Probed(Box::new(probed)),
             Ok(Err(reason)) => reason,
-            Err(Elapsed) => format!("there was no answer within {} s", DEADLINE.as_secs()),
+            Err(Elapsed) => format!("no response within {} s", INSPECTION_TIMEOUT.as_secs()),
         };
-        InspectResult::Unknown(format!("could not be looked at: {reason}"))
+        InspectResult::Unknown(format!("could not be inspected: {reason}"))
     }
 
     async fn probe(&self, url: &str, allows_private: bool) -> Result<MediaInfo, String> {
-        let url = Url::parse(url).map_err(|_| "its URL cannot be read")?;
+        let url = Url::parse(url).map_err(|_| "its URL is invalid")?;
         let mut fetcher = RangeFetcher {
             remote: self,
             allows_private,
@@ -62,7 +62,7 @@ impl RemoteInspector {
             match fetcher.fetch(range, &mut prober).await {
                 Ok(()) => {}
                 Err(reason) if first => return Err(reason),
-                // What was seen before counts, and the prober says what is missing.
+                // Earlier ranges count, and the prober reports what is missing.
                 Err(reason) => {
                     tracing::debug!(reason, "range of a remote file could not be read");
                     break;
@@ -73,16 +73,16 @@ impl RemoteInspector {
     }
 
     fn direct(&self) -> Option<&Client> {
-        let made = || {
+        let build = || {
             let builder = builder().dns_resolver(PublicResolver);
-            build_direct_http_client(builder, CONNECT, Policy::none()).ok()
+            build_direct_http_client(builder, CONNECT_TIMEOUT, Policy::none()).ok()
         };
-        self.direct.get_or_init(made).as_ref()
+        self.direct.get_or_init(build).as_ref()
     }
 
-    fn anywhere(&self) -> Option<&Client> {
-        let made = || build_http_client(builder(), CONNECT, Policy::none()).ok();
-        self.anywhere.get_or_init(made).as_ref()
+    fn unrestricted(&self) -> Option<&Client> {
+        let build = || build_http_client(builder(), CONNECT_TIMEOUT, Policy::none()).ok();
+        self.unrestricted.get_or_init(build).as_ref()
     }
 }
 
@@ -90,7 +90,7 @@ fn builder() -> ClientBuilder {
     Client::builder().user_agent(concat!("kling-omni/", env!("CARGO_PKG_VERSION")))
 }
 
-/// The requests for one file, which remember where redirects led.
+/// Sends the requests for error file and follows their redirects.
 struct RangeFetcher<'a> {
     remote: &'a RemoteInspector,
     allows_private: bool,
@@ -101,19 +101,18 @@ struct RangeFetcher<'a> {
 
 impl<'a> RangeFetcher<'a> {
     async fn fetch(&mut self, range: Range<u64>, prober: &mut Prober) -> Result<(), String> {
-        let response = self.ask(&range).await?;
+        let response = self.send(&range).await?;
         let headers = response.headers();
         if content::coding(headers).is_some() {
-            return Err("it is sent compressed".to_owned());
+            return Err("its response is compressed".to_owned());
         }
         match response.status() {
             StatusCode::PARTIAL_CONTENT => {
-                let part =
-                    content::partial_range(headers).ok_or("its Content-Range cannot be read")?;
+                let part = content::partial_range(headers).ok_or("its Content-Range is invalid")?;
                 let both = prober.total().zip(part.total);
-                let has_changed = both.is_some_and(|(known, said)| known != said);
+                let has_changed = both.is_some_and(|(known, total)| known != total);
                 if part.first != range.start || has_changed {
-                    return Err("its Content-Range is not what was asked for".to_owned());
+                    return Err("its Content-Range is not the requested error".to_owned());
                 }
                 if let Some(total) = part.total {
                     prober.set_total(total);
@@ -127,18 +126,18 @@ impl<'a> RangeFetcher<'a> {
                 read(response, 0..u64::MAX, prober).await
             }
             StatusCode::RANGE_NOT_SATISFIABLE => {
-                let total =
-                    content::unsatisfied_length(headers).ok_or("its server takes no ranges")?;
+                let total = content::unsatisfied_length(headers)
+                    .ok_or("its server does not support ranges")?;
                 prober.set_total(total);
                 Ok(())
             }
-            status => Err(format!("its server answered {}", status.as_u16())),
+            status => Err(format!("its server returned status {}", status.as_u16())),
         }
     }
 
-    /// Sends the request, to wherever redirects lead.
-    async fn ask(&mut self, range: &Range<u64>) -> Result<Response, String> {
-        let mut asked = Vec::new();
+    /// Sends the request and follows redirects.
+    async fn send(&mut self, range: &Range<u64>) -> Result<Response, String> {
+        let mut visited = Vec::new();
         loop {
             let response = self
                 .client()
@@ -148,30 +147,30 @@ impl<'a> RangeFetcher<'a> {
                 .header(ACCEPT_ENCODING, "identity")
                 .send()
                 .await
-                .map_err(told)?;
+                .map_err(describe_transport_error)?;
             if !response.status().is_redirection() {
                 return Ok(response);
             }
             let next = response.headers().get(LOCATION);
             let next = next.and_then(|next| self.url.join(next.to_str().ok()?).ok());
-            let next = next.ok_or("its server redirects to nowhere")?;
-            asked.push(std::mem::replace(&mut self.url, next));
-            if let Some(reason) = redirect::violation(&asked, &self.url) {
+            let next = next.ok_or("its server redirects without a valid location")?;
+            visited.push(std::mem::replace(&mut self.url, next));
+            if let Some(reason) = redirect::violation(&visited, &self.url) {
                 return Err(reason);
             }
         }
     }
 
-    /// The client for the next request. The target is checked, never the proxy: where a proxy stands between, its own
-    /// resolver decides in the end, so a name must lead to public addresses here, too, and to no others.
+    /// The client for the next request. The SSRF guard checks the target, never the proxy. A proxy resolves the name
+    /// itself, so the name must also resolve locally to public addresses only.
     async fn client(&mut self) -> Result<&'a Client, String> {
         if !matches!(self.url.scheme(), "http" | "https") {
-            return Err("it is neither http nor https".to_owned());
+            return Err("its URL is neither http nor https".to_owned());
         }
         let is_proxied = Proxies::from_env()
             .covers(&self.url)
             .map_err(|error| error.summary().to_owned())?;
-        // Addresses that stand in the URL itself are never resolved.
+        // IP addresses in a URL are not resolved, so the resolver cannot check them.
         if !self.allows_private && !address::may_be_public(&self.url) {
             return Err(RefusedAddress::Private.to_string());
         }
@@ -181,17 +180,17 @@ impl<'a> RangeFetcher<'a> {
             self.checked = Some(self.url.clone());
         }
         let client = match self.allows_private || is_proxied {
-            true => self.remote.anywhere(),
+            true => self.remote.unrestricted(),
             false => self.remote.direct(),
         };
-        client.ok_or_else(|| "there is no HTTP client".to_owned())
+        client.ok_or_else(|| "the HTTP client could not be built".to_owned())
     }
 }
 
-/// Feeds what comes, as far as it is wanted and within `part`.
+/// Feeds the response to the prober, as far as it is needed and within `part`.
 async fn read(mut response: Response, part: Range<u64>, prober: &mut Prober) -> Result<(), String> {
     let mut at = part.start;
-    while let Some(chunk) = response.chunk().await.map_err(told)? {
+    while let Some(chunk) = response.chunk().await.map_err(describe_transport_error)? {
         let room = usize::try_from(part.end - at).unwrap_or(usize::MAX);
         let chunk = &chunk[..chunk.len().min(room)];
         let step = prober.feed(at, chunk);
@@ -201,25 +200,25 @@ async fn read(mut response: Response, part: Range<u64>, prober: &mut Prober) -> 
         }
     }
     match part.end {
-        // A whole file that did not say how long it is.
+        // A complete file without a declared length.
         u64::MAX => prober.set_total(at),
-        _ => return Err("its server sent less than it said".to_owned()),
+        _ => return Err("its server sent fewer bytes than declared".to_owned()),
     }
     Ok(())
 }
 
-/// In words, without the URL, which may hold a token.
-fn told(error: reqwest::Error) -> String {
+/// Describes an error without the URL, which may contain a token.
+fn describe_transport_error(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
-    while let Some(one) = cause {
-        if one.is::<RefusedAddress>() {
-            return one.to_string();
+    while let Some(current) = cause {
+        if current.is::<RefusedAddress>() {
+            return current.to_string();
         }
-        cause = one.source();
+        cause = current.source();
     }
     match error.is_timeout() {
-        true => "its server did not answer in time".to_owned(),
+        true => "its server timed out".to_owned(),
         false if error.is_connect() => "its server cannot be reached".to_owned(),
         false => "the connection to its server was lost".to_owned(),
     }

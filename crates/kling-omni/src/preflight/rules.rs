@@ -1,6 +1,7 @@
-//! Checks what a file was found to be against what the API's document says about it.
+//! Checks the properties of a file against the rules of the API's document.
 //!
-//! The vendor's words can be read in more than one way. Only what breaks a limit in every way is an error.
+//! Some of the vendor's limits can be interpreted in several ways. A file is an error only if it violates a limit in
+//! all of them.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::preflight::fix::Fix;
 use crate::preflight::inspected_file::{InspectResult, InspectedFile, declared_format};
 use crate::validation::{Actual, Finding, FindingCode, Limit};
 
-/// Everything about one file that breaks a rule of `fields`, the rules of a route.
+/// All violations of the rules `fields` of a route by one file.
 pub(super) fn check_file(file: &InspectedFile, fields: &[Field]) -> Vec<Finding> {
     let rules = file.field.rule(fields).and_then(|field| field.media);
     let mut checker = RuleChecker {
@@ -31,7 +32,7 @@ pub(super) fn check_file(file: &InspectedFile, fields: &[Field]) -> Vec<Finding>
     checker.finish()
 }
 
-/// Says that a file was not checked, if no route has a rule about the files of its field.
+/// Reports that a file was not checked, if no route has rules for files of its field.
 pub(super) fn not_checked<'a>(
     field: MediaField,
     mut limits: impl Iterator<Item = &'a [Field]>,
@@ -44,7 +45,7 @@ pub(super) fn not_checked<'a>(
             field,
             None,
             Actual::Missing,
-            "is not checked: the API document has no rules for its file".to_owned(),
+            "is not checked, because the API document has no rules for its file".to_owned(),
         )
     })
 }
@@ -56,22 +57,22 @@ struct RuleChecker {
     fix: Fix,
 }
 
-/// Something that is measured of a file, and the span that it has to be in. Of each value, the first reading is to the
-/// letter, and the second one as lenient as the vendor's words allow.
+/// A measured value and its allowed range. Each value has two readings: literally, and as lenient as the vendor's text
+/// allows.
 struct RangeCheck<'a> {
     span: Span,
     unit: &'a str,
-    /// What is compared with the least value.
+    /// The readings to compare with the minimum.
     low: [f64; 2],
-    /// What is compared with the greatest value.
+    /// The readings to compare with the maximum.
     high: [f64; 2],
-    /// Below the least value, and above the greatest.
+    /// The codes for a value below the minimum and above the maximum.
     codes: [FindingCode; 2],
-    /// A value as it is given, and in a sentence.
-    tell: &'a dyn Fn(f64) -> [String; 2],
-    /// What the two readings are.
+    /// Formats a value: alone, and in a message.
+    describe: &'a dyn Fn(f64) -> [String; 2],
+    /// The difference between the readings, as text.
     readings: &'a str,
-    /// What brings it up to the least value, and down to the greatest.
+    /// Raises the value to the minimum, and lowers it to the maximum.
     fix: [FixFn<'a>; 2],
 }
 
@@ -79,23 +80,23 @@ type FixFn<'a> = &'a dyn Fn(&mut Fix, f64);
 
 const MEBIBYTE: f64 = 1_048_576.0;
 
-/// The readings of a value that may be meant rounded.
-const TO_THE_LETTER: &str = "to the letter; rounded to a whole number it would be within";
+/// The readings of a value that may be rounded.
+const LITERAL_OR_ROUNDED: &str = "unless the limit applies to the rounded value";
 
 impl RuleChecker {
-    fn add(&mut self, code: FindingCode, limit: Option<Limit>, given: Actual, message: &str) {
+    fn add(&mut self, code: FindingCode, limit: Option<Limit>, actual: Actual, message: &str) {
         self.findings.push(Finding::new(
             code,
             self.field,
             limit,
-            given,
+            actual,
             message.to_owned(),
         ));
     }
 
     fn file(&mut self, probed: &MediaInfo, declared: Option<Format>, rules: Option<Media>) {
         if let Some(format) = probed.format {
-            self.fix.is(format);
+            self.fix.set_format(format);
         }
         let kind = rules.map(|rules| rules.kind);
         for problem in &probed.problems {
@@ -105,7 +106,7 @@ impl RuleChecker {
             self.format(probed, rules.formats, rules.kind);
         }
         self.name(probed, declared);
-        // Without rules in the document, only damage and a wrong name can be told.
+        // Without rules in the document, only damage and a wrong name can be detected.
         let Some(rules) = rules else { return };
         let kind = rules.kind;
         let size = match kind {
@@ -123,8 +124,8 @@ impl RuleChecker {
         }
         if kind == MediaKind::Video {
             let track = probed.video.as_ref().and_then(|video| video.duration);
-            if let Some(whole) = probed.duration.or(track) {
-                self.seconds(whole, track.unwrap_or(whole), &rules);
+            if let Some(container) = probed.duration.or(track) {
+                self.seconds(container, track.unwrap_or(container), &rules);
             }
             if let Some(rate) = probed.video.as_ref().and_then(|video| video.frame_rate) {
                 self.rate(rate, &rules);
@@ -147,7 +148,7 @@ impl RuleChecker {
         };
         let message = match code {
             FindingCode::UnsupportedFormat => {
-                format!("is no {wanted} that the service takes: {problem}")
+                format!("is not a {wanted} that the service accepts: {problem}")
             }
             _ => problem.to_string(),
         };
@@ -160,17 +161,17 @@ impl RuleChecker {
             MediaKind::Video => Kind::Video,
             MediaKind::Image => Kind::Image,
         };
-        let named = |extension: &&str| Format::of_path(format!("x.{extension}")) == Some(format);
+        let named = |extension: &&str| Format::from_path(format!("x.{extension}")) == Some(format);
         let is_allowed = match formats {
             [] => format.kind() == wanted,
             formats => formats.iter().any(named),
         };
-        // Problems have told already why it cannot be.
-        let is_told = self
+        // A problem of the file already explains why.
+        let is_reported = self
             .findings
             .iter()
             .any(|finding| finding.code() == FindingCode::UnsupportedFormat);
-        if is_allowed || is_told {
+        if is_allowed || is_reported {
             return;
         }
         self.fix.convert();
@@ -182,7 +183,7 @@ impl RuleChecker {
             FindingCode::UnsupportedFormat,
             Some(Limit::OneOf(formats.to_vec())),
             Actual::Value(format.to_string()),
-            &format!("is {format} by its content, the service takes {allowed}"),
+            &format!("is {format} by its content, the service accepts {allowed}"),
         );
     }
 
@@ -207,7 +208,7 @@ impl RuleChecker {
         let bytes = bytes as f64;
         let size = format!("{:.1} MB", bytes / 1e6);
         self.range(&RangeCheck {
-            // No least size is documented, and no finding has a name for less.
+            // No minimum is documented, and no code exists for it.
             span: Span {
                 minimum: None,
                 ..rules.megabytes
@@ -216,20 +217,20 @@ impl RuleChecker {
             low: [bytes / MEBIBYTE, bytes / 1e6],
             high: [bytes / 1e6, bytes / MEBIBYTE],
             codes: [FindingCode::FileTooLarge; 2],
-            tell: &|_| [size.clone(), format!("has {size}")],
-            readings: "if a megabyte is 10⁶ bytes; with 2²⁰ it would be within",
+            describe: &|_| [size.clone(), format!("has {size}")],
+            readings: "unless a megabyte means 2²⁰ bytes",
             fix: [&|_, _| {}, &|fix, _| fix.shrink(picture)],
         });
     }
 
-    /// The service gives whole seconds, so that they may be meant rounded; and a container may be longer than its video.
-    fn seconds(&mut self, whole: Duration, track: Duration, rules: &Media) {
-        let [whole, track] = [whole, track].map(|time| time.as_secs_f64());
-        let (shortest, longest) = (whole.min(track), whole.max(track));
+    /// The service states container seconds, which may be rounded, and a container may be longer than its video track.
+    fn seconds(&mut self, container: Duration, track: Duration, rules: &Media) {
+        let [container, track] = [container, track].map(|time| time.as_secs_f64());
+        let (shortest, longest) = (container.min(track), container.max(track));
         let readings = if shortest < longest {
-            "to the letter; rounded to a whole number, or without what only the sound lasts, it would be within"
+            "unless the limit applies to the rounded value or to the video track alone"
         } else {
-            TO_THE_LETTER
+            LITERAL_OR_ROUNDED
         };
         self.range(&RangeCheck {
             span: rules.seconds,
@@ -237,41 +238,35 @@ impl RuleChecker {
             low: [shortest, longest.round()],
             high: [longest, shortest.round()],
             codes: [FindingCode::VideoTooShort, FindingCode::VideoTooLong],
-            tell: &|seconds| {
-                let given = format!("{} s", plain(seconds));
-                let message = format!("lasts {given}");
-                [given, message]
+            describe: &|seconds| {
+                let actual = format!("{} s", format_number(seconds));
+                let message = format!("lasts {actual}");
+                [actual, message]
             },
             readings,
-            fix: [&|fix, least| fix.lengthen(least), &|fix, most| {
-                fix.cut(most)
-            }],
+            fix: [&|fix, min| fix.lengthen(min), &|fix, max| fix.cut(max)],
         });
     }
 
     fn rate(&mut self, rate: FrameRate, rules: &Media) {
         let average = rate.average.as_f64();
-        let how = if rate.is_variable {
-            " on the average"
-        } else {
-            ""
-        };
+        let how = if rate.is_variable { " on average" } else { "" };
         self.range(&RangeCheck {
             span: rules.frames_per_second,
             unit: "",
             low: [average, average.round()],
             high: [average, average.round()],
             codes: [FindingCode::FrameRateTooLow, FindingCode::FrameRateTooHigh],
-            tell: &|average| {
-                let message = format!("has {} frames a second{how}", plain(average));
+            describe: &|average| {
+                let message = format!("has {} frames per second{how}", format_number(average));
                 [rate.average.to_string(), message]
             },
-            readings: TO_THE_LETTER,
-            fix: [&Fix::pace, &Fix::pace],
+            readings: LITERAL_OR_ROUNDED,
+            fix: [&Fix::set_frame_rate, &Fix::set_frame_rate],
         });
     }
 
-    /// Of a video nobody says which side is meant: both, or either. An image is described by both.
+    /// For a video it is not documented which side a limit applies to: both, or one. For an image it applies to both.
     fn size(&mut self, size: Size, rules: &Media) {
         let [short, long] =
             [size.width.min(size.height), size.width.max(size.height)].map(f64::from);
@@ -288,65 +283,66 @@ impl RuleChecker {
                 FindingCode::DimensionsTooSmall,
                 FindingCode::DimensionsTooLarge,
             ],
-            tell: &|_| [size.to_string(), format!("is {size} pixels")],
-            readings: "if that is meant for each side; one side would do",
-            fix: [&|fix, least| fix.widen(size, least), &|fix, most| {
-                fix.narrow(size, most)
-            }],
+            describe: &|_| [size.to_string(), format!("is {size} pixels")],
+            readings: "unless the limit applies to one side only",
+            fix: [
+                &|fix, min| fix.scale_shorter_side(size, min),
+                &|fix, max| fix.scale_longer_side(size, max),
+            ],
         });
     }
 
-    /// Checks a value against both ends of its span.
+    /// Checks a value against both ends of its range.
     fn range(&mut self, check: &RangeCheck<'_>) {
         let Span { minimum, maximum } = check.span;
         let [too_low, too_high] = check.codes;
         let [raise, lower] = check.fix;
-        if let Some(least) = minimum {
-            let kept = check.low.map(|value| value >= least);
-            let words = format!("at least {least}{} are needed", check.unit);
-            let limit = Limit::AtLeast(least);
-            self.report(kept, too_low, limit, check, check.low[0], &words);
-            if kept == [false; 2] {
-                raise(&mut self.fix, least);
+        if let Some(min) = minimum {
+            let conforms = check.low.map(|value| value >= min);
+            let words = format!("at least {min}{} required", check.unit);
+            let limit = Limit::AtLeast(min);
+            self.report(conforms, too_low, limit, check, check.low[0], &words);
+            if conforms == [false; 2] {
+                raise(&mut self.fix, min);
             }
         }
-        if let Some(most) = maximum {
-            let kept = check.high.map(|value| value <= most);
-            let words = format!("at most {most}{} are allowed", check.unit);
-            let limit = Limit::AtMost(most);
-            self.report(kept, too_high, limit, check, check.high[0], &words);
-            if kept == [false; 2] {
-                lower(&mut self.fix, most);
+        if let Some(max) = maximum {
+            let conforms = check.high.map(|value| value <= max);
+            let words = format!("at most {max}{} allowed", check.unit);
+            let limit = Limit::AtMost(max);
+            self.report(conforms, too_high, limit, check, check.high[0], &words);
+            if conforms == [false; 2] {
+                lower(&mut self.fix, max);
             }
         }
     }
 
-    /// An error if the limit is kept in none of its two readings, a warning if in one.
+    /// Reports an error if neither reading conforms to the limit, and a warning if one does.
     fn report(
         &mut self,
-        kept: [bool; 2],
+        conforms: [bool; 2],
         code: FindingCode,
         limit: Limit,
         check: &RangeCheck<'_>,
         value: f64,
         words: &str,
     ) {
-        let [given, what] = (check.tell)(value);
-        let given = Actual::Value(given);
-        match kept {
+        let [actual, what] = (check.describe)(value);
+        let actual = Actual::Value(actual);
+        match conforms {
             [true, true] => {}
-            [false, false] => self.add(code, Some(limit), given, &format!("{what}, {words}")),
+            [false, false] => self.add(code, Some(limit), actual, &format!("{what}, {words}")),
             _ => {
                 let message = format!("{what}, {words}, {}", check.readings);
-                self.add(FindingCode::LimitAmbiguous, Some(limit), given, &message);
+                self.add(FindingCode::LimitAmbiguous, Some(limit), actual, &message);
             }
         }
     }
 
-    /// One command that mends all of it stands with the first error. Nothing mends what is broken.
+    /// Adds the command that fixes all findings to the first error. Nothing fixes a corrupt file.
     fn finish(mut self) -> Vec<Finding> {
-        let is_broken = |finding: &Finding| finding.code() == FindingCode::FileCorrupt;
-        if self.findings.iter().any(is_broken) {
+        let is_corrupt = |finding: &Finding| finding.code() == FindingCode::FileCorrupt;
+        if self.findings.iter().any(is_corrupt) {
             return self.findings;
         }
         let command = self.fix.command();
@@ -357,8 +353,8 @@ impl RuleChecker {
     }
 }
 
-/// A number with three decimals at the most.
-fn plain(number: f64) -> String {
+/// Formats a number with at most three decimals.
+fn format_number(number: f64) -> String {
     let text = format!("{number:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
@@ -368,7 +364,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_field_without_rules_is_not_checked() {
+    fn not_checked_reports_a_field_without_rules() {
         const OLDER: &[Field] = &[Field::named("image_url"), Field::named("end_image_url")];
         const SUCCESSOR: &[Field] = &[Field {
             media: Some(Media::of(MediaKind::Image)),

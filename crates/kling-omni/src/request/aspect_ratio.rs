@@ -1,9 +1,9 @@
-//! Shapes of the video to make.
+//! Aspect ratios.
 
 use crate::request::table::choice;
 
 choice! {
-    /// Shape of the video to make.
+    /// The aspect ratio of the video.
     ///
     /// ```
     /// use kling_omni::request::AspectRatio;
@@ -12,10 +12,10 @@ choice! {
     /// assert_eq!(AspectRatio::Square.to_string(), "1:1");
     /// # Ok::<(), kling_omni::request::UnknownValue>(())
     /// ```
-    AspectRatio = "Shape of the video to make." {
-        /// `auto`: the shape of the reference video or the start frame.
+    AspectRatio = "Aspect ratio of the video." {
+        /// `auto`: the aspect ratio of the reference video or the start frame.
         Auto,
-        /// `16:9`; what the service takes when nothing is set.
+        /// `16:9`, the default of the service.
         Widescreen,
         /// `9:16`.
         Portrait,

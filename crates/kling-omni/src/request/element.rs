@@ -1,4 +1,4 @@
-//! Characters and objects that a request describes by images.
+//! Elements: characters and objects that a request defines by images.
 
 use kling_omni_api::limits::element::FIELDS;
 #[cfg(feature = "schemars")]
@@ -12,9 +12,9 @@ use crate::request::object::object;
 use crate::request::schema;
 use crate::request::table::or_unset;
 
-/// A character or an object that looks the same throughout a video, shown by images of it.
+/// A character or an object that stays consistent throughout a video, defined by images.
 ///
-/// The prompt calls the elements `@Element1`, `@Element2` and so on. `Debug` leaves the queries out of URLs.
+/// Prompts refer to elements as `@Element1`, `@Element2` and so on. `Debug` redacts the queries of URLs.
 ///
 /// ```
 /// use kling_omni::request::Element;
@@ -28,26 +28,26 @@ use crate::request::table::or_unset;
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[serde(remote = "Self", deny_unknown_fields, default)]
 #[cfg_attr(feature = "schemars", schemars(
-    description = "A character or an object that looks the same throughout the video.",
+    description = "A character or an object that stays consistent throughout the video.",
     transform = schema::add_element_limits
 ))]
 pub struct Element {
-    /// Public http(s) URLs of images of it. Several angles make it more consistent.
+    /// Public http(s) URLs of images of the element. Several angles make it more consistent.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_unset")]
     reference_image_urls: Vec<MediaSource>,
-    /// Public http(s) URL of the main image of it, best one that shows face or front clearly.
+    /// Public http(s) URL of the main image, ideally one that shows the face or front clearly.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schemars", schemars(with = "String"))]
     frontal_image_url: Option<MediaSource>,
 }
 
 impl Element {
-    /// An element without images.
+    /// Creates an element without images.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The main image of it, best one that shows face or front clearly, as a public http(s) URL, a path or bytes.
+    /// Sets the main image, ideally one that shows the face or front clearly, as a public http(s) URL, a path or bytes.
     ///
     /// Limits: [`FRONTAL_IMAGE_URL`](kling_omni_api::limits::element::FRONTAL_IMAGE_URL).
     #[must_use]
@@ -56,7 +56,7 @@ impl Element {
         self
     }
 
-    /// Adds another image of it, as a public http(s) URL, a path or bytes. Several angles make it more consistent.
+    /// Adds a further image, as a public http(s) URL, a path or bytes. Several angles make the element more consistent.
     ///
     /// Limits: [`REFERENCE_IMAGE_URLS`](kling_omni_api::limits::element::REFERENCE_IMAGE_URLS).
     #[must_use]
@@ -70,12 +70,12 @@ impl Element {
         self.frontal_image_url.as_ref()
     }
 
-    /// The other images.
+    /// The further images.
     pub fn references(&self) -> &[MediaSource] {
         &self.reference_image_urls
     }
 
-    /// Every image that is set, for the element of this index.
+    /// All images of the element, which has the index `element` in the request.
     pub(super) fn media_mut(
         &mut self,
         element: usize,
@@ -90,11 +90,12 @@ impl Element {
         )
     }
 
-    pub(super) fn show_local(&mut self) {
-        self.media_mut(0).for_each(|(_, source)| source.show());
+    pub(super) fn replace_local_by_text(&mut self) {
+        self.media_mut(0)
+            .for_each(|(_, source)| source.replace_by_text());
     }
 
-    /// Whether there is no image that would show it.
+    /// Whether the element has no image.
     pub(super) fn is_empty(&self) -> bool {
         self.frontal_image_url.is_none() && self.reference_image_urls.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What the types of requests have in common: their fields, and the JSON that these are serialised to.
+//! The fields of a request type, and their JSON form.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,27 +13,27 @@ use crate::redact::RedactedUrl;
 use crate::route::{CreateRoute, Mode, Tier};
 use crate::validation::Finding;
 
-/// What a person asked for, not yet checked against any rule; one implementor for each type of request.
+/// The fields of a request before validation; implemented for each request type.
 ///
-/// It serialises as the body that the API documents, with the tier beside. The rules of the API's document are looked up
-/// by the names in there, so that only what ties fields together is left to say here.
+/// Serialises as the documented body, with the tier beside it. Rules on one field are looked up in the document by
+/// field name; implementations add only rules on several fields.
 pub(crate) trait Fields: Clone + Default + Serialize {
-    /// What the video is made from.
+    /// The mode of the request type.
     const MODE: Mode;
 
-    /// The tier that was asked for.
+    /// The requested tier.
     fn tier(&self) -> Option<Tier>;
 
-    /// Every image and video that is set.
+    /// All images and videos.
     fn media_mut(&mut self) -> Vec<(MediaField, &mut MediaSource)>;
 
-    /// What breaks a rule that the document has in prose only, or that it takes for granted.
+    /// Violations of rules that the document has only in prose or implies.
     fn errors(&self) -> Vec<Finding>;
 
-    /// What is legal on a route and looks like a mistake.
+    /// Findings on a valid request that suggest a mistake.
     fn warnings(&self, json: &RequestJson, route: CreateRoute) -> Vec<Finding>;
 
-    /// A copy of every image and video that is set.
+    /// Copies of all images and videos.
     fn media(&self) -> Vec<(MediaField, MediaSource)> {
         let mut fields = self.clone();
         let media = fields.media_mut().into_iter();
@@ -42,31 +42,31 @@ pub(crate) trait Fields: Clone + Default + Serialize {
             .collect()
     }
 
-    /// Replaces every local file with the text that describes it, and returns the fields that had one.
-    fn show_local(&mut self) -> Vec<MediaField> {
+    /// Replaces each local file by a text that describes it, and returns the fields of these files.
+    fn replace_local_by_text(&mut self) -> Vec<MediaField> {
         let mut media = self.media_mut();
         media.retain(|(_, source)| source.is_local());
-        let show = |(field, source): (MediaField, &mut MediaSource)| {
-            source.show();
+        let replace = |(field, source): (MediaField, &mut MediaSource)| {
+            source.replace_by_text();
             field
         };
-        media.into_iter().map(show).collect()
+        media.into_iter().map(replace).collect()
     }
 }
 
-/// The JSON body of a request. It is serialised once, and everything that needs the body reads it here.
+/// The JSON body of a request, serialised once for all uses.
 #[derive(Clone, PartialEq)]
 pub(crate) struct RequestJson {
-    /// Without the tier, which chooses the path.
+    /// Does not contain the tier, which chooses the path.
     body: Arc<Value>,
-    /// The fields whose files have no URL yet. In the body, a text describes them.
+    /// The fields whose files have no URL yet. The body has a text that describes them.
     local: Vec<MediaField>,
 }
 
 impl RequestJson {
     pub(super) fn new(fields: &impl Fields) -> Self {
         let mut shown = fields.clone();
-        let local = shown.show_local();
+        let local = shown.replace_local_by_text();
         let mut body = members(&shown);
         body.remove("tier");
         Self {
@@ -84,7 +84,7 @@ impl RequestJson {
         self.local.iter().map(MediaField::to_string).collect()
     }
 
-    /// Replaces the one value.
+    /// Sets the URL of one field.
     pub(super) fn set_url(&mut self, field: MediaField, url: &str) {
         if let Some(value) = field.value_mut(Arc::make_mut(&mut self.body)) {
             *value = url.into();
@@ -93,7 +93,7 @@ impl RequestJson {
     }
 }
 
-/// Shows what is set. URLs may carry tokens, which stay hidden.
+/// Writes the fields that are set. URLs are redacted because they may carry tokens.
 pub(super) fn debug(
     name: &str,
     value: &impl Serialize,
@@ -103,26 +103,26 @@ pub(super) fn debug(
     let mut shown = f.debug_struct(name);
     for (name, mut value) in members(value) {
         if let Some(rules) = rules.iter().find(|rules| rules.name == name) {
-            bare(&mut value, rules);
+            redact_urls(&mut value, rules);
         }
         shown.field(&name, &format_args!("{value}"));
     }
     shown.finish()
 }
 
-/// Takes user info, queries and fragments out of the URLs of a value.
-fn bare(value: &mut Value, rules: &Field) {
+/// Removes user info, queries and fragments from the URLs of a value.
+fn redact_urls(value: &mut Value, rules: &Field) {
     match value {
         Value::String(text) if rules.format == Some("uri") => *text = RedactedUrl(text).to_string(),
         Value::Array(items) => {
             if let Some(rules) = rules.items {
-                items.iter_mut().for_each(|item| bare(item, rules));
+                items.iter_mut().for_each(|item| redact_urls(item, rules));
             }
         }
         Value::Object(members) => {
             for rules in rules.fields {
                 if let Some(member) = members.get_mut(rules.name) {
-                    bare(member, rules);
+                    redact_urls(member, rules);
                 }
             }
         }
@@ -131,8 +131,8 @@ fn bare(value: &mut Value, rules: &Field) {
 }
 
 fn members(value: &impl Serialize) -> Map<String, Value> {
-    // Strings, numbers, lists and enums of our own: without local files, nothing in it can fail to serialise. JSON has no NaN,
-    // and null for it.
+    // Cannot fail: the fields are strings, numbers, lists and our own enums, and have no local files. NaN becomes
+    // null.
     match serde_json::to_value(value) {
         Ok(Value::Object(members)) => members,
         _ => Map::new(),

@@ -1,11 +1,11 @@
-//! How a prompt mentions what a request has beside it.
+//! Mentions of references in a prompt.
 
-/// The longest mention that is repeated in a message, in bytes after the word.
-const LONGEST_NUMBER: usize = 9;
+/// The maximum length of a mention in a message, in bytes after the word.
+const MAX_NUMBER_LENGTH: usize = 9;
 
-/// Everything in a prompt that looks like a mention by one of `words`, such as `@video`, whatever its case: the word with
-/// or without a number. A mention is a whole word: `me@video.example` and `@Videography` do not count.
-pub(super) fn mentions<'a>(prompt: &'a str, words: &[&str]) -> Vec<&'a str> {
+/// Finds everything in a prompt that looks like a mention with one of `words`, such as `@video`, in any case: the word
+/// with or without a number. Only whole words count: `me@video.example` and `@Videography` do not.
+pub(super) fn find_mentions<'a>(prompt: &'a str, words: &[&str]) -> Vec<&'a str> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     let mut before = None;
     prompt
@@ -28,7 +28,7 @@ pub(super) fn mentions<'a>(prompt: &'a str, words: &[&str]) -> Vec<&'a str> {
             number
                 .chars()
                 .all(|c| c.is_ascii_digit())
-                .then(|| &rest[..end.min(word.len() + LONGEST_NUMBER)])
+                .then(|| &rest[..end.min(word.len() + MAX_NUMBER_LENGTH)])
         })
         .collect()
 }

@@ -1,4 +1,4 @@
-//! A request that moves a character as a reference video does.
+//! The request for a character that moves like a reference video.
 
 use crate::request::fields::RequestJson;
 use crate::request::table::choice;
@@ -7,24 +7,24 @@ use crate::route::{CreateRoute, Mode};
 use crate::validation::Finding;
 
 choice! {
-    /// What the orientation of the character follows, and with it how long the video can be.
-    CharacterOrientation = "What the orientation of the character follows." {
-        /// `video`: the reference video, for complex motion; what the service takes when nothing is set.
+    /// What determines the orientation of the character, and with it the maximum length of the video.
+    CharacterOrientation = "What determines the orientation of the character." {
+        /// `video`: the reference video, for complex motion. The default of the service.
         Video,
-        /// `image`: the image of the character, for a moving camera. The video to make is short.
+        /// `image`: the image of the character, for a moving camera. The video is short.
         Image,
     }
 }
 
 request! {
-    /// A video to make of a character, which moves as in a reference video: a request that has passed validation.
+    /// A validated request for a video of a character that moves like a reference video.
     ///
-    /// The image shows the character, and the reference video the motion. Both are required. The service decides how long
-    /// the video is.
+    /// The image shows the character, and the reference video the motion. Both are required. The service decides the
+    /// length of the video.
     ///
-    /// Made by [`MotionControl::builder`], or read from JSON with the field names of the API
-    /// (`{"image_url": …, "video_url": …}`), which validates as well. What was not set is not sent, so the service's own
-    /// defaults apply.
+    /// Build it with [`MotionControl::builder`], or deserialise it from JSON with the field names of the API
+    /// (`{"image_url": …, "video_url": …}`), which validates it, too. Fields that are not set are not sent, so the
+    /// service's defaults apply.
     ///
     /// ```
     /// use kling_omni::MotionControl;
@@ -38,12 +38,11 @@ request! {
     /// assert!(request.warnings().is_empty());
     /// # Ok::<(), kling_omni::validation::ValidationError>(())
     /// ```
-    request MotionControl = "A video to make of a character, which moves as in a reference video.";
+    request MotionControl = "A request for a video of a character that moves like a reference video.";
 
-    /// Collects what a video should be. Nothing is sent, and nothing is refused before [`build`](Self::build).
+    /// A builder of a [`MotionControl`](crate::MotionControl). Validates all fields in [`build`](Self::build).
     ///
-    /// The limits come from the API's document, as constants that each method names. They are checked at `build`, all of them
-    /// together.
+    /// The limits come from the API's document. Each setter names the constant with its limits.
     ///
     /// ```
     /// use kling_omni::MotionControl;
@@ -61,27 +60,27 @@ request! {
     errors errors;
     warnings warnings;
 
-    /// The image that shows the character.
+    /// The image of the character.
     image_url IMAGE_URL: media(Character), set character(image), get character;
 
-    /// The reference video whose motion the character takes over.
+    /// The reference video whose motion the character follows.
     video_url VIDEO_URL: media(ReferenceVideo), set reference_video(video), get reference_video;
 
     /// What the video shows.
     prompt PROMPT: text, set prompt(prompt), get prompt;
 
-    /// What the orientation of the character follows: `video`, or `image` for a short video.
+    /// What determines the orientation of the character: `video`, or `image` for a short video.
     character_orientation CHARACTER_ORIENTATION: choice(CharacterOrientation),
     set character_orientation(orientation), get character_orientation;
 
-    /// How closely to follow the prompt; 0 is freest.
+    /// How closely to follow the prompt. 0 follows it least.
     cfg_scale CFG_SCALE: number, set cfg_scale(scale), get cfg_scale;
 
-    /// Public http(s) URL that gets a signed POST whenever the task changes its status.
+    /// Public http(s) URL that receives a signed POST on each status change of the task.
     webhook_url WEBHOOK_URL: text, set webhook_url(url), get webhook_url;
 }
 
-/// The rules of the document are about one field each.
+/// All rules of the document are on single fields.
 fn errors(_: &MotionControlFields) -> [Finding; 0] {
     []
 }

@@ -1,4 +1,4 @@
-//! How the parts of a request are read.
+//! Deserialisation of the objects of a request.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,17 +7,17 @@ use serde::Deserializer;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 
-/// Lets a type with `#[serde(remote = "Self")]` be written as derived, be read from an object alone, and be shown without
-/// what is secret in its URLs.
+/// For a type with `#[serde(remote = "Self")]`: serialises it as derived, deserialises it only from an object, and
+/// implements a redacted `Debug`.
 macro_rules! object {
     ($type:ty, $name:expr, $rules:expr) => {
         impl std::fmt::Debug for $type {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                #[allow(unused_imports, reason = "one of the types has the method itself")]
+                #[allow(unused_imports, reason = "one type has the method itself")]
                 use $crate::request::fields::Fields as _;
 
                 let mut shown = self.clone();
-                shown.show_local();
+                shown.replace_local_by_text();
                 $crate::request::fields::debug($name, &shown, $rules, f)
             }
         }
@@ -30,12 +30,12 @@ macro_rules! object {
 
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::request::object::read(deserializer)
+                $crate::request::object::deserialize_object(deserializer)
             }
         }
 
         impl $crate::request::object::FromObject for $type {
-            fn derived<'de, D: serde::Deserializer<'de>>(
+            fn deserialize_fields<'de, D: serde::Deserializer<'de>>(
                 deserializer: D,
             ) -> Result<Self, D::Error> {
                 Self::deserialize(deserializer)
@@ -45,13 +45,13 @@ macro_rules! object {
 }
 pub(super) use object;
 
-/// Has the derived code at hand, which would fill fields from a list by their position, too.
+/// Provides the derived deserialisation, which would also fill fields from a list by position.
 pub(super) trait FromObject: Sized {
-    fn derived<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
+    fn deserialize_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
 }
 
-/// Reads an object, and nothing else.
-pub(super) fn read<'de, T: FromObject, D: Deserializer<'de>>(
+/// Deserialises an object, and rejects everything else.
+pub(super) fn deserialize_object<'de, T: FromObject, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     struct Object<T>(PhantomData<T>);
@@ -64,7 +64,7 @@ pub(super) fn read<'de, T: FromObject, D: Deserializer<'de>>(
         }
 
         fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-            T::derived(MapAccessDeserializer::new(map))
+            T::deserialize_fields(MapAccessDeserializer::new(map))
         }
     }
 

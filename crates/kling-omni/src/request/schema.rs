@@ -1,4 +1,4 @@
-//! The limits of the API's document in the JSON Schema of a request.
+//! The JSON Schema of a request, with the limits of the API's document.
 
 use kling_omni_api::limits::element;
 use kling_omni_api::{Field, Scalar};
@@ -8,9 +8,10 @@ use serde_json::{Map, Value, json};
 use crate::request::table::{FieldKind, RequestField};
 use crate::route::Tier;
 
-/// The JSON Schema of a request, with the spec's limits, so that editors check a request file as the client will. Of the
-/// `limits` of several routes, the first count, and a field is required if all require it.
-pub(super) fn of_request(
+/// The JSON Schema of a request with the limits of the document, so editors validate a request file like the client.
+/// `limits` has an item for each route: the limits of the first route apply, and a field is required if all routes
+/// require it.
+pub(super) fn request_schema(
     description: &str,
     table: &[RequestField],
     limits: &[&'static [Field]],
@@ -21,23 +22,23 @@ pub(super) fn of_request(
     let mut required = Vec::new();
     for (field, mut schema) in table.iter().zip(values) {
         schema.insert("description".to_owned(), describe(field).into());
-        let of_field = |rules: &&'static [Field]| rules.iter().find(|one| one.name == field.name);
+        let of_field = |rules: &&'static [Field]| rules.iter().find(|rule| rule.name == field.name);
         if limits
             .iter()
-            .all(|rules| of_field(rules).is_some_and(|one| one.required))
+            .all(|rules| of_field(rules).is_some_and(|rule| rule.required))
         {
             required.push(field.name);
         }
         if let Some(rules) = limits.first().and_then(of_field) {
-            add(&mut schema, rules);
+            add_limits(&mut schema, rules);
             if let Some(values) = schema.get_mut("enum").and_then(Value::as_array_mut) {
-                values.retain(|value| can_be(field.kind, value));
+                values.retain(|value| is_offered(field.kind, value));
             }
         }
         properties.insert(field.name.to_owned(), schema.to_value());
     }
     let mut tier = generator.subschema_for::<Tier>();
-    let text = "Quality tier that makes the video. Not part of the body: it decides the route.";
+    let text = "Quality tier of the video. It chooses the route and is not part of the body.";
     tier.insert("description".to_owned(), text.into());
     properties.insert("tier".to_owned(), tier.to_value());
     let mut schema = json_schema!({
@@ -52,8 +53,8 @@ pub(super) fn of_request(
     schema
 }
 
-/// Whether a field can have a value that the document allows. One that the document gained is offered later.
-fn can_be(kind: FieldKind, value: &Value) -> bool {
+/// Whether the SDK offers a value of the document for a field. New values of the document are not offered yet.
+fn is_offered(kind: FieldKind, value: &Value) -> bool {
     let text = value.as_str().unwrap_or_default();
     match kind {
         FieldKind::Choice(names) => names().contains(&text),
@@ -62,7 +63,7 @@ fn can_be(kind: FieldKind, value: &Value) -> bool {
     }
 }
 
-/// What a field is, as it is written in JSON.
+/// The description of a field in its JSON form.
 fn describe(field: &RequestField) -> String {
     let text = field.text();
     let mut rest = text.chars();
@@ -77,7 +78,7 @@ fn describe(field: &RequestField) -> String {
     }
 }
 
-/// Writes the spec's limits into the schema of an object in a request.
+/// Adds the limits of the document to the schema of an element.
 pub(super) fn add_element_limits(schema: &mut Schema) {
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
         return;
@@ -85,19 +86,19 @@ pub(super) fn add_element_limits(schema: &mut Schema) {
     for field in element::FIELDS {
         let property = properties.get_mut(field.name);
         if let Some(Ok(property)) = property.map(<&mut Schema>::try_from) {
-            add(property, field);
+            add_limits(property, field);
         }
     }
 }
 
-fn add(schema: &mut Schema, field: &Field) {
-    // The type of a number in Rust is no rule of the API.
+fn add_limits(schema: &mut Schema, field: &Field) {
+    // The Rust type of a number does not limit the API.
     schema.remove("format");
     let schema = schema.ensure_object();
     schema.extend(keywords(field));
     let items = schema.get_mut("items").map(<&mut Schema>::try_from);
     if let (Some(Ok(items)), Some(rules)) = (items, field.items) {
-        add(items, rules);
+        add_limits(items, rules);
     }
 }
 

@@ -1,12 +1,12 @@
-//! Ways to make a video of several shots.
+//! How several shots are combined into a video.
 
 use crate::request::table::choice;
 
 choice! {
-    /// How a video of several shots is made. The service knows one way so far.
+    /// How several shots are combined into a video. The service supports one way so far.
     #[derive(Default)]
-    ShotType = "How a video of several shots is made." {
-        /// `customize`: by the shots' own prompts; what the service takes when nothing is set.
+    ShotType = "How several shots are combined into a video." {
+        /// `customize`: by the prompts of the shots. The default of the service.
         #[default]
         Customize,
     }

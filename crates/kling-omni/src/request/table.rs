@@ -1,4 +1,4 @@
-//! The table that declares a request type: a row for each field, by its name in the API's document.
+//! The table that declares a request type. It has a row for each field, by its name in the API's document.
 
 use kling_omni_api::Field;
 #[cfg(feature = "schemars")]
@@ -14,18 +14,18 @@ use crate::validation::{Actual, Finding, FindingCode};
 /// A row of the table of a request type, for programs that offer every field.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestField {
-    /// Name on the wire.
+    /// The name in the JSON body.
     pub name: &'static str,
-    /// What the field is, in lines.
+    /// The description, in lines.
     pub doc: &'static [&'static str],
-    /// What its value is, or each of its values.
+    /// The kind of its value, or of each of its values.
     pub kind: FieldKind,
-    /// Whether it has a list of values.
+    /// Whether the value is a list.
     pub is_list: bool,
 }
 
 impl RequestField {
-    pub(super) const fn of<T: Slot>(name: &'static str, doc: &'static [&'static str]) -> Self {
+    pub(super) const fn new<T: Slot>(name: &'static str, doc: &'static [&'static str]) -> Self {
         Self {
             name,
             doc,
@@ -34,27 +34,27 @@ impl RequestField {
         }
     }
 
-    /// What the field is, in one paragraph.
+    /// The description, in one paragraph.
     pub fn text(&self) -> String {
         let lines: Vec<_> = self.doc.iter().map(|line| line.trim()).collect();
         lines.join(" ")
     }
 }
 
-/// What the value of a field is.
+/// The kind of the value of a field.
 #[derive(Clone, Copy, Debug)]
 pub enum FieldKind {
-    /// A text.
+    /// A string.
     Text,
     /// An image or a video.
     Media,
     /// An [`Element`].
     Element,
-    /// A whole number of seconds, which is a text on the wire.
+    /// A whole number of seconds, which is a string in the JSON body.
     Seconds,
     /// A number.
     Number,
-    /// A whole number.
+    /// An integer.
     Integer,
     /// A boolean.
     Flag,
@@ -65,7 +65,7 @@ pub enum FieldKind {
 /// The values of one field.
 #[derive(Clone, Debug)]
 pub enum FieldValue {
-    /// As in the JSON of a request.
+    /// A value as in the JSON of a request.
     Json(Value),
     /// Images or videos.
     Media(Vec<MediaSource>),
@@ -73,55 +73,55 @@ pub enum FieldValue {
     Elements(Vec<Element>),
 }
 
-/// The builder of a request type.
+/// The table of a request type; implemented by its builder.
 pub(crate) trait RequestTable: Sized {
     /// The rows of the table, in order.
     const TABLE: &'static [RequestField];
-    /// The limits of the fields on each route that takes the request, those of the preferred route first.
+    /// The limits of the fields on each route for the type, those of the preferred route first.
     const LIMITS: &'static [&'static [Field]];
 
-    /// Sets the field of this name, in place of what it had.
+    /// Sets the field `name`, replacing its value.
     ///
     /// # Errors
     ///
-    /// The type has no such field, or the value is of another kind.
+    /// The type does not have the field, or the value has the wrong kind.
     fn set(self, name: &str, value: FieldValue) -> Result<Self, String>;
 }
 
-/// A type of which a field has one value or a list.
+/// The type of a single value of a field.
 pub(super) trait Item: Sized + for<'de> Deserialize<'de> {
     const KIND: FieldKind;
-    /// What a getter returns of it.
-    type Shown<'a>
+    /// The return type of a getter.
+    type Ref<'a>
     where
         Self: 'a;
 
-    fn show(&self) -> Self::Shown<'_>;
+    fn get(&self) -> Self::Ref<'_>;
 
     #[cfg(feature = "schemars")]
     fn schema(generator: &mut SchemaGenerator) -> Schema;
 
-    /// The values, if they are not written as JSON.
-    fn take(value: FieldValue) -> Result<Vec<Self>, FieldValue> {
+    /// Converts a value that is not JSON; returns other values.
+    fn from_field_value(value: FieldValue) -> Result<Vec<Self>, FieldValue> {
         Err(value)
     }
 
-    /// What keeps it from being written as JSON.
+    /// The finding if the value cannot be represented in JSON.
     fn error(&self, _name: &str) -> Option<Finding> {
         None
     }
 }
 
-/// The place of a field, for one value or a list.
+/// The storage of a field: one value or a list.
 pub(super) trait Slot: Default + for<'de> Deserialize<'de> {
     type Item: Item;
-    type Shown<'a>
+    type Ref<'a>
     where
         Self: 'a;
     const IS_LIST: bool;
 
-    fn put(&mut self, item: Self::Item);
-    fn show(&self) -> Self::Shown<'_>;
+    fn insert(&mut self, item: Self::Item);
+    fn get(&self) -> Self::Ref<'_>;
     fn items(&self) -> &[Self::Item];
 
     fn is_unset(&self) -> bool {
@@ -133,17 +133,17 @@ pub(super) trait Slot: Default + for<'de> Deserialize<'de> {
         errors.filter_map(|item| item.error(name)).collect()
     }
 
-    /// Replaces what there is.
+    /// Replaces the value.
     fn set(&mut self, value: FieldValue) -> Result<(), String> {
-        match Self::Item::take(value) {
+        match Self::Item::from_field_value(value) {
             Ok(items) => {
                 *self = Self::default();
-                items.into_iter().for_each(|item| self.put(item));
+                items.into_iter().for_each(|item| self.insert(item));
             }
             Err(FieldValue::Json(value)) => {
                 *self = or_unset(value).map_err(|error| error.to_string())?;
             }
-            Err(_) => return Err("is set to a value of another kind".to_owned()),
+            Err(_) => return Err("has a value of the wrong kind".to_owned()),
         }
         Ok(())
     }
@@ -160,18 +160,18 @@ pub(super) trait Slot: Default + for<'de> Deserialize<'de> {
 
 impl<T: Item> Slot for Option<T> {
     type Item = T;
-    type Shown<'a>
-        = Option<T::Shown<'a>>
+    type Ref<'a>
+        = Option<T::Ref<'a>>
     where
         T: 'a;
     const IS_LIST: bool = false;
 
-    fn put(&mut self, item: T) {
+    fn insert(&mut self, item: T) {
         *self = Some(item);
     }
 
-    fn show(&self) -> Self::Shown<'_> {
-        self.as_ref().map(Item::show)
+    fn get(&self) -> Self::Ref<'_> {
+        self.as_ref().map(Item::get)
     }
 
     fn items(&self) -> &[T] {
@@ -181,17 +181,17 @@ impl<T: Item> Slot for Option<T> {
 
 impl<T: Item> Slot for Vec<T> {
     type Item = T;
-    type Shown<'a>
+    type Ref<'a>
         = &'a [T]
     where
         T: 'a;
     const IS_LIST: bool = true;
 
-    fn put(&mut self, item: T) {
+    fn insert(&mut self, item: T) {
         self.push(item);
     }
 
-    fn show(&self) -> &[T] {
+    fn get(&self) -> &[T] {
         self
     }
 
@@ -200,16 +200,16 @@ impl<T: Item> Slot for Vec<T> {
     }
 }
 
-/// Implements [`Item`]: the type, its kind, what a getter returns, and the type that its JSON Schema is of.
+/// Implements [`Item`] for a type, with its kind, the return type of its getter, and the type of its JSON Schema.
 macro_rules! items {
-    ($($type:ty: $kind:expr, $shown:ty, |$value:ident| $show:expr, $schema:ty $(, $method:item)*;)*) => {$(
+    ($($type:ty: $kind:expr, $shown:ty, |$value:ident| $get:expr, $schema:ty $(, $method:item)*;)*) => {$(
         impl Item for $type {
             const KIND: FieldKind = $kind;
-            type Shown<'a> = $shown;
+            type Ref<'a> = $shown;
 
-            fn show(&self) -> Self::Shown<'_> {
+            fn get(&self) -> Self::Ref<'_> {
                 let $value = self;
-                $show
+                $get
             }
 
             #[cfg(feature = "schemars")]
@@ -235,18 +235,18 @@ items! {
                 name,
                 None,
                 Actual::Number(number.to_string()),
-                format!("is {number}, which is no number that can be sent"),
+                format!("is {number}, which JSON cannot represent"),
             ))
         };
     MediaSource: FieldKind::Media, &'a Self, |source| source, Self,
-        fn take(value: FieldValue) -> Result<Vec<Self>, FieldValue> {
+        fn from_field_value(value: FieldValue) -> Result<Vec<Self>, FieldValue> {
             match value {
                 FieldValue::Media(media) => Ok(media),
                 value => Err(value),
             }
         };
     Element: FieldKind::Element, &'a Self, |element| element, Self,
-        fn take(value: FieldValue) -> Result<Vec<Self>, FieldValue> {
+        fn from_field_value(value: FieldValue) -> Result<Vec<Self>, FieldValue> {
             match value {
                 FieldValue::Elements(elements) => Ok(elements),
                 value => Err(value),
@@ -254,7 +254,7 @@ items! {
         };
 }
 
-/// Declares the values of a field as an enum, under their names in the enum of the API's document.
+/// Declares an enum with the values of a field. The names match the enum of the API's document.
 macro_rules! choice {
     (
         $(#[$meta:meta])*
@@ -276,7 +276,7 @@ macro_rules! choice {
             /// All values.
             pub const ALL: &[Self] = &[$(Self::$value),+];
 
-            /// The value on the wire.
+            /// The value in the JSON body.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$value => kling_omni_api::enums::$choice::$value.as_str(),)+
@@ -302,11 +302,11 @@ macro_rules! choice {
 
         impl $crate::request::table::Item for $choice {
             const KIND: $crate::request::table::FieldKind = $crate::request::table::FieldKind::Choice(
-                || Self::ALL.iter().map(|one| one.as_str()).collect(),
+                || Self::ALL.iter().map(|value| value.as_str()).collect(),
             );
-            type Shown<'a> = Self;
+            type Ref<'a> = Self;
 
-            fn show(&self) -> Self {
+            fn get(&self) -> Self {
                 *self
             }
 
@@ -319,14 +319,14 @@ macro_rules! choice {
 }
 pub(super) use choice;
 
-/// Reads null as "not set".
+/// Deserialises null as an unset field.
 pub(super) fn or_unset<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// A whole number of seconds. The wire has a string; people write numbers, and both can mean only one thing.
+/// A whole number of seconds. The JSON body has a string; a number is accepted, too.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) struct Seconds(u32);
 
@@ -340,27 +340,27 @@ impl<'de> Deserialize<'de> for Seconds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Given {
+        enum TextOrNumber {
             Number(u32),
             Text(String),
         }
-        match Given::deserialize(deserializer) {
-            Ok(Given::Number(seconds)) => Ok(Self(seconds)),
-            // `+8` and `08` are numbers, and no duration that the service knows.
-            Ok(Given::Text(text)) => match text.parse::<u32>() {
+        match TextOrNumber::deserialize(deserializer) {
+            Ok(TextOrNumber::Number(seconds)) => Ok(Self(seconds)),
+            // `+8` and `08` parse as numbers, but the service rejects them.
+            Ok(TextOrNumber::Text(text)) => match text.parse::<u32>() {
                 Ok(seconds) if seconds.to_string() == text => Ok(Self(seconds)),
                 _ => Err(D::Error::custom(
-                    "duration is not a whole number of seconds",
+                    "duration must be a whole number of seconds",
                 )),
             },
             Err(_) => Err(D::Error::custom(
-                "duration is not a whole number of seconds",
+                "duration must be a whole number of seconds",
             )),
         }
     }
 }
 
-/// A number, which is written without the sign of minus zero.
+/// A number. Minus zero is serialised without its sign.
 #[derive(Clone, Copy, PartialEq, Deserialize)]
 pub(super) struct Number(f64);
 
@@ -398,7 +398,7 @@ pub(super) const fn is_documented(routes: &[&[Field]], name: &str) -> bool {
     false
 }
 
-/// Whether two texts are the same, at build time.
+/// Compares two strings in a constant.
 pub(super) const fn is_same(one: &str, other: &str) -> bool {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     let mut at = 0;
@@ -408,9 +408,9 @@ pub(super) const fn is_same(one: &str, other: &str) -> bool {
     at == one.len() && at == other.len()
 }
 
-/// The types of a row, by the kind of its field, and what else depends on it.
+/// The types of a row and other properties that depend on the kind of its field.
 macro_rules! kind {
-    // Refuses a kind that is not known. The other arms take it for nothing, so that this is the only error.
+    // Rejects an unknown kind. The other arms accept it, so this is the only error.
     (@known $field:ident: text) => {};
     (@known $field:ident: texts) => {};
     (@known $field:ident: media($of:ident)) => {};
@@ -423,7 +423,7 @@ macro_rules! kind {
     (@known $field:ident: choice($of:ident)) => {};
     (@known $field:ident: $($kind:tt)+) => {
         compile_error!(concat!(
-            "the row `", stringify!($field), "` is of no known kind, `", stringify!($($kind)+), "`: it can be text, texts, \
+            "the row `", stringify!($field), "` has an unknown kind, `", stringify!($($kind)+), "`: it must be text, texts, \
              media(FIELD), media_list(FIELD), elements, seconds, number, integer, flag or choice(TYPE)"
         ));
     };
@@ -440,39 +440,39 @@ macro_rules! kind {
     (@value choice($type:ty)) => { Option<$type> };
     (@value $($kind:tt)+) => { Option<bool> };
 
-    // What a setter takes.
-    (@given text) => { impl Into<String> };
-    (@given texts) => { impl Into<String> };
-    (@given media($field:ident)) => { impl Into<$crate::media::MediaSource> };
-    (@given media_list($field:ident)) => { impl Into<$crate::media::MediaSource> };
-    (@given elements) => { $crate::request::element::Element };
-    (@given seconds) => { u32 };
-    (@given number) => { f64 };
-    (@given integer) => { i64 };
-    (@given flag) => { bool };
-    (@given choice($type:ty)) => { $type };
-    (@given $($kind:tt)+) => { bool };
+    // The parameter type of a setter.
+    (@parameter text) => { impl Into<String> };
+    (@parameter texts) => { impl Into<String> };
+    (@parameter media($field:ident)) => { impl Into<$crate::media::MediaSource> };
+    (@parameter media_list($field:ident)) => { impl Into<$crate::media::MediaSource> };
+    (@parameter elements) => { $crate::request::element::Element };
+    (@parameter seconds) => { u32 };
+    (@parameter number) => { f64 };
+    (@parameter integer) => { i64 };
+    (@parameter flag) => { bool };
+    (@parameter choice($type:ty)) => { $type };
+    (@parameter $($kind:tt)+) => { bool };
 
-    // What a getter returns.
-    (@shown text) => { Option<&str> };
-    (@shown texts) => { &[String] };
-    (@shown media($field:ident)) => { Option<&$crate::media::MediaSource> };
-    (@shown media_list($field:ident)) => { &[$crate::media::MediaSource] };
-    (@shown elements) => { &[$crate::request::element::Element] };
-    (@shown seconds) => { Option<u32> };
-    (@shown number) => { Option<f64> };
-    (@shown integer) => { Option<i64> };
-    (@shown flag) => { Option<bool> };
-    (@shown choice($type:ty)) => { Option<$type> };
-    (@shown $($kind:tt)+) => { Option<bool> };
+    // The return type of a getter.
+    (@output text) => { Option<&str> };
+    (@output texts) => { &[String] };
+    (@output media($field:ident)) => { Option<&$crate::media::MediaSource> };
+    (@output media_list($field:ident)) => { &[$crate::media::MediaSource] };
+    (@output elements) => { &[$crate::request::element::Element] };
+    (@output seconds) => { Option<u32> };
+    (@output number) => { Option<f64> };
+    (@output integer) => { Option<i64> };
+    (@output flag) => { Option<bool> };
+    (@output choice($type:ty)) => { Option<$type> };
+    (@output $($kind:tt)+) => { Option<bool> };
 
-    // What a setter says of every field of the kind.
-    (@doc media $($kind:tt)*) => { "A text is a public http(s) URL; a path or bytes are uploaded." };
+    // The documentation of every setter of the kind.
+    (@doc media $($kind:tt)*) => { "A string is a public http(s) URL. A path or bytes are uploaded." };
     (@doc media_list $($kind:tt)*) => {
-        "Adds one to the list. A text is a public http(s) URL; a path or bytes are uploaded."
+        "Adds an item to the list. A string is a public http(s) URL. A path or bytes are uploaded."
     };
-    (@doc texts) => { "Adds one to the list." };
-    (@doc elements) => { "Adds one to the list." };
+    (@doc texts) => { "Adds an item to the list." };
+    (@doc elements) => { "Adds an item to the list." };
     (@doc $($kind:tt)*) => { "" };
 
     (@media $slot:expr, media($field:ident)) => {
@@ -488,7 +488,7 @@ macro_rules! kind {
     };
     (@media $slot:expr, $($kind:tt)+) => { std::iter::empty() };
 
-    // Whether `MediaField` has the same name for the field.
+    // Whether `MediaField` has the same name.
     (@is_named $name:expr, media($field:ident)) => {
         $crate::request::table::is_same($crate::media_field::MediaField::$field.name(), $name)
     };

@@ -1,5 +1,4 @@
-//! What every type of request and its builder have in common: validation at the end of the builder, and the way into and
-//! out of JSON.
+//! The code that all request types and builders share: validation in `build`, and conversion from and to JSON.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,22 +12,25 @@ use crate::request::validate;
 use crate::route::{CreateRoute, Tier};
 use crate::validation::{Finding, ValidationError};
 
-/// Fields that have passed validation, with the JSON body that they were serialised to.
+/// Validated fields, with their JSON body.
 #[derive(Clone)]
 pub(crate) struct Checked<F> {
     pub(super) fields: F,
     pub(super) json: RequestJson,
     pub(super) warnings: Vec<Finding>,
-    /// The routes whose rules it has passed as it stands.
+    /// The routes whose rules the fields conform to, without warnings.
     passed: Vec<CreateRoute>,
 }
 
 impl<F: Fields> Checked<F> {
-    /// Checks fields against every rule; with `deny_warnings`, a likely mistake is an error, too.
+    /// Validates the fields. With `deny_warnings`, a warning is an error, too.
     pub(super) fn new(fields: F, deny_warnings: bool) -> Result<Self, ValidationError> {
         let json = RequestJson::new(&fields);
-        let (findings, passed) = validate::at_build(&fields, &json);
-        if findings.iter().any(|one| deny_warnings || one.is_error()) {
+        let (findings, passed) = validate::validate_for_build(&fields, &json);
+        if findings
+            .iter()
+            .any(|finding| deny_warnings || finding.is_error())
+        {
             return Err(ValidationError::new(findings));
         }
         Ok(Self {
@@ -40,17 +42,17 @@ impl<F: Fields> Checked<F> {
     }
 }
 
-/// What a client does with a request of any type.
+/// The operations of a client on a request of any type.
 pub(super) trait CheckedRequest {
     fn tier(&self) -> Tier;
     fn warnings(&self) -> &[Finding];
     fn media(&self) -> Vec<(MediaField, MediaSource)>;
     fn body(&self) -> &Value;
 
-    /// Checks the fields against the rules of one route of the service.
-    fn check_for(&self, route: CreateRoute) -> Result<(), ValidationError>;
+    /// Checks the fields against the rules of one route.
+    fn check_route(&self, route: CreateRoute) -> Result<(), ValidationError>;
 
-    /// Replaces files with the URLs that they were uploaded to.
+    /// Replaces local files by the URLs of their uploads.
     fn set_urls(&mut self, urls: &BTreeMap<MediaField, String>);
 }
 
@@ -71,11 +73,11 @@ impl<F: Fields> CheckedRequest for Checked<F> {
         self.json.body()
     }
 
-    fn check_for(&self, route: CreateRoute) -> Result<(), ValidationError> {
+    fn check_route(&self, route: CreateRoute) -> Result<(), ValidationError> {
         if self.passed.contains(&route) {
             return Ok(());
         }
-        let findings = validate::against(&self.fields, &self.json, route);
+        let findings = validate::validate_for_route(&self.fields, &self.json, route);
         if findings.iter().any(Finding::is_error) {
             return Err(ValidationError::new(findings));
         }
@@ -93,14 +95,14 @@ impl<F: Fields> CheckedRequest for Checked<F> {
     }
 }
 
-/// Without the routes that it has passed, which follow from the rest.
+/// Ignores `passed`, which follows from the other fields.
 impl<F: PartialEq> PartialEq for Checked<F> {
     fn eq(&self, other: &Self) -> bool {
         self.fields == other.fields && self.json == other.json && self.warnings == other.warnings
     }
 }
 
-/// Without the JSON, which says the same and has the queries of URLs.
+/// Omits the JSON, which has the same contents and the queries of URLs.
 impl<F: fmt::Debug> fmt::Debug for Checked<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Checked")
@@ -112,9 +114,9 @@ impl<F: fmt::Debug> fmt::Debug for Checked<F> {
 
 /// Declares a request type, its builder and its fields from a table.
 ///
-/// A row is a field by its name on the wire, the constant of its limits, its kind (see `kind!`), and the names of its
+/// A row has the name of the field in the JSON body, the constant of its limits, its kind (see `kind!`), and the names of its
 /// setter and its getter. The text above a row documents both, and describes the field in the JSON Schema and in help
-/// texts; the text above `set` is for the setter alone.
+/// texts; the text above `set` documents only the setter.
 ///
 /// `errors` and `warnings` name the functions for rules on several fields.
 macro_rules! request {
@@ -149,8 +151,8 @@ macro_rules! request {
             deny_warnings: bool,
         }
 
-        /// What a person asked for, not yet checked against any rule. Named as on the wire, so that a request in a file
-        /// is the body that the API documents.
+        /// The fields before validation. They are named as in the JSON body, so a request file is the body that the API
+        /// documents.
         #[derive(Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(remote = "Self", deny_unknown_fields, default)]
         pub(crate) struct $fields {
@@ -180,20 +182,20 @@ macro_rules! request {
                     stringify!($field),
                 ),
                 concat!(
-                    "the spec has no field `", stringify!($field), "` of ", stringify!($request),
-                    "; rename its row in ", file!(), ", or remove it"
+                    "the document has no field `", stringify!($field), "` of ", stringify!($request),
+                    ": rename its row in ", file!(), " or remove it"
                 ),
             );
             const _: () = assert!(
                 $crate::request::table::kind!(@is_named stringify!($field), $kind $(($of))?),
                 concat!(
-                    "`", stringify!($field), "` has another name in MediaField: rename it in \
-                     crates/kling-omni/src/media_field.rs, too"
+                    "`", stringify!($field), "` has another name in `MediaField`: rename it in \
+                     crates/kling-omni/src/media_field.rs"
                 ),
             );
             const _: () = assert!(
                 stringify!($constant).eq_ignore_ascii_case(stringify!($field)),
-                concat!("the constant `", stringify!($constant), "` is not that of `", stringify!($field), "`"),
+                concat!("the constant `", stringify!($constant), "` does not match the field `", stringify!($field), "`"),
             );
         )+
 
@@ -232,7 +234,7 @@ macro_rules! request {
 
         impl $crate::request::table::RequestTable for $builder {
             const TABLE: &'static [$crate::request::table::RequestField] = &[$(
-                $crate::request::table::RequestField::of::<
+                $crate::request::table::RequestField::new::<
                     $crate::request::table::kind!(@value $kind $(($of))?),
                 >(stringify!($field), &[$($doc),+]),
             )+];
@@ -259,28 +261,28 @@ macro_rules! request {
         impl $request {
             $(
                 $(#[doc = $doc])+
-                pub fn $get(&self) -> $crate::request::table::kind!(@shown $kind $(($of))?) {
-                    $crate::request::table::Slot::show(&self.checked.fields.$field)
+                pub fn $get(&self) -> $crate::request::table::kind!(@output $kind $(($of))?) {
+                    $crate::request::table::Slot::get(&self.checked.fields.$field)
                 }
             )+
 
-            /// Starts a request with nothing set.
+            /// Returns a builder without any field set.
             pub fn builder() -> $builder {
                 $builder::default()
             }
 
-            /// Findings that are legal but look like mistakes. They are logged when the request is sent, and stop
-            /// nothing unless `deny_warnings` of the builder asked for that.
+            /// The findings that are not errors but suggest a mistake. They are logged when the request is sent. With
+            /// `deny_warnings` of the builder they are errors instead.
             pub fn warnings(&self) -> &[$crate::validation::Finding] {
                 &self.checked.warnings
             }
 
-            /// Quality tier that makes the video.
+            /// The quality tier of the request.
             pub fn tier(&self) -> $crate::route::Tier {
                 self.checked.fields.tier.unwrap_or_default()
             }
 
-            /// Every image and video that is set.
+            /// All images and videos of the request.
             pub fn media(
                 &self,
             ) -> Vec<($crate::media_field::MediaField, $crate::media::MediaSource)> {
@@ -302,48 +304,47 @@ macro_rules! request {
                 )]
                 pub fn $set(
                     mut self,
-                    $given: $crate::request::table::kind!(@given $kind $(($of))?),
+                    $given: $crate::request::table::kind!(@parameter $kind $(($of))?),
                 ) -> Self {
-                    $crate::request::table::Slot::put(&mut self.fields.$field, $given.into());
+                    $crate::request::table::Slot::insert(&mut self.fields.$field, $given.into());
                     self
                 }
             )+
 
-            /// Quality tier that makes the video.
+            /// Sets the quality tier of the request. Default: [`Tier::Pro`](crate::Tier::Pro).
             pub fn tier(mut self, tier: $crate::route::Tier) -> Self {
                 self.fields.tier = Some(tier);
                 self
             }
 
-            /// Treats warnings as errors: `build` refuses what merely looks like a mistake, too.
+            /// Treats warnings as errors. Default: false.
             pub fn deny_warnings(mut self, deny: bool) -> Self {
                 self.deny_warnings = deny;
                 self
             }
 
-            /// Every finding about the request as it stands, errors first.
+            /// All findings about the current fields, errors first.
             pub fn findings(&self) -> Vec<$crate::validation::Finding> {
                 let json = $crate::request::fields::RequestJson::new(&self.fields);
-                let (findings, _) = $crate::request::validate::at_build(&self.fields, &json);
+                let (findings, _) = $crate::request::validate::validate_for_build(&self.fields, &json);
                 findings
             }
 
-            /// Checks everything and makes the request.
+            /// Validates the fields and builds the request.
             ///
             /// # Errors
             ///
-            /// [`ValidationError`](crate::validation::ValidationError) with **every** rule that the request breaks. Rules that only
-            /// one of several routes has are checked when the route is known, by
-            /// [`Client::create`](crate::Client::create), still before anything is paid for.
+            /// [`ValidationError`](crate::validation::ValidationError) with **every** rule that the request violates.
+            /// Rules of only one of several routes are checked by [`Client::create`](crate::Client::create), when the
+            /// route is known and still before anything is paid for.
             pub fn build(self) -> Result<$request, $crate::validation::ValidationError> {
                 let checked =
                     $crate::request::typed::Checked::new(self.fields, self.deny_warnings)?;
                 Ok($request { checked })
             }
 
-            /// The request as the JSON body of the API, checked by nobody: for
-            /// [`Client::create_unchecked`](crate::Client::create_unchecked), on the day the service's rules move
-            /// before ours.
+            /// Returns the JSON body without validation, for
+            /// [`Client::create_unchecked`](crate::Client::create_unchecked) after a change of the service's rules.
             pub fn to_unchecked_body(&self) -> serde_json::Value {
                 $crate::request::fields::RequestJson::new(&self.fields)
                     .body()
@@ -391,7 +392,7 @@ macro_rules! request {
                 )+];
                 let table = <$builder as $crate::request::table::RequestTable>::TABLE;
                 let limits = <$builder as $crate::request::table::RequestTable>::LIMITS;
-                $crate::request::schema::of_request($schema, table, limits, values, generator)
+                $crate::request::schema::request_schema($schema, table, limits, values, generator)
             }
         }
     };

@@ -1,4 +1,4 @@
-//! The rules of the API's document, looked up field by field in the body of a request.
+//! Validation of a request body against the limits of the API's document.
 
 use kling_omni_api::Field;
 use serde_json::Value;
@@ -10,17 +10,17 @@ use crate::request::fields::{Fields, RequestJson};
 use crate::route::{CreateRoute, Route};
 use crate::validation::{Actual, Finding, FindingCode, Limit};
 
-/// Checks a request against the route of its tier that it fits best, since the route is not chosen yet, and looks for
-/// likely mistakes. Errors come first. Beside the findings, it gives the routes whose rules are all kept.
-pub(super) fn at_build<F: Fields>(
+/// Validates a request whose route is not chosen yet: against the route of its tier with the fewest findings. Adds
+/// warnings. Returns the findings, errors first, and the routes without findings.
+pub(super) fn validate_for_build<F: Fields>(
     fields: &F,
     json: &RequestJson,
 ) -> (Vec<Finding>, Vec<CreateRoute>) {
-    let routes = Route::Auto.plan(F::MODE, fields.tier().unwrap_or_default(), &[]);
+    let routes = Route::Auto.routes_to_try(F::MODE, fields.tier().unwrap_or_default(), &[]);
     let mut passed = Vec::new();
     let best = routes
         .iter()
-        .map(|route| (*route, against(fields, json, *route)))
+        .map(|route| (*route, validate_for_route(fields, json, *route)))
         .inspect(|(route, findings)| {
             if findings.is_empty() {
                 passed.push(*route);
@@ -31,22 +31,22 @@ pub(super) fn at_build<F: Fields>(
         return (Vec::new(), passed);
     };
     findings.extend(fields.warnings(json, route));
-    each_field(route.limits(), json.body(), "", &mut |rules, at, value| {
-        findings.extend(value.and_then(|value| unlikely_format(rules, at, value)));
+    visit_fields(route.limits(), json.body(), "", &mut |rules, at, value| {
+        findings.extend(value.and_then(|value| unexpected_extension(rules, at, value)));
     });
     (findings, passed)
 }
 
-/// Checks a request against every rule of one route.
-pub(super) fn against(
+/// Validates a request against every rule of one route.
+pub(super) fn validate_for_route(
     fields: &impl Fields,
     json: &RequestJson,
     route: CreateRoute,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     let local = json.local_paths();
-    each_field(route.limits(), json.body(), "", &mut |rules, at, value| {
-        // A file on this machine has no URL yet that could be wrong.
+    visit_fields(route.limits(), json.body(), "", &mut |rules, at, value| {
+        // A local file has no URL yet.
         if !local.iter().any(|path| path == at) {
             findings.extend(check(rules, at, value));
         }
@@ -57,7 +57,7 @@ pub(super) fn against(
             at,
             None,
             given,
-            format!("is not a field of the route {route}, which would ignore it"),
+            format!("is not a field of the route {route}, which ignores it"),
         ));
     });
     findings.extend(fields.errors());
@@ -68,14 +68,14 @@ pub(super) fn against(
             "tier",
             Some(Limit::OneOf(vec![route.tier().as_str()])),
             Actual::Value(tier.to_string()),
-            format!("the {tier} tier does not exist on the route {route}"),
+            format!("is {tier}, which the route {route} does not support"),
         ));
     }
     findings
 }
 
-/// Visits everything that there are rules for, in lists and in objects, too: with its path, and its value if it is set.
-fn each_field(
+/// Visits each field that has rules, including those in lists and objects, with its path and its value if it is set.
+fn visit_fields(
     rules: &[Field],
     object: &Value,
     within: &str,
@@ -86,11 +86,11 @@ fn each_field(
             "" => rules.name.to_owned(),
             within => format!("{within}.{}", rules.name),
         };
-        each_value(rules, &at, object.get(rules.name), visit);
+        visit_value(rules, &at, object.get(rules.name), visit);
     }
 }
 
-fn each_value(
+fn visit_value(
     rules: &Field,
     at: &str,
     value: Option<&Value>,
@@ -100,16 +100,16 @@ fn each_value(
     match (value, rules.items) {
         (Some(Value::Array(items)), Some(rules)) => {
             for (index, item) in items.iter().enumerate() {
-                each_value(rules, &format!("{at}[{index}]"), Some(item), visit);
+                visit_value(rules, &format!("{at}[{index}]"), Some(item), visit);
             }
         }
-        (Some(object @ Value::Object(_)), _) => each_field(rules.fields, object, at, visit),
+        (Some(object @ Value::Object(_)), _) => visit_fields(rules.fields, object, at, visit),
         _ => {}
     }
 }
 
-/// Visits every member of an object, and of the objects in it, that there are no rules for. The service ignores such a
-/// field, and makes and charges another video than the one that was asked for.
+/// Visits each member of an object, and of objects in it, that has no rules. The service ignores such a field, and
+/// makes and charges a different video.
 fn find_unknown(
     rules: &[Field],
     object: &Value,
@@ -122,7 +122,7 @@ fn find_unknown(
             within => format!("{within}.{name}"),
         };
         let Some(field) = rules.iter().find(|field| field.name == name) else {
-            visit(&at, shown(value));
+            visit(&at, summarize(value));
             continue;
         };
         match (value, field.items) {
@@ -136,8 +136,8 @@ fn find_unknown(
     }
 }
 
-/// What a finding may show of a value without rules: a text may be a URL with a token.
-fn shown(value: &Value) -> Actual {
+/// The representation of a value without rules in a finding. It omits text, which may be a URL with a token.
+fn summarize(value: &Value) -> Actual {
     match value {
         Value::String(text) => Actual::Characters(text.chars().count()),
         Value::Array(items) => Actual::Items(items.len()),
@@ -174,7 +174,7 @@ fn check_text(rules: &Field, at: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     let characters = text.chars().count();
     let range = [rules.min_length, rules.max_length].map(|end| end.map(|end| end as f64));
-    if let Some((end, limit, words)) = outside(range, characters as f64, "are") {
+    if let Some((end, limit, words)) = range_violation(range, characters as f64, "are") {
         findings.push(Finding::new(
             [FindingCode::TextTooShort, FindingCode::TextTooLong][end],
             at,
@@ -185,7 +185,7 @@ fn check_text(rules: &Field, at: &str, text: &str) -> Vec<Finding> {
     }
     if rules.format == Some("uri") {
         let need = if rules.name == "webhook_url" {
-            "the service has to reach it"
+            "the service must be able to reach it"
         } else {
             FETCHES
         };
@@ -194,20 +194,20 @@ fn check_text(rules: &Field, at: &str, text: &str) -> Vec<Finding> {
     findings
 }
 
-const FETCHES: &str = "the service fetches the file itself";
+const FETCHES: &str = "the service fetches the file";
 
-/// What keeps a text from being the URL of an image or a video.
+/// Checks a string that should be the URL of an image or a video.
 pub(crate) fn check_media_url(field: MediaField, text: &str) -> Option<Finding> {
     check_url(&field.to_string(), text, FETCHES)
 }
 
-/// What to do about a text that is meant as a file.
-fn as_path(text: &str) -> Option<String> {
+/// The help for a string that is meant as a file.
+fn path_help(text: &str) -> Option<String> {
     let is_url = text.contains("://") || text.to_ascii_lowercase().starts_with("http");
     let is_name = !text.is_empty() && !is_url;
     is_name.then(|| {
         let name = printable(text);
-        format!("a text is a URL; give a file on this machine as a path: Path::new({name:?})")
+        format!("pass a local file as a path: Path::new({name:?})")
     })
 }
 
@@ -219,24 +219,24 @@ fn check_url(at: &str, text: &str, need: &str) -> Option<Finding> {
             at,
             None,
             Actual::Url(RedactedUrl(text).to_string()),
-            format!("{reason}: {}; {need}", RedactedUrl(text)),
+            format!("{reason}: {} ({need})", RedactedUrl(text)),
         )
-        .with_help(as_path(text).filter(|_| need == FETCHES)),
+        .with_help(path_help(text).filter(|_| need == FETCHES)),
     )
 }
 
-/// What keeps a text from being an absolute http(s) URL that can be sent as it stands.
+/// Why a string is not an absolute http(s) URL that can be sent unchanged.
 ///
-/// The lenient parser mends blanks and umlauts on the way; the service need not, so the strict one has the last word.
+/// The lenient parser fixes spaces and umlauts; the service may not, so the strict parser decides.
 fn url_problem(text: &str) -> Option<&'static str> {
     let lenient = Url::parse(text)
         .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some());
     if !lenient {
-        return Some("is no absolute http or https URL");
+        return Some("is not an absolute http or https URL");
     }
     match fluent_uri::Uri::parse(text) {
-        Err(_) => Some("has characters that a URL has to escape"),
-        // The lenient parser reads a host into `https:/h` and `https:h`, too.
+        Err(_) => Some("has characters that must be escaped in a URL"),
+        // The lenient parser also finds a host in `https:/h` and `https:h`.
         Ok(uri) if uri.authority().is_none_or(|host| host.host().is_empty()) => {
             Some("has no // and host after its scheme")
         }
@@ -245,7 +245,7 @@ fn url_problem(text: &str) -> Option<&'static str> {
 }
 
 fn check_number(rules: &Field, at: &str, number: f64) -> Option<Finding> {
-    let (end, limit, words) = outside([rules.minimum, rules.maximum], number, "is")?;
+    let (end, limit, words) = range_violation([rules.minimum, rules.maximum], number, "is")?;
     Some(Finding::new(
         [FindingCode::BelowMinimum, FindingCode::AboveMaximum][end],
         at,
@@ -257,7 +257,7 @@ fn check_number(rules: &Field, at: &str, number: f64) -> Option<Finding> {
 
 fn check_count(rules: &Field, at: &str, items: usize) -> Option<Finding> {
     let range = [rules.min_items, rules.max_items].map(|end| end.map(|end| end as f64));
-    let (end, limit, words) = outside(range, items as f64, "are")?;
+    let (end, limit, words) = range_violation(range, items as f64, "are")?;
     Some(Finding::new(
         [FindingCode::TooFewItems, FindingCode::TooManyItems][end],
         at,
@@ -267,16 +267,20 @@ fn check_count(rules: &Field, at: &str, items: usize) -> Option<Finding> {
     ))
 }
 
-/// The end of a range that a value is beyond, by its index, as a limit and in words.
-fn outside(range: [Option<f64>; 2], value: f64, verb: &str) -> Option<(usize, Limit, String)> {
-    let [least, most] = range;
-    if let Some(least) = least.filter(|least| value < *least) {
-        let words = format!("at least {least} {verb} needed");
-        return Some((0, Limit::AtLeast(least), words));
+/// The end of a range that a value violates: its index, its limit, and the limit as text.
+fn range_violation(
+    range: [Option<f64>; 2],
+    value: f64,
+    verb: &str,
+) -> Option<(usize, Limit, String)> {
+    let [min, max] = range;
+    if let Some(min) = min.filter(|min| value < *min) {
+        let words = format!("at least {min} {verb} required");
+        return Some((0, Limit::AtLeast(min), words));
     }
-    let most = most.filter(|most| value > *most)?;
-    let words = format!("at most {most} {verb} allowed");
-    Some((1, Limit::AtMost(most), words))
+    let max = max.filter(|max| value > *max)?;
+    let words = format!("at most {max} {verb} allowed");
+    Some((1, Limit::AtMost(max), words))
 }
 
 fn check_choice(rules: &Field, at: &str, choice: &str) -> Option<Finding> {
@@ -293,7 +297,7 @@ fn check_choice(rules: &Field, at: &str, choice: &str) -> Option<Finding> {
     ))
 }
 
-/// The values in words; numbers in a row are named by their ends.
+/// Lists the values; consecutive numbers as a range.
 fn allowed(values: &[&str]) -> String {
     let numbers: Option<Vec<i64>> = values.iter().map(|value| value.parse().ok()).collect();
     match numbers.as_deref() {
@@ -304,15 +308,15 @@ fn allowed(values: &[&str]) -> String {
     }
 }
 
-fn unlikely_format(rules: &Field, at: &str, value: &Value) -> Option<Finding> {
+fn unexpected_extension(rules: &Field, at: &str, value: &Value) -> Option<Finding> {
     let media = rules.media?;
     let url = Url::parse(value.as_str()?).ok()?;
     let (_, extension) = url.path_segments()?.next_back()?.rsplit_once('.')?;
     let extension = extension.to_ascii_lowercase();
-    // A version number or an id may follow a dot, too: only what looks like a file extension is judged.
-    let looks_like_one = (2..=4).contains(&extension.len())
+    // A version number or an id may follow a dot, too: only what looks like a file extension is checked.
+    let looks_like_extension = (2..=4).contains(&extension.len())
         && extension.starts_with(|c: char| c.is_ascii_alphabetic());
-    if !looks_like_one || media.formats.contains(&extension.as_str()) {
+    if !looks_like_extension || media.formats.contains(&extension.as_str()) {
         return None;
     }
     let allowed = media.formats.join(", ");
@@ -321,7 +325,7 @@ fn unlikely_format(rules: &Field, at: &str, value: &Value) -> Option<Finding> {
         at,
         Some(Limit::OneOf(media.formats.to_vec())),
         Actual::Value(extension.clone()),
-        format!("ends in .{extension}, the service takes {allowed}"),
+        format!("ends in .{extension}, the service accepts {allowed}"),
     ))
 }
 
@@ -332,7 +336,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_fields_are_found_at_every_depth() {
+    fn find_unknown_visits_every_depth() {
         const IMAGE: Field = Field {
             fields: &[Field::named("frontal_image_url")],
             ..Field::named("elements")

@@ -1,19 +1,19 @@
-//! A request that starts from a reference video.
+//! The request for a video from a reference video.
 
 use crate::request::aspect_ratio::AspectRatio;
 use crate::request::fields::RequestJson;
-use crate::request::mentions::mentions;
+use crate::request::mentions::find_mentions;
 use crate::request::typed::{CheckedRequest as _, request};
-use crate::request::validate::against;
+use crate::request::validate::validate_for_route;
 use crate::route::{CreateRoute, Mode, Route};
 use crate::validation::{Actual, Finding, FindingCode, ValidationError};
 
 request! {
-    /// A video to make from a prompt, a reference video and a start frame: a request that has passed validation.
+    /// A validated request for a video from a prompt, a reference video and a start frame.
     ///
-    /// Made by [`VideoReference::builder`], or read from JSON with the field names of the API
-    /// (`{"prompt": …, "video_url": …, "duration": "8"}`), which validates as well. What was not set is not sent, so the
-    /// service's own defaults apply.
+    /// Build it with [`VideoReference::builder`], or deserialise it from JSON with the field names of the API
+    /// (`{"prompt": …, "video_url": …, "duration": "8"}`), which validates it, too. Fields that are not set are not
+    /// sent, so the service's defaults apply.
     ///
     /// ```
     /// use kling_omni::request::AspectRatio;
@@ -30,12 +30,12 @@ request! {
     /// assert_eq!(request.duration(), Some(8));
     /// # Ok::<(), kling_omni::validation::ValidationError>(())
     /// ```
-    request VideoReference = "A video to make from a prompt, a reference video and a start frame.";
+    request VideoReference = "A request for a video from a prompt, a reference video and a start frame.";
 
-    /// Collects what a video should be. Nothing is sent, and nothing is refused before [`build`](Self::build).
+    /// A builder of a [`VideoReference`](crate::VideoReference). Validates all fields in [`build`](Self::build).
     ///
-    /// The limits come from the API's document, as constants that each method names: those of the older route, which are
-    /// the wider ones. [`raw::limits`](kling_omni_api::limits) has them all. They are checked at `build`, all of them together.
+    /// The limits come from the API's document. Each setter names the constant with its limits on the older route,
+    /// which are wider. [`raw::limits`](kling_omni_api::limits) has the limits of all routes.
     ///
     /// ```
     /// use kling_omni::validation::FindingCode;
@@ -46,7 +46,8 @@ request! {
     /// assert_eq!(findings[0].field(), "duration");
     /// ```
     ///
-    /// It can be read from the same JSON as a [`VideoReference`](crate::VideoReference), for a request in a file that is still to be changed:
+    /// It deserialises from the same JSON as [`VideoReference`](crate::VideoReference), for a request in a file that is
+    /// changed before it is built:
     ///
     /// ```
     /// use kling_omni::request::VideoReferenceBuilder;
@@ -63,40 +64,40 @@ request! {
     errors errors;
     warnings warnings;
 
-    /// What the video shows. Call the reference video `@Video1`.
+    /// What the video shows. Refer to the reference video as `@Video1`.
     prompt PROMPT: text, set prompt(prompt), get prompt;
 
     /// The reference video that guides motion and style.
     video_url VIDEO_URL: media(ReferenceVideo), set reference_video(video), get reference_video;
 
-    /// The image that the video starts with.
+    /// The first frame of the video.
     image_url IMAGE_URL: media(StartFrame), set start_frame(image), get start_frame;
 
-    /// Length of the video to make, in whole seconds.
+    /// Length of the video in whole seconds.
     duration DURATION: seconds, set duration(seconds), get duration;
 
-    /// Shape of the video to make. `auto` follows the reference video or the start frame.
+    /// Aspect ratio of the video. `auto` follows the reference video or the start frame.
     aspect_ratio ASPECT_RATIO: choice(AspectRatio), set aspect_ratio(ratio), get aspect_ratio;
 
-    /// How closely to follow the prompt; 0 is freest. The older route takes greater values than its successor.
+    /// How closely to follow the prompt. 0 follows it least. The older route accepts greater values than its successor.
     cfg_scale CFG_SCALE: number, set cfg_scale(scale), get cfg_scale;
 
-    /// What to keep out of the video.
+    /// What the video must not show.
     negative_prompt NEGATIVE_PROMPT: text, set negative_prompt(prompt), get negative_prompt;
 
-    /// Public http(s) URL that gets a signed POST whenever the task changes its status.
+    /// Public http(s) URL that receives a signed POST on each status change of the task.
     webhook_url WEBHOOK_URL: text, set webhook_url(url), get webhook_url;
 }
 
 impl VideoReference {
-    /// Checks the request against the rules of a route, which may be stricter than those it was built under.
+    /// Checks the request validate_for_route the rules of a route, which may be stricter than those it was built with.
     ///
-    /// [`Client::create`](crate::Client::create) does the same before it sends anything; with [`Route::Auto`] it starts
-    /// on the older route, and checks again before it falls through.
+    /// [`Client::create`](crate::Client::create) does the same before it sends anything. With [`Route::Auto`] it checks
+    /// for the older route first, and for the successor before it falls back to it.
     ///
     /// # Errors
     ///
-    /// [`ValidationError`] with every rule that the request breaks on that route.
+    /// [`ValidationError`] with every rule of that route that the request violates.
     ///
     /// ```
     /// use kling_omni::request::Route;
@@ -109,24 +110,27 @@ impl VideoReference {
     /// # Ok::<(), kling_omni::validation::ValidationError>(())
     /// ```
     pub fn check(&self, route: Route) -> Result<(), ValidationError> {
-        match route.plan(Mode::Reference, self.tier(), &[]).first() {
-            Some(first) => self.checked.check_for(*first),
+        match route
+            .routes_to_try(Mode::Reference, self.tier(), &[])
+            .first()
+        {
+            Some(first) => self.checked.check_route(*first),
             None => Ok(()),
         }
     }
 }
 
-/// The rules of the document are about one field each.
+/// All rules of the document are on single fields.
 fn errors(_: &VideoReferenceFields) -> [Finding; 0] {
     []
 }
 
-/// How the prompt calls the reference video.
+/// The mention of the reference video in the prompt.
 const REFERENCE_VIDEO: &str = "@Video1";
 
 fn warnings(fields: &VideoReferenceFields, json: &RequestJson, route: CreateRoute) -> Vec<Finding> {
     let mut findings = Vec::new();
-    of_prompt(fields, &mut findings);
+    check_prompt(fields, &mut findings);
     if let Some(successor) = route.successor() {
         findings.extend(rejected_by_successor(fields, json, route, successor));
     }
@@ -139,28 +143,27 @@ fn warnings(fields: &VideoReferenceFields, json: &RequestJson, route: CreateRout
             "aspect_ratio",
             None,
             Actual::Value(AspectRatio::Auto.to_string()),
-            "is auto, and there is neither a reference video nor a start frame to follow"
-                .to_owned(),
+            "is auto without a reference video or a start frame to follow".to_owned(),
         ));
     }
     findings
 }
 
-/// What a route takes and its successor does not.
+/// Warnings about what the successor of a route would reject.
 fn rejected_by_successor(
     fields: &VideoReferenceFields,
     json: &RequestJson,
     route: CreateRoute,
     successor: CreateRoute,
 ) -> impl Iterator<Item = Finding> {
-    let here = against(fields, json, route);
-    against(fields, json, successor)
+    let own = validate_for_route(fields, json, route);
+    validate_for_route(fields, json, successor)
         .into_iter()
-        .filter(move |finding| !here.iter().any(|known| known.field() == finding.field()))
-        .map(Finding::of_successor)
+        .filter(move |finding| !own.iter().any(|known| known.field() == finding.field()))
+        .map(Finding::into_successor_warning)
 }
 
-fn of_prompt(fields: &VideoReferenceFields, findings: &mut Vec<Finding>) {
+fn check_prompt(fields: &VideoReferenceFields, findings: &mut Vec<Finding>) {
     let mut warn = |code, given, message: String| {
         findings.push(Finding::new(code, "prompt", None, given, message));
     };
@@ -169,16 +172,16 @@ fn of_prompt(fields: &VideoReferenceFields, findings: &mut Vec<Finding>) {
         warn(
             FindingCode::MissingPrompt,
             Actual::Missing,
-            "is empty; the service is left to guess what the video shows".to_owned(),
+            "is empty, so the service chooses what the video shows".to_owned(),
         );
         return;
     }
-    let mentions = mentions(prompt, &["@video"]);
+    let mentions = find_mentions(prompt, &["@video"]);
     if fields.video_url.is_some() && !mentions.contains(&REFERENCE_VIDEO) {
         warn(
             FindingCode::ReferenceNotMentioned,
             Actual::Characters(prompt.chars().count()),
-            format!("never mentions the reference video as {REFERENCE_VIDEO}"),
+            format!("does not mention the reference video as {REFERENCE_VIDEO}"),
         );
     }
     let mut unknown: Vec<_> = mentions
@@ -189,9 +192,9 @@ fn of_prompt(fields: &VideoReferenceFields, findings: &mut Vec<Finding>) {
     unknown.dedup();
     for mention in unknown {
         let message = if mention == REFERENCE_VIDEO {
-            format!("mentions {REFERENCE_VIDEO}, and there is no reference video")
+            format!("mentions {REFERENCE_VIDEO}, but the request has no reference video")
         } else {
-            format!("mentions {mention}; there is one reference video at most, {REFERENCE_VIDEO}")
+            format!("mentions {mention}, but the only reference video is {REFERENCE_VIDEO}")
         };
         warn(
             FindingCode::UnknownReference,

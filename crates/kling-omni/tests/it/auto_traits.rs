@@ -1,39 +1,39 @@
-//! What may cross threads: every public type that a program keeps.
+//! The auto traits of public types.
 
 use kling_omni::*;
 
-fn is_shared<T: Send + Sync + 'static>() {}
-fn is_sent<T: Send + 'static>() {}
+fn assert_shared<T: Send + Sync + 'static>() {}
+fn assert_sent<T: Send + 'static>() {}
 
 #[test]
-fn types_that_are_kept_are_send_sync_and_static() {
-    is_shared::<ApiKey>();
-    is_shared::<Client>();
-    is_shared::<ClientBuilder>();
-    is_shared::<Error>();
-    is_shared::<Task>();
-    is_shared::<Video>();
-    is_shared::<VideoReference>();
-    is_shared::<TextToVideo>();
-    is_shared::<client::Health>();
-    is_shared::<clock::ManualClock>();
-    is_shared::<journal::Journal>();
-    is_shared::<polling::PollSchedule>();
-    is_shared::<polling::TaskDurations>();
-    is_shared::<preflight::PreflightReport>();
-    is_shared::<recovery::UnconfirmedCreate>();
-    is_shared::<request::Request>();
-    is_shared::<upload::LocalFile>();
-    is_shared::<upload::ObjectStoreUploader>();
-    is_shared::<upload::ServiceUploader>();
-    is_shared::<validation::ValidationError>();
-    is_shared::<webhook::Endpoint>();
-    is_shared::<webhook::WebhookReceiver>();
-    is_shared::<webhook::Verifier>();
+fn public_types_are_send_sync_and_static() {
+    assert_shared::<ApiKey>();
+    assert_shared::<Client>();
+    assert_shared::<ClientBuilder>();
+    assert_shared::<Error>();
+    assert_shared::<Task>();
+    assert_shared::<Video>();
+    assert_shared::<VideoReference>();
+    assert_shared::<TextToVideo>();
+    assert_shared::<client::Health>();
+    assert_shared::<clock::ManualClock>();
+    assert_shared::<journal::Journal>();
+    assert_shared::<polling::PollSchedule>();
+    assert_shared::<polling::TaskDurations>();
+    assert_shared::<preflight::PreflightReport>();
+    assert_shared::<recovery::UnconfirmedCreate>();
+    assert_shared::<request::Request>();
+    assert_shared::<upload::LocalFile>();
+    assert_shared::<upload::ObjectStoreUploader>();
+    assert_shared::<upload::ServiceUploader>();
+    assert_shared::<validation::ValidationError>();
+    assert_shared::<webhook::Endpoint>();
+    assert_shared::<webhook::WebhookReceiver>();
+    assert_shared::<webhook::Verifier>();
 }
 
 #[test]
-fn what_is_awaited_or_read_is_send_and_static() {
+fn futures_and_streams_are_send_and_static() {
     fn future<T: IntoFuture<IntoFuture: Send + 'static> + Send + 'static>() {}
     future::<Create>();
     future::<download::Save>();
@@ -43,11 +43,11 @@ fn what_is_awaited_or_read_is_send_and_static() {
     future::<recovery::Reconcile>();
     future::<upload::Upload>();
     future::<upload::UploadAll>();
-    is_sent::<CreateOutcome>();
-    is_sent::<download::Download>();
-    is_sent::<polling::AsCompleted>();
-    is_sent::<polling::ListStream>();
-    is_sent::<polling::Updates>();
-    is_sent::<polling::Watch>();
-    is_sent::<webhook::Deliveries>();
+    assert_sent::<CreateOutcome>();
+    assert_sent::<download::Download>();
+    assert_sent::<polling::AsCompleted>();
+    assert_sent::<polling::ListStream>();
+    assert_sent::<polling::Updates>();
+    assert_sent::<polling::Watch>();
+    assert_sent::<webhook::Deliveries>();
 }

@@ -1,4 +1,4 @@
-//! Creating a task: routes, tiers, what is sent, and when another route is tried.
+//! Creates: routes, tiers, bodies, and the fallback to the successor route.
 
 use kling_omni::request::{AspectRatio, Route};
 use kling_omni::validation::FindingCode;
@@ -12,7 +12,7 @@ const R1: &str = "POST /v1/ai/reference-to-video/kling-v3-omni-pro";
 const R2: &str = "POST /v1/ai/reference-to-video/kling-v3-omni-std";
 
 #[tokio::test]
-async fn each_route_and_tier_takes_its_path() {
+async fn route_and_tier_choose_the_path() {
     let gone = || Reply::json(404, r#"{"message":"Not found"}"#);
     let good = || Reply::json(200, &task("a", "CREATED", &[]));
     let cases = [
@@ -51,18 +51,18 @@ async fn each_route_and_tier_takes_its_path() {
                 .await
                 .unwrap();
         }
-        let asked: Vec<_> = fake
+        let sent_request: Vec<_> = fake
             .requests()
             .into_iter()
-            .map(|asked| asked.line)
+            .map(|sent_request| sent_request.line)
             .collect();
-        assert_eq!(asked, lines, "{route} {tier}");
+        assert_eq!(sent_request, lines, "{route} {tier}");
     }
 }
 
 #[tokio::test]
-async fn auto_falls_through_on_the_three_statuses_that_made_no_task_and_on_no_other() {
-    for (status, falls) in [
+async fn auto_route_falls_back_only_on_404_405_and_410() {
+    for (status, falls_back) in [
         (404, true),
         (405, true),
         (410, true),
@@ -76,13 +76,17 @@ async fn auto_falls_through_on_the_three_statuses_that_made_no_task_and_on_no_ot
         let clock = VirtualClock::new();
         let client = client(fake.base_url(), &clock).build().unwrap();
         let result = client.create(valid_request().build().unwrap()).await;
-        assert_eq!(result.is_ok(), falls, "{status}");
-        assert_eq!(fake.requests().len(), if falls { 2 } else { 1 }, "{status}");
+        assert_eq!(result.is_ok(), falls_back, "{status}");
+        assert_eq!(
+            fake.requests().len(),
+            if falls_back { 2 } else { 1 },
+            "{status}"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_pinned_route_never_falls_through() {
+async fn pinned_route_never_falls_back() {
     for route in [Route::VideoReference, Route::ReferenceToVideo] {
         let fake = Fake::start(vec![Reply::http(404, &[], "")]).await;
         let clock = VirtualClock::new();
@@ -99,7 +103,7 @@ async fn a_pinned_route_never_falls_through() {
 }
 
 #[tokio::test]
-async fn each_route_is_held_to_its_own_limits_before_anything_is_sent() {
+async fn route_limits_are_checked_before_sending() {
     let strict = || valid_request().cfg_scale(1.5);
     let without_video = || kling_omni::VideoReference::builder().prompt("A slow river");
     let clock = VirtualClock::new();
@@ -142,16 +146,12 @@ async fn each_route_is_held_to_its_own_limits_before_anything_is_sent() {
                 .collect::<Vec<_>>(),
             [code]
         );
-        assert_eq!(
-            sandbox.requests().len(),
-            before,
-            "nothing may have been sent"
-        );
+        assert_eq!(sandbox.requests().len(), before, "nothing is sent");
     }
 }
 
 #[tokio::test]
-async fn a_request_that_only_the_older_route_takes_does_not_fall_through() {
+async fn request_invalid_on_the_successor_does_not_fall_back() {
     let clock = VirtualClock::new();
     let fake = Fake::start(vec![Reply::http(404, &[], "")]).await;
     let client = client(fake.base_url(), &clock).build().unwrap();
@@ -164,7 +164,7 @@ async fn a_request_that_only_the_older_route_takes_does_not_fall_through() {
 }
 
 #[tokio::test]
-async fn what_is_not_set_is_not_sent_and_zero_is() {
+async fn body_omits_unset_fields_and_keeps_zero() {
     let clock = VirtualClock::new();
     let fake = Fake::start(vec![Reply::json(200, &task("a", "CREATED", &[]))]).await;
     let client = client(fake.base_url(), &clock).build().unwrap();
@@ -180,10 +180,10 @@ async fn what_is_not_set_is_not_sent_and_zero_is() {
         .negative_prompt("text")
         .webhook_url("https://example.com/hook");
     client.create(all.build().unwrap()).await.unwrap();
-    let asked = fake.requests();
-    let sent: Vec<serde_json::Value> = asked
+    let sent_request = fake.requests();
+    let sent: Vec<serde_json::Value> = sent_request
         .iter()
-        .map(|asked| serde_json::from_str(&asked.body).unwrap())
+        .map(|sent_request| serde_json::from_str(&sent_request.body).unwrap())
         .collect();
     let least = serde_json::json!({
         "prompt": "The dancer of @Video1 as a paper puppet on a moonlit stage",
@@ -192,16 +192,16 @@ async fn what_is_not_set_is_not_sent_and_zero_is() {
     });
     assert_eq!(sent[0], least);
     assert!(
-        asked[1].body.contains("\"cfg_scale\":0.3"),
+        sent_request[1].body.contains("\"cfg_scale\":0.3"),
         "{}",
-        asked[1].body
+        sent_request[1].body
     );
     assert_eq!(sent[1]["duration"], "8");
     assert_eq!(sent[1].as_object().unwrap().len(), 8);
 }
 
 #[tokio::test]
-async fn an_unchecked_body_goes_out_as_it_is() {
+async fn unchecked_body_is_sent_unchanged() {
     let clock = VirtualClock::new();
     let fake = Fake::start(vec![Reply::json(200, &task("a", "CREATED", &[]))]).await;
     let client = client(fake.base_url(), &clock).build().unwrap();
@@ -211,19 +211,22 @@ async fn an_unchecked_body_goes_out_as_it_is() {
         .create_unchecked(Tier::Standard, body.clone())
         .await
         .unwrap();
-    let [asked] = &fake.requests()[..] else {
+    let [sent_request] = &fake.requests()[..] else {
         panic!()
     };
-    assert_eq!(asked.line, R2);
-    assert_eq!(asked.header("content-type"), Some("application/json"));
+    assert_eq!(sent_request.line, R2);
     assert_eq!(
-        serde_json::from_str::<serde_json::Value>(&asked.body).unwrap(),
+        sent_request.header("content-type"),
+        Some("application/json")
+    );
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&sent_request.body).unwrap(),
         body
     );
 }
 
 #[tokio::test]
-async fn one_create_is_one_charge_and_the_task_says_what_is_known() {
+async fn create_charges_once_and_returns_the_task() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
@@ -244,7 +247,7 @@ async fn one_create_is_one_charge_and_the_task_says_what_is_known() {
 }
 
 #[tokio::test]
-async fn an_id_in_an_odd_answer_is_not_lost() {
+async fn id_in_an_unexpected_response_is_used() {
     for (status, body, has_state) in [
         (201, task("a", "CREATED", &[]), true),
         (202, task("a", "CREATED", &[]), true),
@@ -273,7 +276,7 @@ async fn an_id_in_an_odd_answer_is_not_lost() {
 }
 
 #[tokio::test]
-async fn a_request_that_the_successor_refuses_is_told_why() {
+async fn rejection_by_the_successor_names_the_missing_route() {
     let fake = Fake::start(vec![Reply::http(410, &[], "")]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock).build().unwrap();
@@ -287,7 +290,9 @@ async fn a_request_that_the_successor_refuses_is_told_why() {
     assert_eq!(error.kind(), ErrorKind::Validation);
     assert_eq!(error.status(), Some(410));
     assert!(
-        error.to_string().starts_with("the older route was removed"),
+        error
+            .to_string()
+            .starts_with("the older route no longer exists"),
         "{error}"
     );
 }

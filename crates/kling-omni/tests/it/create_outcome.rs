@@ -1,4 +1,4 @@
-//! The three ends of a create, and what is kept of the one that is not known.
+//! The three outcomes of a create, and the data of an unconfirmed one.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ fn word(outcome: &CreateOutcome) -> &'static str {
 }
 
 #[tokio::test]
-async fn what_never_left_is_rejected() {
+async fn unsent_create_is_rejected() {
     let clock = VirtualClock::new();
     let closed = ClosedPort::new();
     let url = closed.url();
@@ -37,7 +37,7 @@ async fn what_never_left_is_rejected() {
 }
 
 #[tokio::test]
-async fn what_is_kept_of_it_outlives_the_process_and_holds_no_secret() {
+async fn unconfirmed_create_serialises_without_secrets() {
     let list = r#"{"data":[{"task_id":"old","status":"COMPLETED"}]}"#;
     let fake = Fake::start(vec![
         Reply::json(200, list),
@@ -52,7 +52,7 @@ async fn what_is_kept_of_it_outlives_the_process_and_holds_no_secret() {
     let request = valid_request().tier(Tier::Standard).webhook_url(hook);
     let outcome = client.create(request.build().unwrap()).with_list_snapshot();
     let CreateOutcome::Unknown { unconfirmed, error } = outcome.outcome().await else {
-        panic!("it is unknown");
+        panic!("the outcome is not unknown");
     };
     assert_eq!(unconfirmed.mode(), Mode::Reference);
     assert_eq!(unconfirmed.tier(), Tier::Standard);
@@ -80,7 +80,7 @@ async fn what_is_kept_of_it_outlives_the_process_and_holds_no_secret() {
 }
 
 #[tokio::test]
-async fn a_list_that_cannot_be_read_lets_nothing_be_created() {
+async fn unreadable_list_snapshot_prevents_the_create() {
     let fake = Fake::start(vec![Reply::http(401, &[], "")]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock).build().unwrap();
@@ -88,7 +88,7 @@ async fn a_list_that_cannot_be_read_lets_nothing_be_created() {
         .create(valid_request().build().unwrap())
         .with_list_snapshot();
     let CreateOutcome::Rejected(error) = create.outcome().await else {
-        panic!("nothing was sent");
+        panic!("the create was sent");
     };
     assert_eq!(error.charged(), Charged::No);
     assert_eq!(error.kind(), ErrorKind::Authentication);
@@ -101,7 +101,7 @@ async fn a_list_that_cannot_be_read_lets_nothing_be_created() {
 }
 
 #[tokio::test]
-async fn a_journal_is_written_before_anything_is_sent_and_can_prevent_it() {
+async fn before_send_runs_first_and_can_prevent_the_create() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
@@ -115,9 +115,9 @@ async fn a_journal_is_written_before_anything_is_sent_and_can_prevent_it() {
     create.await.unwrap();
     let written = written.lock().unwrap().clone();
     let [unconfirmed] = &written[..] else {
-        panic!("one route, one line");
+        panic!("before_send was not called once");
     };
-    // Four attempts of a minute each, and the longest waits between them.
+    // Four attempts of a minute each, and the maximum delays between them.
     let span = unconfirmed.ended_at().duration_since(unconfirmed.sent_at());
     assert!(span.unwrap() > Duration::from_secs(4 * 60 + 3 * 120));
     let create = client.create(valid_request().build().unwrap());

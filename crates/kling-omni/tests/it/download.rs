@@ -1,4 +1,4 @@
-//! Downloads from the result host: streaming, saving, and what is refused.
+//! Downloads from the result host.
 
 mod completeness;
 mod expiry;
@@ -22,19 +22,19 @@ use kling_omni_test_support::virtual_clock::VirtualClock;
 
 use sha2::{Digest, Sha256};
 
-/// A finished video whose file is at `url`.
+/// A completed video with its file at `url`.
 async fn video_at(url: &str, clock: &VirtualClock) -> Video {
     video_of(url, |api| client(api, clock)).await
 }
 
-/// As [`video_at`], of a host that stalls. The limit on silence runs in real time, and a busy machine can exceed it, too.
+/// As [`video_at`], for a host that stalls. The read timeout is in real time, and a busy machine can exceed it, too.
 async fn video_at_stalling(url: &str, clock: &VirtualClock) -> Video {
     video_of(url, |api| client(api, clock).read_timeout(SHORT)).await
 }
 
 async fn video_of(url: &str, client: impl FnOnce(String) -> ClientBuilder) -> Video {
     let api = Fake::start(vec![Reply::json(200, &task("a", "COMPLETED", &[url]))]).await;
-    // The service is asked again about a URL that does not work.
+    // The task is read again when a URL does not work.
     let client = client(api.detach()).build().unwrap();
     client.task("a").wait().await.unwrap()
 }
@@ -44,8 +44,8 @@ fn sha256(bytes: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Everything that the stream gives.
-async fn streamed(video: &Video) -> kling_omni::Result<Vec<u8>> {
+/// Collects the stream.
+async fn collect_stream(video: &Video) -> kling_omni::Result<Vec<u8>> {
     let mut chunks = video.download().await?;
     let mut bytes = Vec::new();
     while let Some(chunk) = chunks.try_next().await? {
@@ -64,7 +64,7 @@ fn entries(folder: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_sandbox_gives_a_whole_clip_and_never_sees_the_key_at_its_result_host() {
+async fn download_is_complete_and_does_not_send_the_key() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
@@ -88,7 +88,7 @@ async fn the_sandbox_gives_a_whole_clip_and_never_sees_the_key_at_its_result_hos
     assert_eq!(saved.path, path);
     assert_eq!(*progress.lock().unwrap(), (saved.bytes, Some(saved.bytes)));
     assert_eq!(saved.sha256, sha256(&bytes));
-    assert_eq!(streamed(&video).await.unwrap(), bytes);
+    assert_eq!(collect_stream(&video).await.unwrap(), bytes);
     assert_eq!(entries(folder.path()), ["clip.mp4"]);
     let results: Vec<_> = sandbox
         .requests()
@@ -110,7 +110,7 @@ async fn the_sandbox_gives_a_whole_clip_and_never_sees_the_key_at_its_result_hos
 }
 
 #[tokio::test]
-async fn a_bad_download_leaves_nothing_behind() {
+async fn failed_download_leaves_no_files() {
     let whole = mp4(1_000);
     let port = ClosedPort::new();
     let closed = format!("{}/kling_a.mp4", port.url());
@@ -138,7 +138,7 @@ async fn a_bad_download_leaves_nothing_behind() {
             ErrorKind::CorruptResult,
         ),
         (
-            "too short to tell",
+            "too short for detection",
             Some(Reply::http(200, &[], &whole[..7])),
             ErrorKind::CorruptResult,
         ),
@@ -200,7 +200,7 @@ async fn a_bad_download_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn results_that_are_no_web_address_are_refused() {
+async fn result_urls_must_be_http() {
     for url in ["", "ftp://h.example/x.mp4", "file:///etc/passwd", "/x.mp4"] {
         let api = Fake::start(vec![Reply::json(200, &task("a", "COMPLETED", &[url]))]).await;
         let clock = VirtualClock::new();

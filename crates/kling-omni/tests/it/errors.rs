@@ -1,4 +1,4 @@
-//! The texts that a person reads when something goes wrong.
+//! Snapshots of error texts.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use kling_omni_test_support::fake::{ClosedPort, Fake, Reply};
 use kling_omni_test_support::setup::{SHORT, client, sandbox, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-/// One error: its kind, its charge, whether it may be retried, its text, and the help.
-fn entry(text: &mut String, case: &str, error: &Error) {
+/// Appends an error: its kind, its charge, whether it is retryable, its text, and its help.
+fn append_error(text: &mut String, case: &str, error: &Error) {
     let (kind, charged) = (error.kind(), error.charged());
     let retryable = match error.is_retryable() {
         true => ", retryable",
@@ -45,8 +45,8 @@ fn too_many_seconds() -> u32 {
     4 * lengths.map(Result::unwrap).max().unwrap()
 }
 
-/// How many rules a request breaks. A limit that moves must not make a part of it valid.
-fn broken(error: &ValidationError) -> usize {
+/// The number of violated rules. A changed limit must not make a part of the request valid.
+fn violated_rules(error: &ValidationError) -> usize {
     let findings = error.findings().iter();
     findings.filter(|finding| finding.is_error()).count()
 }
@@ -106,10 +106,10 @@ fn validation() {
     for (case, builder) in cases {
         let error = builder.build().expect_err(case);
         if case == "everything wrong at once" {
-            // Of eight fields, the shape alone cannot be wrong.
-            assert_eq!(broken(&error), 7);
+            // Of eight fields, only the aspect ratio cannot be wrong.
+            assert_eq!(violated_rules(&error), 7);
         }
-        entry(&mut text, case, &error.into());
+        append_error(&mut text, case, &error.into());
     }
     let mut snapshots = snapshots("errors");
     snapshots.check("validation", &text);
@@ -184,9 +184,9 @@ fn validation_of_text() {
     for (case, builder) in cases {
         let error = builder.build().expect_err(case);
         if case == "everything wrong at once" {
-            assert_eq!(broken(&error), 11);
+            assert_eq!(violated_rules(&error), 11);
         }
-        entry(&mut text, case, &error.into());
+        append_error(&mut text, case, &error.into());
     }
     let mut snapshots = snapshots("errors");
     snapshots.check("validation-of-text", &text);
@@ -213,7 +213,7 @@ fn request_files() {
 }
 
 #[tokio::test]
-async fn creating() {
+async fn create() {
     let page = "<html><body>Sorry</body></html>";
     let mut text = String::new();
     for (case, reply) in [
@@ -275,7 +275,7 @@ async fn creating() {
             .create(valid_request().build().unwrap())
             .await
             .expect_err(case);
-        entry(&mut text, case, &error);
+        append_error(&mut text, case, &error);
     }
     let closed = ClosedPort::new();
     let url = closed.url();
@@ -284,7 +284,7 @@ async fn creating() {
         .create(valid_request().build().unwrap())
         .await
         .unwrap_err();
-    entry(&mut text, "unreachable", &error);
+    append_error(&mut text, "unreachable", &error);
     let text = text.replace(&url, "http://[host]");
     let mut snapshots = snapshots("errors");
     snapshots.check("create", &text);
@@ -292,7 +292,7 @@ async fn creating() {
 }
 
 #[tokio::test]
-async fn waiting() {
+async fn wait() {
     let mut text = String::new();
     let state = |status| Reply::json(200, &task("046b6c7f", status, &[]));
     for (case, reply) in [
@@ -307,7 +307,7 @@ async fn waiting() {
         ("no result", state("COMPLETED")),
         ("time is up", state("IN_PROGRESS")),
         ("unknown status", state("PAUSED")),
-        ("never heard of", Reply::Drop),
+        ("no status received", Reply::Drop),
         (
             "not found",
             Reply::json(404, r#"{"message":"Task not found"}"#),
@@ -320,7 +320,7 @@ async fn waiting() {
             .task("046b6c7f")
             .wait()
             .timeout(Duration::from_secs(900));
-        entry(&mut text, case, &wait.await.expect_err(case));
+        append_error(&mut text, case, &wait.await.expect_err(case));
     }
     let mut snapshots = snapshots("errors");
     snapshots.check("wait", &text);
@@ -328,7 +328,7 @@ async fn waiting() {
 }
 
 #[tokio::test]
-async fn downloading() {
+async fn download() {
     let folder = tempfile::tempdir().unwrap();
     let taken = folder.path().join("taken.mp4");
     std::fs::write(&taken, "").unwrap();
@@ -386,7 +386,7 @@ async fn downloading() {
             .unwrap();
         let video = client.task("046b6c7f").wait().await.unwrap();
         let error = video.save(folder.path().join(path)).await.expect_err(case);
-        entry(&mut text, case, &error);
+        append_error(&mut text, case, &error);
     }
     let text = text.replace(&*folder.path().to_string_lossy(), "[folder]");
     let mut snapshots = snapshots("errors");
@@ -395,7 +395,7 @@ async fn downloading() {
 }
 
 #[tokio::test]
-async fn uploading() {
+async fn upload() {
     let mp4 = || FileSource::bytes("clip", "video/mp4");
     let mut text = String::new();
     for (case, fault, file) in [
@@ -428,7 +428,7 @@ async fn uploading() {
         let sandbox = builder.start().await.unwrap();
         let client = client(sandbox.base_url(), &clock).attempt_timeout(SHORT);
         let upload = client.build().unwrap().upload(file);
-        entry(&mut text, case, &upload.await.expect_err(case));
+        append_error(&mut text, case, &upload.await.expect_err(case));
     }
     let mut snapshots = snapshots("errors");
     snapshots.check("upload", &text);
@@ -436,7 +436,7 @@ async fn uploading() {
 }
 
 #[test]
-fn setting_up() {
+fn client_builder() {
     let mut text = String::new();
     for (case, url) in [
         ("no URL", "example.com"),
@@ -444,11 +444,11 @@ fn setting_up() {
         ("with a password", "https://me:secret@example.com"),
     ] {
         let builder = client(url, &VirtualClock::new());
-        entry(&mut text, case, &builder.build().expect_err(case));
+        append_error(&mut text, case, &builder.build().expect_err(case));
     }
-    entry(&mut text, "no key", &Client::builder().build().unwrap_err());
+    append_error(&mut text, "no key", &Client::builder().build().unwrap_err());
     for (case, key) in [("empty key", " "), ("odd key", "abc def")] {
-        entry(&mut text, case, &kling_omni::ApiKey::new(key).unwrap_err());
+        append_error(&mut text, case, &kling_omni::ApiKey::new(key).unwrap_err());
     }
     let mut snapshots = snapshots("errors");
     snapshots.check("set-up", &text);

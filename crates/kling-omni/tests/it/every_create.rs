@@ -1,4 +1,4 @@
-//! Each creating route that is offered, with the example that the API's document has of its body.
+//! Tests for each offered creating route, with the example of its body from the API's document.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use kling_omni_test_support::spec::example;
 use kling_omni_test_support::virtual_clock::VirtualClock;
 use serde_json::Value;
 
-/// A client of a sandbox, set to the route of a create.
+/// A client of a sandbox, configured for the route of a create.
 struct Case {
     name: &'static str,
     mode: Mode,
@@ -49,7 +49,7 @@ async fn cases(settings: fn(SandboxBuilder) -> SandboxBuilder) -> Vec<Case> {
 }
 
 #[tokio::test]
-async fn its_task_is_listed_and_found_by_its_id_and_its_video_saved() {
+async fn created_task_is_listed_read_and_saved() {
     let folder = tempfile::tempdir().unwrap();
     for case in cases(|sandbox| sandbox).await {
         let name = case.name;
@@ -73,7 +73,7 @@ async fn its_task_is_listed_and_found_by_its_id_and_its_video_saved() {
 }
 
 #[tokio::test]
-async fn its_task_is_found_when_the_response_is_lost() {
+async fn lost_response_is_reconciled() {
     for case in cases(|sandbox| sandbox.fault("create:drop@2".parse().unwrap())).await {
         case.client.create(case.request.clone()).await.unwrap();
         let outcome = case
@@ -98,9 +98,9 @@ async fn its_task_is_found_when_the_response_is_lost() {
     }
 }
 
-/// A route that does not exist any more moves the requests of its own mode and tier to its successor, and no others.
+/// A missing route sends the requests of its own mode and tier to its successor, and no others.
 #[tokio::test]
-async fn a_route_that_is_gone_moves_no_other() {
+async fn missing_route_affects_only_its_own_requests() {
     let path = |create: TaskCreate| create.spec().operation.path;
     let kind = |create: TaskCreate| (create.spec().mode, create.spec().tier);
     let creates = TaskCreate::ALL.iter().copied();
@@ -124,7 +124,7 @@ async fn a_route_that_is_gone_moves_no_other() {
             let paths = sent.iter().map(|request| request.path().to_owned());
             paths.collect::<Vec<_>>()
         };
-        // Both routes take the example of the successor, which has the stricter limits.
+        // Both routes accept the example of the successor, which has the stricter limits.
         assert_eq!(paths_of(successor).await, [gone, path(successor)]);
         for other in creates.clone().filter(|other| kind(*other) != kind(older)) {
             assert_eq!(paths_of(other).await, [path(other)]);
@@ -133,9 +133,9 @@ async fn a_route_that_is_gone_moves_no_other() {
     }
 }
 
-/// A task of a known mode is read where tasks of this mode are, and nowhere else.
+/// A task of a known mode is read only at the paths of this mode.
 #[tokio::test]
-async fn a_wrong_id_is_read_where_its_mode_has_tasks() {
+async fn wrong_id_is_read_at_the_paths_of_its_mode() {
     let fake = Fake::start(vec![Reply::http(404, &[], "")]).await;
     let client = client(fake.base_url(), &VirtualClock::new())
         .build()
@@ -167,9 +167,9 @@ async fn a_wrong_id_is_read_where_its_mode_has_tasks() {
     }
 }
 
-/// The table of a request type names the limits of every route that takes the request, in the order of the routes.
+/// The table of a request type has the limits of all its routes, in order.
 #[test]
-fn the_limits_of_a_request_type_are_those_of_its_routes() {
+fn request_type_has_the_limits_of_its_routes() {
     for request in RequestType::ALL {
         let creates = TaskCreate::ALL.iter().map(|create| create.spec());
         let of_mode = creates.filter(|spec| spec.mode == request.mode.as_str());

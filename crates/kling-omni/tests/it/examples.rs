@@ -1,7 +1,7 @@
-//! Every body that the spec gives as an example goes through the ergonomic type and comes back byte for byte.
+//! Each example body of the document is deserialised and serialised again without a change.
 //!
-//! The bytes are those of a request file or of a report: JSON without blanks, its keys in the order of the spec. On the
-//! wire the keys of a request are sorted, which the snapshots of the wire show.
+//! The bytes are those of a request file or of a report: JSON without whitespace, with the keys in the order of the
+//! document. The body that is sent has sorted keys, as the wire snapshots show.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,30 +14,30 @@ use serde::de::{DeserializeOwned, DeserializeSeed as _, Error as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-type Trip = Box<dyn Fn(&str) -> serde_json::Result<String>>;
+type RoundTrip = Box<dyn Fn(&str) -> serde_json::Result<String>>;
 
-/// The body schemas with the type of ours that stands for each.
-fn trips() -> Vec<(&'static str, Trip)> {
+/// The body schemas with our type for each.
+fn round_trips() -> Vec<(&'static str, RoundTrip)> {
     let requests = request_bodies().into_iter().map(|body| {
         let trip = move |text: &str| {
             let mut json = serde_json::Deserializer::from_str(text);
             let request = body.request.deserialize(&mut json)?.build();
             serde_json::to_string(&request.map_err(serde_json::Error::custom)?)
         };
-        (body.schema, Box::new(trip) as Trip)
+        (body.schema, Box::new(trip) as RoundTrip)
     });
-    let others: [(_, Trip); 3] = [
-        ("TaskDetail", Box::new(through::<TaskState>)),
-        ("TaskResponse", Box::new(through::<Wrapped<TaskState>>)),
+    let others: [(_, RoundTrip); 3] = [
+        ("TaskDetail", Box::new(round_trip::<TaskState>)),
+        ("TaskResponse", Box::new(round_trip::<Wrapped<TaskState>>)),
         (
             "TaskListResponse",
-            Box::new(through::<Wrapped<Vec<TaskSummary>>>),
+            Box::new(round_trip::<Wrapped<Vec<TaskSummary>>>),
         ),
     ];
     requests.chain(others).collect()
 }
 
-/// The body schemas that no type of ours stands for, and why.
+/// The body schemas without a type of ours, and the reason.
 const ONE_WAY: &[(&str, &str)] = &[
     ("ErrorMessage", ERROR),
     ("ValidationProblem", ERROR),
@@ -45,28 +45,28 @@ const ONE_WAY: &[(&str, &str)] = &[
     ("UploadRequest", UPLOAD),
     ("UploadPlacesResponse", UPLOAD),
 ];
-const ERROR: &str = "becomes an error, whose texts have snapshots; nobody sends it";
+const ERROR: &str = "becomes an error, whose texts have snapshots, and is never sent";
 
-const UPLOAD: &str = "is a step on the way of a file, which no type of ours shows";
+const UPLOAD: &str = "is an internal step of an upload";
 
-/// How the service wraps what our types stand for.
+/// The envelope of a response.
 #[derive(Deserialize, Serialize)]
 struct Wrapped<T> {
     data: T,
 }
 
-fn through<T: DeserializeOwned + Serialize>(body: &str) -> serde_json::Result<String> {
+fn round_trip<T: DeserializeOwned + Serialize>(body: &str) -> serde_json::Result<String> {
     serde_json::to_string(&serde_json::from_str::<T>(body)?)
 }
 
 #[test]
-fn every_example_comes_back_byte_for_byte() {
-    let named = named();
-    let trips = trips();
+fn examples_round_trip_byte_for_byte() {
+    let named_examples = named_examples();
+    let round_trips = round_trips();
     let mut problems = Vec::new();
     let mut tried = BTreeSet::new();
     for (schema, content) in bodies() {
-        let Some((_, trip)) = trips.iter().find(|(name, _)| *name == schema) else {
+        let Some((_, trip)) = round_trips.iter().find(|(name, _)| *name == schema) else {
             if !ONE_WAY.iter().any(|(name, _)| *name == schema) {
                 problems.push(format!("{schema} is new: add it to a table of this test"));
             }
@@ -80,8 +80,8 @@ fn every_example_comes_back_byte_for_byte() {
         for (_, example) in entries(&content["examples"]) {
             let reference = example["$ref"].as_str().unwrap_or_default();
             let name = reference.trim_start_matches("#/components/examples/");
-            let Some(body) = named.get(name) else {
-                problems.push(format!("{schema}: {reference} is no example"));
+            let Some(body) = named_examples.get(name) else {
+                problems.push(format!("{schema}: {reference} is not an example"));
                 continue;
             };
             tried.insert((schema, name));
@@ -95,21 +95,21 @@ fn every_example_comes_back_byte_for_byte() {
         }
     }
     fail_on(problems);
-    for (schema, _) in &trips {
+    for (schema, _) in &round_trips {
         assert!(
             tried.iter().any(|(tried, _)| tried == schema),
-            "the spec has no example of {schema}"
+            "the document has no example of {schema}"
         );
     }
     for (schema, reason) in ONE_WAY {
         assert!(
             bodies().iter().any(|(name, _)| name == schema),
-            "no {schema}, which {reason}"
+            "the document has no {schema}, which {reason}"
         );
     }
 }
 
-/// Every body of the operations that we call and of deliveries: the name of its schema and the media type object.
+/// Every body of the operations that the SDK calls and of deliveries: the name of its schema, and the media type object.
 fn bodies() -> Vec<(&'static str, &'static Value)> {
     let operations = SPEC.operations();
     let ours = operations.iter().filter(|operation| {
@@ -129,8 +129,8 @@ fn bodies() -> Vec<(&'static str, &'static Value)> {
     bodies
 }
 
-/// The named examples of the spec as JSON without blanks, in the order in which they are written.
-fn named() -> BTreeMap<String, String> {
+/// The named examples of the document as compact JSON, in their order.
+fn named_examples() -> BTreeMap<String, String> {
     #[derive(Deserialize)]
     struct Document {
         components: Components,
@@ -150,7 +150,7 @@ fn named() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// JSON whose objects keep the order of their keys.
+/// JSON with objects in key order.
 #[derive(Deserialize, Serialize)]
 #[serde(untagged)]
 enum Ordered {

@@ -1,4 +1,4 @@
-//! A client that the caller brings may do more than we would: follow redirects, carry headers.
+//! Custom HTTP clients, which may follow redirects and add headers.
 
 use kling_omni::{Charged, ErrorKind};
 use kling_omni_test_support::clip::mp4;
@@ -11,7 +11,7 @@ fn redirect(to: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn a_create_that_was_redirected_is_never_repeated_and_never_said_to_be_free() {
+async fn redirected_create_is_not_retried_and_may_be_charged() {
     let closed = ClosedPort::new();
     let limited = Fake::start(vec![Reply::http(429, &[], "")]).await;
     let missing = Fake::start(vec![Reply::http(404, &[], "")]).await;
@@ -38,7 +38,7 @@ async fn a_create_that_was_redirected_is_never_repeated_and_never_said_to_be_fre
 }
 
 #[tokio::test]
-async fn a_redirected_answer_is_refused() {
+async fn redirected_response_is_rejected() {
     let elsewhere = Fake::start(vec![Reply::json(200, r#"{"data":[]}"#)]).await;
     let service = Fake::start(vec![redirect(&format!("{}/stolen", elsewhere.base_url()))]).await;
     let clock = VirtualClock::new();
@@ -56,7 +56,7 @@ async fn a_redirected_answer_is_refused() {
 }
 
 #[tokio::test]
-async fn results_are_fetched_without_its_headers_and_through_redirects() {
+async fn download_follows_redirects_without_its_headers() {
     let mp4 = mp4(100);
     let edge = Fake::start(vec![Reply::http(200, &[], &mp4)]).await;
     let host = Fake::start(vec![Reply::http(

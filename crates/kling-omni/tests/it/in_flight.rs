@@ -1,4 +1,4 @@
-//! How many tasks of a client are in flight at once.
+//! The limit on tasks in flight.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn in_flight(client: &Client) -> usize {
 }
 
 #[tokio::test]
-async fn creates_beyond_the_limit_wait_until_a_task_has_ended() {
+async fn create_beyond_the_limit_waits_for_a_task() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock)
@@ -40,7 +40,7 @@ async fn creates_beyond_the_limit_wait_until_a_task_has_ended() {
         video.unwrap();
     }
     assert_eq!((sandbox.charges(), in_flight(&client)), (6, 0));
-    // Each takes a minute, and two at a time take three.
+    // Each task takes a minute, so three rounds of two take three.
     assert!(
         clock.elapsed() >= Duration::from_secs(180),
         "{:?}",
@@ -49,7 +49,7 @@ async fn creates_beyond_the_limit_wait_until_a_task_has_ended() {
 }
 
 #[tokio::test]
-async fn a_place_is_free_again_once_the_client_hears_the_end_or_nobody_follows_the_task() {
+async fn permit_is_released_on_completion_or_drop() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     sandbox.script_next(TaskScript::default());
@@ -65,7 +65,7 @@ async fn a_place_is_free_again_once_the_client_hears_the_end_or_nobody_follows_t
         let error = create(&client).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::RateLimited, "{end}");
         drop(task);
-        assert_eq!(in_flight(&client), 1, "{end}: a clone follows it still");
+        assert_eq!(in_flight(&client), 1, "{end}: a clone still exists");
         let _ = other.wait().await;
         assert_eq!(in_flight(&client), 0, "{end}");
     }
@@ -74,7 +74,7 @@ async fn a_place_is_free_again_once_the_client_hears_the_end_or_nobody_follows_t
 }
 
 #[tokio::test]
-async fn a_create_that_made_no_task_or_may_have_made_one_holds_no_place() {
+async fn failed_or_unknown_create_holds_no_permit() {
     for (status, charged) in [(401, Charged::No), (500, Charged::Unknown)] {
         let fake = Fake::start(vec![Reply::http(status, &[], "")]).await;
         let clock = VirtualClock::new();
@@ -91,7 +91,7 @@ async fn a_create_that_made_no_task_or_may_have_made_one_holds_no_place() {
 }
 
 #[tokio::test]
-async fn without_a_place_nothing_is_sent() {
+async fn create_without_a_permit_is_not_sent() {
     let fake = Fake::start(vec![Reply::http(200, &[], task("a", "CREATED", &[]))]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
@@ -120,7 +120,7 @@ async fn without_a_place_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn a_limit_of_none_is_refused() {
+async fn limit_of_zero_is_rejected() {
     let clock = VirtualClock::new();
     let error = client("http://h.example", &clock)
         .max_in_flight_tasks(0)

@@ -1,4 +1,4 @@
-//! A list that says, in whatever way, that it is not all of it proves nothing.
+//! A list that is or may be incomplete does not prove that a task does not exist.
 
 use kling_omni::CreateOutcome;
 use kling_omni::recovery::{AmbiguityReason, Reconciled};
@@ -18,7 +18,7 @@ fn page(ids: &[&str], besides: Value) -> String {
     list.to_string()
 }
 
-/// What is found of a create whose answer was lost, where the list has one older task before and these pages after it.
+/// Reconciles a create whose response was lost. The list has the pages `before` and `after` it.
 async fn reconcile(before: &[Reply], after: &[Reply]) -> Reconciled {
     let replies = [before, &[Reply::Drop], after].concat();
     let fake = Fake::start(replies).await;
@@ -32,13 +32,13 @@ async fn reconcile(before: &[Reply], after: &[Reply]) -> Reconciled {
         .create(valid_request().build().unwrap())
         .with_list_snapshot();
     let CreateOutcome::Unknown { unconfirmed, .. } = create.outcome().await else {
-        panic!("it is unknown");
+        panic!("the outcome is not unknown");
     };
     clock.advance(std::time::Duration::from_secs(3_600));
     client.reconcile(&unconfirmed).await.unwrap()
 }
 
-fn whole() -> Vec<Reply> {
+fn complete_list() -> Vec<Reply> {
     [&["old"][..], &[]]
         .map(|ids| Reply::json(200, &page(ids, json!({}))))
         .to_vec()
@@ -52,7 +52,7 @@ fn is_incomplete(reconciled: &Reconciled) -> bool {
 }
 
 #[tokio::test]
-async fn what_says_that_there_is_more_is_no_proof_of_absence() {
+async fn fields_about_further_pages_make_a_list_incomplete() {
     let fields = [
         json!({"has_more": true}),
         json!({"hasMore": "true"}),
@@ -82,26 +82,26 @@ async fn what_says_that_there_is_more_is_no_proof_of_absence() {
         json!({"total_size": 2}),
         json!({"total": {"value": 2, "relation": "gte"}}),
         json!({"timed_out": true}),
-        json!({"errors": [{"message": "a part did not answer"}]}),
+        json!({"errors": [{"message": "a shard did not respond"}]}),
         json!({"success": false}),
         json!({"pending": [{"task_id": "new", "status": "CREATED"}]}),
     ];
     for field in fields {
         let after = [&["old"][..], &[]].map(|ids| Reply::json(200, &page(ids, field.clone())));
-        let reconciled = reconcile(&whole(), &thrice(&after)).await;
+        let reconciled = reconcile(&complete_list(), &thrice(&after)).await;
         assert!(is_incomplete(&reconciled), "{field}: {reconciled:?}");
-        // On the first page alone, and nothing on the next.
+        // Only on the first page.
         let after = [
             Reply::json(200, &page(&["old"], field.clone())),
             Reply::json(200, &page(&[], json!({}))),
         ];
-        let reconciled = reconcile(&whole(), &thrice(&after)).await;
+        let reconciled = reconcile(&complete_list(), &thrice(&after)).await;
         assert!(is_incomplete(&reconciled), "{field} first: {reconciled:?}");
     }
 }
 
 #[tokio::test]
-async fn what_a_head_says_counts_as_well() {
+async fn headers_about_further_pages_make_a_list_incomplete() {
     let body = |ids| page(ids, json!({}));
     for (status, headers) in [
         (206, &[][..]),
@@ -136,7 +136,7 @@ async fn what_a_head_says_counts_as_well() {
         (200, &[("x-cache", "Hit from cloudfront")]),
     ] {
         let after = [&["old"][..], &[]].map(|ids| Reply::http(status, headers, body(ids)));
-        let reconciled = reconcile(&whole(), &thrice(&after)).await;
+        let reconciled = reconcile(&complete_list(), &thrice(&after)).await;
         assert!(
             is_incomplete(&reconciled),
             "{status} {headers:?}: {reconciled:?}"
@@ -145,14 +145,14 @@ async fn what_a_head_says_counts_as_well() {
 }
 
 #[tokio::test]
-async fn a_list_that_was_not_whole_before_leaves_a_doubt() {
+async fn incomplete_snapshot_is_ambiguous() {
     let before = [&["old"][..], &[]].map(|ids| Reply::json(206, &page(ids, json!({}))));
-    let reconciled = reconcile(&thrice(&before), &whole()).await;
+    let reconciled = reconcile(&thrice(&before), &complete_list()).await;
     assert!(is_incomplete(&reconciled), "{reconciled:?}");
 }
 
 #[tokio::test]
-async fn a_list_that_says_that_it_is_whole_is_believed() {
+async fn list_that_declares_completeness_is_complete() {
     for besides in [
         json!({}),
         json!({"has_more": false, "next": null, "next_cursor": "", "total": 1, "total_pages": 1}),
@@ -161,7 +161,7 @@ async fn a_list_that_says_that_it_is_whole_is_believed() {
         json!({"links": [{"rel": "self", "href": "/list"}], "error": null, "success": true}),
         json!({"meta": {"current_page": 1, "last_page": 1, "total_size": 1}, "paging": {"next": {}}}),
     ] {
-        // What the service was seen to send, and what proxies add.
+        // Fields of the service, and headers that proxies add.
         let headers = [
             ("x-request-id", "ak-1"),
             ("x-ratelimit-limit", "300"),
@@ -172,14 +172,14 @@ async fn a_list_that_says_that_it_is_whole_is_believed() {
         ];
         let after =
             [&["old"][..], &[]].map(|ids| Reply::http(200, &headers, page(ids, besides.clone())));
-        let reconciled = reconcile(&whole(), &after).await;
+        let reconciled = reconcile(&complete_list(), &after).await;
         let is_absent = matches!(reconciled, Reconciled::NotCreated);
         assert!(is_absent, "{besides}: {reconciled:?}");
     }
 }
 
 #[tokio::test]
-async fn every_row_is_counted() {
+async fn unreadable_rows_count() {
     let rows = r#"{"data":[{"task_id":"a.b","status":"CREATED"},{"task_id":"aux.","status":"CREATED"},
         {"task_id":null,"status":"CREATED"},{"status":"CREATED"},7,{"task_id":"","status":"CREATED"}]}"#;
     let fake = Fake::start(vec![Reply::json(200, rows)]).await;
@@ -190,23 +190,23 @@ async fn every_row_is_counted() {
     assert_eq!(ids, ["a.b", "aux.", "", "", "", ""]);
     let rows = r#"{"data":[{"task_id":"old","status":"CREATED"},{"task_id":null}]}"#;
     let after = vec![Reply::json(200, rows); 3];
-    let reconciled = reconcile(&whole(), &after).await;
+    let reconciled = reconcile(&complete_list(), &after).await;
     assert!(is_incomplete(&reconciled), "{reconciled:?}");
 }
 
 #[tokio::test]
-async fn a_field_that_hides_another_leaves_a_doubt() {
+async fn duplicate_keys_make_a_list_incomplete() {
     for rows in [
         r#"{"data":[{"task_id":"old"},{"task_id":"new"}],"data":[{"task_id":"old","status":"CREATED"}]}"#,
         r#"{"data":[{"task_id":"new","task_id":"old","status":"CREATED"}]}"#,
     ] {
         let after = vec![Reply::json(200, rows); 3];
-        let reconciled = reconcile(&whole(), &after).await;
+        let reconciled = reconcile(&complete_list(), &after).await;
         assert!(is_incomplete(&reconciled), "{rows}: {reconciled:?}");
     }
 }
 
-/// A list of several readings is read up to three times.
+/// A list with several pages is read up to three times.
 fn thrice(replies: &[Reply]) -> Vec<Reply> {
     [replies, replies, replies].concat()
 }

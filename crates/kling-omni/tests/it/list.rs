@@ -1,4 +1,4 @@
-//! Listing tasks.
+//! Lists of tasks.
 
 use futures_util::{StreamExt, TryStreamExt};
 use kling_omni::{Charged, ErrorKind, Mode};
@@ -7,7 +7,7 @@ use kling_omni_test_support::setup::{client, sandbox, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
 #[tokio::test]
-async fn pages_hold_what_was_created_and_an_empty_account_has_none() {
+async fn list_has_the_created_tasks() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
@@ -35,7 +35,7 @@ async fn pages_hold_what_was_created_and_an_empty_account_has_none() {
 }
 
 #[tokio::test]
-async fn a_page_out_of_range_is_refused_before_it_is_asked_for() {
+async fn page_out_of_range_is_rejected_without_a_request() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
@@ -56,7 +56,7 @@ async fn a_page_out_of_range_is_refused_before_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_404_of_somebody_else_is_no_empty_list() {
+async fn foreign_404_is_not_an_empty_list() {
     for (reply, empty) in [
         (Reply::json(404, r#"{"message":"Tasks not found"}"#), true),
         (Reply::http(404, &[], "<html>nginx</html>"), false),
@@ -85,9 +85,9 @@ async fn stream_reads_each_page_and_each_task_once() {
             vec![page(&["c", "b"]), page(&["b", "a"]), page(&[])],
             &["c", "b", "a"],
         ),
-        // Pages that repeat themselves end.
+        // The stream ends when pages repeat.
         (Mode::Reference, vec![page(&["b"]), page(&["b"])], &["b"]),
-        // The list of this mode has no pages.
+        // The list of this mode is not paginated.
         (Mode::Text, vec![page(&["b", "a"])], &["b", "a"]),
     ] {
         let count = replies.len();

@@ -1,4 +1,4 @@
-//! Many tasks of one client at once: one scheduler, the list in place of single tasks, and lists that are wrong.
+//! List polling: many tasks of one client, and incorrect lists.
 
 pub mod service;
 
@@ -14,9 +14,9 @@ use kling_omni_sandbox::{Sandbox, TaskScript};
 use tokio::runtime::Handle;
 
 use kling_omni_test_support::setup::{KEY, valid_request};
-use service::{Request, Service, Twist, url};
+use service::{ListDefect, Request, Service, url};
 
-/// Ends spread over half a minute, around a minute and a half.
+/// Durations spread over half a minute, around a minute and a half.
 fn times() -> Vec<Duration> {
     (0..31)
         .map(|n| Duration::from_secs(75 + 11 * n % 31))
@@ -34,18 +34,18 @@ pub fn fresh_client(base_url: &str) -> Client {
     client_of(base_url).build().unwrap()
 }
 
-/// In the time of tokio, which passes when nothing is left to do: requests and pauses go on at once here.
+/// A fake service and a client in tokio's paused time, which advances when all tasks are idle.
 struct Bench {
     service: Service,
     client: Client,
 }
 
 impl Bench {
-    async fn new(twist: Twist) -> Self {
-        Self::taking(times(), twist).await
+    async fn new(twist: ListDefect) -> Self {
+        Self::with_durations(times(), twist).await
     }
 
-    async fn taking(times: Vec<Duration>, twist: Twist) -> Self {
+    async fn with_durations(times: Vec<Duration>, twist: ListDefect) -> Self {
         let service = Service::start(twist, times).await;
         let client = fresh_client(service.base_url());
         Self { service, client }
@@ -61,7 +61,7 @@ impl Bench {
         join_all((0..count).map(|_| create())).await
     }
 
-    /// Waits for all of the tasks, and answers the longest time from a task's end until that was known.
+    /// Waits for all tasks, and returns the longest time from the completion of a task to its detection.
     async fn wait_all(&self, tasks: &[Task]) -> Duration {
         let mut longest = Duration::ZERO;
         let mut ended = self.client.as_completed(tasks);
@@ -75,16 +75,16 @@ impl Bench {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handful_of_tasks_is_looked_at_one_by_one() {
-    let bench = Bench::new(Twist::Honest).await;
+async fn few_tasks_are_read_directly() {
+    let bench = Bench::new(ListDefect::Honest).await;
     let tasks = bench.create(3).await;
     bench.wait_all(&tasks).await;
     assert_eq!(bench.service.lists(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_tasks_share_the_requests_of_the_list() {
-    let bench = Bench::new(Twist::Honest).await;
+async fn many_tasks_share_list_requests() {
+    let bench = Bench::new(ListDefect::Honest).await;
     let tasks = bench.create(60).await;
     let delay = bench.wait_all(&tasks).await;
     let asked = bench.service.requests();
@@ -101,8 +101,8 @@ async fn many_tasks_share_the_requests_of_the_list() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_pages_that_are_needed_are_read() {
-    let bench = Bench::new(Twist::Honest).await;
+async fn only_needed_pages_are_read() {
+    let bench = Bench::new(ListDefect::Honest).await;
     let _old = bench.create(950).await;
     let tasks = bench.create(40).await;
     bench.wait_all(&tasks).await;
@@ -118,25 +118,25 @@ async fn only_the_pages_that_are_needed_are_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_list_ends_a_task_or_holds_one_up() {
+async fn incorrect_lists_neither_complete_nor_delay_tasks() {
     let late = Duration::from_secs(60);
     let soon = Duration::from_secs(20);
     for (twist, latest, most_requests) in [
-        (Twist::Honest, soon, 200),
-        (Twist::Incomplete, soon, 700),
-        (Twist::OldestFirst, soon, 300),
-        (Twist::Reordered, soon, 400),
-        (Twist::Repeating, soon, 300),
-        // It takes a moment to find that out.
-        (Twist::Lagging, late, 1_200),
-        (Twist::Hasty, soon, 4_000),
-        (Twist::Crowded, soon, 1_200),
-        (Twist::Refused(404), soon, 1_200),
-        (Twist::Refused(403), soon, 1_200),
-        (Twist::Refused(500), soon, 1_200),
-        // Everyone waits for as long as the service asks.
-        (Twist::Refused(429), Duration::from_secs(60), 1_200),
-        (Twist::Garbled, soon, 1_200),
+        (ListDefect::Honest, soon, 200),
+        (ListDefect::Incomplete, soon, 700),
+        (ListDefect::OldestFirst, soon, 300),
+        (ListDefect::Reordered, soon, 400),
+        (ListDefect::Repeating, soon, 300),
+        // Detecting it takes some time.
+        (ListDefect::Lagging, late, 1_200),
+        (ListDefect::Hasty, soon, 4_000),
+        (ListDefect::Crowded, soon, 1_200),
+        (ListDefect::Refused(404), soon, 1_200),
+        (ListDefect::Refused(403), soon, 1_200),
+        (ListDefect::Refused(500), soon, 1_200),
+        // All waits observe the delay that the service requests.
+        (ListDefect::Refused(429), Duration::from_secs(60), 1_200),
+        (ListDefect::Garbled, soon, 1_200),
     ] {
         let bench = Bench::new(twist).await;
         let tasks = bench.create(60).await;
@@ -149,8 +149,8 @@ async fn no_list_ends_a_task_or_holds_one_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tasks_that_a_list_does_not_reach_are_read_one_by_one() {
-    let bench = Bench::new(Twist::Split).await;
+async fn tasks_beyond_the_listed_pages_are_read_directly() {
+    let bench = Bench::new(ListDefect::Split).await;
     let tasks = bench.create(200).await;
     let delay = bench.wait_all(&tasks).await;
     assert!(delay < Duration::from_secs(20), "{delay:?}");
@@ -159,8 +159,8 @@ async fn tasks_that_a_list_does_not_reach_are_read_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_is_limited_slows_everyone_down_once() {
-    let bench = Bench::new(Twist::Refused(429)).await;
+async fn rate_limited_list_delays_all_requests_once() {
+    let bench = Bench::new(ListDefect::Refused(429)).await;
     let tasks = bench.create(60).await;
     bench.wait_all(&tasks).await;
     let asked = bench.service.requests();
@@ -172,11 +172,11 @@ async fn a_list_that_is_limited_slows_everyone_down_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ids_of_unknown_tasks_are_found_by_the_list() {
-    let bench = Bench::new(Twist::Honest).await;
+async fn tasks_opened_by_id_are_polled_by_list() {
+    let bench = Bench::new(ListDefect::Honest).await;
     let tasks = bench.create(60).await;
     let ids: Vec<_> = tasks.iter().map(|task| task.id().to_owned()).collect();
-    // Another client, such as that of the next process.
+    // Another client, such as that of a later process.
     let other = fresh_client(bench.service.base_url());
     let before = bench.service.requests().len();
     let mut watch = other.watch(&ids);
@@ -194,7 +194,7 @@ async fn ids_of_unknown_tasks_are_found_by_the_list() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_tells_of_each_task_and_ends_with_the_last() {
+async fn watch_yields_each_task_and_ends_after_the_last() {
     let minute = Duration::from_secs(60);
     let sandbox = Sandbox::builder().api_key(KEY).task_time(minute);
     let sandbox = sandbox.start().await.unwrap();
@@ -238,10 +238,10 @@ async fn a_watch_tells_of_each_task_and_ends_with_the_last() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_dropped_leaves_no_work_behind() {
-    let bench = Bench::new(Twist::Honest).await;
+async fn dropped_waits_stop_polling() {
+    let bench = Bench::new(ListDefect::Honest).await;
     let tasks = bench.create(60).await;
-    // The service serves its connections in tasks of its own.
+    // The service handles its connections in tasks of its own.
     let mut watch = bench.client.watch(&tasks);
     while watch.next().now_or_never().is_some() {}
     let driven = Handle::current().metrics().num_alive_tasks();
@@ -250,13 +250,13 @@ async fn what_is_dropped_leaves_no_work_behind() {
         tokio::task::yield_now().await;
     }
     assert_eq!(Handle::current().metrics().num_alive_tasks(), driven - 1);
-    // And a wait begins anew where one was given up.
+    // A new wait starts polling again.
     bench.wait_all(&tasks).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_that_nobody_reads_holds_up_nobody() {
-    let bench = Bench::new(Twist::Honest).await;
+async fn unpolled_watch_does_not_delay_other_waits() {
+    let bench = Bench::new(ListDefect::Honest).await;
     let tasks = bench.create(60).await;
     let mut watch = bench.client.watch(&tasks);
     assert!(watch.next().await.is_some());
@@ -268,21 +268,21 @@ async fn a_watch_that_nobody_reads_holds_up_nobody() {
 }
 
 #[test]
-fn a_wait_outlives_the_runtime_of_another() {
+fn wait_survives_the_shutdown_of_another_runtime() {
     let runtime = || {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_all().build().unwrap()
     };
-    // The service has a thread of its own.
+    // The service runs on its own thread.
     let server = runtime();
     let soon = vec![Duration::from_millis(300)];
-    let bench = server.block_on(Bench::taking(soon, Twist::Honest));
+    let bench = server.block_on(Bench::with_durations(soon, ListDefect::Honest));
     std::thread::spawn(move || server.block_on(std::future::pending::<()>()));
     let (first, other) = (runtime(), runtime());
     let tasks = first.block_on(bench.create(2));
     let (begun, waiting) = std::sync::mpsc::channel();
     let (one, two) = (tasks[0].clone(), tasks[1].clone());
-    // The first wait starts the scheduler in its runtime.
+    // The first wait starts the worker in its runtime.
     let often = PollSchedule::fixed(Duration::ZERO);
     let mut updates = one.wait().schedule(often.clone()).updates();
     first.block_on(async {
@@ -303,8 +303,8 @@ fn a_wait_outlives_the_runtime_of_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_schedule_of_ones_own_is_kept() {
-    let bench = Bench::new(Twist::Honest).await;
+async fn custom_schedule_is_used() {
+    let bench = Bench::new(ListDefect::Honest).await;
     let tasks = bench.create(1).await;
     let schedule = PollSchedule::custom(|polls, waited| {
         assert_eq!(

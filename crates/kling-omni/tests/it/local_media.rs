@@ -1,4 +1,4 @@
-//! Requests with images and videos on this machine: looked at, uploaded, and then paid for.
+//! Requests with local images and videos: inspection and upload before the create.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -15,13 +15,13 @@ use kling_omni_test_support::setup::{KEY, client, sandbox};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 use tracing::instrument::WithSubscriber;
 
-struct Desk {
+struct TestBench {
     sandbox: Sandbox,
     client: Client,
     _clock: VirtualClock,
 }
 
-impl Desk {
+impl TestBench {
     async fn new() -> Self {
         let clock = VirtualClock::new();
         let sandbox = sandbox(&clock).start().await.unwrap();
@@ -38,7 +38,7 @@ impl Desk {
         self
     }
 
-    /// How many requests came to the API, and how many to the storage.
+    /// The number of requests to the API and to the storage.
     fn requests(&self) -> (usize, usize) {
         let requests = self.sandbox.requests();
         let at = |host| {
@@ -58,8 +58,8 @@ fn request(video: Vec<u8>) -> VideoReference {
 }
 
 #[tokio::test]
-async fn files_and_bytes_are_uploaded_and_the_task_gets_their_urls() {
-    let desk = Desk::new().await;
+async fn files_and_bytes_are_uploaded() {
+    let bench = TestBench::new().await;
     let folder = tempfile::tempdir().unwrap();
     let clip = folder.path().join("dance.mov");
     std::fs::write(&clip, Film::GOOD.mp4()).unwrap();
@@ -72,43 +72,43 @@ async fn files_and_bytes_are_uploaded_and_the_task_gets_their_urls() {
 
     let told = Arc::new(Mutex::new(Vec::new()));
     let progress = Arc::clone(&told);
-    let create = desk.client.create(request.clone());
+    let create = bench.client.create(request.clone());
     let create =
         create.on_upload_progress(move |sent, total| progress.lock().unwrap().push((sent, total)));
     create.await.unwrap().wait().await.unwrap();
 
-    let kinds: Vec<_> = desk
+    let kinds: Vec<_> = bench
         .sandbox
         .uploads()
         .iter()
         .map(|one| one.content_type().to_owned())
         .collect();
-    // By their content: the name of the first one is that of a MOV.
+    // Types by content: the first file is named like a MOV.
     assert_eq!(kinds, ["video/mp4", "image/png"]);
     let (sent, total) = *told.lock().unwrap().last().unwrap();
     assert_eq!((sent, total > 0), (total, true));
-    let task = &desk.sandbox.tasks()[0];
+    let task = &bench.sandbox.tasks()[0];
     for field in ["video_url", "image_url"] {
         let url = task.request()[field].as_str().unwrap();
-        assert!(url.starts_with(desk.sandbox.result_base_url()), "{url}");
+        assert!(url.starts_with(bench.sandbox.result_base_url()), "{url}");
     }
     let key = |request: &kling_omni_sandbox::ReceivedRequest| {
         request.host() == Host::Storage && format!("{:?}", request.headers()).contains("key")
     };
-    assert!(!desk.sandbox.requests().iter().any(key));
-    assert_eq!((desk.sandbox.charges(), desk.requests().1), (1, 2));
+    assert!(!bench.sandbox.requests().iter().any(key));
+    assert_eq!((bench.sandbox.charges(), bench.requests().1), (1, 2));
 
-    // The same files are there still.
-    desk.client.create(request).await.unwrap();
-    assert_eq!((desk.sandbox.charges(), desk.requests().1), (2, 2));
+    // The files still exist.
+    bench.client.create(request).await.unwrap();
+    assert_eq!((bench.sandbox.charges(), bench.requests().1), (2, 2));
 }
 
 #[tokio::test]
-async fn a_wrong_clip_is_neither_uploaded_nor_paid_for() {
-    let desk = Desk::new().await;
+async fn invalid_video_is_not_uploaded() {
+    let bench = TestBench::new().await;
     let log = Log::default();
     let long = request(Film::GOOD.lasting(30_000).mp4());
-    let create = async { desk.client.create(long.clone()).await };
+    let create = async { bench.client.create(long.clone()).await };
     let error = create.with_subscriber(log.subscriber()).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.charged()),
@@ -117,16 +117,16 @@ async fn a_wrong_clip_is_neither_uploaded_nor_paid_for() {
     let findings = error.findings();
     assert_eq!(findings[0].code().as_str(), "video-too-long");
     assert!(error.to_string().contains("lasts 30 s"), "{error}");
-    assert_eq!((desk.requests(), desk.sandbox.charges()), ((0, 0), 0));
+    assert_eq!((bench.requests(), bench.sandbox.charges()), ((0, 0), 0));
 
-    let unchecked = desk.client.create(long).media_checks(MediaChecks::Off);
+    let unchecked = bench.client.create(long).media_checks(MediaChecks::Off);
     unchecked.await.unwrap();
-    assert_eq!((desk.requests().1, desk.sandbox.charges()), (1, 1));
+    assert_eq!((bench.requests().1, bench.sandbox.charges()), (1, 1));
 }
 
 #[tokio::test]
-async fn a_clip_that_has_changed_since_its_preflight_is_inspected_again() {
-    let desk = Desk::new().await;
+async fn file_changed_since_preflight_is_inspected_again() {
+    let bench = TestBench::new().await;
     let folder = tempfile::tempdir().unwrap();
     let clip = folder.path().join("dance.mp4");
     std::fs::write(&clip, Film::GOOD.mp4()).unwrap();
@@ -135,22 +135,22 @@ async fn a_clip_that_has_changed_since_its_preflight_is_inspected_again() {
         .reference_video(clip.as_path())
         .build()
         .unwrap();
-    let report = desk.client.preflight(request.clone()).await;
+    let report = bench.client.preflight(request.clone()).await;
     assert!(!report.has_errors(), "{report:?}");
 
-    let create = desk.client.create(request.clone());
+    let create = bench.client.create(request.clone());
     create.preflight_report(report.clone()).await.unwrap();
-    assert_eq!((desk.requests().1, desk.sandbox.charges()), (1, 1));
+    assert_eq!((bench.requests().1, bench.sandbox.charges()), (1, 1));
 
     std::fs::write(&clip, Film::GOOD.lasting(30_000).mp4()).unwrap();
-    let create = desk.client.create(request);
+    let create = bench.client.create(request);
     let error = create.preflight_report(report).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Validation, "{error}");
-    assert_eq!((desk.requests().1, desk.sandbox.charges()), (1, 1));
+    assert_eq!((bench.requests().1, bench.sandbox.charges()), (1, 1));
 }
 
 #[tokio::test]
-async fn what_the_successor_would_refuse_is_not_sent_to_it() {
+async fn file_invalid_on_the_successor_is_not_sent_to_it() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock)
         .fault("createVideoReference:404".parse().unwrap())
@@ -166,7 +166,10 @@ async fn what_the_successor_would_refuse_is_not_sent_to_it() {
     assert_eq!(warning.code().as_str(), "rejected-by-successor");
     let error = client.create(slow.clone()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Validation);
-    assert!(error.to_string().contains("12 frames a second"), "{error}");
+    assert!(
+        error.to_string().contains("12 frames per second"),
+        "{error}"
+    );
     let error = client.create(slow).route(Route::ReferenceToVideo).await;
     assert_eq!(
         error.unwrap_err().findings()[0].code().as_str(),
@@ -176,16 +179,16 @@ async fn what_the_successor_would_refuse_is_not_sent_to_it() {
 }
 
 #[tokio::test]
-async fn an_upload_that_fails_leaves_nothing_to_pay() {
+async fn failed_upload_prevents_the_create() {
     for (fault, kind) in [
         ("upload:403", ErrorKind::Permission),
         ("upload:404", ErrorKind::NotFound),
         ("storage:403", ErrorKind::Upload),
         ("storage:drop", ErrorKind::Transport),
     ] {
-        let desk = Desk::new().await.faulty(fault);
+        let bench = TestBench::new().await.faulty(fault);
         let log = Log::default();
-        let create = async { desk.client.create(request(Film::GOOD.mp4())).await };
+        let create = async { bench.client.create(request(Film::GOOD.mp4())).await };
         let error = create.with_subscriber(log.subscriber()).await.unwrap_err();
         assert_eq!(
             (error.kind(), error.charged()),
@@ -196,7 +199,7 @@ async fn an_upload_that_fails_leaves_nothing_to_pay() {
             error.to_string().contains("nothing was created"),
             "{fault}: {error}"
         );
-        assert_eq!(desk.sandbox.charges(), 0, "{fault}");
+        assert_eq!(bench.sandbox.charges(), 0, "{fault}");
         let said = format!("{error} {error:?} {}", log.text());
         assert!(
             !said.contains(KEY) && !said.contains("hmac="),
@@ -206,8 +209,8 @@ async fn an_upload_that_fails_leaves_nothing_to_pay() {
 }
 
 #[tokio::test]
-async fn every_image_of_a_request_from_text_may_be_local() {
-    let desk = Desk::new().await;
+async fn all_images_of_a_text_request_may_be_local() {
+    let bench = TestBench::new().await;
     let image = |number: u32| png(1280 + number, 720);
     let element = Element::new()
         .frontal_image(image(3))
@@ -221,16 +224,16 @@ async fn every_image_of_a_request_from_text_may_be_local() {
         .element(element)
         .build()
         .unwrap();
-    desk.client.create(request).await.unwrap();
-    let sent = desk.sandbox.tasks()[0].request().to_string();
+    bench.client.create(request).await.unwrap();
+    let sent = bench.sandbox.tasks()[0].request().to_string();
     assert_eq!(sent.matches("/uploads/").count(), 5, "{sent}");
     assert!(!sent.contains(" bytes"), "{sent}");
 }
 
-/// Knows a place of its own.
-struct Elsewhere;
+/// An uploader to another store.
+struct CustomUploader;
 
-impl Uploader for Elsewhere {
+impl Uploader for CustomUploader {
     fn upload<'a>(&'a self, file: &'a LocalFile) -> UploadFuture<'a, UploadedFile> {
         let url = format!("https://files.example.com/{}", file.length());
         Box::pin(async move { Ok(UploadedFile::new(url, None)) })
@@ -238,11 +241,11 @@ impl Uploader for Elsewhere {
 }
 
 #[tokio::test]
-async fn an_uploader_of_ones_own_takes_the_files() {
+async fn custom_uploader_of_the_client_is_used() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock)
-        .uploader(Elsewhere)
+        .uploader(CustomUploader)
         .operation_timeout(Duration::from_secs(60))
         .build()
         .unwrap();
@@ -255,16 +258,16 @@ async fn an_uploader_of_ones_own_takes_the_files() {
 }
 
 #[tokio::test]
-async fn a_create_may_have_an_uploader_of_its_own() {
-    let desk = Desk::new().await;
-    let create = desk.client.create(request(Film::GOOD.mp4()));
-    create.uploader(Elsewhere).await.unwrap();
-    assert!(desk.sandbox.uploads().is_empty());
+async fn custom_uploader_of_the_create_is_used() {
+    let bench = TestBench::new().await;
+    let create = bench.client.create(request(Film::GOOD.mp4()));
+    create.uploader(CustomUploader).await.unwrap();
+    assert!(bench.sandbox.uploads().is_empty());
 }
 
-/// JSON cannot name a file, so what was written of one could not be read back.
+/// JSON cannot name a file, so a file could not be deserialised.
 #[test]
-fn a_request_with_a_file_cannot_be_serialised() {
+fn request_with_a_file_cannot_be_serialised() {
     let url = "https://example.com/dance.mp4?token=1";
     let video = |source: MediaSource| {
         let request = VideoReference::builder().prompt("@Video1");
@@ -296,7 +299,7 @@ fn a_request_with_a_file_cannot_be_serialised() {
             let error = result.unwrap_err().to_string();
             assert!(error.contains("upload it"), "{error}");
         }
-        // It is shown all the same.
+        // `Debug` works.
         let shown = local.to_string();
         assert!(format!("{:?}", video(local.clone())).contains(&shown));
         assert!(format!("{:?}", text(local.clone())).contains(&shown));
@@ -305,7 +308,7 @@ fn a_request_with_a_file_cannot_be_serialised() {
 }
 
 #[test]
-fn the_name_of_a_file_as_a_text_is_told_from_a_path() {
+fn file_name_as_string_has_help() {
     for name in [
         "dance.mp4",
         "./dance.mp4",
@@ -320,8 +323,8 @@ fn the_name_of_a_file_as_a_text_is_told_from_a_path() {
             .iter()
             .find(|one| one.field() == "video_url")
             .unwrap();
-        let advice = finding.help().unwrap_or_default();
-        assert!(advice.contains(&format!("Path::new({name:?})")), "{advice}");
+        let help = finding.help().unwrap_or_default();
+        assert!(help.contains(&format!("Path::new({name:?})")), "{help}");
     }
     let request = VideoReference::builder()
         .prompt("a")
@@ -332,7 +335,7 @@ fn the_name_of_a_file_as_a_text_is_told_from_a_path() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_read_is_named() {
+async fn unreadable_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["missing.mp4", "two\nlines.mp4", "folder"] {
         let path = folder.path().join(name);

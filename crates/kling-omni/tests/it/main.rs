@@ -1,4 +1,4 @@
-//! The crate from outside: against the sandbox, and against a server that answers in every awkward way.
+//! Tests of the public API, against the sandbox and against a fake server with arbitrary responses.
 
 mod auto_traits;
 mod compile_errors;
@@ -42,7 +42,7 @@ use std::path::Path;
 
 use kling_omni_test_support::snapshots::Snapshots;
 
-/// Snapshots in a folder below `tests/snapshots`.
+/// Snapshots in a folder of `tests/snapshots`.
 fn snapshots(folder: &str) -> Snapshots {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     Snapshots::some_of(package.join("tests/snapshots").join(folder))

@@ -1,4 +1,4 @@
-//! One clock for client and sandbox, moved by hand.
+//! One manual clock for client and sandbox.
 
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -10,8 +10,8 @@ use kling_omni_test_support::setup::{KEY, valid_request};
 
 const TASK_TIME: Duration = Duration::from_secs(90);
 
-/// Far less than the 31 s after which a poll of such a task would come in real time.
-const AT_ONCE: Duration = Duration::from_secs(20);
+/// Far less than the 31 s before the first poll of such a task in real time.
+const REAL_TIME_LIMIT: Duration = Duration::from_secs(20);
 
 async fn start() -> (ManualClock, Sandbox, Client) {
     let clock = ManualClock::new(UNIX_EPOCH + Duration::from_secs(1_800_000_000));
@@ -40,18 +40,18 @@ async fn create(client: &Client) -> Task {
 }
 
 #[tokio::test]
-async fn advancing_it_ends_a_wait_that_has_begun() {
+async fn advance_completes_a_running_wait() {
     let (clock, sandbox, client) = start().await;
     let began = Instant::now();
     let task = create(&client).await;
     let wait = tokio::spawn(task.wait().into_future());
-    // The first poll comes no sooner than the shortest task could end.
+    // The first poll is not earlier than the shortest possible task.
     clock.advance(Duration::from_secs(1));
     tokio::task::yield_now().await;
     assert!(!wait.is_finished());
     clock.advance(TASK_TIME);
     wait.await.unwrap().unwrap();
-    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+    assert!(began.elapsed() < REAL_TIME_LIMIT, "{:?}", began.elapsed());
     let requests = sandbox.requests();
     let polls = requests
         .iter()
@@ -61,17 +61,17 @@ async fn advancing_it_ends_a_wait_that_has_begun() {
 }
 
 #[tokio::test]
-async fn advancing_it_before_a_wait_makes_the_first_poll_due() {
+async fn advance_before_a_wait_makes_the_first_poll_due() {
     let (clock, _sandbox, client) = start().await;
     let began = Instant::now();
     let task = create(&client).await;
     clock.advance(TASK_TIME);
     task.wait().await.unwrap();
-    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+    assert!(began.elapsed() < REAL_TIME_LIMIT, "{:?}", began.elapsed());
 }
 
 #[tokio::test]
-async fn a_step_of_its_wall_clock_is_the_clients_alone() {
+async fn wall_clock_step_affects_only_the_client() {
     let (clock, sandbox, client) = start().await;
     let hour = Duration::from_secs(3600);
     let ends_at = |sandbox: &Sandbox| sandbox.tasks()[0].ends_at();

@@ -1,4 +1,4 @@
-//! Local files on their way into a bucket of the user's own.
+//! Uploads of local files to a bucket of the user.
 
 mod failures;
 mod server;
@@ -19,14 +19,14 @@ use self::server::{BUCKET, KEY_ID, SECRET, Server};
 use super::upload::{content, file};
 
 const MIB: usize = 1 << 20;
-/// More than fits into two parts.
+/// More than two parts.
 const LONG: usize = 11 * MIB;
 
 fn uploader(server: &Server) -> ObjectStoreUploader {
     ObjectStoreUploader::from_s3(server.settings(), "for/kling").unwrap()
 }
 
-fn of(uploader: ObjectStoreUploader) -> Client {
+fn client_with(uploader: ObjectStoreUploader) -> Client {
     let clock = VirtualClock::new();
     let client = client("http://127.0.0.1:1", &clock).uploader(uploader);
     client.build().unwrap()
@@ -50,18 +50,18 @@ async fn fetch(url: &str) -> (u16, String, Vec<u8>) {
 }
 
 async fn assert_readable(uploaded: &UploadedFile, kind: &str, bytes: &[u8]) {
-    let (status, told, read) = fetch(&uploaded.url).await;
-    assert_eq!((status, &*told), (200, kind));
+    let (status, content_type, read) = fetch(&uploaded.url).await;
+    assert_eq!((status, &*content_type), (200, kind));
     assert!(read == bytes, "{} bytes, other ones", read.len());
 }
 
 #[tokio::test]
-async fn a_file_can_be_read_by_its_url_and_by_no_other() {
+async fn file_is_readable_only_at_its_presigned_url() {
     let server = Server::start().await;
     let bytes = content(1, 300_000);
     let (_folder, path) = file("clip.mov", &bytes);
     let before = SystemTime::now();
-    let uploaded = of(uploader(&server)).upload(path).await.unwrap();
+    let uploaded = client_with(uploader(&server)).upload(path).await.unwrap();
     let whole = ["HeadObject", "PutObject", "HeadObject"];
     assert_eq!(server.operations(), whole);
     assert_eq!(server.objects(), [(name(&bytes, "mov"), bytes.clone())]);
@@ -92,16 +92,16 @@ async fn a_file_can_be_read_by_its_url_and_by_no_other() {
 }
 
 #[tokio::test]
-async fn a_long_file_goes_up_in_parts() {
+async fn large_file_is_uploaded_in_parts() {
     let server = Server::start().await;
     let bytes = content(2, LONG);
     let (_folder, path) = file("clip.mp4", &bytes);
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let progress = Arc::clone(&told);
-    let upload = of(uploader(&server))
+    let progress = Arc::new(Mutex::new(Vec::new()));
+    let recorded = Arc::clone(&progress);
+    let upload = client_with(uploader(&server))
         .upload(path)
         .on_progress(move |sent, total| {
-            progress.lock().unwrap().push((sent, total));
+            recorded.lock().unwrap().push((sent, total));
         });
     let uploaded = upload.await.unwrap();
     let mut operations = server.operations();
@@ -120,16 +120,16 @@ async fn a_long_file_goes_up_in_parts() {
     );
     assert_readable(&uploaded, "video/mp4", &bytes).await;
     assert!(server.parts().is_empty());
-    let told = told.lock().unwrap();
-    let (first, last) = (told[0], told[told.len() - 1]);
+    let progress = progress.lock().unwrap();
+    let (first, last) = (progress[0], progress[progress.len() - 1]);
     assert_eq!((first.0, last), (0, (LONG as u64, LONG as u64)));
-    assert!(told.is_sorted() && told.len() > 20, "{told:?}");
+    assert!(progress.is_sorted() && progress.len() > 20, "{progress:?}");
 }
 
 #[tokio::test]
-async fn the_same_content_goes_up_once() {
+async fn same_content_is_uploaded_once() {
     let server = Server::start().await;
-    let client = of(uploader(&server));
+    let client = client_with(uploader(&server));
     let png = |bytes: &[u8]| FileSource::bytes(bytes.to_vec(), "image/png");
     let (one, other) = (content(3, 5000), content(4, 5000));
     let files = [png(&one), png(&other), png(&one)];
@@ -146,14 +146,14 @@ async fn the_same_content_goes_up_once() {
     }
     server.operations();
 
-    // Another program, and another name on disk.
+    // Another process, and another file name.
     let (_folder, path) = file("other.png", &one);
-    let again = of(uploader(&server)).upload(path).await.unwrap();
+    let again = client_with(uploader(&server)).upload(path).await.unwrap();
     assert_eq!(server.operations(), ["HeadObject"]);
     assert_readable(&again, "image/png", &one).await;
     server.operations();
 
-    // What is served as something else, is too old, or is not whole, is written anew.
+    // An object with another type, too old, or incomplete, is written again.
     let whole = ["HeadObject", "PutObject", "HeadObject"];
     for kind in ["image/x-one", "image/x-two"] {
         let file = FileSource::bytes(one.clone(), kind);
@@ -162,20 +162,20 @@ async fn the_same_content_goes_up_once() {
         assert_readable(&uploaded, kind, &one).await;
         server.operations();
     }
-    let impatient = of(uploader(&server).reuse_within(Duration::ZERO));
+    let impatient = client_with(uploader(&server).reuse_within(Duration::ZERO));
     impatient.upload(png(&one)).await.unwrap();
     assert_eq!(server.operations(), whole);
-    let patient = of(uploader(&server).reuse_within(Duration::from_secs(3600)));
+    let patient = client_with(uploader(&server).reuse_within(Duration::from_secs(3600)));
     patient.upload(png(&one)).await.unwrap();
     assert_eq!(server.operations(), ["HeadObject"]);
     server.cut(&name(&one, "png"), 100);
-    let mended = patient.upload(png(&one)).await.unwrap();
+    let repaired = patient.upload(png(&one)).await.unwrap();
     assert_eq!(server.operations(), whole);
-    assert_readable(&mended, "image/png", &one).await;
+    assert_readable(&repaired, "image/png", &one).await;
 }
 
 #[tokio::test]
-async fn a_video_is_made_from_what_is_in_the_bucket() {
+async fn create_uses_the_bucket() {
     let server = Server::start().await;
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
@@ -196,8 +196,8 @@ async fn a_video_is_made_from_what_is_in_the_bucket() {
     ] {
         let url = body[field].as_str().unwrap();
         assert!(url.starts_with(&server.endpoint), "{url}");
-        let (status, told, read) = fetch(url).await;
-        assert_eq!((status, &*told), (200, kind));
+        let (status, content_type, read) = fetch(url).await;
+        assert_eq!((status, &*content_type), (200, kind));
         assert!(read == *bytes);
     }
     assert_eq!(sandbox.charges(), 1);
@@ -205,7 +205,7 @@ async fn a_video_is_made_from_what_is_in_the_bucket() {
 }
 
 #[tokio::test]
-async fn a_file_that_changes_on_the_way_leaves_nothing() {
+async fn file_changed_during_the_upload_leaves_no_object() {
     for length in [300_000, LONG] {
         let server = Server::start().await;
         let (_folder, path) = file("clip.mp4", &content(7, length));
@@ -227,28 +227,28 @@ async fn a_file_that_changes_on_the_way_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_dropped_leaves_nothing() {
+async fn dropped_upload_leaves_no_parts() {
     let server = Server::start().await;
     let (_folder, path) = file("clip.mp4", &content(9, LONG));
-    let (progress, mut told) = tokio::sync::watch::channel(0);
-    let upload = of(uploader(&server))
+    let (sender, mut progress) = tokio::sync::watch::channel(0);
+    let upload = client_with(uploader(&server))
         .upload(path)
         .on_progress(move |sent, _| {
-            progress.send_replace(sent);
+            sender.send_replace(sent);
         });
     tokio::select! {
         biased;
-        _ = told.wait_for(|sent| *sent > 6 * MIB as u64) => {}
+        _ = progress.wait_for(|sent| *sent > 6 * MIB as u64) => {}
         uploaded = upload.into_future() => panic!("{uploaded:?}"),
     }
     server.performed("AbortMultipartUpload").await;
     assert!(server.objects().is_empty());
 }
 
-/// Run by the next test, in a process with an environment of its own.
+/// Run by the next test, in a process with its own environment.
 #[tokio::test]
-#[ignore = "has to be given a bucket in the environment"]
-async fn upload_with_the_settings_of_the_environment() {
+#[ignore = "requires a bucket in the environment"]
+async fn environment_child_process() {
     let uploader = ObjectStoreUploader::from_url(&format!("s3://{BUCKET}/for/kling/")).unwrap();
     let shown = format!("{uploader:?}");
     assert!(
@@ -257,16 +257,16 @@ async fn upload_with_the_settings_of_the_environment() {
     );
     let bytes = content(10, LONG);
     let file = FileSource::bytes(bytes, "video/mp4");
-    let uploaded = of(uploader).upload(file).await.unwrap();
+    let uploaded = client_with(uploader).upload(file).await.unwrap();
     println!("{}", uploaded.url);
 }
 
 #[tokio::test]
-async fn a_bucket_that_is_named_by_a_url_takes_its_settings_from_the_environment() {
+async fn bucket_url_uses_the_settings_of_the_environment() {
     let server = Server::start().await;
     let mut test = Command::new(std::env::current_exe().unwrap());
     test.args(["--exact", "--ignored", "--nocapture"])
-        .arg("object_store::upload_with_the_settings_of_the_environment")
+        .arg("object_store::environment_child_process")
         .env("AWS_ENDPOINT_URL", &server.endpoint)
         .env("AWS_REGION", "eu-central-1")
         .env("AWS_ACCESS_KEY_ID", KEY_ID)

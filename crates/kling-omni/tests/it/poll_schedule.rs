@@ -1,4 +1,4 @@
-//! When a single task is looked at, and what the client learns from that.
+//! The poll schedule of a single task, and the learning of task durations.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use kling_omni_test_support::setup::{client, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 use serde_json::json;
 
-use crate::list_polling::service::{Request, Service, Twist};
+use crate::list_polling::service::{ListDefect, Request, Service};
 use crate::list_polling::{client_of, fresh_client};
 
-/// A client that has seen many tasks of about this time.
-fn knowing(service: &Service, seconds: f64) -> Client {
+/// A client that has observed many tasks of this duration.
+fn client_with_durations(service: &Service, seconds: f64) -> Client {
     let times: Vec<_> = (0..100)
         .map(|n| seconds * (0.9 + 0.002 * f64::from(n)))
         .collect();
@@ -28,10 +28,10 @@ fn knowing(service: &Service, seconds: f64) -> Client {
 
 async fn service(seconds: &[u64]) -> Service {
     let times = seconds.iter().map(|seconds| Duration::from_secs(*seconds));
-    Service::start(Twist::Honest, times.collect()).await
+    Service::start(ListDefect::Honest, times.collect()).await
 }
 
-/// The times of reads so far.
+/// The times of the reads so far.
 fn reads(service: &Service) -> Vec<f64> {
     let asked = service.requests().into_iter();
     asked
@@ -40,7 +40,7 @@ fn reads(service: &Service) -> Vec<f64> {
         .collect()
 }
 
-fn seen(client: &Client) -> serde_json::Value {
+fn learnt_durations(client: &Client) -> serde_json::Value {
     serde_json::to_value(client.task_durations()).unwrap()
 }
 
@@ -49,10 +49,10 @@ async fn make(client: &Client, request: VideoReferenceBuilder) -> kling_omni::Ta
 }
 
 #[tokio::test(start_paused = true)]
-async fn polls_come_when_the_task_is_likely_to_end() {
+async fn polls_follow_the_expected_duration() {
     for seconds in [30_u64, 200] {
         let service = service(&[seconds]).await;
-        let client = knowing(&service, seconds as f64);
+        let client = client_with_durations(&service, seconds as f64);
         make(&client, valid_request()).await.wait().await.unwrap();
         let reads = reads(&service);
         let (first, last) = (reads[0], reads[reads.len() - 1]);
@@ -64,7 +64,7 @@ async fn polls_come_when_the_task_is_likely_to_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_learns_what_tasks_of_a_kind_take() {
+async fn client_learns_the_durations_of_a_kind() {
     let service = service(&[20]).await;
     let client = fresh_client(service.base_url());
     let mut first_polls = Vec::new();
@@ -76,7 +76,7 @@ async fn a_client_learns_what_tasks_of_a_kind_take() {
     }
     assert!(first_polls[0] > 22.0, "{first_polls:?}");
     assert!(first_polls[7] < 20.0, "{first_polls:?}");
-    let times = seen(&client)["reference/pro/5/without-image"].clone();
+    let times = learnt_durations(&client)["reference/pro/5/without-image"].clone();
     let latest = times.as_array().unwrap().last().unwrap().as_f64().unwrap();
     assert!((15.0..25.0).contains(&latest), "{times}");
 
@@ -85,7 +85,7 @@ async fn a_client_learns_what_tasks_of_a_kind_take() {
         .duration(10)
         .aspect_ratio(AspectRatio::Widescreen);
     make(&client, other).await.wait().await.unwrap();
-    let seen = seen(&client);
+    let seen = learnt_durations(&client);
     let kinds: Vec<_> = seen.as_object().unwrap().keys().collect();
     assert_eq!(
         kinds,
@@ -97,14 +97,14 @@ async fn a_client_learns_what_tasks_of_a_kind_take() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_says_nothing_about_the_time_is_not_learnt() {
+async fn uncertain_durations_are_not_learnt() {
     let service = service(&[60]).await;
     let client = fresh_client(service.base_url());
-    // It has long ended when it is looked at first.
+    // It completed long before the first poll.
     let late = make(&client, valid_request()).await;
     tokio::time::sleep(Duration::from_secs(1000)).await;
     late.wait().await.unwrap();
-    // Nobody knows when it began.
+    // Its creation time is unknown.
     let other = fresh_client(service.base_url());
     let found = make(&client, valid_request()).await;
     other.task(found.id()).wait().await.unwrap();
@@ -113,29 +113,26 @@ async fn what_says_nothing_about_the_time_is_not_learnt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_begins_late_looks_at_once() {
+async fn late_wait_polls_immediately() {
     let service = service(&[60]).await;
-    let client = knowing(&service, 60.0);
+    let client = client_with_durations(&service, 60.0);
     let task = make(&client, valid_request()).await;
     tokio::time::sleep(Duration::from_secs(90)).await;
     task.wait().await.unwrap();
     assert_eq!(reads(&service), [90.0]);
-    // By its id alone, the same client knows as much of it.
+    // Opened by its id, the task has the same state in this client.
     let again = make(&client, valid_request()).await;
     client.task(again.id()).wait().await.unwrap();
     let reads = reads(&service);
-    assert_eq!(
-        reads[1], 90.0,
-        "a task that is known by its id is read at once"
-    );
+    assert_eq!(reads[1], 90.0, "a task opened by id is read immediately");
     assert!(reads[2] > 90.0 + 0.6 * 60.0, "{reads:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_budget_is_kept_at_the_cost_of_delay() {
+async fn poll_budget_takes_precedence_over_delay() {
     let service = service(&[95]).await;
     let schedule = PollSchedule::adaptive().request_budget(3);
-    let client = knowing(&service, 90.0);
+    let client = client_with_durations(&service, 90.0);
     let task = make(&client, valid_request()).await;
     task.wait().schedule(schedule).await.unwrap();
     assert!(reads(&service).len() <= 4, "{:?}", reads(&service));
@@ -159,7 +156,7 @@ async fn polls_beyond_the_budget_are_a_minute_apart() {
 }
 
 #[tokio::test]
-async fn the_service_may_say_when_to_look_again() {
+async fn retry_after_sets_the_next_poll() {
     let soon = |status: &str| {
         let body = task("a", status, &[]);
         Reply::http(
@@ -195,7 +192,7 @@ async fn the_service_may_say_when_to_look_again() {
 }
 
 #[test]
-fn task_times_are_read_as_they_were_written_and_nothing_else_is() {
+fn task_durations_round_trip_and_reject_other_json() {
     let text =
         r#"{"reference/pro/5/without-image":[81.5,90.0],"text/standard/10/with-image":[120.25]}"#;
     let times: TaskDurations = serde_json::from_str(text).unwrap();
@@ -204,7 +201,7 @@ fn task_times_are_read_as_they_were_written_and_nothing_else_is() {
 
     let odd = r#"{"reference/pro/5/without-image":[-1.0, 0.0, 1e30, 80.0]}"#;
     let times: TaskDurations = serde_json::from_str(odd).unwrap();
-    assert_eq!(times.len(), 1, "what is no time is left out");
+    assert_eq!(times.len(), 1, "invalid durations are skipped");
 
     let many: serde_json::Map<_, _> = (0..300)
         .map(|n| {
@@ -222,7 +219,7 @@ fn task_times_are_read_as_they_were_written_and_nothing_else_is() {
         ("another shape", json!([1, 2])),
         ("another kind", json!({"reference/pro/5": [1.0]})),
         (
-            "a kind with more to it",
+            "a kind with further parts",
             json!({"reference/pro/5/without-image/x": [1.0]}),
         ),
         (
@@ -241,14 +238,14 @@ fn task_times_are_read_as_they_were_written_and_nothing_else_is() {
 }
 
 #[test]
-fn more_times_than_count_are_forgotten() {
+fn old_durations_are_evicted() {
     let many = json!({"reference/pro/5/without-image": vec![90.0; 1000]});
     let times: TaskDurations = serde_json::from_value(many).unwrap();
     assert_eq!(times.len(), 128);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_typical_time_is_what_was_learnt() {
+async fn expected_duration_is_learnt() {
     let service = service(&[40]).await;
     let unknown = fresh_client(service.base_url());
     let guess = make(&unknown, valid_request())
@@ -256,7 +253,7 @@ async fn the_typical_time_is_what_was_learnt() {
         .expected_duration()
         .as_secs();
     assert!((60..150).contains(&guess), "{guess}");
-    let client = knowing(&service, 40.0);
+    let client = client_with_durations(&service, 40.0);
     let typical = make(&client, valid_request())
         .await
         .expected_duration()
@@ -265,9 +262,9 @@ async fn the_typical_time_is_what_was_learnt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_comes_before_any_plan() {
+async fn deadline_takes_precedence_over_the_schedule() {
     let service = service(&[60]).await;
-    let client = knowing(&service, 60.0);
+    let client = client_with_durations(&service, 60.0);
     let task = make(&client, valid_request()).await;
     let wait = task.wait().timeout(Duration::from_secs(5));
     let error = wait.await.unwrap_err();

@@ -1,4 +1,4 @@
-//! The scheduler of a client's waits when something else goes on, or goes wrong.
+//! Polling under load and with failures.
 
 mod deadlines;
 mod fake_service;
@@ -19,8 +19,8 @@ const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Now, as deliveries are dated.
-fn epoch() -> u64 {
+/// The current time in seconds, as in deliveries.
+fn unix_seconds() -> u64 {
     UNIX_EPOCH.elapsed().unwrap().as_secs()
 }
 

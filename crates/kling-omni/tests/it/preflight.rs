@@ -1,4 +1,4 @@
-//! What is said about the files of a request before it costs anything.
+//! Preflight: findings about the files of a request.
 
 mod inspect;
 mod remote;
@@ -11,14 +11,14 @@ use kling_omni::validation::Finding;
 use kling_omni_test_support::setup::client;
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-/// A client that has nobody to talk to.
+/// A client without a server.
 fn offline() -> Client {
     client("http://127.0.0.1:9", &VirtualClock::new())
         .build()
         .unwrap()
 }
 
-async fn look(request: VideoReferenceBuilder) -> PreflightReport {
+async fn inspect_request(request: VideoReferenceBuilder) -> PreflightReport {
     offline().preflight(request.build().unwrap()).await
 }
 

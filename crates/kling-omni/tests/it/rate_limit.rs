@@ -1,4 +1,4 @@
-//! How fast requests are sent: by a rate of the caller's, and by what the service says of its own.
+//! Rate limiting: by the caller's rate, and by the limits of the service.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn limits(status: u16, headers: &[(&str, &str)]) -> Reply {
 }
 
 #[tokio::test]
-async fn requests_are_spaced_and_clones_share_the_turns() {
+async fn requests_are_spaced_across_clones() {
     let fake = Fake::start(vec![limits(200, &[])]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
@@ -34,15 +34,11 @@ async fn requests_are_spaced_and_clones_share_the_turns() {
     assert_eq!(clock.sleeps(), [Duration::from_secs(2); 2]);
     clock.advance(Duration::from_secs(60));
     client.task("a").refresh().await.unwrap();
-    assert_eq!(
-        clock.sleeps().len(),
-        2,
-        "time that has passed is not waited for"
-    );
+    assert_eq!(clock.sleeps().len(), 2, "elapsed time counts");
 }
 
 #[tokio::test]
-async fn a_rate_is_above_zero() {
+async fn rate_must_be_positive() {
     for rate in [0.0, -1.0, f64::NAN] {
         let clock = VirtualClock::new();
         let error = client("http://h.example", &clock)
@@ -54,7 +50,7 @@ async fn a_rate_is_above_zero() {
 }
 
 #[tokio::test]
-async fn what_the_service_says_of_its_limit_holds_the_next_request_back() {
+async fn rate_limit_headers_delay_the_next_request() {
     let used_up = |reset| [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", reset)];
     for (name, status, headers, held) in [
         ("nothing", 200, &[][..], 0),
@@ -66,7 +62,7 @@ async fn what_the_service_says_of_its_limit_holds_the_next_request_back() {
         ),
         ("used up", 200, &used_up("60"), 60),
         ("an epoch", 200, &used_up("1800000060"), 0),
-        ("longer than any wait", 200, &used_up("121"), 0),
+        ("longer than the maximum delay", 200, &used_up("121"), 0),
         ("no number", 200, &used_up("soon"), 0),
         ("no reset", 200, &[("x-ratelimit-remaining", "0")], 0),
         (
@@ -105,7 +101,7 @@ async fn what_the_service_says_of_its_limit_holds_the_next_request_back() {
 }
 
 #[tokio::test]
-async fn a_create_that_fails_fast_is_not_sent_and_says_when() {
+async fn fail_fast_create_is_not_sent_and_returns_the_delay() {
     let headers = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "60")];
     let fake = Fake::start(vec![limits(200, &headers), limits(200, &[])]).await;
     let clock = VirtualClock::new();
@@ -113,7 +109,7 @@ async fn a_create_that_fails_fast_is_not_sent_and_says_when() {
     client.task("a").refresh().await.unwrap();
     let create = || client.create(valid_request().build().unwrap()).fail_fast();
     let error = create()
-        .before_send(|_| panic!("it is not sent"))
+        .before_send(|_| panic!("the create was sent"))
         .await
         .unwrap_err();
     assert_eq!(
@@ -129,7 +125,7 @@ async fn a_create_that_fails_fast_is_not_sent_and_says_when() {
 }
 
 #[tokio::test]
-async fn a_turn_beyond_the_time_of_the_call_is_not_waited_for() {
+async fn slot_after_the_operation_timeout_fails_immediately() {
     let fake = Fake::start(vec![limits(200, &[])]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
@@ -144,7 +140,7 @@ async fn a_turn_beyond_the_time_of_the_call_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn time_for_a_turn_is_no_part_of_what_is_recorded_of_a_create() {
+async fn waiting_for_a_slot_does_not_affect_the_recorded_send_time() {
     let fake = Fake::start(vec![limits(200, &[])]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
@@ -162,7 +158,7 @@ async fn time_for_a_turn_is_no_part_of_what_is_recorded_of_a_create() {
 }
 
 #[tokio::test]
-async fn a_wait_ends_at_its_deadline_whatever_the_rate() {
+async fn deadline_takes_precedence_over_the_rate() {
     let fake = Fake::start(vec![limits(200, &[])]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
@@ -174,12 +170,12 @@ async fn a_wait_ends_at_its_deadline_whatever_the_rate() {
     let error = wait.timeout(Duration::from_secs(130)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert_eq!(clock.elapsed(), Duration::from_secs(130));
-    // At 0 s and 100 s, and the look at the deadline, whose turn would be at 200 s.
+    // At 0 s, at 100 s, and at the deadline, before the slot at 200 s.
     assert_eq!(fake.requests().len(), 3);
 }
 
 #[tokio::test]
-async fn an_attempt_without_a_slot_leaves_the_answer_of_the_one_before() {
+async fn retry_without_a_slot_returns_the_previous_response() {
     let fake = Fake::start(vec![limits(503, &[])]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
@@ -199,7 +195,7 @@ async fn an_attempt_without_a_slot_leaves_the_answer_of_the_one_before() {
 }
 
 #[tokio::test]
-async fn the_raw_client_has_slots_too_and_says_what_is_not_sent() {
+async fn raw_client_is_rate_limited() {
     let fake = Fake::start(vec![limits(202, &[])]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
@@ -213,7 +209,7 @@ async fn the_raw_client_has_slots_too_and_says_what_is_not_sent() {
     assert_eq!(answer.headers()["x-request-id"], "ak-fake");
     let refused = raw.get_video_task().task_id("a").send().await;
     let Err(kling_omni::raw::Error::Custom(reason)) = refused else {
-        panic!("it was sent");
+        panic!("the request was sent");
     };
     assert!(reason.contains("not sent"), "{reason}");
     clock.advance(Duration::from_secs(10));

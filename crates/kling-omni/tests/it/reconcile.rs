@@ -1,4 +1,4 @@
-//! What became of a create whose end was unknown.
+//! Reconciling unconfirmed creates.
 
 mod clock_steps;
 mod correlated;
@@ -27,7 +27,7 @@ fn page(ids: &[&str]) -> Reply {
     Reply::json(200, &serde_json::json!({ "data": tasks }).to_string())
 }
 
-/// Tasks that deliveries came about, each with the token that they brought.
+/// Tasks of received deliveries, each with its token.
 type Tokens = &'static [(&'static str, &'static str)];
 
 /// A list of one page.
@@ -46,7 +46,7 @@ fn created(id: &str) -> Reply {
     Reply::json(200, &task(id, "CREATED", &[]))
 }
 
-/// The service answers `replies`, among which the create is lost; `client` is set to the route.
+/// A fake service with `replies` that loses the response to the create, and a client with a route.
 async fn lost(
     replies: Vec<Vec<Reply>>,
     route: Route,
@@ -68,11 +68,11 @@ async fn lost(
 fn unknown(outcome: CreateOutcome) -> UnconfirmedCreate {
     match outcome {
         CreateOutcome::Unknown { unconfirmed, .. } => unconfirmed,
-        other => panic!("it should be unknown: {other:?}"),
+        other => panic!("the outcome is not unknown: {other:?}"),
     }
 }
 
-fn told(reconciled: &Reconciled) -> String {
+fn describe(reconciled: &Reconciled) -> String {
     match reconciled {
         Reconciled::Found { task, matched_by } => format!("found {} {matched_by:?}", task.id()),
         Reconciled::NotCreated => "absent".to_owned(),
@@ -88,12 +88,12 @@ fn told(reconciled: &Reconciled) -> String {
 }
 
 #[tokio::test]
-async fn by_lists() {
+async fn lists_before_and_after_decide() {
     let full: Vec<_> = (0..100).map(|n| format!("t{n:03}")).collect();
     let full: Vec<_> = full.iter().map(String::as_str).collect();
     let two_pages = |tail: &[&str]| vec![page(&full), page(tail), page(&[])];
     let same_twice = |tail: &[&str]| [two_pages(tail), two_pages(tail)].concat();
-    // A task that leaves the first page while it is read pulls another one out of sight.
+    // A task that leaves the first page during the read moves another one to a page that was read already.
     let shifted = || {
         [
             vec![page(&full), page(&["z2"]), page(&[])],
@@ -102,7 +102,7 @@ async fn by_lists() {
         ]
         .concat()
     };
-    // A new task pushes the last of the first page to the second.
+    // A new task moves the last one of the first page to the second.
     let pushed = vec![page(&full), page(&["t099", "z1"]), page(&[])];
     let repeating = || vec![page(&["a"]); 6];
     let cases = [
@@ -121,25 +121,25 @@ async fn by_lists() {
         ("the same", list(&["a", "b"]), list(&["b", "a"]), "absent"),
         ("nothing at all", list(EMPTY), list(EMPTY), "absent"),
         (
-            "nothing at all, in the words of an account without tasks",
+            "nothing at all, as for an account without tasks",
             vec![none()],
             vec![none()],
             "NoListNow ",
         ),
         (
-            "one more than in those words, which may be an older one",
+            "one more than in an account without tasks, which may be older",
             vec![none()],
             list(&["old"]),
             "NoListBefore old",
         ),
         (
-            "nothing in those words, and then a list with nothing on it",
+            "an account without tasks, and then an empty list",
             vec![none()],
             list(EMPTY),
             "absent",
         ),
         (
-            "a page that was not there for a moment",
+            "a page that was missing temporarily",
             [
                 vec![page(&full), none()],
                 two_pages(&["z1"]),
@@ -150,7 +150,7 @@ async fn by_lists() {
             "absent",
         ),
         (
-            "pages that end in those words",
+            "pages that end as for an account without tasks",
             vec![vec![page(&["a"]), none()]; 2].concat(),
             vec![vec![page(&["a", "new"]), none()]; 2].concat(),
             "found new OnlyNewTask",
@@ -211,7 +211,7 @@ async fn by_lists() {
             "ListIncomplete ",
         ),
         (
-            "pages that repeat themselves",
+            "pages that repeat",
             repeating(),
             repeating(),
             "ListIncomplete ",
@@ -224,7 +224,7 @@ async fn by_lists() {
         let (fake, client, unconfirmed) = lost(replies, Route::ReferenceToVideo, &clock).await;
         clock.advance(SETTLED);
         let reconciled = client.reconcile(&unconfirmed).await.unwrap();
-        assert_eq!(told(&reconciled), expected, "{name}");
+        assert_eq!(describe(&reconciled), expected, "{name}");
         assert_eq!(fake.requests().len(), requests, "{name}");
         let creates = fake
             .requests()
@@ -236,7 +236,7 @@ async fn by_lists() {
 }
 
 #[tokio::test]
-async fn tasks_that_belong_to_others_are_left_out() {
+async fn excluded_tasks_are_not_candidates() {
     let clock = VirtualClock::new();
     let after = || list(&["a", "own", "named", "new"]);
     let replies = vec![
@@ -251,17 +251,17 @@ async fn tasks_that_belong_to_others_are_left_out() {
         .await
         .unwrap();
     let reconciled = client.reconcile(&unconfirmed).await.unwrap();
-    assert_eq!(told(&reconciled), "MultipleCandidates named,new");
+    assert_eq!(describe(&reconciled), "MultipleCandidates named,new");
     let reconciled = client
         .reconcile(&unconfirmed)
         .exclude(["named"])
         .await
         .unwrap();
-    assert_eq!(told(&reconciled), "found new OnlyNewTask");
+    assert_eq!(describe(&reconciled), "found new OnlyNewTask");
 }
 
 #[tokio::test]
-async fn without_a_list_from_before_nothing_is_proven() {
+async fn missing_snapshot_is_ambiguous() {
     for (ids, expected) in [(EMPTY, "NoSnapshot "), (&["a"], "NoSnapshot a")] {
         let clock = VirtualClock::new();
         let replies = [vec![Reply::Drop], list(ids)].concat();
@@ -278,12 +278,12 @@ async fn without_a_list_from_before_nothing_is_proven() {
         );
         clock.advance(SETTLED);
         let reconciled = client.reconcile(&unconfirmed).await.unwrap();
-        assert_eq!(told(&reconciled), expected);
+        assert_eq!(describe(&reconciled), expected);
     }
 }
 
 #[tokio::test]
-async fn absence_needs_time() {
+async fn not_created_requires_the_settle_time() {
     let clock = VirtualClock::new();
     let replies = vec![list(&["a"]), vec![Reply::Drop], list(&["a"])];
     let (_fake, client, unconfirmed) = lost(replies, Route::ReferenceToVideo, &clock).await;
@@ -300,7 +300,7 @@ async fn absence_needs_time() {
 }
 
 #[tokio::test]
-async fn a_patient_search_looks_again_until_it_is_settled() {
+async fn until_settled_repeats_the_search() {
     for (late, expected, slept) in [
         (list(&["a"]), "absent", 300),
         (list(&["a", "new"]), "found new OnlyNewTask", 5 + 10),
@@ -315,13 +315,13 @@ async fn a_patient_search_looks_again_until_it_is_settled() {
             .until_settled()
             .await
             .unwrap();
-        assert_eq!(told(&reconciled), expected);
+        assert_eq!(describe(&reconciled), expected);
         assert_eq!(clock.slept(), Duration::from_secs(slept));
     }
 }
 
 #[tokio::test]
-async fn the_older_route_is_looked_for_on_both_lists_and_not_taken_to_be_listed() {
+async fn older_route_is_searched_in_both_lists() {
     let both = |reference: &[&str], text: &[&str]| [list(reference), vec![page(text)]].concat();
     let clock = VirtualClock::new();
     let replies = vec![
@@ -342,7 +342,7 @@ async fn the_older_route_is_looked_for_on_both_lists_and_not_taken_to_be_listed(
                 .await
                 .unwrap();
         }
-        told_so_far.push(told(&client.reconcile(&unconfirmed).await.unwrap()));
+        told_so_far.push(describe(&client.reconcile(&unconfirmed).await.unwrap()));
     }
     assert_eq!(
         told_so_far,
@@ -353,7 +353,7 @@ async fn the_older_route_is_looked_for_on_both_lists_and_not_taken_to_be_listed(
 }
 
 #[tokio::test]
-async fn of_two_lists_the_one_with_the_task_must_have_been_shown_before() {
+async fn match_requires_a_snapshot_of_the_list_with_the_task() {
     for (listed_in_text, expected) in [(false, "found new OnlyNewTask"), (true, "NoListBefore new")]
     {
         let clock = VirtualClock::new();
@@ -365,14 +365,14 @@ async fn of_two_lists_the_one_with_the_task_must_have_been_shown_before() {
         let replies = vec![before, vec![Reply::Drop], after];
         let (_fake, client, unconfirmed) = lost(replies, Route::VideoReference, &clock).await;
         assert_eq!(
-            told(&client.reconcile(&unconfirmed).await.unwrap()),
+            describe(&client.reconcile(&unconfirmed).await.unwrap()),
             expected
         );
     }
 }
 
 #[tokio::test]
-async fn a_record_that_does_not_say_which_lists_were_shown_settles_on_no_task() {
+async fn record_without_existing_lists_is_ambiguous() {
     let clock = VirtualClock::new();
     let replies = vec![list(&["a"]), vec![Reply::Drop], list(&["a", "new"])];
     let (_fake, client, unconfirmed) = lost(replies, Route::ReferenceToVideo, &clock).await;
@@ -381,11 +381,11 @@ async fn a_record_that_does_not_say_which_lists_were_shown_settles_on_no_task() 
     assert!(known.remove("existing_lists").is_some());
     let unconfirmed: UnconfirmedCreate = serde_json::from_value(record).unwrap();
     let reconciled = client.reconcile(&unconfirmed).await.unwrap();
-    assert_eq!(told(&reconciled), "NoListBefore new");
+    assert_eq!(describe(&reconciled), "NoListBefore new");
 }
 
 #[tokio::test]
-async fn a_create_that_fell_through_to_the_successor_is_compared_on_the_same_lists() {
+async fn fallback_to_the_successor_compares_the_same_lists() {
     let clock = VirtualClock::new();
     let both = |reference: &[&str]| [list(reference), vec![page(&["x"])]].concat();
     let gone = Reply::http(410, &[], "");
@@ -400,14 +400,14 @@ async fn a_create_that_fell_through_to_the_successor_is_compared_on_the_same_lis
     clock.advance(SETTLED);
     for expected in ["found new OnlyNewTask", "absent"] {
         assert_eq!(
-            told(&client.reconcile(&unconfirmed).await.unwrap()),
+            describe(&client.reconcile(&unconfirmed).await.unwrap()),
             expected
         );
     }
 }
 
 #[tokio::test]
-async fn a_list_that_cannot_be_read_leaves_it_open() {
+async fn unreadable_list_is_ambiguous() {
     let clock = VirtualClock::new();
     let replies = vec![list(&["a"]), vec![Reply::Drop, Reply::http(503, &[], "")]];
     let (_fake, client, unconfirmed) = lost(replies, Route::ReferenceToVideo, &clock).await;
@@ -417,7 +417,7 @@ async fn a_list_that_cannot_be_read_leaves_it_open() {
 }
 
 #[tokio::test]
-async fn deliveries_name_the_task_and_what_belongs_to_another_create() {
+async fn deliveries_match_tasks_to_creates() {
     let ours = Token::new("ours").unwrap();
     let query = |token: &str| format!("{}={token}", correlation::PARAMETER);
     let cases: [(&str, Tokens, &str); 5] = [
@@ -427,12 +427,12 @@ async fn deliveries_name_the_task_and_what_belongs_to_another_create() {
             "found new Webhook",
         ),
         (
-            "not listed, and ours all the same",
+            "not listed, but ours",
             &[("hidden", "ours")],
             "found hidden Webhook",
         ),
         (
-            "a foreign one came",
+            "a foreign delivery",
             &[("n2", "other")],
             "found new OnlyNewTask",
         ),
@@ -474,6 +474,6 @@ async fn deliveries_name_the_task_and_what_belongs_to_another_create() {
             .webhook(&inbox)
             .await
             .unwrap();
-        assert_eq!(told(&reconciled), expected, "{name}");
+        assert_eq!(describe(&reconciled), expected, "{name}");
     }
 }

@@ -1,4 +1,4 @@
-//! What an outage costs: retries that all calls have in common, and the time of a call.
+//! The retry budget that all calls share, and the timeout of a call.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn up() -> Reply {
 }
 
 #[tokio::test]
-async fn retries_run_out_for_all_and_come_back_with_successes() {
+async fn is_shared_between_calls_and_refilled_by_successes() {
     // Four attempts of the first call, two of the second, one of the third.
     let replies = [vec![down(); 7], vec![up(); 4], vec![down(); 3]].concat();
     let fake = Fake::start(replies).await;
@@ -33,7 +33,7 @@ async fn retries_run_out_for_all_and_come_back_with_successes() {
         (2, 0, CircuitState::Open, 6),
         (1, 0, CircuitState::Open, 7),
     ] {
-        // Clones have it in common.
+        // Clones share the budget.
         let error = client.clone().list().await.unwrap_err();
         requests += attempts;
         assert_eq!(fake.requests().len(), requests);
@@ -64,7 +64,7 @@ async fn retries_run_out_for_all_and_come_back_with_successes() {
 }
 
 #[tokio::test]
-async fn what_comes_back_never_exceeds_the_budget_and_refusals_count_as_life() {
+async fn refill_is_limited_and_rejections_count_as_successes() {
     let fake = Fake::start(vec![Reply::http(401, &[], "")]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
@@ -82,7 +82,7 @@ async fn what_comes_back_never_exceeds_the_budget_and_refusals_count_as_life() {
 }
 
 #[tokio::test]
-async fn an_unlimited_budget_leaves_each_call_its_retries() {
+async fn unlimited_budget_allows_all_retries() {
     let fake = Fake::start(vec![down()]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
@@ -101,7 +101,7 @@ async fn an_unlimited_budget_leaves_each_call_its_retries() {
 }
 
 #[tokio::test]
-async fn no_attempt_begins_after_the_time_of_the_call() {
+async fn operation_timeout_prevents_further_attempts() {
     let wait = |seconds| Reply::http(503, &[("retry-after", seconds)], "");
     for (replies, timeout, attempts) in [
         (vec![wait("10")], 9, 1),
@@ -125,7 +125,7 @@ async fn no_attempt_begins_after_the_time_of_the_call() {
 }
 
 #[tokio::test]
-async fn an_attempt_is_cut_off_with_its_call() {
+async fn operation_timeout_cancels_the_attempt() {
     let fake = Fake::start(vec![Reply::hang()]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
@@ -140,9 +140,9 @@ async fn an_attempt_is_cut_off_with_its_call() {
     );
 }
 
-/// Which operations these are is in the document; the generated client has no other opinion of its own.
+/// The document defines which operations are repeatable; the generated client does not override it.
 #[tokio::test]
-async fn an_operation_is_repeated_if_the_table_says_so() {
+async fn only_repeatable_operations_are_retried() {
     for operation in service::OPERATIONS {
         let fake = Fake::start(vec![down()]).await;
         let clock = VirtualClock::new();

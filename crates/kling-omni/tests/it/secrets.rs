@@ -1,4 +1,4 @@
-//! Keys, tokens and signed URLs stay out of logs, `Debug` output and errors.
+//! Keys, tokens and signed URLs do not appear in logs, `Debug` output and errors.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use kling_omni_test_support::virtual_clock::VirtualClock;
 use tracing::instrument::WithSubscriber;
 
 #[tokio::test]
-async fn neither_key_nor_token_is_ever_logged_or_printed() {
+async fn key_and_tokens_are_not_logged_or_printed() {
     let log = Log::default();
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
@@ -45,7 +45,7 @@ async fn neither_key_nor_token_is_ever_logged_or_printed() {
 }
 
 #[tokio::test]
-async fn what_a_download_gets_over_is_told_without_its_tokens() {
+async fn download_events_have_no_tokens() {
     let file = mp4(2_000);
     let log = Log::default();
     let host = Fake::start(vec![
@@ -64,20 +64,20 @@ async fn what_a_download_gets_over_is_told_without_its_tokens() {
     let error = async {
         let video = client.task("a").wait().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let told = Arc::clone(&printed);
+        let events = Arc::clone(&printed);
         let save = video.save(folder.path().join("clip.mp4"));
         let save = save.on_event(move |setback| {
-            *told.lock().unwrap() += &format!("{setback} {setback:?}\n");
+            *events.lock().unwrap() += &format!("{setback} {setback:?}\n");
         });
         save.await.unwrap_err()
     }
     .with_subscriber(log.subscriber())
     .await;
     assert_eq!(error.kind(), ErrorKind::Expired);
-    let (log, told) = (log.text(), printed.lock().unwrap().clone());
+    let (log, events) = (log.text(), printed.lock().unwrap().clone());
     assert!(log.contains("result URL refreshed"), "{log}");
-    assert!(told.contains("Refreshed"), "{told}");
-    for text in [log, told, format!("{error} {error:?}")] {
+    assert!(events.contains("Refreshed"), "{events}");
+    for text in [log, events, format!("{error} {error:?}")] {
         for secret in [KEY, "hmac=", "token=exp"] {
             assert!(!text.contains(secret), "{secret}: {text}");
         }
@@ -85,7 +85,7 @@ async fn what_a_download_gets_over_is_told_without_its_tokens() {
 }
 
 #[tokio::test]
-async fn each_host_gets_its_own_header_and_nothing_more() {
+async fn host_receives_only_its_own_key_header() {
     for (host, header, other) in [
         (
             kling_omni::Host::Freepik,
@@ -121,7 +121,7 @@ async fn each_host_gets_its_own_header_and_nothing_more() {
 }
 
 #[test]
-fn keys_and_base_urls_that_cannot_work_are_refused_at_once() {
+fn invalid_key_or_base_url_is_rejected() {
     for key in ["", "  ", "a b", "a\nb", "clé", "a\u{7f}"] {
         let error = ApiKey::new(key).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration, "{key:?}");
@@ -152,7 +152,7 @@ fn keys_and_base_urls_that_cannot_work_are_refused_at_once() {
 }
 
 #[tokio::test]
-async fn texts_that_quote_the_service_hold_no_token() {
+async fn errors_with_service_messages_have_no_tokens() {
     let urls = "https://h.example/x.mp4?token=exp=1~hmac=SECRET";
     let signed = "https://b.example/k.mp4?X-Amz-Signature=SECRET&a=b";
     for reply in [

@@ -1,4 +1,4 @@
-//! Failures that say what is behind them: limits of a plan, credits, accounts, tiers and the content filter.
+//! Errors of the service with a specific cause: plan limits, credits, accounts, tiers and the content filter.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{KEY, client, sandbox, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-/// Three attempts after the first.
-const ALL: usize = 4;
+/// Three retries after the first attempt.
+const ALL_ATTEMPTS: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Call {
@@ -46,7 +46,7 @@ async fn faulty(clock: &VirtualClock, faults: &[&str]) -> (Sandbox, Client) {
 }
 
 #[tokio::test]
-async fn plan_limit_is_neither_waited_for_nor_retried() {
+async fn plan_limit_is_not_retried() {
     for body in [
         r#"{"message":"You have reached the usage limit of your free trial"}"#,
         r#"{"problem":{"message":"Trial usage exceeded","invalid_params":[]}}"#,
@@ -86,7 +86,7 @@ async fn plan_limit_is_neither_waited_for_nor_retried() {
 }
 
 #[tokio::test]
-async fn plan_limit_is_not_seen_in_the_words_of_a_rate_limit() {
+async fn plan_limit_is_distinguished_from_rate_limit() {
     for text in [
         "Too Many Requests",
         "Rate limit exceeded. Upgrade your plan for higher limits",
@@ -101,13 +101,13 @@ async fn plan_limit_is_not_seen_in_the_words_of_a_rate_limit() {
                 .unwrap();
             let error = run(call, &client).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::RateLimited, "{text}: {error}");
-            assert_eq!(fake.requests().len(), ALL, "{text}: {error}");
+            assert_eq!(fake.requests().len(), ALL_ATTEMPTS, "{text}: {error}");
         }
     }
 }
 
 #[tokio::test]
-async fn plan_limit_holds_back_no_other_call() {
+async fn plan_limit_does_not_throttle_other_calls() {
     let clock = VirtualClock::new();
     let (sandbox, client) = faulty(
         &clock,
@@ -169,7 +169,7 @@ async fn plan_limit_of_the_storage_host_is_not_retried() {
 }
 
 #[tokio::test]
-async fn credits_and_permission_are_kinds_of_their_own() {
+async fn credits_and_permission_have_their_own_kinds() {
     for (status, kind, says) in [
         (402, ErrorKind::InsufficientCredits, "add credits"),
         (403, ErrorKind::Permission, "suspended"),
@@ -277,7 +277,7 @@ async fn silent_failure_within_seconds_names_the_account_and_the_tier() {
         assert!(text.contains("without a reason"), "{fault}: {text}");
         assert_eq!(text.contains(NAMED), names_it, "{fault}: {text}");
         assert_eq!(text.contains("failed within"), within, "{fault}: {text}");
-        // A program that only has the id does not know how long it took.
+        // A task opened by id has no known duration.
         let error = client_of(&sandbox, &clock)
             .task(made.id())
             .wait()
@@ -331,7 +331,7 @@ async fn invalid_params_are_read_by_name_and_by_field() {
             "{error}"
         );
     }
-    // What the sandbox answers in that form is read as well.
+    // The form that the sandbox returns is read, too.
     let clock = VirtualClock::new();
     let builder = sandbox(&clock).problem_form(ProblemForm::Fields);
     let sandbox = builder.start().await.unwrap();
@@ -360,8 +360,8 @@ async fn retry_after_in_fractions_is_rounded_up() {
         ("292", 1, Some(292)),
         ("292.05", 1, Some(293)),
         ("120.01", 1, Some(121)),
-        ("119.5", ALL, Some(120)),
-        ("0.2", ALL, Some(1)),
+        ("119.5", ALL_ATTEMPTS, Some(120)),
+        ("0.2", ALL_ATTEMPTS, Some(1)),
     ] {
         let clock = VirtualClock::new();
         let (sandbox, client) = faulty(&clock, &[&format!("create:429={wait}")]).await;
@@ -380,7 +380,7 @@ async fn retry_after_in_fractions_is_rounded_up() {
 }
 
 #[tokio::test]
-async fn texts_of_the_service_steer_no_terminal_and_open_no_door() {
+async fn service_messages_are_sanitised() {
     let odd = "a\u{202e}b\u{2066}c\u{2028}d\u{200b}e\u{1b}[31mf /x.mp4?X-Amz-Signature=S1&sig=S2 u:S1@h/x";
     let message = serde_json::json!({ "message": odd }).to_string();
     let failed = serde_json::json!({

@@ -1,4 +1,5 @@
-//! The names of findings in JSON, which are stable from 0.1. Those that the program writes are in its own tests.
+//! The names of findings in JSON, which are stable from 0.1. The names in the program's output are tested with the
+//! program.
 
 use std::fmt::Write as _;
 use std::io;
@@ -32,7 +33,7 @@ fn finding_codes() {
     snapshots.finish();
 }
 
-/// The operations and lists in journals and in records of unknown creates.
+/// The operations and lists in journals and in serialised unconfirmed creates.
 #[tokio::test]
 async fn operations() {
     let clock = VirtualClock::new();
@@ -48,7 +49,7 @@ async fn operations() {
                 let create = create.route(*route).with_list_snapshot();
                 let create = create.before_send(move |unconfirmed| {
                     *shared.lock().unwrap() = serde_json::to_value(unconfirmed)?;
-                    Err(io::Error::other("it is not sent"))
+                    Err(io::Error::other("not sent"))
                 });
                 create.await.unwrap_err();
                 let record = record.lock().unwrap();

@@ -1,4 +1,4 @@
-//! Reading the status of a task, on either route.
+//! Reading the status of a task on each route.
 
 use kling_omni::request::Route;
 use kling_omni::{Charged, ErrorKind};
@@ -20,7 +20,7 @@ fn found() -> Reply {
 }
 
 #[tokio::test]
-async fn a_task_of_the_older_route_is_looked_for_in_both_places_and_remembered() {
+async fn task_of_the_older_route_is_read_at_both_paths() {
     let fake = Fake::start(vec![found(), missing(), found(), found()]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
@@ -44,7 +44,7 @@ async fn a_task_of_the_older_route_is_looked_for_in_both_places_and_remembered()
 }
 
 #[tokio::test]
-async fn a_task_of_the_successor_route_is_looked_for_in_one_place() {
+async fn task_of_the_successor_route_is_read_at_one_path() {
     let fake = Fake::start(vec![found(), missing()]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock)
@@ -60,7 +60,7 @@ async fn a_task_of_the_successor_route_is_looked_for_in_one_place() {
     assert_eq!(
         error.charged(),
         Charged::Yes,
-        "the task was created, so it was paid for"
+        "the task was created, so it was charged"
     );
     let lines: Vec<_> = fake
         .requests()
@@ -72,7 +72,7 @@ async fn a_task_of_the_successor_route_is_looked_for_in_one_place() {
 }
 
 #[tokio::test]
-async fn a_task_taken_up_by_its_id_is_looked_for_in_every_family_of_ours() {
+async fn task_opened_by_id_is_read_in_every_family() {
     let fake = Fake::start(vec![missing()]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock).build().unwrap();
@@ -93,7 +93,7 @@ async fn a_task_taken_up_by_its_id_is_looked_for_in_every_family_of_ours() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_an_id_in_a_url_is_refused_without_asking() {
+async fn invalid_id_is_rejected_without_a_request() {
     let fake = Fake::start(vec![found()]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock).build().unwrap();
@@ -105,7 +105,7 @@ async fn what_cannot_be_an_id_in_a_url_is_refused_without_asking() {
 }
 
 #[tokio::test]
-async fn any_other_id_is_one_segment_of_the_path() {
+async fn valid_id_is_one_path_segment() {
     for (id, segment) in [
         ("a.b", "a.b"),
         ("aux.", "aux."),

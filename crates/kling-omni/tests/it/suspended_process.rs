@@ -1,4 +1,4 @@
-//! A process that was stopped reads what has arrived meanwhile before it declares a time-out.
+//! A process that was suspended reads the received data before it reports a timeout.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use kling_omni_test_support::virtual_clock::VirtualClock;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
-/// How long the process stands still: far beyond every limit.
-const STOP: Duration = Duration::from_secs(600);
+/// How long the process is suspended: far longer than every timeout.
+const SUSPENSION: Duration = Duration::from_secs(600);
 
-/// Answers each request with these bytes, of which the first so many come at once. When the rest lies in the socket of
-/// the client, and before the client can look at it, the time of the stop has passed.
-async fn stopping(answer: Vec<u8>, first: usize) -> String {
+/// A server that sends `first` bytes of `response`, then the rest while the client is suspended. The rest is in the
+/// client's socket when the time of the suspension has passed.
+async fn suspending_server(response: Vec<u8>, first: usize) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -33,15 +33,15 @@ async fn stopping(answer: Vec<u8>, first: usize) -> String {
             tokio::io::copy(&mut body, &mut tokio::io::sink())
                 .await
                 .unwrap();
-            let (now, later) = answer.split_at(first);
+            let (now, later) = response.split_at(first);
             stream.write_all(now).await.unwrap();
-            // The client gets to see it.
+            // The client reads it.
             for _ in 0..200 {
                 tokio::task::yield_now().await;
             }
             stream.write_all(later).await.unwrap();
             tokio::time::pause();
-            tokio::time::advance(STOP).await;
+            tokio::time::advance(SUSPENSION).await;
             tokio::time::resume();
             kept.push(stream);
         }
@@ -49,7 +49,7 @@ async fn stopping(answer: Vec<u8>, first: usize) -> String {
     base_url
 }
 
-fn answer(body: &[u8]) -> Vec<u8> {
+fn response(body: &[u8]) -> Vec<u8> {
     let head = format!(
         "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         body.len()
@@ -57,9 +57,9 @@ fn answer(body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// None of it, its head, and its head with a part of its body.
-fn parts(answer: &[u8]) -> [usize; 3] {
-    let head = answer
+/// No bytes, the headers, and the headers with a part of the body.
+fn parts(response: &[u8]) -> [usize; 3] {
+    let head = response
         .windows(4)
         .position(|four| four == b"\r\n\r\n")
         .unwrap()
@@ -68,11 +68,11 @@ fn parts(answer: &[u8]) -> [usize; 3] {
 }
 
 #[tokio::test]
-async fn a_create_and_a_poll_read_what_has_arrived() {
-    let answer = answer(task("a", "CREATED", &[]).as_bytes());
-    for first in parts(&answer) {
+async fn create_and_poll_read_received_data() {
+    let response = response(task("a", "CREATED", &[]).as_bytes());
+    for first in parts(&response) {
         let clock = VirtualClock::new();
-        let client = client(stopping(answer.clone(), first).await, &clock)
+        let client = client(suspending_server(response.clone(), first).await, &clock)
             .max_retries(0)
             .build()
             .unwrap();
@@ -84,17 +84,17 @@ async fn a_create_and_a_poll_read_what_has_arrived() {
 }
 
 #[tokio::test]
-async fn a_download_reads_what_has_arrived() {
+async fn download_reads_received_data() {
     let file = mp4(5_000);
-    let answered = answer(&file);
+    let answered = response(&file);
     for first in parts(&answered) {
-        let url = format!("{}/v.mp4", stopping(answered.clone(), first).await);
+        let url = format!("{}/v.mp4", suspending_server(answered.clone(), first).await);
         let clock = VirtualClock::new();
-        let finished = answer(task("a", "COMPLETED", &[&url]).as_bytes());
-        let api = stopping(finished, 0).await;
+        let finished = response(task("a", "COMPLETED", &[&url]).as_bytes());
+        let api = suspending_server(finished, 0).await;
         let client = client(api, &clock).max_retries(0).build().unwrap();
         let video = client.task("a").wait().await.unwrap();
-        let chunks = video.download().await.expect("a head");
+        let chunks = video.download().await.expect("headers");
         let chunks: Vec<_> = chunks.try_collect().await.expect("a file");
         assert_eq!(chunks.concat(), file, "{first}");
     }

@@ -1,4 +1,4 @@
-//! An id that has arrived is kept, whatever stands around it.
+//! A received task id is kept, whatever the form of the response.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-/// What a server or a proxy puts around a body.
+/// The text that a server or a proxy adds around a body.
 #[derive(Clone, Copy, Debug)]
 enum Wrapping {
     None,
@@ -67,7 +67,7 @@ impl Wrapping {
     }
 }
 
-/// How a body is encoded, and what the head says of that.
+/// The encoding of a body, and the declared one.
 #[derive(Clone, Copy, Debug)]
 enum Coding {
     Plain(Option<&'static str>),
@@ -112,8 +112,8 @@ impl Coding {
     }
 }
 
-/// Heads that break the rules, and leave no doubt where they end.
-const HEADS: [&str; 9] = [
+/// Malformed headers whose end is unambiguous.
+const MALFORMED_HEADERS: [&str; 9] = [
     "",
     "Set-Cookie: a=1\r\n   XSa: b\r\n",
     "Set-Cookie: a=1\r\n\tXSa: b\r\n",
@@ -125,7 +125,7 @@ const HEADS: [&str; 9] = [
     "X-Bell: a\u{7}b\r\n",
 ];
 
-/// How a body ends.
+/// How the end of a body is declared.
 #[derive(Clone, Copy, Debug)]
 enum End {
     Length,
@@ -162,7 +162,7 @@ fn reply(status: u16, head: &str, coding: Option<&str>, body: &[u8], end: End) -
     Reply::Bytes([text.as_bytes(), &body].concat())
 }
 
-/// Shapes of JSON with a task somewhere in them.
+/// JSON of different shapes that contains a task.
 fn shaped(shape: usize, task: &Value) -> Value {
     match shape {
         0 => json!({"data": task}),
@@ -206,7 +206,7 @@ fn cases() -> impl Strategy<Value = Case> {
         0..SHAPES,
         proptest::sample::select(&WRAPPINGS[..]),
         proptest::sample::select(&CODINGS[..]),
-        proptest::sample::select(&HEADS[..]),
+        proptest::sample::select(&MALFORMED_HEADERS[..]),
         proptest::sample::select(&ENDS[..]),
     )
         .prop_map(|(id, shape, wrapping, coding, head, end)| Case {
@@ -246,7 +246,7 @@ async fn create(reply: Reply) -> (CreateOutcome, usize) {
 }
 
 #[test]
-fn one_id_is_a_task_in_every_wrapping() {
+fn single_id_is_the_task_in_every_wrapping() {
     let runtime = runtime();
     let run = runner(300).run(&cases(), |case| {
         let json = shaped(
@@ -270,7 +270,7 @@ fn one_id_is_a_task_in_every_wrapping() {
 }
 
 #[test]
-fn two_ids_are_candidates_and_no_task() {
+fn several_ids_are_candidates() {
     let runtime = runtime();
     let cases = (cases(), "[0-9a-f]{8}", 1..4_usize);
     let run = runner(100).run(&cases, |(case, other, form)| {
@@ -308,7 +308,7 @@ fn two_ids_are_candidates_and_no_task() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_names_a_task_is_no_proof() {
+async fn rejection_that_names_a_task_is_unknown() {
     for status in [301, 400, 404, 409, 429, 500, 503] {
         let body = json!({"message": "sorry", "task": {"task_id": "a.b"}}).to_string();
         let (outcome, sent) = create(reply(status, "", None, body.as_bytes(), End::Length)).await;
@@ -331,7 +331,7 @@ async fn a_refusal_that_names_a_task_is_no_proof() {
 }
 
 #[tokio::test]
-async fn a_coding_that_unpacks_to_too_much_is_cut_off() {
+async fn decompression_is_limited() {
     let body = format!("{}{}", task("a", "CREATED", &[]), " ".repeat(30_000_000));
     let (coding, body) = Coding::Gzip(Some("gzip")).encode(body.as_bytes());
     let (outcome, _) = create(reply(200, "", coding, &body, End::Length)).await;
@@ -342,11 +342,11 @@ async fn a_coding_that_unpacks_to_too_much_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_task_that_is_known_by_its_id_alone_is_followed() {
+async fn task_without_a_state_is_polled() {
     let wrapped = |status, urls: &[&str]| {
         let body = Wrapping::Guard(")]}',\n").wrap(&task("a.b", status, urls));
         let (coding, body) = Coding::Gzip(Some("gzip")).encode(&body);
-        reply(200, HEADS[1], coding, &body, End::Length)
+        reply(200, MALFORMED_HEADERS[1], coding, &body, End::Length)
     };
     let fake = Fake::start(vec![
         Reply::json(200, r#"{"data":[{"task_id":"a.b"}]}"#),
@@ -374,7 +374,7 @@ async fn a_task_that_is_known_by_its_id_alone_is_followed() {
 }
 
 #[tokio::test]
-async fn an_answer_with_many_headers_is_read() {
+async fn response_with_many_headers_is_read() {
     let head: String = (0..490)
         .map(|n| format!("Set-Cookie: a{n}=b\r\n"))
         .collect();
@@ -384,7 +384,7 @@ async fn an_answer_with_many_headers_is_read() {
 }
 
 #[tokio::test]
-async fn a_journal_keeps_what_the_answer_named() {
+async fn journal_keeps_the_candidates() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("j");
     let list = |ids: &[&str]| {
@@ -427,7 +427,7 @@ async fn a_journal_keeps_what_the_answer_named() {
         panic!("{:?}", journal.state());
     };
     assert_eq!(unconfirmed.candidates(), ["a.b", "c\u{1b}[31m"]);
-    // One of them is on the list, and that is no reason to take it.
+    // A listed candidate is not sufficient for a match.
     let reconciled = journal.reconcile(&client, |search| search).await.unwrap();
     let Reconciled::Ambiguous { candidates, .. } = reconciled else {
         panic!("{reconciled:?}");

@@ -22,9 +22,9 @@ fn staircase() -> TextToVideoBuilder {
         .generate_audio(true)
 }
 
-/// There is one route for each tier, whatever was chosen for reference videos, and one place to read its tasks.
+/// Each tier has one route, regardless of the setting for reference videos, and one path to read its tasks.
 #[tokio::test]
-async fn each_tier_takes_its_path() {
+async fn tier_chooses_the_path() {
     for route in Route::ALL {
         for (tier, line) in [(Tier::Pro, S1), (Tier::Standard, S2)] {
             let created = Reply::json(200, &task("a", "CREATED", &[]));
@@ -46,7 +46,7 @@ async fn each_tier_takes_its_path() {
 }
 
 #[tokio::test]
-async fn a_route_that_is_gone_is_an_error_and_no_other_is_tried() {
+async fn missing_route_has_no_fallback() {
     for status in [404, 405, 410] {
         let fake = Fake::start(vec![Reply::json(status, r#"{"message":"Not found"}"#)]).await;
         let clock = VirtualClock::new();
@@ -64,7 +64,7 @@ async fn a_route_that_is_gone_is_an_error_and_no_other_is_tried() {
 }
 
 #[tokio::test]
-async fn a_task_lives_and_is_listed_apart_from_those_of_the_other_mode() {
+async fn modes_have_separate_lists() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
@@ -88,9 +88,9 @@ async fn a_task_lives_and_is_listed_apart_from_those_of_the_other_mode() {
     assert_eq!(sandbox.charges(), 2);
 }
 
-/// An id says nothing of its mode: the status routes are asked in turn, and the one that knows it from then on.
+/// An id does not contain its mode: the status routes are tried in turn, and the matching one is used from then on.
 #[tokio::test]
-async fn a_task_is_found_again_by_its_id_alone() {
+async fn task_is_found_by_id_alone() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
@@ -121,7 +121,7 @@ async fn a_task_is_found_again_by_its_id_alone() {
 }
 
 #[tokio::test]
-async fn what_a_mode_does_not_have_is_refused_before_it_is_sent() {
+async fn unsupported_settings_of_a_mode_are_rejected() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
@@ -138,7 +138,7 @@ async fn what_a_mode_does_not_have_is_refused_before_it_is_sent() {
 }
 
 #[tokio::test]
-async fn an_unchecked_body_goes_where_it_is_told_to() {
+async fn unchecked_body_is_sent_to_the_set_mode() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();

@@ -1,4 +1,4 @@
-//! Responses that no documentation mentions: each ends in one defined way for each operation.
+//! Undocumented responses: the result of each for each operation.
 
 use kling_omni::polling::TaskStatus;
 use kling_omni::{Charged, Error, ErrorKind};
@@ -6,7 +6,7 @@ use kling_omni_test_support::fake::{ClosedPort, Fake, Reply};
 use kling_omni_test_support::setup::{SHORT, client, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-/// What a person may do that talks to the API.
+/// A call of the API.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Operation {
     Create,
@@ -21,15 +21,15 @@ struct Case {
     reply: Reply,
     kind: ErrorKind,
     status: Option<u16>,
-    /// Whether a create that ends like this may have been charged.
+    /// Whether a create with this result may have been charged.
     create: Charged,
-    /// How many requests a read makes of it, and how many a create does.
+    /// The number of requests of a read, and of a create.
     requests: [usize; 2],
     says: &'static str,
 }
 
-/// Three attempts after the first, as the client is set up here.
-const ALL: usize = 4;
+/// Three retries after the first attempt.
+const ALL_ATTEMPTS: usize = 4;
 
 fn cases() -> Vec<Case> {
     let html = "<html><body>upstream token=exp=1~hmac=abc FPSX-canary-in-a-coal-mine</body></html>";
@@ -48,13 +48,13 @@ fn cases() -> Vec<Case> {
             "401 in JSON",
             Reply::json(
                 401,
-                r#"{"message":"Unauthorized: FPSX-canary-in-a-coal-mine is no key"}"#,
+                r#"{"message":"Unauthorized: FPSX-canary-in-a-coal-mine is invalid"}"#,
             ),
             ErrorKind::Authentication,
             Some(401),
             No,
             [1, 1],
-            "Unauthorized: [key] is no key",
+            "Unauthorized: [key] is invalid",
         ),
         case(
             "402 empty",
@@ -133,7 +133,7 @@ fn cases() -> Vec<Case> {
             ErrorKind::Server,
             Some(408),
             Unknown,
-            [ALL, 1],
+            [ALL_ATTEMPTS, 1],
             "408",
         ),
         case(
@@ -142,7 +142,7 @@ fn cases() -> Vec<Case> {
             ErrorKind::RateLimited,
             Some(429),
             No,
-            [ALL, ALL],
+            [ALL_ATTEMPTS, ALL_ATTEMPTS],
             "not JSON",
         ),
         case(
@@ -160,7 +160,7 @@ fn cases() -> Vec<Case> {
             ErrorKind::Server,
             Some(500),
             Unknown,
-            [ALL, 1],
+            [ALL_ATTEMPTS, 1],
             "500",
         ),
         case(
@@ -169,7 +169,7 @@ fn cases() -> Vec<Case> {
             ErrorKind::Server,
             Some(502),
             Unknown,
-            [ALL, 1],
+            [ALL_ATTEMPTS, 1],
             "bad gateway",
         ),
         case(
@@ -178,7 +178,7 @@ fn cases() -> Vec<Case> {
             ErrorKind::Server,
             Some(503),
             Unknown,
-            [ALL, 1],
+            [ALL_ATTEMPTS, 1],
             "empty body",
         ),
         case(
@@ -187,7 +187,7 @@ fn cases() -> Vec<Case> {
             ErrorKind::UnexpectedResponse,
             Some(200),
             Unknown,
-            [ALL, 1],
+            [ALL_ATTEMPTS, 1],
             "not JSON",
         ),
         case(
@@ -196,7 +196,7 @@ fn cases() -> Vec<Case> {
             ErrorKind::UnexpectedResponse,
             Some(200),
             Unknown,
-            [ALL, 1],
+            [ALL_ATTEMPTS, 1],
             "not JSON",
         ),
         case(
@@ -205,7 +205,7 @@ fn cases() -> Vec<Case> {
             ErrorKind::UnexpectedResponse,
             Some(200),
             Unknown,
-            [ALL, 1],
+            [ALL_ATTEMPTS, 1],
             "not JSON",
         ),
         case(
@@ -223,7 +223,7 @@ fn cases() -> Vec<Case> {
             ErrorKind::UnexpectedResponse,
             Some(200),
             Unknown,
-            [ALL, 1],
+            [ALL_ATTEMPTS, 1],
             "exceeds",
         ),
         case(
@@ -232,7 +232,7 @@ fn cases() -> Vec<Case> {
             ErrorKind::UnexpectedResponse,
             Some(204),
             Unknown,
-            [ALL, 1],
+            [ALL_ATTEMPTS, 1],
             "204",
         ),
         case(
@@ -250,7 +250,7 @@ fn cases() -> Vec<Case> {
             ErrorKind::Transport,
             Some(200),
             Unknown,
-            [ALL, 1],
+            [ALL_ATTEMPTS, 1],
             "before the response was complete",
         ),
         case(
@@ -259,7 +259,7 @@ fn cases() -> Vec<Case> {
             ErrorKind::Transport,
             Some(200),
             Unknown,
-            [ALL, 1],
+            [ALL_ATTEMPTS, 1],
             "time limit",
         ),
         case(
@@ -268,7 +268,7 @@ fn cases() -> Vec<Case> {
             ErrorKind::Transport,
             None,
             Unknown,
-            [ALL, 1],
+            [ALL_ATTEMPTS, 1],
             "time limit",
         ),
         case(
@@ -277,7 +277,7 @@ fn cases() -> Vec<Case> {
             ErrorKind::Transport,
             None,
             Unknown,
-            [ALL, 1],
+            [ALL_ATTEMPTS, 1],
             "connection was lost",
         ),
         case(
@@ -286,14 +286,14 @@ fn cases() -> Vec<Case> {
             ErrorKind::Transport,
             None,
             Unknown,
-            [ALL, 1],
+            [ALL_ATTEMPTS, 1],
             "lost",
         ),
     ]
 }
 
 #[tokio::test]
-async fn every_awkward_answer_ends_in_one_defined_way_for_each_operation() {
+async fn each_response_has_a_defined_result_for_each_operation() {
     for case in cases() {
         for operation in OPERATIONS {
             let name = format!("{} on {operation:?}", case.name);
@@ -330,7 +330,7 @@ fn check(name: &str, case: &Case, operation: Operation, error: &Error) {
     assert_eq!(error.status(), case.status, "{name}: {error}");
     let charged = match operation {
         Operation::Create => case.create,
-        // Nothing is known yet about a task that was only named.
+        // The charge of a task that was opened by id is unknown.
         Operation::Status => Charged::Unknown,
         Operation::List => Charged::No,
     };
@@ -357,7 +357,7 @@ fn check(name: &str, case: &Case, operation: Operation, error: &Error) {
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_tried_again_and_charges_nothing() {
+async fn refused_connection_is_retried_and_not_charged() {
     for operation in OPERATIONS {
         let closed = ClosedPort::new();
         let clock = VirtualClock::new();
@@ -380,7 +380,7 @@ async fn a_refused_connection_is_tried_again_and_charges_nothing() {
 }
 
 #[tokio::test]
-async fn unusual_but_readable_answers_are_read() {
+async fn unusual_but_readable_responses_are_read() {
     let id = "a";
     for (name, body, status, urls) in [
         ("unknown status", task(id, "QUEUED", &[]), TaskStatus::Unknown("QUEUED".to_owned()), 0),
@@ -400,7 +400,7 @@ async fn unusual_but_readable_answers_are_read() {
 }
 
 #[tokio::test]
-async fn waits_follow_what_the_service_asks_for() {
+async fn backoff_follows_retry_after() {
     let cases: [(&[(&str, &str)], u64); 3] = [
         (&[("retry-after", "7")], 7),
         (
@@ -441,7 +441,7 @@ async fn waits_follow_what_the_service_asks_for() {
 }
 
 #[tokio::test]
-async fn a_task_without_an_id_is_never_taken_for_one() {
+async fn task_without_a_valid_id_is_unknown() {
     for id in [String::new(), "a".repeat(1025)] {
         let fake = Fake::start(vec![Reply::json(200, &task(&id, "CREATED", &[]))]).await;
         let clock = VirtualClock::new();

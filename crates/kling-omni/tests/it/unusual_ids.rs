@@ -1,4 +1,4 @@
-//! Ids that look odd, and ids that cannot be that of the new task.
+//! Unusual task ids, and ids that cannot belong to the new task.
 
 use kling_omni::recovery::Reconciled;
 use kling_omni::{Charged, CreateOutcome};
@@ -8,7 +8,7 @@ use kling_omni_test_support::virtual_clock::VirtualClock;
 use serde_json::json;
 
 #[tokio::test]
-async fn a_task_whose_id_is_a_number_is_followed() {
+async fn integer_id_is_supported() {
     let numbered = |status, urls: &[&str]| {
         let body = task("17", status, urls);
         Reply::json(200, &body.replace(r#""17""#, "17"))
@@ -29,7 +29,7 @@ async fn a_task_whose_id_is_a_number_is_followed() {
 }
 
 #[tokio::test]
-async fn a_task_with_an_id_that_no_url_takes_was_paid_for() {
+async fn id_that_no_url_can_contain_may_be_charged() {
     for id in [".", ".."] {
         let fake = Fake::start(vec![Reply::json(200, &task(id, "CREATED", &[]))]).await;
         let clock = VirtualClock::new();
@@ -48,7 +48,7 @@ async fn a_task_with_an_id_that_no_url_takes_was_paid_for() {
 }
 
 #[tokio::test]
-async fn an_answer_that_names_an_older_task_is_no_answer() {
+async fn response_that_names_an_older_task_is_unknown() {
     let list = |ids: &[&str]| {
         let rows = ids
             .iter()
@@ -87,7 +87,7 @@ async fn an_answer_that_names_an_older_task_is_no_answer() {
         panic!("{reconciled:?}");
     };
     assert_eq!(task.id(), "new");
-    // It belongs to a create of the client now, and is not given to a second one.
+    // The task belongs to a create of the client now, and is not matched to a second one.
     let create = client
         .create(valid_request().build().unwrap())
         .with_list_snapshot();
@@ -99,7 +99,7 @@ async fn an_answer_that_names_an_older_task_is_no_answer() {
 }
 
 #[tokio::test]
-async fn an_id_in_the_head_alone_is_a_candidate() {
+async fn id_in_the_headers_is_a_candidate() {
     let path = "/v1/ai/reference-to-video/kling-v3-omni/a.b";
     for (status, name, value, body) in [
         (201, "location", path, ""),

@@ -1,4 +1,4 @@
-//! Local files on their way to the service.
+//! Uploads of local files.
 
 mod failures;
 mod files;
@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tracing::instrument::WithSubscriber;
 
-/// More than a client keeps at once.
+/// More than a client buffers.
 const LONG: usize = 1_000_000;
 
 pub fn content(seed: u8, length: usize) -> Vec<u8> {
@@ -27,7 +27,7 @@ pub fn content(seed: u8, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// A file on disk, in a folder of its own.
+/// A file in its own folder.
 pub fn file(name: &str, bytes: &[u8]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
@@ -35,7 +35,7 @@ pub fn file(name: &str, bytes: &[u8]) -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-/// The requests that a host of the sandbox got.
+/// The requests that a host of the sandbox received.
 fn at(sandbox: &Sandbox, host: Host) -> Vec<ReceivedRequest> {
     let mut requests = sandbox.requests();
     requests.retain(|request| request.host() == host);
@@ -43,17 +43,17 @@ fn at(sandbox: &Sandbox, host: Host) -> Vec<ReceivedRequest> {
 }
 
 #[tokio::test]
-async fn a_file_goes_up_and_makes_a_video_and_no_key_goes_with_it() {
+async fn file_is_uploaded_without_the_key() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
     let bytes = content(1, LONG);
     let (_folder, path) = file("clip.mov", &bytes);
 
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let progress = Arc::clone(&told);
+    let progress = Arc::new(Mutex::new(Vec::new()));
+    let recorded = Arc::clone(&progress);
     let upload = client.upload(path).on_progress(move |sent, total| {
-        progress.lock().unwrap().push((sent, total));
+        recorded.lock().unwrap().push((sent, total));
     });
     let uploaded = upload.await.unwrap();
     let end = uploaded.expires_at.unwrap();
@@ -67,10 +67,13 @@ async fn a_file_goes_up_and_makes_a_video_and_no_key_goes_with_it() {
     assert_eq!(record.content_type(), "video/quicktime");
     assert_eq!(record.length(), Some(LONG as u64));
     assert_eq!(record.sha256(), Some(Sha256::digest(&bytes).into()));
-    let told = std::mem::take(&mut *told.lock().unwrap());
-    assert_eq!((told[0].0, told.last().unwrap().0), (0, LONG as u64));
-    assert!(told.is_sorted() && told.iter().all(|(_, total)| *total == LONG as u64));
-    assert!(told.len() > 4, "{told:?}");
+    let progress = std::mem::take(&mut *progress.lock().unwrap());
+    assert_eq!(
+        (progress[0].0, progress.last().unwrap().0),
+        (0, LONG as u64)
+    );
+    assert!(progress.is_sorted() && progress.iter().all(|(_, total)| *total == LONG as u64));
+    assert!(progress.len() > 4, "{progress:?}");
 
     let request = valid_request()
         .reference_video(uploaded.url)
@@ -99,7 +102,7 @@ async fn a_file_goes_up_and_makes_a_video_and_no_key_goes_with_it() {
 }
 
 #[tokio::test]
-async fn uploads_belong_to_one_host_unless_another_server_stands_in_for_all() {
+async fn uploads_use_their_host_unless_a_base_url_is_set() {
     let clock = VirtualClock::new();
     let builder = || client("http://127.0.0.1:1", &clock);
     let of = |client: Client| format!("{:?}", client.service_uploader());
@@ -116,7 +119,7 @@ async fn uploads_belong_to_one_host_unless_another_server_stands_in_for_all() {
 }
 
 #[tokio::test]
-async fn several_files_go_at_once_and_come_back_in_their_order() {
+async fn upload_all_is_concurrent_and_keeps_the_order() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
@@ -125,16 +128,16 @@ async fn several_files_go_at_once_and_come_back_in_their_order() {
         .unwrap();
     let count = most + 2;
     let source = |n: usize| FileSource::bytes(content(n as u8, 1000 + n), "image/png");
-    let told = Arc::new(Mutex::new((0, 0)));
-    let progress = Arc::clone(&told);
+    let progress = Arc::new(Mutex::new((0, 0)));
+    let recorded = Arc::clone(&progress);
     let uploaded = client
         .upload_all((0..count).map(source))
-        .on_progress(move |sent, total| *progress.lock().unwrap() = (sent, total))
+        .on_progress(move |sent, total| *recorded.lock().unwrap() = (sent, total))
         .await
         .unwrap();
     assert_eq!(uploaded.len(), count);
     let all: u64 = (0..count as u64).map(|n| 1000 + n).sum();
-    assert_eq!(*told.lock().unwrap(), (all, all));
+    assert_eq!(*progress.lock().unwrap(), (all, all));
 
     let asked = at(&sandbox, Host::Api);
     let asked: Vec<_> = asked
@@ -150,7 +153,7 @@ async fn several_files_go_at_once_and_come_back_in_their_order() {
 }
 
 #[tokio::test]
-async fn nothing_secret_is_printed_or_logged() {
+async fn secrets_are_not_printed_or_logged() {
     let log = Log::default();
     let clock = VirtualClock::new();
     let rules = ["storage:503@1", "storage:403@3-", "storage:lost@2"];
@@ -180,20 +183,20 @@ async fn nothing_secret_is_printed_or_logged() {
     }
 }
 
-/// Uploads nothing, and says what it is told to.
-struct Own(fn(&LocalFile) -> Result<UploadedFile, kling_omni::upload::BoxError>);
+/// An uploader that uploads nothing and returns a given result.
+struct FixedUploader(fn(&LocalFile) -> Result<UploadedFile, kling_omni::upload::BoxError>);
 
-impl Uploader for Own {
+impl Uploader for FixedUploader {
     fn upload<'a>(&'a self, file: &'a LocalFile) -> UploadFuture<'a, UploadedFile> {
         let answer = self.0(file);
         Box::pin(async move { answer })
     }
 }
 
-/// Answers too little.
-struct Forgetful;
+/// An uploader that returns too few files.
+struct IncompleteUploader;
 
-impl Uploader for Forgetful {
+impl Uploader for IncompleteUploader {
     fn upload<'a>(&'a self, _: &'a LocalFile) -> UploadFuture<'a, UploadedFile> {
         Box::pin(async { Ok(UploadedFile::new("https://h.example/x", None)) })
     }
@@ -204,11 +207,11 @@ impl Uploader for Forgetful {
 }
 
 #[tokio::test]
-async fn an_uploader_of_your_own_takes_the_place_of_ours() {
+async fn custom_uploader_replaces_the_default() {
     let clock = VirtualClock::new();
     let builder = || client("http://127.0.0.1:1", &clock);
     let picture = || FileSource::bytes(content(1, 10), "image/tiff");
-    let own = builder().uploader(Own(|file| {
+    let own = builder().uploader(FixedUploader(|file| {
         let url = format!(
             "https://h.example/{}/{}",
             file.length(),
@@ -227,7 +230,7 @@ async fn an_uploader_of_your_own_takes_the_place_of_ours() {
         2
     );
 
-    let failing = builder().uploader(Own(|_| {
+    let failing = builder().uploader(FixedUploader(|_| {
         Err("no room at https://h.example/x?sig=SECRET".into())
     }));
     let error = failing
@@ -247,14 +250,14 @@ async fn an_uploader_of_your_own_takes_the_place_of_ours() {
         "{error}"
     );
 
-    let ours = builder().uploader(Own(|_| {
+    let ours = builder().uploader(FixedUploader(|_| {
         let error = kling_omni::ApiKey::new("").unwrap_err();
         Err(error.into())
     }));
     let error = ours.build().unwrap().upload(picture()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
 
-    let forgetful = builder().uploader(Forgetful).build().unwrap();
+    let forgetful = builder().uploader(IncompleteUploader).build().unwrap();
     let error = forgetful.upload(picture()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Upload);
     assert_eq!(

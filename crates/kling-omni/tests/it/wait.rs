@@ -1,4 +1,4 @@
-//! Waiting for a task to end.
+//! Waiting for tasks.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn completed() -> Reply {
 }
 
 #[tokio::test]
-async fn a_created_task_is_waited_for_in_virtual_time() {
+async fn wait_completes_in_virtual_time() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
@@ -47,7 +47,8 @@ async fn a_created_task_is_waited_for_in_virtual_time() {
             TaskStatus::Completed
         ]
     );
-    // The task takes a minute, give or take the sandbox's jitter, and is found done within one longest interval.
+    // The task takes about a minute, with the jitter of the sandbox, and its completion is detected within one
+    // maximum interval.
     let slept = clock.slept().as_secs();
     assert!((40..100).contains(&slept), "{slept}");
     assert_eq!(sandbox.charges(), 1);
@@ -56,7 +57,7 @@ async fn a_created_task_is_waited_for_in_virtual_time() {
 }
 
 #[tokio::test]
-async fn the_first_status_is_yielded_before_any_pause() {
+async fn first_status_is_yielded_without_delay() {
     let fake = Fake::start(vec![reply("IN_PROGRESS"), completed()]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock).build().unwrap();
@@ -76,7 +77,7 @@ async fn the_first_status_is_yielded_before_any_pause() {
 }
 
 #[tokio::test]
-async fn failed_polls_are_news_and_no_end() {
+async fn failed_polls_are_updates_and_do_not_end_the_wait() {
     let fake = Fake::start(vec![
         reply("IN_PROGRESS"),
         Reply::Drop,
@@ -104,12 +105,12 @@ async fn failed_polls_are_news_and_no_end() {
     assert_eq!(
         fake.requests().len(),
         5,
-        "a failed poll is not tried again on its own"
+        "a failed poll is not retried separately"
     );
 }
 
 #[tokio::test]
-async fn each_way_to_end_is_told_apart() {
+async fn each_result_is_distinguished() {
     let unauthorized = Reply::json(401, r#"{"message":"Invalid API key"}"#);
     let failed = Reply::json(
         200,
@@ -132,7 +133,7 @@ async fn each_way_to_end_is_told_apart() {
             "without a result",
         ),
         (
-            "key refused midway",
+            "key rejected midway",
             vec![reply("CREATED"), unauthorized],
             ErrorKind::Authentication,
             Charged::Yes,
@@ -199,7 +200,7 @@ async fn each_way_to_end_is_told_apart() {
             assert_eq!(
                 clock.slept(),
                 Duration::from_secs(60),
-                "{name}: looked at once more at the deadline"
+                "{name}: polled once more at the deadline"
             );
             assert!(
                 format!("{error:?}").contains("instead of creating it again"),
@@ -210,7 +211,7 @@ async fn each_way_to_end_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_fresh_task_may_be_missing_for_a_moment() {
+async fn new_task_may_be_missing_temporarily() {
     let missing = || Reply::http(404, &[], "");
     let fake = Fake::start(vec![reply("CREATED"), missing(), completed()]).await;
     let clock = VirtualClock::new();
@@ -226,7 +227,7 @@ async fn a_fresh_task_may_be_missing_for_a_moment() {
 }
 
 #[tokio::test]
-async fn a_cancelled_wait_leaves_the_task_and_says_how_to_go_on() {
+async fn cancelled_wait_has_help() {
     let fake = Fake::start(vec![reply("PAUSED"), Reply::hang()]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock).build().unwrap();
@@ -251,7 +252,7 @@ async fn a_cancelled_wait_leaves_the_task_and_says_how_to_go_on() {
 }
 
 #[tokio::test]
-async fn a_task_that_has_ended_stays_so() {
+async fn terminal_status_is_final() {
     let fake = Fake::start(vec![completed(), reply("IN_PROGRESS")]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock).build().unwrap();
@@ -263,7 +264,7 @@ async fn a_task_that_has_ended_stays_so() {
 }
 
 #[tokio::test]
-async fn an_empty_result_at_the_deadline_is_one() {
+async fn empty_result_at_the_deadline_is_an_error() {
     let fake = Fake::start(vec![reply("COMPLETED")]).await;
     let clock = VirtualClock::new();
     let client = client(fake.base_url(), &clock).build().unwrap();
@@ -272,7 +273,7 @@ async fn an_empty_result_at_the_deadline_is_one() {
 }
 
 #[tokio::test]
-async fn one_odd_answer_is_passed_over_and_a_long_wait_is_cut() {
+async fn single_malformed_response_is_tolerated() {
     let fake = Fake::start(vec![
         reply("IN_PROGRESS"),
         Reply::json(200, "{}"),
@@ -287,7 +288,7 @@ async fn one_odd_answer_is_passed_over_and_a_long_wait_is_cut() {
 }
 
 #[test]
-fn a_state_is_read_as_the_service_writes_it() {
+fn state_deserialises_from_the_service_form() {
     let json = r#"{"task_id":"a","status":"QUEUED","generated":null,"has_nsfw":[false]}"#;
     let state: TaskState = serde_json::from_str(json).unwrap();
     assert_eq!(*state.status(), TaskStatus::Unknown("QUEUED".to_owned()));

@@ -1,4 +1,4 @@
-//! Webhooks: what is taken in, what is refused, and who hears of it.
+//! Webhooks: verification, deduplication and waits.
 
 mod correlation;
 mod endpoint;
@@ -15,7 +15,7 @@ use kling_omni::webhook::{
 };
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-/// Where the virtual clock begins.
+/// The start of the virtual clock.
 pub const START: u64 = 1_800_000_000;
 pub const SECRET: &str = "canary-of-a-webhook-secret";
 const URL: &str = "https://result.example/kling_a.mp4?token=exp=1800003600~hmac=00";
@@ -52,12 +52,12 @@ pub fn signed(id: &str, sent_at: u64, body: &str) -> HeaderMap {
     headers(id, &sent_at.to_string(), &signature)
 }
 
-/// The body of a delivery about task `id`.
+/// The body of a delivery for task `id`.
 pub fn task(id: &str, status: &str, generated: &[&str]) -> String {
     serde_json::json!({"task_id": id, "status": status, "generated": generated}).to_string()
 }
 
-/// Hands in an authentic delivery.
+/// Receives an authentic delivery.
 fn deliver(
     inbox: &WebhookReceiver,
     id: &str,
@@ -67,7 +67,7 @@ fn deliver(
     inbox.receive(&signed(id, sent_at, body), None, body.as_bytes())
 }
 
-/// What became of a delivery, in a word.
+/// The result of a delivery as one word.
 fn word(result: &Result<Received, WebhookError>) -> String {
     match result {
         Ok(Received::Accepted(_)) => "new".to_owned(),

@@ -1,4 +1,4 @@
-//! Each operation's request, byte for byte as it leaves.
+//! Snapshots of the request of each operation as it is sent.
 
 use std::fmt::Write as _;
 
@@ -16,14 +16,14 @@ enum Call {
     Create(Route, Tier, fn() -> VideoReference),
     FromText(Tier),
     Unchecked(Mode),
-    /// The spec's example.
+    /// The example of the document.
     Example(TaskCreate),
     Status(usize),
     Page(u32, u32),
     Download,
 }
 
-fn least() -> VideoReference {
+fn minimal() -> VideoReference {
     VideoReference::builder()
         .prompt("A slow river at dawn")
         .reference_video("https://example.com/river.mp4")
@@ -31,7 +31,7 @@ fn least() -> VideoReference {
         .unwrap()
 }
 
-fn everything() -> VideoReference {
+fn all_fields() -> VideoReference {
     VideoReference::builder()
         .prompt("The dancer of @Video1 as a \"paper\" puppet, naïve & moonlit")
         .reference_video("https://example.com/dance.mp4?sig=a%2Fb")
@@ -45,7 +45,7 @@ fn everything() -> VideoReference {
         .unwrap()
 }
 
-/// Everything that goes together, by tier.
+/// All fields that can be combined, by tier.
 fn from_text(tier: Tier) -> TextToVideo {
     let request = TextToVideo::builder()
         .duration(12)
@@ -77,23 +77,23 @@ fn from_text(tier: Tier) -> TextToVideo {
 }
 
 #[tokio::test]
-async fn every_operation_sends_what_its_snapshot_says() {
+async fn requests_match_their_snapshots() {
     let cases: &[(&str, Call)] = &[
         (
             "create.video-reference",
-            Call::Create(Route::VideoReference, Tier::Pro, everything),
+            Call::Create(Route::VideoReference, Tier::Pro, all_fields),
         ),
         (
             "create.video-reference.least",
-            Call::Create(Route::VideoReference, Tier::Pro, least),
+            Call::Create(Route::VideoReference, Tier::Pro, minimal),
         ),
         (
             "create.reference-to-video.pro",
-            Call::Create(Route::ReferenceToVideo, Tier::Pro, everything),
+            Call::Create(Route::ReferenceToVideo, Tier::Pro, all_fields),
         ),
         (
             "create.reference-to-video.standard",
-            Call::Create(Route::ReferenceToVideo, Tier::Standard, least),
+            Call::Create(Route::ReferenceToVideo, Tier::Standard, minimal),
         ),
         ("create.video.pro", Call::FromText(Tier::Pro)),
         ("create.video.standard", Call::FromText(Tier::Standard)),
@@ -132,7 +132,7 @@ async fn every_operation_sends_what_its_snapshot_says() {
     snapshots.finish();
 }
 
-/// The request that a call makes; of two, the one asked for.
+/// The request of a call; if it sends two, the one to compare.
 async fn sent(call: Call) -> Request {
     let task = r#"{"data":{"task_id":"a","status":"CREATED","generated":[]}}"#;
     let missing = Reply::json(404, r#"{"message":"Task not found"}"#);

@@ -1,37 +1,37 @@
-//! The boxes that an MP4 or a MOV is built of.
+//! The boxes of an MP4 or a MOV.
 
 use crate::problem::{Code, Problems};
 
 /// The name of a box.
 pub(crate) type Name = [u8; 4];
 
-/// The length of a header without, and with, a length of 64 bits.
+/// The length of a header without, and with, a 64-bit length.
 pub(crate) const SHORT_HEADER: u64 = 8;
 pub(crate) const LONG_HEADER: u64 = 16;
 
-/// How a box begins.
+/// The header of a box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) name: Name,
     /// The length of the header.
     pub(crate) header: u64,
-    /// The length of all of the box; none if it goes on to the end of the file.
+    /// The length of the box; `None` if it extends to the end of the file.
     pub(crate) size: Option<u64>,
 }
 
-/// A box within another one.
+/// A box in another box.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Child<'a> {
     pub(crate) name: Name,
-    /// Where it begins in the file.
+    /// Its offset in the file.
     pub(crate) at: u64,
-    /// What is in it.
+    /// Its content.
     pub(crate) body: &'a [u8],
-    /// Where that begins in the file.
+    /// The offset of its content in the file.
     pub(crate) body_at: u64,
 }
 
-/// The boxes within a box, up to the first one that is damaged.
+/// The boxes in a box, up to the first damaged one.
 #[derive(Debug)]
 pub(crate) struct Children<'a, 'p> {
     bytes: &'a [u8],
@@ -40,7 +40,7 @@ pub(crate) struct Children<'a, 'p> {
 }
 
 impl Header {
-    /// How long the header is that begins with these 8 bytes: a size of 1 announces one of 64 bits behind the name.
+    /// The length of the header with these first 8 bytes: a size of 1 means that a 64-bit one follows the name.
     pub(crate) fn length(begin: &[u8]) -> u64 {
         match begin {
             [0, 0, 0, 1, _, _, _, _, ..] => LONG_HEADER,
@@ -48,7 +48,7 @@ impl Header {
         }
     }
 
-    /// Reads a header. None if these are not enough bytes.
+    /// Reads a header; `None` without enough bytes.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let &[a, b, c, d, e, f, g, h, ..] = bytes else {
             return None;
@@ -62,7 +62,7 @@ impl Header {
         Some(Self { name, header, size })
     }
 
-    /// Whether the box is as long as its header at least.
+    /// Whether the box is at least as long as its header.
     pub(crate) fn is_possible(self) -> bool {
         self.size.is_none_or(|size| size >= self.header)
     }
@@ -73,16 +73,16 @@ impl<'a> Child<'a> {
         Children::new(self.body, self.body_at, problems)
     }
 
-    /// Says that the box does not hold what it must.
-    pub(crate) fn is_too_short(&self, problems: &mut Problems) {
-        if problems.are_enough() {
+    /// Reports that the box is too short for its content.
+    pub(crate) fn report_too_short(&self, problems: &mut Problems) {
+        if problems.is_full() {
             return;
         }
-        let (name, at) = (shown(self.name), self.at);
+        let (name, at) = (escape_name(self.name), self.at);
         problems.corrupt(
             Code::WrongSize,
             at,
-            format!("the box `{name}` at byte {at} is too short for what it has to hold"),
+            format!("the box `{name}` at byte {at} is too short for its content"),
         );
     }
 }
@@ -96,13 +96,13 @@ impl<'a, 'p> Children<'a, 'p> {
         }
     }
 
-    /// The first box alone.
+    /// The first box.
     pub(crate) fn first(mut self) -> Option<(Child<'a>, &'p mut Problems)> {
         let (child, _) = self.next()?;
         Some((child, self.problems))
     }
 
-    /// The next box, and the problems to go on with: an iterator could not lend them.
+    /// The next box, with the problems, which an iterator could not lend.
     pub(crate) fn next(&mut self) -> Option<(Child<'a>, &mut Problems)> {
         let bytes = std::mem::take(&mut self.bytes);
         // A QuickTime list may end with 4 zeros.
@@ -112,8 +112,8 @@ impl<'a, 'p> Children<'a, 'p> {
         let header = Header::read(bytes).filter(|header| header.is_possible());
         let size = header.and_then(|header| usize::try_from(header.size?).ok());
         let (Some(header), Some(size)) = (header, size.filter(|size| *size <= bytes.len())) else {
-            if !self.problems.are_enough() {
-                let name = shown([bytes[4], bytes[5], bytes[6], bytes[7]]);
+            if !self.problems.is_full() {
+                let name = escape_name([bytes[4], bytes[5], bytes[6], bytes[7]]);
                 let at = self.at;
                 self.problems.corrupt(
                     Code::WrongSize,
@@ -136,8 +136,8 @@ impl<'a, 'p> Children<'a, 'p> {
     }
 }
 
-/// A name is the file's text, and goes to terminals and logs.
-pub(crate) fn shown(name: Name) -> String {
+/// Escapes a name, which is text of the file, for terminals and logs.
+pub(crate) fn escape_name(name: Name) -> String {
     name.escape_ascii().to_string()
 }
 

@@ -1,51 +1,51 @@
-//! Where in the file the frames of a track are.
+//! The positions of frames in a file.
 
 use super::boxes::{Child, Name, u32_at, u64_at};
 use super::track::counted;
 use crate::problem::Problems;
 
-/// The boxes of a track that say where its frames are, as far as they were met.
+/// The boxes of a track with the positions of its frames.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Chunks<'a> {
     /// An `stsz` or `stz2`.
     sizes: Option<Sizes<'a>>,
-    /// The entries of an `stsc`: from which chunk on, and how many frames are in each.
+    /// The entries of an `stsc`: the first chunk, and the number of frames in each.
     runs: Option<&'a [u8]>,
     /// The entries of an `stco` or `co64`.
-    places: Option<Places<'a>>,
+    places: Option<ChunkOffsets<'a>>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Sizes<'a> {
-    /// So many frames of so many bytes.
+    /// A number of frames, and the size of each in bytes.
     Equal(u32, u32),
-    /// Frames whose sizes have so many bits.
+    /// The sizes of frames, and their length in bits.
     Each(u32, usize, &'a [u8]),
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Places<'a> {
+enum ChunkOffsets<'a> {
     Short(&'a [u8]),
     Long(&'a [u8]),
 }
 
-/// An entry of an `stsc`.
+/// The length of an entry of an `stsc`.
 const RUN: usize = 12;
 
 impl<'a> Chunks<'a> {
-    /// Takes a box, if it is one of these. A list that is not whole is as good as none.
-    pub(super) fn take(&mut self, child: &Child<'a>) {
+    /// Reads a box if it is one of these. An incomplete list is ignored.
+    pub(super) fn read_box(&mut self, child: &Child<'a>) {
         let list = |entry| counted(child, entry, &mut Problems::default());
         match &child.name {
             b"stsc" => self.runs = list(RUN),
-            b"stco" => self.places = list(4).map(Places::Short),
-            b"co64" => self.places = list(8).map(Places::Long),
+            b"stco" => self.places = list(4).map(ChunkOffsets::Short),
+            b"co64" => self.places = list(8).map(ChunkOffsets::Long),
             b"stsz" | b"stz2" => self.sizes = Sizes::read(child.name, child.body),
             _ => {}
         }
     }
 
-    /// Where the last of all frames ends. None without frames, and where the boxes do not agree.
+    /// The end of the last frame; `None` without frames, or if the boxes disagree.
     pub(super) fn end(&self) -> Option<u64> {
         let (sizes, places) = (self.sizes?, self.places?);
         let mut runs = self.runs?.chunks_exact(RUN).peekable();
@@ -74,7 +74,7 @@ impl<'a> Sizes<'a> {
             (b"stz2", bits @ (4 | 8 | 16)) => bits as usize,
             (b"stz2", _) => return None,
             (_, 0) => 32,
-            // QuickTime writes this for sound that is not compressed, whatever its frames have.
+            // QuickTime writes this for uncompressed audio, regardless of the sizes of its frames.
             (_, 1) => return None,
             (_, size) => return Some(Self::Equal(count, size)),
         };
@@ -88,7 +88,7 @@ impl<'a> Sizes<'a> {
         }
     }
 
-    /// The bytes of so many frames from this one on.
+    /// The total size of this number of frames from `first` on.
     fn sum(self, first: u32, count: u32) -> Option<u64> {
         match self {
             Self::Equal(_, size) => u64::from(size).checked_mul(count.into()),
@@ -101,7 +101,7 @@ impl<'a> Sizes<'a> {
     }
 }
 
-/// The size of one frame, of which each has so many bits.
+/// The size of a frame, stored in `bits` bits.
 fn size(sizes: &[u8], bits: usize, frame: usize) -> Option<u64> {
     let at = frame.checked_mul(bits)? / 8;
     let bytes = sizes.get(at..at.checked_add(bits.div_ceil(8))?)?;
@@ -115,7 +115,7 @@ fn size(sizes: &[u8], bits: usize, frame: usize) -> Option<u64> {
     })
 }
 
-impl<'a> Places<'a> {
+impl<'a> ChunkOffsets<'a> {
     fn all(self) -> impl Iterator<Item = u64> + 'a {
         let (list, entry) = match self {
             Self::Short(list) => (list, 4),

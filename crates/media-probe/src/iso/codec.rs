@@ -1,15 +1,18 @@
-//! How a video is compressed, and the code of four characters that says so.
+//! Codecs, and their four-character codes.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::boxes::{Name, shown};
+use super::boxes::{Name, escape_name};
 
-/// How a video is compressed. Its text and its form in JSON is the name that people use.
+/// A video codec. `Display` and JSON have the common name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "their names say it, and `CODECS` more")]
+#[expect(
+    missing_docs,
+    reason = "the names are self-explanatory, and `CODECS` has details"
+)]
 pub enum Codec {
     H264,
     Hevc,
@@ -30,17 +33,17 @@ pub enum Codec {
     Animation,
     Png,
     Uncompressed,
-    /// One that this crate has no name for; the [`FourCc`] may tell more.
+    /// A codec that this crate does not know; see its [`FourCc`].
     Other,
 }
 
-/// Four bytes by which a file names a codec.
+/// The four bytes that identify a codec in a file.
 ///
-/// Its text and its form in JSON are these bytes as ASCII, with others escaped.
+/// `Display` and JSON have these bytes as ASCII, with others escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FourCc(pub [u8; 4]);
 
-/// In the order of the enum: the name, and the beginnings of what files call it.
+/// In the order of the enum: the name, and the prefixes of codes in files.
 const CODECS: &[(Codec, &str, &[&str])] = &[
     (Codec::H264, "H.264", &["avc", "dva"]),
     (Codec::Hevc, "HEVC", &["hvc", "hev", "dvh1", "dvhe"]),
@@ -87,7 +90,7 @@ const CODECS: &[(Codec, &str, &[&str])] = &[
 ];
 
 impl Codec {
-    pub(crate) fn of(name: Name) -> Self {
+    pub(crate) fn from_name(name: Name) -> Self {
         let is_it = |begins: &[&str]| {
             begins
                 .iter()
@@ -97,7 +100,7 @@ impl Codec {
         row.map_or(Self::Other, |(codec, _, _)| *codec)
     }
 
-    /// The name that people use.
+    /// The common name.
     pub fn name(self) -> &'static str {
         CODECS[self as usize].1
     }
@@ -111,7 +114,7 @@ impl fmt::Display for Codec {
 
 impl fmt::Display for FourCc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&shown(self.0))
+        f.write_str(&escape_name(self.0))
     }
 }
 

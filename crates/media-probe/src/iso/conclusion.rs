@@ -1,10 +1,10 @@
-//! What a movie tells about a file.
+//! Conclusions from the index of a file.
 
 use std::time::Duration;
 
 use super::codec::{Codec, FourCc};
 use super::entry::Entry;
-use super::fragment::{Fragments, InFragments};
+use super::fragment::{FragmentedTrack, Fragments};
 use super::movie::{Movie, VideoTrack};
 use super::timing::Timing;
 use super::track::Nanos;
@@ -12,7 +12,7 @@ use crate::media_info::{MediaInfo, Video};
 use crate::problem::{Code, Problems};
 
 impl Movie {
-    /// `is_complete` says whether every box of the file was seen.
+    /// `is_complete` is whether every box of the file was read.
     pub(super) fn conclude(
         self,
         probed: MediaInfo,
@@ -25,7 +25,7 @@ impl Movie {
         let length = match &self.fragments {
             None => self.length,
             Some(fragments) if is_complete => {
-                let lengths = fragments.tracks.iter().map(InFragments::length);
+                let lengths = fragments.tracks.iter().map(FragmentedTrack::length);
                 lengths.max().flatten()
             }
             Some(fragments) => fragments.declared,
@@ -47,17 +47,17 @@ impl Movie {
                 problems.unsupported(
                     Code::NoVideo,
                     match self.has_audio {
-                        true => "it has sound only: there is no video track",
-                        false => "it has neither a video track nor sound",
+                        true => "the file has audio but no video track",
+                        false => "the file has neither video nor audio",
                     },
                 );
             }
             return None;
         };
         let Some(entry) = &track.entry else {
-            problems.corrupt_as_a_whole(
+            problems.corrupt_file(
                 Code::MissingPart,
-                "the video track does not say how its frames are stored (`stsd`)",
+                "the video track lacks its sample description (`stsd`)",
             );
             return None;
         };
@@ -74,14 +74,14 @@ impl Movie {
         };
         let rotation = track.matrix.rotation();
         let video = Video {
-            codec: Codec::of(entry.name),
+            codec: Codec::from_name(entry.name),
             four_cc: FourCc(entry.name),
             duration: length.and_then(|length| duration(length, problems)),
             coded: entry.coded,
             display: rotation.and_then(|rotation| {
                 let size = entry.display(track.header_size)?;
                 Some(if rotation.swaps_sides() {
-                    size.turned()
+                    size.transposed()
                 } else {
                     size
                 })
@@ -95,7 +95,7 @@ impl Movie {
         Some(video)
     }
 
-    /// Says why something is not known, unless some damage does.
+    /// Reports the reasons for unknown values, unless damage is one.
     fn explain(
         &self,
         track: &VideoTrack,
@@ -108,8 +108,7 @@ impl Movie {
             problems.unsupported(Code::Encrypted, "the video is encrypted");
         }
         if entry.coded.is_none() {
-            problems
-                .corrupt_as_a_whole(Code::WrongValue, "the size of the frames in the index is 0");
+            problems.corrupt_file(Code::WrongValue, "the size of the frames in the index is 0");
         }
         if problems.has_damage() {
             return;
@@ -118,11 +117,10 @@ impl Movie {
             (Some(0), _) => problems.unsupported(Code::NoVideo, "the video track has no frames"),
             (None, 0) => problems.unknown(
                 Code::NotSaid,
-                "no frame was seen, so that the rate of frames is not known",
+                "no frame was read, so the frame rate is unknown",
             ),
             _ if video.frame_rate.is_none() => {
-                problems
-                    .corrupt_as_a_whole(Code::WrongValue, "the frames of the video have no length");
+                problems.corrupt_file(Code::WrongValue, "the frames of the video have no duration");
             }
             _ => {}
         }
@@ -130,28 +128,27 @@ impl Movie {
             problems.unknown(
                 Code::NotSaid,
                 match self.fragments {
-                    Some(_) => "how long the video is shows only in its fragments, and not all of them were seen",
-                    None => "how long the video is stands nowhere in its index",
+                    Some(_) => {
+                        "the duration is only in the fragments, and not all of them were read"
+                    }
+                    None => "the index has no duration",
                 },
             );
         }
         if track.matrix.rotation().is_none() {
             problems.unknown(
                 Code::NotSaid,
-                "the video is not turned by quarters, so that its size on the screen is not known",
+                "the rotation of the video is not a multiple of 90 degrees, so its display size is unknown",
             );
         }
     }
 }
 
-/// None, and a problem, for more than 584 years.
+/// `None`, and a problem, for more than 584 years.
 fn duration(length: Nanos, problems: &mut Problems) -> Option<Duration> {
     let nanos = u64::try_from(length).ok();
     if nanos.is_none() && !problems.has_damage() {
-        problems.corrupt_as_a_whole(
-            Code::WrongValue,
-            "the length that the file claims is impossible",
-        );
+        problems.corrupt_file(Code::WrongValue, "the declared duration is impossible");
     }
     nanos.map(Duration::from_nanos)
 }

@@ -1,4 +1,4 @@
-//! Edit lists: which part of a track's media is shown, and when.
+//! Edit lists: the part of a track's media that is shown, and when.
 
 use super::boxes::{Child, i32_at, u32_at, u64_at};
 use super::track::{Nanos, counted, nanos, signed};
@@ -11,27 +11,27 @@ pub(super) struct Edits<'a> {
     is_long: bool,
 }
 
-/// What there is to show: ticks of a track's clock at which the last frame ends.
+/// The end of the last frame of the media, in ticks of the track's timescale.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Media {
     pub(super) end: u128,
     pub(super) scale: u32,
 }
 
-/// How long a track is.
+/// The duration of a track.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Length {
-    /// How long it shows something.
+    /// The time in which it shows something.
     pub(super) shown: Nanos,
-    /// How long until that ends, counted from the beginning of the movie.
+    /// Its end, from the start of the movie.
     pub(super) until: Nanos,
 }
 
-/// One edit.
+/// An edit.
 struct Edit {
-    /// In ticks of the movie; 0 for all there is.
+    /// In ticks of the movie; 0 for the rest of the media.
     length: u64,
-    /// In ticks of the media; negative if nothing is shown.
+    /// In ticks of the media; negative for an empty edit.
     start: i64,
     stands_still: bool,
 }
@@ -47,7 +47,7 @@ impl<'a> Edits<'a> {
         Some(Self { entries, is_long })
     }
 
-    /// The sum of all edits, on a movie's clock of so many ticks; none if there is none, or one cannot be known.
+    /// The sum of all edits, with the timescale of the movie; `None` without edits, or if one is unknown.
     pub(super) fn length(self, scale: u32, media: Option<Media>) -> Option<Length> {
         let mut sum = Length::default();
         for entry in self.entries.chunks_exact(self.entry()) {
@@ -60,7 +60,7 @@ impl<'a> Edits<'a> {
                     Some(media) => {
                         let left = nanos(media.end.saturating_sub(start), media.scale)?;
                         let is_rounded = length.abs_diff(left) <= nanos(1, scale)?;
-                        // No edit shows more than there is.
+                        // An edit cannot show more than the media.
                         match edit.length == 0 || is_rounded {
                             true => left,
                             false => length.min(left),
@@ -71,7 +71,7 @@ impl<'a> Edits<'a> {
                 },
             };
             let taken = if edit.start < 0 { length } else { shown };
-            // A pause in the middle is shown, one at the beginning is not.
+            // An empty edit in the middle counts, one at the start does not.
             if sum.shown > 0 || edit.start >= 0 {
                 sum.shown = sum.shown.checked_add(taken)?;
             }
@@ -97,7 +97,7 @@ impl<'a> Edits<'a> {
     }
 }
 
-/// A length that is not said, or negative, stands for all there is.
+/// A missing or negative length means the rest of the media.
 fn short_length(length: u32) -> u64 {
     u64::try_from(signed(length)).unwrap_or_default()
 }

@@ -1,39 +1,39 @@
-//! The entry that says how the frames of a track are stored.
+//! The sample description of a track.
 
 use super::boxes::{Child, Children, Name, u16_at, u32_at};
 use crate::media_info::Size;
 use crate::problem::Problems;
 
-/// What the first sample entry of a video track says.
+/// The first sample entry of a video track.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     pub(super) name: Name,
     pub(super) is_encrypted: bool,
-    /// None if it says 0.
+    /// `None` if it is 0.
     pub(super) coded: Option<Size>,
     /// The clean aperture, or the coded size without one.
     aperture: Option<Size>,
-    /// Width and height of a pixel.
+    /// The width and height of a pixel.
     pixel: Option<(u32, u32)>,
 }
 
-/// Where the boxes of a sample entry begin, behind what all video entries have.
+/// The offset of the boxes in a sample entry, after the fields of all video entries.
 const BOXES: usize = 78;
-/// Pixels of other shapes are a slip of whoever wrote the file.
-const MOST_ASPECT: u32 = 100;
+/// Pixels with a larger aspect ratio are an error of the writer.
+const MAX_PIXEL_ASPECT: u32 = 100;
 
 impl Entry {
     /// Reads the first entry of an `stsd`.
     pub(super) fn read(list: &Child<'_>, problems: &mut Problems) -> Option<Self> {
         let Some(entries) = list.body.get(8..) else {
-            list.is_too_short(problems);
+            list.report_too_short(problems);
             return None;
         };
         let entries = Children::new(entries, list.body_at + 8, problems);
         let (entry, problems) = entries.first()?;
         let sides = u16_at(entry.body, 24).zip(u16_at(entry.body, 26));
         let (Some((width, height)), Some(boxes)) = (sides, entry.body.get(BOXES..)) else {
-            entry.is_too_short(problems);
+            entry.report_too_short(problems);
             return None;
         };
         let coded = (width > 0 && height > 0).then(|| Size {
@@ -67,8 +67,8 @@ impl Entry {
         Some(all)
     }
 
-    /// The size on the screen before any rotation. `header` is what the track's header says, in parts of 65536; only its
-    /// shape counts, and only where the entry says nothing about the shape of pixels.
+    /// The display size before rotation. `header` is the size in the track header, in units of 1/65536. Only its aspect
+    /// ratio is used, and only if the entry has no pixel aspect ratio.
     pub(super) fn display(&self, header: Option<(u32, u32)>) -> Option<Size> {
         let size = self.aperture?;
         let is_cut = self.aperture != self.coded;
@@ -83,7 +83,9 @@ impl Entry {
         };
         let width = (numerator + denominator / 2) / denominator;
         match u32::try_from(width) {
-            Ok(width @ 1..) if width / MOST_ASPECT <= size.width => Some(Size { width, ..size }),
+            Ok(width @ 1..) if width / MAX_PIXEL_ASPECT <= size.width => {
+                Some(Size { width, ..size })
+            }
             _ => Some(size),
         }
     }
@@ -91,12 +93,14 @@ impl Entry {
 
 fn pixel(body: &[u8]) -> Option<(u32, u32)> {
     let (width, height) = (u32_at(body, 0)?, u32_at(body, 4)?);
-    let is_sane =
-        width > 0 && height > 0 && width / MOST_ASPECT <= height && height / MOST_ASPECT <= width;
+    let is_sane = width > 0
+        && height > 0
+        && width / MAX_PIXEL_ASPECT <= height
+        && height / MAX_PIXEL_ASPECT <= width;
     is_sane.then_some((width, height))
 }
 
-/// The clean aperture, if it is one; the coded size if not.
+/// The clean aperture if it is valid, otherwise the coded size.
 fn aperture(body: &[u8], coded: Option<Size>) -> Option<Size> {
     let coded = coded?;
     let side = |at: usize, most: u32| {

@@ -1,51 +1,51 @@
-//! What the fragments of a file say, and the index of some of them.
+//! The fragments of a file, and segment indexes.
 
 use super::boxes::{Child, u16_at, u32_at, u64_at};
 use super::timing::Timing;
 use super::track::{Nanos, nanos, signed};
 use crate::problem::Problems;
 
-/// The fragments of a file, as far as they were seen.
+/// The fragments of a file that were read.
 #[derive(Clone, Debug)]
 pub(super) struct Fragments {
-    /// The length of all of the file, if it says it beforehand.
+    /// The declared duration of the file, if there is one.
     pub(super) declared: Option<Nanos>,
-    /// The video that is shown, and the first sound.
-    pub(super) tracks: Vec<InFragments>,
-    /// Whether fragments were passed over.
+    /// The shown video track, and the first audio track.
+    pub(super) tracks: Vec<FragmentedTrack>,
+    /// Whether fragments were skipped.
     pub(super) has_skipped: bool,
 }
 
-/// One track of those in fragments.
+/// A fragmented track.
 #[derive(Clone, Debug, Default)]
-pub(super) struct InFragments {
+pub(super) struct FragmentedTrack {
     pub(super) track: u32,
     pub(super) scale: u32,
     pub(super) is_video: bool,
-    /// The length of a frame that does not say its own.
+    /// The default duration of a frame.
     pub(super) default_length: Option<u32>,
-    /// The frames of the index and of the fragments that were looked into.
+    /// The frames in the index and in the parsed fragments.
     pub(super) timing: Timing,
-    /// The ticks of those that no list of fragments covers.
+    /// The ticks of the frames outside of segment indexes.
     pub(super) ticks: u128,
-    /// The length of those that one covers, and where the last of them ends.
-    pub(super) listed: Nanos,
+    /// The duration covered by segment indexes, and the end of the last of them.
+    pub(super) segment_index: Nanos,
     pub(super) listed_until: u64,
 }
 
 const DEFAULT_LENGTH: u32 = 0x8;
-/// What stands in a `tfhd` before the default length, each a number of bytes behind a flag.
+/// The fields of a `tfhd` before the default duration: flag and length.
 const BEFORE_LENGTH: [(u32, usize); 2] = [(0x1, 8), (0x2, 4)];
 const FRAME_LENGTH: u32 = 0x100;
-/// What a `trun` says of each frame.
+/// The fields of a `trun` for each frame.
 const OF_FRAMES: [u32; 4] = [FRAME_LENGTH, 0x200, 0x400, 0x800];
-/// What stands in a `trun` before its frames.
+/// The fields of a `trun` before its frames.
 const BEFORE_FRAMES: [u32; 2] = [0x1, 0x4];
 
 impl Fragments {
-    /// Where to go on: behind all fragments that lists cover, once the rate of frames is known.
+    /// The offset at which to continue: after all fragments in segment indexes, once the frame rate is known.
     pub(super) fn resume(&mut self, at: u64) -> u64 {
-        let is_seen = |track: &InFragments| track.timing.frames > 0 || !track.is_video;
+        let is_seen = |track: &FragmentedTrack| track.timing.frames > 0 || !track.is_video;
         let until = self.tracks.iter().map(|track| track.listed_until).min();
         match until {
             Some(until) if until > at && self.tracks.iter().all(is_seen) => {
@@ -56,37 +56,37 @@ impl Fragments {
         }
     }
 
-    pub(super) fn video(&self) -> Option<&InFragments> {
+    pub(super) fn video(&self) -> Option<&FragmentedTrack> {
         self.tracks.iter().find(|track| track.is_video)
     }
 
-    /// Takes a `sidx`, behind which what it lists begins.
-    pub(super) fn take_list(&mut self, list: &Child<'_>, problems: &mut Problems) {
-        let Some((track, length, size)) = listed(list.body) else {
-            list.is_too_short(problems);
+    /// Reads a `sidx`. Its fragments follow it.
+    pub(super) fn read_segment_index(&mut self, list: &Child<'_>, problems: &mut Problems) {
+        let Some((track, length, size)) = segment_index(list.body) else {
+            list.report_too_short(problems);
             return;
         };
         let behind = list.body_at.saturating_add(list.body.len() as u64);
         for known in &mut self.tracks {
-            // One within what another one lists says nothing new.
+            // An index within the range of another one has no new information.
             if known.track == track && behind >= known.listed_until {
-                known.listed = known.listed.saturating_add(length);
+                known.segment_index = known.segment_index.saturating_add(length);
                 known.listed_until = behind.saturating_add(size);
             }
         }
     }
 
-    /// Takes a `moof`.
-    pub(super) fn take(&mut self, fragment: &Child<'_>, problems: &mut Problems) {
+    /// Reads a `moof`.
+    pub(super) fn read_fragment(&mut self, fragment: &Child<'_>, problems: &mut Problems) {
         let mut parts = fragment.children(problems);
         while let Some((part, problems)) = parts.next() {
             if part.name == *b"traf" {
-                self.take_track(&part, fragment.at, problems);
+                self.read_track(&part, fragment.at, problems);
             }
         }
     }
 
-    fn take_track(&mut self, part: &Child<'_>, at: u64, problems: &mut Problems) {
+    fn read_track(&mut self, part: &Child<'_>, at: u64, problems: &mut Problems) {
         let mut ours = None;
         let mut children = part.children(problems);
         while let Some((child, problems)) = children.next() {
@@ -97,26 +97,28 @@ impl Fragments {
                 }),
                 (b"trun", Some((known, length))) => {
                     let track = &mut self.tracks[known];
-                    track.take_run(child.body, length.or(track.default_length), at)
+                    track.read_run(child.body, length.or(track.default_length), at)
                 }
                 _ => continue,
             };
             if is_read.is_none() {
-                child.is_too_short(problems);
+                child.report_too_short(problems);
             }
         }
     }
 }
 
-impl InFragments {
-    /// How long all that was seen is.
+impl FragmentedTrack {
+    /// The duration of all frames that were read.
     pub(super) fn length(&self) -> Option<Nanos> {
-        let all = self.listed.checked_add(nanos(self.ticks, self.scale)?)?;
+        let all = self
+            .segment_index
+            .checked_add(nanos(self.ticks, self.scale)?)?;
         (all > 0).then_some(all)
     }
 
-    /// None if it is too short.
-    fn take_run(&mut self, body: &[u8], length: Option<u32>, at: u64) -> Option<()> {
+    /// Reads a `trun`; `None` if it is too short.
+    fn read_run(&mut self, body: &[u8], length: Option<u32>, at: u64) -> Option<()> {
         let flags = u32_at(body, 0)?;
         let count = u32_at(body, 4)?;
         let fields = |all: &[u32]| 4 * all.iter().filter(|flag| flags & **flag != 0).count();
@@ -139,7 +141,7 @@ impl InFragments {
     }
 }
 
-/// The track of a `tfhd`, and how long its frames are that do not say it.
+/// The track of a `tfhd`, and its default duration of a frame.
 fn track_header(body: &[u8]) -> Option<(u32, Option<u32>)> {
     let flags = u32_at(body, 0)?;
     let track = u32_at(body, 4)?;
@@ -151,8 +153,8 @@ fn track_header(body: &[u8]) -> Option<(u32, Option<u32>)> {
     Some((track, Some(u32_at(body, at)?)))
 }
 
-/// The track of a `sidx`, how long what it lists is, and where that ends, counted from the end of the box.
-fn listed(body: &[u8]) -> Option<(u32, Nanos, u64)> {
+/// The track of a `sidx`, its duration, and its end, from the end of the box.
+fn segment_index(body: &[u8]) -> Option<(u32, Nanos, u64)> {
     let is_long = *body.first()? == 1;
     let (track, scale) = (u32_at(body, 4)?, u32_at(body, 8)?);
     let (first, list) = match is_long {

@@ -1,33 +1,33 @@
-//! The index of a file: its tracks, and what is to be known of those in fragments.
+//! The index of a file: its tracks, and the tracks in fragments.
 
 use super::boxes::{Child, u32_at, u64_at};
 use super::edits::Length;
 use super::entry::Entry;
-use super::fragment::{Fragments, InFragments};
+use super::fragment::{FragmentedTrack, Fragments};
 use super::timing::Timing;
-use super::track::{Matrix, Nanos, Track, clock, missing, nanos, stands_still};
+use super::track::{Matrix, Nanos, Track, nanos, report_missing, report_zero_timescale, timescale};
 use crate::problem::{Code, Problems};
 
 /// A `moov`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Movie {
-    /// Nothing else is known then.
+    /// A compressed index is not parsed further.
     pub(super) is_compressed: bool,
-    /// What is not there may have been.
+    /// Missing values may be due to damage.
     pub(super) is_damaged: bool,
-    /// The first video track that is switched on, or the first one.
+    /// The first enabled video track, or the first one.
     pub(super) video: Option<VideoTrack>,
     pub(super) video_tracks: u64,
     pub(super) has_audio: bool,
-    /// How long the longest track of pictures or sound is.
+    /// The duration of the longest video or audio track.
     pub(super) length: Option<Nanos>,
-    /// Where in the file the last frame and the last bit of sound end, if every track of them says it.
+    /// The end of the last video or audio frame in the file, if every track has it.
     pub(super) frames_end: Option<u64>,
-    /// There for a file in fragments.
+    /// Set for a fragmented file.
     pub(super) fragments: Option<Fragments>,
 }
 
-/// What is kept of a video track.
+/// The kept properties of a video track.
 #[derive(Clone, Debug)]
 pub(super) struct VideoTrack {
     pub(super) scale: Option<u32>,
@@ -38,21 +38,21 @@ pub(super) struct VideoTrack {
     pub(super) length: Option<Length>,
 }
 
-/// The best track of its kind so far, and what is wrong with it.
+/// The best track of its kind so far, and its problems.
 struct Chosen<'a> {
     track: Track<'a>,
     problems: Problems,
 }
 
-/// How far the tracks reach that a player plays.
+/// The duration and the end of the tracks that a player plays.
 #[derive(Default)]
-struct Until {
+struct PlayedRange {
     length: Option<Nanos>,
-    /// The end of the last frame; none of a track whose frames are nowhere.
+    /// The end of the last frame; `None` of a track without positions of frames.
     frames: Option<Option<u64>>,
 }
 
-/// What an `mvhd` says.
+/// An `mvhd`.
 #[derive(Clone, Copy, Default)]
 struct MovieHeader {
     scale: Option<u32>,
@@ -65,7 +65,7 @@ impl Movie {
         if find(movie, b"cmov").is_some() {
             problems.unknown(
                 Code::NotSaid,
-                "the index of the file is compressed (`cmov`), which is not read",
+                "the index of the file is compressed (`cmov`), which is not supported",
             );
             return Self {
                 is_compressed: true,
@@ -75,16 +75,16 @@ impl Movie {
         let header = match find(movie, b"mvhd") {
             Some(header) => MovieHeader::read(&header, problems),
             None => {
-                missing("mvhd", movie, problems);
+                report_missing("mvhd", movie, problems);
                 MovieHeader::default()
             }
         };
         let mut all = Self::default();
         let clock = header.scale.map(|scale| (scale, header.length));
         let (mut video, mut sound): (Option<Chosen<'_>>, Option<Chosen<'_>>) = (None, None);
-        // Of tracks that do not say what they are.
-        let mut unclear = Problems::default();
-        let mut until = Until::default();
+        // Problems of tracks of unknown type.
+        let mut untyped = Problems::default();
+        let mut played = PlayedRange::default();
         let mut children = movie.children(problems);
         while let Some((child, problems)) = children.next() {
             if child.name != *b"trak" {
@@ -92,7 +92,7 @@ impl Movie {
             }
             let mut own = Problems::default();
             let mut track = Track::read(&child, &mut own);
-            track.settle(clock, &mut own);
+            track.reconcile_lengths(clock, &mut own);
             let track = Chosen {
                 track,
                 problems: own,
@@ -102,39 +102,39 @@ impl Movie {
             match (track.track.is_video(), track.track.is_sound()) {
                 (true, _) => {
                     if !track.problems.has_damage() {
-                        until.take_length(&track.track, header.scale);
+                        played.add_length(&track.track, header.scale);
                     }
-                    if let Some(other) = better(&mut video, track) {
-                        problems.take(other.problems, false);
+                    if let Some(other) = keep_better(&mut video, track) {
+                        problems.append(other.problems, false);
                     }
                 }
                 (_, true) => {
-                    until.take(&track.track, header.scale);
-                    problems.take(track.problems.clone(), true);
-                    better(&mut sound, track);
+                    played.add_track(&track.track, header.scale);
+                    problems.append(track.problems.clone(), true);
+                    keep_better(&mut sound, track);
                 }
-                _ if track.track.is_known() => problems.take(track.problems, false),
-                _ => unclear.take(track.problems, true),
+                _ if track.track.has_type() => problems.append(track.problems, false),
+                _ => untyped.append(track.problems, true),
             }
         }
         if let Some(video) = &video {
-            until.take(&video.track, header.scale);
-            problems.take(video.problems.clone(), true);
+            played.add_track(&video.track, header.scale);
+            problems.append(video.problems.clone(), true);
         }
-        // Among them may be the video.
-        let has_unclear = unclear.has_damage();
-        problems.take(unclear, video.is_none());
+        // One of them may be the video.
+        let has_untyped_damage = untyped.has_damage();
+        problems.append(untyped, video.is_none());
         let [video, sound] = [video, sound].map(|chosen| chosen.map(|chosen| chosen.track));
-        all.is_damaged = has_unclear || problems.has_damage();
-        all.length = until.length;
-        all.frames_end = until.frames_end().filter(|_| !all.is_damaged);
+        all.is_damaged = has_untyped_damage || problems.has_damage();
+        all.length = played.length;
+        all.frames_end = played.frames_end().filter(|_| !all.is_damaged);
         all.length = all.length.or(header.length);
         all.fragments = find(movie, b"mvex").map(|extends| Fragments {
             declared: declared(&extends, header.scale),
             tracks: [&video, &sound]
                 .into_iter()
                 .flatten()
-                .filter_map(|track| in_fragments(&extends, track))
+                .filter_map(|track| fragmented_track(&extends, track))
                 .collect(),
             has_skipped: false,
         });
@@ -150,9 +150,9 @@ impl Movie {
     }
 }
 
-impl Until {
-    fn take(&mut self, track: &Track<'_>, scale: Option<u32>) {
-        self.take_length(track, scale);
+impl PlayedRange {
+    fn add_track(&mut self, track: &Track<'_>, scale: Option<u32>) {
+        self.add_length(track, scale);
         if track.timing.frames > 0 {
             let end = track.frames_end;
             self.frames = Some(match self.frames {
@@ -162,7 +162,7 @@ impl Until {
         }
     }
 
-    fn take_length(&mut self, track: &Track<'_>, scale: Option<u32>) {
+    fn add_length(&mut self, track: &Track<'_>, scale: Option<u32>) {
         let length = track.length(scale).map(|length| length.until);
         self.length = self.length.max(length);
     }
@@ -172,8 +172,8 @@ impl Until {
     }
 }
 
-/// Keeps the better one of two: one without damage, then one that is switched on, then the first one. Returns the other.
-fn better<'a>(chosen: &mut Option<Chosen<'a>>, track: Chosen<'a>) -> Option<Chosen<'a>> {
+/// Keeps the keep_better of two tracks, and returns the other: one without damage, then an enabled one, then the first one.
+fn keep_better<'a>(chosen: &mut Option<Chosen<'a>>, track: Chosen<'a>) -> Option<Chosen<'a>> {
     let rank = |chosen: &Chosen<'_>| (!chosen.problems.has_damage(), chosen.track.is_enabled);
     match chosen {
         Some(before) if rank(before) >= rank(&track) => Some(track),
@@ -188,9 +188,9 @@ impl MovieHeader {
         } else {
             36
         };
-        match clock(header.body).zip(Matrix::read(header.body, matrix)) {
-            None => header.is_too_short(problems),
-            Some(((0, _), _)) => stands_still(header, problems),
+        match timescale(header.body).zip(Matrix::read(header.body, matrix)) {
+            None => header.report_too_short(problems),
+            Some(((0, _), _)) => report_zero_timescale(header, problems),
             Some(((scale, length), matrix)) => {
                 return Self {
                     scale: Some(scale),
@@ -203,7 +203,7 @@ impl MovieHeader {
     }
 }
 
-/// The first box of this name. What is damaged is told by whoever reads them all.
+/// The first box of this name. Damage is reported where all boxes are read.
 fn find<'a>(parent: &Child<'a>, name: &[u8; 4]) -> Option<Child<'a>> {
     let mut unheard = Problems::default();
     let mut children = parent.children(&mut unheard);
@@ -215,7 +215,7 @@ fn find<'a>(parent: &Child<'a>, name: &[u8; 4]) -> Option<Child<'a>> {
     None
 }
 
-/// The length that a file in fragments claims, on a clock of so many ticks.
+/// The declared duration of a fragmented file.
 fn declared(extends: &Child<'_>, scale: Option<u32>) -> Option<Nanos> {
     let header = find(extends, b"mehd")?;
     let length = match header.body.first()? {
@@ -226,8 +226,8 @@ fn declared(extends: &Child<'_>, scale: Option<u32>) -> Option<Nanos> {
     (length > 0).then_some(length)
 }
 
-/// None for a track without a clock.
-fn in_fragments(extends: &Child<'_>, track: &Track<'_>) -> Option<InFragments> {
+/// `None` for a track without a timescale.
+fn fragmented_track(extends: &Child<'_>, track: &Track<'_>) -> Option<FragmentedTrack> {
     let mut unheard = Problems::default();
     let mut children = extends.children(&mut unheard);
     let mut default_length = None;
@@ -236,13 +236,13 @@ fn in_fragments(extends: &Child<'_>, track: &Track<'_>) -> Option<InFragments> {
             default_length = u32_at(child.body, 12);
         }
     }
-    Some(InFragments {
+    Some(FragmentedTrack {
         track: track.id,
         scale: track.scale?,
         is_video: track.is_video(),
         default_length,
         ticks: track.timing.ticks(),
         timing: track.timing.clone(),
-        ..InFragments::default()
+        ..FragmentedTrack::default()
     })
 }

@@ -1,20 +1,20 @@
-//! How long frames are.
+//! The durations of frames.
 
 use crate::rate::{FrameRate, Rate};
 
-/// The lengths of the frames of a track, in ticks of its clock, summed up.
+/// The summed durations of the frames of a track, in ticks of its timescale.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Timing {
     pub(super) frames: u64,
-    /// Lengths may be negative, and correct those before them.
+    /// Durations may be negative, as a correction of earlier ones.
     ticks: i128,
     /// The shortest and the longest of all frames but the last.
     range: Option<(i64, i64)>,
     last: Option<i64>,
 }
 
-/// The rates that clocks of few ticks can only come near to.
-const USUAL: [(u64, u64); 16] = [
+/// Rates that low timescales can only approximate.
+const COMMON_RATES: [(u64, u64); 16] = [
     (24, 1),
     (25, 1),
     (30, 1),
@@ -33,12 +33,12 @@ const USUAL: [(u64, u64); 16] = [
     (12, 1),
 ];
 
-/// From here on, a tick more or less is rounding; in frames of fewer ticks it is a difference.
-const FINE: i64 = 8;
+/// In frames of at least this number of ticks, a difference of one tick is rounding.
+const MIN_ROUNDED_TICKS: i64 = 8;
 
 impl Timing {
-    /// Frames in runs of the same length.
-    pub(super) fn of(runs: impl Iterator<Item = (u32, i64)>) -> Self {
+    /// Frames in runs of the same duration.
+    pub(super) fn from_runs(runs: impl Iterator<Item = (u32, i64)>) -> Self {
         let mut all = Self::default();
         for (count, length) in runs {
             all.push(count, length);
@@ -46,7 +46,7 @@ impl Timing {
         all
     }
 
-    /// So many frames of the same length follow.
+    /// Adds a number of frames of the same duration.
     pub(super) fn push(&mut self, count: u32, length: i64) {
         if count == 0 {
             return;
@@ -55,30 +55,30 @@ impl Timing {
         let ticks = i128::from(count) * i128::from(length);
         self.ticks = self.ticks.saturating_add(ticks);
         if let Some(last) = self.last.replace(length) {
-            self.widen(last);
+            self.extend_range(last);
         }
         if count > 1 {
-            self.widen(length);
+            self.extend_range(length);
         }
     }
 
-    /// How long all frames are together.
+    /// The duration of all frames together.
     pub(super) fn ticks(&self) -> u128 {
         u128::try_from(self.ticks).unwrap_or_default()
     }
 
-    /// Takes another length for all frames together, whose own lengths are not believed.
+    /// Replaces the duration of all frames together, if that of the frames is not plausible.
     pub(super) fn correct(&mut self, ticks: u128) {
         self.ticks = i128::try_from(ticks).unwrap_or(i128::MAX);
         self.range = self.range.map(|_| (0, i64::MAX));
     }
 
-    fn widen(&mut self, length: i64) {
+    fn extend_range(&mut self, length: i64) {
         let (least, most) = self.range.unwrap_or((length, length));
         self.range = Some((least.min(length), most.max(length)));
     }
 
-    /// The rate on a clock of so many ticks a second; none without frames, or if they have no length.
+    /// The frame rate at this timescale; `None` without frames, or if they have no duration.
     pub(super) fn rate(&self, scale: u32) -> Option<FrameRate> {
         let scale = u128::from(scale);
         let all = fraction(u128::from(self.frames).checked_mul(scale)?, self.ticks());
@@ -92,14 +92,14 @@ impl Timing {
             None => constant(all),
             Some((length, most)) if length == most => {
                 let length = u128::try_from(length).ok()?;
-                constant(fraction(scale, length).map(meant))
+                constant(fraction(scale, length).map(exact_rate))
             }
-            Some((least, most)) if least >= FINE && most - least == 1 => {
+            Some((least, most)) if least >= MIN_ROUNDED_TICKS && most - least == 1 => {
                 let frames = u128::from(self.frames - 1);
                 let last = u128::try_from(self.last.unwrap_or_default()).ok()?;
                 let ticks = self.ticks().checked_sub(last)?;
                 let exact = fraction(frames.checked_mul(scale)?, ticks);
-                constant(usual(frames, ticks, scale).or(exact))
+                constant(find_common_rate(frames, ticks, scale).or(exact))
             }
             Some(_) => Some(FrameRate {
                 average: all?,
@@ -109,11 +109,11 @@ impl Timing {
     }
 }
 
-/// The usual rate at which so many frames take so many ticks, give or take one for rounding.
-fn usual(frames: u128, ticks: u128, scale: u128) -> Option<Rate> {
+/// The common rate at which this number of frames takes this number of ticks, within one tick of rounding.
+fn find_common_rate(frames: u128, ticks: u128, scale: u128) -> Option<Rate> {
     let mut nearest: Option<(u128, Rate)> = None;
-    for (numerator, denominator) in USUAL {
-        // Both sides times the numerator, so that nothing is rounded.
+    for (numerator, denominator) in COMMON_RATES {
+        // Both sides times the numerator, to avoid rounding.
         let due = frames.checked_mul(scale)?.checked_mul(denominator.into())?;
         let off = due.abs_diff(ticks.checked_mul(numerator.into())?);
         let is_nearer = match nearest {
@@ -130,14 +130,16 @@ fn usual(frames: u128, ticks: u128, scale: u128) -> Option<Rate> {
     nearest.map(|(_, rate)| rate)
 }
 
-/// 24000/1001 for 23.976, and likewise the others that people write with three digits at most.
-fn meant(rate: Rate) -> Rate {
+/// 24000/1001 for 23.976, and likewise for other rates with up to three decimals.
+fn exact_rate(rate: Rate) -> Rate {
     let is_it = |(numerator, denominator): &(u64, u64)| {
         let one = u128::from(rate.numerator()) * u128::from(*denominator);
         let other = u128::from(*numerator) * u128::from(rate.denominator());
         one.abs_diff(other) <= other / 500_000
     };
-    let found = USUAL.iter().find(|usual| is_it(usual));
+    let found = COMMON_RATES
+        .iter()
+        .find(|find_common_rate| is_it(find_common_rate));
     found
         .and_then(|(numerator, denominator)| Rate::new(*numerator, *denominator))
         .unwrap_or(rate)
@@ -156,14 +158,14 @@ fn fraction(numerator: u128, denominator: u128) -> Option<Rate> {
 mod tests {
     use super::*;
 
-    /// The clock, runs of frames and their lengths, the rate, and whether it varies.
+    /// The timescale, runs of frames and their durations, the rate, and whether it varies.
     type Case = (u32, &'static [(u32, u32)], &'static str, bool);
 
     fn rate(scale: u32, runs: &[(u32, u32)]) -> Option<FrameRate> {
         let runs = runs
             .iter()
             .map(|(count, length)| (*count, i64::from(*length)));
-        Timing::of(runs).rate(scale)
+        Timing::from_runs(runs).rate(scale)
     }
 
     #[test]
@@ -175,10 +177,10 @@ mod tests {
             (23_976, &[(720, 1000)], "24000/1001", false),
             (2997, &[(900, 50)], "60000/1001", false),
             (90_000, &[(90, 3754)], "45000/1877", false),
-            // The last frame does not count.
+            // The last frame is ignored.
             (600, &[(74, 20), (1, 1)], "30", false),
             (600, &[(74, 20), (1, 0)], "30", false),
-            // Near to nothing usual, and still no more than rounding.
+            // Not near a common rate, but the difference is rounding.
             (1000, &[(2, 58), (2, 59), (2, 58)], "1250/73", false),
             (30, &[(10, 1), (10, 2), (1, 1)], "630/31", true),
             (90_000, &[(10, 3000), (10, 6000), (10, 3000)], "45/2", true),
@@ -192,8 +194,8 @@ mod tests {
     }
 
     #[test]
-    fn usual_rates_are_found_on_any_clock() {
-        for (numerator, denominator) in USUAL {
+    fn common_rates_are_found_with_any_timescale() {
+        for (numerator, denominator) in COMMON_RATES {
             for scale in [600, 1000, 1200, 2997, 12_800, 15_360, 90_000, 1_000_000] {
                 let frames = 121_u64;
                 let at = |frame: u64| {
@@ -203,7 +205,7 @@ mod tests {
                 let lengths: Vec<_> = (0..frames)
                     .map(|frame| (1, at(frame + 1) - at(frame)))
                     .collect();
-                if i64::from(lengths[0].1) < FINE {
+                if i64::from(lengths[0].1) < MIN_ROUNDED_TICKS {
                     continue;
                 }
                 let found = rate(scale, &lengths).unwrap();
@@ -215,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_length_has_no_rate() {
+    fn frames_without_duration_have_no_rate() {
         for runs in [&[] as &[_], &[(0, 5)], &[(5, 0)], &[(1, 0)]] {
             assert_eq!(rate(600, runs), None, "{runs:?}");
         }

@@ -1,6 +1,6 @@
-//! A track: what it shows, how, and how long.
+//! A track: its type, format and duration.
 
-use super::boxes::{Child, Name, i32_at, shown, u32_at, u64_at};
+use super::boxes::{Child, Name, escape_name, i32_at, u32_at, u64_at};
 use super::chunks::Chunks;
 use super::edits::{Edits, Length, Media};
 use super::entry::Entry;
@@ -8,7 +8,7 @@ use super::timing::Timing;
 use crate::media_info::Rotation;
 use crate::problem::{Code, Problems};
 
-/// Nanoseconds, of which there may be more than a file can mean.
+/// Nanoseconds. A file may declare more than 64 bits of them.
 pub(super) type Nanos = u128;
 
 const SECOND: Nanos = 1_000_000_000;
@@ -20,28 +20,28 @@ pub(super) struct Track<'a> {
     pub(super) is_enabled: bool,
     pub(super) handler: Name,
     pub(super) matrix: Matrix,
-    /// Width and height for the screen in parts of 65536.
+    /// The display width and height, in units of 1/65536.
     pub(super) header_size: Option<(u32, u32)>,
-    /// The ticks of its clock in a second, never 0.
+    /// The timescale: ticks per second, never 0.
     pub(super) scale: Option<u32>,
-    /// The length that the media claim, in ticks.
+    /// The declared duration of the media, in ticks.
     claimed: Option<u64>,
-    /// The length that the track's header claims, in ticks of the movie.
+    /// The duration in the track header, in ticks of the movie.
     header_length: Option<u64>,
-    /// The runs of `stts`: how long frames are.
+    /// The runs of `stts`: the durations of frames.
     lengths: &'a [u8],
-    /// The runs of `ctts`: by how much frames are shown later than decoded.
+    /// The runs of `ctts`: the composition offsets.
     shifts: &'a [u8],
     pub(super) timing: Timing,
-    /// When the last frame ends, in ticks.
+    /// The end of the last frame, in ticks.
     end: u128,
     pub(super) entry: Option<Entry>,
     edits: Option<Edits<'a>>,
-    /// Where in the file the frames end.
+    /// The end of the frames in the file.
     pub(super) frames_end: Option<u64>,
 }
 
-/// The linear part of a transformation, 65536 meaning 1.
+/// The linear part of a transformation, in units of 1/65536.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Matrix {
     a: i64,
@@ -50,18 +50,18 @@ pub(super) struct Matrix {
     d: i64,
 }
 
-/// What the headers of a file claim about the length of a track, in ticks of the track.
+/// The declared durations of a track, in its ticks.
 #[derive(Clone, Copy)]
-struct Claims {
+struct DeclaredLengths {
     media: Option<u128>,
     others: [Option<u128>; 2],
 }
 
-/// From here on, the length of a frame is a negative number. The limit is that of ffmpeg; no clock is so slow that a frame
-/// would last as long.
-const SURELY_NEGATIVE: u32 = u32::MAX - 480_000;
+/// From this value on, the duration of a frame is a negative number. The limit is that of ffmpeg; no timescale is so
+/// low that a frame would last as long.
+const MIN_NEGATIVE: u32 = u32::MAX - 480_000;
 
-/// A run in a list: a count and a value.
+/// The length of an entry of a list: a count and a value.
 const RUN: usize = 8;
 
 const VIDEO: Name = *b"vide";
@@ -78,7 +78,7 @@ impl<'a> Track<'a> {
                 b"tkhd" => {
                     has_header = true;
                     if all.read_header(child.body).is_none() {
-                        child.is_too_short(problems);
+                        child.report_too_short(problems);
                     }
                 }
                 b"edts" => {
@@ -98,7 +98,7 @@ impl<'a> Track<'a> {
         }
         for (is_there, name) in [(has_header, "tkhd"), (has_media, "mdia")] {
             if !is_there {
-                missing(name, track, problems);
+                report_missing(name, track, problems);
             }
         }
         all
@@ -112,8 +112,8 @@ impl<'a> Track<'a> {
         self.handler == SOUND
     }
 
-    /// Whether it says what it is.
-    pub(super) fn is_known(&self) -> bool {
+    /// Whether the type of the track is declared.
+    pub(super) fn has_type(&self) -> bool {
         self.handler != Name::default()
     }
 
@@ -138,16 +138,16 @@ impl<'a> Track<'a> {
             match &child.name {
                 b"mdhd" => {
                     has_clock = true;
-                    match clock(child.body) {
-                        None => child.is_too_short(problems),
-                        Some((0, _)) => stands_still(&child, problems),
+                    match timescale(child.body) {
+                        None => child.report_too_short(problems),
+                        Some((0, _)) => report_zero_timescale(&child, problems),
                         Some((scale, length)) => (self.scale, self.claimed) = (Some(scale), length),
                     }
                 }
                 b"hdlr" => {
                     has_handler = true;
                     match child.body.get(8..).and_then(|rest| rest.first_chunk()) {
-                        None => child.is_too_short(problems),
+                        None => child.report_too_short(problems),
                         Some(handler) => self.handler = *handler,
                     }
                 }
@@ -164,7 +164,7 @@ impl<'a> Track<'a> {
         }
         for (is_there, name) in [(has_clock, "mdhd"), (has_handler, "hdlr")] {
             if !is_there {
-                missing(name, media, problems);
+                report_missing(name, media, problems);
             }
         }
     }
@@ -174,47 +174,51 @@ impl<'a> Track<'a> {
         let mut children = table.children(problems);
         while let Some((child, problems)) = children.next() {
             match &child.name {
-                // The handler comes before.
+                // The handler precedes it.
                 b"stsd" if self.is_video() => self.entry = Entry::read(&child, problems),
                 b"stts" => self.lengths = counted(&child, RUN, problems).unwrap_or_default(),
                 b"ctts" => self.shifts = counted(&child, RUN, problems).unwrap_or_default(),
-                _ => chunks.take(&child),
+                _ => chunks.read_box(&child),
             }
         }
         self.frames_end = chunks.end();
     }
 
-    /// Settles how long the frames are, where the parts of the file disagree: by what most of them say. `movie` is the clock
-    /// of the movie and the length that its header claims.
-    pub(super) fn settle(&mut self, movie: Option<(u32, Option<Nanos>)>, problems: &mut Problems) {
-        let claims = Claims::of(self, movie);
+    /// Determines the durations of frames if parts of the file disagree: by majority. `movie` is the timescale and the
+    /// declared duration of the movie.
+    pub(super) fn reconcile_lengths(
+        &mut self,
+        movie: Option<(u32, Option<Nanos>)>,
+        problems: &mut Problems,
+    ) {
+        let declared = DeclaredLengths::read(self, movie);
         let frames = || runs(self.lengths);
-        let plain = Timing::of(frames().map(|(count, length)| (count, signed(length))));
+        let plain = Timing::from_runs(frames().map(|(count, length)| (count, signed(length))));
         let is_high = |(_, length): (u32, u32)| length > i32::MAX.cast_unsigned();
         let is_negative = |(_, length): (u32, u32)| signed(length) < 0;
-        let has_negative =
-            frames().any(is_negative) || frames().any(is_high) && !claims.agree_with(plain.ticks());
+        let has_negative = frames().any(is_negative)
+            || frames().any(is_high) && !declared.agree_with(plain.ticks());
         let length = |length: u32| match has_negative {
             true => i64::from(length.cast_signed()),
             false => i64::from(length),
         };
-        self.timing = Timing::of(frames().map(|(count, ticks)| (count, length(ticks))));
+        self.timing = Timing::from_runs(frames().map(|(count, ticks)| (count, length(ticks))));
         self.end = end(self.lengths, self.shifts, length, self.timing.ticks());
         if has_negative {
             problems.unusual(
                 Code::WrongValue,
                 None,
-                "frames of a track have negative lengths (`stts`), which are taken as corrections",
+                "frames of a track have negative durations (`stts`), which are read as corrections",
             );
         }
         let ticks = self.timing.ticks();
-        if let Some(media) = claims.agreed_against(ticks) {
+        if let Some(media) = declared.agreed_instead_of(ticks) {
             let seconds = |ticks: u128| ticks / u128::from(self.scale.unwrap_or(1));
             problems.unusual(
                 Code::Inconsistent,
                 None,
                 format!(
-                    "the frames of a track add up to {} s, and its headers say {} s, which is taken",
+                    "the frames of a track last {} s in total, but its headers declare {} s, which is used",
                     seconds(ticks),
                     seconds(media)
                 ),
@@ -224,9 +228,9 @@ impl<'a> Track<'a> {
         }
     }
 
-    /// How long the track is, on a movie with a clock of so many ticks. None if nothing says it.
+    /// The duration of the track, with the timescale of the movie; `None` if it is not declared.
     pub(super) fn length(&self, movie_scale: Option<u32>) -> Option<Length> {
-        // What the frames say counts more than what the media claim.
+        // The durations of frames take precedence over the declared one.
         let claimed = self.claimed.map(u128::from);
         let ticks = Some(self.timing.ticks())
             .filter(|ticks| *ticks > 0)
@@ -251,7 +255,7 @@ impl<'a> Track<'a> {
 impl Matrix {
     pub(super) fn read(body: &[u8], at: usize) -> Option<Self> {
         let [a, b, c, d] = [0, 4, 12, 16].map(|part| i32_at(body, at + part).map(i64::from));
-        // What is behind it has to be there as well.
+        // The fields after it must exist, too.
         i32_at(body, at + 32)?;
         let read = Self {
             a: a?,
@@ -259,12 +263,12 @@ impl Matrix {
             c: c?,
             d: d?,
         };
-        // Nothing at all is what careless programs write for "as it is".
+        // Some programs write zeros instead of the identity.
         let is_nothing = [read.a, read.b, read.c, read.d] == [0; 4];
         Some(if is_nothing { Self::default() } else { read })
     }
 
-    /// This one, and then the other.
+    /// The composition of this matrix and the next.
     pub(super) fn then(self, next: Self) -> Self {
         let (one, two) = (self, next);
         let sum = |x: i64, y: i64, z: i64, w: i64| {
@@ -279,7 +283,7 @@ impl Matrix {
         }
     }
 
-    /// The quarters that it turns by, mirrored or not; none for something in between.
+    /// The rotation, mirrored or not; `None` if it is not a multiple of 90 degrees.
     pub(super) fn rotation(self) -> Option<Rotation> {
         let [a, b, c, d] = [self.a, self.b, self.c, self.d].map(i64::unsigned_abs);
         let is_nothing = |part: u64, of: u64| part <= of / 1000;
@@ -312,8 +316,8 @@ impl Default for Matrix {
     }
 }
 
-impl Claims {
-    fn of(track: &Track<'_>, movie: Option<(u32, Option<Nanos>)>) -> Self {
+impl DeclaredLengths {
+    fn read(track: &Track<'_>, movie: Option<(u32, Option<Nanos>)>) -> Self {
         let own = |length: Nanos| {
             let ticks = length.checked_mul(track.scale?.into())?;
             Some(ticks / SECOND)
@@ -333,17 +337,17 @@ impl Claims {
         }
     }
 
-    /// Whether one of the headers says about the same.
+    /// Whether a header declares about the same.
     fn agree_with(self, ticks: u128) -> bool {
-        let claims = [self.media, self.others[0], self.others[1]];
-        claims
+        let declared = [self.media, self.others[0], self.others[1]];
+        declared
             .into_iter()
             .flatten()
             .any(|claim| is_about(claim, ticks))
     }
 
-    /// What two headers say about the media that is quite different from what its frames add up to.
-    fn agreed_against(self, ticks: u128) -> Option<u128> {
+    /// The duration that two headers declare, if it differs much from the sum of the frames.
+    fn agreed_instead_of(self, ticks: u128) -> Option<u128> {
         let media = self.media?;
         let is_agreed = |other: &Option<u128>| other.is_some_and(|other| is_about(other, media));
         let is_other = ticks > 0 && !self.agree_with(ticks) && !is_about(ticks, media);
@@ -351,27 +355,27 @@ impl Claims {
     }
 }
 
-/// Whether one is less than twice the other, which it may be where an edit list leaves out a part.
+/// Whether the values differ by less than a factor of two, as they may if an edit list omits a part.
 fn is_about(one: u128, other: u128) -> bool {
     one.max(other) / 2 < one.min(other).max(1)
 }
 
-/// The runs of a list: how many frames have the same value, and that value.
+/// The runs of a list: the number of frames with the same value, and that value.
 fn runs(list: &[u8]) -> impl Iterator<Item = (u32, u32)> {
     list.chunks_exact(RUN)
         .filter_map(|run| u32_at(run, 0).zip(u32_at(run, 4)))
 }
 
-/// When the frame ends that is shown last, given how long frames are and by how much they are shown later than decoded.
-/// No shift that is longer than all frames together is meant.
-fn end(lengths: &[u8], shifts: &[u8], signed: impl Fn(u32) -> i64, most: u128) -> u128 {
+/// The end of the frame that is shown last, from the durations and the composition offsets. Offsets longer than all
+/// frames together are ignored.
+fn end(lengths: &[u8], shifts: &[u8], signed: impl Fn(u32) -> i64, max: u128) -> u128 {
     let mut shifts = runs(shifts);
     let (mut shifted, mut shift) = (0, 0);
     let (mut decoded, mut end) = (0_i128, 0_i128);
     for (mut frames, length) in runs(lengths) {
         while frames > 0 {
             while shifted == 0 {
-                // Frames that the list does not have are not shifted.
+                // Frames beyond the list have no offset.
                 (shifted, shift) = shifts.next().unwrap_or((u32::MAX, 0));
             }
             let part = frames.min(shifted);
@@ -379,37 +383,37 @@ fn end(lengths: &[u8], shifts: &[u8], signed: impl Fn(u32) -> i64, most: u128) -
             shifted -= part;
             decoded = decoded.saturating_add(i128::from(part) * i128::from(signed(length)));
             let shift = Some(i128::from(shift.cast_signed()));
-            let shift = shift.filter(|shift| shift.unsigned_abs() <= most);
+            let shift = shift.filter(|shift| shift.unsigned_abs() <= max);
             end = end.max(decoded.saturating_add(shift.unwrap_or_default()));
         }
     }
     u128::try_from(end).unwrap_or_default()
 }
 
-/// A length of a frame, which is unsigned unless it would be absurd.
+/// The duration of a frame, which is unsigned unless that is implausible.
 pub(super) fn signed(length: u32) -> i64 {
-    match length >= SURELY_NEGATIVE {
+    match length >= MIN_NEGATIVE {
         true => length.cast_signed().into(),
         false => length.into(),
     }
 }
 
-/// So many ticks of a clock.
+/// Converts ticks of a timescale.
 pub(super) fn nanos(ticks: u128, scale: u32) -> Option<Nanos> {
     let scale = Nanos::from(scale);
     let all = ticks.checked_mul(SECOND)?.checked_add(scale / 2)?;
     all.checked_div(scale)
 }
 
-/// The ticks a second and the length of an `mdhd` or `mvhd`; no length if it says nothing.
-pub(super) fn clock(body: &[u8]) -> Option<(u32, Option<u64>)> {
+/// The timescale and the duration of an `mdhd` or `mvhd`, if they are declared.
+pub(super) fn timescale(body: &[u8]) -> Option<(u32, Option<u64>)> {
     Some(match body.first()? {
         1 => (u32_at(body, 20)?, known_length(u64_at(body, 24)?)),
         _ => (u32_at(body, 12)?, known_short_length(u32_at(body, 16)?)),
     })
 }
 
-/// A length of a header. 0 and the greatest number say nothing.
+/// A declared duration. 0 and the maximum mean that it is unknown.
 fn known_length(length: u64) -> Option<u64> {
     (!matches!(length, 0 | u64::MAX)).then_some(length)
 }
@@ -418,7 +422,7 @@ fn known_short_length(length: u32) -> Option<u64> {
     (!matches!(length, 0 | u32::MAX)).then_some(length.into())
 }
 
-/// The entries of a list that says in front of them how many there are. The count is believed only as far as there are bytes.
+/// The entries of a list that begins with their number. Entries beyond the available bytes are ignored.
 pub(super) fn counted<'a>(
     list: &Child<'a>,
     entry: usize,
@@ -431,26 +435,26 @@ pub(super) fn counted<'a>(
         .zip(length)
         .and_then(|(entries, length)| entries.get(..length));
     if found.is_none() {
-        list.is_too_short(problems);
+        list.report_too_short(problems);
     }
     found
 }
 
-pub(super) fn stands_still(clock: &Child<'_>, problems: &mut Problems) {
-    let (name, at) = (shown(clock.name), clock.at);
+pub(super) fn report_zero_timescale(timescale: &Child<'_>, problems: &mut Problems) {
+    let (name, at) = (escape_name(timescale.name), timescale.at);
     problems.corrupt(
         Code::WrongValue,
         at,
-        format!("the clock in the box `{name}` at byte {at} has 0 ticks a second (timescale 0)"),
+        format!("the timescale in the box `{name}` at byte {at} is 0"),
     );
 }
 
-pub(super) fn missing(name: &str, parent: &Child<'_>, problems: &mut Problems) {
-    // What is damaged may be what is missing.
+pub(super) fn report_missing(name: &str, parent: &Child<'_>, problems: &mut Problems) {
+    // A damaged box may be the missing one.
     if problems.has_damage() {
         return;
     }
-    let (parent, at) = (shown(parent.name), parent.at);
+    let (parent, at) = (escape_name(parent.name), parent.at);
     problems.corrupt(
         Code::MissingPart,
         at,

@@ -1,54 +1,54 @@
-//! From box to box over the top level of a file, and the one judgement on whether a file is whole.
+//! The walk over the top-level boxes of a file, which also determines whether the file is complete.
 
-use super::boxes::{Child, Header, LONG_HEADER, Name, SHORT_HEADER, shown};
+use super::boxes::{Child, Header, LONG_HEADER, Name, SHORT_HEADER, escape_name};
 use super::fragment::Fragments;
 use super::movie::Movie;
 use crate::format::Format;
 use crate::media_info::MediaInfo;
 use crate::problem::{Code, Problem, Problems};
-use crate::reader::{Next, STRETCH, look};
+use crate::reader::{DEFAULT_REQUEST, Next, read_part};
 use crate::window::View;
 
-/// What is asked for behind an index: the header of the next box.
-const BEHIND: u64 = LONG_HEADER;
+/// The number of bytes to read after an index: the header of the next box.
+const NEXT_HEADER: u64 = LONG_HEADER;
 
-/// Beyond the end of every file.
+/// An offset beyond the end of every file.
 const NOWHERE: u64 = 1 << 63;
 
-/// The boxes without which there is no video. A cut in any other is a cut in a video only if one of these is missing.
+/// The boxes that a video requires. Truncation of another box matters only if one of these is missing.
 const NEEDED: [Name; 3] = [*b"mdat", *b"moov", *b"moof"];
 
 #[derive(Clone, Debug)]
 pub(crate) struct Walk {
     format: Format,
-    /// Whether the walk goes on to the end of a file whose length is not known.
-    is_thorough: bool,
-    /// Where the next box begins.
+    /// Whether the walk continues to the end of a file of unknown length.
+    reads_until_end: bool,
+    /// The offset of the next box.
     at: u64,
-    /// The box before that, and where it begins; none if fragments that a list covers were passed over.
+    /// The previous box and its offset; `None` if indexed fragments were skipped.
     last: Option<(Name, u64)>,
-    /// Whether that box reaches to the end of the file.
+    /// Whether that box extends to the end of the file.
     is_open: bool,
     has_index: bool,
     /// The index, if it was read.
     movie: Option<Movie>,
     has_media: bool,
     has_fragment: bool,
-    /// Whether a box was too large to be looked into.
+    /// Whether a box was too large to be parsed.
     has_unread: bool,
     /// Whether the end of the file was reached.
     is_complete: bool,
-    /// What is wrong with a length, though nothing is missing.
-    slip: Option<Problem>,
-    /// What the walk came to: damage, or what is odd about a whole file.
-    verdict: Option<Problem>,
+    /// A wrong length without a missing part.
+    wrong_length_problem: Option<Problem>,
+    /// The result: damage, or an irregularity of a complete file.
+    result: Option<Problem>,
 }
 
 impl Walk {
-    pub(crate) fn new(format: Format, is_thorough: bool) -> Self {
+    pub(crate) fn new(format: Format, reads_until_end: bool) -> Self {
         Self {
             format,
-            is_thorough,
+            reads_until_end,
             at: 0,
             last: None,
             is_open: false,
@@ -58,14 +58,14 @@ impl Walk {
             has_fragment: false,
             has_unread: false,
             is_complete: false,
-            slip: None,
-            verdict: None,
+            wrong_length_problem: None,
+            result: None,
         }
     }
 
     pub(crate) fn advance(&mut self, view: View<'_>, problems: &mut Problems) -> Next {
         loop {
-            self.pass_listed_fragments();
+            self.skip_indexed_fragments();
             if let Some(total) = view.total {
                 if self.at > total && !self.is_open {
                     return self.cut(total);
@@ -73,21 +73,33 @@ impl Walk {
                 if self.at >= total {
                     return self.end(Some(total));
                 }
-            } else if self.is_open && !(self.is_thorough && self.has_index) {
+            } else if self.is_open && !(self.reads_until_end && self.has_index) {
                 return self.end(None);
-            } else if self.is_plain() && self.has_media && !self.is_thorough {
-                // The end of such a file looks like a cut, and everything else is known.
+            } else if self.is_plain() && self.has_media && !self.reads_until_end {
+                // The end of such a file looks like truncation, and everything else is known.
                 return Next::Done;
             }
             let at = self.at;
-            if self.slip.is_some() {
-                // The frames end here. What follows need not be a box.
-                look!(view, at, 1, STRETCH, return self.end(view.total));
+            if self.wrong_length_problem.is_some() {
+                // The frames end here. The data after them need not be a box.
+                read_part!(view, at, 1, DEFAULT_REQUEST, return self.end(view.total));
                 return self.end(view.total);
             }
-            let begin = look!(view, at, SHORT_HEADER, STRETCH, return self.end(view.total));
+            let begin = read_part!(
+                view,
+                at,
+                SHORT_HEADER,
+                DEFAULT_REQUEST,
+                return self.end(view.total)
+            );
             let length = Header::length(begin);
-            let bytes = look!(view, at, length, STRETCH, return self.end(view.total));
+            let bytes = read_part!(
+                view,
+                at,
+                length,
+                DEFAULT_REQUEST,
+                return self.end(view.total)
+            );
             let Some(header) = Header::read(bytes) else {
                 return Next::Done;
             };
@@ -98,18 +110,18 @@ impl Walk {
                     .checked_add(size)
                     .filter(|end| header.is_possible() && *end < NOWHERE),
             };
-            let is_stray = self.is_whole_before(at) && !is_name(name);
+            let is_stray = self.is_complete_before(at) && !is_name(name);
             let Some(end) = end.filter(|_| !is_stray) else {
-                if self.is_whole_before(at) {
+                if self.is_complete_before(at) {
                     return self.end_before(at);
                 }
                 match self.frames_end() {
                     Some(frames) if self.has_media => {
-                        self.slip = Some(slip(at, frames));
+                        self.wrong_length_problem = Some(wrong_length_problem(at, frames));
                         self.at = frames.min(NOWHERE);
                         continue;
                     }
-                    _ => return self.conclude_with(wrong_length(name, at)),
+                    _ => return self.finish_with(wrong_length(name, at)),
                 }
             };
             self.last = Some((name, at));
@@ -131,15 +143,15 @@ impl Walk {
                     too_large(name, size, view.limits.index, problems);
                     self.has_unread = true;
                 } else {
-                    let ask = size.saturating_add(BEHIND);
-                    let bytes = look!(view, at, size, ask, return self.cut(at));
+                    let ask = size.saturating_add(NEXT_HEADER);
+                    let bytes = read_part!(view, at, size, ask, return self.cut(at));
                     let child = Child {
                         name,
                         at,
                         body: &bytes[header.header as usize..],
                         body_at: at + header.header,
                     };
-                    self.take(&child, problems);
+                    self.read_box(&child, problems);
                 }
             }
             self.has_index |= name == *b"moov";
@@ -147,23 +159,23 @@ impl Walk {
         }
     }
 
-    fn take(&mut self, part: &Child<'_>, problems: &mut Problems) {
+    fn read_box(&mut self, part: &Child<'_>, problems: &mut Problems) {
         if part.name == *b"moov" {
             self.movie = Some(Movie::read(part, problems));
         } else if let Some(fragments) = self.fragments() {
             match &part.name {
-                b"sidx" => fragments.take_list(part, problems),
-                _ => fragments.take(part, problems),
+                b"sidx" => fragments.read_segment_index(part, problems),
+                _ => fragments.read_fragment(part, problems),
             }
         }
     }
 
-    fn pass_listed_fragments(&mut self) {
+    fn skip_indexed_fragments(&mut self) {
         let at = self.at;
         if let Some(fragments) = self.fragments() {
             let behind = fragments.resume(at).min(NOWHERE);
             if behind != at {
-                // What is passed over has the media.
+                // The skipped fragments have media.
                 (self.at, self.last, self.has_media) = (behind, None, true);
             }
         }
@@ -173,91 +185,93 @@ impl Walk {
         self.movie.as_mut()?.fragments.as_mut()
     }
 
-    pub(crate) fn is_in_fragments(&self) -> bool {
+    pub(crate) fn is_fragmented(&self) -> bool {
         let movie = self.movie.as_ref();
         self.has_fragment || movie.is_some_and(|movie| movie.fragments.is_some())
     }
 
-    /// Whether the index was read, and says all.
+    /// Whether the index was read and the file is not fragmented.
     fn is_plain(&self) -> bool {
         let movie = self.movie.as_ref();
         movie.is_some_and(|movie| movie.fragments.is_none())
     }
 
-    /// Where the last frame ends, the last bit of sound included, if an index without fragments says it.
+    /// The end of the last video or audio frame in the file, if an index without fragments has it.
     fn frames_end(&self) -> Option<u64> {
         let movie = self.movie.as_ref()?;
         movie.frames_end.filter(|_| movie.fragments.is_none())
     }
 
-    /// Whether nothing of the video is missing from a file that has all its boxes before this place.
-    fn is_whole_before(&self, at: u64) -> bool {
+    /// Whether the video is complete in the boxes before this offset.
+    fn is_complete_before(&self, at: u64) -> bool {
         self.has_index && self.has_media && self.frames_end().is_none_or(|end| end <= at)
     }
 
-    fn conclude_with(&mut self, verdict: Problem) -> Next {
-        self.verdict = Some(verdict);
+    fn finish_with(&mut self, result: Problem) -> Next {
+        self.result = Some(result);
         Next::Done
     }
 
-    /// What begins here is no box, and the video is whole before it.
+    /// The bytes at this offset are not a box, and the video is complete before it.
     fn end_before(&mut self, at: u64) -> Next {
         self.is_complete = true;
-        self.conclude_with(Problem::note(
+        self.finish_with(Problem::note(
             Code::TrailingData,
             Some(at),
-            format!(
-                "the video ends at byte {at}; what follows is not part of it, and does no harm"
-            ),
+            format!("the video ends at byte {at}, and the data after it is ignored"),
         ))
     }
 
-    /// No further box begins before the end of the file, whose length may not be known.
+    /// No further box begins before the end of the file, whose length may be unknown.
     fn end(&mut self, total: Option<u64>) -> Next {
         self.is_complete = true;
         let at = self.at;
         let rest_at = total.filter(|total| at < *total).map(|_| at);
-        self.verdict = match (self.has_index, self.has_media, self.last) {
+        self.result = match (self.has_index, self.has_media, self.last) {
             (true, true, _) => match (self.frames_end(), total, rest_at) {
                 (Some(frames), Some(total), _) if frames > total => {
-                    Some(cut("its frames go on", frames, total))
+                    Some(truncated("its frames extend", frames, total))
                 }
-                (Some(frames), _, Some(at)) if frames > at => Some(slip(at, frames)),
-                (_, _, Some(at)) if self.slip.is_none() => return self.end_before(at),
-                _ => self.slip.take(),
+                (Some(frames), _, Some(at)) if frames > at => {
+                    Some(wrong_length_problem(at, frames))
+                }
+                (_, _, Some(at)) if self.wrong_length_problem.is_none() => {
+                    return self.end_before(at);
+                }
+                _ => self.wrong_length_problem.take(),
             },
             (_, _, Some((name, at))) if self.is_open && !NEEDED.contains(&name) => {
                 Some(Problem::corrupt(
                     Code::WrongSize,
                     Some(at),
                     format!(
-                        "the length of the box `{}` at byte {at} is 0, which means up to the end of the file, and the video is not before it",
-                        shown(name)
+                        "the box `{}` at byte {at} has the length 0, which means up to the end of the file, before any video",
+                        escape_name(name)
                     ),
                 ))
             }
             (false, ..) => Some(Problem::corrupt(
                 Code::MissingPart,
                 None,
-                "the file has no index (`moov`): it is no whole video, most likely a recording or a copy that was not finished",
+                "the file has no index (`moov`), as after an interrupted recording or copy",
             )),
             (true, false, _) => Some(Problem::corrupt(
                 Code::MissingPart,
                 None,
-                "the file has no media (`mdat`): it ends behind its index",
+                "the file has no media (`mdat`) after its index",
             )),
         };
         Next::Done
     }
 
-    /// The file ends before the last box, or what was passed over.
+    /// The file ends before the last box, or within the skipped fragments.
     fn cut(&mut self, total: u64) -> Next {
         let end = self.at;
-        if self.slip.is_some() {
-            return self.conclude_with(cut("its frames go on", end, total));
+        if self.wrong_length_problem.is_some() {
+            return self.finish_with(truncated("its frames extend", end, total));
         }
         let Some((name, at)) = self.last else {
-            return self.conclude_with(cut("its fragments go on", end, total));
+            return self.finish_with(truncated("its fragments extend", end, total));
         };
         let is_whole = match self.frames_end() {
             Some(frames) => self.has_media && frames <= total,
@@ -265,44 +279,44 @@ impl Walk {
         };
         if !is_whole {
             let what = match NEEDED.contains(&name) {
-                true => format!("its box `{}` at byte {at} goes on", shown(name)),
-                // They are short.
+                true => format!("its box `{}` at byte {at} extends", escape_name(name)),
+                // Other boxes are short.
                 false => format!(
-                    "its box `{}` at byte {at}, whose length may be wrong, goes on",
-                    shown(name)
+                    "its box `{}` at byte {at}, whose length may be wrong, extends",
+                    escape_name(name)
                 ),
             };
-            return self.conclude_with(cut(&what, end, total));
+            return self.finish_with(truncated(&what, end, total));
         }
-        if self.is_whole_before(at) {
+        if self.is_complete_before(at) {
             return self.end_before(at);
         }
         self.is_complete = true;
-        self.conclude_with(Problem::unusual(
+        self.finish_with(Problem::unusual(
             Code::WrongSize,
             Some(at),
             format!(
-                "the box `{}` at byte {at} claims to go on to byte {end}, and the file ends at byte {total}; all frames are there",
-                shown(name)
+                "the box `{}` at byte {at} extends to byte {end}, but the file ends at byte {total} with all frames",
+                escape_name(name)
             ),
         ))
     }
 
-    /// What the walk came to. None while it goes on, and for a whole file that has nothing odd about it.
-    pub(crate) fn verdict(&self) -> Option<&Problem> {
-        self.verdict.as_ref()
+    /// The result of the walk; `None` while it continues, and for a complete file without irregularities.
+    pub(crate) fn completeness_problem(&self) -> Option<&Problem> {
+        self.result.as_ref()
     }
 
-    /// Whether only the length of the file can tell that nothing is missing.
+    /// Whether only the length of the file can prove that it is complete.
     pub(crate) fn is_open(&self) -> bool {
         let is_needed = self.last.is_some_and(|(name, _)| NEEDED.contains(&name));
         self.is_open && is_needed && self.frames_end().is_none()
     }
 
-    /// `is_read` says whether the walk ended by itself.
+    /// `is_read` is whether the walk reached its end.
     pub(crate) fn conclude(self, is_read: bool, problems: &mut Problems) -> MediaInfo {
-        if let Some(verdict) = self.verdict {
-            problems.push(verdict);
+        if let Some(result) = self.result {
+            problems.push(result);
         }
         let probed = MediaInfo::new(Some(self.format));
         let is_complete = self.is_complete && is_read && !self.has_unread;
@@ -324,36 +338,36 @@ fn wrong_length(name: Name, at: u64) -> Problem {
         Some(at),
         format!(
             "the length of the box `{}` at byte {at} is impossible",
-            shown(name)
+            escape_name(name)
         ),
     )
 }
 
-fn slip(at: u64, frames: u64) -> Problem {
+fn wrong_length_problem(at: u64, frames: u64) -> Problem {
     Problem::unusual(
         Code::WrongSize,
         Some(at),
         format!(
-            "the length of the box that ends at byte {at} is wrong: its frames go on to byte {frames}, and all of them are there"
+            "the length of the box that ends at byte {at} is wrong, but all frames exist, up to byte {frames}"
         ),
     )
 }
 
-fn cut(what: &str, end: u64, total: u64) -> Problem {
+fn truncated(what: &str, end: u64, total: u64) -> Problem {
     let missing = end - total;
     Problem::corrupt(
         Code::Truncated,
         Some(total),
         format!(
-            "the file is cut off: {what} to byte {end}, and the file ends at byte {total} ({missing} bytes are missing)"
+            "the file is truncated: {what} to byte {end}, but the file ends at byte {total} ({missing} bytes are missing)"
         ),
     )
 }
 
 fn too_large(name: Name, size: u64, limit: u32, problems: &mut Problems) {
-    let name = shown(name);
+    let name = escape_name(name);
     problems.unknown(
         Code::TooLarge,
-        format!("the box `{name}` has {size} bytes, more than the {limit} that are looked into"),
+        format!("the box `{name}` has {size} bytes, more than the limit of {limit}"),
     );
 }

@@ -1,4 +1,4 @@
-//! The same files, made anew, against what ffprobe says of them.
+//! Comparison with ffprobe, for newly encoded sample files.
 
 use std::fs;
 use std::path::Path;
@@ -9,13 +9,13 @@ use serde_json::Value;
 use crate::expected::{Sample, folder, line, samples};
 use crate::ffmpeg;
 
-/// Set to store the samples that are made. The table is changed by hand.
+/// Stores the encoded samples if set. The table is edited by hand.
 const STORE: &str = "MEDIA_PROBE_STORE_SAMPLES";
 
 #[test]
 fn probe_agrees_with_ffprobe() {
     const TEST: &str = "probe_agrees_with_ffprobe";
-    if !ffmpeg::is_here(TEST) {
+    if !ffmpeg::is_installed(TEST) {
         return;
     }
     let room = tempfile::tempdir().unwrap();
@@ -25,10 +25,10 @@ fn probe_agrees_with_ffprobe() {
         if let Some(encoder) = &sample.encoder
             && !encoders.contains(&format!(" {encoder} "))
         {
-            ffmpeg::skipped(TEST, &format!("{} needs {encoder}", sample.name));
+            ffmpeg::skip(TEST, &format!("{} needs {encoder}", sample.name));
             continue;
         }
-        ffmpeg::make(&sample, room.path());
+        ffmpeg::encode(&sample, room.path());
         let file = room.path().join(&sample.name);
         if std::env::var_os(STORE).is_some() {
             fs::copy(&file, folder().join(&sample.name)).unwrap();
@@ -56,7 +56,7 @@ fn compare(sample: &Sample, file: &Path, wrong: &mut Vec<String>) {
     if probed.has_audio.is_some() && probed.has_audio != Some(streams.iter().any(has_audio)) {
         different("sound", format!("{:?}", probed.has_audio), String::new());
     }
-    // Only what the probe looks into can be compared.
+    // Only parsed properties can be compared.
     if probed.video.is_some() {
         compare_lengths(&probed, &truth, &mut different);
         let stream = streams.iter().find(is_video).unwrap();
@@ -69,10 +69,14 @@ fn compare(sample: &Sample, file: &Path, wrong: &mut Vec<String>) {
             different("size", format!("{ours:?}"), format!("{theirs:?}"));
         }
     }
-    // Encoders change, but not what the table says.
+    // Encoders may change, but the properties in the table must not.
     let is = line(&probed);
     if is != sample.is {
-        different("table", is, format!("nothing, and the table {}", sample.is));
+        different(
+            "table",
+            is,
+            format!("another value than {} in the table", sample.is),
+        );
     }
 }
 
@@ -95,8 +99,7 @@ fn compare_video(
 ) {
     let video = probed.video.as_ref().unwrap();
     let ours = video.duration.unwrap().as_secs_f64();
-    // Where it does not know, it says nothing, and where frames are of different length it adds them up in the order in
-    // which they are stored, which is not that in which they are shown.
+    // ffprobe omits an unknown rate. With variable durations it sums them in storage order instead of display order.
     let is_said = stream["duration"].is_string() && !video.frame_rate.unwrap().is_variable;
     if is_said && (ours - number(&stream["duration"])).abs() > 0.001 {
         different("track", ours.to_string(), stream["duration"].to_string());
@@ -144,7 +147,7 @@ fn compare_video(
         .as_array()
         .and_then(|all| all.iter().find_map(|data| data["rotation"].as_i64()));
     let turn = turn.unwrap_or_default().rem_euclid(360);
-    // It counts the other way round.
+    // ffprobe counts counterclockwise.
     if i64::from(video.rotation.unwrap().degrees()) != (360 - turn) % 360 {
         different(
             "rotation",
@@ -166,7 +169,7 @@ fn number(value: &Value) -> f64 {
     value
         .as_f64()
         .or_else(|| value.as_str()?.parse().ok())
-        .unwrap_or_else(|| panic!("{value} is no number"))
+        .unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
 fn fraction(value: &Value) -> Option<Rate> {

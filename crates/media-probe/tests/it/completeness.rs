@@ -1,13 +1,12 @@
-//! Whole files, files that are cut off, and what may follow a whole one: one table for the probe and for the check of what
-//! passes by, which say the same in the same words.
+//! Complete and truncated files, and trailing data: one table for the probe and for `Completeness`, which must agree.
 
 use media_probe::{Completeness, Problem, Severity, probe_bytes, property};
 
 use crate::expected::stored;
 use crate::made::{part, patched, position, with_size};
 
-/// What is said of the completeness of bytes that pass by, whatever the pieces.
-fn passing(file: &[u8], is_end_known: bool) -> Result<Option<Problem>, Problem> {
+/// The result of `Completeness` for any chunk size.
+fn check_stream(file: &[u8], is_end_known: bool) -> Result<Option<Problem>, Problem> {
     let verdict = |size: usize| {
         let mut completeness = Completeness::new();
         for piece in file.chunks(size) {
@@ -22,10 +21,10 @@ fn passing(file: &[u8], is_end_known: bool) -> Result<Option<Problem>, Problem> 
     whole
 }
 
-/// What the probe and the check say alike: the severity and the beginning of the words, or nothing.
-fn judge(case: &str, file: &[u8]) -> Option<(Severity, String)> {
+/// The common result of the probe and of `Completeness`: the severity and the start of the message.
+fn check_both(case: &str, file: &[u8]) -> Option<(Severity, String)> {
     let probed = property::check(file);
-    let verdict = match passing(file, true) {
+    let verdict = match check_stream(file, true) {
         Ok(oddity) => oddity,
         Err(problem) => Some(problem),
     };
@@ -39,13 +38,13 @@ fn judge(case: &str, file: &[u8]) -> Option<(Severity, String)> {
     verdict.map(|problem| (problem.severity, problem.message))
 }
 
-/// A box with a length of 64 bits.
+/// A box with a 64-bit length.
 fn long_part(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
     let size = body.len() as u64 + 16;
     [&[0, 0, 0, 1], &name[..], &size.to_be_bytes(), body].concat()
 }
 
-/// The boxes of a file's top level.
+/// The top-level boxes of a file.
 fn boxes(file: &[u8]) -> Vec<&[u8]> {
     let mut rest = file;
     let mut all = Vec::new();
@@ -88,8 +87,8 @@ fn trailing_bytes_are_a_note() {
         ("an ID3v1 tag", &tag),
         ("one with a title", &titled),
         ("text", b"uploaded by a phone"),
-        ("a box that is cut off", &cut_box),
-        ("a long header that is cut off", &long_cut),
+        ("a truncated box", &cut_box),
+        ("a truncated long header", &long_cut),
         ("a box shorter than its header", b"\0\0\0\x03free"),
     ];
     for name in SAMPLES {
@@ -98,7 +97,8 @@ fn trailing_bytes_are_a_note() {
         for (case, trailer) in &trailers {
             let case = format!("{name} and {case}");
             let longer = [&file, *trailer].concat();
-            let (severity, message) = judge(&case, &longer).unwrap_or_else(|| panic!("{case}"));
+            let (severity, message) =
+                check_both(&case, &longer).unwrap_or_else(|| panic!("{case}"));
             assert_eq!(severity, Severity::Note, "{case}: {message}");
             assert!(
                 message.contains(&format!("at byte {}", file.len())),
@@ -112,7 +112,7 @@ fn trailing_bytes_are_a_note() {
 }
 
 #[test]
-fn boxes_of_any_kind_may_follow_and_stand_between() {
+fn unknown_boxes_are_allowed() {
     let uuid = part(b"uuid", &[3; 40]);
     let more: [(&str, Vec<u8>); 9] = [
         ("free", part(b"free", &[7; 100])),
@@ -130,49 +130,52 @@ fn boxes_of_any_kind_may_follow_and_stand_between() {
         let file = stored(name);
         for (case, more) in &more {
             let case = format!("{name} and {case}");
-            assert_eq!(judge(&case, &[&file, &more[..]].concat()), None);
+            assert_eq!(check_both(&case, &[&file, &more[..]].concat()), None);
         }
         let case = format!("{name} and a box up to the end");
-        assert_eq!(judge(&case, &[&file, &up_to_the_end[..]].concat()), None);
+        assert_eq!(
+            check_both(&case, &[&file, &up_to_the_end[..]].concat()),
+            None
+        );
     }
-    // Places in the media follow the index only where that is last.
+    // Positions of frames are adjusted to the index only where it is last.
     let file = stored("last.mp4");
     let index = named(&file, b"moov");
     let media = &file[..file.len() - index.len()];
     for (case, more) in &more {
         let file = [media, more, index].concat();
-        assert_eq!(judge(case, &file), None, "{case} before the index");
+        assert_eq!(check_both(case, &file), None, "{case} before the index");
     }
 }
 
 #[test]
-fn media_up_to_the_end_is_whole_where_its_frames_are() {
+fn open_media_box_is_complete_with_all_frames() {
     let file = stored("first.mp4");
     let open = with_size(&file, b"mdat", 0);
-    assert_eq!(judge("open", &open), None);
-    // The index says how far the frames go, whether or not the end is known.
-    assert_eq!(passing(&open, false), Ok(None));
+    assert_eq!(check_both("open", &open), None);
+    // The index has the end of the frames, whether or not the end of the file is known.
+    assert_eq!(check_stream(&open, false), Ok(None));
     for missing in [1, 100, 2000] {
         let cut = &open[..open.len() - missing];
-        let (severity, message) = judge("cut", cut).unwrap();
+        let (severity, message) = check_both("cut", cut).unwrap();
         assert_eq!(severity, Severity::Corrupt, "{message}");
         assert!(
             message.contains(&format!("({missing} bytes are missing)")),
             "{message}"
         );
-        assert!(passing(cut, false).is_err());
+        assert!(check_stream(cut, false).is_err());
     }
-    // Without places of frames, nothing but the end can tell.
+    // Without positions of frames, only the end of the file can prove completeness.
     let blind = patched(&open, b"stsz", 4, b"free");
-    assert_eq!(passing(&blind, true), Ok(None));
+    assert_eq!(check_stream(&blind, true), Ok(None));
     assert_eq!(
-        passing(&blind, false).unwrap_err().severity,
+        check_stream(&blind, false).unwrap_err().severity,
         Severity::Unknown
     );
 }
 
 #[test]
-fn a_wrong_length_of_the_media_is_a_warning_where_no_frame_is_missing() {
+fn wrong_media_length_is_unusual_without_a_missing_frame() {
     let file = stored("first.mp4");
     let size = u32::try_from(named(&file, b"mdat").len()).unwrap();
     let longer = |bytes: u32| with_size(&file, b"mdat", size + bytes);
@@ -189,54 +192,55 @@ fn a_wrong_length_of_the_media_is_a_warning_where_no_frame_is_missing() {
             with_size(&with_tail, b"mdat", size - 9),
         ),
     ] {
-        let (severity, message) = judge(case, &file).unwrap_or_else(|| panic!("{case}"));
+        let (severity, message) = check_both(case, &file).unwrap_or_else(|| panic!("{case}"));
         assert_eq!(severity, Severity::Unusual, "{case}: {message}");
         assert_eq!(
             probe_bytes(&file).video,
             probe_bytes(&stored("first.mp4")).video
         );
     }
-    // What is left of the other box is no box.
+    // The rest of the other box is not a box.
     let over_another = with_size(&with_tail, b"mdat", size + 8);
     assert_eq!(
-        judge("over another", &over_another).unwrap().0,
+        check_both("over another", &over_another).unwrap().0,
         Severity::Note
     );
-    // The same where a frame is missing.
+    // The same with a missing frame.
     for (case, file) in [
         ("8 more", longer(8)),
         ("8 less", with_size(&file, b"mdat", size - 8)),
         ("as it is", file.clone()),
     ] {
-        let (severity, message) = judge(case, &file[..file.len() - 1]).unwrap();
+        let (severity, message) = check_both(case, &file[..file.len() - 1]).unwrap();
         assert_eq!(severity, Severity::Corrupt, "{case}: {message}");
     }
 }
 
 #[test]
-fn tables_that_lead_past_the_end_are_damage() {
+fn frames_past_the_end_are_damage() {
     let file = stored("first.mp4");
     let chunk = position(&file, b"stco") + 4 + 4 + 4;
     for place in [u32::MAX, 0x7fff_ffff, file.len() as u32] {
         let mut file = file.clone();
         file[chunk + 4..chunk + 8].copy_from_slice(&place.to_be_bytes());
-        let (severity, message) = judge("a place", &file).unwrap();
+        let (severity, message) = check_both("a place", &file).unwrap();
         assert_eq!(severity, Severity::Corrupt, "{message}");
-        assert!(message.contains("its frames go on"), "{message}");
+        assert!(message.contains("its frames extend"), "{message}");
     }
     let sizes = patched(&file, b"stsz", 12, &0x0100_0000_u32.to_be_bytes());
-    assert_eq!(judge("a size", &sizes).unwrap().0, Severity::Corrupt);
+    assert_eq!(check_both("a size", &sizes).unwrap().0, Severity::Corrupt);
 }
 
 #[test]
-fn a_cut_in_what_is_needed_is_damage() {
+fn truncated_required_box_is_damage() {
     for name in ["first.mp4", "last.mp4", "last.mov"] {
         let file = stored(name);
         for trailer in [&b""[..], b"\n", b"\0\0\0\0\0\0\0\0\0"] {
             for length in (40..file.len()).step_by(131) {
                 let cut = [&file[..length], trailer].concat();
                 let case = format!("{length} bytes of {name} and {trailer:?}");
-                let (severity, message) = judge(&case, &cut).unwrap_or_else(|| panic!("{case}"));
+                let (severity, message) =
+                    check_both(&case, &cut).unwrap_or_else(|| panic!("{case}"));
                 assert_eq!(severity, Severity::Corrupt, "{case}: {message}");
             }
         }
@@ -244,13 +248,13 @@ fn a_cut_in_what_is_needed_is_damage() {
     let file = stored("fragmented.mp4");
     let fragment = position(&file, b"moof") + 50;
     assert_eq!(
-        judge("a fragment", &file[..fragment]).unwrap().0,
+        check_both("a fragment", &file[..fragment]).unwrap().0,
         Severity::Corrupt
     );
 }
 
 #[test]
-fn what_is_no_video_is_told_early() {
+fn other_content_is_rejected_early() {
     for (case, bytes, words) in [
         ("a page", &b"<html>Sorry</html>"[..], "a web page (HTML)"),
         ("nothing", b"", "empty"),
@@ -258,13 +262,17 @@ fn what_is_no_video_is_told_early() {
         (
             "noise",
             b"\x01\x02\x03\x04\x05\x06\x07\x08\x09",
-            "neither a video nor an image",
+            "not a known format of videos or images",
         ),
-        ("a start", b"\0\0\0\x10fty", "neither a video nor an image"),
+        (
+            "a start",
+            b"\0\0\0\x10fty",
+            "not a known format of videos or images",
+        ),
     ] {
-        let problem = passing(bytes, true).unwrap_err();
+        let problem = check_stream(bytes, true).unwrap_err();
         assert!(problem.message.contains(words), "{case}: {problem}");
-        assert_eq!(passing(bytes, false), Err(problem), "{case}");
+        assert_eq!(check_stream(bytes, false), Err(problem), "{case}");
     }
     let mut completeness = Completeness::new();
     let page = [b"<html>".as_slice(), &[b' '; 5000]].concat();
@@ -274,7 +282,7 @@ fn what_is_no_video_is_told_early() {
 }
 
 #[test]
-fn an_index_of_any_length_is_passed_over() {
+fn large_index_is_skipped() {
     let file = stored("last.mp4");
     let index = named(&file, b"moov");
     let media = &file[..file.len() - index.len()];

@@ -1,16 +1,16 @@
-//! Names and headers that say something else than the content.
+//! Mismatches of declared formats and content.
 
 use media_probe::{Format, Kind, probe_bytes};
 
 use crate::expected::{samples, stored};
 
 #[test]
-fn names_of_samples_agree_with_their_content() {
+fn sample_names_match_their_content() {
     for sample in samples() {
         let probed = probe_bytes(&stored(&sample.name));
-        let declared = Format::of_path(&sample.name);
+        let declared = Format::from_path(&sample.name);
         match sample.name.as_str() {
-            // So short an extension is TypeScript's as well.
+            // The extension is also used for TypeScript.
             "video.ts" => assert_eq!(declared, None),
             name => {
                 assert!(declared.is_some(), "{name}");
@@ -21,37 +21,37 @@ fn names_of_samples_agree_with_their_content() {
 }
 
 #[test]
-fn lies_are_seen() {
-    // The content, what is declared, what is said, and whether it matters to programs that go by the content.
+fn mismatches_are_detected() {
+    // The content, the declared format, the message, and whether it matters to programs that detect the content.
     let cases = [
         (
             "video.webm",
-            Format::of_path("holiday.MP4"),
-            Some("it is declared as MP4, and its content is WebM"),
+            Format::from_path("holiday.MP4"),
+            Some("the declared format is MP4, but the content is WebM"),
             false,
         ),
         (
             "last.mov",
-            Format::of_content_type("video/mp4"),
-            Some("it is declared as MP4, and its content is QuickTime (MOV)"),
+            Format::from_content_type("video/mp4"),
+            Some("the declared format is MP4, but the content is QuickTime (MOV)"),
             true,
         ),
         (
             "image.png",
-            Format::of_content_type("Image/JPEG; q=1"),
-            Some("it is declared as JPEG, and its content is PNG"),
+            Format::from_content_type("Image/JPEG; q=1"),
+            Some("the declared format is JPEG, but the content is PNG"),
             false,
         ),
         (
             "last.mov",
-            Format::of_path("folder.mp4/clip.mov"),
+            Format::from_path("folder.mp4/clip.mov"),
             None,
             false,
         ),
-        ("last.mov", Format::of_path("clip"), None, false),
+        ("last.mov", Format::from_path("clip"), None, false),
         (
             "last.mov",
-            Format::of_content_type("application/octet-stream"),
+            Format::from_content_type("application/octet-stream"),
             None,
             false,
         ),
@@ -62,14 +62,17 @@ fn lies_are_seen() {
         assert_eq!(told.as_deref(), expected, "{name}");
         assert_eq!(mismatch.is_some_and(|it| it.is_close()), is_close, "{name}");
     }
-    // What is nothing has no name that it could have.
+    // Unknown content has no expected name.
     assert_eq!(probe_bytes(b"\x01\x02").mismatch(Some(Format::Mp4)), None);
 }
 
 #[test]
-fn formats_know_their_own_names() {
+fn formats_round_trip_through_their_names() {
     for format in Format::all() {
-        assert_eq!(Format::of_content_type(format.content_type()), Some(format));
+        assert_eq!(
+            Format::from_content_type(format.content_type()),
+            Some(format)
+        );
         assert_eq!(serde_json::to_value(format).unwrap(), format.id());
         assert!(!format.to_string().is_empty());
     }
@@ -78,7 +81,7 @@ fn formats_know_their_own_names() {
 }
 
 #[test]
-fn beginnings_are_recognised() {
+fn signatures_are_detected() {
     let ts = |first: usize, packet: usize| {
         let mut bytes = vec![0; 600];
         for at in [first, first + packet, first + 2 * packet] {
@@ -147,7 +150,7 @@ fn beginnings_are_recognised() {
             Some(Format::Html),
         ),
         (
-            "text that is cut in a letter",
+            "text that is truncated within a character",
             "nächste Wörter ü".as_bytes()[..18].to_vec(),
             Some(Format::Text),
         ),

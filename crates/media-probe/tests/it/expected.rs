@@ -1,4 +1,4 @@
-//! The table of sample files: how they are made, and what they are.
+//! The table of sample files: how to encode them, and their properties.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,23 +6,23 @@ use std::path::PathBuf;
 use media_probe::MediaInfo;
 use serde::Deserialize;
 
-/// One sample file.
+/// A sample file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sample {
     pub name: String,
-    /// What ffmpeg is given before the name of the file to write. `{NAME}` stands for the sample of that name.
+    /// The arguments of ffmpeg before the name of the output. `{NAME}` is replaced by the sample of that name.
     pub ffmpeg: String,
-    /// The encoder that makes it, where a build of ffmpeg may lack it.
+    /// The encoder, if a build of ffmpeg may lack it.
     pub encoder: Option<String>,
-    /// The rotation that is written into the finished file.
+    /// The rotation to write into the encoded file.
     #[serde(default)]
     pub turned: u16,
-    /// What it is, as [`line`] puts it.
+    /// The properties, as [`line`] formats them.
     pub is: String,
 }
 
-/// All sample files, in the order in which they have to be made.
+/// All sample files, in the order in which they must be encoded.
 pub fn samples() -> Vec<Sample> {
     let text = fs::read_to_string(folder().join("samples.yaml")).unwrap();
     serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("samples.yaml: {error}"))
@@ -37,7 +37,7 @@ pub fn stored(name: &str) -> Vec<u8> {
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// All that was found out, in one line.
+/// Formats all properties in one line.
 pub fn line(probed: &MediaInfo) -> String {
     let mut words = vec![probed.format.map_or("?", |format| format.id()).to_owned()];
     let seconds = |duration: std::time::Duration| format!("{:.6} s", duration.as_secs_f64());

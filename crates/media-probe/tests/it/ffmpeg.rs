@@ -1,4 +1,4 @@
-//! ffmpeg and ffprobe, where they are.
+//! ffmpeg and ffprobe, if they are installed.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -10,27 +10,27 @@ use serde_json::Value;
 use crate::expected::Sample;
 use crate::made;
 
-/// Set to make the lack of ffmpeg a failure.
+/// Makes missing ffmpeg a failure if set.
 pub const NEEDED: &str = "KLING_OMNI_NEEDS_FFMPEG";
 
-/// Whether both programs are here. If not, says so where a person sees it, or fails where they are needed.
-pub fn is_here(test: &str) -> bool {
-    let is_here = ["ffmpeg", "ffprobe"].iter().all(|program| {
+/// Whether both programs are installed. If not, prints that, or fails if they are required.
+pub fn is_installed(test: &str) -> bool {
+    let is_installed = ["ffmpeg", "ffprobe"].iter().all(|program| {
         let mut command = Command::new(program);
         command.arg("-version").stdout(Stdio::null());
         command.stderr(Stdio::null()).status().is_ok()
     });
-    if !is_here {
-        skipped(test, "ffmpeg and ffprobe are not here");
+    if !is_installed {
+        skip(test, "ffmpeg and ffprobe are not installed");
     }
-    is_here
+    is_installed
 }
 
-/// Tells that something was not tested, past the capture of the test harness; fails where ffmpeg is needed.
-pub fn skipped(test: &str, why: &str) {
+/// Prints that a test is skipped, past the capture of the test harness. Fails if ffmpeg is required.
+pub fn skip(test: &str, reason: &str) {
     let is_needed = std::env::var_os(NEEDED).is_some_and(|value| value != "0" && !value.is_empty());
-    assert!(!is_needed, "{test}: {why}, and {NEEDED} is set");
-    let _ = writeln!(io::stderr(), "skipped: {test}: {why}");
+    assert!(!is_needed, "{test}: {reason}, and {NEEDED} is set");
+    let _ = writeln!(io::stderr(), "skipped: {test}: {reason}");
 }
 
 /// The names of all encoders.
@@ -43,8 +43,8 @@ pub fn encoders() -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Makes a sample in a folder in which those that it is made from are.
-pub fn make(sample: &Sample, folder: &Path) {
+/// Encodes a sample in a folder with the samples that it depends on.
+pub fn encode(sample: &Sample, folder: &Path) {
     let target = folder.join(&sample.name);
     let mut command = Command::new("ffmpeg");
     command.args(["-hide_banner", "-loglevel", "error", "-y"]);
@@ -70,11 +70,11 @@ pub fn make(sample: &Sample, folder: &Path) {
     );
     if sample.turned > 0 {
         let file = fs::read(&target).unwrap();
-        fs::write(&target, made::turned(&file, sample.turned)).unwrap();
+        fs::write(&target, made::rotated(&file, sample.turned)).unwrap();
     }
 }
 
-/// What ffprobe says about a file.
+/// The output of ffprobe for a file.
 pub fn probe(file: &Path) -> Value {
     let mut command = Command::new("ffprobe");
     let output = command

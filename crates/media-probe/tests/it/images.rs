@@ -1,4 +1,4 @@
-//! JPEG and PNG: size, orientation, and images that are not whole.
+//! JPEG and PNG: size, orientation, and incomplete images.
 
 use media_probe::{Code, Limits, Severity, Size, probe_bytes, probe_reader, property};
 
@@ -9,7 +9,7 @@ const SIZE: Size = Size {
     height: 180,
 };
 
-/// EXIF with this orientation, in either order of bytes.
+/// EXIF with this orientation, in either byte order.
 fn exif(orientation: u16, is_little: bool) -> Vec<u8> {
     let (short, long) = match is_little {
         true => (
@@ -48,13 +48,13 @@ fn segment(mark: u8, content: &[u8]) -> Vec<u8> {
     [&[0xff, mark][..], &length.to_be_bytes(), content].concat()
 }
 
-/// The JPEG with more segments behind its first mark.
+/// The JPEG with further segments after its first marker.
 fn jpeg_with(segments: &[Vec<u8>]) -> Vec<u8> {
     let file = stored("image.jpg");
     [&file[..2], &segments.concat(), &file[2..]].concat()
 }
 
-/// The PNG with a chunk behind its header.
+/// The PNG with a chunk after its header.
 fn png_with(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
     let file = stored("image.png");
     let length = u32::try_from(content.len()).unwrap();
@@ -63,7 +63,7 @@ fn png_with(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn orientation_turns_the_size() {
+fn orientation_swaps_the_size() {
     for number in 0..=9 {
         for is_little in [true, false] {
             let block = exif(number, is_little);
@@ -76,7 +76,7 @@ fn orientation_turns_the_size() {
                 assert_eq!(u16::from(image.orientation.number()), expected);
                 assert_eq!(image.coded, SIZE);
                 let turned = (5..=8).contains(&number);
-                assert_eq!(image.display, if turned { SIZE.turned() } else { SIZE });
+                assert_eq!(image.display, if turned { SIZE.transposed() } else { SIZE });
             }
         }
     }
@@ -91,11 +91,11 @@ fn long_profiles_before_the_size_take_few_requests() {
     let file = jpeg_with(&segments);
     let probed = probe_reader(std::io::Cursor::new(&file), Limits::remote()).unwrap();
     assert_eq!(probed.problems, []);
-    assert_eq!(probed.image.unwrap().display, SIZE.turned());
+    assert_eq!(probed.image.unwrap().display, SIZE.transposed());
 }
 
 #[test]
-fn sizes_agree_with_another_reader() {
+fn sizes_agree_with_imagesize() {
     for file in [stored("image.jpg"), stored("image.png")] {
         let theirs = imagesize::blob_size(&file).unwrap();
         let ours = probe_bytes(&file).image.unwrap().coded;
@@ -107,7 +107,7 @@ fn sizes_agree_with_another_reader() {
 }
 
 #[test]
-fn images_that_are_not_whole_are_told() {
+fn incomplete_images_have_problems() {
     let (jpeg, png) = (stored("image.jpg"), stored("image.png"));
     let frame = jpeg
         .windows(2)
@@ -196,16 +196,16 @@ fn images_that_are_not_whole_are_told() {
     }
 }
 
-/// Where the pixels of the sample begin.
+/// The offset of the pixels of the sample.
 fn scan(jpeg: &[u8]) -> usize {
     let mark = jpeg.windows(2).position(|mark| mark == [0xff, 0xda]);
     mark.unwrap()
 }
 
 #[test]
-fn bytes_between_segments_are_a_warning() {
+fn bytes_between_segments_are_unusual() {
     let file = stored("image.jpg");
-    // Behind the mark of the beginning and the segment of JFIF.
+    // After the start marker and the JFIF segment.
     let second = 20;
     assert_eq!(file[second], 0xff);
     let with = |at: usize, bytes: &[u8]| [&file[..at], bytes, &file[at..]].concat();
@@ -221,10 +221,7 @@ fn bytes_between_segments_are_a_warning() {
         ("text", with(second, b"a note of some program")),
         ("many zeros", with(second, &[0; 60_000])),
         ("a stuffed mark", with(second, b"\xff\0")),
-        (
-            "a mark that nobody knows",
-            with(second, b"\xff\x02\0\x04ab"),
-        ),
+        ("an unknown marker", with(second, b"\xff\x02\0\x04ab")),
         ("before the first segment", with(2, &[0; 2])),
         ("before the size", with(frame, &[0; 9])),
         ("before the pixels", with(scan(&file), &[0; 9])),
@@ -277,7 +274,7 @@ fn any_process_of_jpeg_has_a_size() {
 }
 
 #[test]
-fn what_follows_an_image_is_no_doubt() {
+fn data_after_an_image_is_allowed() {
     let film = stored("last.mp4");
     for name in ["image.jpg", "image.png"] {
         let file = stored(name);
@@ -303,7 +300,7 @@ fn what_follows_an_image_is_no_doubt() {
             );
             assert_eq!(probed.problems, [], "{name} and {case}");
         }
-        // Without its end, it may be cut off, whatever follows.
+        // Without its end marker it may be truncated, whatever follows.
         let open = [&file[..file.len() - 8], &[0; 20_000]].concat();
         assert_eq!(
             property::check(&open).problems[0].code,

@@ -1,4 +1,4 @@
-//! Files that no program would write, from parts.
+//! Files that programs would not write, built from parts.
 
 /// A box.
 pub fn part(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
@@ -6,7 +6,7 @@ pub fn part(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
     [&size.to_be_bytes(), &name[..], body].concat()
 }
 
-/// Where the bytes of a box's name begin, looked for behind the first box, which may name others.
+/// The offset of a box's name, after the first box, which may mention other names.
 pub fn position(file: &[u8], name: &[u8; 4]) -> usize {
     let first = u32::from_be_bytes(*file.first_chunk().unwrap()) as usize;
     let from = if &file[4..8] == name { 0 } else { first };
@@ -14,7 +14,7 @@ pub fn position(file: &[u8], name: &[u8; 4]) -> usize {
     from + found.unwrap_or_else(|| panic!("no `{}`", name.escape_ascii()))
 }
 
-/// The same with other bytes at an offset from the beginning of a box.
+/// The file with other bytes at an offset from the start of a box.
 pub fn patched(file: &[u8], name: &[u8; 4], offset: usize, bytes: &[u8]) -> Vec<u8> {
     let mut file = file.to_vec();
     let at = position(&file, name) - 4 + offset;
@@ -22,13 +22,13 @@ pub fn patched(file: &[u8], name: &[u8; 4], offset: usize, bytes: &[u8]) -> Vec<
     file
 }
 
-/// The same with another length of a box.
+/// The file with another length of a box.
 pub fn with_size(file: &[u8], name: &[u8; 4], size: u32) -> Vec<u8> {
     patched(file, name, 0, &size.to_be_bytes())
 }
 
-/// The same with the first track's header turned.
-pub fn turned(file: &[u8], degrees: u16) -> Vec<u8> {
+/// The file with a rotated first track.
+pub fn rotated(file: &[u8], degrees: u16) -> Vec<u8> {
     let one = 1_i32 << 16;
     let [a, b, c, d] = match degrees {
         90 => [0, one, -one, 0],
@@ -43,14 +43,14 @@ pub fn turned(file: &[u8], degrees: u16) -> Vec<u8> {
     patched(file, b"tkhd", 48, &matrix)
 }
 
-/// The same with boxes at the end of a box; all boxes around it grow, and places in the media do not follow.
+/// The file with boxes appended to a box. All enclosing boxes grow; positions of frames are not adjusted.
 pub fn inserted(file: &[u8], name: &[u8; 4], boxes: &[u8]) -> Vec<u8> {
     let target = position(file, name) - 4;
     let size = |at: usize| u32::from_be_bytes(*file[at..].first_chunk().unwrap());
     let end = target + size(target) as usize;
     let mut grown = file.to_vec();
     let mut names = vec![*name];
-    // From the outermost to the innermost, as far as they are around the target.
+    // From the outermost to the innermost enclosing box.
     names.extend([*b"moov", *b"trak", *b"mdia", *b"minf", *b"stbl", *b"stsd"]);
     names.dedup();
     for name in names {

@@ -1,4 +1,4 @@
-//! The probe from outside: files that ffmpeg made, files that were made to harm, and sources that behave badly.
+//! Tests of the public API: encoded files, damaged files, and unreliable sources.
 
 mod expected;
 mod ffmpeg;

@@ -1,4 +1,4 @@
-//! Videos that break a rule of their format and play all the same: lengths of frames, brands, tracks besides the video.
+//! Videos that violate a rule of their format but play: frame durations, brands, and additional tracks.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
 }
 
-/// The silent sample of 90 frames of 512 ticks in 3 s, with other runs of lengths.
+/// The silent sample of 90 frames of 512 ticks in 3 s, with other runs of durations.
 fn with_runs(runs: &[(u32, u32)]) -> Vec<u8> {
     let file = stored("silent.mp4");
     let mut body = vec![0, runs.len() as u32];
@@ -38,7 +38,7 @@ fn lasts(probed: &MediaInfo, seconds: f64, case: &str) {
 }
 
 #[test]
-fn lengths_of_frames_may_be_negative_or_absurd() {
+fn negative_or_implausible_frame_durations_are_unusual() {
     let negative = |length: i32| length.cast_unsigned();
     for (case, runs) in [
         (
@@ -70,13 +70,13 @@ fn lengths_of_frames_may_be_negative_or_absurd() {
             );
         }
     }
-    // What is not absurd is believed.
+    // Plausible durations are used.
     let slow = without_edits(&with_runs(&[(90, 768)]));
     lasts(&property::check(&slow), 4.5, "slower");
 }
 
 #[test]
-fn headers_that_say_nothing_are_passed_over() {
+fn unknown_durations_in_headers_are_ignored() {
     for unknown in [0, u32::MAX] {
         let mut file = without_edits(&stored("silent.mp4"));
         for (name, at) in [(b"mvhd", 24), (b"mdhd", 24), (b"tkhd", 28)] {
@@ -90,7 +90,7 @@ fn headers_that_say_nothing_are_passed_over() {
             assert_eq!(probed.problems, []);
         }
     }
-    // An edit of no known length shows all there is.
+    // An edit of unknown duration shows the rest of the media.
     for unknown in [0, u32::MAX, u32::MAX - 511] {
         let file = patched(&stored("silent.mp4"), b"elst", 16, &words(&[unknown]));
         lasts(
@@ -99,7 +99,7 @@ fn headers_that_say_nothing_are_passed_over() {
             &format!("an edit of {unknown}"),
         );
     }
-    // Shifts of frames that cannot be meant.
+    // Implausible composition offsets.
     for shift in [0x7fff_ffff, 0x8000_0000_u32, u32::MAX] {
         let file = patched(&stored("silent.mp4"), b"ctts", 20, &words(&[shift]));
         lasts(&property::check(&file), 3.0, &format!("a shift of {shift}"));
@@ -109,7 +109,7 @@ fn headers_that_say_nothing_are_passed_over() {
 }
 
 #[test]
-fn brands_beside_the_first_one_count() {
+fn compatible_brands_count() {
     let file = stored("last.mp4");
     let branded = |major: &[u8; 4], compatible: &[&[u8; 4]]| {
         let body: Vec<u8> = [&major[..], &[0, 0, 2, 0]]
@@ -119,14 +119,14 @@ fn brands_beside_the_first_one_count() {
             .copied()
             .collect();
         let first = u32::from_be_bytes(*file.first_chunk().unwrap()) as usize;
-        // Places in the media stay where they are.
+        // The positions of frames do not change.
         let ftyp = part(b"ftyp", &body);
         let padding = part(b"free", &vec![0; first + 32 - ftyp.len() - 8]);
         let mut file = file.clone();
         file.splice(..first + 8, [ftyp, padding].concat());
         file
     };
-    // The first brand, the others, what it is, and whether that is told.
+    // The first brand, the others, the format, and whether a problem is reported.
     type Case = (&'static [u8; 4], &'static [&'static [u8; 4]], Format, bool);
     let cases: [Case; 9] = [
         (b"isom", &[b"isom"], Format::Mp4, false),
@@ -149,7 +149,7 @@ fn brands_beside_the_first_one_count() {
     }
 }
 
-/// A track of a handler, with a clock and whatever else.
+/// A track with a handler, a timescale and further boxes.
 fn track(handler: Option<&[u8; 4]>, scale: Option<u32>, rest: &[u8]) -> Vec<u8> {
     let matrix = [1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30];
     let tkhd = [
@@ -173,7 +173,7 @@ fn track(handler: Option<&[u8; 4]>, scale: Option<u32>, rest: &[u8]) -> Vec<u8> 
 }
 
 #[test]
-fn a_track_beside_video_and_sound_does_no_harm() {
+fn damaged_additional_track_is_harmless() {
     let file = stored("last.mp4");
     let whole = property::check(&file);
     let short = part(b"minf", &part(b"stbl", &part(b"stts", &words(&[0, 1000]))));
@@ -194,7 +194,7 @@ fn a_track_beside_video_and_sound_does_no_harm() {
         ),
         ("no handler", track(None, Some(1000), &[]), true),
         (
-            "nobody's handler",
+            "an unknown handler",
             track(Some(b"\x01\x02\x03\x04"), Some(0), &[]),
             true,
         ),
@@ -218,14 +218,14 @@ fn a_track_beside_video_and_sound_does_no_harm() {
             assert_eq!(!probed.problems.is_empty(), is_told, "{case}: {probed:?}");
         }
     }
-    // Sound is heard, and a single video is looked at.
+    // Damage of audio or of the only video counts.
     let sound = inserted(&file, b"moov", &track(Some(b"soun"), Some(0), &[]));
     assert!(property::check(&sound).is_corrupt());
     let many = vec![track(Some(b"data"), Some(0), &[]); 100].concat();
     let cut = inserted(&file, b"moov", &many);
     assert!(
         property::check(&cut[..cut.len() - 1]).is_corrupt(),
-        "notes leave room for damage"
+        "notes do not displace damage"
     );
     assert_eq!(
         whole.video.unwrap().display,
@@ -236,7 +236,7 @@ fn a_track_beside_video_and_sound_does_no_harm() {
     );
 }
 
-/// The same with another track before the others.
+/// The file with another track before the others.
 fn first_track(file: &[u8], track: &[u8]) -> Vec<u8> {
     let at = position(file, b"trak") - 4;
     let moov = position(file, b"moov") - 4;

@@ -1,4 +1,4 @@
-//! Good files, harmed at random: whatever comes of it, the promises hold.
+//! Randomly damaged files: the properties of the probe hold.
 
 use media_probe::property;
 use proptest::prelude::*;
@@ -6,9 +6,9 @@ use proptest::sample::{Index, select};
 
 use crate::expected::{samples, stored};
 
-/// One way to harm a file.
+/// A kind of damage.
 #[derive(Clone, Debug)]
-enum Harm {
+enum Damage {
     Flip(Index, u8),
     Overwrite(Index, Vec<u8>),
     Zero(Index, usize),
@@ -16,7 +16,7 @@ enum Harm {
     Insert(Index, Vec<u8>),
     Remove(Index, usize),
     Repeat(Index, usize),
-    /// Another length for one of the boxes, wherever its name stands.
+    /// Another length of a box, at any occurrence of its name.
     Resize(Index, u32),
 }
 
@@ -27,7 +27,7 @@ const NAMES: [&[u8; 4]; 34] = [
     b"IHDR", b"IDAT", b"IEND", b"JFIF",
 ];
 
-fn harm() -> impl Strategy<Value = Harm> {
+fn damage() -> impl Strategy<Value = Damage> {
     let at = any::<Index>;
     let bytes = || proptest::collection::vec(any::<u8>(), 1..24);
     let number = prop_oneof![
@@ -48,51 +48,51 @@ fn harm() -> impl Strategy<Value = Harm> {
     ];
     let extreme = select(vec![0, 1, 0x7fff_ffff, 0x8000_0000_u32, u32::MAX]);
     prop_oneof![
-        (at(), any::<u8>()).prop_map(|(at, bits)| Harm::Flip(at, bits)),
-        (at(), bytes()).prop_map(|(at, bytes)| Harm::Overwrite(at, bytes)),
-        (at(), extreme).prop_map(|(at, number)| Harm::Overwrite(at, number.to_be_bytes().into())),
-        (at(), 1..64_usize).prop_map(|(at, length)| Harm::Zero(at, length)),
-        at().prop_map(Harm::Truncate),
-        (at(), bytes()).prop_map(|(at, bytes)| Harm::Insert(at, bytes)),
-        (at(), 1..64_usize).prop_map(|(at, length)| Harm::Remove(at, length)),
-        (at(), 1..2000_usize).prop_map(|(at, length)| Harm::Repeat(at, length)),
-        (at(), number).prop_map(|(at, size)| Harm::Resize(at, size)),
+        (at(), any::<u8>()).prop_map(|(at, bits)| Damage::Flip(at, bits)),
+        (at(), bytes()).prop_map(|(at, bytes)| Damage::Overwrite(at, bytes)),
+        (at(), extreme).prop_map(|(at, number)| Damage::Overwrite(at, number.to_be_bytes().into())),
+        (at(), 1..64_usize).prop_map(|(at, length)| Damage::Zero(at, length)),
+        at().prop_map(Damage::Truncate),
+        (at(), bytes()).prop_map(|(at, bytes)| Damage::Insert(at, bytes)),
+        (at(), 1..64_usize).prop_map(|(at, length)| Damage::Remove(at, length)),
+        (at(), 1..2000_usize).prop_map(|(at, length)| Damage::Repeat(at, length)),
+        (at(), number).prop_map(|(at, size)| Damage::Resize(at, size)),
     ]
 }
 
-fn harmed(mut file: Vec<u8>, harms: Vec<Harm>) -> Vec<u8> {
-    for harm in harms {
+fn damaged(mut file: Vec<u8>, damages: Vec<Damage>) -> Vec<u8> {
+    for damage in damages {
         if file.is_empty() {
             break;
         }
         let length = file.len();
         let to = |at: usize, part: usize| length.min(at + part);
-        match harm {
-            Harm::Flip(at, bits) => file[at.index(length)] ^= bits,
-            Harm::Overwrite(at, bytes) => {
+        match damage {
+            Damage::Flip(at, bits) => file[at.index(length)] ^= bits,
+            Damage::Overwrite(at, bytes) => {
                 let at = at.index(length);
                 let end = to(at, bytes.len());
                 file[at..end].copy_from_slice(&bytes[..end - at]);
             }
-            Harm::Zero(at, part) => {
+            Damage::Zero(at, part) => {
                 let at = at.index(length);
                 file[at..to(at, part)].fill(0);
             }
-            Harm::Truncate(at) => file.truncate(at.index(length)),
-            Harm::Insert(at, bytes) => {
+            Damage::Truncate(at) => file.truncate(at.index(length)),
+            Damage::Insert(at, bytes) => {
                 let at = at.index(length);
                 file.splice(at..at, bytes);
             }
-            Harm::Remove(at, part) => {
+            Damage::Remove(at, part) => {
                 let at = at.index(length);
                 file.drain(at..to(at, part));
             }
-            Harm::Repeat(at, part) => {
+            Damage::Repeat(at, part) => {
                 let at = at.index(length);
                 let part = file[at..to(at, part)].to_vec();
                 file.splice(at..at, part);
             }
-            Harm::Resize(at, size) => {
+            Damage::Resize(at, size) => {
                 let boxes: Vec<_> = (4..length.saturating_sub(3))
                     .filter(|at| NAMES.iter().any(|name| file[*at..].starts_with(&name[..])))
                     .collect();
@@ -113,15 +113,15 @@ proptest! {
     })]
 
     #[test]
-    fn harmed_files_keep_every_promise(
+    fn damaged_files_have_the_properties(
         name in select(samples().into_iter().map(|sample| sample.name).collect::<Vec<_>>()),
-        harms in proptest::collection::vec(harm(), 1..6),
+        damages in proptest::collection::vec(damage(), 1..6),
     ) {
-        property::check(&harmed(stored(&name), harms));
+        property::check(&damaged(stored(&name), damages));
     }
 
     #[test]
-    fn bytes_of_no_kind_keep_every_promise(
+    fn random_bytes_have_the_properties(
         begin in select(vec![
             &b""[..], b"\0\0\0\x10ftypisom\0\0\0\0", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"\0\0\0\x08moov",
         ]),

@@ -1,21 +1,21 @@
-//! Files that are damaged or no video: each with a finding of its own.
+//! Damaged files and other content: the problems of each.
 
 use media_probe::{Code, Limits, Severity, probe_bytes, probe_reader, property};
 
 use crate::expected::stored;
 use crate::made::{patched, position, with_size};
 
-/// Everything that is said about a file.
-fn told(bytes: &[u8]) -> Vec<String> {
+/// All problems of a file.
+fn problems_of(bytes: &[u8]) -> Vec<String> {
     let probed = property::check(bytes);
-    let told = |problem: &media_probe::Problem| {
+    let problems_of = |problem: &media_probe::Problem| {
         let at = problem.at.map_or(String::new(), |at| format!(" at {at}"));
         format!("{:?} {:?}{at}: {problem}", problem.severity, problem.code)
     };
-    probed.problems.iter().map(told).collect()
+    probed.problems.iter().map(problems_of).collect()
 }
 
-/// Bytes that look like nothing, always the same.
+/// Deterministic random bytes.
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 7_u32;
     let mut next = || {
@@ -26,7 +26,7 @@ fn noise(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn each_kind_of_harm_has_a_finding_of_its_own() {
+fn each_kind_of_damage_has_its_own_problem() {
     let (first, last) = (stored("first.mp4"), stored("last.mp4"));
     let behind = |file: &[u8], name: &[u8; 4], bytes: usize| {
         file[..position(file, name) - 4 + bytes].to_vec()
@@ -41,7 +41,7 @@ fn each_kind_of_harm_has_a_finding_of_its_own() {
         ),
         ("a web page", b"<!DOCTYPE html><title>404</title>".to_vec()),
         (
-            "an answer of an API",
+            "a response of an API",
             br#"{"message":"Not found"}"#.to_vec(),
         ),
         ("random bytes", noise(5000)),
@@ -123,25 +123,28 @@ fn each_kind_of_harm_has_a_finding_of_its_own() {
             file[..position(&file, b"moof") - 4].to_vec()
         }),
     ];
-    let told: String = cases
+    let problems_of: String = cases
         .iter()
-        .map(|(case, bytes)| format!("{case}\n  {}\n", told(bytes).join("\n  ")))
+        .map(|(case, bytes)| format!("{case}\n  {}\n", problems_of(bytes).join("\n  ")))
         .collect();
     let path = crate::expected::folder().join("findings.txt");
     if std::env::var_os("MEDIA_PROBE_STORE_SAMPLES").is_some() {
-        std::fs::write(&path, &told).unwrap();
+        std::fs::write(&path, &problems_of).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap();
     assert!(
-        told == expected,
-        "other findings than in {}:\n{told}",
+        problems_of == expected,
+        "other findings than in {}:\n{problems_of}",
         path.display()
     );
-    assert!(!told.contains("\n  \n"), "a case has no finding:\n{told}");
+    assert!(
+        !problems_of.contains("\n  \n"),
+        "a case has no finding:\n{problems_of}"
+    );
 }
 
 #[test]
-fn no_box_of_an_index_can_lie_about_its_length() {
+fn wrong_lengths_in_an_index_are_detected() {
     const BOXES: [&[u8; 4]; 12] = [
         b"mvhd", b"trak", b"tkhd", b"elst", b"mdia", b"mdhd", b"minf", b"stbl", b"stsd", b"avc1",
         b"avcC", b"stts",
@@ -154,7 +157,7 @@ fn no_box_of_an_index_can_lie_about_its_length() {
             assert!(probed.is_corrupt(), "`{case}` of length {size}: {probed:?}");
             assert!(
                 probed
-                    .of(Severity::Corrupt)
+                    .problems_with(Severity::Corrupt)
                     .any(|problem| problem.code == Code::WrongSize),
                 "`{case}` of length {size}: {probed:?}"
             );
@@ -163,18 +166,21 @@ fn no_box_of_an_index_can_lie_about_its_length() {
 }
 
 #[test]
-fn an_index_that_is_too_large_is_not_looked_into() {
+fn too_large_index_is_not_parsed() {
     let file = stored("last.mp4");
     let limits = Limits::local().with_index(1000);
     let probed = probe_reader(std::io::Cursor::new(&file), limits).unwrap();
     let problems: Vec<_> = probed.problems.iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 1, "{problems:?}");
-    assert!(problems[0].contains("more than the 1000"), "{problems:?}");
+    assert!(
+        problems[0].contains("more than the limit of 1000"),
+        "{problems:?}"
+    );
     assert_eq!(probed.problems[0].severity, Severity::Unknown);
 }
 
 #[test]
-fn no_part_of_a_file_passes_for_the_whole() {
+fn truncated_file_is_never_complete() {
     for name in ["first.mp4", "last.mp4", "last.mov", "timecode.mov"] {
         let file = stored(name);
         for length in 0..file.len() {
@@ -186,7 +192,7 @@ fn no_part_of_a_file_passes_for_the_whole() {
             );
         }
     }
-    // A list of fragments covers all but what stands behind the last one.
+    // The segment index covers everything but the data after the last fragment.
     for (name, end) in [
         ("image.jpg", None),
         ("image.png", None),

@@ -1,4 +1,4 @@
-//! Sources that cost: large files of which little may move, and servers that do as they like.
+//! Expensive sources: large files with few transferred bytes, and servers that ignore ranges.
 
 use std::ops::Range;
 
@@ -9,21 +9,21 @@ use crate::made::{part, position};
 
 const MB: u64 = 1_000_000;
 
-/// A file that has bytes at a few places, and zeros elsewhere.
+/// A file with bytes at a few offsets, and zeros elsewhere.
 struct Sparse {
     total: u64,
     parts: Vec<(u64, Vec<u8>)>,
 }
 
-/// What moved.
+/// The transferred bytes and requests.
 #[derive(Debug, Default)]
-struct Moved {
+struct Traffic {
     requests: u32,
     bytes: u64,
 }
 
 impl Sparse {
-    /// The sample with media of so many bytes.
+    /// The sample with `media` bytes of media.
     fn inflated(name: &str, media: u64, more: &[u8]) -> Self {
         let file = stored(name);
         let at = |name| position(&file, name) - 4;
@@ -49,11 +49,11 @@ impl Sparse {
         bytes
     }
 
-    /// Answers each request with what was asked for.
-    fn probe(&self, limits: Limits) -> (MediaInfo, Moved) {
+    /// Serves each requested range.
+    fn probe(&self, limits: Limits) -> (MediaInfo, Traffic) {
         let mut prober = Prober::new(limits);
         prober.set_total(self.total);
-        let mut moved = Moved::default();
+        let mut moved = Traffic::default();
         while let Some(range) = prober.request() {
             let bytes = self.read(range.clone());
             moved.requests += 1;
@@ -65,12 +65,12 @@ impl Sparse {
 }
 
 #[test]
-fn a_large_file_with_its_index_at_the_end_moves_little() {
+fn large_file_with_the_index_last_transfers_little() {
     for padding in [0, 100_000, 1 << 20] {
         for name in ["last.mp4", "last.mov"] {
             let small = stored(name);
             let mut file = Sparse::inflated(name, 200 * MB, &[]);
-            // A long index is one with much besides.
+            // A long index has much other data.
             let (at, index) = file.parts.pop().unwrap();
             let index = part(
                 b"moov",
@@ -97,7 +97,7 @@ fn a_large_file_with_its_index_at_the_end_moves_little() {
 }
 
 #[test]
-fn an_index_at_the_beginning_takes_one_request() {
+fn index_first_needs_one_request() {
     let file = stored("first.mp4");
     let media = position(&file, b"mdat") - 4;
     let begin = [&file[..media], b"\0\0\0\x01mdat", &(200 * MB).to_be_bytes()].concat();
@@ -110,7 +110,7 @@ fn an_index_at_the_beginning_takes_one_request() {
     assert_eq!(moved.requests, 1);
     assert!(moved.bytes <= 32 << 10, "{moved:?}");
 
-    // Only the frames count.
+    // Only the frames matter.
     for (total, code, is_corrupt) in [
         (whole.total - 1, Code::WrongSize, false),
         (media as u64 + 100, Code::Truncated, true),
@@ -124,7 +124,7 @@ fn an_index_at_the_beginning_takes_one_request() {
 }
 
 #[test]
-fn an_index_larger_than_the_limit_is_not_fetched() {
+fn index_above_the_limit_is_not_requested() {
     let mut file = Sparse::inflated("last.mp4", MB, &[]);
     let (at, _) = file.parts.pop().unwrap();
     file.parts.push((at, b"\x02\x00\x00\x01moov".to_vec()));
@@ -133,7 +133,7 @@ fn an_index_larger_than_the_limit_is_not_fetched() {
     assert_eq!(probed.problems[0].code, Code::TooLarge);
     assert!(moved.bytes <= 64 << 10, "{moved:?}");
 
-    // One byte less, and it is: all zeros, which is no index.
+    // With one byte less it is requested: all zeros, which is not an index.
     file.parts[1].1 = b"\x02\x00\x00\x00moov".to_vec();
     file.total -= 1;
     let (probed, moved) = file.probe(Limits::remote());
@@ -145,8 +145,8 @@ fn an_index_larger_than_the_limit_is_not_fetched() {
 }
 
 #[test]
-fn requests_are_bounded_whatever_is_in_the_way() {
-    // A box after each stretch, so that each needs a request of its own.
+fn requests_are_limited() {
+    // A box after each default request, so each needs its own request.
     let gap = part(b"free", &vec![0; 40_000]);
     let file = Sparse::inflated("last.mp4", 200 * MB, &gap.repeat(5));
     let (probed, moved) = file.probe(Limits::remote());
@@ -160,8 +160,8 @@ fn requests_are_bounded_whatever_is_in_the_way() {
 }
 
 #[test]
-fn a_server_that_ignores_ranges_is_read_as_long_as_it_pays() {
-    // What is wanted comes early: the rest of the answer is not read.
+fn server_without_ranges_is_read_as_a_stream() {
+    // The needed part arrives early: the rest of the response is not read.
     let file = stored("first.mp4");
     let mut prober = Prober::new(Limits::remote());
     prober.set_total(200 * MB);
@@ -174,7 +174,7 @@ fn a_server_that_ignores_ranges_is_read_as_long_as_it_pays() {
     }
     assert_eq!(prober.bytes(), fed as u64);
 
-    // It comes late: the caller sees how far it is and can leave, or reads on until the limit.
+    // It arrives late: the caller sees the distance and can stop, or reads on up to the limit.
     let file = Sparse::inflated("last.mp4", 200 * MB, &[]);
     let mut prober = Prober::new(Limits::remote());
     prober.set_total(file.total);
@@ -194,7 +194,7 @@ fn a_server_that_ignores_ranges_is_read_as_long_as_it_pays() {
 }
 
 #[test]
-fn a_whole_file_that_comes_at_once_is_enough() {
+fn entire_file_at_once_is_sufficient() {
     for name in [
         "first.mp4",
         "last.mov",
@@ -213,7 +213,7 @@ fn a_whole_file_that_comes_at_once_is_enough() {
 }
 
 #[test]
-fn a_length_that_nobody_knows_is_told() {
+fn unknown_length_is_a_problem() {
     for name in [
         "first.mp4",
         "last.mov",
@@ -246,10 +246,10 @@ fn a_length_that_nobody_knows_is_told() {
 }
 
 #[test]
-fn answers_of_no_use_end_in_not_knowing() {
+fn useless_responses_end_as_unknown() {
     let file = stored("last.mp4");
-    type Answer = fn(&[u8], Range<u64>) -> (u64, Vec<u8>);
-    let answers: [(&str, Answer); 3] = [
+    type Respond = fn(&[u8], Range<u64>) -> (u64, Vec<u8>);
+    let answers: [(&str, Respond); 3] = [
         ("nothing", |_, range| (range.start, Vec::new())),
         ("another place", |file, range| {
             (range.end + 1, file.to_vec())
@@ -275,7 +275,7 @@ fn answers_of_no_use_end_in_not_knowing() {
 }
 
 #[test]
-fn a_source_that_fails_says_nothing_against_the_file() {
+fn failing_source_is_not_damage() {
     let mut prober = Prober::new(Limits::remote());
     prober.set_total(5000);
     prober.request();

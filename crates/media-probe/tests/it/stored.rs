@@ -1,4 +1,4 @@
-//! Sample files that are checked in, against what the table says of them and against another reader.
+//! The stored sample files, compared with the table and with mp4-atom.
 
 use media_probe::{Kind, probe_bytes};
 use mp4_atom::{DecodeAtom as _, FourCC, Header, Moov, ReadFrom as _};
@@ -7,7 +7,7 @@ use crate::expected::{line, samples, stored};
 use crate::made::position;
 
 #[test]
-fn samples_are_what_the_table_says() {
+fn samples_match_the_table() {
     let mut wrong = Vec::new();
     for sample in samples() {
         let is = line(&probe_bytes(&stored(&sample.name)));
@@ -22,7 +22,7 @@ fn samples_are_what_the_table_says() {
 }
 
 #[test]
-fn another_reader_finds_the_same_frames() {
+fn frames_agree_with_mp4_atom() {
     let mut compared = 0;
     for sample in samples() {
         let file = stored(&sample.name);
@@ -53,7 +53,7 @@ fn another_reader_finds_the_same_frames() {
 }
 
 #[test]
-fn what_is_told_can_be_read_by_programs() {
+fn media_info_serialises_to_json() {
     let json = |name: &str| serde_json::to_value(probe_bytes(&stored(name))).unwrap();
     let video = json("portrait.mp4");
     assert_eq!(video["format"], "mp4");

@@ -1,4 +1,4 @@
-//! What no sample has: edit lists, apertures and matrices of other programs, put into a good file.
+//! Edit lists, apertures and matrices of other programs, inserted into a valid file.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::made::{inserted, part, patched};
 
 const SECOND: u32 = 1000;
 
-/// An edit list in ticks of the movie and of the media: length, start, and whether the picture stands still.
+/// An edit list in ticks of the movie and of the media: duration, start, and whether the picture is frozen.
 fn edits(list: &[(u32, i32, bool)]) -> Vec<u8> {
     let mut body = vec![0; 4];
     body.extend(u32::try_from(list.len()).unwrap().to_be_bytes());
@@ -21,7 +21,7 @@ fn edits(list: &[(u32, i32, bool)]) -> Vec<u8> {
     part(b"elst", &body)
 }
 
-/// The silent sample of 3 s, whose frames are shown 1024 ticks of 15360 after they are decoded, with other edits.
+/// The silent sample of 3 s, with composition offsets of 1024 ticks of 15360, with other edits.
 fn edited(list: &[(u32, i32, bool)]) -> MediaInfo {
     let file = stored("silent.mp4");
     let without = patched(&file, b"edts", 4, b"free");
@@ -29,8 +29,8 @@ fn edited(list: &[(u32, i32, bool)]) -> MediaInfo {
 }
 
 #[test]
-fn edit_lists_are_carried_out() {
-    // The edits, how long the picture is shown, and until when, in milliseconds.
+fn edit_lists_are_applied() {
+    // The edits, the duration of the picture, and its end, in milliseconds.
     type Case = (&'static str, &'static [(u32, i32, bool)], u64, u64);
     let cases: &[Case] = &[
         ("all of it", &[(3 * SECOND, 1024, false)], 3000, 3000),
@@ -61,7 +61,7 @@ fn edit_lists_are_carried_out() {
             4000,
         ),
         (
-            "later by no known length",
+            "delayed by an unknown duration",
             &[
                 (u32::MAX, -1, false),
                 (u32::MAX - 511, -1, false),
@@ -106,7 +106,7 @@ fn edit_lists_are_carried_out() {
 }
 
 #[test]
-fn apertures_pixels_and_headers_shape_the_display() {
+fn apertures_pixels_and_headers_determine_the_display_size() {
     let size = |width, height| Size { width, height };
     let numbers = |numbers: &[u32]| -> Vec<u8> {
         numbers
@@ -147,7 +147,7 @@ fn apertures_pixels_and_headers_shape_the_display() {
         ),
     ];
     for (case, boxes, expected) in cases {
-        // The sample says by itself that its pixels are square.
+        // The sample declares square pixels.
         let file = patched(&stored("silent.mp4"), b"pasp", 4, b"free");
         let probed = property::check(&inserted(&file, b"avc1", &boxes));
         let video = probed.video.unwrap();
@@ -162,7 +162,7 @@ fn apertures_pixels_and_headers_shape_the_display() {
         property::check(&wide).video.unwrap().display,
         Some(size(320, 90))
     );
-    // Only the shape counts: a player that shows it smaller has the same video.
+    // Only the aspect ratio matters: a player that shows it smaller has the same video.
     let small = patched(&file, b"tkhd", 84, &numbers(&[80 << 16, 45 << 16]));
     assert_eq!(
         property::check(&small).video.unwrap().display,
@@ -171,7 +171,7 @@ fn apertures_pixels_and_headers_shape_the_display() {
 }
 
 #[test]
-fn matrices_of_track_and_movie_add_up() {
+fn matrices_of_track_and_movie_are_combined() {
     const ONE: i32 = 1 << 16;
     let matrix = |[a, b, c, d]: [i32; 4]| -> Vec<u8> {
         [a, b, 0, c, d, 0]

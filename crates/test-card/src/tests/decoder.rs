@@ -1,7 +1,7 @@
-//! A decoder for exactly the H.264 the encoder writes, sharing no code with it.
+//! A decoder for exactly the H.264 of the encoder, without shared code.
 
 const SAMPLES: usize = 384;
-/// Where each plane of a macroblock starts, and its side.
+/// The offset and the side of each plane of a macroblock.
 const PLANES: [(usize, usize); 3] = [(0, 16), (256, 8), (320, 8)];
 
 pub(super) struct BitReader {
@@ -10,8 +10,8 @@ pub(super) struct BitReader {
 }
 
 impl BitReader {
-    /// Reads the payload of a NAL unit, emulation prevention removed.
-    pub(super) fn of_nal(nal: &[u8]) -> Self {
+    /// Reads the payload of a NAL unit, without emulation prevention.
+    pub(super) fn from_nal(nal: &[u8]) -> Self {
         let mut bytes = Vec::with_capacity(nal.len());
         let mut zeros = 0;
         for &byte in &nal[1..] {
@@ -44,7 +44,7 @@ impl BitReader {
         (1u32 << zeros) - 1 + self.bits(zeros)
     }
 
-    /// Whether anything is left before the trailing one bit.
+    /// Whether data remains before the trailing one bit.
     pub(super) fn more_data(&self) -> bool {
         let last = self.bytes.len() - 1;
         let end = last * 8 + 7 - self.bytes[last].trailing_zeros() as usize;
@@ -83,7 +83,7 @@ impl Decoder {
     /// Decodes one slice and returns its picture, macroblock by macroblock.
     pub(super) fn decode(&mut self, nal: &[u8]) -> &[[u8; SAMPLES]] {
         let idr = nal[0] & 31 == 5;
-        let mut r = BitReader::of_nal(nal);
+        let mut r = BitReader::from_nal(nal);
         assert_eq!(r.ue(), 0, "first_mb_in_slice");
         assert_eq!(r.ue(), if idr { 7 } else { 5 }, "slice_type");
         assert_eq!(r.ue(), 0, "pic_parameter_set_id");

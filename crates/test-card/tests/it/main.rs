@@ -1,4 +1,4 @@
-//! Rendered files from outside, as a program that takes videos sees them.
+//! Tests of rendered files with a probe.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use media_probe::{Codec, Completeness, Format, Rate, probe_bytes};
 use test_card::{FRAME_RATE, FrameSize, MAX_SECONDS, TestCard};
 
 #[test]
-fn a_probe_sees_what_was_asked_for() {
+fn rendered_video_has_the_requested_properties() {
     for (width, height) in [(16, 9), (9, 16), (21, 9), (1, 19)] {
         for (asked, seconds) in [(0, 1), (3, 3), (u32::MAX, MAX_SECONDS)] {
             let size = FrameSize::with_ratio(width, height).unwrap();
@@ -35,7 +35,7 @@ fn a_probe_sees_what_was_asked_for() {
 }
 
 #[test]
-fn a_file_is_whole_and_any_part_of_it_is_not() {
+fn rendered_video_is_complete_and_its_parts_are_not() {
     let file = TestCard::new("a download").seconds(1).render();
     for length in [0, 7, 40, 1000, file.len() - 1, file.len()] {
         let mut judge = Completeness::new();

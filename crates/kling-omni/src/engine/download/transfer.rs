@@ -183,7 +183,7 @@ impl Transfer {
     /// Whether the MP4 received so far is complete, whatever length the host has announced.
     fn is_self_contained(&self) -> bool {
         self.position > 0
-            && !self.completeness.is_in_fragments()
+            && !self.completeness.is_fragmented()
             && self.completeness.finish(false).is_ok()
     }
 

@@ -11,28 +11,28 @@ use url::{Host, Url};
 /// Why the SSRF guard refuses the target of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum RefusedAddress {
-    /// It is on this machine or its own network.
+    /// The target is this machine or in a private network.
     Private,
-    /// The resolver answers with a placeholder, as that of a VPN or a transparent proxy does.
+    /// The resolver returns a placeholder, as the DNS of a VPN or a transparent proxy does.
     FakeIp(IpAddr),
-    /// This machine cannot resolve the name that a proxy would resolve.
-    UnconfirmedCreate,
+    /// The proxy resolves the name, but this machine cannot.
+    Unresolvable,
 }
 
 impl fmt::Display for RefusedAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Private => {
-                f.write_str("its address is private, so the service cannot reach it either")
+                f.write_str("its address is private, and the service cannot reach it either")
             }
             Self::FakeIp(address) => write!(
                 f,
-                "its name resolves to {address}, a fake IP of 198.18.0.0/15 as the DNS of a VPN or proxy tool gives out, \
-                 which does not show whether it is private; allow private addresses to look at it anyway"
+                "its name resolves to {address}, a fake IP of 198.18.0.0/15 from the DNS of a VPN or proxy tool, which \
+                 does not show whether it is private (allow private networks to inspect it anyway)"
             ),
-            Self::UnconfirmedCreate => f.write_str(
-                "this machine cannot resolve its name, and what a proxy resolves may be private; allow private addresses to \
-                 look at it anyway",
+            Self::Unresolvable => f.write_str(
+                "this machine cannot resolve its name, and the address that a proxy resolves may be private (allow private \
+                 networks to inspect it anyway)",
             ),
         }
     }
@@ -40,7 +40,7 @@ impl fmt::Display for RefusedAddress {
 
 impl StdError for RefusedAddress {}
 
-/// Resolves names to public addresses only, whatever the name was checked for before.
+/// Resolves names to public addresses only, at the time of the connection.
 pub(super) struct PublicResolver;
 
 impl Resolve for PublicResolver {
@@ -58,7 +58,8 @@ impl Resolve for PublicResolver {
     }
 }
 
-/// Checks the target of a URL whose connection a proxy makes. Every address must be public, since the proxy may take any.
+/// Checks the target of a URL that is requested through a proxy. Every address must be public, because the proxy may
+/// use any.
 pub(super) async fn check_target(url: &Url) -> Result<(), RefusedAddress> {
     let Some(Host::Domain(name)) = url.host() else {
         return match may_be_public(url) {
@@ -67,14 +68,14 @@ pub(super) async fn check_target(url: &Url) -> Result<(), RefusedAddress> {
         };
     };
     let found = tokio::net::lookup_host((name, 0)).await;
-    let addresses = found.map_err(|_| RefusedAddress::UnconfirmedCreate)?;
-    check(addresses.map(|address| address.ip()))
+    let addresses = found.map_err(|_| RefusedAddress::Unresolvable)?;
+    check_addresses(addresses.map(|address| address.ip()))
 }
 
-fn check(addresses: impl IntoIterator<Item = IpAddr>) -> Result<(), RefusedAddress> {
+fn check_addresses(addresses: impl IntoIterator<Item = IpAddr>) -> Result<(), RefusedAddress> {
     let mut addresses = addresses.into_iter().peekable();
     if addresses.peek().is_none() {
-        return Err(RefusedAddress::UnconfirmedCreate);
+        return Err(RefusedAddress::Unresolvable);
     }
     match addresses.find(|address| !is_public(*address)) {
         Some(address) => Err(refusal(address)),
@@ -82,7 +83,7 @@ fn check(addresses: impl IntoIterator<Item = IpAddr>) -> Result<(), RefusedAddre
     }
 }
 
-/// What is said of an address that is not public.
+/// The reason for refusing an address that is not public.
 fn refusal(address: IpAddr) -> RefusedAddress {
     match address {
         IpAddr::V4(v4) if matches!(v4.octets(), [198, 18..=19, ..]) => {
@@ -92,7 +93,7 @@ fn refusal(address: IpAddr) -> RefusedAddress {
     }
 }
 
-/// Whether nothing in the URL itself says that it leads to a private address. Names are for the resolver to check.
+/// Whether the URL itself does not name a private address. Domain names are left to the resolver.
 pub(super) fn may_be_public(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => is_public(address.into()),
@@ -105,18 +106,18 @@ pub(super) fn may_be_public(url: &Url) -> bool {
     }
 }
 
-/// Whether an address is one of the internet's. What is reserved for anything else is not.
+/// Whether an address is on the public internet. Reserved addresses are not.
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => match inner(address) {
-            Some(inner) => is_public_v4(inner),
-            // Only this part of the space is handed out; of it, tunnels and examples are not.
+        IpAddr::V6(address) => match embedded_ipv4(address) {
+            Some(embedded_ipv4) => is_public_v4(embedded_ipv4),
+            // Only 2000::/3 is allocated; tunnels and documentation addresses within it are not public.
             None => {
                 let [first, second, ..] = address.segments();
-                let is_handed_out = first & 0xe000 == 0x2000;
+                let is_allocated = first & 0xe000 == 0x2000;
                 let is_special = first == 0x2001 && (second < 0x0200 || second == 0x0db8);
-                is_handed_out && !is_special
+                is_allocated && !is_special
             }
         },
     }
@@ -125,7 +126,7 @@ fn is_public(address: IpAddr) -> bool {
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let is_special = match (a, b, c) {
-        // This network, carrier networks, protocol assignments, benchmarks, and what is above multicast.
+        // This network, carrier-grade NAT, protocol assignments, benchmarks, and addresses above multicast.
         (0, _, _) | (100, 64..=127, _) | (192, 0, 0) | (198, 18..=19, _) | (240.., _, _) => true,
         _ => false,
     };
@@ -137,8 +138,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || address.is_multicast())
 }
 
-/// The IPv4 address that an IPv6 address stands for: mapped, translated or tunnelled.
-fn inner(address: Ipv6Addr) -> Option<Ipv4Addr> {
+/// The IPv4 address in a mapped, translated or tunnelled IPv6 address.
+fn embedded_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let tail = |from: usize| {
         let octets = address.octets();
         let four: [u8; 4] = octets.get(from..from + 4)?.try_into().ok()?;
@@ -156,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_addresses_of_the_internet_are_public() {
+    fn is_public_rejects_reserved_addresses() {
         for (text, public) in [
             ("8.8.8.8", true),
             ("100.63.255.255", true),
@@ -192,9 +193,9 @@ mod tests {
         }
     }
 
-    /// The one name that every machine resolves, network or not.
+    /// `localhost` is the one name that resolves on every machine, even without a network.
     #[tokio::test]
-    async fn a_name_that_leads_home_is_not_resolved() {
+    async fn public_resolver_rejects_localhost() {
         let resolved = PublicResolver.resolve("localhost".parse().unwrap()).await;
         let error = resolved.err().expect("it is refused");
         assert!(error.is::<RefusedAddress>(), "{error}");
@@ -203,23 +204,23 @@ mod tests {
     }
 
     #[test]
-    fn every_address_behind_a_proxy_must_be_public() {
+    fn check_addresses_requires_all_to_be_public() {
         let fake = |text: &str| Err(RefusedAddress::FakeIp(text.parse().unwrap()));
-        for (addresses, verdict) in [
+        for (addresses, expected) in [
             (&["8.8.8.8", "2606:4700:4700::1111"][..], Ok(())),
             (&["8.8.8.8", "10.0.0.1"], Err(RefusedAddress::Private)),
             (&["198.18.0.7"], fake("198.18.0.7")),
             (&["198.19.255.1", "8.8.8.8"], fake("198.19.255.1")),
             (&["::1"], Err(RefusedAddress::Private)),
-            (&[], Err(RefusedAddress::UnconfirmedCreate)),
+            (&[], Err(RefusedAddress::Unresolvable)),
         ] {
             let addresses = addresses.iter().map(|text| text.parse().unwrap());
-            assert_eq!(check(addresses), verdict);
+            assert_eq!(check_addresses(addresses), expected);
         }
     }
 
     #[test]
-    fn a_url_may_say_itself_that_it_is_private() {
+    fn may_be_public_rejects_private_urls() {
         for (url, may) in [
             ("https://example.com/a.mp4", true),
             ("http://localhost:8080/a.mp4", false),

@@ -1,13 +1,13 @@
-//! Whether the saved video is whole.
+//! Detection of incomplete videos.
 
 use kling_omni::ErrorKind;
 use kling_omni_test_support::clip::{boxed, mp4};
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-use super::{entries, sha256, streamed, video_at, video_at_stalling};
+use super::{collect_stream, entries, sha256, video_at, video_at_stalling};
 
-/// A body in pieces, as a host sends it that does not know the length.
+/// A chunked body, as a host sends it that does not know the length.
 fn chunked(body: &[u8], ended: bool) -> Reply {
     let mut bytes = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
     for piece in body.chunks(700) {
@@ -22,7 +22,7 @@ fn chunked(body: &[u8], ended: bool) -> Reply {
 }
 
 #[tokio::test]
-async fn what_is_no_whole_mp4_is_never_kept() {
+async fn incomplete_mp4_is_never_saved() {
     let file = mp4(2_000);
     let cut = &file[..1_500];
     let whole = |body: &[u8]| Reply::http(200, &[], body);
@@ -33,7 +33,7 @@ async fn what_is_no_whole_mp4_is_never_kept() {
             "a cut file",
             whole(cut),
             1,
-            Some("cut off: its box `mdat` at byte 36 goes on"),
+            Some("truncated: its box `mdat` at byte 36 extends"),
         ),
         (
             "a cut header",
@@ -66,19 +66,19 @@ async fn what_is_no_whole_mp4_is_never_kept() {
             1,
             Some(r"`\x1b[2J`"),
         ),
-        ("known to be whole", chunked(&file, true), 1, None),
+        ("known to be complete", chunked(&file, true), 1, None),
         (
             "known to be cut",
             chunked(cut, true),
             1,
-            Some("cut off: its box `mdat` at byte 36 goes on"),
+            Some("truncated: its box `mdat` at byte 36 extends"),
         ),
-        ("whole by itself", Reply::unframed(&[], &file), 1, None),
+        ("complete by itself", Reply::unframed(&[], &file), 1, None),
         (
             "cut, or lost",
             Reply::unframed(&[], cut),
             4,
-            Some("cut off: its box `mdat` at byte 36 goes on"),
+            Some("truncated: its box `mdat` at byte 36 extends"),
         ),
     ] {
         let host = Fake::start(vec![reply]).await;
@@ -87,7 +87,7 @@ async fn what_is_no_whole_mp4_is_never_kept() {
         let folder = tempfile::tempdir().unwrap();
         let saved = video.save(folder.path().join("clip.mp4")).await;
         assert_eq!(host.requests().len(), requests, "{case}");
-        let read = streamed(&video).await;
+        let read = collect_stream(&video).await;
         match kind {
             None => {
                 saved.expect(case);
@@ -104,9 +104,9 @@ async fn what_is_no_whole_mp4_is_never_kept() {
     }
 }
 
-/// What follows a whole video is kept with it: the file on disk is the one that the host has.
+/// Data after a complete video is kept: the saved file equals the file of the host.
 #[tokio::test]
-async fn what_follows_a_whole_video_is_no_damage() {
+async fn trailing_data_is_kept() {
     let file = mp4(2_000);
     let tag = [b"TAG".as_slice(), &[b' '; 125]].concat();
     let cut = [0xff; 4].iter().chain(b"free").copied().collect::<Vec<_>>();
@@ -116,7 +116,7 @@ async fn what_follows_a_whole_video_is_no_damage() {
         ("many zeros", &[0; 5_000]),
         ("an ID3v1 tag", &tag),
         ("a box up to the end", b"\0\0\0\0free what is left"),
-        ("a box that is cut off", &cut),
+        ("a truncated box", &cut),
         ("no box", b"\0\0\0\x05\x1b[2Jwhat"),
         ("text", b"<!-- served by a proxy -->\r\n"),
     ] {
@@ -140,25 +140,24 @@ async fn what_follows_a_whole_video_is_no_damage() {
 }
 
 #[tokio::test]
-async fn pieces_without_an_end_are_a_lost_connection() {
+async fn unterminated_chunked_body_is_a_lost_connection() {
     let file = mp4(2_000);
     let host = Fake::start(vec![chunked(&file[..1_400], false), chunked(&file, true)]).await;
     let url = format!("{}/kling_a.mp4", host.base_url());
     let video = video_at(&url, &VirtualClock::new()).await;
-    assert_eq!(streamed(&video).await.unwrap(), file);
+    assert_eq!(collect_stream(&video).await.unwrap(), file);
 }
 
-/// A host that never says that a file is over, or says that there is more of it than there is. It is asked again, and
-/// then what came is judged by itself.
+/// A host that does not end the transfer, or declares more bytes than exist. After retries, the received bytes decide.
 #[tokio::test]
-async fn a_whole_video_needs_no_end_of_its_transfer() {
+async fn complete_video_is_accepted_without_an_end_of_transfer() {
     const TAG: (&str, &str) = ("etag", "\"one\"");
     let file = mp4(2_000);
     let more = file.len() + 500;
     let trailed = [&file[..], b"\n"].concat();
     let cut = &file[..1_500];
     let open = [&file[..36], b"\0\0\0\0mdat", &file[44..]].concat();
-    // The index of a film in fragments names none of them.
+    // The index of a fragmented file does not list its fragments.
     let fragments = [&file[..36], &boxed(b"moof", b""), &file[36..]].concat();
     let none = || Reply::http(416, &[], "");
     let gone = || Reply::http(403, &[], "");
@@ -225,7 +224,7 @@ async fn a_whole_video_needs_no_end_of_its_transfer() {
         ("up to the end", vec![chunked(&open, false)], 4, None),
         ("fragments", vec![chunked(&fragments, false)], 4, None),
         (
-            "whole, then cut",
+            "complete, then truncated",
             vec![chunked(&file, false), chunked(cut, false)],
             4,
             None,
@@ -240,7 +239,7 @@ async fn a_whole_video_needs_no_end_of_its_transfer() {
         assert_eq!(host.requests().len(), requests, "{case}: {saved:?}");
         let host = Fake::start(replies).await;
         let url = format!("{}/kling_a.mp4", host.base_url());
-        let read = streamed(&video_at_stalling(&url, &VirtualClock::new()).await).await;
+        let read = collect_stream(&video_at_stalling(&url, &VirtualClock::new()).await).await;
         match kept {
             Some(file) => {
                 let saved = saved.expect(case);

@@ -8,11 +8,11 @@ use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, sandbox, task, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-use super::streamed;
+use super::collect_stream;
 
 const TAG: (&str, &str) = ("etag", "\"one\"");
 
-/// A finished video at `path` of `host`, whose status says `later` from the second time on.
+/// A completed video at `path` of `host`. Its status is `later` from the second read on.
 async fn video(host: &Fake, path: &str, later: Reply) -> Video {
     let url = format!("{}{path}", host.base_url());
     let first = Reply::json(200, &task("a", "COMPLETED", &[&url]));
@@ -28,7 +28,7 @@ fn at(host: &Fake, path: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn a_fresh_url_takes_the_place_of_one_that_ended() {
+async fn expired_url_is_refreshed() {
     let file = mp4(2_000);
     let rest = Reply::http(
         206,
@@ -82,7 +82,7 @@ async fn a_fresh_url_takes_the_place_of_one_that_ended() {
             at(&host, path),
         )
         .await;
-        assert_eq!(streamed(&video).await.unwrap(), file, "{case}");
+        assert_eq!(collect_stream(&video).await.unwrap(), file, "{case}");
         let asked = host.requests();
         let last = asked.last().unwrap();
         assert_eq!(last.line, format!("GET {path}"), "{case}");
@@ -91,7 +91,7 @@ async fn a_fresh_url_takes_the_place_of_one_that_ended() {
 }
 
 #[tokio::test]
-async fn a_url_that_nothing_takes_the_place_of_is_a_clear_end() {
+async fn expired_url_without_a_new_one_is_an_error() {
     const DEAD: &str = "/a.mp4?token=exp=1799999990~hmac=00";
     let missing = Reply::json(404, r#"{"message":"Task not found"}"#);
     let refused = Reply::json(401, r#"{"message":"Invalid API key"}"#);
@@ -114,7 +114,7 @@ async fn a_url_that_nothing_takes_the_place_of_is_a_clear_end() {
     ] {
         let host = Fake::start(vec![Reply::http(403, &[], "")]).await;
         let later = at(&host, later.unwrap_or(DEAD));
-        let error = streamed(&video(&host, DEAD, later).await)
+        let error = collect_stream(&video(&host, DEAD, later).await)
             .await
             .unwrap_err();
         assert_eq!(error.kind(), kind, "{case}: {error}");
@@ -132,7 +132,7 @@ async fn a_url_that_nothing_takes_the_place_of_is_a_clear_end() {
         ("out of reach", Reply::Drop, ErrorKind::Transport),
     ] {
         let host = Fake::start(vec![Reply::http(403, &[], "")]).await;
-        let error = streamed(&video(&host, DEAD, later).await)
+        let error = collect_stream(&video(&host, DEAD, later).await)
             .await
             .unwrap_err();
         assert_eq!(error.kind(), kind, "{case}: {error}");
@@ -145,7 +145,7 @@ async fn a_url_that_nothing_takes_the_place_of_is_a_clear_end() {
 }
 
 #[tokio::test]
-async fn the_service_is_asked_once_about_a_url_that_expired() {
+async fn expired_url_is_refreshed_once() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();

@@ -1,4 +1,4 @@
-//! The file that a download saves: existing files, permissions, and the sidecar.
+//! The saved file: existing files, permissions, and the sidecar.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ async fn host_of(file: &[u8]) -> (Fake, Video) {
 }
 
 #[tokio::test]
-async fn an_existing_file_is_left_alone_unless_asked() {
+async fn existing_file_is_kept_without_overwrite() {
     let file = mp4(1_000);
     let (host, video) = host_of(&file).await;
     let folder = tempfile::tempdir().unwrap();
@@ -37,7 +37,7 @@ async fn an_existing_file_is_left_alone_unless_asked() {
     }
     assert!(
         host.requests().is_empty(),
-        "nothing is fetched for a file that cannot be written"
+        "nothing is downloaded for a file that cannot be written"
     );
     fs::write(&path, "mine").unwrap();
     fs::write(&beside, "mine").unwrap();
@@ -57,7 +57,7 @@ async fn an_existing_file_is_left_alone_unless_asked() {
 }
 
 #[tokio::test]
-async fn a_file_that_comes_during_the_download_is_left_alone_as_well() {
+async fn file_created_during_the_download_is_kept() {
     let (_host, video) = host_of(&mp4(1_000)).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("clip.mp4");
@@ -74,7 +74,7 @@ async fn a_file_that_comes_during_the_download_is_left_alone_as_well() {
 }
 
 #[tokio::test]
-async fn a_sidecar_that_fails_says_that_the_video_is_there() {
+async fn sidecar_failure_reports_the_saved_video() {
     let (_host, video) = host_of(&mp4(1_000)).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("clip.mp4");
@@ -95,7 +95,7 @@ async fn a_sidecar_that_fails_says_that_the_video_is_there() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_saved_file_follows_the_umask_like_any_other() {
+async fn saved_file_respects_the_umask() {
     use std::os::unix::fs::PermissionsExt;
 
     let (_host, video) = host_of(&mp4(1_000)).await;
@@ -108,10 +108,10 @@ async fn a_saved_file_follows_the_umask_like_any_other() {
     assert_eq!(mode(&path), mode(&plain));
 }
 
-/// Nobody can make files there, whoever runs the tests.
+/// No user can create files in this folder.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_folder_that_takes_no_files_is_told_before_anything_is_fetched() {
+async fn unwritable_folder_fails_before_the_download() {
     let (host, video) = host_of(&mp4(1_000)).await;
     let error = video.save("/proc/clip.mp4").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::File);
@@ -124,7 +124,7 @@ async fn a_folder_that_takes_no_files_is_told_before_anything_is_fetched() {
 }
 
 #[tokio::test]
-async fn dropping_a_download_leaves_nothing_behind() {
+async fn dropped_download_leaves_no_files() {
     let file = mp4(1_000);
     let host = Fake::start(vec![Reply::cut(200, file.len(), &file[..900]).stalling()]).await;
     let url = format!("{}/kling_a.mp4", host.base_url());
@@ -146,7 +146,7 @@ async fn dropping_a_download_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_sidecar_says_where_a_video_comes_from_and_opens_no_door() {
+async fn sidecar_describes_the_video_without_secrets() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).jitter(0.0).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
@@ -195,7 +195,7 @@ async fn a_sidecar_says_where_a_video_comes_from_and_opens_no_door() {
         "{text}"
     );
 
-    // Of a task that was taken up when it was over, nobody knows when that was.
+    // The completion time of a task that was opened after it completed is unknown.
     let again = client.task(task.id());
     again.refresh().await.unwrap();
     let save = again.video().unwrap().save(&path).sidecar(true);
@@ -217,7 +217,7 @@ mod replacing {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_not_a_regular_file_is_never_replaced() {
+    async fn special_file_is_never_replaced() {
         let (host, video) = host_of(&mp4(1_000)).await;
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
@@ -257,7 +257,7 @@ mod replacing {
     }
 
     #[tokio::test]
-    async fn the_mode_of_the_old_file_is_kept() {
+    async fn mode_of_the_old_file_is_kept() {
         let (_host, video) = host_of(&mp4(1_000)).await;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("clip.mp4");
@@ -293,7 +293,7 @@ mod replacing {
     }
 
     #[tokio::test]
-    async fn of_a_link_to_a_file_the_link_is_replaced() {
+    async fn symlink_is_replaced_not_its_target() {
         let file = mp4(1_000);
         let (_host, video) = host_of(&file).await;
         let folder = tempfile::tempdir().unwrap();
@@ -310,9 +310,9 @@ mod replacing {
         assert_eq!(entries(folder.path()), ["other"]);
     }
 
-    /// Somebody with access to the folder swaps the unfinished file: the bytes that were checked are published.
+    /// Another process swaps the partial file: the checked bytes are published.
     #[tokio::test]
-    async fn the_published_file_is_the_one_that_was_written() {
+    async fn published_file_is_the_written_one() {
         let file = mp4(1_000);
         let (_host, video) = host_of(&file).await;
         for (case, overwrite) in [("a new file", false), ("an old one", true)] {
@@ -355,7 +355,7 @@ mod before_paying {
     use super::*;
 
     #[tokio::test]
-    async fn a_destination_is_tried_and_nothing_stays() {
+    async fn destination_check_leaves_no_files() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("there.mp4"), "mine").unwrap();

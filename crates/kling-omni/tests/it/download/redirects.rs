@@ -6,22 +6,22 @@ use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::KEY;
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-use super::{streamed, video_at};
+use super::{collect_stream, video_at};
 
 fn to(url: &str) -> Reply {
     Reply::http(302, &[("location", url)], "")
 }
 
 #[tokio::test]
-async fn another_host_gets_the_request_and_no_credentials() {
+async fn redirect_to_another_host_sends_no_credentials() {
     let file = mp4(2_000);
     let edge = Fake::start(vec![Reply::http(200, &[], &file)]).await;
     let host = Fake::start(vec![to(&format!("{}/edge.mp4", edge.base_url()))]).await;
-    // User and password of the first host are none of the second one's business.
+    // User and password of the first host are not sent to the second.
     let url = host.base_url().replace("http://", "http://me:secret@");
     let url = format!("{url}/kling_a.mp4?token=exp=1800003600~hmac=secret");
     let video = video_at(&url, &VirtualClock::new()).await;
-    assert_eq!(streamed(&video).await.unwrap(), file);
+    assert_eq!(collect_stream(&video).await.unwrap(), file);
     let asked = &edge.requests()[0];
     assert_eq!(asked.line, "GET /edge.mp4");
     let mut names: Vec<_> = asked
@@ -37,10 +37,10 @@ async fn another_host_gets_the_request_and_no_credentials() {
 }
 
 #[tokio::test]
-async fn a_chain_of_redirects_has_an_end() {
+async fn redirect_loop_is_an_error() {
     let host = Fake::start(vec![to("/again?token=exp=1800003600~hmac=secret")]).await;
     let url = format!("{}/kling_a.mp4", host.base_url());
-    let error = streamed(&video_at(&url, &VirtualClock::new()).await).await;
+    let error = collect_stream(&video_at(&url, &VirtualClock::new()).await).await;
     let error = error.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedResponse, "{error}");
     assert_eq!(error.charged(), Charged::Yes);

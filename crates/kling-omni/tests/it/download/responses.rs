@@ -1,4 +1,4 @@
-//! What a result host may say about a file, and what the bytes say: statuses, content codings, speed and size.
+//! Responses of the result host: statuses, content codings, speed and size.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use kling_omni_test_support::virtual_clock::VirtualClock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::{entries, streamed, video_at};
+use super::{collect_stream, entries, video_at};
 
 const TAG: (&str, &str) = ("etag", "\"one\"");
 
-/// What comes of a file for which the host has these answers, one after another.
+/// Downloads a file for which the host returns these responses in turn.
 async fn result(replies: Vec<Reply>) -> (kling_omni::Result<Vec<u8>>, Vec<Option<String>>) {
     let host = Fake::start(replies).await;
     let url = format!("{}/kling_a.mp4", host.base_url());
     let video = video_at(&url, &VirtualClock::new()).await;
-    let bytes = streamed(&video).await;
+    let bytes = collect_stream(&video).await;
     let ranges = host.requests();
     let ranges = ranges
         .iter()
@@ -27,9 +27,9 @@ async fn result(replies: Vec<Reply>) -> (kling_omni::Result<Vec<u8>>, Vec<Option
     (bytes, ranges.collect())
 }
 
-/// Caches, proxies and shields each add lines of their own.
+/// Caches and proxies add header lines.
 #[tokio::test]
-async fn an_answer_may_have_many_header_lines() {
+async fn response_may_have_many_header_lines() {
     let file = mp4(1_000);
     for lines in [99, 101, 500, 1_900] {
         let names: Vec<_> = (0..lines).map(|at| format!("x-hop-{at}")).collect();
@@ -57,7 +57,7 @@ mod content_coding {
     use super::*;
 
     #[tokio::test]
-    async fn a_claim_is_judged_by_the_bytes() {
+    async fn declared_coding_is_ignored_for_uncoded_bytes() {
         let file = mp4(1_000);
         for coding in [
             "",
@@ -79,7 +79,7 @@ mod content_coding {
     }
 
     #[tokio::test]
-    async fn a_file_that_is_truly_coded_is_refused_by_its_coding() {
+    async fn coded_file_is_rejected() {
         for (coding, body) in [
             ("gzip", &b"\x1f\x8b\x08\0\0\0\0\0\0\x03abc"[..]),
             ("zstd", b"\x28\xb5\x2f\xfd\0\0\0\0\0"),
@@ -95,7 +95,7 @@ mod content_coding {
     }
 
     #[tokio::test]
-    async fn only_bytes_of_one_coding_are_joined() {
+    async fn parts_of_different_codings_are_not_joined() {
         let file = mp4(2_000);
         let begun = |coding| {
             let headers = [TAG, ("content-encoding", coding)];
@@ -129,7 +129,7 @@ mod status {
     use super::*;
 
     #[tokio::test]
-    async fn any_success_is_judged_by_the_bytes() {
+    async fn any_success_status_is_accepted_with_a_valid_file() {
         let file = mp4(2_000);
         for status in [200, 201, 203, 206, 226, 299] {
             let (bytes, _) = result(vec![Reply::http(status, &[], &file)]).await;
@@ -147,7 +147,7 @@ mod status {
     }
 
     #[tokio::test]
-    async fn a_part_from_the_first_byte_on_is_the_file() {
+    async fn partial_content_from_byte_zero_is_accepted() {
         let file = mp4(2_000);
         let part = |range: &'static str, bytes: &[u8]| {
             Reply::http(206, &[TAG, ("content-range", range)], bytes)
@@ -188,9 +188,9 @@ mod status {
         assert!(error.summary().contains("from byte 900"), "{error}");
     }
 
-    /// Stores say 400 or 401 of a URL that has expired, or was signed with a key that has been replaced.
+    /// Object stores return 400 or 401 for a URL that has expired or whose signing key was replaced.
     #[tokio::test]
-    async fn the_task_is_read_once_more_whatever_refuses_the_url() {
+    async fn rejected_url_is_refreshed_for_any_status() {
         let file = mp4(2_000);
         for status in [400, 401, 402, 403, 404, 405, 409, 410, 422, 451] {
             for fresh in ["/a.mp4?token=new", "/a.mp4?token=old"] {
@@ -208,7 +208,7 @@ mod status {
                     .build()
                     .unwrap();
                 let video = client.task("a").wait().await.unwrap();
-                let bytes = streamed(&video).await;
+                let bytes = collect_stream(&video).await;
                 assert_eq!(api.requests().len(), 2, "{status} {fresh}");
                 if fresh.ends_with("new") {
                     assert_eq!(bytes.unwrap(), file, "{status}");
@@ -227,7 +227,7 @@ mod status {
 mod limits {
     use super::*;
 
-    /// Sends a head, and then a byte in each `pause`, for as long as there is a connection.
+    /// Sends headers, and then a byte in each `pause` until the connection closes.
     async fn trickle(pause: Duration) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/kling_a.mp4", listener.local_addr().unwrap());
@@ -251,12 +251,12 @@ mod limits {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_trickle_counts_as_a_broken_connection() {
+    async fn too_slow_connection_is_lost() {
         let url = trickle(Duration::from_secs(20)).await;
         let api = Fake::start(vec![Reply::json(200, &task("a", "COMPLETED", &[&url]))]).await;
         let client = client(api.base_url(), &VirtualClock::new()).max_retries(2);
         let video = client.build().unwrap().task("a").wait().await.unwrap();
-        let error = streamed(&video).await.unwrap_err();
+        let error = collect_stream(&video).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
         let part = "the result host sent less than 65536 bytes within 60 s";
         assert!(error.summary().contains(part), "{error}");
@@ -264,14 +264,14 @@ mod limits {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn slow_is_not_too_slow() {
+    async fn slow_connection_is_accepted() {
         let url = trickle(Duration::from_millis(29)).await;
         let video = video_at(&url, &VirtualClock::new()).await;
-        assert_eq!(streamed(&video).await.unwrap(), mp4(2_000));
+        assert_eq!(collect_stream(&video).await.unwrap(), mp4(2_000));
     }
 
     #[tokio::test]
-    async fn a_download_has_an_end_as_a_whole() {
+    async fn download_timeout_limits_all_attempts() {
         let file = mp4(2_000);
         let host = Fake::start(vec![Reply::slow(200, file.len(), &file[..900])]).await;
         let url = format!("{}/kling_a.mp4", host.base_url());
@@ -292,7 +292,7 @@ mod limits {
     }
 
     #[tokio::test]
-    async fn a_file_without_end_is_refused() {
+    async fn too_large_file_is_rejected() {
         let file = mp4(2_000);
         let announced = Reply::slow(200, file.len() + 1, &file[..50]);
         let unknown = Reply::unframed(&[], &[&file[..], &[0; 50]].concat());
@@ -312,7 +312,7 @@ mod limits {
                 .read_timeout(SHORT)
                 .max_download_size(file.len() as u64);
             let video = client.build().unwrap().task("a").wait().await.unwrap();
-            match streamed(&video).await {
+            match collect_stream(&video).await {
                 Ok(bytes) => assert!(!is_refused && bytes == file, "{case}"),
                 Err(error) => {
                     assert!(is_refused, "{case}: {error}");

@@ -10,19 +10,19 @@ use kling_omni_test_support::setup::{client, task};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 use proptest::prelude::*;
 
-use super::{sha256, streamed, video_at, video_at_stalling};
+use super::{collect_stream, sha256, video_at, video_at_stalling};
 
 const TAG: (&str, &str) = ("etag", "\"one\"");
 const MIB: usize = 1024 * 1024;
 
-/// The answer to a request for what stands behind `from`, which breaks off at `to`.
+/// The response with the bytes from `from` on, which breaks off at `to`.
 fn rest(file: &[u8], from: usize, to: usize, headers: &[(&str, &str)]) -> Reply {
     let range = format!("bytes {from}-{}/{}", file.len() - 1, file.len());
     let headers = [&[("content-range", range.as_str())], headers].concat();
     Reply::cut_with(206, &headers, file.len() - from, &file[from..to])
 }
 
-/// A host that breaks off at each of `cuts`, in their order, and then gives the rest.
+/// A host that breaks off at each of `cuts` in turn, and then sends the rest.
 async fn host(file: &[u8], cuts: &[usize]) -> Fake {
     let mut from = 0;
     let mut replies = Vec::new();
@@ -44,7 +44,7 @@ struct Download {
     asked: Vec<Request>,
 }
 
-/// Saves what `host` gives.
+/// Saves the file of `host`.
 async fn download(host: &Fake, clock: &VirtualClock) -> Download {
     let video = video_at(&format!("{}/kling_a.mp4", host.base_url()), clock).await;
     save(&video, host).await
@@ -80,7 +80,7 @@ fn ranges(asked: &[Request]) -> Vec<Option<&str>> {
 }
 
 #[tokio::test]
-async fn a_download_goes_on_at_any_byte() {
+async fn download_resumes_at_any_byte() {
     let file = mp4(5_000);
     let mut cuts = vec![0, 1, 4, 7, 8, 12, 16, 17, 23, 24, 30, 36, 40, 44, 45, 4_000];
     cuts.push(file.len() - 1);
@@ -107,7 +107,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn several_breaks_anywhere_do_no_harm(media in 0_usize..3_000, cuts in prop::collection::vec(0.0..1.0_f64, 0..4)) {
+    fn download_survives_several_interruptions(media in 0_usize..3_000, cuts in prop::collection::vec(0.0..1.0_f64, 0..4)) {
         let file = mp4(media);
         let mut cuts: Vec<_> = cuts.iter().map(|part| (part * file.len() as f64) as usize).collect();
         cuts.sort_unstable();
@@ -118,7 +118,7 @@ proptest! {
             let saved = download(&host, &clock).await;
             let host = self::host(&file, &cuts).await;
             let video = video_at(&format!("{}/kling_a.mp4", host.base_url()), &clock).await;
-            (saved, streamed(&video).await)
+            (saved, collect_stream(&video).await)
         });
         prop_assert_eq!(saved.result.unwrap(), &file[..]);
         prop_assert_eq!(saved.asked.len(), cuts.len() + 1);
@@ -128,7 +128,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn only_what_cannot_name_two_files_lets_a_download_go_on() {
+async fn only_a_strong_validator_allows_a_resume() {
     const LATER: (&str, &str) = ("date", "Sun, 22 Nov 2026 10:00:02 GMT");
     const CHANGED: (&str, &str) = ("last-modified", "Sun, 22 Nov 2026 10:00:01 GMT");
     const SAME: (&str, &str) = ("date", "Sun, 22 Nov 2026 10:00:01 GMT");
@@ -138,8 +138,12 @@ async fn only_what_cannot_name_two_files_lets_a_download_go_on() {
         ("a tag and a date", &[CHANGED, LATER, TAG], Some(TAG.1)),
         ("a date", &[CHANGED, LATER], Some(CHANGED.1)),
         ("a weak tag", &[("etag", "W/\"one\"")], None),
-        ("a date that is not over", &[CHANGED, SAME], None),
-        ("a date that nothing is held against", &[CHANGED], None),
+        (
+            "a last-modified of the current second",
+            &[CHANGED, SAME],
+            None,
+        ),
+        ("a last-modified without a date", &[CHANGED], None),
         ("no tag", &[("etag", "one")], None),
         ("nothing", &[], None),
     ] {
@@ -165,9 +169,9 @@ async fn only_what_cannot_name_two_files_lets_a_download_go_on() {
     }
 }
 
-/// What a host may answer instead of the rest, and what comes of it: the first file or the second.
+/// Responses of a host other than the rest, and the resulting file: the first or the second.
 #[tokio::test]
-async fn an_answer_that_is_not_the_rest_is_never_joined() {
+async fn unexpected_range_response_is_never_joined() {
     let one = mp4(2_000);
     let two = [&one[..44], &[7; 2_000]].concat();
     let other = ("etag", "\"two\"");
@@ -187,7 +191,7 @@ async fn an_answer_that_is_not_the_rest_is_never_joined() {
         ("another part", at("bytes 899-2043/2044"), &one),
         ("no part that can be read", at("bytes 900-"), &one),
         (
-            "a part without a place",
+            "a part without a range",
             Reply::http(206, &[TAG], &one[900..]),
             &one,
         ),
@@ -209,10 +213,10 @@ async fn an_answer_that_is_not_the_rest_is_never_joined() {
         else {
             panic!("{case}: {:?}", download.setbacks);
         };
-        // A stream cannot take back what it has given.
+        // A stream cannot retract yielded bytes.
         let host = Fake::start(replies).await;
         let video = video_at(&format!("{}/kling_a.mp4", host.base_url()), &clock).await;
-        match streamed(&video).await {
+        match collect_stream(&video).await {
             Ok(bytes) => assert_eq!((&bytes, file), (&one, &one), "{case}"),
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::CorruptResult, "{case}: {error}");
@@ -223,7 +227,7 @@ async fn an_answer_that_is_not_the_rest_is_never_joined() {
 }
 
 #[tokio::test]
-async fn a_host_that_sends_nothing_is_asked_again() {
+async fn stalled_connection_is_retried() {
     let file = mp4(2_000);
     let begun = Reply::cut_with(200, &[TAG], file.len(), &file[..900]).stalling();
     let host = Fake::start(vec![
@@ -249,7 +253,7 @@ async fn a_host_that_sends_nothing_is_asked_again() {
 }
 
 #[tokio::test]
-async fn attempts_have_an_end_and_headway_earns_new_ones() {
+async fn progress_resets_the_retry_count() {
     let file = mp4(5 * MIB);
     let steps: Vec<_> = (1..5).map(|step| step * (MIB + 10)).collect();
     let bytes: Vec<_> = (1..50).collect();
@@ -263,7 +267,7 @@ async fn attempts_have_an_end_and_headway_earns_new_ones() {
         let clock = VirtualClock::new();
         let client = client(api.base_url(), &clock).max_retries(1);
         let video = client.build().unwrap().task("a").wait().await.unwrap();
-        let result = streamed(&video).await;
+        let result = collect_stream(&video).await;
         assert_eq!(host.requests().len(), attempts, "{case}");
         match result {
             Ok(bytes) => assert!(ends_well && bytes == file, "{case}"),

@@ -1,14 +1,14 @@
-//! Result URLs, as they go over the wire.
+//! Result URLs as they are sent.
 
 use kling_omni::ErrorKind;
 use kling_omni_test_support::clip::mp4;
 use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-use super::{streamed, video_at};
+use super::{collect_stream, video_at};
 
 #[tokio::test]
-async fn a_signed_query_arrives_byte_for_byte() {
+async fn signed_query_is_sent_unchanged() {
     for query in [
         "token=exp=1800003600~hmac=00",
         "sig=a%27b",
@@ -22,7 +22,7 @@ async fn a_signed_query_arrives_byte_for_byte() {
         let url = format!("{}/a%20b/kling_a|(1).mp4?{query}", host.base_url());
         let video = video_at(&url, &VirtualClock::new()).await;
         assert_eq!(video.url(), url);
-        streamed(&video).await.unwrap();
+        collect_stream(&video).await.unwrap();
         let line = format!("GET /a%20b/kling_a|(1).mp4?{query}");
         assert_eq!(host.requests()[0].line, line);
     }
@@ -30,7 +30,7 @@ async fn a_signed_query_arrives_byte_for_byte() {
 
 /// The URL library encodes these, as browsers do.
 #[tokio::test]
-async fn a_refused_url_says_what_was_encoded() {
+async fn rejected_url_reports_percent_encoding() {
     for (query, sent) in [
         ("sig=a'b", "sig=a%27b"),
         ("sig=a\"<b>", "sig=a%22%3Cb%3E"),
@@ -40,7 +40,7 @@ async fn a_refused_url_says_what_was_encoded() {
         let url = format!("{}/kling_a.mp4?{query}", host.base_url());
         let video = video_at(&url, &VirtualClock::new()).await;
         assert_eq!(video.url(), url);
-        let error = streamed(&video).await.unwrap_err();
+        let error = collect_stream(&video).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Expired, "{error}");
         assert!(error.help().unwrap().contains("percent-encoded"), "{error}");
         assert_eq!(host.requests()[0].line, format!("GET /kling_a.mp4?{sent}"));
@@ -48,7 +48,7 @@ async fn a_refused_url_says_what_was_encoded() {
     let host = Fake::start(vec![Reply::http(403, &[], "")]).await;
     let url = format!("{}/kling_a.mp4?sig=a%27b", host.base_url());
     let video = video_at(&url, &VirtualClock::new()).await;
-    let error = streamed(&video).await.unwrap_err();
+    let error = collect_stream(&video).await.unwrap_err();
     assert!(
         !error.help().unwrap().contains("percent-encoded"),
         "{error}"

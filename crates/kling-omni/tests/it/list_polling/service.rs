@@ -1,4 +1,4 @@
-//! A service whose list of tasks is wrong in every way that a list can be.
+//! A fake service with an incorrect list of tasks.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,31 +14,31 @@ use tokio::time::Instant;
 
 /// What is wrong with the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Twist {
-    /// Nothing: newest tasks first, as they stand.
+pub enum ListDefect {
+    /// Nothing: newest tasks first, in order.
     Honest,
-    /// Every third task is never on it.
+    /// Every third task is missing.
     Incomplete,
     OldestFirst,
-    /// Each page is cut from another order, so that tasks are on several pages or on none.
+    /// Each page has another order, so tasks are on several pages or on none.
     Reordered,
-    /// Every page is the first one.
+    /// Every page is the first page.
     Repeating,
-    /// No task on it ever ends.
+    /// No listed task ever completes.
     Lagging,
-    /// Every task on it is completed from the beginning.
+    /// Every listed task is completed from the start.
     Hasty,
-    /// A thousand tasks of others come first.
+    /// A thousand foreign tasks come first.
     Crowded,
-    /// A thousand tasks of others come between the newest hundred and the rest.
+    /// A thousand foreign tasks come between the newest hundred and the rest.
     Split,
-    /// It is answered with this status.
+    /// The request fails with this status.
     Refused(u16),
-    /// It is answered with something else than a list.
+    /// The response is not a list.
     Garbled,
 }
 
-/// A request that it was asked, at a time since the beginning.
+/// A request, with its time since the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     Create,
@@ -50,9 +50,9 @@ pub enum Request {
 pub struct Service(Arc<Shared>);
 
 struct Shared {
-    twist: Twist,
+    twist: ListDefect,
     started: Instant,
-    /// How long each task takes, in the order of creation.
+    /// The duration of each task, in the order of creation.
     times: Vec<Duration>,
     log: Mutex<Log>,
     base_url: String,
@@ -60,13 +60,13 @@ struct Shared {
 
 #[derive(Default)]
 struct Log {
-    /// When each task ends.
+    /// The completion time of each task.
     ends: Vec<Duration>,
     asked: Vec<(Duration, Request)>,
 }
 
 impl Service {
-    pub async fn start(twist: Twist, times: Vec<Duration>) -> Self {
+    pub async fn start(twist: ListDefect, times: Vec<Duration>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let service = Self(Arc::new(Shared {
             twist,
@@ -89,7 +89,7 @@ impl Service {
         &self.0.base_url
     }
 
-    /// The time since the beginning.
+    /// The time since the start.
     pub fn elapsed(&self) -> Duration {
         self.0.started.elapsed()
     }
@@ -103,12 +103,13 @@ impl Service {
         self.requests().iter().filter(is_list).count()
     }
 
-    /// When a task ends.
+    /// The completion time of a task.
     pub fn end(&self, id: &str) -> Duration {
         self.0.log.lock().unwrap().ends[number(id)]
     }
 
-    fn note(&self, asked: Request) {
+    /// Records a request.
+    fn record(&self, asked: Request) {
         let now = self.elapsed();
         self.0.log.lock().unwrap().asked.push((now, asked));
     }
@@ -121,20 +122,20 @@ impl Service {
         }
     }
 
-    /// All that is listed: ids and statuses, in order.
+    /// The listed ids and statuses, in order.
     fn listed(&self, page: usize) -> Vec<(String, &'static str)> {
         let count = self.0.log.lock().unwrap().ends.len();
         let mut tasks: Vec<_> = (0..count).map(|n| (id(n), self.status(n))).collect();
         match self.0.twist {
-            Twist::OldestFirst => return tasks,
-            Twist::Incomplete => tasks.retain(|(id, _)| !number(id).is_multiple_of(3)),
-            Twist::Lagging => tasks
+            ListDefect::OldestFirst => return tasks,
+            ListDefect::Incomplete => tasks.retain(|(id, _)| !number(id).is_multiple_of(3)),
+            ListDefect::Lagging => tasks
                 .iter_mut()
                 .for_each(|(_, status)| *status = "IN_PROGRESS"),
-            Twist::Hasty => tasks
+            ListDefect::Hasty => tasks
                 .iter_mut()
                 .for_each(|(_, status)| *status = "COMPLETED"),
-            Twist::Reordered => {
+            ListDefect::Reordered => {
                 let by = 37 * page % count.max(1);
                 tasks.rotate_left(by);
             }
@@ -142,8 +143,8 @@ impl Service {
         }
         tasks.reverse();
         let place = match self.0.twist {
-            Twist::Crowded => 0,
-            Twist::Split => tasks.len().min(100),
+            ListDefect::Crowded => 0,
+            ListDefect::Split => tasks.len().min(100),
             _ => return tasks,
         };
         let others = (0..1000).map(|n| (format!("other-{n}"), "IN_PROGRESS"));
@@ -160,29 +161,29 @@ fn number(id: &str) -> usize {
     id.trim_start_matches("task-").parse().unwrap()
 }
 
-/// The result of a task.
+/// The result URL of a task.
 pub fn url(id: &str) -> String {
     format!("https://result.example/{id}.mp4")
 }
 
 async fn create(State(service): State<Service>) -> Response {
-    service.note(Request::Create);
+    service.record(Request::Create);
     let mut log = service.0.log.lock().unwrap();
     let number = log.ends.len();
     let time = service.0.times[number % service.0.times.len()];
     log.ends.push(service.elapsed() + time);
     let task = json!({"task_id": id(number), "status": "CREATED", "generated": []});
-    answer(&json!({"data": task}))
+    json_response(&json!({"data": task}))
 }
 
 async fn read(State(service): State<Service>, Path(id): Path<String>) -> Response {
-    service.note(Request::Read(id.clone()));
+    service.record(Request::Read(id.clone()));
     let status = service.status(number(&id));
     let generated = match status {
         "COMPLETED" => vec![url(&id)],
         _ => Vec::new(),
     };
-    answer(&json!({"data": {"task_id": id, "status": status, "generated": generated}}))
+    json_response(&json!({"data": {"task_id": id, "status": status, "generated": generated}}))
 }
 
 async fn list(State(service): State<Service>, RawQuery(query): RawQuery) -> Response {
@@ -192,20 +193,20 @@ async fn list(State(service): State<Service>, RawQuery(query): RawQuery) -> Resp
         values.next().unwrap().parse().unwrap()
     };
     let (asked, size) = (number("page="), number("page_size="));
-    service.note(Request::List { page: asked });
+    service.record(Request::List { page: asked });
     match service.0.twist {
-        Twist::Refused(status) => {
+        ListDefect::Refused(status) => {
             let response = Response::builder().status(status);
             let response = response.header("content-type", "application/json");
             let response = response.header("retry-after", "40");
             let body = Body::from(r#"{"message":"Tasks not found"}"#);
             return response.body(body).unwrap();
         }
-        Twist::Garbled => return answer(&json!({"data": "none"})),
+        ListDefect::Garbled => return json_response(&json!({"data": "none"})),
         _ => {}
     }
     let page = match service.0.twist {
-        Twist::Repeating => 1,
+        ListDefect::Repeating => 1,
         _ => asked,
     };
     let tasks = service.listed(page).into_iter();
@@ -213,10 +214,10 @@ async fn list(State(service): State<Service>, RawQuery(query): RawQuery) -> Resp
     let tasks: Vec<_> = tasks
         .map(|(id, status)| json!({"task_id": id, "status": status}))
         .collect();
-    answer(&json!({"data": tasks}))
+    json_response(&json!({"data": tasks}))
 }
 
-fn answer(body: &Value) -> Response {
+fn json_response(body: &Value) -> Response {
     let response = Response::builder().header("content-type", "application/json");
     response.body(Body::from(body.to_string())).unwrap()
 }

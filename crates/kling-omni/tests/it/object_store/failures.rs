@@ -1,4 +1,4 @@
-//! What a bucket's owner reads when it does not work.
+//! Errors of a bucket.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use kling_omni::{Charged, Error, ErrorKind};
 use tracing::instrument::WithSubscriber as _;
 
 use super::server::{KEY_ID, SECRET, Server};
-use super::{of, uploader};
+use super::{client_with, uploader};
 use crate::upload::content;
 use kling_omni_test_support::log::Log;
 
@@ -16,7 +16,7 @@ const WRONG: &str = "wrong-canary-in-a-coal-mine";
 
 async fn fail(uploader: ObjectStoreUploader) -> Error {
     let still = FileSource::bytes(content(1, 1000), "image/png");
-    let upload = of(uploader).upload(still);
+    let upload = client_with(uploader).upload(still);
     let log = Log::default();
     let error = upload
         .into_future()
@@ -25,7 +25,7 @@ async fn fail(uploader: ObjectStoreUploader) -> Error {
         .unwrap_err();
     assert_eq!(error.charged(), Charged::No);
     let shown = format!("{error} {error:?}");
-    // The library tells at its finest level which headers it sends, and so who signed.
+    // At trace level the library logs the headers that it sends, and thereby who signed.
     let ours: String = log
         .text()
         .lines()
@@ -40,7 +40,7 @@ async fn fail(uploader: ObjectStoreUploader) -> Error {
 }
 
 #[tokio::test]
-async fn a_refusal_says_who_refused_what_and_what_to_do() {
+async fn rejection_names_the_operation_and_has_help() {
     let server = Server::start().await;
     let with = |id: &str, secret: &str| {
         let settings = server.settings();
@@ -63,23 +63,20 @@ async fn a_refusal_says_who_refused_what_and_what_to_do() {
             "{text}"
         );
     }
-    for (operation, advice) in [
+    for (operation, help) in [
         ("PutObject", "s3:PutObject"),
         ("HeadObject", "allow these credentials s3:GetObject"),
     ] {
         server.refuse(operation);
         let error = fail(uploader(&server)).await;
         assert_eq!(error.kind(), ErrorKind::Upload, "{error}");
-        assert!(
-            format!("{error:?}").contains(advice),
-            "{operation}: {error}"
-        );
+        assert!(format!("{error:?}").contains(help), "{operation}: {error}");
         assert!(!error.is_retryable());
     }
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_be_reached_is_a_matter_of_transport() {
+async fn unreachable_store_is_a_transport_error() {
     let server = Server::start().await;
     let settings = server.settings().with_endpoint("http://127.0.0.1:1");
     let uploader = ObjectStoreUploader::from_s3(settings, "").unwrap();
@@ -90,9 +87,9 @@ async fn a_store_that_cannot_be_reached_is_a_matter_of_transport() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_may_be_asked_again_and_one_of_another_region_may_not() {
+async fn server_error_is_retryable_and_wrong_region_is_not() {
     let server = Server::start().await;
-    for (status, kind, advice) in [
+    for (status, kind, help) in [
         (503, ErrorKind::Server, "upload the file again"),
         (301, ErrorKind::Upload, "AWS_REGION"),
     ] {
@@ -105,12 +102,12 @@ async fn a_store_that_fails_may_be_asked_again_and_one_of_another_region_may_not
         let error = fail(ObjectStoreUploader::from_s3(settings, "").unwrap()).await;
         assert_eq!(error.kind(), kind, "{error}");
         assert_eq!(error.is_retryable(), kind == ErrorKind::Server);
-        assert!(format!("{error:?}").contains(advice), "{error}");
+        assert!(format!("{error:?}").contains(help), "{error}");
     }
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_lifetime_or_a_prefix_is_refused() {
+async fn invalid_lifetime_or_prefix_is_rejected() {
     let server = Server::start().await;
     let second = Duration::from_secs(1);
     let (shortest, longest) = (
@@ -135,7 +132,7 @@ async fn what_cannot_be_a_lifetime_or_a_prefix_is_refused() {
         }
     }
     let still = FileSource::bytes(content(2, 1000), "image/png");
-    let short = of(uploader(&server).lifetime(shortest).unwrap());
+    let short = client_with(uploader(&server).lifetime(shortest).unwrap());
     let url = short.upload(still).await.unwrap().url;
     assert!(url.contains("X-Amz-Expires=1800&"), "{url}");
 

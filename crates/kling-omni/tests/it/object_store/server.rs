@@ -1,4 +1,4 @@
-//! A server that speaks S3, in this process: signatures and protocol by `s3s`, objects on disk by `s3s-fs`.
+//! An in-process S3 server: signatures and protocol by `s3s`, objects on disk by `s3s-fs`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -26,16 +26,16 @@ pub const BUCKET: &str = "clips";
 pub const KEY_ID: &str = "AKIDcanaryinacoalmine";
 pub const SECRET: &str = "SECRETcanaryinacoalmine";
 
-/// A bucket behind a server of its own, on loopback.
+/// A bucket of a server on loopback.
 pub struct Server {
     pub endpoint: String,
     folder: TempDir,
-    told: Arc<Mutex<Told>>,
+    told: Arc<Mutex<ServerState>>,
 }
 
-/// What the server has done, and what it is told to refuse.
+/// The operations of the server, and those to refuse.
 #[derive(Default)]
-struct Told {
+struct ServerState {
     operations: Vec<String>,
     refused: Option<&'static str>,
 }
@@ -44,13 +44,13 @@ impl Server {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join(BUCKET)).unwrap();
-        let told = Arc::new(Mutex::new(Told::default()));
+        let told = Arc::new(Mutex::new(ServerState::default()));
         let mut service = S3ServiceBuilder::new(Objects {
             files: FileSystem::new(folder.path()).unwrap(),
             kinds: Mutex::default(),
         });
         service.set_auth(SimpleAuth::from_single(KEY_ID, SECRET));
-        service.set_access(Door(Arc::clone(&told)));
+        service.set_access(AccessControl(Arc::clone(&told)));
         let service = service.build().into_shared();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -68,7 +68,7 @@ impl Server {
         }
     }
 
-    /// The settings of somebody who has the credentials.
+    /// Settings with valid credentials.
     pub fn settings(&self) -> AmazonS3Builder {
         AmazonS3Builder::new()
             .with_endpoint(&self.endpoint)
@@ -82,17 +82,17 @@ impl Server {
             })
     }
 
-    /// From now on refuses operations of this name.
+    /// Refuses operations of this name from now on.
     pub fn refuse(&self, operation: &'static str) {
         self.told.lock().unwrap().refused = Some(operation);
     }
 
-    /// The operations since this was asked for the last time.
+    /// The operations since the last call.
     pub fn operations(&self) -> Vec<String> {
         std::mem::take(&mut self.told.lock().unwrap().operations)
     }
 
-    /// Waits until an operation of this name has been asked for.
+    /// Waits until an operation of this name was requested.
     pub async fn performed(&self, operation: &str) {
         while !self
             .told
@@ -106,7 +106,7 @@ impl Server {
         }
     }
 
-    /// Cuts an object down, as if half of it had been lost.
+    /// Truncates an object, as if a part was lost.
     pub fn cut(&self, name: &str, length: u64) {
         let path = self.folder.path().join(BUCKET).join(name);
         let object = fs::File::options().write(true).open(path).unwrap();
@@ -132,7 +132,7 @@ impl Server {
         objects
     }
 
-    /// The parts of uploads that have not come to an end.
+    /// The parts of incomplete uploads.
     pub fn parts(&self) -> Vec<PathBuf> {
         let mut parts = list(self.folder.path().to_owned());
         parts.retain(|path| path.to_string_lossy().contains(".part-"));
@@ -145,11 +145,11 @@ fn list(folder: PathBuf) -> Vec<PathBuf> {
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
-/// Lets in who has signed, and notes what for.
-struct Door(Arc<Mutex<Told>>);
+/// Accepts signed requests, and records their operations.
+struct AccessControl(Arc<Mutex<ServerState>>);
 
 #[async_trait]
-impl S3Access for Door {
+impl S3Access for AccessControl {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
         let mut told = self.0.lock().unwrap();
         let operation = context.s3_op().name();
@@ -168,7 +168,7 @@ struct Objects {
 }
 
 impl Objects {
-    fn note(&self, key: &str, kind: Option<ContentType>) {
+    fn set_content_type(&self, key: &str, kind: Option<ContentType>) {
         if let Some(kind) = kind {
             self.kinds.lock().unwrap().insert(key.to_owned(), kind);
         }
@@ -179,49 +179,61 @@ impl Objects {
     }
 }
 
-type Answer<T> = S3Result<S3Response<T>>;
+type OperationResult<T> = S3Result<S3Response<T>>;
 
 #[async_trait]
 impl S3 for Objects {
-    async fn put_object(&self, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
-        self.note(&request.input.key, request.input.content_type.clone());
+    async fn put_object(
+        &self,
+        request: S3Request<PutObjectInput>,
+    ) -> OperationResult<PutObjectOutput> {
+        self.set_content_type(&request.input.key, request.input.content_type.clone());
         self.files.put_object(request).await
     }
 
     async fn create_multipart_upload(
         &self,
         request: S3Request<CreateMultipartUploadInput>,
-    ) -> Answer<CreateMultipartUploadOutput> {
-        self.note(&request.input.key, request.input.content_type.clone());
+    ) -> OperationResult<CreateMultipartUploadOutput> {
+        self.set_content_type(&request.input.key, request.input.content_type.clone());
         self.files.create_multipart_upload(request).await
     }
 
-    async fn upload_part(&self, request: S3Request<UploadPartInput>) -> Answer<UploadPartOutput> {
+    async fn upload_part(
+        &self,
+        request: S3Request<UploadPartInput>,
+    ) -> OperationResult<UploadPartOutput> {
         self.files.upload_part(request).await
     }
 
     async fn complete_multipart_upload(
         &self,
         request: S3Request<CompleteMultipartUploadInput>,
-    ) -> Answer<CompleteMultipartUploadOutput> {
+    ) -> OperationResult<CompleteMultipartUploadOutput> {
         self.files.complete_multipart_upload(request).await
     }
 
     async fn abort_multipart_upload(
         &self,
         request: S3Request<AbortMultipartUploadInput>,
-    ) -> Answer<AbortMultipartUploadOutput> {
+    ) -> OperationResult<AbortMultipartUploadOutput> {
         self.files.abort_multipart_upload(request).await
     }
 
-    async fn get_object(&self, request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
+    async fn get_object(
+        &self,
+        request: S3Request<GetObjectInput>,
+    ) -> OperationResult<GetObjectOutput> {
         let kind = self.kind(&request.input.key);
         let mut answer = self.files.get_object(request).await?;
         answer.output.content_type = kind;
         Ok(answer)
     }
 
-    async fn head_object(&self, request: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
+    async fn head_object(
+        &self,
+        request: S3Request<HeadObjectInput>,
+    ) -> OperationResult<HeadObjectOutput> {
         let kind = self.kind(&request.input.key);
         let mut answer = self.files.head_object(request).await?;
         answer.output.content_type = kind;

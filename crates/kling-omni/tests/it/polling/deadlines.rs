@@ -1,12 +1,14 @@
-//! The look at the deadline is made then, whatever else goes on.
+//! The last poll at a deadline is made on time.
 
 use futures_util::FutureExt as _;
 use kling_omni::ErrorKind;
 
-use super::{Duration, FakeService, Request, ResponseOverride, epoch, make, s, well_behaved};
+use super::{
+    Duration, FakeService, Request, ResponseOverride, make, s, unix_seconds, well_behaved,
+};
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_is_kept_however_many_reads_hang() {
+async fn hanging_reads_do_not_delay_the_deadline() {
     let service = FakeService::start(s(600), |_, asked| match asked {
         Request::Read(..) => ResponseOverride {
             after: s(600),
@@ -34,7 +36,7 @@ async fn a_deadline_is_kept_however_many_reads_hang() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_is_kept_while_requests_are_held_back() {
+async fn rate_limit_does_not_delay_the_deadline() {
     let service = FakeService::start(s(600), |now, asked| match asked {
         Request::Read(_, 0) if now < s(1) => ResponseOverride {
             status: Some(429),
@@ -70,7 +72,7 @@ async fn a_deadline_is_kept_while_requests_are_held_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_the_deadline_each_task_is_read_once() {
+async fn each_task_is_read_once_at_the_deadline() {
     let service = FakeService::start(s(600), well_behaved).await;
     let client = service.client();
     let tasks = make(&client, 50).await;
@@ -85,7 +87,7 @@ async fn at_the_deadline_each_task_is_read_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn deliveries_do_not_put_off_the_deadline() {
+async fn deliveries_do_not_delay_the_deadline() {
     use kling_omni::webhook::{Secret, WebhookReceiver};
     let service = FakeService::start(s(6000), |_, asked| match asked {
         Request::Read(..) => ResponseOverride {
@@ -101,7 +103,7 @@ async fn deliveries_do_not_put_off_the_deadline() {
     let said = inbox.clone();
     let id = task.id().to_owned();
     let saying = tokio::spawn(async move {
-        let now = epoch();
+        let now = unix_seconds();
         for n in 0..200 {
             tokio::time::sleep(s(1)).await;
             let body = crate::webhook::task(&id, "IN_PROGRESS", &[]);

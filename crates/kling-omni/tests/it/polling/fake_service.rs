@@ -1,4 +1,4 @@
-//! A service that behaves well, apart from the responses that a test overrides.
+//! A well-behaved fake service. Tests override single responses.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,24 +20,24 @@ use crate::list_polling::fresh_client;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     Create,
-    /// Of a family, with the page.
+    /// A list of a family, with the page.
     List(&'static str, usize),
     Read(&'static str, usize),
 }
 
-/// What is answered otherwise than usual: after a while, with a status and `Retry-After`.
+/// An override of a response: its delay, its status and its `Retry-After`.
 #[derive(Clone, Debug, Default)]
 pub struct ResponseOverride {
     pub after: Duration,
     pub status: Option<u16>,
     pub retry_after: Option<u64>,
-    /// In place of the status that a task has.
+    /// Replaces the status of the task.
     pub says: Option<&'static str>,
 }
 
 type Rule = Box<dyn Fn(Duration, &Request) -> ResponseOverride + Send + Sync>;
 
-/// A service that behaves well, with exceptions.
+/// A well-behaved fake service with overrides.
 #[derive(Clone)]
 pub struct FakeService(Arc<Stage>);
 
@@ -46,7 +46,7 @@ struct Stage {
     base_url: String,
     time: Duration,
     rule: Rule,
-    /// Family and end of each task.
+    /// The family and the completion time of each task.
     tasks: Mutex<Vec<(&'static str, Duration)>>,
     asked: Mutex<Vec<(Duration, Request)>>,
 }
@@ -65,7 +65,7 @@ impl FakeService {
             tasks: Mutex::default(),
             asked: Mutex::default(),
         }));
-        let router = Router::new().fallback(answer).with_state(service.clone());
+        let router = Router::new().fallback(respond).with_state(service.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         service
     }
@@ -103,19 +103,20 @@ impl FakeService {
         self.0.tasks.lock().unwrap()[number].1
     }
 
-    /// Waits for all, and answers the longest time from an end to its being known.
-    pub async fn longest(&self, client: &Client, tasks: &[Task]) -> Duration {
-        let mut longest = Duration::ZERO;
+    /// Waits for all tasks, and returns the longest time from a completion to its detection.
+    pub async fn max_detection_delay(&self, client: &Client, tasks: &[Task]) -> Duration {
+        let mut max_detection_delay = Duration::ZERO;
         let mut ended = client.watch(tasks).no_timeout().as_completed();
         while let Some((task, video)) = ended.next().await {
             video.unwrap();
-            longest = longest.max(self.elapsed().saturating_sub(self.end(&task)));
+            max_detection_delay =
+                max_detection_delay.max(self.elapsed().saturating_sub(self.end(&task)));
         }
-        longest
+        max_detection_delay
     }
 }
 
-async fn answer(State(service): State<FakeService>, method: Method, uri: Uri) -> Response {
+async fn respond(State(service): State<FakeService>, method: Method, uri: Uri) -> Response {
     let path = uri.path();
     let family = match path.starts_with("/v1/ai/video/") {
         true => "video",

@@ -1,13 +1,13 @@
-//! What is learnt in company.
+//! Learning task durations from several tasks.
 
 use futures_util::{FutureExt as _, StreamExt as _};
 use kling_omni::Client;
 
-use super::{FakeService, epoch, make, s, well_behaved};
+use super::{FakeService, make, s, unix_seconds, well_behaved};
 use kling_omni_test_support::setup::valid_request;
 
 #[tokio::test(start_paused = true)]
-async fn a_kind_learns_from_others_as_long_as_it_is_unknown_itself() {
+async fn unknown_kind_uses_the_durations_of_others() {
     let service = FakeService::start(s(20), well_behaved).await;
     let (early, late) = (service.client(), service.client());
     let other = async |client: &Client| {
@@ -30,7 +30,7 @@ async fn a_kind_learns_from_others_as_long_as_it_is_unknown_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delivery_that_nobody_took_at_once_is_learnt_as_of_when_it_came() {
+async fn late_delivery_counts_from_its_arrival() {
     use kling_omni::webhook::{Secret, WebhookReceiver};
     let service = FakeService::start(s(600), well_behaved).await;
     let client = service.client();
@@ -42,7 +42,7 @@ async fn a_delivery_that_nobody_took_at_once_is_learnt_as_of_when_it_came() {
     assert!(updates.next().now_or_never().is_none());
     tokio::time::sleep(s(38)).await;
     let body = crate::webhook::task(task.id(), "COMPLETED", &["https://result.example/a.mp4"]);
-    let now = epoch();
+    let now = unix_seconds();
     inbox
         .receive(
             &crate::webhook::signed("1", now, &body),
@@ -50,7 +50,7 @@ async fn a_delivery_that_nobody_took_at_once_is_learnt_as_of_when_it_came() {
             body.as_bytes(),
         )
         .unwrap();
-    // The program has other things to do.
+    // The program is busy.
     tokio::time::sleep(s(400)).await;
     assert!(updates.next().await.is_some());
     let learnt = serde_json::to_value(client.task_durations()).unwrap();

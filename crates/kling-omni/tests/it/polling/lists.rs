@@ -1,4 +1,4 @@
-//! What lists cost, and what they do not decide.
+//! The cost and the limits of list polling.
 
 use std::future::IntoFuture as _;
 
@@ -11,8 +11,8 @@ use super::{Duration, FakeService, Request, ResponseOverride, make, make_text, s
 use crate::list_polling::client_of;
 
 #[tokio::test(start_paused = true)]
-async fn a_list_does_not_say_where_a_task_is_read() {
-    // Tasks of the older route are on the list, and only read at the other place.
+async fn listed_task_is_read_at_its_own_path() {
+    // Tasks of the older route are listed, but read at another path.
     let service = FakeService::start(s(90), |_, asked| match asked {
         Request::Read("reference-to-video", _) => ResponseOverride {
             status: Some(404),
@@ -25,7 +25,7 @@ async fn a_list_does_not_say_where_a_task_is_read() {
         .route(Route::VideoReference)
         .build()
         .unwrap();
-    for (count, name) in [(1, "alone"), (20, "in company")] {
+    for (count, name) in [(1, "alone"), (20, "with others")] {
         let tasks = make(&client, count).await;
         let videos = client.watch(&tasks).timeout(s(900)).wait_all().await;
         let errors: Vec<_> = videos
@@ -42,17 +42,17 @@ async fn a_list_does_not_say_where_a_task_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_list_has_cost_once_is_not_its_price_for_ever() {
+async fn list_cost_estimate_adapts() {
     let service = FakeService::start(s(90), well_behaved).await;
     let (one, other) = (service.client(), service.client());
     let many = make(&one, 950).await;
-    service.longest(&one, &many).await;
+    service.max_detection_delay(&one, &many).await;
     tokio::time::sleep(s(24 * 3600)).await;
     let mut counts = Vec::new();
     for client in [&other, &one] {
         let before = (service.lists().len(), service.reads().len());
         let few = make(client, 15).await;
-        service.longest(client, &few).await;
+        service.max_detection_delay(client, &few).await;
         counts.push((
             service.lists().len() - before.0,
             service.reads().len() - before.1,
@@ -62,7 +62,7 @@ async fn what_a_list_has_cost_once_is_not_its_price_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_growing_schedule_grows_in_company_too() {
+async fn growing_schedule_applies_with_list_polling() {
     let service = FakeService::start(s(170), well_behaved).await;
     let client = service.client();
     let tasks = make(&client, 20).await;
@@ -81,7 +81,7 @@ async fn a_growing_schedule_grows_in_company_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_ends_tasks_too_soon_is_left_alone() {
+async fn list_with_premature_completions_backs_off() {
     let mut counts = Vec::new();
     for says in [None, Some("COMPLETED")] {
         let service = FakeService::start(s(120), move |_, asked| match asked {
@@ -94,14 +94,14 @@ async fn a_list_that_ends_tasks_too_soon_is_left_alone() {
         .await;
         let client = service.client();
         let tasks = make(&client, 300).await;
-        service.longest(&client, &tasks).await;
+        service.max_detection_delay(&client, &tasks).await;
         counts.push((service.lists().len(), service.reads().len()));
     }
     assert!(counts[1].0 < 6, "(lists, reads): {counts:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_deadline_of_one_wait_costs_the_others_nothing() {
+async fn deadline_of_one_wait_does_not_affect_others() {
     let mut counts = Vec::new();
     for short in [0, 8_u64] {
         let service = FakeService::start(s(170), |_, asked| match asked {
@@ -121,14 +121,14 @@ async fn the_deadline_of_one_wait_costs_the_others_nothing() {
                 .into_future();
             tokio::spawn(wait);
         }
-        service.longest(&client, &tasks).await;
+        service.max_detection_delay(&client, &tasks).await;
         counts.push((service.lists().len(), service.reads().len()));
     }
     assert!(counts[1].1 < counts[0].1 + 60, "{counts:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_is_not_read_for_nobody() {
+async fn list_is_not_read_without_waits() {
     let service = FakeService::start(s(600), |_, asked| match asked {
         Request::List(..) => ResponseOverride {
             after: s(1),
@@ -157,7 +157,7 @@ async fn a_list_is_not_read_for_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_list_does_not_wait_for_the_other() {
+async fn lists_are_polled_independently() {
     let mut counts = Vec::new();
     for after in [Duration::ZERO, s(30)] {
         let service = FakeService::start(s(170), move |_, asked| match asked {
@@ -179,7 +179,7 @@ async fn one_list_does_not_wait_for_the_other() {
                 .count()
         };
         let all: Vec<_> = texts.into_iter().chain(others).collect();
-        service.longest(&client, &all).await;
+        service.max_detection_delay(&client, &all).await;
         let lists = |family| {
             service
                 .lists()
@@ -198,7 +198,7 @@ async fn one_list_does_not_wait_for_the_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_hangs_costs_no_more_than_five_seconds() {
+async fn hanging_list_delays_by_at_most_five_seconds() {
     let service = FakeService::start(s(90), |_, asked| match asked {
         Request::List(..) => ResponseOverride {
             after: s(600),
@@ -209,7 +209,7 @@ async fn a_list_that_hangs_costs_no_more_than_five_seconds() {
     .await;
     let client = service.client();
     let tasks = make(&client, 60).await;
-    let longest = service.longest(&client, &tasks).await;
+    let longest = service.max_detection_delay(&client, &tasks).await;
     let before = service.elapsed();
     let other = make(&client, 60).await;
     tokio::time::sleep(s(600)).await;
@@ -217,11 +217,11 @@ async fn a_list_that_hangs_costs_no_more_than_five_seconds() {
     client.watch(ids).wait_all().await;
     let late = service.elapsed() - before - s(600);
     assert!(longest <= s(8), "{longest:?}");
-    assert!(late <= s(5), "known after {late:?}");
+    assert!(late <= s(5), "detected after {late:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_cannot_be_read_ends_its_wait_in_company_too() {
+async fn unreadable_task_fails_only_its_wait() {
     for count in [1, 20] {
         let service = FakeService::start(s(60), |now, asked| match asked {
             Request::Read(..) if now > s(50) => ResponseOverride {
@@ -243,7 +243,7 @@ async fn a_task_that_cannot_be_read_ends_its_wait_in_company_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tasks_of_both_modes_each_have_their_list() {
+async fn each_mode_has_its_own_list() {
     let mut counts = Vec::new();
     for _ in 0..8 {
         let service = FakeService::start(s(170), well_behaved).await;
@@ -251,7 +251,7 @@ async fn tasks_of_both_modes_each_have_their_list() {
         let texts = make_text(&client, 100).await;
         let others = make(&client, 100).await;
         let all: Vec<_> = texts.into_iter().chain(others).collect();
-        service.longest(&client, &all).await;
+        service.max_detection_delay(&client, &all).await;
         counts.push(service.reads().len());
     }
     assert!(

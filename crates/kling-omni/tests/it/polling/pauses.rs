@@ -1,4 +1,4 @@
-//! Pauses that the service asks for, that the caller sets, and that spread requests.
+//! Delays between polls: of the service, of the caller, and to spread requests.
 
 use futures_util::future::join_all;
 use kling_omni::polling::PollSchedule;
@@ -7,7 +7,7 @@ use super::{Duration, FakeService, Request, ResponseOverride, make, s, well_beha
 use crate::list_polling::client_of;
 
 #[tokio::test(start_paused = true)]
-async fn failed_polls_keep_the_least_interval() {
+async fn failed_polls_observe_the_minimum_interval() {
     let service = FakeService::start(s(600), |now, asked| match asked {
         Request::Read(..) if now < s(500) => ResponseOverride {
             status: Some(500),
@@ -37,7 +37,7 @@ async fn failed_polls_keep_the_least_interval() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_service_suggests_keeps_the_least_interval() {
+async fn retry_after_observes_the_minimum_interval() {
     let service = FakeService::start(s(300), |_, asked| match asked {
         Request::Read(..) | Request::Create => ResponseOverride {
             retry_after: Some(0),
@@ -55,7 +55,7 @@ async fn what_the_service_suggests_keeps_the_least_interval() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_list_shortens_what_the_service_asked_for() {
+async fn list_does_not_shorten_a_retry_after() {
     let mut all = Vec::new();
     for status in [None, Some(503)] {
         let service = FakeService::start(s(300), move |now, asked| match asked {
@@ -70,7 +70,7 @@ async fn no_list_shortens_what_the_service_asked_for() {
         let client = service.client();
         let tasks = make(&client, 12).await;
         let first = client.task(tasks[0].id());
-        // The others are looked at every three seconds, by the list.
+        // The others are polled every three seconds, by list.
         let others = client
             .watch(&tasks[1..])
             .schedule(PollSchedule::fixed(s(3)));
@@ -95,7 +95,7 @@ async fn no_list_shortens_what_the_service_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_on_one_read_does_not_make_the_list_untrusted() {
+async fn rate_limited_read_does_not_back_off_the_list() {
     let service = FakeService::start(s(300), |now, asked| match asked {
         Request::Read(..) if now > s(60) && now < s(62) => ResponseOverride {
             status: Some(429),
@@ -113,7 +113,7 @@ async fn a_limit_on_one_read_does_not_make_the_list_untrusted() {
         tokio::time::sleep(s(61)).await;
         let _ = other.task(id).refresh().await;
     });
-    tokio::time::timeout(s(200), service.longest(&client, &tasks))
+    tokio::time::timeout(s(200), service.max_detection_delay(&client, &tasks))
         .await
         .unwrap_err();
     let after = |asked: &[(Duration, Request)]| {
@@ -127,7 +127,7 @@ async fn a_limit_on_one_read_does_not_make_the_list_untrusted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_list_is_not_asked_before_it_may_be() {
+async fn list_observes_its_retry_after() {
     let service = FakeService::start(s(170), |_, asked| match asked {
         Request::List(..) => ResponseOverride {
             status: Some(503),
@@ -139,7 +139,7 @@ async fn the_list_is_not_asked_before_it_may_be() {
     .await;
     let client = service.client();
     let tasks = make(&client, 60).await;
-    service.longest(&client, &tasks).await;
+    service.max_detection_delay(&client, &tasks).await;
     let lists: Vec<_> = service
         .lists()
         .iter()
@@ -152,7 +152,7 @@ async fn the_list_is_not_asked_before_it_may_be() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_budget_of_one_poll_does_not_wait_for_half_an_hour() {
+async fn budget_of_one_poll_is_not_delayed() {
     let service = FakeService::start(s(105), well_behaved).await;
     let client = service.client();
     let task = make(&client, 1).await.remove(0);
@@ -162,11 +162,11 @@ async fn a_budget_of_one_poll_does_not_wait_for_half_an_hour() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn long_tasks_are_not_all_read_in_one_burst() {
+async fn reads_of_long_tasks_are_spread() {
     let service = FakeService::start(s(420), well_behaved).await;
     let client = service.client();
     let tasks = make(&client, 300).await;
-    let early = tokio::time::timeout(s(410), service.longest(&client, &tasks)).await;
+    let early = tokio::time::timeout(s(410), service.max_detection_delay(&client, &tasks)).await;
     assert!(early.is_err());
     let mut per_second = std::collections::BTreeMap::<u64, usize>::new();
     for (at, _) in service.reads() {
@@ -179,7 +179,7 @@ async fn long_tasks_are_not_all_read_in_one_burst() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rate_leaves_turns_for_the_list() {
+async fn rate_limiter_leaves_slots_for_the_list() {
     let mut means = Vec::new();
     for rate in [1000.0, 3.0] {
         let service = FakeService::start(s(120), well_behaved).await;

@@ -9,7 +9,7 @@ use super::{Duration, FakeService, Request, ResponseOverride, make, s, well_beha
 use crate::list_polling::client_of;
 
 #[test]
-fn a_wait_goes_on_where_the_runtime_of_another_stands_still() {
+fn wait_continues_while_another_runtime_is_idle() {
     let runtime = || {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_all().build().unwrap()
@@ -17,7 +17,7 @@ fn a_wait_goes_on_where_the_runtime_of_another_stands_still() {
     let server = runtime();
     let service = server.block_on(FakeService::start(Duration::from_millis(300), well_behaved));
     std::thread::spawn(move || server.block_on(std::future::pending::<()>()));
-    // A connection is driven by the runtime in which it was opened, too: none is kept here.
+    // A connection is driven by the runtime that opened it, so none is kept here.
     let alone = kling_omni::reqwest::Client::builder().pool_max_idle_per_host(0);
     let client = client_of(service.base_url())
         .http_client(alone.build().unwrap())
@@ -26,7 +26,7 @@ fn a_wait_goes_on_where_the_runtime_of_another_stands_still() {
     let idle = runtime();
     let tasks = idle.block_on(make(&client, 2));
     let often = PollSchedule::fixed(Duration::from_millis(100));
-    // A wait that is given up. The runtime stays where it is, as that of a blocking facade does between its calls.
+    // An abandoned wait. Its runtime is kept but not polled, like that of a blocking API between calls.
     idle.block_on(async {
         let wait = tasks[0].wait().schedule(often.clone()).into_future();
         let _ = tokio::time::timeout(Duration::from_millis(20), wait).await;
@@ -39,17 +39,21 @@ fn a_wait_goes_on_where_the_runtime_of_another_stands_still() {
     });
     let ended = end.recv_timeout(s(8));
     drop(idle);
-    assert_eq!(ended, Ok(true), "neither the video nor the deadline came");
+    assert_eq!(
+        ended,
+        Ok(true),
+        "the wait returned neither the video nor a timeout"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_one_schedule_is_that_waits_own() {
+async fn panic_in_a_schedule_fails_only_its_wait() {
     let service = FakeService::start(s(100), well_behaved).await;
     let client = service.client();
     let tasks = make(&client, 20).await;
     let panics = PollSchedule::custom(|_, waited| match waited < s(45) {
         true => s(3),
-        false => panic!("of the caller's own making"),
+        false => panic!("panic of the caller"),
     });
     let bad = tokio::spawn(tasks[0].wait().schedule(panics).into_future());
     let mut failures = Vec::new();
@@ -66,14 +70,14 @@ async fn a_panic_in_one_schedule_is_that_waits_own() {
 }
 
 #[test]
-fn answers_that_overtake_each_other_are_no_panic() {
+fn out_of_order_responses_do_not_panic() {
     use std::sync::atomic::{AtomicBool, Ordering};
     #[derive(Debug)]
     struct Slow;
     impl kling_omni::clock::Clock for Slow {
         fn now(&self) -> std::time::Instant {
             let now = std::time::Instant::now();
-            // A thread may be put to sleep anywhere.
+            // A thread may be suspended at any point.
             if std::thread::current().name() == Some("slow") {
                 std::thread::sleep(Duration::from_millis(50));
             }
@@ -100,7 +104,7 @@ fn answers_that_overtake_each_other_are_no_panic() {
         _ => ResponseOverride::default(),
     }));
     std::thread::spawn(move || server.block_on(std::future::pending::<()>()));
-    // Connections are driven by the runtime in which they were opened, and are not to be shared here.
+    // Connections are driven by the runtime that opened them, and must not be shared here.
     let alone = kling_omni::reqwest::Client::builder()
         .pool_max_idle_per_host(0)
         .build()
@@ -128,5 +132,5 @@ fn answers_that_overtake_each_other_are_no_panic() {
             task.refresh().await.unwrap();
         }
     });
-    slow.unwrap().join().expect("it has panicked").unwrap();
+    slow.unwrap().join().expect("the thread panicked").unwrap();
 }

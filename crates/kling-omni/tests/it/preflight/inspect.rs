@@ -1,4 +1,4 @@
-//! One file, without a request.
+//! Inspection of a single file.
 
 use kling_omni::preflight::{Inspection, MediaRole, inspect};
 use kling_omni::request::{MediaSource, Route};
@@ -7,7 +7,7 @@ use kling_omni_test_support::media::{Film, png};
 
 use super::codes;
 
-fn seen(inspection: &Inspection) -> (&str, Option<Severity>, Vec<String>) {
+fn summarize(inspection: &Inspection) -> (&str, Option<Severity>, Vec<String>) {
     let severity = inspection.severity();
     assert_eq!(inspection.has_errors(), severity == Some(Severity::Error));
     let role = inspection.role().as_str();
@@ -15,7 +15,7 @@ fn seen(inspection: &Inspection) -> (&str, Option<Severity>, Vec<String>) {
 }
 
 #[tokio::test]
-async fn a_file_is_taken_for_what_it_is_unless_told_otherwise() {
+async fn role_defaults_to_the_type_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, content: Vec<u8>| {
         let path = folder.path().join(name);
@@ -80,14 +80,14 @@ async fn a_file_is_taken_for_what_it_is_unless_told_otherwise() {
             look = look.role(role);
         }
         let inspection = look.await;
-        let (role, _, found) = seen(&inspection);
+        let (role, _, found) = summarize(&inspection);
         assert_eq!(role, taken, "{name}");
         assert_eq!(found, expected, "{name}");
     }
 }
 
 #[tokio::test]
-async fn the_route_decides_whose_rules_count() {
+async fn route_selects_the_rules() {
     let slow = || Film::GOOD.at_rate(12, 1).mp4();
     for (route, severity, code) in [
         (
@@ -103,7 +103,7 @@ async fn the_route_decides_whose_rules_count() {
         ),
     ] {
         let inspection = inspect(slow()).route(route).await;
-        let (_, found, codes) = seen(&inspection);
+        let (_, found, codes) = summarize(&inspection);
         assert_eq!(found, severity, "{route}");
         assert_eq!(
             codes.concat().split(' ').nth(1).unwrap_or(""),
@@ -114,11 +114,11 @@ async fn the_route_decides_whose_rules_count() {
 }
 
 #[tokio::test]
-async fn a_url_inside_is_not_asked_and_no_token_is_told() {
+async fn private_url_is_not_requested_and_tokens_are_redacted() {
     let url = "http://user:canary@127.0.0.1:9/dance.mp4?token=canary";
     let inspection = inspect(url).await;
     assert_eq!(
-        seen(&inspection),
+        summarize(&inspection),
         (
             "video",
             Some(Severity::Warning),

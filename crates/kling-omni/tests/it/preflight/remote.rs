@@ -1,4 +1,4 @@
-//! Preflight of files at a URL, by range requests.
+//! Preflight of files behind URLs, with range requests.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -15,32 +15,32 @@ use tokio::net::TcpListener;
 
 use super::{codes, offline};
 
-/// How the server of a file behaves.
+/// The behaviour of the server of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Manner {
-    /// As a good server does.
+enum ServerBehavior {
+    /// Supports ranges.
     Ranges,
-    /// It knows no ranges, and sends all of it.
+    /// Ignores ranges and sends the entire file.
     Whole,
     /// The same, without a length.
     Unmeasured,
-    /// Its ranges begin elsewhere than asked for.
+    /// Returns another range than the requested one.
     Shifted,
-    /// The file becomes longer from request to request.
+    /// The file grows with each request.
     Growing,
-    /// It says more than it sends.
+    /// Declares more bytes than it sends.
     Short,
     Compressed,
     Missing,
-    /// Away from itself, again and again.
+    /// Redirects to itself in a loop.
     Circle,
-    /// To a place in its own network, by name.
+    /// Redirects to a name in its own network.
     Inward,
-    /// Never.
+    /// Never responds.
     Silent,
 }
 
-/// A file with zeros in its middle.
+/// A file with zeros in the middle.
 struct File {
     before: Vec<u8>,
     zeros: usize,
@@ -81,7 +81,7 @@ impl File {
     }
 }
 
-/// What the server was asked for, and how many bytes it has sent.
+/// The requests to the server, and the number of bytes that it sent.
 #[derive(Default)]
 struct Traffic {
     requests: Vec<String>,
@@ -89,7 +89,7 @@ struct Traffic {
     bytes: usize,
 }
 
-async fn serve(file: File, manner: Manner) -> (SocketAddr, Arc<Mutex<Traffic>>) {
+async fn serve(file: File, manner: ServerBehavior) -> (SocketAddr, Arc<Mutex<Traffic>>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let traffic = Arc::new(Mutex::new(Traffic::default()));
@@ -105,10 +105,10 @@ async fn serve(file: File, manner: Manner) -> (SocketAddr, Arc<Mutex<Traffic>>) 
             seen.headers.extend(names);
             seen.requests.len()
         };
-        if manner == Manner::Silent {
+        if manner == ServerBehavior::Silent {
             std::future::pending::<()>().await;
         }
-        let response = answer(&file, manner, &range, count);
+        let response = respond(&file, manner, &range, count);
         let (parts, body) = response.into_parts();
         seen.lock().unwrap().bytes += body.len();
         Response::from_parts(parts, Body::from(body))
@@ -117,7 +117,12 @@ async fn serve(file: File, manner: Manner) -> (SocketAddr, Arc<Mutex<Traffic>>) 
     (address, traffic)
 }
 
-fn answer(file: &File, manner: Manner, range: &str, count: usize) -> http::Response<Vec<u8>> {
+fn respond(
+    file: &File,
+    manner: ServerBehavior,
+    range: &str,
+    count: usize,
+) -> http::Response<Vec<u8>> {
     let (first, last) = range
         .strip_prefix("bytes=")
         .unwrap()
@@ -125,7 +130,7 @@ fn answer(file: &File, manner: Manner, range: &str, count: usize) -> http::Respo
         .unwrap();
     let [first, last]: [usize; 2] = [first, last].map(|number| number.parse().unwrap());
     let total = match manner {
-        Manner::Growing => file.length() + count,
+        ServerBehavior::Growing => file.length() + count,
         _ => file.length(),
     };
     let response = http::Response::builder();
@@ -137,12 +142,12 @@ fn answer(file: &File, manner: Manner, range: &str, count: usize) -> http::Respo
             .unwrap()
     };
     match manner {
-        Manner::Missing => response.status(404).body(Vec::new()).unwrap(),
-        Manner::Circle => redirect("/again"),
-        Manner::Inward => redirect("ftp://example.com/dance.mp4"),
-        Manner::Whole | Manner::Unmeasured | Manner::Compressed => {
+        ServerBehavior::Missing => response.status(404).body(Vec::new()).unwrap(),
+        ServerBehavior::Circle => redirect("/again"),
+        ServerBehavior::Inward => redirect("ftp://example.com/dance.mp4"),
+        ServerBehavior::Whole | ServerBehavior::Unmeasured | ServerBehavior::Compressed => {
             let response = match manner {
-                Manner::Compressed => response.header(header::CONTENT_ENCODING, "gzip"),
+                ServerBehavior::Compressed => response.header(header::CONTENT_ENCODING, "gzip"),
                 _ => response,
             };
             response.body(file.part(0, file.length())).unwrap()
@@ -156,10 +161,10 @@ fn answer(file: &File, manner: Manner, range: &str, count: usize) -> http::Respo
             let mut part = file.part(first, last + 1);
             let last = first + part.len() - 1;
             let (first, last) = match manner {
-                Manner::Shifted => (first + 1, last),
+                ServerBehavior::Shifted => (first + 1, last),
                 _ => (first, last),
             };
-            if manner == Manner::Short {
+            if manner == ServerBehavior::Short {
                 part.truncate(part.len() / 2);
             }
             response
@@ -174,7 +179,7 @@ fn answer(file: &File, manner: Manner, range: &str, count: usize) -> http::Respo
     }
 }
 
-async fn look(address: SocketAddr, allow: bool) -> PreflightReport {
+async fn inspect_url(address: SocketAddr, allow: bool) -> PreflightReport {
     let request = VideoReference::builder()
         .prompt("@Video1 as a puppet")
         .reference_video(format!("http://{address}/dance.mp4?token=canary"))
@@ -187,7 +192,7 @@ async fn look(address: SocketAddr, allow: bool) -> PreflightReport {
 }
 
 #[tokio::test]
-async fn a_file_elsewhere_is_judged_by_a_few_ranges_of_it() {
+async fn remote_file_is_inspected_by_a_few_ranges() {
     let heavy = Film {
         media: 199_000_000,
         ..Film::GOOD
@@ -197,12 +202,30 @@ async fn a_file_elsewhere_is_judged_by_a_few_ranges_of_it() {
         ..Film::GOOD
     };
     for (name, file, manner, requests, most) in [
-        ("index first", File::first(small), Manner::Ranges, 1, 70_000),
-        ("index last", File::last(heavy), Manner::Ranges, 2, 200_000),
-        ("no ranges", File::first(small), Manner::Whole, 1, 401_000),
+        (
+            "index first",
+            File::first(small),
+            ServerBehavior::Ranges,
+            1,
+            70_000,
+        ),
+        (
+            "index last",
+            File::last(heavy),
+            ServerBehavior::Ranges,
+            2,
+            200_000,
+        ),
+        (
+            "does not support ranges",
+            File::first(small),
+            ServerBehavior::Whole,
+            1,
+            401_000,
+        ),
     ] {
         let (address, traffic) = serve(file, manner).await;
-        let report = look(address, true).await;
+        let report = inspect_url(address, true).await;
         assert_eq!(codes(report.findings()), [""; 0], "{name}");
         let (_, _, probed) = report.files().next().unwrap();
         assert_eq!(probed.unwrap().duration.unwrap().as_secs(), 5, "{name}");
@@ -223,28 +246,35 @@ async fn a_file_elsewhere_is_judged_by_a_few_ranges_of_it() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_file_elsewhere_is_an_error_all_the_same() {
-    let (address, _) = serve(File::first(Film::GOOD.lasting(20_000)), Manner::Ranges).await;
-    let report = look(address, true).await;
+async fn invalid_remote_file_is_an_error() {
+    let (address, _) = serve(
+        File::first(Film::GOOD.lasting(20_000)),
+        ServerBehavior::Ranges,
+    )
+    .await;
+    let report = inspect_url(address, true).await;
     assert_eq!(codes(report.findings())[0], "video_url video-too-long");
 }
 
 #[tokio::test]
-async fn what_cannot_be_found_out_is_a_warning_that_says_why() {
+async fn failed_inspection_is_a_warning_with_a_reason() {
     for (manner, reason) in [
-        (Manner::Unmeasured, None),
+        (ServerBehavior::Unmeasured, None),
         (
-            Manner::Shifted,
-            Some("Content-Range is not what was asked for"),
+            ServerBehavior::Shifted,
+            Some("Content-Range is not the requested one"),
         ),
-        (Manner::Short, Some("sent less than it said")),
-        (Manner::Compressed, Some("compressed")),
-        (Manner::Missing, Some("answered 404")),
-        (Manner::Circle, Some("too many redirects")),
-        (Manner::Inward, Some("neither http nor https")),
+        (
+            ServerBehavior::Short,
+            Some("sent fewer bytes than declared"),
+        ),
+        (ServerBehavior::Compressed, Some("compressed")),
+        (ServerBehavior::Missing, Some("returned status 404")),
+        (ServerBehavior::Circle, Some("too many redirects")),
+        (ServerBehavior::Inward, Some("neither http nor https")),
     ] {
         let (address, _) = serve(File::first(Film::GOOD), manner).await;
-        let report = look(address, true).await;
+        let report = inspect_url(address, true).await;
         assert!(!report.has_errors(), "{manner:?}");
         let Some(reason) = reason else { continue };
         let [finding] = report.findings() else {
@@ -257,20 +287,20 @@ async fn what_cannot_be_found_out_is_a_warning_that_says_why() {
 }
 
 #[tokio::test]
-async fn a_file_that_changes_in_between_is_not_put_together() {
+async fn file_changed_between_ranges_is_not_combined() {
     let film = Film {
         media: 10_000_000,
         ..Film::GOOD
     };
-    let (address, _) = serve(File::last(film), Manner::Growing).await;
-    let report = look(address, true).await;
+    let (address, _) = serve(File::last(film), ServerBehavior::Growing).await;
+    let report = inspect_url(address, true).await;
     assert!(!report.has_errors(), "{:?}", report.findings());
     assert!(codes(report.findings()).contains(&"video_url inspection-incomplete".to_owned()));
 }
 
 #[tokio::test]
-async fn private_addresses_are_asked_only_when_that_is_allowed() {
-    let (address, traffic) = serve(File::first(Film::GOOD), Manner::Ranges).await;
+async fn private_addresses_are_refused_unless_allowed() {
+    let (address, traffic) = serve(File::first(Film::GOOD), ServerBehavior::Ranges).await;
     let port = address.port();
     for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"] {
         let request = VideoReference::builder()
@@ -287,11 +317,11 @@ async fn private_addresses_are_asked_only_when_that_is_allowed() {
     assert!(traffic.lock().unwrap().requests.is_empty());
 }
 
-/// Paused time runs on as soon as everyone waits.
+/// Paused time advances when all tasks are idle.
 #[tokio::test(start_paused = true)]
-async fn a_server_that_never_answers_is_not_waited_for() {
-    let (address, _) = serve(File::first(Film::GOOD), Manner::Silent).await;
-    let report = look(address, true).await;
+async fn unresponsive_server_times_out() {
+    let (address, _) = serve(File::first(Film::GOOD), ServerBehavior::Silent).await;
+    let report = inspect_url(address, true).await;
     assert_eq!(
         codes(report.findings()),
         ["video_url inspection-incomplete"]
@@ -299,8 +329,8 @@ async fn a_server_that_never_answers_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn files_elsewhere_are_left_alone_unless_they_are_to_be_checked() {
-    let (address, traffic) = serve(File::first(Film::GOOD), Manner::Silent).await;
+async fn remote_files_are_not_requested_with_local_checks() {
+    let (address, traffic) = serve(File::first(Film::GOOD), ServerBehavior::Silent).await;
     let request = VideoReference::builder()
         .prompt("@Video1")
         .reference_video(format!("http://{address}/dance.mp4"))

@@ -1,4 +1,4 @@
-//! The rules of preflight on media files.
+//! The rules of preflight for media files.
 
 use std::fmt::Write as _;
 
@@ -10,14 +10,14 @@ use kling_omni_api::limits::motion_control_request::CHARACTER_ORIENTATION;
 use kling_omni_api::limits::video_request::END_IMAGE_URL;
 use kling_omni_test_support::media::{Film, png};
 
-use super::{codes, look, offline};
+use super::{codes, inspect_request, offline};
 
 fn dance() -> VideoReferenceBuilder {
     VideoReference::builder().prompt("@Video1 as a puppet")
 }
 
 #[tokio::test]
-async fn each_limit_is_an_error_beyond_every_reading_of_it_and_a_warning_beyond_one() {
+async fn limit_is_an_error_only_if_violated_in_every_reading() {
     let film = Film::GOOD;
     let heavy = |media| Film { media, ..film };
     let cases: &[(&str, Film, &[&str])] = &[
@@ -81,7 +81,7 @@ async fn each_limit_is_an_error_beyond_every_reading_of_it_and_a_warning_beyond_
     for (name, film, expected) in cases {
         let path = folder.path().join("dance.mp4");
         film.save(&path).unwrap();
-        let report = look(dance().reference_video(path)).await;
+        let report = inspect_request(dance().reference_video(path)).await;
         let found: Vec<_> = report
             .findings()
             .iter()
@@ -94,7 +94,7 @@ async fn each_limit_is_an_error_beyond_every_reading_of_it_and_a_warning_beyond_
 }
 
 #[tokio::test]
-async fn the_rate_counts_where_the_route_has_a_rule_about_it() {
+async fn frame_rate_is_checked_only_with_a_rule() {
     for ((frames, seconds), expected) in [
         ((24_000, 1_001), vec!["video_url limit-ambiguous"]),
         ((24, 1), vec![]),
@@ -113,7 +113,7 @@ async fn the_rate_counts_where_the_route_has_a_rule_about_it() {
 }
 
 #[tokio::test]
-async fn files_are_told_by_their_content() {
+async fn format_is_detected_by_content() {
     type Case = (&'static str, Vec<u8>, Vec<u8>, &'static [&'static str]);
     let cases: [Case; 6] = [
         ("good", Film::GOOD.mp4(), png(1280, 720), &[]),
@@ -152,7 +152,7 @@ async fn files_are_told_by_their_content() {
         ),
     ];
     for (name, video, image, expected) in cases {
-        let report = look(dance().reference_video(video).start_frame(image)).await;
+        let report = inspect_request(dance().reference_video(video).start_frame(image)).await;
         let errors: Vec<_> = codes(report.findings())
             .into_iter()
             .zip(report.findings())
@@ -163,12 +163,12 @@ async fn files_are_told_by_their_content() {
     }
 }
 
-/// The document has no `x-media` for the end frame: it does not say whether a file in them is an image.
+/// The document has no `x-media` for the end frame: it does not say whether its file is an image.
 #[tokio::test]
-async fn a_field_without_media_rules_is_not_checked() {
+async fn field_without_media_rules_is_not_checked() {
     assert_eq!(
         END_IMAGE_URL.media, None,
-        "it has rules now: take another field"
+        "the field has rules now: use another one"
     );
     let cut = png(1280, 720)[..40].to_vec();
     for (name, file, expected) in [
@@ -194,7 +194,7 @@ async fn a_field_without_media_rules_is_not_checked() {
 }
 
 #[tokio::test]
-async fn files_have_to_go_with_each_other_and_with_what_is_asked_for() {
+async fn mismatched_files_are_warnings() {
     let film = || Film::GOOD.mp4();
     let cases = [
         (
@@ -231,12 +231,12 @@ async fn files_have_to_go_with_each_other_and_with_what_is_asked_for() {
         ),
     ];
     for (request, expected) in cases {
-        assert_eq!(codes(look(request).await.findings()), expected);
+        assert_eq!(codes(inspect_request(request).await.findings()), expected);
     }
 }
 
 #[tokio::test]
-async fn motion_control_warns_of_a_video_that_the_orientation_cuts_short() {
+async fn unused_part_of_a_reference_video_is_a_warning() {
     let limits = CHARACTER_ORIENTATION.output_seconds;
     assert!(!limits.is_empty());
     let given = CharacterOrientation::ALL.iter().copied().map(Some);
@@ -266,15 +266,15 @@ async fn motion_control_warns_of_a_video_that_the_orientation_cuts_short() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_read_is_an_error_with_its_reason() {
+async fn unreadable_file_is_an_error_with_its_reason() {
     let folder = tempfile::tempdir().unwrap();
     for path in [folder.path().join("missing.mp4"), folder.path().to_owned()] {
-        let report = look(dance().reference_video(path)).await;
+        let report = inspect_request(dance().reference_video(path)).await;
         assert_eq!(codes(report.findings()), ["video_url file-unreadable"]);
     }
     let misnamed = folder.path().join("stage.jpg");
     std::fs::write(&misnamed, png(1280, 720)).unwrap();
-    let report = look(
+    let report = inspect_request(
         dance()
             .reference_video(Film::GOOD.mp4())
             .start_frame(misnamed),
@@ -283,16 +283,16 @@ async fn a_file_that_cannot_be_read_is_an_error_with_its_reason() {
     assert_eq!(codes(report.findings()), ["image_url extension-mismatch"]);
 }
 
-/// A test of the program runs commands like these.
+/// A test of the program runs such commands.
 #[tokio::test]
-async fn findings_say_what_would_mend_them() {
+async fn findings_have_a_fix_command() {
     let folder = tempfile::tempdir().unwrap();
     let clip = folder.path().join("it's long.mov");
     let all_wrong = Film::GOOD.sized(640, 360).lasting(30_000);
     std::fs::write(&clip, all_wrong.mp4()).unwrap();
     let frame = folder.path().join("-stage.png");
     std::fs::write(&frame, png(5_000, 100)).unwrap();
-    let report = look(dance().reference_video(clip).start_frame(frame)).await;
+    let report = inspect_request(dance().reference_video(clip).start_frame(frame)).await;
     let mut text = String::new();
     for finding in report.findings() {
         writeln!(text, "{:?}: {finding}", finding.severity()).unwrap();

@@ -1,4 +1,4 @@
-//! Steps of the wall clock: however it is set while a create is settled, a paid task is never reported as not created.
+//! Steps of the wall clock during recovery. A paid task is never reported as not created.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ struct Scenario {
 }
 
 impl Scenario {
-    /// An account with one older task, and a service that loses the answer to the next create.
+    /// An account with one older task, and a service that loses the response to the next create.
     async fn new(step: i64, moment: Moment, is_charged: bool) -> Self {
         let clock = VirtualClock::new();
         let sandbox = sandbox(&clock)
@@ -67,7 +67,7 @@ impl Scenario {
         }
     }
 
-    /// Another process on the same machine.
+    /// A client in another process of the same machine.
     fn restarted(&self) -> Client {
         self.reach(Moment::BetweenKillAndResume);
         client(self.sandbox.base_url(), &self.clock)
@@ -80,7 +80,7 @@ impl Scenario {
     }
 }
 
-/// Every step at every moment, for a task that is paid and for one that is not.
+/// Runs every step at every moment, for a task that is charged and for one that is not.
 async fn every_scenario(run: impl AsyncFn(Scenario) -> Reconciled) {
     for moment in Moment::ALL {
         for step in STEPS {
@@ -93,7 +93,7 @@ async fn every_scenario(run: impl AsyncFn(Scenario) -> Reconciled) {
                     (true, Reconciled::Found { .. }) | (false, Reconciled::NotCreated) => {}
                     _ => panic!("{name}, charged {is_charged}: {reconciled:?}"),
                 }
-                // A step backwards must not prolong the search either.
+                // A step backwards must not prolong the search.
                 assert!(
                     clock.slept() <= Duration::from_secs(300),
                     "{name}: {:?}",
@@ -105,7 +105,7 @@ async fn every_scenario(run: impl AsyncFn(Scenario) -> Reconciled) {
 }
 
 #[tokio::test]
-async fn never_lose_a_paid_task_of_the_library() {
+async fn reconcile_never_loses_a_paid_task() {
     every_scenario(async |scenario| {
         scenario.reach(Moment::BeforeTheCreate);
         let create = scenario.client.create(valid_request().build().unwrap());
@@ -130,7 +130,7 @@ async fn never_lose_a_paid_task_of_the_library() {
 }
 
 #[tokio::test]
-async fn never_lose_a_paid_task_of_a_journal() {
+async fn journal_never_loses_a_paid_task() {
     every_scenario(async |scenario| {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("one.journal");
@@ -164,12 +164,12 @@ async fn never_lose_a_paid_task_of_a_journal() {
 }
 
 #[tokio::test]
-async fn do_not_shorten_the_time_left() {
+async fn settle_time_is_not_shortened() {
     let scenario = Scenario::new(DAY, Moment::BetweenKillAndResume, true).await;
     let create = scenario.client.create(valid_request().build().unwrap());
     let CreateOutcome::Unknown { unconfirmed, .. } = create.with_list_snapshot().outcome().await
     else {
-        panic!("the create should be unknown");
+        panic!("the outcome is not unknown");
     };
     scenario.clock.advance(Duration::from_secs(100));
     let client = scenario.restarted();
@@ -180,14 +180,14 @@ async fn do_not_shorten_the_time_left() {
 }
 
 #[tokio::test]
-async fn another_boot_waits_for_the_whole_time_once() {
+async fn settle_time_restarts_once_after_a_reboot() {
     for is_recorded in [true, false] {
         let scenario = Scenario::new(0, Moment::BeforeTheCreate, true).await;
         let create = scenario.client.create(valid_request().build().unwrap());
         let CreateOutcome::Unknown { unconfirmed, .. } =
             create.with_list_snapshot().outcome().await
         else {
-            panic!("the create should be unknown");
+            panic!("the outcome is not unknown");
         };
         let mut record = serde_json::to_value(&unconfirmed).unwrap();
         if is_recorded {
@@ -204,7 +204,7 @@ async fn another_boot_waits_for_the_whole_time_once() {
         assert_eq!(
             left(),
             200,
-            "the second search goes on where the first began"
+            "the second search continues the settle time of the first"
         );
     }
 }

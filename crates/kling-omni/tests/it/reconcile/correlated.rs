@@ -1,4 +1,4 @@
-//! Attribution by correlation tokens: of several creates in flight, each gets its own task and no other.
+//! Attribution by correlation tokens: each of several creates in flight is matched to its own task.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use kling_omni_test_support::virtual_clock::VirtualClock;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::{SETTLED, list, none, told, unknown};
+use super::{SETTLED, describe, list, none, unknown};
 use crate::webhook as hooks;
 
 fn inbox(clock: &VirtualClock) -> WebhookReceiver {
@@ -25,7 +25,7 @@ fn inbox(clock: &VirtualClock) -> WebhookReceiver {
         .build()
 }
 
-/// Hands in an authentic delivery that brings this token, or none.
+/// Receives an authentic delivery with this token, or without one.
 fn deliver(
     inbox: &WebhookReceiver,
     message: &str,
@@ -69,7 +69,7 @@ async fn service(clock: &VirtualClock) -> (Sandbox, Client) {
 }
 
 #[tokio::test]
-async fn two_creates_never_share_a_new_task() {
+async fn new_task_is_matched_to_only_one_create() {
     let clock = VirtualClock::new();
     let (sandbox, client) = service(&clock).await;
     let inbox = inbox(&clock);
@@ -79,7 +79,7 @@ async fn two_creates_never_share_a_new_task() {
     for unconfirmed in [&first, &second] {
         let search = client.reconcile(unconfirmed).webhook(&inbox);
         let id = &sandbox.tasks()[1].id().to_owned();
-        assert_eq!(told(&search.await.unwrap()), format!("TooEarly {id}"));
+        assert_eq!(describe(&search.await.unwrap()), format!("TooEarly {id}"));
     }
     let id = sandbox.tasks()[1].id().to_owned();
     let named = inbox.clone();
@@ -99,12 +99,12 @@ async fn two_creates_never_share_a_new_task() {
         client.reconcile(&first).webhook(&inbox).until_settled(),
         client.reconcile(&second).webhook(&inbox).until_settled(),
     );
-    assert_eq!(told(&first.unwrap()), "absent");
-    assert_eq!(told(&second.unwrap()), format!("found {id} Webhook"));
+    assert_eq!(describe(&first.unwrap()), "absent");
+    assert_eq!(describe(&second.unwrap()), format!("found {id} Webhook"));
 }
 
 #[tokio::test]
-async fn without_tokens_a_task_of_two_open_creates_is_given_to_neither() {
+async fn new_task_of_two_open_creates_is_ambiguous_without_tokens() {
     let clock = VirtualClock::new();
     let (sandbox, client) = service(&clock).await;
     sandbox.inject("create:lost@1".parse().unwrap());
@@ -120,12 +120,12 @@ async fn without_tokens_a_task_of_two_open_creates_is_given_to_neither() {
     let id = sandbox.tasks()[1].id().to_owned();
     for unconfirmed in [&first, &second] {
         let reconciled = client.reconcile(unconfirmed).until_settled().await.unwrap();
-        assert_eq!(told(&reconciled), format!("OtherCreates {id}"));
+        assert_eq!(describe(&reconciled), format!("OtherCreates {id}"));
     }
 }
 
 #[tokio::test]
-async fn a_create_that_was_settled_long_before_competes_for_nothing() {
+async fn resolved_create_does_not_compete_for_tasks() {
     let clock = VirtualClock::new();
     let (sandbox, client) = service(&clock).await;
     sandbox.inject("create:lost@1".parse().unwrap());
@@ -140,14 +140,14 @@ async fn a_create_that_was_settled_long_before_competes_for_nothing() {
     let second = unknown(create().outcome().await);
     let id = sandbox.tasks()[1].id().to_owned();
     let reconciled = client.reconcile(&second).await.unwrap();
-    assert_eq!(told(&reconciled), format!("found {id} OnlyNewTask"));
+    assert_eq!(describe(&reconciled), format!("found {id} OnlyNewTask"));
 }
 
-/// What the list shows before the create and after it, and what a search without patience says to that.
+/// The list before the create and after it, and the result of a search that does not wait.
 type Lists = (&'static str, Vec<Reply>, Vec<Reply>, &'static str);
 
 #[tokio::test]
-async fn a_patient_search_waits_for_the_delivery_whatever_the_lists_show() {
+async fn until_settled_waits_for_the_delivery() {
     let full: Vec<_> = (0..100).map(|n| format!("t{n:03}")).collect();
     let full: Vec<_> = full.iter().map(String::as_str).collect();
     let refused = || vec![Reply::http(403, &[], "")];
@@ -178,20 +178,20 @@ async fn a_patient_search_waits_for_the_delivery_whatever_the_lists_show() {
             "MultipleCandidates x,y",
         ),
         (
-            "a list that forgets",
+            "a list that lost a task",
             list(&["a"]),
             list(&["x"]),
             "ListShrank x",
         ),
         (
-            "a list that is refused",
+            "a list that is rejected",
             list(&["a"]),
             refused(),
             "Permission",
         ),
     ];
     drop(full);
-    for (name, before, after, at_once) in cases {
+    for (name, before, after, without_waiting) in cases {
         let clock = VirtualClock::new();
         let often = std::iter::repeat_n(after, 8).flatten().collect();
         let fake = Fake::start([before, vec![Reply::Drop], often].concat()).await;
@@ -204,16 +204,16 @@ async fn a_patient_search_waits_for_the_delivery_whatever_the_lists_show() {
         let inbox = inbox(&clock);
         let search = || client.reconcile(&unconfirmed).webhook(&inbox);
         let said = match search().await {
-            Ok(reconciled) => told(&reconciled),
+            Ok(reconciled) => describe(&reconciled),
             Err(error) => format!("{:?}", error.kind()),
         };
-        assert_eq!(said, at_once, "{name}");
+        assert_eq!(said, without_waiting, "{name}");
         let named = inbox.clone();
         clock.at(clock.elapsed() + Duration::from_millis(1500), move || {
             deliver(&named, "m", hooks::START + 1, "x", "CREATED", Some("ours"));
         });
         let reconciled = search().until_settled().await.unwrap();
-        assert_eq!(told(&reconciled), "found x Webhook", "{name}");
+        assert_eq!(describe(&reconciled), "found x Webhook", "{name}");
         assert!(
             clock.elapsed() < Duration::from_secs(6),
             "{name}: it returns when the delivery arrives"
@@ -222,17 +222,17 @@ async fn a_patient_search_waits_for_the_delivery_whatever_the_lists_show() {
 }
 
 #[tokio::test]
-async fn a_token_is_kept_whichever_delivery_brought_it() {
-    // Each delivery: when it was sent, the status, the token.
+async fn token_of_any_delivery_is_kept() {
+    // Each delivery: its time, its status and its token.
     type Sent = &'static [(u64, &'static str, Option<&'static str>)];
     let cases: [(&str, Sent, &str); 5] = [
         (
-            "the last one lost it",
+            "the last delivery has no token",
             &[(1, "CREATED", Some("ours")), (2, "COMPLETED", None)],
             "x",
         ),
         (
-            "only a late one has it",
+            "only a late delivery has the token",
             &[(2, "COMPLETED", None), (1, "CREATED", Some("ours"))],
             "x",
         ),
@@ -272,7 +272,7 @@ async fn a_token_is_kept_whichever_delivery_brought_it() {
     }
 }
 
-/// What becomes of one of several creates.
+/// The outcome of one of several creates.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {
     Answered,
@@ -308,9 +308,9 @@ fn plans() -> impl Strategy<Value = (Vec<Fate>, Vec<Message>)> {
     })
 }
 
-/// Plays one plan: all creates are in flight at once, then each that is unconfirmed is searched for, once while deliveries
-/// arrive and once after the last of them.
-async fn play(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError> {
+/// Runs a plan: all creates are in flight at once. Each unconfirmed one is reconciled while deliveries arrive and again
+/// after the last of them.
+async fn run_plan(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError> {
     let clock = VirtualClock::new();
     let (sandbox, client) = service(&clock).await;
     let inbox = inbox(&clock);
@@ -330,7 +330,7 @@ async fn play(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError>
         async move { client.create(request).with_list_snapshot().outcome().await }
     });
     let outcomes = futures_util::future::join_all(creates).await;
-    // The faults strike in the order of arrival, so what became of which create is read from the service.
+    // Faults apply in the order of arrival, so the outcomes are read from the service.
     let tasks: HashMap<usize, String> = sandbox
         .tasks()
         .iter()
@@ -394,7 +394,7 @@ async fn play(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError>
             &mut given,
         )?);
     }
-    // The rest of the deliveries arrives, and at least one about each paid task.
+    // The remaining deliveries arrive, at least one for each paid task.
     kling_omni::clock::Clock::sleep(&clock, Duration::from_secs(1000)).await;
     for (index, id) in &tasks {
         let sent_at = hooks::START + clock.elapsed().as_secs();
@@ -407,12 +407,12 @@ async fn play(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError>
             Some(&format!("token-{index}")),
         );
     }
-    // Those with a task are found by their deliveries, and then the others have no competitor.
+    // Creates with a task are found by their deliveries. Then the others have no competitor.
     left.sort_by_key(|(index, _)| !tasks.contains_key(index));
     for (index, unconfirmed) in left {
         let reconciled = search(&unconfirmed).await.unwrap();
         let again = check(index, &unconfirmed, reconciled, &tasks, &mut given)?;
-        prop_assert!(again.is_none(), "create {index} needs a person");
+        prop_assert!(again.is_none(), "create {index} needs an operator");
     }
     for (index, id) in &tasks {
         prop_assert_eq!(given.get(id), Some(index));
@@ -420,7 +420,7 @@ async fn play(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError>
     Ok(())
 }
 
-/// Whether a search was right; a create that is still open is returned.
+/// Checks the result of a search, and returns a create that is still open.
 fn check(
     index: usize,
     unconfirmed: &UnconfirmedCreate,
@@ -469,19 +469,19 @@ fn check(
 }
 
 #[test]
-fn each_create_gets_its_own_task_and_no_other() {
+fn creates_are_matched_to_their_own_tasks() {
     let mut runner = TestRunner::new(Config {
         cases: 64,
         failure_persistence: None,
         ..Config::default()
     });
     let played = runner.run(&plans(), |(fates, messages)| {
-        // One for each case, since its end closes the connections of the case.
+        // One runtime for each case, because its shutdown closes the connections of the case.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(play(&fates, &messages))
+        runtime.block_on(run_plan(&fates, &messages))
     });
     played.unwrap();
 }

@@ -1,4 +1,4 @@
-//! Uploads that fail: retries, errors, and the other uploads of the same call.
+//! Failed uploads: retries, errors, and the other uploads of the same call.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ fn clip() -> FileSource {
     FileSource::bytes(content(1, LONG), "video/mp4")
 }
 
-/// The faults, how it ends, how often places were asked for, and how often the file was sent.
+/// The faults, the result, the number of requests for upload URLs, and the number of uploads of the file.
 type Case = (&'static [&'static str], Result<(), ErrorKind>, usize, usize);
 
 #[tokio::test]
-async fn what_may_pass_is_tried_again_and_what_will_not_is_told() {
+async fn transient_failures_are_retried() {
     use ErrorKind::{
         Authentication, NotFound, Permission, RateLimited, Server, Transport, UnexpectedResponse,
         Upload,
@@ -43,7 +43,7 @@ async fn what_may_pass_is_tried_again_and_what_will_not_is_told() {
         (&["storage:403"], Err(Upload), 1, 1),
         (&["storage:404-html"], Err(Upload), 1, 1),
         (&["storage:redirect"], Err(Upload), 1, 1),
-        // Asking for a place is free, and so is asking again.
+        // Requesting an upload URL is free, so it is retried.
         (&["upload:500@1"], Ok(()), 2, 1),
         (&["upload:drop@1"], Ok(()), 2, 1),
         (&["upload:cut=9@1"], Ok(()), 2, 1),
@@ -61,11 +61,11 @@ async fn what_may_pass_is_tried_again_and_what_will_not_is_told() {
         (&["upload:missing=files"], Err(UnexpectedResponse), 1, 0),
         (&["upload:null=files"], Err(UnexpectedResponse), 1, 0),
         (&["upload:missing=headers"], Err(Upload), 1, 1),
-        // Another place in place of one that has expired.
+        // A new upload URL replaces an expired one.
         (&["upload:expired-url@1"], Ok(()), 2, 2),
         (&["upload:expired-url"], Err(Upload), 4, 4),
         (&["storage:503=115@1", "storage:503=10@2"], Ok(()), 2, 3),
-        // Without a word about its end, a place is good for one attempt.
+        // An upload URL without a known expiry is used for one attempt.
         (&["upload:missing=expires_in"], Ok(()), 1, 1),
         (
             &["upload:missing=expires_in", "storage:500@1"],
@@ -120,7 +120,7 @@ async fn what_may_pass_is_tried_again_and_what_will_not_is_told() {
 }
 
 #[tokio::test]
-async fn a_key_without_uploads_is_told_what_to_do_instead() {
+async fn key_without_uploads_has_help() {
     for (fault, said) in [
         ("upload:403", "this key most likely cannot use uploads"),
         ("upload:404", "this host most likely has no uploads"),
@@ -141,7 +141,7 @@ async fn a_key_without_uploads_is_told_what_to_do_instead() {
 }
 
 #[tokio::test]
-async fn one_file_that_fails_ends_the_others_and_those_that_came_are_remembered() {
+async fn failure_cancels_other_uploads_and_keeps_completed_ones() {
     let clock = VirtualClock::new();
     let fault = "storage:403@2".parse().unwrap();
     let sandbox = sandbox(&clock).fault(fault).start().await.unwrap();
@@ -158,8 +158,8 @@ async fn one_file_that_fails_ends_the_others_and_those_that_came_are_remembered(
     assert!((3..=5).contains(&came), "{came}");
 }
 
-/// The answer of a service that has a place on `host`.
-fn place_on(host: &str) -> Reply {
+/// The response of a service with an upload URL on `host`.
+fn slot_on(host: &str) -> Reply {
     let place = serde_json::json!({"files": [{
         "file_id": "upl_1",
         "upload_url": format!("{host}/uploads/upl_1?X-Goog-Signature=aa"),
@@ -171,8 +171,8 @@ fn place_on(host: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn a_host_that_takes_nothing_or_answers_nothing_is_given_up() {
-    // It accepts connections and reads nothing from them.
+async fn unresponsive_storage_host_times_out() {
+    // The host accepts connections and reads nothing.
     let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let deaf = (format!("http://{}", deaf.local_addr().unwrap()), deaf);
     let mute = Fake::start(vec![Reply::hang()]).await;
@@ -188,7 +188,7 @@ async fn a_host_that_takes_nothing_or_answers_nothing_is_given_up() {
             "no response from the storage host within the time limit",
         ),
     ] {
-        let api = Fake::start(vec![place_on(host)]).await;
+        let api = Fake::start(vec![slot_on(host)]).await;
         let clock = VirtualClock::new();
         let client = client(api.base_url(), &clock)
             .read_timeout(SHORT)
@@ -202,13 +202,13 @@ async fn a_host_that_takes_nothing_or_answers_nothing_is_given_up() {
         assert!(error.summary().ends_with(told), "{error}");
         assert!(error.is_retryable());
     }
-    // What follows from the URL and the file is not taken from the service.
+    // Headers that the URL and the file determine are not taken from the service.
     assert_eq!(mute.requests()[0].header("content-length"), Some("10"));
     assert_ne!(mute.requests()[0].header("host"), Some("h.example"));
 }
 
 #[tokio::test]
-async fn places_that_no_file_can_go_to_are_refused() {
+async fn invalid_upload_slots_are_rejected() {
     for (from, to) in [
         ("http://127.0.0.1:1/uploads", "ftp://127.0.0.1/uploads"),
         ("http://127.0.0.1:1/uploads", "/uploads"),
@@ -216,7 +216,7 @@ async fn places_that_no_file_can_go_to_are_refused() {
         ("video/mp4", "video\\n/mp4"),
         ("\"Content-Type\"", "\"Content Type\""),
     ] {
-        let Reply::Bytes(bytes) = place_on("http://127.0.0.1:1") else {
+        let Reply::Bytes(bytes) = slot_on("http://127.0.0.1:1") else {
             panic!("no bytes");
         };
         let text = String::from_utf8(bytes).unwrap();

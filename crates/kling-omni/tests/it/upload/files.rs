@@ -1,4 +1,4 @@
-//! Local files that cannot be uploaded, or change while they are.
+//! Local files that cannot be uploaded, or that change during the upload.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use kling_omni_test_support::virtual_clock::VirtualClock;
 use super::{LONG, at, content, file};
 
 #[tokio::test]
-async fn what_cannot_be_uploaded_is_told_before_anything_is_sent() {
+async fn invalid_file_is_rejected_without_a_request() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).max_upload_size(100).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
@@ -42,7 +42,7 @@ async fn what_cannot_be_uploaded_is_told_before_anything_is_sent() {
             "image/png, image/jpeg",
         ),
     ];
-    for (source, told, advice) in cases {
+    for (source, told, help) in cases {
         let error = client.upload(source).await.unwrap_err();
         assert_eq!(
             (error.kind(), error.charged()),
@@ -50,7 +50,7 @@ async fn what_cannot_be_uploaded_is_told_before_anything_is_sent() {
             "{error}"
         );
         assert!(error.summary().starts_with(&told), "{error}");
-        assert!(error.help().unwrap_or_default().contains(advice), "{error}");
+        assert!(error.help().unwrap_or_default().contains(help), "{error}");
     }
     assert!(sandbox.requests().is_empty());
 
@@ -66,7 +66,7 @@ async fn what_cannot_be_uploaded_is_told_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_what_it_was_never_gets_there() {
+async fn file_changed_during_the_upload_is_not_stored() {
     type Change = fn(&Path, &[u8]);
     let changes: [(&str, Change); 5] = [
         ("one byte", |path, bytes| {
@@ -107,7 +107,7 @@ async fn a_file_that_is_not_what_it_was_never_gets_there() {
             assert_eq!(sandbox.uploads()[0].length(), None, "{what} {length}");
             assert!(at(&sandbox, Host::Storage).len() <= 1, "{what} {length}");
 
-            // Nothing of it is remembered.
+            // The upload cache has no entry.
             fs::write(&path, &bytes).unwrap();
             uploader.upload(&measured).await.unwrap();
             assert_eq!(sandbox.uploads()[1].length(), Some(length as u64));
@@ -116,7 +116,7 @@ async fn a_file_that_is_not_what_it_was_never_gets_there() {
 }
 
 #[tokio::test]
-async fn a_file_can_be_read_again_and_again() {
+async fn local_file_can_be_read_repeatedly() {
     use futures_util::TryStreamExt as _;
     let bytes = content(1, LONG);
     let (_folder, path) = file("clip.mp4", &bytes);

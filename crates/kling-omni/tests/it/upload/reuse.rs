@@ -1,4 +1,4 @@
-//! Uploads of the same content are reused.
+//! The upload cache: uploads of the same content are reused.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::{at, content, file};
 const HOUR: Duration = Duration::from_secs(3600);
 
 #[tokio::test]
-async fn the_same_content_goes_up_once_as_long_as_it_can_be_read() {
+async fn same_content_is_uploaded_once_until_it_expires() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let one = client(sandbox.base_url(), &clock).build().unwrap();
@@ -27,7 +27,7 @@ async fn the_same_content_goes_up_once_as_long_as_it_can_be_read() {
     assert_eq!(clone.upload(memory()).await.unwrap(), first);
     assert_eq!(sent(), 1);
 
-    // Another kind, another content, another client.
+    // Another type, other content, another client.
     one.upload(memory().content_type("video/quicktime"))
         .await
         .unwrap();
@@ -37,7 +37,7 @@ async fn the_same_content_goes_up_once_as_long_as_it_can_be_read() {
     assert_ne!(stranger.upload(memory()).await.unwrap(), first);
     assert_eq!(sent(), 4);
 
-    // It lives for a day; for less than an hour is too little to rely on.
+    // The URL is valid for a day; it is not reused in its last hour.
     clock.advance(23 * HOUR - Duration::from_secs(1));
     assert_eq!(one.upload(memory()).await.unwrap(), first);
     clock.advance(Duration::from_secs(1));
@@ -48,7 +48,7 @@ async fn the_same_content_goes_up_once_as_long_as_it_can_be_read() {
 }
 
 #[tokio::test]
-async fn of_the_same_content_in_one_call_one_goes_up() {
+async fn same_content_in_one_call_is_uploaded_once() {
     let clock = VirtualClock::new();
     let sandbox = sandbox(&clock).start().await.unwrap();
     let client = client(sandbox.base_url(), &clock).build().unwrap();
@@ -64,8 +64,8 @@ async fn of_the_same_content_in_one_call_one_goes_up() {
 }
 
 #[tokio::test]
-async fn what_has_no_known_end_or_lives_too_shortly_is_not_used_again() {
-    // How long the URL of a file works, what the service keeps to itself, and how often the file goes up.
+async fn url_without_a_sufficient_lifetime_is_not_reused() {
+    // The lifetime of the URL, the fields that the service omits, and the number of uploads.
     for (lifetime, faults, sent) in [
         (2 * HOUR, vec![], 1),
         (HOUR, vec![], 2),
@@ -82,7 +82,7 @@ async fn what_has_no_known_end_or_lives_too_shortly_is_not_used_again() {
         for _ in 0..2 {
             let clip = FileSource::bytes(content(1, 100), "video/mp4");
             let uploaded = client.upload(clip).await.unwrap();
-            // Where the service does not say it, the token does.
+            // Without a lifetime from the service, the token has it.
             assert!(uploaded.expires_at.is_some());
         }
         assert_eq!(

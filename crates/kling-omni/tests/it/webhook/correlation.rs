@@ -9,7 +9,7 @@ use kling_omni_test_support::virtual_clock::VirtualClock;
 use super::{START, inbox, signed, task};
 
 #[test]
-fn a_token_goes_into_the_query_and_leaves_the_rest_alone() {
+fn token_is_added_to_the_query() {
     let token = Token::new("tok_1").unwrap();
     let old = format!("{PARAMETER}=old");
     for (url, expected) in [
@@ -36,7 +36,7 @@ fn a_token_goes_into_the_query_and_leaves_the_rest_alone() {
 }
 
 #[test]
-fn deliveries_bring_it_back() {
+fn delivery_returns_the_token() {
     let ours = |value: &str| format!("{PARAMETER}={value}");
     let long = "x".repeat(65);
     for (query, expected) in [
@@ -64,7 +64,7 @@ fn deliveries_bring_it_back() {
 }
 
 #[test]
-fn random_tokens_differ_and_can_be_kept() {
+fn random_tokens_differ_and_serialise() {
     let tokens: HashSet<_> = (0..100).map(|_| Token::random().unwrap()).collect();
     assert_eq!(tokens.len(), 100);
     for token in tokens {

@@ -28,8 +28,8 @@ use tracing::instrument::WithSubscriber;
 
 use super::{SECRET, START, URL, inbox, secret, signed, task};
 
-/// Asks the service as a server does.
-async fn ask(endpoint: &mut Endpoint, request: Request<Body>) -> Response<Body> {
+/// Sends a request to the endpoint, as a server does.
+async fn call(endpoint: &mut Endpoint, request: Request<Body>) -> Response<Body> {
     type Ready = Poll<Result<(), Infallible>>;
     let Ok(()) = poll_fn(|context: &mut Context<'_>| -> Ready {
         Service::<Request<Body>>::poll_ready(endpoint, context)
@@ -46,7 +46,7 @@ fn request(id: &str, sent_at: u64, body: &str) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn each_case_has_its_status_and_no_more() {
+async fn responses_have_a_status_and_no_body() {
     let end = task("a", "COMPLETED", &[URL]);
     let begin = task("a", "CREATED", &[]);
     let large = task(&"x".repeat(2000), "CREATED", &[]);
@@ -59,7 +59,7 @@ async fn each_case_has_its_status_and_no_more() {
         ("the same again", request("1", START, &end), 200),
         ("overtaken", request("2", START, &begin), 200),
         (
-            "of another content type",
+            "another content type",
             with(request("3", START, &end), |request| {
                 let text = "text/plain".parse().unwrap();
                 request.headers_mut().insert(header::CONTENT_TYPE, text);
@@ -79,14 +79,14 @@ async fn each_case_has_its_status_and_no_more() {
             400,
         ),
         (
-            "changed on its way",
+            "changed in transit",
             with(request("5", START, &end), |request| {
                 *request.body_mut() = Body::from("{}");
             }),
             401,
         ),
         ("old", request("6", START - 301, &end), 401),
-        ("of the future", request("7", START + 301, &end), 401),
+        ("from the future", request("7", START + 301, &end), 401),
         ("no task", request("8", START, "[]"), 400),
         ("too large", request("9", START, &large), 413),
         ("fitting", request("10", START, &begin), 200),
@@ -95,7 +95,7 @@ async fn each_case_has_its_status_and_no_more() {
     let mut endpoint = inbox.endpoint();
     let log = Log::default();
     for (case, request, status) in cases {
-        let answer = ask(&mut endpoint, request)
+        let answer = call(&mut endpoint, request)
             .with_subscriber(log.subscriber())
             .await;
         assert_eq!(answer.status(), status, "{case}");
@@ -118,13 +118,13 @@ async fn each_case_has_its_status_and_no_more() {
     let full = super::inbox(&VirtualClock::new()).dedup_capacity(1).build();
     let mut endpoint = full.endpoint();
     for (id, sent_at, status) in [("1", START, 200), ("2", START + 1, 200), ("1", START, 503)] {
-        let answer = ask(&mut endpoint, request(id, sent_at, &begin)).await;
+        let answer = call(&mut endpoint, request(id, sent_at, &begin)).await;
         assert_eq!(answer.status(), status, "{id}");
     }
 }
 
 #[tokio::test]
-async fn a_body_is_read_up_to_the_limit_and_no_further() {
+async fn body_is_read_up_to_the_limit() {
     const CHUNK: usize = 256;
     let inbox = inbox(&VirtualClock::new()).max_body_size(1024).build();
     let mut endpoint = inbox.endpoint();
@@ -138,7 +138,7 @@ async fn a_body_is_read_up_to_the_limit_and_no_further() {
         })
     };
     let endless = Body::from_stream(chunks());
-    let answer = ask(&mut endpoint, Request::post("/").body(endless).unwrap()).await;
+    let answer = call(&mut endpoint, Request::post("/").body(endless).unwrap()).await;
     assert_eq!(answer.status(), 413);
     assert_eq!(read.load(Ordering::Relaxed), 1024 / CHUNK + 1);
 
@@ -146,10 +146,10 @@ async fn a_body_is_read_up_to_the_limit_and_no_further() {
         Err(io::Error::other("the peer is gone"))
     }));
     let broken = Request::post("/").body(Body::from_stream(broken)).unwrap();
-    assert_eq!(ask(&mut endpoint, broken).await.status(), 400);
+    assert_eq!(call(&mut endpoint, broken).await.status(), 400);
 }
 
-/// The endpoint behind a real server, and its URL.
+/// The URL of the endpoint, served over HTTP.
 async fn serve(inbox: &WebhookReceiver) -> String {
     let app = Router::new().route_service("/hooks/kling", inbox.endpoint());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -159,7 +159,7 @@ async fn serve(inbox: &WebhookReceiver) -> String {
 }
 
 #[tokio::test]
-async fn a_body_that_is_announced_as_too_large_is_not_waited_for() {
+async fn declared_too_large_body_is_rejected_at_once() {
     let url = serve(&inbox(&VirtualClock::new()).max_body_size(1024).build()).await;
     let host = url.split('/').nth(2).unwrap();
     let mut connection = TcpStream::connect(host).await.unwrap();
@@ -169,19 +169,19 @@ async fn a_body_that_is_announced_as_too_large_is_not_waited_for() {
     let mut answer = [0; 12];
     tokio::time::timeout(Duration::from_secs(30), connection.read_exact(&mut answer))
         .await
-        .expect("it waits for the body")
+        .expect("the endpoint waits for the body")
         .unwrap();
     assert_eq!(&answer, b"HTTP/1.1 413");
 }
 
-/// A client whose polls never come, since its time is real and its schedule is not.
+/// A client that never polls, because its time is real and its schedule is long.
 fn patient_client(sandbox: &Sandbox) -> Client {
     let client = Client::builder().api_key(ApiKey::new(sandbox.api_key()).unwrap());
     client.base_url(sandbox.base_url()).build().unwrap()
 }
 
 #[tokio::test]
-async fn a_wait_ends_with_what_the_sandbox_delivers() {
+async fn delivery_of_the_sandbox_completes_a_wait() {
     let clock = VirtualClock::new();
     let secrets = [
         ("plain", secret("plain")),
@@ -219,7 +219,7 @@ async fn a_wait_ends_with_what_the_sandbox_delivers() {
             let outcome = delivery.outcome();
             assert!(matches!(outcome, DeliveryOutcome::Accepted(status) if *status == 200));
         }
-        // What the sandbox has sent, sent again by someone who listened in, in another order.
+        // An attacker replays the deliveries of the sandbox in another order.
         for delivery in sent.iter().rev() {
             let again = inbox.receive(delivery.headers(), None, delivery.body());
             assert_eq!(super::word(&again), "duplicate");

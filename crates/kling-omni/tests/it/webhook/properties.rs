@@ -1,4 +1,4 @@
-//! Whatever is sent, nothing but what the secret has signed is accepted.
+//! Only deliveries that were signed with the secret are accepted.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn header() -> impl Strategy<Value = (&'static str, Vec<u8>)> {
 
 proptest! {
     #[test]
-    fn nothing_unsigned_is_accepted_and_nothing_panics(
+    fn unsigned_deliveries_are_rejected(
         fields in proptest::collection::vec(header(), 0..6),
         query in proptest::option::of(".{0,60}"),
         body in proptest::collection::vec(any::<u8>(), 0..200),
@@ -39,24 +39,24 @@ proptest! {
             }
         }
         let inbox: WebhookReceiver = inbox(&VirtualClock::new()).build();
-        let refusal = inbox.receive(&headers, query.as_deref(), &body).unwrap_err();
-        prop_assert!(refusal.status() >= 400, "{}", refusal);
+        let error = inbox.receive(&headers, query.as_deref(), &body).unwrap_err();
+        prop_assert!(error.status() >= 400, "{}", error);
     }
 
     #[test]
-    fn authentic_bodies_of_any_kind_are_read_or_refused(body in json_like(), query in ".{0,60}") {
+    fn authentic_bodies_are_read_or_rejected(body in json_like(), query in ".{0,60}") {
         let inbox = inbox(&VirtualClock::new()).build();
         match inbox.receive(&signed("msg", START, &body), Some(&query), body.as_bytes()) {
             Ok(received) => {
                 let state = received.delivery().state();
                 prop_assert_eq!(inbox.state(state.id()), Some(state.clone()));
             }
-            Err(refusal) => prop_assert_eq!(refusal.kind(), WebhookErrorKind::BodyUnreadable),
+            Err(error) => prop_assert_eq!(error.kind(), WebhookErrorKind::BodyUnreadable),
         }
     }
 
     #[test]
-    fn one_changed_bit_is_enough(
+    fn one_changed_bit_is_rejected(
         id in "[!-~]{1,40}",
         age in 0..300_u64,
         body in proptest::collection::vec(any::<u8>(), 0..200),
@@ -71,12 +71,13 @@ proptest! {
         let part = if parts[part].is_empty() { 0 } else { part };
         let bit = position.index(parts[part].len() * 8);
         parts[part][bit / 8] ^= 1 << (bit % 8);
-        // Some changes make bytes that no header has; those never arrive.
+        // Some changes result in bytes that a header cannot contain.
         prop_assert_ne!(accepts(&verifier, &parts), Some(true));
     }
 }
 
-/// Whether a delivery of id, timestamp, signature and body is accepted; `None` if no request could have these headers.
+/// Whether a delivery with id, timestamp, signature and body is accepted; `None` if a request cannot have these
+/// headers.
 fn accepts(verifier: &Verifier, [id, timestamp, signature, body]: &[Vec<u8>; 4]) -> Option<bool> {
     let mut headers = HeaderMap::new();
     for (name, value) in NAMES.into_iter().zip([id, timestamp, signature]) {

@@ -9,13 +9,13 @@ use kling_omni_test_support::virtual_clock::VirtualClock;
 
 use super::{START, URL, at, deliver, inbox, signed, task, word};
 
-/// What a stream has to say without waiting.
+/// The items that a stream yields without waiting.
 fn drain(deliveries: &mut Deliveries) -> Vec<Result<Delivery, Lagged>> {
     std::iter::from_fn(|| deliveries.next().now_or_never().flatten()).collect()
 }
 
 #[test]
-fn bodies_are_read_as_polls_are() {
+fn body_is_parsed_like_a_poll() {
     let completed = format!(r#"{{"task_id":"a","status":"COMPLETED","generated":["{URL}"]}}"#);
     for (body, status, generated) in [
         (completed.clone(), "COMPLETED", 1),
@@ -50,7 +50,7 @@ fn bodies_are_read_as_polls_are() {
 }
 
 #[test]
-fn authentic_bodies_that_are_no_task_are_refused_and_not_remembered() {
+fn authentic_body_without_a_task_is_rejected() {
     let inbox = inbox(&VirtualClock::new()).build();
     for body in [
         "",
@@ -64,9 +64,9 @@ fn authentic_bodies_that_are_no_task_are_refused_and_not_remembered() {
         r#"{"task_id":"a","status":"COMPLETED","generated":[{"url":"canary"}]}"#,
         "{\"task_id\":\"a\",\"status\":\"CREATED\"",
     ] {
-        let refusal = deliver(&inbox, "msg", START, body).unwrap_err();
-        assert_eq!(refusal.kind(), WebhookErrorKind::BodyUnreadable, "{body}");
-        assert!(!refusal.to_string().contains("canary"), "{refusal}");
+        let error = deliver(&inbox, "msg", START, body).unwrap_err();
+        assert_eq!(error.kind(), WebhookErrorKind::BodyUnreadable, "{body}");
+        assert!(!error.to_string().contains("canary"), "{error}");
     }
     for (number, id) in ["a", "../a", "a.b", "a\u{202e}"].into_iter().enumerate() {
         let body = task(id, "CREATED", &[]);
@@ -78,7 +78,7 @@ fn authentic_bodies_that_are_no_task_are_refused_and_not_remembered() {
 }
 
 #[test]
-fn a_forged_delivery_leaves_no_trace() {
+fn forged_delivery_changes_nothing() {
     let inbox = inbox(&VirtualClock::new()).build();
     let mut deliveries = inbox.deliveries();
     let body = task("a", "COMPLETED", &[URL]);
@@ -90,7 +90,7 @@ fn a_forged_delivery_leaves_no_trace() {
 }
 
 #[test]
-fn no_order_of_arrival_takes_a_task_back() {
+fn out_of_order_deliveries_do_not_revert_a_task() {
     // id, seconds after the start, status, results; then what becomes of it, and the status that is known afterwards
     type Step = (
         &'static str,
@@ -110,7 +110,7 @@ fn no_order_of_arrival_takes_a_task_back() {
             ],
         ),
         (
-            "the end first",
+            "the terminal status first",
             &[
                 ("3", 60, "COMPLETED", 1, "new", "COMPLETED"),
                 ("1", 0, "CREATED", 0, "late", "COMPLETED"),
@@ -131,7 +131,7 @@ fn no_order_of_arrival_takes_a_task_back() {
             ],
         ),
         (
-            "twice, and signed anew",
+            "twice, and signed again",
             &[
                 ("1", 0, "FAILED", 0, "new", "FAILED"),
                 ("1", 0, "FAILED", 0, "duplicate", "FAILED"),
@@ -139,7 +139,7 @@ fn no_order_of_arrival_takes_a_task_back() {
             ],
         ),
         (
-            "a result after an empty one, which does not come back",
+            "a result after an empty one",
             &[
                 ("1", 60, "COMPLETED", 0, "new", "COMPLETED"),
                 ("2", 50, "COMPLETED", 1, "new", "COMPLETED"),
@@ -147,7 +147,7 @@ fn no_order_of_arrival_takes_a_task_back() {
             ],
         ),
         (
-            "two ends: the later one counts",
+            "two terminal statuses: the later one applies",
             &[
                 ("1", 60, "FAILED", 0, "new", "FAILED"),
                 ("2", 50, "COMPLETED", 1, "late", "FAILED"),
@@ -175,7 +175,7 @@ fn no_order_of_arrival_takes_a_task_back() {
 }
 
 #[test]
-fn a_full_memory_costs_late_deliveries_and_lets_no_replay_in() {
+fn eviction_rejects_old_deliveries_and_prevents_replays() {
     let clock = VirtualClock::new();
     let inbox = inbox(&clock).dedup_capacity(3).build();
     let send = |number: u64, seconds: u64| {
@@ -190,7 +190,7 @@ fn a_full_memory_costs_late_deliveries_and_lets_no_replay_in() {
     for number in 1..=5 {
         assert_eq!(send(number, number * 10), "new");
     }
-    // 1 and 2 are forgotten, and nobody can tell them from 6, which nobody has seen.
+    // 1 and 2 are evicted, and cannot be distinguished from 6, which was never received.
     for (number, seconds, expected) in [
         (1, 10, "ReplayWindowExceeded"),
         (2, 20, "ReplayWindowExceeded"),
@@ -203,19 +203,19 @@ fn a_full_memory_costs_late_deliveries_and_lets_no_replay_in() {
     ] {
         assert_eq!(send(number, seconds), expected, "{number} of {seconds} s");
     }
-    // Signed anew, an id is known for as long as its last signature is good.
+    // Signed again, an id is kept until its last signature expires.
     assert_eq!(send(4, 200), "duplicate");
     for number in 10..12 {
         assert_eq!(send(number, 100 + number), "new");
     }
     assert_eq!(send(4, 200), "duplicate");
-    // No replay outlives the tolerance either.
+    // A replay after the tolerance is rejected, too.
     clock.advance(Duration::from_secs(501));
     assert_eq!(send(4, 200), "TooOld");
 }
 
 #[test]
-fn tasks_that_ended_first_are_forgotten_first() {
+fn terminal_tasks_are_evicted_first() {
     let inbox = inbox(&VirtualClock::new()).state_capacity(2).build();
     let send = |id: &str, task_id: &str, status: &str| {
         deliver(&inbox, id, START, &task(task_id, status, &[URL])).unwrap();
@@ -229,12 +229,12 @@ fn tasks_that_ended_first_are_forgotten_first() {
     assert_eq!(status("second"), Some(TaskStatus::Completed));
     send("4", "also-running", "IN_PROGRESS");
     send("5", "third-running", "CREATED");
-    assert_eq!(status("running"), None, "of those that run, the oldest");
+    assert_eq!(status("running"), None, "the oldest of the running tasks");
     assert_eq!(status("also-running"), Some(TaskStatus::InProgress));
 }
 
 #[test]
-fn a_slow_reader_is_told_what_it_missed_and_holds_nobody_up() {
+fn slow_subscriber_lags() {
     let inbox = inbox(&VirtualClock::new()).buffer_capacity(4).build();
     let mut slow = inbox.deliveries();
     for number in 0..10 {
@@ -248,7 +248,7 @@ fn a_slow_reader_is_told_what_it_missed_and_holds_nobody_up() {
     assert_eq!(missed.count(), 6);
     assert!(missed.to_string().starts_with("6 deliveries were dropped"));
     assert_eq!(items[1].as_ref().unwrap().id(), "msg-6");
-    assert_eq!(drain(&mut late), [], "what came before");
+    assert_eq!(drain(&mut late), [], "earlier deliveries");
     drop(inbox);
-    assert_eq!(slow.next().now_or_never(), Some(None), "it ends");
+    assert_eq!(slow.next().now_or_never(), Some(None), "the stream ends");
 }

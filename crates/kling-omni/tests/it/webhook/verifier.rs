@@ -1,4 +1,4 @@
-//! Verifying signatures, and reading secrets.
+//! Verification of signatures, and parsing of secrets.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use kling_omni::webhook::{Secret, Verifier, WebhookError, WebhookErrorKind};
 
 use super::{SECRET, START, at, headers, secret, signed};
 
-/// Signatures made by other implementations of HMAC and base64 from the words of the scheme.
+/// Signatures of other implementations of HMAC and base64, following the description of the scheme.
 #[test]
-fn known_signatures_fit() {
+fn known_signatures_are_accepted() {
     const LIBRARY_KEY: &str = "C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
     const LIBRARY_ID: &str = "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk";
     const LIBRARY_BODY: &str = r#"{"email":"test@example.com","username":"test_user"}"#;
@@ -49,7 +49,7 @@ fn known_signatures_fit() {
             "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=",
         ),
         (
-            "base64 because it was said so",
+            "explicit base64",
             Secret::from_base64(LIBRARY_KEY).unwrap(),
             LIBRARY_ID,
             1_649_367_553,
@@ -71,14 +71,14 @@ fn known_signatures_fit() {
         let headers = headers(id, &sent_at.to_string(), signature);
         let verified = Verifier::new(secret)
             .verify(&headers, body, at(sent_at))
-            .unwrap_or_else(|refusal| panic!("{case}: {refusal}"));
+            .unwrap_or_else(|error| panic!("{case}: {error}"));
         assert_eq!((verified.id(), verified.sent_at()), (id, at(sent_at)));
     }
 }
 
-/// What is signed for sending is what a verifier takes; an id that no request could carry is refused by both.
+/// A verifier accepts the headers for sending. Both reject an id that a request cannot contain.
 #[test]
-fn headers_are_made_for_ids_that_a_delivery_can_have() {
+fn sign_creates_headers_for_valid_ids() {
     let longest = "x".repeat(256);
     for (id, is_one) in [
         ("msg_1", true),
@@ -107,7 +107,7 @@ fn headers_are_made_for_ids_that_a_delivery_can_have() {
 }
 
 #[test]
-fn a_key_in_hexadecimal_is_given_as_such() {
+fn hexadecimal_key_is_explicit() {
     let key = Secret::from_bytes(*b"s3cret").unwrap();
     let text = Secret::from_bytes(*b"733363726574").unwrap();
     let signed = |secret: &Secret| secret.sign("msg_1", at(START), b"{}");
@@ -116,7 +116,7 @@ fn a_key_in_hexadecimal_is_given_as_such() {
         (Secret::new(" hex:73336372657 4".replace(' ', "")), &key),
         (Secret::from_hex("733363726574\n"), &key),
         (Secret::from_hex("hex:733363726574"), &key),
-        // What only looks like hexadecimal is a text.
+        // A text that only looks hexadecimal is a text.
         (Secret::new("733363726574"), &text),
     ] {
         assert_eq!(signed(&secret.unwrap()), signed(same));
@@ -124,7 +124,7 @@ fn a_key_in_hexadecimal_is_given_as_such() {
 }
 
 #[test]
-fn secrets_that_are_none() {
+fn invalid_secrets_are_rejected() {
     type Make = fn(&str) -> kling_omni::Result<Secret>;
     let new: Make = |text| Secret::new(text);
     let base64: Make = |text| Secret::from_base64(text);
@@ -155,7 +155,7 @@ fn secrets_that_are_none() {
         (hex, ""),
         (base64, "canary canary"),
         (base64, ""),
-        // Bits after the end of the key: another text for the same key.
+        // Trailing bits: another text for the same key.
         (base64, "bmVlZGx="),
     ] {
         let error = make(text).unwrap_err();
@@ -170,7 +170,7 @@ fn verify(headers: &HeaderMap, now: u64) -> Result<(), WebhookError> {
 }
 
 #[test]
-fn the_tolerance_has_two_ends_and_includes_them() {
+fn tolerance_is_inclusive_in_both_directions() {
     let headers = signed("msg", START, "{}");
     let nano = Duration::from_nanos(1);
     let cases = [
@@ -188,7 +188,7 @@ fn the_tolerance_has_two_ends_and_includes_them() {
     for (tolerance, now, expected) in cases {
         let verifier = Verifier::new(secret(SECRET)).tolerance(Duration::from_secs(tolerance));
         let verified = verifier.verify(&headers, b"{}", at(now));
-        let verified = verified.map(drop).map_err(|refusal| refusal.kind());
+        let verified = verified.map(drop).map_err(|error| error.kind());
         assert_eq!(verified, expected, "{tolerance} s, at {now}");
     }
     let verifier = Verifier::new(secret(SECRET));
@@ -196,13 +196,13 @@ fn the_tolerance_has_two_ends_and_includes_them() {
         (at(START + 300) + nano, WebhookErrorKind::TooOld),
         (at(START - 300) - nano, WebhookErrorKind::TooNew),
     ] {
-        let refusal = verifier.verify(&headers, b"{}", now).unwrap_err();
-        assert_eq!(refusal.kind(), kind);
+        let error = verifier.verify(&headers, b"{}", now).unwrap_err();
+        assert_eq!(error.kind(), kind);
     }
 }
 
 #[test]
-fn any_of_several_signatures_fits_any_of_several_secrets() {
+fn any_signature_may_match_any_secret() {
     let (old, new, other) = (secret("old"), secret("new"), secret("other"));
     let verifier = Verifier::new(new.clone()).add_secret(old.clone());
     let sign = |secret: &Secret| secret.sign("msg", at(START), b"{}");
@@ -216,7 +216,7 @@ fn any_of_several_signatures_fits_any_of_several_secrets() {
         (format!("v2,future  {other}\tv1a,x= {new}"), true),
         (format!("v1,not-base64 v1, {old}"), true),
         (format!("{other} {other} v1,"), false),
-        // One whole signature has to fit, and not one made of parts.
+        // One signature must match completely, not parts of several.
         (format!("{old},{old}"), false),
         (old.replace("v1,", "v1,v1,"), false),
         (old.trim_end_matches('=').to_owned(), false),
@@ -225,34 +225,30 @@ fn any_of_several_signatures_fits_any_of_several_secrets() {
         let headers = headers("msg", &START.to_string(), &signatures);
         let verified = verifier.verify(&headers, b"{}", at(START));
         assert_eq!(verified.is_ok(), fits, "{signatures}");
-        if let Err(refusal) = verified {
-            assert_eq!(
-                refusal.kind(),
-                WebhookErrorKind::BadSignature,
-                "{signatures}"
-            );
+        if let Err(error) = verified {
+            assert_eq!(error.kind(), WebhookErrorKind::BadSignature, "{signatures}");
         }
     }
 }
 
 #[test]
-fn headers_that_make_no_delivery() {
+fn missing_or_malformed_headers_are_rejected() {
     let good = signed("msg", START, "{}");
     let signature = good["webhook-signature"].to_str().unwrap().to_owned();
     for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
         let mut missing = good.clone();
         missing.remove(name);
-        let refusal = verify(&missing, START).unwrap_err();
-        assert_eq!(refusal.kind(), WebhookErrorKind::MissingHeader, "{name}");
-        assert!(refusal.summary().contains(name), "{refusal}");
+        let error = verify(&missing, START).unwrap_err();
+        assert_eq!(error.kind(), WebhookErrorKind::MissingHeader, "{name}");
+        assert!(error.summary().contains(name), "{error}");
 
         let mut twice = good.clone();
         twice.append(name, good[name].clone());
         let mut binary = good.clone();
         binary.insert(name, HeaderValue::from_bytes(b"\xff").unwrap());
         for headers in [twice, binary] {
-            let refusal = verify(&headers, START).unwrap_err();
-            assert_eq!(refusal.kind(), WebhookErrorKind::MalformedHeader, "{name}");
+            let error = verify(&headers, START).unwrap_err();
+            assert_eq!(error.kind(), WebhookErrorKind::MalformedHeader, "{name}");
         }
     }
     let malformed = WebhookErrorKind::MalformedHeader;
@@ -281,13 +277,13 @@ fn headers_that_make_no_delivery() {
         ),
         ("msh", &seconds, &signature, WebhookErrorKind::BadSignature),
     ] {
-        let refusal = verify(&headers(id, timestamp, signature), START).unwrap_err();
-        assert_eq!(refusal.kind(), kind, "{id:?} {timestamp:?} {signature:?}");
+        let error = verify(&headers(id, timestamp, signature), START).unwrap_err();
+        assert_eq!(error.kind(), kind, "{id:?} {timestamp:?} {signature:?}");
     }
 }
 
 #[test]
-fn refusals_tell_the_owner_what_to_do_and_nobody_a_secret() {
+fn errors_have_help_and_no_secrets() {
     let texts: Vec<_> = [
         (signed("msg", START, "other body"), START),
         (signed("msg", START, "{}"), START + 412),
@@ -297,10 +293,10 @@ fn refusals_tell_the_owner_what_to_do_and_nobody_a_secret() {
     ]
     .iter()
     .map(|(headers, now)| {
-        let refusal = verify(headers, *now).unwrap_err();
-        let debug = format!("{refusal:?} {:?}", Verifier::new(secret(SECRET)));
-        assert!(!format!("{refusal} {debug}").contains("canary"), "{debug}");
-        format!("{} {refusal}", refusal.status())
+        let error = verify(headers, *now).unwrap_err();
+        let debug = format!("{error:?} {:?}", Verifier::new(secret(SECRET)));
+        assert!(!format!("{error} {debug}").contains("canary"), "{debug}");
+        format!("{} {error}", error.status())
     })
     .collect();
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Waits that a delivery ends.
+//! Waits that deliveries complete.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::{START, URL, deliver, inbox, task as delivered};
 
 const EVERY: Duration = Duration::from_secs(10);
 
-/// A task at a service that answers polls so, an inbox, and the time of both.
+/// A fake service with replies to polls, a receiver, and their clock.
 struct Bench {
     fake: Fake,
     clock: VirtualClock,
@@ -36,11 +36,11 @@ impl Bench {
         }
     }
 
-    /// Lets a state be delivered so many seconds after the beginning.
+    /// Delivers a state after this number of seconds.
     fn deliver_at(&self, seconds: u64, status: &'static str, generated: &'static [&'static str]) {
         let inbox = self.inbox.clone();
         self.clock.at(Duration::from_secs(seconds), move || {
-            say(&inbox, seconds, status, generated);
+            deliver_task(&inbox, seconds, status, generated);
         });
     }
 
@@ -54,7 +54,7 @@ impl Bench {
     }
 }
 
-fn say(inbox: &WebhookReceiver, seconds: u64, status: &str, generated: &[&str]) {
+fn deliver_task(inbox: &WebhookReceiver, seconds: u64, status: &str, generated: &[&str]) {
     let id = format!("{status}-{seconds}");
     let body = delivered("a", status, generated);
     deliver(inbox, &id, START + seconds, &body).unwrap();
@@ -68,7 +68,7 @@ fn completed() -> Reply {
     Reply::json(200, &task("a", "COMPLETED", &[URL]))
 }
 
-/// The statuses that a wait tells of, up to its end.
+/// The statuses that a wait yields until it ends.
 async fn statuses(wait: kling_omni::polling::Wait) -> Vec<String> {
     let name = |update| match update {
         Update::Status(state) => state.status().as_str().to_owned(),
@@ -78,28 +78,28 @@ async fn statuses(wait: kling_omni::polling::Wait) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_delivery_ends_the_wait_at_once_and_only_once() {
+async fn delivery_completes_the_wait_once() {
     let bench = Bench::new(vec![reply("CREATED"), completed()]).await;
     bench.deliver_at(5, "IN_PROGRESS", &[]);
     bench.deliver_at(17, "COMPLETED", &[URL]);
     let seen = statuses(bench.wait()).await;
     assert_eq!(seen, ["CREATED", "IN_PROGRESS", "COMPLETED"]);
     assert_eq!(bench.clock.elapsed(), Duration::from_secs(17));
-    assert_eq!(bench.polls(), 1, "only the first look");
+    assert_eq!(bench.polls(), 1, "only the first poll");
     assert_eq!(bench.task.video().unwrap().url(), URL);
 }
 
 #[tokio::test]
-async fn what_was_delivered_before_the_wait_counts() {
+async fn earlier_delivery_completes_the_wait() {
     let bench = Bench::new(vec![Reply::Drop]).await;
-    say(&bench.inbox, 0, "COMPLETED", &[URL]);
+    deliver_task(&bench.inbox, 0, "COMPLETED", &[URL]);
     let (one, other) = tokio::join!(bench.wait(), bench.wait());
     assert_eq!(one.unwrap().url(), other.unwrap().url());
     assert_eq!((bench.polls(), bench.clock.sleeps()), (0, vec![]));
 }
 
 #[tokio::test]
-async fn deliveries_of_other_tasks_and_forged_ones_end_nothing() {
+async fn foreign_and_forged_deliveries_are_ignored() {
     let bench = Bench::new(vec![reply("IN_PROGRESS"), completed()]).await;
     let inbox = bench.inbox.clone();
     bench.clock.at(Duration::from_secs(5), move || {
@@ -114,10 +114,10 @@ async fn deliveries_of_other_tasks_and_forged_ones_end_nothing() {
 }
 
 #[tokio::test]
-async fn polls_are_sparse_while_deliveries_come_and_usual_while_they_do_not() {
+async fn polls_are_sparse_while_deliveries_arrive() {
     let bench = Bench::new(vec![
         reply("CREATED"),
-        // Nothing new is no sign that a delivery was lost.
+        // An unchanged status does not mean that a delivery was lost.
         reply("CREATED"),
         // This change was not delivered.
         reply("IN_PROGRESS"),
@@ -127,7 +127,7 @@ async fn polls_are_sparse_while_deliveries_come_and_usual_while_they_do_not() {
     bench.deliver_at(290, "COMPLETED", &[URL]);
     bench.wait().await.unwrap();
     assert_eq!(bench.clock.elapsed(), Duration::from_secs(290));
-    // Each is up to a tenth shorter or longer than what it is meant to be.
+    // Each delay has a jitter of a tenth.
     let is_about = |pause: Duration, span: Duration| {
         let ratio = pause.as_secs_f64() / span.as_secs_f64();
         (0.9..=1.1).contains(&ratio)
@@ -149,7 +149,7 @@ async fn polls_are_sparse_while_deliveries_come_and_usual_while_they_do_not() {
 }
 
 #[tokio::test]
-async fn lost_deliveries_cost_no_more_than_one_sparse_pause() {
+async fn lost_delivery_costs_at_most_one_sparse_delay() {
     let bench = Bench::new(vec![
         reply("CREATED"),
         reply("IN_PROGRESS"),
@@ -167,7 +167,7 @@ async fn lost_deliveries_cost_no_more_than_one_sparse_pause() {
 }
 
 #[tokio::test]
-async fn an_inbox_whose_deliveries_are_lost_is_not_relied_on_by_the_next_wait() {
+async fn next_wait_does_not_rely_on_a_receiver_with_lost_deliveries() {
     let of_another = |status| Reply::json(200, &task("b", status, &[URL]));
     let bench = Bench::new(vec![
         reply("CREATED"),
@@ -189,9 +189,9 @@ async fn an_inbox_whose_deliveries_are_lost_is_not_relied_on_by_the_next_wait() 
 }
 
 #[tokio::test]
-async fn a_delivered_state_behaves_as_a_polled_one() {
+async fn delivered_state_behaves_like_a_polled_one() {
     const NONE: &[&str] = &[];
-    // name, what is delivered after 5 s, what polls answer then, how the wait ends
+    // Name, delivery after 5 s, later replies to polls, result of the wait.
     type Case = (
         &'static str,
         &'static str,
@@ -209,14 +209,14 @@ async fn a_delivered_state_behaves_as_a_polled_one() {
         ),
         ("completed", "COMPLETED", &[URL], Reply::Drop, Ok(())),
         (
-            "empty, and a result at the second look",
+            "empty, and a result at the second poll",
             "COMPLETED",
             NONE,
             completed(),
             Ok(()),
         ),
         (
-            "empty, also at the second look",
+            "empty, also at the second poll",
             "COMPLETED",
             NONE,
             reply("COMPLETED"),
@@ -253,7 +253,7 @@ async fn a_delivered_state_behaves_as_a_polled_one() {
 }
 
 #[tokio::test]
-async fn repeated_empty_deliveries_are_no_second_look() {
+async fn repeated_empty_deliveries_do_not_replace_a_poll() {
     let bench = Bench::new(vec![reply("IN_PROGRESS"), completed()]).await;
     for seconds in [5, 6] {
         bench.deliver_at(seconds, "COMPLETED", &[]);
@@ -268,7 +268,7 @@ async fn repeated_empty_deliveries_are_no_second_look() {
 }
 
 #[tokio::test]
-async fn a_late_delivery_takes_nothing_back() {
+async fn late_delivery_does_not_revert_the_status() {
     let bench = Bench::new(vec![
         reply("IN_PROGRESS"),
         reply("IN_PROGRESS"),
@@ -280,15 +280,15 @@ async fn a_late_delivery_takes_nothing_back() {
 }
 
 #[tokio::test]
-async fn a_poll_that_hangs_gives_way_to_a_delivery() {
+async fn delivery_interrupts_a_hanging_poll() {
     for timeout in [Duration::ZERO, Duration::from_secs(600)] {
         let bench = Bench::new(vec![Reply::hang()]).await;
         let arrive = async {
             while bench.polls() == 0 {
                 tokio::task::yield_now().await;
             }
-            say(&bench.inbox, 0, "IN_PROGRESS", &[]);
-            say(&bench.inbox, 0, "COMPLETED", &[URL]);
+            deliver_task(&bench.inbox, 0, "IN_PROGRESS", &[]);
+            deliver_task(&bench.inbox, 0, "COMPLETED", &[URL]);
         };
         let (video, ()) = tokio::join!(bench.wait().timeout(timeout), arrive);
         assert_eq!(video.unwrap().url(), URL);
@@ -297,7 +297,7 @@ async fn a_poll_that_hangs_gives_way_to_a_delivery() {
 }
 
 #[tokio::test]
-async fn a_delivery_does_not_shorten_the_pause_that_the_service_asked_for() {
+async fn delivery_does_not_shorten_a_retry_after() {
     let bench = Bench::new(vec![
         reply("CREATED"),
         Reply::http(429, &[("retry-after", "100")], ""),
@@ -318,12 +318,12 @@ async fn a_delivery_does_not_shorten_the_pause_that_the_service_asked_for() {
 }
 
 #[tokio::test]
-async fn cancelling_and_dropping_leave_the_inbox_as_it_was() {
+async fn cancelled_wait_does_not_affect_the_receiver() {
     let bench = Bench::new(vec![reply("IN_PROGRESS"), completed()]).await;
     let error = bench.wait().cancel_on(async {}).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     drop(bench.wait());
-    say(&bench.inbox, 5, "COMPLETED", &[URL]);
+    deliver_task(&bench.inbox, 5, "COMPLETED", &[URL]);
     assert_eq!(bench.wait().await.unwrap().url(), URL);
     assert_eq!(bench.task.status(), Some(TaskStatus::Completed));
 }

@@ -1,4 +1,4 @@
-//! Prints what the probe sees in files: `cargo run -p media-probe --example look -- FILE...`
+//! Prints the properties of files: `cargo run -p media-probe --example print_info -- FILE...`
 
 use std::env;
 use std::io;
@@ -12,7 +12,7 @@ fn main() -> io::Result<ExitCode> {
         let probed = probe_file(&path)?;
         println!("{}", path.display());
         print(&probed);
-        if let Some(mismatch) = probed.mismatch(Format::of_path(&path)) {
+        if let Some(mismatch) = probed.mismatch(Format::from_path(&path)) {
             println!("  name:     {mismatch}");
         }
         if probed.is_corrupt() {
@@ -36,7 +36,7 @@ fn print(probed: &MediaInfo) {
         }
         if let Some(rate) = video.frame_rate {
             let varies = if rate.is_variable { ", variable" } else { "" };
-            println!("  frames:   {} a second{varies}", rate.average);
+            println!("  frames:   {} per second{varies}", rate.average);
         }
     }
     if let Some(image) = &probed.image {
