@@ -201,7 +201,7 @@ fn prints_text_line_by_line() {
     let port = url.rsplit(':').next().unwrap();
     let shown = shown.replace(&format!("ngrok http {port}"), "ngrok http [port]");
     let span = shown
-        .split(" s, where 300 s")
+        .split(" s (tolerance 300 s)")
         .next()
         .unwrap()
         .rsplit(' ')
