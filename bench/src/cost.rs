@@ -97,7 +97,7 @@ impl Cost {
         let mut report = Report::new(
             "cost",
             "Processor time and memory per task",
-            "The client runs in a process and a thread of its own, from building the request to the video, against the sandbox in another process, over loopback and without TLS. Tasks take 90 s at the median, with σ 0.3, and the client has seen 128 such before. Both sides' clocks run ten times as fast as time, so that the requests are those of real tasks, and come ten times as close.",
+            "The client runs in a process and a thread of its own, from building the request to the video, against the sandbox in another process, over loopback and without TLS. Tasks take 90 s at the median, with σ 0.3, and the client has seen 128 such before. Both sides' clocks run ten times as fast as time, so the requests are those of real tasks, and come ten times as close.",
         );
         report.command(&format!(
             "cargo xtask bench cost --seed {} --runs {}",

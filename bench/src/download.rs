@@ -45,7 +45,7 @@ impl Download {
         let folder = tempfile::tempdir_in(folder).context("no folder to save in")?;
         let server = Server::start(self.mib * MIB)?;
         let (mut curl, mut ours) = (Vec::new(), Vec::new());
-        // By turns, so that what else the machine does strikes both.
+        // By turns, so what else the machine does strikes both.
         for run in 0..self.runs {
             eprintln!("run {} of {}", run + 1, self.runs);
             curl.push(by_curl(&server, folder.path())?);

@@ -21,7 +21,7 @@ pub const MANY: usize = 11_000;
 /// Longer than the run.
 const TASK_SECONDS: f64 = 5_000.0;
 
-/// How many creates are under way at once, so that connections do not count as memory of tasks.
+/// How many creates are under way at once, so connections do not count as memory of tasks.
 const AT_ONCE: usize = 16;
 
 /// After so long, each task was looked at several times.

@@ -73,7 +73,7 @@ impl Load {
             let client = clients[number % count].clone();
             let (tasks, next) = (Arc::clone(&tasks), Arc::clone(&next));
             workers.spawn(async move {
-                // Spread over the time of a task, so that not all are in the same part of it.
+                // Spread over the time of a task, so not all are in the same part of it.
                 clock.sleep(Duration::from_secs_f64(median * start)).await;
                 let mut known_at = 0.0;
                 while let Some(seconds) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {

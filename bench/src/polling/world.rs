@@ -124,7 +124,7 @@ impl World {
         let next = Arc::new(AtomicUsize::new(0));
         let mut workers = JoinSet::new();
         for _ in 0..plan.in_flight {
-            // Spread over the time of a task, so that not all are in the same part of it.
+            // Spread over the time of a task, so not all are in the same part of it.
             let start = match plan.in_flight {
                 1 => Duration::ZERO,
                 _ => Duration::from_secs_f64(plan.tasks[0] * random.f64()),
