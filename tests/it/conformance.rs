@@ -2,10 +2,10 @@
 //!
 //! `conformance/rows.yaml` says how each row ends, and `docs/reliability.md` shows it.
 
+mod fixture;
 mod page;
 mod resume;
 mod row;
-mod fixture;
 mod scenarios;
 mod watch;
 

@@ -35,7 +35,8 @@ pub fn generate(prepared: &Prepared, replacements: &[String]) -> Result<syn::Fil
     let tokens = Generator::new(&settings)
         .generate_tokens(&document)
         .context("the client generator refuses the prepared spec")?;
-    let mut file = syn::parse2(tokens).context("the output of the client generator is not valid Rust")?;
+    let mut file =
+        syn::parse2(tokens).context("the output of the client generator is not valid Rust")?;
     let_null_through(&mut file, prepared)?;
     Docs.visit_file_mut(&mut file);
     Ok(file)

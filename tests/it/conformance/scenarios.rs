@@ -9,9 +9,9 @@ use kling_omni::recovery::{Reconciled, UnconfirmedCreate};
 use kling_omni::{CreateOutcome, Task, Video};
 use kling_omni_sandbox::{DeliveryOutcome, TaskOutcome as End, TaskScript as Life};
 
+use super::fixture::{Fixture, TASK, is_read, is_result};
 use super::resume::{self, Leftover, Recovery, word};
 use super::row::{Given, Script};
-use super::fixture::{Fixture, TASK, is_read, is_result};
 
 /// What remains, and the number of requests.
 type Ended = (Leftover, usize);
@@ -174,7 +174,9 @@ pub async fn wait(fixture: &Fixture<'_>) -> Ended {
 
 pub async fn save(fixture: &Fixture<'_>) -> Ended {
     let video = begun(fixture).await.wait().await.unwrap();
-    fixture.clock.advance(Duration::from_secs(fixture.given.late));
+    fixture
+        .clock
+        .advance(Duration::from_secs(fixture.given.late));
     if fixture.given.hasty {
         // The sandbox renders a clip once and caches it.
         let patient = fixture.other_client().task(video.task_id());
@@ -200,7 +202,10 @@ pub async fn save(fixture: &Fixture<'_>) -> Ended {
 }
 
 pub async fn webhook(fixture: &Fixture<'_>) -> Ended {
-    let inbox = fixture.inbox.as_ref().expect("the row names its deliveries");
+    let inbox = fixture
+        .inbox
+        .as_ref()
+        .expect("the row names its deliveries");
     let mut news = inbox.deliveries();
     fixture.inject();
     let task = begun(fixture).await;

@@ -38,8 +38,9 @@ fn variant_names(pointer: &str, schema: &Node, values: &[&str], findings: &mut F
     let Some(given) = schema.get("x-enum-varnames") else {
         let unfit = values.iter().find(|value| !is_pascal_case(value));
         if let Some(value) = unfit {
-            let message =
-                format!("`{value}` is not a valid Rust variant; name the variants in `x-enum-varnames`");
+            let message = format!(
+                "`{value}` is not a valid Rust variant; name the variants in `x-enum-varnames`"
+            );
             findings.add(&rules::VARIANT_NAMES, &join(pointer, "enum"), message);
         }
         return;

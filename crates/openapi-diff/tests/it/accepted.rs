@@ -222,7 +222,10 @@ fn a_malformed_entry_is_said_with_its_line() {
             instead("2026-02-28", "2026-02-29"),
             "`2026-02-29` is not a date",
         ),
-        (instead("2026-02-28", "28.2.2026"), "`28.2.2026` is not a date"),
+        (
+            instead("2026-02-28", "28.2.2026"),
+            "`28.2.2026` is not a date",
+        ),
         (
             instead("reason", "cause: x, reason"),
             "`cause` is unknown; an entry has id, ours, vendor, fingerprint, reason, date",
