@@ -346,7 +346,7 @@ impl Client {
     ///
     /// Answers one place for each file, in the order of the request. The file goes there with a `PUT`, with exactly the
     /// headers of the answer and without the API key; from then on `asset_url` leads to it, and can be used wherever the
-    /// service takes a URL. Asking is free, and a place that nobody uses lapses by itself.
+    /// service takes a URL. Asking is free, and an unused place expires.
     ///
     /// Sends a `POST` request to `/v1/ai/uploads/request-url`
     ///

@@ -5,7 +5,7 @@ use super::*;
 /// A file that was uploaded.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct UploadedFile {
-    /// Leads to the file; signed anew with each answer.
+    /// Leads to the file; signed again in each response.
     #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub asset_url: ::std::option::Option<::std::string::String>,
     /// Seconds until `asset_url` leads nowhere any more.
