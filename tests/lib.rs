@@ -4,7 +4,7 @@ pub mod fixture;
 pub mod rules;
 pub mod snapshots;
 
-/// The examples of the workspace's README, so that they are compiled.
+/// Compiles the examples of the workspace's README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;

@@ -31,7 +31,7 @@ fn schemas() {
     snapshots.finish();
 }
 
-/// JSON in as few lines as can be read well, so that a snapshot is short and a change of one field is one line of it.
+/// JSON in few, readable lines: a snapshot is short, and a change of one field is one line of it.
 fn pretty(value: &Value, indent: usize) -> String {
     let line = on_one_line(value);
     if indent + line.chars().count() <= WIDTH {

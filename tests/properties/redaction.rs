@@ -4,7 +4,7 @@ use kling_omni::fuzzing::{redact_url, sanitize};
 use kling_omni::printable;
 
 const KEY: &str = "FPSX-5d0e4c88";
-/// No end of it begins what stands before it, so that no text around it can make a second one.
+/// No suffix of it is a prefix of it: no text around it can make a second one.
 const TOKEN: &str = "9f1c77a2e05b";
 /// The maximum length of a sanitised text, with the ellipsis.
 const MAX_SANITIZED: usize = 401;

@@ -202,7 +202,7 @@ impl Service {
 
     fn ask(&mut self, answer: &Answer) -> Asked {
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = answer.bytes();
-        // A client remembers what it was told, so that each answer gets a new one.
+        // A client has state: each response gets a new one.
         let client = Client::builder()
             .api_key(ApiKey::new(KEY).expect("this is a key"))
             .base_url(&self.base_url)

@@ -74,8 +74,8 @@ pub fn list() -> String {
 }
 
 impl Ci {
-    /// Runs steps. One that fails does not keep the next from running, so that one run shows all that is wrong; only what
-    /// needs a tool is left out when the tools could not be installed.
+    /// Runs steps. After a failed step, the next ones still run, and one run shows every failure. Steps that
+    /// need a tool are skipped if the tools could not be installed.
     pub fn run(&self, steps: &[&'static Step]) -> Vec<Ended> {
         let mut all: Vec<Ended> = Vec::new();
         for step in steps {

@@ -16,7 +16,7 @@ pub enum Exit {
     Usage = 2,
     /// There are findings that are as bad as `--fail-on` says, or worse.
     Findings = 3,
-    /// Files on disk are stale, and a command fixes them. Not 1, so that a script can tell it from a crash.
+    /// Files on disk are stale, and a command fixes them. Not 1, which a script could not tell from a crash.
     Stale = 4,
     /// The document to compare with is not available, or is not an OpenAPI document; nothing was compared.
     Unavailable = 5,

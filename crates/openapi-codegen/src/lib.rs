@@ -6,8 +6,8 @@
 //! * **A lint** ([`accept`]). It refuses what progenitor would drop, rename or misread: inline enums and bodies, several
 //!   2xx responses, ranges of statuses, media types other than JSON, keywords without a Rust type, names that collide in
 //!   Rust, and extensions that nothing reads. [`rules`] lists them all.
-//! * **Preparation** ([`prepare`]). progenitor does not see error responses, so that such a response arrives whole; it does
-//!   not see bounds and defaults, so that a caller can send what the document forbids; any 2xx status is success; a list
+//! * **Preparation** ([`prepare`]). progenitor does not see error responses: they arrive unparsed. It does
+//!   not see bounds and defaults: a caller can send what the document forbids; any 2xx status is success; a list
 //!   of a response may be absent or null.
 //! * **Emitters** for enums (open ones keep unknown values), for every limit, default and media rule as a constant, for
 //!   the servers, the key headers, the table of operations, and for the operations that create, read and list tasks.

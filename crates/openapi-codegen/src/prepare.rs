@@ -348,7 +348,7 @@ fn default_sentence(schema: &Node) -> Option<String> {
     Some(format!("Left out, the service takes `{value}`."))
 }
 
-/// Adds a sentence to the description, so that the docs keep what the generator may not see.
+/// Adds a sentence to the description: the docs keep what the generator must not see.
 fn describe(node: &mut Node, sentence: Option<String>) {
     let Some(sentence) = sentence else { return };
     let text = match node.get_mut("description") {

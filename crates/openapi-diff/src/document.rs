@@ -81,7 +81,7 @@ impl Document {
     pub fn read(path: &Path, name: &str) -> Result<Self, Unreadable> {
         let read = || {
             let mut bytes = Vec::new();
-            // One byte more than may be, so that a file that is too large is told from one that just fits.
+            // One byte more than the limit distinguishes a file that is too large from one that fits.
             let mut file = File::open(path)?.take(MOST_BYTES as u64 + 1);
             file.read_to_end(&mut bytes)?;
             Ok(bytes)

@@ -118,7 +118,7 @@ impl Node {
         self.as_map_mut()?.get_mut(key)
     }
 
-    /// Takes `key` out and closes the gap, so that the others keep their order.
+    /// Removes `key`. The other keys keep their order.
     pub fn remove(&mut self, key: &str) -> Option<Self> {
         self.as_map_mut()?.shift_remove(key)
     }

@@ -62,7 +62,7 @@ pub struct TcpProxy {
 #[derive(Debug)]
 enum End {
     Server(JoinHandle<()>),
-    /// Held, so that the port refuses connections as long as the proxy lives.
+    /// Keeps the port closed as long as the proxy lives.
     Closed(#[expect(dead_code, reason = "it is held")] ClosedPort),
 }
 

@@ -313,7 +313,7 @@ fn is_root(ci: &Ci) -> bool {
     id.is_ok_and(|output| output.stdout == b"0\n")
 }
 
-/// A command of the README, so that it cannot stop being true.
+/// A command of the README: the README stays true.
 fn of_readme(ci: &Ci, begin: &str) -> Result<Command> {
     let readme = fs::read_to_string(ci.root.join("README.md")).context("cannot read README.md")?;
     let line = readme

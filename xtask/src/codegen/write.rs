@@ -41,8 +41,8 @@ pub fn compare(folder: &Path, files: &Files) -> Result<Vec<Change>> {
     Ok(changes)
 }
 
-/// Makes the changes. Everything is written beside its target before the first target is replaced, so that a failure
-/// on the way leaves the folder as it was.
+/// Makes the changes. Everything is written beside its target before the first target is replaced: a failure
+/// leaves the folder unchanged.
 pub fn apply(folder: &Path, changes: &[Change]) -> Result<()> {
     let mut ready: Vec<(NamedTempFile, PathBuf)> = Vec::new();
     for change in changes {

@@ -176,7 +176,7 @@ fn deny_warnings_rejects_warnings() {
 
     let ended = service.program(run).run().expect(0);
     assert!(
-        ended.stderr.contains("warning: prompt: never mentions"),
+        ended.stderr.contains("warning: prompt: does not mention"),
         "{ended}"
     );
     assert_eq!(service.charges(), 1);

@@ -213,7 +213,7 @@ fn unreadable_journal_is_charged_unknown() {
         ("folder", "make the file readable and writable"),
         ("notes.txt", "pass the journal"),
         ("newer", "use the version"),
-        ("damaged", "look for the task"),
+        ("damaged", "search the account's list for the task"),
         ("missing", "start with --journal"),
     ] {
         let line = format!("generate --json --resume {name}");

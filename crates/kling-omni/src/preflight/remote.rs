@@ -112,7 +112,7 @@ impl<'a> RangeFetcher<'a> {
                 let both = prober.total().zip(part.total);
                 let has_changed = both.is_some_and(|(known, total)| known != total);
                 if part.first != range.start || has_changed {
-                    return Err("its Content-Range is not the requested error".to_owned());
+                    return Err("its Content-Range is not the requested range".to_owned());
                 }
                 if let Some(total) = part.total {
                     prober.set_total(total);

@@ -262,7 +262,7 @@ async fn failed_inspection_is_a_warning_with_a_reason() {
         (ServerBehavior::Unmeasured, None),
         (
             ServerBehavior::Shifted,
-            Some("Content-Range is not the requested one"),
+            Some("Content-Range is not the requested range"),
         ),
         (
             ServerBehavior::Short,
