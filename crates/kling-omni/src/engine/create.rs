@@ -1,4 +1,4 @@
-//! Creates a task: a paid request that is never sent twice for one task.
+//! The idempotent create: a paid request that is never sent twice for one task.
 
 use std::io;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The concurrency limit: how many tasks of a client are in flight.
+//! The in-flight limit: how many tasks of a client run at once (concurrency limit).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! How long tasks take, learned from those that have completed, and when to poll them.
+//! The duration model: how long tasks take, learned from those that have completed, and when to poll them.
 
 pub(crate) mod histogram;
 pub(crate) mod poll_plan;
