@@ -38,11 +38,11 @@ pub(crate) type ConnectionOptions = Vec<(&'static str, OsString)>;
 
 impl NextCommand<'_> {
     /// Returns the command line. `connection` is omitted for commands that do not contact the service.
-    pub(crate) fn to_shell(&self, connection: &ConnectionOptions) -> String {
+    pub(crate) fn to_shell(self, connection: &ConnectionOptions) -> String {
         let mut words = vec!["kling-omni".to_owned()];
         let mut operand = None;
         let mut options = connection.clone();
-        match *self {
+        match self {
             Self::Wait { id, output } | Self::Download { id, output } => {
                 let is_wait = matches!(self, Self::Wait { .. });
                 words.push(if is_wait { "wait" } else { "download" }.to_owned());

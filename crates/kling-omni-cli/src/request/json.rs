@@ -131,7 +131,7 @@ mod tests {
     /// Replaces each character of a text by a control character, which is invalid anywhere in JSON.
     #[test]
     fn parse_errors_have_line_and_column() {
-        let text = "{\n  \"für\": \"🎬 ein Film\",\n  \"b\": [1, true, null]\n}";
+        let text = "{\n  \"für\": \"🎬 a movie\",\n  \"b\": [1, true, null]\n}";
         for (index, replaced) in text.char_indices() {
             let after = &text[index + replaced.len_utf8()..];
             let broken = format!("{}\u{1}{after}", &text[..index]);
