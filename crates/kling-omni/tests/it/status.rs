@@ -86,7 +86,7 @@ async fn task_opened_by_id_is_read_in_every_family() {
         .collect();
     let reads = TaskRead::ALL.iter().map(|read| read.spec().operation);
     let expected: Vec<_> = reads
-        .filter(|read| is_called(read))
+        .filter(is_called)
         .map(|read| format!("GET {}", read.path.replace("{task-id}", "a")))
         .collect();
     assert_eq!(lines, expected);
