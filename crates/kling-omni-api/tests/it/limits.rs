@@ -48,7 +48,7 @@ fn stated(field: &Field) -> Value {
         .collect();
     put(
         "x-output-seconds",
-        (!output.is_empty()).then(|| Value::Object(output)),
+        (!output.is_empty()).then_some(Value::Object(output)),
     );
     put("minItems", field.min_items.map(|count| json!(count as f64)));
     put("maxItems", field.max_items.map(|count| json!(count as f64)));
