@@ -59,7 +59,8 @@ pub fn choose(names: &[String]) -> Result<Vec<&'static Step>> {
         let known: Vec<_> = STEPS.iter().map(|step| step.name).collect();
         bail!("there is no step {name}; there are {}", known.join(", "));
     }
-    let is_chosen = |step: &&Step| names.is_empty() || names.iter().any(|name| *name == step.name);
+    let is_named = |step: &Step| names.iter().any(|name| *name == step.name);
+    let is_chosen = |step: &&Step| is_named(step) || (names.is_empty() && !step.on_request);
     Ok(STEPS.iter().filter(is_chosen).collect())
 }
 

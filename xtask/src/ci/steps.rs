@@ -24,6 +24,8 @@ pub struct Step {
     pub run: fn(&Ci) -> Result<()>,
     /// Whether it runs a tool that the first step installs.
     pub needs_tools: bool,
+    /// Whether it runs only when it is named.
+    pub on_request: bool,
     /// The command that fixes what it finds.
     pub fix: Option<&'static str>,
 }
@@ -67,6 +69,7 @@ const NO_STEP: Step = Step {
     title: "",
     run: |_| Ok(()),
     needs_tools: false,
+    on_request: false,
     fix: None,
 };
 
@@ -165,6 +168,7 @@ pub const STEPS: &[Step] = &[
             let ignored = ["--", "--ignored", "--nocapture", "recipes::"];
             cargo(ci, &[&arguments[..], &ignored].concat())
         },
+        on_request: true,
         ..NO_STEP
     },
     Step {
