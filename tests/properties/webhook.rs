@@ -125,15 +125,15 @@ fn stays_verified(request: &Request<'_>, verified: &Verified) {
 
 /// An authentic delivery is a task or none, and a task is taken in once.
 fn is_taken_in(request: &Request<'_>, headers: &HeaderMap) {
-    let inbox = WebhookReceiver::builder(Verifier::new(request.secret.clone()))
+    let receiver = WebhookReceiver::builder(Verifier::new(request.secret.clone()))
         .clock(Fixed)
         .build();
-    let receive = || inbox.receive(headers, request.query, request.body);
+    let receive = || receiver.receive(headers, request.query, request.body);
     match receive() {
         Ok(Received::Accepted(delivery)) => {
             let state = read(request.body).expect("only a task is accepted");
             assert_eq!(delivery.state(), &state);
-            assert_eq!(inbox.state(state.id()), Some(state));
+            assert_eq!(receiver.state(state.id()), Some(state));
             assert_eq!(
                 delivery.correlation().map(Token::as_str),
                 token(request.query).as_deref()

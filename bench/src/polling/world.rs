@@ -20,7 +20,7 @@ use super::times::Times;
 
 pub struct World {
     sandbox: Sandbox,
-    inbox: WebhookReceiver,
+    receiver: WebhookReceiver,
     webhook_url: String,
 }
 
@@ -96,14 +96,14 @@ impl World {
             .start()
             .await?;
         let secret = Secret::new(sandbox.webhook_secret())?;
-        let inbox = WebhookReceiver::builder(secret).build();
+        let receiver = WebhookReceiver::builder(secret).build();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let webhook_url = format!("http://{}/", listener.local_addr()?);
-        let endpoint = axum::Router::new().fallback_service(inbox.endpoint());
+        let endpoint = axum::Router::new().fallback_service(receiver.endpoint());
         tokio::spawn(async move { axum::serve(listener, endpoint).await });
         Ok(Self {
             sandbox,
-            inbox,
+            receiver,
             webhook_url,
         })
     }
@@ -168,7 +168,7 @@ impl World {
         let task = client.create(request.build()?).await?;
         let wait = task.wait().schedule(plan.schedule.clone());
         match plan.webhooks {
-            true => wait.webhook(&self.inbox).await?,
+            true => wait.webhook(&self.receiver).await?,
             false => wait.await?,
         };
         Ok((task.id().to_owned(), SystemClock.system_time()))

@@ -183,7 +183,7 @@ mod tests {
             ("clip.json", false),
             ("not/there/clip.mp4", false),
         ] {
-            let refused = args.refuse_shared("--state", &there.join(name));
+            let refused = args.refuse_shared("--journal", &there.join(name));
             assert_eq!(refused.is_err(), is_refused, "{name}");
         }
     }

@@ -23,8 +23,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         None => (env::var("WEBHOOK_SECRET")?, "0.0.0.0:8080"),
     };
 
-    let inbox = WebhookReceiver::new(Secret::new(secret)?);
-    let app = Router::new().route_service("/hooks/kling", inbox.endpoint());
+    let receiver = WebhookReceiver::new(Secret::new(secret)?);
+    let app = Router::new().route_service("/hooks/kling", receiver.endpoint());
     let listener = TcpListener::bind(address).await?;
     let public_url = match sandbox {
         Some(_) => format!("http://{}/hooks/kling", listener.local_addr()?),
@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let task = client.create(request).await?;
     let video = task
         .wait()
-        .webhook(&inbox)
+        .webhook(&receiver)
         .on_status(|state| println!("{} is {}", state.id(), state.status()))
         .await?;
     let length = video.download().await?.length();

@@ -46,7 +46,7 @@ pub struct Fixture<'a> {
     /// The client that experiences the fault.
     pub client: Client,
     pub watch: Watch,
-    pub inbox: Option<WebhookReceiver>,
+    pub receiver: Option<WebhookReceiver>,
     pub folder: tempfile::TempDir,
     webhook_url: Option<String>,
     /// Charges and requests from before the row.
@@ -110,9 +110,9 @@ impl<'a> Fixture<'a> {
             Some(text) => Some(TcpProxy::start(sandbox.base_url(), text.parse().unwrap()).await),
             None => None,
         };
-        let inbox = given.needs_inbox().then(|| inbox(given, &clock));
-        let webhook_url = match &inbox {
-            Some(inbox) => Some(serve(inbox, given.token).await),
+        let receiver = given.needs_inbox().then(|| receiver(given, &clock));
+        let webhook_url = match &receiver {
+            Some(receiver) => Some(serve(receiver, given.token).await),
             None => None,
         };
         let base_url = proxy.as_ref().map(TcpProxy::base_url);
@@ -126,7 +126,7 @@ impl<'a> Fixture<'a> {
             proxy,
             client,
             watch,
-            inbox,
+            receiver,
             folder: tempfile::tempdir().unwrap(),
             webhook_url,
             before: (0, 0),
@@ -296,7 +296,7 @@ impl<'a> Fixture<'a> {
         watch.object(&self.client.list());
         watch.object(&self.create(&self.client));
         watch.object(&self.request(self.webhook_url.as_deref()));
-        watch.object(&self.inbox);
+        watch.object(&self.receiver);
         watch.object(&self.sandbox);
         watch.object(&self.sandbox.requests());
         watch.object(&self.sandbox.tasks());
@@ -346,7 +346,7 @@ fn client(base_url: impl Into<String>, given: &Given, clock: &VirtualClock) -> C
     client
 }
 
-fn inbox(given: &Given, clock: &VirtualClock) -> WebhookReceiver {
+fn receiver(given: &Given, clock: &VirtualClock) -> WebhookReceiver {
     let mut verifier = Verifier::new(Secret::new(SECRET).unwrap());
     if given.rotating {
         verifier = verifier.add_secret(Secret::new(NEXT_SECRET).unwrap());
@@ -357,8 +357,8 @@ fn inbox(given: &Given, clock: &VirtualClock) -> WebhookReceiver {
 }
 
 /// A real server for deliveries, and its URL.
-async fn serve(inbox: &WebhookReceiver, token: bool) -> String {
-    let app = Router::new().route_service("/hook", inbox.endpoint());
+async fn serve(receiver: &WebhookReceiver, token: bool) -> String {
+    let app = Router::new().route_service("/hook", receiver.endpoint());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!(
         "http://{}/hook?k=canary-of-a-hook",

@@ -114,10 +114,10 @@ async fn search(fixture: &Fixture<'_>, unconfirmed: &UnconfirmedCreate) -> Strin
     let unconfirmed = serde_json::from_str(&json).unwrap();
     let client = fixture.fresh_process();
     let mut search = client.reconcile(&unconfirmed).until_settled();
-    if let Some(inbox) = &fixture.inbox {
+    if let Some(receiver) = &fixture.receiver {
         // Its deliveries arrive while the task runs.
         fixture.deliver(&fixture.given.deliveries).await;
-        search = search.webhook(inbox);
+        search = search.webhook(receiver);
     }
     fixture.watch.object(&search);
     let reconciled = search.await.unwrap();
@@ -179,8 +179,8 @@ pub async fn save(fixture: &Fixture<'_>, video: &Video, name: &str) -> kling_omn
         .save(&path)
         .sidecar(true)
         .request(request)
-        .on_event(move |setback| {
-            let _ = tell.send((format!("{setback:?}"), setback.to_string()));
+        .on_event(move |event| {
+            let _ = tell.send((format!("{event:?}"), event.to_string()));
         });
     fixture.watch.object(&save);
     let saved = save.await;

@@ -82,10 +82,10 @@ pub async fn reconcile(fixture: &Fixture<'_>) -> Ended {
     fixture.inject();
     let client = fixture.fresh_process();
     let search = client.reconcile(&unconfirmed);
-    let search = match &fixture.inbox {
-        Some(inbox) => {
+    let search = match &fixture.receiver {
+        Some(receiver) => {
             fixture.deliver(&fixture.given.deliveries).await;
-            search.webhook(inbox)
+            search.webhook(receiver)
         }
         None => search,
     };
@@ -202,11 +202,11 @@ pub async fn save(fixture: &Fixture<'_>) -> Ended {
 }
 
 pub async fn webhook(fixture: &Fixture<'_>) -> Ended {
-    let inbox = fixture
-        .inbox
+    let receiver = fixture
+        .receiver
         .as_ref()
         .expect("the row names its deliveries");
-    let mut news = inbox.deliveries();
+    let mut news = receiver.deliveries();
     fixture.inject();
     let task = begun(fixture).await;
     fixture.deliver(&fixture.given.deliveries).await;
@@ -217,7 +217,7 @@ pub async fn webhook(fixture: &Fixture<'_>) -> Ended {
         told_of += 1;
     }
     let reads = fixture.sent(is_read);
-    let video = patience(task.wait(), fixture.given).webhook(inbox).await;
+    let video = patience(task.wait(), fixture.given).webhook(receiver).await;
     let loose = told(fixture, video, &task);
     let end = format!("{} · {told_of} new · {}", answers.join(" "), loose.end);
     (Leftover { end, ..loose }, fixture.sent(is_read) - reads)

@@ -144,24 +144,23 @@ impl Copy {
             let _ = fs::remove_file(copy.root.join(gone));
         }
         for file in &ours {
+            let (from, path) = (root().join(file), copy.root.join(file));
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            // A link leads to the document of the copy.
+            if let Ok(target) = fs::read_link(&from) {
+                let _ = fs::remove_file(&path);
+                symlink(&target, &path).expect(file);
+                continue;
+            }
             // A file that is removed and not committed yet is listed, too.
-            let Ok(content) = fs::read(root().join(file)) else {
+            let Ok(content) = fs::read(&from) else {
                 continue;
             };
-            let path = copy.root.join(file);
             // Cargo builds what was written since the last build.
             if fs::read(&path).is_ok_and(|old| old == content) {
                 continue;
             }
-            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-            // A link leads to the document of the copy.
-            match fs::read_link(root().join(file)) {
-                Ok(target) => {
-                    let _ = fs::remove_file(&path);
-                    symlink(&target, &path).expect(file);
-                }
-                Err(_) => drop(fs::copy(root().join(file), path).expect(file)),
-            }
+            fs::copy(&from, path).expect(file);
         }
         copy.commit();
         copy

@@ -458,20 +458,20 @@ async fn deliveries_match_tasks_to_creates() {
         let hook = correlation::attach("https://h.example/hook", &ours).unwrap();
         let request = valid_request().webhook_url(hook).build().unwrap();
         let unconfirmed = unknown(client.create(request).with_list_snapshot().outcome().await);
-        let inbox = WebhookReceiver::builder(Secret::new(hooks::SECRET).unwrap())
+        let receiver = WebhookReceiver::builder(Secret::new(hooks::SECRET).unwrap())
             .clock(clock.clone())
             .build();
         for (id, token) in deliveries {
             let body = hooks::task(id, "CREATED", &[]);
             let headers = hooks::signed(&format!("msg-{id}"), hooks::START, &body);
-            inbox
+            receiver
                 .receive(&headers, Some(&query(token)), body.as_bytes())
                 .unwrap();
         }
         clock.advance(SETTLED);
         let reconciled = client
             .reconcile(&unconfirmed)
-            .webhook(&inbox)
+            .webhook(&receiver)
             .await
             .unwrap();
         assert_eq!(describe(&reconciled), expected, "{name}");

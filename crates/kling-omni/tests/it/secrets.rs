@@ -66,8 +66,8 @@ async fn download_events_have_no_tokens() {
         let folder = tempfile::tempdir().unwrap();
         let events = Arc::clone(&printed);
         let save = video.save(folder.path().join("clip.mp4"));
-        let save = save.on_event(move |setback| {
-            *events.lock().unwrap() += &format!("{setback} {setback:?}\n");
+        let save = save.on_event(move |event| {
+            *events.lock().unwrap() += &format!("{event} {event:?}\n");
         });
         save.await.unwrap_err()
     }

@@ -28,7 +28,7 @@ fn secret(text: &str) -> Secret {
     Secret::new(text).unwrap()
 }
 
-fn inbox(clock: &VirtualClock) -> WebhookReceiverBuilder {
+fn receiver(clock: &VirtualClock) -> WebhookReceiverBuilder {
     WebhookReceiver::builder(Verifier::new(secret(SECRET))).clock(clock.clone())
 }
 
@@ -59,12 +59,12 @@ pub fn task(id: &str, status: &str, generated: &[&str]) -> String {
 
 /// Receives an authentic delivery.
 fn deliver(
-    inbox: &WebhookReceiver,
+    receiver: &WebhookReceiver,
     id: &str,
     sent_at: u64,
     body: &str,
 ) -> Result<Received, WebhookError> {
-    inbox.receive(&signed(id, sent_at, body), None, body.as_bytes())
+    receiver.receive(&signed(id, sent_at, body), None, body.as_bytes())
 }
 
 /// The result of a delivery as one word.

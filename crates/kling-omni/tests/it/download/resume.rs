@@ -39,7 +39,7 @@ async fn host(file: &[u8], cuts: &[usize]) -> Fake {
 #[derive(Debug)]
 struct Download {
     result: kling_omni::Result<Vec<u8>>,
-    setbacks: Vec<DownloadEvent>,
+    events: Vec<DownloadEvent>,
     progress: Vec<u64>,
     asked: Vec<Request>,
 }
@@ -54,10 +54,10 @@ async fn save(video: &Video, host: &Fake) -> Download {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("clip.mp4");
     let log: Arc<Mutex<(Vec<DownloadEvent>, Vec<u64>)>> = Arc::default();
-    let (setbacks, progress) = (Arc::clone(&log), Arc::clone(&log));
+    let (events, progress) = (Arc::clone(&log), Arc::clone(&log));
     let result = video
         .save(&path)
-        .on_event(move |setback| setbacks.lock().unwrap().0.push(setback.clone()))
+        .on_event(move |event| events.lock().unwrap().0.push(event.clone()))
         .on_progress(move |done, _| progress.lock().unwrap().1.push(done))
         .await
         .map(|saved| {
@@ -66,10 +66,10 @@ async fn save(video: &Video, host: &Fake) -> Download {
             assert_eq!(saved.bytes, bytes.len() as u64);
             bytes
         });
-    let (setbacks, progress) = log.lock().unwrap().clone();
+    let (events, progress) = log.lock().unwrap().clone();
     Download {
         result,
-        setbacks,
+        events,
         progress,
         asked: host.requests(),
     }
@@ -96,9 +96,9 @@ async fn download_resumes_at_any_byte() {
         assert_eq!(condition, range.map(|_| TAG.1), "{cut}");
         assert!(download.progress.is_sorted(), "{cut}");
         assert!(
-            matches!(download.setbacks[..], [DownloadEvent::Retrying { offset, .. }] if offset == cut as u64),
+            matches!(download.events[..], [DownloadEvent::Retrying { offset, .. }] if offset == cut as u64),
             "{cut}: {:?}",
-            download.setbacks
+            download.events
         );
     }
 }
@@ -157,7 +157,7 @@ async fn only_a_strong_validator_allows_a_resume() {
         assert_eq!(download.result.unwrap(), file, "{case}");
         assert_eq!(download.asked[1].header("if-range"), condition, "{case}");
         let restarted = matches!(
-            download.setbacks.last(),
+            download.events.last(),
             Some(DownloadEvent::Restarted {
                 discarded_bytes: 900,
                 ..
@@ -209,9 +209,9 @@ async fn unexpected_range_response_is_never_joined() {
                 discarded_bytes: 900,
                 ..
             },
-        ] = &download.setbacks[..]
+        ] = &download.events[..]
         else {
-            panic!("{case}: {:?}", download.setbacks);
+            panic!("{case}: {:?}", download.events);
         };
         // A stream cannot retract yielded bytes.
         let host = Fake::start(replies).await;
@@ -241,7 +241,7 @@ async fn stalled_connection_is_retried() {
     let url = format!("{}/kling_a.mp4", host.base_url());
     let download = save(&video_at_stalling(&url, &clock).await, &host).await;
     assert_eq!(download.result.unwrap(), file);
-    let texts: Vec<_> = download.setbacks.iter().map(ToString::to_string).collect();
+    let texts: Vec<_> = download.events.iter().map(ToString::to_string).collect();
     for (text, part) in texts.iter().zip([
         "before its first byte: no data from the result host for 0.5 s",
         "after 900 of 2044 bytes: no data from the result host for 0.5 s",

@@ -99,8 +99,8 @@ async fn deliveries_do_not_delay_the_deadline() {
     .await;
     let client = service.client();
     let task = make(&client, 1).await.remove(0);
-    let inbox = WebhookReceiver::new(Secret::new(crate::webhook::SECRET).unwrap());
-    let said = inbox.clone();
+    let receiver = WebhookReceiver::new(Secret::new(crate::webhook::SECRET).unwrap());
+    let said = receiver.clone();
     let id = task.id().to_owned();
     let saying = tokio::spawn(async move {
         let now = unix_seconds();
@@ -113,7 +113,7 @@ async fn deliveries_do_not_delay_the_deadline() {
     });
     let error = task
         .wait()
-        .webhook(&inbox)
+        .webhook(&receiver)
         .timeout(s(20))
         .await
         .unwrap_err();

@@ -35,15 +35,15 @@ async fn late_delivery_counts_from_its_arrival() {
     let service = FakeService::start(s(600), well_behaved).await;
     let client = service.client();
     let task = make(&client, 1).await.remove(0);
-    let inbox = WebhookReceiver::new(Secret::new(crate::webhook::SECRET).unwrap());
-    let mut updates = task.wait().webhook(&inbox).updates();
+    let receiver = WebhookReceiver::new(Secret::new(crate::webhook::SECRET).unwrap());
+    let mut updates = task.wait().webhook(&receiver).updates();
     assert!(updates.next().await.is_some());
     tokio::time::sleep(s(2)).await;
     assert!(updates.next().now_or_never().is_none());
     tokio::time::sleep(s(38)).await;
     let body = crate::webhook::task(task.id(), "COMPLETED", &["https://result.example/a.mp4"]);
     let now = unix_seconds();
-    inbox
+    receiver
         .receive(
             &crate::webhook::signed("1", now, &body),
             None,

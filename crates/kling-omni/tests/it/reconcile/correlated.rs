@@ -18,7 +18,7 @@ use proptest::test_runner::{Config, TestRunner};
 use super::{SETTLED, describe, list, none, unknown};
 use crate::webhook as hooks;
 
-fn inbox(clock: &VirtualClock) -> WebhookReceiver {
+fn receiver(clock: &VirtualClock) -> WebhookReceiver {
     let secret = Secret::new(hooks::SECRET).unwrap();
     WebhookReceiver::builder(secret)
         .clock(clock.clone())
@@ -27,7 +27,7 @@ fn inbox(clock: &VirtualClock) -> WebhookReceiver {
 
 /// Receives an authentic delivery with this token, or without one.
 fn deliver(
-    inbox: &WebhookReceiver,
+    receiver: &WebhookReceiver,
     message: &str,
     sent_at: u64,
     id: &str,
@@ -41,7 +41,7 @@ fn deliver(
     let body = hooks::task(id, status, generated);
     let headers = hooks::signed(message, sent_at, &body);
     let query = token.map(|token| format!("{PARAMETER}={token}"));
-    inbox
+    receiver
         .receive(&headers, query.as_deref(), body.as_bytes())
         .unwrap();
 }
@@ -72,17 +72,17 @@ async fn service(clock: &VirtualClock) -> (Sandbox, Client) {
 async fn new_task_is_matched_to_only_one_create() {
     let clock = VirtualClock::new();
     let (sandbox, client) = service(&clock).await;
-    let inbox = inbox(&clock);
+    let receiver = receiver(&clock);
     sandbox.inject("create:lost@1".parse().unwrap());
     sandbox.inject("create:drop@2".parse().unwrap());
     let (first, second) = tokio::join!(lose(&client, "first"), lose(&client, "second"));
     for unconfirmed in [&first, &second] {
-        let search = client.reconcile(unconfirmed).webhook(&inbox);
+        let search = client.reconcile(unconfirmed).webhook(&receiver);
         let id = &sandbox.tasks()[1].id().to_owned();
         assert_eq!(describe(&search.await.unwrap()), format!("TooEarly {id}"));
     }
     let id = sandbox.tasks()[1].id().to_owned();
-    let named = inbox.clone();
+    let named = receiver.clone();
     let moment = clock.elapsed() + Duration::from_millis(1500);
     let delivered = id.clone();
     clock.at(moment, move || {
@@ -96,8 +96,8 @@ async fn new_task_is_matched_to_only_one_create() {
         );
     });
     let (first, second) = tokio::join!(
-        client.reconcile(&first).webhook(&inbox).until_settled(),
-        client.reconcile(&second).webhook(&inbox).until_settled(),
+        client.reconcile(&first).webhook(&receiver).until_settled(),
+        client.reconcile(&second).webhook(&receiver).until_settled(),
     );
     assert_eq!(describe(&first.unwrap()), "absent");
     assert_eq!(describe(&second.unwrap()), format!("found {id} Webhook"));
@@ -201,14 +201,14 @@ async fn until_settled_waits_for_the_delivery() {
             .build()
             .unwrap();
         let unconfirmed = lose(&client, "ours").await;
-        let inbox = inbox(&clock);
-        let search = || client.reconcile(&unconfirmed).webhook(&inbox);
+        let receiver = receiver(&clock);
+        let search = || client.reconcile(&unconfirmed).webhook(&receiver);
         let said = match search().await {
             Ok(reconciled) => describe(&reconciled),
             Err(error) => format!("{:?}", error.kind()),
         };
         assert_eq!(said, without_waiting, "{name}");
-        let named = inbox.clone();
+        let named = receiver.clone();
         clock.at(clock.elapsed() + Duration::from_millis(1500), move || {
             deliver(&named, "m", hooks::START + 1, "x", "CREATED", Some("ours"));
         });
@@ -257,10 +257,10 @@ async fn token_of_any_delivery_is_kept() {
     ];
     for (name, sent, expected) in cases {
         let clock = VirtualClock::new();
-        let inbox = inbox(&clock);
+        let receiver = receiver(&clock);
         for (index, (at, status, token)) in sent.iter().enumerate() {
             deliver(
-                &inbox,
+                &receiver,
                 &format!("m{index}"),
                 hooks::START + at,
                 "x",
@@ -268,7 +268,7 @@ async fn token_of_any_delivery_is_kept() {
                 *token,
             );
         }
-        assert_eq!(inbox.correlated("ours").join(","), expected, "{name}");
+        assert_eq!(receiver.correlated("ours").join(","), expected, "{name}");
     }
 }
 
@@ -313,7 +313,7 @@ fn plans() -> impl Strategy<Value = (Vec<Fate>, Vec<Message>)> {
 async fn run_plan(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError> {
     let clock = VirtualClock::new();
     let (sandbox, client) = service(&clock).await;
-    let inbox = inbox(&clock);
+    let receiver = receiver(&clock);
     for (index, fate) in fates.iter().enumerate() {
         let fault = match fate {
             Fate::Answered => continue,
@@ -360,8 +360,8 @@ async fn run_plan(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseEr
             continue;
         };
         for copy in 0..=u64::from(message.is_doubled) {
-            let (inbox, id, token) = (
-                inbox.clone(),
+            let (receiver, id, token) = (
+                receiver.clone(),
                 id.clone(),
                 format!("token-{}", message.create),
             );
@@ -370,14 +370,21 @@ async fn run_plan(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseEr
             let sent_at = hooks::START + since.as_secs();
             clock.at(since, move || {
                 let name = format!("m{number}");
-                deliver(&inbox, &name, sent_at - copy * 7, &id, status, Some(&token));
+                deliver(
+                    &receiver,
+                    &name,
+                    sent_at - copy * 7,
+                    &id,
+                    status,
+                    Some(&token),
+                );
             });
         }
     }
     let search = |unconfirmed: &UnconfirmedCreate| {
         client
             .reconcile(unconfirmed)
-            .webhook(&inbox)
+            .webhook(&receiver)
             .until_settled()
     };
     let mut left = Vec::new();
@@ -399,7 +406,7 @@ async fn run_plan(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseEr
     for (index, id) in &tasks {
         let sent_at = hooks::START + clock.elapsed().as_secs();
         deliver(
-            &inbox,
+            &receiver,
             &format!("last-{index}"),
             sent_at,
             id,

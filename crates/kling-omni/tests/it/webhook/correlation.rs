@@ -6,7 +6,7 @@ use kling_omni::ErrorKind;
 use kling_omni::webhook::correlation::{self, PARAMETER, Token};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-use super::{START, inbox, signed, task};
+use super::{START, receiver, signed, task};
 
 #[test]
 fn token_is_added_to_the_query() {
@@ -52,10 +52,10 @@ fn delivery_returns_the_token() {
         (Some(ours("%ff")), None),
         (Some(ours(&long)), None),
     ] {
-        let inbox = inbox(&VirtualClock::new()).build();
+        let receiver = receiver(&VirtualClock::new()).build();
         let body = task("a", "CREATED", &[]);
         let headers = signed("msg", START, &body);
-        let received = inbox
+        let received = receiver
             .receive(&headers, query.as_deref(), body.as_bytes())
             .unwrap();
         let token = received.delivery().correlation().map(Token::as_str);

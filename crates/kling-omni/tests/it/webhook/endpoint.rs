@@ -26,7 +26,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tower_service::Service;
 use tracing::instrument::WithSubscriber;
 
-use super::{SECRET, START, URL, inbox, secret, signed, task};
+use super::{SECRET, START, URL, receiver, secret, signed, task};
 
 /// Sends a request to the endpoint, as a server does.
 async fn call(endpoint: &mut Endpoint, request: Request<Body>) -> Response<Body> {
@@ -91,8 +91,8 @@ async fn responses_have_a_status_and_no_body() {
         ("too large", request("9", START, &large), 413),
         ("fitting", request("10", START, &begin), 200),
     ];
-    let inbox = inbox(&VirtualClock::new()).max_body_size(1024).build();
-    let mut endpoint = inbox.endpoint();
+    let receiver = receiver(&VirtualClock::new()).max_body_size(1024).build();
+    let mut endpoint = receiver.endpoint();
     let log = Log::default();
     for (case, request, status) in cases {
         let answer = call(&mut endpoint, request)
@@ -115,7 +115,9 @@ async fn responses_have_a_status_and_no_body() {
     for secret in [SECRET, "v1,", "hmac=", "token="] {
         assert!(!log.contains(secret), "{secret}: {log}");
     }
-    let full = super::inbox(&VirtualClock::new()).dedup_capacity(1).build();
+    let full = super::receiver(&VirtualClock::new())
+        .dedup_capacity(1)
+        .build();
     let mut endpoint = full.endpoint();
     for (id, sent_at, status) in [("1", START, 200), ("2", START + 1, 200), ("1", START, 503)] {
         let answer = call(&mut endpoint, request(id, sent_at, &begin)).await;
@@ -126,8 +128,8 @@ async fn responses_have_a_status_and_no_body() {
 #[tokio::test]
 async fn body_is_read_up_to_the_limit() {
     const CHUNK: usize = 256;
-    let inbox = inbox(&VirtualClock::new()).max_body_size(1024).build();
-    let mut endpoint = inbox.endpoint();
+    let receiver = receiver(&VirtualClock::new()).max_body_size(1024).build();
+    let mut endpoint = receiver.endpoint();
     let read = Arc::new(AtomicUsize::new(0));
     let chunks = || {
         let read = Arc::clone(&read);
@@ -150,8 +152,8 @@ async fn body_is_read_up_to_the_limit() {
 }
 
 /// The URL of the endpoint, served over HTTP.
-async fn serve(inbox: &WebhookReceiver) -> String {
-    let app = Router::new().route_service("/hooks/kling", inbox.endpoint());
+async fn serve(receiver: &WebhookReceiver) -> String {
+    let app = Router::new().route_service("/hooks/kling", receiver.endpoint());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
@@ -160,7 +162,7 @@ async fn serve(inbox: &WebhookReceiver) -> String {
 
 #[tokio::test]
 async fn declared_too_large_body_is_rejected_at_once() {
-    let url = serve(&inbox(&VirtualClock::new()).max_body_size(1024).build()).await;
+    let url = serve(&receiver(&VirtualClock::new()).max_body_size(1024).build()).await;
     let host = url.split('/').nth(2).unwrap();
     let mut connection = TcpStream::connect(host).await.unwrap();
     let head =
@@ -190,12 +192,12 @@ async fn delivery_of_the_sandbox_completes_a_wait() {
     for (text, secret) in secrets {
         let sandbox = sandbox(&clock).webhook_secret(text).start().await.unwrap();
         let verifier = Verifier::new(super::secret("the-next-one")).add_secret(secret);
-        let inbox = WebhookReceiver::builder(verifier)
+        let receiver = WebhookReceiver::builder(verifier)
             .clock(clock.clone())
             .build();
-        let mut deliveries = inbox.deliveries();
+        let mut deliveries = receiver.deliveries();
         let token = Token::random().unwrap();
-        let url = correlation::attach(&serve(&inbox).await, &token).unwrap();
+        let url = correlation::attach(&serve(&receiver).await, &token).unwrap();
         let request = valid_request().webhook_url(url).build().unwrap();
         let task = patient_client(&sandbox).create(request).await.unwrap();
         let reads = sandbox.requests().len();
@@ -204,7 +206,7 @@ async fn delivery_of_the_sandbox_completes_a_wait() {
             .wait()
             .schedule(PollSchedule::fixed(day))
             .timeout(Duration::from_secs(60))
-            .webhook(&inbox);
+            .webhook(&receiver);
         let (video, ()) = tokio::join!(wait, async { clock.advance(Duration::from_secs(100)) });
         assert_eq!(video.unwrap().task_id(), task.id());
         assert_eq!(sandbox.requests().len(), reads, "nothing was polled");
@@ -221,14 +223,14 @@ async fn delivery_of_the_sandbox_completes_a_wait() {
         }
         // An attacker replays the deliveries of the sandbox in another order.
         for delivery in sent.iter().rev() {
-            let again = inbox.receive(delivery.headers(), None, delivery.body());
+            let again = receiver.receive(delivery.headers(), None, delivery.body());
             assert_eq!(super::word(&again), "duplicate");
         }
-        let elsewhere = super::inbox(&clock).build();
+        let elsewhere = super::receiver(&clock).build();
         let forged = elsewhere.receive(sent[1].headers(), None, sent[1].body());
         assert_eq!(super::word(&forged), "BadSignature");
         clock.advance(Duration::from_secs(301));
-        let replayed = inbox.receive(sent[1].headers(), None, sent[1].body());
+        let replayed = receiver.receive(sent[1].headers(), None, sent[1].body());
         assert_eq!(super::word(&replayed), "TooOld");
     }
 }

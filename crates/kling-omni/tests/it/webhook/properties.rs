@@ -7,7 +7,7 @@ use kling_omni::webhook::{Verifier, WebhookErrorKind, WebhookReceiver};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 use proptest::prelude::*;
 
-use super::{SECRET, START, at, inbox, secret, signed};
+use super::{SECRET, START, at, receiver, secret, signed};
 
 const NAMES: [&str; 4] = [
     "webhook-id",
@@ -38,18 +38,18 @@ proptest! {
                 headers.append(HeaderName::from_static(name), value);
             }
         }
-        let inbox: WebhookReceiver = inbox(&VirtualClock::new()).build();
-        let error = inbox.receive(&headers, query.as_deref(), &body).unwrap_err();
+        let receiver: WebhookReceiver = receiver(&VirtualClock::new()).build();
+        let error = receiver.receive(&headers, query.as_deref(), &body).unwrap_err();
         prop_assert!(error.status() >= 400, "{}", error);
     }
 
     #[test]
     fn authentic_bodies_are_read_or_rejected(body in json_like(), query in ".{0,60}") {
-        let inbox = inbox(&VirtualClock::new()).build();
-        match inbox.receive(&signed("msg", START, &body), Some(&query), body.as_bytes()) {
+        let receiver = receiver(&VirtualClock::new()).build();
+        match receiver.receive(&signed("msg", START, &body), Some(&query), body.as_bytes()) {
             Ok(received) => {
                 let state = received.delivery().state();
-                prop_assert_eq!(inbox.state(state.id()), Some(state.clone()));
+                prop_assert_eq!(receiver.state(state.id()), Some(state.clone()));
             }
             Err(error) => prop_assert_eq!(error.kind(), WebhookErrorKind::BodyUnreadable),
         }

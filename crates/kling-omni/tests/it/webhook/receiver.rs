@@ -7,7 +7,7 @@ use kling_omni::polling::TaskStatus;
 use kling_omni::webhook::{Deliveries, Delivery, Lagged, Received, WebhookErrorKind};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-use super::{START, URL, at, deliver, inbox, signed, task, word};
+use super::{START, URL, at, deliver, receiver, signed, task, word};
 
 /// The items that a stream yields without waiting.
 fn drain(deliveries: &mut Deliveries) -> Vec<Result<Delivery, Lagged>> {
@@ -37,21 +37,21 @@ fn body_is_parsed_like_a_poll() {
             0,
         ),
     ] {
-        let inbox = inbox(&VirtualClock::new()).build();
-        let received = deliver(&inbox, "msg", START, &body).unwrap();
+        let receiver = receiver(&VirtualClock::new()).build();
+        let received = deliver(&receiver, "msg", START, &body).unwrap();
         let delivery = received.delivery();
         let state = delivery.state();
         assert_eq!((delivery.id(), delivery.sent_at()), ("msg", at(START)));
         assert_eq!((state.id(), state.status().as_str()), ("a", status));
         assert_eq!(state.generated().len(), generated, "{body}");
-        assert_eq!(inbox.state("a").as_ref(), Some(state));
+        assert_eq!(receiver.state("a").as_ref(), Some(state));
         assert!(!format!("{received:?}").contains("hmac"), "{received:?}");
     }
 }
 
 #[test]
 fn authentic_body_without_a_task_is_rejected() {
-    let inbox = inbox(&VirtualClock::new()).build();
+    let receiver = receiver(&VirtualClock::new()).build();
     for body in [
         "",
         "null",
@@ -64,14 +64,14 @@ fn authentic_body_without_a_task_is_rejected() {
         r#"{"task_id":"a","status":"COMPLETED","generated":[{"url":"canary"}]}"#,
         "{\"task_id\":\"a\",\"status\":\"CREATED\"",
     ] {
-        let error = deliver(&inbox, "msg", START, body).unwrap_err();
+        let error = deliver(&receiver, "msg", START, body).unwrap_err();
         assert_eq!(error.kind(), WebhookErrorKind::BodyUnreadable, "{body}");
         assert!(!error.to_string().contains("canary"), "{error}");
     }
     for (number, id) in ["a", "../a", "a.b", "a\u{202e}"].into_iter().enumerate() {
         let body = task(id, "CREATED", &[]);
         assert_eq!(
-            word(&deliver(&inbox, &format!("msg-{number}"), START, &body)),
+            word(&deliver(&receiver, &format!("msg-{number}"), START, &body)),
             "new"
         );
     }
@@ -79,14 +79,14 @@ fn authentic_body_without_a_task_is_rejected() {
 
 #[test]
 fn forged_delivery_changes_nothing() {
-    let inbox = inbox(&VirtualClock::new()).build();
-    let mut deliveries = inbox.deliveries();
+    let receiver = receiver(&VirtualClock::new()).build();
+    let mut deliveries = receiver.deliveries();
     let body = task("a", "COMPLETED", &[URL]);
-    let forged = inbox.receive(&signed("msg", START, "other"), None, body.as_bytes());
+    let forged = receiver.receive(&signed("msg", START, "other"), None, body.as_bytes());
     assert_eq!(word(&forged), "BadSignature");
-    assert_eq!(inbox.state("a"), None);
+    assert_eq!(receiver.state("a"), None);
     assert_eq!(drain(&mut deliveries), []);
-    assert_eq!(word(&deliver(&inbox, "msg", START, &body)), "new");
+    assert_eq!(word(&deliver(&receiver, "msg", START, &body)), "new");
 }
 
 #[test]
@@ -156,32 +156,32 @@ fn out_of_order_deliveries_do_not_revert_a_task() {
         ),
     ];
     for (case, steps) in cases {
-        let inbox = inbox(&VirtualClock::new()).build();
-        let mut deliveries = inbox.deliveries();
+        let receiver = receiver(&VirtualClock::new()).build();
+        let mut deliveries = receiver.deliveries();
         let mut passed_on = Vec::new();
         for (number, (id, seconds, status, results, expected, known)) in steps.iter().enumerate() {
             let body = task("a", status, &[URL][..*results]);
-            let received = deliver(&inbox, id, START + seconds, &body);
+            let received = deliver(&receiver, id, START + seconds, &body);
             assert_eq!(&word(&received), expected, "{case}, step {number}");
-            let state = inbox.state("a").unwrap();
+            let state = receiver.state("a").unwrap();
             assert_eq!(state.status().as_str(), *known, "{case}, step {number}");
             if let Ok(Received::Accepted(delivery)) = received {
                 passed_on.push(Ok(delivery));
             }
         }
         assert_eq!(drain(&mut deliveries), passed_on, "{case}");
-        assert_eq!(inbox.state("b"), None);
+        assert_eq!(receiver.state("b"), None);
     }
 }
 
 #[test]
 fn eviction_rejects_old_deliveries_and_prevents_replays() {
     let clock = VirtualClock::new();
-    let inbox = inbox(&clock).dedup_capacity(3).build();
+    let receiver = receiver(&clock).dedup_capacity(3).build();
     let send = |number: u64, seconds: u64| {
         let body = task(&format!("task-{number}"), "IN_PROGRESS", &[]);
         word(&deliver(
-            &inbox,
+            &receiver,
             &format!("msg-{number}"),
             START + seconds,
             &body,
@@ -216,15 +216,15 @@ fn eviction_rejects_old_deliveries_and_prevents_replays() {
 
 #[test]
 fn terminal_tasks_are_evicted_first() {
-    let inbox = inbox(&VirtualClock::new()).state_capacity(2).build();
+    let receiver = receiver(&VirtualClock::new()).state_capacity(2).build();
     let send = |id: &str, task_id: &str, status: &str| {
-        deliver(&inbox, id, START, &task(task_id, status, &[URL])).unwrap();
+        deliver(&receiver, id, START, &task(task_id, status, &[URL])).unwrap();
     };
     send("1", "running", "IN_PROGRESS");
     send("2", "first", "COMPLETED");
     send("3", "second", "COMPLETED");
-    assert_eq!(inbox.state("first"), None);
-    let status = |task_id: &str| inbox.state(task_id).map(|state| state.status().clone());
+    assert_eq!(receiver.state("first"), None);
+    let status = |task_id: &str| receiver.state(task_id).map(|state| state.status().clone());
     assert_eq!(status("running"), Some(TaskStatus::InProgress));
     assert_eq!(status("second"), Some(TaskStatus::Completed));
     send("4", "also-running", "IN_PROGRESS");
@@ -235,13 +235,13 @@ fn terminal_tasks_are_evicted_first() {
 
 #[test]
 fn slow_subscriber_lags() {
-    let inbox = inbox(&VirtualClock::new()).buffer_capacity(4).build();
-    let mut slow = inbox.deliveries();
+    let receiver = receiver(&VirtualClock::new()).buffer_capacity(4).build();
+    let mut slow = receiver.deliveries();
     for number in 0..10 {
         let body = task(&format!("task-{number}"), "CREATED", &[]);
-        deliver(&inbox, &format!("msg-{number}"), START, &body).unwrap();
+        deliver(&receiver, &format!("msg-{number}"), START, &body).unwrap();
     }
-    let mut late = inbox.deliveries();
+    let mut late = receiver.deliveries();
     let items = drain(&mut slow);
     assert_eq!(items.len(), 5);
     let missed = items[0].as_ref().unwrap_err();
@@ -249,6 +249,6 @@ fn slow_subscriber_lags() {
     assert!(missed.to_string().starts_with("6 deliveries were dropped"));
     assert_eq!(items[1].as_ref().unwrap().id(), "msg-6");
     assert_eq!(drain(&mut late), [], "earlier deliveries");
-    drop(inbox);
+    drop(receiver);
     assert_eq!(slow.next().now_or_never(), Some(None), "the stream ends");
 }

@@ -10,7 +10,7 @@ use kling_omni_test_support::fake::{Fake, Reply};
 use kling_omni_test_support::setup::{client, task};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-use super::{START, URL, deliver, inbox, task as delivered};
+use super::{START, URL, deliver, receiver, task as delivered};
 
 const EVERY: Duration = Duration::from_secs(10);
 
@@ -18,7 +18,7 @@ const EVERY: Duration = Duration::from_secs(10);
 struct Bench {
     fake: Fake,
     clock: VirtualClock,
-    inbox: WebhookReceiver,
+    receiver: WebhookReceiver,
     task: Task,
 }
 
@@ -27,26 +27,26 @@ impl Bench {
         let fake = Fake::start(replies).await;
         let clock = VirtualClock::new();
         let task = client(fake.base_url(), &clock).build().unwrap().task("a");
-        let inbox = inbox(&clock).build();
+        let receiver = receiver(&clock).build();
         Self {
             fake,
             clock,
-            inbox,
+            receiver,
             task,
         }
     }
 
     /// Delivers a state after this number of seconds.
     fn deliver_at(&self, seconds: u64, status: &'static str, generated: &'static [&'static str]) {
-        let inbox = self.inbox.clone();
+        let receiver = self.receiver.clone();
         self.clock.at(Duration::from_secs(seconds), move || {
-            deliver_task(&inbox, seconds, status, generated);
+            deliver_task(&receiver, seconds, status, generated);
         });
     }
 
     fn wait(&self) -> kling_omni::polling::Wait {
         let schedule = PollSchedule::fixed(EVERY);
-        self.task.wait().schedule(schedule).webhook(&self.inbox)
+        self.task.wait().schedule(schedule).webhook(&self.receiver)
     }
 
     fn polls(&self) -> usize {
@@ -54,10 +54,10 @@ impl Bench {
     }
 }
 
-fn deliver_task(inbox: &WebhookReceiver, seconds: u64, status: &str, generated: &[&str]) {
+fn deliver_task(receiver: &WebhookReceiver, seconds: u64, status: &str, generated: &[&str]) {
     let id = format!("{status}-{seconds}");
     let body = delivered("a", status, generated);
-    deliver(inbox, &id, START + seconds, &body).unwrap();
+    deliver(receiver, &id, START + seconds, &body).unwrap();
 }
 
 fn reply(status: &str) -> Reply {
@@ -92,7 +92,7 @@ async fn delivery_completes_the_wait_once() {
 #[tokio::test]
 async fn earlier_delivery_completes_the_wait() {
     let bench = Bench::new(vec![Reply::Drop]).await;
-    deliver_task(&bench.inbox, 0, "COMPLETED", &[URL]);
+    deliver_task(&bench.receiver, 0, "COMPLETED", &[URL]);
     let (one, other) = tokio::join!(bench.wait(), bench.wait());
     assert_eq!(one.unwrap().url(), other.unwrap().url());
     assert_eq!((bench.polls(), bench.clock.sleeps()), (0, vec![]));
@@ -101,11 +101,11 @@ async fn earlier_delivery_completes_the_wait() {
 #[tokio::test]
 async fn foreign_and_forged_deliveries_are_ignored() {
     let bench = Bench::new(vec![reply("IN_PROGRESS"), completed()]).await;
-    let inbox = bench.inbox.clone();
+    let receiver = bench.receiver.clone();
     bench.clock.at(Duration::from_secs(5), move || {
-        deliver(&inbox, "1", START, &delivered("b", "COMPLETED", &[URL])).unwrap();
+        deliver(&receiver, "1", START, &delivered("b", "COMPLETED", &[URL])).unwrap();
         let forged = delivered("a", "COMPLETED", &["https://forger.example/"]);
-        inbox
+        receiver
             .receive(&super::signed("2", START, "{}"), None, forged.as_bytes())
             .unwrap_err();
     });
@@ -181,7 +181,7 @@ async fn next_wait_does_not_rely_on_a_receiver_with_lost_deliveries() {
     let other = client(bench.fake.base_url(), &bench.clock);
     let other = other.build().unwrap().task("b");
     let schedule = PollSchedule::fixed(EVERY);
-    let wait = other.wait().schedule(schedule).webhook(&bench.inbox);
+    let wait = other.wait().schedule(schedule).webhook(&bench.receiver);
     wait.await.unwrap();
     let usual = bench.clock.elapsed() - lost;
     assert!(lost > EVERY * 5, "{lost:?}");
@@ -287,8 +287,8 @@ async fn delivery_interrupts_a_hanging_poll() {
             while bench.polls() == 0 {
                 tokio::task::yield_now().await;
             }
-            deliver_task(&bench.inbox, 0, "IN_PROGRESS", &[]);
-            deliver_task(&bench.inbox, 0, "COMPLETED", &[URL]);
+            deliver_task(&bench.receiver, 0, "IN_PROGRESS", &[]);
+            deliver_task(&bench.receiver, 0, "COMPLETED", &[URL]);
         };
         let (video, ()) = tokio::join!(bench.wait().timeout(timeout), arrive);
         assert_eq!(video.unwrap().url(), URL);
@@ -323,7 +323,7 @@ async fn cancelled_wait_does_not_affect_the_receiver() {
     let error = bench.wait().cancel_on(async {}).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     drop(bench.wait());
-    deliver_task(&bench.inbox, 5, "COMPLETED", &[URL]);
+    deliver_task(&bench.receiver, 5, "COMPLETED", &[URL]);
     assert_eq!(bench.wait().await.unwrap().url(), URL);
     assert_eq!(bench.task.status(), Some(TaskStatus::Completed));
 }

@@ -101,10 +101,10 @@ mod tests {
 
     #[test]
     fn dropped_subscriptions_are_removed() {
-        let inbox = WebhookReceiver::new(Secret::new("s3cret").unwrap());
-        let subscribed = || inbox.0.state().subscribers.0.len();
-        let (one, other) = (inbox.subscribe("a"), inbox.subscribe("a"));
-        let third = inbox.subscribe("b");
+        let receiver = WebhookReceiver::new(Secret::new("s3cret").unwrap());
+        let subscribed = || receiver.0.state().subscribers.0.len();
+        let (one, other) = (receiver.subscribe("a"), receiver.subscribe("a"));
+        let third = receiver.subscribe("b");
         assert_eq!(subscribed(), 2);
         drop((one, third));
         assert_eq!(subscribed(), 1);
