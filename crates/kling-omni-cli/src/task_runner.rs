@@ -89,10 +89,10 @@ impl<'a> SavedOutput<'a> {
 
 /// Warns if a journal could not be written, which does not stop the command.
 pub(crate) fn warn_write_error(journal: &Journal) {
-    if let Some(error) = journal.write_error() {
+    if let (Some(error), Some(path)) = (journal.write_error(), journal.path()) {
         report::warn(format_args!(
             "cannot write journal {}, so note the id of the task: {error}",
-            journal.path().display()
+            path.display()
         ));
     }
 }

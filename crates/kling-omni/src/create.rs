@@ -7,7 +7,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ pub struct Create {
     route: Route,
     takes_list_snapshot: bool,
     fails_fast: bool,
-    before_send: Option<BeforeSend>,
+    before_send: Vec<BeforeSend>,
     media: LocalMedia,
 }
 
@@ -61,7 +61,7 @@ impl Create {
             payload: Payload::Checked(Box::new(request)),
             takes_list_snapshot: false,
             fails_fast: false,
-            before_send: None,
+            before_send: Vec::new(),
             media: LocalMedia::new(uploader),
         }
     }
@@ -79,7 +79,7 @@ impl Create {
             payload: Payload::Unchecked { tier, body },
             takes_list_snapshot: false,
             fails_fast: false,
-            before_send: None,
+            before_send: Vec::new(),
             media: LocalMedia::new(uploader),
         }
     }
@@ -112,42 +112,61 @@ impl Create {
         self
     }
 
-    /// Calls `record` with the data for a later recovery before anything is sent, for a journal that survives the
-    /// process. If `record` fails, nothing is sent. It is called once for each route that is tried, on a thread that
-    /// may block.
+    /// Calls `record` with the data for a later recovery before anything is sent. If `record` fails, nothing is sent. It is
+    /// called once for each route that is tried, on a thread that may block.
     ///
-    /// [`Journal`](crate::journal::Journal) does this with a file, and records all later steps. To store the data
-    /// elsewhere, such as in a database:
+    /// A [`Journal`](crate::journal::Journal) does this with a file or with a store of yours, such as a table of your
+    /// database, and records all later steps.
     ///
     /// ```no_run
-    /// # fn insert(row: Vec<u8>) -> std::io::Result<()> { Ok(()) }
     /// # async fn example(client: kling_omni::Client, request: kling_omni::VideoReference) -> kling_omni::Result<()> {
     /// let task = client
     ///     .create(request)
     ///     .with_list_snapshot()
-    ///     .before_send(|unconfirmed| insert(serde_json::to_vec(unconfirmed)?))
+    ///     .before_send(|unconfirmed| std::fs::write("unconfirmed.json", serde_json::to_vec(unconfirmed)?))
     ///     .await?;
     /// # Ok(())
     /// # }
     /// ```
     pub fn before_send(
-        mut self,
+        self,
         record: impl FnMut(&UnconfirmedCreate) -> io::Result<()> + Send + 'static,
     ) -> Self {
-        self.before_send = Some(Box::new(record));
+        let record = Arc::new(Mutex::new(record));
+        self.before_send_async(move |unconfirmed| {
+            let record = Arc::clone(&record);
+            async move {
+                tokio::task::spawn_blocking(move || {
+                    record.lock().unwrap_or_else(PoisonError::into_inner)(&unconfirmed)
+                })
+                .await
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+            }
+        })
+    }
+
+    /// Like [`before_send`](Self::before_send), which it replaces, with an asynchronous callback.
+    pub fn before_send_async<F>(
+        mut self,
+        record: impl FnMut(UnconfirmedCreate) -> F + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = io::Result<()>> + Send + 'static,
+    {
+        self.before_send = vec![boxed(record)];
         self
     }
 
-    /// Like [`before_send`](Self::before_send), but calls `record` before the existing callback.
-    pub(crate) fn prepend_before_send(
+    /// Like [`before_send_async`](Self::before_send_async), but calls `record` before the existing callback.
+    pub(crate) fn prepend_before_send<F>(
         mut self,
-        mut record: impl FnMut(&UnconfirmedCreate) -> io::Result<()> + Send + 'static,
-    ) -> Self {
-        let mut later = self.before_send.take();
-        self.before_send(move |unconfirmed| {
-            record(unconfirmed)?;
-            later.as_mut().map_or(Ok(()), |later| later(unconfirmed))
-        })
+        record: impl FnMut(UnconfirmedCreate) -> F + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = io::Result<()>> + Send + 'static,
+    {
+        self.before_send.insert(0, boxed(record));
+        self
     }
 
     /// Returns the fingerprint that a journal records: target, mode and tier of the create, and a hash of its request.
@@ -360,6 +379,13 @@ impl Create {
             Payload::Unchecked { .. } => Ok(()),
         }
     }
+}
+
+fn boxed<F>(mut record: impl FnMut(UnconfirmedCreate) -> F + Send + 'static) -> BeforeSend
+where
+    F: Future<Output = io::Result<()>> + Send + 'static,
+{
+    Box::new(move |unconfirmed| Box::pin(record(unconfirmed)))
 }
 
 /// The state of a create before the request is sent.

@@ -60,38 +60,44 @@
 //! found. The account is not recorded: resume a journal with a key of the same account. Locks work between processes of
 //! one machine; some network file systems do not support them.
 
-mod journal_file;
+mod file_store;
 mod record;
+mod record_log;
 mod state;
+mod store;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 pub use crate::fingerprint::RequestFingerprint;
 #[cfg(feature = "test-hooks")]
 #[doc(hidden)]
-pub use crate::journal::journal_file::Step;
+pub use crate::journal::record_log::Step;
 pub use crate::journal::state::State;
+pub use crate::journal::store::{JournalRecord, JournalStore, StoredRecords};
 
 use crate::client::Client;
 use crate::create::Create;
 use crate::engine::attribution::{self, Attribution};
 use crate::engine::create::CreateOutcome;
 use crate::engine::download::{Save, Saved};
-use crate::engine::error::{Error, ErrorKind, Result};
+use crate::engine::error::{Charged, Error, ErrorKind, Result};
 use crate::engine::recovery::Reconcile;
 use crate::engine::recovery::reconciled::Reconciled;
 use crate::engine::state::TaskState;
 use crate::engine::task_id::TaskId;
 use crate::engine::unconfirmed::UnconfirmedCreate;
-use crate::journal::journal_file::{JournalFile, Opening};
+use crate::journal::file_store::{FileStore, HELP_CORRUPT, JournalParseError, Opening, blocking};
 use crate::journal::record::{KnownBy, Record};
+use crate::journal::record_log::{LoadError, RecordLog};
 use crate::redact::printable;
 
 /// A journal of one task. See the [module documentation](self).
 pub struct Journal {
-    journal_file: Arc<Mutex<JournalFile>>,
+    records: Arc<RecordLog>,
+    /// The path of the file, if the store is one.
+    path: Option<PathBuf>,
     /// The attribution of the client that was used last.
     attribution: Option<Arc<Mutex<Attribution>>>,
 }
@@ -126,40 +132,83 @@ impl Journal {
     }
 
     async fn open_file(path: PathBuf, opening: Opening) -> Result<Self> {
-        let journal_file = blocking(move || JournalFile::open(&path, opening)).await?;
-        Ok(Self {
-            journal_file: Arc::new(Mutex::new(journal_file)),
-            attribution: None,
-        })
+        let (store, path) = FileStore::open(path, opening).await?;
+        let records = RecordLog::load(Box::new(store)).await;
+        let records = records.map_err(|error| match error {
+            LoadError::Corrupt(record) => {
+                let error = JournalParseError::Corrupt { record }.into_error(&path);
+                error.with_charged(Charged::Unknown)
+            }
+            LoadError::Unreadable(error) => unreadable(error),
+        })?;
+        Ok(Self::of(records, Some(path)))
     }
 
-    /// Calls `callback` before and after each record, on the thread that writes it. Crash tests kill the process there.
+    /// Opens the journal in `store`: an existing one, or a new one if the store has no records.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::File`] if the records cannot be loaded, or are not those of a journal.
+    pub async fn with_store(store: impl JournalStore + 'static) -> Result<Self> {
+        let records = RecordLog::load(Box::new(store)).await;
+        let records = records.map_err(|error| match error {
+            LoadError::Corrupt(record) => Error::new(
+                ErrorKind::File,
+                Charged::Unknown,
+                format!("the journal is corrupt in record {record}"),
+            )
+            .with_help(HELP_CORRUPT),
+            LoadError::Unreadable(error) => unreadable(error),
+        })?;
+        Ok(Self::of(records, None))
+    }
+
+    fn of(records: RecordLog, path: Option<PathBuf>) -> Self {
+        Self {
+            records: Arc::new(records),
+            path,
+            attribution: None,
+        }
+    }
+
+    /// Calls `callback` before and after each record. Crash tests kill the process there.
     #[cfg(feature = "test-hooks")]
     #[doc(hidden)]
-    pub fn on_step(self, callback: impl Fn(Step<'_>) + Send + 'static) -> Self {
-        lock(&self.journal_file).on_step = Some(Box::new(callback));
+    pub fn on_step(self, callback: impl Fn(Step<'_>) + Send + Sync + 'static) -> Self {
+        // Only the first callback is kept.
+        let _ = self.records.on_step.set(Box::new(callback));
         self
     }
 
-    /// The path of the file.
-    pub fn path(&self) -> PathBuf {
-        lock(&self.journal_file).path.clone()
+    /// The path of the file; `None` if the journal is in a store of yours.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// The current state.
     pub fn state(&self) -> State {
-        lock(&self.journal_file).contents.state.clone()
+        self.records.contents().state.clone()
     }
 
     /// The fingerprint of the create, once it is recorded.
     pub fn fingerprint(&self) -> Option<RequestFingerprint> {
-        lock(&self.journal_file).contents.fingerprint.clone()
+        self.records.contents().fingerprint.clone()
     }
 
-    /// The error that prevented a record from being written, if there was one. The file stays as it was. Steps after a
+    /// The error that prevented a record from being appended, if there was one. Nothing is appended after it. Steps after a
     /// paid create continue without records, and a later process may have to reconcile.
     pub fn write_error(&self) -> Option<String> {
-        lock(&self.journal_file).write_error.clone()
+        self.records.contents().write_error.clone()
+    }
+
+    /// Declares that the process that announced the create has ended, so it sends nothing from now on.
+    /// [`reconcile`](Self::reconcile) then starts the settle time now instead of at the latest end that was announced. Call
+    /// it if you know more than the store, which says the same with [`StoredRecords::sender_ended`].
+    ///
+    /// **If the process is still running, you may pay twice**: for the task that it creates, and for the one that you create
+    /// after [`Reconciled::NotCreated`].
+    pub fn declare_sender_ended(&mut self) {
+        self.records.contents().sender_ended = true;
     }
 
     /// Records the fingerprint of the create. If one is recorded already, it must be the same.
@@ -175,10 +224,7 @@ impl Journal {
                 Some(reason) => Err(self
                     .error(
                         ErrorKind::InvalidState,
-                        format!(
-                            "the journal {} belongs to another create: {reason}",
-                            self.path().display()
-                        ),
+                        format!("{} belongs to another create: {reason}", self.name()),
                     )
                     .with_help(
                         "use the same request as before, or a new journal for another create",
@@ -210,30 +256,30 @@ impl Journal {
         }
         self.begin(create.fingerprint()).await?;
         self.attribution = Some(create.attribution());
-        let journal_file = Arc::clone(&self.journal_file);
+        let records = Arc::clone(&self.records);
         let outcome = create
             .with_list_snapshot()
-            .prepend_before_send(move |unconfirmed| {
-                lock(&journal_file).record(&Record::Sending {
-                    create: unconfirmed.clone(),
-                })
+            .prepend_before_send(move |create| {
+                let records = Arc::clone(&records);
+                async move { records.record(Record::Sending { create }).await }
             })
             .outcome()
             .await;
-        self.record_or_log(match &outcome {
-            CreateOutcome::Created(task) => Record::Created {
-                task_id: task.id().to_owned(),
-                known_by: KnownBy::Response,
-            },
-            CreateOutcome::Rejected(error) => Record::Rejected {
-                reason: error.summary().to_owned(),
-            },
-            CreateOutcome::Unknown { unconfirmed, error } => Record::Unconfirmed {
-                create: unconfirmed.clone(),
-                reason: error.summary().to_owned(),
-            },
-        })
-        .await;
+        self.records
+            .record_or_log(match &outcome {
+                CreateOutcome::Created(task) => Record::Created {
+                    task_id: task.id().to_owned(),
+                    known_by: KnownBy::Response,
+                },
+                CreateOutcome::Rejected(error) => Record::Rejected {
+                    reason: error.summary().to_owned(),
+                },
+                CreateOutcome::Unknown { unconfirmed, error } => Record::Unconfirmed {
+                    create: unconfirmed.clone(),
+                    reason: error.summary().to_owned(),
+                },
+            })
+            .await;
         Ok(outcome)
     }
 
@@ -241,7 +287,8 @@ impl Journal {
     /// configures the [`Reconcile`].
     ///
     /// If the process that sent the create was killed, or the machine was restarted since, [`Reconcile::settle_time`]
-    /// starts now.
+    /// starts now. If the process may still be running ([`StoredRecords::sender_ended`]), it starts at the latest time at
+    /// which the create can end.
     ///
     /// # Errors
     ///
@@ -254,14 +301,24 @@ impl Journal {
     ) -> Result<Reconciled> {
         let mut unconfirmed = self.unconfirmed_create()?;
         self.check_service(client)?;
-        let is_inherited = lock(&self.journal_file).contents.is_sending;
+        let (is_sending, sender_ended) = {
+            let contents = self.records.contents();
+            (contents.is_sending, contents.sender_ended)
+        };
         let clock = client.clock();
         let is_of_this_boot = unconfirmed.ended_in_boot_of(&clock.boot_time()).is_some();
-        if is_inherited || !is_of_this_boot {
+        if is_sending && !sender_ended {
+            if !is_of_this_boot {
+                // Not recorded: another process has another clock.
+                unconfirmed = unconfirmed.ends_within_its_limit(clock);
+                let mut contents = self.records.contents();
+                contents.replace_unconfirmed(unconfirmed.clone());
+            }
+        } else if is_sending || !is_of_this_boot {
             unconfirmed = unconfirmed.ended_now(clock);
             self.record(Record::Unconfirmed {
                 create: unconfirmed.clone(),
-                reason: match is_inherited {
+                reason: match is_sending {
                     true => "no response was recorded".to_owned(),
                     false => "it was sent before the machine was restarted".to_owned(),
                 },
@@ -272,11 +329,12 @@ impl Journal {
         let reconciled = settings(client.reconcile(&unconfirmed)).await?;
         match &reconciled {
             Reconciled::Found { task, matched_by } => {
-                self.record_or_log(Record::Created {
-                    task_id: task.id().to_owned(),
-                    known_by: (*matched_by).into(),
-                })
-                .await;
+                self.records
+                    .record_or_log(Record::Created {
+                        task_id: task.id().to_owned(),
+                        known_by: (*matched_by).into(),
+                    })
+                    .await;
             }
             Reconciled::NotCreated => {
                 let known_by = KnownBy::List;
@@ -344,7 +402,7 @@ impl Journal {
         let is_its_own = self.state().task_id() == Some(state.id());
         if is_its_own && state.status().is_terminal() {
             let status = state.status().clone();
-            self.record_or_log(Record::Ended { status }).await;
+            self.records.record_or_log(Record::Ended { status }).await;
         }
     }
 
@@ -363,15 +421,15 @@ impl Journal {
         {
             save = save.overwrite(true);
         }
-        let journal_file = Arc::clone(&self.journal_file);
+        let records = Arc::clone(&self.records);
         let saved = save
-            .before_publish(move |saved| {
-                let file = absolute(saved);
-                record_or_log(&journal_file, &Record::Publishing { file });
+            .before_publish(move |saved| async move {
+                let file = absolute(&saved);
+                records.record_or_log(Record::Publishing { file }).await;
             })
             .await?;
         let file = absolute(&saved);
-        self.record_or_log(Record::Saved { file }).await;
+        self.records.record_or_log(Record::Saved { file }).await;
         Ok(saved)
     }
 
@@ -388,7 +446,7 @@ impl Journal {
         }
         if matches!(state, State::Publishing { .. }) {
             let file = file.clone();
-            self.record_or_log(Record::Saved { file }).await;
+            self.records.record_or_log(Record::Saved { file }).await;
         }
         Some(file.clone())
     }
@@ -398,10 +456,7 @@ impl Journal {
             State::Unconfirmed(unconfirmed) => Ok(unconfirmed),
             _ => Err(self.error(
                 ErrorKind::InvalidState,
-                format!(
-                    "the journal {} has no unconfirmed create",
-                    self.path().display()
-                ),
+                format!("{} has no unconfirmed create", self.name()),
             )),
         }
     }
@@ -438,43 +493,33 @@ impl Journal {
         }
     }
 
-    async fn record(&self, record: Record) -> Result<()> {
-        let journal_file = Arc::clone(&self.journal_file);
-        let recorded = blocking(move || lock(&journal_file).record(&record)).await;
-        recorded.map_err(|error| {
-            let summary = format!("cannot write the journal {}", self.path().display());
-            self.error(ErrorKind::File, summary).with_source(error)
-        })
+    /// The journal, in error texts.
+    fn name(&self) -> String {
+        match &self.path {
+            Some(path) => format!("the journal {}", path.display()),
+            None => "the journal".to_owned(),
+        }
     }
 
-    /// Records a fact that cannot be undone. Logs and keeps a write error, and does not return it.
-    async fn record_or_log(&self, record: Record) {
-        let journal_file = Arc::clone(&self.journal_file);
-        blocking(move || record_or_log(&journal_file, &record)).await;
+    async fn record(&self, record: Record) -> Result<()> {
+        self.records.record(record).await.map_err(|error| {
+            let summary = format!("cannot write {}", self.name());
+            self.error(ErrorKind::File, summary).with_source(error)
+        })
     }
 }
 
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Journal")
-            .field("path", &self.path())
+            .field("path", &self.path)
             .field("state", &self.state())
             .finish_non_exhaustive()
     }
 }
 
-fn record_or_log(journal_file: &Mutex<JournalFile>, record: &Record) {
-    let mut journal_file = lock(journal_file);
-    if let Err(error) = journal_file.record(record) {
-        tracing::warn!(record = record.name(), %error, "journal write failed");
-        journal_file
-            .write_error
-            .get_or_insert_with(|| error.to_string());
-    }
-}
-
-fn lock(journal_file: &Mutex<JournalFile>) -> MutexGuard<'_, JournalFile> {
-    journal_file.lock().unwrap_or_else(PoisonError::into_inner)
+fn unreadable(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::File, Charged::Unknown, "cannot read the journal").with_source(error)
 }
 
 /// Makes the paths absolute, because a later process may have another current directory.
@@ -489,11 +534,4 @@ fn absolute(saved: &Saved) -> Saved {
 
 async fn is_in_place(file: Saved) -> bool {
     blocking(move || file.is_in_place().unwrap_or(false)).await
-}
-
-/// Runs blocking work on a blocking thread.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }

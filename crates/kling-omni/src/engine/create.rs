@@ -1,6 +1,8 @@
 //! The idempotent create: a paid request that is never sent twice for one task.
 
+use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
@@ -18,7 +20,9 @@ use crate::engine::unconfirmed::{CreateNonce, Snapshot, UnconfirmedCreate};
 use crate::redact::printable;
 
 /// A callback that persists what is needed to find the task, before anything is sent.
-pub(crate) type BeforeSend = Box<dyn FnMut(&UnconfirmedCreate) -> io::Result<()> + Send>;
+pub(crate) type BeforeSend = Box<
+    dyn FnMut(UnconfirmedCreate) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send>> + Send,
+>;
 
 /// The outcome of a create. The enum is exhaustive: no variant will be added.
 #[derive(Debug)]
@@ -74,7 +78,7 @@ pub(crate) struct Submission {
 pub(crate) async fn submit(
     client: &Arc<ClientInner>,
     submission: Submission,
-    before_send: &mut Option<BeforeSend>,
+    before_send: &mut [BeforeSend],
 ) -> CreateOutcome {
     let Submission {
         operation,
@@ -168,30 +172,18 @@ pub(crate) async fn submit(
     }
 }
 
-/// Runs `before_send` on a blocking thread.
-async fn record(
-    before_send: &mut Option<BeforeSend>,
-    unconfirmed: &UnconfirmedCreate,
-) -> Result<()> {
-    let Some(mut record) = before_send.take() else {
-        return Ok(());
-    };
-    let unconfirmed = unconfirmed.clone();
-    let recording = tokio::task::spawn_blocking(move || {
-        let recorded = record(&unconfirmed);
-        (record, recorded)
-    });
-    let (record, recorded) = recording
-        .await
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-    *before_send = Some(record);
-    recorded.map_err(|error| {
-        Error::uncharged(
-            ErrorKind::File,
-            "the create could not be recorded, so nothing was sent",
-        )
-        .with_source(error)
-    })
+/// Runs the callbacks in order.
+async fn record(before_send: &mut [BeforeSend], unconfirmed: &UnconfirmedCreate) -> Result<()> {
+    for record in before_send {
+        record(unconfirmed.clone()).await.map_err(|error| {
+            Error::uncharged(
+                ErrorKind::File,
+                "the create could not be recorded, so nothing was sent",
+            )
+            .with_source(error)
+        })?;
+    }
+    Ok(())
 }
 
 /// Acquires a permit for a task in flight, within the time limit of the call.

@@ -125,6 +125,21 @@ impl UnconfirmedCreate {
         }
     }
 
+    /// The same create by the clock of another boot: it may still be running, and ends within the time that was announced
+    /// when it was sent.
+    pub(crate) fn ends_within_its_limit(self, clock: &dyn Clock) -> Self {
+        let limit = self
+            .ended_at
+            .duration_since(self.sent_at)
+            .unwrap_or_default();
+        let (now, boot_time) = (clock.system_time(), clock.boot_time());
+        Self {
+            ended_at: now.checked_add(limit).unwrap_or(now),
+            ended: Some(boot_time.saturating_add(limit)),
+            ..self
+        }
+    }
+
     /// When the last attempt ended, by the monotonic clock of the running boot; `None` if it was recorded in another boot.
     pub(crate) fn ended_in_boot_of(&self, now: &BootTime) -> Option<&BootTime> {
         self.ended

@@ -1,9 +1,7 @@
-//! The records of a journal, the valid order of records, and their text form.
+//! The records of a journal, and their valid order.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::digest;
 use crate::engine::download::Saved;
 use crate::engine::recovery::reconciled::MatchedBy;
 use crate::engine::state::TaskStatus;
@@ -11,12 +9,7 @@ use crate::engine::unconfirmed::UnconfirmedCreate;
 use crate::fingerprint::RequestFingerprint;
 use crate::journal::state::State;
 
-/// The first line of a journal.
-pub(super) const HEADER: &str = "kling-omni journal 2\n";
-/// The beginning of the first line, in all versions.
-pub(super) const NAME: &str = "kling-omni journal ";
-
-/// One line of a journal.
+/// One step of a create, of its task, or of the video.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
 pub(super) enum Record {
@@ -121,39 +114,5 @@ impl Record {
             _ => return None,
         };
         Some(next)
-    }
-}
-
-/// The checksums of a journal. Each covers its record and the previous checksum, and thereby all earlier records.
-#[derive(Clone, Debug, Default)]
-pub(super) struct ChecksumChain {
-    last: String,
-}
-
-impl ChecksumChain {
-    /// The length of a checksum in hexadecimal digits. It is a prefix of a SHA-256.
-    const DIGITS: usize = 16;
-
-    /// Encodes a record as a line.
-    pub(super) fn encode(&mut self, record: &Record) -> serde_json::Result<String> {
-        let json = serde_json::to_string(record)?;
-        self.last = self.sum(&json);
-        Ok(format!("{} {json}\n", self.last))
-    }
-
-    /// Decodes a line without its line end; `None` if it is damaged.
-    pub(super) fn decode(&mut self, line: &[u8]) -> Option<Record> {
-        let (sum, json) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-        if sum != self.sum(json) {
-            return None;
-        }
-        self.last = sum.to_owned();
-        serde_json::from_str(json).ok()
-    }
-
-    fn sum(&self, json: &str) -> String {
-        let mut sum = digest::hex(Sha256::new_with_prefix(&self.last).chain_update(json));
-        sum.truncate(Self::DIGITS);
-        sum
     }
 }

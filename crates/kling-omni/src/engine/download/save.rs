@@ -29,7 +29,7 @@ use crate::redact::printable;
 
 type OnProgress = Box<dyn FnMut(u64, Option<u64>) + Send>;
 type OnEvent = Box<dyn FnMut(&DownloadEvent) + Send>;
-type BeforePublish = Box<dyn FnOnce(&Saved) + Send>;
+type BeforePublish = Box<dyn FnOnce(Saved) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 /// A download to a file. Await it to start.
 ///
@@ -184,9 +184,15 @@ impl Save {
         self
     }
 
-    /// Calls `callback` when the file is complete on disk, before the rename. It runs on a blocking thread.
-    pub(crate) fn before_publish(mut self, callback: impl FnOnce(&Saved) + Send + 'static) -> Self {
-        self.before_publish = Some(Box::new(callback));
+    /// Calls `callback` when the file is complete on disk, before the rename.
+    pub(crate) fn before_publish<F>(
+        mut self,
+        callback: impl FnOnce(Saved) -> F + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.before_publish = Some(Box::new(|saved| Box::pin(callback(saved))));
         self
     }
 
@@ -231,13 +237,12 @@ impl Save {
         };
         let task_id = printable(self.video.task_id()).into_owned();
         let (video, request) = (self.video, self.request);
-        let before_publish = self.before_publish;
+        if let Some(callback) = self.before_publish.take() {
+            callback(saved.clone()).await;
+        }
         let url = transfer.url().clone();
         // Blocking, because it syncs the folder.
         let publishing = tokio::task::spawn_blocking(move || {
-            if let Some(callback) = before_publish {
-                callback(&saved);
-            }
             temp_file
                 .publish()
                 .map_err(|error| errors::write_failed(&video, &saved.path, error))?;
