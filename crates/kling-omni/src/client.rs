@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 pub use crate::client::builder::ClientBuilder;
 pub use crate::engine::limits::retry_budget::{CircuitState, Health, RetryBudget};
@@ -13,6 +14,7 @@ pub use crate::engine::limits::retry_budget::{CircuitState, Health, RetryBudget}
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::create::Create;
+use crate::digest::hex;
 use crate::engine::attribution::Attribution;
 use crate::engine::client::ClientInner;
 use crate::engine::download::Video;
@@ -283,12 +285,21 @@ impl Client {
         &self.context.inner
     }
 
-    pub(crate) fn base_url(&self) -> &str {
+    /// The base URL of the service.
+    pub fn base_url(&self) -> &str {
         &self.inner().http.server.base_url
     }
 
-    pub(crate) fn clock(&self) -> &dyn Clock {
+    /// The clock of this client.
+    pub fn clock(&self) -> &dyn Clock {
         self.inner().clock()
+    }
+
+    /// Returns a SHA-256 of the key and `salt`, as 64 hexadecimal digits. A program that stores it can later tell whether
+    /// it has the key of the same account, without storing the key. Use a random salt of at least 16 bytes.
+    pub fn key_fingerprint(&self, salt: &[u8]) -> String {
+        let digest = Sha256::new_with_prefix(salt);
+        hex(digest.chain_update(self.inner().http.key.expose()))
     }
 
     pub(crate) fn attribution(&self) -> Arc<Mutex<Attribution>> {

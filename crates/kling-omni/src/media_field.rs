@@ -93,17 +93,6 @@ impl MediaField {
             index.map_or(Some(value), |index| value.get(index))
         })
     }
-
-    /// The value of this field in a body, for replacement.
-    pub(crate) fn value_mut(self, body: &mut Value) -> Option<&mut Value> {
-        self.path().try_fold(body, |value, (name, index)| {
-            let value = value.get_mut(name)?;
-            match index {
-                Some(index) => value.get_mut(index),
-                None => Some(value),
-            }
-        })
-    }
 }
 
 impl fmt::Display for MediaField {

@@ -18,8 +18,6 @@ pub(crate) mod object;
 #[cfg(feature = "schemars")]
 pub(crate) mod schema;
 
-use std::collections::BTreeMap;
-
 use kling_omni_api::Field;
 use serde::de::DeserializeSeed;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -271,9 +269,25 @@ impl Request {
         self.body().get("aspect_ratio")?.as_str()?.parse().ok()
     }
 
-    /// Replaces local files by the URLs of their uploads.
-    pub(crate) fn set_urls(&mut self, urls: &BTreeMap<MediaField, String>) {
-        self.checked_mut().set_urls(urls);
+    /// Replaces an image or a video, such as a local file by the URL of its upload. Does nothing if the request does not
+    /// have the field. The new source is checked when the request is sent.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use kling_omni::request::{MediaField, Request};
+    /// use kling_omni::VideoReference;
+    ///
+    /// let request = VideoReference::builder()
+    ///     .prompt("The dancer of @Video1 as a paper puppet")
+    ///     .reference_video(Path::new("dance.mov"))
+    ///     .build()?;
+    /// let mut request = Request::from(request);
+    /// request.set_media(MediaField::ReferenceVideo, "https://example.com/dance.mov");
+    /// assert_eq!(request.to_body()["video_url"], "https://example.com/dance.mov");
+    /// # Ok::<(), kling_omni::validation::ValidationError>(())
+    /// ```
+    pub fn set_media(&mut self, field: MediaField, source: impl Into<MediaSource>) {
+        self.checked_mut().set_media(field, source.into());
     }
 
     /// The JSON body, serialised when the request was built.
@@ -289,6 +303,7 @@ impl Request {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::path::Path;
 
     use super::*;
@@ -340,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn set_urls_replaces_only_the_given_fields() {
+    fn set_media_replaces_only_the_given_fields() {
         let mut request = Request::from(with_everything());
         let before = request.clone();
         let local = request.media().into_iter();
@@ -349,7 +364,9 @@ mod tests {
             .enumerate()
             .map(|(n, (field, _))| (field, format!("https://h.example/{n}")))
             .collect();
-        request.set_urls(&urls);
+        for (field, url) in &urls {
+            request.set_media(*field, url);
+        }
         for (field, source) in request.media() {
             let url = source.as_url().expect("a URL");
             assert!(urls.get(&field).is_none_or(|new| new == url), "{field}");
@@ -362,14 +379,14 @@ mod tests {
     }
 
     #[test]
-    fn set_urls_revalidates_the_url() {
+    fn set_media_revalidates_the_url() {
         let mut request = Request::from(with_everything());
         let routes = Route::default().routes_to_try(Mode::Text, Tier::default(), &[]);
         let [route] = &routes[..] else {
             panic!("there is one route");
         };
         request.check_route(*route).unwrap();
-        request.set_urls(&BTreeMap::from([(MediaField::EndFrame, "end".to_owned())]));
+        request.set_media(MediaField::EndFrame, "end");
         let error = request.check_route(*route).unwrap_err();
         assert_eq!(error.findings()[0].code(), FindingCode::InvalidUrl);
         assert_eq!(error.findings()[0].field(), "end_image_url");

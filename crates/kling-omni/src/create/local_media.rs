@@ -1,6 +1,5 @@
 //! Inspection and upload of the images and videos of a create.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::error::Result;
@@ -72,12 +71,9 @@ impl LocalMedia {
         let uploaded = upload
             .await
             .map_err(|error| error.with_context("nothing was created"))?;
-        let urls: BTreeMap<_, _> = local
-            .into_iter()
-            .zip(uploaded)
-            .map(|((field, _), uploaded)| (field, uploaded.url))
-            .collect();
-        request.set_urls(&urls);
+        for ((field, _), uploaded) in local.into_iter().zip(uploaded) {
+            request.set_media(field, uploaded.url);
+        }
         Ok(())
     }
 }

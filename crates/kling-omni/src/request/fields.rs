@@ -83,14 +83,6 @@ impl RequestJson {
     pub(super) fn local_paths(&self) -> Vec<String> {
         self.local.iter().map(MediaField::to_string).collect()
     }
-
-    /// Sets the URL of one field.
-    pub(super) fn set_url(&mut self, field: MediaField, url: &str) {
-        if let Some(value) = field.value_mut(Arc::make_mut(&mut self.body)) {
-            *value = url.into();
-        }
-        self.local.retain(|local| *local != field);
-    }
 }
 
 /// Writes the fields that are set. URLs are redacted because they may carry tokens.

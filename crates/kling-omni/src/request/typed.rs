@@ -1,6 +1,5 @@
 //! The code that all request types and builders share: validation in `build`, and conversion from and to JSON.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value;
@@ -52,8 +51,8 @@ pub(super) trait CheckedRequest {
     /// Checks the fields against the rules of one route.
     fn check_route(&self, route: CreateRoute) -> Result<(), ValidationError>;
 
-    /// Replaces local files by the URLs of their uploads.
-    fn set_urls(&mut self, urls: &BTreeMap<MediaField, String>);
+    /// Replaces an image or a video. Does nothing if the request does not have the field.
+    fn set_media(&mut self, field: MediaField, source: MediaSource);
 }
 
 impl<F: Fields> CheckedRequest for Checked<F> {
@@ -84,13 +83,12 @@ impl<F: Fields> CheckedRequest for Checked<F> {
         Ok(())
     }
 
-    fn set_urls(&mut self, urls: &BTreeMap<MediaField, String>) {
+    fn set_media(&mut self, field: MediaField, source: MediaSource) {
         self.passed.clear();
-        for (field, source) in self.fields.media_mut() {
-            if let Some(url) = urls.get(&field) {
-                self.json.set_url(field, url);
-                *source = url.as_str().into();
-            }
+        let mut media = self.fields.media_mut().into_iter();
+        if let Some((_, old)) = media.find(|(one, _)| *one == field) {
+            *old = source;
+            self.json = RequestJson::new(&self.fields);
         }
     }
 }
