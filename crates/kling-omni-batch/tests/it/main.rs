@@ -1,1 +1,3 @@
 //! Tests of the batch crate.
+
+mod ledger;

@@ -1,0 +1,194 @@
+//! The errors of batches and ledgers.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::state::{BatchState, ItemState};
+
+/// The result type of this crate.
+pub type BatchResult<T> = Result<T, BatchError>;
+
+/// The error type of this crate. `Display` is one clause: what failed. [`help`](Self::help) says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BatchError {
+    /// The ledger was written by a newer version of this crate.
+    #[error(
+        "the ledger {path} has schema {found}, written by {written_by}, but this version supports up to {supported}"
+    )]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// The schema of the file.
+        found: u32,
+        /// The newest schema that this version supports.
+        supported: u32,
+        /// The version that wrote it.
+        written_by: String,
+    },
+    /// The file is not a ledger, or is damaged.
+    #[error("{path} is not an intact ledger: {problem}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The linked SQLite has an error that can damage a ledger.
+    #[error("SQLite {version} can damage a ledger, {minimum} or newer is needed")]
+    OldSqlite {
+        /// The version that is linked.
+        version: String,
+        /// The oldest version without the error.
+        minimum: &'static str,
+    },
+    /// Another process, or another run of this one, has the account.
+    #[error("the account is in use by another run ({holder})")]
+    InUse {
+        /// Who has it, as far as known.
+        holder: String,
+    },
+    /// The lease of the account was lost: another process has it now. Nothing was written.
+    #[error("the lease of the account was lost to another run")]
+    LeaseLost,
+    /// The client has another key, or uses another service, than the batch was started with.
+    #[error("the batch {batch:?} belongs to another account or service than the client")]
+    OtherAccount {
+        /// The name of the batch.
+        batch: String,
+    },
+    /// There is no such batch.
+    #[error("there is no batch {name:?} in the ledger")]
+    NoSuchBatch {
+        /// The name.
+        name: String,
+    },
+    /// There is no such item.
+    #[error("there is no item {key:?} in the batch {batch:?}")]
+    NoSuchItem {
+        /// The name of the batch.
+        batch: String,
+        /// The key.
+        key: String,
+    },
+    /// An item with this key was imported before, with another request or another file.
+    #[error("the item {key:?} was imported before with another {what}")]
+    Changed {
+        /// The key.
+        key: String,
+        /// What differs.
+        what: &'static str,
+    },
+    /// Two items have the same file.
+    #[error("the items {key:?} and {other:?} have the same file {path}")]
+    SamePath {
+        /// The key of the later item.
+        key: String,
+        /// The key of the earlier item.
+        other: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The request of an item cannot be stored.
+    #[error("the request of the item {key:?} cannot be stored: {problem}")]
+    Request {
+        /// The key.
+        key: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The item is in a state in which this is not possible.
+    #[error("the item {key:?} is {state}")]
+    ItemIs {
+        /// The key.
+        key: String,
+        /// Its state.
+        state: ItemState,
+    },
+    /// The batch is in a state in which this is not possible.
+    #[error("the batch {name:?} is {state}")]
+    BatchIs {
+        /// The name.
+        name: String,
+        /// Its state.
+        state: BatchState,
+    },
+    /// Another attempt of this item was paid or may have been, or another create of the account is in the air.
+    #[error("a create that is paid, or may be, forbids another one ({rule})")]
+    Forbidden {
+        /// The rule of the ledger: `paid_once` or `turnstile`.
+        rule: &'static str,
+    },
+    /// A record with this number exists.
+    #[error("record {number} of the attempt exists already")]
+    RecordExists {
+        /// The number.
+        number: u64,
+    },
+    /// The disk or the ledger is full.
+    #[error("the ledger is full")]
+    Full,
+    /// The ledger could not be read or written.
+    #[error("the ledger failed")]
+    Ledger(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A file could not be read or written.
+    #[error("cannot {action} {path}")]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The client failed.
+    #[error(transparent)]
+    Client(#[from] kling_omni::Error),
+}
+
+impl BatchError {
+    /// What to do about the error, as an imperative clause.
+    pub fn help(&self) -> Option<&str> {
+        Some(match self {
+            Self::NewerSchema { .. } => "use the version that wrote it, or a newer one",
+            Self::Damaged { .. } => {
+                "restore the file from a backup that is newer than the last create, or compare the account's list with its items before you create again"
+            }
+            Self::InUse { .. } => "wait until that run ends, or stop it",
+            Self::LeaseLost => "start again: the next run settles what was in the air",
+            Self::OtherAccount { .. } => {
+                "use the key and the service that the batch was started with"
+            }
+            Self::Changed { .. } => {
+                "use another id for a changed item, or another name for the batch"
+            }
+            Self::SamePath { .. } => "give each item a file of its own",
+            Self::Full => "free disk space, and start again",
+            Self::Client(error) => return error.help(),
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn file(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File {
+            action,
+            path,
+            source,
+        }
+    }
+}
+
+impl From<BatchError> for io::Error {
+    fn from(error: BatchError) -> Self {
+        let kind = match error {
+            BatchError::RecordExists { .. } => io::ErrorKind::AlreadyExists,
+            BatchError::Full => io::ErrorKind::StorageFull,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}

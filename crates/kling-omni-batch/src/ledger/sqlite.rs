@@ -1,0 +1,383 @@
+//! A ledger in a SQLite file.
+
+mod accounts;
+mod attempts;
+mod import;
+mod items;
+mod open;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use rusqlite::types::Type;
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+
+use crate::error::{BatchError, BatchResult};
+use crate::ledger::{
+    AccountId, Attempt, AttemptId, Batch, BatchId, Imported, Item, ItemChange, ItemEvent, ItemId,
+    ItemQuery, KnownUpdate, Lease, Ledger, NewItems, NewRecord, Reopening, SavedFile, SpentGroup,
+};
+use crate::state::{BatchState, ItemState};
+
+/// A ledger in a SQLite file, for one machine.
+///
+/// The file is readable only by its owner, because requests may carry tokens in URLs. It has no key, no URL of a result and
+/// no webhook secret. It belongs on a local disk: locks do not work on some network file systems.
+///
+/// A run locks the file `<name>.lock` beside it. The system releases the lock when the process ends, however it ends, so
+/// the next run knows that all earlier senders have ended.
+#[derive(Clone)]
+pub struct SqliteLedger {
+    path: PathBuf,
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl SqliteLedger {
+    /// Opens a ledger, and creates it if it does not exist. A ledger of an older version is migrated.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::NewerSchema`], [`BatchError::Damaged`], [`BatchError::OldSqlite`], [`BatchError::File`].
+    pub async fn open(path: impl Into<PathBuf>) -> BatchResult<Self> {
+        let path = path.into();
+        blocking(move || {
+            let path = std::path::absolute(&path).map_err(BatchError::file("find", &path))?;
+            let connection = open::open(&path)?;
+            Ok(Self {
+                path,
+                connection: Arc::new(Mutex::new(connection)),
+            })
+        })
+        .await
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Limits the size of the file, for tests of a full disk.
+    #[cfg(feature = "test-hooks")]
+    #[doc(hidden)]
+    pub async fn limit_pages(&self, pages: u32) -> BatchResult<()> {
+        let connection = Arc::clone(&self.connection);
+        let path = self.path.clone();
+        blocking(move || {
+            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let limited =
+                connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
+            limited.map_err(|error| failure(&path, error))
+        })
+        .await
+    }
+
+    /// Runs `work` in a transaction on a blocking thread.
+    async fn transact<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> BatchResult<T> {
+        let connection = Arc::clone(&self.connection);
+        let path = self.path.clone();
+        blocking(move || {
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let done = connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .map_err(Failure::from)
+                .and_then(|transaction| {
+                    let value = work(&transaction)?;
+                    transaction.commit()?;
+                    Ok(value)
+                });
+            done.map_err(|failed| failed.into_error(&path))
+        })
+        .await
+    }
+
+    /// Runs a query on a blocking thread. It does not wait for writers.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> BatchResult<T> {
+        let connection = Arc::clone(&self.connection);
+        let path = self.path.clone();
+        blocking(move || {
+            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&connection).map_err(|failed| failed.into_error(&path))
+        })
+        .await
+    }
+}
+
+impl fmt::Debug for SqliteLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteLedger")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+/// A failure inside of a transaction.
+enum Failure {
+    Sqlite(rusqlite::Error),
+    Batch(BatchError),
+}
+
+impl Failure {
+    fn into_error(self, path: &Path) -> BatchError {
+        match self {
+            Self::Sqlite(error) => failure(path, error),
+            Self::Batch(error) => error,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<BatchError> for Failure {
+    fn from(error: BatchError) -> Self {
+        Self::Batch(error)
+    }
+}
+
+/// The error for a failure of SQLite.
+fn failure(path: &Path, error: rusqlite::Error) -> BatchError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => BatchError::Full,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => BatchError::Damaged {
+            path: path.to_owned(),
+            problem: error.to_string(),
+        },
+        _ => BatchError::Ledger(Box::new(error)),
+    }
+}
+
+/// A value in the ledger that cannot be read.
+fn invalid(
+    column: usize,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}
+
+/// The current time of the ledger.
+const NOW: &str = "cast(unixepoch('subsec') * 1000 as integer)";
+
+fn to_ms(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn from_ms(ms: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or_default())
+}
+
+#[async_trait]
+impl Ledger for SqliteLedger {
+    async fn import(&self, batch: &str, items: NewItems) -> BatchResult<Imported> {
+        let batch = batch.to_owned();
+        self.transact(move |ledger| import::import(ledger, &batch, items))
+            .await
+    }
+
+    async fn batches(&self) -> BatchResult<Vec<Batch>> {
+        self.read(accounts::batches).await
+    }
+
+    async fn batch(&self, name: &str) -> BatchResult<Batch> {
+        let name = name.to_owned();
+        self.read(move |ledger| accounts::batch(ledger, &name))
+            .await
+    }
+
+    async fn set_batch_state(
+        &self,
+        batch: BatchId,
+        state: BatchState,
+        reason: Option<String>,
+    ) -> BatchResult<()> {
+        self.transact(move |ledger| accounts::set_batch_state(ledger, batch, state, reason))
+            .await
+    }
+
+    async fn salt(&self) -> BatchResult<Vec<u8>> {
+        self.read(|ledger| Ok(ledger.query_row("select salt from meta", [], |row| row.get(0))?))
+            .await
+    }
+
+    async fn assign(
+        &self,
+        batch: BatchId,
+        service: &str,
+        key_fingerprint: &str,
+    ) -> BatchResult<AccountId> {
+        let (service, key) = (service.to_owned(), key_fingerprint.to_owned());
+        self.transact(move |ledger| accounts::assign(ledger, batch, &service, &key))
+            .await
+    }
+
+    async fn acquire(&self, account: AccountId, holder: &str) -> BatchResult<Lease> {
+        let holder = holder.to_owned();
+        let path = self.path.clone();
+        let lock = blocking({
+            let holder = holder.clone();
+            move || open::LockFile::acquire(&path, &holder)
+        })
+        .await?;
+        let epoch = self
+            .transact(move |ledger| accounts::begin_epoch(ledger, account, &holder))
+            .await?;
+        Ok(Lease::new(account, epoch, Some(Arc::new(lock))))
+    }
+
+    async fn renew(&self, lease: &Lease) -> BatchResult<()> {
+        let lease = lease.clone();
+        self.read(move |ledger| accounts::check_lease(ledger, &lease))
+            .await
+    }
+
+    async fn release(&self, lease: Lease) -> BatchResult<()> {
+        drop(lease);
+        Ok(())
+    }
+
+    async fn known_tasks(&self, account: AccountId) -> BatchResult<KnownUpdate> {
+        self.read(move |ledger| accounts::known_tasks(ledger, account))
+            .await
+    }
+
+    async fn add_known_tasks(&self, lease: &Lease, update: KnownUpdate) -> BatchResult<()> {
+        let lease = lease.clone();
+        self.transact(move |ledger| {
+            accounts::check_lease(ledger, &lease)?;
+            accounts::add_known_tasks(ledger, lease.account, &update)
+        })
+        .await
+    }
+
+    async fn items(&self, query: ItemQuery) -> BatchResult<Vec<Item>> {
+        self.read(move |ledger| items::find(ledger, &query)).await
+    }
+
+    async fn item(&self, batch: BatchId, key: &str) -> BatchResult<Option<Item>> {
+        let key = key.to_owned();
+        self.read(move |ledger| items::by_key(ledger, batch, &key))
+            .await
+    }
+
+    async fn counts(&self, batch: BatchId) -> BatchResult<BTreeMap<ItemState, u64>> {
+        self.read(move |ledger| items::counts(ledger, batch)).await
+    }
+
+    async fn next_ready(
+        &self,
+        batch: BatchId,
+        states: Vec<ItemState>,
+        after: SystemTime,
+    ) -> BatchResult<Option<SystemTime>> {
+        self.read(move |ledger| items::next_ready(ledger, batch, &states, after))
+            .await
+    }
+
+    async fn change_item(&self, change: ItemChange) -> BatchResult<bool> {
+        self.transact(move |ledger| items::change(ledger, &change))
+            .await
+    }
+
+    async fn begin_attempt(&self, lease: &Lease, item: ItemId) -> BatchResult<Attempt> {
+        let lease = lease.clone();
+        self.transact(move |ledger| attempts::begin(ledger, &lease, item))
+            .await
+    }
+
+    async fn latest_attempt(&self, item: ItemId) -> BatchResult<Option<Attempt>> {
+        self.read(move |ledger| attempts::latest(ledger, item))
+            .await
+    }
+
+    async fn open_attempts(&self, account: AccountId) -> BatchResult<Vec<(Attempt, Item)>> {
+        self.read(move |ledger| attempts::open(ledger, account))
+            .await
+    }
+
+    async fn records(&self, attempt: AttemptId) -> BatchResult<Vec<String>> {
+        self.read(move |ledger| attempts::records(ledger, attempt))
+            .await
+    }
+
+    async fn append(&self, lease: Option<&Lease>, record: NewRecord) -> BatchResult<()> {
+        let lease = lease.cloned();
+        self.transact(move |ledger| attempts::append(ledger, lease.as_ref(), &record))
+            .await
+    }
+
+    async fn set_undecided(
+        &self,
+        lease: &Lease,
+        attempt: AttemptId,
+        candidates: Vec<String>,
+        reason: crate::ledger::ItemError,
+    ) -> BatchResult<()> {
+        let lease = lease.clone();
+        self.transact(move |ledger| {
+            attempts::set_undecided(ledger, &lease, attempt, &candidates, &reason)
+        })
+        .await
+    }
+
+    async fn set_expiry(&self, attempt: AttemptId, expires_at: SystemTime) -> BatchResult<()> {
+        self.transact(move |ledger| {
+            let set = "update attempt set expires_at = ? where id = ?";
+            ledger.execute(set, (to_ms(expires_at), attempt.0))?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn reopen(&self, item: ItemId, from: ItemState, as_: Reopening) -> BatchResult<bool> {
+        self.transact(move |ledger| attempts::reopen(ledger, item, from, as_))
+            .await
+    }
+
+    async fn failed_tasks(&self, account: AccountId, request_sha256: &str) -> BatchResult<u32> {
+        let request = request_sha256.to_owned();
+        self.read(move |ledger| {
+            let count = "select count(*) from attempt where account_id = ? and failed_request = ?";
+            Ok(ledger.query_row(count, (account.0, request), |row| row.get(0))?)
+        })
+        .await
+    }
+
+    async fn events(
+        &self,
+        batch: BatchId,
+        item: Option<ItemId>,
+        after: u64,
+        limit: u32,
+    ) -> BatchResult<Vec<ItemEvent>> {
+        self.read(move |ledger| items::events(ledger, batch, item, after, limit))
+            .await
+    }
+
+    async fn spent(&self, batch: BatchId) -> BatchResult<Vec<SpentGroup>> {
+        self.read(move |ledger| attempts::spent(ledger, batch))
+            .await
+    }
+
+    async fn file(&self, item: ItemId) -> BatchResult<Option<SavedFile>> {
+        self.read(move |ledger| items::file(ledger, item)).await
+    }
+}

@@ -1,0 +1,200 @@
+//! Items and their events.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
+
+use crate::ledger::sqlite::{Failure, NOW, from_ms, invalid, to_ms};
+use crate::ledger::{
+    BatchId, EventDetail, Item, ItemChange, ItemError, ItemEvent, ItemId, ItemQuery, SavedFile,
+    Uploads,
+};
+use crate::state::ItemState;
+
+/// The columns of [`read`], in its order.
+pub(super) const COLUMNS: &str = "item.id, item.batch_id, item.position, item.key, item.path, item.request, \
+    item.request_sha256, item.state, item.uploads, item.not_before, item.failures, item.attempts, item.error_kind, item.error";
+
+/// Reads an item from its columns, which begin at `at`.
+pub(super) fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Item> {
+    let text = |column: usize| row.get::<_, String>(at + column);
+    let json = |error| invalid(at, error);
+    let uploads: Option<String> = row.get(at + 8)?;
+    let kind: Option<String> = row.get(at + 12)?;
+    let error: Option<String> = row.get(at + 13)?;
+    Ok(Item {
+        id: ItemId(row.get(at)?),
+        batch: BatchId(row.get(at + 1)?),
+        position: row.get::<_, i64>(at + 2)?.unsigned_abs(),
+        key: text(3)?,
+        path: text(4)?.into(),
+        request: serde_json::from_str(&text(5)?).map_err(json)?,
+        request_sha256: text(6)?,
+        state: text(7)?.parse().map_err(|error| invalid(at + 7, error))?,
+        uploads: match uploads {
+            Some(uploads) => serde_json::from_str(&uploads).map_err(json)?,
+            None => Uploads::default(),
+        },
+        not_before: row.get::<_, Option<i64>>(at + 9)?.map(from_ms),
+        failures: row.get(at + 10)?,
+        attempts: row.get(at + 11)?,
+        error: kind.zip(error).map(|(kind, text)| ItemError { kind, text }),
+    })
+}
+
+pub(super) fn find(ledger: &Connection, query: &ItemQuery) -> Result<Vec<Item>, Failure> {
+    let states = match query.states.is_empty() {
+        true => ItemState::ALL,
+        false => &query.states,
+    };
+    let ready = query.ready_at.map_or(i64::MAX, to_ms);
+    let mut found = Vec::new();
+    for state in states {
+        let select = format!(
+            "select {COLUMNS} from item where batch_id = ? and state = ? and position >= ?
+             and coalesce(not_before, 0) <= ? order by position limit ?"
+        );
+        let mut select = ledger.prepare_cached(&select)?;
+        let from = query.from.cast_signed();
+        let values = (query.batch.0, state.as_str(), from, ready, query.limit);
+        let items = select.query_map(values, |row| read(row, 0))?;
+        for item in items {
+            found.push(item?);
+        }
+    }
+    // Each state has its own index range. The first of all of them are among the first of each.
+    found.sort_by_key(|item| item.position);
+    found.truncate(query.limit as usize);
+    Ok(found)
+}
+
+pub(super) fn by_key(
+    ledger: &Connection,
+    batch: BatchId,
+    key: &str,
+) -> Result<Option<Item>, Failure> {
+    let select = format!("select {COLUMNS} from item where batch_id = ? and key = ?");
+    let mut select = ledger.prepare_cached(&select)?;
+    Ok(select
+        .query_row((batch.0, key), |row| read(row, 0))
+        .optional()?)
+}
+
+pub(super) fn counts(
+    ledger: &Connection,
+    batch: BatchId,
+) -> Result<BTreeMap<ItemState, u64>, Failure> {
+    let select = "select state, count(*) from item where batch_id = ? group by state";
+    let mut select = ledger.prepare_cached(select)?;
+    let rows = select.query_map([batch.0], |row| {
+        let state: String = row.get(0)?;
+        let state = state.parse().map_err(|error| invalid(0, error))?;
+        Ok((state, row.get::<_, i64>(1)?.unsigned_abs()))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn next_ready(
+    ledger: &Connection,
+    batch: BatchId,
+    states: &[ItemState],
+    after: SystemTime,
+) -> Result<Option<SystemTime>, Failure> {
+    let marks = vec!["?"; states.len()].join(", ");
+    let select = format!(
+        "select min(not_before) from item where batch_id = {} and not_before > {} and state in ({marks})",
+        batch.0,
+        to_ms(after)
+    );
+    let mut select = ledger.prepare_cached(&select)?;
+    let states = params_from_iter(states.iter().map(|state| state.as_str()));
+    let next: Option<i64> = select.query_row(states, |row| row.get(0))?;
+    Ok(next.map(from_ms))
+}
+
+pub(super) fn change(ledger: &Connection, change: &ItemChange) -> Result<bool, Failure> {
+    let uploads = change.uploads.as_ref().map(serde_json::to_string);
+    let uploads = uploads.transpose().map_err(|error| invalid(0, error))?;
+    let set = "update item set state = ?, uploads = coalesce(?, uploads), not_before = ?, failures = ?, error_kind = ?, error = ?
+        where id = ? and state = ?";
+    let values = (
+        change.to.as_str(),
+        uploads,
+        change.not_before.map(to_ms),
+        change.failures,
+        change.error.as_ref().map(|error| &error.kind),
+        change.error.as_ref().map(|error| &error.text),
+        change.item.0,
+        change.from.as_str(),
+    );
+    if ledger.prepare_cached(set)?.execute(values)? == 0 {
+        return Ok(false);
+    }
+    let detail = EventDetail {
+        error: change.error.clone(),
+        ..EventDetail::default()
+    };
+    record_event(ledger, change.item, change.to, &detail)?;
+    Ok(true)
+}
+
+/// Appends an event to the history of an item.
+pub(super) fn record_event(
+    ledger: &Connection,
+    item: ItemId,
+    state: ItemState,
+    detail: &EventDetail,
+) -> Result<(), Failure> {
+    let detail = serde_json::to_string(detail).map_err(|error| invalid(0, error))?;
+    let insert = format!(
+        "insert into event (batch_id, item_id, at, state, detail)
+         select batch_id, id, {NOW}, ?, ? from item where id = ?"
+    );
+    let mut insert = ledger.prepare_cached(&insert)?;
+    insert.execute((state.as_str(), detail, item.0))?;
+    Ok(())
+}
+
+pub(super) fn events(
+    ledger: &Connection,
+    batch: BatchId,
+    item: Option<ItemId>,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<ItemEvent>, Failure> {
+    let (column, id) = match item {
+        Some(item) => ("item_id", item.0),
+        None => ("batch_id", batch.0),
+    };
+    let select = format!(
+        "select event.number, item.key, event.at, event.state, event.detail
+         from event join item on item.id = event.item_id
+         where event.{column} = ? and event.number > ? order by event.number limit ?"
+    );
+    let mut select = ledger.prepare_cached(&select)?;
+    let rows = select.query_map((id, after.cast_signed(), limit), |row| {
+        let (state, detail): (String, String) = (row.get(3)?, row.get(4)?);
+        Ok(ItemEvent {
+            number: row.get::<_, i64>(0)?.unsigned_abs(),
+            key: row.get(1)?,
+            at_ms: row.get::<_, i64>(2)?.unsigned_abs(),
+            state: state.parse().map_err(|error| invalid(3, error))?,
+            detail: serde_json::from_str(&detail).map_err(|error| invalid(4, error))?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn file(ledger: &Connection, item: ItemId) -> Result<Option<SavedFile>, Failure> {
+    let select = "select path, bytes, sha256 from file where item_id = ?";
+    let mut select = ledger.prepare_cached(select)?;
+    let file = select.query_row([item.0], |row| {
+        Ok(SavedFile {
+            path: row.get::<_, String>(0)?.into(),
+            bytes: row.get::<_, i64>(1)?.unsigned_abs(),
+            sha256: row.get(2)?,
+        })
+    });
+    Ok(file.optional()?)
+}

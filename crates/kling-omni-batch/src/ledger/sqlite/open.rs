@@ -1,0 +1,157 @@
+//! Opens, checks, migrates and locks the file of a ledger.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
+
+use crate::error::{BatchError, BatchResult};
+use crate::ledger::sqlite::{Failure, failure};
+
+/// The migrations, each from one schema to the next, forward only.
+const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+
+/// Identifies ledgers among SQLite files: "KLOB".
+const APPLICATION_ID: i32 = 0x4b4c_4f42;
+
+/// 3.7.0 to 3.51.2 can corrupt a file when two connections write and checkpoint at once
+/// (<https://www.sqlite.org/wal.html#walresetbug>).
+const MIN_SQLITE: (i32, &str) = (3_051_003, "3.51.3");
+
+/// How long to wait for a write of another process, such as `pause` during a run.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) fn open(path: &Path) -> BatchResult<Connection> {
+    if rusqlite::version_number() < MIN_SQLITE.0 {
+        return Err(BatchError::OldSqlite {
+            version: rusqlite::version().to_owned(),
+            minimum: MIN_SQLITE.1,
+        });
+    }
+    create_private(path).map_err(BatchError::file("open", path))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection =
+        Connection::open_with_flags(path, flags).map_err(|error| failure(path, error))?;
+    prepare(&mut connection, path).map_err(|failed| failed.into_error(path))?;
+    Ok(connection)
+}
+
+/// Creates the file if it does not exist. SQLite gives its other files the same mode.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Failure> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    let damaged = |problem: String| BatchError::Damaged {
+        path: path.to_owned(),
+        problem,
+    };
+    // Read before anything is written: the file may be the database of another program.
+    let application: i32 = connection.query_row("pragma application_id", [], |row| row.get(0))?;
+    let tables: u32 =
+        connection.query_row("select count(*) from sqlite_schema", [], |row| row.get(0))?;
+    if application != APPLICATION_ID && (application != 0 || tables > 0) {
+        return Err(damaged("it is the database of another program".to_owned()).into());
+    }
+    let journal_mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if !journal_mode.eq_ignore_ascii_case("wal") {
+        return Err(
+            damaged("its file system does not support a write-ahead log".to_owned()).into(),
+        );
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let has_meta: Option<u32> = transaction
+        .query_row(
+            "select 1 from sqlite_schema where name = 'meta'",
+            [],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let (found, written_by): (u32, String) = match has_meta {
+        Some(_) => transaction.query_row("select schema, written_by from meta", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?,
+        None => (0, String::new()),
+    };
+    let supported = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    if found > supported {
+        return Err(BatchError::NewerSchema {
+            path: path.to_owned(),
+            found,
+            supported,
+            written_by,
+        }
+        .into());
+    }
+    if found < supported {
+        for migration in MIGRATIONS.iter().skip(found as usize) {
+            transaction.execute_batch(migration)?;
+        }
+        if found == 0 {
+            let salt: [u8; 16] = std::array::from_fn(|_| fastrand::u8(..));
+            let insert = "insert into meta (schema, written_by, salt) values (0, '', ?)";
+            transaction.execute(insert, [salt])?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        }
+        let set = "update meta set schema = ?, written_by = ?";
+        transaction.execute(set, (supported, env!("CARGO_PKG_VERSION")))?;
+    }
+    transaction.commit()?;
+    let check: String = connection.query_row("pragma quick_check(1)", [], |row| row.get(0))?;
+    match check.as_str() {
+        "ok" => Ok(()),
+        problem => Err(damaged(problem.to_owned()).into()),
+    }
+}
+
+/// The lock that a run holds. A child process that another thread starts holds a copy of the file until `exec`. Unlocking
+/// releases the lock for all copies; closing does not.
+pub(super) struct LockFile(File);
+
+impl LockFile {
+    pub(super) fn acquire(ledger: &Path, holder: &str) -> BatchResult<Self> {
+        let mut path = ledger.as_os_str().to_owned();
+        path.push(".lock");
+        let path = PathBuf::from(path);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options
+            .open(&path)
+            .map_err(BatchError::file("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = file.take(200).read_to_string(&mut holder);
+                return Err(BatchError::InUse { holder });
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(BatchError::file("lock", &path)(error));
+            }
+        }
+        // Only for the error of the other process, so a failure does not matter.
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(holder.as_bytes()));
+        Ok(Self(file))
+    }
+}
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}

@@ -1,0 +1,185 @@
+//! The ledger: conformance, and what is particular to a SQLite file.
+
+mod model;
+
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kling_omni::TextToVideo;
+use kling_omni::request::Request;
+use kling_omni_batch::ledger::{Ledger, NewItem, SqliteLedger, conformance};
+use kling_omni_batch::{BatchError, BatchResult};
+use tempfile::TempDir;
+
+fn new_item(number: usize) -> BatchResult<NewItem> {
+    let request = TextToVideo::builder().prompt(format!("take {number} {}", "of many ".repeat(90)));
+    let request = request.build().map_err(kling_omni::Error::from)?;
+    NewItem::new(
+        format!("item-{number}"),
+        &Request::from(request),
+        format!("/videos/{number}.mp4"),
+    )
+}
+
+#[tokio::test]
+async fn conforms() {
+    let folder = TempDir::new().unwrap();
+    let open = |case: &'static str| {
+        let path = folder.path().join(format!("{case}.db"));
+        async { Ok(Arc::new(SqliteLedger::open(path).await?) as Arc<dyn Ledger>) }
+    };
+    let failed = conformance::check(open).await.err().unwrap_or_default();
+    kling_omni_test_support::fail_on(failed);
+}
+
+#[tokio::test]
+async fn large_import_is_fast_and_small() {
+    const ITEMS: usize = 100_000;
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("batch.db");
+    let ledger = SqliteLedger::open(&path).await.unwrap();
+    let start = Instant::now();
+    let imported = ledger
+        .import("large", Box::new((0..ITEMS).map(new_item)))
+        .await
+        .unwrap();
+    let imported_after = start.elapsed();
+    assert_eq!(imported.added as usize, ITEMS);
+    let batch = ledger.batch("large").await.unwrap();
+    let start = Instant::now();
+    let counts = ledger.counts(batch.id).await.unwrap();
+    let counted_after = start.elapsed();
+    assert_eq!(counts.values().sum::<u64>() as usize, ITEMS);
+    let request = serde_json::to_string(&new_item(0).unwrap().request).unwrap();
+    let bytes_per_item = fs::metadata(&path).unwrap().len() as usize / ITEMS;
+    println!(
+        "import {imported_after:?}, counts {counted_after:?}, {bytes_per_item} B per item, request {} B",
+        request.len()
+    );
+    assert!(bytes_per_item < request.len() + 4096, "{bytes_per_item}");
+    // Times of a debug build on a busy machine, as a guard against quadratic work.
+    assert!(
+        imported_after < Duration::from_secs(60),
+        "{imported_after:?}"
+    );
+    assert!(counted_after < Duration::from_secs(2), "{counted_after:?}");
+}
+
+#[tokio::test]
+async fn newer_schema_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("batch.db");
+    SqliteLedger::open(&path)
+        .await
+        .unwrap()
+        .import("b", Box::new((0..2).map(new_item)))
+        .await
+        .unwrap();
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute("update meta set schema = 99, written_by = '7.0.0'", [])
+        .unwrap();
+    let before = fs::read(&path).unwrap();
+    let error = SqliteLedger::open(&path).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("has schema 99, written by 7.0.0, but this version supports up to 1"),
+        "{error}"
+    );
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn other_files_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let text = folder.path().join("notes.txt");
+    fs::write(&text, "notes ".repeat(1000)).unwrap();
+    let foreign = folder.path().join("foreign.db");
+    rusqlite::Connection::open(&foreign)
+        .unwrap()
+        .execute("create table t (a)", [])
+        .unwrap();
+    for path in [text, foreign] {
+        let before = fs::read(&path).unwrap();
+        let error = SqliteLedger::open(&path).await.unwrap_err();
+        assert!(matches!(error, BatchError::Damaged { .. }), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), before, "{}", path.display());
+    }
+    let error = SqliteLedger::open(folder.path().join("no/such/folder.db"))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, BatchError::File { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn damaged_file_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("batch.db");
+    SqliteLedger::open(&path)
+        .await
+        .unwrap()
+        .import("b", Box::new((0..200).map(new_item)))
+        .await
+        .unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let end = bytes.len() - 4096;
+    for page in bytes[8192..end].chunks_mut(4096).step_by(3) {
+        page[..64].fill(0xa5);
+    }
+    fs::write(&path, bytes).unwrap();
+    let error = SqliteLedger::open(&path).await.unwrap_err();
+    assert!(matches!(error, BatchError::Damaged { .. }), "{error:?}");
+    assert!(error.help().is_some());
+}
+
+#[tokio::test]
+async fn full_disk_keeps_the_ledger_intact() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("batch.db");
+    let ledger = SqliteLedger::open(&path).await.unwrap();
+    ledger
+        .import("b", Box::new((0..10).map(new_item)))
+        .await
+        .unwrap();
+    ledger.limit_pages(60).await.unwrap();
+    let error = ledger
+        .import("b", Box::new((0..1000).map(new_item)))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, BatchError::Full), "{error:?}");
+    let batch = ledger.batch("b").await.unwrap();
+    assert_eq!(
+        ledger.counts(batch.id).await.unwrap().values().sum::<u64>(),
+        10
+    );
+    drop(ledger);
+    SqliteLedger::open(&path).await.unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn files_are_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("batch.db");
+    let ledger = SqliteLedger::open(&path).await.unwrap();
+    ledger
+        .import("b", Box::new((0..2).map(new_item)))
+        .await
+        .unwrap();
+    let batch = ledger.batch("b").await.unwrap();
+    let account = ledger.assign(batch.id, "s", "k").await.unwrap();
+    let _lease = ledger.acquire(account, "test").await.unwrap();
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder.path()).unwrap().flatten() {
+        assert_eq!(
+            entry.metadata().unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{entry:?}"
+        );
+        names.push(entry.file_name());
+    }
+    assert!(names.len() >= 3, "{names:?}");
+}

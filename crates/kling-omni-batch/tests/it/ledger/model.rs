@@ -1,0 +1,280 @@
+//! Random operations on a ledger, compared with a plain map.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kling_omni_batch::ledger::{
+    Attempt, ItemChange, ItemError, ItemId, ItemQuery, KnownUpdate, Lease, Ledger, NewRecord,
+    Reopening, SqliteLedger,
+};
+use kling_omni_batch::{AttemptState, ItemState};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::new_item;
+
+const ITEMS: usize = 3;
+
+/// An operation on one item. None of them looks at the state first, as a faulty caller.
+#[derive(Clone, Copy, Debug)]
+enum Operation {
+    Prepare(usize),
+    Begin(usize),
+    Append(usize, AttemptState),
+    SetUndecided(usize),
+    Reopen(usize, Reopening),
+    Decide(usize, bool),
+    /// Another run acquires the account.
+    Reacquire,
+    /// An append by the run before.
+    LateAppend(usize, AttemptState),
+}
+
+fn operations() -> impl Strategy<Value = Vec<Operation>> {
+    let item = 0..ITEMS;
+    let state = prop::sample::select(AttemptState::ALL);
+    let operation = prop_oneof![
+        2 => item.clone().prop_map(Operation::Prepare),
+        3 => item.clone().prop_map(Operation::Begin),
+        6 => (item.clone(), state.clone()).prop_map(|(item, state)| Operation::Append(item, state)),
+        1 => item.clone().prop_map(Operation::SetUndecided),
+        2 => item.clone().prop_map(|item| Operation::Reopen(item, Reopening::Create)),
+        1 => item.clone().prop_map(|item| Operation::Reopen(item, Reopening::Fetch)),
+        1 => (item.clone(), any::<bool>()).prop_map(|(item, is_created)| Operation::Decide(item, is_created)),
+        1 => Just(Operation::Reacquire),
+        1 => (item, state).prop_map(|(item, state)| Operation::LateAppend(item, state)),
+    ];
+    prop::collection::vec(operation, 1..60)
+}
+
+/// What is expected of one attempt.
+#[derive(Clone, Copy, Debug)]
+struct ModelAttempt {
+    item: usize,
+    state: AttemptState,
+    records: u64,
+}
+
+struct Model {
+    ledger: Arc<dyn Ledger>,
+    items: Vec<ItemId>,
+    lease: Lease,
+    late: Option<Lease>,
+    attempts: BTreeMap<i64, ModelAttempt>,
+    latest: BTreeMap<usize, Attempt>,
+}
+
+impl Model {
+    /// The state in which an append leaves an attempt, or `None` if it has to be refused.
+    fn expected(&self, id: i64, to: AttemptState, has_lease: bool) -> Option<AttemptState> {
+        let attempt = self.attempts[&id];
+        let stays = attempt.state == AttemptState::Undecided && to.is_in_the_air();
+        let to = if stays { attempt.state } else { to };
+        let may_write = match has_lease {
+            true => attempt.state != AttemptState::Closed,
+            false => attempt.state == AttemptState::Undecided,
+        };
+        let mut others = self.attempts.iter().filter(|(other, _)| **other != id);
+        let is_free = others.all(|(_, other)| {
+            let both_paid =
+                other.item == attempt.item && other.state.may_be_paid() && to.may_be_paid();
+            let both_in_the_air = other.state.is_in_the_air() && to.is_in_the_air();
+            !both_paid && !both_in_the_air
+        });
+        (may_write && is_free).then_some(to)
+    }
+
+    async fn append(
+        &mut self,
+        item: usize,
+        to: AttemptState,
+        lease: Option<Lease>,
+        is_current: bool,
+    ) {
+        let Some(attempt) = self.latest.get(&item).cloned() else {
+            return;
+        };
+        let id = attempt.id.0;
+        let record = NewRecord {
+            attempt: attempt.id,
+            number: self.attempts[&id].records,
+            json: "{}".to_owned(),
+            attempt_state: to,
+            item_state: ItemState::Sending,
+            task_id: (to == AttemptState::Created).then(|| format!("task-{id}")),
+            file: None,
+            error: None,
+            is_failure: false,
+            known: KnownUpdate::default(),
+        };
+        let appended = self.ledger.append(lease.as_ref(), record).await;
+        let expected = self
+            .expected(id, to, lease.is_some())
+            .filter(|_| is_current);
+        assert_eq!(
+            appended.is_ok(),
+            expected.is_some(),
+            "{appended:?} {expected:?}"
+        );
+        if let Some(state) = expected {
+            let attempt = self.attempts.get_mut(&id).unwrap();
+            *attempt = ModelAttempt {
+                state,
+                records: attempt.records + 1,
+                ..*attempt
+            };
+        }
+    }
+
+    async fn apply(&mut self, operation: Operation) {
+        let ledger = Arc::clone(&self.ledger);
+        match operation {
+            Operation::Prepare(item) => {
+                for from in ItemState::ALL {
+                    let change = ItemChange::new(self.items[item], *from, ItemState::Prepared);
+                    ledger.change_item(change).await.unwrap();
+                }
+            }
+            Operation::Begin(item) => {
+                if let Ok(attempt) = ledger.begin_attempt(&self.lease, self.items[item]).await {
+                    for old in self.attempts.values_mut().filter(|old| old.item == item) {
+                        if matches!(old.state, AttemptState::Prepared | AttemptState::Rejected) {
+                            old.state = AttemptState::Closed;
+                        }
+                    }
+                    let state = AttemptState::Prepared;
+                    self.attempts.insert(
+                        attempt.id.0,
+                        ModelAttempt {
+                            item,
+                            state,
+                            records: 0,
+                        },
+                    );
+                    self.latest.insert(item, attempt);
+                }
+            }
+            Operation::Append(item, to) => {
+                self.append(item, to, Some(self.lease.clone()), true).await
+            }
+            Operation::LateAppend(item, to) => {
+                if let Some(late) = self.late.clone() {
+                    self.append(item, to, Some(late), false).await;
+                }
+            }
+            Operation::Decide(item, is_created) => {
+                let to = if is_created {
+                    AttemptState::Created
+                } else {
+                    AttemptState::Prepared
+                };
+                self.append(item, to, None, true).await;
+            }
+            Operation::SetUndecided(item) => {
+                let Some(attempt) = self.latest.get(&item) else {
+                    return;
+                };
+                let reason = ItemError {
+                    kind: "ambiguous".to_owned(),
+                    text: String::new(),
+                };
+                let set = ledger
+                    .set_undecided(&self.lease, attempt.id, Vec::new(), reason)
+                    .await;
+                let model = self.attempts.get_mut(&attempt.id.0).unwrap();
+                let may_be = model.state.is_in_the_air() || model.state == AttemptState::Undecided;
+                assert_eq!(set.is_ok(), may_be, "{set:?}");
+                if may_be {
+                    model.state = AttemptState::Undecided;
+                }
+            }
+            Operation::Reopen(item, as_) => {
+                for from in ItemState::ALL {
+                    let reopened = ledger.reopen(self.items[item], *from, as_).await.unwrap();
+                    let latest = self.latest.get(&item).map(|attempt| attempt.id.0);
+                    if let (true, Some(id), Reopening::Create) = (reopened, latest, as_) {
+                        let attempt = self.attempts.get_mut(&id).unwrap();
+                        assert!(
+                            !attempt.state.is_in_the_air()
+                                && attempt.state != AttemptState::Undecided
+                        );
+                        attempt.state = AttemptState::Closed;
+                    }
+                }
+            }
+            Operation::Reacquire => {
+                let account = self.lease.account;
+                let late = Lease::new(account, self.lease.epoch, None);
+                self.lease = Lease::new(account, 0, None);
+                self.lease = ledger.acquire(account, "next").await.unwrap();
+                self.late = Some(late);
+            }
+        }
+    }
+
+    /// The ledger has what the model has, and its rules hold.
+    async fn check(&self) {
+        let mut paid = BTreeMap::<_, u32>::new();
+        let mut in_the_air = 0;
+        for (item, attempt) in &self.latest {
+            let stored = self
+                .ledger
+                .latest_attempt(attempt.item)
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(stored.state, self.attempts[&attempt.id.0].state, "{item}");
+            let records = self.ledger.records(attempt.id).await.unwrap();
+            assert_eq!(records.len() as u64, self.attempts[&attempt.id.0].records);
+        }
+        for attempt in self.attempts.values() {
+            *paid.entry(attempt.item).or_default() += u32::from(attempt.state.may_be_paid());
+            in_the_air += u32::from(attempt.state.is_in_the_air());
+        }
+        assert!(paid.values().all(|paid| *paid <= 1), "{paid:?}");
+        assert!(in_the_air <= 1);
+    }
+}
+
+async fn run(operations: Vec<Operation>) {
+    let folder = TempDir::new().unwrap();
+    let ledger = SqliteLedger::open(folder.path().join("batch.db"))
+        .await
+        .unwrap();
+    let ledger: Arc<dyn Ledger> = Arc::new(ledger);
+    ledger
+        .import("b", Box::new((0..ITEMS).map(new_item)))
+        .await
+        .unwrap();
+    let batch = ledger.batch("b").await.unwrap();
+    let account = ledger.assign(batch.id, "s", "k").await.unwrap();
+    let query = ItemQuery {
+        batch: batch.id,
+        states: Vec::new(),
+        from: 0,
+        limit: 10,
+        ready_at: None,
+    };
+    let items = ledger.items(query).await.unwrap();
+    let mut model = Model {
+        lease: ledger.acquire(account, "first").await.unwrap(),
+        items: items.iter().map(|item| item.id).collect(),
+        ledger,
+        late: None,
+        attempts: BTreeMap::new(),
+        latest: BTreeMap::new(),
+    };
+    for operation in operations {
+        model.apply(operation).await;
+        model.check().await;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #[test]
+    fn ledger_behaves_as_the_model(operations in operations()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(run(operations));
+    }
+}
