@@ -20,7 +20,7 @@ use crate::engine::client::ClientInner;
 use crate::engine::download::Video;
 use crate::engine::error::Result;
 use crate::engine::polling::durations::TaskDurations;
-use crate::engine::recovery::Reconcile;
+use crate::engine::recovery::{Reconcile, ReconcileAll};
 use crate::engine::task::Task;
 use crate::engine::task::watch::{AsCompleted, TaskRef, Watch};
 use crate::engine::unconfirmed::UnconfirmedCreate;
@@ -192,6 +192,34 @@ impl Client {
         Reconcile::new(Arc::clone(self.inner()), unconfirmed.clone())
     }
 
+    /// Finds the tasks of several creates whose outcomes are unknown, with one reading of the lists for all of them. Await
+    /// the returned [`ReconcileAll`], or set options on it first. Its results are in the order of the creates.
+    ///
+    /// Creates that were unconfirmed at the same time can only be told apart together: a task that may belong to two of them
+    /// is not given to the first one that searches.
+    ///
+    /// ```no_run
+    /// use kling_omni::recovery::{Reconciled, UnconfirmedCreate};
+    ///
+    /// # async fn example(client: kling_omni::Client, open: Vec<UnconfirmedCreate>) -> kling_omni::Result<()> {
+    /// for (create, result) in open.iter().zip(client.reconcile_all(&open).until_settled().await?) {
+    ///     match result {
+    ///         Reconciled::Found { task, .. } => println!("{create}: task {}", task.id()),
+    ///         Reconciled::NotCreated => println!("{create}: no task was made"),
+    ///         other => println!("{create}: {other:?}"),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn reconcile_all<'a>(
+        &self,
+        creates: impl IntoIterator<Item = &'a UnconfirmedCreate>,
+    ) -> ReconcileAll {
+        let creates = creates.into_iter().cloned().collect();
+        ReconcileAll::new(Arc::clone(self.inner()), creates)
+    }
+
     /// Lists the tasks of the account, one page at a time.
     pub fn list(&self) -> List {
         List::new(Arc::clone(self.inner()))
@@ -285,6 +313,10 @@ impl Client {
         &self.context.inner
     }
 
+    pub(crate) fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
     /// The base URL of the service.
     pub fn base_url(&self) -> &str {
         &self.inner().http.server.base_url
@@ -320,6 +352,27 @@ impl Client {
     #[cfg(feature = "raw")]
     pub fn raw(&self) -> kling_omni_api::Client {
         transport::raw_client(&self.inner().http)
+    }
+}
+
+impl UnconfirmedCreate {
+    /// Records that the process that sent the create is dead, so its [settle time](Reconcile::settle_time) begins now instead
+    /// of after the latest possible end of its last attempt. `client` has the clock.
+    ///
+    /// Say this only if the sender can certainly send nothing more, for example because you hold a lock that it held and that
+    /// is released when a process exits. A lease that has expired is not enough: its holder may only be stopped, and send the
+    /// request when it continues. For that case, limit the create with [`Create::not_after`] and keep the recorded time.
+    ///
+    /// ```no_run
+    /// # use kling_omni::recovery::UnconfirmedCreate;
+    /// # async fn example(client: kling_omni::Client, row: UnconfirmedCreate) -> kling_omni::Result<()> {
+    /// // This process holds the lock of the process that sent the create of this row.
+    /// let reconciled = client.reconcile(&row.with_sender_ended(&client)).until_settled().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_sender_ended(self, client: &Client) -> Self {
+        self.with_dead_sender(client.clock())
     }
 }
 

@@ -13,15 +13,18 @@ use serde_json::Value;
 
 use crate::engine::create::CreateOutcome;
 
+use crate::clock::BootTime;
 use crate::context::Context;
 use crate::engine::attribution::Attribution;
 use crate::engine::create::{self, BeforeSend, Submission};
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
 use crate::engine::http::call::{Options, RateLimitWait};
+use crate::engine::known_tasks::{KnownTasks, TasksBefore};
 use crate::engine::limits::in_flight::InFlightPermit;
+use crate::engine::operations::ListOperation;
 use crate::engine::recovery::full_list::FullList;
 use crate::engine::task::Task;
-use crate::engine::unconfirmed::{Snapshot, UnconfirmedCreate};
+use crate::engine::unconfirmed::UnconfirmedCreate;
 use crate::engine::upload::Uploader;
 use crate::fingerprint::RequestFingerprint;
 use crate::preflight::{MediaChecks, PreflightReport};
@@ -42,10 +45,18 @@ pub struct Create {
     payload: Payload,
     mode: Mode,
     route: Route,
-    takes_list_snapshot: bool,
+    comparison: Comparison,
+    not_after: Option<BootTime>,
     fails_fast: bool,
     before_send: Vec<BeforeSend>,
     media: LocalMedia,
+}
+
+/// How the tasks before the create are known, to distinguish its task from them.
+enum Comparison {
+    None,
+    ListSnapshot,
+    KnownTasks(KnownTasks),
 }
 
 impl Create {
@@ -59,7 +70,8 @@ impl Create {
             route: context.route,
             context,
             payload: Payload::Checked(Box::new(request)),
-            takes_list_snapshot: false,
+            comparison: Comparison::None,
+            not_after: None,
             fails_fast: false,
             before_send: Vec::new(),
             media: LocalMedia::new(uploader),
@@ -77,7 +89,8 @@ impl Create {
             route: context.route,
             context,
             payload: Payload::Unchecked { tier, body },
-            takes_list_snapshot: false,
+            comparison: Comparison::None,
+            not_after: None,
             fails_fast: false,
             before_send: Vec::new(),
             media: LocalMedia::new(uploader),
@@ -103,12 +116,63 @@ impl Create {
     ///
     /// The snapshot costs reads, which are free: one request for each page of the list and one more. A list of several
     /// pages is read twice, and on the older route the lists of two families are read. If a list cannot be read,
-    /// nothing is sent.
+    /// nothing is sent. [`with_known_tasks`](Self::with_known_tasks) avoids these reads for many creates.
     ///
     /// A response that names a task of the snapshot, or a task of another create of this client, leaves the outcome
     /// unknown.
     pub fn with_list_snapshot(mut self) -> Self {
-        self.takes_list_snapshot = true;
+        self.comparison = Comparison::ListSnapshot;
+        self
+    }
+
+    /// Compares with a set of known tasks instead of a list snapshot. Reads nothing:
+    /// [`refresh`](KnownTasks::refresh) the set first. Tasks of other clients that were created since the last refresh count
+    /// as new.
+    ///
+    /// The unconfirmed create records how many entries the set has. The task of a successful create is added to the set. A
+    /// response that names a task of the set, or a task of another create, leaves the outcome unknown.
+    ///
+    /// # Errors
+    ///
+    /// The create fails with [`ErrorKind::InvalidState`] if a list that may have its task was never read for the set.
+    pub fn with_known_tasks(mut self, known: &KnownTasks) -> Self {
+        self.comparison = Comparison::KnownTasks(known.clone());
+        self
+    }
+
+    /// Uses a list snapshot unless there is something else to compare with.
+    pub(crate) fn with_comparison(self) -> Self {
+        match self.comparison {
+            Comparison::None => self.with_list_snapshot(),
+            Comparison::ListSnapshot | Comparison::KnownTasks(_) => self,
+        }
+    }
+
+    /// Sends nothing after `time`, which is a reading of [`Clock::boot_time`](crate::clock::Clock::boot_time): it counts
+    /// suspension, and steps of the wall clock do not change it. The create makes a single attempt.
+    ///
+    /// The time is checked last, immediately before the request is passed to the HTTP client: after all waits and after
+    /// [`before_send`](Self::before_send). A create that is too late is rejected with [`ErrorKind::Timeout`] and not charged.
+    /// A time of another boot has passed.
+    ///
+    /// If the process dies, the attempt is known to have ended at the latest twice the
+    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout) after this time (a timeout of a stopped process is extended up
+    /// to twice its length), instead of after the sum of all attempts and waits. This does not hold for a process that is stopped
+    /// between the check and the first byte.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use kling_omni::clock::{Clock, SystemClock};
+    ///
+    /// # async fn example(client: kling_omni::Client, request: kling_omni::VideoReference) -> kling_omni::Result<()> {
+    /// let limit = SystemClock.boot_time().saturating_add(Duration::from_secs(10));
+    /// let task = client.create(request).not_after(limit).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn not_after(mut self, time: BootTime) -> Self {
+        self.not_after = Some(time);
         self
     }
 
@@ -292,23 +356,38 @@ impl Create {
         if let Payload::Checked(request) = &mut self.payload {
             self.media.upload(request).await?;
         }
-        let snapshot = match routes.first() {
-            Some(first) if self.takes_list_snapshot => {
-                let lists = first.operation().lists;
-                let snapshot = FullList::snapshot(&self.context.inner, lists).await;
-                Some(snapshot.map_err(|error| {
-                    error.with_context(
-                        "nothing was created because the list of tasks could not be read",
-                    )
-                })?)
-            }
-            _ => None,
-        };
+        let lists = routes
+            .first()
+            .map_or(&[][..], |first| first.operation().lists);
+        let before = self.tasks_before(lists).await?;
         Ok(Prepared {
             routes,
             permit,
-            snapshot,
+            before,
         })
+    }
+
+    /// The tasks that are known before the create.
+    async fn tasks_before(&mut self, lists: &[&'static ListOperation]) -> Result<TasksBefore> {
+        match &self.comparison {
+            Comparison::None => Ok(TasksBefore::Unknown),
+            Comparison::ListSnapshot => {
+                let snapshot = FullList::snapshot(&self.context.inner, lists).await;
+                snapshot.map(TasksBefore::Snapshot).map_err(|error| {
+                    error.with_context(
+                        "nothing was created because the list of tasks could not be read",
+                    )
+                })
+            }
+            Comparison::KnownTasks(known) => match known.mark(lists) {
+                Some(mark) => Ok(TasksBefore::Known(known.clone(), mark)),
+                None => Err(Error::uncharged(
+                    ErrorKind::InvalidState,
+                    "a list that may have the task was never read for the set of known tasks",
+                )
+                .with_help("call `KnownTasks::refresh` for the mode and the route of the create")),
+            },
+        }
     }
 
     /// Sends the request on the first route, and on the next one only if a route does not exist.
@@ -316,7 +395,7 @@ impl Create {
         let mut routes = prepared.routes.into_iter().peekable();
         let mut gone: Vec<(CreateRoute, Error)> = Vec::new();
         while let Some(route) = routes.next() {
-            match self.send_on(route, prepared.snapshot.clone()).await {
+            match self.send_on(route, prepared.before.clone()).await {
                 // A route that does not exist made no task, so trying the next one is safe.
                 CreateOutcome::Rejected(error)
                     if error.kind() == ErrorKind::NotFound
@@ -346,7 +425,7 @@ impl Create {
         ))
     }
 
-    async fn send_on(&mut self, route: CreateRoute, snapshot: Option<Snapshot>) -> CreateOutcome {
+    async fn send_on(&mut self, route: CreateRoute, before: TasksBefore) -> CreateOutcome {
         if let Err(error) = self.check_for(route) {
             return CreateOutcome::failed(error);
         }
@@ -363,11 +442,12 @@ impl Create {
                 } else {
                     RateLimitWait::Unbounded
                 },
+                not_after: self.not_after.clone(),
                 ..Options::default()
             },
             kind: kind_of(route, self.payload.body()),
             correlation: self.payload.correlation(),
-            snapshot,
+            before,
         };
         create::submit(&self.context.inner, submission, &mut self.before_send).await
     }
@@ -393,8 +473,7 @@ struct Prepared {
     /// The routes to try, in order.
     routes: Vec<CreateRoute>,
     permit: InFlightPermit,
-    /// The tasks that were listed before the create.
-    snapshot: Option<Snapshot>,
+    before: TasksBefore,
 }
 
 /// Adds context to an error of the successor route that occurs only because the older route does not exist.
@@ -421,7 +500,6 @@ impl fmt::Debug for Create {
         f.debug_struct("Create")
             .field("mode", &self.mode)
             .field("route", &self.route)
-            .field("takes_list_snapshot", &self.takes_list_snapshot)
             .finish_non_exhaustive()
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod error;
 pub(crate) mod expiry;
 pub(crate) mod folder;
 pub(crate) mod http;
+pub(crate) mod known_tasks;
 pub(crate) mod limits;
 pub(crate) mod list;
 pub(crate) mod operations;

@@ -234,7 +234,8 @@ impl Journal {
     }
 
     /// Creates the task. Writes a record before the request is sent, and one of the outcome. Calls
-    /// [`with_list_snapshot`](Create::with_list_snapshot) on the create.
+    /// [`with_list_snapshot`](Create::with_list_snapshot) on the create, unless it has
+    /// [known tasks](Create::with_known_tasks).
     ///
     /// A failure to write the last record is not an error, because there may be a task by then:
     /// [`write_error`](Self::write_error) returns it.
@@ -258,7 +259,7 @@ impl Journal {
         self.attribution = Some(create.attribution());
         let records = Arc::clone(&self.records);
         let outcome = create
-            .with_list_snapshot()
+            .with_comparison()
             .prepend_before_send(move |create| {
                 let records = Arc::clone(&records);
                 async move { records.record(Record::Sending { create }).await }

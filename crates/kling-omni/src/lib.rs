@@ -17,6 +17,7 @@ mod media_field;
 mod named;
 pub mod preflight;
 mod redact;
+mod refresh;
 pub mod request;
 mod route;
 mod task_kind;
@@ -77,9 +78,11 @@ pub mod upload {
 
 /// Finds the task of a create whose outcome is unknown.
 pub mod recovery {
-    pub use crate::engine::recovery::Reconcile;
+    pub use crate::engine::known_tasks::{KnownEntry, KnownFacts, KnownTasks};
     pub use crate::engine::recovery::reconciled::{AmbiguityReason, MatchedBy, Reconciled};
+    pub use crate::engine::recovery::{Reconcile, ReconcileAll};
     pub use crate::engine::unconfirmed::UnconfirmedCreate;
+    pub use crate::refresh::Refresh;
 }
 
 /// Receives webhooks: verification, deduplication, and a service to mount in an HTTP server.

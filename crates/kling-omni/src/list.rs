@@ -156,7 +156,9 @@ impl List {
             let http = Arc::clone(&self.inner.http);
             let service = self.inner.service;
             let page = read_page(http, service, operation, number, size, Options::default());
-            tasks.extend(page.await?.tasks);
+            let page = page.await?;
+            self.inner.poller.add_to_known(operation, &page);
+            tasks.extend(page.tasks);
         }
         Ok(tasks)
     }

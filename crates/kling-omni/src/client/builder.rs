@@ -19,6 +19,7 @@ use crate::engine::http::client::{LazyClient, build_call_client};
 use crate::engine::http::key::ApiKey;
 use crate::engine::http::proxy::Proxies;
 use crate::engine::http::{Http, HttpSettings};
+use crate::engine::known_tasks::KnownTasks;
 use crate::engine::limits::in_flight::InFlightLimit;
 use crate::engine::limits::rate_limiter::RateLimiter;
 use crate::engine::limits::retry_budget::{RetryBudget, RetryThrottle};
@@ -63,6 +64,8 @@ pub struct ClientBuilder {
     retry_budget: RetryBudget,
     requests_per_second: Option<f64>,
     max_in_flight_tasks: Option<usize>,
+    max_list_pages: u32,
+    known_tasks: Option<KnownTasks>,
     read_timeout: Duration,
     max_download_size: u64,
     max_retry_delay: Duration,
@@ -90,6 +93,8 @@ impl Default for ClientBuilder {
             retry_budget: RetryBudget::default(),
             requests_per_second: None,
             max_in_flight_tasks: None,
+            max_list_pages: 1000,
+            known_tasks: None,
             read_timeout: Duration::from_secs(30),
             max_download_size: 4 * 1024 * 1024 * 1024,
             max_retry_delay: Duration::from_secs(120),
@@ -250,6 +255,22 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets the maximum number of pages of a list that are read to tell new tasks from old ones: for
+    /// [`with_list_snapshot`](crate::Create::with_list_snapshot), for
+    /// [`KnownTasks::refresh`](crate::recovery::KnownTasks::refresh) and for [`Client::reconcile`]. A page has up to 100 tasks.
+    /// Default: 1,000 pages. A longer list is incomplete, and no create is settled with it.
+    pub fn max_list_pages(mut self, pages: u32) -> Self {
+        self.max_list_pages = pages;
+        self
+    }
+
+    /// Adds the tasks that this client reads in lists, for [`Client::list`] and for polls, to a set of known tasks. The set is
+    /// then more recent than its last refresh. Default: none.
+    pub fn known_tasks(mut self, known: &KnownTasks) -> Self {
+        self.known_tasks = Some(known.clone());
+        self
+    }
+
     /// Sets the maximum time in which a download receives no bytes before its connection is considered lost. Default:
     /// 30 s.
     ///
@@ -355,7 +376,7 @@ impl ClientBuilder {
     /// * the key is missing
     /// * the base URL is not an absolute http or https URL
     /// * the rate is not a positive number
-    /// * the maximum number of tasks in flight is zero
+    /// * the maximum number of tasks in flight or of pages of a list is zero
     /// * the proxy for the service cannot be used
     /// * the HTTP client rejects the settings
     pub fn build(self) -> Result<Client> {
@@ -381,6 +402,13 @@ impl ClientBuilder {
                 "the maximum number of tasks in flight is 0",
             )
             .with_help("pass a number above zero to `max_in_flight_tasks`"));
+        }
+        if self.max_list_pages == 0 {
+            return Err(Error::uncharged(
+                ErrorKind::Configuration,
+                "the maximum number of pages of a list is 0",
+            )
+            .with_help("pass a number above zero to `max_list_pages`"));
         }
         let is_own_client = self.http.is_none();
         let user_agent = self.user_agent_header()?;
@@ -432,11 +460,17 @@ impl ClientBuilder {
         let durations = DurationModel::new(self.task_durations);
         let inner = ClientInner {
             service: &Kling,
-            poller: Arc::new(Poller::new(Arc::clone(&http), &Kling, durations)),
+            poller: Arc::new(Poller::new(
+                Arc::clone(&http),
+                &Kling,
+                durations,
+                self.known_tasks,
+            )),
             in_flight: InFlightLimit::new(self.max_in_flight_tasks),
             attribution: Arc::default(),
             downloads: Arc::new(downloads),
             uploads: Arc::new(Uploads::new(Arc::clone(&http), &Kling, uploads)),
+            max_list_pages: self.max_list_pages,
             http,
         };
         Ok(Client {

@@ -1,14 +1,15 @@
 //! Attribution: which task belongs to which create of a client.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::BootTime;
+use crate::engine::known_tasks::TasksBefore;
 use crate::engine::operations::{CreateOperation, ListOperation};
 use crate::engine::polling::durations::TaskOrigin;
 use crate::engine::task_id::TaskId;
-use crate::engine::unconfirmed::{CreateNonce, Snapshot, UnconfirmedCreate};
+use crate::engine::unconfirmed::{CreateNonce, UnconfirmedCreate};
 
 /// The maximum number of remembered tasks. They take a few megabytes.
 const CAPACITY: usize = 16_384;
@@ -80,17 +81,25 @@ impl Attribution {
         &mut self,
         id: TaskId,
         created: CreatedTask,
-        snapshot: Option<&Snapshot>,
+        before: &TasksBefore,
         now: BootTime,
     ) -> bool {
-        let belongs_elsewhere = snapshot.is_some_and(|snapshot| {
-            snapshot.ids.contains(&*id) || self.belongs_to_another(&id, Some(&created.create))
-        });
-        if !belongs_elsewhere {
+        let (create, operation) = (&created.create, Some(created.operation));
+        let is_new = match before {
+            TasksBefore::Unknown => true,
+            TasksBefore::Snapshot(snapshot) => {
+                !snapshot.ids.contains(&*id) && !self.belongs_to_another(&id, Some(create))
+            }
+            TasksBefore::Known(tasks, mark) => {
+                !self.belongs_to_another(&id, Some(create))
+                    && tasks.record_created(&id, create, operation, mark)
+            }
+        };
+        if is_new {
             self.close(&created.create);
             self.insert(id, created, now);
         }
-        !belongs_elsewhere
+        is_new
     }
 
     /// Adds a task. Evicts the oldest one if there are too many.
@@ -192,15 +201,16 @@ impl Attribution {
     }
 
     /// Whether a new task on the lists of `unconfirmed` may belong to another open create of this client: one that is in
-    /// flight, or whose last attempt ended less than `settle_time` before.
+    /// flight, or whose last attempt ended less than `settle_time` before. The creates of `group` are compared otherwise.
     pub(crate) fn has_competitor(
         &self,
         unconfirmed: &UnconfirmedCreate,
+        group: &HashSet<&CreateNonce>,
         settle_time: Duration,
     ) -> bool {
         self.open
             .iter()
-            .filter(|(create, _)| Some(*create) != unconfirmed.nonce())
+            .filter(|(create, _)| !group.contains(create))
             .filter(|(_, open)| {
                 unconfirmed
                     .lists()
@@ -233,6 +243,7 @@ mod tests {
     use kling_omni_clock::{Clock, ManualClock};
 
     use super::*;
+    use crate::engine::unconfirmed::Snapshot;
 
     static LIST: ListOperation = ListOperation {
         name: "list",
@@ -265,7 +276,12 @@ mod tests {
                 origin: None,
             };
             let id = TaskId::parse(format!("{count}-{task}")).unwrap();
-            assert!(attribution.record_response(id, created, None, clock.boot_time()));
+            assert!(attribution.record_response(
+                id,
+                created,
+                &TasksBefore::Unknown,
+                clock.boot_time()
+            ));
         }
     }
 
@@ -305,18 +321,20 @@ mod tests {
         let clock = ManualClock::new(std::time::UNIX_EPOCH);
         let mut attribution = Attribution::default();
         create_tasks(&mut attribution, &clock, 1);
-        let known = |id: &str| Snapshot {
-            lists: Vec::new(),
-            existing: Vec::new(),
-            ids: [id.to_owned()].into(),
-            is_complete: true,
+        let known = |id: &str| {
+            TasksBefore::Snapshot(Snapshot {
+                lists: Vec::new(),
+                existing: Vec::new(),
+                ids: [id.to_owned()].into(),
+                is_complete: true,
+            })
         };
         for (id, known, is_new) in [
-            ("1-0", Some(known("other")), false),
-            ("listed", Some(known("listed")), false),
-            ("new", Some(known("listed")), true),
+            ("1-0", known("other"), false),
+            ("listed", known("listed"), false),
+            ("new", known("listed"), true),
             // Without a list, there is nothing to compare with.
-            ("1-0", None, true),
+            ("1-0", TasksBefore::Unknown, true),
         ] {
             let created = CreatedTask {
                 operation: &CREATE,
@@ -325,7 +343,7 @@ mod tests {
             };
             let id = TaskId::parse(id).unwrap();
             let is_attributed =
-                attribution.record_response(id.clone(), created, known.as_ref(), clock.boot_time());
+                attribution.record_response(id.clone(), created, &known, clock.boot_time());
             assert_eq!(is_attributed, is_new, "{}", &*id);
         }
     }

@@ -21,6 +21,8 @@ pub(crate) struct ClientInner {
     pub(crate) attribution: Arc<Mutex<Attribution>>,
     pub(crate) downloads: Arc<Downloads>,
     pub(crate) uploads: Arc<Uploads>,
+    /// The maximum number of pages of a list that are read to find the tasks of creates.
+    pub(crate) max_list_pages: u32,
 }
 
 impl ClientInner {

@@ -10,13 +10,14 @@ use serde_json::value::RawValue;
 use crate::engine::attribution::CreatedTask;
 use crate::engine::client::ClientInner;
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
-use crate::engine::http::call::{self, Call, Options};
+use crate::engine::http::call::{Call, Options};
+use crate::engine::known_tasks::TasksBefore;
 use crate::engine::limits::in_flight::InFlightPermit;
 use crate::engine::operations::CreateOperation;
 use crate::engine::polling::durations::{TaskKind, TaskOrigin};
 use crate::engine::service::CreateResponse;
 use crate::engine::task::Task;
-use crate::engine::unconfirmed::{CreateNonce, Snapshot, UnconfirmedCreate};
+use crate::engine::unconfirmed::{CreateNonce, UnconfirmedCreate};
 use crate::redact::printable;
 
 /// A callback that persists what is needed to find the task, before anything is sent.
@@ -70,8 +71,8 @@ pub(crate) struct Submission {
     pub(crate) kind: TaskKind,
     /// The correlation token of the request, if it has one.
     pub(crate) correlation: Option<String>,
-    /// The tasks that the list had before the create.
-    pub(crate) snapshot: Option<Snapshot>,
+    /// The tasks that are known before the create.
+    pub(crate) before: TasksBefore,
 }
 
 /// Sends a create. Retries only when the request certainly created no task.
@@ -86,7 +87,7 @@ pub(crate) async fn submit(
         options,
         kind,
         correlation,
-        snapshot,
+        before,
     } = submission;
     let call = Call::new(Arc::clone(&client.http), options);
     // The slot comes first: waiting for it later would falsify the recorded times.
@@ -98,15 +99,21 @@ pub(crate) async fn submit(
         kind,
         created: client.clock().now(),
     };
-    let max_duration = call::max_call_duration(&client.http);
-    let unconfirmed = UnconfirmedCreate::new(
+    let snapshot = match &before {
+        TasksBefore::Snapshot(snapshot) => Some(snapshot.clone()),
+        TasksBefore::Known(..) | TasksBefore::Unknown => None,
+    };
+    let mut unconfirmed = UnconfirmedCreate::new(
         operation,
         nonce.clone(),
         client.clock(),
-        max_duration,
+        call.max_duration(),
         correlation,
         snapshot,
     );
+    if let TasksBefore::Known(_, mark) = &before {
+        unconfirmed = unconfirmed.with_known_mark(mark.clone());
+    }
     if let Err(error) = record(before_send, &unconfirmed).await {
         return CreateOutcome::failed(error);
     }
@@ -119,12 +126,9 @@ pub(crate) async fn submit(
                 origin: Some(origin),
             };
             let now = client.clock().boot_time();
-            let is_new = client.attribution().record_response(
-                id.clone(),
-                created,
-                unconfirmed.snapshot(),
-                now,
-            );
+            let is_new = client
+                .attribution()
+                .record_response(id.clone(), created, &before, now);
             if is_new {
                 tracing::info!(
                     operation = operation.name,

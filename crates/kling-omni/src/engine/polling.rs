@@ -17,6 +17,9 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 
 use crate::engine::http::Http;
+use crate::engine::known_tasks::KnownTasks;
+use crate::engine::operations::ListOperation;
+use crate::engine::page::Page;
 use crate::engine::polling::durations::DurationModel;
 use crate::engine::polling::list_poll_stats::ListPollStats;
 use crate::engine::polling::queue::{PendingPoll, PollQueue, PollRequest, PollResponse};
@@ -49,6 +52,8 @@ pub(crate) struct Poller {
     queues: Mutex<HashMap<runtime::Id, Arc<PollQueue>>>,
     pub(crate) list_stats: ListPollStats,
     durations: Mutex<DurationModel>,
+    /// Gets the tasks of all lists that are read.
+    known_tasks: Option<KnownTasks>,
 }
 
 impl Poller {
@@ -56,6 +61,7 @@ impl Poller {
         http: Arc<Http>,
         service: &'static dyn Service,
         durations: DurationModel,
+        known_tasks: Option<KnownTasks>,
     ) -> Self {
         Self {
             http,
@@ -63,6 +69,14 @@ impl Poller {
             queues: Mutex::default(),
             list_stats: ListPollStats::default(),
             durations: Mutex::new(durations),
+            known_tasks,
+        }
+    }
+
+    /// Adds the tasks of a page to the set of known tasks.
+    pub(crate) fn add_to_known(&self, list: &'static ListOperation, page: &Page) {
+        if let Some(known) = &self.known_tasks {
+            known.add_page(list, page);
         }
     }
 

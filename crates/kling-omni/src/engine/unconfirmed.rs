@@ -57,6 +57,12 @@ pub struct UnconfirmedCreate {
     correlation: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     snapshot: Option<Box<Snapshot>>,
+    #[serde(
+        rename = "known_tasks",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    known_mark: Option<Box<KnownMark>>,
 }
 
 /// A random id of a create within this SDK. The service does not see it.
@@ -67,6 +73,10 @@ pub(crate) struct CreateNonce(String);
 impl CreateNonce {
     pub(crate) fn new() -> Self {
         Self(format!("{:016x}", fastrand::u64(..)))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -80,6 +90,24 @@ pub(crate) struct Snapshot {
     pub(crate) existing: Vec<&'static ListOperation>,
     #[serde(rename = "task_ids")]
     pub(crate) ids: BTreeSet<String>,
+    pub(crate) is_complete: bool,
+}
+
+/// The position of a create in a set of known tasks: none of the tasks before it is the one of the create.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KnownMark {
+    /// The id of the set.
+    pub(crate) set: String,
+    /// The number of entries before the create.
+    pub(crate) entries: usize,
+    /// A hash of these entries.
+    pub(crate) digest: String,
+    /// The lists that may have the task.
+    pub(crate) lists: Vec<&'static ListOperation>,
+    /// The lists that existed.
+    #[serde(rename = "existing_lists")]
+    pub(crate) existing: Vec<&'static ListOperation>,
+    /// Whether the set had all tasks of the lists.
     pub(crate) is_complete: bool,
 }
 
@@ -105,6 +133,14 @@ impl UnconfirmedCreate {
             candidates: Vec::new(),
             correlation,
             snapshot: snapshot.map(Box::new),
+            known_mark: None,
+        }
+    }
+
+    pub(crate) fn with_known_mark(self, mark: KnownMark) -> Self {
+        Self {
+            known_mark: Some(Box::new(mark)),
+            ..self
         }
     }
 
@@ -113,6 +149,16 @@ impl UnconfirmedCreate {
         Self {
             request_id,
             ..self.ended_now(clock)
+        }
+    }
+
+    /// Records that its sender is dead, so no attempt continues beyond now. An end that has passed already stays.
+    pub(crate) fn with_dead_sender(self, clock: &dyn Clock) -> Self {
+        let now = clock.boot_time();
+        let ended = self.ended.as_ref().and_then(|ended| now.since(ended));
+        match ended {
+            Some(passed) if !passed.is_zero() => self,
+            _ => self.ended_now(clock),
         }
     }
 
@@ -195,11 +241,16 @@ impl UnconfirmedCreate {
         self.snapshot.as_deref()
     }
 
-    /// The lists to read: those of the snapshot, for comparison.
+    pub(crate) fn known_mark(&self) -> Option<&KnownMark> {
+        self.known_mark.as_deref()
+    }
+
+    /// The lists to read: those that were read before the create, for comparison.
     pub(crate) fn lists(&self) -> &[&'static ListOperation] {
-        match &self.snapshot {
-            Some(snapshot) => &snapshot.lists,
-            None => self.operation.lists,
+        match (&self.snapshot, &self.known_mark) {
+            (Some(snapshot), _) => &snapshot.lists,
+            (None, Some(mark)) => &mark.lists,
+            (None, None) => self.operation.lists,
         }
     }
 

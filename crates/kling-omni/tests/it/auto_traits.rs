@@ -21,6 +21,7 @@ fn public_types_are_send_sync_and_static() {
     assert_shared::<polling::PollSchedule>();
     assert_shared::<polling::TaskDurations>();
     assert_shared::<preflight::PreflightReport>();
+    assert_shared::<recovery::KnownTasks>();
     assert_shared::<recovery::UnconfirmedCreate>();
     assert_shared::<request::Request>();
     assert_shared::<upload::LocalFile>();
@@ -41,6 +42,8 @@ fn futures_and_streams_are_send_and_static() {
     future::<polling::Wait>();
     future::<preflight::Preflight>();
     future::<recovery::Reconcile>();
+    future::<recovery::ReconcileAll>();
+    future::<recovery::Refresh>();
     future::<upload::Upload>();
     future::<upload::UploadAll>();
     assert_sent::<CreateOutcome>();

@@ -86,7 +86,7 @@ async fn read_body(
 }
 
 /// Returns the error that reqwest uses for its own timeouts. It has no public constructor, but it wraps errors of bodies.
-async fn timed_out() -> reqwest::Error {
+pub(crate) async fn timed_out() -> reqwest::Error {
     let error = || io::Error::new(io::ErrorKind::TimedOut, "operation timed out");
     loop {
         let body = reqwest::Body::wrap_stream(stream::iter([Err::<Bytes, _>(error())]));

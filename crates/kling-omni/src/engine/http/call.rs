@@ -12,6 +12,7 @@ use crate::engine::http::attempt;
 use crate::engine::http::attempt_result::{self, AttemptResult, Idempotency};
 pub(crate) use crate::engine::http::backoff::Backoff;
 
+use crate::clock::BootTime;
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
 use crate::engine::http::Http;
 use crate::engine::http::Server;
@@ -28,30 +29,6 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
-
-/// How long a call can take once its first attempt has its slot: all of its attempts, each of the maximum duration, and the
-/// waits between them.
-pub(crate) fn max_call_duration(http: &Http) -> Duration {
-    // On a machine whose timers are always late, a timeout counts down at half the speed.
-    let attempt = http.settings.attempt_timeout.saturating_mul(2);
-    let wait = http
-        .settings
-        .max_retry_delay
-        .saturating_add(Backoff::MAX_DELAY);
-    // Twice: the delay that the service requests, and then the wait for the slot.
-    let retry = wait
-        .saturating_add(http.settings.max_retry_delay)
-        .saturating_add(attempt);
-    let retries = retry.saturating_mul(http.settings.max_retries);
-    let operation_timeout = http
-        .settings
-        .operation_timeout
-        .map(|timeout| timeout.saturating_mul(2));
-    retries
-        .saturating_add(attempt)
-        .min(operation_timeout.unwrap_or(MAX_CALL_DURATION))
-        .min(MAX_CALL_DURATION)
-}
 
 /// One call of one operation. Makes one or more attempts, of which the last one counts.
 pub(crate) struct Call {
@@ -73,6 +50,8 @@ pub(crate) struct Options {
     /// How long one attempt may take. Default: the setting of the client.
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) rate_limit_wait: RateLimitWait,
+    /// No attempt begins after this time, and the call is not retried.
+    pub(crate) not_after: Option<BootTime>,
     /// Whether the call goes to the server that has the upload operations.
     pub(crate) is_upload: bool,
 }
@@ -186,6 +165,33 @@ impl Call {
         })
     }
 
+    /// How long the call can take once its first attempt has its slot: all of its attempts, each of the maximum duration, and
+    /// the waits between them.
+    pub(crate) fn max_duration(&self) -> Duration {
+        let settings = &self.http.settings;
+        // On a machine whose timers are always late, a timeout counts down at half the speed.
+        let attempt = settings.attempt_timeout.saturating_mul(2);
+        let operation_timeout = settings
+            .operation_timeout
+            .map_or(MAX_CALL_DURATION, |timeout| timeout.saturating_mul(2));
+        if let Some(limit) = &self.options.not_after {
+            let wait = limit.since(&self.http.clock.boot_time());
+            return wait
+                .unwrap_or_default()
+                .saturating_add(attempt.min(operation_timeout));
+        }
+        let wait = settings.max_retry_delay.saturating_add(Backoff::MAX_DELAY);
+        // Twice: the delay that the service requests, and then the wait for the slot.
+        let retry = wait
+            .saturating_add(settings.max_retry_delay)
+            .saturating_add(attempt);
+        retry
+            .saturating_mul(self.retries())
+            .saturating_add(attempt)
+            .min(operation_timeout)
+            .min(MAX_CALL_DURATION)
+    }
+
     /// Returns the id for the generated code to put at the end of the path. The generated code does not escape backslashes,
     /// which URLs treat as slashes, so it gets a placeholder for an id that needs escaping, and `prepare` puts the id there.
     pub(crate) fn path_segment<'a>(&self, id: &'a str) -> &'a str {
@@ -287,6 +293,11 @@ impl Call {
         idempotency: Idempotency,
         operation: &'static str,
     ) -> reqwest::Result<reqwest::Response> {
+        // Nothing is awaited between this check and the HTTP client.
+        if self.is_too_late() {
+            let _ = self.result.set(CallResult::not_sent(too_late()));
+            return Err(attempt::timed_out().await);
+        }
         self.conclude(self.run(request, idempotency, operation).await)
     }
 
@@ -403,9 +414,22 @@ impl Call {
 
     /// The maximum number of attempts after the first.
     fn retries(&self) -> u32 {
-        self.options
-            .retries
-            .unwrap_or(self.http.settings.max_retries)
+        match self.options.not_after {
+            Some(_) => 0,
+            None => self
+                .options
+                .retries
+                .unwrap_or(self.http.settings.max_retries),
+        }
+    }
+
+    /// Whether no attempt may begin any more. A time of another boot has passed.
+    fn is_too_late(&self) -> bool {
+        let Some(limit) = &self.options.not_after else {
+            return false;
+        };
+        let passed = self.http.clock.boot_time().since(limit);
+        passed.is_none_or(|passed| !passed.is_zero())
     }
 
     /// How long an attempt may take that begins after this much of the time of the call.
@@ -535,6 +559,16 @@ impl Call {
 /// The status of a response, as it is logged.
 fn status_code(result: &AttemptResult) -> Option<u16> {
     result.status().map(|status| status.as_u16())
+}
+
+/// The error of a request that was not sent because its time has passed.
+fn too_late() -> Error {
+    Error::uncharged(
+        ErrorKind::Timeout,
+        "not sent: the time after which the create must not begin has passed",
+    )
+    .with_retryable(true)
+    .with_help("create again with a later `not_after`")
 }
 
 /// The error of a request that was not sent because its slot is too late.

@@ -201,6 +201,7 @@ impl ListPoll {
             }
             None => return PageOutcome::NOTHING,
         };
+        self.poller.add_to_known(self.list, &page);
         self.pages_read += 1;
         self.credit -= 1;
         let is_complete =

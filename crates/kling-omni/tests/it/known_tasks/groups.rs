@@ -1,0 +1,142 @@
+//! Several unconfirmed creates, reconciled together.
+
+use kling_omni::recovery::{KnownTasks, Reconciled, UnconfirmedCreate};
+use kling_omni_test_support::virtual_clock::VirtualClock;
+
+use super::account::{Account, Fate, Order};
+use super::{SETTLED, client_of, create, describe, lose, refresh};
+
+/// What is known between two creates of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Between {
+    /// The task of the first one.
+    Known,
+    /// Nothing new.
+    Unknown,
+}
+
+/// One letter for each task: the order in which they were made.
+fn lettered(account: &Account, before: usize, reconciled: &Reconciled) -> String {
+    let mut text = describe(reconciled);
+    for (letter, id) in ('a'..).zip(account.all().iter().skip(before)) {
+        text = text.replace(id, &letter.to_string());
+    }
+    // Candidates are sorted by id.
+    match text.split_once(' ') {
+        Some((reason, ids)) => {
+            let mut ids: Vec<_> = ids.split(',').collect();
+            ids.sort_unstable();
+            format!("{reason} {}", ids.join(","))
+        }
+        None => text,
+    }
+}
+
+#[tokio::test]
+async fn tasks_are_assigned_where_only_one_create_is_possible() {
+    use Between::{Known, Unknown};
+    let (lost, made) = (Fate::RequestLost, Fate::ResponseLost);
+    let cases: [(&[Fate], Between, &[&str]); 8] = [
+        (&[made.clone()], Unknown, &["found a"]),
+        (&[lost.clone()], Unknown, &["absent"]),
+        (
+            &[made.clone(), made.clone()],
+            Known,
+            &["found a", "found b"],
+        ),
+        (&[made.clone(), lost.clone()], Known, &["found a", "absent"]),
+        (
+            &[lost.clone(), made.clone()],
+            Known,
+            &["OtherCreates a", "OtherCreates a"],
+        ),
+        (
+            &[made.clone(), made.clone()],
+            Unknown,
+            &["MultipleCandidates a,b", "MultipleCandidates a,b"],
+        ),
+        (
+            &[lost.clone(), lost.clone()],
+            Unknown,
+            &["absent", "absent"],
+        ),
+        (
+            &[made.clone(), made.clone(), made.clone()],
+            Known,
+            &["found a", "found b", "found c"],
+        ),
+    ];
+    for (fates, between, expected) in cases {
+        for is_restarted in [false, true] {
+            let clock = VirtualClock::new();
+            let account = Account::start(Order::NewestFirst, 30, 10).await;
+            let mut client = client_of(&account, &clock).build().unwrap();
+            let known = KnownTasks::new();
+            refresh(&known, &client).await;
+            create(&client, &known).await;
+            refresh(&known, &client).await;
+            let mut open: Vec<UnconfirmedCreate> = Vec::new();
+            for fate in fates {
+                open.push(lose(&account, fate.clone(), &client, &known).await);
+                if between == Known {
+                    refresh(&known, &client).await;
+                }
+            }
+            if is_restarted {
+                client = client_of(&account, &clock).build().unwrap();
+            }
+            clock.advance(SETTLED);
+            account.take_list_requests();
+            let results = client.reconcile_all(&open).known_tasks(&known).await;
+            let results = results.unwrap();
+            let results: Vec<_> = results
+                .iter()
+                .map(|result| lettered(&account, 31, result))
+                .collect();
+            assert_eq!(results, expected, "{fates:?}, {between:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_reading_serves_all_creates() {
+    let clock = VirtualClock::new();
+    let account = Account::start(Order::NewestFirst, 12_050, 100).await;
+    let client = client_of(&account, &clock).build().unwrap();
+    let known = KnownTasks::new();
+    refresh(&known, &client).await;
+    create(&client, &known).await;
+    let mut open = Vec::new();
+    for _ in 0..20 {
+        refresh(&known, &client).await;
+        open.push(lose(&account, Fate::ResponseLost, &client, &known).await);
+    }
+    account.take_list_requests();
+    let results = client.reconcile_all(&open).known_tasks(&known).await;
+    let made = account.all().split_off(12_051);
+    for (result, id) in results.unwrap().iter().zip(made) {
+        assert_eq!(describe(result), format!("found {id}"));
+    }
+    assert_eq!(account.take_list_requests(), 1);
+}
+
+#[tokio::test]
+async fn list_snapshots_are_compared_together() {
+    let clock = VirtualClock::new();
+    let account = Account::start(Order::ById, 3, 10).await;
+    let client = client_of(&account, &clock).build().unwrap();
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        account.next(Fate::ResponseLost);
+        let request = kling_omni_test_support::setup::valid_request();
+        let create = client.create(request.build().unwrap()).with_list_snapshot();
+        let error = create.await.unwrap_err();
+        open.push(error.unconfirmed_create().unwrap().clone());
+    }
+    account.take_list_requests();
+    let results = client.reconcile_all(&open).await.unwrap();
+    let results = results.iter().map(|result| lettered(&account, 3, result));
+    assert_eq!(results.collect::<Vec<_>>(), ["found a", "found b"]);
+    assert_eq!(account.take_list_requests(), 2);
+    assert!(client.reconcile_all([]).await.unwrap().is_empty());
+}
