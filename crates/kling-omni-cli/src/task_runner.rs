@@ -5,7 +5,6 @@ use std::time::{Duration, Instant, SystemTime};
 use clap::Args;
 use futures_util::StreamExt;
 use kling_omni::download::{Save, Saved};
-use kling_omni::journal::Journal;
 use kling_omni::polling::{PollSchedule, TaskStatus, Update, Wait};
 use kling_omni::{Charged, Error, ErrorKind, Task, Video};
 use serde::Serialize;
@@ -26,7 +25,7 @@ const SANDBOX_POLL_INTERVAL: Duration = Duration::from_millis(250);
 #[command(next_help_heading = "Waiting")]
 pub(crate) struct WaitArgs {
     #[arg(long, value_name = "TIME", value_parser = duration::parse, help = timeout_help())]
-    timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
 
     #[arg(long, value_name = "TIME", value_parser = duration::parse, help = poll_interval_help())]
     poll_interval: Option<Duration>,
@@ -87,16 +86,6 @@ impl<'a> SavedOutput<'a> {
     }
 }
 
-/// Warns if a journal could not be written, which does not stop the command.
-pub(crate) fn warn_write_error(journal: &Journal) {
-    if let (Some(error), Some(path)) = (journal.write_error(), journal.path()) {
-        report::warn(format_args!(
-            "cannot write journal {}, so note the id of the task: {error}",
-            path.display()
-        ));
-    }
-}
-
 /// Waits for a task and saves its video, with progress, and until Ctrl-C.
 pub(crate) struct TaskRunner<'a> {
     pub(crate) connection: &'a Connection,
@@ -105,8 +94,6 @@ pub(crate) struct TaskRunner<'a> {
     pub(crate) interrupts: Interrupts,
     /// The request for the sidecar, if known.
     pub(crate) request: Option<Value>,
-    /// The journal that records each step.
-    pub(crate) journal: Option<Journal>,
     /// The end of `--timeout`, which covers the wait and the download.
     deadline: Option<Instant>,
 }
@@ -123,26 +110,47 @@ impl<'a> TaskRunner<'a> {
             progress,
             interrupts: Interrupts::listen(),
             request: None,
-            journal: None,
             deadline: None,
         }
     }
 
     /// Waits until the task ends.
     pub(crate) async fn wait(&mut self, task: &Task, args: &WaitArgs) -> Result<Video, Failure> {
-        // Only for a task that this run created is the start known.
-        if task.request_id().is_some() {
-            let expected = self.connection.expected_duration(task);
-            self.progress.set_expected_duration(expected);
-        }
+        self.expect(task);
         let waited = self.poll_until_ended(task, args).await;
         if waited.is_ok() {
             self.connection.save_durations();
         }
-        if let (Some(journal), Some(state)) = (&mut self.journal, task.state()) {
-            journal.record_ended(&state).await;
-        }
         waited
+    }
+
+    /// Shows the expected duration of a task. Only for a task that this run created is the start known.
+    pub(crate) fn expect(&mut self, task: &Task) {
+        if task.request_id().is_some() {
+            let expected = self.connection.expected_duration(task);
+            self.progress.set_expected_duration(expected);
+        }
+    }
+
+    /// The schedule that the options choose.
+    pub(crate) fn schedule(&self, args: &WaitArgs) -> Option<PollSchedule> {
+        let sandboxed = self.connection.is_sandbox();
+        let sandboxed = sandboxed.then_some(SANDBOX_POLL_INTERVAL);
+        args.poll_interval.or(sandboxed).map(PollSchedule::fixed)
+    }
+
+    pub(crate) fn report_update(&self, update: &Update) {
+        match update {
+            Update::Status(state) => {
+                self.progress.status(state);
+                if let TaskStatus::Unknown(_) = state.status() {
+                    self.progress.warn_unknown_status(state.status());
+                }
+                failpoint::block_at("polling");
+            }
+            Update::PollFailed { reason, .. } => self.progress.poll_failed(reason),
+            _ => {}
+        }
     }
 
     async fn poll_until_ended(&mut self, task: &Task, args: &WaitArgs) -> Result<Video, Failure> {
@@ -151,33 +159,17 @@ impl<'a> TaskRunner<'a> {
             wait = wait.timeout(timeout);
             self.deadline = Instant::now().checked_add(timeout);
         }
-        let sandboxed = self
-            .connection
-            .is_sandbox()
-            .then_some(SANDBOX_POLL_INTERVAL);
-        if let Some(interval) = args.poll_interval.or(sandboxed) {
-            wait = wait.schedule(PollSchedule::fixed(interval));
+        if let Some(schedule) = self.schedule(args) {
+            wait = wait.schedule(schedule);
         }
         let mut updates = wait.updates();
         loop {
             let update = tokio::select! {
                 update = updates.next() => update,
-                () = self.interrupts.next() => {
-                    return Err(self.interrupted(task, "stopped waiting for the task", self.wait_command(task)));
-                }
+                () = self.interrupts.next() => return Err(self.interrupted_wait(task)),
             };
             match update {
-                Some(Ok(Update::Status(state))) => {
-                    self.progress.status(&state);
-                    if let TaskStatus::Unknown(_) = state.status() {
-                        self.progress.warn_unknown_status(state.status());
-                    }
-                    failpoint::block_at("polling");
-                }
-                Some(Ok(Update::PollFailed { reason, .. })) => {
-                    self.progress.poll_failed(&reason);
-                }
-                Some(Ok(_)) => {}
+                Some(Ok(update)) => self.report_update(&update),
                 Some(Err(error)) => return Err(self.explain(error)),
                 None => break,
             }
@@ -208,34 +200,28 @@ impl<'a> TaskRunner<'a> {
         if let Some(request) = self.request.take() {
             save = save.request(request);
         }
-        let mut journal = self.journal.take();
-        let save = async {
-            match &mut journal {
-                Some(journal) => journal.save(save).await,
-                None => save.await,
-            }
-        };
         let saved = tokio::select! {
-            saved = save => saved.map_err(|error| self.explain_download(task, video, error))?,
-            () = self.interrupts.next() => {
-                let what = "stopped the download, no partial file was left";
-                let next = NextCommand::Download {
-                    id: task.id(),
-                    output: self.output.given(),
-                };
-                return Err(self.interrupted(task, what, next));
-            }
+            saved = save.into_future() => saved.map_err(|error| self.explain_download(task, video, error))?,
+            () = self.interrupts.next() => return Err(self.interrupted_download(task)),
         };
-        if let Some(journal) = &journal {
-            warn_write_error(journal);
-        }
+        self.report_new(task, video, &saved, json)
+    }
+
+    /// Prints the path of a video that this run saved.
+    pub(crate) fn report_new(
+        self,
+        task: &Task,
+        video: &Video,
+        saved: &Saved,
+        json: bool,
+    ) -> Result<(), Failure> {
         self.progress.saved(saved.bytes);
         SavedOutput {
             request_id: task.request_id(),
             url_expires_at: expiry(video),
-            ..SavedOutput::new(task.id(), &saved)
+            ..SavedOutput::new(task.id(), saved)
         }
-        .print(&saved, json)
+        .print(saved, json)
     }
 
     /// Prints the path of a video that an earlier run saved.
@@ -266,8 +252,27 @@ impl<'a> TaskRunner<'a> {
         self.connection.without_sandbox_charges(failure)
     }
 
+    /// Returns the failure for Ctrl-C during the wait.
+    pub(crate) fn interrupted_wait(&self, task: &Task) -> Failure {
+        self.interrupted(
+            task,
+            "stopped waiting for the task",
+            self.wait_command(task),
+        )
+    }
+
+    /// Returns the failure for Ctrl-C during the download.
+    pub(crate) fn interrupted_download(&self, task: &Task) -> Failure {
+        let what = "stopped the download, no partial file was left";
+        let next = NextCommand::Download {
+            id: task.id(),
+            output: self.output.given(),
+        };
+        self.interrupted(task, what, next)
+    }
+
     /// Explains a failed download, with the time left for another one.
-    fn explain_download(&self, task: &Task, video: &Video, error: Error) -> Failure {
+    pub(crate) fn explain_download(&self, task: &Task, video: &Video, error: Error) -> Failure {
         let is_late = error.kind() == ErrorKind::Timeout;
         let is_gone = error.kind() == ErrorKind::Expired || self.connection.is_sandbox();
         let expires_at = video

@@ -7,9 +7,8 @@ mod connect;
 
 use std::error::Error;
 
-use kling_omni::journal::{Journal, State};
-use kling_omni::recovery::Reconciled;
-use kling_omni::{Client, CreateOutcome, VideoReference};
+use kling_omni::VideoReference;
+use kling_omni::journal::{Journal, JournalEvent, JournalOutcome};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -20,50 +19,23 @@ async fn main() -> Result<(), Box<dyn Error>> {
         None => ".".into(),
     };
     std::fs::create_dir_all(&folder)?;
-    let mut journal = Journal::open_or_create(folder.join("puppet.journal")).await?;
-
-    if let State::Unconfirmed(_) = journal.state() {
-        println!("an earlier run was interrupted: searching for its task");
-        match journal
-            .reconcile(&client, |search| search.until_settled())
-            .await?
-        {
-            Reconciled::Found { matched_by, .. } => println!("found: {matched_by}"),
-            Reconciled::NotCreated => println!("it made no task"),
-            // An operator checks the account and calls `resolve_as` or `resolve_not_created`.
-            ambiguous => return Err(format!("the task is ambiguous: {ambiguous:?}").into()),
-        }
-    }
-    if journal.state().may_create() {
-        create(&mut journal, &client).await?;
-    }
-    let saved = match journal.verify_saved().await {
-        Some(saved) => saved,
-        None => {
-            let state = journal.state();
-            let task = client.task(state.task_id().ok_or("the journal has no task")?);
-            println!("task {}", task.id());
-            let waited = task.wait().await;
-            if let Some(state) = task.state() {
-                journal.record_ended(&state).await;
-            }
-            journal
-                .save(waited?.save(folder.join("puppet.mp4")))
-                .await?
-        }
-    };
-    println!("{}  {}", saved.sha256, saved.path.display());
-    Ok(())
-}
-
-async fn create(journal: &mut Journal, client: &Client) -> Result<(), Box<dyn Error>> {
     let request = VideoReference::builder()
         .prompt("The dancer of @Video1 as a paper puppet")
         .reference_video("https://example.com/dance.mp4")
         .build()?;
-    match journal.create(client.create(request)).await? {
-        CreateOutcome::Created(_) => Ok(()),
-        // The journal has the unconfirmed create, and the next run reconciles it.
-        CreateOutcome::Rejected(error) | CreateOutcome::Unknown { error, .. } => Err(error.into()),
+    let mut journal = Journal::open_or_create(folder.join("puppet.journal")).await?;
+    let outcome = journal
+        .run(&client, client.create(request), folder.join("puppet.mp4"))
+        .on_event(|event| match event {
+            JournalEvent::Searching { .. } => println!("searching for the task of an earlier run"),
+            JournalEvent::Waiting { task, .. } => println!("task {}", task.id()),
+            _ => {}
+        })
+        .await?;
+    match outcome {
+        JournalOutcome::Saved(saved) => println!("{}  {}", saved.sha256, saved.path.display()),
+        // An operator checks the account and calls `resolve_as` or `resolve_not_created`.
+        undecided => return Err(format!("the task is ambiguous: {undecided:?}").into()),
     }
+    Ok(())
 }

@@ -37,8 +37,19 @@ use payload::Payload;
 /// A create. Await it to send the request.
 ///
 /// Dropping its future cancels nothing at the service: a request that was sent may have made a paid task whose id is
-/// lost. Where the caller may be dropped, as a web server's handler is when its client disconnects, run the create in
-/// its own task, such as `tokio::spawn(create.into_future())`.
+/// lost. Where the caller may be dropped, as a web server's handler is when its client disconnects, spawn the create, and it
+/// outlives its caller:
+///
+/// ```no_run
+/// # async fn example(create: kling_omni::Create) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::future::IntoFuture;
+///
+/// let task = tokio::spawn(create.into_future()).await??;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// To outlive the process, too, run it in a [`Journal`](crate::journal::Journal).
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Create {
     context: Arc<Context>,
@@ -238,6 +249,11 @@ impl Create {
         let base_url = &self.context.inner.http.server.base_url;
         let tier = self.payload.tier();
         RequestFingerprint::new(base_url, self.mode, tier, self.payload.body())
+    }
+
+    /// The JSON body of the request.
+    pub(crate) fn body(&self) -> &Value {
+        self.payload.body()
     }
 
     pub(crate) fn attribution(&self) -> Arc<Mutex<Attribution>> {

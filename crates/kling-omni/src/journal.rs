@@ -1,42 +1,33 @@
 //! A write-ahead journal: crash recovery for one create and its task. A task is never paid for twice and never lost,
 //! whenever the process is killed.
 //!
-//! A journal is a file for one task. Each step is recorded before it is taken, and its result is recorded before the
-//! next step; each record is synced to disk before the journal continues. A later process opens the file and finds in
-//! [`State`] what is left to do:
+//! A journal belongs to one task. Each step is recorded before it is taken, and its result is recorded before the next
+//! step; each record is durable before the journal continues. A later process opens the journal, finds in [`State`] what is
+//! left to do, and does it with [`Journal::run`]:
 //!
 //! ```no_run
-//! use kling_omni::journal::{Journal, State};
-//! use kling_omni::recovery::Reconciled;
-//! use kling_omni::{Client, CreateOutcome, VideoReference};
+//! use kling_omni::journal::{Journal, JournalOutcome};
+//! use kling_omni::{Client, VideoReference};
 //!
-//! # async fn example(client: Client, request: VideoReference) -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn example(client: Client, request: VideoReference) -> kling_omni::Result<()> {
 //! let mut journal = Journal::open_or_create("puppet.journal").await?;
-//! if let State::Unconfirmed(_) = journal.state() {
-//!     match journal.reconcile(&client, |reconcile| reconcile.until_settled()).await? {
-//!         Reconciled::Found { task, .. } => println!("found task {}", task.id()),
-//!         Reconciled::NotCreated => println!("no task was made: it is safe to create again"),
-//!         ambiguous => return Err(format!("decide, then call `resolve_as` or `resolve_not_created`: {ambiguous:?}").into()),
-//!     }
-//! }
-//! if journal.state().may_create() {
-//!     if let CreateOutcome::Rejected(error) | CreateOutcome::Unknown { error, .. } = journal.create(client.create(request)).await? {
-//!         return Err(error.into());
-//!     }
-//! }
-//! if journal.verify_saved().await.is_none()
-//!     && let Some(id) = journal.state().task_id()
-//! {
-//!     let task = client.task(id);
-//!     let waited = task.wait().await;
-//!     if let Some(state) = task.state() {
-//!         journal.record_ended(&state).await;
-//!     }
-//!     journal.save(waited?.save("puppet.mp4")).await?;
+//! match journal.run(&client, client.create(request), "puppet.mp4").await? {
+//!     JournalOutcome::Saved(saved) => println!("{}  {}", saved.sha256, saved.path.display()),
+//!     // A person looks at the account, and decides with `resolve_as` or `resolve_not_created`.
+//!     JournalOutcome::NeedsDecision { candidates, reason, .. } => println!("{reason}: {candidates:?}"),
 //! }
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! The program calls this again after a crash, at any point. The task is paid once, and its video is saved. The single steps
+//! are public, too: [`create`](Journal::create), [`reconcile`](Journal::reconcile), [`record_ended`](Journal::record_ended),
+//! [`save`](Journal::save) and [`verify_saved`](Journal::verify_saved).
+//!
+//! # Stores
+//!
+//! [`Journal::open`] and its siblings keep the records in a file. [`Journal::with_store`] keeps them in a [`JournalStore`] of
+//! yours, such as a table of your database. With the feature `store-conformance`, `journal::conformance` tests such a store.
 //!
 //! # File format
 //!
@@ -60,9 +51,13 @@
 //! found. The account is not recorded: resume a journal with a key of the same account. Locks work between processes of
 //! one machine; some network file systems do not support them.
 
+#[cfg(feature = "store-conformance")]
+pub mod conformance;
 mod file_store;
 mod record;
 mod record_log;
+mod run;
+mod save;
 mod state;
 mod store;
 
@@ -74,6 +69,8 @@ pub use crate::fingerprint::RequestFingerprint;
 #[cfg(feature = "test-hooks")]
 #[doc(hidden)]
 pub use crate::journal::record_log::Step;
+pub use crate::journal::run::JournalRun;
+pub use crate::journal::run::event::{JournalEvent, JournalOutcome};
 pub use crate::journal::state::State;
 pub use crate::journal::store::{JournalRecord, JournalStore, StoredRecords};
 
@@ -81,14 +78,12 @@ use crate::client::Client;
 use crate::create::Create;
 use crate::engine::attribution::{self, Attribution};
 use crate::engine::create::CreateOutcome;
-use crate::engine::download::{Save, Saved};
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
 use crate::engine::recovery::Reconcile;
 use crate::engine::recovery::reconciled::Reconciled;
-use crate::engine::state::TaskState;
 use crate::engine::task_id::TaskId;
 use crate::engine::unconfirmed::UnconfirmedCreate;
-use crate::journal::file_store::{FileStore, HELP_CORRUPT, JournalParseError, Opening, blocking};
+use crate::journal::file_store::{FileStore, HELP_CORRUPT, JournalParseError, Opening};
 use crate::journal::record::{KnownBy, Record};
 use crate::journal::record_log::{LoadError, RecordLog};
 use crate::redact::printable;
@@ -178,6 +173,14 @@ impl Journal {
         // Only the first callback is kept.
         let _ = self.records.on_step.set(Box::new(callback));
         self
+    }
+
+    /// The store of a journal in a file, for the conformance suite.
+    #[cfg(feature = "test-hooks")]
+    #[doc(hidden)]
+    pub async fn file_store(path: impl Into<PathBuf>) -> Result<impl JournalStore> {
+        let (store, _) = FileStore::open(path.into(), Opening::Either).await?;
+        Ok(store)
     }
 
     /// The path of the file; `None` if the journal is in a store of yours.
@@ -397,61 +400,6 @@ impl Journal {
         }
     }
 
-    /// Records the status of the task if it is terminal. [`write_error`](Self::write_error) returns a failure to write
-    /// it.
-    pub async fn record_ended(&mut self, state: &TaskState) {
-        let is_its_own = self.state().task_id() == Some(state.id());
-        if is_its_own && state.status().is_terminal() {
-            let status = state.status().clone();
-            self.records.record_or_log(Record::Ended { status }).await;
-        }
-    }
-
-    /// Saves the video. Writes a record before the file gets its final name and one after that. Replaces an existing
-    /// file of this name only if its hash shows that this journal saved it.
-    ///
-    /// A failure to write a record does not fail the save: [`write_error`](Self::write_error) returns it.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Video::save`](crate::Video::save).
-    pub async fn save(&mut self, mut save: Save) -> Result<Saved> {
-        if let State::Publishing { file, .. } | State::Saved { file, .. } = self.state()
-            && std::path::absolute(save.path()).is_ok_and(|path| path == file.path)
-            && is_in_place(file).await
-        {
-            save = save.overwrite(true);
-        }
-        let records = Arc::clone(&self.records);
-        let saved = save
-            .before_publish(move |saved| async move {
-                let file = absolute(&saved);
-                records.record_or_log(Record::Publishing { file }).await;
-            })
-            .await?;
-        let file = absolute(&saved);
-        self.records.record_or_log(Record::Saved { file }).await;
-        Ok(saved)
-    }
-
-    /// Returns the saved video if the file exists unchanged, with its sidecar if it has one. If the process was killed
-    /// after it named the file and before it recorded that, the record is written now.
-    pub async fn verify_saved(&mut self) -> Option<Saved> {
-        let state = self.state();
-        let (State::Publishing { file, .. } | State::Saved { file, .. }) = &state else {
-            return None;
-        };
-        let has_sidecar = file.sidecar.as_deref().is_none_or(Path::exists);
-        if !has_sidecar || !is_in_place(file.clone()).await {
-            return None;
-        }
-        if matches!(state, State::Publishing { .. }) {
-            let file = file.clone();
-            self.records.record_or_log(Record::Saved { file }).await;
-        }
-        Some(file.clone())
-    }
-
     fn unconfirmed_create(&self) -> Result<UnconfirmedCreate> {
         match self.state() {
             State::Unconfirmed(unconfirmed) => Ok(unconfirmed),
@@ -521,18 +469,4 @@ impl fmt::Debug for Journal {
 
 fn unreadable(error: std::io::Error) -> Error {
     Error::new(ErrorKind::File, Charged::Unknown, "cannot read the journal").with_source(error)
-}
-
-/// Makes the paths absolute, because a later process may have another current directory.
-fn absolute(saved: &Saved) -> Saved {
-    let make_absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    Saved {
-        path: make_absolute(&saved.path),
-        sidecar: saved.sidecar.as_deref().map(make_absolute),
-        ..saved.clone()
-    }
-}
-
-async fn is_in_place(file: Saved) -> bool {
-    blocking(move || file.is_in_place().unwrap_or(false)).await
 }

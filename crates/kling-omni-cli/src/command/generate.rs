@@ -247,6 +247,12 @@ fn not_charged(failure: Failure) -> Failure {
     failure.with_charged(Charged::No)
 }
 
+const STOPPED_BEFORE_SENDING: &str = "stopped before the request was sent";
+const STOPPED_BEFORE_RESPONSE: &str =
+    "stopped before the response arrived, so a paid task may exist";
+const WAITING_FOR_RESPONSE: &str =
+    "request sent: waiting for the response with the task id (press Ctrl-C again to exit now)";
+
 /// The result of a create, and whether Ctrl-C was pressed meanwhile.
 struct SendResult<T> {
     result: T,
@@ -267,17 +273,13 @@ async fn send<T>(
         () = runner.interrupts.next() => {}
     }
     if !sent_flag.0.load(Ordering::SeqCst) {
-        return Err(not_charged(Failure::interrupted(
-            "stopped before the request was sent",
-        )));
+        return Err(not_charged(Failure::interrupted(STOPPED_BEFORE_SENDING)));
     }
-    runner.progress.say(
-        "request sent: waiting for the response with the task id (press Ctrl-C again to exit now)",
-    );
+    runner.progress.say(WAITING_FOR_RESPONSE);
     tokio::select! {
         result = &mut create => Ok(SendResult { result, is_interrupted: true }),
-        () = runner.interrupts.next() => Err(runner.connection.ambiguous(Failure::interrupted(
-            "stopped before the response arrived, so a paid task may exist",
-        ))),
+        () = runner.interrupts.next() => {
+            Err(runner.connection.ambiguous(Failure::interrupted(STOPPED_BEFORE_RESPONSE)))
+        }
     }
 }

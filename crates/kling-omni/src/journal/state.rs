@@ -62,6 +62,21 @@ impl State {
         }
     }
 
+    /// The name of the state in one word: `empty`, `prepared`, `rejected`, `unconfirmed`, `created`, `ended`, `publishing` or
+    /// `saved`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Prepared => "prepared",
+            Self::Rejected { .. } => "rejected",
+            Self::Unconfirmed(_) => "unconfirmed",
+            Self::Created { .. } => "created",
+            Self::Ended { .. } => "ended",
+            Self::Publishing { .. } => "publishing",
+            Self::Saved { .. } => "saved",
+        }
+    }
+
     /// Whether it is safe to create: no second task can be paid for.
     pub fn may_create(&self) -> bool {
         matches!(self, Self::Empty | Self::Prepared | Self::Rejected { .. })

@@ -38,6 +38,7 @@ fn futures_and_streams_are_send_and_static() {
     fn future<T: IntoFuture<IntoFuture: Send + 'static> + Send + 'static>() {}
     future::<Create>();
     future::<download::Save>();
+    future::<journal::JournalRun<'static>>();
     future::<polling::List>();
     future::<polling::Wait>();
     future::<preflight::Preflight>();

@@ -135,6 +135,30 @@ impl Destination {
     }
 }
 
+impl From<PathBuf> for Destination {
+    fn from(path: PathBuf) -> Self {
+        Self::new(path)
+    }
+}
+
+impl From<&Path> for Destination {
+    fn from(path: &Path) -> Self {
+        Self::new(path)
+    }
+}
+
+impl From<String> for Destination {
+    fn from(path: String) -> Self {
+        Self::new(path)
+    }
+}
+
+impl From<&str> for Destination {
+    fn from(path: &str) -> Self {
+        Self::new(path)
+    }
+}
+
 impl Obstacle {
     /// The summary and the help of its error.
     pub(crate) fn describe(&self) -> (String, &'static str) {
