@@ -119,6 +119,16 @@ pub enum BatchError {
         /// The rule of the ledger: `paid_once` or `turnstile`.
         rule: &'static str,
     },
+    /// A task cannot be the one of an item.
+    #[error(
+        "the task {task} is older than the create of the item {key:?}, or belongs to another create"
+    )]
+    NotItsTask {
+        /// The key of the item.
+        key: String,
+        /// The task.
+        task: String,
+    },
     /// A record with this number exists.
     #[error("record {number} of the attempt exists already")]
     RecordExists {
@@ -141,6 +151,9 @@ pub enum BatchError {
         /// The cause.
         source: io::Error,
     },
+    /// The run was aborted.
+    #[error("the run was aborted")]
+    Aborted,
     /// The client failed.
     #[error(transparent)]
     Client(#[from] kling_omni::Error),

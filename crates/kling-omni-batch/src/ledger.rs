@@ -16,377 +16,25 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod rows;
 mod sqlite;
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use kling_omni::request::Request;
-use kling_omni::{Mode, Tier};
-use serde::{Deserialize, Serialize};
+use kling_omni::Mode;
 
+pub use crate::ledger::rows::{
+    AccountId, Attempt, AttemptId, Batch, BatchId, BatchItem, EventDetail, Imported, ItemChange,
+    ItemError, ItemEvent, ItemId, ItemQuery, ItemUploads, KnownUpdate, Lease, NewItem, NewItems,
+    NewRecord, Reopening, ReportRow, SavedFile, SpentGroup,
+};
 pub use crate::ledger::sqlite::SqliteLedger;
 
-use crate::error::{BatchError, BatchResult};
-use crate::request::StoredRequest;
-use crate::state::{AttemptState, BatchState, ItemState};
-
-/// Declares the ids of rows.
-macro_rules! ids {
-    ($($(#[$meta:meta])* $name:ident,)+) => {$(
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(pub i64);
-    )+};
-}
-
-ids! {
-    /// Identifies a batch in its ledger.
-    BatchId,
-    /// Identifies an account in its ledger.
-    AccountId,
-    /// Identifies an item in its ledger.
-    ItemId,
-    /// Identifies an attempt in its ledger.
-    AttemptId,
-}
-
-/// A batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Batch {
-    /// Its id.
-    pub id: BatchId,
-    /// Its name, unique in the ledger.
-    pub name: String,
-    /// The account, once it has been run.
-    pub account: Option<AccountId>,
-    /// Its state.
-    pub state: BatchState,
-    /// Why it is in this state, if a run paused it.
-    pub reason: Option<String>,
-    /// When it was first imported, by the clock of the ledger.
-    pub created_at: SystemTime,
-}
-
-/// An item to import.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NewItem {
-    /// The key, unique in the batch.
-    pub key: String,
-    /// The request.
-    pub request: StoredRequest,
-    /// The file of the video.
-    pub path: PathBuf,
-}
-
-impl NewItem {
-    /// Creates an item. `path` becomes absolute.
-    ///
-    /// # Errors
-    ///
-    /// [`BatchError::Request`] if the request has an image or a video in memory, and [`BatchError::File`] if `path` is empty.
-    pub fn new(
-        key: impl Into<String>,
-        request: &Request,
-        path: impl Into<PathBuf>,
-    ) -> BatchResult<Self> {
-        let (key, path) = (key.into(), path.into());
-        let request = StoredRequest::new(request).map_err(|problem| BatchError::Request {
-            key: key.clone(),
-            problem: problem.to_string(),
-        })?;
-        let path = std::path::absolute(&path).map_err(BatchError::file("find", &path))?;
-        Ok(Self { key, request, path })
-    }
-}
-
-/// The items of an import, one at a time. An error ends the import, and nothing of it is kept.
-pub type NewItems = Box<dyn Iterator<Item = BatchResult<NewItem>> + Send>;
-
-/// The result of an import.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Imported {
-    /// The number of items that were added.
-    pub added: u64,
-    /// The number of items that the ledger had already.
-    pub unchanged: u64,
-}
-
-/// An item.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Item {
-    /// Its id.
-    pub id: ItemId,
-    /// Its batch.
-    pub batch: BatchId,
-    /// Its position in the batch, from 0.
-    pub position: u64,
-    /// Its key.
-    pub key: String,
-    /// The file of its video.
-    pub path: PathBuf,
-    /// Its request.
-    pub request: StoredRequest,
-    /// The hash of the request.
-    pub request_sha256: String,
-    /// Its state.
-    pub state: ItemState,
-    /// The uploads of its local files.
-    pub uploads: Uploads,
-    /// No step of a run begins before.
-    pub not_before: Option<SystemTime>,
-    /// How often the present step failed in a row.
-    pub failures: u32,
-    /// The number of attempts that were begun.
-    pub attempts: u32,
-    /// The last error.
-    pub error: Option<ItemError>,
-}
-
-/// The uploads of the local files of an item, by the path of their field.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Uploads {
-    /// The URLs.
-    pub urls: BTreeMap<String, String>,
-    /// When the first of them expires, in milliseconds since 1970.
-    pub expires_at_ms: Option<u64>,
-}
-
-/// Why an item is in its state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ItemError {
-    /// The kind: a name of [`ErrorKind`](kling_omni::ErrorKind), or one of a run.
-    pub kind: String,
-    /// What failed.
-    pub text: String,
-}
-
-/// A saved video.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedFile {
-    /// The file.
-    pub path: PathBuf,
-    /// Its length.
-    pub bytes: u64,
-    /// The SHA-256 of its content, in 64 hexadecimal digits.
-    pub sha256: String,
-}
-
-/// An attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Attempt {
-    /// Its id.
-    pub id: AttemptId,
-    /// Its item.
-    pub item: ItemId,
-    /// Its account.
-    pub account: AccountId,
-    /// Its number among the attempts of the item, from 1.
-    pub number: u32,
-    /// Its state.
-    pub state: AttemptState,
-    /// The task, once it is known.
-    pub task_id: Option<String>,
-    /// When the video expires, if known.
-    pub expires_at: Option<SystemTime>,
-    /// The tasks that may belong to an undecided attempt.
-    pub candidates: Vec<String>,
-}
-
-/// Selects items.
-#[derive(Clone, Debug)]
-pub struct ItemQuery {
-    /// Of this batch.
-    pub batch: BatchId,
-    /// In one of these states; in any if empty.
-    pub states: Vec<ItemState>,
-    /// At this position or later.
-    pub from: u64,
-    /// At most so many, in the order of their positions.
-    pub limit: u32,
-    /// Only those that may begin at this time.
-    pub ready_at: Option<SystemTime>,
-}
-
-/// A change of an item by a step that costs nothing.
-#[derive(Clone, Debug)]
-pub struct ItemChange {
-    /// The item.
-    pub item: ItemId,
-    /// The state in which it must be.
-    pub from: ItemState,
-    /// The next state.
-    pub to: ItemState,
-    /// The uploads, if they changed.
-    pub uploads: Option<Uploads>,
-    /// No step begins before.
-    pub not_before: Option<SystemTime>,
-    /// How often the present step failed in a row.
-    pub failures: u32,
-    /// Why.
-    pub error: Option<ItemError>,
-}
-
-impl ItemChange {
-    /// A change without further data.
-    pub fn new(item: ItemId, from: ItemState, to: ItemState) -> Self {
-        Self {
-            item,
-            from,
-            to,
-            uploads: None,
-            not_before: None,
-            failures: 0,
-            error: None,
-        }
-    }
-
-    /// Sets why.
-    pub fn because(mut self, error: ItemError) -> Self {
-        self.error = Some(error);
-        self
-    }
-}
-
-/// A record of an attempt, and what follows from it.
-#[derive(Clone, Debug)]
-pub struct NewRecord {
-    /// The attempt.
-    pub attempt: AttemptId,
-    /// The number of the record: the number of records so far.
-    pub number: u64,
-    /// The record as one line of JSON.
-    pub json: String,
-    /// The state of the attempt after it. An undecided attempt stays so until it is created or rejected.
-    pub attempt_state: AttemptState,
-    /// The state of the item after it.
-    pub item_state: ItemState,
-    /// The task, once it is known.
-    pub task_id: Option<String>,
-    /// The file, once the video is saved.
-    pub file: Option<SavedFile>,
-    /// Why, for a rejection or a failure.
-    pub error: Option<ItemError>,
-    /// Whether the task failed.
-    pub is_failure: bool,
-    /// The tasks of the account that became known since, which have to be durable before the record is.
-    pub known: KnownUpdate,
-}
-
-/// What a [`KnownTasks`](kling_omni::recovery::KnownTasks) has in addition to what the ledger has.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KnownUpdate {
-    /// The position of the first entry.
-    pub from: u64,
-    /// The entries, each as a line of text.
-    pub entries: Vec<String>,
-    /// The facts about the lists, as JSON, if they changed.
-    pub facts: Option<String>,
-}
-
-/// An event in the history of an item. `Serialize` writes the line of `results.jsonl`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ItemEvent {
-    /// Its number, which grows in the ledger.
-    pub number: u64,
-    /// The key of the item.
-    pub key: String,
-    /// When it happened, in milliseconds since 1970, by the clock of the ledger.
-    pub at_ms: u64,
-    /// The state from then on.
-    pub state: ItemState,
-    /// What happened.
-    #[serde(flatten)]
-    pub detail: EventDetail,
-}
-
-/// What happened to an item.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct EventDetail {
-    /// The number of the attempt, from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub attempt: Option<u32>,
-    /// The task.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub task_id: Option<String>,
-    /// The saved video.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<SavedFile>,
-    /// Why.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<ItemError>,
-}
-
-/// The right to spend money on an account, until it is dropped or lost.
-#[derive(Clone)]
-pub struct Lease {
-    /// The account.
-    pub account: AccountId,
-    /// Grows each time the account is acquired.
-    pub epoch: u64,
-    /// Whether the processes that held the account before are known to have ended.
-    pub earlier_senders_ended: bool,
-    /// Keeps a lock until the last clone is dropped.
-    _hold: Option<Arc<dyn Any + Send + Sync>>,
-}
-
-impl Lease {
-    /// Creates a lease. `hold` is dropped with its last clone.
-    pub fn new(account: AccountId, epoch: u64, hold: Option<Arc<dyn Any + Send + Sync>>) -> Self {
-        Self {
-            account,
-            epoch,
-            earlier_senders_ended: hold.is_some(),
-            _hold: hold,
-        }
-    }
-}
-
-impl fmt::Debug for Lease {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease")
-            .field("account", &self.account)
-            .field("epoch", &self.epoch)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What was paid for, or may have been, by mode, tier and length.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct SpentGroup {
-    /// The mode.
-    pub mode: Mode,
-    /// The tier.
-    pub tier: Tier,
-    /// The requested length in seconds, if it was set.
-    pub seconds: Option<u32>,
-    /// The number of tasks.
-    pub tasks: u64,
-}
-
-/// Whether putting an item back costs money.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reopening {
-    /// Its paid task is fetched again.
-    Fetch,
-    /// A new task is created, which may cost money.
-    Create,
-}
+use crate::error::BatchResult;
+use crate::state::{BatchState, ItemState};
 
 /// A durable store of batches. See the [module documentation](self).
 ///
@@ -454,10 +102,10 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     async fn add_known_tasks(&self, lease: &Lease, update: KnownUpdate) -> BatchResult<()>;
 
     /// Finds items.
-    async fn items(&self, query: ItemQuery) -> BatchResult<Vec<Item>>;
+    async fn items(&self, query: ItemQuery) -> BatchResult<Vec<BatchItem>>;
 
     /// Finds an item by its key.
-    async fn item(&self, batch: BatchId, key: &str) -> BatchResult<Option<Item>>;
+    async fn item(&self, batch: BatchId, key: &str) -> BatchResult<Option<BatchItem>>;
 
     /// The number of items in each state.
     async fn counts(&self, batch: BatchId) -> BatchResult<BTreeMap<ItemState, u64>>;
@@ -480,7 +128,7 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     async fn latest_attempt(&self, item: ItemId) -> BatchResult<Option<Attempt>>;
 
     /// The attempts of an account whose outcome is unknown: in the air, and undecided.
-    async fn open_attempts(&self, account: AccountId) -> BatchResult<Vec<(Attempt, Item)>>;
+    async fn open_attempts(&self, account: AccountId) -> BatchResult<Vec<(Attempt, BatchItem)>>;
 
     /// The records of an attempt, in order.
     async fn records(&self, attempt: AttemptId) -> BatchResult<Vec<String>>;
@@ -525,6 +173,9 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// What a batch has paid for, or may have.
     async fn spent(&self, batch: BatchId) -> BatchResult<Vec<SpentGroup>>;
 
-    /// The saved video of an item.
-    async fn file(&self, item: ItemId) -> BatchResult<Option<SavedFile>>;
+    /// The modes of the items of a batch.
+    async fn modes(&self, batch: BatchId) -> BatchResult<Vec<Mode>>;
+
+    /// What a report says about items, in the order of their positions.
+    async fn report(&self, batch: BatchId, from: u64, limit: u32) -> BatchResult<Vec<ReportRow>>;
 }

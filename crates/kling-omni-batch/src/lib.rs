@@ -1,11 +1,24 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_debug_implementations, missing_docs, unreachable_pub)]
 
+mod attempt_store;
+mod batches;
+mod conductor;
 mod error;
+mod failpoint;
 pub mod ledger;
+mod report;
 mod request;
+mod results;
+mod run;
+mod run_options;
 mod state;
+mod status;
 
+pub use crate::batches::{Batches, Decision, Retried, RetrySelection};
 pub use crate::error::{BatchError, BatchResult};
 pub use crate::request::{StoredRequest, UnstorableRequest};
+pub use crate::run::{BatchRun, RunEvent};
+pub use crate::run_options::RunOptions;
 pub use crate::state::{AttemptState, BatchState, ItemState, UnknownState};
+pub use crate::status::{BatchStatus, ItemHistory};

@@ -13,13 +13,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use kling_omni::Mode;
 use rusqlite::types::Type;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::{
-    AccountId, Attempt, AttemptId, Batch, BatchId, Imported, Item, ItemChange, ItemEvent, ItemId,
-    ItemQuery, KnownUpdate, Lease, Ledger, NewItems, NewRecord, Reopening, SavedFile, SpentGroup,
+    AccountId, Attempt, AttemptId, Batch, BatchId, BatchItem, Imported, ItemChange, ItemEvent,
+    ItemId, ItemQuery, KnownUpdate, Lease, Ledger, NewItems, NewRecord, Reopening, ReportRow,
+    SpentGroup,
 };
 use crate::state::{BatchState, ItemState};
 
@@ -78,7 +80,7 @@ impl SqliteLedger {
     /// Runs `work` in a transaction on a blocking thread.
     async fn transact<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure> + Send + 'static,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, SqliteFailure> + Send + 'static,
     ) -> BatchResult<T> {
         let connection = Arc::clone(&self.connection);
         let path = self.path.clone();
@@ -86,7 +88,7 @@ impl SqliteLedger {
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             let done = connection
                 .transaction_with_behavior(TransactionBehavior::Immediate)
-                .map_err(Failure::from)
+                .map_err(SqliteFailure::from)
                 .and_then(|transaction| {
                     let value = work(&transaction)?;
                     transaction.commit()?;
@@ -100,7 +102,7 @@ impl SqliteLedger {
     /// Runs a query on a blocking thread. It does not wait for writers.
     async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+        work: impl FnOnce(&Connection) -> Result<T, SqliteFailure> + Send + 'static,
     ) -> BatchResult<T> {
         let connection = Arc::clone(&self.connection);
         let path = self.path.clone();
@@ -127,12 +129,12 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 /// A failure inside of a transaction.
-enum Failure {
+enum SqliteFailure {
     Sqlite(rusqlite::Error),
     Batch(BatchError),
 }
 
-impl Failure {
+impl SqliteFailure {
     fn into_error(self, path: &Path) -> BatchError {
         match self {
             Self::Sqlite(error) => failure(path, error),
@@ -141,13 +143,13 @@ impl Failure {
     }
 }
 
-impl From<rusqlite::Error> for Failure {
+impl From<rusqlite::Error> for SqliteFailure {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
     }
 }
 
-impl From<BatchError> for Failure {
+impl From<BatchError> for SqliteFailure {
     fn from(error: BatchError) -> Self {
         Self::Batch(error)
     }
@@ -268,11 +270,11 @@ impl Ledger for SqliteLedger {
         .await
     }
 
-    async fn items(&self, query: ItemQuery) -> BatchResult<Vec<Item>> {
+    async fn items(&self, query: ItemQuery) -> BatchResult<Vec<BatchItem>> {
         self.read(move |ledger| items::find(ledger, &query)).await
     }
 
-    async fn item(&self, batch: BatchId, key: &str) -> BatchResult<Option<Item>> {
+    async fn item(&self, batch: BatchId, key: &str) -> BatchResult<Option<BatchItem>> {
         let key = key.to_owned();
         self.read(move |ledger| items::by_key(ledger, batch, &key))
             .await
@@ -308,7 +310,7 @@ impl Ledger for SqliteLedger {
             .await
     }
 
-    async fn open_attempts(&self, account: AccountId) -> BatchResult<Vec<(Attempt, Item)>> {
+    async fn open_attempts(&self, account: AccountId) -> BatchResult<Vec<(Attempt, BatchItem)>> {
         self.read(move |ledger| attempts::open(ledger, account))
             .await
     }
@@ -377,7 +379,12 @@ impl Ledger for SqliteLedger {
             .await
     }
 
-    async fn file(&self, item: ItemId) -> BatchResult<Option<SavedFile>> {
-        self.read(move |ledger| items::file(ledger, item)).await
+    async fn modes(&self, batch: BatchId) -> BatchResult<Vec<Mode>> {
+        self.read(move |ledger| items::modes(ledger, batch)).await
+    }
+
+    async fn report(&self, batch: BatchId, from: u64, limit: u32) -> BatchResult<Vec<ReportRow>> {
+        self.read(move |ledger| items::report(ledger, batch, from, limit))
+            .await
     }
 }

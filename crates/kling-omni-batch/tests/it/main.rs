@@ -1,3 +1,7 @@
 //! Tests of the batch crate.
 
+mod bench;
+mod crash;
+mod decisions;
 mod ledger;
+mod run;

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::error::BatchError;
-use crate::ledger::sqlite::{Failure, NOW, from_ms, invalid};
+use crate::ledger::sqlite::{NOW, SqliteFailure, from_ms, invalid};
 use crate::ledger::{AccountId, Batch, BatchId, KnownUpdate, Lease};
 use crate::state::BatchState;
 
@@ -21,13 +21,13 @@ fn read_batch(row: &Row<'_>) -> rusqlite::Result<Batch> {
     })
 }
 
-pub(super) fn batches(ledger: &Connection) -> Result<Vec<Batch>, Failure> {
+pub(super) fn batches(ledger: &Connection) -> Result<Vec<Batch>, SqliteFailure> {
     let mut query = ledger.prepare_cached(&format!("{BATCH} order by id"))?;
     let batches = query.query_map([], read_batch)?;
     Ok(batches.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn batch(ledger: &Connection, name: &str) -> Result<Batch, Failure> {
+pub(super) fn batch(ledger: &Connection, name: &str) -> Result<Batch, SqliteFailure> {
     let mut query = ledger.prepare_cached(&format!("{BATCH} where name = ?"))?;
     let batch = query.query_row([name], read_batch).optional()?;
     batch.ok_or_else(|| {
@@ -41,13 +41,13 @@ pub(super) fn set_batch_state(
     batch: BatchId,
     state: BatchState,
     reason: Option<String>,
-) -> Result<(), Failure> {
+) -> Result<(), SqliteFailure> {
     let set = "update batch set state = ?, reason = ? where id = ?";
     ledger.execute(set, (state.as_str(), reason, batch.0))?;
     Ok(())
 }
 
-pub(super) fn insert_batch(ledger: &Connection, name: &str) -> Result<BatchId, Failure> {
+pub(super) fn insert_batch(ledger: &Connection, name: &str) -> Result<BatchId, SqliteFailure> {
     let insert = format!(
         "insert into batch (name, state, created_at) values (?, 'running', {NOW}) on conflict do nothing"
     );
@@ -60,7 +60,7 @@ pub(super) fn assign(
     batch: BatchId,
     service: &str,
     key: &str,
-) -> Result<AccountId, Failure> {
+) -> Result<AccountId, SqliteFailure> {
     let insert =
         "insert into account (service, key_fingerprint) values (?, ?) on conflict do nothing";
     ledger.execute(insert, [service, key])?;
@@ -79,13 +79,13 @@ pub(super) fn begin_epoch(
     ledger: &Connection,
     account: AccountId,
     holder: &str,
-) -> Result<u64, Failure> {
+) -> Result<u64, SqliteFailure> {
     let begin = "update account set epoch = epoch + 1, holder = ? where id = ? returning epoch";
     let epoch: i64 = ledger.query_row(begin, (holder, account.0), |row| row.get(0))?;
     Ok(epoch.unsigned_abs())
 }
 
-pub(super) fn check_lease(ledger: &Connection, lease: &Lease) -> Result<(), Failure> {
+pub(super) fn check_lease(ledger: &Connection, lease: &Lease) -> Result<(), SqliteFailure> {
     let mut query = ledger.prepare_cached("select epoch from account where id = ?")?;
     let epoch: i64 = query.query_row([lease.account.0], |row| row.get(0))?;
     match epoch.unsigned_abs() == lease.epoch {
@@ -94,7 +94,10 @@ pub(super) fn check_lease(ledger: &Connection, lease: &Lease) -> Result<(), Fail
     }
 }
 
-pub(super) fn known_tasks(ledger: &Connection, account: AccountId) -> Result<KnownUpdate, Failure> {
+pub(super) fn known_tasks(
+    ledger: &Connection,
+    account: AccountId,
+) -> Result<KnownUpdate, SqliteFailure> {
     let facts = "select known_facts from account where id = ?";
     let facts = ledger.query_row(facts, [account.0], |row| row.get(0))?;
     let entries = "select entry from known_task where account_id = ? order by position";
@@ -111,7 +114,7 @@ pub(super) fn add_known_tasks(
     ledger: &Connection,
     account: AccountId,
     update: &KnownUpdate,
-) -> Result<(), Failure> {
+) -> Result<(), SqliteFailure> {
     let insert = "insert into known_task (account_id, position, entry) values (?, ?, ?)";
     let mut insert = ledger.prepare_cached(insert)?;
     for (position, entry) in (update.from..).zip(&update.entries) {

@@ -3,10 +3,10 @@
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::error::BatchError;
-use crate::ledger::sqlite::{Failure, accounts, from_ms, invalid, items};
+use crate::ledger::sqlite::{SqliteFailure, accounts, from_ms, invalid, items};
 use crate::ledger::{
-    AccountId, Attempt, AttemptId, BatchId, EventDetail, Item, ItemError, ItemId, Lease, NewRecord,
-    Reopening, SpentGroup,
+    AccountId, Attempt, AttemptId, BatchId, BatchItem, EventDetail, ItemError, ItemId, Lease,
+    NewRecord, Reopening, SpentGroup,
 };
 use crate::state::{AttemptState, ItemState};
 
@@ -35,7 +35,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Attempt> {
 }
 
 /// The error for a violation of a unique index.
-fn rule(error: rusqlite::Error) -> Failure {
+fn rule(error: rusqlite::Error) -> SqliteFailure {
     let text = error.to_string();
     let rules = [
         ("attempt.item_id", "paid_once"),
@@ -48,7 +48,7 @@ fn rule(error: rusqlite::Error) -> Failure {
     }
 }
 
-fn item_is(ledger: &Connection, item: ItemId) -> Result<Failure, Failure> {
+fn item_is(ledger: &Connection, item: ItemId) -> Result<SqliteFailure, SqliteFailure> {
     let select = "select key, state from item where id = ?";
     let (key, state): (String, String) =
         ledger.query_row(select, [item.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -56,7 +56,11 @@ fn item_is(ledger: &Connection, item: ItemId) -> Result<Failure, Failure> {
     Ok(BatchError::ItemIs { key, state }.into())
 }
 
-pub(super) fn begin(ledger: &Connection, lease: &Lease, item: ItemId) -> Result<Attempt, Failure> {
+pub(super) fn begin(
+    ledger: &Connection,
+    lease: &Lease,
+    item: ItemId,
+) -> Result<Attempt, SqliteFailure> {
     accounts::check_lease(ledger, lease)?;
     // What certainly made no task is replaced by the next attempt.
     let close = "update attempt set state = 'closed' where item_id = ? and state in ('prepared', 'rejected')";
@@ -76,14 +80,14 @@ pub(super) fn begin(ledger: &Connection, lease: &Lease, item: ItemId) -> Result<
     by_id(ledger, AttemptId(ledger.last_insert_rowid()))
 }
 
-fn by_id(ledger: &Connection, attempt: AttemptId) -> Result<Attempt, Failure> {
+fn by_id(ledger: &Connection, attempt: AttemptId) -> Result<Attempt, SqliteFailure> {
     let select = format!("select {COLUMNS} from attempt where id = ?");
     Ok(ledger
         .prepare_cached(&select)?
         .query_row([attempt.0], read)?)
 }
 
-pub(super) fn latest(ledger: &Connection, item: ItemId) -> Result<Option<Attempt>, Failure> {
+pub(super) fn latest(ledger: &Connection, item: ItemId) -> Result<Option<Attempt>, SqliteFailure> {
     let select =
         format!("select {COLUMNS} from attempt where item_id = ? order by number desc limit 1");
     let mut select = ledger.prepare_cached(&select)?;
@@ -93,7 +97,7 @@ pub(super) fn latest(ledger: &Connection, item: ItemId) -> Result<Option<Attempt
 pub(super) fn open(
     ledger: &Connection,
     account: AccountId,
-) -> Result<Vec<(Attempt, Item)>, Failure> {
+) -> Result<Vec<(Attempt, BatchItem)>, SqliteFailure> {
     let item = items::COLUMNS;
     let mut found = Vec::new();
     // Each condition has its own partial index.
@@ -113,7 +117,10 @@ pub(super) fn open(
     Ok(found)
 }
 
-pub(super) fn records(ledger: &Connection, attempt: AttemptId) -> Result<Vec<String>, Failure> {
+pub(super) fn records(
+    ledger: &Connection,
+    attempt: AttemptId,
+) -> Result<Vec<String>, SqliteFailure> {
     let select = "select json from record where attempt_id = ? order by number";
     let mut select = ledger.prepare_cached(select)?;
     let records = select.query_map([attempt.0], |row| row.get(0))?;
@@ -124,7 +131,7 @@ pub(super) fn append(
     ledger: &Connection,
     lease: Option<&Lease>,
     record: &NewRecord,
-) -> Result<(), Failure> {
+) -> Result<(), SqliteFailure> {
     let attempt = by_id(ledger, record.attempt)?;
     let may_write = match lease {
         Some(lease) => {
@@ -185,7 +192,7 @@ fn set_item(
     item: ItemId,
     state: ItemState,
     detail: &EventDetail,
-) -> Result<(), Failure> {
+) -> Result<(), SqliteFailure> {
     let set =
         "update item set state = ?1, not_before = null, failures = 0, error_kind = ?2, error = ?3
         where id = ?4 and state <> ?1";
@@ -207,7 +214,7 @@ pub(super) fn set_undecided(
     attempt: AttemptId,
     candidates: &[String],
     reason: &ItemError,
-) -> Result<(), Failure> {
+) -> Result<(), SqliteFailure> {
     accounts::check_lease(ledger, lease)?;
     let candidates = serde_json::to_string(candidates).map_err(|error| invalid(0, error))?;
     let set = "update attempt set state = 'undecided', candidates = ?
@@ -234,7 +241,7 @@ pub(super) fn reopen(
     item: ItemId,
     from: ItemState,
     as_: Reopening,
-) -> Result<bool, Failure> {
+) -> Result<bool, SqliteFailure> {
     let is_in_state = "select 1 from item where id = ? and state = ?";
     let found: Option<u32> = ledger
         .query_row(is_in_state, (item.0, from.as_str()), |row| row.get(0))
@@ -269,7 +276,7 @@ pub(super) fn reopen(
     Ok(true)
 }
 
-pub(super) fn spent(ledger: &Connection, batch: BatchId) -> Result<Vec<SpentGroup>, Failure> {
+pub(super) fn spent(ledger: &Connection, batch: BatchId) -> Result<Vec<SpentGroup>, SqliteFailure> {
     let select = "select item.mode, item.tier, item.seconds, count(*)
         from item join attempt on attempt.item_id = item.id
         where item.batch_id = ? and (attempt.task_id is not null

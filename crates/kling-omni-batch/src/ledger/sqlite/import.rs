@@ -3,14 +3,14 @@
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::error::{BatchError, BatchResult};
-use crate::ledger::sqlite::{Failure, accounts};
+use crate::ledger::sqlite::{SqliteFailure, accounts};
 use crate::ledger::{BatchId, Imported, NewItem, NewItems};
 
 pub(super) fn import(
     ledger: &Connection,
     batch: &str,
     items: NewItems,
-) -> Result<Imported, Failure> {
+) -> Result<Imported, SqliteFailure> {
     let batch = accounts::insert_batch(ledger, batch)?;
     let count = "select count(*) from item where batch_id = ?";
     let mut position: i64 = ledger.query_row(count, [batch.0], |row| row.get(0))?;
@@ -38,7 +38,7 @@ fn insert(
     batch: BatchId,
     position: i64,
     item: &NewItem,
-) -> Result<bool, Failure> {
+) -> Result<bool, SqliteFailure> {
     let request = serde_json::to_string(&item.request)
         .map_err(|error| unstorable(item, &error.to_string()))?;
     let sha256 = item.request.sha256();

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use kling_omni::Mode;
 use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
-use crate::ledger::sqlite::{Failure, NOW, from_ms, invalid, to_ms};
+use crate::ledger::sqlite::{NOW, SqliteFailure, from_ms, invalid, to_ms};
 use crate::ledger::{
-    BatchId, EventDetail, Item, ItemChange, ItemError, ItemEvent, ItemId, ItemQuery, SavedFile,
-    Uploads,
+    BatchId, BatchItem, EventDetail, ItemChange, ItemError, ItemEvent, ItemId, ItemQuery,
+    ItemUploads, ReportRow, SavedFile,
 };
 use crate::state::ItemState;
 
@@ -17,13 +18,13 @@ pub(super) const COLUMNS: &str = "item.id, item.batch_id, item.position, item.ke
     item.request_sha256, item.state, item.uploads, item.not_before, item.failures, item.attempts, item.error_kind, item.error";
 
 /// Reads an item from its columns, which begin at `at`.
-pub(super) fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Item> {
+pub(super) fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<BatchItem> {
     let text = |column: usize| row.get::<_, String>(at + column);
     let json = |error| invalid(at, error);
     let uploads: Option<String> = row.get(at + 8)?;
     let kind: Option<String> = row.get(at + 12)?;
     let error: Option<String> = row.get(at + 13)?;
-    Ok(Item {
+    Ok(BatchItem {
         id: ItemId(row.get(at)?),
         batch: BatchId(row.get(at + 1)?),
         position: row.get::<_, i64>(at + 2)?.unsigned_abs(),
@@ -34,7 +35,7 @@ pub(super) fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Item> {
         state: text(7)?.parse().map_err(|error| invalid(at + 7, error))?,
         uploads: match uploads {
             Some(uploads) => serde_json::from_str(&uploads).map_err(json)?,
-            None => Uploads::default(),
+            None => ItemUploads::default(),
         },
         not_before: row.get::<_, Option<i64>>(at + 9)?.map(from_ms),
         failures: row.get(at + 10)?,
@@ -43,7 +44,10 @@ pub(super) fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Item> {
     })
 }
 
-pub(super) fn find(ledger: &Connection, query: &ItemQuery) -> Result<Vec<Item>, Failure> {
+pub(super) fn find(
+    ledger: &Connection,
+    query: &ItemQuery,
+) -> Result<Vec<BatchItem>, SqliteFailure> {
     let states = match query.states.is_empty() {
         true => ItemState::ALL,
         false => &query.states,
@@ -73,7 +77,7 @@ pub(super) fn by_key(
     ledger: &Connection,
     batch: BatchId,
     key: &str,
-) -> Result<Option<Item>, Failure> {
+) -> Result<Option<BatchItem>, SqliteFailure> {
     let select = format!("select {COLUMNS} from item where batch_id = ? and key = ?");
     let mut select = ledger.prepare_cached(&select)?;
     Ok(select
@@ -84,7 +88,7 @@ pub(super) fn by_key(
 pub(super) fn counts(
     ledger: &Connection,
     batch: BatchId,
-) -> Result<BTreeMap<ItemState, u64>, Failure> {
+) -> Result<BTreeMap<ItemState, u64>, SqliteFailure> {
     let select = "select state, count(*) from item where batch_id = ? group by state";
     let mut select = ledger.prepare_cached(select)?;
     let rows = select.query_map([batch.0], |row| {
@@ -100,7 +104,7 @@ pub(super) fn next_ready(
     batch: BatchId,
     states: &[ItemState],
     after: SystemTime,
-) -> Result<Option<SystemTime>, Failure> {
+) -> Result<Option<SystemTime>, SqliteFailure> {
     let marks = vec!["?"; states.len()].join(", ");
     let select = format!(
         "select min(not_before) from item where batch_id = {} and not_before > {} and state in ({marks})",
@@ -113,7 +117,7 @@ pub(super) fn next_ready(
     Ok(next.map(from_ms))
 }
 
-pub(super) fn change(ledger: &Connection, change: &ItemChange) -> Result<bool, Failure> {
+pub(super) fn change(ledger: &Connection, change: &ItemChange) -> Result<bool, SqliteFailure> {
     let uploads = change.uploads.as_ref().map(serde_json::to_string);
     let uploads = uploads.transpose().map_err(|error| invalid(0, error))?;
     let set = "update item set state = ?, uploads = coalesce(?, uploads), not_before = ?, failures = ?, error_kind = ?, error = ?
@@ -131,6 +135,11 @@ pub(super) fn change(ledger: &Connection, change: &ItemChange) -> Result<bool, F
     if ledger.prepare_cached(set)?.execute(values)? == 0 {
         return Ok(false);
     }
+    if change.is_failure {
+        let set = "update attempt set failed_request = (select request_sha256 from item where id = item_id)
+            where item_id = ? and state = 'created'";
+        ledger.execute(set, [change.item.0])?;
+    }
     let detail = EventDetail {
         error: change.error.clone(),
         ..EventDetail::default()
@@ -145,7 +154,7 @@ pub(super) fn record_event(
     item: ItemId,
     state: ItemState,
     detail: &EventDetail,
-) -> Result<(), Failure> {
+) -> Result<(), SqliteFailure> {
     let detail = serde_json::to_string(detail).map_err(|error| invalid(0, error))?;
     let insert = format!(
         "insert into event (batch_id, item_id, at, state, detail)
@@ -162,7 +171,7 @@ pub(super) fn events(
     item: Option<ItemId>,
     after: u64,
     limit: u32,
-) -> Result<Vec<ItemEvent>, Failure> {
+) -> Result<Vec<ItemEvent>, SqliteFailure> {
     let (column, id) = match item {
         Some(item) => ("item_id", item.0),
         None => ("batch_id", batch.0),
@@ -186,15 +195,62 @@ pub(super) fn events(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn file(ledger: &Connection, item: ItemId) -> Result<Option<SavedFile>, Failure> {
-    let select = "select path, bytes, sha256 from file where item_id = ?";
+pub(super) fn modes(ledger: &Connection, batch: BatchId) -> Result<Vec<Mode>, SqliteFailure> {
+    let select = "select distinct mode from item where batch_id = ?";
     let mut select = ledger.prepare_cached(select)?;
-    let file = select.query_row([item.0], |row| {
-        Ok(SavedFile {
-            path: row.get::<_, String>(0)?.into(),
-            bytes: row.get::<_, i64>(1)?.unsigned_abs(),
-            sha256: row.get(2)?,
+    let modes = select.query_map([batch.0], |row| {
+        let mode: String = row.get(0)?;
+        mode.parse().map_err(|error| invalid(0, error))
+    })?;
+    Ok(modes.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn report(
+    ledger: &Connection,
+    batch: BatchId,
+    from: u64,
+    limit: u32,
+) -> Result<Vec<ReportRow>, SqliteFailure> {
+    let select = "select item.position, item.key, item.state, item.mode, item.tier, item.seconds, item.attempts,
+            (select task_id from attempt where item_id = item.id order by number desc limit 1),
+            file.path, file.bytes, file.sha256, item.error_kind, item.error,
+            (select max(at) from event where item_id = item.id and state = 'sending'),
+            (select max(at) from event where item_id = item.id)
+        from item left join file on file.item_id = item.id
+        where item.batch_id = ? and item.position >= ? order by item.position limit ?";
+    let mut select = ledger.prepare_cached(select)?;
+    let time = |ms: Option<i64>| ms.map(i64::unsigned_abs);
+    let rows = select.query_map((batch.0, from.cast_signed(), limit), |row| {
+        let text = |column| row.get::<_, String>(column);
+        let path: Option<String> = row.get(8)?;
+        let kind: Option<String> = row.get(11)?;
+        Ok(ReportRow {
+            position: row.get::<_, i64>(0)?.unsigned_abs(),
+            key: text(1)?,
+            state: text(2)?.parse().map_err(|error| invalid(2, error))?,
+            mode: text(3)?.parse().map_err(|error| invalid(3, error))?,
+            tier: text(4)?.parse().map_err(|error| invalid(4, error))?,
+            seconds: row.get(5)?,
+            attempts: row.get(6)?,
+            task_id: row.get(7)?,
+            file: match path {
+                Some(path) => Some(SavedFile {
+                    path: path.into(),
+                    bytes: row.get::<_, i64>(9)?.unsigned_abs(),
+                    sha256: text(10)?,
+                }),
+                None => None,
+            },
+            error: match kind {
+                Some(kind) => Some(ItemError {
+                    kind,
+                    text: text(12)?,
+                }),
+                None => None,
+            },
+            sent_at_ms: time(row.get(13)?),
+            changed_at_ms: time(row.get(14)?),
         })
-    });
-    Ok(file.optional()?)
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }

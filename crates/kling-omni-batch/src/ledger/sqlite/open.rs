@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
 use crate::error::{BatchError, BatchResult};
-use crate::ledger::sqlite::{Failure, failure};
+use crate::ledger::sqlite::{SqliteFailure, failure};
 
 /// The migrations, each from one schema to the next, forward only.
 const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
@@ -47,7 +47,7 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     options.open(path).map(drop)
 }
 
-fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Failure> {
+fn prepare(connection: &mut Connection, path: &Path) -> Result<(), SqliteFailure> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "synchronous", "full")?;

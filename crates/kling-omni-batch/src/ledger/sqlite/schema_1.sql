@@ -48,10 +48,12 @@ create table item (
     attempts integer not null default 0,
     error_kind text,
     error text,
+    unique (batch_id, position),
     unique (batch_id, key),
     unique (batch_id, path)
 ) strict;
 create index item_by_state on item (batch_id, state, position);
+create index item_by_mode on item (batch_id, mode);
 
 create table attempt (
     id integer primary key,

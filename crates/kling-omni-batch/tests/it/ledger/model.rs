@@ -17,7 +17,7 @@ const ITEMS: usize = 3;
 
 /// An operation on one item. None of them looks at the state first, as a faulty caller.
 #[derive(Clone, Copy, Debug)]
-enum Operation {
+enum LedgerOperation {
     Prepare(usize),
     Begin(usize),
     Append(usize, AttemptState),
@@ -30,19 +30,19 @@ enum Operation {
     LateAppend(usize, AttemptState),
 }
 
-fn operations() -> impl Strategy<Value = Vec<Operation>> {
+fn operations() -> impl Strategy<Value = Vec<LedgerOperation>> {
     let item = 0..ITEMS;
     let state = prop::sample::select(AttemptState::ALL);
     let operation = prop_oneof![
-        2 => item.clone().prop_map(Operation::Prepare),
-        3 => item.clone().prop_map(Operation::Begin),
-        6 => (item.clone(), state.clone()).prop_map(|(item, state)| Operation::Append(item, state)),
-        1 => item.clone().prop_map(Operation::SetUndecided),
-        2 => item.clone().prop_map(|item| Operation::Reopen(item, Reopening::Create)),
-        1 => item.clone().prop_map(|item| Operation::Reopen(item, Reopening::Fetch)),
-        1 => (item.clone(), any::<bool>()).prop_map(|(item, is_created)| Operation::Decide(item, is_created)),
-        1 => Just(Operation::Reacquire),
-        1 => (item, state).prop_map(|(item, state)| Operation::LateAppend(item, state)),
+        2 => item.clone().prop_map(LedgerOperation::Prepare),
+        3 => item.clone().prop_map(LedgerOperation::Begin),
+        6 => (item.clone(), state.clone()).prop_map(|(item, state)| LedgerOperation::Append(item, state)),
+        1 => item.clone().prop_map(LedgerOperation::SetUndecided),
+        2 => item.clone().prop_map(|item| LedgerOperation::Reopen(item, Reopening::Create)),
+        1 => item.clone().prop_map(|item| LedgerOperation::Reopen(item, Reopening::Fetch)),
+        1 => (item.clone(), any::<bool>()).prop_map(|(item, is_created)| LedgerOperation::Decide(item, is_created)),
+        1 => Just(LedgerOperation::Reacquire),
+        1 => (item, state).prop_map(|(item, state)| LedgerOperation::LateAppend(item, state)),
     ];
     prop::collection::vec(operation, 1..60)
 }
@@ -126,16 +126,16 @@ impl Model {
         }
     }
 
-    async fn apply(&mut self, operation: Operation) {
+    async fn apply(&mut self, operation: LedgerOperation) {
         let ledger = Arc::clone(&self.ledger);
         match operation {
-            Operation::Prepare(item) => {
+            LedgerOperation::Prepare(item) => {
                 for from in ItemState::ALL {
                     let change = ItemChange::new(self.items[item], *from, ItemState::Prepared);
                     ledger.change_item(change).await.unwrap();
                 }
             }
-            Operation::Begin(item) => {
+            LedgerOperation::Begin(item) => {
                 if let Ok(attempt) = ledger.begin_attempt(&self.lease, self.items[item]).await {
                     for old in self.attempts.values_mut().filter(|old| old.item == item) {
                         if matches!(old.state, AttemptState::Prepared | AttemptState::Rejected) {
@@ -154,15 +154,15 @@ impl Model {
                     self.latest.insert(item, attempt);
                 }
             }
-            Operation::Append(item, to) => {
+            LedgerOperation::Append(item, to) => {
                 self.append(item, to, Some(self.lease.clone()), true).await
             }
-            Operation::LateAppend(item, to) => {
+            LedgerOperation::LateAppend(item, to) => {
                 if let Some(late) = self.late.clone() {
                     self.append(item, to, Some(late), false).await;
                 }
             }
-            Operation::Decide(item, is_created) => {
+            LedgerOperation::Decide(item, is_created) => {
                 let to = if is_created {
                     AttemptState::Created
                 } else {
@@ -170,7 +170,7 @@ impl Model {
                 };
                 self.append(item, to, None, true).await;
             }
-            Operation::SetUndecided(item) => {
+            LedgerOperation::SetUndecided(item) => {
                 let Some(attempt) = self.latest.get(&item) else {
                     return;
                 };
@@ -188,7 +188,7 @@ impl Model {
                     model.state = AttemptState::Undecided;
                 }
             }
-            Operation::Reopen(item, as_) => {
+            LedgerOperation::Reopen(item, as_) => {
                 for from in ItemState::ALL {
                     let reopened = ledger.reopen(self.items[item], *from, as_).await.unwrap();
                     let latest = self.latest.get(&item).map(|attempt| attempt.id.0);
@@ -202,7 +202,7 @@ impl Model {
                     }
                 }
             }
-            Operation::Reacquire => {
+            LedgerOperation::Reacquire => {
                 let account = self.lease.account;
                 let late = Lease::new(account, self.lease.epoch, None);
                 self.lease = Lease::new(account, 0, None);
@@ -236,7 +236,7 @@ impl Model {
     }
 }
 
-async fn run(operations: Vec<Operation>) {
+async fn run(operations: Vec<LedgerOperation>) {
     let folder = TempDir::new().unwrap();
     let ledger = SqliteLedger::open(folder.path().join("batch.db"))
         .await

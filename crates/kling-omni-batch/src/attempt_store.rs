@@ -1,0 +1,186 @@
+//! The store of an attempt's journal: the ledger.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use kling_omni::journal::{JournalRecord, JournalStore, State, StoredRecords};
+use kling_omni::polling::TaskStatus;
+use kling_omni::recovery::KnownTasks;
+
+use crate::error::{BatchError, BatchResult};
+use crate::failpoint::Failpoints;
+use crate::ledger::{
+    AccountId, AttemptId, ItemError, KnownUpdate, Lease, Ledger, NewRecord, SavedFile,
+};
+use crate::state::{AttemptState, ItemState};
+
+/// The known tasks of an account, and how many of their entries the ledger has.
+#[derive(Debug)]
+pub(crate) struct KnownStore {
+    pub(crate) known: KnownTasks,
+    stored: AtomicUsize,
+}
+
+impl KnownStore {
+    /// Reads the known tasks of an account from its ledger.
+    pub(crate) async fn load(ledger: &dyn Ledger, account: AccountId) -> BatchResult<Self> {
+        let stored = ledger.known_tasks(account).await?;
+        let corrupt = |error: serde_json::Error| BatchError::Ledger(error.into());
+        let known = match stored.facts {
+            None => KnownTasks::new(),
+            Some(facts) => {
+                let entries = stored.entries.iter();
+                let entries = entries.map(|entry| serde_json::from_str(entry));
+                let entries = entries.collect::<Result<Vec<_>, _>>().map_err(corrupt)?;
+                let facts = serde_json::from_str(&facts).map_err(corrupt)?;
+                KnownTasks::restore(facts, entries)?
+            }
+        };
+        Ok(Self {
+            stored: AtomicUsize::new(stored.entries.len()),
+            known,
+        })
+    }
+
+    /// What the ledger does not have yet.
+    pub(crate) fn update(&self) -> BatchResult<KnownUpdate> {
+        let from = self.stored.load(Ordering::Acquire);
+        let (entries, facts) = self.known.entries_from(from);
+        let failed = |error: serde_json::Error| BatchError::Ledger(error.into());
+        let entries = entries.iter().map(serde_json::to_string);
+        Ok(KnownUpdate {
+            from: from as u64,
+            entries: entries.collect::<Result<_, _>>().map_err(failed)?,
+            facts: Some(serde_json::to_string(&facts).map_err(failed)?),
+        })
+    }
+
+    /// Records that the ledger has an update.
+    pub(crate) fn is_stored(&self, update: &KnownUpdate) {
+        let end = update.from as usize + update.entries.len();
+        self.stored.fetch_max(end, Ordering::Release);
+    }
+
+    /// Stores what the ledger does not have yet.
+    pub(crate) async fn store(&self, ledger: &dyn Ledger, lease: &Lease) -> BatchResult<()> {
+        let update = self.update()?;
+        ledger.add_known_tasks(lease, update.clone()).await?;
+        self.is_stored(&update);
+        Ok(())
+    }
+}
+
+/// Keeps the journal of an attempt in the ledger, and makes the states of the attempt and of its item follow.
+pub(crate) struct AttemptStore {
+    pub(crate) ledger: Arc<dyn Ledger>,
+    /// `None` for the decision of a person.
+    pub(crate) lease: Option<Lease>,
+    pub(crate) attempt: AttemptId,
+    /// Stored with each record of a create.
+    pub(crate) known: Option<Arc<KnownStore>>,
+    /// Why the next record is about a failure.
+    pub(crate) reason: Reason,
+    pub(crate) failpoints: Failpoints,
+}
+
+/// Why a task failed: set by a step, and written with the next record.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reason(Arc<Mutex<Option<ItemError>>>);
+
+impl Reason {
+    pub(crate) fn set(&self, error: ItemError) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    fn get(&self) -> Option<ItemError> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl AttemptStore {
+    fn new_record(&self, number: u64, record: &JournalRecord) -> io::Result<NewRecord> {
+        let state = record.state();
+        let mut error = None;
+        let mut file = None;
+        let (attempt_state, item_state) = match state {
+            State::Empty | State::Prepared => (AttemptState::Prepared, ItemState::Prepared),
+            State::Rejected { reason } => {
+                error = Some(ItemError {
+                    kind: "rejected".to_owned(),
+                    text: reason.clone(),
+                });
+                (AttemptState::Rejected, ItemState::Prepared)
+            }
+            State::Unconfirmed(_) if record.name() == "sending" => {
+                (AttemptState::Announced, ItemState::Sending)
+            }
+            State::Unconfirmed(_) => (AttemptState::Unknown, ItemState::Sending),
+            State::Ended {
+                status: TaskStatus::Failed,
+                ..
+            } => {
+                error = self.reason.get();
+                (AttemptState::Created, ItemState::Failed)
+            }
+            State::Created { .. } => (AttemptState::Created, ItemState::Created),
+            State::Ended { .. } => (AttemptState::Created, ItemState::Ended),
+            State::Publishing { .. } => (AttemptState::Created, ItemState::Placing),
+            State::Saved { file: saved, .. } => {
+                file = Some(SavedFile {
+                    path: saved.path.clone(),
+                    bytes: saved.bytes,
+                    sha256: saved.sha256.clone(),
+                });
+                (AttemptState::Created, ItemState::Saved)
+            }
+            other => {
+                return Err(io::Error::other(format!("unknown journal state {other:?}")));
+            }
+        };
+        Ok(NewRecord {
+            attempt: self.attempt,
+            number,
+            json: record.json().to_owned(),
+            attempt_state,
+            item_state,
+            task_id: state.task_id().map(str::to_owned),
+            file,
+            error,
+            is_failure: item_state == ItemState::Failed,
+            known: match &self.known {
+                Some(known) => known.update()?,
+                None => KnownUpdate::default(),
+            },
+        })
+    }
+}
+
+#[async_trait]
+impl JournalStore for AttemptStore {
+    async fn load(&mut self) -> io::Result<StoredRecords> {
+        Ok(StoredRecords {
+            records: self.ledger.records(self.attempt).await?,
+            sender_ended: self
+                .lease
+                .as_ref()
+                .is_some_and(|lease| lease.earlier_senders_ended),
+        })
+    }
+
+    async fn append(&mut self, number: u64, record: &JournalRecord) -> io::Result<()> {
+        self.failpoints.before(record.name()).await;
+        let new = self.new_record(number, record)?;
+        let known = new.known.clone();
+        self.ledger.append(self.lease.as_ref(), new).await?;
+        if let Some(store) = &self.known {
+            store.is_stored(&known);
+        }
+        self.failpoints.after(record.name()).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,349 @@
+//! The conductor of a run: the one task that spends the requests and the money of an account.
+//!
+//! It has no queue. What is to be done next is what the ledger says, read in pages, so a batch of any size takes little
+//! memory, and a run after a crash is like any other.
+
+mod context;
+mod create;
+mod fetch;
+mod fill;
+mod prepare;
+
+use std::collections::{BinaryHeap, HashSet};
+use std::future::IntoFuture as _;
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use kling_omni::Mode;
+use tokio::time::MissedTickBehavior;
+
+use crate::conductor::context::Delay;
+pub(crate) use crate::conductor::context::RunContext;
+use crate::conductor::create::CreateResult;
+use crate::conductor::fetch::{FetchResult, ReadyVideo};
+use crate::error::BatchResult;
+use crate::ledger::{Batch, ItemError, ItemId};
+use crate::results::ResultsFile;
+use crate::run::RunEvent;
+use crate::state::{BatchState, ItemState};
+use crate::status::BatchStatus;
+
+/// How often the state of the batch is read, which another process may have changed, and the lease renewed.
+const TICK: Duration = Duration::from_secs(1);
+/// How many items are read from the ledger at once.
+const PAGE: u32 = 100;
+
+/// What ended.
+enum RunStep {
+    Prepared(ItemId, BatchResult<()>),
+    Created(BatchResult<CreateResult>),
+    Fetched(BatchResult<FetchResult>),
+    Tick,
+    Timer,
+    Stop,
+}
+
+type Steps<'a, T> = FuturesUnordered<BoxFuture<'a, T>>;
+
+/// Which items of a state the ledger may still have. A query that finds none is repeated only after something changed.
+#[derive(Clone, Copy, Debug)]
+struct MayHave {
+    planned: bool,
+    prepared: bool,
+    in_flight: bool,
+}
+
+impl MayHave {
+    const ALL: Self = Self {
+        planned: true,
+        prepared: true,
+        in_flight: true,
+    };
+}
+
+/// A run of one batch.
+pub(crate) struct Conductor<'a> {
+    shared: &'a RunContext,
+    batch: Batch,
+    results: Option<ResultsFile>,
+    may_have: MayHave,
+    preparing: Steps<'a, (ItemId, BatchResult<()>)>,
+    being_prepared: HashSet<ItemId>,
+    creating: Option<BoxFuture<'a, BatchResult<CreateResult>>>,
+    waiting: Steps<'a, BatchResult<FetchResult>>,
+    ready: BinaryHeap<ReadyVideo>,
+    saving: Steps<'a, BatchResult<FetchResult>>,
+    /// Items that are being created, waited for, ready or being saved.
+    in_flight: HashSet<ItemId>,
+    being_created: Option<ItemId>,
+    /// Whether a create is in the air that could not be settled.
+    is_unsettled: bool,
+    /// No create begins before.
+    not_before: Option<Instant>,
+    delay: Delay,
+    /// The next timer, if the ledger has an item that may not begin yet.
+    wake_at: Option<SystemTime>,
+}
+
+impl<'a> Conductor<'a> {
+    pub(crate) fn new(shared: &'a RunContext, batch: Batch, results: Option<ResultsFile>) -> Self {
+        Self {
+            shared,
+            batch,
+            results,
+            may_have: MayHave::ALL,
+            preparing: FuturesUnordered::new(),
+            being_prepared: HashSet::new(),
+            creating: None,
+            waiting: FuturesUnordered::new(),
+            ready: BinaryHeap::new(),
+            saving: FuturesUnordered::new(),
+            in_flight: HashSet::new(),
+            being_created: None,
+            is_unsettled: false,
+            not_before: None,
+            delay: Delay::new(),
+            wake_at: None,
+        }
+    }
+
+    /// Runs the batch until nothing is left to do, or it is stopped.
+    pub(crate) async fn run(mut self) -> BatchResult<BatchStatus> {
+        if self.settle_open_attempts().await? {
+            let mut tick = tokio::time::interval(TICK);
+            tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                self.fill().await?;
+                self.write_results().await?;
+                if self.is_done().await? {
+                    break;
+                }
+                let step = self.next_step(&mut tick).await;
+                self.take(step).await?;
+            }
+        }
+        self.write_results().await?;
+        BatchStatus::read(&*self.shared.ledger, &self.batch.name).await
+    }
+
+    /// Reads the lists once, and settles what earlier runs announced, before anything is sent. Returns `false` if the run is
+    /// stopped.
+    async fn settle_open_attempts(&mut self) -> BatchResult<bool> {
+        let shared = self.shared;
+        for mode in self.modes().await? {
+            let mut delay = Delay::new();
+            loop {
+                let refreshed = tokio::select! {
+                    refreshed = shared.known.known.refresh(&shared.client, mode).into_future() => refreshed,
+                    () = shared.stopped() => return Ok(false),
+                };
+                let error = match refreshed {
+                    Ok(_) => break,
+                    Err(error) if prepare::is_transient(error.kind()) => error,
+                    Err(error) => return Err(error.into()),
+                };
+                let pause = delay.next();
+                let reason = prepare::item_error(&error);
+                shared.emit(RunEvent::Waiting {
+                    reason,
+                    delay: pause,
+                });
+                tokio::select! {
+                    () = shared.client.clock().sleep(pause) => {}
+                    () = shared.stopped() => return Ok(false),
+                }
+            }
+        }
+        shared.known.store(&*shared.ledger, &shared.lease).await?;
+        for (attempt, item) in shared.ledger.open_attempts(shared.lease.account).await? {
+            let sent = create::settle(shared, item, attempt).await?;
+            self.take_sent(sent).await?;
+            if shared.is_stopping() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The modes of the items that may still be created, or whose outcome is unknown.
+    async fn modes(&mut self) -> BatchResult<Vec<Mode>> {
+        let mut modes: Vec<Mode> = Vec::new();
+        let ledger = &self.shared.ledger;
+        for (_, item) in ledger.open_attempts(self.shared.lease.account).await? {
+            modes.push(item.request.mode());
+        }
+        modes.extend(ledger.modes(self.batch.id).await?);
+        modes.sort_by_key(|mode| mode.as_str());
+        modes.dedup();
+        Ok(modes)
+    }
+
+    /// Whether nothing is left to do.
+    async fn is_done(&mut self) -> BatchResult<bool> {
+        let is_idle = self.creating.is_none()
+            && self.saving.is_empty()
+            && (self.shared.is_stopping() || (self.waiting.is_empty() && self.ready.is_empty()));
+        if !is_idle {
+            return Ok(false);
+        }
+        if self.shared.is_stopping() {
+            return Ok(true);
+        }
+        let counts = self.shared.ledger.counts(self.batch.id).await?;
+        let count = |is: fn(ItemState) -> bool| {
+            let counted = counts.iter().filter(|(state, _)| is(**state));
+            counted.map(|(_, count)| count).sum::<u64>()
+        };
+        if count(ItemState::is_in_flight) > 0 {
+            return Ok(false);
+        }
+        Ok(match self.batch.state {
+            BatchState::Running => {
+                let is_done = count(|state| !state.is_final()) == 0 && self.preparing.is_empty();
+                if is_done {
+                    self.set_state(BatchState::Done, None).await?;
+                }
+                is_done
+            }
+            // A person may resume it while the run waits; what only time or a person can change outside ends the run.
+            BatchState::Paused => self.batch.reason.is_some(),
+            BatchState::Stopped | BatchState::Done => true,
+        })
+    }
+
+    async fn set_state(&mut self, state: BatchState, reason: Option<ItemError>) -> BatchResult<()> {
+        let text = reason.as_ref().map(|reason| reason.text.clone());
+        let set = self
+            .shared
+            .ledger
+            .set_batch_state(self.batch.id, state, text.clone());
+        set.await?;
+        self.batch.state = state;
+        self.batch.reason = text;
+        if state == BatchState::Paused {
+            self.shared.emit(RunEvent::Paused { reason });
+        }
+        Ok(())
+    }
+
+    async fn next_step(&mut self, tick: &mut tokio::time::Interval) -> RunStep {
+        let clock = self.shared.client.clock();
+        let may_create = self.may_create() && self.may_have.prepared && self.creating.is_none();
+        let create_at = self.not_before.filter(|_| may_create);
+        let now = (clock.now(), clock.system_time());
+        let until_create = create_at.map(|at| at.saturating_duration_since(now.0));
+        let until_create = until_create.filter(|left| !left.is_zero());
+        let until_ready = self.wake_at.and_then(|at| at.duration_since(now.1).ok());
+        let timer = [until_create, until_ready].into_iter().flatten().min();
+        let is_stopping = self.shared.is_stopping();
+        tokio::select! {
+            biased;
+            Some(sent) = async { Some(self.creating.as_mut()?.await) } => {
+                self.creating = None;
+                RunStep::Created(sent)
+            }
+            Some(fetched) = self.saving.next(), if !self.saving.is_empty() => RunStep::Fetched(fetched),
+            Some(fetched) = self.waiting.next(), if !self.waiting.is_empty() => RunStep::Fetched(fetched),
+            Some((id, prepared)) = self.preparing.next(), if !self.preparing.is_empty() => {
+                RunStep::Prepared(id, prepared)
+            }
+            () = self.shared.stopped(), if !is_stopping => RunStep::Stop,
+            _ = tick.tick() => RunStep::Tick,
+            () = async { clock.sleep(timer.unwrap_or_default()).await }, if timer.is_some() => RunStep::Timer,
+        }
+    }
+
+    async fn take(&mut self, step: RunStep) -> BatchResult<()> {
+        match step {
+            RunStep::Prepared(id, prepared) => {
+                prepared?;
+                self.being_prepared.remove(&id);
+                self.may_have.planned = true;
+                self.may_have.prepared = true;
+                Ok(())
+            }
+            RunStep::Created(sent) => {
+                self.may_have.planned = true;
+                if let Some(item) = self.being_created.take() {
+                    self.in_flight.remove(&item);
+                }
+                self.take_sent(sent?).await
+            }
+            RunStep::Fetched(fetched) => self.take_fetched(fetched?).await,
+            RunStep::Tick => self.tick().await,
+            RunStep::Timer => {
+                self.may_have = MayHave::ALL;
+                Ok(())
+            }
+            // What costs nothing is dropped, and done by the next run.
+            RunStep::Stop => {
+                self.preparing.clear();
+                self.waiting.clear();
+                Ok(())
+            }
+        }
+    }
+
+    async fn take_sent(&mut self, sent: CreateResult) -> BatchResult<()> {
+        match sent {
+            CreateResult::Created(item, attempt, task) => {
+                self.delay = Delay::new();
+                if item.batch == self.batch.id {
+                    self.wait_for(*item, attempt, task);
+                }
+            }
+            CreateResult::Done => self.may_have.prepared = true,
+            CreateResult::Later(reason) => {
+                let delay = self.delay.next();
+                self.shared.emit(RunEvent::Waiting { reason, delay });
+                self.not_before = Some(self.shared.client.clock().now() + delay);
+            }
+            CreateResult::Pause(reason) => {
+                self.is_unsettled = true;
+                self.set_state(BatchState::Paused, Some(reason)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_fetched(&mut self, fetched: FetchResult) -> BatchResult<()> {
+        match fetched {
+            FetchResult::Ready(ready) => self.ready.push(*ready),
+            FetchResult::Done(item) => {
+                self.in_flight.remove(&item);
+                // A failed task may be created again.
+                self.may_have = MayHave::ALL;
+            }
+            FetchResult::Pause(item, reason) => {
+                self.in_flight.remove(&item);
+                self.set_state(BatchState::Paused, Some(reason)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over what other processes changed, and keeps the lease.
+    async fn tick(&mut self) -> BatchResult<()> {
+        self.shared.ledger.renew(&self.shared.lease).await?;
+        let batch = self.shared.ledger.batch(&self.batch.name).await?;
+        if batch.state != self.batch.state {
+            match batch.state {
+                BatchState::Running => self.shared.emit(RunEvent::Resumed),
+                BatchState::Paused => self.shared.emit(RunEvent::Paused { reason: None }),
+                BatchState::Stopped | BatchState::Done => {}
+            }
+        }
+        self.batch = batch;
+        self.may_have = MayHave::ALL;
+        Ok(())
+    }
+
+    async fn write_results(&mut self) -> BatchResult<()> {
+        match &mut self.results {
+            Some(results) => results.update(&*self.shared.ledger).await,
+            None => Ok(()),
+        }
+    }
+}

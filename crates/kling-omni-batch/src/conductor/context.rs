@@ -1,0 +1,85 @@
+//! What the steps of a run share.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use kling_omni::Client;
+use tokio::sync::{mpsc, watch};
+
+use crate::attempt_store::KnownStore;
+use crate::failpoint::Failpoints;
+use crate::ledger::{BatchItem, ItemError, Lease, Ledger};
+use crate::run::{Control, RunEvent};
+use crate::run_options::RunOptions;
+use crate::state::ItemState;
+
+/// The delays between failures that concern the whole account: from 1 s, doubled up to 60 s.
+pub(super) struct Delay(Duration);
+
+impl Delay {
+    pub(super) fn new() -> Self {
+        Self(Duration::from_millis(500))
+    }
+
+    pub(super) fn next(&mut self) -> Duration {
+        self.0 = (self.0 * 2).min(Duration::from_secs(60));
+        self.0
+    }
+}
+
+/// What the steps of a run share.
+pub(crate) struct RunContext {
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) client: Client,
+    pub(crate) lease: Lease,
+    pub(crate) known: Arc<KnownStore>,
+    pub(crate) options: RunOptions,
+    pub(crate) events: mpsc::UnboundedSender<RunEvent>,
+    pub(crate) control: watch::Receiver<Control>,
+}
+
+impl RunContext {
+    pub(super) fn failpoints(&self) -> &Failpoints {
+        &self.options.failpoints
+    }
+
+    pub(super) fn emit(&self, event: RunEvent) {
+        // Nothing reads the events of a run that is only awaited.
+        let _ = self.events.send(event);
+    }
+
+    pub(super) fn report(&self, item: &BatchItem, state: ItemState, error: Option<ItemError>) {
+        self.emit(RunEvent::Item {
+            key: item.key.clone(),
+            state,
+            task_id: None,
+            error,
+        });
+    }
+
+    pub(super) fn report_task(&self, item: &BatchItem, state: ItemState, task_id: &str) {
+        self.emit(RunEvent::Item {
+            key: item.key.clone(),
+            state,
+            task_id: Some(task_id.to_owned()),
+            error: None,
+        });
+    }
+
+    /// When a step of an item that failed so often in a row is tried again.
+    pub(super) fn retry_at(&self, failures: u32) -> SystemTime {
+        let delay = Duration::from_secs(5) * 2u32.saturating_pow(failures.saturating_sub(1).min(4));
+        self.client.clock().system_time() + delay.min(Duration::from_secs(60))
+    }
+
+    /// Completes when the run is asked to stop.
+    pub(super) async fn stopped(&self) {
+        let mut control = self.control.clone();
+        // The handle of the run was dropped, which also stops it.
+        let _ = control.wait_for(|control| *control == Control::Stop).await;
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        *self.control.borrow() == Control::Stop || self.control.has_changed().is_err()
+    }
+}

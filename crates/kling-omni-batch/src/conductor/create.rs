@@ -1,0 +1,235 @@
+//! Creates the task of an item: the one step that costs money.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kling_omni::journal::{Journal, State};
+use kling_omni::recovery::Reconciled;
+use kling_omni::{CreateOutcome, ErrorKind, Task};
+
+use crate::attempt_store::{AttemptStore, Reason};
+use crate::conductor::context::{Delay, RunContext};
+use crate::conductor::prepare::{is_transient, item_error, uploads_are_current};
+use crate::error::BatchResult;
+use crate::ledger::{Attempt, BatchItem, ItemChange, ItemError};
+use crate::run::RunEvent;
+use crate::state::{AttemptState, ItemState};
+
+/// No request is sent later than this after the create was begun. It bounds how long a create of a process that was stopped
+/// can still make a task.
+const SEND_LIMIT: Duration = Duration::from_secs(30);
+
+/// The result of trying to create a task.
+pub(super) enum CreateResult {
+    /// A task exists, and waits to be fetched.
+    Created(Box<BatchItem>, Attempt, Option<Task>),
+    /// The item needs no create now.
+    Done,
+    /// Nothing was sent or made. The reason concerns all creates of the account, and may pass by itself.
+    Later(ItemError),
+    /// Nothing was sent or made. The reason concerns all creates of the account, and a person has to act.
+    Pause(ItemError),
+}
+
+/// Begins an attempt and creates the task.
+pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<CreateResult> {
+    let failed = shared
+        .ledger
+        .failed_tasks(shared.lease.account, &item.request_sha256);
+    let failed = failed.await?;
+    if failed >= shared.options.max_failures_of_request.max(1) {
+        let error = ItemError {
+            kind: "repeated_failure".to_owned(),
+            text: format!("tasks of this request failed {failed} times"),
+        };
+        end(shared, &item, ItemState::Skipped, error).await?;
+        return Ok(CreateResult::Done);
+    }
+    if !uploads_are_current(shared, &item) {
+        let change = ItemChange::new(item.id, ItemState::Prepared, ItemState::Planned);
+        shared.ledger.change_item(change).await?;
+        return Ok(CreateResult::Done);
+    }
+    let request = match item.request.to_request(&item.uploads.urls) {
+        Ok(request) => request,
+        Err(problem) => {
+            let error = ItemError {
+                kind: "validation".to_owned(),
+                text: problem.to_string(),
+            };
+            end(shared, &item, ItemState::Rejected, error).await?;
+            return Ok(CreateResult::Done);
+        }
+    };
+    shared.failpoints().before("begin").await;
+    let attempt = shared.ledger.begin_attempt(&shared.lease, item.id).await?;
+    shared.failpoints().after("begin").await;
+    let mut journal = journal(shared, &attempt).await?;
+    let limit = shared.client.clock().boot_time().saturating_add(SEND_LIMIT);
+    let create = shared
+        .client
+        .create(request)
+        .with_known_tasks(&shared.known.known)
+        .not_after(limit);
+    let outcome = journal.create(create).await?;
+    check_written(&journal)?;
+    match outcome {
+        CreateOutcome::Created(task) => {
+            shared.report_task(&item, ItemState::Created, task.id());
+            Ok(CreateResult::Created(Box::new(item), attempt, Some(task)))
+        }
+        CreateOutcome::Rejected(error) => {
+            let reason = item_error(&error);
+            tracing::warn!(error.type = ?error.kind(), %error, "create rejected");
+            match error.kind() {
+                kind if is_transient(kind) => Ok(CreateResult::Later(reason)),
+                ErrorKind::Validation | ErrorKind::InvalidRequest | ErrorKind::NotFound => {
+                    end(shared, &item, ItemState::Rejected, reason).await?;
+                    Ok(CreateResult::Done)
+                }
+                _ => Ok(CreateResult::Pause(reason)),
+            }
+        }
+        CreateOutcome::Unknown { error, .. } => {
+            tracing::warn!(error.type = ?error.kind(), %error, "create has an unknown outcome");
+            reconcile(shared, item, attempt, journal).await
+        }
+    }
+}
+
+/// Opens the journal of an attempt whose records concern a create.
+async fn journal(shared: &RunContext, attempt: &Attempt) -> BatchResult<Journal> {
+    let store = AttemptStore {
+        ledger: Arc::clone(&shared.ledger),
+        lease: Some(shared.lease.clone()),
+        attempt: attempt.id,
+        known: Some(Arc::clone(&shared.known)),
+        reason: Reason::default(),
+        failpoints: shared.failpoints().clone(),
+    };
+    Ok(Journal::with_store(store).await?)
+}
+
+/// A ledger that does not take what became of a create ends the run: the next one settles the create.
+pub(super) fn check_written(journal: &Journal) -> BatchResult<()> {
+    match journal.write_error() {
+        Some(error) => Err(crate::BatchError::Ledger(error.into())),
+        None => Ok(()),
+    }
+}
+
+/// Settles an attempt of an earlier run.
+pub(super) async fn settle(
+    shared: &RunContext,
+    item: BatchItem,
+    attempt: Attempt,
+) -> BatchResult<CreateResult> {
+    let journal = journal(shared, &attempt).await?;
+    reconcile(shared, item, attempt, journal).await
+}
+
+/// Finds out whether an announced create made a task. Until then, the account creates nothing else.
+async fn reconcile(
+    shared: &RunContext,
+    item: BatchItem,
+    attempt: Attempt,
+    mut journal: Journal,
+) -> BatchResult<CreateResult> {
+    let mut delay = Delay::new();
+    loop {
+        if !matches!(journal.state(), State::Unconfirmed(_)) {
+            return Ok(CreateResult::Done);
+        }
+        let settle_time = shared.options.settle_time;
+        shared.emit(RunEvent::Settling {
+            key: item.key.clone(),
+            at_most: settle_time,
+        });
+        let reconciled = journal.reconcile(&shared.client, |search| {
+            let known = &shared.known.known;
+            let search = search.known_tasks(known).settle_time(settle_time);
+            // An undecided attempt had its time, and does not keep the others waiting.
+            match attempt.state {
+                AttemptState::Undecided => search,
+                _ => search.until_settled(),
+            }
+        });
+        let reconciled = tokio::select! {
+            biased;
+            reconciled = reconciled => reconciled,
+            () = shared.stopped() => return Ok(CreateResult::Done),
+        };
+        check_written(&journal)?;
+        match reconciled {
+            Ok(Reconciled::Found { task, .. }) => {
+                shared.report_task(&item, ItemState::Created, task.id());
+                return Ok(CreateResult::Created(Box::new(item), attempt, Some(task)));
+            }
+            Ok(Reconciled::NotCreated) => {
+                shared.report(&item, ItemState::Prepared, None);
+                return Ok(CreateResult::Done);
+            }
+            Ok(Reconciled::Ambiguous {
+                candidates, reason, ..
+            }) => {
+                let error = ItemError {
+                    kind: "ambiguous".to_owned(),
+                    text: reason.to_string(),
+                };
+                set_undecided(shared, &item, &attempt, candidates, error).await?;
+                return Ok(CreateResult::Done);
+            }
+            Ok(other) => {
+                let error = ItemError {
+                    kind: "ambiguous".to_owned(),
+                    text: format!("{other:?}"),
+                };
+                set_undecided(shared, &item, &attempt, Vec::new(), error).await?;
+                return Ok(CreateResult::Done);
+            }
+            Err(error) if is_transient(error.kind()) => {
+                let pause = delay.next();
+                shared.emit(RunEvent::Waiting {
+                    reason: item_error(&error),
+                    delay: pause,
+                });
+                tokio::select! {
+                    () = shared.client.clock().sleep(pause) => {}
+                    () = shared.stopped() => return Ok(CreateResult::Done),
+                }
+            }
+            Err(error) => return Ok(CreateResult::Pause(item_error(&error))),
+        }
+    }
+}
+
+async fn set_undecided(
+    shared: &RunContext,
+    item: &BatchItem,
+    attempt: &Attempt,
+    candidates: Vec<String>,
+    error: ItemError,
+) -> BatchResult<()> {
+    shared.failpoints().before("undecided").await;
+    let set = shared
+        .ledger
+        .set_undecided(&shared.lease, attempt.id, candidates, error.clone());
+    set.await?;
+    shared.failpoints().after("undecided").await;
+    shared.report(item, ItemState::Unknown, Some(error));
+    Ok(())
+}
+
+/// Ends a prepared item without a create.
+async fn end(
+    shared: &RunContext,
+    item: &BatchItem,
+    to: ItemState,
+    error: ItemError,
+) -> BatchResult<()> {
+    let change = ItemChange::new(item.id, ItemState::Prepared, to).because(error.clone());
+    if shared.ledger.change_item(change).await? {
+        shared.report(item, to, Some(error));
+    }
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! Waits for the task of an item, and saves its video. Costs nothing and may run twice.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use kling_omni::journal::{Journal, State};
+use kling_omni::{Error, ErrorKind, Task, Video};
+
+use crate::attempt_store::{AttemptStore, Reason};
+use crate::conductor::context::RunContext;
+use crate::conductor::create::check_written;
+use crate::conductor::prepare::item_error;
+use crate::error::BatchResult;
+use crate::ledger::{Attempt, BatchItem, ItemChange, ItemError, ItemId, Reopening};
+use crate::state::ItemState;
+
+/// How often a step of an item fails in a row before the item counts as failed. With the delays between, it takes about five
+/// minutes.
+const MAX_FAILURES: u32 = 10;
+
+/// A video to save. The greatest one expires first.
+pub(super) struct ReadyVideo {
+    pub(super) item: BatchItem,
+    pub(super) attempt: Attempt,
+    pub(super) video: Video,
+}
+
+impl ReadyVideo {
+    fn expires_at(&self) -> Option<SystemTime> {
+        self.video.expires_at()
+    }
+}
+
+impl Ord for ReadyVideo {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |ready: &Self| {
+            let expires = ready.expires_at();
+            (expires.is_none(), expires, ready.item.position)
+        };
+        key(other).cmp(&key(self))
+    }
+}
+
+impl PartialOrd for ReadyVideo {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ReadyVideo {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for ReadyVideo {}
+
+/// What became of an item in flight.
+pub(super) enum FetchResult {
+    /// Its video can be saved.
+    Ready(Box<ReadyVideo>),
+    /// It is saved, failed, or will be tried again.
+    Done(ItemId),
+    /// It will be tried again, after a person acted.
+    Pause(ItemId, ItemError),
+}
+
+async fn journal(shared: &RunContext, attempt: &Attempt, reason: &Reason) -> BatchResult<Journal> {
+    let store = AttemptStore {
+        ledger: Arc::clone(&shared.ledger),
+        lease: Some(shared.lease.clone()),
+        attempt: attempt.id,
+        known: None,
+        reason: reason.clone(),
+        failpoints: shared.failpoints().clone(),
+    };
+    Ok(Journal::with_store(store).await?)
+}
+
+/// Waits until the task of an item is completed or failed.
+pub(super) async fn wait(
+    shared: &RunContext,
+    item: BatchItem,
+    attempt: Attempt,
+    task: Option<Task>,
+) -> BatchResult<FetchResult> {
+    if item.state == ItemState::Placing {
+        let mut journal = journal(shared, &attempt, &Reason::default()).await?;
+        if journal.verify_saved().await.is_some() {
+            return saved(shared, item, &journal);
+        }
+    }
+    let Some(id) = attempt
+        .task_id
+        .clone()
+        .or_else(|| Some(task.as_ref()?.id().to_owned()))
+    else {
+        let error = ItemError {
+            kind: "invalid_state".to_owned(),
+            text: "the item has no task".to_owned(),
+        };
+        return fail(shared, item, ItemState::Failed, error, false).await;
+    };
+    let task = task.unwrap_or_else(|| shared.client.task_of_mode(id, item.request.mode()));
+    let waited = task.wait().timeout(shared.options.task_timeout).await;
+    let reason = Reason::default();
+    if let Err(error) = &waited {
+        reason.set(item_error(error));
+    }
+    if let Some(state) = task.state().filter(|state| state.status().is_terminal()) {
+        let mut journal = journal(shared, &attempt, &reason).await?;
+        if matches!(journal.state(), State::Created { .. }) {
+            journal.record_ended(&state).await;
+            check_written(&journal)?;
+        }
+    }
+    match waited {
+        Ok(video) => {
+            if let Some(expires_at) = video.expires_at() {
+                shared.ledger.set_expiry(attempt.id, expires_at).await?;
+            }
+            Ok(FetchResult::Ready(Box::new(ReadyVideo {
+                item,
+                attempt,
+                video,
+            })))
+        }
+        Err(error) => failed(shared, item, &attempt, &error).await,
+    }
+}
+
+/// Saves the video of an item.
+pub(super) async fn save(shared: &RunContext, ready: ReadyVideo) -> BatchResult<FetchResult> {
+    let ReadyVideo {
+        item,
+        attempt,
+        video,
+    } = ready;
+    let mut journal = journal(shared, &attempt, &Reason::default()).await?;
+    if journal.verify_saved().await.is_some() {
+        return saved(shared, item, &journal);
+    }
+    match journal.save(video.save(&item.path)).await {
+        Ok(_) => saved(shared, item, &journal),
+        Err(error) => failed(shared, item, &attempt, &error).await,
+    }
+}
+
+fn saved(shared: &RunContext, item: BatchItem, journal: &Journal) -> BatchResult<FetchResult> {
+    check_written(journal)?;
+    let state = journal.state();
+    shared.report_task(&item, ItemState::Saved, state.task_id().unwrap_or_default());
+    Ok(FetchResult::Done(item.id))
+}
+
+/// Records why an item has no video, or when to try again.
+async fn failed(
+    shared: &RunContext,
+    item: BatchItem,
+    attempt: &Attempt,
+    error: &Error,
+) -> BatchResult<FetchResult> {
+    let reason = item_error(error);
+    tracing::warn!(error.type = ?error.kind(), %error, "video not saved");
+    match error.kind() {
+        ErrorKind::TaskFailed | ErrorKind::EmptyResult => {
+            let was_recorded = error.kind() == ErrorKind::TaskFailed;
+            if was_recorded {
+                shared.report(&item, ItemState::Failed, Some(reason));
+            } else {
+                let item = item.clone();
+                fail(shared, item, ItemState::Failed, reason, true).await?;
+            }
+            if attempt.number <= shared.options.retry_failed {
+                let reopened = shared
+                    .ledger
+                    .reopen(item.id, ItemState::Failed, Reopening::Create);
+                if reopened.await? {
+                    shared.report(&item, ItemState::Planned, None);
+                }
+            }
+            Ok(FetchResult::Done(item.id))
+        }
+        ErrorKind::Expired => fail(shared, item, ItemState::Expired, reason, false).await,
+        ErrorKind::Timeout if error.task_status().is_some() => {
+            fail(shared, item, ItemState::Failed, reason, false).await
+        }
+        ErrorKind::Authentication | ErrorKind::Permission | ErrorKind::Configuration => {
+            try_again(shared, &item, &reason).await?;
+            Ok(FetchResult::Pause(item.id, reason))
+        }
+        _ if item.failures + 1 < MAX_FAILURES => {
+            try_again(shared, &item, &reason).await?;
+            Ok(FetchResult::Done(item.id))
+        }
+        _ => fail(shared, item, ItemState::Failed, reason, false).await,
+    }
+}
+
+/// Delays the next try of an item in flight.
+async fn try_again(shared: &RunContext, item: &BatchItem, reason: &ItemError) -> BatchResult<()> {
+    let failures = item.failures + 1;
+    for state in [ItemState::Created, ItemState::Ended, ItemState::Placing] {
+        let change = ItemChange {
+            not_before: Some(shared.retry_at(failures)),
+            failures,
+            ..ItemChange::new(item.id, state, state).because(reason.clone())
+        };
+        if shared.ledger.change_item(change).await? {
+            shared.report(item, state, Some(reason.clone()));
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Ends an item in flight without a video.
+async fn fail(
+    shared: &RunContext,
+    item: BatchItem,
+    to: ItemState,
+    error: ItemError,
+    is_failure: bool,
+) -> BatchResult<FetchResult> {
+    shared.failpoints().before("fail").await;
+    for state in [ItemState::Created, ItemState::Ended, ItemState::Placing] {
+        let change = ItemChange {
+            is_failure,
+            ..ItemChange::new(item.id, state, to).because(error.clone())
+        };
+        if shared.ledger.change_item(change).await? {
+            shared.report(&item, to, Some(error.clone()));
+            break;
+        }
+    }
+    shared.failpoints().after("fail").await;
+    Ok(FetchResult::Done(item.id))
+}

@@ -1,0 +1,121 @@
+//! A ledger with items, and records for its attempts.
+
+use std::sync::Arc;
+
+use kling_omni::TextToVideo;
+use kling_omni::request::Request;
+
+use crate::error::{BatchError, BatchResult};
+use crate::ledger::{
+    AccountId, Attempt, Batch, ItemChange, ItemQuery, KnownUpdate, Lease, Ledger, NewItem,
+    NewRecord,
+};
+use crate::state::{AttemptState, ItemState};
+
+/// Why a case failed.
+pub(super) struct CaseProblem(pub(super) String);
+
+impl From<BatchError> for CaseProblem {
+    fn from(error: BatchError) -> Self {
+        Self(format!("{error:?}"))
+    }
+}
+
+pub(super) type CaseResult = Result<(), CaseProblem>;
+pub(super) type Handle = Arc<dyn Ledger>;
+
+pub(super) fn expect(holds: bool, what: &str) -> CaseResult {
+    match holds {
+        true => Ok(()),
+        false => Err(CaseProblem(format!("expected: {what}"))),
+    }
+}
+
+pub(super) fn new_item(number: usize) -> BatchResult<NewItem> {
+    changed_item(number, "A cat by the window")
+}
+
+pub(super) fn changed_item(number: usize, prompt: &str) -> BatchResult<NewItem> {
+    let request = TextToVideo::builder().prompt(format!("{prompt}, take {number}"));
+    let request = request.build().map_err(kling_omni::Error::from)?;
+    NewItem::new(
+        format!("item-{number}"),
+        &Request::from(request),
+        format!("/videos/{number}.mp4"),
+    )
+}
+
+/// A ledger with items, an account and its lease.
+pub(super) struct PreparedLedger {
+    pub(super) batch: Batch,
+    pub(super) account: AccountId,
+    pub(super) lease: Lease,
+}
+
+pub(super) async fn prepared(ledger: &Handle, items: usize) -> BatchResult<PreparedLedger> {
+    ledger
+        .import("batch", Box::new((0..items).map(new_item)))
+        .await?;
+    let batch = ledger.batch("batch").await?;
+    let account = ledger
+        .assign(batch.id, "https://service.example", "key")
+        .await?;
+    let lease = ledger.acquire(account, "test").await?;
+    let all = all_items(&batch);
+    for item in ledger.items(all).await? {
+        let change = ItemChange::new(item.id, ItemState::Planned, ItemState::Prepared);
+        ledger.change_item(change).await?;
+    }
+    Ok(PreparedLedger {
+        batch,
+        account,
+        lease,
+    })
+}
+
+pub(super) fn all_items(batch: &Batch) -> ItemQuery {
+    ItemQuery {
+        batch: batch.id,
+        states: Vec::new(),
+        from: 0,
+        limit: u32::MAX,
+        ready_at: None,
+    }
+}
+
+pub(super) async fn begin(
+    ledger: &Handle,
+    prepared: &PreparedLedger,
+    item: usize,
+) -> BatchResult<Attempt> {
+    let items = ledger.items(all_items(&prepared.batch)).await?;
+    ledger.begin_attempt(&prepared.lease, items[item].id).await
+}
+
+pub(super) fn record(
+    attempt: &Attempt,
+    number: u64,
+    state: AttemptState,
+    item: ItemState,
+) -> NewRecord {
+    NewRecord {
+        attempt: attempt.id,
+        number,
+        json: format!("{{\"record\":\"{state}\",\"text\":\"naïve — 猫\"}}"),
+        attempt_state: state,
+        item_state: item,
+        task_id: (state == AttemptState::Created).then(|| format!("task-{}", attempt.id.0)),
+        file: None,
+        error: None,
+        is_failure: item == ItemState::Failed,
+        known: KnownUpdate::default(),
+    }
+}
+
+pub(super) fn announced(attempt: &Attempt) -> NewRecord {
+    record(attempt, 0, AttemptState::Announced, ItemState::Sending)
+}
+
+pub(super) fn created(attempt: &Attempt) -> NewRecord {
+    record(attempt, 1, AttemptState::Created, ItemState::Created)
+}

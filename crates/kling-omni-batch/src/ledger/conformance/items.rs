@@ -1,0 +1,218 @@
+//! Cases about items, accounts and events.
+
+use std::time::{Duration, SystemTime};
+
+use crate::error::BatchError;
+use crate::ledger::conformance::fixture::*;
+use crate::ledger::{ItemChange, ItemError, ItemQuery, KnownUpdate, NewItem, NewRecord};
+use crate::state::{BatchState, ItemState};
+
+pub(super) async fn import_is_idempotent(first: Handle, second: Handle) -> CaseResult {
+    let items = || Box::new((0..5).map(new_item));
+    let imported = first.import("batch", items()).await?;
+    expect((imported.added, imported.unchanged) == (5, 0), "5 added")?;
+    let imported = second.import("batch", items()).await?;
+    expect(
+        (imported.added, imported.unchanged) == (0, 5),
+        "5 unchanged",
+    )?;
+    let imported = first
+        .import("batch", Box::new((0..7).map(new_item)))
+        .await?;
+    expect((imported.added, imported.unchanged) == (2, 5), "2 added")?;
+    let counts = second.counts(first.batch("batch").await?.id).await?;
+    expect(
+        counts.into_iter().eq([(ItemState::Planned, 7)]),
+        "7 planned items",
+    )
+}
+
+pub(super) async fn changed_items_are_refused(first: Handle, _: Handle) -> CaseResult {
+    first
+        .import("batch", Box::new((0..2).map(new_item)))
+        .await?;
+    let changed = (0..3).rev().map(|number| match number {
+        0 => changed_item(0, "A dog"),
+        _ => new_item(number),
+    });
+    let error = first.import("batch", Box::new(changed)).await;
+    expect(
+        matches!(error, Err(BatchError::Changed { key, .. }) if key == "item-0"),
+        "Changed",
+    )?;
+    let same = [2, 1].map(|number| {
+        new_item(number).map(|item| NewItem {
+            key: format!("other-{number}"),
+            ..item
+        })
+    });
+    let error = first.import("batch", Box::new(same.into_iter())).await;
+    expect(
+        matches!(error, Err(BatchError::SamePath { other, .. }) if other == "item-1"),
+        "SamePath",
+    )?;
+    let counts = first.counts(first.batch("batch").await?.id).await?;
+    expect(
+        counts.values().sum::<u64>() == 2,
+        "nothing added by a refused import",
+    )
+}
+
+pub(super) async fn items_are_paged_in_order(first: Handle, _: Handle) -> CaseResult {
+    let prepared = prepared(&first, 10).await?;
+    let later = SystemTime::now() + Duration::from_secs(60);
+    let all = first.items(all_items(&prepared.batch)).await?;
+    for (item, to) in [
+        (&all[2], ItemState::Rejected),
+        (&all[4], ItemState::Planned),
+    ] {
+        let change = ItemChange {
+            not_before: Some(later),
+            ..ItemChange::new(item.id, ItemState::Prepared, to)
+        };
+        first.change_item(change).await?;
+    }
+    let query = ItemQuery {
+        states: vec![ItemState::Prepared, ItemState::Planned],
+        from: 1,
+        limit: 4,
+        ..all_items(&prepared.batch)
+    };
+    let positions = |items: Vec<crate::ledger::BatchItem>| {
+        items.iter().map(|item| item.position).collect::<Vec<_>>()
+    };
+    let found = positions(first.items(query.clone()).await?);
+    expect(
+        found == [1, 3, 4, 5],
+        &format!("items 1, 3, 4, 5 instead of {found:?}"),
+    )?;
+    let ready = ItemQuery {
+        ready_at: Some(SystemTime::now()),
+        ..query
+    };
+    let found = positions(first.items(ready).await?);
+    expect(
+        found == [1, 3, 5, 6],
+        &format!("items 1, 3, 5, 6 instead of {found:?}"),
+    )?;
+    let next = first
+        .next_ready(
+            prepared.batch.id,
+            vec![ItemState::Planned],
+            SystemTime::now(),
+        )
+        .await?;
+    expect(
+        next.is_some_and(|next| next > SystemTime::now()),
+        "a time in the future",
+    )
+}
+
+pub(super) async fn changes_compare_the_state(first: Handle, second: Handle) -> CaseResult {
+    let prepared = prepared(&first, 1).await?;
+    let item = first.items(all_items(&prepared.batch)).await?.remove(0);
+    let change =
+        ItemChange::new(item.id, ItemState::Prepared, ItemState::Rejected).because(ItemError {
+            kind: "validation".to_owned(),
+            text: "too long".to_owned(),
+        });
+    let (one, two) = (
+        first.change_item(change.clone()).await?,
+        second.change_item(change).await?,
+    );
+    expect((one, two) == (true, false), "the second change is refused")?;
+    let item = second.item(prepared.batch.id, "item-0").await?;
+    let error = item.and_then(|item| item.error);
+    expect(
+        error.is_some_and(|error| error.text == "too long"),
+        "the error is kept",
+    )
+}
+
+pub(super) async fn known_tasks_are_durable(first: Handle, second: Handle) -> CaseResult {
+    let prepared = prepared(&first, 1).await?;
+    let update = |from, entries: &[&str], facts: Option<&str>| KnownUpdate {
+        from,
+        entries: entries.iter().map(|entry| (*entry).to_owned()).collect(),
+        facts: facts.map(str::to_owned),
+    };
+    let (one, two) = (update(0, &["a", "b"], Some("{}")), update(2, &["c"], None));
+    first.add_known_tasks(&prepared.lease, one).await?;
+    let attempt = begin(&first, &prepared, 0).await?;
+    let sending = NewRecord {
+        known: two,
+        ..announced(&attempt)
+    };
+    first.append(Some(&prepared.lease), sending).await?;
+    let known = second.known_tasks(prepared.account).await?;
+    expect(
+        known == update(0, &["a", "b", "c"], Some("{}")),
+        "all entries and the facts",
+    )?;
+    let again = first
+        .add_known_tasks(&prepared.lease, update(1, &["x"], None))
+        .await;
+    expect(again.is_err(), "an entry is never replaced")
+}
+
+pub(super) async fn batches_belong_to_one_account(first: Handle, second: Handle) -> CaseResult {
+    let prepared = prepared(&first, 1).await?;
+    let assign = |service, key| second.assign(prepared.batch.id, service, key);
+    let same = assign("https://service.example", "key").await?;
+    expect(same == prepared.account, "the same account")?;
+    for (service, key) in [
+        ("https://service.example", "other"),
+        ("https://other.example", "key"),
+    ] {
+        let error = assign(service, key).await;
+        expect(
+            matches!(error, Err(BatchError::OtherAccount { .. })),
+            "OtherAccount",
+        )?;
+    }
+    expect(first.salt().await? == second.salt().await?, "one salt")?;
+    let reason = Some("no credit".to_owned());
+    first
+        .set_batch_state(prepared.batch.id, BatchState::Paused, reason.clone())
+        .await?;
+    let batch = second.batch("batch").await?;
+    expect(
+        (batch.state, batch.reason) == (BatchState::Paused, reason),
+        "paused",
+    )?;
+    let missing = second.batch("nowhere").await;
+    expect(
+        matches!(missing, Err(BatchError::NoSuchBatch { .. })),
+        "NoSuchBatch",
+    )
+}
+
+pub(super) async fn events_are_in_order(first: Handle, second: Handle) -> CaseResult {
+    let prepared = prepared(&first, 2).await?;
+    let attempt = begin(&first, &prepared, 1).await?;
+    first
+        .append(Some(&prepared.lease), announced(&attempt))
+        .await?;
+    first
+        .append(Some(&prepared.lease), created(&attempt))
+        .await?;
+    let events = second
+        .events(prepared.batch.id, Some(attempt.item), 0, 100)
+        .await?;
+    let states: Vec<_> = events.iter().map(|event| event.state).collect();
+    let expected = [ItemState::Prepared, ItemState::Sending, ItemState::Created];
+    expect(
+        states == expected,
+        &format!("the history of the item, not {states:?}"),
+    )?;
+    expect(events[2].detail.task_id.is_some(), "the task")?;
+    let all = second.events(prepared.batch.id, None, 0, 100).await?;
+    expect(
+        all.len() == 4 && all.is_sorted_by_key(|event| event.number),
+        "all events in order",
+    )?;
+    let rest = second
+        .events(prepared.batch.id, None, all[1].number, 1)
+        .await?;
+    expect(rest == all[2..3], "the event after another one")
+}

@@ -1,0 +1,123 @@
+//! The options of a run.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kling_omni::preflight::MediaChecks;
+
+use crate::failpoint::Failpoints;
+
+/// The options of a [run](crate::Batches::run).
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct RunOptions {
+    pub(crate) in_flight: usize,
+    pub(crate) create_interval: Duration,
+    pub(crate) max_prepares: usize,
+    pub(crate) max_fetches: usize,
+    pub(crate) retry_failed: u32,
+    pub(crate) max_failures_of_request: u32,
+    pub(crate) settle_time: Duration,
+    pub(crate) task_timeout: Duration,
+    pub(crate) media_checks: MediaChecks,
+    pub(crate) results: Option<PathBuf>,
+    pub(crate) failpoints: Failpoints,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            in_flight: 20,
+            create_interval: Duration::ZERO,
+            max_prepares: 4,
+            max_fetches: 4,
+            retry_failed: 0,
+            max_failures_of_request: 3,
+            settle_time: Duration::from_secs(300),
+            task_timeout: Duration::from_secs(2 * 3600),
+            media_checks: MediaChecks::Local,
+            results: None,
+            failpoints: Failpoints::default(),
+        }
+    }
+}
+
+impl RunOptions {
+    /// Sets how many tasks run at once. Default: 20, at least 1. [`max_in_flight_tasks`] of the client limits it, too.
+    ///
+    /// [`max_in_flight_tasks`]: kling_omni::ClientBuilder::max_in_flight_tasks
+    pub fn in_flight(mut self, tasks: usize) -> Self {
+        self.in_flight = tasks.max(1);
+        self
+    }
+
+    /// Sets the least time between two creates. Default: zero.
+    pub fn create_interval(mut self, interval: Duration) -> Self {
+        self.create_interval = interval;
+        self
+    }
+
+    /// Sets how many items are inspected and uploaded at once. Default: 4, at least 1.
+    pub fn max_prepares(mut self, items: usize) -> Self {
+        self.max_prepares = items.max(1);
+        self
+    }
+
+    /// Sets how many videos are downloaded at once. Default: 4, at least 1.
+    pub fn max_fetches(mut self, videos: usize) -> Self {
+        self.max_fetches = videos.max(1);
+        self
+    }
+
+    /// Sets how often an item whose task failed is created again. Default: 0. **Each time may cost money**: it is not known
+    /// whether the service charges failed tasks.
+    pub fn retry_failed(mut self, times: u32) -> Self {
+        self.retry_failed = times;
+        self
+    }
+
+    /// Sets after how many failed tasks of the same request on the account no further one is created. Default: 3.
+    pub fn max_failures_of_request(mut self, failures: u32) -> Self {
+        self.max_failures_of_request = failures;
+        self
+    }
+
+    /// Sets how long a create whose response was lost may still make a task:
+    /// [`Reconcile::settle_time`](kling_omni::recovery::Reconcile::settle_time). Default: 300 s. **With a shorter time you may
+    /// pay twice.**
+    pub fn settle_time(mut self, time: Duration) -> Self {
+        self.settle_time = time;
+        self
+    }
+
+    /// Sets how long to wait for a task before its item counts as failed. It can be fetched later at no cost, with
+    /// [`Batches::retry`](crate::Batches::retry). Default: two hours.
+    pub fn task_timeout(mut self, timeout: Duration) -> Self {
+        self.task_timeout = timeout;
+        self
+    }
+
+    /// Sets which images and videos are inspected before anything is paid for. Default: [`MediaChecks::Local`].
+    pub fn media_checks(mut self, checks: MediaChecks) -> Self {
+        self.media_checks = checks;
+        self
+    }
+
+    /// Keeps a file with a line of JSON for each item that ended, in the order in which they end; see
+    /// [`Batches::write_results`](crate::Batches::write_results).
+    pub fn results(mut self, path: impl Into<PathBuf>) -> Self {
+        self.results = Some(path.into());
+        self
+    }
+
+    /// Calls `callback` before and after each durable step, with its name. The run waits for the returned future.
+    #[cfg(feature = "test-hooks")]
+    #[doc(hidden)]
+    pub fn on_step<F>(mut self, callback: impl Fn(String) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.failpoints.callback = Some(std::sync::Arc::new(move |step| Box::pin(callback(step))));
+        self
+    }
+}

@@ -1,0 +1,115 @@
+//! A run that ends at any step, and is started again.
+
+use std::future::IntoFuture as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use kling_omni_batch::{Batches, RunOptions};
+use tokio::sync::Notify;
+
+use crate::bench::{BATCH, BatchBench};
+
+const ITEMS: usize = 3;
+
+/// Runs the batch in a runtime of its own, which is dropped at the step with this number. Returns the names of the steps
+/// that were reached, and whether the run ended by itself.
+fn run_until(bench: &BatchBench, crash_at: usize) -> (Vec<String>, bool) {
+    let path = bench.folder.path().join("batch.db");
+    let client = bench.client.clone();
+    let steps = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&steps);
+    let ended = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let reached = Arc::new(Notify::new());
+        let count = AtomicUsize::new(0);
+        let crash = Arc::clone(&reached);
+        let options = RunOptions::default().in_flight(2).on_step(move |step| {
+            seen.lock().unwrap().push(step);
+            let crashes = count.fetch_add(1, Ordering::SeqCst) == crash_at;
+            let crash = Arc::clone(&crash);
+            async move {
+                if crashes {
+                    crash.notify_one();
+                    std::future::pending::<()>().await;
+                }
+            }
+        });
+        runtime.block_on(async {
+            let batches = Batches::open(path).await.unwrap();
+            let run = batches.run(BATCH, &client, options).await.unwrap();
+            tokio::select! {
+                ended = run.into_future() => {
+                    ended.unwrap();
+                    true
+                }
+                () = reached.notified() => false,
+            }
+        })
+    });
+    let ended = ended.join().unwrap();
+    let steps = steps.lock().unwrap().clone();
+    (steps, ended)
+}
+
+async fn bench(fault: Option<&str>) -> BatchBench {
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    if let Some(fault) = fault {
+        bench.sandbox.inject(fault.parse().unwrap());
+    }
+    bench.import(ITEMS).await;
+    bench
+}
+
+/// Crashes at each step of a run, and at a step of the run after it. Each item is paid once, and saved.
+async fn survives_crashes(fault: Option<&str>) {
+    let whole = bench(fault).await;
+    let (steps, ended) = tokio::task::block_in_place(|| run_until(&whole, usize::MAX));
+    assert!(ended);
+    assert_eq!(whole.charges(), ITEMS);
+    for step in [
+        "before sending",
+        "after sending",
+        "before created",
+        "after publishing",
+        "after saved",
+    ] {
+        assert!(
+            steps.iter().any(|name| name == step),
+            "{step} is not in {steps:?}"
+        );
+    }
+    for crash_at in 0..steps.len() {
+        // Every other recovery crashes, too.
+        let second = (crash_at % 2 == 1).then_some(crash_at * 7 % 11);
+        let bench = bench(fault).await;
+        let (reached, ended) = tokio::task::block_in_place(|| run_until(&bench, crash_at));
+        let at = (crash_at, second, reached.last().cloned());
+        assert!(!ended, "{at:?}");
+        if let Some(second) = second {
+            tokio::task::block_in_place(|| run_until(&bench, second));
+        }
+        let (_, ended) = tokio::task::block_in_place(|| run_until(&bench, usize::MAX));
+        assert!(ended, "{at:?}");
+        assert_eq!(bench.charges(), ITEMS, "{at:?}");
+        bench.check_saved(ITEMS).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn run_survives_a_crash_at_each_step() {
+    survives_crashes(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_response_survives_a_crash_at_each_step() {
+    survives_crashes(Some("create:drop@2")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn create_that_made_nothing_survives_a_crash_at_each_step() {
+    survives_crashes(Some("create:lost@2")).await;
+}

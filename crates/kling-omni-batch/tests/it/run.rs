@@ -1,0 +1,328 @@
+//! Runs of a batch against the sandbox, which counts what was paid for.
+
+use std::fs;
+use std::time::Duration;
+
+use kling_omni::request::Request;
+use kling_omni::{ApiKey, TextToVideo};
+use kling_omni_batch::ledger::NewItem;
+use kling_omni_batch::{
+    BatchError, BatchState, Batches, ItemState, Retried, RetrySelection, RunEvent, RunOptions,
+};
+use kling_omni_sandbox::TaskScript;
+use kling_omni_test_support::setup;
+
+use crate::bench::{BATCH, BatchBench, text};
+
+#[tokio::test]
+async fn each_item_is_paid_once_and_saved() {
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    bench.import(20).await;
+    let results = bench.folder.path().join("results.jsonl");
+    let status = bench
+        .run(RunOptions::default().in_flight(5).results(&results))
+        .await;
+    assert_eq!(status.state, BatchState::Done);
+    assert_eq!((bench.charges(), status.tasks()), (20, 20));
+    bench.check_saved(20).await;
+    bench.check_secrets();
+    // The same command again does nothing.
+    let lines = fs::read_to_string(&results).unwrap();
+    assert_eq!(lines.lines().count(), 20);
+    bench.import(20).await;
+    bench.run(RunOptions::default().results(&results)).await;
+    assert_eq!(bench.charges(), 20);
+    assert_eq!(fs::read_to_string(&results).unwrap(), lines);
+    // Damage is repaired from the ledger.
+    fs::write(&results, &lines[10..lines.len() - 5]).unwrap();
+    bench.batches.write_results(BATCH, &results).await.unwrap();
+    assert_eq!(fs::read_to_string(&results).unwrap(), lines);
+    let csv = bench.folder.path().join("report.csv");
+    bench.batches.write_csv(BATCH, &csv).await.unwrap();
+    assert_eq!(fs::read_to_string(csv).unwrap().lines().count(), 21);
+}
+
+#[tokio::test]
+async fn no_more_tasks_run_than_allowed() {
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    bench.import(12).await;
+    bench.run(RunOptions::default().in_flight(3)).await;
+    let tasks = bench.sandbox.tasks();
+    for task in &tasks {
+        let others = tasks.iter().filter(|other| {
+            other.created_at() <= task.created_at() && task.created_at() < other.ends_at()
+        });
+        assert!(others.count() <= 3 + 1, "with the older task of the bench");
+    }
+}
+
+#[tokio::test]
+async fn lost_response_is_not_paid_again() {
+    for (fault, name) in [("create:drop@3", "made"), ("create:lost@3", "not made")] {
+        let bench = BatchBench::new(|sandbox| sandbox).await;
+        bench.sandbox.inject(fault.parse().unwrap());
+        bench.import(5).await;
+        bench.run(RunOptions::default()).await;
+        assert_eq!(bench.charges(), 5, "{name}");
+        bench.check_saved(5).await;
+    }
+}
+
+#[tokio::test]
+async fn failed_task_is_repeated_only_if_asked() {
+    for (retries, charges, state) in [(0, 1, ItemState::Failed), (1, 2, ItemState::Saved)] {
+        let bench = BatchBench::new(|sandbox| sandbox).await;
+        bench.import(1).await;
+        bench.sandbox.script_next(TaskScript::failed());
+        let status = bench.run(RunOptions::default().retry_failed(retries)).await;
+        assert_eq!(
+            (bench.charges(), status.count(state)),
+            (charges, 1),
+            "{status:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn request_that_keeps_failing_is_skipped() {
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    for (number, prompt) in ["[sandbox:fail=out of film]", "[sandbox:empty]"]
+        .into_iter()
+        .enumerate()
+    {
+        let request = Request::from(text(prompt).build().unwrap());
+        let items = (0..6).map(|item| {
+            let key = format!("{number}-{item}");
+            NewItem::new(&key, &request, bench.folder.path().join(&key)).unwrap()
+        });
+        bench.import_items(items).await;
+    }
+    let status = bench
+        .run(
+            RunOptions::default()
+                .in_flight(1)
+                .max_failures_of_request(2),
+        )
+        .await;
+    assert_eq!(bench.charges(), 4, "{status:?}");
+    assert_eq!(
+        (
+            status.count(ItemState::Failed),
+            status.count(ItemState::Skipped)
+        ),
+        (4, 8)
+    );
+    let failed = bench.batches.show(BATCH, "0-0").await.unwrap();
+    assert!(failed.error.unwrap().text.contains("out of film"));
+    let skipped = bench.batches.show(BATCH, "1-5").await.unwrap();
+    assert_eq!(
+        skipped.error.unwrap().text,
+        "tasks of this request failed 2 times"
+    );
+}
+
+#[tokio::test]
+async fn expired_result_is_reported_as_paid_and_lost() {
+    let bench = BatchBench::new(|sandbox| sandbox.result_lifetime(Duration::ZERO)).await;
+    bench.import(1).await;
+    let status = bench.run(RunOptions::default()).await;
+    assert_eq!(
+        (status.count(ItemState::Expired), status.tasks()),
+        (1, 1),
+        "{status:?}"
+    );
+    let selection = RetrySelection::States(vec![ItemState::Expired]);
+    let planned = bench.batches.plan_retry(BATCH, &selection).await.unwrap();
+    let retried = bench.batches.retry(BATCH, &selection).await.unwrap();
+    assert_eq!((planned, retried.creates, retried.fetches), (retried, 1, 0));
+    assert_eq!(bench.state("0").await, ItemState::Planned);
+    let again = bench.batches.retry(BATCH, &selection).await.unwrap();
+    assert_eq!(again, Retried::default());
+}
+
+#[tokio::test]
+async fn interrupted_download_is_fetched_again_at_no_cost() {
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    bench.import(2).await;
+    bench.sandbox.inject("result:503@1-12".parse().unwrap());
+    let status = bench.run(RunOptions::default().max_fetches(1)).await;
+    let failed = status.count(ItemState::Failed);
+    let selection = RetrySelection::States(vec![ItemState::Failed]);
+    let retried = bench.batches.retry(BATCH, &selection).await.unwrap();
+    assert_eq!((retried.fetches, retried.creates), (failed, 0));
+    bench.run(RunOptions::default()).await;
+    assert_eq!(bench.charges(), 2);
+    bench.check_saved(2).await;
+}
+
+#[tokio::test]
+async fn account_without_credit_pauses_the_batch() {
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    bench.import(4).await;
+    bench.sandbox.inject("create:402@2".parse().unwrap());
+    let status = bench.run(RunOptions::default()).await;
+    assert_eq!(status.state, BatchState::Paused);
+    assert!(status.reason.is_some());
+    assert_eq!(
+        (bench.charges(), status.count(ItemState::Saved)),
+        (1, 1),
+        "{status:?}"
+    );
+    bench.run(RunOptions::default()).await;
+    assert_eq!(bench.charges(), 4);
+    bench.check_saved(4).await;
+}
+
+#[tokio::test]
+async fn throttled_create_is_sent_later() {
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    bench.import(3).await;
+    bench.sandbox.inject("create:429@2-4".parse().unwrap());
+    bench.run(RunOptions::default()).await;
+    assert_eq!(bench.charges(), 3);
+    bench.check_saved(3).await;
+}
+
+#[tokio::test]
+async fn rejected_request_does_not_stop_the_others() {
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    bench.import(3).await;
+    bench.sandbox.inject("create:400@2".parse().unwrap());
+    let status = bench.run(RunOptions::default()).await;
+    assert_eq!(
+        (
+            bench.charges(),
+            status.count(ItemState::Rejected),
+            status.count(ItemState::Saved)
+        ),
+        (2, 1, 2)
+    );
+}
+
+#[tokio::test]
+async fn second_run_and_other_account_are_refused() {
+    let bench = BatchBench::new(|sandbox| sandbox.api_keys([setup::KEY, "FPSX-other"])).await;
+    bench.import(1).await;
+    let run = bench
+        .batches
+        .run(BATCH, &bench.client, RunOptions::default())
+        .await
+        .unwrap();
+    let other = Batches::open(bench.folder.path().join("batch.db"))
+        .await
+        .unwrap();
+    let error = other
+        .run(BATCH, &bench.client, RunOptions::default())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, BatchError::InUse { .. }), "{error}");
+    run.await.unwrap();
+    let stranger = setup::client(bench.sandbox.base_url(), &bench.clock);
+    let stranger = stranger
+        .api_key(ApiKey::new("FPSX-other").unwrap())
+        .build()
+        .unwrap();
+    let error = other
+        .run(BATCH, &stranger, RunOptions::default())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, BatchError::OtherAccount { .. }), "{error}");
+    other
+        .run(BATCH, &bench.client, RunOptions::default())
+        .await
+        .unwrap()
+        .await
+        .unwrap();
+    assert_eq!(bench.charges(), 1);
+}
+
+#[tokio::test]
+async fn stopped_run_is_resumed_without_paying_again() {
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    bench.import(10).await;
+    let mut run = bench
+        .batches
+        .run(BATCH, &bench.client, RunOptions::default().in_flight(3))
+        .await
+        .unwrap();
+    let mut created = 0;
+    while let Some(event) = run.next_event().await {
+        if let RunEvent::Item {
+            state: ItemState::Created,
+            ..
+        } = event
+        {
+            created += 1;
+        }
+        if created == 2 {
+            run.stop();
+        }
+    }
+    let status = run.await.unwrap();
+    assert!(status.count(ItemState::Saved) < 10, "{status:?}");
+    let paid = bench.charges();
+    assert!((2..10).contains(&paid), "{paid}");
+    bench.run(RunOptions::default()).await;
+    assert_eq!(bench.charges(), 10);
+    bench.check_saved(10).await;
+}
+
+#[tokio::test]
+async fn batch_stopped_by_another_process_saves_what_is_paid() {
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    bench.import(200).await;
+    let run = bench
+        .batches
+        .run(BATCH, &bench.client, RunOptions::default().in_flight(2))
+        .await
+        .unwrap();
+    let other = Batches::open(bench.folder.path().join("batch.db"))
+        .await
+        .unwrap();
+    while other.status(BATCH).await.unwrap().tasks() < 2 {
+        tokio::task::yield_now().await;
+    }
+    other.stop(BATCH).await.unwrap();
+    let status = run.await.unwrap();
+    assert_eq!(status.state, BatchState::Stopped);
+    assert_eq!(
+        status.count(ItemState::Saved),
+        bench.charges() as u64,
+        "{status:?}"
+    );
+    assert!(bench.charges() < 200);
+}
+
+#[tokio::test]
+async fn local_files_are_uploaded_once() {
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    let image = bench.folder.path().join("cat.png");
+    fs::write(&image, kling_omni_test_support::media::png(640, 480)).unwrap();
+    let request = TextToVideo::builder()
+        .prompt("A cat 0")
+        .start_frame(image.as_path())
+        .duration(3);
+    let request = Request::from(request.build().unwrap());
+    let missing = TextToVideo::builder()
+        .prompt("A cat 1")
+        .start_frame(bench.folder.path().join("no.png"));
+    let missing = Request::from(missing.build().unwrap());
+    bench
+        .import_items([
+            NewItem::new("0", &request, bench.video(0)).unwrap(),
+            NewItem::new("1", &missing, bench.video(1)).unwrap(),
+        ])
+        .await;
+    let status = bench.run(RunOptions::default()).await;
+    assert_eq!(
+        (
+            status.count(ItemState::Saved),
+            status.count(ItemState::Rejected)
+        ),
+        (1, 1),
+        "{status:?}"
+    );
+    assert_eq!((bench.charges(), bench.sandbox.uploads().len()), (1, 1));
+    let rejected = bench.batches.show(BATCH, "1").await.unwrap();
+    assert_eq!(rejected.error.unwrap().kind, "validation");
+}
