@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use kling_omni_api::tasks::TaskCreate;
+use kling_omni_test_support::spec::offered_creates;
 use serde::Deserialize;
 
 /// The rows of one operation.
@@ -182,11 +183,10 @@ impl Row {
         if self.given.route != CreateRoute::Every {
             return vec![self.clone()];
         }
-        let routes = TaskCreate::ALL.iter();
-        let on = routes.map(|create| {
+        let on = offered_creates().map(|create| {
             let mut row = self.clone();
             row.id = format!("{} on {}", self.id, create.spec().operation.id);
-            row.given.route = CreateRoute::Of(*create);
+            row.given.route = CreateRoute::Of(create);
             row
         });
         on.collect()

@@ -140,13 +140,14 @@ pub fn is_called(operation: &kling_omni_api::Operation) -> bool {
     });
     match operation.role {
         Role::Create(create) => is_offered(&create),
-        Role::Read(read) => offered().any(|create| create.spec().reads.contains(&read)),
-        Role::List(list) => offered().any(|create| create.spec().lists.contains(&list)),
+        Role::Read(read) => offered_creates().any(|create| create.spec().reads.contains(&read)),
+        Role::List(list) => offered_creates().any(|create| create.spec().lists.contains(&list)),
         Role::Other { .. } => SOURCES.contains(&format!(".{}()", operation.name)),
     }
 }
 
-fn offered() -> impl Iterator<Item = TaskCreate> {
+/// The creating routes that `kling-omni` offers: it has their mode and their tier.
+pub fn offered_creates() -> impl Iterator<Item = TaskCreate> + Clone {
     TaskCreate::ALL.iter().copied().filter(is_offered)
 }
 

@@ -29,9 +29,6 @@ const FIRST: (&str, &[&str]) = (
     ],
 );
 
-/// The tests are built with dependencies once: without `--workspace`, features and so artifacts would be others.
-const WORKSPACE: [&str; 2] = ["test", "--workspace"];
-
 /// A test binary.
 #[derive(Clone, Debug)]
 pub struct Binary {
@@ -130,8 +127,7 @@ impl Job {
                 let mut command = Command::new(cargo);
                 command
                     .current_dir(root)
-                    .args(WORKSPACE)
-                    .args(["--doc", "--no-fail-fast", "--quiet"])
+                    .args(["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"])
                     .env("CARGO_TERM_COLOR", "never");
                 command
             }
@@ -143,11 +139,13 @@ impl Job {
 pub fn build(root: &Path, log: &mut Log) -> Result<Result<Vec<Binary>, String>> {
     let output = Command::new(cargo())
         .current_dir(root)
-        .args(WORKSPACE)
+        // As `cargo test` builds it: without `--workspace`, features and so artifacts would be others.
+        .args(["build", "--workspace"])
         // Without the examples, each of which would be linked and none of which is run.
         .arg("--tests")
+        // Places in several crates are shown at once, whichever crate fails first. `cargo test` cannot do that.
         .args([
-            "--no-run",
+            "--keep-going",
             "--quiet",
             "--message-format",
             "json-render-diagnostics",
@@ -156,7 +154,7 @@ pub fn build(root: &Path, log: &mut Log) -> Result<Result<Vec<Binary>, String>> 
         .output()
         .context("cannot start cargo")?;
     let said = String::from_utf8_lossy(&output.stderr);
-    log.details("cargo test --no-run", &said)?;
+    log.details("cargo build --tests", &said)?;
     if !output.status.success() {
         return Ok(Err(said.into_owned()));
     }

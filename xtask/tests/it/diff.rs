@@ -265,7 +265,7 @@ fn a_fault_of_the_document_says_what_to_do_next() {
     assert!(told.contains(byte), "{told}");
 
     here.write(&source());
-    here.edit("[CREATED, IN_PROGRESS, ", "[CREATED, IN_PROGRESS, zz, ");
+    here.edit("CREATED, IN_PROGRESS, ", "CREATED, IN_PROGRESS, zz, ");
     let (code, out, err) = here.diff(&["HEAD~1"]);
     assert_eq!(code, Some(Exit::Findings as i32), "{err}");
     assert!(out.contains("enum-varnames-mispaired"), "{out}");

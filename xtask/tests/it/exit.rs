@@ -118,7 +118,7 @@ fn a_refused_spec_says_what_to_do_next() {
         ),
         (
             "a missing variant name",
-            edit("x-enum-varnames: [Auto, ", "x-enum-varnames: ["),
+            edit("Portrait, ", ""),
             "; add a name for ",
         ),
     ];

@@ -120,10 +120,14 @@ struct Copy {
 
 impl Copy {
     fn new() -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("recipes");
         let copy = Self {
-            root: Path::new(env!("CARGO_TARGET_TMPDIR")).join("recipes"),
+            root: folder.join("workspace"),
         };
         fs::create_dir_all(&copy.root).expect("a folder");
+        // Cargo reads this for the copy, and not for the workspaces of its tests.
+        fs::create_dir_all(folder.join(".cargo")).expect("a folder");
+        fs::write(folder.join(".cargo/config.toml"), build_config()).expect("a file");
         copy.git(&["init", "--quiet"]);
         let files = |root: &Path| {
             let listing = git(
@@ -195,19 +199,11 @@ impl Copy {
     }
 
     /// Runs `cargo xtask accept`, and returns what is on the screen.
-    ///
-    /// Dependencies are those that the workspace has built. The wrapper, which only starts the compiler, makes cargo keep
-    /// the packages of the copy apart from ours.
     fn accept(&self, exit: Exit) -> String {
-        let built = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .parent()
-            .expect("the folder of the build");
         let output = Command::new(env!("CARGO"))
             .current_dir(&self.root)
             .args(["xtask", "accept"])
-            .env("CARGO_BUILD_BUILD_DIR", built)
-            .env("CARGO_TARGET_DIR", self.root.join("target"))
-            .env("RUSTC_WORKSPACE_WRAPPER", "env")
+            .env_remove("CARGO_TARGET_DIR")
             .env_remove("INSTA_SNAPSHOT_REFERENCES_FILE")
             .output()
             .expect("cargo runs");
@@ -219,6 +215,15 @@ impl Copy {
         assert!(screen.lines().count() <= SCREEN, "more than a screen");
         screen
     }
+}
+
+/// Dependencies are those that the workspace has built. The wrapper, which only starts the compiler, makes cargo keep the
+/// packages of the copy apart from ours.
+fn build_config() -> String {
+    let built = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .expect("the folder of the build");
+    format!("[build]\nbuild-dir = {built:?}\nrustc-workspace-wrapper = \"env\"\n")
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> String {
@@ -260,7 +265,7 @@ fn find(lines: &[&str], pointer: &str) -> (usize, usize) {
         let key = format!("{}{}:", " ".repeat(2 * depth), key.replace("~1", "/"));
         head = (head..end)
             .find(|index| lines[*index].starts_with(&key))
-            .unwrap_or_else(|| panic!("the document has no {pointer}"));
+            .unwrap_or_else(|| panic!("the spec has no {pointer}"));
         end = (head + 1..end)
             .find(|index| !lines[*index].trim().is_empty() && indent(lines[*index]) <= 2 * depth)
             .unwrap_or(end);

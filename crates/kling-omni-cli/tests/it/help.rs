@@ -67,7 +67,7 @@ fn schema_has_the_fields_of_the_document() {
             let is_in_document = limits[0].iter().any(|field| field.name == name);
             assert!(
                 is_in_document || name == "tier",
-                "{mode}: the document has no field {name}"
+                "{mode}: the spec has no field {name}"
             );
         }
         let choices = either["anyOf"].to_string();

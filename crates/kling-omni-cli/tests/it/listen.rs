@@ -15,8 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use kling_omni::request::Route;
 use kling_omni::webhook::Secret;
-use kling_omni_api::tasks::TaskCreate;
-use kling_omni_test_support::spec::example;
+use kling_omni_test_support::spec::{example, offered_creates};
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
@@ -109,12 +108,12 @@ const RESULT: &str = "https://result.example/kling.mp4?token=hmac=00ff";
 fn receives_deliveries_of_every_route() {
     let service =
         Service::start(|builder| builder.task_time(Duration::ZERO).webhook_secret(SECRET));
-    let count = 2 * TaskCreate::ALL.len();
+    let count = 2 * offered_creates().count();
     let options = format!("--json --exit-after {count}");
     let mut listening = Listening::start(listen(service.folder(), &options));
-    for create in TaskCreate::ALL {
+    for create in offered_creates() {
         let spec = create.spec();
-        let mut body = example(*create).unwrap().to_unchecked_body();
+        let mut body = example(create).unwrap().to_unchecked_body();
         body["webhook_url"] = format!("{}/hook", listening.url).into();
         let route = spec.route.parse::<Route>();
         let route = route.map_or_else(|_| String::new(), |route| format!("--route {route}"));

@@ -180,7 +180,7 @@ macro_rules! request {
                     stringify!($field),
                 ),
                 concat!(
-                    "the document has no field `", stringify!($field), "` of ", stringify!($request),
+                    "the spec has no field `", stringify!($field), "` of ", stringify!($request),
                     ": rename its row in ", file!(), " or remove it"
                 ),
             );
