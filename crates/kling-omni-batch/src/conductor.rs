@@ -23,7 +23,7 @@ use crate::conductor::context::Delay;
 pub(crate) use crate::conductor::context::RunContext;
 use crate::conductor::create::CreateResult;
 use crate::conductor::fetch::{FetchResult, ReadyVideo};
-use crate::error::BatchResult;
+use crate::error::{BatchError, BatchResult};
 use crate::ledger::{Batch, ItemError, ItemId};
 use crate::results::ResultsFile;
 use crate::run::RunEvent;
@@ -341,9 +341,19 @@ impl<'a> Conductor<'a> {
     }
 
     async fn write_results(&mut self) -> BatchResult<()> {
-        match &mut self.results {
-            Some(results) => results.update(&*self.shared.ledger).await,
-            None => Ok(()),
+        let Some(results) = &mut self.results else {
+            return Ok(());
+        };
+        match results.update(&*self.shared.ledger).await {
+            // The file follows from the ledger, and paid tasks matter more.
+            Err(error @ BatchError::File { .. }) => {
+                tracing::warn!(%error, "results file not written");
+                self.results = None;
+                let error = error.to_string();
+                self.shared.emit(RunEvent::ResultsNotWritten { error });
+                Ok(())
+            }
+            updated => updated,
         }
     }
 }

@@ -62,6 +62,11 @@ pub enum RunEvent {
     },
     /// The run creates tasks again.
     Resumed,
+    /// The results file could not be written. [`Batches::write_results`](crate::Batches::write_results) writes it later.
+    ResultsNotWritten {
+        /// Why.
+        error: String,
+    },
 }
 
 /// A run of a batch. It is a stream of [`RunEvent`]s that ends with the run. Await it for the status of the batch at its end;

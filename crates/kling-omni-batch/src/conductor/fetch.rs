@@ -186,8 +186,18 @@ async fn failed(
         ErrorKind::Timeout if error.task_status().is_some() => {
             fail(shared, item, ItemState::Failed, reason, false).await
         }
-        ErrorKind::Authentication | ErrorKind::Permission | ErrorKind::Configuration => {
-            try_again(shared, &item, &reason).await?;
+        // Neither a disk that is full nor a key that is rejected is a reason to pay for more videos.
+        ErrorKind::File
+        | ErrorKind::Authentication
+        | ErrorKind::Permission
+        | ErrorKind::Configuration => {
+            match item.failures + 1 < MAX_FAILURES {
+                true => try_again(shared, &item, &reason).await?,
+                false => {
+                    let (item, reason) = (item.clone(), reason.clone());
+                    fail(shared, item, ItemState::Failed, reason, false).await?;
+                }
+            }
             Ok(FetchResult::Pause(item.id, reason))
         }
         _ if item.failures + 1 < MAX_FAILURES => {

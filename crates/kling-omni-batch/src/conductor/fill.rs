@@ -90,9 +90,10 @@ impl Conductor<'_> {
         let options = &self.shared.options;
         let free = options.max_prepares.saturating_sub(self.preparing.len());
         if self.may_have.planned && free > 0 {
-            let ahead = u32::try_from(options.in_flight).unwrap_or(u32::MAX);
-            let prepared = self.query(&[ItemState::Prepared], 0, ahead);
-            if self.shared.ledger.items(prepared).await?.len() < options.in_flight {
+            let ahead = options.max_prepares * 2;
+            let limit = u32::try_from(ahead).unwrap_or(u32::MAX);
+            let prepared = self.query(&[ItemState::Prepared], 0, limit);
+            if self.shared.ledger.items(prepared).await?.len() < ahead {
                 let limit = free + self.being_prepared.len();
                 let limit = u32::try_from(limit).unwrap_or(u32::MAX);
                 let query = self.query(&[ItemState::Planned], 0, limit);

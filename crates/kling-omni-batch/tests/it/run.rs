@@ -1,11 +1,11 @@
 //! Runs of a batch against the sandbox, which counts what was paid for.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kling_omni::request::Request;
 use kling_omni::{ApiKey, TextToVideo};
-use kling_omni_batch::ledger::NewItem;
+use kling_omni_batch::ledger::{NewItem, SqliteLedger};
 use kling_omni_batch::{
     BatchError, BatchState, Batches, ItemState, Retried, RetrySelection, RunEvent, RunOptions,
 };
@@ -291,6 +291,97 @@ async fn batch_stopped_by_another_process_saves_what_is_paid() {
         "{status:?}"
     );
     assert!(bench.charges() < 200);
+}
+
+#[tokio::test]
+async fn large_batch_starts_at_once() {
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    let item = bench.item(0, "A cat, take");
+    let folder = bench.folder.path().join("videos");
+    let items = (0..30_000).map(move |number| {
+        Ok(NewItem {
+            key: number.to_string(),
+            path: folder.join(format!("{number}.mp4")),
+            ..item.clone()
+        })
+    });
+    bench.batches.import(BATCH, items).await.unwrap();
+    let start = Instant::now();
+    let mut run = bench
+        .batches
+        .run(BATCH, &bench.client, RunOptions::default().in_flight(100))
+        .await
+        .unwrap();
+    let mut created = 0;
+    while let Some(event) = run.next_event().await {
+        if let RunEvent::Item {
+            state: ItemState::Created,
+            ..
+        } = event
+        {
+            created += 1;
+            println!("created {created} after {:?}", start.elapsed());
+        }
+        if created == 50 {
+            run.stop();
+        }
+    }
+    run.await.unwrap();
+    assert!(
+        start.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn full_ledger_ends_the_run_and_nothing_is_paid_twice() {
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    bench.import(40).await;
+    let ledger = SqliteLedger::open(bench.folder.path().join("batch.db"))
+        .await
+        .unwrap();
+    let pages = fs::metadata(ledger.path()).unwrap().len() / 4096;
+    ledger
+        .limit_pages(u32::try_from(pages).unwrap() + 12)
+        .await
+        .unwrap();
+    let limited = Batches::new(ledger);
+    let run = limited
+        .run(BATCH, &bench.client, RunOptions::default())
+        .await
+        .unwrap();
+    let error = run.await.unwrap_err();
+    assert!(bench.charges() < 40, "{error:?}");
+    drop(limited);
+    bench.run(RunOptions::default()).await;
+    assert_eq!(bench.charges(), 40);
+    bench.check_saved(40).await;
+}
+
+#[tokio::test]
+async fn unwritable_folder_pauses_the_batch() {
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    bench.import(30).await;
+    let video = bench.video(0);
+    // The name is taken after it was checked, and before the video is saved.
+    let options = RunOptions::default().in_flight(2).on_step(move |step| {
+        if step == "before created" && !video.exists() {
+            fs::create_dir(&video).unwrap();
+        }
+        std::future::ready(())
+    });
+    let status = bench.run(options).await;
+    assert_eq!(status.state, BatchState::Paused, "{status:?}");
+    assert!(bench.charges() < 30);
+    assert_eq!(status.count(ItemState::Failed), 1, "{status:?}");
+    fs::remove_dir(bench.video(0)).unwrap();
+    let failed = RetrySelection::States(vec![ItemState::Failed]);
+    let retried = bench.batches.retry(BATCH, &failed).await.unwrap();
+    assert_eq!((retried.fetches, retried.creates), (1, 0));
+    bench.run(RunOptions::default()).await;
+    assert_eq!(bench.charges(), 30);
+    bench.check_saved(30).await;
 }
 
 #[tokio::test]

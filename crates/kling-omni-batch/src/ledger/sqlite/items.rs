@@ -107,7 +107,7 @@ pub(super) fn next_ready(
 ) -> Result<Option<SystemTime>, SqliteFailure> {
     let marks = vec!["?"; states.len()].join(", ");
     let select = format!(
-        "select min(not_before) from item where batch_id = {} and not_before > {} and state in ({marks})",
+        "select min(not_before) from item indexed by item_by_time where batch_id = {} and not_before > {} and state in ({marks})",
         batch.0,
         to_ms(after)
     );

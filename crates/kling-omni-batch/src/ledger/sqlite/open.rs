@@ -20,8 +20,8 @@ const APPLICATION_ID: i32 = 0x4b4c_4f42;
 /// (<https://www.sqlite.org/wal.html#walresetbug>).
 const MIN_SQLITE: (i32, &str) = (3_051_003, "3.51.3");
 
-/// How long to wait for a write of another process, such as `pause` during a run.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait for a write of another process, such as a large import during a run.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) fn open(path: &Path) -> BatchResult<Connection> {
     if rusqlite::version_number() < MIN_SQLITE.0 {

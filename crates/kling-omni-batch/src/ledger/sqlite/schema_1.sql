@@ -53,6 +53,7 @@ create table item (
     unique (batch_id, path)
 ) strict;
 create index item_by_state on item (batch_id, state, position);
+create index item_by_time on item (batch_id, not_before) where not_before is not null;
 create index item_by_mode on item (batch_id, mode);
 
 create table attempt (
