@@ -50,7 +50,8 @@ impl Exit {
             ErrorKind::Authentication
             | ErrorKind::Permission
             | ErrorKind::InsufficientCredits
-            | ErrorKind::PlanLimit => Self::Access,
+            | ErrorKind::PlanLimit
+            | ErrorKind::SpendLimit => Self::Access,
             ErrorKind::TaskFailed | ErrorKind::EmptyResult | ErrorKind::Expired => Self::NoVideo,
             ErrorKind::Timeout | ErrorKind::NotFinished => Self::Unfinished,
             ErrorKind::RateLimited
@@ -75,7 +76,7 @@ impl Exit {
             Self::Unexpected => "unexpected error",
             Self::Usage => "invalid command line or request, or task not found",
             Self::Access => {
-                "API key or webhook secret missing, rejected or without permission, or account out of credits or at its plan limit"
+                "API key or webhook secret missing, rejected or without permission, or account out of credits, at its plan limit or at your spend limit"
             }
             Self::NoVideo => "task failed or completed without a video, or the video expired",
             Self::Unfinished => "task not completed yet; it continues",
@@ -137,6 +138,7 @@ mod tests {
             (ErrorKind::Permission, 3),
             (ErrorKind::InsufficientCredits, 3),
             (ErrorKind::PlanLimit, 3),
+            (ErrorKind::SpendLimit, 3),
             (ErrorKind::TaskFailed, 4),
             (ErrorKind::EmptyResult, 4),
             (ErrorKind::Expired, 4),

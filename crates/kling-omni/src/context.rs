@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::engine::client::ClientInner;
 use crate::preflight::RemoteInspector;
 use crate::route::{CreateRoute, Route};
+use crate::spend::SpendGuard;
 
 /// The state of a client that is specific to Kling, shared by its clones.
 pub(crate) struct Context {
@@ -14,15 +15,18 @@ pub(crate) struct Context {
     replaced: Mutex<Vec<CreateRoute>>,
     /// Inspects files behind URLs.
     pub(crate) remote: Arc<RemoteInspector>,
+    /// Limits what the creates may cost.
+    pub(crate) spend: Option<SpendGuard>,
 }
 
 impl Context {
-    pub(crate) fn new(inner: Arc<ClientInner>, route: Route) -> Self {
+    pub(crate) fn new(inner: Arc<ClientInner>, route: Route, spend: Option<SpendGuard>) -> Self {
         Self {
             inner,
             route,
             replaced: Mutex::default(),
             remote: Arc::default(),
+            spend,
         }
     }
 

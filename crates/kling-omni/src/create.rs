@@ -449,6 +449,11 @@ impl Create {
             Ok(body) => body,
             Err(error) => return CreateOutcome::failed(error),
         };
+        let reserve = self
+            .context
+            .spend
+            .as_ref()
+            .map(|guard| guard.reserve(self.mode, self.payload.tier(), self.payload.body()));
         let submission = Submission {
             operation: route.operation(),
             body,
@@ -464,6 +469,7 @@ impl Create {
             kind: kind_of(route, self.payload.body()),
             correlation: self.payload.correlation(),
             before,
+            reserve,
         };
         create::submit(&self.context.inner, submission, &mut self.before_send).await
     }

@@ -9,7 +9,7 @@
 //! | save a video, or stream it | [`downloads`] |
 //! | receive webhooks | [`webhooks`] |
 //! | use local files, upload them, check them without paying | [`files`] |
-//! | make many videos with limits | [`many_tasks`] |
+//! | make many videos with limits on concurrency, rate and spending | [`many_tasks`] |
 //! | survive crashes and restarts | [`services`] |
 //! | test your own code | [`testing`] |
 //! | call it without async | [`blocking`] |

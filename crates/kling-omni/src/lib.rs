@@ -20,6 +20,7 @@ mod redact;
 mod refresh;
 pub mod request;
 mod route;
+pub mod spend;
 mod task_kind;
 mod transport;
 pub mod validation;

@@ -9,6 +9,7 @@ pub(crate) mod element;
 pub(crate) mod shot_type;
 
 pub(crate) mod fields;
+pub(crate) mod length;
 pub(crate) mod mentions;
 pub(crate) mod table;
 pub(crate) mod typed;
@@ -262,6 +263,23 @@ impl Request {
     /// The requested length of the video, in seconds.
     pub fn duration(&self) -> Option<u32> {
         self.body().get("duration")?.as_str()?.parse().ok()
+    }
+
+    /// The length of the video in seconds, or the maximum length if the request does not determine it.
+    ///
+    /// It is the [`duration`](Self::duration), or else the service's default. Without a `duration`, a request with a
+    /// reference video may make a video of any length that its mode allows.
+    ///
+    /// ```
+    /// use kling_omni::request::Request;
+    /// use kling_omni::TextToVideo;
+    ///
+    /// let request = Request::from(TextToVideo::builder().prompt("It rains").duration(8).build()?);
+    /// assert_eq!(request.max_seconds(), 8);
+    /// # Ok::<(), kling_omni::validation::ValidationError>(())
+    /// ```
+    pub fn max_seconds(&self) -> u32 {
+        length::max_seconds(self.mode(), self.body())
     }
 
     /// The requested aspect ratio.

@@ -30,6 +30,7 @@ use crate::environment;
 use crate::host::Host;
 use crate::redact::RedactedUrl;
 use crate::route::Route;
+use crate::spend::SpendGuard;
 use crate::wire::Kling;
 
 /// The environment variable with the base URL of another server with the same API.
@@ -66,6 +67,7 @@ pub struct ClientBuilder {
     max_in_flight_tasks: Option<usize>,
     max_list_pages: u32,
     known_tasks: Option<KnownTasks>,
+    spend_guard: Option<SpendGuard>,
     read_timeout: Duration,
     max_download_size: u64,
     max_retry_delay: Duration,
@@ -95,6 +97,7 @@ impl Default for ClientBuilder {
             max_in_flight_tasks: None,
             max_list_pages: 1000,
             known_tasks: None,
+            spend_guard: None,
             read_timeout: Duration::from_secs(30),
             max_download_size: 4 * 1024 * 1024 * 1024,
             max_retry_delay: Duration::from_secs(120),
@@ -268,6 +271,23 @@ impl ClientBuilder {
     /// then more recent than its last refresh. Default: none.
     pub fn known_tasks(mut self, known: &KnownTasks) -> Self {
         self.known_tasks = Some(known.clone());
+        self
+    }
+
+    /// Limits what this client and its clones may spend. Default: no limit. See [`SpendGuard`].
+    ///
+    /// ```
+    /// use kling_omni::spend::SpendGuard;
+    /// use kling_omni::{ApiKey, Client};
+    ///
+    /// let client = Client::builder()
+    ///     .api_key(ApiKey::new("FPSX-secret")?)
+    ///     .spend_guard(SpendGuard::new().max_tasks(500).max_seconds(4000))
+    ///     .build()?;
+    /// # Ok::<(), kling_omni::Error>(())
+    /// ```
+    pub fn spend_guard(mut self, guard: SpendGuard) -> Self {
+        self.spend_guard = Some(guard);
         self
     }
 
@@ -474,7 +494,7 @@ impl ClientBuilder {
             http,
         };
         Ok(Client {
-            context: Arc::new(Context::new(Arc::new(inner), self.route)),
+            context: Arc::new(Context::new(Arc::new(inner), self.route, self.spend_guard)),
             uploader: self.uploader,
         })
     }

@@ -13,6 +13,7 @@ use crate::engine::error::{Charged, Error, ErrorKind, Result};
 use crate::engine::http::call::{Call, Options};
 use crate::engine::known_tasks::TasksBefore;
 use crate::engine::limits::in_flight::InFlightPermit;
+use crate::engine::limits::spend::Reserve;
 use crate::engine::operations::CreateOperation;
 use crate::engine::polling::durations::{TaskKind, TaskOrigin};
 use crate::engine::service::CreateResponse;
@@ -73,6 +74,8 @@ pub(crate) struct Submission {
     pub(crate) correlation: Option<String>,
     /// The tasks that are known before the create.
     pub(crate) before: TasksBefore,
+    /// Counts the create in the spend limit of the client, if it has one.
+    pub(crate) reserve: Option<Reserve>,
 }
 
 /// Sends a create. Retries only when the request certainly created no task.
@@ -88,12 +91,18 @@ pub(crate) async fn submit(
         kind,
         correlation,
         before,
+        reserve,
     } = submission;
     let call = Call::new(Arc::clone(&client.http), options);
     // The slot comes first: waiting for it later would falsify the recorded times.
     if let Err(error) = call.acquire_first_slot().await {
         return CreateOutcome::failed(error);
     }
+    let now = client.clock().system_time();
+    let mut reservation = match reserve.map(|reserve| reserve(now)).transpose() {
+        Ok(reservation) => reservation,
+        Err(error) => return CreateOutcome::failed(error),
+    };
     let nonce = CreateNonce::new();
     let origin = TaskOrigin {
         kind,
@@ -118,6 +127,10 @@ pub(crate) async fn submit(
         return CreateOutcome::failed(error);
     }
     client.attribution().open(nonce.clone(), operation);
+    if let Some(reservation) = &mut reservation {
+        // From here on a task may exist, even if this future is dropped.
+        reservation.keep(true);
+    }
     let error = match client.service.create(&call, operation, body).await {
         Ok(CreateResponse { id, state }) => {
             let created = CreatedTask {
@@ -160,6 +173,9 @@ pub(crate) async fn submit(
         request_id = error.request_id(),
         "create failed"
     );
+    if let Some(reservation) = &mut reservation {
+        reservation.keep(charged != Charged::No);
+    }
     if charged != Charged::Unknown {
         client.attribution().close(&nonce);
         return CreateOutcome::failed(error);

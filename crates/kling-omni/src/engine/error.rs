@@ -38,6 +38,9 @@ pub enum ErrorKind {
     RateLimited,
     /// A trial or a plan has reached its limit (429 with a text that says so). Waiting does not help, so no call retries it.
     PlanLimit,
+    /// The [`SpendGuard`](crate::spend::SpendGuard) of the client refused the create: a limit is reached, or its price table
+    /// has no valid price. Nothing was sent.
+    SpendLimit,
     /// The service rejected the request (400, and other 4xx with the same meaning).
     /// [`Error::invalid_params`](crate::Error::invalid_params) lists the parameters that it named.
     InvalidRequest,

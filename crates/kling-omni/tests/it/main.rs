@@ -31,6 +31,7 @@ mod retry_budget;
 mod secrets;
 mod service_errors;
 mod service_process;
+mod spend;
 mod stable_names;
 mod status;
 mod suspended_process;
