@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::manifest::RowFindings;
 use crate::state::{BatchState, ItemState};
 
 /// The result type of this crate.
@@ -89,6 +90,9 @@ pub enum BatchError {
         /// The file.
         path: PathBuf,
     },
+    /// A row of a manifest has findings.
+    #[error(transparent)]
+    Row(#[from] RowFindings),
     /// The request of an item cannot be stored.
     #[error("the request of the item {key:?} cannot be stored: {problem}")]
     Request {

@@ -7,6 +7,7 @@ mod conductor;
 mod error;
 mod failpoint;
 pub mod ledger;
+pub mod manifest;
 mod report;
 mod request;
 mod results;

@@ -6,9 +6,10 @@ use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
+use kling_omni::request::MediaSource;
 
 use crate::failure::Failure;
-use crate::{media, report};
+use crate::report;
 
 /// The maximum size of a request, a text or a file of task durations, in bytes.
 pub(crate) const MAX_TEXT_SIZE: u64 = 1024 * 1024;
@@ -126,7 +127,7 @@ pub(crate) fn file() -> impl TypedValueParser<Value = PathBuf> {
 /// Returns a parser for an option that takes a file, or standard input for `-`. It rejects URLs, which may contain secrets,
 /// before a message can name them as files.
 pub(crate) fn file_or_stdin() -> impl TypedValueParser<Value = PathBuf> {
-    PathBufValueParser::new().try_map(|path| match media::source(path.clone().into()).is_local() {
+    PathBufValueParser::new().try_map(|path| match MediaSource::url_or_path(&path).is_local() {
         true => Ok(path),
         false => Err("a URL cannot be used here, only a local file"),
     })

@@ -3,7 +3,6 @@
 mod fields;
 mod file;
 mod help;
-mod json;
 mod mode;
 
 use std::marker::PhantomData;

@@ -1,6 +1,7 @@
 //! The sources of the images and videos of a request.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -48,6 +49,24 @@ pub enum MediaSource {
 }
 
 impl MediaSource {
+    /// Parses a URL if the text begins with a scheme, of any kind, and a path otherwise.
+    ///
+    /// The text must be trusted, such as an argument of a command line: it can name any local file.
+    ///
+    /// ```
+    /// use kling_omni::request::MediaSource;
+    ///
+    /// assert!(MediaSource::url_or_path("dance.mp4").is_local());
+    /// assert!(!MediaSource::url_or_path("https://example.com/dance.mp4").is_local());
+    /// ```
+    pub fn url_or_path(text: impl Into<OsString>) -> Self {
+        match text.into().into_string() {
+            Ok(text) if is_url(&text) => Self::Url(text),
+            Ok(text) => Self::File(text.into()),
+            Err(path) => Self::File(path.into()),
+        }
+    }
+
     /// The URL, if the source is one.
     pub fn as_url(&self) -> Option<&str> {
         match self {
@@ -127,6 +146,15 @@ impl JsonSchema for MediaSource {
     }
 }
 
+/// Whether a text begins with a scheme.
+fn is_url(text: &str) -> bool {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(is_part)
+    })
+}
+
 /// Implements a conversion for each type that identifies the kind of source.
 macro_rules! from {
     ($($given:ty => $variant:ident($convert:expr);)*) => {
@@ -164,6 +192,31 @@ mod tests {
         }
         assert!(MediaSource::from(Path::new("dance.mp4")).is_local());
         assert!(MediaSource::from(vec![0]).is_local());
+    }
+
+    #[test]
+    fn url_or_path_is_a_url_if_it_begins_with_a_scheme() {
+        for (text, is_local) in [
+            ("https://example.com/dance.mp4", false),
+            ("HTTP://example.com", false),
+            ("ftp://example.com/dance.mp4", false),
+            ("file:///dance.mp4", false),
+            ("s3+x.y-1://bucket", false),
+            ("dance.mp4", true),
+            ("example.com/dance.mp4", true),
+            ("./https://example.com", true),
+            ("https:/example.com", true),
+            ("1ttp://example.com", true),
+            ("://example.com", true),
+            ("C:\\clips\\dance.mp4", true),
+            ("", true),
+        ] {
+            assert_eq!(
+                MediaSource::url_or_path(text).is_local(),
+                is_local,
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(crate) mod table;
 pub(crate) mod typed;
 pub(crate) mod validate;
 
+pub(crate) mod strict_json;
+
 pub(crate) mod object;
 #[cfg(feature = "schemars")]
 pub(crate) mod schema;
@@ -33,6 +35,8 @@ pub use crate::request::motion_control::{
     CharacterOrientation, MotionControl, MotionControlBuilder,
 };
 pub use crate::request::shot_type::ShotType;
+#[doc(hidden)]
+pub use crate::request::strict_json::{JsonError, parse_json, parse_json_as, unquoted};
 #[doc(hidden)]
 pub use crate::request::table::{FieldKind, FieldValue, RequestField};
 pub use crate::request::text_to_video::{TextToVideo, TextToVideoBuilder};
@@ -116,6 +120,13 @@ macro_rules! requests {
                 }
             }
 
+            /// All images and videos.
+            pub fn media_mut(&mut self) -> Vec<(MediaField, &mut MediaSource)> {
+                match self {
+                    $(Self::$request(builder) => builder.media_mut(),)+
+                }
+            }
+
             /// Treats warnings as errors.
             #[must_use]
             pub fn deny_warnings(self, deny: bool) -> Self {
@@ -154,6 +165,24 @@ macro_rules! requests {
                 #[cfg(feature = "schemars")]
                 schema: || schemars::schema_for!($request),
             }),+];
+
+            /// The types in the order of preference, for requests whose fields several types have: text first, then the
+            /// order of the modes.
+            pub fn by_preference() -> impl Iterator<Item = &'static Self> {
+                let is_text = |one: &&Self| one.mode == Mode::Text;
+                let others = Self::ALL.iter().filter(move |one| !is_text(one));
+                Self::ALL.iter().filter(is_text).chain(others)
+            }
+
+            /// The preferred type that has all of these fields.
+            pub fn with_fields(names: &[&str]) -> Option<&'static Self> {
+                Self::by_preference().find(|one| names.iter().all(|name| one.has_field(name)))
+            }
+
+            /// Whether the type has a field of this name.
+            pub fn has_field(&self, name: &str) -> bool {
+                self.table.iter().any(|row| row.name == name)
+            }
 
             /// The type of a mode.
             pub fn for_mode(mode: Mode) -> &'static Self {

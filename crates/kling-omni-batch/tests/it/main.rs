@@ -4,4 +4,5 @@ mod bench;
 mod crash;
 mod decisions;
 mod ledger;
+mod manifest;
 mod run;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use kling_omni::request::parse_json_as;
 use serde::de::DeserializeSeed;
 use serde_saphyr::{Error, SnippetMode, UserMessageFormatter, render_options};
 
-use super::json;
 use crate::failure::Failure;
 use crate::input::{self, MAX_TEXT_SIZE};
 use crate::next::{ConnectionOptions, NextCommand};
@@ -23,8 +23,8 @@ impl RequestFile {
         seed: S,
     ) -> Result<S::Value, Failure> {
         if self.text.trim_start().starts_with(['{', '[']) {
-            return json::parse(&self.text, seed).map_err(|problem| {
-                self.parse_failure(problem).with_help(format!(
+            return parse_json_as(&self.text, seed).map_err(|error| {
+                self.parse_failure(error.to_string()).with_help(format!(
                     "{} (a file that begins with {{ or [ must be strict JSON)",
                     schema_help()
                 ))

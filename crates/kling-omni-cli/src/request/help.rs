@@ -4,10 +4,10 @@ use kling_omni::Tier;
 use kling_omni::request::{FieldKind, RequestType};
 use kling_omni_api::{Field, Span};
 
-use super::mode::by_preference;
-
 pub(super) fn mode() -> String {
-    let modes: Vec<_> = by_preference().map(|one| one.mode.as_str()).collect();
+    let modes: Vec<_> = RequestType::by_preference()
+        .map(|one| one.mode.as_str())
+        .collect();
     format!(
         "What the video is made from [default: the first of {} that has all given options]",
         modes.join(", ")

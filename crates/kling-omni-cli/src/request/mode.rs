@@ -17,15 +17,6 @@ pub(super) struct RequestParts<'a> {
     pub(super) file: &'a Map<String, Value>,
 }
 
-/// Returns the request types in the order of preference, for requests whose fields several types have: text first, then
-/// the order of the modes.
-pub(super) fn by_preference() -> impl Iterator<Item = &'static RequestType> {
-    let (text, others): (Vec<_>, Vec<_>) = RequestType::ALL
-        .iter()
-        .partition(|one| one.mode == Mode::Text);
-    text.into_iter().chain(others)
-}
-
 /// A field or option of a request, and the types that have it.
 struct RequestPart {
     /// The name in messages.
@@ -50,7 +41,7 @@ impl RequestParts<'_> {
                 None => Ok(mode),
             };
         }
-        let mut modes = by_preference().map(|one| one.mode);
+        let mut modes = RequestType::by_preference().map(|one| one.mode);
         match modes.find(|mode| parts.iter().all(|part| has(part, *mode))) {
             Some(mode) => Ok(mode),
             None => Err(conflict(&parts)),
@@ -72,8 +63,7 @@ impl RequestParts<'_> {
                 Some(value) if !value.is_null() => format!("{name} in the file"),
                 _ => return None,
             };
-            let has_field = |one: &RequestType| one.table.iter().any(|row| row.name == name);
-            Some(RequestPart::new(label, has_field))
+            Some(RequestPart::new(label, |one| one.has_field(name)))
         });
         let route = self
             .has_route

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::media::MediaSource;
+use crate::media_field::MediaField;
 use crate::request::element::Element;
 use crate::validation::{Actual, Finding, FindingCode};
 
@@ -86,6 +87,9 @@ pub(crate) trait RequestTable: Sized {
     ///
     /// The type does not have the field, or the value has the wrong kind.
     fn set(self, name: &str, value: FieldValue) -> Result<Self, String>;
+
+    /// All images and videos.
+    fn media_mut(&mut self) -> Vec<(MediaField, &mut MediaSource)>;
 }
 
 /// The type of a single value of a field.

@@ -254,6 +254,12 @@ macro_rules! request {
                 }
                 Ok(self)
             }
+
+            fn media_mut(
+                &mut self,
+            ) -> Vec<($crate::media_field::MediaField, &mut $crate::media::MediaSource)> {
+                $crate::request::fields::Fields::media_mut(&mut self.fields)
+            }
         }
 
         impl $request {

@@ -1,45 +1,81 @@
 //! Parses strict JSON, without duplicate keys.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess,
+    Visitor,
+};
 use serde_json::error::Category;
 
-/// Parses a text as JSON.
-///
-/// # Errors
-///
-/// Returns the problem, with line and column as an editor counts them. It does not quote values, which may be secret.
-pub(super) fn parse<'a, S: DeserializeSeed<'a>>(
-    text: &'a str,
-    seed: S,
-) -> Result<S::Value, String> {
-    serde_json::from_str::<UniqueKeys>(text).map_err(|error| error_message(&error, text))?;
-    let mut json = serde_json::Deserializer::from_str(text);
-    seed.deserialize(&mut json)
-        .map_err(|error| error_message(&error, text))
+/// Why a text is not valid JSON, or not JSON of a type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JsonError {
+    /// What is wrong. It does not quote values, which may be secret.
+    pub problem: String,
+    /// The line, from 1; 0 if the position is unknown.
+    pub line: usize,
+    /// The column in characters, from 1; 0 if the position is unknown.
+    pub column: usize,
 }
 
-fn error_message(error: &serde_json::Error, json: &str) -> String {
-    let text = with_position(error, json);
-    // serde quotes a string of the wrong type.
-    let unquoted = text.split_once("string \"").and_then(|(before, rest)| {
-        let (_, after) = rest.rsplit_once("\", expected")?;
-        Some(format!("{before}string, expected{after}"))
-    });
-    match error.classify() {
-        Category::Data => unquoted.unwrap_or(text),
-        _ => text,
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problem)?;
+        match self.line {
+            0 => Ok(()),
+            line => write!(f, " at line {line} column {}", self.column),
+        }
     }
 }
 
-/// Returns the message with the column in characters. serde counts bytes, and puts a newline at the start of the next
-/// line.
-fn with_position(error: &serde_json::Error, json: &str) -> String {
+impl std::error::Error for JsonError {}
+
+/// Parses a text as strict JSON, without duplicate keys.
+///
+/// # Errors
+///
+/// [`JsonError`] with the position as an editor counts it.
+pub fn parse_json<T: DeserializeOwned>(text: &str) -> Result<T, JsonError> {
+    parse_json_as(text, std::marker::PhantomData)
+}
+
+/// Like [`parse_json`], for a seed.
+///
+/// # Errors
+///
+/// [`JsonError`] with the position as an editor counts it.
+pub fn parse_json_as<'a, S: DeserializeSeed<'a>>(
+    text: &'a str,
+    seed: S,
+) -> Result<S::Value, JsonError> {
+    serde_json::from_str::<UniqueKeys>(text).map_err(|error| json_error(&error, text))?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    seed.deserialize(&mut json)
+        .map_err(|error| json_error(&error, text))
+}
+
+/// Removes the value that serde quotes in the message about a string of the wrong type.
+pub fn unquoted(message: &str) -> Cow<'_, str> {
+    let unquoted = message.split_once("string \"").and_then(|(before, rest)| {
+        let (_, after) = rest.rsplit_once("\", expected")?;
+        Some(format!("{before}string, expected{after}"))
+    });
+    unquoted.map_or(message.into(), Cow::Owned)
+}
+
+/// Converts the error. serde counts the column in bytes, and puts a newline at the start of the next line.
+fn json_error(error: &serde_json::Error, json: &str) -> JsonError {
     let (line, column) = (error.line(), error.column());
     let message = error.to_string();
-    let Some(what) = message.strip_suffix(&format!(" at line {line} column {column}")) else {
-        return message;
+    let position = format!(" at line {line} column {column}");
+    let problem = message.strip_suffix(&position).unwrap_or(&message);
+    let problem = match error.classify() {
+        Category::Data => unquoted(problem).into_owned(),
+        _ => problem.to_owned(),
     };
     let characters = |line: usize, bytes: usize| {
         let text = json.split('\n').nth(line - 1).unwrap_or_default();
@@ -48,10 +84,16 @@ fn with_position(error: &serde_json::Error, json: &str) -> String {
             .count()
     };
     let (line, column) = match column {
+        // Without a position.
+        _ if line == 0 => (0, 0),
         0 if line > 1 && !error.is_eof() => (line - 1, characters(line - 1, usize::MAX) + 1),
         _ => (line, characters(line, column).max(1)),
     };
-    format!("{what} at line {line} column {column}")
+    JsonError {
+        problem,
+        line,
+        column,
+    }
 }
 
 /// Accepts any JSON without duplicate keys, and discards it.
@@ -108,12 +150,12 @@ impl<'de> Visitor<'de> for UniqueKeys {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self, A::Error> {
-        let mut keys = Vec::<String>::new();
+        let mut keys = HashSet::new();
         while let Some(key) = entries.next_key::<String>()? {
             if keys.contains(&key) {
                 return Err(A::Error::custom(format_args!("duplicate key {key:?}")));
             }
-            keys.push(key);
+            keys.insert(key);
             entries.next_value::<Self>()?;
         }
         Ok(self)
@@ -122,8 +164,6 @@ impl<'de> Visitor<'de> for UniqueKeys {
 
 #[cfg(test)]
 mod tests {
-    use std::marker::PhantomData;
-
     use serde_json::Value;
 
     use super::*;
@@ -138,7 +178,7 @@ mod tests {
             let before: Vec<_> = text[..index].split('\n').collect();
             let column = before[before.len() - 1].chars().count() + 1;
             let position = format!(" at line {} column {column}", before.len());
-            let error = parse(&broken, PhantomData::<Value>).unwrap_err();
+            let error = parse_json::<Value>(&broken).unwrap_err().to_string();
             assert!(error.ends_with(&position), "{broken:?}: {error}");
         }
     }
@@ -168,12 +208,12 @@ mod tests {
             ("{\n", "at line 2 column 1"),
             ("", "at line 1 column 1"),
         ] {
-            let error = parse(text, PhantomData::<Value>).unwrap_err();
+            let error = parse_json::<Value>(text).unwrap_err().to_string();
             assert!(error.contains(problem), "{text}: {error}");
         }
-        let error = parse("\"needle\"", PhantomData::<u32>).unwrap_err();
+        let error = parse_json::<u32>("\"needle\"").unwrap_err().to_string();
         assert!(!error.contains("needle"), "{error}");
         let text = "{\"a\": [1, 0.5, \"\\ud83d\\ude00\", null, true]}";
-        assert!(parse(text, PhantomData::<Value>).is_ok());
+        assert!(parse_json::<Value>(text).is_ok());
     }
 }
