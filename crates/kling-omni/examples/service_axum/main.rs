@@ -1,7 +1,6 @@
 //! A service that makes videos, keeps its jobs in a database, and survives `kill -9` at any point.
 //!
-//! `cargo run -p kling-omni --example service_axum -- --sandbox` needs no key; the tasks of the sandbox end with it.
-//! Without the flag, each job is paid for, once.
+//! `cargo run --example service_axum -- --sandbox` needs no key. Without the flag, each job is paid for, once.
 //! `curl --json '{"prompt": "A cat", "duration": "5"}' 127.0.0.1:8080/videos; curl 127.0.0.1:8080/videos/1`
 
 #[path = "../connect/mod.rs"]
@@ -16,7 +15,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         client,
         jobs: jobs::Jobs::open("videos.db")?,
         folder: ".".into(),
-        run: |run| run,
+        configure: |run| run,
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
     axum::serve(listener, service.start().await?).await?;

@@ -66,7 +66,7 @@ pub enum ErrorKind {
     UnexpectedResponse,
     /// The downloaded file is not a complete MP4 file.
     CorruptResult,
-    /// A local file could not be read or written, or already exists.
+    /// A local file could not be read or written, or already exists. The same for the store of a journal.
     File,
     /// A local file could not be uploaded: its storage rejected it, or the caller's
     /// [`Uploader`](crate::upload::Uploader) failed.

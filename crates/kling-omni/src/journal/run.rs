@@ -17,6 +17,7 @@ use crate::create::Create;
 use crate::engine::create::CreateOutcome;
 use crate::engine::download::{Destination, Save, Video};
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
+use crate::engine::known_tasks::KnownTasks;
 use crate::engine::polling::schedule::PollSchedule;
 use crate::engine::recovery::reconciled::Reconciled;
 use crate::engine::task::Task;
@@ -72,6 +73,7 @@ impl Journal {
             checks_destination: true,
             request: None,
             settle_time: None,
+            known_tasks: None,
             #[cfg(feature = "webhook")]
             receiver: None,
             schedule: None,
@@ -105,6 +107,7 @@ pub struct JournalRun<'a> {
     /// The request, for the sidecar.
     request: Option<Value>,
     settle_time: Option<Duration>,
+    known_tasks: Option<KnownTasks>,
     #[cfg(feature = "webhook")]
     receiver: Option<WebhookReceiver>,
     schedule: Option<PollSchedule>,
@@ -139,6 +142,13 @@ impl JournalRun<'_> {
     /// twice; see [`Reconcile::settle_time`](crate::recovery::Reconcile::settle_time).
     pub fn settle_time(mut self, settle_time: Duration) -> Self {
         self.settle_time = Some(settle_time);
+        self
+    }
+
+    /// Compares with a set of known tasks instead of a list snapshot: calls [`Create::with_known_tasks`] and
+    /// [`Reconcile::known_tasks`](crate::recovery::Reconcile::known_tasks). [Refresh](KnownTasks::refresh) the set before.
+    pub fn known_tasks(mut self, known: &KnownTasks) -> Self {
+        self.known_tasks = Some(known.clone());
         self
     }
 
@@ -240,6 +250,10 @@ impl JournalRun<'_> {
                     .with_help("run the journal with the create"));
             }
         };
+        let create = match &self.known_tasks {
+            Some(known) => create.with_known_tasks(known),
+            None => create,
+        };
         if self.checks_destination {
             self.destination.check().await?;
         }
@@ -266,6 +280,7 @@ impl JournalRun<'_> {
     async fn reconcile(&mut self, unconfirmed: &UnconfirmedCreate) -> Result<Reconciled> {
         let settle_time = self.settle_time;
         let (unconfirmed, on_event) = (unconfirmed.clone(), self.on_event.clone());
+        let known_tasks = self.known_tasks.clone();
         #[cfg(feature = "webhook")]
         let receiver = self.receiver.clone();
         self.journal
@@ -273,6 +288,9 @@ impl JournalRun<'_> {
                 search = search.until_settled();
                 if let Some(settle_time) = settle_time {
                     search = search.settle_time(settle_time);
+                }
+                if let Some(known) = &known_tasks {
+                    search = search.known_tasks(known);
                 }
                 #[cfg(feature = "webhook")]
                 if let Some(receiver) = &receiver {

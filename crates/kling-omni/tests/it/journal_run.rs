@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use kling_omni::download::Destination;
 use kling_omni::journal::{Journal, JournalEvent, JournalOutcome, JournalRun, State};
-use kling_omni::recovery::AmbiguityReason;
-use kling_omni::{Charged, Client, Create, ErrorKind, TextToVideo};
+use kling_omni::recovery::{AmbiguityReason, KnownTasks};
+use kling_omni::{Charged, Client, Create, ErrorKind, Mode, TextToVideo};
 use kling_omni_sandbox::{Sandbox, SandboxBuilder};
 use kling_omni_test_support::setup::{client, sandbox};
 use kling_omni_test_support::virtual_clock::VirtualClock;
@@ -180,6 +180,26 @@ async fn lost_response_is_found_in_the_same_run() {
     let events = "sending unanswered searching found waiting downloading saved";
     assert_eq!(bench.events(), events);
     assert_eq!(bench.charges(), 1);
+}
+
+/// A set of known tasks takes the place of the list snapshot, in the create and in the search.
+#[tokio::test]
+async fn known_tasks_are_compared() {
+    let bench = TestBench::new(|builder| builder).await;
+    let known = KnownTasks::new();
+    known.refresh(&bench.client, Mode::Text).await.unwrap();
+    bench.sandbox.inject("create:drop@1".parse().unwrap());
+    let mut journal = bench.journal().await;
+    let run = journal.run(&bench.client, bench.create(), bench.destination());
+    saved(bench.observed(run.known_tasks(&known)).await);
+    assert!(bench.events().contains("unanswered searching found"));
+    assert_eq!(bench.charges(), 1);
+    let id = journal.state().task_id().unwrap().to_owned();
+    assert!(known.contains(&id));
+    // No record has the ids of the list.
+    let older = bench.sandbox.tasks()[0].id().to_owned();
+    let records = bench.store.records();
+    assert!(records.iter().all(|record| !record.contains(&older)));
 }
 
 #[tokio::test]

@@ -159,14 +159,14 @@ async fn file_store_conforms() {
 #[tokio::test]
 async fn sqlite_store_conforms() {
     let folder = TempDir::new().unwrap();
-    let jobs = Jobs::open(&folder.path().join("videos.db")).unwrap();
+    let jobs = Jobs::open(folder.path().join("videos.db")).unwrap();
     let checked = conformance::check(|journal| {
         let store = jobs.journal(journal as i64);
         async { Ok(store) }
     });
     assert_eq!(checked.await, Ok(()));
     // The lock is what `sender_ended` relies on.
-    assert!(Jobs::open(&folder.path().join("videos.db")).is_err());
+    assert!(Jobs::open(folder.path().join("videos.db")).is_err());
 }
 
 #[tokio::test]

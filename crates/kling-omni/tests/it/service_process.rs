@@ -44,7 +44,7 @@ fn process() {
             client,
             jobs: Jobs::open(std::path::Path::new(&folder).join("videos.db")).unwrap(),
             folder: folder.into(),
-            run: |run| {
+            configure: |run| {
                 let run = run.settle_time(Duration::from_secs(3));
                 run.schedule(PollSchedule::fixed(PollSchedule::MIN_INTERVAL))
             },
