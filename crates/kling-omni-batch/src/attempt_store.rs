@@ -184,3 +184,62 @@ impl JournalStore for AttemptStore {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use kling_omni::TextToVideo;
+    use kling_omni::journal::conformance;
+    use kling_omni::request::Request;
+
+    use super::*;
+    use crate::ledger::{ItemChange, ItemQuery, NewItem, SqliteLedger};
+
+    /// Begins the attempt of a job, in a ledger of its own: the suite leaves creates in the air.
+    async fn begin(path: &std::path::Path) -> BatchResult<(Arc<dyn Ledger>, Lease, AttemptId)> {
+        let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(path).await?);
+        let request = TextToVideo::builder().prompt("A cat").build();
+        let request = Request::from(request.map_err(kling_omni::Error::from)?);
+        let item = NewItem::new("cat", &request, "/videos/puppet.mp4");
+        ledger.import("b", Box::new(std::iter::once(item))).await?;
+        let batch = ledger.batch("b").await?.id;
+        let account = ledger.assign(batch, "service", "key").await?;
+        let lease = ledger.acquire(account, "test").await?;
+        let query = ItemQuery {
+            batch,
+            states: Vec::new(),
+            from: 0,
+            limit: 1,
+            ready_at: None,
+        };
+        let item = ledger.items(query).await?[0].id;
+        let change = ItemChange::new(item, ItemState::Planned, ItemState::Prepared);
+        ledger.change_item(change).await?;
+        let attempt = ledger.begin_attempt(&lease, item).await?.id;
+        Ok((ledger, lease, attempt))
+    }
+
+    #[tokio::test]
+    async fn store_conforms() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let jobs = tokio::sync::Mutex::new(HashMap::new());
+        let checked = conformance::check(async |job: u64| {
+            let mut jobs = jobs.lock().await;
+            if !jobs.contains_key(&job) {
+                let begun = begin(&folder.path().join(format!("{job}.db"))).await?;
+                jobs.insert(job, begun);
+            }
+            let (ledger, lease, attempt) = jobs[&job].clone();
+            Ok(AttemptStore {
+                ledger,
+                lease: Some(lease),
+                attempt,
+                known: None,
+                reason: Reason::default(),
+                failpoints: Failpoints::default(),
+            })
+        });
+        assert_eq!(checked.await, Ok(()));
+    }
+}

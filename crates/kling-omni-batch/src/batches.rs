@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use kling_omni::Client;
 use kling_omni::journal::{Journal, State};
@@ -156,6 +156,7 @@ impl Batches {
             options,
             events,
             control: controlled,
+            listed: Mutex::default(),
         };
         let conductor = tokio::spawn(async move {
             let ended = Conductor::new(&shared, batch, results).run().await;

@@ -10,13 +10,11 @@ mod fill;
 mod prepare;
 
 use std::collections::{BinaryHeap, HashSet};
-use std::future::IntoFuture as _;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use kling_omni::Mode;
 use tokio::time::MissedTickBehavior;
 
 use crate::conductor::context::Delay;
@@ -128,35 +126,9 @@ impl<'a> Conductor<'a> {
         BatchStatus::read(&*self.shared.ledger, &self.batch.name).await
     }
 
-    /// Reads the lists once, and settles what earlier runs announced, before anything is sent. Returns `false` if the run is
-    /// stopped.
+    /// Settles what earlier runs announced, before anything is sent. Returns `false` if the run is stopped.
     async fn settle_open_attempts(&mut self) -> BatchResult<bool> {
         let shared = self.shared;
-        for mode in self.modes().await? {
-            let mut delay = Delay::new();
-            loop {
-                let refreshed = tokio::select! {
-                    refreshed = shared.known.known.refresh(&shared.client, mode).into_future() => refreshed,
-                    () = shared.stopped() => return Ok(false),
-                };
-                let error = match refreshed {
-                    Ok(_) => break,
-                    Err(error) if prepare::is_transient(error.kind()) => error,
-                    Err(error) => return Err(error.into()),
-                };
-                let pause = delay.next();
-                let reason = prepare::item_error(&error);
-                shared.emit(RunEvent::Waiting {
-                    reason,
-                    delay: pause,
-                });
-                tokio::select! {
-                    () = shared.client.clock().sleep(pause) => {}
-                    () = shared.stopped() => return Ok(false),
-                }
-            }
-        }
-        shared.known.store(&*shared.ledger, &shared.lease).await?;
         for (attempt, item) in shared.ledger.open_attempts(shared.lease.account).await? {
             let sent = create::settle(shared, item, attempt).await?;
             self.take_sent(sent).await?;
@@ -165,19 +137,6 @@ impl<'a> Conductor<'a> {
             }
         }
         Ok(true)
-    }
-
-    /// The modes of the items that may still be created, or whose outcome is unknown.
-    async fn modes(&mut self) -> BatchResult<Vec<Mode>> {
-        let mut modes: Vec<Mode> = Vec::new();
-        let ledger = &self.shared.ledger;
-        for (_, item) in ledger.open_attempts(self.shared.lease.account).await? {
-            modes.push(item.request.mode());
-        }
-        modes.extend(ledger.modes(self.batch.id).await?);
-        modes.sort_by_key(|mode| mode.as_str());
-        modes.dedup();
-        Ok(modes)
     }
 
     /// Whether nothing is left to do.

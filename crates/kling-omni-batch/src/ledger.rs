@@ -24,7 +24,6 @@ use std::fmt;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use kling_omni::Mode;
 
 pub use crate::ledger::rows::{
     AccountId, Attempt, AttemptId, Batch, BatchId, BatchItem, EventDetail, Imported, ItemChange,
@@ -172,9 +171,6 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 
     /// What a batch has paid for, or may have.
     async fn spent(&self, batch: BatchId) -> BatchResult<Vec<SpentGroup>>;
-
-    /// The modes of the items of a batch.
-    async fn modes(&self, batch: BatchId) -> BatchResult<Vec<Mode>>;
 
     /// What a report says about items, in the order of their positions.
     async fn report(&self, batch: BatchId, from: u64, limit: u32) -> BatchResult<Vec<ReportRow>>;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub enum RunEvent {
     Item {
         /// The key of the item.
         key: String,
+        /// The file of its video.
+        path: PathBuf,
         /// Its state.
         state: ItemState,
         /// Its task, if it is new or saved.

@@ -1,12 +1,14 @@
 //! What the steps of a run share.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use kling_omni::Client;
+use kling_omni::{Client, Mode};
 use tokio::sync::{mpsc, watch};
 
 use crate::attempt_store::KnownStore;
+use crate::error::BatchResult;
 use crate::failpoint::Failpoints;
 use crate::ledger::{BatchItem, ItemError, Lease, Ledger};
 use crate::run::{Control, RunEvent};
@@ -36,11 +38,34 @@ pub(crate) struct RunContext {
     pub(crate) options: RunOptions,
     pub(crate) events: mpsc::UnboundedSender<RunEvent>,
     pub(crate) control: watch::Receiver<Control>,
+    /// The modes whose lists were read in this run.
+    pub(crate) listed: Mutex<BTreeSet<&'static str>>,
 }
 
 impl RunContext {
     pub(super) fn failpoints(&self) -> &Failpoints {
         &self.options.failpoints
+    }
+
+    /// Reads the lists that may have tasks of a mode, once in a run: tasks that exist already are not those of its creates.
+    /// Returns the error if a list could not be read.
+    pub(super) async fn read_lists(
+        &self,
+        mode: Mode,
+    ) -> BatchResult<Result<(), kling_omni::Error>> {
+        if self.listed().contains(mode.as_str()) {
+            return Ok(Ok(()));
+        }
+        if let Err(error) = self.known.known.refresh(&self.client, mode).await {
+            return Ok(Err(error));
+        }
+        self.known.store(&*self.ledger, &self.lease).await?;
+        self.listed().insert(mode.as_str());
+        Ok(Ok(()))
+    }
+
+    fn listed(&self) -> MutexGuard<'_, BTreeSet<&'static str>> {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn emit(&self, event: RunEvent) {
@@ -51,6 +76,7 @@ impl RunContext {
     pub(super) fn report(&self, item: &BatchItem, state: ItemState, error: Option<ItemError>) {
         self.emit(RunEvent::Item {
             key: item.key.clone(),
+            path: item.path.clone(),
             state,
             task_id: None,
             error,
@@ -60,6 +86,7 @@ impl RunContext {
     pub(super) fn report_task(&self, item: &BatchItem, state: ItemState, task_id: &str) {
         self.emit(RunEvent::Item {
             key: item.key.clone(),
+            path: item.path.clone(),
             state,
             task_id: Some(task_id.to_owned()),
             error: None,

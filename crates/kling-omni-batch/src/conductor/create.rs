@@ -61,6 +61,9 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
             return Ok(CreateResult::Done);
         }
     };
+    if let Err(error) = shared.read_lists(item.request.mode()).await? {
+        return Ok(later_or_pause(&error));
+    }
     shared.failpoints().before("begin").await;
     let attempt = shared.ledger.begin_attempt(&shared.lease, item.id).await?;
     shared.failpoints().after("begin").await;
@@ -82,18 +85,25 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
             let reason = item_error(&error);
             tracing::warn!(error.type = ?error.kind(), %error, "create rejected");
             match error.kind() {
-                kind if is_transient(kind) => Ok(CreateResult::Later(reason)),
                 ErrorKind::Validation | ErrorKind::InvalidRequest | ErrorKind::NotFound => {
                     end(shared, &item, ItemState::Rejected, reason).await?;
                     Ok(CreateResult::Done)
                 }
-                _ => Ok(CreateResult::Pause(reason)),
+                _ => Ok(later_or_pause(&error)),
             }
         }
         CreateOutcome::Unknown { error, .. } => {
             tracing::warn!(error.type = ?error.kind(), %error, "create has an unknown outcome");
             reconcile(shared, item, attempt, journal).await
         }
+    }
+}
+
+/// What to do after an error that concerns all creates of the account.
+fn later_or_pause(error: &kling_omni::Error) -> CreateResult {
+    match is_transient(error.kind()) {
+        true => CreateResult::Later(item_error(error)),
+        false => CreateResult::Pause(item_error(error)),
     }
 }
 

@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use kling_omni::Mode;
 use rusqlite::types::Type;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
@@ -123,9 +122,12 @@ impl fmt::Debug for SqliteLedger {
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime is shutting down, and will not poll this task again.
+        Err(_) => std::future::pending().await,
+    }
 }
 
 /// A failure inside of a transaction.
@@ -377,10 +379,6 @@ impl Ledger for SqliteLedger {
     async fn spent(&self, batch: BatchId) -> BatchResult<Vec<SpentGroup>> {
         self.read(move |ledger| attempts::spent(ledger, batch))
             .await
-    }
-
-    async fn modes(&self, batch: BatchId) -> BatchResult<Vec<Mode>> {
-        self.read(move |ledger| items::modes(ledger, batch)).await
     }
 
     async fn report(&self, batch: BatchId, from: u64, limit: u32) -> BatchResult<Vec<ReportRow>> {

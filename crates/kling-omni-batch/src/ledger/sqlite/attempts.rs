@@ -38,9 +38,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Attempt> {
 fn rule(error: rusqlite::Error) -> SqliteFailure {
     let text = error.to_string();
     let rules = [
+        ("attempt.task_id", "one task for each item"),
         ("attempt.item_id", "paid_once"),
         ("attempt.account_id", "turnstile"),
-        ("attempt.task_id", "one task for each item"),
     ];
     match rules.iter().find(|(columns, _)| text.contains(columns)) {
         Some((_, rule)) => BatchError::Forbidden { rule }.into(),

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use kling_omni::Mode;
 use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
 use crate::ledger::sqlite::{NOW, SqliteFailure, from_ms, invalid, to_ms};
@@ -193,16 +192,6 @@ pub(super) fn events(
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-pub(super) fn modes(ledger: &Connection, batch: BatchId) -> Result<Vec<Mode>, SqliteFailure> {
-    let select = "select distinct mode from item where batch_id = ?";
-    let mut select = ledger.prepare_cached(select)?;
-    let modes = select.query_map([batch.0], |row| {
-        let mode: String = row.get(0)?;
-        mode.parse().map_err(|error| invalid(0, error))
-    })?;
-    Ok(modes.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn report(

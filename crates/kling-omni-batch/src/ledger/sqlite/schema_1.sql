@@ -54,7 +54,6 @@ create table item (
 ) strict;
 create index item_by_state on item (batch_id, state, position);
 create index item_by_time on item (batch_id, not_before) where not_before is not null;
-create index item_by_mode on item (batch_id, mode);
 
 create table attempt (
     id integer primary key,
@@ -63,11 +62,12 @@ create table attempt (
     number integer not null,
     epoch integer not null,
     state text not null,
-    task_id text unique,
+    task_id text,
     expires_at integer,
     candidates text,
     failed_request text,
-    unique (item_id, number)
+    unique (item_id, number),
+    unique (account_id, task_id)
 ) strict;
 create unique index paid_once on attempt (item_id)
     where state in ('announced', 'unknown', 'undecided', 'created');
