@@ -1,11 +1,13 @@
 //! The entry point: batches in a ledger.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use kling_omni::Client;
 use kling_omni::journal::{Journal, State};
+use kling_omni::spend::{SpendGuard, Spent};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
@@ -13,9 +15,7 @@ use crate::attempt_store::{AttemptStore, KnownStore, Reason};
 use crate::conductor::{Conductor, RunContext};
 use crate::error::{BatchError, BatchResult};
 use crate::failpoint::Failpoints;
-use crate::ledger::{
-    Imported, ItemQuery, Ledger, NewItem, Reopening, ReportRow, SpentGroup, SqliteLedger,
-};
+use crate::ledger::{Imported, ItemQuery, Ledger, NewItem, Reopening, ReportRow, SqliteLedger};
 use crate::results::ResultsFile;
 use crate::run::{BatchRun, Control};
 use crate::run_options::RunOptions;
@@ -141,6 +141,10 @@ impl Batches {
             .set_batch_state(batch.id, BatchState::Running, None);
         resume.await?;
         let batch = self.ledger.batch(&batch.name).await?;
+        if let Some(guard) = &options.spend_guard {
+            let spent = self.spent(&batch.name, guard).await?;
+            let _ = guard.clone().with_spent(spent);
+        }
         let known = Arc::new(KnownStore::load(&*self.ledger, account).await?);
         let results = match options.results.clone() {
             Some(path) => Some(ResultsFile::open(&*self.ledger, batch.id, path).await?),
@@ -190,10 +194,26 @@ impl Batches {
         ItemHistory::read(&*self.ledger, batch, key).await
     }
 
-    /// What a batch has paid for, or may have, for a spend guard.
-    pub async fn spent(&self, batch: &str) -> BatchResult<Vec<SpentGroup>> {
+    /// What a batch has paid for, or may have, by the prices of a spend guard. Does not change the guard.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::Client`] if the price table has no price for a task.
+    pub async fn spent(&self, batch: &str, guard: &SpendGuard) -> BatchResult<Spent> {
         let batch = self.ledger.batch(batch).await?;
-        self.ledger.spent(batch.id).await
+        let mut spent = Spent::default();
+        for (group, request) in self.ledger.spent(batch.id).await? {
+            let request = request.to_request(&BTreeMap::new());
+            let request = request.map_err(|problem| BatchError::Request {
+                key: batch.name.clone(),
+                problem: problem.to_string(),
+            })?;
+            let cost = guard.cost(&request)?;
+            for _ in 0..group.tasks {
+                spent = spent + cost;
+            }
+        }
+        Ok(spent)
     }
 
     /// Pauses a batch: a run, in whichever process, creates nothing more within about a second. What is paid for is still

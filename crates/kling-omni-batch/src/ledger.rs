@@ -33,6 +33,7 @@ pub use crate::ledger::rows::{
 pub use crate::ledger::sqlite::SqliteLedger;
 
 use crate::error::BatchResult;
+use crate::request::StoredRequest;
 use crate::state::{BatchState, ItemState};
 
 /// A durable store of batches. See the [module documentation](self).
@@ -169,8 +170,8 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
         limit: u32,
     ) -> BatchResult<Vec<ItemEvent>>;
 
-    /// What a batch has paid for, or may have.
-    async fn spent(&self, batch: BatchId) -> BatchResult<Vec<SpentGroup>>;
+    /// What a batch has paid for, or may have, each with a request of the group.
+    async fn spent(&self, batch: BatchId) -> BatchResult<Vec<(SpentGroup, StoredRequest)>>;
 
     /// What a report says about items, in the order of their positions.
     async fn report(&self, batch: BatchId, from: u64, limit: u32) -> BatchResult<Vec<ReportRow>>;

@@ -16,7 +16,7 @@ impl ReportRow {
             self.state.to_string(),
             self.mode.to_string(),
             self.tier.to_string(),
-            number(self.seconds.map(u64::from)),
+            self.seconds.to_string(),
             self.attempts.to_string(),
             self.task_id.clone().unwrap_or_default(),
             file.map(|file| file.path.display().to_string())

@@ -98,9 +98,9 @@ impl StoredRequest {
             .unwrap_or_default()
     }
 
-    /// The requested length of the video in seconds, if it is set.
-    pub fn seconds(&self) -> Option<u32> {
-        self.fields.get("duration")?.as_str()?.parse().ok()
+    /// Whether the request has a reference video.
+    pub fn has_reference_video(&self) -> bool {
+        self.fields.get("video_url").is_some()
     }
 
     /// The local files, by the path of their field.

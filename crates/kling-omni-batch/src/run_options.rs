@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kling_omni::preflight::MediaChecks;
+use kling_omni::spend::SpendGuard;
 
 use crate::failpoint::Failpoints;
 
@@ -21,6 +22,7 @@ pub struct RunOptions {
     pub(crate) task_timeout: Duration,
     pub(crate) media_checks: MediaChecks,
     pub(crate) results: Option<PathBuf>,
+    pub(crate) spend_guard: Option<SpendGuard>,
     pub(crate) failpoints: Failpoints,
 }
 
@@ -37,6 +39,7 @@ impl Default for RunOptions {
             task_timeout: Duration::from_secs(2 * 3600),
             media_checks: MediaChecks::Local,
             results: None,
+            spend_guard: None,
             failpoints: Failpoints::default(),
         }
     }
@@ -107,6 +110,27 @@ impl RunOptions {
     /// [`Batches::write_results`](crate::Batches::write_results).
     pub fn results(mut self, path: impl Into<PathBuf>) -> Self {
         self.results = Some(path.into());
+        self
+    }
+
+    /// Sets the spend guard of the client. At the start of a run, its count becomes what the batch has paid for, or may have,
+    /// so its limits apply to all runs of the batch together. A create that does not fit within them pauses the batch.
+    ///
+    /// ```no_run
+    /// use kling_omni::Client;
+    /// use kling_omni::spend::SpendGuard;
+    /// use kling_omni_batch::{Batches, RunOptions};
+    ///
+    /// # async fn example(batches: Batches) -> Result<(), Box<dyn std::error::Error>> {
+    /// let guard = SpendGuard::new().max_tasks(500);
+    /// let client = kling_omni::ClientBuilder::from_env()?.spend_guard(guard.clone()).build()?;
+    /// let options = RunOptions::default().spend_guard(guard);
+    /// let status = batches.run("cats", &client, options).await?.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn spend_guard(mut self, guard: SpendGuard) -> Self {
+        self.spend_guard = Some(guard);
         self
     }
 

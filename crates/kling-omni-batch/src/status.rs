@@ -42,7 +42,12 @@ impl BatchStatus {
             reason: batch.reason,
             created_at_ms: u64::try_from(created_at).unwrap_or(u64::MAX),
             items: counts.values().sum(),
-            spent: ledger.spent(batch.id).await?,
+            spent: ledger
+                .spent(batch.id)
+                .await?
+                .into_iter()
+                .map(|(group, _)| group)
+                .collect(),
             counts,
         })
     }

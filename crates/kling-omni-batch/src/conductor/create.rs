@@ -176,6 +176,7 @@ async fn reconcile(
                 return Ok(CreateResult::Created(Box::new(item), attempt, Some(task)));
             }
             Ok(Reconciled::NotCreated) => {
+                give_back(shared, &item);
                 shared.report(&item, ItemState::Prepared, None);
                 return Ok(CreateResult::Done);
             }
@@ -210,6 +211,16 @@ async fn reconcile(
             }
             Err(error) => return Ok(CreateResult::Pause(item_error(&error))),
         }
+    }
+}
+
+/// Subtracts a create that made no task from what the spend guard has counted.
+fn give_back(shared: &RunContext, item: &BatchItem) {
+    if let Some(guard) = &shared.options.spend_guard
+        && let Ok(request) = item.request.to_request(&item.uploads.urls)
+        && let Ok(cost) = guard.cost(&request)
+    {
+        guard.give_back(cost);
     }
 }
 

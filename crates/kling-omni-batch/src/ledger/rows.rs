@@ -63,6 +63,8 @@ pub struct NewItem {
     pub request: StoredRequest,
     /// The file of the video.
     pub path: PathBuf,
+    /// The length of the video in seconds, or its maximum: [`Request::max_seconds`].
+    pub seconds: u32,
 }
 
 impl NewItem {
@@ -77,12 +79,18 @@ impl NewItem {
         path: impl Into<PathBuf>,
     ) -> BatchResult<Self> {
         let (key, path) = (key.into(), path.into());
+        let seconds = request.max_seconds();
         let request = StoredRequest::new(request).map_err(|problem| BatchError::Request {
             key: key.clone(),
             problem: problem.to_string(),
         })?;
         let path = std::path::absolute(&path).map_err(BatchError::file("find", &path))?;
-        Ok(Self { key, request, path })
+        Ok(Self {
+            key,
+            request,
+            path,
+            seconds,
+        })
     }
 }
 
@@ -326,8 +334,8 @@ pub struct ReportRow {
     pub mode: Mode,
     /// The tier.
     pub tier: Tier,
-    /// The requested length in seconds, if it is set.
-    pub seconds: Option<u32>,
+    /// The length of the video in seconds, or its maximum.
+    pub seconds: u32,
     /// The number of attempts that were begun.
     pub attempts: u32,
     /// The task of the latest attempt.
@@ -384,8 +392,10 @@ pub struct SpentGroup {
     pub mode: Mode,
     /// The tier.
     pub tier: Tier,
-    /// The requested length in seconds, if it was set.
-    pub seconds: Option<u32>,
+    /// The length of a video in seconds, or its maximum.
+    pub seconds: u32,
+    /// Whether it is made from a reference video.
+    pub reference_video: bool,
     /// The number of tasks.
     pub tasks: u64,
 }

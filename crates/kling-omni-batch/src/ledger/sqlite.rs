@@ -22,6 +22,7 @@ use crate::ledger::{
     ItemId, ItemQuery, KnownUpdate, Lease, Ledger, NewItems, NewRecord, Reopening, ReportRow,
     SpentGroup,
 };
+use crate::request::StoredRequest;
 use crate::state::{BatchState, ItemState};
 
 /// A ledger in a SQLite file, for one machine.
@@ -376,7 +377,7 @@ impl Ledger for SqliteLedger {
             .await
     }
 
-    async fn spent(&self, batch: BatchId) -> BatchResult<Vec<SpentGroup>> {
+    async fn spent(&self, batch: BatchId) -> BatchResult<Vec<(SpentGroup, StoredRequest)>> {
         self.read(move |ledger| attempts::spent(ledger, batch))
             .await
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use kling_omni::request::Request;
+use kling_omni::spend::SpendGuard;
 use kling_omni::{ApiKey, TextToVideo};
 use kling_omni_batch::ledger::{NewItem, SqliteLedger};
 use kling_omni_batch::{
@@ -171,6 +172,39 @@ async fn account_without_credit_pauses_the_batch() {
     bench.run(RunOptions::default()).await;
     assert_eq!(bench.charges(), 4);
     bench.check_saved(4).await;
+}
+
+#[tokio::test]
+async fn budget_holds_over_all_runs() {
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    bench.import(6).await;
+    // Counted, and given back when it is known to have made nothing.
+    bench.sandbox.inject("create:lost@2".parse().unwrap());
+    for (tasks, charges, state) in [
+        (2, 2, BatchState::Paused),
+        (2, 2, BatchState::Paused),
+        (4, 4, BatchState::Paused),
+        (6, 6, BatchState::Done),
+    ] {
+        let guard = SpendGuard::new().max_tasks(tasks);
+        let client = setup::client(bench.sandbox.base_url(), &bench.clock);
+        let client = client
+            .max_retries(0)
+            .spend_guard(guard.clone())
+            .build()
+            .unwrap();
+        let options = RunOptions::default().spend_guard(guard.clone());
+        let run = bench.batches.run(BATCH, &client, options).await.unwrap();
+        let status = run.await.unwrap();
+        assert_eq!(
+            (bench.charges(), status.state),
+            (charges, state),
+            "{status:?}"
+        );
+        assert_eq!(guard.spent().tasks, tasks);
+        assert_eq!(guard.spent().seconds, tasks * 3);
+    }
+    bench.check_saved(6).await;
 }
 
 #[tokio::test]

@@ -215,7 +215,7 @@ pub(super) async fn failed_task_is_reopened(first: Handle, _: Handle) -> CaseRes
         .spent(prepared.batch.id)
         .await?
         .iter()
-        .map(|group| group.tasks)
+        .map(|(group, _)| group.tasks)
         .sum();
     expect(tasks == 2, "two tasks are paid for, or may be")?;
     let late = record(&attempt, 3, AttemptState::Created, ItemState::Created);

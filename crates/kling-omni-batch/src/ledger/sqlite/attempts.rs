@@ -8,6 +8,7 @@ use crate::ledger::{
     AccountId, Attempt, AttemptId, BatchId, BatchItem, EventDetail, ItemError, ItemId, Lease,
     NewRecord, Reopening, SpentGroup,
 };
+use crate::request::StoredRequest;
 use crate::state::{AttemptState, ItemState};
 
 /// The columns of [`read`], in its order.
@@ -276,21 +277,28 @@ pub(super) fn reopen(
     Ok(true)
 }
 
-pub(super) fn spent(ledger: &Connection, batch: BatchId) -> Result<Vec<SpentGroup>, SqliteFailure> {
-    let select = "select item.mode, item.tier, item.seconds, count(*)
+pub(super) fn spent(
+    ledger: &Connection,
+    batch: BatchId,
+) -> Result<Vec<(SpentGroup, StoredRequest)>, SqliteFailure> {
+    // SQLite takes the request from the row that has the minimum.
+    let select = "select item.mode, item.tier, item.seconds, item.reference_video, count(*), min(item.id), item.request
         from item join attempt on attempt.item_id = item.id
         where item.batch_id = ? and (attempt.task_id is not null
             or attempt.state in ('announced', 'unknown', 'undecided', 'created'))
-        group by item.mode, item.tier, item.seconds";
+        group by item.mode, item.tier, item.seconds, item.reference_video";
     let mut select = ledger.prepare_cached(select)?;
     let rows = select.query_map([batch.0], |row| {
-        let (mode, tier): (String, String) = (row.get(0)?, row.get(1)?);
-        Ok(SpentGroup {
-            mode: mode.parse().map_err(|error| invalid(0, error))?,
-            tier: tier.parse().map_err(|error| invalid(1, error))?,
+        let text = |column| row.get::<_, String>(column);
+        let group = SpentGroup {
+            mode: text(0)?.parse().map_err(|error| invalid(0, error))?,
+            tier: text(1)?.parse().map_err(|error| invalid(1, error))?,
             seconds: row.get(2)?,
-            tasks: row.get::<_, i64>(3)?.unsigned_abs(),
-        })
+            reference_video: row.get(3)?,
+            tasks: row.get::<_, i64>(4)?.unsigned_abs(),
+        };
+        let request = serde_json::from_str(&text(6)?).map_err(|error| invalid(6, error))?;
+        Ok((group, request))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

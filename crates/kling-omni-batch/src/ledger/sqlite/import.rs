@@ -43,8 +43,8 @@ fn insert(
         .map_err(|error| unstorable(item, &error.to_string()))?;
     let sha256 = item.request.sha256();
     let path = text(item)?;
-    let insert = "insert into item (batch_id, position, key, path, request, request_sha256, mode, tier, seconds, state)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'planned') on conflict do nothing";
+    let insert = "insert into item (batch_id, position, key, path, request, request_sha256, mode, tier, seconds, reference_video, state)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'planned') on conflict do nothing";
     let values = (
         batch.0,
         position,
@@ -54,7 +54,8 @@ fn insert(
         &sha256,
         item.request.mode().as_str(),
         item.request.tier().as_str(),
-        item.request.seconds(),
+        item.seconds,
+        item.request.has_reference_video(),
     );
     if ledger.prepare_cached(insert)?.execute(values)? == 1 {
         return Ok(true);
