@@ -188,6 +188,7 @@ impl JournalStore for AttemptStore {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::collections::hash_map::Entry;
 
     use kling_omni::TextToVideo;
     use kling_omni::journal::conformance;
@@ -196,8 +197,10 @@ mod tests {
     use super::*;
     use crate::ledger::{ItemChange, ItemQuery, NewItem, SqliteLedger};
 
+    type BegunJob = (Arc<dyn Ledger>, Lease, AttemptId);
+
     /// Begins the attempt of a job, in a ledger of its own: the suite leaves creates in the air.
-    async fn begin(path: &std::path::Path) -> BatchResult<(Arc<dyn Ledger>, Lease, AttemptId)> {
+    async fn begin(path: &std::path::Path) -> BatchResult<BegunJob> {
         let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(path).await?);
         let request = TextToVideo::builder().prompt("A cat").build();
         let request = Request::from(request.map_err(kling_omni::Error::from)?);
@@ -223,14 +226,15 @@ mod tests {
     #[tokio::test]
     async fn store_conforms() {
         let folder = tempfile::TempDir::new().unwrap();
-        let jobs = tokio::sync::Mutex::new(HashMap::new());
+        let jobs = tokio::sync::Mutex::new(HashMap::<u64, BegunJob>::new());
         let checked = conformance::check(async |job: u64| {
-            let mut jobs = jobs.lock().await;
-            if !jobs.contains_key(&job) {
-                let begun = begin(&folder.path().join(format!("{job}.db"))).await?;
-                jobs.insert(job, begun);
-            }
-            let (ledger, lease, attempt) = jobs[&job].clone();
+            let (ledger, lease, attempt) = match jobs.lock().await.entry(job) {
+                Entry::Occupied(begun) => begun.get().clone(),
+                Entry::Vacant(new) => {
+                    let path = folder.path().join(format!("{job}.db"));
+                    new.insert(begin(&path).await?).clone()
+                }
+            };
             Ok(AttemptStore {
                 ledger,
                 lease: Some(lease),

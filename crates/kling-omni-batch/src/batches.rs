@@ -1,7 +1,6 @@
 //! The entry point: batches in a ledger.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -16,6 +15,7 @@ use crate::conductor::{Conductor, RunContext};
 use crate::error::{BatchError, BatchResult};
 use crate::failpoint::Failpoints;
 use crate::ledger::{Imported, ItemQuery, Ledger, NewItem, Reopening, ReportRow, SqliteLedger};
+use crate::report;
 use crate::results::ResultsFile;
 use crate::run::{BatchRun, Control};
 use crate::run_options::RunOptions;
@@ -209,9 +209,7 @@ impl Batches {
                 problem: problem.to_string(),
             })?;
             let cost = guard.cost(&request)?;
-            for _ in 0..group.tasks {
-                spent = spent + cost;
-            }
+            spent = (0..group.tasks).fold(spent, |spent, _| spent + cost);
         }
         Ok(spent)
     }
@@ -390,19 +388,18 @@ impl Batches {
     /// [`BatchError::File`] if the file cannot be written.
     pub async fn write_csv(&self, batch: &str, path: impl Into<PathBuf>) -> BatchResult<()> {
         let path = path.into();
-        let failed = || BatchError::file("write", &path);
-        let file = std::fs::File::create(&path).map_err(failed())?;
-        let mut file = std::io::BufWriter::new(file);
-        writeln!(file, "{}", ReportRow::CSV_HEADER).map_err(failed())?;
+        let failed = |error: csv::Error| BatchError::file("write", &path)(error.into());
+        let mut file = csv::Writer::from_path(&path).map_err(failed)?;
+        file.write_record(report::COLUMNS).map_err(failed)?;
         let mut from = 0;
         loop {
             let rows = self.report(batch, from).await?;
             let Some(last) = rows.last() else { break };
             from = last.position + 1;
             for row in &rows {
-                writeln!(file, "{}", row.to_csv()).map_err(failed())?;
+                report::write_row(&mut file, row).map_err(failed)?;
             }
         }
-        file.flush().map_err(failed())
+        file.flush().map_err(|error| failed(error.into()))
     }
 }
