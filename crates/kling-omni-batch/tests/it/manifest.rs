@@ -2,6 +2,7 @@
 
 mod folders;
 mod import;
+mod properties;
 mod rows;
 mod unusual_text;
 

@@ -92,7 +92,38 @@ impl PriceTable {
         }
     }
 
-    /// The price of a video.
+    /// The price of a task whose video has this length; `None` if the table has no price for it.
+    ///
+    /// ```
+    /// use kling_omni::spend::PriceTable;
+    /// use kling_omni::{Mode, Tier};
+    ///
+    /// let prices: PriceTable = r#"{
+    ///     "currency": "EUR",
+    ///     "valid_until": "2099-12-31",
+    ///     "prices": [{"mode": "text", "tier": "pro", "per_second": "0.10"}]
+    /// }"#.parse()?;
+    /// let price = prices.price(Mode::Text, Tier::Pro, false, 8);
+    /// assert_eq!(price.map(|price| price.to_string()).as_deref(), Some("0.8"));
+    /// # Ok::<(), kling_omni::Error>(())
+    /// ```
+    pub fn price(
+        &self,
+        mode: Mode,
+        tier: Tier,
+        has_reference_video: bool,
+        seconds: u32,
+    ) -> Option<Amount> {
+        let find = |reference_video| {
+            let mut prices = self.fields.prices.iter();
+            prices.find(|price| price.applies_to() == (mode, tier, reference_video))
+        };
+        let price = find(Some(has_reference_video)).or_else(|| find(None))?;
+        let seconds = price.per_second.unwrap_or_default().times(seconds.into());
+        Some(seconds + price.per_task.unwrap_or_default())
+    }
+
+    /// The price of a create.
     pub(super) fn price_of(
         &self,
         mode: Mode,
@@ -101,11 +132,7 @@ impl PriceTable {
         seconds: u32,
     ) -> Result<Amount> {
         let has_video = body.get("video_url").is_some_and(|video| !video.is_null());
-        let find = |reference_video| {
-            let mut prices = self.fields.prices.iter();
-            prices.find(|price| price.applies_to() == (mode, tier, reference_video))
-        };
-        let price = find(Some(has_video)).or_else(|| find(None)).ok_or_else(|| {
+        self.price(mode, tier, has_video, seconds).ok_or_else(|| {
             let video = if has_video { "with" } else { "without" };
             Error::uncharged(
                 ErrorKind::SpendLimit,
@@ -114,9 +141,7 @@ impl PriceTable {
                 ),
             )
             .with_help("add the price to the table")
-        })?;
-        let seconds = price.per_second.unwrap_or_default().times(seconds.into());
-        Ok(seconds + price.per_task.unwrap_or_default())
+        })
     }
 }
 
