@@ -20,7 +20,7 @@ impl KnownTasks {
     ///
     /// The first time, the lists are read to their end. Later, one request for each list is enough if the list begins with
     /// new tasks and then continues as before, and if it is known to have the newest tasks first. That is known once tasks of
-    /// this set have appeared in front so often that it is no coincidence: once in a list of 10,000 tasks, a few times in a
+    /// this set have appeared in front so often that it cannot be chance: once in a list of 10,000 tasks, a few times in a
     /// shorter one. In all other cases, the list is read to its end again.
     ///
     /// Concurrent calls for one set wait for each other. A list that changes while it is read to its end, or is longer than

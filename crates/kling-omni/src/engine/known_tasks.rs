@@ -1,19 +1,18 @@
 //! The tasks of an account that a caller knows: an append-only sequence of entries, which creates share and which survives
 //! the process.
 
+mod entries;
 mod entry;
 mod list_facts;
 
-use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::digest;
 use crate::engine::error::{Error, ErrorKind, Result};
-use crate::engine::known_tasks::entry::EntryKind;
+use crate::engine::known_tasks::entries::{Entries, shorten};
 use crate::engine::known_tasks::list_facts::ListFacts;
 use crate::engine::operations::{CreateOperation, ListOperation};
 use crate::engine::page::Page;
@@ -61,34 +60,6 @@ struct Shared {
     entries: Mutex<Entries>,
     /// Locked while lists are read, because each reading is compared with the one before.
     reading: tokio::sync::Mutex<()>,
-}
-
-struct Entries {
-    /// The random id of the set.
-    set: String,
-    sequence: Vec<KnownEntry>,
-    /// The hash of the sequence.
-    hash: Sha256,
-    tasks: HashMap<TaskId, KnownTask>,
-    lists: Vec<ListFacts>,
-    /// The position of the last entry about a task that disappeared, by list.
-    shrank: HashMap<&'static ListOperation, usize>,
-}
-
-/// What the entries say about one task.
-struct KnownTask {
-    /// The position of its first entry.
-    first: usize,
-    owner: Option<Owner>,
-    /// The lists that have it, each with the position of its entry.
-    lists: Vec<(&'static ListOperation, usize)>,
-}
-
-/// The create to which a task belongs.
-struct Owner {
-    create: CreateNonce,
-    /// `None` if the response to the create did not name the task.
-    operation: Option<&'static CreateOperation>,
 }
 
 /// What [`KnownTasks::restore`] needs in addition to the entries: the id of the set, a hash of its entries, and facts about
@@ -174,7 +145,7 @@ impl KnownTasks {
     /// Whether a task cannot be the one of an unconfirmed create of this set, because it existed before it or belongs to
     /// another create.
     pub fn rules_out(&self, create: &UnconfirmedCreate, id: &str) -> bool {
-        create.known_mark().is_some_and(|mark| {
+        create.mark().is_some_and(|mark| {
             self.recognizes(mark)
                 && (self.existed_before(mark, id) || self.belongs_to_another(id, create.nonce()))
         })
@@ -380,156 +351,10 @@ impl fmt::Debug for KnownTasks {
     }
 }
 
-impl KnownTask {
-    /// The position of the entry that says that it is on a list.
-    fn position_on(&self, list: &'static ListOperation) -> Option<usize> {
-        let mut lists = self.lists.iter();
-        lists.find(|(on, _)| *on == list).map(|(_, at)| *at)
-    }
-}
-
-impl Entries {
-    fn new(set: String) -> Self {
-        Self {
-            set,
-            sequence: Vec::new(),
-            hash: Sha256::new(),
-            tasks: HashMap::new(),
-            lists: Vec::new(),
-            shrank: HashMap::new(),
-        }
-    }
-
-    fn digest(&self) -> String {
-        shorten(self.hash.clone())
-    }
-
-    fn facts(&self, list: &'static ListOperation) -> Option<&ListFacts> {
-        self.lists.iter().find(|facts| facts.list == list)
-    }
-
-    fn append(&mut self, entry: KnownEntry) {
-        entry.add_to(&mut self.hash);
-        let position = self.sequence.len();
-        let task = self.tasks.entry(entry.task_id().clone());
-        let task = task.or_insert(KnownTask {
-            first: position,
-            owner: None,
-            lists: Vec::new(),
-        });
-        match entry.kind() {
-            EntryKind::Listed(list) => task.lists.push((list, position)),
-            EntryKind::Disappeared(list) => {
-                task.lists.retain(|(on, _)| on != list);
-                self.shrank.insert(list, position);
-            }
-            EntryKind::Created { create, operation } => {
-                task.owner = Some(Owner {
-                    create: create.clone(),
-                    operation: *operation,
-                });
-            }
-        }
-        self.sequence.push(entry);
-    }
-
-    /// Adds those of the tasks that are not on the list yet. A list usually has the newest task first, and the entries have
-    /// it last.
-    fn add_listed(&mut self, list: &'static ListOperation, ids: &[TaskId]) {
-        for id in ids.iter().rev() {
-            let task = self.tasks.get(id);
-            if task.is_none_or(|task| task.position_on(list).is_none()) {
-                self.append(KnownEntry::listed(id.clone(), list));
-            }
-        }
-    }
-
-    /// Records tasks that were on the list before it was read, and no longer are.
-    fn remove_missing(&mut self, list: &'static ListOperation, ids: &[TaskId], since: usize) {
-        let present: HashSet<_> = ids.iter().collect();
-        let tasks = self.tasks.iter();
-        let missing = tasks.filter(|(id, task)| {
-            let position = task.position_on(list);
-            position.is_some_and(|position| position < since) && !present.contains(id)
-        });
-        let mut missing: Vec<_> = missing.map(|(id, task)| (task.first, id.clone())).collect();
-        missing.sort_unstable();
-        for (_, id) in missing {
-            self.append(KnownEntry::disappeared(id, list));
-        }
-    }
-
-    /// Whether there is a beginning to compare with.
-    fn has_head(&self, list: &'static ListOperation) -> bool {
-        self.facts(list).is_some_and(|facts| !facts.head.is_empty())
-    }
-
-    /// The positions of the first entries of tasks.
-    fn positions(&self, ids: &[TaskId]) -> Vec<usize> {
-        let tasks = ids.iter().filter_map(|id| self.tasks.get(id));
-        tasks.map(|task| task.first).collect()
-    }
-
-    /// Compares the beginning of a list with its beginning at the last reading.
-    fn match_head(&self, list: &'static ListOperation, ids: &[TaskId]) -> HeadMatch {
-        let Some(facts) = self.facts(list) else {
-            return HeadMatch::Differs;
-        };
-        let tasks: Vec<_> = ids.iter().map(|id| self.tasks.get(id)).collect();
-        let positions: Vec<_> = tasks
-            .iter()
-            .map(|task| task.map(|task| task.first))
-            .collect();
-        let found = facts.match_head(&positions);
-        // A task in front that was listed before has only moved.
-        let is_old = |task: &&KnownTask| {
-            let position = task.position_on(list);
-            position.is_some_and(|position| position < facts.read_at)
-        };
-        match found {
-            HeadMatch::After(new) if tasks[..new].iter().flatten().any(is_old) => {
-                HeadMatch::Differs
-            }
-            found => found,
-        }
-    }
-
-    /// The odds that the list has its newest tasks first, with these tasks in front of all others.
-    fn odds_with(&self, list: &'static ListOperation, in_front: &[TaskId]) -> u64 {
-        let Some(facts) = self.facts(list) else {
-            return 1;
-        };
-        let is_own = |id| {
-            let task = self.tasks.get(id);
-            task.is_some_and(|task| task.owner.is_some())
-        };
-        match in_front.iter().any(is_own) {
-            true => facts.odds_with_own_in_front(),
-            false => facts.odds,
-        }
-    }
-
-    /// Replaces the facts about a list.
-    fn update(&mut self, mut facts: ListFacts) {
-        let tasks = self.tasks.values();
-        let listed = tasks.filter(|task| task.position_on(facts.list).is_some());
-        facts.length = listed.count();
-        facts.read_at = self.sequence.len();
-        self.lists.retain(|old| old.list != facts.list);
-        self.lists.push(facts);
-    }
-}
-
 /// The tasks that are known before a create.
 #[derive(Clone)]
 pub(crate) enum TasksBefore {
     Unknown,
     Snapshot(Snapshot),
     Known(KnownTasks, KnownMark),
-}
-
-fn shorten(hash: Sha256) -> String {
-    let mut text = digest::hex(hash);
-    text.truncate(16);
-    text
 }

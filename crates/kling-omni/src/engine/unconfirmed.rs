@@ -237,11 +237,17 @@ impl UnconfirmedCreate {
         Some(snapshot.ids.iter().map(String::as_str))
     }
 
+    /// The number of entries that the set of [known tasks](crate::recovery::KnownTasks) had before the create, if
+    /// [`Create::with_known_tasks`](crate::Create::with_known_tasks) was set.
+    pub fn known_tasks_mark(&self) -> Option<usize> {
+        Some(self.known_mark.as_ref()?.entries)
+    }
+
     pub(crate) fn snapshot(&self) -> Option<&Snapshot> {
         self.snapshot.as_deref()
     }
 
-    pub(crate) fn known_mark(&self) -> Option<&KnownMark> {
+    pub(crate) fn mark(&self) -> Option<&KnownMark> {
         self.known_mark.as_deref()
     }
 

@@ -13,7 +13,7 @@ use kling_omni::{Client, ClientBuilder, CreateOutcome, ErrorKind, Mode, Task};
 use kling_omni_test_support::setup::{client, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-use account::{Account, Fate, Order};
+use account::{Account, Change, Fate, Order};
 
 const SETTLED: Duration = Duration::from_secs(300);
 
@@ -146,6 +146,45 @@ async fn changed_list_is_read_to_its_end() {
         refresh(&known, &client).await;
         assert_eq!(account.take_list_requests(), 1, "{name}");
     }
+}
+
+#[tokio::test]
+async fn list_that_changes_while_it_is_read_is_never_misread() {
+    let mut certain = 0;
+    for order in [Order::NewestFirst, Order::OldestFirst, Order::ById] {
+        for change in [Change::Made, Change::OldestRemoved, Change::NewestRemoved] {
+            for (requests, fate) in
+                (0..14).zip([Fate::RequestLost, Fate::ResponseLost].iter().cycle())
+            {
+                let name = format!("{order:?}, {change:?} after {requests}, {fate:?}");
+                let clock = VirtualClock::new();
+                let account = Account::start(order, 45, 10).await;
+                let client = client_of(&account, &clock).build().unwrap();
+                let known = KnownTasks::new();
+                account.change_after(requests, change);
+                refresh(&known, &client).await;
+                // A task of another client that is made during the last refresh counts as new.
+                refresh(&known, &client).await;
+                let unconfirmed = lose(&account, fate.clone(), &client, &known).await;
+                clock.advance(SETTLED);
+                let reconciled = client.reconcile(&unconfirmed).known_tasks(&known).await;
+                let is_made = matches!(fate, Fate::ResponseLost);
+                match reconciled.unwrap() {
+                    Reconciled::Found { task, .. } => {
+                        assert_eq!((task.id(), is_made), (&*account.newest(), true), "{name}");
+                        certain += 1;
+                    }
+                    Reconciled::NotCreated => {
+                        assert!(!is_made, "{name}");
+                        certain += 1;
+                    }
+                    Reconciled::Ambiguous { .. } => {}
+                    other => panic!("{name}: {other:?}"),
+                }
+            }
+        }
+    }
+    assert!(certain > 20, "{certain}");
 }
 
 #[tokio::test]

@@ -49,7 +49,8 @@ pub enum MatchedBy {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AmbiguityReason {
-    /// The list was not read before the create, so old and new tasks cannot be told apart.
+    /// The tasks before the create are not known, so old and new tasks cannot be told apart: the list was not read before the
+    /// create, or its set of [known tasks](crate::recovery::KnownTasks) is missing or has lost entries.
     NoSnapshot,
     /// Several tasks may belong to the create.
     MultipleCandidates,
@@ -65,7 +66,9 @@ pub enum AmbiguityReason {
     NoListNow,
     /// No new task is listed, and tasks of this route, the older one, are not known to be listed.
     RouteNotListed,
-    /// Another create of this client is unconfirmed or in flight, and the new task may belong to it. Reconcile that one first.
+    /// Another create of this client is unconfirmed or in flight, and the new task may belong to it. Reconcile that one first,
+    /// or both [together](crate::Client::reconcile_all). Of creates that are reconciled together, the new task may belong to
+    /// several.
     OtherCreates,
     /// The settle time is not over. Either no new task is listed and the task may still appear, or one new task is listed and
     /// a delivery may still attribute it.

@@ -39,6 +39,17 @@ struct State {
     made: u64,
     next: Option<Fate>,
     list_requests: usize,
+    /// A change after so many further requests for pages.
+    change: Option<(usize, Change)>,
+}
+
+/// A change of the list.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Change {
+    /// Another client creates a task.
+    Made,
+    OldestRemoved,
+    NewestRemoved,
 }
 
 impl Account {
@@ -51,6 +62,7 @@ impl Account {
             made: 0,
             next: None,
             list_requests: 0,
+            change: None,
         };
         for _ in 0..tasks {
             state.make();
@@ -74,7 +86,12 @@ impl Account {
         self.state().next = Some(fate);
     }
 
-    /// Makes a task for somebody else.
+    /// Changes the list after so many further requests for pages.
+    pub(super) fn change_after(&self, requests: usize, change: Change) {
+        self.state().change = Some((requests, change));
+    }
+
+    /// Makes a task for another client.
     pub(super) fn make(&self) -> String {
         self.state().make()
     }
@@ -143,6 +160,18 @@ impl State {
             return Reply::json(404, r#"{"message":"Tasks not found"}"#);
         }
         self.list_requests += 1;
+        match self.change.take() {
+            Some((0, Change::Made)) => {
+                self.make();
+            }
+            Some((0, Change::OldestRemoved)) => {
+                self.tasks.remove(0);
+            }
+            Some((0, Change::NewestRemoved)) => {
+                self.tasks.pop();
+            }
+            later => self.change = later.map(|(left, change)| (left - 1, change)),
+        }
         if self.tasks.is_empty() {
             return Reply::json(404, r#"{"message":"Tasks not found"}"#);
         }
