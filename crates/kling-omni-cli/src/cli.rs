@@ -44,7 +44,9 @@ fn after_help() -> String {
          MAGNIFIC_API_KEY     The API key, for api.magnific.com\n  \
          KLING_OMNI_BASE_URL  Another server, same as --base-url\n  \
          HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY\n                       \
-         Proxies with the schemes http, https, socks4, socks4a, socks5, socks5h\n\n\
+         Proxies with the schemes http, https, socks4, socks4a, socks5, socks5h\n  \
+         XDG_STATE_HOME       The folder in which --journal keeps the ids of the account's tasks\n                       \
+         [default: ~/.local/state]\n\n\
          {}\n{}",
         Style::Heading.paint("Environment:"),
         Style::Heading.paint("Exit codes:"),

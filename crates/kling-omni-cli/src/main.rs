@@ -12,6 +12,7 @@ mod failure;
 mod faults;
 mod input;
 mod interrupt;
+mod known_tasks_file;
 mod media;
 mod next;
 mod output;

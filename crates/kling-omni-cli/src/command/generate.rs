@@ -1,5 +1,6 @@
 //! `generate`: creates a task, waits for it and saves its video.
 
+mod account_tasks;
 mod files;
 mod journalled;
 

@@ -18,6 +18,7 @@ mod generate;
 mod help;
 mod input;
 mod interrupt;
+mod known_tasks;
 mod listen;
 mod modes;
 mod output;

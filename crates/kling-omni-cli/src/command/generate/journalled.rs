@@ -12,6 +12,7 @@ use kling_omni::request::Route;
 use kling_omni::{Charged, Error};
 
 use self::task::JournalledTask;
+use super::account_tasks::{AccountTasks, Target};
 use super::{GenerateArgs, SentFlag, build_create};
 use crate::connect::{ConnectArgs, sandbox_help};
 use crate::failure::Failure;
@@ -27,7 +28,8 @@ const SETTLE_TIME: Duration = Duration::from_secs(300);
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Journal")]
 pub(super) struct JournalArgs {
-    /// Record each step in this new file before it is taken, for --resume after a crash
+    /// Record each step in this new file before it is taken, for --resume after a crash. The ids of the account's tasks are
+    /// kept in the state folder of the user
     #[arg(long, alias = "state", value_name = "FILE", value_parser = input::file(), group = "journal_file", conflicts_with = "dry_run")]
     journal: Option<PathBuf>,
 
@@ -171,12 +173,17 @@ pub(super) async fn run(
     };
     let runner = TaskRunner::new(&connection, &output, Progress::new(verbose));
     let sent_flag = SentFlag::default();
+    let target = request.as_ref().map(|request| Target::new(request, route));
     let create =
         request.map(|request| build_create(&runner, request, preflight, route, &files, &sent_flag));
     let mut journalled = JournalledTask {
         journal: journal.on_step(failpoint::block_at_record),
         create,
         sent_flag,
+        account_tasks: match state.task_id() {
+            Some(_) => AccountTasks::default(),
+            None => AccountTasks::open(&connection, target),
+        },
         destination,
         settle_time: settings.settle_time.unwrap_or(SETTLE_TIME),
         no_wait,

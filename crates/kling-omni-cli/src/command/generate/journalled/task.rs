@@ -11,6 +11,7 @@ use kling_omni::recovery::AmbiguityReason;
 use kling_omni::{Charged, Create, Error, Task, Video};
 use tokio::sync::mpsc;
 
+use super::super::account_tasks::AccountTasks;
 use super::super::{
     STOPPED_BEFORE_RESPONSE, STOPPED_BEFORE_SENDING, SentFlag, WAITING_FOR_RESPONSE,
     interrupted_after_create, not_charged, print_created, report_task,
@@ -27,6 +28,7 @@ pub(super) struct JournalledTask<'a> {
     /// The create, if the options of the request were given. It is sent at most once in a run.
     pub(super) create: Option<Create>,
     pub(super) sent_flag: SentFlag,
+    pub(super) account_tasks: AccountTasks,
     pub(super) destination: PathBuf,
     pub(super) settle_time: Duration,
     pub(super) no_wait: bool,
@@ -81,6 +83,17 @@ impl JournalledTask<'_> {
     pub(super) async fn run(mut self, wait: &WaitArgs, json: bool) -> Result<(), Failure> {
         let output = self.runner.output;
         let has_create = self.create.is_some();
+        let state = self.journal.state();
+        let known = tokio::select! {
+            known = self.account_tasks.read(self.runner.connection, &state) => known,
+            () = self.runner.interrupts.next() => {
+                let failure = Failure::interrupted(STOPPED_BEFORE_SENDING);
+                return Err(failure.with_charged(state.charged()));
+            }
+        };
+        let create = self
+            .create
+            .map(|create| self.account_tasks.store_before(create));
         let destination = Destination::new(&self.destination)
             .overwrite(output.force)
             .sidecar(output.sidecar);
@@ -100,7 +113,7 @@ impl JournalledTask<'_> {
         let client = &observer.runner.connection.client;
         let mut run = self
             .journal
-            .run(client, self.create, destination)
+            .run(client, create, destination)
             // It was checked with the messages of this program.
             .check_destination(false)
             .path_by_task(move |id| path.path(id))
@@ -112,6 +125,9 @@ impl JournalledTask<'_> {
                 // Without a receiver, the run is about to be dropped.
                 let _ = sender.send(event);
             });
+        if let Some(known) = &known {
+            run = run.known_tasks(known);
+        }
         if let Some(timeout) = wait.timeout {
             run = run.timeout(timeout);
         }
@@ -125,7 +141,12 @@ impl JournalledTask<'_> {
                 tokio::select! {
                     biased;
                     Some(event) = events.recv() => {
-                        if let Some(created) = observer.observe(event)? {
+                        let has_task = is_about_new_task(&event);
+                        let created = observer.observe(event);
+                        if has_task {
+                            self.account_tasks.store_own().await;
+                        }
+                        if let Some(created) = created? {
                             drop(observer);
                             drop(self.runner);
                             return print_created(&created, json);
@@ -137,7 +158,12 @@ impl JournalledTask<'_> {
             }
         };
         while let Ok(event) = events.try_recv() {
-            observer.observe(event)?;
+            let has_task = is_about_new_task(&event);
+            let observed = observer.observe(event);
+            if has_task {
+                self.account_tasks.store_own().await;
+            }
+            observed?;
         }
         let state = self.journal.state();
         let saved = match ended {
@@ -176,7 +202,15 @@ impl JournalledTask<'_> {
     /// Resolves an unconfirmed create as a task of the user. A typo in its id would lose the real task, so the task is
     /// read first.
     async fn resolve_as(&mut self, id: &str) -> Result<(), Failure> {
-        if let State::Unconfirmed(_) = self.journal.state() {
+        if let State::Unconfirmed(unconfirmed) = self.journal.state() {
+            if self.account_tasks.rules_out(&unconfirmed, id).await {
+                return Err(Failure::usage(format!(
+                    "task {} existed before the create or belongs to another one",
+                    report::printable(id)
+                ))
+                .with_charged(Charged::Unknown)
+                .with_help("choose a newer task"));
+            }
             let client = &self.runner.connection.client;
             let task = match self.journal.fingerprint() {
                 Some(fingerprint) => client.task_of_mode(id, fingerprint.mode()),
@@ -343,6 +377,9 @@ impl Observer<'_, '_> {
     /// Explains why the outcome of the create is ambiguous, and how the user resolves it.
     fn ambiguous_failure(&self, candidates: Vec<String>, reason: &AmbiguityReason) -> Failure {
         let reason = match reason {
+            AmbiguityReason::NoSnapshot => {
+                "the file with the tasks that the account had before the request is missing or was replaced"
+            }
             AmbiguityReason::MultipleCandidates => "the account's list has several new tasks",
             AmbiguityReason::ListIncomplete => {
                 "the account's list of tasks is too long, or changed while it was read"
@@ -377,6 +414,14 @@ impl Observer<'_, '_> {
              --create-anyway and the options of the request to create one, at the risk of paying twice"
         ))
     }
+}
+
+/// Whether an event names the task that the create made.
+fn is_about_new_task(event: &JournalEvent) -> bool {
+    matches!(
+        event,
+        JournalEvent::Created { .. } | JournalEvent::Found { .. }
+    )
 }
 
 fn is_interrupted(phase: &Phase) -> bool {
