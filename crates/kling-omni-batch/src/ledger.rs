@@ -152,9 +152,6 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
         reason: ItemError,
     ) -> BatchResult<()>;
 
-    /// Records when the video of an attempt expires.
-    async fn set_expiry(&self, attempt: AttemptId, expires_at: SystemTime) -> BatchResult<()>;
-
     /// Puts an item back, if it is in the expected state and its attempt is not in the air. Returns whether it did.
     async fn reopen(&self, item: ItemId, from: ItemState, as_: Reopening) -> BatchResult<bool>;
 

@@ -73,7 +73,7 @@ pub enum RunEvent {
 }
 
 /// A run of a batch. It is a stream of [`RunEvent`]s that ends with the run. Await it for the status of the batch at its end;
-/// events that were not read by then are dropped.
+/// events that were not read by then are dropped. While a run is neither read nor awaited, its events stay in memory.
 ///
 /// Dropping it stops the run as [`stop`](Self::stop) does.
 #[must_use = "dropping it stops the run"]

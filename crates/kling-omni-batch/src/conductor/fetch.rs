@@ -116,17 +116,12 @@ pub(super) async fn wait(
         }
     }
     match waited {
-        Ok(video) => {
-            if let Some(expires_at) = video.expires_at() {
-                shared.ledger.set_expiry(attempt.id, expires_at).await?;
-            }
-            Ok(FetchResult::Ready(Box::new(ReadyVideo {
-                item,
-                attempt,
-                video,
-            })))
-        }
-        Err(error) => failed(shared, item, &attempt, &error).await,
+        Ok(video) => Ok(FetchResult::Ready(Box::new(ReadyVideo {
+            item,
+            attempt,
+            video,
+        }))),
+        Err(error) => failed(shared, item, &error).await,
     }
 }
 
@@ -143,7 +138,7 @@ pub(super) async fn save(shared: &RunContext, ready: ReadyVideo) -> BatchResult<
     }
     match journal.save(video.save(&item.path)).await {
         Ok(_) => saved(shared, item, &journal),
-        Err(error) => failed(shared, item, &attempt, &error).await,
+        Err(error) => failed(shared, item, &error).await,
     }
 }
 
@@ -155,12 +150,7 @@ fn saved(shared: &RunContext, item: BatchItem, journal: &Journal) -> BatchResult
 }
 
 /// Records why an item has no video, or when to try again.
-async fn failed(
-    shared: &RunContext,
-    item: BatchItem,
-    attempt: &Attempt,
-    error: &Error,
-) -> BatchResult<FetchResult> {
+async fn failed(shared: &RunContext, item: BatchItem, error: &Error) -> BatchResult<FetchResult> {
     let reason = item_error(error);
     tracing::warn!(error.type = ?error.kind(), %error, "video not saved");
     match error.kind() {
@@ -172,7 +162,9 @@ async fn failed(
                 let item = item.clone();
                 fail(shared, item, ItemState::Failed, reason, true).await?;
             }
-            if attempt.number <= shared.options.retry_failed {
+            let latest = shared.ledger.latest_attempt(item.id).await?;
+            let failed = latest.map_or(0, |latest| latest.failed_tasks);
+            if failed <= shared.options.retry_failed {
                 let reopened = shared
                     .ledger
                     .reopen(item.id, ItemState::Failed, Reopening::Create);

@@ -185,10 +185,10 @@ pub struct Attempt {
     pub state: AttemptState,
     /// The task, once it is known.
     pub task_id: Option<String>,
-    /// When the video expires, if known.
-    pub expires_at: Option<SystemTime>,
     /// The tasks that may belong to an undecided attempt.
     pub candidates: Vec<String>,
+    /// The number of tasks of the item that failed.
+    pub failed_tasks: u32,
 }
 
 /// Selects items.

@@ -343,15 +343,6 @@ impl Ledger for SqliteLedger {
         .await
     }
 
-    async fn set_expiry(&self, attempt: AttemptId, expires_at: SystemTime) -> BatchResult<()> {
-        self.transact(move |ledger| {
-            let set = "update attempt set expires_at = ? where id = ?";
-            ledger.execute(set, (to_ms(expires_at), attempt.0))?;
-            Ok(())
-        })
-        .await
-    }
-
     async fn reopen(&self, item: ItemId, from: ItemState, as_: Reopening) -> BatchResult<bool> {
         self.transact(move |ledger| attempts::reopen(ledger, item, from, as_))
             .await

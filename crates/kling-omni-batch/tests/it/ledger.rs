@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use kling_omni::TextToVideo;
 use kling_omni::request::Request;
 use kling_omni_batch::ledger::{Ledger, NewItem, SqliteLedger, conformance};
-use kling_omni_batch::{BatchError, BatchResult};
+use kling_omni_batch::{BatchError, BatchResult, Batches};
 use tempfile::TempDir;
 
 fn new_item(number: usize) -> BatchResult<NewItem> {
@@ -58,6 +58,23 @@ async fn large_import_is_fast_and_small() {
         request.len()
     );
     assert!(bytes_per_item < request.len() + 4096, "{bytes_per_item}");
+    // All items are paid for, which is the most that a status has to count.
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "insert into account (service, key_fingerprint) values ('s', 'k');
+             insert into attempt (item_id, account_id, number, epoch, state, task_id)
+             select id, 1, 1, 1, 'created', id from item",
+        )
+        .unwrap();
+    let start = Instant::now();
+    let batches = Batches::open(&path).await.unwrap();
+    let opened_after = start.elapsed();
+    let status = batches.status("large").await.unwrap();
+    let status_after = start.elapsed() - opened_after;
+    assert_eq!(status.tasks() as usize, ITEMS);
+    println!("open {opened_after:?}, status {status_after:?}");
+    assert!(status_after < Duration::from_secs(2), "{status_after:?}");
     // Times of a debug build on a busy machine, as a guard against quadratic work.
     assert!(
         imported_after < Duration::from_secs(60),

@@ -75,6 +75,8 @@ async fn failed_task_is_repeated_only_if_asked() {
         let bench = BatchBench::new(|sandbox| sandbox).await;
         bench.import(1).await;
         bench.sandbox.script_next(TaskScript::failed());
+        // A create that made no task is not one of the retries.
+        bench.sandbox.inject("create:429@1".parse().unwrap());
         let status = bench.run(RunOptions::default().retry_failed(retries)).await;
         assert_eq!(
             (bench.charges(), status.count(state)),

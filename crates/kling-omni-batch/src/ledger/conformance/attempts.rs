@@ -209,7 +209,11 @@ pub(super) async fn failed_task_is_reopened(first: Handle, _: Handle) -> CaseRes
     let change = ItemChange::new(attempt.item, ItemState::Planned, ItemState::Prepared);
     first.change_item(change).await?;
     let second = begin(&first, &prepared, 0).await?;
-    expect(second.number == 2, "the second attempt")?;
+    let counts = (second.number, second.failed_tasks);
+    expect(
+        counts == (2, 1),
+        "the second attempt, after one failed task",
+    )?;
     first.append(lease, announced(&second)).await?;
     let tasks: u64 = first
         .spent(prepared.batch.id)

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::error::BatchError;
-use crate::ledger::sqlite::{SqliteFailure, accounts, from_ms, invalid, items};
+use crate::ledger::sqlite::{SqliteFailure, accounts, invalid, items};
 use crate::ledger::{
     AccountId, Attempt, AttemptId, BatchId, BatchItem, EventDetail, ItemError, ItemId, Lease,
     NewRecord, Reopening, SpentGroup,
@@ -13,13 +13,14 @@ use crate::state::{AttemptState, ItemState};
 
 /// The columns of [`read`], in its order.
 const COLUMNS: &str = "attempt.id, attempt.item_id, attempt.account_id, attempt.number, attempt.state, attempt.task_id, \
-    attempt.expires_at, attempt.candidates";
+    attempt.candidates, \
+    (select count(failed_request) from attempt as other where other.item_id = attempt.item_id)";
 /// The number of [`COLUMNS`].
 const WIDTH: usize = 8;
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Attempt> {
     let state: String = row.get(4)?;
-    let candidates: Option<String> = row.get(7)?;
+    let candidates: Option<String> = row.get(6)?;
     Ok(Attempt {
         id: AttemptId(row.get(0)?),
         item: ItemId(row.get(1)?),
@@ -27,11 +28,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Attempt> {
         number: row.get(3)?,
         state: state.parse().map_err(|error| invalid(4, error))?,
         task_id: row.get(5)?,
-        expires_at: row.get::<_, Option<i64>>(6)?.map(from_ms),
         candidates: match candidates {
-            Some(ids) => serde_json::from_str(&ids).map_err(|error| invalid(7, error))?,
+            Some(ids) => serde_json::from_str(&ids).map_err(|error| invalid(6, error))?,
             None => Vec::new(),
         },
+        failed_tasks: row.get(7)?,
     })
 }
 
@@ -281,9 +282,9 @@ pub(super) fn spent(
     ledger: &Connection,
     batch: BatchId,
 ) -> Result<Vec<(SpentGroup, StoredRequest)>, SqliteFailure> {
-    // SQLite takes the request from the row that has the minimum.
-    let select = "select item.mode, item.tier, item.seconds, item.reference_video, count(*), min(item.id), item.request
-        from item join attempt on attempt.item_id = item.id
+    let select =
+        "select item.mode, item.tier, item.seconds, item.reference_video, count(*), min(item.id)
+        from item indexed by item_by_kind join attempt on attempt.item_id = item.id
         where item.batch_id = ? and (attempt.task_id is not null
             or attempt.state in ('announced', 'unknown', 'undecided', 'created'))
         group by item.mode, item.tier, item.seconds, item.reference_video";
@@ -297,7 +298,10 @@ pub(super) fn spent(
             reference_video: row.get(3)?,
             tasks: row.get::<_, i64>(4)?.unsigned_abs(),
         };
-        let request = serde_json::from_str(&text(6)?).map_err(|error| invalid(6, error))?;
+        let request = "select request from item where id = ?";
+        let mut request = ledger.prepare_cached(request)?;
+        let request: String = request.query_row([row.get::<_, i64>(5)?], |row| row.get(0))?;
+        let request = serde_json::from_str(&request).map_err(|error| invalid(5, error))?;
         Ok((group, request))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

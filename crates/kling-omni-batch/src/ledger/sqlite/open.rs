@@ -20,6 +20,9 @@ const APPLICATION_ID: i32 = 0x4b4c_4f42;
 /// (<https://www.sqlite.org/wal.html#walresetbug>).
 const MIN_SQLITE: (i32, &str) = (3_051_003, "3.51.3");
 
+/// Of the page cache: negative, in KiB. An import adds to several indexes, which do not fit in the default of 2 MB.
+const CACHE_SIZE: i32 = -32 * 1024;
+
 /// How long to wait for a write of another process, such as a large import during a run.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -51,6 +54,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), SqliteFailure
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
     let damaged = |problem: String| BatchError::Damaged {
         path: path.to_owned(),
         problem,

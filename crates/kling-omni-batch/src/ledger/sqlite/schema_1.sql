@@ -54,6 +54,7 @@ create table item (
     unique (batch_id, path)
 ) strict;
 create index item_by_state on item (batch_id, state, position);
+create index item_by_kind on item (batch_id, mode, tier, seconds, reference_video);
 create index item_by_time on item (batch_id, not_before) where not_before is not null;
 
 create table attempt (
@@ -64,7 +65,6 @@ create table attempt (
     epoch integer not null,
     state text not null,
     task_id text,
-    expires_at integer,
     candidates text,
     failed_request text,
     unique (item_id, number),
