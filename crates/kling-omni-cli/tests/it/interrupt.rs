@@ -1,6 +1,7 @@
 //! Ctrl-C and SIGTERM. The signal is sent after the program printed its progress.
 #![cfg(unix)]
 
+use kling_omni_sandbox::Host;
 use kling_omni_test_support::clip::mp4;
 
 use crate::support::{Fake, Running, Service, Snapshots, response};
@@ -89,6 +90,105 @@ fn download_leaves_no_file() {
     let ended = running.end().expect(130);
     snapshots.check("interrupt-download", &ended);
     assert_eq!(fake.folder().read_dir().unwrap().count(), 0);
+}
+
+/// With a journal, Ctrl-C in any phase exits with 130, and `--resume` continues. The task is paid once.
+#[test]
+fn journal_is_resumed_after_an_interrupt() {
+    const LINE: &str =
+        "-p cat -d 3 --max-retries 0 --poll-interval 0.1 -o cat.mp4 --journal cat.journal";
+    enum When {
+        Said(&'static str),
+        ListRequested,
+        Charged,
+        ResultRequested,
+    }
+    for (fault, when, times, said) in [
+        (
+            "status:503",
+            When::Said("poll failed"),
+            1,
+            "stopped waiting for the task",
+        ),
+        (
+            "create:lost@1",
+            When::Said("searching for its task"),
+            1,
+            "stopped searching for the task",
+        ),
+        (
+            "create:hang@1",
+            When::Charged,
+            2,
+            "stopped before the response arrived",
+        ),
+        (
+            "create:slow-headers=1500ms@1",
+            When::Charged,
+            1,
+            "was created",
+        ),
+        (
+            "list:hang@1",
+            When::ListRequested,
+            1,
+            "stopped before the request was sent",
+        ),
+        (
+            "result:drip=1/1s@1",
+            When::ResultRequested,
+            1,
+            "stopped the download",
+        ),
+    ] {
+        let service = Service::quick();
+        service.text_task("an older one");
+        service.inject(fault.parse().unwrap());
+        let before = service.charges();
+        let mut running = service.program(&format!("generate {LINE}")).start();
+        match when {
+            When::ListRequested => while service.requests().len() < 2 {},
+            When::Said(line) => running.until(line),
+            When::Charged => while service.charges() == before {},
+            When::ResultRequested => {
+                while !service
+                    .requests()
+                    .iter()
+                    .any(|request| request.host() == Host::Results)
+                {}
+            }
+        }
+        running.interrupt();
+        if times == 2 || said == "was created" {
+            running.until("press Ctrl-C again");
+        }
+        if times == 2 {
+            running.interrupt();
+        }
+        let ended = running.end().expect(130);
+        assert!(ended.stderr.contains(said), "{fault}: {ended}");
+        let has_resume = ended.stderr.contains("--resume cat.journal");
+        assert_eq!(
+            has_resume,
+            said != "stopped before the request was sent",
+            "{ended}"
+        );
+        let charged = match said {
+            "stopped before the request was sent" => "charged: no",
+            "stopped searching for the task" | "stopped before the response arrived" => {
+                "charged: unknown"
+            }
+            _ => "charged: yes",
+        };
+        assert!(ended.stderr.contains(charged), "{fault}: {ended}");
+        assert_eq!(service.files(), ["cat.journal"], "{fault}");
+
+        service.clear_faults();
+        let line = LINE.replace("--journal", "--settle-time 1s --resume");
+        service.program(&format!("generate {line}")).run().expect(0);
+        assert_eq!(service.charges(), before + 1, "{fault}");
+        assert_eq!(service.files(), ["cat.journal", "cat.mp4"], "{fault}");
+    }
 }
 
 /// A shell starts a background job with SIGINT ignored. A Ctrl-C for the foreground job must not stop it.

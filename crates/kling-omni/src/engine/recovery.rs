@@ -67,6 +67,10 @@ use crate::engine::recovery::reconciled::AmbiguityReason;
 pub struct Reconcile(Search);
 
 impl Reconcile {
+    /// The default of [`settle_time`](Self::settle_time): 300 s, a conservative guess, because the service guarantees
+    /// nothing.
+    pub const DEFAULT_SETTLE_TIME: Duration = Duration::from_secs(300);
+
     pub(crate) fn new(client: Arc<ClientInner>, unconfirmed: UnconfirmedCreate) -> Self {
         Self(Search::new(client, vec![unconfirmed]))
     }

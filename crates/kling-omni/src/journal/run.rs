@@ -19,7 +19,8 @@ use crate::engine::download::{Destination, Save, Video};
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
 use crate::engine::known_tasks::KnownTasks;
 use crate::engine::polling::schedule::PollSchedule;
-use crate::engine::recovery::reconciled::Reconciled;
+use crate::engine::recovery::Reconcile;
+use crate::engine::recovery::reconciled::{AmbiguityReason, Reconciled};
 use crate::engine::task::Task;
 use crate::engine::unconfirmed::UnconfirmedCreate;
 #[cfg(feature = "webhook")]
@@ -27,6 +28,9 @@ use crate::engine::webhook::WebhookReceiver;
 use crate::journal::Journal;
 use crate::journal::run::event::{JournalEvent, JournalOutcome};
 use crate::journal::state::State;
+
+/// The delay between two searches for a task that another create of this client may have made.
+const CONTESTED_DELAY: Duration = Duration::from_secs(5);
 
 type OnEvent = Arc<Mutex<dyn FnMut(JournalEvent) + Send>>;
 type NextCreate = Box<dyn FnMut() -> Create + Send>;
@@ -138,22 +142,23 @@ impl JournalRun<'_> {
         self
     }
 
-    /// Sets how long the task of a lost create may be missing from the list. Default: 300 s. With a shorter time you may pay
-    /// twice; see [`Reconcile::settle_time`](crate::recovery::Reconcile::settle_time).
+    /// Sets how long the task of a lost create may be missing from the list. Default:
+    /// [`Reconcile::DEFAULT_SETTLE_TIME`]. With a shorter time you may pay
+    /// twice; see [`Reconcile::settle_time`].
     pub fn settle_time(mut self, settle_time: Duration) -> Self {
         self.settle_time = Some(settle_time);
         self
     }
 
     /// Compares with a set of known tasks instead of a list snapshot: calls [`Create::with_known_tasks`] and
-    /// [`Reconcile::known_tasks`](crate::recovery::Reconcile::known_tasks). [Refresh](KnownTasks::refresh) the set before.
+    /// [`Reconcile::known_tasks`]. [Refresh](KnownTasks::refresh) the set before.
     pub fn known_tasks(mut self, known: &KnownTasks) -> Self {
         self.known_tasks = Some(known.clone());
         self
     }
 
     /// Receives deliveries, too: to find the task of a lost create, and to wait for it. See
-    /// [`Reconcile::webhook`](crate::recovery::Reconcile::webhook) and [`Wait::webhook`](crate::polling::Wait::webhook).
+    /// [`Reconcile::webhook`] and [`Wait::webhook`](crate::polling::Wait::webhook).
     #[cfg(feature = "webhook")]
     pub fn webhook(mut self, receiver: &WebhookReceiver) -> Self {
         self.receiver = Some(receiver.clone());
@@ -277,33 +282,55 @@ impl JournalRun<'_> {
         }
     }
 
+    /// Searches for the task of an unconfirmed create. Another create of this client that is in flight may have made the new
+    /// task, so the search is repeated until that one has its own.
     async fn reconcile(&mut self, unconfirmed: &UnconfirmedCreate) -> Result<Reconciled> {
-        let settle_time = self.settle_time;
-        let (unconfirmed, on_event) = (unconfirmed.clone(), self.on_event.clone());
-        let known_tasks = self.known_tasks.clone();
-        #[cfg(feature = "webhook")]
-        let receiver = self.receiver.clone();
-        self.journal
-            .reconcile(&self.client, |mut search| {
-                search = search.until_settled();
-                if let Some(settle_time) = settle_time {
-                    search = search.settle_time(settle_time);
+        let mut event = Some(unconfirmed.clone());
+        let settle_time = self.settle_time.unwrap_or(Reconcile::DEFAULT_SETTLE_TIME);
+        let mut waited = Duration::ZERO;
+        loop {
+            let reconciled = self.search(&mut event, settle_time).await?;
+            let is_contested = matches!(
+                reconciled,
+                Reconciled::Ambiguous {
+                    reason: AmbiguityReason::OtherCreates,
+                    ..
                 }
-                if let Some(known) = &known_tasks {
+            );
+            if !is_contested || waited >= settle_time {
+                return Ok(reconciled);
+            }
+            self.client.clock().sleep(CONTESTED_DELAY).await;
+            waited += CONTESTED_DELAY;
+        }
+    }
+
+    /// Searches once, and reports the first search.
+    async fn search(
+        &mut self,
+        event: &mut Option<UnconfirmedCreate>,
+        settle_time: Duration,
+    ) -> Result<Reconciled> {
+        self.journal
+            .reconcile(&self.client, |search| {
+                let mut search = search.settle_time(settle_time).until_settled();
+                if let Some(known) = &self.known_tasks {
                     search = search.known_tasks(known);
                 }
                 #[cfg(feature = "webhook")]
-                if let Some(receiver) = &receiver {
+                if let Some(receiver) = &self.receiver {
                     search = search.webhook(receiver);
                 }
-                let time_left = search.time_left();
-                call(
-                    &on_event,
-                    JournalEvent::Searching {
-                        unconfirmed,
-                        time_left,
-                    },
-                );
+                if let Some(unconfirmed) = event.take() {
+                    let time_left = search.time_left();
+                    call(
+                        &self.on_event,
+                        JournalEvent::Searching {
+                            unconfirmed,
+                            time_left,
+                        },
+                    );
+                }
                 search
             })
             .await

@@ -182,6 +182,30 @@ async fn lost_response_is_found_in_the_same_run() {
     assert_eq!(bench.charges(), 1);
 }
 
+/// While another create of the client is in flight, a new task may be its own. That is not a question for a person.
+#[tokio::test]
+async fn create_in_flight_delays_the_search() {
+    let bench = TestBench::new(|builder| builder).await;
+    bench.sandbox.inject("create:drop@1".parse().unwrap());
+    let slow = "create:slow-headers=12s@2".parse().unwrap();
+    bench.sandbox.inject(slow);
+    let mut one = bench.journal().await;
+    let mut other = Journal::with_store(MemoryStore::new(2)).await.unwrap();
+    let first = one.run(&bench.client, bench.create(), bench.destination());
+    let file = bench.folder.path().join("other.mp4");
+    let second = other.run(&bench.client, bench.create(), file);
+    let (first, second) = (bench.observed(first), bench.observed(second));
+    let start = bench.clock.elapsed();
+    let (first, second) = tokio::join!(first.into_future(), second.into_future());
+    saved(first);
+    saved(second);
+    let events = bench.events();
+    assert_eq!(events.matches("found").count(), 1, "{events}");
+    assert!(bench.clock.elapsed() - start > Duration::from_secs(12));
+    assert_ne!(one.state().task_id(), other.state().task_id());
+    assert_eq!(bench.charges(), 2);
+}
+
 /// A set of known tasks takes the place of the list snapshot, in the create and in the search.
 #[tokio::test]
 async fn known_tasks_are_compared() {

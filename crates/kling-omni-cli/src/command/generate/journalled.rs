@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use kling_omni::journal::{Journal, RequestFingerprint, State};
 use kling_omni::preflight::PreflightReport;
+use kling_omni::recovery::Reconcile;
 use kling_omni::request::Route;
 use kling_omni::{Charged, Error};
 
@@ -21,9 +22,6 @@ use crate::progress::Progress;
 use crate::request::{Request, RequestArgs};
 use crate::task_runner::TaskRunner;
 use crate::{duration, failpoint, input, report};
-
-/// How long a task may take to be listed, by default.
-const SETTLE_TIME: Duration = Duration::from_secs(300);
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Journal")]
@@ -60,7 +58,7 @@ pub(super) struct JournalArgs {
 fn settle_time_help() -> String {
     format!(
         "How long the task of a lost response may take to appear on the service's list; a shorter time risks paying twice [default: {}]",
-        duration::text(SETTLE_TIME)
+        duration::text(Reconcile::DEFAULT_SETTLE_TIME)
     )
 }
 
@@ -185,7 +183,9 @@ pub(super) async fn run(
             None => AccountTasks::open(&connection, target),
         },
         destination,
-        settle_time: settings.settle_time.unwrap_or(SETTLE_TIME),
+        settle_time: settings
+            .settle_time
+            .unwrap_or(Reconcile::DEFAULT_SETTLE_TIME),
         no_wait,
         runner,
     };

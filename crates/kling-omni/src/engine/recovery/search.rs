@@ -16,6 +16,7 @@ use crate::engine::client::ClientInner;
 use crate::engine::error::{Charged, Result};
 use crate::engine::known_tasks::KnownTasks;
 use crate::engine::operations::ListOperation;
+use crate::engine::recovery::Reconcile;
 use crate::engine::recovery::full_list::FullList;
 use crate::engine::recovery::read_lists::{Depth, read_lists};
 use crate::engine::recovery::reconciled::{AmbiguityReason, MatchedBy, Reconciled};
@@ -51,7 +52,7 @@ impl Search {
             client,
             creates,
             exclude: HashSet::new(),
-            settle_time: Duration::from_secs(300),
+            settle_time: Reconcile::DEFAULT_SETTLE_TIME,
             until_settled: false,
             known: None,
             #[cfg(feature = "webhook")]
