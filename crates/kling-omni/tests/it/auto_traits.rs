@@ -24,6 +24,8 @@ fn public_types_are_send_sync_and_static() {
     assert_shared::<recovery::KnownTasks>();
     assert_shared::<recovery::UnconfirmedCreate>();
     assert_shared::<request::Request>();
+    assert_shared::<spend::PriceTable>();
+    assert_shared::<spend::SpendGuard>();
     assert_shared::<upload::LocalFile>();
     assert_shared::<upload::ObjectStoreUploader>();
     assert_shared::<upload::ServiceUploader>();
