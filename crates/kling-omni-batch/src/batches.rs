@@ -239,7 +239,8 @@ impl Batches {
                 state: batch.state,
             });
         }
-        self.ledger.set_batch_state(batch.id, state, None).await
+        self.ledger.set_batch_state(batch.id, state, None).await?;
+        Ok(())
     }
 
     /// Counts what [`retry`](Self::retry) would put back. Changes nothing.

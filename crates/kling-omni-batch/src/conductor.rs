@@ -160,11 +160,9 @@ impl<'a> Conductor<'a> {
         }
         Ok(match self.batch.state {
             BatchState::Running => {
-                let is_done = count(|state| !state.is_final()) == 0 && self.preparing.is_empty();
-                if is_done {
-                    self.set_state(BatchState::Done, None).await?;
-                }
-                is_done
+                count(|state| !state.is_final()) == 0
+                    && self.preparing.is_empty()
+                    && self.set_state(BatchState::Done, None).await?
             }
             // A person may resume it while the run waits; what only time or a person can change outside ends the run.
             BatchState::Paused => self.batch.reason.is_some(),
@@ -172,19 +170,25 @@ impl<'a> Conductor<'a> {
         })
     }
 
-    async fn set_state(&mut self, state: BatchState, reason: Option<ItemError>) -> BatchResult<()> {
+    async fn set_state(
+        &mut self,
+        state: BatchState,
+        reason: Option<ItemError>,
+    ) -> BatchResult<bool> {
         let text = reason.as_ref().map(|reason| reason.text.clone());
         let set = self
             .shared
             .ledger
             .set_batch_state(self.batch.id, state, text.clone());
-        set.await?;
+        if !set.await? {
+            return Ok(false);
+        }
         self.batch.state = state;
         self.batch.reason = text;
         if state == BatchState::Paused {
             self.shared.emit(RunEvent::Paused { reason });
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn next_step(&mut self, tick: &mut tokio::time::Interval) -> RunStep {

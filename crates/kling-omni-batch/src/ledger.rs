@@ -55,13 +55,14 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// Finds a batch.
     async fn batch(&self, name: &str) -> BatchResult<Batch>;
 
-    /// Sets the state of a batch.
+    /// Sets the state of a batch. Returns whether it did: [`BatchState::Done`] is set only if all items have ended, which an
+    /// import may have changed.
     async fn set_batch_state(
         &self,
         batch: BatchId,
         state: BatchState,
         reason: Option<String>,
-    ) -> BatchResult<()>;
+    ) -> BatchResult<bool>;
 
     /// A random salt for fingerprints of keys. Always the same.
     async fn salt(&self) -> BatchResult<Vec<u8>>;

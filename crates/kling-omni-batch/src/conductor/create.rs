@@ -85,7 +85,7 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
             let reason = item_error(&error);
             tracing::warn!(error.type = ?error.kind(), %error, "create rejected");
             match error.kind() {
-                ErrorKind::Validation | ErrorKind::InvalidRequest | ErrorKind::NotFound => {
+                ErrorKind::Validation | ErrorKind::InvalidRequest => {
                     end(shared, &item, ItemState::Rejected, reason).await?;
                     Ok(CreateResult::Done)
                 }

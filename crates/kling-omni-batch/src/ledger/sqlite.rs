@@ -213,7 +213,7 @@ impl Ledger for SqliteLedger {
         batch: BatchId,
         state: BatchState,
         reason: Option<String>,
-    ) -> BatchResult<()> {
+    ) -> BatchResult<bool> {
         self.transact(move |ledger| accounts::set_batch_state(ledger, batch, state, reason))
             .await
     }

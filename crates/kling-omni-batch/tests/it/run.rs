@@ -159,21 +159,26 @@ async fn interrupted_download_is_fetched_again_at_no_cost() {
 }
 
 #[tokio::test]
-async fn account_without_credit_pauses_the_batch() {
-    let bench = BatchBench::new(|sandbox| sandbox).await;
-    bench.import(4).await;
-    bench.sandbox.inject("create:402@2".parse().unwrap());
-    let status = bench.run(RunOptions::default()).await;
-    assert_eq!(status.state, BatchState::Paused);
-    assert!(status.reason.is_some());
-    assert_eq!(
-        (bench.charges(), status.count(ItemState::Saved)),
-        (1, 1),
-        "{status:?}"
-    );
-    bench.run(RunOptions::default()).await;
-    assert_eq!(bench.charges(), 4);
-    bench.check_saved(4).await;
+async fn problem_of_the_account_pauses_the_batch() {
+    for fault in [
+        "create:401@2",
+        "create:402@2",
+        "create:403@2",
+        "create:404@2",
+        "create:plan-limit@2",
+    ] {
+        let bench = BatchBench::new(|sandbox| sandbox).await;
+        bench.import(4).await;
+        bench.sandbox.inject(fault.parse().unwrap());
+        let status = bench.run(RunOptions::default()).await;
+        assert_eq!(status.state, BatchState::Paused, "{fault}");
+        assert!(status.reason.is_some());
+        let counts = (bench.charges(), status.count(ItemState::Saved));
+        assert_eq!(counts, (1, 1), "{fault}: {status:?}");
+        bench.run(RunOptions::default()).await;
+        assert_eq!(bench.charges(), 4, "{fault}");
+        bench.check_saved(4).await;
+    }
 }
 
 #[tokio::test]

@@ -180,6 +180,8 @@ pub(super) async fn batches_belong_to_one_account(first: Handle, second: Handle)
         (batch.state, batch.reason) == (BatchState::Paused, reason),
         "paused",
     )?;
+    let done = first.set_batch_state(prepared.batch.id, BatchState::Done, None);
+    expect(!done.await?, "a batch with items left is not done")?;
     let missing = second.batch("nowhere").await;
     expect(
         matches!(missing, Err(BatchError::NoSuchBatch { .. })),

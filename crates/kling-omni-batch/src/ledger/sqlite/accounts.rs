@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::error::BatchError;
-use crate::ledger::sqlite::{NOW, SqliteFailure, from_ms, invalid};
+use crate::ledger::sqlite::{NOW, SqliteFailure, from_ms, invalid, items};
 use crate::ledger::{AccountId, Batch, BatchId, KnownUpdate, Lease};
 use crate::state::BatchState;
 
@@ -41,10 +41,13 @@ pub(super) fn set_batch_state(
     batch: BatchId,
     state: BatchState,
     reason: Option<String>,
-) -> Result<(), SqliteFailure> {
+) -> Result<bool, SqliteFailure> {
+    let counts = items::counts(ledger, batch)?;
+    if state == BatchState::Done && counts.keys().any(|state| !state.is_final()) {
+        return Ok(false);
+    }
     let set = "update batch set state = ?, reason = ? where id = ?";
-    ledger.execute(set, (state.as_str(), reason, batch.0))?;
-    Ok(())
+    Ok(ledger.execute(set, (state.as_str(), reason, batch.0))? > 0)
 }
 
 pub(super) fn insert_batch(ledger: &Connection, name: &str) -> Result<BatchId, SqliteFailure> {
