@@ -130,12 +130,8 @@ impl AttemptStore {
             State::Created { .. } => (AttemptState::Created, ItemState::Created),
             State::Ended { .. } => (AttemptState::Created, ItemState::Ended),
             State::Publishing { .. } => (AttemptState::Created, ItemState::Placing),
-            State::Saved { file: saved, .. } => {
-                file = Some(SavedFile {
-                    path: saved.path.clone(),
-                    bytes: saved.bytes,
-                    sha256: saved.sha256.clone(),
-                });
+            State::Saved { .. } => {
+                file = SavedFile::of(&state);
                 (AttemptState::Created, ItemState::Saved)
             }
             other => {

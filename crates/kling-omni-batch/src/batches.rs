@@ -1,12 +1,10 @@
 //! The entry point: batches in a ledger.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use kling_omni::Client;
 use kling_omni::journal::{Journal, State};
-use kling_omni::spend::{SpendGuard, Spent};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
@@ -192,26 +190,6 @@ impl Batches {
     /// The history of an item.
     pub async fn show(&self, batch: &str, key: &str) -> BatchResult<ItemHistory> {
         ItemHistory::read(&*self.ledger, batch, key).await
-    }
-
-    /// What a batch has paid for, or may have, by the prices of a spend guard. Does not change the guard.
-    ///
-    /// # Errors
-    ///
-    /// [`BatchError::Client`] if the price table has no price for a task.
-    pub async fn spent(&self, batch: &str, guard: &SpendGuard) -> BatchResult<Spent> {
-        let batch = self.ledger.batch(batch).await?;
-        let mut spent = Spent::default();
-        for (group, request) in self.ledger.spent(batch.id).await? {
-            let request = request.to_request(&BTreeMap::new());
-            let request = request.map_err(|problem| BatchError::Request {
-                key: batch.name.clone(),
-                problem: problem.to_string(),
-            })?;
-            let cost = guard.cost(&request)?;
-            spent = (0..group.tasks).fold(spent, |spent, _| spent + cost);
-        }
-        Ok(spent)
     }
 
     /// Pauses a batch: a run, in whichever process, creates nothing more within about a second. What is paid for is still

@@ -26,11 +26,11 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 
 pub use crate::ledger::rows::{
-    AccountId, Attempt, AttemptId, Batch, BatchId, BatchItem, EventDetail, Imported, ItemChange,
-    ItemError, ItemEvent, ItemId, ItemQuery, ItemUploads, KnownUpdate, Lease, NewItem, NewItems,
-    NewRecord, Reopening, ReportRow, SavedFile, SpentGroup,
+    AccountId, Attempt, AttemptId, Batch, BatchId, BatchItem, CostGroup, EventDetail, Imported,
+    ItemChange, ItemError, ItemEvent, ItemId, ItemQuery, ItemUploads, KnownUpdate, Lease, NewItem,
+    NewItems, NewRecord, Reopening, ReportRow, SavedFile,
 };
-pub use crate::ledger::sqlite::SqliteLedger;
+pub use crate::ledger::sqlite::{LedgerFacts, SqliteLedger};
 
 use crate::error::BatchResult;
 use crate::request::StoredRequest;
@@ -168,8 +168,11 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
         limit: u32,
     ) -> BatchResult<Vec<ItemEvent>>;
 
+    /// What the items of a batch that have no task yet would pay for, each with a request of the group.
+    async fn planned(&self, batch: BatchId) -> BatchResult<Vec<(CostGroup, StoredRequest)>>;
+
     /// What a batch has paid for, or may have, each with a request of the group.
-    async fn spent(&self, batch: BatchId) -> BatchResult<Vec<(SpentGroup, StoredRequest)>>;
+    async fn spent(&self, batch: BatchId) -> BatchResult<Vec<(CostGroup, StoredRequest)>>;
 
     /// What a report says about items, in the order of their positions.
     async fn report(&self, batch: BatchId, from: u64, limit: u32) -> BatchResult<Vec<ReportRow>>;

@@ -4,6 +4,7 @@
 mod attempt_store;
 mod batches;
 mod conductor;
+mod cost;
 mod error;
 mod failpoint;
 pub mod ledger;

@@ -38,7 +38,7 @@ use std::path::{Path, PathBuf};
 
 use kling_omni::request::Request;
 use kling_omni::spend::Spent;
-use kling_omni::validation::Severity;
+use kling_omni::validation::{Finding, Severity};
 use kling_omni::{Mode, Tier};
 use serde::Serialize;
 
@@ -158,16 +158,9 @@ impl Manifest {
                     continue;
                 }
             };
-            report.totals.add(&row);
-            let warnings = row.request.warnings();
-            if !warnings.is_empty() {
-                report.findings.push(RowFindings {
-                    row: row.number,
-                    line: row.line,
-                    file: row.file,
-                    findings: warnings.iter().map(RowFinding::from).collect(),
-                });
-            }
+            let (mode, tier) = (row.request.mode(), row.request.tier());
+            report.totals.add(mode, tier, row.cost);
+            report.add(&row, row.request.warnings());
         }
         Ok(report)
     }
@@ -260,6 +253,23 @@ pub struct ManifestReport {
 }
 
 impl ManifestReport {
+    /// Adds findings about a row, such as those of a [preflight](kling_omni::preflight::Preflight). The rows stay in order.
+    pub fn add(&mut self, row: &Row, findings: &[Finding]) {
+        if findings.is_empty() {
+            return;
+        }
+        let at = self
+            .findings
+            .partition_point(|other| other.row <= row.number);
+        let found = RowFindings {
+            row: row.number,
+            line: row.line,
+            file: row.file.clone(),
+            findings: findings.iter().map(RowFinding::from).collect(),
+        };
+        self.findings.insert(at, found);
+    }
+
     /// Whether a row has an error.
     pub fn has_errors(&self) -> bool {
         let mut findings = self.findings.iter().flat_map(|row| &row.findings);
@@ -290,18 +300,13 @@ pub struct ModeTotal {
 }
 
 impl ManifestTotals {
-    /// Adds a row.
-    pub fn add(&mut self, row: &Row) {
-        self.all = self.all + row.cost;
-        let (mode, tier) = (row.request.mode(), row.request.tier());
+    /// Adds what rows of one mode and tier cost.
+    pub fn add(&mut self, mode: Mode, tier: Tier, cost: Spent) {
+        self.all = self.all + cost;
         let mut totals = self.by_mode.iter_mut();
         match totals.find(|total| (total.mode, total.tier) == (mode, tier)) {
-            Some(total) => total.cost = total.cost + row.cost,
-            None => self.by_mode.push(ModeTotal {
-                mode,
-                tier,
-                cost: row.cost,
-            }),
+            Some(total) => total.cost = total.cost + cost,
+            None => self.by_mode.push(ModeTotal { mode, tier, cost }),
         }
     }
 }

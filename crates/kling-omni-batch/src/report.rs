@@ -22,6 +22,28 @@ pub(crate) const COLUMNS: [&str; 14] = [
     "changed_at_ms",
 ];
 
+impl ReportRow {
+    /// The names of the columns, as a line of CSV without a line end.
+    pub fn csv_header() -> String {
+        line(|file| file.write_record(COLUMNS))
+    }
+
+    /// The row as a line of CSV without a line end.
+    pub fn to_csv(&self) -> String {
+        line(|file| write_row(file, self))
+    }
+}
+
+fn line(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> String {
+    let mut file = csv::Writer::from_writer(Vec::new());
+    // Writing to a Vec cannot fail.
+    let _ = write(&mut file);
+    let line = file.into_inner().unwrap_or_default();
+    String::from_utf8_lossy(&line)
+        .trim_end_matches('\n')
+        .to_owned()
+}
+
 /// Writes a row.
 pub(crate) fn write_row<W: io::Write>(
     file: &mut csv::Writer<W>,

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::error::BatchResult;
-use crate::ledger::ItemError;
+use crate::ledger::{ItemError, SavedFile};
 use crate::state::ItemState;
 use crate::status::BatchStatus;
 
@@ -40,6 +40,9 @@ pub enum RunEvent {
         /// Its task, if it is new or saved.
         #[serde(skip_serializing_if = "Option::is_none")]
         task_id: Option<String>,
+        /// Its video, once it is saved.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        file: Option<SavedFile>,
         /// Why.
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<ItemError>,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kling_omni::polling::PollSchedule;
 use kling_omni::preflight::MediaChecks;
 use kling_omni::spend::SpendGuard;
 
@@ -20,6 +21,7 @@ pub struct RunOptions {
     pub(crate) max_failures_of_request: u32,
     pub(crate) settle_time: Duration,
     pub(crate) task_timeout: Duration,
+    pub(crate) poll_schedule: Option<PollSchedule>,
     pub(crate) media_checks: MediaChecks,
     pub(crate) results: Option<PathBuf>,
     pub(crate) spend_guard: Option<SpendGuard>,
@@ -37,6 +39,7 @@ impl Default for RunOptions {
             max_failures_of_request: 3,
             settle_time: Duration::from_secs(300),
             task_timeout: Duration::from_secs(2 * 3600),
+            poll_schedule: None,
             media_checks: MediaChecks::Local,
             results: None,
             spend_guard: None,
@@ -97,6 +100,12 @@ impl RunOptions {
     /// [`Batches::retry`](crate::Batches::retry). Default: two hours.
     pub fn task_timeout(mut self, timeout: Duration) -> Self {
         self.task_timeout = timeout;
+        self
+    }
+
+    /// Sets when tasks are polled. Default: [`PollSchedule::adaptive`].
+    pub fn poll_schedule(mut self, schedule: PollSchedule) -> Self {
+        self.poll_schedule = Some(schedule);
         self
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{BatchError, BatchResult};
-use crate::ledger::{BatchItem, ItemError, ItemEvent, Ledger, Reopening, SpentGroup};
+use crate::ledger::{BatchItem, CostGroup, ItemError, ItemEvent, Ledger, Reopening};
 use crate::state::{AttemptState, BatchState, ItemState};
 
 /// The status of a batch.
@@ -26,7 +26,7 @@ pub struct BatchStatus {
     /// The number of items in each state; states without items are missing.
     pub counts: BTreeMap<ItemState, u64>,
     /// What was paid for, or may have been.
-    pub spent: Vec<SpentGroup>,
+    pub spent: Vec<CostGroup>,
 }
 
 impl BatchStatus {

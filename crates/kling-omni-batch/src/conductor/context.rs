@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use crate::attempt_store::KnownStore;
 use crate::error::BatchResult;
 use crate::failpoint::Failpoints;
-use crate::ledger::{BatchItem, ItemError, Lease, Ledger};
+use crate::ledger::{BatchItem, ItemError, Lease, Ledger, SavedFile};
 use crate::run::{Control, RunEvent};
 use crate::run_options::RunOptions;
 use crate::state::ItemState;
@@ -79,16 +79,24 @@ impl RunContext {
             path: item.path.clone(),
             state,
             task_id: None,
+            file: None,
             error,
         });
     }
 
-    pub(super) fn report_task(&self, item: &BatchItem, state: ItemState, task_id: &str) {
+    pub(super) fn report_task(
+        &self,
+        item: &BatchItem,
+        state: ItemState,
+        task_id: &str,
+        file: Option<SavedFile>,
+    ) {
         self.emit(RunEvent::Item {
             key: item.key.clone(),
             path: item.path.clone(),
             state,
             task_id: Some(task_id.to_owned()),
+            file,
             error: None,
         });
     }

@@ -78,7 +78,7 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
     check_written(&journal)?;
     match outcome {
         CreateOutcome::Created(task) => {
-            shared.report_task(&item, ItemState::Created, task.id());
+            shared.report_task(&item, ItemState::Created, task.id(), None);
             Ok(CreateResult::Created(Box::new(item), attempt, Some(task)))
         }
         CreateOutcome::Rejected(error) => {
@@ -172,7 +172,7 @@ async fn reconcile(
         check_written(&journal)?;
         match reconciled {
             Ok(Reconciled::Found { task, .. }) => {
-                shared.report_task(&item, ItemState::Created, task.id());
+                shared.report_task(&item, ItemState::Created, task.id(), None);
                 return Ok(CreateResult::Created(Box::new(item), attempt, Some(task)));
             }
             Ok(Reconciled::NotCreated) => {

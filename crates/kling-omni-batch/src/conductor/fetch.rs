@@ -12,7 +12,7 @@ use crate::conductor::context::RunContext;
 use crate::conductor::create::check_written;
 use crate::conductor::prepare::item_error;
 use crate::error::BatchResult;
-use crate::ledger::{Attempt, BatchItem, ItemChange, ItemError, ItemId, Reopening};
+use crate::ledger::{Attempt, BatchItem, ItemChange, ItemError, ItemId, Reopening, SavedFile};
 use crate::state::ItemState;
 
 /// How often a step of an item fails in a row before the item counts as failed. With the delays between, it takes about five
@@ -103,7 +103,11 @@ pub(super) async fn wait(
         return fail(shared, item, ItemState::Failed, error, false).await;
     };
     let task = task.unwrap_or_else(|| shared.client.task_of_mode(id, item.request.mode()));
-    let waited = task.wait().timeout(shared.options.task_timeout).await;
+    let mut wait = task.wait().timeout(shared.options.task_timeout);
+    if let Some(schedule) = &shared.options.poll_schedule {
+        wait = wait.schedule(schedule.clone());
+    }
+    let waited = wait.await;
     let reason = Reason::default();
     if let Err(error) = &waited {
         reason.set(item_error(error));
@@ -145,7 +149,8 @@ pub(super) async fn save(shared: &RunContext, ready: ReadyVideo) -> BatchResult<
 fn saved(shared: &RunContext, item: BatchItem, journal: &Journal) -> BatchResult<FetchResult> {
     check_written(journal)?;
     let state = journal.state();
-    shared.report_task(&item, ItemState::Saved, state.task_id().unwrap_or_default());
+    let id = state.task_id().unwrap_or_default();
+    shared.report_task(&item, ItemState::Saved, id, SavedFile::of(&state));
     Ok(FetchResult::Done(item.id))
 }
 

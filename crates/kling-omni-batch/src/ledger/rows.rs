@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use kling_omni::journal::State;
 use kling_omni::request::Request;
 use kling_omni::{Mode, Tier};
 use serde::{Deserialize, Serialize};
@@ -167,6 +168,20 @@ pub struct SavedFile {
     pub bytes: u64,
     /// The SHA-256 of its content, in 64 hexadecimal digits.
     pub sha256: String,
+}
+
+impl SavedFile {
+    /// The file of a journal whose video is saved.
+    pub(crate) fn of(state: &State) -> Option<Self> {
+        match state {
+            State::Saved { file, .. } => Some(Self {
+                path: file.path.clone(),
+                bytes: file.bytes,
+                sha256: file.sha256.clone(),
+            }),
+            _ => None,
+        }
+    }
 }
 
 /// An attempt.
@@ -384,10 +399,10 @@ impl fmt::Debug for Lease {
     }
 }
 
-/// What was paid for, or may have been, by mode, tier and length.
+/// Tasks that cost the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct SpentGroup {
+pub struct CostGroup {
     /// The mode.
     pub mode: Mode,
     /// The tier.

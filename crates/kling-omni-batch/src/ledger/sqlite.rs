@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attempts;
+mod facts;
 mod import;
 mod items;
 mod open;
@@ -16,11 +17,13 @@ use async_trait::async_trait;
 use rusqlite::types::Type;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
+pub use self::facts::LedgerFacts;
+
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::{
-    AccountId, Attempt, AttemptId, Batch, BatchId, BatchItem, Imported, ItemChange, ItemEvent,
-    ItemId, ItemQuery, KnownUpdate, Lease, Ledger, NewItems, NewRecord, Reopening, ReportRow,
-    SpentGroup,
+    AccountId, Attempt, AttemptId, Batch, BatchId, BatchItem, CostGroup, Imported, ItemChange,
+    ItemEvent, ItemId, ItemQuery, KnownUpdate, Lease, Ledger, NewItems, NewRecord, Reopening,
+    ReportRow,
 };
 use crate::request::StoredRequest;
 use crate::state::{BatchState, ItemState};
@@ -55,6 +58,11 @@ impl SqliteLedger {
             })
         })
         .await
+    }
+
+    /// Reads the facts that a person needs to judge the health of a ledger.
+    pub async fn inspect(&self) -> BatchResult<LedgerFacts> {
+        self.read(facts::inspect).await
     }
 
     /// The file.
@@ -368,7 +376,12 @@ impl Ledger for SqliteLedger {
             .await
     }
 
-    async fn spent(&self, batch: BatchId) -> BatchResult<Vec<(SpentGroup, StoredRequest)>> {
+    async fn planned(&self, batch: BatchId) -> BatchResult<Vec<(CostGroup, StoredRequest)>> {
+        self.read(move |ledger| attempts::planned(ledger, batch))
+            .await
+    }
+
+    async fn spent(&self, batch: BatchId) -> BatchResult<Vec<(CostGroup, StoredRequest)>> {
         self.read(move |ledger| attempts::spent(ledger, batch))
             .await
     }

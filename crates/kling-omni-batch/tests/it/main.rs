@@ -1,6 +1,7 @@
 //! Tests of the batch crate.
 
 mod bench;
+mod cost;
 mod crash;
 mod decisions;
 mod ledger;

@@ -24,6 +24,14 @@ pub(super) async fn import_is_idempotent(first: Handle, second: Handle) -> CaseR
     expect(
         counts.into_iter().eq([(ItemState::Planned, 7)]),
         "7 planned items",
+    )?;
+    let planned = second.planned(first.batch("batch").await?.id).await?;
+    let [(group, _)] = &planned[..] else {
+        return expect(false, "one group of items that cost the same");
+    };
+    expect(
+        (group.tasks, group.seconds) == (7, 5),
+        "7 planned tasks of 5 seconds",
     )
 }
 

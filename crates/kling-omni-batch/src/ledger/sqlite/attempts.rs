@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use crate::error::BatchError;
 use crate::ledger::sqlite::{SqliteFailure, accounts, invalid, items};
 use crate::ledger::{
-    AccountId, Attempt, AttemptId, BatchId, BatchItem, EventDetail, ItemError, ItemId, Lease,
-    NewRecord, Reopening, SpentGroup,
+    AccountId, Attempt, AttemptId, BatchId, BatchItem, CostGroup, EventDetail, ItemError, ItemId,
+    Lease, NewRecord, Reopening,
 };
 use crate::request::StoredRequest;
 use crate::state::{AttemptState, ItemState};
@@ -281,27 +281,43 @@ pub(super) fn reopen(
 pub(super) fn spent(
     ledger: &Connection,
     batch: BatchId,
-) -> Result<Vec<(SpentGroup, StoredRequest)>, SqliteFailure> {
-    let select =
-        "select item.mode, item.tier, item.seconds, item.reference_video, count(*), min(item.id)
-        from item indexed by item_by_kind join attempt on attempt.item_id = item.id
+) -> Result<Vec<(CostGroup, StoredRequest)>, SqliteFailure> {
+    let tasks = "join attempt on attempt.item_id = item.id
         where item.batch_id = ? and (attempt.task_id is not null
-            or attempt.state in ('announced', 'unknown', 'undecided', 'created'))
-        group by item.mode, item.tier, item.seconds, item.reference_video";
-    let mut select = ledger.prepare_cached(select)?;
+            or attempt.state in ('announced', 'unknown', 'undecided', 'created'))";
+    groups(ledger, batch, tasks)
+}
+
+pub(super) fn planned(
+    ledger: &Connection,
+    batch: BatchId,
+) -> Result<Vec<(CostGroup, StoredRequest)>, SqliteFailure> {
+    let items = "where item.batch_id = ? and item.state in ('planned', 'prepared')";
+    groups(ledger, batch, items)
+}
+
+/// Counts rows that cost the same. `rows` selects them.
+fn groups(
+    ledger: &Connection,
+    batch: BatchId,
+    rows: &str,
+) -> Result<Vec<(CostGroup, StoredRequest)>, SqliteFailure> {
+    // SQLite takes the request from the row that has the minimum.
+    let select = format!(
+        "select item.mode, item.tier, item.seconds, item.reference_video, count(*), min(item.id), item.request
+        from item {rows} group by item.mode, item.tier, item.seconds, item.reference_video"
+    );
+    let mut select = ledger.prepare_cached(&select)?;
     let rows = select.query_map([batch.0], |row| {
         let text = |column| row.get::<_, String>(column);
-        let group = SpentGroup {
+        let group = CostGroup {
             mode: text(0)?.parse().map_err(|error| invalid(0, error))?,
             tier: text(1)?.parse().map_err(|error| invalid(1, error))?,
             seconds: row.get(2)?,
             reference_video: row.get(3)?,
             tasks: row.get::<_, i64>(4)?.unsigned_abs(),
         };
-        let request = "select request from item where id = ?";
-        let mut request = ledger.prepare_cached(request)?;
-        let request: String = request.query_row([row.get::<_, i64>(5)?], |row| row.get(0))?;
-        let request = serde_json::from_str(&request).map_err(|error| invalid(5, error))?;
+        let request = serde_json::from_str(&text(6)?).map_err(|error| invalid(6, error))?;
         Ok((group, request))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -1,0 +1,142 @@
+//! `batch check`: checks all rows of a manifest, and counts what they would pay for.
+
+use std::path::Path;
+
+use clap::Args;
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use kling_omni::Charged;
+use kling_omni::preflight::{MediaChecks, Preflight};
+use kling_omni::request::MediaSource;
+use kling_omni::validation::Severity;
+use kling_omni_batch::BatchResult;
+use kling_omni_batch::ledger::NewItem;
+use kling_omni_batch::manifest::{Manifest, ManifestReport, ManifestTotals, Row, RowFindings};
+
+use super::explain::explain_manifest;
+use super::manifest_args::ManifestArgs;
+use super::spend_args::{SpendArgs, SpendLimit, count};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::report::{self, printable};
+
+/// How many rows with local files are inspected at once.
+const MAX_CONCURRENT: usize = 8;
+
+#[derive(Args, Debug)]
+pub(super) struct BatchCheckArgs {
+    #[command(flatten)]
+    manifest: ManifestArgs,
+
+    #[command(flatten)]
+    spend: SpendArgs,
+
+    /// Print one JSON object with totals and findings
+    #[arg(long, help_heading = "Output")]
+    pub(super) json: bool,
+}
+
+pub(super) async fn run(args: BatchCheckArgs) -> Result<(), Failure> {
+    let limit = args.spend.limit()?;
+    let manifest = args.manifest.open(limit.guard.clone())?;
+    let checked = check_rows(&manifest).await?;
+    let refused = refused_rows(&checked, args.manifest.deny_warnings);
+    if args.json {
+        report::json_line(&checked)?;
+    } else {
+        for row in &checked.findings {
+            report::line(row)?;
+        }
+        for line in describe_totals(&checked.totals, &limit) {
+            report::line(line)?;
+        }
+        warn_ignored(&checked);
+    }
+    match refused {
+        0 => Ok(()),
+        _ => Err(Failure::silent(Exit::Rejected)),
+    }
+}
+
+/// Returns the number of rows that cannot be run.
+fn refused_rows(checked: &ManifestReport, denies_warnings: bool) -> usize {
+    let is_refused = |row: &&RowFindings| {
+        let mut findings = row.findings.iter();
+        denies_warnings || findings.any(|finding| finding.severity == Severity::Error)
+    };
+    checked.findings.iter().filter(is_refused).count()
+}
+
+/// Checks all rows, and inspects their local files. Sends nothing.
+pub(super) async fn check_rows(manifest: &Manifest) -> Result<ManifestReport, Failure> {
+    let mut checked = manifest.check().map_err(explain_manifest)?;
+    let rows = manifest.rows().map_err(explain_manifest)?;
+    let with_files = rows.flatten().filter(|row| {
+        let media = row.request.media();
+        media.iter().any(|(_, source)| is_file(source))
+    });
+    let inspections = with_files.map(|row| async move {
+        let preflight = Preflight::new(row.request.clone()).checks(MediaChecks::Local);
+        (preflight.await, row)
+    });
+    let mut inspections = stream::iter(inspections).buffered(MAX_CONCURRENT);
+    while let Some((inspected, row)) = inspections.next().await {
+        checked.add(&row, inspected.findings());
+    }
+    Ok(checked)
+}
+
+fn is_file(source: &MediaSource) -> bool {
+    matches!(source, MediaSource::File(_))
+}
+
+/// Prints the findings, and fails if a row cannot be run. Nothing was sent.
+pub(super) fn refuse_errors(
+    checked: &ManifestReport,
+    denies_warnings: bool,
+) -> Result<(), Failure> {
+    checked.findings.iter().for_each(report::say);
+    warn_ignored(checked);
+    match refused_rows(checked, denies_warnings) {
+        0 => Ok(()),
+        rows => {
+            let rows = count(rows as u64, "row");
+            let message = format!("invalid manifest, nothing was sent: {rows} with errors");
+            Err(Failure::custom("validation", Exit::Usage, message)
+                .with_charged(Charged::No)
+                .with_help("correct the rows, or remove them"))
+        }
+    }
+}
+
+fn warn_ignored(checked: &ManifestReport) {
+    if let Some(first) = checked.ignored_files.first() {
+        let files = count(checked.ignored_files.len() as u64, "file");
+        let first = first.to_string_lossy();
+        report::warn(format_args!(
+            "{files} of the folder ignored, such as {}",
+            printable(&first)
+        ));
+    }
+}
+
+/// Describes what rows would pay for: a line for all, and one for each mode and tier if there are several.
+pub(super) fn describe_totals(totals: &ManifestTotals, limit: &SpendLimit) -> Vec<String> {
+    let mut lines = vec![format!("to pay for: {}", limit.describe(totals.all))];
+    if let [_, _, ..] = &*totals.by_mode {
+        lines.extend(totals.by_mode.iter().map(|total| {
+            format!(
+                "  {} {}: {}",
+                total.mode,
+                total.tier,
+                limit.describe(total.cost)
+            )
+        }));
+    }
+    lines
+}
+
+/// Returns what is stored of a row.
+pub(super) fn new_item(row: &Row, folder: &Path) -> BatchResult<NewItem> {
+    NewItem::new(&row.id, &row.request, folder.join(&row.output))
+}

@@ -1,0 +1,173 @@
+//! What the status of a batch means for people and for scripts.
+
+use kling_omni::{Charged, ErrorKind};
+use kling_omni_batch::ledger::ItemError;
+use kling_omni_batch::{BatchState, BatchStatus, ItemState};
+
+use super::explain::charged;
+use super::ledger_args::LedgerArgs;
+use super::spend_args::count;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::report::printable;
+
+/// The states of items that ended without a video, for which retrying is the next step.
+const FAILED: [ItemState; 4] = [
+    ItemState::Failed,
+    ItemState::Expired,
+    ItemState::Rejected,
+    ItemState::Skipped,
+];
+
+/// Returns the number of items that ended without a video.
+fn failed(status: &BatchStatus) -> u64 {
+    FAILED.iter().map(|state| status.count(*state)).sum()
+}
+
+/// Returns the number of items for which a run has something left to do.
+pub(super) fn left(status: &BatchStatus) -> u64 {
+    let counts = status.counts.iter();
+    counts
+        .filter(|(state, _)| !state.is_final())
+        .map(|(_, count)| count)
+        .sum()
+}
+
+/// Returns the exit code of a batch. One that has not ended is unfinished.
+pub(super) fn exit(status: &BatchStatus) -> Exit {
+    if left(status) > 0 {
+        Exit::Unfinished
+    } else if status.count(ItemState::Unknown) > 0 {
+        Exit::Ambiguous
+    } else if failed(status) > 0 {
+        Exit::NoVideo
+    } else {
+        Exit::Done
+    }
+}
+
+/// Describes the items, such as `7 of 10 saved, 1 failed, 2 created`.
+pub(super) fn describe_items(status: &BatchStatus) -> String {
+    let mut text = format!(
+        "{} of {} saved",
+        status.count(ItemState::Saved),
+        status.items
+    );
+    for (state, number) in &status.counts {
+        if *state != ItemState::Saved && *number > 0 {
+            text.push_str(&format!(", {number} {state}"));
+        }
+    }
+    text
+}
+
+/// Describes a batch in a line.
+pub(super) fn describe(status: &BatchStatus) -> String {
+    let mut text = format!(
+        "{}: {}, {}; paid for {}",
+        printable(&status.name),
+        status.state,
+        describe_items(status),
+        count(status.tasks(), "task")
+    );
+    if let Some(reason) = &status.reason {
+        text.push_str(&format!("; {}", printable(reason)));
+    }
+    text
+}
+
+/// Why a run ended before the batch did.
+#[derive(Debug, Default)]
+pub(super) struct EarlyEnd {
+    /// Ctrl-C was pressed.
+    pub(super) is_interrupted: bool,
+    /// The run paused the batch.
+    pub(super) paused: Option<ItemError>,
+}
+
+/// Returns the result of a run. `resume` is the command that continues it, if one can.
+pub(super) fn result(
+    status: &BatchStatus,
+    early: &EarlyEnd,
+    ledger: &LedgerArgs,
+    resume: Option<&str>,
+) -> Result<(), Failure> {
+    let name = status.name.as_str();
+    let items = describe_items(status);
+    let resume = |what: &str| resume.map(|resume| format!("{what}run `{resume}` to continue"));
+    let (failure, help) = match exit(status) {
+        Exit::Done => return Ok(()),
+        Exit::Unfinished => match &early.paused {
+            _ if early.is_interrupted => {
+                let failure = Failure::interrupted(format!("stopped the run: {items}"));
+                (failure, resume(""))
+            }
+            Some(reason) => {
+                let exit = exit_of(&reason.kind);
+                let failure = Failure::custom("paused", exit, format!("paused: {items}"))
+                    .with_cause(printable(&reason.text));
+                (failure, resume("correct this, then "))
+            }
+            None => {
+                let state = match status.state {
+                    BatchState::Running => BatchState::Stopped,
+                    state => state,
+                };
+                let failure =
+                    Failure::custom("unfinished", Exit::Unfinished, format!("{state}: {items}"));
+                (failure, resume(""))
+            }
+        },
+        Exit::Ambiguous => {
+            let unknown = count(status.count(ItemState::Unknown), "item");
+            let message =
+                format!("{unknown} may have a paid task, and a person has to decide: {items}");
+            let report = ledger.command("report", &[name], &[]);
+            let show = ledger.command("show", &[name, "KEY"], &[]);
+            let help = format!("find them with `{report}`, and run `{show}` for each");
+            (Failure::ambiguous(message, Vec::new()), Some(help))
+        }
+        exit => {
+            let message = format!("{} without a video: {items}", count(failed(status), "item"));
+            let failure = Failure::custom("items_failed", exit, message);
+            (failure, Some(retry_help(status, ledger)))
+        }
+    };
+    let failure = match failure.exit() {
+        Exit::Ambiguous => failure,
+        _ => failure.with_charged(charged(status)),
+    };
+    Err(match help {
+        Some(help) => failure.with_help(help),
+        None => failure,
+    })
+}
+
+fn retry_help(status: &BatchStatus, ledger: &LedgerArgs) -> String {
+    let name = status.name.as_str();
+    let expired = status.count(ItemState::Expired);
+    let flags: &[&str] = match (expired, failed(status) > expired) {
+        (0, _) => &["--failed"],
+        (_, false) => &["--expired"],
+        (_, true) => &["--failed", "--expired"],
+    };
+    format!(
+        "`{}` lists the reasons; run `{}` to put the items back, which may cost money",
+        ledger.command("report", &[name], &[]),
+        ledger.command("retry", &[name], flags)
+    )
+}
+
+/// Returns the exit code for the reason of a pause.
+fn exit_of(kind: &str) -> Exit {
+    let kind = serde_json::from_value::<ErrorKind>(kind.into());
+    kind.map_or(Exit::Unfinished, Exit::from_kind)
+}
+
+/// Reports a charge of the sandbox as none.
+pub(super) fn without_sandbox_charges(failure: Failure, is_sandbox: bool) -> Failure {
+    match is_sandbox && failure.charged() == Some(Charged::Yes) {
+        true => failure.with_charged(Charged::No),
+        false => failure,
+    }
+}

@@ -1,0 +1,76 @@
+//! `batch report`: what became of each item.
+
+use clap::{Args, ValueEnum};
+use kling_omni_batch::ledger::ReportRow;
+
+use super::explain::explain;
+use super::ledger_args::LedgerArgs;
+use crate::failure::Failure;
+use crate::report::{self, printable};
+
+#[derive(Args, Debug)]
+pub(super) struct BatchReportArgs {
+    /// The name of the batch [default: the only one of the ledger]
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+
+    #[command(flatten)]
+    ledger: LedgerArgs,
+
+    /// The format: text for people, csv or jsonl for programs
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
+    format: ReportFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ReportFormat {
+    Text,
+    Csv,
+    Jsonl,
+}
+
+impl BatchReportArgs {
+    pub(super) fn is_jsonl(&self) -> bool {
+        self.format == ReportFormat::Jsonl
+    }
+}
+
+pub(super) async fn run(args: BatchReportArgs) -> Result<(), Failure> {
+    let batches = args.ledger.open().await?;
+    let name = args.ledger.find(&batches, args.name).await?;
+    if args.format == ReportFormat::Csv {
+        report::line(ReportRow::CSV_HEADER)?;
+    }
+    let mut from = 0;
+    loop {
+        let rows = batches.report(&name, from).await.map_err(explain)?;
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        from = last.position + 1;
+        for row in &rows {
+            match args.format {
+                ReportFormat::Text => report::line(describe(row))?,
+                // A terminal must not interpret what a task or a prompt contains.
+                ReportFormat::Csv => report::line(printable(&row.to_csv()))?,
+                ReportFormat::Jsonl => report::json_line(row)?,
+            }
+        }
+    }
+}
+
+fn describe(row: &ReportRow) -> String {
+    let detail = match (&row.error, &row.file, &row.task_id) {
+        (Some(error), ..) => error.text.clone(),
+        (None, Some(file), _) => file.path.to_string_lossy().into_owned(),
+        (None, None, Some(task)) => format!("task {task}"),
+        (None, None, None) => String::new(),
+    };
+    let text = format!(
+        "{}  {}  {}",
+        printable(&row.key),
+        row.state,
+        printable(&detail)
+    );
+    text.trim_end().to_owned()
+}

@@ -1,0 +1,31 @@
+//! A batch continues after the program was killed.
+#![cfg(unix)]
+
+use super::{counts, one_second, program, run, videos, write_many};
+
+/// Killed at each of these steps, no task is paid twice and no video is lost. The kill matrix of the crate
+/// `kling-omni-batch` has all steps.
+#[test]
+fn killed_and_resumed() {
+    for step in [
+        "before sending",
+        "after sending",
+        "after created",
+        "before ended",
+        "after saved",
+    ] {
+        let service = one_second();
+        service.text_task("an older one");
+        write_many(&service, 3);
+        let mut running = program(&service, "")
+            .env("KLING_OMNI_FAILPOINT", step)
+            .start();
+        running.until(&format!("stopped at {step}"));
+        running.signal("-KILL");
+        assert_eq!(running.end().code, None);
+        let ended = run(&service, "").expect(0);
+        assert_eq!(counts(&service)["saved"], 3, "{step}: {ended}");
+        assert_eq!(videos(&service).len(), 3, "{step}: {ended}");
+        assert_eq!(service.charges(), 1 + 3, "{step}: {ended}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Ctrl-C during a run.
+
+use std::time::Duration;
+
+use super::{about, counts, one_second, program, videos, write_many};
+use crate::support::{Program, Service};
+
+/// Returns the command after `run ` in backticks.
+fn suggested(stderr: &str) -> &str {
+    let help = stderr
+        .lines()
+        .find_map(|line| line.strip_prefix("help: run `"))
+        .expect("a help");
+    help.split_once('`').expect("a closing backtick").0
+}
+
+#[test]
+fn first_interrupt_stops_creating_and_the_suggested_command_continues() {
+    let service = one_second();
+    write_many(&service, 6);
+    let url = service.base_url().to_owned();
+    let mut running = program(&service, "--in-flight 2 --base-url")
+        .arg(&url)
+        .start();
+    running.until("row-2: task ");
+    running.interrupt();
+    running.until("nothing more is created");
+    let ended = running.end().expect(130);
+    assert!(ended.stderr.contains("charged: yes"), "{ended}");
+    let charges = service.charges();
+    assert!((2..6).contains(&charges), "{ended}");
+    about(&service, "status --exit-status").expect(5);
+    let command = format!("{} --yes", suggested(&ended.stderr));
+    assert!(command.contains("--in-flight 2"), "{ended}");
+    Program::shell(service.folder(), &command)
+        .key()
+        .run()
+        .expect(0);
+    assert_eq!(videos(&service).len(), 6);
+    assert_eq!(service.charges(), 6);
+}
+
+#[test]
+fn second_interrupt_ends_the_run_at_once() {
+    let service = Service::quick();
+    service.text_task("an older one");
+    write_many(&service, 1);
+    service.inject("create:hang@1".parse().unwrap());
+    let mut running = program(&service, "").start();
+    // The create is on its way when the service has charged it.
+    while service.charges() < 2 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    running.interrupt();
+    running.until("nothing more is created");
+    running.interrupt();
+    let ended = running.end().expect(130);
+    assert!(ended.stderr.contains("charged: unknown"), "{ended}");
+    service.clear_faults();
+    program(&service, "").run().expect(0);
+    assert_eq!(counts(&service)["saved"], 1);
+    assert_eq!(service.charges(), 2);
+}
+
+#[test]
+fn interrupted_sandbox_cannot_be_resumed() {
+    let service = Service::quick();
+    write_many(&service, 30);
+    let start = || {
+        Program::new(
+            service.folder(),
+            "batch run clips.jsonl --out clips --sandbox",
+        )
+    };
+    let mut running = start().start();
+    running.until("row-1: task ");
+    running.interrupt();
+    let ended = running.end().expect(130);
+    assert!(ended.stderr.contains("charged: no"), "{ended}");
+    assert!(!ended.stderr.contains("resume"), "{ended}");
+    let again = start().run().expect(3);
+    assert!(again.stderr.contains("use another --out"), "{again}");
+}
