@@ -9,7 +9,7 @@ mod fetch;
 mod fill;
 mod prepare;
 
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::{BinaryHeap, HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::StreamExt as _;
@@ -22,7 +22,7 @@ pub(crate) use crate::conductor::context::RunContext;
 use crate::conductor::create::CreateResult;
 use crate::conductor::fetch::{FetchResult, ReadyVideo};
 use crate::error::{BatchError, BatchResult};
-use crate::ledger::{Batch, ItemError, ItemId};
+use crate::ledger::{Attempt, Batch, BatchItem, ItemError, ItemId};
 use crate::results::ResultsFile;
 use crate::run::RunEvent;
 use crate::state::{BatchState, ItemState};
@@ -76,8 +76,8 @@ pub(crate) struct Conductor<'a> {
     /// Items that are being created, waited for, ready or being saved.
     in_flight: HashSet<ItemId>,
     being_created: Option<ItemId>,
-    /// Whether a create is in the air that could not be settled.
-    is_unsettled: bool,
+    /// The attempts to settle before anything is sent; `None` if the ledger has to be asked.
+    to_settle: Option<VecDeque<(Attempt, BatchItem)>>,
     /// No create begins before.
     not_before: Option<Instant>,
     delay: Delay,
@@ -100,7 +100,7 @@ impl<'a> Conductor<'a> {
             saving: FuturesUnordered::new(),
             in_flight: HashSet::new(),
             being_created: None,
-            is_unsettled: false,
+            to_settle: None,
             not_before: None,
             delay: Delay::new(),
             wake_at: None,
@@ -109,34 +109,19 @@ impl<'a> Conductor<'a> {
 
     /// Runs the batch until nothing is left to do, or it is stopped.
     pub(crate) async fn run(mut self) -> BatchResult<BatchStatus> {
-        if self.settle_open_attempts().await? {
-            let mut tick = tokio::time::interval(TICK);
-            tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                self.fill().await?;
-                self.write_results().await?;
-                if self.is_done().await? {
-                    break;
-                }
-                let step = self.next_step(&mut tick).await;
-                self.take(step).await?;
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            self.fill().await?;
+            self.write_results().await?;
+            if self.is_done().await? {
+                break;
             }
+            let step = self.next_step(&mut tick).await;
+            self.take(step).await?;
         }
         self.write_results().await?;
         BatchStatus::read(&*self.shared.ledger, &self.batch.name).await
-    }
-
-    /// Settles what earlier runs announced, before anything is sent. Returns `false` if the run is stopped.
-    async fn settle_open_attempts(&mut self) -> BatchResult<bool> {
-        let shared = self.shared;
-        for (attempt, item) in shared.ledger.open_attempts(shared.lease.account).await? {
-            let sent = create::settle(shared, item, attempt).await?;
-            self.take_sent(sent).await?;
-            if shared.is_stopping() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 
     /// Whether nothing is left to do.
@@ -193,7 +178,7 @@ impl<'a> Conductor<'a> {
 
     async fn next_step(&mut self, tick: &mut tokio::time::Interval) -> RunStep {
         let clock = self.shared.client.clock();
-        let may_create = self.may_create() && self.may_have.prepared && self.creating.is_none();
+        let may_create = self.may_create() && self.creating.is_none();
         let create_at = self.not_before.filter(|_| may_create);
         let now = (clock.now(), clock.system_time());
         let until_create = create_at.map(|at| at.saturating_duration_since(now.0));
@@ -264,7 +249,7 @@ impl<'a> Conductor<'a> {
                 self.not_before = Some(self.shared.client.clock().now() + delay);
             }
             CreateResult::Pause(reason) => {
-                self.is_unsettled = true;
+                self.to_settle = None;
                 self.set_state(BatchState::Paused, Some(reason)).await?;
             }
         }

@@ -1,5 +1,7 @@
 //! Starts what the ledger has to do next, within the limits of a run.
 
+use std::collections::VecDeque;
+
 use kling_omni::Task;
 
 use crate::conductor::{Conductor, PAGE, create, fetch, prepare};
@@ -113,27 +115,29 @@ impl Conductor<'_> {
         self.note_next_ready(&[ItemState::Planned]).await
     }
 
-    /// Creates the next task, if none is in the air and fewer than the limit are in flight.
+    /// Settles what is in the air, or else creates the next task, if fewer than the limit are in flight.
     async fn fill_creating(&mut self) -> BatchResult<()> {
-        let limit = self.shared.options.in_flight;
-        // Videos that wait for a download may expire, so they count, too.
-        let has_room = self.waiting.len() < limit && self.ready.len() < limit;
-        let now = self.shared.client.clock().now();
-        let may_begin = self.not_before.is_none_or(|time| time <= now);
-        if self.creating.is_some() || !has_room || !may_begin || !self.may_have.prepared {
+        let shared = self.shared;
+        let now = shared.client.clock().now();
+        if self.creating.is_some() || self.not_before.is_some_and(|time| time > now) {
             return Ok(());
         }
-        if self.is_unsettled {
-            let open = self.shared.ledger.open_attempts(self.shared.lease.account);
-            let mut open = open.await?.into_iter();
-            let in_the_air = open.find(|(attempt, _)| attempt.state.is_in_the_air());
-            self.is_unsettled = false;
-            if let Some((attempt, item)) = in_the_air {
-                self.in_flight.insert(item.id);
-                self.being_created = Some(item.id);
-                self.creating = Some(Box::pin(create::settle(self.shared, item, attempt)));
-                return Ok(());
-            }
+        if self.to_settle.is_none() {
+            let open = shared.ledger.open_attempts(shared.lease.account);
+            self.to_settle = Some(open.await?.into());
+        }
+        let open = self.to_settle.as_mut().and_then(VecDeque::pop_front);
+        if let Some((attempt, item)) = open {
+            self.in_flight.insert(item.id);
+            self.being_created = Some(item.id);
+            self.creating = Some(Box::pin(create::settle(shared, item, attempt)));
+            return Ok(());
+        }
+        let limit = shared.options.in_flight;
+        // Videos that wait for a download may expire, so they count, too.
+        let has_room = self.waiting.len() < limit && self.ready.len() < limit;
+        if !has_room || !self.may_have.prepared {
+            return Ok(());
         }
         let query = self.query(&[ItemState::Prepared], 0, 1);
         match self.shared.ledger.items(query).await?.pop() {

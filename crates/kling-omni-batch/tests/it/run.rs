@@ -70,6 +70,20 @@ async fn lost_response_is_not_paid_again() {
 }
 
 #[tokio::test]
+async fn paid_task_is_saved_while_another_create_is_settled() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let bench = BatchBench::new(|sandbox| sandbox.result_lifetime(minutes(5))).await;
+    bench.sandbox.inject("create:lost@2".parse().unwrap());
+    bench.import(3).await;
+    bench
+        .run(RunOptions::default().settle_time(minutes(60)))
+        .await;
+    assert!(bench.clock.elapsed() > minutes(60));
+    assert_eq!(bench.charges(), 3);
+    bench.check_saved(3).await;
+}
+
+#[tokio::test]
 async fn failed_task_is_repeated_only_if_asked() {
     for (retries, charges, state) in [(0, 1, ItemState::Failed), (1, 2, ItemState::Saved)] {
         let bench = BatchBench::new(|sandbox| sandbox).await;
