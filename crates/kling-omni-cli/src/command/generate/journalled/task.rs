@@ -34,6 +34,9 @@ pub(super) struct JournalledTask<'a> {
     pub(super) no_wait: bool,
 }
 
+/// Shows how many bytes were received, and of how many.
+type OnReceived = Box<dyn FnMut(u64, Option<u64>)>;
+
 /// What the run is doing, which decides what Ctrl-C and an error mean.
 enum Phase {
     /// Between the others. Ctrl-C is handled in the next one.
@@ -43,7 +46,7 @@ enum Phase {
         is_interrupted: bool,
     },
     Waiting(Task),
-    Downloading(Task, Video),
+    Downloading(Task, Box<Video>),
 }
 
 /// What the events of a run have shown.
@@ -56,7 +59,7 @@ struct Observer<'a, 'r> {
     /// Whether the create of this run made no task.
     is_lost: bool,
     is_already_saved: bool,
-    on_received: Option<Box<dyn FnMut(u64, Option<u64>)>>,
+    on_received: Option<OnReceived>,
     journal_path: Option<PathBuf>,
 }
 
@@ -293,7 +296,7 @@ impl Observer<'_, '_> {
                 let Phase::Waiting(task) = phase else {
                     return Ok(None);
                 };
-                self.phase = Phase::Downloading(task, video);
+                self.phase = Phase::Downloading(task, Box::new(video));
             }
             JournalEvent::SavedFileChanged { path, .. } => progress.say(format_args!(
                 "{} is missing or changed: saving the video again",
