@@ -5,9 +5,10 @@
 //! its callers do:
 //!
 //! * `paid_once`: an item has at most one attempt that was paid or may have been
-//!   ([`AttemptState::may_be_paid`]).
-//! * `turnstile`: an account has at most one create in the air ([`AttemptState::is_in_the_air`]). The one new task on the
-//!   account's list is then the task of that create.
+//!   ([`AttemptState::may_be_paid`](crate::AttemptState::may_be_paid)).
+//! * `turnstile`: an account has at most one create in the air
+//!   ([`AttemptState::is_in_the_air`](crate::AttemptState::is_in_the_air)). The one new task on the account's list is then the
+//!   task of that create.
 //!
 //! Only the holder of the account's [`Lease`] writes what may spend money. Each such write carries the epoch of the lease,
 //! and fails if another run has acquired the account since.
@@ -45,8 +46,8 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`BatchError::Changed`] if an item exists with another request or another file, and [`BatchError::SamePath`] if
-    /// another item has its file. Nothing is added then.
+    /// [`BatchError::Changed`](crate::BatchError::Changed) if an item exists with another request or another file, and
+    /// [`BatchError::SamePath`](crate::BatchError::SamePath) if another item has its file. Nothing is added then.
     async fn import(&self, batch: &str, items: NewItems) -> BatchResult<Imported>;
 
     /// All batches, in the order of their creation.
@@ -71,7 +72,7 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`BatchError::OtherAccount`] if it is assigned to another one.
+    /// [`BatchError::OtherAccount`](crate::BatchError::OtherAccount) if it is assigned to another one.
     async fn assign(
         &self,
         batch: BatchId,
@@ -83,14 +84,14 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`BatchError::InUse`] if another run has it.
+    /// [`BatchError::InUse`](crate::BatchError::InUse) if another run has it.
     async fn acquire(&self, account: AccountId, holder: &str) -> BatchResult<Lease>;
 
     /// Extends a lease. A run calls it every three seconds.
     ///
     /// # Errors
     ///
-    /// [`BatchError::LeaseLost`] if another run has the account.
+    /// [`BatchError::LeaseLost`](crate::BatchError::LeaseLost) if another run has the account.
     async fn renew(&self, lease: &Lease) -> BatchResult<()>;
 
     /// Gives a lease back.
@@ -139,8 +140,9 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`BatchError::RecordExists`] if the attempt has a record of this number, [`BatchError::LeaseLost`], and
-    /// [`BatchError::Forbidden`] if a rule of the ledger would be violated. Nothing was written then.
+    /// [`BatchError::RecordExists`](crate::BatchError::RecordExists) if the attempt has a record of this number,
+    /// [`BatchError::LeaseLost`](crate::BatchError::LeaseLost), and [`BatchError::Forbidden`](crate::BatchError::Forbidden) if
+    /// a rule of the ledger would be violated. Nothing was written then.
     async fn append(&self, lease: Option<&Lease>, record: NewRecord) -> BatchResult<()>;
 
     /// Records that the outcome of an attempt remains unknown after its settle time, with the tasks that it may have made.

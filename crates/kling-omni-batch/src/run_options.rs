@@ -144,6 +144,9 @@ impl RunOptions {
     }
 
     /// Calls `callback` before and after each durable step, with its name. The run waits for the returned future.
+    ///
+    /// A name is `before` or `after` and the step: `prepare`, `begin` (of an attempt), `fail`, `undecided`, or a record of the
+    /// journal (`prepared`, `sending`, `created`, `unconfirmed`, `rejected`, `not_created`, `ended`, `publishing`, `saved`).
     #[cfg(feature = "test-hooks")]
     #[doc(hidden)]
     pub fn on_step<F>(mut self, callback: impl Fn(String) -> F + Send + Sync + 'static) -> Self
