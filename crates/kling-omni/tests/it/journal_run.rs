@@ -182,28 +182,34 @@ async fn lost_response_is_found_in_the_same_run() {
     assert_eq!(bench.charges(), 1);
 }
 
-/// While another create of the client is in flight, a new task may be its own. That is not a question for a person.
+/// While another create of the client is unconfirmed, a new task may be its own. The run waits until that is resolved.
 #[tokio::test]
-async fn create_in_flight_delays_the_search() {
+async fn another_unconfirmed_create_delays_the_search() {
     let bench = TestBench::new(|builder| builder).await;
-    bench.sandbox.inject("create:drop@1".parse().unwrap());
-    let slow = "create:slow-headers=12s@2".parse().unwrap();
-    bench.sandbox.inject(slow);
-    let mut one = bench.journal().await;
+    bench.sandbox.inject("create:lost@1".parse().unwrap());
+    bench.sandbox.inject("create:drop@2".parse().unwrap());
     let mut other = Journal::with_store(MemoryStore::new(2)).await.unwrap();
-    let first = one.run(&bench.client, bench.create(), bench.destination());
-    let file = bench.folder.path().join("other.mp4");
-    let second = other.run(&bench.client, bench.create(), file);
-    let (first, second) = (bench.observed(first), bench.observed(second));
-    let start = bench.clock.elapsed();
-    let (first, second) = tokio::join!(first.into_future(), second.into_future());
-    saved(first);
-    saved(second);
-    let events = bench.events();
-    assert_eq!(events.matches("found").count(), 1, "{events}");
-    assert!(bench.clock.elapsed() - start > Duration::from_secs(12));
-    assert_ne!(one.state().task_id(), other.state().task_id());
-    assert_eq!(bench.charges(), 2);
+    other.create(bench.create()).await.unwrap();
+    assert_eq!(other.state().name(), "unconfirmed");
+
+    let mut journal = bench.journal().await;
+    let run = journal.run(&bench.client, bench.create(), bench.destination());
+    let mut run = bench.observed(run).into_future();
+    let begin = bench.clock.elapsed();
+    let resolve = async {
+        while bench.clock.elapsed() < begin + Duration::from_secs(12) {
+            tokio::task::yield_now().await;
+        }
+        assert!(!bench.events().contains("found"));
+        other.resolve_not_created().await.unwrap();
+    };
+    tokio::select! {
+        outcome = &mut run => panic!("the run did not wait: {outcome:?}"),
+        () = resolve => {}
+    }
+    saved(run.await);
+    assert!(bench.events().starts_with("found"));
+    assert_eq!(bench.charges(), 1);
 }
 
 /// A set of known tasks takes the place of the list snapshot, in the create and in the search.
