@@ -131,7 +131,7 @@ impl AttemptStore {
             State::Ended { .. } => (AttemptState::Created, ItemState::Ended),
             State::Publishing { .. } => (AttemptState::Created, ItemState::Placing),
             State::Saved { .. } => {
-                file = SavedFile::of(&state);
+                file = SavedFile::of(state);
                 (AttemptState::Created, ItemState::Saved)
             }
             other => {
