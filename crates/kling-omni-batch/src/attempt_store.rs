@@ -195,7 +195,7 @@ mod tests {
 
     type BegunJob = (Arc<dyn Ledger>, Lease, AttemptId);
 
-    /// Begins the attempt of a job, in a ledger of its own: the suite leaves creates in the air.
+    /// Begins the attempt of a job, in a ledger of its own: the suite leaves unconfirmed creates.
     async fn begin(path: &std::path::Path) -> BatchResult<BegunJob> {
         let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(path).await?);
         let request = TextToVideo::builder().prompt("A cat").build();

@@ -112,7 +112,7 @@ impl Batches {
         self.ledger.import(batch, Box::new(items.into_iter())).await
     }
 
-    /// Starts a run, on the current tokio runtime. It settles what earlier runs left in the air, and then creates, waits and
+    /// Starts a run, on the current tokio runtime. It settles what earlier runs left unconfirmed, and then creates, waits and
     /// saves until all items have ended. A paused or stopped batch is resumed.
     ///
     /// # Errors

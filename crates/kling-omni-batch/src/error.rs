@@ -117,7 +117,7 @@ pub enum BatchError {
         /// Its state.
         state: BatchState,
     },
-    /// Another attempt of this item was paid or may have been, or another create of the account is in the air.
+    /// Another attempt of this item was paid or may have been, or another create of the account is unconfirmed.
     #[error("a create that is paid, or may be, forbids another one ({rule})")]
     Forbidden {
         /// The rule of the ledger: `paid_once` or `turnstile`.
@@ -172,7 +172,7 @@ impl BatchError {
                 "restore the file from a backup that is newer than the last create, or compare the account's list with its items before you create again"
             }
             Self::InUse { .. } => "wait until that run ends, or stop it",
-            Self::LeaseLost => "start again: the next run settles what was in the air",
+            Self::LeaseLost => "start again: the next run settles what was unconfirmed",
             Self::OtherAccount { .. } => {
                 "use the key and the service that the batch was started with"
             }

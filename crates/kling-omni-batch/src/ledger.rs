@@ -6,8 +6,8 @@
 //!
 //! * `paid_once`: an item has at most one attempt that was paid or may have been
 //!   ([`AttemptState::may_be_paid`](crate::AttemptState::may_be_paid)).
-//! * `turnstile`: an account has at most one create in the air
-//!   ([`AttemptState::is_in_the_air`](crate::AttemptState::is_in_the_air)). The one new task on the account's list is then the
+//! * `turnstile`: an account has at most one unconfirmed create
+//!   ([`AttemptState::is_unconfirmed`](crate::AttemptState::is_unconfirmed)). The one new task on the account's list is then the
 //!   task of that create.
 //!
 //! Only the holder of the account's [`Lease`] writes what may spend money. Each such write carries the epoch of the lease,
@@ -129,7 +129,7 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// The latest attempt of an item.
     async fn latest_attempt(&self, item: ItemId) -> BatchResult<Option<Attempt>>;
 
-    /// The attempts of an account whose outcome is unknown: in the air, and undecided.
+    /// The attempts of an account whose outcome is unknown: unconfirmed and undecided ones.
     async fn open_attempts(&self, account: AccountId) -> BatchResult<Vec<(Attempt, BatchItem)>>;
 
     /// The records of an attempt, in order.
@@ -155,7 +155,7 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
         reason: ItemError,
     ) -> BatchResult<()>;
 
-    /// Puts an item back, if it is in the expected state and its attempt is not in the air. Returns whether it did.
+    /// Puts an item back, if it is in the expected state and its attempt is not unconfirmed. Returns whether it did.
     async fn reopen(&self, item: ItemId, from: ItemState, as_: Reopening) -> BatchResult<bool>;
 
     /// How many tasks of this request failed on the account.

@@ -87,14 +87,14 @@ pub struct BatchRun {
 }
 
 impl BatchRun {
-    /// Stops the run: nothing more is created, a create in the air is completed, and running downloads are. Tasks that are
+    /// Stops the run: nothing more is created, a create that was sent is completed, and running downloads are. Tasks that are
     /// still in progress are fetched by the next run. To leave at once, [`abort`](Self::abort), or end the process.
     pub fn stop(&self) {
         // The run may have ended.
         let _ = self.control.send(Control::Stop);
     }
 
-    /// Ends the run at once. The next run settles a create that was in the air.
+    /// Ends the run at once. The next run settles a create that was unconfirmed.
     pub fn abort(&self) {
         self.conductor.abort();
     }

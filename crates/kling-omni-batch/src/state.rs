@@ -143,7 +143,7 @@ impl AttemptState {
     }
 
     /// Whether another create of the account has to wait for this one.
-    pub fn is_in_the_air(self) -> bool {
+    pub fn is_unconfirmed(self) -> bool {
         matches!(self, Self::Announced | Self::Unknown)
     }
 }

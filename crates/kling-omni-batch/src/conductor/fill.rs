@@ -115,7 +115,7 @@ impl Conductor<'_> {
         self.note_next_ready(&[ItemState::Planned]).await
     }
 
-    /// Settles what is in the air, or else creates the next task, if fewer than the limit are in flight.
+    /// Settles an unconfirmed create, or else creates the next task, if fewer than the limit are in flight.
     async fn fill_creating(&mut self) -> BatchResult<()> {
         let shared = self.shared;
         let now = shared.client.clock().now();

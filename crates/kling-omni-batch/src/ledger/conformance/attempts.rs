@@ -54,7 +54,7 @@ pub(super) async fn turnstile_holds(first: Handle, second: Handle) -> CaseResult
     let open = first.open_attempts(prepared.account).await?;
     expect(
         open.len() == 1 && open[0].0.id == two.id,
-        "one attempt is in the air",
+        "one attempt is unconfirmed",
     )
 }
 

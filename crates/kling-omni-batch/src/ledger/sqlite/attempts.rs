@@ -158,7 +158,7 @@ pub(super) fn append(
     let mut insert = ledger.prepare_cached(insert)?;
     insert.execute((attempt.id.0, number.cast_signed(), &record.json))?;
     let stays_undecided =
-        attempt.state == AttemptState::Undecided && record.attempt_state.is_in_the_air();
+        attempt.state == AttemptState::Undecided && record.attempt_state.is_unconfirmed();
     if stays_undecided {
         return Ok(());
     }
@@ -253,7 +253,7 @@ pub(super) fn reopen(
     let may_reopen = match as_ {
         Reopening::Fetch => state == Some(AttemptState::Created),
         Reopening::Create => {
-            !state.is_some_and(|state| state.is_in_the_air() || state == AttemptState::Undecided)
+            !state.is_some_and(|state| state.is_unconfirmed() || state == AttemptState::Undecided)
         }
     };
     if found.is_none() || !may_reopen {

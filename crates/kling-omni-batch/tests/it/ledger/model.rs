@@ -68,7 +68,7 @@ impl Model {
     /// The state in which an append leaves an attempt, or `None` if it has to be refused.
     fn expected(&self, id: i64, to: AttemptState, has_lease: bool) -> Option<AttemptState> {
         let attempt = self.attempts[&id];
-        let stays = attempt.state == AttemptState::Undecided && to.is_in_the_air();
+        let stays = attempt.state == AttemptState::Undecided && to.is_unconfirmed();
         let to = if stays { attempt.state } else { to };
         let may_write = match has_lease {
             true => attempt.state != AttemptState::Closed,
@@ -78,8 +78,8 @@ impl Model {
         let is_free = others.all(|(_, other)| {
             let both_paid =
                 other.item == attempt.item && other.state.may_be_paid() && to.may_be_paid();
-            let both_in_the_air = other.state.is_in_the_air() && to.is_in_the_air();
-            !both_paid && !both_in_the_air
+            let both_unconfirmed = other.state.is_unconfirmed() && to.is_unconfirmed();
+            !both_paid && !both_unconfirmed
         });
         (may_write && is_free).then_some(to)
     }
@@ -182,7 +182,7 @@ impl Model {
                     .set_undecided(&self.lease, attempt.id, Vec::new(), reason)
                     .await;
                 let model = self.attempts.get_mut(&attempt.id.0).unwrap();
-                let may_be = model.state.is_in_the_air() || model.state == AttemptState::Undecided;
+                let may_be = model.state.is_unconfirmed() || model.state == AttemptState::Undecided;
                 assert_eq!(set.is_ok(), may_be, "{set:?}");
                 if may_be {
                     model.state = AttemptState::Undecided;
@@ -195,7 +195,7 @@ impl Model {
                     if let (true, Some(id), Reopening::Create) = (reopened, latest, as_) {
                         let attempt = self.attempts.get_mut(&id).unwrap();
                         assert!(
-                            !attempt.state.is_in_the_air()
+                            !attempt.state.is_unconfirmed()
                                 && attempt.state != AttemptState::Undecided
                         );
                         attempt.state = AttemptState::Closed;
@@ -215,7 +215,7 @@ impl Model {
     /// The ledger has what the model has, and its rules hold.
     async fn check(&self) {
         let mut paid = BTreeMap::<_, u32>::new();
-        let mut in_the_air = 0;
+        let mut unconfirmed = 0;
         for (item, attempt) in &self.latest {
             let stored = self
                 .ledger
@@ -229,10 +229,10 @@ impl Model {
         }
         for attempt in self.attempts.values() {
             *paid.entry(attempt.item).or_default() += u32::from(attempt.state.may_be_paid());
-            in_the_air += u32::from(attempt.state.is_in_the_air());
+            unconfirmed += u32::from(attempt.state.is_unconfirmed());
         }
         assert!(paid.values().all(|paid| *paid <= 1), "{paid:?}");
-        assert!(in_the_air <= 1);
+        assert!(unconfirmed <= 1);
     }
 }
 
