@@ -35,7 +35,7 @@ const PAGE: u32 = 100;
 
 /// What ended.
 enum RunStep {
-    Prepared(ItemId, BatchResult<()>),
+    Prepared(ItemId, BatchResult<Option<ItemError>>),
     Created(BatchResult<CreateResult>),
     Fetched(BatchResult<FetchResult>),
     Tick,
@@ -67,7 +67,7 @@ pub(crate) struct Conductor<'a> {
     batch: Batch,
     results: Option<ResultsFile>,
     may_have: MayHave,
-    preparing: Steps<'a, (ItemId, BatchResult<()>)>,
+    preparing: Steps<'a, (ItemId, BatchResult<Option<ItemError>>)>,
     being_prepared: HashSet<ItemId>,
     creating: Option<BoxFuture<'a, BatchResult<CreateResult>>>,
     waiting: Steps<'a, BatchResult<FetchResult>>,
@@ -109,6 +109,7 @@ impl<'a> Conductor<'a> {
 
     /// Runs the batch until nothing is left to do, or it is stopped.
     pub(crate) async fn run(mut self) -> BatchResult<BatchStatus> {
+        fetch::retry_earlier(self.shared, self.batch.id).await?;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -206,8 +207,10 @@ impl<'a> Conductor<'a> {
     async fn take(&mut self, step: RunStep) -> BatchResult<()> {
         match step {
             RunStep::Prepared(id, prepared) => {
-                prepared?;
                 self.being_prepared.remove(&id);
+                if let Some(reason) = prepared? {
+                    self.set_state(BatchState::Paused, Some(reason)).await?;
+                }
                 self.may_have.planned = true;
                 self.may_have.prepared = true;
                 Ok(())

@@ -160,7 +160,7 @@ pub enum BatchError {
     Aborted,
     /// The client failed.
     #[error(transparent)]
-    Client(#[from] kling_omni::Error),
+    Client(kling_omni::Error),
 }
 
 impl BatchError {
@@ -196,6 +196,23 @@ impl BatchError {
             path,
             source,
         }
+    }
+}
+
+impl From<kling_omni::Error> for BatchError {
+    /// The error of a journal whose ledger is full is [`Full`](Self::Full).
+    fn from(error: kling_omni::Error) -> Self {
+        let mut cause = std::error::Error::source(&error);
+        while let Some(found) = cause {
+            let inner = found
+                .downcast_ref::<io::Error>()
+                .and_then(io::Error::get_ref);
+            if let Some(Self::Full) = inner.and_then(|inner| inner.downcast_ref()) {
+                return Self::Full;
+            }
+            cause = found.source();
+        }
+        Self::Client(error)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The places at which a crash test stops a run: before and after each durable step.
+//! The places at which a crash test stops a run: before and after each durable step, and inside of each transaction.
 
 #[cfg(feature = "test-hooks")]
 use std::sync::Arc;
@@ -40,5 +40,21 @@ impl Failpoints {
 impl std::fmt::Debug for Failpoints {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Failpoints")
+    }
+}
+
+/// The failpoint inside of each transaction of a ledger. Without the feature `test-hooks` it does nothing.
+#[derive(Clone, Default)]
+pub(crate) struct CommitHook {
+    #[cfg(feature = "test-hooks")]
+    pub(crate) callback: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+impl CommitHook {
+    pub(crate) fn call(&self) {
+        #[cfg(feature = "test-hooks")]
+        if let Some(callback) = &self.callback {
+            callback();
+        }
     }
 }

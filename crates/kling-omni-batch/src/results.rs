@@ -1,7 +1,7 @@
 //! `results.jsonl`: a line for each item that ended, in the order in which they end.
 
 use std::fs::OpenOptions;
-use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::error::{BatchError, BatchResult};
@@ -123,18 +123,16 @@ impl Existing {
     }
 }
 
-/// Replaces the file at once.
+/// Replaces the file at once. The name of the new file is fixed, so a process that was killed leaves none: the next one writes it
+/// again.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or_else(|| Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut file = BufWriter::new(tempfile::NamedTempFile::new_in(folder)?);
-    file.write_all(bytes)?;
-    let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.persist(path)?;
-    Ok(())
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(&part, bytes)?;
+    std::fs::rename(&part, path)
 }
 
 fn append(path: &Path, lines: &str) -> io::Result<()> {

@@ -10,7 +10,7 @@ use kling_omni::{CreateOutcome, ErrorKind, Task};
 use crate::attempt_store::{AttemptStore, Reason};
 use crate::conductor::context::{Delay, RunContext};
 use crate::conductor::prepare::{is_transient, item_error, uploads_are_current};
-use crate::error::BatchResult;
+use crate::error::{BatchError, BatchResult};
 use crate::ledger::{Attempt, BatchItem, ItemChange, ItemError};
 use crate::run::RunEvent;
 use crate::state::{AttemptState, ItemState};
@@ -123,7 +123,8 @@ async fn journal(shared: &RunContext, attempt: &Attempt) -> BatchResult<Journal>
 /// A ledger that does not take what became of a create ends the run: the next one settles the create.
 pub(super) fn check_written(journal: &Journal) -> BatchResult<()> {
     match journal.write_error() {
-        Some(error) => Err(crate::BatchError::Ledger(error.into())),
+        Some(error) if error.ends_with(&BatchError::Full.to_string()) => Err(BatchError::Full),
+        Some(error) => Err(BatchError::Ledger(error.into())),
         None => Ok(()),
     }
 }

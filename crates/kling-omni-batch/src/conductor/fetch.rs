@@ -1,18 +1,24 @@
 //! Waits for the task of an item, and saves its video. Costs nothing and may run twice.
 
 use std::cmp::Ordering;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use futures_util::StreamExt as _;
 use kling_omni::journal::{Journal, State};
 use kling_omni::{Error, ErrorKind, Task, Video};
+use tokio::io::AsyncReadExt as _;
 
 use crate::attempt_store::{AttemptStore, Reason};
+use crate::conductor::PAGE;
 use crate::conductor::context::RunContext;
 use crate::conductor::create::check_written;
 use crate::conductor::prepare::item_error;
 use crate::error::BatchResult;
-use crate::ledger::{Attempt, BatchItem, ItemChange, ItemError, ItemId, Reopening, SavedFile};
+use crate::ledger::{
+    Attempt, BatchId, BatchItem, ItemChange, ItemError, ItemId, ItemQuery, Reopening, SavedFile,
+};
 use crate::state::ItemState;
 
 /// How often a step of an item fails in a row before the item counts as failed. With the delays between, it takes about five
@@ -140,10 +146,31 @@ pub(super) async fn save(shared: &RunContext, ready: ReadyVideo) -> BatchResult<
     if journal.verify_saved().await.is_some() {
         return saved(shared, item, &journal);
     }
-    match journal.save(video.save(&item.path)).await {
+    let save = video.save(&item.path);
+    let save = save.overwrite(is_in_place(&video, &item.path).await);
+    match journal.save(save).await {
         Ok(_) => saved(shared, item, &journal),
         Err(error) => failed(shared, item, &error).await,
     }
+}
+
+/// Whether the file has the content of the video: an earlier run saved it, and could not record that because the ledger was full.
+async fn is_in_place(video: &Video, path: &Path) -> bool {
+    let Ok(mut file) = tokio::fs::File::open(path).await else {
+        return false;
+    };
+    let Ok(mut download) = video.download().await else {
+        return false;
+    };
+    let mut found = Vec::new();
+    while let Some(chunk) = download.next().await {
+        let Ok(chunk) = chunk else { return false };
+        found.resize(chunk.len(), 0);
+        if file.read_exact(&mut found).await.is_err() || found != chunk {
+            return false;
+        }
+    }
+    matches!(file.read(&mut [0]).await, Ok(0))
 }
 
 fn saved(shared: &RunContext, item: BatchItem, journal: &Journal) -> BatchResult<FetchResult> {
@@ -167,16 +194,7 @@ async fn failed(shared: &RunContext, item: BatchItem, error: &Error) -> BatchRes
                 let item = item.clone();
                 fail(shared, item, ItemState::Failed, reason, true).await?;
             }
-            let latest = shared.ledger.latest_attempt(item.id).await?;
-            let failed = latest.map_or(0, |latest| latest.failed_tasks);
-            if failed <= shared.options.retry_failed {
-                let reopened = shared
-                    .ledger
-                    .reopen(item.id, ItemState::Failed, Reopening::Create);
-                if reopened.await? {
-                    shared.report(&item, ItemState::Planned, None);
-                }
-            }
+            retry(shared, &item).await?;
             Ok(FetchResult::Done(item.id))
         }
         ErrorKind::Expired => fail(shared, item, ItemState::Expired, reason, false).await,
@@ -202,6 +220,49 @@ async fn failed(shared: &RunContext, item: BatchItem, error: &Error) -> BatchRes
             Ok(FetchResult::Done(item.id))
         }
         _ => fail(shared, item, ItemState::Failed, reason, false).await,
+    }
+}
+
+/// Puts an item whose task failed back, if its task may be created again.
+async fn retry(shared: &RunContext, item: &BatchItem) -> BatchResult<()> {
+    let latest = shared.ledger.latest_attempt(item.id).await?;
+    let failed = latest.map_or(0, |latest| latest.failed_tasks);
+    if failed <= shared.options.retry_failed {
+        let reopened = shared
+            .ledger
+            .reopen(item.id, ItemState::Failed, Reopening::Create);
+        if reopened.await? {
+            shared.report(item, ItemState::Planned, None);
+        }
+    }
+    Ok(())
+}
+
+/// Puts the items back whose tasks failed in an earlier run, which may have ended before it did that.
+pub(super) async fn retry_earlier(shared: &RunContext, batch: BatchId) -> BatchResult<()> {
+    if shared.options.retry_failed == 0 {
+        return Ok(());
+    }
+    let mut from = 0;
+    loop {
+        let query = ItemQuery {
+            batch,
+            states: vec![ItemState::Failed],
+            from,
+            limit: PAGE,
+            ready_at: None,
+        };
+        let items = shared.ledger.items(query).await?;
+        let Some(last) = items.last() else {
+            return Ok(());
+        };
+        from = last.position + 1;
+        for item in &items {
+            let kind = item.error.as_ref().map(|error| error.kind.as_str());
+            if let Some("task_failed" | "empty_result") = kind {
+                retry(shared, item).await?;
+            }
+        }
     }
 }
 

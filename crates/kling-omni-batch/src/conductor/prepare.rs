@@ -1,8 +1,10 @@
 //! Prepares an item: inspects its files, checks that its video can be saved, and uploads its files. Costs nothing.
 
+use std::fs;
+use std::io;
+use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use kling_omni::download::Destination;
 use kling_omni::request::MediaSource;
 use kling_omni::{Error, ErrorKind};
 
@@ -14,28 +16,40 @@ use crate::state::ItemState;
 /// How often an upload fails in a row before its item is rejected.
 const MAX_FAILURES: u32 = 8;
 
-/// Prepares an item. A failure is recorded in the ledger.
-pub(super) async fn prepare(shared: &RunContext, item: &BatchItem) -> BatchResult<()> {
+/// The file that a check of a folder creates for a moment. The name is fixed, so the next check removes what a process left
+/// that was killed.
+const PROBE: &str = ".kling-omni-batch";
+
+/// Prepares an item. A failure is recorded in the ledger. Returns the reason if the batch has to pause.
+pub(super) async fn prepare(
+    shared: &RunContext,
+    item: &BatchItem,
+) -> BatchResult<Option<ItemError>> {
     shared.failpoints().before("prepare").await;
     let change = ItemChange::new(item.id, ItemState::Planned, ItemState::Prepared);
+    let mut pause = None;
     let change = match upload(shared, item).await {
         Ok(uploads) => ItemChange {
             uploads: Some(uploads),
             ..change
         },
-        Err(StepFailure {
-            error,
-            is_transient,
-        }) => {
-            let failures = item.failures + 1;
-            let is_transient = is_transient && failures < MAX_FAILURES;
+        Err(StepFailure { error, next }) => {
             tracing::warn!(error.type = error.kind, error = error.text, "item not prepared");
+            let failures = item.failures + 1;
+            let is_rejected = match next {
+                AfterFailure::Reject => true,
+                AfterFailure::TryAgain => failures >= MAX_FAILURES,
+                AfterFailure::Pause => false,
+            };
+            if next == AfterFailure::Pause {
+                pause = Some(error.clone());
+            }
             ItemChange {
-                to: match is_transient {
-                    true => ItemState::Planned,
-                    false => ItemState::Rejected,
+                to: match is_rejected {
+                    true => ItemState::Rejected,
+                    false => ItemState::Planned,
                 },
-                not_before: is_transient.then(|| shared.retry_at(failures)),
+                not_before: (!is_rejected).then(|| shared.retry_at(failures)),
                 failures,
                 ..change.because(error)
             }
@@ -47,7 +61,7 @@ pub(super) async fn prepare(shared: &RunContext, item: &BatchItem) -> BatchResul
         shared.report(item, to, error);
     }
     shared.failpoints().after("prepare").await;
-    Ok(())
+    Ok(pause)
 }
 
 /// Whether a failure before anything was sent may pass by itself.
@@ -76,17 +90,31 @@ pub(super) fn item_error(error: &Error) -> ItemError {
     }
 }
 
-/// Why a step failed, and whether that may pass by itself.
-pub(super) struct StepFailure {
-    pub(super) error: ItemError,
-    pub(super) is_transient: bool,
+/// What follows from a failure to prepare an item.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AfterFailure {
+    /// The item cannot be created.
+    Reject,
+    /// It may pass by itself.
+    TryAgain,
+    /// It concerns all items, and a person has to act.
+    Pause,
+}
+
+/// Why an item could not be prepared.
+struct StepFailure {
+    error: ItemError,
+    next: AfterFailure,
 }
 
 impl From<Error> for StepFailure {
     fn from(error: Error) -> Self {
         Self {
             error: item_error(&error),
-            is_transient: is_transient(error.kind()),
+            next: match is_transient(error.kind()) {
+                true => AfterFailure::TryAgain,
+                false => AfterFailure::Reject,
+            },
         }
     }
 }
@@ -98,7 +126,47 @@ fn invalid(text: String) -> StepFailure {
             kind: "validation".to_owned(),
             text,
         },
-        is_transient: false,
+        next: AfterFailure::Reject,
+    }
+}
+
+/// Checks that a video can be saved at `path`. The free space is not checked: a batch has many videos.
+fn check_path(path: &Path) -> Result<(), StepFailure> {
+    let failed = |next, text| {
+        let kind = "file".to_owned();
+        Err(StepFailure {
+            error: ItemError { kind, text },
+            next,
+        })
+    };
+    let checked = path.parent().map_or(Ok(()), |folder| {
+        fs::create_dir_all(folder)?;
+        let probe = folder.join(PROBE);
+        fs::File::create(&probe)?;
+        match fs::remove_file(&probe) {
+            // Another check removed it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
+    });
+    let name = path.display();
+    match checked.and_then(|()| fs::symlink_metadata(path)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(_) => failed(AfterFailure::Reject, format!("{name} already exists")),
+        Err(error) => {
+            let is_of_item = matches!(
+                error.kind(),
+                io::ErrorKind::InvalidFilename
+                    | io::ErrorKind::InvalidInput
+                    | io::ErrorKind::NotADirectory
+                    | io::ErrorKind::AlreadyExists
+            );
+            let next = match is_of_item {
+                true => AfterFailure::Reject,
+                false => AfterFailure::Pause,
+            };
+            failed(next, format!("{name} could not be written: {error}"))
+        }
     }
 }
 
@@ -107,16 +175,11 @@ async fn upload(shared: &RunContext, item: &BatchItem) -> Result<ItemUploads, St
         .request
         .to_request(&ItemUploads::default().urls)
         .map_err(|error| invalid(error.to_string()))?;
-    if let Some(folder) = item.path.parent() {
-        let folder = folder.to_owned();
-        // A failure shows in the check of the destination.
-        let _ = tokio::task::spawn_blocking(move || std::fs::create_dir_all(folder)).await;
+    let path = item.path.clone();
+    match tokio::task::spawn_blocking(move || check_path(&path)).await {
+        Ok(checked) => checked?,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
-    // The name is checked, not the free space: a batch has many videos.
-    Destination::new(&item.path)
-        .required_space(0)
-        .check()
-        .await?;
     let report = shared.client.preflight(request.clone());
     let report = report.checks(shared.options.media_checks).await;
     if let Some(finding) = report.findings().iter().find(|finding| finding.is_error()) {

@@ -20,6 +20,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 pub use self::facts::LedgerFacts;
 
 use crate::error::{BatchError, BatchResult};
+use crate::failpoint::CommitHook;
 use crate::ledger::{
     AccountId, Attempt, AttemptId, Batch, BatchId, BatchItem, CostGroup, Imported, ItemChange,
     ItemEvent, ItemId, ItemQuery, KnownUpdate, Lease, Ledger, NewItems, NewRecord, Reopening,
@@ -39,6 +40,7 @@ use crate::state::{BatchState, ItemState};
 pub struct SqliteLedger {
     path: PathBuf,
     connection: Arc<Mutex<Connection>>,
+    on_commit: CommitHook,
 }
 
 impl SqliteLedger {
@@ -55,6 +57,7 @@ impl SqliteLedger {
             Ok(Self {
                 path,
                 connection: Arc::new(Mutex::new(connection)),
+                on_commit: CommitHook::default(),
             })
         })
         .await
@@ -85,6 +88,15 @@ impl SqliteLedger {
         .await
     }
 
+    /// Calls `callback` in each transaction, immediately before it is committed, on a blocking thread.
+    #[cfg(feature = "test-hooks")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn on_commit(mut self, callback: impl Fn() + Send + Sync + 'static) -> Self {
+        self.on_commit.callback = Some(Arc::new(callback));
+        self
+    }
+
     /// Runs `work` in a transaction on a blocking thread.
     async fn transact<T: Send + 'static>(
         &self,
@@ -92,6 +104,7 @@ impl SqliteLedger {
     ) -> BatchResult<T> {
         let connection = Arc::clone(&self.connection);
         let path = self.path.clone();
+        let on_commit = self.on_commit.clone();
         blocking(move || {
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             let done = connection
@@ -99,6 +112,7 @@ impl SqliteLedger {
                 .map_err(SqliteFailure::from)
                 .and_then(|transaction| {
                     let value = work(&transaction)?;
+                    on_commit.call();
                     transaction.commit()?;
                     Ok(value)
                 });

@@ -179,6 +179,11 @@ pub(super) fn append(
         let mut insert = ledger.prepare_cached(insert)?;
         insert.execute((attempt.item.0, path, file.bytes.cast_signed(), &file.sha256))?;
     }
+    if record.attempt_state == AttemptState::Created {
+        // The URLs of its files may carry tokens, and are not needed any more.
+        let forget = "update item set uploads = null where id = ? and uploads is not null";
+        ledger.prepare_cached(forget)?.execute([attempt.item.0])?;
+    }
     let detail = EventDetail {
         attempt: Some(attempt.number),
         task_id: record.task_id.clone().or(attempt.task_id),

@@ -55,6 +55,8 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), SqliteFailure
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
+    // What is deleted, such as the URLs of uploads, is overwritten.
+    connection.pragma_update(None, "secure_delete", true)?;
     let damaged = |problem: String| BatchError::Damaged {
         path: path.to_owned(),
         problem,
