@@ -172,6 +172,18 @@ pub const STEPS: &[Step] = &[
         ..NO_STEP
     },
     Step {
+        name: "kill-matrix",
+        title: "kill matrix and soak of batches",
+        run: |ci| {
+            let arguments = ["test", "--workspace", "--test", "it", "--quiet"];
+            let ignored = ["--", "--ignored", "--nocapture", "--test-threads=1"];
+            let tests = ["kill_matrix::", "soak::"];
+            cargo(ci, &[&arguments[..], &ignored, &tests].concat())
+        },
+        on_request: true,
+        ..NO_STEP
+    },
+    Step {
         name: "surface",
         title: "public surface",
         run: |ci| agree(&[check::public_surface(&ci.root, &ci.program)]),

@@ -4,6 +4,18 @@ mod bench;
 mod cost;
 mod crash;
 mod decisions;
+#[cfg(unix)]
+mod disk_full;
+#[cfg(unix)]
+mod kill_matrix;
 mod ledger;
 mod manifest;
+#[cfg(unix)]
+mod process;
 mod run;
+#[cfg(unix)]
+mod secrets;
+#[cfg(unix)]
+mod soak;
+#[cfg(unix)]
+mod two_processes;

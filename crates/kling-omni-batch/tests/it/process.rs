@@ -1,0 +1,386 @@
+//! Processes that run a batch against a sandbox in this process, and the verdict from outside.
+
+pub(crate) mod child;
+mod shared_clock;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::future::IntoFuture as _;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use kling_omni::{ApiKey, Client};
+use kling_omni_sandbox::{Sandbox, SandboxBuilder};
+use kling_omni_test_support::setup::KEY;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::bench::text;
+pub(crate) use crate::process::child::{COMMIT, ChildOptions, Place, Stop};
+use crate::process::shared_clock::SharedClock;
+
+const CLOCK: &str = "clock";
+const IMAGE: &str = "cat.png";
+const LEDGER: &str = "batch.db";
+const REPORT: &str = "report.csv";
+const RESULTS: &str = "results.jsonl";
+const VIDEOS: &str = "videos";
+/// The files that may be there at the end, apart from the videos. SQLite removes its own when it closes the ledger.
+const FILES: [&str; 8] = [
+    CLOCK,
+    IMAGE,
+    LEDGER,
+    "batch.db-shm",
+    "batch.db-wal",
+    "batch.db.lock",
+    REPORT,
+    RESULTS,
+];
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+fn prompt(number: usize) -> String {
+    format!("A cat, take {number}")
+}
+
+/// A sandbox with an older task, and the folder of a batch.
+pub(crate) struct Service {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) clock: SharedClock,
+    pub(crate) folder: TempDir,
+    pub(crate) options: ChildOptions,
+    client: Client,
+}
+
+impl Service {
+    pub(crate) fn start(
+        items: usize,
+        settings: impl FnOnce(SandboxBuilder) -> SandboxBuilder,
+    ) -> Self {
+        let folder = TempDir::new().unwrap();
+        let clock = SharedClock::create(&folder.path().join(CLOCK));
+        let builder = Sandbox::builder()
+            .api_key(KEY)
+            .clock(clock.clone())
+            .task_time(Duration::from_secs(60))
+            // A process may be stopped for long, and the results are checked at the end.
+            .result_lifetime(Duration::from_secs(30 * 24 * 3600))
+            .rate_limit(1_000_000)
+            .jitter(0.0);
+        let sandbox = RUNTIME.block_on(settings(builder).start()).unwrap();
+        let client = Client::builder()
+            .api_key(ApiKey::new(KEY).unwrap())
+            .base_url(sandbox.base_url())
+            .clock(SharedClock::open(&folder.path().join(CLOCK)))
+            .build()
+            .unwrap();
+        // Without any task, the service has no list, which proves nothing later.
+        let older = client.create(text("An older task").build().unwrap());
+        RUNTIME.block_on(older.into_future()).unwrap();
+        fs::write(
+            folder.path().join(IMAGE),
+            kling_omni_test_support::media::png(640, 480),
+        )
+        .unwrap();
+        Self {
+            options: ChildOptions {
+                base_url: sandbox.base_url().to_owned(),
+                folder: folder.path().to_owned(),
+                items,
+                in_flight: 2,
+                has_files: false,
+                retry_failed: 0,
+                stop: None,
+                max_pages: None,
+                log: None,
+            },
+            sandbox,
+            clock,
+            folder,
+            client,
+        }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The number of tasks that were paid for since the start.
+    pub(crate) fn charges(&self) -> usize {
+        self.sandbox.charges() - 1
+    }
+
+    /// Starts a process that continues the batch, and stops where it is told to.
+    pub(crate) fn run(&self, stop: Option<Stop>) -> Running {
+        let options = ChildOptions {
+            stop,
+            ..self.options.clone()
+        };
+        Running::start(&options)
+    }
+
+    /// Runs processes, each to its end, until all items are saved. Faults end after the first one.
+    pub(crate) fn finish(&self, at: &str) -> Vec<String> {
+        let mut reached = Vec::new();
+        let mut last = String::new();
+        for _ in 0..3 {
+            let mut running = self.run(None);
+            let ended = running.end();
+            if reached.is_empty() {
+                reached = std::mem::take(&mut running.reached);
+            }
+            if ended.is_saved(self.options.items) {
+                return reached;
+            }
+            last = format!("{ended:?}");
+            self.sandbox.clear_faults();
+        }
+        panic!("{at}: not all items are saved: {last}");
+    }
+
+    /// Each item was paid once, its file is whole, the results have it once, and no other file is left.
+    pub(crate) fn check(&self, at: &str, failed: usize) {
+        self.sandbox.clear_faults();
+        assert_eq!(self.charges(), self.options.items + failed, "{at}: charges");
+        let results = fs::read_to_string(self.path(RESULTS)).unwrap();
+        let results: Vec<Value> = results
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .filter(|line: &Value| line["state"] == "saved")
+            .collect();
+        assert_eq!(results.len(), self.options.items, "{at}: {results:?}");
+        let lines: BTreeMap<&str, &Value> = results
+            .iter()
+            .map(|line| (line["key"].as_str().unwrap(), line))
+            .collect();
+        let csv = fs::read_to_string(self.path(REPORT)).unwrap();
+        assert_eq!(csv.lines().count(), self.options.items + 1, "{at}");
+        let tasks = self.sandbox.tasks();
+        for number in 0..self.options.items {
+            // A task that failed was replaced by a later one.
+            let made = tasks
+                .iter()
+                .filter(|task| task.request()["prompt"].as_str() == Some(prompt(number).as_str()));
+            let task = made.max_by_key(|task| task.created_at()).unwrap();
+            let saved = fs::read(self.path(VIDEOS).join(format!("{number}.mp4")));
+            let saved = sha256(&saved.unwrap_or_else(|error| panic!("{at}: {number}: {error}")));
+            let line = lines[number.to_string().as_str()];
+            assert_eq!(line["task_id"], task.id(), "{at}: {line}");
+            assert_eq!(line["file"]["sha256"], saved.as_str(), "{at}: {line}");
+            assert_eq!(saved, self.sha256_of_result(task.id()), "{at}: {number}");
+        }
+        self.check_files(at);
+    }
+
+    fn check_files(&self, at: &str) {
+        for (folder, count) in [("", 0), (VIDEOS, self.options.items)] {
+            let mut videos = 0;
+            for entry in fs::read_dir(self.path(folder)).unwrap() {
+                let entry = entry.unwrap();
+                let name = entry.file_name().into_string().unwrap();
+                match name.strip_suffix(".mp4") {
+                    Some(number) if number.parse::<usize>().is_ok() => videos += 1,
+                    _ if entry.file_type().unwrap().is_dir() && name == VIDEOS => {}
+                    _ => assert!(
+                        FILES.contains(&name.as_str()),
+                        "{at}: {folder}/{name} is left"
+                    ),
+                }
+            }
+            assert_eq!(videos, count, "{at}: videos in {folder:?}");
+        }
+    }
+
+    /// Downloads the result of a task from the sandbox.
+    fn sha256_of_result(&self, task: &str) -> String {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("result.mp4");
+        let task = self.client.task(task);
+        let saved = RUNTIME.block_on(async {
+            let video = task.wait().await.unwrap();
+            video.save(&path).await.unwrap()
+        });
+        saved.sha256
+    }
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest as _, Sha256};
+    let hash: [u8; 32] = Sha256::digest(bytes).into();
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// The run ended, with the status of the batch.
+    Status(Value),
+    /// An error.
+    Failed(String),
+    /// Without a word: it was killed.
+    Killed,
+}
+
+impl Ended {
+    fn is_saved(&self, items: usize) -> bool {
+        matches!(self, Self::Status(status) if status["counts"]["saved"] == items)
+    }
+}
+
+/// What a process says.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// It reached a step.
+    Reached,
+    /// It waits where it was told to.
+    Stopped,
+    /// It has the account.
+    Running,
+    /// It ended.
+    Ended(Ended),
+}
+
+/// A process that runs the batch.
+pub(crate) struct Running {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+    /// The names of the steps that were reached so far, in order.
+    pub(crate) reached: Vec<String>,
+}
+
+impl Running {
+    pub(crate) fn start(options: &ChildOptions) -> Self {
+        Self::spawn(Command::new(std::env::current_exe().unwrap()), options)
+    }
+
+    /// Starts the process by a script of `/bin/sh`, as `"$0" "$@"`.
+    pub(crate) fn start_with_script(options: &ChildOptions, script: &str) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", script]);
+        shell.arg(std::env::current_exe().unwrap());
+        Self::spawn(shell, options)
+    }
+
+    fn spawn(mut command: Command, options: &ChildOptions) -> Self {
+        let mut child = command
+            .args(["--exact", "process::child::child_process"])
+            .args(["--ignored", "--nocapture", "--test-threads=1"])
+            .env(child::OPTIONS, serde_json::to_string(options).unwrap())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            lines: BufReader::new(child.stdout.take().unwrap()),
+            child,
+            reached: Vec::new(),
+        }
+    }
+
+    /// The next thing that it says.
+    pub(crate) fn next(&mut self) -> Report {
+        loop {
+            let mut line = String::new();
+            if self.lines.read_line(&mut line).unwrap_or_default() == 0 {
+                return Report::Ended(Ended::Killed);
+            }
+            // The test harness writes lines, too, and ends none before the test does.
+            let Some((_, line)) = line.split_once(child::MARK) else {
+                continue;
+            };
+            let (what, detail) = line.trim_end().split_once(' ').unwrap_or((line, ""));
+            return match what {
+                "reached" => {
+                    self.reached.push(detail.to_owned());
+                    Report::Reached
+                }
+                "stopped" => Report::Stopped,
+                "ended" => Report::Ended(Ended::Status(serde_json::from_str(detail).unwrap())),
+                "failed" => Report::Ended(Ended::Failed(detail.to_owned())),
+                _ => Report::Running,
+            };
+        }
+    }
+
+    /// Waits until it ends or stops. Returns whether it stopped.
+    pub(crate) fn until_stopped(&mut self) -> bool {
+        loop {
+            match self.next() {
+                Report::Stopped => return true,
+                Report::Ended(ended) => {
+                    println!("ended before it stopped: {ended:?}");
+                    return false;
+                }
+                Report::Reached | Report::Running => {}
+            }
+        }
+    }
+
+    /// Waits until it ends.
+    pub(crate) fn end(&mut self) -> Ended {
+        loop {
+            if let Report::Ended(ended) = self.next() {
+                self.child.wait().unwrap();
+                return ended;
+            }
+        }
+    }
+
+    /// Kills it with SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Stops it with SIGSTOP, and returns when it is stopped or has ended.
+    pub(crate) fn suspend(&self) {
+        kill_process(self.pid(), Signal::STOP).unwrap();
+        // The standard library still has to read how it ended.
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(self.pid()), options).unwrap();
+    }
+
+    /// Continues it with SIGCONT.
+    pub(crate) fn resume(&self) {
+        kill_process(self.pid(), Signal::CONT).unwrap();
+    }
+
+    /// Ends it with SIGTERM.
+    pub(crate) fn terminate(mut self) {
+        kill_process(self.pid(), Signal::TERM).unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Lets it continue from the step at which it waits.
+    pub(crate) fn release(&mut self) {
+        // It may have ended.
+        let _ = self.child.stdin.as_mut().unwrap().write_all(b"\n");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A failed assertion leaves no process.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether a temporary file of a download has bytes.
+pub(crate) fn is_downloading(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder.join(VIDEOS)).into_iter().flatten();
+    let mut sizes = entries.flatten().filter_map(|entry| {
+        let is_part = entry.file_name().to_string_lossy().ends_with(".part");
+        is_part.then(|| entry.metadata().map_or(0, |file| file.len()))
+    });
+    sizes.any(|size| size > 0)
+}

@@ -1,0 +1,186 @@
+//! The process that runs a batch. It reports each step that it reaches, and stops where the test wants it to.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use kling_omni::request::Request;
+use kling_omni::{ApiKey, Client, TextToVideo};
+use kling_omni_batch::ledger::{NewItem, SqliteLedger};
+use kling_omni_batch::{BatchResult, BatchStatus, Batches, ItemState, RetrySelection, RunOptions};
+use kling_omni_test_support::setup::KEY;
+use serde::{Deserialize, Serialize};
+
+use super::shared_clock::SharedClock;
+use super::{CLOCK, LEDGER, REPORT, RESULTS, VIDEOS};
+use crate::bench::BATCH;
+
+/// The environment variable with the [`ChildOptions`].
+pub(super) const OPTIONS: &str = "KLING_OMNI_BATCH_CHILD";
+/// What a line for the test begins with.
+pub(super) const MARK: &str = "@ ";
+/// The step inside of each transaction of the ledger, when all is written and nothing is committed.
+pub(crate) const COMMIT: &str = "commit";
+
+/// What the process is asked to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ChildOptions {
+    pub(crate) base_url: String,
+    pub(crate) folder: PathBuf,
+    pub(crate) items: usize,
+    pub(crate) in_flight: usize,
+    /// Whether each item has a local file, which is uploaded.
+    pub(crate) has_files: bool,
+    pub(crate) retry_failed: u32,
+    pub(crate) stop: Option<Stop>,
+    /// The most pages that the ledger may have.
+    pub(crate) max_pages: Option<u32>,
+    /// Whether everything that is logged is appended to a file.
+    pub(crate) log: Option<PathBuf>,
+}
+
+/// A step of a run, by its name and how often the name was reached.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) name: String,
+    pub(crate) count: usize,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} #{}", self.name, self.count)
+    }
+}
+
+/// Where the process stops, and how.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Stop {
+    pub(crate) place: Place,
+    /// Whether it aborts by itself. Otherwise it waits for a line of input.
+    pub(crate) aborts: bool,
+}
+
+/// The steps that were reached.
+struct Steps {
+    stop: Option<Stop>,
+    counts: Mutex<HashMap<String, usize>>,
+}
+
+impl Steps {
+    fn reach(&self, name: &str) {
+        let count = {
+            let mut counts = self.counts.lock().unwrap();
+            let count = counts.entry(name.to_owned()).or_default();
+            *count += 1;
+            *count
+        };
+        say("reached", name);
+        let place = Place {
+            name: name.to_owned(),
+            count,
+        };
+        if let Some(stop) = self.stop.as_ref().filter(|stop| stop.place == place) {
+            if stop.aborts {
+                std::process::abort();
+            }
+            say("stopped", name);
+            // The end of the input is the end of the test.
+            let _ = std::io::stdin().read_line(&mut String::new());
+        }
+    }
+}
+
+fn say(what: &str, detail: &str) {
+    println!("{MARK}{what} {detail}");
+}
+
+#[test]
+#[ignore = "the process of other tests"]
+fn child_process() {
+    let Ok(options) = std::env::var(OPTIONS) else {
+        return;
+    };
+    let options: ChildOptions = serde_json::from_str(&options).unwrap();
+    if let Some(log) = &options.log {
+        let log = OpenOptions::new().create(true).append(true).open(log);
+        let log: File = log.unwrap();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(Mutex::new(log))
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    match runtime.block_on(run(options)) {
+        Ok(status) => say("ended", &serde_json::to_string(&status).unwrap()),
+        Err(error) => say("failed", &format!("{error:?}")),
+    }
+    // As a program that is interrupted: nothing waits for what still runs.
+    let _ = std::io::stdout().flush();
+    std::process::exit(0);
+}
+
+/// Imports the items, runs the batch and writes the report: the same again continues it.
+async fn run(options: ChildOptions) -> BatchResult<BatchStatus> {
+    let steps = Arc::new(Steps {
+        stop: options.stop.clone(),
+        counts: Mutex::default(),
+    });
+    let in_commit = Arc::clone(&steps);
+    let ledger = SqliteLedger::open(options.folder.join(LEDGER)).await?;
+    let ledger = ledger.on_commit(move || in_commit.reach(COMMIT));
+    if let Some(pages) = options.max_pages {
+        ledger.limit_pages(pages).await?;
+    }
+    let client = Client::builder()
+        .api_key(ApiKey::new(KEY)?)
+        .base_url(&options.base_url)
+        .clock(SharedClock::open(&options.folder.join(CLOCK)))
+        .max_retries(0)
+        .build()?;
+    let batches = Batches::new(ledger);
+    let items: Vec<_> = (0..options.items)
+        .map(|number| item(&options, number))
+        .collect();
+    batches.import(BATCH, items).await?;
+    // What was paid for and could not be fetched in time is fetched now, at no cost.
+    let failed = RetrySelection::States(vec![ItemState::Failed]);
+    if batches.plan_retry(BATCH, &failed).await?.creates == 0 {
+        batches.retry(BATCH, &failed).await?;
+    }
+    let on_step = Arc::clone(&steps);
+    let run_options = RunOptions::default()
+        .in_flight(options.in_flight)
+        .retry_failed(options.retry_failed)
+        .results(options.folder.join(RESULTS))
+        .on_step(move |step| {
+            on_step.reach(&step);
+            std::future::ready(())
+        });
+    let run = batches.run(BATCH, &client, run_options).await?;
+    say("running", "");
+    let status = run.await?;
+    batches
+        .write_csv(BATCH, options.folder.join(REPORT))
+        .await?;
+    Ok(status)
+}
+
+fn item(options: &ChildOptions, number: usize) -> BatchResult<NewItem> {
+    let mut request = TextToVideo::builder()
+        .prompt(super::prompt(number))
+        .duration(3);
+    if options.has_files {
+        request = request.start_frame(options.folder.join(super::IMAGE).as_path());
+    }
+    let request = request.build().map_err(kling_omni::Error::from)?;
+    let path = options.folder.join(VIDEOS).join(format!("{number}.mp4"));
+    NewItem::new(number.to_string(), &Request::from(request), path)
+}

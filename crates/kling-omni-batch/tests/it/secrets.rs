@@ -1,0 +1,102 @@
+//! Keys and tokens are in none of the files of a batch, and in nothing that is logged.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use kling_omni_sandbox::Sandbox;
+use kling_omni_test_support::setup::KEY;
+
+use crate::process::{Place, Service, Stop};
+
+/// The key, the webhook secret, and the tokens of the URLs that the sandbox received requests for.
+fn needles(sandbox: &Sandbox) -> BTreeSet<String> {
+    let mut needles = BTreeSet::from([KEY.to_owned(), sandbox.webhook_secret().to_owned()]);
+    for request in sandbox.requests() {
+        needles.extend(tokens(request.query().unwrap_or_default()));
+    }
+    needles
+}
+
+/// The tokens of the uploaded files that creates named. The ledger has them until the create.
+fn tokens_of_files(sandbox: &Sandbox) -> BTreeSet<String> {
+    let tasks = sandbox.tasks();
+    let requests = tasks.iter().map(|task| task.request().to_string());
+    requests.flat_map(|request| tokens(&request)).collect()
+}
+
+/// The signatures in URLs of the result host and of the storage host.
+fn tokens(text: &str) -> Vec<String> {
+    let after = ["hmac=", "Signature="].map(|mark| text.split(mark).skip(1));
+    let hex = |text: &str| text.chars().take_while(char::is_ascii_hexdigit).collect();
+    after.into_iter().flatten().map(hex).collect()
+}
+
+/// Searches the files of a batch whose name is not excluded.
+fn search(service: &Service, needles: &BTreeSet<String>, excluded: &str, at: &str) {
+    let mut findings = Vec::new();
+    let mut searched = 0;
+    for entry in fs::read_dir(service.folder.path()).unwrap().flatten() {
+        if !excluded.is_empty() && entry.file_name().to_string_lossy().starts_with(excluded) {
+            continue;
+        }
+        let Ok(bytes) = fs::read(entry.path()) else {
+            continue;
+        };
+        searched += bytes.len();
+        for needle in needles {
+            let found = bytes
+                .windows(needle.len())
+                .any(|bytes| bytes == needle.as_bytes());
+            if found {
+                findings.push(format!("{at}: {} has {needle}", entry.path().display()));
+            }
+        }
+    }
+    assert!(searched > 5_000, "{at}: {searched} bytes");
+    kling_omni_test_support::fail_on(findings);
+}
+
+#[test]
+fn files_and_logs_have_no_secrets() {
+    for fault in ["create:drop@2", "result:cut@1", "storage:cut@1"] {
+        for name in [
+            "after prepare",
+            "after created",
+            "before publishing",
+            "after saved",
+        ] {
+            let mut service = Service::start(2, |sandbox| sandbox);
+            service.options.has_files = true;
+            service.options.log = Some(service.path("log.txt"));
+            service.sandbox.inject(fault.parse().unwrap());
+            let place = Place {
+                name: name.to_owned(),
+                count: 2,
+            };
+            let aborts = false;
+            let mut running = service.run(Some(Stop { place, aborts }));
+            running.until_stopped();
+            // The write-ahead log of the ledger is still there.
+            running.kill();
+            let at = format!("{fault}, {name}");
+            search(&service, &needles(&service.sandbox), "", &at);
+            search(
+                &service,
+                &tokens_of_files(&service.sandbox),
+                "batch.db",
+                &at,
+            );
+            service.finish(&at);
+            // The log of the ledger ends when nothing has it open.
+            drop(rusqlite::Connection::open(service.path("batch.db")).unwrap());
+            let mut needles = needles(&service.sandbox);
+            assert!(needles.len() >= 6, "{needles:?}");
+            let of_files = tokens_of_files(&service.sandbox);
+            assert!(!of_files.is_empty());
+            needles.extend(of_files);
+            search(&service, &needles, "", &at);
+            let log = fs::read_to_string(service.path("log.txt")).unwrap();
+            assert!(log.contains("TRACE"), "{at}");
+        }
+    }
+}
