@@ -16,6 +16,7 @@ fn guard() -> SpendGuard {
 }
 
 /// The cost of videos of three seconds.
+#[expect(clippy::field_reassign_with_default, reason = "it is non-exhaustive")]
 fn cost(tasks: u64) -> Spent {
     let mut cost = Spent::default();
     cost.tasks = tasks;

@@ -13,7 +13,8 @@ async fn undecided(fault: &str) -> BatchBench {
     let stranger = client(bench.sandbox.base_url(), &bench.clock)
         .build()
         .unwrap();
-    let options = RunOptions::default().on_step(move |step| {
+    // One at a time, so the first item is the first to be created.
+    let options = RunOptions::default().max_prepares(1).on_step(move |step| {
         let stranger = stranger.clone();
         async move {
             if step == "after unconfirmed" {
