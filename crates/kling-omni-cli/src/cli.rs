@@ -36,6 +36,11 @@ pub(crate) struct Cli {
 /// The commands that do not contact the service. Their help hides the connection options.
 const WITHOUT_CONNECTION: [&str; 5] = ["check", "listen", "sandbox", "schema", "completions"];
 
+/// The commands of `batch` that do not contact the service.
+const BATCH_WITHOUT_CONNECTION: [&str; 7] = [
+    "check", "status", "retry", "pause", "stop", "show", "report",
+];
+
 fn after_help() -> String {
     format!(
         "A video is a paid task of the service. The task takes a minute or two, continues when this program exits, and \
@@ -62,12 +67,14 @@ pub(crate) fn command() -> clap::Command {
         .filter(|arg| arg.is_global_set() && arg.get_id() != "verbose")
         .map(|arg| arg.clone().hide(true))
         .collect();
-    WITHOUT_CONNECTION
-        .into_iter()
-        .fold(command, |command, name| {
+    let hide = |command: clap::Command, names: &[&'static str]| {
+        names.iter().fold(command, |command, name| {
             let hidden = hidden.clone();
             command.mut_subcommand(name, |command| command.args(hidden))
         })
+    };
+    hide(command, &WITHOUT_CONNECTION)
+        .mut_subcommand("batch", |batch| hide(batch, &BATCH_WITHOUT_CONNECTION))
 }
 
 /// Parses the command line and runs the command.

@@ -1,5 +1,6 @@
 //! The commands, and the runtime that they run in.
 
+mod batch;
 mod check;
 mod completions;
 mod download;
@@ -22,6 +23,8 @@ use crate::interrupt;
 pub(crate) enum Command {
     /// Make a video: create a task, wait for it, save the video
     Generate(Box<generate::GenerateArgs>),
+    /// Make many videos from a manifest, each paid at most once, resumed after a crash
+    Batch(batch::BatchArgs),
     /// Inspect images and videos before paying: their properties, and what the service would reject
     Check(check::CheckArgs),
     /// Print the status of a task
@@ -47,6 +50,7 @@ impl Command {
     pub(crate) fn json(&self) -> bool {
         match self {
             Self::Generate(args) => args.json,
+            Self::Batch(args) => args.json(),
             Self::Check(args) => args.json,
             Self::Status(args) => args.json,
             Self::Wait(args) => args.json,
@@ -61,6 +65,7 @@ impl Command {
     pub(crate) fn run(self, connect: &ConnectArgs, verbose: bool) -> Result<(), Failure> {
         match self {
             Self::Generate(args) => block_on(generate::run(*args, connect, verbose)),
+            Self::Batch(args) => block_on(batch::run(args, connect, verbose)),
             Self::Check(args) => block_on(check::run(args)),
             Self::Status(args) => block_on(status::run(args, connect)),
             Self::Wait(args) => block_on(wait::run(args, connect, verbose)),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use kling_omni::polling::TaskDurations;
+use kling_omni::spend::SpendGuard;
 use kling_omni::{
     ApiKey, Charged, Client, ClientBuilder, Error, ErrorKind, Host, Task, accept_malformed_headers,
 };
@@ -72,11 +73,21 @@ impl ConnectArgs {
 
     /// Builds a client for the service, or starts a sandbox. Sends nothing to the service.
     pub(crate) async fn open(&self, faults: SeededFaultArgs) -> Result<Connection, Failure> {
+        self.open_limited(faults, SpendGuard::new()).await
+    }
+
+    /// Like [`open`](Self::open), with a client whose creates a guard counts and limits.
+    pub(crate) async fn open_limited(
+        &self,
+        faults: SeededFaultArgs,
+        guard: SpendGuard,
+    ) -> Result<Connection, Failure> {
         if !self.sandbox {
             if !faults.is_empty() {
                 return Err(Failure::usage("--fault needs --sandbox"));
             }
-            return self.open_service().map_err(|failure| match failure.exit() {
+            let opened = self.open_service(guard);
+            return opened.map_err(|failure| match failure.exit() {
                 Exit::Access => failure.adding_help("or try it with --sandbox"),
                 _ => failure,
             });
@@ -86,7 +97,7 @@ impl ConnectArgs {
                 "--sandbox cannot be used with --host or --base-url",
             ));
         }
-        Connection::to_sandbox(faults).await
+        Connection::to_sandbox(faults, guard).await
     }
 
     /// Builds a client for the service, for commands about existing tasks.
@@ -97,11 +108,11 @@ impl ConnectArgs {
             )
             .with_help(sandbox_help()));
         }
-        self.open_service()
+        self.open_service(SpendGuard::new())
     }
 
-    fn open_service(&self) -> Result<Connection, Failure> {
-        let mut builder = self.with_key()?.user_agent(user_agent());
+    fn open_service(&self, guard: SpendGuard) -> Result<Connection, Failure> {
+        let mut builder = self.with_key()?.user_agent(user_agent()).spend_guard(guard);
         let mut options = ConnectionOptions::new();
         if let Some(host) = self.host {
             builder = builder.host(host);
@@ -142,7 +153,7 @@ impl ConnectArgs {
 }
 
 impl Connection {
-    async fn to_sandbox(faults: SeededFaultArgs) -> Result<Self, Failure> {
+    async fn to_sandbox(faults: SeededFaultArgs, guard: SpendGuard) -> Result<Self, Failure> {
         let has_faults = !faults.is_empty();
         let sandbox = faults
             .add_to(Sandbox::builder().task_time(SANDBOX_TASK_TIME))
@@ -165,6 +176,7 @@ impl Connection {
             .http_client(http.clone())
             .upload_client(http.clone())
             .download_client(http)
+            .spend_guard(guard)
             .build()?;
         report::say("sandbox: simulating the service in this process (no network, no charge)");
         if has_faults {
@@ -367,6 +379,6 @@ pub(crate) fn sandbox_help() -> String {
     )
 }
 
-fn user_agent() -> &'static str {
+pub(crate) fn user_agent() -> &'static str {
     concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"))
 }

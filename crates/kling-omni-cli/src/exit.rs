@@ -78,16 +78,20 @@ impl Exit {
             Self::Access => {
                 "API key or webhook secret missing, rejected or without permission, or account out of credits, at its plan limit or at your spend limit"
             }
-            Self::NoVideo => "task failed or completed without a video, or the video expired",
-            Self::Unfinished => "task not completed yet; it continues",
+            Self::NoVideo => {
+                "task failed or completed without a video, or the video expired; of a batch: at least one item"
+            }
+            Self::Unfinished => "task not completed yet, it continues; or a batch has items left",
             Self::Network => "service unreachable, failing or rate limiting",
             Self::File => "local file unreadable, not writable or already existing",
             Self::Ambiguous => {
-                "unknown whether a paid task exists, or which one it is: check before you create it again"
+                "unknown whether a paid task exists, or which one it is: check before you create it again; of a batch: at least one item"
             }
-            Self::Rejected => "`check` found errors",
+            Self::Rejected => "`check` or `batch check` found errors",
             Self::WarningsDenied => "`check` found warnings only, with --deny-warnings",
-            Self::Interrupted => "interrupted; a created task continues",
+            Self::Interrupted => {
+                "interrupted; a created task continues, and a batch can be resumed"
+            }
         }
     }
 

@@ -170,6 +170,10 @@ impl Failure {
         self.0.exit_code
     }
 
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
+    }
+
     pub(crate) fn charged(&self) -> Option<Charged> {
         self.0.charged
     }

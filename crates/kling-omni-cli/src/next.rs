@@ -27,31 +27,41 @@ pub(crate) enum NextCommand<'a> {
     ResumeWithTask { journal: &'a Path },
     /// Lists the tasks of the account.
     List,
+    /// A command about a batch.
+    Batch {
+        verb: &'static str,
+        operands: &'a [&'a str],
+        flags: &'a [&'static str],
+        options: &'a [CommandOption],
+    },
     /// Prints the schema of a request file.
     Schema,
     /// Runs the sandbox.
     Sandbox,
 }
 
+/// An option and its value.
+pub(crate) type CommandOption = (&'static str, OsString);
+
 /// The connection options that select the same server.
-pub(crate) type ConnectionOptions = Vec<(&'static str, OsString)>;
+pub(crate) type ConnectionOptions = Vec<CommandOption>;
 
 impl NextCommand<'_> {
     /// Returns the command line. `connection` is omitted for commands that do not contact the service.
     pub(crate) fn to_shell(self, connection: &ConnectionOptions) -> String {
         let mut words = vec!["kling-omni".to_owned()];
-        let mut operand = None;
+        let mut operands: Vec<&str> = Vec::new();
         let mut options = connection.clone();
         match self {
             Self::Wait { id, output } | Self::Download { id, output } => {
                 let is_wait = matches!(self, Self::Wait { .. });
                 words.push(if is_wait { "wait" } else { "download" }.to_owned());
-                operand = Some(id);
+                operands.push(id);
                 options.extend(output.map(|output| ("-o", output.into())));
             }
             Self::Status { id } => {
                 words.push("status".to_owned());
-                operand = Some(id);
+                operands.push(id);
             }
             Self::Resume { journal } | Self::ResumeWithTask { journal } => {
                 words.push("generate".to_owned());
@@ -61,6 +71,17 @@ impl NextCommand<'_> {
                 }
             }
             Self::List => words.push("list".to_owned()),
+            Self::Batch {
+                verb,
+                operands: given,
+                flags,
+                options: own,
+            } => {
+                words.extend(["batch".to_owned(), verb.to_owned()]);
+                words.extend(flags.iter().map(|flag| (*flag).to_owned()));
+                operands.extend(given);
+                options.splice(0..0, own.iter().cloned());
+            }
             Self::Schema | Self::Sandbox => {
                 let is_schema = matches!(self, Self::Schema);
                 words.push(if is_schema { "schema" } else { "sandbox" }.to_owned());
@@ -68,12 +89,14 @@ impl NextCommand<'_> {
             }
         }
         // An operand that begins with a dash must follow `--`.
-        let is_option = operand.is_some_and(|operand| operand.starts_with('-'));
-        words.extend(
-            operand
-                .filter(|_| !is_option)
-                .map(|operand| quote(operand.as_ref())),
-        );
+        let has_dash = operands.iter().any(|operand| operand.starts_with('-'));
+        let operands: Vec<_> = operands
+            .into_iter()
+            .map(|operand| quote(operand.as_ref()))
+            .collect();
+        if !has_dash {
+            words.extend_from_slice(&operands);
+        }
         for (name, value) in options {
             let word = quote(&value);
             match value.as_encoded_bytes().starts_with(b"-") {
@@ -81,8 +104,9 @@ impl NextCommand<'_> {
                 false => words.extend([name.to_owned(), word]),
             }
         }
-        if let Some(operand) = operand.filter(|_| is_option) {
-            words.extend(["--".to_owned(), quote(operand.as_ref())]);
+        if has_dash {
+            words.push("--".to_owned());
+            words.extend(operands);
         }
         words.join(" ")
     }
@@ -143,9 +167,19 @@ mod tests {
 
     /// Returns a case for each command, with the words that the shell must pass to the program.
     #[cfg(unix)]
-    fn cases(name: &OsStr) -> Vec<(NextCommand<'_>, Vec<OsString>)> {
+    fn cases<'a>(
+        name: &'a OsStr,
+        operands: &'a [&'a str],
+        options: &'a [CommandOption],
+    ) -> Vec<(NextCommand<'a>, Vec<OsString>)> {
         let path = Path::new(name);
-        let id = name.to_str().unwrap_or("--force");
+        let id = operands[0];
+        let batch = |verb, flags| NextCommand::Batch {
+            verb,
+            operands,
+            flags,
+            options,
+        };
         let kinds = [
             NextCommand::Wait {
                 id,
@@ -162,6 +196,8 @@ mod tests {
             NextCommand::List,
             NextCommand::Schema,
             NextCommand::Sandbox,
+            batch("resume", &[]),
+            batch("retry", &["--failed"]),
         ];
         let expected = |next: &NextCommand<'_>| match next {
             // A new command needs a case above.
@@ -171,6 +207,7 @@ mod tests {
             }
             NextCommand::Resume { .. } => vec![name.to_owned()],
             NextCommand::ResumeWithTask { .. } => vec![name.to_owned(), "ID".into()],
+            NextCommand::Batch { .. } => vec![id.into(), name.to_owned()],
             NextCommand::List | NextCommand::Schema | NextCommand::Sandbox => Vec::new(),
         };
         kinds.map(|next| (next, expected(&next))).into()
@@ -203,7 +240,10 @@ mod tests {
         ];
         let options = vec![("--base-url", "http://127.0.0.1:9/a b".into())];
         for name in names {
-            for (next, expected) in cases(OsStr::from_bytes(name)) {
+            let name = OsStr::from_bytes(name);
+            let operands = [name.to_str().unwrap_or("--force")];
+            let folder = [("--out", name.to_owned())];
+            for (next, expected) in cases(name, &operands, &folder) {
                 let line = next.to_shell(&options);
                 let controls = line
                     .trim_end_matches('\n')
@@ -225,10 +265,12 @@ mod tests {
                 let program = [OsString::from("kling-omni")];
                 let all = program.into_iter().chain(words.iter().cloned());
                 // A journal cannot be standard input.
-                let path_is_stdin = name == b"-"
+                let path_is_stdin = name == "-"
                     && matches!(
                         next,
-                        NextCommand::Resume { .. } | NextCommand::ResumeWithTask { .. }
+                        NextCommand::Resume { .. }
+                            | NextCommand::ResumeWithTask { .. }
+                            | NextCommand::Batch { .. }
                     );
                 let parsed = crate::cli::command().try_get_matches_from(all);
                 assert_eq!(parsed.is_ok(), !path_is_stdin, "{line}");

@@ -21,11 +21,9 @@ pub(crate) struct Progress {
 impl Progress {
     /// Starts measuring the elapsed time. With `plain`, a terminal gets plain lines, too, to be mixed with a log.
     pub(crate) fn new(plain: bool) -> Self {
-        let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-        let live = (!plain && !is_dumb && std::io::stderr().is_terminal()).then(spinner);
         Self {
             started: Instant::now(),
-            live,
+            live: is_live(plain).then(spinner),
             task_timing: None,
         }
     }
@@ -144,17 +142,27 @@ impl Progress {
     }
 
     fn elapsed(&self) -> String {
-        let elapsed = self.started.elapsed();
-        match elapsed.as_secs() {
-            0..10 => format!("{:.1}s", elapsed.as_secs_f64()),
-            _ => duration::text(elapsed),
-        }
+        elapsed(self.started.elapsed())
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+/// Returns whether stderr is a terminal that can show live lines. With `plain`, it gets plain lines.
+pub(crate) fn is_live(plain: bool) -> bool {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    !plain && !is_dumb && std::io::stderr().is_terminal()
+}
+
+/// Formats a time since the start, with a fraction while it is short.
+pub(crate) fn elapsed(elapsed: Duration) -> String {
+    match elapsed.as_secs() {
+        0..10 => format!("{:.1}s", elapsed.as_secs_f64()),
+        _ => duration::text(elapsed),
     }
 }
 
@@ -203,7 +211,7 @@ fn spinner() -> ProgressBar {
     bar
 }
 
-fn style(template: &str) -> ProgressStyle {
+pub(crate) fn style(template: &str) -> ProgressStyle {
     // The templates are constants of this file. An invalid one falls back to the default.
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_spinner())

@@ -6,7 +6,7 @@ mod help;
 mod mode;
 
 use std::marker::PhantomData;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use kling_omni::request::{RequestType, Route};
@@ -55,6 +55,11 @@ pub(crate) struct RequestArgs {
     /// Send the request without validation, in case the rules of the service changed
     #[arg(long, conflicts_with = "deny_warnings")]
     unchecked: bool,
+}
+
+/// Reads the fields of a request file, which are not validated.
+pub(crate) fn read_fields(path: &Path) -> Result<Map<String, Value>, Failure> {
+    file::read(path)?.parse(PhantomData)
 }
 
 /// A request to send.

@@ -19,7 +19,7 @@ use crate::progress::Progress;
 use crate::{duration, failpoint, report};
 
 /// The poll interval with `--sandbox`, whose tasks take seconds.
-const SANDBOX_POLL_INTERVAL: Duration = Duration::from_millis(250);
+pub(crate) const SANDBOX_POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Waiting")]
@@ -40,7 +40,7 @@ fn timeout_help() -> String {
     )
 }
 
-fn poll_interval_help() -> String {
+pub(crate) fn poll_interval_help() -> String {
     format!(
         "Fixed interval between polls, at least {}, instead of an adaptive schedule",
         duration::text(PollSchedule::MIN_INTERVAL)

@@ -34,8 +34,8 @@ pub(crate) struct BatchArgs {
 }
 
 const EXAMPLES: &str = "\
-A batch begins with a manifest: a JSON Lines file, a CSV file, or a folder of request files or media files. Its state is
-in a ledger, a SQLite database in the folder of the videos.
+A batch begins with a manifest: a JSON Lines file, a CSV file, or a folder of request files or media files. Its state \
+is in a ledger, a SQLite database in the folder of the videos.
 
 Examples:
   Try it without a key, at no cost:

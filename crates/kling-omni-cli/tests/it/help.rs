@@ -17,6 +17,18 @@ fn every_command_has_help() {
     for command in [
         "",
         "generate",
+        "batch",
+        "batch check",
+        "batch run",
+        "batch status",
+        "batch resume",
+        "batch retry",
+        "batch pause",
+        "batch stop",
+        "batch show",
+        "batch settle",
+        "batch report",
+        "batch doctor",
         "check",
         "status",
         "wait",
@@ -29,10 +41,9 @@ fn every_command_has_help() {
     ] {
         let ended = program(command).arg("--help").run().expect(0);
         assert_eq!(ended.stderr, "");
-        let name = if command.is_empty() {
-            "kling-omni"
-        } else {
-            command
+        let name = match command {
+            "" => "kling-omni".to_owned(),
+            command => command.replace(' ', "-"),
         };
         snapshots.check(format!("help-{name}"), &ended.stdout);
     }

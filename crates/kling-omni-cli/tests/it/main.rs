@@ -2,6 +2,7 @@
 
 mod support;
 
+mod batch;
 mod check;
 mod clock_steps;
 mod configuration;

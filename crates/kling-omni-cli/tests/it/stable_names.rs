@@ -13,7 +13,7 @@ use crate::support::{Fake, Program, Server, Service, Snapshots};
 const NAMES: [&str; 4] = ["record", "known_by", "event", "verdict"];
 
 /// Returns the names of all fields in the values, prefixed with the value of the field `tag`.
-fn names(values: &[Value], tag: Option<&str>) -> String {
+pub(crate) fn names(values: &[Value], tag: Option<&str>) -> String {
     let mut names = BTreeSet::new();
     for value in values {
         let tag = tag.map(|tag| value[tag].as_str().unwrap());
@@ -55,7 +55,7 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-fn lines(text: &str) -> Vec<Value> {
+pub(crate) fn lines(text: &str) -> Vec<Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()

@@ -158,10 +158,23 @@ fn retry_help(status: &BatchStatus, ledger: &LedgerArgs) -> String {
     )
 }
 
+/// The errors that pause a batch until a person acts.
+const PAUSING: [ErrorKind; 8] = [
+    ErrorKind::Authentication,
+    ErrorKind::Configuration,
+    ErrorKind::File,
+    ErrorKind::InsufficientCredits,
+    ErrorKind::InvalidState,
+    ErrorKind::Permission,
+    ErrorKind::PlanLimit,
+    ErrorKind::SpendLimit,
+];
+
 /// Returns the exit code for the reason of a pause.
 fn exit_of(kind: &str) -> Exit {
-    let kind = serde_json::from_value::<ErrorKind>(kind.into());
-    kind.map_or(Exit::Unfinished, Exit::from_kind)
+    let is_kind = |known: &ErrorKind| serde_json::to_value(known).is_ok_and(|name| name == kind);
+    let known = PAUSING.into_iter().find(is_kind);
+    known.map_or(Exit::Unfinished, Exit::from_kind)
 }
 
 /// Reports a charge of the sandbox as none.

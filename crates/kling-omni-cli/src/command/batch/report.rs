@@ -5,6 +5,7 @@ use kling_omni_batch::ledger::ReportRow;
 
 use super::explain::explain;
 use super::ledger_args::LedgerArgs;
+use super::run_view::shown;
 use crate::failure::Failure;
 use crate::report::{self, printable};
 
@@ -39,7 +40,7 @@ pub(super) async fn run(args: BatchReportArgs) -> Result<(), Failure> {
     let batches = args.ledger.open().await?;
     let name = args.ledger.find(&batches, args.name).await?;
     if args.format == ReportFormat::Csv {
-        report::line(ReportRow::CSV_HEADER)?;
+        report::line(ReportRow::csv_header())?;
     }
     let mut from = 0;
     loop {
@@ -62,7 +63,7 @@ pub(super) async fn run(args: BatchReportArgs) -> Result<(), Failure> {
 fn describe(row: &ReportRow) -> String {
     let detail = match (&row.error, &row.file, &row.task_id) {
         (Some(error), ..) => error.text.clone(),
-        (None, Some(file), _) => file.path.to_string_lossy().into_owned(),
+        (None, Some(file), _) => shown(&file.path).to_string_lossy().into_owned(),
         (None, None, Some(task)) => format!("task {task}"),
         (None, None, None) => String::new(),
     };

@@ -292,7 +292,9 @@ impl RunSession {
 
     async fn start(&self, connection: &Connection) -> Result<BatchRun, BatchError> {
         let options = self.settings.to_options(connection.is_sandbox());
-        let options = options.results(self.results());
+        let options = options
+            .results(self.results())
+            .spend_guard(self.limit.guard.clone());
         self.batches
             .run(&self.name, &connection.client, options)
             .await

@@ -100,6 +100,7 @@ impl<'a> RunView<'a> {
                 task_id,
                 file,
                 error,
+                ..
             } => {
                 if let Some(live) = &mut self.live {
                     live.set_state(key, *state);

@@ -8,6 +8,7 @@ use kling_omni_batch::ledger::ItemEvent;
 
 use super::explain::explain;
 use super::ledger_args::LedgerArgs;
+use super::run_view::shown;
 use crate::failure::Failure;
 use crate::report::{self, printable};
 use crate::task_runner::timestamp;
@@ -43,7 +44,7 @@ pub(super) async fn run(args: BatchShowArgs) -> Result<(), Failure> {
     ))?;
     report::line(format_args!(
         "  file: {}",
-        printable(&history.path.to_string_lossy())
+        printable(&shown(&history.path).to_string_lossy())
     ))?;
     if let Some(task) = &history.task_id {
         report::line(format_args!("  task: {}", printable(task)))?;

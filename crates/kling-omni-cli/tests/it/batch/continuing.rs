@@ -23,7 +23,7 @@ fn killed_and_resumed() {
         running.until(&format!("stopped at {step}"));
         running.signal("-KILL");
         assert_eq!(running.end().code, None);
-        let ended = run(&service, "").expect(0);
+        let ended = run(&service, "--settle-time 0s").expect(0);
         assert_eq!(counts(&service)["saved"], 3, "{step}: {ended}");
         assert_eq!(videos(&service).len(), 3, "{step}: {ended}");
         assert_eq!(service.charges(), 1 + 3, "{step}: {ended}");

@@ -1,6 +1,6 @@
 //! `status`, `report` and `doctor`.
 
-use super::{about, run, write_many, write_rows};
+use super::{about, one_second, run, write_many, write_rows};
 use crate::support::{Service, Snapshots};
 
 #[test]
@@ -35,7 +35,7 @@ fn commands_need_a_ledger_and_a_batch() {
 #[test]
 fn reports_have_each_item_once() {
     let mut snapshots = Snapshots::default();
-    let service = Service::quick();
+    let service = one_second();
     write_rows(
         &service,
         [("rain", "It rains"), ("snow", "[sandbox:fail=a blizzard]")],

@@ -47,7 +47,8 @@ fn screens(service: &Service, line: &str, typed: &str) -> Option<(Vec<String>, i
             break;
         }
         terminal.process(&bytes[..length]);
-        let screen = terminal.screen().contents();
+        let rows = terminal.screen().rows(0, COLUMNS);
+        let screen = rows.collect::<Vec<_>>().join("\n");
         if screens.last() != Some(&screen) {
             screens.push(screen);
         }
