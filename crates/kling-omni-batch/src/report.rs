@@ -6,7 +6,7 @@ use crate::ledger::ReportRow;
 
 /// The names of the columns.
 pub(crate) const COLUMNS: [&str; 14] = [
-    "id",
+    "key",
     "state",
     "mode",
     "tier",
