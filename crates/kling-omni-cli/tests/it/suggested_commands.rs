@@ -96,6 +96,28 @@ fn resume_a_journal() {
 }
 
 #[test]
+fn resume_a_batch() {
+    let service = Service::quick();
+    let rows = r#"{"id": "one", "prompt": "[sandbox:fail]"}"#;
+    fs::write(service.folder().join("clips.jsonl"), rows).unwrap();
+    // A path in a ledger is text.
+    for name in NAMES.iter().filter(|name| str::from_utf8(name).is_ok()) {
+        let url = option_with("--base-url", service.base_url().as_bytes());
+        let program = service.program("batch run clips.jsonl --yes --poll-interval 0.1");
+        let program = program.os_arg(&option_with("--out", name));
+        let program = program.os_arg(&option_with("--name", name)).os_arg(&url);
+        let ended = program.run().expect(4);
+        // Everything has ended, so nothing is asked.
+        let resumed = paste(&service, text_after(&ended, "to resume: ")).expect(4);
+        let (_, retry) = resumed.stderr.split_once("; run `").unwrap();
+        let (retry, _) = retry.split_once("` to put").unwrap();
+        // Without a terminal, a retry has to be confirmed.
+        paste(&service, retry).expect(2);
+    }
+    assert!(!service.files().contains(&"pwned".to_owned()));
+}
+
+#[test]
 fn download_a_completed_task() {
     let service = Service::quick();
     let id = service.task("puppet");

@@ -94,6 +94,7 @@ pub(super) fn result(
 ) -> Result<(), Failure> {
     let name = status.name.as_str();
     let items = describe_items(status);
+    let can_continue = resume.is_some();
     let resume = |what: &str| resume.map(|resume| format!("{what}run `{resume}` to continue"));
     let (failure, help) = match exit(status) {
         Exit::Done => return Ok(()),
@@ -130,7 +131,7 @@ pub(super) fn result(
         exit => {
             let message = format!("{} without a video: {items}", count(failed(status), "item"));
             let failure = Failure::custom("items_failed", exit, message);
-            (failure, Some(retry_help(status, ledger)))
+            (failure, Some(retry_help(status, ledger, can_continue)))
         }
     };
     let failure = match failure.exit() {
@@ -143,7 +144,7 @@ pub(super) fn result(
     })
 }
 
-fn retry_help(status: &BatchStatus, ledger: &LedgerArgs) -> String {
+fn retry_help(status: &BatchStatus, ledger: &LedgerArgs, can_continue: bool) -> String {
     let name = status.name.as_str();
     let expired = status.count(ItemState::Expired);
     let flags: &[&str] = match (expired, failed(status) > expired) {
@@ -151,11 +152,14 @@ fn retry_help(status: &BatchStatus, ledger: &LedgerArgs) -> String {
         (_, false) => &["--expired"],
         (_, true) => &["--failed", "--expired"],
     };
-    format!(
-        "`{}` lists the reasons; run `{}` to put the items back, which may cost money",
-        ledger.command("report", &[name], &[]),
-        ledger.command("retry", &[name], flags)
-    )
+    let report = ledger.command("report", &[name], &[]);
+    let retry = ledger.command("retry", &[name], flags);
+    match can_continue {
+        true => format!(
+            "`{report}` lists the reasons; run `{retry}` to put the items back, which may cost money"
+        ),
+        false => format!("`{report}` lists the reasons"),
+    }
 }
 
 /// The errors that pause a batch until a person acts.

@@ -76,3 +76,29 @@ fn doctor_compares_ledger_and_service() {
     let wrong = wrong.env("FREEPIK_API_KEY", "FPSX-wrong").run().expect(3);
     assert!(wrong.stdout.contains("another account"), "{wrong}");
 }
+
+#[test]
+fn batches_share_a_ledger() {
+    let service = Service::quick();
+    write_many(&service, 1);
+    for name in ["rain", "snow"] {
+        let line = format!(
+            "batch run clips.jsonl --db all.db --out {name} --name {name} --output video-{{row}}.mp4 --yes --poll-interval 0.1"
+        );
+        let ended = service.program(&line).run().expect(0);
+        assert_eq!(ended.stdout, format!("{name}/video-1.mp4\n"));
+    }
+    let about = |line: &str| service.program(&format!("batch {line} --db all.db")).run();
+    let status = about("status --watch").expect(0);
+    let lines: Vec<_> = status.stdout.lines().collect();
+    let done = |name| format!("{name}: done, 1 of 1 saved; paid for 1 task");
+    assert_eq!(lines, [done("rain"), done("snow")]);
+    let unnamed = about("report").expect(2);
+    assert!(unnamed.stderr.contains("rain, snow"), "{unnamed}");
+    about("report snow").expect(0);
+    assert!(service.folder().join("snow/results.jsonl").is_file());
+    assert_eq!(
+        service.files(),
+        ["all.db", "all.db.lock", "clips.jsonl", "rain", "snow"]
+    );
+}

@@ -77,6 +77,15 @@ fn exit_code_is_that_of_the_worst_item() {
             0,
         ),
         (
+            "expired",
+            "A cat",
+            Some("status:expired-url"),
+            "",
+            4,
+            "expired",
+            1,
+        ),
+        (
             "lost and found",
             "A cat",
             Some("create:drop@1"),
@@ -175,4 +184,20 @@ fn closed_stdout_does_not_end_the_run() {
         assert_eq!(videos(&service).len(), 5);
     }
     assert_eq!(service.charges(), 5);
+}
+
+#[test]
+fn expired_items_are_retried_by_person_only() {
+    let service = Service::quick();
+    write_many(&service, 1);
+    service.inject("status:expired-url".parse().unwrap());
+    let ended = run(&service, "").expect(4);
+    assert!(ended.stderr.contains("retry --expired clips"), "{ended}");
+    service.clear_faults();
+    run(&service, "").expect(4);
+    let unconfirmed = about(&service, "retry --expired clips").expect(2);
+    assert!(unconfirmed.stderr.contains("1 task again"), "{unconfirmed}");
+    about(&service, "retry clips row-1 --yes").expect(0);
+    run(&service, "").expect(0);
+    assert_eq!(service.charges(), 2);
 }
