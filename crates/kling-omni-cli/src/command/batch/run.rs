@@ -285,6 +285,7 @@ impl RunSession {
                 true => {
                     failure.with_help("the tasks of a sandbox end with its run: use another --out")
                 }
+                false if is_other => failure.adding_help("or another --out for a new batch"),
                 false => failure,
             }
         })

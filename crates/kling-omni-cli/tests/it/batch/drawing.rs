@@ -68,24 +68,27 @@ fn screens(service: &Service, line: &str, typed: &str) -> Option<(Vec<String>, i
 #[test]
 fn a_line_for_all_items_and_one_for_each_in_flight() {
     let service = one_second();
-    write_many(&service, 12);
-    let Some((screens, code)) = screens(&service, super::RUN, "") else {
+    write_many(&service, 20);
+    let line = format!("{} --in-flight 8", super::RUN);
+    let Some((screens, code)) = screens(&service, &line, "") else {
         return;
     };
     assert_eq!(code, 0, "{screens:#?}");
-    assert_eq!(videos(&service).len(), 12);
-    let is_total = |line: &str| line.contains(" of 12 saved") && line.contains("; paid for ");
+    assert_eq!(videos(&service).len(), 20);
+    let is_total = |line: &str| line.contains(" of 20 saved") && line.contains("; paid for ");
     let is_item = |line: &str| line.contains("row-") && line.contains(": in progress for ");
     let most = screens.iter().map(|screen| {
         let total = screen.lines().filter(|line| is_total(line)).count();
         assert!(total <= 1, "{screen}");
         screen.lines().filter(|line| is_item(line)).count()
     });
-    // Twelve are in flight, and the terminal has room for five below the first line.
+    // Eight are in flight, and the terminal has room for five below the first line.
     let most = most.max().unwrap();
     assert!((3..ROWS.into()).contains(&most), "{most} in {screens:#?}");
+    let has_estimate = |screen: &String| screen.contains(" per minute, about ");
+    assert!(screens.iter().any(has_estimate), "{screens:#?}");
     let last = screens.last().unwrap();
-    assert!(last.contains("12 of 12 saved after"), "{last}");
+    assert!(last.contains("20 of 20 saved after"), "{last}");
     assert!(!last.lines().any(is_item), "{last}");
 }
 

@@ -80,4 +80,10 @@ fn interrupted_sandbox_cannot_be_resumed() {
     assert!(!ended.stderr.contains("resume"), "{ended}");
     let again = start().run().expect(3);
     assert!(again.stderr.contains("use another --out"), "{again}");
+    let real = program(&service, "").run().expect(3);
+    assert!(
+        real.stderr.contains("or another --out for a new batch"),
+        "{real}"
+    );
+    assert_eq!(service.charges(), 0);
 }
