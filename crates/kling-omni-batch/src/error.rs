@@ -142,6 +142,9 @@ pub enum BatchError {
     /// The disk or the ledger is full.
     #[error("the ledger is full")]
     Full,
+    /// Another process is in a transaction, and was waited for in vain.
+    #[error("the ledger is locked by another process")]
+    Locked,
     /// The ledger could not be read or written.
     #[error("the ledger failed")]
     Ledger(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -181,6 +184,7 @@ impl BatchError {
             }
             Self::SamePath { .. } => "give each item a file of its own",
             Self::Full => "free disk space, and start again",
+            Self::Locked => "continue or end the process that has it open, and start again",
             Self::Client(error) => return error.help(),
             _ => return None,
         })

@@ -184,6 +184,7 @@ impl From<BatchError> for SqliteFailure {
 fn failure(path: &Path, error: rusqlite::Error) -> BatchError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => BatchError::Full,
+        Some(ErrorCode::DatabaseBusy) => BatchError::Locked,
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => BatchError::Damaged {
             path: path.to_owned(),
             problem: error.to_string(),

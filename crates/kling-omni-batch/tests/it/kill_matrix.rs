@@ -54,13 +54,16 @@ impl Crash {
                 if !running.until_stopped() {
                     return false;
                 }
+                if place.name != COMMIT {
+                    service.until_no_transaction();
+                }
                 running.suspend();
                 service.clock.advance(PAUSE);
                 // In a transaction, it would wait for the ledger instead.
                 if place.name != COMMIT {
                     let charges = service.charges();
                     let other = service.run(None).end();
-                    // Another thread of the first one may be in a transaction.
+                    // A thread of the first one may have begun a transaction since.
                     let is_refused =
                         |error: &str| error.starts_with("InUse") || error.contains("DatabaseBusy");
                     assert!(

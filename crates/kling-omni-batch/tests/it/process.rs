@@ -115,6 +115,13 @@ impl Service {
         self.sandbox.charges() - 1
     }
 
+    /// Waits until no process is in a transaction. A process that is stopped in one keeps the ledger locked.
+    pub(crate) fn until_no_transaction(&self) {
+        let ledger = rusqlite::Connection::open(self.path(LEDGER)).unwrap();
+        ledger.busy_timeout(Duration::from_secs(60)).unwrap();
+        ledger.execute_batch("begin immediate; rollback").unwrap();
+    }
+
     /// Starts a process that continues the batch, and stops where it is told to.
     pub(crate) fn run(&self, stop: Option<Stop>) -> Running {
         let options = ChildOptions {
@@ -312,10 +319,7 @@ impl Running {
         loop {
             match self.next() {
                 Report::Stopped => return true,
-                Report::Ended(ended) => {
-                    println!("ended before it stopped: {ended:?}");
-                    return false;
-                }
+                Report::Ended(_) => return false,
                 Report::Reached | Report::Running => {}
             }
         }
