@@ -1,7 +1,5 @@
 //! `batch check`: checks all rows of a manifest, and counts what they would pay for.
 
-use std::path::Path;
-
 use clap::Args;
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -9,9 +7,7 @@ use kling_omni::Charged;
 use kling_omni::preflight::{MediaChecks, Preflight};
 use kling_omni::request::MediaSource;
 use kling_omni::validation::Severity;
-use kling_omni_batch::BatchResult;
-use kling_omni_batch::ledger::NewItem;
-use kling_omni_batch::manifest::{Manifest, ManifestReport, ManifestTotals, Row, RowFindings};
+use kling_omni_batch::manifest::{Manifest, ManifestReport, ManifestTotals, RowFindings};
 
 use super::explain::explain_manifest;
 use super::manifest_args::ManifestArgs;
@@ -134,9 +130,4 @@ pub(super) fn describe_totals(totals: &ManifestTotals, limit: &SpendLimit) -> Ve
         }));
     }
     lines
-}
-
-/// Returns what is stored of a row.
-pub(super) fn new_item(row: &Row, folder: &Path) -> BatchResult<NewItem> {
-    NewItem::new(&row.id, &row.request, folder.join(&row.output))
 }

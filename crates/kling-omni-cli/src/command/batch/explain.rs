@@ -48,6 +48,11 @@ pub(super) fn explain_manifest(error: ManifestError) -> Failure {
     failure.with_charged(Charged::No)
 }
 
+/// Marks a failure from before anything was sent.
+pub(super) fn not_charged(failure: Failure) -> Failure {
+    failure.with_charged(Charged::No)
+}
+
 /// Returns whether a batch was charged.
 pub(super) fn charged(status: &BatchStatus) -> Charged {
     match status.tasks() {

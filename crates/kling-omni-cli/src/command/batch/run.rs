@@ -3,24 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kling_omni::Charged;
-use kling_omni_batch::{BatchError, BatchRun, BatchState, BatchStatus, Batches, RunEvent};
+use kling_omni_batch::Batches;
 
-use super::check::{check_rows, describe_totals, new_item, refuse_errors};
-use super::confirm::confirm;
-use super::explain::{charged, explain, explain_manifest};
+use super::check::{check_rows, refuse_errors};
+use super::explain::{explain, not_charged};
 use super::ledger_args::LedgerArgs;
 use super::manifest_args::ManifestArgs;
-use super::outcome::{self, EarlyEnd, without_sandbox_charges};
-use super::run_events::BatchEvent;
+use super::new_rows::NewRows;
 use super::run_settings::RunSettings;
-use super::run_view::{DRAW_INTERVAL, RunView, name_files};
-use super::spend_args::{SpendLimit, count};
-use crate::connect::{ConnectArgs, Connection};
+use super::session::RunSession;
+use crate::connect::ConnectArgs;
 use crate::failure::Failure;
-use crate::interrupt::Interrupts;
-use crate::next::NextCommand;
-use crate::{input, report};
+use crate::input;
 
 #[derive(Args, Debug)]
 pub(super) struct BatchRunArgs {
@@ -88,23 +82,17 @@ pub(super) async fn run(
     let batches = opened.map_err(|error| not_charged(explain(error)))?;
     let name = name.unwrap_or_else(|| rows.default_name());
     refuse_shared_folder(&batches, &name, &out).await?;
-    let rows = manifest.rows().map_err(explain_manifest)?;
-    let items = rows.take(sample.unwrap_or(usize::MAX)).map(move |row| {
-        // All rows were valid when they were checked.
-        let row = row.map_err(|findings| BatchError::Request {
-            key: format!("row {}", findings.row),
-            problem: findings.to_string(),
-        })?;
-        new_item(&row, &out)
-    });
-    let imported = batches.import(&name, items).await;
-    imported.map_err(|error| not_charged(explain(error)))?;
     let batch = RunSession {
         batches,
         name,
         ledger,
         settings,
         limit,
+        rows: Some(NewRows {
+            manifest,
+            sample,
+            out,
+        }),
     };
     batch.run(connect, verbose).await
 }
@@ -128,12 +116,9 @@ pub(super) async fn resume(
         ledger,
         settings,
         limit,
+        rows: None,
     };
     batch.run(connect, verbose).await
-}
-
-fn not_charged(failure: Failure) -> Failure {
-    failure.with_charged(Charged::No)
 }
 
 /// Fails if another batch of the ledger has its videos in the same folder: its results would be replaced.
@@ -163,261 +148,4 @@ async fn refuse_shared_folder(batches: &Batches, name: &str, out: &Path) -> Resu
         }
     }
     Ok(())
-}
-
-/// A batch of a ledger, about to be run.
-struct RunSession {
-    batches: Batches,
-    name: String,
-    ledger: LedgerArgs,
-    settings: RunSettings,
-    limit: SpendLimit,
-}
-
-impl RunSession {
-    async fn run(mut self, connect: &ConnectArgs, verbose: bool) -> Result<(), Failure> {
-        let spent = self.batches.spent(&self.name, &self.limit.guard).await;
-        let spent = spent.map_err(|error| not_charged(explain(error)))?;
-        self.limit.guard = self.limit.guard.with_spent(spent);
-        let faults = self.settings.faults.clone();
-        let connection = connect.open_limited(faults, self.limit.guard.clone()).await;
-        let connection = connection.map_err(not_charged)?;
-        let status = self.status().await?;
-        let is_done = outcome::left(&status) == 0;
-        // A sandbox never is the account of an earlier run.
-        if !(is_done && connection.is_sandbox()) {
-            self.check_account(&connection).await?;
-        }
-        if is_done {
-            return self
-                .end(&connection, status, &EarlyEnd::default(), None)
-                .await;
-        }
-        let planned = self.batches.plan(&self.name, &self.limit.guard).await;
-        let planned = planned.map_err(|error| not_charged(explain(error)))?;
-        report::say(format_args!(
-            "{}: {}, {}",
-            report::printable(&self.name),
-            count(status.items, "item"),
-            outcome::describe_items(&status)
-        ));
-        describe_totals(&planned, &self.limit)
-            .iter()
-            .for_each(report::say);
-        if planned.all.tasks > 0 && !self.settings.yes && !connection.is_sandbox() {
-            confirm(&self.question(planned.all))?;
-        }
-        let mut view = self.view(&status, verbose);
-        view.print_json(&BatchEvent::Started {
-            batch: &self.name,
-            ledger: &self.ledger.path(),
-            items: status.items,
-            planned: planned.all,
-            spent,
-        });
-        if let Some(resume) = self.resume_command(&connection) {
-            report::say(format_args!("to resume: {resume}"));
-        }
-        // Before the first request, so a signal that follows is not lost.
-        let interrupts = Interrupts::listen();
-        let run = match self.start(&connection).await {
-            Ok(run) => run,
-            Err(BatchError::InUse { .. }) if status.state == BatchState::Paused => {
-                let resumed = self.batches.resume(&self.name).await;
-                resumed.map_err(|error| not_charged(explain(error)))?;
-                report::say("resumed: the run of another process continues");
-                return Ok(());
-            }
-            Err(error) => return Err(self.explain(&connection, error).await),
-        };
-        let (run, early) = match self.follow(run, &mut view, interrupts).await {
-            Some(followed) => followed,
-            None => return Err(self.interrupted_twice(&connection).await),
-        };
-        let ended = run.await;
-        connection.save_durations();
-        match ended {
-            Ok(status) => self.end(&connection, status, &early, Some(view)).await,
-            Err(error) => {
-                drop(view);
-                Err(self.explain(&connection, error).await)
-            }
-        }
-    }
-
-    fn question(&self, planned: kling_omni::spend::Spent) -> String {
-        let again = match self.settings.retry_failed() {
-            0 => String::new(),
-            times => format!(
-                ", and each task that fails up to {} more",
-                count(times.into(), "time")
-            ),
-        };
-        format!("would pay for {}{again}", self.limit.describe(planned))
-    }
-
-    fn view(&self, status: &BatchStatus, verbose: bool) -> RunView<'_> {
-        let ended = status.items - outcome::left(status);
-        RunView::new(
-            &self.batches,
-            &self.name,
-            &self.limit,
-            self.settings.json,
-            verbose,
-            ended,
-        )
-    }
-
-    async fn status(&self) -> Result<BatchStatus, Failure> {
-        self.batches.status(&self.name).await.map_err(explain)
-    }
-
-    /// Fails if the batch belongs to another key or service. Nothing is changed for a batch that was not run yet.
-    async fn check_account(&self, connection: &Connection) -> Result<(), Failure> {
-        let checked = self
-            .batches
-            .check_account(&self.name, &connection.client)
-            .await;
-        checked.map_err(|error| {
-            let is_other = matches!(error, BatchError::OtherAccount { .. });
-            let failure = not_charged(explain(error));
-            match is_other && connection.is_sandbox() {
-                true => {
-                    failure.with_help("the tasks of a sandbox end with its run: use another --out")
-                }
-                false if is_other => failure.adding_help("or another --out for a new batch"),
-                false => failure,
-            }
-        })
-    }
-
-    async fn start(&self, connection: &Connection) -> Result<BatchRun, BatchError> {
-        let options = self.settings.to_options(connection.is_sandbox());
-        let options = options
-            .results(self.results())
-            .spend_guard(self.limit.guard.clone());
-        self.batches
-            .run(&self.name, &connection.client, options)
-            .await
-    }
-
-    fn results(&self) -> PathBuf {
-        self.ledger.folder().join("results.jsonl")
-    }
-
-    /// Shows the run until it ends. The first Ctrl-C stops it, the second one aborts it; returns `None` then.
-    async fn follow(
-        &self,
-        mut run: BatchRun,
-        view: &mut RunView<'_>,
-        mut interrupts: Interrupts,
-    ) -> Option<(BatchRun, EarlyEnd)> {
-        let mut early = EarlyEnd::default();
-        let mut drawing = tokio::time::interval(DRAW_INTERVAL);
-        drawing.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                event = run.next_event() => match event {
-                    Some(event) => {
-                        match &event {
-                            RunEvent::Paused { reason } => early.paused = reason.clone(),
-                            RunEvent::Resumed => early.paused = None,
-                            _ => {}
-                        }
-                        view.show(&event);
-                    }
-                    None => return Some((run, early)),
-                },
-                () = interrupts.next() => {
-                    if early.is_interrupted {
-                        run.abort();
-                        return None;
-                    }
-                    early.is_interrupted = true;
-                    run.stop();
-                    view.say(
-                        "stopping: nothing more is created, a create and downloads in progress are completed (press \
-                         Ctrl-C again to exit now)",
-                    );
-                }
-                _ = drawing.tick() => view.draw().await,
-            }
-        }
-    }
-
-    /// Returns the command that continues this run. A sandbox ends with its run.
-    fn resume_command(&self, connection: &Connection) -> Option<String> {
-        let mut options = self.ledger.options();
-        options.extend(self.settings.command_options());
-        (!connection.is_sandbox()).then(|| {
-            connection.command(NextCommand::Batch {
-                verb: "resume",
-                operands: &[&self.name],
-                flags: &[],
-                options: &options,
-            })
-        })
-    }
-
-    /// Explains an error of a run: what was charged, and how to continue.
-    async fn explain(&self, connection: &Connection, error: BatchError) -> Failure {
-        let has_help = error.help().is_some();
-        let mut failure = explain(error);
-        if let Ok(status) = self.batches.status(&self.name).await {
-            failure = failure.with_charged(charged(&status));
-        }
-        if let Some(resume) = self.resume_command(connection) {
-            let then = if has_help { "then " } else { "" };
-            failure = failure.adding_help(&format!("{then}run `{resume}` to continue"));
-        }
-        without_sandbox_charges(failure, connection.is_sandbox())
-    }
-
-    async fn interrupted_twice(&self, connection: &Connection) -> Failure {
-        let failure = Failure::interrupted(
-            "stopped at once: a task may exist that the ledger does not know yet",
-        )
-        .with_charged(Charged::Unknown);
-        match self.resume_command(connection) {
-            Some(resume) => {
-                failure.with_help(format!("run `{resume}` to find it, and to continue"))
-            }
-            None => failure,
-        }
-    }
-
-    /// Writes the report, and returns the result of the run.
-    async fn end(
-        &self,
-        connection: &Connection,
-        status: BatchStatus,
-        early: &EarlyEnd,
-        view: Option<RunView<'_>>,
-    ) -> Result<(), Failure> {
-        let mut view = view.unwrap_or_else(|| self.view(&status, true));
-        view.end(&status);
-        let report = self.ledger.folder().join("report.csv");
-        let results = self.results();
-        let written = async {
-            self.batches.write_results(&self.name, &results).await?;
-            self.batches.write_csv(&self.name, &report).await
-        };
-        match written.await {
-            Ok(()) => report::say(name_files(&results, &report)),
-            Err(error) => report::warn(explain(error).message()),
-        }
-        let resume = self.resume_command(connection);
-        let result = outcome::result(&status, early, &self.ledger, resume.as_deref());
-        let result =
-            result.map_err(|failure| without_sandbox_charges(failure, connection.is_sandbox()));
-        view.print_json(&BatchEvent::Ended {
-            status: &status,
-            spent: self.limit.guard.spent(),
-            exit_code: result
-                .as_ref()
-                .map_or_else(Failure::exit, |()| crate::exit::Exit::Done),
-        });
-        // A closed stdout is not an error of the batch.
-        result.and(view.into_stdout_result())
-    }
 }

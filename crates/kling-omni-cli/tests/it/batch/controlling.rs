@@ -14,6 +14,24 @@ fn second_run_is_refused() {
     assert_eq!(service.charges(), 3);
 }
 
+/// A run of another process would create them at once.
+#[test]
+fn new_rows_are_not_imported_before_they_are_confirmed() {
+    let service = one_second();
+    write_many(&service, 2);
+    let mut running = program(&service, "--in-flight 1").start();
+    running.until("row-1: task ");
+    write_many(&service, 4);
+    let line = "batch run clips.jsonl --out clips";
+    let ended = service.program(line).run().expect(2);
+    assert!(ended.stderr.contains("not confirmed"), "{ended}");
+    running.end().expect(0);
+    assert_eq!(service.charges(), 2);
+    assert_eq!(counts(&service)["saved"], 2);
+    run(&service, "").expect(0);
+    assert_eq!(service.charges(), 4);
+}
+
 #[test]
 fn pause_and_resume_control_a_run_of_another_process() {
     let service = one_second();

@@ -1,0 +1,77 @@
+//! The rows of a manifest that the ledger does not have yet.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use kling_omni_batch::ledger::NewItem;
+use kling_omni_batch::manifest::{Manifest, ManifestTotals};
+use kling_omni_batch::{BatchError, Batches};
+
+use super::explain::{explain, explain_manifest, not_charged};
+use crate::failure::Failure;
+
+/// The rows of a checked manifest.
+pub(super) struct NewRows {
+    pub(super) manifest: Manifest,
+    /// Only so many of them.
+    pub(super) sample: Option<usize>,
+    /// The folder of the videos.
+    pub(super) out: PathBuf,
+}
+
+impl NewRows {
+    /// Adds what the rows pay for that a batch does not have, and returns their number. Without a name, all are new.
+    pub(super) async fn add_to(
+        &self,
+        planned: &mut ManifestTotals,
+        batches: &Batches,
+        name: Option<&str>,
+    ) -> Result<u64, Failure> {
+        let known = match name {
+            Some(name) => keys(batches, name).await?,
+            None => HashSet::new(),
+        };
+        let rows = self.manifest.rows().map_err(explain_manifest)?;
+        let mut new = 0;
+        // A row with errors was refused before, or is refused by the import.
+        for row in rows.take(self.sample.unwrap_or(usize::MAX)).flatten() {
+            if !known.contains(&row.id) {
+                planned.add(row.request.mode(), row.request.tier(), row.cost);
+                new += 1;
+            }
+        }
+        Ok(new)
+    }
+
+    /// Adds the rows to a batch, which is created if it does not exist.
+    pub(super) async fn import(self, batches: &Batches, name: &str) -> Result<(), Failure> {
+        let rows = self.manifest.rows().map_err(explain_manifest)?;
+        let rows = rows.take(self.sample.unwrap_or(usize::MAX));
+        let out = self.out;
+        let items = rows.map(move |row| {
+            // All rows were valid when they were checked.
+            let row = row.map_err(|findings| BatchError::Request {
+                key: format!("row {}", findings.row),
+                problem: findings.to_string(),
+            })?;
+            NewItem::new(&row.id, &row.request, out.join(&row.output))
+        });
+        let imported = batches.import(name, items).await;
+        imported.map_err(|error| not_charged(explain(error)))?;
+        Ok(())
+    }
+}
+
+/// Returns the keys of all items of a batch.
+async fn keys(batches: &Batches, name: &str) -> Result<HashSet<String>, Failure> {
+    let mut keys = HashSet::new();
+    let mut from = 0;
+    loop {
+        let rows = batches.report(name, from).await.map_err(explain)?;
+        let Some(last) = rows.last() else {
+            return Ok(keys);
+        };
+        from = last.position + 1;
+        keys.extend(rows.into_iter().map(|row| row.key));
+    }
+}
