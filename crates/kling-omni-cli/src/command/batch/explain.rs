@@ -16,14 +16,16 @@ pub(super) fn explain(error: BatchError) -> Failure {
         BatchError::NoSuchBatch { .. } => ("no_such_batch", Exit::Usage),
         BatchError::NoSuchItem { .. } => ("no_such_item", Exit::Usage),
         BatchError::Changed { .. } | BatchError::SamePath { .. } => ("changed_item", Exit::Usage),
-        BatchError::Request { .. } => ("invalid_item", Exit::Usage),
+        BatchError::Request { .. } | BatchError::Row(_) => ("invalid_item", Exit::Usage),
         BatchError::ItemIs { .. } | BatchError::BatchIs { .. } => ("invalid_state", Exit::Usage),
+        BatchError::NotItsTask { .. } => ("not_its_task", Exit::Usage),
         BatchError::InUse { .. } => ("in_use", Exit::Usage),
         BatchError::OtherAccount { .. } => ("other_account", Exit::Access),
         BatchError::NewerSchema { .. }
         | BatchError::Damaged { .. }
         | BatchError::OldSqlite { .. }
         | BatchError::Full
+        | BatchError::Locked
         | BatchError::Ledger(_) => ("ledger", Exit::File),
         BatchError::File { .. } => ("file", Exit::File),
         BatchError::Aborted => ("interrupted", Exit::Interrupted),
@@ -58,5 +60,46 @@ pub(super) fn charged(status: &BatchStatus) -> Charged {
     match status.tasks() {
         0 => Charged::No,
         _ => Charged::Yes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn errors_have_the_exit_codes_of_their_kinds() {
+        let text = || "clips".to_owned();
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        for (error, code) in [
+            (BatchError::NoSuchBatch { name: text() }, 2),
+            (BatchError::InUse { holder: text() }, 2),
+            (
+                BatchError::NotItsTask {
+                    key: text(),
+                    task: text(),
+                },
+                2,
+            ),
+            (BatchError::OtherAccount { batch: text() }, 3),
+            (BatchError::Full, 7),
+            (BatchError::Locked, 7),
+            (BatchError::Ledger(denied().into()), 7),
+            (
+                BatchError::File {
+                    action: "write",
+                    path: text().into(),
+                    source: denied(),
+                },
+                7,
+            ),
+            (BatchError::LeaseLost, 1),
+            (BatchError::Aborted, 130),
+        ] {
+            let shown = error.to_string();
+            assert_eq!(explain(error).exit().code(), code, "{shown}");
+        }
     }
 }

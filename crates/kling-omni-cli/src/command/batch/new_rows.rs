@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use kling_omni_batch::Batches;
 use kling_omni_batch::ledger::NewItem;
 use kling_omni_batch::manifest::{Manifest, ManifestTotals};
-use kling_omni_batch::{BatchError, Batches};
 
 use super::explain::{explain, explain_manifest, not_charged};
 use crate::failure::Failure;
@@ -50,10 +50,7 @@ impl NewRows {
         let out = self.out;
         let items = rows.map(move |row| {
             // All rows were valid when they were checked.
-            let row = row.map_err(|findings| BatchError::Request {
-                key: format!("row {}", findings.row),
-                problem: findings.to_string(),
-            })?;
+            let row = row?;
             NewItem::new(&row.id, &row.request, out.join(&row.output))
         });
         let imported = batches.import(name, items).await;

@@ -110,7 +110,10 @@ impl<'a> RunView<'a> {
                 let key = printable(key);
                 match (state, task_id, file, error) {
                     (ItemState::Saved, _, Some(file), _) => {
-                        self.say(format_args!("{key}: saved {}", DecimalBytes(file.bytes)));
+                        // On a terminal, the path below says it.
+                        if self.live.is_none() {
+                            self.say(format_args!("{key}: saved {}", DecimalBytes(file.bytes)));
+                        }
                         if !self.json {
                             self.print(|| report::path_line(&shown(&file.path)));
                         }
