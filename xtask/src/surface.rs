@@ -14,9 +14,10 @@ use crate::codegen::Mode;
 use crate::codegen::write::{self, Change};
 
 /// The packages whose surface is listed.
-pub const PACKAGES: [&str; 7] = [
+pub const PACKAGES: [&str; 8] = [
     "kling-omni-api",
     "kling-omni",
+    "kling-omni-batch",
     "kling-omni-clock",
     "media-probe",
     "kling-omni-sandbox",
