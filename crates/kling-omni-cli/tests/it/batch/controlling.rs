@@ -85,3 +85,17 @@ fn stop_ends_a_run_of_another_process() {
     assert_eq!(service.charges(), 4);
     about(&service, "pause").expect(2);
 }
+
+#[test]
+fn paused_batch_without_a_run_is_resumed() {
+    let service = one_second();
+    write_many(&service, 2);
+    let ended = run(&service, "--max-tasks 1").expect(3);
+    assert!(ended.stderr.contains("paused: "), "{ended}");
+    about(&service, "pause").expect(0);
+    let status = about(&service, "status").expect(0);
+    assert!(status.stdout.starts_with("clips: paused"), "{status}");
+    about(&service, "resume --yes --max-tasks 2").expect(0);
+    assert_eq!(counts(&service)["saved"], 2);
+    assert_eq!(service.charges(), 2);
+}
