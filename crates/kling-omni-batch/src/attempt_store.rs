@@ -205,14 +205,7 @@ mod tests {
         let batch = ledger.batch("b").await?.id;
         let account = ledger.assign(batch, "service", "key").await?;
         let lease = ledger.acquire(account, "test").await?;
-        let query = ItemQuery {
-            batch,
-            states: Vec::new(),
-            from: 0,
-            limit: 1,
-            ready_at: None,
-        };
-        let item = ledger.items(query).await?[0].id;
+        let item = ledger.items(ItemQuery::new(batch)).await?[0].id;
         let change = ItemChange::new(item, ItemState::Planned, ItemState::Prepared);
         ledger.change_item(change).await?;
         let attempt = ledger.begin_attempt(&lease, item).await?.id;

@@ -118,7 +118,7 @@ impl Batches {
     /// # Errors
     ///
     /// [`BatchError::OtherAccount`] if the client has another key or uses another service than the batch was started with,
-    /// and [`BatchError::InUse`] if another run has the account.
+    /// [`BatchError::InUse`] if another run has the account, and [`BatchError::Damaged`] if the ledger is not intact.
     pub async fn run(
         &self,
         batch: &str,
@@ -265,11 +265,10 @@ impl Batches {
                 RetrySelection::States(states) if states.is_empty() => Vec::new(),
                 RetrySelection::States(states) => {
                     let query = ItemQuery {
-                        batch: self.ledger.batch(batch).await?.id,
                         states: states.clone(),
                         from,
                         limit: PAGE,
-                        ready_at: None,
+                        ..ItemQuery::new(self.ledger.batch(batch).await?.id)
                     };
                     self.ledger.items(query).await?
                 }

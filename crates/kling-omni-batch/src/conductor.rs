@@ -9,7 +9,7 @@ mod fetch;
 mod fill;
 mod prepare;
 
-use std::collections::{BinaryHeap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::StreamExt as _;
@@ -21,6 +21,7 @@ use crate::conductor::context::Delay;
 pub(crate) use crate::conductor::context::RunContext;
 use crate::conductor::create::CreateResult;
 use crate::conductor::fetch::{FetchResult, ReadyVideo};
+use crate::conductor::prepare::PrepareResult;
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::{Attempt, Batch, BatchItem, ItemError, ItemId};
 use crate::results::ResultsFile;
@@ -31,11 +32,11 @@ use crate::status::BatchStatus;
 /// How often the state of the batch is read, which another process may have changed, and the lease renewed.
 const TICK: Duration = Duration::from_secs(1);
 /// How many items are read from the ledger at once.
-const PAGE: u32 = 100;
+const PAGE: usize = 100;
 
 /// What ended.
 enum RunStep {
-    Prepared(ItemId, BatchResult<Option<ItemError>>),
+    Prepared(ItemId, BatchResult<PrepareResult>),
     Created(BatchResult<CreateResult>),
     Fetched(BatchResult<FetchResult>),
     Tick,
@@ -45,12 +46,13 @@ enum RunStep {
 
 type Steps<'a, T> = FuturesUnordered<BoxFuture<'a, T>>;
 
-/// Which items of a state the ledger may still have. A query that finds none is repeated only after something changed.
+/// Which items the ledger may have that the run does not know yet. A query is repeated only after something changed.
 #[derive(Clone, Copy, Debug)]
 struct MayHave {
     planned: bool,
     prepared: bool,
     in_flight: bool,
+    delayed: bool,
 }
 
 impl MayHave {
@@ -58,6 +60,7 @@ impl MayHave {
         planned: true,
         prepared: true,
         in_flight: true,
+        delayed: true,
     };
 }
 
@@ -67,8 +70,10 @@ pub(crate) struct Conductor<'a> {
     batch: Batch,
     results: Option<ResultsFile>,
     may_have: MayHave,
-    preparing: Steps<'a, (ItemId, BatchResult<Option<ItemError>>)>,
+    preparing: Steps<'a, (ItemId, BatchResult<PrepareResult>)>,
     being_prepared: HashSet<ItemId>,
+    /// The next items to create, by their positions.
+    prepared: BTreeMap<u64, BatchItem>,
     creating: Option<BoxFuture<'a, BatchResult<CreateResult>>>,
     waiting: Steps<'a, BatchResult<FetchResult>>,
     ready: BinaryHeap<ReadyVideo>,
@@ -94,6 +99,7 @@ impl<'a> Conductor<'a> {
             may_have: MayHave::ALL,
             preparing: FuturesUnordered::new(),
             being_prepared: HashSet::new(),
+            prepared: BTreeMap::new(),
             creating: None,
             waiting: FuturesUnordered::new(),
             ready: BinaryHeap::new(),
@@ -114,7 +120,6 @@ impl<'a> Conductor<'a> {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.fill().await?;
-            self.write_results().await?;
             if self.is_done().await? {
                 break;
             }
@@ -208,15 +213,19 @@ impl<'a> Conductor<'a> {
         match step {
             RunStep::Prepared(id, prepared) => {
                 self.being_prepared.remove(&id);
-                if let Some(reason) = prepared? {
-                    self.set_state(BatchState::Paused, Some(reason)).await?;
+                match prepared? {
+                    PrepareResult::Ready(item) => {
+                        self.prepared.insert(item.position, *item);
+                    }
+                    PrepareResult::Done => self.may_have.planned = true,
+                    PrepareResult::Pause(reason) => {
+                        self.may_have.planned = true;
+                        self.set_state(BatchState::Paused, Some(reason)).await?;
+                    }
                 }
-                self.may_have.planned = true;
-                self.may_have.prepared = true;
                 Ok(())
             }
             RunStep::Created(sent) => {
-                self.may_have.planned = true;
                 if let Some(item) = self.being_created.take() {
                     self.in_flight.remove(&item);
                 }
@@ -245,13 +254,18 @@ impl<'a> Conductor<'a> {
                     self.wait_for(*item, attempt, task);
                 }
             }
-            CreateResult::Done => self.may_have.prepared = true,
+            CreateResult::Done => {
+                self.may_have.planned = true;
+                self.may_have.prepared = true;
+            }
             CreateResult::Later(reason) => {
+                self.may_have.prepared = true;
                 let delay = self.delay.next();
                 self.shared.emit(RunEvent::Waiting { reason, delay });
                 self.not_before = Some(self.shared.client.clock().now() + delay);
             }
             CreateResult::Pause(reason) => {
+                self.may_have.prepared = true;
                 self.to_settle = None;
                 self.set_state(BatchState::Paused, Some(reason)).await?;
             }
@@ -265,7 +279,8 @@ impl<'a> Conductor<'a> {
             FetchResult::Done(item) => {
                 self.in_flight.remove(&item);
                 // A failed task may be created again.
-                self.may_have = MayHave::ALL;
+                self.may_have.planned = true;
+                self.write_results().await?;
             }
             FetchResult::Pause(item, reason) => {
                 self.in_flight.remove(&item);
@@ -288,7 +303,7 @@ impl<'a> Conductor<'a> {
         }
         self.batch = batch;
         self.may_have = MayHave::ALL;
-        Ok(())
+        self.write_results().await
     }
 
     async fn write_results(&mut self) -> BatchResult<()> {

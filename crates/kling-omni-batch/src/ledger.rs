@@ -39,7 +39,8 @@ use crate::state::{BatchState, ItemState};
 
 /// A durable store of batches. See the [module documentation](self).
 ///
-/// Each method is one transaction, durable when it returns.
+/// Each method is one transaction, durable when it returns. What costs nothing to repeat may become durable later, in order:
+/// [`change_item`](Self::change_item), [`begin_attempt`](Self::begin_attempt), and the records that a task is prepared or ended.
 #[async_trait]
 pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// Adds items to a batch, which is created if it does not exist. An item that the batch has already is left as it is.
@@ -84,7 +85,8 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`BatchError::InUse`](crate::BatchError::InUse) if another run has it.
+    /// [`BatchError::InUse`](crate::BatchError::InUse) if another run has it, and
+    /// [`BatchError::Damaged`](crate::BatchError::Damaged) if the ledger is not intact.
     async fn acquire(&self, account: AccountId, holder: &str) -> BatchResult<Lease>;
 
     /// Extends a lease. A run calls it every three seconds.
@@ -161,11 +163,13 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// How many tasks of this request failed on the account.
     async fn failed_tasks(&self, account: AccountId, request_sha256: &str) -> BatchResult<u32>;
 
-    /// The events of a batch, or of one of its items, after an event, in order.
-    async fn events(
+    /// The history of an item, in order.
+    async fn events(&self, item: ItemId) -> BatchResult<Vec<ItemEvent>>;
+
+    /// The events with which items of a batch ended, in order: those after an event, at most so many.
+    async fn end_events(
         &self,
         batch: BatchId,
-        item: Option<ItemId>,
         after: u64,
         limit: u32,
     ) -> BatchResult<Vec<ItemEvent>>;

@@ -1,11 +1,11 @@
 //! `results.jsonl`: a line for each item that ended, in the order in which they end.
 
-use std::fs::OpenOptions;
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::error::{BatchError, BatchResult};
-use crate::ledger::{BatchId, ItemEvent, Ledger};
+use crate::ledger::{BatchId, Ledger};
 
 /// How many events are read from the ledger at once.
 const PAGE: u32 = 1000;
@@ -31,42 +31,68 @@ impl ResultsFile {
             path,
             last: 0,
         };
-        let mut found = Existing::open(&results.path).map_err(results.failed())?;
-        // The lines of the file that agree with the ledger are kept.
-        loop {
-            let events = results.next_events(ledger).await?;
-            let Some(last) = events.last() else { break };
-            let last = last.number;
-            for line in lines(&events)? {
-                found.expect(&line).map_err(results.failed())?;
-            }
-            results.last = last;
-        }
-        let rest = found.finish().map_err(results.failed())?;
-        if let Some(whole) = rest {
-            write_whole(&results.path, &whole).map_err(results.failed())?;
+        if !results.is_current(ledger).await? {
+            results.last = 0;
+            results.write_whole(ledger).await?;
         }
         Ok(results)
     }
 
     /// Appends what ended since.
     pub(crate) async fn update(&mut self, ledger: &dyn Ledger) -> BatchResult<()> {
-        loop {
-            let events = self.next_events(ledger).await?;
-            let Some(last) = events.last() else {
-                return Ok(());
-            };
-            let last = last.number;
-            let lines = lines(&events)?.concat();
-            if !lines.is_empty() {
-                append(&self.path, &lines).map_err(self.failed())?;
-            }
-            self.last = last;
+        while let Some(lines) = self.next_lines(ledger).await? {
+            append(&self.path, &lines.concat()).map_err(self.failed())?;
         }
+        Ok(())
     }
 
-    async fn next_events(&self, ledger: &dyn Ledger) -> BatchResult<Vec<ItemEvent>> {
-        ledger.events(self.batch, None, self.last, PAGE).await
+    /// Whether the file has the lines that it should have.
+    async fn is_current(&mut self, ledger: &dyn Ledger) -> BatchResult<bool> {
+        let mut file = match File::open(&self.path) {
+            Ok(file) => BufReader::new(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(self.failed()(error)),
+        };
+        let mut found = Vec::new();
+        while let Some(lines) = self.next_lines(ledger).await? {
+            for line in lines {
+                found.clear();
+                file.read_until(b'\n', &mut found).map_err(self.failed())?;
+                if found != line.as_bytes() {
+                    return Ok(false);
+                }
+            }
+        }
+        let rest = file.fill_buf().map_err(self.failed())?;
+        Ok(rest.is_empty())
+    }
+
+    /// Replaces the file at once.
+    async fn write_whole(&mut self, ledger: &dyn Ledger) -> BatchResult<()> {
+        let (part, mut file) = create_part(&self.path).map_err(self.failed())?;
+        while let Some(lines) = self.next_lines(ledger).await? {
+            let written = file.write_all(lines.concat().as_bytes());
+            written.map_err(self.failed())?;
+        }
+        file.flush()
+            .and_then(|()| std::fs::rename(&part, &self.path))
+            .map_err(self.failed())
+    }
+
+    /// The next lines; `None` at the end.
+    async fn next_lines(&mut self, ledger: &dyn Ledger) -> BatchResult<Option<Vec<String>>> {
+        let events = ledger.end_events(self.batch, self.last, PAGE).await?;
+        let Some(last) = events.last() else {
+            return Ok(None);
+        };
+        self.last = last.number;
+        let lines = events
+            .iter()
+            .map(|event| Ok(serde_json::to_string(event)? + "\n"));
+        let lines: Result<_, serde_json::Error> = lines.collect();
+        lines
+            .map(Some)
+            .map_err(|error| BatchError::Ledger(error.into()))
     }
 
     fn failed(&self) -> impl FnOnce(io::Error) -> BatchError {
@@ -74,65 +100,17 @@ impl ResultsFile {
     }
 }
 
-/// The lines of the events that end an item.
-fn lines(events: &[ItemEvent]) -> BatchResult<Vec<String>> {
-    let ends = events.iter().filter(|event| event.state.is_final());
-    let lines = ends.map(|event| Ok(serde_json::to_string(event)? + "\n"));
-    let lines: Result<_, serde_json::Error> = lines.collect();
-    lines.map_err(|error| BatchError::Ledger(error.into()))
-}
-
-/// An existing file, compared with the lines that it should have.
-struct Existing {
-    reader: Option<BufReader<std::fs::File>>,
-    /// All lines, once the file was found to differ.
-    expected: Vec<u8>,
-    differs: bool,
-}
-
-impl Existing {
-    fn open(path: &Path) -> io::Result<Self> {
-        let reader = match std::fs::File::open(path) {
-            Ok(file) => Some(BufReader::new(file)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-        Ok(Self {
-            differs: reader.is_none(),
-            reader,
-            expected: Vec::new(),
-        })
-    }
-
-    fn expect(&mut self, line: &str) -> io::Result<()> {
-        self.expected.extend_from_slice(line.as_bytes());
-        if let Some(reader) = self.reader.as_mut().filter(|_| !self.differs) {
-            let mut found = Vec::new();
-            reader.read_until(b'\n', &mut found)?;
-            self.differs = found != line.as_bytes();
-        }
-        Ok(())
-    }
-
-    /// Returns what the file should have, unless it has it.
-    fn finish(mut self) -> io::Result<Option<Vec<u8>>> {
-        if let Some(reader) = &mut self.reader {
-            self.differs |= !reader.fill_buf()?.is_empty();
-        }
-        Ok(self.differs.then_some(self.expected))
-    }
-}
-
-/// Replaces the file at once. The name of the new file is fixed, so a process that was killed leaves none: the next one writes it
-/// again.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Creates the file that is to replace another one. Its name is fixed, so a process that was killed leaves none: the next one
+/// writes it again.
+fn create_part(path: &Path) -> io::Result<(PathBuf, BufWriter<File>)> {
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
+    let part = PathBuf::from(part);
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    std::fs::write(&part, bytes)?;
-    std::fs::rename(&part, path)
+    let file = BufWriter::new(File::create(&part)?);
+    Ok((part, file))
 }
 
 fn append(path: &Path, lines: &str) -> io::Result<()> {

@@ -106,9 +106,7 @@ impl ItemHistory {
             candidates: attempt
                 .map(|attempt| attempt.candidates)
                 .unwrap_or_default(),
-            events: ledger
-                .events(item.batch, Some(item.id), 0, u32::MAX)
-                .await?,
+            events: ledger.events(item.id).await?,
             key: item.key,
         })
     }

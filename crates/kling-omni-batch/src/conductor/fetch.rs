@@ -246,11 +246,10 @@ pub(super) async fn retry_earlier(shared: &RunContext, batch: BatchId) -> BatchR
     let mut from = 0;
     loop {
         let query = ItemQuery {
-            batch,
             states: vec![ItemState::Failed],
             from,
-            limit: PAGE,
-            ready_at: None,
+            limit: PAGE as u32,
+            ..ItemQuery::new(batch)
         };
         let items = shared.ledger.items(query).await?;
         let Some(last) = items.last() else {

@@ -9,6 +9,8 @@ use crate::error::BatchResult;
 use crate::ledger::{Attempt, BatchItem, ItemQuery};
 use crate::state::{BatchState, ItemState};
 
+const IN_FLIGHT: [ItemState; 3] = [ItemState::Placing, ItemState::Ended, ItemState::Created];
+
 impl Conductor<'_> {
     pub(super) fn may_create(&self) -> bool {
         self.batch.state == BatchState::Running && !self.shared.is_stopping()
@@ -16,8 +18,7 @@ impl Conductor<'_> {
 
     /// Starts what can be started.
     pub(super) async fn fill(&mut self) -> BatchResult<()> {
-        self.wake_at = None;
-        if !self.shared.is_stopping() {
+        if self.may_have.in_flight && !self.shared.is_stopping() {
             self.fill_waiting().await?;
         }
         while !self.shared.is_stopping()
@@ -29,55 +30,53 @@ impl Conductor<'_> {
         }
         if self.may_create() {
             self.fill_preparing().await?;
+            self.fill_prepared().await?;
             self.fill_creating().await?;
+        }
+        if self.may_have.delayed {
+            self.note_next_ready().await?;
         }
         Ok(())
     }
 
-    fn query(&self, states: &[ItemState], from: u64, limit: u32) -> ItemQuery {
+    fn query(&self, states: &[ItemState], limit: usize) -> ItemQuery {
         ItemQuery {
-            batch: self.batch.id,
             states: states.to_vec(),
-            from,
-            limit,
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
             ready_at: Some(self.shared.client.clock().system_time()),
+            ..ItemQuery::new(self.batch.id)
         }
     }
 
-    /// Notes when the next item in these states may begin.
-    async fn note_next_ready(&mut self, states: &[ItemState]) -> BatchResult<()> {
+    /// Notes when the next item may begin that may not yet.
+    async fn note_next_ready(&mut self) -> BatchResult<()> {
+        let mut states = IN_FLIGHT.to_vec();
+        states.push(ItemState::Planned);
         let now = self.shared.client.clock().system_time();
-        let next = self
-            .shared
-            .ledger
-            .next_ready(self.batch.id, states.to_vec(), now);
-        let times = [self.wake_at, next.await?];
-        self.wake_at = times.into_iter().flatten().min();
+        let next = self.shared.ledger.next_ready(self.batch.id, states, now);
+        self.wake_at = next.await?;
+        self.may_have.delayed = false;
         Ok(())
     }
 
     /// Waits for tasks of earlier runs, and for those that a person put back.
     async fn fill_waiting(&mut self) -> BatchResult<()> {
-        const STATES: [ItemState; 3] = [ItemState::Placing, ItemState::Ended, ItemState::Created];
-        if self.may_have.in_flight {
-            let mut from = 0;
-            loop {
-                let query = self.query(&STATES, from, PAGE);
-                let items = self.shared.ledger.items(query).await?;
-                let Some(last) = items.last() else { break };
-                from = last.position + 1;
-                for item in items {
-                    if self.in_flight.contains(&item.id) {
-                        continue;
-                    }
-                    if let Some(attempt) = self.shared.ledger.latest_attempt(item.id).await? {
-                        self.wait_for(item, attempt, None);
-                    }
+        let mut query = ItemQuery {
+            except: self.in_flight.clone(),
+            ..self.query(&IN_FLIGHT, PAGE)
+        };
+        loop {
+            let items = self.shared.ledger.items(query.clone()).await?;
+            let Some(last) = items.last() else { break };
+            query.from = last.position + 1;
+            for item in items {
+                if let Some(attempt) = self.shared.ledger.latest_attempt(item.id).await? {
+                    self.wait_for(item, attempt, None);
                 }
             }
-            self.may_have.in_flight = false;
         }
-        self.note_next_ready(&STATES).await
+        self.may_have.in_flight = false;
+        Ok(())
     }
 
     pub(super) fn wait_for(&mut self, item: BatchItem, attempt: Attempt, task: Option<Task>) {
@@ -90,29 +89,51 @@ impl Conductor<'_> {
     /// Prepares a few items ahead of those that can be created.
     async fn fill_preparing(&mut self) -> BatchResult<()> {
         let options = &self.shared.options;
+        let ahead = self.prepared.len() + self.preparing.len();
         let free = options.max_prepares.saturating_sub(self.preparing.len());
-        if self.may_have.planned && free > 0 {
-            let ahead = options.max_prepares * 2;
-            let limit = u32::try_from(ahead).unwrap_or(u32::MAX);
-            let prepared = self.query(&[ItemState::Prepared], 0, limit);
-            if self.shared.ledger.items(prepared).await?.len() < ahead {
-                let limit = free + self.being_prepared.len();
-                let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-                let query = self.query(&[ItemState::Planned], 0, limit);
-                let mut items = self.shared.ledger.items(query).await?;
-                items.retain(|item| !self.being_prepared.contains(&item.id));
-                self.may_have.planned = !items.is_empty();
-                for item in items.into_iter().take(free) {
-                    let shared = self.shared;
-                    self.being_prepared.insert(item.id);
-                    self.preparing.push(Box::pin(async move {
-                        let prepared = prepare::prepare(shared, &item).await;
-                        (item.id, prepared)
-                    }));
-                }
-            }
+        let free = free.min(self.max_ahead().saturating_sub(ahead));
+        if !self.may_have.planned || free == 0 {
+            return Ok(());
         }
-        self.note_next_ready(&[ItemState::Planned]).await
+        let query = ItemQuery {
+            except: self.being_prepared.clone(),
+            ..self.query(&[ItemState::Planned], free)
+        };
+        let items = self.shared.ledger.items(query).await?;
+        self.may_have.planned = items.len() == free;
+        for item in items {
+            let shared = self.shared;
+            self.being_prepared.insert(item.id);
+            self.preparing.push(Box::pin(async move {
+                let id = item.id;
+                (id, prepare::prepare(shared, item).await)
+            }));
+        }
+        Ok(())
+    }
+
+    /// How many items are prepared and not created.
+    fn max_ahead(&self) -> usize {
+        self.shared.options.max_prepares * 2
+    }
+
+    /// Takes over what earlier runs prepared, and what was not created.
+    async fn fill_prepared(&mut self) -> BatchResult<()> {
+        let free = self.max_ahead().saturating_sub(self.prepared.len());
+        if !self.may_have.prepared || free == 0 {
+            return Ok(());
+        }
+        let known = self.prepared.values().map(|item| item.id);
+        let known = known.chain(self.being_prepared.iter().copied());
+        let query = ItemQuery {
+            except: known.chain(self.in_flight.iter().copied()).collect(),
+            ..self.query(&[ItemState::Prepared], free)
+        };
+        let items = self.shared.ledger.items(query).await?;
+        self.may_have.prepared = items.len() == free;
+        self.prepared
+            .extend(items.into_iter().map(|item| (item.position, item)));
+        Ok(())
     }
 
     /// Settles an unconfirmed create, or else creates the next task, if fewer than the limit are in flight.
@@ -136,18 +157,11 @@ impl Conductor<'_> {
         let limit = shared.options.in_flight;
         // Videos that wait for a download may expire, so they count, too.
         let has_room = self.waiting.len() < limit && self.ready.len() < limit;
-        if !has_room || !self.may_have.prepared {
-            return Ok(());
-        }
-        let query = self.query(&[ItemState::Prepared], 0, 1);
-        match self.shared.ledger.items(query).await?.pop() {
-            Some(item) => {
-                self.not_before = Some(now + self.shared.options.create_interval);
-                self.in_flight.insert(item.id);
-                self.being_created = Some(item.id);
-                self.creating = Some(Box::pin(create::create(self.shared, item)));
-            }
-            None => self.may_have.prepared = false,
+        if has_room && let Some((_, item)) = self.prepared.pop_first() {
+            self.not_before = Some(now + shared.options.create_interval);
+            self.in_flight.insert(item.id);
+            self.being_created = Some(item.id);
+            self.creating = Some(Box::pin(create::create(shared, item)));
         }
         Ok(())
     }

@@ -20,15 +20,22 @@ const MAX_FAILURES: u32 = 8;
 /// that was killed.
 const PROBE: &str = ".kling-omni-batch";
 
-/// Prepares an item. A failure is recorded in the ledger. Returns the reason if the batch has to pause.
-pub(super) async fn prepare(
-    shared: &RunContext,
-    item: &BatchItem,
-) -> BatchResult<Option<ItemError>> {
+/// The result of preparing an item.
+pub(super) enum PrepareResult {
+    /// It can be created.
+    Ready(Box<BatchItem>),
+    /// It is rejected, or will be tried again.
+    Done,
+    /// It will be tried again, after a person acted.
+    Pause(ItemError),
+}
+
+/// Prepares an item. A failure is recorded in the ledger.
+pub(super) async fn prepare(shared: &RunContext, item: BatchItem) -> BatchResult<PrepareResult> {
     shared.failpoints().before("prepare").await;
     let change = ItemChange::new(item.id, ItemState::Planned, ItemState::Prepared);
     let mut pause = None;
-    let change = match upload(shared, item).await {
+    let change = match upload(shared, &item).await {
         Ok(uploads) => ItemChange {
             uploads: Some(uploads),
             ..change
@@ -55,13 +62,26 @@ pub(super) async fn prepare(
             }
         }
     };
-    let to = change.to;
-    let error = change.error.clone();
-    if shared.ledger.change_item(change).await? {
-        shared.report(item, to, error);
+    let (to, error) = (change.to, change.error.clone());
+    let uploads = change.uploads.clone();
+    let is_changed = shared.ledger.change_item(change).await?;
+    if is_changed {
+        shared.report(&item, to, error);
     }
     shared.failpoints().after("prepare").await;
-    Ok(pause)
+    if let Some(reason) = pause {
+        return Ok(PrepareResult::Pause(reason));
+    }
+    if !is_changed || to != ItemState::Prepared {
+        return Ok(PrepareResult::Done);
+    }
+    Ok(PrepareResult::Ready(Box::new(BatchItem {
+        state: to,
+        uploads: uploads.unwrap_or_default(),
+        failures: 0,
+        not_before: None,
+        ..item
+    })))
 }
 
 /// Whether a failure before anything was sent may pass by itself.

@@ -65,6 +65,7 @@ where
         items::known_tasks_are_durable,
         items::batches_belong_to_one_account,
         items::events_are_in_order,
+        items::ends_are_in_order,
     }
     match failed.is_empty() {
         true => Ok(()),

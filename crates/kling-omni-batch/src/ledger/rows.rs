@@ -1,7 +1,7 @@
 //! The rows of a ledger.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -219,6 +219,22 @@ pub struct ItemQuery {
     pub limit: u32,
     /// Only those that may begin at this time.
     pub ready_at: Option<SystemTime>,
+    /// None of these.
+    pub except: HashSet<ItemId>,
+}
+
+impl ItemQuery {
+    /// All items of a batch.
+    pub fn new(batch: BatchId) -> Self {
+        Self {
+            batch,
+            states: Vec::new(),
+            from: 0,
+            limit: u32::MAX,
+            ready_at: None,
+            except: HashSet::new(),
+        }
+    }
 }
 
 /// A change of an item by a step that costs nothing.

@@ -27,7 +27,7 @@ use crate::ledger::{
     ReportRow,
 };
 use crate::request::StoredRequest;
-use crate::state::{BatchState, ItemState};
+use crate::state::{AttemptState, BatchState, ItemState};
 
 /// A ledger in a SQLite file, for one machine.
 ///
@@ -97,9 +97,26 @@ impl SqliteLedger {
         self
     }
 
-    /// Runs `work` in a transaction on a blocking thread.
+    /// Runs `work` in a transaction on a blocking thread. It is durable when this returns.
     async fn transact<T: Send + 'static>(
         &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, SqliteFailure> + Send + 'static,
+    ) -> BatchResult<T> {
+        self.transact_with("full", work).await
+    }
+
+    /// Runs a `work` whose loss costs nothing. It is durable with the next transaction of [`transact`](Self::transact): a power
+    /// failure before that undoes it, the end of the process does not.
+    async fn transact_free<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, SqliteFailure> + Send + 'static,
+    ) -> BatchResult<T> {
+        self.transact_with("normal", work).await
+    }
+
+    async fn transact_with<T: Send + 'static>(
+        &self,
+        synchronous: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, SqliteFailure> + Send + 'static,
     ) -> BatchResult<T> {
         let connection = Arc::clone(&self.connection);
@@ -108,7 +125,8 @@ impl SqliteLedger {
         blocking(move || {
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             let done = connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .pragma_update(None, "synchronous", synchronous)
+                .and_then(|()| connection.transaction_with_behavior(TransactionBehavior::Immediate))
                 .map_err(SqliteFailure::from)
                 .and_then(|transaction| {
                     let value = work(&transaction)?;
@@ -265,6 +283,9 @@ impl Ledger for SqliteLedger {
             move || open::LockFile::acquire(&path, &holder)
         })
         .await?;
+        // Only what may spend money needs it, and a status should not wait for it.
+        let path = self.path.clone();
+        self.read(move |ledger| open::check(ledger, &path)).await?;
         let epoch = self
             .transact(move |ledger| accounts::begin_epoch(ledger, account, &holder))
             .await?;
@@ -321,13 +342,13 @@ impl Ledger for SqliteLedger {
     }
 
     async fn change_item(&self, change: ItemChange) -> BatchResult<bool> {
-        self.transact(move |ledger| items::change(ledger, &change))
+        self.transact_free(move |ledger| items::change(ledger, &change))
             .await
     }
 
     async fn begin_attempt(&self, lease: &Lease, item: ItemId) -> BatchResult<Attempt> {
         let lease = lease.clone();
-        self.transact(move |ledger| attempts::begin(ledger, &lease, item))
+        self.transact_free(move |ledger| attempts::begin(ledger, &lease, item))
             .await
     }
 
@@ -348,8 +369,14 @@ impl Ledger for SqliteLedger {
 
     async fn append(&self, lease: Option<&Lease>, record: NewRecord) -> BatchResult<()> {
         let lease = lease.cloned();
-        self.transact(move |ledger| attempts::append(ledger, lease.as_ref(), &record))
-            .await
+        let is_free = matches!(record.item_state, ItemState::Prepared | ItemState::Ended);
+        let is_free = is_free && record.attempt_state != AttemptState::Rejected;
+        let append =
+            move |ledger: &Transaction<'_>| attempts::append(ledger, lease.as_ref(), &record);
+        match is_free {
+            true => self.transact_free(append).await,
+            false => self.transact(append).await,
+        }
     }
 
     async fn set_undecided(
@@ -380,14 +407,17 @@ impl Ledger for SqliteLedger {
         .await
     }
 
-    async fn events(
+    async fn events(&self, item: ItemId) -> BatchResult<Vec<ItemEvent>> {
+        self.read(move |ledger| items::events(ledger, item)).await
+    }
+
+    async fn end_events(
         &self,
         batch: BatchId,
-        item: Option<ItemId>,
         after: u64,
         limit: u32,
     ) -> BatchResult<Vec<ItemEvent>> {
-        self.read(move |ledger| items::events(ledger, batch, item, after, limit))
+        self.read(move |ledger| items::end_events(ledger, batch, after, limit))
             .await
     }
 

@@ -131,22 +131,28 @@ async fn other_files_are_refused() {
 }
 
 #[tokio::test]
-async fn damaged_file_is_refused() {
+async fn damaged_file_is_refused_by_a_run() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("batch.db");
-    SqliteLedger::open(&path)
-        .await
-        .unwrap()
-        .import("b", Box::new((0..200).map(new_item)))
-        .await
-        .unwrap();
+    let ledger = SqliteLedger::open(&path).await.unwrap();
+    let items = Box::new((0..200).map(new_item));
+    ledger.import("b", items).await.unwrap();
+    let batch = ledger.batch("b").await.unwrap().id;
+    let account = ledger.assign(batch, "service", "key").await.unwrap();
+    drop(ledger);
     let mut bytes = fs::read(&path).unwrap();
     let end = bytes.len() - 4096;
     for page in bytes[8192..end].chunks_mut(4096).step_by(3) {
         page[..64].fill(0xa5);
     }
     fs::write(&path, bytes).unwrap();
-    let error = SqliteLedger::open(&path).await.unwrap_err();
+    let acquired = async {
+        SqliteLedger::open(&path)
+            .await?
+            .acquire(account, "run")
+            .await
+    };
+    let error = acquired.await.unwrap_err();
     assert!(matches!(error, BatchError::Damaged { .. }), "{error:?}");
     assert!(error.help().is_some());
 }

@@ -61,8 +61,7 @@ pub(super) async fn prepared(ledger: &Handle, items: usize) -> BatchResult<Prepa
         .assign(batch.id, "https://service.example", "key")
         .await?;
     let lease = ledger.acquire(account, "test").await?;
-    let all = all_items(&batch);
-    for item in ledger.items(all).await? {
+    for item in ledger.items(ItemQuery::new(batch.id)).await? {
         let change = ItemChange::new(item.id, ItemState::Planned, ItemState::Prepared);
         ledger.change_item(change).await?;
     }
@@ -73,22 +72,12 @@ pub(super) async fn prepared(ledger: &Handle, items: usize) -> BatchResult<Prepa
     })
 }
 
-pub(super) fn all_items(batch: &Batch) -> ItemQuery {
-    ItemQuery {
-        batch: batch.id,
-        states: Vec::new(),
-        from: 0,
-        limit: u32::MAX,
-        ready_at: None,
-    }
-}
-
 pub(super) async fn begin(
     ledger: &Handle,
     prepared: &PreparedLedger,
     item: usize,
 ) -> BatchResult<Attempt> {
-    let items = ledger.items(all_items(&prepared.batch)).await?;
+    let items = ledger.items(ItemQuery::new(prepared.batch.id)).await?;
     ledger.begin_attempt(&prepared.lease, items[item].id).await
 }
 

@@ -69,7 +69,7 @@ pub(super) async fn changed_items_are_refused(first: Handle, _: Handle) -> CaseR
 pub(super) async fn items_are_paged_in_order(first: Handle, _: Handle) -> CaseResult {
     let prepared = prepared(&first, 10).await?;
     let later = SystemTime::now() + Duration::from_secs(60);
-    let all = first.items(all_items(&prepared.batch)).await?;
+    let all = first.items(ItemQuery::new(prepared.batch.id)).await?;
     for (item, to) in [
         (&all[2], ItemState::Rejected),
         (&all[4], ItemState::Planned),
@@ -84,7 +84,7 @@ pub(super) async fn items_are_paged_in_order(first: Handle, _: Handle) -> CaseRe
         states: vec![ItemState::Prepared, ItemState::Planned],
         from: 1,
         limit: 4,
-        ..all_items(&prepared.batch)
+        ..ItemQuery::new(prepared.batch.id)
     };
     let positions = |items: Vec<crate::ledger::BatchItem>| {
         items.iter().map(|item| item.position).collect::<Vec<_>>()
@@ -98,10 +98,19 @@ pub(super) async fn items_are_paged_in_order(first: Handle, _: Handle) -> CaseRe
         ready_at: Some(SystemTime::now()),
         ..query
     };
-    let found = positions(first.items(ready).await?);
+    let found = positions(first.items(ready.clone()).await?);
     expect(
         found == [1, 3, 5, 6],
         &format!("items 1, 3, 5, 6 instead of {found:?}"),
+    )?;
+    let others = ItemQuery {
+        except: [all[1].id, all[5].id].into(),
+        ..ready
+    };
+    let found = positions(first.items(others).await?);
+    expect(
+        found == [3, 6, 7, 8],
+        &format!("items 3, 6, 7, 8 instead of {found:?}"),
     )?;
     let next = first
         .next_ready(
@@ -118,7 +127,10 @@ pub(super) async fn items_are_paged_in_order(first: Handle, _: Handle) -> CaseRe
 
 pub(super) async fn changes_compare_the_state(first: Handle, second: Handle) -> CaseResult {
     let prepared = prepared(&first, 1).await?;
-    let item = first.items(all_items(&prepared.batch)).await?.remove(0);
+    let item = first
+        .items(ItemQuery::new(prepared.batch.id))
+        .await?
+        .remove(0);
     let change =
         ItemChange::new(item.id, ItemState::Prepared, ItemState::Rejected).because(ItemError {
             kind: "validation".to_owned(),
@@ -206,9 +218,7 @@ pub(super) async fn events_are_in_order(first: Handle, second: Handle) -> CaseRe
     first
         .append(Some(&prepared.lease), created(&attempt))
         .await?;
-    let events = second
-        .events(prepared.batch.id, Some(attempt.item), 0, 100)
-        .await?;
+    let events = second.events(attempt.item).await?;
     let states: Vec<_> = events.iter().map(|event| event.state).collect();
     let expected = [ItemState::Prepared, ItemState::Sending, ItemState::Created];
     expect(
@@ -216,13 +226,29 @@ pub(super) async fn events_are_in_order(first: Handle, second: Handle) -> CaseRe
         &format!("the history of the item, not {states:?}"),
     )?;
     expect(events[2].detail.task_id.is_some(), "the task")?;
-    let all = second.events(prepared.batch.id, None, 0, 100).await?;
     expect(
-        all.len() == 4 && all.is_sorted_by_key(|event| event.number),
-        "all events in order",
-    )?;
-    let rest = second
-        .events(prepared.batch.id, None, all[1].number, 1)
-        .await?;
+        events.is_sorted_by_key(|event| event.number),
+        "events in order",
+    )
+}
+
+pub(super) async fn ends_are_in_order(first: Handle, second: Handle) -> CaseResult {
+    let prepared = prepared(&first, 8).await?;
+    let ends = ItemState::ALL.iter().filter(|state| state.is_final());
+    let mut expected = Vec::new();
+    let items = first.items(ItemQuery::new(prepared.batch.id)).await?;
+    for (item, to) in items.iter().rev().zip(ends) {
+        let change = ItemChange::new(item.id, ItemState::Prepared, *to);
+        first.change_item(change).await?;
+        expected.push((item.key.clone(), *to));
+    }
+    let batch = prepared.batch.id;
+    let all = second.end_events(batch, 0, 100).await?;
+    let found: Vec<_> = all
+        .iter()
+        .map(|event| (event.key.clone(), event.state))
+        .collect();
+    expect(found == expected, &format!("{expected:?}, not {found:?}"))?;
+    let rest = second.end_events(batch, all[1].number, 1).await?;
     expect(rest == all[2..3], "the event after another one")
 }

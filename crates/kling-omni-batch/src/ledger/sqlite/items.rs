@@ -56,14 +56,18 @@ pub(super) fn find(
     for state in states {
         let select = format!(
             "select {COLUMNS} from item where batch_id = ? and state = ? and position >= ?
-             and coalesce(not_before, 0) <= ? order by position limit ?"
+             and coalesce(not_before, 0) <= ? order by position"
         );
         let mut select = ledger.prepare_cached(&select)?;
         let from = query.from.cast_signed();
-        let values = (query.batch.0, state.as_str(), from, ready, query.limit);
-        let items = select.query_map(values, |row| read(row, 0))?;
-        for item in items {
-            found.push(item?);
+        let mut rows = select.query((query.batch.0, state.as_str(), from, ready))?;
+        let end = found.len() + query.limit as usize;
+        while found.len() < end
+            && let Some(row) = rows.next()?
+        {
+            if !query.except.contains(&ItemId(row.get(0)?)) {
+                found.push(read(row, 0)?);
+            }
         }
     }
     // Each state has its own index range. The first of all of them are among the first of each.
@@ -164,33 +168,40 @@ pub(super) fn record_event(
     Ok(())
 }
 
-pub(super) fn events(
+fn read_event(row: &Row<'_>) -> rusqlite::Result<ItemEvent> {
+    let (state, detail): (String, String) = (row.get(3)?, row.get(4)?);
+    Ok(ItemEvent {
+        number: row.get::<_, i64>(0)?.unsigned_abs(),
+        key: row.get(1)?,
+        at_ms: row.get::<_, i64>(2)?.unsigned_abs(),
+        state: state.parse().map_err(|error| invalid(3, error))?,
+        detail: serde_json::from_str(&detail).map_err(|error| invalid(4, error))?,
+    })
+}
+
+pub(super) fn events(ledger: &Connection, item: ItemId) -> Result<Vec<ItemEvent>, SqliteFailure> {
+    let select = "select event.number, item.key, event.at, event.state, event.detail
+         from event join item on item.id = event.item_id
+         where event.item_id = ? order by event.number";
+    let mut select = ledger.prepare_cached(select)?;
+    let rows = select.query_map([item.0], read_event)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn end_events(
     ledger: &Connection,
     batch: BatchId,
-    item: Option<ItemId>,
     after: u64,
     limit: u32,
 ) -> Result<Vec<ItemEvent>, SqliteFailure> {
-    let (column, id) = match item {
-        Some(item) => ("item_id", item.0),
-        None => ("batch_id", batch.0),
-    };
-    let select = format!(
-        "select event.number, item.key, event.at, event.state, event.detail
-         from event join item on item.id = event.item_id
-         where event.{column} = ? and event.number > ? order by event.number limit ?"
-    );
-    let mut select = ledger.prepare_cached(&select)?;
-    let rows = select.query_map((id, after.cast_signed(), limit), |row| {
-        let (state, detail): (String, String) = (row.get(3)?, row.get(4)?);
-        Ok(ItemEvent {
-            number: row.get::<_, i64>(0)?.unsigned_abs(),
-            key: row.get(1)?,
-            at_ms: row.get::<_, i64>(2)?.unsigned_abs(),
-            state: state.parse().map_err(|error| invalid(3, error))?,
-            detail: serde_json::from_str(&detail).map_err(|error| invalid(4, error))?,
-        })
-    })?;
+    // The condition is that of the index.
+    let select = "select event.number, item.key, event.at, event.state, event.detail
+         from event indexed by event_of_end join item on item.id = event.item_id
+         where event.batch_id = ? and event.number > ?
+            and event.state in ('saved', 'rejected', 'failed', 'expired', 'unknown', 'skipped')
+         order by event.number limit ?";
+    let mut select = ledger.prepare_cached(select)?;
+    let rows = select.query_map((batch.0, after.cast_signed(), limit), read_event)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

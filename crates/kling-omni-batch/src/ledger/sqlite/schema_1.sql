@@ -100,4 +100,5 @@ create table event (
     detail text not null
 ) strict;
 create index event_of_item on event (item_id, number);
-create index event_of_batch on event (batch_id, number);
+create index event_of_end on event (batch_id, number)
+    where state in ('saved', 'rejected', 'failed', 'expired', 'unknown', 'skipped');

@@ -248,14 +248,7 @@ async fn run(operations: Vec<LedgerOperation>) {
         .unwrap();
     let batch = ledger.batch("b").await.unwrap();
     let account = ledger.assign(batch.id, "s", "k").await.unwrap();
-    let query = ItemQuery {
-        batch: batch.id,
-        states: Vec::new(),
-        from: 0,
-        limit: 10,
-        ready_at: None,
-    };
-    let items = ledger.items(query).await.unwrap();
+    let items = ledger.items(ItemQuery::new(batch.id)).await.unwrap();
     let mut model = Model {
         lease: ledger.acquire(account, "first").await.unwrap(),
         items: items.iter().map(|item| item.id).collect(),
