@@ -1,6 +1,6 @@
 //! Measures the build time of the crate, and the start time of the program.
 
-mod crates;
+pub mod crates;
 mod start;
 
 use std::env;
@@ -18,7 +18,7 @@ use crate::sample::median;
 const MOST_CRATES: usize = 150;
 
 /// The program, built with the optimisations of a release.
-const PROGRAM: &str = "kling-omni-cli";
+pub const PROGRAM: &str = "kling-omni-cli";
 
 #[derive(Args)]
 pub struct BuildCost {
@@ -103,7 +103,7 @@ fn cargo(arguments: &[&str], build: &Build, target: &Path) -> Result<()> {
 }
 
 /// The program beside this one, as it is now.
-fn program() -> Result<PathBuf> {
+pub fn program() -> Result<PathBuf> {
     let this = env::current_exe()?;
     let status = Command::new("cargo")
         .args(["build", "--release", "--quiet", "--package", PROGRAM])

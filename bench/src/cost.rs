@@ -1,6 +1,6 @@
 //! What a task costs the machine that waits for it: processor time and memory.
 
-mod clock;
+pub mod clock;
 pub mod hold;
 pub mod load;
 pub mod spaced;
@@ -24,7 +24,7 @@ use crate::sample::median;
 const FASTER: u32 = 10;
 
 /// How long tasks take: the median in seconds, and the spread.
-const TIMES: (f64, f64) = (90.0, 0.3);
+pub const TIMES: (f64, f64) = (90.0, 0.3);
 
 /// How many tasks have a client each.
 const TASKS_ALONE: usize = 200;
@@ -225,13 +225,13 @@ fn held_tasks(count: usize) -> String {
 }
 
 /// The sandbox, at work in a thread of its own.
-struct Service {
-    sandbox: Sandbox,
-    clock: FastClock,
+pub struct Service {
+    pub sandbox: Sandbox,
+    pub clock: FastClock,
 }
 
 impl Service {
-    fn start(seed: u64) -> Result<Self> {
+    pub fn start(seed: u64) -> Result<Self> {
         let clock = FastClock::new();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -250,7 +250,7 @@ impl Service {
     }
 
     /// What a client needs to know of it.
-    fn arguments(&self, scenario: &str) -> Vec<String> {
+    pub fn arguments(&self, scenario: &str) -> Vec<String> {
         vec![
             scenario.to_owned(),
             self.sandbox.base_url().to_owned(),

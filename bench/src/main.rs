@@ -1,6 +1,8 @@
 //! How fast and how frugal kling-omni is. `cargo xtask bench` builds this with optimisations and runs it.
 
+mod alternatives;
 mod bare;
+mod batch;
 mod build;
 mod child;
 mod cost;
@@ -32,7 +34,16 @@ struct Arguments {
 }
 
 /// The scenarios that make up the page, in its order.
-const ALL: [&str; 6] = ["polling", "cost", "overhead", "hot", "build", "download"];
+const ALL: [&str; 8] = [
+    "polling",
+    "cost",
+    "batch",
+    "alternatives",
+    "overhead",
+    "hot",
+    "build",
+    "download",
+];
 
 /// The page, from the root of the repository.
 const PAGE: &str = "docs/benchmarks.md";
@@ -53,6 +64,22 @@ enum Scenario {
     Hot(hot::Hot),
     /// Count the crates, build them, and start the program.
     Build(build::BuildCost),
+    /// Run durable batches: time, processor time, memory, requests and space.
+    Batch(batch::Batch),
+    /// Make the same videos with a shell loop, a short program and a batch, all killed at the same times.
+    Alternatives(alternatives::Alternatives),
+    /// The check and the import of a manifest, in a process of its own so that its memory can be told.
+    #[command(hide = true)]
+    Import(batch::import::Import),
+    /// A run of many tasks, in a process of its own so that its processor time can be told.
+    #[command(hide = true)]
+    RunLoad(batch::run_load::RunLoad),
+    /// The status of a batch, in a process of its own so that its start counts.
+    #[command(hide = true)]
+    Summary(batch::summary::Summary),
+    /// A run until it is killed, in a process of its own so that its start counts.
+    #[command(hide = true)]
+    Resume(batch::resume::Resume),
     /// Those calls, in a process of its own so that its processor time can be told.
     #[command(hide = true)]
     Calls(overhead::calls::Calls),
@@ -93,6 +120,12 @@ fn run(arguments: &Arguments) -> Result<()> {
         Scenario::Overhead(overhead) => overhead.run()?,
         Scenario::Hot(hot) => hot.run()?,
         Scenario::Build(build) => build.run()?,
+        Scenario::Batch(batch) => batch.run()?,
+        Scenario::Alternatives(alternatives) => alternatives.run()?,
+        Scenario::Import(import) => return import.run(),
+        Scenario::RunLoad(load) => return load.run(),
+        Scenario::Summary(summary) => return summary.run(),
+        Scenario::Resume(resume) => return resume.run(),
         Scenario::Calls(calls) => return calls.run(),
         Scenario::Load(load) => return load.run(),
         Scenario::Spaced(spaced) => return spaced.run(),

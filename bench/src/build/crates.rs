@@ -102,22 +102,27 @@ impl Build {
 
     /// Name and version of each crate that it takes, its own among them.
     pub fn crates(&self) -> Result<BTreeSet<String>> {
-        let output = Command::new("cargo")
-            .args(["tree", "--edges", "normal", "--prefix", "none"])
-            .args(["--format", "{p}", "--target", TARGET])
-            .args(self.arguments())
-            .output()
-            .context("cargo cannot be run")?;
-        ensure!(
-            output.status.success(),
-            "cargo tree ended with {}",
-            output.status
-        );
-        let text = String::from_utf8(output.stdout)?;
-        let crates = text.lines().filter_map(|line| {
-            let mut words = line.split_whitespace();
-            Some(format!("{} {}", words.next()?, words.next()?))
-        });
-        Ok(crates.collect())
+        crates(&self.arguments())
     }
+}
+
+/// Name and version of each crate in the tree that `cargo tree` prints with these arguments.
+pub fn crates(arguments: &[&str]) -> Result<BTreeSet<String>> {
+    let output = Command::new("cargo")
+        .args(["tree", "--edges", "normal", "--prefix", "none"])
+        .args(["--format", "{p}", "--target", TARGET])
+        .args(arguments)
+        .output()
+        .context("cargo cannot be run")?;
+    ensure!(
+        output.status.success(),
+        "cargo tree ended with {}",
+        output.status
+    );
+    let text = String::from_utf8(output.stdout)?;
+    let crates = text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        Some(format!("{} {}", words.next()?, words.next()?))
+    });
+    Ok(crates.collect())
 }

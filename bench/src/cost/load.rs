@@ -95,13 +95,13 @@ impl Load {
 }
 
 /// What a client knows that has seen many such tasks.
-fn warm(times: &Times, random: &mut Rng) -> Result<TaskDurations> {
+pub fn warm(times: &Times, random: &mut Rng) -> Result<TaskDurations> {
     let seconds: Vec<f64> = (0..SEEN).map(|_| times.draw(random)).collect();
     let known = serde_json::json!({"reference/pro/5/without-image": seconds});
     Ok(serde_json::from_value(known)?)
 }
 
-pub(super) fn client(base_url: &str, clock: FastClock, known: &TaskDurations) -> Result<Client> {
+pub fn client(base_url: &str, clock: FastClock, known: &TaskDurations) -> Result<Client> {
     let client = Client::builder()
         .api_key(ApiKey::new(DEFAULT_API_KEY)?)
         .base_url(base_url)
@@ -111,7 +111,7 @@ pub(super) fn client(base_url: &str, clock: FastClock, known: &TaskDurations) ->
 }
 
 /// A request whose task takes so long.
-pub(super) fn request(seconds: f64) -> Result<VideoReference> {
+pub fn request(seconds: f64) -> Result<VideoReference> {
     let request = VideoReference::builder()
         .prompt(format!("The dancer of @Video1 [sandbox:seconds={seconds}]"))
         .reference_video("https://example.com/dance.mp4")
