@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use kling_omni::{ApiKey, Client};
-use kling_omni_sandbox::{Sandbox, SandboxBuilder};
+use kling_omni_sandbox::{Sandbox, SandboxBuilder, TaskRecord};
 use kling_omni_test_support::setup::KEY;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::Value;
@@ -54,6 +54,8 @@ pub(crate) struct Service {
     pub(crate) clock: SharedClock,
     pub(crate) folder: TempDir,
     pub(crate) options: ChildOptions,
+    /// Whether the outcome of a create may be a question to a person.
+    pub(crate) needs_person: bool,
     client: Client,
 }
 
@@ -97,8 +99,10 @@ impl Service {
                 retry_failed: 0,
                 stop: None,
                 max_pages: None,
+                decisions: BTreeMap::new(),
                 log: None,
             },
+            needs_person: false,
             sandbox,
             clock,
             folder,
@@ -131,12 +135,14 @@ impl Service {
         Running::start(&options)
     }
 
-    /// Runs processes, each to its end, until all items are saved. Faults end after the first one.
+    /// Runs processes, each to its end, until all items are saved. Faults end after the first one. Returns the steps of the first
+    /// one.
     pub(crate) fn finish(&self, at: &str) -> Vec<String> {
         let mut reached = Vec::new();
         let mut last = String::new();
-        for _ in 0..3 {
-            let mut running = self.run(None);
+        let mut options = self.options.clone();
+        for run in 0..4 {
+            let mut running = Running::start(&options);
             let ended = running.end();
             if reached.is_empty() {
                 reached = std::mem::take(&mut running.reached);
@@ -145,9 +151,30 @@ impl Service {
                 return reached;
             }
             last = format!("{ended:?}");
+            if self.needs_person && run > 0 {
+                options.decisions = self.decisions();
+            }
             self.sandbox.clear_faults();
         }
         panic!("{at}: not all items are saved: {last}");
+    }
+
+    /// What a person sees who looks at the account.
+    fn decisions(&self) -> BTreeMap<String, Option<String>> {
+        let decision = |number| {
+            let task = self.tasks_of(number).pop();
+            (number.to_string(), task.map(|task| task.id().to_owned()))
+        };
+        (0..self.options.items).map(decision).collect()
+    }
+
+    /// The tasks of an item, in the order of their creation.
+    fn tasks_of(&self, number: usize) -> Vec<TaskRecord> {
+        let mut tasks = self.sandbox.tasks();
+        let prompt = prompt(number);
+        tasks.retain(|task| task.request()["prompt"].as_str() == Some(prompt.as_str()));
+        tasks.sort_by_key(TaskRecord::created_at);
+        tasks
     }
 
     /// Each item was paid once, its file is whole, the results have it once, and no other file is left.
@@ -167,13 +194,9 @@ impl Service {
             .collect();
         let csv = fs::read_to_string(self.path(REPORT)).unwrap();
         assert_eq!(csv.lines().count(), self.options.items + 1, "{at}");
-        let tasks = self.sandbox.tasks();
         for number in 0..self.options.items {
             // A task that failed was replaced by a later one.
-            let made = tasks
-                .iter()
-                .filter(|task| task.request()["prompt"].as_str() == Some(prompt(number).as_str()));
-            let task = made.max_by_key(|task| task.created_at()).unwrap();
+            let task = self.tasks_of(number).pop().unwrap();
             let saved = fs::read(self.path(VIDEOS).join(format!("{number}.mp4")));
             let saved = sha256(&saved.unwrap_or_else(|error| panic!("{at}: {number}: {error}")));
             let line = lines[number.to_string().as_str()];

@@ -11,6 +11,8 @@ use crate::process::Service;
 const ITEMS: usize = 2;
 
 pub(super) const IN_THE_AIR: &str = "response not sent";
+/// A list that once lacked tasks proves nothing about the creates before, so a person may have to decide.
+const INCOMPLETE: &str = "list incomplete";
 pub(super) const IN_DOWNLOAD: &str = "slow download";
 
 /// A scenario.
@@ -62,8 +64,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ..NO_FAULT
     },
     Scenario {
-        name: "list incomplete",
-        faults: &["create:drop@2", "list:hide-newest=9@2-"],
+        name: INCOMPLETE,
+        faults: &["create:drop@2", "list:hide-newest=9@2-3"],
         ..NO_FAULT
     },
     Scenario {
@@ -84,6 +86,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
+/// The scenarios, or the one that `KLING_OMNI_SCENARIO` names.
+pub(super) fn scenarios() -> impl Iterator<Item = &'static Scenario> {
+    let only = std::env::var("KLING_OMNI_SCENARIO").ok();
+    SCENARIOS
+        .iter()
+        .filter(move |scenario| only.as_deref().is_none_or(|name| name == scenario.name))
+}
+
 impl Scenario {
     pub(super) fn start(&self) -> Service {
         let mut service = Service::start(ITEMS, |sandbox| sandbox);
@@ -91,6 +101,7 @@ impl Scenario {
             service.sandbox.inject(fault.parse().unwrap());
         }
         service.options.has_files = self.has_files;
+        service.needs_person = self.name == INCOMPLETE;
         service.options.retry_failed = u32::try_from(self.failed).unwrap();
         service
     }

@@ -1,6 +1,6 @@
 //! The process that runs a batch. It reports each step that it reaches, and stops where the test wants it to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use kling_omni::request::Request;
 use kling_omni::{ApiKey, Client, TextToVideo};
 use kling_omni_batch::ledger::{NewItem, SqliteLedger};
-use kling_omni_batch::{BatchResult, BatchStatus, Batches, ItemState, RetrySelection, RunOptions};
+use kling_omni_batch::{
+    BatchResult, BatchStatus, Batches, Decision, ItemState, RetrySelection, RunOptions,
+};
 use kling_omni_test_support::setup::KEY;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +39,8 @@ pub(crate) struct ChildOptions {
     pub(crate) stop: Option<Stop>,
     /// The most pages that the ledger may have.
     pub(crate) max_pages: Option<u32>,
+    /// What a person decides about items whose outcome is unknown: their tasks, or that they have none.
+    pub(crate) decisions: BTreeMap<String, Option<String>>,
     /// Whether everything that is logged is appended to a file.
     pub(crate) log: Option<PathBuf>,
 }
@@ -150,6 +154,15 @@ async fn run(options: ChildOptions) -> BatchResult<BatchStatus> {
         .map(|number| item(&options, number))
         .collect();
     batches.import(BATCH, items).await?;
+    for (key, task) in &options.decisions {
+        let decision = match task.clone() {
+            Some(task) => Decision::Task(task),
+            None => Decision::NotCreated,
+        };
+        if batches.show(BATCH, key).await?.state == ItemState::Unknown {
+            batches.settle(BATCH, key, decision).await?;
+        }
+    }
     // What was paid for and could not be fetched in time is fetched now, at no cost.
     let failed = RetrySelection::States(vec![ItemState::Failed]);
     if batches.plan_retry(BATCH, &failed).await?.creates == 0 {
