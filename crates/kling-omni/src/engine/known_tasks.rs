@@ -222,6 +222,18 @@ impl KnownTasks {
         })
     }
 
+    /// Whether the lists lack the newest task before the mark that the response to a create of this operation named. They would
+    /// lack a later task, too.
+    pub(crate) fn lacks_newest_own(&self, mark: &KnownMark, operation: &CreateOperation) -> bool {
+        let entries = self.entries();
+        let own = entries.tasks.values().filter(|task| {
+            let owner = task.owner.as_ref().and_then(|owner| owner.operation);
+            owner == Some(operation) && task.first < mark.entries
+        });
+        let newest = own.max_by_key(|task| task.first);
+        newest.is_some_and(|task| task.lists.is_empty())
+    }
+
     /// Records the task of a create. Returns `false` if it existed before the mark or belongs to another create.
     pub(crate) fn record_created(
         &self,

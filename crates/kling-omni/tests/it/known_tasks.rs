@@ -7,10 +7,10 @@ mod restart;
 
 use std::time::Duration;
 
-use kling_omni::recovery::{KnownTasks, Reconciled, UnconfirmedCreate};
+use kling_omni::recovery::{AmbiguityReason, KnownTasks, Reconciled, UnconfirmedCreate};
 use kling_omni::request::Route;
-use kling_omni::{Client, ClientBuilder, CreateOutcome, ErrorKind, Mode, Task};
-use kling_omni_test_support::setup::{client, valid_request};
+use kling_omni::{Client, ClientBuilder, CreateOutcome, ErrorKind, Mode, Task, TextToVideo};
+use kling_omni_test_support::setup::{self, client, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
 use account::{Account, Change, Fate, Order};
@@ -265,6 +265,43 @@ async fn task_that_disappeared_before_the_create_is_not_missed() {
     clock.advance(SETTLED);
     let reconciled = client.reconcile(&unconfirmed).known_tasks(&known).await;
     assert_eq!(describe(&reconciled.unwrap()), "absent");
+}
+
+/// A list that lacks a task that the set created would lack the one of a lost create, too.
+#[tokio::test]
+async fn list_without_own_tasks_proves_nothing() {
+    let clock = VirtualClock::new();
+    let sandbox = setup::sandbox(&clock).start().await.unwrap();
+    let client = setup::client(sandbox.base_url(), &clock).max_retries(0);
+    let client = client.build().unwrap();
+    let request = || TextToVideo::builder().prompt("A cat").build().unwrap();
+    client.create(request()).await.unwrap();
+    let known = KnownTasks::new();
+    known.refresh(&client, Mode::Text).await.unwrap();
+    sandbox.inject("list:hide-newest=9".parse().unwrap());
+    let create = client.create(request()).with_known_tasks(&known);
+    create.outcome().await.into_result().unwrap();
+    // The list has lost the older task before the create.
+    known.refresh(&client, Mode::Text).await.unwrap();
+    sandbox.inject("create:drop".parse().unwrap());
+    let create = client.create(request()).with_known_tasks(&known);
+    let CreateOutcome::Unknown { unconfirmed, .. } = create.outcome().await else {
+        panic!("the outcome is known");
+    };
+    clock.advance(SETTLED);
+    let reconcile = || client.reconcile(&unconfirmed).known_tasks(&known);
+    let reconciled = reconcile().await.unwrap();
+    let reason = AmbiguityReason::ListIncomplete;
+    assert!(
+        matches!(&reconciled, Reconciled::Ambiguous { reason: found, .. } if *found == reason),
+        "{reconciled:?}"
+    );
+    sandbox.clear_faults();
+    let reconciled = reconcile().await.unwrap();
+    assert_eq!(
+        describe(&reconciled),
+        format!("found {}", sandbox.tasks()[2].id())
+    );
 }
 
 #[tokio::test]

@@ -118,7 +118,7 @@ impl Search {
             } else if !candidates.is_empty() {
                 Some(AmbiguityReason::OtherCreates)
             } else {
-                self.absence_is_doubtful(create, list, left)
+                self.absence_is_doubtful(create, list, left, depth)
             };
             match reason {
                 Some(reason) => {
@@ -219,6 +219,7 @@ impl Search {
         create: &UnconfirmedCreate,
         list: &FullList,
         left: Duration,
+        depth: Depth,
     ) -> Option<AmbiguityReason> {
         if !self.is_listed(create, list) {
             let mut lists = create.lists().iter();
@@ -227,7 +228,17 @@ impl Search {
                 false => AmbiguityReason::NoListNow,
             });
         }
-        (!left.is_zero()).then(|| self.too_early(left))
+        if !left.is_zero() {
+            return Some(self.too_early(left));
+        }
+        let lacks_own = match self.before(create) {
+            // The newest tasks may be further down than the beginning of the lists.
+            Before::Known(known, mark) if depth == Depth::All => {
+                known.lacks_newest_own(mark, create.operation())
+            }
+            _ => false,
+        };
+        lacks_own.then_some(AmbiguityReason::ListIncomplete)
     }
 
     fn too_early(&self, left: Duration) -> AmbiguityReason {
