@@ -266,7 +266,7 @@ fn each_failpoint() {
         results.not_reached,
         begin.elapsed()
     );
-    check(&results, 0);
+    check(&results, 4);
 }
 
 /// Each step of each scenario, with each kind of crash.
