@@ -89,7 +89,7 @@ impl Alternatives {
         let mut report = Report::new(
             "alternatives",
             "Many videos: a shell loop, a program, a batch",
-            "The same rows, 20 tasks at a time, against the sandbox. All processes of an alternative are killed with SIGKILL at the same times, and the same command is started again at once. The service takes 0.3 s to respond to a create. Each file is complete and does its work in the way that is obvious with its means; none is made to fail.",
+            "The same rows, 20 tasks at a time, against the sandbox. All processes of an alternative are killed with SIGKILL at the same times, and the same command is started again at once. The service takes 0.3 s to respond to a create. Each file is complete; lines are counted without comments.",
         );
         report.command(&format!(
             "cargo xtask bench alternatives --rows {} --task-seconds {} --kills {} --seed {}",
