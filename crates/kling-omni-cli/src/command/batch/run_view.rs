@@ -246,3 +246,23 @@ pub(super) fn name_files(results: &Path, report: &Path) -> String {
         input::name(report)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn estimate_needs_an_ended_item_and_one_that_is_left() {
+        for (ended, left, text) in [
+            (0, 20, ""),
+            (20, 0, ""),
+            (5, 15, "; 30.0 per minute, about 30s left"),
+            (1, u64::MAX, "; 6.0 per minute, about "),
+        ] {
+            let elapsed = Duration::from_secs(10);
+            let shown = estimate(ended, left, elapsed);
+            assert!(shown.starts_with(text), "{shown}");
+            assert_eq!(shown.is_empty(), text.is_empty(), "{shown}");
+        }
+    }
+}
