@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use jsonschema::{Draft, Validator};
 use kling_omni::request::{RequestBuilder, RequestType};
 use kling_omni::{Mode, Tier};
+use kling_omni_api::enums::OutputDuration;
 use kling_omni_api::tasks::TaskCreate;
 use kling_omni_api::{Field, Role};
 use serde::de::DeserializeSeed as _;
@@ -144,6 +145,13 @@ pub fn is_called(operation: &kling_omni_api::Operation) -> bool {
         Role::List(list) => offered_creates().any(|create| create.spec().lists.contains(&list)),
         Role::Other { .. } => SOURCES.contains(&format!(".{}()", operation.name)),
     }
+}
+
+/// The longest video that can be requested by its length, in seconds.
+pub fn longest_video() -> u32 {
+    let lengths = OutputDuration::ALL.iter().map(|length| length.as_str());
+    let seconds = lengths.map(|length| length.parse().expect("a number of seconds"));
+    seconds.max().expect("a length")
 }
 
 /// The creating routes that `kling-omni` offers: it has their mode and their tier.

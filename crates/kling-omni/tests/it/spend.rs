@@ -12,6 +12,7 @@ use kling_omni::{
 };
 use kling_omni_sandbox::Sandbox;
 use kling_omni_test_support::setup::{client, sandbox, valid_request};
+use kling_omni_test_support::spec::longest_video;
 use kling_omni_test_support::virtual_clock::VirtualClock;
 use serde_json::json;
 
@@ -251,7 +252,7 @@ fn seconds_are_requested_or_the_maximum() {
         (reference().duration(7).build().unwrap().into(), 7),
         (
             reference().reference_video(video).build().unwrap().into(),
-            15,
+            longest_video(),
         ),
         (
             reference()
@@ -282,9 +283,9 @@ async fn unchecked_seconds_are_at_least_the_maximum_where_they_cannot_be_read() 
         (json!({"duration": "20"}), 20),
         (json!({"duration": 20}), 20),
         (json!({"duration": null}), 5),
-        (json!({"duration": "long"}), 15),
-        (json!({"duration": -1}), 15),
-        (json!({"duration": 7.5}), 15),
+        (json!({"duration": "long"}), longest_video()),
+        (json!({"duration": -1}), longest_video()),
+        (json!({"duration": 7.5}), longest_video()),
         (json!([]), 5),
     ] {
         let guard = SpendGuard::new();

@@ -5,6 +5,7 @@ use kling_omni::spend::{Amount, SpendGuard};
 use kling_omni::validation::Severity;
 use kling_omni::{Mode, Tier};
 use kling_omni_batch::manifest::{Manifest, ManifestLimits, ManifestOptions};
+use kling_omni_test_support::spec::longest_video;
 
 use super::{Files, assert_findings};
 
@@ -270,7 +271,7 @@ fn check_counts_what_will_be_paid_for() {
         .unwrap();
     assert_eq!(
         (report.totals.all.tasks, report.totals.all.seconds),
-        (4, 8 + 5 + 15 + 10)
+        (4, 8 + 5 + u64::from(longest_video()) + 10)
     );
     let warnings = report.findings.iter().flat_map(|row| &row.findings);
     assert!(
