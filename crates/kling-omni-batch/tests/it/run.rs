@@ -1,7 +1,7 @@
 //! Runs of a batch against the sandbox, which counts what was paid for.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kling_omni::request::Request;
 use kling_omni::spend::SpendGuard;
@@ -353,7 +353,7 @@ async fn large_batch_starts_at_once() {
     let bench = BatchBench::new(|sandbox| sandbox).await;
     let item = bench.item(0, "A cat, take");
     let folder = bench.folder.path().join("videos");
-    let items = (0..30_000).map(move |number| {
+    let items = (0..3_000).map(move |number| {
         Ok(NewItem {
             key: number.to_string(),
             path: folder.join(format!("{number}.mp4")),
@@ -361,7 +361,6 @@ async fn large_batch_starts_at_once() {
         })
     });
     bench.batches.import(BATCH, items).await.unwrap();
-    let start = Instant::now();
     let mut run = bench
         .batches
         .run(BATCH, &bench.client, RunOptions::default().in_flight(100))
@@ -375,18 +374,16 @@ async fn large_batch_starts_at_once() {
         } = event
         {
             created += 1;
-            println!("created {created} after {:?}", start.elapsed());
         }
         if created == 50 {
             run.stop();
         }
     }
-    run.await.unwrap();
-    assert!(
-        start.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        start.elapsed()
-    );
+    let status = run.await.unwrap();
+    assert!(created >= 50, "{created}");
+    assert!(status.tasks() >= 50, "{status:?}");
+    // Tasks are created before the other items are prepared.
+    assert!(status.count(ItemState::Planned) > 2_000, "{status:?}");
 }
 
 #[tokio::test]
