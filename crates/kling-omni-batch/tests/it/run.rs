@@ -72,7 +72,7 @@ async fn lost_response_is_not_paid_again() {
 #[tokio::test]
 async fn paid_task_is_saved_while_another_create_is_settled() {
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-    let bench = BatchBench::new(|sandbox| sandbox.result_lifetime(minutes(5))).await;
+    let bench = BatchBench::new(|sandbox| sandbox.result_lifetime(minutes(50))).await;
     bench.sandbox.inject("create:lost@2".parse().unwrap());
     bench.import(3).await;
     bench

@@ -290,13 +290,17 @@ async fn caller_may_disconnect() {
     let bench = TestBench::new().await;
     let process = bench.start().await;
     let whole = post(REQUEST);
+    let mut streams = Vec::new();
     for sent in [&whole[..whole.len() - 1], &whole] {
         let mut stream = TcpStream::connect(&process.address).await.unwrap();
         stream.write_all(sent.as_bytes()).await.unwrap();
+        streams.push(stream);
     }
     // The first request is incomplete, so it is not a job.
-    let sent = async || !process.state(1).await.is_empty();
-    bench.until("the job", false, sent).await;
+    let get = "GET /videos/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let accepted = async || process.send(get.to_owned()).await.unwrap().0 == 200;
+    bench.until("the job", false, accepted).await;
+    drop(streams);
     let created = async || bench.charges() == 1;
     bench.until("the create", false, created).await;
     drop(process);
