@@ -31,7 +31,7 @@ const STATES: [(&str, AttemptState, ItemState); 6] = [
     ("sending", AttemptState::Announced, ItemState::Sending),
     ("created", AttemptState::Created, ItemState::Created),
     ("ended", AttemptState::Created, ItemState::Ended),
-    ("publishing", AttemptState::Created, ItemState::Placing),
+    ("publishing", AttemptState::Created, ItemState::Publishing),
     ("saved", AttemptState::Created, ItemState::Saved),
 ];
 
@@ -136,7 +136,6 @@ impl Transitions {
                 task_id: has_task.then(|| task_id.clone()),
                 file: (*item_state == ItemState::Saved).then(|| self.file.clone()),
                 error: None,
-                is_failure: false,
                 known: KnownUpdate {
                     from: known,
                     entries,

@@ -129,7 +129,7 @@ impl AttemptStore {
             }
             State::Created { .. } => (AttemptState::Created, ItemState::Created),
             State::Ended { .. } => (AttemptState::Created, ItemState::Ended),
-            State::Publishing { .. } => (AttemptState::Created, ItemState::Placing),
+            State::Publishing { .. } => (AttemptState::Created, ItemState::Publishing),
             State::Saved { .. } => {
                 file = SavedFile::of(state);
                 (AttemptState::Created, ItemState::Saved)
@@ -147,7 +147,6 @@ impl AttemptStore {
             task_id: state.task_id().map(str::to_owned),
             file,
             error,
-            is_failure: item_state == ItemState::Failed,
             known: match &self.known {
                 Some(known) => known.update()?,
                 None => KnownUpdate::default(),

@@ -192,7 +192,7 @@ impl Batches {
         ItemHistory::read(&*self.ledger, batch, key).await
     }
 
-    /// Pauses a batch: a run, in whichever process, creates nothing more within about a second. What is paid for is still
+    /// Pauses a batch: a run, in any process, creates nothing more within about a second. What is paid for is still
     /// saved. [`resume`](Self::resume) continues it.
     pub async fn pause(&self, batch: &str) -> BatchResult<()> {
         self.set_state(batch, BatchState::Paused).await
@@ -234,15 +234,7 @@ impl Batches {
     /// is fetched again at no cost; for the others a new task is created, **which may cost money**. Items that are saved, or
     /// that need a [decision](Self::settle), are left as they are.
     pub async fn retry(&self, batch: &str, selection: &RetrySelection) -> BatchResult<Retried> {
-        let retried = self.each_retry(batch, selection, true).await?;
-        let found = self.ledger.batch(batch).await?;
-        if found.state == BatchState::Done && retried != Retried::default() {
-            let set = self
-                .ledger
-                .set_batch_state(found.id, BatchState::Running, None);
-            set.await?;
-        }
-        Ok(retried)
+        self.each_retry(batch, selection, true).await
     }
 
     async fn each_retry(
@@ -334,13 +326,6 @@ impl Batches {
                 journal.resolve_as(&task).await?;
             }
             Decision::NotCreated => journal.resolve_not_created().await?,
-        }
-        let found = self.ledger.batch(batch).await?;
-        if found.state == BatchState::Done {
-            let set = self
-                .ledger
-                .set_batch_state(found.id, BatchState::Running, None);
-            set.await?;
         }
         Ok(())
     }

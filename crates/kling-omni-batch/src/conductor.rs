@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::MissedTickBehavior;
 
-use crate::conductor::context::Delay;
+use crate::conductor::context::Backoff;
 pub(crate) use crate::conductor::context::RunContext;
 use crate::conductor::create::CreateResult;
 use crate::conductor::fetch::{FetchResult, ReadyVideo};
@@ -85,7 +85,7 @@ pub(crate) struct Conductor<'a> {
     to_settle: Option<VecDeque<(Attempt, BatchItem)>>,
     /// No create begins before.
     not_before: Option<Instant>,
-    delay: Delay,
+    backoff: Backoff,
     /// The next timer, if the ledger has an item that may not begin yet.
     wake_at: Option<SystemTime>,
 }
@@ -108,7 +108,7 @@ impl<'a> Conductor<'a> {
             being_created: None,
             to_settle: None,
             not_before: None,
-            delay: Delay::new(),
+            backoff: Backoff::new(),
             wake_at: None,
         }
     }
@@ -249,7 +249,7 @@ impl<'a> Conductor<'a> {
     async fn take_sent(&mut self, sent: CreateResult) -> BatchResult<()> {
         match sent {
             CreateResult::Created(item, attempt, task) => {
-                self.delay = Delay::new();
+                self.backoff = Backoff::new();
                 if item.batch == self.batch.id {
                     self.wait_for(*item, attempt, task);
                 }
@@ -260,7 +260,7 @@ impl<'a> Conductor<'a> {
             }
             CreateResult::Later(reason) => {
                 self.may_have.prepared = true;
-                let delay = self.delay.next();
+                let delay = self.backoff.next();
                 self.shared.emit(RunEvent::Waiting { reason, delay });
                 self.not_before = Some(self.shared.client.clock().now() + delay);
             }

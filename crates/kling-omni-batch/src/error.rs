@@ -120,7 +120,7 @@ pub enum BatchError {
     /// Another attempt of this item was paid or may have been, or another create of the account is unconfirmed.
     #[error("a create that is paid, or may be, forbids another one ({rule})")]
     Forbidden {
-        /// The rule of the ledger: `paid_once` or `turnstile`.
+        /// The rule of the ledger: `paid_once`, `one_unconfirmed` or `task_once` (a task belongs to one item).
         rule: &'static str,
     },
     /// A task cannot be the one of an item.

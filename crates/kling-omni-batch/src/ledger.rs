@@ -6,7 +6,7 @@
 //!
 //! * `paid_once`: an item has at most one attempt that was paid or may have been
 //!   ([`AttemptState::may_be_paid`](crate::AttemptState::may_be_paid)).
-//! * `turnstile`: an account has at most one unconfirmed create
+//! * `one_unconfirmed`: an account has at most one unconfirmed create
 //!   ([`AttemptState::is_unconfirmed`](crate::AttemptState::is_unconfirmed)). The one new task on the account's list is then the
 //!   task of that create.
 //!
@@ -89,7 +89,7 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// [`BatchError::Damaged`](crate::BatchError::Damaged) if the ledger is not intact.
     async fn acquire(&self, account: AccountId, holder: &str) -> BatchResult<Lease>;
 
-    /// Extends a lease. A run calls it every three seconds.
+    /// Extends a lease. A run calls it every second.
     ///
     /// # Errors
     ///
@@ -138,7 +138,7 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     async fn records(&self, attempt: AttemptId) -> BatchResult<Vec<String>>;
 
     /// Appends a record, and makes the states follow, in one transaction. Without a lease only an undecided attempt can be
-    /// decided.
+    /// decided; a batch that is done is running again then.
     ///
     /// # Errors
     ///
@@ -148,7 +148,7 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     async fn append(&self, lease: Option<&Lease>, record: NewRecord) -> BatchResult<()>;
 
     /// Records that the outcome of an attempt remains unknown after its settle time, with the tasks that it may have made.
-    /// The turnstile is free then.
+    /// The account may create again then.
     async fn set_undecided(
         &self,
         lease: &Lease,
@@ -158,6 +158,7 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     ) -> BatchResult<()>;
 
     /// Puts an item back, if it is in the expected state and its attempt is not unconfirmed. Returns whether it did.
+    /// A batch that is done is running again then.
     async fn reopen(&self, item: ItemId, from: ItemState, as_: Reopening) -> BatchResult<bool>;
 
     /// How many tasks of this request failed on the account.

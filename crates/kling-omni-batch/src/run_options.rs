@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kling_omni::polling::PollSchedule;
 use kling_omni::preflight::MediaChecks;
+use kling_omni::recovery::Reconcile;
 use kling_omni::spend::SpendGuard;
 
 use crate::failpoint::Failpoints;
@@ -31,13 +32,13 @@ pub struct RunOptions {
 impl Default for RunOptions {
     fn default() -> Self {
         Self {
-            in_flight: 20,
+            in_flight: Self::DEFAULT_IN_FLIGHT,
             create_interval: Duration::ZERO,
             max_prepares: 4,
             max_fetches: 4,
             retry_failed: 0,
             max_failures_of_request: 3,
-            settle_time: Duration::from_secs(300),
+            settle_time: Reconcile::DEFAULT_SETTLE_TIME,
             task_timeout: Duration::from_secs(2 * 3600),
             poll_schedule: None,
             media_checks: MediaChecks::Local,
@@ -49,7 +50,10 @@ impl Default for RunOptions {
 }
 
 impl RunOptions {
-    /// Sets how many tasks run at once. Default: 20, at least 1. [`max_in_flight_tasks`] of the client limits it, too.
+    /// How many tasks run at once by default.
+    pub const DEFAULT_IN_FLIGHT: usize = 20;
+
+    /// Sets how many tasks run at once. Default: [`DEFAULT_IN_FLIGHT`](Self::DEFAULT_IN_FLIGHT), at least 1. [`max_in_flight_tasks`] of the client limits it, too.
     ///
     /// [`max_in_flight_tasks`]: kling_omni::ClientBuilder::max_in_flight_tasks
     pub fn in_flight(mut self, tasks: usize) -> Self {

@@ -80,7 +80,7 @@ states! {
         /// The task is completed, and its video is not saved yet.
         Ended = "ended",
         /// The video is complete on disk and about to get its name.
-        Placing = "placing",
+        Publishing = "publishing",
         /// The video is saved.
         Saved = "saved",
         /// The request cannot be sent, or the service rejected it. Nothing was paid.
@@ -108,7 +108,7 @@ impl ItemState {
 
     /// Whether a paid task of the item is running or waits to be saved.
     pub fn is_in_flight(self) -> bool {
-        matches!(self, Self::Created | Self::Ended | Self::Placing)
+        matches!(self, Self::Created | Self::Ended | Self::Publishing)
     }
 }
 

@@ -44,15 +44,16 @@ struct Contents {
 
 impl KnownTasksFile {
     /// Returns the file for the account of a client; `None` without a state folder. Creates the folder.
-    pub(crate) fn of_account(client: &Client) -> Option<io::Result<Self>> {
-        let folder = state_folder()?;
-        Some(salt(&folder).map(|mut salt| {
-            salt.extend_from_slice(client.base_url().as_bytes());
-            salt.push(b'\n');
-            let name = format!("known-tasks-{}", client.key_fingerprint(&salt));
-            Self {
-                path: folder.join(name),
-            }
+    pub(crate) fn of_account(client: &Client) -> io::Result<Option<Self>> {
+        let Some(folder) = state_folder() else {
+            return Ok(None);
+        };
+        let mut salt = salt(&folder)?;
+        salt.extend_from_slice(client.base_url().as_bytes());
+        salt.push(b'\n');
+        let name = format!("known-tasks-{}", client.key_fingerprint(&salt));
+        Ok(Some(Self {
+            path: folder.join(name),
         }))
     }
 

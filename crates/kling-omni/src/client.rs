@@ -372,7 +372,7 @@ impl UnconfirmedCreate {
     /// # }
     /// ```
     pub fn with_sender_ended(self, client: &Client) -> Self {
-        self.with_dead_sender(client.clock())
+        self.sender_ended_now(client.clock())
     }
 }
 

@@ -160,7 +160,7 @@ impl Create {
     }
 
     /// Sends nothing after `time`, which is a reading of [`Clock::boot_time`](crate::clock::Clock::boot_time): it counts
-    /// suspension, and steps of the wall clock do not change it. The create makes a single attempt.
+    /// suspension, and steps of the wall clock do not change it. The create makes a single attempt on each route that it tries.
     ///
     /// The time is checked last, immediately before the request is passed to the HTTP client: after all waits and after
     /// [`before_send`](Self::before_send). A create that is too late is rejected with [`ErrorKind::Timeout`] and not charged.

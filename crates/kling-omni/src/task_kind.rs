@@ -4,11 +4,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use kling_omni_api::Scalar;
 use serde_json::Value;
 
 use crate::engine::polling::durations::TaskKind;
 use crate::media_field::MediaField;
+use crate::request::length::default_text;
 use crate::route::{CreateRoute, Mode, Tier};
 
 const FROM_IMAGE: [(bool, &str); 2] = [(false, "without-image"), (true, "with-image")];
@@ -28,10 +28,7 @@ pub(crate) fn kind_of(route: CreateRoute, body: &Value) -> TaskKind {
 /// The default length of a video.
 fn default_duration(route: CreateRoute) -> Option<&'static str> {
     let rules = route.limits().iter().find(|field| field.name == "duration");
-    match rules?.default? {
-        Scalar::Text(seconds) => Some(seconds),
-        _ => None,
-    }
+    default_text(rules?)
 }
 
 /// Invalid and unknown lengths share one kind.

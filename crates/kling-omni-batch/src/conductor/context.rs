@@ -4,21 +4,22 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use kling_omni::journal::Journal;
 use kling_omni::{Client, Mode};
 use tokio::sync::{mpsc, watch};
 
-use crate::attempt_store::KnownStore;
+use crate::attempt_store::{AttemptStore, KnownStore, Reason};
 use crate::error::BatchResult;
 use crate::failpoint::Failpoints;
-use crate::ledger::{BatchItem, ItemError, Lease, Ledger, SavedFile};
+use crate::ledger::{Attempt, BatchItem, ItemError, Lease, Ledger, SavedFile};
 use crate::run::{Control, RunEvent};
 use crate::run_options::RunOptions;
 use crate::state::ItemState;
 
 /// The delays between failures that concern the whole account: from 1 s, doubled up to 60 s.
-pub(super) struct Delay(Duration);
+pub(super) struct Backoff(Duration);
 
-impl Delay {
+impl Backoff {
     pub(super) fn new() -> Self {
         Self(Duration::from_millis(500))
     }
@@ -43,6 +44,24 @@ pub(crate) struct RunContext {
 }
 
 impl RunContext {
+    /// Opens the journal of an attempt. `known` is stored with each record, and `reason` with that of a failure.
+    pub(super) async fn journal(
+        &self,
+        attempt: &Attempt,
+        known: Option<Arc<KnownStore>>,
+        reason: Reason,
+    ) -> BatchResult<Journal> {
+        let store = AttemptStore {
+            ledger: Arc::clone(&self.ledger),
+            lease: Some(self.lease.clone()),
+            attempt: attempt.id,
+            known,
+            reason,
+            failpoints: self.failpoints().clone(),
+        };
+        Ok(Journal::with_store(store).await?)
+    }
+
     pub(super) fn failpoints(&self) -> &Failpoints {
         &self.options.failpoints
     }

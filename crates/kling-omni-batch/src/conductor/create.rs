@@ -7,8 +7,8 @@ use kling_omni::journal::{Journal, State};
 use kling_omni::recovery::Reconciled;
 use kling_omni::{CreateOutcome, ErrorKind, Task};
 
-use crate::attempt_store::{AttemptStore, Reason};
-use crate::conductor::context::{Delay, RunContext};
+use crate::attempt_store::Reason;
+use crate::conductor::context::{Backoff, RunContext};
 use crate::conductor::prepare::{is_transient, item_error, uploads_are_current};
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::{Attempt, BatchItem, ItemChange, ItemError};
@@ -109,15 +109,8 @@ fn later_or_pause(error: &kling_omni::Error) -> CreateResult {
 
 /// Opens the journal of an attempt whose records concern a create.
 async fn journal(shared: &RunContext, attempt: &Attempt) -> BatchResult<Journal> {
-    let store = AttemptStore {
-        ledger: Arc::clone(&shared.ledger),
-        lease: Some(shared.lease.clone()),
-        attempt: attempt.id,
-        known: Some(Arc::clone(&shared.known)),
-        reason: Reason::default(),
-        failpoints: shared.failpoints().clone(),
-    };
-    Ok(Journal::with_store(store).await?)
+    let known = Some(Arc::clone(&shared.known));
+    shared.journal(attempt, known, Reason::default()).await
 }
 
 /// A ledger that does not take what became of a create ends the run: the next one settles the create.
@@ -146,7 +139,7 @@ async fn reconcile(
     attempt: Attempt,
     mut journal: Journal,
 ) -> BatchResult<CreateResult> {
-    let mut delay = Delay::new();
+    let mut backoff = Backoff::new();
     loop {
         if !matches!(journal.state(), State::Unconfirmed(_)) {
             return Ok(CreateResult::Done);
@@ -200,7 +193,7 @@ async fn reconcile(
                 return Ok(CreateResult::Done);
             }
             Err(error) if is_transient(error.kind()) => {
-                let pause = delay.next();
+                let pause = backoff.next();
                 shared.emit(RunEvent::Waiting {
                     reason: item_error(&error),
                     delay: pause,

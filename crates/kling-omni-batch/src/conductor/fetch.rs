@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use futures_util::StreamExt as _;
@@ -10,7 +9,7 @@ use kling_omni::journal::{Journal, State};
 use kling_omni::{Error, ErrorKind, Task, Video};
 use tokio::io::AsyncReadExt as _;
 
-use crate::attempt_store::{AttemptStore, Reason};
+use crate::attempt_store::Reason;
 use crate::conductor::PAGE;
 use crate::conductor::context::RunContext;
 use crate::conductor::create::check_written;
@@ -21,7 +20,7 @@ use crate::ledger::{
 };
 use crate::state::ItemState;
 
-/// How often a step of an item fails in a row before the item counts as failed. With the delays between, it takes about five
+/// How often a step of an item fails in a row before the item counts as failed. With the delays between, it takes about six
 /// minutes.
 const MAX_FAILURES: u32 = 10;
 
@@ -72,18 +71,6 @@ pub(super) enum FetchResult {
     Pause(ItemId, ItemError),
 }
 
-async fn journal(shared: &RunContext, attempt: &Attempt, reason: &Reason) -> BatchResult<Journal> {
-    let store = AttemptStore {
-        ledger: Arc::clone(&shared.ledger),
-        lease: Some(shared.lease.clone()),
-        attempt: attempt.id,
-        known: None,
-        reason: reason.clone(),
-        failpoints: shared.failpoints().clone(),
-    };
-    Ok(Journal::with_store(store).await?)
-}
-
 /// Waits until the task of an item is completed or failed.
 pub(super) async fn wait(
     shared: &RunContext,
@@ -91,8 +78,8 @@ pub(super) async fn wait(
     attempt: Attempt,
     task: Option<Task>,
 ) -> BatchResult<FetchResult> {
-    if item.state == ItemState::Placing {
-        let mut journal = journal(shared, &attempt, &Reason::default()).await?;
+    if item.state == ItemState::Publishing {
+        let mut journal = shared.journal(&attempt, None, Reason::default()).await?;
         if journal.verify_saved().await.is_some() {
             return saved(shared, item, &journal);
         }
@@ -119,7 +106,7 @@ pub(super) async fn wait(
         reason.set(item_error(error));
     }
     if let Some(state) = task.state().filter(|state| state.status().is_terminal()) {
-        let mut journal = journal(shared, &attempt, &reason).await?;
+        let mut journal = shared.journal(&attempt, None, reason.clone()).await?;
         if matches!(journal.state(), State::Created { .. }) {
             journal.record_ended(&state).await;
             check_written(&journal)?;
@@ -142,7 +129,7 @@ pub(super) async fn save(shared: &RunContext, ready: ReadyVideo) -> BatchResult<
         attempt,
         video,
     } = ready;
-    let mut journal = journal(shared, &attempt, &Reason::default()).await?;
+    let mut journal = shared.journal(&attempt, None, Reason::default()).await?;
     if journal.verify_saved().await.is_some() {
         return saved(shared, item, &journal);
     }
@@ -206,21 +193,24 @@ async fn failed(shared: &RunContext, item: BatchItem, error: &Error) -> BatchRes
         | ErrorKind::Authentication
         | ErrorKind::Permission
         | ErrorKind::Configuration => {
-            match item.failures + 1 < MAX_FAILURES {
-                true => try_again(shared, &item, &reason).await?,
-                false => {
-                    let (item, reason) = (item.clone(), reason.clone());
-                    fail(shared, item, ItemState::Failed, reason, false).await?;
-                }
-            }
-            Ok(FetchResult::Pause(item.id, reason))
+            let id = item.id;
+            try_again_or_fail(shared, item, reason.clone()).await?;
+            Ok(FetchResult::Pause(id, reason))
         }
-        _ if item.failures + 1 < MAX_FAILURES => {
-            try_again(shared, &item, &reason).await?;
-            Ok(FetchResult::Done(item.id))
-        }
-        _ => fail(shared, item, ItemState::Failed, reason, false).await,
+        _ => try_again_or_fail(shared, item, reason).await,
     }
+}
+
+async fn try_again_or_fail(
+    shared: &RunContext,
+    item: BatchItem,
+    reason: ItemError,
+) -> BatchResult<FetchResult> {
+    if item.failures + 1 < MAX_FAILURES {
+        try_again(shared, &item, &reason).await?;
+        return Ok(FetchResult::Done(item.id));
+    }
+    fail(shared, item, ItemState::Failed, reason, false).await
 }
 
 /// Puts an item whose task failed back, if its task may be created again.
@@ -268,7 +258,7 @@ pub(super) async fn retry_earlier(shared: &RunContext, batch: BatchId) -> BatchR
 /// Delays the next try of an item in flight.
 async fn try_again(shared: &RunContext, item: &BatchItem, reason: &ItemError) -> BatchResult<()> {
     let failures = item.failures + 1;
-    for state in [ItemState::Created, ItemState::Ended, ItemState::Placing] {
+    for state in [ItemState::Created, ItemState::Ended, ItemState::Publishing] {
         let change = ItemChange {
             not_before: Some(shared.retry_at(failures)),
             failures,
@@ -291,7 +281,7 @@ async fn fail(
     is_failure: bool,
 ) -> BatchResult<FetchResult> {
     shared.failpoints().before("fail").await;
-    for state in [ItemState::Created, ItemState::Ended, ItemState::Placing] {
+    for state in [ItemState::Created, ItemState::Ended, ItemState::Publishing] {
         let change = ItemChange {
             is_failure,
             ..ItemChange::new(item.id, state, to).because(error.clone())

@@ -9,7 +9,7 @@ use crate::error::BatchResult;
 use crate::ledger::{Attempt, BatchItem, ItemQuery};
 use crate::state::{BatchState, ItemState};
 
-const IN_FLIGHT: [ItemState; 3] = [ItemState::Placing, ItemState::Ended, ItemState::Created];
+const IN_FLIGHT: [ItemState; 3] = [ItemState::Publishing, ItemState::Ended, ItemState::Created];
 
 impl Conductor<'_> {
     pub(super) fn may_create(&self) -> bool {

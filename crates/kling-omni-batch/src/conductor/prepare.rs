@@ -18,7 +18,7 @@ const MAX_FAILURES: u32 = 8;
 
 /// The file that a check of a folder creates for a moment. The name is fixed, so the next check removes what a process left
 /// that was killed.
-const PROBE: &str = ".kling-omni-batch";
+const TEST_FILE: &str = ".kling-omni-batch";
 
 /// The result of preparing an item.
 pub(super) enum PrepareResult {
@@ -161,9 +161,9 @@ fn check_path(path: &Path) -> Result<(), StepFailure> {
     };
     let checked = path.parent().map_or(Ok(()), |folder| {
         fs::create_dir_all(folder)?;
-        let probe = folder.join(PROBE);
-        fs::File::create(&probe)?;
-        match fs::remove_file(&probe) {
+        let test_file = folder.join(TEST_FILE);
+        fs::File::create(&test_file)?;
+        match fs::remove_file(&test_file) {
             // Another check removed it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             removed => removed,

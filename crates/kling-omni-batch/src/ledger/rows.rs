@@ -299,8 +299,6 @@ pub struct NewRecord {
     pub file: Option<SavedFile>,
     /// Why, for a rejection or a failure.
     pub error: Option<ItemError>,
-    /// Whether the task failed.
-    pub is_failure: bool,
     /// The tasks of the account that became known since, which have to be durable before the record is.
     pub known: KnownUpdate,
 }
@@ -395,7 +393,8 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Creates a lease. `hold` is dropped with its last clone.
+    /// Creates a lease. `hold` is dropped with its last clone. Pass it only if getting it proves that all earlier holders have
+    /// ended: [`earlier_senders_ended`](Self::earlier_senders_ended) follows from it.
     pub fn new(account: AccountId, epoch: u64, hold: Option<Arc<dyn Any + Send + Sync>>) -> Self {
         Self {
             account,

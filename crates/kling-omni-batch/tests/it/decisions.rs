@@ -10,16 +10,16 @@ async fn undecided(fault: &str) -> BatchBench {
     let bench = BatchBench::new(|sandbox| sandbox).await;
     bench.import(3).await;
     bench.sandbox.inject(fault.parse().unwrap());
-    let stranger = client(bench.sandbox.base_url(), &bench.clock)
+    let other_client = client(bench.sandbox.base_url(), &bench.clock)
         .build()
         .unwrap();
     // One at a time, so the first item is the first to be created.
     let options = RunOptions::default().max_prepares(1).on_step(move |step| {
-        let stranger = stranger.clone();
+        let other_client = other_client.clone();
         async move {
             if step == "after unconfirmed" {
                 for _ in 0..2 {
-                    stranger
+                    other_client
                         .create(text("Strange").build().unwrap())
                         .await
                         .unwrap();
@@ -62,7 +62,10 @@ async fn person_names_the_task() {
         .batches
         .settle(BATCH, "0", Decision::Task(other))
         .await;
-    assert!(error.is_err(), "a task of another item");
+    assert!(
+        matches!(error, Err(BatchError::NotItsTask { .. })),
+        "a task of another item"
+    );
     bench
         .batches
         .settle(BATCH, "0", Decision::Task(own.id().to_owned()))

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::kill_matrix::scenario::{SCENARIOS, Scenario, scenarios};
-use crate::process::{COMMIT, Ended, Place, Service, Stop, is_downloading};
+use crate::process::{COMMIT, Ended, Failpoint, Service, Stop, is_downloading};
 
 /// Longer than every limit of a run: the latest time to send, the settle time and the timeout of a task.
 const PAUSE: Duration = Duration::from_secs(3 * 3600);
@@ -23,21 +23,21 @@ const PAUSE: Duration = Duration::from_secs(3 * 3600);
 #[derive(Clone, Debug)]
 enum Crash {
     /// SIGKILL at a step.
-    Kill(Place),
+    Kill(Failpoint),
     /// SIGSTOP at a step, and SIGCONT after all limits have passed. Another process is refused in between.
-    Suspend(Place),
+    Suspend(Failpoint),
     /// It aborts inside of a transaction, immediately before COMMIT.
-    Abort(Place),
+    Abort(Failpoint),
     /// SIGKILL after the service made the task of a create whose response is not sent.
-    KillInTheAir,
+    KillDuringCreate,
     /// SIGKILL in the middle of a download.
-    KillInDownload,
+    KillDuringDownload,
 }
 
 impl Crash {
     /// Starts a process and lets this happen. Returns whether the process came that far.
     fn happen(&self, service: &Service) -> bool {
-        let stop = |place: &Place, aborts| {
+        let stop = |place: &Failpoint, aborts| {
             let place = place.clone();
             service.run(Some(Stop { place, aborts }))
         };
@@ -76,7 +76,7 @@ impl Crash {
                 running.end();
                 true
             }
-            Self::KillInTheAir => {
+            Self::KillDuringCreate => {
                 let running = service.run(None);
                 while service.charges() < service.options.items {
                     thread::yield_now();
@@ -84,7 +84,7 @@ impl Crash {
                 running.kill();
                 true
             }
-            Self::KillInDownload => {
+            Self::KillDuringDownload => {
                 let running = service.run(None);
                 while !is_downloading(service.folder.path()) {
                     // The sandbox sends the next part.
@@ -105,7 +105,7 @@ impl Crash {
 struct Row {
     scenario: &'static Scenario,
     first: Crash,
-    second: Option<Place>,
+    second: Option<Failpoint>,
 }
 
 impl Row {
@@ -173,14 +173,14 @@ fn run_all(rows: Vec<Row>) -> Results {
 }
 
 /// The places of a run, from the names of its steps in order.
-fn places(reached: &[String]) -> Vec<Place> {
+fn places(reached: &[String]) -> Vec<Failpoint> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     reached
         .iter()
         .map(|name| {
             let count = counts.entry(name).or_default();
             *count += 1;
-            Place {
+            Failpoint {
                 name: name.clone(),
                 count: *count,
             }
@@ -197,21 +197,21 @@ fn steps(scenario: &'static Scenario) -> Vec<String> {
 }
 
 /// The crashes of a scenario.
-fn crashes(scenario: &'static Scenario, places: &[Place]) -> Vec<Crash> {
-    let at_place = |place: &Place| match place.name == COMMIT {
+fn crashes(scenario: &'static Scenario, places: &[Failpoint]) -> Vec<Crash> {
+    let at_place = |place: &Failpoint| match place.name == COMMIT {
         true => Crash::Abort(place.clone()),
         false => Crash::Kill(place.clone()),
     };
     match scenario.name {
-        scenario::IN_THE_AIR => vec![Crash::KillInTheAir],
-        scenario::IN_DOWNLOAD => vec![Crash::KillInDownload],
+        scenario::DURING_CREATE => vec![Crash::KillDuringCreate],
+        scenario::DURING_DOWNLOAD => vec![Crash::KillDuringDownload],
         _ => places.iter().map(at_place).collect(),
     }
 }
 
 /// Whether the scenario has steps of its own, and not one moment only.
 fn has_steps(scenario: &Scenario) -> bool {
-    ![scenario::IN_THE_AIR, scenario::IN_DOWNLOAD].contains(&scenario.name)
+    ![scenario::DURING_CREATE, scenario::DURING_DOWNLOAD].contains(&scenario.name)
 }
 
 fn check(results: &Results, most_not_reached: usize) {

@@ -77,6 +77,8 @@ async fn newer_schema_is_refused() {
     connection
         .execute("update meta set schema = 99, written_by = '7.0.0'", [])
         .unwrap();
+    // What is in the write-ahead log goes into the file.
+    drop(connection);
     let before = fs::read(&path).unwrap();
     let error = SqliteLedger::open(&path).await.unwrap_err();
     assert!(
@@ -158,7 +160,8 @@ async fn full_disk_keeps_the_ledger_intact() {
         10
     );
     drop(ledger);
-    SqliteLedger::open(&path).await.unwrap();
+    let ledger = SqliteLedger::open(&path).await.unwrap();
+    assert_eq!(ledger.inspect().await.unwrap().problem, None);
 }
 
 #[cfg(unix)]

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::bench::text;
-pub(crate) use crate::process::child::{COMMIT, ChildOptions, Place, Stop};
+pub(crate) use crate::process::child::{COMMIT, ChildOptions, Failpoint, Stop};
 use crate::process::shared_clock::SharedClock;
 
 const CLOCK: &str = "clock";

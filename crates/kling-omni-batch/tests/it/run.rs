@@ -8,7 +8,8 @@ use kling_omni::spend::SpendGuard;
 use kling_omni::{ApiKey, TextToVideo};
 use kling_omni_batch::ledger::{NewItem, SqliteLedger};
 use kling_omni_batch::{
-    BatchError, BatchState, Batches, ItemState, Retried, RetrySelection, RunEvent, RunOptions,
+    BatchError, BatchState, BatchStatus, Batches, ItemState, Retried, RetrySelection, RunEvent,
+    RunOptions,
 };
 use kling_omni_sandbox::TaskScript;
 use kling_omni_test_support::setup;
@@ -161,9 +162,11 @@ async fn expired_result_is_reported_as_paid_and_lost() {
 async fn interrupted_download_is_fetched_again_at_no_cost() {
     let bench = BatchBench::new(|sandbox| sandbox).await;
     bench.import(2).await;
-    bench.sandbox.inject("result:503@1-12".parse().unwrap());
+    bench.sandbox.inject("result:503@1-".parse().unwrap());
     let status = bench.run(RunOptions::default().max_fetches(1)).await;
     let failed = status.count(ItemState::Failed);
+    assert_eq!(failed, 2, "{status:?}");
+    bench.sandbox.clear_faults();
     let selection = RetrySelection::States(vec![ItemState::Failed]);
     let retried = bench.batches.retry(BATCH, &selection).await.unwrap();
     assert_eq!((retried.fetches, retried.creates), (failed, 0));
@@ -272,13 +275,13 @@ async fn second_run_and_other_account_are_refused() {
         .unwrap_err();
     assert!(matches!(error, BatchError::InUse { .. }), "{error}");
     run.await.unwrap();
-    let stranger = setup::client(bench.sandbox.base_url(), &bench.clock);
-    let stranger = stranger
+    let other_client = setup::client(bench.sandbox.base_url(), &bench.clock);
+    let other_client = other_client
         .api_key(ApiKey::new("FPSX-other").unwrap())
         .build()
         .unwrap();
     let error = other
-        .run(BATCH, &stranger, RunOptions::default())
+        .run(BATCH, &other_client, RunOptions::default())
         .await
         .unwrap_err();
     assert!(matches!(error, BatchError::OtherAccount { .. }), "{error}");
@@ -291,15 +294,10 @@ async fn second_run_and_other_account_are_refused() {
     assert_eq!(bench.charges(), 1);
 }
 
-#[tokio::test]
-async fn stopped_run_is_resumed_without_paying_again() {
-    let bench = BatchBench::new(|sandbox| sandbox).await;
-    bench.import(10).await;
-    let mut run = bench
-        .batches
-        .run(BATCH, &bench.client, RunOptions::default().in_flight(3))
-        .await
-        .unwrap();
+/// Stops a run when so many tasks are created.
+async fn stop_after(bench: &BatchBench, tasks: usize, options: RunOptions) -> BatchStatus {
+    let run = bench.batches.run(BATCH, &bench.client, options);
+    let mut run = run.await.unwrap();
     let mut created = 0;
     while let Some(event) = run.next_event().await {
         if let RunEvent::Item {
@@ -309,11 +307,18 @@ async fn stopped_run_is_resumed_without_paying_again() {
         {
             created += 1;
         }
-        if created == 2 {
+        if created == tasks {
             run.stop();
         }
     }
-    let status = run.await.unwrap();
+    run.await.unwrap()
+}
+
+#[tokio::test]
+async fn stopped_run_is_resumed_without_paying_again() {
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    bench.import(10).await;
+    let status = stop_after(&bench, 2, RunOptions::default().in_flight(3)).await;
     assert!(status.count(ItemState::Saved) < 10, "{status:?}");
     let paid = bench.charges();
     assert!((2..10).contains(&paid), "{paid}");
@@ -361,26 +366,7 @@ async fn large_batch_starts_at_once() {
         })
     });
     bench.batches.import(BATCH, items).await.unwrap();
-    let mut run = bench
-        .batches
-        .run(BATCH, &bench.client, RunOptions::default().in_flight(100))
-        .await
-        .unwrap();
-    let mut created = 0;
-    while let Some(event) = run.next_event().await {
-        if let RunEvent::Item {
-            state: ItemState::Created,
-            ..
-        } = event
-        {
-            created += 1;
-        }
-        if created == 50 {
-            run.stop();
-        }
-    }
-    let status = run.await.unwrap();
-    assert!(created >= 50, "{created}");
+    let status = stop_after(&bench, 50, RunOptions::default().in_flight(100)).await;
     assert!(status.tasks() >= 50, "{status:?}");
     // Tasks are created before the other items are prepared.
     assert!(status.count(ItemState::Planned) > 2_000, "{status:?}");

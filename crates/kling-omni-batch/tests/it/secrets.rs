@@ -6,15 +6,15 @@ use std::fs;
 use kling_omni_sandbox::Sandbox;
 use kling_omni_test_support::setup::KEY;
 
-use crate::process::{Place, Service, Stop};
+use crate::process::{Failpoint, Service, Stop};
 
-/// The key, the webhook secret, and the tokens of the URLs that the sandbox received requests for.
-fn needles(sandbox: &Sandbox) -> BTreeSet<String> {
-    let mut needles = BTreeSet::from([KEY.to_owned(), sandbox.webhook_secret().to_owned()]);
+/// The key, and the tokens of the URLs that the sandbox received requests for.
+fn canaries(sandbox: &Sandbox) -> BTreeSet<String> {
+    let mut canaries = BTreeSet::from([KEY.to_owned()]);
     for request in sandbox.requests() {
-        needles.extend(tokens(request.query().unwrap_or_default()));
+        canaries.extend(tokens(request.query().unwrap_or_default()));
     }
-    needles
+    canaries
 }
 
 /// The tokens of the uploaded files that creates named. The ledger has them until the create.
@@ -32,7 +32,7 @@ fn tokens(text: &str) -> Vec<String> {
 }
 
 /// Searches the files of a batch whose name is not excluded.
-fn search(service: &Service, needles: &BTreeSet<String>, excluded: &str, at: &str) {
+fn search(service: &Service, canaries: &BTreeSet<String>, excluded: &str, at: &str) {
     let mut findings = Vec::new();
     let mut searched = 0;
     for entry in fs::read_dir(service.folder.path()).unwrap().flatten() {
@@ -43,12 +43,12 @@ fn search(service: &Service, needles: &BTreeSet<String>, excluded: &str, at: &st
             continue;
         };
         searched += bytes.len();
-        for needle in needles {
+        for canary in canaries {
             let found = bytes
-                .windows(needle.len())
-                .any(|bytes| bytes == needle.as_bytes());
+                .windows(canary.len())
+                .any(|bytes| bytes == canary.as_bytes());
             if found {
-                findings.push(format!("{at}: {} has {needle}", entry.path().display()));
+                findings.push(format!("{at}: {} has {canary}", entry.path().display()));
             }
         }
     }
@@ -69,17 +69,17 @@ fn files_and_logs_have_no_secrets() {
             service.options.has_files = true;
             service.options.log = Some(service.path("log.txt"));
             service.sandbox.inject(fault.parse().unwrap());
-            let place = Place {
+            let place = Failpoint {
                 name: name.to_owned(),
                 count: 2,
             };
             let aborts = false;
             let mut running = service.run(Some(Stop { place, aborts }));
-            running.until_stopped();
+            assert!(running.until_stopped(), "{fault}, {name}");
             // The write-ahead log of the ledger is still there.
             running.kill();
             let at = format!("{fault}, {name}");
-            search(&service, &needles(&service.sandbox), "", &at);
+            search(&service, &canaries(&service.sandbox), "", &at);
             search(
                 &service,
                 &tokens_of_files(&service.sandbox),
@@ -89,12 +89,12 @@ fn files_and_logs_have_no_secrets() {
             service.finish(&at);
             // The log of the ledger ends when nothing has it open.
             drop(rusqlite::Connection::open(service.path("batch.db")).unwrap());
-            let mut needles = needles(&service.sandbox);
-            assert!(needles.len() >= 6, "{needles:?}");
+            let mut canaries = canaries(&service.sandbox);
+            assert!(canaries.len() >= 5, "{canaries:?}");
             let of_files = tokens_of_files(&service.sandbox);
             assert!(!of_files.is_empty());
-            needles.extend(of_files);
-            search(&service, &needles, "", &at);
+            canaries.extend(of_files);
+            search(&service, &canaries, "", &at);
             let log = fs::read_to_string(service.path("log.txt")).unwrap();
             assert!(log.contains("TRACE"), "{at}");
         }

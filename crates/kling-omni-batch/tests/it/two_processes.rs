@@ -1,9 +1,9 @@
 //! Several processes on one ledger.
 
-use crate::process::{Ended, Place, Running, Service, Stop};
+use crate::process::{Ended, Failpoint, Running, Service, Stop};
 
 fn at(name: &str) -> Option<Stop> {
-    let place = Place {
+    let place = Failpoint {
         name: name.to_owned(),
         count: 1,
     };

@@ -49,7 +49,7 @@ Examples:
   Run it, at most 500 tasks and 60 creates per minute. After an interruption or a crash, the same command continues:
     kling-omni batch run clips.jsonl --out clips --max-tasks 500 --rate 60/min
 
-  Print the status every second until it ends:
+  Print the status when it changes, until the batch ends:
     kling-omni batch status --out clips --watch";
 
 #[derive(Debug, Subcommand)]

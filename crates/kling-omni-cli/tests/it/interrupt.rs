@@ -147,19 +147,29 @@ fn journal_is_resumed_after_an_interrupt() {
         let before = service.charges();
         let mut running = service.program(&format!("generate {LINE}")).start();
         match when {
-            When::ListRequested => while service.requests().len() < 2 {},
+            When::ListRequested => {
+                while service.requests().len() < 2 {
+                    std::thread::yield_now();
+                }
+            }
             When::Said(line) => running.until(line),
-            When::Charged => while service.charges() == before {},
+            When::Charged => {
+                while service.charges() == before {
+                    std::thread::yield_now();
+                }
+            }
             When::ResultRequested => {
                 while !service
                     .requests()
                     .iter()
                     .any(|request| request.host() == Host::Results)
-                {}
+                {
+                    std::thread::yield_now();
+                }
             }
         }
         running.interrupt();
-        if times == 2 || said == "was created" {
+        if matches!(when, When::Charged) {
             running.until("press Ctrl-C again");
         }
         if times == 2 {

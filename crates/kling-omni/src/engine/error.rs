@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::state::TaskStatus;
 use crate::engine::unconfirmed::UnconfirmedCreate;
@@ -17,7 +17,7 @@ use crate::validation::{Finding, InvalidParam, ValidationError};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The kinds of errors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {

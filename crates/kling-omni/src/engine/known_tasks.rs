@@ -299,15 +299,7 @@ impl KnownTasks {
         }
         entries.add_listed(list, &ids[..new]);
         let head = entries.positions(&ids[..first_page]);
-        entries.update(ListFacts {
-            list,
-            exists: true,
-            is_complete: true,
-            head,
-            odds,
-            read_at: 0,
-            length: 0,
-        });
+        entries.update(list, true, true, head, odds);
         found
     }
 
@@ -335,15 +327,7 @@ impl KnownTasks {
             true => entries.positions(on_first_page),
             false => Vec::new(),
         };
-        entries.update(ListFacts {
-            list,
-            exists,
-            is_complete,
-            head,
-            odds,
-            read_at: 0,
-            length: 0,
-        });
+        entries.update(list, exists, is_complete, head, odds);
     }
 }
 

@@ -152,8 +152,8 @@ impl UnconfirmedCreate {
         }
     }
 
-    /// Records that its sender is dead, so no attempt continues beyond now. An end that has passed already stays.
-    pub(crate) fn with_dead_sender(self, clock: &dyn Clock) -> Self {
+    /// Records that its sender has ended, so no attempt continues beyond now. An end that has passed already stays.
+    pub(crate) fn sender_ended_now(self, clock: &dyn Clock) -> Self {
         let now = clock.boot_time();
         let ended = self.ended.as_ref().and_then(|ended| now.since(ended));
         match ended {

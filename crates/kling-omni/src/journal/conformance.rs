@@ -66,8 +66,8 @@ const RACES: u64 = 25;
 /// The length of the text in the big record, in bytes.
 const BIG: usize = 1024 * 1024;
 
-/// The life of a journal: each kind of record, and each transition that repeats one.
-const LIFE: &[&str] = &[
+/// A valid sequence with each kind of record, and each transition that repeats one.
+const RECORDS: &[&str] = &[
     r#"{"record":"prepared","base_url":"https://api.example.com/","mode":"text","tier":"pro","request_sha256":"002ac4e17532dd8c094163a6e677c2f52eed52456f18ce4cba3b5171f3b2c9ef","destination":"/videos/puppet.mp4"}"#,
     SENDING,
     r#"{"record":"rejected","reason":"the service rejected the request"}"#,
@@ -129,10 +129,10 @@ where
 }
 
 /// Each record with the state after it.
-fn life() -> Result<Vec<JournalRecord>, String> {
+fn valid_records() -> Result<Vec<JournalRecord>, String> {
     let mut state = State::Empty;
     let mut records = Vec::new();
-    for json in LIFE {
+    for json in RECORDS {
         let record: Record = serde_json::from_str(json).map_err(|error| error.to_string())?;
         let next = record.next_state(&state);
         state = next.ok_or_else(|| format!("{} is not valid", record.name()))?;
@@ -217,11 +217,11 @@ async fn order<S: JournalStore, F: Future<Output = io::Result<S>>>(
     journal: u64,
 ) -> Result<(), String> {
     let mut store = opened(open, journal).await?;
-    let life = life()?;
-    let life: Vec<_> = life.iter().collect();
-    for (number, record) in (0..).zip(&life) {
+    let records = valid_records()?;
+    let records: Vec<_> = records.iter().collect();
+    for (number, record) in (0..).zip(&records) {
         append(&mut store, number, record).await?;
-        expect(&mut store, &life[..=number as usize]).await?;
+        expect(&mut store, &records[..=number as usize]).await?;
     }
     Ok(())
 }
@@ -230,9 +230,9 @@ async fn reopening<S: JournalStore + 'static, F: Future<Output = io::Result<S>>>
     open: &impl Fn(u64) -> F,
     journal: u64,
 ) -> Result<(), String> {
-    let life = life()?;
-    let life: Vec<_> = life.iter().collect();
-    for (number, record) in (0..).zip(&life) {
+    let records = valid_records()?;
+    let records: Vec<_> = records.iter().collect();
+    for (number, record) in (0..).zip(&records) {
         let mut store = opened(open, journal).await?;
         store
             .load()
@@ -251,21 +251,21 @@ async fn reopening<S: JournalStore + 'static, F: Future<Output = io::Result<S>>>
             ));
         }
     }
-    expect(&mut opened(open, journal).await?, &life).await
+    expect(&mut opened(open, journal).await?, &records).await
 }
 
 async fn numbers<S: JournalStore, F: Future<Output = io::Result<S>>>(
     open: &impl Fn(u64) -> F,
     journal: u64,
 ) -> Result<(), String> {
-    let life = life()?;
-    let (first, second, other) = (&life[0], &life[1], &rejected("another")?);
+    let records = valid_records()?;
+    let (first, second, other) = (&records[0], &records[1], &rejected("another")?);
     let mut store = opened(open, journal).await?;
     append(&mut store, 0, first).await?;
     append(&mut store, 1, second).await?;
     for number in [1, 0] {
         // The same record again is not accepted either: it may be that of another process.
-        for record in [other, &life[number as usize]] {
+        for record in [other, &records[number as usize]] {
             expect_taken(&mut store, number, record).await?;
             expect(&mut store, &[first, second]).await?;
         }
@@ -344,10 +344,10 @@ async fn separate<S: JournalStore, F: Future<Output = io::Result<S>>>(
     before: u64,
 ) -> Result<(), String> {
     let record = rejected("a journal of its own")?;
-    let life = life()?;
+    let records = valid_records()?;
     let mut store = opened(open, journal).await?;
     let mut other = opened(open, before).await?;
     append(&mut store, 0, &record).await?;
     expect(&mut store, &[&record]).await?;
-    expect(&mut other, &life.iter().collect::<Vec<_>>()).await
+    expect(&mut other, &records.iter().collect::<Vec<_>>()).await
 }

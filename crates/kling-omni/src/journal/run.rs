@@ -283,7 +283,7 @@ impl JournalRun<'_> {
     }
 
     /// Searches for the task of an unconfirmed create. Another create of this client that is in flight may have made the new
-    /// task, so the search is repeated until that one has its own.
+    /// task, so the search is repeated until that one has its own, for the settle time at most.
     async fn reconcile(&mut self, unconfirmed: &UnconfirmedCreate) -> Result<Reconciled> {
         let mut event = Some(unconfirmed.clone());
         let settle_time = self.settle_time.unwrap_or(Reconcile::DEFAULT_SETTLE_TIME);

@@ -1,6 +1,6 @@
 //! Compares the files of a request with each other and with the requested video. All findings are warnings.
 
-use kling_omni_api::{Field, Scalar};
+use kling_omni_api::Field;
 use media_probe::{MediaInfo, Size};
 use serde_json::Value;
 
@@ -8,6 +8,7 @@ use crate::media_field::MediaField;
 use crate::preflight::inspected_file::InspectedFile;
 use crate::request::Request;
 use crate::request::aspect_ratio::AspectRatio;
+use crate::request::length::default_text;
 use crate::validation::{Actual, Finding, FindingCode, Limit};
 
 /// Aspect ratios that differ by a larger factor are visibly different: 4:3 and 16:9 differ by 1.33.
@@ -84,7 +85,7 @@ fn long_reference(request: &Request, files: &[InspectedFile], rules: &[Field]) -
 fn unused_by_option(request: &Request, files: &[InspectedFile], rules: &Field) -> Option<Finding> {
     let name = rules.name;
     let value = request.body().get(name).and_then(Value::as_str);
-    let value = value.or_else(|| default(std::slice::from_ref(rules), name))?;
+    let value = value.or_else(|| default_text(rules))?;
     let mut spans = rules.output_seconds.iter();
     let (_, span) = spans.find(|(limited, _)| *limited == value)?;
     let max = span.maximum?;
@@ -147,10 +148,7 @@ fn output_ratio_mismatch(
 }
 
 fn default(rules: &[Field], name: &str) -> Option<&'static str> {
-    match rules.iter().find(|field| field.name == name)?.default? {
-        Scalar::Text(text) => Some(text),
-        Scalar::Number(_) | Scalar::Flag(_) => None,
-    }
+    default_text(rules.iter().find(|field| field.name == name)?)
 }
 
 fn ratio(size: Size) -> f64 {

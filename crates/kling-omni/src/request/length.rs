@@ -38,7 +38,9 @@ fn of_route(fields: &[Field], body: &Value) -> Option<u32> {
         .filter(is_video)
         .any(|field| value(field.name).is_some());
     let longest = match fields.iter().find(|field| field.name == DURATION) {
-        Some(field) if !has_video && value(DURATION).is_none() => default(field)?.parse().ok()?,
+        Some(field) if !has_video && value(DURATION).is_none() => {
+            default_text(field)?.parse().ok()?
+        }
         Some(field) => field
             .values
             .iter()
@@ -51,7 +53,7 @@ fn of_route(fields: &[Field], body: &Value) -> Option<u32> {
     };
     let limits = fields.iter().filter_map(|field| {
         let value = value(field.name).and_then(Value::as_str);
-        let value = value.or_else(|| default(field))?;
+        let value = value.or_else(|| default_text(field))?;
         let (_, span) = field.output_seconds.iter().find(|(of, _)| *of == value)?;
         whole(*span)
     });
@@ -63,7 +65,8 @@ fn whole(seconds: Span) -> Option<u32> {
     seconds.maximum.map(|maximum| maximum.ceil() as u32)
 }
 
-fn default(field: &Field) -> Option<&'static str> {
+/// The default of a field, if it is a text.
+pub(crate) fn default_text(field: &Field) -> Option<&'static str> {
     match field.default? {
         Scalar::Text(text) => Some(text),
         Scalar::Number(_) | Scalar::Flag(_) => None,

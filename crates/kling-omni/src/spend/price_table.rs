@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::limits::spend::Amount;
+use crate::media_field::MediaField;
 use crate::route::{Mode, Tier};
 
 /// Your prices, by mode and tier. This crate has none built in, because prices change and differ between accounts.
@@ -131,7 +132,9 @@ impl PriceTable {
         body: &Value,
         seconds: u32,
     ) -> Result<Amount> {
-        let has_video = body.get("video_url").is_some_and(|video| !video.is_null());
+        let has_video = MediaField::ReferenceVideo
+            .value(body)
+            .is_some_and(|video| !video.is_null());
         self.price(mode, tier, has_video, seconds).ok_or_else(|| {
             let video = if has_video { "with" } else { "without" };
             Error::uncharged(

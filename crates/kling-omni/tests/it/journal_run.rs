@@ -9,7 +9,7 @@ use kling_omni::download::Destination;
 use kling_omni::journal::{Journal, JournalEvent, JournalOutcome, JournalRun, State};
 use kling_omni::recovery::{AmbiguityReason, KnownTasks};
 use kling_omni::{Charged, Client, Create, ErrorKind, Mode, TextToVideo};
-use kling_omni_sandbox::{Sandbox, SandboxBuilder};
+use kling_omni_sandbox::Sandbox;
 use kling_omni_test_support::setup::{client, sandbox};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 use tempfile::TempDir;
@@ -29,9 +29,9 @@ struct TestBench {
 }
 
 impl TestBench {
-    async fn new(settings: impl FnOnce(SandboxBuilder) -> SandboxBuilder) -> Self {
+    async fn new() -> Self {
         let clock = VirtualClock::new();
-        let sandbox = settings(sandbox(&clock)).start().await.unwrap();
+        let sandbox = sandbox(&clock).start().await.unwrap();
         let client = client(sandbox.base_url(), &clock).max_retries(0);
         let client = client.build().unwrap();
         // An account without tasks proves nothing about a lost create.
@@ -110,7 +110,7 @@ fn saved(outcome: kling_omni::Result<JournalOutcome>) {
 
 #[tokio::test]
 async fn saves_once_and_then_verifies() {
-    let bench = TestBench::new(|builder| builder).await;
+    let bench = TestBench::new().await;
     saved(bench.run().await);
     assert_eq!(bench.events(), "sending created waiting downloading saved");
     saved(bench.run().await);
@@ -133,7 +133,7 @@ async fn saves_once_and_then_verifies() {
 async fn dropped_at_any_event_it_continues() {
     for fault in [None, Some("create:drop@1"), Some("create:lost@1")] {
         for at in 0.. {
-            let bench = TestBench::new(|builder| builder).await;
+            let bench = TestBench::new().await;
             if let Some(fault) = fault {
                 bench.sandbox.inject(fault.parse().unwrap());
             }
@@ -174,7 +174,7 @@ async fn dropped_at_any_event_it_continues() {
 
 #[tokio::test]
 async fn lost_response_is_found_in_the_same_run() {
-    let bench = TestBench::new(|builder| builder).await;
+    let bench = TestBench::new().await;
     bench.sandbox.inject("create:drop@1".parse().unwrap());
     saved(bench.run().await);
     let events = "sending unanswered searching found waiting downloading saved";
@@ -185,7 +185,7 @@ async fn lost_response_is_found_in_the_same_run() {
 /// While another create of the client is unconfirmed, a new task may be its own. The run waits until that is resolved.
 #[tokio::test]
 async fn another_unconfirmed_create_delays_the_search() {
-    let bench = TestBench::new(|builder| builder).await;
+    let bench = TestBench::new().await;
     bench.sandbox.inject("create:lost@1".parse().unwrap());
     bench.sandbox.inject("create:drop@2".parse().unwrap());
     let mut other = Journal::with_store(MemoryStore::new(2)).await.unwrap();
@@ -212,10 +212,29 @@ async fn another_unconfirmed_create_delays_the_search() {
     assert_eq!(bench.charges(), 1);
 }
 
+/// A run does not wait longer than the settle time for another create.
+#[tokio::test]
+async fn unresolved_create_of_the_client_needs_a_decision() {
+    let bench = TestBench::new().await;
+    bench.sandbox.inject("create:lost@1".parse().unwrap());
+    bench.sandbox.inject("create:drop@2".parse().unwrap());
+    let mut other = Journal::with_store(MemoryStore::new(2)).await.unwrap();
+    other.create(bench.create()).await.unwrap();
+    let mut journal = bench.journal().await;
+    let run = journal.run(&bench.client, bench.create(), bench.destination());
+    match bench.observed(run).await.unwrap() {
+        JournalOutcome::NeedsDecision { reason, .. } => {
+            assert_eq!(reason, AmbiguityReason::OtherCreates);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(bench.charges(), 1);
+}
+
 /// A set of known tasks takes the place of the list snapshot, in the create and in the search.
 #[tokio::test]
 async fn known_tasks_are_compared() {
-    let bench = TestBench::new(|builder| builder).await;
+    let bench = TestBench::new().await;
     let known = KnownTasks::new();
     known.refresh(&bench.client, Mode::Text).await.unwrap();
     bench.sandbox.inject("create:drop@1".parse().unwrap());
@@ -234,7 +253,7 @@ async fn known_tasks_are_compared() {
 
 #[tokio::test]
 async fn lost_request_is_created_again_only_if_asked() {
-    let bench = TestBench::new(|builder| builder).await;
+    let bench = TestBench::new().await;
     bench.sandbox.inject("create:lost@1".parse().unwrap());
     let error = bench.run().await.unwrap_err();
     assert_eq!(bench.events(), "sending unanswered searching not-created");
@@ -247,7 +266,7 @@ async fn lost_request_is_created_again_only_if_asked() {
     saved(bench.run().await);
     assert_eq!(bench.charges(), 1);
 
-    let bench = TestBench::new(|builder| builder).await;
+    let bench = TestBench::new().await;
     bench.sandbox.inject("create:lost@1-2".parse().unwrap());
     let mut journal = bench.journal().await;
     let client = bench.client.clone();
@@ -258,7 +277,7 @@ async fn lost_request_is_created_again_only_if_asked() {
 
 #[tokio::test]
 async fn ambiguous_create_needs_a_decision() {
-    let bench = TestBench::new(|builder| builder).await;
+    let bench = TestBench::new().await;
     bench.sandbox.inject("create:drop@1".parse().unwrap());
     let mut journal = bench.journal().await;
     journal.create(bench.create()).await.unwrap();
@@ -291,7 +310,7 @@ async fn ambiguous_create_needs_a_decision() {
 
 #[tokio::test]
 async fn errors_have_the_charge_and_the_task() {
-    let bench = TestBench::new(|builder| builder).await;
+    let bench = TestBench::new().await;
     let error = bench
         .journal()
         .await
@@ -343,7 +362,7 @@ async fn errors_have_the_charge_and_the_task() {
 /// Two processes take the same journal at the same time.
 #[tokio::test]
 async fn two_processes_pay_once() {
-    let bench = TestBench::new(|builder| builder).await;
+    let bench = TestBench::new().await;
     let (mut one, mut other) = (bench.journal().await, bench.journal().await);
     let (first, second) = (bench.create(), bench.create());
     let first = one.run(&bench.client, first, bench.destination());
@@ -364,7 +383,7 @@ async fn two_processes_pay_once() {
 async fn sender_that_may_still_run_is_waited_for() {
     let mut searches = Vec::new();
     for declares in [false, true] {
-        let bench = TestBench::new(|builder| builder).await;
+        let bench = TestBench::new().await;
         let mut journal = bench.journal().await;
         let create = bench.create();
         let create = create.before_send(|_| Err(io::Error::other("killed here")));
@@ -405,7 +424,7 @@ async fn sender_that_may_still_run_is_waited_for() {
 
 #[tokio::test]
 async fn failed_store_sends_nothing() {
-    let bench = TestBench::new(|builder| builder).await;
+    let bench = TestBench::new().await;
     for number in 0..2 {
         let store = bench.store.clone().full_from(number);
         let mut journal = Journal::with_store(store).await.unwrap();

@@ -36,6 +36,18 @@ async fn create(client: &Client, known: &KnownTasks) -> Task {
     outcome(client, known).await.into_result().unwrap()
 }
 
+/// A list of 12,000 tasks that is known to have new tasks first. Its requests are not counted yet.
+async fn long_list(clock: &VirtualClock) -> (Account, Client, KnownTasks) {
+    let account = Account::start(Order::NewestFirst, 12_050, 100).await;
+    let client = client_of(&account, clock).build().unwrap();
+    let known = KnownTasks::new();
+    refresh(&known, &client).await;
+    create(&client, &known).await;
+    refresh(&known, &client).await;
+    account.take_list_requests();
+    (account, client, known)
+}
+
 /// Creates a task without receiving the response.
 async fn lose(
     account: &Account,
@@ -101,13 +113,7 @@ async fn refresh_takes_one_request_once_the_order_is_proven() {
 #[tokio::test]
 async fn refresh_extends_over_several_pages() {
     let clock = VirtualClock::new();
-    let account = Account::start(Order::NewestFirst, 12_050, 100).await;
-    let client = client_of(&account, &clock).build().unwrap();
-    let known = KnownTasks::new();
-    refresh(&known, &client).await;
-    create(&client, &known).await;
-    refresh(&known, &client).await;
-    account.take_list_requests();
+    let (account, client, known) = long_list(&clock).await;
     let foreign: Vec<_> = (0..160).map(|_| account.make()).collect();
     refresh(&known, &client).await;
     assert_eq!(account.take_list_requests(), 3);
@@ -116,8 +122,8 @@ async fn refresh_extends_over_several_pages() {
 
 #[tokio::test]
 async fn changed_list_is_read_to_its_end() {
-    type Change = fn(&Account);
-    let changes: [(&str, Change); 3] = [
+    type Edit = fn(&Account);
+    let changes: [(&str, Edit); 3] = [
         ("a task of the first page disappears", |account| {
             account.remove_newest()
         }),
@@ -130,13 +136,7 @@ async fn changed_list_is_read_to_its_end() {
     ];
     for (name, change) in changes {
         let clock = VirtualClock::new();
-        let account = Account::start(Order::NewestFirst, 12_050, 100).await;
-        let client = client_of(&account, &clock).build().unwrap();
-        let known = KnownTasks::new();
-        refresh(&known, &client).await;
-        create(&client, &known).await;
-        refresh(&known, &client).await;
-        account.take_list_requests();
+        let (account, client, known) = long_list(&clock).await;
         change(&account);
         refresh(&known, &client).await;
         assert_eq!(account.take_list_requests(), 1 + 2 * 122, "{name}");
@@ -206,7 +206,7 @@ async fn short_list_needs_several_tasks_as_a_proof() {
 }
 
 #[tokio::test]
-async fn create_without_a_baseline_sends_nothing() {
+async fn create_with_a_set_that_was_never_read_sends_nothing() {
     let clock = VirtualClock::new();
     let account = Account::start(Order::NewestFirst, 3, 100).await;
     let client = client_of(&account, &clock).build().unwrap();
@@ -230,12 +230,7 @@ async fn absence_is_settled_by_the_whole_list() {
         (Some(Account::remove_oldest as fn(&Account)), "ListShrank "),
     ] {
         let clock = VirtualClock::new();
-        let account = Account::start(Order::NewestFirst, 12_050, 100).await;
-        let client = client_of(&account, &clock).build().unwrap();
-        let known = KnownTasks::new();
-        refresh(&known, &client).await;
-        create(&client, &known).await;
-        refresh(&known, &client).await;
+        let (account, client, known) = long_list(&clock).await;
         let unconfirmed = lose(&account, Fate::RequestLost, &client, &known).await;
         if let Some(change) = change {
             change(&account);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
 use kling_omni::polling::{PollSchedule, TaskStatus, Update};
+use kling_omni::recovery::KnownTasks;
 use kling_omni::request::Route;
 use kling_omni::{ApiKey, Client, ClientBuilder, ErrorKind, Task};
 use kling_omni_sandbox::{Sandbox, TaskScript};
@@ -80,6 +81,22 @@ async fn few_tasks_are_read_directly() {
     let tasks = bench.create(3).await;
     bench.wait_all(&tasks).await;
     assert_eq!(bench.service.lists(), 0);
+}
+
+/// The task of another client is on a list that was read for polls.
+#[tokio::test(start_paused = true)]
+async fn polled_lists_extend_known_tasks() {
+    let service = Service::start(ListDefect::Honest, times()).await;
+    let known = KnownTasks::new();
+    let client = client_of(service.base_url()).known_tasks(&known);
+    let client = client.build().unwrap();
+    let other = fresh_client(service.base_url());
+    let request = valid_request().build().unwrap();
+    let foreign = other.create(request).await.unwrap();
+    let bench = Bench { service, client };
+    let tasks = bench.create(60).await;
+    bench.wait_all(&tasks).await;
+    assert!(known.contains(foreign.id()));
 }
 
 #[tokio::test(start_paused = true)]

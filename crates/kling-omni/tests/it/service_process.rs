@@ -1,5 +1,5 @@
-//! The example `service_axum` as a process that is killed with SIGKILL at every step. The charges of the sandbox are the
-//! verdict.
+//! The example `service_axum` as a process that is killed with SIGKILL at every step. The test compares the charges of
+//! the sandbox with the jobs.
 
 #[path = "../../examples/service_axum/jobs.rs"]
 pub mod jobs;

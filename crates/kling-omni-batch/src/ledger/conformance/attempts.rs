@@ -36,7 +36,7 @@ pub(super) async fn paid_once_holds(first: Handle, _: Handle) -> CaseResult {
     )
 }
 
-pub(super) async fn turnstile_holds(first: Handle, second: Handle) -> CaseResult {
+pub(super) async fn one_unconfirmed_holds(first: Handle, second: Handle) -> CaseResult {
     let prepared = prepared(&first, 2).await?;
     let lease = Some(&prepared.lease);
     let (one, two) = (
@@ -46,8 +46,13 @@ pub(super) async fn turnstile_holds(first: Handle, second: Handle) -> CaseResult
     first.append(lease, announced(&one)).await?;
     let error = second.append(lease, announced(&two)).await;
     expect(
-        matches!(error, Err(BatchError::Forbidden { rule: "turnstile" })),
-        "turnstile",
+        matches!(
+            error,
+            Err(BatchError::Forbidden {
+                rule: "one_unconfirmed"
+            })
+        ),
+        "one_unconfirmed",
     )?;
     first.append(lease, created(&one)).await?;
     second.append(lease, announced(&two)).await?;
@@ -133,7 +138,10 @@ pub(super) async fn second_run_is_refused(first: Handle, second: Handle) -> Case
     Ok(())
 }
 
-pub(super) async fn undecided_attempt_frees_the_turnstile(first: Handle, _: Handle) -> CaseResult {
+pub(super) async fn undecided_attempt_permits_another_create(
+    first: Handle,
+    _: Handle,
+) -> CaseResult {
     let prepared = prepared(&first, 2).await?;
     let lease = Some(&prepared.lease);
     let attempt = begin(&first, &prepared, 0).await?;
@@ -153,7 +161,7 @@ pub(super) async fn undecided_attempt_frees_the_turnstile(first: Handle, _: Hand
         unknown.is_some_and(|attempt| attempt.candidates == candidates),
         "the candidates are kept",
     )?;
-    // Another search does not close the turnstile again.
+    // Another search does not forbid creates again.
     let search = record(&attempt, 1, AttemptState::Unknown, ItemState::Sending);
     first.append(lease, search).await?;
     let state = first

@@ -96,7 +96,6 @@ pub(super) fn record(
         task_id: (state == AttemptState::Created).then(|| format!("task-{}", attempt.id.0)),
         file: None,
         error: None,
-        is_failure: item == ItemState::Failed,
         known: KnownUpdate::default(),
     }
 }

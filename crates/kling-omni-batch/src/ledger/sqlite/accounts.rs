@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::error::BatchError;
 use crate::ledger::sqlite::{NOW, SqliteFailure, from_ms, invalid, items};
-use crate::ledger::{AccountId, Batch, BatchId, KnownUpdate, Lease};
+use crate::ledger::{AccountId, Batch, BatchId, ItemId, KnownUpdate, Lease};
 use crate::state::BatchState;
 
 const BATCH: &str = "select id, name, account_id, state, reason, created_at from batch";
@@ -48,6 +48,14 @@ pub(super) fn set_batch_state(
     }
     let set = "update batch set state = ?, reason = ? where id = ?";
     Ok(ledger.execute(set, (state.as_str(), reason, batch.0))? > 0)
+}
+
+/// Lets runs continue a batch that was done and has an item to process again.
+pub(super) fn continue_batch_of(ledger: &Connection, item: ItemId) -> Result<(), SqliteFailure> {
+    let set = "update batch set state = 'running'
+        where id = (select batch_id from item where id = ?) and state = 'done'";
+    ledger.prepare_cached(set)?.execute([item.0])?;
+    Ok(())
 }
 
 pub(super) fn insert_batch(ledger: &Connection, name: &str) -> Result<BatchId, SqliteFailure> {

@@ -40,9 +40,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Attempt> {
 fn rule(error: rusqlite::Error) -> SqliteFailure {
     let text = error.to_string();
     let rules = [
-        ("attempt.task_id", "one task for each item"),
+        ("attempt.task_id", "task_once"),
         ("attempt.item_id", "paid_once"),
-        ("attempt.account_id", "turnstile"),
+        ("attempt.account_id", "one_unconfirmed"),
     ];
     match rules.iter().find(|(columns, _)| text.contains(columns)) {
         Some((_, rule)) => BatchError::Forbidden { rule }.into(),
@@ -168,7 +168,7 @@ pub(super) fn append(
     let values = (
         record.attempt_state.as_str(),
         &record.task_id,
-        record.is_failure,
+        record.item_state == ItemState::Failed,
         attempt.id.0,
     );
     ledger.prepare_cached(set)?.execute(values).map_err(rule)?;
@@ -190,6 +190,9 @@ pub(super) fn append(
         file: record.file.clone(),
         error: record.error.clone(),
     };
+    if lease.is_none() {
+        accounts::continue_batch_of(ledger, attempt.item)?;
+    }
     set_item(ledger, attempt.item, record.item_state, &detail)
 }
 
@@ -280,6 +283,7 @@ pub(super) fn reopen(
         }
     };
     set_item(ledger, item, to, &detail)?;
+    accounts::continue_batch_of(ledger, item)?;
     Ok(true)
 }
 

@@ -17,7 +17,7 @@ pub struct LedgerFacts {
     pub written_by: String,
     /// The journal mode: `wal`.
     pub journal_mode: String,
-    /// How a commit reaches the disk: `full`.
+    /// How the last commit of this handle reached the disk: `full`, or `normal` if its loss costs nothing.
     pub synchronous: String,
     /// The size in bytes, without the write-ahead log.
     pub bytes: u64,

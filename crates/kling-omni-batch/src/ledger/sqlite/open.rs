@@ -33,7 +33,9 @@ pub(super) fn open(path: &Path) -> BatchResult<Connection> {
             minimum: MIN_SQLITE.1,
         });
     }
-    create_private(path).map_err(BatchError::file("open", path))?;
+    create_private(path)
+        .map(drop)
+        .map_err(BatchError::file("open", path))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =
         Connection::open_with_flags(path, flags).map_err(|error| failure(path, error))?;
@@ -41,13 +43,13 @@ pub(super) fn open(path: &Path) -> BatchResult<Connection> {
     Ok(connection)
 }
 
-/// Creates the file if it does not exist. SQLite gives its other files the same mode.
-fn create_private(path: &Path) -> std::io::Result<()> {
+/// Opens a file, and creates it if it does not exist. SQLite gives its other files the same mode.
+fn create_private(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    options.open(path)
 }
 
 fn prepare(connection: &mut Connection, path: &Path) -> Result<(), SqliteFailure> {
@@ -138,13 +140,7 @@ impl LockFile {
         let mut path = ledger.as_os_str().to_owned();
         path.push(".lock");
         let path = PathBuf::from(path);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options
-            .open(&path)
-            .map_err(BatchError::file("open", &path))?;
+        let mut file = create_private(&path).map_err(BatchError::file("open", &path))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -72,7 +72,7 @@ create table attempt (
 ) strict;
 create unique index paid_once on attempt (item_id)
     where state in ('announced', 'unknown', 'undecided', 'created');
-create unique index turnstile on attempt (account_id)
+create unique index one_unconfirmed on attempt (account_id)
     where state in ('announced', 'unknown');
 create index undecided on attempt (account_id) where state = 'undecided';
 create index failed_request on attempt (account_id, failed_request) where failed_request is not null;

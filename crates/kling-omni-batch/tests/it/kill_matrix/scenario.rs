@@ -10,10 +10,10 @@ use crate::process::Service;
 
 const ITEMS: usize = 2;
 
-pub(super) const IN_THE_AIR: &str = "response not sent";
+pub(super) const DURING_CREATE: &str = "response not sent";
 /// A list that once lacked tasks proves nothing about the creates before, so a person may have to decide.
 const INCOMPLETE: &str = "list incomplete";
-pub(super) const IN_DOWNLOAD: &str = "slow download";
+pub(super) const DURING_DOWNLOAD: &str = "slow download";
 
 /// A scenario.
 #[derive(Debug)]
@@ -75,12 +75,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ..NO_FAULT
     },
     Scenario {
-        name: IN_THE_AIR,
+        name: DURING_CREATE,
         faults: &["create:hang@2"],
         ..NO_FAULT
     },
     Scenario {
-        name: IN_DOWNLOAD,
+        name: DURING_DOWNLOAD,
         faults: &["result:slow-body=1s@1"],
         ..NO_FAULT
     },

@@ -64,6 +64,7 @@ fn each_system_call() {
             }
             kills += 1;
         }
+        assert!(kills > 0, "no kill instead of {calls}");
         println!("{kills} kills instead of {calls}");
     }
     kling_omni_test_support::fail_on(findings);

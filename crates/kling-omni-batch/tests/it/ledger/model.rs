@@ -104,7 +104,6 @@ impl Model {
             task_id: (to == AttemptState::Created).then(|| format!("task-{id}")),
             file: None,
             error: None,
-            is_failure: false,
             known: KnownUpdate::default(),
         };
         let appended = self.ledger.append(lease.as_ref(), record).await;

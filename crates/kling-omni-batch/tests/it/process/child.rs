@@ -47,12 +47,12 @@ pub(crate) struct ChildOptions {
 
 /// A step of a run, by its name and how often the name was reached.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(crate) struct Place {
+pub(crate) struct Failpoint {
     pub(crate) name: String,
     pub(crate) count: usize,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for Failpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} #{}", self.name, self.count)
     }
@@ -61,7 +61,7 @@ impl std::fmt::Display for Place {
 /// Where the process stops, and how.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Stop {
-    pub(crate) place: Place,
+    pub(crate) place: Failpoint,
     /// Whether it aborts by itself. Otherwise it waits for a line of input.
     pub(crate) aborts: bool,
 }
@@ -81,7 +81,7 @@ impl Steps {
             *count
         };
         say("reached", name);
-        let place = Place {
+        let place = Failpoint {
             name: name.to_owned(),
             count,
         };

@@ -43,7 +43,7 @@ impl LiveView {
         let activity = match state {
             ItemState::Sending => "creating",
             ItemState::Created => "in progress",
-            ItemState::Ended | ItemState::Placing => "saving",
+            ItemState::Ended | ItemState::Publishing => "saving",
             _ => return self.in_flight.retain(|item| item.key != key),
         };
         match self.in_flight.iter_mut().find(|item| item.key == key) {

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use kling_omni_batch::Batches;
-use kling_omni_batch::ledger::NewItem;
 use kling_omni_batch::manifest::{Manifest, ManifestTotals};
 
 use super::explain::{explain, explain_manifest, not_charged};
@@ -45,14 +44,9 @@ impl NewRows {
 
     /// Adds the rows to a batch, which is created if it does not exist.
     pub(super) async fn import(self, batches: &Batches, name: &str) -> Result<(), Failure> {
-        let rows = self.manifest.rows().map_err(explain_manifest)?;
-        let rows = rows.take(self.sample.unwrap_or(usize::MAX));
-        let out = self.out;
-        let items = rows.map(move |row| {
-            // All rows were valid when they were checked.
-            let row = row?;
-            NewItem::new(&row.id, &row.request, out.join(&row.output))
-        });
+        // All rows were valid when they were checked.
+        let items = self.manifest.items(self.out).map_err(explain_manifest)?;
+        let items = items.take(self.sample.unwrap_or(usize::MAX));
         let imported = batches.import(name, items).await;
         imported.map_err(|error| not_charged(explain(error)))?;
         Ok(())

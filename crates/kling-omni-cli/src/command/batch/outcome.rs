@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::report::printable;
 
-/// The states of items that ended without a video, for which retrying is the next step.
+/// The states of items that ended without a video.
 const FAILED: [ItemState; 4] = [
     ItemState::Failed,
     ItemState::Expired,
@@ -146,15 +146,17 @@ pub(super) fn result(
 
 fn retry_help(status: &BatchStatus, ledger: &LedgerArgs, can_continue: bool) -> String {
     let name = status.name.as_str();
-    let expired = status.count(ItemState::Expired);
-    let flags: &[&str] = match (expired, failed(status) > expired) {
-        (0, _) => &["--failed"],
-        (_, false) => &["--expired"],
-        (_, true) => &["--failed", "--expired"],
+    let failed = status.count(ItemState::Failed) + status.count(ItemState::Rejected);
+    let flags: &[&str] = match (failed > 0, status.count(ItemState::Expired) > 0) {
+        // What was skipped would be skipped again.
+        (false, false) => &[],
+        (true, false) => &["--failed"],
+        (false, true) => &["--expired"],
+        (true, true) => &["--failed", "--expired"],
     };
     let report = ledger.command("report", &[name], &[]);
     let retry = ledger.command("retry", &[name], flags);
-    match can_continue {
+    match can_continue && !flags.is_empty() {
         true => format!(
             "`{report}` lists the reasons; run `{retry}` to put the items back, which may cost money"
         ),
@@ -162,22 +164,9 @@ fn retry_help(status: &BatchStatus, ledger: &LedgerArgs, can_continue: bool) -> 
     }
 }
 
-/// The errors that pause a batch until a person acts.
-const PAUSING: [ErrorKind; 8] = [
-    ErrorKind::Authentication,
-    ErrorKind::Configuration,
-    ErrorKind::File,
-    ErrorKind::InsufficientCredits,
-    ErrorKind::InvalidState,
-    ErrorKind::Permission,
-    ErrorKind::PlanLimit,
-    ErrorKind::SpendLimit,
-];
-
 /// Returns the exit code for the reason of a pause.
 fn exit_of(kind: &str) -> Exit {
-    let is_kind = |known: &ErrorKind| serde_json::to_value(known).is_ok_and(|name| name == kind);
-    let known = PAUSING.into_iter().find(is_kind);
+    let known = serde_json::from_value::<ErrorKind>(kind.into());
     known.map_or(Exit::Unfinished, Exit::from_kind)
 }
 

@@ -14,10 +14,13 @@ use crate::next::CommandOption;
 use crate::task_runner::{SANDBOX_POLL_INTERVAL, poll_interval_help};
 use crate::{duration, failpoint};
 
+const DEFAULT_IN_FLIGHT: NonZeroUsize =
+    NonZeroUsize::new(RunOptions::DEFAULT_IN_FLIGHT).expect("not zero");
+
 #[derive(Args, Debug)]
 pub(super) struct RunSettings {
     /// Number of tasks in flight at once
-    #[arg(long, value_name = "N", default_value = "20", help_heading = "Run")]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_IN_FLIGHT, help_heading = "Run")]
     in_flight: NonZeroUsize,
 
     /// Maximum number of creates per time, such as 60/min, 1/s or 500/h
@@ -86,8 +89,7 @@ impl RunSettings {
     /// Returns the options of the same run.
     pub(super) fn command_options(&self) -> Vec<CommandOption> {
         let mut options = Vec::new();
-        let default: NonZeroUsize = NonZeroUsize::new(20).expect("20 is not zero");
-        if self.in_flight != default {
+        if self.in_flight != DEFAULT_IN_FLIGHT {
             options.push(("--in-flight", self.in_flight.to_string().into()));
         }
         if let Some(rate) = &self.rate {

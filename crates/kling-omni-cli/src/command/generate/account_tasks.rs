@@ -49,8 +49,7 @@ impl Target {
 impl AccountTasks {
     /// Opens the file of the account, if there is a folder for it.
     pub(super) fn open(connection: &Connection, target: Option<Target>) -> Self {
-        let file = KnownTasksFile::of_account(&connection.client).transpose();
-        let file = file.unwrap_or_else(|error| {
+        let file = KnownTasksFile::of_account(&connection.client).unwrap_or_else(|error| {
             report::warn(format_args!(
                 "cannot keep the known tasks of the account, so the complete list is read: {error}"
             ));

@@ -66,7 +66,11 @@ fn a_sample_is_the_first_rows() {
 fn creates_keep_the_rate() {
     let service = Service::quick();
     write_many(&service, 3);
-    let started = std::time::Instant::now();
     run(&service, "--rate 2/s").expect(0);
-    assert!(started.elapsed() >= std::time::Duration::from_secs(1));
+    let tasks = service.tasks();
+    let [first, .., last] = &tasks[..] else {
+        panic!("{tasks:?}");
+    };
+    let between = last.created_at().duration_since(first.created_at());
+    assert!(between.unwrap() >= std::time::Duration::from_millis(900));
 }

@@ -141,14 +141,13 @@ fn exit_code_is_that_of_the_worst_item() {
 fn wrong_key_sends_no_create() {
     let service = Service::quick();
     write_many(&service, 2);
-    let wrong = |options| {
-        let program = super::program(&service, options);
-        program.env("FREEPIK_API_KEY", "FPSX-wrong").run()
-    };
-    let ended = wrong("").expect(3);
+    let program = super::program(&service, "").env("FREEPIK_API_KEY", "FPSX-wrong");
+    let ended = program.run().expect(3);
     assert!(ended.stderr.contains("charged: no"), "{ended}");
     assert!(ended.stderr.contains("batch resume clips"), "{ended}");
     assert_eq!(service.charges(), 0);
+    let requests = service.requests();
+    assert!(requests.iter().all(|request| *request.method() != "POST"));
 }
 
 #[test]
@@ -175,15 +174,15 @@ fn another_key_is_refused() {
 
 #[test]
 fn closed_stdout_does_not_end_the_run() {
-    let service = Service::quick();
-    write_many(&service, 5);
     for options in ["", "--json"] {
+        let service = Service::quick();
+        write_many(&service, 5);
         let mut running = super::program(&service, options).start();
         drop(running.child.stdout.take());
         running.end().expect(0);
         assert_eq!(videos(&service).len(), 5);
+        assert_eq!(service.charges(), 5);
     }
-    assert_eq!(service.charges(), 5);
 }
 
 #[test]

@@ -175,12 +175,26 @@ impl Entries {
     }
 
     /// Replaces the facts about a list.
-    pub(super) fn update(&mut self, mut facts: ListFacts) {
+    pub(super) fn update(
+        &mut self,
+        list: &'static ListOperation,
+        exists: bool,
+        is_complete: bool,
+        head: Vec<usize>,
+        odds: u64,
+    ) {
         let tasks = self.tasks.values();
-        let listed = tasks.filter(|task| task.position_on(facts.list).is_some());
-        facts.length = listed.count();
-        facts.read_at = self.sequence.len();
-        self.lists.retain(|old| old.list != facts.list);
+        let listed = tasks.filter(|task| task.position_on(list).is_some());
+        let facts = ListFacts {
+            list,
+            exists,
+            is_complete,
+            head,
+            odds,
+            read_at: self.sequence.len(),
+            length: listed.count(),
+        };
+        self.lists.retain(|old| old.list != list);
         self.lists.push(facts);
     }
 }

@@ -13,7 +13,7 @@ use crate::engine::unconfirmed::CreateNonce;
 
 /// An entry of a set of [`KnownTasks`](super::KnownTasks): one fact about one task.
 ///
-/// In JSON it is a string without line breaks, of 13 to 22 bytes and the id of the task for a listed one.
+/// In JSON it is a string without line breaks: for a listed task, the name of the list and the id of the task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownEntry {
     id: TaskId,

@@ -77,7 +77,7 @@ impl ListFacts {
 mod runs {
     use serde::{Deserialize, Deserializer, Serializer, de};
 
-    /// A page has at most 100 tasks.
+    /// Limits what damaged facts can allocate. A page has far fewer tasks.
     const MAX: usize = 10_000;
 
     pub(super) fn serialize<S: Serializer>(positions: &[usize], to: S) -> Result<S::Ok, S::Error> {

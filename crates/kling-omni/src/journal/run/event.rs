@@ -38,7 +38,8 @@ pub enum JournalEvent {
     Searching {
         /// The create.
         unconfirmed: UnconfirmedCreate,
-        /// How long the search takes at most.
+        /// The time left until the create is settled. While another create of the client is unconfirmed, the search takes
+        /// longer.
         time_left: Duration,
     },
     /// The search found the task.

@@ -78,7 +78,6 @@ async fn tasks_are_assigned_where_only_one_create_is_possible() {
                 client = client_of(&account, &clock).build().unwrap();
             }
             clock.advance(SETTLED);
-            account.take_list_requests();
             let results = client.reconcile_all(&open).known_tasks(&known).await;
             let results = results.unwrap();
             let results: Vec<_> = results

@@ -5,7 +5,7 @@ use kling_omni::recovery::{KnownEntry, KnownFacts, KnownTasks, UnconfirmedCreate
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
 use super::account::{Account, Fate, Order};
-use super::{client_of, create, describe, lose, refresh};
+use super::{client_of, create, describe, long_list, lose, refresh};
 
 /// The text in which a program may store a set: a line for each entry, and the facts.
 fn stored(known: &KnownTasks) -> (Vec<String>, String) {
@@ -27,12 +27,7 @@ fn restore(lines: &[String], facts: &str) -> kling_omni::Result<KnownTasks> {
 #[tokio::test]
 async fn restored_set_continues_where_it_was_stored() {
     let clock = VirtualClock::new();
-    let account = Account::start(Order::NewestFirst, 12_050, 100).await;
-    let client = client_of(&account, &clock).build().unwrap();
-    let known = KnownTasks::new();
-    refresh(&known, &client).await;
-    create(&client, &known).await;
-    refresh(&known, &client).await;
+    let (account, client, known) = long_list(&clock).await;
     let unconfirmed = lose(&account, Fate::ResponseLost, &client, &known).await;
     let (lines, facts) = stored(&known);
     assert!(lines.iter().all(|line| !line.contains('\n')));
@@ -139,6 +134,25 @@ async fn ids_of_any_text_are_stored() {
         assert!(
             serde_json::from_str::<KnownEntry>(damaged).is_err(),
             "{damaged}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn damaged_facts_are_refused() {
+    let clock = VirtualClock::new();
+    let account = Account::start(Order::NewestFirst, 5, 100).await;
+    let client = client_of(&account, &clock).build().unwrap();
+    let known = KnownTasks::new();
+    refresh(&known, &client).await;
+    let (_, facts) = stored(&known);
+    let begin = facts.find(r#""head":""#).unwrap() + r#""head":""#.len();
+    let end = begin + facts[begin..].find('"').unwrap();
+    for head in ["1-5", "20000-1", "x", "1-"] {
+        let damaged = format!("{}{head}{}", &facts[..begin], &facts[end..]);
+        assert!(
+            serde_json::from_str::<KnownFacts>(&damaged).is_err(),
+            "{head}"
         );
     }
 }

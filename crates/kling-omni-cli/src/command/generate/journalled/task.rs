@@ -40,7 +40,7 @@ type OnReceived = Box<dyn FnMut(u64, Option<u64>)>;
 /// What the run is doing, which decides what Ctrl-C and an error mean.
 enum Phase {
     /// Between the others. Ctrl-C is handled in the next one.
-    Local,
+    Between,
     Searching,
     Sending {
         is_interrupted: bool,
@@ -101,7 +101,7 @@ impl JournalledTask<'_> {
             .overwrite(output.force)
             .sidecar(output.sidecar);
         let mut observer = Observer {
-            phase: Phase::Local,
+            phase: Phase::Between,
             sent_flag: self.sent_flag,
             no_wait: self.no_wait,
             has_sent: false,
@@ -140,7 +140,7 @@ impl JournalledTask<'_> {
         let ended = {
             let mut run = pin!(run.into_future());
             loop {
-                let is_interruptible = !matches!(observer.phase, Phase::Local);
+                let is_interruptible = !matches!(observer.phase, Phase::Between);
                 tokio::select! {
                     biased;
                     Some(event) = events.recv() => {
@@ -161,12 +161,7 @@ impl JournalledTask<'_> {
             }
         };
         while let Ok(event) = events.try_recv() {
-            let has_task = is_about_new_task(&event);
-            let observed = observer.observe(event);
-            if has_task {
-                self.account_tasks.store_own().await;
-            }
-            observed?;
+            observer.observe(event)?;
         }
         let state = self.journal.state();
         let saved = match ended {
@@ -236,7 +231,7 @@ impl Observer<'_, '_> {
     /// Shows an event. Returns the task with which the program ends if it does not wait.
     fn observe(&mut self, event: JournalEvent) -> Result<Option<Task>, Failure> {
         let progress = &self.runner.progress;
-        let phase = std::mem::replace(&mut self.phase, Phase::Local);
+        let phase = std::mem::replace(&mut self.phase, Phase::Between);
         match event {
             JournalEvent::Searching {
                 unconfirmed,
@@ -337,7 +332,7 @@ impl Observer<'_, '_> {
     fn interrupt(&mut self) -> Result<(), Failure> {
         let connection = self.runner.connection;
         match &mut self.phase {
-            Phase::Local => Ok(()),
+            Phase::Between => Ok(()),
             Phase::Searching => {
                 Err(connection.ambiguous(Failure::interrupted("stopped searching for the task")))
             }

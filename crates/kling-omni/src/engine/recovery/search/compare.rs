@@ -81,11 +81,11 @@ impl Search {
         loop {
             let exclusive = exclusive_tasks(&candidates);
             let assigned = open.iter().enumerate().find_map(|(at, index)| {
-                let id = exclusive[at].filter(|_| found[at].is_none())?;
+                let id = exclusive[at]?;
                 let create = &self.creates[*index];
-                let is_doubtful = self.is_doubtful(&before[at], create, list);
-                let reason = is_doubtful.or_else(|| {
-                    self.match_is_doubtful(&before[at], create, id, list, left[*index], &group)
+                let reason = self.list_ambiguity(&before[at], create, list);
+                let reason = reason.or_else(|| {
+                    self.match_ambiguity(&before[at], create, id, list, left[*index], &group)
                 });
                 reason.is_none().then(|| (at, id.to_owned()))
             });
@@ -111,14 +111,14 @@ impl Search {
                 Some(AmbiguityReason::NoSnapshot)
             } else if candidates.len() > 1 && exclusive[at].is_none() {
                 Some(AmbiguityReason::MultipleCandidates)
-            } else if let Some(reason) = self.is_doubtful(&before[at], create, list) {
+            } else if let Some(reason) = self.list_ambiguity(&before[at], create, list) {
                 Some(reason)
             } else if let Some(id) = exclusive[at] {
-                self.match_is_doubtful(&before[at], create, id, list, left, &group)
+                self.match_ambiguity(&before[at], create, id, list, left, &group)
             } else if !candidates.is_empty() {
                 Some(AmbiguityReason::OtherCreates)
             } else {
-                self.absence_is_doubtful(create, list, left, depth)
+                self.absence_ambiguity(&before[at], create, list, left, depth)
             };
             match reason {
                 Some(reason) => {
@@ -174,15 +174,13 @@ impl Search {
     }
 
     /// Why the lists do not determine whether there are new tasks; `None` if they do.
-    fn is_doubtful(
+    fn list_ambiguity(
         &self,
         before: &Before<'_>,
         create: &UnconfirmedCreate,
         list: &FullList,
     ) -> Option<AmbiguityReason> {
-        if matches!(before, Before::Unknown) {
-            Some(AmbiguityReason::NoSnapshot)
-        } else if !before.is_complete() || !list.is_complete(create.lists()) {
+        if !before.is_complete() || !list.is_complete(create.lists()) {
             Some(AmbiguityReason::ListIncomplete)
         } else {
             before.shrank(list).then_some(AmbiguityReason::ListShrank)
@@ -190,7 +188,7 @@ impl Search {
     }
 
     /// Why the one new task may not be the one of the create; `None` if it is.
-    fn match_is_doubtful(
+    fn match_ambiguity(
         &self,
         before: &Before<'_>,
         create: &UnconfirmedCreate,
@@ -214,8 +212,9 @@ impl Search {
     }
 
     /// Why a create without a new task may still have one; `None` if it has not.
-    fn absence_is_doubtful(
+    fn absence_ambiguity(
         &self,
+        before: &Before<'_>,
         create: &UnconfirmedCreate,
         list: &FullList,
         left: Duration,
@@ -231,7 +230,7 @@ impl Search {
         if !left.is_zero() {
             return Some(self.too_early(left));
         }
-        let lacks_own = match self.before(create) {
+        let lacks_own = match before {
             // The newest tasks may be further down than the beginning of the lists.
             Before::Known(known, mark) if depth == Depth::All => {
                 known.lacks_newest_own(mark, create.operation())
