@@ -9,6 +9,8 @@ pub mod clock_steps;
 pub mod fake;
 pub mod log;
 pub mod media;
+#[cfg(unix)]
+pub mod postgres;
 pub mod setup;
 pub mod snapshots;
 pub mod sources;

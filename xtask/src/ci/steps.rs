@@ -39,28 +39,40 @@ pub const TOOLS: &str = "tools";
 /// A Debian package that some tests use where it is there.
 struct Package {
     name: &'static str,
-    /// Programs of it, each with an argument that makes it end at once.
-    programs: &'static [(&'static str, &'static str)],
+    /// Programs of it, each with arguments that make it end at once.
+    programs: &'static [(&'static str, &'static [&'static str])],
     /// Set, it makes tests fail that would be skipped without the package.
     needed: &'static str,
 }
 
-const PACKAGES: [Package; 3] = [
+const PACKAGES: [Package; 4] = [
     Package {
         name: "ffmpeg",
-        programs: &[("ffmpeg", "-version"), ("ffprobe", "-version")],
+        programs: &[("ffmpeg", &["-version"]), ("ffprobe", &["-version"])],
         needed: "KLING_OMNI_NEEDS_FFMPEG",
     },
     Package {
         name: "faketime",
-        programs: &[("faketime", "--version")],
+        programs: &[("faketime", &["--version"])],
         needed: "KLING_OMNI_NEEDS_FAKETIME",
     },
     Package {
         name: "strace",
         // Where tracing is not allowed, this fails.
-        programs: &[("strace", "true")],
+        programs: &[("strace", &["true"])],
         needed: "KLING_OMNI_NEEDS_STRACE",
+    },
+    Package {
+        name: "postgresql",
+        // Debian has the programs of each version outside of PATH.
+        programs: &[(
+            "sh",
+            &[
+                "-c",
+                "PATH=$PATH:$(printf %s: /usr/lib/postgresql/*/bin) && initdb --version",
+            ],
+        )],
+        needed: "KLING_OMNI_NEEDS_POSTGRES",
     },
 ];
 
@@ -277,8 +289,8 @@ fn install_tools(ci: &Ci) -> Result<()> {
     install_packages(ci)
 }
 
-/// Tests compare with ffprobe, set the clock with faketime and make system calls fail with strace, and the first video is
-/// decoded with ffmpeg.
+/// Tests compare with ffprobe, set the clock with faketime, make system calls fail with strace and start Postgres, and the
+/// first video is decoded with ffmpeg.
 fn install_packages(ci: &Ci) -> Result<()> {
     let missing = PACKAGES.iter().filter(|package| !package.is_there(ci));
     let missing: Vec<_> = missing.map(|package| package.name).collect();
@@ -311,7 +323,7 @@ fn install_packages(ci: &Ci) -> Result<()> {
 impl Package {
     fn is_there(&self, ci: &Ci) -> bool {
         let mut programs = self.programs.iter();
-        programs.all(|(program, argument)| can_run(ci, program, &[argument]))
+        programs.all(|(program, arguments)| can_run(ci, program, arguments))
     }
 }
 

@@ -11,6 +11,8 @@ mod kill_matrix;
 mod ledger;
 mod manifest;
 #[cfg(unix)]
+mod postgres;
+#[cfg(unix)]
 mod process;
 mod run;
 #[cfg(unix)]

@@ -1,0 +1,3 @@
+//! The ledger in Postgres.
+
+mod server;
