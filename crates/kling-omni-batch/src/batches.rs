@@ -1,6 +1,6 @@
 //! The entry point: batches in a ledger.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use kling_omni::Client;
@@ -76,14 +76,32 @@ pub enum Decision {
     NotCreated,
 }
 
+/// The location of a ledger as a URL of Postgres, if it is one.
+fn postgres_url(location: &Path) -> Option<&str> {
+    let schemes = ["postgres://", "postgresql://"];
+    let location = location.to_str()?;
+    schemes
+        .iter()
+        .any(|scheme| location.starts_with(scheme))
+        .then_some(location)
+}
+
 impl Batches {
-    /// Opens a ledger in a SQLite file, and creates it if it does not exist.
+    /// Opens a ledger, and creates it if it does not exist. `location` is a SQLite file, or the URL of a database in Postgres
+    /// (`postgres://…`), which needs the feature `postgres`.
     ///
     /// # Errors
     ///
-    /// Those of [`SqliteLedger::open`].
-    pub async fn open(path: impl Into<PathBuf>) -> BatchResult<Self> {
-        Ok(Self::new(SqliteLedger::open(path).await?))
+    /// Those of [`SqliteLedger::open`] and `PostgresLedger::open`, and [`BatchError::NoPostgres`].
+    pub async fn open(location: impl Into<PathBuf>) -> BatchResult<Self> {
+        let location = location.into();
+        match postgres_url(&location) {
+            None => Ok(Self::new(SqliteLedger::open(location).await?)),
+            #[cfg(feature = "postgres")]
+            Some(url) => Ok(Self::new(crate::ledger::PostgresLedger::open(url).await?)),
+            #[cfg(not(feature = "postgres"))]
+            Some(_) => Err(BatchError::NoPostgres),
+        }
     }
 
     /// Uses another ledger.

@@ -145,6 +145,18 @@ pub enum BatchError {
     /// Another process is in a transaction, and was waited for in vain.
     #[error("the ledger is locked by another process")]
     Locked,
+    /// The database of the ledger cannot be reached, or does not respond.
+    #[error("the database of the ledger is not available")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The connection to the database was lost during a commit, and it cannot be read back whether it was committed.
+    #[error("it is not known whether the last change of the ledger was committed")]
+    InDoubt(#[source] Box<BatchError>),
+    /// An import was interrupted: the connection to the database was lost. Nothing was added.
+    #[error("the import was interrupted")]
+    Interrupted,
+    /// The location of a ledger is a URL of Postgres, and this program was built without the feature `postgres`.
+    #[error("this program was built without the feature `postgres`")]
+    NoPostgres,
     /// The ledger could not be read or written.
     #[error("the ledger failed")]
     Ledger(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -184,6 +196,10 @@ impl BatchError {
             }
             Self::SamePath { .. } => "give each item a file of its own",
             Self::Full => "free disk space, and start again",
+            Self::Unavailable(_) => "start the database, and start again",
+            Self::InDoubt(_) => "start again: the next run reads what the ledger has",
+            Self::Interrupted => "import again",
+            Self::NoPostgres => "build it with the feature `postgres`, or name a file",
             Self::Locked => "continue or end the process that has it open, and start again",
             Self::Client(error) => return error.help(),
             _ => return None,

@@ -13,25 +13,30 @@
 //! Only the holder of the account's [`Lease`] writes what may spend money. Each such write carries the epoch of the lease,
 //! and fails if another run has acquired the account since.
 //!
-//! [`SqliteLedger`] is a file on one machine. The feature `conformance` has the tests for other implementations.
+//! [`SqliteLedger`] is a file on one machine. `PostgresLedger` (feature `postgres`) is for several machines. The feature `conformance` has the tests for other implementations.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod rows;
+mod sql;
 mod sqlite;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
+#[cfg(feature = "postgres")]
+pub use crate::ledger::postgres::PostgresLedger;
 pub use crate::ledger::rows::{
     AccountId, Attempt, AttemptId, Batch, BatchId, BatchItem, CostGroup, EventDetail, Imported,
-    ItemChange, ItemError, ItemEvent, ItemId, ItemQuery, ItemUploads, KnownUpdate, Lease, NewItem,
-    NewItems, NewRecord, Reopening, ReportRow, SavedFile,
+    ItemChange, ItemError, ItemEvent, ItemId, ItemQuery, ItemUploads, KnownUpdate, Lease,
+    LedgerFacts, NewItem, NewItems, NewRecord, Reopening, ReportRow, SavedFile,
 };
-pub use crate::ledger::sqlite::{LedgerFacts, SqliteLedger};
+pub use crate::ledger::sqlite::SqliteLedger;
 
 use crate::error::BatchResult;
 use crate::request::StoredRequest;
@@ -89,12 +94,13 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// [`BatchError::Damaged`](crate::BatchError::Damaged) if the ledger is not intact.
     async fn acquire(&self, account: AccountId, holder: &str) -> BatchResult<Lease>;
 
-    /// Extends a lease. A run calls it every second.
+    /// Extends a lease. A run calls it every second, and before each create. Returns for how long the account is the caller's
+    /// at least, from before the call; `None` if until the lease is dropped.
     ///
     /// # Errors
     ///
     /// [`BatchError::LeaseLost`](crate::BatchError::LeaseLost) if another run has the account.
-    async fn renew(&self, lease: &Lease) -> BatchResult<()>;
+    async fn renew(&self, lease: &Lease) -> BatchResult<Option<Duration>>;
 
     /// Gives a lease back.
     async fn release(&self, lease: Lease) -> BatchResult<()>;
@@ -180,6 +186,9 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 
     /// What a batch has paid for, or may have, each with a request of the group.
     async fn spent(&self, batch: BatchId) -> BatchResult<Vec<(CostGroup, StoredRequest)>>;
+
+    /// What a person needs to judge the health of the ledger.
+    async fn facts(&self) -> BatchResult<LedgerFacts>;
 
     /// What a report says about items, in the order of their positions.
     async fn report(&self, batch: BatchId, from: u64, limit: u32) -> BatchResult<Vec<ReportRow>>;

@@ -19,6 +19,9 @@ use crate::state::{AttemptState, ItemState};
 /// can still make a task.
 const SEND_LIMIT: Duration = Duration::from_secs(30);
 
+/// No request is sent in the last moments of a lease that ends.
+const LEASE_MARGIN: Duration = Duration::from_secs(1);
+
 /// The result of trying to create a task.
 pub(super) enum CreateResult {
     /// A task exists, and waits to be fetched.
@@ -68,7 +71,10 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
     let attempt = shared.ledger.begin_attempt(&shared.lease, item.id).await?;
     shared.failpoints().after("begin").await;
     let mut journal = journal(shared, &attempt).await?;
-    let limit = shared.client.clock().boot_time().saturating_add(SEND_LIMIT);
+    let now = shared.client.clock().boot_time();
+    let lease = shared.ledger.renew(&shared.lease).await?;
+    let lease = lease.map(|lease| lease.saturating_sub(LEASE_MARGIN));
+    let limit = now.saturating_add(lease.unwrap_or(SEND_LIMIT).min(SEND_LIMIT));
     let create = shared
         .client
         .create(request)

@@ -379,6 +379,24 @@ pub struct ReportRow {
     pub changed_at_ms: Option<u64>,
 }
 
+/// What a person needs to judge the health of a ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LedgerFacts {
+    /// The database and its version.
+    pub database: String,
+    /// The schema of the ledger.
+    pub schema: u32,
+    /// The version of this crate that wrote the schema.
+    pub written_by: String,
+    /// The settings of the database that decide whether a commit is durable: of this handle and its last commit.
+    pub settings: Vec<(String, String)>,
+    /// The size in bytes, without the write-ahead log.
+    pub bytes: u64,
+    /// What is wrong, if something is.
+    pub problem: Option<String>,
+}
+
 /// The right to spend money on an account, until it is dropped or lost.
 #[derive(Clone)]
 pub struct Lease {

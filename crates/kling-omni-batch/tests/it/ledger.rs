@@ -1,6 +1,7 @@
 //! The ledger: conformance, and what is particular to a SQLite file.
 
 mod model;
+mod postgres;
 
 use std::fs;
 use std::sync::Arc;
@@ -161,7 +162,7 @@ async fn full_disk_keeps_the_ledger_intact() {
     );
     drop(ledger);
     let ledger = SqliteLedger::open(&path).await.unwrap();
-    assert_eq!(ledger.inspect().await.unwrap().problem, None);
+    assert_eq!(ledger.facts().await.unwrap().problem, None);
 }
 
 #[cfg(unix)]

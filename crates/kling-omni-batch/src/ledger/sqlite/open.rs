@@ -5,13 +5,11 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, ToSql, TransactionBehavior};
 
 use crate::error::{BatchError, BatchResult};
-use crate::ledger::sqlite::{SqliteFailure, failure};
-
-/// The migrations, each from one schema to the next, forward only.
-const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+use crate::ledger::sql::{SqlFailure, migrate};
+use crate::ledger::sqlite::session::{SqliteSession, failure};
 
 /// Identifies ledgers among SQLite files: "KLOB".
 const APPLICATION_ID: i32 = 0x4b4c_4f42;
@@ -39,7 +37,7 @@ pub(super) fn open(path: &Path) -> BatchResult<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =
         Connection::open_with_flags(path, flags).map_err(|error| failure(path, error))?;
-    prepare(&mut connection, path).map_err(|failed| failed.into_error(path))?;
+    prepare(&mut connection, path).map_err(SqlFailure::into_error)?;
     Ok(connection)
 }
 
@@ -52,75 +50,74 @@ fn create_private(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-fn prepare(connection: &mut Connection, path: &Path) -> Result<(), SqliteFailure> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update(None, "synchronous", "full")?;
-    connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
-    // What is deleted, such as the URLs of uploads, is overwritten.
-    connection.pragma_update(None, "secure_delete", true)?;
-    let damaged = |problem: String| BatchError::Damaged {
-        path: path.to_owned(),
-        problem,
+fn prepare(connection: &mut Connection, path: &Path) -> Result<(), SqlFailure> {
+    set_up(connection, path)?;
+    let failed = |error| failure(path, error);
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(failed)?;
+    let tables = "select count(*) from sqlite_schema where name = 'meta'";
+    let tables: u32 = transaction
+        .query_row(tables, [], |row| row.get(0))
+        .map_err(failed)?;
+    let is_new = tables == 0;
+    let mut session = SqliteSession {
+        connection: &transaction,
+        path,
     };
-    // Read before anything is written: the file may be the database of another program.
-    let application: i32 = connection.query_row("pragma application_id", [], |row| row.get(0))?;
-    let tables: u32 =
-        connection.query_row("select count(*) from sqlite_schema", [], |row| row.get(0))?;
-    if application != APPLICATION_ID && (application != 0 || tables > 0) {
-        return Err(damaged("it is the database of another program".to_owned()).into());
+    migrate(&mut session, &path.display().to_string(), is_new)?;
+    if is_new {
+        transaction
+            .pragma_update(None, "application_id", APPLICATION_ID)
+            .map_err(failed)?;
     }
-    let journal_mode: String =
-        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
-    if !journal_mode.eq_ignore_ascii_case("wal") {
-        return Err(
-            damaged("its file system does not support a write-ahead log".to_owned()).into(),
-        );
-    }
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let has_meta: Option<u32> = transaction
-        .query_row(
-            "select 1 from sqlite_schema where name = 'meta'",
-            [],
-            |row| row.get(0),
-        )
-        .optional()?;
-    let (found, written_by): (u32, String) = match has_meta {
-        Some(_) => transaction.query_row("select schema, written_by from meta", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?,
-        None => (0, String::new()),
-    };
-    let supported = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
-    if found > supported {
-        return Err(BatchError::NewerSchema {
-            path: path.to_owned(),
-            found,
-            supported,
-            written_by,
-        }
-        .into());
-    }
-    if found < supported {
-        for migration in MIGRATIONS.iter().skip(found as usize) {
-            transaction.execute_batch(migration)?;
-        }
-        if found == 0 {
-            let salt: [u8; 16] = std::array::from_fn(|_| fastrand::u8(..));
-            let insert = "insert into meta (schema, written_by, salt) values (0, '', ?)";
-            transaction.execute(insert, [salt])?;
-            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        }
-        let set = "update meta set schema = ?, written_by = ?";
-        transaction.execute(set, (supported, env!("CARGO_PKG_VERSION")))?;
-    }
-    transaction.commit()?;
+    transaction.commit().map_err(failed)?;
     Ok(())
 }
 
+/// Configures a connection, and refuses the database of another program before anything is written.
+fn set_up(connection: &Connection, path: &Path) -> BatchResult<()> {
+    let set = |name, value: &dyn ToSql| {
+        let set = connection.pragma_update(None, name, value);
+        set.map_err(|error| failure(path, error))
+    };
+    connection
+        .busy_timeout(BUSY_TIMEOUT)
+        .map_err(|error| failure(path, error))?;
+    set("foreign_keys", &true)?;
+    set("synchronous", &"full")?;
+    set("cache_size", &CACHE_SIZE)?;
+    // What is deleted, such as the URLs of uploads, is overwritten.
+    set("secure_delete", &true)?;
+    let damaged = |problem: &str| BatchError::Damaged {
+        path: path.to_owned(),
+        problem: problem.to_owned(),
+    };
+    let number = |query| {
+        let found: rusqlite::Result<i32> = connection.query_row(query, [], |row| row.get(0));
+        found.map_err(|error| failure(path, error))
+    };
+    let application = number("pragma application_id")?;
+    let tables = number("select count(*) from sqlite_schema")?;
+    if application != APPLICATION_ID && (application != 0 || tables > 0) {
+        return Err(damaged("it is the database of another program"));
+    }
+    let journal_mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
+        .map_err(|error| failure(path, error))?;
+    match journal_mode.eq_ignore_ascii_case("wal") {
+        true => Ok(()),
+        false => Err(damaged(
+            "its file system does not support a write-ahead log",
+        )),
+    }
+}
+
 /// Reads the whole file and checks its structure, which takes about a second for 500 MB.
-pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), SqliteFailure> {
-    let check: String = connection.query_row("pragma quick_check(1)", [], |row| row.get(0))?;
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), SqlFailure> {
+    let check: String = connection
+        .query_row("pragma quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| failure(path, error))?;
     match check.as_str() {
         "ok" => Ok(()),
         problem => Err(BatchError::Damaged {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use indicatif::DecimalBytes;
-use kling_omni_batch::ledger::{LedgerFacts, SqliteLedger};
+use kling_omni_batch::ledger::LedgerFacts;
 use kling_omni_batch::{BatchError, Batches};
 use serde::Serialize;
 
@@ -61,13 +61,8 @@ impl DoctorOutput {
 }
 
 pub(super) async fn run(args: BatchDoctorArgs, connect: &ConnectArgs) -> Result<(), Failure> {
-    // Fails for a missing file, which is not created here.
-    drop(args.ledger.open().await?);
-    let ledger = SqliteLedger::open(args.ledger.path())
-        .await
-        .map_err(explain)?;
-    let facts = ledger.inspect().await.map_err(explain)?;
-    let batches = Batches::new(ledger);
+    let batches = args.ledger.open().await?;
+    let facts = batches.ledger().facts().await.map_err(explain)?;
     let mut output = DoctorOutput {
         free_bytes: free_bytes(&args.ledger.folder()).ok().flatten(),
         key_fingerprint: None,
@@ -79,7 +74,7 @@ pub(super) async fn run(args: BatchDoctorArgs, connect: &ConnectArgs) -> Result<
         ledger: facts,
     };
     if let Some(problem) = output.ledger.problem.clone() {
-        output.add_problem(Exit::File, format!("the ledger is damaged: {problem}"));
+        output.add_problem(Exit::File, problem);
     }
     if let Some(free) = output.free_bytes.filter(|free| *free < MIN_FREE_BYTES) {
         output.add_problem(Exit::File, format!("only {} are free", DecimalBytes(free)));
@@ -167,9 +162,12 @@ fn print(output: &DoctorOutput, ledger: &LedgerArgs) -> Result<(), Failure> {
         facts.schema,
         report::printable(&facts.written_by)
     ))?;
+    let settings = facts.settings.iter();
+    let settings: Vec<_> = settings.map(|(name, value)| format!("{name} {value}")).collect();
     report::line(format_args!(
-        "SQLite   {}, journal mode {}, synchronous {}",
-        facts.sqlite_version, facts.journal_mode, facts.synchronous
+        "database {}, {}",
+        report::printable(&facts.database),
+        report::printable(&settings.join(", "))
     ))?;
     if let Some(free) = output.free_bytes {
         report::line(format_args!("disk     {} free", DecimalBytes(free)))?;

@@ -10,6 +10,7 @@ create table account (
     key_fingerprint text not null,
     holder text,
     epoch integer not null default 0,
+    lease_until integer,
     known_facts text,
     unique (service, key_fingerprint)
 ) strict;
@@ -68,7 +69,7 @@ create table attempt (
     candidates text,
     failed_request text,
     unique (item_id, number),
-    unique (account_id, task_id)
+    constraint task_once unique (account_id, task_id)
 ) strict;
 create unique index paid_once on attempt (item_id)
     where state in ('announced', 'unknown', 'undecided', 'created');

@@ -1,19 +1,19 @@
 //! Imports items.
 
-use rusqlite::{Connection, OptionalExtension as _};
-
 use crate::error::{BatchError, BatchResult};
-use crate::ledger::sqlite::{SqliteFailure, accounts};
+use crate::ledger::sql::accounts;
+use crate::ledger::sql::session::{SqlFailure, SqlSession, values};
 use crate::ledger::{BatchId, Imported, NewItem, NewItems};
 
 pub(super) fn import(
-    ledger: &Connection,
+    ledger: &mut dyn SqlSession,
     batch: &str,
     items: NewItems,
-) -> Result<Imported, SqliteFailure> {
+) -> Result<Imported, SqlFailure> {
     let batch = accounts::insert_batch(ledger, batch)?;
-    let count = "select count(*) from item where batch_id = ?";
-    let mut position: i64 = ledger.query_row(count, [batch.0], |row| row.get(0))?;
+    accounts::lock_batch(ledger, batch)?;
+    let count = "select count(*) from item where batch_id = $1";
+    let mut position = ledger.row(count, values![batch.0])?.get(0)?;
     let mut imported = Imported::default();
     for item in items {
         let item = item?;
@@ -26,26 +26,26 @@ pub(super) fn import(
         }
     }
     if imported.added > 0 {
-        let set = "update batch set state = 'running' where id = ? and state = 'done'";
-        ledger.execute(set, [batch.0])?;
+        let set = "update batch set state = 'running' where id = $1 and state = 'done'";
+        ledger.execute(set, values![batch.0])?;
     }
     Ok(imported)
 }
 
 /// Inserts an item. Returns `false` if it exists already.
 fn insert(
-    ledger: &Connection,
+    ledger: &mut dyn SqlSession,
     batch: BatchId,
     position: i64,
     item: &NewItem,
-) -> Result<bool, SqliteFailure> {
+) -> Result<bool, SqlFailure> {
     let request = serde_json::to_string(&item.request)
         .map_err(|error| unstorable(item, &error.to_string()))?;
     let sha256 = item.request.sha256();
     let path = text(item)?;
     let insert = "insert into item (batch_id, position, key, path, request, request_sha256, mode, tier, seconds, reference_video, state)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'planned') on conflict do nothing";
-    let values = (
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'planned') on conflict do nothing";
+    let values = values![
         batch.0,
         position,
         &item.key,
@@ -56,20 +56,21 @@ fn insert(
         item.request.tier().as_str(),
         item.seconds,
         item.request.has_reference_video(),
-    );
-    if ledger.prepare_cached(insert)?.execute(values)? == 1 {
+    ];
+    if ledger.execute(insert, values)? == 1 {
         return Ok(true);
     }
-    let find = "select request_sha256, path from item where batch_id = ? and key = ?";
-    let existing: Option<(String, String)> = ledger
-        .prepare_cached(find)?
-        .query_row((batch.0, &item.key), |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    let find = "select request_sha256, path from item where batch_id = $1 and key = $2";
+    let existing: Option<(String, String)> =
+        match ledger.find_row(find, values![batch.0, &item.key])? {
+            Some(row) => Some((row.get(0)?, row.get(1)?)),
+            None => None,
+        };
     let key = item.key.clone();
     match existing {
         None => {
-            let other = "select key from item where batch_id = ? and path = ?";
-            let other = ledger.query_row(other, (batch.0, path), |row| row.get(0))?;
+            let other = "select key from item where batch_id = $1 and path = $2";
+            let other = ledger.row(other, values![batch.0, path])?.get(0)?;
             let path = item.path.clone();
             Err(BatchError::SamePath { key, other, path }.into())
         }

@@ -1,0 +1,101 @@
+//! Commits a transaction, and finds out what became of a commit whose response was lost.
+
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgConnectOptions;
+use tokio::runtime::Handle;
+
+use crate::error::BatchError;
+use crate::failpoint::CommitHook;
+use crate::ledger::postgres::session::PostgresSession;
+use crate::ledger::sql::{SqlFailure, SqlSession, values};
+
+/// How long to ask what became of a commit.
+const READ_BACK_TIME: Duration = Duration::from_secs(60);
+/// The delay between questions.
+const READ_BACK_DELAY: Duration = Duration::from_millis(200);
+
+/// Why a transaction did not end with a confirmed commit.
+pub(super) enum Undone<T> {
+    /// Nothing of it is kept.
+    Certain(SqlFailure),
+    /// The response to the commit was lost. It would have returned this value.
+    InDoubt(T, BatchError),
+}
+
+impl<T> From<SqlFailure> for Undone<T> {
+    fn from(failure: SqlFailure) -> Self {
+        Self::Certain(failure)
+    }
+}
+
+/// Runs `work` in a transaction, and commits it with the next number in the mark of the session.
+pub(super) fn transact<T>(
+    session: &mut PostgresSession,
+    work: impl Fn(&mut dyn SqlSession) -> Result<T, SqlFailure>,
+    on_commit: &CommitHook,
+) -> Result<T, Undone<T>> {
+    session.begin()?;
+    let value = match work(session).and_then(|value| set_mark(session).map(|()| value)) {
+        Ok(value) => value,
+        Err(failure) => {
+            // If that fails, the session is not used again, and the server undoes the transaction.
+            let _ = session.end("rollback");
+            return Err(failure.into());
+        }
+    };
+    on_commit.call();
+    match session.end("commit") {
+        Ok(()) => Ok(value),
+        Err(failure) => Err(Undone::InDoubt(value, failure.into_error())),
+    }
+}
+
+/// Writes the number of this transaction, which locks the mark until the transaction has ended.
+fn set_mark(session: &mut PostgresSession) -> Result<(), SqlFailure> {
+    session.number += 1;
+    let set = format!(
+        "update commit_mark set number = $1, at = {} where id = $2",
+        session.dialect().now
+    );
+    let (number, mark) = (session.number, session.mark.clone());
+    match session.execute(&set, values![number, mark])? {
+        1 => Ok(()),
+        _ => {
+            let lost = "the mark of the session is missing";
+            Err(SqlFailure::Transient(BatchError::Unavailable(lost.into())))
+        }
+    }
+}
+
+/// Finds out whether the last transaction of a session was committed. Waits until the server has ended it, which the lock on
+/// the mark shows. `Transient` if nothing of it is kept.
+pub(super) fn read_back(
+    lost: &PostgresSession,
+    options: &PgConnectOptions,
+    runtime: &Handle,
+    cause: BatchError,
+) -> Result<(), SqlFailure> {
+    let start = Instant::now();
+    loop {
+        match committed_number(lost, options, runtime) {
+            Ok(Some(number)) if number == lost.number => return Ok(()),
+            Ok(Some(_)) => return Err(SqlFailure::Transient(cause)),
+            Err(SqlFailure::Transient(_)) if start.elapsed() < READ_BACK_TIME => {
+                std::thread::sleep(READ_BACK_DELAY);
+            }
+            Ok(None) | Err(_) => return Err(BatchError::InDoubt(Box::new(cause)).into()),
+        }
+    }
+}
+
+fn committed_number(
+    lost: &PostgresSession,
+    options: &PgConnectOptions,
+    runtime: &Handle,
+) -> Result<Option<u64>, SqlFailure> {
+    let mut session = PostgresSession::connect_only(options, runtime)?;
+    let select = "select number from commit_mark where id = $1 for update";
+    let row = session.find_row(select, values![&lost.mark])?;
+    row.map(|row| row.get(0)).transpose()
+}

@@ -1,0 +1,215 @@
+//! Batches, accounts, leases and known tasks.
+
+use crate::error::BatchError;
+use crate::ledger::sql::session::{SqlFailure, SqlRow, SqlSession, values};
+use crate::ledger::sql::{from_ms, items};
+use crate::ledger::{AccountId, Batch, BatchId, ItemId, KnownUpdate, Lease};
+use crate::state::BatchState;
+
+const BATCH: &str = "select id, name, account_id, state, reason, created_at from batch";
+
+fn read_batch(row: &SqlRow) -> Result<Batch, SqlFailure> {
+    Ok(Batch {
+        id: BatchId(row.get(0)?),
+        name: row.get(1)?,
+        account: row.get::<Option<i64>>(2)?.map(AccountId),
+        state: row.parse(3)?,
+        reason: row.get(4)?,
+        created_at: from_ms(row.get(5)?),
+    })
+}
+
+pub(super) fn batches(ledger: &mut dyn SqlSession) -> Result<Vec<Batch>, SqlFailure> {
+    let batches = ledger.query(&format!("{BATCH} order by id"), &[])?;
+    batches.iter().map(read_batch).collect()
+}
+
+pub(super) fn batch(ledger: &mut dyn SqlSession, name: &str) -> Result<Batch, SqlFailure> {
+    match ledger.find_row(&format!("{BATCH} where name = $1"), values![name])? {
+        Some(row) => read_batch(&row),
+        None => {
+            let name = name.to_owned();
+            Err(BatchError::NoSuchBatch { name }.into())
+        }
+    }
+}
+
+/// Keeps other transactions from changing the state of a batch until the end of this one. What is locked is locked in the
+/// order batch, item, account.
+pub(super) fn lock_batch(ledger: &mut dyn SqlSession, batch: BatchId) -> Result<(), SqlFailure> {
+    lock_row(ledger, "batch where id = $1", batch.0).map(drop)
+}
+
+/// Locks the batch of an item.
+pub(super) fn lock_batch_of(ledger: &mut dyn SqlSession, item: ItemId) -> Result<(), SqlFailure> {
+    let batch = "batch where id = (select batch_id from item where id = $1)";
+    lock_row(ledger, batch, item.0).map(drop)
+}
+
+/// Keeps other transactions from changing a row until the end of this one. Returns whether it had to.
+pub(super) fn lock_row(
+    ledger: &mut dyn SqlSession,
+    row: &str,
+    id: i64,
+) -> Result<bool, SqlFailure> {
+    let lock = ledger.dialect().lock_row;
+    if lock.is_empty() {
+        return Ok(false);
+    }
+    ledger.query(&format!("select id from {row}{lock}"), values![id])?;
+    Ok(true)
+}
+
+pub(super) fn set_batch_state(
+    ledger: &mut dyn SqlSession,
+    batch: BatchId,
+    state: BatchState,
+    reason: Option<&String>,
+) -> Result<bool, SqlFailure> {
+    lock_batch(ledger, batch)?;
+    let counts = items::counts(ledger, batch)?;
+    if state == BatchState::Done && counts.keys().any(|state| !state.is_final()) {
+        return Ok(false);
+    }
+    let set = "update batch set state = $1, reason = $2 where id = $3";
+    Ok(ledger.execute(set, values![state.as_str(), reason, batch.0])? > 0)
+}
+
+/// Lets runs continue a batch that was done and has an item to process again.
+pub(super) fn continue_batch_of(
+    ledger: &mut dyn SqlSession,
+    item: ItemId,
+) -> Result<(), SqlFailure> {
+    let set = "update batch set state = 'running'
+        where id = (select batch_id from item where id = $1) and state = 'done'";
+    ledger.execute(set, values![item.0])?;
+    Ok(())
+}
+
+pub(super) fn insert_batch(ledger: &mut dyn SqlSession, name: &str) -> Result<BatchId, SqlFailure> {
+    let insert = format!(
+        "insert into batch (name, state, created_at) values ($1, 'running', {}) on conflict do nothing",
+        ledger.dialect().now
+    );
+    ledger.execute(&insert, values![name])?;
+    Ok(batch(ledger, name)?.id)
+}
+
+pub(super) fn assign(
+    ledger: &mut dyn SqlSession,
+    batch: BatchId,
+    service: &str,
+    key: &str,
+) -> Result<AccountId, SqlFailure> {
+    let insert =
+        "insert into account (service, key_fingerprint) values ($1, $2) on conflict do nothing";
+    ledger.execute(insert, values![service, key])?;
+    let find = "select id from account where service = $1 and key_fingerprint = $2";
+    let account: i64 = ledger.row(find, values![service, key])?.get(0)?;
+    let assign = "update batch set account_id = $1 where id = $2 and coalesce(account_id, $1) = $1";
+    if ledger.execute(assign, values![account, batch.0])? == 0 {
+        let name = "select name from batch where id = $1";
+        let batch = ledger.row(name, values![batch.0])?.get(0)?;
+        return Err(BatchError::OtherAccount { batch }.into());
+    }
+    Ok(AccountId(account))
+}
+
+pub(super) fn begin_epoch(
+    ledger: &mut dyn SqlSession,
+    account: AccountId,
+    holder: &str,
+) -> Result<u64, SqlFailure> {
+    let dialect = ledger.dialect();
+    let begin = format!(
+        "update account set epoch = epoch + 1, holder = $1, lease_until = {}
+         where id = $2 and coalesce(lease_until, 0) <= {} returning epoch",
+        dialect.lease_end, dialect.now
+    );
+    match ledger.find_row(&begin, values![holder, account.0])? {
+        Some(row) => row.get(0),
+        None => {
+            let holder = "select coalesce(holder, '') from account where id = $1";
+            let holder = ledger.row(holder, values![account.0])?.get(0)?;
+            Err(BatchError::InUse { holder }.into())
+        }
+    }
+}
+
+/// Fails if another run has acquired the account since. No other can until the end of the transaction.
+pub(super) fn check_lease(ledger: &mut dyn SqlSession, lease: &Lease) -> Result<(), SqlFailure> {
+    find_lease(ledger, lease, "true")
+}
+
+/// Fails if the lease has ended, too: what announces a payment has to be written before.
+pub(super) fn check_current_lease(
+    ledger: &mut dyn SqlSession,
+    lease: &Lease,
+) -> Result<(), SqlFailure> {
+    let is_current = ledger.dialect().lease_is_current;
+    find_lease(ledger, lease, is_current)
+}
+
+fn find_lease(
+    ledger: &mut dyn SqlSession,
+    lease: &Lease,
+    condition: &str,
+) -> Result<(), SqlFailure> {
+    let lock = ledger.dialect().lock_row;
+    let find = format!("select id from account where id = $1 and epoch = $2 and {condition}{lock}");
+    match ledger.find_row(&find, values![lease.account.0, lease.epoch])? {
+        Some(_) => Ok(()),
+        None => Err(BatchError::LeaseLost.into()),
+    }
+}
+
+/// Lets a lease last as long from now as a new one. One that has ended continues, if no other run has acquired the account.
+pub(super) fn extend_lease(ledger: &mut dyn SqlSession, lease: &Lease) -> Result<(), SqlFailure> {
+    let end = ledger.dialect().lease_end;
+    let extend = format!("update account set lease_until = {end} where id = $1 and epoch = $2");
+    match ledger.execute(&extend, values![lease.account.0, lease.epoch])? {
+        0 => Err(BatchError::LeaseLost.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Ends a lease. The next run may acquire the account at once.
+pub(super) fn end_lease(ledger: &mut dyn SqlSession, lease: &Lease) -> Result<(), SqlFailure> {
+    let end = "update account set lease_until = null where id = $1 and epoch = $2";
+    ledger.execute(end, values![lease.account.0, lease.epoch])?;
+    Ok(())
+}
+
+pub(super) fn known_tasks(
+    ledger: &mut dyn SqlSession,
+    account: AccountId,
+) -> Result<KnownUpdate, SqlFailure> {
+    let facts = "select known_facts from account where id = $1";
+    let facts = ledger.row(facts, values![account.0])?.get(0)?;
+    let entries = "select entry from known_task where account_id = $1 order by position";
+    let entries = ledger.query(entries, values![account.0])?;
+    Ok(KnownUpdate {
+        from: 0,
+        entries: entries
+            .iter()
+            .map(|row| row.get(0))
+            .collect::<Result<_, _>>()?,
+        facts,
+    })
+}
+
+pub(super) fn add_known_tasks(
+    ledger: &mut dyn SqlSession,
+    account: AccountId,
+    update: &KnownUpdate,
+) -> Result<(), SqlFailure> {
+    let insert = "insert into known_task (account_id, position, entry) values ($1, $2, $3)";
+    for (position, entry) in (update.from..).zip(&update.entries) {
+        ledger.execute(insert, values![account.0, position, entry])?;
+    }
+    if let Some(facts) = &update.facts {
+        let set = "update account set known_facts = $1 where id = $2";
+        ledger.execute(set, values![facts, account.0])?;
+    }
+    Ok(())
+}

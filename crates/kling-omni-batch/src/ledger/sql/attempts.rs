@@ -1,0 +1,352 @@
+//! Attempts and their records: what may spend money.
+
+use crate::error::BatchError;
+use crate::ledger::sql::session::{SqlFailure, SqlRow, SqlSession, values};
+use crate::ledger::sql::{accounts, items};
+use crate::ledger::{
+    AccountId, Attempt, AttemptId, BatchId, BatchItem, CostGroup, EventDetail, ItemError, ItemId,
+    Lease, NewRecord, Reopening,
+};
+use crate::request::StoredRequest;
+use crate::state::{AttemptState, ItemState};
+
+/// The columns of [`read`], in its order.
+const COLUMNS: &str = "attempt.id, attempt.item_id, attempt.account_id, attempt.number, attempt.state, attempt.task_id, \
+    attempt.candidates, \
+    (select count(failed_request) from attempt as other where other.item_id = attempt.item_id)";
+/// The number of [`COLUMNS`].
+const WIDTH: usize = 8;
+
+fn read(row: &SqlRow) -> Result<Attempt, SqlFailure> {
+    Ok(Attempt {
+        id: AttemptId(row.get(0)?),
+        item: ItemId(row.get(1)?),
+        account: AccountId(row.get(2)?),
+        number: row.get(3)?,
+        state: row.parse(4)?,
+        task_id: row.get(5)?,
+        candidates: match row.get::<Option<String>>(6)? {
+            Some(_) => row.json(6)?,
+            None => Vec::new(),
+        },
+        failed_tasks: row.get(7)?,
+    })
+}
+
+/// The rules, each with the columns of its unique index.
+const RULES: [(&str, &str); 3] = [
+    ("task_once", "attempt.task_id"),
+    ("paid_once", "attempt.item_id"),
+    ("one_unconfirmed", "attempt.account_id"),
+];
+
+/// The error for a violation of a unique index.
+fn rule(failure: SqlFailure) -> SqlFailure {
+    let SqlFailure::Unique { index, error } = failure else {
+        return failure;
+    };
+    let found = RULES
+        .iter()
+        .find(|(rule, columns)| index == *rule || index.contains(columns));
+    match found {
+        Some((rule, _)) => BatchError::Forbidden { rule }.into(),
+        None => SqlFailure::Unique { index, error },
+    }
+}
+
+fn item_is(ledger: &mut dyn SqlSession, item: ItemId) -> Result<SqlFailure, SqlFailure> {
+    let select = "select key, state from item where id = $1";
+    let row = ledger.row(select, values![item.0])?;
+    let (key, state) = (row.get(0)?, row.parse(1)?);
+    Ok(BatchError::ItemIs { key, state }.into())
+}
+
+pub(super) fn begin(
+    ledger: &mut dyn SqlSession,
+    lease: &Lease,
+    item: ItemId,
+) -> Result<Attempt, SqlFailure> {
+    items::lock(ledger, item)?;
+    accounts::check_lease(ledger, lease)?;
+    // What certainly made no task is replaced by the next attempt.
+    let close = "update attempt set state = 'closed' where item_id = $1 and state in ('prepared', 'rejected')";
+    ledger.execute(close, values![item.0])?;
+    let count = "update item set attempts = attempts + 1 where id = $1 and state = 'prepared' returning attempts";
+    let Some(row) = ledger.find_row(count, values![item.0])? else {
+        return Err(item_is(ledger, item)?);
+    };
+    let number: i64 = row.get(0)?;
+    let insert = "insert into attempt (item_id, account_id, number, epoch, state)
+        values ($1, $2, $3, $4, 'prepared') returning id";
+    let new = values![item.0, lease.account.0, number, lease.epoch];
+    let attempt = ledger.row(insert, new)?.get(0)?;
+    by_id(ledger, AttemptId(attempt))
+}
+
+fn by_id(ledger: &mut dyn SqlSession, attempt: AttemptId) -> Result<Attempt, SqlFailure> {
+    let select = format!("select {COLUMNS} from attempt where id = $1");
+    read(&ledger.row(&select, values![attempt.0])?)
+}
+
+/// Reads an attempt, and keeps other transactions from changing it, its item and, on demand, the state of its batch until the
+/// end of this one.
+fn lock(
+    ledger: &mut dyn SqlSession,
+    attempt: AttemptId,
+    with_batch: bool,
+) -> Result<Attempt, SqlFailure> {
+    let found = by_id(ledger, attempt)?;
+    if with_batch {
+        accounts::lock_batch_of(ledger, found.item)?;
+    }
+    match items::lock(ledger, found.item)? {
+        true => by_id(ledger, attempt),
+        false => Ok(found),
+    }
+}
+
+pub(super) fn latest(
+    ledger: &mut dyn SqlSession,
+    item: ItemId,
+) -> Result<Option<Attempt>, SqlFailure> {
+    let select =
+        format!("select {COLUMNS} from attempt where item_id = $1 order by number desc limit 1");
+    let row = ledger.find_row(&select, values![item.0])?;
+    row.as_ref().map(read).transpose()
+}
+
+pub(super) fn open(
+    ledger: &mut dyn SqlSession,
+    account: AccountId,
+) -> Result<Vec<(Attempt, BatchItem)>, SqlFailure> {
+    let item = items::COLUMNS;
+    let mut found = Vec::new();
+    // Each condition has its own partial index.
+    for states in ["in ('announced', 'unknown')", "= 'undecided'"] {
+        let select = format!(
+            "select {COLUMNS}, {item} from attempt join item on item.id = attempt.item_id
+             where attempt.account_id = $1 and attempt.state {states} order by attempt.id"
+        );
+        for row in ledger.query(&select, values![account.0])? {
+            found.push((read(&row)?, items::read(&row, WIDTH)?));
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn records(
+    ledger: &mut dyn SqlSession,
+    attempt: AttemptId,
+) -> Result<Vec<String>, SqlFailure> {
+    let select = "select json from record where attempt_id = $1 order by number";
+    let records = ledger.query(select, values![attempt.0])?;
+    records.iter().map(|row| row.get(0)).collect()
+}
+
+pub(super) fn append(
+    ledger: &mut dyn SqlSession,
+    lease: Option<&Lease>,
+    record: &NewRecord,
+) -> Result<(), SqlFailure> {
+    let attempt = lock(ledger, record.attempt, lease.is_none())?;
+    let may_write = match lease {
+        Some(lease) => {
+            match record.attempt_state {
+                AttemptState::Announced => accounts::check_current_lease(ledger, lease)?,
+                _ => accounts::check_lease(ledger, lease)?,
+            }
+            lease.account == attempt.account && attempt.state != AttemptState::Closed
+        }
+        None => attempt.state == AttemptState::Undecided,
+    };
+    if !may_write {
+        return Err(item_is(ledger, attempt.item)?);
+    }
+    let id = attempt.id.0;
+    let count = "select count(*) from record where attempt_id = $1";
+    let count: u64 = ledger.row(count, values![id])?.get(0)?;
+    let number = record.number;
+    if count != number {
+        return Err(BatchError::RecordExists { number }.into());
+    }
+    accounts::add_known_tasks(ledger, attempt.account, &record.known)?;
+    let insert = "insert into record (attempt_id, number, json) values ($1, $2, $3)";
+    ledger.execute(insert, values![id, number, &record.json])?;
+    let stays_undecided =
+        attempt.state == AttemptState::Undecided && record.attempt_state.is_unconfirmed();
+    if stays_undecided {
+        return Ok(());
+    }
+    let set = "update attempt set state = $1, task_id = coalesce($2, task_id), candidates = null,
+        failed_request = case when $3 = 1 then (select request_sha256 from item where id = item_id) else failed_request end
+        where id = $4";
+    let values = values![
+        record.attempt_state.as_str(),
+        record.task_id.as_deref(),
+        record.item_state == ItemState::Failed,
+        id,
+    ];
+    ledger.execute(set, values).map_err(rule)?;
+    if let Some(file) = &record.file {
+        let insert = "insert into file (item_id, path, bytes, sha256) values ($1, $2, $3, $4)
+            on conflict (item_id) do update set path = excluded.path, bytes = excluded.bytes, sha256 = excluded.sha256";
+        let path = file.path.to_string_lossy();
+        let values = values![attempt.item.0, &*path, file.bytes, &file.sha256];
+        ledger.execute(insert, values)?;
+    }
+    if record.attempt_state == AttemptState::Created {
+        // The URLs of its files may carry tokens, and are not needed any more.
+        let forget = "update item set uploads = null where id = $1 and uploads is not null";
+        ledger.execute(forget, values![attempt.item.0])?;
+    }
+    let detail = EventDetail {
+        attempt: Some(attempt.number),
+        task_id: record.task_id.clone().or(attempt.task_id),
+        file: record.file.clone(),
+        error: record.error.clone(),
+    };
+    if lease.is_none() {
+        accounts::continue_batch_of(ledger, attempt.item)?;
+    }
+    set_item(ledger, attempt.item, record.item_state, &detail)
+}
+
+/// Changes the state of an item, and records the event unless it has the state already.
+fn set_item(
+    ledger: &mut dyn SqlSession,
+    item: ItemId,
+    state: ItemState,
+    detail: &EventDetail,
+) -> Result<(), SqlFailure> {
+    let set =
+        "update item set state = $1, not_before = null, failures = 0, error_kind = $2, error = $3
+        where id = $4 and state <> $1";
+    let values = values![
+        state.as_str(),
+        detail.error.as_ref().map(|error| &error.kind),
+        detail.error.as_ref().map(|error| &error.text),
+        item.0,
+    ];
+    match ledger.execute(set, values)? {
+        0 => Ok(()),
+        _ => items::record_event(ledger, item, state, detail),
+    }
+}
+
+pub(super) fn set_undecided(
+    ledger: &mut dyn SqlSession,
+    lease: &Lease,
+    attempt: AttemptId,
+    candidates: &[String],
+    reason: &ItemError,
+) -> Result<(), SqlFailure> {
+    let found = lock(ledger, attempt, false)?;
+    accounts::check_lease(ledger, lease)?;
+    let set = "update attempt set state = 'undecided', candidates = $1
+        where id = $2 and state in ('announced', 'unknown', 'undecided')";
+    let candidates = serde_json::to_string(candidates)?;
+    if ledger.execute(set, values![candidates, attempt.0])? == 0 {
+        return Err(item_is(ledger, found.item)?);
+    }
+    let detail = EventDetail {
+        attempt: Some(found.number),
+        error: Some(reason.clone()),
+        ..EventDetail::default()
+    };
+    set_item(ledger, found.item, ItemState::Unknown, &detail)
+}
+
+pub(super) fn reopen(
+    ledger: &mut dyn SqlSession,
+    item: ItemId,
+    from: ItemState,
+    as_: Reopening,
+) -> Result<bool, SqlFailure> {
+    accounts::lock_batch_of(ledger, item)?;
+    items::lock(ledger, item)?;
+    let is_in_state = "select id from item where id = $1 and state = $2";
+    let found = ledger.find_row(is_in_state, values![item.0, from.as_str()])?;
+    let attempt = latest(ledger, item)?;
+    let state = attempt.as_ref().map(|attempt| attempt.state);
+    let may_reopen = match as_ {
+        Reopening::Fetch => state == Some(AttemptState::Created),
+        Reopening::Create => {
+            !state.is_some_and(|state| state.is_unconfirmed() || state == AttemptState::Undecided)
+        }
+    };
+    if found.is_none() || !may_reopen {
+        return Ok(false);
+    }
+    let mut detail = EventDetail::default();
+    let to = match (as_, attempt) {
+        (Reopening::Fetch, Some(attempt)) => {
+            detail.attempt = Some(attempt.number);
+            detail.task_id = attempt.task_id;
+            ItemState::Created
+        }
+        (_, attempt) => {
+            if let Some(attempt) = attempt {
+                let close = "update attempt set state = 'closed' where id = $1";
+                ledger.execute(close, values![attempt.id.0])?;
+            }
+            ItemState::Planned
+        }
+    };
+    set_item(ledger, item, to, &detail)?;
+    accounts::continue_batch_of(ledger, item)?;
+    Ok(true)
+}
+
+pub(super) fn spent(
+    ledger: &mut dyn SqlSession,
+    batch: BatchId,
+) -> Result<Vec<(CostGroup, StoredRequest)>, SqlFailure> {
+    let tasks = "join attempt on attempt.item_id = item.id
+        where item.batch_id = $1 and (attempt.task_id is not null
+            or attempt.state in ('announced', 'unknown', 'undecided', 'created'))";
+    groups(ledger, batch, tasks)
+}
+
+pub(super) fn planned(
+    ledger: &mut dyn SqlSession,
+    batch: BatchId,
+) -> Result<Vec<(CostGroup, StoredRequest)>, SqlFailure> {
+    let items = "where item.batch_id = $1 and item.state in ('planned', 'prepared')";
+    groups(ledger, batch, items)
+}
+
+/// Counts rows that cost the same. `rows` selects them.
+fn groups(
+    ledger: &mut dyn SqlSession,
+    batch: BatchId,
+    rows: &str,
+) -> Result<Vec<(CostGroup, StoredRequest)>, SqlFailure> {
+    let select = format!(
+        "select mode, tier, seconds, reference_video, tasks, (select request from item where id = first_item) from
+            (select item.mode, item.tier, item.seconds, item.reference_video, count(*) as tasks, min(item.id) as first_item
+             from item {rows} group by item.mode, item.tier, item.seconds, item.reference_video) as cost_group"
+    );
+    let mut groups = Vec::new();
+    for row in ledger.query(&select, values![batch.0])? {
+        let group = CostGroup {
+            mode: row.parse(0)?,
+            tier: row.parse(1)?,
+            seconds: row.get(2)?,
+            reference_video: row.get(3)?,
+            tasks: row.get(4)?,
+        };
+        groups.push((group, row.json(5)?));
+    }
+    Ok(groups)
+}
+
+pub(super) fn failed_tasks(
+    ledger: &mut dyn SqlSession,
+    account: AccountId,
+    request_sha256: &str,
+) -> Result<u32, SqlFailure> {
+    let count = "select count(*) from attempt where account_id = $1 and failed_request = $2";
+    ledger
+        .row(count, values![account.0, request_sha256])?
+        .get(0)
+}
