@@ -1,7 +1,7 @@
 //! What a batch would pay for, what it has paid for, and the facts about its ledger.
 
 use kling_omni::spend::{Amount, PriceTable, SpendGuard, Spent};
-use kling_omni_batch::ledger::SqliteLedger;
+use kling_omni_batch::ledger::{Ledger as _, SqliteLedger};
 use kling_omni_batch::{BatchError, ItemState, RetrySelection, RunOptions};
 use kling_omni_test_support::setup;
 
@@ -71,9 +71,10 @@ async fn account_is_checked_once_it_is_known() {
 async fn ledger_tells_its_settings() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = SqliteLedger::open(folder.path().join("batch.db")).await;
-    let facts = ledger.unwrap().inspect().await.unwrap();
-    assert_eq!(facts.journal_mode, "wal");
-    assert_eq!(facts.synchronous, "full");
+    let facts = ledger.unwrap().facts().await.unwrap();
+    let settings = [("journal_mode", "wal"), ("synchronous", "full")];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(facts.settings, settings);
     assert_eq!((facts.schema, facts.problem), (1, None));
     assert!(facts.bytes > 0);
 }

@@ -1,7 +1,6 @@
 //! The ledger: conformance, and what is particular to a SQLite file.
 
 mod model;
-mod postgres;
 
 use std::fs;
 use std::sync::Arc;

@@ -1,3 +1,4 @@
 //! The ledger in Postgres.
 
+mod ledger;
 mod server;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{
-    AssertSqlSafe, Column as _, ConnectOptions as _, Executor as _, PgConnection,
-    Postgres, Row as _, TypeInfo as _,
+    AssertSqlSafe, Column as _, ConnectOptions as _, Executor as _, PgConnection, Postgres,
+    Row as _, TypeInfo as _,
 };
 use tokio::runtime::Handle;
 

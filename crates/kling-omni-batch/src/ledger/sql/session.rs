@@ -60,7 +60,7 @@ into_value! {
 }
 
 /// A type of a column.
-pub trait FromSqlValue: Sized {
+pub(crate) trait FromSqlValue: Sized {
     fn from_value(value: SqlValue) -> Result<Self, SqlValue>;
 }
 

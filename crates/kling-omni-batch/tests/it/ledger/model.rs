@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use kling_omni_batch::ledger::{
     Attempt, ItemChange, ItemError, ItemId, ItemQuery, KnownUpdate, Lease, Ledger, NewRecord,
-    Reopening, SqliteLedger,
+    PostgresLedger, Reopening, SqliteLedger,
 };
-use kling_omni_batch::{AttemptState, ItemState};
+use kling_omni_batch::{AttemptState, BatchResult, ItemState};
+use kling_omni_test_support::postgres::PostgresServer;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use tempfile::TempDir;
 
 use super::new_item;
@@ -204,7 +206,8 @@ impl Model {
             LedgerOperation::Reacquire => {
                 let account = self.lease.account;
                 let late = Lease::new(account, self.lease.epoch, None);
-                self.lease = Lease::new(account, 0, None);
+                let lease = std::mem::replace(&mut self.lease, Lease::new(account, 0, None));
+                ledger.release(lease).await.unwrap();
                 self.lease = ledger.acquire(account, "next").await.unwrap();
                 self.late = Some(late);
             }
@@ -235,12 +238,8 @@ impl Model {
     }
 }
 
-async fn run(operations: Vec<LedgerOperation>) {
-    let folder = TempDir::new().unwrap();
-    let ledger = SqliteLedger::open(folder.path().join("batch.db"))
-        .await
-        .unwrap();
-    let ledger: Arc<dyn Ledger> = Arc::new(ledger);
+/// Compares a ledger without batches with the model.
+async fn run(ledger: Arc<dyn Ledger>, operations: Vec<LedgerOperation>) {
     ledger
         .import("b", Box::new((0..ITEMS).map(new_item)))
         .await
@@ -262,11 +261,45 @@ async fn run(operations: Vec<LedgerOperation>) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
-    #[test]
-    fn ledger_behaves_as_the_model(operations in operations()) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(run(operations));
+/// Runs random cases, each with a ledger of its own.
+fn check(cases: u32, open: impl AsyncFn() -> BatchResult<Arc<dyn Ledger>>) {
+    let config = ProptestConfig {
+        cases,
+        source_file: Some(file!()),
+        ..ProptestConfig::default()
+    };
+    let mut runner = TestRunner::new(config);
+    let checked = runner.run(&operations(), |operations| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async { run(open().await.unwrap(), operations).await });
+        Ok(())
+    });
+    if let Err(failure) = checked {
+        panic!("{failure}");
     }
+}
+
+#[test]
+fn ledger_behaves_as_the_model() {
+    let folder = TempDir::new().unwrap();
+    let number = std::sync::atomic::AtomicU32::new(0);
+    check(60, async || {
+        let number = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let path = folder.path().join(format!("{number}.db"));
+        Ok(Arc::new(SqliteLedger::open(path).await?) as Arc<dyn Ledger>)
+    });
+}
+
+#[test]
+fn postgres_ledger_behaves_as_the_model() {
+    let Some(server) = PostgresServer::shared() else {
+        return;
+    };
+    check(15, async || {
+        let ledger = PostgresLedger::open(&server.new_database().url).await?;
+        Ok(Arc::new(ledger) as Arc<dyn Ledger>)
+    });
 }

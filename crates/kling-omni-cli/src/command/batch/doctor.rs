@@ -163,7 +163,9 @@ fn print(output: &DoctorOutput, ledger: &LedgerArgs) -> Result<(), Failure> {
         report::printable(&facts.written_by)
     ))?;
     let settings = facts.settings.iter();
-    let settings: Vec<_> = settings.map(|(name, value)| format!("{name} {value}")).collect();
+    let settings: Vec<_> = settings
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
     report::line(format_args!(
         "database {}, {}",
         report::printable(&facts.database),
