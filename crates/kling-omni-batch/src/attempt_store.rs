@@ -14,6 +14,7 @@ use crate::failpoint::Failpoints;
 use crate::ledger::{
     AccountId, AttemptId, ItemError, KnownUpdate, Lease, Ledger, NewRecord, SavedFile,
 };
+use crate::spool::Spool;
 use crate::state::{AttemptState, ItemState};
 
 /// The known tasks of an account, and how many of their entries the ledger has.
@@ -83,6 +84,8 @@ pub(crate) struct AttemptStore {
     /// Why the next record is about a failure.
     pub(crate) reason: Reason,
     pub(crate) failpoints: Failpoints,
+    /// Where the record of a task is kept while the ledger is not available.
+    pub(crate) spool: Option<Spool>,
 }
 
 /// Why a task failed: set by a step, and written with the next record.
@@ -171,7 +174,13 @@ impl JournalStore for AttemptStore {
         self.failpoints.before(record.name()).await;
         let new = self.new_record(number, record)?;
         let known = new.known.clone();
-        self.ledger.append(self.lease.as_ref(), new).await?;
+        let append = self.ledger.append(self.lease.as_ref(), new.clone());
+        match (&self.spool, &self.lease) {
+            (Some(spool), Some(lease)) if record.name() == "created" => {
+                spool.keep(lease.account, &new, append).await?;
+            }
+            _ => append.await?,
+        }
         if let Some(store) = &self.known {
             store.is_stored(&known);
         }
@@ -230,6 +239,7 @@ mod tests {
                 known: None,
                 reason: Reason::default(),
                 failpoints: Failpoints::default(),
+                spool: None,
             })
         });
         assert_eq!(checked.await, Ok(()));

@@ -17,6 +17,7 @@ use crate::report;
 use crate::results::ResultsFile;
 use crate::run::{BatchRun, Control};
 use crate::run_options::RunOptions;
+use crate::spool::Spool;
 use crate::state::{AttemptState, BatchState, ItemState};
 use crate::status::{BatchStatus, ItemHistory, find_item, reopening};
 
@@ -161,6 +162,11 @@ impl Batches {
             let spent = self.spent(&batch.name, guard).await?;
             let _ = guard.clone().with_spent(spent);
         }
+        let spool = options.spool_folder().filter(|_| lease.can_be_lost());
+        let spool = spool.map(|folder| Spool::new(folder, &salt));
+        if let Some(spool) = &spool {
+            spool.deliver(&*self.ledger, &lease).await?;
+        }
         let known = Arc::new(KnownStore::load(&*self.ledger, account).await?);
         let results = match options.results.clone() {
             Some(path) => Some(ResultsFile::open(&*self.ledger, batch.id, path).await?),
@@ -173,6 +179,7 @@ impl Batches {
             client: client.clone(),
             lease,
             known,
+            spool,
             options,
             events,
             control: controlled,
@@ -328,6 +335,7 @@ impl Batches {
             known: None,
             reason: Reason::default(),
             failpoints: Failpoints::default(),
+            spool: None,
         })
         .await?;
         match decision {

@@ -220,15 +220,17 @@ impl BatchError {
 }
 
 impl From<kling_omni::Error> for BatchError {
-    /// The error of a journal whose ledger is full is [`Full`](Self::Full).
+    /// The error of a journal whose ledger is full is [`Full`](Self::Full), and [`LeaseLost`](Self::LeaseLost) stays, too.
     fn from(error: kling_omni::Error) -> Self {
         let mut cause = std::error::Error::source(&error);
         while let Some(found) = cause {
             let inner = found
                 .downcast_ref::<io::Error>()
                 .and_then(io::Error::get_ref);
-            if let Some(Self::Full) = inner.and_then(|inner| inner.downcast_ref()) {
-                return Self::Full;
+            match inner.and_then(|inner| inner.downcast_ref()) {
+                Some(Self::Full) => return Self::Full,
+                Some(Self::LeaseLost) => return Self::LeaseLost,
+                _ => {}
             }
             cause = found.source();
         }

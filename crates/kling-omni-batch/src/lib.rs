@@ -14,6 +14,7 @@ mod request;
 mod results;
 mod run;
 mod run_options;
+mod spool;
 mod state;
 mod status;
 

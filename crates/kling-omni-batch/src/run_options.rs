@@ -10,6 +10,9 @@ use kling_omni::spend::SpendGuard;
 
 use crate::failpoint::Failpoints;
 
+/// The name of the default folder of [`RunOptions::spool`].
+const SPOOL: &str = ".kling-omni-spool";
+
 /// The options of a [run](crate::Batches::run).
 #[derive(Clone, Debug)]
 #[must_use]
@@ -25,6 +28,7 @@ pub struct RunOptions {
     pub(crate) poll_schedule: Option<PollSchedule>,
     pub(crate) media_checks: MediaChecks,
     pub(crate) results: Option<PathBuf>,
+    pub(crate) spool: Option<PathBuf>,
     pub(crate) spend_guard: Option<SpendGuard>,
     pub(crate) failpoints: Failpoints,
 }
@@ -43,6 +47,7 @@ impl Default for RunOptions {
             poll_schedule: None,
             media_checks: MediaChecks::Local,
             results: None,
+            spool: None,
             spend_guard: None,
             failpoints: Failpoints::default(),
         }
@@ -124,6 +129,19 @@ impl RunOptions {
     pub fn results(mut self, path: impl Into<PathBuf>) -> Self {
         self.results = Some(path.into());
         self
+    }
+
+    /// Sets the folder for records of paid tasks that the ledger could not take, because its database was not available. The
+    /// next run with this folder, on this machine, appends them. Default: the folder `.kling-omni-spool` beside the
+    /// [results](Self::results), if there are any. A ledger in a file needs none.
+    pub fn spool(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.spool = Some(folder.into());
+        self
+    }
+
+    pub(crate) fn spool_folder(&self) -> Option<PathBuf> {
+        let beside_results = || Some(self.results.as_ref()?.parent()?.join(SPOOL));
+        self.spool.clone().or_else(beside_results)
     }
 
     /// Sets the spend guard of the client. At the start of a run, its count becomes what the batch has paid for, or may have,

@@ -118,19 +118,28 @@ pub(crate) fn name(path: &Path) -> String {
 
 /// Returns a parser for an option that takes a file, but not standard input.
 pub(crate) fn file() -> impl TypedValueParser<Value = PathBuf> {
-    file_or_stdin().try_map(|path| match is_stdin(&path) {
-        true => Err("standard input cannot be used here (use ./- for a file of that name)"),
-        false => Ok(path),
-    })
+    PathBufValueParser::new().try_map(local_file)
 }
 
 /// Returns a parser for an option that takes a file, or standard input for `-`. It rejects URLs, which may contain secrets,
 /// before a message can name them as files.
 pub(crate) fn file_or_stdin() -> impl TypedValueParser<Value = PathBuf> {
-    PathBufValueParser::new().try_map(|path| match MediaSource::url_or_path(&path).is_local() {
+    PathBufValueParser::new().try_map(local)
+}
+
+fn local(path: PathBuf) -> Result<PathBuf, &'static str> {
+    match MediaSource::url_or_path(&path).is_local() {
         true => Ok(path),
         false => Err("a URL cannot be used here, only a local file"),
-    })
+    }
+}
+
+/// Returns a path that is neither standard input nor a URL.
+pub(crate) fn local_file(path: PathBuf) -> Result<PathBuf, &'static str> {
+    match is_stdin(&path) {
+        true => Err("standard input cannot be used here (use ./- for a file of that name)"),
+        false => local(path),
+    }
 }
 
 /// Fails if several options read standard input.

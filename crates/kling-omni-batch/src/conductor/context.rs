@@ -14,6 +14,7 @@ use crate::failpoint::Failpoints;
 use crate::ledger::{Attempt, BatchItem, ItemError, Lease, Ledger, SavedFile};
 use crate::run::{Control, RunEvent};
 use crate::run_options::RunOptions;
+use crate::spool::Spool;
 use crate::state::ItemState;
 
 /// The delays between failures that concern the whole account: from 1 s, doubled up to 60 s.
@@ -36,6 +37,7 @@ pub(crate) struct RunContext {
     pub(crate) client: Client,
     pub(crate) lease: Lease,
     pub(crate) known: Arc<KnownStore>,
+    pub(crate) spool: Option<Spool>,
     pub(crate) options: RunOptions,
     pub(crate) events: mpsc::UnboundedSender<RunEvent>,
     pub(crate) control: watch::Receiver<Control>,
@@ -58,6 +60,7 @@ impl RunContext {
             known,
             reason,
             failpoints: self.failpoints().clone(),
+            spool: self.spool.clone(),
         };
         Ok(Journal::with_store(store).await?)
     }

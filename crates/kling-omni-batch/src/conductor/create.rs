@@ -80,7 +80,17 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
         .create(request)
         .with_known_tasks(&shared.known.known)
         .not_after(limit);
-    let outcome = journal.create(create).await?;
+    let outcome = match journal.create(create).await.map_err(BatchError::from) {
+        Err(BatchError::LeaseLost) => {
+            // It may only have ended while the database was not available.
+            shared.ledger.renew(&shared.lease).await?;
+            return Ok(CreateResult::Later(ItemError {
+                kind: "lease".to_owned(),
+                text: "the lease ended before the create was announced".to_owned(),
+            }));
+        }
+        outcome => outcome?,
+    };
     check_written(&journal)?;
     match outcome {
         CreateOutcome::Created(task) => {

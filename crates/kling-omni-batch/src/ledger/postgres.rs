@@ -20,8 +20,8 @@ use crate::ledger::LedgerFacts;
 use crate::ledger::postgres::session::PostgresSession;
 use crate::ledger::sql::{Loss, SqlDatabase, SqlFailure, SqlSession, blocking};
 
-/// How long what may succeed later is repeated: a restart of the database takes less.
-const RETRY_TIME: Duration = Duration::from_secs(60);
+/// How long what may succeed later is repeated. A restart of the database takes less.
+const RETRY_TIME: Duration = Duration::from_secs(300);
 /// The delays between repetitions.
 const RETRY_DELAYS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// How many connections a ledger opens at most.
@@ -35,7 +35,7 @@ const MAX_CONNECTIONS: usize = 4;
 /// A run has the account by a lease, which it renews. When its machine is gone, another one acquires the account after 10 s.
 /// The former may still run, so the next run waits until an announced create can have no effect any more.
 ///
-/// When the database is away, what may be repeated is repeated for a minute. When the connection is lost during a
+/// When the database is away, what may be repeated is repeated for five minutes. When the connection is lost during a
 /// commit, the ledger is asked what became of it before a method returns.
 #[derive(Clone)]
 pub struct PostgresLedger {

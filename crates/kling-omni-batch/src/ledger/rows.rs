@@ -390,7 +390,7 @@ pub struct LedgerFacts {
     /// The version of this crate that wrote the schema.
     pub written_by: String,
     /// The settings of the database that decide whether a commit is durable: of this handle and its last commit.
-    pub settings: Vec<(String, String)>,
+    pub settings: BTreeMap<String, String>,
     /// The size in bytes, without the write-ahead log.
     pub bytes: u64,
     /// What is wrong, if something is.
@@ -420,6 +420,11 @@ impl Lease {
             earlier_senders_ended: hold.is_some(),
             _hold: hold,
         }
+    }
+
+    /// Whether the account may be another run's before the lease is dropped.
+    pub(crate) fn can_be_lost(&self) -> bool {
+        !self.earlier_senders_ended
     }
 }
 

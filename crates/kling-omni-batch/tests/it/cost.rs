@@ -74,7 +74,7 @@ async fn ledger_tells_its_settings() {
     let facts = ledger.unwrap().facts().await.unwrap();
     let settings = [("journal_mode", "wal"), ("synchronous", "full")];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    assert_eq!(facts.settings, settings);
+    assert_eq!(facts.settings, settings.into());
     assert_eq!((facts.schema, facts.problem), (1, None));
     assert!(facts.bytes > 0);
 }

@@ -11,7 +11,7 @@ use kling_omni_batch::ledger::{Ledger, NewItem, SqliteLedger, conformance};
 use kling_omni_batch::{BatchError, BatchResult, Batches};
 use tempfile::TempDir;
 
-fn new_item(number: usize) -> BatchResult<NewItem> {
+pub(crate) fn new_item(number: usize) -> BatchResult<NewItem> {
     let request = TextToVideo::builder().prompt(format!("take {number} {}", "of many ".repeat(90)));
     let request = request.build().map_err(kling_omni::Error::from)?;
     NewItem::new(

@@ -1,4 +1,7 @@
 //! The ledger in Postgres.
 
+mod commit_proxy;
+mod lease;
 mod ledger;
+mod outage;
 mod server;

@@ -1,5 +1,6 @@
 //! Opens and migrates a ledger, and reads what its database says about itself.
 
+use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
 use sqlx::ConnectOptions as _;
@@ -95,17 +96,17 @@ pub(super) fn inspect(ledger: &mut dyn SqlSession) -> Result<LedgerFacts, SqlFai
     let (schema, written_by) = (row.get(0)?, row.get(1)?);
     let version = ledger.row("select current_setting('server_version')", &[])?;
     let version: String = version.get(0)?;
-    let mut settings = Vec::new();
+    let mut settings = BTreeMap::new();
     for name in ["synchronous_commit", "fsync", "full_page_writes"] {
         let value = ledger
             .row("select current_setting($1)", values![name])?
             .get(0)?;
-        settings.push((name.to_owned(), value));
+        settings.insert(name.to_owned(), value);
     }
     let bytes = "select coalesce(sum(pg_total_relation_size(oid)), 0)::bigint from pg_class
         where relkind = 'r' and relnamespace = current_schema()::regnamespace";
     let bytes = ledger.row(bytes, &[])?.get(0)?;
-    let off = settings.iter().find(|(_, value)| value == "off");
+    let off = settings.iter().find(|(_, value)| *value == "off");
     let problem = off.map(|(name, _)| {
         format!("{name} is off: a crash of the database may lose what the ledger has committed")
     });

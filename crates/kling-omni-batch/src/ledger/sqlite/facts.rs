@@ -1,5 +1,7 @@
 //! What a SQLite file says about itself.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 
 use crate::ledger::LedgerFacts;
@@ -25,10 +27,10 @@ pub(super) fn inspect(ledger: &Connection) -> rusqlite::Result<LedgerFacts> {
         database: format!("SQLite {}", rusqlite::version()),
         schema,
         written_by,
-        settings: vec![
+        settings: BTreeMap::from([
             ("journal_mode".to_owned(), journal_mode),
             ("synchronous".to_owned(), synchronous.to_owned()),
-        ],
+        ]),
         bytes: number("page_count")? * number("page_size")?,
         problem: (check != "ok").then(|| format!("the ledger is damaged: {check}")),
     })

@@ -157,7 +157,7 @@ fn print(output: &DoctorOutput, ledger: &LedgerArgs) -> Result<(), Failure> {
     let facts = &output.ledger;
     report::line(format_args!(
         "ledger   {}, {}, schema {}, written by {}",
-        input::name(&ledger.path()),
+        input::name(&ledger.shown()),
         DecimalBytes(facts.bytes),
         facts.schema,
         report::printable(&facts.written_by)

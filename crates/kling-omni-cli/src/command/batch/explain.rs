@@ -19,6 +19,7 @@ pub(super) fn explain(error: BatchError) -> Failure {
         BatchError::Request { .. } | BatchError::Row(_) => ("invalid_item", Exit::Usage),
         BatchError::ItemIs { .. } | BatchError::BatchIs { .. } => ("invalid_state", Exit::Usage),
         BatchError::NotItsTask { .. } => ("not_its_task", Exit::Usage),
+        BatchError::NoPostgres => ("no_postgres", Exit::Usage),
         BatchError::InUse { .. } => ("in_use", Exit::Usage),
         BatchError::OtherAccount { .. } => ("other_account", Exit::Access),
         BatchError::NewerSchema { .. }
@@ -26,6 +27,9 @@ pub(super) fn explain(error: BatchError) -> Failure {
         | BatchError::OldSqlite { .. }
         | BatchError::Full
         | BatchError::Locked
+        | BatchError::Unavailable(_)
+        | BatchError::InDoubt(_)
+        | BatchError::Interrupted
         | BatchError::Ledger(_) => ("ledger", Exit::File),
         BatchError::File { .. } => ("file", Exit::File),
         BatchError::Aborted => ("interrupted", Exit::Interrupted),

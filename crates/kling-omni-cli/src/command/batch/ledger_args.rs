@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use kling_omni_batch::Batches;
 
 use super::explain::explain;
@@ -19,9 +20,44 @@ pub(super) struct LedgerArgs {
     #[arg(long, value_name = "DIR", value_parser = input::file())]
     pub(super) out: Option<PathBuf>,
 
-    /// The ledger [default: batch.db in the folder of the videos]
-    #[arg(long, value_name = "FILE", value_parser = input::file())]
+    /// The ledger: a file, or postgres://… for several machines [default: batch.db in the folder of the videos]
+    #[arg(long, value_name = "LEDGER", value_parser = ledger())]
     pub(super) db: Option<PathBuf>,
+}
+
+/// Returns a parser for an option that takes a ledger.
+pub(super) fn ledger() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|location| match is_url(&location) {
+        true => Ok(location),
+        false => input::local_file(location),
+    })
+}
+
+/// Returns whether a ledger is in Postgres.
+fn is_url(location: &Path) -> bool {
+    let schemes = ["postgres://", "postgresql://"];
+    let is_of = |location: &str| schemes.iter().any(|scheme| location.starts_with(scheme));
+    location.to_str().is_some_and(is_of)
+}
+
+/// Removes the password from a URL. `PGPASSWORD` and `.pgpass` have it for another command.
+fn without_password(location: PathBuf) -> PathBuf {
+    if !is_url(&location) {
+        return location;
+    }
+    let Ok(mut url) = reqwest::Url::parse(&location.to_string_lossy()) else {
+        return PathBuf::from("postgres://");
+    };
+    // Fails only for URLs without a host, which have no password.
+    let _ = url.set_password(None);
+    if let Some(query) = url.query() {
+        let others = query
+            .split('&')
+            .filter(|pair| !pair.starts_with("password="));
+        let others = others.collect::<Vec<_>>().join("&");
+        url.set_query((!others.is_empty()).then_some(&others));
+    }
+    PathBuf::from(String::from(url))
 }
 
 impl LedgerArgs {
@@ -32,22 +68,31 @@ impl LedgerArgs {
             .unwrap_or_else(|| self.folder().join(LEDGER))
     }
 
+    /// Returns the location of the ledger as messages show it, without a password.
+    pub(super) fn shown(&self) -> PathBuf {
+        without_password(self.path())
+    }
+
     /// Returns the folder of the videos.
     pub(super) fn folder(&self) -> PathBuf {
-        let of_ledger = || self.db.as_deref()?.parent().map(Path::to_owned);
+        let file = self.db.as_deref().filter(|db| !is_url(db));
+        let of_ledger = || file?.parent().map(Path::to_owned);
         self.out.clone().or_else(of_ledger).unwrap_or_default()
     }
 
     /// Returns the options that select the same ledger.
     pub(super) fn options(&self) -> Vec<CommandOption> {
         let out = self.out.iter().map(|out| ("--out", out.into()));
-        out.chain(self.db.iter().map(|db| ("--db", db.into())))
-            .collect()
+        let db = self.db.iter().map(|_| ("--db", self.shown().into()));
+        out.chain(db).collect()
     }
 
     /// Opens a ledger that exists.
     pub(super) async fn open(&self) -> Result<Batches, Failure> {
         let path = self.path();
+        if is_url(&path) {
+            return Batches::open(path).await.map_err(explain);
+        }
         input::refuse_special(&path)
             .map_err(|error| input::unreadable(&input::name(&path), error))?;
         if let Ok(false) = path.try_exists() {
@@ -97,5 +142,27 @@ impl LedgerArgs {
             options: &self.options(),
         }
         .to_shell(&ConnectionOptions::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (location, shown) in [
+            ("batch.db", "batch.db"),
+            ("postgres://db.example/cats", "postgres://db.example/cats"),
+            (
+                "postgres://tom:pa%20ss@db.example:5433/cats?sslmode=require&password=pass&search_path=s",
+                "postgres://tom@db.example:5433/cats?sslmode=require&search_path=s",
+            ),
+            ("postgresql:///cats?password=pass", "postgresql:///cats"),
+            ("postgres://tom:pass@[bad/cats", "postgres://"),
+        ] {
+            let found = without_password(PathBuf::from(location));
+            assert_eq!(found, Path::new(shown), "{location}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use kling_omni_batch::Batches;
 
 use super::check::{check_rows, refuse_errors};
 use super::explain::{explain, not_charged};
-use super::ledger_args::LedgerArgs;
+use super::ledger_args::{self, LedgerArgs};
 use super::manifest_args::ManifestArgs;
 use super::new_rows::NewRows;
 use super::run_settings::RunSettings;
@@ -25,8 +25,8 @@ pub(super) struct BatchRunArgs {
     #[arg(long, value_name = "DIR", value_parser = input::file())]
     out: PathBuf,
 
-    /// The ledger [default: batch.db in the folder of the videos]
-    #[arg(long, value_name = "FILE", value_parser = input::file())]
+    /// The ledger: a file, or postgres://… for several machines [default: batch.db in the folder of the videos]
+    #[arg(long, value_name = "LEDGER", value_parser = ledger_args::ledger())]
     db: Option<PathBuf>,
 
     /// The name of the batch [default: the name of the manifest, without extension]

@@ -82,7 +82,7 @@ impl RunSession {
         let mut view = self.view(&status, verbose);
         view.print_json(&BatchEvent::Started {
             batch: &self.name,
-            ledger: &self.ledger.path(),
+            ledger: &self.ledger.shown(),
             items: status.items,
             planned: planned.all,
             spent,

@@ -61,7 +61,10 @@ fn doctor_compares_ledger_and_service() {
     write_many(&service, 2);
     run(&service, "").expect(0);
     let found = about(&service, "doctor --json").expect(0).json();
-    assert_eq!(found["ledger"]["journal_mode"], "wal", "{found}");
+    assert_eq!(
+        found["ledger"]["settings"]["journal_mode"], "wal",
+        "{found}"
+    );
     assert_eq!(found["lists"][0]["known"], 2, "{found}");
     assert_eq!(found["lists"][0]["known_listed"], 2, "{found}");
     assert_eq!(found["clock_ahead_seconds"], 0, "{found}");

@@ -1,0 +1,121 @@
+//! Leases, by a clock of the database that the test sets.
+
+use kling_omni_batch::ledger::{
+    Attempt, ItemChange, ItemQuery, KnownUpdate, Lease, Ledger, NewRecord, PostgresLedger,
+};
+use kling_omni_batch::{AttemptState, BatchError, ItemState};
+use kling_omni_test_support::postgres::{PostgresDatabase, PostgresServer};
+
+use crate::ledger::new_item;
+
+/// A schema whose `clock_timestamp` is behind `pg_catalog`'s by nothing, and ahead by what the test adds.
+const CLOCK: &str = "create schema s;
+    create table s.clock (ahead interval not null);
+    insert into s.clock values ('0');
+    create function s.clock_timestamp() returns timestamptz language sql volatile
+        as 'select timestamptz ''2030-01-01'' + ahead from s.clock'";
+
+struct ClockedDatabase {
+    server: &'static PostgresServer,
+    database: PostgresDatabase,
+}
+
+impl ClockedDatabase {
+    fn new(server: &'static PostgresServer) -> Self {
+        let database = server.new_database();
+        server.query(&database.name, CLOCK);
+        Self { server, database }
+    }
+
+    async fn open(&self) -> PostgresLedger {
+        let url = format!("{}&search_path=s,pg_catalog", self.database.url);
+        PostgresLedger::open(&url).await.unwrap()
+    }
+
+    fn advance(&self, seconds: &str) {
+        let advance = format!("update s.clock set ahead = ahead + interval '{seconds} s'");
+        self.server.query(&self.database.name, &advance);
+    }
+}
+
+/// Imports an item, acquires its account and begins an attempt.
+async fn begin(ledger: &PostgresLedger) -> (Lease, Attempt) {
+    ledger
+        .import("b", Box::new(std::iter::once(new_item(0))))
+        .await
+        .unwrap();
+    let batch = ledger.batch("b").await.unwrap().id;
+    let account = ledger.assign(batch, "service", "key").await.unwrap();
+    let lease = ledger.acquire(account, "first").await.unwrap();
+    let item = ledger.items(ItemQuery::new(batch)).await.unwrap()[0].id;
+    let change = ItemChange::new(item, ItemState::Planned, ItemState::Prepared);
+    ledger.change_item(change).await.unwrap();
+    let attempt = ledger.begin_attempt(&lease, item).await.unwrap();
+    (lease, attempt)
+}
+
+fn record(attempt: &Attempt, number: u64, to: AttemptState, item: ItemState) -> NewRecord {
+    NewRecord {
+        attempt: attempt.id,
+        number,
+        json: "{}".to_owned(),
+        attempt_state: to,
+        item_state: item,
+        task_id: (to == AttemptState::Created).then(|| "task".to_owned()),
+        file: None,
+        error: None,
+        known: KnownUpdate::default(),
+    }
+}
+
+#[tokio::test]
+async fn lease_that_is_not_renewed_passes_to_another_run() {
+    let Some(server) = PostgresServer::shared() else {
+        return;
+    };
+    let clock = ClockedDatabase::new(server);
+    let (first, second) = (clock.open().await, clock.open().await);
+    let (lease, attempt) = begin(&first).await;
+    assert!(!lease.earlier_senders_ended);
+    for _ in 0..3 {
+        clock.advance("9.9");
+        let error = second.acquire(lease.account, "second").await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the account is in use by another run (first)"
+        );
+        assert!(first.renew(&lease).await.unwrap().is_some());
+    }
+    clock.advance("10");
+    let next = second.acquire(lease.account, "second").await.unwrap();
+    assert_eq!(next.epoch, lease.epoch + 1);
+    let announced = record(&attempt, 0, AttemptState::Announced, ItemState::Sending);
+    let error = first.append(Some(&lease), announced.clone()).await;
+    assert!(matches!(error, Err(BatchError::LeaseLost)), "{error:?}");
+    let error = first.renew(&lease).await;
+    assert!(matches!(error, Err(BatchError::LeaseLost)), "{error:?}");
+    // The one that lost it does not release it.
+    first.release(lease).await.unwrap();
+    second.append(Some(&next), announced).await.unwrap();
+    second.release(next.clone()).await.unwrap();
+    first.acquire(next.account, "first").await.unwrap();
+}
+
+#[tokio::test]
+async fn lease_that_ended_announces_nothing_and_records_what_was_paid() {
+    let Some(server) = PostgresServer::shared() else {
+        return;
+    };
+    let clock = ClockedDatabase::new(server);
+    let ledger = clock.open().await;
+    let (lease, attempt) = begin(&ledger).await;
+    clock.advance("10");
+    let announced = record(&attempt, 0, AttemptState::Announced, ItemState::Sending);
+    let error = ledger.append(Some(&lease), announced.clone()).await;
+    assert!(matches!(error, Err(BatchError::LeaseLost)), "{error:?}");
+    ledger.renew(&lease).await.unwrap();
+    ledger.append(Some(&lease), announced).await.unwrap();
+    clock.advance("100");
+    let created = record(&attempt, 1, AttemptState::Created, ItemState::Created);
+    ledger.append(Some(&lease), created).await.unwrap();
+}
