@@ -3,5 +3,6 @@
 mod commit_proxy;
 mod lease;
 mod ledger;
+mod locks;
 mod outage;
 mod server;

@@ -1,11 +1,17 @@
 //! Leases, by a clock of the database that the test sets.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use kling_omni::clock::Clock as _;
 use kling_omni_batch::ledger::{
     Attempt, ItemChange, ItemQuery, KnownUpdate, Lease, Ledger, NewRecord, PostgresLedger,
 };
-use kling_omni_batch::{AttemptState, BatchError, ItemState};
+use kling_omni_batch::{AttemptState, BatchError, Batches, ItemState, RunOptions};
 use kling_omni_test_support::postgres::{PostgresDatabase, PostgresServer};
 
+use crate::bench::{BATCH, BatchBench};
 use crate::ledger::new_item;
 
 /// A schema whose `clock_timestamp` is behind `pg_catalog`'s by nothing, and ahead by what the test adds.
@@ -15,31 +21,31 @@ const CLOCK: &str = "create schema s;
     create function s.clock_timestamp() returns timestamptz language sql volatile
         as 'select timestamptz ''2030-01-01'' + ahead from s.clock'";
 
-struct ClockedDatabase {
-    server: &'static PostgresServer,
-    database: PostgresDatabase,
+pub(super) struct ClockedDatabase {
+    pub(super) server: &'static PostgresServer,
+    pub(super) database: PostgresDatabase,
 }
 
 impl ClockedDatabase {
-    fn new(server: &'static PostgresServer) -> Self {
+    pub(super) fn new(server: &'static PostgresServer) -> Self {
         let database = server.new_database();
         server.query(&database.name, CLOCK);
         Self { server, database }
     }
 
-    async fn open(&self) -> PostgresLedger {
+    pub(super) async fn open(&self) -> PostgresLedger {
         let url = format!("{}&search_path=s,pg_catalog", self.database.url);
         PostgresLedger::open(&url).await.unwrap()
     }
 
-    fn advance(&self, seconds: &str) {
+    pub(super) fn advance(&self, seconds: &str) {
         let advance = format!("update s.clock set ahead = ahead + interval '{seconds} s'");
         self.server.query(&self.database.name, &advance);
     }
 }
 
 /// Imports an item, acquires its account and begins an attempt.
-async fn begin(ledger: &PostgresLedger) -> (Lease, Attempt) {
+pub(super) async fn begin(ledger: &PostgresLedger) -> (Lease, Attempt) {
     ledger
         .import("b", Box::new(std::iter::once(new_item(0))))
         .await
@@ -54,7 +60,12 @@ async fn begin(ledger: &PostgresLedger) -> (Lease, Attempt) {
     (lease, attempt)
 }
 
-fn record(attempt: &Attempt, number: u64, to: AttemptState, item: ItemState) -> NewRecord {
+pub(super) fn record(
+    attempt: &Attempt,
+    number: u64,
+    to: AttemptState,
+    item: ItemState,
+) -> NewRecord {
     NewRecord {
         attempt: attempt.id,
         number,
@@ -118,4 +129,34 @@ async fn lease_that_ended_announces_nothing_and_records_what_was_paid() {
     clock.advance("100");
     let created = record(&attempt, 1, AttemptState::Created, ItemState::Created);
     ledger.append(Some(&lease), created).await.unwrap();
+}
+
+/// A process that stands still between its announcement and its request, until the lease may have ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn create_is_not_sent_after_the_end_of_the_lease() {
+    let Some(server) = PostgresServer::shared() else {
+        return;
+    };
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    let bench = BatchBench {
+        batches: Batches::open(&server.new_database().url).await.unwrap(),
+        ..bench
+    };
+    bench.import(1).await;
+    let was_stopped = Arc::new(AtomicBool::new(false));
+    let (clock, stopped) = (bench.clock.clone(), was_stopped);
+    let options = RunOptions::default().on_step(move |step| {
+        let is_sending = step == "after sending";
+        let is_first = is_sending && !stopped.swap(true, Ordering::AcqRel);
+        let clock = clock.clone();
+        async move {
+            if is_first {
+                clock.sleep(Duration::from_secs(10)).await;
+            }
+        }
+    });
+    bench.run(options).await;
+    bench.check_saved(1).await;
+    let rows = bench.batches.report(BATCH, 0).await.unwrap();
+    assert_eq!((rows[0].attempts, bench.charges()), (2, 1));
 }
