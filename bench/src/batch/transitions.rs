@@ -100,7 +100,12 @@ impl Transitions {
     pub fn syncs(&self) -> usize {
         let states = self.records.iter().map(|(_, _, item)| item);
         states
-            .filter(|item| !matches!(item, ItemState::Prepared | ItemState::Ended))
+            .filter(|item| {
+                !matches!(
+                    item,
+                    ItemState::Prepared | ItemState::Ended | ItemState::Saved
+                )
+            })
             .count()
     }
 

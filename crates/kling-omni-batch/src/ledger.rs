@@ -45,7 +45,7 @@ use crate::state::{BatchState, ItemState};
 /// A durable store of batches. See the [module documentation](self).
 ///
 /// Each method is one transaction, durable when it returns. What costs nothing to repeat may become durable later, in order:
-/// [`change_item`](Self::change_item), [`begin_attempt`](Self::begin_attempt), and the records that a task is prepared or ended.
+/// [`change_item`](Self::change_item), [`begin_attempt`](Self::begin_attempt), and the records that a task is prepared, ended or saved.
 #[async_trait]
 pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// Adds items to a batch, which is created if it does not exist. An item that the batch has already is left as it is.

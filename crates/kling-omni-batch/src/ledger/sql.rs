@@ -245,7 +245,11 @@ impl<D: SqlDatabase> Ledger for D {
 
     async fn append(&self, lease: Option<&Lease>, record: NewRecord) -> BatchResult<()> {
         let lease = lease.cloned();
-        let is_free = matches!(record.item_state, ItemState::Prepared | ItemState::Ended);
+        // A video whose last record is lost is found by the one before it.
+        let is_free = matches!(
+            record.item_state,
+            ItemState::Prepared | ItemState::Ended | ItemState::Saved
+        );
         let is_free = is_free && record.attempt_state != AttemptState::Rejected;
         let loss = match is_free {
             true => Loss::Nothing,

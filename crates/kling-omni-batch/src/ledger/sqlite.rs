@@ -10,12 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
-
 use crate::error::{BatchError, BatchResult};
 use crate::failpoint::CommitHook;
 use crate::ledger::LedgerFacts;
 use crate::ledger::sql::{Loss, SqlDatabase, SqlFailure, SqlSession, blocking};
+use crate::ledger::sqlite::open::OpenFile;
 use crate::ledger::sqlite::session::{SqliteSession, failure};
 
 /// A ledger in a SQLite file, for one machine.
@@ -28,7 +27,7 @@ use crate::ledger::sqlite::session::{SqliteSession, failure};
 #[derive(Clone)]
 pub struct SqliteLedger {
     path: PathBuf,
-    connection: Arc<Mutex<Connection>>,
+    connection: Arc<Mutex<OpenFile>>,
     on_commit: CommitHook,
 }
 
@@ -65,8 +64,9 @@ impl SqliteLedger {
         let path = self.path.clone();
         blocking(move || {
             let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let limit = "max_page_count";
             let limited =
-                connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
+                (connection.sqlite).pragma_update_and_check(None, limit, pages, |_| Ok(()));
             limited.map_err(|error| failure(&path, error))
         })
         .await
@@ -84,7 +84,7 @@ impl SqliteLedger {
     /// Calls `work` with the connection, on a blocking thread.
     async fn with_connection<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Connection, &Path) -> Result<T, SqlFailure> + Send + 'static,
+        work: impl FnOnce(&mut OpenFile, &Path) -> Result<T, SqlFailure> + Send + 'static,
     ) -> BatchResult<T> {
         let connection = Arc::clone(&self.connection);
         let path = self.path.clone();
@@ -113,12 +113,7 @@ impl SqlDatabase for SqliteLedger {
                 Loss::Nothing => "normal",
             };
             let failed = |error| SqlFailure::from(failure(path, error));
-            connection
-                .pragma_update(None, "synchronous", synchronous)
-                .map_err(failed)?;
-            let transaction = connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)
-                .map_err(failed)?;
+            let transaction = connection.begin(synchronous).map_err(failed)?;
             let value = work(&mut SqliteSession {
                 connection: &transaction,
                 path,
@@ -135,8 +130,11 @@ impl SqlDatabase for SqliteLedger {
         &self,
         work: impl Fn(&mut dyn SqlSession) -> Result<T, SqlFailure> + Send + 'static,
     ) -> BatchResult<T> {
-        self.with_connection(move |connection, path| work(&mut SqliteSession { connection, path }))
-            .await
+        self.with_connection(move |connection, path| {
+            let connection = &connection.sqlite;
+            work(&mut SqliteSession { connection, path })
+        })
+        .await
     }
 
     async fn begin_run(&self, holder: &str) -> BatchResult<Option<Arc<dyn Any + Send + Sync>>> {
@@ -144,14 +142,14 @@ impl SqlDatabase for SqliteLedger {
         let path = self.path.clone();
         let lock = blocking(move || open::LockFile::acquire(&path, &holder)).await?;
         // Only what may spend money needs it, and a status should not wait for it.
-        self.with_connection(|connection, path| open::check(connection, path))
+        self.with_connection(|connection, path| open::check(&connection.sqlite, path))
             .await?;
         Ok(Some(Arc::new(lock)))
     }
 
     async fn inspect(&self) -> BatchResult<LedgerFacts> {
         self.with_connection(|connection, path| {
-            facts::inspect(connection).map_err(|error| failure(path, error).into())
+            facts::inspect(&connection.sqlite).map_err(|error| failure(path, error).into())
         })
         .await
     }

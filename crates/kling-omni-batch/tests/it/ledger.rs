@@ -8,8 +8,10 @@ use std::sync::Arc;
 use kling_omni::TextToVideo;
 use kling_omni::request::Request;
 use kling_omni_batch::ledger::{Ledger, NewItem, SqliteLedger, conformance};
-use kling_omni_batch::{BatchError, BatchResult, Batches};
+use kling_omni_batch::{BatchError, BatchResult, Batches, RunOptions};
 use tempfile::TempDir;
+
+use crate::bench::BatchBench;
 
 pub(crate) fn new_item(number: usize) -> BatchResult<NewItem> {
     let request = TextToVideo::builder().prompt(format!("take {number} {}", "of many ".repeat(90)));
@@ -30,6 +32,21 @@ async fn conforms() {
     };
     let failed = conformance::check(open).await.err().unwrap_or_default();
     kling_omni_test_support::fail_on(failed);
+}
+
+/// Each of them is checksummed, written and copied, which is a good part of the time of an item.
+#[tokio::test]
+async fn item_takes_few_pages_of_the_log() {
+    const ITEMS: u64 = 20;
+    const PAGE: u64 = 4096 + 24;
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    bench.import(ITEMS as usize).await;
+    let log = bench.folder.path().join("batch.db-wal");
+    let pages = || fs::metadata(&log).unwrap().len() / PAGE;
+    let before = pages();
+    bench.run(RunOptions::default()).await;
+    let each = (pages() - before) as f64 / ITEMS as f64;
+    assert!(each < 50.0, "{each}");
 }
 
 #[tokio::test]

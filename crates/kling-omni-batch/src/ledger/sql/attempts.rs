@@ -177,16 +177,22 @@ pub(super) fn append(
     if stays_undecided {
         return Ok(());
     }
-    let set = "update attempt set state = $1, task_id = coalesce($2, task_id), candidates = null,
-        failed_request = case when $3 = 1 then (select request_sha256 from item where id = item_id) else failed_request end
-        where id = $4";
-    let values = values![
-        record.attempt_state.as_str(),
-        record.task_id.as_deref(),
-        record.item_state == ItemState::Failed,
-        id,
-    ];
-    ledger.execute(set, values).map_err(rule)?;
+    // SQLite writes an index again for each column that is set, whether its value changes or not.
+    if attempt.state != record.attempt_state {
+        let set = "update attempt set state = $1, candidates = null where id = $2";
+        let state = record.attempt_state.as_str();
+        ledger.execute(set, values![state, id]).map_err(rule)?;
+    }
+    if let Some(task) = record.task_id.as_deref()
+        && attempt.task_id.as_deref() != Some(task)
+    {
+        let set = "update attempt set task_id = $1 where id = $2";
+        ledger.execute(set, values![task, id]).map_err(rule)?;
+    }
+    if record.item_state == ItemState::Failed {
+        let set = "update attempt set failed_request = (select request_sha256 from item where id = item_id) where id = $1";
+        ledger.execute(set, values![id])?;
+    }
     if let Some(file) = &record.file {
         let insert = "insert into file (item_id, path, bytes, sha256) values ($1, $2, $3, $4)
             on conflict (item_id) do update set path = excluded.path, bytes = excluded.bytes, sha256 = excluded.sha256";

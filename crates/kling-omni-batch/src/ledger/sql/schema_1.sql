@@ -93,7 +93,7 @@ create table file (
 ) strict;
 
 create table event (
-    number integer primary key autoincrement,
+    number integer primary key,
     batch_id integer not null references batch,
     item_id integer not null references item,
     at integer not null,

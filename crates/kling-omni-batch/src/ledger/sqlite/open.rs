@@ -5,7 +5,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, ToSql, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, ToSql, Transaction, TransactionBehavior};
 
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::sql::{SqlFailure, migrate};
@@ -21,10 +21,38 @@ const MIN_SQLITE: (i32, &str) = (3_051_003, "3.51.3");
 /// Of the page cache: negative, in KiB. An import adds to several indexes, which do not fit in the default of 2 MB.
 const CACHE_SIZE: i32 = -32 * 1024;
 
+/// More than the distinct statements of a run, which are compiled again otherwise.
+const CACHED_STATEMENTS: usize = 128;
+
+/// The pragma `synchronous` of a new connection.
+const SYNCHRONOUS: &str = "full";
+
+/// The pages of the write-ahead log, 16 MB, after which they are written to the file: most are those of the same few pages.
+const CHECKPOINT_PAGES: u32 = 4000;
+
 /// How long to wait for a write of another process, such as a large import during a run.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
-pub(super) fn open(path: &Path) -> BatchResult<Connection> {
+/// An open file.
+pub(super) struct OpenFile {
+    pub(super) sqlite: Connection,
+    /// The value of the pragma of this name. Setting it is as slow as a small statement, so it is set when it changes.
+    synchronous: &'static str,
+}
+
+impl OpenFile {
+    pub(super) fn begin(&mut self, synchronous: &'static str) -> rusqlite::Result<Transaction<'_>> {
+        if self.synchronous != synchronous {
+            self.sqlite
+                .pragma_update(None, "synchronous", synchronous)?;
+            self.synchronous = synchronous;
+        }
+        self.sqlite
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+    }
+}
+
+pub(super) fn open(path: &Path) -> BatchResult<OpenFile> {
     if rusqlite::version_number() < MIN_SQLITE.0 {
         return Err(BatchError::OldSqlite {
             version: rusqlite::version().to_owned(),
@@ -38,7 +66,10 @@ pub(super) fn open(path: &Path) -> BatchResult<Connection> {
     let mut connection =
         Connection::open_with_flags(path, flags).map_err(|error| failure(path, error))?;
     prepare(&mut connection, path).map_err(SqlFailure::into_error)?;
-    Ok(connection)
+    Ok(OpenFile {
+        sqlite: connection,
+        synchronous: SYNCHRONOUS,
+    })
 }
 
 /// Opens a file, and creates it if it does not exist. SQLite gives its other files the same mode.
@@ -84,8 +115,10 @@ fn set_up(connection: &Connection, path: &Path) -> BatchResult<()> {
     connection
         .busy_timeout(BUSY_TIMEOUT)
         .map_err(|error| failure(path, error))?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     set("foreign_keys", &true)?;
-    set("synchronous", &"full")?;
+    set("synchronous", &SYNCHRONOUS)?;
+    set("wal_autocheckpoint", &CHECKPOINT_PAGES)?;
     set("cache_size", &CACHE_SIZE)?;
     // What is deleted, such as the URLs of uploads, is overwritten.
     set("secure_delete", &true)?;
