@@ -79,7 +79,7 @@ pub(crate) struct AttemptStore {
     /// `None` for the decision of a person.
     pub(crate) lease: Option<Lease>,
     pub(crate) attempt: AttemptId,
-    /// Stored with each record of a create.
+    /// Stored with each record until the task exists.
     pub(crate) known: Option<Arc<KnownStore>>,
     /// Why the next record is about a failure.
     pub(crate) reason: Reason,
@@ -174,6 +174,7 @@ impl JournalStore for AttemptStore {
         self.failpoints.before(record.name()).await;
         let new = self.new_record(number, record)?;
         let known = new.known.clone();
+        let has_task = new.attempt_state == AttemptState::Created;
         let append = self.ledger.append(self.lease.as_ref(), new.clone());
         match (&self.spool, &self.lease) {
             (Some(spool), Some(lease)) if record.name() == "created" => {
@@ -183,6 +184,9 @@ impl JournalStore for AttemptStore {
         }
         if let Some(store) = &self.known {
             store.is_stored(&known);
+        }
+        if has_task {
+            self.known = None;
         }
         self.failpoints.after(record.name()).await;
         Ok(())

@@ -184,6 +184,7 @@ impl Batches {
             events,
             control: controlled,
             listed: Mutex::default(),
+            writable: Arc::default(),
         };
         let conductor = tokio::spawn(async move {
             let ended = Conductor::new(&shared, batch, results).run().await;

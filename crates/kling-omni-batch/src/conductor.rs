@@ -29,7 +29,8 @@ use crate::run::RunEvent;
 use crate::state::{BatchState, ItemState};
 use crate::status::BatchStatus;
 
-/// How often the state of the batch is read, which another process may have changed, and the lease renewed.
+/// How often the lease is renewed, the state of the batch is read, which another process may have changed, and the results
+/// file is written.
 const TICK: Duration = Duration::from_secs(1);
 /// How many items are read from the ledger at once.
 const PAGE: usize = 100;
@@ -70,6 +71,8 @@ pub(crate) struct Conductor<'a> {
     batch: Batch,
     results: Option<ResultsFile>,
     may_have: MayHave,
+    /// The next items to prepare, as the ledger had them.
+    planned: VecDeque<BatchItem>,
     preparing: Steps<'a, (ItemId, BatchResult<PrepareResult>)>,
     being_prepared: HashSet<ItemId>,
     /// The next items to create, by their positions.
@@ -97,6 +100,7 @@ impl<'a> Conductor<'a> {
             batch,
             results,
             may_have: MayHave::ALL,
+            planned: VecDeque::new(),
             preparing: FuturesUnordered::new(),
             being_prepared: HashSet::new(),
             prepared: BTreeMap::new(),
@@ -248,10 +252,10 @@ impl<'a> Conductor<'a> {
 
     async fn take_sent(&mut self, sent: CreateResult) -> BatchResult<()> {
         match sent {
-            CreateResult::Created(item, attempt, task) => {
+            CreateResult::Created(in_flight) => {
                 self.backoff = Backoff::new();
-                if item.batch == self.batch.id {
-                    self.wait_for(*item, attempt, task);
+                if in_flight.item.batch == self.batch.id {
+                    self.wait_for(*in_flight);
                 }
             }
             CreateResult::Done => {
@@ -280,7 +284,6 @@ impl<'a> Conductor<'a> {
                 self.in_flight.remove(&item);
                 // A failed task may be created again.
                 self.may_have.planned = true;
-                self.write_results().await?;
             }
             FetchResult::Pause(item, reason) => {
                 self.in_flight.remove(&item);
@@ -292,6 +295,7 @@ impl<'a> Conductor<'a> {
 
     /// Takes over what other processes changed, and keeps the lease.
     async fn tick(&mut self) -> BatchResult<()> {
+        self.shared.forget_writable();
         self.shared.ledger.renew(&self.shared.lease).await?;
         let batch = self.shared.ledger.batch(&self.batch.name).await?;
         if batch.state != self.batch.state {

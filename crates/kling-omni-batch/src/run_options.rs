@@ -124,7 +124,7 @@ impl RunOptions {
         self
     }
 
-    /// Keeps a file with a line of JSON for each item that ended, in the order in which they end; see
+    /// Keeps a file with a line of JSON for each item that ended, in the order in which they end, at most a second later; see
     /// [`Batches::write_results`](crate::Batches::write_results).
     pub fn results(mut self, path: impl Into<PathBuf>) -> Self {
         self.results = Some(path.into());

@@ -1,6 +1,7 @@
 //! What the steps of a run share.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -43,6 +44,8 @@ pub(crate) struct RunContext {
     pub(crate) control: watch::Receiver<Control>,
     /// The modes whose lists were read in this run.
     pub(crate) listed: Mutex<BTreeSet<&'static str>>,
+    /// The folders that were found writable since the last tick.
+    pub(crate) writable: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
 impl RunContext {
@@ -88,6 +91,12 @@ impl RunContext {
 
     fn listed(&self) -> MutexGuard<'_, BTreeSet<&'static str>> {
         self.listed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the next item check its folder again.
+    pub(super) fn forget_writable(&self) {
+        let writable = self.writable.lock();
+        writable.unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     pub(super) fn emit(&self, event: RunEvent) {

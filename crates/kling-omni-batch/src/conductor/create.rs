@@ -9,6 +9,7 @@ use kling_omni::{CreateOutcome, ErrorKind, Task};
 
 use crate::attempt_store::Reason;
 use crate::conductor::context::{Backoff, RunContext};
+use crate::conductor::fetch::InFlight;
 use crate::conductor::prepare::{is_transient, item_error, uploads_are_current};
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::{Attempt, BatchItem, ItemChange, ItemError};
@@ -25,7 +26,7 @@ const LEASE_MARGIN: Duration = Duration::from_secs(1);
 /// The result of trying to create a task.
 pub(super) enum CreateResult {
     /// A task exists, and waits to be fetched.
-    Created(Box<BatchItem>, Attempt, Option<Task>),
+    Created(Box<InFlight>),
     /// The item needs no create now.
     Done,
     /// Nothing was sent or made. The reason concerns all creates of the account, and may pass by itself.
@@ -95,7 +96,7 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
     match outcome {
         CreateOutcome::Created(task) => {
             shared.report_task(&item, ItemState::Created, task.id(), None);
-            Ok(CreateResult::Created(Box::new(item), attempt, Some(task)))
+            Ok(created(item, attempt, task, journal))
         }
         CreateOutcome::Rejected(error) => {
             let reason = item_error(&error);
@@ -113,6 +114,15 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
             reconcile(shared, item, attempt, journal).await
         }
     }
+}
+
+fn created(item: BatchItem, attempt: Attempt, task: Task, journal: Journal) -> CreateResult {
+    CreateResult::Created(Box::new(InFlight {
+        item,
+        attempt,
+        task: Some(task),
+        journal: Some(journal),
+    }))
 }
 
 /// What to do after an error that concerns all creates of the account.
@@ -183,7 +193,7 @@ async fn reconcile(
         match reconciled {
             Ok(Reconciled::Found { task, .. }) => {
                 shared.report_task(&item, ItemState::Created, task.id(), None);
-                return Ok(CreateResult::Created(Box::new(item), attempt, Some(task)));
+                return Ok(created(item, attempt, task, journal));
             }
             Ok(Reconciled::NotCreated) => {
                 give_back(shared, &item);

@@ -24,11 +24,21 @@ use crate::state::ItemState;
 /// minutes.
 const MAX_FAILURES: u32 = 10;
 
+/// An item whose task exists.
+pub(super) struct InFlight {
+    pub(super) item: BatchItem,
+    pub(super) attempt: Attempt,
+    /// The task, if this run created it.
+    pub(super) task: Option<Task>,
+    /// The journal of the attempt, if this run created the task.
+    pub(super) journal: Option<Journal>,
+}
+
 /// A video to save. The greatest one expires first.
 pub(super) struct ReadyVideo {
     pub(super) item: BatchItem,
-    pub(super) attempt: Attempt,
-    pub(super) video: Video,
+    journal: Journal,
+    video: Video,
 }
 
 impl ReadyVideo {
@@ -72,12 +82,13 @@ pub(super) enum FetchResult {
 }
 
 /// Waits until the task of an item is completed or failed.
-pub(super) async fn wait(
-    shared: &RunContext,
-    item: BatchItem,
-    attempt: Attempt,
-    task: Option<Task>,
-) -> BatchResult<FetchResult> {
+pub(super) async fn wait(shared: &RunContext, in_flight: InFlight) -> BatchResult<FetchResult> {
+    let InFlight {
+        item,
+        attempt,
+        task,
+        journal,
+    } = in_flight;
     if item.state == ItemState::Publishing {
         let mut journal = shared.journal(&attempt, None, Reason::default()).await?;
         if journal.verify_saved().await.is_some() {
@@ -105,17 +116,20 @@ pub(super) async fn wait(
     if let Err(error) = &waited {
         reason.set(item_error(error));
     }
-    if let Some(state) = task.state().filter(|state| state.status().is_terminal()) {
-        let mut journal = shared.journal(&attempt, None, reason.clone()).await?;
-        if matches!(journal.state(), State::Created { .. }) {
-            journal.record_ended(&state).await;
-            check_written(&journal)?;
-        }
+    let mut journal = match journal {
+        Some(journal) if waited.is_ok() => journal,
+        _ => shared.journal(&attempt, None, reason).await?,
+    };
+    if let Some(state) = task.state()
+        && matches!(journal.state(), State::Created { .. })
+    {
+        journal.record_ended(&state).await;
+        check_written(&journal)?;
     }
     match waited {
         Ok(video) => Ok(FetchResult::Ready(Box::new(ReadyVideo {
             item,
-            attempt,
+            journal,
             video,
         }))),
         Err(error) => failed(shared, item, &error).await,
@@ -126,10 +140,9 @@ pub(super) async fn wait(
 pub(super) async fn save(shared: &RunContext, ready: ReadyVideo) -> BatchResult<FetchResult> {
     let ReadyVideo {
         item,
-        attempt,
+        mut journal,
         video,
     } = ready;
-    let mut journal = shared.journal(&attempt, None, Reason::default()).await?;
     if journal.verify_saved().await.is_some() {
         return saved(shared, item, &journal);
     }

@@ -2,11 +2,10 @@
 
 use std::collections::VecDeque;
 
-use kling_omni::Task;
-
+use crate::conductor::fetch::InFlight;
 use crate::conductor::{Conductor, PAGE, create, fetch, prepare};
 use crate::error::BatchResult;
-use crate::ledger::{Attempt, BatchItem, ItemQuery};
+use crate::ledger::ItemQuery;
 use crate::state::{BatchState, ItemState};
 
 const IN_FLIGHT: [ItemState; 3] = [ItemState::Publishing, ItemState::Ended, ItemState::Created];
@@ -71,7 +70,12 @@ impl Conductor<'_> {
             query.from = last.position + 1;
             for item in items {
                 if let Some(attempt) = self.shared.ledger.latest_attempt(item.id).await? {
-                    self.wait_for(item, attempt, None);
+                    self.wait_for(InFlight {
+                        item,
+                        attempt,
+                        task: None,
+                        journal: None,
+                    });
                 }
             }
         }
@@ -79,11 +83,10 @@ impl Conductor<'_> {
         Ok(())
     }
 
-    pub(super) fn wait_for(&mut self, item: BatchItem, attempt: Attempt, task: Option<Task>) {
-        self.in_flight.insert(item.id);
-        let shared = self.shared;
+    pub(super) fn wait_for(&mut self, in_flight: InFlight) {
+        self.in_flight.insert(in_flight.item.id);
         self.waiting
-            .push(Box::pin(fetch::wait(shared, item, attempt, task)));
+            .push(Box::pin(fetch::wait(self.shared, in_flight)));
     }
 
     /// Prepares a few items ahead of those that can be created.
@@ -92,16 +95,15 @@ impl Conductor<'_> {
         let ahead = self.prepared.len() + self.preparing.len();
         let free = options.max_prepares.saturating_sub(self.preparing.len());
         let free = free.min(self.max_ahead().saturating_sub(ahead));
-        if !self.may_have.planned || free == 0 {
-            return Ok(());
+        if free > 0 && self.planned.is_empty() && self.may_have.planned {
+            let query = ItemQuery {
+                except: self.being_prepared.clone(),
+                ..self.query(&[ItemState::Planned], PAGE)
+            };
+            self.planned = self.shared.ledger.items(query).await?.into();
+            self.may_have.planned = self.planned.len() == PAGE;
         }
-        let query = ItemQuery {
-            except: self.being_prepared.clone(),
-            ..self.query(&[ItemState::Planned], free)
-        };
-        let items = self.shared.ledger.items(query).await?;
-        self.may_have.planned = items.len() == free;
-        for item in items {
+        for item in self.planned.drain(..free.min(self.planned.len())) {
             let shared = self.shared;
             self.being_prepared.insert(item.id);
             self.preparing.push(Box::pin(async move {

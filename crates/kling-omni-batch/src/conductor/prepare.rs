@@ -1,8 +1,10 @@
 //! Prepares an item: inspects its files, checks that its video can be saved, and uploads its files. Costs nothing.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use kling_omni::request::MediaSource;
@@ -151,7 +153,10 @@ fn invalid(text: String) -> StepFailure {
 }
 
 /// Checks that a video can be saved at `path`. The free space is not checked: a batch has many videos.
-fn check_path(path: &Path) -> Result<(), StepFailure> {
+///
+/// A file is created in a folder that is not in `writable`. A file that is removed makes the next ones of the folder slow to
+/// create for some seconds, at least on ext4.
+fn check_path(path: &Path, writable: &Mutex<HashSet<PathBuf>>) -> Result<(), StepFailure> {
     let failed = |next, text| {
         let kind = "file".to_owned();
         Err(StepFailure {
@@ -160,14 +165,12 @@ fn check_path(path: &Path) -> Result<(), StepFailure> {
         })
     };
     let checked = path.parent().map_or(Ok(()), |folder| {
-        fs::create_dir_all(folder)?;
-        let test_file = folder.join(TEST_FILE);
-        fs::File::create(&test_file)?;
-        match fs::remove_file(&test_file) {
-            // Another check removed it.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
+        let mut writable = writable.lock().unwrap_or_else(PoisonError::into_inner);
+        if !writable.contains(folder) {
+            create_test_file(folder)?;
+            writable.insert(folder.to_owned());
         }
+        Ok(())
     });
     let name = path.display();
     match checked.and_then(|()| fs::symlink_metadata(path)) {
@@ -190,13 +193,24 @@ fn check_path(path: &Path) -> Result<(), StepFailure> {
     }
 }
 
+fn create_test_file(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let test_file = folder.join(TEST_FILE);
+    fs::File::create(&test_file)?;
+    match fs::remove_file(&test_file) {
+        // Another process removed it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
 async fn upload(shared: &RunContext, item: &BatchItem) -> Result<ItemUploads, StepFailure> {
     let mut request = item
         .request
         .to_request(&ItemUploads::default().urls)
         .map_err(|error| invalid(error.to_string()))?;
-    let path = item.path.clone();
-    match tokio::task::spawn_blocking(move || check_path(&path)).await {
+    let (path, writable) = (item.path.clone(), Arc::clone(&shared.writable));
+    match tokio::task::spawn_blocking(move || check_path(&path, &writable)).await {
         Ok(checked) => checked?,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
