@@ -19,7 +19,7 @@ const LONG_SNAPSHOTS: &[&str] = &[
 ];
 
 /// The folders of the snapshots that the tests of the crate `kling-omni` compare.
-const SNAPSHOTS_OF_THE_CRATE: [&str; 4] = ["errors", "logs", "names", "wire"];
+const CLIENT_SNAPSHOTS: [&str; 4] = ["errors", "logs", "names", "wire"];
 
 /// Listings that `cargo xtask surface` keeps: long ones, of which a change shows its own lines.
 const SURFACE: &str = "surface";
@@ -43,13 +43,11 @@ const TOOL_SETTINGS: [&str; 4] = [".cargo/", ".ci/", ".github/", "Cargo.toml"];
 #[test]
 fn snapshots_are_short_and_in_their_folders() {
     let ours = Kind::ALL.iter().map(|kind| kind.folder());
-    let folders: BTreeSet<_> = ours.chain(SNAPSHOTS_OF_THE_CRATE).collect();
+    let folders: BTreeSet<_> = ours.chain(CLIENT_SNAPSHOTS).collect();
     let mut findings = Vec::new();
-    let roots = ["crates/kling-omni/tests/snapshots/", "tests/snapshots/"];
-    let files = roots.map(sources::files_below).into_iter().flatten();
-    for path in files {
-        let below = roots.iter().find_map(|root| path.strip_prefix(root));
-        let name = below.unwrap_or(&path);
+    let root = "tests/snapshots/";
+    for path in sources::files_below(root) {
+        let name = path.strip_prefix(root).unwrap_or(&path);
         let folder = name.split('/').next().unwrap_or_default();
         if folder == SURFACE {
             continue;

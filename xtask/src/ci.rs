@@ -118,6 +118,8 @@ impl Ci {
         command
             .current_dir(&self.root)
             .env("PATH", self.path())
+            // Everything is built once.
+            .env("CARGO_INCREMENTAL", "0")
             .env("INSTA_UPDATE", "no");
         if env::var_os("CARGO_TERM_COLOR").is_none() {
             command.env("CARGO_TERM_COLOR", "always");

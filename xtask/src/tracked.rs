@@ -16,7 +16,7 @@ use crate::{rules_page, surface};
 /// What a file is about, in the order in which people read them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Snapshots of one kind, by the name of their folder below one of the folders of `SNAPSHOTS`.
+    /// Snapshots of one kind, by the name of their folder below `SNAPSHOTS`.
     Snapshots(String),
     /// Listings of the public surface.
     Surface,
@@ -31,7 +31,7 @@ pub enum Kind {
 }
 
 /// Where snapshots lie in a folder for each kind.
-const SNAPSHOTS: [&str; 2] = ["crates/kling-omni/tests/snapshots", "tests/snapshots"];
+const SNAPSHOTS: &str = "tests/snapshots";
 
 /// Folders of tracked files, each with the kind of those that lie in it.
 const FOLDERS: [(&str, Kind); 5] = [
@@ -87,10 +87,8 @@ impl Kind {
         if PAGES.contains(&path) {
             return Some(Self::Docs);
         }
-        let mut below = SNAPSHOTS
-            .iter()
-            .filter_map(|folder| path.strip_prefix(folder));
-        let (kind, _) = below.next()?.strip_prefix('/')?.split_once('/')?;
+        let below = path.strip_prefix(SNAPSHOTS)?.strip_prefix('/')?;
+        let (kind, _) = below.split_once('/')?;
         Some(Self::Snapshots(kind.to_owned()))
     }
 }
@@ -123,7 +121,7 @@ impl FileStatus {
 pub fn on_disk(root: &Path) -> Result<TrackedFiles> {
     let folders = FOLDERS.iter().map(|(folder, _)| *folder);
     let mut paths: BTreeSet<String> = PAGES.iter().map(|page| (*page).to_owned()).collect();
-    for folder in folders.chain(SNAPSHOTS) {
+    for folder in folders.chain([SNAPSHOTS]) {
         let below = write::list(&root.join(folder))?;
         paths.extend(below.into_iter().map(|path| format!("{folder}/{path}")));
     }

@@ -1,9 +1,9 @@
 //! The example `service_axum` as a process that is killed with SIGKILL at every step. The test compares the charges of
 //! the sandbox with the jobs.
 
-#[path = "../../examples/service_axum/jobs.rs"]
+#[path = "../../../crates/kling-omni/examples/service_axum/jobs.rs"]
 pub mod jobs;
-#[path = "../../examples/service_axum/service.rs"]
+#[path = "../../../crates/kling-omni/examples/service_axum/service.rs"]
 mod service;
 
 use std::env;

@@ -51,5 +51,5 @@ use kling_omni_test_support::snapshots::Snapshots;
 /// Snapshots in a folder of `tests/snapshots`.
 fn snapshots(folder: &str) -> Snapshots {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    Snapshots::some_of(package.join("tests/snapshots").join(folder))
+    Snapshots::some_of(package.join("../snapshots").join(folder))
 }
