@@ -11,6 +11,7 @@ pub mod log;
 pub mod media;
 #[cfg(unix)]
 pub mod postgres;
+pub mod postgres_proxy;
 pub mod setup;
 pub mod snapshots;
 pub mod sources;

@@ -279,22 +279,19 @@ impl Drop for PostgresServer {
 }
 
 impl Owner {
-    /// The user `postgres` or `nobody`, for root.
+    /// The user `postgres`, or one without rights, for root.
     fn find() -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             return None;
         }
         let users = fs::read_to_string("/etc/passwd").unwrap();
-        let find = |name: &str| {
-            let entry = users.lines().find_map(|line| line.strip_prefix(name))?;
-            let mut ids = entry.strip_prefix(":")?.split(':').skip(1);
+        let ids = users.lines().find_map(|line| {
+            let mut ids = line.strip_prefix("postgres:")?.split(':').skip(1);
             let mut id = || ids.next()?.parse().ok();
-            Some(Self {
-                user: id()?,
-                group: id()?,
-            })
-        };
-        find("postgres").or_else(|| find("nobody"))
+            Some((id()?, id()?))
+        });
+        let (user, group) = ids.unwrap_or((65534, 65534));
+        Some(Self { user, group })
     }
 }
 

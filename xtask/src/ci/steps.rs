@@ -189,7 +189,7 @@ pub const STEPS: &[Step] = &[
         run: |ci| {
             let arguments = ["test", "--workspace", "--test", "it", "--quiet"];
             let ignored = ["--", "--ignored", "--nocapture", "--test-threads=1"];
-            let tests = ["kill_matrix::", "soak::"];
+            let tests = ["kill_matrix::", "postgres::", "soak::"];
             cargo(ci, &[&arguments[..], &ignored, &tests].concat())
         },
         on_request: true,

@@ -1,12 +1,12 @@
 //! A disk that is full while a process runs a batch: for the ledger, and for the videos.
 
-use crate::process::{Ended, Failpoint, Running, Service, Stop};
+use crate::process::{Ended, Failpoint, LedgerKind, Running, Service, Stop};
 
 const ITEMS: usize = 12;
 
 /// A service whose batch was imported by a process that was killed then. Returns the number of pages of the ledger, too.
 fn imported() -> (Service, u32) {
-    let service = Service::start(ITEMS, |sandbox| sandbox);
+    let service = Service::start(LedgerKind::Sqlite, ITEMS, |sandbox| sandbox);
     let place = Failpoint {
         name: "before prepare".to_owned(),
         count: 1,

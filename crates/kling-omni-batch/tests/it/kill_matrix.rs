@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::kill_matrix::scenario::{SCENARIOS, Scenario, scenarios};
-use crate::process::{COMMIT, Ended, Failpoint, Service, Stop, is_downloading};
+use crate::process::{COMMIT, Ended, Failpoint, LedgerKind, Service, Stop, is_downloading};
 
 /// Longer than every limit of a run: the latest time to send, the settle time and the timeout of a task.
 const PAUSE: Duration = Duration::from_secs(3 * 3600);
@@ -24,7 +24,8 @@ const PAUSE: Duration = Duration::from_secs(3 * 3600);
 enum Crash {
     /// SIGKILL at a step.
     Kill(Failpoint),
-    /// SIGSTOP at a step, and SIGCONT after all limits have passed. Another process is refused in between.
+    /// SIGSTOP at a step, and SIGCONT after all limits have passed. In between, another process is refused by a file, and takes
+    /// over in Postgres, where the lease has ended.
     Suspend(Failpoint),
     /// It aborts inside of a transaction, immediately before COMMIT.
     Abort(Failpoint),
@@ -37,6 +38,7 @@ enum Crash {
 impl Crash {
     /// Starts a process and lets this happen. Returns whether the process came that far.
     fn happen(&self, service: &Service) -> bool {
+        service.end_lease();
         let stop = |place: &Failpoint, aborts| {
             let place = place.clone();
             service.run(Some(Stop { place, aborts }))
@@ -59,6 +61,24 @@ impl Crash {
                 }
                 running.suspend();
                 service.clock.advance(PAUSE);
+                if service.database.is_some() {
+                    service.end_lease();
+                    let other = service.run(None).end();
+                    assert!(
+                        matches!(other, Ended::Status(_)),
+                        "{self:?}: another process did not take over: {other:?}"
+                    );
+                    let charges = service.charges();
+                    running.release();
+                    running.resume();
+                    running.end();
+                    assert_eq!(
+                        service.charges(),
+                        charges,
+                        "{self:?}: after the lease ended"
+                    );
+                    return true;
+                }
                 // In a transaction, it would wait for the ledger instead.
                 if place.name != COMMIT {
                     let charges = service.charges();
@@ -103,6 +123,7 @@ impl Crash {
 /// A row of the matrix.
 #[derive(Clone, Debug)]
 struct Row {
+    ledger: LedgerKind,
     scenario: &'static Scenario,
     first: Crash,
     second: Option<Failpoint>,
@@ -111,7 +132,7 @@ struct Row {
 impl Row {
     /// Runs the row. Returns the steps of the last run, or `None` if a crash did not happen.
     fn run(&self) -> Option<Vec<String>> {
-        let service = self.scenario.start();
+        let service = self.scenario.start(self.ledger);
         let at = format!("{self:?}");
         if !self.first.happen(&service) {
             return None;
@@ -189,8 +210,8 @@ fn places(reached: &[String]) -> Vec<Failpoint> {
 }
 
 /// The steps of a run of a scenario without a crash.
-fn steps(scenario: &'static Scenario) -> Vec<String> {
-    let service = scenario.start();
+fn steps(ledger: LedgerKind, scenario: &'static Scenario) -> Vec<String> {
+    let service = scenario.start(ledger);
     let reached = service.finish(scenario.name);
     service.check(scenario.name, scenario.failed);
     reached
@@ -224,41 +245,54 @@ fn check(results: &Results, most_not_reached: usize) {
     );
 }
 
+/// The steps to crash at; none if the scenario is about one moment only.
+fn places_of(ledger: LedgerKind, scenario: &'static Scenario) -> Vec<Failpoint> {
+    match has_steps(scenario) {
+        true => places(&steps(ledger, scenario)),
+        false => Vec::new(),
+    }
+}
+
 /// The matrix of each test run: each failpoint once, a few transactions and a few suspensions.
 #[test]
 fn each_failpoint() {
     let begin = Instant::now();
-    let mut seen = BTreeSet::new();
     let mut rows = Vec::new();
-    let mut row = |scenario, first| {
-        rows.push(Row {
-            scenario,
-            first,
-            second: None,
-        });
-    };
-    for scenario in SCENARIOS {
-        if !has_steps(scenario) {
-            row(scenario, crashes(scenario, &[])[0].clone());
-            continue;
-        }
-        for place in places(&steps(scenario)) {
-            let is_new = seen.insert(place.name.clone());
-            if place.name == COMMIT {
-                if scenario.name == SCENARIOS[0].name && place.count % 4 == 0 {
-                    row(scenario, Crash::Abort(place));
+    for ledger in LedgerKind::all() {
+        let mut seen = BTreeSet::new();
+        let mut row = |scenario, first| {
+            rows.push(Row {
+                ledger,
+                scenario,
+                first,
+                second: None,
+            });
+        };
+        for scenario in SCENARIOS {
+            if !has_steps(scenario) {
+                row(scenario, crashes(scenario, &[])[0].clone());
+                continue;
+            }
+            for place in places_of(ledger, scenario) {
+                let is_new = seen.insert(place.name.clone());
+                if place.name == COMMIT {
+                    if scenario.name == SCENARIOS[0].name && place.count % 4 == 0 {
+                        row(scenario, Crash::Abort(place));
+                    }
+                } else if is_new {
+                    if ["after sending", "before publishing"].contains(&place.name.as_str()) {
+                        row(scenario, Crash::Suspend(place.clone()));
+                    }
+                    row(scenario, Crash::Kill(place));
                 }
-            } else if is_new {
-                if ["after sending", "before publishing"].contains(&place.name.as_str()) {
-                    row(scenario, Crash::Suspend(place.clone()));
-                }
-                row(scenario, Crash::Kill(place));
             }
         }
+        let missing = scenario::failpoints_of_the_code();
+        let missing = missing.difference(&seen);
+        kling_omni_test_support::fail_on(
+            missing.map(|name| format!("no scenario reaches {name:?}")),
+        );
     }
-    let missing = scenario::failpoints_of_the_code();
-    let missing = missing.difference(&seen);
-    kling_omni_test_support::fail_on(missing.map(|name| format!("no scenario reaches {name:?}")));
     let results = run_all(rows);
     println!(
         "{} rows passed, {} not reached, {:?}",
@@ -273,22 +307,20 @@ fn each_failpoint() {
 #[test]
 #[ignore = "takes minutes: cargo xtask ci kill-matrix"]
 fn each_step() {
-    for scenario in scenarios() {
+    for (ledger, scenario) in scenarios() {
         let begin = Instant::now();
-        let steps = match has_steps(scenario) {
-            true => places(&steps(scenario)),
-            false => Vec::new(),
-        };
+        let steps = places_of(ledger, scenario);
         let mut firsts = crashes(scenario, &steps);
         firsts.extend(steps.iter().cloned().map(Crash::Suspend));
         let rows = firsts.into_iter().map(|first| Row {
+            ledger,
             scenario,
             first,
             second: None,
         });
         let results = run_all(rows.collect());
         println!(
-            "{}: {} steps, {} rows passed, {} not reached, {} failed, {} s",
+            "{ledger:?}, {}: {} steps, {} rows passed, {} not reached, {} failed, {} s",
             scenario.name,
             steps.len(),
             results.passed,
@@ -304,16 +336,13 @@ fn each_step() {
 #[test]
 #[ignore = "takes an hour: cargo xtask ci kill-matrix"]
 fn each_step_of_each_recovery() {
-    for scenario in scenarios() {
+    for (ledger, scenario) in scenarios() {
         let begin = Instant::now();
-        let steps = match has_steps(scenario) {
-            true => places(&steps(scenario)),
-            false => Vec::new(),
-        };
+        let steps = places_of(ledger, scenario);
         let mut states = HashSet::new();
         let mut rows = Vec::new();
         for first in crashes(scenario, &steps) {
-            let service = scenario.start();
+            let service = scenario.start(ledger);
             if !first.happen(&service) || !states.insert(scenario::state(&service)) {
                 continue;
             }
@@ -322,6 +351,7 @@ fn each_step_of_each_recovery() {
                     continue;
                 }
                 rows.push(Row {
+                    ledger,
                     scenario,
                     first: first.clone(),
                     second: Some(second),
@@ -331,7 +361,7 @@ fn each_step_of_each_recovery() {
         let (count, distinct) = (rows.len(), states.len());
         let results = run_all(rows);
         println!(
-            "{}: {distinct} distinct crashes, {} rows passed, {} not reached, {} failed, {} s",
+            "{ledger:?}, {}: {distinct} distinct crashes, {} rows passed, {} not reached, {} failed, {} s",
             scenario.name,
             results.passed,
             results.not_reached,

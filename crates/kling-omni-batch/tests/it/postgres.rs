@@ -1,8 +1,10 @@
-//! The ledger in Postgres.
+//! The ledger in Postgres: conformance, leases, lost connections, a database that stops, and clocks that differ.
 
-mod commit_proxy;
+mod clocks;
 mod lease;
 mod ledger;
 mod locks;
+mod methods;
 mod outage;
+mod runs;
 mod server;

@@ -1,27 +1,27 @@
 //! Processes that run a batch against a sandbox in this process, and the verdict from outside.
 
 pub(crate) mod child;
+mod running;
 mod shared_clock;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::future::IntoFuture as _;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use kling_omni::{ApiKey, Client};
 use kling_omni_sandbox::{Sandbox, SandboxBuilder, TaskRecord};
+use kling_omni_test_support::postgres::{PostgresDatabase, PostgresServer};
 use kling_omni_test_support::setup::KEY;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::bench::text;
 pub(crate) use crate::process::child::{COMMIT, ChildOptions, Failpoint, Stop};
+pub(crate) use crate::process::running::{Ended, Report, Running};
 use crate::process::shared_clock::SharedClock;
 
 const CLOCK: &str = "clock";
@@ -48,6 +48,31 @@ fn prompt(number: usize) -> String {
     format!("A cat, take {number}")
 }
 
+/// Where the ledger of a test is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LedgerKind {
+    /// In a file in the folder of the batch.
+    Sqlite,
+    /// In a database of the server that the tests share.
+    Postgres,
+}
+
+impl LedgerKind {
+    /// Those that this machine has.
+    pub(crate) fn all() -> Vec<Self> {
+        match PostgresServer::shared() {
+            Some(_) => vec![Self::Sqlite, Self::Postgres],
+            None => vec![Self::Sqlite],
+        }
+    }
+}
+
+/// A database of a server.
+pub(crate) struct Database {
+    pub(crate) server: &'static PostgresServer,
+    pub(crate) database: PostgresDatabase,
+}
+
 /// A sandbox with an older task, and the folder of a batch.
 pub(crate) struct Service {
     pub(crate) sandbox: Sandbox,
@@ -56,11 +81,14 @@ pub(crate) struct Service {
     pub(crate) options: ChildOptions,
     /// Whether the outcome of a create may be a question to a person.
     pub(crate) needs_person: bool,
+    /// The database of the ledger, if it is not a file.
+    pub(crate) database: Option<Database>,
     client: Client,
 }
 
 impl Service {
     pub(crate) fn start(
+        ledger: LedgerKind,
         items: usize,
         settings: impl FnOnce(SandboxBuilder) -> SandboxBuilder,
     ) -> Self {
@@ -89,8 +117,18 @@ impl Service {
             kling_omni_test_support::media::png(640, 480),
         )
         .unwrap();
+        let database = (ledger == LedgerKind::Postgres).then(|| {
+            let server = PostgresServer::shared().unwrap();
+            let database = server.new_database();
+            Database { server, database }
+        });
         Self {
             options: ChildOptions {
+                ledger: match &database {
+                    Some(database) => database.database.url.clone().into(),
+                    None => folder.path().join(LEDGER),
+                },
+                waits_for_lease: false,
                 base_url: sandbox.base_url().to_owned(),
                 folder: folder.path().to_owned(),
                 items,
@@ -103,6 +141,7 @@ impl Service {
                 log: None,
             },
             needs_person: false,
+            database,
             sandbox,
             clock,
             folder,
@@ -119,8 +158,25 @@ impl Service {
         self.sandbox.charges() - 1
     }
 
-    /// Waits until no process is in a transaction. A process that is stopped in one keeps the ledger locked.
+    /// Lets the time of a lease pass at the database, which ends transactions that were idle for as long, too.
+    pub(crate) fn end_lease(&self) {
+        let Some(Database { server, database }) = &self.database else {
+            return;
+        };
+        let idle = "select count(pg_terminate_backend(pid, 60000)) from pg_stat_activity
+            where datname = current_database() and state like 'idle in transaction%'";
+        server.query(&database.name, idle);
+        // Without the tables, there is no lease.
+        let end = "do $$ begin if to_regclass('account') is not null then
+            update account set lease_until = 0 where lease_until is not null; end if; end $$";
+        server.query(&database.name, end);
+    }
+
+    /// Waits until no process is in a transaction. A process that is stopped in one keeps a file locked.
     pub(crate) fn until_no_transaction(&self) {
+        if self.database.is_some() {
+            return;
+        }
         let ledger = rusqlite::Connection::open(self.path(LEDGER)).unwrap();
         ledger.busy_timeout(Duration::from_secs(60)).unwrap();
         ledger.execute_batch("begin immediate; rollback").unwrap();
@@ -142,6 +198,7 @@ impl Service {
         let mut last = String::new();
         let mut options = self.options.clone();
         for run in 0..4 {
+            self.end_lease();
             let mut running = Running::start(&options);
             let ended = running.end();
             if reached.is_empty() {
@@ -243,163 +300,6 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     use sha2::{Digest as _, Sha256};
     let hash: [u8; 32] = Sha256::digest(bytes).into();
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// How a process ended.
-#[derive(Debug)]
-pub(crate) enum Ended {
-    /// The run ended, with the status of the batch.
-    Status(Value),
-    /// An error.
-    Failed(String),
-    /// Without a word: it was killed.
-    Killed,
-}
-
-impl Ended {
-    fn is_saved(&self, items: usize) -> bool {
-        matches!(self, Self::Status(status) if status["counts"]["saved"] == items)
-    }
-}
-
-/// What a process says.
-#[derive(Debug)]
-pub(crate) enum Report {
-    /// It reached a step.
-    Reached,
-    /// It waits where it was told to.
-    Stopped,
-    /// It has the account.
-    Running,
-    /// It ended.
-    Ended(Ended),
-}
-
-/// A process that runs the batch.
-pub(crate) struct Running {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-    /// The names of the steps that were reached so far, in order.
-    pub(crate) reached: Vec<String>,
-}
-
-impl Running {
-    pub(crate) fn start(options: &ChildOptions) -> Self {
-        Self::spawn(Command::new(std::env::current_exe().unwrap()), options)
-    }
-
-    /// Starts the process by a script of `/bin/sh`, as `"$0" "$@"`.
-    pub(crate) fn start_with_script(options: &ChildOptions, script: &str) -> Self {
-        let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", script]);
-        shell.arg(std::env::current_exe().unwrap());
-        Self::spawn(shell, options)
-    }
-
-    fn spawn(mut command: Command, options: &ChildOptions) -> Self {
-        let mut child = command
-            .args(["--exact", "process::child::child_process"])
-            .args(["--ignored", "--nocapture", "--test-threads=1"])
-            .env(child::OPTIONS, serde_json::to_string(options).unwrap())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        Self {
-            lines: BufReader::new(child.stdout.take().unwrap()),
-            child,
-            reached: Vec::new(),
-        }
-    }
-
-    /// The next thing that it says.
-    pub(crate) fn next(&mut self) -> Report {
-        loop {
-            let mut line = String::new();
-            if self.lines.read_line(&mut line).unwrap_or_default() == 0 {
-                return Report::Ended(Ended::Killed);
-            }
-            // The test harness writes lines, too, and ends none before the test does.
-            let Some((_, line)) = line.split_once(child::MARK) else {
-                continue;
-            };
-            let (what, detail) = line.trim_end().split_once(' ').unwrap_or((line, ""));
-            return match what {
-                "reached" => {
-                    self.reached.push(detail.to_owned());
-                    Report::Reached
-                }
-                "stopped" => Report::Stopped,
-                "ended" => Report::Ended(Ended::Status(serde_json::from_str(detail).unwrap())),
-                "failed" => Report::Ended(Ended::Failed(detail.to_owned())),
-                _ => Report::Running,
-            };
-        }
-    }
-
-    /// Waits until it ends or stops. Returns whether it stopped.
-    pub(crate) fn until_stopped(&mut self) -> bool {
-        loop {
-            match self.next() {
-                Report::Stopped => return true,
-                Report::Ended(_) => return false,
-                Report::Reached | Report::Running => {}
-            }
-        }
-    }
-
-    /// Waits until it ends.
-    pub(crate) fn end(&mut self) -> Ended {
-        loop {
-            if let Report::Ended(ended) = self.next() {
-                self.child.wait().unwrap();
-                return ended;
-            }
-        }
-    }
-
-    /// Kills it with SIGKILL.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
-    }
-
-    /// Stops it with SIGSTOP, and returns when it is stopped or has ended.
-    pub(crate) fn suspend(&self) {
-        kill_process(self.pid(), Signal::STOP).unwrap();
-        // The standard library still has to read how it ended.
-        let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        waitid(WaitId::Pid(self.pid()), options).unwrap();
-    }
-
-    /// Continues it with SIGCONT.
-    pub(crate) fn resume(&self) {
-        kill_process(self.pid(), Signal::CONT).unwrap();
-    }
-
-    /// Ends it with SIGTERM.
-    pub(crate) fn terminate(mut self) {
-        kill_process(self.pid(), Signal::TERM).unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// Lets it continue from the step at which it waits.
-    pub(crate) fn release(&mut self) {
-        // It may have ended.
-        let _ = self.child.stdin.as_mut().unwrap().write_all(b"\n");
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // A failed assertion leaves no process.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// Whether a temporary file of a download has bytes.

@@ -6,7 +6,7 @@ use std::fs;
 use kling_omni_sandbox::Sandbox;
 use kling_omni_test_support::setup::KEY;
 
-use crate::process::{Failpoint, Service, Stop};
+use crate::process::{Failpoint, LedgerKind, Service, Stop};
 
 /// The key, and the tokens of the URLs that the sandbox received requests for.
 fn canaries(sandbox: &Sandbox) -> BTreeSet<String> {
@@ -65,7 +65,7 @@ fn files_and_logs_have_no_secrets() {
             "before publishing",
             "after saved",
         ] {
-            let mut service = Service::start(2, |sandbox| sandbox);
+            let mut service = Service::start(LedgerKind::Sqlite, 2, |sandbox| sandbox);
             service.options.has_files = true;
             service.options.log = Some(service.path("log.txt"));
             service.sandbox.inject(fault.parse().unwrap());

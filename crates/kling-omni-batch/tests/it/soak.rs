@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::process::{Ended, Report, Service};
+use crate::process::{Ended, LedgerKind, Report, Service};
 
 /// Runs a batch until all items are saved. A signal comes after at most `steps` steps of a process. Returns the number of
 /// signals.
-fn soak(items: usize, seed: u64, steps: usize) -> usize {
+fn soak(ledger: LedgerKind, items: usize, seed: u64, steps: usize) -> usize {
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut service = Service::start(items, |sandbox| sandbox.seed(seed));
+    let mut service = Service::start(ledger, items, |sandbox| sandbox.seed(seed));
     for fault in [
         "create:drop~0.02",
         "create:lost~0.02",
@@ -26,12 +26,13 @@ fn soak(items: usize, seed: u64, steps: usize) -> usize {
     let mut signals = 0;
     // Each process gets further, so this is far more than enough.
     for _ in 0..items * 4 {
+        service.end_lease();
         let mut running = service.run(None);
         let mut left = random.usize(1..=steps);
         let ended = loop {
             match running.next() {
                 Report::Ended(ended) => break Some(ended),
-                Report::Stopped | Report::Running => {}
+                Report::Stopped | Report::Waiting | Report::Running => {}
                 Report::Reached => left -= 1,
             }
             if left > 0 {
@@ -79,7 +80,9 @@ fn soak(items: usize, seed: u64, steps: usize) -> usize {
 
 #[test]
 fn random_signals() {
-    soak(40, 1, 300);
+    for ledger in LedgerKind::all() {
+        soak(ledger, 40, 1, 300);
+    }
 }
 
 #[test]
@@ -87,5 +90,7 @@ fn random_signals() {
 fn random_signals_at_length() {
     let seed = std::env::var("KLING_OMNI_SEED").ok();
     let seed = seed.map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());
-    assert!(soak(1000, seed, 600) > 20);
+    for ledger in LedgerKind::all() {
+        assert!(soak(ledger, 1000, seed, 600) > 20);
+    }
 }

@@ -1,6 +1,6 @@
 //! Several processes on one ledger.
 
-use crate::process::{Ended, Failpoint, Running, Service, Stop};
+use crate::process::{Ended, Failpoint, LedgerKind, Running, Service, Stop};
 
 fn at(name: &str) -> Option<Stop> {
     let place = Failpoint {
@@ -14,8 +14,11 @@ fn at(name: &str) -> Option<Stop> {
 /// Processes that start at once, on a ledger that does not exist yet. One has the account, and the others are refused.
 #[test]
 fn started_at_once() {
-    for round in 0..5 {
-        let service = Service::start(3, |sandbox| sandbox);
+    for (ledger, round) in LedgerKind::all()
+        .into_iter()
+        .flat_map(|ledger| [(ledger, 0), (ledger, 1), (ledger, 2)])
+    {
+        let service = Service::start(ledger, 3, |sandbox| sandbox);
         let mut running: Vec<_> = (0..4).map(|_| service.run(None)).collect();
         let ended: Vec<_> = running.iter_mut().map(Running::end).collect();
         for ended in &ended {
@@ -35,7 +38,13 @@ fn started_at_once() {
 /// A process waits for the account of another one that is killed, and takes over what it announced.
 #[test]
 fn takes_over_from_a_killed_process() {
-    let service = Service::start(3, |sandbox| sandbox);
+    for ledger in LedgerKind::all() {
+        take_over(ledger);
+    }
+}
+
+fn take_over(ledger: LedgerKind) {
+    let service = Service::start(ledger, 3, |sandbox| sandbox);
     let mut first = service.run(at("after sending"));
     assert!(first.until_stopped());
     let refused = service.run(None).end();

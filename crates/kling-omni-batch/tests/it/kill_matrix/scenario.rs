@@ -6,7 +6,7 @@ use std::fs;
 
 use kling_omni_test_support::sources;
 
-use crate::process::Service;
+use crate::process::{Database, LedgerKind, Service};
 
 const ITEMS: usize = 2;
 
@@ -86,17 +86,24 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// The scenarios, or the one that `KLING_OMNI_SCENARIO` names.
-pub(super) fn scenarios() -> impl Iterator<Item = &'static Scenario> {
-    let only = std::env::var("KLING_OMNI_SCENARIO").ok();
-    SCENARIOS
-        .iter()
-        .filter(move |scenario| only.as_deref().is_none_or(|name| name == scenario.name))
+/// The scenarios for each ledger, or those that `KLING_OMNI_SCENARIO` and `KLING_OMNI_LEDGER` name.
+pub(super) fn scenarios() -> Vec<(LedgerKind, &'static Scenario)> {
+    let is_selected = |variable: &str, name: &str| {
+        let only = std::env::var(variable).ok();
+        only.is_none_or(|only| only.eq_ignore_ascii_case(name))
+    };
+    let all = LedgerKind::all().into_iter();
+    let all = all.flat_map(|ledger| SCENARIOS.iter().map(move |scenario| (ledger, scenario)));
+    all.filter(|(ledger, scenario)| {
+        is_selected("KLING_OMNI_LEDGER", &format!("{ledger:?}"))
+            && is_selected("KLING_OMNI_SCENARIO", scenario.name)
+    })
+    .collect()
 }
 
 impl Scenario {
-    pub(super) fn start(&self) -> Service {
-        let mut service = Service::start(ITEMS, |sandbox| sandbox);
+    pub(super) fn start(&self, ledger: LedgerKind) -> Service {
+        let mut service = Service::start(ledger, ITEMS, |sandbox| sandbox);
         for fault in self.faults {
             service.sandbox.inject(fault.parse().unwrap());
         }
@@ -126,6 +133,27 @@ pub(super) fn state(service: &Service) -> String {
     }
     names.sort();
     let _ = writeln!(state, "{names:?}");
+    let rows = match &service.database {
+        Some(Database { server, database }) => {
+            let rows = ROWS.map(|rows| format!("{rows};\n")).concat();
+            server.query(&database.name, &rows)
+        }
+        None => rows_of_file(service),
+    };
+    state + &rows
+}
+
+/// Rows that tell one crash from another.
+const ROWS: [&str; 5] = [
+    "select 'batch', name, state from batch order by id",
+    "select 'item', key, state || attempts || failures from item order by id",
+    "select 'attempt', item_id || '.' || number, state from attempt order by id",
+    "select 'record', attempt_id, count(*) from record group by attempt_id order by attempt_id",
+    "select 'account', holder is null, count(*) from account group by 2",
+];
+
+fn rows_of_file(service: &Service) -> String {
+    let mut text = String::new();
     let copy = tempfile::TempDir::new().unwrap();
     for name in ["batch.db", "batch.db-wal"] {
         if service.path(name).exists() {
@@ -133,13 +161,7 @@ pub(super) fn state(service: &Service) -> String {
         }
     }
     let ledger = rusqlite::Connection::open(copy.path().join("batch.db")).unwrap();
-    for rows in [
-        "select 'batch', name, state from batch",
-        "select 'item', key, state || attempts || failures from item",
-        "select 'attempt', item_id || '.' || number, state from attempt",
-        "select 'record', attempt_id, count(*) from record group by attempt_id",
-        "select 'account', holder is null, count(*) from account group by 2",
-    ] {
+    for rows in ROWS {
         // A ledger without its tables has no rows.
         let Ok(mut query) = ledger.prepare(rows) else {
             continue;
@@ -149,10 +171,10 @@ pub(super) fn state(service: &Service) -> String {
             texts.collect::<Result<Vec<_>, _>>()
         });
         for row in rows.unwrap() {
-            let _ = writeln!(state, "{:?}", row.unwrap());
+            let _ = writeln!(text, "{:?}", row.unwrap());
         }
     }
-    state
+    text
 }
 
 /// The failpoints of the code: those of the conductor, and those before and after each record of a journal.

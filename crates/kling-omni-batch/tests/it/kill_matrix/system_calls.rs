@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
 
 use crate::kill_matrix::scenario::SCENARIOS;
-use crate::process::{Ended, Running};
+use crate::process::{Ended, LedgerKind, Running};
 
 /// Makes this test fail where strace is missing.
 const NEEDED: &str = "KLING_OMNI_NEEDS_STRACE";
@@ -40,7 +40,7 @@ fn each_system_call() {
         // Each thread of the process counts its own calls.
         let mut kills = 0;
         for count in 1.. {
-            let service = SCENARIOS[0].start();
+            let service = SCENARIOS[0].start(LedgerKind::Sqlite);
             let ledger = service.path("batch.db");
             let files = match on_ledger {
                 true => format!("-P {0} -P {0}-wal", ledger.display()),

@@ -1,4 +1,4 @@
-//! A database that goes away: between transactions, inside of them, and during a commit.
+//! A database that goes away between and inside of transactions.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -6,61 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use kling_omni_batch::ledger::{ItemChange, ItemQuery, Ledger, PostgresLedger};
-use kling_omni_batch::{BatchError, Batches, ItemState, RunEvent, RunOptions};
+use kling_omni_batch::{BatchError, Batches, RunEvent, RunOptions};
 use kling_omni_test_support::postgres::{Fsync, PostgresServer};
 
 use crate::bench::{BATCH, BatchBench};
-use crate::ledger::new_item;
-use crate::postgres::commit_proxy::{CommitLoss, CommitProxy};
-
-#[tokio::test(flavor = "multi_thread")]
-async fn commit_in_doubt_is_read_back() {
-    let Some(server) = PostgresServer::shared() else {
-        return;
-    };
-    for loss in [CommitLoss::Request, CommitLoss::Response] {
-        let database = server.new_database();
-        let proxy = CommitProxy::start(server.port()).await;
-        let url = server.url(proxy.port(), &database.name);
-        let ledger = PostgresLedger::open(&url).await.unwrap();
-        let count = |sql: &str| server.query(&database.name, sql);
-
-        proxy.lose_next(loss);
-        let imported = ledger.import("b", Box::new((0..3).map(new_item))).await;
-        match loss {
-            CommitLoss::Request => {
-                assert!(
-                    matches!(imported, Err(BatchError::Interrupted)),
-                    "{imported:?}"
-                );
-                assert_eq!(count("select count(*) from item"), "0");
-                ledger
-                    .import("b", Box::new((0..3).map(new_item)))
-                    .await
-                    .unwrap();
-            }
-            CommitLoss::Response => assert_eq!(imported.unwrap().added, 3),
-        }
-        let batch = ledger.batch("b").await.unwrap().id;
-        proxy.lose_next(loss);
-        let account = ledger.assign(batch, "service", "key").await.unwrap();
-        proxy.lose_next(loss);
-        // An epoch that was committed is the caller's. Repeated, it would be in use by itself.
-        let lease = ledger.acquire(account, "run").await.unwrap();
-        assert_eq!(lease.epoch, 1, "{loss:?}");
-        let item = ledger.items(ItemQuery::new(batch)).await.unwrap()[0].id;
-        proxy.lose_next(loss);
-        let change = ItemChange::new(item, ItemState::Planned, ItemState::Prepared);
-        assert!(ledger.change_item(change).await.unwrap(), "{loss:?}");
-        assert_eq!(count("select count(*) from event"), "1", "{loss:?}");
-        proxy.lose_next(loss);
-        let attempt = ledger.begin_attempt(&lease, item).await.unwrap();
-        assert_eq!(attempt.number, 1, "{loss:?}");
-        assert_eq!(count("select count(*) from attempt"), "1");
-        assert_eq!(proxy.losses(), 5);
-    }
-}
 
 /// Runs a batch on a server, and lets something happen at each step of the run.
 async fn run_through(

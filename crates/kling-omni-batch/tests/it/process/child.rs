@@ -5,18 +5,19 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use kling_omni::request::Request;
 use kling_omni::{ApiKey, Client, TextToVideo};
-use kling_omni_batch::ledger::{NewItem, SqliteLedger};
+use kling_omni_batch::ledger::{NewItem, PostgresLedger, SqliteLedger};
 use kling_omni_batch::{
-    BatchResult, BatchStatus, Batches, Decision, ItemState, RetrySelection, RunOptions,
+    BatchError, BatchResult, BatchStatus, Batches, Decision, ItemState, RetrySelection, RunOptions,
 };
 use kling_omni_test_support::setup::KEY;
 use serde::{Deserialize, Serialize};
 
 use super::shared_clock::SharedClock;
-use super::{CLOCK, LEDGER, REPORT, RESULTS, VIDEOS};
+use super::{CLOCK, REPORT, RESULTS, VIDEOS};
 use crate::bench::BATCH;
 
 /// The environment variable with the [`ChildOptions`].
@@ -29,6 +30,10 @@ pub(crate) const COMMIT: &str = "commit";
 /// What the process is asked to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ChildOptions {
+    /// A file, or a URL of Postgres.
+    pub(crate) ledger: PathBuf,
+    /// Whether it waits while another process has the account.
+    pub(crate) waits_for_lease: bool,
     pub(crate) base_url: String,
     pub(crate) folder: PathBuf,
     pub(crate) items: usize,
@@ -138,18 +143,27 @@ async fn run(options: ChildOptions) -> BatchResult<BatchStatus> {
         counts: Mutex::default(),
     });
     let in_commit = Arc::clone(&steps);
-    let ledger = SqliteLedger::open(options.folder.join(LEDGER)).await?;
-    let ledger = ledger.on_commit(move || in_commit.reach(COMMIT));
-    if let Some(pages) = options.max_pages {
-        ledger.limit_pages(pages).await?;
-    }
+    let on_commit = move || in_commit.reach(COMMIT);
+    let batches = match options.ledger.to_str() {
+        Some(url) if url.starts_with("postgres://") => {
+            Batches::new(PostgresLedger::open(url).await?.on_commit(on_commit))
+        }
+        _ => {
+            let ledger = SqliteLedger::open(&options.ledger)
+                .await?
+                .on_commit(on_commit);
+            if let Some(pages) = options.max_pages {
+                ledger.limit_pages(pages).await?;
+            }
+            Batches::new(ledger)
+        }
+    };
     let client = Client::builder()
         .api_key(ApiKey::new(KEY)?)
         .base_url(&options.base_url)
         .clock(SharedClock::open(&options.folder.join(CLOCK)))
         .max_retries(0)
         .build()?;
-    let batches = Batches::new(ledger);
     let items: Vec<_> = (0..options.items)
         .map(|number| item(&options, number))
         .collect();
@@ -177,7 +191,15 @@ async fn run(options: ChildOptions) -> BatchResult<BatchStatus> {
             on_step.reach(&step);
             std::future::ready(())
         });
-    let run = batches.run(BATCH, &client, run_options).await?;
+    let run = loop {
+        match batches.run(BATCH, &client, run_options.clone()).await {
+            Err(BatchError::InUse { .. }) if options.waits_for_lease => {
+                say("waiting", "");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            run => break run?,
+        }
+    };
     say("running", "");
     let status = run.await?;
     batches
