@@ -30,6 +30,7 @@ const POSTGRES: Dialect = Dialect {
         "select pg_advisory_xact_lock(hashtext(current_schema()), (select batch_id::integer from item where id = $1))",
     ),
     has_index_hints: false,
+    json_numbers: "select value::bigint from json_array_elements_text($1::json)",
     types: &[
         (
             "    number integer primary key",

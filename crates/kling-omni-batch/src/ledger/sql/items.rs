@@ -53,20 +53,26 @@ pub(super) fn find(
         false => &query.states,
     };
     let ready = query.ready_at.map_or(i64::MAX, to_ms);
+    let except: Vec<_> = query.except.iter().map(|item| item.0).collect();
+    let except = serde_json::to_string(&except)?;
     let mut found = Vec::new();
-    // Those that are skipped are among the first.
-    let limit = i64::from(query.limit) + query.except.len().cast_signed() as i64;
     let select = format!(
         "select {COLUMNS} from item where batch_id = $1 and state = $2 and position >= $3
-         and coalesce(not_before, 0) <= $4 order by position limit $5"
+         and coalesce(not_before, 0) <= $4 and id not in ({}) order by position limit $6",
+        ledger.dialect().json_numbers("$5")
     );
     for state in states {
-        let values = values![query.batch.0, state.as_str(), query.from, ready, limit];
-        let end = found.len() + query.limit as usize;
-        for row in ledger.query(&select, values)? {
-            if found.len() < end && !query.except.contains(&ItemId(row.get(0)?)) {
-                found.push(read(&row, 0)?);
-            }
+        let values = values![
+            query.batch.0,
+            state.as_str(),
+            query.from,
+            ready,
+            &except,
+            query.limit
+        ];
+        let rows = ledger.query(&select, values)?;
+        for row in rows {
+            found.push(read(&row, 0)?);
         }
     }
     // Each state has its own index range. The first of all of them are among the first of each.

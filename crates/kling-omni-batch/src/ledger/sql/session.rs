@@ -209,6 +209,8 @@ pub struct Dialect {
     pub(crate) lock_events: Option<&'static str>,
     /// Whether statements name the index that they use.
     pub(crate) has_index_hints: bool,
+    /// Selects the numbers of a JSON array, which is the parameter `$1`.
+    pub(crate) json_numbers: &'static str,
     /// What to replace in the text of a migration.
     pub(crate) types: &'static [(&'static str, &'static str)],
 }
@@ -220,6 +222,11 @@ impl Dialect {
             true => format!("indexed by {index}"),
             false => String::new(),
         }
+    }
+
+    /// Returns the query that selects the numbers of a JSON array.
+    pub(super) fn json_numbers(&self, parameter: &str) -> String {
+        self.json_numbers.replace("$1", parameter)
     }
 }
 

@@ -17,6 +17,7 @@ const SQLITE: Dialect = Dialect {
     lock_row: "",
     lock_events: None,
     has_index_hints: true,
+    json_numbers: "select value from json_each($1)",
     types: &[],
 };
 
