@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kling_omni::journal::{Journal, State};
-use kling_omni::recovery::Reconciled;
+use kling_omni::recovery::{Reconciled, UnconfirmedCreate};
 use kling_omni::{CreateOutcome, ErrorKind, Task};
 
 use crate::attempt_store::Reason;
@@ -165,6 +165,7 @@ async fn reconcile(
     attempt: Attempt,
     mut journal: Journal,
 ) -> BatchResult<CreateResult> {
+    let others = other_creates(shared, &attempt).await?;
     let mut backoff = Backoff::new();
     loop {
         if !matches!(journal.state(), State::Unconfirmed(_)) {
@@ -178,6 +179,7 @@ async fn reconcile(
         let reconciled = journal.reconcile(&shared.client, |search| {
             let known = &shared.known.known;
             let search = search.known_tasks(known).settle_time(settle_time);
+            let search = search.other_creates(others.clone());
             // An undecided attempt had its time, and does not keep the others waiting.
             match attempt.state {
                 AttemptState::Undecided => search,
@@ -232,6 +234,23 @@ async fn reconcile(
             Err(error) => return Ok(CreateResult::Pause(item_error(&error))),
         }
     }
+}
+
+/// The other creates of the account whose outcome is unknown: each may have made a task that the list did not show in time.
+async fn other_creates(
+    shared: &RunContext,
+    attempt: &Attempt,
+) -> BatchResult<Vec<UnconfirmedCreate>> {
+    let open = shared.ledger.open_attempts(shared.lease.account).await?;
+    let mut creates = Vec::new();
+    for (other, _) in open {
+        if other.id != attempt.id
+            && let State::Unconfirmed(create) = journal(shared, &other).await?.state()
+        {
+            creates.push(create);
+        }
+    }
+    Ok(creates)
 }
 
 /// Subtracts a create that made no task from what the spend guard has counted.

@@ -4,7 +4,8 @@ use std::future::IntoFuture as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use kling_omni_batch::{Batches, RunOptions};
+use kling_omni::recovery::AmbiguityReason;
+use kling_omni_batch::{Batches, Decision, ItemState, RunOptions};
 use tokio::sync::Notify;
 
 use crate::bench::{BATCH, BatchBench};
@@ -14,6 +15,17 @@ const ITEMS: usize = 3;
 /// Runs the batch in a runtime of its own, which is dropped at the step with this number. Returns the names of the steps
 /// that were reached, and whether the run ended by itself.
 fn run_until(bench: &BatchBench, crash_at: usize) -> (Vec<String>, bool) {
+    run_until_step(bench, RunOptions::default(), move |number, _| {
+        number == crash_at
+    })
+}
+
+/// As [`run_until`], for the step that `crashes` chooses by its number and its name.
+fn run_until_step(
+    bench: &BatchBench,
+    options: RunOptions,
+    crashes: impl Fn(usize, &str) -> bool + Send + Sync + 'static,
+) -> (Vec<String>, bool) {
     let path = bench.folder.path().join("batch.db");
     let client = bench.client.clone();
     let steps = Arc::new(Mutex::new(Vec::new()));
@@ -27,9 +39,9 @@ fn run_until(bench: &BatchBench, crash_at: usize) -> (Vec<String>, bool) {
         let reached = Arc::new(Notify::new());
         let count = AtomicUsize::new(0);
         let crash = Arc::clone(&reached);
-        let options = RunOptions::default().in_flight(2).on_step(move |step| {
+        let options = options.in_flight(2).on_step(move |step| {
+            let crashes = crashes(count.fetch_add(1, Ordering::SeqCst), &step);
             seen.lock().unwrap().push(step);
-            let crashes = count.fetch_add(1, Ordering::SeqCst) == crash_at;
             let crash = Arc::clone(&crash);
             async move {
                 if crashes {
@@ -120,4 +132,55 @@ async fn lost_response_survives_a_crash_at_each_step() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn create_that_made_nothing_survives_a_crash_at_each_step() {
     survives_crashes(Some("create:lost@2")).await;
+}
+
+/// The list loses tasks, so one create stays undecided. The next one is announced and not sent. Then the list has the task of
+/// the first one, which is new to both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn task_of_an_undecided_item_is_not_given_to_the_next_one() {
+    let bench = bench(Some("create:drop@1")).await;
+    let lost = "list:hide-newest=9@2-9".parse().unwrap();
+    bench.sandbox.inject(lost);
+    let announced = AtomicUsize::new(0);
+    let at_second = move |_: usize, step: &str| {
+        step == "after sending" && announced.fetch_add(1, Ordering::SeqCst) == 1
+    };
+    let options = RunOptions::default().max_prepares(1);
+    let (steps, ended) = tokio::task::block_in_place(|| run_until_step(&bench, options, at_second));
+    assert!(
+        !ended && steps.iter().any(|step| step == "after undecided"),
+        "{steps:?}"
+    );
+    assert_eq!(bench.charges(), 1);
+    bench.sandbox.clear_faults();
+    let status = bench.run(RunOptions::default()).await;
+    let count = (
+        status.count(ItemState::Unknown),
+        status.count(ItemState::Saved),
+    );
+    assert_eq!(count, (2, 1), "{status:?}");
+    let made = bench.sandbox.tasks();
+    let mut reasons = Vec::new();
+    for key in (0..ITEMS).map(|number| number.to_string()) {
+        if bench.state(&key).await != ItemState::Unknown {
+            continue;
+        }
+        let item = bench.batches.show(BATCH, &key).await.unwrap();
+        reasons.push(item.error.unwrap().text);
+        let prompt = format!("A cat, take {key}");
+        let own = made
+            .iter()
+            .find(|task| task.request()["prompt"] == prompt.as_str());
+        let decision = match own {
+            Some(task) => Decision::Task(task.id().to_owned()),
+            None => Decision::NotCreated,
+        };
+        bench.batches.settle(BATCH, &key, decision).await.unwrap();
+    }
+    // Otherwise the task would be given to the next item.
+    let contested = AmbiguityReason::OtherCreates.to_string();
+    assert!(reasons.contains(&contested), "{reasons:?}");
+    bench.run(RunOptions::default()).await;
+    assert_eq!(bench.charges(), ITEMS);
+    bench.check_saved(ITEMS).await;
 }

@@ -81,6 +81,16 @@ impl Reconcile {
         self
     }
 
+    /// Sets other creates of the account whose outcome is unknown. A new task that may be the one of these is attributed to
+    /// neither create ([`AmbiguityReason::OtherCreates`]). It may be theirs unless it would have been known before this
+    /// create was sent: they had their settle time, and the list has lost no task since.
+    ///
+    /// [`Client::reconcile_all`](crate::Client::reconcile_all) reconciles the other creates, too.
+    pub fn other_creates(mut self, creates: impl IntoIterator<Item = UnconfirmedCreate>) -> Self {
+        self.0.others.extend(creates);
+        self
+    }
+
     /// Sets how long a create may still create a task, or a task may be missing from the list. The time starts at the end of
     /// the last attempt or, if that is not known, at its latest possible time. See [`time_left`](Self::time_left) for the
     /// clock. Default: 300 s.

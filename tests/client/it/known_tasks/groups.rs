@@ -89,6 +89,42 @@ async fn tasks_are_assigned_where_only_one_create_is_possible() {
     }
 }
 
+/// The task may be the one of a create that is not reconciled with it.
+#[tokio::test]
+async fn new_task_that_other_creates_may_have_made_is_ambiguous() {
+    // Whether the other create had its settle time, and whether the list lost a task since.
+    for (had_time, lost, expected) in [
+        (true, false, "found b"),
+        (false, false, "OtherCreates b"),
+        (true, true, "OtherCreates b"),
+    ] {
+        let clock = VirtualClock::new();
+        let account = Account::start(Order::ById, 30, 10).await;
+        let client = client_of(&account, &clock).build().unwrap();
+        let known = KnownTasks::new();
+        refresh(&known, &client).await;
+        create(&client, &known).await;
+        refresh(&known, &client).await;
+        let other = lose(&account, Fate::RequestLost, &client, &known).await;
+        if had_time {
+            clock.advance(SETTLED);
+        }
+        if lost {
+            account.remove_oldest();
+        }
+        refresh(&known, &client).await;
+        let unconfirmed = lose(&account, Fate::ResponseLost, &client, &known).await;
+        let made = account.newest();
+        // A client that sent neither of them.
+        let client = client_of(&account, &clock).build().unwrap();
+        clock.advance(SETTLED);
+        let search = client.reconcile(&unconfirmed).known_tasks(&known);
+        let reconciled = search.other_creates([other]).await.unwrap();
+        let text = describe(&reconciled).replace(&made, "b");
+        assert_eq!(text, expected, "{had_time}, {lost}");
+    }
+}
+
 #[tokio::test]
 async fn one_reading_serves_all_creates() {
     let clock = VirtualClock::new();

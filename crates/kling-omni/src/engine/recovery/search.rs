@@ -35,6 +35,8 @@ const MAX_DELAY: Duration = Duration::from_secs(60);
 pub(crate) struct Search {
     client: Arc<ClientInner>,
     creates: Vec<UnconfirmedCreate>,
+    /// Creates that are not searched for, and may have made the new tasks.
+    pub(super) others: Vec<UnconfirmedCreate>,
     pub(super) exclude: HashSet<String>,
     pub(super) settle_time: Duration,
     pub(super) until_settled: bool,
@@ -51,6 +53,7 @@ impl Search {
         Self {
             client,
             creates,
+            others: Vec::new(),
             exclude: HashSet::new(),
             settle_time: Reconcile::DEFAULT_SETTLE_TIME,
             until_settled: false,

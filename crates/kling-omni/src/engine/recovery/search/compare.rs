@@ -207,8 +207,27 @@ impl Search {
         let attribution = self.client.attribution();
         let is_contested = attribution.has_competitor(create, group, self.settle_time);
         drop(attribution);
-        let is_contested = is_contested || self.may_belong_to_evicted(create, id);
+        let is_contested = is_contested
+            || self.may_belong_to_evicted(create, id)
+            || self.may_belong_to_others(create, id, list);
         is_contested.then_some(AmbiguityReason::OtherCreates)
+    }
+
+    /// Whether a new task may be the one of [`others`](Self::others), which this search does not assign tasks to.
+    fn may_belong_to_others(&self, create: &UnconfirmedCreate, id: &str, list: &FullList) -> bool {
+        self.others.iter().any(|other| {
+            let before = self.before(other);
+            let now = self.client.clock().boot_time();
+            let ended = other.ended_in_boot_of(&now);
+            let apart = create.sent().zip(ended);
+            let apart = apart.and_then(|(sent, ended)| sent.since(ended));
+            // If so, its task was listed before this create was sent.
+            let is_listed_before = apart.is_some_and(|apart| apart >= self.settle_time)
+                && !matches!(before, Before::Unknown)
+                && !before.shrank(list)
+                && self.is_listed(other, list);
+            !is_listed_before && self.candidates(other, &before, list).contains(id)
+        })
     }
 
     /// Why a create without a new task may still have one; `None` if it has not.
